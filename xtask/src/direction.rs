@@ -1,0 +1,147 @@
+//! Checks that our crates depend on each other in one direction: adapters and stores on the core,
+//! the core on nothing of ours, no adapter on a store or the reverse.
+
+use crate::workspace::{Member, members};
+
+/// The place of a published crate in the house.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Role {
+    Core,
+    /// What several adapters share.
+    AdapterBase,
+    Adapter,
+    /// What several stores share.
+    StoreBase,
+    Store,
+    /// The store contract as tests.
+    Contract,
+}
+
+/// A new published crate needs a line here.
+const ROLES: &[(&str, Role)] = &[
+    ("sessions-core", Role::Core),
+    ("sessions-http", Role::AdapterBase),
+    ("sessions-axum", Role::Adapter),
+    ("sessions-actix", Role::Adapter),
+    ("sessions-hyper", Role::Adapter),
+    ("sessions-minihttp", Role::Adapter),
+    ("sessions-embedded", Role::StoreBase),
+    ("sessions-redb", Role::Store),
+    ("sessions-fjall", Role::Store),
+    ("sessions-redis", Role::Store),
+    ("sessions-conformance", Role::Contract),
+];
+
+impl Role {
+    fn of(name: &str) -> Option<Self> {
+        ROLES.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
+    }
+
+    /// The roles that a crate of this role may be built on.
+    fn may_use(self) -> &'static [Self] {
+        match self {
+            Self::Core => &[],
+            Self::AdapterBase | Self::StoreBase | Self::Contract => &[Self::Core],
+            Self::Adapter => &[Self::Core, Self::AdapterBase],
+            Self::Store => &[Self::Core, Self::StoreBase],
+        }
+    }
+}
+
+/// Fails with every dependency that points the wrong way.
+pub(crate) fn check() -> Result<(), String> {
+    match faults(&members()?).as_slice() {
+        [] => Ok(()),
+        faults => Err(faults.join("\n  ")),
+    }
+}
+
+/// Unpublished members (examples, tests, xtask) may depend on anything; nothing published on them.
+fn faults(members: &[Member]) -> Vec<String> {
+    let published = members.iter().filter(|member| member.is_published);
+    published.flat_map(|member| faults_of(member, members)).collect()
+}
+
+fn faults_of(member: &Member, members: &[Member]) -> Vec<String> {
+    let name = &member.name;
+    let Some(role) = Role::of(name) else {
+        return vec![format!("{name} is published but has no role in xtask/src/direction.rs")];
+    };
+    let ours = members.iter().map(|other| &other.name);
+    ours.filter(|other| member.depends_on.contains(other))
+        .filter(|other| !Role::of(other).is_some_and(|used| role.may_use().contains(&used)))
+        .map(|other| format!("{name} must not depend on {other}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str, is_published: bool, depends_on: &[&str]) -> Member {
+        Member {
+            name: name.into(),
+            manifest: "Cargo.toml".into(),
+            is_published,
+            depends_on: depends_on.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// A sound house, to which `name` with its dependencies is added or in which it is replaced.
+    fn faults_with(name: &str, depends_on: &[&str]) -> Vec<String> {
+        let mut house = vec![
+            member("sessions-core", true, &["serde"]),
+            member("sessions-http", true, &["sessions-core", "http"]),
+            member("sessions-axum", true, &["sessions-core", "sessions-http"]),
+            member("sessions-actix", true, &["sessions-core"]),
+            member("sessions-embedded", true, &["sessions-core"]),
+            member("sessions-redb", true, &["sessions-core", "sessions-embedded"]),
+            member("sessions-redis", true, &["sessions-core"]),
+            member("sessions-conformance", true, &["sessions-core"]),
+            member("sessions-examples", false, &["sessions-axum", "sessions-redis"]),
+        ];
+        house.retain(|member| member.name != name);
+        house.push(member(name, true, depends_on));
+        faults(&house)
+    }
+
+    #[test]
+    fn a_sound_house_has_no_faults() {
+        assert_eq!(faults_with("sessions-core", &["serde"]), [""; 0]);
+    }
+
+    #[test]
+    fn dependencies_that_point_the_wrong_way_are_faults() {
+        for (name, wrong) in [
+            ("sessions-core", "sessions-http"),
+            ("sessions-core", "sessions-conformance"),
+            ("sessions-core", "sessions-axum"),
+            ("sessions-http", "sessions-axum"),
+            ("sessions-axum", "sessions-actix"),
+            ("sessions-axum", "sessions-redis"),
+            ("sessions-axum", "sessions-embedded"),
+            ("sessions-redis", "sessions-axum"),
+            ("sessions-redis", "sessions-http"),
+            ("sessions-redis", "sessions-redb"),
+            ("sessions-redis", "sessions-conformance"),
+            ("sessions-embedded", "sessions-redb"),
+            ("sessions-conformance", "sessions-redis"),
+            ("sessions-axum", "sessions-examples"),
+        ] {
+            let expected = format!("{name} must not depend on {wrong}");
+            assert_eq!(faults_with(name, &[wrong]), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_published_crate_without_a_role_is_a_fault() {
+        let faults = faults_with("sessions-rocket", &["sessions-core"]);
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].starts_with("sessions-rocket is published but has no role"));
+    }
+
+    #[test]
+    fn every_fault_is_reported() {
+        assert_eq!(faults_with("sessions-axum", &["sessions-actix", "sessions-redb"]).len(), 2);
+    }
+}

@@ -1,0 +1,143 @@
+//! Installs what the checks need beside Rust: Debian's packages as root, else it says what to do.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::{cargo, read, run, succeeds};
+
+/// A program that tests or benchmarks start.
+#[derive(Clone, Copy, Debug)]
+struct Tool {
+    binary: &'static str,
+    /// The Debian package that brings it.
+    package: &'static str,
+    used_by: &'static str,
+}
+
+/// What the tests need: one line for each program.
+const TOOLS: &[Tool] = &[
+    Tool { binary: "redis-server", package: "redis-server", used_by: "what concerns the Redis store" },
+    Tool { binary: "nginx", package: "nginx-light", used_by: "caching between visitor and server" },
+];
+
+/// What the benchmarks need.
+const BENCH_TOOLS: &[Tool] = &[
+    TOOLS[0],
+    Tool { binary: "valgrind", package: "valgrind", used_by: "counting instructions" },
+    Tool { binary: "wrk", package: "wrk", used_by: "asking over sockets" },
+];
+
+/// The parts of a Rust toolchain that a minimal installation leaves out.
+const COMPONENTS: &[(&str, &str)] = &[("rustfmt", "fmt --version"), ("clippy", "clippy --version")];
+
+/// Installs what the checks miss, or fails with the list of it.
+pub(crate) fn install() -> Result<(), String> {
+    install_components()?;
+    install_tools(TOOLS)
+}
+
+/// Installs what the benchmarks miss, or fails with the list of it.
+pub(crate) fn install_for_bench() -> Result<(), String> {
+    install_tools(BENCH_TOOLS)
+}
+
+fn install_tools(tools: &[Tool]) -> Result<(), String> {
+    let missing = missing_of(tools, on_path);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !(on_path("apt-get") && is_root()) {
+        return Err(advice(&missing));
+    }
+    install_packages(&missing)?;
+    match missing_of(tools, on_path).as_slice() {
+        [] => Ok(()),
+        still => Err(advice(still)),
+    }
+}
+
+fn install_components() -> Result<(), String> {
+    for (component, probe) in COMPONENTS {
+        if !succeeds(&mut cargo(probe)) {
+            run(Command::new("rustup").args(["component", "add", component]))
+                .map_err(|why| format!("{component} is missing from the Rust toolchain: {why}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn install_packages(missing: &[&Tool]) -> Result<(), String> {
+    run(&mut apt_get("update"))?;
+    let packages = missing.iter().map(|tool| tool.package);
+    run(apt_get("install").args(["--yes", "--no-install-recommends"]).args(packages))
+}
+
+fn apt_get(verb: &str) -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .arg(verb)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // In the single-user runlevel Debian's scripts start no service: tests start their own.
+        .env("RUNLEVEL", "1");
+    command
+}
+
+fn missing_of(tools: &[Tool], is_there: impl Fn(&str) -> bool) -> Vec<&Tool> {
+    tools.iter().filter(|tool| !is_there(tool.binary)).collect()
+}
+
+fn advice(missing: &[&Tool]) -> String {
+    let mut text = String::from("these programs are not on the PATH:");
+    let mut packages = Vec::new();
+    for Tool { binary, package, used_by } in missing {
+        text.push_str(&format!("\n  {binary}, for {used_by}"));
+        packages.push(*package);
+    }
+    let packages = packages.join(" ");
+    text.push_str(&format!(
+        "\nOn Debian and Ubuntu: sudo apt-get install {packages}\n\
+         Elsewhere: the packages of your system that bring them"
+    ));
+    text
+}
+
+fn on_path(binary: &str) -> bool {
+    let name = format!("{binary}{}", env::consts::EXE_SUFFIX);
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| Path::new(&folder).join(&name).is_file())
+}
+
+fn is_root() -> bool {
+    read(Command::new("id").arg("-u")).is_ok_and(|user| user.trim() == "0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &[Tool] = &[
+        Tool { binary: "here", package: "here-bin", used_by: "one test" },
+        Tool { binary: "gone", package: "gone-bin", used_by: "the other" },
+    ];
+
+    #[test]
+    fn only_what_is_missing_is_listed() {
+        let missing = missing_of(TWO, |binary| binary == "here");
+        assert_eq!(missing.iter().map(|tool| tool.binary).collect::<Vec<_>>(), ["gone"]);
+    }
+
+    #[test]
+    fn the_advice_names_program_purpose_and_package() {
+        let text = advice(&missing_of(TWO, |binary| binary == "here"));
+        assert!(text.contains("gone, for the other"), "{text}");
+        assert!(text.contains("apt-get install gone-bin\n"), "{text}");
+        assert!(!text.contains("one test"), "{text}");
+    }
+
+    #[test]
+    fn the_path_is_searched_for_whole_names() {
+        assert!(on_path("cargo"));
+        assert!(!on_path("cargo-of-another-kind"));
+    }
+}

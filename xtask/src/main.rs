@@ -1,0 +1,128 @@
+//! The project's own commands: `cargo xtask test` runs every check, `cargo xtask help` lists them.
+
+#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+
+mod bench;
+mod command;
+mod direction;
+mod install;
+mod lints;
+mod steps;
+mod tree;
+mod workspace;
+
+use std::process::ExitCode;
+
+use steps::Step;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let done = plan(&words).and_then(|plan| match plan {
+        Plan::Help => {
+            println!("{}", help());
+            Ok(())
+        }
+        Plan::Run(steps) => steps::run_all(&steps),
+        Plan::Bench(words) => bench::run_sections(&words),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the words on the command line ask for.
+#[derive(Debug)]
+enum Plan {
+    Help,
+    Run(Vec<&'static Step>),
+    /// Has words of its own.
+    Bench(Vec<String>),
+}
+
+fn plan(words: &[String]) -> Result<Plan, String> {
+    if let Some((first, rest)) = words.split_first()
+        && first == "bench"
+    {
+        return Ok(Plan::Bench(rest.to_vec()));
+    }
+    let mut chosen = Vec::new();
+    for word in words {
+        match word.as_str() {
+            "help" | "--help" | "-h" => return Ok(Plan::Help),
+            "test" => chosen.extend(steps::ALL),
+            name => chosen.push(steps::find(name).ok_or_else(|| unknown(name))?),
+        }
+    }
+    Ok(if chosen.is_empty() { Plan::Help } else { Plan::Run(chosen) })
+}
+
+fn unknown(name: &str) -> String {
+    format!("there is no command `{name}`; `cargo xtask help` lists them")
+}
+
+fn help() -> String {
+    let mut text = String::from(
+        "Usage: cargo xtask <command>...\n\n\
+         test         all of the following, in this order, up to the first that fails",
+    );
+    for step in steps::ALL {
+        text.push_str(&format!("\n  {:<11}{}", step.name, step.about));
+    }
+    text.push_str("\nbench        measure; `cargo xtask bench help` tells what\nhelp         this text");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(words: &[&str]) -> Vec<&'static str> {
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        match plan(&words).unwrap() {
+            Plan::Help => vec!["help"],
+            Plan::Run(steps) => steps.iter().map(|step| step.name).collect(),
+            Plan::Bench(_) => vec!["bench"],
+        }
+    }
+
+    #[test]
+    fn test_means_every_step_in_order() {
+        let all: Vec<_> = steps::ALL.iter().map(|step| step.name).collect();
+        assert_eq!(names(&["test"]), all);
+    }
+
+    #[test]
+    fn steps_run_in_the_order_they_are_named() {
+        assert_eq!(names(&["doc", "fmt"]), ["doc", "fmt"]);
+    }
+
+    #[test]
+    fn no_word_and_help_anywhere_mean_help() {
+        assert_eq!(names(&[]), ["help"]);
+        assert_eq!(names(&["fmt", "--help"]), ["help"]);
+    }
+
+    #[test]
+    fn what_follows_bench_is_its_own() {
+        let words = ["bench", "instructions", "--help"].map(str::to_owned);
+        assert!(matches!(plan(&words), Ok(Plan::Bench(rest)) if rest == ["instructions", "--help"]));
+    }
+
+    #[test]
+    fn an_unknown_word_runs_nothing() {
+        let message = plan(&["fmt".into(), "frobnicate".into()]).unwrap_err();
+        assert!(message.contains("`frobnicate`"), "{message}");
+    }
+
+    #[test]
+    fn help_names_every_step() {
+        let text = help();
+        for step in steps::ALL {
+            assert!(text.contains(step.about), "{} is missing", step.name);
+        }
+    }
+}

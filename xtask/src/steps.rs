@@ -1,0 +1,118 @@
+//! The steps of `cargo xtask test`, and how they are run.
+
+use std::time::{Duration, Instant};
+
+use crate::command::{cargo, run};
+use crate::{direction, install, lints, tree};
+
+/// One check, which can also be run alone by its name.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    run: fn() -> Result<(), String>,
+}
+
+/// Every step, in the order of `cargo xtask test`.
+pub(crate) const ALL: &[Step] = &[
+    Step {
+        name: "install",
+        about: "install the programs that the tests start, where they are missing",
+        run: install::install,
+    },
+    Step { name: "fmt", about: "the code is formatted", run: || run(&mut cargo("fmt --all --check")) },
+    Step {
+        name: "clippy",
+        about: "no warning from the compiler or clippy",
+        run: || run(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings")),
+    },
+    Step { name: "unit", about: "unit, integration and documentation tests of every crate", run: unit },
+    Step { name: "wire", about: "the demos, driven over real sockets", run: wire },
+    Step { name: "doc", about: "the documentation builds without a warning", run: doc },
+    Step {
+        name: "examples",
+        about: "the demos and every example build",
+        run: || run(&mut cargo("build -p sessions-examples --bins --examples")),
+    },
+    Step { name: "tree", about: "sessions-core pulls in no runtime and no framework", run: tree::check },
+    Step {
+        name: "direction",
+        about: "our crates depend on each other in the permitted direction only",
+        run: direction::check,
+    },
+    Step { name: "lints", about: "every crate takes the workspace's lints", run: lints::check },
+];
+
+/// Finds a step by its name.
+pub(crate) fn find(name: &str) -> Option<&'static Step> {
+    ALL.iter().find(|step| step.name == name)
+}
+
+/// Runs the steps one after the other up to the first that fails, with the time that each took.
+pub(crate) fn run_all(steps: &[&Step]) -> Result<(), String> {
+    let mut took = Vec::new();
+    for step in steps {
+        println!("==> {}: {}", step.name, step.about);
+        let start = Instant::now();
+        let result = (step.run)();
+        let time = seconds(start.elapsed());
+        result.map_err(|why| failure(step.name, &time, &why))?;
+        println!("<== {}: ok, {time}\n", step.name);
+        took.push(format!("{} {time}", step.name));
+    }
+    println!("all passed: {}", took.join(", "));
+    Ok(())
+}
+
+fn failure(name: &str, time: &str, why: &str) -> String {
+    format!("step `{name}` failed after {time}: {why}\nxtask: to run it alone: cargo xtask {name}")
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+/// Tests skip what needs a server that is not there; here it was installed, so skipping is a failure.
+fn unit() -> Result<(), String> {
+    run(cargo("test --workspace --exclude sessions-tests").env("SESSIONS_REQUIRE_REDIS", "1"))
+}
+
+/// The wire tests start the demos as programs, which `cargo test` alone would not build for them.
+fn wire() -> Result<(), String> {
+    run(&mut cargo("build -p sessions-examples --bins"))?;
+    let mut tests = cargo("test -p sessions-tests");
+    run(tests.env("SESSIONS_REQUIRE_REDIS", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
+}
+
+fn doc() -> Result<(), String> {
+    run(cargo("doc --workspace --no-deps --all-features").env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSES: Step = Step { name: "passes", about: "", run: || Ok(()) };
+    const FAILS: Step = Step { name: "fails", about: "", run: || Err("as it must".into()) };
+    const NOT_REACHED: Step = Step { name: "late", about: "", run: || panic!("ran after a failure") };
+
+    #[test]
+    fn the_first_failure_ends_the_run_and_names_its_step() {
+        let message = run_all(&[&PASSES, &FAILS, &NOT_REACHED]).unwrap_err();
+        assert!(message.starts_with("step `fails` failed after "), "{message}");
+        assert!(message.contains("as it must"), "{message}");
+    }
+
+    #[test]
+    fn steps_that_pass_pass_together() {
+        assert_eq!(run_all(&[&PASSES, &PASSES]), Ok(()));
+    }
+
+    #[test]
+    fn every_name_finds_its_own_step() {
+        for step in ALL {
+            assert_eq!(find(step.name).unwrap().about, step.about);
+        }
+        assert!(find("test").is_none(), "`test` means all of them");
+    }
+}

@@ -1,0 +1,91 @@
+//! The workspace's members, as `cargo metadata` tells them.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::command::{cargo, read};
+
+/// A crate of the workspace.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) manifest: PathBuf,
+    pub(crate) is_published: bool,
+    /// What it is built with; what only its tests use is left out.
+    pub(crate) depends_on: Vec<String>,
+}
+
+/// Asks cargo for the members.
+pub(crate) fn members() -> Result<Vec<Member>, String> {
+    parse(&read(&mut cargo("metadata --no-deps --format-version 1"))?)
+}
+
+fn parse(metadata: &str) -> Result<Vec<Member>, String> {
+    let metadata: Value = serde_json::from_str(metadata)
+        .map_err(|error| format!("the output of `cargo metadata` is no JSON: {error}"))?;
+    let members: Option<Vec<Member>> = list(&metadata["packages"])?.iter().map(member).collect();
+    members.ok_or_else(|| "`cargo metadata` describes a package in an unknown form".into())
+}
+
+fn list(value: &Value) -> Result<&Vec<Value>, String> {
+    value.as_array().ok_or_else(|| "`cargo metadata` lists no packages".into())
+}
+
+fn member(package: &Value) -> Option<Member> {
+    let dependencies = package["dependencies"].as_array()?;
+    Some(Member {
+        name: package["name"].as_str()?.to_owned(),
+        manifest: package["manifest_path"].as_str()?.into(),
+        // `publish = false` is told as an empty list of registries, everything else as null.
+        is_published: package["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
+        depends_on: dependencies
+            .iter()
+            .filter(|dependency| dependency["kind"] != "dev")
+            .map(|dependency| dependency["name"].as_str().map(str::to_owned))
+            .collect::<Option<_>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METADATA: &str = r#"{"packages": [
+        {"name": "sessions-axum", "manifest_path": "/w/sessions-axum/Cargo.toml", "publish": null,
+         "dependencies": [
+            {"name": "sessions-core", "kind": null, "rename": "core"},
+            {"name": "cc", "kind": "build"},
+            {"name": "sessions-redis", "kind": "dev"}]},
+        {"name": "xtask", "manifest_path": "/w/xtask/Cargo.toml", "publish": [],
+         "dependencies": []}]}"#;
+
+    #[test]
+    fn members_are_read_with_what_they_are_built_with() {
+        let axum = Member {
+            name: "sessions-axum".into(),
+            manifest: "/w/sessions-axum/Cargo.toml".into(),
+            is_published: true,
+            depends_on: vec!["sessions-core".into(), "cc".into()],
+        };
+        let xtask = Member {
+            name: "xtask".into(),
+            manifest: "/w/xtask/Cargo.toml".into(),
+            is_published: false,
+            depends_on: vec![],
+        };
+        assert_eq!(parse(METADATA).unwrap(), [axum, xtask]);
+    }
+
+    #[test]
+    fn an_unknown_form_is_an_error_rather_than_an_empty_workspace() {
+        for text in ["", "{}", r#"{"packages": [{"name": "x"}]}"#] {
+            assert!(parse(text).is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn cargo_names_this_very_crate() {
+        assert!(members().unwrap().iter().any(|member| member.name == "xtask"));
+    }
+}
