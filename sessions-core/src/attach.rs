@@ -1,0 +1,195 @@
+//! What a response's head must carry for the session, and how it gets there.
+
+use std::borrow::Cow;
+
+use crate::cookie::SetCookie;
+
+/// Is what a response's head must carry for the session.
+///
+/// Given out by a [`Commit`](crate::Commit); an adapter writes it with [`write_to`](Self::write_to).
+#[derive(Debug, Default)]
+#[must_use = "the client gets no cookie unless this is written to the response"]
+pub struct Attach {
+    pub(crate) cookie: Option<SetCookie>,
+    pub(crate) vary: bool,
+}
+
+/// Is one of the header fields that sessions are concerned with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Field {
+    /// `Set-Cookie`.
+    SetCookie,
+    /// `Vary`.
+    Vary,
+    /// `Cache-Control`.
+    CacheControl,
+}
+
+impl Field {
+    /// Returns the field's name, in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SetCookie => "set-cookie",
+            Self::Vary => "vary",
+            Self::CacheControl => "cache-control",
+        }
+    }
+}
+
+/// Is the head of a response, as its framework keeps it. Implemented by each adapter.
+pub trait ResponseHead {
+    /// Calls `visit` with the value of each field of this name, in their order.
+    fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8]));
+
+    /// Removes the fields of this name for which `keep` says no, and leaves the order of the others.
+    fn retain(&mut self, field: Field, keep: &dyn Fn(&[u8]) -> bool);
+
+    /// Adds a field after those that are there. The value holds visible ASCII and spaces only.
+    fn append(&mut self, field: Field, value: Cow<'static, str>);
+
+    /// Adds a field if there is none of its name, and says whether it did. To be overridden where one look-up does both.
+    fn append_if_absent(&mut self, field: Field, value: &'static str) -> bool {
+        let mut is_absent = true;
+        self.visit(field, &mut |_| is_absent = false);
+        if is_absent {
+            self.append(field, Cow::Borrowed(value));
+        }
+        is_absent
+    }
+}
+
+impl Attach {
+    /// Says whether there is nothing to write.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.cookie.is_none() && !self.vary
+    }
+
+    /// Takes out the value of the `Set-Cookie` field, for an adapter that cannot use [`write_to`](Self::write_to). With it goes
+    /// `Cache-Control: no-store`. It holds a token: it belongs in the response and nowhere else.
+    pub fn take_set_cookie(&mut self) -> Option<String> {
+        self.cookie.take().map(SetCookie::into_string)
+    }
+
+    /// Says whether the response needs `Vary: Cookie`.
+    #[must_use]
+    pub const fn varies_by_cookie(&self) -> bool {
+        self.vary
+    }
+
+    /// Writes to a response's head what the session needs there.
+    ///
+    /// - One `Set-Cookie` of our name at most (RFC 6265bis section 4.1.1), in place of any that the handler or a nested layer set; those of
+    ///   other names stay as they are.
+    /// - With it `Cache-Control: no-store`, whatever the handler said: a cache that kept the cookie would sign others in.
+    /// - `Vary: Cookie` wherever the session was looked at, added to what is there.
+    pub fn write_to(self, head: &mut impl ResponseHead) {
+        if self.vary {
+            vary_by_cookie(head);
+        }
+        if let Some(cookie) = self.cookie {
+            head.retain(Field::SetCookie, &|value| !cookie.is_namesake(value));
+            head.append(Field::SetCookie, Cow::Owned(cookie.into_string()));
+            head.retain(Field::CacheControl, &|_| false);
+            head.append(Field::CacheControl, Cow::Borrowed("no-store"));
+        }
+    }
+}
+
+fn vary_by_cookie(head: &mut impl ResponseHead) {
+    if head.append_if_absent(Field::Vary, "Cookie") {
+        return;
+    }
+    let mut old = String::new();
+    let mut covered = false;
+    head.visit(Field::Vary, &mut |value| {
+        let value = String::from_utf8_lossy(value);
+        covered |= value.split(',').map(str::trim).any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"));
+        if !old.is_empty() {
+            old.push_str(", ");
+        }
+        old.push_str(value.trim());
+    });
+    if !covered {
+        let separator = if old.is_empty() { "" } else { ", " };
+        // One line: there are caches that read only one.
+        head.retain(Field::Vary, &|_| false);
+        head.append(Field::Vary, Cow::Owned(old + separator + "Cookie"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::CookieOptions;
+
+    #[derive(Default)]
+    struct Head(Vec<(&'static str, String)>);
+
+    impl ResponseHead for Head {
+        fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8])) {
+            self.0.iter().filter(|(name, _)| *name == field.name()).for_each(|(_, value)| visit(value.as_bytes()));
+        }
+
+        fn retain(&mut self, field: Field, keep: &dyn Fn(&[u8]) -> bool) {
+            self.0.retain(|(name, value)| *name != field.name() || keep(value.as_bytes()));
+        }
+
+        fn append(&mut self, field: Field, value: Cow<'static, str>) {
+            self.0.push((field.name(), value.into_owned()));
+        }
+    }
+
+    fn written(attach: Attach, fields: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+        let mut head = Head(fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect());
+        attach.write_to(&mut head);
+        head.0
+    }
+
+    fn vary(before: &[&str]) -> Vec<String> {
+        let fields: Vec<_> = before.iter().map(|value| ("vary", *value)).collect();
+        let attach = Attach { cookie: None, vary: true };
+        written(attach, &fields).into_iter().map(|(_, value)| value).collect()
+    }
+
+    #[test]
+    fn vary_is_merged_into_one_line_and_never_doubled() {
+        assert_eq!(vary(&[]), ["Cookie"]);
+        assert_eq!(vary(&["Accept"]), ["Accept, Cookie"]);
+        assert_eq!(vary(&["Accept", "Accept-Language"]), ["Accept, Accept-Language, Cookie"]);
+        assert_eq!(vary(&["Accept", "cookie"]), ["Accept", "cookie"]);
+        assert_eq!(vary(&["*"]), ["*"]);
+        assert_eq!(vary(&[""]), ["Cookie"]);
+        assert_eq!(vary(&["Cookie-Monster"]), ["Cookie-Monster, Cookie"]);
+    }
+
+    #[test]
+    fn a_cookie_replaces_its_namesake_and_forbids_caching() {
+        let cookie =
+            CookieOptions { name: Some("id".to_owned()), ..CookieOptions::default() }.build().unwrap().removal();
+        let attach = Attach { cookie: Some(cookie.clone()), vary: false };
+        let before = [
+            ("set-cookie", "a=1"),
+            ("set-cookie", "id=planted"),
+            ("cache-control", "public, max-age=60"),
+            ("set-cookie", "idx=2"),
+            ("cache-control", "immutable"),
+        ];
+        let after = [
+            ("set-cookie", "a=1".to_owned()),
+            ("set-cookie", "idx=2".to_owned()),
+            ("set-cookie", cookie.into_string()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        assert_eq!(written(attach, &before), after);
+    }
+
+    #[test]
+    fn nothing_to_attach_changes_nothing() {
+        let fields = [("vary", "Accept"), ("set-cookie", "id=1")];
+        assert!(Attach::default().is_empty());
+        assert_eq!(written(Attach::default(), &fields).len(), 2);
+    }
+}

@@ -1,0 +1,45 @@
+//! Ending a session, and storing its successor if the request began one.
+
+use std::sync::MutexGuard;
+
+use super::{Create, Ending, Progress, Waiting, create};
+use crate::changes::Changes;
+use crate::error::{Error, ErrorKind, StoreError};
+use crate::event::{DestroyReason, Event, StoreCall};
+use crate::id::SessionId;
+use crate::state::State;
+
+pub(super) struct Destroy {
+    id: SessionId,
+    successor: Option<Changes>,
+}
+
+impl Destroy {
+    pub(super) fn start(ending: &Ending, mut state: MutexGuard<'_, State>, succeeded: bool) -> Result<Progress, Error> {
+        let id = state.doomed.ok_or(Error::new(ErrorKind::NoSession))?;
+        let successor = succeeded.then(|| create::first_changes(ending, &mut state));
+        drop(state);
+        let mut answer = ending.inner.sessions.store().destroy(id);
+        let destroy = Self { id, successor };
+        match answer.take_ready() {
+            Some(answer) => destroy.conclude(ending, answer),
+            None => Ok(Progress::Waiting(Box::new(Waiting::Destroy(destroy, answer)))),
+        }
+    }
+
+    pub(super) fn conclude(self, ending: &Ending, answer: Result<bool, StoreError>) -> Result<Progress, Error> {
+        let existed = match answer {
+            Ok(existed) => existed,
+            // The session may live on, so a logout is not reported as done.
+            Err(error) => return Err(ending.store_failed(StoreCall::Destroy, error, self.successor)),
+        };
+        ending.inner.lock().doomed = None;
+        if existed {
+            ending.inner.raise(Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
+        }
+        match self.successor {
+            Some(changes) => Create::start(ending, changes, 1),
+            None => Ok(ending.finished(None)),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The cookie: how it is formed, and how it is found among those that a client sends.
+
+mod parse;
+mod rules;
+
+pub(crate) use parse::{Candidates, find};
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::config::{ConfigError, ConfigErrorKind};
+use crate::error::{Error, ErrorKind};
+
+/// Is how long browsers may keep a cookie, by RFC 6265bis section 5.5: 400 days.
+const LONGEST_AGE: u64 = 400 * 24 * 60 * 60;
+
+/// Is how large a name and value may be together, by RFC 6265bis section 5.6.
+const LARGEST_PAIR: usize = 4096;
+
+/// Says when a browser sends the cookie with requests that come from other sites.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SameSite {
+    /// Never. A user who follows a link, or returns from a sign-in elsewhere (OAuth), arrives signed out.
+    Strict,
+    /// Only when the user follows a link. Forms and scripts of other sites come without it, which stops most request forgery.
+    #[default]
+    Lax,
+    /// Always. Needs `Secure`, and protection against request forgery of your own.
+    None,
+}
+
+/// Is what the cookie is to be, before it is checked.
+#[derive(Clone, Debug)]
+pub(crate) struct CookieOptions {
+    /// Is `None` for the strictest default that the other options allow.
+    pub(crate) name: Option<String>,
+    pub(crate) domain: Option<String>,
+    pub(crate) path: String,
+    pub(crate) same_site: SameSite,
+    pub(crate) secure: bool,
+    pub(crate) http_only: bool,
+    pub(crate) partitioned: bool,
+}
+
+impl Default for CookieOptions {
+    fn default() -> Self {
+        Self {
+            name: None,
+            domain: None,
+            path: "/".to_owned(),
+            same_site: SameSite::Lax,
+            secure: true,
+            http_only: true,
+            partitioned: false,
+        }
+    }
+}
+
+impl CookieOptions {
+    /// Returns the name, by default with the strictest prefix that these options allow.
+    fn resolved_name(&self) -> &str {
+        match &self.name {
+            Some(name) => name,
+            None if !self.secure => "id",
+            None if self.domain.is_none() && self.path == "/" => "__Host-id",
+            None => "__Secure-id",
+        }
+    }
+
+    pub(crate) fn build(&self) -> Result<CookieForm, ConfigError> {
+        let name = self.resolved_name();
+        rules::check(self, name).map_err(ConfigError::new)?;
+        let cookie = ::cookie::Cookie::build((name, ""))
+            .path(self.path.as_str())
+            .secure(self.secure)
+            .http_only(self.http_only)
+            .partitioned(self.partitioned)
+            .same_site(match self.same_site {
+                SameSite::Strict => ::cookie::SameSite::Strict,
+                SameSite::Lax => ::cookie::SameSite::Lax,
+                SameSite::None => ::cookie::SameSite::None,
+            });
+        let cookie = match &self.domain {
+            Some(domain) => cookie.domain(domain.as_str()),
+            None => cookie,
+        };
+        let head = format!("{name}=");
+        let rendered = cookie.build().to_string();
+        let attributes = rendered.strip_prefix(&head).ok_or(ConfigError::new(ConfigErrorKind::CookieName))?;
+        Ok(CookieForm { name: name.into(), attributes: attributes.into() })
+    }
+}
+
+/// Is the checked form of the cookie: every `Set-Cookie` of ours, setting or removing, comes from [`CookieForm::render`].
+#[derive(Debug)]
+pub(crate) struct CookieForm {
+    name: Box<str>,
+    /// Holds all attributes but `Max-Age`, from the first `;` on.
+    attributes: Box<str>,
+}
+
+impl CookieForm {
+    pub(crate) const fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Forms the header that sets the cookie. `fill` appends the value; `max_age` is `None` for a cookie that ends with the browser.
+    pub(crate) fn set(
+        &self,
+        fill: impl FnOnce(&mut String) -> Result<(), Error>,
+        max_age: Option<Duration>,
+    ) -> Result<SetCookie, Error> {
+        // A fraction of a second is cut off: the cookie never outlives the record.
+        self.render(fill, max_age.map(|age| age.as_secs().min(LONGEST_AGE)))
+    }
+
+    /// Forms the header that removes the cookie.
+    pub(crate) fn removal(&self) -> SetCookie {
+        self.render(|_| Ok(()), Some(0)).expect("an empty value is not too large")
+    }
+
+    fn render(
+        &self,
+        fill: impl FnOnce(&mut String) -> Result<(), Error>,
+        max_age: Option<u64>,
+    ) -> Result<SetCookie, Error> {
+        let mut text = String::with_capacity(self.name.len() + self.attributes.len() + 72);
+        text.push_str(&self.name);
+        text.push('=');
+        fill(&mut text)?;
+        // The `=` is not counted.
+        if text.len() > LARGEST_PAIR + 1 {
+            return Err(Error::new(ErrorKind::Seal));
+        }
+        text.push_str(&self.attributes);
+        if let Some(seconds) = max_age {
+            text.push_str("; Max-Age=");
+            text.push_str(itoa::Buffer::new().format(seconds));
+        }
+        Ok(SetCookie(text))
+    }
+}
+
+/// Is the value of a `Set-Cookie` field. It holds a token, so its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct SetCookie(String);
+
+impl SetCookie {
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+
+    /// Says whether another `Set-Cookie` field sets the cookie of the same name.
+    pub(crate) fn is_namesake(&self, field: &[u8]) -> bool {
+        let name_length = self.0.find('=').map_or(0, |at| at + 1);
+        field.starts_with(&self.0.as_bytes()[..name_length])
+    }
+}
+
+impl fmt::Debug for SetCookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SetCookie(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> CookieOptions {
+        CookieOptions::default()
+    }
+
+    fn set(options: &CookieOptions, max_age: Option<Duration>) -> String {
+        let fill = |text: &mut String| {
+            text.push_str("TOKEN");
+            Ok(())
+        };
+        options.build().unwrap().set(fill, max_age).unwrap().into_string()
+    }
+
+    #[test]
+    fn the_default_cookie_is_the_strictest() {
+        assert_eq!(set(&options(), None), "__Host-id=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/");
+    }
+
+    #[test]
+    fn the_default_name_has_the_strictest_prefix_that_the_options_allow() {
+        let path = CookieOptions { path: "/shop".to_owned(), ..options() };
+        let domain = CookieOptions { domain: Some("example.com".to_owned()), ..options() };
+        let plain = CookieOptions { secure: false, ..options() };
+        assert!(set(&path, None).starts_with("__Secure-id=TOKEN; "));
+        assert!(set(&domain, None).starts_with("__Secure-id=TOKEN; "));
+        assert_eq!(set(&plain, None), "id=TOKEN; HttpOnly; SameSite=Lax; Path=/");
+    }
+
+    #[test]
+    fn removing_differs_from_setting_in_value_and_age_only() {
+        let form = options().build().unwrap();
+        let removal = form.removal().into_string();
+        assert_eq!(removal, "__Host-id=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+        assert_eq!(set(&options(), Some(Duration::ZERO)).replace("TOKEN", ""), removal);
+    }
+
+    #[test]
+    fn an_age_is_whole_seconds_and_at_most_400_days() {
+        let cases = [(1_999, "1"), (60_000, "60"), (u64::MAX, "34560000")];
+        for (millis, age) in cases {
+            let text = set(&options(), Some(Duration::from_millis(millis)));
+            assert_eq!(text.rsplit('=').next(), Some(age));
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_browser_would_keep_is_an_error() {
+        let form = options().build().unwrap();
+        let fill = |length: usize| {
+            move |text: &mut String| {
+                text.push_str(&"x".repeat(length));
+                Ok(())
+            }
+        };
+        let room = 4096 - "__Host-id".len();
+        assert!(form.set(fill(room), None).is_ok());
+        assert_eq!(form.set(fill(room + 1), None).unwrap_err().kind(), ErrorKind::Seal);
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        assert_eq!(format!("{:?}", SetCookie("id=TOKEN".to_owned())), "SetCookie(..)");
+    }
+}

@@ -1,0 +1,217 @@
+//! Finding our cookie in what a client sends, which may be anything.
+//!
+//! Names are compared byte for byte: decoding or folding them would let `__%48ost-id` pass for `__Host-id`, which a browser protects
+//! and the other it does not. Fields are bytes, so that a neighbour which is not text hides nothing. RFC 6265bis asks servers to
+//! take several fields (HTTP/2 splits them) and to rely on no order.
+
+use crate::token::Token;
+
+/// Is how many different tokens of one request are looked up.
+pub(crate) const MOST_CANDIDATES: usize = 4;
+
+/// Is how many values of our name are examined, which bounds the work on a sealed cookie.
+const MOST_VALUES: usize = 64;
+
+/// Is how many bytes of cookies are read; servers allow less.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// Is what was found under our name.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    /// Holds what nearly every request has, without an allocation.
+    first: Option<Token>,
+    others: Vec<Token>,
+    /// Says whether the client sent anything under our name, so that there is a cookie to remove.
+    pub(crate) carried: bool,
+    /// Says whether something under our name was not a token.
+    pub(crate) malformed: bool,
+}
+
+impl Candidates {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn add(&mut self, token: Token) {
+        match self.first {
+            None => self.first = Some(token),
+            Some(_) => self.others.push(token),
+        }
+    }
+
+    /// Takes the next token out.
+    pub(crate) fn next(&mut self) -> Option<Token> {
+        self.first.take().or_else(|| self.others.pop())
+    }
+}
+
+/// Finds the tokens in the values of the cookies called `name`, each once, at most four.
+pub(crate) fn find<'a>(
+    name: &str,
+    fields: impl IntoIterator<Item = &'a [u8]>,
+    open: impl Fn(&[u8]) -> Option<Token>,
+) -> Candidates {
+    let mut found = Candidates::default();
+    let mut count = 0;
+    let mut texts: [&[u8]; MOST_CANDIDATES] = [b""; MOST_CANDIDATES];
+    let mut budget = MOST_BYTES;
+    let mut examined = 0;
+    for field in fields {
+        let field = &field[..field.len().min(budget)];
+        budget -= field.len();
+        for value in values(name, field) {
+            found.carried = true;
+            examined += 1;
+            if count == MOST_CANDIDATES || examined > MOST_VALUES {
+                return found;
+            }
+            if texts[..count].contains(&value) {
+                continue;
+            }
+            match open(value) {
+                None => found.malformed = true,
+                Some(token) => {
+                    texts[count] = value;
+                    count += 1;
+                    found.add(token);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Goes through the values of the cookies called `name` in one field.
+fn values<'a>(name: &str, field: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let mut rest = Some(field);
+    std::iter::from_fn(move || {
+        while let Some(pairs) = rest {
+            let pair = match memchr::memchr(b';', pairs) {
+                Some(at) => {
+                    rest = Some(&pairs[at + 1..]);
+                    &pairs[..at]
+                }
+                None => {
+                    rest = None;
+                    pairs
+                }
+            };
+            if let Some(value) = value_of(name, trim(pair)) {
+                return Some(value);
+            }
+        }
+        None
+    })
+}
+
+fn value_of<'a>(name: &str, pair: &'a [u8]) -> Option<&'a [u8]> {
+    pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+}
+
+/// Removes the spaces and tabs around a pair.
+fn trim(mut pair: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', inner @ ..] | [inner @ .., b' ' | b'\t'] = pair {
+        pair = inner;
+    }
+    pair
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+    use crate::token::Secret;
+
+    fn text(seed: u8) -> String {
+        let mut text = String::new();
+        Token::new(SessionId::from_bytes([seed; 16]), Secret::from_bytes([seed; 16])).write_text(&mut text);
+        text
+    }
+
+    fn ids(fields: &[&[u8]]) -> Vec<u8> {
+        let mut found = find("__Host-id", fields.iter().copied(), Token::parse);
+        let mut ids: Vec<u8> = std::iter::from_fn(|| found.next()).map(|token| token.id().as_bytes()[0]).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    #[test]
+    fn only_the_exact_name_is_ours() {
+        let value = text(1);
+        let foreign = [
+            "__%48ost-id",
+            "%5F%5FHost-id",
+            "__host-id",
+            "__HOST-ID",
+            "__Host.id",
+            "__Host-id ",
+            "\"__Host-id\"",
+            "",
+            "=__Host-id",
+            "x__Host-id",
+            "__Host-id2",
+            "__Host-id\0",
+            "__Host",
+            "+__Host-id",
+        ];
+        for name in foreign {
+            assert_eq!(ids(&[format!("{name}={value}").as_bytes()]), [0; 0], "{name:?}");
+        }
+        assert_eq!(ids(&[format!(" \t__Host-id={value} ;").as_bytes()]), [1]);
+    }
+
+    #[test]
+    fn neighbours_hide_nothing() {
+        let ours = format!("__Host-id={}", text(1)).into_bytes();
+        let cases: [Vec<u8>; 5] = [
+            [b"a; \xff=1; ", &ours[..], b"; ;;="].concat(),
+            [b"a=b; ", &ours[..]].concat(),
+            [&ours[..], b";a=b"].concat(),
+            [b"=; ==; x=\"; \"; ", &ours[..]].concat(),
+            [b"__Host-id=; __Host-id=\xff; ", &ours[..]].concat(),
+        ];
+        for case in cases {
+            assert_eq!(ids(&[&case]), [1], "{}", String::from_utf8_lossy(&case));
+        }
+    }
+
+    #[test]
+    fn every_field_is_read() {
+        let crumbs: Vec<Vec<u8>> = (0..50).map(|n| format!("crumb{n}={n}").into_bytes()).collect();
+        let ours = format!("__Host-id={}", text(1)).into_bytes();
+        for place in 0..50 {
+            let mut fields: Vec<&[u8]> = crumbs.iter().map(Vec::as_slice).collect();
+            fields[place] = &ours;
+            assert_eq!(ids(&fields), [1], "in field {place}");
+        }
+    }
+
+    #[test]
+    fn at_most_four_different_tokens_are_candidates() {
+        let pairs: Vec<String> = (1..=9).map(|seed| format!("__Host-id={}", text(seed))).collect();
+        assert_eq!(ids(&[pairs.join("; ").as_bytes()]), [1, 2, 3, 4]);
+        let same = [pairs[0].as_str(); 40].join("; ") + "; " + &pairs[1];
+        assert_eq!(ids(&[same.as_bytes()]), [1, 2]);
+    }
+
+    #[test]
+    fn what_is_no_token_takes_no_place_and_bounded_work() {
+        let ours = format!("__Host-id={}", text(1));
+        let bad = |count| "__Host-id=bad; ".repeat(count);
+        assert_eq!(ids(&[(bad(4) + &ours).as_bytes()]), [1]);
+        let opened = std::cell::Cell::new(0);
+        let open = |value: &[u8]| {
+            opened.set(opened.get() + 1);
+            Token::parse(value)
+        };
+        let found = find("__Host-id", [(bad(1000) + &ours).as_bytes()], open);
+        assert!(found.carried && found.malformed && found.is_empty());
+        assert!(opened.get() <= MOST_VALUES);
+    }
+
+    #[test]
+    fn an_endless_field_is_read_to_a_limit() {
+        let long = "a=b; ".repeat(100_000) + "__Host-id=" + &text(1);
+        assert!(!find("__Host-id", [long.as_bytes()], Token::parse).carried);
+    }
+}

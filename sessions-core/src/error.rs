@@ -1,0 +1,202 @@
+//! What can go wrong, one type for each caller's concern.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::attach::Attach;
+use crate::entropy::EntropyError;
+
+type Cause = Box<dyn StdError + Send + Sync>;
+
+/// Says why a session could not do what it was asked.
+///
+/// Its text is for the log, and holds no token, id or session data. What the client is told is the bare
+/// [`status`](Self::status).
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    source: Option<Cause>,
+    attach: Option<Box<Attach>>,
+}
+
+/// Is the kind of an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The store could not be asked, or could not write. Nothing of the request was saved.
+    StoreUnavailable,
+    /// The store holds as much as it may, and all of it belongs to people who are signed in.
+    StoreFull,
+    /// The session was destroyed, renewed or expired while the request was under way. Nothing was written.
+    Gone,
+    /// A value that the request relied on had changed, or was immutable. Nothing was written.
+    Conflict,
+    /// The entry is immutable: only `set_immutable` replaces it.
+    Immutable,
+    /// The entry is not a number that can be added to, or the sum leaves the range of `i64`.
+    NotANumber,
+    /// The record would exceed its limits of bytes or keys. It is as it was.
+    TooLarge,
+    /// The codec could not write the value.
+    Encode,
+    /// The entry is there and cannot be read as the type asked for.
+    Decode,
+    /// No random bytes could be had, so no token was made.
+    Entropy,
+    /// No free id was found: the id generator repeats itself.
+    IdsExhausted,
+    /// The token could not be sealed.
+    Seal,
+    /// There is no session to do this to.
+    NoSession,
+    /// The response's head is gone, and this would have needed a cookie.
+    AlreadyCommitted,
+}
+
+impl Error {
+    pub(crate) const fn new(kind: ErrorKind) -> Self {
+        Self { kind, source: None, attach: None }
+    }
+
+    pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
+        Self { kind, source: Some(source.into()), attach: None }
+    }
+
+    pub(crate) fn with_attach(mut self, attach: Attach) -> Self {
+        self.attach = Some(Box::new(attach));
+        self
+    }
+
+    /// Takes out what the response that tells of the error must carry all the same: where a save had made or renewed the session before
+    /// the commit failed, the client needs its cookie.
+    pub fn take_attach(&mut self) -> Attach {
+        self.attach.take().map_or_else(Attach::default, |attach| *attach)
+    }
+
+    /// Returns what went wrong.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Returns the HTTP status that tells a client as much as it may know.
+    ///
+    /// 503 where the store is to blame, 401 for a session that is gone, 409 for a conflict, 507 (RFC 4918) for a record that would be
+    /// too large, 500 for the rest. What a call on the handle refuses is a 5xx, so a handler that returns it leaves the record as it was.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self.kind {
+            ErrorKind::StoreUnavailable | ErrorKind::StoreFull => 503,
+            ErrorKind::Gone => 401,
+            ErrorKind::Conflict => 409,
+            ErrorKind::TooLarge => 507,
+            _ => 500,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            ErrorKind::StoreUnavailable => "the session store is unavailable",
+            ErrorKind::StoreFull => "the session store is full",
+            ErrorKind::Gone => "the session ended while the request was under way",
+            ErrorKind::Conflict => "the session changed in a way that the request did not expect",
+            ErrorKind::Immutable => "the entry is immutable",
+            ErrorKind::NotANumber => "the entry cannot be added to",
+            ErrorKind::TooLarge => "the session would exceed its limits",
+            ErrorKind::Encode => "the value could not be encoded",
+            ErrorKind::Decode => "the entry is not of the type asked for",
+            ErrorKind::Entropy => "no token could be made",
+            ErrorKind::IdsExhausted => "the id generator repeats itself",
+            ErrorKind::Seal => "the token could not be sealed",
+            ErrorKind::NoSession => "there is no session",
+            ErrorKind::AlreadyCommitted => "the response's head is gone",
+        })
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|cause| &**cause as _)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::with_source(ErrorKind::StoreUnavailable, error)
+    }
+}
+
+impl From<EntropyError> for Error {
+    fn from(error: EntropyError) -> Self {
+        Self::with_source(ErrorKind::Entropy, error)
+    }
+}
+
+/// Says why a store could not do its work.
+#[derive(Debug)]
+pub struct StoreError {
+    store: &'static str,
+    kind: StoreErrorKind,
+    source: Option<Cause>,
+}
+
+/// Is the kind of a [`StoreError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The store cannot be reached, or its engine reports a failure.
+    Unavailable,
+    /// The store did not answer within its deadline. What became of a write is unknown.
+    TimedOut,
+    /// The store has as much work waiting as it accepts.
+    Busy,
+    /// The record is damaged, or of a format newer than this build knows.
+    Unreadable,
+}
+
+impl StoreError {
+    /// Makes an error of the store named `store`.
+    #[must_use]
+    pub const fn new(store: &'static str, kind: StoreErrorKind) -> Self {
+        Self { store, kind, source: None }
+    }
+
+    /// Keeps the cause of the error.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Returns which store failed.
+    #[must_use]
+    pub const fn store(&self) -> &'static str {
+        self.store
+    }
+
+    /// Returns what went wrong.
+    #[must_use]
+    pub const fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            StoreErrorKind::Unavailable => "is unavailable",
+            StoreErrorKind::TimedOut => "did not answer in time",
+            StoreErrorKind::Busy => "has too much work waiting",
+            StoreErrorKind::Unreadable => "holds a record that cannot be read",
+        };
+        write!(f, "the {} store {what}", self.store)
+    }
+}
+
+impl StdError for StoreError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|cause| &**cause as _)
+    }
+}

@@ -1,0 +1,128 @@
+//! One request and its response, from the side of its session.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::commit::{Commit, Mode};
+use crate::event::Event;
+use crate::load::Load;
+use crate::sessions::Sessions;
+use crate::state::{Stage, State};
+
+/// Is one request and its response, from the side of its session: what an adapter holds while a handler runs.
+///
+/// It costs one allocation and loads nothing until the handler asks for its [`Session`](crate::Session), with [`session`](Self::session). When the
+/// handler is done, [`commit`](Self::commit) writes what the request changed and says what the response's head must carry.
+///
+/// ```
+/// use sessions_core::Sessions;
+///
+/// # pollster::block_on(async {
+/// let sessions = Sessions::builder().build()?;
+/// let exchange = sessions.open();
+///
+/// // The handler asks for its session, with the values of the request's Cookie fields.
+/// let cookies: [&[u8]; 1] = [b"theme=dark"];
+/// let session = exchange.session(cookies).await?;
+/// session.set("name", "iris")?;
+///
+/// // The response is made, and its head is still here.
+/// let mut attach = exchange.commit(200).await?;
+/// assert!(attach.take_set_cookie().is_some_and(|cookie| cookie.starts_with("__Host-id=")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Exchange {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) sessions: Sessions,
+    state: Mutex<State>,
+}
+
+impl Exchange {
+    pub(crate) fn new(sessions: Sessions) -> Self {
+        Self { inner: Arc::new(Inner { sessions, state: Mutex::default() }) }
+    }
+
+    pub(crate) const fn from_inner(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// Returns the manager that the exchange belongs to.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
+    }
+
+    /// Loads the request's session, unless that was done before, and returns it.
+    ///
+    /// `cookies` goes through the values of all `Cookie` fields, as they came; it is not looked at again after the call. No cookie, or
+    /// none that opens a live session, gives an empty session, which is stored when something is written to it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be asked, unless the manager was built
+    /// with [`OutagePolicy::Anonymous`](crate::OutagePolicy::Anonymous). The request must then not go on as if nobody were signed in.
+    pub fn session<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Load {
+        let inner = Arc::clone(&self.inner);
+        if !self.is_untouched() {
+            return Load::done(inner);
+        }
+        let candidates = inner.sessions.candidates(cookies);
+        Load::begin(inner, candidates)
+    }
+
+    /// Says whether nobody has asked for the session, so that there is nothing to commit and nothing to attach.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.inner.lock().stage == Stage::Waiting
+    }
+
+    /// Writes what the request changed, in one atomic operation of the store, and says what the response's head must carry.
+    ///
+    /// `status` is the response's: a 5xx drops the request's data, and keeps a destroy and a renewal. The future is ready at its
+    /// first poll if there is nothing to write, or if the store never waits. The response's head must not leave before it is.
+    /// Committing a second time does nothing.
+    pub fn commit(self, status: u16) -> Commit {
+        Commit::begin(self.inner, Mode::Head { failed: status >= 500 })
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl Inner {
+    /// Locks the state, with the writes of a finished commit folded into its record.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic in a handler's serializer leaves the state as it was before the call.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn raise(&self, event: Event) {
+        self.sessions.raise(event);
+    }
+}
+
+impl Drop for Inner {
+    /// Nothing that was written is lost without a word: what came after the head needed a save.
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if state.has_unsaved() {
+            let id = state.id();
+            self.raise(Event::Unsaved { id });
+        }
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Session").field("id", &state.id()).field("stage", &state.stage).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! Keys that know the type of their value.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::session::Session;
+
+/// Is the name of an entry together with the type of its value, so that no two places disagree about either.
+///
+/// ```
+/// use sessions_core::{Key, Sessions};
+///
+/// const VISITS: Key<u32> = Key::new("visits");
+///
+/// # pollster::block_on(async {
+/// let sessions = Sessions::builder().build()?;
+/// let session = sessions.open().session([]).await?;
+/// assert_eq!(VISITS.get(&session)?, None);
+/// VISITS.set(&session, &1)?;
+/// assert_eq!(VISITS.get(&session)?, Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+pub struct Key<T> {
+    name: &'static str,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Key<T> {
+    /// Makes a key.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, value: PhantomData }
+    }
+
+    /// Returns the entry's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Removes the entry, and says whether there was one.
+    #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
+    pub fn remove(&self, session: &Session) -> bool {
+        session.remove(self.name)
+    }
+}
+
+impl<T: DeserializeOwned> Key<T> {
+    /// Returns the entry's value, as [`Session::get`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`.
+    pub fn get(&self, session: &Session) -> Result<Option<T>, Error> {
+        session.get(self.name)
+    }
+
+    /// Removes the entry from the store at once and returns its value, as [`Session::take`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::take`].
+    pub async fn take(&self, session: &Session) -> Result<Option<T>, Error> {
+        session.take(self.name).await
+    }
+}
+
+impl<T: Serialize> Key<T> {
+    /// Sets the entry, as [`Session::set`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::set`].
+    pub fn set(&self, session: &Session, value: &T) -> Result<(), Error> {
+        session.set(self.name, value)
+    }
+
+    /// Sets the entry for good, as [`Session::set_immutable`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::set_immutable`].
+    pub fn set_immutable(&self, session: &Session, value: &T) -> Result<(), Error> {
+        session.set_immutable(self.name, value)
+    }
+}
+
+impl<T> Clone for Key<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Key<T> {}
+
+impl<T> fmt::Debug for Key<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Key").field(&self.name).finish()
+    }
+}

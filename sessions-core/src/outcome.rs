@@ -1,0 +1,133 @@
+//! What a request's end asks of the store. Pure, so that a table can test it.
+
+/// Is what is known of a session when its request ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// A live record was loaded, and still belongs to the request.
+    pub(crate) live: bool,
+    /// The request destroyed the record that it had.
+    pub(crate) destroyed: bool,
+    /// The request found out half-way that its session had ended or was renewed.
+    pub(crate) lost: bool,
+    /// The store could not be asked at load, and the request went on without.
+    pub(crate) outage: bool,
+    /// The request wrote entries, flashes, a principal or an idle limit.
+    pub(crate) wrote: bool,
+    /// The request read a flash, which is then gone.
+    pub(crate) consumed: bool,
+    /// The request asked for a new secret, by `renew` or `login`.
+    pub(crate) renewed: bool,
+    /// It is time to write down that the session was seen.
+    pub(crate) touch_due: bool,
+    /// A new record would hold anything.
+    pub(crate) storable: bool,
+    /// The response's head is gone: no cookie can be set.
+    pub(crate) head_gone: bool,
+}
+
+/// Is what to do about it, in at most one store operation, but for a destroyed session with a successor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing to write.
+    Keep,
+    /// Write down that the session was seen. If that fails, nobody is told.
+    Touch,
+    /// Apply the request's changes to the live record.
+    Commit,
+    /// Store a new session.
+    Create,
+    /// End the session.
+    Destroy,
+    /// End the session, then store its successor.
+    Replace,
+    /// The writes cannot be applied: the session is gone.
+    Interrupted,
+    /// The writes cannot be applied: the store was unreachable when the session was asked for.
+    Unavailable,
+    /// The writes need a cookie, and the head is gone.
+    TooLate,
+}
+
+pub(crate) const fn decide(facts: Facts) -> Outcome {
+    let writes = facts.wrote || facts.renewed;
+    if facts.destroyed {
+        return match (facts.wrote && facts.storable, facts.head_gone) {
+            (false, _) => Outcome::Destroy,
+            (true, false) => Outcome::Replace,
+            (true, true) => Outcome::TooLate,
+        };
+    }
+    if facts.outage {
+        return if facts.wrote { Outcome::Unavailable } else { Outcome::Keep };
+    }
+    if facts.lost {
+        return if writes { Outcome::Interrupted } else { Outcome::Keep };
+    }
+    if facts.live {
+        return match facts {
+            Facts { renewed: true, head_gone: true, .. } => Outcome::TooLate,
+            Facts { consumed: true, .. } => Outcome::Commit,
+            Facts { touch_due: true, .. } if !writes => Outcome::Touch,
+            _ if writes => Outcome::Commit,
+            _ => Outcome::Keep,
+        };
+    }
+    match (facts.wrote && facts.storable, facts.head_gone) {
+        (false, _) => Outcome::Keep,
+        (true, false) => Outcome::Create,
+        (true, true) => Outcome::TooLate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: Facts = Facts {
+        live: false,
+        destroyed: false,
+        lost: false,
+        outage: false,
+        wrote: false,
+        consumed: false,
+        renewed: false,
+        touch_due: false,
+        storable: false,
+        head_gone: false,
+    };
+    const LIVE: Facts = Facts { live: true, storable: true, ..NONE };
+    const WRITTEN: Facts = Facts { wrote: true, storable: true, ..NONE };
+
+    #[test]
+    fn every_end_of_a_request_has_one_outcome() {
+        let table = [
+            ("an anonymous visitor who looked", NONE, Outcome::Keep),
+            ("a first write", WRITTEN, Outcome::Create),
+            ("a first write, taken back", Facts { storable: false, ..WRITTEN }, Outcome::Keep),
+            ("a renewal of nothing", Facts { renewed: true, ..NONE }, Outcome::Keep),
+            ("a first write after the head", Facts { head_gone: true, ..WRITTEN }, Outcome::TooLate),
+            ("a read", LIVE, Outcome::Keep),
+            ("a read after a minute", Facts { touch_due: true, ..LIVE }, Outcome::Touch),
+            ("a write", Facts { wrote: true, ..LIVE }, Outcome::Commit),
+            ("a write after a minute", Facts { wrote: true, touch_due: true, ..LIVE }, Outcome::Commit),
+            ("a write that empties the session", Facts { wrote: true, storable: false, ..LIVE }, Outcome::Commit),
+            ("a flash was read", Facts { consumed: true, ..LIVE }, Outcome::Commit),
+            ("a flash was read after a minute", Facts { consumed: true, touch_due: true, ..LIVE }, Outcome::Commit),
+            ("a renewal", Facts { renewed: true, ..LIVE }, Outcome::Commit),
+            ("a renewal after the head", Facts { renewed: true, head_gone: true, ..LIVE }, Outcome::TooLate),
+            ("a write after the head", Facts { wrote: true, head_gone: true, ..LIVE }, Outcome::Commit),
+            ("a logout", Facts { destroyed: true, ..NONE }, Outcome::Destroy),
+            ("a logout after the head", Facts { destroyed: true, head_gone: true, ..NONE }, Outcome::Destroy),
+            ("a logout with a farewell", Facts { destroyed: true, ..WRITTEN }, Outcome::Replace),
+            ("a farewell after the head", Facts { destroyed: true, head_gone: true, ..WRITTEN }, Outcome::TooLate),
+            ("a read, and the store is down", Facts { outage: true, ..NONE }, Outcome::Keep),
+            ("a write, and the store is down", Facts { outage: true, ..WRITTEN }, Outcome::Unavailable),
+            ("a read of a lost session", Facts { lost: true, ..NONE }, Outcome::Keep),
+            ("a write to a lost session", Facts { lost: true, ..WRITTEN }, Outcome::Interrupted),
+            ("a renewal of a lost session", Facts { lost: true, renewed: true, ..NONE }, Outcome::Interrupted),
+        ];
+        for (name, facts, outcome) in table {
+            assert_eq!(decide(facts), outcome, "{name}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What changes make of a record: the one place where a commit's meaning is written down.
+
+use super::Record;
+use super::build::{self, Head, NewSlot, NewValue, RecordTooLarge};
+use super::layout::{self, Kind, Slot, Space};
+use crate::changes::{Changes, Edit, Scope, Verb};
+use crate::clock::whole_millis;
+
+/// Says why changes were not applied. The record is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The record has expired, or its secret was replaced since the request loaded it.
+    Gone,
+    /// A requirement did not hold, an immutable entry would have been replaced, or a value could not be added to.
+    Conflict,
+}
+
+impl Record {
+    /// Returns the record that `changes` make of this one.
+    ///
+    /// # Errors
+    ///
+    /// Returns why nothing may be applied; what a refused commit leaves behind is this record.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Changes, Record, Refusal, SecretHash, SessionId, Timestamp};
+    ///
+    /// let (id, secret, now) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([2; 32]), Timestamp::from_millis(0));
+    /// let record = Record::builder(id, secret, now).entry("visits", b"1").build()?;
+    ///
+    /// let changed = record.apply(&Changes::new(now, secret).increment("visits", 1)).unwrap();
+    /// assert_eq!(changed.entry("visits").unwrap().value(), b"2");
+    ///
+    /// let stale = Changes::new(now, SecretHash::from_bytes([3; 32])).increment("visits", 1);
+    /// assert_eq!(record.apply(&stale).unwrap_err(), Refusal::Gone);
+    /// # Ok::<(), sessions_core::RecordTooLarge>(())
+    /// ```
+    pub fn apply(&self, changes: &Changes) -> Result<Self, Refusal> {
+        if self.has_expired(changes.now()) || self.secret_hash() != *changes.expected_secret() {
+            return Err(Refusal::Gone);
+        }
+        let merge = Merge { base: Some(self), changes };
+        if !merge.requirements_hold() {
+            return Err(Refusal::Conflict);
+        }
+        self.merged(&merge)
+    }
+
+    fn merged(&self, merge: &Merge<'_>) -> Result<Self, Refusal> {
+        let head = self.changed_head(merge.changes);
+        if let Some(patched) = self.patched_by(merge, &head)? {
+            return Ok(patched);
+        }
+        build::write(&head, &merge.slots()?).map_err(|_: RecordTooLarge| Refusal::Conflict)
+    }
+
+    /// Copies the record and writes the new values over the old, if all have their old lengths and nothing comes or goes.
+    fn patched_by(&self, merge: &Merge<'_>, head: &Head<'_>) -> Result<Option<Self>, Refusal> {
+        let edits = merge.changes.edits();
+        if merge.changes.new_principal().is_some() || edits.clears_entries() || edits.clears_flashes() {
+            return Ok(None);
+        }
+        let [edit] = edits.list() else {
+            return Ok(edits.list().is_empty().then(|| self.patched(head, |_| {})));
+        };
+        let Some((kind, place)) = layout::find(&self.bytes, Space::Entries, edits.key(edit)) else { return Ok(None) };
+        match merge.entry(edit)? {
+            Some(slot)
+                if edit.verb.scope() == Scope::Entries && slot.kind == kind && slot.value.length() == place.len() =>
+            {
+                Ok(Some(self.patched(head, |bytes| slot.value.overwrite(&mut bytes[place]))))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the record that `changes`, which the store has applied to its own, make of this copy. `None` if they cannot.
+    pub(crate) fn apply_unconditionally(&self, changes: &Changes) -> Option<Self> {
+        let slots = Merge { base: Some(self), changes }.slots().ok()?;
+        build::write(&self.changed_head(changes), &slots).ok()
+    }
+
+    fn changed_head<'a>(&'a self, changes: &'a Changes) -> Head<'a> {
+        Head {
+            id: self.id(),
+            secret_hash: changes.new_secret().copied().unwrap_or_else(|| self.secret_hash()),
+            created: self.created(),
+            last_seen: self.last_seen().max(changes.now()),
+            idle_millis: changes.new_idle().map_or_else(|| self.idle_millis(), whole_millis),
+            absolute: self.absolute_deadline(),
+            version: self.version().wrapping_add(1),
+            principal: changes.new_principal().or_else(|| self.principal()),
+        }
+    }
+}
+
+/// Returns the slots of a record that begins with `changes`.
+pub(super) fn first_slots(changes: &Changes) -> Result<Vec<NewSlot<'_>>, Refusal> {
+    Merge { base: None, changes }.slots()
+}
+
+/// Is a record, or none yet, and what is to be done to it.
+struct Merge<'a> {
+    base: Option<&'a Record>,
+    changes: &'a Changes,
+}
+
+impl<'a> Merge<'a> {
+    fn find(&self, space: Space, key: &'a [u8]) -> Option<Slot<'a>> {
+        let base = self.base?;
+        let (kind, value) = layout::find(&base.bytes, space, key)?;
+        Some(Slot { kind, key, value: &base.bytes[value] })
+    }
+
+    /// Finds a slot that no clear removes first.
+    fn kept(&self, space: Space, key: &'a [u8]) -> Option<Slot<'a>> {
+        if self.changes.edits().clears(space) { None } else { self.find(space, key) }
+    }
+
+    fn requirements_hold(&self) -> bool {
+        let edits = self.changes.edits();
+        edits.list().iter().all(|edit| match edit.verb {
+            Verb::Require => {
+                self.find(Space::Entries, edits.key(edit)).is_some_and(|slot| slot.value == edits.value(edit))
+            }
+            Verb::RequireAbsent => self.find(Space::Entries, edits.key(edit)).is_none(),
+            _ => true,
+        })
+    }
+
+    /// Keeps the slots that no change touches, then adds what each change leaves of its key.
+    fn slots(&self) -> Result<Vec<NewSlot<'a>>, Refusal> {
+        let edits = self.changes.edits();
+        let old_count = self.base.map_or(0, Record::slot_count);
+        let mut slots = Vec::with_capacity(old_count + edits.list().len());
+        for slot in self.base.into_iter().flat_map(|base| layout::slots(&base.bytes)) {
+            let space = slot.kind.space();
+            if !edits.clears(space) && edits.find(space.into(), slot.key).is_none() {
+                slots.push(slot.into());
+            }
+        }
+        for edit in edits.list() {
+            slots.extend(match edit.verb.scope() {
+                Scope::Requirements => None,
+                Scope::Entries => self.entry(edit)?,
+                Scope::Flashes => self.flash(edit),
+            });
+        }
+        Ok(slots)
+    }
+
+    fn entry(&self, edit: &Edit) -> Result<Option<NewSlot<'a>>, Refusal> {
+        self.changed_entry(edit, self.kept(Space::Entries, self.changes.edits().key(edit)))
+    }
+
+    fn changed_entry(&self, edit: &Edit, old: Option<Slot<'a>>) -> Result<Option<NewSlot<'a>>, Refusal> {
+        let edits = self.changes.edits();
+        let (key, value) = (edits.key(edit), NewValue::Bytes(edits.value(edit)));
+        let is_immutable = old.is_some_and(|slot| slot.kind == Kind::Immutable);
+        if is_immutable && matches!(edit.verb, Verb::Set | Verb::Increment) {
+            return Err(Refusal::Conflict);
+        }
+        Ok(match edit.verb {
+            Verb::Set => Some(NewSlot { kind: Kind::Plain, key, value }),
+            Verb::SetImmutable => Some(NewSlot { kind: Kind::Immutable, key, value }),
+            Verb::Increment => {
+                let sum = add(old.map(|slot| slot.value), edit.by).ok_or(Refusal::Conflict)?;
+                Some(NewSlot { kind: Kind::Plain, key, value: NewValue::Integer(sum) })
+            }
+            _ => None,
+        })
+    }
+
+    fn flash(&self, edit: &Edit) -> Option<NewSlot<'a>> {
+        let edits = self.changes.edits();
+        let (key, value) = (edits.key(edit), edits.value(edit));
+        match edit.verb {
+            Verb::SetFlash => Some(NewSlot { kind: Kind::Flash, key, value: NewValue::Bytes(value) }),
+            Verb::ConsumeFlash => self.kept(Space::Flashes, key).filter(|slot| slot.value != value).map(NewSlot::from),
+            _ => None,
+        }
+    }
+}
+
+/// Adds to a decimal integer, a missing one being 0; `None` for anything else, and where the sum leaves the range of `i64`.
+pub(crate) fn add(value: Option<&[u8]>, by: i64) -> Option<i64> {
+    value.map_or(Some(0), integer)?.checked_add(by)
+}
+
+/// Reads an integer as JSON and Redis write it: a sign if it is negative, digits, no zeros in front.
+fn integer(text: &[u8]) -> Option<i64> {
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || (digits[0] == b'0' && text.len() > 1) {
+        return None;
+    }
+    // Summed up below zero, where there is room for one more.
+    let sum = digits.iter().try_fold(0_i64, |sum, digit| {
+        let value = digit.wrapping_sub(b'0');
+        if value > 9 { None } else { sum.checked_mul(10)?.checked_sub(i64::from(value)) }
+    })?;
+    if is_negative { Some(sum) } else { sum.checked_neg() }
+}

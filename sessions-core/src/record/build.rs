@@ -1,0 +1,248 @@
+//! Writing the bytes of a record.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Record;
+use super::layout::{self, INDEX_LINE, Kind, NO_LIMIT, Slot};
+use crate::changes::Changes;
+use crate::clock::{Timestamp, whole_millis};
+use crate::id::SessionId;
+use crate::token::SecretHash;
+
+/// Puts a [`Record`] together, for a store that keeps its parts apart.
+#[must_use]
+pub struct RecordBuilder<'a> {
+    pub(super) head: Head<'a>,
+    slots: Vec<NewSlot<'a>>,
+}
+
+/// Is the part of a record that every record has.
+pub(super) struct Head<'a> {
+    pub(super) id: SessionId,
+    pub(super) secret_hash: SecretHash,
+    pub(super) created: Timestamp,
+    pub(super) last_seen: Timestamp,
+    pub(super) idle_millis: u64,
+    pub(super) absolute: Timestamp,
+    pub(super) version: u64,
+    pub(super) principal: Option<&'a str>,
+}
+
+/// Is a slot to be written.
+pub(super) struct NewSlot<'a> {
+    pub(super) kind: Kind,
+    pub(super) key: &'a [u8],
+    pub(super) value: NewValue<'a>,
+}
+
+pub(super) enum NewValue<'a> {
+    Bytes(&'a [u8]),
+    Integer(i64),
+}
+
+impl<'a> From<Slot<'a>> for NewSlot<'a> {
+    fn from(slot: Slot<'a>) -> Self {
+        Self { kind: slot.kind, key: slot.key, value: NewValue::Bytes(slot.value) }
+    }
+}
+
+impl<'a> RecordBuilder<'a> {
+    pub(super) const fn new(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> Self {
+        let head = Head {
+            id,
+            secret_hash,
+            created,
+            last_seen: created,
+            idle_millis: NO_LIMIT,
+            absolute: Timestamp::NEVER,
+            version: 0,
+            principal: None,
+        };
+        Self { head, slots: Vec::new() }
+    }
+
+    /// Sets when the session was last seen.
+    pub const fn last_seen(mut self, last_seen: Timestamp) -> Self {
+        self.head.last_seen = last_seen;
+        self
+    }
+
+    /// Sets how long the session lives without being seen, `None` for ever.
+    pub fn idle(mut self, idle: Option<Duration>) -> Self {
+        self.head.idle_millis = idle.map_or(NO_LIMIT, whole_millis);
+        self
+    }
+
+    /// Sets the moment past which no activity carries the session, [`Timestamp::NEVER`] for none.
+    pub const fn absolute_deadline(mut self, absolute: Timestamp) -> Self {
+        self.head.absolute = absolute;
+        self
+    }
+
+    /// Sets how many commits the record has seen.
+    pub const fn version(mut self, version: u64) -> Self {
+        self.head.version = version;
+        self
+    }
+
+    /// Sets who is signed in.
+    pub const fn principal(mut self, principal: Option<&'a str>) -> Self {
+        self.head.principal = principal;
+        self
+    }
+
+    /// Adds an entry.
+    pub fn entry(self, key: &'a str, value: &'a [u8]) -> Self {
+        self.slot(Kind::Plain, key, value)
+    }
+
+    /// Adds an entry that a plain set may not replace.
+    pub fn immutable(self, key: &'a str, value: &'a [u8]) -> Self {
+        self.slot(Kind::Immutable, key, value)
+    }
+
+    /// Adds a flash.
+    pub fn flash(self, key: &'a str, value: &'a [u8]) -> Self {
+        self.slot(Kind::Flash, key, value)
+    }
+
+    fn slot(mut self, kind: Kind, key: &'a str, value: &'a [u8]) -> Self {
+        self.slots.push(NewSlot { kind, key: key.as_bytes(), value: NewValue::Bytes(value) });
+        self
+    }
+
+    /// Writes the record.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RecordTooLarge`] if the format has no room for it.
+    pub fn build(self) -> Result<Record, RecordTooLarge> {
+        write(&self.head, &self.slots)
+    }
+
+    /// Writes the record with the entries and flashes that `changes` make of none.
+    pub(crate) fn build_with(self, changes: &Changes) -> Result<Record, RecordTooLarge> {
+        // Without a record to disagree with, only a sum out of range is left to be refused, and a session handle checks its sums.
+        let slots = super::apply::first_slots(changes).map_err(|_| RecordTooLarge)?;
+        write(&self.head, &slots)
+    }
+}
+
+impl fmt::Debug for RecordBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordBuilder").field("id", &self.head.id).finish_non_exhaustive()
+    }
+}
+
+/// Says that a record has more than 65,535 slots, a key over 65,535 bytes, or 4 GiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordTooLarge;
+
+impl fmt::Display for RecordTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the record is too large for its format")
+    }
+}
+
+impl std::error::Error for RecordTooLarge {}
+
+/// Returns what a slot adds to the length of a record.
+pub(crate) const fn slot_size(key: &str, value: &[u8]) -> usize {
+    INDEX_LINE + key.len() + value.len()
+}
+
+pub(super) fn write(head: &Head<'_>, slots: &[NewSlot<'_>]) -> Result<Record, RecordTooLarge> {
+    let principal = head.principal.unwrap_or_default();
+    let index = layout::HEAD_LENGTH + principal.len();
+    let payload = index + slots.len() * INDEX_LINE;
+    let length = slots.iter().fold(payload, |sum, slot| sum + slot.key.len() + slot.value.length());
+    let slot_count = u16::try_from(slots.len()).map_err(|_| RecordTooLarge)?;
+    u32::try_from(length).map_err(|_| RecordTooLarge)?;
+
+    // One allocation, written in place: a vector would have to be copied into the `Arc`.
+    let mut shared: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
+    let bytes = Arc::get_mut(&mut shared).expect("nobody else has the new record yet");
+    write_head(bytes, head, slot_count);
+    bytes[layout::HEAD_LENGTH..index].copy_from_slice(principal.as_bytes());
+    let (start, payloads) = bytes.split_at_mut(payload);
+    let mut end = 0;
+    for (line, slot) in start[index..].chunks_exact_mut(INDEX_LINE).zip(slots) {
+        let key_length = u16::try_from(slot.key.len()).map_err(|_| RecordTooLarge)?;
+        end += write_payload(&mut payloads[end..], slot);
+        line[..4].copy_from_slice(&(end as u32).to_le_bytes());
+        line[4..6].copy_from_slice(&key_length.to_le_bytes());
+        line[6] = slot.kind as u8;
+    }
+    Ok(Record { bytes: shared })
+}
+
+fn write_head(bytes: &mut [u8], head: &Head<'_>, slot_count: u16) {
+    let principal_length = head.principal.map_or(0, str::len) as u32;
+    bytes[layout::FORMAT_AT] = layout::FORMAT;
+    bytes[layout::SIGNED_IN] = u8::from(head.principal.is_some());
+    put(bytes, layout::SLOT_COUNT, slot_count.to_le_bytes());
+    put(bytes, layout::PRINCIPAL_LENGTH, principal_length.to_le_bytes());
+    put(bytes, layout::ID, *head.id.as_bytes());
+    put(bytes, layout::CREATED, head.created.as_millis().to_le_bytes());
+    put(bytes, layout::ABSOLUTE, head.absolute.as_millis().to_le_bytes());
+    write_changeable(bytes, head);
+}
+
+/// Writes what a commit may change without changing a length.
+fn write_changeable(bytes: &mut [u8], head: &Head<'_>) {
+    put(bytes, layout::SECRET_HASH, *head.secret_hash.as_bytes());
+    put(bytes, layout::LAST_SEEN, head.last_seen.as_millis().to_le_bytes());
+    put(bytes, layout::IDLE, head.idle_millis.to_le_bytes());
+    put(bytes, layout::VERSION, head.version.to_le_bytes());
+}
+
+impl Record {
+    /// Copies the record with another head of the same length and without a change of its slots' lengths, which `patch` then writes.
+    /// Most commits are such: a touch, a counter.
+    pub(super) fn patched(&self, head: &Head<'_>, patch: impl FnOnce(&mut [u8])) -> Self {
+        let mut shared: Arc<[u8]> = Arc::from(&*self.bytes);
+        let bytes = Arc::get_mut(&mut shared).expect("nobody else has the new record yet");
+        write_changeable(bytes, head);
+        patch(bytes);
+        Self { bytes: shared }
+    }
+}
+
+fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    bytes[at..at + N].copy_from_slice(&value);
+}
+
+fn write_payload(out: &mut [u8], slot: &NewSlot<'_>) -> usize {
+    let key_length = slot.key.len();
+    out[..key_length].copy_from_slice(slot.key);
+    key_length + slot.value.write(&mut out[key_length..])
+}
+
+impl NewValue<'_> {
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Integer(number) => itoa::Buffer::new().format(*number).len(),
+        }
+    }
+
+    /// Writes the value over an old one of the same length.
+    pub(super) fn overwrite(&self, old: &mut [u8]) {
+        self.write(old);
+    }
+
+    fn write(&self, out: &mut [u8]) -> usize {
+        match self {
+            Self::Bytes(bytes) => copy(out, bytes),
+            Self::Integer(number) => copy(out, itoa::Buffer::new().format(*number).as_bytes()),
+        }
+    }
+}
+
+fn copy(out: &mut [u8], bytes: &[u8]) -> usize {
+    out[..bytes.len()].copy_from_slice(bytes);
+    bytes.len()
+}

@@ -1,0 +1,199 @@
+//! The bytes of a record, format 1. Integers are little-endian, times are milliseconds since the Unix epoch.
+//!
+//! ```text
+//! at   bytes
+//!  0     1   format
+//!  1     1   1 if somebody is signed in, else 0
+//!  2     2   number of slots
+//!  4     4   length of the principal
+//!  8    16   id
+//! 24    32   hash of the secret
+//! 56     8   created
+//! 64     8   last seen
+//! 72     8   idle limit, all ones for none
+//! 80     8   absolute deadline, all ones for none
+//! 88     8   version
+//! 96     …   the principal
+//!        8   for each slot: end of its payload (4, counted from the first payload), length of its key (2), kind (1), zero (1)
+//!        …   for each slot its payload: key, value
+//! ```
+
+use std::ops::Range;
+
+use super::RecordError;
+
+pub(crate) const FORMAT: u8 = 1;
+pub(crate) const FORMAT_AT: usize = 0;
+pub(crate) const SIGNED_IN: usize = 1;
+pub(crate) const SLOT_COUNT: usize = 2;
+pub(crate) const PRINCIPAL_LENGTH: usize = 4;
+pub(crate) const ID: usize = 8;
+pub(crate) const SECRET_HASH: usize = 24;
+pub(crate) const CREATED: usize = 56;
+pub(crate) const LAST_SEEN: usize = 64;
+pub(crate) const IDLE: usize = 72;
+pub(crate) const ABSOLUTE: usize = 80;
+pub(crate) const VERSION: usize = 88;
+/// Is the length of the part that every record has.
+pub(crate) const HEAD_LENGTH: usize = 96;
+/// Is the length of one slot's line in the index.
+pub(crate) const INDEX_LINE: usize = 8;
+/// Stands for "no limit" where a time is expected.
+pub(crate) const NO_LIMIT: u64 = u64::MAX;
+
+/// Is what a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Plain = 0,
+    Immutable = 1,
+    Flash = 2,
+}
+
+/// Is one of the two sets of names in a record: an entry and a flash of the same key are different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Space {
+    Entries,
+    Flashes,
+}
+
+impl Kind {
+    pub(crate) const fn space(self) -> Space {
+        match self {
+            Self::Plain | Self::Immutable => Space::Entries,
+            Self::Flash => Space::Flashes,
+        }
+    }
+
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Plain),
+            1 => Some(Self::Immutable),
+            2 => Some(Self::Flash),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Slot<'a> {
+    pub(crate) kind: Kind,
+    /// Is UTF-8; checked where it is shown, not where it is copied.
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+}
+
+impl<'a> Slot<'a> {
+    pub(crate) fn key_text(&self) -> &'a str {
+        text(self.key)
+    }
+}
+
+/// Returns a key as text. Checked bytes hold nothing else.
+pub(crate) fn text(key: &[u8]) -> &str {
+    std::str::from_utf8(key).unwrap_or_default()
+}
+
+pub(crate) fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut array = [0; N];
+    array.copy_from_slice(&bytes[at..at + N]);
+    array
+}
+
+pub(crate) fn word(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(array(bytes, at))
+}
+
+pub(crate) fn slot_count(bytes: &[u8]) -> usize {
+    usize::from(u16::from_le_bytes(array(bytes, SLOT_COUNT)))
+}
+
+fn principal_length(bytes: &[u8]) -> usize {
+    u32::from_le_bytes(array(bytes, PRINCIPAL_LENGTH)) as usize
+}
+
+pub(crate) fn principal(bytes: &[u8]) -> Option<&str> {
+    if bytes[SIGNED_IN] == 0 {
+        return None;
+    }
+    std::str::from_utf8(&bytes[HEAD_LENGTH..HEAD_LENGTH + principal_length(bytes)]).ok()
+}
+
+/// Is where one slot lies, before anything of it is read.
+struct Place {
+    kind: u8,
+    key: Range<usize>,
+    value: Range<usize>,
+}
+
+impl Place {
+    fn is_of(&self, space: Space) -> bool {
+        Kind::from_byte(self.kind).is_some_and(|kind| kind.space() == space)
+    }
+}
+
+fn places(bytes: &[u8]) -> impl Iterator<Item = Place> + '_ {
+    let index = HEAD_LENGTH + principal_length(bytes);
+    let payload = index + slot_count(bytes) * INDEX_LINE;
+    let mut start = payload;
+    bytes[index..payload].chunks_exact(INDEX_LINE).map(move |line| {
+        let end = payload + u32::from_le_bytes(array(line, 0)) as usize;
+        let key_end = start + usize::from(u16::from_le_bytes(array(line, 4)));
+        let place = Place { kind: line[6], key: start..key_end, value: key_end..end };
+        start = end;
+        place
+    })
+}
+
+fn slot<'a>(bytes: &'a [u8], place: &Place) -> Option<Slot<'a>> {
+    Some(Slot {
+        kind: Kind::from_byte(place.kind)?,
+        key: bytes.get(place.key.clone())?,
+        value: bytes.get(place.value.clone())?,
+    })
+}
+
+/// Goes through the slots of checked bytes.
+pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = Slot<'_>> {
+    places(bytes).filter_map(|place| slot(bytes, &place))
+}
+
+/// Finds where a slot's value lies in checked bytes, without reading the others.
+pub(crate) fn find(bytes: &[u8], space: Space, key: &[u8]) -> Option<(Kind, Range<usize>)> {
+    let place = places(bytes)
+        .find(|place| place.key.len() == key.len() && bytes[place.key.clone()] == *key && place.is_of(space))?;
+    Some((Kind::from_byte(place.kind)?, place.value))
+}
+
+/// Checks every length in `bytes`, so that the readers above find what they expect.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), RecordError> {
+    let format = *bytes.get(FORMAT_AT).ok_or(RecordError::Corrupt)?;
+    if format > FORMAT {
+        return Err(RecordError::NewerFormat);
+    }
+    let sound = format == FORMAT && head_is_sound(bytes) && payload_is_sound(bytes);
+    if sound { Ok(()) } else { Err(RecordError::Corrupt) }
+}
+
+fn head_is_sound(bytes: &[u8]) -> bool {
+    if bytes.len() < HEAD_LENGTH {
+        return false;
+    }
+    let principal_end = HEAD_LENGTH.saturating_add(principal_length(bytes));
+    let payload = principal_end.saturating_add(slot_count(bytes) * INDEX_LINE);
+    payload <= bytes.len()
+        && std::str::from_utf8(&bytes[HEAD_LENGTH..principal_end]).is_ok()
+        && (bytes[SIGNED_IN] == 1 || (bytes[SIGNED_IN] == 0 && principal_length(bytes) == 0))
+}
+
+fn payload_is_sound(bytes: &[u8]) -> bool {
+    let mut end = HEAD_LENGTH + principal_length(bytes) + slot_count(bytes) * INDEX_LINE;
+    for place in places(bytes) {
+        let is_sound = place.value.start <= place.value.end
+            && slot(bytes, &place).is_some_and(|slot| std::str::from_utf8(slot.key).is_ok());
+        if !is_sound {
+            return false;
+        }
+        end = place.value.end;
+    }
+    end == bytes.len()
+}

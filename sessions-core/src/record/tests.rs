@@ -1,0 +1,178 @@
+use super::*;
+use crate::changes::Changes;
+
+const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+fn id() -> SessionId {
+    SessionId::from_bytes([7; 16])
+}
+
+fn secret() -> SecretHash {
+    SecretHash::from_bytes([9; 32])
+}
+
+fn record() -> Record {
+    Record::builder(id(), secret(), NOW)
+        .idle(Some(Duration::from_secs(60)))
+        .absolute_deadline(Timestamp::from_millis(90_000))
+        .principal(Some("ann"))
+        .entry("n", b"41")
+        .immutable("plan", b"\"pro\"")
+        .flash("n", b"\"saved\"")
+        .build()
+        .unwrap()
+}
+
+fn value<'a>(record: &'a Record, key: &str) -> Option<&'a [u8]> {
+    record.entry(key).map(|entry| entry.value())
+}
+
+#[test]
+fn a_record_reads_back_what_was_built() {
+    let record = Record::decode(record().as_bytes()).unwrap();
+    assert_eq!((record.id(), record.secret_hash(), record.created(), record.last_seen()), (id(), secret(), NOW, NOW));
+    assert_eq!((record.idle(), record.version()), (Some(Duration::from_secs(60)), 0));
+    assert_eq!((record.expires_at(), record.principal()), (Timestamp::from_millis(61_000), Some("ann")));
+    assert_eq!((value(&record, "n"), record.flash("n")), (Some(&b"41"[..]), Some(&b"\"saved\""[..])));
+    assert!(record.entry("plan").unwrap().is_immutable() && !record.entry("n").unwrap().is_immutable());
+    assert_eq!((record.entries().count(), record.flashes().count()), (2, 1));
+    assert_eq!(record.entry("missing").map(|entry| entry.value().len()), None);
+}
+
+#[test]
+fn damaged_bytes_are_told_and_never_panic() {
+    let good = record().as_bytes().to_vec();
+    for length in 0..good.len() {
+        assert_eq!(Record::decode(&good[..length]), Err(RecordError::Corrupt), "cut to {length}");
+    }
+    for bit in 0..good.len() * 8 {
+        let mut bytes = good.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(record) = Record::decode(bytes) {
+            let _ = (record.principal(), record.entries().count(), record.flashes().count(), record.expires_at());
+        }
+    }
+}
+
+#[test]
+fn a_newer_format_is_told_apart_from_damage() {
+    let mut bytes = record().as_bytes().to_vec();
+    bytes[0] = 2;
+    assert_eq!(Record::decode(bytes), Err(RecordError::NewerFormat));
+}
+
+#[test]
+fn changes_touch_only_what_they_name() {
+    let later = Timestamp::from_millis(5_000);
+    let changed = record().apply(&Changes::new(later, secret()).increment("n", 1).set("cart", b"[]")).unwrap();
+    assert_eq!((value(&changed, "n"), value(&changed, "cart")), (Some(&b"42"[..]), Some(&b"[]"[..])));
+    assert_eq!((value(&changed, "plan"), changed.flash("n")), (Some(&b"\"pro\""[..]), Some(&b"\"saved\""[..])));
+    assert_eq!((changed.last_seen(), changed.created(), changed.version()), (later, NOW, 1));
+}
+
+#[test]
+fn a_record_that_ended_or_was_renewed_is_gone() {
+    let cases = [
+        ("idle", Changes::new(Timestamp::from_millis(61_000), secret())),
+        ("absolute", Changes::new(Timestamp::from_millis(90_000), secret())),
+        ("renewed", Changes::new(NOW, SecretHash::from_bytes([1; 32]))),
+    ];
+    for (name, changes) in cases {
+        assert_eq!(record().apply(&changes.set("k", b"1")), Err(Refusal::Gone), "{name}");
+    }
+}
+
+#[test]
+fn refused_changes_change_nothing() {
+    let changes = || Changes::new(NOW, secret()).set("other", b"1");
+    let cases = [
+        ("an immutable entry", changes().set("plan", b"\"free\"")),
+        ("adding to an immutable entry", changes().increment("plan", 1)),
+        ("adding out of range", changes().increment("n", i64::MAX)),
+        ("a requirement of another value", changes().require("n", Some(b"40"))),
+        ("a requirement of absence", changes().require("n", None)),
+        ("a requirement of presence", changes().require("missing", Some(b"1"))),
+    ];
+    for (name, changes) in cases {
+        assert_eq!(record().apply(&changes), Err(Refusal::Conflict), "{name}");
+    }
+    assert!(record().apply(&changes().require("n", Some(b"41")).require("missing", None)).is_ok());
+    assert!(record().apply(&changes().set_immutable("plan", b"\"free\"")).is_ok());
+}
+
+#[test]
+fn adding_to_what_is_no_integer_is_refused() {
+    let record = Record::builder(id(), secret(), NOW).entry("text", b"\"1\"").entry("real", b"1.5").build().unwrap();
+    for key in ["text", "real"] {
+        assert_eq!(record.apply(&Changes::new(NOW, secret()).increment(key, 1)), Err(Refusal::Conflict), "{key}");
+    }
+}
+
+#[test]
+fn clears_come_before_the_changes() {
+    let changes = Changes::new(NOW, secret()).clear_entries().increment("n", 1).set("plan", b"\"free\"");
+    let changed = record().apply(&changes).unwrap();
+    assert_eq!((value(&changed, "n"), value(&changed, "plan")), (Some(&b"1"[..]), Some(&b"\"free\""[..])));
+    assert_eq!(changed.flash("n"), Some(&b"\"saved\""[..]));
+    assert_eq!(record().apply(&Changes::new(NOW, secret()).clear_flashes()).unwrap().flashes().count(), 0);
+}
+
+#[test]
+fn a_flash_is_consumed_only_as_it_was_read() {
+    let consume = |seen: &[u8]| record().apply(&Changes::new(NOW, secret()).consume_flash("n", seen)).unwrap();
+    assert_eq!(consume(b"\"saved\"").flash("n"), None);
+    assert_eq!(consume(b"\"older\"").flash("n"), Some(&b"\"saved\""[..]));
+}
+
+#[test]
+fn a_renewal_replaces_secret_principal_and_idle_limit_together() {
+    let new = SecretHash::from_bytes([8; 32]);
+    let changes = Changes::new(NOW, secret()).renew(new).bind("bob").idle(Duration::from_secs(5));
+    let changed = record().apply(&changes).unwrap();
+    assert_eq!((changed.secret_hash(), changed.principal()), (new, Some("bob")));
+    assert_eq!(
+        (changed.idle(), changed.absolute_deadline()),
+        (Some(Duration::from_secs(5)), Timestamp::from_millis(90_000))
+    );
+    assert_eq!(changed.apply(&Changes::new(NOW, secret())), Err(Refusal::Gone));
+}
+
+#[test]
+fn a_clock_that_went_back_takes_no_time_away() {
+    let changed = record().apply(&Changes::new(Timestamp::from_millis(1), secret()).set("k", b"1")).unwrap();
+    assert_eq!(changed.last_seen(), NOW);
+}
+
+#[test]
+fn debug_shows_no_value_and_no_hash() {
+    let shown = format!("{:?} {:?}", record(), record().entry("plan").unwrap());
+    assert!(!shown.contains("pro") && !shown.contains("ann"), "{shown}");
+}
+
+#[test]
+fn integers_are_read_as_json_writes_them() {
+    let good = [("0", 0), ("7", 7), ("-7", -7), ("9223372036854775807", i64::MAX), ("-9223372036854775808", i64::MIN)];
+    for (text, value) in good {
+        assert_eq!(add(Some(text.as_bytes()), 0), Some(value), "{text}");
+    }
+    let bad = [
+        "",
+        "-",
+        "+7",
+        "07",
+        "-0",
+        "00",
+        "1.0",
+        "1e3",
+        " 1",
+        "1 ",
+        "x",
+        "\"1\"",
+        "9223372036854775808",
+        "-9223372036854775809",
+    ];
+    for text in bad {
+        assert_eq!(add(Some(text.as_bytes()), 0), None, "{text:?}");
+    }
+    assert_eq!((add(None, 5), add(Some(b"-1"), i64::MIN)), (Some(5), None));
+}

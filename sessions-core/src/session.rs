@@ -1,0 +1,168 @@
+//! What a handler holds.
+
+mod data;
+mod eager;
+mod flashes;
+mod lenient;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::commit::{Commit, Mode};
+use crate::error::{Error, ErrorKind};
+use crate::exchange::{Exchange, Inner};
+use crate::id::SessionId;
+
+#[doc = include_str!("docs/session.md")]
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+impl Session {
+    pub(crate) const fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// Returns the exchange that the session was loaded in.
+    #[must_use]
+    pub fn exchange(&self) -> Exchange {
+        Exchange::from_inner(Arc::clone(&self.inner))
+    }
+
+    /// Returns the public name of the session, `None` until it is stored. It stays the same through the session's life, also when the
+    /// session is renewed, and opens nothing: it may be shown and logged.
+    #[must_use]
+    pub fn id(&self) -> Option<SessionId> {
+        self.inner.lock().id()
+    }
+
+    /// Says whether the session is not stored yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.inner.lock().live.is_none()
+    }
+
+    /// Returns who is signed in, if anybody.
+    #[must_use]
+    pub fn principal(&self) -> Option<String> {
+        self.inner.lock().principal().map(str::to_owned)
+    }
+
+    /// Gives the session a new secret: the token that the client has now is dead when the response leaves, which carries the next one.
+    ///
+    /// For every change of privilege (OWASP, ASVS 7.2.4): whoever learned or planted the old token is left with nothing. The id and
+    /// the data stay. Requests under way with the old token can still read what they loaded, and write nothing.
+    pub fn renew(&self) {
+        self.inner.lock().renewal = true;
+    }
+
+    /// Signs a principal in: renews the session and binds it to the principal, so that it is found by
+    /// [`sessions_of`](crate::Sessions::sessions_of) and ended by [`destroy_principal`](crate::Sessions::destroy_principal).
+    ///
+    /// What the visitor put into the session before stays. If it belongs to another principal, its data is dropped first. Call it
+    /// when, and only when, the visitor has proven who they are.
+    pub fn login(&self, principal: &str) {
+        self.inner.lock().login(principal);
+    }
+
+    /// Ends the session for good, on every node, before the response leaves; the response removes the cookie.
+    ///
+    /// No request under way can bring it back. What is written afterwards in the same request begins a new session: a farewell
+    /// flash, say.
+    pub fn destroy(&self) {
+        self.inner.lock().destroy();
+    }
+
+    /// Returns the time that the session has left unless it is used, `None` if it has no end or is not stored yet.
+    #[must_use]
+    pub fn remaining(&self) -> Option<Duration> {
+        let now = self.inner.sessions.now();
+        let deadline = self.inner.lock().expires_at(now)?;
+        deadline.to_system_time().map(|_| deadline.since(now))
+    }
+
+    /// Returns when the session ends unless it is used, `None` if it has no end or is not stored yet.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<std::time::SystemTime> {
+        let now = self.inner.sessions.now();
+        self.inner.lock().expires_at(now)?.to_system_time()
+    }
+
+    /// Begins the idle limit anew with this request, without waiting for the next touch, and sends the cookie's age again.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NoSession`](ErrorKind::NoSession) if there is none.
+    pub fn shift_expiration(&self) -> Result<(), Error> {
+        let mut state = self.inner.lock();
+        state.require_session()?;
+        state.touch_due = true;
+        Ok(())
+    }
+
+    /// Gives this session an idle limit of its own, from now on. It is stored with the record and kept by later commits. The absolute
+    /// limit stays: nothing carries a session past it.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NoSession`](ErrorKind::NoSession) if there is none.
+    pub fn update_expiration(&self, idle: Duration) -> Result<(), Error> {
+        let mut state = self.inner.lock();
+        state.require_session()?;
+        state.idle = Some(idle);
+        Ok(())
+    }
+
+    /// Commits the request and says what the response's head must carry, as [`Exchange::commit`] does.
+    pub fn commit(&self, status: u16) -> Commit {
+        self.exchange().commit(status)
+    }
+
+    /// Writes what the request has changed so far, now. The response's head, if it is still to come, then carries the cookie.
+    ///
+    /// For what must be saved whatever the response becomes, and for streams and sockets, whose head is gone: there, writes reach the
+    /// store only by this call.
+    ///
+    /// # Errors
+    ///
+    /// Returns why nothing was written: [`StoreUnavailable`](ErrorKind::StoreUnavailable) (the changes are kept for another try),
+    /// [`Gone`](ErrorKind::Gone), [`Conflict`](ErrorKind::Conflict), or [`AlreadyCommitted`](ErrorKind::AlreadyCommitted) if a cookie
+    /// would have to be set and the head is gone.
+    pub async fn save(&self) -> Result<(), Error> {
+        Commit::begin(Arc::clone(&self.inner), Mode::Save).await.map(drop)
+    }
+
+    /// Ends the principal's other sessions, and says how many: "sign out everywhere else". None if nobody is signed in.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: some sessions may then still live.
+    pub async fn destroy_others(&self) -> Result<usize, Error> {
+        let (principal, id) = {
+            let mut state = self.inner.lock();
+            let id = state.id();
+            (state.principal().map(str::to_owned), id)
+        };
+        match (principal, id) {
+            (Some(principal), Some(id)) => self.inner.sessions.destroy_others(&principal, id).await,
+            (Some(principal), None) => self.inner.sessions.destroy_principal(&principal).await,
+            (None, _) => Ok(0),
+        }
+    }
+}
+
+/// Shows the id, never the data.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl crate::state::State {
+    fn require_session(&mut self) -> Result<(), Error> {
+        let begins = self.login.is_some() || self.view().would_store();
+        if self.live.is_some() || begins { Ok(()) } else { Err(Error::new(ErrorKind::NoSession)) }
+    }
+}

@@ -1,0 +1,170 @@
+//! Entries.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Session;
+use crate::changes::{Scope, Verb};
+use crate::error::Error;
+use crate::record::Record;
+use crate::state::State;
+use crate::value::Value;
+
+thread_local! {
+    /// Holds a value between its encoding and its place among the changes, so that neither allocates.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Is how large a scratch buffer may stay.
+const LARGEST_SCRATCH: usize = 64 * 1024;
+
+impl Session {
+    /// Returns an entry's value, `None` if there is no such entry.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`: a wrong type is never "missing".
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.with_entry(key, |value| value.map(|value| self.values().decode(value)).transpose())
+    }
+
+    /// Sets an entry. An equal value is no change.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Immutable`](crate::ErrorKind::Immutable) if the entry was set for good, [`TooLarge`](crate::ErrorKind::TooLarge) if
+    /// the session would exceed its limits, [`Encode`](crate::ErrorKind::Encode) if the value cannot be encoded. The entry is then
+    /// as it was.
+    pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        self.put(Verb::Set, key, value)
+    }
+
+    /// Sets an entry for good: a later [`set`](Self::set) of it is an error, only `set_immutable` replaces it.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set), but for `Immutable`.
+    pub fn set_immutable<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        self.put(Verb::SetImmutable, key, value)
+    }
+
+    fn put<T: Serialize + ?Sized>(&self, verb: Verb, key: &str, value: &T) -> Result<(), Error> {
+        self.encoded(value, |bytes, state| {
+            let limits = &self.inner.sessions.config().limits;
+            state.writable()?.set(verb, key, bytes, limits)
+        })
+    }
+
+    /// Removes an entry, and says whether there was one.
+    #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
+    pub fn remove(&self, key: &str) -> bool {
+        self.inner.lock().view().remove(key)
+    }
+
+    /// Removes all entries, immutable ones too. The session, its principal and its flashes stay.
+    pub fn clear(&self) {
+        self.inner.lock().view().clear();
+    }
+
+    /// Adds to an entry and returns the sum that this request sees. A missing entry counts as 0.
+    ///
+    /// Exact however many requests add at the same time: the store adds, to whatever the entry then is. The sum seen here is of what
+    /// this request loaded.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NotANumber`](crate::ErrorKind::NotANumber) if the entry is no integer or the sum leaves the range of `i64`,
+    /// [`Immutable`](crate::ErrorKind::Immutable) and [`TooLarge`](crate::ErrorKind::TooLarge) as [`set`](Self::set).
+    pub fn increment(&self, key: &str, by: i64) -> Result<i64, Error> {
+        let limits = &self.inner.sessions.config().limits;
+        self.inner.lock().writable()?.increment(key, by, limits)
+    }
+
+    /// Subtracts from an entry, as [`increment`](Self::increment) adds to one.
+    ///
+    /// # Errors
+    ///
+    /// As [`increment`](Self::increment).
+    pub fn decrement(&self, key: &str, by: i64) -> Result<i64, Error> {
+        let by = by.checked_neg().ok_or(Error::new(crate::ErrorKind::NotANumber))?;
+        self.increment(key, by)
+    }
+
+    /// Says whether there is an entry of this name.
+    #[must_use]
+    pub fn contains(&self, key: &str) -> bool {
+        self.inner.lock().view().entry(key).is_some()
+    }
+
+    /// Returns how many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.lock().view().entries().count()
+    }
+
+    /// Says whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.inner.lock().view().entries().next().is_none()
+    }
+
+    /// Returns all entries, by name.
+    #[must_use]
+    pub fn entries(&self) -> BTreeMap<String, Value> {
+        let mut state = self.inner.lock();
+        self.collect(state.view().entries())
+    }
+
+    pub(super) fn collect<'a>(&self, slots: impl Iterator<Item = (&'a str, &'a [u8])>) -> BTreeMap<String, Value> {
+        slots.map(|(key, value)| (key.to_owned(), Value::new(value, self.values()))).collect()
+    }
+
+    pub(super) fn values(&self) -> &crate::codec::Values {
+        &self.inner.sessions.config().values
+    }
+
+    /// Reads an entry outside the lock, since a handler's own code decodes it.
+    pub(super) fn with_entry<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
+        match self.hold(key) {
+            Held::Record(record) => read(record.entry_value(key).map(|(value, _)| value)),
+            Held::Bytes(bytes) => read(Some(&bytes)),
+            Held::Nothing => read(None),
+        }
+    }
+
+    fn hold(&self, key: &str) -> Held {
+        let mut state = self.inner.lock();
+        let view = state.view();
+        if view.edits().find(Scope::Entries, key.as_bytes()).is_some() || view.edits().clears_entries() {
+            return view.entry(key).map_or(Held::Nothing, |seen| Held::Bytes(seen.value.to_vec()));
+        }
+        view.base().map_or(Held::Nothing, |record| Held::Record(record.clone()))
+    }
+
+    /// Encodes a value outside the lock, since a handler's own code does it, and writes it inside.
+    pub(super) fn encoded<T: Serialize + ?Sized, R>(
+        &self,
+        value: &T,
+        write: impl FnOnce(&[u8], &mut State) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        // Taken out, since the value's own code may come back here.
+        let mut scratch = SCRATCH.take();
+        scratch.clear();
+        let result = self.values().encode(value, &mut scratch);
+        let result = result.and_then(|()| write(&scratch, &mut self.inner.lock()));
+        if scratch.capacity() <= LARGEST_SCRATCH {
+            SCRATCH.set(scratch);
+        }
+        result
+    }
+}
+
+/// Is where an entry's value lies, held beyond the lock.
+enum Held {
+    Record(Record),
+    Bytes(Vec<u8>),
+    Nothing,
+}

@@ -1,0 +1,148 @@
+//! What goes to the store at once, because its answer decides how the handler goes on.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Session;
+use crate::changes::{Changes, Scope};
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, StoreCall};
+use crate::id::SessionId;
+use crate::record::Record;
+use crate::store::{Committed, Taken};
+use crate::token::SecretHash;
+
+/// Is how often [`Session::update`] tries anew before it gives up.
+const UPDATE_ATTEMPTS: u32 = 64;
+
+impl Session {
+    /// Removes an entry from the store at once and returns its value, to exactly one of all requests that race for it: a one-time
+    /// code, say.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), [`Gone`](ErrorKind::Gone) if the session ended meanwhile, and
+    /// [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is removed then, too.
+    pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let Some((id, hash)) = self.stored_entry(key) else {
+            let value = self.get(key)?;
+            self.remove(key);
+            return Ok(value);
+        };
+        let now = self.inner.sessions.now();
+        let taken = self.inner.sessions.store().take(id, &hash, key, now).await;
+        let taken = taken.map_err(|error| self.store_failed(StoreCall::Take, error))?;
+        match taken {
+            Taken::Value(bytes) => {
+                self.forget(&Changes::new(now, hash).remove(key));
+                self.values().decode(&bytes).map(Some)
+            }
+            Taken::Absent => {
+                self.forget(&Changes::new(now, hash).remove(key));
+                Ok(None)
+            }
+            Taken::Gone => Err(self.lose()),
+        }
+    }
+
+    /// Returns the record that holds an entry, `None` if only this request knows of it.
+    fn stored_entry(&self, key: &str) -> Option<(SessionId, SecretHash)> {
+        let mut state = self.inner.lock();
+        let edits = state.view().edits();
+        if edits.find(Scope::Entries, key.as_bytes()).is_some() || edits.clears_entries() {
+            return None;
+        }
+        state.live.as_ref().map(|live| (live.token.id(), live.hash))
+    }
+
+    /// Replaces an entry by what `change` makes of it, at once and exactly: if another request changes the entry in between, `change`
+    /// is called again with the new value. For anything but numbers, which [`increment`](Self::increment) adds without asking.
+    ///
+    /// Other writes of this request stay where they are. In a session that is not stored yet this is a plain get and set.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save); [`Conflict`](ErrorKind::Conflict) if others were faster 64
+    /// times in a row.
+    pub async fn update<T, F>(&self, key: &str, mut change: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> T,
+    {
+        for _ in 0..UPDATE_ATTEMPTS {
+            let Some((id, hash)) = self.stored_entry(key) else {
+                let value = change(self.get(key)?);
+                self.set(key, &value)?;
+                return Ok(value);
+            };
+            let old = self.with_entry(key, |bytes| bytes.map(<[u8]>::to_vec));
+            let value = change(old.as_ref().map(|bytes| self.values().decode(bytes)).transpose()?);
+            let mut bytes = Vec::new();
+            self.values().encode(&value, &mut bytes)?;
+            self.inner.lock().view().check_room(key, &bytes, &self.inner.sessions.config().limits)?;
+            let changes = Changes::new(self.inner.sessions.now(), hash).require(key, old.as_deref()).set(key, &bytes);
+            let committed = self.inner.sessions.store().commit(id, &changes).await;
+            match committed.map_err(|error| self.store_failed(StoreCall::Commit, error))? {
+                Committed::Applied => {
+                    self.forget(&changes);
+                    return Ok(value);
+                }
+                Committed::Conflict => self.reload().await?,
+                Committed::Gone => return Err(self.lose()),
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict))
+    }
+
+    /// Loads the session's record again, for a stream or socket that wants to see what others wrote. The request's own unsaved writes
+    /// stay on top. Does nothing for a session that is not stored yet.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), and [`Gone`](ErrorKind::Gone) if the session ended or was renewed by
+    /// another request; the handle is then empty.
+    pub async fn reload(&self) -> Result<(), Error> {
+        let Some((id, hash)) = self.inner.lock().live.as_ref().map(|live| (live.token.id(), live.hash)) else {
+            return Ok(());
+        };
+        let loaded = self.inner.sessions.store().load(id, self.inner.sessions.now()).await;
+        let loaded = loaded.map_err(|error| self.store_failed(StoreCall::Load, error))?;
+        match loaded.filter(|record| record.secret_hash() == hash) {
+            Some(record) => {
+                self.rebase(Some(record));
+                Ok(())
+            }
+            None => Err(self.lose()),
+        }
+    }
+
+    fn rebase(&self, base: Option<Record>) {
+        let mut state = self.inner.lock();
+        state.settled = None;
+        state.view.rebase(base);
+    }
+
+    /// Applies to the loaded record what the store has already applied to its own.
+    fn forget(&self, changes: &Changes) {
+        let base = self.inner.lock().view().base().cloned();
+        if let Some(applied) = base.and_then(|record| record.apply_unconditionally(changes)) {
+            self.rebase(Some(applied));
+        }
+    }
+
+    fn lose(&self) -> Error {
+        let mut state = self.inner.lock();
+        let id = state.id();
+        state.lose();
+        drop(state);
+        if let Some(id) = id {
+            self.inner.raise(Event::Interrupted { id });
+        }
+        Error::new(ErrorKind::Gone)
+    }
+
+    fn store_failed(&self, call: StoreCall, error: crate::StoreError) -> Error {
+        self.inner.raise(Event::StoreFailed { call, kind: error.kind() });
+        error.into()
+    }
+}

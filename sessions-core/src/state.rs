@@ -1,0 +1,195 @@
+//! What is known of a session during its request.
+
+use std::time::Duration;
+
+use crate::changes::Changes;
+use crate::clock::Timestamp;
+use crate::cookie::SetCookie;
+use crate::error::{Error, ErrorKind};
+use crate::id::SessionId;
+use crate::outcome::Facts;
+use crate::record::Record;
+use crate::token::{Secret, SecretHash, Token};
+use crate::view::View;
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) stage: Stage,
+    /// The client sent a cookie of our name.
+    pub(crate) carried: bool,
+    /// Opens the record that the request works on.
+    pub(crate) live: Option<Live>,
+    pub(crate) view: View,
+    /// Was committed, and is not yet part of the view's record: most requests end before anybody looks again.
+    pub(crate) settled: Option<Box<Changes>>,
+    /// Is the record that the request destroyed, until the store has.
+    pub(crate) doomed: Option<SessionId>,
+    pub(crate) destroyed: bool,
+    pub(crate) lost: bool,
+    pub(crate) outage: bool,
+    pub(crate) renewal: bool,
+    pub(crate) login: Option<Box<str>>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) touch_due: bool,
+    /// Was made by a save, and waits for the response's head.
+    pub(crate) cookie: Option<SetCookie>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nobody asked for the session.
+    #[default]
+    Waiting,
+    Loaded,
+    /// The response's head is gone.
+    Finished,
+}
+
+/// Is the token that opened a record, and its hash.
+pub(crate) struct Live {
+    pub(crate) token: Token,
+    pub(crate) hash: SecretHash,
+}
+
+impl Live {
+    pub(crate) fn new(id: SessionId, secret: Secret) -> Self {
+        let hash = secret.hash(id);
+        Self { token: Token::new(id, secret), hash }
+    }
+}
+
+impl State {
+    /// Takes note of what the first load found: the session that the request's cookie opens, if any.
+    pub(crate) fn load(&mut self, carried: bool, found: Option<(Live, Record)>, touch_due: bool) {
+        if self.stage != Stage::Waiting {
+            return;
+        }
+        self.stage = Stage::Loaded;
+        (self.carried, self.touch_due) = (carried, touch_due);
+        if let Some((live, record)) = found {
+            self.live = Some(live);
+            self.view = View::new(Some(record));
+        }
+    }
+
+    /// Takes note of the record that was stored for the request.
+    pub(crate) fn created(&mut self, live: Live, record: Record) {
+        self.live = Some(live);
+        self.lost = false;
+        self.settled = None;
+        self.view.rebase(Some(record));
+    }
+
+    /// Takes back the writes of a commit that failed.
+    pub(crate) fn take_back(&mut self, changes: Changes) {
+        self.renewal |= changes.new_secret().is_some();
+        self.login = self.login.take().or_else(|| changes.new_principal().map(Into::into));
+        self.idle = self.idle.or(changes.new_idle());
+        self.view.restore(changes.into_edits());
+    }
+
+    pub(crate) fn id(&self) -> Option<SessionId> {
+        self.live.as_ref().map(|live| live.token.id())
+    }
+
+    /// Folds what was committed into the record, and returns the view for reading or writing.
+    pub(crate) fn view(&mut self) -> &mut View {
+        if let Some(changes) = self.settled.take() {
+            let base = self.view.base().and_then(|record| record.apply_unconditionally(&changes));
+            self.view.rebase(base);
+        }
+        &mut self.view
+    }
+
+    /// Says whether something was written after the head was gone.
+    pub(crate) fn has_unsaved(&self) -> bool {
+        self.stage == Stage::Finished && (!self.view.edits().is_empty() || self.doomed.is_some() || self.renewal)
+    }
+
+    /// Returns the view for writing an entry or flash.
+    pub(crate) fn writable(&mut self) -> Result<&mut View, Error> {
+        if self.stage == Stage::Finished && self.live.is_none() {
+            return Err(Error::new(if self.lost { ErrorKind::Gone } else { ErrorKind::AlreadyCommitted }));
+        }
+        Ok(self.view())
+    }
+
+    pub(crate) fn principal(&mut self) -> Option<&str> {
+        match &self.login {
+            Some(_) => self.login.as_deref(),
+            None => {
+                self.view();
+                self.view.base().and_then(Record::principal)
+            }
+        }
+    }
+
+    pub(crate) fn login(&mut self, principal: &str) {
+        if self.principal().is_some_and(|other| other != principal) {
+            self.view.drop_data();
+        }
+        self.login = Some(principal.into());
+        self.renewal = true;
+    }
+
+    pub(crate) fn destroy(&mut self) {
+        if let Some(live) = self.live.take() {
+            self.doomed = Some(live.token.id());
+        }
+        self.destroyed = true;
+        self.lost = false;
+        self.forget();
+    }
+
+    /// Takes note that the record is gone, or belongs to a newer token.
+    pub(crate) fn lose(&mut self) {
+        self.live = None;
+        self.lost = true;
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.view = View::new(None);
+        self.settled = None;
+        self.cookie = None;
+        self.touch_due = false;
+        self.drop_request_data();
+        self.renewal = false;
+    }
+
+    /// Forgets what the request wrote, but for a destroy and a renewal: those protect somebody.
+    pub(crate) fn drop_request_data(&mut self) {
+        self.view().discard_edits();
+        self.login = None;
+        self.idle = None;
+        self.touch_due = false;
+    }
+
+    pub(crate) fn facts(&mut self) -> Facts {
+        let head_gone = self.stage == Stage::Finished;
+        let view = self.view();
+        let (writes, consumed, storable) = (view.edits().hold_writes(), !view.edits().is_empty(), view.would_store());
+        Facts {
+            live: self.live.is_some(),
+            destroyed: self.doomed.is_some(),
+            lost: self.lost,
+            outage: self.outage,
+            wrote: writes || self.login.is_some() || self.idle.is_some() || (self.outage && self.destroyed),
+            consumed,
+            renewed: self.renewal,
+            touch_due: self.touch_due,
+            storable: storable || self.login.is_some(),
+            head_gone,
+        }
+    }
+
+    /// Returns the moment at which the session ends, as the request leaves it; `None` if it is not stored yet.
+    pub(crate) fn expires_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let idle = self.idle;
+        let record = self.view().base()?;
+        Some(match idle {
+            Some(limit) => now.after(limit).min(record.absolute_deadline()),
+            None => record.expires_at(),
+        })
+    }
+}

@@ -1,0 +1,288 @@
+//! The store that keeps sessions in this process.
+
+mod evict;
+mod footprint;
+mod index;
+mod room;
+mod slices;
+mod sweep;
+
+use std::fmt;
+use std::sync::atomic::AtomicUsize;
+
+use dashmap::Entry;
+
+use super::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
+use crate::changes::Changes;
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::record::{Record, Refusal};
+use crate::token::SecretHash;
+use footprint::Footprint;
+use index::Index;
+use room::Room;
+use slices::{Slice, Slices};
+
+/// Keeps sessions in this process, and forgets them when it ends.
+///
+/// Every call answers at once, so it runs under any runtime and under none. A load takes one read lock out of hundreds, for as
+/// long as it takes to count one more reader of the record; nothing is copied.
+///
+/// # Limits
+///
+/// The store holds at most [`max_sessions`](MemoryStoreBuilder::max_sessions) and [`max_bytes`](MemoryStoreBuilder::max_bytes), so
+/// that visitors without a cookie cannot fill the machine. When it is full, each new session makes others go, a batch at a time:
+/// expired ones first, then anonymous ones, those not seen for longest first. As in Redis the order is approximate: not all
+/// sessions are compared, but those of a part of the store, a different one each time. Sessions of people who are signed in stay; a
+/// store that holds nothing else answers [`Created::Full`].
+///
+/// What a session that exists writes is never refused, even if it takes the store past `max_bytes`; the next new session pays
+/// for it. Several threads that create sessions at the same moment may exceed a limit by one session each for that moment.
+///
+/// # Example
+///
+/// ```
+/// use sessions_core::{Created, MemoryStore, Record, SecretHash, SessionId, Store, Timestamp};
+///
+/// let store = MemoryStore::builder().max_sessions(100_000).max_bytes(256 << 20).build();
+/// let (id, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0));
+/// let record = Record::builder(id, SecretHash::from_bytes([2; 32]), now).entry("cart", b"[]").build()?;
+///
+/// let created = pollster::block_on(store.create(&record))?;
+/// assert_eq!(created, Created::STORED);
+/// assert_eq!(pollster::block_on(store.load(id, now))?, Some(record));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MemoryStore {
+    slices: Slices,
+    index: Index,
+    room: Room,
+    /// Is the number of the slice that the next sweep begins with.
+    sweep_from: AtomicUsize,
+    /// Is the number of the slice that the next eviction begins with.
+    evict_from: AtomicUsize,
+}
+
+/// Builds a [`MemoryStore`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct MemoryStoreBuilder {
+    max_sessions: usize,
+    max_bytes: usize,
+}
+
+impl MemoryStore {
+    /// Begins a store with the default limits: 1,000,000 sessions, 1 GiB.
+    pub const fn builder() -> MemoryStoreBuilder {
+        MemoryStoreBuilder { max_sessions: 1_000_000, max_bytes: 1 << 30 }
+    }
+}
+
+impl Default for MemoryStore {
+    /// Makes a store that holds at most 1,000,000 sessions and 1 GiB.
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl MemoryStoreBuilder {
+    /// Sets how many sessions the store holds at most.
+    pub const fn max_sessions(mut self, sessions: usize) -> Self {
+        self.max_sessions = sessions;
+        self
+    }
+
+    /// Sets how many bytes the sessions take at most: those of their records, and what it costs to keep each of them.
+    pub const fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Makes the store.
+    #[must_use]
+    pub fn build(self) -> MemoryStore {
+        MemoryStore {
+            slices: Slices::default(),
+            index: Index::default(),
+            room: Room::new(self.max_sessions, self.max_bytes),
+            sweep_from: AtomicUsize::new(0),
+            evict_from: AtomicUsize::new(0),
+        }
+    }
+}
+
+/// Every change of a record happens under the lock of its shard, and so does what it changes in the index of principals: the locks
+/// of the index are only ever taken inside those of the records, never around them.
+impl MemoryStore {
+    fn find(&self, id: SessionId, now: Timestamp) -> Option<Record> {
+        let record = self.slices.of(id).records.get(&id)?;
+        (!record.has_expired(now)).then(|| record.clone())
+    }
+
+    fn insert(&self, record: &Record) -> Created {
+        let (new, now) = (Footprint::of(record), record.last_seen());
+        let slice = self.slices.of(new.id);
+        let mut evicted = Vec::new();
+        if !self.room.admits(&new) {
+            if slice.records.contains_key(&new.id) {
+                return Created::Exists;
+            }
+            if self.room.fits(&new) {
+                evicted = self.evict_expired(now);
+            }
+            if evicted.is_empty() {
+                return Created::Full;
+            }
+            // Whoever had others evicted is let in, so that the answer can name them.
+        }
+        match slice.records.entry(new.id) {
+            Entry::Occupied(_) => return Created::Exists,
+            Entry::Vacant(vacant) => {
+                let _guard = vacant.insert(record.clone());
+                self.index.enter(&new);
+                self.room.enter(&new);
+                slice.enter(&new);
+            }
+        }
+        self.make_room(new.id, now, &mut evicted);
+        Created::Stored { evicted }
+    }
+
+    /// Replaces a record by what `change` makes of it, and returns the old one.
+    fn replace(
+        &self,
+        id: SessionId,
+        change: impl FnOnce(&Record) -> Result<Record, Refusal>,
+    ) -> Result<Record, Refusal> {
+        let slice = self.slices.of(id);
+        let mut place = slice.records.get_mut(&id).ok_or(Refusal::Gone)?;
+        let record = change(&place)?;
+        let (old, new) = (Footprint::of(&place), Footprint::of(&record));
+        self.index.replace(&old, &new);
+        self.room.replace(&old, &new);
+        slice.replace(&old, &new);
+        Ok(std::mem::replace(&mut *place, record))
+    }
+
+    /// Removes a record for which `condition` holds, asked in the same step, and says whether it did.
+    fn remove_if(&self, id: SessionId, condition: impl FnOnce(&Record) -> bool) -> bool {
+        let slice = self.slices.of(id);
+        let removed = slice.records.remove_if(&id, |_, record| {
+            let goes = condition(record);
+            if goes {
+                self.leave(slice, record);
+            }
+            goes
+        });
+        removed.is_some()
+    }
+
+    fn leave(&self, slice: &Slice, record: &Record) {
+        let old = Footprint::of(record);
+        self.index.leave(&old);
+        self.room.leave(&old);
+        slice.leave(&old);
+    }
+
+    fn take_entry(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> Taken {
+        let removal = Changes::new(now, *expected).remove(key);
+        let old = self.replace(id, |record| {
+            let new = record.apply(&removal)?;
+            if record.entry(key).is_some() { Ok(new) } else { Err(Refusal::Conflict) }
+        });
+        match old {
+            Ok(old) => old.entry(key).map_or(Taken::Absent, |entry| Taken::Value(entry.value().to_vec())),
+            Err(Refusal::Conflict) => Taken::Absent,
+            Err(Refusal::Gone) => Taken::Gone,
+        }
+    }
+
+    fn clear(&self) -> u64 {
+        let mut cleared = 0;
+        for slice in self.slices.all() {
+            slice.records.retain(|_, record| {
+                self.leave(slice, record);
+                cleared += 1;
+                false
+            });
+            slice.trim();
+        }
+        self.index.trim();
+        cleared
+    }
+
+    fn find_of_principal(&self, principal: &str, now: Timestamp) -> Vec<Record> {
+        let records = self.index.ids(principal).into_iter().filter_map(|id| self.find(id, now));
+        records.filter(|record| record.principal() == Some(principal)).collect()
+    }
+
+    fn remove_of_principal(&self, principal: &str, except: Option<SessionId>) -> Vec<SessionId> {
+        let mut ids = self.index.ids(principal);
+        ids.retain(|id| Some(*id) != except && self.remove_if(*id, |record| record.principal() == Some(principal)));
+        ids
+    }
+}
+
+impl Store for MemoryStore {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
+        StoreFuture::ready(Ok(self.find(id, now)))
+    }
+
+    fn create(&self, record: &Record) -> StoreFuture<Created> {
+        StoreFuture::ready(Ok(self.insert(record)))
+    }
+
+    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
+        StoreFuture::ready(Ok(match self.replace(id, |record| record.apply(changes)) {
+            Ok(_) => Committed::Applied,
+            Err(Refusal::Gone) => Committed::Gone,
+            Err(Refusal::Conflict) => Committed::Conflict,
+        }))
+    }
+
+    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
+        StoreFuture::ready(Ok(self.take_entry(id, expected, key, now)))
+    }
+
+    fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
+        StoreFuture::ready(Ok(self.remove_if(id, |_| true)))
+    }
+
+    fn destroy_all(&self) -> StoreFuture<u64> {
+        StoreFuture::ready(Ok(self.clear()))
+    }
+
+    fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
+        StoreFuture::ready(Ok(self.find_of_principal(principal, now)))
+    }
+
+    fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
+        StoreFuture::ready(Ok(self.remove_of_principal(principal, except)))
+    }
+
+    fn count(&self) -> StoreFuture<u64> {
+        StoreFuture::ready(Ok(self.room.sessions() as u64))
+    }
+
+    fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page> {
+        StoreFuture::ready(Ok(self.list(from.as_ref(), limit, now)))
+    }
+
+    fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
+        StoreFuture::ready(Ok(self.remove_expired(limit, now)))
+    }
+}
+
+/// Shows how many sessions there are, and nothing of them.
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("sessions", &self.room.sessions()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! What the index and the counts know of a record.
+
+use crate::id::SessionId;
+use crate::record::Record;
+
+/// Is about what a session takes besides its record's bytes: its slot in the map, the counts in front of the record, the
+/// allocator's part.
+const OVERHEAD: usize = 104;
+
+/// Is about what a signed-in session takes in the index of principals.
+const INDEX_OVERHEAD: usize = 72;
+
+/// Is read from a record once for each change of it.
+pub(super) struct Footprint<'a> {
+    pub(super) id: SessionId,
+    pub(super) principal: Option<&'a str>,
+    /// Is what the session takes in all.
+    pub(super) bytes: usize,
+}
+
+impl<'a> Footprint<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        let principal = record.principal();
+        let indexed = if principal.is_some() { INDEX_OVERHEAD } else { 0 };
+        Self { id: record.id(), principal, bytes: record.as_bytes().len() + OVERHEAD + indexed }
+    }
+}

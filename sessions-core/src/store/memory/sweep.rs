@@ -1,0 +1,69 @@
+//! Going through the store a slice at a time: the sweep of what has expired, and the listing of what has not.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::MemoryStore;
+use super::slices::COUNT;
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::store::{Cursor, Page};
+
+impl MemoryStore {
+    /// Removes at most `limit` expired records, going once round at most, from where the last sweep ended.
+    ///
+    /// They are collected under read locks, which stop no load, and each is removed by itself.
+    pub(super) fn remove_expired(&self, limit: usize, now: Timestamp) -> Vec<SessionId> {
+        let mut removed = Vec::new();
+        let start = self.sweep_from.load(Relaxed);
+        for number in (0..COUNT).map(|step| start.wrapping_add(step)) {
+            self.sweep_from.store(number, Relaxed);
+            self.sweep_slice(number, limit, now, &mut removed);
+            if removed.len() >= limit {
+                return removed;
+            }
+        }
+        self.index.trim();
+        removed
+    }
+
+    fn sweep_slice(&self, number: usize, limit: usize, now: Timestamp, removed: &mut Vec<SessionId>) {
+        let slice = self.slices.nth(number);
+        while removed.len() < limit {
+            let left = limit - removed.len();
+            let expired = slice.records.iter().filter(|record| record.has_expired(now));
+            let mut ids: Vec<_> = expired.map(|record| record.id()).take(left).collect();
+            let is_last = ids.len() < left;
+            // Some may have been seen since they were found.
+            ids.retain(|id| self.remove_if(*id, |record| record.has_expired(now)));
+            removed.append(&mut ids);
+            if is_last {
+                slice.trim();
+                return;
+            }
+        }
+    }
+
+    /// Lists the live sessions of one slice, or of more until there are `limit`. A cursor is the number of a slice.
+    pub(super) fn list(&self, from: Option<&Cursor>, limit: usize, now: Timestamp) -> Page {
+        let mut number = from.map_or(0, read);
+        let mut records = Vec::new();
+        while number < COUNT {
+            let alive = self.slices.nth(number).records.iter();
+            records.extend(alive.filter(|record| !record.has_expired(now)).map(|record| record.clone()));
+            number += 1;
+            if records.len() >= limit {
+                break;
+            }
+        }
+        Page::new(records, (number < COUNT).then(|| write(number)))
+    }
+}
+
+fn write(number: usize) -> Cursor {
+    Cursor::from_bytes(number.to_le_bytes())
+}
+
+/// Reads the number of a slice; what [`write()`] did not write is past the last one.
+fn read(cursor: &Cursor) -> usize {
+    cursor.as_bytes().try_into().map_or(COUNT, usize::from_le_bytes)
+}

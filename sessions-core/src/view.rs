@@ -1,0 +1,258 @@
+//! What a request sees of its session: the record that was loaded, with the request's own writes on top.
+
+use crate::changes::{Edit, Edits, Scope, Verb};
+use crate::error::{Error, ErrorKind};
+use crate::limits::Limits;
+use crate::record::{self, Record};
+
+#[derive(Debug)]
+pub(crate) struct View {
+    base: Option<Record>,
+    edits: Edits,
+    /// Is how long the record with the edits would be, in bytes.
+    size: usize,
+    /// Is how many entries and flashes it would hold.
+    slots: usize,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+/// Is an entry as the request sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) value: &'a [u8],
+    is_immutable: bool,
+}
+
+impl View {
+    pub(crate) fn new(base: Option<Record>) -> Self {
+        let (size, slots) = match &base {
+            Some(record) => (record.as_bytes().len(), record.slot_count()),
+            None => (record::HEAD_LENGTH, 0),
+        };
+        Self { base, edits: Edits::default(), size, slots }
+    }
+
+    pub(crate) const fn base(&self) -> Option<&Record> {
+        self.base.as_ref()
+    }
+
+    pub(crate) const fn edits(&self) -> &Edits {
+        &self.edits
+    }
+
+    /// Hands the edits over to a commit. Until it ends, the request sees the record without them.
+    pub(crate) fn take_edits(&mut self) -> Edits {
+        std::mem::take(&mut self.edits)
+    }
+
+    /// Takes back the edits of a commit that failed, unless there are newer ones.
+    pub(crate) fn restore(&mut self, edits: Edits) {
+        if self.edits.is_empty() {
+            self.edits = edits;
+        }
+    }
+
+    /// Replaces the record below the edits.
+    pub(crate) fn rebase(&mut self, base: Option<Record>) {
+        let edits = std::mem::take(&mut self.edits);
+        *self = Self { edits, ..Self::new(base) };
+        if !self.edits.is_empty() {
+            (self.size, self.slots) = self.measure();
+        }
+    }
+
+    fn measure(&self) -> (usize, usize) {
+        let entries = self.entries().map(|(key, value)| record::slot_size(key, value));
+        let flashes = self.flashes().map(|(key, value)| record::slot_size(key, value));
+        entries.chain(flashes).fold((record::HEAD_LENGTH, 0), |(size, slots), slot| (size + slot, slots + 1))
+    }
+
+    pub(crate) fn entry(&self, key: &str) -> Option<Seen<'_>> {
+        match self.edits.find(Scope::Entries, key.as_bytes()) {
+            Some(edit) => self.edited_entry(edit),
+            None if self.edits.clears_entries() => None,
+            None => self.base_entry(key),
+        }
+    }
+
+    fn base_entry(&self, key: &str) -> Option<Seen<'_>> {
+        let (value, is_immutable) = self.base.as_ref()?.entry_value(key)?;
+        Some(Seen { value, is_immutable })
+    }
+
+    fn edited_entry(&self, edit: &Edit) -> Option<Seen<'_>> {
+        let is_immutable = edit.verb == Verb::SetImmutable;
+        (edit.verb != Verb::Remove).then(|| Seen { value: self.edits.value(edit), is_immutable })
+    }
+
+    pub(crate) fn flash(&self, key: &str) -> Option<&[u8]> {
+        match self.edits.find(Scope::Flashes, key.as_bytes()) {
+            Some(edit) => (edit.verb != Verb::RemoveFlash).then(|| self.edits.value(edit)),
+            None if self.edits.clears_flashes() => None,
+            None => self.base.as_ref()?.flash(key),
+        }
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let kept = self.base.iter().flat_map(Record::entries).filter(|entry| {
+            !self.edits.clears_entries() && self.edits.find(Scope::Entries, entry.key().as_bytes()).is_none()
+        });
+        let edited = self.edits.list().iter().filter(|edit| edit.verb.scope() == Scope::Entries);
+        kept.map(|entry| (entry.key(), entry.value()))
+            .chain(edited.filter_map(|edit| Some((self.edits.key_text(edit), self.edited_entry(edit)?.value))))
+    }
+
+    pub(crate) fn flashes(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let kept = self.base.iter().flat_map(Record::flashes).filter(|(key, _)| {
+            !self.edits.clears_flashes() && self.edits.find(Scope::Flashes, key.as_bytes()).is_none()
+        });
+        let edited = self.edits.list().iter().filter(|edit| edit.verb.scope() == Scope::Flashes);
+        kept.chain(
+            edited
+                .filter(|edit| edit.verb != Verb::RemoveFlash)
+                .map(|edit| (self.edits.key_text(edit), self.edits.value(edit))),
+        )
+    }
+
+    /// Sets an entry; an equal value is no change.
+    pub(crate) fn set(&mut self, verb: Verb, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
+        let immutable = verb == Verb::SetImmutable;
+        let old = self.entry(key);
+        match old {
+            Some(seen) if seen.is_immutable && !immutable => return Err(Error::new(ErrorKind::Immutable)),
+            Some(seen) if seen.is_immutable == immutable && seen.value == value => return Ok(()),
+            _ => {}
+        }
+        let old = old.map(|seen| seen.value.len());
+        self.grow(key, old, value.len(), limits)?;
+        self.edits.put(verb, key, value, 0);
+        Ok(())
+    }
+
+    /// Adds to an entry and returns the sum that the request sees. The store adds again, to whatever it then has.
+    pub(crate) fn increment(&mut self, key: &str, by: i64, limits: &Limits) -> Result<i64, Error> {
+        let old = self.entry(key);
+        if old.is_some_and(|seen| seen.is_immutable) {
+            return Err(Error::new(ErrorKind::Immutable));
+        }
+        let sum = record::add(old.map(|seen| seen.value), by).ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
+        let old_length = old.map(|seen| seen.value.len());
+        let mut text = itoa::Buffer::new();
+        let text = text.format(sum).as_bytes();
+        self.grow(key, old_length, text.len(), limits)?;
+        let (verb, by) = match self.edits.find(Scope::Entries, key.as_bytes()) {
+            // What this request set itself, it adds to itself.
+            Some(edit) if matches!(edit.verb, Verb::Set | Verb::Remove) => (Verb::Set, 0),
+            Some(edit) => (Verb::Increment, edit.by.checked_add(by).ok_or_else(|| Error::new(ErrorKind::NotANumber))?),
+            None => (Verb::Increment, by),
+        };
+        self.edits.put(verb, key, text, by);
+        Ok(sum)
+    }
+
+    /// Removes an entry, and says whether there was one.
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        let Some(old) = self.entry(key).map(|seen| seen.value.len()) else {
+            return false;
+        };
+        self.shrink(key, old);
+        self.edits.put(Verb::Remove, key, b"", 0);
+        true
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if self.entries().next().is_some() {
+            self.edits.clear_entries();
+            (self.size, self.slots) = self.measure();
+        }
+    }
+
+    pub(crate) fn set_flash(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
+        let old = self.flash(key).map(<[u8]>::len);
+        self.grow(key, old, value.len(), limits)?;
+        self.edits.put(Verb::SetFlash, key, value, 0);
+        Ok(())
+    }
+
+    /// Marks a flash as read: gone with the next request, still seen by this one.
+    pub(crate) fn consume_flash(&mut self, key: &str) {
+        match self.edits.find(Scope::Flashes, key.as_bytes()).map(|edit| edit.verb) {
+            Some(Verb::SetFlash) => self.edits.set_verb(Scope::Flashes, key, Verb::SpendFlash),
+            Some(_) => {}
+            None => {
+                if let Some(value) = self.flash(key).map(<[u8]>::to_vec) {
+                    self.edits.put(Verb::ConsumeFlash, key, &value, 0);
+                }
+            }
+        }
+    }
+
+    /// Removes a flash, and says whether there was one.
+    pub(crate) fn remove_flash(&mut self, key: &str) -> bool {
+        let Some(old) = self.flash(key).map(<[u8]>::len) else {
+            return false;
+        };
+        self.shrink(key, old);
+        self.edits.put(Verb::RemoveFlash, key, b"", 0);
+        true
+    }
+
+    pub(crate) fn clear_flashes(&mut self) {
+        if self.flashes().next().is_some() {
+            self.edits.clear_flashes();
+            (self.size, self.slots) = self.measure();
+        }
+    }
+
+    /// Forgets everything that belongs to another principal.
+    pub(crate) fn drop_data(&mut self) {
+        self.edits.clear_entries();
+        self.edits.clear_flashes();
+        (self.size, self.slots) = self.measure();
+    }
+
+    /// Forgets what this request wrote.
+    pub(crate) fn discard_edits(&mut self) {
+        *self = Self::new(self.base.take());
+    }
+
+    /// Says whether a record made of the edits alone would hold anything after this request.
+    pub(crate) fn would_store(&self) -> bool {
+        let spent = self.edits.list().iter().filter(|edit| edit.verb == Verb::SpendFlash).count();
+        self.slots > spent
+    }
+
+    /// Says whether an entry of this value would fit.
+    pub(crate) fn check_room(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
+        let before = (self.size, self.slots);
+        let old = self.entry(key).map(|seen| seen.value.len());
+        let fits = self.grow(key, old, value.len(), limits);
+        (self.size, self.slots) = before;
+        fits
+    }
+
+    fn grow(&mut self, key: &str, old: Option<usize>, new: usize, limits: &Limits) -> Result<(), Error> {
+        let freed = old.map_or(0, |length| record::INDEX_LINE + key.len() + length);
+        let size = self.size - freed + record::INDEX_LINE + key.len() + new;
+        let slots = self.slots + usize::from(old.is_none());
+        let fits = size <= limits.bytes && slots <= limits.keys && key.len() <= usize::from(u16::MAX);
+        if !fits && size > self.size {
+            return Err(Error::new(ErrorKind::TooLarge));
+        }
+        (self.size, self.slots) = (size, slots);
+        Ok(())
+    }
+
+    fn shrink(&mut self, key: &str, old: usize) {
+        self.size -= record::INDEX_LINE + key.len() + old;
+        self.slots -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

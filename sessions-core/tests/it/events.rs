@@ -1,0 +1,69 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pollster::block_on;
+use sessions_core::{DestroyReason, Event};
+
+use crate::support::Fixture;
+
+#[test]
+fn a_life_is_told_from_beginning_to_end() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    browser.visit(|session| session.login("ann"));
+    let id = browser.visit(|session| session.id()).result.unwrap();
+    browser.visit(|session| session.destroy());
+    let destroyed = Event::Destroyed { id, reason: DestroyReason::Logout };
+    assert_eq!(fixture.take_events(), [Event::Created { id }, Event::Renewed { id }, destroyed]);
+}
+
+#[test]
+fn every_way_to_end_has_its_reason() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let id = browser.visit(|session| session.id()).result.unwrap();
+    fixture.take_events();
+    block_on(fixture.sessions.destroy_by_id(id)).unwrap();
+    assert_eq!(fixture.take_events(), [Event::Destroyed { id, reason: DestroyReason::Administration }]);
+    block_on(fixture.sessions.destroy_by_id(id)).unwrap();
+    assert_eq!(fixture.take_events(), []);
+
+    browser.set("k", "v");
+    fixture.clock.advance(std::time::Duration::from_secs(31 * 60));
+    fixture.take_events();
+    block_on(fixture.sessions.sweep(10)).unwrap();
+    assert!(matches!(fixture.take_events()[..], [Event::Destroyed { reason: DestroyReason::Expired, .. }]));
+}
+
+#[test]
+fn a_write_that_came_too_late_is_told() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let late = browser.start();
+    let id = late.id().unwrap();
+    late.set("k", "w").unwrap();
+    browser.clone().visit(|session| session.destroy());
+    fixture.take_events();
+    browser.finish(&late, 200).unwrap_err();
+    assert_eq!(fixture.take_events(), [Event::Interrupted { id }]);
+}
+
+#[test]
+fn a_listener_may_use_the_manager_and_may_panic() {
+    let fixture = Fixture::new();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let (manager, count) = (fixture.sessions.clone(), Arc::clone(&heard));
+    fixture.sessions.on_destroy(|_, _| panic!("a listener's panic"));
+    fixture.sessions.on_destroy(move |id, _| {
+        assert!(!block_on(manager.destroy_by_id(id)).unwrap(), "the store has done its part");
+        block_on(manager.destroy_principal("nobody")).unwrap();
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    browser.visit(|session| session.destroy());
+    assert_eq!((heard.load(Ordering::SeqCst), browser.get("k"), fixture.count()), (1, None, 0));
+}

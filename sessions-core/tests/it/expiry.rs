@@ -1,0 +1,162 @@
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::{ErrorKind, Expiry};
+
+use crate::support::Fixture;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn an_unused_session_ends_at_the_idle_limit() {
+    for (wait, alive) in [(30 * MINUTE - SECOND, true), (30 * MINUTE, false), (30 * MINUTE + SECOND, false)] {
+        let fixture = Fixture::new();
+        let mut browser = fixture.browser();
+        browser.set("k", "v");
+        fixture.clock.advance(wait);
+        assert_eq!(browser.get("k").is_some(), alive, "after {wait:?}");
+    }
+}
+
+#[test]
+fn use_carries_a_session_to_the_absolute_limit_and_no_further() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann"));
+    for minute in 1..12 * 60 {
+        fixture.clock.advance(MINUTE);
+        let alive = browser.visit(|session| {
+            session.shift_expiration().unwrap();
+            session.renew();
+            session.principal()
+        });
+        assert!(alive.result.is_some(), "after {minute} minutes");
+    }
+    fixture.clock.advance(MINUTE);
+    assert_eq!(browser.user(), None);
+}
+
+#[test]
+fn being_seen_is_written_once_a_minute() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    fixture.store.counts();
+    for _ in 0..59 {
+        fixture.clock.advance(SECOND);
+        browser.get("k");
+    }
+    assert_eq!(fixture.store.counts(), (59, 0));
+    fixture.clock.advance(SECOND);
+    browser.get("k");
+    browser.get("k");
+    assert_eq!(fixture.store.counts(), (2, 1));
+}
+
+#[test]
+fn an_idle_limit_of_its_own_is_stored_and_kept() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    browser.visit(|session| session.update_expiration(2 * MINUTE).unwrap());
+    fixture.clock.advance(MINUTE);
+    browser.set("k", "w");
+    assert_eq!(browser.visit(|session| session.remaining()).result, Some(2 * MINUTE));
+    fixture.clock.advance(2 * MINUTE);
+    assert_eq!(browser.get("k"), None);
+}
+
+#[test]
+fn no_idle_limit_reaches_past_the_absolute_one() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let left = browser.visit(|session| {
+        session.update_expiration(Duration::MAX).unwrap();
+        session.remaining()
+    });
+    assert_eq!(left.result, Some(Duration::from_secs(12 * 60 * 60)));
+    fixture.clock.advance(Duration::from_secs(12 * 60 * 60));
+    assert_eq!(browser.get("k"), None);
+}
+
+#[test]
+fn without_a_session_there_is_nothing_to_shift() {
+    let fixture = Fixture::new();
+    let session = fixture.browser().start();
+    assert_eq!(session.shift_expiration().unwrap_err().kind(), ErrorKind::NoSession);
+    assert_eq!(session.update_expiration(MINUTE).unwrap_err().kind(), ErrorKind::NoSession);
+    session.set("k", "v").unwrap();
+    session.update_expiration(MINUTE).unwrap();
+}
+
+#[test]
+fn a_new_session_can_begin_with_a_limit_of_its_own() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.set("k", "v").unwrap();
+        session.update_expiration(MINUTE).unwrap();
+    });
+    fixture.clock.advance(MINUTE);
+    assert_eq!(browser.get("k"), None);
+}
+
+#[test]
+fn a_session_that_ended_in_mid_request_is_not_revived() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let session = browser.start();
+    fixture.clock.advance(31 * MINUTE);
+    session.set("k", "late").unwrap();
+    assert_eq!(session.get_string("k").as_deref(), Some("late"));
+    assert_eq!(browser.finish(&session, 200).unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(browser.get("k"), None);
+}
+
+#[test]
+fn a_clock_that_goes_back_ends_nothing_and_prolongs_nothing() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let start = sessions_core::Clock::now(&*fixture.clock);
+    fixture.clock.set(sessions_core::Timestamp::from_millis(0));
+    browser.set("k", "w");
+    fixture.clock.set(start);
+    assert_eq!(browser.get("k").as_deref(), Some("w"));
+    fixture.clock.advance(30 * MINUTE);
+    assert_eq!(browser.get("k"), None);
+}
+
+#[test]
+fn expired_sessions_are_swept_in_slices_and_told() {
+    let fixture = Fixture::new();
+    for _ in 0..250 {
+        fixture.browser().set("k", "v");
+    }
+    fixture.clock.advance(31 * MINUTE);
+    fixture.browser().set("k", "alive");
+    fixture.take_events();
+    let mut swept = 0;
+    loop {
+        let slice = block_on(fixture.sessions.sweep(100)).unwrap();
+        assert!(slice <= 100);
+        swept += slice;
+        if slice < 100 {
+            break;
+        }
+    }
+    assert_eq!((swept, fixture.count(), fixture.take_events().len()), (250, 1, 250));
+}
+
+#[test]
+fn a_session_without_limits_does_not_end() {
+    let fixture = Fixture::with(|builder| builder.expiry(Expiry::never()));
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    fixture.clock.advance(Duration::from_secs(100 * 365 * 86_400));
+    let left = browser.visit(|session| (session.get_string("k"), session.expires_at(), session.remaining()));
+    assert_eq!(left.result, (Some("v".to_owned()), None, None));
+}

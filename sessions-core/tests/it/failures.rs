@@ -1,0 +1,199 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pollster::block_on;
+use sessions_core::{ErrorKind, Event, OutagePolicy, RejectReason, SessionId, Store, StoreCall};
+
+use crate::support::{BadEntropy, Fixture};
+
+#[test]
+fn a_store_that_is_down_at_load_refuses_the_request() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    fixture.store.down.store(true, Ordering::SeqCst);
+    let error = browser.try_start().unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::StoreUnavailable, 503));
+    assert!(std::error::Error::source(&error).is_some());
+    fixture.store.down.store(false, Ordering::SeqCst);
+    assert_eq!(browser.get("k").as_deref(), Some("v"));
+}
+
+#[test]
+fn a_visitor_without_a_cookie_needs_no_store_to_look_around() {
+    let fixture = Fixture::new();
+    fixture.store.down.store(true, Ordering::SeqCst);
+    assert!(fixture.browser().visit(|session| session.is_empty()).result);
+}
+
+#[test]
+fn an_anonymous_outage_lets_look_and_refuses_writes() {
+    let fixture = Fixture::with(|builder| builder.outage(OutagePolicy::Anonymous));
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let cookie = browser.cookie.clone();
+    fixture.store.down.store(true, Ordering::SeqCst);
+    assert_eq!(browser.get("k"), None);
+    let writer = browser.start();
+    fixture.store.down.store(false, Ordering::SeqCst);
+    writer.set("k", "overwritten").unwrap();
+    assert_eq!(browser.finish(&writer, 200).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+
+    fixture.store.down.store(true, Ordering::SeqCst);
+    let leaver = browser.start();
+    leaver.destroy();
+    assert_eq!(
+        browser.finish(&leaver, 200).unwrap_err().kind(),
+        ErrorKind::StoreUnavailable,
+        "a logout that did not happen"
+    );
+    fixture.store.down.store(false, Ordering::SeqCst);
+    assert_eq!((browser.cookie.clone(), browser.get("k").as_deref()), (cookie, Some("v")));
+}
+
+#[test]
+fn a_store_that_is_down_at_commit_fails_the_request_and_sets_no_cookie() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    assert_eq!(browser.finish(&session, 200).unwrap_err().status(), 503);
+    fixture.store.write_down.store(false, Ordering::SeqCst);
+
+    browser.set("k", "v");
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    let logout = browser.start();
+    logout.destroy();
+    assert_eq!(browser.finish(&logout, 200).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    fixture.store.write_down.store(false, Ordering::SeqCst);
+    assert_eq!(browser.get("k").as_deref(), Some("v"), "a logout that failed was not reported as success");
+}
+
+#[test]
+fn a_touch_that_fails_harms_nobody() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    fixture.clock.advance(std::time::Duration::from_secs(120));
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    fixture.take_events();
+    assert_eq!(browser.get("k").as_deref(), Some("v"));
+    assert!(matches!(fixture.take_events()[..], [Event::StoreFailed { call: StoreCall::Touch, .. }]));
+}
+
+#[test]
+fn a_save_that_failed_can_be_tried_again() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("n", "0");
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    session.login("ann");
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    fixture.store.write_down.store(false, Ordering::SeqCst);
+    block_on(session.save()).unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!((browser.get("k").as_deref(), browser.user().as_deref()), (Some("v"), Some("ann")));
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_no_session_and_told() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let id = browser.visit(|session| session.id()).result;
+    fixture.store.unreadable.store(true, Ordering::SeqCst);
+    fixture.take_events();
+    assert_eq!(browser.get("k"), None);
+    assert_eq!(fixture.take_events(), [Event::Rejected { id, reason: RejectReason::Unreadable }]);
+}
+
+#[test]
+fn without_random_bytes_there_is_no_session() {
+    let fixture = Fixture::with(|builder| builder.entropy(BadEntropy::Empty));
+    let mut browser = fixture.browser();
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    let error = browser.finish(&session, 200).unwrap_err();
+    assert_eq!((error.kind(), error.status(), fixture.count()), (ErrorKind::Entropy, 500, 0));
+}
+
+#[test]
+fn a_generator_that_repeats_itself_shares_no_session() {
+    let fixture = Fixture::with(|builder| builder.entropy(BadEntropy::Constant));
+    let mut first = fixture.browser();
+    first.set("k", "first");
+    let mut second = fixture.browser();
+    let session = second.start();
+    session.set("k", "second").unwrap();
+    assert_eq!(second.finish(&session, 200).unwrap_err().kind(), ErrorKind::IdsExhausted);
+    assert_eq!((first.get("k").as_deref(), fixture.count()), (Some("first"), 1));
+}
+
+#[test]
+fn an_id_generator_may_be_as_weak_as_it_likes() {
+    let next = Arc::new(std::sync::atomic::AtomicU8::new(0));
+    let fixture = Fixture::with(|builder| {
+        builder.id_generator(move || SessionId::from_bytes([next.fetch_add(1, Ordering::SeqCst) / 2; 16]))
+    });
+    let mut browsers: Vec<_> = (0..5).map(|_| fixture.browser()).collect();
+    for (number, browser) in browsers.iter_mut().enumerate() {
+        browser.set("n", &number.to_string());
+    }
+    for (number, browser) in browsers.iter_mut().enumerate() {
+        assert_eq!(browser.get("n"), Some(number.to_string()));
+    }
+    assert_eq!(fixture.count(), 5);
+}
+
+#[test]
+fn what_exceeds_a_limit_is_refused_and_the_record_stays() {
+    let fixture = Fixture::with(|builder| builder.max_record_bytes(1000).max_keys(3));
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    browser.visit(|session| {
+        assert_eq!(session.set("big", &"x".repeat(1000)).unwrap_err().kind(), ErrorKind::TooLarge);
+        session.set("a", "1").unwrap();
+        session.set("b", "1").unwrap();
+        assert_eq!(session.set("c", "1").unwrap_err().kind(), ErrorKind::TooLarge);
+    });
+    assert_eq!(browser.visit(|session| session.entries().into_keys().collect::<Vec<_>>()).result, ["a", "b", "k"]);
+}
+
+#[test]
+fn a_full_store_makes_room_among_the_anonymous_only() {
+    let store = sessions_core::MemoryStore::builder().max_sessions(100).build();
+    let sessions = sessions_core::Sessions::builder().store(store).sweep_every(None).build().unwrap();
+    let browser = || crate::support::Browser { sessions: sessions.clone(), cookie: None };
+    let mut members: Vec<_> = (0..20).map(|_| browser()).collect();
+    for (number, member) in members.iter_mut().enumerate() {
+        member.visit(|session| session.login(&number.to_string()));
+    }
+    for _ in 0..10_000 {
+        browser().set("k", "v");
+    }
+    assert!(block_on(sessions.count()).unwrap() <= 100);
+    assert!(members.iter_mut().all(|member| member.user().is_some()));
+    for _ in 0..80 {
+        browser().visit(|session| session.login("crowd"));
+    }
+    let session = browser().start();
+    session.set("k", "v").unwrap();
+    let error = browser().finish(&session, 200).unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::StoreFull, 503));
+    assert!(members.iter_mut().all(|member| member.user().is_some()));
+}
+
+#[test]
+fn a_sweep_that_fails_is_told_and_tried_again() {
+    let fixture = Fixture::new();
+    fixture.browser().set("k", "v");
+    fixture.clock.advance(std::time::Duration::from_secs(31 * 60));
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    assert!(block_on(fixture.sessions.sweep(10)).is_err());
+    fixture.store.write_down.store(false, Ordering::SeqCst);
+    assert_eq!(block_on(fixture.sessions.sweep(10)).unwrap(), 1);
+    assert_eq!(block_on(fixture.store.count()).unwrap(), 0);
+}

@@ -1,0 +1,117 @@
+//! A store whose answers come later, and requests that do not wait for them.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use pollster::block_on;
+use sessions_core::ErrorKind;
+
+use crate::support::Fixture;
+
+#[test]
+fn a_whole_life_goes_as_it_does_with_a_store_that_answers_at_once() {
+    let fixture = Fixture::late();
+    let mut browser = fixture.browser();
+    browser.set("cart", "full");
+    let mut old = browser.clone();
+    browser.visit(|session| session.login("ann"));
+    assert_eq!((browser.user().as_deref(), browser.get("cart").as_deref()), (Some("ann"), Some("full")));
+    assert_eq!(old.user(), None);
+    browser.visit(|session| session.increment("n", 2).unwrap());
+    browser.visit(|session| {
+        assert_eq!(block_on(session.update("n", |n: Option<i64>| n.unwrap_or(0) + 1)).unwrap(), 3);
+        assert_eq!(block_on(session.take::<i64>("n")).unwrap(), Some(3));
+        session.set("saved", "1").unwrap();
+        block_on(session.save()).unwrap();
+        block_on(session.reload()).unwrap();
+    });
+    browser.visit(|session| {
+        session.destroy();
+        session.set_flash("bye", "see you").unwrap();
+    });
+    assert_eq!(browser.visit(|session| session.flash_string("bye")).result.as_deref(), Some("see you"));
+    assert_eq!((browser.user(), fixture.count()), (None, 1));
+}
+
+#[test]
+fn late_failures_are_the_same_failures() {
+    let fixture = Fixture::late();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann"));
+    let late = browser.start();
+    late.set("k", "v").unwrap();
+    browser.clone().visit(|session| session.destroy());
+    assert_eq!(browser.finish(&late, 200).unwrap_err().kind(), ErrorKind::Gone);
+    fixture.store.down.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(browser.try_start().unwrap_err().kind(), ErrorKind::StoreUnavailable);
+}
+
+#[test]
+fn two_logins_at_once_both_sign_in() {
+    let fixture = Fixture::late();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let (one, other) = (browser.start(), browser.start());
+    for session in [one, other] {
+        session.login("ann");
+        let mut own = browser.clone();
+        own.finish(&session, 200).unwrap();
+        assert_eq!(own.user().as_deref(), Some("ann"));
+    }
+}
+
+/// Polls a future at most so many times, then drops it.
+fn poll_and_drop(future: impl Future, polls: usize) {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_client_that_hangs_up_leaves_the_state_before_or_after() {
+    for polls in 0..4 {
+        let fixture = Fixture::late();
+        let mut browser = fixture.browser();
+        browser.set("k", "before");
+        let session = browser.start();
+        session.set("k", "after").unwrap();
+        session.set("l", "after").unwrap();
+        poll_and_drop(session.commit(200), polls);
+        let seen = browser.visit(|session| (session.get_string("k"), session.get_string("l"))).result;
+        let seen = (seen.0.as_deref(), seen.1.as_deref());
+        assert!(seen == (Some("before"), None) || seen == (Some("after"), Some("after")), "{polls} polls: {seen:?}");
+    }
+}
+
+#[test]
+fn a_logout_whose_client_hangs_up_happens_or_does_not() {
+    for polls in 0..4 {
+        let fixture = Fixture::late();
+        let mut browser = fixture.browser();
+        browser.visit(|session| session.login("ann"));
+        let session = browser.start();
+        session.destroy();
+        session.set_flash("bye", "x").unwrap();
+        poll_and_drop(session.commit(200), polls);
+        let user = browser.clone().user();
+        assert!(user.is_none() || user.as_deref() == Some("ann"), "{polls} polls: {user:?}");
+    }
+}
+
+#[test]
+fn a_load_that_was_dropped_can_begin_anew() {
+    let fixture = Fixture::late();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let exchange = fixture.sessions.open();
+    let cookie = browser.cookie.clone().unwrap();
+    let mut load = exchange.session([cookie.as_bytes()]);
+    assert!(matches!(pin!(&mut load).poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
+    drop(load);
+    let session = block_on(exchange.session([cookie.as_bytes()])).unwrap();
+    assert_eq!(session.get_string("k").as_deref(), Some("v"));
+}

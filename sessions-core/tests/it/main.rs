@@ -1,0 +1,13 @@
+//! What a session promises, from the first cookie to the logout, without any HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
+
+mod concurrency;
+mod cookies;
+mod events;
+mod expiry;
+mod failures;
+mod late;
+mod lifecycle;
+mod redaction;
+mod support;

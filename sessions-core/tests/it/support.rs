@@ -1,0 +1,245 @@
+//! A browser of one cookie, and stores that misbehave.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
+
+use pollster::block_on;
+use sessions_core::{
+    Changes, Committed, Created, Cursor, Entropy, EntropyError, Error, Event, ManualClock, MemoryStore, Page, Record,
+    SecretHash, Session, SessionId, Sessions, SessionsBuilder, Store, StoreError, StoreErrorKind, StoreFuture, Taken,
+    Timestamp,
+};
+
+/// Is what a test reaches into.
+pub(crate) struct Fixture {
+    pub(crate) sessions: Sessions,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<Probe>,
+    pub(crate) events: Arc<std::sync::Mutex<Vec<Event>>>,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    /// Makes one whose store answers late, as one across a network does.
+    pub(crate) fn late() -> Self {
+        let fixture = Self::new();
+        fixture.store.late.store(true, Ordering::SeqCst);
+        fixture
+    }
+
+    pub(crate) fn with(options: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let store = Arc::new(Probe::default());
+        let events = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let heard = Arc::clone(&events);
+        let builder = Sessions::builder()
+            .shared_store(Arc::clone(&store) as Arc<dyn Store>)
+            .clock(Arc::clone(&clock))
+            .sweep_every(None)
+            .on_event(move |event| heard.lock().unwrap().push(*event));
+        Self { sessions: options(builder).build().unwrap(), clock, store, events }
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        Browser { sessions: self.sessions.clone(), cookie: None }
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        block_on(self.sessions.count()).unwrap()
+    }
+
+    pub(crate) fn take_events(&self) -> Vec<Event> {
+        std::mem::take(&mut self.events.lock().unwrap())
+    }
+}
+
+/// Keeps the one cookie as a browser would.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    pub(crate) sessions: Sessions,
+    /// Is the pair of name and value.
+    pub(crate) cookie: Option<String>,
+}
+
+/// Is what came of a request.
+#[derive(Debug)]
+pub(crate) struct Answer<R> {
+    pub(crate) result: R,
+    pub(crate) set_cookie: Option<String>,
+    pub(crate) varies: bool,
+}
+
+impl Browser {
+    pub(crate) fn start(&self) -> Session {
+        self.try_start().unwrap()
+    }
+
+    pub(crate) fn try_start(&self) -> Result<Session, Error> {
+        let cookies = self.cookie.iter().map(String::as_bytes);
+        block_on(self.sessions.open().session(cookies))
+    }
+
+    /// Finishes a request as a response of this status would, and keeps the cookie that it carries.
+    pub(crate) fn finish(&mut self, session: &Session, status: u16) -> Result<Answer<()>, Error> {
+        let mut attach = block_on(session.commit(status))?;
+        let set_cookie = attach.take_set_cookie();
+        if let Some(text) = &set_cookie {
+            self.keep(text);
+        }
+        Ok(Answer { result: (), set_cookie, varies: attach.varies_by_cookie() })
+    }
+
+    pub(crate) fn keep(&mut self, set_cookie: &str) {
+        let pair = set_cookie.split(';').next().unwrap();
+        self.cookie = (!set_cookie.contains("Max-Age=0")).then(|| pair.to_owned());
+    }
+
+    /// Makes a whole request.
+    pub(crate) fn visit<R>(&mut self, handler: impl FnOnce(&Session) -> R) -> Answer<R> {
+        let session = self.start();
+        let result = handler(&session);
+        let Answer { set_cookie, varies, .. } = self.finish(&session, 200).unwrap();
+        Answer { result, set_cookie, varies }
+    }
+
+    pub(crate) fn get(&mut self, key: &str) -> Option<String> {
+        self.visit(|session| session.get_string(key)).result
+    }
+
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.visit(|session| session.set(key, value).unwrap());
+    }
+
+    pub(crate) fn user(&mut self) -> Option<String> {
+        self.visit(Session::principal).result
+    }
+}
+
+/// Is a memory store whose calls are counted, and fail when told to.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    inner: MemoryStore,
+    pub(crate) down: AtomicBool,
+    pub(crate) write_down: AtomicBool,
+    pub(crate) unreadable: AtomicBool,
+    /// Lets every answer come at the second poll.
+    pub(crate) late: AtomicBool,
+    pub(crate) loads: AtomicUsize,
+    pub(crate) writes: AtomicUsize,
+}
+
+impl Probe {
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.loads.swap(0, Ordering::SeqCst), self.writes.swap(0, Ordering::SeqCst))
+    }
+
+    fn answer<T: Send + 'static>(&self, answer: StoreFuture<T>) -> StoreFuture<T> {
+        if !self.late.load(Ordering::SeqCst) {
+            return answer;
+        }
+        let mut waited = false;
+        StoreFuture::new(async move {
+            std::future::poll_fn(move |context| {
+                context.waker().wake_by_ref();
+                if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            answer.await
+        })
+    }
+
+    fn read<T: Send + 'static>(&self, call: impl FnOnce() -> StoreFuture<T>) -> StoreFuture<T> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        if self.unreadable.load(Ordering::SeqCst) {
+            return StoreFuture::ready(Err(StoreError::new("probe", StoreErrorKind::Unreadable)));
+        }
+        let is_down = self.down.load(Ordering::SeqCst);
+        self.answer(if is_down { failed() } else { call() })
+    }
+
+    fn write<T: Send + 'static>(&self, call: impl FnOnce() -> StoreFuture<T>) -> StoreFuture<T> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        let is_down = self.down.load(Ordering::SeqCst) || self.write_down.load(Ordering::SeqCst);
+        self.answer(if is_down { failed() } else { call() })
+    }
+}
+
+fn failed<T>() -> StoreFuture<T> {
+    StoreFuture::ready(Err(StoreError::new("probe", StoreErrorKind::Unavailable).caused_by("the plug is pulled")))
+}
+
+impl Store for Probe {
+    fn name(&self) -> &'static str {
+        "probe"
+    }
+    fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
+        self.read(|| self.inner.load(id, now))
+    }
+    fn create(&self, record: &Record) -> StoreFuture<Created> {
+        self.write(|| self.inner.create(record))
+    }
+    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
+        self.write(|| self.inner.commit(id, changes))
+    }
+    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
+        self.write(|| self.inner.take(id, expected, key, now))
+    }
+    fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
+        self.write(|| self.inner.destroy(id))
+    }
+    fn destroy_all(&self) -> StoreFuture<u64> {
+        self.write(|| self.inner.destroy_all())
+    }
+    fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
+        self.read(|| self.inner.of_principal(principal, now))
+    }
+    fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
+        self.write(|| self.inner.destroy_of_principal(principal, except))
+    }
+    fn count(&self) -> StoreFuture<u64> {
+        self.inner.count()
+    }
+    fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page> {
+        self.read(|| self.inner.scan(from, limit, now))
+    }
+    fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
+        self.write(|| self.inner.sweep(limit, now))
+    }
+}
+
+/// Is a source of bytes that is empty, or repeats itself.
+#[derive(Debug)]
+pub(crate) enum BadEntropy {
+    Empty,
+    Constant,
+}
+
+impl Entropy for BadEntropy {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
+        match self {
+            Self::Empty => Err(EntropyError::new("the well is dry")),
+            Self::Constant => {
+                buffer.fill(7);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Is a value in the form of a token of ours that nobody was given.
+pub(crate) fn made_up_token(seed: usize) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut state = seed as u64;
+    let mut text: String = (0..42)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(ALPHABET[(state >> 58) as usize])
+        })
+        .collect();
+    text.push('A');
+    text
+}
