@@ -1,0 +1,204 @@
+//! What each change means.
+
+use sessions_core::{Changes, Committed, Record, RecordBuilder};
+
+use crate::kit::{Line, changes, draft, entries, flashes, fresh_id, start, value};
+use crate::subject::Subject;
+
+type Before = fn(RecordBuilder<'_>) -> RecordBuilder<'_>;
+type Commit = fn(Changes) -> Changes;
+
+/// Is a value, what is added to it, and the sum.
+type Sum<'a> = (Option<&'a [u8]>, i64, &'a [u8]);
+
+/// Stores what `before` makes, commits `commit` to it, which must be applied, and returns what is there then.
+async fn after(subject: &Subject, before: Before, commit: Commit) -> Record {
+    let now = start();
+    let id = subject.put(before(draft(fresh_id(), now))).await.id();
+    subject.apply(id, &commit(changes(now))).await;
+    subject.find(id, now).await
+}
+
+/// Stores what `before` makes, and says that `commit` conflicts with it.
+async fn assert_conflict(subject: &Subject, before: Before, commit: Commit) {
+    let now = start();
+    let record = subject.put(before(draft(fresh_id(), now))).await;
+    assert_eq!(subject.commit(record.id(), &commit(changes(now))).await, Committed::Conflict);
+    assert_eq!(entries(&subject.find(record.id(), now).await), entries(&record));
+}
+
+fn plain<'a>(key: &'a str, value: &'a [u8]) -> Line<'a> {
+    (key, value, false)
+}
+
+/// Checks that a set makes an entry or replaces it.
+pub async fn a_set_makes_or_replaces_an_entry(subject: &Subject) {
+    let found = after(subject, |r| r.entry("a", b"1").entry("b", b"2"), |c| c.set("a", b"longer").set("c", b"3")).await;
+    assert_eq!(entries(&found), [plain("a", b"longer"), plain("b", b"2"), plain("c", b"3")]);
+}
+
+/// Checks that a removal takes one entry, and none if there is none.
+pub async fn a_removal_takes_its_entry_if_there_is_one(subject: &Subject) {
+    let before: Before = |r| r.entry("a", b"1").entry("b", b"2").immutable("c", b"3");
+    let found = after(subject, before, |c| c.remove("a").remove("c").remove("absent")).await;
+    assert_eq!(entries(&found), [plain("b", b"2")]);
+}
+
+/// Checks that only a set of an immutable entry replaces one.
+pub async fn an_immutable_entry_is_replaced_by_its_own_kind_alone(subject: &Subject) {
+    let found = after(
+        subject,
+        |r| r.entry("a", b"1").immutable("b", b"2"),
+        |c| c.set_immutable("a", b"3").set_immutable("b", b"4").set_immutable("c", b"5"),
+    )
+    .await;
+    assert_eq!(entries(&found), [("a", &b"3"[..], true), ("b", b"4", true), ("c", b"5", true)]);
+    assert_conflict(subject, |r| r.immutable("a", b"1"), |c| c.set("a", b"2")).await;
+    // Not even by what it is already.
+    assert_conflict(subject, |r| r.immutable("a", b"1"), |c| c.set("a", b"1")).await;
+    assert_conflict(subject, |r| r.immutable("a", b"1"), |c| c.increment("a", 1)).await;
+}
+
+/// Checks that an entry that was made immutable by one commit is so for the next.
+pub async fn immutability_outlives_other_commits(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    subject.apply(id, &changes(now).set_immutable("plan", b"1")).await;
+    subject.apply(id, &changes(now).set("other", b"2")).await;
+    assert_eq!(subject.commit(id, &changes(now).set("plan", b"3")).await, Committed::Conflict);
+    subject.apply(id, &changes(now).remove("plan")).await;
+    subject.apply(id, &changes(now).set("plan", b"4")).await;
+    assert_eq!(entries(&subject.find(id, now).await), [plain("other", b"2"), plain("plan", b"4")]);
+}
+
+/// Checks sums, from nothing, over zero and to the ends of the range.
+pub async fn an_increment_adds_exactly(subject: &Subject) {
+    let sums: [Sum<'_>; 10] = [
+        (None, 1, b"1"),
+        (None, -5, b"-5"),
+        (None, 0, b"0"),
+        (Some(b"41"), 1, b"42"),
+        (Some(b"-3"), 5, b"2"),
+        (Some(b"3"), -5, b"-2"),
+        (Some(b"9007199254740993"), 1, b"9007199254740994"),
+        (Some(b"9223372036854775806"), 1, b"9223372036854775807"),
+        (Some(b"-9223372036854775807"), -1, b"-9223372036854775808"),
+        (Some(b"-9223372036854775808"), i64::MAX, b"-1"),
+    ];
+    let now = start();
+    for (old, by, sum) in sums {
+        let record = old.iter().fold(draft(fresh_id(), now), |record, old| record.entry("sum", old));
+        let id = subject.put(record).await.id();
+        subject.apply(id, &changes(now).increment("sum", by)).await;
+        assert_eq!(entries(&subject.find(id, now).await), [plain("sum", sum)], "{old:?} + {by}");
+    }
+}
+
+/// Checks that what is no integer is not added to, and no sum wraps around.
+pub async fn an_increment_of_anything_but_a_number_conflicts(subject: &Subject) {
+    let now = start();
+    let refused: [(&[u8], i64); 12] = [
+        (b"", 1),
+        (b"1.5", 1),
+        (b"1e3", 1),
+        (b"0x10", 1),
+        (b"five", 1),
+        (b"\"5\"", 1),
+        (b" 5", 1),
+        (b"5\n", 1),
+        (b"\xff\xfe", 1),
+        (b"9223372036854775807", 1),
+        (b"-9223372036854775808", -1),
+        (b"9223372036854775808", -1),
+    ];
+    for (old, by) in refused {
+        let record = subject.put(draft(fresh_id(), now).entry("sum", old)).await;
+        let changes = changes(now).increment("sum", by);
+        assert_eq!(subject.commit(record.id(), &changes).await, Committed::Conflict, "{old:?} + {by}");
+        assert_eq!(value(&subject.find(record.id(), now).await, "sum"), old);
+    }
+}
+
+/// Checks that a commit may rest on what an entry was, or that there was none.
+pub async fn a_requirement_decides_whether_a_commit_is_applied(subject: &Subject) {
+    let before: Before = |r| r.entry("a", b"1").immutable("b", b"").flash("c", b"3");
+    let found = after(subject, before, |c| {
+        // Of another kind, and of an entry that the same commit changes: the value before it counts.
+        c.require("a", Some(b"1"))
+            .require("b", Some(b""))
+            .require("c", None)
+            .require("d", None)
+            .set("a", b"2")
+            .set("d", b"4")
+    })
+    .await;
+    assert_eq!(entries(&found), [plain("a", b"2"), ("b", b"", true), plain("d", b"4")]);
+    let unmet: [Commit; 6] = [
+        |c| c.require("a", Some(b"2")).set("a", b"2"),
+        |c| c.require("a", Some(b"1 ")),
+        |c| c.require("a", Some(b"")),
+        |c| c.require("a", None),
+        |c| c.require("b", None),
+        |c| c.require("c", Some(b"3")),
+    ];
+    for commit in unmet {
+        assert_conflict(subject, before, commit).await;
+    }
+}
+
+/// Checks that what a commit requires is asked of the record as it was, before anything of it is cleared.
+pub async fn a_requirement_comes_before_a_clear(subject: &Subject) {
+    let found =
+        after(subject, |r| r.entry("a", b"1"), |c| c.clear_entries().require("a", Some(b"1")).set("b", b"2")).await;
+    assert_eq!(entries(&found), [plain("b", b"2")]);
+    assert_conflict(subject, |r| r.entry("a", b"1"), |c| c.clear_entries().require("a", None)).await;
+}
+
+/// Checks that a clear takes all entries, immutable ones too, no flash, and nothing that the same commit sets.
+pub async fn a_clear_of_entries_comes_before_the_other_changes(subject: &Subject) {
+    let before: Before =
+        |r| r.entry("a", b"1").entry("n", b"5").entry("t", b"text").immutable("b", b"2").flash("a", b"3");
+    let found =
+        after(subject, before, |c| c.clear_entries().set("b", b"4").increment("n", 1).increment("t", 1).remove("a"))
+            .await;
+    assert_eq!(entries(&found), [plain("b", b"4"), plain("n", b"1"), plain("t", b"1")]);
+    assert_eq!(flashes(&found), [("a", &b"3"[..])]);
+}
+
+/// Checks that a clear takes all flashes, no entry, and nothing that the same commit sets.
+pub async fn a_clear_of_flashes_comes_before_the_other_changes(subject: &Subject) {
+    let before: Before = |r| r.entry("a", b"1").flash("a", b"2").flash("b", b"3").flash("c", b"4");
+    let found = after(subject, before, |c| c.clear_flashes().set_flash("b", b"5").consume_flash("c", b"older")).await;
+    assert_eq!(entries(&found), [plain("a", b"1")]);
+    assert_eq!(flashes(&found), [("b", &b"5"[..])]);
+}
+
+/// Checks that both clears together leave nothing.
+pub async fn both_clears_leave_an_empty_record(subject: &Subject) {
+    let before: Before = |r| r.entry("a", b"1").immutable("b", b"2").flash("c", b"3").principal(Some("ada"));
+    let found = after(subject, before, |c| c.clear_entries().clear_flashes()).await;
+    assert!(entries(&found).is_empty() && flashes(&found).is_empty());
+    assert_eq!(found.principal(), Some("ada"));
+}
+
+/// Checks that flashes are set, replaced and removed, apart from entries of the same name.
+pub async fn a_flash_is_no_entry(subject: &Subject) {
+    let before: Before = |r| r.entry("a", b"1").flash("a", b"2").flash("b", b"3").immutable("b", b"4");
+    let found = after(subject, before, |c| c.set("a", b"5").set_flash("b", b"6").set_flash("c", b"7")).await;
+    assert_eq!(entries(&found), [plain("a", b"5"), ("b", b"4", true)]);
+    assert_eq!(flashes(&found), [("a", &b"2"[..]), ("b", b"6"), ("c", b"7")]);
+    let found = after(subject, before, |c| c.remove("a").remove_flash("b").remove_flash("absent")).await;
+    assert_eq!(entries(&found), [("b", &b"4"[..], true)]);
+    assert_eq!(flashes(&found), [("a", &b"2"[..])]);
+}
+
+/// Checks that a flash that was read goes, but not a newer one that nobody has read.
+pub async fn a_flash_is_consumed_as_it_was_seen(subject: &Subject) {
+    let before: Before = |r| r.flash("a", b"1").flash("b", b"newer").flash("c", b"").entry("d", b"1");
+    let found = after(subject, before, |c| {
+        c.consume_flash("a", b"1").consume_flash("b", b"older").consume_flash("c", b"").consume_flash("d", b"1")
+    })
+    .await;
+    assert_eq!(flashes(&found), [("b", &b"newer"[..])]);
+    assert_eq!(entries(&found), [plain("d", b"1")]);
+}

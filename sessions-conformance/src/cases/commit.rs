@@ -1,0 +1,182 @@
+//! A commit as a whole.
+
+use std::time::Duration;
+
+use sessions_core::{Changes, Committed, Created};
+
+use crate::kit::{
+    IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, WRONG_SECRET, assert_same, built, changes, draft, entries, flashes,
+    fresh_id, start, value,
+};
+use crate::subject::Subject;
+
+/// Checks that what was acknowledged is there, and the rest as it was.
+pub async fn a_commit_is_there_for_the_next_load(subject: &Subject) {
+    let now = start();
+    let record = subject.put(draft(fresh_id(), now).entry("old", b"1").flash("notice", b"2")).await;
+    let later = now.after(SECOND);
+    subject.apply(record.id(), &changes(later).set("new", b"3")).await;
+    let expected = draft(record.id(), now).last_seen(later).version(1);
+    let expected = built(expected.entry("old", b"1").entry("new", b"3").flash("notice", b"2"));
+    assert_same(&subject.find(record.id(), later).await, &expected);
+}
+
+/// Checks that each commit counts.
+pub async fn every_commit_is_a_new_version(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    for version in 1..=5 {
+        subject.apply(id, &changes(now).increment("visits", 1)).await;
+        assert_eq!(subject.find(id, now).await.version(), version);
+    }
+}
+
+/// Checks that changes of nothing move the time, and only the time.
+pub async fn a_commit_of_nothing_is_a_touch(subject: &Subject) {
+    let now = start();
+    let record =
+        subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").flash("notice", b"2")).await;
+    let later = now.after(60 * SECOND);
+    subject.apply(record.id(), &changes(later)).await;
+    let expected = draft(record.id(), now).last_seen(later).version(1).principal(Some("ada"));
+    assert_same(&subject.find(record.id(), later).await, &built(expected.entry("key", b"1").flash("notice", b"2")));
+}
+
+/// Checks that a machine whose clock is behind does not age a session.
+pub async fn a_slow_clock_does_not_turn_time_back(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    subject.apply(id, &changes(now.after(60 * SECOND)).set("first", b"1")).await;
+    subject.apply(id, &changes(now.after(SECOND)).set("second", b"2")).await;
+    let found = subject.find(id, now.after(60 * SECOND)).await;
+    assert_eq!(found.last_seen(), now.after(60 * SECOND));
+    assert_eq!((value(&found, "first"), value(&found, "second")), (&b"1"[..], &b"2"[..]));
+}
+
+/// Checks that a secret opens its own session and only that, and that a wrong one changes nothing.
+pub async fn a_commit_with_a_wrong_secret_is_gone_and_writes_nothing(subject: &Subject) {
+    let now = start();
+    let record = subject.put(draft(fresh_id(), now).entry("key", b"1")).await;
+    let stale = Changes::new(now.after(SECOND), WRONG_SECRET);
+    let stale = stale.set("key", b"2").set_flash("notice", b"3").renew(NEW_SECRET).bind("eve").idle(LIFE);
+    assert_eq!(subject.commit(record.id(), &stale).await, Committed::Gone);
+    assert_same(&subject.find(record.id(), now).await, &record);
+    assert!(subject.ids_of("eve", now).await.is_empty());
+}
+
+/// Checks that a renewed session is gone for those who know its old secret, and that those who know the new one go on.
+pub async fn a_replaced_secret_opens_nothing(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    subject.apply(id, &changes(now).renew(NEW_SECRET).set("key", b"1")).await;
+    assert_eq!(subject.commit(id, &changes(now).set("key", b"2")).await, Committed::Gone);
+    subject.apply(id, &Changes::new(now, NEW_SECRET).set("other", b"3")).await;
+    let found = subject.find(id, now).await;
+    assert_eq!(found.secret_hash(), NEW_SECRET);
+    assert_eq!(entries(&found), [("key", &b"1"[..], false), ("other", b"3", false)]);
+}
+
+/// Checks that a login is one step.
+pub async fn a_renewal_a_principal_and_an_idle_limit_are_one_commit(subject: &Subject) {
+    let now = start();
+    let record = subject.put(draft(fresh_id(), now).entry("cart", b"[]").flash("notice", b"1")).await;
+    let idle = Duration::from_secs(7 * 60);
+    let login =
+        changes(now.after(SECOND)).renew(NEW_SECRET).bind("ada").idle(idle).remove("cart").set("name", b"\"Ada\"");
+    subject.apply(record.id(), &login).await;
+    let found = subject.find(record.id(), now.after(SECOND)).await;
+    assert_eq!(found.secret_hash(), NEW_SECRET);
+    assert_eq!(found.principal(), Some("ada"));
+    assert_eq!(found.idle(), Some(idle));
+    assert_eq!(found.created(), now);
+    assert_eq!(found.last_seen(), now.after(SECOND));
+    assert_eq!(found.absolute_deadline(), now.after(LIFE));
+    assert_eq!(found.version(), 1);
+    assert_eq!(entries(&found), [("name", &b"\"Ada\""[..], false)]);
+    assert_eq!(flashes(&found), [("notice", &b"1"[..])]);
+    assert_eq!(subject.ids_of("ada", now.after(SECOND)).await, [record.id()]);
+}
+
+/// Checks that one change that cannot be applied stops all of them, whatever its place among them.
+pub async fn a_commit_is_applied_whole_or_not_at_all(subject: &Subject) {
+    let now = start();
+    let record = draft(fresh_id(), now).entry("text", b"\"five\"").entry("kept", b"1").immutable("plan", b"2");
+    let record = subject.put(record.flash("notice", b"3")).await;
+    let everything = || {
+        let changes = changes(now.after(SECOND)).renew(NEW_SECRET).bind("eve").idle(2 * IDLE);
+        let changes = changes.set("a", b"x").remove("kept").increment("visits", 1).set_immutable("b", b"x");
+        changes.set_flash("later", b"x").consume_flash("notice", b"3")
+    };
+    let refused = [
+        everything().increment("text", 1),
+        everything().set("plan", b"x"),
+        everything().increment("plan", 1),
+        everything().require("kept", Some(b"2")),
+        everything().require("kept", None),
+        everything().require("absent", Some(b"1")),
+        everything().increment("z", i64::MAX).require("zz", Some(b"")),
+    ];
+    for changes in refused {
+        assert_eq!(subject.commit(record.id(), &changes).await, Committed::Conflict, "of {changes:?}");
+        assert_same(&subject.find(record.id(), now).await, &record);
+        assert!(subject.ids_of("eve", now).await.is_empty());
+    }
+    subject.apply(record.id(), &everything()).await;
+}
+
+/// Checks that one commit may change very many keys.
+pub async fn a_commit_may_change_many_keys(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    let keys: Vec<String> = (0..250).map(|number| format!("key {number:03}")).collect();
+    let all = keys.iter().fold(changes(now), |changes, key| changes.set(key, key.as_bytes()));
+    subject.apply(id, &all).await;
+    let found = subject.find(id, now).await;
+    let expected: Vec<_> = keys.iter().map(|key| (&**key, key.as_bytes(), false)).collect();
+    assert_eq!(entries(&found), expected);
+    let none = keys.iter().fold(changes(now), |changes, key| changes.remove(key));
+    subject.apply(id, &none).await;
+    assert!(entries(&subject.find(id, now).await).is_empty());
+}
+
+/// Checks that a commit changes one session.
+pub async fn a_commit_leaves_other_sessions_alone(subject: &Subject) {
+    let now = start();
+    let others = [
+        subject.put(draft(fresh_id(), now).entry("key", b"1").flash("key", b"2")).await,
+        subject.put(draft(fresh_id(), now).principal(Some("ada")).immutable("key", b"3")).await,
+    ];
+    let id = subject.begin(now).await;
+    subject
+        .apply(id, &changes(now.after(MILLISECOND)).clear_entries().clear_flashes().set("key", b"4").bind("ada"))
+        .await;
+    for other in &others {
+        assert_same(&subject.find(other.id(), now).await, other);
+    }
+}
+
+/// Checks that a session that was never stored cannot be written into being, in whatever words.
+pub async fn no_change_makes_a_record(subject: &Subject) {
+    let now = start();
+    let id = fresh_id();
+    let attempts = [
+        changes(now),
+        changes(now).set("key", b"1"),
+        changes(now).increment("key", 1),
+        changes(now).set_flash("key", b"1"),
+        changes(now).clear_entries().clear_flashes(),
+        changes(now).require("key", None),
+        changes(now).bind("eve"),
+        changes(now).renew(NEW_SECRET).idle(IDLE),
+    ];
+    for changes in attempts {
+        assert_eq!(subject.commit(id, &changes).await, Committed::Gone, "of {changes:?}");
+        assert_eq!(subject.load(id, now).await, None);
+    }
+    assert!(subject.ids_of("eve", now).await.is_empty());
+    assert_eq!(subject.count().await, 0);
+    // Nothing of the attempts is in the way of the record, or found in it.
+    let record = built(draft(id, now));
+    assert_eq!(subject.create(&record).await, Created::STORED);
+    assert_same(&subject.find(id, now).await, &record);
+}

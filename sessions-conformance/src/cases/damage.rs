@@ -1,0 +1,119 @@
+//! A record that cannot be read is trouble for its own session alone.
+
+use sessions_core::{Committed, Created, StoreErrorKind, Taken};
+
+use crate::kit::{
+    IDLE, NEW_SECRET, SECRET, answered, assert_same, assert_unreadable, built, changes, draft, fresh_id, sorted, start,
+};
+use crate::setup::Damage;
+use crate::subject::Subject;
+
+/// Stores a record and damages it between two sound ones, and returns their ids.
+async fn damaged(subject: &Subject, damage: Damage) -> [sessions_core::SessionId; 3] {
+    let now = start();
+    let mut ids = [fresh_id(), fresh_id(), fresh_id()];
+    ids.sort_unstable();
+    for id in ids {
+        subject
+            .put(draft(id, now).principal(Some("ada")).entry("key", b"1").immutable("plan", b"2").flash("notice", b"3"))
+            .await;
+    }
+    subject.damage(ids[1], damage);
+    ids
+}
+
+/// Says that no call takes the record for a session, changes it, or fails in another way.
+async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId) {
+    let now = start();
+    assert_unreadable(&subject.store().load(id, now).await);
+    for changes in
+        [changes(now), changes(now).set("key", b"9").renew(NEW_SECRET), changes(now).clear_entries().clear_flashes()]
+    {
+        match subject.store().commit(id, &changes).await {
+            Ok(committed) => assert_eq!(committed, Committed::Gone),
+            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unreadable),
+        }
+    }
+    match subject.store().take(id, &SECRET, "key", now).await {
+        Ok(taken) => assert_eq!(taken, Taken::Gone),
+        Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unreadable),
+    }
+    match subject.store().create(&built(draft(id, now))).await {
+        Ok(created) => assert_eq!(created, Created::Exists),
+        Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unreadable),
+    }
+    assert_unreadable(&subject.store().load(id, now).await);
+}
+
+/// Says that the sessions beside it are found by every call.
+async fn assert_others_unharmed(subject: &Subject, [one, _, other]: [sessions_core::SessionId; 3]) {
+    let now = start();
+    assert_eq!(subject.ids_of("ada", now).await, [one, other]);
+    assert_eq!(subject.listed(1, now).await, [one, other]);
+    assert_eq!(subject.listed(100, now).await, [one, other]);
+    for id in [one, other] {
+        let expected =
+            draft(id, now).principal(Some("ada")).entry("key", b"1").immutable("plan", b"2").flash("notice", b"3");
+        let found = subject.find(id, now).await;
+        let expected = built(
+            expected.last_seen(found.last_seen()).absolute_deadline(found.absolute_deadline()).version(found.version()),
+        );
+        assert_eq!((found.principal(), found.idle()), (expected.principal(), expected.idle()));
+        assert_eq!(crate::kit::entries(&found), crate::kit::entries(&expected));
+        subject.apply(id, &changes(now)).await;
+    }
+}
+
+/// Checks that a damaged record is an error of its own session, and no other call fails by it.
+pub async fn a_damaged_record_harms_no_other_session(subject: &Subject) {
+    let ids = damaged(subject, Damage::Corrupt).await;
+    assert_unusable(subject, ids[1]).await;
+    assert_others_unharmed(subject, ids).await;
+}
+
+/// Checks that a damaged record can be got rid of: whoever has its token starts anew.
+pub async fn a_damaged_record_can_be_destroyed(subject: &Subject) {
+    let ids = damaged(subject, Damage::Corrupt).await;
+    let now = start();
+    assert!(subject.destroy(ids[1]).await);
+    assert_eq!(subject.load(ids[1], now).await, None);
+    let record = subject.put(draft(ids[1], now)).await;
+    assert_same(&subject.find(ids[1], now).await, &record);
+}
+
+/// Checks that one damaged record does not keep a person's others alive, nor a store from being emptied.
+pub async fn a_damaged_record_stops_no_logout(subject: &Subject) {
+    let ids = damaged(subject, Damage::Corrupt).await;
+    let now = start();
+    let ended = sorted(answered(subject.store().destroy_of_principal("ada", None).await));
+    assert!(ended.contains(&ids[0]) && ended.contains(&ids[2]));
+    assert_eq!(subject.load(ids[0], now).await, None);
+    subject.destroy_all().await;
+    assert_eq!(subject.load(ids[1], now).await, None);
+}
+
+/// Checks that a sweep passes a damaged record by or removes it, and goes on to the others.
+pub async fn a_damaged_record_stops_no_sweep(subject: &Subject) {
+    let ids = damaged(subject, Damage::Corrupt).await;
+    let later = start().after(2 * IDLE);
+    let mut swept = Vec::new();
+    for _ in 0..10 {
+        swept.extend(subject.sweep(2, later).await);
+    }
+    if !subject.expires_by_itself() {
+        assert!(swept.contains(&ids[0]) && swept.contains(&ids[2]));
+    }
+    assert!(subject.listed(10, later).await.is_empty());
+}
+
+/// Checks that a record which a newer build wrote is left for it, through every call that does not end it.
+pub async fn a_record_of_a_newer_format_is_left_as_it_is(subject: &Subject) {
+    let ids = damaged(subject, Damage::NewerFormat).await;
+    assert_unusable(subject, ids[1]).await;
+    assert_others_unharmed(subject, ids).await;
+    for _ in 0..10 {
+        let swept = subject.sweep(2, start().after(2 * IDLE)).await;
+        assert!(!swept.contains(&ids[1]));
+    }
+    assert_unreadable(&subject.store().load(ids[1], start()).await);
+}

@@ -1,0 +1,155 @@
+//! Expired is dead, whether or not the bytes are still there. Time is what the call says it is.
+
+use std::time::Duration;
+
+use sessions_core::{Changes, Committed, Record, SessionId, Taken, Timestamp};
+
+use crate::kit::{BRIEF, IDLE, LIFE, NEW_SECRET, SECOND, SECRET, answered, changes, draft, fresh_id, start, value};
+use crate::subject::Subject;
+
+/// Says that no call finds a session alive, of which `ada` is signed in and `key` is set.
+async fn assert_dead(subject: &Subject, id: SessionId, now: Timestamp) {
+    assert_eq!(subject.load(id, now).await, None);
+    let changes = changes(now).set("key", b"late").idle(LIFE).bind("eve");
+    assert_eq!(subject.commit(id, &changes).await, Committed::Gone);
+    assert_eq!(subject.commit(id, &Changes::new(now, SECRET)).await, Committed::Gone);
+    assert_eq!(subject.take(id, "key", now).await, Taken::Gone);
+    assert!(subject.ids_of("ada", now).await.is_empty());
+    assert!(subject.ids_of("eve", now).await.is_empty());
+    assert!(subject.listed(10, now).await.is_empty());
+    // None of these attempts has revived it.
+    assert_eq!(subject.load(id, now).await, None);
+}
+
+/// Returns the moment before `moment`.
+fn just_before(moment: Timestamp) -> Timestamp {
+    Timestamp::from_millis(moment.as_millis() - 1)
+}
+
+/// Checks the idle limit, to the millisecond.
+pub async fn an_idle_session_is_dead_at_its_deadline(subject: &Subject) {
+    let now = start();
+    let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
+    let deadline = now.after(IDLE);
+    assert!(subject.load(record.id(), just_before(deadline)).await.is_some());
+    assert_eq!(subject.ids_of("ada", just_before(deadline)).await, [record.id()]);
+    assert_eq!(subject.listed(10, just_before(deadline)).await, [record.id()]);
+    assert_dead(subject, record.id(), deadline).await;
+    assert_dead(subject, record.id(), deadline.after(LIFE)).await;
+}
+
+/// Checks the absolute limit, to the millisecond.
+pub async fn an_old_session_is_dead_at_its_deadline(subject: &Subject) {
+    let now = start();
+    let deadline = now.after(IDLE / 2);
+    let record =
+        Record::builder(fresh_id(), SECRET, now).absolute_deadline(deadline).principal(Some("ada")).entry("key", b"1");
+    let record = subject.put(record).await;
+    assert!(subject.load(record.id(), just_before(deadline)).await.is_some());
+    assert_dead(subject, record.id(), deadline).await;
+}
+
+/// Checks that nothing a request can write carries a session over its absolute deadline.
+pub async fn nothing_extends_the_absolute_deadline(subject: &Subject) {
+    let now = start();
+    let record = subject
+        .put(draft(fresh_id(), now).absolute_deadline(now.after(IDLE)).principal(Some("ada")).entry("key", b"1"))
+        .await;
+    let (id, last) = (record.id(), just_before(now.after(IDLE)));
+    let attempts = [
+        changes(last),
+        changes(last).set("key", b"2").clear_flashes(),
+        changes(last).idle(Duration::from_secs(u32::MAX.into())),
+        changes(last).idle(Duration::MAX),
+        changes(last).bind("ada"),
+    ];
+    for changes in attempts {
+        subject.apply(id, &changes).await;
+        assert_eq!(subject.find(id, last).await.expires_at(), now.after(IDLE));
+    }
+    subject.apply(id, &changes(last).renew(NEW_SECRET)).await;
+    assert_eq!(subject.find(id, last).await.absolute_deadline(), now.after(IDLE));
+    subject.apply(id, &Changes::new(last, NEW_SECRET).renew(SECRET)).await;
+    assert_dead(subject, id, now.after(IDLE)).await;
+}
+
+/// Checks that a session lives as long as it is seen, and no longer.
+pub async fn a_commit_just_before_the_deadline_keeps_the_session_alive(subject: &Subject) {
+    let mut now = start();
+    let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
+    for _ in 0..5 {
+        now = just_before(now.after(IDLE));
+        subject.apply(record.id(), &changes(now)).await;
+        let found = subject.find(record.id(), just_before(now.after(IDLE))).await;
+        assert_eq!((found.last_seen(), found.expires_at()), (now, now.after(IDLE)));
+    }
+    assert_dead(subject, record.id(), now.after(IDLE)).await;
+}
+
+/// Checks that to look at a session is not to see it.
+pub async fn a_load_keeps_nothing_alive(subject: &Subject) {
+    let now = start();
+    let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
+    let last = just_before(now.after(IDLE));
+    for _ in 0..3 {
+        assert_eq!(subject.find(record.id(), last).await.last_seen(), now);
+        assert_eq!(subject.ids_of("ada", last).await.len(), 1);
+        assert_eq!(subject.listed(1, last).await.len(), 1);
+    }
+    assert_dead(subject, record.id(), now.after(IDLE)).await;
+}
+
+/// Checks that a longer idle limit is the session's from then on.
+pub async fn a_longer_idle_limit_outlives_later_commits(subject: &Subject) {
+    let now = start();
+    let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
+    let (id, idle) = (record.id(), 4 * IDLE);
+    subject.apply(id, &changes(now).idle(idle)).await;
+    let later = now.after(2 * IDLE);
+    subject.apply(id, &changes(later).set("key", b"2")).await;
+    subject.apply(id, &changes(later).increment("visits", 1)).await;
+    let found = subject.find(id, just_before(later.after(idle))).await;
+    assert_eq!((found.idle(), found.expires_at()), (Some(idle), later.after(idle)));
+    assert_eq!(value(&found, "key"), b"2");
+    assert_dead(subject, id, later.after(idle)).await;
+}
+
+/// Checks that a shorter idle limit holds at once, and for later commits.
+pub async fn a_shorter_idle_limit_holds_at_once(subject: &Subject) {
+    let now = start();
+    let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
+    let id = record.id();
+    subject.apply(id, &changes(now).idle(BRIEF)).await;
+    assert_eq!(subject.load(id, now.after(BRIEF)).await, None);
+    let later = now.after(SECOND);
+    subject.apply(id, &changes(later).set("key", b"2")).await;
+    assert_eq!(subject.find(id, later).await.expires_at(), later.after(BRIEF));
+    assert_dead(subject, id, later.after(BRIEF)).await;
+}
+
+/// Checks that an idle limit that comes first, or of no length at all, ends the session.
+pub async fn an_idle_limit_of_nothing_ends_the_session(subject: &Subject) {
+    let now = start();
+    let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
+    subject.apply(record.id(), &changes(now).idle(Duration::ZERO)).await;
+    assert_dead(subject, record.id(), now).await;
+}
+
+/// Checks that sessions of different limits do not share them.
+pub async fn each_session_has_its_own_deadline(subject: &Subject) {
+    let now = start();
+    let mut ids = Vec::new();
+    for minutes in 1..=10 {
+        let idle = Duration::from_secs(60 * minutes);
+        ids.push(subject.put(draft(fresh_id(), now).idle(Some(idle)).principal(Some("ada"))).await.id());
+    }
+    for alive in (0..10).rev() {
+        let moment = now.after(Duration::from_secs(60 * (10 - alive)));
+        let records = answered(subject.store().of_principal("ada", moment).await);
+        assert_eq!(records.len() as u64, alive);
+        for (number, id) in (1..=10).zip(&ids) {
+            assert_eq!(subject.load(*id, moment).await.is_some(), number > 10 - alive);
+        }
+        assert!(subject.load(ids[9], just_before(now.after(2 * BRIEF))).await.is_some());
+    }
+}

@@ -1,0 +1,193 @@
+//! A future is dropped when a client hangs up: whatever it was about has happened, whole, or has not.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use sessions_core::{Record, StoreFuture, Taken};
+
+use crate::kit::{
+    BRIEF, NEW_SECRET, SECOND, answered, assert_same, built, changes, draft, entries, flashes, fresh_id, start,
+};
+use crate::subject::Subject;
+
+/// Is how many times a future is polled at most before it is dropped.
+const POLLS: usize = 4;
+
+/// Polls a future, at most as many times, and drops it.
+async fn abandon<T>(mut future: StoreFuture<T>, polls: usize) {
+    poll_fn(|context| {
+        for _ in 0..polls {
+            if Pin::new(&mut future).poll(context).is_ready() {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Checks that a commit dropped half-way is no half commit, then or later.
+pub async fn a_dropped_commit_is_whole_or_nothing(subject: &Subject) {
+    let now = start();
+    for polls in 0..=POLLS {
+        let before = draft(fresh_id(), now)
+            .entry("kept", b"1")
+            .entry("count", b"1")
+            .immutable("plan", b"2")
+            .flash("notice", b"3");
+        let before = subject.put(before).await;
+        let commit = changes(now.after(SECOND))
+            .renew(NEW_SECRET)
+            .bind("ada")
+            .idle(9 * BRIEF)
+            .remove("kept")
+            .increment("count", 1);
+        let commit =
+            commit.set_immutable("plan", b"4").set("new", b"5").consume_flash("notice", b"3").set_flash("later", b"6");
+        let after = before.apply(&commit).expect("the changes apply to the record");
+        abandon(subject.store().commit(before.id(), &commit), polls).await;
+        // It may still happen at any moment. It cannot be undone.
+        let mut has_happened = false;
+        for _ in 0..20 {
+            let found = subject.find(before.id(), now).await;
+            if has_happened || found.version() > 0 {
+                has_happened = true;
+                assert_same(&found, &after);
+            } else {
+                assert_same(&found, &before);
+            }
+            std::thread::yield_now();
+        }
+        assert!(subject.destroy(before.id()).await);
+        assert_eq!(subject.load(before.id(), now).await, None);
+    }
+    assert!(subject.ids_of("ada", now).await.is_empty());
+}
+
+/// Checks that a create dropped half-way leaves a whole record or none.
+pub async fn a_dropped_create_is_whole_or_nothing(subject: &Subject) {
+    let now = start();
+    for polls in 0..=POLLS {
+        let record =
+            draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1").immutable("b", b"2").flash("c", b"3");
+        let record = built(record);
+        abandon(subject.store().create(&record), polls).await;
+        for _ in 0..20 {
+            if let Some(found) = subject.load(record.id(), now).await {
+                assert_same(&found, &record);
+            }
+            std::thread::yield_now();
+        }
+        for found in answered(subject.store().of_principal("ada", now).await) {
+            assert_same(&found, &record);
+        }
+        // Whatever became of it: there is one now, and it is this one.
+        subject.create(&record).await;
+        assert_same(&subject.find(record.id(), now).await, &record);
+        assert!(subject.destroy(record.id()).await);
+    }
+    assert_eq!(subject.count().await, 0);
+}
+
+/// Checks that a destroy dropped half-way has ended the session or left it as it was.
+pub async fn a_dropped_destroy_is_whole_or_nothing(subject: &Subject) {
+    let now = start();
+    for polls in 0..=POLLS {
+        let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1").flash("c", b"3")).await;
+        abandon(subject.store().destroy(record.id()), polls).await;
+        let mut has_happened = false;
+        for _ in 0..20 {
+            match subject.load(record.id(), now).await {
+                None => has_happened = true,
+                Some(found) => {
+                    assert!(!has_happened, "a destroyed session came back");
+                    assert_same(&found, &record);
+                }
+            }
+            std::thread::yield_now();
+        }
+        subject.destroy(record.id()).await;
+        assert_eq!(subject.load(record.id(), now).await, None);
+        assert!(subject.ids_of("ada", now).await.is_empty());
+    }
+    assert_eq!(subject.count().await, 0);
+}
+
+/// Checks that a take dropped half-way has taken the entry or left it.
+pub async fn a_dropped_take_is_whole_or_nothing(subject: &Subject) {
+    let now = start();
+    for polls in 0..=POLLS {
+        let record =
+            subject.put(draft(fresh_id(), now).entry("code", b"1").entry("kept", b"2").flash("code", b"3")).await;
+        abandon(subject.store().take(record.id(), &crate::kit::SECRET, "code", now), polls).await;
+        let taken = subject.take(record.id(), "code", now).await;
+        assert!(taken == Taken::Absent || taken == Taken::Value(b"1".to_vec()));
+        let found = subject.find(record.id(), now).await;
+        assert_eq!(entries(&found), [("kept", &b"2"[..], false)]);
+        assert_eq!(flashes(&found), [("code", &b"3"[..])]);
+    }
+}
+
+/// Checks that ending a person's sessions, dropped half-way, leaves whole sessions or none.
+pub async fn a_dropped_destroy_of_a_principal_leaves_whole_sessions(subject: &Subject) {
+    let now = start();
+    for polls in 0..=POLLS {
+        let mut records = Vec::new();
+        for _ in 0..5 {
+            records.push(subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1")).await);
+        }
+        abandon(subject.store().destroy_of_principal("ada", None), polls).await;
+        for record in &records {
+            if let Some(found) = subject.load(record.id(), now).await {
+                assert_same(&found, record);
+            }
+        }
+        answered(subject.store().destroy_of_principal("ada", None).await);
+        for record in &records {
+            assert_eq!(subject.load(record.id(), now).await, None);
+        }
+    }
+    assert_eq!(subject.count().await, 0);
+}
+
+/// Checks that a store goes on after very many of its futures were dropped.
+pub async fn dropped_futures_use_nothing_up(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    for number in 0..2000 {
+        abandon(subject.store().commit(id, &changes(now).increment("count", 1)), number % 2).await;
+        abandon(subject.store().load(id, now), number % 2).await;
+    }
+    subject.apply(id, &changes(now).set("after", b"1")).await;
+    assert!(subject.find(id, now).await.entry("after").is_some());
+}
+
+/// Checks that a future may be made by one thread and awaited by another, after what it was made from is gone.
+pub async fn a_future_borrows_nothing(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    let commit = {
+        let changes = changes(now).set("key", String::from("1").as_bytes());
+        subject.store().commit(id, &changes)
+    };
+    let create = {
+        let record: Record = built(draft(fresh_id(), now).principal(Some(&String::from("ada"))));
+        subject.store().create(&record)
+    };
+    let listed = subject.store().of_principal(&String::from("ada"), now);
+    let parts = std::sync::Mutex::new(Some((commit, create, listed)));
+    let race = subject.race(1, move |_, _| {
+        let (commit, create, listed) =
+            parts.lock().expect("nothing panics with it").take().expect("there is one racer");
+        async move {
+            answered(commit.await);
+            answered(create.await);
+            answered(listed.await);
+        }
+    });
+    race.await;
+    assert!(subject.find(id, now).await.entry("key").is_some());
+    assert_eq!(subject.ids_of("ada", now).await.len(), 1);
+}

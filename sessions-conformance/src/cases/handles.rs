@@ -1,0 +1,106 @@
+//! What one process writes, the next load of another finds. A store with one handle is its own other.
+
+use sessions_core::{Committed, Created, Taken};
+
+use crate::kit::{BRIEF, NEW_SECRET, answered, assert_same, built, changes, draft, fresh_id, sorted, start, value};
+use crate::subject::Subject;
+
+/// Checks records, commits and takes, there and back.
+pub async fn two_handles_see_each_others_writes(subject: &Subject) {
+    let (here, there) = (subject, &subject.through_other_handle());
+    let now = start();
+    let record = here.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").entry("code", b"2")).await;
+    let id = record.id();
+    assert_same(&there.find(id, now).await, &record);
+    for round in 0..10_u8 {
+        let (writer, reader) = if round % 2 == 0 { (here, there) } else { (there, here) };
+        // The reader has read it before: what it remembers is of no use to it.
+        reader.find(id, now).await;
+        writer.apply(id, &changes(now).set("key", &[round]).increment("count", 1)).await;
+        assert_eq!(value(&reader.find(id, now).await, "key"), [round]);
+    }
+    assert_eq!(value(&here.find(id, now).await, "count"), b"10");
+    assert_eq!(there.take(id, "code", now).await, Taken::Value(b"2".to_vec()));
+    assert_eq!(here.take(id, "code", now).await, Taken::Absent);
+    assert_eq!(there.create(&record).await, Created::Exists);
+}
+
+/// Checks that an end is an end everywhere.
+pub async fn a_destroy_is_seen_through_the_other_handle(subject: &Subject) {
+    let (here, there) = (subject, &subject.through_other_handle());
+    let now = start();
+    let id = here.begin(now).await;
+    there.find(id, now).await;
+    assert!(here.destroy(id).await);
+    assert_eq!(there.load(id, now).await, None);
+    assert_eq!(there.commit(id, &changes(now).set("key", b"1")).await, Committed::Gone);
+    assert!(!there.destroy(id).await);
+    here.begin(now).await;
+    assert_eq!(there.count().await, 1);
+    assert_eq!(there.destroy_all().await, 1);
+    assert_eq!(here.count().await, 0);
+}
+
+/// Checks that a renewal shuts the old secret out everywhere.
+pub async fn a_renewal_is_seen_through_the_other_handle(subject: &Subject) {
+    let (here, there) = (subject, &subject.through_other_handle());
+    let now = start();
+    let id = here.begin(now).await;
+    there.find(id, now).await;
+    here.apply(id, &changes(now).renew(NEW_SECRET)).await;
+    assert_eq!(there.find(id, now).await.secret_hash(), NEW_SECRET);
+    assert_eq!(there.commit(id, &changes(now).set("key", b"1")).await, Committed::Gone);
+}
+
+/// Checks that people's sessions are found and ended everywhere.
+pub async fn principals_are_seen_through_the_other_handle(subject: &Subject) {
+    let (here, there) = (subject, &subject.through_other_handle());
+    let now = start();
+    let (first, second) = (here.begin_of("ada", now).await, there.begin(now).await);
+    here.apply(second, &changes(now).bind("ada")).await;
+    for handle in [here, there] {
+        assert_eq!(handle.ids_of("ada", now).await, sorted([first, second]));
+        assert_eq!(handle.listed(1, now).await, sorted([first, second]));
+    }
+    let ended = answered(there.store().destroy_of_principal("ada", Some(first)).await);
+    assert_eq!(ended, [second]);
+    assert_eq!(here.load(second, now).await, None);
+    assert_eq!(here.ids_of("ada", now).await, [first]);
+    assert_eq!(here.sweep(10, now.after(BRIEF)).await, []);
+}
+
+/// Checks that a session written through one handle and swept through the other is gone for both.
+pub async fn a_sweep_is_seen_through_the_other_handle(subject: &Subject) {
+    let (here, there) = (subject, &subject.through_other_handle());
+    let now = start();
+    let id = here.put(draft(fresh_id(), now).idle(Some(BRIEF))).await.id();
+    let seen = here.put(draft(fresh_id(), now).idle(Some(BRIEF))).await.id();
+    here.apply(seen, &changes(now.after(BRIEF / 2))).await;
+    let swept = there.sweep(10, now.after(BRIEF)).await;
+    assert!(swept.is_empty() == subject.expires_by_itself() && !swept.contains(&seen));
+    assert_eq!(here.load(id, now.after(BRIEF)).await, None);
+    assert!(here.load(seen, now.after(BRIEF)).await.is_some());
+}
+
+/// Checks that a session of one namespace is none of another, of the same kind of store in the same place.
+pub async fn two_namespaces_are_two_stores(one: &Subject, other: &Subject) {
+    let now = start();
+    let record = one.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").idle(Some(BRIEF))).await;
+    let id = record.id();
+    assert_eq!(other.load(id, now).await, None);
+    assert_eq!(other.commit(id, &changes(now)).await, Committed::Gone);
+    assert_eq!(other.take(id, "key", now).await, Taken::Gone);
+    assert!(other.ids_of("ada", now).await.is_empty());
+    assert!(answered(other.store().destroy_of_principal("ada", None).await).is_empty());
+    assert!(other.listed(10, now).await.is_empty());
+    assert_eq!(other.sweep(10, now.after(BRIEF)).await, []);
+    assert!(!other.destroy(id).await);
+    assert_eq!((one.count().await, other.count().await), (1, 0));
+    // The same id may be another session there.
+    let theirs = built(draft(id, now).principal(Some("bob")));
+    assert_eq!(other.create(&theirs).await, Created::STORED);
+    assert_same(&one.find(id, now).await, &record);
+    assert_same(&other.find(id, now).await, &theirs);
+    assert_eq!(other.destroy_all().await, 1);
+    assert_same(&one.find(id, now).await, &record);
+}

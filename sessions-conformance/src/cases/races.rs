@@ -1,0 +1,170 @@
+//! Many requests, one session, one moment.
+
+use sessions_core::{Changes, Committed, SecretHash};
+
+use crate::kit::{NEW_SECRET, changes, draft, entries, flashes, fresh_id, start, value};
+use crate::subject::Subject;
+
+/// Checks that two requests that write different keys both survive, and so do sixteen.
+pub async fn writes_of_different_keys_all_survive(subject: &Subject) {
+    let now = start();
+    for _ in 0..3 {
+        let id = subject.begin(now).await;
+        let race = subject.race(16, move |subject, number| async move {
+            for round in 0..8 {
+                let (key, text) = (format!("key {number} {round}"), format!("{number}:{round}"));
+                subject.apply(id, &changes(now).set(&key, text.as_bytes()).set_flash(&key, text.as_bytes())).await;
+            }
+        });
+        race.await;
+        let found = subject.find(id, now).await;
+        assert_eq!((entries(&found).len(), flashes(&found).len()), (128, 128));
+        for (number, round) in (0..16).flat_map(|number| (0..8).map(move |round| (number, round))) {
+            let (key, text) = (format!("key {number} {round}"), format!("{number}:{round}"));
+            assert_eq!(value(&found, &key), text.as_bytes());
+            assert_eq!(found.flash(&key), Some(text.as_bytes()));
+        }
+        assert_eq!(found.version(), 128);
+    }
+}
+
+/// Checks that no increment is lost or counted twice.
+pub async fn increments_are_exact(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    let race = subject.race(64, move |subject, number| async move {
+        let by = if number % 2 == 0 { 3 } else { -2 };
+        for _ in 0..25 {
+            subject.apply(id, &changes(now).increment("sum", by).increment("count", 1)).await;
+        }
+    });
+    race.await;
+    let found = subject.find(id, now).await;
+    assert_eq!(entries(&found), [("count", &b"1600"[..], false), ("sum", b"800", false)]);
+    assert_eq!(found.version(), 1600);
+}
+
+/// Checks that of writes to one key one is the last, whole.
+pub async fn the_last_write_of_a_key_wins_whole(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    let race = subject.race(16, move |subject, number| async move {
+        let text = number.to_string().repeat(100 * (number + 1));
+        for _ in 0..8 {
+            subject.apply(id, &changes(now).set("one", text.as_bytes()).set("two", text.as_bytes())).await;
+            let found = subject.find(id, now).await;
+            assert_eq!(value(&found, "one"), value(&found, "two"), "half of a commit was seen");
+        }
+    });
+    race.await;
+    let found = subject.find(id, now).await;
+    let last = value(&found, "one");
+    assert!((0..16).any(|number: usize| number.to_string().repeat(100 * (number + 1)).as_bytes() == last));
+}
+
+/// Checks that read, require and write makes a counter that is exact, since of those who have read the same value one writes.
+pub async fn a_requirement_admits_one_of_many(subject: &Subject) {
+    let now = start();
+    let id = subject.put(draft(fresh_id(), now).entry("count", b"0")).await.id();
+    let race = subject.race(8, move |subject, _| async move {
+        for _ in 0..5 {
+            loop {
+                let found = subject.find(id, now).await;
+                let old = value(&found, "count");
+                let count: u32 = std::str::from_utf8(old).expect("a number").parse().expect("a number");
+                let next = (count + 1).to_string();
+                let changes = changes(now).require("count", Some(old)).set("count", next.as_bytes());
+                if subject.commit(id, &changes).await == Committed::Applied {
+                    break;
+                }
+            }
+        }
+    });
+    race.await;
+    let found = subject.find(id, now).await;
+    assert_eq!((value(&found, "count"), found.version()), (&b"40"[..], 40));
+}
+
+/// Checks that of those who find no entry one makes it.
+pub async fn a_required_absence_admits_one_of_many(subject: &Subject) {
+    let now = start();
+    for _ in 0..5 {
+        let id = subject.begin(now).await;
+        let answers = subject
+            .race(12, move |subject, number| async move {
+                let mine = number.to_string();
+                subject.commit(id, &changes(now).require("winner", None).set("winner", mine.as_bytes())).await
+            })
+            .await;
+        let winners: Vec<_> = (0..12).filter(|number| answers[*number] == Committed::Applied).collect();
+        assert_eq!(winners.len(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|answer| **answer == Committed::Conflict).count(), 11);
+        assert_eq!(value(&subject.find(id, now).await, "winner"), winners[0].to_string().as_bytes());
+    }
+}
+
+/// Checks that a secret is replaced once: those who come after with the old one find the session gone.
+pub async fn of_many_who_renew_exactly_one_does(subject: &Subject) {
+    let now = start();
+    for _ in 0..5 {
+        let id = subject.begin(now).await;
+        let answers = subject
+            .race(12, move |subject, number| async move {
+                let secret = SecretHash::from_bytes([number as u8; 32]);
+                subject.commit(id, &changes(now).renew(secret).bind(number.to_string())).await
+            })
+            .await;
+        let winners: Vec<_> = (0..12).filter(|number| answers[*number] == Committed::Applied).collect();
+        assert_eq!(winners.len(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|answer| **answer == Committed::Gone).count(), 11);
+        let found = subject.find(id, now).await;
+        assert_eq!(found.secret_hash(), SecretHash::from_bytes([winners[0] as u8; 32]));
+        assert_eq!(found.principal(), Some(&*winners[0].to_string()));
+        assert_eq!(found.version(), 1);
+    }
+}
+
+/// Checks that what is written with an old secret is in before the renewal or not at all.
+pub async fn no_write_with_an_old_secret_comes_after_a_renewal(subject: &Subject) {
+    let now = start();
+    for _ in 0..5 {
+        let id = subject.begin(now).await;
+        let applied = subject
+            .race(8, move |subject, number| async move {
+                if number == 0 {
+                    subject.apply(id, &changes(now).renew(NEW_SECRET).set("renewed", b"1")).await;
+                    return 0;
+                }
+                let mut applied = 0;
+                while subject.commit(id, &changes(now).increment("count", 1).require("renewed", None)).await
+                    == Committed::Applied
+                {
+                    applied += 1;
+                }
+                applied
+            })
+            .await;
+        let found = subject.find(id, now).await;
+        let count = found.entry("count").map_or(&b"0"[..], |entry| entry.value());
+        assert_eq!(count, applied.into_iter().sum::<u32>().to_string().as_bytes());
+        subject.apply(id, &Changes::new(now, NEW_SECRET)).await;
+    }
+}
+
+/// Checks that sessions do not get into each other's way.
+pub async fn writes_of_different_sessions_do_not_mix(subject: &Subject) {
+    let now = start();
+    let race = subject.race(16, move |subject, number| async move {
+        let mine = number.to_string();
+        let id = subject.begin_of(&mine, now).await;
+        for _ in 0..8 {
+            subject.apply(id, &changes(now).set("mine", mine.as_bytes()).increment("count", 1)).await;
+        }
+        (id, mine)
+    });
+    for (id, mine) in race.await {
+        let found = subject.find(id, now).await;
+        assert_eq!(entries(&found), [("count", &b"8"[..], false), ("mine", mine.as_bytes(), false)]);
+        assert_eq!(subject.ids_of(&mine, now).await, [id]);
+    }
+}

@@ -1,0 +1,144 @@
+//! What has expired is cleared away, and nothing else.
+
+use sessions_core::{Committed, SessionId, Timestamp};
+
+use crate::kit::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, sorted, start};
+use crate::subject::Subject;
+
+async fn begin_many(subject: &Subject, number: usize, now: Timestamp) -> Vec<SessionId> {
+    let mut ids = Vec::new();
+    for _ in 0..number {
+        ids.push(subject.put(draft(fresh_id(), now).idle(Some(BRIEF)).principal(Some("ada"))).await.id());
+    }
+    sorted(ids)
+}
+
+/// Sweeps, at most `limit` at a time, until `expected` have been swept; a sweep that finds less than there is will find more next time.
+async fn sweep_all(subject: &Subject, expected: usize, limit: usize, now: Timestamp) -> Vec<SessionId> {
+    let mut swept = Vec::new();
+    for _ in 0..100 {
+        let slice = subject.sweep(limit, now).await;
+        assert!(slice.len() <= limit);
+        swept.extend(slice);
+        if swept.len() >= expected {
+            break;
+        }
+    }
+    swept
+}
+
+/// Checks that a sweep of nothing, and a sweep for nothing, find nothing.
+pub async fn a_sweep_of_the_living_is_empty(subject: &Subject) {
+    let now = start();
+    assert!(subject.sweep(100, now).await.is_empty());
+    let ids = begin_many(subject, 20, now).await;
+    assert!(subject.sweep(100, now.after(BRIEF - MILLISECOND)).await.is_empty());
+    assert!(subject.sweep(0, now.after(BRIEF)).await.is_empty());
+    for id in ids {
+        assert!(subject.load(id, now).await.is_some());
+    }
+}
+
+/// Checks that all that has expired goes, is reported once, and leaves nothing behind; and that the rest stays.
+pub async fn a_sweep_removes_and_reports_what_has_expired(subject: &Subject) {
+    let now = start();
+    let expired = begin_many(subject, 20, now).await;
+    let living = subject.begin_of("ada", now).await;
+    let swept = sweep_all(subject, 20, 100, now.after(BRIEF)).await;
+    if subject.expires_by_itself() {
+        assert!(swept.is_empty(), "an engine that expires records by itself leaves nothing to sweep");
+    } else {
+        assert_eq!(swept.len(), 20);
+        assert_eq!(sorted(swept), expired);
+        assert_eq!(subject.count().await, 1);
+        assert!(subject.sweep(100, now.after(BRIEF)).await.is_empty());
+        for id in &expired {
+            // Even to a clock that is behind: it is not there any more.
+            assert_eq!(subject.load(*id, now).await, None);
+            assert!(!subject.destroy(*id).await);
+        }
+        assert_eq!(subject.ids_of("ada", now).await, [living]);
+    }
+    assert_eq!(subject.listed(10, now.after(BRIEF)).await, [living]);
+    assert!(subject.load(living, now.after(BRIEF)).await.is_some());
+}
+
+/// Checks that a sweep does not do more at once than it is asked to, and that one after the other they do it all.
+pub async fn a_sweep_is_bounded(subject: &Subject) {
+    let now = start();
+    let expired = begin_many(subject, 50, now).await;
+    let living = subject.begin(now).await;
+    let swept = sweep_all(subject, 50, 7, now.after(BRIEF)).await;
+    if subject.expires_by_itself() {
+        assert!(swept.is_empty());
+    } else {
+        assert_eq!(swept.len(), 50);
+        assert_eq!(sorted(swept), expired);
+        assert_eq!(subject.count().await, 1);
+    }
+    assert!(subject.load(living, now.after(BRIEF)).await.is_some());
+}
+
+/// Checks that sweeps that race report each session once.
+pub async fn racing_sweeps_report_each_session_once(subject: &Subject) {
+    let now = start();
+    let expired = begin_many(subject, 60, now).await;
+    let race = subject.race(4, move |subject, _| async move {
+        let mut swept = Vec::new();
+        for _ in 0..20 {
+            swept.extend(subject.sweep(5, now.after(BRIEF)).await);
+        }
+        swept
+    });
+    let mut swept: Vec<_> = race.await.into_iter().flatten().collect();
+    swept.extend(sweep_all(subject, 60 - swept.len(), 100, now.after(BRIEF)).await);
+    if subject.expires_by_itself() {
+        assert!(swept.is_empty());
+    } else {
+        assert_eq!(swept.len(), 60, "none is reported twice");
+        assert_eq!(sorted(swept), expired);
+        assert_eq!(subject.count().await, 0);
+    }
+}
+
+/// Checks that a session is either seen in time or swept, and never both: what a commit has acknowledged, no sweep takes.
+pub async fn a_sweep_takes_no_session_that_was_seen_meanwhile(subject: &Subject) {
+    let now = start();
+    let ids = begin_many(subject, 40, now).await;
+    // By the sweepers' clocks all have expired; by those of the requests, not yet.
+    let (in_time, too_late) = (now.after(BRIEF - MILLISECOND), now.after(BRIEF));
+    let shared = ids.clone();
+    let race = subject.race(6, move |subject, number| {
+        let ids = shared.clone();
+        async move {
+            let (mut seen, mut swept) = (Vec::new(), Vec::new());
+            for (at, id) in ids.iter().enumerate() {
+                if number < 2 {
+                    swept.extend(subject.sweep(3, too_late).await);
+                } else if at % 4 == number - 2 && subject.commit(*id, &changes(in_time)).await == Committed::Applied {
+                    seen.push(*id);
+                }
+            }
+            (seen, swept)
+        }
+    });
+    let (seen, swept): (Vec<_>, Vec<_>) = race.await.into_iter().unzip();
+    let (seen, swept) = (sorted(seen.into_iter().flatten()), sorted(swept.into_iter().flatten()));
+    for id in ids {
+        assert_eq!(subject.load(id, too_late).await.is_some(), seen.contains(&id));
+        assert!(!(seen.contains(&id) && swept.contains(&id)), "seen in time, and swept");
+    }
+    assert_eq!(subject.ids_of("ada", too_late).await, seen);
+}
+
+/// Checks that a session swept is gone for requests that are under way.
+pub async fn a_swept_session_is_gone(subject: &Subject) {
+    let now = start();
+    let ids = begin_many(subject, 5, now).await;
+    sweep_all(subject, 5, 100, now.after(IDLE)).await;
+    for id in ids {
+        assert_eq!(subject.commit(id, &changes(now.after(IDLE)).set("key", b"1")).await, Committed::Gone);
+        assert_eq!(subject.load(id, now.after(IDLE)).await, None);
+    }
+    assert!(subject.ids_of("ada", now.after(IDLE)).await.is_empty());
+}

@@ -1,0 +1,254 @@
+//! The lists of the cases, and the macros that make tests of them.
+
+/// Makes a `#[test]` of every promise of the store contract.
+///
+/// The first argument blocks a thread on a future, `pollster::block_on` for instance. The second makes a store, or a
+/// [`Setup`](crate::Setup) where there is more to say than that. It is evaluated for each test, and must make a store with nothing in
+/// it; a store that shares its place with others is given a name for what is its own.
+///
+/// ```
+/// # fn main() {}
+/// use sessions_core::MemoryStore;
+///
+/// sessions_conformance::store_conformance!(pollster::block_on, MemoryStore::default());
+/// ```
+///
+/// ```
+/// # fn main() {}
+/// # mod connection {
+/// #     use std::sync::Arc;
+/// #     use sessions_core::{MemoryStore, Store};
+/// #     pub fn folder() -> std::path::PathBuf { std::env::temp_dir() }
+/// #     pub fn open(_: &std::path::Path, _: &str) -> MemoryStore { MemoryStore::default() }
+/// # }
+/// # use connection::{folder, open};
+/// use sessions_conformance::Setup;
+///
+/// sessions_conformance::store_conformance!(|task| pollster::block_on(task), |namespace| {
+///     let folder = folder();
+///     Setup::new(open(&folder, namespace)).keeping(folder)
+/// });
+/// ```
+#[macro_export]
+macro_rules! store_conformance {
+    ($block_on:expr, |$namespace:pat_param| $make:expr $(,)?) => {
+        $crate::__each_case! { [$crate::__test_of_each] [$block_on, $namespace, $make] }
+        $crate::__test_of_namespaces! { [$block_on, $namespace, $make] }
+    };
+    ($block_on:expr, $make:expr $(,)?) => {
+        $crate::store_conformance! { $block_on, |_| $make }
+    };
+}
+
+/// Makes a `#[test]` of every promise about records that are damaged, or of a newer format.
+///
+/// It takes what [`store_conformance!`](crate::store_conformance) takes, but the [`Setup`](crate::Setup) must say how to damage a
+/// record: [`Setup::damaged_by`](crate::Setup::damaged_by).
+#[macro_export]
+macro_rules! damage_conformance {
+    ($block_on:expr, |$namespace:pat_param| $make:expr $(,)?) => {
+        $crate::__each_case_of_damage! { [$crate::__test_of_each] [$block_on, $namespace, $make] }
+    };
+    ($block_on:expr, $make:expr $(,)?) => {
+        $crate::damage_conformance! { $block_on, |_| $make }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __test_of_each {
+    ($how:tt $($topic:ident::$case:ident,)*) => {
+        $($crate::__test! { run, $topic::$case, $how })*
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __test_of_namespaces {
+    ($how:tt) => {
+        $crate::__test! { run_apart, handles::two_namespaces_are_two_stores, $how }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __test {
+    ($run:ident, $topic:ident::$case:ident, [$block_on:expr, $namespace:pat_param, $make:expr]) => {
+        #[test]
+        fn $case() {
+            #[allow(clippy::redundant_closure_call, reason = "it may be a closure or the name of a function")]
+            fn block_on(task: $crate::Task<'_>) {
+                ($block_on)(task)
+            }
+            let make = |$namespace: &str| -> $crate::Setup { ::core::convert::Into::into($make) };
+            $crate::$run(stringify!($case), $crate::cases::$topic::$case, block_on, make);
+        }
+    };
+}
+
+/// Calls a macro with the list of all cases that want one store with nothing in it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_case {
+    ([$($callback:tt)*] $how:tt) => {
+        $($callback)*! {
+            $how
+            create::a_created_record_is_loaded_as_it_was,
+            create::an_empty_record_is_loaded_as_it_was,
+            create::a_record_without_limits_never_expires,
+            create::huge_limits_are_kept,
+            create::a_taken_id_is_reported_and_never_overwritten,
+            create::of_many_who_create_an_id_exactly_one_wins,
+            create::an_absent_record_is_none_and_gone,
+            commit::a_commit_is_there_for_the_next_load,
+            commit::every_commit_is_a_new_version,
+            commit::a_commit_of_nothing_is_a_touch,
+            commit::a_slow_clock_does_not_turn_time_back,
+            commit::a_commit_with_a_wrong_secret_is_gone_and_writes_nothing,
+            commit::a_replaced_secret_opens_nothing,
+            commit::a_renewal_a_principal_and_an_idle_limit_are_one_commit,
+            commit::a_commit_is_applied_whole_or_not_at_all,
+            commit::a_commit_may_change_many_keys,
+            commit::a_commit_leaves_other_sessions_alone,
+            commit::no_change_makes_a_record,
+            changes::a_set_makes_or_replaces_an_entry,
+            changes::a_removal_takes_its_entry_if_there_is_one,
+            changes::an_immutable_entry_is_replaced_by_its_own_kind_alone,
+            changes::immutability_outlives_other_commits,
+            changes::an_increment_adds_exactly,
+            changes::an_increment_of_anything_but_a_number_conflicts,
+            changes::a_requirement_decides_whether_a_commit_is_applied,
+            changes::a_requirement_comes_before_a_clear,
+            changes::a_clear_of_entries_comes_before_the_other_changes,
+            changes::a_clear_of_flashes_comes_before_the_other_changes,
+            changes::both_clears_leave_an_empty_record,
+            changes::a_flash_is_no_entry,
+            changes::a_flash_is_consumed_as_it_was_seen,
+            model::any_sequence_of_changes_means_what_the_model_says,
+            destroy::a_destroyed_session_is_gone,
+            destroy::a_destroy_says_whether_there_was_a_session,
+            destroy::of_many_who_destroy_exactly_one_did,
+            destroy::a_destroy_is_final_among_racing_commits,
+            destroy::a_destroy_is_final_for_a_racing_login,
+            destroy::a_record_made_anew_has_nothing_of_the_old_one,
+            destroy::destroy_all_ends_every_session,
+            destroy::a_store_is_used_on_after_destroy_all,
+            take::a_take_removes_and_returns_one_entry,
+            take::a_take_of_a_missing_entry_is_absent,
+            take::a_take_returns_any_value,
+            take::a_take_with_a_wrong_secret_is_gone,
+            take::a_taken_entry_may_be_set_again,
+            take::of_many_who_take_an_entry_exactly_one_has_it,
+            expiry::an_idle_session_is_dead_at_its_deadline,
+            expiry::an_old_session_is_dead_at_its_deadline,
+            expiry::nothing_extends_the_absolute_deadline,
+            expiry::a_commit_just_before_the_deadline_keeps_the_session_alive,
+            expiry::a_load_keeps_nothing_alive,
+            expiry::a_longer_idle_limit_outlives_later_commits,
+            expiry::a_shorter_idle_limit_holds_at_once,
+            expiry::an_idle_limit_of_nothing_ends_the_session,
+            expiry::each_session_has_its_own_deadline,
+            principals::a_principal_has_the_sessions_bound_to_it,
+            principals::a_binding_outlives_other_commits,
+            principals::a_session_bound_anew_changes_its_principal,
+            principals::an_ended_session_is_nobodys,
+            principals::a_principals_sessions_end_together,
+            principals::one_session_may_be_spared,
+            principals::a_principal_is_only_itself,
+            principals::lists_of_sessions_are_right_after_a_race,
+            principals::ending_a_principals_sessions_is_final_among_racing_commits,
+            listing::the_count_follows_creates_and_destroys,
+            listing::the_count_is_right_after_a_race,
+            listing::a_listing_has_every_live_session,
+            listing::a_listing_shows_whole_records,
+            listing::a_listing_misses_nobody_while_others_come_and_go,
+            listing::a_listing_shows_no_dead,
+            sweep::a_sweep_of_the_living_is_empty,
+            sweep::a_sweep_removes_and_reports_what_has_expired,
+            sweep::a_sweep_is_bounded,
+            sweep::racing_sweeps_report_each_session_once,
+            sweep::a_sweep_takes_no_session_that_was_seen_meanwhile,
+            sweep::a_swept_session_is_gone,
+            hostile::a_key_may_be_any_text,
+            hostile::a_key_names_one_entry,
+            hostile::a_counter_may_have_any_name,
+            hostile::a_value_may_be_any_bytes,
+            hostile::a_value_may_be_large,
+            hostile::a_key_may_be_long,
+            hostile::an_id_may_be_any_bytes,
+            hostile::a_principal_may_be_any_text,
+            races::writes_of_different_keys_all_survive,
+            races::increments_are_exact,
+            races::the_last_write_of_a_key_wins_whole,
+            races::a_requirement_admits_one_of_many,
+            races::a_required_absence_admits_one_of_many,
+            races::of_many_who_renew_exactly_one_does,
+            races::no_write_with_an_old_secret_comes_after_a_renewal,
+            races::writes_of_different_sessions_do_not_mix,
+            futures::a_dropped_commit_is_whole_or_nothing,
+            futures::a_dropped_create_is_whole_or_nothing,
+            futures::a_dropped_destroy_is_whole_or_nothing,
+            futures::a_dropped_take_is_whole_or_nothing,
+            futures::a_dropped_destroy_of_a_principal_leaves_whole_sessions,
+            futures::dropped_futures_use_nothing_up,
+            futures::a_future_borrows_nothing,
+            handles::two_handles_see_each_others_writes,
+            handles::a_destroy_is_seen_through_the_other_handle,
+            handles::a_renewal_is_seen_through_the_other_handle,
+            handles::principals_are_seen_through_the_other_handle,
+            handles::a_sweep_is_seen_through_the_other_handle,
+        }
+    };
+}
+
+/// Calls a macro with the list of all cases that want a store whose records can be damaged.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each_case_of_damage {
+    ([$($callback:tt)*] $how:tt) => {
+        $($callback)*! {
+            $how
+            damage::a_damaged_record_harms_no_other_session,
+            damage::a_damaged_record_can_be_destroyed,
+            damage::a_damaged_record_stops_no_logout,
+            damage::a_damaged_record_stops_no_sweep,
+            damage::a_record_of_a_newer_format_is_left_as_it_is,
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    macro_rules! names {
+        ([] $($topic:ident::$case:ident,)*) => {
+            [$((stringify!($topic), stringify!($case))),*]
+        };
+    }
+
+    macro_rules! sources {
+        ($($topic:ident)*) => {
+            [$((stringify!($topic), include_str!(concat!("cases/", stringify!($topic), ".rs")))),*]
+        };
+    }
+
+    #[test]
+    fn every_case_is_in_a_list() {
+        let listed: BTreeSet<_> =
+            __each_case!([names] []).into_iter().chain(__each_case_of_damage!([names] [])).collect();
+        let sources = sources!(
+            changes commit create damage destroy expiry futures handles hostile listing model principals races sweep take
+        );
+        assert_eq!(include_str!("cases.rs").matches("pub mod ").count(), sources.len());
+        let mut written = BTreeSet::new();
+        for (topic, source) in sources {
+            for rest in source.split("\npub async fn ").skip(1) {
+                written.extend(rest.split_once('(').map(|(case, _)| (topic, case)));
+            }
+        }
+        // The one that wants two stores.
+        assert!(written.remove(&("handles", "two_namespaces_are_two_stores")));
+        assert_eq!(listed, written);
+    }
+}

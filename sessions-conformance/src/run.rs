@@ -1,0 +1,48 @@
+//! What the macros call for each test.
+
+use std::io::{self, Write};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sessions_core::{Clock, SystemClock};
+
+use crate::setup::Setup;
+use crate::subject::{BlockOn, Subject};
+
+/// Runs a case against a store of its own.
+pub fn run(name: &str, case: impl AsyncFnOnce(&Subject), block_on: BlockOn, make: impl Fn(&str) -> Setup) {
+    if let Some(subject) = subject(name, block_on, &make) {
+        block_on(Box::pin(async { case(&subject).await }));
+    }
+}
+
+/// Runs a case against two stores, which differ in the name of their namespace.
+pub fn run_apart(
+    name: &str,
+    case: impl AsyncFnOnce(&Subject, &Subject),
+    block_on: BlockOn,
+    make: impl Fn(&str) -> Setup,
+) {
+    if let (Some(one), Some(other)) = (subject(name, block_on, &make), subject(name, block_on, &make)) {
+        block_on(Box::pin(async { case(&one, &other).await }));
+    }
+}
+
+fn subject(test: &str, block_on: BlockOn, make: impl Fn(&str) -> Setup) -> Option<Subject> {
+    let setup = make(&fresh_namespace(test));
+    if let Some(what) = &setup.missing {
+        // Not by a macro: the test's harness would keep what it prints to itself.
+        let said = writeln!(io::stderr(), "SKIPPED {test}: {what} is missing");
+        said.expect("standard error takes a line");
+        return None;
+    }
+    Some(Subject::new(setup, block_on))
+}
+
+/// Returns a name that no test has used, in this process or an earlier one: of letters, digits and hyphens.
+fn fresh_namespace(test: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let test = test.replace('_', "-");
+    format!("{test}-{}-{}-{number}", SystemClock.now().as_millis(), process::id())
+}

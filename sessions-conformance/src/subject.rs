@@ -1,0 +1,89 @@
+//! The store under test, as the cases see it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use sessions_core::{SessionId, Store};
+
+use crate::race;
+use crate::setup::{Damage, Setup, Traits};
+
+/// Is what a case does, for a function that blocks on it.
+pub type Task<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// Blocks a thread on a task.
+pub type BlockOn = fn(Task<'_>);
+
+/// Is a store under test, seen through one of its handles. Cheap to clone.
+#[derive(Clone)]
+pub struct Subject {
+    // The stores are dropped before what they stand on.
+    store: Arc<dyn Store>,
+    other: Arc<dyn Store>,
+    traits: Arc<Traits>,
+    block_on: BlockOn,
+}
+
+impl Subject {
+    /// Puts a store to the test.
+    #[must_use]
+    pub fn new(setup: Setup, block_on: BlockOn) -> Self {
+        Self { store: setup.store, other: setup.other, traits: Arc::new(setup.traits), block_on }
+    }
+
+    /// Returns the store.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Returns the same store seen through its other handle, if it has another.
+    #[must_use]
+    pub fn through_other_handle(&self) -> Self {
+        Self { store: Arc::clone(&self.other), other: Arc::clone(&self.store), ..self.clone() }
+    }
+
+    /// Says whether the store's engine removes expired records, so that sweeps report none.
+    #[must_use]
+    pub fn expires_by_itself(&self) -> bool {
+        self.traits.expires_by_itself
+    }
+
+    /// Spoils a stored record.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the [`Setup`] does not say how.
+    pub fn damage(&self, id: SessionId, damage: Damage) {
+        let spoil = self.traits.damage.as_ref();
+        spoil.expect("a test of damage is given a setup that says how to do it")(id, damage);
+    }
+
+    /// Does the same thing on many threads at the same moment, every other one through the other handle, and returns what each came to.
+    ///
+    /// # Panics
+    ///
+    /// Panics if one of them does.
+    pub async fn race<T, F>(&self, racers: usize, run: impl Fn(Self, usize) -> F + Send + Sync + 'static) -> Vec<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T>,
+    {
+        let (subject, block_on) = (self.clone(), self.block_on);
+        race::run(racers, move |number| {
+            let subject = if number % 2 == 0 { subject.clone() } else { subject.through_other_handle() };
+            let mut result = None;
+            block_on(Box::pin(async { result = Some(run(subject, number).await) }));
+            result.expect("to block on a task is to wait for its end")
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("store", &self.store).finish_non_exhaustive()
+    }
+}

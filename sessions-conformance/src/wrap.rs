@@ -1,0 +1,139 @@
+//! Stores around a store, which do to it what goes wrong in the world.
+
+mod counting;
+mod failing;
+mod gate;
+mod slow;
+
+use std::fmt;
+
+pub use counting::CountingStore;
+pub use failing::{FailingStore, Failure};
+pub use gate::Gate;
+pub use slow::SlowStore;
+
+/// Is a call of [`Store`](sessions_core::Store).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is the call of the same name")]
+pub enum Verb {
+    Load,
+    Create,
+    Commit,
+    Take,
+    Destroy,
+    DestroyAll,
+    OfPrincipal,
+    DestroyOfPrincipal,
+    Count,
+    Scan,
+    Sweep,
+}
+
+impl Verb {
+    /// Holds all of them.
+    pub const ALL: [Self; 11] = [
+        Self::Load,
+        Self::Create,
+        Self::Commit,
+        Self::Take,
+        Self::Destroy,
+        Self::DestroyAll,
+        Self::OfPrincipal,
+        Self::DestroyOfPrincipal,
+        Self::Count,
+        Self::Scan,
+        Self::Sweep,
+    ];
+
+    /// Returns the name of the call.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Create => "create",
+            Self::Commit => "commit",
+            Self::Take => "take",
+            Self::Destroy => "destroy",
+            Self::DestroyAll => "destroy_all",
+            Self::OfPrincipal => "of_principal",
+            Self::DestroyOfPrincipal => "destroy_of_principal",
+            Self::Count => "count",
+            Self::Scan => "scan",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
+impl fmt::Debug for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Implements `Store` by the method `around`, which is given each call as a function of the inner store.
+macro_rules! implement_store {
+    ($store:ident) => {
+        impl<S: sessions_core::Store> sessions_core::Store for $store<S> {
+            fn name(&self) -> &'static str {
+                self.inner().name()
+            }
+
+            fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
+                self.around(Verb::Load, move |inner| inner.load(id, now))
+            }
+
+            fn create(&self, record: &Record) -> StoreFuture<Created> {
+                let record = record.clone();
+                self.around(Verb::Create, move |inner| inner.create(&record))
+            }
+
+            fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
+                let changes = changes.clone();
+                self.around(Verb::Commit, move |inner| inner.commit(id, &changes))
+            }
+
+            fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
+                let (expected, key) = (*expected, key.to_owned());
+                self.around(Verb::Take, move |inner| inner.take(id, &expected, &key, now))
+            }
+
+            fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
+                self.around(Verb::Destroy, move |inner| inner.destroy(id))
+            }
+
+            fn destroy_all(&self) -> StoreFuture<u64> {
+                self.around(Verb::DestroyAll, |inner| inner.destroy_all())
+            }
+
+            fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
+                let principal = principal.to_owned();
+                self.around(Verb::OfPrincipal, move |inner| inner.of_principal(&principal, now))
+            }
+
+            fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
+                let principal = principal.to_owned();
+                self.around(Verb::DestroyOfPrincipal, move |inner| inner.destroy_of_principal(&principal, except))
+            }
+
+            fn count(&self) -> StoreFuture<u64> {
+                self.around(Verb::Count, |inner| inner.count())
+            }
+
+            fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page> {
+                self.around(Verb::Scan, move |inner| inner.scan(from, limit, now))
+            }
+
+            fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
+                self.around(Verb::Sweep, move |inner| inner.sweep(limit, now))
+            }
+        }
+
+        impl<S: Store> Clone for $store<S> {
+            fn clone(&self) -> Self {
+                Self(Arc::clone(&self.0))
+            }
+        }
+    };
+}
+use implement_store;

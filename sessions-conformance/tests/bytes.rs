@@ -1,0 +1,19 @@
+//! A store that waits, that two handles share, and whose records can be damaged, keeps every promise.
+
+mod support;
+
+use std::sync::Arc;
+
+use sessions_conformance::Setup;
+use support::{Bytes, Fault, Records};
+
+fn setup() -> Setup {
+    let records = Records::default();
+    let spoiled = Arc::clone(&records);
+    Setup::new(Bytes::new(&records, Fault::None))
+        .with_second_handle(Bytes::new(&records, Fault::None))
+        .damaged_by(move |id, damage| support::damage(&spoiled, id, damage))
+}
+
+sessions_conformance::store_conformance!(pollster::block_on, |_| setup());
+sessions_conformance::damage_conformance!(pollster::block_on, setup());
