@@ -1,0 +1,69 @@
+//! What handlers return.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use sessions_core::{Error, ErrorKind};
+
+/// Says why a request has no session, or what its session refused; a handler returns it as it is.
+///
+/// Made by `?` from core's [`Error`]. The response is a bare status with `Cache-Control: no-store`; the error with its causes goes
+/// to the log, at the level `ERROR` if it is the server's fault and `DEBUG` otherwise.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use sessions_axum::{Session, SessionError};
+///
+/// async fn rename(session: Session) -> Result<&'static str, SessionError> {
+///     session.set("name", "iris")?;
+///     Ok("renamed")
+/// }
+/// ```
+#[derive(Debug)]
+pub struct SessionError(sessions_http::SessionError);
+
+impl SessionError {
+    /// Returns what the session refused, `None` if there is no [`SessionLayer`](crate::SessionLayer) around the handler.
+    #[must_use]
+    pub fn kind(&self) -> Option<ErrorKind> {
+        self.0.kind()
+    }
+
+    /// Returns the status that tells a client as much as it may know; see [`Error::status`].
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+}
+
+impl IntoResponse for SessionError {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl From<Error> for SessionError {
+    fn from(error: Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<sessions_http::SessionError> for SessionError {
+    fn from(error: sessions_http::SessionError) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for SessionError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}

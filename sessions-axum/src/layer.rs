@@ -1,0 +1,56 @@
+//! The layer.
+
+use sessions_core::Sessions;
+use tower_layer::Layer;
+
+use crate::service::SessionService;
+
+/// Gives every request that passes a session, and every response what the session needs.
+///
+/// For the routes that are to share sessions, often all: `router.layer(SessionLayer::new(sessions))`. Requests that find a layer of the
+/// same manager within another pass the inner one untouched. Of two managers, [`Session`](crate::Session) extracts that of the inner
+/// layer; the outer's is had by [`start`](crate::SessionsExt::start).
+///
+/// Services without axum's extractors have [`start`](crate::SessionsExt::start) too; here it need not be finished:
+///
+/// ```
+/// use http::{Request, Response, header};
+/// use sessions_axum::{Error, SessionLayer, Sessions, SessionsExt};
+/// use tower::{Layer, ServiceExt, service_fn};
+///
+/// # pollster::block_on(async {
+/// let sessions = Sessions::builder().build()?;
+/// let within = sessions.clone();
+/// let service = service_fn(move |request: Request<()>| {
+///     let sessions = within.clone();
+///     async move {
+///         sessions.start(&request).await?.set("name", "iris")?;
+///         Ok::<Response<String>, Error>(Response::new("ok".to_owned()))
+///     }
+/// });
+/// let service = SessionLayer::new(sessions).layer(service);
+/// let response = service.oneshot(Request::new(())).await?;
+/// assert!(response.headers().contains_key(header::SET_COOKIE));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionLayer {
+    sessions: Sessions,
+}
+
+impl SessionLayer {
+    /// Makes a layer for the sessions of one manager.
+    #[must_use]
+    pub const fn new(sessions: Sessions) -> Self {
+        Self { sessions }
+    }
+}
+
+impl<S> Layer<S> for SessionLayer {
+    type Service = SessionService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService::new(self.sessions.clone(), inner)
+    }
+}

@@ -1,0 +1,116 @@
+//! Server-side sessions for [axum](https://docs.rs/axum), and for every other tower service over `http`'s types.
+//!
+//! A [`SessionLayer`] around a router, and [`Session`] as an extractor in its handlers:
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+//!
+//! async fn visits(session: Session) -> Result<String, SessionError> {
+//!     let visits = session.increment("visits", 1)?;
+//!     Ok(format!("visit {visits}"))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sessions = Sessions::builder().build()?;
+//! let app: Router = Router::new().route("/", get(visits)).layer(SessionLayer::new(sessions));
+//!
+//! // A browser comes, gets a cookie, and comes back with it.
+//! # use axum::body::{Body, to_bytes};
+//! # use axum::http::{Request, header::{COOKIE, SET_COOKIE}};
+//! # use tower::ServiceExt;
+//! let response = app.clone().oneshot(Request::new(Body::empty())).await?;
+//! let set_cookie = response.headers()[SET_COOKIE].to_str()?;
+//! let (cookie, attributes) = set_cookie.split_once(';').unwrap();
+//! assert_eq!(attributes, " HttpOnly; SameSite=Lax; Secure; Path=/");
+//!
+//! let response = app.oneshot(Request::builder().header(COOKIE, cookie).body(Body::empty())?).await?;
+//! assert_eq!(to_bytes(response.into_body(), 1024).await?, "visit 2");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The extractor loads the session, once in a request; reading and writing are then plain calls. When the handler is done, and before
+//! the response's head leaves, the layer writes what was changed in one atomic step and adds the cookie. A route that does not ask for its
+//! session costs the store nothing. What a session can do is told at [`core::Session`].
+//!
+//! # Without the layer
+//!
+//! A handler may start and finish its session itself, with [`SessionsExt`]:
+//!
+//! ```
+//! use axum::extract::{Request, State};
+//! use axum::response::{IntoResponse, Response};
+//! use axum::{Router, routing::get};
+//! use sessions_axum::{SessionError, Sessions, SessionsExt};
+//!
+//! async fn sign_in(State(sessions): State<Sessions>, request: Request) -> Result<Response, SessionError> {
+//!     let session = sessions.start(&request).await?;
+//!     session.login("iris");
+//!     let mut response = "welcome".into_response();
+//!     sessions.finish(&session, &mut response).await?;
+//!     Ok(response)
+//! }
+//!
+//! async fn sign_out(State(sessions): State<Sessions>, request: Request) -> Result<Response, SessionError> {
+//!     let mut response = "good bye".into_response();
+//!     sessions.destroy(&request, &mut response).await?;
+//!     Ok(response)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sessions = Sessions::builder().build()?;
+//! let app: Router = Router::new()
+//!     .route("/in", get(sign_in))
+//!     .route("/out", get(sign_out))
+//!     .with_state(sessions.clone());
+//! # use axum::body::Body;
+//! # use axum::http::header::{COOKIE, SET_COOKIE};
+//! # use tower::ServiceExt;
+//! # let response = app.clone().oneshot(Request::get("/in").body(Body::empty())?).await?;
+//! # let (cookie, _) = response.headers()[SET_COOKIE].to_str()?.split_once(';').unwrap();
+//! # let request = Request::get("/out").header(COOKIE, cookie).body(Body::empty())?;
+//! # assert_eq!(sessions.sessions_of("iris").await?.len(), 1);
+//! # app.oneshot(request).await?;
+//! # assert_eq!(sessions.sessions_of("iris").await?.len(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions [`start`], [`finish`], [`destroy`]
+//! and so on.
+//!
+//! # Failures
+//!
+//! A handler returns a [`SessionError`] for what its session refuses: the client is told a bare status, the log the causes. A commit that
+//! fails replaces the handler's response in the same way, so that no success is told that was not saved. A response with a 5xx
+//! status, a service that fails and a handler that panics drop what the request wrote, and keep a `destroy` and a `renew`.
+//!
+//! # What this crate does not do
+//!
+//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by itself.
+//! - It does not save what a streamed body writes after the head is gone; [`save`](core::Session::save) does.
+//! - It does not make a cache within it safe: a layer that caches responses belongs around this one, where it sees the `Vary: Cookie` and
+//!   the `Cache-Control: no-store` of responses that belong to one visitor.
+
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
+mod error;
+mod extract;
+mod layer;
+mod service;
+
+pub use error::SessionError;
+pub use extract::Session;
+pub use layer::SessionLayer;
+pub use service::SessionService;
+
+#[doc(no_inline)]
+pub use sessions_core as core;
+pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, SessionId, Sessions};
+pub use sessions_http::{
+    RequestHead, ResponseFuture, SessionsExt, destroy, destroy_all, destroy_by_id, finish, on_destroy,
+    shift_expiration, start, update_expiration,
+};

@@ -1,0 +1,44 @@
+//! The service that the layer makes.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use sessions_core::Sessions;
+use sessions_http::{ResponseFuture, open};
+use tower_service::Service;
+
+/// Is a service whose requests have sessions; made by a [`SessionLayer`](crate::SessionLayer).
+///
+/// The body of its responses may be any with a `Default` that is empty: where the session cannot be saved, the response is a bare one.
+#[derive(Clone, Debug)]
+pub struct SessionService<S> {
+    sessions: Sessions,
+    inner: S,
+}
+
+impl<S> SessionService<S> {
+    /// Wraps a service.
+    pub const fn new(sessions: Sessions, inner: S) -> Self {
+        Self { sessions, inner }
+    }
+}
+
+impl<S, RequestBody, ResponseBody> Service<Request<RequestBody>> for SessionService<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    ResponseBody: Default,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
+        let exchange = open(&self.sessions, request.extensions_mut());
+        // Called here and now: it is this very service that was polled ready, and no clone of it need be.
+        ResponseFuture::new(self.inner.call(request), exchange)
+    }
+}

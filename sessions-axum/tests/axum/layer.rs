@@ -1,0 +1,151 @@
+//! The layer around routers.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use sessions_conformance::Verb;
+use tower::ServiceExt;
+
+use crate::support::{Browser, TestStore, fail, manager, manager_and_store};
+
+async fn login(session: Session) {
+    session.login("iris");
+}
+
+async fn logout(session: Session) -> Result<(), SessionError> {
+    session.destroy();
+    Ok(session.set_flash("notice", "good bye")?)
+}
+
+async fn whoami(session: Session) -> String {
+    let notice = session.flash::<String>("notice").ok().flatten();
+    notice.or(session.principal()).unwrap_or_default()
+}
+
+fn routes() -> Router {
+    Router::new().route("/login", get(login)).route("/logout", get(logout)).route("/whoami", get(whoami))
+}
+
+#[tokio::test]
+async fn signing_in_and_out_reaches_the_browser() {
+    let app = routes().layer(SessionLayer::new(manager_and_store().0));
+    let mut browser = Browser::default();
+    assert_eq!(browser.get(&app, "/whoami").await.body, "");
+    assert!(!browser.has_cookies());
+    browser.get(&app, "/login").await;
+    let mut thief = Browser::default();
+    thief.keep(&app.clone().oneshot(browser.request("/login")).await.unwrap());
+    assert_eq!(thief.get(&app, "/whoami").await.body, "iris");
+    thief.get(&app, "/logout").await;
+    assert_eq!(thief.get(&app, "/whoami").await.body, "good bye");
+    assert_eq!(thief.get(&app, "/whoami").await.body, "");
+    assert_eq!(browser.get(&app, "/whoami").await.body, "");
+}
+
+#[tokio::test]
+async fn one_layer_serves_nested_merged_and_fallback_routes() {
+    let app = Router::new().nest("/deep", routes()).merge(routes()).fallback(whoami);
+    let app = app.layer(SessionLayer::new(manager_and_store().0));
+    let mut browser = Browser::default();
+    browser.get(&app, "/deep/login").await;
+    for path in ["/whoami", "/deep/whoami", "/nowhere"] {
+        assert_eq!(browser.get(&app, path).await.body, "iris", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn layers_within_layers_of_one_manager_set_one_cookie() {
+    let sessions = manager_and_store().0;
+    let layer = SessionLayer::new(sessions);
+    let app = routes().layer(layer.clone()).layer(layer.clone());
+    let app = Router::new().merge(app).layer(layer);
+    let mut browser = Browser::default();
+    assert_eq!(browser.get(&app, "/login").await.set_cookies, 1);
+    assert_eq!(browser.get(&app, "/whoami").await.body, "iris");
+}
+
+#[tokio::test]
+async fn the_inner_of_two_managers_is_extracted() {
+    let (outer, inner) = (manager("outer", &store()), manager("inner", &store()));
+    let app = routes().layer(SessionLayer::new(inner.clone())).layer(SessionLayer::new(outer.clone()));
+    Browser::default().get(&app, "/login").await;
+    assert_eq!((outer.count().await.unwrap(), inner.count().await.unwrap()), (0, 1));
+}
+
+fn store() -> TestStore {
+    TestStore::new(Default::default())
+}
+
+#[tokio::test]
+async fn a_middleware_that_answers_early_keeps_what_it_wrote() {
+    async fn redirect(session: Session, _request: Request, _next: Next) -> Result<Response, SessionError> {
+        session.set_flash("notice", "sign in first")?;
+        Ok((StatusCode::SEE_OTHER, [("location", "/login")]).into_response())
+    }
+    let sessions = manager_and_store().0;
+    let app = routes().layer(from_fn(redirect)).layer(SessionLayer::new(sessions.clone()));
+    let mut browser = Browser::default();
+    let answer = browser.get(&app, "/whoami").await;
+    assert_eq!((answer.status, answer.set_cookies), (StatusCode::SEE_OTHER, 1));
+    let app = routes().layer(SessionLayer::new(sessions));
+    assert_eq!(browser.get(&app, "/whoami").await.body, "sign in first");
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_be_saved_is_not_told() {
+    let (sessions, store) = manager_and_store();
+    let app = routes().layer(SessionLayer::new(sessions));
+    fail(&store, &[Verb::Create]);
+    let mut browser = Browser::default();
+    let answer = browser.get(&app, "/login").await;
+    assert_eq!((answer.status, answer.body.as_str(), answer.set_cookies), (StatusCode::SERVICE_UNAVAILABLE, "", 0));
+}
+
+#[tokio::test]
+async fn a_route_that_does_not_ask_for_its_session_answers_while_the_store_is_down() {
+    let (sessions, store) = manager_and_store();
+    let app = routes().route("/plain", get(async || "ok")).layer(SessionLayer::new(sessions));
+    let mut browser = Browser::default();
+    browser.get(&app, "/login").await;
+    fail(&store, &Verb::ALL);
+    assert_eq!(browser.get(&app, "/plain").await.body, "ok");
+}
+
+/// Serves one request as a connection's task does, and says whether it panicked.
+async fn panics(app: &Router, browser: &Browser, path: &str) -> bool {
+    let answering = tokio::spawn(app.clone().oneshot(browser.request(path)));
+    answering.await.is_err_and(|error| error.is_panic())
+}
+
+fn app_that_panics(sessions: Sessions) -> Router {
+    async fn write(session: Session) -> Result<(), SessionError> {
+        session.set("written", &true)?;
+        panic!("asked to panic")
+    }
+    async fn destroy(session: Session) {
+        tokio::task::yield_now().await;
+        session.destroy();
+        panic!("asked to panic")
+    }
+    let routes = routes().route("/panic/write", get(write)).route("/panic/destroy", get(destroy));
+    routes.layer(SessionLayer::new(sessions))
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_still_does_and_loses_no_logout() {
+    let sessions = manager_and_store().0;
+    let app = app_that_panics(sessions.clone());
+    let mut browser = Browser::default();
+    assert!(panics(&app, &browser, "/panic/write").await);
+    assert_eq!(sessions.count().await.unwrap(), 0);
+
+    browser.get(&app, "/login").await;
+    assert!(panics(&app, &browser, "/panic/write").await);
+    assert_eq!(browser.get(&app, "/whoami").await.body, "iris");
+    assert!(panics(&app, &browser, "/panic/destroy").await);
+    assert_eq!(browser.get(&app, "/whoami").await.body, "");
+}

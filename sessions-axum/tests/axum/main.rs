@@ -1,0 +1,9 @@
+//! What the layer, the extractor and the explicit calls do in axum and in plain tower services.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod explicit;
+mod extract;
+mod layer;
+mod support;
+mod tower_services;

@@ -1,0 +1,62 @@
+//! The exchange that a request carries from a middleware to the handlers within.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use http::Extensions;
+use sessions_core::{Exchange, Session, Sessions};
+
+use crate::error::SessionError;
+use crate::head::cookie_fields;
+use crate::request::RequestHead;
+
+/// Is the exchange of the innermost middleware; those of other managers lie around it.
+#[derive(Clone)]
+struct Carried {
+    exchange: Exchange,
+    outer: Option<Arc<Self>>,
+}
+
+/// Opens an exchange for a request and lets the request carry it to its handler.
+///
+/// Gives `None` if the request carries one of this manager already: the middleware that opened it commits it.
+pub fn open(sessions: &Sessions, extensions: &mut Extensions) -> Option<Exchange> {
+    let exchange = sessions.open();
+    // Put in first and looked at afterwards: nearly no request carries another, and one look-up has to do.
+    let outer = extensions.insert(Carried { exchange: exchange.clone(), outer: None });
+    let Some(outer) = outer else { return Some(exchange) };
+    if outer.find(sessions).is_some() {
+        extensions.insert(outer);
+        return None;
+    }
+    extensions.insert(Carried { exchange: exchange.clone(), outer: Some(Arc::new(outer)) });
+    Some(exchange)
+}
+
+/// Loads the session of a request that came through a middleware; of several managers, that of the innermost.
+///
+/// The middleware commits it when the response is there.
+///
+/// # Errors
+///
+/// Returns [`NoMiddleware`](SessionError::is_no_middleware) if the request carries no exchange, and what kept the session from being
+/// loaded.
+pub fn session<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send {
+    let carried = request.extensions().get::<Carried>();
+    let load = carried.map(|carried| carried.exchange.session(cookie_fields(request.headers())));
+    async move { Ok(load.ok_or(SessionError::no_middleware())?.await?) }
+}
+
+/// Finds the manager's own exchange.
+pub(crate) fn find<'a>(extensions: &'a Extensions, sessions: &Sessions) -> Option<&'a Exchange> {
+    extensions.get::<Carried>()?.find(sessions)
+}
+
+impl Carried {
+    fn find(&self, sessions: &Sessions) -> Option<&Exchange> {
+        if self.exchange.sessions().ptr_eq(sessions) {
+            return Some(&self.exchange);
+        }
+        self.outer.as_ref()?.find(sessions)
+    }
+}

@@ -1,0 +1,93 @@
+//! What a handler returns when its session refuses something.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use sessions_core::{Error, ErrorKind};
+
+use crate::head::write;
+
+/// Says why a request has no session, or what its session refused.
+///
+/// Made from core's [`Error`] by `?`, and turned into a response by [`into_response`](Self::into_response).
+#[derive(Debug)]
+pub struct SessionError(Option<Error>);
+
+impl SessionError {
+    /// Makes the error of a handler that no session middleware is around.
+    pub(crate) const fn no_middleware() -> Self {
+        Self(None)
+    }
+
+    /// Says whether the error is one of wiring: the handler has no session middleware around it.
+    #[must_use]
+    pub const fn is_no_middleware(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Returns what the session refused, `None` if there was no session to ask.
+    #[must_use]
+    pub fn kind(&self) -> Option<ErrorKind> {
+        self.0.as_ref().map(Error::kind)
+    }
+
+    /// Returns the status that tells a client as much as it may know; see [`Error::status`].
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        let status = self.0.as_ref().map(Error::status);
+        status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Makes a bare response of the [`status`](Self::status), and writes the error with its causes to the log, where alone they belong:
+    /// they tell of the store and its whereabouts.
+    ///
+    /// The response leaves the cookie that the client has alone, unless a save before the failure had made it a new one.
+    #[must_use]
+    pub fn into_response<B: Default>(mut self) -> Response<B> {
+        self.log();
+        let mut response = Response::new(B::default());
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(error) = &mut self.0 {
+            write(error.take_attach(), headers);
+        }
+        response
+    }
+
+    pub(crate) fn log(&self) {
+        let error: &(dyn StdError + 'static) = self;
+        // A client can make its own session too large as often as it likes.
+        if self.status().is_server_error() && self.kind() != Some(ErrorKind::TooLarge) {
+            tracing::error!(error, "session");
+        } else {
+            tracing::debug!(error, "session");
+        }
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(error) => error.fmt(f),
+            None => f.write_str("the handler asks for a session, and no SessionLayer or SessionService is around it"),
+        }
+    }
+}
+
+impl StdError for SessionError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.as_ref()?.source()
+    }
+}
+
+impl From<Error> for SessionError {
+    fn from(error: Error) -> Self {
+        Self(Some(error))
+    }
+}

@@ -1,0 +1,53 @@
+//! Sessions over the types of the [`http`] crate: what the adapters for axum and hyper share.
+//!
+//! Depend on `sessions-axum` or `sessions-hyper`, which re-export all that their users need. This crate is for whoever writes an
+//! adapter for another framework that is built on the [`http`] crate: a middleware calls [`open`] with each request, wraps the
+//! handler's future into a [`ResponseFuture`], and that is all of it.
+//!
+//! ```
+//! use http::header::{COOKIE, SET_COOKIE};
+//! use http::{Request, Response};
+//! use sessions_core::Sessions;
+//! use sessions_http::{SessionsExt, SessionError};
+//!
+//! # pollster::block_on(async {
+//! let sessions = Sessions::builder().build().expect("the defaults are sound");
+//!
+//! let request = Request::new(());
+//! let session = sessions.start(&request).await?;
+//! session.set("name", "iris")?;
+//! let mut response = Response::new(());
+//! sessions.finish(&session, &mut response).await?;
+//!
+//! let set_cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+//! let (cookie, _) = set_cookie.split_once(';').unwrap();
+//! let request = Request::builder().header(COOKIE, cookie).body(()).unwrap();
+//! let session = sessions.start(&request).await?;
+//! assert_eq!(session.get::<String>("name")?.as_deref(), Some("iris"));
+//! # Ok::<(), SessionError>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # What this crate does not do
+//!
+//! It decides nothing: what is written, when, and which cookie follows from it is the business of `sessions-core`. It knows no
+//! framework, no runtime and no body type.
+
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
+mod carried;
+mod error;
+mod explicit;
+mod future;
+mod global;
+mod head;
+mod request;
+mod sealed;
+
+pub use carried::{open, session};
+pub use error::SessionError;
+pub use explicit::SessionsExt;
+pub use future::ResponseFuture;
+pub use global::{destroy, destroy_all, destroy_by_id, finish, on_destroy, shift_expiration, start, update_expiration};
+pub use head::{cookie_fields, write};
+pub use request::RequestHead;

@@ -1,0 +1,35 @@
+//! The head of a request.
+
+use http::request::Parts;
+use http::{Extensions, HeaderMap, Request};
+
+use crate::sealed::Sealed;
+
+/// Is what a session can be started from: an [`http::Request`] with any body, or its [`Parts`].
+pub trait RequestHead: Sealed {
+    /// Returns the request's header fields.
+    fn headers(&self) -> &HeaderMap;
+
+    /// Returns what travels with the request inside the process.
+    fn extensions(&self) -> &Extensions;
+}
+
+impl<B> RequestHead for Request<B> {
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
+    fn extensions(&self) -> &Extensions {
+        self.extensions()
+    }
+}
+
+impl RequestHead for Parts {
+    fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+}

@@ -1,0 +1,8 @@
+//! What keeps our traits to the types that they are meant for, so that a method may be added to them.
+
+#[expect(unnameable_types, reason = "a trait that others can name is not sealed")]
+pub trait Sealed {}
+
+impl<B> Sealed for http::Request<B> {}
+impl Sealed for http::request::Parts {}
+impl Sealed for sessions_core::Sessions {}

@@ -1,0 +1,9 @@
+//! The adapters' common ground, driven without a framework.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod explicit;
+mod failures;
+mod global;
+mod middleware;
+mod support;

@@ -1,0 +1,186 @@
+//! The middleware's side of a request that goes well.
+
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use sessions_core::{Session, Sessions};
+use sessions_http::{SessionError, SessionsExt, session};
+
+use crate::support::{Mood, TestStore, manager_and_store, request_after, serve, set_cookies};
+
+type Answer = Result<Response<String>, SessionError>;
+
+async fn set_name(request: Request<()>) -> Answer {
+    session(&request).await?.set("name", "iris")?;
+    Ok(Response::new("set".to_owned()))
+}
+
+async fn get_name(request: Request<()>) -> Answer {
+    let name = session(&request).await?.get::<String>("name")?;
+    Ok(Response::new(name.unwrap_or_default()))
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_asks_about_touches_neither_store_nor_response() {
+    let (sessions, store) = manager_and_store();
+    let first = serve(&sessions, Request::new(()), set_name).await.unwrap();
+    store.calls();
+    let plain = async |_request| Answer::Ok(Response::new("plain".to_owned()));
+    let response = serve(&sessions, request_after(&first), plain).await.unwrap();
+    assert_eq!(response.headers(), &HeaderMap::new());
+    assert_eq!(store.calls(), (0, 0));
+}
+
+#[test]
+fn what_a_handler_writes_is_there_for_the_next_request() {
+    for mood in [Mood::AtOnce, Mood::Later] {
+        let (sessions, store) = manager_and_store();
+        store.set(mood);
+        let first = store.drive(serve(&sessions, Request::new(()), set_name)).unwrap();
+        assert_eq!(set_cookies(first.headers()).len(), 1);
+        assert_eq!(store.calls(), (0, 1));
+        let second = store.drive(serve(&sessions, request_after(&first), get_name)).unwrap();
+        assert_eq!(second.body(), "iris");
+        assert_eq!(second.headers()[VARY], "Cookie");
+        assert!(!second.headers().contains_key(SET_COOKIE));
+        assert_eq!(store.calls(), (1, 0));
+    }
+}
+
+#[test]
+fn the_head_does_not_leave_before_the_store_has_answered() {
+    let (sessions, store) = manager_and_store();
+    store.set(Mood::Later);
+    let mut serving = pin!(serve(&sessions, Request::new(()), set_name));
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..3 {
+        assert!(serving.as_mut().poll(&mut context).is_pending());
+    }
+    assert_eq!(store.calls(), (0, 1));
+    assert_eq!(set_cookies(store.drive(serving).unwrap().headers()).len(), 1);
+}
+
+#[tokio::test]
+async fn the_handlers_own_fields_are_kept_but_for_a_namesake_and_the_cache_control() {
+    let (sessions, _) = manager_and_store();
+    let handler = async |request| {
+        let mut response = set_name(request).await?;
+        let headers = response.headers_mut();
+        headers.append(SET_COOKIE, HeaderValue::from_static("theme=dark"));
+        headers.append(SET_COOKIE, HeaderValue::from_static("__Host-id=planted"));
+        headers.append(SET_COOKIE, HeaderValue::from_static("lang=is"));
+        headers.append(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
+        headers.append(VARY, HeaderValue::from_static("Accept"));
+        headers.append(VARY, HeaderValue::from_static("Accept-Language"));
+        Ok::<_, SessionError>(response)
+    };
+    let response = serve(&sessions, Request::new(()), handler).await.unwrap();
+    let cookies = set_cookies(response.headers());
+    assert_eq!(cookies[..2], ["theme=dark", "lang=is"]);
+    assert!(cookies.len() == 3 && cookies[2].starts_with("__Host-id=") && !cookies[2].contains("planted"));
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    let vary: Vec<_> = response.headers().get_all(VARY).iter().collect();
+    assert_eq!(vary, ["Accept, Accept-Language, Cookie"]);
+}
+
+#[tokio::test]
+async fn a_cookie_is_found_among_many_fields() {
+    let (sessions, _) = manager_and_store();
+    let first = serve(&sessions, Request::new(()), set_name).await.unwrap();
+    let ours = request_after(&first).headers()[COOKIE].clone();
+    for position in [0, 25, 50] {
+        let mut request = Request::new(());
+        let mut fields = vec![HeaderValue::from_bytes(b"a=\xff;; b").unwrap(); 50];
+        fields.insert(position, ours.clone());
+        request.headers_mut().extend(fields.into_iter().map(|value| (COOKIE, value)));
+        assert_eq!(serve(&sessions, request, get_name).await.unwrap().body(), "iris", "at {position}");
+    }
+}
+
+#[tokio::test]
+async fn all_who_ask_in_one_request_get_the_same_session() {
+    let (sessions, store) = manager_and_store();
+    let first = serve(&sessions, Request::new(()), set_name).await.unwrap();
+    store.calls();
+    let handler = async |request: Request<()>| {
+        let (parts, ()) = request.into_parts();
+        session(&parts).await?.set("name", "dahlia")?;
+        let name = session(&parts).await?.get::<String>("name")?;
+        Ok::<_, SessionError>(Response::new(name.unwrap_or_default()))
+    };
+    let response = serve(&sessions, request_after(&first), handler).await.unwrap();
+    assert_eq!(response.body(), "dahlia");
+    assert_eq!(store.calls(), (1, 1));
+}
+
+#[tokio::test]
+async fn two_middlewares_of_one_manager_share_a_session_and_commit_it_once() {
+    let (sessions, store) = manager_and_store();
+    let between = async |request: Request<()>| {
+        session(&request).await?.set("name", "iris")?;
+        serve(&sessions, request, get_name).await
+    };
+    let response = serve(&sessions, Request::new(()), between).await.unwrap();
+    assert_eq!((response.body().as_str(), set_cookies(response.headers()).len()), ("iris", 1));
+    assert_eq!(store.calls(), (0, 1));
+}
+
+async fn set(session: &Session, name: &str) -> Result<(), SessionError> {
+    Ok(session.set("name", name)?)
+}
+
+fn two_managers() -> (Sessions, Sessions) {
+    (TestStore::new().manager("outer"), TestStore::new().manager("inner"))
+}
+
+#[tokio::test]
+async fn of_two_managers_the_inner_ones_session_is_extracted_and_both_commit() {
+    let (outer, inner) = two_managers();
+    let handler = async |request: Request<()>| {
+        set(&session(&request).await?, "within").await?;
+        set(&outer.start(&request).await?, "without").await?;
+        Answer::Ok(Response::default())
+    };
+    let within = async |request| serve(&inner, request, handler).await;
+    let response = serve(&outer, Request::new(()), within).await.unwrap();
+    let names: Vec<_> = set_cookies(response.headers()).into_iter().map(|cookie| &cookie[..6]).collect();
+    assert_eq!(names, ["inner=", "outer="]);
+
+    let request = request_after(&response);
+    assert_eq!(inner.start(&request).await.unwrap().get::<String>("name").unwrap().as_deref(), Some("within"));
+    assert_eq!(outer.start(&request).await.unwrap().get::<String>("name").unwrap().as_deref(), Some("without"));
+}
+
+#[tokio::test]
+async fn a_middleware_finds_its_manager_beyond_that_of_another() {
+    let (outer, inner) = two_managers();
+    let innermost = async |request| {
+        serve(&outer, request, async |request| {
+            set(&outer.start(&request).await?, "iris").await?;
+            Answer::Ok(Response::default())
+        })
+        .await
+    };
+    let within = async |request| serve(&inner, request, innermost).await;
+    let response = serve(&outer, Request::new(()), within).await.unwrap();
+    assert_eq!(set_cookies(response.headers()).len(), 1);
+    assert_eq!(outer.count().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_session_finished_by_hand_leaves_nothing_to_the_middleware() {
+    let (sessions, store) = manager_and_store();
+    let handler = async |request: Request<()>| {
+        let session = sessions.start(&request).await?;
+        session.set("name", "iris")?;
+        let mut response = Response::default();
+        sessions.finish(&session, &mut response).await?;
+        Answer::Ok(response)
+    };
+    let response = serve(&sessions, Request::new(()), handler).await.unwrap();
+    assert_eq!(set_cookies(response.headers()).len(), 1);
+    assert_eq!(response.headers().get_all(VARY).iter().count(), 1);
+    assert_eq!(store.calls(), (0, 1));
+}

@@ -1,0 +1,123 @@
+//! What the tests share: a store that can be steered, a middleware without a framework, a browser.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderMap, Request, Response};
+use sessions_conformance::{CountingStore, FailingStore, Failure, Gate, SlowStore, Verb};
+use sessions_core::{MemoryStore, Sessions, StoreErrorKind};
+use sessions_http::{ResponseFuture, open};
+
+type Failing = FailingStore<SlowStore<MemoryStore>>;
+
+/// Is a memory store that counts what it is asked, fails when it is told to, and answers late while its gate is closed.
+pub(crate) struct TestStore {
+    counting: CountingStore<Failing>,
+    gate: Gate,
+}
+
+/// Says how a store behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mood {
+    AtOnce,
+    Later,
+    FailsToLoad,
+    FailsToWrite,
+}
+
+const WRITES: [Verb; 3] = [Verb::Create, Verb::Commit, Verb::Destroy];
+
+impl TestStore {
+    pub(crate) fn new() -> Self {
+        let gate = Gate::opened();
+        let slow = SlowStore::new(MemoryStore::default(), gate.clone());
+        Self { counting: CountingStore::new(FailingStore::new(slow)), gate }
+    }
+
+    pub(crate) fn set(&self, mood: Mood) {
+        let failing = self.counting.inner();
+        let failure = Failure::before(StoreErrorKind::Unavailable);
+        failing.recover();
+        self.gate.open();
+        match mood {
+            Mood::AtOnce => {}
+            Mood::Later => self.gate.close(),
+            Mood::FailsToLoad => failing.fail(Verb::Load, failure),
+            Mood::FailsToWrite => WRITES.into_iter().for_each(|verb| failing.fail(verb, failure)),
+        }
+    }
+
+    /// Returns how many loads and writes there were since the last call.
+    pub(crate) fn calls(&self) -> (u64, u64) {
+        let writes = WRITES.into_iter().map(|verb| self.counting.calls_of(verb)).sum();
+        let calls = (self.counting.calls_of(Verb::Load), writes);
+        self.counting.reset();
+        calls
+    }
+
+    /// Makes a manager of this store.
+    pub(crate) fn manager(&self, cookie: &str) -> Sessions {
+        let builder = Sessions::builder().cookie_name(cookie).store(self.counting.clone());
+        builder.sweep_every(None).build().unwrap()
+    }
+
+    /// Polls a future to its end, and lets what waits at the gate through, one at a time.
+    pub(crate) fn drive<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return output;
+            }
+            if self.gate.held() > 0 {
+                self.gate.let_one_through();
+            }
+        }
+    }
+}
+
+pub(crate) fn manager_and_store() -> (Sessions, TestStore) {
+    let store = TestStore::new();
+    (store.manager("__Host-id"), store)
+}
+
+/// Lets whoever polls come back once.
+pub(crate) async fn pending_once() {
+    let mut polled = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Serves one request as a middleware does.
+pub(crate) async fn serve<F, E>(
+    sessions: &Sessions,
+    mut request: Request<()>,
+    handler: impl FnOnce(Request<()>) -> F,
+) -> Result<Response<String>, E>
+where
+    F: Future<Output = Result<Response<String>, E>>,
+{
+    let exchange = open(sessions, request.extensions_mut());
+    ResponseFuture::new(handler(request), exchange).await
+}
+
+/// Makes a request with the cookies that the response to an earlier one set.
+pub(crate) fn request_after<B>(response: &Response<B>) -> Request<()> {
+    let mut request = Request::new(());
+    for cookie in set_cookies(response.headers()) {
+        let (pair, _) = cookie.split_once(';').unwrap();
+        request.headers_mut().append(COOKIE, pair.parse().unwrap());
+    }
+    request
+}
+
+pub(crate) fn set_cookies(headers: &HeaderMap) -> Vec<&str> {
+    headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
+}

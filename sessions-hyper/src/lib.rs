@@ -1,0 +1,135 @@
+//! Server-side sessions for [hyper](https://docs.rs/hyper): a [`SessionService`] around a service, or explicit calls within it.
+//!
+//! # Around a service
+//!
+//! ```
+//! use std::convert::Infallible;
+//!
+//! use http_body_util::Full;
+//! use hyper::body::{Bytes, Incoming};
+//! use hyper::server::conn::http1;
+//! use hyper::service::service_fn;
+//! use hyper::{Request, Response};
+//! use hyper_util::rt::TokioIo;
+//! use sessions_hyper::{SessionError, SessionService, Sessions};
+//! # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tokio::net::TcpListener;
+//! # use tokio::net::TcpStream;
+//!
+//! async fn visits(request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, SessionError> {
+//!     let session = sessions_hyper::session(request).await?;
+//!     let visits = session.increment("visits", 1)?;
+//!     Ok(Response::new(format!("visit {visits}").into()))
+//! }
+//!
+//! async fn handle(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+//!     Ok(visits(&request).await.unwrap_or_else(SessionError::into_response))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let service = SessionService::new(Sessions::builder().build()?, service_fn(handle));
+//! let listener = TcpListener::bind("127.0.0.1:0").await?;
+//! # let address = listener.local_addr()?;
+//! # let client = tokio::spawn(async move {
+//! #     let mut answers = Vec::new();
+//! #     let mut cookie = String::new();
+//! #     let mut server = TcpStream::connect(address).await.unwrap();
+//! #     for closes in ["keep-alive", "close"] {
+//! #         let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: {closes}\r\nCookie: {cookie}\r\n\r\n");
+//! #         server.write_all(request.as_bytes()).await.unwrap();
+//! #         let mut answer = String::new();
+//! #         let mut chunk = [0; 1024];
+//! #         while !answer.contains("visit") {
+//! #             let length = server.read(&mut chunk).await.unwrap();
+//! #             assert_ne!(length, 0, "{answer}");
+//! #             answer.push_str(str::from_utf8(&chunk[..length]).unwrap());
+//! #         }
+//! #         let set_cookie = answer.split("set-cookie: ").nth(1);
+//! #         cookie = set_cookie.and_then(|rest| rest.split(';').next()).unwrap_or_default().to_owned();
+//! #         answers.push(answer);
+//! #     }
+//! #     answers
+//! # });
+//! let (stream, _) = listener.accept().await?;
+//! http1::Builder::new().serve_connection(TokioIo::new(stream), service).await?;
+//!
+//! // Meanwhile, a browser came, got a cookie, and came back with it.
+//! # let answers = client.await?;
+//! assert!(answers[0].contains("set-cookie: __Host-id="));
+//! assert!(answers[1].ends_with("visit 2"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`session`] loads the session, once in a request; reading and writing are then plain calls. When the handler is done, and before the
+//! response's head leaves, the wrapper writes what was changed in one atomic step and adds the cookie. A request whose session
+//! nobody asks for costs the store nothing. What a session can do is told at [`Session`].
+//!
+//! # Explicit calls
+//!
+//! [`SessionsExt`] starts and finishes sessions wherever there is a request and a response, with no wrapper:
+//!
+//! ```
+//! use http_body_util::Full;
+//! use hyper::body::Bytes;
+//! use hyper::{Request, Response};
+//! use sessions_hyper::{SessionError, Sessions, SessionsExt};
+//!
+//! type Answer = Result<Response<Full<Bytes>>, SessionError>;
+//!
+//! async fn handle<B>(sessions: &Sessions, request: Request<B>) -> Answer {
+//!     let mut response = Response::new(Full::default());
+//!     if request.uri().path() == "/logout" {
+//!         sessions.destroy(&request, &mut response).await?;
+//!         return Ok(response);
+//!     }
+//!     let session = sessions.start(&request).await?;
+//!     session.login("iris");
+//!     sessions.finish(&session, &mut response).await?;
+//!     Ok(response)
+//! }
+//!
+//! # pollster::block_on(async {
+//! # use hyper::header::{COOKIE, SET_COOKIE};
+//! let sessions = Sessions::builder().build()?;
+//! let response = handle(&sessions, Request::new(())).await?;
+//! let (cookie, _) = response.headers()[SET_COOKIE].to_str()?.split_once(';').unwrap();
+//! assert_eq!(sessions.sessions_of("iris").await?.len(), 1);
+//!
+//! let request = Request::get("/logout").header(COOKIE, cookie).body(())?;
+//! let response = handle(&sessions, request).await?;
+//! assert!(response.headers()[SET_COOKIE].to_str()?.contains("Max-Age=0"));
+//! assert_eq!(sessions.sessions_of("iris").await?.len(), 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions [`start`], [`finish`], [`destroy`]
+//! and so on.
+//!
+//! # Failures
+//!
+//! A [`SessionError`] becomes a response by [`into_response`](SessionError::into_response): the client is told a bare status, the log the
+//! causes. A commit that fails replaces the handler's response in the same way, so that no success is told that was not saved. A response
+//! with a 5xx status, a service that fails and a handler that panics drop what the request wrote, and keep a `destroy` and a `renew`.
+//!
+//! # What this crate does not do
+//!
+//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by itself.
+//! - It does not save what a streamed body writes after the head is gone; [`save`](Session::save) does.
+//! - It wraps hyper's own services. For a tower service there is `sessions-axum`, which needs no axum.
+
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
+mod service;
+
+pub use service::SessionService;
+
+#[doc(no_inline)]
+pub use sessions_core as core;
+pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, Session, SessionId, Sessions};
+pub use sessions_http::{
+    RequestHead, ResponseFuture, SessionError, SessionsExt, destroy, destroy_all, destroy_by_id, finish, on_destroy,
+    session, shift_expiration, start, update_expiration,
+};
