@@ -1,0 +1,164 @@
+//! The response that is being made, and what becomes of its session.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::{Error, HttpResponse};
+use pin_project_lite::pin_project;
+use sessions_core::{Attach, Commit, Exchange};
+
+use crate::error::SessionError;
+use crate::head;
+
+type Response<B> = Result<ServiceResponse<B>, Error>;
+
+pin_project! {
+    /// Is the response of a [`SessionService`](crate::SessionService), which is not given out before its session is saved.
+    ///
+    /// If it is dropped while the handler runs, because the client has hung up, nothing is saved.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        handler: F,
+        stage: Stage<B>,
+    }
+}
+
+enum Stage<B> {
+    /// A middleware further out commits.
+    Nested,
+    Handling(Exchange),
+    /// The store answers later. Boxed, so that the future is small where it answers at once: frameworks move their futures about.
+    Committing(Box<(Commit, Ended<B>)>),
+}
+
+/// Is what a handler ended with.
+type Ended<B> = Result<ServiceResponse<B>, Failure>;
+
+enum Failure {
+    /// `answer` is the response that the error will become.
+    Error {
+        error: Error,
+        answer: HttpResponse,
+    },
+    Panic(Box<dyn Any + Send>),
+}
+
+impl<F, B> ResponseFuture<F, B> {
+    pub(crate) fn new(handler: F, exchange: Option<Exchange>) -> Self {
+        Self { handler, stage: exchange.map_or(Stage::Nested, Stage::Handling) }
+    }
+}
+
+impl<F, B> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Response<B>>,
+    B: MessageBody,
+{
+    type Output = Response<EitherBody<B>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match this.stage {
+            Stage::Nested => this.handler.poll(context).map_ok(ServiceResponse::map_into_left_body),
+            Stage::Handling(exchange) => {
+                let ended = ready!(run(this.handler, context));
+                let mut commit = exchange.clone().commit(status(&ended));
+                if let Poll::Ready(saved) = Pin::new(&mut commit).poll(context) {
+                    return Poll::Ready(finish(ended, saved));
+                }
+                *this.stage = Stage::Committing(Box::new((commit, ended)));
+                Poll::Pending
+            }
+            Stage::Committing(committing) => {
+                let saved = ready!(Pin::new(&mut committing.0).poll(context));
+                let Stage::Committing(committing) = std::mem::replace(this.stage, Stage::Nested) else {
+                    unreachable!("just matched");
+                };
+                Poll::Ready(finish(committing.1, saved))
+            }
+        }
+    }
+}
+
+/// Runs a handler. A panic is held back, so that a logout in it is not lost.
+fn run<F, B>(handler: Pin<&mut F>, context: &mut Context<'_>) -> Poll<Ended<B>>
+where
+    F: Future<Output = Response<B>>,
+{
+    // Nobody sees what the panic has left half done: the handler is not polled again.
+    match catch_unwind(AssertUnwindSafe(|| handler.poll(context))) {
+        Ok(polled) => polled.map_err(|error| Failure::Error { answer: error.error_response(), error }),
+        Err(panic) => Poll::Ready(Err(Failure::Panic(panic))),
+    }
+}
+
+fn status<B>(ended: &Ended<B>) -> u16 {
+    match ended {
+        Ok(response) => response.status().as_u16(),
+        Err(Failure::Error { answer, .. }) => answer.status().as_u16(),
+        Err(Failure::Panic(_)) => 500,
+    }
+}
+
+/// Gives out the response with what its session needs, or, if the session could not be saved, the answer that says so.
+fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<Attach, sessions_core::Error>) -> Response<EitherBody<B>> {
+    match ended {
+        Ok(mut response) => match saved {
+            Ok(attach) => {
+                head::attach(attach, response.headers_mut());
+                Ok(response.map_into_left_body())
+            }
+            Err(error) => Ok(response.error_response(SessionError::from(error)).map_into_right_body()),
+        },
+        Err(failure) => Err(failure.finish(saved)),
+    }
+}
+
+impl Failure {
+    fn finish(self, saved: Result<Attach, sessions_core::Error>) -> Error {
+        match (self, saved.map_err(SessionError::from)) {
+            (Self::Error { error, answer }, Ok(attach)) => attach_to_error(attach, error, answer),
+            (Self::Error { .. }, Err(error)) => error.into(),
+            (Self::Panic(panic), saved) => {
+                if let Err(error) = saved {
+                    error.log();
+                }
+                resume_unwind(panic)
+            }
+        }
+    }
+}
+
+/// Sees to it that the response which `error` becomes further out carries what its session needs.
+///
+/// It is not made into a [`ServiceResponse`] here: that takes the request, and actix-web panics if a middleware holds a clone of it while
+/// a handler is looked up.
+fn attach_to_error(attach: Attach, mut error: Error, mut answer: HttpResponse) -> Error {
+    if !attach.is_empty() {
+        head::attach(attach, answer.headers_mut());
+        let attached = answer.headers().clone();
+        error.add_response_mapper(move |mut response| {
+            for name in head::FIELDS {
+                response.headers_mut().remove(&name);
+                for value in attached.get_all(&name) {
+                    response.headers_mut().append(name.clone(), value.clone());
+                }
+            }
+            response
+        });
+    }
+    error
+}
+
+impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

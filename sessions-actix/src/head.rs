@@ -1,0 +1,56 @@
+//! The heads of actix-web's requests and responses, as core sees them.
+
+use std::borrow::Cow;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use sessions_core::{Attach, Field, ResponseHead};
+
+/// Is which fields [`attach`] may change.
+pub(crate) const FIELDS: [HeaderName; 3] = [header::SET_COOKIE, header::VARY, header::CACHE_CONTROL];
+
+/// Goes through the values of all `Cookie` fields.
+pub(crate) fn cookies(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+    request.headers().get_all(header::COOKIE).map(HeaderValue::as_bytes)
+}
+
+/// Writes to a response's headers what its session needs there.
+pub(crate) fn attach(attach: Attach, headers: &mut HeaderMap) {
+    if !attach.is_empty() {
+        attach.write_to(&mut Headers(headers));
+    }
+}
+
+struct Headers<'a>(&'a mut HeaderMap);
+
+impl ResponseHead for Headers<'_> {
+    fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8])) {
+        self.0.get_all(name(field)).for_each(|value| visit(value.as_bytes()));
+    }
+
+    fn retain(&mut self, field: Field, keep: &dyn Fn(&[u8]) -> bool) {
+        let name = name(field);
+        if self.0.contains_key(&name) {
+            self.0.retain(|other, value| *other != name || keep(value.as_bytes()));
+        }
+    }
+
+    fn append(&mut self, field: Field, value: Cow<'static, str>) {
+        let mut value = match value {
+            Cow::Borrowed(text) => HeaderValue::from_static(text),
+            Cow::Owned(text) => HeaderValue::try_from(text).expect("core forms visible ASCII"),
+        };
+        // Keeps the token out of the `Debug` text of responses, and out of HTTP/2's tables.
+        value.set_sensitive(field == Field::SetCookie);
+        self.0.append(name(field), value);
+    }
+}
+
+fn name(field: Field) -> HeaderName {
+    match field {
+        Field::SetCookie => header::SET_COOKIE,
+        Field::Vary => header::VARY,
+        Field::CacheControl => header::CACHE_CONTROL,
+        other => HeaderName::from_static(other.name()),
+    }
+}

@@ -1,0 +1,142 @@
+//! What the log is told, and the client is not.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Once;
+
+use actix_web::App;
+use actix_web::dev::ServiceRequest;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::test::init_service;
+use actix_web::web::{self, ServiceConfig};
+use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
+use sessions_conformance::Verb;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber, span};
+
+use crate::faulty::faulty;
+use crate::support::{app, get, panic_of};
+
+thread_local! {
+    /// Is what this thread, which is one test's, has told the log.
+    static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Begins to write down what this thread tells the log.
+///
+/// The subscriber is that of the whole process: `tracing` remembers of each event whether anybody listens, and one that is set for a single
+/// thread misses what another thread has come by first.
+fn listen() {
+    static LISTEN: Once = Once::new();
+    LISTEN.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
+    LINES.take();
+}
+
+struct Log;
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "error" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("sessions_actix")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        LINES.with_borrow_mut(|lines| lines.push((*event.metadata().level(), line.0)));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+async fn set(session: Session) -> Result<&'static str, SessionError> {
+    session.set("name", "iris")?;
+    Ok("set")
+}
+
+async fn outlived(session: Session, sessions: web::Data<Sessions>) -> Result<&'static str, SessionError> {
+    sessions.destroy_by_id(session.id().unwrap()).await?;
+    session.set("name", "late")?;
+    Ok("set")
+}
+
+async fn leave_and_panic(session: Session) -> &'static str {
+    session.destroy();
+    panic!("on purpose")
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/set", web::get().to(set))
+        .route("/outlived", web::get().to(outlived))
+        .route("/leave_and_panic", web::get().to(leave_and_panic));
+}
+
+#[actix_web::test]
+async fn the_log_is_told_the_causes_once() {
+    let (sessions, store) = faulty();
+    let app = app(&sessions, routes).await;
+    let cookie = get(&app, "/set", "").await.cookie().unwrap();
+    listen();
+
+    store.fail(Verb::Create);
+    get(&app, "/set", "").await.assert_is_bare(503);
+    get(&app, "/outlived", &cookie).await.assert_is_bare(401);
+
+    let unavailable = "the session store is unavailable: the memory store is unavailable: ";
+    let lines = LINES.take();
+    let [(Level::ERROR, first), (Level::DEBUG, second)] = &lines[..] else { panic!("{lines:?}") };
+    assert!(first.starts_with(unavailable) && first.len() > unavailable.len(), "{first}");
+    assert_eq!(second, "the session ended while the request was under way");
+}
+
+#[actix_web::test]
+async fn an_error_that_passes_through_the_middleware_is_told_once() {
+    let (sessions, store) = faulty();
+    let guard = from_fn(async |session: Session, request: ServiceRequest, next: Next<_>| {
+        assert!(session.is_new());
+        next.call(request).await
+    });
+    let app = App::new()
+        .service(web::scope("/guarded").route("", web::get().to(set)).wrap(guard))
+        .configure(routes)
+        .wrap(SessionMiddleware::new(sessions));
+    let app = init_service(app).await;
+    let cookie = get(&app, "/set", "").await.cookie().unwrap();
+    listen();
+
+    store.fail(Verb::Load);
+    get(&app, "/guarded", &cookie).await.assert_is_bare(503);
+    assert!(matches!(LINES.take()[..], [(Level::ERROR, _)]));
+}
+
+#[actix_web::test]
+async fn the_log_is_told_of_a_logout_that_failed_before_a_panic() {
+    let (sessions, store) = faulty();
+    let app = app(&sessions, routes).await;
+    let cookie = get(&app, "/set", "").await.cookie().unwrap();
+    listen();
+
+    store.fail(Verb::Destroy);
+    panic_of(get(&app, "/leave_and_panic", &cookie)).await;
+    assert!(matches!(LINES.take()[..], [(Level::ERROR, _)]));
+}

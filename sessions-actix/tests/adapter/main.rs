@@ -1,0 +1,13 @@
+//! What the middleware, the extractor and the explicit calls translate between actix-web and core.
+
+#![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+
+mod default;
+mod endings;
+mod explicit;
+mod failures;
+mod faulty;
+mod log;
+mod nesting;
+mod requests;
+mod support;
