@@ -1,0 +1,25 @@
+#![doc = include_str!("docs/crate.md")]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
+mod block_on;
+mod connection;
+mod explicit;
+mod fields;
+mod global;
+mod incoming;
+mod request;
+mod response;
+mod service;
+mod stack;
+mod visit;
+
+pub use block_on::block_on;
+pub use explicit::SessionsExt;
+pub use global::{destroy, destroy_all, destroy_by_id, on_destroy, shift_expiration, start, update_expiration};
+pub use request::{Body, Request};
+pub use response::Response;
+pub use service::{BoxError, SessionService, WithSessions};
+#[doc(no_inline)]
+pub use sessions_core as core;
+pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, Session, SessionId, Sessions};
+pub use stack::raise_stack_size;

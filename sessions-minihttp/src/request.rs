@@ -1,0 +1,142 @@
+//! What a service is asked.
+
+use std::fmt;
+use std::io::{self, BufRead, Read};
+
+use httparse::Header;
+use sessions_core::{Error, Session, Sessions};
+
+use crate::block_on;
+use crate::incoming::Head;
+use crate::visit::Visit;
+
+/// Is a request, with may_minihttp's methods and what starts and destroys its session.
+///
+/// may_minihttp reads at most 16 header fields; a request with more ends its connection, before any service sees it.
+///
+/// ```
+/// use sessions_minihttp::{BoxError, Request, Response};
+///
+/// fn welcome(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+///     let session = request.session()?;
+///     let visits = session.increment("visits", 1)?;
+///     response.body_vec(format!("visit {visits}").into_bytes());
+///     Ok(())
+/// }
+/// ```
+pub struct Request<'r> {
+    head: &'r mut dyn Head,
+    visit: &'r Visit<'r>,
+}
+
+impl<'r> Request<'r> {
+    pub(crate) fn new(head: &'r mut dyn Head, visit: &'r Visit<'r>) -> Self {
+        Self { head, visit }
+    }
+
+    /// Loads the request's session, at its first call, and returns it.
+    ///
+    /// It is finished when the service returns: what was written is saved and the cookie set before the response leaves.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot be asked. A service that returns it
+    /// with `?` answers 503.
+    pub fn session(&self) -> Result<Session, Error> {
+        self.session_of(self.sessions())
+    }
+
+    /// Returns the manager that the service was wrapped with.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        self.visit.sessions()
+    }
+
+    pub(crate) fn session_of(&self, sessions: &Sessions) -> Result<Session, Error> {
+        let exchange = self.visit.exchange(sessions);
+        block_on(exchange.session(cookies(self.headers())))
+    }
+
+    /// Returns the method, in the case in which it was sent.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.head.method()
+    }
+
+    /// Returns the target of the request: the path, and the query if there is one.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.head.path()
+    }
+
+    /// Returns the minor version of HTTP/1.
+    #[must_use]
+    pub fn version(&self) -> u8 {
+        self.head.version()
+    }
+
+    /// Returns the header fields, in their order.
+    #[must_use]
+    pub fn headers(&self) -> &[Header<'_>] {
+        self.head.headers()
+    }
+
+    /// Begins to read the body. This ends the head: start the session before.
+    ///
+    /// A body has no limit but its length, which the client names; read it through [`take`](Read::take). What is not read is skipped.
+    #[must_use]
+    pub fn body(self) -> Body<'r> {
+        Body { reader: self.head.open_body() }
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path().split('?').next();
+        f.debug_struct("Request").field("method", &self.method()).field("path", &path).finish_non_exhaustive()
+    }
+}
+
+/// Returns the values of all `Cookie` fields, as they came.
+fn cookies<'a>(headers: &'a [Header<'_>]) -> impl Iterator<Item = &'a [u8]> {
+    headers.iter().filter(|field| field.name.eq_ignore_ascii_case("cookie")).map(|field| field.value)
+}
+
+/// Is the body of a request. Reading it blocks the coroutine.
+pub struct Body<'r> {
+    /// Is `None` if nobody can say where the body ends.
+    reader: Option<&'r mut dyn BufRead>,
+}
+
+impl Body<'_> {
+    fn reader(&mut self) -> io::Result<&mut dyn BufRead> {
+        match &mut self.reader {
+            Some(reader) => Ok(&mut **reader),
+            None => Err(io::Error::new(io::ErrorKind::InvalidData, "the length of the body is unknown")),
+        }
+    }
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader()?.read(buffer)
+    }
+}
+
+impl BufRead for Body<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader()?.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        if let Some(reader) = &mut self.reader {
+            reader.consume(amount);
+        }
+    }
+}
+
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,75 @@
+//! The sessions of one request, until they are finished.
+
+use std::cell::{OnceCell, RefCell};
+
+use sessions_core::{Error, Exchange, Sessions};
+
+use crate::block_on;
+use crate::response::Response;
+
+/// Holds what a request started. A request that starts nothing pays nothing.
+pub(crate) struct Visit<'r> {
+    sessions: &'r Sessions,
+    own: OnceCell<Exchange>,
+    /// Belong to managers other than the one that the service was wrapped with.
+    others: RefCell<Vec<Exchange>>,
+}
+
+impl<'r> Visit<'r> {
+    pub(crate) const fn new(sessions: &'r Sessions) -> Self {
+        Self { sessions, own: OnceCell::new(), others: RefCell::new(Vec::new()) }
+    }
+
+    pub(crate) const fn sessions(&self) -> &'r Sessions {
+        self.sessions
+    }
+
+    /// Returns the request's exchange with a manager; there is only one, so that there is only one commit.
+    pub(crate) fn exchange(&self, sessions: &Sessions) -> Exchange {
+        if sessions.ptr_eq(self.sessions) {
+            return self.own.get_or_init(|| sessions.open()).clone();
+        }
+        let mut others = self.others.borrow_mut();
+        match others.iter().find(|exchange| exchange.sessions().ptr_eq(sessions)) {
+            Some(exchange) => exchange.clone(),
+            None => {
+                others.push(sessions.open());
+                others[others.len() - 1].clone()
+            }
+        }
+    }
+
+    /// Commits what the request changed, and puts the cookies into the response. If something could not be saved, the response becomes
+    /// a bare error first.
+    pub(crate) fn finish(self, response: &mut Response) {
+        let (own, others) = (self.own.into_inner(), self.others.into_inner());
+        if own.is_none() && others.is_empty() {
+            return;
+        }
+        let status = response.status();
+        let commit = |exchange: Exchange| block_on(exchange.commit(status));
+        let own = own.map(commit);
+        // All are committed before anything is written: an error undoes the answer, and no cookie.
+        let others: Vec<_> = others.into_iter().map(commit).collect();
+        if let Some(error) = own.iter().chain(&others).find_map(|result| result.as_ref().err()) {
+            response.refuse(error.status());
+        }
+        for result in own.into_iter().chain(others) {
+            let attach = result.unwrap_or_else(|mut error| {
+                report(&error);
+                error.take_attach()
+            });
+            attach.write_to(response.fields());
+        }
+    }
+}
+
+/// Tells the log why a request failed. The client learns no more than the status.
+pub(crate) fn report(error: &Error) {
+    let cause: &(dyn std::error::Error + 'static) = error;
+    if error.status() >= 500 {
+        tracing::error!(error = cause, "the session of a request failed");
+    } else {
+        tracing::debug!(error = cause, "the session of a request was refused");
+    }
+}

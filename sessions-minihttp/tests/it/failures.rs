@@ -1,0 +1,183 @@
+//! Services and stores that fail.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use sessions_minihttp::{BoxError, Request, Response, Sessions, block_on};
+
+use crate::support::{Answer, Client, fragile, get, serve, service, sessions};
+
+const SECRET: &str = "secret-of-the-service";
+
+fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+    response.header("X-Answer: whole").body("answer");
+    let path = request.path().to_owned();
+    if path == "/plain" {
+        return Ok(());
+    }
+    let session = match path.as_str() {
+        "/io" => request.session().map_err(io::Error::other)?,
+        _ => request.session()?,
+    };
+    match path.as_str() {
+        "/set" => session.set("n", &1)?,
+        "/len" => response.body_vec(session.len().to_string().into_bytes()),
+        "/err" => {
+            session.set("lost", &1)?;
+            return Err(SECRET.into());
+        }
+        "/panic" => {
+            session.set("lost", &1)?;
+            panic!("{SECRET}");
+        }
+        "/logout-err" => {
+            session.destroy();
+            return Err(io::Error::other(SECRET).into());
+        }
+        "/logout-panic" => {
+            session.destroy();
+            panic!("{SECRET}");
+        }
+        "/renew-err" => {
+            session.renew();
+            return Err(SECRET.into());
+        }
+        "/immutable" => {
+            session.set_immutable("plan", &2)?;
+            session.set("plan", &3)?;
+        }
+        "/large" => session.set("n", &"x".repeat(100_000))?,
+        "/end-under-way" => {
+            let id = session.id().ok_or("no session")?;
+            block_on(request.sessions().destroy_by_id(id))?;
+            session.set("n", &4)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Checks that an answer is a status and nothing else.
+fn assert_bare(answer: &Answer, status: u16) {
+    assert_eq!((answer.status, answer.body.as_str()), (status, ""), "{}", answer.head);
+    assert_eq!((answer.one("x-answer"), answer.one("cache-control")), (None, Some("no-store")));
+    assert_eq!(answer.one("retry-after"), (status == 503).then_some("1"));
+    assert!(!answer.head.contains(SECRET));
+}
+
+fn client_with_session(sessions: Sessions) -> (Client, String) {
+    let mut client = Client::new(serve(sessions, routes));
+    let cookie = client.get("/set", "").cookie().to_owned();
+    (client, cookie)
+}
+
+#[test]
+fn a_service_that_fails_tells_the_client_nothing_and_keeps_nothing() {
+    let (mut client, cookie) = client_with_session(sessions());
+    for path in ["/err", "/panic"] {
+        let answer = client.get(path, &cookie);
+        assert_bare(&answer, 500);
+        assert_eq!(answer.one("set-cookie"), None);
+        assert_eq!(client.get("/len", &cookie).body, "1", "on the same connection");
+        let answer = client.get(path, "");
+        assert_bare(&answer, 500);
+        assert_eq!(answer.one("set-cookie"), None);
+    }
+}
+
+#[test]
+fn a_logout_holds_whatever_the_service_does_then() {
+    for path in ["/logout-err", "/logout-panic"] {
+        let sessions = sessions();
+        let (mut client, cookie) = client_with_session(sessions.clone());
+        let answer = client.get(path, &cookie);
+        assert_bare(&answer, 500);
+        assert_eq!(answer.cookie(), "id=");
+        assert_eq!(client.get("/len", &cookie).body, "0");
+        assert_eq!(block_on(sessions.count()).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_renewal_holds_and_its_cookie_is_sent() {
+    let (mut client, cookie) = client_with_session(sessions());
+    let answer = client.get("/renew-err", &cookie);
+    assert_bare(&answer, 500);
+    assert_eq!(client.get("/len", answer.cookie()).body, "1");
+    assert_eq!(client.get("/len", &cookie).body, "0");
+}
+
+#[test]
+fn a_session_error_has_a_status_of_its_own() {
+    let (mut client, cookie) = client_with_session(sessions());
+    assert_bare(&client.get("/immutable", &cookie), 500);
+    assert_bare(&client.get("/large", &cookie), 507);
+    assert_eq!(client.get("/len", &cookie).body, "1");
+    let interrupted = client.get("/end-under-way", &cookie);
+    assert_bare(&interrupted, 401);
+    assert_eq!(interrupted.one("set-cookie"), None, "the browser may hold the cookie of a newer login by now");
+}
+
+#[test]
+fn a_store_that_cannot_load_fails_the_routes_that_use_it() {
+    let (sessions, store) = fragile();
+    let (mut client, cookie) = client_with_session(sessions);
+    store.loads_fail.store(true, Ordering::SeqCst);
+    for path in ["/len", "/io", "/set", "/logout-err"] {
+        let answer = client.get(path, &cookie);
+        assert_bare(&answer, 503);
+        assert_eq!((answer.one("set-cookie"), answer.one("vary")), (None, None));
+    }
+    assert_eq!(client.get("/plain", &cookie).body, "answer");
+    store.loads_fail.store(false, Ordering::SeqCst);
+    assert_eq!(client.get("/len", &cookie).body, "1");
+}
+
+#[test]
+fn a_store_that_cannot_write_takes_the_answer_back() {
+    let (sessions, store) = fragile();
+    let (mut client, cookie) = client_with_session(sessions);
+    store.writes_fail.store(true, Ordering::SeqCst);
+    for (path, cookie) in [("/set", ""), ("/logout-err", cookie.as_str())] {
+        let answer = client.get(path, cookie);
+        assert_bare(&answer, 503);
+        assert_eq!(answer.one("set-cookie"), None);
+    }
+    assert_eq!(client.get("/read-only", "").body, "answer", "there was nothing to write");
+    store.writes_fail.store(false, Ordering::SeqCst);
+    assert_eq!(client.get("/len", &cookie).body, "1");
+}
+
+#[test]
+fn what_was_saved_before_a_commit_failed_gets_its_cookie() {
+    let (sessions, store) = fragile();
+    let service = {
+        let store = Arc::clone(&store);
+        service(move |request: Request<'_>, response: &mut Response| {
+            let session = request.session()?;
+            if request.path() == "/len" {
+                response.body_vec(session.len().to_string().into_bytes());
+                return Ok(());
+            }
+            session.set("saved", &1)?;
+            block_on(session.save())?;
+            session.set("lost", &2)?;
+            store.writes_fail.store(true, Ordering::SeqCst);
+            Ok(())
+        })
+    };
+    let mut client = Client::new(serve(sessions, service));
+    let answer = client.get("/", "");
+    assert_bare(&answer, 503);
+    assert_eq!(client.get("/len", answer.cookie()).body, "1");
+}
+
+#[test]
+fn a_failure_amid_pipelined_requests_is_its_own_only() {
+    let (mut client, cookie) = client_with_session(sessions());
+    let paths = ["/len", "/panic", "/len", "/err", "/set", "/len"];
+    client.send(paths.map(|path| get(path, &cookie)).concat().as_bytes());
+    let statuses = paths.map(|_| client.receive().unwrap().status);
+    assert_eq!(statuses, [200, 500, 200, 500, 200, 200]);
+}

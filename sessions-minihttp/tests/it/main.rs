@@ -1,0 +1,11 @@
+//! What a client sees of a server over a real socket.
+
+#![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+#![expect(clippy::needless_pass_by_value, reason = "services own their request, whether they need to or not")]
+
+mod bodies;
+mod failures;
+mod fields;
+mod sessions;
+mod support;
+mod waiting;

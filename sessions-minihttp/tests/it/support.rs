@@ -1,0 +1,203 @@
+//! A client that knows bytes, a server, and stores that misbehave.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sessions_minihttp::core::{
+    Changes, Committed, Created, Cursor, MemoryStore, Page, Record, SecretHash, Store, StoreError, StoreErrorKind,
+    StoreFuture, Taken, Timestamp,
+};
+use sessions_minihttp::{BoxError, Request, Response, SessionId, SessionService, Sessions, WithSessions};
+
+/// Is a manager with a cookie that is easy to read.
+pub(crate) fn sessions() -> Sessions {
+    Sessions::builder().insecure_http().build().unwrap()
+}
+
+/// Serves a service until the process ends.
+pub(crate) fn serve(sessions: Sessions, service: impl SessionService + Clone + Send + Sync + 'static) -> SocketAddr {
+    listen(|address| WithSessions::new(sessions.clone(), service.clone()).start(address).is_ok())
+}
+
+/// Finds a free port. Somebody else may take it before the server does.
+pub(crate) fn listen(start: impl Fn(SocketAddr) -> bool) -> SocketAddr {
+    for _ in 0..100 {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        if start(address) {
+            return address;
+        }
+    }
+    panic!("no port is free")
+}
+
+/// Gives a closure the type of a service.
+pub(crate) fn service<F>(service: F) -> F
+where
+    F: FnMut(Request<'_>, &mut Response) -> Result<(), BoxError>,
+{
+    service
+}
+
+/// Is one connection.
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        // A server that hangs is a failure, not a test that never ends.
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Returns the server's address.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.stream.get_ref().peer_addr().unwrap()
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Reads one answer, `None` if the connection has ended.
+    pub(crate) fn receive(&mut self) -> Option<Answer> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.stream.read_line(&mut head).unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut answer = Answer { status, head, body: String::new() };
+        let length = answer.one("content-length").unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        Some(answer)
+    }
+
+    pub(crate) fn ask(&mut self, request: &str) -> Answer {
+        self.send(request.as_bytes());
+        self.receive().unwrap()
+    }
+
+    pub(crate) fn get(&mut self, path: &str, cookie: &str) -> Answer {
+        self.ask(&get(path, cookie))
+    }
+}
+
+/// Writes a request.
+pub(crate) fn get(path: &str, cookie: &str) -> String {
+    let cookie = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
+    format!("GET {path} HTTP/1.1\r\nHost: test\r\n{cookie}\r\n")
+}
+
+impl Answer {
+    /// Returns the values of all fields of a name.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let fields = self.head.lines().filter_map(|line| line.split_once(": "));
+        fields.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    }
+
+    /// Returns the value of a field that is there at most once.
+    pub(crate) fn one(&self, name: &str) -> Option<&str> {
+        let values = self.all(name);
+        assert!(values.len() <= 1, "{}", self.head);
+        values.first().copied()
+    }
+
+    /// Returns the pair of name and value that the answer sets.
+    pub(crate) fn cookie(&self) -> &str {
+        self.one("set-cookie").expect("a cookie is set").split(';').next().unwrap()
+    }
+}
+
+/// Is a memory store that fails when told to.
+#[derive(Debug, Default)]
+pub(crate) struct Fragile {
+    inner: MemoryStore,
+    pub(crate) loads_fail: AtomicBool,
+    pub(crate) writes_fail: AtomicBool,
+}
+
+impl Fragile {
+    fn read<T>(&self, answer: StoreFuture<T>) -> StoreFuture<T> {
+        if self.loads_fail.load(Ordering::SeqCst) { self.fail() } else { answer }
+    }
+
+    fn write<T>(&self, answer: impl FnOnce(&MemoryStore) -> StoreFuture<T>) -> StoreFuture<T> {
+        if self.writes_fail.load(Ordering::SeqCst) { self.fail() } else { answer(&self.inner) }
+    }
+
+    fn fail<T>(&self) -> StoreFuture<T> {
+        StoreFuture::ready(Err(StoreError::new(self.name(), StoreErrorKind::Unavailable)))
+    }
+}
+
+impl Store for Fragile {
+    fn name(&self) -> &'static str {
+        "fragile"
+    }
+
+    fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
+        self.read(self.inner.load(id, now))
+    }
+
+    fn create(&self, record: &Record) -> StoreFuture<Created> {
+        self.write(|inner| inner.create(record))
+    }
+
+    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
+        self.write(|inner| inner.commit(id, changes))
+    }
+
+    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
+        self.write(|inner| inner.take(id, expected, key, now))
+    }
+
+    fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
+        self.write(|inner| inner.destroy(id))
+    }
+
+    fn destroy_all(&self) -> StoreFuture<u64> {
+        self.write(Store::destroy_all)
+    }
+
+    fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
+        self.read(self.inner.of_principal(principal, now))
+    }
+
+    fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
+        self.write(|inner| inner.destroy_of_principal(principal, except))
+    }
+
+    fn count(&self) -> StoreFuture<u64> {
+        self.read(self.inner.count())
+    }
+
+    fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page> {
+        self.read(self.inner.scan(from, limit, now))
+    }
+
+    fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
+        self.write(|inner| inner.sweep(limit, now))
+    }
+}
+
+/// Makes a manager whose store fails when told to.
+pub(crate) fn fragile() -> (Sessions, Arc<Fragile>) {
+    let store = Arc::new(Fragile::default());
+    let shared = Arc::clone(&store) as Arc<dyn Store>;
+    (Sessions::builder().insecure_http().shared_store(shared).build().unwrap(), store)
+}
