@@ -1,0 +1,71 @@
+//! How long to leave a failing disk alone.
+
+use std::time::{Duration, Instant};
+
+const SHORTEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(1);
+/// Is how long it has to go well for the next pause to be the shortest again.
+const CALM: Duration = Duration::from_secs(10);
+
+/// Is a pause that gets longer with each failure.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    length: Duration,
+    until: Instant,
+}
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self { length: Duration::ZERO, until: Instant::now() }
+    }
+
+    /// Says that there is nothing to pause for.
+    pub(crate) const fn reset(&mut self) {
+        self.length = Duration::ZERO;
+    }
+
+    /// Begins a pause, twice as long as the one before.
+    pub(crate) fn extend(&mut self) {
+        self.extend_at(Instant::now());
+    }
+
+    fn extend_at(&mut self, now: Instant) {
+        let is_calm = now.saturating_duration_since(self.until) > CALM;
+        self.length = if is_calm { SHORTEST } else { (self.length * 2).clamp(SHORTEST, LONGEST) };
+        self.until = now + self.length;
+    }
+
+    /// Says whether there was no failure since the last reset.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.length.is_zero()
+    }
+
+    /// Returns how long the pause still is.
+    pub(crate) fn left(&self) -> Duration {
+        if self.is_fresh() { Duration::ZERO } else { self.until.saturating_duration_since(Instant::now()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_begin_anew_after_a_calm_time() {
+        let mut backoff = Backoff::new();
+        assert!(backoff.is_fresh() && backoff.left().is_zero());
+        let mut now = Instant::now();
+        for millis in [50, 100, 200, 400, 800, 1000, 1000] {
+            backoff.extend_at(now);
+            assert_eq!(backoff.length, Duration::from_millis(millis));
+            now = backoff.until;
+        }
+        backoff.extend_at(now + CALM + SHORTEST);
+        assert_eq!(backoff.length, SHORTEST);
+        backoff.extend_at(backoff.until);
+        backoff.reset();
+        assert!(backoff.is_fresh() && backoff.left().is_zero());
+        backoff.extend_at(Instant::now());
+        assert_eq!(backoff.length, SHORTEST);
+    }
+}

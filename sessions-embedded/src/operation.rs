@@ -1,0 +1,77 @@
+//! The work that a store hands to its writer.
+
+use futures_channel::oneshot;
+
+use crate::batch::Batch;
+use crate::engine::{EngineError, EngineErrorKind, Reader};
+use crate::error::Fault;
+
+/// Carries an operation's answer to whoever waits for it, on any runtime or none.
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, Fault>>;
+
+/// Is an operation, which shares its transaction with others.
+pub(crate) trait Operation<R>: Send {
+    /// Makes the operation's changes. It may run again, after a batch with it has failed.
+    ///
+    /// Fails if the engine does; what fails for this operation alone is kept for its answer.
+    fn run(&mut self, batch: &mut Batch<'_, R>) -> Result<(), EngineError>;
+
+    /// Answers, now that the changes are durable, or returns the operation for its next part.
+    fn applied(self: Box<Self>) -> Option<Box<dyn Operation<R>>>;
+
+    /// Answers that the batch has failed.
+    fn failed(self: Box<Self>, error: &EngineError);
+}
+
+/// Is an operation that is done in one go.
+pub(crate) struct Call<F, T> {
+    work: F,
+    result: Option<Result<T, Fault>>,
+    answer: Answer<T>,
+}
+
+impl<F, T> Call<F, T> {
+    pub(crate) const fn new(work: F, answer: Answer<T>) -> Self {
+        Self { work, result: None, answer }
+    }
+}
+
+impl<R, F, T> Operation<R> for Call<F, T>
+where
+    R: Reader,
+    F: FnMut(&mut Batch<'_, R>) -> Result<T, Fault> + Send,
+    T: Send,
+{
+    fn run(&mut self, batch: &mut Batch<'_, R>) -> Result<(), EngineError> {
+        self.result = Some(alone(batch, &mut self.work)?);
+        Ok(())
+    }
+
+    fn applied(self: Box<Self>) -> Option<Box<dyn Operation<R>>> {
+        if let Some(result) = self.result {
+            // Whoever asked may no longer wait. The effect stands.
+            let _ = self.answer.send(result);
+        }
+        None
+    }
+
+    fn failed(self: Box<Self>, error: &EngineError) {
+        let _ = self.answer.send(Err(error.clone().into()));
+    }
+}
+
+/// Does the work of one operation, and takes it back where it fails without the engine failing.
+pub(crate) fn alone<R: Reader, T>(
+    batch: &mut Batch<'_, R>,
+    work: impl FnOnce(&mut Batch<'_, R>) -> Result<T, Fault>,
+) -> Result<Result<T, Fault>, EngineError> {
+    batch.begin();
+    match work(batch) {
+        Ok(result) => Ok(Ok(result)),
+        Err(Fault::Engine(error)) if error.kind() == EngineErrorKind::Unavailable => Err(error),
+        Err(fault) => {
+            batch.take_back();
+            Ok(Err(fault))
+        }
+    }
+}

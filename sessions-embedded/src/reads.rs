@@ -1,0 +1,67 @@
+//! What the calls of the store that only read make of the tables.
+
+use std::ops::{Bound, ControlFlow};
+
+use sessions_core::{Cursor, Page, Record, SessionId, Timestamp};
+
+use crate::engine::{Reader, Table};
+use crate::error::Fault;
+use crate::frame::Frame;
+use crate::keys;
+use crate::records::number;
+
+/// Is the length that a page may have: listing is done on the thread of whoever asks.
+const LONGEST_PAGE: usize = 1000;
+
+pub(crate) fn load<R: Reader>(reader: &R, id: SessionId, now: Timestamp) -> Result<Option<Record>, Fault> {
+    let found = reader.get(Table::Records, id.as_bytes(), |bytes| Frame::decode(id, bytes))?;
+    match found.transpose()? {
+        Some(frame) if !frame.record.has_expired(now) => Ok(Some(frame.record)),
+        _ => Ok(None),
+    }
+}
+
+pub(crate) fn count<R: Reader>(reader: &R) -> Result<u64, Fault> {
+    Ok(reader.get(Table::Meta, keys::COUNT, number)?.unwrap_or(0))
+}
+
+/// Finds the records of a principal. What the index says is verified: an entry may have outlived its record.
+pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestamp) -> Result<Vec<Record>, Fault> {
+    let prefix = keys::principal_prefix(principal);
+    let mut ids = Vec::new();
+    reader.range(Table::Principals, Bound::Included(&prefix), |key, _| {
+        if !key.starts_with(&prefix) {
+            return ControlFlow::Break(());
+        }
+        ids.extend(keys::id(key));
+        ControlFlow::Continue(())
+    })?;
+    let mut records = Vec::with_capacity(ids.len());
+    for id in ids {
+        match load(reader, id, now) {
+            Ok(record) => records.extend(record.filter(|record| record.principal() == Some(principal))),
+            Err(Fault::Record(_)) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(records)
+}
+
+/// Lists the live records of a page. The page ends after as many records, whether they are alive or not.
+pub(crate) fn scan<R: Reader>(reader: &R, from: Option<&Cursor>, limit: usize, now: Timestamp) -> Result<Page, Fault> {
+    let from = from.map_or(Bound::Unbounded, |cursor| Bound::Excluded(cursor.as_bytes()));
+    let mut left = limit.clamp(1, LONGEST_PAGE);
+    let mut records = Vec::new();
+    let mut next = None;
+    reader.range(Table::Records, from, |key, bytes| {
+        let frame = keys::id(key).and_then(|id| Frame::decode(id, bytes).ok());
+        records.extend(frame.map(|frame| frame.record).filter(|record| !record.has_expired(now)));
+        left -= 1;
+        if left == 0 {
+            next = Some(Cursor::from_bytes(key));
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(Page::new(records, next))
+}

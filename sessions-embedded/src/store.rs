@@ -1,0 +1,230 @@
+//! The store that every engine gets.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use futures_channel::oneshot;
+use sessions_core::{
+    Changes, Committed, Created, Cursor, Page, Record, SecretHash, SessionId, Store, StoreError, StoreErrorKind,
+    StoreFuture, Taken, Timestamp,
+};
+
+use crate::batch::Batch;
+use crate::engine::{Engine, EngineErrorKind};
+use crate::error::{Fault, NotOpen, OpenError};
+use crate::guard::Guarded;
+use crate::operation::Call;
+use crate::reads;
+use crate::tables::{SharedReader, Tables};
+use crate::walk::{Resume, Scope, Walk};
+use crate::writer::{Request, Writer};
+
+/// Is how many operations may wait for the writer.
+const QUEUE: usize = 4096;
+
+#[doc = include_str!("docs/store.md")]
+pub struct EmbeddedStore<E: Engine> {
+    inner: Arc<Inner<E>>,
+}
+
+struct Inner<E: Engine> {
+    shared: Arc<SharedReader<E>>,
+    requests: SyncSender<Request<E>>,
+    resume: Resume,
+    /// Is `None` once somebody has waited for it.
+    thread: Mutex<Option<JoinHandle<()>>>,
+    thread_id: thread::ThreadId,
+}
+
+impl<E: Engine> EmbeddedStore<E> {
+    /// Opens the store at `path` as it is configured by default, and creates it if there is none. Its parent folder must exist.
+    ///
+    /// It waits for the disk, and after a crash until the engine has repaired its files.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the files; they are left as they were.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::with_options(path.as_ref().into())
+    }
+
+    /// Opens the store with an engine's options.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the files; they are left as they were.
+    pub fn with_options(options: E::Options) -> Result<Self, OpenError> {
+        let tables = Tables::<E>::open(options)?;
+        let shared = Arc::clone(tables.shared());
+        let (sender, requests) = sync_channel(QUEUE);
+        let writer = Writer::new(tables, requests);
+        let thread = thread::Builder::new()
+            .name(format!("sessions-{}", E::NAME))
+            .spawn(|| writer.run())
+            .map_err(|error| OpenError::io(E::NAME, error))?;
+        let thread_id = thread.thread().id();
+        Ok(Self {
+            inner: Arc::new(Inner {
+                shared,
+                requests: sender,
+                resume: Resume::default(),
+                thread: Mutex::new(Some(thread)),
+                thread_id,
+            }),
+        })
+    }
+
+    /// Closes the store: waits until everything accepted so far is durable and answered, and the files are closed.
+    ///
+    /// All handles are closed by it; what they are asked from now on fails. Dropping the last handle does the same. Both wait for
+    /// the disk, so neither belongs on a thread that drives other people's futures while much is being written.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the writer had died. What it had acknowledged is kept.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.inner.close().map_err(|NotOpen| NotOpen.into_store_error(E::NAME))
+    }
+
+    /// Answers at once, from what has been acknowledged.
+    fn read<T>(&self, read: impl FnOnce(&Guarded<E::Reader>) -> Result<T, Fault>) -> StoreFuture<T> {
+        let Some(reader) = self.inner.shared.reader() else {
+            return StoreFuture::ready(Err(NotOpen.into_store_error(E::NAME)));
+        };
+        let result = read(&reader);
+        if let Err(Fault::Engine(error)) = &result {
+            let is_ill = error.kind() == EngineErrorKind::Unavailable;
+            if is_ill && self.inner.shared.report_failure() {
+                // If the channel is full, the writer is awake.
+                let _ = self.inner.requests.try_send(Request::Wake);
+            }
+        }
+        StoreFuture::ready(result.map_err(|fault| fault.into_store_error(E::NAME)))
+    }
+
+    /// Has the writer do some work in its next transaction.
+    pub(crate) fn write<T, F>(&self, work: F) -> StoreFuture<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Batch<'_, Guarded<E::Reader>>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (answer, receiver) = oneshot::channel();
+        self.send(Request::Run(Box::new(Call::new(work, answer))), receiver, |result| result)
+    }
+
+    /// Has the writer end the sessions of a scope.
+    fn end<T: 'static>(&self, scope: Scope, conclude: fn(Vec<SessionId>) -> T) -> StoreFuture<T> {
+        let (answer, receiver) = oneshot::channel();
+        self.send(Request::Walk(Box::new(Walk::new(scope, answer))), receiver, conclude)
+    }
+
+    /// Sends a request without ever waiting. Where the channel is full, the answer is
+    /// [`Busy`](sessions_core::StoreErrorKind::Busy): to queue what the disk cannot keep up with would only make everybody wait longer.
+    fn send<A: Send + 'static, T: 'static>(
+        &self,
+        request: Request<E>,
+        answer: oneshot::Receiver<Result<A, Fault>>,
+        conclude: fn(A) -> T,
+    ) -> StoreFuture<T> {
+        match self.inner.requests.try_send(request) {
+            Ok(()) => StoreFuture::new(async move {
+                match answer.await {
+                    Ok(result) => result.map(conclude).map_err(|fault| fault.into_store_error(E::NAME)),
+                    Err(oneshot::Canceled) => Err(NotOpen.into_store_error(E::NAME)),
+                }
+            }),
+            Err(TrySendError::Full(_)) => StoreFuture::ready(Err(StoreError::new(E::NAME, StoreErrorKind::Busy))),
+            Err(TrySendError::Disconnected(_)) => StoreFuture::ready(Err(NotOpen.into_store_error(E::NAME))),
+        }
+    }
+}
+
+impl<E: Engine> Store for EmbeddedStore<E> {
+    fn name(&self) -> &'static str {
+        E::NAME
+    }
+
+    fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
+        self.read(|reader| reads::load(reader, id, now))
+    }
+
+    fn create(&self, record: &Record) -> StoreFuture<Created> {
+        let record = record.clone();
+        self.write(move |batch| batch.create(&record))
+    }
+
+    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
+        let changes = changes.clone();
+        self.write(move |batch| batch.commit(id, &changes))
+    }
+
+    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
+        let (expected, key) = (*expected, Box::<str>::from(key));
+        self.write(move |batch| batch.take(id, &expected, &key, now))
+    }
+
+    fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
+        self.write(move |batch| batch.destroy(id))
+    }
+
+    fn destroy_all(&self) -> StoreFuture<u64> {
+        self.end(Scope::Everything, |ended| ended.len() as u64)
+    }
+
+    fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
+        self.read(|reader| reads::of_principal(reader, principal, now))
+    }
+
+    fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
+        let principal = principal.into();
+        self.end(Scope::OfPrincipal { principal, except }, |ended| ended)
+    }
+
+    fn count(&self) -> StoreFuture<u64> {
+        self.read(reads::count)
+    }
+
+    fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page> {
+        self.read(|reader| reads::scan(reader, from.as_ref(), limit, now))
+    }
+
+    fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
+        let resume = Arc::clone(&self.inner.resume);
+        self.end(Scope::Expired { now, limit, resume }, |ended| ended)
+    }
+}
+
+impl<E: Engine> Inner<E> {
+    fn close(&self) -> Result<(), NotOpen> {
+        // A waker that drops the last handle runs on the writer's own thread. It cannot wait for itself.
+        if thread::current().id() == self.thread_id {
+            return Ok(());
+        }
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        // This waits for room in the channel. It fails only where the writer has ended.
+        let _ = self.requests.send(Request::Close);
+        thread.take().map_or(Ok(()), JoinHandle::join).map_err(|_| NotOpen)
+    }
+}
+
+impl<E: Engine> Drop for Inner<E> {
+    fn drop(&mut self) {
+        // That the writer had died was told to everybody who asked it for something.
+        let _ = self.close();
+    }
+}
+
+impl<E: Engine> Clone for EmbeddedStore<E> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<E: Engine> fmt::Debug for EmbeddedStore<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedStore").field("engine", &E::NAME).finish_non_exhaustive()
+    }
+}

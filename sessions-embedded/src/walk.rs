@@ -1,0 +1,232 @@
+//! Operations that go over many records, in slices between the others.
+
+use std::ops::{Bound, ControlFlow};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sessions_core::{SessionId, Timestamp};
+
+use crate::batch::Batch;
+use crate::engine::{EngineError, EngineErrorKind, Reader, Table};
+use crate::error::Fault;
+use crate::keys;
+use crate::operation::{Answer, Operation, alone};
+use crate::records::Found;
+
+/// Is how many entries one transaction goes over, at most.
+const SLICE: usize = 512;
+/// Is how many where other operations wait for the same transaction.
+const SHARED_SLICE: usize = 64;
+/// Is how many of a sweep's: nobody waits for it, and the others are not to notice it.
+const SHARED_SWEEP: usize = 8;
+
+/// Says which sessions to end.
+#[derive(Debug)]
+pub(crate) enum Scope {
+    Everything,
+    OfPrincipal { principal: Box<str>, except: Option<SessionId> },
+    Expired { now: Timestamp, limit: usize, resume: Resume },
+}
+
+/// Remembers where a sweep that reached its limit stopped, for the next one to go on there.
+///
+/// An engine may have to step over everything that earlier sweeps removed. A sweep that finds less than it may remove leaves nothing
+/// here, so the next one begins at the beginning and misses nothing that was listed behind this place.
+pub(crate) type Resume = Arc<Mutex<Option<Vec<u8>>>>;
+
+/// Ends the sessions of a scope.
+///
+/// A slice is the first thing in its transaction, and the walk begins with the transaction after the one that it was taken with. So it
+/// sees all that was accepted before it, in the engine itself.
+pub(crate) struct Walk {
+    scope: Scope,
+    from: Bound<Vec<u8>>,
+    ended: Vec<SessionId>,
+    slice: Option<Result<Slice, Fault>>,
+    answer: Answer<Vec<SessionId>>,
+}
+
+/// Is what one slice has come to, to be forgotten if its transaction fails.
+struct Slice {
+    ended: Vec<SessionId>,
+    last: Option<Vec<u8>>,
+    is_last: bool,
+}
+
+impl Walk {
+    pub(crate) fn new(scope: Scope, answer: Answer<Vec<SessionId>>) -> Self {
+        Self { from: scope.start(), scope, ended: Vec::new(), slice: None, answer }
+    }
+
+    fn slice<R: Reader>(&self, batch: &mut Batch<'_, R>) -> Result<Slice, Fault> {
+        let most = if batch.is_shared() { self.scope.shared_slice() } else { SLICE };
+        let wanted = self.scope.limit() - self.ended.len();
+        let keys = self.keys(batch, most)?;
+        let mut ended = Vec::new();
+        let mut last = None;
+        let is_whole = keys.len() < most;
+        for key in keys {
+            if ended.len() == wanted {
+                break;
+            }
+            ended.extend(self.scope.visit(batch, &key)?);
+            last = Some(key);
+        }
+        let is_last = is_whole || ended.len() == wanted;
+        Ok(Slice { ended, last, is_last })
+    }
+
+    fn keys<R: Reader>(&self, batch: &Batch<'_, R>, most: usize) -> Result<Vec<Vec<u8>>, EngineError> {
+        let mut keys = Vec::new();
+        let from = self.from.as_ref().map(Vec::as_slice);
+        batch.reader().range(self.scope.table(), from, |key, _| {
+            if keys.len() == most || !self.scope.includes(key) {
+                return ControlFlow::Break(());
+            }
+            keys.push(key.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        Ok(keys)
+    }
+}
+
+impl<R: Reader> Operation<R> for Walk {
+    fn run(&mut self, batch: &mut Batch<'_, R>) -> Result<(), EngineError> {
+        self.slice = Some(alone(batch, |batch| self.slice(batch))?);
+        Ok(())
+    }
+
+    fn applied(mut self: Box<Self>) -> Option<Box<dyn Operation<R>>> {
+        match self.slice.take() {
+            Some(Ok(slice)) => {
+                self.ended.extend(slice.ended);
+                if !slice.is_last {
+                    self.from = slice.last.map_or(self.from, Bound::Excluded);
+                    return Some(self);
+                }
+                self.scope.leave(self.ended.len(), slice.last);
+                let _ = self.answer.send(Ok(self.ended));
+            }
+            Some(Err(fault)) => {
+                let _ = self.answer.send(Err(fault));
+            }
+            None => {}
+        }
+        None
+    }
+
+    fn failed(self: Box<Self>, error: &EngineError) {
+        let _ = self.answer.send(Err(error.clone().into()));
+    }
+}
+
+impl Scope {
+    const fn table(&self) -> Table {
+        match self {
+            Self::Everything => Table::Records,
+            Self::OfPrincipal { .. } => Table::Principals,
+            Self::Expired { .. } => Table::Deadlines,
+        }
+    }
+
+    fn start(&self) -> Bound<Vec<u8>> {
+        match self {
+            Self::Everything => Bound::Unbounded,
+            Self::OfPrincipal { principal, .. } => Bound::Included(keys::principal_prefix(principal).to_vec()),
+            Self::Expired { resume, .. } => {
+                let place = resume.lock().unwrap_or_else(PoisonError::into_inner).take();
+                place.map_or(Bound::Unbounded, Bound::Excluded)
+            }
+        }
+    }
+
+    /// Notes where the walk has ended.
+    fn leave(&self, ended: usize, last: Option<Vec<u8>>) {
+        if let Self::Expired { limit, resume, .. } = self
+            && ended == *limit
+        {
+            *resume.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        }
+    }
+
+    const fn shared_slice(&self) -> usize {
+        match self {
+            Self::Expired { .. } => SHARED_SWEEP,
+            Self::Everything | Self::OfPrincipal { .. } => SHARED_SLICE,
+        }
+    }
+
+    const fn limit(&self) -> usize {
+        match self {
+            Self::Expired { limit, .. } => *limit,
+            Self::Everything | Self::OfPrincipal { .. } => usize::MAX,
+        }
+    }
+
+    fn includes(&self, key: &[u8]) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::OfPrincipal { principal, .. } => key.starts_with(&keys::principal_prefix(principal)),
+            Self::Expired { now, .. } => keys::due(key).is_some_and(|due| due <= *now),
+        }
+    }
+
+    /// Ends the session that an entry names, if it is in the scope, and clears away an entry that leads nowhere.
+    fn visit<R: Reader>(&self, batch: &mut Batch<'_, R>, key: &[u8]) -> Result<Option<SessionId>, Fault> {
+        let Some(id) = keys::id(key) else {
+            return Ok(None);
+        };
+        match self {
+            Self::Everything => end(batch, id),
+            Self::OfPrincipal { except, .. } if *except == Some(id) => Ok(None),
+            Self::OfPrincipal { principal, .. } => visit_principal(batch, key, id, principal),
+            Self::Expired { now, .. } => visit_due(batch, key, id, *now),
+        }
+    }
+}
+
+fn end<R: Reader>(batch: &mut Batch<'_, R>, id: SessionId) -> Result<Option<SessionId>, Fault> {
+    Ok(batch.destroy(id)?.then_some(id))
+}
+
+/// Ends a session also where its record cannot be read: the index says whose it is, and a logout must hold when a newer build, which
+/// could read it, is back.
+fn visit_principal<R: Reader>(
+    batch: &mut Batch<'_, R>,
+    key: &[u8],
+    id: SessionId,
+    principal: &str,
+) -> Result<Option<SessionId>, Fault> {
+    let found = batch.find(id)?;
+    batch.remove(Table::Principals, key)?;
+    match found {
+        Found::Frame(frame) if frame.record.principal() != Some(principal) => Ok(None),
+        _ => end(batch, id),
+    }
+}
+
+fn visit_due<R: Reader>(
+    batch: &mut Batch<'_, R>,
+    key: &[u8],
+    id: SessionId,
+    now: Timestamp,
+) -> Result<Option<SessionId>, Fault> {
+    let found = match batch.find(id) {
+        // One damaged page must not keep the others from being swept.
+        Err(error) if error.kind() == EngineErrorKind::Damaged => return Ok(None),
+        found => found?,
+    };
+    match found {
+        // It may be the record of a live session; only the build that wrote it can tell.
+        Found::Unreadable(sessions_core::RecordError::NewerFormat) => return Ok(None),
+        Found::Frame(frame) if !frame.record.has_expired(now) => {
+            batch.remove(Table::Deadlines, key)?;
+            if Some(frame.due) == keys::due(key) {
+                batch.list_anew(frame)?;
+            }
+            return Ok(None);
+        }
+        Found::Nothing | Found::Unreadable(_) | Found::Frame(_) => {}
+    }
+    batch.remove(Table::Deadlines, key)?;
+    end(batch, id)
+}

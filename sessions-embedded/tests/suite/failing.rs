@@ -1,0 +1,220 @@
+//! What happens when the disk or the engine fails.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pollster::block_on;
+use sessions_core::{Committed, Created, RecordError, Store, StoreErrorKind};
+use sessions_embedded::{OpenErrorKind, Table};
+
+use crate::support::{Disk, Fate, Options, RamStore, at, id, increment, n, of, record, until_it_works};
+
+#[test]
+fn a_failed_write_fails_all_who_wait_and_leaves_the_records_as_they_were() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    block_on(store.create(&of(1, "ann"))).unwrap();
+    let before = disk.dump();
+
+    disk.shut();
+    let first = store.destroy(id(9));
+    block_on(first).unwrap();
+    disk.next_writes(&[Fate::Lost; 6]);
+    let first = store.commit(id(0), &increment(1));
+    disk.wait_for_writer();
+    let second = store.commit(id(0), &increment(1));
+    let third = store.destroy(id(1));
+    let fourth = store.destroy_of_principal("ann", None);
+    disk.release();
+    let errors = [
+        block_on(first).unwrap_err(),
+        block_on(second).unwrap_err(),
+        block_on(third).unwrap_err(),
+        block_on(fourth).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        let engine_error = std::error::Error::source(&error).unwrap();
+        assert!(engine_error.source().unwrap().is::<std::io::Error>(), "the cause is kept");
+    }
+    assert_eq!(disk.dump(), before);
+    assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 0);
+    assert_eq!(block_on(store.of_principal("ann", at(1))).unwrap().len(), 1);
+
+    let committed = until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+    assert_eq!(committed, Committed::Applied);
+    assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 1);
+}
+
+#[test]
+fn a_single_failure_is_tried_again_and_noticed_by_nobody() {
+    for fate in [Fate::Lost, Fate::Unheard, Fate::Panic] {
+        let disk = Disk::new();
+        let store = disk.open();
+        block_on(store.create(&record(0))).unwrap();
+        disk.next_writes(&[fate]);
+        assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied);
+        assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 1, "after {fate:?}");
+    }
+}
+
+#[test]
+fn a_write_that_failed_and_came_about_all_the_same_is_undone() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&of(0, "ann"))).unwrap();
+    block_on(store.create(&record(1))).unwrap();
+    let before = disk.dump();
+
+    // The write and the second try come about unheard; each is undone before anybody reads it.
+    disk.next_writes(&[Fate::Unheard, Fate::Written, Fate::Unheard, Fate::Written]);
+    block_on(store.destroy(id(0))).unwrap_err();
+    assert_eq!(disk.dump(), before);
+    until_it_works(|| block_on(store.create(&record(2))));
+    block_on(store.destroy(id(2))).unwrap();
+
+    disk.next_writes(&[Fate::Unheard, Fate::Written, Fate::Unheard, Fate::Written]);
+    block_on(store.create(&of(3, "bob"))).unwrap_err();
+    assert_eq!(disk.dump(), before);
+}
+
+#[test]
+fn what_cannot_be_undone_yet_is_read_by_nobody() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    // Neither the first undoing nor the second attempt's comes through.
+    disk.next_writes(&[Fate::Unheard, Fate::Lost, Fate::Lost]);
+    block_on(store.commit(id(0), &increment(1))).unwrap_err();
+    let read = || block_on(store.load(id(0), at(1))).map(|record| n(&record.unwrap()));
+    assert_eq!(until_it_works(read), 0);
+    until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+    assert_eq!(read().unwrap(), 1);
+}
+
+#[test]
+fn an_engine_that_cannot_be_opened_again_is_tried_until_it_can() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    disk.refusals.store(2, Ordering::SeqCst);
+    disk.next_writes(&[Fate::Lost]);
+    let error = block_on(store.commit(id(0), &increment(1))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    // No write has to come for reading to come back.
+    assert_eq!(until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
+    until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+}
+
+#[test]
+fn an_engine_that_panics_has_failed() {
+    let disk = Disk::new();
+    let store = disk.open();
+    disk.next_writes(&[Fate::Panic; 2]);
+    let error = block_on(store.create(&record(0))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    until_it_works(|| block_on(store.create(&record(0))));
+    store.close().unwrap();
+}
+
+#[test]
+fn an_engine_that_cannot_read_any_more_is_opened_again() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    let opens = disk.opens.load(Ordering::SeqCst);
+    disk.is_unreadable.store(true, Ordering::SeqCst);
+    let error = block_on(store.load(id(0), at(1))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
+    assert_eq!(disk.opens.load(Ordering::SeqCst), opens + 1);
+}
+
+#[test]
+fn one_damaged_place_is_the_error_of_its_own_session() {
+    let disk = Disk::new();
+    let store = disk.open();
+    for number in 0..3 {
+        block_on(store.create(&record(number))).unwrap();
+    }
+    *disk.damaged.lock().unwrap() = Some(id(1).as_bytes().to_vec());
+    disk.shut();
+    let commits: Vec<_> = (0..3).map(|number| store.commit(id(number), &increment(1))).collect();
+    disk.release();
+    let committed: Vec<_> =
+        commits.into_iter().map(block_on).map(|answer| answer.map_err(|error| error.kind())).collect();
+    let applied = Ok(Committed::Applied);
+    assert_eq!(committed, [applied, Err(StoreErrorKind::Unreadable), applied]);
+    assert_eq!(block_on(store.load(id(1), at(1))).unwrap_err().kind(), StoreErrorKind::Unreadable);
+    assert_eq!(n(&block_on(store.load(id(2), at(1))).unwrap().unwrap()), 1);
+    // A sweep goes on behind it.
+    let mut swept = block_on(store.sweep(10, at(500))).unwrap();
+    swept.sort();
+    assert_eq!(swept, [id(0), id(2)]);
+    // That it was not destroyed must not be reported as done.
+    block_on(store.destroy_all()).unwrap_err();
+}
+
+#[test]
+fn an_operation_that_fails_half_way_leaves_nothing_in_the_batch() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    // The record can be written, the count of records cannot.
+    *disk.damaged.lock().unwrap() = Some(b"count".to_vec());
+    disk.shut();
+    let commit = store.commit(id(0), &increment(1));
+    disk.wait_for_writer();
+    let (create, beside) = (store.create(&record(1)), store.commit(id(0), &increment(1)));
+    disk.release();
+    assert_eq!(block_on(commit).unwrap(), Committed::Applied);
+    assert_eq!(block_on(create).unwrap_err().kind(), StoreErrorKind::Unreadable);
+    assert_eq!(block_on(beside).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.load(id(1), at(1))).unwrap(), None);
+    assert_eq!(disk.keys(Table::Deadlines).len(), 1);
+}
+
+#[test]
+fn a_store_is_opened_once() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let error = RamStore::with_options(Options(Arc::clone(&disk))).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::Locked);
+    store.close().unwrap();
+    disk.open();
+}
+
+#[test]
+fn tables_of_a_newer_layout_are_left_alone() {
+    let disk = Disk::new();
+    drop(disk.open());
+    disk.put(Table::Meta, b"layout", &2_u64.to_le_bytes());
+    let before = disk.dump();
+    let error = RamStore::with_options(Options(Arc::clone(&disk))).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::UnknownFormat);
+    assert_eq!(disk.dump(), before);
+}
+
+#[test]
+fn records_that_cannot_be_read_are_gone_for_those_who_write_and_stay_as_they_are() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    let mut bytes = disk.value(Table::Records, id(0).as_bytes()).unwrap();
+    bytes[40] ^= 1;
+    disk.put(Table::Records, id(0).as_bytes(), &bytes);
+
+    let error = block_on(store.load(id(0), at(1))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+    let cause = std::error::Error::source(&error).unwrap();
+    assert_eq!(cause.downcast_ref(), Some(&RecordError::Corrupt));
+    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Gone);
+    assert_eq!(block_on(store.create(&record(0))).unwrap(), Created::Exists);
+    assert!(block_on(store.scan(None, 10, at(1))).unwrap().records.is_empty());
+    assert_eq!(disk.value(Table::Records, id(0).as_bytes()), Some(bytes));
+
+    assert!(block_on(store.destroy(id(0))).unwrap());
+    assert_eq!(block_on(store.load(id(0), at(1))).unwrap(), None);
+    assert_eq!(block_on(store.count()).unwrap(), 0);
+}

@@ -1,0 +1,9 @@
+//! The store around an engine in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod batching;
+mod checks;
+mod failing;
+mod support;
+mod walking;

@@ -1,0 +1,281 @@
+//! An engine in memory that can be held up, made to fail and counted, and what several tests need.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::io;
+use std::ops::{Bound, ControlFlow};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, RwLock};
+use std::time::{Duration, Instant};
+
+use sessions_core::{Changes, Record, SecretHash, SessionId, Timestamp};
+use sessions_embedded::{EmbeddedStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
+
+pub(crate) type RamStore = EmbeddedStore<Ram>;
+
+/// What happens to a write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fate {
+    /// It fails, and nothing is written.
+    Lost,
+    /// It fails, and everything is written all the same.
+    Unheard,
+    /// The engine panics.
+    Panic,
+    /// It succeeds.
+    Written,
+}
+
+type Tables = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
+
+/// A disk that outlives the engines that are opened on it.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    tables: RwLock<Tables>,
+    is_open: AtomicBool,
+    /// How many batches were written.
+    pub(crate) writes: AtomicUsize,
+    pub(crate) opens: AtomicUsize,
+    /// Says what happens to the next writes, the last first.
+    fates: Mutex<Vec<Fate>>,
+    /// Is how often opening fails from now on.
+    pub(crate) refusals: AtomicUsize,
+    /// Makes all reading fail until the engine is opened again.
+    pub(crate) is_unreadable: AtomicBool,
+    /// Makes all reading of one key fail.
+    pub(crate) damaged: Mutex<Option<Vec<u8>>>,
+    gate: Mutex<Gate>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    is_shut: bool,
+    waiting: bool,
+}
+
+impl Disk {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(crate) fn open(self: &Arc<Self>) -> RamStore {
+        RamStore::with_options(Options(Arc::clone(self))).unwrap()
+    }
+
+    /// Writes a record's frame as it is, past all checks.
+    pub(crate) fn put(&self, table: Table, key: &[u8], value: &[u8]) {
+        self.tables.write().unwrap().insert((table, key.to_vec()), value.to_vec());
+    }
+
+    pub(crate) fn value(&self, table: Table, key: &[u8]) -> Option<Vec<u8>> {
+        self.tables.read().unwrap().get(&(table, key.to_vec())).cloned()
+    }
+
+    pub(crate) fn keys(&self, table: Table) -> Vec<Vec<u8>> {
+        let tables = self.tables.read().unwrap();
+        tables.keys().filter(|key| key.0 == table).map(|key| key.1.clone()).collect()
+    }
+
+    pub(crate) fn dump(&self) -> BTreeMap<(Table, Vec<u8>), Vec<u8>> {
+        self.tables.read().unwrap().clone()
+    }
+
+    /// Says what happens to the next writes. Those after them succeed.
+    pub(crate) fn next_writes(&self, fates: &[Fate]) {
+        *self.fates.lock().unwrap() = fates.iter().rev().copied().collect();
+    }
+
+    /// Holds up all writing.
+    pub(crate) fn shut(&self) {
+        self.gate().is_shut = true;
+    }
+
+    pub(crate) fn release(&self) {
+        self.gate().is_shut = false;
+        self.moved.notify_all();
+    }
+
+    /// Returns when a write is held up.
+    pub(crate) fn wait_for_writer(&self) {
+        let gate = self.gate();
+        let limit = Duration::from_secs(30);
+        let waited = self.moved.wait_timeout_while(gate, limit, |gate| !gate.waiting).unwrap();
+        assert!(!waited.1.timed_out(), "no write was begun");
+    }
+
+    pub(crate) fn written(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap()
+    }
+
+    fn pass(&self) {
+        let mut gate = self.gate();
+        gate.waiting = true;
+        self.moved.notify_all();
+        let mut gate = self.moved.wait_while(gate, |gate| gate.is_shut).unwrap();
+        gate.waiting = false;
+    }
+}
+
+/// Names a disk, directly or by a path.
+#[derive(Debug)]
+pub(crate) struct Options(pub(crate) Arc<Disk>);
+
+static DISKS: LazyLock<Mutex<HashMap<PathBuf, Arc<Disk>>>> = LazyLock::new(Mutex::default);
+
+impl From<&Path> for Options {
+    fn from(path: &Path) -> Self {
+        Self(Arc::clone(DISKS.lock().unwrap().entry(path.to_owned()).or_default()))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Ram(Arc<Disk>);
+
+#[derive(Debug)]
+pub(crate) struct RamReader(Arc<Disk>);
+
+impl Engine for Ram {
+    const NAME: &'static str = "ram";
+    type Options = Options;
+    type Reader = RamReader;
+
+    fn open(Options(disk): &Options) -> Result<Self, OpenError> {
+        let refusals = &disk.refusals;
+        if refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            return Err(OpenError::new(Self::NAME, OpenErrorKind::Unavailable));
+        }
+        if disk.is_open.swap(true, Ordering::SeqCst) {
+            return Err(OpenError::new(Self::NAME, OpenErrorKind::Locked));
+        }
+        disk.is_unreadable.store(false, Ordering::SeqCst);
+        disk.opens.fetch_add(1, Ordering::SeqCst);
+        Ok(Self(Arc::clone(disk)))
+    }
+
+    fn reader(&self) -> Result<RamReader, EngineError> {
+        Ok(RamReader(Arc::clone(&self.0)))
+    }
+
+    fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError> {
+        let sorted = writes.is_sorted_by(|one, other| (one.table, one.key) < (other.table, other.key));
+        assert!(sorted, "a key twice, or unsorted");
+        self.0.pass();
+        let fate = self.0.fates.lock().unwrap().pop().unwrap_or(Fate::Written);
+        assert_ne!(fate, Fate::Panic, "an engine may panic");
+        if fate != Fate::Lost {
+            apply(&mut self.0.tables.write().unwrap(), writes);
+            self.0.writes.fetch_add(1, Ordering::SeqCst);
+        }
+        match fate {
+            Fate::Written => Ok(()),
+            _ => Err(EngineError::unavailable(io::Error::from(io::ErrorKind::StorageFull))),
+        }
+    }
+}
+
+fn apply(tables: &mut Tables, writes: &[Write<'_>]) {
+    for write in writes {
+        let key = (write.table, write.key.to_vec());
+        match write.value {
+            Some(value) => tables.insert(key, value.to_vec()),
+            None => tables.remove(&key),
+        };
+    }
+}
+
+impl Drop for Ram {
+    fn drop(&mut self) {
+        self.0.is_open.store(false, Ordering::SeqCst);
+    }
+}
+
+impl RamReader {
+    fn check(&self, key: &[u8]) -> Result<(), EngineError> {
+        let error = io::Error::from(io::ErrorKind::InvalidData);
+        if self.0.is_unreadable.load(Ordering::SeqCst) {
+            return Err(EngineError::unavailable(error));
+        }
+        if self.0.damaged.lock().unwrap().as_deref() == Some(key) {
+            return Err(EngineError::damaged(error));
+        }
+        Ok(())
+    }
+}
+
+impl Reader for RamReader {
+    fn get<T>(&self, table: Table, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, EngineError> {
+        self.check(key)?;
+        Ok(self.0.value(table, key).map(|value| read(&value)))
+    }
+
+    fn range(
+        &self,
+        table: Table,
+        from: Bound<&[u8]>,
+        mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), EngineError> {
+        self.check(b"")?;
+        let from = match from {
+            Bound::Unbounded => Bound::Included((table, Vec::new())),
+            bound => bound.map(|key| (table, key.to_vec())),
+        };
+        let tables = self.0.tables.read().unwrap();
+        let entries = tables.range((from, Bound::Unbounded)).take_while(|(key, _)| key.0 == table);
+        for ((_, key), value) in entries {
+            if visit(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) const SECRET: SecretHash = SecretHash::from_bytes([2; 32]);
+
+pub(crate) fn id(number: u64) -> SessionId {
+    let mut bytes = [0; 16];
+    bytes[8..].copy_from_slice(&number.to_be_bytes());
+    SessionId::from_bytes(bytes)
+}
+
+pub(crate) fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000)
+}
+
+/// A record that was created at 0 and lives for 100 seconds without being seen.
+pub(crate) fn record(number: u64) -> Record {
+    let builder = Record::builder(id(number), SECRET, at(0)).idle(Some(Duration::from_secs(100)));
+    builder.entry("n", b"0").build().unwrap()
+}
+
+pub(crate) fn of(number: u64, principal: &str) -> Record {
+    let builder = Record::builder(id(number), SECRET, at(0)).idle(Some(Duration::from_secs(100)));
+    builder.principal(Some(principal)).build().unwrap()
+}
+
+pub(crate) fn increment(seconds: u64) -> Changes {
+    Changes::new(at(seconds), SECRET).increment("n", 1)
+}
+
+pub(crate) fn n(record: &Record) -> i64 {
+    let value = record.entry("n").unwrap().value();
+    std::str::from_utf8(value).unwrap().parse().unwrap()
+}
+
+/// Asks again until the store works, as its users do.
+pub(crate) fn until_it_works<T, X: Display>(mut ask: impl FnMut() -> Result<T, X>) -> T {
+    let begun = Instant::now();
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,232 @@
+//! Sweeping and ending many sessions, and the indexes behind it.
+
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::{Changes, Committed, Record, Store};
+use sessions_embedded::Table;
+
+use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};
+
+fn fill(store: &RamStore, numbers: std::ops::Range<u64>) {
+    let numbers: Vec<_> = numbers.collect();
+    for numbers in numbers.chunks(1000) {
+        let creating: Vec<_> = numbers.iter().map(|number| store.create(&record(*number))).collect();
+        creating.into_iter().for_each(|future| drop(block_on(future).unwrap()));
+    }
+}
+
+/// The CRC-32 that a frame begins with, computed bit by bit as its definition says.
+fn seal(number: u64, body: &[u8]) -> Vec<u8> {
+    let mut crc = u32::MAX;
+    for byte in id(number).as_bytes().iter().chain(body) {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+        }
+    }
+    [&(!crc).to_le_bytes(), body].concat()
+}
+
+/// Turns a record into one of a newer format.
+fn make_newer(disk: &Disk, number: u64) -> Vec<u8> {
+    let bytes = disk.value(Table::Records, id(number).as_bytes()).unwrap();
+    let mut body = bytes[4..].to_vec();
+    body[0] = 2;
+    let newer = seal(number, &body);
+    disk.put(Table::Records, id(number).as_bytes(), &newer);
+    newer
+}
+
+#[test]
+fn a_sweep_removes_what_has_expired_up_to_its_limit_and_goes_on_there() {
+    let disk = Disk::new();
+    let store = disk.open();
+    fill(&store, 0..1500);
+    assert!(block_on(store.sweep(1000, at(99))).unwrap().is_empty());
+    let first = block_on(store.sweep(1000, at(100))).unwrap();
+    assert_eq!(first.len(), 1000);
+    let second = block_on(store.sweep(1000, at(100))).unwrap();
+    let mut all = [first, second].concat();
+    all.sort();
+    assert_eq!(all, (0..1500).map(id).collect::<Vec<_>>());
+    assert_eq!(block_on(store.count()).unwrap(), 0);
+    assert_eq!(disk.keys(Table::Records).len() + disk.keys(Table::Deadlines).len(), 0);
+    assert!(block_on(store.sweep(0, at(100))).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_listed_behind_a_sweep_is_found_by_the_next_but_one() {
+    let store = Disk::new().open();
+    fill(&store, 0..20);
+    assert_eq!(block_on(store.sweep(10, at(100))).unwrap().len(), 10);
+    // Its deadline lies before all that the first sweep removed.
+    let expired = Record::builder(id(99), SECRET, at(0)).idle(Some(Duration::from_secs(1)));
+    block_on(store.create(&expired.build().unwrap())).unwrap();
+    assert_eq!(block_on(store.sweep(100, at(100))).unwrap().len(), 10);
+    assert_eq!(block_on(store.sweep(100, at(100))).unwrap(), [id(99)]);
+}
+
+#[test]
+fn a_session_that_was_seen_again_is_listed_anew_and_not_swept() {
+    let disk = Disk::new();
+    let store = disk.open();
+    fill(&store, 0..3);
+    let listed = disk.keys(Table::Deadlines);
+    assert_eq!(block_on(store.commit(id(1), &increment(60))).unwrap(), Committed::Applied);
+    assert_eq!(disk.keys(Table::Deadlines), listed, "a commit lists nothing");
+    let mut swept = block_on(store.sweep(10, at(100))).unwrap();
+    swept.sort();
+    assert_eq!(swept, [id(0), id(2)]);
+    assert_eq!(disk.keys(Table::Deadlines).len(), 1);
+    assert!(block_on(store.sweep(10, at(159))).unwrap().is_empty());
+    assert_eq!(block_on(store.sweep(10, at(160))).unwrap(), [id(1)]);
+}
+
+#[test]
+fn a_sweep_beside_a_commit_removes_no_session_that_was_seen_in_time() {
+    let disk = Disk::new();
+    let store = disk.open();
+    fill(&store, 0..2);
+    disk.shut();
+    let busy = store.commit(id(0), &increment(1));
+    disk.wait_for_writer();
+    let sweep = store.sweep(10, at(120));
+    let commit = store.commit(id(1), &increment(99));
+    disk.release();
+    block_on(busy).unwrap();
+    assert_eq!(block_on(commit).unwrap(), Committed::Applied);
+    assert_eq!(block_on(sweep).unwrap(), [id(0)]);
+    assert!(block_on(store.load(id(1), at(120))).unwrap().is_some());
+}
+
+#[test]
+fn a_deadline_that_comes_nearer_is_kept() {
+    let store = Disk::new().open();
+    fill(&store, 0..1);
+    let shorter = Changes::new(at(10), SECRET).idle(Duration::from_secs(5));
+    block_on(store.commit(id(0), &shorter)).unwrap();
+    assert!(block_on(store.sweep(10, at(14))).unwrap().is_empty());
+    assert_eq!(block_on(store.sweep(10, at(15))).unwrap(), [id(0)]);
+}
+
+#[test]
+fn a_session_without_a_deadline_is_listed_once_it_has_one() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let endless = Record::builder(id(0), SECRET, at(0)).build().unwrap();
+    block_on(store.create(&endless)).unwrap();
+    assert!(disk.keys(Table::Deadlines).is_empty());
+    let limited = Changes::new(at(10), SECRET).idle(Duration::from_secs(5));
+    block_on(store.commit(id(0), &limited)).unwrap();
+    assert_eq!(block_on(store.sweep(10, at(15))).unwrap(), [id(0)]);
+    assert!(disk.keys(Table::Records).is_empty());
+}
+
+#[test]
+fn a_record_of_a_newer_format_is_not_swept_and_does_not_hide_the_others() {
+    let disk = Disk::new();
+    let store = disk.open();
+    fill(&store, 0..1200);
+    let newer = make_newer(&disk, 0);
+    let swept: Vec<_> = (0..3).flat_map(|_| block_on(store.sweep(600, at(100))).unwrap()).collect();
+    assert_eq!(swept.len(), 1199);
+    assert_eq!(disk.value(Table::Records, id(0).as_bytes()), Some(newer));
+    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Gone);
+    // Whoever names it ends it.
+    assert!(block_on(store.destroy(id(0))).unwrap());
+    // Its entry in the list led nowhere, and goes with the next sweep.
+    assert!(block_on(store.sweep(600, at(100))).unwrap().is_empty());
+    assert!(disk.keys(Table::Deadlines).is_empty());
+}
+
+#[test]
+fn a_damaged_record_is_swept_at_the_deadline_under_which_it_was_listed() {
+    let disk = Disk::new();
+    let store = disk.open();
+    fill(&store, 0..1);
+    disk.put(Table::Records, id(0).as_bytes(), b"noise");
+    assert!(block_on(store.sweep(10, at(99))).unwrap().is_empty());
+    assert_eq!(block_on(store.sweep(10, at(100))).unwrap(), [id(0)]);
+    assert!(disk.keys(Table::Records).is_empty());
+}
+
+#[test]
+fn everything_is_destroyed_in_slices_between_the_commits_of_the_moment() {
+    let disk = Disk::new();
+    let store = disk.open();
+    fill(&store, 0..2000);
+    make_newer(&disk, 5);
+    disk.put(Table::Records, id(6).as_bytes(), b"noise");
+    disk.shut();
+    let busy = store.commit(id(1999), &increment(1));
+    disk.wait_for_writer();
+    // All of this is accepted before the destruction, and ends with it.
+    let before: Vec<_> = (2000..2100).map(|number| store.create(&record(number))).collect();
+    let all = store.destroy_all();
+    disk.release();
+    block_on(busy).unwrap();
+    before.into_iter().for_each(|future| drop(block_on(future).unwrap()));
+    assert_eq!(block_on(all).unwrap(), 2100);
+    assert_eq!(block_on(store.count()).unwrap(), 0);
+    assert!(disk.keys(Table::Records).is_empty());
+}
+
+#[test]
+fn commits_go_on_while_everything_is_destroyed() {
+    let disk = Disk::new();
+    let store = disk.open();
+    fill(&store, 0..5000);
+    let before = disk.written();
+    let all = store.destroy_all();
+    // The id sorts behind all others, so it is alive until the last slice.
+    let mut last = Committed::Applied;
+    while last == Committed::Applied {
+        last = block_on(store.commit(id(4999), &increment(1))).unwrap();
+    }
+    assert_eq!(last, Committed::Gone);
+    assert_eq!(block_on(all).unwrap(), 5000);
+    assert!(disk.written() - before >= 10);
+}
+
+#[test]
+fn a_principals_sessions_end_except_one_and_whether_or_not_they_can_be_read() {
+    let disk = Disk::new();
+    let store = disk.open();
+    for number in 0..5 {
+        block_on(store.create(&of(number, "ann"))).unwrap();
+    }
+    block_on(store.create(&of(9, "anna"))).unwrap();
+    make_newer(&disk, 1);
+    disk.put(Table::Records, id(2).as_bytes(), b"noise");
+    // The index still names what is gone, and what belongs to somebody else by now.
+    disk.put(Table::Records, id(3).as_bytes(), &disk.value(Table::Records, id(3).as_bytes()).unwrap());
+    block_on(store.commit(id(3), &Changes::new(at(1), SECRET).bind("bob"))).unwrap();
+
+    let of_ann: Vec<_> = block_on(store.of_principal("ann", at(1))).unwrap().iter().map(Record::id).collect();
+    assert_eq!(of_ann, [id(0), id(4)]);
+    let mut ended = block_on(store.destroy_of_principal("ann", Some(id(4)))).unwrap();
+    ended.sort();
+    assert_eq!(ended, [id(0), id(1), id(2)]);
+    assert_eq!(block_on(store.of_principal("ann", at(1))).unwrap().len(), 1);
+    assert_eq!(block_on(store.of_principal("bob", at(1))).unwrap().len(), 1);
+    assert_eq!(block_on(store.of_principal("anna", at(1))).unwrap().len(), 1);
+    assert_eq!(disk.keys(Table::Principals).len(), 3);
+}
+
+#[test]
+fn index_entries_that_lead_nowhere_mislead_nobody() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&of(1, "ann"))).unwrap();
+    block_on(store.create(&of(2, "bob"))).unwrap();
+    let ann = disk.keys(Table::Principals).into_iter().find(|key| key.ends_with(id(1).as_bytes())).unwrap();
+    let prefix = &ann[..32];
+    for number in [2, 3] {
+        disk.put(Table::Principals, &[prefix, id(number).as_bytes()].concat(), b"");
+    }
+    assert_eq!(block_on(store.of_principal("ann", at(1))).unwrap().len(), 1);
+    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap(), [id(1)]);
+    assert!(block_on(store.load(id(2), at(1))).unwrap().is_some(), "bob's");
+    assert_eq!(disk.keys(Table::Principals).len(), 1);
+}

@@ -1,0 +1,56 @@
+//! How the folder is opened.
+
+use std::path::{Path, PathBuf};
+
+use crate::{FjallStore, OpenError};
+
+const CACHE: u64 = 32 << 20;
+
+/// Opens a [`FjallStore`] with options.
+///
+/// ```
+/// use sessions_fjall::FjallBuilder;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("sessions");
+/// let store = FjallBuilder::new(&path).cache_size(128 << 20).open()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct FjallBuilder {
+    pub(crate) path: PathBuf,
+    pub(crate) cache_size: u64,
+}
+
+impl FjallBuilder {
+    /// Begins with the defaults.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned(), cache_size: CACHE }
+    }
+
+    /// Sets how many bytes of the tables on disk are kept in memory, 32 MiB by default.
+    ///
+    /// What was written last is in memory besides, up to 16 MiB for each of the store's tables.
+    pub const fn cache_size(mut self, bytes: u64) -> Self {
+        self.cache_size = bytes;
+        self
+    }
+
+    /// Opens the store, and creates it if there is none. The folder that the store's own is in must exist.
+    ///
+    /// It waits for the disk, and reads what was written since the last tables were finished.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the files; they are left as they were.
+    pub fn open(self) -> Result<FjallStore, OpenError> {
+        FjallStore::with_options(self)
+    }
+}
+
+impl From<&Path> for FjallBuilder {
+    fn from(path: &Path) -> Self {
+        Self::new(path)
+    }
+}

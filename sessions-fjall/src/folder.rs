@@ -1,0 +1,82 @@
+//! The folder that the engine's own lies in.
+//!
+//! ```text
+//! lock               held while the store is open
+//! sessions/          the engine's folder
+//! sessions.new/      one whose creation has not been finished
+//! ```
+//!
+//! fjall cannot open a folder whose creation was interrupted, and takes one that lost its marker for a new one. So a folder is
+//! created under another name, gets its name when it is whole, and is never created where one has been.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sessions_embedded::{Engine, OpenError, OpenErrorKind, files};
+
+use crate::engine::Fjall;
+use crate::manifest;
+
+const LOCK: &str = "lock";
+const FINISHED: &str = "sessions";
+const UNFINISHED: &str = "sessions.new";
+/// Is the file that fjall writes last when it creates a folder.
+const MARKER: &str = "version";
+
+/// Is a locked folder, with an engine's folder in it.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    /// Is let go by being dropped.
+    _lock: File,
+}
+
+impl Folder {
+    /// Locks a folder, creating it if there is none.
+    pub(crate) fn lock(path: &Path) -> Result<Self, OpenError> {
+        let lock = open_lock(path).map_err(io_error)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::new(Fjall::NAME, OpenErrorKind::Locked)),
+            Err(TryLockError::Error(error)) => Err(io_error(error)),
+        }
+    }
+
+    /// Returns where the engine's folder is. If there is none, `create` makes one.
+    pub(crate) fn engine(&self, create: impl FnOnce(&Path) -> Result<(), OpenError>) -> Result<PathBuf, OpenError> {
+        let finished = self.path.join(FINISHED);
+        if !finished.try_exists().map_err(io_error)? {
+            self.create(&finished, create)?;
+        }
+        let is_sound = finished.join(MARKER).is_file() && manifest::are_sound(&finished).map_err(io_error)?;
+        if !is_sound {
+            return Err(OpenError::new(Fjall::NAME, OpenErrorKind::Damaged));
+        }
+        files::make_private(&finished).map_err(io_error)?;
+        Ok(finished)
+    }
+
+    fn create(&self, finished: &Path, create: impl FnOnce(&Path) -> Result<(), OpenError>) -> Result<(), OpenError> {
+        let unfinished = self.path.join(UNFINISHED);
+        if unfinished.try_exists().map_err(io_error)? {
+            fs::remove_dir_all(&unfinished).map_err(io_error)?;
+        }
+        files::create_private_folder(&unfinished).map_err(io_error)?;
+        create(&unfinished)?;
+        fs::rename(&unfinished, finished).map_err(io_error)?;
+        files::sync_folder(&self.path).map_err(io_error)
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    if !path.try_exists()? {
+        files::create_private_folder(path)?;
+        path.parent().map_or(Ok(()), files::sync_folder)?;
+    }
+    files::open_private(&path.join(LOCK))
+}
+
+fn io_error(error: io::Error) -> OpenError {
+    OpenError::io(Fjall::NAME, error)
+}

@@ -1,0 +1,55 @@
+//! Checks what fjall does not: whether the lists of an engine's files are as they were written.
+//!
+//! fjall reads lengths from such a list and reserves memory for them at once, so that a damaged byte can end the process, which nobody can
+//! catch. The list's checksum lies beside it, in a file named `current`:
+//!
+//! ```text
+//! at   bytes
+//!  0     8   number of the list, which is the file `v` followed by it, little-endian
+//!  8    16   xxh3 of the list, 128 bits, little-endian
+//! 24     1   0 for this kind of checksum
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+const KEYSPACES: &str = "keyspaces";
+const CURRENT: &str = "current";
+
+/// Says whether the lists in an engine's folder are sound. One in a form that this build does not know is left to fjall.
+pub(crate) fn are_sound(engine: &Path) -> io::Result<bool> {
+    for keyspace in fs::read_dir(engine.join(KEYSPACES))? {
+        if !is_sound(&keyspace?.path())? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_sound(keyspace: &Path) -> io::Result<bool> {
+    let current = match fs::read(keyspace.join(CURRENT)) {
+        Ok(current) => current,
+        // A keyspace whose creation was interrupted has none.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let (Some(number), Some(checksum), [_, .., 0]) = (word(&current, 0), word(&current, 8), &*current) else {
+        return Ok(true);
+    };
+    if current.len() != 25 {
+        return Ok(true);
+    }
+    let list = match fs::read(keyspace.join(format!("v{}", u64::from_le_bytes(number)))) {
+        Ok(list) => list,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    Ok(xxh3_128(&list) == u128::from_le_bytes(checksum))
+}
+
+fn word<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..)?.first_chunk().copied()
+}

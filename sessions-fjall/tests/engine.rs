@@ -1,0 +1,129 @@
+//! What an engine has to hold besides the store contract, and what only this one can do wrong.
+
+use std::fs;
+
+use pollster::block_on;
+use sessions_core::Store;
+use sessions_embedded::testing;
+use sessions_fjall::{Fjall, FjallBuilder, FjallStore, OpenErrorKind};
+
+#[test]
+fn acknowledged_writes_survive_kills() {
+    testing::survives_kills::<Fjall>("acknowledged_writes_survive_kills");
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_loss() {
+    testing::survives_a_full_disk::<Fjall>();
+}
+
+#[test]
+fn damaged_files_harm_nobody_else() {
+    testing::survives_damaged_files::<Fjall>();
+}
+
+#[test]
+fn damaged_records_are_noticed() {
+    testing::notices_damaged_records::<Fjall>();
+}
+
+#[test]
+fn golden_files_are_read() {
+    testing::reads_golden_files::<Fjall>();
+}
+
+#[test]
+fn a_folder_is_opened_once() {
+    testing::opens_once::<Fjall>();
+}
+
+#[test]
+fn only_its_owner_can_read_the_folder() {
+    testing::is_private::<Fjall>();
+}
+
+#[test]
+fn a_folder_whose_creation_was_interrupted_is_created_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions");
+    fs::create_dir_all(path.join("sessions.new/keyspaces")).unwrap();
+    fs::write(path.join("sessions.new/0.jnl"), "half a journal").unwrap();
+    let store = FjallStore::open(&path).unwrap();
+    testing::write_golden_sample(&store);
+    store.close().unwrap();
+    assert!(!path.join("sessions.new").exists());
+    assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
+}
+
+#[test]
+fn a_folder_that_lost_its_marker_is_refused_and_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions");
+    testing::write_golden_sample(&FjallStore::open(&path).unwrap());
+    let marker = fs::read(path.join("sessions/version")).unwrap();
+    fs::remove_file(path.join("sessions/version")).unwrap();
+    let error = FjallStore::open(&path).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::Damaged, "{error}");
+    fs::write(path.join("sessions/version"), marker).unwrap();
+    assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
+}
+
+#[test]
+fn a_folder_with_other_things_in_it_keeps_them() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("kept"), "as it was").unwrap();
+    drop(FjallStore::open(folder.path()).unwrap());
+    assert_eq!(fs::read(folder.path().join("kept")).unwrap(), b"as it was");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_their_owner_can_read_the_files_in_a_folder_of_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    drop(FjallStore::open(folder.path()).unwrap());
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("sessions"), mode("lock")), (0o755, 0o700, 0o600));
+}
+
+#[test]
+fn what_cannot_be_opened_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("missing").join("sessions");
+    assert_eq!(FjallStore::open(nowhere).unwrap_err().kind(), OpenErrorKind::Unavailable);
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert_eq!(FjallStore::open(file).unwrap_err().kind(), OpenErrorKind::Unavailable);
+}
+
+#[test]
+fn options_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions");
+    testing::write_golden_sample(&FjallBuilder::new(&path).cache_size(1 << 20).open().unwrap());
+    assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
+}
+
+#[test]
+fn a_damaged_list_of_files_is_an_error_and_not_the_end_of_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions");
+    testing::write_golden_sample(&FjallStore::open(&path).unwrap());
+    for keyspace in fs::read_dir(path.join("sessions/keyspaces")).unwrap() {
+        let keyspace = keyspace.unwrap().path();
+        let current = fs::read(keyspace.join("current")).unwrap();
+        let number = u64::from_le_bytes(*current.first_chunk().unwrap());
+        let list = keyspace.join(format!("v{number}"));
+        let sound = fs::read(&list).unwrap();
+        for at in 0..sound.len() {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 0xff;
+            fs::write(&list, damaged).unwrap();
+            let error = FjallStore::open(&path).unwrap_err();
+            assert_eq!(error.kind(), OpenErrorKind::Damaged, "{error}");
+        }
+        fs::write(&list, sound).unwrap();
+    }
+    assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
+}

@@ -1,0 +1,67 @@
+//! How the file is opened.
+
+use std::path::{Path, PathBuf};
+
+use crate::{OpenError, RedbStore};
+
+const CACHE: usize = 64 << 20;
+
+/// Opens a [`RedbStore`] with options.
+///
+/// ```
+/// use sessions_redb::RedbBuilder;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("sessions.redb");
+/// let store = RedbBuilder::new(&path).cache_size(16 << 20).open()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RedbBuilder {
+    pub(crate) path: PathBuf,
+    pub(crate) cache_size: usize,
+    pub(crate) has_quick_repair: bool,
+}
+
+impl RedbBuilder {
+    /// Begins with the defaults.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self { path: path.as_ref().to_owned(), cache_size: CACHE, has_quick_repair: false }
+    }
+
+    /// Sets how many bytes of the file are kept in memory, 64 MiB by default.
+    ///
+    /// Sessions that are in there are loaded without asking the system for the file.
+    pub const fn cache_size(mut self, bytes: usize) -> Self {
+        self.cache_size = bytes;
+        self
+    }
+
+    /// Has each transaction write down which pages are free, so that the file needs no repair after a crash. Off by default.
+    ///
+    /// Without it a file that was not closed is read from end to end when it is opened. With it a transaction takes two `fsync`s in
+    /// place of one and writes more pages, which about halves what the store can write, at all times, to save that moment once after
+    /// each crash. Both are equally durable. It is worth turning on for millions of sessions, where the moment gets long.
+    pub const fn quick_repair(mut self, has_quick_repair: bool) -> Self {
+        self.has_quick_repair = has_quick_repair;
+        self
+    }
+
+    /// Opens the store, and creates it if there is none. The file's folder must exist.
+    ///
+    /// It waits for the disk, and after a crash until the file is repaired.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the file; it is left as it was.
+    pub fn open(self) -> Result<RedbStore, OpenError> {
+        RedbStore::with_options(self)
+    }
+}
+
+impl From<&Path> for RedbBuilder {
+    fn from(path: &Path) -> Self {
+        Self::new(path)
+    }
+}

@@ -1,0 +1,236 @@
+//! Disks that fail at any one of their operations, and power that goes out at any one of them.
+
+mod disk;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pollster::block_on;
+use sessions_core::{
+    Changes, Committed, Created, Record, SecretHash, SessionId, Store, StoreError, StoreErrorKind, Timestamp,
+};
+use sessions_embedded::{EmbeddedStore, Engine, EngineError, OpenError, Write};
+
+use crate::engine::discard_unfinished;
+use crate::{Redb, RedbBuilder, RedbReader};
+use disk::{Disk, Fault, Options};
+
+/// The engine on a disk of the tests.
+#[derive(Debug)]
+struct OnDisk(Redb);
+
+type TestStore = EmbeddedStore<OnDisk>;
+
+impl Engine for OnDisk {
+    const NAME: &'static str = Redb::NAME;
+    type Options = Options;
+    type Reader = RedbReader;
+
+    fn open(Options(disk): &Options) -> Result<Self, OpenError> {
+        // The cache is too small to answer everything without the disk.
+        let options = RedbBuilder::new("").cache_size(16 << 10);
+        let backend = disk.backend();
+        discard_unfinished(&backend).map_err(|error| OpenError::io(Self::NAME, error))?;
+        Redb::with_backend(backend, &options).map(Self)
+    }
+
+    fn reader(&self) -> Result<RedbReader, EngineError> {
+        self.0.reader()
+    }
+
+    fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError> {
+        self.0.write(writes)
+    }
+}
+
+const SECRET: SecretHash = SecretHash::from_bytes([2; 32]);
+const NOW: Timestamp = Timestamp::from_millis(0);
+
+fn id(number: usize) -> SessionId {
+    SessionId::from_bytes([number as u8; 16])
+}
+
+fn record(number: usize) -> Record {
+    let builder = Record::builder(id(number), SECRET, NOW).principal(Some("ann")).entry("n", b"0");
+    builder.entry("padding", &[b'x'; 3000]).build().unwrap()
+}
+
+/// What a test does to a store.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Create(usize),
+    Commit(usize),
+    Destroy(usize),
+    DestroyAllBut(usize),
+}
+
+const STEPS: [Step; 10] = [
+    Step::Create(0),
+    Step::Create(1),
+    Step::Create(2),
+    Step::Commit(1),
+    Step::Commit(2),
+    Step::Destroy(0),
+    Step::Create(3),
+    Step::Commit(1),
+    Step::DestroyAllBut(1),
+    Step::Create(0),
+];
+
+/// What the sessions are: the counters of those that live.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Sessions([Option<u32>; 4]);
+
+impl Sessions {
+    fn after(mut self, step: Step) -> Self {
+        match step {
+            Step::Create(number) => self.0[number] = self.0[number].or(Some(0)),
+            Step::Commit(number) => self.0[number] = self.0[number].map(|n| n + 1),
+            Step::Destroy(number) => self.0[number] = None,
+            Step::DestroyAllBut(number) => {
+                let kept = self.0[number];
+                self = Self::default();
+                self.0[number] = kept;
+            }
+        }
+        self
+    }
+
+    /// Takes a step, and checks that the answer is right for what the sessions are.
+    fn take(self, step: Step, store: &TestStore) -> Result<(), StoreError> {
+        match step {
+            Step::Create(number) => {
+                let expected = if self.0[number].is_none() { Created::STORED } else { Created::Exists };
+                assert_eq!(block_on(store.create(&record(number)))?, expected);
+            }
+            Step::Commit(number) => {
+                let expected = if self.0[number].is_none() { Committed::Gone } else { Committed::Applied };
+                let changes = Changes::new(NOW, SECRET).increment("n", 1);
+                assert_eq!(block_on(store.commit(id(number), &changes))?, expected);
+            }
+            Step::Destroy(number) => assert_eq!(block_on(store.destroy(id(number)))?, self.0[number].is_some()),
+            Step::DestroyAllBut(number) => {
+                let ended = block_on(store.destroy_of_principal("ann", Some(id(number))))?;
+                assert_eq!(ended.len(), self.0.iter().flatten().count() - usize::from(self.0[number].is_some()));
+            }
+        }
+        Ok(())
+    }
+
+    fn read(store: &TestStore) -> Result<Self, StoreError> {
+        let mut sessions = Self::default();
+        for (number, found) in sessions.0.iter_mut().enumerate() {
+            let record = block_on(store.load(id(number), NOW))?;
+            let n = |record: Record| std::str::from_utf8(record.entry("n").unwrap().value()).unwrap().parse().unwrap();
+            *found = record.map(n);
+        }
+        let alive = sessions.0.iter().flatten().count();
+        assert_eq!(block_on(store.count())?, alive as u64);
+        assert_eq!(block_on(store.of_principal("ann", NOW))?.len(), alive);
+        Ok(sessions)
+    }
+}
+
+fn open(disk: &Arc<Disk>) -> Result<TestStore, OpenError> {
+    TestStore::with_options(Options(Arc::clone(disk)))
+}
+
+/// Takes all steps, and returns what was acknowledged.
+fn take_steps(store: &TestStore) -> Sessions {
+    let mut sessions = Sessions::default();
+    for step in STEPS {
+        match sessions.take(step, store) {
+            Ok(()) => sessions = sessions.after(step),
+            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}"),
+        }
+    }
+    sessions
+}
+
+/// Returns how many operations of the disk all of it takes, from opening to closing.
+fn count_operations() -> usize {
+    let disk = Disk::new(Fault::default());
+    let store = open(&disk).unwrap();
+    assert_eq!(take_steps(&store), Sessions([Some(0), Some(2), None, None]));
+    store.close().unwrap();
+    disk.operations()
+}
+
+fn until_it_works<T, X: std::fmt::Display>(mut ask: impl FnMut() -> Result<T, X>) -> T {
+    let begun = Instant::now();
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
+        }
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+/// Lets the disk fail from every one of its operations on, for a while. What failed has not happened, what was acknowledged has, and
+/// the store works again when the disk does.
+fn fail_at_every_operation(fault: Fault) {
+    for first in 0..count_operations() {
+        let fault = Fault { first, ..fault };
+        let disk = Disk::new(fault);
+        let store = until_it_works(|| open(&disk));
+        let sessions = take_steps(&store);
+        let read = until_it_works(|| Sessions::read(&store));
+        assert_eq!(read, sessions, "{fault:?}");
+        until_it_works(|| sessions.take(Step::Commit(1), &store));
+        let sessions = sessions.after(Step::Commit(1));
+        store.close().unwrap();
+        let store = until_it_works(|| open(&disk));
+        assert_eq!(until_it_works(|| Sessions::read(&store)), sessions, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_once_is_noticed_by_nobody_or_fails_a_commit() {
+    fail_at_every_operation(Fault { length: 1, kind: disk::Kind::Full, ..Fault::default() });
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_while_fails_commits_and_loses_none() {
+    fail_at_every_operation(Fault { length: 4, kind: disk::Kind::Full, ..Fault::default() });
+}
+
+#[test]
+fn a_disk_that_breaks_once_is_noticed_by_nobody_or_fails_a_commit() {
+    fail_at_every_operation(Fault { length: 1, kind: disk::Kind::Broken, ..Fault::default() });
+}
+
+#[test]
+fn a_disk_that_breaks_for_a_while_fails_commits_and_loses_none() {
+    fail_at_every_operation(Fault { length: 3, kind: disk::Kind::Broken, ..Fault::default() });
+}
+
+#[test]
+fn a_disk_that_does_what_it_reports_as_failed_surprises_nobody() {
+    fail_at_every_operation(Fault { length: 2, kind: disk::Kind::Deaf, ..Fault::default() });
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_loss_of_power() {
+    for first in 0..count_operations() {
+        let disk = Disk::new(Fault { first, length: usize::MAX, kind: disk::Kind::Broken });
+        let mut possible = vec![Sessions::default()];
+        if let Ok(store) = open(&disk) {
+            let mut sessions = Sessions::default();
+            for step in STEPS {
+                // What the first failure concerned may have come about, as for everybody who hears no answer.
+                possible = vec![sessions, sessions.after(step)];
+                if sessions.take(step, &store).is_err() {
+                    break;
+                }
+                sessions = sessions.after(step);
+                possible = vec![sessions];
+            }
+        }
+        for seed in 0..4 {
+            let disk = disk.after_power_loss(seed);
+            let sessions = Sessions::read(&open(&disk).unwrap()).unwrap();
+            assert!(possible.contains(&sessions), "{sessions:?} is none of {possible:?}, operation {first}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A disk in memory that fails when it is told to.
+
+use std::io::{self, ErrorKind};
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use redb::{BackendError, StorageBackend};
+
+/// Says when and how a disk fails.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fault {
+    /// Is the number of the first operation that fails.
+    pub(super) first: usize,
+    /// Is how many operations fail.
+    pub(super) length: usize,
+    pub(super) kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Kind {
+    /// Writing fails, and half of it is done.
+    #[default]
+    Full,
+    /// Everything fails, and nothing is done.
+    Broken,
+    /// Everything but reading is done and reported as failed.
+    Deaf,
+}
+
+#[derive(Debug)]
+pub(super) struct Disk(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    fault: Fault,
+    operations: usize,
+    /// Is what is read.
+    bytes: Vec<u8>,
+    /// Is what outlives a loss of power for certain.
+    durable: Vec<u8>,
+    /// Is what was done since, of which anything may.
+    since: Vec<Change>,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write(u64, Vec<u8>),
+    Length(u64),
+}
+
+/// Names a disk.
+#[derive(Debug)]
+pub(super) struct Options(pub(super) Arc<Disk>);
+
+impl From<&Path> for Options {
+    fn from(_path: &Path) -> Self {
+        Self(Disk::new(Fault::default()))
+    }
+}
+
+impl Disk {
+    pub(super) fn new(fault: Fault) -> Arc<Self> {
+        Self::with_bytes(fault, Vec::new())
+    }
+
+    fn with_bytes(fault: Fault, bytes: Vec<u8>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State { fault, operations: 0, durable: bytes.clone(), bytes, since: Vec::new() })))
+    }
+
+    pub(super) fn backend(self: &Arc<Self>) -> Backend {
+        Backend(Arc::clone(self))
+    }
+
+    pub(super) fn operations(&self) -> usize {
+        self.state().operations
+    }
+
+    /// Returns a disk with what a loss of power may leave: what was made durable, and some of what was written since.
+    pub(super) fn after_power_loss(&self, seed: u64) -> Arc<Self> {
+        let state = self.state();
+        let mut bytes = state.durable.clone();
+        let mut dice = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for change in &state.since {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            match (seed, dice % 3, change) {
+                // The first loses all of it, the second nothing.
+                (0, _, _) | (2.., 0, _) => {}
+                (2.., 1, Change::Write(at, data)) => {
+                    Change::Write(*at, data[..data.len() / 2].to_vec()).apply(&mut bytes)
+                }
+                _ => change.apply(&mut bytes),
+            }
+        }
+        Self::with_bytes(Fault::default(), bytes)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Change {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Length(length) => bytes.resize(*length as usize, 0),
+            Self::Write(at, data) => {
+                let at = *at as usize;
+                bytes.resize(bytes.len().max(at + data.len()), 0);
+                bytes[at..at + data.len()].copy_from_slice(data);
+            }
+        }
+    }
+}
+
+impl State {
+    /// Counts an operation, and returns how it fails if it does.
+    fn begin(&mut self) -> Option<Kind> {
+        let number = self.operations;
+        self.operations += 1;
+        let Fault { first, length, kind } = self.fault;
+        (first..first.saturating_add(length)).contains(&number).then_some(kind)
+    }
+
+    fn change(&mut self, change: Change) -> io::Result<()> {
+        let (done, result) = match (self.begin(), change) {
+            (None, change) => (Some(change), Ok(())),
+            (Some(Kind::Deaf), change) => (Some(change), Err(ErrorKind::Other.into())),
+            (Some(Kind::Broken), _) => (None, Err(ErrorKind::Other.into())),
+            (Some(Kind::Full), Change::Length(_)) => (None, Err(ErrorKind::StorageFull.into())),
+            (Some(Kind::Full), Change::Write(at, mut data)) => {
+                data.truncate(data.len() / 2);
+                (Some(Change::Write(at, data)), Err(ErrorKind::StorageFull.into()))
+            }
+        };
+        if let Some(change) = done {
+            change.apply(&mut self.bytes);
+            self.since.push(change);
+        }
+        result
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let fault = self.begin().filter(|kind| *kind != Kind::Full);
+        if fault != Some(Kind::Broken) {
+            self.durable.clone_from(&self.bytes);
+            self.since.clear();
+        }
+        fault.map_or(Ok(()), |_| Err(ErrorKind::Other.into()))
+    }
+
+    fn look(&mut self) -> io::Result<&[u8]> {
+        match self.begin() {
+            Some(Kind::Broken) => Err(ErrorKind::Other.into()),
+            _ => Ok(&self.bytes),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Backend(Arc<Disk>);
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.state().look()?.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut state = self.0.state();
+        let bytes = state.look()?.get(offset as usize..).and_then(|bytes| bytes.get(..out.len()));
+        out.copy_from_slice(bytes.ok_or(ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.state().change(Change::Length(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.state().sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.state().change(Change::Write(offset, data.to_vec()))
+    }
+
+    fn try_lock_range(&self, _start: Bound<u64>, _end: Bound<u64>) -> Result<bool, BackendError> {
+        Ok(true)
+    }
+
+    fn unlock_range(&self, _start: Bound<u64>, _end: Bound<u64>) -> Result<(), BackendError> {
+        Ok(())
+    }
+}

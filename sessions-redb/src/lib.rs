@@ -1,0 +1,41 @@
+//! Keeps sessions in one file on the local disk, with [redb](https://docs.rs/redb): a B-tree, without background threads, quick to open.
+//!
+//! ```
+//! use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
+//! use sessions_redb::RedbStore;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("sessions.redb");
+//! let store = RedbStore::open(&path)?;
+//!
+//! let (id, secret, now) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([2; 32]), Timestamp::from_millis(0));
+//! let record = Record::builder(id, secret, now).entry("user", b"\"ann\"").build()?;
+//! pollster::block_on(store.create(&record))?;
+//! store.close()?;
+//!
+//! let store = RedbStore::open(&path)?;
+//! assert_eq!(pollster::block_on(store.load(id, now))?, Some(record));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What is durable when, and what happens when the disk fails, is described at [`EmbeddedStore`](sessions_embedded::EmbeddedStore),
+//! which this crate gives an engine. [`RedbBuilder`] has the options.
+//!
+//! # What this crate does not do
+//!
+//! It shares no file between processes: the second to open it gets [`Locked`](OpenErrorKind::Locked). Sessions that several processes
+//! need belong into `sessions-redis`. It encrypts nothing; the file holds the visitors' data, and only its owner can read it.
+
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
+mod builder;
+mod engine;
+#[cfg(test)]
+mod faults;
+
+pub use builder::RedbBuilder;
+pub use engine::{Redb, RedbReader};
+pub use sessions_embedded::{OpenError, OpenErrorKind};
+
+/// Keeps sessions in a file.
+pub type RedbStore = sessions_embedded::EmbeddedStore<Redb>;
