@@ -1,0 +1,147 @@
+//! Changes as the arguments of a script.
+
+use redis::Value;
+use sessions_core::{Change, Changes, Committed, Record, SecretHash, SessionId, StoreError, Taken, Timestamp};
+
+use crate::call::{self, Call, bytes, items};
+use crate::fields::{self, SLACK, Unreadable, whole_millis};
+use crate::shared::Core;
+
+/// Is the longest key that a record's format has room for.
+const LONGEST_KEY: usize = u16::MAX as usize;
+
+const GONE: i64 = 0;
+const APPLIED: i64 = 1;
+const CONFLICT: i64 = 2;
+const NEWER: i64 = 4;
+const ABSENT: i64 = 5;
+
+/// Is the index entry that has to be carried on after a commit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Renewal {
+    pub(crate) principal: String,
+    pub(crate) until: String,
+}
+
+/// Appends the arguments that begin those of a script of `begin.lua`.
+fn begin(core: &Core, call: &mut Call, now: Timestamp, expected: &SecretHash, nonce: [u8; 8]) {
+    call.number(now.as_millis()).arg(expected.as_bytes()).number(SLACK);
+    call.arg(&nonce).number(core.nonce_window());
+}
+
+/// Makes the call that commits.
+pub(crate) fn commit(core: &Core, id: SessionId, changes: &Changes) -> Call {
+    let mut call = Call::script(&call::COMMIT, &core.keys.session(id));
+    begin(core, &mut call, changes.now(), changes.expected_secret(), core.nonce());
+    call.arg(changes.new_secret().map_or(b"", |secret| secret.as_bytes()));
+    match changes.new_principal() {
+        Some(principal) => call.arg(format!("={principal}").as_bytes()),
+        None => call.arg(b""),
+    };
+    match changes.new_idle().map(whole_millis) {
+        None => call.arg(b""),
+        Some(u64::MAX) => call.arg(b"-"),
+        Some(millis) => call.number(millis),
+    };
+    if changes.clears_entries() {
+        triple(&mut call, "x", "e:", b"");
+        triple(&mut call, "x", "i:", b"");
+    }
+    if changes.clears_flashes() {
+        triple(&mut call, "x", "f:", b"");
+    }
+    for change in changes.iter() {
+        push(&mut call, change);
+    }
+    call
+}
+
+fn push(call: &mut Call, change: Change<'_>) {
+    match change {
+        Change::Set { key, .. }
+        | Change::SetImmutable { key, .. }
+        | Change::Increment { key, .. }
+        | Change::SetFlash { key, .. }
+            if key.len() > LONGEST_KEY =>
+        {
+            triple(call, "refuse", "", b"");
+        }
+        Change::Require { key, value: Some(value) } => triple(call, "=", key, value),
+        Change::Require { key, value: None } => triple(call, "!", key, b""),
+        Change::Set { key, value } => triple(call, "s", key, value),
+        Change::SetImmutable { key, value } => triple(call, "i", key, value),
+        Change::Remove { key } => triple(call, "d", key, b""),
+        Change::Increment { key, by } => triple(call, "+", key, by.to_string().as_bytes()),
+        Change::SetFlash { key, value } => triple(call, "f", key, value),
+        Change::RemoveFlash { key } => triple(call, "u", key, b""),
+        Change::ConsumeFlash { key, seen } => triple(call, "c", key, seen),
+        // A kind of change that this store does not know must not be left out silently.
+        _ => triple(call, "refuse", "", b""),
+    }
+}
+
+fn triple(call: &mut Call, operation: &str, key: &str, value: &[u8]) {
+    call.arg(operation.as_bytes()).arg(key.as_bytes()).arg(value);
+}
+
+/// Reads the answer to a commit.
+pub(crate) fn committed(value: &Value) -> Result<(Committed, Option<Renewal>), StoreError> {
+    if let Some([Value::Int(APPLIED), principal, until]) = items(value) {
+        let text = |value| bytes(value).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+        let renewal = text(principal).zip(text(until));
+        let renewal = renewal.map(|(principal, until)| Renewal { principal, until });
+        return Ok((Committed::Applied, renewal));
+    }
+    let committed = match code(value)? {
+        APPLIED => Committed::Applied,
+        GONE => Committed::Gone,
+        CONFLICT => Committed::Conflict,
+        _ => return Err(Unreadable::Damaged.into()),
+    };
+    Ok((committed, None))
+}
+
+/// Makes the call that takes an entry, and the one that drops what it left behind once its answer is here.
+pub(crate) fn take(core: &Core, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> (Call, Call) {
+    let session = core.keys.session(id);
+    let nonce = core.nonce();
+    let mut take = Call::script(&call::TAKE, &session);
+    begin(core, &mut take, now, expected, nonce);
+    take.arg(key.as_bytes());
+    let mut forget = Call::command("HDEL", &session);
+    forget.arg(&[b"t:", nonce.as_slice()].concat());
+    (take, forget)
+}
+
+/// Reads the answer to a take.
+pub(crate) fn taken(value: &Value) -> Result<Taken, StoreError> {
+    if let Some([Value::Int(APPLIED), value]) = items(value) {
+        let value = bytes(value).ok_or(Unreadable::Damaged)?;
+        return Ok(Taken::Value(value.to_vec()));
+    }
+    match code(value)? {
+        ABSENT => Ok(Taken::Absent),
+        GONE => Ok(Taken::Gone),
+        _ => Err(Unreadable::Damaged.into()),
+    }
+}
+
+fn code(value: &Value) -> Result<i64, Unreadable> {
+    match value {
+        Value::Int(NEWER) => Err(Unreadable::NewerFormat),
+        Value::Int(code) => Ok(*code),
+        _ => Err(Unreadable::Damaged),
+    }
+}
+
+/// Makes the call that creates a record.
+pub(crate) fn create(core: &Core, record: &Record) -> Call {
+    let mut call = Call::script(&call::CREATE, &core.keys.session(record.id()));
+    let nonce = core.nonce();
+    call.arg(&nonce);
+    fields::write(record, &mut call);
+    // As the other scripts keep it: when the window began, in seconds, and the nonces since.
+    let began = (record.last_seen().as_millis() / 1000) as u32;
+    call.arg(b"n").arg(&[began.to_be_bytes().as_slice(), &nonce].concat());
+    call
+}

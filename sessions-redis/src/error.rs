@@ -1,0 +1,238 @@
+//! What can go wrong, without the secrets that were near when it did.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use redis::{ErrorKind, RedisError, ServerError};
+use sessions_core::{StoreError, StoreErrorKind};
+
+/// Is the store's name, in its errors.
+pub(crate) const NAME: &str = "redis";
+
+/// Says why one try failed.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// Nothing was sent.
+    Unreached(Cause),
+    /// It was sent, and no answer came: it was done or not.
+    Lost(Cause),
+    /// The server said no; nothing was done.
+    Refused(Refusal),
+}
+
+/// Is the answer of a server that did not do what it was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    code: &'static str,
+    redirect: Option<Redirect>,
+}
+
+/// Says which server to ask instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Redirect {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// For this once, and announced with ASKING.
+    pub(crate) once: bool,
+}
+
+/// The codes that mean something here, the ones that a script of an old server may report inside of another message included.
+const CODES: [&str; 14] = [
+    "MOVED",
+    "ASK",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
+    "MASTERDOWN",
+    "LOADING",
+    "READONLY",
+    "BUSY",
+    "NOSCRIPT",
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "WRONGTYPE",
+    "NOAUTH",
+];
+
+impl Refusal {
+    pub(crate) fn new(error: &ServerError) -> Self {
+        let details = error.details().unwrap_or_default();
+        let code = code_of(error.code(), details);
+        let once = code == "ASK";
+        let redirect = if once || code == "MOVED" { target(details, once) } else { None };
+        Self { code, redirect }
+    }
+
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(crate) const fn redirect(&self) -> Option<&Redirect> {
+        self.redirect.as_ref()
+    }
+
+    /// Says whether the same may be accepted in a moment.
+    fn may_pass(&self) -> bool {
+        matches!(
+            self.code,
+            "MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING" | "READONLY" | "BUSY"
+        )
+    }
+}
+
+fn code_of(code: &str, details: &str) -> &'static str {
+    let known = |word: &str| CODES.into_iter().find(|code| *code == word);
+    // Redis 6 reports what failed inside a script as `ERR Error running script (…): -READONLY You can't…`.
+    let inner = || details.split([' ', '-']).find_map(known);
+    known(code).or_else(inner).unwrap_or("ERR")
+}
+
+/// Reads `3999 127.0.0.1:6381`.
+fn target(details: &str, once: bool) -> Option<Redirect> {
+    let (host, port) = details.split(' ').nth(1)?.rsplit_once(':')?;
+    Some(Redirect { host: host.to_owned(), port: port.parse().ok()?, once })
+}
+
+impl Fault {
+    /// Sorts an error that redis-rs reports for something that may have been sent.
+    pub(crate) fn of_sent(error: &RedisError) -> Self {
+        match server_error(error) {
+            Some(server) => Self::Refused(Refusal::new(server)),
+            None => Self::Lost(Cause::new(error)),
+        }
+    }
+
+    pub(crate) const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.code),
+            _ => None,
+        }
+    }
+
+    /// Says whether another try may succeed.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreached(_) | Self::Lost(_) => true,
+            Self::Refused(refusal) => refusal.may_pass(),
+        }
+    }
+
+    pub(crate) fn into_error(self, kind: StoreErrorKind) -> StoreError {
+        StoreError::new(NAME, kind).caused_by(match self {
+            Self::Unreached(cause) | Self::Lost(cause) => cause,
+            Self::Refused(refusal) => Cause(format!("the server answered {}", refusal.code)),
+        })
+    }
+}
+
+fn server_error(error: &RedisError) -> Option<&ServerError> {
+    std::error::Error::source(error).and_then(|source| source.downcast_ref())
+}
+
+/// Is a cause that is safe to log.
+///
+/// Not the error of redis-rs itself: that one quotes what the server said, which may quote what it was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause(String);
+
+impl Cause {
+    pub(crate) fn new(error: &RedisError) -> Self {
+        match error.kind() {
+            // The system's or TLS's own words, which know nothing of what was sent.
+            ErrorKind::Io => Self(error.to_string()),
+            ErrorKind::Server(_) | ErrorKind::Extension => {
+                let code = server_error(error).map_or("ERR", |error| Refusal::new(error).code);
+                Self(format!("the server answered {code}"))
+            }
+            _ => Self(error.category().to_owned()),
+        }
+    }
+
+    pub(crate) const fn text(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Cause {}
+
+/// Says why a store could not be opened. It shows neither the URL nor anything in it.
+#[derive(Debug)]
+pub struct OpenError {
+    kind: OpenErrorKind,
+    source: Option<Cause>,
+}
+
+/// Is the kind of an [`OpenError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OpenErrorKind {
+    /// The URL is none that this store knows.
+    Url,
+    /// The URL asks for TLS, and the feature `tls` is off.
+    NoTls,
+    /// The options contradict each other, or what the store was given.
+    Options,
+    /// No thread could be started.
+    Thread,
+}
+
+impl OpenError {
+    pub(crate) const fn new(kind: OpenErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    pub(crate) fn because(kind: OpenErrorKind, reason: impl Into<String>) -> Self {
+        let source = Some(Cause(reason.into()));
+        Self { kind, source }
+    }
+
+    /// Returns what went wrong.
+    #[must_use]
+    pub const fn kind(&self) -> OpenErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            OpenErrorKind::Url => "not the URL of a redis server or cluster",
+            OpenErrorKind::NoTls => "this build of the redis store has no TLS",
+            OpenErrorKind::Options => "the options of the redis store contradict each other",
+            OpenErrorKind::Thread => "the redis store's thread could not be started",
+        })
+    }
+}
+
+impl StdError for OpenError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_inside_a_script_of_an_old_server_is_recognised() {
+        let details = "Error running script (call to f_1): @user_script:3: -READONLY You can't write against a read only replica.";
+        assert_eq!(code_of("ERR", details), "READONLY");
+        assert_eq!(code_of("ERR", "unknown command"), "ERR");
+        assert_eq!(code_of("MOVED", "1 127.0.0.1:1"), "MOVED");
+    }
+
+    #[test]
+    fn a_redirect_is_read_whatever_the_host_looks_like() {
+        let redirect = target("3999 ::1:6381", true).unwrap();
+        assert_eq!((redirect.host.as_str(), redirect.port, redirect.once), ("::1", 6381, true));
+        assert_eq!(target("3999 :6381", false).unwrap().host, "");
+        assert!(target("3999", false).is_none());
+    }
+}

@@ -1,0 +1,209 @@
+//! Which sessions a principal has.
+//!
+//! An index is a sorted set of session ids, scored with the moment until which the entry is good. It may lie on another server than
+//! the sessions, so the two cannot change in one step. What holds instead: a session that is bound is in the index, from before it
+//! was bound; the index may name more, and nothing is believed of it that the session itself does not say.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+use redis::Value;
+use sessions_core::{Changes, Record, SessionId, StoreError, StoreErrorKind, Timestamp};
+
+use crate::call::{self, Call, bytes, items, text_number};
+use crate::commit::Renewal;
+use crate::fields::{self, SLACK, Unreadable, whole_millis};
+use crate::shared::{Core, Failure, Outcome};
+
+/// Is how many sessions are asked for at once.
+pub(crate) const AT_ONCE: usize = 64;
+
+/// Makes the call that enters a session, or carries its entry on.
+fn announce(core: &Core, principal: &str, id: SessionId, until: &str, now: Timestamp) -> Call {
+    let mut call = Call::script(&call::ANNOUNCE, &core.keys.principal(principal));
+    call.arg(id.to_string().as_bytes()).arg(until.as_bytes()).number(now.as_millis()).number(SLACK);
+    call
+}
+
+/// Returns until when an entry is good: to the session's end where that is fixed, else for three times its idle limit.
+fn good_until(now: Timestamp, idle: Option<u64>, absolute: Option<u64>) -> String {
+    let end = absolute.or_else(|| idle.map(|idle| now.as_millis().saturating_add(idle.saturating_mul(3))));
+    end.map_or_else(|| "+inf".to_owned(), |end| end.to_string())
+}
+
+/// Enters a session that was just created.
+pub(crate) async fn announce_new(core: &Core, record: &Record, principal: &str) -> Result<(), Failure> {
+    let absolute = Some(record.absolute_deadline()).filter(|deadline| *deadline != Timestamp::NEVER);
+    let until = good_until(record.last_seen(), record.idle().map(whole_millis), absolute.map(Timestamp::as_millis));
+    let call = announce(core, principal, record.id(), &until, record.last_seen());
+    core.write(&call).await.map(drop)
+}
+
+/// Carries an entry on, in the background: it is good for long enough to be carried on another time.
+pub(crate) fn renew(core: &Core, id: SessionId, renewal: &Renewal, now: Timestamp) {
+    core.call_later(announce(core, &renewal.principal, id, &renewal.until, now));
+}
+
+/// Is what a commit says about whose session it is, and for how long.
+#[derive(Debug)]
+pub(crate) struct Binding {
+    principal: Option<String>,
+    idle: Option<Duration>,
+    now: Timestamp,
+}
+
+impl Binding {
+    /// Returns `None` for a commit that leaves both as they are, as nearly all do.
+    pub(crate) fn of(changes: &Changes) -> Option<Self> {
+        let changed = changes.new_principal().is_some() || changes.new_idle().is_some();
+        changed.then(|| Self {
+            principal: changes.new_principal().map(str::to_owned),
+            idle: changes.new_idle(),
+            now: changes.now(),
+        })
+    }
+
+    /// Enters the session before the commit binds it, so that it is never bound and not in the index.
+    pub(crate) async fn announce(self, core: &Core, id: SessionId) -> Result<(), Failure> {
+        let mut ask = Call::command("HMGET", &core.keys.session(id));
+        ask.arg(b"i").arg(b"x").arg(b"p");
+        let answer = core.write(&ask).await?;
+        let Some([idle, absolute, bound]) = items(&answer) else {
+            return Ok(());
+        };
+        let number = |value| text_number(value).and_then(|text| text.parse().ok());
+        let idle = self.idle.map(whole_millis).filter(|idle| *idle < u64::MAX).or_else(|| number(idle));
+        let bound = bytes(bound).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let Some(principal) = self.principal.as_deref().or(bound) else {
+            return Ok(());
+        };
+        let until = good_until(self.now, idle, number(absolute));
+        core.write(&announce(core, principal, id, &until, self.now)).await.map(drop)
+    }
+}
+
+/// Removes the entry of a session that was destroyed, in the background.
+pub(crate) fn forget(core: &Core, principal: &str, id: SessionId) {
+    let mut call = Call::command("ZREM", &core.keys.principal(principal));
+    call.arg(id.to_string().as_bytes());
+    core.call_later(call);
+}
+
+/// Is an entry of an index.
+struct Entry {
+    id: SessionId,
+    /// Is the text of its score.
+    until: String,
+}
+
+async fn entries(core: &Core, principal: &str) -> Result<Vec<Entry>, StoreError> {
+    let mut call = Call::command("ZRANGE", &core.keys.principal(principal));
+    call.arg(b"0").arg(b"-1").arg(b"WITHSCORES");
+    let answer = core.read(&call).await?;
+    let flat = flat(items(&answer).unwrap_or_default());
+    let entry = |two: &[&Value]| {
+        let id = std::str::from_utf8(bytes(two.first()?)?).ok()?.parse().ok()?;
+        let until = text_number(two.get(1)?)?;
+        Some(Entry { id, until })
+    };
+    Ok(flat.chunks(2).filter_map(entry).collect())
+}
+
+/// Takes the pairs apart, which the newer protocol sends as such.
+fn flat(values: &[Value]) -> Vec<&Value> {
+    values.iter().flat_map(|value| items(value).map_or_else(|| vec![value], |pair| pair.iter().collect())).collect()
+}
+
+/// Loads a record. One that cannot be read counts for itself alone.
+pub(crate) async fn load(core: &Core, id: SessionId) -> Result<Option<Record>, StoreError> {
+    let call = Call::command("HGETALL", &core.keys.session(id));
+    Ok(fields::read(id, &core.read(&call).await?)?)
+}
+
+/// Finds a principal's live sessions, and forgets those that are no more.
+pub(crate) async fn of_principal(core: &Core, principal: &str, now: Timestamp) -> Result<Vec<Record>, StoreError> {
+    let entries = entries(core, principal).await?;
+    let loads = entries.into_iter().map(|entry| async move {
+        let loaded = load(core, entry.id).await;
+        (entry, loaded)
+    });
+    let mut found = stream::iter(loads).buffer_unordered(AT_ONCE);
+    let mut records = Vec::new();
+    let mut dead = Vec::new();
+    while let Some((entry, loaded)) = found.next().await {
+        match loaded {
+            Ok(Some(record)) if record.principal() == Some(principal) && !record.has_expired(now) => {
+                records.push(record)
+            }
+            // Not somebody else's or nobody's: it may be about to be bound.
+            Ok(Some(_)) => {}
+            Ok(None) => dead.push(entry),
+            Err(error) if error.kind() == StoreErrorKind::Unreadable => {}
+            Err(error) => return Err(error),
+        }
+    }
+    forget_all(core, principal, &dead);
+    Ok(records)
+}
+
+/// Ends a principal's sessions. One that fails does not keep the others alive.
+pub(crate) async fn destroy_of_principal(
+    core: &Core,
+    principal: &str,
+    except: Option<SessionId>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let entries = entries(core, principal).await?;
+    let others = entries.into_iter().filter(|entry| Some(entry.id) != except);
+    let ends = others.map(|entry| async move {
+        let ended = destroy(core, entry.id, Some(principal)).await;
+        (entry, ended)
+    });
+    let mut ends = stream::iter(ends).buffer_unordered(AT_ONCE);
+    let mut ended = Vec::new();
+    let mut failure = None;
+    while let Some((entry, end)) = ends.next().await {
+        match end {
+            Ok(end) if end.was_there => ended.push(entry),
+            Ok(_) => {}
+            Err(error) => failure = Some(error),
+        }
+    }
+    forget_all(core, principal, &ended);
+    failure.map_or_else(|| Ok(ended.iter().map(|entry| entry.id).collect()), Err)
+}
+
+fn forget_all(core: &Core, principal: &str, entries: &[Entry]) {
+    if entries.is_empty() {
+        return;
+    }
+    let mut call = Call::script(&call::FORGET, &core.keys.principal(principal));
+    for entry in entries {
+        call.arg(entry.id.to_string().as_bytes()).arg(entry.until.as_bytes());
+    }
+    core.call_later(call);
+}
+
+/// Is what became of a session that was to end.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) was_there: bool,
+    pub(crate) principal: Option<String>,
+}
+
+/// Ends a session, if it belongs to the principal where one is named.
+pub(crate) async fn destroy(core: &Core, id: SessionId, principal: Option<&str>) -> Result<End, StoreError> {
+    let mut call = Call::script(&call::DESTROY, &core.keys.session(id));
+    match principal {
+        Some(principal) => call.arg(format!("={principal}").as_bytes()),
+        None => call.arg(b""),
+    };
+    call.number(core.wait.is_some().into());
+    let Outcome { answer, in_doubt } = core.write_for_good(&call).await?;
+    let parts = items(&answer.value).ok_or(Unreadable::Damaged)?;
+    let text = parts.get(1).and_then(bytes).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    Ok(End {
+        // An earlier try that got no answer is the likeliest reason for finding nothing.
+        was_there: matches!(parts.first(), Some(Value::Int(1))) || in_doubt,
+        principal: text.map(str::to_owned),
+    })
+}

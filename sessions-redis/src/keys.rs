@@ -1,0 +1,149 @@
+//! Where things lie: the keys, their slots, and the pattern that finds them.
+
+use std::fmt;
+
+use sessions_core::SessionId;
+
+/// Is how long the text of an id is.
+const ID_LENGTH: usize = 36;
+const SLOTS: u16 = 16_384;
+
+/// Is a key, as a server knows it. It may hold a principal, so it is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Key(Box<[u8]>);
+
+impl Key {
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn slot(&self) -> u16 {
+        crc16(hashed_part(&self.0)) % SLOTS
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+/// Names the keys of one store.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    prefix: Box<str>,
+}
+
+impl Keys {
+    pub(crate) fn new(prefix: impl Into<Box<str>>) -> Self {
+        Self { prefix: prefix.into() }
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub(crate) fn session(&self, id: SessionId) -> Key {
+        let mut key = Vec::with_capacity(self.prefix.len() + ID_LENGTH);
+        key.extend_from_slice(self.prefix.as_bytes());
+        key.extend_from_slice(id.as_uuid().hyphenated().encode_lower(&mut [0; ID_LENGTH]).as_bytes());
+        Key(key.into())
+    }
+
+    /// Names the index of a principal's sessions. It can be taken for no session: no id has an `r`.
+    pub(crate) fn principal(&self, principal: &str) -> Key {
+        Key(format!("{}principal:{principal}", self.prefix).into_bytes().into())
+    }
+
+    /// Returns the id of a session's key, `None` for any other key.
+    pub(crate) fn id_of(&self, key: &[u8]) -> Option<SessionId> {
+        let text = std::str::from_utf8(key.strip_prefix(self.prefix.as_bytes())?).ok()?;
+        let id: SessionId = text.parse().ok()?;
+        // A UUID has several spellings. Only one of them is a key.
+        (*self.session(id).as_bytes() == *key).then_some(id)
+    }
+
+    /// Returns a pattern for SCAN that all keys of sessions match. What else matches, [`id_of`](Self::id_of) tells apart.
+    pub(crate) fn pattern(&self) -> Vec<u8> {
+        let mut pattern = Vec::new();
+        for byte in self.prefix.bytes() {
+            if b"*?[]^\\".contains(&byte) {
+                pattern.push(b'\\');
+            }
+            pattern.push(byte);
+        }
+        pattern.extend_from_slice(b"????????-????-????-????-????????????");
+        pattern
+    }
+}
+
+/// Returns the part of a key that decides about its slot: what stands in the first braces, if they hold anything.
+fn hashed_part(key: &[u8]) -> &[u8] {
+    let tag = || {
+        let start = key.iter().position(|byte| *byte == b'{')? + 1;
+        let length = key[start..].iter().position(|byte| *byte == b'}')?;
+        (length > 0).then(|| &key[start..start + length])
+    };
+    tag().unwrap_or(key)
+}
+
+/// Is CRC-16/XMODEM.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| (crc << 8) ^ CRC_TABLE[usize::from((crc >> 8) as u8 ^ byte)])
+}
+
+const CRC_TABLE: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = (byte as u16) << 8;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot_of(key: &str) -> u16 {
+        Key(key.as_bytes().into()).slot()
+    }
+
+    #[test]
+    fn slots_are_those_of_the_specification() {
+        assert_eq!(crc16(b"123456789"), 0x31c3);
+        assert_eq!(slot_of("foo"), 12_182);
+        assert_eq!(slot_of("{user1000}.following"), slot_of("{user1000}.followers"));
+        assert_eq!(slot_of("foo{}{bar}"), crc16(b"foo{}{bar}") % SLOTS);
+        assert_eq!(slot_of("foo{{bar}}zap"), crc16(b"{bar") % SLOTS);
+        assert_eq!(slot_of("foo{bar}{zap}"), slot_of("bar"));
+    }
+
+    #[test]
+    fn only_the_one_spelling_of_an_id_is_a_session() {
+        let keys = Keys::new("s:");
+        let id = SessionId::from_bytes([0xab; 16]);
+        let key = keys.session(id);
+        assert_eq!(keys.id_of(key.as_bytes()), Some(id));
+        let shouted = format!("s:{}", id.to_string().to_uppercase());
+        let bare = format!("s:{}", id.as_uuid().simple());
+        for other in [shouted.as_str(), bare.as_str(), "s:", "", "x", "s:principal:"] {
+            assert_eq!(keys.id_of(other.as_bytes()), None, "{other}");
+        }
+        let hostile = keys.principal(&id.to_string());
+        assert_eq!(keys.id_of(hostile.as_bytes()), None);
+    }
+
+    #[test]
+    fn the_prefix_is_no_pattern() {
+        let pattern = String::from_utf8(Keys::new(r"a*[b]?\:").pattern()).unwrap();
+        assert!(pattern.starts_with(r"a\*\[b\]\?\\:????"), "{pattern}");
+    }
+}

@@ -1,0 +1,129 @@
+//! The way to the servers: one server, a cluster, or a connection of the caller's.
+
+mod cluster;
+mod given;
+mod node;
+mod topology;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::{Cmd, Pipeline, Value};
+
+use crate::error::Fault;
+pub(crate) use cluster::Cluster;
+pub use given::Connection;
+pub(crate) use node::Node;
+
+/// Is the way to the servers.
+#[derive(Clone, Debug)]
+pub(crate) enum Link {
+    Node(Arc<Node>),
+    Cluster(Arc<Cluster>),
+    Given(Connection),
+}
+
+/// Is what is sent in one go, for one answer.
+pub(crate) struct Parcel {
+    pub(crate) slot: u16,
+    pub(crate) command: Cmd,
+    /// Has the server wait for its replicas after the command, on the same connection.
+    pub(crate) wait: Option<WaitFor>,
+    was_sent: AtomicBool,
+}
+
+/// Says how many replicas must have a write, and how long they have for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WaitFor {
+    pub(crate) replicas: u32,
+    pub(crate) within: Duration,
+}
+
+/// Is the answer to a parcel.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) value: Value,
+    /// Counts the replicas that have the write, where they were waited for.
+    pub(crate) replicas: u64,
+}
+
+impl Link {
+    /// Tries once, following redirects, and notices what has to be connected or looked up again.
+    pub(crate) async fn send(&self, parcel: &Parcel) -> Result<Answer, Fault> {
+        match self {
+            Self::Node(node) => {
+                let answer = node.send(parcel, false).await;
+                if matches!(&answer, Err(fault) if fault.code() == Some("READONLY")) {
+                    // This address led to a primary. Another connection may again.
+                    node.reconnect();
+                }
+                answer
+            }
+            Self::Cluster(cluster) => cluster.send(parcel).await,
+            Self::Given(connection) => connection.send(parcel).await,
+        }
+    }
+
+    /// Says whether the slots may have several owners.
+    pub(crate) const fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_) | Self::Given(Connection::Cluster(_)))
+    }
+
+    /// Begins to connect, so that the first request need not wait for it.
+    pub(crate) fn warm_up(&self) {
+        match self {
+            Self::Node(node) => node.connect(),
+            Self::Cluster(cluster) => cluster.refresh(),
+            Self::Given(_) => {}
+        }
+    }
+}
+
+impl Parcel {
+    pub(crate) const fn new(slot: u16, command: Cmd, wait: Option<WaitFor>) -> Self {
+        Self { slot, command, wait, was_sent: AtomicBool::new(false) }
+    }
+
+    /// Notes that a connection has it, which nobody can take back.
+    fn note_sent(&self) {
+        self.was_sent.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn forget_sent(&self) {
+        self.was_sent.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_sent(&self) -> bool {
+        self.was_sent.load(Ordering::Relaxed)
+    }
+
+    /// Returns the pipeline that has to arrive whole, `None` if the command is all.
+    fn pipeline(&self, asking: bool) -> Option<Pipeline> {
+        if !asking && self.wait.is_none() {
+            return None;
+        }
+        let mut pipeline = redis::pipe();
+        if asking {
+            pipeline.cmd("ASKING");
+        }
+        pipeline.add_command(self.command.clone());
+        if let Some(wait) = self.wait {
+            let millis = u64::try_from(wait.within.as_millis()).unwrap_or(u64::MAX);
+            pipeline.cmd("WAIT").arg(wait.replicas).arg(millis.max(1));
+        }
+        Some(pipeline)
+    }
+
+    /// Finds the answer to the command among those to its pipeline.
+    fn answer(&self, mut values: Vec<Value>) -> Answer {
+        let replicas = match (self.wait, values.last()) {
+            (Some(_), Some(Value::Int(count))) => u64::try_from(*count).unwrap_or_default(),
+            _ => 0,
+        };
+        if self.wait.is_some() {
+            values.pop();
+        }
+        Answer { value: values.pop().unwrap_or_default(), replicas }
+    }
+}

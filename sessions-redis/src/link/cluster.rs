@@ -1,0 +1,222 @@
+//! A cluster: which server a slot leads to, found out again whenever a server says otherwise.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use futures_util::future::select_ok;
+use redis::{Client, ConnectionAddr, ConnectionInfo};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::node::Node;
+use super::topology::{self, Range};
+use super::{Answer, Parcel};
+use crate::error::{Cause, Fault, Redirect};
+
+/// Is how often a request is sent on before it starts over.
+const MOST_REDIRECTS: usize = 5;
+/// Is how many servers are asked at once for the topology.
+const ASKED_AT_ONCE: usize = 3;
+/// Is how long they have to answer.
+const TOPOLOGY_TIMEOUT: Duration = Duration::from_millis(300);
+/// Is how long the next look at the topology waits after the last one.
+const REFRESH_PAUSE: Duration = Duration::from_millis(20);
+/// Is how long a request waits for a topology.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+type Address = (String, u16);
+
+/// Is a cluster that finds its way by CLUSTER SLOTS and by the redirects of its servers.
+///
+/// Not redis-rs's own: while that looks the topology up, the requests to every server wait, for as long as a dead one takes to time
+/// out; and while no server answers, it tries without a pause.
+pub(crate) struct Cluster {
+    /// Is what the connections to all servers have in common.
+    template: ConnectionInfo,
+    seeds: Vec<Arc<Node>>,
+    map: RwLock<Map>,
+    is_refreshing: AtomicBool,
+    /// Counts the looks at the topology.
+    looks: watch::Sender<u64>,
+    turn: AtomicUsize,
+    handle: Handle,
+}
+
+#[derive(Default)]
+struct Map {
+    ranges: Vec<Range>,
+    nodes: HashMap<Address, Arc<Node>>,
+}
+
+impl Cluster {
+    /// Makes a cluster of some of its servers; `None` without any.
+    pub(crate) fn new(seeds: &[Client], handle: &Handle) -> Option<Arc<Self>> {
+        let template = seeds.first()?.get_connection_info().clone();
+        let seeds = seeds.iter().map(|client| Node::new(client.clone(), handle.clone()));
+        Some(Arc::new(Self {
+            template,
+            seeds: seeds.collect(),
+            map: RwLock::default(),
+            is_refreshing: AtomicBool::new(false),
+            looks: watch::Sender::new(0),
+            turn: AtomicUsize::new(0),
+            handle: handle.clone(),
+        }))
+    }
+
+    pub(crate) async fn send(self: &Arc<Self>, parcel: &Parcel) -> Result<Answer, Fault> {
+        let mut node = self.owner(parcel.slot).await?;
+        let mut asking = false;
+        for _ in 0..MOST_REDIRECTS {
+            let fault = match node.send(parcel, asking).await {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            let Fault::Refused(refusal) = &fault else {
+                self.refresh();
+                return Err(fault);
+            };
+            let Some(redirect) = refusal.redirect() else {
+                if matches!(refusal.code(), "CLUSTERDOWN" | "READONLY" | "MOVED") {
+                    self.refresh();
+                }
+                return Err(fault);
+            };
+            asking = redirect.once;
+            if !asking {
+                self.refresh();
+            }
+            node = self.redirected(redirect, &node)?;
+        }
+        Err(Fault::Unreached(Cause::text("the servers redirect in circles".to_owned())))
+    }
+
+    async fn owner(self: &Arc<Self>, slot: u16) -> Result<Arc<Node>, Fault> {
+        if let Some(node) = self.known_owner(slot) {
+            return Ok(node);
+        }
+        let mut looks = self.looks.subscribe();
+        self.refresh();
+        // Past the patience, and after a look that found nothing, the answer is the same.
+        let _ = tokio::time::timeout(PATIENCE, looks.changed()).await;
+        let unknown = || Fault::Unreached(Cause::text("no server has the slot".to_owned()));
+        self.known_owner(slot).ok_or_else(unknown)
+    }
+
+    fn known_owner(&self, slot: u16) -> Option<Arc<Node>> {
+        let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
+        let owner = topology::find(&map.ranges, slot)?;
+        map.nodes.get(&(owner.host.clone(), owner.port)).map(Arc::clone)
+    }
+
+    fn redirected(&self, redirect: &Redirect, from: &Node) -> Result<Arc<Node>, Fault> {
+        let host = if redirect.host.is_empty() { host_of(from) } else { redirect.host.clone() };
+        let address = (host, redirect.port);
+        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(node) = map.nodes.get(&address) {
+            return Ok(Arc::clone(node));
+        }
+        let node = self.node(&address)?;
+        map.nodes.insert(address, Arc::clone(&node));
+        Ok(node)
+    }
+
+    fn node(&self, (host, port): &Address) -> Result<Arc<Node>, Fault> {
+        let address = match self.template.addr() {
+            ConnectionAddr::TcpTls { insecure, tls_params, .. } => ConnectionAddr::TcpTls {
+                host: host.clone(),
+                port: *port,
+                insecure: *insecure,
+                tls_params: tls_params.clone(),
+            },
+            _ => ConnectionAddr::Tcp(host.clone(), *port),
+        };
+        let client = Client::open(self.template.clone().set_addr(address));
+        let client = client.map_err(|error| Fault::Unreached(Cause::new(&error)))?;
+        Ok(Node::new(client, self.handle.clone()))
+    }
+
+    /// Begins to look at the topology, unless that has begun.
+    pub(crate) fn refresh(self: &Arc<Self>) {
+        if !self.is_refreshing.swap(true, Ordering::AcqRel) {
+            self.handle.spawn(look(Arc::downgrade(self)));
+        }
+    }
+
+    /// Returns the servers to ask, others first each time: one that is cut off from the rest must not have the only say.
+    fn advisers(&self) -> Vec<Arc<Node>> {
+        let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
+        let mut advisers: Vec<_> = map.nodes.values().chain(&self.seeds).map(Arc::clone).collect();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % advisers.len();
+        advisers.rotate_left(turn);
+        advisers
+    }
+
+    fn install(&self, mut ranges: Vec<Range>, adviser: &Node) {
+        for range in &mut ranges {
+            if range.owner.host.is_empty() {
+                range.owner.host = host_of(adviser);
+            }
+        }
+        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        let mut nodes = HashMap::new();
+        for Range { owner, .. } in &ranges {
+            let address = (owner.host.clone(), owner.port);
+            if nodes.contains_key(&address) {
+                continue;
+            }
+            let known = map.nodes.remove(&address);
+            if let Some(node) = known.or_else(|| self.node(&address).ok()) {
+                nodes.insert(address, node);
+            }
+        }
+        *map = Map { ranges, nodes };
+    }
+}
+
+async fn look(cluster: Weak<Cluster>) {
+    let advisers = cluster.upgrade().map(|cluster| cluster.advisers()).unwrap_or_default();
+    for some in advisers.chunks(ASKED_AT_ONCE) {
+        let asked = some.iter().map(|node| Box::pin(slots_from(node)));
+        let Ok(((ranges, adviser), _)) = select_ok(asked).await else {
+            continue;
+        };
+        if let Some(cluster) = cluster.upgrade() {
+            cluster.install(ranges, &adviser);
+        }
+        break;
+    }
+    if let Some(cluster) = cluster.upgrade() {
+        cluster.looks.send_modify(|looks| *looks += 1);
+    }
+    tokio::time::sleep(REFRESH_PAUSE).await;
+    if let Some(cluster) = cluster.upgrade() {
+        cluster.is_refreshing.store(false, Ordering::Release);
+    }
+}
+
+async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), ()> {
+    let mut command = redis::cmd("CLUSTER");
+    command.arg("SLOTS");
+    let parcel = Parcel::new(0, command, None);
+    let answer = tokio::time::timeout(TOPOLOGY_TIMEOUT, node.send(&parcel, false)).await;
+    let value = answer.map_err(|_| ())?.map_err(|_| ())?.value;
+    let ranges = topology::parse(&value).filter(|ranges| !ranges.is_empty());
+    Ok((ranges.ok_or(())?, Arc::clone(node)))
+}
+
+fn host_of(node: &Node) -> String {
+    match node.client().get_connection_info().addr() {
+        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.clone(),
+        _ => String::new(),
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("seeds", &self.seeds).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! Who has which slots.
+
+use redis::Value;
+
+use crate::call::{bytes, items};
+
+/// Is a run of slots, and who has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+    pub(crate) owner: Owner,
+}
+
+/// Is the primary of some slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// Is empty where the server that was asked means its own host.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// Is the name that the server keeps for life.
+    pub(crate) name: Vec<u8>,
+}
+
+/// Reads the answer to CLUSTER SLOTS, in the order of the slots.
+pub(crate) fn parse(value: &Value) -> Option<Vec<Range>> {
+    let mut ranges = items(value)?.iter().map(range).collect::<Option<Vec<_>>>()?;
+    ranges.sort_by_key(|range| range.first);
+    Some(ranges)
+}
+
+fn range(value: &Value) -> Option<Range> {
+    let [Value::Int(first), Value::Int(last), owner, ..] = items(value)? else {
+        return None;
+    };
+    Some(Range { first: u16::try_from(*first).ok()?, last: u16::try_from(*last).ok()?, owner: self::owner(owner)? })
+}
+
+fn owner(value: &Value) -> Option<Owner> {
+    let [host, Value::Int(port), name, ..] = items(value)? else {
+        return None;
+    };
+    let host = String::from_utf8(bytes(host).unwrap_or_default().to_vec()).ok()?;
+    Some(Owner {
+        // A server that does not know its own name writes a question mark.
+        host: if host == "?" { String::new() } else { host },
+        port: u16::try_from(*port).ok()?,
+        name: bytes(name)?.to_vec(),
+    })
+}
+
+/// Finds who has a slot, in ranges that are in order.
+pub(crate) fn find(ranges: &[Range], slot: u16) -> Option<&Owner> {
+    let after = ranges.partition_point(|range| range.first <= slot);
+    let range = &ranges[after.checked_sub(1)?];
+    (slot <= range.last).then_some(&range.owner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::BulkString(text.into())
+    }
+
+    fn row(first: i64, last: i64, host: Value, port: i64) -> Value {
+        let primary = Value::Array(vec![host, Value::Int(port), text("name")]);
+        Value::Array(vec![Value::Int(first), Value::Int(last), primary, Value::Nil])
+    }
+
+    #[test]
+    fn the_owner_of_a_slot_is_found_and_a_hole_is_not() {
+        let answer = Value::Array(vec![row(5461, 10_922, text("b"), 2), row(0, 5000, Value::Nil, 1)]);
+        let ranges = parse(&answer).unwrap();
+        let port = |slot| find(&ranges, slot).map(|owner| owner.port);
+        assert_eq!((port(0), port(5000), port(5001)), (Some(1), Some(1), None));
+        assert_eq!((port(5461), port(10_922), port(10_923)), (Some(2), Some(2), None));
+        assert_eq!(ranges[0].owner.host, "");
+        assert_eq!(find(&[], 0), None);
+    }
+
+    #[test]
+    fn anything_else_is_no_topology() {
+        for value in [Value::Nil, Value::Array(vec![Value::Nil]), Value::Array(vec![row(0, 99_999, Value::Nil, 1)])] {
+            assert!(parse(&value).is_none());
+        }
+    }
+}

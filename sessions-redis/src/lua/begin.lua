@@ -1,0 +1,65 @@
+-- A script is put together from parts: begin, what it asks for, open, what it does, write. It is one block, since every closure and
+-- table is made anew for each call.
+--
+-- KEYS[1] is a session; ARGV begins with: now, expected secret, slack, nonce, window. Lua's numbers are doubles: milliseconds fit, an
+-- i64 does not. What goes into the hash is text that came in, or that `add` made.
+
+local GONE, APPLIED, CONFLICT, DAMAGED, NEWER, ABSENT = 0, 1, 2, 3, 4, 5
+-- How many fields go into one call: Lua's stack ends at some 8000.
+local BATCH = 1000
+
+local key = KEYS[1]
+local now, nonce = tonumber(ARGV[1]), ARGV[4]
+local HEAD = 9
+local fields = { 'v', 's', 'a', 'i', 'x', 'r', 'p', 'n', 'o' }
+
+-- Adds two decimal integers, written as HINCRBY wants them; nil where one is none, or the sum leaves the range of an i64. Not by
+-- HINCRBY itself: it would have written the first sums of a commit before the last one is refused.
+local function add(one, other)
+  -- An i64 is held as `high * BASE + low`, with 0 <= low < BASE.
+  local BASE = 10000000000
+  local function in_range(high, low)
+    local carry = math.floor(low / BASE)
+    high, low = high + carry, low - carry * BASE
+    local too_high = high > 922337203 or high == 922337203 and low > 6854775807
+    local too_low = high < -922337204 or high == -922337204 and low < 3145224192
+    if not (too_high or too_low) then
+      return high, low
+    end
+  end
+  local function halves(text)
+    if text == '0' then
+      return 0, 0
+    end
+    local sign, digits = string.match(text, '^(-?)([1-9]%d*)$')
+    if not digits or #digits > 19 then
+      return nil
+    end
+    local high, low = tonumber(string.sub(digits, 1, -11)) or 0, tonumber(string.sub(digits, -10))
+    if sign == '-' then
+      high, low = -high, -low
+    end
+    return in_range(high, low)
+  end
+  local high, low = halves(one)
+  local more, rest = halves(other)
+  if not (high and more) then
+    return nil
+  end
+  high, low = in_range(high + more, low + rest)
+  if not high then
+    return nil
+  end
+  local sign = ''
+  if high < 0 then
+    sign = '-'
+    if low > 0 then
+      high, low = high + 1, low - BASE
+    end
+  end
+  high, low = math.abs(high), math.abs(low)
+  if high == 0 then
+    return sign .. string.format('%.0f', low)
+  end
+  return sign .. string.format('%.0f%010.0f', high, low)
+end

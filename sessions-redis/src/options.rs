@@ -1,0 +1,223 @@
+//! The options of a store, and the ways to open one.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::{Client, ConnectionInfo};
+
+use crate::address::{self, Address, UrlOption};
+use crate::error::{OpenError, OpenErrorKind};
+use crate::keys::Keys;
+use crate::link::{Cluster, Connection, Link, Node, WaitFor};
+use crate::runtime::Background;
+use crate::shared::{Core, Limits};
+use crate::store::RedisStore;
+
+/// Opens a [`RedisStore`] with other options than the default ones.
+///
+/// No way of opening waits for a server, or fails because there is none: a server that is down when the application starts is like
+/// one that goes down later.
+///
+/// ```
+/// use std::time::Duration;
+/// use sessions_redis::RedisStore;
+///
+/// let store = RedisStore::builder()
+///     .prefix("shop:session:")
+///     .load_deadline(Duration::from_millis(200))
+///     .open("redis://:password@localhost:6379/1")?;
+/// # Ok::<(), sessions_redis::OpenError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct RedisBuilder {
+    prefix: Box<str>,
+    load_deadline: Duration,
+    commit_deadline: Duration,
+    max_in_flight: usize,
+    wait: Option<WaitFor>,
+}
+
+impl RedisBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            prefix: "session:".into(),
+            load_deadline: Duration::from_millis(500),
+            commit_deadline: Duration::from_secs(1),
+            max_in_flight: 4096,
+            wait: None,
+        }
+    }
+
+    /// Sets what all keys of the store begin with; `session:` by default.
+    ///
+    /// Stores that share a database need different prefixes, none of which is the beginning of another.
+    pub fn prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Sets how long a read may take, tries included; 500 ms by default.
+    pub const fn load_deadline(mut self, deadline: Duration) -> Self {
+        self.load_deadline = deadline;
+        self
+    }
+
+    /// Sets how long a write may take, tries included; one second by default.
+    pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
+        self.commit_deadline = deadline;
+        self
+    }
+
+    /// Sets how many operations may be under way before further ones are refused as
+    /// [`Busy`](sessions_core::StoreErrorKind::Busy); 4096 by default.
+    ///
+    /// It bounds what piles up while a server is slow. What is refused costs nothing and is known to have done nothing.
+    pub const fn max_in_flight(mut self, operations: usize) -> Self {
+        self.max_in_flight = operations;
+        self
+    }
+
+    /// Has the end of a session wait until so many replicas know of it, for at most `within`, by WAIT.
+    ///
+    /// Without it, a primary that dies just after it acknowledged a logout may take the logout with it: the replica that follows still
+    /// has the session. Ask for as many replicas as each primary has, since any of them may follow it. An end that too few replicas
+    /// confirm is an error, though the session is gone from the primary. What waits has connections of its own.
+    pub const fn wait_for_replicas(mut self, replicas: u32, within: Duration) -> Self {
+        self.wait = Some(WaitFor { replicas, within });
+        self
+    }
+
+    /// Opens the store that a URL leads to. The URL may also set `prefix`, `load_deadline_ms`, `commit_deadline_ms` and
+    /// `max_in_flight`, which then count.
+    ///
+    /// | URL | leads to |
+    /// |---|---|
+    /// | `redis://user:password@host:port/database` | one server |
+    /// | `rediss://…` | one server, by TLS (feature `tls`) |
+    /// | `redis+unix:///path?db=1&user=u&pass=p` | one server, by a Unix socket |
+    /// | `redis-cluster://user:password@host:port,host:port` | a cluster, some of whose servers are named |
+    /// | `rediss-cluster://…` | a cluster, by TLS (feature `tls`) |
+    ///
+    /// The same with `valkey` for `redis`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Url`](OpenErrorKind::Url) for anything else, and [`NoTls`](OpenErrorKind::NoTls) for TLS without the feature.
+    pub fn open(self, url: &str) -> Result<RedisStore, OpenError> {
+        let (address, options) = address::parse(url)?;
+        let builder = options.into_iter().fold(self, Self::with_url_option);
+        match address {
+            Address::Server(client) => builder.open_client(&client),
+            Address::Cluster(clients) => builder.open_cluster_of(&clients),
+        }
+    }
+
+    fn with_url_option(self, option: UrlOption) -> Self {
+        match option {
+            UrlOption::Prefix(prefix) => self.prefix(prefix),
+            UrlOption::LoadDeadline(deadline) => self.load_deadline(deadline),
+            UrlOption::CommitDeadline(deadline) => self.commit_deadline(deadline),
+            UrlOption::MaxInFlight(operations) => self.max_in_flight(operations),
+        }
+    }
+
+    /// Opens a store on the server of a client, for which the client may have certificates and the like.
+    ///
+    /// # Errors
+    ///
+    /// Fails for options that contradict each other.
+    pub fn open_client(self, client: &Client) -> Result<RedisStore, OpenError> {
+        let background = self.start()?;
+        let node = || Link::Node(Node::new(client.clone(), background.handle().clone()));
+        let links = (node(), node());
+        Ok(self.finish(links, background))
+    }
+
+    /// Opens a store on a cluster, some of whose servers are named. User, password and TLS are those of the first one.
+    ///
+    /// # Errors
+    ///
+    /// Fails without a server, and for options that contradict each other.
+    pub fn open_cluster(self, servers: impl IntoIterator<Item = ConnectionInfo>) -> Result<RedisStore, OpenError> {
+        let clients = servers.into_iter().map(address::from_info).collect::<Result<Vec<_>, _>>()?;
+        self.open_cluster_of(&clients)
+    }
+
+    fn open_cluster_of(self, clients: &[Client]) -> Result<RedisStore, OpenError> {
+        let background = self.start()?;
+        let cluster = || {
+            let cluster = Cluster::new(clients, background.handle()).map(Link::Cluster);
+            cluster.ok_or_else(|| OpenError::because(OpenErrorKind::Options, "a cluster has at least one server"))
+        };
+        let links = (cluster()?, cluster()?);
+        Ok(self.finish(links, background))
+    }
+
+    /// Opens a store on a connection of the caller's own.
+    ///
+    /// # Errors
+    ///
+    /// Fails for options that contradict each other, among them [`wait_for_replicas`](Self::wait_for_replicas): whatever else uses
+    /// the connection would have to wait.
+    pub fn open_connection(self, connection: impl Into<Connection>) -> Result<RedisStore, OpenError> {
+        if self.wait.is_some() {
+            let reason = "waiting for replicas needs a connection that nobody else uses";
+            return Err(OpenError::because(OpenErrorKind::Options, reason));
+        }
+        let background = self.start()?;
+        let link = Link::Given(connection.into());
+        Ok(self.finish((link.clone(), link), background))
+    }
+
+    fn start(&self) -> Result<Background, OpenError> {
+        if self.load_deadline.is_zero() || self.commit_deadline.is_zero() || self.max_in_flight == 0 {
+            return Err(OpenError::because(OpenErrorKind::Options, "a limit of nothing lets nothing through"));
+        }
+        #[cfg(feature = "tls")]
+        choose_who_encrypts();
+        Background::start().map_err(|error| OpenError::because(OpenErrorKind::Thread, error.to_string()))
+    }
+
+    fn finish(self, links: (Link, Link), background: Background) -> RedisStore {
+        let limits = Limits {
+            load_deadline: self.load_deadline,
+            commit_deadline: self.commit_deadline,
+            // More than a semaphore counts is no limit.
+            max_in_flight: self.max_in_flight.min(tokio::sync::Semaphore::MAX_PERMITS),
+            wait: self.wait,
+        };
+        // Without a wait, one link does for everything.
+        let (link, patient_link) = links;
+        let patient_link = if self.wait.is_some() { patient_link } else { link.clone() };
+        link.warm_up();
+        RedisStore::new(Core::new(Keys::new(self.prefix), (link, patient_link), &limits, background))
+    }
+}
+
+/// Chooses who encrypts, for the whole process, unless that was chosen: rustls panics where several could and nobody chose.
+#[cfg(feature = "tls")]
+fn choose_who_encrypts() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // If another thread was faster, it has chosen.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+impl Default for RedisBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for RedisBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBuilder")
+            .field("prefix", &self.prefix)
+            .field("load_deadline", &self.load_deadline)
+            .field("commit_deadline", &self.commit_deadline)
+            .field("max_in_flight", &self.max_in_flight)
+            .field("wait_for_replicas", &self.wait)
+            .finish()
+    }
+}

@@ -1,0 +1,66 @@
+//! The runtime that the connections live on, whatever the caller runs on.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Is a tokio runtime of one thread, for the connections and the deadlines.
+///
+/// The callers' futures are not spawned on it: they are polled where they are awaited, be it a tokio of the caller's, a coroutine or
+/// a blocked thread. Only what must go on between polls lives here.
+#[derive(Debug)]
+pub(crate) struct Background(Option<Runtime>);
+
+impl Background {
+    pub(crate) fn start() -> io::Result<Self> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("sessions-redis").enable_all().build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        let runtime = self.0.as_ref().expect("the runtime is taken only when it is dropped");
+        runtime.handle()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // A plain drop would wait, which a caller on another tokio runtime may not.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+pin_project! {
+    /// Is a future that finds a tokio runtime around itself, wherever it is polled.
+    ///
+    /// The runtime is entered for each poll and left before it returns: never across a wait, during which a coroutine may move to
+    /// another thread.
+    pub(crate) struct InRuntime<F> {
+        handle: Handle,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> InRuntime<F> {
+    pub(crate) const fn new(handle: Handle, future: F) -> Self {
+        Self { handle, future }
+    }
+}
+
+impl<F: Future> Future for InRuntime<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.handle.enter();
+        this.future.poll(context)
+    }
+}

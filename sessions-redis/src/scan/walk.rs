@@ -1,0 +1,209 @@
+//! How far a walk over all servers has come, so that it can go on in another request, in another process, after a failover.
+
+const SLOTS: u16 = 16_384;
+
+/// Is a set of slots, as ranges in order that do not touch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Slots(Vec<(u16, u16)>);
+
+impl Slots {
+    pub(super) fn all() -> Self {
+        Self(vec![(0, SLOTS - 1)])
+    }
+
+    pub(super) fn of(mut ranges: Vec<(u16, u16)>) -> Self {
+        ranges.retain(|(first, last)| first <= last && *last < SLOTS);
+        ranges.sort_unstable();
+        let mut merged: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
+        for (first, last) in ranges {
+            match merged.last_mut() {
+                Some(before) if first <= before.1 + 1 => before.1 = before.1.max(last),
+                _ => merged.push((first, last)),
+            }
+        }
+        Self(merged)
+    }
+
+    pub(super) fn contains(&self, slot: u16) -> bool {
+        self.0.iter().any(|(first, last)| (*first..=*last).contains(&slot))
+    }
+
+    fn first(&self) -> Option<u16> {
+        self.0.first().map(|(first, _)| *first)
+    }
+
+    fn first_missing(&self) -> Option<u16> {
+        match self.0.first() {
+            Some((0, last)) => Some(last + 1).filter(|slot| *slot < SLOTS),
+            _ => Some(0),
+        }
+    }
+
+    fn union(&self, other: &Self) -> Self {
+        Self::of([self.0.as_slice(), &other.0].concat())
+    }
+
+    fn intersection(&self, other: &Self) -> Self {
+        let pairs = self.0.iter().flat_map(|one| other.0.iter().map(move |other| (one, other)));
+        Self::of(pairs.map(|(one, other)| (one.0.max(other.0), one.1.min(other.1))).collect())
+    }
+}
+
+/// Is a server as it is now.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    /// Names the process: a restarted server is another.
+    pub(super) run: String,
+    pub(super) slots: Slots,
+}
+
+/// Is where the walk is at a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stay {
+    run: String,
+    pub(super) position: u64,
+    /// Holds the slots that the server has had since the walk came to it.
+    slots: Slots,
+}
+
+/// Is a walk over all slots. A slot is done when the walk has been through a server that had it all the while; one that moved
+/// meanwhile is walked again at its new place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Walk {
+    done: Slots,
+    stay: Option<Stay>,
+}
+
+impl Walk {
+    pub(super) fn is_over(&self) -> bool {
+        self.slot().is_none()
+    }
+
+    /// Returns a slot of the server to go to next.
+    pub(super) fn slot(&self) -> Option<u16> {
+        let staying = self.stay.as_ref().and_then(|stay| stay.slots.first());
+        staying.or_else(|| self.done.first_missing())
+    }
+
+    /// Goes on at the server, or begins there if it is not the one that the walk was at.
+    pub(super) fn stay_at(&mut self, server: &Server) -> Stay {
+        let stay = self.stay.take().filter(|stay| stay.run == server.run);
+        stay.unwrap_or_else(|| Stay { run: server.run.clone(), position: 0, slots: server.slots.clone() })
+    }
+
+    /// Keeps the new position. At zero the server is through.
+    pub(super) fn go_on(&mut self, stay: Stay, server: &Server, position: u64) {
+        let slots = stay.slots.intersection(&server.slots);
+        if position == 0 {
+            self.done = self.done.union(&slots);
+            self.stay = None;
+        } else {
+            self.stay = Some(Stay { position, slots, ..stay });
+        }
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.stay = None;
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write_slots(&mut bytes, &self.done);
+        if let Some(stay) = &self.stay {
+            bytes.extend(stay.position.to_be_bytes());
+            write_slots(&mut bytes, &stay.slots);
+            bytes.extend(stay.run.as_bytes());
+        }
+        bytes
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote. Anything else begins a new walk.
+    pub(super) fn decode(bytes: &[u8]) -> Self {
+        Self::try_decode(bytes).unwrap_or_default()
+    }
+
+    fn try_decode(mut bytes: &[u8]) -> Option<Self> {
+        let done = read_slots(&mut bytes)?;
+        if bytes.is_empty() {
+            return Some(Self { done, stay: None });
+        }
+        let position = u64::from_be_bytes(*bytes.split_off(..8)?.first_chunk()?);
+        let slots = read_slots(&mut bytes)?;
+        let run = String::from_utf8(bytes.to_vec()).ok()?;
+        let stay = Some(Stay { run, position, slots });
+        Some(Self { done, stay })
+    }
+}
+
+fn write_slots(bytes: &mut Vec<u8>, slots: &Slots) {
+    bytes.extend((slots.0.len() as u16).to_be_bytes());
+    for (first, last) in &slots.0 {
+        bytes.extend(first.to_be_bytes());
+        bytes.extend(last.to_be_bytes());
+    }
+}
+
+fn read_slots(bytes: &mut &[u8]) -> Option<Slots> {
+    let mut word = || Some(u16::from_be_bytes(*bytes.split_off(..2)?.first_chunk()?));
+    let count = word()?;
+    let ranges = (0..count).map(|_| Some((word()?, word()?))).collect::<Option<_>>()?;
+    Some(Slots::of(ranges))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(run: &str, slots: &[(u16, u16)]) -> Server {
+        Server { run: run.to_owned(), slots: Slots::of(slots.to_vec()) }
+    }
+
+    fn visit(walk: &mut Walk, server: &Server, position: u64) {
+        let stay = walk.stay_at(server);
+        walk.go_on(stay, server, position);
+    }
+
+    #[test]
+    fn a_walk_ends_when_every_server_is_through() {
+        let mut walk = Walk::default();
+        visit(&mut walk, &server("a", &[(0, 99), (200, 299)]), 7);
+        assert_eq!(walk.slot(), Some(0));
+        visit(&mut walk, &server("a", &[(0, 99), (200, 299)]), 0);
+        assert_eq!(walk.slot(), Some(100));
+        visit(&mut walk, &server("b", &[(100, 199)]), 0);
+        assert_eq!(walk.slot(), Some(300));
+        visit(&mut walk, &server("c", &[(300, 16_383)]), 0);
+        assert!(walk.is_over());
+    }
+
+    #[test]
+    fn a_slot_that_moves_during_the_visit_is_visited_again() {
+        let mut walk = Walk::default();
+        visit(&mut walk, &server("a", &[(0, 16_383)]), 7);
+        // Slot 5 is away, then back: whatever came and went with it is not known to have been listed.
+        visit(&mut walk, &server("a", &[(0, 4), (6, 16_383)]), 9);
+        visit(&mut walk, &server("a", &[(0, 16_383)]), 0);
+        assert_eq!(walk.slot(), Some(5));
+    }
+
+    #[test]
+    fn another_process_at_the_same_place_is_walked_from_its_beginning() {
+        let mut walk = Walk::default();
+        visit(&mut walk, &server("a", &[(0, 16_383)]), 7);
+        assert_eq!(walk.stay_at(&server("a2", &[(0, 16_383)])).position, 0);
+    }
+
+    #[test]
+    fn a_walk_survives_its_bytes_and_no_bytes_break_it() {
+        let mut walk = Walk::default();
+        visit(&mut walk, &server("b", &[(3, 9)]), 0);
+        assert_eq!(Walk::decode(&walk.encode()), walk);
+        visit(&mut walk, &server("a", &[(0, 2), (20, 16_383)]), 1 << 60);
+        let bytes = walk.encode();
+        assert_eq!(Walk::decode(&bytes), walk);
+        for end in 0..bytes.len() {
+            Walk::decode(&bytes[..end]);
+        }
+        assert_eq!(Walk::decode(&[255; 40]), Walk::default());
+    }
+}

@@ -1,0 +1,217 @@
+//! What every operation goes through: the limit on how many are under way, the deadline, the tries.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use redis::Value;
+use sessions_core::{StoreError, StoreErrorKind, StoreFuture};
+use tokio::sync::Semaphore;
+
+use crate::call::Call;
+use crate::error::{Cause, Fault, NAME};
+use crate::keys::Keys;
+use crate::link::{Answer, Link, Parcel, WaitFor};
+use crate::runtime::{Background, InRuntime};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Is what all clones of a store share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) keys: Keys,
+    pub(crate) link: Link,
+    /// Is the way for what waits for replicas, so that nothing else has to wait behind it.
+    pub(crate) patient_link: Link,
+    pub(crate) wait: Option<WaitFor>,
+    pub(crate) load_deadline: Duration,
+    pub(crate) commit_deadline: Duration,
+    under_way: Arc<Semaphore>,
+    nonces: AtomicU64,
+    /// Comes last: the links' tasks live on it.
+    background: Background,
+}
+
+/// Is the part of a [`Core`] that its builder decides about.
+pub(crate) struct Limits {
+    pub(crate) load_deadline: Duration,
+    pub(crate) commit_deadline: Duration,
+    pub(crate) max_in_flight: usize,
+    pub(crate) wait: Option<WaitFor>,
+}
+
+/// Is the outcome of a call that may have been made more than once.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) answer: Answer,
+    /// Says that an earlier try may have done the work.
+    pub(crate) in_doubt: bool,
+}
+
+/// Is why there was no answer in time, or what the answer was if the server refused.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    error: StoreError,
+    pub(crate) code: Option<&'static str>,
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl Core {
+    pub(crate) fn new(keys: Keys, links: (Link, Link), limits: &Limits, background: Background) -> Arc<Self> {
+        let (link, patient_link) = links;
+        Arc::new(Self {
+            keys,
+            link,
+            patient_link,
+            wait: limits.wait,
+            load_deadline: limits.load_deadline,
+            commit_deadline: limits.commit_deadline,
+            under_way: Arc::new(Semaphore::new(limits.max_in_flight)),
+            nonces: AtomicU64::new(getrandom::u64().unwrap_or_else(|_| std::process::id().into())),
+            background,
+        })
+    }
+
+    /// Lets an operation begin, unless too many are under way.
+    pub(crate) fn begin<T, F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F) -> StoreFuture<T>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+        T: Send,
+    {
+        let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else {
+            return StoreFuture::ready(Err(StoreError::new(NAME, StoreErrorKind::Busy)));
+        };
+        let work = work(Arc::clone(self));
+        let work = async move {
+            let _permit = permit;
+            work.await
+        };
+        StoreFuture::new(InRuntime::new(self.background.handle().clone(), work))
+    }
+
+    /// Returns bytes that no other write to the same session has had in the last minute. They need not be secret.
+    pub(crate) fn nonce(&self) -> [u8; 8] {
+        self.nonces.fetch_add(1, Ordering::Relaxed).to_be_bytes()
+    }
+
+    /// Returns for how many seconds a nonce must be remembered: for longer than its write is tried.
+    pub(crate) const fn nonce_window(&self) -> u64 {
+        self.commit_deadline.as_secs() + 2
+    }
+
+    /// Makes a call that no caller waits for, and that nothing depends on.
+    pub(crate) fn call_later(&self, call: Call) {
+        let link = self.link.clone();
+        let deadline = self.commit_deadline;
+        self.background.handle().spawn(async move {
+            let _ = link.call(&call, None, deadline).await;
+        });
+    }
+
+    pub(crate) async fn read(&self, call: &Call) -> Result<Value, Failure> {
+        let outcome = self.link.call(call, None, self.load_deadline).await?;
+        Ok(outcome.answer.value)
+    }
+
+    pub(crate) async fn write(&self, call: &Call) -> Result<Value, Failure> {
+        let outcome = self.link.call(call, None, self.commit_deadline).await?;
+        Ok(outcome.answer.value)
+    }
+
+    /// Writes, and waits for the replicas where that was asked for.
+    pub(crate) async fn write_for_good(&self, call: &Call) -> Result<Outcome, Failure> {
+        let deadline = self.commit_deadline + self.wait.map_or(Duration::ZERO, |wait| wait.within);
+        self.patient_link.call(call, self.wait, deadline).await
+    }
+}
+
+impl Link {
+    /// Tries until there is an answer or the deadline has passed.
+    pub(crate) async fn call(
+        &self,
+        call: &Call,
+        wait: Option<WaitFor>,
+        deadline: Duration,
+    ) -> Result<Outcome, Failure> {
+        let mut tries = Tries::new(call, wait);
+        match tokio::time::timeout(deadline, tries.run(self, call)).await {
+            Ok(Ok(answer)) => Ok(Outcome { answer, in_doubt: tries.in_doubt }),
+            Ok(Err(fault)) => {
+                let code = fault.code();
+                let kind = match code {
+                    Some("WRONGTYPE") => StoreErrorKind::Unreadable,
+                    _ => StoreErrorKind::Unavailable,
+                };
+                let error = fault.into_error(kind);
+                Err(Failure { error, code })
+            }
+            Err(_) => Err(Failure { error: tries.timed_out(), code: None }),
+        }
+    }
+}
+
+/// Is what is known of the tries so far.
+struct Tries {
+    parcel: Parcel,
+    last: Option<Fault>,
+    in_doubt: bool,
+}
+
+impl Tries {
+    fn new(call: &Call, wait: Option<WaitFor>) -> Self {
+        Self { parcel: Parcel::new(call.slot, call.command.clone(), wait), last: None, in_doubt: false }
+    }
+
+    async fn run(&mut self, link: &Link, call: &Call) -> Result<Answer, Fault> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.parcel.forget_sent();
+            let answer = link.send(&self.parcel).await;
+            let fault = match answer.and_then(|answer| self.with_replicas(answer)) {
+                Ok(answer) => return Ok(answer),
+                Err(fault) => fault,
+            };
+            self.in_doubt |= matches!(fault, Fault::Lost(_));
+            if fault.code() == Some("NOSCRIPT")
+                && let Some(command) = call.with_source()
+            {
+                self.parcel.command = command;
+                continue;
+            }
+            if !fault.may_pass() {
+                return Err(fault);
+            }
+            self.last = Some(fault);
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Refuses an answer that too few replicas know of: with this primary, the write may be lost.
+    fn with_replicas(&self, answer: Answer) -> Result<Answer, Fault> {
+        match self.parcel.wait {
+            Some(wait) if answer.replicas < u64::from(wait.replicas) => {
+                let text = format!("{} of {} replicas have the write", answer.replicas, wait.replicas);
+                Err(Fault::Lost(Cause::text(text)))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    fn timed_out(self) -> StoreError {
+        let may_be_done = self.in_doubt || self.parcel.was_sent();
+        match self.last {
+            // Nobody was there to be slow.
+            Some(fault @ Fault::Unreached(_)) if !may_be_done => fault.into_error(StoreErrorKind::Unavailable),
+            Some(fault) => fault.into_error(StoreErrorKind::TimedOut),
+            None => StoreError::new(NAME, StoreErrorKind::TimedOut),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The store itself: each verb of the contract in terms of the others files' calls.
+
+use std::fmt;
+use std::sync::Arc;
+
+use redis::Value;
+use sessions_core::{
+    Changes, Committed, Created, Cursor, Page, Record, SecretHash, SessionId, Store, StoreFuture, Taken, Timestamp,
+};
+
+use crate::call::Call;
+use crate::commit;
+use crate::error::{NAME, OpenError};
+use crate::fields;
+use crate::index::{self, Binding};
+use crate::options::RedisBuilder;
+use crate::scan;
+use crate::shared::{Core, Failure};
+
+/// Keeps sessions in Redis, Valkey or a Redis Cluster.
+///
+/// Cheap to clone; the clones share their connections. The [crate's documentation](crate) says what is kept, and how.
+#[derive(Clone)]
+pub struct RedisStore {
+    core: Arc<Core>,
+}
+
+impl RedisStore {
+    /// Opens a store with the default options; [`RedisBuilder::open`] says which URLs there are.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisBuilder::open`]. That no server answers is no error of this call.
+    pub fn open(url: &str) -> Result<Self, OpenError> {
+        Self::builder().open(url)
+    }
+
+    /// Begins to open a store with other options.
+    pub fn builder() -> RedisBuilder {
+        RedisBuilder::new()
+    }
+
+    pub(crate) const fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Asks a server whether it is there, for a health check.
+    ///
+    /// # Errors
+    ///
+    /// The future fails if none answers.
+    pub fn ping(&self) -> StoreFuture<()> {
+        self.core.begin(|core| async move {
+            core.read(&Call::of_server(0, redis::cmd("PING"))).await?;
+            Ok(())
+        })
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("prefix", &self.core.keys.prefix())
+            .field("link", &self.core.link)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store for RedisStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
+        let call = Call::command("HGETALL", &self.core.keys.session(id));
+        self.core.begin(|core| async move {
+            let record = fields::read(id, &core.read(&call).await?)?;
+            Ok(record.filter(|record| !record.has_expired(now)))
+        })
+    }
+
+    fn create(&self, record: &Record) -> StoreFuture<Created> {
+        let call = commit::create(&self.core, record);
+        let record = record.clone();
+        self.core.begin(|core| async move {
+            match core.write(&call).await {
+                Ok(Value::Int(1)) => {}
+                Ok(_) => return Ok(Created::Exists),
+                Err(Failure { code: Some("OOM"), .. }) => return Ok(Created::Full),
+                Err(failure) => return Err(failure.into()),
+            }
+            // Only now: an index entry without a session is cleared away, and nobody has been given the token yet.
+            if let Some(principal) = record.principal()
+                && let Err(failure) = index::announce_new(&core, &record, principal).await
+            {
+                core.call_later(Call::command("UNLINK", &core.keys.session(record.id())));
+                return Err(failure.into());
+            }
+            Ok(Created::STORED)
+        })
+    }
+
+    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
+        let call = commit::commit(&self.core, id, changes);
+        let binding = Binding::of(changes);
+        let now = changes.now();
+        self.core.begin(|core| async move {
+            if let Some(binding) = binding {
+                binding.announce(&core, id).await?;
+            }
+            let (committed, renewal) = commit::committed(&core.write(&call).await?)?;
+            if let Some(renewal) = renewal {
+                index::renew(&core, id, &renewal, now);
+            }
+            Ok(committed)
+        })
+    }
+
+    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
+        let (call, forget) = commit::take(&self.core, id, expected, key, now);
+        self.core.begin(|core| async move {
+            let taken = commit::taken(&core.write(&call).await?)?;
+            if matches!(taken, Taken::Value(_)) {
+                core.call_later(forget);
+            }
+            Ok(taken)
+        })
+    }
+
+    fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
+        self.core.begin(|core| async move {
+            let end = index::destroy(&core, id, None).await?;
+            if let Some(principal) = end.principal {
+                index::forget(&core, &principal, id);
+            }
+            Ok(end.was_there)
+        })
+    }
+
+    fn destroy_all(&self) -> StoreFuture<u64> {
+        self.core.begin(|core| async move { scan::destroy_all(&core).await })
+    }
+
+    fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
+        let principal = principal.to_owned();
+        self.core.begin(|core| async move { index::of_principal(&core, &principal, now).await })
+    }
+
+    fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
+        let principal = principal.to_owned();
+        self.core.begin(|core| async move { index::destroy_of_principal(&core, &principal, except).await })
+    }
+
+    fn count(&self) -> StoreFuture<u64> {
+        self.core.begin(|core| async move { scan::count(&core).await })
+    }
+
+    fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page> {
+        self.core.begin(|core| async move { scan::page(&core, from, limit, now).await })
+    }
+
+    /// Finds nothing to do: the server drops what has expired by itself.
+    fn sweep(&self, _limit: usize, _now: Timestamp) -> StoreFuture<Vec<SessionId>> {
+        StoreFuture::ready(Ok(Vec::new()))
+    }
+}

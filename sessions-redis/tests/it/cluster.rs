@@ -1,0 +1,272 @@
+//! A cluster of three primaries and three replicas: found from any of its servers, listed as a whole, and right while slots move and
+//! servers die.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{NOW, changes, cluster, id, list, patient, record, text};
+use pollster::block_on;
+use sessions_core::{Committed, Created, SessionId, Store, StoreErrorKind};
+use sessions_redis::RedisStore;
+use test_servers::{Cluster, Server};
+
+fn create_many(store: &RedisStore, count: usize) -> BTreeSet<SessionId> {
+    let create = |id| {
+        let user = record(id).principal(Some("user")).entry("id", b"1").build().unwrap();
+        assert_eq!(block_on(store.create(&user)).unwrap(), Created::STORED);
+        id
+    };
+    (0..count).map(|_| create(id())).collect()
+}
+
+#[test]
+fn sessions_lie_everywhere_and_are_listed_from_everywhere() {
+    if !test_servers::installed() {
+        return;
+    }
+    let prefix = crate::support::prefix();
+    // One server is enough to find the others.
+    let one = format!("redis-cluster://127.0.0.1:{}", cluster().servers()[5].port());
+    let store = patient().prefix(prefix.as_str()).open(&one).unwrap();
+    let ids = create_many(&store, 120);
+    let keys = cluster().at_primaries(&["KEYS", &format!("{prefix}????????-*")]);
+    assert_eq!(keys.len(), 3);
+    assert!(keys.iter().all(|keys| keys.lines().count() > 10), "{keys:?}");
+
+    assert_eq!(block_on(store.count()).unwrap(), 120);
+    assert_eq!(list(&store), ids);
+    assert_eq!(block_on(store.of_principal("user", NOW)).unwrap().len(), 120);
+    let except = *ids.first().unwrap();
+    assert_eq!(block_on(store.destroy_of_principal("user", Some(except))).unwrap().len(), 119);
+    assert_eq!(block_on(store.destroy_all()).unwrap(), 1);
+    assert_eq!(block_on(store.count()).unwrap(), 0);
+}
+
+#[test]
+fn no_command_goes_to_the_wrong_server_first() {
+    if !test_servers::installed() {
+        return;
+    }
+    let store = patient().open(&cluster().url()).unwrap();
+    let ids = create_many(&store, 40);
+    let refusals = || {
+        let stats = cluster().servers().iter().map(|server| server.cli(&["INFO", "errorstats"]));
+        stats.filter(|stats| stats.contains("errorstat_MOVED")).collect::<Vec<_>>()
+    };
+    cluster().servers().iter().for_each(|server| drop(server.cli(&["CONFIG", "RESETSTAT"])));
+    for id in &ids {
+        block_on(store.commit(*id, &changes().set("a", b"1"))).unwrap();
+        assert!(block_on(store.load(*id, NOW)).unwrap().is_some());
+    }
+    assert_eq!(refusals(), Vec::<String>::new());
+}
+
+#[test]
+fn waiting_for_replicas_confirms_every_end() {
+    if !test_servers::installed() {
+        return;
+    }
+    let store = patient().wait_for_replicas(1, Duration::from_secs(5)).open(&cluster().url()).unwrap();
+    let ids = create_many(&store, 30);
+    let gone = *ids.first().unwrap();
+    assert!(block_on(store.destroy(gone)).unwrap());
+    assert!(!block_on(store.destroy(gone)).unwrap());
+    assert_eq!(block_on(store.destroy_of_principal("user", None)).unwrap().len(), 29);
+    assert_eq!(block_on(store.count()).unwrap(), 0);
+
+    let lonely = Server::start();
+    let store = RedisStore::builder()
+        .commit_deadline(Duration::from_millis(300))
+        .wait_for_replicas(1, Duration::from_millis(100))
+        .open(&lonely.url())
+        .unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    assert_eq!(block_on(store.destroy(id)).unwrap_err().kind(), StoreErrorKind::TimedOut);
+    assert!(block_on(store.load(id, NOW)).unwrap().is_none());
+}
+
+/// Is one client's session, and what the client knows of it.
+struct Client {
+    id: SessionId,
+    acknowledged: AtomicU64,
+    in_doubt: AtomicU64,
+}
+
+/// Ends the load when it is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+struct Load<'a> {
+    store: &'a RedisStore,
+    clients: Vec<Client>,
+    is_over: AtomicBool,
+    ended: Mutex<Vec<SessionId>>,
+}
+
+impl<'a> Load<'a> {
+    fn new(store: &'a RedisStore, count: usize) -> Self {
+        let clients = (0..count).map(|_| {
+            let id = id();
+            let whose = id.to_string();
+            block_on(store.create(&record(id).entry("whose", whose.as_bytes()).build().unwrap())).unwrap();
+            Client { id, acknowledged: AtomicU64::new(0), in_doubt: AtomicU64::new(0) }
+        });
+        Self { store, clients: clients.collect(), is_over: AtomicBool::new(false), ended: Mutex::default() }
+    }
+
+    /// Counts up, reads back, and never meets anybody else's session.
+    fn write(&self, client: &Client) {
+        while !self.is_over.load(Ordering::SeqCst) {
+            match block_on(self.store.commit(client.id, &changes().increment("count", 1))) {
+                Ok(committed) => {
+                    assert_eq!(committed, Committed::Applied);
+                    client.acknowledged.fetch_add(1, Ordering::SeqCst);
+                }
+                Err(error) if error.kind() == StoreErrorKind::TimedOut => {
+                    client.in_doubt.fetch_add(1, Ordering::SeqCst);
+                }
+                Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable),
+            }
+            if let Ok(found) = block_on(self.store.load(client.id, NOW)) {
+                assert_eq!(text(&found.unwrap(), "whose").unwrap(), client.id.to_string());
+            }
+        }
+    }
+
+    /// Begins and ends sessions.
+    fn come_and_go(&self) {
+        while !self.is_over.load(Ordering::SeqCst) {
+            let id = id();
+            if block_on(self.store.create(&record(id).build().unwrap())).is_ok()
+                && block_on(self.store.destroy(id)).is_ok()
+            {
+                self.ended.lock().unwrap().push(id);
+            }
+        }
+    }
+
+    /// Waits until every client has got on by so much, and as many sessions have come and gone.
+    fn wait_for_progress(&self, count: usize) -> Duration {
+        let begun = Instant::now();
+        let now = |client: &Client| client.acknowledged.load(Ordering::SeqCst);
+        let ended = || self.ended.lock().unwrap().len();
+        let target: Vec<_> = self.clients.iter().map(|client| now(client) + count as u64).collect();
+        let ended_target = ended() + count;
+        let lags = || self.clients.iter().zip(&target).any(|(client, target)| now(client) < *target);
+        while lags() || ended() < ended_target {
+            assert!(begun.elapsed() < Duration::from_secs(60), "all clients get on again");
+            thread::yield_now();
+        }
+        begun.elapsed()
+    }
+
+    fn run(&self, meanwhile: impl FnOnce()) {
+        thread::scope(|scope| {
+            for client in &self.clients {
+                scope.spawn(|| self.write(client));
+            }
+            scope.spawn(|| self.come_and_go());
+            scope.spawn(|| self.come_and_go());
+            // Also when what follows fails: the clients would go on for ever.
+            let _over = Over(&self.is_over);
+            self.wait_for_progress(20);
+            meanwhile();
+        });
+    }
+
+    fn count(&self, client: &Client) -> u64 {
+        let found = block_on(self.store.load(client.id, NOW)).unwrap().unwrap();
+        assert_eq!(text(&found, "whose").unwrap(), client.id.to_string());
+        text(&found, "count").unwrap().parse().unwrap()
+    }
+
+    fn assert_that_what_ended_stays_so(&self) {
+        let ended = self.ended.lock().unwrap();
+        assert!(ended.len() >= 25, "{} ended", ended.len());
+        for id in ended.iter() {
+            assert!(block_on(self.store.load(*id, NOW)).unwrap().is_none());
+            assert_eq!(block_on(self.store.commit(*id, &changes())).unwrap(), Committed::Gone);
+        }
+    }
+}
+
+#[test]
+fn everything_is_exact_while_slots_move() {
+    if !test_servers::installed() {
+        return;
+    }
+    let cluster = Cluster::start();
+    let store = patient().open(&cluster.url()).unwrap();
+    let load = Load::new(&store, 12);
+    let still = create_many(&store, 200);
+    load.run(|| {
+        let nodes: Vec<_> = cluster.servers()[..3].iter().map(|server| server.cli(&["CLUSTER", "MYID"])).collect();
+        for (from, to) in [(0, 1), (1, 2), (2, 0)] {
+            let moved = thread::scope(|scope| {
+                let moving = scope.spawn(|| cluster.move_slots(&nodes[from], &nodes[to], 400));
+                // Whatever is on its way while it is being listed, nothing is left out.
+                while !moving.is_finished() {
+                    assert!(list(&store).is_superset(&still));
+                }
+                moving.join()
+            });
+            moved.unwrap();
+            load.wait_for_progress(5);
+        }
+    });
+    for client in &load.clients {
+        assert_eq!(load.count(client), client.acknowledged.load(Ordering::SeqCst));
+        assert_eq!(client.in_doubt.load(Ordering::SeqCst), 0);
+    }
+    load.assert_that_what_ended_stays_so();
+}
+
+#[test]
+fn a_primary_that_is_killed_is_followed_by_its_replica() {
+    if !test_servers::installed() {
+        return;
+    }
+    let mut cluster = Cluster::start();
+    let store = RedisStore::builder().wait_for_replicas(1, Duration::from_millis(500)).open(&cluster.url()).unwrap();
+    let load = Load::new(&store, 12);
+    load.run(|| {
+        cluster.servers_mut()[0].kill();
+        let took = load.wait_for_progress(5);
+        assert!(took < Duration::from_secs(20), "requests succeeded again after {took:?}");
+    });
+    // Acknowledged increments may be lost with a primary; none may be applied twice, or turn up in another session.
+    for client in &load.clients {
+        let most = client.acknowledged.load(Ordering::SeqCst) + client.in_doubt.load(Ordering::SeqCst);
+        assert!((1..=most).contains(&load.count(client)));
+    }
+    load.assert_that_what_ended_stays_so();
+}
+
+#[test]
+fn a_primary_that_comes_back_as_a_replica_is_not_read() {
+    if !test_servers::installed() {
+        return;
+    }
+    let mut cluster = Cluster::start();
+    let store = patient().open(&cluster.url()).unwrap();
+    let ids = create_many(&store, 60);
+    cluster.wait_for_replicas();
+    cluster.servers_mut()[0].kill();
+    for id in &ids {
+        assert_eq!(block_on(store.commit(*id, &changes().set("after", b"1"))).unwrap(), Committed::Applied);
+    }
+    cluster.servers_mut()[0].restart();
+    for id in &ids {
+        assert_eq!(text(&block_on(store.load(*id, NOW)).unwrap().unwrap(), "after").unwrap(), "1");
+    }
+    assert_eq!(block_on(store.count()).unwrap(), 60);
+}

@@ -1,0 +1,203 @@
+//! What a commit makes of a record in Redis is what core says that it makes of it.
+
+use std::time::Duration;
+
+use crate::support::{NOW, SECRET, changes, id, patient, record, server};
+use pollster::block_on;
+use sessions_core::{Changes, Committed, Created, Record, Refusal, SecretHash, Store, Taken, Timestamp};
+
+/// A small generator of numbers, the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+
+    fn one_of<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.roll(items.len() as u64) as usize]
+    }
+}
+
+const KEYS: [&str; 7] = ["a", "b", "", "e:a", "ключ", "a\0b", "*?[x]"];
+const VALUES: [&[u8]; 20] = [
+    b"",
+    b"0",
+    b"1",
+    b"-1",
+    b"+5",
+    b"007",
+    b"-0",
+    b"9223372036854775807",
+    b"-9223372036854775808",
+    b"9223372036854775808",
+    b"00000000000000000000000000012",
+    b"9999999999",
+    b"-10000000000",
+    b"1.5",
+    b"abc",
+    b"\xff\x00\r\n",
+    b" 1",
+    b"-",
+    b"+",
+    b"1e3",
+];
+const STEPS: [i64; 11] =
+    [0, 1, -1, 9_999_999_999, -10_000_000_000, i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1, 1 << 53, -(1 << 53) - 1];
+
+fn random_changes(dice: &mut Dice, now: Timestamp) -> Changes {
+    let secret = if dice.roll(20) == 0 { SecretHash::from_bytes([8; 32]) } else { SECRET };
+    let mut changes = Changes::new(now, secret);
+    if dice.roll(8) == 0 {
+        changes = changes.clear_entries();
+    }
+    if dice.roll(8) == 0 {
+        changes = changes.clear_flashes();
+    }
+    for _ in 0..dice.roll(6) {
+        let key = dice.one_of(&KEYS);
+        let value = dice.one_of(&VALUES);
+        changes = match dice.roll(12) {
+            0 => changes.require(key, Some(value)),
+            1 => changes.require(key, None),
+            2 | 3 => changes.set(key, value),
+            4 => changes.set_immutable(key, value),
+            5 => changes.remove(key),
+            6..=8 => changes.increment(key, dice.one_of(&STEPS)),
+            9 => changes.set_flash(key, value),
+            10 => changes.remove_flash(key),
+            _ => changes.consume_flash(key, value),
+        };
+    }
+    match dice.roll(15) {
+        0 => changes.idle(Duration::from_millis(dice.roll(10_000_000))),
+        1 => changes.idle(Duration::MAX),
+        2 => changes.bind(dice.one_of(&["", "user", "=", "ключ"])),
+        _ => changes,
+    }
+}
+
+/// Compares records whatever the order of their entries.
+fn assert_same(found: &Record, expected: &Record, what: &Changes) {
+    let parts = |record: &Record| {
+        let mut entries: Vec<_> = record
+            .entries()
+            .map(|entry| (entry.key().to_owned(), entry.value().to_vec(), entry.is_immutable()))
+            .collect();
+        let mut flashes: Vec<_> = record.flashes().map(|(key, value)| (key.to_owned(), value.to_vec())).collect();
+        entries.sort();
+        flashes.sort();
+        let times = (record.created(), record.last_seen(), record.idle(), record.absolute_deadline(), record.version());
+        (entries, flashes, times, record.principal().map(str::to_owned), *record.secret_hash().as_bytes())
+    };
+    assert_eq!(parts(found), parts(expected), "{what:?}");
+}
+
+#[test]
+fn redis_and_core_agree_about_what_changes_mean() {
+    if !test_servers::installed() {
+        return;
+    }
+    let store = patient().open(&server().url()).unwrap();
+    let mut dice = Dice(0x5eed_0f5e_5510_4515);
+    let (mut applied, mut conflicts, mut gone) = (0, 0, 0);
+    for _ in 0..150 {
+        let id = id();
+        let mut expected = record(id).absolute_deadline(NOW.after(Duration::from_secs(90_000))).build().unwrap();
+        assert_eq!(block_on(store.create(&expected)).unwrap(), Created::STORED);
+        let mut now = NOW;
+        for _ in 0..20 {
+            now = now.after(Duration::from_millis(dice.roll(600_000)));
+            let seen = if dice.roll(10) == 0 { NOW } else { now };
+            let changes = random_changes(&mut dice, seen);
+            let committed = block_on(store.commit(id, &changes)).unwrap();
+            match expected.apply(&changes) {
+                Ok(record) => {
+                    assert_eq!(committed, Committed::Applied, "{changes:?}");
+                    expected = record;
+                    applied += 1;
+                }
+                Err(Refusal::Gone) => {
+                    assert_eq!(committed, Committed::Gone, "{changes:?}");
+                    gone += 1;
+                }
+                Err(_) => {
+                    assert_eq!(committed, Committed::Conflict, "{changes:?}");
+                    conflicts += 1;
+                }
+            }
+            // At its own last moment it is alive, whatever the changes' moment was.
+            match block_on(store.load(id, expected.last_seen())).unwrap() {
+                Some(found) => assert_same(&found, &expected, &changes),
+                None => assert!(expected.has_expired(expected.last_seen()), "{changes:?}"),
+            }
+        }
+    }
+    // The dice must have come to each outcome often.
+    assert!(applied > 500 && conflicts > 300 && gone > 100, "{applied} {conflicts} {gone}");
+}
+
+#[test]
+fn a_record_of_thousands_of_keys_is_written_and_cleared() {
+    if !test_servers::installed() {
+        return;
+    }
+    let store = patient().open(&server().url()).unwrap();
+    let id = id();
+    let keys: Vec<String> = (0..9000).map(|number| format!("key-{number}")).collect();
+    let first = keys.iter().fold(record(id), |record, key| record.entry(key, b"1")).build().unwrap();
+    block_on(store.create(&first)).unwrap();
+    let added = keys.iter().take(2500).fold(changes(), |changes, key| changes.increment(key, 1));
+    assert_eq!(block_on(store.commit(id, &added)).unwrap(), Committed::Applied);
+    let found = block_on(store.load(id, NOW)).unwrap().unwrap();
+    assert_eq!(found.entries().filter(|entry| entry.value() == b"2").count(), 2500);
+    assert_eq!(found.entries().count(), keys.len());
+    assert_eq!(block_on(store.commit(id, &changes().clear_entries().set("left", b"1"))).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.load(id, NOW)).unwrap().unwrap().entries().count(), 1);
+}
+
+#[test]
+fn what_no_record_has_room_for_is_refused_before_it_is_stored() {
+    if !test_servers::installed() {
+        return;
+    }
+    let store = patient().open(&server().url()).unwrap();
+    let id = id();
+    let keys: Vec<String> = (0..65_500).map(|number| number.to_string()).collect();
+    let full = keys.iter().fold(record(id), |record, key| record.entry(key, b"1")).build().unwrap();
+    block_on(store.create(&full)).unwrap();
+    let long = "k".repeat(65_536);
+    for change in [changes().set(&long, b"1"), changes().increment(&long, 1), changes().set_flash(&long, b"1")] {
+        assert_eq!(block_on(store.commit(id, &change.set("other", b"1"))).unwrap(), Committed::Conflict);
+    }
+    let more: Vec<String> = (0..40).map(|number| format!("more-{number}")).collect();
+    let more = more.iter().fold(changes(), |changes, key| changes.set(key, b"1"));
+    assert_eq!(block_on(store.commit(id, &more)).unwrap(), Committed::Conflict);
+    assert_eq!(block_on(store.commit(id, &changes().remove(&long).set("0", b"2"))).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.load(id, NOW)).unwrap().unwrap().entries().count(), keys.len());
+}
+
+#[test]
+fn a_taken_value_is_told_once_and_leaves_nothing_behind() {
+    if !test_servers::installed() {
+        return;
+    }
+    let prefix = crate::support::prefix();
+    let store = patient().prefix(prefix.as_str()).open(&server().url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).immutable("once", b"\0v").entry("other", b"1").build().unwrap())).unwrap();
+    assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Value(b"\0v".to_vec()));
+    assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Absent);
+    assert!(block_on(store.take(id, &SecretHash::from_bytes([1; 32]), "other", NOW)).unwrap() == Taken::Gone);
+    let late = NOW.after(crate::support::IDLE);
+    assert!(block_on(store.take(id, &SECRET, "other", late)).unwrap() == Taken::Gone);
+    let fields = || server().cli(&["HKEYS", &format!("{prefix}{id}")]);
+    // What it left for a repetition goes in the background.
+    while fields().lines().any(|field| field.starts_with("t:")) {
+        std::thread::yield_now();
+    }
+    assert!(fields().lines().any(|field| field == "e:other"));
+}

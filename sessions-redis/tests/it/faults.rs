@@ -1,0 +1,380 @@
+//! What goes wrong with one server: answers that are lost, silence, restarts, memory that was wiped. What was acknowledged holds, what
+//! was refused was not done, and the store works again when the server does.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::proxy::Proxy;
+use crate::support::{NOW, SECRET, changes, id, names, patient, prefix, record, server, text};
+use pollster::block_on;
+use sessions_core::{Changes, Committed, Created, SecretHash, Store, StoreErrorKind, Taken};
+use sessions_redis::RedisStore;
+use test_servers::{Options, Server};
+
+const NEW_SECRET: SecretHash = SecretHash::from_bytes([8; 32]);
+
+#[test]
+fn a_write_whose_answer_was_lost_is_done_once() {
+    if !test_servers::installed() {
+        return;
+    }
+    let proxy = Proxy::to(server().port());
+    let store = patient().open(&proxy.url()).unwrap();
+    block_on(store.ping()).unwrap();
+    let lost = |what: &dyn Fn()| {
+        let before = proxy.losses();
+        proxy.lose_next_answer();
+        what();
+        assert_eq!(proxy.losses(), before + 1, "an answer was lost");
+    };
+    let id = id();
+    let first = record(id).entry("count", b"1").entry("once", b"v").build().unwrap();
+    let load = || block_on(store.load(id, NOW)).unwrap().unwrap();
+
+    lost(&|| assert_eq!(block_on(store.create(&first)).unwrap(), Created::STORED));
+    assert_eq!(block_on(store.create(&first)).unwrap(), Created::Exists);
+    lost(&|| {
+        assert_eq!(block_on(store.commit(id, &changes().increment("count", 1))).unwrap(), Committed::Applied);
+    });
+    assert_eq!((text(&load(), "count").unwrap().as_str(), load().version()), ("2", 1));
+    lost(&|| {
+        let compared = changes().require("count", Some(b"2")).set("count", b"5");
+        assert_eq!(block_on(store.commit(id, &compared)).unwrap(), Committed::Applied);
+    });
+    assert_eq!((text(&load(), "count").unwrap().as_str(), load().version()), ("5", 2));
+    lost(&|| assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Value(b"v".to_vec())));
+    assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Absent);
+    lost(&|| {
+        let login = changes().renew(NEW_SECRET).set("user", b"1");
+        assert_eq!(block_on(store.commit(id, &login)).unwrap(), Committed::Applied);
+    });
+    assert!(load().secret_hash() == NEW_SECRET);
+    assert_eq!(block_on(store.commit(id, &changes().set("user", b"2"))).unwrap(), Committed::Gone);
+    lost(&|| assert!(block_on(store.destroy(id)).unwrap(), "there was one"));
+    assert!(!block_on(store.destroy(id)).unwrap());
+}
+
+#[test]
+fn a_retry_does_not_undo_what_came_between() {
+    if !test_servers::installed() {
+        return;
+    }
+    let prefix = prefix();
+    let proxy = Proxy::to(server().port());
+    let flaky = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    let steady = patient().prefix(prefix.as_str()).open(&server().url()).unwrap();
+    let id = id();
+    block_on(steady.create(&record(id).build().unwrap())).unwrap();
+    for round in 0..50_u8 {
+        block_on(flaky.ping()).unwrap();
+        proxy.lose_next_answer();
+        thread::scope(|scope| {
+            let earlier = scope.spawn(|| block_on(flaky.commit(id, &changes().set("key", b"earlier"))).unwrap());
+            // As soon as the first one has been applied, somebody else writes. Its retry is still to come.
+            while block_on(steady.load(id, NOW)).unwrap().unwrap().version() == u64::from(round) * 2 {}
+            block_on(steady.commit(id, &changes().set("key", b"later"))).unwrap();
+            assert_eq!(earlier.join().unwrap(), Committed::Applied);
+        });
+        let found = block_on(steady.load(id, NOW)).unwrap().unwrap();
+        assert_eq!(text(&found, "key").unwrap(), "later");
+        assert_eq!(found.version(), u64::from(round) * 2 + 2);
+    }
+}
+
+#[test]
+fn increments_are_exact_while_answers_are_lost() {
+    if !test_servers::installed() {
+        return;
+    }
+    let proxy = Proxy::to(server().port());
+    let store = patient().open(&proxy.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    proxy.lose_every(5);
+    thread::scope(|scope| {
+        for _ in 0..32 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let committed = block_on(store.commit(id, &changes().increment("count", 1))).unwrap();
+                    assert_eq!(committed, Committed::Applied);
+                }
+            });
+        }
+    });
+    let losses = proxy.losses();
+    proxy.lose_every(-1);
+    assert!(losses >= 3, "{losses} answers were lost");
+    assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "count").unwrap(), "800");
+}
+
+#[test]
+fn a_silent_connection_is_given_up() {
+    if !test_servers::installed() {
+        return;
+    }
+    let proxy = Proxy::to(server().port());
+    let store = RedisStore::builder().prefix(prefix()).open(&proxy.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    proxy.silence();
+    let begun = Instant::now();
+    assert_eq!(block_on(store.load(id, NOW)).unwrap_err().kind(), StoreErrorKind::TimedOut);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(block_on(store.load(id, NOW)).unwrap().is_some(), "the next one has a new connection");
+}
+
+#[test]
+fn a_silent_connection_is_given_up_however_short_the_deadline_is() {
+    if !test_servers::installed() {
+        return;
+    }
+    let proxy = Proxy::to(server().port());
+    let prefix = prefix();
+    let builder = RedisStore::builder().prefix(prefix.as_str()).load_deadline(Duration::from_millis(40));
+    let hurried = builder.open(&proxy.url()).unwrap();
+    let id = id();
+    block_on(hurried.create(&record(id).build().unwrap())).unwrap();
+    proxy.silence();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while block_on(hurried.load(id, NOW)).is_err() {
+        assert!(Instant::now() < deadline, "it never got a new connection");
+    }
+}
+
+#[test]
+fn a_frozen_server_costs_its_callers_the_deadline_and_no_more() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let builder = RedisStore::builder().load_deadline(Duration::from_millis(300)).max_in_flight(4);
+    let store = builder.commit_deadline(Duration::from_millis(600)).open(&server.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    server.freeze();
+    let timed = |work: &dyn Fn() -> StoreErrorKind| {
+        let begun = Instant::now();
+        (work(), begun.elapsed())
+    };
+    let load = || block_on(store.load(id, NOW)).unwrap_err().kind();
+    let commit = || block_on(store.commit(id, &changes())).unwrap_err().kind();
+    let (kind, took) = timed(&load);
+    assert_eq!(kind, StoreErrorKind::TimedOut);
+    assert!((250..3000).contains(&took.as_millis()), "{took:?}");
+    // The silent connection was given up, and there is no other: this one was not even sent.
+    let (kind, took) = timed(&commit);
+    assert_eq!(kind, StoreErrorKind::Unavailable);
+    assert!((550..3000).contains(&took.as_millis()), "{took:?}");
+
+    // What is too much is refused at once, and known not to have been done.
+    let waiting: Vec<_> = (0..4).map(|_| store.load(id, NOW)).collect();
+    let (kind, took) = timed(&load);
+    assert_eq!(kind, StoreErrorKind::Busy);
+    assert!(took.as_millis() < 200, "{took:?}");
+    drop(waiting);
+    server.thaw();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while block_on(store.load(id, NOW)).is_err() {
+        assert!(Instant::now() < deadline);
+    }
+}
+
+#[test]
+fn a_paused_server_is_waited_for_within_the_deadline() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let store = patient().open(&server.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    for mode in ["ALL", "WRITE"] {
+        assert_eq!(server.cli(&["CLIENT", "PAUSE", "700", mode]), "OK");
+        assert_eq!(block_on(store.commit(id, &changes().increment("count", 1))).unwrap(), Committed::Applied);
+    }
+    assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "count").unwrap(), "2");
+}
+
+#[test]
+fn a_server_that_forgot_its_scripts_is_told_them_again() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let store = patient().open(&server.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    for count in 1..4 {
+        assert_eq!(server.cli(&["SCRIPT", "FLUSH"]), "OK");
+        let commands = server.commands_during(|| {
+            let committed = block_on(store.commit(id, &changes().increment("count", 1))).unwrap();
+            assert_eq!(committed, Committed::Applied);
+        });
+        assert_eq!(names(&commands), ["EVALSHA", "EVAL"]);
+        let found = block_on(store.load(id, NOW)).unwrap().unwrap();
+        assert_eq!(text(&found, "count").unwrap(), count.to_string());
+    }
+}
+
+#[test]
+fn sessions_that_were_wiped_are_gone_and_new_ones_work() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let store = patient().open(&server.url()).unwrap();
+    let [before, after] = [id(), id()];
+    block_on(store.create(&record(before).principal(Some("user")).build().unwrap())).unwrap();
+    assert_eq!(server.cli(&["FLUSHALL"]), "OK");
+    assert!(block_on(store.load(before, NOW)).unwrap().is_none());
+    let writes = [changes().set("a", b"1"), changes().bind("user"), changes().idle(Duration::from_secs(9))];
+    for change in writes {
+        assert_eq!(block_on(store.commit(before, &change)).unwrap(), Committed::Gone);
+    }
+    assert!(block_on(store.take(before, &SECRET, "a", NOW)).unwrap() == Taken::Gone);
+    assert!(!block_on(store.destroy(before)).unwrap());
+    assert_eq!(server.cli(&["EXISTS", &format!("session:{before}")]), "0", "nothing was brought back");
+    assert_eq!(block_on(store.create(&record(after).build().unwrap())).unwrap(), Created::STORED);
+}
+
+#[test]
+fn a_full_server_says_so_and_destroys_all_the_same() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let store = patient().open(&server.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).entry("a", b"1").build().unwrap())).unwrap();
+    assert_eq!(server.cli(&["CONFIG", "SET", "maxmemory", "1"]), "OK");
+    assert_eq!(block_on(store.create(&record(crate::support::id()).build().unwrap())).unwrap(), Created::Full);
+    let error = block_on(store.commit(id, &changes().set("a", b"2").set("b", b"3"))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "a").unwrap(), "1", "all or nothing");
+    assert!(block_on(store.destroy(id)).unwrap());
+}
+
+#[test]
+fn a_server_that_became_a_replica_is_asked_again_until_it_is_none() {
+    if !test_servers::installed() {
+        return;
+    }
+    let [server, other] = [Server::start(), Server::start()];
+    let store = patient().open(&server.url()).unwrap();
+    let hurried = RedisStore::builder().open(&server.url()).unwrap();
+    let create = |store: &RedisStore| block_on(store.create(&record(id()).build().unwrap()));
+    assert_eq!(create(&hurried).unwrap(), Created::STORED);
+    assert_eq!(server.cli(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]), "OK");
+    assert!(create(&hurried).is_err());
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| create(&store).unwrap());
+        assert_eq!(server.cli(&["REPLICAOF", "NO", "ONE"]), "OK");
+        assert_eq!(waiting.join().unwrap(), Created::STORED);
+    });
+}
+
+/// Ends what goes on until then when it is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Clients count up, each in its own session, while the server dies and comes back.
+#[test]
+fn nothing_acknowledged_is_lost_while_the_server_restarts() {
+    if !test_servers::installed() {
+        return;
+    }
+    const CLIENTS: usize = 8;
+    let mut server = Options::new().durable().start();
+    let store = RedisStore::builder().open(&server.url()).unwrap();
+    let ids: Vec<_> = (0..CLIENTS).map(|_| id()).collect();
+    for (number, id) in ids.iter().enumerate() {
+        let number = number.to_string();
+        block_on(store.create(&record(*id).entry("whose", number.as_bytes()).build().unwrap())).unwrap();
+    }
+    let destroyed = id();
+    block_on(store.create(&record(destroyed).build().unwrap())).unwrap();
+    assert!(block_on(store.destroy(destroyed)).unwrap());
+    let [acknowledged, in_doubt]: [Vec<AtomicU64>; 2] =
+        [(); 2].map(|()| (0..CLIENTS).map(|_| AtomicU64::new(0)).collect());
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for (number, id) in ids.iter().enumerate() {
+            let (store, acknowledged, in_doubt, is_over) = (&store, &acknowledged[number], &in_doubt[number], &is_over);
+            scope.spawn(move || {
+                while !is_over.load(Ordering::SeqCst) {
+                    match block_on(store.commit(*id, &changes().increment("count", 1))) {
+                        Ok(committed) => {
+                            assert_eq!(committed, Committed::Applied);
+                            acknowledged.fetch_add(1, Ordering::SeqCst);
+                        }
+                        Err(error) if error.kind() == StoreErrorKind::TimedOut => {
+                            in_doubt.fetch_add(1, Ordering::SeqCst);
+                        }
+                        Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable),
+                    }
+                }
+            });
+        }
+        // Also when what follows fails: the clients would go on for ever.
+        let _over = Over(&is_over);
+        for _ in 0..4 {
+            let target = acknowledged.iter().map(|count| count.load(Ordering::SeqCst) + 20).collect::<Vec<_>>();
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while acknowledged.iter().zip(&target).any(|(count, target)| count.load(Ordering::SeqCst) < *target) {
+                assert!(Instant::now() < deadline, "all clients get on again");
+                thread::yield_now();
+            }
+            server.kill();
+            server.restart();
+        }
+    });
+    let store = patient().prefix("session:").open(&server.url()).unwrap();
+    for (number, id) in ids.iter().enumerate() {
+        let found = block_on(store.load(*id, NOW)).unwrap().unwrap();
+        assert_eq!(text(&found, "whose").unwrap(), number.to_string());
+        let count: u64 = text(&found, "count").unwrap().parse().unwrap();
+        let least = acknowledged[number].load(Ordering::SeqCst);
+        let most = least + in_doubt[number].load(Ordering::SeqCst);
+        assert!((least..=most).contains(&count), "{count} of {least} to {most}");
+    }
+    assert!(block_on(store.load(destroyed, NOW)).unwrap().is_none());
+    assert_eq!(block_on(store.commit(destroyed, &Changes::new(NOW, SECRET))).unwrap(), Committed::Gone);
+}
+
+#[test]
+fn a_listing_survives_the_restart_of_its_server() {
+    if !test_servers::installed() {
+        return;
+    }
+    let mut server = Options::new().durable().start();
+    let store = patient().open(&server.url()).unwrap();
+    let mut missing: std::collections::BTreeSet<_> = (0..300).map(|_| id()).collect();
+    for id in &missing {
+        block_on(store.create(&record(*id).build().unwrap())).unwrap();
+    }
+    let mut cursor = None;
+    let mut pages = 0;
+    loop {
+        let page = block_on(store.scan(cursor, 10, NOW)).unwrap();
+        for record in &page.records {
+            missing.remove(&record.id());
+        }
+        pages += 1;
+        if pages % 5 == 0 && pages <= 15 {
+            server.kill();
+            server.restart();
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert!(pages > 15, "{pages} pages");
+    assert!(missing.is_empty(), "{} were not listed", missing.len());
+}

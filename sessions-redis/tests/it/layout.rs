@@ -1,0 +1,310 @@
+//! What lies in Redis: readable by people, bounded in time, asked for once, and never believed blindly.
+
+use std::time::Duration;
+
+use crate::support::{IDLE, NOW, SECRET, changes, id, names, patient, prefix, record, server, text};
+use pollster::block_on;
+use sessions_core::{Committed, Created, Record, Store, StoreErrorKind, Timestamp};
+use sessions_redis::RedisStore;
+
+fn store() -> (RedisStore, String) {
+    let prefix = prefix();
+    let store = patient().prefix(prefix.as_str()).open(&server().url()).unwrap();
+    (store, prefix)
+}
+
+fn cli(arguments: &[&str]) -> String {
+    server().cli(arguments)
+}
+
+#[test]
+fn entries_are_readable_and_countable_with_redis_cli() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let id = id();
+    let key = format!("{prefix}{id}");
+    let first = record(id).entry("user", br#"{"name":"Ada"}"#).entry("visits", b"41").flash("notice", br#""hi""#);
+    block_on(store.create(&first.build().unwrap())).unwrap();
+    assert_eq!(cli(&["HGET", &key, "e:user"]), r#"{"name":"Ada"}"#);
+    assert_eq!(cli(&["HGET", &key, "f:notice"]), r#""hi""#);
+    assert_eq!(cli(&["HGET", &key, "c"]), NOW.as_millis().to_string());
+    block_on(store.commit(id, &changes().increment("visits", 1))).unwrap();
+    assert_eq!(cli(&["HINCRBY", &key, "e:visits", "8"]), "50");
+    block_on(store.commit(id, &changes().increment("visits", 1))).unwrap();
+    assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "visits").unwrap(), "51");
+}
+
+#[test]
+fn a_session_of_small_values_is_kept_compactly() {
+    if !test_servers::installed() {
+        return;
+    }
+    let prefix = prefix();
+    let patience = Duration::from_secs(8);
+    let store = RedisStore::builder().prefix(prefix.as_str()).commit_deadline(patience).open(&server().url()).unwrap();
+    let id = id();
+    let key = format!("{prefix}{id}");
+    block_on(store.create(&record(id).principal(Some("user")).entry("cart", b"[1]").build().unwrap())).unwrap();
+    let mut now = NOW;
+    for _ in 0..200 {
+        now = now.after(Duration::from_secs(2));
+        let change = sessions_core::Changes::new(now, SECRET).increment("visits", 1);
+        assert_eq!(block_on(store.commit(id, &change)).unwrap(), Committed::Applied);
+    }
+    let encoding = cli(&["OBJECT", "ENCODING", &key]);
+    assert!(["listpack", "ziplist"].contains(&encoding.as_str()), "{encoding}");
+    let bytes: u64 = cli(&["MEMORY", "USAGE", &key]).parse().unwrap();
+    assert!(bytes < 700, "{bytes} bytes");
+}
+
+#[test]
+fn a_load_is_one_command_and_a_commit_is_one() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = test_servers::Server::start();
+    let store = patient().open(&server.url()).unwrap();
+    let id = id();
+    let signed_in = record(id).principal(Some("user")).absolute_deadline(NOW.after(IDLE * 10));
+    let signed_in = signed_in.entry("count", b"1").build().unwrap();
+    block_on(store.create(&signed_in)).unwrap();
+    block_on(store.commit(id, &changes().set("warm", b"1"))).unwrap();
+
+    let loads = server.commands_during(|| drop(block_on(store.load(id, NOW)).unwrap()));
+    assert_eq!(names(&loads), ["HGETALL"]);
+    let all =
+        changes().set("a", b"1").remove("b").increment("count", 2).set_flash("f", b"1").require("warm", Some(b"1"));
+    let commits = server.commands_during(|| {
+        assert_eq!(block_on(store.commit(id, &all)).unwrap(), Committed::Applied);
+    });
+    assert_eq!(names(&commits), ["EVALSHA"]);
+    let touches = server.commands_during(|| {
+        assert_eq!(block_on(store.commit(id, &changes())).unwrap(), Committed::Applied);
+    });
+    assert_eq!(names(&touches), ["EVALSHA"]);
+    let sweeps = server.commands_during(|| drop(block_on(store.sweep(100, NOW)).unwrap()));
+    assert!(sweeps.is_empty());
+}
+
+#[test]
+fn everything_that_can_expire_has_a_time_to_live() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = test_servers::Server::start();
+    let store = patient().open(&server.url()).unwrap();
+    let absolute = NOW.after(IDLE * 4);
+    for number in 0..20 {
+        let id = id();
+        let principal = format!("user-{number}");
+        let mut builder = record(id).entry("a", b"1");
+        builder = match number % 4 {
+            0 => builder.absolute_deadline(absolute),
+            1 => builder.principal(Some(&principal)),
+            2 => builder.principal(Some(&principal)).absolute_deadline(absolute),
+            _ => builder.idle(None).absolute_deadline(absolute),
+        };
+        assert_eq!(block_on(store.create(&builder.build().unwrap())).unwrap(), Created::STORED);
+        let mut changes = changes().set("b", b"2").increment("c", 1);
+        if number % 3 == 0 {
+            changes = changes.bind("user-9");
+        }
+        if number % 5 == 0 {
+            changes = changes.idle(IDLE * 2);
+        }
+        assert_eq!(block_on(store.commit(id, &changes)).unwrap(), Committed::Applied);
+    }
+    let keys = server.cli(&["KEYS", "*"]);
+    assert!(keys.lines().count() > 25, "{keys}");
+    for key in keys.lines() {
+        let left: i64 = server.cli(&["PTTL", key]).parse().unwrap();
+        let most = (IDLE * 6).as_millis() as i64 + 60_000;
+        assert!((1..=most).contains(&left), "{key}: {left}");
+    }
+}
+
+#[test]
+fn a_time_to_live_follows_the_limits_and_goes_with_them() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let id = id();
+    let key = format!("{prefix}{id}");
+    let left = || cli(&["PTTL", &key]).parse::<i64>().unwrap();
+    let near = |expected: Duration| {
+        let expected = expected.as_millis() as i64 + 60_000;
+        assert!((expected - 30_000..=expected).contains(&left()), "{} for {expected}", left());
+    };
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    near(IDLE);
+    block_on(store.commit(id, &changes().idle(IDLE * 3))).unwrap();
+    near(IDLE * 3);
+    block_on(store.commit(id, &changes().idle(Duration::MAX))).unwrap();
+    assert_eq!(left(), -1, "it never expires");
+    block_on(store.commit(id, &changes().idle(IDLE))).unwrap();
+    near(IDLE);
+    // Longer than anybody will be there to see.
+    block_on(store.commit(id, &changes().idle(Duration::from_secs(1 << 50)))).unwrap();
+    assert!(left() > 3_155_000_000_000);
+}
+
+#[test]
+fn an_expired_record_is_dead_while_its_bytes_are_still_there() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    let last = NOW.after(IDLE - Duration::from_millis(1));
+    assert!(block_on(store.load(id, last)).unwrap().is_some());
+    let late = NOW.after(IDLE);
+    assert!(block_on(store.load(id, late)).unwrap().is_none());
+    let revive = sessions_core::Changes::new(late, SECRET).set("a", b"1");
+    assert_eq!(block_on(store.commit(id, &revive)).unwrap(), Committed::Gone);
+    assert_eq!(cli(&["EXISTS", &format!("{prefix}{id}")]), "1");
+    assert!(block_on(store.scan(None, 10, late)).unwrap().records.is_empty());
+}
+
+#[test]
+fn a_damaged_record_is_unreadable_and_its_neighbours_are_not() {
+    if !test_servers::installed() {
+        return;
+    }
+    type Damage<'a> = (&'a str, &'a [&'a str]);
+    let damages: [Damage<'_>; 7] = [
+        ("HDEL", &["s"]),
+        ("HDEL", &["v"]),
+        ("HSET", &["a", "yesterday"]),
+        ("HSET", &["i", "-"]),
+        ("HSET", &["x", "\u{fffd}"]),
+        ("HSET", &["v", "0"]),
+        ("SET", &["not a hash"]),
+    ];
+    let (store, prefix) = store();
+    let well = id();
+    block_on(store.create(&record(well).principal(Some("one")).build().unwrap())).unwrap();
+    for (command, arguments) in damages {
+        let id = id();
+        let key = format!("{prefix}{id}");
+        block_on(store.create(&record(id).principal(Some("one")).build().unwrap())).unwrap();
+        let _ = cli(&[&[command, key.as_str()], arguments].concat());
+        let what = format!("{command} {arguments:?}");
+        assert_eq!(block_on(store.load(id, NOW)).unwrap_err().kind(), StoreErrorKind::Unreadable, "{what}");
+        let write = changes().set("a", b"1");
+        assert_eq!(block_on(store.commit(id, &write)).unwrap_err().kind(), StoreErrorKind::Unreadable, "{what}");
+        let taken = block_on(store.take(id, &SECRET, "a", NOW));
+        assert_eq!(taken.unwrap_err().kind(), StoreErrorKind::Unreadable, "{what}");
+        let ours: Vec<_> = block_on(store.of_principal("one", NOW)).unwrap().iter().map(Record::id).collect();
+        assert_eq!(ours, [well], "{what}");
+        let page = block_on(store.scan(None, 1000, NOW)).unwrap();
+        assert!(page.records.iter().all(|record| record.id() != id), "{what}");
+        assert!(block_on(store.destroy(id)).unwrap(), "{what}");
+        assert_eq!(cli(&["EXISTS", &key]), "0", "{what}");
+    }
+}
+
+#[test]
+fn a_record_of_a_newer_format_is_left_as_it_is() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let id = id();
+    let key = format!("{prefix}{id}");
+    let _ = cli(&["HSET", &key, "v", "2", "something", "new"]);
+    for kind in [
+        block_on(store.load(id, NOW)).unwrap_err().kind(),
+        block_on(store.commit(id, &changes().set("a", b"1"))).unwrap_err().kind(),
+        block_on(store.take(id, &SECRET, "a", NOW)).unwrap_err().kind(),
+    ] {
+        assert_eq!(kind, StoreErrorKind::Unreadable);
+    }
+    assert_eq!(block_on(store.create(&record(id).build().unwrap())).unwrap(), Created::Exists);
+    assert_eq!(cli(&["HGETALL", &key]), "v\n2\nsomething\nnew");
+}
+
+/// A record as the first release wrote it. Whatever comes later has to read it.
+#[test]
+fn a_record_of_format_1_is_read() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let id = id();
+    let secret = "0123456789abcdef0123456789abcdef";
+    let _ = cli(&[
+        "HSET",
+        &format!("{prefix}{id}"),
+        "v",
+        "1",
+        "s",
+        secret,
+        "c",
+        "1700000000000",
+        "a",
+        "1700000001000",
+        "i",
+        "1800000",
+        "x",
+        "1700043200000",
+        "r",
+        "3",
+        "p",
+        "user-42",
+        "e:cart",
+        "[1,2]",
+        "i:plan",
+        "\"pro\"",
+        "f:notice",
+        "\"saved\"",
+        "n",
+        "....12345678",
+        "o",
+        "....12345678",
+    ]);
+    let secret = sessions_core::SecretHash::from_bytes(secret.as_bytes().try_into().unwrap());
+    let found = block_on(store.load(id, NOW)).unwrap().unwrap();
+    assert!(found.secret_hash() == secret);
+    assert_eq!(found.created(), NOW);
+    assert_eq!(found.last_seen(), Timestamp::from_millis(1_700_000_001_000));
+    assert_eq!(found.idle(), Some(IDLE));
+    assert_eq!(found.absolute_deadline(), Timestamp::from_millis(1_700_043_200_000));
+    assert_eq!((found.version(), found.principal()), (3, Some("user-42")));
+    assert_eq!(text(&found, "cart").unwrap(), "[1,2]");
+    assert!(found.entry("plan").unwrap().is_immutable());
+    assert_eq!(found.flash("notice"), Some(br#""saved""#.as_slice()));
+    let change = sessions_core::Changes::new(NOW, secret).set("cart", b"[]");
+    assert_eq!(block_on(store.commit(id, &change)).unwrap(), Committed::Applied);
+}
+
+#[test]
+fn no_prefix_key_or_principal_is_a_pattern_or_a_script() {
+    if !test_servers::installed() {
+        return;
+    }
+    let url = server().url();
+    let innocent = patient().prefix("abc:").open(&url).unwrap();
+    let bystander = id();
+    block_on(innocent.create(&record(bystander).principal(Some("abc")).build().unwrap())).unwrap();
+    for hostile in
+        ["a*:", "[abc]bc:", "a?c:", "{abc}:", "abc\\:", "'; redis.call('FLUSHALL') --", "abc\r\nFLUSHALL\r\n", "abc:*"]
+    {
+        let store = patient().prefix(hostile).open(&url).unwrap();
+        let id = id();
+        let entry = record(id).principal(Some(hostile)).entry(hostile, hostile.as_bytes()).flash(hostile, b"1");
+        block_on(store.create(&entry.build().unwrap())).unwrap();
+        let change = changes().set_immutable(hostile, b"2").increment("]]..redis.call('FLUSHALL')..[[", 1);
+        assert_eq!(block_on(store.commit(id, &change)).unwrap(), Committed::Applied);
+        assert_eq!(block_on(store.of_principal(hostile, NOW)).unwrap().len(), 1, "{hostile}");
+        assert_eq!(block_on(store.of_principal("*", NOW)).unwrap().len(), 0);
+        assert_eq!(block_on(store.count()).unwrap(), 1, "{hostile}");
+        assert_eq!(block_on(store.destroy_of_principal("*", None)).unwrap(), []);
+        assert_eq!(block_on(store.destroy_all()).unwrap(), 1, "{hostile}");
+        assert!(block_on(innocent.load(bystander, NOW)).unwrap().is_some(), "{hostile}");
+        assert_eq!(block_on(innocent.count()).unwrap(), 1);
+    }
+}

@@ -1,0 +1,138 @@
+//! The index of a principal's sessions: never short of a session that is bound, and believed in nothing.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::support::{IDLE, NOW, SECRET, changes, id, patient, prefix, record, server};
+use pollster::block_on;
+use sessions_core::{Changes, Committed, Record, SessionId, Store, Timestamp};
+use sessions_redis::RedisStore;
+
+fn store() -> (RedisStore, String) {
+    let prefix = prefix();
+    let store = patient().prefix(prefix.as_str()).open(&server().url()).unwrap();
+    (store, prefix)
+}
+
+fn ids(records: &[Record]) -> BTreeSet<SessionId> {
+    records.iter().map(Record::id).collect()
+}
+
+fn entries(prefix: &str, principal: &str) -> usize {
+    server().cli(&["ZCARD", &format!("{prefix}principal:{principal}")]).parse().unwrap()
+}
+
+#[test]
+fn a_session_is_found_however_it_was_bound() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, _) = store();
+    let [created, bound, other] = [id(), id(), id()];
+    block_on(store.create(&record(created).principal(Some("user")).build().unwrap())).unwrap();
+    block_on(store.create(&record(bound).build().unwrap())).unwrap();
+    block_on(store.create(&record(other).principal(Some("user2")).build().unwrap())).unwrap();
+    assert_eq!(block_on(store.commit(bound, &changes().bind("user"))).unwrap(), Committed::Applied);
+    let found = block_on(store.of_principal("user", NOW)).unwrap();
+    assert_eq!(ids(&found), BTreeSet::from([created, bound]));
+    let ended = block_on(store.destroy_of_principal("user", Some(bound))).unwrap();
+    assert_eq!(ended, [created]);
+    assert!(block_on(store.load(created, NOW)).unwrap().is_none());
+    assert!(block_on(store.load(bound, NOW)).unwrap().is_some());
+    assert!(block_on(store.load(other, NOW)).unwrap().is_some());
+}
+
+#[test]
+fn the_index_is_not_believed_about_somebody_elses_session() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let [theirs, nobodys] = [id(), id()];
+    block_on(store.create(&record(theirs).principal(Some("them")).build().unwrap())).unwrap();
+    block_on(store.create(&record(nobodys).build().unwrap())).unwrap();
+    for id in [theirs.to_string(), nobodys.to_string(), "no id".to_owned()] {
+        let _ = server().cli(&["ZADD", &format!("{prefix}principal:me"), "inf", &id]);
+    }
+    assert!(block_on(store.of_principal("me", NOW)).unwrap().is_empty());
+    assert!(block_on(store.destroy_of_principal("me", None)).unwrap().is_empty());
+    assert!(block_on(store.load(theirs, NOW)).unwrap().is_some());
+    assert!(block_on(store.load(nobodys, NOW)).unwrap().is_some());
+}
+
+#[test]
+fn entries_of_dead_sessions_go_when_they_are_seen() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let [destroyed, vanished, living] = [id(), id(), id()];
+    for id in [destroyed, vanished, living] {
+        block_on(store.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
+    }
+    assert_eq!(entries(&prefix, "user"), 3);
+    assert!(block_on(store.destroy(destroyed)).unwrap());
+    let _ = server().cli(&["DEL", &format!("{prefix}{vanished}")]);
+    assert_eq!(ids(&block_on(store.of_principal("user", NOW)).unwrap()), BTreeSet::from([living]));
+    // Both are forgotten in the background.
+    while entries(&prefix, "user") != 1 {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn entries_whose_time_is_over_go_when_another_comes() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let end = NOW.after(IDLE);
+    block_on(store.create(&record(id()).principal(Some("user")).absolute_deadline(end).build().unwrap())).unwrap();
+    let later = end.after(Duration::from_secs(61));
+    let second = Record::builder(id(), SECRET, later).idle(Some(IDLE)).principal(Some("user")).build().unwrap();
+    block_on(store.create(&second)).unwrap();
+    assert_eq!(entries(&prefix, "user"), 1);
+}
+
+#[test]
+fn activity_carries_the_entry_on_for_as_long_as_the_session() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let id = id();
+    let index = format!("{prefix}principal:user");
+    let good_until = || server().cli(&["ZSCORE", &index, &id.to_string()]).parse::<u64>().unwrap();
+    block_on(store.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
+    let mut now = NOW;
+    for _ in 0..12 {
+        now = now.after(IDLE / 3);
+        let touch = Changes::new(now, SECRET);
+        assert_eq!(block_on(store.commit(id, &touch)).unwrap(), Committed::Applied);
+        assert!(good_until() >= now.after(IDLE).as_millis(), "the entry would end before the session");
+    }
+    // The last ones were carried on in the background.
+    let enough = NOW.after(IDLE * 6).as_millis();
+    while good_until() < enough {
+        std::thread::yield_now();
+    }
+    block_on(store.commit(id, &Changes::new(now, SECRET).idle(IDLE * 100))).unwrap();
+    assert!(good_until() >= now.after(IDLE * 100).as_millis());
+    assert_eq!(block_on(store.of_principal("user", now)).unwrap().len(), 1);
+}
+
+#[test]
+fn a_refused_login_leaves_no_session_behind_that_is_found() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, _) = store();
+    let id = id();
+    block_on(store.create(&record(id).entry("a", b"1").build().unwrap())).unwrap();
+    let refused = changes().bind("user").require("a", Some(b"2"));
+    assert_eq!(block_on(store.commit(id, &refused)).unwrap(), Committed::Conflict);
+    assert!(block_on(store.of_principal("user", NOW)).unwrap().is_empty());
+    assert_eq!(block_on(store.commit(id, &changes().bind("user"))).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.of_principal("user", NOW)).unwrap().len(), 1);
+    assert!(block_on(store.of_principal("user", Timestamp::NEVER)).unwrap().is_empty());
+}
