@@ -1,0 +1,48 @@
+//! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open <http://localhost:8080/set>.
+
+use std::error::Error;
+
+use axum::{Router, routing::get};
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use tokio::net::TcpListener;
+
+async fn set(session: Session) -> Result<String, SessionError> {
+    session.set("name", "iris")?;
+    Ok(format!("All ok session set to: {}", session.get_string_or("name", "")))
+}
+
+async fn read(session: Session) -> Result<String, SessionError> {
+    // Typed: `None` where nothing is set, an error where it is something else.
+    let name = session.get::<String>("name")?;
+    Ok(format!("The name on the /set was: {}", name.unwrap_or_default()))
+}
+
+async fn delete(session: Session) -> &'static str {
+    if session.remove("name") { "deleted" } else { "there was none" }
+}
+
+async fn clear(session: Session) -> &'static str {
+    session.clear();
+    "cleared"
+}
+
+async fn destroy(session: Session) -> &'static str {
+    session.destroy();
+    "destroyed"
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let sessions = Sessions::builder().build()?;
+    let app = Router::new()
+        .route("/set", get(set))
+        .route("/get", get(read))
+        .route("/delete", get(delete))
+        .route("/clear", get(clear))
+        .route("/destroy", get(destroy))
+        .layer(SessionLayer::new(sessions));
+    let listener = TcpListener::bind("127.0.0.1:8080").await?;
+    sessions_examples::announce(listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Encrypted tokens, and a key that is replaced without signing anybody out.
+//! `cargo run --example secure_cookie`, then open <http://localhost:8080/>.
+
+use std::convert::Infallible;
+use std::error::Error;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use sessions_hyper::{SealKey, SessionError, SessionService, Sessions};
+use tokio::net::TcpListener;
+
+async fn count(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, SessionError> {
+    let session = sessions_hyper::session(&request).await?;
+    let visits = session.increment("visits", 1)?;
+    Ok(Response::new(format!("visit {visits}").into()))
+}
+
+async fn handle(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(count(request).await.unwrap_or_else(SessionError::into_response))
+}
+
+/// Makes a key for this run. A real one comes from where the other secrets of the application are kept.
+fn new_key() -> Result<SealKey, Box<dyn Error>> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(SealKey::new(&bytes)?)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // The first key encrypts, all of them decrypt: put a new one in front, and drop the old one when its sessions have ended.
+    let (newest, older) = (new_key()?, new_key()?);
+    let sessions = Sessions::builder().encrypted([newest, older]).build()?;
+    let service = SessionService::new(sessions, service_fn(handle));
+    let listener = TcpListener::bind("127.0.0.1:8080").await?;
+    sessions_examples::announce(listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
+    }
+}

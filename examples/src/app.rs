@@ -1,0 +1,136 @@
+//! What the routes of the demos do, whatever the framework.
+
+mod classic;
+mod devices;
+mod flashes;
+mod flows;
+mod writes;
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::Serialize;
+use sessions_core::{Error, Session};
+
+/// Says what can be tried.
+const INDEX: &str = include_str!("index.html");
+
+/// Waits in the framework's own way.
+pub type Wait = fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Is a request, as the routes see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    method: &'a str,
+    path: &'a str,
+    query: &'a str,
+    body: &'a [u8],
+}
+
+/// Is what to answer. Handlers do not set cookies: the adapter does.
+#[derive(Debug)]
+pub struct Reply {
+    /// Is the status.
+    pub status: u16,
+    /// Is the content type.
+    pub content_type: &'static str,
+    /// Is the body.
+    pub body: String,
+}
+
+impl<'a> Request<'a> {
+    /// Makes a request from its method (in upper case), path, query (without the question mark) and body.
+    #[must_use]
+    pub const fn new(method: &'a str, path: &'a str, query: &'a str, body: &'a [u8]) -> Self {
+        Self { method, path, query, body }
+    }
+
+    /// Returns a parameter of the query, decoded.
+    fn parameter(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| Cow::into_owned(value))
+    }
+
+    fn key(&self) -> String {
+        self.parameter("k").unwrap_or_default()
+    }
+}
+
+impl Reply {
+    fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self { status, content_type, body: body.into() }
+    }
+
+    fn text(body: impl Into<String>) -> Self {
+        Self::new(200, "text/plain; charset=utf-8", body)
+    }
+
+    fn json(value: &impl Serialize) -> Self {
+        match serde_json::to_string(value) {
+            Ok(body) => Self::new(200, "application/json", body),
+            Err(_) => Self::status(500),
+        }
+    }
+
+    /// Makes a reply that is only a status.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self::new(status, "text/plain; charset=utf-8", "")
+    }
+}
+
+/// Answers `/` and `/plain`, which do not touch the session.
+#[must_use]
+pub fn answer_without_session(request: Request<'_>) -> Reply {
+    match (request.method, request.path) {
+        ("OPTIONS", _) => Reply::status(204),
+        ("GET" | "HEAD", "/") => Reply::new(200, "text/html; charset=utf-8", INDEX),
+        ("GET" | "HEAD", "/plain") => Reply::text("ok"),
+        _ => Reply::status(405),
+    }
+}
+
+/// Answers all other routes.
+///
+/// # Errors
+///
+/// Returns what the session refused; the framework answers with the error's status.
+pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Result<Reply, Error> {
+    match (request.method, request.path) {
+        ("OPTIONS", _) => Ok(Reply::status(204)),
+        ("POST", "/set/") => flows::set(request, session),
+        ("GET" | "HEAD", path) => match path {
+            "/set" => classic::set(session),
+            "/get" => Ok(classic::get(session)),
+            "/delete" => Ok(classic::delete(session)),
+            "/clear" => Ok(classic::clear(session)),
+            "/update" => classic::update(session),
+            "/destroy" => Ok(classic::destroy(session)),
+            "/set_immutable" => classic::set_immutable(session),
+            "/get_immutable" => classic::get_immutable(session),
+            "/get/" => flows::get(session),
+            "/clear/" => flows::clear(session),
+            "/destroy/" => flows::destroy(session),
+            "/destroyall/" => flows::destroy_all(session).await,
+            "/put" => writes::put(request, session, wait).await,
+            "/incr" => writes::increment(request, session),
+            "/fail" => writes::fail(session),
+            "/panic" => writes::panic(session),
+            "/flash/set" => flashes::set(request, session),
+            "/flash/get" => Ok(flashes::get(request, session)),
+            "/flash/peek" => flashes::peek(request, session),
+            "/flash/all" => flashes::all(session),
+            "/flash/clear" => Ok(flashes::clear(session)),
+            "/login" => Ok(devices::login(request, session)),
+            "/logout" => Ok(devices::logout(session)),
+            "/whoami" => Ok(devices::whoami(session)),
+            "/sessions" => devices::list(session).await,
+            "/logout_others" => devices::logout_others(session).await,
+            _ => Ok(Reply::status(404)),
+        },
+        _ => Ok(Reply::status(405)),
+    }
+}

@@ -1,0 +1,61 @@
+//! The routes of go-sessions' overview example.
+
+use serde::{Deserialize, Serialize};
+use sessions_core::{Error, Key, Session};
+
+use super::Reply;
+
+const BUSINESS: Key<Vec<Business>> = Key::new("businessEdit");
+
+#[derive(Serialize, Deserialize)]
+struct Business {
+    name: String,
+}
+
+pub(super) fn set(session: &Session) -> Result<Reply, Error> {
+    session.set("name", "iris")?;
+    Ok(Reply::text(format!("All ok session set to: {}", session.get_string_or("name", ""))))
+}
+
+pub(super) fn get(session: &Session) -> Reply {
+    Reply::text(format!("The name on the /set was: {}", session.get_string_or("name", "")))
+}
+
+pub(super) fn delete(session: &Session) -> Reply {
+    session.remove("name");
+    Reply::text("ok")
+}
+
+pub(super) fn clear(session: &Session) -> Reply {
+    session.clear();
+    Reply::text("ok")
+}
+
+/// Begins the idle limit anew; without a session there is none to shift.
+pub(super) fn update(session: &Session) -> Result<Reply, Error> {
+    if !session.is_new() {
+        session.shift_expiration()?;
+    }
+    Ok(Reply::text("ok"))
+}
+
+pub(super) fn destroy(session: &Session) -> Reply {
+    session.destroy();
+    Reply::text("ok")
+}
+
+pub(super) fn set_immutable(session: &Session) -> Result<Reply, Error> {
+    let business = ["Edward", "value 2"].map(|name| Business { name: name.to_owned() });
+    BUSINESS.set_immutable(session, &Vec::from(business))?;
+    // A plain set of the entry is refused from now on.
+    let refused = BUSINESS.set(session, &vec![Business { name: "Gabriel".to_owned() }]).is_err();
+    Ok(Reply::text(if refused { "ok" } else { "an immutable entry was replaced" }))
+}
+
+pub(super) fn get_immutable(session: &Session) -> Result<Reply, Error> {
+    let first = BUSINESS.get(session)?.and_then(|list| list.into_iter().next());
+    Ok(Reply::text(match first {
+        Some(business) => format!("[]businessModel[0].Name remains: {}", business.name),
+        None => "please navigate to the /set_immutable first".to_owned(),
+    }))
+}

@@ -1,0 +1,68 @@
+//! Signing in and out, here and everywhere else.
+
+use serde::Serialize;
+use sessions_core::{Error, Session};
+
+use super::{Reply, Request};
+
+#[derive(Serialize)]
+struct WhoAmI {
+    id: Option<String>,
+    user: Option<String>,
+    is_new: bool,
+}
+
+/// Is one line of a "your devices" page; times are milliseconds since the Unix epoch.
+#[derive(Serialize)]
+struct Device {
+    id: String,
+    created: u64,
+    last_seen: u64,
+    current: bool,
+}
+
+pub(super) fn login(request: Request<'_>, session: &Session) -> Reply {
+    // A real application checks a password here.
+    match request.parameter("user").filter(|user| !user.is_empty()) {
+        Some(user) => {
+            session.login(&user);
+            Reply::text("ok")
+        }
+        None => Reply::status(400),
+    }
+}
+
+pub(super) fn logout(session: &Session) -> Reply {
+    session.destroy();
+    Reply::text("ok")
+}
+
+pub(super) fn whoami(session: &Session) -> Reply {
+    Reply::json(&WhoAmI {
+        id: session.id().map(|id| id.to_string()),
+        user: session.principal(),
+        is_new: session.is_new(),
+    })
+}
+
+pub(super) async fn list(session: &Session) -> Result<Reply, Error> {
+    let sessions = match session.principal() {
+        Some(user) => session.exchange().sessions().sessions_of(&user).await?,
+        None => Vec::new(),
+    };
+    let devices: Vec<Device> = sessions
+        .iter()
+        .map(|info| Device {
+            id: info.id().to_string(),
+            created: info.created().as_millis(),
+            last_seen: info.last_seen().as_millis(),
+            current: Some(info.id()) == session.id(),
+        })
+        .collect();
+    Ok(Reply::json(&devices))
+}
+
+pub(super) async fn logout_others(session: &Session) -> Result<Reply, Error> {
+    session.destroy_others().await?;
+    Ok(Reply::text("ok"))
+}

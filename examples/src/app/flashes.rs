@@ -1,0 +1,32 @@
+//! Flash messages.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use sessions_core::{Error, Session};
+
+use super::{Reply, Request};
+
+pub(super) fn set(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
+    session.set_flash(&request.key(), &request.parameter("v").unwrap_or_default())?;
+    Ok(Reply::text("ok"))
+}
+
+pub(super) fn get(request: Request<'_>, session: &Session) -> Reply {
+    Reply::text(session.flash_string_or(&request.key(), ""))
+}
+
+pub(super) fn peek(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
+    Ok(Reply::text(session.peek_flash::<String>(&request.key())?.unwrap_or_default()))
+}
+
+pub(super) fn all(session: &Session) -> Result<Reply, Error> {
+    let flashes: BTreeMap<String, Value> =
+        session.flashes().into_iter().map(|(key, value)| Ok((key, value.get()?))).collect::<Result<_, Error>>()?;
+    Ok(Reply::json(&flashes))
+}
+
+pub(super) fn clear(session: &Session) -> Reply {
+    session.clear_flashes();
+    Reply::text("ok")
+}

@@ -1,0 +1,42 @@
+//! The demo on actix-web: `cargo run --bin demo-actix`.
+
+use std::error::Error;
+
+use actix_web::http::StatusCode;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use sessions_actix::{Session, SessionError, SessionMiddleware};
+use sessions_examples::{Options, announce, app};
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::from_args();
+    let sessions = options.sessions()?;
+    let server = HttpServer::new(move || {
+        App::new()
+            .wrap(SessionMiddleware::new(sessions.clone()))
+            .route("/", web::to(without_session))
+            .route("/plain", web::to(without_session))
+            .default_service(web::to(with_session))
+    })
+    .bind(("127.0.0.1", options.port))?;
+    for address in server.addrs() {
+        announce(address);
+    }
+    Ok(server.run().await?)
+}
+
+async fn without_session(request: HttpRequest) -> HttpResponse {
+    let request = app::Request::new(request.method().as_str(), request.path(), "", b"");
+    respond(app::answer_without_session(request))
+}
+
+async fn with_session(session: Session, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, SessionError> {
+    let request = app::Request::new(request.method().as_str(), request.path(), request.query_string(), &body);
+    let wait: app::Wait = |duration| Box::pin(tokio::time::sleep(duration));
+    Ok(respond(app::answer(request, &session, wait).await?))
+}
+
+fn respond(reply: app::Reply) -> HttpResponse {
+    let status = StatusCode::from_u16(reply.status).unwrap_or_default();
+    HttpResponse::build(status).content_type(reply.content_type).body(reply.body)
+}

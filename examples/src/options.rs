@@ -1,0 +1,171 @@
+//! The options of the demos.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::Write;
+use std::time::Duration;
+
+use lexopt::{Arg, ValueExt};
+use sessions_core::{SealKey, Sessions};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::store;
+
+/// Is how to run a demo.
+#[derive(Debug)]
+pub struct Options {
+    /// Is where to listen; 0 picks a free port.
+    pub port: u16,
+    store: String,
+    insecure_http: bool,
+    idle: Duration,
+    absolute: Duration,
+    seal: Seal,
+    sessions_max: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Seal {
+    None,
+    Signed,
+    Encrypted,
+}
+
+const HELP: &str = "\
+Options:
+  --port 8080            where to listen on 127.0.0.1; 0 picks a free port
+  --store memory:        where sessions are kept: memory: redb:PATH fjall:PATH redis://HOST rediss://HOST redis+unix://PATH
+                         redis-cluster://HOST:PORT,HOST:PORT
+  --insecure-http        sends the cookie over plain HTTP too: needed in some browsers, and for hosts other than localhost
+  --idle 30m             how long a session lives without being used
+  --absolute 12h         how long a session lives however much it is used
+  --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random
+  --sessions-max 1000000 how many sessions the memory store holds at most
+";
+
+impl Options {
+    /// Reads the command line, and starts the log that `RUST_LOG` asks for. Ends the program if it asks for help, or for what there
+    /// is not.
+    #[must_use]
+    pub fn from_args() -> Self {
+        start_log();
+        match Self::parse(std::env::args_os().skip(1)) {
+            Ok(Some(options)) => options,
+            Ok(None) => end(&mut std::io::stdout(), HELP, 0),
+            Err(error) => end(&mut std::io::stderr(), &format!("{error}\n\n{HELP}"), 2),
+        }
+    }
+
+    /// Reads the command line; `None` if it asks for help.
+    fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, Box<dyn Error>> {
+        let mut options = Self {
+            port: 8080,
+            store: "memory:".to_owned(),
+            insecure_http: false,
+            idle: Duration::from_secs(30 * 60),
+            absolute: Duration::from_secs(12 * 60 * 60),
+            seal: Seal::None,
+            sessions_max: None,
+        };
+        let mut args = lexopt::Parser::from_args(args);
+        while let Some(arg) = args.next()? {
+            match arg {
+                Arg::Long("port") => options.port = args.value()?.parse()?,
+                Arg::Long("store") => options.store = args.value()?.string()?,
+                Arg::Long("insecure-http") => options.insecure_http = true,
+                Arg::Long("idle") => options.idle = args.value()?.parse_with(humantime::parse_duration)?,
+                Arg::Long("absolute") => options.absolute = args.value()?.parse_with(humantime::parse_duration)?,
+                Arg::Long("seal") => options.seal = args.value()?.parse_with(Seal::parse)?,
+                Arg::Long("sessions-max") => options.sessions_max = Some(args.value()?.parse()?),
+                Arg::Long("help") | Arg::Short('h') => return Ok(None),
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        Ok(Some(options))
+    }
+
+    /// Builds the manager that these options describe.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with them, or why the store cannot be opened.
+    pub fn sessions(&self) -> Result<Sessions, Box<dyn Error>> {
+        let builder = Sessions::builder()
+            .shared_store(store::open(&self.store, self.sessions_max)?)
+            .idle(self.idle)
+            .absolute(self.absolute);
+        let builder = if self.insecure_http { builder.insecure_http() } else { builder };
+        let builder = match self.seal {
+            Seal::None => builder,
+            Seal::Signed => builder.signed([key()?]),
+            Seal::Encrypted => builder.encrypted([key()?]),
+        };
+        Ok(builder.build()?)
+    }
+}
+
+fn start_log() {
+    let warnings = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
+    tracing_subscriber::fmt().with_env_filter(warnings.from_env_lossy()).with_writer(std::io::stderr).init();
+}
+
+fn end(out: &mut dyn Write, text: &str, code: i32) -> ! {
+    // Nobody may be there to read it.
+    let _ = writeln!(out, "{text}");
+    std::process::exit(code)
+}
+
+impl Seal {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "none" => Ok(Self::None),
+            "signed" => Ok(Self::Signed),
+            "encrypted" => Ok(Self::Encrypted),
+            _ => Err("none, signed or encrypted"),
+        }
+    }
+}
+
+fn key() -> Result<SealKey, Box<dyn Error>> {
+    let bytes = match std::env::var("SESSIONS_KEY") {
+        Ok(text) => hex::decode(text)?,
+        Err(_) => {
+            let mut bytes = vec![0; SealKey::MIN_LENGTH];
+            getrandom::fill(&mut bytes)?;
+            bytes
+        }
+    };
+    Ok(SealKey::new(&bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Options, Box<dyn Error>> {
+        Ok(Options::parse(args.iter().map(OsString::from))?.expect("nobody asks for help"))
+    }
+
+    #[test]
+    fn options_are_read_as_they_are_documented() {
+        let options =
+            parse(&["--port", "0", "--idle=5m", "--absolute", "1h", "--seal", "signed", "--insecure-http"]).unwrap();
+        assert_eq!((options.port, options.idle), (0, Duration::from_secs(300)));
+        let sessions = options.sessions().unwrap();
+        assert_eq!(sessions.cookie_name(), "id");
+    }
+
+    #[test]
+    fn help_is_given() {
+        assert!(Options::parse([OsString::from("--help")]).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for args in [&["--prot", "1"][..], &["--port", "x"], &["--idle", "soon"], &["--seal", "wax"], &["stray"]] {
+            assert!(parse(args).is_err(), "{args:?}");
+        }
+        assert!(parse(&["--store", "nowhere:"]).unwrap().sessions().is_err());
+    }
+}
