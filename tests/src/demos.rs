@@ -1,0 +1,63 @@
+//! Builds the demos once for a test run, and finds their binaries.
+
+use std::collections::HashMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::Framework;
+
+/// Names the environment variable with a folder of demos built elsewhere, to be tried in place of this workspace's.
+const PREBUILT: &str = "SESSIONS_DEMOS";
+
+/// Finds the demo's binary, after building all of them at the first call.
+pub(crate) fn binary(framework: Framework) -> PathBuf {
+    if let Some(folder) = env::var_os(PREBUILT) {
+        return Path::new(&folder).join(framework.binary());
+    }
+    static BUILT: OnceLock<HashMap<String, PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(build);
+    match built.get(framework.binary()) {
+        Some(path) => path.clone(),
+        None => panic!("sessions-examples has no binary {framework}; it has {:?}", built.keys()),
+    }
+}
+
+/// Builds the demos into the target folder and with the profile of the running test.
+fn build() -> HashMap<String, PathBuf> {
+    let test = env::current_exe().expect("a running test has a path");
+    let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
+    let target = profile.parent().expect("tests lie in target/PROFILE/deps");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--package", "sessions-examples", "--bins", "--message-format=json-render-diagnostics"]);
+    cargo.arg("--target-dir").arg(target);
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    // Of the running test's package. Build scripts that watch them would run again, now here and now for a cargo started by hand.
+    for (name, _) in env::vars_os() {
+        let is_of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(is_of_package) {
+            cargo.env_remove(name);
+        }
+    }
+    let output = cargo
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap_or_else(|error| panic!("cargo does not start: {error}"));
+    assert!(output.status.success(), "the demos do not build: cargo ended with {}", output.status);
+    String::from_utf8_lossy(&output.stdout).lines().filter_map(executable).collect()
+}
+
+/// Reads the name and the path of a binary from one of the messages that cargo prints.
+fn executable(message: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let name = message["target"]["name"].as_str()?;
+    let path = message["executable"].as_str()?;
+    Some((name.to_owned(), path.into()))
+}

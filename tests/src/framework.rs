@@ -1,0 +1,53 @@
+use std::fmt;
+
+/// A framework whose demo is tried, and everything in which it is allowed to differ from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framework {
+    /// `demo-axum`.
+    Axum,
+    /// `demo-actix`.
+    Actix,
+    /// `demo-hyper`.
+    Hyper,
+    /// `demo-minihttp`.
+    Minihttp,
+}
+
+impl Framework {
+    /// Names the demo's binary.
+    #[must_use]
+    pub const fn binary(self) -> &'static str {
+        match self {
+            Self::Axum => "demo-axum",
+            Self::Actix => "demo-actix",
+            Self::Hyper => "demo-hyper",
+            Self::Minihttp => "demo-minihttp",
+        }
+    }
+
+    /// Tells whether a client whose handler panics gets a 500. The others close the connection without an answer.
+    #[must_use]
+    pub const fn answers_a_panic(self) -> bool {
+        match self {
+            Self::Minihttp => true,
+            Self::Axum | Self::Actix | Self::Hyper => false,
+        }
+    }
+
+    /// Counts the Cookie fields that one request may carry beside its `Host` field.
+    ///
+    /// may_minihttp closes the connection on the 17th field of a request; the others take nearly a hundred.
+    #[must_use]
+    pub const fn cookie_fields(self) -> usize {
+        match self {
+            Self::Minihttp => 15,
+            Self::Axum | Self::Actix | Self::Hyper => 50,
+        }
+    }
+}
+
+impl fmt::Display for Framework {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.binary())
+    }
+}

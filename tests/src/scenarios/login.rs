@@ -1,0 +1,28 @@
+//! Signing in: the secret changes, the session stays.
+
+use crate::{Server, each_together};
+
+/// Signs in eight times at once with one cookie.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn eight_logins_at_once_from_one_cookie_all_sign_in(server: &Server, rounds: usize) {
+    for _ in 0..rounds {
+        let mut visitor = server.visitor();
+        visitor.put("cart", "3 books");
+        let id = visitor.id();
+        let mut tabs = visitor.tabs(8);
+        each_together(&mut tabs, |_, tab| drop(tab.login("ann")));
+        let mut keepers = 0;
+        for tab in &mut tabs {
+            tab.expect_user("ann");
+            let keeps = tab.id() == id;
+            assert_eq!(keeps, tab.entries().contains_key("cart"), "the entries stay with their session");
+            keepers += usize::from(keeps);
+        }
+        assert_eq!(keepers, 1, "one of the logins gets the session of before");
+        visitor.expect_anonymous();
+    }
+}

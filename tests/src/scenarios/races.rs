@@ -1,0 +1,54 @@
+//! Requests of one session at the same time lose nothing of each other.
+
+use crate::{Request, Server, each_together, together};
+
+/// Eight tabs write keys of their own at once.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn parallel_writes_of_different_keys_all_stay(server: &Server, rounds: usize) {
+    let mut visitor = server.visitor();
+    visitor.get("/set").expect_ok();
+    let mut writers = visitor.tabs(8);
+    let mut kept = 0;
+    for round in 0..rounds {
+        each_together(&mut writers, |index, writer| {
+            let answer = writer.get(&format!("/put?k=k{round}.{index}&v=1&ms=2"));
+            answer.expect_text("ok").expect_no_cookie();
+        });
+        let entries = visitor.entries();
+        kept += (0..writers.len()).filter(|index| entries.contains_key(&format!("k{round}.{index}"))).count();
+        // A session holds a few hundred keys.
+        visitor.get("/clear/").expect_text("{}");
+    }
+    assert_eq!(kept, rounds * 8, "of {} keys", rounds * 8);
+}
+
+/// Counts from many connections at once.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn parallel_increments_add_up(server: &Server, clients: usize, each: usize) {
+    let mut visitor = server.visitor();
+    visitor.get("/set").expect_ok();
+    let field = server.cookie(&visitor.token());
+    let increment = Request::get("/incr?k=visits&by=1").cookie(&field);
+    let total = clients * each;
+    together(clients, |_| {
+        let mut connection = server.connect();
+        for _ in 0..each {
+            if !connection.is_open() {
+                connection = server.connect();
+            }
+            let answer = connection.exchange(&increment).expect("an increment is answered").expect_no_cookie();
+            let seen = answer.text().trim().parse::<usize>();
+            assert!(answer.status() == 200 && seen.is_ok_and(|seen| (1..=total).contains(&seen)), "{answer}");
+        }
+    });
+    assert_eq!(visitor.entries()["visits"], total.to_string());
+    visitor.get(&format!("/incr?k=visits&by=-{total}")).expect_text("0");
+}

@@ -1,0 +1,243 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{Connection, Request, Response, Server, SetCookie, query};
+
+/// How long an unused connection is trusted to be open still.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// Somebody who sends back the session cookie as it was given, and keeps one connection.
+///
+/// The attributes of the cookie are ignored, which is what a client that is not a browser does.
+#[derive(Debug)]
+pub struct Visitor<'a> {
+    server: &'a Server,
+    connection: Option<(Connection, Instant)>,
+    cookie: Option<String>,
+    issued: Vec<String>,
+}
+
+/// What `/whoami` answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhoAmI {
+    /// The session's public id, where there is a stored session.
+    pub id: Option<String>,
+    /// Who is signed in.
+    pub user: Option<String>,
+    /// Whether this session is new with this request.
+    pub is_new: bool,
+}
+
+impl<'a> Visitor<'a> {
+    pub(crate) const fn new(server: &'a Server) -> Self {
+        Self { server, connection: None, cookie: None, issued: Vec::new() }
+    }
+
+    pub(crate) fn with_cookie(server: &'a Server, cookie: &str) -> Self {
+        Self { cookie: Some(cookie.to_owned()), ..Self::new(server) }
+    }
+
+    /// The same browser in a second tab: the same cookie on a connection of its own.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        Self { server: self.server, connection: None, cookie: self.cookie.clone(), issued: Vec::new() }
+    }
+
+    /// The same browser in so many more tabs, each connected already.
+    #[must_use]
+    #[track_caller]
+    pub fn tabs(&self, count: usize) -> Vec<Self> {
+        let connected = |_| {
+            let connection = Some((self.server.connect(), Instant::now()));
+            Self { connection, ..self.twin() }
+        };
+        (0..count).map(connected).collect()
+    }
+
+    /// Sends a request with the cookie, and keeps the cookie of the answer.
+    ///
+    /// # Panics
+    ///
+    /// Where no answer comes.
+    #[track_caller]
+    pub fn ask(&mut self, request: Request) -> Response {
+        let asked = request.to_string();
+        match self.try_ask(request) {
+            Ok(response) => response,
+            Err(error) => panic!("{asked}: no answer: {error}"),
+        }
+    }
+
+    /// Sends a request as [`ask`](Self::ask) does, to a server that may be gone.
+    ///
+    /// # Errors
+    ///
+    /// Where no answer comes.
+    ///
+    /// # Panics
+    ///
+    /// Where the server neither answers nor closes the connection in time.
+    #[track_caller]
+    pub fn try_ask(&mut self, request: Request) -> io::Result<Response> {
+        let request = match &self.cookie {
+            Some(value) => request.cookie(self.server.cookie(value)),
+            None => request,
+        };
+        let mut connection = self.connected()?;
+        let response = connection.exchange(&request)?;
+        if connection.is_open() {
+            self.connection = Some((connection, Instant::now()));
+        }
+        self.take_cookie(&response);
+        Ok(response)
+    }
+
+    /// Sends a GET.
+    ///
+    /// # Panics
+    ///
+    /// Where no answer comes.
+    #[track_caller]
+    pub fn get(&mut self, target: &str) -> Response {
+        self.ask(Request::get(target))
+    }
+
+    /// Posts a JSON text.
+    ///
+    /// # Panics
+    ///
+    /// Where no answer comes.
+    #[track_caller]
+    pub fn post(&mut self, target: &str, json: &str) -> Response {
+        self.ask(Request::post_json(target, json))
+    }
+
+    /// Sets one entry by `/put`.
+    ///
+    /// # Panics
+    ///
+    /// Where the answer is not `ok`.
+    #[track_caller]
+    pub fn put(&mut self, key: &str, value: &str) -> Response {
+        self.get(&query("/put", &[("k", key), ("v", value)])).expect_text("ok")
+    }
+
+    /// Signs in.
+    ///
+    /// # Panics
+    ///
+    /// Where the answer is not `ok`.
+    #[track_caller]
+    pub fn login(&mut self, user: &str) -> Response {
+        self.get(&query("/login", &[("user", user)])).expect_text("ok")
+    }
+
+    /// The session's entries.
+    ///
+    /// # Panics
+    ///
+    /// Where the answer is not a JSON object.
+    #[must_use]
+    #[track_caller]
+    pub fn entries(&mut self) -> BTreeMap<String, String> {
+        self.get("/get/").entries()
+    }
+
+    /// What the server says about this visitor.
+    ///
+    /// # Panics
+    ///
+    /// Where the answer is not of that form.
+    #[must_use]
+    #[track_caller]
+    pub fn whoami(&mut self) -> WhoAmI {
+        let response = self.get("/whoami");
+        let answer = response.to_string();
+        let value = response.json();
+        let text = |name: &str| match &value[name] {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            _ => panic!("expected a text or null as {name}, but\n{answer}"),
+        };
+        let (id, user) = (text("id"), text("user"));
+        match value["is_new"].as_bool() {
+            Some(is_new) => WhoAmI { id, user, is_new },
+            None => panic!("expected true or false as is_new, but\n{answer}"),
+        }
+    }
+
+    /// The session's public id.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no session.
+    #[must_use]
+    #[track_caller]
+    pub fn id(&mut self) -> String {
+        self.whoami().id.expect("the visitor has a session")
+    }
+
+    /// Expects that the server does not know this visitor, and does not touch the cookie.
+    ///
+    /// # Panics
+    ///
+    /// Where it does.
+    #[track_caller]
+    pub fn expect_anonymous(&mut self) {
+        self.get("/get/").expect_text("{}").expect_no_cookie();
+        let whoami = self.whoami();
+        assert_eq!(whoami, WhoAmI { id: None, user: None, is_new: true }, "expected an anonymous visitor");
+    }
+
+    /// Expects that this user is signed in.
+    ///
+    /// # Panics
+    ///
+    /// Where nobody or somebody else is.
+    #[track_caller]
+    pub fn expect_user(&mut self, user: &str) {
+        let whoami = self.whoami();
+        assert_eq!(whoami.user.as_deref(), Some(user), "expected {user} to be signed in");
+    }
+
+    /// The value of the session cookie, if the visitor has one.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
+    /// The value of the session cookie.
+    ///
+    /// # Panics
+    ///
+    /// Where the visitor has none.
+    #[must_use]
+    #[track_caller]
+    pub fn token(&self) -> String {
+        self.cookie.clone().expect("the visitor was given a session cookie")
+    }
+
+    /// Every value of the session cookie that this visitor was given.
+    #[must_use]
+    pub fn issued(&self) -> &[String] {
+        &self.issued
+    }
+
+    fn connected(&mut self) -> io::Result<Connection> {
+        match self.connection.take() {
+            Some((connection, used)) if used.elapsed() < FRESH => Ok(connection),
+            _ => Connection::try_open(self.server.address()),
+        }
+    }
+
+    fn take_cookie(&mut self, response: &Response) {
+        let name = self.server.cookie_name();
+        if let Some(cookie) = response.set_cookies().iter().find(|cookie| cookie.name() == name) {
+            self.cookie = (!SetCookie::is_removal(cookie)).then(|| cookie.value().to_owned());
+            self.issued.extend(self.cookie.clone());
+        }
+    }
+}

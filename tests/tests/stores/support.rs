@@ -1,0 +1,113 @@
+//! Places to keep sessions in, one for each test.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sessions_tests::{Framework, Options, Server};
+use tempfile::TempDir;
+use test_servers::Cluster;
+
+/// What keeps the sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Redb,
+    Fjall,
+    Redis,
+    RedisCluster,
+}
+
+/// A store of its own for one test.
+#[derive(Debug)]
+pub(crate) struct Place {
+    url: String,
+    /// Holds the files of a store on the local disk.
+    _folder: Option<TempDir>,
+}
+
+impl Place {
+    /// Makes an empty place, unless a program is missing; then it says so on the terminal.
+    pub(crate) fn new(engine: Engine) -> Option<Self> {
+        match engine {
+            Engine::Redb => Some(Self::in_folder("redb", "sessions.redb")),
+            Engine::Fjall => Some(Self::in_folder("fjall", "sessions")),
+            Engine::Redis => test_servers::installed().then(|| Self::with_prefix(&redis().url())),
+            Engine::RedisCluster => test_servers::installed().then(|| Self::with_prefix(&cluster().url())),
+        }
+    }
+
+    fn in_folder(scheme: &str, name: &str) -> Self {
+        let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");
+        let url = format!("{scheme}:{}", folder.path().join(name).display());
+        Self { url, _folder: Some(folder) }
+    }
+
+    /// Shares a server with other tests.
+    fn with_prefix(server: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self { url: format!("{server}?prefix=test-{number}%3A"), _folder: None }
+    }
+
+    /// Starts a demo that keeps its sessions here.
+    pub(crate) fn start(&self, framework: Framework) -> Server {
+        Options::new(framework).store(&self.url).start()
+    }
+
+    /// Starts all four demos here.
+    pub(crate) fn start_four(&self) -> [Server; 4] {
+        [Framework::Axum, Framework::Actix, Framework::Hyper, Framework::Minihttp]
+            .map(|framework| self.start(framework))
+    }
+}
+
+/// The server that tests share which leave it as it is. It ends with the process.
+fn redis() -> &'static test_servers::Server {
+    static REDIS: OnceLock<test_servers::Server> = OnceLock::new();
+    REDIS.get_or_init(test_servers::Server::start)
+}
+
+/// The cluster that tests share which leave it as it is. It ends with the process.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(Cluster::start)
+}
+
+/// Makes one test for each of the engines of each scenario, a function that takes an [`Engine`].
+macro_rules! on_engines {
+    ([$($test:ident $engine:ident),*] $scenarios:tt) => {$(
+        mod $test {
+            $crate::support::on_engines! { @each $engine $scenarios }
+        }
+    )*};
+    (@each $engine:ident [$($scenario:ident),* $(,)?]) => {$(
+        #[test]
+        fn $scenario() {
+            super::$scenario($crate::support::Engine::$engine);
+        }
+    )*};
+}
+
+/// Makes one test for each store and framework of each scenario, a function that takes a [`Framework`] and an [`Engine`].
+macro_rules! on_every_store_in_every_framework {
+    ($($scenario:ident),* $(,)?) => {$(
+        mod $scenario {
+            mod redb {
+                sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::Redb }
+            }
+
+            mod fjall {
+                sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::Fjall }
+            }
+
+            mod redis {
+                sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::Redis }
+            }
+
+            mod redis_cluster {
+                sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::RedisCluster }
+            }
+        }
+    )*};
+}
+
+pub(crate) use {on_engines, on_every_store_in_every_framework};

@@ -1,0 +1,51 @@
+//! What a cache between visitors is told.
+
+use sessions_tests::{Framework, Response, Server, in_every_framework};
+
+in_every_framework! {
+    an_answer_that_sets_or_removes_the_cookie_is_not_stored,
+    an_answer_that_depends_on_the_session_varies_by_cookie,
+}
+
+fn varies(answer: &Response) -> usize {
+    answer.list("Vary").iter().filter(|member| *member == "cookie").count()
+}
+
+fn an_answer_that_sets_or_removes_the_cookie_is_not_stored(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.visitor();
+    for route in ["/set", "/login?user=ann", "/login?user=bob", "/logout", "/put?k=a&v=1", "/destroy/"] {
+        let answer = visitor.get(route).expect_ok();
+        assert_eq!(answer.set_cookies().len(), 1, "{answer}");
+        let control = answer.list("Cache-Control");
+        assert!(control.contains(&"no-store".to_owned()), "{answer}");
+        assert!(!control.iter().any(|member| member == "public" || member.starts_with("s-maxage")), "{answer}");
+        assert_eq!(varies(&answer), 1, "{answer}");
+    }
+}
+
+fn an_answer_that_depends_on_the_session_varies_by_cookie(framework: Framework) {
+    let server = Server::start(framework);
+    let (mut stranger, mut visitor) = (server.visitor(), server.signed_in("ann"));
+    for route in [
+        "/get",
+        "/get/",
+        "/get_immutable",
+        "/whoami",
+        "/sessions",
+        "/flash/get?k=a",
+        "/flash/peek?k=a",
+        "/flash/all",
+        "/clear",
+        "/delete",
+        "/fail",
+    ] {
+        for answer in [stranger.get(route), visitor.get(route)] {
+            assert_eq!(varies(&answer), 1, "expected Vary: Cookie once, but\n{answer}");
+        }
+    }
+    for route in ["/set", "/put?k=a&v=1", "/incr?k=n", "/flash/set?k=a&v=1"] {
+        let answer = visitor.get(route).expect_ok().expect_no_cookie();
+        assert_eq!(varies(&answer), 1, "expected Vary: Cookie once, but\n{answer}");
+    }
+}

@@ -1,0 +1,56 @@
+//! A full memory store: anonymous sessions give way, signed-in ones never.
+
+use sessions_tests::{Framework, Options, Visitor, in_every_framework};
+
+in_every_framework! {
+    a_flood_of_anonymous_sessions_leaves_the_signed_in_ones,
+    a_store_full_of_users_refuses_and_ends_nobody,
+}
+
+fn a_flood_of_anonymous_sessions_leaves_the_signed_in_ones(framework: Framework) {
+    let server = Options::new(framework).argument("--sessions-max").argument("100").start();
+    let mut users: Vec<Visitor<'_>> = (0..20).map(|index| server.signed_in(&format!("user-{index}"))).collect();
+    let mut tokens = Vec::new();
+    let mut visitor = server.visitor();
+    for _ in 0..1_000 {
+        let mut stranger = server.visitor();
+        std::mem::swap(&mut stranger, &mut visitor);
+        visitor = server.visitor();
+        visitor.get("/set").expect_ok();
+        tokens.push(visitor.token());
+    }
+    for (index, user) in users.iter_mut().enumerate() {
+        user.expect_user(&format!("user-{index}"));
+    }
+    visitor.get("/get").expect_name("iris");
+    let alive = tokens.iter().filter(|token| server.visitor_with(token).whoami().id.is_some()).count();
+    assert!((1..=80).contains(&alive), "{alive} anonymous sessions live beside 20 users where 100 is the most");
+}
+
+fn a_store_full_of_users_refuses_and_ends_nobody(framework: Framework) {
+    let server = Options::new(framework).argument("--sessions-max").argument("50").start();
+    let mut users = Vec::new();
+    let mut refused = 0;
+    for index in 0..200 {
+        let mut visitor = server.visitor();
+        let answer = visitor.get(&format!("/login?user=user-{index}"));
+        match answer.status() {
+            200 => users.push((index, visitor)),
+            503 => {
+                answer.expect_no_cookie();
+                refused += 1;
+            }
+            _ => panic!("expected 200 or 503, but\n{answer}"),
+        }
+    }
+    assert!(refused >= 150, "{} users signed in where 50 sessions are the most", users.len());
+    assert!(!users.is_empty(), "nobody could sign in");
+    for (index, user) in &mut users {
+        user.expect_user(&format!("user-{index}"));
+    }
+    server.visitor().get("/set").expect_status(503).expect_no_cookie();
+    server.visitor().get("/get").expect_name("");
+    // A place that becomes free can be taken.
+    users[0].1.get("/logout").expect_ok();
+    let _ = server.signed_in("late");
+}

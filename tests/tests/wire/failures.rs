@@ -1,0 +1,182 @@
+//! A request that fails changes nothing, tells nothing and breaks nothing.
+
+use sessions_tests::{Framework, Request, Response, Server, Visitor, in_every_framework, query, together};
+
+in_every_framework! {
+    a_failed_request_stores_nothing,
+    a_panic_stores_nothing,
+    panics_do_not_wear_the_server_down,
+    a_client_that_hangs_up_leaves_the_session_whole,
+    a_request_cut_short_does_no_harm,
+    garbage_instead_of_a_request_does_no_harm,
+    a_record_that_grows_too_large_is_refused_and_stays_as_it_was,
+    more_keys_than_a_session_holds_are_refused,
+    a_body_that_is_no_json_object_is_refused,
+}
+
+/// Expects a body that does not speak of the program's inside.
+#[track_caller]
+fn expect_bare(answer: &Response) {
+    let text = answer.text().to_lowercase();
+    for word in ["panic", ".rs", "unwrap", "sessions_", "store", "secret", "token"] {
+        assert!(!text.contains(word), "the body says {word:?}:\n{answer}");
+    }
+    assert!(text.len() < 200, "the body says much:\n{answer}");
+}
+
+fn a_failed_request_stores_nothing(framework: Framework) {
+    let server = Server::start(framework);
+    let answer = server.visitor().get("/fail").expect_status(500).expect_no_cookie();
+    expect_bare(&answer);
+    let mut visitor = server.signed_in("ann");
+    visitor.put("kept", "1");
+    let before = visitor.entries();
+    visitor.get("/fail").expect_status(500).expect_no_cookie();
+    assert_eq!(visitor.entries(), before);
+    visitor.expect_user("ann");
+}
+
+/// Asks for a panic, and expects what the framework makes of one.
+#[track_caller]
+fn panic_at(server: &Server, request: &Request) {
+    match server.try_ask(request) {
+        Ok(answer) => {
+            assert!(server.framework().answers_a_panic(), "expected a closed connection, but\n{answer}");
+            let answer = answer.expect_status(500).expect_no_cookie();
+            expect_bare(&answer);
+        }
+        Err(error) => assert!(!server.framework().answers_a_panic(), "expected a 500, but {error}"),
+    }
+}
+
+fn a_panic_stores_nothing(framework: Framework) {
+    let server = Server::start(framework);
+    panic_at(&server, &Request::get("/panic"));
+    let mut visitor = server.signed_in("ann");
+    visitor.put("kept", "1");
+    let before = visitor.entries();
+    panic_at(&server, &Request::get("/panic").cookie(server.cookie(&visitor.token())));
+    assert_eq!(visitor.entries(), before);
+    visitor.expect_user("ann");
+    visitor.put("after", "1");
+}
+
+fn panics_do_not_wear_the_server_down(framework: Framework) {
+    let server = Server::start(framework);
+    let visitor = server.signed_in("ann");
+    let panicking = Request::get("/panic").cookie(server.cookie(&visitor.token()));
+    together(8, |_| (0..25).for_each(|_| panic_at(&server, &panicking)));
+    together(8, |index| {
+        let mut tab = visitor.twin();
+        tab.expect_user("ann");
+        tab.put(&index.to_string(), "1");
+        server.visitor().get("/set").expect_ok();
+    });
+}
+
+fn a_client_that_hangs_up_leaves_the_session_whole(framework: Framework) {
+    let server = Server::start(framework);
+    together(40, |round| {
+        let mut visitor = server.visitor();
+        visitor.put("before", "1");
+        let request = Request::get(&format!("/put?k=half&v=1&ms={}", round % 20));
+        let mut connection = server.connect();
+        let request = request.cookie(server.cookie(&visitor.token()));
+        connection.send(&request.to_bytes()).expect("the server reads the request");
+        connection.hang_up();
+        // When this one is answered, the other has had time to end.
+        visitor.get("/put?k=after&v=1&ms=100").expect_text("ok");
+        let mut entries = visitor.entries();
+        if let Some(value) = entries.remove("half") {
+            assert_eq!(value, "1");
+        }
+        let whole = ["after", "before"].map(|key| (key.to_owned(), "1".to_owned()));
+        assert_eq!(entries, whole.into());
+    });
+}
+
+fn a_request_cut_short_does_no_harm(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.signed_in("ann");
+    let before = visitor.entries();
+    let field = server.cookie(&visitor.token());
+    let whole = Request::post_json("/set/", r#"{"half":"1"}"#).cookie(field).to_bytes();
+    for length in 1..whole.len() {
+        let mut connection = server.connect();
+        connection.send(&whole[..length]).expect("the server reads the request");
+        connection.hang_up();
+    }
+    visitor.expect_user("ann");
+    assert_eq!(visitor.entries(), before);
+}
+
+fn garbage_instead_of_a_request_does_no_harm(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.signed_in("ann");
+    let requests: [&[u8]; 7] = [
+        b"\r\n\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET /set HTTP/9.9\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET /set HTTP/1.1\r\nHost: localhost\r\nCookie\r\n\r\n",
+        b"GET /set HTTP/1.1\r\nHost: localhost\r\n: __Host-id=x\r\n\r\n",
+        b"GET /set HTTP/1.1\r\nHost: localhost\r\nCookie: \xff\x00\xff\r\n\r\n",
+    ];
+    for request in requests {
+        let mut connection = server.connect();
+        // A server that has read enough may close at any time.
+        let _ = connection.send(request);
+        connection.hang_up();
+        visitor.expect_user("ann");
+    }
+}
+
+fn a_record_that_grows_too_large_is_refused_and_stays_as_it_was(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.signed_in("ann");
+    let large = "x".repeat(30_000);
+    let put = |key: &str| query("/put", &[("k", key), ("v", &large)]);
+    visitor.put("first", &large);
+    visitor.put("second", &large);
+    let before = visitor.entries();
+    let refused = visitor.get(&put("third")).expect_failure().expect_no_cookie();
+    expect_bare(&refused);
+    assert_eq!(visitor.entries(), before);
+    let body = serde_json::json!({ "huge": "x".repeat(70_000) }).to_string();
+    visitor.post("/set/", &body).expect_failure().expect_no_cookie();
+    server.visitor().post("/set/", &body).expect_failure().expect_no_cookie();
+    assert_eq!(visitor.entries(), before);
+    visitor.expect_user("ann");
+    // It is the size that was refused, not the session.
+    visitor.put("third", "small");
+    assert_eq!(visitor.entries()["third"], "small");
+}
+
+fn more_keys_than_a_session_holds_are_refused(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.visitor();
+    visitor.post("/set/", &keys(0..200)).expect_ok();
+    let before = visitor.entries();
+    assert_eq!(before.len(), 200);
+    visitor.post("/set/", &keys(100..400)).expect_failure().expect_no_cookie();
+    assert_eq!(visitor.entries(), before);
+    write_again(&mut visitor);
+}
+
+fn keys(range: std::ops::Range<usize>) -> String {
+    let entries: Vec<String> = range.map(|index| format!("\"k{index}\":\"v\"")).collect();
+    format!("{{{}}}", entries.join(","))
+}
+
+fn write_again(visitor: &mut Visitor<'_>) {
+    visitor.put("k1", "changed");
+    assert_eq!(visitor.entries()["k1"], "changed");
+}
+
+fn a_body_that_is_no_json_object_is_refused(framework: Framework) {
+    let server = Server::start(framework);
+    for body in ["", "{", "[1,2]", "null", "\"text\"", "{\"a\":1", "\u{feff}{}"] {
+        let answer = server.visitor().post("/set/", body).expect_no_cookie();
+        assert!((400..500).contains(&answer.status()), "expected 4xx for {body:?}, but\n{answer}");
+    }
+}

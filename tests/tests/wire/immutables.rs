@@ -1,0 +1,39 @@
+//! Entries that a plain write cannot replace.
+
+use sessions_tests::{Framework, Server, Visitor, in_every_framework, query};
+
+in_every_framework! {
+    an_immutable_entry_is_read_back,
+    a_plain_write_of_an_immutable_entry_fails_and_changes_nothing,
+}
+
+/// The name that `/set_immutable` stores.
+const STORED: &str = "Edward";
+
+fn an_immutable_entry_is_read_back(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.visitor();
+    let before = visitor.get("/get_immutable").expect_no_cookie();
+    assert!(!before.text().contains(STORED), "nothing is stored yet, but\n{before}");
+    visitor.get("/set_immutable").expect_ok();
+    expect_stored(&mut visitor);
+    visitor.get("/set_immutable").expect_ok();
+    expect_stored(&mut visitor);
+}
+
+fn a_plain_write_of_an_immutable_entry_fails_and_changes_nothing(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.visitor();
+    visitor.get("/set_immutable").expect_ok();
+    let entries = visitor.entries();
+    let key = entries.keys().next().expect("/set_immutable stores an entry");
+    visitor.get(&query("/put", &[("k", key), ("v", "Gabriel")])).expect_failure().expect_no_cookie();
+    assert_eq!(visitor.entries(), entries);
+    expect_stored(&mut visitor);
+}
+
+#[track_caller]
+fn expect_stored(visitor: &mut Visitor<'_>) {
+    let answer = visitor.get("/get_immutable").expect_ok();
+    assert!(answer.text().contains(STORED), "expected {STORED}, but\n{answer}");
+}

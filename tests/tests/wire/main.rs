@@ -1,0 +1,20 @@
+//! The scenarios, over real sockets, in every framework.
+
+mod caching;
+mod capacity;
+mod cookie_field;
+mod failures;
+mod flashes;
+mod flows;
+mod forgeries;
+mod immutables;
+mod login;
+mod logout;
+mod methods;
+mod overview;
+mod principals;
+mod races;
+mod sealed;
+mod secrecy;
+mod set_cookie;
+mod strangers;

@@ -1,0 +1,39 @@
+//! HEAD and OPTIONS.
+
+use sessions_tests::{Framework, Request, Server, in_every_framework};
+
+in_every_framework! {
+    head_is_get_without_the_body,
+    options_makes_no_session,
+}
+
+fn head_is_get_without_the_body(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.visitor();
+    for route in ["/plain", "/get", "/whoami"] {
+        let (get, head) = (visitor.get(route), visitor.ask(Request::new("HEAD", route)));
+        assert_eq!((head.status(), head.body()), (get.status(), &b""[..]), "{head}");
+        for field in ["Vary", "Cache-Control"] {
+            assert_eq!(head.list(field), get.list(field), "{field} of {route}");
+        }
+        head.expect_no_cookie();
+    }
+    let head = visitor.ask(Request::new("HEAD", "/set")).expect_ok();
+    assert_eq!(head.set_cookies().len(), 1, "expected the cookie of GET, but\n{head}");
+    visitor.get("/get").expect_name("iris");
+    visitor.ask(Request::new("HEAD", "/get")).expect_ok().expect_no_cookie();
+    let removed = visitor.ask(Request::new("HEAD", "/logout")).expect_ok();
+    assert!(removed.set_cookies().iter().all(|cookie| cookie.is_removal()), "{removed}");
+    assert_eq!(visitor.cookie(), None, "expected the removal of GET, but\n{removed}");
+}
+
+fn options_makes_no_session(framework: Framework) {
+    let server = Server::start(framework);
+    for route in
+        ["/set", "/put?k=a&v=1", "/incr?k=n", "/login?user=ann", "/flash/set?k=a&v=1", "/set_immutable", "/set/"]
+    {
+        let preflight = Request::new("OPTIONS", route).field("Origin", "https://example.com");
+        let answer = server.ask(&preflight.field("Access-Control-Request-Method", "GET")).expect_no_cookie();
+        assert!(answer.status() < 500, "{answer}");
+    }
+}

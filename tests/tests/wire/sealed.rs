@@ -1,0 +1,60 @@
+//! Signed and encrypted cookies: nothing but what the server sealed is opened.
+
+use sessions_tests::{BASE64URL, Framework, Options, Seal, Server, in_every_framework, random_token};
+
+in_every_framework! {
+    a_signed_cookie_that_was_altered_is_no_cookie,
+    an_encrypted_cookie_that_was_altered_is_no_cookie,
+    the_key_can_be_given,
+}
+
+fn a_signed_cookie_that_was_altered_is_no_cookie(framework: Framework) {
+    altered_is_no_cookie(&Options::new(framework).seal(Seal::Signed).start());
+}
+
+fn an_encrypted_cookie_that_was_altered_is_no_cookie(framework: Framework) {
+    altered_is_no_cookie(&Options::new(framework).seal(Seal::Encrypted).start());
+}
+
+fn altered_is_no_cookie(server: &Server) {
+    let mut owner = server.signed_in("ann");
+    let sealed = owner.token();
+    assert!(sealed.len() > 43, "a sealed token is longer than a plain one: {sealed}");
+    let expect_unknown = |value: &str| {
+        assert_ne!(value, sealed);
+        server.visitor_with(value).expect_anonymous();
+    };
+    for (position, byte) in sealed.bytes().enumerate() {
+        // A neighbour in the alphabet differs in the lowest bit, which the last digit may not use.
+        let digit = BASE64URL.iter().position(|digit| *digit == byte);
+        for other in digit.map_or(vec![b'A'], |digit| vec![BASE64URL[digit ^ 1], BASE64URL[digit ^ 32]]) {
+            let mut altered = sealed.clone().into_bytes();
+            altered[position] = other;
+            expect_unknown(&String::from_utf8(altered).expect("ASCII stays ASCII"));
+        }
+    }
+    for cut in [1, 2, 3, 4, 16, sealed.len() - 43, sealed.len() - 1] {
+        expect_unknown(&sealed[cut..]);
+        expect_unknown(&sealed[..sealed.len() - cut]);
+    }
+    expect_unknown(&random_token());
+    expect_unknown(&format!("{sealed}{sealed}"));
+    expect_unknown(&format!("{sealed}A"));
+    expect_unknown(&format!("{sealed}="));
+    let other = server.signed_in("bob").token();
+    let half = sealed.len() / 2;
+    if other.len() == sealed.len() {
+        expect_unknown(&format!("{}{}", &sealed[..half], &other[half..]));
+    }
+    owner.expect_user("ann");
+}
+
+fn the_key_can_be_given(framework: Framework) {
+    let key: String = (0u8..64).map(|byte| format!("{:02x}", byte ^ 0xa5)).collect();
+    for seal in [Seal::Signed, Seal::Encrypted] {
+        let server = Options::new(framework).seal(seal).environment("SESSIONS_KEY", &key).start();
+        let mut visitor = server.signed_in("ann");
+        visitor.expect_user("ann");
+        assert!(!server.stop().contains(&key), "the key is in the output");
+    }
+}

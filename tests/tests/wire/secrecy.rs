@@ -1,0 +1,114 @@
+//! No log line and no body ever holds what opens a session.
+
+use sessions_tests::{
+    Framework, Options, Request, Response, Seal, Server, Visitor, decoded, each_together, in_every_framework_and_seal,
+    random_token,
+};
+
+in_every_framework_and_seal! {
+    no_token_is_in_any_log_or_body,
+}
+
+fn no_token_is_in_any_log_or_body(framework: Framework, seal: Seal) {
+    let server = Options::new(framework).seal(seal).environment("RUST_LOG", "trace").start();
+    let mut bodies = Vec::new();
+    let mut tokens = traffic(&server, &mut bodies);
+    tokens.extend(failures(&server, &mut bodies));
+    let output = server.stop();
+    assert!(output.lines().count() > 20, "the demo logs at trace level, but printed only:\n{output}");
+    assert!(tokens.len() > 20, "{} tokens", tokens.len());
+    for token in &tokens {
+        for form in forms(token) {
+            let line = output.lines().find(|line| line.contains(&form));
+            assert!(line.is_none(), "{form} is in the log: {line:?}");
+            let body = bodies.iter().find(|body| body.text().contains(&form));
+            assert!(body.is_none(), "{form} is in a body: {body:?}");
+        }
+    }
+}
+
+/// Sends what ordinary visitors send, and returns every token that they were given.
+fn traffic(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for user in ["ann", "bob"] {
+        let mut visitor = server.visitor();
+        for route in ["/", "/set", "/get", "/login?user=u", "/whoami", "/sessions", "/get/", "/update"] {
+            bodies.push(visitor.get(route));
+        }
+        for route in ["/incr?k=n", "/flash/set?k=a&v=1", "/flash/all", "/set_immutable", "/get_immutable", "/fail"] {
+            bodies.push(visitor.get(route));
+        }
+        visitor.login(user);
+        visitor.login("another");
+        let rival = server.signed_in("another");
+        bodies.push(visitor.get("/logout_others"));
+        bodies.push(visitor.get("/nowhere"));
+        bodies.push(visitor.get("/logout"));
+        tokens.extend(visitor.issued().iter().chain(rival.issued()).cloned());
+    }
+    let raced = server.signed_in("raced");
+    let mut tabs = raced.tabs(8);
+    bodies.extend(each_together(&mut tabs, |index, tab| {
+        tab.get(["/login?user=raced", "/put?k=a&v=1&ms=5", "/logout", "/incr?k=n"][index % 4])
+    }));
+    tokens.extend_from_slice(raced.issued());
+    tokens.extend(tabs.iter().flat_map(Visitor::issued).cloned());
+    tokens
+}
+
+/// Sends what fails, with live tokens, and returns these.
+fn failures(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
+    let mut tokens = Vec::new();
+    let large = "x".repeat(70_000);
+    for round in 0..8 {
+        let visitor = server.signed_in("ann");
+        let token = visitor.token();
+        let pair = server.cookie(&token);
+        let other = server.signed_in("bob");
+        let requests = [
+            Request::get("/panic").cookie(&pair),
+            Request::get("/fail").cookie(&pair),
+            Request::get("/whoami").cookie(format!("{pair}{}", "A".repeat(round))),
+            Request::get("/whoami").cookie(format!("{pair}; {}", server.cookie(&other.token()))),
+            Request::get("/whoami").cookie(format!("{}; {pair}", server.cookie(&random_token()))),
+            Request::get("/put?k=a").cookie(&pair),
+            Request::get("/incr?k=a&by=x").cookie(&pair),
+            Request::post_json("/set/", "{").cookie(&pair),
+            Request::post_json("/set/", &format!("{{\"a\":\"{large}\"}}")).cookie(&pair),
+            Request::new("DELETE", "/set").cookie(&pair),
+            Request::get("/get").cookie([pair.as_bytes(), b"\x01\xff"].concat()),
+        ];
+        // What is refused without an answer has no body.
+        bodies.extend(requests.iter().filter_map(|request| server.try_ask(request).ok()));
+        let mut cut = server.connect();
+        cut.send(&Request::get("/put?k=a&v=1&ms=5").cookie(&pair).to_bytes()).expect("the server reads the request");
+        cut.hang_up();
+        tokens.extend(visitor.issued().iter().chain(other.issued()).cloned());
+    }
+    tokens
+}
+
+/// The forms in which a token could be printed: the cookie's value, its parts, and the bytes of a token among them in
+/// hexadecimal or as a list.
+fn forms(value: &str) -> Vec<String> {
+    let mut forms = vec![value.to_owned()];
+    let parts = value.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+    for part in parts.filter(|part| part.len() >= 20) {
+        forms.push(part.to_owned());
+        if let Some(bytes) = decoded(part).filter(|bytes| bytes.len() == 32) {
+            forms.extend(forms_of_token(part, &bytes));
+        }
+    }
+    forms
+}
+
+fn forms_of_token(token: &str, bytes: &[u8]) -> Vec<String> {
+    // The secret is the second half, from the 23rd digit on.
+    let mut forms = vec![token[22..].to_owned()];
+    for part in [bytes, &bytes[16..]] {
+        forms.push(part.iter().map(|byte| format!("{byte:02x}")).collect());
+        forms.push(part.iter().map(|byte| format!("{byte:02X}")).collect());
+        forms.push(format!("{part:?}").trim_matches(['[', ']']).to_owned());
+    }
+    forms
+}
