@@ -1,0 +1,17 @@
+//! What is asked of every subject, and how it is counted.
+
+pub mod actix;
+pub mod allocations;
+pub mod axum;
+pub mod program;
+mod route;
+mod subject;
+
+pub use route::Route;
+pub use subject::{Answer, Subject, Visitor};
+
+/// Returns the address of the Redis server that the runner has started.
+#[must_use]
+pub fn redis_url() -> String {
+    std::env::var("BENCH_REDIS").expect("BENCH_REDIS is the URL of a Redis server")
+}

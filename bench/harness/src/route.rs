@@ -1,0 +1,61 @@
+//! The routes that are measured.
+
+use std::str::FromStr;
+
+/// Is a route with what the request to it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The session is there and nobody asks for it.
+    Plain,
+    /// The same without a cookie.
+    PlainNoCookie,
+    /// A new session with three values.
+    Login,
+    /// Two values are read.
+    Read,
+    /// A number is incremented.
+    Write,
+}
+
+impl Route {
+    /// Holds every route.
+    pub const ALL: [Self; 5] = [Self::Plain, Self::PlainNoCookie, Self::Login, Self::Read, Self::Write];
+
+    /// Returns the route's name in the tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PlainNoCookie => "/plain-no-cookie",
+            _ => self.path(),
+        }
+    }
+
+    /// Returns the path that is requested.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Plain | Self::PlainNoCookie => "/plain",
+            Self::Login => "/login",
+            Self::Read => "/read",
+            Self::Write => "/write",
+        }
+    }
+
+    /// Returns the cookie if the request carries it.
+    #[must_use]
+    pub const fn cookie(self, cookie: &str) -> Option<&str> {
+        match self {
+            Self::PlainNoCookie | Self::Login => None,
+            Self::Plain | Self::Read | Self::Write => Some(cookie),
+        }
+    }
+}
+
+impl FromStr for Route {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|route| route.name() == name).ok_or_else(|| format!("there is no route {name}"))
+    }
+}

@@ -1,0 +1,79 @@
+//! What a subject is.
+
+use std::hint::black_box;
+
+use crate::route::Route;
+
+/// Stands for a session's cookie where there are no sessions, in a length that is usual.
+const NO_SESSION: &str = "id=AAAAAAAAAAAAAAAAAAAAAA";
+
+/// Is an application with the routes, called without a socket.
+#[expect(async_fn_in_trait, reason = "nobody needs the future to be Send")]
+pub trait Subject {
+    /// Is a response of the framework.
+    type Response;
+
+    /// Asks for one page.
+    async fn get(&mut self, path: &str, cookie: Option<&str>) -> Self::Response;
+
+    /// Returns the response's status.
+    fn status(response: &Self::Response) -> u16;
+
+    /// Returns what a test needs to see of a response.
+    async fn read(response: Self::Response) -> Answer;
+
+    /// Asks for the same page many times.
+    async fn burst(&mut self, path: &str, cookie: Option<&str>, times: u64) {
+        for _ in 0..times {
+            let response = black_box(self.get(path, cookie).await);
+            assert_eq!(Self::status(&response), 200, "{path}");
+        }
+    }
+}
+
+/// Is what a test needs to see of a response.
+#[derive(Debug)]
+pub struct Answer {
+    /// Is the value of a `Cookie` field that sends the response's cookies back, empty if there are none.
+    pub cookie: String,
+    /// Is the body.
+    pub text: String,
+}
+
+impl Answer {
+    /// Makes an answer of the response's `Set-Cookie` fields and its body.
+    pub fn new<'a>(set_cookies: impl Iterator<Item = &'a [u8]>, body: &[u8]) -> Self {
+        let pairs = set_cookies.map(|field| field.split(|byte| *byte == b';').next().unwrap_or_default());
+        let pairs: Vec<_> = pairs.map(String::from_utf8_lossy).filter(|pair| !pair.ends_with('=')).collect();
+        Self { cookie: pairs.join("; "), text: String::from_utf8_lossy(body).into_owned() }
+    }
+}
+
+/// Is what is done to a subject, whatever its type.
+#[expect(async_fn_in_trait, reason = "nobody needs the future to be Send")]
+pub trait Visitor {
+    /// Does it.
+    async fn visit<S: Subject>(self, name: &str, subject: S);
+}
+
+/// Signs in, and makes sure that the subject does what it is measured for. Returns the cookie of a session.
+pub(crate) async fn sign_in<S: Subject>(name: &str, subject: &mut S) -> String {
+    let answer = ask(subject, Route::Login.path(), None).await;
+    if name.ends_with("-bare") {
+        return NO_SESSION.to_owned();
+    }
+    assert!(!answer.cookie.is_empty(), "{name} set no cookie");
+    let other = ask(subject, Route::Write.path(), Some(&answer.cookie)).await;
+    assert_eq!(other.text, "2", "{name} /write");
+    // A session that lives in its cookie has a new one now.
+    let cookie = if other.cookie.is_empty() { &answer.cookie } else { &other.cookie };
+    let read = ask(subject, Route::Read.path(), Some(cookie)).await;
+    assert_eq!(read.text, "ann 2", "{name} /read");
+    answer.cookie
+}
+
+async fn ask<S: Subject>(subject: &mut S, path: &str, cookie: Option<&str>) -> Answer {
+    let response = subject.get(path, cookie).await;
+    assert_eq!(S::status(&response), 200, "{path}");
+    S::read(response).await
+}

@@ -1,0 +1,88 @@
+//! The frameworks bare, and our adapters on each, with each store.
+
+mod actix;
+mod axum;
+mod hyper;
+mod minihttp;
+mod store;
+
+use harness::program::{self, Subjects};
+use harness::{Visitor, axum::Axum};
+use sessions_core::Sessions;
+
+/// Runs the program.
+pub fn main() {
+    if !minihttp::is_client() {
+        program::main(&Ours);
+    }
+}
+
+struct Ours;
+
+/// Names a subject: `axum-bare`, `sessions-axum`, `sessions-axum-redis`.
+struct Name<'a> {
+    framework: &'a str,
+    /// Is `None` for a framework without sessions.
+    store: Option<&'a str>,
+}
+
+impl<'a> Name<'a> {
+    fn parse(name: &'a str) -> Self {
+        if let Some(framework) = name.strip_suffix("-bare") {
+            return Self { framework, store: None };
+        }
+        let name = name.strip_prefix("sessions-").unwrap_or_else(|| panic!("there is no subject {name}"));
+        let (framework, store) = name.split_once('-').unwrap_or((name, store::MEMORY));
+        Self { framework, store: Some(store) }
+    }
+
+    fn sessions(&self) -> Option<Sessions> {
+        let store = self.store.map(store::open)?;
+        Some(Sessions::builder().shared_store(store).build().expect("the defaults are sound"))
+    }
+}
+
+const FRAMEWORKS: [&str; 4] = ["axum", "actix", "hyper", "minihttp"];
+
+impl Subjects for Ours {
+    fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for framework in FRAMEWORKS {
+            names.push(format!("{framework}-bare"));
+            names.push(format!("sessions-{framework}"));
+            names.extend(store::OTHERS.iter().map(|store| format!("sessions-{framework}-{store}")));
+        }
+        names
+    }
+
+    async fn with<V: Visitor>(&self, name: &str, visitor: V) {
+        let parsed = Name::parse(name);
+        match (parsed.framework, parsed.sessions()) {
+            ("axum", None) => visitor.visit(name, Axum::new(axum::bare())).await,
+            ("axum", Some(sessions)) => visitor.visit(name, Axum::new(axum::with(sessions))).await,
+            ("actix", None) => actix::visit_bare(name, visitor).await,
+            ("actix", Some(sessions)) => actix::visit(name, sessions, visitor).await,
+            ("hyper", None) => visitor.visit(name, hyper::bare()).await,
+            ("hyper", Some(sessions)) => visitor.visit(name, hyper::with(sessions)).await,
+            ("minihttp", sessions) => visitor.visit(name, minihttp::Minihttp::new(sessions)).await,
+            _ => panic!("there is no framework {}", parsed.framework),
+        }
+    }
+
+    fn serve(&self, name: &str, port: u16) {
+        let parsed = Name::parse(name);
+        let sessions = parsed.sessions();
+        match parsed.framework {
+            "axum" => harness::axum::serve(port, async || sessions.map_or_else(axum::bare, axum::with)),
+            "actix" => actix::serve(port, sessions),
+            "hyper" => hyper::serve(port, sessions),
+            "minihttp" => minihttp::serve(port, sessions),
+            other => panic!("there is no framework {other}"),
+        }
+    }
+}
+
+/// Names the keys of the test for lost updates that are there.
+fn keys(session: &sessions_core::Session) -> String {
+    (0..8).map(|i| format!("K{i}")).filter(|key| session.contains(key)).map(|key| key + ",").collect()
+}

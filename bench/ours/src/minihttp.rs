@@ -1,0 +1,134 @@
+//! may_minihttp, which can be called through a connection only.
+
+mod client;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use harness::{Answer, Subject};
+use may::coroutine::{self, JoinHandle};
+use may_minihttp::{HttpServer, HttpService};
+use sessions_minihttp::{BoxError, Sessions, WithSessions};
+
+pub(crate) use client::is_client;
+use client::{Client, Page};
+
+/// Is a server on a port of its own, and a client that is another process: what the client does is not counted.
+///
+/// The client sends 64 requests at once and then reads their answers, so that what is counted is may_minihttp's parser, the service and
+/// the writing of the answer, and of the socket's work the 64th part.
+pub(crate) struct Minihttp {
+    port: u16,
+    client: Client,
+}
+
+impl Minihttp {
+    pub(crate) fn new(sessions: Option<Sessions>) -> Self {
+        let port = free_port();
+        let _server = start(port, sessions);
+        Self { port, client: Client::start(port) }
+    }
+}
+
+impl Subject for Minihttp {
+    type Response = Page;
+
+    async fn get(&mut self, path: &str, cookie: Option<&str>) -> Page {
+        client::get(self.port, path, cookie)
+    }
+
+    fn status(page: &Page) -> u16 {
+        page.status()
+    }
+
+    async fn read(page: Page) -> Answer {
+        Answer::new(page.set_cookies(), page.body())
+    }
+
+    async fn burst(&mut self, path: &str, cookie: Option<&str>, times: u64) {
+        self.client.burst(path, cookie, times);
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    listener.expect("a port is free").port()
+}
+
+pub(crate) fn serve(port: u16, sessions: Option<Sessions>) {
+    start(port, sessions).join().expect("the server does not panic");
+}
+
+fn start(port: u16, sessions: Option<Sessions>) -> JoinHandle<()> {
+    may::config().set_workers(1);
+    let address = ("127.0.0.1", port);
+    let server = match sessions {
+        None => HttpServer(Bare).start(address),
+        Some(sessions) => WithSessions::new(sessions, handle).start(address),
+    };
+    server.expect("the port is free")
+}
+
+#[derive(Clone)]
+struct Bare;
+
+/// The texts are those of the session's routes.
+impl HttpService for Bare {
+    fn call(
+        &mut self,
+        request: may_minihttp::Request<'_, '_, '_>,
+        response: &mut may_minihttp::Response<'_>,
+    ) -> io::Result<()> {
+        static N: AtomicI64 = AtomicI64::new(1);
+        response.header("Content-Type: text/plain; charset=utf-8");
+        match request.path() {
+            "/plain" | "/login" => response.body("ok"),
+            "/read" => response.body_vec(format!("{} {}", "ann", 1).into_bytes()),
+            "/write" => response.body_vec(N.fetch_add(1, Ordering::Relaxed).to_string().into_bytes()),
+            _ => drop(response.status_code(404, "Not Found")),
+        }
+        Ok(())
+    }
+}
+
+fn handle(request: sessions_minihttp::Request<'_>, response: &mut sessions_minihttp::Response) -> Result<(), BoxError> {
+    response.header("Content-Type: text/plain; charset=utf-8");
+    let (path, query) = request.path().split_once('?').unwrap_or((request.path(), ""));
+    match path {
+        "/plain" => {
+            response.body("ok");
+        }
+        "/login" => {
+            let session = request.session()?;
+            session.set("user", "ann")?;
+            session.set("n", &1)?;
+            session.set("theme", "dark")?;
+            response.body("ok");
+        }
+        "/read" => {
+            let session = request.session()?;
+            let user: String = session.get("user")?.unwrap_or_default();
+            let n: i64 = session.get("n")?.unwrap_or_default();
+            response.body_vec(format!("{user} {n}").into_bytes());
+        }
+        "/write" => {
+            response.body_vec(request.session()?.increment("n", 1)?.to_string().into_bytes());
+        }
+        "/set" => {
+            let session = request.session()?;
+            let _user: Option<String> = session.get("user")?;
+            coroutine::sleep(Duration::from_millis(2));
+            session.set(query.strip_prefix("k=").unwrap_or_default(), &1)?;
+            response.body("ok");
+        }
+        "/keys" => {
+            response.body_vec(crate::keys(&request.session()?).into_bytes());
+        }
+        _ => {
+            response.status_code(404, "Not Found");
+        }
+    }
+    Ok(())
+}

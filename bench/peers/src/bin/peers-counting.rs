@@ -1,0 +1,6 @@
+#[global_allocator]
+static ALLOCATOR: harness::allocations::Counting = harness::allocations::Counting;
+
+fn main() {
+    peers::main();
+}

@@ -1,0 +1,78 @@
+//! tower-sessions: 0.15 in memory, and the latest that its Redis store works with.
+
+use axum::Router;
+use axum::extract::Query;
+use axum::routing::get;
+use tower_sessions_redis_store::RedisStore;
+use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
+
+use crate::{Key, PAUSE, keys, redis_database};
+
+/// The two versions have the same handlers.
+macro_rules! routes {
+    ($session:ty) => {
+        Router::new()
+            .route("/plain", get(|| async { "ok" }))
+            .route(
+                "/login",
+                get(|session: $session| async move {
+                    session.insert("user", "ann").await.expect("it works");
+                    session.insert("n", 1i64).await.expect("it works");
+                    session.insert("theme", "dark").await.expect("it works");
+                    "ok"
+                }),
+            )
+            .route(
+                "/read",
+                get(|session: $session| async move {
+                    let user: String = session.get("user").await.expect("it works").expect("it was set");
+                    let n: i64 = session.get("n").await.expect("it works").expect("it was set");
+                    format!("{user} {n}")
+                }),
+            )
+            .route(
+                "/write",
+                get(|session: $session| async move {
+                    let n: i64 = session.get("n").await.expect("it works").expect("it was set");
+                    session.insert("n", n + 1).await.expect("it works");
+                    (n + 1).to_string()
+                }),
+            )
+            .route(
+                "/set",
+                get(|session: $session, key: Query<Key>| async move {
+                    let _user: Option<String> = session.get("user").await.expect("it works");
+                    tokio::time::sleep(PAUSE).await;
+                    session.insert(&key.k, 1i64).await.expect("it works");
+                    "ok"
+                }),
+            )
+            .route(
+                "/keys",
+                get(|session: $session| async move {
+                    let mut found = String::new();
+                    for key in keys() {
+                        if session.get::<i64>(&key).await.expect("it works").is_some() {
+                            found.push_str(&key);
+                            found.push(',');
+                        }
+                    }
+                    found
+                }),
+            )
+    };
+}
+
+pub(crate) fn memory() -> Router {
+    use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
+    routes!(Session).layer(SessionManagerLayer::new(MemoryStore::default()))
+}
+
+pub(crate) async fn redis() -> Router {
+    use tower_sessions_014::{Session, SessionManagerLayer};
+    let config = Config::from_url(&redis_database(1)).expect("the URL is one");
+    let pool = Pool::new(config, None, None, None, 4).expect("the options are sound");
+    pool.connect();
+    pool.wait_for_connect().await.expect("the server is there");
+    routes!(Session).layer(SessionManagerLayer::new(RedisStore::new(pool)))
+}

@@ -1,0 +1,47 @@
+//! Counting instructions.
+
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::Outcome;
+
+/// Runs a program under valgrind, and returns how many instructions it took: those of its own process, and not the kernel's.
+pub(crate) fn instructions(program: &Command) -> Outcome<u64> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=cachegrind", "--cache-sim=no", "--branch-sim=no", "--cachegrind-out-file=/dev/null"]);
+    command.arg(program.get_program()).args(program.get_args());
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().map_err(|error| format!("valgrind: {error}"))?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("valgrind {program:?} ended with {}:\n{told}", output.status).into());
+    }
+    let total = told.lines().find_map(|line| line.split_once("refs:")).map(|(_, total)| total.trim().replace(',', ""));
+    Ok(total.ok_or("valgrind counted nothing")?.parse()?)
+}
+
+/// Returns the instructions of one time: what twice as many times take more, so that the beginning and the end do not count.
+pub(crate) fn of_one(times: u64, program: impl Fn(u64) -> Command) -> Outcome<u64> {
+    let (once, twice) = (instructions(&program(times))?, instructions(&program(2 * times))?);
+    Ok(twice.saturating_sub(once).div_ceil(times))
+}
+
+/// Does the jobs on two threads, and returns what they gave in the jobs' order.
+pub(crate) fn two_at_a_time<J: Sync, R: Send>(jobs: &[J], run: impl Fn(&J) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(place) else { return done };
+            done.push((place, run(job)));
+        }
+    };
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let workers = [scope.spawn(work), scope.spawn(work)];
+        workers.into_iter().flat_map(|worker| worker.join().expect("a job does not panic")).collect()
+    });
+    done.sort_unstable_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
+}
