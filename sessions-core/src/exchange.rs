@@ -98,7 +98,7 @@ impl fmt::Debug for Exchange {
 }
 
 impl Inner {
-    /// Locks the state, with the writes of a finished commit folded into its record.
+    /// Locks the state. Never held while a store, or a value's own code, runs.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         // A panic in a handler's serializer leaves the state as it was before the call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::commit::{Commit, Mode};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::exchange::{Exchange, Inner};
 use crate::id::SessionId;
 
@@ -94,7 +94,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`NoSession`](ErrorKind::NoSession) if there is none.
+    /// Returns [`NoSession`](crate::ErrorKind::NoSession) if there is none.
     pub fn shift_expiration(&self) -> Result<(), Error> {
         let mut state = self.inner.lock();
         state.require_session()?;
@@ -107,7 +107,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`NoSession`](ErrorKind::NoSession) if there is none.
+    /// Returns [`NoSession`](crate::ErrorKind::NoSession) if there is none.
     pub fn update_expiration(&self, idle: Duration) -> Result<(), Error> {
         let mut state = self.inner.lock();
         state.require_session()?;
@@ -127,8 +127,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns why nothing was written: [`StoreUnavailable`](ErrorKind::StoreUnavailable) (the changes are kept for another try),
-    /// [`Gone`](ErrorKind::Gone), [`Conflict`](ErrorKind::Conflict), or [`AlreadyCommitted`](ErrorKind::AlreadyCommitted) if a cookie
+    /// Returns why nothing was written: [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) (the changes are kept for another try),
+    /// [`Gone`](crate::ErrorKind::Gone), [`Conflict`](crate::ErrorKind::Conflict), or [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) if a cookie
     /// would have to be set and the head is gone.
     pub async fn save(&self) -> Result<(), Error> {
         Commit::begin(Arc::clone(&self.inner), Mode::Save).await.map(drop)
@@ -138,7 +138,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: some sessions may then still live.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write: some sessions may then still live.
     pub async fn destroy_others(&self) -> Result<usize, Error> {
         let (principal, id) = {
             let mut state = self.inner.lock();
@@ -157,12 +157,5 @@ impl Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
-    }
-}
-
-impl crate::state::State {
-    fn require_session(&mut self) -> Result<(), Error> {
-        let begins = self.login.is_some() || self.view().would_store();
-        if self.live.is_some() || begins { Ok(()) } else { Err(Error::new(ErrorKind::NoSession)) }
     }
 }

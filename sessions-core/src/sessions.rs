@@ -195,7 +195,8 @@ impl Sessions {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    fn told<T>(&self, call: StoreCall, answer: Result<T, StoreError>) -> Result<T, Error> {
+    /// Raises the event of a store's failure, and makes it the caller's error.
+    pub(crate) fn told<T>(&self, call: StoreCall, answer: Result<T, StoreError>) -> Result<T, Error> {
         answer.map_err(|error| {
             self.raise(Event::StoreFailed { call, kind: error.kind() });
             error.into()

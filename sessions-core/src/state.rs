@@ -114,6 +114,12 @@ impl State {
         Ok(self.view())
     }
 
+    /// Fails where there is no session whose end could be moved, and none begins with this request.
+    pub(crate) fn require_session(&mut self) -> Result<(), Error> {
+        let begins = self.login.is_some() || self.view().would_store();
+        if self.live.is_some() || begins { Ok(()) } else { Err(Error::new(ErrorKind::NoSession)) }
+    }
+
     pub(crate) fn principal(&mut self) -> Option<&str> {
         match &self.login {
             Some(_) => self.login.as_deref(),

@@ -31,8 +31,7 @@ impl Session {
         };
         let now = self.inner.sessions.now();
         let taken = self.inner.sessions.store().take(id, &hash, key, now).await;
-        let taken = taken.map_err(|error| self.store_failed(StoreCall::Take, error))?;
-        match taken {
+        match self.inner.sessions.told(StoreCall::Take, taken)? {
             Taken::Value(bytes) => {
                 self.forget(&Changes::new(now, hash).remove(key));
                 self.values().decode(&bytes).map(Some)
@@ -82,7 +81,7 @@ impl Session {
             self.inner.lock().view().check_room(key, &bytes, &self.inner.sessions.config().limits)?;
             let changes = Changes::new(self.inner.sessions.now(), hash).require(key, old.as_deref()).set(key, &bytes);
             let committed = self.inner.sessions.store().commit(id, &changes).await;
-            match committed.map_err(|error| self.store_failed(StoreCall::Commit, error))? {
+            match self.inner.sessions.told(StoreCall::Commit, committed)? {
                 Committed::Applied => {
                     self.forget(&changes);
                     return Ok(value);
@@ -106,7 +105,7 @@ impl Session {
             return Ok(());
         };
         let loaded = self.inner.sessions.store().load(id, self.inner.sessions.now()).await;
-        let loaded = loaded.map_err(|error| self.store_failed(StoreCall::Load, error))?;
+        let loaded = self.inner.sessions.told(StoreCall::Load, loaded)?;
         match loaded.filter(|record| record.secret_hash() == hash) {
             Some(record) => {
                 self.rebase(Some(record));
@@ -139,10 +138,5 @@ impl Session {
             self.inner.raise(Event::Interrupted { id });
         }
         Error::new(ErrorKind::Gone)
-    }
-
-    fn store_failed(&self, call: StoreCall, error: crate::StoreError) -> Error {
-        self.inner.raise(Event::StoreFailed { call, kind: error.kind() });
-        error.into()
     }
 }
