@@ -67,9 +67,12 @@ impl View {
     }
 
     fn measure(&self) -> (usize, usize) {
+        let principal = self.base.as_ref().and_then(Record::principal).map_or(0, str::len);
         let entries = self.entries().map(|(key, value)| record::slot_size(key, value));
         let flashes = self.flashes().map(|(key, value)| record::slot_size(key, value));
-        entries.chain(flashes).fold((record::HEAD_LENGTH, 0), |(size, slots), slot| (size + slot, slots + 1))
+        entries
+            .chain(flashes)
+            .fold((record::HEAD_LENGTH + principal, 0), |(size, slots), slot| (size + slot, slots + 1))
     }
 
     pub(crate) fn entry(&self, key: &str) -> Option<Seen<'_>> {

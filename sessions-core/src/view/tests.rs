@@ -166,6 +166,19 @@ fn what_exceeds_a_limit_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn the_principal_counts_however_the_size_came_about() {
+    let record = Record::builder(SessionId::from_bytes([7; 16]), hash(), Timestamp::from_millis(0))
+        .principal(Some("ann"))
+        .entry("n", b"1");
+    let mut view = View::new(Some(record.build().unwrap()));
+    assert_size_is_true(&mut view);
+    let loaded = view.size;
+    view.clear();
+    view.set(Verb::Set, "n", b"1", &LIMITS).unwrap();
+    assert_eq!(view.size, loaded);
+}
+
+#[test]
 fn a_session_over_its_limit_can_still_shrink() {
     let limits = Limits { bytes: 1, keys: 1 };
     let mut view = view();
