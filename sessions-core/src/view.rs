@@ -230,10 +230,14 @@ impl View {
         self.slots > spent
     }
 
-    /// Says whether an entry of this value would fit.
-    pub(crate) fn check_room(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
+    /// Says whether a plain set of an entry to this value would be allowed.
+    pub(crate) fn check_set(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let before = (self.size, self.slots);
-        let old = self.entry(key).map(|seen| seen.value.len());
+        let old = self.entry(key);
+        if old.is_some_and(|seen| seen.is_immutable) {
+            return Err(Error::new(ErrorKind::Immutable));
+        }
+        let old = old.map(|seen| seen.value.len());
         let fits = self.grow(key, old, value.len(), limits);
         (self.size, self.slots) = before;
         fits

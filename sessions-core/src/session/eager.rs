@@ -78,7 +78,7 @@ impl Session {
             let value = change(old.as_ref().map(|bytes| self.values().decode(bytes)).transpose()?);
             let mut bytes = Vec::new();
             self.values().encode(&value, &mut bytes)?;
-            self.inner.lock().view().check_room(key, &bytes, &self.inner.sessions.config().limits)?;
+            self.inner.lock().view().check_set(key, &bytes, &self.inner.sessions.config().limits)?;
             let changes = Changes::new(self.inner.sessions.now(), hash).require(key, old.as_deref()).set(key, &bytes);
             let committed = self.inner.sessions.store().commit(id, &changes).await;
             match self.inner.sessions.told(StoreCall::Commit, committed)? {

@@ -386,6 +386,18 @@ fn an_update_sees_what_others_wrote() {
 }
 
 #[test]
+fn an_update_of_an_immutable_entry_is_refused_before_the_store_is_asked() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.set_immutable("plan", "pro").unwrap());
+    let session = browser.start();
+    fixture.store.counts();
+    let refused = block_on(session.update("plan", |_: Option<String>| "free".to_owned())).unwrap_err();
+    assert_eq!((refused.kind(), fixture.store.counts()), (ErrorKind::Immutable, (0, 0)));
+    assert_eq!(browser.get("plan").as_deref(), Some("pro"));
+}
+
+#[test]
 fn devices_are_listed_and_ended() {
     let fixture = Fixture::new();
     let mut browsers = [fixture.browser(), fixture.browser(), fixture.browser()];
