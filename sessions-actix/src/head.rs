@@ -28,21 +28,18 @@ impl ResponseHead for Headers<'_> {
         self.0.get_all(name(field)).for_each(|value| visit(value.as_bytes()));
     }
 
-    fn retain(&mut self, field: Field, keep: &dyn Fn(&[u8]) -> bool) {
+    fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>) {
         let name = name(field);
         if self.0.contains_key(&name) {
-            self.0.retain(|other, value| *other != name || keep(value.as_bytes()));
+            self.0.retain(|other, old| *other != name || !gives_way(old.as_bytes(), value.as_bytes()));
         }
-    }
-
-    fn append(&mut self, field: Field, value: Cow<'static, str>) {
         let mut value = match value {
             Cow::Borrowed(text) => HeaderValue::from_static(text),
             Cow::Owned(text) => HeaderValue::try_from(text).expect("core forms visible ASCII"),
         };
         // Keeps the token out of the `Debug` text of responses, and out of HTTP/2's tables.
         value.set_sensitive(field == Field::SetCookie);
-        self.0.append(name(field), value);
+        self.0.append(name, value);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::cookie::SetCookie;
+use crate::cookie::{SetCookie, are_namesakes};
 
 /// Is what a response's head must carry for the session.
 ///
@@ -43,18 +43,16 @@ pub trait ResponseHead {
     /// Calls `visit` with the value of each field of this name, in their order.
     fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8]));
 
-    /// Removes the fields of this name for which `keep` says no, and leaves the order of the others.
-    fn retain(&mut self, field: Field, keep: &dyn Fn(&[u8]) -> bool);
-
-    /// Adds a field after those that are there. The value holds visible ASCII and spaces only.
-    fn append(&mut self, field: Field, value: Cow<'static, str>);
+    /// Adds a field, after those of its name that are there. Of these, the ones whose value gives way to the new one, by
+    /// `gives_way(old, new)`, are removed. The new value holds visible ASCII and spaces only.
+    fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>);
 
     /// Adds a field if there is none of its name, and says whether it did. To be overridden where one look-up does both.
-    fn append_if_absent(&mut self, field: Field, value: &'static str) -> bool {
+    fn add_if_absent(&mut self, field: Field, value: &'static str) -> bool {
         let mut is_absent = true;
         self.visit(field, &mut |_| is_absent = false);
         if is_absent {
-            self.append(field, Cow::Borrowed(value));
+            self.replace(field, |_, _| false, Cow::Borrowed(value));
         }
         is_absent
     }
@@ -90,16 +88,14 @@ impl Attach {
             vary_by_cookie(head);
         }
         if let Some(cookie) = self.cookie {
-            head.retain(Field::SetCookie, &|value| !cookie.is_namesake(value));
-            head.append(Field::SetCookie, Cow::Owned(cookie.into_string()));
-            head.retain(Field::CacheControl, &|_| false);
-            head.append(Field::CacheControl, Cow::Borrowed("no-store"));
+            head.replace(Field::SetCookie, are_namesakes, Cow::Owned(cookie.into_string()));
+            head.replace(Field::CacheControl, |_, _| true, Cow::Borrowed("no-store"));
         }
     }
 }
 
 fn vary_by_cookie(head: &mut impl ResponseHead) {
-    if head.append_if_absent(Field::Vary, "Cookie") {
+    if head.add_if_absent(Field::Vary, "Cookie") {
         return;
     }
     let mut old = String::new();
@@ -115,8 +111,7 @@ fn vary_by_cookie(head: &mut impl ResponseHead) {
     if !covered {
         let separator = if old.is_empty() { "" } else { ", " };
         // One line: there are caches that read only one.
-        head.retain(Field::Vary, &|_| false);
-        head.append(Field::Vary, Cow::Owned(old + separator + "Cookie"));
+        head.replace(Field::Vary, |_, _| true, Cow::Owned(old + separator + "Cookie"));
     }
 }
 
@@ -133,11 +128,8 @@ mod tests {
             self.0.iter().filter(|(name, _)| *name == field.name()).for_each(|(_, value)| visit(value.as_bytes()));
         }
 
-        fn retain(&mut self, field: Field, keep: &dyn Fn(&[u8]) -> bool) {
-            self.0.retain(|(name, value)| *name != field.name() || keep(value.as_bytes()));
-        }
-
-        fn append(&mut self, field: Field, value: Cow<'static, str>) {
+        fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>) {
+            self.0.retain(|(name, old)| *name != field.name() || !gives_way(old.as_bytes(), value.as_bytes()));
             self.0.push((field.name(), value.into_owned()));
         }
     }

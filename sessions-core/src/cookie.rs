@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::config::{ConfigError, ConfigErrorKind};
 use crate::error::{Error, ErrorKind};
+use crate::token::Token;
 
 /// Is how long browsers may keep a cookie, by RFC 6265bis section 5.5: 400 days.
 const LONGEST_AGE: u64 = 400 * 24 * 60 * 60;
@@ -125,7 +126,12 @@ impl CookieForm {
         fill: impl FnOnce(&mut String) -> Result<(), Error>,
         max_age: Option<u64>,
     ) -> Result<SetCookie, Error> {
-        let mut text = String::with_capacity(self.name.len() + self.attributes.len() + 72);
+        let mut digits = itoa::Buffer::new();
+        let age = max_age.map(|seconds| ["; Max-Age=", digits.format(seconds)]).unwrap_or_default();
+        // Exactly as much as a cookie with a token needs: a header value takes it over without a copy.
+        let parts = [&*self.name, "=", &*self.attributes, age[0], age[1]];
+        let length = parts.iter().map(|part| part.len()).sum::<usize>() + Token::TEXT_LENGTH;
+        let mut text = String::with_capacity(length);
         text.push_str(&self.name);
         text.push('=');
         fill(&mut text)?;
@@ -134,10 +140,7 @@ impl CookieForm {
             return Err(Error::new(ErrorKind::Seal));
         }
         text.push_str(&self.attributes);
-        if let Some(seconds) = max_age {
-            text.push_str("; Max-Age=");
-            text.push_str(itoa::Buffer::new().format(seconds));
-        }
+        age.iter().for_each(|part| text.push_str(part));
         Ok(SetCookie(text))
     }
 }
@@ -150,12 +153,12 @@ impl SetCookie {
     pub(crate) fn into_string(self) -> String {
         self.0
     }
+}
 
-    /// Says whether another `Set-Cookie` field sets the cookie of the same name.
-    pub(crate) fn is_namesake(&self, field: &[u8]) -> bool {
-        let name_length = self.0.find('=').map_or(0, |at| at + 1);
-        field.starts_with(&self.0.as_bytes()[..name_length])
-    }
+/// Says whether two `Set-Cookie` fields set the cookie of the same name.
+pub(crate) fn are_namesakes(one: &[u8], other: &[u8]) -> bool {
+    let name_length = other.iter().position(|byte| *byte == b'=').map_or(0, |at| at + 1);
+    one.starts_with(&other[..name_length])
 }
 
 impl fmt::Debug for SetCookie {

@@ -25,38 +25,37 @@ impl ResponseHead for Head<'_> {
         }
     }
 
-    fn retain(&mut self, field: Field, keep: &dyn Fn(&[u8]) -> bool) {
-        let Entry::Occupied(mut fields) = self.0.entry(name_of(field)) else { return };
-        if fields.iter().all(|value| keep(value.as_bytes())) {
-            return;
-        }
-        let mut kept = fields.iter().filter(|value| keep(value.as_bytes())).cloned().collect::<Vec<_>>().into_iter();
-        match kept.next() {
-            Some(first) => {
-                fields.insert(first);
-                kept.for_each(|value| fields.append(value));
+    fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>) {
+        let value = header_value(field, value);
+        match self.0.entry(name_of(field)) {
+            Entry::Vacant(place) => drop(place.insert(value)),
+            Entry::Occupied(mut fields) => {
+                let stays = |old: &&HeaderValue| !gives_way(old.as_bytes(), value.as_bytes());
+                let mut new: Vec<_> = fields.iter().filter(stays).cloned().collect();
+                new.push(value);
+                let mut new = new.into_iter();
+                new.next().into_iter().for_each(|first| drop(fields.insert(first)));
+                new.for_each(|value| fields.append(value));
             }
-            None => drop(fields.remove()),
         }
     }
 
-    fn append(&mut self, field: Field, value: Cow<'static, str>) {
-        let value = match value {
-            Cow::Borrowed(text) => HeaderValue::from_static(text),
-            Cow::Owned(text) => {
-                let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
-                // It holds a token: kept out of `Debug` output, and out of HTTP/2's compression tables.
-                value.set_sensitive(field == Field::SetCookie);
-                value
-            }
-        };
-        self.0.append(name_of(field), value);
-    }
-
-    fn append_if_absent(&mut self, field: Field, value: &'static str) -> bool {
+    fn add_if_absent(&mut self, field: Field, value: &'static str) -> bool {
         let Entry::Vacant(place) = self.0.entry(name_of(field)) else { return false };
         place.insert(HeaderValue::from_static(value));
         true
+    }
+}
+
+fn header_value(field: Field, text: Cow<'static, str>) -> HeaderValue {
+    match text {
+        Cow::Borrowed(text) => HeaderValue::from_static(text),
+        Cow::Owned(text) => {
+            let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
+            // It holds a token: kept out of `Debug` output, and out of HTTP/2's compression tables.
+            value.set_sensitive(field == Field::SetCookie);
+            value
+        }
     }
 }
 
@@ -89,24 +88,25 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_are_kept_stay_in_their_order() {
+    fn fields_that_stay_keep_their_order() {
         let fields =
             [(SET_COOKIE, "a=1"), (SET_COOKIE, "id=x"), (SET_COOKIE, "b=2"), (SET_COOKIE, "id=y"), (VARY, "id=z")];
         let mut headers = headers(&fields);
-        Head(&mut headers).retain(Field::SetCookie, &|value| !value.starts_with(b"id="));
-        assert_eq!(values(&headers, SET_COOKIE), ["a=1", "b=2"]);
+        let begins_alike = |old: &[u8], new: &[u8]| old[..3] == new[..3];
+        Head(&mut headers).replace(Field::SetCookie, begins_alike, Cow::Borrowed("id=z"));
+        assert_eq!(values(&headers, SET_COOKIE), ["a=1", "b=2", "id=z"]);
         assert_eq!(values(&headers, VARY), ["id=z"]);
-        Head(&mut headers).retain(Field::SetCookie, &|_| false);
-        assert!(!headers.contains_key(SET_COOKIE));
-        Head(&mut headers).retain(Field::CacheControl, &|_| false);
-        assert_eq!(headers.len(), 1);
+        Head(&mut headers).replace(Field::SetCookie, |_, _| true, Cow::Borrowed("c=3"));
+        assert_eq!(values(&headers, SET_COOKIE), ["c=3"]);
+        Head(&mut headers).replace(Field::CacheControl, |_, _| true, Cow::Borrowed("no-store"));
+        assert_eq!(values(&headers, CACHE_CONTROL), ["no-store"]);
     }
 
     #[test]
     fn fields_are_added_after_those_that_are_there() {
         let mut headers = headers(&[(SET_COOKIE, "a=1")]);
-        Head(&mut headers).append(Field::SetCookie, Cow::Owned("id=secret".to_owned()));
-        Head(&mut headers).append(Field::CacheControl, Cow::Borrowed("no-store"));
+        Head(&mut headers).replace(Field::SetCookie, |_, _| false, Cow::Owned("id=secret".to_owned()));
+        Head(&mut headers).replace(Field::CacheControl, |_, _| false, Cow::Borrowed("no-store"));
         assert_eq!(values(&headers, SET_COOKIE), ["a=1", "id=secret"]);
         assert_eq!(values(&headers, CACHE_CONTROL), ["no-store"]);
     }
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_cookie_does_not_show_in_debug_output() {
         let mut headers = HeaderMap::new();
-        Head(&mut headers).append(Field::SetCookie, Cow::Owned("id=secret".to_owned()));
+        Head(&mut headers).replace(Field::SetCookie, |_, _| false, Cow::Owned("id=secret".to_owned()));
         assert!(!format!("{headers:?}").contains("secret"));
     }
 
@@ -124,8 +124,7 @@ mod tests {
         headers.append(VARY, HeaderValue::from_bytes(b"X-\xe9").unwrap());
         let mut seen = String::new();
         Head(&mut headers).visit(Field::Vary, &mut |value| seen.push_str(&String::from_utf8_lossy(value)));
-        Head(&mut headers).retain(Field::Vary, &|_| false);
-        Head(&mut headers).append(Field::Vary, Cow::Owned(seen + ", Cookie"));
+        Head(&mut headers).replace(Field::Vary, |_, _| true, Cow::Owned(seen + ", Cookie"));
         assert!(headers[VARY].as_bytes().ends_with(b", Cookie"));
     }
 }

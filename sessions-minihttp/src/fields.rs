@@ -55,14 +55,12 @@ impl ResponseHead for Fields {
         self.lines().filter_map(|line| value_of(line, field)).for_each(|value| visit(value.as_bytes()));
     }
 
-    fn retain(&mut self, field: Field, keep: &dyn Fn(&[u8]) -> bool) {
-        let stays = |line: &&str| value_of(line, field).is_none_or(|value| keep(value.as_bytes()));
+    fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>) {
+        let goes = |old: &str| gives_way(old.as_bytes(), value.as_bytes());
+        let stays = |line: &&str| !value_of(line, field).is_some_and(goes);
         if !self.lines().all(|line| stays(&line)) {
             self.0 = self.lines().filter(stays).collect::<Vec<_>>().join("\r\n");
         }
-    }
-
-    fn append(&mut self, field: Field, value: Cow<'static, str>) {
         self.begin_line();
         self.0.push_str(name_of(field));
         self.0.push_str(": ");
@@ -128,13 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn removing_leaves_the_others_in_their_order() {
+    fn a_new_field_comes_after_those_that_stay() {
         let mut fields = fields(&["A: 1", "Set-Cookie: id=1", "B: 2", "set-cookie: other=2"]);
-        fields.retain(Field::SetCookie, &|value| !value.starts_with(b"id="));
-        fields.append(Field::SetCookie, Cow::Borrowed("id=3"));
+        fields.replace(Field::SetCookie, |old, new| old[..3] == new[..3], Cow::Borrowed("id=3"));
         assert_eq!(fields.as_str(), "A: 1\r\nB: 2\r\nset-cookie: other=2\r\nSet-Cookie: id=3");
-        fields.retain(Field::SetCookie, &|_| false);
-        assert_eq!(fields.as_str(), "A: 1\r\nB: 2");
+        fields.replace(Field::SetCookie, |_, _| true, Cow::Borrowed("c=4"));
+        assert_eq!(fields.as_str(), "A: 1\r\nB: 2\r\nSet-Cookie: c=4");
     }
 
     #[test]
