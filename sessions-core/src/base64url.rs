@@ -45,16 +45,35 @@ pub(crate) fn decode(text: &[u8; 43]) -> Option<[u8; 32]> {
 
 /// Encodes.
 pub(crate) fn encode(bytes: &[u8; 32]) -> [u8; 43] {
-    let character = |bits: u32| ALPHABET[(bits & 63) as usize];
-    let mut text = [0; 43];
-    let (fours, last) = text.split_at_mut(40);
-    for (three, four) in bytes.chunks_exact(3).zip(fours.chunks_exact_mut(4)) {
-        let bits = u32::from(three[0]) << 16 | u32::from(three[1]) << 8 | u32::from(three[2]);
-        four.copy_from_slice(&[character(bits >> 18), character(bits >> 12), character(bits >> 6), character(bits)]);
+    let mut padded = [0; 40];
+    padded[..32].copy_from_slice(bytes);
+    // First the values, then their characters: neither step looks anything up, so that both work on many at once.
+    let mut text = [0; 48];
+    for (number, eight) in text.chunks_exact_mut(8).enumerate() {
+        let mut six = [0; 8];
+        six.copy_from_slice(&padded[number * 6..number * 6 + 8]);
+        eight.copy_from_slice(&spread(u64::from_be_bytes(six) >> 16).to_be_bytes());
     }
-    let bits = u32::from(bytes[30]) << 10 | u32::from(bytes[31]) << 2;
-    last.copy_from_slice(&[character(bits >> 12), character(bits >> 6), character(bits)]);
-    text
+    text.iter_mut().for_each(|value| *value = character(*value));
+    let mut characters = [0; 43];
+    characters.copy_from_slice(&text[..43]);
+    characters
+}
+
+/// Spreads 48 bits over eight bytes, six to each: first halves, then quarters, then eighths.
+const fn spread(bits: u64) -> u64 {
+    let halves = (bits & 0xffff_ff00_0000) << 8 | bits & 0x00ff_ffff;
+    let quarters = (halves & 0x00ff_f000_00ff_f000) << 4 | halves & 0x0000_0fff_0000_0fff;
+    (quarters & 0x0fc0_0fc0_0fc0_0fc0) << 2 | quarters & 0x003f_003f_003f_003f
+}
+
+/// Returns the character of a value of six bits. The alphabet is five runs; each comparison adds the gap in front of its run.
+const fn character(value: u8) -> u8 {
+    (value + b'A')
+        .wrapping_add((value > 25) as u8 * (b'a' - b'Z' - 1))
+        .wrapping_sub((value > 51) as u8 * (b'z' - b'0' + 1))
+        .wrapping_sub((value > 61) as u8 * (b'9' - b'-' + 1))
+        .wrapping_add((value > 62) as u8 * (b'_' - b'-' - 1))
 }
 
 #[cfg(test)]
