@@ -179,7 +179,7 @@ impl Changes {
 
     /// Goes through the changes, at most one for each key of a kind (entry, flash, requirement).
     pub fn iter(&self) -> impl Iterator<Item = Change<'_>> {
-        self.edits.iter()
+        self.edits.changes()
     }
 
     /// Replaces the secret.

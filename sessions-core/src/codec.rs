@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, ErrorKind};
+use crate::scratch::Scratch;
 
 /// Writes and reads values in a form of one's own, in place of JSON.
 ///
@@ -61,7 +62,7 @@ pub(crate) enum Values {
 
 impl Values {
     /// Appends a value's bytes to `out`.
-    pub(crate) fn encode<T: Serialize + ?Sized>(&self, value: &T, out: &mut Vec<u8>) -> Result<(), Error> {
+    pub(crate) fn encode<T: Serialize + ?Sized>(&self, value: &T, out: &mut Scratch) -> Result<(), Error> {
         match self {
             Self::Json => serde_json::to_writer(out, value).map_err(|cause| encode_error(&cause)),
             Self::Coded(codec) => {
@@ -70,8 +71,8 @@ impl Values {
                     return serde_json::to_writer(out, &value).map_err(|cause| encode_error(&cause));
                 }
                 let coded = codec.encode(&value).map_err(|cause| Error::with_source(ErrorKind::Encode, cause))?;
-                out.push(CODED);
-                out.extend_from_slice(&coded);
+                out.extend(&[CODED]);
+                out.extend(&coded);
                 Ok(())
             }
         }

@@ -22,6 +22,7 @@ mod limits;
 mod load;
 mod outcome;
 mod record;
+mod scratch;
 mod seal;
 mod session;
 mod sessions;

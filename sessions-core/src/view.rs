@@ -77,7 +77,7 @@ impl View {
 
     pub(crate) fn entry(&self, key: &str) -> Option<Seen<'_>> {
         match self.edits.find(Scope::Entries, key.as_bytes()) {
-            Some(edit) => self.edited_entry(edit),
+            Some(edit) => Self::edited_entry(edit),
             None if self.edits.clears_entries() => None,
             None => self.base_entry(key),
         }
@@ -88,14 +88,14 @@ impl View {
         Some(Seen { value, is_immutable })
     }
 
-    fn edited_entry(&self, edit: &Edit) -> Option<Seen<'_>> {
+    fn edited_entry(edit: Edit<'_>) -> Option<Seen<'_>> {
         let is_immutable = edit.verb == Verb::SetImmutable;
-        (edit.verb != Verb::Remove).then(|| Seen { value: self.edits.value(edit), is_immutable })
+        (edit.verb != Verb::Remove).then_some(Seen { value: edit.value, is_immutable })
     }
 
     pub(crate) fn flash(&self, key: &str) -> Option<&[u8]> {
         match self.edits.find(Scope::Flashes, key.as_bytes()) {
-            Some(edit) => (edit.verb != Verb::RemoveFlash).then(|| self.edits.value(edit)),
+            Some(edit) => (edit.verb != Verb::RemoveFlash).then_some(edit.value),
             None if self.edits.clears_flashes() => None,
             None => self.base.as_ref()?.flash(key),
         }
@@ -105,21 +105,17 @@ impl View {
         let kept = self.base.iter().flat_map(Record::entries).filter(|entry| {
             !self.edits.clears_entries() && self.edits.find(Scope::Entries, entry.key().as_bytes()).is_none()
         });
-        let edited = self.edits.list().iter().filter(|edit| edit.verb.scope() == Scope::Entries);
+        let edited = self.edits.iter().filter(|edit| edit.verb.scope() == Scope::Entries);
         kept.map(|entry| (entry.key(), entry.value()))
-            .chain(edited.filter_map(|edit| Some((self.edits.key_text(edit), self.edited_entry(edit)?.value))))
+            .chain(edited.filter_map(|edit| Some((edit.key_text(), Self::edited_entry(edit)?.value))))
     }
 
     pub(crate) fn flashes(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let kept = self.base.iter().flat_map(Record::flashes).filter(|(key, _)| {
             !self.edits.clears_flashes() && self.edits.find(Scope::Flashes, key.as_bytes()).is_none()
         });
-        let edited = self.edits.list().iter().filter(|edit| edit.verb.scope() == Scope::Flashes);
-        kept.chain(
-            edited
-                .filter(|edit| edit.verb != Verb::RemoveFlash)
-                .map(|edit| (self.edits.key_text(edit), self.edits.value(edit))),
-        )
+        let edited = self.edits.iter().filter(|edit| edit.verb.scope() == Scope::Flashes);
+        kept.chain(edited.filter(|edit| edit.verb != Verb::RemoveFlash).map(|edit| (edit.key_text(), edit.value)))
     }
 
     /// Sets an entry; an equal value is no change.
@@ -226,7 +222,7 @@ impl View {
 
     /// Says whether a record made of the edits alone would hold anything after this request.
     pub(crate) fn would_store(&self) -> bool {
-        let spent = self.edits.list().iter().filter(|edit| edit.verb == Verb::SpendFlash).count();
+        let spent = self.edits.iter().filter(|edit| edit.verb == Verb::SpendFlash).count();
         self.slots > spent
     }
 

@@ -1,7 +1,6 @@
-//! The writes to keys, in two allocations however many they are.
+//! The writes to keys, in one allocation however many they are.
 
 use std::fmt;
-use std::ops::Range;
 
 use super::Change;
 use crate::record::Space;
@@ -11,20 +10,26 @@ use crate::record::Space;
 pub(crate) struct Edits {
     clear_entries: bool,
     clear_flashes: bool,
-    list: Vec<Edit>,
-    /// Holds the keys and values that `list` points into.
+    /// Holds the edits one after the other, each a head, a key and a value.
     bytes: Vec<u8>,
-    /// Counts the bytes that no edit points into any more.
-    garbage: usize,
 }
 
-#[derive(Clone)]
-pub(crate) struct Edit {
+/// Is one write to one key.
+#[derive(Clone, Copy)]
+pub(crate) struct Edit<'a> {
     pub(crate) verb: Verb,
-    key: Range<u32>,
-    value: Range<u32>,
+    /// Is UTF-8; checked where it is shown.
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+    /// Is what an increment adds.
     pub(crate) by: i64,
 }
+
+/// Is how long the head of an edit is: `by` (8), length of the key (4), length of the value (4), verb (1).
+const HEAD: usize = 17;
+
+/// Is how many bytes the first edit makes room for: a usual request's writes then cost one allocation.
+const USUAL: usize = 192;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -42,6 +47,20 @@ pub(crate) enum Verb {
     /// Set and read by this request, which goes on seeing it: whatever the store has goes.
     SpendFlash,
 }
+
+/// Holds the verbs in the order of their numbers.
+const VERBS: [Verb; 10] = [
+    Verb::Require,
+    Verb::RequireAbsent,
+    Verb::Set,
+    Verb::SetImmutable,
+    Verb::Remove,
+    Verb::Increment,
+    Verb::SetFlash,
+    Verb::RemoveFlash,
+    Verb::ConsumeFlash,
+    Verb::SpendFlash,
+];
 
 /// Is a kind of key: within one, a key has one edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +89,43 @@ impl From<Space> for Scope {
     }
 }
 
+impl<'a> Edit<'a> {
+    pub(crate) fn key_text(&self) -> &'a str {
+        std::str::from_utf8(self.key).expect("put copies keys from strings")
+    }
+
+    fn head(&self) -> [u8; HEAD] {
+        let mut head = [0; HEAD];
+        head[..8].copy_from_slice(&self.by.to_le_bytes());
+        head[8..12].copy_from_slice(&length(self.key).to_le_bytes());
+        head[12..16].copy_from_slice(&length(self.value).to_le_bytes());
+        head[16] = self.verb as u8;
+        head
+    }
+
+    fn is_of(&self, scope: Scope, key: &[u8]) -> bool {
+        self.key == key && self.verb.scope() == scope
+    }
+
+    fn length(&self) -> usize {
+        HEAD + self.key.len() + self.value.len()
+    }
+
+    /// Reads the edit that `bytes` begin with, and returns what comes after it.
+    fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
+        let [b0, b1, b2, b3, b4, b5, b6, b7, k0, k1, k2, k3, v0, v1, v2, v3, verb] = *head;
+        let (key, rest) = rest.split_at(u32::from_le_bytes([k0, k1, k2, k3]) as usize);
+        let (value, rest) = rest.split_at(u32::from_le_bytes([v0, v1, v2, v3]) as usize);
+        let by = i64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7]);
+        Some((Self { verb: VERBS[usize::from(verb)], key, value, by }, rest))
+    }
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).expect("the limits of a record keep its edits far below 4 GiB")
+}
+
 impl Edits {
     pub(crate) const fn clears_entries(&self) -> bool {
         self.clear_entries
@@ -88,53 +144,72 @@ impl Edits {
 
     /// Says whether applying the edits would do nothing.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.list.is_empty() && !self.clear_entries && !self.clear_flashes
+        self.bytes.is_empty() && !self.clear_entries && !self.clear_flashes
     }
 
     /// Says whether any edit is more than the mark that a flash was read.
     pub(crate) fn hold_writes(&self) -> bool {
-        self.clear_entries || self.clear_flashes || self.list.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
+        self.clear_entries || self.clear_flashes || self.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
     }
 
-    pub(crate) const fn list(&self) -> &[Edit] {
-        self.list.as_slice()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Edit<'_>> + Clone {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let (edit, after) = Edit::read(rest)?;
+            rest = after;
+            Some(edit)
+        })
     }
 
-    pub(crate) fn key<'a>(&'a self, edit: &Edit) -> &'a [u8] {
-        self.slice(&edit.key)
+    pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<Edit<'_>> {
+        self.iter().find(|edit| edit.is_of(scope, key))
     }
 
-    pub(crate) fn key_text<'a>(&'a self, edit: &Edit) -> &'a str {
-        std::str::from_utf8(self.key(edit)).expect("put copies keys from strings")
+    /// Says whether what the record has of a key is not what the request sees.
+    pub(crate) fn touch(&self, scope: Scope, key: &str) -> bool {
+        let is_cleared = match scope {
+            Scope::Requirements => false,
+            Scope::Entries => self.clear_entries,
+            Scope::Flashes => self.clear_flashes,
+        };
+        is_cleared || (!self.bytes.is_empty() && self.find(scope, key.as_bytes()).is_some())
     }
 
-    pub(crate) fn value<'a>(&'a self, edit: &Edit) -> &'a [u8] {
-        self.slice(&edit.value)
-    }
-
-    fn slice(&self, range: &Range<u32>) -> &[u8] {
-        &self.bytes[range.start as usize..range.end as usize]
-    }
-
-    pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<&Edit> {
-        self.position(scope, key).map(|at| &self.list[at])
-    }
-
+    /// Returns where the edit of a key begins.
     fn position(&self, scope: Scope, key: &[u8]) -> Option<usize> {
-        self.list.iter().position(|edit| edit.verb.scope() == scope && self.slice(&edit.key) == key)
+        let mut at = 0;
+        for edit in self.iter() {
+            if edit.is_of(scope, key) {
+                return Some(at);
+            }
+            at += edit.length();
+        }
+        None
     }
 
     /// Records what to do with a key, in place of what was recorded before.
     pub(crate) fn put(&mut self, verb: Verb, key: &str, value: &[u8], by: i64) {
-        match self.position(verb.scope(), key.as_bytes()) {
-            Some(at) => self.replace(at, verb, value, by),
-            None => {
-                self.reserve();
-                let key = self.append(key.as_bytes());
-                let value = self.append(value);
-                self.list.push(Edit { verb, key, value, by });
-            }
+        let edit = Edit { verb, key: key.as_bytes(), value, by };
+        match self.position(verb.scope(), edit.key) {
+            Some(at) => self.replace(at, &edit),
+            None => self.append(&edit),
         }
+    }
+
+    fn append(&mut self, edit: &Edit<'_>) {
+        if self.bytes.capacity() == 0 {
+            self.bytes = Vec::with_capacity(edit.length().max(USUAL));
+        }
+        self.bytes.extend_from_slice(&edit.head());
+        self.bytes.extend_from_slice(edit.key);
+        self.bytes.extend_from_slice(edit.value);
+    }
+
+    fn replace(&mut self, at: usize, edit: &Edit<'_>) {
+        let Some((old, _)) = Edit::read(&self.bytes[at..]) else { return };
+        let end = at + old.length();
+        let new = edit.head().into_iter().chain(edit.key.iter().copied()).chain(edit.value.iter().copied());
+        self.bytes.splice(at..end, new);
     }
 
     pub(crate) fn require(&mut self, key: &str, value: Option<&[u8]>) {
@@ -144,7 +219,7 @@ impl Edits {
 
     pub(crate) fn set_verb(&mut self, scope: Scope, key: &str, verb: Verb) {
         if let Some(at) = self.position(scope, key.as_bytes()) {
-            self.list[at].verb = verb;
+            self.bytes[at + HEAD - 1] = verb as u8;
         }
     }
 
@@ -159,16 +234,14 @@ impl Edits {
     }
 
     fn forget(&mut self, scope: Scope) {
-        self.list.retain(|edit| edit.verb.scope() != scope);
-        if self.list.is_empty() {
-            self.bytes.clear();
-            self.garbage = 0;
-        }
+        let mut kept = Self::default();
+        self.iter().filter(|edit| edit.verb.scope() != scope).for_each(|edit| kept.append(&edit));
+        self.bytes = kept.bytes;
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Change<'_>> {
-        self.list.iter().map(|edit| {
-            let (key, value) = (self.key_text(edit), self.value(edit));
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        self.iter().map(|edit| {
+            let (key, value) = (edit.key_text(), edit.value);
             match edit.verb {
                 Verb::Require => Change::Require { key, value: Some(value) },
                 Verb::RequireAbsent => Change::Require { key, value: None },
@@ -182,52 +255,12 @@ impl Edits {
             }
         })
     }
-
-    /// Makes room for a usual request's writes at once, so that they cost two allocations.
-    fn reserve(&mut self) {
-        if self.list.capacity() == 0 {
-            self.list = Vec::with_capacity(4);
-            self.bytes = Vec::with_capacity(128);
-        }
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Range<u32> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        position(start)..position(self.bytes.len())
-    }
-
-    fn replace(&mut self, at: usize, verb: Verb, value: &[u8], by: i64) {
-        self.garbage += self.list[at].value.len();
-        let value = self.append(value);
-        let edit = &mut self.list[at];
-        (edit.verb, edit.value, edit.by) = (verb, value, by);
-        // A handler may set one key a million times: what is left behind never outgrows what is in use.
-        if self.garbage > 4096 && self.garbage > self.bytes.len() / 2 {
-            self.compact();
-        }
-    }
-
-    fn compact(&mut self) {
-        let old = std::mem::take(&mut self.bytes);
-        let mut list = std::mem::take(&mut self.list);
-        for edit in &mut list {
-            edit.key = self.append(&old[edit.key.start as usize..edit.key.end as usize]);
-            edit.value = self.append(&old[edit.value.start as usize..edit.value.end as usize]);
-        }
-        self.list = list;
-        self.garbage = 0;
-    }
-}
-
-fn position(at: usize) -> u32 {
-    u32::try_from(at).expect("the limits of a record keep its edits far below 4 GiB")
 }
 
 /// Shows the changes without their values.
 impl fmt::Debug for Edits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+        f.debug_list().entries(self.changes()).finish()
     }
 }
 
@@ -236,12 +269,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_verb_has_its_number() {
+        assert!(VERBS.iter().enumerate().all(|(number, verb)| *verb as usize == number));
+    }
+
+    #[test]
     fn one_key_has_one_edit_of_a_kind() {
         let mut edits = Edits::default();
         edits.put(Verb::Set, "a", b"1", 0);
         edits.put(Verb::SetFlash, "a", b"2", 0);
         edits.put(Verb::Remove, "a", b"", 0);
-        let changes: Vec<_> = edits.iter().collect();
+        let changes: Vec<_> = edits.changes().collect();
         assert!(changes == [Change::Remove { key: "a" }, Change::SetFlash { key: "a", value: b"2" }], "{changes:?}");
     }
 
@@ -252,7 +290,7 @@ mod tests {
         edits.clear_entries();
         edits.put(Verb::Set, "b", b"2", 0);
         assert!(edits.clears(Space::Entries) && !edits.clears(Space::Flashes));
-        assert!(edits.iter().eq([Change::Set { key: "b", value: b"2" }]));
+        assert!(edits.changes().eq([Change::Set { key: "b", value: b"2" }]));
     }
 
     #[test]
@@ -262,10 +300,12 @@ mod tests {
         for round in 0_u32..100_000 {
             edits.put(Verb::Set, "key", &round.to_le_bytes(), 0);
         }
-        assert!(edits.bytes.len() < 16_384, "{} bytes", edits.bytes.len());
+        assert!(edits.bytes.capacity() <= USUAL, "{} bytes", edits.bytes.capacity());
         let last = 99_999_u32.to_le_bytes();
         assert!(
-            edits.iter().eq([Change::Set { key: "other", value: b"kept" }, Change::Set { key: "key", value: &last }])
+            edits
+                .changes()
+                .eq([Change::Set { key: "other", value: b"kept" }, Change::Set { key: "key", value: &last }])
         );
     }
 }

@@ -42,7 +42,7 @@ impl Record {
         if self.has_expired(changes.now()) || self.secret_hash() != *changes.expected_secret() {
             return Err(Refusal::Gone);
         }
-        let merge = Merge { base: Some(self), changes };
+        let merge = Merge { base: self, changes };
         if !merge.requirements_hold() {
             return Err(Refusal::Conflict);
         }
@@ -54,7 +54,7 @@ impl Record {
         if let Some(patched) = self.patched_by(merge, &head)? {
             return Ok(patched);
         }
-        build::write(&head, &merge.slots()?).map_err(|_: RecordTooLarge| Refusal::Conflict)
+        build::write(&head, merge.slots()?.iter().copied()).map_err(|_: RecordTooLarge| Refusal::Conflict)
     }
 
     /// Copies the record and writes the new values over the old, if all have their old lengths and nothing comes or goes.
@@ -63,24 +63,29 @@ impl Record {
         if merge.changes.new_principal().is_some() || edits.clears_entries() || edits.clears_flashes() {
             return Ok(None);
         }
-        let [edit] = edits.list() else {
-            return Ok(edits.list().is_empty().then(|| self.patched(head, |_| {})));
+        let mut list = edits.iter();
+        let edit = match (list.next(), list.next()) {
+            (None, _) => return Ok(Some(self.patched(head, |_| {}))),
+            (Some(edit), None) => edit,
+            (Some(_), Some(_)) => return Ok(None),
         };
-        let Some((kind, place)) = layout::find(&self.bytes, Space::Entries, edits.key(edit)) else { return Ok(None) };
-        match merge.entry(edit)? {
-            Some(slot)
-                if edit.verb.scope() == Scope::Entries && slot.kind == kind && slot.value.length() == place.len() =>
-            {
-                Ok(Some(self.patched(head, |bytes| slot.value.overwrite(&mut bytes[place]))))
-            }
-            _ => Ok(None),
+        if edit.verb.scope() != Scope::Entries {
+            return Ok(None);
         }
+        let Some((kind, place)) = layout::find(&self.bytes, Space::Entries, edit.key) else { return Ok(None) };
+        let old = Slot { kind, key: edit.key, value: &self.bytes[place.clone()] };
+        Ok(match changed_entry(edit, Some(old))? {
+            Some(new) if new.kind == kind && new.value.length() == place.len() => {
+                Some(self.patched(head, |bytes| new.value.overwrite(&mut bytes[place])))
+            }
+            _ => None,
+        })
     }
 
     /// Returns the record that `changes`, which the store has applied to its own, make of this copy. `None` if they cannot.
     pub(crate) fn apply_unconditionally(&self, changes: &Changes) -> Option<Self> {
-        let slots = Merge { base: Some(self), changes }.slots().ok()?;
-        build::write(&self.changed_head(changes), &slots).ok()
+        let slots = Merge { base: self, changes }.slots().ok()?;
+        build::write(&self.changed_head(changes), slots.iter().copied()).ok()
     }
 
     fn changed_head<'a>(&'a self, changes: &'a Changes) -> Head<'a> {
@@ -97,22 +102,31 @@ impl Record {
     }
 }
 
-/// Returns the slots of a record that begins with `changes`.
-pub(super) fn first_slots(changes: &Changes) -> Result<Vec<NewSlot<'_>>, Refusal> {
-    Merge { base: None, changes }.slots()
+/// Goes through the slots of a record that begins with `changes`: there is nothing yet that they could disagree with.
+pub(super) fn first_slots(changes: &Changes) -> impl Iterator<Item = NewSlot<'_>> + Clone {
+    changes.edits().iter().filter_map(|Edit { verb, key, value, by }| {
+        let (kind, value) = match verb {
+            Verb::Set => (Kind::Plain, NewValue::Bytes(value)),
+            Verb::SetImmutable => (Kind::Immutable, NewValue::Bytes(value)),
+            Verb::Increment => (Kind::Plain, NewValue::Integer(by)),
+            Verb::SetFlash => (Kind::Flash, NewValue::Bytes(value)),
+            _ => return None,
+        };
+        Some(NewSlot { kind, key, value })
+    })
 }
 
-/// Is a record, or none yet, and what is to be done to it.
+/// Is a record, and what is to be done to it.
 struct Merge<'a> {
-    base: Option<&'a Record>,
+    base: &'a Record,
     changes: &'a Changes,
 }
 
 impl<'a> Merge<'a> {
     fn find(&self, space: Space, key: &'a [u8]) -> Option<Slot<'a>> {
-        let base = self.base?;
-        let (kind, value) = layout::find(&base.bytes, space, key)?;
-        Some(Slot { kind, key, value: &base.bytes[value] })
+        let bytes = &self.base.bytes;
+        let (kind, value) = layout::find(bytes, space, key)?;
+        Some(Slot { kind, key, value: &bytes[value] })
     }
 
     /// Finds a slot that no clear removes first.
@@ -121,12 +135,9 @@ impl<'a> Merge<'a> {
     }
 
     fn requirements_hold(&self) -> bool {
-        let edits = self.changes.edits();
-        edits.list().iter().all(|edit| match edit.verb {
-            Verb::Require => {
-                self.find(Space::Entries, edits.key(edit)).is_some_and(|slot| slot.value == edits.value(edit))
-            }
-            Verb::RequireAbsent => self.find(Space::Entries, edits.key(edit)).is_none(),
+        self.changes.edits().iter().all(|edit| match edit.verb {
+            Verb::Require => self.find(Space::Entries, edit.key).is_some_and(|slot| slot.value == edit.value),
+            Verb::RequireAbsent => self.find(Space::Entries, edit.key).is_none(),
             _ => true,
         })
     }
@@ -134,55 +145,49 @@ impl<'a> Merge<'a> {
     /// Keeps the slots that no change touches, then adds what each change leaves of its key.
     fn slots(&self) -> Result<Vec<NewSlot<'a>>, Refusal> {
         let edits = self.changes.edits();
-        let old_count = self.base.map_or(0, Record::slot_count);
-        let mut slots = Vec::with_capacity(old_count + edits.list().len());
-        for slot in self.base.into_iter().flat_map(|base| layout::slots(&base.bytes)) {
+        let mut slots = Vec::with_capacity(self.base.slot_count() + edits.iter().count());
+        for slot in layout::slots(&self.base.bytes) {
             let space = slot.kind.space();
             if !edits.clears(space) && edits.find(space.into(), slot.key).is_none() {
                 slots.push(slot.into());
             }
         }
-        for edit in edits.list() {
+        for edit in edits.iter() {
             slots.extend(match edit.verb.scope() {
                 Scope::Requirements => None,
-                Scope::Entries => self.entry(edit)?,
+                Scope::Entries => changed_entry(edit, self.kept(Space::Entries, edit.key))?,
                 Scope::Flashes => self.flash(edit),
             });
         }
         Ok(slots)
     }
 
-    fn entry(&self, edit: &Edit) -> Result<Option<NewSlot<'a>>, Refusal> {
-        self.changed_entry(edit, self.kept(Space::Entries, self.changes.edits().key(edit)))
-    }
-
-    fn changed_entry(&self, edit: &Edit, old: Option<Slot<'a>>) -> Result<Option<NewSlot<'a>>, Refusal> {
-        let edits = self.changes.edits();
-        let (key, value) = (edits.key(edit), NewValue::Bytes(edits.value(edit)));
-        let is_immutable = old.is_some_and(|slot| slot.kind == Kind::Immutable);
-        if is_immutable && matches!(edit.verb, Verb::Set | Verb::Increment) {
-            return Err(Refusal::Conflict);
-        }
-        Ok(match edit.verb {
-            Verb::Set => Some(NewSlot { kind: Kind::Plain, key, value }),
-            Verb::SetImmutable => Some(NewSlot { kind: Kind::Immutable, key, value }),
-            Verb::Increment => {
-                let sum = add(old.map(|slot| slot.value), edit.by).ok_or(Refusal::Conflict)?;
-                Some(NewSlot { kind: Kind::Plain, key, value: NewValue::Integer(sum) })
-            }
-            _ => None,
-        })
-    }
-
-    fn flash(&self, edit: &Edit) -> Option<NewSlot<'a>> {
-        let edits = self.changes.edits();
-        let (key, value) = (edits.key(edit), edits.value(edit));
+    fn flash(&self, edit: Edit<'a>) -> Option<NewSlot<'a>> {
+        let Edit { key, value, .. } = edit;
         match edit.verb {
             Verb::SetFlash => Some(NewSlot { kind: Kind::Flash, key, value: NewValue::Bytes(value) }),
             Verb::ConsumeFlash => self.kept(Space::Flashes, key).filter(|slot| slot.value != value).map(NewSlot::from),
             _ => None,
         }
     }
+}
+
+/// Returns what a change leaves of an entry that is `old` so far.
+fn changed_entry<'a>(edit: Edit<'a>, old: Option<Slot<'a>>) -> Result<Option<NewSlot<'a>>, Refusal> {
+    let (key, value) = (edit.key, NewValue::Bytes(edit.value));
+    let is_immutable = old.is_some_and(|slot| slot.kind == Kind::Immutable);
+    if is_immutable && matches!(edit.verb, Verb::Set | Verb::Increment) {
+        return Err(Refusal::Conflict);
+    }
+    Ok(match edit.verb {
+        Verb::Set => Some(NewSlot { kind: Kind::Plain, key, value }),
+        Verb::SetImmutable => Some(NewSlot { kind: Kind::Immutable, key, value }),
+        Verb::Increment => {
+            let sum = add(old.map(|slot| slot.value), edit.by).ok_or(Refusal::Conflict)?;
+            Some(NewSlot { kind: Kind::Plain, key, value: NewValue::Integer(sum) })
+        }
+        _ => None,
+    })
 }
 
 /// Adds to a decimal integer, a missing one being 0; `None` for anything else, and where the sum leaves the range of `i64`.

@@ -31,12 +31,14 @@ pub(super) struct Head<'a> {
 }
 
 /// Is a slot to be written.
+#[derive(Clone, Copy)]
 pub(super) struct NewSlot<'a> {
     pub(super) kind: Kind,
     pub(super) key: &'a [u8],
     pub(super) value: NewValue<'a>,
 }
 
+#[derive(Clone, Copy)]
 pub(super) enum NewValue<'a> {
     Bytes(&'a [u8]),
     Integer(i64),
@@ -119,14 +121,12 @@ impl<'a> RecordBuilder<'a> {
     ///
     /// Returns [`RecordTooLarge`] if the format has no room for it.
     pub fn build(self) -> Result<Record, RecordTooLarge> {
-        write(&self.head, &self.slots)
+        write(&self.head, self.slots.iter().copied())
     }
 
     /// Writes the record with the entries and flashes that `changes` make of none.
     pub(crate) fn build_with(self, changes: &Changes) -> Result<Record, RecordTooLarge> {
-        // Without a record to disagree with, only a sum out of range is left to be refused, and a session handle checks its sums.
-        let slots = super::apply::first_slots(changes).map_err(|_| RecordTooLarge)?;
-        write(&self.head, &slots)
+        write(&self.head, super::apply::first_slots(changes))
     }
 }
 
@@ -154,12 +154,18 @@ pub(crate) const fn slot_size(key: &str, value: &[u8]) -> usize {
     INDEX_LINE + key.len() + value.len()
 }
 
-pub(super) fn write(head: &Head<'_>, slots: &[NewSlot<'_>]) -> Result<Record, RecordTooLarge> {
+/// Writes a record. Goes through the slots twice: to measure, and to write.
+pub(super) fn write<'a>(
+    head: &Head<'_>,
+    slots: impl Iterator<Item = NewSlot<'a>> + Clone,
+) -> Result<Record, RecordTooLarge> {
     let principal = head.principal.unwrap_or_default();
     let index = layout::HEAD_LENGTH + principal.len();
-    let payload = index + slots.len() * INDEX_LINE;
-    let length = slots.iter().fold(payload, |sum, slot| sum + slot.key.len() + slot.value.length());
-    let slot_count = u16::try_from(slots.len()).map_err(|_| RecordTooLarge)?;
+    let (count, payload_length) =
+        slots.clone().fold((0, 0), |(count, sum), slot| (count + 1, sum + slot.key.len() + slot.value.length()));
+    let payload = index + count * INDEX_LINE;
+    let length = payload + payload_length;
+    let slot_count = u16::try_from(count).map_err(|_| RecordTooLarge)?;
     u32::try_from(length).map_err(|_| RecordTooLarge)?;
 
     // One allocation, written in place: a vector would have to be copied into the `Arc`.
@@ -171,7 +177,7 @@ pub(super) fn write(head: &Head<'_>, slots: &[NewSlot<'_>]) -> Result<Record, Re
     let mut end = 0;
     for (line, slot) in start[index..].chunks_exact_mut(INDEX_LINE).zip(slots) {
         let key_length = u16::try_from(slot.key.len()).map_err(|_| RecordTooLarge)?;
-        end += write_payload(&mut payloads[end..], slot);
+        end += write_payload(&mut payloads[end..], &slot);
         line[..4].copy_from_slice(&(end as u32).to_le_bytes());
         line[4..6].copy_from_slice(&key_length.to_le_bytes());
         line[6] = slot.kind as u8;

@@ -136,9 +136,11 @@ fn places(bytes: &[u8]) -> impl Iterator<Item = Place> + '_ {
     let payload = index + slot_count(bytes) * INDEX_LINE;
     let mut start = payload;
     bytes[index..payload].chunks_exact(INDEX_LINE).map(move |line| {
-        let end = payload + u32::from_le_bytes(array(line, 0)) as usize;
-        let key_end = start + usize::from(u16::from_le_bytes(array(line, 4)));
-        let place = Place { kind: line[6], key: start..key_end, value: key_end..end };
+        // Read in one piece: a look-up goes through all lines before its own.
+        let line = word(line, 0);
+        let end = payload + (line & 0xffff_ffff) as usize;
+        let key_end = start + (line >> 32 & 0xffff) as usize;
+        let place = Place { kind: (line >> 48) as u8, key: start..key_end, value: key_end..end };
         start = end;
         place
     })

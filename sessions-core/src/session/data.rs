@@ -1,6 +1,5 @@
 //! Entries.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -9,17 +8,9 @@ use serde::de::DeserializeOwned;
 use super::Session;
 use crate::changes::{Scope, Verb};
 use crate::error::Error;
-use crate::record::Record;
+use crate::scratch::Scratch;
 use crate::state::State;
 use crate::value::Value;
-
-thread_local! {
-    /// Holds a value between its encoding and its place among the changes, so that neither allocates.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Is how large a scratch buffer may stay.
-const LARGEST_SCRATCH: usize = 64 * 1024;
 
 impl Session {
     /// Returns an entry's value, `None` if there is no such entry.
@@ -128,20 +119,16 @@ impl Session {
 
     /// Reads an entry outside the lock, since a handler's own code decodes it.
     pub(super) fn with_entry<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
-        match self.hold(key) {
-            Held::Record(record) => read(record.entry_value(key).map(|(value, _)| value)),
-            Held::Bytes(bytes) => read(Some(&bytes)),
-            Held::Nothing => read(None),
-        }
-    }
-
-    fn hold(&self, key: &str) -> Held {
         let mut state = self.inner.lock();
         let view = state.view();
-        if view.edits().find(Scope::Entries, key.as_bytes()).is_some() || view.edits().clears_entries() {
-            return view.entry(key).map_or(Held::Nothing, |seen| Held::Bytes(seen.value.to_vec()));
+        if view.edits().touch(Scope::Entries, key) {
+            let value = view.entry(key).map(|seen| seen.value.to_vec());
+            drop(state);
+            return read(value.as_deref());
         }
-        view.base().map_or(Held::Nothing, |record| Held::Record(record.clone()))
+        let record = view.base().cloned();
+        drop(state);
+        read(record.as_ref().and_then(|record| record.entry_value(key)).map(|(value, _)| value))
     }
 
     /// Encodes a value outside the lock, since a handler's own code does it, and writes it inside.
@@ -150,21 +137,8 @@ impl Session {
         value: &T,
         write: impl FnOnce(&[u8], &mut State) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        // Taken out, since the value's own code may come back here.
-        let mut scratch = SCRATCH.take();
-        scratch.clear();
-        let result = self.values().encode(value, &mut scratch);
-        let result = result.and_then(|()| write(&scratch, &mut self.inner.lock()));
-        if scratch.capacity() <= LARGEST_SCRATCH {
-            SCRATCH.set(scratch);
-        }
-        result
+        let mut bytes = Scratch::default();
+        self.values().encode(value, &mut bytes)?;
+        write(bytes.as_slice(), &mut self.inner.lock())
     }
-}
-
-/// Is where an entry's value lies, held beyond the lock.
-enum Held {
-    Record(Record),
-    Bytes(Vec<u8>),
-    Nothing,
 }

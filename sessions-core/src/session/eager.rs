@@ -47,8 +47,7 @@ impl Session {
     /// Returns the record that holds an entry, `None` if only this request knows of it.
     fn stored_entry(&self, key: &str) -> Option<(SessionId, SecretHash)> {
         let mut state = self.inner.lock();
-        let edits = state.view().edits();
-        if edits.find(Scope::Entries, key.as_bytes()).is_some() || edits.clears_entries() {
+        if state.view().edits().touch(Scope::Entries, key) {
             return None;
         }
         state.live.as_ref().map(|live| (live.token.id(), live.hash))
@@ -76,10 +75,11 @@ impl Session {
             };
             let old = self.with_entry(key, |bytes| bytes.map(<[u8]>::to_vec));
             let value = change(old.as_ref().map(|bytes| self.values().decode(bytes)).transpose()?);
-            let mut bytes = Vec::new();
-            self.values().encode(&value, &mut bytes)?;
-            self.inner.lock().view().check_set(key, &bytes, &self.inner.sessions.config().limits)?;
-            let changes = Changes::new(self.inner.sessions.now(), hash).require(key, old.as_deref()).set(key, &bytes);
+            let changes = Changes::new(self.inner.sessions.now(), hash).require(key, old.as_deref());
+            let changes = self.encoded(&value, |bytes, state| {
+                state.view().check_set(key, bytes, &self.inner.sessions.config().limits)?;
+                Ok(changes.set(key, bytes))
+            })?;
             let committed = self.inner.sessions.store().commit(id, &changes).await;
             match self.inner.sessions.told(StoreCall::Commit, committed)? {
                 Committed::Applied => {

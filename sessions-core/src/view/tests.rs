@@ -26,7 +26,7 @@ fn entries(view: &View) -> BTreeMap<&str, &str> {
 }
 
 fn changes(view: &View) -> Vec<Change<'_>> {
-    view.edits().iter().collect()
+    view.edits().changes().collect()
 }
 
 fn assert_size_is_true(view: &mut View) {
