@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -55,9 +56,19 @@ impl Load {
             Progress::Done(Some(Ok(())))
         } else {
             let now = inner.sessions.now();
-            Search { rest: candidates, now, found: None }.go_on(&inner)
+            Search { rest: candidates, now, found: None }.go_on(&inner, None)
         };
         Self { inner, progress }
+    }
+
+    fn poll_store(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Progress::Waiting(waiting) = &mut self.progress else { return Poll::Ready(()) };
+        let answer = ready!(Pin::new(&mut waiting.2).poll(context));
+        if let Progress::Waiting(waiting) = std::mem::replace(&mut self.progress, Progress::Done(None)) {
+            let (search, token, _) = *waiting;
+            self.progress = search.go_on(&self.inner, Some((token, answer)));
+        }
+        Poll::Ready(())
     }
 }
 
@@ -67,79 +78,81 @@ impl Future for Load {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
-            let answer = match &mut this.progress {
-                Progress::Done(result) => {
-                    let result = result.take().expect("a future is not polled after it was ready");
-                    return Poll::Ready(result.map(|()| Session::new(Arc::clone(&this.inner))));
-                }
-                Progress::Waiting(waiting) => ready!(Pin::new(&mut waiting.2).poll(context)),
-            };
-            let Progress::Waiting(waiting) = std::mem::replace(&mut this.progress, Progress::Done(None)) else {
-                unreachable!("just matched");
-            };
-            let (mut search, token, _) = *waiting;
-            this.progress = match search.judge(&this.inner, token, answer) {
-                Some(end) => end,
-                None => search.go_on(&this.inner),
-            };
+            if let Progress::Done(result) = &mut this.progress {
+                let result = result.take().expect("a future is not polled after it was ready");
+                return Poll::Ready(result.map(|()| Session::new(Arc::clone(&this.inner))));
+            }
+            ready!(this.poll_store(context));
         }
     }
 }
 
+type Answer = Result<Option<Record>, StoreError>;
+
 impl Search {
-    /// Looks up what is left of the candidates, as far as the store answers at once.
-    fn go_on(mut self, inner: &Inner) -> Progress {
-        while let Some(token) = self.rest.next() {
-            let mut answer = inner.sessions.store().load(token.id(), self.now);
-            let Some(answer) = answer.take_ready() else {
-                return Progress::Waiting(Box::new((self, token, answer)));
+    /// Judges what the store has answered, then looks up what is left of the candidates, as far as the store answers at once.
+    fn go_on(mut self, inner: &Inner, mut answered: Option<(Token, Answer)>) -> Progress {
+        loop {
+            let (token, answer) = match answered.take() {
+                Some(answered) => answered,
+                None => {
+                    let Some(token) = self.rest.next() else { break };
+                    let mut answer = inner.sessions.store().load(token.id(), self.now);
+                    match answer.take_ready() {
+                        Some(answer) => (token, answer),
+                        None => return Progress::Waiting(Box::new((self, token, answer))),
+                    }
+                }
             };
-            if let Some(end) = self.judge(inner, token, answer) {
-                return end;
+            match self.judge(inner, token, answer) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(error) => return self.outage(inner, error),
             }
         }
         self.end(inner)
     }
 
-    /// Judges the store's answer about one candidate. `None` to go on with the next.
-    fn judge(&mut self, inner: &Inner, token: Token, answer: Result<Option<Record>, StoreError>) -> Option<Progress> {
+    /// Judges the store's answer about one candidate, and says whether the search is over.
+    fn judge(&mut self, inner: &Inner, token: Token, answer: Answer) -> Result<ControlFlow<()>, StoreError> {
         let id = token.id();
-        let rejected = match answer {
+        let reason = match answer {
             Ok(Some(record)) if record.id() == id && !record.has_expired(self.now) => {
                 let hash = token.secret().hash(id);
                 if record.secret_hash() == hash {
-                    return self.accept(inner, Live { token, hash }, record);
+                    return Ok(self.accept(inner, Live { token, hash }, record));
                 }
                 RejectReason::WrongSecret
             }
             Ok(_) => RejectReason::Unknown,
             Err(error) if error.kind() == StoreErrorKind::Unreadable => RejectReason::Unreadable,
-            Err(error) => return Some(self.outage(inner, error)),
+            Err(error) => return Err(error),
         };
-        inner.raise(Event::Rejected { id: Some(id), reason: rejected });
-        None
+        inner.raise(Event::Rejected { id: Some(id), reason });
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Takes a live session, unless another one was found before: one of the two may have been planted.
-    fn accept(&mut self, inner: &Inner, live: Live, record: Record) -> Option<Progress> {
+    fn accept(&mut self, inner: &Inner, live: Live, record: Record) -> ControlFlow<()> {
         let other = self.found.as_ref().is_some_and(|(found, _)| found.token.id() != live.token.id());
         if other {
             inner.raise(Event::Rejected { id: None, reason: RejectReason::Ambiguous });
             self.found = None;
-            return Some(self.end(inner));
+            return ControlFlow::Break(());
         }
         self.found = Some((live, record));
-        None
+        ControlFlow::Continue(())
     }
 
-    fn end(&mut self, inner: &Inner) -> Progress {
+    fn end(self, inner: &Inner) -> Progress {
         let touch_every = inner.sessions.config().touch_every;
         let touch_due =
             self.found.as_ref().is_some_and(|(_, record)| expiry::touch_is_due(record, self.now, touch_every));
-        inner.lock().load(self.rest.carried, self.found.take(), touch_due);
+        inner.lock().load(self.rest.carried, self.found, touch_due);
         Progress::Done(Some(Ok(())))
     }
 
+    #[cold]
     fn outage(&self, inner: &Inner, error: StoreError) -> Progress {
         inner.raise(Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
         match inner.sessions.config().outage {

@@ -32,11 +32,17 @@ impl Candidates {
         self.first.is_none()
     }
 
+    /// Adds a token, unless it is there.
     fn add(&mut self, token: Token) {
-        match self.first {
+        match &self.first {
             None => self.first = Some(token),
+            Some(first) if first.is(&token) || self.others.iter().any(|other| other.is(&token)) => {}
             Some(_) => self.others.push(token),
         }
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
     }
 
     /// Takes the next token out.
@@ -52,8 +58,6 @@ pub(crate) fn find<'a>(
     open: impl Fn(&[u8]) -> Option<Token>,
 ) -> Candidates {
     let mut found = Candidates::default();
-    let mut count = 0;
-    let mut texts: [&[u8]; MOST_CANDIDATES] = [b""; MOST_CANDIDATES];
     let mut budget = MOST_BYTES;
     let mut examined = 0;
     for field in fields {
@@ -62,19 +66,12 @@ pub(crate) fn find<'a>(
         for value in values(name, field) {
             found.carried = true;
             examined += 1;
-            if count == MOST_CANDIDATES || examined > MOST_VALUES {
+            if found.count() == MOST_CANDIDATES || examined > MOST_VALUES {
                 return found;
-            }
-            if texts[..count].contains(&value) {
-                continue;
             }
             match open(value) {
                 None => found.malformed = true,
-                Some(token) => {
-                    texts[count] = value;
-                    count += 1;
-                    found.add(token);
-                }
+                Some(token) => found.add(token),
             }
         }
     }
