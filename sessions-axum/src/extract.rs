@@ -1,6 +1,8 @@
 //! The extractor.
 
+use std::future::{Future, poll_fn};
 use std::ops::Deref;
+use std::pin::Pin;
 
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
@@ -20,8 +22,12 @@ pub struct Session(sessions_core::Session);
 impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = SessionError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(sessions_http::session(parts).await?))
+    fn from_request_parts(
+        parts: &mut Parts,
+        _state: &S,
+    ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
+        let mut load = sessions_http::session(parts);
+        poll_fn(move |context| Pin::new(&mut load).poll(context).map(|loaded| Ok(Self(loaded?))))
     }
 }
 

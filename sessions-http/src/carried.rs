@@ -1,7 +1,9 @@
 //! The exchange that a request carries from a middleware to the handlers within.
 
-use std::future::Future;
-use std::sync::Arc;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 
 use http::Extensions;
 use sessions_core::{Exchange, Session, Sessions};
@@ -22,6 +24,7 @@ struct Carried {
 /// Gives `None` if the request carries one of this manager already: the middleware that opened it commits it.
 pub fn open(sessions: &Sessions, extensions: &mut Extensions) -> Option<Exchange> {
     let exchange = sessions.open();
+    make_room(extensions);
     // Put in first and looked at afterwards: nearly no request carries another, and one look-up has to do.
     let outer = extensions.insert(Carried { exchange: exchange.clone(), outer: None });
     let Some(outer) = outer else { return Some(exchange) };
@@ -33,6 +36,24 @@ pub fn open(sessions: &Sessions, extensions: &mut Extensions) -> Option<Exchange
     Some(exchange)
 }
 
+/// Gives extensions that are still empty the room that they will need.
+///
+/// They grow from room for three to room for seven, and axum itself puts in three: without this, each request would pay for that.
+fn make_room(extensions: &mut Extensions) {
+    static ROOMY: LazyLock<Extensions> = LazyLock::new(|| {
+        let mut extensions = Extensions::new();
+        extensions.insert([(); 0]);
+        extensions.insert([(); 1]);
+        extensions.insert([(); 2]);
+        extensions.insert([(); 3]);
+        extensions.clear();
+        extensions
+    });
+    if extensions.is_empty() {
+        *extensions = ROOMY.clone();
+    }
+}
+
 /// Loads the session of a request that came through a middleware; of several managers, that of the innermost.
 ///
 /// The middleware commits it when the response is there.
@@ -41,10 +62,14 @@ pub fn open(sessions: &Sessions, extensions: &mut Extensions) -> Option<Exchange
 ///
 /// Returns [`NoMiddleware`](SessionError::is_no_middleware) if the request carries no exchange, and what kept the session from being
 /// loaded.
-pub fn session<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send {
+pub fn session<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send + Unpin {
     let carried = request.extensions().get::<Carried>();
-    let load = carried.map(|carried| carried.exchange.session(cookie_fields(request.headers())));
-    async move { Ok(load.ok_or(SessionError::no_middleware())?.await?) }
+    let mut load = carried.map(|carried| carried.exchange.session(cookie_fields(request.headers())));
+    // Not an `async` block, which would move the load once more.
+    poll_fn(move |context| match &mut load {
+        Some(load) => Pin::new(load).poll(context).map_err(SessionError::from),
+        None => Poll::Ready(Err(SessionError::no_middleware())),
+    })
 }
 
 /// Finds the manager's own exchange.

@@ -51,28 +51,28 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut stage = self.project().stage;
-        let (mut commit, ended) = match stage.as_mut().project() {
-            StageProjection::Handling { handler, exchange: None } => return handler.poll(context),
+        match stage.as_mut().project() {
+            StageProjection::Handling { handler, exchange: None } => handler.poll(context),
             StageProjection::Handling { handler, exchange } => {
                 let ended = ready!(poll_to_the_end(handler, context));
                 let exchange = exchange.take().expect("the arm above is for those without one");
                 if exchange.is_untouched() {
                     return Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)));
                 }
-                (exchange.commit(status_of(&ended)), ended)
+                let mut commit = exchange.commit(status_of(&ended));
+                // Most commits are ready at once, and the response then need not be put aside.
+                if let Poll::Ready(committed) = Pin::new(&mut commit).poll(context) {
+                    return Poll::Ready(conclude(ended, committed));
+                }
+                stage.set(Stage::Committing { commit, ended: Some(ended) });
+                Poll::Pending
             }
             StageProjection::Committing { commit, ended } => {
                 let committed = ready!(Pin::new(commit).poll(context));
                 let ended = ended.take().expect("a future is not polled after it was ready");
-                return Poll::Ready(conclude(ended, committed));
+                Poll::Ready(conclude(ended, committed))
             }
-        };
-        // Most commits are ready at once, and the response then need not be put aside.
-        if let Poll::Ready(committed) = Pin::new(&mut commit).poll(context) {
-            return Poll::Ready(conclude(ended, committed));
         }
-        stage.set(Stage::Committing { commit, ended: Some(ended) });
-        Poll::Pending
     }
 }
 
@@ -97,19 +97,14 @@ fn conclude<B: Default, E>(
     ended: thread::Result<Result<Response<B>, E>>,
     committed: Result<Attach, Error>,
 ) -> Result<Response<B>, E> {
-    match (ended, committed.map_err(SessionError::from)) {
-        (Ok(Ok(mut response)), Ok(attach)) => {
-            write(attach, response.headers_mut());
-            Ok(response)
-        }
-        (Ok(Ok(_)), Err(error)) => Ok(error.into_response()),
-        (failed, committed) => {
-            if let Err(error) = committed {
-                error.log();
-            }
-            failed.unwrap_or_else(|panic| resume_unwind(panic))
-        }
+    let mut ended = ended;
+    match (&mut ended, committed) {
+        (Ok(Ok(response)), Ok(attach)) => write(attach, response.headers_mut()),
+        (Ok(Ok(_)), Err(error)) => return Ok(SessionError::from(error).into_response()),
+        (_, Err(error)) => SessionError::from(error).log(),
+        (_, Ok(_)) => {}
     }
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 impl<F: Future> fmt::Debug for ResponseFuture<F> {
