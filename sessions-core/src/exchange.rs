@@ -44,7 +44,8 @@ pub(crate) struct Inner {
 
 impl Exchange {
     pub(crate) fn new(sessions: Sessions) -> Self {
-        Self { inner: Arc::new(Inner { sessions, state: Mutex::default() }) }
+        // Not by `Arc::new`, which would build the state elsewhere and copy it.
+        Self { inner: Arc::new_cyclic(|_| Inner { sessions, state: Mutex::default() }) }
     }
 
     pub(crate) const fn from_inner(inner: Arc<Inner>) -> Self {

@@ -95,10 +95,15 @@ impl State {
     /// Folds what was committed into the record, and returns the view for reading or writing.
     pub(crate) fn view(&mut self) -> &mut View {
         if let Some(changes) = self.settled.take() {
-            let base = self.view.base().and_then(|record| record.apply_unconditionally(&changes));
-            self.view.rebase(base);
+            self.fold(&changes);
         }
         &mut self.view
+    }
+
+    #[cold]
+    fn fold(&mut self, changes: &Changes) {
+        let base = self.view.base().and_then(|record| record.apply_unconditionally(changes));
+        self.view.rebase(base);
     }
 
     /// Says whether something was written after the head was gone.
