@@ -11,6 +11,28 @@ use crate::service::SessionService;
 /// same manager within another pass the inner one untouched. Of two managers, [`Session`](crate::Session) extracts that of the inner
 /// layer; the outer's is had by [`start`](crate::SessionsExt::start).
 ///
+/// # Cost
+///
+/// `Router::layer` puts every layer around each route by itself, which costs a request about 1,000 instructions and three allocations, more
+/// than the session does on a route that never asks for it. A layer around the whole router costs neither:
+///
+/// ```no_run
+/// use axum::extract::Request;
+/// use axum::{Router, ServiceExt, routing::get};
+/// use sessions_axum::{SessionLayer, Sessions};
+/// use tower::Layer;
+///
+/// # async fn serve(listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = Sessions::builder().build()?;
+/// let router = Router::new().route("/", get(|| async { "hello" }));
+/// let app = SessionLayer::new(sessions).layer(router);
+/// axum::serve(listener, ServiceExt::<Request>::into_make_service(app)).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Without axum
+///
 /// Services without axum's extractors have [`start`](crate::SessionsExt::start) too; here it need not be finished:
 ///
 /// ```
