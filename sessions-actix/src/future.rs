@@ -69,6 +69,9 @@ where
             Stage::Nested => this.handler.poll(context).map_ok(ServiceResponse::map_into_left_body),
             Stage::Handling(exchange) => {
                 let ended = ready!(run(this.handler, context));
+                if exchange.is_untouched() {
+                    return Poll::Ready(finish(ended, Ok(Attach::default())));
+                }
                 let mut commit = exchange.clone().commit(status(&ended));
                 if let Poll::Ready(saved) = Pin::new(&mut commit).poll(context) {
                     return Poll::Ready(finish(ended, saved));
