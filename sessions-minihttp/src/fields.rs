@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr3;
+use memchr::{memchr, memchr3};
 use sessions_core::{Field, ResponseHead};
 
 /// Is how much room a response's fields may keep for the next response.
@@ -45,8 +45,18 @@ impl Fields {
         }
     }
 
+    /// Goes through the lines, which hold no line break of their own.
     fn lines(&self) -> impl Iterator<Item = &str> {
-        self.0.lines()
+        let mut rest = Some(self.0.as_str()).filter(|text| !text.is_empty());
+        std::iter::from_fn(move || {
+            let text = rest?;
+            let (line, after) = match memchr(b'\n', text.as_bytes()) {
+                Some(at) => (&text[..at - 1], Some(&text[at + 1..])),
+                None => (text, None),
+            };
+            rest = after;
+            Some(line)
+        })
     }
 }
 
@@ -70,7 +80,8 @@ impl ResponseHead for Fields {
 
 /// Returns the value of a line, if it is of this field.
 fn value_of(line: &str, field: Field) -> Option<&str> {
-    let (name, value) = line.split_once(':')?;
+    let (name, rest) = line.split_at_checked(field.name().len())?;
+    let value = rest.strip_prefix(':')?;
     name.eq_ignore_ascii_case(field.name()).then(|| value.trim_matches([' ', '\t']))
 }
 
