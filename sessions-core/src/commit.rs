@@ -167,6 +167,11 @@ impl Ending {
         }
     }
 
+    /// Says whether anybody but this commit has the session, and may look at it again.
+    fn is_watched(&self) -> bool {
+        Arc::strong_count(&self.inner) > 1
+    }
+
     /// Says what the response's head must carry, or keeps the cookie for it if the head is yet to come.
     fn finish(&self, state: &mut State, cookie: Option<SetCookie>) -> Attach {
         let cookie = cookie.or_else(|| state.cookie.take());

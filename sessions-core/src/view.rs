@@ -76,7 +76,12 @@ impl View {
     }
 
     pub(crate) fn entry(&self, key: &str) -> Option<Seen<'_>> {
-        match self.edits.find(Scope::Entries, key.as_bytes()) {
+        self.seen(key, self.edits.find(Scope::Entries, key.as_bytes()))
+    }
+
+    /// Returns an entry, given what the request has done to it.
+    fn seen<'a>(&'a self, key: &str, edit: Option<Edit<'a>>) -> Option<Seen<'a>> {
+        match edit {
             Some(edit) => Self::edited_entry(edit),
             None if self.edits.clears_entries() => None,
             None => self.base_entry(key),
@@ -121,7 +126,9 @@ impl View {
     /// Sets an entry; an equal value is no change.
     pub(crate) fn set(&mut self, verb: Verb, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let immutable = verb == Verb::SetImmutable;
-        let old = self.entry(key);
+        let edit = self.edits.find(Scope::Entries, key.as_bytes());
+        let is_first = edit.is_none();
+        let old = self.seen(key, edit);
         match old {
             Some(seen) if seen.is_immutable && !immutable => return Err(Error::new(ErrorKind::Immutable)),
             Some(seen) if seen.is_immutable == immutable && seen.value == value => return Ok(()),
@@ -129,28 +136,31 @@ impl View {
         }
         let old = old.map(|seen| seen.value.len());
         self.grow(key, old, value.len(), limits)?;
-        self.edits.put(verb, key, value, 0);
+        self.edits.put_known(is_first, verb, key, value, 0);
         Ok(())
     }
 
     /// Adds to an entry and returns the sum that the request sees. The store adds again, to whatever it then has.
     pub(crate) fn increment(&mut self, key: &str, by: i64, limits: &Limits) -> Result<i64, Error> {
-        let old = self.entry(key);
+        let edit = self.edits.find(Scope::Entries, key.as_bytes());
+        let is_first = edit.is_none();
+        let (verb, by_all) = match edit {
+            // What this request set itself, it adds to itself.
+            Some(edit) if matches!(edit.verb, Verb::Set | Verb::Remove) => (Verb::Set, Some(0)),
+            Some(edit) => (Verb::Increment, edit.by.checked_add(by)),
+            None => (Verb::Increment, Some(by)),
+        };
+        let old = self.seen(key, edit);
         if old.is_some_and(|seen| seen.is_immutable) {
             return Err(Error::new(ErrorKind::Immutable));
         }
+        let by_all = by_all.ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
         let sum = record::add(old.map(|seen| seen.value), by).ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
         let old_length = old.map(|seen| seen.value.len());
         let mut text = itoa::Buffer::new();
         let text = text.format(sum).as_bytes();
         self.grow(key, old_length, text.len(), limits)?;
-        let (verb, by) = match self.edits.find(Scope::Entries, key.as_bytes()) {
-            // What this request set itself, it adds to itself.
-            Some(edit) if matches!(edit.verb, Verb::Set | Verb::Remove) => (Verb::Set, 0),
-            Some(edit) => (Verb::Increment, edit.by.checked_add(by).ok_or_else(|| Error::new(ErrorKind::NotANumber))?),
-            None => (Verb::Increment, by),
-        };
-        self.edits.put(verb, key, text, by);
+        self.edits.put_known(is_first, verb, key, text, by_all);
         Ok(sum)
     }
 

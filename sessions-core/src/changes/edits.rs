@@ -196,6 +196,15 @@ impl Edits {
         }
     }
 
+    /// The same, for a caller that knows whether this is the key's first edit.
+    pub(crate) fn put_known(&mut self, is_first: bool, verb: Verb, key: &str, value: &[u8], by: i64) {
+        if is_first {
+            self.append(&Edit { verb, key: key.as_bytes(), value, by });
+        } else {
+            self.put(verb, key, value, by);
+        }
+    }
+
     fn append(&mut self, edit: &Edit<'_>) {
         if self.bytes.capacity() == 0 {
             self.bytes = Vec::with_capacity(edit.length().max(USUAL));

@@ -1,6 +1,6 @@
 //! Committing to a live record.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 use super::{Create, Ending, Mode, Progress, Waiting};
 use crate::changes::Changes;
@@ -71,8 +71,7 @@ impl Apply {
             state.live = renewed;
         }
         let cookie = if is_renewed || refresh { token_cookie(ending, &state, &changes)? } else { None };
-        // Where nobody but this commit has the session, nobody looks again.
-        if Arc::strong_count(&ending.inner) > 1 {
+        if ending.is_watched() {
             state.settled = Some(Box::new(changes));
         }
         let attach = ending.finish(&mut state, cookie);

@@ -68,7 +68,9 @@ impl Create {
         let id = record.id();
         let cookie = ending.inner.sessions.token_cookie(&live.token, record.expires_at(), changes.now())?;
         let mut state = ending.inner.lock();
-        state.created(live, record);
+        if ending.is_watched() {
+            state.created(live, record);
+        }
         let attach = ending.finish(&mut state, Some(cookie));
         drop(state);
         ending.inner.raise(Event::Created { id });
