@@ -33,6 +33,7 @@ mod frame;
 mod guard;
 mod keys;
 mod operation;
+mod pace;
 mod reads;
 mod records;
 mod shared;

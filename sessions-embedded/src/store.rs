@@ -118,7 +118,10 @@ impl<E: Engine> EmbeddedStore<E> {
     /// Has the writer end the sessions of a scope.
     fn end<T: 'static>(&self, scope: Scope, conclude: fn(Vec<SessionId>) -> T) -> StoreFuture<T> {
         let (answer, receiver) = oneshot::channel();
-        self.send(Request::Walk(Box::new(Walk::new(scope, answer))), receiver, conclude)
+        let has_time = scope.has_time();
+        let walk = Box::new(Walk::new(scope, answer));
+        let request = if has_time { Request::Sweep(walk) } else { Request::Walk(walk) };
+        self.send(request, receiver, conclude)
     }
 
     /// Sends a request without ever waiting. Where the channel is full, the answer is

@@ -16,8 +16,8 @@ use crate::records::Found;
 const SLICE: usize = 512;
 /// Is how many where other operations wait for the same transaction.
 const SHARED_SLICE: usize = 64;
-/// Is how many of a sweep's: nobody waits for it, and the others are not to notice it.
-const SHARED_SWEEP: usize = 8;
+/// Is how many a slice of a sweep goes over, which has its transaction for itself. Others wait for it to end.
+const SWEEP: usize = 256;
 
 /// Says which sessions to end.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ pub(crate) type Resume = Arc<Mutex<Option<Vec<u8>>>>;
 
 /// Ends the sessions of a scope.
 ///
-/// A slice is the first thing in its transaction, and the walk begins with the transaction after the one that it was taken with. So it
-/// sees all that was accepted before it, in the engine itself.
+/// A slice is the first thing in its transaction, or all of it, and the walk begins with the transaction after the one that it was taken
+/// with. So it sees all that was accepted before it, in the engine itself.
 pub(crate) struct Walk {
     scope: Scope,
     from: Bound<Vec<u8>>,
@@ -58,7 +58,7 @@ impl Walk {
     }
 
     fn slice<R: Reader>(&self, batch: &mut Batch<'_, R>) -> Result<Slice, Fault> {
-        let most = if batch.is_shared() { self.scope.shared_slice() } else { SLICE };
+        let most = self.scope.slice(batch.is_shared());
         let wanted = self.scope.limit() - self.ended.len();
         let keys = self.keys(batch, most)?;
         let mut ended = Vec::new();
@@ -120,6 +120,14 @@ impl<R: Reader> Operation<R> for Walk {
 }
 
 impl Scope {
+    /// Says whether nobody waits for the end of it.
+    pub(crate) const fn has_time(&self) -> bool {
+        match self {
+            Self::Everything | Self::OfPrincipal { .. } => false,
+            Self::Expired { .. } => true,
+        }
+    }
+
     const fn table(&self) -> Table {
         match self {
             Self::Everything => Table::Records,
@@ -148,10 +156,11 @@ impl Scope {
         }
     }
 
-    const fn shared_slice(&self) -> usize {
+    const fn slice(&self, is_shared: bool) -> usize {
         match self {
-            Self::Expired { .. } => SHARED_SWEEP,
-            Self::Everything | Self::OfPrincipal { .. } => SHARED_SLICE,
+            Self::Expired { .. } => SWEEP,
+            Self::Everything | Self::OfPrincipal { .. } if is_shared => SHARED_SLICE,
+            Self::Everything | Self::OfPrincipal { .. } => SLICE,
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
+use crate::pace::Pace;
 use crate::tables::{BoxedOperation, Tables};
 
 /// Is how many operations share one transaction, at most.
@@ -15,6 +17,8 @@ pub(crate) enum Request<E: Engine> {
     Run(BoxedOperation<E>),
     /// Asks for an operation of many transactions.
     Walk(BoxedOperation<E>),
+    /// Asks for one that has time.
+    Sweep(BoxedOperation<E>),
     /// Has it look whether readers have failed.
     Wake,
     /// Has it finish what it has accepted, and close the files.
@@ -29,18 +33,31 @@ pub(crate) struct Writer<E: Engine> {
     requests: Receiver<Request<E>>,
     /// Holds the walks under way. One of them has a slice in each transaction.
     walks: VecDeque<BoxedOperation<E>>,
+    /// Holds the sweeps under way. Their slices have transactions of their own, so that what they cost can be measured.
+    sweeps: VecDeque<BoxedOperation<E>>,
+    pace: Pace,
     is_closing: bool,
 }
 
 impl<E: Engine> Writer<E> {
-    pub(crate) const fn new(tables: Tables<E>, requests: Receiver<Request<E>>) -> Self {
-        Self { tables, requests, walks: VecDeque::new(), is_closing: false }
+    pub(crate) fn new(tables: Tables<E>, requests: Receiver<Request<E>>) -> Self {
+        let pace = Pace::new(Instant::now());
+        Self { tables, requests, walks: VecDeque::new(), sweeps: VecDeque::new(), pace, is_closing: false }
     }
 
     /// Works until the store is closed or its last handle is gone, and everything accepted is answered.
     pub(crate) fn run(mut self) {
         while let Some(operations) = self.gather() {
-            self.perform(operations);
+            let has_worked = !operations.is_empty();
+            if has_worked {
+                let unfinished = self.perform(operations);
+                self.walks.extend(unfinished);
+            }
+            let now = Instant::now();
+            if has_worked {
+                self.pace.worked(now);
+            }
+            self.sweep(now);
             self.tables.heal();
         }
     }
@@ -49,10 +66,11 @@ impl<E: Engine> Writer<E> {
         let mut operations = Vec::new();
         operations.extend(self.walks.pop_front());
         if operations.is_empty() {
-            if self.is_closing {
+            if !self.is_closing {
+                self.wait(&mut operations);
+            } else if self.sweeps.is_empty() {
                 return None;
             }
-            self.wait(&mut operations);
         }
         while operations.len() < BATCH && !self.is_closing {
             match self.requests.try_recv() {
@@ -65,7 +83,7 @@ impl<E: Engine> Writer<E> {
     }
 
     fn wait(&mut self, operations: &mut Vec<BoxedOperation<E>>) {
-        let received = match self.tables.time_to_healing() {
+        let received = match self.patience() {
             None => self.requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(time) => self.requests.recv_timeout(time),
         };
@@ -76,25 +94,42 @@ impl<E: Engine> Writer<E> {
         }
     }
 
+    /// Returns how long to wait for requests, `None` if there is nothing else to do.
+    fn patience(&self) -> Option<Duration> {
+        let sweep = (!self.sweeps.is_empty()).then(|| self.pace.left(Instant::now()));
+        sweep.into_iter().chain(self.tables.time_to_healing()).min()
+    }
+
     fn accept(&mut self, request: Request<E>, operations: &mut Vec<BoxedOperation<E>>) {
         match request {
             Request::Run(operation) => operations.push(operation),
             Request::Walk(walk) => self.walks.push_back(walk),
+            Request::Sweep(sweep) => self.sweeps.push_back(sweep),
             Request::Wake => {}
             Request::Close => self.is_closing = true,
         }
     }
 
-    fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>) {
-        if operations.is_empty() {
+    /// Does a slice of a sweep, if it is time for one.
+    fn sweep(&mut self, now: Instant) {
+        if !self.is_closing && !self.pace.left(now).is_zero() {
             return;
         }
+        if let Some(sweep) = self.sweeps.pop_front() {
+            let unfinished = self.perform(vec![sweep]);
+            self.sweeps.extend(unfinished);
+            self.pace.swept(now, Instant::now());
+        }
+    }
+
+    /// Runs operations in one transaction and answers them. Returns those that are not done with it.
+    fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>) -> Vec<BoxedOperation<E>> {
         match self.tables.transact(&mut operations) {
-            Ok(()) => {
-                let unfinished = operations.into_iter().filter_map(|operation| operation.applied());
-                self.walks.extend(unfinished);
+            Ok(()) => operations.into_iter().filter_map(|operation| operation.applied()).collect(),
+            Err(error) => {
+                operations.into_iter().for_each(|operation| operation.failed(&error));
+                Vec::new()
             }
-            Err(error) => operations.into_iter().for_each(|operation| operation.failed(&error)),
         }
     }
 }

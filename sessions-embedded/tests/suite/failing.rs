@@ -1,10 +1,13 @@
 //! What happens when the disk or the engine fails.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Committed, Created, RecordError, Store, StoreErrorKind};
+use sessions_core::{
+    Committed, Created, DestroyReason, Event, RecordError, Sessions, Store, StoreCall, StoreErrorKind,
+};
 use sessions_embedded::{OpenErrorKind, Table};
 
 use crate::support::{Disk, Fate, Options, RamStore, at, id, increment, n, of, record, until_it_works};
@@ -173,6 +176,34 @@ fn an_operation_that_fails_half_way_leaves_nothing_in_the_batch() {
     assert_eq!(block_on(beside).unwrap(), Committed::Applied);
     assert_eq!(block_on(store.load(id(1), at(1))).unwrap(), None);
     assert_eq!(disk.keys(Table::Deadlines).len(), 1);
+}
+
+/// The manager's own thread sweeps; it outlives a disk that fails, and an engine that panics.
+#[test]
+fn a_sweep_that_fails_is_told_and_the_next_one_works() {
+    for fate in [Fate::Lost, Fate::Panic] {
+        let disk = Disk::new();
+        let store = disk.open();
+        block_on(store.create(&record(0))).unwrap();
+        let failed_writes = [fate; 4];
+        disk.next_writes(&failed_writes);
+        let (sender, events) = mpsc::channel();
+        let tell = move |event: &Event| {
+            let _ = sender.send(*event);
+        };
+        let builder = Sessions::builder().store(store.clone()).on_event(tell);
+        let _sessions = builder.sweep_every(Duration::from_millis(1)).build().unwrap();
+        let next = || events.recv_timeout(Duration::from_secs(30)).expect("the sweeper goes on");
+        let failed = Event::StoreFailed { call: StoreCall::Sweep, kind: StoreErrorKind::Unavailable };
+        let expired = |id| Event::Destroyed { id, reason: DestroyReason::Expired };
+        assert_eq!(next(), failed);
+        let swept = std::iter::repeat_with(next).find(|event| *event != failed);
+        assert_eq!(swept, Some(expired(id(0))));
+        assert_eq!(block_on(store.count()).unwrap(), 0);
+
+        block_on(store.create(&record(1))).unwrap();
+        assert_eq!(next(), expired(id(1)), "and so do those after it");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An engine in memory that can be held up, made to fail and counted, and what several tests need.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 use std::io;
 use std::ops::{Bound, ControlFlow};
@@ -36,6 +36,8 @@ pub(crate) struct Disk {
     is_open: AtomicBool,
     /// How many batches were written.
     pub(crate) writes: AtomicUsize,
+    /// Which tables each of them wrote to.
+    pub(crate) touched: Mutex<Vec<BTreeSet<Table>>>,
     pub(crate) opens: AtomicUsize,
     /// Says what happens to the next writes, the last first.
     fates: Mutex<Vec<Fate>>,
@@ -171,6 +173,7 @@ impl Engine for Ram {
         if fate != Fate::Lost {
             apply(&mut self.0.tables.write().unwrap(), writes);
             self.0.writes.fetch_add(1, Ordering::SeqCst);
+            self.0.touched.lock().unwrap().push(writes.iter().map(|write| write.table).collect());
         }
         match fate {
             Fate::Written => Ok(()),

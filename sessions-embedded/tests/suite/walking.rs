@@ -1,9 +1,10 @@
 //! Sweeping and ending many sessions, and the indexes behind it.
 
+use std::thread;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Record, Store};
+use sessions_core::{Changes, Committed, Created, Record, Store};
 use sessions_embedded::Table;
 
 use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};
@@ -98,6 +99,49 @@ fn a_sweep_beside_a_commit_removes_no_session_that_was_seen_in_time() {
     assert_eq!(block_on(commit).unwrap(), Committed::Applied);
     assert_eq!(block_on(sweep).unwrap(), [id(0)]);
     assert!(block_on(store.load(id(1), at(120))).unwrap().is_some());
+}
+
+#[test]
+fn a_sweep_holds_back_while_others_wait_and_gets_on_all_the_same() {
+    let disk = Disk::new();
+    let store = disk.open();
+    fill(&store, 0..1000);
+    let alive = Record::builder(id(9999), SECRET, at(0)).entry("n", b"0").build().unwrap();
+    block_on(store.create(&alive)).unwrap();
+    let before = disk.written();
+    disk.shut();
+    let sweep = store.sweep(1000, at(100));
+    disk.wait_for_writer();
+    // The first slice takes a slow disk this long, which the next one has to make up for.
+    let commits: Vec<_> = (0..1500).map(|_| store.commit(id(9999), &increment(1))).collect();
+    thread::park_timeout(Duration::from_millis(100));
+    disk.release();
+    for commit in commits {
+        assert_eq!(block_on(commit).unwrap(), Committed::Applied);
+    }
+    assert_eq!(block_on(sweep).unwrap().len(), 1000);
+    let touched = disk.touched.lock().unwrap();
+    let swept: Vec<_> = touched[before..].iter().map(|tables| tables.contains(&Table::Deadlines)).collect();
+    assert_eq!(swept[..4], [true, false, false, false], "the commits that waited come first");
+    let slices = swept.iter().filter(|swept| **swept).count();
+    assert!(slices >= 4 && swept.len() == slices + 3, "in slices, none of which is large: {swept:?}");
+}
+
+#[test]
+fn closing_does_not_wait_for_the_time_that_a_sweep_holds_back() {
+    let disk = Disk::new();
+    let store = disk.open();
+    fill(&store, 0..1000);
+    disk.shut();
+    let sweep = store.sweep(1000, at(100));
+    disk.wait_for_writer();
+    let commit = store.create(&record(2000));
+    let closing = thread::spawn(move || store.close());
+    disk.release();
+    closing.join().unwrap().unwrap();
+    assert_eq!(block_on(commit).unwrap(), Created::STORED);
+    assert_eq!(block_on(sweep).unwrap().len(), 1000);
+    assert_eq!(block_on(disk.open().count()).unwrap(), 1);
 }
 
 #[test]
