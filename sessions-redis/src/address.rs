@@ -30,6 +30,7 @@ pub(crate) enum UrlOption {
     LoadDeadline(Duration),
     CommitDeadline(Duration),
     MaxInFlight(usize),
+    WaitForReplicas(u32),
 }
 
 /// Reads a URL. The options of the store are taken out of it; the rest is for redis-rs.
@@ -117,6 +118,7 @@ fn option(name: &str, value: &str) -> Result<Option<UrlOption>, OpenError> {
         "load_deadline_ms" => UrlOption::LoadDeadline(millis()?),
         "commit_deadline_ms" => UrlOption::CommitDeadline(millis()?),
         "max_in_flight" => UrlOption::MaxInFlight(number()? as usize),
+        "wait_for_replicas" => UrlOption::WaitForReplicas(number()?),
         "db" | "user" | "pass" | "protocol" => return Ok(None),
         _ => return Err(OpenError::because(OpenErrorKind::Url, "it has an unknown option")),
     }))
@@ -154,12 +156,14 @@ mod tests {
 
     #[test]
     fn options_are_read_and_kept_from_redis() {
-        let url = "redis://h?prefix=a%3Ab%3A&load_deadline_ms=5&commit_deadline_ms=7&max_in_flight=9&protocol=resp3";
+        let url = "redis://h?prefix=a%3Ab%3A&load_deadline_ms=5&commit_deadline_ms=7&max_in_flight=9&wait_for_replicas=1\
+                   &protocol=resp3";
         let options = [
             UrlOption::Prefix("a:b:".to_owned()),
             UrlOption::LoadDeadline(Duration::from_millis(5)),
             UrlOption::CommitDeadline(Duration::from_millis(7)),
             UrlOption::MaxInFlight(9),
+            UrlOption::WaitForReplicas(1),
         ];
         assert_eq!(parse(url).unwrap().1, options);
     }
@@ -176,6 +180,7 @@ mod tests {
             "redis-cluster://:hunter2@a,,b",
             "redis-cluster://:hunter2@a/3",
             "redis://:hunter2@h?max_in_flight=x",
+            "redis://:hunter2@h?wait_for_replicas=all",
             "redis://h?hunter2=1",
         ];
         for url in bad {

@@ -13,6 +13,9 @@ use crate::runtime::Background;
 use crate::shared::{Core, Limits};
 use crate::store::RedisStore;
 
+/// Is how long replicas are waited for where only their number is given.
+const WAIT: Duration = Duration::from_millis(500);
+
 /// Opens a [`RedisStore`] with other options than the default ones.
 ///
 /// No way of opening waits for a server, or fails because there is none: a server that is down when the application starts is like
@@ -88,8 +91,8 @@ impl RedisBuilder {
         self
     }
 
-    /// Opens the store that a URL leads to. The URL may also set `prefix`, `load_deadline_ms`, `commit_deadline_ms` and
-    /// `max_in_flight`, which then count.
+    /// Opens the store that a URL leads to. The URL may also set `prefix`, `load_deadline_ms`, `commit_deadline_ms`, `max_in_flight`
+    /// and `wait_for_replicas`, which then count. Replicas that a URL alone asks for are waited for at most 500 ms.
     ///
     /// | URL | leads to |
     /// |---|---|
@@ -119,6 +122,10 @@ impl RedisBuilder {
             UrlOption::LoadDeadline(deadline) => self.load_deadline(deadline),
             UrlOption::CommitDeadline(deadline) => self.commit_deadline(deadline),
             UrlOption::MaxInFlight(operations) => self.max_in_flight(operations),
+            UrlOption::WaitForReplicas(replicas) => {
+                let within = self.wait.map_or(WAIT, |wait| wait.within);
+                self.wait_for_replicas(replicas, within)
+            }
         }
     }
 

@@ -27,10 +27,19 @@ impl Cluster {
         let servers: Vec<_> = (0..6).map(|_| Options::new().cluster().start()).collect();
         let cluster = Self { servers };
         cluster.join();
-        cluster.wait_until("the cluster is whole", |server| {
+        cluster.wait_until_whole();
+        cluster
+    }
+
+    /// Waits until every server that runs sees all slots, and every primary has its replica.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it takes too long.
+    pub fn wait_until_whole(&self) {
+        self.wait_until("the cluster is whole", |server| {
             server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok") && is_replicated(server)
         });
-        cluster
     }
 
     fn join(&self) {

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 /// Starts the server in the background, tells its process id, and kills it when the other end of the pipe is gone: closed by us, or
 /// by the system if we ended without. Then nobody is left to remove the folder but the shell.
-const SCRIPT: &str = r#"dir=$1; shift
-redis-server "$@" >>"$dir/log" 2>&1 &
+const SCRIPT: &str = r#"dir=$1; program=$2; shift 2
+"$program" "$@" >>"$dir/log" 2>&1 &
 server=$!
 echo $server
 read -r word
@@ -25,7 +25,7 @@ pub(crate) struct Guard {
 impl Guard {
     pub(crate) fn start(folder: &Path, arguments: &[String]) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT, "sh"]).arg(folder).args(arguments);
+        command.args(["-c", SCRIPT, "sh"]).arg(folder).arg(crate::program()).args(arguments);
         let mut shell = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,7 +1,10 @@
 //! Real redis servers and clusters for tests: each on a private port of the loopback interface, with its data in a temporary folder.
 //!
 //! What is started here ends with the value that stands for it, or with the process that started it, however that ends. Where no
-//! redis-server is installed, [`installed`] says so on the terminal, and the test that asked returns.
+//! redis-server is installed, [`installed`] says so on the terminal, and the test that asked returns. `SESSIONS_REDIS_SERVER` in the
+//! environment names another program to start, such as a valkey-server or a Redis of another version; redis-cli is needed beside it.
+//!
+//! A [`Proxy`] is a bad network in front of a server.
 //!
 //! ```
 //! if !test_servers::installed() {
@@ -16,12 +19,15 @@ mod guard;
 mod monitor;
 mod options;
 mod port;
+mod proxy;
 mod server;
 
 pub use cluster::Cluster;
 pub use options::Options;
+pub use proxy::Proxy;
 pub use server::Server;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -34,7 +40,7 @@ use std::sync::OnceLock;
 #[must_use]
 pub fn installed() -> bool {
     static INSTALLED: OnceLock<bool> = OnceLock::new();
-    let installed = *INSTALLED.get_or_init(|| runs("redis-server") && runs("redis-cli"));
+    let installed = *INSTALLED.get_or_init(|| runs(program()) && runs("redis-cli".into()));
     if !installed {
         assert!(std::env::var_os("SESSIONS_REQUIRE_REDIS").is_none(), "redis-server is not installed");
         let thread = std::thread::current();
@@ -48,7 +54,12 @@ pub fn installed() -> bool {
     installed
 }
 
-fn runs(program: &str) -> bool {
+/// Returns the program that a server is.
+fn program() -> OsString {
+    std::env::var_os("SESSIONS_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
+fn runs(program: OsString) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

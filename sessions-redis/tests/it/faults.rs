@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::proxy::Proxy;
 use crate::support::{NOW, SECRET, changes, id, names, patient, prefix, record, server, text};
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, SecretHash, Store, StoreErrorKind, Taken};
 use sessions_redis::RedisStore;
-use test_servers::{Options, Server};
+use test_servers::{Options, Proxy, Server};
 
 const NEW_SECRET: SecretHash = SecretHash::from_bytes([8; 32]);
 

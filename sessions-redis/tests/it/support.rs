@@ -1,7 +1,5 @@
 //! What the tests share.
 
-pub(crate) mod proxy;
-
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::Duration;
