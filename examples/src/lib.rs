@@ -4,9 +4,11 @@
 
 pub mod app;
 mod options;
+mod shutdown;
 mod store;
 
 pub use options::Options;
+pub use shutdown::asked_to_end;
 
 use std::io::Write as _;
 use std::net::SocketAddr;

@@ -22,6 +22,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for address in server.addrs() {
         announce(address);
     }
+    // It ends by itself on SIGTERM and Ctrl-C, after it has answered what is under way.
     Ok(server.run().await?)
 }
 

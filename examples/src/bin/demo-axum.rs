@@ -8,7 +8,7 @@ use axum::http::{Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 use sessions_axum::{Session, SessionError, SessionLayer};
-use sessions_examples::{Options, announce, app};
+use sessions_examples::{Options, announce, app, asked_to_end};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(SessionLayer::new(options.sessions()?));
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     announce(listener.local_addr()?);
-    axum::serve(listener, app).await?;
+    axum::serve(listener, app).with_graceful_shutdown(asked_to_end()).await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::pin::pin;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -10,7 +11,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use sessions_examples::{Options, announce, app};
+use hyper_util::server::graceful::GracefulShutdown;
+use sessions_examples::{Options, announce, app, asked_to_end};
 use sessions_hyper::{SessionError, SessionService};
 use tokio::net::TcpListener;
 
@@ -25,13 +27,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let service = SessionService::new(options.sessions()?, service_fn(handle));
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     announce(listener.local_addr()?);
+    let connections = GracefulShutdown::new();
+    let mut end = pin!(asked_to_end());
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            () = &mut end => break,
+        };
         stream.set_nodelay(true)?;
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
         // A client that hangs up ends its own connection and nothing else.
-        tokio::spawn(connection);
+        tokio::spawn(connections.watch(connection));
     }
+    connections.shutdown().await;
+    Ok(())
 }
 
 async fn handle(request: Request<Incoming>) -> Result<Answer, Infallible> {

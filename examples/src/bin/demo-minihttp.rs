@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = free_address(options.port)?;
     let server = WithSessions::new(options.sessions()?, handle).start(address)?;
     announce(address);
+    // may_minihttp cannot be asked to finish. Nothing is lost with the process: what was answered was saved before.
     server.join().map_err(|_| "the server panicked")?;
     Ok(())
 }
