@@ -23,11 +23,13 @@ mod full_disk;
 mod golden;
 mod kills;
 mod sample;
+mod small_disk;
 
 pub use damage::{corrupt, make_newer, notices_damaged_records, survives_damaged_files};
 pub use full_disk::survives_a_full_disk;
 pub use golden::{golden_tables, reads_golden_files, write_golden_sample};
 pub use kills::survives_kills;
+pub use small_disk::SmallDisk;
 
 use crate::engine::Engine;
 use crate::error::OpenErrorKind;

@@ -34,6 +34,15 @@ impl Framework {
         }
     }
 
+    /// Tells whether a demo that is asked to end answers what is under way first. may_minihttp cannot be asked.
+    #[must_use]
+    pub const fn finishes(self) -> bool {
+        match self {
+            Self::Axum | Self::Actix | Self::Hyper => true,
+            Self::Minihttp => false,
+        }
+    }
+
     /// Counts the Cookie fields that one request may carry beside its `Host` field.
     ///
     /// may_minihttp closes the connection on the 17th field of a request; the others take nearly a hundred.

@@ -17,6 +17,7 @@ mod demos;
 mod framework;
 mod jar;
 mod parallel;
+mod process;
 mod request;
 mod response;
 pub mod scenarios;

@@ -1,16 +1,11 @@
-use std::fmt;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::process::Process;
 use crate::{Connection, Framework, PATIENCE, Request, Response, Visitor, demos};
-
-/// How long a demo may take to start.
-const START: Duration = Duration::from_secs(30);
 
 /// How the value of the cookie is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +25,14 @@ pub struct Options {
     cookie_name: &'static str,
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
+    on_one_core: bool,
 }
 
 impl Options {
     /// Starts with the demo's defaults.
     #[must_use]
     pub fn new(framework: Framework) -> Self {
-        Self { framework, cookie_name: "__Host-id", arguments: Vec::new(), environment: Vec::new() }
+        Self { framework, cookie_name: "__Host-id", arguments: Vec::new(), environment: Vec::new(), on_one_core: false }
     }
 
     /// Chooses how the cookie's value is protected.
@@ -76,6 +72,13 @@ impl Options {
         self
     }
 
+    /// Lets the demo have one core, and so one thread that answers, where the system can bind it to one.
+    #[must_use]
+    pub const fn on_one_core(mut self) -> Self {
+        self.on_one_core = true;
+        self
+    }
+
     /// Starts the demo on a free port of the loopback address.
     ///
     /// # Panics
@@ -83,25 +86,31 @@ impl Options {
     /// Where the demo cannot be built or does not print its address in time.
     #[must_use]
     pub fn start(self) -> Server {
-        let mut child = Command::new(demos::binary(self.framework))
-            .args(["--port", "0", "--store", "memory:"])
-            .args(&self.arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{} does not start: {error}", self.framework));
-        let output = Output::default();
-        let (found, address) = mpsc::channel();
-        output.record(child.stdout.take().expect("stdout is piped"), Some(found));
-        output.record(child.stderr.take().expect("stderr is piped"), None);
-        let process = Process { child, output };
-        let Ok(address) = address.recv_timeout(START) else {
-            panic!("{} printed no address within {START:?}, but:\n{}", self.framework, process.output.text());
-        };
+        let mut command = self.command();
+        command.args(["--port", "0", "--store", "memory:"]).args(&self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let (process, address) = Process::start(&mut command, self.framework);
         Server { framework: self.framework, cookie_name: self.cookie_name, address, process }
     }
+
+    fn command(&self) -> Command {
+        let binary = demos::binary(self.framework);
+        match first_core().filter(|_| self.on_one_core) {
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.args(["--cpu-list", &core]).arg(binary);
+                command
+            }
+            None => Command::new(binary),
+        }
+    }
+}
+
+/// The first of the cores that this process may use, where the system tells it.
+fn first_core() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    list.trim().split([',', '-']).next().map(str::to_owned)
 }
 
 /// A running demo, stopped when dropped.
@@ -221,13 +230,13 @@ impl Server {
     /// Everything that the demo has printed so far on its two outputs.
     #[must_use]
     pub fn output(&self) -> String {
-        self.process.output.text()
+        self.process.output()
     }
 
     /// The demo's resident memory in KiB, where the system tells it.
     #[must_use]
     pub fn resident_kib(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.child.id())).ok()?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().trim_end_matches("kB").trim().parse().ok()
     }
@@ -239,7 +248,7 @@ impl Server {
     /// Where there is no program that sends signals.
     pub fn signal(&self, name: &str) {
         let mut kill = Command::new("kill");
-        let sent = kill.args(["-s", name, &self.process.child.id().to_string()]).status();
+        let sent = kill.args(["-s", name, &self.process.id().to_string()]).status();
         assert!(sent.expect("there is a kill").success(), "the demo takes no signal {name}");
     }
 
@@ -248,11 +257,24 @@ impl Server {
     /// # Panics
     ///
     /// Where it does not end in time.
-    pub fn wait_until_ended(mut self) {
+    pub fn wait_until_ended(self) {
+        let _ = self.exit_status();
+    }
+
+    /// Waits until the demo has ended, and returns how.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not end in time.
+    #[must_use]
+    pub fn exit_status(mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
-        while matches!(self.process.child.try_wait(), Ok(None)) {
+        loop {
+            if let Some(status) = self.process.ended() {
+                return status;
+            }
             assert!(Instant::now() < deadline, "{} does not end", self.framework);
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(2));
         }
     }
 
@@ -260,88 +282,6 @@ impl Server {
     #[must_use]
     pub fn stop(mut self) -> String {
         self.process.end();
-        self.process.output.join();
-        self.process.output.text()
+        self.process.whole_output()
     }
-}
-
-/// The demo's process, which ends with the test.
-#[derive(Debug)]
-struct Process {
-    child: Child,
-    output: Output,
-}
-
-impl Process {
-    /// Ends the process, if it has not ended by itself.
-    fn end(&mut self) {
-        // Both fail only for a process that is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.end();
-        if thread::panicking() {
-            let text = self.output.text();
-            let tail: Vec<&str> = text.lines().rev().take(20).collect();
-            eprintln!("the last lines of the demo:");
-            tail.iter().rev().for_each(|line| eprintln!("  {line}"));
-        }
-    }
-}
-
-/// What the demo printed, collected by a thread for each of its two outputs.
-#[derive(Clone, Default)]
-struct Output {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    readers: Arc<Mutex<Vec<thread::JoinHandle<()>>>>,
-}
-
-impl Output {
-    /// Collects lines from `source` until it ends, and reports the address that the demo announces.
-    fn record(&self, source: impl Read + Send + 'static, mut found: Option<Sender<SocketAddr>>) {
-        let bytes = Arc::clone(&self.bytes);
-        let reader = thread::spawn(move || {
-            let mut source = BufReader::new(source);
-            let mut line = Vec::new();
-            while source.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-                bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&line);
-                if let Some(address) = announced(&line)
-                    && let Some(found) = found.take()
-                {
-                    // Nobody listens any more where the start took too long.
-                    let _ = found.send(address);
-                }
-                line.clear();
-            }
-        });
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
-    }
-
-    /// Waits until all that the ended process has printed is collected.
-    fn join(&self) {
-        for reader in self.readers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            reader.join().expect("a reader of output does not panic");
-        }
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
-    }
-}
-
-impl fmt::Debug for Output {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Output").finish_non_exhaustive()
-    }
-}
-
-/// Reads the address from the line that a demo prints at start, `listening on http://127.0.0.1:PORT`.
-fn announced(line: &[u8]) -> Option<SocketAddr> {
-    let line = std::str::from_utf8(line).ok()?;
-    let (_, address) = line.split_once("listening on http://")?;
-    address.trim_end().trim_end_matches('/').parse().ok()
 }

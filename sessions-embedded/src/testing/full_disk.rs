@@ -1,15 +1,12 @@
 //! A disk that has no room, and has room again.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
-use std::process::Command;
+use std::fs;
 
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, Record, Store, StoreError, StoreErrorKind};
-use tempfile::TempDir;
 
-use super::sample::{NOW, SECRET, fill, folder, id, until_it_works};
+use super::sample::{NOW, SECRET, fill, id, until_it_works};
+use super::small_disk::SmallDisk;
 use crate::engine::Engine;
 use crate::store::EmbeddedStore;
 
@@ -25,7 +22,6 @@ const RECORDS: u32 = 50;
 /// Panics if a commit to a full disk is acknowledged and lost, or changes something and fails, or if the store stays broken.
 pub fn survives_a_full_disk<E: Engine>() {
     let Some(disk) = SmallDisk::mount() else {
-        say_skipped();
         return;
     };
     let path = disk.path().join("store");
@@ -46,12 +42,6 @@ pub fn survives_a_full_disk<E: Engine>() {
     let store = EmbeddedStore::<E>::open(&path).expect("the store is opened");
     state.expect(&store);
     store.close().expect("the store is closed");
-}
-
-/// Says it past the capture of a test's output, so that it is seen though the test passes.
-fn say_skipped() {
-    let message = "SKIPPED: a full disk. Mounting a file system in memory takes Linux and root.\n";
-    let _ = std::io::stderr().write_all(message.as_bytes());
 }
 
 /// Is what was acknowledged.
@@ -122,36 +112,4 @@ impl State {
 fn filler(number: u32) -> Record {
     let builder = Record::builder(id(number), SECRET, NOW).entry("padding", &[b'x'; 4000]);
     builder.build().expect("it is small enough")
-}
-
-/// Is a file system in memory, gone when it is dropped.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let folder = folder();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs"]).arg(folder.path());
-        let is_mounted = cfg!(target_os = "linux") && mount.output().is_ok_and(|output| output.status.success());
-        is_mounted.then(|| Self(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Fills what room there is, and returns what fills it.
-    fn fill(&self) -> std::path::PathBuf {
-        let path = self.path().join("ballast");
-        let mut file = File::create(&path).expect("a file can be created");
-        while file.write_all(&[0; 4096]).is_ok() {}
-        path
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // `--lazy` lets it go though a failed check has left files open.
-        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
-    }
 }

@@ -1,11 +1,12 @@
 //! Redis is gone, restarted, emptied or paused while visitors ask.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sessions_tests::{Framework, Options, PATIENCE, Response, Server, Visitor, in_every_framework};
-use test_servers::Options as Redis;
+use sessions_tests::{Framework, Options, Response, Server, Visitor, in_every_framework, together};
+use test_servers::{Options as Redis, Proxy};
+
+use crate::expectations::{expect_kept, expect_unavailable, signed_in, under_load, wait_for, wait_until};
 
 in_every_framework! {
     while_redis_is_gone_nothing_is_lost,
@@ -14,91 +15,11 @@ in_every_framework! {
     a_flush_under_load_makes_strangers_and_no_failures,
     forgotten_scripts_are_sent_again,
     a_pause_delays_or_refuses_and_ends_nothing,
+    a_network_that_swallows_everything_costs_the_deadlines_and_blocks_nobody,
 }
 
 fn start(framework: Framework, redis: &test_servers::Server) -> Server {
     Options::new(framework).store(&redis.url()).start()
-}
-
-#[track_caller]
-fn expect_unavailable(answer: Response) {
-    let answer = answer.expect_status(503).expect_no_cookie();
-    let seconds = answer.field("Retry-After").and_then(|value| value.parse::<u32>().ok());
-    assert!(seconds.is_some_and(|seconds| seconds > 0), "expected Retry-After, but\n{answer}");
-}
-
-/// Asks until the store answers again. Whoever is refused keeps the cookie.
-#[track_caller]
-fn wait_for(visitor: &mut Visitor<'_>) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = visitor.get("/whoami");
-        if answer.status() == 200 {
-            return;
-        }
-        expect_unavailable(answer);
-        assert!(Instant::now() < deadline, "the store does not come back");
-    }
-}
-
-/// Has visitors with these cookies ask while `work` is done, checks each of their answers, and returns how many there were.
-fn under_load(server: &Server, tokens: &[String], check: impl Fn(Response) + Sync, work: impl FnOnce()) -> usize {
-    let (is_over, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        let asking: Vec<_> = (tokens.iter())
-            .map(|token| {
-                let (is_over, answers, check) = (&is_over, &answers, &check);
-                scope.spawn(move || {
-                    for target in ["/get/", "/put?k=load&v=1", "/incr?k=load.n", "/whoami"].iter().cycle() {
-                        check(server.visitor_with(token).get(target));
-                        answers.fetch_add(1, Ordering::SeqCst);
-                        if is_over.load(Ordering::SeqCst) {
-                            return;
-                        }
-                    }
-                })
-            })
-            .collect();
-        // Each has begun before anything happens, and goes on after it.
-        wait_until(|| {
-            answers.load(Ordering::SeqCst) >= 4 * tokens.len() || asking.iter().any(|asker| asker.is_finished())
-        });
-        work();
-        let before = answers.load(Ordering::SeqCst);
-        wait_until(|| {
-            answers.load(Ordering::SeqCst) >= before + 4 * tokens.len()
-                || asking.iter().any(|asker| asker.is_finished())
-        });
-        is_over.store(true, Ordering::SeqCst);
-    });
-    answers.into_inner()
-}
-
-fn wait_until(is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "the load stands still");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Signs visitors in, each with an entry, and returns their cookies.
-fn signed_in(server: &Server, count: usize) -> Vec<String> {
-    let sign_in = |number: usize| {
-        let mut visitor = server.signed_in(&format!("user-{number}"));
-        visitor.put("mine", &number.to_string());
-        visitor.token()
-    };
-    (0..count).map(sign_in).collect()
-}
-
-#[track_caller]
-fn expect_kept(server: &Server, tokens: &[String]) {
-    for (number, token) in tokens.iter().enumerate() {
-        let mut visitor = server.visitor_with(token);
-        visitor.expect_user(&format!("user-{number}"));
-        assert_eq!(visitor.entries()["mine"], number.to_string());
-    }
 }
 
 /// Expects that the cookies open nothing, and are not taken over by a new session.
@@ -231,4 +152,47 @@ fn a_pause_delays_or_refuses_and_ends_nothing(framework: Framework) {
         wait_for(&mut server.visitor_with(&tokens[0]));
     });
     expect_kept(&server, &tokens);
+}
+
+/// The demo has one thread that answers. Connections to Redis stay open, new ones come about, and nothing gets through them.
+fn a_network_that_swallows_everything_costs_the_deadlines_and_blocks_nobody(framework: Framework) {
+    if !test_servers::installed() {
+        return;
+    }
+    let redis = Redis::new().start();
+    let proxy = Proxy::to(redis.port());
+    let server = Options::new(framework).store(&proxy.url()).on_one_core().start();
+    let tokens = signed_in(&server, 6);
+    let time = |mut visitor: Visitor<'_>, target: &str| {
+        let asked = Instant::now();
+        expect_unavailable(visitor.get(target));
+        asked.elapsed()
+    };
+    for round in ["the connections that were open", "new ones"] {
+        proxy.swallow();
+        thread::scope(|scope| {
+            let ask = |visitor, target| scope.spawn(move || time(visitor, target));
+            let loads: Vec<_> = tokens.iter().map(|token| ask(server.visitor_with(token), "/get/")).collect();
+            let creates: Vec<_> = (0..6).map(|_| ask(server.visitor(), "/set")).collect();
+            let mut others = Vec::new();
+            while loads.iter().chain(&creates).any(|asking| !asking.is_finished()) {
+                let asked = Instant::now();
+                server.visitor().get("/plain").expect_text("ok");
+                others.push(asked.elapsed());
+                thread::sleep(Duration::from_millis(5));
+            }
+            let longest = others.iter().max().expect("somebody asked meanwhile");
+            assert!(*longest < Duration::from_millis(400), "what needs no session waited {longest:?}: {round}");
+            for (asking, deadline) in [(loads, 500), (creates, 1000)] {
+                for asking in asking {
+                    let took = asking.join().expect("the answer is as expected");
+                    assert!(took < Duration::from_millis(deadline + 700), "waited {took:?} of {deadline} ms: {round}");
+                }
+            }
+        });
+    }
+    proxy.heal();
+    wait_for(&mut server.visitor_with(&tokens[0]));
+    expect_kept(&server, &tokens);
+    together(16, |number| drop(server.visitor_with(&tokens[number % 6]).put(&format!("k{number}"), "1")));
 }

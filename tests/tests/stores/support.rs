@@ -1,11 +1,16 @@
 //! Places to keep sessions in, one for each test.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sessions_tests::{Framework, Options, Server};
 use tempfile::TempDir;
 use test_servers::Cluster;
+
+/// All of them, for those who take turns.
+pub(crate) const FRAMEWORKS: [Framework; 4] =
+    [Framework::Axum, Framework::Actix, Framework::Hyper, Framework::Minihttp];
 
 /// What keeps the sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +19,17 @@ pub(crate) enum Engine {
     Fjall,
     Redis,
     RedisCluster,
+}
+
+impl Engine {
+    fn url_in(self, folder: &Path) -> String {
+        let path = folder.join("sessions");
+        match self {
+            Self::Redb => format!("redb:{}", path.display()),
+            Self::Fjall => format!("fjall:{}", path.display()),
+            Self::Redis | Self::RedisCluster => panic!("{self:?} lies in no folder"),
+        }
+    }
 }
 
 /// A store of its own for one test.
@@ -28,17 +44,18 @@ impl Place {
     /// Makes an empty place, unless a program is missing; then it says so on the terminal.
     pub(crate) fn new(engine: Engine) -> Option<Self> {
         match engine {
-            Engine::Redb => Some(Self::in_folder("redb", "sessions.redb")),
-            Engine::Fjall => Some(Self::in_folder("fjall", "sessions")),
+            Engine::Redb | Engine::Fjall => {
+                let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");
+                Some(Self { url: engine.url_in(folder.path()), _folder: Some(folder) })
+            }
             Engine::Redis => test_servers::installed().then(|| Self::with_prefix(&redis().url())),
             Engine::RedisCluster => test_servers::installed().then(|| Self::with_prefix(&cluster().url())),
         }
     }
 
-    fn in_folder(scheme: &str, name: &str) -> Self {
-        let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");
-        let url = format!("{scheme}:{}", folder.path().join(name).display());
-        Self { url, _folder: Some(folder) }
+    /// Makes an empty place in a folder of somebody else's.
+    pub(crate) fn within(engine: Engine, folder: &Path) -> Self {
+        Self { url: engine.url_in(folder), _folder: None }
     }
 
     /// Shares a server with other tests.
@@ -55,8 +72,7 @@ impl Place {
 
     /// Starts all four demos here.
     pub(crate) fn start_four(&self) -> [Server; 4] {
-        [Framework::Axum, Framework::Actix, Framework::Hyper, Framework::Minihttp]
-            .map(|framework| self.start(framework))
+        FRAMEWORKS.map(|framework| self.start(framework))
     }
 }
 

@@ -1,0 +1,140 @@
+//! The process that a demo is.
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::Framework;
+
+/// How long a demo may take to start.
+const START: Duration = Duration::from_secs(30);
+
+/// The demo's process, which ends with the test.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    output: Output,
+}
+
+impl Process {
+    /// Runs a demo, and returns it with the address that it announces.
+    ///
+    /// # Panics
+    ///
+    /// Where it prints none in time.
+    pub(crate) fn start(command: &mut Command, framework: Framework) -> (Self, SocketAddr) {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{framework} does not start: {error}"));
+        let output = Output::default();
+        let (found, address) = mpsc::channel();
+        output.record(child.stdout.take().expect("stdout is piped"), Some(found));
+        output.record(child.stderr.take().expect("stderr is piped"), None);
+        let process = Self { child, output };
+        let Ok(address) = address.recv_timeout(START) else {
+            panic!("{framework} printed no address within {START:?}, but:\n{}", process.output());
+        };
+        (process, address)
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How the process has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the process is ours")
+    }
+
+    /// Ends the process, if it has not ended by itself.
+    pub(crate) fn end(&mut self) {
+        // Both fail only for a process that is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// What it has printed so far.
+    pub(crate) fn output(&self) -> String {
+        self.output.text()
+    }
+
+    /// All that the ended process has printed.
+    pub(crate) fn whole_output(&self) -> String {
+        self.output.join();
+        self.output.text()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+        if thread::panicking() {
+            let text = self.output.text();
+            let tail: Vec<&str> = text.lines().rev().take(20).collect();
+            eprintln!("the last lines of the demo:");
+            tail.iter().rev().for_each(|line| eprintln!("  {line}"));
+        }
+    }
+}
+
+/// What the demo printed, collected by a thread for each of its two outputs.
+#[derive(Clone, Default)]
+struct Output {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    readers: Arc<Mutex<Vec<thread::JoinHandle<()>>>>,
+}
+
+impl Output {
+    /// Collects lines from `source` until it ends, and reports the address that the demo announces.
+    fn record(&self, source: impl Read + Send + 'static, mut found: Option<Sender<SocketAddr>>) {
+        let bytes = Arc::clone(&self.bytes);
+        let reader = thread::spawn(move || {
+            let mut source = BufReader::new(source);
+            let mut line = Vec::new();
+            while source.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+                bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&line);
+                if let Some(address) = announced(&line)
+                    && let Some(found) = found.take()
+                {
+                    // Nobody listens any more where the start took too long.
+                    let _ = found.send(address);
+                }
+                line.clear();
+            }
+        });
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+    }
+
+    /// Waits until all that the ended process has printed is collected.
+    fn join(&self) {
+        for reader in self.readers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            reader.join().expect("a reader of output does not panic");
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output").finish_non_exhaustive()
+    }
+}
+
+/// Reads the address from the line that a demo prints at start, `listening on http://127.0.0.1:PORT`.
+fn announced(line: &[u8]) -> Option<SocketAddr> {
+    let line = std::str::from_utf8(line).ok()?;
+    let (_, address) = line.split_once("listening on http://")?;
+    address.trim_end().trim_end_matches('/').parse().ok()
+}
