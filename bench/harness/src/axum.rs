@@ -1,27 +1,31 @@
 //! Subjects that are tower services.
 
-use axum::Router;
+use std::convert::Infallible;
+
+use axum::ServiceExt;
 use axum::body::{Body, to_bytes};
-use axum::routing::RouterIntoService;
 use http::header::SET_COOKIE;
 use http::{HeaderValue, Request, Response};
 use tower_service::Service;
 
 use crate::subject::{Answer, Subject};
 
-/// Calls a router as its server would.
-#[derive(Debug)]
-pub struct Axum(RouterIntoService<Body>);
-
-impl Axum {
-    /// Takes a router whose state is complete.
-    #[must_use]
-    pub fn new(router: Router) -> Self {
-        Self(router.into_service())
-    }
+/// Is a router, or a layer around one.
+pub trait Routes:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
 }
 
-impl Subject for Axum {
+impl<S> Routes for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+/// Calls a router, or what is around it, as its server would.
+#[derive(Debug)]
+pub struct Axum<S>(pub S);
+
+impl<S: Routes> Subject for Axum<S> {
     type Response = Response<Body>;
 
     async fn get(&mut self, path: &str, cookie: Option<&str>) -> Response<Body> {
@@ -50,12 +54,12 @@ pub fn request<B>(path: &str, cookie: Option<&str>, body: B) -> Request<B> {
 }
 
 /// Serves on one worker thread.
-pub fn serve(port: u16, make: impl AsyncFnOnce() -> Router) {
+pub fn serve<S: Routes>(port: u16, make: impl AsyncFnOnce() -> S) {
     one_worker().block_on(async move {
-        let router = make().await;
+        let service = make().await;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
         // The connections' tasks are spawned onto the worker; this thread only waits.
-        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let server = tokio::spawn(async move { axum::serve(listener, service.into_make_service()).await });
         server.await.expect("the server does not panic").expect("the server goes on");
     });
 }

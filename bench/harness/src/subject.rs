@@ -58,22 +58,25 @@ pub trait Visitor {
 
 /// Signs in, and makes sure that the subject does what it is measured for. Returns the cookie of a session.
 pub(crate) async fn sign_in<S: Subject>(name: &str, subject: &mut S) -> String {
-    let answer = ask(subject, Route::Login.path(), None).await;
-    if name.ends_with("-bare") {
-        return NO_SESSION.to_owned();
+    let is_bare = name.ends_with("-bare");
+    let signed_in = ask(subject, Route::Login, None).await;
+    assert_eq!(signed_in.text, "ok", "{name} /login");
+    assert_eq!(signed_in.cookie.is_empty(), is_bare, "{name} sets a cookie if it has sessions");
+    let cookie = if is_bare { NO_SESSION.to_owned() } else { signed_in.cookie };
+    for route in [Route::Plain, Route::PlainNoCookie] {
+        assert_eq!(ask(subject, route, Some(&cookie)).await.text, "ok", "{name} {}", route.name());
     }
-    assert!(!answer.cookie.is_empty(), "{name} set no cookie");
-    let other = ask(subject, Route::Write.path(), Some(&answer.cookie)).await;
-    assert_eq!(other.text, "2", "{name} /write");
+    let written = ask(subject, Route::Write, Some(&cookie)).await;
     // A session that lives in its cookie has a new one now.
-    let cookie = if other.cookie.is_empty() { &answer.cookie } else { &other.cookie };
-    let read = ask(subject, Route::Read.path(), Some(cookie)).await;
-    assert_eq!(read.text, "ann 2", "{name} /read");
-    answer.cookie
+    let latest = if written.cookie.is_empty() { &cookie } else { &written.cookie };
+    let read = ask(subject, Route::Read, Some(latest)).await;
+    let expected = if is_bare { ("1", "ann 1") } else { ("2", "ann 2") };
+    assert_eq!((&*written.text, &*read.text), expected, "{name} /write and /read");
+    cookie
 }
 
-async fn ask<S: Subject>(subject: &mut S, path: &str, cookie: Option<&str>) -> Answer {
-    let response = subject.get(path, cookie).await;
-    assert_eq!(S::status(&response), 200, "{path}");
+async fn ask<S: Subject>(subject: &mut S, route: Route, cookie: Option<&str>) -> Answer {
+    let response = subject.get(route.path(), cookie.and_then(|cookie| route.cookie(cookie))).await;
+    assert_eq!(S::status(&response), 200, "{}", route.name());
     S::read(response).await
 }

@@ -2,16 +2,24 @@
 
 use std::env;
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use pollster::block_on;
-use sessions_core::{Attach, Error, Session, Sessions, Token};
+use hot::{login, logout, read, sign_in, visit, write};
+use sessions_core::{Clock, Sessions, SystemClock, Timestamp, Token};
+
+type Walk = fn(&Visitor);
 
 /// Names every path, with what it does.
-const PATHS: [(&str, fn(&Visitor)); 5] = [
-    ("untouched", |visitor| drop(visitor.visit(visitor.cookie(), None))),
-    ("read", |visitor| drop(visitor.visit(visitor.cookie(), Some(read)))),
-    ("write", |visitor| drop(visitor.visit(visitor.cookie(), Some(write)))),
-    ("login", |visitor| drop(visitor.visit(None, Some(login)))),
+const PATHS: [(&str, Walk); 8] = [
+    ("no-cookie", |visitor| drop(visit(&visitor.sessions, None, None))),
+    ("untouched", |visitor| drop(visit(&visitor.sessions, visitor.cookie(), None))),
+    ("read", |visitor| drop(visit(&visitor.sessions, visitor.cookie(), Some(read)))),
+    ("touch", touch),
+    ("write", |visitor| drop(visit(&visitor.sessions, visitor.cookie(), Some(write)))),
+    ("login", |visitor| drop(visit(&visitor.sessions, None, Some(login)))),
+    ("login-logout", login_logout),
     ("secret-hash", hash),
 ];
 
@@ -32,59 +40,49 @@ fn list() {
 /// Is somebody with a session, and the manager that keeps it.
 struct Visitor {
     sessions: Sessions,
+    clock: Arc<Watch>,
     cookie: Vec<u8>,
     token: Token,
 }
 
 impl Visitor {
     fn sign_in() -> Self {
-        let sessions = Sessions::builder().build().expect("the defaults are sound");
-        let set_cookie = visit(&sessions, None, Some(login)).take_set_cookie().expect("a new session has one");
-        let cookie = set_cookie.split(';').next().unwrap_or_default().to_owned();
-        let token = cookie.split('=').nth(1).and_then(|text| Token::parse(text.as_bytes()));
-        Self { sessions, token: token.expect("the cookie holds a token"), cookie: cookie.into_bytes() }
+        let clock = Arc::new(Watch::default());
+        // Without an absolute limit, since the path of touches lets hours pass.
+        let sessions = Sessions::builder().absolute(None).clock(Arc::clone(&clock)).build();
+        let sessions = sessions.expect("the options are sound");
+        let cookie = sign_in(&sessions, login);
+        let token = cookie.split(|byte| *byte == b'=').nth(1).and_then(Token::parse);
+        Self { sessions, clock, token: token.expect("the cookie holds a token"), cookie }
     }
 
     fn cookie(&self) -> Option<&[u8]> {
         Some(&self.cookie)
     }
-
-    fn visit(&self, cookie: Option<&[u8]>, handle: Option<Handler>) -> Attach {
-        visit(&self.sessions, cookie, handle)
-    }
 }
 
-type Handler = fn(&Session) -> Result<(), Error>;
-
-/// Does for one request what an adapter does.
-fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handle: Option<Handler>) -> Attach {
-    let exchange = sessions.open();
-    if let Some(handle) = handle {
-        let session = block_on(exchange.session(cookie)).expect("the store answers");
-        handle(&session).expect("the handler's calls work");
-    }
-    block_on(exchange.commit(200)).expect("the store answers")
+/// Reads a minute after the last request, so that this one is written down.
+fn touch(visitor: &Visitor) {
+    visitor.clock.0.fetch_add(60_000, Ordering::Relaxed);
+    drop(visit(&visitor.sessions, visitor.cookie(), Some(read)));
 }
 
-fn login(session: &Session) -> Result<(), Error> {
-    session.set("user", "ann")?;
-    session.set("n", &1)?;
-    session.set("theme", "dark")
-}
-
-fn read(session: &Session) -> Result<(), Error> {
-    let user: Option<String> = session.get("user")?;
-    assert!(user.is_some(), "the session is there");
-    let n: Option<i64> = session.get("n")?;
-    black_box((user, n));
-    Ok(())
-}
-
-fn write(session: &Session) -> Result<(), Error> {
-    assert!(session.increment("n", 1)? > 1, "the session is there");
-    Ok(())
+/// Makes two requests: nothing else begins what the second one ends.
+fn login_logout(visitor: &Visitor) {
+    let cookie = sign_in(&visitor.sessions, login);
+    drop(visit(&visitor.sessions, Some(&cookie), Some(logout)));
 }
 
 fn hash(visitor: &Visitor) {
     black_box(visitor.token.secret().hash(visitor.token.id()));
+}
+
+/// Is the system's clock, ahead by so many milliseconds.
+#[derive(Debug, Default)]
+struct Watch(AtomicU64);
+
+impl Clock for Watch {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().after(Duration::from_millis(self.0.load(Ordering::Relaxed)))
+    }
 }

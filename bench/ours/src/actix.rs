@@ -79,7 +79,7 @@ struct Key {
 async fn set(session: Session, key: Query<Key>) -> Result<&'static str, SessionError> {
     let _user: Option<String> = session.get("user")?;
     tokio::time::sleep(Duration::from_millis(2)).await;
-    session.set(&*key.k, &1)?;
+    session.set(&key.k, &1)?;
     Ok("ok")
 }
 

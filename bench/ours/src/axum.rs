@@ -7,7 +7,8 @@ use axum::Router;
 use axum::extract::Query;
 use axum::routing::get;
 use serde::Deserialize;
-use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use sessions_axum::{Session, SessionError, SessionLayer, SessionService, Sessions};
+use tower_layer::Layer;
 
 /// The texts are those of the session's routes.
 pub(crate) fn bare() -> Router {
@@ -19,7 +20,17 @@ pub(crate) fn bare() -> Router {
         .route("/write", get(|| async { N.fetch_add(1, Ordering::Relaxed).to_string() }))
 }
 
-pub(crate) fn with(sessions: Sessions) -> Router {
+/// Wraps the whole router.
+pub(crate) fn around(sessions: Sessions) -> SessionService<Router> {
+    SessionLayer::new(sessions).layer(routes())
+}
+
+/// Has the router wrap each of its routes, for which it boxes them once more, whatever the layer.
+pub(crate) fn within(sessions: Sessions) -> Router {
+    routes().layer(SessionLayer::new(sessions))
+}
+
+fn routes() -> Router {
     Router::new()
         .route("/plain", get(|| async { "ok" }))
         .route("/login", get(login))
@@ -27,7 +38,6 @@ pub(crate) fn with(sessions: Sessions) -> Router {
         .route("/write", get(write))
         .route("/set", get(set))
         .route("/keys", get(keys))
-        .layer(SessionLayer::new(sessions))
 }
 
 async fn login(session: Session) -> Result<&'static str, SessionError> {
@@ -55,7 +65,7 @@ struct Key {
 async fn set(session: Session, Query(key): Query<Key>) -> Result<&'static str, SessionError> {
     let _user: Option<String> = session.get("user")?;
     tokio::time::sleep(Duration::from_millis(2)).await;
-    session.set(&*key.k, &1)?;
+    session.set(&key.k, &1)?;
     Ok("ok")
 }
 

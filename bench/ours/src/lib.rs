@@ -9,6 +9,8 @@ mod store;
 use harness::program::{self, Subjects};
 use harness::{Visitor, axum::Axum};
 use sessions_core::Sessions;
+use store::Opened;
+use tempfile::TempDir;
 
 /// Runs the program.
 pub fn main() {
@@ -26,19 +28,28 @@ struct Name<'a> {
     store: Option<&'a str>,
 }
 
+/// Is axum with `Router::layer` in place of a layer around the whole router.
+const ROUTER_LAYER: &str = "sessions-axum-router-layer";
+
 impl<'a> Name<'a> {
     fn parse(name: &'a str) -> Self {
         if let Some(framework) = name.strip_suffix("-bare") {
             return Self { framework, store: None };
+        }
+        if name == ROUTER_LAYER {
+            return Self { framework: ROUTER_LAYER, store: Some(store::MEMORY) };
         }
         let name = name.strip_prefix("sessions-").unwrap_or_else(|| panic!("there is no subject {name}"));
         let (framework, store) = name.split_once('-').unwrap_or((name, store::MEMORY));
         Self { framework, store: Some(store) }
     }
 
-    fn sessions(&self) -> Option<Sessions> {
-        let store = self.store.map(store::open)?;
-        Some(Sessions::builder().shared_store(store).build().expect("the defaults are sound"))
+    /// Opens the store that it names.
+    fn open(&self) -> (Option<Sessions>, Option<TempDir>) {
+        let Some(name) = self.store else { return (None, None) };
+        let Opened { store, folder } = store::open(name);
+        let sessions = Sessions::builder().shared_store(store).build().expect("the defaults are sound");
+        (Some(sessions), folder)
     }
 }
 
@@ -52,14 +63,18 @@ impl Subjects for Ours {
             names.push(format!("sessions-{framework}"));
             names.extend(store::OTHERS.iter().map(|store| format!("sessions-{framework}-{store}")));
         }
+        names.insert(2, ROUTER_LAYER.to_owned());
         names
     }
 
     async fn with<V: Visitor>(&self, name: &str, visitor: V) {
         let parsed = Name::parse(name);
-        match (parsed.framework, parsed.sessions()) {
-            ("axum", None) => visitor.visit(name, Axum::new(axum::bare())).await,
-            ("axum", Some(sessions)) => visitor.visit(name, Axum::new(axum::with(sessions))).await,
+        // The folder is removed when the subject is gone.
+        let (sessions, _folder) = parsed.open();
+        match (parsed.framework, sessions) {
+            ("axum", None) => visitor.visit(name, Axum(axum::bare())).await,
+            ("axum", Some(sessions)) => visitor.visit(name, Axum(axum::around(sessions))).await,
+            (ROUTER_LAYER, Some(sessions)) => visitor.visit(name, Axum(axum::within(sessions))).await,
             ("actix", None) => actix::visit_bare(name, visitor).await,
             ("actix", Some(sessions)) => actix::visit(name, sessions, visitor).await,
             ("hyper", None) => visitor.visit(name, hyper::bare()).await,
@@ -71,13 +86,15 @@ impl Subjects for Ours {
 
     fn serve(&self, name: &str, port: u16) {
         let parsed = Name::parse(name);
-        let sessions = parsed.sessions();
-        match parsed.framework {
-            "axum" => harness::axum::serve(port, async || sessions.map_or_else(axum::bare, axum::with)),
-            "actix" => actix::serve(port, sessions),
-            "hyper" => hyper::serve(port, sessions),
-            "minihttp" => minihttp::serve(port, sessions),
-            other => panic!("there is no framework {other}"),
+        let (sessions, _folder) = parsed.open();
+        match (parsed.framework, sessions) {
+            ("axum", None) => harness::axum::serve(port, async || axum::bare()),
+            ("axum", Some(sessions)) => harness::axum::serve(port, async || axum::around(sessions)),
+            (ROUTER_LAYER, Some(sessions)) => harness::axum::serve(port, async || axum::within(sessions)),
+            ("actix", sessions) => actix::serve(port, sessions),
+            ("hyper", sessions) => hyper::serve(port, sessions),
+            ("minihttp", sessions) => minihttp::serve(port, sessions),
+            (other, _) => panic!("there is no framework {other}"),
         }
     }
 }

@@ -1,19 +1,44 @@
 //! The stores that every adapter is measured with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use harness::redis_url;
 use sessions_core::{MemoryStore, Store};
+use sessions_fjall::FjallStore;
+use sessions_redb::RedbStore;
+use sessions_redis::RedisStore;
+use tempfile::TempDir;
 
 /// Is the store of the subjects that name none.
 pub(crate) const MEMORY: &str = "memory";
 
 /// Names the other stores.
-pub(crate) const OTHERS: &[&str] = &[];
+pub(crate) const OTHERS: &[&str] = &["redb", "fjall", "redis"];
+
+/// Is a store, with the folder that it keeps its files in.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) folder: Option<TempDir>,
+}
 
 /// Opens a store by its name.
-pub(crate) fn open(name: &str) -> Arc<dyn Store> {
-    match name {
+pub(crate) fn open(name: &str) -> Opened {
+    let folder = matches!(name, "redb" | "fjall").then(|| TempDir::new().expect("a folder can be made"));
+    let path = folder.as_ref().map(|folder| folder.path().join("sessions")).unwrap_or_default();
+    let store: Arc<dyn Store> = match name {
         MEMORY => Arc::new(MemoryStore::default()),
+        "redb" => Arc::new(RedbStore::open(&path).expect("the folder is new")),
+        "fjall" => Arc::new(FjallStore::open(&path).expect("the folder is new")),
+        "redis" => Arc::new(redis()),
         _ => panic!("there is no store {name}"),
-    }
+    };
+    Opened { store, folder }
+}
+
+/// Gives the server time: under valgrind everything takes fifty times as long.
+fn redis() -> RedisStore {
+    let patience = Duration::from_secs(60);
+    let builder = RedisStore::builder().load_deadline(patience).commit_deadline(patience);
+    builder.open(&redis_url()).expect("the runner's URL is one")
 }

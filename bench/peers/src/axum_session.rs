@@ -4,15 +4,18 @@ use axum::Router;
 use axum::extract::Query;
 use axum::routing::get;
 use axum_session::{SessionConfig, SessionLayer, SessionNullPool, SessionStore};
+use harness::axum::Routes;
+use tower_layer::Layer;
 
 use crate::{Key, PAUSE, keys};
 
 type Session = axum_session::Session<SessionNullPool>;
 
-pub(crate) async fn memory() -> Router {
+/// Wraps the whole router: with `Router::layer` it takes more.
+pub(crate) async fn memory() -> impl Routes {
     let store = SessionStore::<SessionNullPool>::new(None, SessionConfig::default()).await;
     let store = store.expect("it works");
-    Router::new()
+    let routes = Router::new()
         .route("/plain", get(|| async { "ok" }))
         .route(
             "/login",
@@ -54,6 +57,6 @@ pub(crate) async fn memory() -> Router {
                 let there = keys().filter(|key| session.get::<i64>(key).is_some());
                 there.map(|key| key + ",").collect::<String>()
             }),
-        )
-        .layer(SessionLayer::new(store))
+        );
+    SessionLayer::new(store).layer(routes)
 }

@@ -32,9 +32,9 @@ impl Subjects for Peers {
 
     async fn with<V: Visitor>(&self, name: &str, visitor: V) {
         match name {
-            "tower-sessions" => visitor.visit(name, Axum::new(tower_sessions::memory())).await,
-            "tower-sessions-redis" => visitor.visit(name, Axum::new(tower_sessions::redis().await)).await,
-            "axum_session" => visitor.visit(name, Axum::new(axum_session::memory().await)).await,
+            "tower-sessions" => visitor.visit(name, Axum(tower_sessions::memory())).await,
+            "tower-sessions-redis" => visitor.visit(name, Axum(tower_sessions::redis().await)).await,
+            "axum_session" => visitor.visit(name, Axum(axum_session::memory().await)).await,
             "actix-session-cookie" => actix_session::visit(name, actix_session::in_cookie(), visitor).await,
             "actix-session-redis" => actix_session::visit(name, actix_session::in_redis().await, visitor).await,
             "poem-bare" => visitor.visit(name, poem::bare()).await,
@@ -53,8 +53,8 @@ impl Subjects for Peers {
                 let store = actix_session::in_redis().await;
                 move || store.clone()
             }),
-            "poem-bare" => poem::serve(port, poem::bare_routes()),
-            "poem" => poem::serve(port, poem::routes()),
+            "poem-bare" => poem::serve(port, poem::bare_routes),
+            "poem" => poem::serve(port, poem::routes),
             _ => panic!("there is no subject {name}"),
         }
     }

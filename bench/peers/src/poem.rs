@@ -48,9 +48,10 @@ impl<E: Endpoint<Output = Response>> Subject for Poem<E> {
     }
 }
 
-pub(crate) fn serve(port: u16, app: impl Endpoint<Output = Response> + 'static) {
+/// Makes the application on the runtime, which its storage needs.
+pub(crate) fn serve<A: Endpoint<Output = Response> + 'static>(port: u16, make: impl FnOnce() -> A) {
     one_worker().block_on(async move {
-        let server = tokio::spawn(Server::new(TcpListener::bind(("127.0.0.1", port))).run(app));
+        let server = tokio::spawn(Server::new(TcpListener::bind(("127.0.0.1", port))).run(make()));
         server.await.expect("the server does not panic").expect("the server goes on");
     });
 }

@@ -3,6 +3,8 @@
 use axum::Router;
 use axum::extract::Query;
 use axum::routing::get;
+use harness::axum::Routes;
+use tower_layer::Layer;
 use tower_sessions_redis_store::RedisStore;
 use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
 
@@ -63,16 +65,17 @@ macro_rules! routes {
     };
 }
 
-pub(crate) fn memory() -> Router {
+/// Wraps the whole router: with `Router::layer` it takes more.
+pub(crate) fn memory() -> impl Routes {
     use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
-    routes!(Session).layer(SessionManagerLayer::new(MemoryStore::default()))
+    SessionManagerLayer::new(MemoryStore::default()).layer(routes!(Session))
 }
 
-pub(crate) async fn redis() -> Router {
+pub(crate) async fn redis() -> impl Routes {
     use tower_sessions_014::{Session, SessionManagerLayer};
     let config = Config::from_url(&redis_database(1)).expect("the URL is one");
     let pool = Pool::new(config, None, None, None, 4).expect("the options are sound");
     pool.connect();
     pool.wait_for_connect().await.expect("the server is there");
-    routes!(Session).layer(SessionManagerLayer::new(RedisStore::new(pool)))
+    SessionManagerLayer::new(RedisStore::new(pool)).layer(routes!(Session))
 }

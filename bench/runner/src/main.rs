@@ -1,25 +1,33 @@
 //! `cargo xtask bench`: builds the subjects, measures them, prints tables.
 
 mod build;
+mod commits;
+mod counts;
+mod facts;
+mod growth;
 mod instructions;
+mod lost;
+mod memory;
+mod options;
+mod page;
+mod plot;
 mod redis;
+mod report;
+mod server;
+mod sockets;
+mod spread;
 mod subjects;
 mod table;
+mod times;
+mod traffic;
 mod valgrind;
+mod weights;
+mod wrk;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
-/// What a section is run with.
-struct Options {
-    /// Parts of the names of the subjects that are wanted; all if there are none.
-    only: Vec<String>,
-}
-
-impl Options {
-    fn wants(&self, subject: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|part| subject.contains(&**part))
-    }
-}
+use options::Options;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -30,11 +38,29 @@ struct Section {
     run: fn(&Options) -> Outcome<String>,
 }
 
-const SECTIONS: &[Section] = &[Section {
-    name: "instructions",
-    about: "instructions and allocations of a request, without sockets",
-    run: instructions::run,
-}];
+const SECTIONS: &[Section] = &[
+    Section {
+        name: "instructions",
+        about: "instructions and allocations of a request, without sockets",
+        run: instructions::run,
+    },
+    Section { name: "weights", about: "what the instructions that a session adds are spent on", run: weights::run },
+    Section { name: "times", about: "nanoseconds of CPU of a request, without sockets", run: times::run },
+    Section { name: "sockets", about: "requests per second and CPU of the server, over sockets", run: sockets::run },
+    Section { name: "memory", about: "bytes of an idle session, in memory and in Redis", run: memory::run },
+    Section { name: "redis", about: "round trips, commands and bytes between server and Redis", run: traffic::run },
+    Section {
+        name: "commits",
+        about: "commits and loads per second of each store, and what sweeping takes from them",
+        run: commits::run,
+    },
+    Section {
+        name: "growth",
+        about: "what a request costs as sessions, keys, values and clients grow, and while a million expire",
+        run: growth::run,
+    },
+    Section { name: "lost", about: "changes that survive eight parallel requests of one visitor", run: lost::run },
+];
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1)) {
@@ -46,31 +72,44 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(mut words: impl Iterator<Item = String>) -> Outcome {
-    let (mut sections, mut options) = (Vec::new(), Options { only: Vec::new() });
-    while let Some(word) = words.next() {
-        match &*word {
-            "help" | "--help" | "-h" => {
-                println!("{}", help());
-                return Ok(());
-            }
-            "--only" => options.only.extend(words.next().unwrap_or_default().split(',').map(str::to_owned)),
-            name => sections.push(SECTIONS.iter().find(|section| section.name == name).ok_or_else(help)?),
-        }
+fn run(words: impl Iterator<Item = String>) -> Outcome {
+    let (names, mut options) = Options::parse(words)?;
+    if options.help {
+        println!("{}", help());
+        return Ok(());
     }
-    if sections.is_empty() {
-        sections.extend(SECTIONS);
+    if names == ["counts"] {
+        return counts::run(options.write);
+    }
+    let is_report = names == ["report"];
+    let sections: Vec<&Section> = if names.is_empty() || is_report {
+        SECTIONS.iter().collect()
+    } else {
+        let find = |name: &String| SECTIONS.iter().find(|section| section.name == name).ok_or_else(help);
+        names.iter().map(find).collect::<Result<_, _>>()?
+    };
+    if is_report {
+        report::begin()?;
+        (options.write, options.peers) = (true, true);
     }
     for section in sections {
-        println!("\n{}", (section.run)(&options)?);
+        let begin = Instant::now();
+        let text = (section.run)(&options)?;
+        println!("\n{text}");
+        eprintln!("{} took {:.0} s", section.name, begin.elapsed().as_secs_f64());
+        if options.write {
+            report::put(section, &options, &text)?;
+        }
     }
     Ok(())
 }
 
 fn help() -> String {
-    let mut help = String::from("usage: cargo xtask bench [SECTION]... [--only PART-OF-A-SUBJECT'S-NAME,...]\n");
+    let mut help = String::from(options::USAGE);
     for Section { name, about, .. } in SECTIONS {
         help.push_str(&format!("\n  {name:<14}{about}"));
     }
+    help.push_str("\n  counts        fails if a hot path has grown; with --write, renews bench/figures.txt");
+    help.push_str("\n  report        all of them, written into BENCHMARKS.md");
     help
 }

@@ -1,5 +1,6 @@
 //! A Redis server of our own.
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -32,6 +33,44 @@ impl Redis {
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Has all its threads run on one core only.
+    pub(crate) fn pin(&self, core: u32) -> Outcome {
+        let (core, process) = (core.to_string(), self.server.id().to_string());
+        let output = Command::new("taskset").args(["--all-tasks", "--cpu-list", "--pid", &core, &process]).output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!("taskset: {}", String::from_utf8_lossy(&output.stderr)).into())
+    }
+
+    /// Removes everything.
+    pub(crate) fn flush(&self) -> Outcome {
+        let reply = self.ask("FLUSHALL SYNC")?;
+        if reply.starts_with("+OK") { Ok(()) } else { Err(format!("FLUSHALL: {reply}").into()) }
+    }
+
+    /// Asks for one of the numbers that the server keeps.
+    pub(crate) fn number(&self, name: &str) -> Outcome<u64> {
+        let info = self.ask("INFO")?;
+        let number = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(number.ok_or_else(|| format!("Redis tells no {name}"))?.trim().parse()?)
+    }
+
+    /// Sends one command, and returns what its first line announces, or that line.
+    fn ask(&self, command: &str) -> Outcome<String> {
+        let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", self.port))?);
+        stream.get_ref().set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.get_mut().write_all(format!("{command}\r\n").as_bytes())?;
+        let mut reply = String::new();
+        stream.read_line(&mut reply)?;
+        if let Some(length) = reply.strip_prefix('$') {
+            let mut bulk = vec![0; length.trim().parse()?];
+            stream.read_exact(&mut bulk)?;
+            reply = String::from_utf8(bulk)?;
+        }
+        Ok(reply)
     }
 }
 

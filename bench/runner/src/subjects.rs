@@ -2,59 +2,80 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs, process};
 
-use crate::build;
+use crate::build::{self, Program};
 use crate::redis::Redis;
 use crate::{Options, Outcome};
+
+/// Lists what the package of the peers holds, which takes long to build.
+const PEERS: [&str; 7] = [
+    "tower-sessions",
+    "axum_session",
+    "tower-sessions-redis",
+    "actix-session-cookie",
+    "actix-session-redis",
+    "poem-bare",
+    "poem",
+];
 
 /// Is every subject that is wanted, with the server that some of them need.
 pub(crate) struct Subjects {
     pub(crate) all: Vec<Subject>,
-    redis: Option<Redis>,
-}
-
-pub(crate) struct Subject {
-    pub(crate) name: String,
-    plain: PathBuf,
-    counting: PathBuf,
+    pub(crate) redis: Option<Redis>,
+    ours: Program,
+    peers: Option<Program>,
+    files: Files,
 }
 
 impl Subjects {
-    /// Builds what holds the wanted subjects.
-    pub(crate) fn build(options: &Options) -> Outcome<Self> {
-        let mut all = Vec::new();
-        for package in ["ours", "peers"] {
-            if package == "peers" && !PEERS.iter().any(|name| options.wants(name)) {
-                continue;
-            }
-            let program = build::subjects(package)?;
-            let names = Command::new(&program.plain).arg("list").output()?;
-            let names = String::from_utf8(names.stdout)?;
-            let wanted = names.lines().filter(|name| options.wants(name));
-            all.extend(wanted.map(|name| Subject {
-                name: name.to_owned(),
-                plain: program.plain.clone(),
-                counting: program.counting.clone(),
-            }));
-        }
-        let needs_redis = all.iter().any(|subject| subject.name.ends_with("-redis"));
-        let redis = needs_redis.then(Redis::start).transpose()?;
-        Ok(Self { all, redis })
+    /// Builds what holds the wanted subjects, which are the `usual` ones if the command line names none.
+    ///
+    /// What they are compared with is among them too, and those of a framework follow each other.
+    pub(crate) fn build(options: &Options, usual: impl Fn(&Subject) -> bool) -> Outcome<Self> {
+        let ours = build::subjects("ours")?;
+        let names = Command::new(&ours.plain).arg("list").output()?;
+        let names = String::from_utf8(names.stdout)?;
+        let is_peer = |name: &str| PEERS.contains(&name);
+        let names = names.lines().chain(PEERS);
+        let mut all: Vec<_> = names.map(|name| Subject { name: name.to_owned(), is_peer: is_peer(name) }).collect();
+        all.sort_by_key(|subject| FRAMEWORKS.iter().position(|(bare, _)| *bare == subject.family()));
+        let wanted = if options.only.is_empty() {
+            all.iter().filter(|subject| usual(subject)).cloned().collect()
+        } else {
+            named(&all, &options.only)?
+        };
+        let is_wanted = |subject: &Subject| {
+            wanted.iter().any(|wanted| wanted.name == subject.name || wanted.bare() == Some(&*subject.name))
+        };
+        all.retain(is_wanted);
+        let peers = all.iter().any(|subject| subject.is_peer).then(|| build::subjects("peers")).transpose()?;
+        let redis = all.iter().any(|subject| subject.store() == "redis").then(Redis::start).transpose()?;
+        Ok(Self { all, redis, ours, peers, files: Files::new()? })
+    }
+
+    /// Returns those with sessions.
+    pub(crate) fn with_sessions(&self) -> impl Iterator<Item = &Subject> {
+        self.all.iter().filter(|subject| subject.bare().is_some())
     }
 
     /// Prepares a subject to be run.
     pub(crate) fn command(&self, subject: &Subject, words: &[&str]) -> Command {
-        self.prepare(&subject.plain, words)
+        self.prepare(&self.program(subject).plain, words)
     }
 
     /// The same with the counting allocator.
     pub(crate) fn counting(&self, subject: &Subject, words: &[&str]) -> Command {
-        self.prepare(&subject.counting, words)
+        self.prepare(&self.program(subject).counting, words)
+    }
+
+    fn program(&self, subject: &Subject) -> &Program {
+        self.peers.as_ref().filter(|_| subject.is_peer).unwrap_or(&self.ours)
     }
 
     fn prepare(&self, program: &Path, words: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(words);
+        command.args(words).env("TMPDIR", &self.files.0);
         if let Some(redis) = &self.redis {
             command.env("BENCH_REDIS", redis.url());
         }
@@ -62,35 +83,95 @@ impl Subjects {
     }
 }
 
-/// Lists what the package of the peers holds, which takes long to build.
-const PEERS: [&str; 7] = [
-    "tower-sessions",
-    "tower-sessions-redis",
-    "axum_session",
-    "actix-session-cookie",
-    "actix-session-redis",
-    "poem-bare",
-    "poem",
+/// Runs a subject to its end, and returns what it printed.
+pub(crate) fn told(mut command: Command) -> Outcome<String> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(String::from_utf8(output.stdout)?);
+    }
+    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)).into())
+}
+
+/// Finds what the command line names: exactly, or else by a part of the name.
+fn named(all: &[Subject], only: &[String]) -> Outcome<Vec<Subject>> {
+    let mut wanted = Vec::new();
+    for word in only {
+        let before = wanted.len();
+        wanted.extend(all.iter().filter(|subject| subject.name == *word).cloned());
+        if wanted.len() == before {
+            wanted.extend(all.iter().filter(|subject| subject.name.contains(&**word)).cloned());
+        }
+        if wanted.len() == before {
+            let names: Vec<_> = all.iter().map(|subject| &*subject.name).collect();
+            return Err(format!("no subject has {word} in its name. There are {}", names.join(", ")).into());
+        }
+    }
+    Ok(wanted)
+}
+
+/// Names what stands for a framework without sessions, and how the names of those with sessions begin.
+const FRAMEWORKS: [(&str, &[&str]); 5] = [
+    ("axum-bare", &["axum", "tower"]),
+    ("actix-bare", &["actix"]),
+    ("hyper-bare", &["hyper"]),
+    ("minihttp-bare", &["minihttp"]),
+    ("poem-bare", &["poem"]),
 ];
+
+#[derive(Clone)]
+pub(crate) struct Subject {
+    pub(crate) name: String,
+    pub(crate) is_peer: bool,
+}
 
 impl Subject {
     /// Returns the same framework without sessions, `None` for one that is without.
     pub(crate) fn bare(&self) -> Option<&'static str> {
-        let frameworks = [
-            ("actix", "actix-bare"),
-            ("axum", "axum-bare"),
-            ("tower", "axum-bare"),
-            ("hyper", "hyper-bare"),
-            ("minihttp", "minihttp-bare"),
-            ("poem", "poem-bare"),
-        ];
+        Some(self.family()).filter(|bare| *bare != self.name)
+    }
+
+    /// Returns the name of its framework without sessions.
+    pub(crate) fn family(&self) -> &'static str {
         let name = self.name.strip_prefix("sessions-").unwrap_or(&self.name);
-        let bare = frameworks.into_iter().find(|(framework, _)| name.starts_with(framework)).map(|(_, bare)| bare);
-        bare.filter(|bare| *bare != self.name)
+        let begins = |(_, begins): &&(_, &[&str])| begins.iter().any(|begin| name.starts_with(begin));
+        FRAMEWORKS.iter().find(begins).map(|(bare, _)| *bare).expect("every subject has a framework of these")
     }
 
     /// Says whether it is one of ours.
     pub(crate) fn is_ours(&self) -> bool {
         self.name.starts_with("sessions-")
+    }
+
+    /// Says whether it wraps the routes one by one, which is the same library as around all of them.
+    pub(crate) fn is_router_layer(&self) -> bool {
+        self.name.ends_with("-router-layer")
+    }
+
+    /// Names where its sessions are kept.
+    pub(crate) fn store(&self) -> &'static str {
+        let stores = ["redis", "redb", "fjall", "cookie", "bare"];
+        stores.into_iter().find(|store| self.name.ends_with(store)).unwrap_or("memory")
+    }
+
+    /// Says whether it waits for a disk.
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self.store(), "redb" | "fjall")
+    }
+}
+
+/// Is the folder for what the subjects write, removed at the end even if a subject was killed.
+struct Files(PathBuf);
+
+impl Files {
+    fn new() -> Outcome<Self> {
+        let path = env::temp_dir().join(format!("sessions-bench-{}", process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }

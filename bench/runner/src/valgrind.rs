@@ -6,25 +6,48 @@ use std::thread;
 
 use crate::Outcome;
 
-/// Runs a program under valgrind, and returns how many instructions it took: those of its own process, and not the kernel's.
-pub(crate) fn instructions(program: &Command) -> Outcome<u64> {
+/// Counts the instructions of a program: those of its own process, and not the kernel's.
+fn instructions(program: &Command) -> Outcome<u64> {
+    let cachegrind = ["--tool=cachegrind", "--cache-sim=no", "--branch-sim=no", "--cachegrind-out-file=/dev/null"];
+    number_after("refs:", &told(&cachegrind, program)?)
+}
+
+/// Counts how often a program asks for memory.
+fn allocations(program: &Command) -> Outcome<u64> {
+    number_after(
+        "total heap usage:",
+        &told(&["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"], program)?,
+    )
+}
+
+/// Runs a program under valgrind, and returns what valgrind tells at the end.
+fn told(options: &[&str], program: &Command) -> Outcome<String> {
     let mut command = Command::new("valgrind");
-    command.args(["--tool=cachegrind", "--cache-sim=no", "--branch-sim=no", "--cachegrind-out-file=/dev/null"]);
-    command.arg(program.get_program()).args(program.get_args());
+    command.args(options).arg(program.get_program()).args(program.get_args());
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = command.output().map_err(|error| format!("valgrind: {error}"))?;
     let told = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         return Err(format!("valgrind {program:?} ended with {}:\n{told}", output.status).into());
     }
-    let total = told.lines().find_map(|line| line.split_once("refs:")).map(|(_, total)| total.trim().replace(',', ""));
-    Ok(total.ok_or("valgrind counted nothing")?.parse()?)
+    Ok(told.into_owned())
+}
+
+fn number_after(word: &str, told: &str) -> Outcome<u64> {
+    let number = told.lines().find_map(|line| line.split_once(word)?.1.split_whitespace().next());
+    Ok(number.ok_or("valgrind counted nothing")?.replace(',', "").parse()?)
 }
 
 /// Returns the instructions of one time: what twice as many times take more, so that the beginning and the end do not count.
 pub(crate) fn of_one(times: u64, program: impl Fn(u64) -> Command) -> Outcome<u64> {
     let (once, twice) = (instructions(&program(times))?, instructions(&program(2 * times))?);
     Ok(twice.saturating_sub(once).div_ceil(times))
+}
+
+/// Returns the allocations of one time in the same way, to the nearest whole number.
+pub(crate) fn allocations_of_one(times: u64, program: impl Fn(u64) -> Command) -> Outcome<u64> {
+    let (once, twice) = (allocations(&program(times))?, allocations(&program(2 * times))?);
+    Ok((twice.saturating_sub(once) + times / 2) / times)
 }
 
 /// Does the jobs on two threads, and returns what they gave in the jobs' order.

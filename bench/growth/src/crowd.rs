@@ -1,0 +1,75 @@
+//! More and more sessions in memory.
+
+use hot::{Handler, login, read, sign_in, visit, write};
+use sessions_core::{MemoryStore, Sessions};
+
+use crate::measure::{nanoseconds, resident_bytes};
+
+/// Is how many requests are timed.
+const REQUESTS: usize = 1_000_000;
+/// Is how many of the sessions are visited, at most: enough that no cache holds them.
+const VISITED: usize = 1_000_000;
+
+const COOKIE: usize = "__Host-id=".len() + 43;
+
+/// Is a store full of sessions, and the cookies of some that lie anywhere in it.
+struct Crowd {
+    sessions: Sessions,
+    cookies: Vec<[u8; COOKIE]>,
+    next: usize,
+    bytes: u64,
+}
+
+impl Crowd {
+    fn gather(count: usize) -> Self {
+        let store = MemoryStore::builder().max_sessions(usize::MAX).max_bytes(usize::MAX).build();
+        let sessions = Sessions::builder().store(store).build().expect("the defaults are sound");
+        // In memory before the sessions are, so as not to be counted as theirs.
+        let mut cookies = vec![[1; COOKIE]; count.min(VISITED)];
+        let before = resident_bytes();
+        for number in 0..count {
+            let cookie = sign_in(&sessions, login);
+            if let Some(place) = cookies.get_mut(number % VISITED) {
+                place.copy_from_slice(&cookie);
+            }
+        }
+        let bytes = resident_bytes().saturating_sub(before) / count as u64;
+        shuffle(&mut cookies);
+        Self { sessions, cookies, next: 0, bytes }
+    }
+
+    /// Makes a request to some session.
+    fn visit(&mut self, handler: Handler) {
+        let cookie = self.cookies[self.next].as_slice();
+        self.next = (self.next + 1) % self.cookies.len();
+        drop(visit(&self.sessions, Some(cookie), Some(handler)));
+    }
+}
+
+/// Puts them into an order that is not that in which they lie in memory.
+fn shuffle<T>(all: &mut [T]) {
+    let mut state: u64 = 1;
+    for last in (1..all.len()).rev() {
+        // The generator MMIX of Knuth.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let place = (state >> 33) as usize % (last + 1);
+        all.swap(last, place);
+    }
+}
+
+pub(crate) fn time(count: usize) {
+    let mut crowd = Crowd::gather(count);
+    let reads = nanoseconds(REQUESTS, || crowd.visit(read));
+    let writes = nanoseconds(REQUESTS, || crowd.visit(write));
+    println!("{reads:.0} {writes:.0} {}", crowd.bytes);
+}
+
+pub(crate) fn walk(what: &str, count: usize, times: u64) {
+    let mut crowd = Crowd::gather(count);
+    let handler = match what {
+        "read" => read,
+        "write" => write,
+        _ => panic!("{what}?"),
+    };
+    (0..times).for_each(|_| crowd.visit(handler));
+}

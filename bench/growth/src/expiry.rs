@@ -1,0 +1,150 @@
+//! A million sessions that expire while others are read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hot::{login, read, sign_in, visit};
+use pollster::block_on;
+use sessions_core::{ManualClock, MemoryStore, Sessions, SessionsBuilder, Store};
+
+use crate::reader::{Waits, read_until};
+
+/// Is how many sessions go on living, and are read.
+const LIVING: usize = 10_000;
+const IDLE: Duration = Duration::from_secs(30 * 60);
+const DAYS: Duration = Duration::from_secs(30 * 86_400);
+/// Is how long the deadlines are apart where they are staggered.
+const APART: Duration = Duration::from_millis(1);
+/// Is how long a million then takes to expire.
+const SPELL: Duration = Duration::from_secs(4);
+const CONTROL: Duration = Duration::from_secs(3);
+
+/// Is a store with sessions that are to expire and sessions that are read.
+struct House {
+    clock: Arc<ManualClock>,
+    store: Arc<dyn Store>,
+    /// Sweeps nothing by itself.
+    readers: Sessions,
+    cookies: Vec<Vec<u8>>,
+}
+
+impl House {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::default());
+        let store = MemoryStore::builder().max_sessions(usize::MAX).max_bytes(usize::MAX).build();
+        let store: Arc<dyn Store> = Arc::new(store);
+        let readers = manager(&clock, &store).idle(DAYS).absolute(None).touch_every(DAYS).sweep_every(None);
+        let readers = readers.build().expect("the options are sound");
+        let cookies = (0..LIVING).map(|_| sign_in(&readers, login)).collect();
+        Self { clock, store, readers, cookies }
+    }
+
+    /// Fills the store with sessions that nobody will use; the clock moves between one and the next.
+    fn fill(&self, sessions: usize, apart: Duration) {
+        let manager = manager(&self.clock, &self.store).idle(IDLE).sweep_every(None);
+        let manager = manager.build().expect("the options are sound");
+        for _ in 0..sessions {
+            sign_in(&manager, login);
+            self.clock.advance(apart);
+        }
+    }
+
+    fn sessions(&self) -> u64 {
+        block_on(self.store.count()).expect("the store counts")
+    }
+
+    /// Starts the sweeping that every manager does, ten times a second.
+    fn sweep(&self) -> Sessions {
+        let sweeping = manager(&self.clock, &self.store).sweep_every(Duration::from_millis(100));
+        sweeping.build().expect("the options are sound")
+    }
+
+    /// Reads with all processors but one until `happening` is over.
+    fn read_while(&self, happening: impl FnOnce()) -> Waits {
+        let stop = &AtomicBool::new(false);
+        let readers = thread::available_parallelism().map_or(1, |processors| (processors.get() - 1).max(1));
+        thread::scope(|scope| {
+            let start = |number| scope.spawn(move || self.read(number * LIVING / readers, stop));
+            let readers: Vec<_> = (0..readers).map(start).collect();
+            happening();
+            stop.store(true, Ordering::Relaxed);
+            let mut waits = Waits::default();
+            for reader in readers {
+                waits.merge(&reader.join().expect("a reader does not panic"));
+            }
+            waits
+        })
+    }
+
+    fn read(&self, from: usize, stop: &AtomicBool) -> Waits {
+        let mut cookies = self.cookies.iter().cycle().skip(from);
+        read_until(stop, || {
+            let cookie = cookies.next().expect("a cycle has no end");
+            drop(visit(&self.readers, Some(cookie), Some(read)));
+        })
+    }
+}
+
+fn manager(clock: &Arc<ManualClock>, store: &Arc<dyn Store>) -> SessionsBuilder {
+    Sessions::builder().clock(Arc::clone(clock)).shared_store(Arc::clone(store))
+}
+
+pub(crate) fn run(sessions: usize, rounds: usize) {
+    let (mut nothing, mut staggered, mut at_once) = (Waits::default(), Waits::default(), Waits::default());
+    let mut seconds = Vec::new();
+    for _ in 0..rounds {
+        let house = House::new();
+        house.fill(sessions, APART);
+        nothing.merge(&house.read_while(|| thread::sleep(CONTROL)));
+        staggered.merge(&expire_one_after_the_other(&house, sessions));
+        house.fill(sessions, Duration::ZERO);
+        let begin = Instant::now();
+        at_once.merge(&expire_at_once(&house));
+        seconds.push(begin.elapsed().as_secs_f64());
+    }
+    tell("nothing", &nothing);
+    tell("staggered", &staggered);
+    tell("at-once", &at_once);
+    seconds.sort_unstable_by(f64::total_cmp);
+    println!("seconds {:.2}", seconds[seconds.len() / 2]);
+}
+
+fn expire_one_after_the_other(house: &House, sessions: usize) -> Waits {
+    const STEPS: u32 = 400;
+    let span = APART * u32::try_from(sessions).unwrap_or(u32::MAX);
+    house.clock.advance(IDLE - span.min(IDLE));
+    let _sweeping = house.sweep();
+    house.read_while(|| {
+        for _ in 0..STEPS {
+            thread::sleep(SPELL / STEPS);
+            house.clock.advance(span / STEPS);
+        }
+        house.clock.advance(IDLE);
+        wait_for_the_sweep(house);
+    })
+}
+
+fn expire_at_once(house: &House) -> Waits {
+    let _sweeping = house.sweep();
+    house.read_while(|| {
+        house.clock.advance(IDLE);
+        wait_for_the_sweep(house);
+    })
+}
+
+fn wait_for_the_sweep(house: &House) {
+    while house.sessions() > LIVING as u64 {
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Prints the reads, the longest, the longest without waiting for a processor, and what one in 10, 100 and so on exceeds.
+fn tell(what: &str, waits: &Waits) {
+    print!("{what} {} {} {}", waits.reads, waits.longest, waits.longest_own);
+    for many in [10, 100, 1000, 10_000, 100_000, 1_000_000] {
+        print!(" {}", waits.one_in(many));
+    }
+    println!();
+}

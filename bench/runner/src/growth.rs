@@ -1,0 +1,42 @@
+//! What a request costs as there is more of everything.
+
+mod clients;
+mod crowd;
+mod entries;
+mod expiry;
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::subjects::told;
+use crate::{Options, Outcome, build};
+
+pub(crate) fn run(options: &Options) -> Outcome<String> {
+    let program = build::program("growth")?;
+    let parts = [
+        crowd::run(&program)?,
+        entries::run(&program)?,
+        clients::run(options)?,
+        expiry::run(&program, options.rounds.unwrap_or(3))?,
+    ];
+    Ok(parts.join("\n"))
+}
+
+/// Prepares the program that makes the requests.
+fn command(program: &Path, words: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(words);
+    command
+}
+
+/// Runs it, and returns the numbers that it prints.
+fn numbers<const N: usize>(program: &Path, words: &[&str]) -> Outcome<[f64; N]> {
+    let told = told(command(program, words))?;
+    println!("{} {}", words.join(" "), told.trim());
+    parsed(&told)
+}
+
+fn parsed<const N: usize>(words: &str) -> Outcome<[f64; N]> {
+    let numbers = words.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+    numbers.try_into().map_err(|numbers| format!("{N} numbers, not {numbers:?}").into())
+}

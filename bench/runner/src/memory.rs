@@ -1,0 +1,68 @@
+//! What a session takes while nobody asks for it.
+
+use crate::subjects::{Subject, Subjects, told};
+use crate::table::Table;
+use crate::{Options, Outcome};
+
+/// Holds how many sessions there are: tables that double have room to spare at one of them, and little at another.
+const SESSIONS: [u64; 3] = [100_000, 140_000, 200_000];
+
+/// Is the same in Redis, whose figures vary less.
+const SESSIONS_IN_REDIS: [u64; 3] = [20_000, 28_000, 40_000];
+
+/// Is how many more sessions a subject makes, before it looks at its memory.
+const BEFORE: u64 = 101;
+
+pub(crate) fn run(options: &Options) -> Outcome<String> {
+    // The stores are the same in each framework.
+    let subjects = Subjects::build(options, |subject| {
+        let is_usual = matches!(subject.store(), "memory" | "redis") && !subject.is_router_layer();
+        is_usual && (subject.is_peer || subject.family() == "axum-bare")
+    })?;
+    let mut resident = Table::new("resident bytes per session", &SESSIONS.map(headline).each_ref().map(String::as_str));
+    let mut redis =
+        Table::new("bytes per session in Redis", &SESSIONS_IN_REDIS.map(headline).each_ref().map(String::as_str));
+    for subject in subjects.with_sessions() {
+        match subject.store() {
+            "memory" => {
+                resident.row(&subject.name, row(subject, SESSIONS, |many| in_process(&subjects, subject, many))?)
+            }
+            "redis" => {
+                redis.row(&subject.name, row(subject, SESSIONS_IN_REDIS, |many| in_redis(&subjects, subject, many))?)
+            }
+            _ => {}
+        }
+    }
+    Ok(format!(
+        "{resident}\nSessions of three small keys (`user`, `n` and `theme`) that live for as long as each library has them live by itself, \
+         at three sizes of the store, and the growth of the process's resident memory.\n\n\
+         {redis}\nThe growth of the server's `used_memory`, indexes included. Sessions in cookies take nothing on the server.\n"
+    ))
+}
+
+fn headline(sessions: u64) -> String {
+    format!("{},000 sessions", sessions / 1000)
+}
+
+fn row(subject: &Subject, sessions: [u64; 3], measure: impl Fn(u64) -> Outcome<u64>) -> Outcome<[Option<String>; 3]> {
+    let mut cells = [None, None, None];
+    for (cell, sessions) in cells.iter_mut().zip(sessions) {
+        let bytes = measure(sessions)?;
+        println!("{} {sessions} {bytes}", subject.name);
+        *cell = Some(bytes.to_string());
+    }
+    Ok(cells)
+}
+
+fn in_process(subjects: &Subjects, subject: &Subject, sessions: u64) -> Outcome<u64> {
+    let told = told(subjects.command(subject, &["memory", &subject.name, &sessions.to_string()]))?;
+    Ok(told.trim().parse()?)
+}
+
+fn in_redis(subjects: &Subjects, subject: &Subject, sessions: u64) -> Outcome<u64> {
+    let redis = subjects.redis.as_ref().ok_or("there is no Redis server")?;
+    redis.flush()?;
+    let before = redis.number("used_memory")?;
+    told(subjects.command(subject, &["memory", &subject.name, &sessions.to_string()]))?;
+    Ok(redis.number("used_memory")?.saturating_sub(before) / (sessions + BEFORE))
+}

@@ -1,0 +1,107 @@
+//! What the instructions that a session adds are spent on, by callgrind.
+
+mod profile;
+
+use std::collections::BTreeMap;
+
+use crate::subjects::{Subject, Subjects};
+use crate::table::{Table, grouped};
+use crate::valgrind::two_at_a_time;
+use crate::{Options, Outcome};
+
+const ROUTES: [&str; 4] = ["/plain", "/login", "/read", "/write"];
+
+/// Is how many requests are counted, and twice as many.
+const REQUESTS: u64 = 1000;
+
+/// Names what functions are for, by parts of their names; the first that fits counts.
+///
+/// A function that was inlined counts as the one that it was inlined into.
+const WEIGHTS: [(&str, &[&str]); 11] = [
+    ("hash of the secret", &["sha2::"]),
+    ("allocating and freeing", &["malloc", "free", "realloc", "calloc", "unlink_chunk", "raw_vec"]),
+    ("copying and comparing bytes", &["memcpy", "memmove", "memcmp", "memset"]),
+    ("header fields of the framework", &["http::header", "::head::", "fields::", "HeaderMap"]),
+    ("carrying the session in the request", &["http::extensions", "hashbrown::map", "::carried::", "::opened::"]),
+    ("JSON and text", &["serde", "core::fmt", "alloc::fmt", "core::str", "itoa", "alloc::string"]),
+    ("token and cookie", &["token::", "base64url::", "::cookie::", "Exchange::session", "memchr"]),
+    ("store and record", &["::store::", "dashmap", "::record::", "hashbrown"]),
+    ("time and random bytes", &["time::", "::clock::", "entropy", "getrandom"]),
+    ("the session's life: load, view, commit", &["sessions_core"]),
+    ("the adapter", &["sessions_"]),
+];
+const REST: &str = "the framework: extractor, moving requests and responses";
+
+pub(crate) fn run(options: &Options) -> Outcome<String> {
+    let subjects = Subjects::build(options, |subject| subject.name == "sessions-axum")?;
+    let mut text = String::new();
+    for subject in subjects.with_sessions() {
+        text.push_str(&format!("{}\n", table(&subjects, subject)?));
+    }
+    text.push_str(
+        "Instructions over the framework without sessions, by callgrind, which counts the same as cachegrind. What was inlined counts where \
+         it was inlined into. Negative is what the framework spends without sessions only.\n",
+    );
+    Ok(text)
+}
+
+fn table(subjects: &Subjects, subject: &Subject) -> Outcome<Table> {
+    let bare = subject.bare().unwrap_or_default();
+    let jobs: Vec<(&str, &str)> = ROUTES.iter().flat_map(|route| [(bare, *route), (&*subject.name, *route)]).collect();
+    let profiles = two_at_a_time(&jobs, |(name, route)| {
+        let run = |times: u64| subjects.command(subject, &["run", name, route, &times.to_string()]);
+        profile::of_one(REQUESTS, &format!("{name}{}", route.replace('/', "-")), run).map_err(|error| error.to_string())
+    });
+    let mut columns = Vec::new();
+    for pair in profiles.chunks_exact(2) {
+        let [without, with] = pair else { continue };
+        columns.push(weighed(with.as_ref().map_err(Clone::clone)?, without.as_ref().map_err(Clone::clone)?));
+    }
+    let mut table = Table::new(&subject.name, &ROUTES);
+    for name in WEIGHTS.iter().map(|(name, _)| *name).chain([REST]) {
+        let cell = |column: &BTreeMap<&str, i64>| Some(grouped(column.get(name).copied().unwrap_or_default()));
+        table.row(name, [0, 1, 2, 3].map(|at| columns.get(at).and_then(cell)));
+    }
+    table.row("in all", [0, 1, 2, 3].map(|at| Some(grouped(columns.get(at)?.values().sum()))));
+    Ok(table)
+}
+
+/// Adds up what is spent more on each weight.
+fn weighed(with: &profile::Profile, without: &profile::Profile) -> BTreeMap<&'static str, i64> {
+    let mut weights = BTreeMap::new();
+    for (sign, profile) in [(1, with), (-1, without)] {
+        for (function, instructions) in profile {
+            *weights.entry(weight(function)).or_default() += sign * instructions;
+        }
+    }
+    weights
+}
+
+fn weight(function: &str) -> &'static str {
+    let fits = |(_, parts): &&(_, &[&str])| parts.iter().any(|part| function.contains(part));
+    WEIGHTS.iter().find(fits).map_or(REST, |(name, _)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_has_the_first_weight_that_fits() {
+        let table = [
+            ("sha2::sha256::compress256", "hash of the secret"),
+            ("_int_free", "allocating and freeing"),
+            (
+                "<sessions_http::head::Head as sessions_core::attach::ResponseHead>::replace",
+                "header fields of the framework",
+            ),
+            ("sessions_core::token::Token::parse", "token and cookie"),
+            ("sessions_core::load::Search::go_on", "the session's life: load, view, commit"),
+            ("<sessions_http::future::ResponseFuture<F> as Future>::poll", "the adapter"),
+            ("<axum::routing::Router as Service>::call", REST),
+        ];
+        for (function, name) in table {
+            assert_eq!(weight(function), name, "{function}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Clients, each a task that waits for what it asked before it asks again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hot::login;
+use sessions_core::{Session, Sessions};
+use tokio::task::{JoinHandle, consume_budget};
+
+/// Is a client with a session of its own.
+pub(crate) struct Client {
+    sessions: Sessions,
+    session: Session,
+    cookie: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) async fn sign_in(sessions: Sessions) -> Self {
+        let exchange = sessions.open();
+        let session = exchange.session(None).await.expect("there is nothing to load");
+        login(&session).expect("the values can be set");
+        session.save().await.expect("the store writes");
+        let set_cookie = session.commit(200).await.expect("nothing is left").take_set_cookie();
+        let set_cookie = set_cookie.expect("a new session has a cookie");
+        let cookie = set_cookie.split(';').next().unwrap_or_default().as_bytes().to_vec();
+        Self { sessions, session, cookie }
+    }
+
+    /// Changes a value, and waits until that is stored.
+    pub(crate) async fn commit(&self) {
+        self.session.increment("n", 1).expect("it is a number");
+        self.session.save().await.expect("the store writes");
+    }
+
+    /// Loads the session as a request does, and reads a value.
+    pub(crate) async fn load(&self) {
+        let session = self.sessions.open().session(Some(&*self.cookie)).await.expect("the store reads");
+        let n: Option<i64> = session.get("n").expect("it is a number");
+        assert!(n.is_some(), "the session is there");
+    }
+}
+
+/// Signs so many in, many at a time.
+pub(crate) async fn sign_in(sessions: &Sessions, count: usize) -> Vec<Client> {
+    const AT_A_TIME: usize = 512;
+    let mut clients = Vec::with_capacity(count);
+    while clients.len() < count {
+        let some = AT_A_TIME.min(count - clients.len());
+        let tasks: Vec<_> = (0..some).map(|_| tokio::spawn(Client::sign_in(sessions.clone()))).collect();
+        for task in tasks {
+            clients.push(task.await.expect("a client does not panic"));
+        }
+    }
+    clients
+}
+
+/// Is what clients do at the moment.
+pub(crate) struct Work {
+    done: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Has each client do something over and over.
+pub(crate) fn start<F>(clients: &Arc<Vec<Client>>, act: fn(Arc<Vec<Client>>, usize) -> F) -> Work
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let task = |number| {
+        let (clients, done, stop) = (Arc::clone(clients), Arc::clone(&done), Arc::clone(&stop));
+        tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                act(Arc::clone(&clients), number).await;
+                done.fetch_add(1, Ordering::Relaxed);
+                // A store that never waits must not keep the other clients from their turn.
+                consume_budget().await;
+            }
+        })
+    };
+    let tasks = (0..clients.len()).map(task).collect();
+    Work { done, stop, tasks }
+}
+
+impl Work {
+    /// Returns how much is done in a second while something happens.
+    pub(crate) async fn rate_during(&self, happening: impl Future<Output = ()>) -> f64 {
+        let (before, begin) = (self.done.load(Ordering::Relaxed), Instant::now());
+        happening.await;
+        (self.done.load(Ordering::Relaxed) - before) as f64 / begin.elapsed().as_secs_f64()
+    }
+
+    pub(crate) async fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            task.await.expect("a client does not panic");
+        }
+    }
+}
+
+/// Waits without doing anything.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}

@@ -1,0 +1,32 @@
+//! Bytes of a session.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use sessions_core::Sessions;
+
+use crate::clients::sign_in;
+use crate::{open, runtime};
+
+/// Prints what a session takes on the disk after the store was closed; where there is no disk, it only makes the sessions.
+pub(crate) fn run(store: &str, place: &str, count: usize) {
+    runtime().block_on(async {
+        let sessions =
+            Sessions::builder().shared_store(open::store(store, place)).build().expect("the defaults are sound");
+        drop(sign_in(&sessions, count).await);
+    });
+    if let Some(bytes) = bytes_on_disk(Path::new(place)) {
+        println!("{}", bytes / count as u64);
+    }
+}
+
+/// Adds up what files take on their disk, `None` if there are none.
+fn bytes_on_disk(path: &Path) -> Option<u64> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    if !metadata.is_dir() {
+        return Some(metadata.blocks() * 512);
+    }
+    let entries = fs::read_dir(path).ok()?.flatten();
+    Some(entries.filter_map(|entry| bytes_on_disk(&entry.path())).sum())
+}
