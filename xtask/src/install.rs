@@ -21,12 +21,12 @@ const TOOLS: &[Tool] = &[
     Tool { binary: "nginx", package: "nginx-light", used_by: "caching between visitor and server" },
 ];
 
+/// What counting the hot paths needs.
+const VALGRIND: Tool = Tool { binary: "valgrind", package: "valgrind", used_by: "counting instructions" };
+
 /// What the benchmarks need.
-const BENCH_TOOLS: &[Tool] = &[
-    TOOLS[0],
-    Tool { binary: "valgrind", package: "valgrind", used_by: "counting instructions" },
-    Tool { binary: "wrk", package: "wrk", used_by: "asking over sockets" },
-];
+const BENCH_TOOLS: &[Tool] =
+    &[TOOLS[0], VALGRIND, Tool { binary: "wrk", package: "wrk", used_by: "asking over sockets" }];
 
 /// The parts of a Rust toolchain that a minimal installation leaves out.
 const COMPONENTS: &[(&str, &str)] = &[("rustfmt", "fmt --version"), ("clippy", "clippy --version")];
@@ -40,6 +40,11 @@ pub(crate) fn install() -> Result<(), String> {
 /// Installs what the benchmarks miss, or fails with the list of it.
 pub(crate) fn install_for_bench() -> Result<(), String> {
     install_tools(BENCH_TOOLS)
+}
+
+/// Installs what counting needs, or fails with what is missing.
+pub(crate) fn install_for_counts() -> Result<(), String> {
+    install_tools(&[VALGRIND])
 }
 
 fn install_tools(tools: &[Tool]) -> Result<(), String> {

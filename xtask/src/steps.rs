@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, run};
-use crate::{direction, install, lints, tree};
+use crate::{bench, direction, install, lints, tree};
 
 /// One check, which can also be run alone by its name.
 #[derive(Debug)]
@@ -20,12 +20,8 @@ pub(crate) const ALL: &[Step] = &[
         about: "install the programs that the tests start, where they are missing",
         run: install::install,
     },
-    Step { name: "fmt", about: "the code is formatted", run: || run(&mut cargo("fmt --all --check")) },
-    Step {
-        name: "clippy",
-        about: "no warning from the compiler or clippy",
-        run: || run(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings")),
-    },
+    Step { name: "fmt", about: "the code is formatted", run: fmt },
+    Step { name: "clippy", about: "no warning from the compiler or clippy", run: clippy },
     Step { name: "unit", about: "unit, integration and documentation tests of every crate", run: unit },
     Step { name: "wire", about: "the demos, driven over real sockets", run: wire },
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
@@ -40,6 +36,7 @@ pub(crate) const ALL: &[Step] = &[
         about: "our crates depend on each other in the permitted direction only",
         run: direction::check,
     },
+    Step { name: "counts", about: "no hot path takes more instructions than is committed", run: bench::counts },
     Step { name: "lints", about: "every crate takes the workspace's lints", run: lints::check },
 ];
 
@@ -70,6 +67,16 @@ fn failure(name: &str, time: &str, why: &str) -> String {
 
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
+}
+
+fn fmt() -> Result<(), String> {
+    run(&mut cargo("fmt --all --check"))?;
+    bench::fmt()
+}
+
+fn clippy() -> Result<(), String> {
+    run(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
+    bench::clippy()
 }
 
 /// Tests skip what needs a server that is not there; here it was installed, so skipping is a failure.
