@@ -22,10 +22,7 @@ pub struct Session(sessions_core::Session);
 impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = SessionError;
 
-    fn from_request_parts(
-        parts: &mut Parts,
-        _state: &S,
-    ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
+    fn from_request_parts(parts: &mut Parts, _state: &S) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
         let mut load = sessions_http::session(parts);
         poll_fn(move |context| Pin::new(&mut load).poll(context).map(|loaded| Ok(Self(loaded?))))
     }

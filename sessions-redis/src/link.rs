@@ -2,6 +2,7 @@
 
 mod cluster;
 mod given;
+mod lane;
 mod node;
 mod topology;
 

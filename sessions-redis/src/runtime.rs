@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::futures::TaskLocalFuture;
+use tokio::task_local;
 
 /// Is a tokio runtime of one thread, for the connections and the deadlines.
 ///
@@ -37,6 +39,16 @@ impl Drop for Background {
     }
 }
 
+task_local! {
+    /// Is the tokio runtime that a call was made on.
+    static CALLER: Option<Handle>;
+}
+
+/// Returns the tokio runtime that the call which is being polled was made on, if there was one.
+pub(crate) fn caller() -> Option<Handle> {
+    CALLER.try_with(Clone::clone).ok().flatten()
+}
+
 pin_project! {
     /// Is a future that finds a tokio runtime around itself, wherever it is polled.
     ///
@@ -45,13 +57,13 @@ pin_project! {
     pub(crate) struct InRuntime<F> {
         handle: Handle,
         #[pin]
-        future: F,
+        future: TaskLocalFuture<Option<Handle>, F>,
     }
 }
 
-impl<F> InRuntime<F> {
-    pub(crate) const fn new(handle: Handle, future: F) -> Self {
-        Self { handle, future }
+impl<F: Future> InRuntime<F> {
+    pub(crate) fn new(handle: Handle, future: F) -> Self {
+        Self { handle, future: CALLER.scope(Handle::try_current().ok(), future) }
     }
 }
 
