@@ -42,6 +42,8 @@ pub(crate) struct Call {
     pub(crate) slot: u16,
     pub(crate) command: Cmd,
     source: Option<&'static Source>,
+    /// Is the place of the argument that says whether an earlier try may have done the work.
+    doubt: Option<usize>,
 }
 
 impl Call {
@@ -49,18 +51,32 @@ impl Call {
     pub(crate) fn command(name: &str, key: &Key) -> Self {
         let mut command = redis::cmd(name);
         command.arg(key.as_bytes());
-        Self { slot: key.slot(), command, source: None }
+        Self { slot: key.slot(), command, source: None, doubt: None }
     }
 
     /// Makes a call that is about no key, but about the server that has the slot.
     pub(crate) const fn of_server(slot: u16, command: Cmd) -> Self {
-        Self { slot, command, source: None }
+        Self { slot, command, source: None, doubt: None }
     }
 
     pub(crate) fn script(source: &'static Source, key: &Key) -> Self {
+        Self::script_with(source, key, None)
+    }
+
+    /// Makes a call of a script that may be about a second key, in the slot of the first.
+    pub(crate) fn script_with(source: &'static Source, key: &Key, other: Option<&Key>) -> Self {
         let mut command = redis::cmd("EVALSHA");
-        command.arg(source.hash.as_str()).arg(1).arg(key.as_bytes());
-        Self { slot: key.slot(), command, source: Some(source) }
+        command.arg(source.hash.as_str()).arg(1 + usize::from(other.is_some())).arg(key.as_bytes());
+        if let Some(other) = other {
+            command.arg(other.as_bytes());
+        }
+        Self { slot: key.slot(), command, source: Some(source), doubt: None }
+    }
+
+    /// Adds the argument that says whether an earlier try may have done the work.
+    pub(crate) fn doubt(&mut self) -> &mut Self {
+        self.doubt = Some(self.command.args_iter().count());
+        self.arg(b"")
     }
 
     pub(crate) fn arg(&mut self, argument: &[u8]) -> &mut Self {
@@ -73,16 +89,25 @@ impl Call {
         self
     }
 
-    /// Returns the same call with the whole script in it, which the server then keeps; `None` for a plain command.
-    pub(crate) fn with_source(&self) -> Option<Cmd> {
-        let mut command = redis::cmd("EVAL");
-        command.arg(self.source?.code);
-        for argument in self.command.args_iter().skip(2) {
-            if let Arg::Simple(bytes) = argument {
-                command.arg(bytes);
-            }
+    /// Says whether there is more to send to a server that does not know the script.
+    pub(crate) const fn is_script(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// Returns the command to try again with: `with_source` has the whole script in it, which the server then keeps.
+    pub(crate) fn again(&self, with_source: bool, in_doubt: bool) -> Cmd {
+        let source = self.source.filter(|_| with_source);
+        let mut command = Cmd::new();
+        for (place, argument) in self.command.args_iter().enumerate() {
+            let Arg::Simple(bytes) = argument else { continue };
+            match (place, source) {
+                (0, Some(_)) => command.arg("EVAL"),
+                (1, Some(source)) => command.arg(source.code),
+                _ if in_doubt && self.doubt == Some(place) => command.arg(1),
+                _ => command.arg(bytes),
+            };
         }
-        Some(command)
+        command
     }
 }
 

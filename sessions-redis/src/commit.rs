@@ -24,15 +24,17 @@ pub(crate) struct Renewal {
 }
 
 /// Appends the arguments that begin those of a script of `begin.lua`.
-fn begin(core: &Core, call: &mut Call, now: Timestamp, expected: &SecretHash, nonce: [u8; 8]) {
-    call.number(now.as_millis()).arg(expected.as_bytes()).number(SLACK);
-    call.arg(&nonce).number(core.nonce_window());
+fn begin(core: &Core, call: &mut Call, now: Timestamp, expected: &SecretHash) {
+    call.number(now.as_millis()).arg(expected.as_bytes()).number(SLACK).doubt().number(core.memory());
 }
 
 /// Makes the call that commits.
 pub(crate) fn commit(core: &Core, id: SessionId, changes: &Changes) -> Call {
-    let mut call = Call::script(&call::COMMIT, &core.keys.session(id));
-    begin(core, &mut call, changes.now(), changes.expected_secret(), core.nonce());
+    let session = core.keys.session(id);
+    // A touch may be done twice.
+    let word = (!is_touch(changes)).then(|| core.keys.word(&session, core.nonce()));
+    let mut call = Call::script_with(&call::COMMIT, &session, word.as_ref());
+    begin(core, &mut call, changes.now(), changes.expected_secret());
     call.arg(changes.new_secret().map_or(b"", |secret| secret.as_bytes()));
     match changes.new_principal() {
         Some(principal) => call.arg(format!("={principal}").as_bytes()),
@@ -54,6 +56,13 @@ pub(crate) fn commit(core: &Core, id: SessionId, changes: &Changes) -> Call {
         push(&mut call, change);
     }
     call
+}
+
+/// Says whether nothing is written but the time.
+fn is_touch(changes: &Changes) -> bool {
+    let sets_head = changes.new_secret().is_some() || changes.new_principal().is_some() || changes.new_idle().is_some();
+    let clears = changes.clears_entries() || changes.clears_flashes();
+    !sets_head && !clears && changes.iter().next().is_none()
 }
 
 fn push(call: &mut Call, change: Change<'_>) {
@@ -104,13 +113,11 @@ pub(crate) fn committed(value: &Value) -> Result<(Committed, Option<Renewal>), S
 /// Makes the call that takes an entry, and the one that drops what it left behind once its answer is here.
 pub(crate) fn take(core: &Core, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> (Call, Call) {
     let session = core.keys.session(id);
-    let nonce = core.nonce();
-    let mut take = Call::script(&call::TAKE, &session);
-    begin(core, &mut take, now, expected, nonce);
+    let word = core.keys.word(&session, core.nonce());
+    let mut take = Call::script_with(&call::TAKE, &session, Some(&word));
+    begin(core, &mut take, now, expected);
     take.arg(key.as_bytes());
-    let mut forget = Call::command("HDEL", &session);
-    forget.arg(&[b"t:", nonce.as_slice()].concat());
-    (take, forget)
+    (take, Call::command("UNLINK", &word))
 }
 
 /// Reads the answer to a take.
@@ -137,11 +144,6 @@ fn code(value: &Value) -> Result<i64, Unreadable> {
 /// Makes the call that creates a record.
 pub(crate) fn create(core: &Core, record: &Record) -> Call {
     let mut call = Call::script(&call::CREATE, &core.keys.session(record.id()));
-    let nonce = core.nonce();
-    call.arg(&nonce);
-    fields::write(record, &mut call);
-    // As the other scripts keep it: when the window began, in seconds, and the nonces since.
-    let began = (record.last_seen().as_millis() / 1000) as u32;
-    call.arg(b"n").arg(&[began.to_be_bytes().as_slice(), &nonce].concat());
+    fields::write(record, call.doubt());
     call
 }

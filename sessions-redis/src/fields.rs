@@ -9,7 +9,6 @@
 //! | `r` | version (revision) |
 //! | `p` | principal; missing for none |
 //! | `e:KEY`, `i:KEY`, `f:KEY` | an entry, an immutable one, a flash, as the codec wrote it |
-//! | `n`, `o`, `t:…` | what writes leave behind for the case that they are sent again |
 //!
 //! Times are milliseconds, since the Unix epoch where they are moments, in decimal text.
 
@@ -201,7 +200,7 @@ mod tests {
         ("e:k", b"\xff\0"),
         ("i:k2", b"2"),
         ("f:k", b"3"),
-        ("n", b"\0\0\0\0"),
+        ("x:k", b"\0\0\0\0"),
         ("unknown", b"!"),
     ];
 

@@ -50,6 +50,23 @@ impl Keys {
         Key(key.into())
     }
 
+    /// Names where a write to a session leaves word that it was done: in the session's slot, and nothing that could be taken for a session.
+    pub(crate) fn word(&self, session: &Key, nonce: u64) -> Key {
+        let prefix = self.prefix.as_bytes();
+        let session = session.as_bytes();
+        let (open, close): (&[u8], &[u8]) = if is_tagged(prefix) { (b"", b"") } else { (b"{", b"}") };
+        let mut key = Vec::with_capacity(prefix.len() + session.len() + 24);
+        [prefix, b"done:", open, session, close, b":"].iter().for_each(|part| key.extend_from_slice(part));
+        let halves = nonce.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        key.extend(halves.map(|half| b"0123456789abcdef"[usize::from(half)]));
+        Key(key.into())
+    }
+
+    /// Says whether the keys of sessions can have others in their slots: braces have to be a whole `{tag}`.
+    pub(crate) fn can_be_tags(&self) -> bool {
+        is_tagged(self.prefix.as_bytes()) || !self.prefix.contains(['{', '}'])
+    }
+
     /// Names the index of a principal's sessions. It can be taken for no session: no id has an `r`.
     pub(crate) fn principal(&self, principal: &str) -> Key {
         Key(format!("{}principal:{principal}", self.prefix).into_bytes().into())
@@ -85,6 +102,10 @@ fn hashed_part(key: &[u8]) -> &[u8] {
         (length > 0).then(|| &key[start..start + length])
     };
     tag().unwrap_or(key)
+}
+
+fn is_tagged(key: &[u8]) -> bool {
+    hashed_part(key).len() < key.len()
 }
 
 /// Is CRC-16/XMODEM.
@@ -124,6 +145,22 @@ mod tests {
         assert_eq!(slot_of("foo{}{bar}"), crc16(b"foo{}{bar}") % SLOTS);
         assert_eq!(slot_of("foo{{bar}}zap"), crc16(b"{bar") % SLOTS);
         assert_eq!(slot_of("foo{bar}{zap}"), slot_of("bar"));
+    }
+
+    #[test]
+    fn word_of_a_write_lies_in_the_slot_of_its_session() {
+        let id = SessionId::from_bytes([0xab; 16]);
+        for prefix in ["session:", "", "{app}:s:", "a{b}c", "{a}{}"] {
+            let keys = Keys::new(prefix);
+            assert!(keys.can_be_tags(), "{prefix}");
+            let session = keys.session(id);
+            let (one, other) = (keys.word(&session, 1), keys.word(&session, u64::MAX));
+            assert_eq!((one.slot(), other.slot()), (session.slot(), session.slot()), "{prefix}");
+            assert!(one != other && keys.id_of(one.as_bytes()).is_none(), "{prefix}");
+        }
+        for prefix in ["a}", "a{b", "{}", "}{", "{}{a}"] {
+            assert!(!Keys::new(prefix).can_be_tags(), "{prefix}");
+        }
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl RedisBuilder {
 
     /// Sets what all keys of the store begin with; `session:` by default.
     ///
-    /// Stores that share a database need different prefixes, none of which is the beginning of another.
+    /// Stores that share a database need different prefixes, none of which is the beginning of another. Braces in it have to be a whole
+    /// `{tag}`, which decides about the slot in a cluster.
     pub fn prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
         self.prefix = prefix.into();
         self
@@ -180,6 +181,9 @@ impl RedisBuilder {
     fn start(&self) -> Result<Background, OpenError> {
         if self.load_deadline.is_zero() || self.commit_deadline.is_zero() || self.max_in_flight == 0 {
             return Err(OpenError::because(OpenErrorKind::Options, "a limit of nothing lets nothing through"));
+        }
+        if !Keys::new(&*self.prefix).can_be_tags() {
+            return Err(OpenError::because(OpenErrorKind::Options, "braces in a prefix have to be a whole {tag}"));
         }
         #[cfg(feature = "tls")]
         choose_who_encrypts();

@@ -11,12 +11,15 @@ use tokio::sync::Semaphore;
 
 use crate::call::Call;
 use crate::error::{Cause, Fault, NAME};
+use crate::fields::whole_millis;
 use crate::keys::Keys;
 use crate::link::{Answer, Link, Parcel, WaitFor};
 use crate::runtime::{Background, InRuntime};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// Is for how much longer than it is tried a write is remembered.
+const MARGIN: Duration = Duration::from_secs(2);
 
 /// Is what all clones of a store share.
 #[derive(Debug)]
@@ -96,14 +99,14 @@ impl Core {
         StoreFuture::new(InRuntime::new(self.background.handle().clone(), work))
     }
 
-    /// Returns bytes that no other write to the same session has had in the last minute. They need not be secret.
-    pub(crate) fn nonce(&self) -> [u8; 8] {
-        self.nonces.fetch_add(1, Ordering::Relaxed).to_be_bytes()
+    /// Returns a number that no other write to the same session has had lately. It need not be secret.
+    pub(crate) fn nonce(&self) -> u64 {
+        self.nonces.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns for how many seconds a nonce must be remembered: for longer than its write is tried.
-    pub(crate) const fn nonce_window(&self) -> u64 {
-        self.commit_deadline.as_secs() + 2
+    /// Returns for how many milliseconds a write must be remembered: for longer than it is tried.
+    pub(crate) fn memory(&self) -> u64 {
+        whole_millis(self.commit_deadline.saturating_add(MARGIN))
     }
 
     /// Makes a call that no caller waits for, and that nothing depends on.
@@ -161,12 +164,18 @@ impl Link {
 struct Tries {
     parcel: Parcel,
     last: Option<Fault>,
+    with_source: bool,
     in_doubt: bool,
 }
 
 impl Tries {
     fn new(call: &Call, wait: Option<WaitFor>) -> Self {
-        Self { parcel: Parcel::new(call.slot, call.command.clone(), wait), last: None, in_doubt: false }
+        Self {
+            parcel: Parcel::new(call.slot, call.command.clone(), wait),
+            last: None,
+            with_source: false,
+            in_doubt: false,
+        }
     }
 
     async fn run(&mut self, link: &Link, call: &Call) -> Result<Answer, Fault> {
@@ -179,14 +188,14 @@ impl Tries {
                 Err(fault) => fault,
             };
             self.in_doubt |= matches!(fault, Fault::Lost(_));
-            if fault.code() == Some("NOSCRIPT")
-                && let Some(command) = call.with_source()
-            {
-                self.parcel.command = command;
-                continue;
-            }
-            if !fault.may_pass() {
+            let is_unknown = fault.code() == Some("NOSCRIPT") && call.is_script();
+            self.with_source |= is_unknown;
+            if !is_unknown && !fault.may_pass() {
                 return Err(fault);
+            }
+            self.parcel.command = call.again(self.with_source, self.in_doubt);
+            if is_unknown {
+                continue;
             }
             self.last = Some(fault);
             tokio::time::sleep(pause).await;

@@ -1,17 +1,18 @@
 -- A script is put together from parts: begin, what it asks for, open, what it does, write. It is one block, since every closure and
 -- table is made anew for each call.
 --
--- KEYS[1] is a session; ARGV begins with: now, expected secret, slack, nonce, window. Lua's numbers are doubles: milliseconds fit, an
--- i64 does not. What goes into the hash is text that came in, or that `add` made.
+-- KEYS[1] is a session, KEYS[2] where the write leaves word that it was done, if it must not be done twice. ARGV begins with: now, expected
+-- secret, slack, '1' if an earlier try may have done it, for how many milliseconds the word is kept. Lua's numbers are doubles: milliseconds
+-- fit, an i64 does not. What goes into the hash is text that came in, or that `add` made.
 
 local GONE, APPLIED, CONFLICT, DAMAGED, NEWER, ABSENT = 0, 1, 2, 3, 4, 5
 -- How many fields go into one call: Lua's stack ends at some 8000.
 local BATCH = 1000
 
 local key = KEYS[1]
-local now, nonce = tonumber(ARGV[1]), ARGV[4]
-local HEAD = 9
-local fields = { 'v', 's', 'a', 'i', 'x', 'r', 'p', 'n', 'o' }
+local now = tonumber(ARGV[1])
+local HEAD = 7
+local fields = { 'v', 's', 'a', 'i', 'x', 'r', 'p' }
 
 -- Adds two decimal integers, written as HINCRBY wants them; nil where one is none, or the sum leaves the range of an i64. Not by
 -- HINCRBY itself: it would have written the first sums of a commit before the last one is refused.

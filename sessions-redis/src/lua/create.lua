@@ -1,15 +1,9 @@
--- KEYS: the session. ARGV: nonce, milliseconds to live (empty for ever), then fields and values. Answers 1 if stored, 0 if the id
--- is taken. A create that is sent again finds its own nonce.
+-- KEYS: the session. ARGV: '1' if an earlier try may have done it, milliseconds to live (empty for ever), then fields and values, of
+-- which the second are 's' and the secret. Answers 1 if stored, 0 if the id is taken. A create that is sent again finds its own secret.
 
-local key, nonce = KEYS[1], ARGV[1]
+local key = KEYS[1]
 if redis.call('EXISTS', key) == 1 then
-  local nonces = redis.pcall('HMGET', key, 'n', 'o')
-  for _, kept in ipairs(nonces) do
-    if kept and string.find(kept, nonce, 5, true) then
-      return 1
-    end
-  end
-  return 0
+  return ARGV[1] == '1' and redis.pcall('HGET', key, 's') == ARGV[6] and 1 or 0
 end
 for at = 3, #ARGV, 1000 do
   redis.call('HSET', key, unpack(ARGV, at, math.min(at + 999, #ARGV)))

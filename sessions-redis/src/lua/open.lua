@@ -12,17 +12,18 @@ else
     end
   end
 end
-local format, secret, seen, idle, absolute, version, principal, recent, older = unpack(found, 1, HEAD)
+local format, secret, seen, idle, absolute, version, principal = unpack(found, 1, HEAD)
 if format ~= '1' then
   if format then
     return (tonumber(format) or 0) > 1 and NEWER or DAMAGED
   end
   return redis.call('EXISTS', key) == 0 and GONE or DAMAGED
 end
--- Nonces begin after four bytes.
-if recent and string.find(recent, nonce, 5, true) or older and string.find(older, nonce, 5, true) then
-  local taken = redis.call('HGET', key, 't:' .. nonce)
-  return taken and { APPLIED, taken } or APPLIED
+if ARGV[4] == '1' and KEYS[2] then
+  local word = redis.call('GET', KEYS[2])
+  if word then
+    return word == '' and APPLIED or { APPLIED, string.sub(word, 2) }
+  end
 end
 seen = seen and tonumber(seen)
 if idle then
@@ -42,5 +43,5 @@ if secret ~= ARGV[2] or now >= seen + idle or now >= absolute then
   return GONE
 end
 
-local answer = APPLIED
+local answer, word = APPLIED, ''
 local sets, removed = {}, {}

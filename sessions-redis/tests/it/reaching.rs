@@ -68,7 +68,7 @@ fn a_user_with_the_rights_that_the_documentation_names_gets_on() {
         return;
     }
     let server = Server::start();
-    let rights = ["+@hash", "+@sortedset", "+@keyspace", "+@scripting", "+@connection"];
+    let rights = ["+@hash", "+@sortedset", "+@keyspace", "+@scripting", "+@connection", "+get", "+set"];
     let command = [["ACL", "SETUSER", "ada", "on", ">secret1", "~mine:*"].as_slice(), &rights].concat();
     assert_eq!(server.cli(&command), "OK");
     let url = format!("redis://ada:secret1@127.0.0.1:{}?prefix=mine%3A", server.port());
