@@ -2,15 +2,13 @@
 //!
 //! | field | value |
 //! |---|---|
-//! | `v` | format, `1` |
+//! | `h` | the head: format (`1`), when it was created and last seen, idle limit, absolute deadline, version; a dash for no limit |
 //! | `s` | hash of the secret, 32 bytes |
-//! | `c`, `a` | when it was created, and last seen (active) |
-//! | `i`, `x` | idle limit, and absolute deadline; missing for none |
-//! | `r` | version (revision) |
 //! | `p` | principal; missing for none |
 //! | `e:KEY`, `i:KEY`, `f:KEY` | an entry, an immutable one, a flash, as the codec wrote it |
 //!
-//! Times are milliseconds, since the Unix epoch where they are moments, in decimal text.
+//! Times are milliseconds, since the Unix epoch where they are moments, in decimal text. The head is one field, since what a field costs
+//! each load is more than what its bytes do.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,17 +34,8 @@ pub(crate) fn write(record: &Record, call: &mut Call) {
             call.number(left.saturating_add(SLACK).min(LONGEST))
         }
     };
-    call.arg(b"v").number(FORMAT);
+    call.arg(b"h").arg(Head::of(record).to_string().as_bytes());
     call.arg(b"s").arg(record.secret_hash().as_bytes());
-    call.arg(b"c").number(record.created().as_millis());
-    call.arg(b"a").number(record.last_seen().as_millis());
-    call.arg(b"r").number(record.version());
-    if let Some(idle) = record.idle() {
-        call.arg(b"i").number(whole_millis(idle));
-    }
-    if record.absolute_deadline() != Timestamp::NEVER {
-        call.arg(b"x").number(record.absolute_deadline().as_millis());
-    }
     if let Some(principal) = record.principal() {
         call.arg(b"p").arg(principal.as_bytes());
     }
@@ -98,15 +87,15 @@ pub(crate) fn read(id: SessionId, value: &Value) -> Result<Option<Record>, Unrea
     if pairs.is_empty() {
         return Ok(None);
     }
-    let head = Head::read(&pairs)?;
-    let secret = <[u8; 32]>::try_from(head.secret.ok_or(Unreadable::Damaged)?).map_err(|_| Unreadable::Damaged)?;
-    let created = required(head.created)?;
-    let mut builder = Record::builder(id, SecretHash::from_bytes(secret), Timestamp::from_millis(created))
-        .last_seen(Timestamp::from_millis(required(head.seen)?))
-        .idle(optional(head.idle)?.map(Duration::from_millis))
-        .absolute_deadline(optional(head.absolute)?.map_or(Timestamp::NEVER, Timestamp::from_millis))
-        .version(required(head.version)?)
-        .principal(head.principal.map(text).transpose()?);
+    let found = |name: &[u8]| pairs.iter().find(|(field, _)| *field == name).map(|(_, value)| *value);
+    let head = Head::parse(found(b"h").ok_or(Unreadable::Damaged)?)?;
+    let secret = found(b"s").and_then(|secret| <[u8; 32]>::try_from(secret).ok()).ok_or(Unreadable::Damaged)?;
+    let mut builder = Record::builder(id, SecretHash::from_bytes(secret), Timestamp::from_millis(head.created))
+        .last_seen(Timestamp::from_millis(head.seen))
+        .idle(head.idle.map(Duration::from_millis))
+        .absolute_deadline(head.absolute.map_or(Timestamp::NEVER, Timestamp::from_millis))
+        .version(head.version)
+        .principal(found(b"p").map(text).transpose()?);
     for (field, value) in pairs {
         builder = match field.split_at_checked(2) {
             Some((b"e:", key)) => builder.entry(text(key)?, value),
@@ -129,41 +118,57 @@ fn pairs(value: &Value) -> Option<Vec<Pair<'_>>> {
     }
 }
 
-/// Is the values of the fields that are no entries.
-#[derive(Default)]
-struct Head<'a> {
-    secret: Option<&'a [u8]>,
-    created: Option<&'a [u8]>,
-    seen: Option<&'a [u8]>,
-    idle: Option<&'a [u8]>,
-    absolute: Option<&'a [u8]>,
-    version: Option<&'a [u8]>,
-    principal: Option<&'a [u8]>,
+/// Is the field of a record that holds what every record has.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    created: u64,
+    seen: u64,
+    pub(crate) idle: Option<u64>,
+    pub(crate) absolute: Option<u64>,
+    version: u64,
 }
 
-impl<'a> Head<'a> {
-    fn read(pairs: &[Pair<'a>]) -> Result<Self, Unreadable> {
-        let mut head = Self::default();
-        let mut format = None;
-        for &(field, value) in pairs {
-            let place = match field {
-                b"v" => &mut format,
-                b"s" => &mut head.secret,
-                b"c" => &mut head.created,
-                b"a" => &mut head.seen,
-                b"i" => &mut head.idle,
-                b"x" => &mut head.absolute,
-                b"r" => &mut head.version,
-                b"p" => &mut head.principal,
-                _ => continue,
-            };
-            *place = Some(value);
+impl Head {
+    fn of(record: &Record) -> Self {
+        let absolute = Some(record.absolute_deadline()).filter(|deadline| *deadline != Timestamp::NEVER);
+        Self {
+            created: record.created().as_millis(),
+            seen: record.last_seen().as_millis(),
+            idle: record.idle().map(whole_millis),
+            absolute: absolute.map(Timestamp::as_millis),
+            version: record.version(),
         }
-        match required(format)? {
-            FORMAT => Ok(head),
-            newer if newer > FORMAT => Err(Unreadable::NewerFormat),
-            _ => Err(Unreadable::Damaged),
+    }
+
+    pub(crate) fn parse(value: &[u8]) -> Result<Self, Unreadable> {
+        let mut words = text(value)?.split(' ');
+        let mut word = || words.next().ok_or(Unreadable::Damaged);
+        match number(word()?)? {
+            FORMAT => {}
+            newer if newer > FORMAT => return Err(Unreadable::NewerFormat),
+            _ => return Err(Unreadable::Damaged),
         }
+        let head = Self {
+            created: number(word()?)?,
+            seen: number(word()?)?,
+            idle: limit(word()?)?,
+            absolute: limit(word()?)?,
+            version: number(word()?)?,
+        };
+        if words.next().is_some() { Err(Unreadable::Damaged) } else { Ok(head) }
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{FORMAT} {} {} ", self.created, self.seen)?;
+        for limit in [self.idle, self.absolute] {
+            match limit {
+                Some(limit) => write!(f, "{limit} ")?,
+                None => f.write_str("- ")?,
+            }
+        }
+        write!(f, "{}", self.version)
     }
 }
 
@@ -171,13 +176,14 @@ fn text(bytes: &[u8]) -> Result<&str, Unreadable> {
     std::str::from_utf8(bytes).map_err(|_| Unreadable::Damaged)
 }
 
-fn required(value: Option<&[u8]>) -> Result<u64, Unreadable> {
-    optional(value)?.ok_or(Unreadable::Damaged)
+/// Reads digits: what Lua would not take for a number, this does not either.
+fn number(text: &str) -> Result<u64, Unreadable> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_plain).ok_or(Unreadable::Damaged)
 }
 
-fn optional(value: Option<&[u8]>) -> Result<Option<u64>, Unreadable> {
-    let number = |value| text(value)?.parse().map_err(|_| Unreadable::Damaged);
-    value.map(number).transpose()
+fn limit(text: &str) -> Result<Option<u64>, Unreadable> {
+    if text == "-" { Ok(None) } else { number(text).map(Some) }
 }
 
 #[cfg(test)]
@@ -191,12 +197,9 @@ mod tests {
         Value::Array(pairs.iter().flat_map(|(field, value)| [text(field.as_bytes()), text(value)]).collect())
     }
 
-    const SOUND: [(&str, &[u8]); 10] = [
-        ("v", b"1"),
+    const SOUND: [(&str, &[u8]); 7] = [
+        ("h", b"1 5 6 - - 3"),
         ("s", &[9; 32]),
-        ("c", b"5"),
-        ("a", b"6"),
-        ("r", b"3"),
         ("e:k", b"\xff\0"),
         ("i:k2", b"2"),
         ("f:k", b"3"),
@@ -219,21 +222,39 @@ mod tests {
     }
 
     #[test]
+    fn a_head_survives_its_text() {
+        for limits in [(None, None), (Some(1_800_000), None), (None, Some(u64::MAX - 1)), (Some(0), Some(0))] {
+            let head = Head { created: 5, seen: u64::MAX, idle: limits.0, absolute: limits.1, version: u64::MAX };
+            assert_eq!(Head::parse(head.to_string().as_bytes()), Ok(head));
+        }
+    }
+
+    #[test]
     fn a_damaged_hash_is_told_from_a_newer_one() {
         let with = |field: &str, value: Option<&'static [u8]>| {
             let mut pairs: Vec<_> = SOUND.into_iter().filter(|(name, _)| *name != field).collect();
             pairs.extend(value.map(|value| (field.to_owned().leak() as &str, value)));
             read(ID, &hash(&pairs)).unwrap_err()
         };
-        for field in ["v", "s", "c", "a", "r"] {
+        for field in ["h", "s"] {
             assert_eq!(with(field, None), Unreadable::Damaged, "{field}");
             assert_eq!(with(field, Some(b"-1")), Unreadable::Damaged, "{field}");
         }
-        for field in ["i", "x"] {
-            assert_eq!(with(field, Some(b"soon")), Unreadable::Damaged, "{field}");
+        let heads: [&[u8]; 8] = [
+            b"",
+            b"0 5 6 - - 3",
+            b"1 5 6 - -",
+            b"1 5 6 - - 3 4",
+            b"1 5 6 - - -3",
+            b"1 5 +6 - - 3",
+            b"1 5 6 soon - 3",
+            b"1  5 6 - - 3",
+        ];
+        for head in heads {
+            assert_eq!(with("h", Some(head)), Unreadable::Damaged, "{}", String::from_utf8_lossy(head));
         }
         assert_eq!(with("p", Some(b"\xff")), Unreadable::Damaged);
-        assert_eq!(with("v", Some(b"2")), Unreadable::NewerFormat);
+        assert_eq!(with("h", Some(b"2 something new")), Unreadable::NewerFormat);
         assert_eq!(read(ID, &Value::Int(1)).unwrap_err(), Unreadable::Damaged);
     }
 }

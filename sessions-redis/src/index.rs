@@ -12,7 +12,7 @@ use sessions_core::{Changes, Record, SessionId, StoreError, StoreErrorKind, Time
 
 use crate::call::{self, Call, bytes, items, text_number};
 use crate::commit::Renewal;
-use crate::fields::{self, SLACK, Unreadable, whole_millis};
+use crate::fields::{self, Head, SLACK, Unreadable, whole_millis};
 use crate::shared::{Core, Failure, Outcome};
 
 /// Is how many sessions are asked for at once.
@@ -66,18 +66,20 @@ impl Binding {
     /// Enters the session before the commit binds it, so that it is never bound and not in the index.
     pub(crate) async fn announce(self, core: &Core, id: SessionId) -> Result<(), Failure> {
         let mut ask = Call::command("HMGET", &core.keys.session(id));
-        ask.arg(b"i").arg(b"x").arg(b"p");
+        ask.arg(b"h").arg(b"p");
         let answer = core.write(&ask).await?;
-        let Some([idle, absolute, bound]) = items(&answer) else {
+        let Some([head, bound]) = items(&answer) else {
             return Ok(());
         };
-        let number = |value| text_number(value).and_then(|text| text.parse().ok());
-        let idle = self.idle.map(whole_millis).filter(|idle| *idle < u64::MAX).or_else(|| number(idle));
+        // One that cannot be read is left to the commit to refuse.
+        let head = bytes(head).and_then(|head| Head::parse(head).ok());
+        let (idle, absolute) = head.map_or((None, None), |head| (head.idle, head.absolute));
+        let idle = self.idle.map(whole_millis).filter(|idle| *idle < u64::MAX).or(idle);
         let bound = bytes(bound).and_then(|bytes| std::str::from_utf8(bytes).ok());
         let Some(principal) = self.principal.as_deref().or(bound) else {
             return Ok(());
         };
-        let until = good_until(self.now, idle, number(absolute));
+        let until = good_until(self.now, idle, absolute);
         core.write(&announce(core, principal, id, &until, self.now)).await.map(drop)
     }
 }

@@ -11,8 +11,8 @@ local BATCH = 1000
 
 local key = KEYS[1]
 local now = tonumber(ARGV[1])
-local HEAD = 7
-local fields = { 'v', 's', 'a', 'i', 'x', 'r', 'p' }
+local HEAD = 3
+local fields = { 'h', 's', 'p' }
 
 -- Adds two decimal integers, written as HINCRBY wants them; nil where one is none, or the sum leaves the range of an i64. Not by
 -- HINCRBY itself: it would have written the first sums of a commit before the last one is refused.

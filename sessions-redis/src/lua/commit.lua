@@ -72,13 +72,9 @@ if ARGV[7] ~= '' then
   sets[#sets + 1] = 'p'
   sets[#sets + 1] = principal
 end
-if ARGV[8] == '-' then
-  idle = math.huge
-  removed[#removed + 1] = 'i'
-elseif ARGV[8] ~= '' then
-  idle = tonumber(ARGV[8])
-  sets[#sets + 1] = 'i'
-  sets[#sets + 1] = ARGV[8]
+if ARGV[8] ~= '' then
+  idle_text = ARGV[8]
+  idle = idle_text == '-' and math.huge or tonumber(idle_text)
 end
 
 -- The index entry of a session that activity carries on for ever has to be carried on too: at the first commit in each half of its

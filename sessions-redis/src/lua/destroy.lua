@@ -13,7 +13,7 @@ end
 local ended = redis.call('DEL', key)
 if ended == 0 and ARGV[2] == '1' then
   -- WAIT waits for a connection's last write, so there has to be one: an earlier try may have done the work on another.
-  redis.call('HSET', key, 'v', '')
+  redis.call('HSET', key, 'h', '')
   redis.call('DEL', key)
 end
 return { ended, principal }

@@ -12,31 +12,26 @@ else
     end
   end
 end
-local format, secret, seen, idle, absolute, version, principal = unpack(found, 1, HEAD)
-if format ~= '1' then
-  if format then
-    return (tonumber(format) or 0) > 1 and NEWER or DAMAGED
+local head, secret, principal = found[1], found[2], found[3]
+local format = head and tonumber(string.match(head, '^%d+'))
+if format ~= 1 then
+  if head then
+    return (format or 0) > 1 and NEWER or DAMAGED
   end
   return redis.call('EXISTS', key) == 0 and GONE or DAMAGED
 end
+local created, seen_text, idle_text, absolute_text, version =
+  string.match(head, '^1 (%d+) (%d+) ([%d-]+) ([%d-]+) (%d+)$')
 if ARGV[4] == '1' and KEYS[2] then
   local word = redis.call('GET', KEYS[2])
   if word then
     return word == '' and APPLIED or { APPLIED, string.sub(word, 2) }
   end
 end
-seen = seen and tonumber(seen)
-if idle then
-  idle = tonumber(idle)
-else
-  idle = math.huge
-end
-if absolute then
-  absolute = tonumber(absolute)
-else
-  absolute = math.huge
-end
-if not (secret and seen and idle and absolute and version) then
+local seen = seen_text and tonumber(seen_text)
+local idle = idle_text == '-' and math.huge or tonumber(idle_text or '')
+local absolute = absolute_text == '-' and math.huge or tonumber(absolute_text or '')
+if not (secret and seen and idle and absolute) then
   return DAMAGED
 end
 if secret ~= ARGV[2] or now >= seen + idle or now >= absolute then

@@ -3,13 +3,12 @@
 
 local last_seen = seen
 if now > seen then
-  last_seen = now
-  sets[#sets + 1] = 'a'
-  sets[#sets + 1] = ARGV[1]
+  last_seen, seen_text = now, ARGV[1]
 end
-local count = tonumber(version) or 0
-sets[#sets + 1] = 'r'
-sets[#sets + 1] = count < 9007199254740991 and string.format('%.0f', count + 1) or add(version, '1') or '0'
+local count = tonumber(version)
+version = count < 9007199254740991 and string.format('%.0f', count + 1) or add(version, '1') or '0'
+sets[#sets + 1] = 'h'
+sets[#sets + 1] = table.concat({ '1', created, seen_text, idle_text, absolute_text, version }, ' ')
 
 for at = 1, #removed, BATCH do
   redis.call('HDEL', key, unpack(removed, at, math.min(at + BATCH - 1, #removed)))

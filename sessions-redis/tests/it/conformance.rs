@@ -17,7 +17,7 @@ fn setup(url: fn() -> String, damage: fn(&str, &[&str]), namespace: &str) -> Set
     let spoil = move |id: SessionId, kind| {
         let key = format!("{prefix}{id}");
         match kind {
-            Damage::NewerFormat => damage(&key, &["HSET", &key, "v", "2"]),
+            Damage::NewerFormat => damage(&key, &["HSET", &key, "h", "2"]),
             _ => damage(&key, &["HDEL", &key, "s"]),
         }
     };
