@@ -141,21 +141,63 @@ impl Head {
     }
 
     pub(crate) fn parse(value: &[u8]) -> Result<Self, Unreadable> {
-        let mut words = text(value)?.split(' ');
-        let mut word = || words.next().ok_or(Unreadable::Damaged);
-        match number(word()?)? {
+        let mut words = Words(value);
+        match words.number()? {
             FORMAT => {}
             newer if newer > FORMAT => return Err(Unreadable::NewerFormat),
             _ => return Err(Unreadable::Damaged),
         }
         let head = Self {
-            created: number(word()?)?,
-            seen: number(word()?)?,
-            idle: limit(word()?)?,
-            absolute: limit(word()?)?,
-            version: number(word()?)?,
+            created: words.number()?,
+            seen: words.number()?,
+            idle: words.limit()?,
+            absolute: words.limit()?,
+            version: words.number()?,
         };
-        if words.next().is_some() { Err(Unreadable::Damaged) } else { Ok(head) }
+        if words.0.is_empty() { Ok(head) } else { Err(Unreadable::Damaged) }
+    }
+}
+
+/// Is what is left of a head: words with a space between each two.
+struct Words<'a>(&'a [u8]);
+
+impl Words<'_> {
+    /// Reads a word of digits. What Lua would not take for a number, this does not either.
+    fn number(&mut self) -> Result<u64, Unreadable> {
+        let mut number = 0_u64;
+        let mut length = 0;
+        for byte in self.0 {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            let more = number.checked_mul(10).and_then(|tens| tens.checked_add(digit.into()));
+            number = more.ok_or(Unreadable::Damaged)?;
+            length += 1;
+        }
+        if length == 0 {
+            return Err(Unreadable::Damaged);
+        }
+        self.skip(length)?;
+        Ok(number)
+    }
+
+    fn limit(&mut self) -> Result<Option<u64>, Unreadable> {
+        if self.0.first() != Some(&b'-') {
+            return self.number().map(Some);
+        }
+        self.skip(1)?;
+        Ok(None)
+    }
+
+    /// Goes over a word and the space after it. The last word has none.
+    fn skip(&mut self, length: usize) -> Result<(), Unreadable> {
+        self.0 = match &self.0[length..] {
+            [] => &[],
+            [b' ', rest @ ..] if !rest.is_empty() => rest,
+            _ => return Err(Unreadable::Damaged),
+        };
+        Ok(())
     }
 }
 
@@ -174,16 +216,6 @@ impl fmt::Display for Head {
 
 fn text(bytes: &[u8]) -> Result<&str, Unreadable> {
     std::str::from_utf8(bytes).map_err(|_| Unreadable::Damaged)
-}
-
-/// Reads digits: what Lua would not take for a number, this does not either.
-fn number(text: &str) -> Result<u64, Unreadable> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| is_plain).ok_or(Unreadable::Damaged)
-}
-
-fn limit(text: &str) -> Result<Option<u64>, Unreadable> {
-    if text == "-" { Ok(None) } else { number(text).map(Some) }
 }
 
 #[cfg(test)]

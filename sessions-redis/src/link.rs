@@ -6,6 +6,7 @@ mod lane;
 mod node;
 mod topology;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,9 +27,9 @@ pub(crate) enum Link {
 }
 
 /// Is what is sent in one go, for one answer.
-pub(crate) struct Parcel {
+pub(crate) struct Parcel<'a> {
     pub(crate) slot: u16,
-    pub(crate) command: Cmd,
+    pub(crate) command: Cow<'a, Cmd>,
     /// Has the server wait for its replicas after the command, on the same connection.
     pub(crate) wait: Option<WaitFor>,
     was_sent: AtomicBool,
@@ -51,7 +52,7 @@ pub(crate) struct Answer {
 
 impl Link {
     /// Tries once, following redirects, and notices what has to be connected or looked up again.
-    pub(crate) async fn send(&self, parcel: &Parcel) -> Result<Answer, Fault> {
+    pub(crate) async fn send(&self, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
         match self {
             Self::Node(node) => {
                 let answer = node.send(parcel, false).await;
@@ -81,8 +82,8 @@ impl Link {
     }
 }
 
-impl Parcel {
-    pub(crate) const fn new(slot: u16, command: Cmd, wait: Option<WaitFor>) -> Self {
+impl<'a> Parcel<'a> {
+    pub(crate) const fn new(slot: u16, command: Cow<'a, Cmd>, wait: Option<WaitFor>) -> Self {
         Self { slot, command, wait, was_sent: AtomicBool::new(false) }
     }
 
@@ -108,7 +109,7 @@ impl Parcel {
         if asking {
             pipeline.cmd("ASKING");
         }
-        pipeline.add_command(self.command.clone());
+        pipeline.add_command(self.command.as_ref().clone());
         if let Some(wait) = self.wait {
             let millis = u64::try_from(wait.within.as_millis()).unwrap_or(u64::MAX);
             pipeline.cmd("WAIT").arg(wait.replicas).arg(millis.max(1));

@@ -1,5 +1,6 @@
 //! What every operation goes through: the limit on how many are under way, the deadline, the tries.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -161,17 +162,17 @@ impl Link {
 }
 
 /// Is what is known of the tries so far.
-struct Tries {
-    parcel: Parcel,
+struct Tries<'a> {
+    parcel: Parcel<'a>,
     last: Option<Fault>,
     with_source: bool,
     in_doubt: bool,
 }
 
-impl Tries {
-    fn new(call: &Call, wait: Option<WaitFor>) -> Self {
+impl<'a> Tries<'a> {
+    fn new(call: &'a Call, wait: Option<WaitFor>) -> Self {
         Self {
-            parcel: Parcel::new(call.slot, call.command.clone(), wait),
+            parcel: Parcel::new(call.slot, Cow::Borrowed(&call.command), wait),
             last: None,
             with_source: false,
             in_doubt: false,
@@ -193,7 +194,7 @@ impl Tries {
             if !is_unknown && !fault.may_pass() {
                 return Err(fault);
             }
-            self.parcel.command = call.again(self.with_source, self.in_doubt);
+            self.parcel.command = Cow::Owned(call.again(self.with_source, self.in_doubt));
             if is_unknown {
                 continue;
             }

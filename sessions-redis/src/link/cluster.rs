@@ -1,5 +1,6 @@
 //! A cluster: which server a slot leads to, found out again whenever a server says otherwise.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -67,7 +68,7 @@ impl Cluster {
         }))
     }
 
-    pub(crate) async fn send(self: &Arc<Self>, parcel: &Parcel) -> Result<Answer, Fault> {
+    pub(crate) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
         let mut node = self.owner(parcel.slot).await?;
         let mut asking = false;
         for _ in 0..MOST_REDIRECTS {
@@ -201,7 +202,7 @@ async fn look(cluster: Weak<Cluster>) {
 async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), ()> {
     let mut command = redis::cmd("CLUSTER");
     command.arg("SLOTS");
-    let parcel = Parcel::new(0, command, None);
+    let parcel = Parcel::new(0, Cow::Owned(command), None);
     let answer = tokio::time::timeout(TOPOLOGY_TIMEOUT, node.send(&parcel, false)).await;
     let value = answer.map_err(|_| ())?.map_err(|_| ())?.value;
     let ranges = topology::parse(&value).filter(|ranges| !ranges.is_empty());

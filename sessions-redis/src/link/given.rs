@@ -26,19 +26,19 @@ pub enum Connection {
 }
 
 impl Connection {
-    pub(super) async fn send(&self, parcel: &Parcel) -> Result<Answer, Fault> {
+    pub(super) async fn send(&self, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
         parcel.note_sent();
         let value = self.exchange(parcel).await.map_err(|error| Fault::of_sent(&error))?;
         refused(Answer { value, replicas: 0 })
     }
 
-    async fn exchange(&self, parcel: &Parcel) -> RedisResult<Value> {
+    async fn exchange(&self, parcel: &Parcel<'_>) -> RedisResult<Value> {
         match self.clone() {
             Self::Multiplexed(mut connection) => connection.req_packed_command(&parcel.command).await,
             Self::Manager(mut connection) => connection.req_packed_command(&parcel.command).await,
             Self::Cluster(mut connection) => {
                 let owner = SingleNodeRoutingInfo::SpecificNode(Route::new(parcel.slot, SlotAddr::Master));
-                connection.route_command(parcel.command.clone(), RoutingInfo::SingleNode(owner)).await
+                connection.route_command(parcel.command.as_ref().clone(), RoutingInfo::SingleNode(owner)).await
             }
         }
     }

@@ -86,7 +86,7 @@ impl Lane {
         });
     }
 
-    pub(super) async fn send(self: &Arc<Self>, parcel: &Parcel, asking: bool) -> Result<Answer, Fault> {
+    pub(super) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
         let Live { generation, mut connection } = self.connection().await?;
         parcel.note_sent();
         let mut vigil = Vigil::begin(self, generation);
@@ -224,7 +224,7 @@ async fn keep_connecting<F: FnOnce()>(lane: Weak<Lane>, _homeless: AtEnd<F>) {
     }
 }
 
-async fn exchange(connection: &mut MultiplexedConnection, parcel: &Parcel, asking: bool) -> RedisResult<Answer> {
+async fn exchange(connection: &mut MultiplexedConnection, parcel: &Parcel<'_>, asking: bool) -> RedisResult<Answer> {
     let Some(pipeline) = parcel.pipeline(asking) else {
         let value = connection.send_packed_command(&parcel.command).await?;
         return Ok(Answer { value, replicas: 0 });

@@ -1,7 +1,5 @@
 //! One server, and the connections to it.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +20,8 @@ pub(crate) struct Node {
     /// Is the store's runtime.
     background: Handle,
     common: Arc<Lane>,
-    lanes: Mutex<HashMap<Id, Arc<Lane>>>,
+    /// A list, since there are a few runtimes at most, and each request looks for its own.
+    lanes: Mutex<Vec<(Id, Arc<Lane>)>>,
 }
 
 impl Node {
@@ -36,7 +35,7 @@ impl Node {
         &self.client
     }
 
-    pub(crate) async fn send(self: &Arc<Self>, parcel: &Parcel, asking: bool) -> Result<Answer, Fault> {
+    pub(crate) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
         refused(self.lane().send(parcel, asking).await?)
     }
 
@@ -48,24 +47,25 @@ impl Node {
 
     fn lane_on(self: &Arc<Self>, runtime: Handle) -> Arc<Lane> {
         let id = runtime.id();
-        let lane = match self.lanes().entry(id) {
-            Entry::Occupied(lane) => return Arc::clone(lane.get()),
-            Entry::Vacant(place) => {
-                let home = Home { runtime, clock: self.background.clone() };
-                Arc::clone(place.insert(Lane::new(self.client.clone(), home)))
-            }
-        };
+        let mut lanes = self.lanes();
+        if let Some((_, lane)) = lanes.iter().find(|(other, _)| *other == id) {
+            return Arc::clone(lane);
+        }
+        let home = Home { runtime, clock: self.background.clone() };
+        let lane = Lane::new(self.client.clone(), home);
+        lanes.push((id, Arc::clone(&lane)));
+        drop(lanes);
         let node = Arc::downgrade(self);
         lane.at_end(move || {
             if let Some(node) = node.upgrade() {
-                node.lanes().remove(&id);
+                node.lanes().retain(|(other, _)| *other != id);
             }
         });
         lane.connect();
         lane
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<Id, Arc<Lane>>> {
+    fn lanes(&self) -> MutexGuard<'_, Vec<(Id, Arc<Lane>)>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,7 +77,7 @@ impl Node {
     /// Gives up the connections that there are, and connects again.
     pub(crate) fn reconnect(&self) {
         self.common.reconnect();
-        self.lanes().values().for_each(Lane::reconnect);
+        self.lanes().iter().for_each(|(_, lane)| lane.reconnect());
     }
 }
 
