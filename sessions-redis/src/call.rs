@@ -36,6 +36,10 @@ scripts! {
     FORGET = "forget.lua";
 }
 
+/// Is for how many arguments and bytes a script's command has room from the beginning: as much as a usual request's changes take.
+const USUAL_ARGUMENTS: usize = 24;
+const USUAL_BYTES: usize = 512;
+
 /// Is a command, and the slot of the key that it is about.
 #[derive(Clone)]
 pub(crate) struct Call {
@@ -44,33 +48,34 @@ pub(crate) struct Call {
     source: Option<&'static Source>,
     /// Is the place of the argument that says whether an earlier try may have done the work.
     doubt: Option<usize>,
+    has_word: bool,
 }
 
 impl Call {
     /// Makes a call of a command whose first argument is the key.
     pub(crate) fn command(name: &str, key: &Key) -> Self {
-        let mut command = redis::cmd(name);
-        command.arg(key.as_bytes());
-        Self { slot: key.slot(), command, source: None, doubt: None }
+        let mut command = Cmd::with_capacity(3, name.len() + key.as_bytes().len() + 16);
+        command.arg(name).arg(key.as_bytes());
+        Self { slot: key.slot(), command, source: None, doubt: None, has_word: false }
     }
 
     /// Makes a call that is about no key, but about the server that has the slot.
     pub(crate) const fn of_server(slot: u16, command: Cmd) -> Self {
-        Self { slot, command, source: None, doubt: None }
+        Self { slot, command, source: None, doubt: None, has_word: false }
     }
 
     pub(crate) fn script(source: &'static Source, key: &Key) -> Self {
         Self::script_with(source, key, None)
     }
 
-    /// Makes a call of a script that may be about a second key, in the slot of the first.
-    pub(crate) fn script_with(source: &'static Source, key: &Key, other: Option<&Key>) -> Self {
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(source.hash.as_str()).arg(1 + usize::from(other.is_some())).arg(key.as_bytes());
-        if let Some(other) = other {
-            command.arg(other.as_bytes());
+    /// Makes a call of a script that leaves word under a second key, in the slot of the first.
+    pub(crate) fn script_with(source: &'static Source, key: &Key, word: Option<&Key>) -> Self {
+        let mut command = Cmd::with_capacity(USUAL_ARGUMENTS, USUAL_BYTES);
+        command.arg("EVALSHA").arg(source.hash.as_str()).arg(1 + usize::from(word.is_some())).arg(key.as_bytes());
+        if let Some(word) = word {
+            command.arg(word.as_bytes());
         }
-        Self { slot: key.slot(), command, source: Some(source), doubt: None }
+        Self { slot: key.slot(), command, source: Some(source), doubt: None, has_word: word.is_some() }
     }
 
     /// Adds the argument that says whether an earlier try may have done the work.
@@ -94,21 +99,40 @@ impl Call {
         self.source.is_some()
     }
 
-    /// Returns the command to try again with: `with_source` has the whole script in it, which the server then keeps.
-    pub(crate) fn again(&self, with_source: bool, in_doubt: bool) -> Cmd {
-        let source = self.source.filter(|_| with_source);
+    /// Says whether the script leaves word that it was done.
+    pub(crate) const fn has_word(&self) -> bool {
+        self.has_word
+    }
+
+    /// Returns the command in another form.
+    pub(crate) fn form(&self, form: Form) -> Cmd {
+        let source = self.source.filter(|_| form.with_source);
+        let is_bare = form.without_word && self.has_word;
         let mut command = Cmd::new();
         for (place, argument) in self.command.args_iter().enumerate() {
             let Arg::Simple(bytes) = argument else { continue };
             match (place, source) {
                 (0, Some(_)) => command.arg("EVAL"),
                 (1, Some(source)) => command.arg(source.code),
-                _ if in_doubt && self.doubt == Some(place) => command.arg(1),
+                (2, _) if is_bare => command.arg(1),
+                (4, _) if is_bare => continue,
+                _ if form.in_doubt && self.doubt == Some(place) => command.arg(1),
                 _ => command.arg(bytes),
             };
         }
         command
     }
+}
+
+/// Says how a script is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// With the whole script in it, which the server then keeps.
+    pub(crate) with_source: bool,
+    /// Saying that an earlier try may have done the work.
+    pub(crate) in_doubt: bool,
+    /// About the session's key alone.
+    pub(crate) without_word: bool,
 }
 
 /// Returns the bytes of a string, however the server's protocol version writes it.

@@ -117,7 +117,10 @@ pub(crate) fn take(core: &Core, id: SessionId, expected: &SecretHash, key: &str,
     let mut take = Call::script_with(&call::TAKE, &session, Some(&word));
     begin(core, &mut take, now, expected);
     take.arg(key.as_bytes());
-    (take, Call::command("UNLINK", &word))
+    // Not removed: it also stops a first try that arrives late, when somebody else has set the entry again.
+    let mut forget = Call::command("SET", &word);
+    forget.arg(b"").arg(b"XX").arg(b"KEEPTTL");
+    (take, forget)
 }
 
 /// Reads the answer to a take.

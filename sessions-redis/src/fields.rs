@@ -110,12 +110,18 @@ pub(crate) fn read(id: SessionId, value: &Value) -> Result<Option<Record>, Unrea
 type Pair<'a> = (&'a [u8], &'a [u8]);
 
 fn pairs(value: &Value) -> Option<Vec<Pair<'_>>> {
-    let pair = |field, value| Some((bytes(field)?, bytes(value)?));
+    // Not collected into an `Option`, which would ask for room again and again.
+    let mut pairs = Vec::with_capacity(8);
+    let mut push = |field, value| {
+        pairs.push((bytes(field)?, bytes(value)?));
+        Some(())
+    };
     match value {
-        Value::Array(items) => items.chunks(2).map(|two| pair(two.first()?, two.get(1)?)).collect(),
-        Value::Map(pairs) => pairs.iter().map(|(field, value)| pair(field, value)).collect(),
-        _ => None,
+        Value::Array(items) => items.chunks(2).try_for_each(|two| push(two.first()?, two.get(1)?))?,
+        Value::Map(items) => items.iter().try_for_each(|(field, value)| push(field, value))?,
+        _ => return None,
     }
+    Some(pairs)
 }
 
 /// Is the field of a record that holds what every record has.

@@ -10,11 +10,11 @@ use redis::Value;
 use sessions_core::{StoreError, StoreErrorKind, StoreFuture};
 use tokio::sync::Semaphore;
 
-use crate::call::Call;
+use crate::call::{Call, Form};
 use crate::error::{Cause, Fault, NAME};
 use crate::fields::whole_millis;
 use crate::keys::Keys;
-use crate::link::{Answer, Link, Parcel, WaitFor};
+use crate::link::{Answer, Connection, Link, Parcel, WaitFor};
 use crate::runtime::{Background, InRuntime};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -144,13 +144,14 @@ impl Link {
         wait: Option<WaitFor>,
         deadline: Duration,
     ) -> Result<Outcome, Failure> {
-        let mut tries = Tries::new(call, wait);
+        let mut tries = Tries::new(self, call, wait);
         match tokio::time::timeout(deadline, tries.run(self, call)).await {
             Ok(Ok(answer)) => Ok(Outcome { answer, in_doubt: tries.in_doubt }),
             Ok(Err(fault)) => {
                 let code = fault.code();
                 let kind = match code {
                     Some("WRONGTYPE") => StoreErrorKind::Unreadable,
+                    _ if matches!(fault, Fault::Lost(_)) => StoreErrorKind::TimedOut,
                     _ => StoreErrorKind::Unavailable,
                 };
                 let error = fault.into_error(kind);
@@ -165,18 +166,17 @@ impl Link {
 struct Tries<'a> {
     parcel: Parcel<'a>,
     last: Option<Fault>,
-    with_source: bool,
     in_doubt: bool,
+    form: Form,
 }
 
 impl<'a> Tries<'a> {
-    fn new(call: &'a Call, wait: Option<WaitFor>) -> Self {
-        Self {
-            parcel: Parcel::new(call.slot, Cow::Borrowed(&call.command), wait),
-            last: None,
-            with_source: false,
-            in_doubt: false,
-        }
+    fn new(link: &Link, call: &'a Call, wait: Option<WaitFor>) -> Self {
+        // This one tries again by itself, so that each of its tries may be another than the first.
+        let repeats = matches!(link, Link::Given(Connection::Cluster(_)));
+        let form = Form { in_doubt: repeats, ..Form::default() };
+        let command = if repeats { Cow::Owned(call.form(form)) } else { Cow::Borrowed(&call.command) };
+        Self { parcel: Parcel::new(call.slot, command, wait), last: None, in_doubt: false, form }
     }
 
     async fn run(&mut self, link: &Link, call: &Call) -> Result<Answer, Fault> {
@@ -188,20 +188,36 @@ impl<'a> Tries<'a> {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            self.in_doubt |= matches!(fault, Fault::Lost(_));
-            let is_unknown = fault.code() == Some("NOSCRIPT") && call.is_script();
-            self.with_source |= is_unknown;
-            if !is_unknown && !fault.may_pass() {
+            let is_lost = matches!(fault, Fault::Lost(_));
+            self.in_doubt |= is_lost;
+            if is_lost && self.form.without_word {
                 return Err(fault);
             }
-            self.parcel.command = Cow::Owned(call.again(self.with_source, self.in_doubt));
-            if is_unknown {
-                continue;
+            if let Some(form) = self.better_form(call, &fault) {
+                self.form = form;
+                self.parcel.command = Cow::Owned(call.form(form));
+                if !is_lost {
+                    continue;
+                }
+            }
+            if !fault.may_pass() {
+                return Err(fault);
             }
             self.last = Some(fault);
             tokio::time::sleep(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
+    }
+
+    /// Returns the form that the next try has to have, if it is another one.
+    fn better_form(&self, call: &Call, fault: &Fault) -> Option<Form> {
+        let form = match fault.code() {
+            Some("NOSCRIPT") if call.is_script() => Form { with_source: true, ..self.form },
+            // A slot on its way to another server has the session and not yet the word. What was not done needs none.
+            Some("TRYAGAIN") if call.has_word() && !self.in_doubt => Form { without_word: true, ..self.form },
+            _ => Form { in_doubt: self.form.in_doubt || self.in_doubt, ..self.form },
+        };
+        (form != self.form).then_some(form)
     }
 
     /// Refuses an answer that too few replicas know of: with this primary, the write may be lost.

@@ -1,4 +1,12 @@
 
+-- An earlier try may have done it: whatever became of the session since, the answer is the same.
+if ARGV[4] == '1' and KEYS[2] then
+  local word = redis.call('GET', KEYS[2])
+  if word then
+    return word == '' and APPLIED or { APPLIED, string.sub(word, 2) }
+  end
+end
+
 -- Reads what was asked for, and goes on only with a record that is alive and whose secret is the expected one.
 
 local found
@@ -22,12 +30,6 @@ if format ~= 1 then
 end
 local created, seen_text, idle_text, absolute_text, version =
   string.match(head, '^1 (%d+) (%d+) ([%d-]+) ([%d-]+) (%d+)$')
-if ARGV[4] == '1' and KEYS[2] then
-  local word = redis.call('GET', KEYS[2])
-  if word then
-    return word == '' and APPLIED or { APPLIED, string.sub(word, 2) }
-  end
-end
 local seen = seen_text and tonumber(seen_text)
 local idle = idle_text == '-' and math.huge or tonumber(idle_text or '')
 local absolute = absolute_text == '-' and math.huge or tonumber(absolute_text or '')

@@ -1,4 +1,9 @@
 
+-- A first try may arrive after the one that followed it, from a connection that broke. Nobody waits for its answer any more.
+if KEYS[2] and not redis.call('SET', KEYS[2], word, 'PX', ARGV[5], 'NX') then
+  return APPLIED
+end
+
 -- Writes what was checked: from here on nothing may be refused.
 
 local last_seen = seen
@@ -15,10 +20,6 @@ for at = 1, #removed, BATCH do
 end
 for at = 1, #sets, BATCH do
   redis.call('HSET', key, unpack(sets, at, math.min(at + BATCH - 1, #sets)))
-end
-
-if KEYS[2] then
-  redis.call('SET', KEYS[2], word, 'PX', ARGV[5])
 end
 
 -- The deadlines in the record decide. This is for collecting garbage, on the server's clock; after a hundred years in any case.

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{NOW, changes, cluster, id, list, patient, record, text};
+use crate::support::{NOW, SECRET, changes, cluster, id, list, patient, record, text};
 use pollster::block_on;
-use sessions_core::{Committed, Created, SessionId, Store, StoreErrorKind};
+use sessions_core::{Committed, Created, SessionId, Store, StoreErrorKind, Taken};
 use sessions_redis::RedisStore;
 use test_servers::{Cluster, Server};
 
@@ -269,4 +269,31 @@ fn a_primary_that_comes_back_as_a_replica_is_not_read() {
         assert_eq!(text(&block_on(store.load(*id, NOW)).unwrap().unwrap(), "after").unwrap(), "1");
     }
     assert_eq!(block_on(store.count()).unwrap(), 60);
+}
+
+#[test]
+fn a_session_in_a_slot_on_its_way_is_written() {
+    if !test_servers::installed() {
+        return;
+    }
+    let cluster = Cluster::start();
+    let store = RedisStore::builder().open(&cluster.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).entry("once", b"v").build().unwrap())).unwrap();
+    let key = format!("session:{id}");
+    let from = cluster.primary_of(&key);
+    let to = (0..3).find(|at| *at != from).unwrap();
+    let servers = cluster.servers();
+    let slot = servers[0].cli(&["CLUSTER", "KEYSLOT", &key]);
+    let names: Vec<_> = servers.iter().map(|server| server.cli(&["CLUSTER", "MYID"])).collect();
+    assert_eq!(servers[to].cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &names[from]]), "OK");
+    assert_eq!(servers[from].cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &names[to]]), "OK");
+    let increment = || block_on(store.commit(id, &changes().increment("count", 1)));
+    assert_eq!(increment().unwrap(), Committed::Applied);
+    let port = servers[to].port().to_string();
+    assert_eq!(servers[from].cli(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]), "OK");
+    assert_eq!(increment().unwrap(), Committed::Applied);
+    assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Value(b"v".to_vec()));
+    assert_eq!(block_on(store.commit(id, &changes())).unwrap(), Committed::Applied);
+    assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "count").unwrap(), "2");
 }

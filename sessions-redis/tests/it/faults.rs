@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, SECRET, changes, id, names, patient, prefix, record, server, text};
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, SecretHash, Store, StoreErrorKind, Taken};
+use sessions_core::{Changes, Committed, Created, Record, SecretHash, Store, StoreErrorKind, Taken};
 use sessions_redis::RedisStore;
 use test_servers::{Options, Proxy, Server};
 
@@ -79,6 +79,46 @@ fn a_retry_does_not_undo_what_came_between() {
         assert_eq!(text(&found, "key").unwrap(), "later");
         assert_eq!(found.version(), u64::from(round) * 2 + 2);
     }
+}
+
+/// Sends a command again as it was, as a connection does that broke after it had taken the command.
+fn send_late(command: &[String]) {
+    let _ = server().cli(&command.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_first_try_that_arrives_after_its_retry_does_nothing() {
+    if !test_servers::installed() {
+        return;
+    }
+    let store = patient().open(&server().url()).unwrap();
+    let id = id();
+    // It has to be legible for the monitor.
+    let secret = SecretHash::from_bytes([b's'; 32]);
+    let first = Record::builder(id, secret, NOW).entry("count", b"1").entry("once", b"v").build().unwrap();
+    block_on(store.create(&first)).unwrap();
+    let mine = |commands: Vec<Vec<String>>| {
+        commands
+            .into_iter()
+            .find(|words| words[0].starts_with("EVAL") && words.iter().any(|word| word.ends_with(&id.to_string())))
+    };
+    let load = || block_on(store.load(id, NOW)).unwrap().unwrap();
+    // The server knows the scripts.
+    block_on(store.commit(id, &Changes::new(NOW, secret))).unwrap();
+    assert!(block_on(store.take(id, &secret, "nothing", NOW)).unwrap() == Taken::Absent);
+
+    let increment = mine(server().commands_during(|| {
+        block_on(store.commit(id, &Changes::new(NOW, secret).increment("count", 1))).unwrap();
+    }));
+    send_late(&increment.unwrap());
+    assert_eq!((text(&load(), "count").unwrap().as_str(), load().version()), ("2", 2));
+
+    let take = mine(server().commands_during(|| {
+        assert!(block_on(store.take(id, &secret, "once", NOW)).unwrap() == Taken::Value(b"v".to_vec()));
+    }));
+    block_on(store.commit(id, &Changes::new(NOW, secret).set("once", b"again"))).unwrap();
+    send_late(&take.unwrap());
+    assert_eq!(text(&load(), "once").unwrap(), "again");
 }
 
 #[test]
