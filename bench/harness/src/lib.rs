@@ -7,7 +7,7 @@ pub mod program;
 mod route;
 mod subject;
 
-pub use route::Route;
+pub use route::{Route, read_without_session};
 pub use subject::{Answer, Subject, Visitor};
 
 /// Returns the address of the Redis server that the runner has started.

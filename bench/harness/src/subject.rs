@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use crate::route::Route;
 
-/// Stands for a session's cookie where there are no sessions, in a length that is usual.
-const NO_SESSION: &str = "id=AAAAAAAAAAAAAAAAAAAAAA";
+/// Stands for a session's cookie where there are no sessions, and is as long as ours: whoever makes the request has as much to do.
+const NO_SESSION: &str = "__Host-id=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Is an application with the routes, called without a socket.
 #[expect(async_fn_in_trait, reason = "nobody needs the future to be Send")]

@@ -40,7 +40,7 @@ fn bare(config: &mut ServiceConfig) {
     config
         .route("/plain", get().to(|| async { "ok" }))
         .route("/login", get().to(|| async { "ok" }))
-        .route("/read", get().to(|| async { format!("{} {}", "ann", 1) }))
+        .route("/read", get().to(|| async { harness::read_without_session() }))
         .route("/write", get().to(|| async { N.fetch_add(1, Ordering::Relaxed).to_string() }));
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn bare() -> Router {
     Router::new()
         .route("/plain", get(|| async { "ok" }))
         .route("/login", get(|| async { "ok" }))
-        .route("/read", get(|| async { format!("{} {}", "ann", 1) }))
+        .route("/read", get(|| async { harness::read_without_session() }))
         .route("/write", get(|| async { N.fetch_add(1, Ordering::Relaxed).to_string() }))
 }
 

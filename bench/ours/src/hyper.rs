@@ -78,7 +78,7 @@ async fn handle_bare<B>(request: Request<B>) -> Result<Page, Infallible> {
     static N: AtomicI64 = AtomicI64::new(1);
     Ok(match request.uri().path() {
         "/plain" | "/login" => page("ok"),
-        "/read" => page(format!("{} {}", "ann", 1)),
+        "/read" => page(harness::read_without_session()),
         "/write" => page(N.fetch_add(1, Ordering::Relaxed).to_string()),
         _ => not_found(),
     })

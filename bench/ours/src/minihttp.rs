@@ -85,7 +85,7 @@ impl HttpService for Bare {
         response.header("Content-Type: text/plain; charset=utf-8");
         match request.path() {
             "/plain" | "/login" => response.body("ok"),
-            "/read" => response.body_vec(format!("{} {}", "ann", 1).into_bytes()),
+            "/read" => response.body_vec(harness::read_without_session().into_bytes()),
             "/write" => response.body_vec(N.fetch_add(1, Ordering::Relaxed).to_string().into_bytes()),
             _ => drop(response.status_code(404, "Not Found")),
         }

@@ -85,7 +85,7 @@ async fn plain() -> &'static str {
 
 #[handler]
 async fn bare_read() -> String {
-    format!("{} {}", "ann", 1)
+    harness::read_without_session()
 }
 
 #[handler]

@@ -31,7 +31,10 @@ pub(crate) fn run(write: bool) -> Outcome {
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}; {WRITE} writes it", path.display()))?;
     let committed = Figures::parse(&text).map_err(|line| format!("{}: {line:?} is no figure", path.display()))?;
     if committed.counted_with != counted.counted_with {
-        println!("SKIPPED: the figures are those of {}, this is {}", committed.machine(), counted.machine());
+        println!(
+            "SKIPPED: the figures were counted with {}, here it is {}",
+            committed.counted_with, counted.counted_with
+        );
         return Ok(());
     }
     judge(&compare(&committed, &counted))

@@ -127,7 +127,7 @@ impl<'a> Running<'a> {
         let mut jar = server.sign_in(subject)?;
         if subject.bare().is_none() {
             // The parser has as much to do.
-            jar = Jar::from([("id", "AAAAAAAAAAAAAAAAAAAAAA")]);
+            jar = Jar::from([("__Host-id", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]);
         }
         let mut connection = Connection::open(server.port)?;
         for route in ["/plain", "/read"] {

@@ -36,11 +36,6 @@ impl Figures {
     pub(crate) fn of(&self, path: &str) -> Option<Cost> {
         self.paths.iter().find(|(name, _)| name == path).map(|(_, cost)| *cost)
     }
-
-    /// Names the processor's architecture, of which the figures are.
-    pub(crate) fn machine(&self) -> &str {
-        self.counted_with.split(',').next().unwrap_or_default()
-    }
 }
 
 fn path(line: &str) -> Option<(String, Cost)> {
@@ -81,11 +76,5 @@ mod tests {
         for line in ["read", "read 1", "read 1 x", "read 1 2 3", ""] {
             assert_eq!(Figures::parse(&format!("# a comment\n{line}\n")), Err(line));
         }
-    }
-
-    #[test]
-    fn the_machine_is_the_first_thing_it_was_counted_with() {
-        let figures = Figures::parse("# counted with aarch64, rustc 1.95.0, valgrind-3.19.0\n").unwrap();
-        assert_eq!(figures.machine(), "aarch64");
     }
 }

@@ -45,10 +45,10 @@ fn read(written: &str) -> Profile {
             resolve(&mut names, name);
         } else if line.starts_with("calls=") {
             is_call = true;
-        } else if let Some(cost) = cost(line) {
-            if !std::mem::take(&mut is_call) {
-                *profile.entry(function.clone()).or_default() += cost;
-            }
+        } else if let Some(cost) = cost(line)
+            && !std::mem::take(&mut is_call)
+        {
+            *profile.entry(function.clone()).or_default() += cost;
         }
     }
     profile
