@@ -1,7 +1,7 @@
 //! How much room a coroutine has.
 
-/// Is the stack of a coroutine, in words of the machine: 128 KiB where a word is 8 bytes.
-const STACK_WORDS: usize = 0x4000;
+/// Is the stack of a coroutine, in words of the machine: 256 KiB where a word is 8 bytes.
+const STACK_WORDS: usize = 0x8000;
 
 /// Gives coroutines a stack that stores can work on, unless it is that large already.
 ///
