@@ -183,7 +183,8 @@ impl<'a> Tries<'a> {
         let mut pause = FIRST_PAUSE;
         loop {
             self.parcel.forget_sent();
-            let answer = link.send(&self.parcel).await;
+            // Boxed, so that all around it is small: a coroutine's stack has no room for many moves of it.
+            let answer = Box::pin(link.send(&self.parcel)).await;
             let fault = match answer.and_then(|answer| self.with_replicas(answer)) {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
