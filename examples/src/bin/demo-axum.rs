@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{Method, Uri, header};
 use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
 use axum::{Router, routing};
 use sessions_axum::{Session, SessionError, SessionLayer};
 use sessions_examples::{Options, announce, app, asked_to_end};
@@ -21,6 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(SessionLayer::new(options.sessions()?));
     let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
     announce(listener.local_addr()?);
+    // Answers leave at once, also where a client sends several requests without waiting.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     axum::serve(listener, app).with_graceful_shutdown(asked_to_end()).await?;
     Ok(())
 }
