@@ -25,7 +25,7 @@ pub(crate) struct Renewal {
 
 /// Appends the arguments that begin those of a script of `begin.lua`.
 fn begin(core: &Core, call: &mut Call, now: Timestamp, expected: &SecretHash) {
-    call.number(now.as_millis()).arg(expected.as_bytes()).number(SLACK).doubt().number(core.memory());
+    call.number(now.as_millis()).arg(expected.as_bytes()).number(SLACK).doubt().number(core.word_millis());
 }
 
 /// Makes the call that commits.

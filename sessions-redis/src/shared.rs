@@ -105,8 +105,8 @@ impl Core {
         self.nonces.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns for how many milliseconds a write must be remembered: for longer than it is tried.
-    pub(crate) fn memory(&self) -> u64 {
+    /// Returns for how many milliseconds the word of a write is kept: for longer than it is tried.
+    pub(crate) fn word_millis(&self) -> u64 {
         whole_millis(self.commit_deadline.saturating_add(MARGIN))
     }
 

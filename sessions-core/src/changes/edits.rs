@@ -165,14 +165,9 @@ impl Edits {
         self.iter().find(|edit| edit.is_of(scope, key))
     }
 
-    /// Says whether what the record has of a key is not what the request sees.
-    pub(crate) fn touch(&self, scope: Scope, key: &str) -> bool {
-        let is_cleared = match scope {
-            Scope::Requirements => false,
-            Scope::Entries => self.clear_entries,
-            Scope::Flashes => self.clear_flashes,
-        };
-        is_cleared || (!self.bytes.is_empty() && self.find(scope, key.as_bytes()).is_some())
+    /// Says whether what the record has of an entry is not what the request sees.
+    pub(crate) fn cover_entry(&self, key: &str) -> bool {
+        self.clear_entries || (!self.bytes.is_empty() && self.find(Scope::Entries, key.as_bytes()).is_some())
     }
 
     /// Returns where the edit of a key begins.

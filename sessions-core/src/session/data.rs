@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
-use crate::changes::{Scope, Verb};
+use crate::changes::Verb;
 use crate::error::Error;
 use crate::scratch::Scratch;
 use crate::state::State;
@@ -121,7 +121,7 @@ impl Session {
     pub(super) fn with_entry<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
         let mut state = self.inner.lock();
         let view = state.view();
-        if view.edits().touch(Scope::Entries, key) {
+        if view.edits().cover_entry(key) {
             let value = view.entry(key).map(|seen| seen.value.to_vec());
             drop(state);
             return read(value.as_deref());

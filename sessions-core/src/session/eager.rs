@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
-use crate::changes::{Changes, Scope};
+use crate::changes::Changes;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, StoreCall};
 use crate::id::SessionId;
@@ -47,7 +47,7 @@ impl Session {
     /// Returns the record that holds an entry, `None` if only this request knows of it.
     fn stored_entry(&self, key: &str) -> Option<(SessionId, SecretHash)> {
         let mut state = self.inner.lock();
-        if state.view().edits().touch(Scope::Entries, key) {
+        if state.view().edits().cover_entry(key) {
             return None;
         }
         state.live.as_ref().map(|live| (live.token.id(), live.hash))
