@@ -77,6 +77,11 @@ impl Connection {
 pub(crate) struct Jar(BTreeMap<String, String>);
 
 impl Jar {
+    /// Makes the jar for a server without sessions: its parser has as much to do as with one.
+    pub(crate) fn without_session() -> Self {
+        Self::from([("__Host-id", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")])
+    }
+
     /// Takes what a page sets, and gives up what it removes.
     pub(crate) fn take(&mut self, page: &Page) {
         for (name, value) in &page.set_cookies {

@@ -44,8 +44,7 @@ fn measure(subjects: &Subjects, bare_first: bool, ratios: &mut Ratios) -> Outcom
         let signed_in = server.sign_in(subject)?;
         let is_bare = subject.bare().is_none();
         // The parser has as much to do.
-        let jar =
-            if is_bare { Jar::from([("__Host-id", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]) } else { signed_in };
+        let jar = if is_bare { Jar::without_session() } else { signed_in };
         servers.push((is_bare, server, jar));
     }
     servers.sort_by_key(|(is_bare, ..)| *is_bare != bare_first);
