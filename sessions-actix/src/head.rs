@@ -34,12 +34,23 @@ impl ResponseHead for Headers<'_> {
             self.0.retain(|other, old| *other != name || !gives_way(old.as_bytes(), value.as_bytes()));
         }
         let mut value = match value {
-            Cow::Borrowed(text) => HeaderValue::from_static(text),
+            Cow::Borrowed(text) => static_value(text),
             Cow::Owned(text) => HeaderValue::try_from(text).expect("core forms visible ASCII"),
         };
         // Keeps the token out of the `Debug` text of responses, and out of HTTP/2's tables.
         value.set_sensitive(field == Field::SetCookie);
         self.0.append(name, value);
+    }
+}
+
+/// Returns what core writes as it is, formed once: forming a value looks at each of its bytes.
+fn static_value(text: &'static str) -> HeaderValue {
+    static COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+    static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    match text {
+        "Cookie" => COOKIE.clone(),
+        "no-store" => NO_STORE.clone(),
+        other => HeaderValue::from_static(other),
     }
 }
 

@@ -18,6 +18,20 @@ pub fn write(attach: Attach, headers: &mut HeaderMap) {
 
 struct Head<'a>(&'a mut HeaderMap);
 
+impl Head<'_> {
+    /// Adds a field. Where there are others of its name, `arrange` then says what becomes of all of them, the new one being the last.
+    ///
+    /// Nearly no handler sets a field that sessions are concerned with, so one look-up has to do.
+    fn add(&mut self, field: Field, value: HeaderValue, arrange: impl FnOnce(&mut Vec<HeaderValue>)) {
+        let has_others = self.0.append(name_of(field), value);
+        if has_others && let Entry::Occupied(fields) = self.0.entry(name_of(field)) {
+            let mut values = fields.remove_entry_mult().1.collect();
+            arrange(&mut values);
+            values.into_iter().for_each(|value| _ = self.0.append(name_of(field), value));
+        }
+    }
+}
+
 impl ResponseHead for Head<'_> {
     fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8])) {
         for value in self.0.get_all(name_of(field)) {
@@ -26,36 +40,43 @@ impl ResponseHead for Head<'_> {
     }
 
     fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>) {
-        let value = header_value(field, value);
-        match self.0.entry(name_of(field)) {
-            Entry::Vacant(place) => drop(place.insert(value)),
-            Entry::Occupied(mut fields) => {
-                let stays = |old: &&HeaderValue| !gives_way(old.as_bytes(), value.as_bytes());
-                let mut new: Vec<_> = fields.iter().filter(stays).cloned().collect();
-                new.push(value);
-                let mut new = new.into_iter();
-                new.next().into_iter().for_each(|first| drop(fields.insert(first)));
-                new.for_each(|value| fields.append(value));
-            }
-        }
+        self.add(field, header_value(field, value), |values| {
+            let new = values.pop();
+            values.retain(|old| new.as_ref().is_none_or(|new| !gives_way(old.as_bytes(), new.as_bytes())));
+            values.extend(new);
+        });
     }
 
     fn add_if_absent(&mut self, field: Field, value: &'static str) -> bool {
-        let Entry::Vacant(place) = self.0.entry(name_of(field)) else { return false };
-        place.insert(HeaderValue::from_static(value));
-        true
+        let mut is_absent = true;
+        self.add(field, static_value(value), |values| {
+            values.pop();
+            is_absent = false;
+        });
+        is_absent
     }
 }
 
 fn header_value(field: Field, text: Cow<'static, str>) -> HeaderValue {
     match text {
-        Cow::Borrowed(text) => HeaderValue::from_static(text),
+        Cow::Borrowed(text) => static_value(text),
         Cow::Owned(text) => {
             let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
             // It holds a token: kept out of `Debug` output, and out of HTTP/2's compression tables.
             value.set_sensitive(field == Field::SetCookie);
             value
         }
+    }
+}
+
+/// Returns what core writes as it is, formed once: forming a value looks at each of its bytes.
+fn static_value(text: &'static str) -> HeaderValue {
+    static COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+    static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    match text {
+        "Cookie" => COOKIE.clone(),
+        "no-store" => NO_STORE.clone(),
+        other => HeaderValue::from_static(other),
     }
 }
 
