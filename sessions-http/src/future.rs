@@ -54,23 +54,26 @@ where
         match stage.as_mut().project() {
             StageProjection::Handling { handler, exchange: None } => handler.poll(context),
             StageProjection::Handling { handler, exchange } => {
-                let ended = ready!(poll_to_the_end(handler, context));
+                let mut ended = ready!(poll_to_the_end(handler, context));
                 let exchange = exchange.take().expect("the arm above is for those without one");
-                if exchange.is_untouched() {
-                    return Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)));
+                if !exchange.is_untouched() {
+                    let mut commit = exchange.commit(status_of(&ended));
+                    // Most commits are ready at once, and the response then need not be put aside.
+                    match Pin::new(&mut commit).poll(context) {
+                        Poll::Ready(committed) => conclude(&mut ended, committed),
+                        Poll::Pending => {
+                            stage.set(Stage::Committing { commit, ended: Some(ended) });
+                            return Poll::Pending;
+                        }
+                    }
                 }
-                let mut commit = exchange.commit(status_of(&ended));
-                // Most commits are ready at once, and the response then need not be put aside.
-                if let Poll::Ready(committed) = Pin::new(&mut commit).poll(context) {
-                    return Poll::Ready(conclude(ended, committed));
-                }
-                stage.set(Stage::Committing { commit, ended: Some(ended) });
-                Poll::Pending
+                Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)))
             }
             StageProjection::Committing { commit, ended } => {
                 let committed = ready!(Pin::new(commit).poll(context));
-                let ended = ended.take().expect("a future is not polled after it was ready");
-                Poll::Ready(conclude(ended, committed))
+                let mut ended = ended.take().expect("a future is not polled after it was ready");
+                conclude(&mut ended, committed);
+                Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)))
             }
         }
     }
@@ -79,9 +82,9 @@ where
 /// Polls a handler; a panic is an end like any other. Nobody looks at what it leaves behind but the session, whose state is whole after
 /// every call.
 fn poll_to_the_end<F: Future>(handler: Pin<&mut F>, context: &mut Context<'_>) -> Poll<thread::Result<F::Output>> {
-    match catch_unwind(AssertUnwindSafe(|| handler.poll(context))) {
-        Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
-        Ok(Poll::Pending) => Poll::Pending,
+    let mut ended = Poll::Pending;
+    match catch_unwind(AssertUnwindSafe(|| ended = handler.poll(context).map(Ok))) {
+        Ok(()) => ended,
         Err(panic) => Poll::Ready(Err(panic)),
     }
 }
@@ -93,18 +96,14 @@ fn status_of<B, E>(ended: &thread::Result<Result<Response<B>, E>>) -> u16 {
     }
 }
 
-fn conclude<B: Default, E>(
-    ended: thread::Result<Result<Response<B>, E>>,
-    committed: Result<Attach, Error>,
-) -> Result<Response<B>, E> {
-    let mut ended = ended;
-    match (&mut ended, committed) {
+/// Writes the outcome of the commit to a response, or puts the error's in its place.
+fn conclude<B: Default, E>(ended: &mut thread::Result<Result<Response<B>, E>>, committed: Result<Attach, Error>) {
+    match (ended, committed) {
         (Ok(Ok(response)), Ok(attach)) => write(attach, response.headers_mut()),
-        (Ok(Ok(_)), Err(error)) => return Ok(SessionError::from(error).into_response()),
+        (Ok(Ok(response)), Err(error)) => *response = SessionError::from(error).into_response(),
         (_, Err(error)) => SessionError::from(error).log(),
         (_, Ok(_)) => {}
     }
-    ended.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 impl<F: Future> fmt::Debug for ResponseFuture<F> {
