@@ -58,13 +58,13 @@ impl Record {
     /// Returns the public name of the session.
     #[must_use]
     pub fn id(&self) -> SessionId {
-        SessionId::from_bytes(layout::array(&self.bytes, layout::ID))
+        SessionId::from_bytes(layout::array(self.head(), layout::ID))
     }
 
     /// Returns the hash of the secret that opens the session.
     #[must_use]
     pub fn secret_hash(&self) -> SecretHash {
-        SecretHash::from_bytes(layout::array(&self.bytes, layout::SECRET_HASH))
+        SecretHash::from_bytes(layout::array(self.head(), layout::SECRET_HASH))
     }
 
     /// Returns when the session was first stored.
@@ -90,7 +90,7 @@ impl Record {
 
     /// Returns the idle limit, all ones for none.
     pub(crate) fn idle_millis(&self) -> u64 {
-        layout::word(&self.bytes, layout::IDLE)
+        layout::word(self.head(), layout::IDLE)
     }
 
     /// Returns the moment past which no activity carries the session, [`Timestamp::NEVER`] if there is none.
@@ -115,7 +115,7 @@ impl Record {
     /// Returns how many commits the record has seen.
     #[must_use]
     pub fn version(&self) -> u64 {
-        layout::word(&self.bytes, layout::VERSION)
+        layout::word(self.head(), layout::VERSION)
     }
 
     /// Returns who is signed in, if anybody.
@@ -161,7 +161,12 @@ impl Record {
     }
 
     fn timestamp(&self, at: usize) -> Timestamp {
-        Timestamp::from_millis(layout::word(&self.bytes, at))
+        Timestamp::from_millis(layout::word(self.head(), at))
+    }
+
+    /// Returns the part that every record has, in which a reader need not look at the length.
+    fn head(&self) -> &[u8; HEAD_LENGTH] {
+        self.bytes.first_chunk().expect("records are checked or written here")
     }
 }
 

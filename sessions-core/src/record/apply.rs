@@ -1,7 +1,7 @@
 //! What changes make of a record: the one place where a commit's meaning is written down.
 
 use super::Record;
-use super::build::{self, Head, NewSlot, NewValue, RecordTooLarge};
+use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
 use super::layout::{self, Kind, Slot, Space};
 use crate::changes::{Changes, Edit, Scope, Verb};
 use crate::clock::whole_millis;
@@ -50,22 +50,23 @@ impl Record {
     }
 
     fn merged(&self, merge: &Merge<'_>) -> Result<Self, Refusal> {
-        let head = self.changed_head(merge.changes);
-        if let Some(patched) = self.patched_by(merge, &head)? {
+        if let Some(patched) = self.patched_by(merge)? {
             return Ok(patched);
         }
-        build::write(&head, merge.slots()?.iter().copied()).map_err(|_: RecordTooLarge| Refusal::Conflict)
+        build::write(&self.changed_head(merge.changes), merge.slots()?.iter().copied())
+            .map_err(|_: RecordTooLarge| Refusal::Conflict)
     }
 
     /// Copies the record and writes the new values over the old, if all have their old lengths and nothing comes or goes.
-    fn patched_by(&self, merge: &Merge<'_>, head: &Head<'_>) -> Result<Option<Self>, Refusal> {
+    fn patched_by(&self, merge: &Merge<'_>) -> Result<Option<Self>, Refusal> {
         let edits = merge.changes.edits();
         if merge.changes.new_principal().is_some() || edits.clears_entries() || edits.clears_flashes() {
             return Ok(None);
         }
+        let state = self.changed_state(merge.changes);
         let mut list = edits.iter();
         let edit = match (list.next(), list.next()) {
-            (None, _) => return Ok(Some(self.patched(head, |_| {}))),
+            (None, _) => return Ok(Some(self.patched(&state, |_| {}))),
             (Some(edit), None) => edit,
             (Some(_), Some(_)) => return Ok(None),
         };
@@ -76,7 +77,7 @@ impl Record {
         let old = Slot { kind, key: edit.key, value: &self.bytes[place.clone()] };
         Ok(match changed_entry(edit, Some(old))? {
             Some(new) if new.kind == kind && new.value.length() == place.len() => {
-                Some(self.patched(head, |bytes| new.value.overwrite(&mut bytes[place])))
+                Some(self.patched(&state, |bytes| new.value.overwrite(&mut bytes[place])))
             }
             _ => None,
         })
@@ -91,13 +92,19 @@ impl Record {
     fn changed_head<'a>(&'a self, changes: &'a Changes) -> Head<'a> {
         Head {
             id: self.id(),
-            secret_hash: changes.new_secret().copied().unwrap_or_else(|| self.secret_hash()),
             created: self.created(),
+            absolute: self.absolute_deadline(),
+            principal: changes.new_principal().or_else(|| self.principal()),
+            state: self.changed_state(changes),
+        }
+    }
+
+    fn changed_state(&self, changes: &Changes) -> HeadState {
+        HeadState {
+            secret_hash: changes.new_secret().copied().unwrap_or_else(|| self.secret_hash()),
             last_seen: self.last_seen().max(changes.now()),
             idle_millis: changes.new_idle().map_or_else(|| self.idle_millis(), whole_millis),
-            absolute: self.absolute_deadline(),
             version: self.version().wrapping_add(1),
-            principal: changes.new_principal().or_else(|| self.principal()),
         }
     }
 }

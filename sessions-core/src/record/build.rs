@@ -21,13 +21,18 @@ pub struct RecordBuilder<'a> {
 /// Is the part of a record that every record has.
 pub(super) struct Head<'a> {
     pub(super) id: SessionId,
-    pub(super) secret_hash: SecretHash,
     pub(super) created: Timestamp,
+    pub(super) absolute: Timestamp,
+    pub(super) principal: Option<&'a str>,
+    pub(super) state: HeadState,
+}
+
+/// Is what every commit may change of a head, without changing a length.
+pub(super) struct HeadState {
+    pub(super) secret_hash: SecretHash,
     pub(super) last_seen: Timestamp,
     pub(super) idle_millis: u64,
-    pub(super) absolute: Timestamp,
     pub(super) version: u64,
-    pub(super) principal: Option<&'a str>,
 }
 
 /// Is a slot to be written.
@@ -52,28 +57,20 @@ impl<'a> From<Slot<'a>> for NewSlot<'a> {
 
 impl<'a> RecordBuilder<'a> {
     pub(super) const fn new(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> Self {
-        let head = Head {
-            id,
-            secret_hash,
-            created,
-            last_seen: created,
-            idle_millis: NO_LIMIT,
-            absolute: Timestamp::NEVER,
-            version: 0,
-            principal: None,
-        };
+        let state = HeadState { secret_hash, last_seen: created, idle_millis: NO_LIMIT, version: 0 };
+        let head = Head { id, created, absolute: Timestamp::NEVER, principal: None, state };
         Self { head, slots: Vec::new() }
     }
 
     /// Sets when the session was last seen.
     pub const fn last_seen(mut self, last_seen: Timestamp) -> Self {
-        self.head.last_seen = last_seen;
+        self.head.state.last_seen = last_seen;
         self
     }
 
     /// Sets how long the session lives without being seen, `None` for ever.
     pub fn idle(mut self, idle: Option<Duration>) -> Self {
-        self.head.idle_millis = idle.map_or(NO_LIMIT, whole_millis);
+        self.head.state.idle_millis = idle.map_or(NO_LIMIT, whole_millis);
         self
     }
 
@@ -85,7 +82,7 @@ impl<'a> RecordBuilder<'a> {
 
     /// Sets how many commits the record has seen.
     pub const fn version(mut self, version: u64) -> Self {
-        self.head.version = version;
+        self.head.state.version = version;
         self
     }
 
@@ -194,24 +191,25 @@ fn write_head(bytes: &mut [u8], head: &Head<'_>, slot_count: u16) {
     put(bytes, layout::ID, *head.id.as_bytes());
     put(bytes, layout::CREATED, head.created.as_millis().to_le_bytes());
     put(bytes, layout::ABSOLUTE, head.absolute.as_millis().to_le_bytes());
-    write_changeable(bytes, head);
+    head.state.write(bytes);
 }
 
-/// Writes what a commit may change without changing a length.
-fn write_changeable(bytes: &mut [u8], head: &Head<'_>) {
-    put(bytes, layout::SECRET_HASH, *head.secret_hash.as_bytes());
-    put(bytes, layout::LAST_SEEN, head.last_seen.as_millis().to_le_bytes());
-    put(bytes, layout::IDLE, head.idle_millis.to_le_bytes());
-    put(bytes, layout::VERSION, head.version.to_le_bytes());
+impl HeadState {
+    fn write(&self, bytes: &mut [u8]) {
+        put(bytes, layout::SECRET_HASH, *self.secret_hash.as_bytes());
+        put(bytes, layout::LAST_SEEN, self.last_seen.as_millis().to_le_bytes());
+        put(bytes, layout::IDLE, self.idle_millis.to_le_bytes());
+        put(bytes, layout::VERSION, self.version.to_le_bytes());
+    }
 }
 
 impl Record {
-    /// Copies the record with another head of the same length and without a change of its slots' lengths, which `patch` then writes.
-    /// Most commits are such: a touch, a counter.
-    pub(super) fn patched(&self, head: &Head<'_>, patch: impl FnOnce(&mut [u8])) -> Self {
+    /// Copies the record as it is but for the state of its head and what `patch` then writes over its slots. Most commits are such: a
+    /// touch, a counter.
+    pub(super) fn patched(&self, state: &HeadState, patch: impl FnOnce(&mut [u8])) -> Self {
         let mut shared: Arc<[u8]> = Arc::from(&*self.bytes);
         let bytes = Arc::get_mut(&mut shared).expect("nobody else has the new record yet");
-        write_changeable(bytes, head);
+        state.write(bytes);
         patch(bytes);
         Self { bytes: shared }
     }
