@@ -7,12 +7,13 @@ mod destroy;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use apply::Apply;
 use create::Create;
 use destroy::Destroy;
+use parking_lot::MutexGuard;
 
 use crate::attach::Attach;
 use crate::changes::Changes;
@@ -21,7 +22,7 @@ use crate::error::{Error, ErrorKind, StoreError};
 use crate::event::{Event, StoreCall};
 use crate::exchange::Inner;
 use crate::outcome::{Outcome, decide};
-use crate::state::{Stage, State};
+use crate::state::State;
 use crate::store::{Committed, Created, StoreFuture};
 
 /// Is the commit of one request; see [`Exchange::commit`](crate::Exchange::commit).
@@ -73,26 +74,29 @@ impl Commit {
         let progress = ending.begin().unwrap_or_else(|error| ending.failed(error));
         Self { ending, progress }
     }
+
+    // Out of line, so that a poll is short where the store answers at once.
+    #[inline(never)]
+    fn poll_store(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Progress::Waiting(waiting) = &mut self.progress else { return Poll::Ready(()) };
+        let answer = ready!(waiting.poll(context));
+        if let Progress::Waiting(waiting) = std::mem::replace(&mut self.progress, Progress::Done(None)) {
+            let ending = &self.ending;
+            self.progress = waiting.conclude(ending, answer).unwrap_or_else(|error| ending.failed(error));
+        }
+        Poll::Ready(())
+    }
 }
 
 impl Future for Commit {
     type Output = Result<Attach, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
         loop {
-            let waiting = match &mut this.progress {
-                Progress::Done(result) => {
-                    return Poll::Ready(result.take().expect("a future is not polled after it was ready"));
-                }
-                Progress::Waiting(waiting) => waiting,
-            };
-            let answer = ready!(waiting.poll(context));
-            let Progress::Waiting(waiting) = std::mem::replace(&mut this.progress, Progress::Done(None)) else {
-                unreachable!("just matched");
-            };
-            let ending = &this.ending;
-            this.progress = waiting.conclude(ending, answer).unwrap_or_else(|error| ending.failed(error));
+            if let Progress::Done(result) = &mut self.progress {
+                return Poll::Ready(result.take().expect("a future is not polled after it was ready"));
+            }
+            ready!(self.poll_store(context));
         }
     }
 }
@@ -133,7 +137,7 @@ impl Ending {
     fn begin(&self) -> Result<Progress, Error> {
         let mut state = self.inner.lock();
         if let Mode::Head { failed } = self.mode {
-            if state.stage != Stage::Loaded {
+            if state.finished || !self.inner.is_loaded() {
                 return Ok(Progress::done(Attach::default()));
             }
             if failed {
@@ -142,7 +146,7 @@ impl Ending {
         }
         let outcome = decide(state.facts());
         if self.mode != Mode::Save {
-            state.stage = Stage::Finished;
+            state.finished = true;
         }
         self.execute(outcome, state)
     }
@@ -173,6 +177,7 @@ impl Ending {
     }
 
     /// Says what the response's head must carry, or keeps the cookie for it if the head is yet to come.
+    #[inline]
     fn finish(&self, state: &mut State, cookie: Option<SetCookie>) -> Attach {
         let cookie = cookie.or_else(|| state.cookie.take());
         if self.mode == Mode::Save {

@@ -3,7 +3,7 @@
 mod parse;
 mod rules;
 
-pub(crate) use parse::{Candidates, find};
+pub(crate) use parse::Candidates;
 
 use std::fmt;
 use std::time::Duration;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
@@ -117,13 +119,19 @@ pub(crate) struct Listeners(RwLock<Arc<Vec<Listener>>>);
 
 impl Listeners {
     pub(crate) fn add(&self, listener: Listener) {
-        let mut list = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut list = self.0.write();
         Arc::make_mut(&mut list).push(listener);
     }
 
     pub(crate) fn raise(&self, event: Event) {
         log(&event);
-        let list = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let list = {
+            let list = self.0.read();
+            if list.is_empty() {
+                return;
+            }
+            Arc::clone(&list)
+        };
         for listener in list.iter() {
             if catch_unwind(AssertUnwindSafe(|| listener(&event))).is_err() {
                 tracing::error!(?event, "a listener panicked");
@@ -146,8 +154,7 @@ fn log(event: &Event) {
 
 impl fmt::Debug for Listeners {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.read().unwrap_or_else(PoisonError::into_inner).len();
-        write!(f, "Listeners({count})")
+        write!(f, "Listeners({})", self.0.read().len())
     }
 }
 

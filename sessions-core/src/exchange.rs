@@ -1,13 +1,17 @@
 //! One request and its response, from the side of its session.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::commit::{Commit, Mode};
+use crate::cookie::Candidates;
 use crate::event::Event;
 use crate::load::Load;
 use crate::sessions::Sessions;
-use crate::state::{Stage, State};
+use crate::state::{Loaded, State};
 
 /// Is one request and its response, from the side of its session: what an adapter holds while a handler runs.
 ///
@@ -39,13 +43,16 @@ pub struct Exchange {
 
 pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
+    /// Somebody has asked for the session, and it was loaded. Set once, with the state locked; read without, as every request does.
+    is_loaded: AtomicBool,
     state: Mutex<State>,
 }
 
 impl Exchange {
     pub(crate) fn new(sessions: Sessions) -> Self {
         // Not by `Arc::new`, which would build the state elsewhere and copy it.
-        Self { inner: Arc::new_cyclic(|_| Inner { sessions, state: Mutex::default() }) }
+        let inner = |_: &_| Inner { sessions, is_loaded: AtomicBool::new(false), state: Mutex::default() };
+        Self { inner: Arc::new_cyclic(inner) }
     }
 
     pub(crate) const fn from_inner(inner: Arc<Inner>) -> Self {
@@ -72,14 +79,19 @@ impl Exchange {
         if !self.is_untouched() {
             return Load::done(inner);
         }
-        let candidates = inner.sessions.candidates(cookies);
-        Load::begin(inner, candidates)
+        let mut candidates = Candidates::default();
+        for field in cookies {
+            if !inner.sessions.read_field(field, &mut candidates) {
+                break;
+            }
+        }
+        Load::begin(inner, &mut candidates)
     }
 
     /// Says whether nobody has asked for the session, so that there is nothing to commit and nothing to attach.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
-        self.inner.lock().stage == Stage::Waiting
+        !self.inner.is_loaded()
     }
 
     /// Writes what the request changed, in one atomic operation of the store, and says what the response's head must carry.
@@ -99,10 +111,23 @@ impl fmt::Debug for Exchange {
 }
 
 impl Inner {
-    /// Locks the state. Never held while a store, or a value's own code, runs.
+    /// Locks the state. Never held while a store, or a value's own code, runs: no panic of theirs leaves it half changed.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic in a handler's serializer leaves the state as it was before the call.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
+    }
+
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.is_loaded.load(Ordering::Acquire)
+    }
+
+    /// Takes note of what was loaded, unless that was done before.
+    #[inline]
+    pub(crate) fn load(&self, loaded: Loaded) {
+        let mut state = self.lock();
+        if !self.is_loaded() {
+            state.load(loaded);
+            self.is_loaded.store(true, Ordering::Release);
+        }
     }
 
     pub(crate) fn raise(&self, event: Event) {
@@ -113,7 +138,7 @@ impl Inner {
 impl Drop for Inner {
     /// Nothing that was written is lost without a word: what came after the head needed a save.
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut();
         if state.has_unsaved() {
             let id = state.id();
             self.raise(Event::Unsaved { id });
@@ -124,6 +149,10 @@ impl Drop for Inner {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.lock();
-        f.debug_struct("Session").field("id", &state.id()).field("stage", &state.stage).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("id", &state.id())
+            .field("is_loaded", &self.is_loaded())
+            .field("is_finished", &state.finished)
+            .finish_non_exhaustive()
     }
 }

@@ -16,57 +16,77 @@ use crate::exchange::Inner;
 use crate::expiry;
 use crate::record::Record;
 use crate::session::Session;
-use crate::state::{Live, Stage};
+use crate::state::{Live, Loaded};
 use crate::store::StoreFuture;
 use crate::token::Token;
 
 /// Is the loading of a session; see [`Exchange::session`](crate::Exchange::session). Ready at its first poll if there is nothing to
 /// load, or if the store never waits.
 #[must_use = "futures do nothing unless polled"]
-pub struct Load {
-    inner: Arc<Inner>,
-    progress: Progress,
-}
+pub struct Load(Progress);
 
 enum Progress {
     /// `None` once the result was taken.
-    Done(Option<Result<(), Error>>),
+    Done(Option<Result<Session, Error>>),
     /// The store answers later. Boxed, so that a load is small where the store answers at once.
-    Waiting(Box<(Search, Token, StoreFuture<Option<Record>>)>),
+    Waiting(Box<Waiting>),
+}
+
+struct Waiting {
+    inner: Arc<Inner>,
+    /// Holds the candidates that were not looked up yet.
+    rest: Candidates,
+    search: Search,
+    question: Question,
 }
 
 /// Is the search for the one live session that the candidates open.
 struct Search {
-    rest: Candidates,
     now: Timestamp,
     found: Option<(Live, Record)>,
 }
 
+/// Is what the store was asked about a candidate, and has not answered yet.
+struct Question {
+    token: Token,
+    answer: StoreFuture<Option<Record>>,
+}
+
 impl Load {
     pub(crate) const fn done(inner: Arc<Inner>) -> Self {
-        Self { inner, progress: Progress::Done(Some(Ok(()))) }
+        Self(Progress::Done(Some(Ok(Session::new(inner)))))
     }
 
-    pub(crate) fn begin(inner: Arc<Inner>, candidates: Candidates) -> Self {
+    /// Begins with the candidates in the request's cookies. They are taken out only if the store is to be waited for.
+    pub(crate) fn begin(inner: Arc<Inner>, candidates: &mut Candidates) -> Self {
         if candidates.malformed {
             inner.raise(Event::Rejected { id: None, reason: RejectReason::Malformed });
         }
-        let progress = if candidates.is_empty() {
-            inner.lock().load(candidates.carried, None, false);
-            Progress::Done(Some(Ok(())))
-        } else {
-            let now = inner.sessions.now();
-            Search { rest: candidates, now, found: None }.go_on(&inner, None)
-        };
-        Self { inner, progress }
+        if candidates.is_empty() {
+            inner.load(Loaded { carried: candidates.carried, ..Loaded::default() });
+            return Self::done(inner);
+        }
+        let mut search = Search { now: inner.sessions.now(), found: None };
+        match search.go_on(&inner, candidates, None) {
+            Ok(None) => Self::done(inner),
+            Ok(Some(question)) => {
+                let rest = std::mem::take(candidates);
+                Self(Progress::Waiting(Box::new(Waiting { inner, rest, search, question })))
+            }
+            Err(error) => Self(Progress::Done(Some(Err(error)))),
+        }
     }
 
+    // Out of line, so that a poll is short where the store answers at once.
+    #[inline(never)]
     fn poll_store(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Progress::Waiting(waiting) = &mut self.progress else { return Poll::Ready(()) };
-        let answer = ready!(Pin::new(&mut waiting.2).poll(context));
-        if let Progress::Waiting(waiting) = std::mem::replace(&mut self.progress, Progress::Done(None)) {
-            let (search, token, _) = *waiting;
-            self.progress = search.go_on(&self.inner, Some((token, answer)));
+        let Progress::Waiting(waiting) = &mut self.0 else { return Poll::Ready(()) };
+        let Waiting { inner, rest, search, question } = &mut **waiting;
+        let answer = ready!(Pin::new(&mut question.answer).poll(context));
+        match search.go_on(inner, rest, Some((question.token.clone(), answer))) {
+            Ok(Some(next)) => *question = next,
+            Ok(None) => *self = Self::done(Arc::clone(inner)),
+            Err(error) => self.0 = Progress::Done(Some(Err(error))),
         }
         Poll::Ready(())
     }
@@ -76,13 +96,11 @@ impl Future for Load {
     type Output = Result<Session, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
         loop {
-            if let Progress::Done(result) = &mut this.progress {
-                let result = result.take().expect("a future is not polled after it was ready");
-                return Poll::Ready(result.map(|()| Session::new(Arc::clone(&this.inner))));
+            if let Progress::Done(result) = &mut self.0 {
+                return Poll::Ready(result.take().expect("a future is not polled after it was ready"));
             }
-            ready!(this.poll_store(context));
+            ready!(self.poll_store(context));
         }
     }
 }
@@ -90,27 +108,33 @@ impl Future for Load {
 type Answer = Result<Option<Record>, StoreError>;
 
 impl Search {
-    /// Judges what the store has answered, then looks up what is left of the candidates, as far as the store answers at once.
-    fn go_on(mut self, inner: &Inner, mut answered: Option<(Token, Answer)>) -> Progress {
+    /// Judges the store's answer, if there is one, then looks up the candidates that are left. Returns what is to be waited for, if the
+    /// store does not answer at once.
+    fn go_on(
+        &mut self,
+        inner: &Inner,
+        rest: &mut Candidates,
+        mut answered: Option<(Token, Answer)>,
+    ) -> Result<Option<Question>, Error> {
         loop {
             let (token, answer) = match answered.take() {
                 Some(answered) => answered,
                 None => {
-                    let Some(token) = self.rest.next() else { break };
-                    let mut answer = inner.sessions.store().load(token.id(), self.now);
-                    match answer.take_ready() {
-                        Some(answer) => (token, answer),
-                        None => return Progress::Waiting(Box::new((self, token, answer))),
+                    let Some(token) = rest.next() else { break };
+                    match inner.sessions.store().load(token.id(), self.now).into_ready() {
+                        Ok(answer) => (token, answer),
+                        Err(answer) => return Ok(Some(Question { token, answer })),
                     }
                 }
             };
             match self.judge(inner, token, answer) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => break,
-                Err(error) => return self.outage(inner, error),
+                Err(error) => return Self::outage(inner, rest, error),
             }
         }
-        self.end(inner)
+        self.end(inner, rest);
+        Ok(None)
     }
 
     /// Judges the store's answer about one candidate, and says whether the search is over.
@@ -144,24 +168,21 @@ impl Search {
         ControlFlow::Continue(())
     }
 
-    fn end(self, inner: &Inner) -> Progress {
+    fn end(&mut self, inner: &Inner, rest: &Candidates) {
         let touch_every = inner.sessions.config().touch_every;
         let touch_due =
             self.found.as_ref().is_some_and(|(_, record)| expiry::touch_is_due(record, self.now, touch_every));
-        inner.lock().load(self.rest.carried, self.found, touch_due);
-        Progress::Done(Some(Ok(())))
+        inner.load(Loaded { carried: rest.carried, touch_due, outage: false, found: self.found.take() });
     }
 
     #[cold]
-    fn outage(&self, inner: &Inner, error: StoreError) -> Progress {
+    fn outage(inner: &Inner, rest: &Candidates, error: StoreError) -> Result<Option<Question>, Error> {
         inner.raise(Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
         match inner.sessions.config().outage {
-            OutagePolicy::Refuse => Progress::Done(Some(Err(error.into()))),
+            OutagePolicy::Refuse => Err(error.into()),
             OutagePolicy::Anonymous => {
-                let mut state = inner.lock();
-                state.outage = state.stage == Stage::Waiting;
-                state.load(self.rest.carried, None, false);
-                Progress::Done(Some(Ok(())))
+                inner.load(Loaded { carried: rest.carried, outage: true, ..Loaded::default() });
+                Ok(None)
             }
         }
     }

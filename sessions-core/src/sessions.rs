@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::config::{Config, SessionsBuilder, destroy_listener};
-use crate::cookie::{self, Candidates, CookieForm, SetCookie};
+use crate::cookie::{Candidates, CookieForm, SetCookie};
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::event::{DestroyReason, Event, Listeners, StoreCall};
 use crate::exchange::Exchange;
@@ -219,8 +219,9 @@ impl Sessions {
         self.shared.listeners.raise(event);
     }
 
-    pub(crate) fn candidates<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Candidates {
-        cookie::find(self.cookie_name(), cookies, |value| self.open_value(value))
+    /// Reads the tokens in a `Cookie` field. Says whether another field is to be read.
+    pub(crate) fn read_field(&self, field: &[u8], candidates: &mut Candidates) -> bool {
+        candidates.read(self.cookie_name(), field, |value| self.open_value(value))
     }
 
     fn open_value(&self, value: &[u8]) -> Option<Token> {

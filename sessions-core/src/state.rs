@@ -14,7 +14,8 @@ use crate::view::View;
 
 #[derive(Default)]
 pub(crate) struct State {
-    pub(crate) stage: Stage,
+    /// The response's head is gone.
+    pub(crate) finished: bool,
     /// The client sent a cookie of our name.
     pub(crate) carried: bool,
     /// Opens the record that the request works on.
@@ -35,14 +36,15 @@ pub(crate) struct State {
     pub(crate) cookie: Option<SetCookie>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Nobody asked for the session.
-    #[default]
-    Waiting,
-    Loaded,
-    /// The response's head is gone.
-    Finished,
+/// Is what a request's load found out.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    /// The client sent a cookie of our name.
+    pub(crate) carried: bool,
+    pub(crate) touch_due: bool,
+    pub(crate) outage: bool,
+    /// Is the session that the cookie opens.
+    pub(crate) found: Option<(Live, Record)>,
 }
 
 /// Is the token that opened a record, and its hash.
@@ -59,13 +61,10 @@ impl Live {
 }
 
 impl State {
-    /// Takes note of what the first load found: the session that the request's cookie opens, if any.
-    pub(crate) fn load(&mut self, carried: bool, found: Option<(Live, Record)>, touch_due: bool) {
-        if self.stage != Stage::Waiting {
-            return;
-        }
-        self.stage = Stage::Loaded;
-        (self.carried, self.touch_due) = (carried, touch_due);
+    #[inline]
+    pub(crate) fn load(&mut self, loaded: Loaded) {
+        let Loaded { carried, touch_due, outage, found } = loaded;
+        (self.carried, self.touch_due, self.outage) = (carried, touch_due, outage);
         if let Some((live, record)) = found {
             self.live = Some(live);
             self.view = View::new(Some(record));
@@ -108,12 +107,12 @@ impl State {
 
     /// Says whether something was written after the head was gone.
     pub(crate) fn has_unsaved(&self) -> bool {
-        self.stage == Stage::Finished && (!self.view.edits().is_empty() || self.doomed.is_some() || self.renewal)
+        self.finished && (!self.view.edits().is_empty() || self.doomed.is_some() || self.renewal)
     }
 
     /// Returns the view for writing an entry or flash.
     pub(crate) fn writable(&mut self) -> Result<&mut View, Error> {
-        if self.stage == Stage::Finished && self.live.is_none() {
+        if self.finished && self.live.is_none() {
             return Err(Error::new(if self.lost { ErrorKind::Gone } else { ErrorKind::AlreadyCommitted }));
         }
         Ok(self.view())
@@ -177,7 +176,6 @@ impl State {
     }
 
     pub(crate) fn facts(&mut self) -> Facts {
-        let head_gone = self.stage == Stage::Finished;
         let view = self.view();
         let (writes, consumed, storable) = (view.edits().hold_writes(), !view.edits().is_empty(), view.would_store());
         Facts {
@@ -190,7 +188,7 @@ impl State {
             renewed: self.renewal,
             touch_due: self.touch_due,
             storable: storable || self.login.is_some(),
-            head_gone,
+            head_gone: self.finished,
         }
     }
 

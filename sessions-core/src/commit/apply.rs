@@ -1,6 +1,6 @@
 //! Committing to a live record.
 
-use std::sync::MutexGuard;
+use parking_lot::MutexGuard;
 
 use super::{Create, Ending, Mode, Progress, Waiting};
 use crate::changes::Changes;
@@ -41,11 +41,11 @@ impl Apply {
             .idle_option(state.idle.take());
         (state.renewal, state.touch_due) = (false, false);
         drop(guard);
-        let mut answer = sessions.store().commit(id, &changes);
+        let answer = sessions.store().commit(id, &changes);
         let apply = Self { id, changes, renewed, is_touch, refresh };
-        match answer.take_ready() {
-            Some(answer) => apply.conclude(ending, answer),
-            None => Ok(Progress::Waiting(Box::new(Waiting::Apply(apply, answer)))),
+        match answer.into_ready() {
+            Ok(answer) => apply.conclude(ending, answer),
+            Err(answer) => Ok(Progress::Waiting(Box::new(Waiting::Apply(apply, answer)))),
         }
     }
 

@@ -45,11 +45,11 @@ impl Create {
             .principal(changes.new_principal())
             .build_with(&changes)
             .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
-        let mut answer = sessions.store().create(&record);
+        let answer = sessions.store().create(&record);
         let create = Self { changes, live, record, attempts };
-        match answer.take_ready() {
-            Some(answer) => create.conclude(ending, answer),
-            None => Ok(Progress::Waiting(Box::new(Waiting::Create(create, answer)))),
+        match answer.into_ready() {
+            Ok(answer) => create.conclude(ending, answer),
+            Err(answer) => Ok(Progress::Waiting(Box::new(Waiting::Create(create, answer)))),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Ending a session, and storing its successor if the request began one.
 
-use std::sync::MutexGuard;
+use parking_lot::MutexGuard;
 
 use super::{Create, Ending, Progress, Waiting, create};
 use crate::changes::Changes;
@@ -19,11 +19,11 @@ impl Destroy {
         let id = state.doomed.ok_or(Error::new(ErrorKind::NoSession))?;
         let successor = succeeded.then(|| create::first_changes(ending, &mut state));
         drop(state);
-        let mut answer = ending.inner.sessions.store().destroy(id);
+        let answer = ending.inner.sessions.store().destroy(id);
         let destroy = Self { id, successor };
-        match answer.take_ready() {
-            Some(answer) => destroy.conclude(ending, answer),
-            None => Ok(Progress::Waiting(Box::new(Waiting::Destroy(destroy, answer)))),
+        match answer.into_ready() {
+            Ok(answer) => destroy.conclude(ending, answer),
+            Err(answer) => Ok(Progress::Waiting(Box::new(Waiting::Destroy(destroy, answer)))),
         }
     }
 

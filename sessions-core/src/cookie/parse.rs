@@ -21,6 +21,10 @@ pub(crate) struct Candidates {
     /// Holds what nearly every request has, without an allocation.
     first: Option<Token>,
     others: Vec<Token>,
+    /// Is how many bytes of cookies were read.
+    bytes: usize,
+    /// Is how many values of our name were examined.
+    examined: usize,
     /// Says whether the client sent anything under our name, so that there is a cookie to remove.
     pub(crate) carried: bool,
     /// Says whether something under our name was not a token.
@@ -49,56 +53,29 @@ impl Candidates {
     pub(crate) fn next(&mut self) -> Option<Token> {
         self.first.take().or_else(|| self.others.pop())
     }
-}
 
-/// Finds the tokens in the values of the cookies called `name`, each once, at most four.
-pub(crate) fn find<'a>(
-    name: &str,
-    fields: impl IntoIterator<Item = &'a [u8]>,
-    open: impl Fn(&[u8]) -> Option<Token>,
-) -> Candidates {
-    let mut found = Candidates::default();
-    let mut budget = MOST_BYTES;
-    let mut examined = 0;
-    for field in fields {
-        let field = &field[..field.len().min(budget)];
-        budget -= field.len();
-        for value in values(name, field) {
-            found.carried = true;
-            examined += 1;
-            if found.count() == MOST_CANDIDATES || examined > MOST_VALUES {
-                return found;
+    /// Takes the tokens from the values of the cookies called `name` in a field, each once, at most four in all. Says whether more of
+    /// them may be taken.
+    pub(crate) fn read(&mut self, name: &str, field: &[u8], open: impl Fn(&[u8]) -> Option<Token>) -> bool {
+        let mut rest = &field[..field.len().min(MOST_BYTES - self.bytes)];
+        self.bytes += rest.len();
+        while !rest.is_empty() {
+            let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
+            let pair = trim(&rest[..end]);
+            rest = rest.get(end + 1..).unwrap_or_default();
+            let Some(value) = value_of(name, pair) else { continue };
+            self.carried = true;
+            self.examined += 1;
+            if self.count() == MOST_CANDIDATES || self.examined > MOST_VALUES {
+                return false;
             }
             match open(value) {
-                None => found.malformed = true,
-                Some(token) => found.add(token),
+                None => self.malformed = true,
+                Some(token) => self.add(token),
             }
         }
+        true
     }
-    found
-}
-
-/// Goes through the values of the cookies called `name` in one field.
-fn values<'a>(name: &str, field: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let mut rest = Some(field);
-    std::iter::from_fn(move || {
-        while let Some(pairs) = rest {
-            let pair = match memchr::memchr(b';', pairs) {
-                Some(at) => {
-                    rest = Some(&pairs[at + 1..]);
-                    &pairs[..at]
-                }
-                None => {
-                    rest = None;
-                    pairs
-                }
-            };
-            if let Some(value) = value_of(name, trim(pair)) {
-                return Some(value);
-            }
-        }
-        None
-    })
 }
 
 fn value_of<'a>(name: &str, pair: &'a [u8]) -> Option<&'a [u8]> {
@@ -125,8 +102,18 @@ mod tests {
         text
     }
 
+    fn find(fields: &[&[u8]], open: impl Fn(&[u8]) -> Option<Token>) -> Candidates {
+        let mut found = Candidates::default();
+        for field in fields {
+            if !found.read("__Host-id", field, &open) {
+                break;
+            }
+        }
+        found
+    }
+
     fn ids(fields: &[&[u8]]) -> Vec<u8> {
-        let mut found = find("__Host-id", fields.iter().copied(), Token::parse);
+        let mut found = find(fields, Token::parse);
         let mut ids: Vec<u8> = std::iter::from_fn(|| found.next()).map(|token| token.id().as_bytes()[0]).collect();
         ids.sort_unstable();
         ids
@@ -201,7 +188,7 @@ mod tests {
             opened.set(opened.get() + 1);
             Token::parse(value)
         };
-        let found = find("__Host-id", [(bad(1000) + &ours).as_bytes()], open);
+        let found = find(&[(bad(1000) + &ours).as_bytes()], open);
         assert!(found.carried && found.malformed && found.is_empty());
         assert!(opened.get() <= MOST_VALUES);
     }
@@ -209,6 +196,6 @@ mod tests {
     #[test]
     fn an_endless_field_is_read_to_a_limit() {
         let long = "a=b; ".repeat(100_000) + "__Host-id=" + &text(1);
-        assert!(!find("__Host-id", [long.as_bytes()], Token::parse).carried);
+        assert!(!find(&[long.as_bytes()], Token::parse).carried);
     }
 }

@@ -33,10 +33,10 @@ impl<T> StoreFuture<T> {
     }
 
     /// Takes the answer if it is there, so that nobody needs a context to have it. The future must not be polled after that.
-    pub(crate) const fn take_ready(&mut self) -> Option<Result<T, StoreError>> {
-        match &mut self.0 {
-            State::Ready(answer) => answer.take(),
-            State::Later(_) => None,
+    pub(crate) fn into_ready(self) -> Result<Result<T, StoreError>, Self> {
+        match self.0 {
+            State::Ready(Some(answer)) => Ok(answer),
+            later => Err(Self(later)),
         }
     }
 
