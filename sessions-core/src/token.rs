@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::base64url;
-use crate::entropy::{Entropy, EntropyError};
+use crate::clock::Timestamp;
+use crate::entropy::{EntropyError, Supply};
 use crate::id::SessionId;
 
 /// Is what the cookie carries: a [`SessionId`] and a [`Secret`], 32 bytes, written as 43 characters of base64url.
@@ -84,17 +85,13 @@ impl Secret {
         Self(bytes)
     }
 
-    pub(crate) fn random(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
-        let mut bytes = [0; 16];
-        entropy.fill(&mut bytes)?;
-        Ok(Self(bytes))
+    pub(crate) fn random(entropy: &Supply, now: Timestamp) -> Result<Self, EntropyError> {
+        Ok(Self(entropy.draw(now)?))
     }
 
     /// Draws the random bytes of an id and a secret in one call.
-    pub(crate) fn random_with_id(entropy: &dyn Entropy) -> Result<(SessionId, Self), EntropyError> {
-        let mut bytes = [0; 32];
-        entropy.fill(&mut bytes)?;
-        let (id, secret) = halves(&bytes);
+    pub(crate) fn random_with_id(entropy: &Supply, now: Timestamp) -> Result<(SessionId, Self), EntropyError> {
+        let (id, secret) = halves(&entropy.draw(now)?);
         Ok((SessionId::from_random(id), Self(secret)))
     }
 
@@ -159,10 +156,9 @@ impl fmt::Debug for SecretHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::OsEntropy;
 
     fn token() -> Token {
-        let (id, secret) = Secret::random_with_id(&OsEntropy).unwrap();
+        let (id, secret) = Secret::random_with_id(&Supply::default(), Timestamp::from_millis(0)).unwrap();
         Token::new(id, secret)
     }
 

@@ -30,12 +30,13 @@ impl Apply {
         let sessions = &ending.inner.sessions;
         let live = state.live.as_ref().ok_or(Error::new(ErrorKind::NoSession))?;
         let (id, hash) = (live.token.id(), live.hash);
+        let now = sessions.now();
         let renewed = match state.renewal {
-            true => Some(Live::new(id, Secret::random(&*sessions.config().entropy)?)),
+            true => Some(Live::new(id, Secret::random(&sessions.config().entropy, now)?)),
             false => None,
         };
         let refresh = sessions.config().expiry.cookie_persists() && (state.touch_due || state.idle.is_some());
-        let changes = Changes::with_edits(sessions.now(), hash, state.view().take_edits())
+        let changes = Changes::with_edits(now, hash, state.view().take_edits())
             .renew_option(renewed.as_ref().map(|live| live.hash))
             .bind_option(state.login.take())
             .idle_option(state.idle.take());

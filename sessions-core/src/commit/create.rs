@@ -31,14 +31,14 @@ impl Create {
     pub(super) fn start(ending: &Ending, changes: Changes, attempts: u32) -> Result<Progress, Error> {
         let sessions = &ending.inner.sessions;
         let config = sessions.config();
+        let now = changes.now();
         let live = match &config.id_generator {
-            Some(generate) => Live::new(generate(), Secret::random(&*config.entropy)?),
+            Some(generate) => Live::new(generate(), Secret::random(&config.entropy, now)?),
             None => {
-                let (id, secret) = Secret::random_with_id(&*config.entropy)?;
+                let (id, secret) = Secret::random_with_id(&config.entropy, now)?;
                 Live::new(id, secret)
             }
         };
-        let now = changes.now();
         let record = Record::builder(live.token.id(), live.hash, now)
             .idle(changes.new_idle().or(config.expiry.idle_limit()))
             .absolute_deadline(config.expiry.absolute_deadline(now))
