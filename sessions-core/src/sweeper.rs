@@ -10,6 +10,10 @@ use crate::sessions::{Sessions, Shared};
 /// Is how many records one slice of a sweep removes at most.
 const SLICE: usize = 1000;
 
+/// Is how long the thread rests between two slices. One that never rests is put aside by the system at any moment, also while requests
+/// wait for a part of the store that it has locked.
+const REST: Duration = Duration::from_millis(1);
+
 /// Is the sweeping thread of one manager. It holds the manager weakly, and ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
@@ -21,9 +25,11 @@ impl Sweeper {
     pub(crate) fn spawn(sessions: Weak<Shared>, interval: Duration) -> Self {
         let (alive, ended) = mpsc::channel();
         let thread = thread::Builder::new().name("sessions-sweeper".to_owned()).spawn(move || {
-            while ended.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+            let mut pause = interval;
+            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 let Some(shared) = sessions.upgrade() else { return };
-                sweep(&Sessions::from_shared(shared));
+                let is_behind = sweep(&Sessions::from_shared(shared));
+                pause = if is_behind { REST.min(interval) } else { interval };
             }
         });
         if let Err(error) = thread {
@@ -33,11 +39,7 @@ impl Sweeper {
     }
 }
 
-/// Sweeps slice by slice until nothing is left. A failure ends this round; the next one tries again.
-fn sweep(sessions: &Sessions) {
-    while let Ok(swept) = pollster::block_on(sessions.sweep(SLICE)) {
-        if swept < SLICE {
-            return;
-        }
-    }
+/// Sweeps a slice, and says whether there is more to sweep. A failure ends this round; the next one tries again.
+fn sweep(sessions: &Sessions) -> bool {
+    pollster::block_on(sessions.sweep(SLICE)).is_ok_and(|swept| swept >= SLICE)
 }
