@@ -92,9 +92,11 @@ fn manager(clock: &Arc<ManualClock>, store: &Arc<dyn Store>) -> SessionsBuilder 
 }
 
 pub(crate) fn run(sessions: usize, rounds: usize) {
+    let mut clock = Waits::default();
     let (mut nothing, mut staggered, mut at_once) = (Waits::default(), Waits::default(), Waits::default());
     let mut seconds = Vec::new();
     for _ in 0..rounds {
+        clock.merge(&look_at_the_clock());
         let house = House::new();
         house.fill(sessions, APART);
         nothing.merge(&house.read_while(|| thread::sleep(CONTROL)));
@@ -104,11 +106,28 @@ pub(crate) fn run(sessions: usize, rounds: usize) {
         at_once.merge(&expire_at_once(&house));
         seconds.push(begin.elapsed().as_secs_f64());
     }
+    tell("clock", &clock);
     tell("nothing", &nothing);
     tell("staggered", &staggered);
     tell("at-once", &at_once);
     seconds.sort_unstable_by(f64::total_cmp);
     println!("seconds {:.2}", seconds[seconds.len() / 2]);
+}
+
+/// Does nothing on all processors but see how long each is stopped by the machine.
+fn look_at_the_clock() -> Waits {
+    let stop = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(|| read_until(stop, || ()))).collect();
+        thread::sleep(CONTROL);
+        stop.store(true, Ordering::Relaxed);
+        let mut waits = Waits::default();
+        for thread in threads {
+            waits.merge(&thread.join().expect("looking at the clock does not panic"));
+        }
+        waits
+    })
 }
 
 fn expire_one_after_the_other(house: &House, sessions: usize) -> Waits {

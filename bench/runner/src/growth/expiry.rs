@@ -13,8 +13,12 @@ const SESSIONS: u64 = 1_000_000;
 /// Is what one read in so many exceeds, in the order in which the program tells it.
 const ONE_IN: [f64; 6] = [10.0, 100.0, 1000.0, 10_000.0, 100_000.0, 1_000_000.0];
 
-const WHAT: [(&str, &str); 3] =
-    [("nothing", "nothing expires"), ("staggered", "one after the other"), ("at-once", "all at once")];
+const WHAT: [(&str, &str); 4] = [
+    ("clock", "nothing is read but the clock"),
+    ("nothing", "nothing expires"),
+    ("staggered", "one after the other"),
+    ("at-once", "all at once"),
+];
 
 /// Is how long reads took, in nanoseconds.
 struct Waits {
@@ -52,9 +56,9 @@ fn table(all: &[Waits], rounds: usize, seconds: f64) -> String {
     format!(
         "{table}\nReads of 10,000 other sessions through sessions-core, by one thread for each processor but one, while a manager's own \
          thread sweeps; {rounds} rounds. All at once, a million are gone after {seconds:.1} s; one after the other, they expire within 4 s. \
-         The first line shows how long this machine stops a thread by itself. The last column leaves out what the kernel counts as \
-         waiting for a processor (`schedstat`): it is what reads wait for the store, its locks, and whoever holds one while the machine \
-         stops them.\n"
+         The first line is of a thread for each processor that does nothing else: how long the machine stops one by itself. Such a stop \
+         meets reads twice, when it stops the reader, and when it stops the sweeping thread with a lock that the reader waits for. The \
+         last column leaves out what the kernel counts as waiting for a processor (`schedstat`), which is the former.\n"
     )
 }
 
