@@ -43,7 +43,7 @@ struct Waiting {
 /// Is the search for the one live session that the candidates open.
 struct Search {
     now: Timestamp,
-    found: Option<(Live, Record)>,
+    loaded: Loaded,
 }
 
 /// Is what the store was asked about a candidate, and has not answered yet.
@@ -62,11 +62,12 @@ impl Load {
         if candidates.malformed {
             inner.raise(Event::Rejected { id: None, reason: RejectReason::Malformed });
         }
+        let mut loaded = Loaded { carried: candidates.carried, ..Loaded::default() };
         if candidates.is_empty() {
-            inner.load(Loaded { carried: candidates.carried, ..Loaded::default() });
+            inner.load(&mut loaded);
             return Self::done(inner);
         }
-        let mut search = Search { now: inner.sessions.now(), found: None };
+        let mut search = Search { now: inner.sessions.now(), loaded };
         match search.go_on(&inner, candidates, None) {
             Ok(None) => Self::done(inner),
             Ok(Some(question)) => {
@@ -130,10 +131,10 @@ impl Search {
             match self.judge(inner, token, answer) {
                 Ok(ControlFlow::Continue(())) => {}
                 Ok(ControlFlow::Break(())) => break,
-                Err(error) => return Self::outage(inner, rest, error),
+                Err(error) => return self.outage(inner, error),
             }
         }
-        self.end(inner, rest);
+        self.end(inner);
         Ok(None)
     }
 
@@ -158,30 +159,31 @@ impl Search {
 
     /// Takes a live session, unless another one was found before: one of the two may have been planted.
     fn accept(&mut self, inner: &Inner, live: Live, record: Record) -> ControlFlow<()> {
-        let other = self.found.as_ref().is_some_and(|(found, _)| found.token.id() != live.token.id());
+        let other = self.loaded.found.as_ref().is_some_and(|(found, _)| found.token.id() != live.token.id());
         if other {
             inner.raise(Event::Rejected { id: None, reason: RejectReason::Ambiguous });
-            self.found = None;
+            self.loaded.found = None;
             return ControlFlow::Break(());
         }
-        self.found = Some((live, record));
+        self.loaded.found = Some((live, record));
         ControlFlow::Continue(())
     }
 
-    fn end(&mut self, inner: &Inner, rest: &Candidates) {
-        let touch_every = inner.sessions.config().touch_every;
-        let touch_due =
-            self.found.as_ref().is_some_and(|(_, record)| expiry::touch_is_due(record, self.now, touch_every));
-        inner.load(Loaded { carried: rest.carried, touch_due, outage: false, found: self.found.take() });
+    fn end(&mut self, inner: &Inner) {
+        if let Some((_, record)) = &self.loaded.found {
+            self.loaded.touch_due = expiry::touch_is_due(record, self.now, inner.sessions.config().touch_every);
+        }
+        inner.load(&mut self.loaded);
     }
 
     #[cold]
-    fn outage(inner: &Inner, rest: &Candidates, error: StoreError) -> Result<Option<Question>, Error> {
+    fn outage(&mut self, inner: &Inner, error: StoreError) -> Result<Option<Question>, Error> {
         inner.raise(Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
         match inner.sessions.config().outage {
             OutagePolicy::Refuse => Err(error.into()),
             OutagePolicy::Anonymous => {
-                inner.load(Loaded { carried: rest.carried, outage: true, ..Loaded::default() });
+                (self.loaded.outage, self.loaded.found) = (true, None);
+                inner.load(&mut self.loaded);
                 Ok(None)
             }
         }

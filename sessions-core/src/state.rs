@@ -62,10 +62,9 @@ impl Live {
 
 impl State {
     #[inline]
-    pub(crate) fn load(&mut self, loaded: Loaded) {
-        let Loaded { carried, touch_due, outage, found } = loaded;
-        (self.carried, self.touch_due, self.outage) = (carried, touch_due, outage);
-        if let Some((live, record)) = found {
+    pub(crate) fn load(&mut self, loaded: &mut Loaded) {
+        (self.carried, self.touch_due, self.outage) = (loaded.carried, loaded.touch_due, loaded.outage);
+        if let Some((live, record)) = loaded.found.take() {
             self.live = Some(live);
             self.view = View::new(Some(record));
         }
