@@ -115,6 +115,12 @@ impl Changes {
         Self { now, expected_secret, new_secret: None, new_principal: None, new_idle: None, edits }
     }
 
+    /// Takes the changes out, and leaves none.
+    pub(crate) fn take(&mut self) -> Self {
+        let nothing = Self::new(self.now, self.expected_secret);
+        std::mem::replace(self, nothing)
+    }
+
     pub(crate) fn into_edits(self) -> Edits {
         self.edits
     }

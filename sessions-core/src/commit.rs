@@ -119,8 +119,8 @@ impl Waiting {
 
     fn conclude(self, ending: &Ending, answer: Answer) -> Result<Progress, Error> {
         match (self, answer) {
-            (Self::Apply(apply, _), Answer::Applied(answer)) => apply.conclude(ending, answer),
-            (Self::Create(create, _), Answer::Created(answer)) => create.conclude(ending, answer),
+            (Self::Apply(mut apply, _), Answer::Applied(answer)) => apply.conclude(ending, answer),
+            (Self::Create(mut create, _), Answer::Created(answer)) => create.conclude(ending, answer),
             (Self::Destroy(destroy, _), Answer::Destroyed(answer)) => destroy.conclude(ending, answer),
             _ => unreachable!("poll answers in kind"),
         }

@@ -48,6 +48,7 @@ pub(crate) struct Loaded {
 }
 
 /// Is the token that opened a record, and its hash.
+#[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) token: Token,
     pub(crate) hash: SecretHash,

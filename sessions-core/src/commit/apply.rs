@@ -43,14 +43,18 @@ impl Apply {
         (state.renewal, state.touch_due) = (false, false);
         drop(guard);
         let answer = sessions.store().commit(id, &changes);
-        let apply = Self { id, changes, renewed, is_touch, refresh };
+        let mut apply = Self { id, changes, renewed, is_touch, refresh };
         match answer.into_ready() {
             Ok(answer) => apply.conclude(ending, answer),
             Err(answer) => Ok(Progress::Waiting(Box::new(Waiting::Apply(apply, answer)))),
         }
     }
 
-    pub(super) fn conclude(self, ending: &Ending, answer: Result<Committed, StoreError>) -> Result<Progress, Error> {
+    pub(super) fn conclude(
+        &mut self,
+        ending: &Ending,
+        answer: Result<Committed, StoreError>,
+    ) -> Result<Progress, Error> {
         match answer {
             Ok(Committed::Applied) => self.settle(ending),
             Ok(Committed::Gone) if self.is_touch => Ok(ending.finished(None)),
@@ -60,35 +64,35 @@ impl Apply {
                 ending.inner.raise(Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
                 Ok(ending.finished(None))
             }
-            Err(error) => Err(ending.store_failed(StoreCall::Commit, error, Some(self.changes))),
+            Err(error) => Err(ending.store_failed(StoreCall::Commit, error, Some(self.changes.take()))),
         }
     }
 
-    fn settle(self, ending: &Ending) -> Result<Progress, Error> {
-        let Self { id, changes, renewed, refresh, .. } = self;
-        let is_renewed = renewed.is_some();
+    fn settle(&mut self, ending: &Ending) -> Result<Progress, Error> {
+        let is_renewed = self.renewed.is_some();
         let mut state = ending.inner.lock();
         if is_renewed {
-            state.live = renewed;
+            state.live = self.renewed.take();
         }
-        let cookie = if is_renewed || refresh { token_cookie(ending, &state, &changes)? } else { None };
+        let sends_cookie = is_renewed || self.refresh;
+        let cookie = if sends_cookie { token_cookie(ending, &state, &self.changes)? } else { None };
         if ending.is_watched() {
-            state.settled = Some(Box::new(changes));
+            state.settled = Some(Box::new(self.changes.take()));
         }
         let attach = ending.finish(&mut state, cookie);
         drop(state);
         if is_renewed {
-            ending.inner.raise(Event::Renewed { id });
+            ending.inner.raise(Event::Renewed { id: self.id });
         }
         Ok(Progress::done(attach))
     }
 
     /// The session ended while the request was under way. A logout stays a logout; a login has proven who the visitor is, so it gets
     /// a session of its own, with this request's changes and nothing of the old.
-    fn gone(self, ending: &Ending) -> Result<Progress, Error> {
+    fn gone(&mut self, ending: &Ending) -> Result<Progress, Error> {
         ending.inner.lock().lose();
         if self.changes.new_principal().is_some() {
-            return Create::start(ending, self.changes, 1);
+            return Create::start(ending, self.changes.take(), 1);
         }
         let wrote = self.changes.edits().hold_writes() || self.changes.new_idle().is_some();
         let asked_for_more = wrote || self.renewed.is_some();

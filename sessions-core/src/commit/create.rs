@@ -46,30 +46,32 @@ impl Create {
             .build_with(&changes)
             .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
         let answer = sessions.store().create(&record);
-        let create = Self { changes, live, record, attempts };
+        let mut create = Self { changes, live, record, attempts };
         match answer.into_ready() {
             Ok(answer) => create.conclude(ending, answer),
             Err(answer) => Ok(Progress::Waiting(Box::new(Waiting::Create(create, answer)))),
         }
     }
 
-    pub(super) fn conclude(self, ending: &Ending, answer: Result<Created, StoreError>) -> Result<Progress, Error> {
+    pub(super) fn conclude(&mut self, ending: &Ending, answer: Result<Created, StoreError>) -> Result<Progress, Error> {
         match answer {
             Ok(Created::Stored { evicted }) => self.stored(ending, &evicted),
-            Ok(Created::Exists) if self.attempts < ID_ATTEMPTS => Self::start(ending, self.changes, self.attempts + 1),
+            Ok(Created::Exists) if self.attempts < ID_ATTEMPTS => {
+                Self::start(ending, self.changes.take(), self.attempts + 1)
+            }
             Ok(Created::Exists) => Err(Error::new(ErrorKind::IdsExhausted)),
             Ok(Created::Full) => Err(Error::new(ErrorKind::StoreFull)),
-            Err(error) => Err(ending.store_failed(StoreCall::Create, error, Some(self.changes))),
+            Err(error) => Err(ending.store_failed(StoreCall::Create, error, Some(self.changes.take()))),
         }
     }
 
-    fn stored(self, ending: &Ending, evicted: &[crate::SessionId]) -> Result<Progress, Error> {
+    fn stored(&self, ending: &Ending, evicted: &[crate::SessionId]) -> Result<Progress, Error> {
         let Self { changes, live, record, .. } = self;
         let id = record.id();
         let cookie = ending.inner.sessions.token_cookie(&live.token, record.expires_at(), changes.now())?;
         let mut state = ending.inner.lock();
         if ending.is_watched() {
-            state.created(live, record);
+            state.created(live.clone(), record.clone());
         }
         let attach = ending.finish(&mut state, Some(cookie));
         drop(state);
