@@ -4,10 +4,13 @@
 
 mod concurrency;
 mod cookies;
+mod data;
 mod events;
 mod expiry;
 mod failures;
 mod late;
 mod lifecycle;
 mod redaction;
+mod saving;
+mod signing;
 mod support;

@@ -1,0 +1,89 @@
+use pollster::block_on;
+use sessions_core::ErrorKind;
+
+use crate::support::Fixture;
+
+#[test]
+fn an_entry_is_taken_once() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("code", "123");
+    let (first, second) = (browser.start(), browser.start());
+    assert_eq!(block_on(first.take::<String>("code")).unwrap().as_deref(), Some("123"));
+    assert_eq!(block_on(second.take::<String>("code")).unwrap(), None);
+    assert!(!first.contains("code") && !second.contains("code"));
+    let own = fixture.browser().start();
+    own.set("code", "9").unwrap();
+    assert_eq!(block_on(own.take::<String>("code")).unwrap().as_deref(), Some("9"));
+    assert!(!own.contains("code"));
+}
+
+#[test]
+fn an_update_sees_what_others_wrote() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.set("list", &[1]).unwrap());
+    let late = browser.start();
+    browser.visit(|session| session.set("list", &[1, 2]).unwrap());
+    let push = |list: Option<Vec<u32>>| {
+        let mut list = list.unwrap_or_default();
+        list.push(3);
+        list
+    };
+    assert_eq!(block_on(late.update("list", push)).unwrap(), [1, 2, 3]);
+    assert_eq!(late.get::<Vec<u32>>("list").unwrap(), Some(vec![1, 2, 3]));
+    assert_eq!(browser.visit(|session| session.get::<Vec<u32>>("list").unwrap()).result, Some(vec![1, 2, 3]));
+}
+
+#[test]
+fn an_update_of_an_immutable_entry_is_refused_before_the_store_is_asked() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.set_immutable("plan", "pro").unwrap());
+    let session = browser.start();
+    fixture.store.counts();
+    let refused = block_on(session.update("plan", |_: Option<String>| "free".to_owned())).unwrap_err();
+    assert_eq!((refused.kind(), fixture.store.counts()), (ErrorKind::Immutable, (0, 0)));
+    assert_eq!(browser.get("plan").as_deref(), Some("pro"));
+}
+
+#[test]
+fn flashes_are_gone_with_the_next_request_and_survive_being_unread() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.set_flash("a", "1").unwrap());
+    browser.visit(|session| session.set_flash("b", &2).unwrap());
+    assert_eq!(browser.visit(|session| session.peek_flash::<String>("a").unwrap()).result.as_deref(), Some("1"));
+    let twice = browser.visit(|session| (session.flash_string("a"), session.flash_string("a"))).result;
+    assert_eq!(twice, (Some("1".to_owned()), Some("1".to_owned())));
+    let rest = browser
+        .visit(|session| session.flashes().into_iter().map(|(key, value)| (key, value.as_i64())).collect::<Vec<_>>());
+    assert_eq!(rest.result, [("b".to_owned(), Some(2))]);
+    assert!(!browser.visit(|session| session.has_flash()).result);
+}
+
+#[test]
+fn entries_and_typed_getters_read_what_was_set() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.set("text", "1").unwrap();
+        session.set("whole", &-7).unwrap();
+        session.set("real", &2.5).unwrap();
+        session.set("truth", &true).unwrap();
+        session.set("list", &["a", "ü%"]).unwrap();
+    });
+    browser.visit(|session| {
+        assert_eq!(
+            (session.get_i64("text"), session.get_bool("text"), session.get_f64_or("text", 0.0)),
+            (Some(1), Some(true), 1.0)
+        );
+        assert_eq!((session.get_string("whole").as_deref(), session.get_i64_or("none", 3)), (Some("-7"), 3));
+        assert_eq!((session.get_f64("real"), session.get_bool_or("truth", false)), (Some(2.5), true));
+        assert_eq!(session.get::<u32>("whole").unwrap_err().kind(), ErrorKind::Decode);
+        assert_eq!(session.get::<u32>("none").unwrap(), None);
+        let entries = session.entries();
+        assert_eq!((session.len(), entries.len(), entries["truth"].as_bool()), (5, 5, Some(true)));
+        assert_eq!(entries["list"].get::<Vec<String>>().unwrap(), ["a", "ü%"]);
+    });
+}

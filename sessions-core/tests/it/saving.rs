@@ -1,0 +1,117 @@
+use pollster::block_on;
+use sessions_core::{ErrorKind, Event};
+
+use crate::support::Fixture;
+
+#[test]
+fn a_save_holds_whatever_the_response_becomes() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let session = browser.start();
+    session.set("k", "saved").unwrap();
+    block_on(session.save()).unwrap();
+    assert!(session.id().is_some() && !session.is_new());
+    session.set("k", "dropped").unwrap();
+    let answer = browser.finish(&session, 500).unwrap();
+    assert!(answer.set_cookie.is_some(), "the saved session needs its cookie");
+    assert_eq!(browser.get("k").as_deref(), Some("saved"));
+}
+
+#[test]
+fn the_cookie_of_a_save_reaches_the_client_though_the_commit_fails() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let session = browser.start();
+    session.set("k", "saved").unwrap();
+    block_on(session.save()).unwrap();
+    session.set("k", "lost").unwrap();
+    fixture.store.write_down.store(true, std::sync::atomic::Ordering::SeqCst);
+    let mut error = block_on(session.commit(200)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
+    browser.keep(&error.take_attach().take_set_cookie().unwrap());
+    assert!(error.take_attach().is_empty());
+    assert_eq!(browser.get("k").as_deref(), Some("saved"));
+}
+
+#[test]
+fn a_session_saved_and_destroyed_in_one_request_leaves_nothing() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    block_on(session.save()).unwrap();
+    session.destroy();
+    assert_eq!(browser.finish(&session, 200).unwrap().set_cookie, None);
+    assert_eq!(fixture.count(), 0);
+}
+
+#[test]
+fn a_handle_goes_on_after_the_head_for_a_stored_session_only() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let stream = browser.start();
+    browser.finish(&stream, 200).unwrap();
+    assert_eq!(stream.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+
+    browser.set("k", "1");
+    let stream = browser.start();
+    stream.set("k", "2").unwrap();
+    browser.finish(&stream, 200).unwrap();
+    assert_eq!(stream.get_string("k").as_deref(), Some("2"));
+    stream.set("k", "3").unwrap();
+    stream.increment("n", 1).unwrap();
+    block_on(stream.save()).unwrap();
+    assert_eq!(
+        browser.visit(|session| (session.get_string("k"), session.get_i64("n"))).result,
+        (Some("3".to_owned()), Some(1))
+    );
+
+    browser.set("k", "4");
+    block_on(stream.reload()).unwrap();
+    assert_eq!(stream.get_string("k").as_deref(), Some("4"));
+
+    stream.renew();
+    assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+}
+
+#[test]
+fn a_stream_can_destroy_its_session() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "1");
+    let stream = browser.start();
+    browser.finish(&stream, 200).unwrap();
+    stream.destroy();
+    block_on(stream.save()).unwrap();
+    assert_eq!((browser.get("k"), fixture.count()), (None, 0));
+}
+
+#[test]
+fn a_stream_of_an_ended_session_is_told() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "1");
+    let stream = browser.start();
+    browser.finish(&stream, 200).unwrap();
+    browser.visit(|session| session.destroy());
+    stream.set("k", "2").unwrap();
+    assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(stream.set("k", "3").unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(fixture.count(), 0);
+}
+
+#[test]
+fn what_a_stream_never_saves_is_told() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "1");
+    let stream = browser.start();
+    let id = stream.id();
+    browser.finish(&stream, 200).unwrap();
+    stream.set("k", "2").unwrap();
+    fixture.take_events();
+    drop(stream);
+    assert_eq!(fixture.take_events(), [Event::Unsaved { id }]);
+    browser.visit(|session| session.set("k", "3").unwrap());
+    assert_eq!(fixture.take_events(), []);
+}

@@ -1,0 +1,133 @@
+use pollster::block_on;
+
+use crate::support::Fixture;
+
+#[test]
+fn a_login_changes_the_token_and_keeps_id_and_data() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("cart", "full");
+    let mut old = browser.clone();
+    let id = browser.visit(|session| session.id()).result;
+
+    browser.visit(|session| session.login("ann"));
+    assert_ne!(browser.cookie, old.cookie);
+    let seen = browser.visit(|session| (session.id(), session.principal(), session.get_string("cart"))).result;
+    assert_eq!(seen, (id, Some("ann".to_owned()), Some("full".to_owned())));
+    assert_eq!(old.visit(|session| (session.is_new(), session.principal(), session.len())).result, (true, None, 0));
+}
+
+#[test]
+fn a_login_of_somebody_else_drops_the_data_first() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.login("ann");
+        session.set("secret", "ann's").unwrap();
+        session.set_immutable("plan", "pro").unwrap();
+        session.set_flash("note", "for ann").unwrap();
+    });
+    browser.visit(|session| {
+        session.set("early", "still ann's").unwrap();
+        session.login("bob");
+        session.set("late", "bob's").unwrap();
+    });
+    let seen = browser
+        .visit(|session| (session.principal(), session.entries().into_keys().collect::<Vec<_>>(), session.has_flash()));
+    assert_eq!(seen.result, (Some("bob".to_owned()), vec!["late".to_owned()], false));
+    assert_eq!(block_on(fixture.sessions.sessions_of("ann")).unwrap().len(), 0);
+}
+
+#[test]
+fn the_same_person_signing_in_again_keeps_everything() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.login("ann");
+        session.set("k", "v").unwrap();
+    });
+    browser.visit(|session| session.login("ann"));
+    assert_eq!(browser.get("k").as_deref(), Some("v"));
+}
+
+#[test]
+fn a_renewal_alone_kills_the_old_token() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let mut old = browser.clone();
+    browser.visit(|session| session.renew());
+    assert_eq!((browser.get("k").as_deref(), old.get("k")), (Some("v"), None));
+}
+
+#[test]
+fn a_logout_is_final_and_removes_the_cookie() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann"));
+    let mut replay = browser.clone();
+    let answer = browser.visit(|session| {
+        session.destroy();
+        (session.principal(), session.id(), session.len())
+    });
+    assert_eq!(answer.result, (None, None, 0));
+    assert_eq!(answer.set_cookie.as_deref(), Some("__Host-id=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"));
+    assert_eq!((browser.cookie.as_deref(), replay.user(), fixture.count()), (None, None, 0));
+}
+
+#[test]
+fn a_logout_may_leave_a_farewell_in_a_new_session() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.login("ann");
+        session.set("k", "v").unwrap();
+    });
+    let old = browser.visit(|session| session.id()).result;
+    browser.visit(|session| {
+        session.destroy();
+        session.set_flash("bye", "see you").unwrap();
+    });
+    let seen =
+        browser.visit(|session| (session.principal(), session.len(), session.flash_string("bye"), session.id() == old));
+    assert_eq!(seen.result, (None, 0, Some("see you".to_owned()), false));
+    assert_eq!(fixture.count(), 1);
+}
+
+#[test]
+fn devices_are_listed_and_ended() {
+    let fixture = Fixture::new();
+    let mut browsers = [fixture.browser(), fixture.browser(), fixture.browser()];
+    for browser in &mut browsers {
+        browser.visit(|session| session.login("ann"));
+        fixture.clock.advance(std::time::Duration::from_secs(1));
+    }
+    let mut stranger = fixture.browser();
+    stranger.visit(|session| session.login("bob"));
+
+    let listed = block_on(fixture.sessions.sessions_of("ann")).unwrap();
+    let ids: Vec<_> =
+        browsers.iter_mut().rev().map(|browser| browser.visit(|session| session.id()).result.unwrap()).collect();
+    assert_eq!(listed.iter().map(sessions_core::SessionInfo::id).collect::<Vec<_>>(), ids);
+
+    let ended = browsers[1].visit(|session| block_on(session.destroy_others()).unwrap()).result;
+    assert_eq!(ended, 2);
+    let alive: Vec<_> = browsers.iter_mut().map(|browser| browser.user().is_some()).collect();
+    assert_eq!(alive, [false, true, false]);
+    assert_eq!(stranger.user().as_deref(), Some("bob"));
+
+    assert_eq!(block_on(fixture.sessions.destroy_principal("ann")).unwrap(), 1);
+    assert_eq!(block_on(fixture.sessions.destroy_all()).unwrap(), 1);
+    assert_eq!((browsers[1].user(), stranger.user(), fixture.count()), (None, None, 0));
+}
+
+#[test]
+fn a_session_is_ended_by_its_public_id() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let id = browser.visit(|session| session.id()).result.unwrap();
+    assert!(block_on(fixture.sessions.destroy_by_id(id)).unwrap());
+    assert!(!block_on(fixture.sessions.destroy_by_id(id)).unwrap());
+    assert_eq!(browser.get("k"), None);
+}
