@@ -49,6 +49,7 @@ pub(crate) struct Inner {
 }
 
 impl Exchange {
+    #[inline]
     pub(crate) fn new(sessions: Sessions) -> Self {
         // Not by `Arc::new`, which would build the state elsewhere and copy it.
         let inner = |_: &_| Inner { sessions, is_loaded: AtomicBool::new(false), state: Mutex::default() };

@@ -71,6 +71,7 @@ impl Sessions {
 
     /// Opens an exchange for one request, which loads nothing until it is asked to.
     #[must_use]
+    #[inline]
     pub fn open(&self) -> Exchange {
         Exchange::new(self.clone())
     }

@@ -177,7 +177,9 @@ impl State {
 
     pub(crate) fn facts(&mut self) -> Facts {
         let view = self.view();
-        let (writes, consumed, storable) = (view.edits().hold_writes(), !view.edits().is_empty(), view.would_store());
+        let (writes, consumed) = (view.edits().hold_writes(), !view.edits().is_empty());
+        // Asked for only where there is no record: it goes through all that was written.
+        let storable = self.live.is_none() && (self.login.is_some() || self.view.would_store());
         Facts {
             live: self.live.is_some(),
             destroyed: self.doomed.is_some(),
@@ -187,7 +189,7 @@ impl State {
             consumed,
             renewed: self.renewal,
             touch_due: self.touch_due,
-            storable: storable || self.login.is_some(),
+            storable,
             head_gone: self.finished,
         }
     }

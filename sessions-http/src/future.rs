@@ -1,11 +1,12 @@
 //! The end of a request in a middleware.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::thread;
 
 use http::Response;
 use pin_project_lite::pin_project;
@@ -31,8 +32,14 @@ pin_project! {
     enum Stage<F: Future> {
         // The exchange is `None` if a middleware further out commits.
         Handling { #[pin] handler: F, exchange: Option<Exchange> },
-        Committing { commit: Commit, ended: Option<thread::Result<F::Output>> },
+        Committing { commit: Commit, end: End<F::Output> },
     }
+}
+
+/// Is how a handler has ended: with an answer, or with a panic and without one.
+struct End<T> {
+    answer: Poll<T>,
+    panic: Option<Box<dyn Any + Send>>,
 }
 
 impl<F: Future> ResponseFuture<F> {
@@ -54,53 +61,54 @@ where
         match stage.as_mut().project() {
             StageProjection::Handling { handler, exchange: None } => handler.poll(context),
             StageProjection::Handling { handler, exchange } => {
-                let mut ended = ready!(poll_to_the_end(handler, context));
-                let exchange = exchange.take().expect("the arm above is for those without one");
-                if !exchange.is_untouched() {
-                    let mut commit = exchange.commit(status_of(&ended));
-                    // Most commits are ready at once, and the response then need not be put aside.
+                // A panic is an end like any other. Nobody looks at what it leaves behind but the session, whose state is whole after
+                // every call.
+                let mut answer = Poll::Pending;
+                let panic = catch_unwind(AssertUnwindSafe(|| answer = handler.poll(context))).err();
+                if answer.is_pending() && panic.is_none() {
+                    return Poll::Pending;
+                }
+                if let Some(exchange) = exchange.take_if(|exchange| !exchange.is_untouched()) {
+                    let mut commit = exchange.commit(status_of(&answer));
+                    // Most commits are ready at once, and the answer then need not be put aside.
                     match Pin::new(&mut commit).poll(context) {
-                        Poll::Ready(committed) => conclude(&mut ended, committed),
+                        Poll::Ready(committed) => conclude(&mut answer, committed),
                         Poll::Pending => {
-                            stage.set(Stage::Committing { commit, ended: Some(ended) });
+                            stage.set(Stage::Committing { commit, end: End { answer, panic } });
                             return Poll::Pending;
                         }
                     }
                 }
-                Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)))
+                if let Some(panic) = panic {
+                    resume_unwind(panic);
+                }
+                answer
             }
-            StageProjection::Committing { commit, ended } => {
+            StageProjection::Committing { commit, end } => {
                 let committed = ready!(Pin::new(commit).poll(context));
-                let mut ended = ended.take().expect("a future is not polled after it was ready");
-                conclude(&mut ended, committed);
-                Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)))
+                let mut answer = mem::replace(&mut end.answer, Poll::Pending);
+                conclude(&mut answer, committed);
+                if let Some(panic) = end.panic.take() {
+                    resume_unwind(panic);
+                }
+                answer
             }
         }
     }
 }
 
-/// Polls a handler; a panic is an end like any other. Nobody looks at what it leaves behind but the session, whose state is whole after
-/// every call.
-fn poll_to_the_end<F: Future>(handler: Pin<&mut F>, context: &mut Context<'_>) -> Poll<thread::Result<F::Output>> {
-    let mut ended = Poll::Pending;
-    match catch_unwind(AssertUnwindSafe(|| ended = handler.poll(context).map(Ok))) {
-        Ok(()) => ended,
-        Err(panic) => Poll::Ready(Err(panic)),
-    }
-}
-
-fn status_of<B, E>(ended: &thread::Result<Result<Response<B>, E>>) -> u16 {
-    match ended {
-        Ok(Ok(response)) => response.status().as_u16(),
-        Ok(Err(_)) | Err(_) => 500,
+fn status_of<B, E>(answer: &Poll<Result<Response<B>, E>>) -> u16 {
+    match answer {
+        Poll::Ready(Ok(response)) => response.status().as_u16(),
+        _ => 500,
     }
 }
 
 /// Writes the outcome of the commit to a response, or puts the error's in its place.
-fn conclude<B: Default, E>(ended: &mut thread::Result<Result<Response<B>, E>>, committed: Result<Attach, Error>) {
-    match (ended, committed) {
-        (Ok(Ok(response)), Ok(attach)) => write(attach, response.headers_mut()),
-        (Ok(Ok(response)), Err(error)) => *response = SessionError::from(error).into_response(),
+fn conclude<B: Default, E>(answer: &mut Poll<Result<Response<B>, E>>, committed: Result<Attach, Error>) {
+    match (answer, committed) {
+        (Poll::Ready(Ok(response)), Ok(attach)) => write(attach, response.headers_mut()),
+        (Poll::Ready(Ok(response)), Err(error)) => *response = SessionError::from(error).into_response(),
         (_, Err(error)) => SessionError::from(error).log(),
         (_, Ok(_)) => {}
     }

@@ -10,6 +10,8 @@ use crate::record::Space;
 pub(crate) struct Edits {
     clear_entries: bool,
     clear_flashes: bool,
+    /// There are edits that require something.
+    require: bool,
     /// Holds the edits one after the other, each a head, a key and a value.
     bytes: Vec<u8>,
 }
@@ -142,6 +144,11 @@ impl Edits {
         }
     }
 
+    /// Says whether any edit requires something. True also where such an edit was forgotten.
+    pub(crate) const fn require_anything(&self) -> bool {
+        self.require
+    }
+
     /// Says whether applying the edits would do nothing.
     pub(crate) const fn is_empty(&self) -> bool {
         self.bytes.is_empty() && !self.clear_entries && !self.clear_flashes
@@ -218,6 +225,7 @@ impl Edits {
 
     pub(crate) fn require(&mut self, key: &str, value: Option<&[u8]>) {
         let verb = if value.is_some() { Verb::Require } else { Verb::RequireAbsent };
+        self.require = true;
         self.put(verb, key, value.unwrap_or_default(), 0);
     }
 

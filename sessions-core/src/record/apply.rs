@@ -75,12 +75,11 @@ impl Record {
         }
         let Some((kind, place)) = layout::find(&self.bytes, Space::Entries, edit.key) else { return Ok(None) };
         let old = Slot { kind, key: edit.key, value: &self.bytes[place.clone()] };
-        Ok(match changed_entry(edit, Some(old))? {
-            Some(new) if new.kind == kind && new.value.length() == place.len() => {
-                Some(self.patched(&state, |bytes| new.value.overwrite(&mut bytes[place])))
-            }
-            _ => None,
-        })
+        let Some(new) = changed_entry(edit, Some(old))? else { return Ok(None) };
+        let mut digits = itoa::Buffer::new();
+        let value = new.value.bytes(&mut digits);
+        let fits = new.kind == kind && value.len() == place.len();
+        Ok(fits.then(|| self.patched(&state, |bytes| bytes[place].copy_from_slice(value))))
     }
 
     /// Returns the record that `changes`, which the store has applied to its own, make of this copy. `None` if they cannot.
@@ -142,11 +141,13 @@ impl<'a> Merge<'a> {
     }
 
     fn requirements_hold(&self) -> bool {
-        self.changes.edits().iter().all(|edit| match edit.verb {
-            Verb::Require => self.find(Space::Entries, edit.key).is_some_and(|slot| slot.value == edit.value),
-            Verb::RequireAbsent => self.find(Space::Entries, edit.key).is_none(),
-            _ => true,
-        })
+        let edits = self.changes.edits();
+        !edits.require_anything()
+            || edits.iter().all(|edit| match edit.verb {
+                Verb::Require => self.find(Space::Entries, edit.key).is_some_and(|slot| slot.value == edit.value),
+                Verb::RequireAbsent => self.find(Space::Entries, edit.key).is_none(),
+                _ => true,
+            })
     }
 
     /// Keeps the slots that no change touches, then adds what each change leaves of its key.

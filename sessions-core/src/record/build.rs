@@ -226,27 +226,22 @@ fn write_payload(out: &mut [u8], slot: &NewSlot<'_>) -> usize {
 }
 
 impl NewValue<'_> {
-    pub(super) fn length(&self) -> usize {
+    /// Returns the value's bytes. A number's are written into `digits`.
+    pub(super) fn bytes<'b>(&'b self, digits: &'b mut itoa::Buffer) -> &'b [u8] {
         match self {
-            Self::Bytes(bytes) => bytes.len(),
-            Self::Integer(number) => itoa::Buffer::new().format(*number).len(),
+            Self::Bytes(bytes) => bytes,
+            Self::Integer(number) => digits.format(*number).as_bytes(),
         }
     }
 
-    /// Writes the value over an old one of the same length.
-    pub(super) fn overwrite(&self, old: &mut [u8]) {
-        self.write(old);
+    fn length(&self) -> usize {
+        self.bytes(&mut itoa::Buffer::new()).len()
     }
 
     fn write(&self, out: &mut [u8]) -> usize {
-        match self {
-            Self::Bytes(bytes) => copy(out, bytes),
-            Self::Integer(number) => copy(out, itoa::Buffer::new().format(*number).as_bytes()),
-        }
+        let mut digits = itoa::Buffer::new();
+        let bytes = self.bytes(&mut digits);
+        out[..bytes.len()].copy_from_slice(bytes);
+        bytes.len()
     }
-}
-
-fn copy(out: &mut [u8], bytes: &[u8]) -> usize {
-    out[..bytes.len()].copy_from_slice(bytes);
-    bytes.len()
 }
