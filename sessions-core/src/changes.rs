@@ -108,11 +108,18 @@ impl Changes {
     /// Begins changes that only say that the session was seen at `now`.
     #[must_use]
     pub fn new(now: Timestamp, expected_secret: SecretHash) -> Self {
-        Self::with_edits(now, expected_secret, Edits::default())
+        Self::of_request(now, expected_secret, None, None, None, Edits::default())
     }
 
-    pub(crate) const fn with_edits(now: Timestamp, expected_secret: SecretHash, edits: Edits) -> Self {
-        Self { now, expected_secret, new_secret: None, new_principal: None, new_idle: None, edits }
+    pub(crate) const fn of_request(
+        now: Timestamp,
+        expected_secret: SecretHash,
+        new_secret: Option<SecretHash>,
+        new_principal: Option<Box<str>>,
+        new_idle: Option<Duration>,
+        edits: Edits,
+    ) -> Self {
+        Self { now, expected_secret, new_secret, new_principal, new_idle, edits }
     }
 
     /// Takes the changes out, and leaves none.
@@ -127,18 +134,6 @@ impl Changes {
 
     pub(crate) const fn edits(&self) -> &Edits {
         &self.edits
-    }
-
-    pub(crate) fn renew_option(self, secret: Option<SecretHash>) -> Self {
-        Self { new_secret: secret, ..self }
-    }
-
-    pub(crate) fn bind_option(self, principal: Option<Box<str>>) -> Self {
-        Self { new_principal: principal, ..self }
-    }
-
-    pub(crate) fn idle_option(self, idle: Option<Duration>) -> Self {
-        Self { new_idle: idle, ..self }
     }
 
     /// Returns when the request commits; the record's deadlines are checked against it.

@@ -79,6 +79,17 @@ impl State {
         self.view.rebase(Some(record));
     }
 
+    /// Takes out what the request wrote, for a commit at `now`.
+    pub(crate) fn take_changes(
+        &mut self,
+        now: Timestamp,
+        expected: SecretHash,
+        renewed: Option<SecretHash>,
+    ) -> Changes {
+        let edits = self.view().take_edits();
+        Changes::of_request(now, expected, renewed, self.login.take(), self.idle.take(), edits)
+    }
+
     /// Takes back the writes of a commit that failed.
     pub(crate) fn take_back(&mut self, changes: Changes) {
         self.renewal |= changes.new_secret().is_some();

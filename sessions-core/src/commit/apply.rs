@@ -36,14 +36,11 @@ impl Apply {
             false => None,
         };
         let refresh = sessions.config().expiry.cookie_persists() && (state.touch_due || state.idle.is_some());
-        let changes = Changes::with_edits(now, hash, state.view().take_edits())
-            .renew_option(renewed.as_ref().map(|live| live.hash))
-            .bind_option(state.login.take())
-            .idle_option(state.idle.take());
+        let changes = state.take_changes(now, hash, renewed.as_ref().map(|live| live.hash));
         (state.renewal, state.touch_due) = (false, false);
         drop(guard);
-        let answer = sessions.store().commit(id, &changes);
         let mut apply = Self { id, changes, renewed, is_touch, refresh };
+        let answer = sessions.store().commit(id, &apply.changes);
         match answer.into_ready() {
             Ok(answer) => apply.conclude(ending, answer),
             Err(answer) => Ok(Progress::Waiting(Box::new(Waiting::Apply(apply, answer)))),

@@ -22,9 +22,7 @@ pub(super) struct Create {
 /// Takes a request's writes as the first of a new record, which has no secret to expect.
 pub(super) fn first_changes(ending: &Ending, state: &mut State) -> Changes {
     state.renewal = false;
-    Changes::with_edits(ending.inner.sessions.now(), SecretHash::from_bytes([0; 32]), state.view().take_edits())
-        .bind_option(state.login.take())
-        .idle_option(state.idle.take())
+    state.take_changes(ending.inner.sessions.now(), SecretHash::from_bytes([0; 32]), None)
 }
 
 impl Create {

@@ -206,7 +206,7 @@ fn what_the_request_sees_is_what_the_store_makes_of_it() {
     let base = view.base().unwrap().clone();
     let expected: BTreeMap<String, String> =
         entries(&view).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let stored = base.apply(&Changes::with_edits(base.created(), hash(), view.take_edits())).unwrap();
+    let stored = base.apply(&Changes::of_request(base.created(), hash(), None, None, None, view.take_edits())).unwrap();
     let view = View::new(Some(stored));
     assert_eq!(
         entries(&view).into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>(),
