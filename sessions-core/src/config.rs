@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, whole_millis};
 use crate::codec::{Codec, Values};
 use crate::cookie::{CookieForm, CookieOptions, SameSite};
 use crate::entropy::{Entropy, Supply};
@@ -55,7 +55,7 @@ pub struct SessionsBuilder {
 /// Holds the options that are used as they are given.
 pub(crate) struct Config {
     pub(crate) expiry: Expiry,
-    pub(crate) touch_every: Duration,
+    pub(crate) touch_every_millis: u64,
     pub(crate) sweep_every: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) outage: OutagePolicy,
@@ -80,7 +80,7 @@ impl Default for SessionsBuilder {
             listeners: Listeners::default(),
             config: Config {
                 expiry: Expiry::default(),
-                touch_every: Duration::from_secs(60),
+                touch_every_millis: 60_000,
                 sweep_every: Some(Duration::from_secs(10)),
                 limits: Limits::default(),
                 outage: OutagePolicy::default(),
@@ -173,8 +173,8 @@ impl SessionsBuilder {
 
     /// Sets how often it is written down that a session is in use, when nothing else is. The default is a minute; at most a twentieth
     /// of the idle limit. Between two such writes, a read of a session costs no write; the idle limit is as exact as this interval.
-    pub const fn touch_every(mut self, interval: Duration) -> Self {
-        self.config.touch_every = interval;
+    pub fn touch_every(mut self, interval: Duration) -> Self {
+        self.config.touch_every_millis = whole_millis(interval);
         self
     }
 

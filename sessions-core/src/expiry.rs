@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::{Timestamp, whole_millis};
+use crate::clock::Timestamp;
 use crate::record::Record;
 
 /// Is how long sessions live, and how long browsers keep their cookie.
@@ -100,8 +100,8 @@ pub(crate) fn ends_at(now: Timestamp, idle: Option<Duration>, absolute: Timestam
 /// Says whether it is time to write down that a session was seen. Not at every request: that would turn each read into a write.
 ///
 /// A session with a short idle limit is touched more often, so that it never loses more than a twentieth of the limit.
-pub(crate) fn touch_is_due(record: &Record, now: Timestamp, touch_every: Duration) -> bool {
-    let interval = whole_millis(touch_every).min(record.idle_millis() / 20);
+pub(crate) fn touch_is_due(record: &Record, now: Timestamp, touch_every_millis: u64) -> bool {
+    let interval = touch_every_millis.min(record.idle_millis() / 20);
     now.as_millis().saturating_sub(record.last_seen().as_millis()) >= interval.max(1)
 }
 
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_touch_is_due_once_in_an_interval() {
-        let minute = Duration::from_secs(60);
+        let minute = 60_000;
         let due = |idle, seconds: u64| touch_is_due(&record(idle), Timestamp::from_millis(seconds * 1000), minute);
         let half_an_hour = Some(Duration::from_secs(1800));
         assert!(!due(half_an_hour, 59) && due(half_an_hour, 60));

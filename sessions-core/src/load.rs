@@ -171,7 +171,7 @@ impl Search {
 
     fn end(&mut self, inner: &Inner) {
         if let Some((_, record)) = &self.loaded.found {
-            self.loaded.touch_due = expiry::touch_is_due(record, self.now, inner.sessions.config().touch_every);
+            self.loaded.touch_due = expiry::touch_is_due(record, self.now, inner.sessions.config().touch_every_millis);
         }
         inner.load(&mut self.loaded);
     }

@@ -67,7 +67,7 @@ impl State {
         (self.carried, self.touch_due, self.outage) = (loaded.carried, loaded.touch_due, loaded.outage);
         if let Some((live, record)) = loaded.found.take() {
             self.live = Some(live);
-            self.view = View::new(Some(record));
+            self.view.load(record);
         }
     }
 

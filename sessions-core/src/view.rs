@@ -37,6 +37,12 @@ impl View {
         Self { base, edits: Edits::default(), size, slots }
     }
 
+    /// Puts the record under a view that is still empty.
+    pub(crate) fn load(&mut self, record: Record) {
+        (self.size, self.slots) = (record.as_bytes().len(), record.slot_count());
+        self.base = Some(record);
+    }
+
     pub(crate) const fn base(&self) -> Option<&Record> {
         self.base.as_ref()
     }
