@@ -63,19 +63,8 @@ impl House {
 
     /// Reads with all processors but one until `happening` is over.
     fn read_while(&self, happening: impl FnOnce()) -> Waits {
-        let stop = &AtomicBool::new(false);
-        let readers = thread::available_parallelism().map_or(1, |processors| (processors.get() - 1).max(1));
-        thread::scope(|scope| {
-            let start = |number| scope.spawn(move || self.read(number * LIVING / readers, stop));
-            let readers: Vec<_> = (0..readers).map(start).collect();
-            happening();
-            stop.store(true, Ordering::Relaxed);
-            let mut waits = Waits::default();
-            for reader in readers {
-                waits.merge(&reader.join().expect("a reader does not panic"));
-            }
-            waits
-        })
+        let readers = (processors() - 1).max(1);
+        watch(readers, |number, stop| self.read(number * LIVING / readers, stop), happening)
     }
 
     fn read(&self, from: usize, stop: &AtomicBool) -> Waits {
@@ -96,7 +85,8 @@ pub(crate) fn run(sessions: usize, rounds: usize) {
     let (mut nothing, mut staggered, mut at_once) = (Waits::default(), Waits::default(), Waits::default());
     let mut seconds = Vec::new();
     for _ in 0..rounds {
-        clock.merge(&look_at_the_clock());
+        // A thread for each processor that does nothing sees how long the machine stops it.
+        clock.merge(&watch(processors(), |_, stop| read_until(stop, || ()), || thread::sleep(CONTROL)));
         let house = House::new();
         house.fill(sessions, APART);
         nothing.merge(&house.read_while(|| thread::sleep(CONTROL)));
@@ -114,20 +104,23 @@ pub(crate) fn run(sessions: usize, rounds: usize) {
     println!("seconds {:.2}", seconds[seconds.len() / 2]);
 }
 
-/// Does nothing on all processors but see how long each is stopped by the machine.
-fn look_at_the_clock() -> Waits {
-    let stop = &AtomicBool::new(false);
+/// Has so many threads read, each of which is told its number and when to stop, until `happening` is over.
+fn watch(threads: usize, read: impl Fn(usize, &AtomicBool) -> Waits + Sync, happening: impl FnOnce()) -> Waits {
+    let (stop, read) = (&AtomicBool::new(false), &read);
     thread::scope(|scope| {
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(|| read_until(stop, || ()))).collect();
-        thread::sleep(CONTROL);
+        let readers: Vec<_> = (0..threads).map(|number| scope.spawn(move || read(number, stop))).collect();
+        happening();
         stop.store(true, Ordering::Relaxed);
         let mut waits = Waits::default();
-        for thread in threads {
-            waits.merge(&thread.join().expect("looking at the clock does not panic"));
+        for reader in readers {
+            waits.merge(&reader.join().expect("a reader does not panic"));
         }
         waits
     })
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn expire_one_after_the_other(house: &House, sessions: usize) -> Waits {
