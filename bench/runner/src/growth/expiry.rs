@@ -57,8 +57,9 @@ fn table(all: &[Waits], rounds: usize, seconds: f64) -> String {
         "{table}\nReads of 10,000 other sessions through sessions-core, by one thread for each processor but one, while a manager's own \
          thread sweeps; {rounds} rounds. All at once, a million are gone after {seconds:.1} s; one after the other, they expire within 4 s. \
          The first line is of a thread for each processor that does nothing else: how long the machine stops one by itself. Such a stop \
-         meets reads twice, when it stops the reader, and when it stops the sweeping thread with a lock that the reader waits for. The \
-         last column leaves out what the kernel counts as waiting for a processor (`schedstat`), which is the former.\n"
+         meets reads in two ways, when it stops the reader, and when it stops the sweeping thread with a lock that the reader waits for. The \
+         last column leaves out what the kernel counts as waiting for a processor (`schedstat`), which is not all of the former: \
+         a machine that is stopped from outside does not count it.\n"
     )
 }
 
