@@ -53,8 +53,8 @@ impl From<SystemTime> for Timestamp {
 }
 
 /// Converts a duration to whole milliseconds, saturating.
-pub(crate) fn whole_millis(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
+pub(crate) const fn whole_millis(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis() as u64)
 }
 
 /// Tells the time to a [`Sessions`](crate::Sessions).

@@ -177,7 +177,6 @@ impl Ending {
     }
 
     /// Says what the response's head must carry, or keeps the cookie for it if the head is yet to come.
-    #[inline]
     fn finish(&self, state: &mut State, cookie: Option<SetCookie>) -> Attach {
         let cookie = cookie.or_else(|| state.cookie.take());
         if self.mode == Mode::Save {

@@ -173,7 +173,7 @@ impl SessionsBuilder {
 
     /// Sets how often it is written down that a session is in use, when nothing else is. The default is a minute; at most a twentieth
     /// of the idle limit. Between two such writes, a read of a session costs no write; the idle limit is as exact as this interval.
-    pub fn touch_every(mut self, interval: Duration) -> Self {
+    pub const fn touch_every(mut self, interval: Duration) -> Self {
         self.config.touch_every_millis = whole_millis(interval);
         self
     }

@@ -122,7 +122,6 @@ impl Inner {
     }
 
     /// Takes note of what was loaded, unless that was done before.
-    #[inline]
     pub(crate) fn load(&self, loaded: &mut Loaded) {
         let mut state = self.lock();
         if !self.is_loaded() {

@@ -62,7 +62,7 @@ impl Live {
 }
 
 impl State {
-    #[inline]
+    /// Takes note of what was loaded. The view is still empty.
     pub(crate) fn load(&mut self, loaded: &mut Loaded) {
         (self.carried, self.touch_due, self.outage) = (loaded.carried, loaded.touch_due, loaded.outage);
         if let Some((live, record)) = loaded.found.take() {

@@ -30,11 +30,11 @@ pub(crate) struct Seen<'a> {
 
 impl View {
     pub(crate) fn new(base: Option<Record>) -> Self {
-        let (size, slots) = match &base {
-            Some(record) => (record.as_bytes().len(), record.slot_count()),
-            None => (record::HEAD_LENGTH, 0),
-        };
-        Self { base, edits: Edits::default(), size, slots }
+        let mut view = Self { base: None, edits: Edits::default(), size: record::HEAD_LENGTH, slots: 0 };
+        if let Some(record) = base {
+            view.load(record);
+        }
+        view
     }
 
     /// Puts the record under a view that is still empty.

@@ -11,7 +11,7 @@ pub(crate) struct Edits {
     clear_entries: bool,
     clear_flashes: bool,
     /// There are edits that require something.
-    require: bool,
+    has_requirements: bool,
     /// Holds the edits one after the other, each a head, a key and a value.
     bytes: Vec<u8>,
 }
@@ -144,9 +144,9 @@ impl Edits {
         }
     }
 
-    /// Says whether any edit requires something. True also where such an edit was forgotten.
-    pub(crate) const fn require_anything(&self) -> bool {
-        self.require
+    /// Says whether any edit requires something.
+    pub(crate) const fn have_requirements(&self) -> bool {
+        self.has_requirements
     }
 
     /// Says whether applying the edits would do nothing.
@@ -225,7 +225,7 @@ impl Edits {
 
     pub(crate) fn require(&mut self, key: &str, value: Option<&[u8]>) {
         let verb = if value.is_some() { Verb::Require } else { Verb::RequireAbsent };
-        self.require = true;
+        self.has_requirements = true;
         self.put(verb, key, value.unwrap_or_default(), 0);
     }
 

@@ -142,7 +142,7 @@ impl<'a> Merge<'a> {
 
     fn requirements_hold(&self) -> bool {
         let edits = self.changes.edits();
-        !edits.require_anything()
+        !edits.have_requirements()
             || edits.iter().all(|edit| match edit.verb {
                 Verb::Require => self.find(Space::Entries, edit.key).is_some_and(|slot| slot.value == edit.value),
                 Verb::RequireAbsent => self.find(Space::Entries, edit.key).is_none(),
