@@ -57,7 +57,7 @@ impl Load {
         Self(Progress::Done(Some(Ok(Session::new(inner)))))
     }
 
-    /// Begins with the candidates in the request's cookies. They are taken out only if the store is to be waited for.
+    /// Begins with the candidates in the request's cookies. What is left of them is moved only if the store is to be waited for.
     pub(crate) fn begin(inner: Arc<Inner>, candidates: &mut Candidates) -> Self {
         if candidates.malformed {
             inner.raise(Event::Rejected { id: None, reason: RejectReason::Malformed });
