@@ -28,8 +28,8 @@ macro_rules! scripts {
 }
 
 scripts! {
-    COMMIT = "begin.lua" "ask_commit.lua" "open.lua" "commit.lua" "write.lua" "return.lua";
-    TAKE = "begin.lua" "ask_take.lua" "open.lua" "take.lua" "write.lua" "return.lua";
+    COMMIT = "begin.lua" "ask_commit.lua" "open.lua" "commit.lua" "write.lua";
+    TAKE = "begin.lua" "ask_take.lua" "open.lua" "take.lua" "write.lua";
     CREATE = "create.lua";
     DESTROY = "destroy.lua";
     ANNOUNCE = "announce.lua";

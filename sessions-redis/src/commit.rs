@@ -35,22 +35,23 @@ pub(crate) fn commit(core: &Core, id: SessionId, changes: &Changes) -> Call {
     let word = (!is_touch(changes)).then(|| core.keys.word(&session, core.nonce()));
     let mut call = Call::script_with(&call::COMMIT, &session, word.as_ref());
     begin(core, &mut call, changes.now(), changes.expected_secret());
-    call.arg(changes.new_secret().map_or(b"", |secret| secret.as_bytes()));
-    match changes.new_principal() {
-        Some(principal) => call.arg(format!("={principal}").as_bytes()),
-        None => call.arg(b""),
-    };
-    match changes.new_idle().map(whole_millis) {
-        None => call.arg(b""),
-        Some(u64::MAX) => call.arg(b"-"),
-        Some(millis) => call.number(millis),
-    };
     if changes.clears_entries() {
         triple(&mut call, "x", "e:", b"");
         triple(&mut call, "x", "i:", b"");
     }
     if changes.clears_flashes() {
         triple(&mut call, "x", "f:", b"");
+    }
+    if let Some(secret) = changes.new_secret() {
+        triple(&mut call, "secret", "", secret.as_bytes());
+    }
+    if let Some(principal) = changes.new_principal() {
+        triple(&mut call, "principal", "", principal.as_bytes());
+    }
+    match changes.new_idle().map(whole_millis) {
+        None => {}
+        Some(u64::MAX) => triple(&mut call, "idle", "", b"-"),
+        Some(millis) => triple(&mut call, "idle", "", millis.to_string().as_bytes()),
     }
     for change in changes.iter() {
         push(&mut call, change);

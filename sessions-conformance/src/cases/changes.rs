@@ -73,13 +73,16 @@ pub async fn immutability_outlives_other_commits(subject: &Subject) {
 
 /// Checks sums, from nothing, over zero and to the ends of the range.
 pub async fn an_increment_adds_exactly(subject: &Subject) {
-    let sums: [Sum<'_>; 10] = [
+    let sums: [Sum<'_>; 13] = [
         (None, 1, b"1"),
         (None, -5, b"-5"),
         (None, 0, b"0"),
         (Some(b"41"), 1, b"42"),
         (Some(b"-3"), 5, b"2"),
         (Some(b"3"), -5, b"-2"),
+        (Some(b"999999999999999"), 1, b"1000000000000000"),
+        (Some(b"999999999999999"), 999_999_999_999_999, b"1999999999999998"),
+        (Some(b"-99999999999999"), -999_999_999_999_999, b"-1099999999999998"),
         (Some(b"9007199254740993"), 1, b"9007199254740994"),
         (Some(b"9223372036854775806"), 1, b"9223372036854775807"),
         (Some(b"-9223372036854775807"), -1, b"-9223372036854775808"),

@@ -1,8 +1,7 @@
 
--- ARGV goes on with: new secret, '=' and new principal, new idle limit ('-' for none); empty where nothing changes. Then for each
--- change its operation, key and value. Clears come first.
+-- ARGV goes on with each change: its operation, key and value. Clears come first.
 
-local FIRST = 9
+local FIRST = 6
 for at = FIRST, #ARGV, 3 do
   local operation, name = ARGV[at], ARGV[at + 1]
   if operation == 's' then

@@ -11,12 +11,16 @@ local BATCH = 1000
 
 local key = KEYS[1]
 local now = tonumber(ARGV[1])
-local HEAD = 3
-local fields = { 'h', 's', 'p' }
+local HEAD = 2
+local fields = { 'h', 's' }
 
 -- Adds two decimal integers, written as HINCRBY wants them; nil where one is none, or the sum leaves the range of an i64. Not by
 -- HINCRBY itself: it would have written the first sums of a commit before the last one is refused.
 local function add(one, other)
+  -- Nearly all are small, and a double holds their sum.
+  if #one < 16 and #other < 16 and (one == '0' or string.find(one, '^-?[1-9]%d*$')) then
+    return tonumber(one) + tonumber(other)
+  end
   -- An i64 is held as `high * BASE + low`, with 0 <= low < BASE.
   local BASE = 10000000000
   local function in_range(high, low)

@@ -1,6 +1,9 @@
 
 local cleared = {}
 local known = HEAD
+local principal
+-- How many fields the hash may get that it has not got yet.
+local grown = 0
 for at = FIRST, #ARGV, 3 do
   local operation, name, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if operation == 's' then
@@ -8,6 +11,7 @@ for at = FIRST, #ARGV, 3 do
     if found[known] and not cleared['i:'] then
       return CONFLICT
     end
+    grown = grown + 1
     sets[#sets + 1] = 'e:' .. name
     sets[#sets + 1] = value
   elseif operation == '+' then
@@ -20,6 +24,7 @@ for at = FIRST, #ARGV, 3 do
     if not sum then
       return CONFLICT
     end
+    grown = old and grown or grown + 1
     sets[#sets + 1] = 'e:' .. name
     sets[#sets + 1] = sum
   elseif operation == '=' or operation == '!' then
@@ -29,6 +34,7 @@ for at = FIRST, #ARGV, 3 do
       return CONFLICT
     end
   elseif operation == 'i' then
+    grown = grown + 1
     sets[#sets + 1] = 'i:' .. name
     sets[#sets + 1] = value
     removed[#removed + 1] = 'e:' .. name
@@ -36,6 +42,7 @@ for at = FIRST, #ARGV, 3 do
     removed[#removed + 1] = 'e:' .. name
     removed[#removed + 1] = 'i:' .. name
   elseif operation == 'f' then
+    grown = grown + 1
     sets[#sets + 1] = 'f:' .. name
     sets[#sets + 1] = value
   elseif operation == 'u' then
@@ -47,12 +54,23 @@ for at = FIRST, #ARGV, 3 do
     end
   elseif operation == 'x' then
     cleared[name] = true
+  elseif operation == 'secret' then
+    sets[#sets + 1] = 's'
+    sets[#sets + 1] = value
+  elseif operation == 'principal' then
+    principal = value
+    sets[#sets + 1] = 'p'
+    sets[#sets + 1] = value
+  elseif operation == 'idle' then
+    idle_text = value
+    idle = value == '-' and math.huge or tonumber(value)
+    is_lasting = false
   else
     return CONFLICT
   end
 end
 -- The format of a record ends at 65535 entries and flashes.
-if #sets > 0 and redis.call('HLEN', key) + #sets / 2 > 65535 then
+if grown > 0 and redis.call('HLEN', key) + grown > 65535 then
   return CONFLICT
 end
 if next(cleared) then
@@ -63,26 +81,15 @@ if next(cleared) then
   end
 end
 
-if ARGV[6] ~= '' then
-  sets[#sets + 1] = 's'
-  sets[#sets + 1] = ARGV[6]
-end
-if ARGV[7] ~= '' then
-  principal = string.sub(ARGV[7], 2)
-  sets[#sets + 1] = 'p'
-  sets[#sets + 1] = principal
-end
-if ARGV[8] ~= '' then
-  idle_text = ARGV[8]
-  idle = idle_text == '-' and math.huge or tonumber(idle_text)
-end
-
 -- The index entry of a session that activity carries on for ever has to be carried on too: at the first commit in each half of its
 -- idle limit. The entry outlives three limits, so it is still there if some of these are lost.
 local half = idle / 2
-if principal and absolute == math.huge and half > 0 and idle < math.huge then
+if absolute == math.huge and half > 0 and idle < math.huge then
   local latest = math.max(seen, now)
   if math.floor(seen / half) ~= math.floor(latest / half) then
-    answer = { APPLIED, principal, string.format('%.0f', latest + 3 * idle) }
+    principal = principal or redis.call('HGET', key, 'p')
+    if principal then
+      answer = { APPLIED, principal, string.format('%.0f', latest + 3 * idle) }
+    end
   end
 end

@@ -20,21 +20,18 @@ else
     end
   end
 end
-local head, secret, principal = found[1], found[2], found[3]
-local format = head and tonumber(string.match(head, '^%d+'))
-if format ~= 1 then
-  if head then
-    return (format or 0) > 1 and NEWER or DAMAGED
-  end
-  return redis.call('EXISTS', key) == 0 and GONE or DAMAGED
-end
+local head, secret = found[1], found[2]
 local created, seen_text, idle_text, absolute_text, version =
-  string.match(head, '^1 (%d+) (%d+) ([%d-]+) ([%d-]+) (%d+)$')
+  string.match(head or '', '^1 (%d+) (%d+) ([%d-]+) ([%d-]+) (%d+)$')
 local seen = seen_text and tonumber(seen_text)
 local idle = idle_text == '-' and math.huge or tonumber(idle_text or '')
 local absolute = absolute_text == '-' and math.huge or tonumber(absolute_text or '')
 if not (secret and seen and idle and absolute) then
-  return DAMAGED
+  local format = head and tonumber(string.match(head, '^%d+'))
+  if format and format > 1 then
+    return NEWER
+  end
+  return head == false and redis.call('EXISTS', key) == 0 and GONE or DAMAGED
 end
 if secret ~= ARGV[2] or now >= seen + idle or now >= absolute then
   return GONE
@@ -42,3 +39,5 @@ end
 
 local answer, word = APPLIED, ''
 local sets, removed = {}, {}
+-- Whether the key's own expiry is late enough as it is: the first write in these ten seconds set it, and the slack is a minute.
+local is_lasting = math.floor(now / 10000) == math.floor(seen / 10000)

@@ -13,7 +13,7 @@ end
 local count = tonumber(version)
 version = count < 9007199254740991 and string.format('%.0f', count + 1) or add(version, '1') or '0'
 sets[#sets + 1] = 'h'
-sets[#sets + 1] = table.concat({ '1', created, seen_text, idle_text, absolute_text, version }, ' ')
+sets[#sets + 1] = '1 ' .. created .. ' ' .. seen_text .. ' ' .. idle_text .. ' ' .. absolute_text .. ' ' .. version
 
 for at = 1, #removed, BATCH do
   redis.call('HDEL', key, unpack(removed, at, math.min(at + BATCH - 1, #removed)))
@@ -22,10 +22,14 @@ for at = 1, #sets, BATCH do
   redis.call('HSET', key, unpack(sets, at, math.min(at + BATCH - 1, #sets)))
 end
 
+if is_lasting then
+  return answer
+end
 -- The deadlines in the record decide. This is for collecting garbage, on the server's clock; after a hundred years in any case.
 local rest = math.min(last_seen + idle, absolute) - now
 if rest == math.huge then
   redis.call('PERSIST', key)
 else
-  redis.call('PEXPIRE', key, string.format('%.0f', math.min(math.max(rest, 0) + tonumber(ARGV[3]), 3155760000000)))
+  redis.call('PEXPIRE', key, math.min(math.max(rest, 0) + tonumber(ARGV[3]), 3155760000000))
 end
+return answer

@@ -174,8 +174,14 @@ fn what_no_record_has_room_for_is_refused_before_it_is_stored() {
         assert_eq!(block_on(store.commit(id, &change.set("other", b"1"))).unwrap(), Committed::Conflict);
     }
     let more: Vec<String> = (0..40).map(|number| format!("more-{number}")).collect();
-    let more = more.iter().fold(changes(), |changes, key| changes.set(key, b"1"));
-    assert_eq!(block_on(store.commit(id, &more)).unwrap(), Committed::Conflict);
+    for more in [
+        more.iter().fold(changes(), |changes, key| changes.set(key, b"1")),
+        more.iter().fold(changes(), |changes, key| changes.set_immutable(key, b"1")),
+        more.iter().fold(changes(), |changes, key| changes.increment(key, 1)),
+        more.iter().fold(changes(), |changes, key| changes.set_flash(key, b"1")),
+    ] {
+        assert_eq!(block_on(store.commit(id, &more)).unwrap(), Committed::Conflict);
+    }
     assert_eq!(block_on(store.commit(id, &changes().remove(&long).set("0", b"2"))).unwrap(), Committed::Applied);
     assert_eq!(block_on(store.load(id, NOW)).unwrap().unwrap().entries().count(), keys.len());
 }

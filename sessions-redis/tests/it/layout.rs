@@ -177,6 +177,27 @@ fn a_time_to_live_follows_the_limits_and_goes_with_them() {
 }
 
 #[test]
+fn a_time_to_live_is_carried_on_once_in_ten_seconds() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let id = id();
+    let key = format!("{prefix}{id}");
+    block_on(store.create(&record(id).entry("n", b"0").build().unwrap())).unwrap();
+    let is_renewed_by = |change: sessions_core::Changes| {
+        let _ = cli(&["PERSIST", &key]);
+        assert_eq!(block_on(store.commit(id, &change)).unwrap(), Committed::Applied);
+        cli(&["PTTL", &key]) != "-1"
+    };
+    let at = |seconds| sessions_core::Changes::new(NOW.after(Duration::from_secs(seconds)), SECRET).increment("n", 1);
+    assert_eq!([0, 9, 10, 19, 35].map(|seconds| is_renewed_by(at(seconds))), [false, false, true, false, true]);
+    assert!(is_renewed_by(at(35).idle(IDLE * 2)), "a new limit counts at once");
+    assert!(is_renewed_by(at(5)), "a clock that is behind does not rely on others");
+    assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "n").unwrap(), "7");
+}
+
+#[test]
 fn an_expired_record_is_dead_while_its_bytes_are_still_there() {
     if !test_servers::installed() {
         return;
