@@ -15,3 +15,9 @@ pub use subject::{Answer, Subject, Visitor};
 pub fn redis_url() -> String {
     std::env::var("BENCH_REDIS").expect("BENCH_REDIS is the URL of a Redis server")
 }
+
+/// Says whether valgrind runs the program, which then takes fifty times as long.
+#[must_use]
+pub fn is_under_valgrind() -> bool {
+    std::env::var_os("BENCH_UNDER_VALGRIND").is_some()
+}

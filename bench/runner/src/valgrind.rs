@@ -21,10 +21,11 @@ fn allocations(program: &Command) -> Outcome<u64> {
 }
 
 /// Runs a program under valgrind, and returns what valgrind tells at the end.
-fn told(options: &[&str], program: &Command) -> Outcome<String> {
+pub(crate) fn told(options: &[&str], program: &Command) -> Outcome<String> {
     let mut command = Command::new("valgrind");
     command.args(options).arg(program.get_program()).args(program.get_args());
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("BENCH_UNDER_VALGRIND", "1");
     let output = command.output().map_err(|error| format!("valgrind: {error}"))?;
     let told = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::{env, fs, process};
 
 use crate::Outcome;
+use crate::valgrind::told;
 
 /// Holds the instructions of each function itself, without those that it calls.
 pub(crate) type Profile = HashMap<String, i64>;
@@ -20,16 +21,10 @@ pub(super) fn of_one(times: u64, name: &str, program: impl Fn(u64) -> Command) -
 
 fn profile(name: &str, program: &Command) -> Outcome<Profile> {
     let path = env::temp_dir().join(format!("callgrind-{}-{name}", process::id()));
-    let mut command = Command::new("valgrind");
-    command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", path.display()));
-    command.arg(program.get_program()).args(program.get_args());
-    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = command.output().map_err(|error| format!("valgrind: {error}"))?;
+    let told = told(&["--tool=callgrind", &format!("--callgrind-out-file={}", path.display())], program);
     let written = fs::read_to_string(&path);
     let _ = fs::remove_file(&path);
-    if !output.status.success() {
-        return Err(format!("{program:?} ended with {}", output.status).into());
-    }
+    told?;
     Ok(read(&written?))
 }
 
