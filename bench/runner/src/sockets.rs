@@ -15,6 +15,12 @@ const ROUTES: [&str; 4] = ["/plain", "/read", "/write", "/login"];
 
 const ROUNDS: usize = 5;
 
+/// Is by how much the framework without sessions may have become faster or slower around a turn that counts, as a share.
+const STEADY: f64 = 0.03;
+
+/// Is how often a turn is tried on a machine that does not stay as fast as it was. The last one counts in any case.
+const TRIES: usize = 6;
+
 const SERVERS_CORE: u32 = 0;
 const CLIENTS_CORE: u32 = 1;
 
@@ -28,6 +34,17 @@ struct Turn {
 }
 
 impl Turn {
+    fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.seconds += other.seconds;
+        self.cpu += other.cpu;
+    }
+
+    /// Says whether the machine was as fast in another turn of the same server.
+    fn is_as_fast_as(&self, other: &Self) -> bool {
+        (self.per_second() / other.per_second() - 1.0).abs() <= STEADY
+    }
+
     fn per_second(&self) -> f64 {
         self.requests as f64 / self.seconds
     }
@@ -70,8 +87,7 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
             if let Some(redis) = &subjects.redis {
                 redis.flush()?;
             }
-            let bare_first = round % 2 == 0;
-            measure(&subjects, family, bare_first, seconds, &mut measured)?;
+            measure(&subjects, family, seconds, &mut measured)?;
         }
         println!("round {} of {rounds} is done", round + 1);
     }
@@ -79,25 +95,15 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
 }
 
 /// Starts the servers of a framework anew, and has the one without sessions take turns with each of the others, route by route.
-fn measure(
-    subjects: &Subjects,
-    family: &[Subject],
-    bare_first: bool,
-    seconds: u64,
-    measured: &mut Measured,
-) -> Outcome {
+fn measure(subjects: &Subjects, family: &[Subject], seconds: u64, measured: &mut Measured) -> Outcome {
     let started = family.iter().map(|subject| Running::start(subjects, subject)).collect::<Outcome<Vec<_>>>()?;
     let (bare, others): (Vec<_>, Vec<_>) = started.iter().partition(|running| running.subject.bare().is_none());
     let bare = bare.first().ok_or("a framework has a server without sessions")?;
     for route in ROUTES {
         for other in &others {
             let (mut without, mut with) = (Turn::default(), Turn::default());
-            for slice in 0..seconds {
-                // What slows the machine down or speeds it up in the meantime meets both.
-                let bare_first = bare_first == (slice % 2 == 0);
-                for is_bare in [bare_first, !bare_first] {
-                    if is_bare { bare.ask(route, &mut without)? } else { other.ask(route, &mut with)? }
-                }
+            for _ in 0..seconds {
+                take_turns(bare, other, route, &mut without, &mut with)?;
             }
             let ratio = with.per_second() / without.per_second();
             let added_cpu = with.cpu() - without.cpu();
@@ -111,6 +117,24 @@ fn measure(
             per_second.push(without.per_second());
             cpu.push(without.cpu());
         }
+    }
+    Ok(())
+}
+
+/// Has a server answer between two turns of the one without sessions. If these tell that the machine became faster or slower in
+/// between, it is done again.
+fn take_turns(bare: &Running<'_>, other: &Running<'_>, route: &str, without: &mut Turn, with: &mut Turn) -> Outcome {
+    let mut before = bare.ask(route)?;
+    for left in (0..TRIES).rev() {
+        let turn = other.ask(route)?;
+        let after = bare.ask(route)?;
+        if after.is_as_fast_as(&before) || left == 0 {
+            without.add(&before);
+            without.add(&after);
+            with.add(&turn);
+            break;
+        }
+        before = after;
     }
     Ok(())
 }
@@ -138,16 +162,14 @@ impl<'a> Running<'a> {
     }
 
     /// Has the server answer for a second.
-    fn ask(&self, route: &str, turn: &mut Turn) -> Outcome {
+    fn ask(&self, route: &str) -> Outcome<Turn> {
         let nobody = Jar::default();
         let jar = if route == "/login" { &nobody } else { &self.jar };
         let before = self.server.cpu()?;
         let load = wrk::ask(CLIENTS_CORE, self.server.port, route, jar)
             .map_err(|error| format!("{}: {error}", self.subject.name))?;
-        turn.cpu += self.server.cpu()? - before;
-        turn.requests += load.requests;
-        turn.seconds += load.requests as f64 / load.per_second;
-        Ok(())
+        let cpu = self.server.cpu()? - before;
+        Ok(Turn { requests: load.requests, seconds: load.requests as f64 / load.per_second, cpu })
     }
 }
 
@@ -168,10 +190,12 @@ fn tables(subjects: &Subjects, measured: &Measured, rounds: usize, seconds: u64)
         per_second.row(&subject.name, figures.map(|all| all?.0.show(|figure| format!("{figure:.0}"))));
         cpu.row(&subject.name, figures.map(|all| all?.1.show(|figure| format!("{figure:.2}"))));
     }
+    let steady = 100.0 * STEADY;
     format!(
         "{ratio}\nThe server has one worker thread and a core for itself; wrk, with 32 connections, and Redis share another. A framework \
-         without sessions and the same with them take turns of a second, {seconds} each in a round, and are compared with each other: \
-         the median of {rounds} rounds, the least and the most. Servers are started anew for each round.\n\n\
+         with sessions answers for a second between two seconds of the same without, {seconds} times in a round; where the \
+         latter two differ by more than {steady} %, the machine was not steady, and the turn is repeated. The median of {rounds} \
+         rounds, the least and the most. Servers are started anew for each round.\n\n\
          {added}\nTime that the server's threads had a processor, over that without sessions in the turns between. As \
          a share it is what the requests per second would be if nothing but the server's CPU bounded them, and holds on a busier machine.\n\n\
          {cpu_ratio}\n{per_second}\n{cpu}"
