@@ -62,7 +62,7 @@ impl Options {
                     continue;
                 }
             }
-            if said[0] != "--write" {
+            if !matches!(&*said[0], "--write" | "--peers") {
                 options.words.append(&mut said);
             }
         }
@@ -72,7 +72,9 @@ impl Options {
     /// Forms the command that runs one section like this.
     pub(crate) fn command(&self, section: &str) -> String {
         let words = self.words.iter().map(|word| format!(" {word}"));
-        ["cargo xtask bench ".to_owned(), section.to_owned()].into_iter().chain(words).collect()
+        // The only section that leaves them out unless it is told otherwise.
+        let peers = (self.peers && section == "instructions").then(|| " --peers".to_owned());
+        ["cargo xtask bench ".to_owned(), section.to_owned()].into_iter().chain(peers).chain(words).collect()
     }
 }
 
