@@ -65,7 +65,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
 /// Is the system's wall clock.
 ///
-/// On Linux it is read as of the kernel's last tick, one to ten milliseconds ago, which takes a third of the time: each request with a
+/// On Linux it is read as of the kernel's last tick, up to ten milliseconds ago, which takes a third of the time: each request with a
 /// session asks once or twice, and no deadline of a session is that close.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "made by writing its name")]
@@ -75,8 +75,7 @@ impl Clock for SystemClock {
     #[cfg(target_os = "linux")]
     fn now(&self) -> Timestamp {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-        Timestamp(seconds.saturating_mul(1000).saturating_add(now.tv_nsec as u64 / 1_000_000))
+        Timestamp(whole_millis(now.try_into().unwrap_or_default()))
     }
 
     #[cfg(not(target_os = "linux"))]
