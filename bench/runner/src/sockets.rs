@@ -190,13 +190,13 @@ fn tables(subjects: &Subjects, measured: &Measured, rounds: usize, seconds: u64)
         per_second.row(&subject.name, figures.map(|all| all?.0.show(|figure| format!("{figure:.0}"))));
         cpu.row(&subject.name, figures.map(|all| all?.1.show(|figure| format!("{figure:.2}"))));
     }
-    let steady = 100.0 * STEADY;
+    let (steady, repeats) = (100.0 * STEADY, TRIES - 1);
     format!(
         "{ratio}\nThe server has one worker thread and a core for itself; wrk, with 32 connections, and Redis share another. A framework \
          with sessions answers for a second between two seconds of the same without, {seconds} times in a round; where the \
-         latter two differ by more than {steady} %, the machine was not steady, and the turn is repeated. The median of {rounds} \
-         rounds, the least and the most. Servers are started anew for each round.\n\n\
-         {added}\nTime that the server's threads had a processor, over that without sessions in the turns between. As \
+         latter two differ by more than {steady} %, the machine was not steady, and the turn is repeated, {repeats} times at most. \
+         The median of {rounds} rounds, the least and the most. Servers are started anew for each round.\n\n\
+         {added}\nTime that the server's threads had a processor, over that without sessions in the turns around it. As \
          a share it is what the requests per second would be if nothing but the server's CPU bounded them, and holds on a busier machine.\n\n\
          {cpu_ratio}\n{per_second}\n{cpu}"
     )
