@@ -1,5 +1,5 @@
 
--- ARGV goes on with each change: its operation, key and value. Clears come first.
+-- ARGV goes on with each change: its operation, key and value. Clears come first. What changes the head has no key.
 
 local FIRST = 6
 for at = FIRST, #ARGV, 3 do

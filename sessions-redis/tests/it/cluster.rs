@@ -205,6 +205,7 @@ impl<'a> Load<'a> {
             assert_eq!(self.answered(|| self.store.commit(*id, &changes())), Committed::Gone);
         }
     }
+
     /// Calls until there is an answer, within the patience.
     fn answered<T>(&self, call: impl Fn() -> StoreFuture<T>) -> T {
         let begun = Instant::now();
