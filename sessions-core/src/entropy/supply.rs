@@ -1,14 +1,15 @@
 //! Random bytes for tokens, drawn for several tokens at once while many are made.
 
 use std::fmt;
+use std::mem;
 
 use parking_lot::Mutex;
 
 use super::{Entropy, EntropyError, OsEntropy};
 use crate::clock::Timestamp;
 
-/// Is how many bytes are drawn at once: eight tokens' worth.
-const AHEAD: usize = 256;
+/// Is how many bytes are drawn at once at most: 32 tokens' worth.
+const AHEAD: usize = 1024;
 
 /// Is for how long bytes may wait, in milliseconds.
 ///
@@ -18,8 +19,8 @@ const FRESH: u64 = 10;
 
 /// Is where tokens take their random bytes from. No byte is given out twice.
 ///
-/// Asking the operating system is a system call, more than a third of what core takes for a login. The bytes of eight tokens at once
-/// take about a third of what eight calls take.
+/// Asking the operating system is a system call, more than a third of what core takes for a login. Each call therefore draws twice as
+/// many bytes as the one before, up to [`AHEAD`], while tokens follow each other closely; so most of what is drawn is used.
 pub(crate) struct Supply {
     entropy: Box<dyn Entropy>,
     ahead: Mutex<Ahead>,
@@ -27,28 +28,34 @@ pub(crate) struct Supply {
 
 struct Ahead {
     bytes: [u8; AHEAD],
-    /// Is how many of `bytes`, the last ones, are still to be used.
+    /// Is how many of `bytes` are still to be used, the last of them first. What was used is zero.
     left: usize,
+    /// Is how many bytes the generator was last asked for.
+    length: usize,
     /// Is when the generator was last asked.
     drawn: Timestamp,
 }
 
 impl Supply {
     pub(crate) fn new(entropy: impl Entropy) -> Self {
-        let ahead = Ahead { bytes: [0; AHEAD], left: 0, drawn: Timestamp::from_millis(0) };
+        let ahead = Ahead { bytes: [0; AHEAD], left: 0, length: 0, drawn: Timestamp::from_millis(0) };
         Self { entropy: Box::new(entropy), ahead: Mutex::new(ahead) }
     }
 
     /// Draws bytes for a token that is made at `now`.
     pub(crate) fn draw<const N: usize>(&self, now: Timestamp) -> Result<[u8; N], EntropyError> {
-        let mut drawn = [0; N];
         match self.ahead.try_lock() {
-            Some(mut ahead) => ahead.take(&mut drawn, now, &*self.entropy)?,
+            Some(mut ahead) => ahead.draw(now, &*self.entropy),
             // Another thread is at it, and may be waiting for the generator.
-            None => self.entropy.fill(&mut drawn)?,
+            None => alone(&*self.entropy),
         }
-        Ok(drawn)
     }
+}
+
+fn alone<const N: usize>(entropy: &dyn Entropy) -> Result<[u8; N], EntropyError> {
+    let mut drawn = [0; N];
+    entropy.fill(&mut drawn)?;
+    Ok(drawn)
 }
 
 impl Default for Supply {
@@ -58,31 +65,32 @@ impl Default for Supply {
 }
 
 impl Ahead {
-    fn take(&mut self, out: &mut [u8], now: Timestamp, entropy: &dyn Entropy) -> Result<(), EntropyError> {
+    fn draw<const N: usize>(&mut self, now: Timestamp, entropy: &dyn Entropy) -> Result<[u8; N], EntropyError> {
         let is_fresh = self.drawn <= now && now.as_millis() - self.drawn.as_millis() < FRESH;
         if !is_fresh {
             self.forget();
-            self.drawn = now;
-            return entropy.fill(out);
+            (self.length, self.drawn) = (N, now);
+            return alone(entropy);
         }
-        if self.left < out.len() {
-            self.forget();
-            entropy.fill(&mut self.bytes)?;
-            (self.left, self.drawn) = (AHEAD, now);
+        if self.left < N {
+            self.refill(N, now, entropy)?;
         }
-        let begin = AHEAD - self.left;
-        let taken = &mut self.bytes[begin..begin + out.len()];
-        out.copy_from_slice(taken);
-        taken.fill(0);
-        self.left -= out.len();
+        let drawn = self.bytes[..self.left].last_chunk_mut().expect("there are as many, since a refill makes sure");
+        self.left -= N;
+        Ok(mem::replace(drawn, [0; N]))
+    }
+
+    fn refill(&mut self, least: usize, now: Timestamp, entropy: &dyn Entropy) -> Result<(), EntropyError> {
+        self.forget();
+        let length = (2 * self.length).clamp(least, AHEAD);
+        entropy.fill(&mut self.bytes[..length])?;
+        (self.left, self.length, self.drawn) = (length, length, now);
         Ok(())
     }
 
     fn forget(&mut self) {
-        if self.left > 0 {
-            self.bytes.fill(0);
-            self.left = 0;
-        }
+        self.bytes[..self.left].fill(0);
+        self.left = 0;
     }
 }
 
@@ -136,9 +144,11 @@ mod tests {
     fn tokens_close_together_share_a_call() {
         let entropy = Numbered::default();
         let supply = Supply::new(entropy.clone());
-        let draws: Vec<[u8; 32]> = (0..18).map(|_| supply.draw(at(0)).unwrap()).collect();
-        assert!(draws[0] == [1; 32] && draws[1..9] == [[2; 32]; 8] && draws[9..17] == [[3; 32]; 8]);
-        assert_eq!(*entropy.lengths.lock(), [32, AHEAD, AHEAD, AHEAD]);
+        // The first is alone, and then there are the bytes of 2, 4, 8, 16, 32 and again of 32 tokens.
+        let calls: Vec<u8> = (0..95).map(|_| supply.draw::<32>(at(0)).unwrap()[0]).collect();
+        let expected = [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 32), (7, 32)];
+        assert_eq!(calls, expected.map(|(call, tokens)| vec![call; tokens]).concat());
+        assert_eq!(*entropy.lengths.lock(), [32, 64, 128, 256, 512, AHEAD, AHEAD]);
     }
 
     #[test]
@@ -146,7 +156,7 @@ mod tests {
         let supply = Supply::new(Numbered::default());
         let _alone: [u8; 16] = supply.draw(at(0)).unwrap();
         let _first: [u8; 16] = supply.draw(at(0)).unwrap();
-        assert_eq!(supply.ahead.lock().bytes[..17], [[0; 16].as_slice(), &[2]].concat());
+        assert_eq!(supply.ahead.lock().bytes[15..32], [&[2], [0; 16].as_slice()].concat());
     }
 
     #[test]
