@@ -12,11 +12,16 @@ type Cause = Box<dyn StdError + Send + Sync>;
 ///
 /// Its text is for the log, and holds no token, id or session data. What the client is told is the bare
 /// [`status`](Self::status).
+///
+/// It is as large as a pointer, so that the results of calls that succeed are small.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     kind: ErrorKind,
     source: Option<Cause>,
-    attach: Option<Box<Attach>>,
+    attach: Option<Attach>,
 }
 
 /// Is the kind of an [`Error`].
@@ -54,29 +59,30 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    pub(crate) const fn new(kind: ErrorKind) -> Self {
-        Self { kind, source: None, attach: None }
+    #[cold]
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Self(Box::new(Parts { kind, source: None, attach: None }))
     }
 
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
-        Self { kind, source: Some(source.into()), attach: None }
+        Self(Box::new(Parts { kind, source: Some(source.into()), attach: None }))
     }
 
     pub(crate) fn with_attach(mut self, attach: Attach) -> Self {
-        self.attach = Some(Box::new(attach));
+        self.0.attach = Some(attach);
         self
     }
 
     /// Takes out what the response that tells of the error must carry all the same: where a save had made or renewed the session before
     /// the commit failed, the client needs its cookie.
     pub fn take_attach(&mut self) -> Attach {
-        self.attach.take().map_or_else(Attach::default, |attach| *attach)
+        self.0.attach.take().unwrap_or_default()
     }
 
     /// Returns what went wrong.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
-        self.kind
+        self.0.kind
     }
 
     /// Returns the HTTP status that tells a client as much as it may know.
@@ -85,7 +91,7 @@ impl Error {
     /// too large, 500 for the rest. What a call on the handle refuses is a 5xx, so a handler that returns it leaves the record as it was.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        match self.kind {
+        match self.0.kind {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull => 503,
             ErrorKind::Gone => 401,
             ErrorKind::Conflict => 409,
@@ -97,7 +103,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
+        f.write_str(match self.0.kind {
             ErrorKind::StoreUnavailable => "the session store is unavailable",
             ErrorKind::StoreFull => "the session store is full",
             ErrorKind::Gone => "the session ended while the request was under way",
@@ -118,7 +124,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|cause| &**cause as _)
+        self.0.source.as_ref().map(|cause| &**cause as _)
     }
 }
 

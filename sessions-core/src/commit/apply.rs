@@ -28,7 +28,7 @@ impl Apply {
     pub(super) fn start(ending: &Ending, mut guard: MutexGuard<'_, State>, is_touch: bool) -> Result<Progress, Error> {
         let state = &mut *guard;
         let sessions = &ending.inner.sessions;
-        let live = state.live.as_ref().ok_or(Error::new(ErrorKind::NoSession))?;
+        let live = state.live.as_ref().ok_or_else(|| Error::new(ErrorKind::NoSession))?;
         let (id, hash) = (live.token.id(), live.hash);
         let now = sessions.now();
         let renewed = match state.renewal {

@@ -16,7 +16,7 @@ pub(super) struct Destroy {
 
 impl Destroy {
     pub(super) fn start(ending: &Ending, mut state: MutexGuard<'_, State>, succeeded: bool) -> Result<Progress, Error> {
-        let id = state.doomed.ok_or(Error::new(ErrorKind::NoSession))?;
+        let id = state.doomed.ok_or_else(|| Error::new(ErrorKind::NoSession))?;
         let successor = succeeded.then(|| create::first_changes(ending, &mut state));
         drop(state);
         let answer = ending.inner.sessions.store().destroy(id);

@@ -80,7 +80,7 @@ impl Session {
     ///
     /// As [`increment`](Self::increment).
     pub fn decrement(&self, key: &str, by: i64) -> Result<i64, Error> {
-        let by = by.checked_neg().ok_or(Error::new(crate::ErrorKind::NotANumber))?;
+        let by = by.checked_neg().ok_or_else(|| Error::new(crate::ErrorKind::NotANumber))?;
         self.increment(key, by)
     }
 
