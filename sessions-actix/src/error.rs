@@ -27,8 +27,13 @@ use crate::head;
 /// ```
 ///
 /// In a handler that returns another error type, name this one: `session.increment("visits", 1).map_err(SessionError::from)?`.
+///
+/// Like core's it is as large as a pointer.
 #[derive(Debug)]
-pub struct SessionError {
+pub struct SessionError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     cause: Cause,
     /// Is what the response needs all the same: the cookie of a session that was saved before the error.
     attached: HeaderMap,
@@ -42,15 +47,19 @@ enum Cause {
 }
 
 impl SessionError {
+    fn new(cause: Cause, attached: HeaderMap) -> Self {
+        Self(Box::new(Parts { cause, attached, logged: Once::new() }))
+    }
+
     pub(crate) fn not_wrapped() -> Self {
-        Self { cause: Cause::NotWrapped, attached: HeaderMap::new(), logged: Once::new() }
+        Self::new(Cause::NotWrapped, HeaderMap::new())
     }
 
     /// Returns what went wrong, `None` if a handler asked for its [`Session`](crate::Session) where no
     /// [`SessionMiddleware`](crate::SessionMiddleware) is around it.
     #[must_use]
     pub const fn kind(&self) -> Option<ErrorKind> {
-        match &self.cause {
+        match &self.0.cause {
             Cause::Core(error) => Some(error.kind()),
             Cause::NotWrapped => None,
         }
@@ -58,7 +67,7 @@ impl SessionError {
 
     /// Tells the log. Responses are made from an error more than once: only the first time counts.
     pub(crate) fn log(&self) {
-        self.logged.call_once(|| {
+        self.0.logged.call_once(|| {
             if self.status_code().is_server_error() {
                 tracing::error!(error = %Chain(self), "session");
             } else {
@@ -72,13 +81,13 @@ impl From<Error> for SessionError {
     fn from(mut error: Error) -> Self {
         let mut attached = HeaderMap::new();
         head::attach(error.take_attach(), &mut attached);
-        Self { cause: Cause::Core(error), attached, logged: Once::new() }
+        Self::new(Cause::Core(error), attached)
     }
 }
 
 impl ResponseError for SessionError {
     fn status_code(&self) -> StatusCode {
-        match &self.cause {
+        match &self.0.cause {
             Cause::Core(error) => StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             Cause::NotWrapped => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -88,7 +97,7 @@ impl ResponseError for SessionError {
         self.log();
         let mut response = HttpResponse::new(self.status_code());
         let headers = response.headers_mut();
-        for (name, value) in &self.attached {
+        for (name, value) in &self.0.attached {
             headers.append(name.clone(), value.clone());
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -101,7 +110,7 @@ impl ResponseError for SessionError {
 
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
+        match &self.0.cause {
             Cause::Core(error) => error.fmt(f),
             Cause::NotWrapped => f.write_str("there is no session middleware around the handler"),
         }
@@ -110,7 +119,7 @@ impl fmt::Display for SessionError {
 
 impl StdError for SessionError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.cause {
+        match &self.0.cause {
             Cause::Core(error) => error.source(),
             Cause::NotWrapped => None,
         }
