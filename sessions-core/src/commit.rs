@@ -3,9 +3,11 @@
 mod apply;
 mod create;
 mod destroy;
+mod ending;
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,16 +15,12 @@ use std::task::{Context, Poll, ready};
 use apply::Apply;
 use create::Create;
 use destroy::Destroy;
-use parking_lot::MutexGuard;
+pub(crate) use ending::Mode;
+use ending::{Before, Ending};
 
 use crate::attach::Attach;
-use crate::changes::Changes;
-use crate::cookie::SetCookie;
 use crate::error::{Error, ErrorKind, StoreError};
-use crate::event::{Event, StoreCall};
 use crate::exchange::Inner;
-use crate::outcome::{Outcome, decide};
-use crate::state::State;
 use crate::store::{Committed, Created, StoreFuture};
 
 /// Is the commit of one request; see [`Exchange::commit`](crate::Exchange::commit).
@@ -39,30 +37,19 @@ pub struct Commit {
     progress: Progress,
 }
 
-/// Is the exchange that ends, and how.
-#[derive(Clone)]
-struct Ending {
-    inner: Arc<Inner>,
-    mode: Mode,
-}
-
-/// Says on which occasion is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// The response's head is about to leave; `failed` if it tells of a failure of the server.
-    Head { failed: bool },
-    /// The handler asked for it, and goes on.
-    Save,
-}
-
 enum Progress {
-    /// `None` once the result was taken.
-    Done(Option<Result<Attach, Error>>),
+    /// It is the turn of another commit of this exchange.
+    Queued,
     /// The store answers later. Boxed, so that a commit is small where the store answers at once.
     Waiting(Box<Waiting>),
+    /// The store has yet to answer a save that was dropped.
+    Inheriting(Box<Waiting>),
+    /// `None` once the result was taken.
+    Done(Option<Result<Attach, Error>>),
 }
 
-enum Waiting {
+/// Is what the store was asked, and has not answered yet.
+pub(crate) enum Waiting {
     Apply(Apply, StoreFuture<Committed>),
     Create(Create, StoreFuture<Created>),
     Destroy(Destroy, StoreFuture<bool>),
@@ -70,21 +57,58 @@ enum Waiting {
 
 impl Commit {
     pub(crate) fn begin(inner: Arc<Inner>, mode: Mode) -> Self {
-        let ending = Ending { inner, mode };
-        let progress = ending.begin().unwrap_or_else(|error| ending.failed(error));
-        Self { ending, progress }
+        let mut commit = Self { ending: Ending::new(inner, mode), progress: Progress::Queued };
+        commit.start();
+        commit
+    }
+
+    fn start(&mut self) {
+        let progress = self.ending.begin();
+        self.proceed(progress);
+    }
+
+    fn proceed(&mut self, progress: Result<Progress, Error>) {
+        self.progress = progress.unwrap_or_else(|error| self.ending.failed(error));
+        if matches!(self.progress, Progress::Done(_)) && self.ending.mode() != Mode::Turn {
+            self.ending.end_turn();
+        }
     }
 
     // Out of line, so that a poll is short where the store answers at once.
     #[inline(never)]
-    fn poll_store(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Progress::Waiting(waiting) = &mut self.progress else { return Poll::Ready(()) };
-        let answer = ready!(waiting.poll(context));
-        if let Progress::Waiting(waiting) = std::mem::replace(&mut self.progress, Progress::Done(None)) {
-            let ending = &self.ending;
-            self.progress = waiting.conclude(ending, answer).unwrap_or_else(|error| ending.failed(error));
+    fn go_on(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.progress {
+            Progress::Queued => {
+                if !self.ending.turn_has_come(context) {
+                    return Poll::Pending;
+                }
+                self.start();
+            }
+            Progress::Waiting(waiting) | Progress::Inheriting(waiting) => {
+                let answer = ready!(waiting.poll(context));
+                match mem::replace(&mut self.progress, Progress::Queued) {
+                    Progress::Waiting(waiting) => {
+                        let progress = waiting.conclude(&self.ending, answer);
+                        self.proceed(progress);
+                    }
+                    Progress::Inheriting(waiting) => self.inherit(*waiting, answer),
+                    Progress::Queued | Progress::Done(_) => {}
+                }
+            }
+            Progress::Done(_) => {}
         }
         Poll::Ready(())
+    }
+
+    /// Concludes a save that was dropped, in its place. What the store refused it is told here, since nobody was told there.
+    fn inherit(&mut self, waiting: Waiting, answer: Answer) {
+        match waiting.conclude(&self.ending.of_dropped_save(), answer) {
+            Ok(Progress::Waiting(next)) => self.progress = Progress::Inheriting(next),
+            // What could not be written is tried once more with the rest.
+            Ok(_) => self.start(),
+            Err(error) if error.kind() == ErrorKind::StoreUnavailable => self.start(),
+            Err(error) => self.proceed(Err(error)),
+        }
     }
 }
 
@@ -96,8 +120,21 @@ impl Future for Commit {
             if let Progress::Done(result) = &mut self.progress {
                 return Poll::Ready(result.take().expect("a future is not polled after it was ready"));
             }
-            ready!(self.poll_store(context));
+            ready!(self.go_on(context));
         }
+    }
+}
+
+/// A save that is dropped leaves what it has asked of the store to the next commit of its exchange. A head that is dropped does not:
+/// its client is gone.
+impl Drop for Commit {
+    fn drop(&mut self) {
+        match mem::replace(&mut self.progress, Progress::Queued) {
+            Progress::Waiting(waiting) if self.ending.mode() == Mode::Save => self.ending.leave(waiting),
+            Progress::Inheriting(waiting) => self.ending.leave(waiting),
+            _ => {}
+        }
+        self.ending.end_turn();
     }
 }
 
@@ -133,89 +170,8 @@ impl Progress {
     }
 }
 
-impl Ending {
-    fn begin(&self) -> Result<Progress, Error> {
-        let mut state = self.inner.lock();
-        if let Mode::Head { failed } = self.mode {
-            if state.finished || !self.inner.is_loaded() {
-                return Ok(Progress::done(Attach::default()));
-            }
-            if failed {
-                state.drop_request_data();
-            }
-        }
-        let outcome = decide(state.facts());
-        if self.mode != Mode::Save {
-            state.finished = true;
-        }
-        self.execute(outcome, state)
-    }
-
-    fn execute(&self, outcome: Outcome, mut state: MutexGuard<'_, State>) -> Result<Progress, Error> {
-        match outcome {
-            Outcome::Keep => {
-                state.renewal = false;
-                Ok(Progress::done(self.finish(&mut state, None)))
-            }
-            Outcome::Touch | Outcome::Commit => Apply::start(self, state, outcome == Outcome::Touch),
-            Outcome::Create => {
-                let changes = create::first_changes(self, &mut state);
-                drop(state);
-                Create::start(self, changes, 1)
-            }
-            Outcome::Destroy => Destroy::start(self, state, false),
-            Outcome::Replace => Destroy::start(self, state, true),
-            Outcome::Interrupted => Err(Error::new(ErrorKind::Gone)),
-            Outcome::Unavailable => Err(Error::new(ErrorKind::StoreUnavailable)),
-            Outcome::TooLate => Err(Error::new(ErrorKind::AlreadyCommitted)),
-        }
-    }
-
-    /// Says whether anybody but this commit has the session, and may look at it again.
-    fn is_watched(&self) -> bool {
-        Arc::strong_count(&self.inner) > 1
-    }
-
-    /// Says what the response's head must carry, or keeps the cookie for it if the head is yet to come.
-    fn finish(&self, state: &mut State, cookie: Option<SetCookie>) -> Attach {
-        let cookie = cookie.or_else(|| state.cookie.take());
-        if self.mode == Mode::Save {
-            state.cookie = cookie;
-            return Attach::default();
-        }
-        let has_ended = state.destroyed && state.live.is_none();
-        let removal = || (state.carried && has_ended).then(|| self.inner.sessions.removal_cookie());
-        Attach { cookie: cookie.or_else(removal), vary: true }
-    }
-
-    /// Ends without success. The cookie of a save that came before still belongs to the client.
-    fn failed(&self, error: Error) -> Progress {
-        let cookie = if self.mode == Mode::Save { None } else { self.inner.lock().cookie.take() };
-        Progress::Done(Some(Err(match cookie {
-            Some(_) => error.with_attach(Attach { cookie, vary: true }),
-            None => error,
-        })))
-    }
-
-    fn finished(&self, cookie: Option<SetCookie>) -> Progress {
-        Progress::done(self.finish(&mut self.inner.lock(), cookie))
-    }
-
-    /// Tells that the store failed, and gives the writes back to a handler that asked for a save, so that it may try again.
-    fn store_failed(&self, call: StoreCall, error: StoreError, changes: Option<Changes>) -> Error {
-        self.inner.raise(Event::StoreFailed { call, kind: error.kind() });
-        let mut state = self.inner.lock();
-        match (self.mode, changes) {
-            (Mode::Save, Some(changes)) => state.take_back(changes),
-            (Mode::Save, None) => {}
-            (Mode::Head { .. }, _) => state.doomed = None,
-        }
-        error.into()
-    }
-}
-
 impl fmt::Debug for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Commit").field("mode", &self.ending.mode).finish_non_exhaustive()
+        f.debug_struct("Commit").field("mode", &self.ending.mode()).finish_non_exhaustive()
     }
 }

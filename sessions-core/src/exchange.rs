@@ -77,7 +77,7 @@ impl Exchange {
     /// with [`OutagePolicy::Anonymous`](crate::OutagePolicy::Anonymous). The request must then not go on as if nobody were signed in.
     pub fn session<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Load {
         let inner = Arc::clone(&self.inner);
-        if !self.is_untouched() {
+        if inner.is_loaded() {
             return Load::done(inner);
         }
         let mut candidates = Candidates::default();
@@ -89,10 +89,12 @@ impl Exchange {
         Load::begin(inner, &mut candidates)
     }
 
-    /// Says whether nobody has asked for the session, so that there is nothing to commit and nothing to attach.
+    /// Says whether nobody has asked for the session and nobody else can, so that there is nothing to commit and nothing to attach.
+    ///
+    /// Where a clone is still around, a commit is what tells it that the response's head is gone.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
-        !self.inner.is_loaded()
+        !self.inner.is_loaded() && Arc::strong_count(&self.inner) == 1
     }
 
     /// Writes what the request changed, in one atomic operation of the store, and says what the response's head must carry.

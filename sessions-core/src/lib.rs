@@ -30,6 +30,7 @@ mod state;
 mod store;
 mod sweeper;
 mod token;
+mod turn;
 mod value;
 mod view;
 

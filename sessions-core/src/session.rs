@@ -125,11 +125,17 @@ impl Session {
     /// For what must be saved whatever the response becomes, and for streams and sockets, whose head is gone: there, writes reach the
     /// store only by this call.
     ///
+    /// Saves of one session go to the store one after the other, and the response's head waits for them. One that is dropped before it
+    /// ends (by a timeout, say) is not undone: the next save, or the head, waits for the store's answer to it and then goes on. One
+    /// that is kept and not polled keeps the others waiting.
+    ///
     /// # Errors
     ///
-    /// Returns why nothing was written: [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) (the changes are kept for another try),
-    /// [`Gone`](crate::ErrorKind::Gone), [`Conflict`](crate::ErrorKind::Conflict), or [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) if a cookie
-    /// would have to be set and the head is gone.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable), [`StoreFull`](crate::ErrorKind::StoreFull) and the like if the store did
+    /// not write; the changes are kept for another try. Where the store did not answer in time they may have been written all the same,
+    /// and a second try then adds an increment twice. [`Gone`](crate::ErrorKind::Gone) and [`Conflict`](crate::ErrorKind::Conflict) mean that
+    /// nothing was written and nothing kept, [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) that a cookie would have to be set and
+    /// the head is gone: what would need it is dropped.
     pub async fn save(&self) -> Result<(), Error> {
         Commit::begin(Arc::clone(&self.inner), Mode::Save).await.map(drop)
     }

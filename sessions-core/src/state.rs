@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::changes::Changes;
 use crate::clock::Timestamp;
+use crate::commit::Waiting;
 use crate::cookie::SetCookie;
 use crate::error::{Error, ErrorKind};
 use crate::id::SessionId;
 use crate::outcome::Facts;
 use crate::record::Record;
 use crate::token::{Secret, SecretHash, Token};
+use crate::turn::Turn;
 use crate::view::View;
 
 #[derive(Default)]
@@ -34,6 +36,11 @@ pub(crate) struct State {
     pub(crate) touch_due: bool,
     /// Was made by a save, and waits for the response's head.
     pub(crate) cookie: Option<SetCookie>,
+    pub(crate) turn: Turn,
+    /// Is what a save that was dropped has asked of the store. Whoever commits next waits for the answer first.
+    pub(crate) dropped: Option<Box<Waiting>>,
+    /// The request destroyed its session during this turn, and with it what a commit is about to store.
+    destroyed_meanwhile: bool,
 }
 
 /// Is what a request's load found out.
@@ -71,12 +78,35 @@ impl State {
         }
     }
 
-    /// Takes note of the record that was stored for the request.
-    pub(crate) fn created(&mut self, live: Live, record: Record) {
+    /// Takes note of the record that was stored for the request, and says whether the request still wants it.
+    pub(crate) fn created(&mut self, live: Live, record: Record) -> bool {
+        if self.destroyed_meanwhile {
+            self.doomed = Some(record.id());
+            return false;
+        }
         self.live = Some(live);
         self.lost = false;
         self.settled = None;
         self.view.rebase(Some(record));
+        true
+    }
+
+    /// Shows what `changes` make of the record, while the store is asked to apply them. Returns the record as it was.
+    pub(crate) fn show(&mut self, changes: Changes) -> Option<Record> {
+        let before = self.view().base().cloned();
+        self.settled = Some(Box::new(changes));
+        before
+    }
+
+    /// Shows a record that the store is asked to keep.
+    pub(crate) fn show_newcomer(&mut self, record: Record) {
+        self.view().rebase(Some(record));
+    }
+
+    /// Shows the record as it was before the store refused what was shown.
+    pub(crate) fn hide(&mut self, before: Option<Record>) {
+        self.settled = None;
+        self.view.rebase(before);
     }
 
     /// Takes out what the request wrote, for a commit at `now`.
@@ -90,8 +120,16 @@ impl State {
         Changes::of_request(now, expected, renewed, self.login.take(), self.idle.take(), edits)
     }
 
-    /// Takes back the writes of a commit that failed.
+    pub(crate) fn begin_turn(&mut self) {
+        self.turn.take();
+        self.destroyed_meanwhile = false;
+    }
+
+    /// Takes back the writes of a commit that failed, unless the request has no use for them any more.
     pub(crate) fn take_back(&mut self, changes: Changes) {
+        if self.destroyed_meanwhile {
+            return;
+        }
         self.renewal |= changes.new_secret().is_some();
         self.login = self.login.take().or_else(|| changes.new_principal().map(Into::into));
         self.idle = self.idle.or(changes.new_idle());
@@ -112,13 +150,16 @@ impl State {
 
     #[cold]
     fn fold(&mut self, changes: &Changes) {
-        let base = self.view.base().and_then(|record| record.apply_unconditionally(changes));
-        self.view.rebase(base);
+        // What the store made of its own record may be more than this older one can follow.
+        if let Some(base) = self.view.base().and_then(|record| record.apply_unconditionally(changes)) {
+            self.view.rebase(Some(base));
+        }
     }
 
     /// Says whether something was written after the head was gone.
     pub(crate) fn has_unsaved(&self) -> bool {
-        self.finished && (!self.view.edits().is_empty() || self.doomed.is_some() || self.renewal)
+        let wrote = !self.view.edits().is_empty() || self.doomed.is_some() || self.renewal || self.idle.is_some();
+        self.finished && (wrote || self.dropped.is_some())
     }
 
     /// Returns the view for writing an entry or flash.
@@ -158,14 +199,16 @@ impl State {
             self.doomed = Some(live.token.id());
         }
         self.destroyed = true;
+        self.destroyed_meanwhile = self.turn.is_taken();
         self.lost = false;
         self.forget();
     }
 
     /// Takes note that the record is gone, or belongs to a newer token.
-    pub(crate) fn lose(&mut self) {
+    /// A login that goes on begins a session of its own.
+    pub(crate) fn lose(&mut self, signs_in: bool) {
         self.live = None;
-        self.lost = true;
+        self.lost = !signs_in;
         self.forget();
     }
 
@@ -178,12 +221,19 @@ impl State {
         self.renewal = false;
     }
 
+    /// Forgets what would need a cookie, now that the response's head is gone.
+    pub(crate) fn drop_late(&mut self) {
+        (self.renewal, self.login) = (false, None);
+        if self.live.is_none() {
+            self.view().discard_edits();
+        }
+    }
+
     /// Forgets what the request wrote, but for a destroy and a renewal: those protect somebody.
     pub(crate) fn drop_request_data(&mut self) {
         self.view().discard_edits();
         self.login = None;
         self.idle = None;
-        self.touch_due = false;
     }
 
     pub(crate) fn facts(&mut self) -> Facts {
@@ -207,9 +257,9 @@ impl State {
 
     /// Returns the moment at which the session ends, as the request leaves it; `None` if it is not stored yet.
     pub(crate) fn expires_at(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let idle = self.idle;
+        let (idle, touch_due) = (self.idle, self.touch_due);
         let record = self.view().base()?;
-        Some(match idle {
+        Some(match idle.or(record.idle().filter(|_| touch_due)) {
             Some(limit) => now.after(limit).min(record.absolute_deadline()),
             None => record.expires_at(),
         })

@@ -51,16 +51,23 @@ impl View {
         &self.edits
     }
 
-    /// Hands the edits over to a commit. Until it ends, the request sees the record without them.
+    /// Hands the edits over to a commit.
     pub(crate) fn take_edits(&mut self) -> Edits {
-        std::mem::take(&mut self.edits)
+        let edits = std::mem::take(&mut self.edits);
+        *self = Self::new(self.base.take());
+        edits
     }
 
-    /// Takes back the edits of a commit that failed, unless there are newer ones.
+    /// Takes back the edits of a commit that failed, under those that are newer.
     pub(crate) fn restore(&mut self, edits: Edits) {
-        if self.edits.is_empty() {
-            self.edits = edits;
-        }
+        let newer = std::mem::replace(&mut self.edits, edits);
+        self.edits.lay_over(&newer);
+        (self.size, self.slots) = self.measure();
+    }
+
+    /// Takes out of the edits what was added to an entry, and is about to be part of the record.
+    pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
+        self.edits.forget_increment(key, by);
     }
 
     /// Replaces the record below the edits.

@@ -177,6 +177,27 @@ impl Edits {
         self.clear_entries || (!self.bytes.is_empty() && self.find(Scope::Entries, key.as_bytes()).is_some())
     }
 
+    /// Returns what is added to an entry that the record has.
+    pub(crate) fn increment_of(&self, key: &str) -> Option<i64> {
+        let edit = self.find(Scope::Entries, key.as_bytes())?;
+        (edit.verb == Verb::Increment && !self.clear_entries).then_some(edit.by)
+    }
+
+    /// Takes out what was added to an entry, but for what was added since.
+    pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
+        let Some(at) = self.position(Scope::Entries, key.as_bytes()) else { return };
+        let Some((edit, _)) = Edit::read(&self.bytes[at..]) else { return };
+        if edit.verb != Verb::Increment {
+            return;
+        }
+        let (end, since) = (at + edit.length(), edit.by.wrapping_sub(by));
+        if since == 0 {
+            self.bytes.drain(at..end);
+        } else {
+            self.bytes[at..at + 8].copy_from_slice(&since.to_le_bytes());
+        }
+    }
+
     /// Returns where the edit of a key begins.
     fn position(&self, scope: Scope, key: &[u8]) -> Option<usize> {
         let mut at = 0;
@@ -227,6 +248,26 @@ impl Edits {
         let verb = if value.is_some() { Verb::Require } else { Verb::RequireAbsent };
         self.has_requirements = true;
         self.put(verb, key, value.unwrap_or_default(), 0);
+    }
+
+    /// Lays newer edits over these: what the request then sees is what it sees of the newer ones, which knew of these.
+    pub(crate) fn lay_over(&mut self, newer: &Self) {
+        if newer.clear_entries {
+            self.clear_entries();
+        }
+        if newer.clear_flashes {
+            self.clear_flashes();
+        }
+        for edit in newer.iter() {
+            let old = self.find(edit.verb.scope(), edit.key);
+            let (verb, by) = match (old.map(|old| (old.verb, old.by)), edit.verb) {
+                (Some((Verb::Set | Verb::Remove, _)), Verb::Increment) => (Verb::Set, 0),
+                (Some((Verb::Increment, by)), Verb::Increment) => (Verb::Increment, by.saturating_add(edit.by)),
+                (Some((Verb::SetFlash, _)), Verb::ConsumeFlash) => (Verb::SpendFlash, 0),
+                (_, verb) => (verb, edit.by),
+            };
+            self.put(verb, edit.key_text(), edit.value, by);
+        }
     }
 
     pub(crate) fn set_verb(&mut self, scope: Scope, key: &str, verb: Verb) {
@@ -293,6 +334,48 @@ mod tests {
         edits.put(Verb::Remove, "a", b"", 0);
         let changes: Vec<_> = edits.changes().collect();
         assert!(changes == [Change::Remove { key: "a" }, Change::SetFlash { key: "a", value: b"2" }], "{changes:?}");
+    }
+
+    #[test]
+    fn newer_edits_lie_over_the_older() {
+        let put = |list: &[(Verb, &str, &[u8], i64)]| {
+            let mut edits = Edits::default();
+            list.iter().for_each(|(verb, key, value, by)| edits.put(*verb, key, value, *by));
+            edits
+        };
+        let mut edits = put(&[
+            (Verb::Set, "kept", b"1", 0),
+            (Verb::Set, "set", b"1", 0),
+            (Verb::Increment, "sum", b"5", 2),
+            (Verb::Set, "number", b"1", 0),
+            (Verb::Remove, "gone", b"", 0),
+            (Verb::SetFlash, "flash", b"1", 0),
+        ]);
+        edits.lay_over(&put(&[
+            (Verb::Set, "set", b"2", 0),
+            (Verb::Increment, "sum", b"8", 3),
+            (Verb::Increment, "number", b"4", 3),
+            (Verb::Increment, "gone", b"1", 1),
+            (Verb::ConsumeFlash, "flash", b"1", 0),
+            (Verb::Remove, "new", b"", 0),
+        ]));
+        let expected = put(&[
+            (Verb::Set, "kept", b"1", 0),
+            (Verb::Set, "set", b"2", 0),
+            (Verb::Increment, "sum", b"8", 5),
+            (Verb::Set, "number", b"4", 0),
+            (Verb::Set, "gone", b"1", 0),
+            (Verb::SpendFlash, "flash", b"1", 0),
+            (Verb::Remove, "new", b"", 0),
+        ]);
+        assert_eq!(edits.bytes, expected.bytes);
+
+        let mut cleared = Edits::default();
+        cleared.clear_entries();
+        cleared.put(Verb::Set, "new", b"1", 0);
+        edits.lay_over(&cleared);
+        let flash = Change::RemoveFlash { key: "flash" };
+        assert!(edits.clears_entries() && edits.changes().eq([flash, Change::Set { key: "new", value: b"1" }]));
     }
 
     #[test]

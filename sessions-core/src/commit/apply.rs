@@ -2,26 +2,29 @@
 
 use parking_lot::MutexGuard;
 
-use super::{Create, Ending, Mode, Progress, Waiting};
+use super::{Before, Create, Ending, Mode, Progress, Waiting};
 use crate::changes::Changes;
 use crate::cookie::SetCookie;
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::event::{Event, StoreCall};
 use crate::expiry;
 use crate::id::SessionId;
+use crate::record::Record;
 use crate::state::{Live, State};
 use crate::store::Committed;
-use crate::token::Secret;
+use crate::token::{Secret, Token};
 
-pub(super) struct Apply {
+pub(crate) struct Apply {
     id: SessionId,
     changes: Changes,
     /// Is what opens the record once it is renewed.
     renewed: Option<Live>,
     /// Nothing is written but the time.
     is_touch: bool,
-    /// The cookie's age is to be sent again.
-    refresh: bool,
+    /// Tells of a new token or of a later end. Formed first: what cannot be told to the client is not done.
+    cookie: Option<SetCookie>,
+    /// The handle shows the changes already.
+    shown: Option<Before>,
 }
 
 impl Apply {
@@ -35,15 +38,31 @@ impl Apply {
             true => Some(Live::new(id, Secret::random(&sessions.config().entropy, now)?)),
             false => None,
         };
-        let refresh = sessions.config().expiry.cookie_persists() && (state.touch_due || state.idle.is_some());
+        // Whatever is committed moves the idle limit.
+        let sends_cookie = renewed.is_some() || sessions.config().expiry.cookie_persists();
+        let sent =
+            if sends_cookie { renewed.as_ref().or(state.live.as_ref()).map(|live| live.token.clone()) } else { None };
         let changes = state.take_changes(now, hash, renewed.as_ref().map(|live| live.hash));
+        let sent = sent.zip(state.view.base().cloned().filter(|_| sends_cookie));
         (state.renewal, state.touch_due) = (false, false);
         drop(guard);
-        let mut apply = Self { id, changes, renewed, is_touch, refresh };
+        let cookie = match sent.map(|(token, record)| token_cookie(ending, &token, &record, &changes)).transpose() {
+            Ok(cookie) => cookie,
+            Err(error) => {
+                ending.give_back(changes);
+                return Err(error);
+            }
+        };
+        let mut apply = Self { id, changes, renewed, is_touch, cookie, shown: None };
         let answer = sessions.store().commit(id, &apply.changes);
         match answer.into_ready() {
             Ok(answer) => apply.conclude(ending, answer),
-            Err(answer) => Ok(Progress::Waiting(Box::new(Waiting::Apply(apply, answer)))),
+            Err(answer) => {
+                if ending.is_watched() {
+                    apply.shown = Some(Before(ending.inner.lock().show(apply.changes.clone())));
+                }
+                Ok(Progress::Waiting(Box::new(Waiting::Apply(apply, answer))))
+            }
         }
     }
 
@@ -53,42 +72,50 @@ impl Apply {
         answer: Result<Committed, StoreError>,
     ) -> Result<Progress, Error> {
         match answer {
-            Ok(Committed::Applied) => self.settle(ending),
+            Ok(Committed::Applied) => Ok(self.settle(ending)),
             Ok(Committed::Gone) if self.is_touch => Ok(ending.finished(None)),
             Ok(Committed::Gone) => self.gone(ending),
-            Ok(Committed::Conflict) => Err(Error::new(ErrorKind::Conflict)),
+            Ok(Committed::Conflict) => {
+                ending.hide(self.shown.take());
+                Err(Error::new(ErrorKind::Conflict))
+            }
             Err(error) if self.is_touch => {
                 ending.inner.raise(Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
                 Ok(ending.finished(None))
             }
-            Err(error) => Err(ending.store_failed(StoreCall::Commit, error, Some(self.changes.take()))),
+            Err(error) => {
+                ending.hide(self.shown.take());
+                Err(ending.store_failed(StoreCall::Commit, error, Some(self.changes.take())))
+            }
         }
     }
 
-    fn settle(&mut self, ending: &Ending) -> Result<Progress, Error> {
-        let is_renewed = self.renewed.is_some();
+    fn settle(&mut self, ending: &Ending) -> Progress {
+        let renewed = self.renewed.take();
+        let is_renewed = renewed.is_some();
         let mut state = ending.inner.lock();
-        if is_renewed {
-            state.live = self.renewed.take();
+        // The request may have ended the session meanwhile, and then wants nothing of this.
+        let is_alive = state.live.is_some();
+        if is_alive {
+            state.live = renewed.or_else(|| state.live.take());
+            if ending.is_watched() && self.shown.is_none() {
+                state.settled = Some(Box::new(self.changes.take()));
+            }
         }
-        let sends_cookie = is_renewed || self.refresh;
-        let cookie = if sends_cookie { token_cookie(ending, &state, &self.changes)? } else { None };
-        if ending.is_watched() {
-            state.settled = Some(Box::new(self.changes.take()));
-        }
-        let attach = ending.finish(&mut state, cookie);
+        let attach = ending.finish(&mut state, self.cookie.take().filter(|_| is_alive));
         drop(state);
         if is_renewed {
             ending.inner.raise(Event::Renewed { id: self.id });
         }
-        Ok(Progress::done(attach))
+        Progress::done(attach)
     }
 
     /// The session ended while the request was under way. A logout stays a logout; a login has proven who the visitor is, so it gets
     /// a session of its own, with this request's changes and nothing of the old.
     fn gone(&mut self, ending: &Ending) -> Result<Progress, Error> {
-        ending.inner.lock().lose();
-        if self.changes.new_principal().is_some() {
+        let signs_in = self.changes.new_principal().is_some();
+        ending.inner.lock().lose(signs_in);
+        if signs_in {
             return Create::start(ending, self.changes.take(), 1);
         }
         let wrote = self.changes.edits().hold_writes() || self.changes.new_idle().is_some();
@@ -101,10 +128,9 @@ impl Apply {
     }
 }
 
-/// Forms the cookie of a session that was renewed or whose limit was moved.
-fn token_cookie(ending: &Ending, state: &State, changes: &Changes) -> Result<Option<SetCookie>, Error> {
-    let (Some(live), Some(record)) = (&state.live, state.view.base()) else { return Ok(None) };
+/// Forms the cookie of a session that is renewed or whose end is moved.
+fn token_cookie(ending: &Ending, token: &Token, record: &Record, changes: &Changes) -> Result<SetCookie, Error> {
     let idle = changes.new_idle().or(record.idle());
     let ends = expiry::ends_at(changes.now(), idle, record.absolute_deadline());
-    ending.inner.sessions.token_cookie(&live.token, ends, changes.now()).map(Some)
+    ending.inner.sessions.token_cookie(token, ends, changes.now())
 }

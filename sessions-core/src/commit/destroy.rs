@@ -9,7 +9,7 @@ use crate::event::{DestroyReason, Event, StoreCall};
 use crate::id::SessionId;
 use crate::state::State;
 
-pub(super) struct Destroy {
+pub(crate) struct Destroy {
     id: SessionId,
     successor: Option<Changes>,
 }

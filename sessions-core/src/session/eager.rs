@@ -1,10 +1,13 @@
 //! What goes to the store at once, because its answer decides how the handler goes on.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
 use crate::changes::Changes;
+use crate::commit::{Commit, Mode};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, StoreCall};
 use crate::id::SessionId;
@@ -17,13 +20,15 @@ const UPDATE_ATTEMPTS: u32 = 64;
 
 impl Session {
     /// Removes an entry from the store at once and returns its value, to exactly one of all requests that race for it: a one-time
-    /// code, say.
+    /// code, say. An entry that this request has set itself, and not saved, it takes from itself.
     ///
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), [`Gone`](ErrorKind::Gone) if the session ended meanwhile, and
     /// [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is removed then, too.
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        let _turn = self.turn().await?;
+        self.send_increment(key).await?;
         let Some((id, hash)) = self.stored_entry(key) else {
             let value = self.get(key)?;
             self.remove(key);
@@ -56,7 +61,8 @@ impl Session {
     /// Replaces an entry by what `change` makes of it, at once and exactly: if another request changes the entry in between, `change`
     /// is called again with the new value. For anything but numbers, which [`increment`](Self::increment) adds without asking.
     ///
-    /// Other writes of this request stay where they are. In a session that is not stored yet this is a plain get and set.
+    /// What this request has added to the entry goes with it; its other writes stay where they are. For an entry that the request has
+    /// set itself and not saved, and in a session that is not stored yet, this is a plain get and set.
     ///
     /// # Errors
     ///
@@ -67,6 +73,8 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
     {
+        let _turn = self.turn().await?;
+        self.send_increment(key).await?;
         for _ in 0..UPDATE_ATTEMPTS {
             let Some((id, hash)) = self.stored_entry(key) else {
                 let value = change(self.get(key)?);
@@ -86,7 +94,7 @@ impl Session {
                     self.forget(&changes);
                     return Ok(value);
                 }
-                Committed::Conflict => self.reload().await?,
+                Committed::Conflict => self.load_again().await?,
                 Committed::Gone => return Err(self.lose()),
             }
         }
@@ -101,6 +109,40 @@ impl Session {
     /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), and [`Gone`](ErrorKind::Gone) if the session ended or was renewed by
     /// another request; the handle is then empty.
     pub async fn reload(&self) -> Result<(), Error> {
+        let _turn = self.turn().await?;
+        self.load_again().await
+    }
+
+    /// Waits until no commit of this session is under way, and keeps it so.
+    async fn turn(&self) -> Result<Commit, Error> {
+        let mut turn = Commit::begin(Arc::clone(&self.inner), Mode::Turn);
+        (&mut turn).await.map(drop)?;
+        Ok(turn)
+    }
+
+    /// Sends what this request has added to an entry, so that the store's value is the one to go on from.
+    async fn send_increment(&self, key: &str) -> Result<(), Error> {
+        let Some((id, hash, by)) = self.pending_increment(key) else { return Ok(()) };
+        let changes = Changes::new(self.inner.sessions.now(), hash).increment(key, by);
+        let committed = self.inner.sessions.store().commit(id, &changes).await;
+        match self.inner.sessions.told(StoreCall::Commit, committed)? {
+            Committed::Applied => {
+                self.inner.lock().view().forget_increment(key, by);
+                self.forget(&changes);
+                Ok(())
+            }
+            Committed::Conflict => Err(Error::new(ErrorKind::Conflict)),
+            Committed::Gone => Err(self.lose()),
+        }
+    }
+
+    fn pending_increment(&self, key: &str) -> Option<(SessionId, SecretHash, i64)> {
+        let mut state = self.inner.lock();
+        let by = state.view().edits().increment_of(key)?;
+        state.live.as_ref().map(|live| (live.token.id(), live.hash, by))
+    }
+
+    async fn load_again(&self) -> Result<(), Error> {
         let Some((id, hash)) = self.inner.lock().live.as_ref().map(|live| (live.token.id(), live.hash)) else {
             return Ok(());
         };
@@ -123,7 +165,11 @@ impl Session {
 
     /// Applies to the loaded record what the store has already applied to its own.
     fn forget(&self, changes: &Changes) {
-        let base = self.inner.lock().view().base().cloned();
+        let mut state = self.inner.lock();
+        // The idle limit has moved, and a cookie that persists is to be told so.
+        state.touch_due |= self.inner.sessions.config().expiry.cookie_persists();
+        let base = state.view().base().cloned();
+        drop(state);
         if let Some(applied) = base.and_then(|record| record.apply_unconditionally(changes)) {
             self.rebase(Some(applied));
         }
@@ -132,7 +178,7 @@ impl Session {
     fn lose(&self) -> Error {
         let mut state = self.inner.lock();
         let id = state.id();
-        state.lose();
+        state.lose(false);
         drop(state);
         if let Some(id) = id {
             self.inner.raise(Event::Interrupted { id });

@@ -23,8 +23,8 @@ impl Session {
         })
     }
 
-    /// Returns a flash, which is gone with the next request; this one goes on seeing it. A newer value that another request leaves
-    /// meanwhile stays. Requests that ask at the same moment may all see it; [`take`](Self::take) of an entry gives it to one.
+    /// Returns a flash, which is gone with the next request; this one goes on seeing it, until it saves. A newer value that another
+    /// request leaves meanwhile stays. Requests that ask at the same moment may all see it; [`take`](Self::take) of an entry gives it to one.
     ///
     /// # Errors
     ///

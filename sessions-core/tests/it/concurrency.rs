@@ -261,3 +261,37 @@ fn threads_that_sign_in_and_out_never_bring_a_session_back() {
         assert_eq!((browser.user(), fixture.count()), (None, 0), "round {round}");
     }
 }
+
+#[test]
+fn an_update_is_exact_after_an_increment_of_the_same_request() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.increment("n", 1).unwrap());
+    let session = browser.start();
+    session.increment("n", 1).unwrap();
+    session.set("other", "kept back").unwrap();
+    assert_eq!(block_on(session.update("n", |n: Option<i64>| n.unwrap_or(0) + 10)).unwrap(), 12);
+    assert_eq!(browser.get("other"), None);
+    browser.visit(|session| session.increment("n", 100).unwrap());
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(browser.visit(|session| session.get_i64("n")).result, Some(112));
+    assert_eq!(browser.get("other").as_deref(), Some("kept back"));
+}
+
+#[test]
+fn what_was_added_to_is_taken_by_exactly_one() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.set("credit", &50).unwrap());
+    let sessions = [browser.start(), browser.start()];
+    let mut taken = 0;
+    for session in &sessions {
+        session.increment("credit", 1).unwrap();
+        taken += block_on(session.take::<i64>("credit")).unwrap().unwrap_or(0);
+    }
+    for session in &sessions {
+        browser.finish(session, 200).unwrap();
+    }
+    assert_eq!(taken, 52);
+    assert_eq!(browser.visit(|session| session.get_i64("credit")).result, None);
+}

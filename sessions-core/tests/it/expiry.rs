@@ -160,3 +160,53 @@ fn a_session_without_limits_does_not_end() {
     let left = browser.visit(|session| (session.get_string("k"), session.expires_at(), session.remaining()));
     assert_eq!(left.result, (Some("v".to_owned()), None, None));
 }
+
+#[test]
+fn a_cookie_that_persists_is_sent_again_with_whatever_moves_the_limit() {
+    let uses: [fn(&sessions_core::Session); 3] = [
+        |session| assert!(session.increment("n", 1).unwrap() > 1),
+        |session| assert!(block_on(session.update("n", |n: Option<i64>| n.unwrap_or(0) + 1)).unwrap() > 1),
+        |session| assert!(session.get_i64("n").is_some()),
+    ];
+    for use_it in uses {
+        let expiry = Expiry::default().idle(Duration::from_secs(1800)).cookie_until_expiry();
+        let fixture = Fixture::with(|builder| builder.expiry(expiry));
+        let mut browser = fixture.browser();
+        browser.visit(|session| session.set("n", &1).unwrap());
+        let mut age = Duration::ZERO;
+        for _ in 0..70 {
+            fixture.clock.advance(Duration::from_secs(30));
+            age += Duration::from_secs(30);
+            if browser.visit(use_it).set_cookie.is_some() {
+                age = Duration::ZERO;
+            }
+            assert!(age < Duration::from_secs(1800), "the browser has dropped the cookie");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_fails_is_use_all_the_same() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    for _ in 0..40 {
+        fixture.clock.advance(MINUTE);
+        let session = browser.start();
+        browser.finish(&session, 500).unwrap();
+    }
+    assert_eq!(browser.get("k").as_deref(), Some("v"));
+}
+
+#[test]
+fn a_shifted_limit_is_seen_at_once() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    fixture.clock.advance(Duration::from_secs(30));
+    let remaining = |session: &sessions_core::Session| {
+        session.shift_expiration().unwrap();
+        session.remaining()
+    };
+    assert_eq!(browser.visit(remaining).result, Some(30 * MINUTE));
+}

@@ -1,8 +1,8 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pollster::block_on;
-use sessions_core::{ErrorKind, Event, OutagePolicy, RejectReason, SessionId, Store, StoreCall};
+use sessions_core::{ErrorKind, Event, OutagePolicy, RejectReason, Seal, SessionId, Store, StoreCall};
 
 use crate::support::{BadEntropy, Fixture};
 
@@ -196,4 +196,39 @@ fn a_sweep_that_fails_is_told_and_tried_again() {
     fixture.store.write_down.store(false, Ordering::SeqCst);
     assert_eq!(block_on(fixture.sessions.sweep(10)).unwrap(), 1);
     assert_eq!(block_on(fixture.store.count()).unwrap(), 0);
+}
+
+#[derive(Debug)]
+struct BrittleSeal(Arc<AtomicBool>);
+
+impl Seal for BrittleSeal {
+    fn seal(&self, token: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+        if self.0.load(Ordering::SeqCst) { Err("broken".into()) } else { Ok(token.to_owned()) }
+    }
+
+    fn open(&self, value: &str) -> Option<String> {
+        Some(value.to_owned())
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_sealed_changes_nothing_in_the_store() {
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let fixture = Fixture::with(|builder| builder.seal(BrittleSeal(Arc::clone(&is_broken))));
+    let mut browser = fixture.browser();
+    let session = browser.start();
+    session.login("ann");
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Seal);
+    assert_eq!(fixture.count(), 0);
+
+    is_broken.store(false, Ordering::SeqCst);
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(browser.user().as_deref(), Some("ann"));
+
+    let session = browser.start();
+    session.renew();
+    is_broken.store(true, Ordering::SeqCst);
+    assert_eq!(browser.finish(&session, 200).unwrap_err().kind(), ErrorKind::Seal);
+    is_broken.store(false, Ordering::SeqCst);
+    assert_eq!(browser.user().as_deref(), Some("ann"));
 }

@@ -14,3 +14,4 @@ mod redaction;
 mod saving;
 mod signing;
 mod support;
+mod under_way;

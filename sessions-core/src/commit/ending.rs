@@ -1,0 +1,194 @@
+//! How an exchange ends: whose turn it is, what the store is asked, and what the response's head gets of it.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use parking_lot::MutexGuard;
+
+use super::{Apply, Create, Destroy, Progress, Waiting, create};
+use crate::attach::Attach;
+use crate::changes::Changes;
+use crate::cookie::SetCookie;
+use crate::error::{Error, ErrorKind, StoreError};
+use crate::event::{Event, StoreCall};
+use crate::exchange::Inner;
+use crate::outcome::{Outcome, decide};
+use crate::record::Record;
+use crate::state::State;
+
+/// Is the record that a handle showed before it showed what the store is asked for.
+pub(super) struct Before(pub(super) Option<Record>);
+
+/// Is the exchange that ends, and how.
+pub(super) struct Ending {
+    pub(super) inner: Arc<Inner>,
+    pub(super) mode: Mode,
+    /// It is this one's turn to go to the store.
+    has_turn: bool,
+}
+
+/// Says on which occasion is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// The response's head is about to leave; `failed` if it tells of a failure of the server.
+    Head { failed: bool },
+    /// The handler asked for it, and goes on.
+    Save,
+    /// Nothing is written, but no other commit goes to the store until this one is dropped.
+    Turn,
+}
+
+impl Ending {
+    pub(super) const fn new(inner: Arc<Inner>, mode: Mode) -> Self {
+        Self { inner, mode, has_turn: false }
+    }
+
+    /// Is how a save ends that somebody else concludes.
+    pub(super) fn of_dropped_save(&self) -> Self {
+        Self::new(Arc::clone(&self.inner), Mode::Save)
+    }
+
+    pub(super) const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub(super) fn begin(&mut self) -> Result<Progress, Error> {
+        let mut state = self.inner.lock();
+        if let Mode::Head { .. } = self.mode
+            && (state.finished || !self.inner.is_loaded())
+        {
+            state.finished = true;
+            return Ok(Progress::done(Attach::default()));
+        }
+        if !self.has_turn {
+            if state.turn.is_taken() {
+                return Ok(Progress::Queued);
+            }
+            if let Some(waiting) = state.dropped.take() {
+                state.begin_turn();
+                self.has_turn = true;
+                return Ok(Progress::Inheriting(waiting));
+            }
+        }
+        if self.mode == (Mode::Head { failed: true }) {
+            state.drop_request_data();
+        }
+        let outcome = match self.mode {
+            Mode::Turn => None,
+            Mode::Head { .. } | Mode::Save => Some(decide(state.facts())),
+        };
+        if let Mode::Head { .. } = self.mode {
+            state.finished = true;
+        }
+        let asks_store =
+            !matches!(outcome, Some(Outcome::Keep | Outcome::Interrupted | Outcome::Unavailable | Outcome::TooLate));
+        // Nobody else can want a turn where nobody else has the session.
+        if asks_store && !self.has_turn && self.is_watched() {
+            state.begin_turn();
+            self.has_turn = true;
+        }
+        outcome.map_or_else(|| Ok(Progress::done(Attach::default())), |outcome| self.execute(outcome, state))
+    }
+
+    fn execute(&self, outcome: Outcome, mut state: MutexGuard<'_, State>) -> Result<Progress, Error> {
+        match outcome {
+            Outcome::Keep => {
+                state.renewal = false;
+                Ok(Progress::done(self.finish(&mut state, None)))
+            }
+            Outcome::Touch | Outcome::Commit => Apply::start(self, state, outcome == Outcome::Touch),
+            Outcome::Create => {
+                let changes = create::first_changes(self, &mut state);
+                drop(state);
+                Create::start(self, changes, 1)
+            }
+            Outcome::Destroy => Destroy::start(self, state, false),
+            Outcome::Replace => Destroy::start(self, state, true),
+            Outcome::Interrupted => Err(Error::new(ErrorKind::Gone)),
+            Outcome::Unavailable => Err(Error::new(ErrorKind::StoreUnavailable)),
+            Outcome::TooLate => {
+                state.drop_late();
+                Err(Error::new(ErrorKind::AlreadyCommitted))
+            }
+        }
+    }
+
+    pub(super) fn turn_has_come(&self, context: &Context<'_>) -> bool {
+        self.inner.lock().turn.has_come(context)
+    }
+
+    pub(super) fn end_turn(&mut self) {
+        if mem::take(&mut self.has_turn) {
+            let waiting = self.inner.lock().turn.end();
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Leaves what the store has not answered yet to the next commit.
+    pub(super) fn leave(&self, waiting: Box<Waiting>) {
+        self.inner.lock().dropped = Some(waiting);
+    }
+
+    /// Says whether anybody but this commit has the session, and may look at it again.
+    pub(super) fn is_watched(&self) -> bool {
+        Arc::strong_count(&self.inner) > 1
+    }
+
+    /// Says what the response's head must carry, or keeps the cookie for it if the head is yet to come.
+    pub(super) fn finish(&self, state: &mut State, cookie: Option<SetCookie>) -> Attach {
+        let cookie = cookie.or_else(|| state.cookie.take());
+        if self.mode == Mode::Save {
+            state.cookie = cookie;
+            return Attach::default();
+        }
+        let has_ended = state.destroyed && state.live.is_none();
+        let removal = || (state.carried && has_ended).then(|| self.inner.sessions.removal_cookie());
+        Attach { cookie: cookie.or_else(removal), vary: true }
+    }
+
+    /// Ends without success. The cookie of a save that came before still belongs to the client.
+    pub(super) fn failed(&self, error: Error) -> Progress {
+        let mut cookie = None;
+        if let Mode::Head { .. } = self.mode {
+            let mut state = self.inner.lock();
+            state.finished = true;
+            cookie = state.cookie.take();
+        }
+        Progress::Done(Some(Err(match cookie {
+            Some(_) => error.with_attach(Attach { cookie, vary: true }),
+            None => error,
+        })))
+    }
+
+    pub(super) fn finished(&self, cookie: Option<SetCookie>) -> Progress {
+        Progress::done(self.finish(&mut self.inner.lock(), cookie))
+    }
+
+    /// Tells that the store failed, and gives the writes back.
+    pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, changes: Option<Changes>) -> Error {
+        self.inner.raise(Event::StoreFailed { call, kind: error.kind() });
+        match changes {
+            Some(changes) => self.give_back(changes),
+            None if self.mode == Mode::Save => {}
+            None => self.inner.lock().doomed = None,
+        }
+        error.into()
+    }
+
+    /// Gives writes that were not stored back to a handler that asked for a save, so that it may try again.
+    pub(super) fn give_back(&self, changes: Changes) {
+        let mut state = self.inner.lock();
+        match self.mode {
+            Mode::Save => state.take_back(changes),
+            _ => state.doomed = None,
+        }
+    }
+
+    /// Hides what the handle showed while the store was asked, if it did, since the store has refused it.
+    pub(super) fn hide(&self, shown: Option<Before>) {
+        if let Some(Before(record)) = shown {
+            self.inner.lock().hide(record);
+        }
+    }
+}

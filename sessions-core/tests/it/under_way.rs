@@ -1,0 +1,299 @@
+//! What happens to a session while a commit of its own is under way, and to a save that nobody waits for.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering::SeqCst;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::{Error, ErrorKind, Event, Session};
+
+use crate::support::{Browser, Fixture};
+
+type Save<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
+
+/// Begins a save that the store has done and not answered yet.
+fn begin_save<'a>(fixture: &Fixture, session: &'a Session) -> Save<'a> {
+    fixture.store.late.store(true, SeqCst);
+    let mut save: Save<'a> = Box::pin(session.save());
+    assert!(poll(save.as_mut()).is_pending());
+    save
+}
+
+fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn with_cart() -> (Fixture, Browser, Session) {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("cart", "full");
+    let session = browser.start();
+    (fixture, browser, session)
+}
+
+#[test]
+fn a_login_whose_save_was_dropped_is_finished_by_the_head() {
+    let (fixture, mut browser, session) = with_cart();
+    session.login("ann");
+    drop(begin_save(&fixture, &session));
+    browser.finish(&session, 200).unwrap();
+    assert_eq!((browser.user().as_deref(), browser.get("cart").as_deref()), (Some("ann"), Some("full")));
+}
+
+#[test]
+fn an_increment_whose_save_was_dropped_counts_once() {
+    let (fixture, mut browser, session) = with_cart();
+    session.increment("n", 1).unwrap();
+    drop(begin_save(&fixture, &session));
+    session.increment("n", 1).unwrap();
+    block_on(session.save()).unwrap();
+    drop(session);
+    assert_eq!(browser.visit(|session| session.get_i64("n")).result, Some(2));
+}
+
+#[test]
+fn what_a_dropped_save_could_not_write_is_tried_again_and_what_was_refused_it_is_told() {
+    let (fixture, mut browser, session) = with_cart();
+    fixture.store.write_down.store(true, SeqCst);
+    session.set("a", "1").unwrap();
+    drop(begin_save(&fixture, &session));
+    fixture.store.write_down.store(false, SeqCst);
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(browser.get("a").as_deref(), Some("1"));
+
+    let session = browser.start();
+    session.set("a", "2").unwrap();
+    browser.clone().visit(|session| session.destroy());
+    drop(begin_save(&fixture, &session));
+    assert_eq!(browser.finish(&session, 200).unwrap_err().kind(), ErrorKind::Gone);
+}
+
+#[test]
+fn a_dropped_save_that_nobody_finishes_is_told() {
+    let (fixture, mut browser, session) = with_cart();
+    browser.finish(&session, 200).unwrap();
+    session.set("a", "1").unwrap();
+    drop(begin_save(&fixture, &session));
+    fixture.take_events();
+    drop(session);
+    assert!(matches!(fixture.take_events()[..], [Event::Unsaved { id: Some(_) }]));
+}
+
+#[test]
+fn the_head_waits_for_a_save_that_makes_its_cookie() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let exchange = fixture.sessions.open();
+    let session = block_on(exchange.session([])).unwrap();
+    session.login("ann");
+    let mut save = begin_save(&fixture, &session);
+    let mut head = pin!(exchange.commit(200));
+    assert!(poll(head.as_mut()).is_pending());
+    assert!(poll(save.as_mut()).is_ready());
+    drop(save);
+    let cookie = block_on(head).unwrap().take_set_cookie().unwrap();
+    browser.keep(&cookie);
+    assert_eq!(browser.user().as_deref(), Some("ann"));
+}
+
+#[test]
+fn saves_go_to_the_store_one_after_the_other() {
+    let (fixture, mut browser, session) = with_cart();
+    session.set("a", "1").unwrap();
+    let mut one = begin_save(&fixture, &session);
+    session.set("a", "2").unwrap();
+    session.set("b", "1").unwrap();
+    let mut other: Save<'_> = Box::pin(session.save());
+    assert!(poll(other.as_mut()).is_pending());
+    assert_eq!(browser.get("a").as_deref(), Some("1"));
+    assert!(poll(one.as_mut()).is_ready());
+    block_on(other).unwrap();
+    let seen = |key| session.get_string(key);
+    assert_eq!((seen("a").as_deref(), seen("b").as_deref()), (Some("2"), Some("1")));
+    assert_eq!((browser.get("a").as_deref(), browser.get("b").as_deref()), (Some("2"), Some("1")));
+}
+
+#[test]
+fn a_destroy_ends_a_session_that_a_save_is_making() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let session = browser.start();
+    session.login("ann");
+    let save = begin_save(&fixture, &session);
+    session.destroy();
+    block_on(save).unwrap();
+    let answer = browser.finish(&session, 200).unwrap();
+    assert_eq!((browser.user(), fixture.count(), answer.set_cookie), (None, 0, None));
+}
+
+#[test]
+fn a_destroy_during_a_renewal_removes_the_cookie() {
+    let (fixture, mut browser, session) = with_cart();
+    session.renew();
+    let save = begin_save(&fixture, &session);
+    session.destroy();
+    block_on(save).unwrap();
+    let answer = browser.finish(&session, 200).unwrap();
+    assert_eq!(fixture.count(), 0);
+    assert!(answer.set_cookie.unwrap().contains("Max-Age=0"));
+}
+
+#[test]
+fn a_destroy_during_a_save_that_fails_brings_nothing_back() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    fixture.store.write_down.store(true, SeqCst);
+    let save = begin_save(&fixture, &session);
+    session.destroy();
+    block_on(save).unwrap_err();
+    fixture.store.write_down.store(false, SeqCst);
+    browser.finish(&session, 200).unwrap();
+    assert_eq!((session.is_empty(), fixture.count()), (true, 0));
+}
+
+#[test]
+fn what_is_being_saved_is_seen_and_written_over() {
+    let (fixture, mut browser, session) = with_cart();
+    session.set("cart", "half").unwrap();
+    session.increment("n", 1).unwrap();
+    let save = begin_save(&fixture, &session);
+    assert_eq!((session.get_string("cart").as_deref(), session.get_i64("n")), (Some("half"), Some(1)));
+    session.set("cart", "full").unwrap();
+    assert_eq!(session.increment("n", 1).unwrap(), 2);
+    block_on(save).unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(browser.get("cart").as_deref(), Some("full"));
+    assert_eq!(browser.visit(|session| session.get_i64("n")).result, Some(2));
+}
+
+#[test]
+fn a_new_session_is_seen_while_it_is_stored_and_is_not_when_it_could_not_be() {
+    let fixture = Fixture::new();
+    let session = fixture.browser().start();
+    session.set("a", "1").unwrap();
+    fixture.store.write_down.store(true, SeqCst);
+    let save = begin_save(&fixture, &session);
+    assert_eq!(session.get_string("a").as_deref(), Some("1"));
+    session.set("b", "1").unwrap();
+    assert_eq!(block_on(save).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    fixture.store.write_down.store(false, SeqCst);
+    assert_eq!((session.len(), session.id()), (2, None));
+    block_on(session.save()).unwrap();
+    assert_eq!((session.len(), fixture.count()), (2, 1));
+}
+
+#[test]
+fn a_save_that_failed_gives_its_writes_back_under_the_newer_ones() {
+    let (fixture, mut browser, session) = with_cart();
+    session.set("a", "1").unwrap();
+    session.increment("n", 1).unwrap();
+    fixture.store.write_down.store(true, SeqCst);
+    let save = begin_save(&fixture, &session);
+    session.set("b", "1").unwrap();
+    session.increment("n", 1).unwrap();
+    assert_eq!(block_on(save).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    fixture.store.write_down.store(false, SeqCst);
+    block_on(session.save()).unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!((browser.get("a").as_deref(), browser.get("b").as_deref()), (Some("1"), Some("1")));
+    assert_eq!(browser.visit(|session| session.get_i64("n")).result, Some(2));
+}
+
+#[test]
+fn a_reload_waits_for_the_handles_own_renewal() {
+    let (fixture, mut browser, session) = with_cart();
+    session.renew();
+    let mut save = begin_save(&fixture, &session);
+    let mut reload: Save<'_> = Box::pin(session.reload());
+    assert!(poll(reload.as_mut()).is_pending());
+    assert!(poll(save.as_mut()).is_ready());
+    block_on(reload).unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(browser.get("cart").as_deref(), Some("full"));
+}
+
+#[test]
+fn a_login_that_found_its_session_gone_can_be_saved_again_after_an_outage() {
+    let (fixture, mut browser, session) = with_cart();
+    session.login("ann");
+    browser.clone().visit(|session| session.destroy());
+    let save = begin_save(&fixture, &session);
+    // The store has answered that the session is gone, and fails to keep a new one.
+    fixture.store.write_down.store(true, SeqCst);
+    assert_eq!(block_on(save).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    fixture.store.write_down.store(false, SeqCst);
+    block_on(session.save()).unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(browser.user().as_deref(), Some("ann"));
+}
+
+#[test]
+fn a_conflict_leaves_the_handle_as_it_was() {
+    let fixture = Fixture::with(|builder| builder.max_record_bytes(1000));
+    for is_late in [false, true] {
+        let mut browser = fixture.browser();
+        browser.set("k", "v");
+        let session = browser.start();
+        session.remove("k");
+        session.set("plan", &"x".repeat(600)).unwrap();
+        browser.clone().visit(|session| session.set_immutable("plan", "pro").unwrap());
+        fixture.store.late.store(is_late, SeqCst);
+        assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Conflict);
+        fixture.store.late.store(false, SeqCst);
+        assert_eq!(session.entries().into_keys().collect::<Vec<_>>(), ["k"]);
+        // The room of what was refused is free again.
+        session.set("other", &"x".repeat(600)).unwrap();
+        assert!(session.remove("k") && !session.remove("k"));
+        assert_eq!(session.len(), 1);
+    }
+}
+
+#[test]
+fn a_handle_keeps_its_record_where_it_cannot_follow_the_stores() {
+    let (_fixture, mut browser, session) = with_cart();
+    session.increment("n", 1).unwrap();
+    browser.visit(|session| session.set("n", "text").unwrap());
+    block_on(session.reload()).unwrap();
+    browser.visit(|session| session.set("n", &5).unwrap());
+    block_on(session.save()).unwrap();
+    assert_eq!(session.get_string("cart").as_deref(), Some("full"));
+}
+
+#[test]
+fn a_session_first_asked_for_after_the_head_knows_that_it_is_late() {
+    let fixture = Fixture::new();
+    let exchange = fixture.sessions.open();
+    assert!(exchange.is_untouched());
+    let head = exchange.clone();
+    assert!(!exchange.is_untouched());
+    assert!(block_on(head.commit(200)).unwrap().is_empty());
+    let session = block_on(exchange.session([])).unwrap();
+    assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+
+    let (fixture, mut browser, _) = with_cart();
+    let cookie = browser.cookie.clone().unwrap();
+    let exchange = fixture.sessions.open();
+    drop(block_on(exchange.clone().commit(200)).unwrap());
+    let session = block_on(exchange.session([cookie.as_bytes()])).unwrap();
+    session.set("cart", "empty").unwrap();
+    session.renew();
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    assert_eq!(browser.get("cart").as_deref(), Some("full"));
+    // What needs no cookie is still there to be saved.
+    block_on(session.save()).unwrap();
+    assert_eq!(browser.get("cart").as_deref(), Some("empty"));
+}
+
+#[test]
+fn a_limit_moved_after_the_head_and_never_saved_is_told() {
+    let (fixture, mut browser, session) = with_cart();
+    browser.finish(&session, 200).unwrap();
+    session.update_expiration(Duration::from_secs(60)).unwrap();
+    fixture.take_events();
+    drop(session);
+    assert!(matches!(fixture.take_events()[..], [Event::Unsaved { .. }]));
+}
