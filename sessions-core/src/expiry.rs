@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, whole_millis};
 use crate::record::Record;
 
 /// Is how long sessions live, and how long browsers keep their cookie.
@@ -87,8 +87,9 @@ impl Expiry {
         self.cookie == CookieLifetime::UntilExpiry
     }
 
+    /// Says whether a limit is zero in the milliseconds that a record counts in.
     pub(crate) fn is_zero(&self) -> bool {
-        self.idle.is_some_and(|limit| limit.is_zero()) || self.absolute.is_some_and(|limit| limit.is_zero())
+        [self.idle, self.absolute].into_iter().flatten().any(|limit| whole_millis(limit) == 0)
     }
 }
 
@@ -129,6 +130,16 @@ mod tests {
         ] {
             assert_eq!(ends_at(now, limit, absolute), end);
         }
+    }
+
+    #[test]
+    fn a_limit_below_a_millisecond_is_zero() {
+        for (micros, is_zero) in [(0, true), (500, true), (999, true), (1000, false), (1500, false)] {
+            let limit = Duration::from_micros(micros);
+            assert_eq!(Expiry::never().idle(limit).is_zero(), is_zero, "{limit:?}");
+            assert_eq!(Expiry::never().absolute(limit).is_zero(), is_zero, "{limit:?}");
+        }
+        assert!(!Expiry::never().is_zero());
     }
 
     #[test]

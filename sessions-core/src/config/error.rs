@@ -26,7 +26,7 @@ pub enum ConfigErrorKind {
     PartitionedNeedsSecure,
     /// A key is shorter than 32 bytes or obviously not random, or there is none.
     SealKey,
-    /// An idle or absolute limit of zero ends every session at once.
+    /// An idle or absolute limit below a millisecond ends every session at once.
     ZeroExpiry,
     /// The process-wide default is already in use.
     GlobalAlreadySet,
@@ -54,7 +54,7 @@ impl fmt::Display for ConfigError {
             ConfigErrorKind::SameSiteNoneNeedsSecure => "SameSite=None needs Secure",
             ConfigErrorKind::PartitionedNeedsSecure => "Partitioned needs Secure",
             ConfigErrorKind::SealKey => "a key is missing, shorter than 32 bytes or not random",
-            ConfigErrorKind::ZeroExpiry => "a limit of zero ends every session at once",
+            ConfigErrorKind::ZeroExpiry => "a limit below a millisecond ends every session at once",
             ConfigErrorKind::GlobalAlreadySet => "the process-wide default is already in use",
         })
     }
