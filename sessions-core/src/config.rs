@@ -185,13 +185,13 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets how large a record may be, in bytes. The default is 65,536.
+    /// Sets how large a record may be, in bytes. The default is 65,536, the most 4,294,967,295.
     pub const fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.config.limits.bytes = bytes;
         self
     }
 
-    /// Sets how many entries and flashes a session may hold. The default is 256.
+    /// Sets how many entries and flashes a session may hold. The default is 256, the most 65,535.
     pub const fn max_keys(mut self, keys: usize) -> Self {
         self.config.limits.keys = keys;
         self
@@ -265,6 +265,9 @@ impl SessionsBuilder {
     pub fn build(self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));
+        }
+        if !self.config.limits.fit_the_format() {
+            return Err(ConfigError::new(ConfigErrorKind::RecordLimits));
         }
         let form = self.cookie.build()?;
         let seal = self.seal.build(&form)?;

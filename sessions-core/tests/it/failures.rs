@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pollster::block_on;
-use sessions_core::{ErrorKind, Event, OutagePolicy, RejectReason, Seal, SessionId, Store, StoreCall};
+use sessions_core::{ConfigErrorKind, ErrorKind, Event, OutagePolicy, RejectReason, Seal, SessionId, Store, StoreCall};
 
 use crate::support::{BadEntropy, Fixture};
 
@@ -160,6 +160,14 @@ fn what_exceeds_a_limit_is_refused_and_the_record_stays() {
         assert_eq!(session.set("c", "1").unwrap_err().kind(), ErrorKind::TooLarge);
     });
     assert_eq!(browser.visit(|session| session.entries().into_keys().collect::<Vec<_>>()).result, ["a", "b", "k"]);
+}
+
+#[test]
+fn a_limit_that_a_record_cannot_reach_is_refused_at_once() {
+    let builder = sessions_core::Sessions::builder;
+    let most = usize::from(u16::MAX);
+    assert!(builder().max_keys(most).max_record_bytes(u32::MAX as usize).build().is_ok());
+    assert_eq!(builder().max_keys(most + 1).build().unwrap_err().kind(), ConfigErrorKind::RecordLimits);
 }
 
 #[test]
