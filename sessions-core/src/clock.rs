@@ -100,9 +100,10 @@ impl Clock for SystemClock {
 pub struct ManualClock(AtomicU64);
 
 impl ManualClock {
-    /// Moves the clock forward.
+    /// Moves the clock forward, at most to [`Timestamp::NEVER`].
     pub fn advance(&self, duration: Duration) {
-        self.0.fetch_add(whole_millis(duration), Ordering::SeqCst);
+        let later = |now| Some(Timestamp(now).after(duration).0);
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later).expect("`later` always answers");
     }
 
     /// Moves the clock to `now`, which may lie in its past.
@@ -139,6 +140,15 @@ mod tests {
         assert_eq!(Timestamp::NEVER.after(Duration::MAX), Timestamp::NEVER);
         assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
         assert_eq!(whole_millis(Duration::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn a_manual_clock_that_is_advanced_never_goes_back() {
+        let clock = ManualClock::default();
+        for _ in 0..2 {
+            clock.advance(Duration::MAX);
+            assert_eq!(clock.now(), Timestamp::NEVER);
+        }
     }
 
     #[test]
