@@ -1,7 +1,7 @@
 //! The manager: configuration, store and listeners.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     store: Arc<dyn Store>,
     listeners: Listeners,
     /// Ends its thread when the last clone of the manager goes.
-    _sweeper: Option<Sweeper>,
+    sweeper: OnceLock<Sweeper>,
 }
 
 impl Sessions {
@@ -54,14 +54,11 @@ impl Sessions {
         store: Arc<dyn Store>,
         listeners: Listeners,
     ) -> Self {
-        let shared = Arc::new_cyclic(|weak| Shared {
-            _sweeper: config.sweep_every.map(|interval| Sweeper::spawn(Weak::clone(weak), interval)),
-            config,
-            form,
-            seal,
-            store,
-            listeners,
-        });
+        let shared = Arc::new(Shared { config, form, seal, store, listeners, sweeper: OnceLock::new() });
+        if let Some(interval) = shared.config.sweep_every {
+            // Not before there is a manager: the thread ends where it finds none.
+            shared.sweeper.get_or_init(|| Sweeper::spawn(Arc::downgrade(&shared), interval));
+        }
         Self { shared }
     }
 

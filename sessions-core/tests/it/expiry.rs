@@ -1,7 +1,8 @@
+use std::sync::mpsc;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{ErrorKind, Expiry};
+use sessions_core::{DestroyReason, ErrorKind, Expiry};
 
 use crate::support::Fixture;
 
@@ -149,6 +150,20 @@ fn expired_sessions_are_swept_in_slices_and_told() {
         }
     }
     assert_eq!((swept, fixture.count(), fixture.take_events().len()), (250, 1, 250));
+}
+
+#[test]
+fn a_manager_sweeps_by_itself_however_short_the_interval() {
+    // A thread that was faster than the manager's construction found no manager, and ended for good.
+    for _ in 0..100 {
+        let (ended, swept) = mpsc::channel();
+        let fixture = Fixture::with(|builder| {
+            builder.sweep_every(Duration::ZERO).on_destroy(move |_, reason| ended.send(reason).unwrap())
+        });
+        fixture.browser().set("k", "v");
+        fixture.clock.advance(30 * MINUTE);
+        assert_eq!(swept.recv_timeout(MINUTE), Ok(DestroyReason::Expired));
+    }
 }
 
 #[test]
