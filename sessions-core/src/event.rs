@@ -69,7 +69,7 @@ pub enum DestroyReason {
     Logout,
     /// It passed its idle or absolute limit, and was swept.
     Expired,
-    /// It was anonymous and had to make room in the store.
+    /// It had to make room in the store: it was anonymous, or had expired and was not swept yet.
     Evicted,
     /// It was destroyed by its id, or with others of its principal.
     Administration,
