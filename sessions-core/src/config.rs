@@ -246,7 +246,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// Calls `listener` for everything that happens to sessions.
+    /// Calls `listener` for everything that happens to sessions, as [`Sessions::on_event`] does.
     pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.listeners.add(Arc::new(listener));
         self

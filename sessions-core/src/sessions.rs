@@ -75,6 +75,22 @@ impl Sessions {
 
     /// Calls `listener` from now on for everything that happens to sessions. It is called outside every lock, after the store has
     /// done its part, so it may use the manager; a panic in it is caught. It runs on the request's thread: it should be quick.
+    ///
+    /// A listener stays as long as the manager. If it held a clone, neither would ever go, nor the store and the thread that sweeps it.
+    /// It reaches the manager through [`global`](Self::global), or through a [`Weak`](std::sync::Weak) of an `Arc` around it:
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use sessions_core::Sessions;
+    /// let sessions = Arc::new(Sessions::builder().build()?);
+    /// let manager = Arc::downgrade(&sessions);
+    /// sessions.on_event(move |event| {
+    ///     if let Some(sessions) = manager.upgrade() {
+    ///         println!("{}: {event:?}", sessions.cookie_name());
+    ///     }
+    /// });
+    /// # Ok::<(), sessions_core::ConfigError>(())
+    /// ```
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
         self.shared.listeners.add(Arc::new(listener));
     }

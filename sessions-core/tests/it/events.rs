@@ -55,9 +55,11 @@ fn a_write_that_came_too_late_is_told() {
 fn a_listener_may_use_the_manager_and_may_panic() {
     let fixture = Fixture::new();
     let heard = Arc::new(AtomicUsize::new(0));
-    let (manager, count) = (fixture.sessions.clone(), Arc::clone(&heard));
+    let sessions = Arc::new(fixture.sessions.clone());
+    let (manager, count) = (Arc::downgrade(&sessions), Arc::clone(&heard));
     fixture.sessions.on_destroy(|_, _| panic!("a listener's panic"));
     fixture.sessions.on_destroy(move |id, _| {
+        let manager = manager.upgrade().unwrap();
         assert!(!block_on(manager.destroy_by_id(id)).unwrap(), "the store has done its part");
         block_on(manager.destroy_principal("nobody")).unwrap();
         count.fetch_add(1, Ordering::SeqCst);
@@ -66,4 +68,15 @@ fn a_listener_may_use_the_manager_and_may_panic() {
     browser.set("k", "v");
     browser.visit(|session| session.destroy());
     assert_eq!((heard.load(Ordering::SeqCst), browser.get("k"), fixture.count()), (1, None, 0));
+}
+
+#[test]
+fn a_listener_that_holds_the_manager_weakly_does_not_keep_it() {
+    let Fixture { sessions, store, .. } = Fixture::new();
+    let sessions = Arc::new(sessions);
+    let manager = Arc::downgrade(&sessions);
+    sessions.on_event(move |_| drop(manager.upgrade()));
+    assert!(Arc::strong_count(&store) > 1);
+    drop(sessions);
+    assert_eq!(Arc::strong_count(&store), 1);
 }
