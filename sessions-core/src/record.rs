@@ -37,12 +37,13 @@ impl Record {
         RecordBuilder::new(id, secret_hash, created)
     }
 
-    /// Reads a record from its bytes, checking every length in them.
+    /// Reads a record from its bytes, checking every length in them, every kind and every text. Not all damage shows: in a value, a time
+    /// or a byte that the format does not use, any bits are sound.
     ///
     /// # Errors
     ///
     /// Returns [`RecordError::NewerFormat`] for a format that this build does not know, which must be left as it is, and
-    /// [`RecordError::Corrupt`] for anything else that [`as_bytes`](Self::as_bytes) did not write.
+    /// [`RecordError::Corrupt`] for bytes that fail any other check.
     pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Self, RecordError> {
         let bytes = bytes.into();
         layout::check(&bytes)?;
