@@ -98,21 +98,25 @@ fn vary_by_cookie(head: &mut impl ResponseHead) {
     if head.add_if_absent(Field::Vary, "Cookie") {
         return;
     }
-    let mut old = String::new();
+    let mut merged = String::new();
     let mut covered = false;
     head.visit(Field::Vary, &mut |value| {
-        let value = String::from_utf8_lossy(value);
-        covered |= value.split(',').map(str::trim).any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"));
-        if !old.is_empty() {
-            old.push_str(", ");
+        for name in value.split(|byte| *byte == b',').filter_map(field_name) {
+            covered |= name == "*" || name.eq_ignore_ascii_case("cookie");
+            merged.push_str(name);
+            merged.push_str(", ");
         }
-        old.push_str(value.trim());
     });
     if !covered {
-        let separator = if old.is_empty() { "" } else { ", " };
         // One line: there are caches that read only one.
-        head.replace(Field::Vary, |_, _| true, Cow::Owned(old + separator + "Cookie"));
+        head.replace(Field::Vary, |_, _| true, Cow::Owned(merged + "Cookie"));
     }
+}
+
+/// Returns one of the names in a `Vary`, `None` for what is not visible ASCII: no request has a field of such a name.
+fn field_name(bytes: &[u8]) -> Option<&str> {
+    let name = std::str::from_utf8(bytes.trim_ascii()).ok()?;
+    (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())).then_some(name)
 }
 
 #[cfg(test)]
@@ -155,6 +159,15 @@ mod tests {
         assert_eq!(vary(&["*"]), ["*"]);
         assert_eq!(vary(&[""]), ["Cookie"]);
         assert_eq!(vary(&["Cookie-Monster"]), ["Cookie-Monster, Cookie"]);
+    }
+
+    #[test]
+    fn a_merged_vary_holds_visible_ascii_and_spaces_only() {
+        assert_eq!(vary(&["Accept, Größe"]), ["Accept, Cookie"]);
+        assert_eq!(vary(&["Größe", "Accept"]), ["Accept, Cookie"]);
+        assert_eq!(vary(&["A\0B, \u{7f}, Accept,\tOrigin\t, a b"]), ["Accept, Origin, Cookie"]);
+        assert_eq!(vary(&["Größe, cookie"]), ["Größe, cookie"]);
+        assert_eq!(field_name(b"X-\xe9"), None);
     }
 
     #[test]
