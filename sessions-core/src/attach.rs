@@ -178,6 +178,7 @@ mod tests {
         let before = [
             ("set-cookie", "a=1"),
             ("set-cookie", "id=planted"),
+            ("set-cookie", "id =planted"),
             ("cache-control", "public, max-age=60"),
             ("set-cookie", "idx=2"),
             ("cache-control", "immutable"),

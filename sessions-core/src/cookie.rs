@@ -157,8 +157,16 @@ impl SetCookie {
 
 /// Says whether two `Set-Cookie` fields set the cookie of the same name.
 pub(crate) fn are_namesakes(one: &[u8], other: &[u8]) -> bool {
-    let name_length = other.iter().position(|byte| *byte == b'=').map_or(0, |at| at + 1);
-    one.starts_with(&other[..name_length])
+    name_of(one) == name_of(other)
+}
+
+/// Returns the name that browsers read in a `Set-Cookie` field, by RFC 6265bis section 5.6: without the spaces and tabs around it, and
+/// empty where no `=` comes before the first `;`.
+fn name_of(field: &[u8]) -> &[u8] {
+    match memchr::memchr2(b'=', b';', field) {
+        Some(at) if field[at] == b'=' => parse::trim(&field[..at]),
+        _ => &[],
+    }
 }
 
 impl fmt::Debug for SetCookie {
@@ -227,6 +235,28 @@ mod tests {
         let room = 4096 - "__Host-id".len();
         assert!(form.set(fill(room), None).is_ok());
         assert_eq!(form.set(fill(room + 1), None).unwrap_err().kind(), ErrorKind::Seal);
+    }
+
+    #[test]
+    fn namesakes_are_told_as_browsers_read_names() {
+        let ours = options().build().unwrap().removal().into_string();
+        let cases = [
+            ("__Host-id=x; Secure; Path=/", true),
+            ("__Host-id =x", true),
+            (" \t__Host-id\t =x", true),
+            ("__Host-id==", true),
+            ("__Host-id", false),
+            ("__Host-id; a=b", false),
+            ("__Host-id2=x", false),
+            ("__Host-i=x", false),
+            ("__host-id=x", false),
+            ("a=__Host-id=x", false),
+            ("=__Host-id=x", false),
+            ("", false),
+        ];
+        for (field, are) in cases {
+            assert_eq!(are_namesakes(field.as_bytes(), ours.as_bytes()), are, "{field:?}");
+        }
     }
 
     #[test]

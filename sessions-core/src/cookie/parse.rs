@@ -82,8 +82,8 @@ fn value_of<'a>(name: &str, pair: &'a [u8]) -> Option<&'a [u8]> {
     pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }
 
-/// Removes the spaces and tabs around a pair.
-fn trim(mut pair: &[u8]) -> &[u8] {
+/// Removes the spaces and tabs around a pair, or a name.
+pub(super) fn trim(mut pair: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', inner @ ..] | [inner @ .., b' ' | b'\t'] = pair {
         pair = inner;
     }
