@@ -1,4 +1,4 @@
-//! Keeps sessions in one file on the local disk, with [redb](https://docs.rs/redb): a B-tree, without background threads, quick to open.
+//! Keeps sessions in one file on the local disk, with [redb](https://docs.rs/redb): a B-tree, with one writer thread, quick to open.
 //!
 //! ```
 //! use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
