@@ -100,6 +100,10 @@ impl SessionsBuilder {
     }
 
     /// Sets where sessions are kept, for a store that is chosen at run time or shared.
+    ///
+    /// Of several managers that one browser meets, such as one for each path, each needs a [`cookie_name`](Self::cookie_name) of its
+    /// own. Over one store they have the same sessions and principals, and accept each other's tokens: a part that must be kept apart
+    /// needs a store of its own.
     pub fn shared_store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
