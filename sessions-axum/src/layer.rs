@@ -11,6 +11,9 @@ use crate::service::SessionService;
 /// same manager within another pass the inner one untouched. Of two managers, [`Session`](crate::Session) extracts that of the inner
 /// layer; the outer's is had by [`start`](crate::SessionsExt::start).
 ///
+/// Layers whose response body has no `Default`, such as tower-http's `TraceLayer`, go around this one, or are added by a
+/// `Router::layer` of their own.
+///
 /// # Cost
 ///
 /// `Router::layer` puts every layer around each route by itself, which costs a request about 1,600 instructions and five allocations, more
