@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::ops::Deref;
 use std::pin::Pin;
 
-use axum_core::extract::FromRequestParts;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
 use crate::error::SessionError;
@@ -16,6 +16,44 @@ use crate::error::SessionError;
 ///
 /// A route without a layer answers 500, and tells the log why. A store that cannot be asked gives 503: the request must not
 /// go on as if nobody were signed in.
+///
+/// An `Option<Session>` is `None` where there is no layer, for a handler that serves routes with and without one, and nowhere else: a
+/// store that cannot be asked gives 503 as before. A handler that answers failures itself takes a `Result<Session, SessionError>`.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use sessions_axum::{Session, SessionLayer, Sessions};
+///
+/// async fn greet(session: Option<Session>) -> String {
+///     let name = session.and_then(|session| session.principal());
+///     format!("hello, {}", name.unwrap_or_else(|| "stranger".to_owned()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = Sessions::builder().build()?;
+/// let app: Router = Router::new()
+///     .route("/in", get(async |session: Session| session.login("iris")))
+///     .route("/", get(greet))
+///     .layer(SessionLayer::new(sessions))
+///     .route("/without", get(greet));
+/// # use axum::body::{Body, to_bytes};
+/// # use axum::http::{Request, header::{COOKIE, SET_COOKIE}};
+/// # use tower::ServiceExt;
+/// # let response = app.clone().oneshot(Request::get("/in").body(Body::empty())?).await?;
+/// # let (cookie, _) = response.headers()[SET_COOKIE].to_str()?.split_once(';').unwrap();
+/// # let cookie = cookie.to_owned();
+/// # let get = async |path| {
+/// #     let request = Request::get(path).header(COOKIE, &cookie).body(Body::empty())?;
+/// #     Ok::<_, Box<dyn std::error::Error>>(to_bytes(app.clone().oneshot(request).await?.into_body(), 1024).await?)
+/// # };
+///
+/// // With the cookie that `/in` has set:
+/// assert_eq!(get("/").await?, "hello, iris");
+/// assert_eq!(get("/without").await?, "hello, stranger");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Session(sessions_core::Session);
 
@@ -25,6 +63,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     fn from_request_parts(parts: &mut Parts, _state: &S) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
         let mut load = sessions_http::session(parts);
         poll_fn(move |context| Pin::new(&mut load).poll(context).map(|loaded| Ok(Self(loaded?))))
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
+    type Rejection = SessionError;
+
+    fn from_request_parts(
+        parts: &mut Parts,
+        _state: &S,
+    ) -> impl Future<Output = Result<Option<Self>, Self::Rejection>> + Send {
+        let mut load = sessions_http::session(parts);
+        poll_fn(move |context| {
+            Pin::new(&mut load).poll(context).map(|loaded| match loaded {
+                Ok(session) => Ok(Some(Self(session))),
+                Err(error) if error.is_no_middleware() => Ok(None),
+                Err(error) => Err(error.into()),
+            })
+        })
     }
 }
 

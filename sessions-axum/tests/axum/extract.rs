@@ -82,6 +82,48 @@ async fn a_store_that_cannot_be_asked_answers_503_and_keeps_the_cookie() {
     assert_eq!(browser.get(&app, "/name").await.body, "iris");
 }
 
+async fn name_or_none(session: Option<Session>) -> Result<String, SessionError> {
+    match session {
+        Some(session) => name(session).await,
+        None => Ok("no layer".to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn an_optional_session_is_none_only_without_a_layer() {
+    let (sessions, store) = manager_and_store();
+    let app = app()
+        .route("/optional", get(name_or_none))
+        .layer(SessionLayer::new(sessions))
+        .route("/without", get(name_or_none));
+    let mut browser = Browser::default();
+    let answer = browser.get(&app, "/optional").await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, ""), "a new session is one too");
+    browser.get(&app, "/set/iris").await;
+    assert_eq!(browser.get(&app, "/optional").await.body, "iris");
+    assert_eq!(browser.get(&app, "/without").await.body, "no layer");
+
+    fail(&store, &[Verb::Load]);
+    let answer = browser.get(&app, "/optional").await;
+    assert_eq!((answer.status, answer.body.as_str(), answer.set_cookies), (StatusCode::SERVICE_UNAVAILABLE, "", 0));
+    assert_eq!(browser.get(&app, "/without").await.body, "no layer");
+}
+
+#[tokio::test]
+async fn a_handler_may_answer_for_a_session_that_cannot_be_loaded() {
+    async fn kind(session: Result<Session, SessionError>) -> String {
+        format!("{:?}", session.map_err(|error| error.kind()).err().flatten())
+    }
+    let (sessions, store) = manager_and_store();
+    let app = app().route("/kind", get(kind)).layer(SessionLayer::new(sessions));
+    let mut browser = Browser::default();
+    browser.get(&app, "/set/iris").await;
+    assert_eq!(browser.get(&app, "/kind").await.body, "None");
+    fail(&store, &[Verb::Load]);
+    let answer = browser.get(&app, "/kind").await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "Some(StoreUnavailable)"));
+}
+
 #[tokio::test]
 async fn what_the_session_refuses_answers_a_bare_status() {
     async fn fill(session: Session, body: String) -> Result<String, SessionError> {
