@@ -65,10 +65,17 @@ impl SessionError {
         }
     }
 
+    const fn is_servers_fault(&self) -> bool {
+        match &self.0.cause {
+            Cause::Core(error) => error.is_servers_fault(),
+            Cause::NotWrapped => true,
+        }
+    }
+
     /// Tells the log. Responses are made from an error more than once: only the first time counts.
     pub(crate) fn log(&self) {
         self.0.logged.call_once(|| {
-            if self.status_code().is_server_error() {
+            if self.is_servers_fault() {
                 tracing::error!(error = %Chain(self), "session");
             } else {
                 tracing::debug!(error = %Chain(self), "session");

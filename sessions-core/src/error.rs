@@ -99,6 +99,15 @@ impl Error {
             _ => 500,
         }
     }
+
+    /// Says whether the server is to blame, so that somebody should look at it. Adapters tell the log of such an error at the level
+    /// `ERROR`, of others at `DEBUG`.
+    ///
+    /// Not every 5xx is: a client can make its own session too large as often as it likes, and must not flood the log with it.
+    #[must_use]
+    pub const fn is_servers_fault(&self) -> bool {
+        !matches!(self.0.kind, ErrorKind::Gone | ErrorKind::Conflict | ErrorKind::TooLarge)
+    }
 }
 
 impl fmt::Display for Error {
@@ -204,5 +213,33 @@ impl fmt::Display for StoreError {
 impl StdError for StoreError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_ref().map(|cause| &**cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_can_cause_is_not_the_servers_fault() {
+        for (kind, status, is_servers_fault) in [
+            (ErrorKind::StoreUnavailable, 503, true),
+            (ErrorKind::StoreFull, 503, true),
+            (ErrorKind::Gone, 401, false),
+            (ErrorKind::Conflict, 409, false),
+            (ErrorKind::Immutable, 500, true),
+            (ErrorKind::NotANumber, 500, true),
+            (ErrorKind::TooLarge, 507, false),
+            (ErrorKind::Encode, 500, true),
+            (ErrorKind::Decode, 500, true),
+            (ErrorKind::Entropy, 500, true),
+            (ErrorKind::IdsExhausted, 500, true),
+            (ErrorKind::Seal, 500, true),
+            (ErrorKind::NoSession, 500, true),
+            (ErrorKind::AlreadyCommitted, 500, true),
+        ] {
+            let error = Error::new(kind);
+            assert_eq!((error.status(), error.is_servers_fault()), (status, is_servers_fault), "{kind:?}");
+        }
     }
 }

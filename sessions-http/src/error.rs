@@ -62,8 +62,7 @@ impl SessionError {
 
     pub(crate) fn log(&self) {
         let error: &(dyn StdError + 'static) = self;
-        // A client can make its own session too large as often as it likes.
-        if self.status().is_server_error() && self.kind() != Some(ErrorKind::TooLarge) {
+        if self.0.as_ref().is_none_or(Error::is_servers_fault) {
             tracing::error!(error, "session");
         } else {
             tracing::debug!(error, "session");

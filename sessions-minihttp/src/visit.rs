@@ -67,7 +67,7 @@ impl<'r> Visit<'r> {
 /// Tells the log why a request failed. The client learns no more than the status.
 pub(crate) fn report(error: &Error) {
     let cause: &(dyn std::error::Error + 'static) = error;
-    if error.status() >= 500 {
+    if error.is_servers_fault() {
         tracing::error!(error = cause, "the session of a request failed");
     } else {
         tracing::debug!(error = cause, "the session of a request was refused");

@@ -73,6 +73,11 @@ async fn set(session: Session) -> Result<&'static str, SessionError> {
     Ok("set")
 }
 
+async fn too_large(session: Session) -> Result<&'static str, SessionError> {
+    session.set("name", &"x".repeat(100_000))?;
+    Ok("set")
+}
+
 async fn outlived(session: Session, sessions: web::Data<Sessions>) -> Result<&'static str, SessionError> {
     sessions.destroy_by_id(session.id().unwrap()).await?;
     session.set("name", "late")?;
@@ -87,6 +92,7 @@ async fn leave_and_panic(session: Session) -> &'static str {
 fn routes(config: &mut ServiceConfig) {
     config
         .route("/set", web::get().to(set))
+        .route("/too_large", web::get().to(too_large))
         .route("/outlived", web::get().to(outlived))
         .route("/leave_and_panic", web::get().to(leave_and_panic));
 }
@@ -107,6 +113,14 @@ async fn the_log_is_told_the_causes_once() {
     let [(Level::ERROR, first), (Level::DEBUG, second)] = &lines[..] else { panic!("{lines:?}") };
     assert!(first.starts_with(unavailable) && first.len() > unavailable.len(), "{first}");
     assert_eq!(second, "the session ended while the request was under way");
+}
+
+#[actix_web::test]
+async fn the_log_is_not_alarmed_by_what_a_client_can_repeat() {
+    let app = app(&faulty().0, routes).await;
+    listen();
+    get(&app, "/too_large", "").await.assert_is_bare(507);
+    assert_eq!(LINES.take(), [(Level::DEBUG, "the session would exceed its limits".to_owned())]);
 }
 
 #[actix_web::test]

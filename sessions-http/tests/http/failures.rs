@@ -267,3 +267,18 @@ fn the_log_is_not_alarmed_by_what_the_client_is_to_blame_for() {
     assert!(log.contains("DEBUG") && log.contains("the session ended while the request was under way"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
 }
+
+#[test]
+fn the_log_is_not_alarmed_by_a_session_that_grows_too_large() {
+    let (sessions, store) = manager_and_store();
+    let log = logged(|| {
+        let handler = async |request: Request<()>| {
+            session(&request).await?.set("name", &"x".repeat(100_000))?;
+            Answer::Ok(Response::default())
+        };
+        let answer = store.drive(serve(&sessions, Request::new(()), handler));
+        assert_bare(&answer.unwrap_err().into_response(), StatusCode::INSUFFICIENT_STORAGE);
+    });
+    assert!(log.contains("DEBUG") && log.contains("the session would exceed its limits"), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
