@@ -7,7 +7,6 @@ mod ending;
 
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -33,17 +32,18 @@ use crate::store::{Committed, Created, StoreFuture};
 /// error's response must carry all the same is in [`take_attach`](Error::take_attach).
 #[must_use = "nothing is saved unless this is awaited"]
 pub struct Commit {
-    ending: Ending,
+    // Before the ending, so that it is dropped before another's turn begins.
     progress: Progress,
+    ending: Ending,
 }
 
 enum Progress {
     /// It is the turn of another commit of this exchange.
     Queued,
     /// The store answers later. Boxed, so that a commit is small where the store answers at once.
-    Waiting(Box<Waiting>),
+    Waiting(Box<Pending>),
     /// The store has yet to answer a save that was dropped.
-    Inheriting(Box<Waiting>),
+    Inheriting(Box<Pending>),
     /// `None` once the result was taken.
     Done(Option<Result<Attach, Error>>),
 }
@@ -55,23 +55,39 @@ pub(crate) enum Waiting {
     Destroy(Destroy, StoreFuture<bool>),
 }
 
+/// Is a [`Waiting`] that outlives its commit, if that is a save: dropped, it is left to the next commit of its exchange. A head that is
+/// dropped leaves nothing: its client is gone.
+struct Pending {
+    /// `None` once the store has answered.
+    waiting: Option<Waiting>,
+    leaves_to: Option<Arc<Inner>>,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let (Some(waiting), Some(inner)) = (self.waiting.take(), &self.leaves_to) {
+            inner.lock().dropped = Some(Box::new(waiting));
+        }
+    }
+}
+
 impl Commit {
+    /// Is the commit of an exchange that nobody has asked for anything.
+    pub(crate) const fn of_nothing(inner: Arc<Inner>) -> Self {
+        let progress = Progress::Done(Some(Ok(Attach { cookie: None, vary: false })));
+        Self { progress, ending: Ending::new(inner, Mode::Head { failed: false }) }
+    }
+
     pub(crate) fn begin(inner: Arc<Inner>, mode: Mode) -> Self {
-        let mut commit = Self { ending: Ending::new(inner, mode), progress: Progress::Queued };
-        commit.start();
-        commit
+        let mut ending = Ending::new(inner, mode);
+        let progress = ending.begin();
+        let progress = ending.proceed(progress);
+        Self { progress, ending }
     }
 
     fn start(&mut self) {
         let progress = self.ending.begin();
-        self.proceed(progress);
-    }
-
-    fn proceed(&mut self, progress: Result<Progress, Error>) {
-        self.progress = progress.unwrap_or_else(|error| self.ending.failed(error));
-        if matches!(self.progress, Progress::Done(_)) && self.ending.mode() != Mode::Turn {
-            self.ending.end_turn();
-        }
+        self.progress = self.ending.proceed(progress);
     }
 
     // Out of line, so that a poll is short where the store answers at once.
@@ -84,16 +100,14 @@ impl Commit {
                 }
                 self.start();
             }
-            Progress::Waiting(waiting) | Progress::Inheriting(waiting) => {
-                let answer = ready!(waiting.poll(context));
-                match mem::replace(&mut self.progress, Progress::Queued) {
-                    Progress::Waiting(waiting) => {
-                        let progress = waiting.conclude(&self.ending, answer);
-                        self.proceed(progress);
-                    }
-                    Progress::Inheriting(waiting) => self.inherit(*waiting, answer),
-                    Progress::Queued | Progress::Done(_) => {}
-                }
+            Progress::Waiting(pending) => {
+                let (waiting, answer) = ready!(pending.poll(context));
+                let progress = waiting.conclude(&self.ending, answer);
+                self.progress = self.ending.proceed(progress);
+            }
+            Progress::Inheriting(pending) => {
+                let (waiting, answer) = ready!(pending.poll(context));
+                self.inherit(waiting, answer);
             }
             Progress::Done(_) => {}
         }
@@ -107,7 +121,7 @@ impl Commit {
             // What could not be written is tried once more with the rest.
             Ok(_) => self.start(),
             Err(error) if error.kind() == ErrorKind::StoreUnavailable => self.start(),
-            Err(error) => self.proceed(Err(error)),
+            Err(error) => self.progress = self.ending.proceed(Err(error)),
         }
     }
 }
@@ -125,24 +139,20 @@ impl Future for Commit {
     }
 }
 
-/// A save that is dropped leaves what it has asked of the store to the next commit of its exchange. A head that is dropped does not:
-/// its client is gone.
-impl Drop for Commit {
-    fn drop(&mut self) {
-        match mem::replace(&mut self.progress, Progress::Queued) {
-            Progress::Waiting(waiting) if self.ending.mode() == Mode::Save => self.ending.leave(waiting),
-            Progress::Inheriting(waiting) => self.ending.leave(waiting),
-            _ => {}
-        }
-        self.ending.end_turn();
-    }
-}
-
 /// Is what the store answered to a [`Waiting`].
 enum Answer {
     Applied(Result<Committed, StoreError>),
     Created(Result<Created, StoreError>),
     Destroyed(Result<bool, StoreError>),
+}
+
+impl Pending {
+    /// Waits for the answer, and gives what it concludes.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<(Waiting, Answer)> {
+        let waiting = self.waiting.as_mut().expect("a commit goes on after its store's answer");
+        let answer = ready!(waiting.poll(context));
+        Poll::Ready((self.waiting.take().expect("it was polled"), answer))
+    }
 }
 
 impl Waiting {
@@ -172,6 +182,6 @@ impl Progress {
 
 impl fmt::Debug for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Commit").field("mode", &self.ending.mode()).finish_non_exhaustive()
+        f.debug_struct("Commit").field("mode", &self.ending.mode).finish_non_exhaustive()
     }
 }

@@ -120,6 +120,20 @@ impl State {
         Changes::of_request(now, expected, renewed, self.login.take(), self.idle.take(), edits)
     }
 
+    /// Says whether another commit is under way, or was dropped before it ended.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.turn.is_taken() || self.dropped.is_some()
+    }
+
+    /// Takes what a dropped save has asked of the store, and the turn with it.
+    pub(crate) fn take_dropped(&mut self) -> Option<Box<Waiting>> {
+        let waiting = if self.turn.is_taken() { None } else { self.dropped.take() };
+        if waiting.is_some() {
+            self.begin_turn();
+        }
+        waiting
+    }
+
     pub(crate) fn begin_turn(&mut self) {
         self.turn.take();
         self.destroyed_meanwhile = false;
@@ -257,9 +271,9 @@ impl State {
 
     /// Returns the moment at which the session ends, as the request leaves it; `None` if it is not stored yet.
     pub(crate) fn expires_at(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let (idle, touch_due) = (self.idle, self.touch_due);
+        let idle = self.idle;
         let record = self.view().base()?;
-        Some(match idle.or(record.idle().filter(|_| touch_due)) {
+        Some(match idle {
             Some(limit) => now.after(limit).min(record.absolute_deadline()),
             None => record.expires_at(),
         })

@@ -30,16 +30,13 @@ pub(crate) struct Seen<'a> {
 
 impl View {
     pub(crate) fn new(base: Option<Record>) -> Self {
-        let mut view = Self { base: None, edits: Edits::default(), size: record::HEAD_LENGTH, slots: 0 };
-        if let Some(record) = base {
-            view.load(record);
-        }
-        view
+        let (size, slots) = measure(base.as_ref());
+        Self { base, edits: Edits::default(), size, slots }
     }
 
     /// Puts the record under a view that is still empty.
     pub(crate) fn load(&mut self, record: Record) {
-        (self.size, self.slots) = (record.as_bytes().len(), record.slot_count());
+        (self.size, self.slots) = measure(Some(&record));
         self.base = Some(record);
     }
 
@@ -53,9 +50,8 @@ impl View {
 
     /// Hands the edits over to a commit.
     pub(crate) fn take_edits(&mut self) -> Edits {
-        let edits = std::mem::take(&mut self.edits);
-        *self = Self::new(self.base.take());
-        edits
+        (self.size, self.slots) = measure(self.base.as_ref());
+        std::mem::take(&mut self.edits)
     }
 
     /// Takes back the edits of a commit that failed, under those that are newer.
@@ -278,6 +274,11 @@ impl View {
         self.size -= record::INDEX_LINE + key.len() + old;
         self.slots -= 1;
     }
+}
+
+/// Measures a record that nothing was done to.
+fn measure(base: Option<&Record>) -> (usize, usize) {
+    base.map_or((record::HEAD_LENGTH, 0), |record| (record.as_bytes().len(), record.slot_count()))
 }
 
 #[cfg(test)]

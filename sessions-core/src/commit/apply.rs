@@ -40,13 +40,16 @@ impl Apply {
         };
         // Whatever is committed moves the idle limit.
         let sends_cookie = renewed.is_some() || sessions.config().expiry.cookie_persists();
-        let sent =
-            if sends_cookie { renewed.as_ref().or(state.live.as_ref()).map(|live| live.token.clone()) } else { None };
+        let told = if sends_cookie {
+            let token = renewed.as_ref().or(state.live.as_ref()).map(|live| live.token.clone());
+            token.zip(state.view().base().cloned())
+        } else {
+            None
+        };
         let changes = state.take_changes(now, hash, renewed.as_ref().map(|live| live.hash));
-        let sent = sent.zip(state.view.base().cloned().filter(|_| sends_cookie));
         (state.renewal, state.touch_due) = (false, false);
         drop(guard);
-        let cookie = match sent.map(|(token, record)| token_cookie(ending, &token, &record, &changes)).transpose() {
+        let cookie = match told.map(|(token, record)| token_cookie(ending, &token, &record, &changes)).transpose() {
             Ok(cookie) => cookie,
             Err(error) => {
                 ending.give_back(changes);
@@ -61,7 +64,7 @@ impl Apply {
                 if ending.is_watched() {
                     apply.shown = Some(Before(ending.inner.lock().show(apply.changes.clone())));
                 }
-                Ok(Progress::Waiting(Box::new(Waiting::Apply(apply, answer))))
+                Ok(Progress::Waiting(ending.pending(Waiting::Apply(apply, answer))))
             }
         }
     }

@@ -73,7 +73,7 @@ impl Create {
                     ending.inner.lock().show_newcomer(self.record.clone());
                     self.shown = Some(Before(None));
                 }
-                Ok(Progress::Waiting(Box::new(Waiting::Create(self, answer))))
+                Ok(Progress::Waiting(ending.pending(Waiting::Create(self, answer))))
             }
         }
     }

@@ -23,7 +23,7 @@ impl Destroy {
         let destroy = Self { id, successor };
         match answer.into_ready() {
             Ok(answer) => destroy.conclude(ending, answer),
-            Err(answer) => Ok(Progress::Waiting(Box::new(Waiting::Destroy(destroy, answer)))),
+            Err(answer) => Ok(Progress::Waiting(ending.pending(Waiting::Destroy(destroy, answer)))),
         }
     }
 

@@ -1,12 +1,11 @@
 //! How an exchange ends: whose turn it is, what the store is asked, and what the response's head gets of it.
 
-use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use parking_lot::MutexGuard;
 
-use super::{Apply, Create, Destroy, Progress, Waiting, create};
+use super::{Apply, Create, Destroy, Pending, Progress, Waiting, create};
 use crate::attach::Attach;
 use crate::changes::Changes;
 use crate::cookie::SetCookie;
@@ -24,8 +23,18 @@ pub(super) struct Before(pub(super) Option<Record>);
 pub(super) struct Ending {
     pub(super) inner: Arc<Inner>,
     pub(super) mode: Mode,
-    /// It is this one's turn to go to the store.
-    has_turn: bool,
+    /// Is there while it is this one's turn to go to the store.
+    turn: Option<Held>,
+}
+
+/// Is a turn, which ends when this is dropped.
+struct Held(Arc<Inner>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let waiting = self.0.lock().turn.end();
+        waiting.into_iter().for_each(Waker::wake);
+    }
 }
 
 /// Says on which occasion is committed.
@@ -41,16 +50,12 @@ pub(crate) enum Mode {
 
 impl Ending {
     pub(super) const fn new(inner: Arc<Inner>, mode: Mode) -> Self {
-        Self { inner, mode, has_turn: false }
+        Self { inner, mode, turn: None }
     }
 
     /// Is how a save ends that somebody else concludes.
     pub(super) fn of_dropped_save(&self) -> Self {
         Self::new(Arc::clone(&self.inner), Mode::Save)
-    }
-
-    pub(super) const fn mode(&self) -> Mode {
-        self.mode
     }
 
     pub(super) fn begin(&mut self) -> Result<Progress, Error> {
@@ -61,15 +66,10 @@ impl Ending {
             state.finished = true;
             return Ok(Progress::done(Attach::default()));
         }
-        if !self.has_turn {
-            if state.turn.is_taken() {
-                return Ok(Progress::Queued);
-            }
-            if let Some(waiting) = state.dropped.take() {
-                state.begin_turn();
-                self.has_turn = true;
-                return Ok(Progress::Inheriting(waiting));
-            }
+        if self.turn.is_none() && state.is_busy() {
+            let Some(waiting) = state.take_dropped() else { return Ok(Progress::Queued) };
+            self.turn = Some(Held(Arc::clone(&self.inner)));
+            return Ok(Progress::Inheriting(self.of_dropped_save().pending(*waiting)));
         }
         if self.mode == (Mode::Head { failed: true }) {
             state.drop_request_data();
@@ -84,9 +84,9 @@ impl Ending {
         let asks_store =
             !matches!(outcome, Some(Outcome::Keep | Outcome::Interrupted | Outcome::Unavailable | Outcome::TooLate));
         // Nobody else can want a turn where nobody else has the session.
-        if asks_store && !self.has_turn && self.is_watched() {
+        if asks_store && self.turn.is_none() && self.is_watched() {
             state.begin_turn();
-            self.has_turn = true;
+            self.turn = Some(Held(Arc::clone(&self.inner)));
         }
         outcome.map_or_else(|| Ok(Progress::done(Attach::default())), |outcome| self.execute(outcome, state))
     }
@@ -118,16 +118,19 @@ impl Ending {
         self.inner.lock().turn.has_come(context)
     }
 
-    pub(super) fn end_turn(&mut self) {
-        if mem::take(&mut self.has_turn) {
-            let waiting = self.inner.lock().turn.end();
-            waiting.into_iter().for_each(Waker::wake);
+    /// Says how it goes on, and ends the turn where it does not.
+    #[inline]
+    pub(super) fn proceed(&mut self, progress: Result<Progress, Error>) -> Progress {
+        let progress = progress.unwrap_or_else(|error| self.failed(error));
+        if self.turn.is_some() && matches!(progress, Progress::Done(_)) && self.mode != Mode::Turn {
+            self.turn = None;
         }
+        progress
     }
 
-    /// Leaves what the store has not answered yet to the next commit.
-    pub(super) fn leave(&self, waiting: Box<Waiting>) {
-        self.inner.lock().dropped = Some(waiting);
+    pub(super) fn pending(&self, waiting: Waiting) -> Box<Pending> {
+        let leaves_to = (self.mode == Mode::Save).then(|| Arc::clone(&self.inner));
+        Box::new(Pending { waiting: Some(waiting), leaves_to })
     }
 
     /// Says whether anybody but this commit has the session, and may look at it again.
@@ -148,7 +151,8 @@ impl Ending {
     }
 
     /// Ends without success. The cookie of a save that came before still belongs to the client.
-    pub(super) fn failed(&self, error: Error) -> Progress {
+    #[cold]
+    fn failed(&self, error: Error) -> Progress {
         let mut cookie = None;
         if let Mode::Head { .. } = self.mode {
             let mut state = self.inner.lock();

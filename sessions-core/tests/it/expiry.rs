@@ -212,16 +212,3 @@ fn a_request_that_fails_is_use_all_the_same() {
     }
     assert_eq!(browser.get("k").as_deref(), Some("v"));
 }
-
-#[test]
-fn a_shifted_limit_is_seen_at_once() {
-    let fixture = Fixture::new();
-    let mut browser = fixture.browser();
-    browser.set("k", "v");
-    fixture.clock.advance(Duration::from_secs(30));
-    let remaining = |session: &sessions_core::Session| {
-        session.shift_expiration().unwrap();
-        session.remaining()
-    };
-    assert_eq!(browser.visit(remaining).result, Some(30 * MINUTE));
-}

@@ -126,6 +126,7 @@ pub(crate) struct Probe {
     pub(crate) down: AtomicBool,
     pub(crate) write_down: AtomicBool,
     pub(crate) unreadable: AtomicBool,
+    pub(crate) panics: AtomicBool,
     /// Lets every answer come at the second poll.
     pub(crate) late: AtomicBool,
     pub(crate) loads: AtomicUsize,
@@ -163,6 +164,7 @@ impl Probe {
 
     fn write<T: Send + 'static>(&self, call: impl FnOnce() -> StoreFuture<T>) -> StoreFuture<T> {
         self.writes.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics.load(Ordering::SeqCst), "a store's panic");
         let is_down = self.down.load(Ordering::SeqCst) || self.write_down.load(Ordering::SeqCst);
         self.answer(if is_down { failed() } else { call() })
     }

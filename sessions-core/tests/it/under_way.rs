@@ -1,6 +1,7 @@
 //! What happens to a session while a commit of its own is under way, and to a save that nobody waits for.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Poll, Waker};
@@ -261,6 +262,19 @@ fn a_handle_keeps_its_record_where_it_cannot_follow_the_stores() {
     browser.visit(|session| session.set("n", &5).unwrap());
     block_on(session.save()).unwrap();
     assert_eq!(session.get_string("cart").as_deref(), Some("full"));
+}
+
+#[test]
+fn a_store_that_panics_keeps_nobody_waiting() {
+    let (fixture, mut browser, session) = with_cart();
+    session.set("a", "1").unwrap();
+    fixture.store.panics.store(true, SeqCst);
+    let panicked = catch_unwind(AssertUnwindSafe(|| block_on(session.save())));
+    assert!(panicked.is_err());
+    fixture.store.panics.store(false, SeqCst);
+    session.set("b", "1").unwrap();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(browser.get("b").as_deref(), Some("1"));
 }
 
 #[test]
