@@ -4,7 +4,7 @@ use std::ops::{Bound, ControlFlow};
 
 use sessions_core::{Cursor, Page, Record, SessionId, Timestamp};
 
-use crate::engine::{Reader, Table};
+use crate::engine::{EngineErrorKind, Reader, Table};
 use crate::error::Fault;
 use crate::frame::Frame;
 use crate::keys;
@@ -40,8 +40,9 @@ pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestam
     for id in ids {
         match load(reader, id, now) {
             Ok(record) => records.extend(record.filter(|record| record.principal() == Some(principal))),
-            Err(Fault::Record(_)) => {}
-            Err(fault) => return Err(fault),
+            Err(Fault::Engine(error)) if error.kind() == EngineErrorKind::Unavailable => return Err(error.into()),
+            // It is the error of its own session, whether the bytes are damaged or the place where they lie.
+            Err(Fault::Record(_) | Fault::Engine(_)) => {}
         }
     }
     Ok(records)

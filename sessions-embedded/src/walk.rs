@@ -41,26 +41,30 @@ pub(crate) struct Walk {
     scope: Scope,
     from: Bound<Vec<u8>>,
     ended: Vec<SessionId>,
-    slice: Option<Result<Slice, Fault>>,
+    /// Is what went wrong first at one place, and did not end the walk.
+    fault: Option<Fault>,
+    slice: Option<Slice>,
     answer: Answer<Vec<SessionId>>,
 }
 
 /// Is what one slice has come to, to be forgotten if its transaction fails.
 struct Slice {
     ended: Vec<SessionId>,
+    fault: Option<Fault>,
     last: Option<Vec<u8>>,
     is_last: bool,
 }
 
 impl Walk {
     pub(crate) fn new(scope: Scope, answer: Answer<Vec<SessionId>>) -> Self {
-        Self { from: scope.start(), scope, ended: Vec::new(), slice: None, answer }
+        Self { from: scope.start(), scope, ended: Vec::new(), fault: None, slice: None, answer }
     }
 
-    fn slice<R: Reader>(&self, batch: &mut Batch<'_, R>) -> Result<Slice, Fault> {
+    /// Goes over the next entries. One at a damaged place keeps none of the others from being ended.
+    fn slice<R: Reader>(&self, batch: &mut Batch<'_, R>) -> Result<Slice, EngineError> {
         let most = self.scope.slice(batch.is_shared());
         let wanted = self.scope.limit() - self.ended.len();
-        let keys = self.keys(batch, most)?;
+        let (keys, mut fault) = self.keys(batch, most)?;
         let mut ended = Vec::new();
         let mut last = None;
         let is_whole = keys.len() < most;
@@ -68,49 +72,50 @@ impl Walk {
             if ended.len() == wanted {
                 break;
             }
-            ended.extend(self.scope.visit(batch, &key)?);
+            match alone(batch, |batch| self.scope.visit(batch, &key))? {
+                Ok(id) => ended.extend(id),
+                Err(visited) => fault = fault.or(Some(visited)),
+            }
             last = Some(key);
         }
         let is_last = is_whole || ended.len() == wanted;
-        Ok(Slice { ended, last, is_last })
+        Ok(Slice { ended, fault, last, is_last })
     }
 
-    fn keys<R: Reader>(&self, batch: &Batch<'_, R>, most: usize) -> Result<Vec<Vec<u8>>, EngineError> {
+    /// Returns the next entries, and what keeps those behind them from being read.
+    fn keys<R: Reader>(&self, batch: &Batch<'_, R>, most: usize) -> Result<(Vec<Vec<u8>>, Option<Fault>), EngineError> {
         let mut keys = Vec::new();
         let from = self.from.as_ref().map(Vec::as_slice);
-        batch.reader().range(self.scope.table(), from, |key, _| {
+        let read = batch.reader().range(self.scope.table(), from, |key, _| {
             if keys.len() == most || !self.scope.includes(key) {
                 return ControlFlow::Break(());
             }
             keys.push(key.to_vec());
             ControlFlow::Continue(())
-        })?;
-        Ok(keys)
+        });
+        match read {
+            Err(error) if error.kind() == EngineErrorKind::Damaged => Ok((keys, Some(error.into()))),
+            read => read.map(|()| (keys, None)),
+        }
     }
 }
 
 impl<R: Reader> Operation<R> for Walk {
     fn run(&mut self, batch: &mut Batch<'_, R>) -> Result<(), EngineError> {
-        self.slice = Some(alone(batch, |batch| self.slice(batch))?);
+        self.slice = Some(self.slice(batch)?);
         Ok(())
     }
 
     fn applied(mut self: Box<Self>) -> Option<Box<dyn Operation<R>>> {
-        match self.slice.take() {
-            Some(Ok(slice)) => {
-                self.ended.extend(slice.ended);
-                if !slice.is_last {
-                    self.from = slice.last.map_or(self.from, Bound::Excluded);
-                    return Some(self);
-                }
-                self.scope.leave(self.ended.len(), slice.last);
-                let _ = self.answer.send(Ok(self.ended));
-            }
-            Some(Err(fault)) => {
-                let _ = self.answer.send(Err(fault));
-            }
-            None => {}
+        let slice = self.slice.take()?;
+        self.ended.extend(slice.ended);
+        self.fault = self.fault.or(slice.fault);
+        if !slice.is_last {
+            self.from = slice.last.map_or(self.from, Bound::Excluded);
+            return Some(self);
         }
+        self.scope.leave(self.ended.len(), slice.last);
+        let _ = self.answer.send(self.fault.map_or(Ok(self.ended), Err));
         None
     }
 

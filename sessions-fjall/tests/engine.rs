@@ -1,9 +1,12 @@
 //! What an engine has to hold besides the store contract, and what only this one can do wrong.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use pollster::block_on;
-use sessions_core::Store;
+use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
 use sessions_embedded::testing;
 use sessions_fjall::{Fjall, FjallBuilder, FjallStore, OpenErrorKind};
 
@@ -126,4 +129,47 @@ fn a_damaged_list_of_files_is_an_error_and_not_the_end_of_the_process() {
         fs::write(&list, sound).unwrap();
     }
     assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
+}
+
+/// Returns the largest file in a folder and those below it that holds a part of a table, if there is one.
+fn largest_table(folder: &Path) -> Option<(u64, PathBuf)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let tables = entries.filter_map(|path| {
+        let is_table = folder.ends_with("tables");
+        if path.is_dir() { largest_table(&path) } else { is_table.then(|| (path.metadata().unwrap().len(), path)) }
+    });
+    tables.max()
+}
+
+#[test]
+fn a_damaged_block_stops_no_listing_and_no_logout() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Timestamp::from_millis(0);
+    let id = |number: u32| {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        SessionId::from_bytes(bytes)
+    };
+    // So much that it does not stay in the journal.
+    let (count, value) = (600_u32, vec![b'1'; 60_000]);
+    let store = FjallStore::open(folder.path()).unwrap();
+    let creating = |number| {
+        let builder = Record::builder(id(number), SecretHash::from_bytes([2; 32]), now).principal(Some("ann"));
+        store.create(&builder.entry("value", &value).build().unwrap())
+    };
+    (0..count).map(creating).collect::<Vec<_>>().into_iter().for_each(|future| drop(block_on(future).unwrap()));
+    store.close().unwrap();
+
+    let (length, table) = largest_table(folder.path()).unwrap();
+    let mut bytes = fs::read(&table).unwrap();
+    bytes[length as usize / 3] ^= 1;
+    fs::write(&table, bytes).unwrap();
+
+    let store = FjallStore::open(folder.path()).unwrap();
+    let load = |number| block_on(store.load(id(number), now));
+    let damaged = (0..count).filter(|number| load(*number).is_err()).count();
+    assert!((1..10).contains(&damaged), "{damaged} are damaged");
+    assert_eq!(block_on(store.of_principal("ann", now)).unwrap().len(), count as usize - damaged);
+    block_on(store.destroy_of_principal("ann", None)).unwrap_err();
+    assert_eq!((0..count).filter(|number| matches!(load(*number), Ok(Some(_)))).count(), 0);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::{
-    Committed, Created, DestroyReason, Event, RecordError, Sessions, Store, StoreCall, StoreErrorKind,
+    Committed, Created, DestroyReason, Event, Record, RecordError, Sessions, Store, StoreCall, StoreErrorKind,
 };
 use sessions_embedded::{OpenErrorKind, Table};
 
@@ -157,6 +157,46 @@ fn one_damaged_place_is_the_error_of_its_own_session() {
     assert_eq!(swept, [id(0), id(2)]);
     // That it was not destroyed must not be reported as done.
     block_on(store.destroy_all()).unwrap_err();
+}
+
+#[test]
+fn one_damaged_place_stops_no_listing_and_no_logout() {
+    let disk = Disk::new();
+    let store = disk.open();
+    for number in 0..5 {
+        block_on(store.create(&of(number, "ann"))).unwrap();
+        block_on(store.create(&record(10 + number))).unwrap();
+    }
+    let is_alive = |number: &u64| matches!(block_on(store.load(id(*number), at(1))), Ok(Some(_)));
+    let alive = || (0..20).filter(is_alive).collect::<Vec<_>>();
+    *disk.damaged.lock().unwrap() = Some(id(2).as_bytes().to_vec());
+    let of_ann = block_on(store.of_principal("ann", at(1))).unwrap();
+    assert_eq!(of_ann.iter().map(Record::id).collect::<Vec<_>>(), [id(0), id(1), id(3), id(4)]);
+    // That one was not ended must not be reported as done.
+    let error = block_on(store.destroy_of_principal("ann", None)).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+    assert_eq!(alive(), Vec::from_iter(10..15_u64));
+    let error = block_on(store.destroy_all()).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+    assert_eq!(alive(), [0_u64; 0]);
+    assert_eq!(block_on(store.count()).unwrap(), 1);
+
+    *disk.damaged.lock().unwrap() = None;
+    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap(), [id(2)], "it is still listed");
+}
+
+#[test]
+fn what_is_listed_before_a_damaged_place_is_ended() {
+    let disk = Disk::new();
+    let store = disk.open();
+    for number in 0..5 {
+        block_on(store.create(&of(number, "ann"))).unwrap();
+    }
+    *disk.torn.lock().unwrap() = Some(disk.keys(Table::Principals)[3].clone());
+    let error = block_on(store.destroy_of_principal("ann", None)).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+    assert_eq!(block_on(store.count()).unwrap(), 2);
+    assert_eq!(block_on(store.of_principal("ann", at(1))).unwrap_err().kind(), StoreErrorKind::Unreadable);
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub(crate) struct Disk {
     pub(crate) is_unreadable: AtomicBool,
     /// Makes all reading of one key fail.
     pub(crate) damaged: Mutex<Option<Vec<u8>>>,
+    /// Makes all listing fail that comes to one key.
+    pub(crate) torn: Mutex<Option<Vec<u8>>>,
     gate: Mutex<Gate>,
     moved: Condvar,
 }
@@ -199,13 +201,9 @@ impl Drop for Ram {
 }
 
 impl RamReader {
-    fn check(&self, key: &[u8]) -> Result<(), EngineError> {
-        let error = io::Error::from(io::ErrorKind::InvalidData);
+    fn check(&self) -> Result<(), EngineError> {
         if self.0.is_unreadable.load(Ordering::SeqCst) {
-            return Err(EngineError::unavailable(error));
-        }
-        if self.0.damaged.lock().unwrap().as_deref() == Some(key) {
-            return Err(EngineError::damaged(error));
+            return Err(EngineError::unavailable(io::Error::from(io::ErrorKind::InvalidData)));
         }
         Ok(())
     }
@@ -213,7 +211,8 @@ impl RamReader {
 
 impl Reader for RamReader {
     fn get<T>(&self, table: Table, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, EngineError> {
-        self.check(key)?;
+        self.check()?;
+        damage(&self.0.damaged, key)?;
         Ok(self.0.value(table, key).map(|value| read(&value)))
     }
 
@@ -223,7 +222,7 @@ impl Reader for RamReader {
         from: Bound<&[u8]>,
         mut visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), EngineError> {
-        self.check(b"")?;
+        self.check()?;
         let from = match from {
             Bound::Unbounded => Bound::Included((table, Vec::new())),
             bound => bound.map(|key| (table, key.to_vec())),
@@ -231,11 +230,20 @@ impl Reader for RamReader {
         let tables = self.0.tables.read().unwrap();
         let entries = tables.range((from, Bound::Unbounded)).take_while(|(key, _)| key.0 == table);
         for ((_, key), value) in entries {
+            damage(&self.0.torn, key)?;
             if visit(key, value).is_break() {
                 break;
             }
         }
         Ok(())
+    }
+}
+
+/// Fails where the place is that of a key.
+fn damage(place: &Mutex<Option<Vec<u8>>>, key: &[u8]) -> Result<(), EngineError> {
+    match &*place.lock().unwrap() {
+        Some(damaged) if damaged == key => Err(EngineError::damaged(io::Error::from(io::ErrorKind::InvalidData))),
+        _ => Ok(()),
     }
 }
 
