@@ -34,6 +34,7 @@ mod guard;
 mod keys;
 mod operation;
 mod pace;
+mod places;
 mod reads;
 mod records;
 mod shared;

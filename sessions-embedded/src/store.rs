@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SendError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -17,13 +17,11 @@ use crate::engine::{Engine, EngineErrorKind};
 use crate::error::{Fault, NotOpen, OpenError};
 use crate::guard::Guarded;
 use crate::operation::Call;
+use crate::places::{Place, Places};
 use crate::reads;
 use crate::tables::{SharedReader, Tables};
 use crate::walk::{Resume, Scope, Walk};
 use crate::writer::{Request, Writer};
-
-/// Is how many operations may wait for the writer.
-const QUEUE: usize = 4096;
 
 #[doc = include_str!("docs/store.md")]
 pub struct EmbeddedStore<E: Engine> {
@@ -32,7 +30,8 @@ pub struct EmbeddedStore<E: Engine> {
 
 struct Inner<E: Engine> {
     shared: Arc<SharedReader<E>>,
-    requests: SyncSender<Request<E>>,
+    requests: Sender<Request<E>>,
+    places: Places,
     resume: Resume,
     /// Is `None` once somebody has waited for it.
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -59,7 +58,7 @@ impl<E: Engine> EmbeddedStore<E> {
     pub fn with_options(options: E::Options) -> Result<Self, OpenError> {
         let tables = Tables::<E>::open(options)?;
         let shared = Arc::clone(tables.shared());
-        let (sender, requests) = sync_channel(QUEUE);
+        let (sender, requests) = channel();
         let writer = Writer::new(tables, requests);
         let thread = thread::Builder::new()
             .name(format!("sessions-{}", E::NAME))
@@ -70,6 +69,7 @@ impl<E: Engine> EmbeddedStore<E> {
             inner: Arc::new(Inner {
                 shared,
                 requests: sender,
+                places: Places::default(),
                 resume: Resume::default(),
                 thread: Mutex::new(Some(thread)),
                 thread_id,
@@ -98,8 +98,8 @@ impl<E: Engine> EmbeddedStore<E> {
         if let Err(Fault::Engine(error)) = &result {
             let is_ill = error.kind() == EngineErrorKind::Unavailable;
             if is_ill && self.inner.shared.report_failure() {
-                // If the channel is full, the writer is awake.
-                let _ = self.inner.requests.try_send(Request::Wake);
+                // It fails only where the writer has ended.
+                let _ = self.inner.requests.send(Request::Wake);
             }
         }
         StoreFuture::ready(result.map_err(|fault| fault.into_store_error(E::NAME)))
@@ -112,35 +112,39 @@ impl<E: Engine> EmbeddedStore<E> {
         F: FnMut(&mut Batch<'_, Guarded<E::Reader>>) -> Result<T, Fault> + Send + 'static,
     {
         let (answer, receiver) = oneshot::channel();
-        self.send(Request::Run(Box::new(Call::new(work, answer))), receiver, |result| result)
+        self.send(|place| Request::Run(Box::new(Call::new(work, answer)), place), receiver, |result| result)
     }
 
     /// Has the writer end the sessions of a scope.
     fn end<T: 'static>(&self, scope: Scope, conclude: fn(Vec<SessionId>) -> T) -> StoreFuture<T> {
         let (answer, receiver) = oneshot::channel();
-        let has_time = scope.has_time();
-        let walk = Box::new(Walk::new(scope, answer));
-        let request = if has_time { Request::Sweep(walk) } else { Request::Walk(walk) };
+        let request = |place| {
+            let has_time = scope.has_time();
+            let walk = Box::new(Walk::new(scope, place, answer));
+            if has_time { Request::Sweep(walk) } else { Request::Walk(walk) }
+        };
         self.send(request, receiver, conclude)
     }
 
-    /// Sends a request without ever waiting. Where the channel is full, the answer is
+    /// Sends a request without ever waiting. Where too many wait already, the answer is
     /// [`Busy`](sessions_core::StoreErrorKind::Busy): to queue what the disk cannot keep up with would only make everybody wait longer.
     fn send<A: Send + 'static, T: 'static>(
         &self,
-        request: Request<E>,
+        request: impl FnOnce(Place) -> Request<E>,
         answer: oneshot::Receiver<Result<A, Fault>>,
         conclude: fn(A) -> T,
     ) -> StoreFuture<T> {
-        match self.inner.requests.try_send(request) {
+        let Some(place) = self.inner.places.take() else {
+            return StoreFuture::ready(Err(StoreError::new(E::NAME, StoreErrorKind::Busy)));
+        };
+        match self.inner.requests.send(request(place)) {
             Ok(()) => StoreFuture::new(async move {
                 match answer.await {
                     Ok(result) => result.map(conclude).map_err(|fault| fault.into_store_error(E::NAME)),
                     Err(oneshot::Canceled) => Err(NotOpen.into_store_error(E::NAME)),
                 }
             }),
-            Err(TrySendError::Full(_)) => StoreFuture::ready(Err(StoreError::new(E::NAME, StoreErrorKind::Busy))),
-            Err(TrySendError::Disconnected(_)) => StoreFuture::ready(Err(NotOpen.into_store_error(E::NAME))),
+            Err(SendError(_)) => StoreFuture::ready(Err(NotOpen.into_store_error(E::NAME))),
         }
     }
 }
@@ -207,7 +211,7 @@ impl<E: Engine> Inner<E> {
             return Ok(());
         }
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        // This waits for room in the channel. It fails only where the writer has ended.
+        // It fails only where the writer has ended.
         let _ = self.requests.send(Request::Close);
         thread.take().map_or(Ok(()), JoinHandle::join).map_err(|_| NotOpen)
     }

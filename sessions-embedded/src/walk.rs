@@ -10,6 +10,7 @@ use crate::engine::{EngineError, EngineErrorKind, Reader, Table};
 use crate::error::Fault;
 use crate::keys;
 use crate::operation::{Answer, Operation, alone};
+use crate::places::Place;
 use crate::records::Found;
 
 /// Is how many entries one transaction goes over, at most.
@@ -44,6 +45,7 @@ pub(crate) struct Walk {
     /// Is what went wrong first at one place, and did not end the walk.
     fault: Option<Fault>,
     slice: Option<Slice>,
+    place: Place,
     answer: Answer<Vec<SessionId>>,
 }
 
@@ -56,8 +58,8 @@ struct Slice {
 }
 
 impl Walk {
-    pub(crate) fn new(scope: Scope, answer: Answer<Vec<SessionId>>) -> Self {
-        Self { from: scope.start(), scope, ended: Vec::new(), fault: None, slice: None, answer }
+    pub(crate) fn new(scope: Scope, place: Place, answer: Answer<Vec<SessionId>>) -> Self {
+        Self { from: scope.start(), scope, ended: Vec::new(), fault: None, slice: None, place, answer }
     }
 
     /// Goes over the next entries. One at a damaged place keeps none of the others from being ended.
@@ -115,7 +117,9 @@ impl<R: Reader> Operation<R> for Walk {
             return Some(self);
         }
         self.scope.leave(self.ended.len(), slice.last);
-        let _ = self.answer.send(self.fault.map_or(Ok(self.ended), Err));
+        let result = self.fault.map_or(Ok(self.ended), Err);
+        drop(self.place);
+        let _ = self.answer.send(result);
         None
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::pace::Pace;
+use crate::places::Place;
 use crate::tables::{BoxedOperation, Tables};
 
 /// Is how many operations share one transaction, at most.
@@ -14,7 +15,7 @@ const BATCH: usize = 512;
 /// Is what the writer is sent.
 pub(crate) enum Request<E: Engine> {
     /// Asks for an operation in the next transaction.
-    Run(BoxedOperation<E>),
+    Run(BoxedOperation<E>, Place),
     /// Asks for an operation of many transactions.
     Walk(BoxedOperation<E>),
     /// Asks for one that has time.
@@ -102,7 +103,10 @@ impl<E: Engine> Writer<E> {
 
     fn accept(&mut self, request: Request<E>, operations: &mut Vec<BoxedOperation<E>>) {
         match request {
-            Request::Run(operation) => operations.push(operation),
+            Request::Run(operation, place) => {
+                drop(place);
+                operations.push(operation);
+            }
             Request::Walk(walk) => self.walks.push_back(walk),
             Request::Sweep(sweep) => self.sweeps.push_back(sweep),
             Request::Wake => {}

@@ -18,8 +18,12 @@ fn held_up(disk: &Arc<Disk>) -> (RamStore, StoreFuture<Created>) {
     (store, first)
 }
 
-fn answer_now<T>(future: StoreFuture<T>) -> Result<T, StoreError> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+fn poll<T>(future: &mut StoreFuture<T>) -> Poll<Result<T, StoreError>> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn answer_now<T>(mut future: StoreFuture<T>) -> Result<T, StoreError> {
+    match poll(&mut future) {
         Poll::Ready(answer) => answer,
         Poll::Pending => panic!("the store had to wait"),
     }
@@ -127,13 +131,13 @@ fn reading_does_not_wait_for_the_writer_and_sees_what_is_acknowledged() {
 }
 
 #[test]
-fn a_full_channel_is_busy_and_blocks_nobody() {
+fn no_more_than_4096_wait_and_those_who_come_are_told_at_once() {
     let disk = Disk::new();
     let (store, first) = held_up(&disk);
     let mut waiting = Vec::new();
     let refused = loop {
         let mut future = store.create(&record(1 + waiting.len() as u64));
-        match std::pin::Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
+        match poll(&mut future) {
             Poll::Ready(answer) => break answer.unwrap_err(),
             Poll::Pending => waiting.push(future),
         }
@@ -150,6 +154,41 @@ fn a_full_channel_is_busy_and_blocks_nobody() {
     }
     assert!(block_on(store.destroy(id(0))).unwrap());
     assert_eq!(block_on(store.count()).unwrap(), 4096);
+}
+
+#[test]
+fn what_takes_many_transactions_waits_until_it_is_done() {
+    let disk = Disk::new();
+    let (store, _first) = held_up(&disk);
+    let mut ends = Vec::new();
+    let mut creates = Vec::new();
+    let refused = 'full: loop {
+        // While this is written, the writer holds all that was asked for before.
+        creates.push(store.create(&record(1 + creates.len() as u64)));
+        for _ in 0..1000 {
+            let mut end = store.destroy_of_principal("ann", None);
+            match poll(&mut end) {
+                Poll::Ready(answer) => break 'full answer.unwrap_err(),
+                Poll::Pending => ends.push(end),
+            }
+        }
+        assert!(ends.len() < 4096, "more are let in than may wait");
+        disk.step();
+        ends.retain_mut(|end| poll(end).is_pending());
+    };
+    assert_eq!(refused.kind(), StoreErrorKind::Busy);
+    assert_eq!(ends.len(), 4095, "beside the last to be created");
+    assert!(creates.len() > 4);
+    assert_eq!(answer_now(store.sweep(10, at(1))).unwrap_err().kind(), StoreErrorKind::Busy);
+
+    disk.release();
+    for create in creates {
+        assert_eq!(block_on(create).unwrap(), Created::STORED);
+    }
+    for end in ends {
+        assert!(block_on(end).unwrap().is_empty());
+    }
+    assert!(block_on(store.sweep(10, at(1))).unwrap().is_empty());
 }
 
 #[test]
