@@ -14,7 +14,7 @@ type Value = Option<Arc<[u8]>>;
 /// So the engine needs no transaction that can be read from, and what a failed batch may have left behind can be undone.
 pub(crate) struct Batch<'a, R> {
     reader: &'a R,
-    is_shared: bool,
+    share: usize,
     cells: BTreeMap<Key, Cell>,
     /// Holds what the present operation has replaced, in case that it fails alone.
     replaced: Vec<(Key, Value)>,
@@ -35,8 +35,8 @@ pub(crate) struct Changed {
 }
 
 impl<'a, R: Reader> Batch<'a, R> {
-    pub(crate) const fn new(reader: &'a R, is_shared: bool) -> Self {
-        Self { reader, is_shared, cells: BTreeMap::new(), replaced: Vec::new() }
+    pub(crate) const fn new(reader: &'a R, share: usize) -> Self {
+        Self { reader, share, cells: BTreeMap::new(), replaced: Vec::new() }
     }
 
     /// Returns what the engine has, whatever the batch has changed.
@@ -44,9 +44,9 @@ impl<'a, R: Reader> Batch<'a, R> {
         self.reader
     }
 
-    /// Says whether several operations wait for the batch.
-    pub(crate) const fn is_shared(&self) -> bool {
-        self.is_shared
+    /// Returns how many entries a walk may go over.
+    pub(crate) const fn share(&self) -> usize {
+        self.share
     }
 
     pub(crate) fn get(&mut self, table: Table, key: &[u8]) -> Result<Value, EngineError> {

@@ -60,15 +60,15 @@ impl<E: Engine> Tables<E> {
         &self.shared
     }
 
-    /// Runs operations and makes what they changed durable, all of it or nothing.
-    pub(crate) fn transact(&mut self, operations: &mut [BoxedOperation<E>]) -> Result<(), EngineError> {
+    /// Runs operations and makes what they changed durable, all of it or nothing. Walks among them have a share of the work each.
+    pub(crate) fn transact(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<(), EngineError> {
         if let Some(error) = self.error.as_ref().filter(|_| !self.refusal.left().is_zero()) {
             return Err(error.clone());
         }
-        let mut result = self.attempt(operations);
+        let mut result = self.attempt(operations, share);
         if result.is_err() && self.reopen().is_ok() && self.refusal.is_fresh() {
             // The failure may be over with the files opened anew: some engines write no more after one failure in the background.
-            result = self.attempt(operations);
+            result = self.attempt(operations, share);
             if result.is_err() {
                 // Reading has to go on while writing fails. What cannot be opened is tried again by `heal`.
                 let _ = self.reopen();
@@ -84,12 +84,12 @@ impl<E: Engine> Tables<E> {
         result
     }
 
-    fn attempt(&mut self, operations: &mut [BoxedOperation<E>]) -> Result<(), EngineError> {
+    fn attempt(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<(), EngineError> {
         let reader = self.shared.reader();
         let (Some(engine), Some(reader)) = (&mut self.engine, reader) else {
             return Err(EngineError::unavailable(NotOpen));
         };
-        let mut batch = Batch::new(&*reader, operations.len() > 1);
+        let mut batch = Batch::new(&*reader, share);
         for operation in operations {
             operation.run(&mut batch)?;
         }

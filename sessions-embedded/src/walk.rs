@@ -13,12 +13,21 @@ use crate::operation::{Answer, Operation, alone};
 use crate::places::Place;
 use crate::records::Found;
 
-/// Is how many entries one transaction goes over, at most.
-const SLICE: usize = 512;
+/// Is how many entries the walks of one transaction go over together, at most.
+const ENTRIES: usize = 512;
 /// Is how many where other operations wait for the same transaction.
-const SHARED_SLICE: usize = 64;
+const ENTRIES_BESIDE_OTHERS: usize = 64;
 /// Is how many a slice of a sweep goes over, which has its transaction for itself. Others wait for it to end.
-const SWEEP: usize = 256;
+pub(crate) const SWEEP: usize = 256;
+/// Is how many walks share one transaction, at most: each goes over one entry at least.
+pub(crate) const WALKS: usize = ENTRIES_BESIDE_OTHERS;
+
+/// Returns how many entries each of a transaction's walks may go over, so that a long one does not hold up the short ones, nor all of
+/// them the others.
+pub(crate) fn share(walks: usize, others: usize) -> usize {
+    let entries = if others == 0 { ENTRIES } else { ENTRIES_BESIDE_OTHERS };
+    entries / walks.max(1)
+}
 
 /// Says which sessions to end.
 #[derive(Debug)]
@@ -36,8 +45,9 @@ pub(crate) type Resume = Arc<Mutex<Option<Vec<u8>>>>;
 
 /// Ends the sessions of a scope.
 ///
-/// A slice is the first thing in its transaction, or all of it, and the walk begins with the transaction after the one that it was taken
-/// with. So it sees all that was accepted before it, in the engine itself.
+/// The slices come first in their transaction, and the walk begins with the transaction after the one that it was taken with. So it sees
+/// all that was accepted before it, in the engine itself. What another walk of the same transaction has removed it may still see listed,
+/// and finds that it leads nowhere.
 pub(crate) struct Walk {
     scope: Scope,
     from: Bound<Vec<u8>>,
@@ -64,13 +74,14 @@ impl Walk {
 
     /// Goes over the next entries. One at a damaged place keeps none of the others from being ended.
     fn slice<R: Reader>(&self, batch: &mut Batch<'_, R>) -> Result<Slice, EngineError> {
-        let most = self.scope.slice(batch.is_shared());
+        let most = batch.share();
         let wanted = self.scope.limit() - self.ended.len();
-        let (keys, mut fault) = self.keys(batch, most)?;
+        // One more than it goes over tells whether there are more.
+        let (keys, mut fault) = self.keys(batch, most + 1)?;
         let mut ended = Vec::new();
         let mut last = None;
-        let is_whole = keys.len() < most;
-        for key in keys {
+        let is_whole = keys.len() <= most;
+        for key in keys.into_iter().take(most) {
             if ended.len() == wanted {
                 break;
             }
@@ -162,14 +173,6 @@ impl Scope {
             && ended == *limit
         {
             *resume.lock().unwrap_or_else(PoisonError::into_inner) = last;
-        }
-    }
-
-    const fn slice(&self, is_shared: bool) -> usize {
-        match self {
-            Self::Expired { .. } => SWEEP,
-            Self::Everything | Self::OfPrincipal { .. } if is_shared => SHARED_SLICE,
-            Self::Everything | Self::OfPrincipal { .. } => SLICE,
         }
     }
 

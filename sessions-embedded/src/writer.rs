@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::pace::Pace;
 use crate::places::Place;
 use crate::tables::{BoxedOperation, Tables};
+use crate::walk::{SWEEP, WALKS, share};
 
 /// Is how many operations share one transaction, at most.
 const BATCH: usize = 512;
@@ -32,7 +33,7 @@ pub(crate) enum Request<E: Engine> {
 pub(crate) struct Writer<E: Engine> {
     tables: Tables<E>,
     requests: Receiver<Request<E>>,
-    /// Holds the walks under way. One of them has a slice in each transaction.
+    /// Holds the walks under way. As many as may share a transaction have a slice in each, by turns.
     walks: VecDeque<BoxedOperation<E>>,
     /// Holds the sweeps under way. Their slices have transactions of their own, so that what they cost can be measured.
     sweeps: VecDeque<BoxedOperation<E>>,
@@ -48,10 +49,10 @@ impl<E: Engine> Writer<E> {
 
     /// Works until the store is closed or its last handle is gone, and everything accepted is answered.
     pub(crate) fn run(mut self) {
-        while let Some(operations) = self.gather() {
+        while let Some((operations, share)) = self.gather() {
             let has_worked = !operations.is_empty();
             if has_worked {
-                let unfinished = self.perform(operations);
+                let unfinished = self.perform(operations, share);
                 self.walks.extend(unfinished);
             }
             let now = Instant::now();
@@ -63,9 +64,10 @@ impl<E: Engine> Writer<E> {
         }
     }
 
-    fn gather(&mut self) -> Option<Vec<BoxedOperation<E>>> {
-        let mut operations = Vec::new();
-        operations.extend(self.walks.pop_front());
+    /// Returns the operations of the next transaction, and the share in it that each walk has.
+    fn gather(&mut self) -> Option<(Vec<BoxedOperation<E>>, usize)> {
+        let walks = self.walks.len().min(WALKS);
+        let mut operations: Vec<_> = self.walks.drain(..walks).collect();
         if operations.is_empty() {
             if !self.is_closing {
                 self.wait(&mut operations);
@@ -80,7 +82,8 @@ impl<E: Engine> Writer<E> {
                 Err(TryRecvError::Disconnected) => self.is_closing = true,
             }
         }
-        Some(operations)
+        let share = share(walks, operations.len() - walks);
+        Some((operations, share))
     }
 
     fn wait(&mut self, operations: &mut Vec<BoxedOperation<E>>) {
@@ -120,15 +123,15 @@ impl<E: Engine> Writer<E> {
             return;
         }
         if let Some(sweep) = self.sweeps.pop_front() {
-            let unfinished = self.perform(vec![sweep]);
+            let unfinished = self.perform(vec![sweep], SWEEP);
             self.sweeps.extend(unfinished);
             self.pace.swept(now, Instant::now());
         }
     }
 
     /// Runs operations in one transaction and answers them. Returns those that are not done with it.
-    fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>) -> Vec<BoxedOperation<E>> {
-        match self.tables.transact(&mut operations) {
+    fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>, share: usize) -> Vec<BoxedOperation<E>> {
+        match self.tables.transact(&mut operations, share) {
             Ok(()) => operations.into_iter().filter_map(|operation| operation.applied()).collect(),
             Err(error) => {
                 operations.into_iter().for_each(|operation| operation.failed(&error));

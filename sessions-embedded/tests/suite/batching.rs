@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::support::{Disk, Options, RamStore, SECRET, at, id, increment, n, record, until_it_works};
+use crate::support::{Disk, Options, RamStore, SECRET, at, id, increment, n, poll, record, until_it_works};
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, SecretHash, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
 
@@ -16,10 +16,6 @@ fn held_up(disk: &Arc<Disk>) -> (RamStore, StoreFuture<Created>) {
     let first = store.create(&record(0));
     disk.wait_for_writer();
     (store, first)
-}
-
-fn poll<T>(future: &mut StoreFuture<T>) -> Poll<Result<T, StoreError>> {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 fn answer_now<T>(mut future: StoreFuture<T>) -> Result<T, StoreError> {

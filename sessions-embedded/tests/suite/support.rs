@@ -5,11 +5,13 @@ use std::fmt::Display;
 use std::io;
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, RwLock};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use sessions_core::{Changes, Record, SecretHash, SessionId, Timestamp};
+use sessions_core::{Changes, Record, SecretHash, SessionId, StoreError, StoreFuture, Timestamp};
 use sessions_embedded::{EmbeddedStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
 
 pub(crate) type RamStore = EmbeddedStore<Ram>;
@@ -287,6 +289,10 @@ pub(crate) fn increment(seconds: u64) -> Changes {
 pub(crate) fn n(record: &Record) -> i64 {
     let value = record.entry("n").unwrap().value();
     std::str::from_utf8(value).unwrap().parse().unwrap()
+}
+
+pub(crate) fn poll<T>(future: &mut StoreFuture<T>) -> Poll<Result<T, StoreError>> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Asks again until the store works, as its users do.

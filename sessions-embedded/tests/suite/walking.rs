@@ -1,13 +1,14 @@
 //! Sweeping and ending many sessions, and the indexes behind it.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, Store};
+use sessions_core::{Changes, Committed, Created, Record, Store, StoreFuture};
 use sessions_embedded::Table;
 
-use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};
+use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, poll, record};
 
 fn fill(store: &RamStore, numbers: std::ops::Range<u64>) {
     let numbers: Vec<_> = numbers.collect();
@@ -231,6 +232,89 @@ fn commits_go_on_while_everything_is_destroyed() {
     assert_eq!(last, Committed::Gone);
     assert_eq!(block_on(all).unwrap(), 5000);
     assert!(disk.written() - before >= 10);
+}
+
+fn user(number: u64) -> String {
+    format!("user {number}")
+}
+
+/// Opens a store with a session of each of the users, and has the writer begin with something else.
+fn held_up(disk: &Arc<Disk>, users: std::ops::Range<u64>) -> (RamStore, StoreFuture<Created>) {
+    let store = disk.open();
+    let creating: Vec<_> = users.map(|number| store.create(&of(number, &user(number)))).collect();
+    creating.into_iter().for_each(|future| drop(block_on(future).unwrap()));
+    disk.shut();
+    let busy = store.create(&record(9000));
+    disk.wait_for_writer();
+    (store, busy)
+}
+
+#[test]
+fn short_walks_share_transactions() {
+    let disk = Disk::new();
+    let (store, _busy) = held_up(&disk, 0..200);
+    let before = disk.written();
+    let ends: Vec<_> = (0..200).map(|number| store.destroy_of_principal(&user(number), None)).collect();
+    disk.release();
+    for (number, end) in (0..).zip(ends) {
+        assert_eq!(block_on(end).unwrap(), [id(number)]);
+    }
+    assert_eq!(disk.written() - before, 1 + 4);
+}
+
+#[test]
+fn short_walks_share_a_transaction_with_what_waits_beside_them() {
+    let disk = Disk::new();
+    let (store, _busy) = held_up(&disk, 0..64);
+    let ends: Vec<_> = (0..64).map(|number| store.destroy_of_principal(&user(number), None)).collect();
+    let _before = store.create(&record(9001));
+    disk.step();
+    let beside = store.create(&record(9002));
+    disk.step();
+    let before = disk.written();
+    disk.release();
+    assert_eq!(block_on(beside).unwrap(), Created::STORED);
+    for (number, end) in (0..).zip(ends) {
+        assert_eq!(block_on(end).unwrap(), [id(number)]);
+    }
+    assert_eq!(disk.written() - before, 1);
+}
+
+#[test]
+fn a_long_walk_holds_up_no_short_ones() {
+    let disk = Disk::new();
+    let (store, _busy) = held_up(&disk, 0..100);
+    disk.release();
+    let creating: Vec<_> = (1000..3000).map(|number| store.create(&of(number, "ann"))).collect();
+    creating.into_iter().for_each(|future| drop(block_on(future).unwrap()));
+    disk.shut();
+    let _busy = store.create(&record(9001));
+    disk.wait_for_writer();
+    let mut long = store.destroy_of_principal("ann", None);
+    let mut ends: Vec<_> = (0..100).map(|number| store.destroy_of_principal(&user(number), None)).collect();
+    // After what was begun before come two transactions, in which all have had their turn.
+    for _ in 0..3 {
+        disk.step();
+    }
+    assert!(ends.iter_mut().all(|end| poll(end).is_ready()));
+    assert!(poll(&mut long).is_pending());
+    disk.release();
+    assert_eq!(block_on(long).unwrap().len(), 2000);
+}
+
+#[test]
+fn walks_of_one_transaction_end_each_session_once() {
+    let disk = Disk::new();
+    let (store, _busy) = held_up(&disk, 0..20);
+    let one = store.destroy_of_principal(&user(7), None);
+    let all = store.destroy_all();
+    let again = store.destroy_of_principal(&user(7), None);
+    disk.release();
+    assert_eq!(block_on(one).unwrap(), [id(7)]);
+    assert_eq!(block_on(all).unwrap(), 20, "with what was created last");
+    assert!(block_on(again).unwrap().is_empty());
+    assert_eq!(block_on(store.count()).unwrap(), 0);
+    assert!(disk.keys(Table::Principals).is_empty());
 }
 
 #[test]
