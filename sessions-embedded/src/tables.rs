@@ -74,17 +74,24 @@ impl<E: Engine> Tables<E> {
                 let _ = self.reopen();
             }
         }
-        let result = result.map_err(EngineError::of_batch);
-        self.error = result.as_ref().err().cloned();
-        if result.is_ok() {
-            self.refusal.reset();
-        } else {
-            self.refusal.extend();
+        match result.map_err(EngineError::of_batch) {
+            Ok(has_written) => {
+                if has_written {
+                    self.error = None;
+                    self.refusal.reset();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.error = Some(error.clone());
+                self.refusal.extend();
+                Err(error)
+            }
         }
-        result
     }
 
-    fn attempt(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<(), EngineError> {
+    /// Says whether anything had to be written: where nothing had, the disk may fail as before.
+    fn attempt(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<bool, EngineError> {
         let reader = self.shared.reader();
         let (Some(engine), Some(reader)) = (&mut self.engine, reader) else {
             return Err(EngineError::unavailable(NotOpen));
@@ -96,13 +103,13 @@ impl<E: Engine> Tables<E> {
         self.pending = batch.into_changes();
         drop(reader);
         if self.pending.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let writes: Vec<Write<'_>> = self.pending.iter().map(Changed::write).collect();
         guarded(|| engine.write(&writes))?;
         publish(&self.shared, engine)?;
         self.pending.clear();
-        Ok(())
+        Ok(true)
     }
 
     fn reopen(&mut self) -> Result<(), EngineError> {

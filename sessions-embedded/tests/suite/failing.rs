@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use sessions_core::{
@@ -60,6 +60,26 @@ fn a_single_failure_is_tried_again_and_noticed_by_nobody() {
         assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied);
         assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 1, "after {fate:?}");
     }
+}
+
+#[test]
+fn what_writes_nothing_does_not_shorten_the_pauses_after_failures() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    disk.next_writes(&[Fate::Lost; 9]);
+    let opens = disk.opens.load(Ordering::SeqCst);
+    for (pause, opened) in [(50, 2), (100, 3), (200, 4)] {
+        let begun = Instant::now();
+        block_on(store.commit(id(0), &increment(1))).unwrap_err();
+        assert_eq!(disk.opens.load(Ordering::SeqCst) - opens, opened, "only the first is tried again at once");
+        assert!(!until_it_works(|| block_on(store.destroy(id(77)))));
+        assert!(begun.elapsed() >= Duration::from_millis(pause));
+    }
+    disk.next_writes(&[]);
+    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied);
+    disk.next_writes(&[Fate::Lost]);
+    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied, "a write begins anew");
 }
 
 #[test]
