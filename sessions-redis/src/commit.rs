@@ -147,7 +147,9 @@ fn code(value: &Value) -> Result<i64, Unreadable> {
 
 /// Makes the call that creates a record.
 pub(crate) fn create(core: &Core, record: &Record) -> Call {
-    let mut call = Call::script(&call::CREATE, &core.keys.session(record.id()));
-    fields::write(record, call.doubt());
+    let session = core.keys.session(record.id());
+    let word = core.keys.word(&session, core.nonce());
+    let mut call = Call::script_with(&call::CREATE, &session, Some(&word));
+    fields::write(record, call.doubt().number(core.word_millis()));
     call
 }

@@ -1,4 +1,4 @@
-//! A bad network: a proxy that loses answers, goes silent, or swallows everything.
+//! A bad network: a proxy that loses answers, holds questions up, goes silent, or swallows everything.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -20,6 +20,9 @@ struct State {
     /// Is set again after each loss.
     every: AtomicI64,
     losses: AtomicU64,
+    is_holding: AtomicBool,
+    /// Is a question that is held up, and the connection that it is to arrive on.
+    held: Mutex<Option<(TcpStream, Vec<u8>)>>,
     /// Says for each connection whether nothing gets through any more.
     silent: Mutex<Vec<Arc<AtomicBool>>>,
     /// Says whether new connections are silent from the first byte on.
@@ -40,6 +43,8 @@ impl Proxy {
             answers_left: AtomicI64::new(-1),
             every: AtomicI64::new(-1),
             losses: AtomicU64::new(0),
+            is_holding: AtomicBool::new(false),
+            held: Mutex::default(),
             silent: Mutex::default(),
             is_swallowing: AtomicBool::new(false),
         });
@@ -77,6 +82,22 @@ impl Proxy {
         self.state.losses.load(Ordering::SeqCst)
     }
 
+    /// Holds the next question up, and breaks the connection for the client alone.
+    pub fn hold_next_question(&self) {
+        self.state.is_holding.store(true, Ordering::SeqCst);
+    }
+
+    /// Hands the question on that was held up.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none, or its server has gone.
+    pub fn release(&self) {
+        let held = self.state.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (mut server, question) = held.expect("a question was held up");
+        server.write_all(&question).expect("the server is still there");
+    }
+
     /// Lets nothing through on the connections that there are, without closing them.
     pub fn silence(&self) {
         let silent = self.state.silent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,9 +127,31 @@ impl State {
         // After it is listed: one of the two has seen the other.
         silent.fetch_or(self.is_swallowing.load(Ordering::SeqCst), Ordering::SeqCst);
         let muted = Arc::clone(&silent);
-        thread::spawn(move || pass(from_client, to_server, || !muted.load(Ordering::SeqCst), || false));
         let state = Arc::clone(self);
-        thread::spawn(move || pass(server, client, || !silent.load(Ordering::SeqCst), || state.loses()));
+        let question = move |bytes: &[u8], server: &TcpStream| {
+            if state.holds(bytes, server) {
+                return Fate::Held;
+            }
+            if muted.load(Ordering::SeqCst) { Fate::Swallowed } else { Fate::Passed }
+        };
+        thread::spawn(move || pass(from_client, to_server, question));
+        let state = Arc::clone(self);
+        let answer = move |_: &[u8], _: &TcpStream| {
+            if state.loses() {
+                return Fate::Lost;
+            }
+            if silent.load(Ordering::SeqCst) { Fate::Swallowed } else { Fate::Passed }
+        };
+        thread::spawn(move || pass(server, client, answer));
+    }
+
+    fn holds(&self, bytes: &[u8], server: &TcpStream) -> bool {
+        let holds = self.is_holding.swap(false, Ordering::SeqCst);
+        if holds {
+            let held = server.try_clone().map(|server| (server, bytes.to_vec()));
+            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held.ok();
+        }
+        holds
     }
 
     fn loses(&self) -> bool {
@@ -121,14 +164,28 @@ impl State {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, is_open: impl Fn() -> bool, loses: impl Fn() -> bool) {
+/// Is what becomes of some bytes.
+enum Fate {
+    Passed,
+    Swallowed,
+    /// Ends the connection.
+    Lost,
+    /// Ends the connection for the sender alone.
+    Held,
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, fate: impl Fn(&[u8], &TcpStream) -> Fate) {
     let mut bytes = [0; 16_384];
     while let Ok(length @ 1..) = from.read(&mut bytes) {
-        if loses() {
-            break;
-        }
-        if is_open() && to.write_all(&bytes[..length]).is_err() {
-            break;
+        let bytes = &bytes[..length];
+        match fate(bytes, &to) {
+            Fate::Passed if to.write_all(bytes).is_ok() => {}
+            Fate::Swallowed => {}
+            Fate::Passed | Fate::Lost => break,
+            Fate::Held => {
+                let _ = from.shutdown(Shutdown::Both);
+                return;
+            }
         }
     }
     // Fails only where an end was faster.

@@ -96,13 +96,16 @@ fn a_first_try_that_arrives_after_its_retry_does_nothing() {
     // It has to be legible for the monitor.
     let secret = SecretHash::from_bytes([b's'; 32]);
     let first = Record::builder(id, secret, NOW).entry("count", b"1").entry("once", b"v").build().unwrap();
-    block_on(store.create(&first)).unwrap();
+    block_on(store.create(&Record::builder(crate::support::id(), secret, NOW).build().unwrap())).unwrap();
     let mine = |commands: Vec<Vec<String>>| {
         commands
             .into_iter()
             .find(|words| words[0].starts_with("EVAL") && words.iter().any(|word| word.ends_with(&id.to_string())))
     };
     let load = || block_on(store.load(id, NOW)).unwrap().unwrap();
+    let create = mine(server().commands_during(|| {
+        assert_eq!(block_on(store.create(&first)).unwrap(), Created::STORED);
+    }));
     // The server knows the scripts.
     block_on(store.commit(id, &Changes::new(NOW, secret))).unwrap();
     assert!(block_on(store.take(id, &secret, "nothing", NOW)).unwrap() == Taken::Absent);
@@ -119,6 +122,55 @@ fn a_first_try_that_arrives_after_its_retry_does_nothing() {
     block_on(store.commit(id, &Changes::new(NOW, secret).set("once", b"again"))).unwrap();
     send_late(&take.unwrap());
     assert_eq!(text(&load(), "once").unwrap(), "again");
+
+    assert!(block_on(store.destroy(id)).unwrap());
+    send_late(&create.unwrap());
+    assert!(block_on(store.load(id, NOW)).unwrap().is_none(), "it came back");
+}
+
+#[test]
+fn a_create_that_was_held_up_brings_no_session_back_that_has_ended() {
+    if !test_servers::installed() {
+        return;
+    }
+    let proxy = Proxy::to(server().port());
+    let store = patient().open(&proxy.url()).unwrap();
+    // The server knows the script.
+    block_on(store.create(&record(id()).build().unwrap())).unwrap();
+    let id = id();
+    proxy.hold_next_question();
+    assert_eq!(block_on(store.create(&record(id).build().unwrap())).unwrap(), Created::STORED);
+    assert!(block_on(store.destroy(id)).unwrap());
+    let commands = server().commands_during(|| {
+        proxy.release();
+        thread::sleep(Duration::from_millis(100));
+    });
+    let is_late = |words: &Vec<String>| words.iter().any(|word| word.ends_with(&id.to_string()));
+    assert!(commands.iter().any(is_late), "it has arrived");
+    assert!(block_on(store.load(id, NOW)).unwrap().is_none());
+    assert_eq!(block_on(store.commit(id, &changes())).unwrap(), Committed::Gone);
+}
+
+#[test]
+fn a_session_that_ended_before_its_create_was_tried_again_stays_so() {
+    if !test_servers::installed() {
+        return;
+    }
+    let prefix = prefix();
+    let proxy = Proxy::to(server().port());
+    let flaky = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    let steady = patient().prefix(prefix.as_str()).open(&server().url()).unwrap();
+    for _ in 0..20 {
+        let id = id();
+        block_on(flaky.ping()).unwrap();
+        proxy.lose_next_answer();
+        thread::scope(|scope| {
+            let creating = scope.spawn(|| block_on(flaky.create(&record(id).build().unwrap())).unwrap());
+            while !block_on(steady.destroy(id)).unwrap() {}
+            assert_eq!(creating.join().unwrap(), Created::STORED);
+        });
+        assert!(block_on(steady.load(id, NOW)).unwrap().is_none());
+    }
 }
 
 #[test]
