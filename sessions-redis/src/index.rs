@@ -204,8 +204,12 @@ pub(crate) async fn destroy(core: &Core, id: SessionId, principal: Option<&str>)
     let parts = items(&answer.value).ok_or(Unreadable::Damaged)?;
     let text = parts.get(1).and_then(bytes).and_then(|bytes| std::str::from_utf8(bytes).ok());
     Ok(End {
-        // An earlier try that got no answer is the likeliest reason for finding nothing.
-        was_there: matches!(parts.first(), Some(Value::Int(1))) || in_doubt,
+        was_there: match parts.first() {
+            Some(Value::Int(1)) => true,
+            // An earlier try that got no answer is the likeliest reason for finding nothing.
+            Some(Value::Int(0)) => in_doubt,
+            _ => false,
+        },
         principal: text.map(str::to_owned),
     })
 }

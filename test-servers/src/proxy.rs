@@ -67,7 +67,12 @@ impl Proxy {
 
     /// Loses the next answer, and the connection with it.
     pub fn lose_next_answer(&self) {
-        self.state.answers_left.store(1, Ordering::SeqCst);
+        self.lose_answer(1);
+    }
+
+    /// Loses the so-manieth answer from now on, and the connection with it.
+    pub fn lose_answer(&self, number: i64) {
+        self.state.answers_left.store(number, Ordering::SeqCst);
     }
 
     /// Loses every so-manieth answer, from now on.

@@ -11,7 +11,7 @@ use crate::support::{NOW, SECRET, changes, cluster, id, list, patient, record, t
 use pollster::block_on;
 use sessions_core::{Committed, Created, SessionId, Store, StoreErrorKind, StoreFuture, Taken};
 use sessions_redis::RedisStore;
-use test_servers::{Cluster, Server};
+use test_servers::{Cluster, Proxy, Server};
 
 fn create_many(store: &RedisStore, count: usize) -> BTreeSet<SessionId> {
     let create = |id| {
@@ -87,6 +87,46 @@ fn waiting_for_replicas_confirms_every_end() {
     block_on(store.create(&record(id).build().unwrap())).unwrap();
     assert_eq!(block_on(store.destroy(id)).unwrap_err().kind(), StoreErrorKind::TimedOut);
     assert!(block_on(store.load(id, NOW)).unwrap().is_none());
+}
+
+#[test]
+fn an_end_is_confirmed_by_replicas_also_after_a_lost_answer() {
+    if !test_servers::installed() {
+        return;
+    }
+    for is_everywhere in [false, true] {
+        let [primary, replica] = [Server::start(), Server::start()];
+        let replication = Proxy::to(primary.port());
+        let port = replication.url().rsplit_once(':').unwrap().1.to_owned();
+        assert_eq!(primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]), "OK");
+        assert_eq!(replica.cli(&["REPLICAOF", "127.0.0.1", &port]), "OK");
+        let proxy = Proxy::to(primary.port());
+        let store = RedisStore::builder()
+            .commit_deadline(Duration::from_millis(800))
+            .wait_for_replicas(1, Duration::from_millis(200))
+            .open(&proxy.url())
+            .unwrap();
+        let steady = patient().prefix("session:").open(&primary.url()).unwrap();
+        let id = id();
+        block_on(steady.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
+        while replica.cli(&["EXISTS", &format!("session:{id}")]) != "1" {
+            thread::sleep(Duration::from_millis(10));
+        }
+        // Both connections are there, and the server knows the script.
+        block_on(store.ping()).unwrap();
+        let _ = block_on(store.destroy(crate::support::id()));
+        replication.swallow();
+        let result = if is_everywhere {
+            // The first answer is the list of the sessions.
+            proxy.lose_answer(2);
+            block_on(store.destroy_of_principal("user", None)).map(drop)
+        } else {
+            proxy.lose_next_answer();
+            block_on(store.destroy(id)).map(drop)
+        };
+        assert_eq!(proxy.losses(), 1);
+        assert_eq!(result.unwrap_err().kind(), StoreErrorKind::TimedOut, "no replica has it");
+    }
 }
 
 /// Is one client's session, and what the client knows of it.

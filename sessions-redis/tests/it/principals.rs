@@ -7,6 +7,7 @@ use crate::support::{IDLE, NOW, SECRET, changes, id, patient, prefix, record, se
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Record, SessionId, Store, Timestamp};
 use sessions_redis::RedisStore;
+use test_servers::Proxy;
 
 fn store() -> (RedisStore, String) {
     let prefix = prefix();
@@ -58,6 +59,29 @@ fn the_index_is_not_believed_about_somebody_elses_session() {
     assert!(block_on(store.destroy_of_principal("me", None)).unwrap().is_empty());
     assert!(block_on(store.load(theirs, NOW)).unwrap().is_some());
     assert!(block_on(store.load(nobodys, NOW)).unwrap().is_some());
+}
+
+#[test]
+fn a_lost_answer_ends_nobody_elses_session() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (steady, prefix) = store();
+    let proxy = Proxy::to(server().port());
+    let flaky = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    let theirs = id();
+    block_on(steady.create(&record(theirs).build().unwrap())).unwrap();
+    // It is announced, and the commit that binds it is on its way.
+    let _ = server().cli(&["ZADD", &format!("{prefix}principal:me"), "inf", &theirs.to_string()]);
+    // The server knows the script.
+    block_on(flaky.destroy(id())).unwrap();
+    // The first answer is the list of the sessions.
+    proxy.lose_answer(2);
+    let ended = block_on(flaky.destroy_of_principal("me", None)).unwrap();
+    assert_eq!((ended, proxy.losses()), (Vec::new(), 1));
+    assert!(block_on(steady.load(theirs, NOW)).unwrap().is_some());
+    assert_eq!(block_on(steady.commit(theirs, &changes().bind("me"))).unwrap(), Committed::Applied);
+    assert_eq!(block_on(steady.destroy_of_principal("me", None)).unwrap(), [theirs]);
 }
 
 #[test]
