@@ -71,15 +71,16 @@ impl Binding {
         let Some([head, bound]) = items(&answer) else {
             return Ok(());
         };
-        // One that cannot be read is left to the commit to refuse.
-        let head = bytes(head).and_then(|head| Head::parse(head).ok());
-        let (idle, absolute) = head.map_or((None, None), |head| (head.idle, head.absolute));
-        let idle = self.idle.map(whole_millis).filter(|idle| *idle < u64::MAX).or(idle);
+        // One that is gone, or cannot be read, is left to the commit to refuse.
+        let Some(head) = bytes(head).and_then(|head| Head::parse(head).ok()) else {
+            return Ok(());
+        };
+        let idle = self.idle.map(whole_millis).filter(|idle| *idle < u64::MAX).or(head.idle);
         let bound = bytes(bound).and_then(|bytes| std::str::from_utf8(bytes).ok());
         let Some(principal) = self.principal.as_deref().or(bound) else {
             return Ok(());
         };
-        let until = good_until(self.now, idle, absolute);
+        let until = good_until(self.now, idle, head.absolute);
         core.write(&announce(core, principal, id, &until, self.now)).await.map(drop)
     }
 }

@@ -160,3 +160,13 @@ fn a_refused_login_leaves_no_session_behind_that_is_found() {
     assert_eq!(block_on(store.of_principal("user", NOW)).unwrap().len(), 1);
     assert!(block_on(store.of_principal("user", Timestamp::NEVER)).unwrap().is_empty());
 }
+
+#[test]
+fn a_login_to_a_session_that_is_gone_leaves_no_entry() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    assert_eq!(block_on(store.commit(id(), &changes().bind("user"))).unwrap(), Committed::Gone);
+    assert_eq!(entries(&prefix, "user"), 0);
+}
