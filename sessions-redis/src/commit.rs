@@ -16,7 +16,7 @@ const CONFLICT: i64 = 2;
 const NEWER: i64 = 4;
 const ABSENT: i64 = 5;
 
-/// Is the index entry that has to be carried on after a commit.
+/// Is the index entry that a session has to have after a commit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Renewal {
     pub(crate) principal: String,

@@ -63,25 +63,26 @@ impl Binding {
         })
     }
 
-    /// Enters the session before the commit binds it, so that it is never bound and not in the index.
-    pub(crate) async fn announce(self, core: &Core, id: SessionId) -> Result<(), Failure> {
+    /// Enters the session before the commit binds it, so that it is never bound and not in the index. Returns the entry.
+    pub(crate) async fn announce(self, core: &Core, id: SessionId) -> Result<Option<Renewal>, Failure> {
         let mut ask = Call::command("HMGET", &core.keys.session(id));
         ask.arg(b"h").arg(b"p");
         let answer = core.write(&ask).await?;
         let Some([head, bound]) = items(&answer) else {
-            return Ok(());
+            return Ok(None);
         };
         // One that is gone, or cannot be read, is left to the commit to refuse.
         let Some(head) = bytes(head).and_then(|head| Head::parse(head).ok()) else {
-            return Ok(());
+            return Ok(None);
         };
-        let idle = self.idle.map(whole_millis).filter(|idle| *idle < u64::MAX).or(head.idle);
+        let idle = self.idle.map_or(head.idle, |idle| Some(whole_millis(idle)).filter(|idle| *idle < u64::MAX));
         let bound = bytes(bound).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let Some(principal) = self.principal.as_deref().or(bound) else {
-            return Ok(());
+        let Some(principal) = self.principal.or_else(|| bound.map(str::to_owned)) else {
+            return Ok(None);
         };
         let until = good_until(self.now, idle, head.absolute);
-        core.write(&announce(core, principal, id, &until, self.now)).await.map(drop)
+        core.write(&announce(core, &principal, id, &until, self.now)).await?;
+        Ok(Some(Renewal { principal, until }))
     }
 }
 

@@ -105,11 +105,12 @@ impl Store for RedisStore {
         let binding = Binding::of(changes);
         let now = changes.now();
         self.core.begin(|core| async move {
-            if let Some(binding) = binding {
-                binding.announce(&core, id).await?;
-            }
+            let announced = match binding {
+                Some(binding) => binding.announce(&core, id).await?,
+                None => None,
+            };
             let (committed, renewal) = commit::committed(&core.write(&call).await?)?;
-            if let Some(renewal) = renewal {
+            if let Some(renewal) = renewal.filter(|renewal| announced.as_ref() != Some(renewal)) {
                 index::renew(&core, id, &renewal, now);
             }
             Ok(committed)

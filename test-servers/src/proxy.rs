@@ -1,10 +1,11 @@
-//! A bad network: a proxy that loses answers, holds questions up, goes silent, or swallows everything.
+//! A bad network: a proxy that loses answers or is late with them, holds questions up, goes silent, or swallows everything.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// Is a proxy to a port of this machine. Its threads end with their connections.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ struct State {
     /// Is set again after each loss.
     every: AtomicI64,
     losses: AtomicU64,
+    /// Is for how many milliseconds each answer is kept.
+    delay: AtomicU64,
     is_holding: AtomicBool,
     /// Is a question that is held up, and the connection that it is to arrive on.
     held: Mutex<Option<(TcpStream, Vec<u8>)>>,
@@ -43,6 +46,7 @@ impl Proxy {
             answers_left: AtomicI64::new(-1),
             every: AtomicI64::new(-1),
             losses: AtomicU64::new(0),
+            delay: AtomicU64::new(0),
             is_holding: AtomicBool::new(false),
             held: Mutex::default(),
             silent: Mutex::default(),
@@ -85,6 +89,11 @@ impl Proxy {
     #[must_use]
     pub fn losses(&self) -> u64 {
         self.state.losses.load(Ordering::SeqCst)
+    }
+
+    /// Hands each answer on so many milliseconds later.
+    pub fn delay_answers(&self, millis: u64) {
+        self.state.delay.store(millis, Ordering::SeqCst);
     }
 
     /// Holds the next question up, and breaks the connection for the client alone.
@@ -145,6 +154,7 @@ impl State {
             if state.loses() {
                 return Fate::Lost;
             }
+            thread::sleep(Duration::from_millis(state.delay.load(Ordering::SeqCst)));
             if silent.load(Ordering::SeqCst) { Fate::Swallowed } else { Fate::Passed }
         };
         thread::spawn(move || pass(server, client, answer));

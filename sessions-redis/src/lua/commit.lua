@@ -2,6 +2,7 @@
 local cleared = {}
 local known = HEAD
 local principal
+local is_moved = false
 -- How many fields the hash may get that it has not got yet.
 local grown = 0
 for at = FIRST, #ARGV, 3 do
@@ -59,12 +60,14 @@ for at = FIRST, #ARGV, 3 do
     sets[#sets + 1] = value
   elseif operation == 'principal' then
     principal = value
+    is_moved = true
     sets[#sets + 1] = 'p'
     sets[#sets + 1] = value
   elseif operation == 'idle' then
     idle_text = value
     idle = value == '-' and math.huge or tonumber(value)
     is_lasting = false
+    is_moved = true
   else
     return CONFLICT
   end
@@ -82,14 +85,16 @@ if next(cleared) then
 end
 
 -- The index entry of a session that activity carries on for ever has to be carried on too: at the first commit in each half of its
--- idle limit. The entry outlives three limits, so it is still there if some of these are lost.
+-- idle limit. The entry outlives three limits, so it is still there if some of these are lost. What another commit has changed since this
+-- one was announced, only this one knows.
 local half = idle / 2
-if absolute == math.huge and half > 0 and idle < math.huge then
-  local latest = math.max(seen, now)
-  if math.floor(seen / half) ~= math.floor(latest / half) then
-    principal = principal or redis.call('HGET', key, 'p')
-    if principal then
-      answer = { APPLIED, principal, string.format('%.0f', latest + 3 * idle) }
-    end
+local latest = math.max(seen, now)
+local is_endless = absolute == math.huge
+local is_due = is_endless and half > 0 and idle < math.huge and math.floor(seen / half) ~= math.floor(latest / half)
+if is_moved or is_due then
+  principal = principal or redis.call('HGET', key, 'p')
+  if principal then
+    local lasting = idle < math.huge and string.format('%.0f', latest + 3 * idle) or '+inf'
+    answer = { APPLIED, principal, is_endless and lasting or absolute_text }
   end
 end

@@ -1,9 +1,9 @@
 //! The index of a principal's sessions: never short of a session that is bound, and believed in nothing.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::{IDLE, NOW, SECRET, changes, id, patient, prefix, record, server};
+use crate::support::{IDLE, NOW, SECRET, changes, id, names, patient, prefix, record, server};
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Record, SessionId, Store, Timestamp};
 use sessions_redis::RedisStore;
@@ -143,6 +143,72 @@ fn activity_carries_the_entry_on_for_as_long_as_the_session() {
     block_on(store.commit(id, &Changes::new(now, SECRET).idle(IDLE * 100))).unwrap();
     assert!(good_until() >= now.after(IDLE * 100).as_millis());
     assert_eq!(block_on(store.of_principal("user", now)).unwrap().len(), 1);
+}
+
+#[test]
+fn a_session_that_never_ends_is_found_for_ever() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, _) = store();
+    let id = id();
+    block_on(store.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
+    assert_eq!(block_on(store.commit(id, &changes().idle(Duration::MAX))).unwrap(), Committed::Applied);
+    let later = NOW.after(IDLE * 1000);
+    let second = Record::builder(crate::support::id(), SECRET, later).idle(Some(IDLE)).principal(Some("user"));
+    block_on(store.create(&second.build().unwrap())).unwrap();
+    assert_eq!(block_on(store.of_principal("user", later)).unwrap().len(), 2);
+}
+
+#[test]
+fn a_longer_limit_beside_a_login_carries_the_entry_on() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (steady, prefix) = store();
+    let proxy = Proxy::to(server().port());
+    let late = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    block_on(late.ping()).unwrap();
+    let [longer, login] = [changes().idle(IDLE * 100), changes().bind("user")];
+    for (first, second) in [(&longer, &login), (&login, &longer)] {
+        let id = id();
+        block_on(steady.create(&record(id).build().unwrap())).unwrap();
+        proxy.delay_answers(300);
+        std::thread::scope(|scope| {
+            let slow = scope.spawn(|| block_on(late.commit(id, first)).unwrap());
+            // It has asked whose session it is, and has not heard.
+            std::thread::sleep(Duration::from_millis(150));
+            assert_eq!(block_on(steady.commit(id, second)).unwrap(), Committed::Applied);
+            assert_eq!(slow.join().unwrap(), Committed::Applied);
+        });
+        proxy.delay_answers(0);
+        let index = format!("{prefix}principal:user");
+        let enough = NOW.after(IDLE * 300).as_millis();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while server().cli(&["ZSCORE", &index, &id.to_string()]).parse::<u64>().unwrap() < enough {
+            assert!(Instant::now() < deadline, "the entry would end before the session");
+        }
+    }
+}
+
+#[test]
+fn a_login_is_announced_once() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = test_servers::Server::start();
+    let store = patient().open(&server.url()).unwrap();
+    for first in [record(id()), record(id()).absolute_deadline(NOW.after(IDLE)), record(id()).idle(None)] {
+        let first = first.build().unwrap();
+        block_on(store.create(&first)).unwrap();
+        // The server knows the scripts.
+        block_on(store.commit(first.id(), &changes().bind("user"))).unwrap();
+        let commands = server.commands_during(|| {
+            block_on(store.commit(first.id(), &changes().bind("user2"))).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        });
+        assert_eq!(names(&commands), ["HMGET", "EVALSHA", "EVALSHA"]);
+    }
 }
 
 #[test]
