@@ -23,7 +23,7 @@ pub(crate) const FORMAT: u64 = 1;
 /// Is how much longer than the session its bytes live, for clocks that disagree, in milliseconds.
 pub(crate) const SLACK: u64 = 60_000;
 /// A hundred years: what is to be kept longer is collected then.
-const LONGEST: u64 = 3_155_760_000_000;
+pub(crate) const LONGEST: u64 = 3_155_760_000_000;
 
 /// Appends what a script needs to create a record: how long to keep it, and its fields.
 pub(crate) fn write(record: &Record, call: &mut Call) {

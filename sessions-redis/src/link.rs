@@ -14,6 +14,7 @@ use std::time::Duration;
 use redis::{Cmd, Pipeline, Value};
 
 use crate::error::Fault;
+use crate::fields::{LONGEST, whole_millis};
 pub(crate) use cluster::Cluster;
 pub use given::Connection;
 pub(crate) use node::Node;
@@ -111,8 +112,7 @@ impl<'a> Parcel<'a> {
         }
         pipeline.add_command(self.command.as_ref().clone());
         if let Some(wait) = self.wait {
-            let millis = u64::try_from(wait.within.as_millis()).unwrap_or(u64::MAX);
-            pipeline.cmd("WAIT").arg(wait.replicas).arg(millis.max(1));
+            pipeline.cmd("WAIT").arg(wait.replicas).arg(whole_millis(wait.within).clamp(1, LONGEST));
         }
         Some(pipeline)
     }

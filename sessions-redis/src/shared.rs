@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::call::{Call, Form};
 use crate::error::{Cause, Fault, NAME};
-use crate::fields::whole_millis;
+use crate::fields::{LONGEST, whole_millis};
 use crate::keys::Keys;
 use crate::link::{Answer, Connection, Link, Parcel, WaitFor};
 use crate::runtime::{Background, InRuntime};
@@ -107,7 +107,7 @@ impl Core {
 
     /// Returns for how many milliseconds the word of a write is kept: for longer than it is tried.
     pub(crate) fn word_millis(&self) -> u64 {
-        whole_millis(self.commit_deadline.saturating_add(MARGIN))
+        whole_millis(self.commit_deadline.saturating_add(MARGIN)).min(LONGEST)
     }
 
     /// Makes a call that no caller waits for, and that nothing depends on.
@@ -131,7 +131,7 @@ impl Core {
 
     /// Writes, and waits for the replicas where that was asked for.
     pub(crate) async fn write_for_good(&self, call: &Call) -> Result<Outcome, Failure> {
-        let deadline = self.commit_deadline + self.wait.map_or(Duration::ZERO, |wait| wait.within);
+        let deadline = self.commit_deadline.saturating_add(self.wait.map_or(Duration::ZERO, |wait| wait.within));
         self.patient_link.call(call, self.wait, deadline).await
     }
 }

@@ -34,6 +34,16 @@ async fn exercise_async(store: &RedisStore) {
 }
 
 #[test]
+fn deadlines_may_be_as_long_as_there_is() {
+    if !test_servers::installed() {
+        return;
+    }
+    let builder = || RedisStore::builder().load_deadline(Duration::MAX).commit_deadline(Duration::MAX);
+    exercise(&builder().prefix(prefix()).open(&server().url()).unwrap());
+    exercise(&builder().prefix(prefix()).wait_for_replicas(0, Duration::MAX).open(&server().url()).unwrap());
+}
+
+#[test]
 fn a_unix_socket_is_reached() {
     if !test_servers::installed() {
         return;
