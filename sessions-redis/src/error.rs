@@ -30,6 +30,7 @@ pub(crate) struct Refusal {
 /// Says which server to ask instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
+    /// Is empty where the server means its own host.
     pub(crate) host: String,
     pub(crate) port: u16,
     /// For this once, and announced with ASKING.
@@ -90,6 +91,8 @@ fn code_of(code: &str, details: &str) -> &'static str {
 /// Reads `3999 127.0.0.1:6381`.
 fn target(details: &str, once: bool) -> Option<Redirect> {
     let (host, port) = details.split(' ').nth(1)?.rsplit_once(':')?;
+    // A server that does not know its own name writes a question mark.
+    let host = if host == "?" { "" } else { host };
     Some(Redirect { host: host.to_owned(), port: port.parse().ok()?, once })
 }
 
@@ -233,6 +236,7 @@ mod tests {
         let redirect = target("3999 ::1:6381", true).unwrap();
         assert_eq!((redirect.host.as_str(), redirect.port, redirect.once), ("::1", 6381, true));
         assert_eq!(target("3999 :6381", false).unwrap().host, "");
+        assert_eq!(target("3999 ?:6381", false).unwrap().host, "");
         assert!(target("3999", false).is_none());
     }
 }

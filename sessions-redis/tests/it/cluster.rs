@@ -330,6 +330,20 @@ fn a_primary_that_comes_back_as_a_replica_is_not_read() {
     assert_eq!(block_on(store.count()).unwrap(), 60);
 }
 
+/// Moves a session to another server, though not yet its slot.
+fn send_ahead(cluster: &Cluster, key: &str, meanwhile: impl FnOnce()) {
+    let from = cluster.primary_of(key);
+    let to = (0..3).find(|at| *at != from).unwrap();
+    let servers = cluster.servers();
+    let slot = servers[0].cli(&["CLUSTER", "KEYSLOT", key]);
+    let names: Vec<_> = servers.iter().map(|server| server.cli(&["CLUSTER", "MYID"])).collect();
+    assert_eq!(servers[to].cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &names[from]]), "OK");
+    assert_eq!(servers[from].cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &names[to]]), "OK");
+    meanwhile();
+    let port = servers[to].port().to_string();
+    assert_eq!(servers[from].cli(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]), "OK");
+}
+
 #[test]
 fn a_session_in_a_slot_on_its_way_is_written() {
     if !test_servers::installed() {
@@ -339,20 +353,26 @@ fn a_session_in_a_slot_on_its_way_is_written() {
     let store = RedisStore::builder().open(&cluster.url()).unwrap();
     let id = id();
     block_on(store.create(&record(id).entry("once", b"v").build().unwrap())).unwrap();
-    let key = format!("session:{id}");
-    let from = cluster.primary_of(&key);
-    let to = (0..3).find(|at| *at != from).unwrap();
-    let servers = cluster.servers();
-    let slot = servers[0].cli(&["CLUSTER", "KEYSLOT", &key]);
-    let names: Vec<_> = servers.iter().map(|server| server.cli(&["CLUSTER", "MYID"])).collect();
-    assert_eq!(servers[to].cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &names[from]]), "OK");
-    assert_eq!(servers[from].cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &names[to]]), "OK");
     let increment = || block_on(store.commit(id, &changes().increment("count", 1)));
-    assert_eq!(increment().unwrap(), Committed::Applied);
-    let port = servers[to].port().to_string();
-    assert_eq!(servers[from].cli(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]), "OK");
+    send_ahead(&cluster, &format!("session:{id}"), || assert_eq!(increment().unwrap(), Committed::Applied));
     assert_eq!(increment().unwrap(), Committed::Applied);
     assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Value(b"v".to_vec()));
     assert_eq!(block_on(store.commit(id, &changes())).unwrap(), Committed::Applied);
     assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "count").unwrap(), "2");
+}
+
+#[test]
+fn a_server_that_does_not_know_its_name_redirects_all_the_same() {
+    if !test_servers::installed() {
+        return;
+    }
+    let cluster = Cluster::start();
+    for server in cluster.servers() {
+        assert_eq!(server.cli(&["CONFIG", "SET", "cluster-preferred-endpoint-type", "hostname"]), "OK");
+    }
+    let store = RedisStore::builder().open(&cluster.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    send_ahead(&cluster, &format!("session:{id}"), || {});
+    assert!(block_on(store.load(id, NOW)).unwrap().is_some());
 }
