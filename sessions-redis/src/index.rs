@@ -13,7 +13,7 @@ use sessions_core::{Changes, Record, SessionId, StoreError, StoreErrorKind, Time
 use crate::call::{self, Call, bytes, items, text_number};
 use crate::commit::Renewal;
 use crate::fields::{self, Head, SLACK, Unreadable, whole_millis};
-use crate::shared::{Core, Failure, Outcome};
+use crate::shared::{Core, Failure, Outcome, Time};
 
 /// Is how many sessions are asked for at once.
 pub(crate) const AT_ONCE: usize = 64;
@@ -32,11 +32,11 @@ fn good_until(now: Timestamp, idle: Option<u64>, absolute: Option<u64>) -> Strin
 }
 
 /// Enters a session that was just created.
-pub(crate) async fn announce_new(core: &Core, record: &Record, principal: &str) -> Result<(), Failure> {
+pub(crate) async fn announce_new(core: &Core, record: &Record, principal: &str, time: &Time) -> Result<(), Failure> {
     let absolute = Some(record.absolute_deadline()).filter(|deadline| *deadline != Timestamp::NEVER);
     let until = good_until(record.last_seen(), record.idle().map(whole_millis), absolute.map(Timestamp::as_millis));
     let call = announce(core, principal, record.id(), &until, record.last_seen());
-    core.write(&call).await.map(drop)
+    core.write(&call, time).await.map(drop)
 }
 
 /// Carries an entry on, in the background: it is good for long enough to be carried on another time.
@@ -64,10 +64,10 @@ impl Binding {
     }
 
     /// Enters the session before the commit binds it, so that it is never bound and not in the index. Returns the entry.
-    pub(crate) async fn announce(self, core: &Core, id: SessionId) -> Result<Option<Renewal>, Failure> {
+    pub(crate) async fn announce(self, core: &Core, id: SessionId, time: &Time) -> Result<Option<Renewal>, Failure> {
         let mut ask = Call::command("HMGET", &core.keys.session(id));
         ask.arg(b"h").arg(b"p");
-        let answer = core.write(&ask).await?;
+        let answer = core.write(&ask, time).await?;
         let Some([head, bound]) = items(&answer) else {
             return Ok(None);
         };
@@ -81,7 +81,7 @@ impl Binding {
             return Ok(None);
         };
         let until = good_until(self.now, idle, head.absolute);
-        core.write(&announce(core, &principal, id, &until, self.now)).await?;
+        core.write(&announce(core, &principal, id, &until, self.now), time).await?;
         Ok(Some(Renewal { principal, until }))
     }
 }

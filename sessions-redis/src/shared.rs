@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 use sessions_core::{StoreError, StoreErrorKind, StoreFuture};
@@ -44,6 +44,19 @@ pub(crate) struct Limits {
     pub(crate) commit_deadline: Duration,
     pub(crate) max_in_flight: usize,
     pub(crate) wait: Option<WaitFor>,
+}
+
+/// Is the time that an operation has.
+#[derive(Debug)]
+pub(crate) struct Time {
+    begun: Instant,
+    deadline: Duration,
+}
+
+impl Time {
+    fn left(&self) -> Duration {
+        self.deadline.saturating_sub(self.begun.elapsed())
+    }
 }
 
 /// Is the outcome of a call that may have been made more than once.
@@ -124,9 +137,14 @@ impl Core {
         Ok(outcome.answer.value)
     }
 
-    pub(crate) async fn write(&self, call: &Call) -> Result<Value, Failure> {
-        let outcome = self.link.call(call, None, self.commit_deadline).await?;
+    pub(crate) async fn write(&self, call: &Call, time: &Time) -> Result<Value, Failure> {
+        let outcome = self.link.call(call, None, time.left()).await?;
         Ok(outcome.answer.value)
+    }
+
+    /// Begins the time that a write has, however many calls it takes.
+    pub(crate) fn time_to_write(&self) -> Time {
+        Time { begun: Instant::now(), deadline: self.commit_deadline }
     }
 
     /// Writes, and waits for the replicas where that was asked for.

@@ -83,7 +83,8 @@ impl Store for RedisStore {
         let call = commit::create(&self.core, record);
         let record = record.clone();
         self.core.begin(|core| async move {
-            match core.write(&call).await {
+            let time = core.time_to_write();
+            match core.write(&call, &time).await {
                 Ok(Value::Int(1)) => {}
                 Ok(_) => return Ok(Created::Exists),
                 Err(Failure { code: Some("OOM"), .. }) => return Ok(Created::Full),
@@ -91,7 +92,7 @@ impl Store for RedisStore {
             }
             // Only now: an index entry without a session is cleared away, and nobody has been given the token yet.
             if let Some(principal) = record.principal()
-                && let Err(failure) = index::announce_new(&core, &record, principal).await
+                && let Err(failure) = index::announce_new(&core, &record, principal, &time).await
             {
                 core.call_later(Call::command("UNLINK", &core.keys.session(record.id())));
                 return Err(failure.into());
@@ -105,11 +106,12 @@ impl Store for RedisStore {
         let binding = Binding::of(changes);
         let now = changes.now();
         self.core.begin(|core| async move {
+            let time = core.time_to_write();
             let announced = match binding {
-                Some(binding) => binding.announce(&core, id).await?,
+                Some(binding) => binding.announce(&core, id, &time).await?,
                 None => None,
             };
-            let (committed, renewal) = commit::committed(&core.write(&call).await?)?;
+            let (committed, renewal) = commit::committed(&core.write(&call, &time).await?)?;
             if let Some(renewal) = renewal.filter(|renewal| announced.as_ref() != Some(renewal)) {
                 index::renew(&core, id, &renewal, now);
             }
@@ -120,7 +122,7 @@ impl Store for RedisStore {
     fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
         let (call, forget) = commit::take(&self.core, id, expected, key, now);
         self.core.begin(|core| async move {
-            let taken = commit::taken(&core.write(&call).await?)?;
+            let taken = commit::taken(&core.write(&call, &core.time_to_write()).await?)?;
             if matches!(taken, Taken::Value(_)) {
                 core.call_later(forget);
             }

@@ -272,6 +272,30 @@ fn a_frozen_server_costs_its_callers_the_deadline_and_no_more() {
 }
 
 #[test]
+fn a_write_of_several_calls_has_one_deadline() {
+    if !test_servers::installed() {
+        return;
+    }
+    for is_new in [false, true] {
+        let proxy = Proxy::to(server().port());
+        let builder = RedisStore::builder().prefix(prefix()).commit_deadline(Duration::from_millis(1500));
+        let store = builder.open(&proxy.url()).unwrap();
+        let [first, second] = [id(), id()];
+        block_on(store.create(&record(first).build().unwrap())).unwrap();
+        proxy.delay_answers(900);
+        let begun = Instant::now();
+        let error = if is_new {
+            block_on(store.create(&record(second).principal(Some("user")).build().unwrap())).unwrap_err()
+        } else {
+            block_on(store.commit(first, &changes().bind("user"))).unwrap_err()
+        };
+        assert_eq!(error.kind(), StoreErrorKind::TimedOut);
+        let took = begun.elapsed();
+        assert!((1450..2500).contains(&took.as_millis()), "{took:?}");
+    }
+}
+
+#[test]
 fn a_paused_server_is_waited_for_within_the_deadline() {
     if !test_servers::installed() {
         return;
