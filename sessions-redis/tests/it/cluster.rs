@@ -350,15 +350,19 @@ fn a_session_in_a_slot_on_its_way_is_written() {
         return;
     }
     let cluster = Cluster::start();
-    let store = RedisStore::builder().open(&cluster.url()).unwrap();
-    let id = id();
+    // All lie in one slot.
+    let store = RedisStore::builder().prefix("{a}:").open(&cluster.url()).unwrap();
+    let [id, new] = [id(), id()];
     block_on(store.create(&record(id).entry("once", b"v").build().unwrap())).unwrap();
     let increment = || block_on(store.commit(id, &changes().increment("count", 1)));
-    send_ahead(&cluster, &format!("session:{id}"), || assert_eq!(increment().unwrap(), Committed::Applied));
+    send_ahead(&cluster, &format!("{{a}}:{id}"), || assert_eq!(increment().unwrap(), Committed::Applied));
     assert_eq!(increment().unwrap(), Committed::Applied);
     assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Value(b"v".to_vec()));
     assert_eq!(block_on(store.commit(id, &changes())).unwrap(), Committed::Applied);
     assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "count").unwrap(), "2");
+    assert_eq!(block_on(store.create(&record(new).build().unwrap())).unwrap(), Created::STORED);
+    assert_eq!(block_on(store.create(&record(new).build().unwrap())).unwrap(), Created::Exists);
+    assert!(block_on(store.destroy(new)).unwrap());
 }
 
 #[test]
