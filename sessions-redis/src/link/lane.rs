@@ -1,10 +1,13 @@
 //! One connection to one server, connected again whenever it breaks.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
 use tokio::runtime::Handle;
@@ -58,6 +61,8 @@ enum Phase {
 struct Live {
     generation: u64,
     connection: MultiplexedConnection,
+    /// Says that nothing will be answered any more. Redis-rs may not tell those whose request it took in that very moment.
+    is_broken: watch::Sender<bool>,
 }
 
 impl Lane {
@@ -87,14 +92,15 @@ impl Lane {
     }
 
     pub(super) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
-        let Live { generation, mut connection } = self.connection().await?;
+        let Live { generation, mut connection, is_broken } = self.connection().await?;
         parcel.note_sent();
         let mut vigil = Vigil::begin(self, generation);
-        let answer = exchange(&mut connection, parcel, asking).await;
+        let answer = until_broken(&is_broken, exchange(&mut connection, parcel, asking)).await;
         vigil.end();
         answer.map_err(|error| {
             let fault = Fault::of_sent(&error);
             if matches!(fault, Fault::Lost(_)) {
+                is_broken.send_replace(true);
                 self.replace(generation);
             }
             fault
@@ -209,7 +215,8 @@ async fn keep_connecting<F: FnOnce()>(lane: Weak<Lane>, _homeless: AtEnd<F>) {
         match connected {
             Ok(connection) => {
                 let generation = lane.generation.fetch_add(1, Ordering::Relaxed);
-                lane.phase.send_replace(Phase::Ready(Live { generation, connection }));
+                let is_broken = watch::Sender::new(false);
+                lane.phase.send_replace(Phase::Ready(Live { generation, connection, is_broken }));
                 return;
             }
             Err(error) => lane.phase.send_replace(Phase::Failed(Cause::new(&error))),
@@ -231,6 +238,21 @@ async fn exchange(connection: &mut MultiplexedConnection, parcel: &Parcel<'_>, a
     };
     let values = connection.send_packed_commands(&pipeline, 0, pipeline.len()).await?;
     Ok(parcel.answer(values))
+}
+
+/// Waits for an answer for as long as there can be one.
+async fn until_broken(
+    is_broken: &watch::Sender<bool>,
+    exchange: impl Future<Output = RedisResult<Answer>>,
+) -> RedisResult<Answer> {
+    let mut is_broken = is_broken.subscribe();
+    match select(pin!(exchange), pin!(is_broken.wait_for(|is_broken| *is_broken))).await {
+        Either::Left((answer, _)) => answer,
+        // It may have been answered meanwhile.
+        Either::Right((_, exchange)) => {
+            exchange.now_or_never().unwrap_or_else(|| Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()))
+        }
+    }
 }
 
 /// Watches over a request, and gives its connection up if that was silent until the request's time was over.
