@@ -72,16 +72,12 @@ impl Drop for Pending {
 }
 
 impl Commit {
-    /// Is the commit of an exchange that nobody has asked for anything.
-    pub(crate) const fn of_nothing(inner: Arc<Inner>) -> Self {
-        let progress = Progress::Done(Some(Ok(Attach { cookie: None, vary: false })));
-        Self { progress, ending: Ending::new(inner, Mode::Head { failed: false }) }
-    }
-
     pub(crate) fn begin(inner: Arc<Inner>, mode: Mode) -> Self {
         let mut ending = Ending::new(inner, mode);
-        let progress = ending.begin();
-        let progress = ending.proceed(progress);
+        let progress = match ending.begin() {
+            Ok(progress) if !ending.has_turn() => progress,
+            progress => ending.proceed(progress),
+        };
         Self { progress, ending }
     }
 

@@ -103,9 +103,6 @@ impl Exchange {
     /// first poll if there is nothing to write, or if the store never waits. The response's head must not leave before it is.
     /// Committing a second time does nothing.
     pub fn commit(self, status: u16) -> Commit {
-        if self.is_untouched() {
-            return Commit::of_nothing(self.inner);
-        }
         Commit::begin(self.inner, Mode::Head { failed: status >= 500 })
     }
 }

@@ -16,7 +16,13 @@ pub type Handler = fn(&Session) -> Result<(), Error>;
 pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler>) -> Attach {
     match handler {
         Some(handle) => ask(sessions, cookie, handle),
-        None => block_on(sessions.open().commit(200)).expect("there is nothing to write"),
+        None => {
+            let exchange = sessions.open();
+            if exchange.is_untouched() {
+                return Attach::default();
+            }
+            block_on(exchange.commit(200)).expect("there is nothing to write")
+        }
     }
 }
 

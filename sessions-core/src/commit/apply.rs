@@ -40,22 +40,21 @@ impl Apply {
         };
         // Whatever is committed moves the idle limit.
         let sends_cookie = renewed.is_some() || sessions.config().expiry.cookie_persists();
-        let told = if sends_cookie {
-            let token = renewed.as_ref().or(state.live.as_ref()).map(|live| live.token.clone());
-            token.zip(state.view().base().cloned())
-        } else {
-            None
-        };
+        let told = sends_cookie.then(|| {
+            let live = renewed.as_ref().or(state.live.as_ref())?;
+            Some((live.token.clone(), state.view.base()?.clone()))
+        });
         let changes = state.take_changes(now, hash, renewed.as_ref().map(|live| live.hash));
         (state.renewal, state.touch_due) = (false, false);
         drop(guard);
-        let cookie = match told.map(|(token, record)| token_cookie(ending, &token, &record, &changes)).transpose() {
-            Ok(cookie) => cookie,
-            Err(error) => {
-                ending.give_back(changes);
-                return Err(error);
-            }
-        };
+        let cookie =
+            match told.flatten().map(|(token, record)| token_cookie(ending, &token, &record, &changes)).transpose() {
+                Ok(cookie) => cookie,
+                Err(error) => {
+                    ending.give_back(changes);
+                    return Err(error);
+                }
+            };
         let mut apply = Self { id, changes, renewed, is_touch, cookie, shown: None };
         let answer = sessions.store().commit(id, &apply.changes);
         match answer.into_ready() {
@@ -94,16 +93,15 @@ impl Apply {
     }
 
     fn settle(&mut self, ending: &Ending) -> Progress {
-        let renewed = self.renewed.take();
-        let is_renewed = renewed.is_some();
+        let is_renewed = self.renewed.is_some();
         let mut state = ending.inner.lock();
         // The request may have ended the session meanwhile, and then wants nothing of this.
         let is_alive = state.live.is_some();
-        if is_alive {
-            state.live = renewed.or_else(|| state.live.take());
-            if ending.is_watched() && self.shown.is_none() {
-                state.settled = Some(Box::new(self.changes.take()));
-            }
+        if is_alive && is_renewed {
+            state.live = self.renewed.take();
+        }
+        if is_alive && ending.is_watched() && self.shown.is_none() {
+            state.settled = Some(Box::new(self.changes.take()));
         }
         let attach = ending.finish(&mut state, self.cookie.take().filter(|_| is_alive));
         drop(state);

@@ -118,11 +118,14 @@ impl Ending {
         self.inner.lock().turn.has_come(context)
     }
 
+    pub(super) const fn has_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
     /// Says how it goes on, and ends the turn where it does not.
-    #[inline]
     pub(super) fn proceed(&mut self, progress: Result<Progress, Error>) -> Progress {
         let progress = progress.unwrap_or_else(|error| self.failed(error));
-        if self.turn.is_some() && matches!(progress, Progress::Done(_)) && self.mode != Mode::Turn {
+        if matches!(progress, Progress::Done(_)) && self.mode != Mode::Turn {
             self.turn = None;
         }
         progress
