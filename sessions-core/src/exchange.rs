@@ -100,7 +100,7 @@ impl Exchange {
     /// Writes what the request changed, in one atomic operation of the store, and says what the response's head must carry.
     ///
     /// `status` is the response's: a 5xx drops the request's data, and keeps a destroy and a renewal. The future is ready at its
-    /// first poll if there is nothing to write, or if the store never waits. The response's head must not leave before it is.
+    /// first poll if there is nothing to write, or if the store never waits; a save that is under way is waited for. The response's head must not leave before it is.
     /// Committing a second time does nothing.
     pub fn commit(self, status: u16) -> Commit {
         Commit::begin(self.inner, Mode::Head { failed: status >= 500 })
