@@ -175,20 +175,18 @@ impl Ending {
     /// Tells that the store failed, and gives the writes back.
     pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, changes: Option<Changes>) -> Error {
         self.inner.raise(Event::StoreFailed { call, kind: error.kind() });
-        match changes {
-            Some(changes) => self.give_back(changes),
-            None if self.mode == Mode::Save => {}
-            None => self.inner.lock().doomed = None,
-        }
+        self.give_back(changes);
         error.into()
     }
 
-    /// Gives writes that were not stored back to a handler that asked for a save, so that it may try again.
-    pub(super) fn give_back(&self, changes: Changes) {
+    /// Gives writes that were not stored back to a handler that asked for a save, so that it may try again. After a head nobody
+    /// does, and a destroy that came to nothing is not told as unsaved: the response tells of it.
+    pub(super) fn give_back(&self, changes: impl Into<Option<Changes>>) {
         let mut state = self.inner.lock();
-        match self.mode {
-            Mode::Save => state.take_back(changes),
-            _ => state.doomed = None,
+        match (self.mode, changes.into()) {
+            (Mode::Save, Some(changes)) => state.take_back(changes),
+            (Mode::Save, None) => {}
+            (Mode::Head { .. } | Mode::Turn, _) => state.doomed = None,
         }
     }
 
