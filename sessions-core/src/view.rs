@@ -30,13 +30,13 @@ pub(crate) struct Seen<'a> {
 
 impl View {
     pub(crate) fn new(base: Option<Record>) -> Self {
-        let (size, slots) = measure(base.as_ref());
+        let (size, slots) = measure_record(base.as_ref());
         Self { base, edits: Edits::default(), size, slots }
     }
 
     /// Puts the record under a view that is still empty.
     pub(crate) fn load(&mut self, record: Record) {
-        (self.size, self.slots) = measure(Some(&record));
+        (self.size, self.slots) = measure_record(Some(&record));
         self.base = Some(record);
     }
 
@@ -50,7 +50,7 @@ impl View {
 
     /// Hands the edits over to a commit.
     pub(crate) fn take_edits(&mut self) -> Edits {
-        (self.size, self.slots) = measure(self.base.as_ref());
+        (self.size, self.slots) = measure_record(self.base.as_ref());
         std::mem::take(&mut self.edits)
     }
 
@@ -277,7 +277,7 @@ impl View {
 }
 
 /// Measures a record that nothing was done to.
-fn measure(base: Option<&Record>) -> (usize, usize) {
+fn measure_record(base: Option<&Record>) -> (usize, usize) {
     base.map_or((record::HEAD_LENGTH, 0), |record| (record.as_bytes().len(), record.slot_count()))
 }
 
