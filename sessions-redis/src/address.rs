@@ -74,7 +74,9 @@ fn cluster(scheme: &str, rest: &str) -> Result<(Address, Vec<UrlOption>), OpenEr
 fn client(url: &str) -> Result<Client, OpenError> {
     // What redis-rs says about a URL quotes it.
     let info: ConnectionInfo = url.into_connection_info().map_err(|_| unreadable(url))?;
-    from_info(info)
+    // Otherwise a request would wait until that before it is answered (RFC 896).
+    let settings = info.tcp_settings().clone().set_nodelay(true);
+    from_info(info.set_tcp_settings(settings))
 }
 
 pub(crate) fn from_info(info: ConnectionInfo) -> Result<Client, OpenError> {
@@ -128,12 +130,15 @@ fn option(name: &str, value: &str) -> Result<Option<UrlOption>, OpenError> {
 mod tests {
     use super::*;
 
-    fn addresses(url: &str) -> Vec<String> {
-        let clients = match parse(url).unwrap().0 {
+    fn clients(url: &str) -> Vec<Client> {
+        match parse(url).unwrap().0 {
             Address::Server(client) => vec![*client],
             Address::Cluster(clients) => clients,
-        };
-        clients.iter().map(|client| client.get_connection_info().addr().to_string()).collect()
+        }
+    }
+
+    fn addresses(url: &str) -> Vec<String> {
+        clients(url).iter().map(|client| client.get_connection_info().addr().to_string()).collect()
     }
 
     #[test]
@@ -152,6 +157,13 @@ mod tests {
         };
         let settings = client.get_connection_info().redis_settings();
         assert_eq!((settings.username(), settings.password(), settings.db()), (Some("me"), Some("p/w"), 5));
+    }
+
+    #[test]
+    fn no_request_is_kept_back_until_another_is_answered() {
+        for url in ["redis://h", "redis-cluster://h"] {
+            assert!(clients(url).iter().all(|client| client.get_connection_info().tcp_settings().nodelay()), "{url}");
+        }
     }
 
     #[test]
