@@ -5,6 +5,7 @@ mod given;
 mod lane;
 mod node;
 mod topology;
+mod wire;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -132,6 +132,9 @@ impl RedisBuilder {
 
     /// Opens a store on the server of a client, for which the client may have certificates and the like.
     ///
+    /// Of its [`TcpSettings`](redis::io::tcp::TcpSettings) all count but the time to linger, which a client does not tell. One made from a URL
+    /// by redis-rs delays small requests (Nagle's algorithm, RFC 896); [`open`](Self::open) does not.
+    ///
     /// # Errors
     ///
     /// Fails for options that contradict each other.

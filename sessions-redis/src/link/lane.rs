@@ -1,18 +1,15 @@
 //! One connection to one server, connected again whenever it breaks.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::{Either, select};
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
+use redis::{Client, RedisError, RedisResult};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::wire::Wire;
 use super::{Answer, Parcel};
 use crate::error::{Cause, Fault};
 
@@ -31,7 +28,6 @@ pub(super) struct Lane {
     client: Client,
     home: Home,
     phase: watch::Sender<Phase>,
-    generation: AtomicU64,
     born: Instant,
     /// Says since when nothing was heard though something was asked, in milliseconds of the lane's life; 0 for no silence.
     silent_since: AtomicU64,
@@ -50,19 +46,11 @@ pub(super) struct Home {
 enum Phase {
     Idle,
     Connecting,
-    Ready(Live),
+    Ready(Arc<Wire>),
     /// The last try failed; another follows.
     Failed(Cause),
     /// The runtime has no sockets, or has ended.
     Homeless,
-}
-
-#[derive(Clone)]
-struct Live {
-    generation: u64,
-    connection: MultiplexedConnection,
-    /// Says that nothing will be answered any more. Redis-rs may not tell those whose request it took in that very moment.
-    is_broken: watch::Sender<bool>,
 }
 
 impl Lane {
@@ -71,7 +59,6 @@ impl Lane {
             client,
             home,
             phase: watch::Sender::new(Phase::Idle),
-            generation: AtomicU64::new(0),
             born: Instant::now(),
             silent_since: AtomicU64::new(0),
         })
@@ -92,31 +79,31 @@ impl Lane {
     }
 
     pub(super) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
-        let Live { generation, mut connection, is_broken } = self.connection().await?;
+        let wire = self.wire().await?;
         parcel.note_sent();
-        let mut vigil = Vigil::begin(self, generation);
-        let answer = until_broken(&is_broken, exchange(&mut connection, parcel, asking)).await;
+        let mut vigil = Vigil::begin(self, &wire);
+        let answer = wire.exchange(parcel, asking).await;
         vigil.end();
         answer.map_err(|error| {
             let fault = Fault::of_sent(&error);
             if matches!(fault, Fault::Lost(_)) {
-                is_broken.send_replace(true);
-                self.replace(generation);
+                wire.give_up();
+                self.replace(&wire);
             }
             fault
         })
     }
 
-    async fn connection(self: &Arc<Self>) -> Result<Live, Fault> {
-        if let Phase::Ready(live) = &*self.phase.borrow() {
-            return Ok(live.clone());
+    async fn wire(self: &Arc<Self>) -> Result<Arc<Wire>, Fault> {
+        if let Phase::Ready(wire) = &*self.phase.borrow() {
+            return Ok(Arc::clone(wire));
         }
         self.connect();
         let mut phases = self.phase.subscribe();
         let settled = phases.wait_for(|phase| matches!(phase, Phase::Ready(_) | Phase::Failed(_)));
         let settled = tokio::time::timeout(PATIENCE, settled).await;
         match settled.ok().and_then(Result::ok).as_deref() {
-            Some(Phase::Ready(live)) => Ok(live.clone()),
+            Some(Phase::Ready(wire)) => Ok(Arc::clone(wire)),
             Some(Phase::Failed(cause)) => Err(Fault::Unreached(cause.clone())),
             _ => Err(Fault::Unreached(Cause::text("still connecting".to_owned()))),
         }
@@ -138,8 +125,8 @@ impl Lane {
     }
 
     /// Gives up this connection, unless somebody has before.
-    fn replace(self: &Arc<Self>, broken: u64) {
-        self.connect_if(|phase| matches!(phase, Phase::Ready(live) if live.generation == broken));
+    fn replace(self: &Arc<Self>, broken: &Arc<Wire>) {
+        self.connect_if(|phase| matches!(phase, Phase::Ready(wire) if Arc::ptr_eq(wire, broken)));
     }
 
     fn connect_if(self: &Arc<Self>, is_due: impl FnOnce(&Phase) -> bool) {
@@ -159,13 +146,10 @@ impl Lane {
     }
 
     /// Connects, wherever this is polled.
-    async fn try_to_connect(client: &Client, clock: &Handle) -> RedisResult<MultiplexedConnection> {
-        // The deadlines are the requests' own, and this one goes by our clock.
-        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+    async fn try_to_connect(client: &Client, clock: &Handle) -> RedisResult<Wire> {
         let connecting = {
             let _entered = clock.enter();
-            tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+            tokio::time::timeout(CONNECT_TIMEOUT, Wire::connect(client))
         };
         let timed_out = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
         connecting.await.map_err(timed_out)?
@@ -213,10 +197,8 @@ async fn keep_connecting<F: FnOnce()>(lane: Weak<Lane>, _homeless: AtEnd<F>) {
             return;
         };
         match connected {
-            Ok(connection) => {
-                let generation = lane.generation.fetch_add(1, Ordering::Relaxed);
-                let is_broken = watch::Sender::new(false);
-                lane.phase.send_replace(Phase::Ready(Live { generation, connection, is_broken }));
+            Ok(wire) => {
+                lane.phase.send_replace(Phase::Ready(Arc::new(wire)));
                 return;
             }
             Err(error) => lane.phase.send_replace(Phase::Failed(Cause::new(&error))),
@@ -231,43 +213,19 @@ async fn keep_connecting<F: FnOnce()>(lane: Weak<Lane>, _homeless: AtEnd<F>) {
     }
 }
 
-async fn exchange(connection: &mut MultiplexedConnection, parcel: &Parcel<'_>, asking: bool) -> RedisResult<Answer> {
-    let Some(pipeline) = parcel.pipeline(asking) else {
-        let value = connection.send_packed_command(&parcel.command).await?;
-        return Ok(Answer { value, replicas: 0 });
-    };
-    let values = connection.send_packed_commands(&pipeline, 0, pipeline.len()).await?;
-    Ok(parcel.answer(values))
-}
-
-/// Waits for an answer for as long as there can be one.
-async fn until_broken(
-    is_broken: &watch::Sender<bool>,
-    exchange: impl Future<Output = RedisResult<Answer>>,
-) -> RedisResult<Answer> {
-    let mut is_broken = is_broken.subscribe();
-    match select(pin!(exchange), pin!(is_broken.wait_for(|is_broken| *is_broken))).await {
-        Either::Left((answer, _)) => answer,
-        // It may have been answered meanwhile.
-        Either::Right((_, exchange)) => {
-            exchange.now_or_never().unwrap_or_else(|| Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()))
-        }
-    }
-}
-
 /// Watches over a request, and gives its connection up if that was silent until the request's time was over.
 struct Vigil<'a> {
     lane: &'a Arc<Lane>,
-    generation: u64,
+    wire: &'a Arc<Wire>,
     ended: bool,
 }
 
 impl<'a> Vigil<'a> {
-    fn begin(lane: &'a Arc<Lane>, generation: u64) -> Self {
+    fn begin(lane: &'a Arc<Lane>, wire: &'a Arc<Wire>) -> Self {
         if lane.silent_since.load(Ordering::Relaxed) == 0 {
             let _ = lane.silent_since.compare_exchange(0, lane.age(), Ordering::Relaxed, Ordering::Relaxed);
         }
-        Self { lane, generation, ended: false }
+        Self { lane, wire, ended: false }
     }
 
     fn end(&mut self) {
@@ -282,7 +240,7 @@ impl Drop for Vigil<'_> {
         let is_silent = since != 0 && self.lane.age().saturating_sub(since) >= SILENCE;
         if !self.ended && is_silent {
             self.lane.silent_since.store(0, Ordering::Relaxed);
-            self.lane.replace(self.generation);
+            self.lane.replace(self.wire);
         }
     }
 }

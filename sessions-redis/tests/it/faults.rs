@@ -220,6 +220,33 @@ fn a_silent_connection_is_given_up() {
 }
 
 #[test]
+fn a_connection_that_was_given_up_is_closed() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let store = RedisStore::builder().prefix(prefix()).open(&proxy.url()).unwrap();
+    assert_eq!(block_on(store.load(id(), NOW)).unwrap(), None);
+    let connections = || {
+        let clients = server.cli(&["CLIENT", "LIST", "TYPE", "NORMAL"]);
+        clients.lines().filter(|client| !client.contains(" cmd=client")).count()
+    };
+    assert_eq!(connections(), 1);
+    proxy.silence();
+    assert_eq!(block_on(store.load(id(), NOW)).unwrap_err().kind(), StoreErrorKind::TimedOut);
+    assert_eq!(block_on(store.load(id(), NOW)).unwrap(), None);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while connections() > 1 {
+        assert!(Instant::now() < deadline, "it is still open");
+    }
+    drop(store);
+    while connections() > 0 {
+        assert!(Instant::now() < deadline, "the store's is still open");
+    }
+}
+
+#[test]
 fn a_silent_connection_is_given_up_however_short_the_deadline_is() {
     if !test_servers::installed() {
         return;
