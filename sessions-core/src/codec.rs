@@ -80,19 +80,25 @@ impl Values {
 
     pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Error> {
         match (self, bytes.split_first()) {
-            (Self::Coded(codec), Some((&CODED, coded))) => {
-                let value = codec.decode(coded).map_err(|cause| Error::with_source(ErrorKind::Decode, cause))?;
-                serde_json::from_value(value).map_err(|cause| decode_error(&cause))
-            }
+            (Self::Coded(codec), Some((&CODED, coded))) => decode_coded(&**codec, coded),
             _ => serde_json::from_slice(bytes).map_err(|cause| decode_error(&cause)),
         }
     }
 }
 
+// Out of line, so that reading JSON is short.
+#[inline(never)]
+fn decode_coded<T: DeserializeOwned>(codec: &dyn Codec, coded: &[u8]) -> Result<T, Error> {
+    let value = codec.decode(coded).map_err(|cause| Error::with_source(ErrorKind::Decode, cause))?;
+    serde_json::from_value(value).map_err(|cause| decode_error(&cause))
+}
+
+#[cold]
 fn encode_error(cause: &serde_json::Error) -> Error {
     Error::with_source(ErrorKind::Encode, Unquoted(cause.classify()))
 }
 
+#[cold]
 fn decode_error(cause: &serde_json::Error) -> Error {
     Error::with_source(ErrorKind::Decode, Unquoted(cause.classify()))
 }

@@ -64,6 +64,7 @@ impl Error {
         Self(Box::new(Parts { kind, source: None, attach: None }))
     }
 
+    #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
         Self(Box::new(Parts { kind, source: Some(source.into()), attach: None }))
     }

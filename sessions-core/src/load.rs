@@ -14,6 +14,7 @@ use crate::error::{Error, StoreError, StoreErrorKind};
 use crate::event::{Event, RejectReason, StoreCall};
 use crate::exchange::Inner;
 use crate::expiry;
+use crate::id::SessionId;
 use crate::record::Record;
 use crate::session::Session;
 use crate::state::{Live, Loaded};
@@ -60,7 +61,7 @@ impl Load {
     /// Begins with the candidates in the request's cookies. What is left of them is moved only if the store is to be waited for.
     pub(crate) fn begin(inner: Arc<Inner>, candidates: &mut Candidates) -> Self {
         if candidates.malformed {
-            inner.raise(Event::Rejected { id: None, reason: RejectReason::Malformed });
+            reject(&inner, None, RejectReason::Malformed);
         }
         let mut loaded = Loaded { carried: candidates.carried, ..Loaded::default() };
         if candidates.is_empty() {
@@ -153,7 +154,7 @@ impl Search {
             Err(error) if error.kind() == StoreErrorKind::Unreadable => RejectReason::Unreadable,
             Err(error) => return Err(error),
         };
-        inner.raise(Event::Rejected { id: Some(id), reason });
+        reject(inner, Some(id), reason);
         Ok(ControlFlow::Continue(()))
     }
 
@@ -161,7 +162,7 @@ impl Search {
     fn accept(&mut self, inner: &Inner, live: Live, record: Record) -> ControlFlow<()> {
         let other = self.loaded.found.as_ref().is_some_and(|(found, _)| found.token.id() != live.token.id());
         if other {
-            inner.raise(Event::Rejected { id: None, reason: RejectReason::Ambiguous });
+            reject(inner, None, RejectReason::Ambiguous);
             self.loaded.found = None;
             return ControlFlow::Break(());
         }
@@ -188,6 +189,11 @@ impl Search {
             }
         }
     }
+}
+
+#[cold]
+fn reject(inner: &Inner, id: Option<SessionId>, reason: RejectReason) {
+    inner.raise(Event::Rejected { id, reason });
 }
 
 impl fmt::Debug for Load {

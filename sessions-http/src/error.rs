@@ -44,6 +44,7 @@ impl SessionError {
     /// they tell of the store and its whereabouts.
     ///
     /// The response leaves the cookie that the client has alone, unless a save before the failure had made it a new one.
+    #[cold]
     #[must_use]
     pub fn into_response<B: Default>(mut self) -> Response<B> {
         self.log();
@@ -60,6 +61,7 @@ impl SessionError {
         response
     }
 
+    #[cold]
     pub(crate) fn log(&self) {
         let error: &(dyn StdError + 'static) = self;
         if self.0.as_ref().is_none_or(Error::is_servers_fault) {

@@ -67,9 +67,9 @@ impl Ending {
             return Ok(Progress::done(Attach::default()));
         }
         if self.turn.is_none() && state.is_busy() {
-            let Some(waiting) = state.take_dropped() else { return Ok(Progress::Queued) };
-            self.turn = Some(Held(Arc::clone(&self.inner)));
-            return Ok(Progress::Inheriting(self.of_dropped_save().pending(*waiting)));
+            let dropped = state.take_dropped();
+            drop(state);
+            return Ok(self.queue(dropped));
         }
         if self.mode == (Mode::Head { failed: true }) {
             state.drop_request_data();
@@ -89,6 +89,14 @@ impl Ending {
             self.turn = Some(Held(Arc::clone(&self.inner)));
         }
         outcome.map_or_else(|| Ok(Progress::done(Attach::default())), |outcome| self.execute(outcome, state))
+    }
+
+    /// Waits for the turn of others, or takes the place of one that was dropped.
+    #[cold]
+    fn queue(&mut self, dropped: Option<Box<Waiting>>) -> Progress {
+        let Some(waiting) = dropped else { return Progress::Queued };
+        self.turn = Some(Held(Arc::clone(&self.inner)));
+        Progress::Inheriting(self.of_dropped_save().pending(*waiting))
     }
 
     fn execute(&self, outcome: Outcome, mut state: MutexGuard<'_, State>) -> Result<Progress, Error> {

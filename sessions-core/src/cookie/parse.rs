@@ -38,10 +38,16 @@ impl Candidates {
 
     /// Adds a token, unless it is there.
     fn add(&mut self, token: Token) {
-        match &self.first {
+        match self.first {
             None => self.first = Some(token),
-            Some(first) if first.is(&token) || self.others.iter().any(|other| other.is(&token)) => {}
-            Some(_) => self.others.push(token),
+            Some(_) => self.add_other(token),
+        }
+    }
+
+    #[cold]
+    fn add_other(&mut self, token: Token) {
+        if !self.first.iter().chain(&self.others).any(|known| known.is(&token)) {
+            self.others.push(token);
         }
     }
 
