@@ -1,5 +1,7 @@
 //! How values become bytes.
 
+mod simple;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -81,7 +83,7 @@ impl Values {
     pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Error> {
         match (self, bytes.split_first()) {
             (Self::Coded(codec), Some((&CODED, coded))) => decode_coded(&**codec, coded),
-            _ => serde_json::from_slice(bytes).map_err(|cause| decode_error(&cause)),
+            _ => simple::from_json(bytes).map_err(|cause| decode_error(&cause)),
         }
     }
 }
