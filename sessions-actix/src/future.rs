@@ -69,7 +69,7 @@ where
             Stage::Nested => this.handler.poll(context).map_ok(ServiceResponse::map_into_left_body),
             Stage::Handling(exchange) => {
                 let ended = ready!(run(this.handler, context));
-                if exchange.is_untouched() {
+                if exchange.end_if_untouched() {
                     return Poll::Ready(finish(ended, Ok(Attach::default())));
                 }
                 let mut commit = exchange.clone().commit(status(&ended));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -43,16 +43,23 @@ pub struct Exchange {
 
 pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
-    /// Somebody has asked for the session, and it was loaded. Set once, with the state locked; read without, as every request does.
-    is_loaded: AtomicBool,
+    /// Is [`OPEN`], [`ENDED`] or [`LOADED`]. Read without the lock on the state, as every request does; made `LOADED` under it.
+    stage: AtomicU8,
     state: Mutex<State>,
 }
+
+/// Is while nobody has asked for the session.
+const OPEN: u8 = 0;
+/// Is when the response's head left before anybody had asked.
+const ENDED: u8 = 1;
+/// Is once somebody has asked, and the session was loaded.
+const LOADED: u8 = 2;
 
 impl Exchange {
     #[inline]
     pub(crate) fn new(sessions: Sessions) -> Self {
         // Not by `Arc::new`, which would build the state elsewhere and copy it.
-        let inner = |_: &_| Inner { sessions, is_loaded: AtomicBool::new(false), state: Mutex::default() };
+        let inner = |_: &_| Inner { sessions, stage: AtomicU8::new(OPEN), state: Mutex::default() };
         Self { inner: Arc::new_cyclic(inner) }
     }
 
@@ -89,12 +96,13 @@ impl Exchange {
         Load::begin(inner, &mut candidates)
     }
 
-    /// Says whether nobody has asked for the session and nobody else can, so that there is nothing to commit and nothing to attach.
+    /// Ends the exchange if nobody has asked for its session, and says whether that was so: there is nothing to commit then, and nothing
+    /// to attach. It costs less than a commit.
     ///
-    /// Where a clone is still around, a commit is what tells it that the response's head is gone.
+    /// Whoever asks afterwards, through a clone, gets a session that knows that the response's head is gone.
     #[must_use]
-    pub fn is_untouched(&self) -> bool {
-        !self.inner.is_loaded() && Arc::strong_count(&self.inner) == 1
+    pub fn end_if_untouched(&self) -> bool {
+        self.inner.end_unless_loaded()
     }
 
     /// Writes what the request changed, in one atomic operation of the store, and says what the response's head must carry.
@@ -120,7 +128,11 @@ impl Inner {
     }
 
     pub(crate) fn is_loaded(&self) -> bool {
-        self.is_loaded.load(Ordering::Acquire)
+        self.stage.load(Ordering::Acquire) == LOADED
+    }
+
+    fn end_unless_loaded(&self) -> bool {
+        self.stage.compare_exchange(OPEN, ENDED, Ordering::AcqRel, Ordering::Acquire) != Err(LOADED)
     }
 
     /// Takes note of what was loaded, unless that was done before.
@@ -128,7 +140,7 @@ impl Inner {
         let mut state = self.lock();
         if !self.is_loaded() {
             state.load(loaded);
-            self.is_loaded.store(true, Ordering::Release);
+            state.finished |= self.stage.swap(LOADED, Ordering::AcqRel) == ENDED;
         }
     }
 

@@ -68,7 +68,7 @@ where
                 if answer.is_pending() && panic.is_none() {
                     return Poll::Pending;
                 }
-                if let Some(exchange) = exchange.take_if(|exchange| !exchange.is_untouched()) {
+                if let Some(exchange) = exchange.take_if(|exchange| !exchange.end_if_untouched()) {
                     let mut commit = exchange.commit(status_of(&answer));
                     // Most commits are ready at once, and the answer then need not be put aside.
                     match Pin::new(&mut commit).poll(context) {

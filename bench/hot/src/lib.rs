@@ -18,7 +18,7 @@ pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler
         Some(handle) => ask(sessions, cookie, handle),
         None => {
             let exchange = sessions.open();
-            if exchange.is_untouched() {
+            if exchange.end_if_untouched() {
                 return Attach::default();
             }
             block_on(exchange.commit(200)).expect("there is nothing to write")

@@ -281,12 +281,16 @@ fn a_store_that_panics_keeps_nobody_waiting() {
 fn a_session_first_asked_for_after_the_head_knows_that_it_is_late() {
     let fixture = Fixture::new();
     let exchange = fixture.sessions.open();
-    assert!(exchange.is_untouched());
-    let head = exchange.clone();
-    assert!(!exchange.is_untouched());
-    assert!(block_on(head.commit(200)).unwrap().is_empty());
+    assert!(block_on(exchange.clone().commit(200)).unwrap().is_empty());
     let session = block_on(exchange.session([])).unwrap();
     assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+
+    let exchange = fixture.sessions.open();
+    assert!(exchange.end_if_untouched());
+    assert!(exchange.end_if_untouched());
+    let session = block_on(exchange.session([])).unwrap();
+    assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    assert!(!exchange.end_if_untouched());
 
     let (fixture, mut browser, _) = with_cart();
     let cookie = browser.cookie.clone().unwrap();
