@@ -132,7 +132,8 @@ impl Inner {
     }
 
     fn end_unless_loaded(&self) -> bool {
-        self.stage.compare_exchange(OPEN, ENDED, Ordering::AcqRel, Ordering::Acquire) != Err(LOADED)
+        let end = || self.stage.compare_exchange(OPEN, ENDED, Ordering::AcqRel, Ordering::Acquire);
+        !self.is_loaded() && end() != Err(LOADED)
     }
 
     /// Takes note of what was loaded, unless that was done before.

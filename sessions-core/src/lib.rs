@@ -17,6 +17,7 @@ mod expiry;
 mod global;
 mod id;
 mod info;
+mod integer;
 mod key;
 mod limits;
 mod load;

@@ -4,6 +4,8 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde_json::Error;
 use serde_json::de::SliceRead;
 
+use crate::integer;
+
 /// Reads a value as `serde_json::from_slice` does. Only where in the text an error lies may be missing.
 pub(super) fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     T::deserialize(Json(json))
@@ -21,13 +23,6 @@ impl<'de> Json<'de> {
         if is_plain { std::str::from_utf8(text).ok() } else { None }
     }
 
-    /// Returns the number, if it has nothing but digits, and fewer than might be too many.
-    fn unsigned(self) -> Option<u64> {
-        let has_form = matches!(self.0, [b'0'] | [b'1'..=b'9', ..]) && self.0.len() < 19;
-        let is_number = has_form && self.0.iter().all(u8::is_ascii_digit);
-        is_number.then(|| self.0.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
-    }
-
     fn visit_text<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.text() {
             Some(text) => visitor.visit_borrowed_str(text),
@@ -36,8 +31,9 @@ impl<'de> Json<'de> {
     }
 
     fn visit_integer<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.unsigned() {
-            Some(number) => visitor.visit_u64(number),
+        match integer::parse(self.0).map(|number| (number, u64::try_from(number))) {
+            Some((_, Ok(number))) => visitor.visit_u64(number),
+            Some((number, Err(_))) => visitor.visit_i64(number),
             None => self.parse(|parser| parser.deserialize_i64(visitor)),
         }
     }

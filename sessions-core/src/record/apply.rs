@@ -5,6 +5,7 @@ use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
 use super::layout::{self, Kind, Slot, Space};
 use crate::changes::{Changes, Edit, Scope, Verb};
 use crate::clock::whole_millis;
+use crate::integer;
 
 /// Says why changes were not applied. The record is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,22 +201,5 @@ fn changed_entry<'a>(edit: Edit<'a>, old: Option<Slot<'a>>) -> Result<Option<New
 
 /// Adds to a decimal integer, a missing one being 0; `None` for anything else, and where the sum leaves the range of `i64`.
 pub(crate) fn add(value: Option<&[u8]>, by: i64) -> Option<i64> {
-    value.map_or(Some(0), integer)?.checked_add(by)
-}
-
-/// Reads an integer as JSON and Redis write it: a sign if it is negative, digits, no zeros in front.
-fn integer(text: &[u8]) -> Option<i64> {
-    let (is_negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || (digits[0] == b'0' && text.len() > 1) {
-        return None;
-    }
-    // Summed up below zero, where there is room for one more.
-    let sum = digits.iter().try_fold(0_i64, |sum, digit| {
-        let value = digit.wrapping_sub(b'0');
-        if value > 9 { None } else { sum.checked_mul(10)?.checked_sub(i64::from(value)) }
-    })?;
-    if is_negative { Some(sum) } else { sum.checked_neg() }
+    value.map_or(Some(0), integer::parse)?.checked_add(by)
 }

@@ -1,0 +1,61 @@
+//! Integers as JSON and Redis write them, so that a store can add to one that a handler has set.
+
+/// Reads an integer: a sign if it is negative, digits, no zeros in front. `None` for anything else, and what is out of range.
+pub(crate) fn parse(text: &[u8]) -> Option<i64> {
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || (digits[0] == b'0' && text.len() > 1) {
+        return None;
+    }
+    // Summed up below zero, where there is room for one more.
+    let sum = digits.iter().try_fold(0_i64, |sum, digit| {
+        let value = digit.wrapping_sub(b'0');
+        if value > 9 { None } else { sum.checked_mul(10)?.checked_sub(i64::from(value)) }
+    })?;
+    if is_negative { Some(sum) } else { sum.checked_neg() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_read_as_they_are_written() {
+        let mut numbers = vec![i64::MIN, i64::MIN + 1, i64::MAX, i64::MAX - 1];
+        numbers.extend((0..63).flat_map(|bit| [1 << bit, (1 << bit) - 1]));
+        numbers.extend((0..19).flat_map(|zeros| [10_i64.pow(zeros), 10_i64.pow(zeros) - 1]));
+        for number in numbers.into_iter().flat_map(|number| [number, number.wrapping_neg()]) {
+            assert_eq!(parse(number.to_string().as_bytes()), Some(number));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_an_integer() {
+        let bad: [&[u8]; 19] = [
+            b"",
+            b"-",
+            b"--1",
+            b"+1",
+            b"-0",
+            b"00",
+            b"01",
+            b"-01",
+            b"1 ",
+            b" 1",
+            b"1.0",
+            b"1e2",
+            b"1/",
+            b"1:",
+            b"x",
+            b"\xff",
+            b"9223372036854775808",
+            b"-9223372036854775809",
+            b"99999999999999999999",
+        ];
+        for text in bad {
+            assert_eq!(parse(text), None, "{}", String::from_utf8_lossy(text));
+        }
+    }
+}
