@@ -8,4 +8,5 @@ mod faults;
 mod layout;
 mod principals;
 mod reaching;
+mod silence;
 mod support;

@@ -1,0 +1,148 @@
+//! Servers and connections that say nothing, or say it late: nobody waits for longer than the deadline.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{NOW, changes, id, patient, prefix, record, server, text};
+use pollster::block_on;
+use sessions_core::{Committed, Store, StoreErrorKind};
+use sessions_redis::RedisStore;
+use test_servers::{Proxy, Server};
+
+#[test]
+fn a_silent_connection_is_given_up() {
+    if !test_servers::installed() {
+        return;
+    }
+    let proxy = Proxy::to(server().port());
+    let store = RedisStore::builder().prefix(prefix()).open(&proxy.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    proxy.silence();
+    let begun = Instant::now();
+    assert_eq!(block_on(store.load(id, NOW)).unwrap_err().kind(), StoreErrorKind::TimedOut);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(block_on(store.load(id, NOW)).unwrap().is_some(), "the next one has a new connection");
+}
+
+#[test]
+fn a_connection_that_was_given_up_is_closed() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let store = RedisStore::builder().prefix(prefix()).open(&proxy.url()).unwrap();
+    assert_eq!(block_on(store.load(id(), NOW)).unwrap(), None);
+    let connections = || {
+        let clients = server.cli(&["CLIENT", "LIST", "TYPE", "NORMAL"]);
+        clients.lines().filter(|client| !client.contains(" cmd=client")).count()
+    };
+    assert_eq!(connections(), 1);
+    proxy.silence();
+    assert_eq!(block_on(store.load(id(), NOW)).unwrap_err().kind(), StoreErrorKind::TimedOut);
+    assert_eq!(block_on(store.load(id(), NOW)).unwrap(), None);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while connections() > 1 {
+        assert!(Instant::now() < deadline, "it is still open");
+    }
+    drop(store);
+    while connections() > 0 {
+        assert!(Instant::now() < deadline, "the store's is still open");
+    }
+}
+
+#[test]
+fn a_silent_connection_is_given_up_however_short_the_deadline_is() {
+    if !test_servers::installed() {
+        return;
+    }
+    let proxy = Proxy::to(server().port());
+    let prefix = prefix();
+    let builder = RedisStore::builder().prefix(prefix.as_str()).load_deadline(Duration::from_millis(40));
+    let hurried = builder.open(&proxy.url()).unwrap();
+    let id = id();
+    block_on(hurried.create(&record(id).build().unwrap())).unwrap();
+    proxy.silence();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while block_on(hurried.load(id, NOW)).is_err() {
+        assert!(Instant::now() < deadline, "it never got a new connection");
+    }
+}
+
+#[test]
+fn a_frozen_server_costs_its_callers_the_deadline_and_no_more() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let builder = RedisStore::builder().load_deadline(Duration::from_millis(300)).max_in_flight(4);
+    let store = builder.commit_deadline(Duration::from_millis(600)).open(&server.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    server.freeze();
+    let timed = |work: &dyn Fn() -> StoreErrorKind| {
+        let begun = Instant::now();
+        (work(), begun.elapsed())
+    };
+    let load = || block_on(store.load(id, NOW)).unwrap_err().kind();
+    let commit = || block_on(store.commit(id, &changes())).unwrap_err().kind();
+    let (kind, took) = timed(&load);
+    assert_eq!(kind, StoreErrorKind::TimedOut);
+    assert!((250..3000).contains(&took.as_millis()), "{took:?}");
+    // The silent connection was given up, and there is no other: this one was not even sent.
+    let (kind, took) = timed(&commit);
+    assert_eq!(kind, StoreErrorKind::Unavailable);
+    assert!((550..3000).contains(&took.as_millis()), "{took:?}");
+
+    // What is too much is refused at once, and known not to have been done.
+    let waiting: Vec<_> = (0..4).map(|_| store.load(id, NOW)).collect();
+    let (kind, took) = timed(&load);
+    assert_eq!(kind, StoreErrorKind::Busy);
+    assert!(took.as_millis() < 200, "{took:?}");
+    drop(waiting);
+    server.thaw();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while block_on(store.load(id, NOW)).is_err() {
+        assert!(Instant::now() < deadline);
+    }
+}
+
+#[test]
+fn a_write_of_several_calls_has_one_deadline() {
+    if !test_servers::installed() {
+        return;
+    }
+    for is_new in [false, true] {
+        let proxy = Proxy::to(server().port());
+        let builder = RedisStore::builder().prefix(prefix()).commit_deadline(Duration::from_millis(1500));
+        let store = builder.open(&proxy.url()).unwrap();
+        let [first, second] = [id(), id()];
+        block_on(store.create(&record(first).build().unwrap())).unwrap();
+        proxy.delay_answers(900);
+        let begun = Instant::now();
+        let error = if is_new {
+            block_on(store.create(&record(second).principal(Some("user")).build().unwrap())).unwrap_err()
+        } else {
+            block_on(store.commit(first, &changes().bind("user"))).unwrap_err()
+        };
+        assert_eq!(error.kind(), StoreErrorKind::TimedOut);
+        let took = begun.elapsed();
+        assert!((1450..2500).contains(&took.as_millis()), "{took:?}");
+    }
+}
+
+#[test]
+fn a_paused_server_is_waited_for_within_the_deadline() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let store = patient().open(&server.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    for mode in ["ALL", "WRITE"] {
+        assert_eq!(server.cli(&["CLIENT", "PAUSE", "700", mode]), "OK");
+        assert_eq!(block_on(store.commit(id, &changes().increment("count", 1))).unwrap(), Committed::Applied);
+    }
+    assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "count").unwrap(), "2");
+}
