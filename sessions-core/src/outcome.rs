@@ -48,6 +48,12 @@ pub(crate) enum Outcome {
     TooLate,
 }
 
+impl Outcome {
+    pub(crate) const fn asks_store(self) -> bool {
+        !matches!(self, Self::Keep | Self::Interrupted | Self::Unavailable | Self::TooLate)
+    }
+}
+
 pub(crate) const fn decide(facts: Facts) -> Outcome {
     let writes = facts.wrote || facts.renewed;
     if facts.destroyed {

@@ -218,8 +218,7 @@ impl State {
         self.forget();
     }
 
-    /// Takes note that the record is gone, or belongs to a newer token.
-    /// A login that goes on begins a session of its own.
+    /// Takes note that the record is gone, or belongs to a newer token. A login that goes on begins a session of its own.
     pub(crate) fn lose(&mut self, signs_in: bool) {
         self.live = None;
         self.lost = !signs_in;

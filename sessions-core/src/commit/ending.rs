@@ -81,8 +81,7 @@ impl Ending {
         if let Mode::Head { .. } = self.mode {
             state.finished = true;
         }
-        let asks_store =
-            !matches!(outcome, Some(Outcome::Keep | Outcome::Interrupted | Outcome::Unavailable | Outcome::TooLate));
+        let asks_store = outcome.is_none_or(Outcome::asks_store);
         // Nobody else can want a turn where nobody else has the session.
         if asks_store && self.turn.is_none() && self.is_watched() {
             state.begin_turn();
