@@ -24,22 +24,32 @@ pub(crate) fn attach(attach: Attach, headers: &mut HeaderMap) {
 struct Headers<'a>(&'a mut HeaderMap);
 
 impl ResponseHead for Headers<'_> {
-    fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8])) {
-        self.0.get_all(name(field)).for_each(|value| visit(value.as_bytes()));
+    fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool {
+        // Nearly no handler sets a field that sessions are concerned with, so one look-up has to do.
+        let others = self.0.insert(name_of(field), header_value(field, value));
+        let has_others = !others.is_empty();
+        if has_others {
+            let new = self.0.remove(name_of(field));
+            others.chain(new).for_each(|value| self.0.append(name_of(field), value));
+        }
+        has_others
     }
 
-    fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>) {
-        let name = name(field);
-        if self.0.contains_key(&name) {
-            self.0.retain(|other, old| *other != name || !gives_way(old.as_bytes(), value.as_bytes()));
+    fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+        let values = self.0.remove(name_of(field)).filter(|value| keeps(value.as_bytes()));
+        values.for_each(|value| self.0.append(name_of(field), value));
+    }
+}
+
+fn header_value(field: Field, text: Cow<'static, str>) -> HeaderValue {
+    match text {
+        Cow::Borrowed(text) => static_value(text),
+        Cow::Owned(text) => {
+            let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
+            // It holds a token: kept out of `Debug` output, and out of HTTP/2's compression tables.
+            value.set_sensitive(field == Field::SetCookie);
+            value
         }
-        let mut value = match value {
-            Cow::Borrowed(text) => static_value(text),
-            Cow::Owned(text) => HeaderValue::try_from(text).expect("core forms visible ASCII"),
-        };
-        // Keeps the token out of the `Debug` text of responses, and out of HTTP/2's tables.
-        value.set_sensitive(field == Field::SetCookie);
-        self.0.append(name, value);
     }
 }
 
@@ -54,7 +64,7 @@ fn static_value(text: &'static str) -> HeaderValue {
     }
 }
 
-fn name(field: Field) -> HeaderName {
+fn name_of(field: Field) -> HeaderName {
     match field {
         Field::SetCookie => header::SET_COOKIE,
         Field::Vary => header::VARY,

@@ -40,22 +40,12 @@ impl Field {
 
 /// Is the head of a response, as its framework keeps it. Implemented by each adapter.
 pub trait ResponseHead {
-    /// Calls `visit` with the value of each field of this name, in their order.
-    fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8]));
+    /// Adds a field after those of its name, and says whether there are any. The value holds visible ASCII and spaces only.
+    fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool;
 
-    /// Adds a field, after those of its name that are there. Of these, the ones whose value gives way to the new one, by
-    /// `gives_way(old, new)`, are removed. The new value holds visible ASCII and spaces only.
-    fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>);
-
-    /// Adds a field if there is none of its name, and says whether it did. To be overridden where one look-up does both.
-    fn add_if_absent(&mut self, field: Field, value: &'static str) -> bool {
-        let mut is_absent = true;
-        self.visit(field, &mut |_| is_absent = false);
-        if is_absent {
-            self.replace(field, |_, _| false, Cow::Borrowed(value));
-        }
-        is_absent
-    }
+    /// Calls `keeps` with the value of each field of this name, in their order, and removes those that it does not keep. Needed only where
+    /// a handler has set a field that sessions are concerned with.
+    fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool);
 }
 
 impl Attach {
@@ -88,29 +78,63 @@ impl Attach {
             vary_by_cookie(head);
         }
         if let Some(cookie) = self.cookie {
-            head.replace(Field::SetCookie, are_namesakes, Cow::Owned(cookie.into_string()));
-            head.replace(Field::CacheControl, |_, _| true, Cow::Borrowed("no-store"));
+            put(head, Field::SetCookie, Cow::Owned(cookie.into_string()), are_namesakes);
+            put(head, Field::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
         }
     }
 }
 
-fn vary_by_cookie(head: &mut impl ResponseHead) {
-    if head.add_if_absent(Field::Vary, "Cookie") {
+/// Adds a field, in place of those of its name that give way to it, by `gives_way(old, new)`.
+fn put(head: &mut impl ResponseHead, field: Field, value: Cow<'static, str>, gives_way: fn(&[u8], &[u8]) -> bool) {
+    if !head.add(field, value) {
         return;
     }
-    let mut merged = String::new();
-    let mut covered = false;
-    head.visit(Field::Vary, &mut |value| {
-        for name in value.split(|byte| *byte == b',').filter_map(field_name) {
-            covered |= name == "*" || name.eq_ignore_ascii_case("cookie");
-            merged.push_str(name);
-            merged.push_str(", ");
-        }
+    let mut others = values(head, field);
+    let new = others.pop().unwrap_or_default();
+    let mut others = others.len();
+    head.retain(field, &mut |value| {
+        let is_new = others == 0;
+        others = others.saturating_sub(1);
+        is_new || !gives_way(value, &new)
     });
-    if !covered {
-        // One line: there are caches that read only one.
-        head.replace(Field::Vary, |_, _| true, Cow::Owned(merged + "Cookie"));
+}
+
+fn vary_by_cookie(head: &mut impl ResponseHead) {
+    if !head.add(Field::Vary, Cow::Borrowed("Cookie")) {
+        return;
     }
+    let mut others = values(head, Field::Vary);
+    others.pop();
+    if varies_by_cookie(&others) {
+        let mut others = others.len();
+        head.retain(Field::Vary, &mut |_| {
+            let is_other = others > 0;
+            others = others.saturating_sub(1);
+            is_other
+        });
+    } else {
+        // One line: there are caches that read only one.
+        head.retain(Field::Vary, &mut |_| false);
+        let names: Vec<_> = field_names(&others).chain(["Cookie"]).collect();
+        head.add(Field::Vary, Cow::Owned(names.join(", ")));
+    }
+}
+
+fn values(head: &mut impl ResponseHead, field: Field) -> Vec<Vec<u8>> {
+    let mut values = Vec::new();
+    head.retain(field, &mut |value| {
+        values.push(value.to_vec());
+        true
+    });
+    values
+}
+
+fn varies_by_cookie(values: &[Vec<u8>]) -> bool {
+    field_names(values).any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
+}
+
+fn field_names(values: &[Vec<u8>]) -> impl Iterator<Item = &str> {
+    values.iter().flat_map(|value| value.split(|byte| *byte == b',')).filter_map(field_name)
 }
 
 /// Returns one of the names in a `Vary`, `None` for what is not visible ASCII: no request has a field of such a name.
@@ -128,13 +152,14 @@ mod tests {
     struct Head(Vec<(&'static str, String)>);
 
     impl ResponseHead for Head {
-        fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8])) {
-            self.0.iter().filter(|(name, _)| *name == field.name()).for_each(|(_, value)| visit(value.as_bytes()));
+        fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool {
+            let has_others = self.0.iter().any(|(name, _)| *name == field.name());
+            self.0.push((field.name(), value.into_owned()));
+            has_others
         }
 
-        fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>) {
-            self.0.retain(|(name, old)| *name != field.name() || !gives_way(old.as_bytes(), value.as_bytes()));
-            self.0.push((field.name(), value.into_owned()));
+        fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+            self.0.retain(|(name, value)| *name != field.name() || keeps(value.as_bytes()));
         }
     }
 

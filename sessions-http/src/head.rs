@@ -18,42 +18,18 @@ pub fn write(attach: Attach, headers: &mut HeaderMap) {
 
 struct Head<'a>(&'a mut HeaderMap);
 
-impl Head<'_> {
-    /// Adds a field. Where there are others of its name, `arrange` then says what becomes of all of them, the new one being the last.
-    ///
-    /// Nearly no handler sets a field that sessions are concerned with, so one look-up has to do.
-    fn add(&mut self, field: Field, value: HeaderValue, arrange: impl FnOnce(&mut Vec<HeaderValue>)) {
-        let has_others = self.0.append(name_of(field), value);
-        if has_others && let Entry::Occupied(fields) = self.0.entry(name_of(field)) {
-            let mut values = fields.remove_entry_mult().1.collect();
-            arrange(&mut values);
-            values.into_iter().for_each(|value| _ = self.0.append(name_of(field), value));
-        }
-    }
-}
-
 impl ResponseHead for Head<'_> {
-    fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8])) {
-        for value in self.0.get_all(name_of(field)) {
-            visit(value.as_bytes());
+    fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool {
+        self.0.append(name_of(field), header_value(field, value))
+    }
+
+    fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+        if let Entry::Occupied(fields) = self.0.entry(name_of(field)) {
+            let values: Vec<_> = fields.remove_entry_mult().1.collect();
+            for value in values.into_iter().filter(|value| keeps(value.as_bytes())) {
+                self.0.append(name_of(field), value);
+            }
         }
-    }
-
-    fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>) {
-        self.add(field, header_value(field, value), |values| {
-            let new = values.pop();
-            values.retain(|old| new.as_ref().is_none_or(|new| !gives_way(old.as_bytes(), new.as_bytes())));
-            values.extend(new);
-        });
-    }
-
-    fn add_if_absent(&mut self, field: Field, value: &'static str) -> bool {
-        let mut is_absent = true;
-        self.add(field, static_value(value), |values| {
-            values.pop();
-            is_absent = false;
-        });
-        is_absent
     }
 }
 
@@ -113,21 +89,24 @@ mod tests {
         let fields =
             [(SET_COOKIE, "a=1"), (SET_COOKIE, "id=x"), (SET_COOKIE, "b=2"), (SET_COOKIE, "id=y"), (VARY, "id=z")];
         let mut headers = headers(&fields);
-        let begins_alike = |old: &[u8], new: &[u8]| old[..3] == new[..3];
-        Head(&mut headers).replace(Field::SetCookie, begins_alike, Cow::Borrowed("id=z"));
-        assert_eq!(values(&headers, SET_COOKIE), ["a=1", "b=2", "id=z"]);
+        let mut seen = Vec::new();
+        Head(&mut headers).retain(Field::SetCookie, &mut |value| {
+            seen.push(value.to_vec());
+            !value.starts_with(b"id=")
+        });
+        assert_eq!(seen, [&b"a=1"[..], b"id=x", b"b=2", b"id=y"]);
+        assert_eq!(values(&headers, SET_COOKIE), ["a=1", "b=2"]);
         assert_eq!(values(&headers, VARY), ["id=z"]);
-        Head(&mut headers).replace(Field::SetCookie, |_, _| true, Cow::Borrowed("c=3"));
-        assert_eq!(values(&headers, SET_COOKIE), ["c=3"]);
-        Head(&mut headers).replace(Field::CacheControl, |_, _| true, Cow::Borrowed("no-store"));
-        assert_eq!(values(&headers, CACHE_CONTROL), ["no-store"]);
+        Head(&mut headers).retain(Field::SetCookie, &mut |_| false);
+        Head(&mut headers).retain(Field::CacheControl, &mut |_| false);
+        assert_eq!((headers.len(), values(&headers, VARY)), (1, vec!["id=z"]));
     }
 
     #[test]
     fn fields_are_added_after_those_that_are_there() {
         let mut headers = headers(&[(SET_COOKIE, "a=1")]);
-        Head(&mut headers).replace(Field::SetCookie, |_, _| false, Cow::Owned("id=secret".to_owned()));
-        Head(&mut headers).replace(Field::CacheControl, |_, _| false, Cow::Borrowed("no-store"));
+        assert!(Head(&mut headers).add(Field::SetCookie, Cow::Owned("id=secret".to_owned())));
+        assert!(!Head(&mut headers).add(Field::CacheControl, Cow::Borrowed("no-store")));
         assert_eq!(values(&headers, SET_COOKIE), ["a=1", "id=secret"]);
         assert_eq!(values(&headers, CACHE_CONTROL), ["no-store"]);
     }
@@ -135,17 +114,19 @@ mod tests {
     #[test]
     fn a_cookie_does_not_show_in_debug_output() {
         let mut headers = HeaderMap::new();
-        Head(&mut headers).replace(Field::SetCookie, |_, _| false, Cow::Owned("id=secret".to_owned()));
+        Head(&mut headers).add(Field::SetCookie, Cow::Owned("id=secret".to_owned()));
+        Head(&mut headers).add(Field::SetCookie, Cow::Owned("id=secret".to_owned()));
+        Head(&mut headers).retain(Field::SetCookie, &mut |_| true);
         assert!(!format!("{headers:?}").contains("secret"));
     }
 
     #[test]
-    fn bytes_beyond_ascii_in_a_handlers_vary_survive_as_text() {
+    fn bytes_beyond_ascii_in_a_handlers_field_stay() {
         let mut headers = HeaderMap::new();
         headers.append(VARY, HeaderValue::from_bytes(b"X-\xe9").unwrap());
-        let mut seen = String::new();
-        Head(&mut headers).visit(Field::Vary, &mut |value| seen.push_str(&String::from_utf8_lossy(value)));
-        Head(&mut headers).replace(Field::Vary, |_, _| true, Cow::Owned(seen + ", Cookie"));
-        assert!(headers[VARY].as_bytes().ends_with(b", Cookie"));
+        assert!(Head(&mut headers).add(Field::Vary, Cow::Borrowed("Cookie")));
+        Head(&mut headers).retain(Field::Vary, &mut |value| value.starts_with(b"X"));
+        assert_eq!(headers[VARY].as_bytes(), b"X-\xe9");
+        assert_eq!(headers.len(), 1);
     }
 }

@@ -61,24 +61,21 @@ impl Fields {
 }
 
 impl ResponseHead for Fields {
-    fn visit(&self, field: Field, visit: &mut dyn FnMut(&[u8])) {
-        self.lines().filter_map(|line| value_of(line, field)).for_each(|value| visit(value.as_bytes()));
-    }
-
-    fn replace(&mut self, field: Field, gives_way: fn(&[u8], &[u8]) -> bool, value: Cow<'static, str>) {
-        let goes = |old: &str| gives_way(old.as_bytes(), value.as_bytes());
-        let stays = |line: &&str| !value_of(line, field).is_some_and(goes);
-        if !self.lines().all(|line| stays(&line)) {
-            self.0 = self.lines().filter(stays).collect::<Vec<_>>().join("\r\n");
-        }
+    fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool {
+        let has_others = self.lines().any(|line| value_of(line, field).is_some());
         self.begin_line();
         self.0.push_str(name_of(field));
         self.0.push_str(": ");
         self.0.push_str(&value);
+        has_others
+    }
+
+    fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+        let lines = self.lines().filter(|line| value_of(line, field).is_none_or(|value| keeps(value.as_bytes())));
+        self.0 = lines.collect::<Vec<_>>().join("\r\n");
     }
 }
 
-/// Returns the value of a line, if it is of this field.
 fn value_of(line: &str, field: Field) -> Option<&str> {
     let (name, rest) = line.split_at_checked(field.name().len())?;
     let value = rest.strip_prefix(':')?;
@@ -122,10 +119,8 @@ mod tests {
         fields
     }
 
-    fn values(fields: &Fields, field: Field) -> Vec<String> {
-        let mut values = Vec::new();
-        fields.visit(field, &mut |value| values.push(String::from_utf8_lossy(value).into_owned()));
-        values
+    fn values(fields: &Fields, field: Field) -> Vec<&str> {
+        fields.lines().filter_map(|line| value_of(line, field)).collect()
     }
 
     #[test]
@@ -139,9 +134,16 @@ mod tests {
     #[test]
     fn a_new_field_comes_after_those_that_stay() {
         let mut fields = fields(&["A: 1", "Set-Cookie: id=1", "B: 2", "set-cookie: other=2"]);
-        fields.replace(Field::SetCookie, |old, new| old[..3] == new[..3], Cow::Borrowed("id=3"));
+        assert!(fields.add(Field::SetCookie, Cow::Borrowed("id=3")));
+        let mut seen = Vec::new();
+        fields.retain(Field::SetCookie, &mut |value| {
+            seen.push(value.to_vec());
+            value != b"id=1"
+        });
+        assert_eq!(seen, [&b"id=1"[..], b"other=2", b"id=3"]);
         assert_eq!(fields.as_str(), "A: 1\r\nB: 2\r\nset-cookie: other=2\r\nSet-Cookie: id=3");
-        fields.replace(Field::SetCookie, |_, _| true, Cow::Borrowed("c=4"));
+        fields.retain(Field::SetCookie, &mut |_| false);
+        assert!(!fields.add(Field::SetCookie, Cow::Borrowed("c=4")));
         assert_eq!(fields.as_str(), "A: 1\r\nB: 2\r\nSet-Cookie: c=4");
     }
 
