@@ -69,8 +69,8 @@ where
             Stage::Nested => this.handler.poll(context).map_ok(ServiceResponse::map_into_left_body),
             Stage::Handling(exchange) => {
                 let ended = ready!(run(this.handler, context));
-                if exchange.end_if_untouched() {
-                    return Poll::Ready(finish(ended, Ok(Attach::default())));
+                if let Some(attach) = exchange.end_if_unchanged() {
+                    return Poll::Ready(finish(ended, Ok(attach)));
                 }
                 let mut commit = exchange.clone().commit(status(&ended));
                 if let Poll::Ready(saved) = Pin::new(&mut commit).poll(context) {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::attach::Attach;
 use crate::commit::{Commit, Mode};
 use crate::cookie::Candidates;
 use crate::event::Event;
@@ -96,13 +97,17 @@ impl Exchange {
         Load::begin(inner, &mut candidates)
     }
 
-    /// Ends the exchange if nobody has asked for its session, and says whether that was so: there is nothing to commit then, and nothing
-    /// to attach. It costs less than a commit.
+    /// Ends the exchange if that writes nothing and sets no cookie, as after most requests, and says what the response's head must carry.
+    /// `None` if it takes a [`commit`](Self::commit), which costs more.
     ///
-    /// Whoever asks afterwards, through a clone, gets a session that knows that the response's head is gone.
+    /// Whoever asks for the session afterwards, through a clone, gets one that knows that the response's head is gone.
+    #[inline]
     #[must_use]
-    pub fn end_if_untouched(&self) -> bool {
-        self.inner.end_unless_loaded()
+    pub fn end_if_unchanged(&self) -> Option<Attach> {
+        if self.inner.end_unless_loaded() {
+            return Some(Attach::default());
+        }
+        self.inner.lock().end_if_unchanged().then_some(Attach { cookie: None, vary: true })
     }
 
     /// Writes what the request changed, in one atomic operation of the store, and says what the response's head must carry.

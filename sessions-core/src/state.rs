@@ -170,6 +170,15 @@ impl State {
         }
     }
 
+    /// Ends the request if it only looked: nothing is to be written, and no cookie to be set or removed.
+    pub(crate) fn end_if_unchanged(&mut self) -> bool {
+        let wrote = !self.view.edits().is_empty() || self.login.is_some() || self.idle.is_some();
+        let owes = self.renewal || self.touch_due || self.destroyed || self.cookie.is_some() || self.is_busy();
+        let unchanged = !(wrote || owes || self.finished);
+        self.finished |= unchanged;
+        unchanged
+    }
+
     /// Says whether something was written after the head was gone.
     pub(crate) fn has_unsaved(&self) -> bool {
         let wrote = !self.view.edits().is_empty() || self.doomed.is_some() || self.renewal || self.idle.is_some();

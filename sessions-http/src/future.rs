@@ -68,7 +68,11 @@ where
                 if answer.is_pending() && panic.is_none() {
                     return Poll::Pending;
                 }
-                if let Some(exchange) = exchange.take_if(|exchange| !exchange.end_if_untouched()) {
+                if let Some(attach) = exchange.as_ref().and_then(Exchange::end_if_unchanged) {
+                    if !attach.is_empty() {
+                        conclude(&mut answer, Ok(attach));
+                    }
+                } else if let Some(exchange) = exchange.take() {
                     let mut commit = exchange.commit(status_of(&answer));
                     // Most commits are ready at once, and the answer then need not be put aside.
                     match Pin::new(&mut commit).poll(context) {

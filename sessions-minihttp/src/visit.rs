@@ -47,7 +47,10 @@ impl<'r> Visit<'r> {
             return;
         }
         let status = response.status();
-        let commit = |exchange: Exchange| block_on(exchange.commit(status));
+        let commit = |exchange: Exchange| match exchange.end_if_unchanged() {
+            Some(attach) => Ok(attach),
+            None => block_on(exchange.commit(status)),
+        };
         let own = own.map(commit);
         // All are committed before anything is written: an error undoes the answer, and no cookie.
         let others: Vec<_> = others.into_iter().map(commit).collect();

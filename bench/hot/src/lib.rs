@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use pollster::block_on;
-use sessions_core::{Attach, Error, Session, Sessions};
+use sessions_core::{Attach, Error, Exchange, Session, Sessions};
 
 /// Is what a request does with its session.
 pub type Handler = fn(&Session) -> Result<(), Error>;
@@ -16,13 +16,7 @@ pub type Handler = fn(&Session) -> Result<(), Error>;
 pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler>) -> Attach {
     match handler {
         Some(handle) => ask(sessions, cookie, handle),
-        None => {
-            let exchange = sessions.open();
-            if exchange.end_if_untouched() {
-                return Attach::default();
-            }
-            block_on(exchange.commit(200)).expect("there is nothing to write")
-        }
+        None => end(sessions.open()),
     }
 }
 
@@ -36,7 +30,11 @@ pub fn ask(sessions: &Sessions, cookie: Option<&[u8]>, handle: impl FnOnce(&Sess
     let session = block_on(exchange.session(cookie)).expect("the store answers");
     handle(&session).expect("the handler's calls work");
     drop(session);
-    block_on(exchange.commit(200)).expect("the store answers")
+    end(exchange)
+}
+
+fn end(exchange: Exchange) -> Attach {
+    exchange.end_if_unchanged().unwrap_or_else(|| block_on(exchange.commit(200)).expect("the store answers"))
 }
 
 /// Signs somebody in, and returns the cookie that the browser then sends.

@@ -1,4 +1,8 @@
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use pollster::block_on;
+use sessions_core::Session;
 
 use crate::support::{Fixture, made_up_token};
 
@@ -78,7 +82,7 @@ fn a_failed_response_drops_data_and_keeps_what_protects() {
     let session = browser.start();
     session.set("k", "after").unwrap();
     session.set_flash("f", "x").unwrap();
-    session.update_expiration(std::time::Duration::from_secs(1)).unwrap();
+    session.update_expiration(Duration::from_secs(1)).unwrap();
     assert_eq!(browser.finish(&session, 500).unwrap().set_cookie, None);
     assert_eq!(browser.get("k").as_deref(), Some("before"));
 
@@ -145,4 +149,79 @@ fn a_request_costs_one_load_and_one_write_at_most() {
     assert_eq!(fixture.store.counts(), (1, 1), "many writes");
     browser.visit(|session| session.destroy());
     assert_eq!(fixture.store.counts(), (1, 1), "a logout");
+}
+
+/// Is what a handler does, and whether that only looks.
+type Deed = (&'static str, fn(&Session), bool);
+
+const DEEDS: [Deed; 12] = [
+    ("nothing", |_| {}, true),
+    ("reads", |session| drop(session.get_string("cart")), true),
+    ("sets what is there", |session| session.set("cart", "full").unwrap(), true),
+    ("sets", |session| session.set("cart", "empty").unwrap(), false),
+    ("removes", |session| assert!(session.remove("cart")), false),
+    ("reads a flash", |session| drop(session.flash::<String>("note").unwrap()), false),
+    ("signs in", |session| session.login("ann"), false),
+    ("renews", |session| session.renew(), false),
+    ("destroys", |session| session.destroy(), false),
+    ("moves the end", |session| session.shift_expiration().unwrap(), false),
+    ("sets a limit", |session| session.update_expiration(Duration::from_secs(60)).unwrap(), false),
+    ("saves", |session| block_on(session.save()).unwrap(), true),
+];
+
+#[test]
+fn a_request_ends_without_a_commit_where_one_would_do_nothing() {
+    for (name, deed, only_looks) in DEEDS {
+        let fixture = Fixture::new();
+        let mut browser = fixture.browser();
+        browser.visit(|session| {
+            session.set("cart", "full").unwrap();
+            session.set_flash("note", "hello").unwrap();
+        });
+        let (quick, slow) = (browser.start(), browser.start());
+        deed(&quick);
+        deed(&slow);
+        fixture.store.counts();
+        let ended = quick.exchange().end_if_unchanged();
+        assert_eq!(ended.is_some(), only_looks, "{name}");
+        let mut committed = block_on(slow.commit(200)).unwrap();
+        assert_eq!(fixture.store.counts().1 == 0, only_looks, "{name}");
+        if let Some(mut ended) = ended {
+            assert_eq!(ended.varies_by_cookie(), committed.varies_by_cookie(), "{name}");
+            assert_eq!((ended.take_set_cookie(), committed.take_set_cookie()), (None, None), "{name}");
+            assert!(quick.exchange().end_if_unchanged().is_none(), "{name}: it has ended");
+            assert!(block_on(quick.commit(200)).unwrap().is_empty(), "{name}: it has ended");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_owes_a_cookie_its_removal_or_a_touch_takes_a_commit() {
+    let fixture = Fixture::new();
+    let session = fixture.browser().start();
+    session.set("cart", "full").unwrap();
+    block_on(session.save()).unwrap();
+    assert!(session.exchange().end_if_unchanged().is_none(), "its save waits for the head with a cookie");
+    assert!(block_on(session.commit(200)).unwrap().take_set_cookie().is_some());
+
+    let mut browser = fixture.browser();
+    browser.cookie = Some("__Host-id=stale".to_owned());
+    let session = browser.start();
+    session.destroy();
+    assert!(session.exchange().end_if_unchanged().is_none(), "the stale cookie is to be removed");
+    assert!(block_on(session.commit(200)).unwrap().take_set_cookie().is_some());
+
+    browser.set("cart", "full");
+    fixture.clock.advance(Duration::from_secs(61));
+    let session = browser.start();
+    assert!(session.exchange().end_if_unchanged().is_none(), "it is time to write down that it was seen");
+    fixture.store.counts();
+    assert!(block_on(session.commit(200)).unwrap().varies_by_cookie());
+    assert_eq!(fixture.store.counts().1, 1);
+
+    let session = fixture.browser().start();
+    session.login("ann");
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    block_on(session.save()).unwrap_err();
+    assert!(session.exchange().end_if_unchanged().is_none(), "somebody is still to be signed in");
 }
