@@ -86,9 +86,13 @@ impl Attach {
 
 /// Adds a field, in place of those of its name that give way to it, by `gives_way(old, new)`.
 fn put(head: &mut impl ResponseHead, field: Field, value: Cow<'static, str>, gives_way: fn(&[u8], &[u8]) -> bool) {
-    if !head.add(field, value) {
-        return;
+    if head.add(field, value) {
+        make_way(head, field, gives_way);
     }
+}
+
+#[cold]
+fn make_way(head: &mut impl ResponseHead, field: Field, gives_way: fn(&[u8], &[u8]) -> bool) {
     let mut others = values(head, field);
     let new = others.pop().unwrap_or_default();
     let mut others = others.len();
@@ -100,9 +104,13 @@ fn put(head: &mut impl ResponseHead, field: Field, value: Cow<'static, str>, giv
 }
 
 fn vary_by_cookie(head: &mut impl ResponseHead) {
-    if !head.add(Field::Vary, Cow::Borrowed("Cookie")) {
-        return;
+    if head.add(Field::Vary, Cow::Borrowed("Cookie")) {
+        merge_vary(head);
     }
+}
+
+#[cold]
+fn merge_vary(head: &mut impl ResponseHead) {
     let mut others = values(head, Field::Vary);
     others.pop();
     if varies_by_cookie(&others) {

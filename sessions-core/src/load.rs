@@ -63,12 +63,12 @@ impl Load {
         if candidates.malformed {
             reject(&inner, None, RejectReason::Malformed);
         }
-        let mut loaded = Loaded { carried: candidates.carried, ..Loaded::default() };
+        let nothing = || Loaded { carried: candidates.carried, ..Loaded::default() };
         if candidates.is_empty() {
-            inner.load(&mut loaded);
+            inner.load(&mut nothing());
             return Self::done(inner);
         }
-        let mut search = Search { now: inner.sessions.now(), loaded };
+        let mut search = Search { now: inner.sessions.now(), loaded: nothing() };
         match search.go_on(&inner, candidates, None) {
             Ok(None) => Self::done(inner),
             Ok(Some(question)) => {

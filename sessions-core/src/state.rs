@@ -172,9 +172,10 @@ impl State {
 
     /// Ends the request if it only looked: nothing is to be written, and no cookie to be set or removed.
     pub(crate) fn end_if_unchanged(&mut self) -> bool {
+        // One branch for all of the marks, of which nearly no request has any.
+        let is_marked = self.renewal | self.touch_due | self.destroyed | self.finished;
         let wrote = !self.view.edits().is_empty() || self.login.is_some() || self.idle.is_some();
-        let owes = self.renewal || self.touch_due || self.destroyed || self.cookie.is_some() || self.is_busy();
-        let unchanged = !(wrote || owes || self.finished);
+        let unchanged = !(is_marked || wrote || self.cookie.is_some() || self.is_busy());
         self.finished |= unchanged;
         unchanged
     }
