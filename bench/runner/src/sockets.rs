@@ -8,52 +8,21 @@ use crate::server::Server;
 use crate::spread::Spread;
 use crate::subjects::{Subject, Subjects};
 use crate::table::{Table, signed};
-use crate::{Options, Outcome, wrk};
+use crate::wrk::{self, Client};
+use crate::{Options, Outcome};
 
 /// Is in the order of the tables; `/login`, which fills the stores, is asked last.
 const ROUTES: [&str; 4] = ["/plain", "/read", "/write", "/login"];
 
 const ROUNDS: usize = 5;
 
-/// Is by how much the framework without sessions may have become faster or slower around a turn that counts, as a share.
-const STEADY: f64 = 0.03;
+/// Is for how long each server answers in a round.
+const SECONDS: u64 = 2;
 
-/// Is how often a turn is tried on a machine that does not stay as fast as it was. The last one counts in any case.
-const TRIES: usize = 6;
+const CONNECTIONS: usize = 32;
 
 const SERVERS_CORE: u32 = 0;
 const CLIENTS_CORE: u32 = 1;
-
-/// Is what the slices of time gave that a server had in one round.
-#[derive(Default)]
-struct Turn {
-    requests: u64,
-    seconds: f64,
-    /// Is how long the server's threads had a processor, in nanoseconds.
-    cpu: u64,
-}
-
-impl Turn {
-    fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.seconds += other.seconds;
-        self.cpu += other.cpu;
-    }
-
-    /// Says whether the machine was as fast in another turn of the same server.
-    fn is_as_fast_as(&self, other: &Self) -> bool {
-        (self.per_second() / other.per_second() - 1.0).abs() <= STEADY
-    }
-
-    fn per_second(&self) -> f64 {
-        self.requests as f64 / self.seconds
-    }
-
-    /// Returns the microseconds on a processor of one request.
-    fn cpu(&self) -> f64 {
-        self.cpu as f64 / 1000.0 / self.requests as f64
-    }
-}
 
 #[derive(Default)]
 struct Figures {
@@ -80,7 +49,7 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
     if let Some(redis) = &subjects.redis {
         redis.pin(CLIENTS_CORE)?;
     }
-    let (rounds, seconds) = (options.rounds.unwrap_or(ROUNDS), options.seconds.unwrap_or(1));
+    let (rounds, seconds) = (options.rounds.unwrap_or(ROUNDS), options.seconds.unwrap_or(SECONDS));
     let mut measured = Measured::default();
     for round in 0..rounds {
         for family in subjects.all.chunk_by(|one, other| one.family() == other.family()) {
@@ -101,42 +70,40 @@ fn measure(subjects: &Subjects, family: &[Subject], seconds: u64, measured: &mut
     let bare = bare.first().ok_or("a framework has a server without sessions")?;
     for route in ROUTES {
         for other in &others {
-            let (mut without, mut with) = (Turn::default(), Turn::default());
-            for _ in 0..seconds {
-                take_turns(bare, other, route, &mut without, &mut with)?;
-            }
-            let ratio = with.per_second() / without.per_second();
-            let added_cpu = with.cpu() - without.cpu();
+            let [without, with] = take_turns([bare, other], route, seconds)?;
+            let ratio = with.per_second / without.per_second;
+            let added_cpu = with.cpu - without.cpu;
             let name = &other.subject.name;
             println!("{name} {route} {ratio:.3} {added_cpu:+.2} µs");
             let figures = measured.with.entry((name.clone(), route)).or_default();
             figures.ratio.push(ratio);
             figures.added_cpu.push(added_cpu);
-            figures.cpu_ratio.push(without.cpu() / with.cpu());
+            figures.cpu_ratio.push(without.cpu / with.cpu);
             let (per_second, cpu) = measured.without.entry((bare.subject.name.clone(), route)).or_default();
-            per_second.push(without.per_second());
-            cpu.push(without.cpu());
+            per_second.push(without.per_second);
+            cpu.push(without.cpu);
         }
     }
     Ok(())
 }
 
-/// Has a server answer between two turns of the one without sessions. If these tell that the machine became faster or slower in
-/// between, it is done again.
-fn take_turns(bare: &Running<'_>, other: &Running<'_>, route: &str, without: &mut Turn, with: &mut Turn) -> Outcome {
-    let mut before = bare.ask(route)?;
-    for left in (0..TRIES).rev() {
-        let turn = other.ask(route)?;
-        let after = bare.ask(route)?;
-        if after.is_as_fast_as(&before) || left == 0 {
-            without.add(&before);
-            without.add(&after);
-            with.add(&turn);
-            break;
-        }
-        before = after;
-    }
-    Ok(())
+/// Is what a server has done in its turns.
+struct Work {
+    per_second: f64,
+    /// Is how long its threads had a processor for a request, in microseconds.
+    cpu: f64,
+}
+
+fn take_turns(servers: [&Running<'_>; 2], route: &str, seconds: u64) -> Outcome<[Work; 2]> {
+    let cpu = || -> Outcome<[u64; 2]> { Ok([servers[0].server.cpu()?, servers[1].server.cpu()?]) };
+    let before = cpu()?;
+    let loads = wrk::take_turns(servers.map(|running| running.client(route)), seconds)?;
+    let after = cpu()?;
+    let work = |at: usize| Work {
+        per_second: loads[at].per_second(),
+        cpu: (after[at] - before[at]) as f64 / 1000.0 / loads[at].requests as f64,
+    };
+    Ok([work(0), work(1)])
 }
 
 struct Running<'a> {
@@ -161,15 +128,10 @@ impl<'a> Running<'a> {
         Ok(Self { subject, server, jar })
     }
 
-    /// Has the server answer for a second.
-    fn ask(&self, route: &str) -> Outcome<Turn> {
+    fn client(&self, route: &str) -> Client {
         let nobody = Jar::default();
         let jar = if route == "/login" { &nobody } else { &self.jar };
-        let before = self.server.cpu()?;
-        let load = wrk::ask(CLIENTS_CORE, self.server.port, route, jar)
-            .map_err(|error| format!("{}: {error}", self.subject.name))?;
-        let cpu = self.server.cpu()? - before;
-        Ok(Turn { requests: load.requests, seconds: load.requests as f64 / load.per_second, cpu })
+        Client::new(CONNECTIONS, CLIENTS_CORE, self.server.port, route, jar)
     }
 }
 
@@ -190,13 +152,12 @@ fn tables(subjects: &Subjects, measured: &Measured, rounds: usize, seconds: u64)
         per_second.row(&subject.name, figures.map(|all| all?.0.show(|figure| format!("{figure:.0}"))));
         cpu.row(&subject.name, figures.map(|all| all?.1.show(|figure| format!("{figure:.2}"))));
     }
-    let (steady, repeats) = (100.0 * STEADY, TRIES - 1);
     format!(
-        "{ratio}\nThe server has one worker thread and a core for itself; wrk, with 32 connections, and Redis share another. A framework \
-         with sessions answers for a second between two seconds of the same without, {seconds} times in a round; where the \
-         latter two differ by more than {steady} %, the machine was not steady, and the turn is repeated, {repeats} times at most. \
-         The median of {rounds} rounds, the least and the most. Servers are started anew for each round.\n\n\
-         {added}\nTime that the server's threads had a processor, over that without sessions in the turns around it. As \
+        "{ratio}\nThe server has one worker thread and a core for itself; wrk, with {CONNECTIONS} connections, and Redis share another. A \
+         framework with sessions and the same without take turns of 50 ms, {seconds} s each in a round, so that a machine that becomes \
+         faster or slower does so for both. The median of {rounds} rounds, the least and the most. Servers are started anew for each \
+         round.\n\n\
+         {added}\nTime that the server's threads had a processor, over that without sessions. As \
          a share it is what the requests per second would be if nothing but the server's CPU bounded them, and holds on a busier machine.\n\n\
          {cpu_ratio}\n{per_second}\n{cpu}"
     )

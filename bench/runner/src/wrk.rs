@@ -1,44 +1,122 @@
-//! Asking as fast as the server answers.
+//! Asking as fast as a server answers, by turns with another.
 
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Outcome;
 use crate::page::Jar;
 use crate::server::pinned;
 
-/// Is what wrk has counted.
+/// Is how long a turn takes: short against the seconds in which a machine becomes faster or slower, long against the change of turns.
+const TURN: Duration = Duration::from_millis(50);
+
+/// Is how long after a signal wrk sees that it is to end, at most.
+const LOOKS_EVERY: Duration = Duration::from_millis(100);
+
+/// Is what wrk has counted, and how long it had its turn.
 pub(crate) struct Load {
-    pub(crate) per_second: f64,
     pub(crate) requests: u64,
+    pub(crate) seconds: f64,
 }
 
-/// Asks for one page over 32 connections for a second. An answer that is not a success is a failure.
-pub(crate) fn ask(core: u32, port: u16, path: &str, jar: &Jar) -> Outcome<Load> {
-    ask_over(32, core, port, path, jar)
-}
-
-/// Asks over so many connections.
-pub(crate) fn ask_over(connections: usize, core: u32, port: u16, path: &str, jar: &Jar) -> Outcome<Load> {
-    let mut wrk = Command::new("wrk");
-    wrk.args(["--threads", "1", "--connections", &connections.to_string(), "--duration", "1s"]);
-    match &*jar.field() {
-        "" => {}
-        field => drop(wrk.args(["--header", &format!("Cookie: {field}")])),
-    }
-    wrk.arg(format!("http://127.0.0.1:{port}{path}"));
-    let output = pinned(core, &wrk).output().map_err(|error| format!("taskset: {error}"))?;
-    let told = String::from_utf8_lossy(&output.stdout);
-    let failed = told.lines().find(|line| line.contains("Non-2xx") || line.contains("Socket errors"));
-    match (failed, counted(&told)) {
-        (None, Some(load)) => Ok(load),
-        _ => Err(format!("wrk on {path}: {told}{}", String::from_utf8_lossy(&output.stderr)).into()),
+impl Load {
+    pub(crate) fn per_second(&self) -> f64 {
+        self.requests as f64 / self.seconds
     }
 }
 
-fn counted(told: &str) -> Option<Load> {
-    let per_second = told.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"))?;
-    let requests = told.lines().find_map(|line| line.split_once(" requests in "))?.0;
-    Some(Load { per_second: per_second.trim().parse().ok()?, requests: requests.trim().parse().ok()? })
+/// Is a wrk that asks one server for one page, while it is its turn. Stopped when this is dropped.
+pub(crate) struct Client {
+    command: Command,
+    page: String,
+    /// Is `None` before its first turn.
+    process: Option<Child>,
+    asked: Duration,
+}
+
+/// Lets both ask by turns, until each has asked for so many seconds.
+pub(crate) fn take_turns(mut clients: [Client; 2], seconds: u64) -> Outcome<[Load; 2]> {
+    let turns = Duration::from_secs(seconds).as_millis() / TURN.as_millis();
+    for _ in 0..turns {
+        for client in &mut clients {
+            client.take_turn()?;
+        }
+    }
+    // Neither then asks for more before it sees that it is to end.
+    thread::sleep(LOOKS_EVERY);
+    let [one, other] = clients;
+    Ok([one.finish()?, other.finish()?])
+}
+
+impl Client {
+    /// Is one of so many connections.
+    pub(crate) fn new(connections: usize, core: u32, port: u16, path: &str, jar: &Jar) -> Self {
+        let mut wrk = Command::new("wrk");
+        wrk.args(["--threads", "1", "--connections", &connections.to_string(), "--duration", "1h"]);
+        match &*jar.field() {
+            "" => {}
+            field => drop(wrk.args(["--header", &format!("Cookie: {field}")])),
+        }
+        let page = format!("http://127.0.0.1:{port}{path}");
+        wrk.arg(&page);
+        let mut command = pinned(core, &wrk);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { command, page, process: None, asked: Duration::ZERO }
+    }
+
+    fn take_turn(&mut self) -> Outcome {
+        let begin = Instant::now();
+        match &self.process {
+            Some(process) => signal(process, Signal::CONT)?,
+            None => self.process = Some(self.command.spawn().map_err(|error| format!("taskset: {error}"))?),
+        }
+        thread::sleep(TURN);
+        if let Some(process) = &self.process {
+            signal(process, Signal::STOP)?;
+        }
+        self.asked += begin.elapsed();
+        Ok(())
+    }
+
+    /// Returns what was counted. An answer that was not a success is a failure.
+    fn finish(mut self) -> Outcome<Load> {
+        let mut process = self.process.take().ok_or("it had a turn")?;
+        // Told while it is held, so that it asks for no more than it has under way.
+        signal(&process, Signal::INT)?;
+        signal(&process, Signal::CONT)?;
+        // The thread that asks may have taken the signal; the one that waits for the end is then told again.
+        while process.try_wait()?.is_none() {
+            thread::sleep(Duration::from_millis(5));
+            signal(&process, Signal::INT)?;
+        }
+        let output = process.wait_with_output()?;
+        let told = String::from_utf8_lossy(&output.stdout);
+        let failed = told.lines().find(|line| line.contains("Non-2xx") || line.contains("Socket errors"));
+        match (failed, counted(&told)) {
+            (None, Some(requests)) => Ok(Load { requests, seconds: self.asked.as_secs_f64() }),
+            _ => Err(format!("wrk on {}: {told}{}", self.page, String::from_utf8_lossy(&output.stderr)).into()),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+fn signal(process: &Child, signal: Signal) -> Outcome {
+    kill_process(Pid::from_child(process), signal).map_err(|error| format!("wrk has ended: {error}").into())
+}
+
+fn counted(told: &str) -> Option<u64> {
+    told.lines().find_map(|line| line.split_once(" requests in "))?.0.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -46,9 +124,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_counts_are_found() {
+    fn the_count_is_found() {
         let told = "  32 connections\n  114062 requests in 1.10s, 14.14MB read\nRequests/sec: 103693.95\n";
-        let load = counted(told).expect("they are there");
-        assert_eq!((load.requests, load.per_second), (114_062, 103_693.95));
+        assert_eq!(counted(told), Some(114_062));
     }
 }

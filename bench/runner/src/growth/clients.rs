@@ -6,11 +6,15 @@ use crate::server::Server;
 use crate::spread::Spread;
 use crate::subjects::Subjects;
 use crate::table::Table;
-use crate::{Options, Outcome, wrk};
+use crate::wrk::{self, Client};
+use crate::{Options, Outcome};
 
 const CLIENTS: [usize; 5] = [1, 4, 16, 64, 256];
 const ROUTES: [&str; 2] = ["/read", "/write"];
 const ROUNDS: usize = 3;
+
+/// Is for how long each server answers in a round.
+const SECONDS: u64 = 1;
 
 const SERVERS_CORE: u32 = 0;
 const CLIENTS_CORE: u32 = 1;
@@ -22,8 +26,8 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
     let (_, both) = Options::parse(["--only", "axum-bare,sessions-axum"].into_iter().map(str::to_owned))?;
     let subjects = Subjects::build(&both, |_| false)?;
     let mut ratios = Ratios::default();
-    for round in 0..rounds {
-        measure(&subjects, round % 2 == 0, &mut ratios)?;
+    for _ in 0..rounds {
+        measure(&subjects, &mut ratios)?;
     }
     let mut table = Table::new("clients", &ROUTES);
     for (place, clients) in CLIENTS.into_iter().enumerate() {
@@ -31,13 +35,13 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
         table.row(&clients.to_string(), cells);
     }
     Ok(format!(
-        "{table}\nRequests per second of axum with sessions in memory, as a share of those of axum alone in the turn beside it: the median of \
-         {rounds} rounds of a second, the least and the most. Server and clients have a core each.\n\n{}",
+        "{table}\nRequests per second of axum with sessions in memory, as a share of those of axum alone in the turns between: the median of \
+         {rounds} rounds of {SECONDS} s each, the least and the most. Server and clients have a core each.\n\n{}",
         plot(&ratios).write("clients")?
     ))
 }
 
-fn measure(subjects: &Subjects, bare_first: bool, ratios: &mut Ratios) -> Outcome {
+fn measure(subjects: &Subjects, ratios: &mut Ratios) -> Outcome {
     let mut servers = Vec::new();
     for subject in &subjects.all {
         let server = Server::start(subjects, subject, Some(SERVERS_CORE))?;
@@ -47,16 +51,14 @@ fn measure(subjects: &Subjects, bare_first: bool, ratios: &mut Ratios) -> Outcom
         let jar = if is_bare { Jar::without_session() } else { signed_in };
         servers.push((is_bare, server, jar));
     }
-    servers.sort_by_key(|(is_bare, ..)| *is_bare != bare_first);
+    servers.sort_by_key(|(is_bare, ..)| !is_bare);
+    let [(_, bare, nobodys), (_, ours, jar)] = &servers[..] else { return Err("axum is there twice".into()) };
     for (route, ratios) in ROUTES.into_iter().zip(ratios) {
         for (clients, ratio) in CLIENTS.into_iter().zip(ratios) {
-            let (mut with, mut without) = (0.0, 0.0);
-            for (is_bare, server, jar) in &servers {
-                let load = wrk::ask_over(clients, CLIENTS_CORE, server.port, route, jar)?;
-                *(if *is_bare { &mut without } else { &mut with }) = load.per_second;
-            }
-            println!("{route} {clients} {with:.0} {without:.0}");
-            ratio.push(with / without);
+            let client = |server: &Server, jar| Client::new(clients, CLIENTS_CORE, server.port, route, jar);
+            let [without, with] = wrk::take_turns([client(bare, nobodys), client(ours, jar)], SECONDS)?;
+            println!("{route} {clients} {:.0} {:.0}", with.per_second(), without.per_second());
+            ratio.push(with.per_second() / without.per_second());
         }
     }
     Ok(())
