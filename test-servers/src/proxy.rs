@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ struct State {
     losses: AtomicU64,
     /// Is for how many milliseconds each answer is kept.
     delay: AtomicU64,
+    back: Mutex<Back>,
+    back_changed: Condvar,
     is_holding: AtomicBool,
     /// Is a question that is held up, and the connection that it is to arrive on.
     held: Mutex<Option<(TcpStream, Vec<u8>)>>,
@@ -30,6 +32,13 @@ struct State {
     silent: Mutex<Vec<Arc<AtomicBool>>>,
     /// Says whether new connections are silent from the first byte on.
     is_swallowing: AtomicBool,
+}
+
+/// Says whether answers are kept back, and whether one has come since.
+#[derive(Debug, Default)]
+struct Back {
+    keeps: bool,
+    has_come: bool,
 }
 
 impl Proxy {
@@ -47,6 +56,8 @@ impl Proxy {
             every: AtomicI64::new(-1),
             losses: AtomicU64::new(0),
             delay: AtomicU64::new(0),
+            back: Mutex::default(),
+            back_changed: Condvar::new(),
             is_holding: AtomicBool::new(false),
             held: Mutex::default(),
             silent: Mutex::default(),
@@ -94,6 +105,23 @@ impl Proxy {
     /// Hands each answer on so many milliseconds later.
     pub fn delay_answers(&self, millis: u64) {
         self.state.delay.store(millis, Ordering::SeqCst);
+    }
+
+    /// Keeps answers back, from now on.
+    pub fn keep_answers_back(&self) {
+        *self.state.back() = Back { keeps: true, has_come: false };
+    }
+
+    /// Waits until an answer was kept back: the server has done what it was asked.
+    pub fn wait_for_answer(&self) {
+        let back = self.state.back();
+        drop(self.state.back_changed.wait_while(back, |back| !back.has_come));
+    }
+
+    /// Hands on the answers that were kept back, and those that come.
+    pub fn hand_answers_on(&self) {
+        self.state.back().keeps = false;
+        self.state.back_changed.notify_all();
     }
 
     /// Holds the next question up, and breaks the connection for the client alone.
@@ -155,6 +183,7 @@ impl State {
                 return Fate::Lost;
             }
             thread::sleep(Duration::from_millis(state.delay.load(Ordering::SeqCst)));
+            state.keep_back();
             if silent.load(Ordering::SeqCst) { Fate::Swallowed } else { Fate::Passed }
         };
         thread::spawn(move || pass(server, client, answer));
@@ -167,6 +196,19 @@ impl State {
             *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held.ok();
         }
         holds
+    }
+
+    fn back(&self) -> MutexGuard<'_, Back> {
+        self.back.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep_back(&self) {
+        let mut back = self.back();
+        if back.keeps {
+            back.has_come = true;
+            self.back_changed.notify_all();
+            drop(self.back_changed.wait_while(back, |back| back.keeps));
+        }
     }
 
     fn loses(&self) -> bool {

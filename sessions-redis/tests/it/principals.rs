@@ -173,15 +173,15 @@ fn a_longer_limit_beside_a_login_carries_the_entry_on() {
     for (first, second) in [(&longer, &login), (&login, &longer)] {
         let id = id();
         block_on(steady.create(&record(id).build().unwrap())).unwrap();
-        proxy.delay_answers(300);
+        proxy.keep_answers_back();
         std::thread::scope(|scope| {
             let slow = scope.spawn(|| block_on(late.commit(id, first)).unwrap());
             // It has asked whose session it is, and has not heard.
-            std::thread::sleep(Duration::from_millis(150));
+            proxy.wait_for_answer();
             assert_eq!(block_on(steady.commit(id, second)).unwrap(), Committed::Applied);
+            proxy.hand_answers_on();
             assert_eq!(slow.join().unwrap(), Committed::Applied);
         });
-        proxy.delay_answers(0);
         let index = format!("{prefix}principal:user");
         let enough = NOW.after(IDLE * 300).as_millis();
         let deadline = Instant::now() + Duration::from_secs(10);
