@@ -92,7 +92,7 @@ mod tests {
             ("sha2::sha256::compress256", "hash of the secret"),
             ("_int_free", "allocating and freeing"),
             (
-                "<sessions_http::head::Head as sessions_core::attach::ResponseHead>::replace",
+                "<sessions_http::head::Head as sessions_core::attach::ResponseHead>::add",
                 "header fields of the framework",
             ),
             ("sessions_core::token::Token::parse", "token and cookie"),
