@@ -93,14 +93,10 @@ fn put(head: &mut impl ResponseHead, field: Field, value: Cow<'static, str>, giv
 
 #[cold]
 fn make_way(head: &mut impl ResponseHead, field: Field, gives_way: fn(&[u8], &[u8]) -> bool) {
-    let mut others = values(head, field);
-    let new = others.pop().unwrap_or_default();
-    let mut others = others.len();
-    head.retain(field, &mut |value| {
-        let is_new = others == 0;
-        others = others.saturating_sub(1);
-        is_new || !gives_way(value, &new)
-    });
+    let values = values(head, field);
+    if let Some((new, others)) = values.split_last() {
+        retain(head, field, |place, value| place == others.len() || !gives_way(value, new));
+    }
 }
 
 fn vary_by_cookie(head: &mut impl ResponseHead) {
@@ -114,18 +110,19 @@ fn merge_vary(head: &mut impl ResponseHead) {
     let mut others = values(head, Field::Vary);
     others.pop();
     if varies_by_cookie(&others) {
-        let mut others = others.len();
-        head.retain(Field::Vary, &mut |_| {
-            let is_other = others > 0;
-            others = others.saturating_sub(1);
-            is_other
-        });
+        retain(head, Field::Vary, |place, _| place < others.len());
     } else {
         // One line: there are caches that read only one.
-        head.retain(Field::Vary, &mut |_| false);
+        retain(head, Field::Vary, |_, _| false);
         let names: Vec<_> = field_names(&others).chain(["Cookie"]).collect();
         head.add(Field::Vary, Cow::Owned(names.join(", ")));
     }
+}
+
+/// Keeps the fields of a name by their place and value.
+fn retain(head: &mut impl ResponseHead, field: Field, keeps: impl Fn(usize, &[u8]) -> bool) {
+    let mut places = 0..;
+    head.retain(field, &mut |value| places.next().is_some_and(|place| keeps(place, value)));
 }
 
 fn values(head: &mut impl ResponseHead, field: Field) -> Vec<Vec<u8>> {
