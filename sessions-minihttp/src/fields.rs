@@ -76,6 +76,7 @@ impl ResponseHead for Fields {
     }
 }
 
+/// Returns the value of a line, if it is of this field.
 fn value_of(line: &str, field: Field) -> Option<&str> {
     let (name, rest) = line.split_at_checked(field.name().len())?;
     let value = rest.strip_prefix(':')?;
