@@ -152,9 +152,10 @@ fn tables(subjects: &Subjects, measured: &Measured, rounds: usize, seconds: u64)
         per_second.row(&subject.name, figures.map(|all| all?.0.show(|figure| format!("{figure:.0}"))));
         cpu.row(&subject.name, figures.map(|all| all?.1.show(|figure| format!("{figure:.2}"))));
     }
+    let turn = wrk::TURN.as_millis();
     format!(
         "{ratio}\nThe server has one worker thread and a core for itself; wrk, with {CONNECTIONS} connections, and Redis share another. A \
-         framework with sessions and the same without take turns of 50 ms, {seconds} s each in a round, so that a machine that becomes \
+         framework with sessions and the same without take turns of {turn} ms, {seconds} s each in a round, so that a machine that becomes \
          faster or slower does so for both. The median of {rounds} rounds, the least and the most. Servers are started anew for each \
          round.\n\n\
          {added}\nTime that the server's threads had a processor, over that without sessions. As \

@@ -11,7 +11,7 @@ use crate::page::Jar;
 use crate::server::pinned;
 
 /// Is how long a turn takes: short against the seconds in which a machine becomes faster or slower, long against the change of turns.
-const TURN: Duration = Duration::from_millis(50);
+pub(crate) const TURN: Duration = Duration::from_millis(50);
 
 /// Is how long after a signal wrk sees that it is to end, at most.
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
