@@ -144,8 +144,9 @@ impl View {
             _ => {}
         }
         let old = old.map(|seen| seen.value.len());
+        self.check_edits(is_first, limits)?;
         self.grow(key, old, value.len(), limits)?;
-        self.edits.put_known(is_first, verb, key, value, 0);
+        self.edits.put(verb, key, value, 0);
         Ok(())
     }
 
@@ -168,8 +169,9 @@ impl View {
         let old_length = old.map(|seen| seen.value.len());
         let mut text = itoa::Buffer::new();
         let text = text.format(sum).as_bytes();
+        self.check_edits(is_first, limits)?;
         self.grow(key, old_length, text.len(), limits)?;
-        self.edits.put_known(is_first, verb, key, text, by_all);
+        self.edits.put(verb, key, text, by_all);
         Ok(sum)
     }
 
@@ -191,7 +193,9 @@ impl View {
     }
 
     pub(crate) fn set_flash(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
+        let is_first = self.edits.find(Scope::Flashes, key.as_bytes()).is_none();
         let old = self.flash(key).map(<[u8]>::len);
+        self.check_edits(is_first, limits)?;
         self.grow(key, old, value.len(), limits)?;
         self.edits.put(Verb::SetFlash, key, value, 0);
         Ok(())
@@ -258,11 +262,17 @@ impl View {
         fits
     }
 
+    /// Bounds the work of one request. Removals need no bound of their own: each is of a key that the record has, or takes the place of
+    /// another edit.
+    fn check_edits(&self, is_first: bool, limits: &Limits) -> Result<(), Error> {
+        if is_first && self.edits.len() >= limits.edits() { Err(Error::new(ErrorKind::TooLarge)) } else { Ok(()) }
+    }
+
     fn grow(&mut self, key: &str, old: Option<usize>, new: usize, limits: &Limits) -> Result<(), Error> {
         let freed = old.map_or(0, |length| record::INDEX_LINE + key.len() + length);
         let size = self.size - freed + record::INDEX_LINE + key.len() + new;
         let slots = self.slots + usize::from(old.is_none());
-        let fits = size <= limits.bytes && slots <= limits.keys && key.len() <= usize::from(u16::MAX);
+        let fits = size <= limits.bytes() && slots <= limits.keys() && key.len() <= usize::from(u16::MAX);
         if !fits && size > self.size {
             return Err(Error::new(ErrorKind::TooLarge));
         }

@@ -1,37 +1,51 @@
-//! The writes to keys, in one allocation however many they are.
+//! The writes to keys, at most one for each key of a kind.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::Change;
 use crate::record::Space;
 
-/// Is a list of writes to keys, at most one for each key of a kind.
+/// A list of writes to keys, at most one for each key of a kind.
 #[derive(Clone, Default)]
 pub(crate) struct Edits {
     clear_entries: bool,
     clear_flashes: bool,
     /// There are edits that require something.
     has_requirements: bool,
-    /// Holds the edits one after the other, each a head, a key and a value.
-    bytes: Vec<u8>,
+    list: Vec<Stored>,
+    /// Where each key's edit lies in the list, once the list is long.
+    index: Option<Box<Index>>,
 }
 
-/// Is one write to one key.
+/// One write to one key.
 #[derive(Clone, Copy)]
 pub(crate) struct Edit<'a> {
     pub(crate) verb: Verb,
-    /// Is UTF-8; checked where it is shown.
+    /// UTF-8; checked where it is shown.
     pub(crate) key: &'a [u8],
     pub(crate) value: &'a [u8],
-    /// Is what an increment adds.
+    /// What an increment adds.
     pub(crate) by: i64,
 }
 
-/// Is how long the head of an edit is: `by` (8), length of the key (4), length of the value (4), verb (1).
-const HEAD: usize = 17;
+/// An edit as the list holds it: key and value in one allocation.
+#[derive(Clone)]
+struct Stored {
+    verb: Verb,
+    by: i64,
+    key_length: usize,
+    text: Vec<u8>,
+}
 
-/// Is how many bytes the first edit makes room for: a usual request's writes then cost one allocation.
-const USUAL: usize = 192;
+/// For each [`Scope`], the places of its keys in the list.
+type Index = [HashMap<Box<[u8]>, usize>; 3];
+
+/// How many edits are searched one by one. Few requests write to more keys, and up to here a hash costs more than the search.
+const SEARCHED: usize = 16;
+
+/// How many edits the first one makes room for.
+const USUAL: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -50,21 +64,7 @@ pub(crate) enum Verb {
     SpendFlash,
 }
 
-/// Holds the verbs in the order of their numbers.
-const VERBS: [Verb; 10] = [
-    Verb::Require,
-    Verb::RequireAbsent,
-    Verb::Set,
-    Verb::SetImmutable,
-    Verb::Remove,
-    Verb::Increment,
-    Verb::SetFlash,
-    Verb::RemoveFlash,
-    Verb::ConsumeFlash,
-    Verb::SpendFlash,
-];
-
-/// Is a kind of key: within one, a key has one edit.
+/// A kind of key: within one, a key has one edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     Requirements,
@@ -95,37 +95,34 @@ impl<'a> Edit<'a> {
     pub(crate) fn key_text(&self) -> &'a str {
         std::str::from_utf8(self.key).expect("put copies keys from strings")
     }
+}
 
-    fn head(&self) -> [u8; HEAD] {
-        let mut head = [0; HEAD];
-        head[..8].copy_from_slice(&self.by.to_le_bytes());
-        head[8..12].copy_from_slice(&length(self.key).to_le_bytes());
-        head[12..16].copy_from_slice(&length(self.value).to_le_bytes());
-        head[16] = self.verb as u8;
-        head
+impl Stored {
+    fn new(edit: &Edit<'_>) -> Self {
+        let mut text = Vec::with_capacity(edit.key.len() + edit.value.len());
+        text.extend_from_slice(edit.key);
+        text.extend_from_slice(edit.value);
+        Self { verb: edit.verb, by: edit.by, key_length: edit.key.len(), text }
+    }
+
+    fn key(&self) -> &[u8] {
+        &self.text[..self.key_length]
+    }
+
+    fn as_edit(&self) -> Edit<'_> {
+        let (key, value) = self.text.split_at(self.key_length);
+        Edit { verb: self.verb, key, value, by: self.by }
     }
 
     fn is_of(&self, scope: Scope, key: &[u8]) -> bool {
-        self.key == key && self.verb.scope() == scope
+        self.key() == key && self.verb.scope() == scope
     }
 
-    fn length(&self) -> usize {
-        HEAD + self.key.len() + self.value.len()
+    fn replace(&mut self, verb: Verb, value: &[u8], by: i64) {
+        (self.verb, self.by) = (verb, by);
+        self.text.truncate(self.key_length);
+        self.text.extend_from_slice(value);
     }
-
-    /// Reads the edit that `bytes` begin with, and returns what comes after it.
-    fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
-        let [b0, b1, b2, b3, b4, b5, b6, b7, k0, k1, k2, k3, v0, v1, v2, v3, verb] = *head;
-        let (key, rest) = rest.split_at(u32::from_le_bytes([k0, k1, k2, k3]) as usize);
-        let (value, rest) = rest.split_at(u32::from_le_bytes([v0, v1, v2, v3]) as usize);
-        let by = i64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7]);
-        Some((Self { verb: VERBS[usize::from(verb)], key, value, by }, rest))
-    }
-}
-
-fn length(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).expect("the limits of a record keep its edits far below 4 GiB")
 }
 
 impl Edits {
@@ -144,37 +141,36 @@ impl Edits {
         }
     }
 
-    /// Says whether any edit requires something.
+    /// Returns whether any edit requires something.
     pub(crate) const fn have_requirements(&self) -> bool {
         self.has_requirements
     }
 
-    /// Says whether applying the edits would do nothing.
+    /// Returns whether applying the edits would do nothing.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && !self.clear_entries && !self.clear_flashes
+        self.list.is_empty() && !self.clear_entries && !self.clear_flashes
     }
 
-    /// Says whether any edit is more than the mark that a flash was read.
+    pub(crate) const fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Returns whether any edit is more than the mark that a flash was read.
     pub(crate) fn hold_writes(&self) -> bool {
-        self.clear_entries || self.clear_flashes || self.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
+        self.clear_entries || self.clear_flashes || self.list.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Edit<'_>> + Clone {
-        let mut rest = self.bytes.as_slice();
-        std::iter::from_fn(move || {
-            let (edit, after) = Edit::read(rest)?;
-            rest = after;
-            Some(edit)
-        })
+        self.list.iter().map(Stored::as_edit)
     }
 
     pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<Edit<'_>> {
-        self.iter().find(|edit| edit.is_of(scope, key))
+        self.position(scope, key).map(|at| self.list[at].as_edit())
     }
 
-    /// Says whether what the record has of an entry is not what the request sees.
+    /// Returns whether what the record has of an entry is not what the request sees.
     pub(crate) fn cover_entry(&self, key: &str) -> bool {
-        self.clear_entries || (!self.bytes.is_empty() && self.find(Scope::Entries, key.as_bytes()).is_some())
+        self.clear_entries || self.position(Scope::Entries, key.as_bytes()).is_some()
     }
 
     /// Returns what is added to an entry that the record has.
@@ -186,62 +182,55 @@ impl Edits {
     /// Takes out what was added to an entry, but for what was added since.
     pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
         let Some(at) = self.position(Scope::Entries, key.as_bytes()) else { return };
-        let Some((edit, _)) = Edit::read(&self.bytes[at..]) else { return };
+        let edit = &mut self.list[at];
         if edit.verb != Verb::Increment {
             return;
         }
-        let (end, since) = (at + edit.length(), edit.by.wrapping_sub(by));
-        if since == 0 {
-            self.bytes.drain(at..end);
-        } else {
-            self.bytes[at..at + 8].copy_from_slice(&since.to_le_bytes());
+        edit.by = edit.by.wrapping_sub(by);
+        if edit.by == 0 {
+            self.list.remove(at);
+            self.index_anew();
         }
     }
 
-    /// Returns where the edit of a key begins.
+    /// Returns where the edit of a key lies.
     fn position(&self, scope: Scope, key: &[u8]) -> Option<usize> {
-        let mut at = 0;
-        for edit in self.iter() {
-            if edit.is_of(scope, key) {
-                return Some(at);
-            }
-            at += edit.length();
+        match &self.index {
+            None => self.list.iter().position(|edit| edit.is_of(scope, key)),
+            Some(index) => index[scope as usize].get(key).copied(),
         }
-        None
     }
 
     /// Records what to do with a key, in place of what was recorded before.
     pub(crate) fn put(&mut self, verb: Verb, key: &str, value: &[u8], by: i64) {
-        let edit = Edit { verb, key: key.as_bytes(), value, by };
-        match self.position(verb.scope(), edit.key) {
-            Some(at) => self.replace(at, &edit),
-            None => self.append(&edit),
+        match self.position(verb.scope(), key.as_bytes()) {
+            Some(at) => self.list[at].replace(verb, value, by),
+            None => self.append(Stored::new(&Edit { verb, key: key.as_bytes(), value, by })),
         }
     }
 
-    /// The same, for a caller that knows whether this is the key's first edit.
-    pub(crate) fn put_known(&mut self, is_first: bool, verb: Verb, key: &str, value: &[u8], by: i64) {
-        if is_first {
-            self.append(&Edit { verb, key: key.as_bytes(), value, by });
-        } else {
-            self.put(verb, key, value, by);
+    fn append(&mut self, edit: Stored) {
+        if self.list.capacity() == 0 {
+            self.list.reserve_exact(USUAL);
+        }
+        if let Some(index) = &mut self.index {
+            index[edit.verb.scope() as usize].insert(edit.key().into(), self.list.len());
+        }
+        self.list.push(edit);
+        if self.list.len() == SEARCHED + 1 {
+            self.index_anew();
         }
     }
 
-    fn append(&mut self, edit: &Edit<'_>) {
-        if self.bytes.capacity() == 0 {
-            self.bytes = Vec::with_capacity(edit.length().max(USUAL));
+    fn index_anew(&mut self) {
+        self.index = None;
+        if self.list.len() > SEARCHED {
+            let mut index = Box::<Index>::default();
+            for (at, edit) in self.list.iter().enumerate() {
+                index[edit.verb.scope() as usize].insert(edit.key().into(), at);
+            }
+            self.index = Some(index);
         }
-        self.bytes.extend_from_slice(&edit.head());
-        self.bytes.extend_from_slice(edit.key);
-        self.bytes.extend_from_slice(edit.value);
-    }
-
-    fn replace(&mut self, at: usize, edit: &Edit<'_>) {
-        let Some((old, _)) = Edit::read(&self.bytes[at..]) else { return };
-        let end = at + old.length();
-        let new = edit.head().into_iter().chain(edit.key.iter().copied()).chain(edit.value.iter().copied());
-        self.bytes.splice(at..end, new);
     }
 
     pub(crate) fn require(&mut self, key: &str, value: Option<&[u8]>) {
@@ -272,7 +261,7 @@ impl Edits {
 
     pub(crate) fn set_verb(&mut self, scope: Scope, key: &str, verb: Verb) {
         if let Some(at) = self.position(scope, key.as_bytes()) {
-            self.bytes[at + HEAD - 1] = verb as u8;
+            self.list[at].verb = verb;
         }
     }
 
@@ -287,9 +276,8 @@ impl Edits {
     }
 
     fn forget(&mut self, scope: Scope) {
-        let mut kept = Self::default();
-        self.iter().filter(|edit| edit.verb.scope() != scope).for_each(|edit| kept.append(&edit));
-        self.bytes = kept.bytes;
+        self.list.retain(|edit| edit.verb.scope() != scope);
+        self.index_anew();
     }
 
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
@@ -322,11 +310,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_verb_has_its_number() {
-        assert!(VERBS.iter().enumerate().all(|(number, verb)| *verb as usize == number));
-    }
-
-    #[test]
     fn one_key_has_one_edit_of_a_kind() {
         let mut edits = Edits::default();
         edits.put(Verb::Set, "a", b"1", 0);
@@ -342,6 +325,10 @@ mod tests {
             let mut edits = Edits::default();
             list.iter().for_each(|(verb, key, value, by)| edits.put(*verb, key, value, *by));
             edits
+        };
+        let all = |edits: &Edits| {
+            let list = edits.iter().map(|edit| (edit.verb, edit.key.to_vec(), edit.value.to_vec(), edit.by));
+            list.collect::<Vec<_>>()
         };
         let mut edits = put(&[
             (Verb::Set, "kept", b"1", 0),
@@ -368,7 +355,7 @@ mod tests {
             (Verb::SpendFlash, "flash", b"1", 0),
             (Verb::Remove, "new", b"", 0),
         ]);
-        assert_eq!(edits.bytes, expected.bytes);
+        assert_eq!(all(&edits), all(&expected));
 
         let mut cleared = Edits::default();
         cleared.clear_entries();
@@ -395,12 +382,40 @@ mod tests {
         for round in 0_u32..100_000 {
             edits.put(Verb::Set, "key", &round.to_le_bytes(), 0);
         }
-        assert!(edits.bytes.capacity() <= USUAL, "{} bytes", edits.bytes.capacity());
+        assert!(edits.list.capacity() <= USUAL && edits.list[1].text.capacity() <= 8);
         let last = 99_999_u32.to_le_bytes();
         assert!(
             edits
                 .changes()
                 .eq([Change::Set { key: "other", value: b"kept" }, Change::Set { key: "key", value: &last }])
         );
+    }
+
+    /// Does to a list and to a map what a request may do to many keys, and compares them after each step.
+    #[test]
+    fn a_long_list_finds_what_a_short_one_does() {
+        let mut edits = Edits::default();
+        let mut model: Vec<(Scope, String, Verb)> = Vec::new();
+        for step in 0_usize..600 {
+            let key = format!("{}", step * 7919 % 61);
+            let verb = [Verb::Set, Verb::SetFlash, Verb::Increment, Verb::Remove][step % 4];
+            if step % 151 == 150 {
+                edits.clear_flashes();
+                model.retain(|(scope, ..)| *scope != Scope::Flashes);
+            } else if step % 10 == 9 {
+                edits.forget_increment(&key, 1);
+                model.retain(|(scope, known, verb)| (*scope, known, *verb) != (Scope::Entries, &key, Verb::Increment));
+            } else {
+                edits.put(verb, &key, b"", 1);
+                model.retain(|(scope, known, _)| (*scope, known) != (verb.scope(), &key));
+                model.push((verb.scope(), key, verb));
+            }
+            assert_eq!(edits.len(), model.len(), "after step {step}");
+            for (scope, key, verb) in &model {
+                assert_eq!(edits.find(*scope, key.as_bytes()).map(|edit| edit.verb), Some(*verb), "{key}, step {step}");
+            }
+            assert!(edits.find(Scope::Requirements, b"1").is_none());
+            assert_eq!(edits.index.is_some(), edits.len() > SEARCHED, "after step {step}");
+        }
     }
 }
