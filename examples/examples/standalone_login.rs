@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
-use sessions_actix::{Session, SessionMiddleware, Sessions};
+use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
 
 async fn secret(session: Session) -> HttpResponse {
     match session.principal() {
@@ -12,10 +12,10 @@ async fn secret(session: Session) -> HttpResponse {
     }
 }
 
-async fn login(session: Session) -> &'static str {
+async fn login(session: Session) -> Result<&'static str, SessionError> {
     // Check a password here. Signing in changes the cookie's token, so one that was planted before is worth nothing.
-    session.login("iris");
-    "Signed in. Go to /secret."
+    session.login("iris")?;
+    Ok("Signed in. Go to /secret.")
 }
 
 async fn logout(session: Session) -> &'static str {

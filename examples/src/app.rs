@@ -124,7 +124,7 @@ pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Resu
             "/flash/peek" => flashes::peek(request, session),
             "/flash/all" => flashes::all(session),
             "/flash/clear" => Ok(flashes::clear(session)),
-            "/login" => Ok(devices::login(request, session)),
+            "/login" => devices::login(request, session),
             "/logout" => Ok(devices::logout(session)),
             "/whoami" => Ok(devices::whoami(session)),
             "/sessions" => devices::list(session).await,

@@ -23,7 +23,7 @@ use crate::extract::Session;
 ///
 /// async fn sign_in(request: HttpRequest) -> Result<HttpResponse, SessionError> {
 ///     let session = sessions_actix::start(&request).await?;
-///     session.login("iris");
+///     session.login("iris")?;
 ///     let mut response = HttpResponse::Ok().body("welcome");
 ///     sessions_actix::finish(&session, &mut response).await?;
 ///     Ok(response)

@@ -44,7 +44,7 @@
 //!
 //! async fn sign_in(sessions: web::Data<Sessions>, request: HttpRequest) -> Result<HttpResponse, SessionError> {
 //!     let session = sessions.start(&request).await?;
-//!     session.login("iris");
+//!     session.login("iris")?;
 //!     let mut response = HttpResponse::Ok().body("welcome");
 //!     sessions.finish(&session, &mut response).await?;
 //!     Ok(response)

@@ -22,7 +22,7 @@ use crate::error::SessionError;
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use sessions_axum::{Session, SessionLayer, Sessions};
+/// use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 ///
 /// async fn greet(session: Option<Session>) -> String {
 ///     let name = session.and_then(|session| session.principal());
@@ -33,7 +33,7 @@ use crate::error::SessionError;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let sessions = Sessions::builder().build()?;
 /// let app: Router = Router::new()
-///     .route("/in", get(async |session: Session| session.login("iris")))
+///     .route("/in", get(async |session: Session| Ok::<_, SessionError>(session.login("iris")?)))
 ///     .route("/", get(greet))
 ///     .layer(SessionLayer::new(sessions))
 ///     .route("/without", get(greet));

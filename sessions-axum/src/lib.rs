@@ -47,7 +47,7 @@
 //!
 //! async fn sign_in(State(sessions): State<Sessions>, request: Request) -> Result<Response, SessionError> {
 //!     let session = sessions.start(&request).await?;
-//!     session.login("iris");
+//!     session.login("iris")?;
 //!     let mut response = "welcome".into_response();
 //!     sessions.finish(&session, &mut response).await?;
 //!     Ok(response)

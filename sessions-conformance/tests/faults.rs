@@ -54,6 +54,8 @@ found_out! {
     writes_that_are_lost: CommitReadsThenWrites by races::writes_of_different_keys_all_survive;
     increments_that_are_lost: CommitReadsThenWrites by races::increments_are_exact;
     a_destroy_that_is_undone: CommitReadsThenWrites by destroy::a_destroy_is_final_for_a_racing_login;
+    a_commit_past_the_limits: CommitIgnoresLimits by commit::a_commit_past_a_limit_is_refused_whole;
+    commits_past_the_limits_together: CommitIgnoresLimits by races::limits_hold_among_racing_commits;
     a_conflict_that_writes: ConflictAppliesTheRest by commit::a_commit_is_applied_whole_or_not_at_all;
     increments_that_are_floats: IncrementsAreFloats by changes::an_increment_adds_exactly;
     values_that_are_text: ValuesAreText by hostile::a_value_may_be_any_bytes;

@@ -7,6 +7,7 @@ use std::time::Duration;
 pub(crate) use edits::{Edit, Edits, Scope, Verb};
 
 use crate::clock::Timestamp;
+use crate::limits::Limits;
 use crate::token::SecretHash;
 
 /// Is one request's writes to one session, to be applied to the live record in one atomic step.
@@ -14,8 +15,8 @@ use crate::token::SecretHash;
 /// A change says what to do with one key, not what the whole record becomes, so two requests that change different keys both
 /// survive. To apply: the record must carry [`expected_secret`](Self::expected_secret) and be alive at [`now`](Self::now), and every
 /// [`Change::Require`] must hold; then the clears, then the other changes in any order, since no two of them name the same key of
-/// the same kind; then the secret, the principal and the idle limit, where they are new. The session was last seen
-/// [`now`](Self::now). [`Record::apply`](crate::Record::apply) does exactly that, and a store that keeps whole records calls it.
+/// the same kind; then the secret, the principal and the idle limit, where they are new. The record that comes of it must be within
+/// the [`limits`](Self::limits), or smaller than it was. The session was last seen [`now`](Self::now). [`Record::apply`](crate::Record::apply) does exactly that, and a store that keeps whole records calls it.
 ///
 /// The methods that take `self` make changes without a [`Session`](crate::Session), for those who test a store.
 #[derive(Clone, Debug)]
@@ -25,6 +26,7 @@ pub struct Changes {
     new_secret: Option<SecretHash>,
     new_principal: Option<Box<str>>,
     new_idle: Option<Duration>,
+    limits: Limits,
     edits: Edits,
 }
 
@@ -108,7 +110,7 @@ impl Changes {
     /// Begins changes that only say that the session was seen at `now`.
     #[must_use]
     pub fn new(now: Timestamp, expected_secret: SecretHash) -> Self {
-        Self::of_request(now, expected_secret, None, None, None, Edits::default())
+        Self::of_request(now, expected_secret, None, None, None, Limits::FORMAT, Edits::default())
     }
 
     pub(crate) const fn of_request(
@@ -117,9 +119,10 @@ impl Changes {
         new_secret: Option<SecretHash>,
         new_principal: Option<Box<str>>,
         new_idle: Option<Duration>,
+        limits: Limits,
         edits: Edits,
     ) -> Self {
-        Self { now, expected_secret, new_secret, new_principal, new_idle, edits }
+        Self { now, expected_secret, new_secret, new_principal, new_idle, limits, edits }
     }
 
     /// Takes the changes out, and leaves none.
@@ -166,6 +169,12 @@ impl Changes {
         self.new_idle
     }
 
+    /// Returns how much the record may hold afterwards. Without a request's limits, as much as its format has room for.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Says whether all entries of the record go before the changes are applied.
     #[must_use]
     pub const fn clears_entries(&self) -> bool {
@@ -201,6 +210,13 @@ impl Changes {
     #[must_use]
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.new_idle = Some(idle);
+        self
+    }
+
+    /// Limits what the record may hold afterwards.
+    #[must_use]
+    pub const fn limited_to(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 

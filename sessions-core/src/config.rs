@@ -191,13 +191,13 @@ impl SessionsBuilder {
 
     /// Sets how large a record may be, in bytes. The default is 65,536, the most 4,294,967,295.
     pub const fn max_record_bytes(mut self, bytes: usize) -> Self {
-        self.config.limits.bytes = bytes;
+        self.config.limits = self.config.limits.with_bytes(bytes);
         self
     }
 
     /// Sets how many entries and flashes a session may hold. The default is 256, the most 65,535.
     pub const fn max_keys(mut self, keys: usize) -> Self {
-        self.config.limits.keys = keys;
+        self.config.limits = self.config.limits.with_keys(keys);
         self
     }
 
@@ -265,10 +265,13 @@ impl SessionsBuilder {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the options, above all a cookie that browsers would refuse.
+    /// Returns what is wrong with the options: limits or intervals of zero, weak keys, above all a cookie that browsers would refuse.
     pub fn build(self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));
+        }
+        if self.config.sweep_every.is_some_and(|interval| whole_millis(interval) == 0) {
+            return Err(ConfigError::new(ConfigErrorKind::ZeroInterval));
         }
         if !self.config.limits.fit_the_format() {
             return Err(ConfigError::new(ConfigErrorKind::RecordLimits));

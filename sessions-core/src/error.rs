@@ -52,6 +52,8 @@ pub enum ErrorKind {
     IdsExhausted,
     /// The token could not be sealed.
     Seal,
+    /// A session's own idle limit must be a millisecond or more; [`destroy`](crate::Session::destroy) ends a session at once.
+    ZeroExpiry,
     /// There is no session to do this to.
     NoSession,
     /// The response's head is gone, and this would have needed a cookie.
@@ -88,15 +90,16 @@ impl Error {
 
     /// Returns the HTTP status that tells a client as much as it may know.
     ///
-    /// 503 where the store is to blame, 401 for a session that is gone, 409 for a conflict, 507 (RFC 4918) for a record that would be
-    /// too large, 500 for the rest. What a call on the handle refuses is a 5xx, so a handler that returns it leaves the record as it was.
+    /// 503 where the store is to blame, 401 for a session that is gone, 409 for a conflict, 413 for a record that would be too
+    /// large, 500 for the rest. A response of 413 keeps nothing of what its request wrote, as one of a 5xx, so a handler that returns what
+    /// a call on the handle refused leaves the record as it was.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self.0.kind {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull => 503,
             ErrorKind::Gone => 401,
             ErrorKind::Conflict => 409,
-            ErrorKind::TooLarge => 507,
+            ErrorKind::TooLarge => 413,
             _ => 500,
         }
     }
@@ -126,6 +129,9 @@ impl fmt::Display for Error {
             ErrorKind::Entropy => "no token could be made",
             ErrorKind::IdsExhausted => "the id generator repeats itself",
             ErrorKind::Seal => "the token could not be sealed",
+            ErrorKind::ZeroExpiry => {
+                "an idle limit below a millisecond would end the session at once; destroy it instead"
+            }
             ErrorKind::NoSession => "there is no session",
             ErrorKind::AlreadyCommitted => "the response's head is gone",
         })
@@ -230,12 +236,13 @@ mod tests {
             (ErrorKind::Conflict, 409, false),
             (ErrorKind::Immutable, 500, true),
             (ErrorKind::NotANumber, 500, true),
-            (ErrorKind::TooLarge, 507, false),
+            (ErrorKind::TooLarge, 413, false),
             (ErrorKind::Encode, 500, true),
             (ErrorKind::Decode, 500, true),
             (ErrorKind::Entropy, 500, true),
             (ErrorKind::IdsExhausted, 500, true),
             (ErrorKind::Seal, 500, true),
+            (ErrorKind::ZeroExpiry, 500, true),
             (ErrorKind::NoSession, 500, true),
             (ErrorKind::AlreadyCommitted, 500, true),
         ] {

@@ -11,6 +11,7 @@ use crate::commit::{Commit, Mode};
 use crate::cookie::Candidates;
 use crate::event::Event;
 use crate::load::Load;
+use crate::outcome::keeps_nothing;
 use crate::sessions::Sessions;
 use crate::state::{Loaded, State};
 
@@ -112,11 +113,12 @@ impl Exchange {
 
     /// Writes what the request changed, in one atomic operation of the store, and says what the response's head must carry.
     ///
-    /// `status` is the response's: a 5xx drops the request's data, and keeps a destroy and a renewal. The future is ready at its
+    /// `status` is the response's: a 5xx, 408 (a timeout layer cut the handler off) and 413 (it wrote too much) drop the request's data, and
+    /// keep a destroy and a renewal. The future is ready at its
     /// first poll if there is nothing to write, or if the store never waits; a save that is under way is waited for. The response's head must not leave before it is.
     /// Committing a second time does nothing.
     pub fn commit(self, status: u16) -> Commit {
-        Commit::begin(self.inner, Mode::Head { failed: status >= 500 })
+        Commit::begin(self.inner, Mode::Head { failed: keeps_nothing(status) })
     }
 }
 

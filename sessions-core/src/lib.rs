@@ -50,6 +50,7 @@ pub use expiry::Expiry;
 pub use id::{InvalidSessionId, SessionId};
 pub use info::SessionInfo;
 pub use key::Key;
+pub use limits::Limits;
 pub use load::Load;
 pub use record::{Entry, Record, RecordBuilder, RecordError, RecordTooLarge, Refusal};
 pub use seal::{Seal, SealKey};

@@ -54,6 +54,13 @@ impl Outcome {
     }
 }
 
+/// Returns whether a response of this status keeps nothing of what its request wrote, but for a destroy and a renewal.
+///
+/// A 5xx says that the request failed, 408 that a timeout layer cut its handler off, 413 that what it wrote was too large.
+pub(crate) const fn keeps_nothing(status: u16) -> bool {
+    matches!(status, 408 | 413 | 500..)
+}
+
 pub(crate) const fn decide(facts: Facts) -> Outcome {
     let writes = facts.wrote || facts.renewed;
     if facts.destroyed {
@@ -103,6 +110,28 @@ mod tests {
     };
     const LIVE: Facts = Facts { live: true, storable: true, ..NONE };
     const WRITTEN: Facts = Facts { wrote: true, storable: true, ..NONE };
+
+    #[test]
+    fn failures_keep_nothing() {
+        for (status, nothing) in [
+            (200, false),
+            (303, false),
+            (400, false),
+            (401, false),
+            (404, false),
+            (407, false),
+            (408, true),
+            (409, false),
+            (413, true),
+            (414, false),
+            (499, false),
+            (500, true),
+            (503, true),
+            (599, true),
+        ] {
+            assert_eq!(keeps_nothing(status), nothing, "{status}");
+        }
+    }
 
     #[test]
     fn every_end_of_a_request_has_one_outcome() {

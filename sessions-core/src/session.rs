@@ -9,8 +9,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::whole_millis;
 use crate::commit::{Commit, Mode};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::exchange::{Exchange, Inner};
 use crate::id::SessionId;
 
@@ -63,8 +64,12 @@ impl Session {
     ///
     /// What the visitor put into the session before stays. If it belongs to another principal, its data is dropped first. Call it
     /// when, and only when, the visitor has proven who they are.
-    pub fn login(&self, principal: &str) {
-        self.inner.lock().login(principal);
+    ///
+    /// # Errors
+    ///
+    /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) for a principal of more than 1,024 bytes, and changes nothing.
+    pub fn login(&self, principal: &str) -> Result<(), Error> {
+        self.inner.lock().login(principal)
     }
 
     /// Ends the session for good, on every node, before the response leaves; the response removes the cookie.
@@ -107,8 +112,12 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`NoSession`](crate::ErrorKind::NoSession) if there is none.
+    /// Returns [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for less than a millisecond, which would end the session at once, and
+    /// [`NoSession`](crate::ErrorKind::NoSession) if there is none.
     pub fn update_expiration(&self, idle: Duration) -> Result<(), Error> {
+        if whole_millis(idle) == 0 {
+            return Err(Error::new(ErrorKind::ZeroExpiry));
+        }
         let mut state = self.inner.lock();
         state.require_session()?;
         state.idle = Some(idle);

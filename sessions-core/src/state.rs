@@ -8,6 +8,7 @@ use crate::commit::Waiting;
 use crate::cookie::SetCookie;
 use crate::error::{Error, ErrorKind};
 use crate::id::SessionId;
+use crate::limits::{LONGEST_PRINCIPAL, Limits};
 use crate::outcome::Facts;
 use crate::record::Record;
 use crate::token::{Secret, SecretHash, Token};
@@ -115,9 +116,10 @@ impl State {
         now: Timestamp,
         expected: SecretHash,
         renewed: Option<SecretHash>,
+        limits: Limits,
     ) -> Changes {
         let edits = self.view().take_edits();
-        Changes::of_request(now, expected, renewed, self.login.take(), self.idle.take(), edits)
+        Changes::of_request(now, expected, renewed, self.login.take(), self.idle.take(), limits, edits)
     }
 
     /// Says whether another commit is under way, or was dropped before it ended.
@@ -210,12 +212,16 @@ impl State {
         }
     }
 
-    pub(crate) fn login(&mut self, principal: &str) {
+    pub(crate) fn login(&mut self, principal: &str) -> Result<(), Error> {
+        if principal.len() > LONGEST_PRINCIPAL {
+            return Err(Error::new(ErrorKind::TooLarge));
+        }
         if self.principal().is_some_and(|other| other != principal) {
             self.view.drop_data();
         }
         self.login = Some(principal.into());
         self.renewal = true;
+        Ok(())
     }
 
     pub(crate) fn destroy(&mut self) {

@@ -13,7 +13,7 @@ use std::fmt;
 use crate::changes::Changes;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::Record;
+use crate::record::{Record, Refusal};
 use crate::token::SecretHash;
 
 #[doc = include_str!("docs/store.md")]
@@ -135,6 +135,18 @@ pub enum Committed {
     Gone,
     /// A change could not be applied, so none was.
     Conflict,
+    /// The record would exceed the limits of the changes, so none was applied.
+    TooLarge,
+}
+
+impl From<Refusal> for Committed {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Gone => Self::Gone,
+            Refusal::Conflict => Self::Conflict,
+            Refusal::TooLarge => Self::TooLarge,
+        }
+    }
 }
 
 /// Says what became of a [`take`](Store::take).

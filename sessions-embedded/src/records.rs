@@ -48,8 +48,7 @@ impl<R: Reader> Batch<'_, R> {
         };
         match frame.record.apply(changes) {
             Ok(record) => self.replace(&frame, record).map(|()| Committed::Applied),
-            Err(Refusal::Gone) => Ok(Committed::Gone),
-            Err(_) => Ok(Committed::Conflict),
+            Err(refusal) => Ok(refusal.into()),
         }
     }
 

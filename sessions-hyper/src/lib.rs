@@ -85,7 +85,7 @@
 //!         return Ok(response);
 //!     }
 //!     let session = sessions.start(&request).await?;
-//!     session.login("iris");
+//!     session.login("iris")?;
 //!     sessions.finish(&session, &mut response).await?;
 //!     Ok(response)
 //! }

@@ -31,7 +31,7 @@ fn fail(store: &TestStore, verb: Verb) {
 async fn answer<B>(request: &Request<B>) -> Result<Response<Body>, SessionError> {
     let session = session(request).await?;
     match request.uri().path() {
-        "/login" => session.login("iris"),
+        "/login" => session.login("iris")?,
         "/logout" => session.destroy(),
         "/write" => session.set("written", &true)?,
         "/panic/write" => {
@@ -158,7 +158,7 @@ async fn a_handler_that_panics_still_does_and_loses_no_logout() {
 async fn sessions_are_started_and_finished_by_hand() {
     let (sessions, store) = manager_and_store();
     let session = sessions.start(&request("/", None)).await.unwrap();
-    session.login("iris");
+    session.login("iris").unwrap();
     let mut signed_in = Response::new(Body::default());
     sessions.finish(&session, &mut signed_in).await.unwrap();
 

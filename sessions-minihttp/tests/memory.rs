@@ -43,7 +43,7 @@ fn logins_leave_nothing_behind() {
 
 fn serve(sessions: &Sessions) -> SocketAddr {
     let login = |request: Request<'_>, _: &mut Response| -> Result<(), BoxError> {
-        request.session()?.login("user-42");
+        request.session()?.login("user-42")?;
         Ok(())
     };
     loop {

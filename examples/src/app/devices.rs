@@ -21,14 +21,14 @@ struct Device {
     current: bool,
 }
 
-pub(super) fn login(request: Request<'_>, session: &Session) -> Reply {
+pub(super) fn login(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
     // A real application checks a password here.
     match request.parameter("user").filter(|user| !user.is_empty()) {
         Some(user) => {
-            session.login(&user);
-            Reply::text("ok")
+            session.login(&user)?;
+            Ok(Reply::text("ok"))
         }
-        None => Reply::status(400),
+        None => Ok(Reply::status(400)),
     }
 }
 

@@ -119,7 +119,7 @@ async fn a_session_that_was_looked_at_further_out_is_finished_by_the_middleware(
 async fn what_a_handler_finishes_itself_the_middleware_leaves_alone() {
     async fn sign_in(request: HttpRequest, sessions: web::Data<Sessions>) -> Result<HttpResponse, SessionError> {
         let session = sessions.start(&request).await?;
-        session.login("iris");
+        session.login("iris").unwrap();
         let mut response = HttpResponse::Ok().finish();
         sessions.finish(&session, &mut response).await?;
         Ok(response)

@@ -13,7 +13,7 @@ use tower::ServiceExt;
 use crate::support::{Browser, TestStore, fail, manager, manager_and_store};
 
 async fn login(session: Session) {
-    session.login("iris");
+    session.login("iris").unwrap();
 }
 
 async fn logout(session: Session) -> Result<(), SessionError> {

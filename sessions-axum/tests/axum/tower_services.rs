@@ -83,7 +83,7 @@ async fn a_service_that_is_not_ready_for_good_says_so() {
 
 async fn login(sessions: Sessions, request: Request<()>) -> Result<Response<Body>, &'static str> {
     let session = sessions.start(&request).await.map_err(|_| "start")?;
-    session.login("iris");
+    session.login("iris").unwrap();
     if request.uri() == "/fails" {
         session.destroy();
         return Err("the service's own error");

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use sessions_core::{Changes, Committed, Created};
+use sessions_core::{Changes, Committed, Created, Limits};
 
 use crate::kit::{
-    IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, WRONG_SECRET, assert_same, built, changes, draft, entries, flashes,
-    fresh_id, start, value,
+    IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, WRONG_SECRET, assert_same, built, changes, draft, entries,
+    flashes, fresh_id, start, value,
 };
 use crate::subject::Subject;
 
@@ -122,6 +122,53 @@ pub async fn a_commit_is_applied_whole_or_not_at_all(subject: &Subject) {
         assert!(subject.ids_of("eve", now).await.is_empty());
     }
     subject.apply(record.id(), &everything()).await;
+}
+
+/// Checks that limits of bytes and of keys are part of the commit: what would exceed one is refused whole, whatever grows.
+pub async fn a_commit_past_a_limit_is_refused_whole(subject: &Subject) {
+    let now = start();
+    let record =
+        subject.put(draft(fresh_id(), now).entry("count", b"9").entry("kept", b"1").flash("notice", b"2")).await;
+    let (bytes, keys) = (record.as_bytes().len(), 3);
+    let later = now.after(SECOND);
+    let refused = [
+        ("a new entry", keys, changes(later).set("new", b"")),
+        ("a new flash", keys, changes(later).set_flash("new", b"")),
+        ("a new number", keys, changes(later).increment("new", 1)),
+        ("a longer value", bytes, changes(later).set("kept", b"11")),
+        ("a longer immutable value", bytes, changes(later).set_immutable("kept", b"11")),
+        ("a longer flash", bytes, changes(later).set_flash("notice", b"22")),
+        ("a longer sum", bytes, changes(later).increment("count", 1)),
+        ("a principal", bytes, changes(later).bind("a")),
+    ];
+    for (name, limit, changes) in refused {
+        let limits = if limit == keys { Limits::new(usize::MAX, keys) } else { Limits::new(bytes, usize::MAX) };
+        let changes = changes.renew(NEW_SECRET).limited_to(limits);
+        assert_eq!(subject.commit(record.id(), &changes).await, Committed::TooLarge, "{name}");
+        assert_same(&subject.find(record.id(), now).await, &record);
+    }
+    assert!(subject.ids_of("a", now).await.is_empty());
+    let limits = Limits::new(bytes, keys);
+    subject.apply(record.id(), &changes(later).set("new", b"1").remove("kept").limited_to(limits)).await;
+}
+
+/// Checks that a session that is too large, since limits were lowered, can still be used and made smaller.
+pub async fn a_limit_stops_nothing_that_makes_a_record_smaller(subject: &Subject) {
+    let now = start();
+    let record = subject.put(draft(fresh_id(), now).entry("a", b"1111").entry("b", b"2").flash("notice", b"3")).await;
+    let limits = Limits::new(1, 1);
+    let later = now.after(SECOND);
+    for changes in [
+        changes(later),
+        changes(later).set("b", b"3").renew(SECRET),
+        changes(later).set("a", b"11"),
+        changes(later).consume_flash("notice", b"3"),
+        changes(later).remove("a"),
+        changes(later).clear_entries(),
+    ] {
+        subject.apply(record.id(), &changes.limited_to(limits)).await;
+    }
+    assert!(entries(&subject.find(record.id(), later).await).is_empty());
 }
 
 /// Checks that one commit may change very many keys.

@@ -1,6 +1,6 @@
 //! Many requests, one session, one moment.
 
-use sessions_core::{Changes, Committed, SecretHash};
+use sessions_core::{Changes, Committed, Limits, SecretHash};
 
 use crate::kit::{NEW_SECRET, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;
@@ -42,6 +42,34 @@ pub async fn increments_are_exact(subject: &Subject) {
     let found = subject.find(id, now).await;
     assert_eq!(entries(&found), [("count", &b"1600"[..], false), ("sum", b"800", false)]);
     assert_eq!(found.version(), 1600);
+}
+
+/// Checks that requests which each stay within the limits cannot exceed them together.
+pub async fn limits_hold_among_racing_commits(subject: &Subject) {
+    let now = start();
+    let limits = Limits::new(4096, 20);
+    for value_bytes in [1, 600] {
+        let id = subject.begin(now).await;
+        let answers = subject
+            .race(16, move |subject, number| async move {
+                let mut applied = 0;
+                for round in 0..4 {
+                    let changes = changes(now).limited_to(limits);
+                    let changes = changes.set(&format!("key {number} {round}"), &vec![b'1'; value_bytes]);
+                    match subject.commit(id, &changes).await {
+                        Committed::Applied => applied += 1,
+                        answer => assert_eq!(answer, Committed::TooLarge),
+                    }
+                }
+                applied
+            })
+            .await;
+        let found = subject.find(id, now).await;
+        assert_eq!(entries(&found).len(), answers.into_iter().sum::<usize>());
+        assert!(entries(&found).len() <= limits.keys() && found.as_bytes().len() <= limits.bytes());
+        let is_full = entries(&found).len() == limits.keys() || found.as_bytes().len() + 620 > limits.bytes();
+        assert!(is_full, "{found:?}");
+    }
 }
 
 /// Checks that of writes to one key one is the last, whole.

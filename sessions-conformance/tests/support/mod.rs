@@ -10,7 +10,7 @@ use std::thread;
 
 use sessions_conformance::Damage;
 use sessions_core::{
-    AsyncStore, Change, Changes, Committed, Created, Cursor, Page, Record, RecordBuilder, Refusal, SecretHash,
+    AsyncStore, Change, Changes, Committed, Created, Cursor, Limits, Page, Record, RecordBuilder, Refusal, SecretHash,
     SessionId, StoreError, StoreErrorKind, Taken, Timestamp,
 };
 
@@ -26,6 +26,7 @@ pub(crate) enum Fault {
     CommitRestartsTheAbsoluteDeadline,
     CommitIsTwoSteps,
     CommitReadsThenWrites,
+    CommitIgnoresLimits,
     ClearsAreForgotten,
     ConflictAppliesTheRest,
     IncrementsAreFloats,
@@ -124,6 +125,9 @@ impl Bytes {
                 self.mangle(changes, record, change)
             });
         }
+        if self.has(Fault::CommitIgnoresLimits) {
+            told = told.limited_to(Limits::FORMAT);
+        }
         let new = record.apply(&told);
         if self.has(Fault::ConflictAppliesTheRest) && new == Err(Refusal::Conflict) {
             return record.apply(&Changes::new(changes.now(), *changes.expected_secret()));
@@ -175,8 +179,7 @@ impl Bytes {
                 *bytes = record.as_bytes().to_vec();
                 Committed::Applied
             }
-            Err(Refusal::Conflict) => Committed::Conflict,
-            Err(_) => Committed::Gone,
+            Err(refusal) => refusal.into(),
         })
     }
 
@@ -226,7 +229,7 @@ fn rebuilt(
 
 /// Copies what changes say of the record as a whole.
 fn head(changes: &Changes, now: Timestamp, secret: SecretHash) -> Changes {
-    let mut copy = Changes::new(now, secret);
+    let mut copy = Changes::new(now, secret).limited_to(changes.limits());
     if let Some(secret) = changes.new_secret() {
         copy = copy.renew(*secret);
     }

@@ -44,7 +44,7 @@ impl Apply {
             let live = renewed.as_ref().or(state.live.as_ref())?;
             Some((live.token.clone(), state.view.base()?.clone()))
         });
-        let changes = state.take_changes(now, hash, renewed.as_ref().map(|live| live.hash));
+        let changes = state.take_changes(now, hash, renewed.as_ref().map(|live| live.hash), sessions.config().limits);
         (state.renewal, state.touch_due) = (false, false);
         drop(guard);
         let cookie =
@@ -77,10 +77,8 @@ impl Apply {
             Ok(Committed::Applied) => Ok(self.settle(ending)),
             Ok(Committed::Gone) if self.is_touch => Ok(ending.finished(None)),
             Ok(Committed::Gone) => self.gone(ending),
-            Ok(Committed::Conflict) => {
-                ending.hide(self.shown.take());
-                Err(Error::new(ErrorKind::Conflict))
-            }
+            Ok(Committed::Conflict) => Err(self.refused(ending, ErrorKind::Conflict)),
+            Ok(Committed::TooLarge) => Err(self.refused(ending, ErrorKind::TooLarge)),
             Err(error) if self.is_touch => {
                 ending.inner.raise(Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
                 Ok(ending.finished(None))
@@ -90,6 +88,11 @@ impl Apply {
                 Err(ending.store_failed(StoreCall::Commit, error, Some(self.changes.take())))
             }
         }
+    }
+
+    fn refused(&mut self, ending: &Ending, kind: ErrorKind) -> Error {
+        ending.hide(self.shown.take());
+        Error::new(kind)
     }
 
     fn settle(&mut self, ending: &Ending) -> Progress {

@@ -27,7 +27,8 @@ pub(crate) struct Create {
 /// Takes a request's writes as the first of a new record, which has no secret to expect.
 pub(super) fn first_changes(ending: &Ending, state: &mut State) -> Changes {
     state.renewal = false;
-    state.take_changes(ending.inner.sessions.now(), SecretHash::from_bytes([0; 32]), None)
+    let sessions = &ending.inner.sessions;
+    state.take_changes(sessions.now(), SecretHash::from_bytes([0; 32]), None, sessions.config().limits)
 }
 
 impl Create {
@@ -61,6 +62,9 @@ impl Create {
             .principal(changes.new_principal())
             .build_with(changes)
             .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
+        if !config.limits.admit_new(&record) {
+            return Err(Error::new(ErrorKind::TooLarge));
+        }
         let cookie = sessions.token_cookie(&live.token, record.expires_at(), now)?;
         Ok((live, record, cookie))
     }

@@ -40,7 +40,7 @@ impl Drop for Held {
 /// Says on which occasion is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// The response's head is about to leave; `failed` if it tells of a failure of the server.
+    /// The response's head is about to leave; `failed` if it keeps nothing of what the request wrote.
     Head { failed: bool },
     /// The handler asked for it, and goes on.
     Save,

@@ -28,6 +28,8 @@ pub enum ConfigErrorKind {
     SealKey,
     /// An idle or absolute limit below a millisecond ends every session at once.
     ZeroExpiry,
+    /// The interval between two sweeps must be a millisecond or more.
+    ZeroInterval,
     /// A record may hold more bytes or keys than its format has room for, so that what a session took could not be saved.
     RecordLimits,
     /// The process-wide default is already in use.
@@ -57,6 +59,9 @@ impl fmt::Display for ConfigError {
             ConfigErrorKind::PartitionedNeedsSecure => "Partitioned needs Secure",
             ConfigErrorKind::SealKey => "a key is missing, shorter than 32 bytes or not random",
             ConfigErrorKind::ZeroExpiry => "a limit below a millisecond ends every session at once",
+            ConfigErrorKind::ZeroInterval => {
+                "an interval below a millisecond would sweep without a pause; use None to never sweep"
+            }
             ConfigErrorKind::RecordLimits => "a record may hold 4,294,967,295 bytes and 65,535 keys at most",
             ConfigErrorKind::GlobalAlreadySet => "the process-wide default is already in use",
         })

@@ -15,6 +15,8 @@ pub enum Refusal {
     Gone,
     /// A requirement did not hold, an immutable entry would have been replaced, or a value could not be added to.
     Conflict,
+    /// The record would exceed its limits, or what its format has room for.
+    TooLarge,
 }
 
 impl Record {
@@ -54,8 +56,9 @@ impl Record {
         if let Some(patched) = self.patched_by(merge)? {
             return Ok(patched);
         }
-        build::write(&self.changed_head(merge.changes), merge.slots()?.iter().copied())
-            .map_err(|_: RecordTooLarge| Refusal::Conflict)
+        let merged = build::write(&self.changed_head(merge.changes), merge.slots()?.iter().copied());
+        let merged = merged.map_err(|_: RecordTooLarge| Refusal::TooLarge)?;
+        if merge.changes.limits().admit(self, &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
     }
 
     /// Copies the record and writes the new values over the old, if all have their old lengths and nothing comes or goes.

@@ -83,7 +83,7 @@ impl Session {
             };
             let old = self.with_entry(key, |bytes| bytes.map(<[u8]>::to_vec));
             let value = change(old.as_ref().map(|bytes| self.values().decode(bytes)).transpose()?);
-            let changes = Changes::new(self.inner.sessions.now(), hash).require(key, old.as_deref());
+            let changes = self.changes(hash).require(key, old.as_deref());
             let changes = self.encoded(&value, |bytes, state| {
                 state.view().check_set(key, bytes, &self.inner.sessions.config().limits)?;
                 Ok(changes.set(key, bytes))
@@ -95,6 +95,7 @@ impl Session {
                     return Ok(value);
                 }
                 Committed::Conflict => self.load_again().await?,
+                Committed::TooLarge => return Err(Error::new(ErrorKind::TooLarge)),
                 Committed::Gone => return Err(self.lose()),
             }
         }
@@ -123,7 +124,7 @@ impl Session {
     /// Sends what this request has added to an entry, so that the store's value is the one to go on from.
     async fn send_increment(&self, key: &str) -> Result<(), Error> {
         let Some((id, hash, by)) = self.pending_increment(key) else { return Ok(()) };
-        let changes = Changes::new(self.inner.sessions.now(), hash).increment(key, by);
+        let changes = self.changes(hash).increment(key, by);
         let committed = self.inner.sessions.store().commit(id, &changes).await;
         match self.inner.sessions.told(StoreCall::Commit, committed)? {
             Committed::Applied => {
@@ -132,8 +133,14 @@ impl Session {
                 Ok(())
             }
             Committed::Conflict => Err(Error::new(ErrorKind::Conflict)),
+            Committed::TooLarge => Err(Error::new(ErrorKind::TooLarge)),
             Committed::Gone => Err(self.lose()),
         }
+    }
+
+    fn changes(&self, hash: SecretHash) -> Changes {
+        let sessions = &self.inner.sessions;
+        Changes::new(sessions.now(), hash).limited_to(sessions.config().limits)
     }
 
     fn pending_increment(&self, key: &str) -> Option<(SessionId, SecretHash, i64)> {

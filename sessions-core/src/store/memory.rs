@@ -192,8 +192,8 @@ impl MemoryStore {
         });
         match old {
             Ok(old) => old.entry(key).map_or(Taken::Absent, |entry| Taken::Value(entry.value().to_vec())),
-            Err(Refusal::Conflict) => Taken::Absent,
             Err(Refusal::Gone) => Taken::Gone,
+            Err(_) => Taken::Absent,
         }
     }
 
@@ -239,8 +239,7 @@ impl Store for MemoryStore {
     fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
         StoreFuture::ready(Ok(match self.replace(id, |record| record.apply(changes)) {
             Ok(_) => Committed::Applied,
-            Err(Refusal::Gone) => Committed::Gone,
-            Err(Refusal::Conflict) => Committed::Conflict,
+            Err(refusal) => refusal.into(),
         }))
     }
 

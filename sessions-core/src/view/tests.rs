@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::token::SecretHash;
 
-const LIMITS: Limits = Limits { bytes: 64 * 1024, keys: 256 };
+const LIMITS: Limits = Limits::new(64 * 1024, 256);
 
 fn hash() -> SecretHash {
     SecretHash::from_bytes([1; 32])
@@ -153,7 +153,7 @@ fn a_flash_that_only_this_request_saw_stores_nothing() {
 
 #[test]
 fn what_exceeds_a_limit_is_refused_and_changes_nothing() {
-    let limits = Limits { bytes: view().size + 20, keys: 5 };
+    let limits = Limits::new(view().size + 20, 5);
     let mut view = view();
     let refused = view.set(Verb::Set, "big", &[b'1'; 100], &limits).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::TooLarge);
@@ -180,7 +180,7 @@ fn the_principal_counts_however_the_size_came_about() {
 
 #[test]
 fn a_session_over_its_limit_can_still_shrink() {
-    let limits = Limits { bytes: 1, keys: 1 };
+    let limits = Limits::new(1, 1);
     let mut view = view();
     view.set(Verb::Set, "name", b"1", &limits).unwrap();
     assert!(view.remove("plan"));
@@ -189,7 +189,7 @@ fn a_session_over_its_limit_can_still_shrink() {
 
 #[test]
 fn a_key_longer_than_the_format_allows_is_refused() {
-    let limits = Limits { bytes: usize::MAX, keys: 256 };
+    let limits = Limits::new(usize::MAX, 256);
     let key = "k".repeat(65_536);
     assert_eq!(view().set(Verb::Set, &key, b"1", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
     view().set(Verb::Set, &key[1..], b"1", &limits).unwrap();
@@ -206,7 +206,8 @@ fn what_the_request_sees_is_what_the_store_makes_of_it() {
     let base = view.base().unwrap().clone();
     let expected: BTreeMap<String, String> =
         entries(&view).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let stored = base.apply(&Changes::of_request(base.created(), hash(), None, None, None, view.take_edits())).unwrap();
+    let stored =
+        base.apply(&Changes::of_request(base.created(), hash(), None, None, None, LIMITS, view.take_edits())).unwrap();
     let view = View::new(Some(stored));
     assert_eq!(
         entries(&view).into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>(),

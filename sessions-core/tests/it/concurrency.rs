@@ -74,7 +74,7 @@ fn sums_are_exact() {
 #[test]
 fn a_logout_is_final_against_a_request_in_flight() {
     interleaved(
-        |browser| browser.visit(|session| session.login("ann")).result,
+        |browser| browser.visit(|session| session.login("ann").unwrap()).result,
         |session| session.set("k", "late").unwrap(),
         Session::destroy,
         |browser, [mut writer, _], order| {
@@ -97,7 +97,7 @@ fn a_logout_is_final_against_a_request_in_flight() {
 #[test]
 fn a_reader_in_flight_keeps_its_response_and_gets_no_cookie() {
     interleaved(
-        |browser| browser.visit(|session| session.login("ann")).result,
+        |browser| browser.visit(|session| session.login("ann").unwrap()).result,
         |session| drop(session.get_string("k")),
         Session::destroy,
         |browser, [reader, _], order| {
@@ -111,8 +111,8 @@ fn a_reader_in_flight_keeps_its_response_and_gets_no_cookie() {
 fn two_logins_from_one_old_cookie_both_sign_in() {
     interleaved(
         |browser| browser.set("cart", "full"),
-        |session| session.login("ann"),
-        |session| session.login("ann"),
+        |session| session.login("ann").unwrap(),
+        |session| session.login("ann").unwrap(),
         |browser, outcomes, order| {
             for mut outcome in outcomes {
                 assert_eq!(outcome.error, None, "{order}");
@@ -129,13 +129,13 @@ fn a_login_after_a_logout_takes_nothing_of_the_old_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
-        session.login("ann");
+        session.login("ann").unwrap();
         session.set("old", "secret").unwrap();
     });
     let session = browser.start();
     session.set("own", "kept").unwrap();
     session.increment("n", 2).unwrap();
-    session.login("ann");
+    session.login("ann").unwrap();
     browser.clone().visit(|session| session.destroy());
     browser.finish(&session, 200).unwrap();
     let seen = browser.visit(|session| {
@@ -149,7 +149,7 @@ fn nothing_written_after_a_login_is_reached_by_the_old_token() {
     interleaved(
         |browser| browser.set("k", "v"),
         |session| {
-            session.login("ann");
+            session.login("ann").unwrap();
             session.set("private", "1").unwrap();
         },
         |session| session.set("other", "1").unwrap(),
@@ -234,7 +234,7 @@ fn threads_that_sign_in_and_out_never_bring_a_session_back() {
     let fixture = Fixture::new();
     for round in 0..300 {
         let mut browser = fixture.browser();
-        browser.visit(|session| session.login("ann"));
+        browser.visit(|session| session.login("ann").unwrap());
         let barrier = Barrier::new(3);
         thread::scope(|scope| {
             for number in 0..3 {

@@ -31,8 +31,8 @@ fn of_several_cookies_the_live_one_counts() {
 fn of_two_live_sessions_neither_is_used() {
     let fixture = Fixture::new();
     let (mut one, mut other) = (fixture.browser(), fixture.browser());
-    one.visit(|session| session.login("victim"));
-    other.visit(|session| session.login("attacker"));
+    one.visit(|session| session.login("victim").unwrap());
+    other.visit(|session| session.login("attacker").unwrap());
     let mut both = fixture.browser();
     both.cookie = Some(format!("{}; {}", one.cookie.clone().unwrap(), other.cookie.clone().unwrap()));
     fixture.take_events();
@@ -71,7 +71,7 @@ fn what_is_no_token_reaches_no_store() {
 fn a_right_id_with_a_wrong_secret_opens_nothing() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     let id = browser.visit(|session| session.id()).result;
     let pair = browser.cookie.clone().unwrap();
     let mut thief = fixture.browser();

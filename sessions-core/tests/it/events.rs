@@ -11,7 +11,7 @@ fn a_life_is_told_from_beginning_to_end() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     let id = browser.visit(|session| session.id()).result.unwrap();
     browser.visit(|session| session.destroy());
     let destroyed = Event::Destroyed { id, reason: DestroyReason::Logout };

@@ -2,7 +2,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{DestroyReason, ErrorKind, Expiry};
+use sessions_core::{ConfigErrorKind, DestroyReason, ErrorKind, Expiry};
 
 use crate::support::Fixture;
 
@@ -24,7 +24,7 @@ fn an_unused_session_ends_at_the_idle_limit() {
 fn use_carries_a_session_to_the_absolute_limit_and_no_further() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     for minute in 1..12 * 60 {
         fixture.clock.advance(MINUTE);
         let alive = browser.visit(|session| {
@@ -158,12 +158,29 @@ fn a_manager_sweeps_by_itself_however_short_the_interval() {
     for _ in 0..100 {
         let (ended, swept) = mpsc::channel();
         let fixture = Fixture::with(|builder| {
-            builder.sweep_every(Duration::ZERO).on_destroy(move |_, reason| ended.send(reason).unwrap())
+            builder.sweep_every(Duration::from_millis(1)).on_destroy(move |_, reason| ended.send(reason).unwrap())
         });
         fixture.browser().set("k", "v");
         fixture.clock.advance(30 * MINUTE);
         assert_eq!(swept.recv_timeout(MINUTE), Ok(DestroyReason::Expired));
     }
+}
+
+#[test]
+fn durations_of_zero_are_refused() {
+    let micros = Duration::from_micros(999);
+    for zero in [Duration::ZERO, micros] {
+        let builder = sessions_core::Sessions::builder().sweep_every(zero);
+        assert_eq!(builder.build().unwrap_err().kind(), ConfigErrorKind::ZeroInterval, "{zero:?}");
+    }
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    for zero in [Duration::ZERO, micros] {
+        let refused = browser.visit(|session| session.update_expiration(zero)).result.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ZeroExpiry, "{zero:?}");
+    }
+    assert_eq!(browser.get("k").as_deref(), Some("v"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn a_whole_life_goes_as_it_does_with_a_store_that_answers_at_once() {
     let mut browser = fixture.browser();
     browser.set("cart", "full");
     let mut old = browser.clone();
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     assert_eq!((browser.user().as_deref(), browser.get("cart").as_deref()), (Some("ann"), Some("full")));
     assert_eq!(old.user(), None);
     browser.visit(|session| session.increment("n", 2).unwrap());
@@ -38,7 +38,7 @@ fn a_whole_life_goes_as_it_does_with_a_store_that_answers_at_once() {
 fn late_failures_are_the_same_failures() {
     let fixture = Fixture::late();
     let mut browser = fixture.browser();
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     let late = browser.start();
     late.set("k", "v").unwrap();
     browser.clone().visit(|session| session.destroy());
@@ -54,7 +54,7 @@ fn two_logins_at_once_both_sign_in() {
     browser.set("k", "v");
     let (one, other) = (browser.start(), browser.start());
     for session in [one, other] {
-        session.login("ann");
+        session.login("ann").unwrap();
         let mut own = browser.clone();
         own.finish(&session, 200).unwrap();
         assert_eq!(own.user().as_deref(), Some("ann"));
@@ -92,7 +92,7 @@ fn a_logout_whose_client_hangs_up_happens_or_does_not() {
     for polls in 0..4 {
         let fixture = Fixture::late();
         let mut browser = fixture.browser();
-        browser.visit(|session| session.login("ann"));
+        browser.visit(|session| session.login("ann").unwrap());
         let session = browser.start();
         session.destroy();
         session.set_flash("bye", "x").unwrap();

@@ -66,7 +66,7 @@ fn a_foreign_token_is_never_adopted() {
     let mut browser = fixture.browser();
     let planted = format!("__Host-id={}", made_up_token(1));
     browser.cookie = Some(planted.clone());
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     assert_ne!(browser.cookie.as_deref(), Some(planted.as_str()));
     let mut attacker = fixture.browser();
     attacker.cookie = Some(planted);
@@ -107,7 +107,7 @@ fn a_failed_first_request_stores_nothing() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
-    session.login("ann");
+    session.login("ann").unwrap();
     assert_eq!(browser.finish(&session, 500).unwrap().set_cookie, None);
     assert_eq!(fixture.count(), 0);
 }
@@ -136,7 +136,7 @@ fn a_request_costs_one_load_and_one_write_at_most() {
     let mut browser = fixture.browser();
     browser.visit(|session| session.len());
     assert_eq!(fixture.store.counts(), (0, 0), "a visitor who looks");
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     assert_eq!(fixture.store.counts(), (0, 1), "a new session");
     browser.visit(|session| session.len());
     assert_eq!(fixture.store.counts(), (1, 0), "a read");
@@ -161,7 +161,7 @@ const DEEDS: [Deed; 12] = [
     ("sets", |session| session.set("cart", "empty").unwrap(), false),
     ("removes", |session| assert!(session.remove("cart")), false),
     ("reads a flash", |session| drop(session.flash::<String>("note").unwrap()), false),
-    ("signs in", |session| session.login("ann"), false),
+    ("signs in", |session| session.login("ann").unwrap(), false),
     ("renews", |session| session.renew(), false),
     ("destroys", |session| session.destroy(), false),
     ("moves the end", |session| session.shift_expiration().unwrap(), false),
@@ -220,7 +220,7 @@ fn a_request_that_owes_a_cookie_its_removal_or_a_touch_takes_a_commit() {
     assert_eq!(fixture.store.counts().1, 1);
 
     let session = fixture.browser().start();
-    session.login("ann");
+    session.login("ann").unwrap();
     fixture.store.write_down.store(true, Ordering::SeqCst);
     block_on(session.save()).unwrap_err();
     assert!(session.exchange().end_if_unchanged().is_none(), "somebody is still to be signed in");

@@ -8,7 +8,7 @@ fn debug_shows_no_token_no_secret_and_no_data() {
     let mut browser = fixture.browser();
     browser.visit(|session| {
         session.set("k", "sensitive-value").unwrap();
-        session.login("sensitive-name");
+        session.login("sensitive-name").unwrap();
     });
     let token = browser.cookie.clone().unwrap().split_once('=').unwrap().1.to_owned();
     let session = browser.start();

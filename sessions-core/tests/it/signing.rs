@@ -10,7 +10,7 @@ fn a_login_changes_the_token_and_keeps_id_and_data() {
     let mut old = browser.clone();
     let id = browser.visit(|session| session.id()).result;
 
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     assert_ne!(browser.cookie, old.cookie);
     let seen = browser.visit(|session| (session.id(), session.principal(), session.get_string("cart"))).result;
     assert_eq!(seen, (id, Some("ann".to_owned()), Some("full".to_owned())));
@@ -22,14 +22,14 @@ fn a_login_of_somebody_else_drops_the_data_first() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
-        session.login("ann");
+        session.login("ann").unwrap();
         session.set("secret", "ann's").unwrap();
         session.set_immutable("plan", "pro").unwrap();
         session.set_flash("note", "for ann").unwrap();
     });
     browser.visit(|session| {
         session.set("early", "still ann's").unwrap();
-        session.login("bob");
+        session.login("bob").unwrap();
         session.set("late", "bob's").unwrap();
     });
     let seen = browser
@@ -43,10 +43,10 @@ fn the_same_person_signing_in_again_keeps_everything() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
-        session.login("ann");
+        session.login("ann").unwrap();
         session.set("k", "v").unwrap();
     });
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     assert_eq!(browser.get("k").as_deref(), Some("v"));
 }
 
@@ -64,7 +64,7 @@ fn a_renewal_alone_kills_the_old_token() {
 fn a_logout_is_final_and_removes_the_cookie() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
-    browser.visit(|session| session.login("ann"));
+    browser.visit(|session| session.login("ann").unwrap());
     let mut replay = browser.clone();
     let answer = browser.visit(|session| {
         session.destroy();
@@ -80,7 +80,7 @@ fn a_logout_may_leave_a_farewell_in_a_new_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
-        session.login("ann");
+        session.login("ann").unwrap();
         session.set("k", "v").unwrap();
     });
     let old = browser.visit(|session| session.id()).result;
@@ -99,11 +99,11 @@ fn devices_are_listed_and_ended() {
     let fixture = Fixture::new();
     let mut browsers = [fixture.browser(), fixture.browser(), fixture.browser()];
     for browser in &mut browsers {
-        browser.visit(|session| session.login("ann"));
+        browser.visit(|session| session.login("ann").unwrap());
         fixture.clock.advance(std::time::Duration::from_secs(1));
     }
     let mut stranger = fixture.browser();
-    stranger.visit(|session| session.login("bob"));
+    stranger.visit(|session| session.login("bob").unwrap());
 
     let listed = block_on(fixture.sessions.sessions_of("ann")).unwrap();
     let ids: Vec<_> =

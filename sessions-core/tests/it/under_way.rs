@@ -37,7 +37,7 @@ fn with_cart() -> (Fixture, Browser, Session) {
 #[test]
 fn a_login_whose_save_was_dropped_is_finished_by_the_head() {
     let (fixture, mut browser, session) = with_cart();
-    session.login("ann");
+    session.login("ann").unwrap();
     drop(begin_save(&fixture, &session));
     browser.finish(&session, 200).unwrap();
     assert_eq!((browser.user().as_deref(), browser.get("cart").as_deref()), (Some("ann"), Some("full")));
@@ -88,7 +88,7 @@ fn the_head_waits_for_a_save_that_makes_its_cookie() {
     let mut browser = fixture.browser();
     let exchange = fixture.sessions.open();
     let session = block_on(exchange.session([])).unwrap();
-    session.login("ann");
+    session.login("ann").unwrap();
     let mut save = begin_save(&fixture, &session);
     let mut head = pin!(exchange.commit(200));
     assert!(poll(head.as_mut()).is_pending());
@@ -121,7 +121,7 @@ fn a_destroy_ends_a_session_that_a_save_is_making() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
-    session.login("ann");
+    session.login("ann").unwrap();
     let save = begin_save(&fixture, &session);
     session.destroy();
     block_on(save).unwrap();
@@ -220,7 +220,7 @@ fn a_reload_waits_for_the_handles_own_renewal() {
 #[test]
 fn a_login_that_found_its_session_gone_can_be_saved_again_after_an_outage() {
     let (fixture, mut browser, session) = with_cart();
-    session.login("ann");
+    session.login("ann").unwrap();
     browser.clone().visit(|session| session.destroy());
     let save = begin_save(&fixture, &session);
     // The store has answered that the session is gone, and fails to keep a new one.

@@ -14,7 +14,7 @@ use crate::support::{Mood, manager_and_store, request_after, set_cookies};
 
 async fn sign_in(sessions: &Sessions) -> Response<String> {
     let session = sessions.start(&Request::new(())).await.unwrap();
-    session.login("iris");
+    session.login("iris").unwrap();
     let mut response = Response::default();
     sessions.finish(&session, &mut response).await.unwrap();
     response

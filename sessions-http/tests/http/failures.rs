@@ -19,7 +19,7 @@ type Answer = Result<Response<String>, SessionError>;
 /// Signs iris in and returns the response, whose cookie later requests carry.
 async fn sign_in(sessions: &Sessions) -> Response<String> {
     let handler = async |request: Request<()>| {
-        session(&request).await?.login("iris");
+        session(&request).await?.login("iris")?;
         Answer::Ok(Response::default())
     };
     serve(sessions, Request::new(()), handler).await.unwrap()

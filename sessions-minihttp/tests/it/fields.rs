@@ -27,7 +27,7 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
         write!(response.body_mut(), "written ")?;
         write!(response.body_mut(), "in parts")?;
     }
-    request.session()?.login("user-42");
+    request.session()?.login("user-42")?;
     Ok(())
 }
 

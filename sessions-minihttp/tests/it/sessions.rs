@@ -15,7 +15,7 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
         "/set" => request.session()?.set("name", "iris")?,
         "/get" => response.body_vec(request.session()?.get_string_or("name", "").into_bytes()),
         "/incr" => response.body_vec(request.session()?.increment("n", 1)?.to_string().into_bytes()),
-        "/login" => request.session()?.login("user-42"),
+        "/login" => request.session()?.login("user-42")?,
         "/user" => response.body_vec(request.session()?.principal().unwrap_or_default().into_bytes()),
         "/devices" => {
             let count = block_on(request.sessions().sessions_of("user-42"))?.len();
