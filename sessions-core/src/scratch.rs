@@ -1,26 +1,24 @@
-//! Room for a value's bytes between its encoding and its place among the changes.
+//! Room for a value's bytes, between its encoding and its record.
 
 use std::io;
 
-/// Is how many bytes are held without an allocation: most values are names and numbers.
-const INLINE: usize = 112;
-
-/// Is a buffer that allocates only for large values.
-pub(crate) struct Scratch {
+/// A buffer that allocates only for more than `INLINE` bytes. Most values are names and numbers.
+#[derive(Clone)]
+pub(crate) struct Scratch<const INLINE: usize = 112> {
     inline: [u8; INLINE],
-    /// Is how many bytes of `inline` are in use.
+    /// How many bytes of `inline` are in use.
     length: usize,
-    /// Holds everything, once it is too much for `inline`.
+    /// All bytes, once they are too many for `inline`.
     spilled: Vec<u8>,
 }
 
-impl Default for Scratch {
+impl<const INLINE: usize> Default for Scratch<INLINE> {
     fn default() -> Self {
         Self { inline: [0; INLINE], length: 0, spilled: Vec::new() }
     }
 }
 
-impl Scratch {
+impl<const INLINE: usize> Scratch<INLINE> {
     pub(crate) fn as_slice(&self) -> &[u8] {
         if self.spilled.is_empty() { &self.inline[..self.length] } else { &self.spilled }
     }
@@ -43,9 +41,19 @@ impl Scratch {
         }
         self.spilled.extend_from_slice(bytes);
     }
+
+    pub(crate) fn truncate(&mut self, length: usize) {
+        if self.spilled.is_empty() {
+            self.length = self.length.min(length);
+        } else {
+            self.spilled.truncate(length);
+            // An empty buffer is read from `inline`.
+            self.length = 0;
+        }
+    }
 }
 
-impl io::Write for Scratch {
+impl<const INLINE: usize> io::Write for Scratch<INLINE> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.extend(bytes);
         Ok(bytes.len())
@@ -65,16 +73,34 @@ impl io::Write for Scratch {
 mod tests {
     use super::*;
 
+    const INLINE: usize = 112;
+
     #[test]
     fn it_holds_what_was_put_in_whatever_the_size() {
         for piece in [1, 7, INLINE - 1, INLINE, INLINE + 1, 500] {
-            let (mut scratch, mut expected) = (Scratch::default(), Vec::new());
+            let (mut scratch, mut expected) = (Scratch::<INLINE>::default(), Vec::new());
             for round in 0..40_u8 {
                 assert_eq!(scratch.as_slice(), expected);
                 scratch.extend(&vec![round; piece]);
                 expected.extend(vec![round; piece]);
             }
             assert_eq!(scratch.as_slice(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_makes_room() {
+        let lengths = [0, 1, 7, 8, 9, 30];
+        let triples = lengths.map(|first| lengths.map(|cut| lengths.map(|second| (first, cut, second))));
+        for (first, cut, second) in triples.into_iter().flatten().flatten() {
+            let (mut scratch, mut expected) = (Scratch::<8>::default(), vec![1; first]);
+            scratch.extend(&vec![1; first]);
+            scratch.truncate(cut);
+            expected.truncate(cut);
+            assert_eq!(scratch.as_slice(), expected);
+            scratch.extend(&vec![2; second]);
+            expected.extend(vec![2; second]);
+            assert_eq!(scratch.as_slice(), expected, "{first} to {cut}, then {second}");
         }
     }
 }

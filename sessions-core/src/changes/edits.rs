@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Change;
 use crate::record::Space;
+use crate::scratch::Scratch;
 
 /// A list of writes to keys, at most one for each key of a kind.
 #[derive(Clone, Default)]
@@ -29,14 +30,17 @@ pub(crate) struct Edit<'a> {
     pub(crate) by: i64,
 }
 
-/// An edit as the list holds it: key and value in one allocation.
+/// An edit as the list holds it.
 #[derive(Clone)]
 struct Stored {
     verb: Verb,
     by: i64,
-    key_length: usize,
-    text: Vec<u8>,
+    key_length: u32,
+    text: Scratch<INLINE>,
 }
+
+/// How many bytes of a key and its value are held without an allocation: most are a name and a number or a short text.
+const INLINE: usize = 48;
 
 /// For each [`Scope`], the places of its keys in the list.
 type Index = [HashMap<Box<[u8]>, usize>; 3];
@@ -99,18 +103,19 @@ impl<'a> Edit<'a> {
 
 impl Stored {
     fn new(edit: &Edit<'_>) -> Self {
-        let mut text = Vec::with_capacity(edit.key.len() + edit.value.len());
-        text.extend_from_slice(edit.key);
-        text.extend_from_slice(edit.value);
-        Self { verb: edit.verb, by: edit.by, key_length: edit.key.len(), text }
+        let mut text = Scratch::default();
+        text.extend(edit.key);
+        text.extend(edit.value);
+        // A longer key would not fit into a record, and is refused before.
+        Self { verb: edit.verb, by: edit.by, key_length: edit.key.len() as u32, text }
     }
 
     fn key(&self) -> &[u8] {
-        &self.text[..self.key_length]
+        &self.text.as_slice()[..self.key_length as usize]
     }
 
     fn as_edit(&self) -> Edit<'_> {
-        let (key, value) = self.text.split_at(self.key_length);
+        let (key, value) = self.text.as_slice().split_at(self.key_length as usize);
         Edit { verb: self.verb, key, value, by: self.by }
     }
 
@@ -120,8 +125,8 @@ impl Stored {
 
     fn replace(&mut self, verb: Verb, value: &[u8], by: i64) {
         (self.verb, self.by) = (verb, by);
-        self.text.truncate(self.key_length);
-        self.text.extend_from_slice(value);
+        self.text.truncate(self.key_length as usize);
+        self.text.extend(value);
     }
 }
 
@@ -382,7 +387,7 @@ mod tests {
         for round in 0_u32..100_000 {
             edits.put(Verb::Set, "key", &round.to_le_bytes(), 0);
         }
-        assert!(edits.list.capacity() <= USUAL && edits.list[1].text.capacity() <= 8);
+        assert!(edits.list.capacity() <= USUAL && edits.list[1].text.as_slice().len() == 7);
         let last = 99_999_u32.to_le_bytes();
         assert!(
             edits

@@ -137,7 +137,7 @@ impl Session {
         value: &T,
         write: impl FnOnce(&[u8], &mut State) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let mut bytes = Scratch::default();
+        let mut bytes = Scratch::<112>::default();
         self.values().encode(value, &mut bytes)?;
         write(bytes.as_slice(), &mut self.inner.lock())
     }
