@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::clock::{Clock, SystemClock, whole_millis};
 use crate::codec::{Codec, Values};
 use crate::cookie::{CookieForm, CookieOptions, SameSite};
-use crate::entropy::{Entropy, Supply};
+use crate::entropy::{Entropy, OsEntropy};
 use crate::event::{DestroyReason, Event, Listeners};
 use crate::expiry::Expiry;
 use crate::id::SessionId;
@@ -61,7 +61,7 @@ pub(crate) struct Config {
     pub(crate) outage: OutagePolicy,
     pub(crate) values: Values,
     pub(crate) clock: Box<dyn Clock>,
-    pub(crate) entropy: Supply,
+    pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) id_generator: Option<IdGenerator>,
 }
 
@@ -86,7 +86,7 @@ impl Default for SessionsBuilder {
                 outage: OutagePolicy::default(),
                 values: Values::Json,
                 clock: Box::new(SystemClock),
-                entropy: Supply::default(),
+                entropy: Box::new(OsEntropy),
                 id_generator: None,
             },
         }
@@ -246,7 +246,7 @@ impl SessionsBuilder {
 
     /// Sets where random bytes come from. The default is the operating system.
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
-        self.config.entropy = Supply::new(entropy);
+        self.config.entropy = Box::new(entropy);
         self
     }
 

@@ -1,9 +1,5 @@
 //! Where random bytes come from.
 
-mod supply;
-
-pub(crate) use supply::Supply;
-
 use std::error::Error;
 use std::fmt;
 
@@ -11,7 +7,7 @@ use std::fmt;
 ///
 /// The default asks the operating system. There is no fallback: where it fails, no session is created and no token is issued.
 pub trait Entropy: fmt::Debug + Send + Sync + 'static {
-    /// Fills `buffer` with random bytes. While many sessions begin, it is asked for those of several tokens at once.
+    /// Fills `buffer` with random bytes. It is asked once for each token.
     ///
     /// # Errors
     ///

@@ -6,8 +6,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::base64url;
-use crate::clock::Timestamp;
-use crate::entropy::{EntropyError, Supply};
+use crate::entropy::{Entropy, EntropyError};
 use crate::id::SessionId;
 
 /// Is what the cookie carries: a [`SessionId`] and a [`Secret`], 32 bytes, written as 43 characters of base64url.
@@ -60,6 +59,12 @@ impl Token {
     }
 }
 
+fn draw<const N: usize>(entropy: &dyn Entropy) -> Result<[u8; N], EntropyError> {
+    let mut drawn = [0; N];
+    entropy.fill(&mut drawn)?;
+    Ok(drawn)
+}
+
 fn halves(bytes: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
     let (mut first, mut second) = ([0; 16], [0; 16]);
     first.copy_from_slice(&bytes[..16]);
@@ -85,13 +90,13 @@ impl Secret {
         Self(bytes)
     }
 
-    pub(crate) fn random(entropy: &Supply, now: Timestamp) -> Result<Self, EntropyError> {
-        Ok(Self(entropy.draw(now)?))
+    pub(crate) fn random(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        Ok(Self(draw(entropy)?))
     }
 
     /// Draws the random bytes of an id and a secret in one call.
-    pub(crate) fn random_with_id(entropy: &Supply, now: Timestamp) -> Result<(SessionId, Self), EntropyError> {
-        let (id, secret) = halves(&entropy.draw(now)?);
+    pub(crate) fn random_with_id(entropy: &dyn Entropy) -> Result<(SessionId, Self), EntropyError> {
+        let (id, secret) = halves(&draw(entropy)?);
         Ok((SessionId::from_random(id), Self(secret)))
     }
 
@@ -156,9 +161,10 @@ impl fmt::Debug for SecretHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entropy::OsEntropy;
 
     fn token() -> Token {
-        let (id, secret) = Secret::random_with_id(&Supply::default(), Timestamp::from_millis(0)).unwrap();
+        let (id, secret) = Secret::random_with_id(&OsEntropy).unwrap();
         Token::new(id, secret)
     }
 

@@ -35,7 +35,7 @@ impl Apply {
         let (id, hash) = (live.token.id(), live.hash);
         let now = sessions.now();
         let renewed = match state.renewal {
-            true => Some(Live::new(id, Secret::random(&sessions.config().entropy, now)?)),
+            true => Some(Live::new(id, Secret::random(&*sessions.config().entropy)?)),
             false => None,
         };
         // Whatever is committed moves the idle limit.

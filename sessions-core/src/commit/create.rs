@@ -50,9 +50,9 @@ impl Create {
         let config = sessions.config();
         let now = changes.now();
         let live = match &config.id_generator {
-            Some(generate) => Live::new(generate(), Secret::random(&config.entropy, now)?),
+            Some(generate) => Live::new(generate(), Secret::random(&*config.entropy)?),
             None => {
-                let (id, secret) = Secret::random_with_id(&config.entropy, now)?;
+                let (id, secret) = Secret::random_with_id(&*config.entropy)?;
                 Live::new(id, secret)
             }
         };
