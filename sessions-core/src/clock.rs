@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::record::Record;
+
 /// Is a moment, in whole milliseconds since the Unix epoch.
 ///
 /// Arithmetic saturates, so that no deadline can wrap around. [`Timestamp::NEVER`] is the end of time.
@@ -63,7 +65,10 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
-/// Is the system's wall clock.
+/// The system's wall clock.
+///
+/// Within a process it does not run backwards by a correction of up to five minutes, but stands still until the system's clock has caught
+/// up. It follows a larger one, since then it was wrong before.
 ///
 /// On Linux it is read as of the kernel's last tick, up to ten milliseconds ago, which takes a third of the time: each request with a
 /// session asks once or twice, and no deadline of a session is that close.
@@ -72,17 +77,32 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[cfg(target_os = "linux")]
     fn now(&self) -> Timestamp {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-        Timestamp(whole_millis(now.try_into().unwrap_or_default()))
+        static LATEST: AtomicU64 = AtomicU64::new(0);
+        advance_steadily(&LATEST, read_system_clock())
     }
+}
 
-    #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
-    fn now(&self) -> Timestamp {
-        SystemTime::now().into()
+#[cfg(target_os = "linux")]
+fn read_system_clock() -> Timestamp {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    Timestamp(whole_millis(now.try_into().unwrap_or_default()))
+}
+
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+fn read_system_clock() -> Timestamp {
+    SystemTime::now().into()
+}
+
+/// Returns the later of `now` and the `latest` moment so far, unless they are too far apart for a correction of the clock.
+fn advance_steadily(latest: &AtomicU64, now: Timestamp) -> Timestamp {
+    let known = Timestamp(latest.load(Ordering::Relaxed));
+    if known == now || (known > now && known <= now.after(Record::CLOCK_TOLERANCE)) {
+        return known;
     }
+    latest.store(now.0, Ordering::Relaxed);
+    now
 }
 
 /// Is a clock that moves only when told to, for tests.
@@ -158,6 +178,22 @@ mod tests {
         let minute = Duration::from_secs(60);
         let now = SystemClock.now();
         assert!(now.after(minute) > exact && now < exact.after(minute), "{now:?} is not about {exact:?}");
+    }
+
+    #[test]
+    fn small_corrections_stop_the_clock_and_large_ones_set_it() {
+        let latest = AtomicU64::new(0);
+        let minute = 60_000;
+        for (system, told) in [
+            (100 * minute, 100 * minute),
+            (99 * minute, 100 * minute),
+            (95 * minute, 100 * minute),
+            (101 * minute, 101 * minute),
+            (96 * minute - 1, 96 * minute - 1),
+            (97 * minute, 97 * minute),
+        ] {
+            assert_eq!(advance_steadily(&latest, Timestamp(system)), Timestamp(told));
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::clock::{Clock, SystemClock, whole_millis};
 use crate::codec::{Codec, Values};
 use crate::cookie::{CookieForm, CookieOptions, SameSite};
 use crate::entropy::{Entropy, OsEntropy};
-use crate::event::{DestroyReason, Event, Listeners};
+use crate::event::{DestroyReason, Event, Listeners, TARGET};
 use crate::expiry::Expiry;
 use crate::id::SessionId;
 use crate::limits::Limits;
@@ -208,6 +208,10 @@ impl SessionsBuilder {
     }
 
     /// Signs the tokens with the first key; tokens signed with any of the keys are accepted. A forged cookie then costs no look-up.
+    ///
+    /// Turning it on or off signs everybody out: a cookie of the other kind opens nothing. To change a key, put the new one first; what
+    /// the older one signed is signed anew with the session's next commit, a minute later at most while the session is used. Take the
+    /// older one away when all sessions have been used since, or have expired.
     pub fn signed(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
         self.seal = SealOption::Keyed(Mode::Signed, keys.into_iter().collect());
         self
@@ -215,6 +219,8 @@ impl SessionsBuilder {
 
     /// Encrypts the tokens with the first key; tokens encrypted with any of the keys are accepted. The cookie then shows nothing, not
     /// even the session's id.
+    ///
+    /// Turning it on or off signs everybody out, and keys are changed, as told at [`signed`](Self::signed).
     pub fn encrypted(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
         self.seal = SealOption::Keyed(Mode::Encrypted, keys.into_iter().collect());
         self
@@ -280,6 +286,7 @@ impl SessionsBuilder {
         let seal = self.seal.build(&form)?;
         if !self.cookie.secure {
             tracing::warn!(
+                target: TARGET,
                 cookie = form.name(),
                 "session cookies are sent over plain HTTP; do not do this in production"
             );

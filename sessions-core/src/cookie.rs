@@ -3,7 +3,7 @@
 mod parse;
 mod rules;
 
-pub(crate) use parse::Candidates;
+pub(crate) use parse::{Candidate, Candidates};
 
 use std::fmt;
 use std::time::Duration;

@@ -30,6 +30,10 @@ struct Parts {
 pub enum ErrorKind {
     /// The store could not be asked, or could not write. Nothing of the request was saved.
     StoreUnavailable,
+    /// The session's record has a format that only a newer build can read. It is left as it is, and the session lives on there.
+    NewerFormat,
+    /// The request carries more session cookies than are looked at, so nothing can be said of the session.
+    TooManyTokens,
     /// The store holds as much as it may, and all of it belongs to people who are signed in.
     StoreFull,
     /// The session was destroyed, renewed or expired while the request was under way. Nothing was written.
@@ -90,13 +94,14 @@ impl Error {
 
     /// Returns the HTTP status that tells a client as much as it may know.
     ///
-    /// 503 where the store is to blame, 401 for a session that is gone, 409 for a conflict, 413 for a record that would be too
+    /// 503 where the store or another build is to blame, 400 for too many session cookies, 401 for a session that is gone, 409 for a conflict, 413 for a record that would be too
     /// large, 500 for the rest. A response of 413 keeps nothing of what its request wrote, as one of a 5xx, so a handler that returns what
     /// a call on the handle refused leaves the record as it was.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self.0.kind {
-            ErrorKind::StoreUnavailable | ErrorKind::StoreFull => 503,
+            ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
+            ErrorKind::TooManyTokens => 400,
             ErrorKind::Gone => 401,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
@@ -107,10 +112,18 @@ impl Error {
     /// Says whether the server is to blame, so that somebody should look at it. Adapters tell the log of such an error at the level
     /// `ERROR`, of others at `DEBUG`.
     ///
-    /// Not every 5xx is: a client can make its own session too large as often as it likes, and must not flood the log with it.
+    /// Not every 5xx is: a client that may choose keys can add to a text as often as it likes, and must not flood the log with it.
     #[must_use]
     pub const fn is_servers_fault(&self) -> bool {
-        !matches!(self.0.kind, ErrorKind::Gone | ErrorKind::Conflict | ErrorKind::TooLarge)
+        !matches!(
+            self.0.kind,
+            ErrorKind::Gone
+                | ErrorKind::Conflict
+                | ErrorKind::TooLarge
+                | ErrorKind::TooManyTokens
+                | ErrorKind::Immutable
+                | ErrorKind::NotANumber
+        )
     }
 }
 
@@ -118,6 +131,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0.kind {
             ErrorKind::StoreUnavailable => "the session store is unavailable",
+            ErrorKind::NewerFormat => "the session was written by a newer build, and only that can change or end it",
+            ErrorKind::TooManyTokens => "the request carries more session cookies than are looked at; the client must delete some",
             ErrorKind::StoreFull => "the session store is full",
             ErrorKind::Gone => "the session ended while the request was under way",
             ErrorKind::Conflict => "the session changed in a way that the request did not expect",
@@ -133,7 +148,10 @@ impl fmt::Display for Error {
                 "an idle limit below a millisecond would end the session at once; destroy it instead"
             }
             ErrorKind::NoSession => "there is no session",
-            ErrorKind::AlreadyCommitted => "the response's head is gone",
+            ErrorKind::AlreadyCommitted => {
+                "the response headers were already sent, and this needs a cookie; write to the session, renew it or sign in \
+                 before the response starts"
+            }
         })
     }
 }
@@ -174,8 +192,10 @@ pub enum StoreErrorKind {
     TimedOut,
     /// The store has as much work waiting as it accepts.
     Busy,
-    /// The record is damaged, or of a format newer than this build knows.
+    /// The record is damaged.
     Unreadable,
+    /// The record has a format that only a newer build can read.
+    NewerFormat,
 }
 
 impl StoreError {
@@ -211,7 +231,8 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Unavailable => "is unavailable",
             StoreErrorKind::TimedOut => "did not answer in time",
             StoreErrorKind::Busy => "has too much work waiting",
-            StoreErrorKind::Unreadable => "holds a record that cannot be read",
+            StoreErrorKind::Unreadable => "holds a damaged record",
+            StoreErrorKind::NewerFormat => "holds a record of a newer format",
         };
         write!(f, "the {} store {what}", self.store)
     }
@@ -234,8 +255,10 @@ mod tests {
             (ErrorKind::StoreFull, 503, true),
             (ErrorKind::Gone, 401, false),
             (ErrorKind::Conflict, 409, false),
-            (ErrorKind::Immutable, 500, true),
-            (ErrorKind::NotANumber, 500, true),
+            (ErrorKind::NewerFormat, 503, true),
+            (ErrorKind::TooManyTokens, 400, false),
+            (ErrorKind::Immutable, 500, false),
+            (ErrorKind::NotANumber, 500, false),
             (ErrorKind::TooLarge, 413, false),
             (ErrorKind::Encode, 500, true),
             (ErrorKind::Decode, 500, true),

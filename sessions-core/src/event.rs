@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use tracing::field::display;
 
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
 
 /// Is something that happened to a session. It names the session by its public id and holds no token and no data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A session was stored for the first time.
@@ -52,6 +53,15 @@ pub enum Event {
         /// Names the session.
         id: Option<SessionId>,
     },
+    /// An entry or flash could not be read as the type that was asked for, as after a deploy that changed the type.
+    Undecodable {
+        /// Names the session, once it is stored.
+        id: Option<SessionId>,
+        /// Names the entry or flash.
+        key: Arc<str>,
+        /// The type that was asked for.
+        expected: &'static str,
+    },
     /// The store failed.
     StoreFailed {
         /// Is the call that failed.
@@ -87,8 +97,14 @@ pub enum RejectReason {
     WrongSecret,
     /// The request carried two tokens of two live sessions. One of them may have been planted, so neither is used.
     Ambiguous,
-    /// The record is damaged, or newer than this build knows.
+    /// The record is damaged.
     Unreadable,
+    /// The record was written by a newer build. It is left as it is, and the session lives on there.
+    NewerFormat,
+    /// The session is past its idle or absolute limit.
+    Expired,
+    /// The request carried more tokens than are looked up, so none was.
+    TooMany,
 }
 
 /// Names a call of the store.
@@ -123,8 +139,8 @@ impl Listeners {
         Arc::make_mut(&mut list).push(listener);
     }
 
-    pub(crate) fn raise(&self, event: Event) {
-        log(&event);
+    pub(crate) fn raise(&self, event: &Event) {
+        log(event);
         let list = {
             let list = self.0.read();
             if list.is_empty() {
@@ -133,22 +149,76 @@ impl Listeners {
             Arc::clone(&list)
         };
         for listener in list.iter() {
-            if catch_unwind(AssertUnwindSafe(|| listener(&event))).is_err() {
-                tracing::error!(?event, "a listener panicked");
+            if catch_unwind(AssertUnwindSafe(|| listener(event))).is_err() {
+                tracing::error!(target: TARGET, ?event, "a listener panicked");
             }
         }
     }
 }
 
+/// The target of all that this crate logs.
+pub(crate) const TARGET: &str = "sessions_core";
+
+/// Logs an event by its fields. What a client can cause is never above `DEBUG`, so that nobody can flood the log.
 fn log(event: &Event) {
     match event {
-        Event::StoreFailed { .. } | Event::Rejected { reason: RejectReason::Unreadable, .. } => {
-            tracing::error!(?event, "session");
+        Event::Created { id } => tracing::debug!(target: TARGET, %id, "session created"),
+        Event::Renewed { id } => tracing::debug!(target: TARGET, %id, "session renewed"),
+        Event::Destroyed { id, reason } => {
+            tracing::debug!(target: TARGET, %id, reason = reason.as_str(), "session ended");
         }
-        Event::Rejected { reason: RejectReason::Ambiguous, .. } | Event::Unsaved { .. } => {
-            tracing::warn!(?event, "session");
+        Event::DestroyedAll { count } => tracing::debug!(target: TARGET, count, "all sessions ended"),
+        Event::Rejected { id, reason } => log_rejection(*id, *reason),
+        Event::Interrupted { id } => {
+            tracing::debug!(target: TARGET, %id, "writes refused: the session ended or was renewed during the request");
         }
-        _ => tracing::debug!(?event, "session"),
+        Event::Unsaved { id } => {
+            tracing::warn!(target: TARGET, id = id.map(display), "writes after the response headers were never saved");
+        }
+        Event::Undecodable { id, key, expected } => {
+            tracing::warn!(target: TARGET, id = id.map(display), %key, expected, "an entry is not of the type asked for");
+        }
+        Event::StoreFailed { call, kind } => {
+            tracing::error!(target: TARGET, call = ?call, kind = ?kind, "the session store failed");
+        }
+    }
+}
+
+fn log_rejection(id: Option<SessionId>, reason: RejectReason) {
+    let (id, text) = (id.map(display), reason.as_str());
+    match reason {
+        RejectReason::Unreadable | RejectReason::NewerFormat => {
+            tracing::error!(target: TARGET, id, reason = text, "cookie opened no session");
+        }
+        _ => tracing::debug!(target: TARGET, id, reason = text, "cookie opened no session"),
+    }
+}
+
+impl DestroyReason {
+    /// Returns the reason as the log shows it.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Expired => "expired",
+            Self::Evicted => "evicted",
+            Self::Administration => "administration",
+        }
+    }
+}
+
+impl RejectReason {
+    /// Returns the reason as the log shows it.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown or destroyed",
+            Self::WrongSecret => "wrong secret",
+            Self::Ambiguous => "ambiguous",
+            Self::Unreadable => "damaged record",
+            Self::NewerFormat => "newer format",
+            Self::Expired => "expired",
+            Self::TooMany => "too many tokens",
+        }
     }
 }
 
@@ -176,8 +246,8 @@ mod tests {
             inner.add(Arc::new(|_| {}));
             count.fetch_add(1, Ordering::Relaxed);
         }));
-        listeners.raise(EVENT);
-        listeners.raise(EVENT);
+        listeners.raise(&EVENT);
+        listeners.raise(&EVENT);
         assert_eq!(heard.load(Ordering::Relaxed), 2);
     }
 }

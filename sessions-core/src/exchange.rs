@@ -45,6 +45,8 @@ pub struct Exchange {
 
 pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
+    /// The request must not begin a session: a preflight, say.
+    pub(crate) creates_nothing: bool,
     /// Is [`OPEN`], [`ENDED`] or [`LOADED`]. Read without the lock on the state, as every request does; made `LOADED` under it.
     stage: AtomicU8,
     state: Mutex<State>,
@@ -59,9 +61,9 @@ const LOADED: u8 = 2;
 
 impl Exchange {
     #[inline]
-    pub(crate) fn new(sessions: Sessions) -> Self {
+    pub(crate) fn new(sessions: Sessions, creates_nothing: bool) -> Self {
         // Not by `Arc::new`, which would build the state elsewhere and copy it.
-        let inner = |_: &_| Inner { sessions, stage: AtomicU8::new(OPEN), state: Mutex::default() };
+        let inner = |_: &_| Inner { sessions, creates_nothing, stage: AtomicU8::new(OPEN), state: Mutex::default() };
         Self { inner: Arc::new_cyclic(inner) }
     }
 
@@ -111,6 +113,21 @@ impl Exchange {
         self.inner.lock().end_if_unchanged().then_some(Attach { cookie: None, vary: true })
     }
 
+    /// Ends the exchange of a request that got no response: its client hung up, or a timeout dropped it. What the request wrote is
+    /// forgotten, but a [`destroy`](crate::Session::destroy) is carried out by the commit that this returns, which the adapter drives to
+    /// its end. `None` if there is nothing to carry out.
+    ///
+    /// A [`Commit`] that was begun before the request was dropped is driven to its end instead.
+    #[must_use = "a logout is not carried out unless the commit is driven to its end"]
+    pub fn abandon(&self) -> Option<Commit> {
+        if self.inner.end_unless_loaded() {
+            return None;
+        }
+        // What a dropped save asked of the store is dropped outside the lock.
+        let (destroys, _dropped) = self.inner.lock().abandon();
+        destroys.then(|| Commit::begin(Arc::clone(&self.inner), Mode::Head { failed: true }))
+    }
+
     /// Writes what the request changed, in one atomic operation of the store, and says what the response's head must carry.
     ///
     /// `status` is the response's: a 5xx, 408 (a timeout layer cut the handler off) and 413 (it wrote too much) drop the request's data, and
@@ -152,7 +169,7 @@ impl Inner {
         }
     }
 
-    pub(crate) fn raise(&self, event: Event) {
+    pub(crate) fn raise(&self, event: &Event) {
         self.sessions.raise(event);
     }
 }
@@ -162,8 +179,8 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let state = self.state.get_mut();
         if state.has_unsaved() {
-            let id = state.id();
-            self.raise(Event::Unsaved { id });
+            let id = state.written_id();
+            self.raise(&Event::Unsaved { id });
         }
     }
 }

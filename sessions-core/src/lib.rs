@@ -53,7 +53,7 @@ pub use key::Key;
 pub use limits::Limits;
 pub use load::Load;
 pub use record::{Entry, Record, RecordBuilder, RecordError, RecordTooLarge, Refusal};
-pub use seal::{Seal, SealKey};
+pub use seal::{Opened, Seal, SealKey};
 pub use session::Session;
 pub use sessions::Sessions;
 pub use store::{

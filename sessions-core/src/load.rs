@@ -2,24 +2,23 @@
 
 use std::fmt;
 use std::future::Future;
-use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::clock::Timestamp;
 use crate::config::OutagePolicy;
-use crate::cookie::Candidates;
+use crate::cookie::{Candidate, Candidates};
 use crate::error::{Error, StoreError, StoreErrorKind};
-use crate::event::{Event, RejectReason, StoreCall};
+use crate::event::{Event, RejectReason, StoreCall, TARGET};
 use crate::exchange::Inner;
 use crate::expiry;
 use crate::id::SessionId;
+use crate::outcome::Blocked;
 use crate::record::Record;
 use crate::session::Session;
 use crate::state::{Live, Loaded};
 use crate::store::StoreFuture;
-use crate::token::Token;
 
 /// Is the loading of a session; see [`Exchange::session`](crate::Exchange::session). Ready at its first poll if there is nothing to
 /// load, or if the store never waits.
@@ -35,21 +34,21 @@ enum Progress {
 
 struct Waiting {
     inner: Arc<Inner>,
-    /// Holds the candidates that were not looked up yet.
+    /// The candidates that were not looked up yet.
     rest: Candidates,
     search: Search,
     question: Question,
 }
 
-/// Is the search for the one live session that the candidates open.
+/// The search for the one live session that the candidates open.
 struct Search {
     now: Timestamp,
     loaded: Loaded,
 }
 
-/// Is what the store was asked about a candidate, and has not answered yet.
+/// What the store was asked about a candidate, and has not answered yet.
 struct Question {
-    token: Token,
+    candidate: Candidate,
     answer: StoreFuture<Option<Record>>,
 }
 
@@ -64,7 +63,13 @@ impl Load {
             reject(&inner, None, RejectReason::Malformed);
         }
         let nothing = || Loaded { carried: candidates.carried, ..Loaded::default() };
+        if candidates.exceeded {
+            reject(&inner, None, RejectReason::TooMany);
+            inner.load(&mut Loaded { blocked: Some(Blocked::TooManyTokens), ..nothing() });
+            return Self::done(inner);
+        }
         if candidates.is_empty() {
+            note_absence(&inner, candidates);
             inner.load(&mut nothing());
             return Self::done(inner);
         }
@@ -85,7 +90,7 @@ impl Load {
         let Progress::Waiting(waiting) = &mut self.0 else { return Poll::Ready(()) };
         let Waiting { inner, rest, search, question } = &mut **waiting;
         let answer = ready!(Pin::new(&mut question.answer).poll(context));
-        match search.go_on(inner, rest, Some((question.token.clone(), answer))) {
+        match search.go_on(inner, rest, Some((question.candidate.clone(), answer))) {
             Ok(Some(next)) => *question = next,
             Ok(None) => *self = Self::done(Arc::clone(inner)),
             Err(error) => self.0 = Progress::Done(Some(Err(error))),
@@ -116,84 +121,106 @@ impl Search {
         &mut self,
         inner: &Inner,
         rest: &mut Candidates,
-        mut answered: Option<(Token, Answer)>,
+        mut answered: Option<(Candidate, Answer)>,
     ) -> Result<Option<Question>, Error> {
         loop {
-            let (token, answer) = match answered.take() {
+            let (candidate, answer) = match answered.take() {
                 Some(answered) => answered,
                 None => {
-                    let Some(token) = rest.next() else { break };
-                    match inner.sessions.store().load(token.id(), self.now).into_ready() {
-                        Ok(answer) => (token, answer),
-                        Err(answer) => return Ok(Some(Question { token, answer })),
+                    let Some(candidate) = rest.next() else { break };
+                    match inner.sessions.store().load(candidate.token.id(), self.now).into_ready() {
+                        Ok(answer) => (candidate, answer),
+                        Err(answer) => return Ok(Some(Question { candidate, answer })),
                     }
                 }
             };
-            match self.judge(inner, token, answer) {
-                Ok(ControlFlow::Continue(())) => {}
-                Ok(ControlFlow::Break(())) => break,
-                Err(error) => return self.outage(inner, error),
+            if let Err(error) = self.judge(inner, candidate, answer) {
+                return self.outage(inner, error);
             }
         }
         self.end(inner);
         Ok(None)
     }
 
-    /// Judges the store's answer about one candidate, and says whether the search is over.
-    fn judge(&mut self, inner: &Inner, token: Token, answer: Answer) -> Result<ControlFlow<()>, StoreError> {
+    /// Judges the store's answer about one candidate.
+    fn judge(&mut self, inner: &Inner, candidate: Candidate, answer: Answer) -> Result<(), StoreError> {
+        let Candidate { token, is_stale } = candidate;
         let id = token.id();
         let reason = match answer {
-            Ok(Some(record)) if record.id() == id && !record.has_expired(self.now) => {
+            Ok(Some(record)) if record.id() == id && record.is_live(self.now) => {
                 let hash = token.secret().hash(id);
                 if record.secret_hash() == hash {
-                    return Ok(self.accept(inner, Live { token, hash }, record));
+                    self.accept(inner, Live { token, hash }, record, is_stale);
+                    return Ok(());
                 }
                 RejectReason::WrongSecret
             }
+            Ok(Some(record)) if record.id() == id => RejectReason::Expired,
             Ok(_) => RejectReason::Unknown,
             Err(error) if error.kind() == StoreErrorKind::Unreadable => RejectReason::Unreadable,
+            Err(error) if error.kind() == StoreErrorKind::NewerFormat => {
+                self.loaded.blocked = Some(Blocked::NewerFormat);
+                RejectReason::NewerFormat
+            }
             Err(error) => return Err(error),
         };
         reject(inner, Some(id), reason);
-        Ok(ControlFlow::Continue(()))
+        Ok(())
     }
 
-    /// Takes a live session, unless another one was found before: one of the two may have been planted.
-    fn accept(&mut self, inner: &Inner, live: Live, record: Record) -> ControlFlow<()> {
-        let other = self.loaded.found.as_ref().is_some_and(|(found, _)| found.token.id() != live.token.id());
-        if other {
+    /// Takes a live session. Where the request proves two, one of them may have been planted, so it reads neither.
+    fn accept(&mut self, inner: &Inner, live: Live, record: Record, is_stale: bool) {
+        let loaded = &mut self.loaded;
+        if let Some((other, _)) = loaded.found.take() {
             reject(inner, None, RejectReason::Ambiguous);
-            self.loaded.found = None;
-            return ControlFlow::Break(());
+            loaded.ambiguous.push(other.token.id());
         }
-        self.loaded.found = Some((live, record));
-        ControlFlow::Continue(())
+        if loaded.ambiguous.is_empty() {
+            loaded.is_stale = is_stale;
+            loaded.found = Some((live, record));
+        } else {
+            loaded.ambiguous.push(live.token.id());
+        }
     }
 
     fn end(&mut self, inner: &Inner) {
-        if let Some((_, record)) = &self.loaded.found {
-            self.loaded.touch_due = expiry::touch_is_due(record, self.now, inner.sessions.config().touch_every_millis);
+        let loaded = &mut self.loaded;
+        if loaded.blocked.is_some() {
+            loaded.found = None;
+            loaded.ambiguous.clear();
         }
-        inner.load(&mut self.loaded);
+        if let Some((_, record)) = &loaded.found {
+            let interval = inner.sessions.config().touch_every_millis;
+            loaded.touch_due = loaded.is_stale || expiry::touch_is_due(record, self.now, interval);
+        }
+        inner.load(loaded);
     }
 
     #[cold]
     fn outage(&mut self, inner: &Inner, error: StoreError) -> Result<Option<Question>, Error> {
-        inner.raise(Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
+        inner.raise(&Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
         match inner.sessions.config().outage {
             OutagePolicy::Refuse => Err(error.into()),
             OutagePolicy::Anonymous => {
-                (self.loaded.outage, self.loaded.found) = (true, None);
-                inner.load(&mut self.loaded);
+                self.loaded.blocked = Some(Blocked::Outage);
+                self.end(inner);
                 Ok(None)
             }
         }
     }
 }
 
+/// Logs why a request has no session, where that is no event.
+fn note_absence(inner: &Inner, candidates: &Candidates) {
+    if !candidates.carried {
+        let reason = if candidates.has_foreign { "cookies of other names" } else { "no cookie" };
+        tracing::trace!(target: TARGET, cookie = inner.sessions.cookie_name(), reason, "request without a session");
+    }
+}
+
 #[cold]
 fn reject(inner: &Inner, id: Option<SessionId>, reason: RejectReason) {
-    inner.raise(Event::Rejected { id, reason });
+    inner.raise(&Event::Rejected { id, reason });
 }
 
 impl fmt::Debug for Load {

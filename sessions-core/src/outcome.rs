@@ -1,6 +1,17 @@
 //! What a request's end asks of the store. Pure, so that a table can test it.
 
-/// Is what is known of a session when its request ends.
+/// Why a request's tokens could not be judged: it reads an empty session, and can neither write nor end one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    /// The store could not be asked.
+    Outage,
+    /// A record has a format that only a newer build can read. The session lives on there.
+    NewerFormat,
+    /// The request carries more tokens than are looked up.
+    TooManyTokens,
+}
+
+/// What is known of a session when its request ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// A live record was loaded, and still belongs to the request.
@@ -9,8 +20,10 @@ pub(crate) struct Facts {
     pub(crate) destroyed: bool,
     /// The request found out half-way that its session had ended or was renewed.
     pub(crate) lost: bool,
-    /// The store could not be asked at load, and the request went on without.
-    pub(crate) outage: bool,
+    /// The request's tokens could not be judged at load, and it went on without a session.
+    pub(crate) blocked: Option<Blocked>,
+    /// The request must not begin a session.
+    pub(crate) creates_nothing: bool,
     /// The request wrote entries, flashes, a principal or an idle limit.
     pub(crate) wrote: bool,
     /// The request read a flash, which is then gone.
@@ -25,7 +38,7 @@ pub(crate) struct Facts {
     pub(crate) head_gone: bool,
 }
 
-/// Is what to do about it, in at most one store operation, but for a destroyed session with a successor.
+/// What to do about it, in at most one store operation, but for a destroyed session with a successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Nothing to write.
@@ -42,15 +55,17 @@ pub(crate) enum Outcome {
     Replace,
     /// The writes cannot be applied: the session is gone.
     Interrupted,
-    /// The writes cannot be applied: the store was unreachable when the session was asked for.
-    Unavailable,
+    /// The writes cannot be applied: the request's tokens could not be judged.
+    Blocked(Blocked),
+    /// The writes cannot be applied: the request must not begin a session.
+    NotCreated,
     /// The writes need a cookie, and the head is gone.
     TooLate,
 }
 
 impl Outcome {
     pub(crate) const fn asks_store(self) -> bool {
-        !matches!(self, Self::Keep | Self::Interrupted | Self::Unavailable | Self::TooLate)
+        !matches!(self, Self::Keep | Self::Interrupted | Self::Blocked(_) | Self::NotCreated | Self::TooLate)
     }
 }
 
@@ -64,14 +79,14 @@ pub(crate) const fn keeps_nothing(status: u16) -> bool {
 pub(crate) const fn decide(facts: Facts) -> Outcome {
     let writes = facts.wrote || facts.renewed;
     if facts.destroyed {
-        return match (facts.wrote && facts.storable, facts.head_gone) {
+        return match (facts.wrote && facts.storable && !facts.creates_nothing, facts.head_gone) {
             (false, _) => Outcome::Destroy,
             (true, false) => Outcome::Replace,
             (true, true) => Outcome::TooLate,
         };
     }
-    if facts.outage {
-        return if facts.wrote { Outcome::Unavailable } else { Outcome::Keep };
+    if let Some(blocked) = facts.blocked {
+        return if facts.wrote { Outcome::Blocked(blocked) } else { Outcome::Keep };
     }
     if facts.lost {
         return if writes { Outcome::Interrupted } else { Outcome::Keep };
@@ -85,10 +100,11 @@ pub(crate) const fn decide(facts: Facts) -> Outcome {
             _ => Outcome::Keep,
         };
     }
-    match (facts.wrote && facts.storable, facts.head_gone) {
-        (false, _) => Outcome::Keep,
-        (true, false) => Outcome::Create,
-        (true, true) => Outcome::TooLate,
+    match facts {
+        Facts { wrote: false, .. } | Facts { storable: false, .. } => Outcome::Keep,
+        Facts { creates_nothing: true, .. } => Outcome::NotCreated,
+        Facts { head_gone: true, .. } => Outcome::TooLate,
+        _ => Outcome::Create,
     }
 }
 
@@ -100,7 +116,8 @@ mod tests {
         live: false,
         destroyed: false,
         lost: false,
-        outage: false,
+        blocked: None,
+        creates_nothing: false,
         wrote: false,
         consumed: false,
         renewed: false,
@@ -155,8 +172,29 @@ mod tests {
             ("a logout after the head", Facts { destroyed: true, head_gone: true, ..NONE }, Outcome::Destroy),
             ("a logout with a farewell", Facts { destroyed: true, ..WRITTEN }, Outcome::Replace),
             ("a farewell after the head", Facts { destroyed: true, head_gone: true, ..WRITTEN }, Outcome::TooLate),
-            ("a read, and the store is down", Facts { outage: true, ..NONE }, Outcome::Keep),
-            ("a write, and the store is down", Facts { outage: true, ..WRITTEN }, Outcome::Unavailable),
+            ("a read, and the store is down", Facts { blocked: Some(Blocked::Outage), ..NONE }, Outcome::Keep),
+            (
+                "a write, and the store is down",
+                Facts { blocked: Some(Blocked::Outage), ..WRITTEN },
+                Outcome::Blocked(Blocked::Outage),
+            ),
+            (
+                "a write, and there are too many tokens",
+                Facts { blocked: Some(Blocked::TooManyTokens), ..WRITTEN },
+                Outcome::Blocked(Blocked::TooManyTokens),
+            ),
+            ("a preflight that looks", Facts { creates_nothing: true, ..NONE }, Outcome::Keep),
+            ("a preflight that writes", Facts { creates_nothing: true, ..WRITTEN }, Outcome::NotCreated),
+            (
+                "a preflight that writes to a session",
+                Facts { creates_nothing: true, wrote: true, ..LIVE },
+                Outcome::Commit,
+            ),
+            (
+                "a preflight that signs out with a farewell",
+                Facts { creates_nothing: true, destroyed: true, ..WRITTEN },
+                Outcome::Destroy,
+            ),
             ("a read of a lost session", Facts { lost: true, ..NONE }, Outcome::Keep),
             ("a write to a lost session", Facts { lost: true, ..WRITTEN }, Outcome::Interrupted),
             ("a renewal of a lost session", Facts { lost: true, renewed: true, ..NONE }, Outcome::Interrupted),

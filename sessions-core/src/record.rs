@@ -107,11 +107,24 @@ impl Record {
         Timestamp::from_millis(idle_deadline).min(self.absolute_deadline())
     }
 
-    /// Says whether the session has ended at `now`. An expired record is dead, even where its bytes still exist.
+    /// Returns whether the session's time is over at `now`, so that a sweep may remove it.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at()
     }
+
+    /// Returns whether the session is alive at `now`. An expired record is dead, even where its bytes still exist.
+    ///
+    /// So is one that was last seen more than five minutes after `now`: whoever wrote it had a wrong clock, and it would live for as long
+    /// as that clock was ahead. Five minutes are more than the clocks of synchronized machines differ. It is not swept before its time,
+    /// since the clock may be this machine's that is wrong.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        !self.has_expired(now) && self.last_seen() <= now.after(Self::CLOCK_TOLERANCE)
+    }
+
+    /// How far the clocks of two machines may differ.
+    pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
     /// Returns how many commits the record has seen.
     #[must_use]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::config::{Config, SessionsBuilder, destroy_listener};
-use crate::cookie::{Candidates, CookieForm, SetCookie};
+use crate::cookie::{Candidate, Candidates, CookieForm, SetCookie};
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::event::{DestroyReason, Event, Listeners, StoreCall};
 use crate::exchange::Exchange;
@@ -70,7 +70,15 @@ impl Sessions {
     #[must_use]
     #[inline]
     pub fn open(&self) -> Exchange {
-        Exchange::new(self.clone())
+        Exchange::new(self.clone(), false)
+    }
+
+    /// Opens an exchange for a request of this method. `OPTIONS` begins no session, whatever is written: a browser sends a preflight
+    /// without its cookies, so that each would begin one.
+    #[must_use]
+    #[inline]
+    pub fn open_for(&self, method: &str) -> Exchange {
+        Exchange::new(self.clone(), method == "OPTIONS")
     }
 
     /// Calls `listener` from now on for everything that happens to sessions. It is called outside every lock, after the store has
@@ -110,7 +118,7 @@ impl Sessions {
     pub async fn destroy_by_id(&self, id: SessionId) -> Result<bool, Error> {
         let existed = self.told(StoreCall::Destroy, self.store().destroy(id).await)?;
         if existed {
-            self.raise(Event::Destroyed { id, reason: DestroyReason::Administration });
+            self.raise(&Event::Destroyed { id, reason: DestroyReason::Administration });
         }
         Ok(existed)
     }
@@ -122,7 +130,7 @@ impl Sessions {
     /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: some sessions may then still live.
     pub async fn destroy_all(&self) -> Result<u64, Error> {
         let count = self.told(StoreCall::Destroy, self.store().destroy_all().await)?;
-        self.raise(Event::DestroyedAll { count });
+        self.raise(&Event::DestroyedAll { count });
         Ok(count)
     }
 
@@ -159,7 +167,7 @@ impl Sessions {
     async fn destroy_of(&self, principal: &str, except: Option<SessionId>) -> Result<usize, Error> {
         let ended = self.told(StoreCall::Destroy, self.store().destroy_of_principal(principal, except).await)?;
         for id in &ended {
-            self.raise(Event::Destroyed { id: *id, reason: DestroyReason::Administration });
+            self.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Administration });
         }
         Ok(ended.len())
     }
@@ -192,7 +200,7 @@ impl Sessions {
     pub async fn sweep(&self, limit: usize) -> Result<usize, Error> {
         let swept = self.told(StoreCall::Sweep, self.store().sweep(limit, self.now()).await)?;
         for id in &swept {
-            self.raise(Event::Destroyed { id: *id, reason: DestroyReason::Expired });
+            self.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Expired });
         }
         Ok(swept.len())
     }
@@ -212,7 +220,7 @@ impl Sessions {
     /// Raises the event of a store's failure, and makes it the caller's error.
     pub(crate) fn told<T>(&self, call: StoreCall, answer: Result<T, StoreError>) -> Result<T, Error> {
         answer.map_err(|error| {
-            self.raise(Event::StoreFailed { call, kind: error.kind() });
+            self.raise(&Event::StoreFailed { call, kind: error.kind() });
             error.into()
         })
     }
@@ -229,7 +237,7 @@ impl Sessions {
         self.shared.config.clock.now()
     }
 
-    pub(crate) fn raise(&self, event: Event) {
+    pub(crate) fn raise(&self, event: &Event) {
         self.shared.listeners.raise(event);
     }
 
@@ -239,9 +247,9 @@ impl Sessions {
         is_read || candidates.read(self.cookie_name(), field, |value| self.open_value(value))
     }
 
-    fn open_value(&self, value: &[u8]) -> Option<Token> {
+    fn open_value(&self, value: &[u8]) -> Option<Candidate> {
         match &self.shared.seal {
-            None => Token::parse(value),
+            None => Token::parse(value).map(|token| Candidate { token, is_stale: false }),
             Some(seal) => open_sealed(&**seal, value),
         }
     }
@@ -287,8 +295,9 @@ const fn is_cookie_octet(byte: u8) -> bool {
 
 // Out of line, so that reading a token that is not sealed is short.
 #[inline(never)]
-fn open_sealed(seal: &dyn Seal, value: &[u8]) -> Option<Token> {
-    Token::parse(seal.open(std::str::from_utf8(value).ok()?)?.as_bytes())
+fn open_sealed(seal: &dyn Seal, value: &[u8]) -> Option<Candidate> {
+    let opened = seal.open(std::str::from_utf8(value).ok()?)?;
+    Some(Candidate { token: Token::parse(opened.token().as_bytes())?, is_stale: opened.is_stale() })
 }
 
 impl fmt::Debug for Sessions {

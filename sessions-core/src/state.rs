@@ -9,7 +9,7 @@ use crate::cookie::SetCookie;
 use crate::error::{Error, ErrorKind};
 use crate::id::SessionId;
 use crate::limits::{LONGEST_PRINCIPAL, Limits};
-use crate::outcome::Facts;
+use crate::outcome::{Blocked, Facts};
 use crate::record::Record;
 use crate::token::{Secret, SecretHash, Token};
 use crate::turn::Turn;
@@ -24,13 +24,19 @@ pub(crate) struct State {
     /// Opens the record that the request works on.
     pub(crate) live: Option<Live>,
     pub(crate) view: View,
+    /// Sessions that the request's tokens opened, of which it reads none since there are several.
+    pub(crate) ambiguous: Vec<SessionId>,
+    /// The cookie is sealed with a key that is not the first any more.
+    pub(crate) is_stale: bool,
     /// Was committed, and is not yet part of the view's record: most requests end before anybody looks again.
     pub(crate) settled: Option<Box<Changes>>,
-    /// Is the record that the request destroyed, until the store has.
-    pub(crate) doomed: Option<SessionId>,
+    /// The sessions that the request destroyed, until the store has.
+    pub(crate) doomed: Vec<SessionId>,
     pub(crate) destroyed: bool,
     pub(crate) lost: bool,
-    pub(crate) outage: bool,
+    pub(crate) blocked: Option<Blocked>,
+    /// A write was refused since the response headers were sent, so that no save may answer success.
+    refused_late: bool,
     pub(crate) renewal: bool,
     pub(crate) login: Option<Box<str>>,
     pub(crate) idle: Option<Duration>,
@@ -50,8 +56,10 @@ pub(crate) struct Loaded {
     /// The client sent a cookie of our name.
     pub(crate) carried: bool,
     pub(crate) touch_due: bool,
-    pub(crate) outage: bool,
-    /// Is the session that the cookie opens.
+    pub(crate) blocked: Option<Blocked>,
+    pub(crate) ambiguous: Vec<SessionId>,
+    pub(crate) is_stale: bool,
+    /// The session that the cookie opens.
     pub(crate) found: Option<(Live, Record)>,
 }
 
@@ -72,7 +80,8 @@ impl Live {
 impl State {
     /// Takes note of what was loaded. The view is still empty.
     pub(crate) fn load(&mut self, loaded: &mut Loaded) {
-        (self.carried, self.touch_due, self.outage) = (loaded.carried, loaded.touch_due, loaded.outage);
+        (self.carried, self.touch_due, self.is_stale) = (loaded.carried, loaded.touch_due, loaded.is_stale);
+        (self.blocked, self.ambiguous) = (loaded.blocked, std::mem::take(&mut loaded.ambiguous));
         if let Some((live, record)) = loaded.found.take() {
             self.live = Some(live);
             self.view.load(record);
@@ -82,7 +91,7 @@ impl State {
     /// Takes note of the record that was stored for the request, and says whether the request still wants it.
     pub(crate) fn created(&mut self, live: Live, record: Record) -> bool {
         if self.destroyed_meanwhile {
-            self.doomed = Some(record.id());
+            self.doomed.push(record.id());
             return false;
         }
         self.live = Some(live);
@@ -182,15 +191,21 @@ impl State {
         unchanged
     }
 
+    /// Returns the session that a request wrote to, or destroyed.
+    pub(crate) fn written_id(&self) -> Option<SessionId> {
+        self.id().or_else(|| self.doomed.first().copied())
+    }
+
     /// Says whether something was written after the head was gone.
     pub(crate) fn has_unsaved(&self) -> bool {
-        let wrote = !self.view.edits().is_empty() || self.doomed.is_some() || self.renewal || self.idle.is_some();
+        let wrote = !self.view.edits().is_empty() || !self.doomed.is_empty() || self.renewal || self.idle.is_some();
         self.finished && (wrote || self.dropped.is_some())
     }
 
     /// Returns the view for writing an entry or flash.
     pub(crate) fn writable(&mut self) -> Result<&mut View, Error> {
         if self.finished && self.live.is_none() {
+            self.refused_late = true;
             return Err(Error::new(if self.lost { ErrorKind::Gone } else { ErrorKind::AlreadyCommitted }));
         }
         Ok(self.view())
@@ -219,6 +234,8 @@ impl State {
         if self.principal().is_some_and(|other| other != principal) {
             self.view.drop_data();
         }
+        // Whichever of them the visitor means, none of them is the one that signs in.
+        self.doomed.append(&mut self.ambiguous);
         self.login = Some(principal.into());
         self.renewal = true;
         Ok(())
@@ -226,8 +243,9 @@ impl State {
 
     pub(crate) fn destroy(&mut self) {
         if let Some(live) = self.live.take() {
-            self.doomed = Some(live.token.id());
+            self.doomed.push(live.token.id());
         }
+        self.doomed.append(&mut self.ambiguous);
         self.destroyed = true;
         self.destroyed_meanwhile = self.turn.is_taken();
         self.lost = false;
@@ -250,9 +268,23 @@ impl State {
         self.renewal = false;
     }
 
+    /// Forgets what a request without a response wrote. Returns whether it destroyed anything, and what a dropped save asked of the store,
+    /// which nobody waits for: it was done, or it was not.
+    pub(crate) fn abandon(&mut self) -> (bool, Option<Box<Waiting>>) {
+        if self.finished {
+            return (false, None);
+        }
+        self.drop_request_data();
+        (self.renewal, self.touch_due, self.cookie) = (false, false, None);
+        let destroys = !self.doomed.is_empty();
+        // The commit of a destroy ends the exchange as that of a failed response.
+        self.finished = !destroys;
+        (destroys, if destroys { None } else { self.dropped.take() })
+    }
+
     /// Forgets what would need a cookie, now that the response's head is gone.
     pub(crate) fn drop_late(&mut self) {
-        (self.renewal, self.login) = (false, None);
+        (self.renewal, self.login, self.refused_late) = (false, None, false);
         if self.live.is_none() {
             self.view().discard_edits();
         }
@@ -265,17 +297,22 @@ impl State {
         self.idle = None;
     }
 
-    pub(crate) fn facts(&mut self) -> Facts {
+    pub(crate) fn facts(&mut self, creates_nothing: bool) -> Facts {
         let view = self.view();
         let (writes, consumed) = (view.edits().hold_writes(), !view.edits().is_empty());
         // Asked for only where there is no record: it goes through all that was written.
-        let storable = self.live.is_none() && (self.login.is_some() || self.view.would_store());
+        let storable = self.live.is_none() && (self.login.is_some() || self.refused_late || self.view.would_store());
         Facts {
             live: self.live.is_some(),
-            destroyed: self.doomed.is_some(),
+            destroyed: !self.doomed.is_empty(),
             lost: self.lost,
-            outage: self.outage,
-            wrote: writes || self.login.is_some() || self.idle.is_some() || (self.outage && self.destroyed),
+            blocked: self.blocked,
+            creates_nothing,
+            wrote: writes
+                || self.login.is_some()
+                || self.idle.is_some()
+                || self.refused_late
+                || (self.blocked.is_some() && self.destroyed),
             consumed,
             renewed: self.renewal,
             touch_due: self.touch_due,

@@ -21,12 +21,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Returns the store's name, for errors and events.
     fn name(&self) -> &'static str;
 
-    /// Finds a record that is alive at `now`.
+    /// Finds a record.
+    ///
+    /// A record that is not alive at `now` ([`Record::is_live`]) may be returned too, and the caller treats it as none: a store that still
+    /// has an expired record lets the log say that the session expired.
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot be asked, and with [`Unreadable`](crate::StoreErrorKind::Unreadable) for a record that is
-    /// damaged or of a newer format; the caller treats that one as no session.
+    /// The future fails if the store cannot be asked, with [`Unreadable`](crate::StoreErrorKind::Unreadable) for a record that is damaged,
+    /// which the caller treats as no session, and with [`NewerFormat`](crate::StoreErrorKind::NewerFormat) for one that only a newer
+    /// build can read, which lives on there.
     fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>>;
 
     /// Stores a new record. A taken id is reported, never overwritten.

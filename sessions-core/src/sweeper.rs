@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use crate::event::TARGET;
 use crate::sessions::{Sessions, Shared};
 
 /// Is how many records one slice of a sweep removes at most.
@@ -33,7 +34,7 @@ impl Sweeper {
             }
         });
         if let Err(error) = thread {
-            tracing::error!(%error, "no thread to sweep expired sessions; they are dead, and stay in the store");
+            tracing::error!(target: TARGET, %error, "no thread to sweep expired sessions; they are dead, and stay in the store");
         }
         Self { _alive: alive }
     }

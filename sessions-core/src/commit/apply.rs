@@ -39,7 +39,7 @@ impl Apply {
             false => None,
         };
         // Whatever is committed moves the idle limit.
-        let sends_cookie = renewed.is_some() || sessions.config().expiry.cookie_persists();
+        let sends_cookie = renewed.is_some() || state.is_stale || sessions.config().expiry.cookie_persists();
         let told = sends_cookie.then(|| {
             let live = renewed.as_ref().or(state.live.as_ref())?;
             Some((live.token.clone(), state.view.base()?.clone()))
@@ -80,7 +80,7 @@ impl Apply {
             Ok(Committed::Conflict) => Err(self.refused(ending, ErrorKind::Conflict)),
             Ok(Committed::TooLarge) => Err(self.refused(ending, ErrorKind::TooLarge)),
             Err(error) if self.is_touch => {
-                ending.inner.raise(Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
+                ending.inner.raise(&Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
                 Ok(ending.finished(None))
             }
             Err(error) => {
@@ -103,13 +103,14 @@ impl Apply {
         if is_alive && is_renewed {
             state.live = self.renewed.take();
         }
+        state.is_stale &= self.cookie.is_none();
         if is_alive && ending.is_watched() && self.shown.is_none() {
             state.settled = Some(Box::new(self.changes.take()));
         }
         let attach = ending.finish(&mut state, self.cookie.take().filter(|_| is_alive));
         drop(state);
         if is_renewed {
-            ending.inner.raise(Event::Renewed { id: self.id });
+            ending.inner.raise(&Event::Renewed { id: self.id });
         }
         Progress::done(attach)
     }
@@ -125,7 +126,7 @@ impl Apply {
         let wrote = self.changes.edits().hold_writes() || self.changes.new_idle().is_some();
         let asked_for_more = wrote || self.renewed.is_some();
         if asked_for_more && ending.mode != (Mode::Head { failed: true }) {
-            ending.inner.raise(Event::Interrupted { id: self.id });
+            ending.inner.raise(&Event::Interrupted { id: self.id });
             return Err(Error::new(ErrorKind::Gone));
         }
         Ok(ending.finished(None))

@@ -110,9 +110,9 @@ impl Create {
         let is_wanted = !ending.is_watched() || state.created(self.live.clone(), self.record.clone());
         let attach = ending.finish(&mut state, self.cookie.take().filter(|_| is_wanted));
         drop(state);
-        ending.inner.raise(Event::Created { id });
+        ending.inner.raise(&Event::Created { id });
         for id in evicted {
-            ending.inner.raise(Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
+            ending.inner.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
         }
         Progress::done(attach)
     }

@@ -1,4 +1,4 @@
-//! Ending a session, and storing its successor if the request began one.
+//! Ending sessions, and storing their successor if the request began one.
 
 use parking_lot::MutexGuard;
 
@@ -9,6 +9,7 @@ use crate::event::{DestroyReason, Event, StoreCall};
 use crate::id::SessionId;
 use crate::state::State;
 
+/// The end of all that a request destroyed: its session, or each of several that its tokens opened.
 pub(crate) struct Destroy {
     id: SessionId,
     successor: Option<Changes>,
@@ -16,14 +17,16 @@ pub(crate) struct Destroy {
 
 impl Destroy {
     pub(super) fn start(ending: &Ending, mut state: MutexGuard<'_, State>, succeeded: bool) -> Result<Progress, Error> {
-        let id = state.doomed.ok_or_else(|| Error::new(ErrorKind::NoSession))?;
+        let id = *state.doomed.first().ok_or_else(|| Error::new(ErrorKind::NoSession))?;
         let successor = succeeded.then(|| create::first_changes(ending, &mut state));
         drop(state);
-        let answer = ending.inner.sessions.store().destroy(id);
-        let destroy = Self { id, successor };
-        match answer.into_ready() {
-            Ok(answer) => destroy.conclude(ending, answer),
-            Err(answer) => Ok(Progress::Waiting(ending.pending(Waiting::Destroy(destroy, answer)))),
+        Self { id, successor }.ask(ending)
+    }
+
+    fn ask(self, ending: &Ending) -> Result<Progress, Error> {
+        match ending.inner.sessions.store().destroy(self.id).into_ready() {
+            Ok(answer) => self.conclude(ending, answer),
+            Err(answer) => Ok(Progress::Waiting(ending.pending(Waiting::Destroy(self, answer)))),
         }
     }
 
@@ -33,13 +36,17 @@ impl Destroy {
             // The session may live on, so a logout is not reported as done.
             Err(error) => return Err(ending.store_failed(StoreCall::Destroy, error, self.successor)),
         };
-        ending.inner.lock().doomed = None;
         if existed {
-            ending.inner.raise(Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
+            ending.inner.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
         }
-        match self.successor {
-            Some(changes) => Create::start(ending, changes, 1),
-            None => Ok(ending.finished(None)),
+        let mut state = ending.inner.lock();
+        state.doomed.retain(|doomed| *doomed != self.id);
+        let next = state.doomed.first().copied();
+        drop(state);
+        match (next, self.successor) {
+            (Some(id), successor) => Self { id, successor }.ask(ending),
+            (None, Some(changes)) => Create::start(ending, changes, 1),
+            (None, None) => Ok(ending.finished(None)),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::cookie::SetCookie;
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::event::{Event, StoreCall};
 use crate::exchange::Inner;
-use crate::outcome::{Outcome, decide};
+use crate::outcome::{Blocked, Outcome, decide};
 use crate::record::Record;
 use crate::state::State;
 
@@ -76,7 +76,7 @@ impl Ending {
         }
         let outcome = match self.mode {
             Mode::Turn => None,
-            Mode::Head { .. } | Mode::Save => Some(decide(state.facts())),
+            Mode::Head { .. } | Mode::Save => Some(decide(state.facts(self.inner.creates_nothing))),
         };
         if let Mode::Head { .. } = self.mode {
             state.finished = true;
@@ -113,7 +113,13 @@ impl Ending {
             Outcome::Destroy => Destroy::start(self, state, false),
             Outcome::Replace => Destroy::start(self, state, true),
             Outcome::Interrupted => Err(Error::new(ErrorKind::Gone)),
-            Outcome::Unavailable => Err(Error::new(ErrorKind::StoreUnavailable)),
+            Outcome::Blocked(blocked) => Err(Error::new(match blocked {
+                Blocked::Outage => ErrorKind::StoreUnavailable,
+                Blocked::NewerFormat => ErrorKind::NewerFormat,
+                Blocked::TooManyTokens => ErrorKind::TooManyTokens,
+            })),
+            Outcome::NotCreated if self.mode == Mode::Save => Err(Error::new(ErrorKind::NoSession)),
+            Outcome::NotCreated => Ok(Progress::done(self.finish(&mut state, None))),
             Outcome::TooLate => {
                 state.drop_late();
                 Err(Error::new(ErrorKind::AlreadyCommitted))
@@ -181,7 +187,7 @@ impl Ending {
 
     /// Tells that the store failed, and gives the writes back.
     pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, changes: Option<Changes>) -> Error {
-        self.inner.raise(Event::StoreFailed { call, kind: error.kind() });
+        self.inner.raise(&Event::StoreFailed { call, kind: error.kind() });
         self.give_back(changes);
         error.into()
     }
@@ -193,7 +199,7 @@ impl Ending {
         match (self.mode, changes.into()) {
             (Mode::Save, Some(changes)) => state.take_back(changes),
             (Mode::Save, None) => {}
-            (Mode::Head { .. } | Mode::Turn, _) => state.doomed = None,
+            (Mode::Head { .. } | Mode::Turn, _) => state.doomed.clear(),
         }
     }
 

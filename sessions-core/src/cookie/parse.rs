@@ -6,29 +6,41 @@
 
 use crate::token::Token;
 
-/// Is how many different tokens of one request are looked up.
-pub(crate) const MOST_CANDIDATES: usize = 4;
+/// How many different tokens of one request are looked up.
+pub(crate) const MOST_CANDIDATES: usize = 8;
 
-/// Is how many values of our name are examined, which bounds the work on a sealed cookie.
-const MOST_VALUES: usize = 64;
+/// How many values of our name are examined, which bounds the work on a sealed cookie.
+const MOST_VALUES: usize = 256;
 
-/// Is how many bytes of cookies are read; servers allow less.
+/// How many bytes of cookies are read; servers allow less.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Is what was found under our name.
+/// A token that the client sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) token: Token,
+    /// Its cookie was sealed with a key that is not the first any more.
+    pub(crate) is_stale: bool,
+}
+
+/// What was found under our name.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
-    /// Holds what nearly every request has, without an allocation.
-    first: Option<Token>,
-    others: Vec<Token>,
-    /// Is how many bytes of cookies were read.
+    /// What nearly every request has, without an allocation.
+    first: Option<Candidate>,
+    others: Vec<Candidate>,
+    /// How many bytes of cookies were read.
     bytes: usize,
-    /// Is how many values of our name were examined.
+    /// How many values of our name were examined.
     examined: usize,
-    /// Says whether the client sent anything under our name, so that there is a cookie to remove.
+    /// The client sent something under our name, so there is a cookie to remove.
     pub(crate) carried: bool,
-    /// Says whether something under our name was not a token.
+    /// Something under our name was not a token.
     pub(crate) malformed: bool,
+    /// There may be more tokens than were read.
+    pub(crate) exceeded: bool,
+    /// There were cookies of other names.
+    pub(crate) has_foreign: bool,
 }
 
 impl Candidates {
@@ -36,27 +48,29 @@ impl Candidates {
         self.first.is_none()
     }
 
-    /// Adds a token, unless it is there.
-    fn add(&mut self, token: Token) {
+    /// Adds a token, unless it is there or there are too many.
+    fn add(&mut self, candidate: Candidate) {
         match self.first {
-            None => self.first = Some(token),
-            Some(_) => self.add_other(token),
+            None => self.first = Some(candidate),
+            Some(_) => self.add_other(candidate),
         }
     }
 
     #[cold]
-    fn add_other(&mut self, token: Token) {
-        if !self.first.iter().chain(&self.others).any(|known| known.is(&token)) {
-            self.others.push(token);
+    fn add_other(&mut self, candidate: Candidate) {
+        let is_known = self.first.iter().chain(&self.others).any(|known| known.token.is(&candidate.token));
+        if is_known {
+            return;
+        }
+        if self.others.len() + 1 < MOST_CANDIDATES {
+            self.others.push(candidate);
+        } else {
+            self.exceeded = true;
         }
     }
 
-    fn count(&self) -> usize {
-        usize::from(self.first.is_some()) + self.others.len()
-    }
-
     /// Takes the next token out.
-    pub(crate) fn next(&mut self) -> Option<Token> {
+    pub(crate) fn next(&mut self) -> Option<Candidate> {
         self.first.take().or_else(|| self.others.pop())
     }
 
@@ -67,31 +81,36 @@ impl Candidates {
         let token = if self.bytes == 0 { value_of(name, field).and_then(Token::parse) } else { None };
         let Some(token) = token else { return false };
         (self.bytes, self.examined, self.carried) = (field.len(), 1, true);
-        self.first = Some(token);
+        self.first = Some(Candidate { token, is_stale: false });
         true
     }
 
-    /// Takes the tokens from the values of the cookies called `name` in a field, each once, at most four in all. Says whether more of
-    /// them may be taken.
-    pub(crate) fn read(&mut self, name: &str, field: &[u8], open: impl Fn(&[u8]) -> Option<Token>) -> bool {
+    /// Takes the tokens from the values of the cookies called `name` in a field, each once, and takes note if there are more than are
+    /// looked up. Returns whether there is any point in reading another field.
+    pub(crate) fn read(&mut self, name: &str, field: &[u8], open: impl Fn(&[u8]) -> Option<Candidate>) -> bool {
         let mut rest = &field[..field.len().min(MOST_BYTES - self.bytes)];
+        self.exceeded |= rest.len() < field.len();
         self.bytes += rest.len();
         while !rest.is_empty() {
             let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
             let pair = trim(&rest[..end]);
             rest = rest.get(end + 1..).unwrap_or_default();
-            let Some(value) = value_of(name, pair) else { continue };
+            let Some(value) = value_of(name, pair) else {
+                self.has_foreign = true;
+                continue;
+            };
             self.carried = true;
             self.examined += 1;
-            if self.count() == MOST_CANDIDATES || self.examined > MOST_VALUES {
+            self.exceeded |= self.examined > MOST_VALUES;
+            if self.exceeded {
                 return false;
             }
             match open(value) {
                 None => self.malformed = true,
-                Some(token) => self.add(token),
+                Some(candidate) => self.add(candidate),
             }
         }
-        true
+        !self.exceeded
     }
 }
 
@@ -119,7 +138,11 @@ mod tests {
         text
     }
 
-    fn find(fields: &[&[u8]], open: impl Fn(&[u8]) -> Option<Token>) -> Candidates {
+    fn open(value: &[u8]) -> Option<Candidate> {
+        Token::parse(value).map(|token| Candidate { token, is_stale: false })
+    }
+
+    fn find(fields: &[&[u8]], open: impl Fn(&[u8]) -> Option<Candidate>) -> Candidates {
         let mut found = Candidates::default();
         for field in fields {
             if !found.read("__Host-id", field, &open) {
@@ -131,22 +154,24 @@ mod tests {
 
     /// Names the tokens that are found, in the same way whether a field of one pair is looked for or not.
     fn ids(fields: &[&[u8]]) -> Vec<u8> {
-        let found = find(fields, Token::parse);
+        let found = find(fields, open);
         let mut quick = Candidates::default();
         for field in fields {
-            if !quick.read_only_pair("__Host-id", field) && !quick.read("__Host-id", field, Token::parse) {
+            if !quick.read_only_pair("__Host-id", field) && !quick.read("__Host-id", field, open) {
                 break;
             }
         }
         assert_eq!((quick.bytes, quick.examined), (found.bytes, found.examined));
         assert_eq!((quick.carried, quick.malformed), (found.carried, found.malformed));
+        assert_eq!((quick.exceeded, quick.has_foreign), (found.exceeded, found.has_foreign));
         let (found, quick) = (sorted_ids(found), sorted_ids(quick));
         assert_eq!(found, quick);
         found
     }
 
     fn sorted_ids(mut found: Candidates) -> Vec<u8> {
-        let mut ids: Vec<u8> = std::iter::from_fn(|| found.next()).map(|token| token.id().as_bytes()[0]).collect();
+        let mut ids: Vec<u8> =
+            std::iter::from_fn(|| found.next()).map(|found| found.token.id().as_bytes()[0]).collect();
         ids.sort_unstable();
         ids
     }
@@ -217,9 +242,15 @@ mod tests {
     }
 
     #[test]
-    fn at_most_four_different_tokens_are_candidates() {
+    fn at_most_eight_different_tokens_are_candidates() {
         let pairs: Vec<String> = (1..=9).map(|seed| format!("__Host-id={}", text(seed))).collect();
-        assert_eq!(ids(&[pairs.join("; ").as_bytes()]), [1, 2, 3, 4]);
+        let eight = pairs[..8].join("; ");
+        assert_eq!(ids(&[eight.as_bytes()]), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(!find(&[eight.as_bytes(), eight.as_bytes()], open).exceeded, "each counts once");
+        assert_eq!(ids(&[pairs.join("; ").as_bytes()]), [1, 2, 3, 4, 5, 6, 7, 8]);
+        for fields in [[pairs.join(";"), String::new()], [eight, pairs[8].clone()]] {
+            assert!(find(&[fields[0].as_bytes(), fields[1].as_bytes()], open).exceeded);
+        }
         let same = [pairs[0].as_str(); 40].join("; ") + "; " + &pairs[1];
         assert_eq!(ids(&[same.as_bytes()]), [1, 2]);
     }
@@ -229,19 +260,24 @@ mod tests {
         let ours = format!("__Host-id={}", text(1));
         let bad = |count| "__Host-id=bad; ".repeat(count);
         assert_eq!(ids(&[(bad(4) + &ours).as_bytes()]), [1]);
+        let most = find(&[(bad(MOST_VALUES - 1) + &ours).as_bytes()], open);
+        assert!(!most.exceeded && most.malformed);
+        assert_eq!(sorted_ids(most), [1]);
         let opened = std::cell::Cell::new(0);
-        let open = |value: &[u8]| {
+        let count = |value: &[u8]| {
             opened.set(opened.get() + 1);
-            Token::parse(value)
+            open(value)
         };
-        let found = find(&[(bad(1000) + &ours).as_bytes()], open);
-        assert!(found.carried && found.malformed && found.is_empty());
-        assert!(opened.get() <= MOST_VALUES);
+        let found = find(&[(bad(1000) + &ours).as_bytes()], count);
+        assert!(found.carried && found.malformed && found.exceeded && found.is_empty());
+        assert_eq!(opened.get(), MOST_VALUES);
     }
 
     #[test]
     fn an_endless_field_is_read_to_a_limit() {
         let long = "a=b; ".repeat(100_000) + "__Host-id=" + &text(1);
-        assert!(!find(&[long.as_bytes()], Token::parse).carried);
+        let found = find(&[long.as_bytes()], open);
+        assert!(!found.carried && found.exceeded);
+        assert!(!find(&[&long.as_bytes()[..MOST_BYTES]], open).exceeded);
     }
 }

@@ -11,7 +11,7 @@ use crate::integer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The record has expired, or its secret was replaced since the request loaded it.
+    /// The record is dead, or its secret was replaced since the request loaded it.
     Gone,
     /// A requirement did not hold, an immutable entry would have been replaced, or a value could not be added to.
     Conflict,
@@ -42,7 +42,7 @@ impl Record {
     /// # Ok::<(), sessions_core::RecordTooLarge>(())
     /// ```
     pub fn apply(&self, changes: &Changes) -> Result<Self, Refusal> {
-        if self.has_expired(changes.now()) || self.secret_hash() != *changes.expected_secret() {
+        if !self.is_live(changes.now()) || self.secret_hash() != *changes.expected_secret() {
             return Err(Refusal::Gone);
         }
         let merge = Merge { base: self, changes };

@@ -188,7 +188,7 @@ impl Session {
         state.lose(false);
         drop(state);
         if let Some(id) = id {
-            self.inner.raise(Event::Interrupted { id });
+            self.inner.raise(&Event::Interrupted { id });
         }
         Error::new(ErrorKind::Gone)
     }

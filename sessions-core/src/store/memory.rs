@@ -114,9 +114,8 @@ impl MemoryStoreBuilder {
 /// Every change of a record happens under the lock of its shard, and so does what it changes in the index of principals: the locks
 /// of the index are only ever taken inside those of the records, never around them.
 impl MemoryStore {
-    fn find(&self, id: SessionId, now: Timestamp) -> Option<Record> {
-        let record = self.slices.of(id).records.get(&id)?;
-        (!record.has_expired(now)).then(|| record.clone())
+    fn find(&self, id: SessionId) -> Option<Record> {
+        self.slices.of(id).records.get(&id).map(|record| record.clone())
     }
 
     fn insert(&self, record: &Record) -> Created {
@@ -212,8 +211,8 @@ impl MemoryStore {
     }
 
     fn find_of_principal(&self, principal: &str, now: Timestamp) -> Vec<Record> {
-        let records = self.index.ids(principal).into_iter().filter_map(|id| self.find(id, now));
-        records.filter(|record| record.principal() == Some(principal)).collect()
+        let records = self.index.ids(principal).into_iter().filter_map(|id| self.find(id));
+        records.filter(|record| record.is_live(now) && record.principal() == Some(principal)).collect()
     }
 
     fn remove_of_principal(&self, principal: &str, except: Option<SessionId>) -> Vec<SessionId> {
@@ -228,8 +227,8 @@ impl Store for MemoryStore {
         "memory"
     }
 
-    fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
-        StoreFuture::ready(Ok(self.find(id, now)))
+    fn load(&self, id: SessionId, _: Timestamp) -> StoreFuture<Option<Record>> {
+        StoreFuture::ready(Ok(self.find(id)))
     }
 
     fn create(&self, record: &Record) -> StoreFuture<Created> {

@@ -5,7 +5,7 @@ use sessions_core::{Event, Expiry, RejectReason, SameSite, SealKey, Sessions, Se
 use crate::support::{Fixture, made_up_token};
 
 fn key(seed: u8) -> SealKey {
-    SealKey::new(&(seed..seed + 32).collect::<Vec<_>>()).unwrap()
+    SealKey::new(&(0..32).map(|n: u8| n.wrapping_mul(n).wrapping_add(seed)).collect::<Vec<_>>()).unwrap()
 }
 
 #[test]
@@ -94,14 +94,38 @@ fn sealed_tokens_open_and_keys_rotate_without_a_logout() {
         let mut browser = fixture.browser();
         browser.set("k", "v");
         assert_eq!(browser.get("k").as_deref(), Some("v"));
+        let mut absent = browser.clone();
 
         let shared = || Sessions::builder().shared_store(Arc::clone(&fixture.store) as Arc<dyn Store>);
         let rotated = |keys| mode(shared().clock(Arc::clone(&fixture.clock)), keys).build().unwrap();
         browser.sessions = rotated(vec![key(2), key(1)]);
-        assert_eq!(browser.get("k").as_deref(), Some("v"), "the old key is still listed");
+        let mut looked_on = browser.clone();
+        let used = browser.visit(|session| session.get_string("k"));
+        assert_eq!(used.result.as_deref(), Some("v"), "the old key is still listed");
+        assert!(used.set_cookie.is_some(), "what the old key sealed is sealed anew on use");
+        assert_eq!(browser.visit(|session| session.get_string("k")).set_cookie, None);
+        // Another tab that still sends the old cookie opens the same session.
+        assert_eq!(looked_on.get("k").as_deref(), Some("v"));
         browser.sessions = rotated(vec![key(2)]);
-        assert_eq!(browser.get("k"), None, "the old key is gone");
+        assert_eq!(browser.get("k").as_deref(), Some("v"), "whoever used the session stays signed in");
+        absent.sessions = rotated(vec![key(2)]);
+        assert_eq!(absent.get("k"), None, "the old key is gone");
     }
+}
+
+/// A cookie that is sealed anew is that of the token which the store still knows: it must not come after the cookie of a renewal.
+#[test]
+fn a_cookie_is_not_sealed_anew_where_the_session_was_renewed_meanwhile() {
+    let fixture = Fixture::with(|builder| builder.signed([key(1)]));
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let builder = Sessions::builder().shared_store(Arc::clone(&fixture.store) as Arc<dyn Store>);
+    browser.sessions = builder.clock(Arc::clone(&fixture.clock)).signed([key(2), key(1)]).build().unwrap();
+    let late = browser.start();
+    assert_eq!(late.get_string("k").as_deref(), Some("v"));
+    browser.visit(|session| session.renew());
+    assert_eq!(browser.clone().finish(&late, 200).unwrap().set_cookie, None);
+    assert_eq!(browser.get("k").as_deref(), Some("v"));
 }
 
 #[test]

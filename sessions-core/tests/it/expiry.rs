@@ -2,7 +2,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{ConfigErrorKind, DestroyReason, ErrorKind, Expiry};
+use sessions_core::{Clock, ConfigErrorKind, DestroyReason, ErrorKind, Expiry, Timestamp};
 
 use crate::support::Fixture;
 
@@ -122,13 +122,37 @@ fn a_clock_that_goes_back_ends_nothing_and_prolongs_nothing() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
-    let start = sessions_core::Clock::now(&*fixture.clock);
-    fixture.clock.set(sessions_core::Timestamp::from_millis(0));
+    let start = fixture.clock.now();
+    fixture.clock.set(Timestamp::from_millis(start.as_millis() - 5 * 60_000));
     browser.set("k", "w");
     fixture.clock.set(start);
     assert_eq!(browser.get("k").as_deref(), Some("w"));
     fixture.clock.advance(30 * MINUTE);
     assert_eq!(browser.get("k"), None);
+}
+
+/// A session that was made while the clock was ten years ahead lived for ten years.
+#[test]
+fn a_session_from_the_future_is_dead() {
+    let fixture = Fixture::new();
+    let start = fixture.clock.now();
+    for (ahead, is_alive) in
+        [(5 * MINUTE, true), (5 * MINUTE + Duration::from_millis(1), false), (87_600 * 60 * MINUTE, false)]
+    {
+        fixture.clock.set(start.after(ahead));
+        let mut browser = fixture.browser();
+        browser.visit(|session| session.login("ann").unwrap());
+        let late = browser.start();
+        fixture.clock.set(start);
+        let listed = block_on(fixture.sessions.sessions_of("ann")).unwrap().len();
+        assert_eq!((browser.user().is_some(), listed), (is_alive, usize::from(is_alive)), "{ahead:?} ahead");
+        late.set("k", "v").unwrap();
+        assert_eq!(browser.clone().finish(&late, 200).is_ok(), is_alive, "{ahead:?} ahead");
+        // The clock that is wrong may be this one, so what looks like a dead record is not removed.
+        block_on(fixture.sessions.sweep(10)).unwrap();
+        assert_eq!(fixture.count(), 1);
+        block_on(fixture.sessions.destroy_all()).unwrap();
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pollster::block_on;
-use sessions_core::{ConfigErrorKind, ErrorKind, Event, OutagePolicy, RejectReason, Seal, SessionId, Store, StoreCall};
+use sessions_core::{
+    ConfigErrorKind, ErrorKind, Event, Opened, OutagePolicy, RejectReason, Seal, SessionId, Store, StoreCall,
+};
 
 use crate::support::{BadEntropy, Browser, Fixture};
 
@@ -280,8 +282,8 @@ impl Seal for BrittleSeal {
         if self.0.load(Ordering::SeqCst) { Err("broken".into()) } else { Ok(token.to_owned()) }
     }
 
-    fn open(&self, value: &str) -> Option<String> {
-        Some(value.to_owned())
+    fn open(&self, value: &str) -> Option<Opened> {
+        Some(Opened::new(value))
     }
 }
 

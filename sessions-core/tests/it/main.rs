@@ -10,6 +10,7 @@ mod expiry;
 mod failures;
 mod late;
 mod lifecycle;
+mod logout;
 mod redaction;
 mod saving;
 mod signing;

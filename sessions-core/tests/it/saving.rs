@@ -1,5 +1,5 @@
 use pollster::block_on;
-use sessions_core::{ErrorKind, Event};
+use sessions_core::{Error, ErrorKind, Event, Session};
 
 use crate::support::Fixture;
 
@@ -114,4 +114,66 @@ fn what_a_stream_never_saves_is_told() {
     assert_eq!(fixture.take_events(), [Event::Unsaved { id }]);
     browser.visit(|session| session.set("k", "3").unwrap());
     assert_eq!(fixture.take_events(), []);
+}
+
+type Write = fn(&Session) -> Result<(), Error>;
+
+#[test]
+fn a_save_after_a_refused_write_is_refused_too() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let stream = browser.start();
+    browser.finish(&stream, 200).unwrap();
+    let writes: [Write; 3] = [
+        |stream| stream.set("k", "v"),
+        |stream| stream.set_flash("k", "v"),
+        |stream| stream.increment("k", 1).map(drop),
+    ];
+    for write in writes {
+        let refused = write(&stream).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::AlreadyCommitted);
+        assert!(refused.to_string().contains("before the response starts"), "{refused}");
+        assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+        block_on(stream.save()).unwrap();
+    }
+    assert_eq!(fixture.count(), 0);
+}
+
+#[test]
+fn a_session_may_be_moved_into_a_task_that_outlives_its_request() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("progress", "0");
+    let session = browser.start();
+    let task = session.clone();
+    browser.finish(&session, 200).unwrap();
+    drop(session);
+    std::thread::spawn(move || {
+        task.set("progress", "100").unwrap();
+        block_on(task.save()).unwrap();
+    })
+    .join()
+    .unwrap();
+    assert_eq!(browser.get("progress").as_deref(), Some("100"));
+}
+
+/// Where a middleware outside the CORS layer wrote, 100 preflights made 100 sessions.
+#[test]
+fn a_preflight_begins_no_session() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let exchange = fixture.sessions.open_for("OPTIONS");
+    let session = block_on(exchange.session([])).unwrap();
+    session.set("seen", "1").unwrap();
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::NoSession);
+    session.login("ann").unwrap();
+    assert_eq!(browser.finish(&session, 204).unwrap().set_cookie, None);
+    assert_eq!(fixture.count(), 0);
+
+    browser.set("seen", "1");
+    let exchange = fixture.sessions.open_for("OPTIONS");
+    let session = block_on(exchange.session([browser.cookie.as_deref().unwrap().as_bytes()])).unwrap();
+    session.set("seen", "2").unwrap();
+    browser.finish(&session, 204).unwrap();
+    assert_eq!(browser.get("seen").as_deref(), Some("2"), "one that exists is written to");
 }

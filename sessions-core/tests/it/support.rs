@@ -40,7 +40,7 @@ impl Fixture {
             .shared_store(Arc::clone(&store) as Arc<dyn Store>)
             .clock(Arc::clone(&clock))
             .sweep_every(None)
-            .on_event(move |event| heard.lock().unwrap().push(*event));
+            .on_event(move |event| heard.lock().unwrap().push(event.clone()));
         Self { sessions: options(builder).build().unwrap(), clock, store, events }
     }
 
@@ -127,6 +127,8 @@ pub(crate) struct Probe {
     pub(crate) down: AtomicBool,
     pub(crate) write_down: AtomicBool,
     pub(crate) unreadable: AtomicBool,
+    /// Makes every record one of a newer format.
+    pub(crate) newer: AtomicBool,
     pub(crate) panics: AtomicBool,
     /// Lets every answer come at the second poll.
     pub(crate) late: AtomicBool,
@@ -157,7 +159,10 @@ impl Probe {
     fn read<T: Send + 'static>(&self, call: impl FnOnce() -> StoreFuture<T>) -> StoreFuture<T> {
         self.loads.fetch_add(1, Ordering::SeqCst);
         if self.unreadable.load(Ordering::SeqCst) {
-            return StoreFuture::ready(Err(StoreError::new("probe", StoreErrorKind::Unreadable)));
+            return self.answer(StoreFuture::ready(Err(StoreError::new("probe", StoreErrorKind::Unreadable))));
+        }
+        if self.newer.load(Ordering::SeqCst) {
+            return self.answer(StoreFuture::ready(Err(StoreError::new("probe", StoreErrorKind::NewerFormat))));
         }
         let is_down = self.down.load(Ordering::SeqCst);
         self.answer(if is_down { failed() } else { call() })

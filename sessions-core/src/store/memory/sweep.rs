@@ -49,7 +49,7 @@ impl MemoryStore {
         let mut records = Vec::new();
         while number < COUNT {
             let alive = self.slices.nth(number).records.iter();
-            records.extend(alive.filter(|record| !record.has_expired(now)).map(|record| record.clone()));
+            records.extend(alive.filter(|record| record.is_live(now)).map(|record| record.clone()));
             number += 1;
             if records.len() >= limit {
                 break;

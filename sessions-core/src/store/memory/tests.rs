@@ -44,7 +44,7 @@ fn bytes(store: &MemoryStore) -> usize {
 }
 
 fn is_alive(store: &MemoryStore, number: usize, now: usize) -> bool {
-    store.find(id(number), at(now)).is_some()
+    store.find(id(number)).is_some_and(|record| record.is_live(at(now)))
 }
 
 #[test]

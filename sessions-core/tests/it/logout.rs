@@ -1,0 +1,202 @@
+//! A logout that answers success has ended every session that its request was shown a token of, also where the client hangs up.
+
+use std::sync::atomic::Ordering;
+
+use pollster::block_on;
+use sessions_core::{DestroyReason, ErrorKind, Event, RejectReason, Session};
+
+use crate::support::{Browser, Fixture, made_up_token};
+
+/// Returns fixtures whose store answers at once, and late.
+fn fixtures() -> [Fixture; 2] {
+    [Fixture::new(), Fixture::late()]
+}
+
+fn member(fixture: &Fixture, name: &str) -> Browser {
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.login(name).unwrap();
+        session.set("owner", name).unwrap();
+    });
+    browser
+}
+
+fn with_cookies(fixture: &Fixture, pairs: &[&str]) -> Browser {
+    let mut browser = fixture.browser();
+    browser.cookie = Some(pairs.join("; "));
+    browser
+}
+
+fn pair(browser: &Browser) -> &str {
+    browser.cookie.as_deref().unwrap()
+}
+
+#[test]
+fn a_logout_with_two_live_tokens_ends_both_sessions() {
+    for fixture in fixtures() {
+        let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
+        let mut both = with_cookies(&fixture, &[pair(&one), pair(&other), pair(&one)]);
+        fixture.take_events();
+        let answer = both.visit(Session::destroy);
+        assert!(answer.set_cookie.unwrap().contains("Max-Age=0"));
+        let ended = |event: &Event| matches!(event, Event::Destroyed { reason: DestroyReason::Logout, .. });
+        assert_eq!(fixture.take_events().iter().filter(|event| ended(event)).count(), 2);
+        assert_eq!((one.user(), other.user(), fixture.count()), (None, None, 0));
+    }
+}
+
+#[test]
+fn a_login_with_two_live_tokens_ends_both_sessions_and_begins_anew() {
+    for fixture in fixtures() {
+        let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
+        let mut both = with_cookies(&fixture, &[pair(&one), pair(&other)]);
+        both.visit(|session| session.login("ann").unwrap());
+        assert_eq!(both.visit(|session| (session.principal(), session.len())).result, (Some("ann".to_owned()), 0));
+        assert_eq!((one.user(), other.user(), fixture.count()), (None, None, 1));
+    }
+}
+
+#[test]
+fn a_logout_finds_its_token_among_strangers() {
+    for fixture in fixtures() {
+        let unknown: Vec<String> = (0..7).map(|seed| format!("__Host-id={}", made_up_token(seed))).collect();
+        let malformed = vec!["__Host-id=bad".to_owned(); 200];
+        for strangers in [&unknown[..4], &unknown, &malformed] {
+            for is_last in [true, false] {
+                let mut ann = member(&fixture, "ann");
+                let mut pairs: Vec<&str> = strangers.iter().map(String::as_str).collect();
+                pairs.insert(if is_last { pairs.len() } else { 0 }, pair(&ann));
+                let mut browser = with_cookies(&fixture, &pairs);
+                assert_eq!(browser.user().as_deref(), Some("ann"));
+                browser.visit(Session::destroy);
+                assert_eq!(ann.user(), None);
+            }
+        }
+    }
+}
+
+/// Returns what becomes of a request that does something: the kind and status of its error.
+fn refusal(browser: &Browser, deed: impl FnOnce(&Session)) -> Option<(ErrorKind, u16)> {
+    let session = browser.start();
+    assert!(session.is_new() && session.principal().is_none() && session.is_empty());
+    deed(&session);
+    let mut error = browser.clone().finish(&session, 200).err()?;
+    assert!(error.take_attach().is_empty(), "no cookie of any kind");
+    Some((error.kind(), error.status()))
+}
+
+fn assert_reads_nothing_and_changes_nothing(browser: &Browser, refused: (ErrorKind, u16)) {
+    assert_eq!(refusal(browser, |_| {}), None);
+    assert_eq!(refusal(browser, Session::destroy), Some(refused));
+    assert_eq!(refusal(browser, |session| session.login("eve").unwrap()), Some(refused));
+    assert_eq!(refusal(browser, |session| session.set("k", "v").unwrap()), Some(refused));
+}
+
+#[test]
+fn a_request_with_too_many_tokens_decides_nothing() {
+    for fixture in fixtures() {
+        let mut ann = member(&fixture, "ann");
+        let mut pairs: Vec<String> = (0..8).map(|seed| format!("__Host-id={}", made_up_token(seed))).collect();
+        pairs.push(pair(&ann).to_owned());
+        let malformed = "__Host-id=bad; ".repeat(256) + pair(&ann);
+        for cookie in [pairs.join("; "), malformed] {
+            let browser = with_cookies(&fixture, &[&cookie]);
+            fixture.take_events();
+            fixture.store.counts();
+            assert_reads_nothing_and_changes_nothing(&browser, (ErrorKind::TooManyTokens, 400));
+            assert_eq!(fixture.store.counts(), (0, 0));
+            let rejected = Event::Rejected { id: None, reason: RejectReason::TooMany };
+            assert!(fixture.take_events().contains(&rejected));
+        }
+        assert_eq!((ann.user().as_deref(), fixture.count()), (Some("ann"), 1));
+    }
+}
+
+/// During a rolling deploy a node that could not read the record answered success, and the session lived on for the others.
+#[test]
+fn a_record_of_a_newer_format_is_neither_ended_nor_replaced() {
+    for fixture in fixtures() {
+        let mut ann = member(&fixture, "ann");
+        let id = ann.visit(Session::id).result;
+        fixture.store.newer.store(true, Ordering::SeqCst);
+        fixture.take_events();
+        assert_reads_nothing_and_changes_nothing(&ann, (ErrorKind::NewerFormat, 503));
+        assert!(fixture.take_events().contains(&Event::Rejected { id, reason: RejectReason::NewerFormat }));
+        fixture.store.newer.store(false, Ordering::SeqCst);
+        assert_eq!((ann.user().as_deref(), fixture.count()), (Some("ann"), 1));
+    }
+}
+
+/// Ends a request as an adapter does whose client has hung up.
+fn hang_up(session: &Session) {
+    if let Some(commit) = session.exchange().abandon() {
+        assert!(block_on(commit).unwrap().take_set_cookie().is_some(), "a removal that nobody receives");
+    }
+}
+
+#[test]
+fn a_request_that_is_dropped_after_a_destroy_ends_its_session() {
+    for fixture in fixtures() {
+        let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
+        let both = with_cookies(&fixture, &[pair(&one), pair(&other)]);
+        for dropped in [&both, &member(&fixture, "bob")] {
+            let session = dropped.start();
+            session.destroy();
+            session.set("farewell", "late").unwrap();
+            hang_up(&session);
+            assert_eq!(dropped.clone().user(), None);
+        }
+        assert_eq!((one.user(), other.user(), fixture.count()), (None, None, 0));
+    }
+}
+
+#[test]
+fn a_request_that_is_dropped_writes_nothing() {
+    let deeds: [fn(&Session); 4] = [
+        |session| session.set("k", "after").unwrap(),
+        |session| session.login("eve").unwrap(),
+        Session::renew,
+        |session| drop(session.flash::<String>("note")),
+    ];
+    for (fixture, deed) in fixtures().iter().flat_map(|fixture| deeds.map(|deed| (fixture, deed))) {
+        let mut browser = fixture.browser();
+        browser.visit(|session| {
+            session.set("k", "before").unwrap();
+            session.set_flash("note", "unread").unwrap();
+        });
+        fixture.take_events();
+        let session = browser.start();
+        deed(&session);
+        hang_up(&session);
+        drop(session);
+        assert_eq!(fixture.take_events(), [], "nothing is told as unsaved");
+        let seen = browser.visit(|session| (session.get_string("k"), session.principal(), session.has_flash())).result;
+        assert_eq!(seen, (Some("before".to_owned()), None, true));
+    }
+}
+
+#[test]
+fn a_request_that_is_dropped_after_its_response_leaves_that_alone() {
+    for fixture in fixtures() {
+        let mut browser = fixture.browser();
+        browser.set("k", "v");
+        let session = browser.start();
+        browser.finish(&session, 200).unwrap();
+        assert!(session.exchange().abandon().is_none());
+        assert!(fixture.sessions.open().abandon().is_none());
+        assert_eq!(browser.get("k").as_deref(), Some("v"));
+    }
+}
+
+#[test]
+fn a_destroy_that_a_stream_never_saves_is_told_with_its_session() {
+    let fixture = Fixture::new();
+    let mut browser = member(&fixture, "ann");
+    let stream = browser.start();
+    let id = stream.id();
+    browser.finish(&stream, 200).unwrap();
+    fixture.take_events();
+    stream.destroy();
+    drop(stream);
+    assert_eq!(fixture.take_events(), [Event::Unsaved { id }]);
+}
