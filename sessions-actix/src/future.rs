@@ -7,9 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use actix_web::Error;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::ServiceResponse;
-use actix_web::{Error, HttpResponse};
+use actix_web::http::StatusCode;
 use pin_project_lite::pin_project;
 use sessions_core::{Attach, Commit, Exchange};
 
@@ -42,10 +43,10 @@ enum Stage<B> {
 type Ended<B> = Result<ServiceResponse<B>, Failure>;
 
 enum Failure {
-    /// `answer` is the response that the error will become.
+    /// `status` is that of the response which the error will become.
     Error {
         error: Error,
-        answer: HttpResponse,
+        status: StatusCode,
     },
     Panic(Box<dyn Any + Send>),
 }
@@ -97,7 +98,7 @@ where
 {
     // Nobody sees what the panic has left half done: the handler is not polled again.
     match catch_unwind(AssertUnwindSafe(|| handler.poll(context))) {
-        Ok(polled) => polled.map_err(|error| Failure::Error { answer: error.error_response(), error }),
+        Ok(polled) => polled.map_err(|error| Failure::Error { status: error.error_response().status(), error }),
         Err(panic) => Poll::Ready(Err(Failure::Panic(panic))),
     }
 }
@@ -105,7 +106,7 @@ where
 fn status<B>(ended: &Ended<B>) -> u16 {
     match ended {
         Ok(response) => response.status().as_u16(),
-        Err(Failure::Error { answer, .. }) => answer.status().as_u16(),
+        Err(Failure::Error { status, .. }) => status.as_u16(),
         Err(Failure::Panic(_)) => 500,
     }
 }
@@ -127,7 +128,7 @@ fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<Attach, sessions_core::
 impl Failure {
     fn finish(self, saved: Result<Attach, sessions_core::Error>) -> Error {
         match (self, saved.map_err(SessionError::from)) {
-            (Self::Error { error, answer }, Ok(attach)) => attach_to_error(attach, error, answer),
+            (Self::Error { error, .. }, Ok(attach)) => attach_to_error(attach, error),
             (Self::Error { .. }, Err(error)) => error.into(),
             (Self::Panic(panic), saved) => {
                 if let Err(error) = saved {
@@ -143,17 +144,10 @@ impl Failure {
 ///
 /// It is not made into a [`ServiceResponse`] here: that takes the request, and actix-web panics if a middleware holds a clone of it while
 /// a handler is looked up.
-fn attach_to_error(attach: Attach, mut error: Error, mut answer: HttpResponse) -> Error {
+fn attach_to_error(attach: Attach, mut error: Error) -> Error {
     if !attach.is_empty() {
-        head::attach(attach, answer.headers_mut());
-        let attached = answer.headers().clone();
         error.add_response_mapper(move |mut response| {
-            for name in head::FIELDS {
-                response.headers_mut().remove(&name);
-                for value in attached.get_all(&name) {
-                    response.headers_mut().append(name.clone(), value.clone());
-                }
-            }
+            head::attach(attach.clone(), response.headers_mut());
             response
         });
     }

@@ -6,9 +6,6 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sessions_core::{Attach, Field, ResponseHead};
 
-/// Is which fields [`attach`] may change.
-pub(crate) const FIELDS: [HeaderName; 3] = [header::SET_COOKIE, header::VARY, header::CACHE_CONTROL];
-
 /// Goes through the values of all `Cookie` fields.
 pub(crate) fn cookies(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
     request.headers().get_all(header::COOKIE).map(HeaderValue::as_bytes)
@@ -38,6 +35,13 @@ impl ResponseHead for Headers<'_> {
     fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool) {
         let values = self.0.remove(name_of(field)).filter(|value| keeps(value.as_bytes()));
         values.for_each(|value| self.0.append(name_of(field), value));
+    }
+
+    fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool) {
+        let names: Vec<HeaderName> = self.0.keys().filter(|name| gives_way(name.as_str())).cloned().collect();
+        for name in names {
+            self.0.remove(name);
+        }
     }
 }
 

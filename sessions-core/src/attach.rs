@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use crate::cookie::{SetCookie, are_namesakes};
 
-/// Is what a response's head must carry for the session.
+/// What a response's head must carry for the session.
 ///
 /// Given out by a [`Commit`](crate::Commit); an adapter writes it with [`write_to`](Self::write_to).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[must_use = "the client gets no cookie unless this is written to the response"]
 pub struct Attach {
     pub(crate) cookie: Option<SetCookie>,
     pub(crate) vary: bool,
+    /// Somebody is signed in, so the response is for nobody else.
+    pub(crate) is_private: bool,
 }
 
 /// Is one of the header fields that sessions are concerned with.
@@ -46,13 +48,16 @@ pub trait ResponseHead {
     /// Calls `keeps` with the value of each field of this name, in their order, and removes those that it does not keep. Needed only where
     /// a handler has set a field that sessions are concerned with.
     fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool);
+
+    /// Removes the fields for whose name, in lower case, `gives_way` returns `true`.
+    fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool);
 }
 
 impl Attach {
     /// Says whether there is nothing to write.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.cookie.is_none() && !self.vary
+        self.cookie.is_none() && !self.vary && !self.is_private
     }
 
     /// Takes out the value of the `Set-Cookie` field, for an adapter that cannot use [`write_to`](Self::write_to). With it goes
@@ -71,7 +76,10 @@ impl Attach {
     ///
     /// - One `Set-Cookie` of our name at most (RFC 6265bis section 4.1.1), in place of any that the handler or a nested layer set; those of
     ///   other names stay as they are.
-    /// - With it `Cache-Control: no-store`, whatever the handler said: a cache that kept the cookie would sign others in.
+    /// - With it `Cache-Control: no-store`, whatever the handler said: a cache that kept the cookie would sign others in. `Expires`,
+    ///   `Surrogate-Control` and the fields that speak to a shared cache alone, such as `CDN-Cache-Control` (RFC 9213), give way.
+    /// - `Cache-Control: no-store` where somebody is signed in, unless the handler set `Cache-Control` itself or the manager was built with
+    ///   [`no_store(false)`](crate::SessionsBuilder::no_store): the browser's back button must not show the page after a logout.
     /// - `Vary: Cookie` wherever the session was looked at, added to what is there.
     pub fn write_to(self, head: &mut impl ResponseHead) {
         if self.vary {
@@ -80,8 +88,24 @@ impl Attach {
         if let Some(cookie) = self.cookie {
             put(head, Field::SetCookie, Cow::Owned(cookie.into_string()), are_namesakes);
             put(head, Field::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
+            head.remove_if(&mut speaks_to_caches);
+        } else if self.is_private && head.add(Field::CacheControl, Cow::Borrowed("no-store")) {
+            leave_to_handler(head, Field::CacheControl);
         }
     }
+}
+
+/// Returns whether a field, besides `Cache-Control`, tells a cache what it may keep.
+fn speaks_to_caches(name: &str) -> bool {
+    let is_targeted = name.len() > "cache-control".len() && name.ends_with("cache-control");
+    is_targeted || matches!(name, "expires" | "surrogate-control" | "edge-control" | "x-accel-expires")
+}
+
+/// Removes the last field of a name: the handler has set one.
+#[cold]
+fn leave_to_handler(head: &mut impl ResponseHead, field: Field) {
+    let count = values(head, field).len();
+    retain(head, field, |place, _| place + 1 < count);
 }
 
 /// Adds a field, in place of those of its name that give way to it, by `gives_way(old, new)`.
@@ -166,6 +190,10 @@ mod tests {
         fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool) {
             self.0.retain(|(name, value)| *name != field.name() || keeps(value.as_bytes()));
         }
+
+        fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool) {
+            self.0.retain(|(name, _)| !gives_way(name));
+        }
     }
 
     fn written(attach: Attach, fields: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
@@ -176,7 +204,7 @@ mod tests {
 
     fn vary(before: &[&str]) -> Vec<String> {
         let fields: Vec<_> = before.iter().map(|value| ("vary", *value)).collect();
-        let attach = Attach { cookie: None, vary: true };
+        let attach = Attach { vary: true, ..Attach::default() };
         written(attach, &fields).into_iter().map(|(_, value)| value).collect()
     }
 
@@ -204,7 +232,7 @@ mod tests {
     fn a_cookie_replaces_its_namesake_and_forbids_caching() {
         let cookie =
             CookieOptions { name: Some("id".to_owned()), ..CookieOptions::default() }.build().unwrap().removal();
-        let attach = Attach { cookie: Some(cookie.clone()), vary: false };
+        let attach = Attach { cookie: Some(cookie.clone()), ..Attach::default() };
         let before = [
             ("set-cookie", "a=1"),
             ("set-cookie", "id=planted"),
@@ -212,14 +240,34 @@ mod tests {
             ("cache-control", "public, max-age=60"),
             ("set-cookie", "idx=2"),
             ("cache-control", "immutable"),
+            ("cdn-cache-control", "max-age=60"),
+            ("cloudflare-cdn-cache-control", "max-age=60"),
+            ("surrogate-control", "max-age=60"),
+            ("edge-control", "max-age=60"),
+            ("x-accel-expires", "60"),
+            ("expires", "Thu, 01 Dec 2033 16:00:00 GMT"),
+            ("x-cache-control-note", "kept"),
         ];
         let after = [
             ("set-cookie", "a=1".to_owned()),
             ("set-cookie", "idx=2".to_owned()),
+            ("x-cache-control-note", "kept".to_owned()),
             ("set-cookie", cookie.into_string()),
             ("cache-control", "no-store".to_owned()),
         ];
         assert_eq!(written(attach, &before), after);
+    }
+
+    #[test]
+    fn a_page_of_somebody_is_not_stored_unless_its_handler_says_otherwise() {
+        let attach = || Attach { is_private: true, ..Attach::default() };
+        assert_eq!(written(attach(), &[]), [("cache-control", "no-store".to_owned())]);
+        for own in [&[("cache-control", "private, max-age=5")][..], &[("cache-control", "a"), ("cache-control", "b")]] {
+            let before: Vec<_> = own.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+            assert_eq!(written(attach(), own), before);
+        }
+        let expires = [("expires", "0")];
+        assert_eq!(written(attach(), &expires).len(), 2, "a field of the handler's stays");
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub(crate) struct Config {
     pub(crate) sweep_every: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) outage: OutagePolicy,
+    pub(crate) no_store: bool,
     pub(crate) values: Values,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) entropy: Box<dyn Entropy>,
@@ -84,6 +85,7 @@ impl Default for SessionsBuilder {
                 sweep_every: Some(Duration::from_secs(10)),
                 limits: Limits::default(),
                 outage: OutagePolicy::default(),
+                no_store: true,
                 values: Values::Json,
                 clock: Box::new(SystemClock),
                 entropy: Box::new(OsEntropy),
@@ -204,6 +206,14 @@ impl SessionsBuilder {
     /// Says what becomes of requests while the store is unreachable. The default is [`OutagePolicy::Refuse`].
     pub const fn outage(mut self, policy: OutagePolicy) -> Self {
         self.config.outage = policy;
+        self
+    }
+
+    /// Sets whether responses that depend on a session in which somebody is signed in get `Cache-Control: no-store`, unless their handler
+    /// sets `Cache-Control` itself. The default is `true` (OWASP): without it the back button shows private pages after a logout. It
+    /// costs the browser's cache, so a handler whose responses may be kept says so, by `private, max-age=60` for instance.
+    pub const fn no_store(mut self, is_on: bool) -> Self {
+        self.config.no_store = is_on;
         self
     }
 

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::attach::Attach;
 use crate::commit::{Commit, Mode};
-use crate::cookie::Candidates;
+use crate::cookie::{Candidates, SetCookie};
 use crate::event::Event;
 use crate::load::Load;
 use crate::outcome::keeps_nothing;
@@ -110,7 +110,8 @@ impl Exchange {
         if self.inner.end_unless_loaded() {
             return Some(Attach::default());
         }
-        self.inner.lock().end_if_unchanged().then_some(Attach { cookie: None, vary: true })
+        let mut state = self.inner.lock();
+        state.end_if_unchanged().then(|| self.inner.attach(&state, None))
     }
 
     /// Ends the exchange of a request that got no response: its client hung up, or a timeout dropped it. What the request wrote is
@@ -167,6 +168,12 @@ impl Inner {
             state.load(loaded);
             state.finished |= self.stage.swap(LOADED, Ordering::AcqRel) == ENDED;
         }
+    }
+
+    /// Forms what the response headers of a request that looked at its session must carry.
+    #[inline]
+    pub(crate) fn attach(&self, state: &State, cookie: Option<SetCookie>) -> Attach {
+        Attach { cookie, vary: true, is_private: state.is_signed_in() && self.sessions.config().no_store }
     }
 
     pub(crate) fn raise(&self, event: &Event) {

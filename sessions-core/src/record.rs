@@ -138,6 +138,11 @@ impl Record {
         layout::principal(&self.bytes)
     }
 
+    /// Returns whether anybody is signed in.
+    pub(crate) fn is_signed_in(&self) -> bool {
+        self.head()[layout::SIGNED_IN] != 0
+    }
+
     /// Returns the value of an entry.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<Entry<'_>> {

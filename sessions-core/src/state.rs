@@ -227,6 +227,11 @@ impl State {
         }
     }
 
+    /// Returns whether the loaded record has a principal, without a look at what was written since: that goes with a cookie.
+    pub(crate) fn is_signed_in(&self) -> bool {
+        self.view.base().is_some_and(Record::is_signed_in)
+    }
+
     pub(crate) fn login(&mut self, principal: &str) -> Result<(), Error> {
         if principal.len() > LONGEST_PRINCIPAL {
             return Err(Error::new(ErrorKind::TooLarge));

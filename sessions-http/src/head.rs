@@ -31,6 +31,13 @@ impl ResponseHead for Head<'_> {
             }
         }
     }
+
+    fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool) {
+        let names: Vec<HeaderName> = self.0.keys().filter(|name| gives_way(name.as_str())).cloned().collect();
+        for name in names {
+            self.0.remove(name);
+        }
+    }
 }
 
 fn header_value(field: Field, text: Cow<'static, str>) -> HeaderValue {

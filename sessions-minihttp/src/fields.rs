@@ -74,6 +74,12 @@ impl ResponseHead for Fields {
         let lines = self.lines().filter(|line| value_of(line, field).is_none_or(|value| keeps(value.as_bytes())));
         self.0 = lines.collect::<Vec<_>>().join("\r\n");
     }
+
+    fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool) {
+        let name = |line: &str| line.split(':').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let lines = self.lines().filter(|line| !gives_way(&name(line)));
+        self.0 = lines.collect::<Vec<_>>().join("\r\n");
+    }
 }
 
 /// Returns the value of a line, if it is of this field.

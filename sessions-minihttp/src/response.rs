@@ -123,11 +123,12 @@ impl fmt::Debug for Response {
 
 const fn reason(status: u16) -> &'static str {
     match status {
+        400 => "Bad Request",
         401 => "Unauthorized",
         409 => "Conflict",
+        413 => "Content Too Large",
         500 => "Internal Server Error",
         503 => "Service Unavailable",
-        507 => "Insufficient Storage",
         _ => "Error",
     }
 }

@@ -286,5 +286,5 @@ async fn what_a_session_refuses_is_told_by_a_bare_status() {
         config.route("/", web::get().to(too_large));
     })
     .await;
-    get(&app, "/", "").await.assert_is_bare(507);
+    get(&app, "/", "").await.assert_is_bare(413);
 }

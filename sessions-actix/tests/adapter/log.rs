@@ -119,7 +119,7 @@ async fn the_log_is_told_the_causes_once() {
 async fn the_log_is_not_alarmed_by_what_a_client_can_repeat() {
     let app = app(&faulty().0, routes).await;
     listen();
-    get(&app, "/too_large", "").await.assert_is_bare(507);
+    get(&app, "/too_large", "").await.assert_is_bare(413);
     assert_eq!(LINES.take(), [(Level::DEBUG, "the session would exceed its limits".to_owned())]);
 }
 

@@ -125,6 +125,6 @@ pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> std::thread::R
 pub(crate) fn listen(sessions: &Sessions) -> Arc<Mutex<Vec<Event>>> {
     let events = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&events);
-    sessions.on_event(move |event| listener.lock().unwrap().push(*event));
+    sessions.on_event(move |event| listener.lock().unwrap().push(event.clone()));
     events
 }

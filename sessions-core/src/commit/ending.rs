@@ -163,7 +163,7 @@ impl Ending {
         }
         let has_ended = state.destroyed && state.live.is_none();
         let removal = || (state.carried && has_ended).then(|| self.inner.sessions.removal_cookie());
-        Attach { cookie: cookie.or_else(removal), vary: true }
+        self.inner.attach(state, cookie.or_else(removal))
     }
 
     /// Ends without success. The cookie of a save that came before still belongs to the client.
@@ -176,7 +176,7 @@ impl Ending {
             cookie = state.cookie.take();
         }
         Progress::Done(Some(Err(match cookie {
-            Some(_) => error.with_attach(Attach { cookie, vary: true }),
+            Some(_) => error.with_attach(Attach { cookie, vary: true, is_private: false }),
             None => error,
         })))
     }

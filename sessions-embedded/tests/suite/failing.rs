@@ -249,7 +249,7 @@ fn a_sweep_that_fails_is_told_and_the_next_one_works() {
         disk.next_writes(&failed_writes);
         let (sender, events) = mpsc::channel();
         let tell = move |event: &Event| {
-            let _ = sender.send(*event);
+            let _ = sender.send(event.clone());
         };
         let builder = Sessions::builder().store(store.clone()).on_event(tell);
         let _sessions = builder.sweep_every(Duration::from_millis(1)).build().unwrap();

@@ -112,7 +112,7 @@ fn a_renewal_holds_and_its_cookie_is_sent() {
 fn a_session_error_has_a_status_of_its_own() {
     let (mut client, cookie) = client_with_session(sessions());
     assert_bare(&client.get("/immutable", &cookie), 500);
-    assert_bare(&client.get("/large", &cookie), 507);
+    assert_bare(&client.get("/large", &cookie), 413);
     assert_eq!(client.get("/len", &cookie).body, "1");
     let interrupted = client.get("/end-under-way", &cookie);
     assert_bare(&interrupted, 401);
