@@ -277,7 +277,7 @@ fn the_log_is_not_alarmed_by_a_session_that_grows_too_large() {
             Answer::Ok(Response::default())
         };
         let answer = store.drive(serve(&sessions, Request::new(()), handler));
-        assert_bare(&answer.unwrap_err().into_response(), StatusCode::INSUFFICIENT_STORAGE);
+        assert_bare(&answer.unwrap_err().into_response(), StatusCode::PAYLOAD_TOO_LARGE);
     });
     assert!(log.contains("DEBUG") && log.contains("the session would exceed its limits"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
