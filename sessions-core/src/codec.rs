@@ -1,5 +1,6 @@
 //! How values become bytes.
 
+mod check;
 mod simple;
 
 use std::error::Error as StdError;
@@ -63,36 +64,43 @@ pub(crate) enum Values {
 }
 
 impl Values {
-    /// Appends a value's bytes to `out`.
+    /// Appends a value's bytes to `out`. Refuses a value that [`decode`](Self::decode) would not give back as it is.
     pub(crate) fn encode<T: Serialize + ?Sized>(&self, value: &T, out: &mut Scratch) -> Result<(), Error> {
+        check::check(value).map_err(|refused| Error::with_source(ErrorKind::Encode, refused))?;
         match self {
             Self::Json => serde_json::to_writer(out, value).map_err(|cause| encode_error(&cause)),
-            Self::Coded(codec) => {
-                let value = serde_json::to_value(value).map_err(|cause| encode_error(&cause))?;
-                if value.is_i64() {
-                    return serde_json::to_writer(out, &value).map_err(|cause| encode_error(&cause));
-                }
-                let coded = codec.encode(&value).map_err(|cause| Error::with_source(ErrorKind::Encode, cause))?;
-                out.extend(&[CODED]);
-                out.extend(&coded);
-                Ok(())
-            }
+            Self::Coded(codec) => encode_coded(&**codec, value, out),
         }
     }
 
-    pub(crate) fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, Error> {
+    /// Reads the value of the entry or flash `key`.
+    pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
         match (self, bytes.split_first()) {
-            (Self::Coded(codec), Some((&CODED, coded))) => decode_coded(&**codec, coded),
-            _ => simple::from_json(bytes).map_err(|cause| decode_error(&cause)),
+            (Self::Coded(codec), Some((&CODED, coded))) => decode_coded(&**codec, key, coded),
+            _ => simple::from_json(bytes).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify()))),
         }
     }
 }
 
+fn encode_coded<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T, out: &mut Scratch) -> Result<(), Error> {
+    let value = serde_json::to_value(value).map_err(|cause| encode_error(&cause))?;
+    if value.is_i64() {
+        return serde_json::to_writer(out, &value).map_err(|cause| encode_error(&cause));
+    }
+    let coded = codec.encode(&value).map_err(|cause| Error::with_source(ErrorKind::Encode, cause))?;
+    if codec.decode(&coded).ok() != Some(value) {
+        return Err(Error::with_source(ErrorKind::Encode, "the codec does not read the value back as it was"));
+    }
+    out.extend(&[CODED]);
+    out.extend(&coded);
+    Ok(())
+}
+
 // Out of line, so that reading JSON is short.
 #[inline(never)]
-fn decode_coded<T: DeserializeOwned>(codec: &dyn Codec, coded: &[u8]) -> Result<T, Error> {
-    let value = codec.decode(coded).map_err(|cause| Error::with_source(ErrorKind::Decode, cause))?;
-    serde_json::from_value(value).map_err(|cause| decode_error(&cause))
+fn decode_coded<T: DeserializeOwned>(codec: &dyn Codec, key: &str, coded: &[u8]) -> Result<T, Error> {
+    let value = codec.decode(coded).map_err(|cause| decode_error::<T>(key, cause))?;
+    serde_json::from_value(value).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify())))
 }
 
 #[cold]
@@ -101,11 +109,11 @@ fn encode_error(cause: &serde_json::Error) -> Error {
 }
 
 #[cold]
-fn decode_error(cause: &serde_json::Error) -> Error {
-    Error::with_source(ErrorKind::Decode, Unquoted(cause.classify()))
+fn decode_error<T>(key: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+    Error::undecodable(key, std::any::type_name::<T>(), cause)
 }
 
-/// Is what may be said of a JSON error: its message can quote the value.
+/// What may be said of a JSON error: its message can quote the value.
 #[derive(Debug)]
 struct Unquoted(serde_json::error::Category);
 

@@ -2,9 +2,12 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::attach::Attach;
 use crate::entropy::EntropyError;
+use crate::event::Event;
+use crate::id::SessionId;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -14,14 +17,19 @@ type Cause = Box<dyn StdError + Send + Sync>;
 /// [`status`](Self::status).
 ///
 /// It is as large as a pointer, so that the results of calls that succeed are small.
-#[derive(Debug)]
 pub struct Error(Box<Parts>);
 
-#[derive(Debug)]
 struct Parts {
     kind: ErrorKind,
     source: Option<Cause>,
     attach: Option<Attach>,
+    undecodable: Option<Undecodable>,
+}
+
+/// An entry or flash that could not be read.
+struct Undecodable {
+    key: Arc<str>,
+    expected: &'static str,
 }
 
 /// Is the kind of an [`Error`].
@@ -46,7 +54,7 @@ pub enum ErrorKind {
     NotANumber,
     /// The record would exceed its limits of bytes or keys. It is as it was.
     TooLarge,
-    /// The codec could not write the value.
+    /// The value cannot be stored: what reads it again would not get it as it is.
     Encode,
     /// The entry is there and cannot be read as the type asked for.
     Decode,
@@ -67,12 +75,19 @@ pub enum ErrorKind {
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Parts { kind, source: None, attach: None }))
+        Self(Box::new(Parts { kind, source: None, attach: None, undecodable: None }))
     }
 
     #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
-        Self(Box::new(Parts { kind, source: Some(source.into()), attach: None }))
+        Self(Box::new(Parts { kind, source: Some(source.into()), attach: None, undecodable: None }))
+    }
+
+    #[cold]
+    pub(crate) fn undecodable(key: &str, expected: &'static str, source: impl Into<Cause>) -> Self {
+        let mut error = Self::with_source(ErrorKind::Decode, source);
+        error.0.undecodable = Some(Undecodable { key: key.into(), expected });
+        error
     }
 
     pub(crate) fn with_attach(mut self, attach: Attach) -> Self {
@@ -90,6 +105,24 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Returns the key of the entry or flash that could not be read, for [`Decode`](ErrorKind::Decode).
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.0.undecodable.as_ref().map(|entry| &*entry.key)
+    }
+
+    /// Returns the type that the entry or flash should have had, for [`Decode`](ErrorKind::Decode).
+    #[must_use]
+    pub fn expected_type(&self) -> Option<&'static str> {
+        self.0.undecodable.as_ref().map(|entry| entry.expected)
+    }
+
+    /// Returns the event of an entry that could not be read.
+    pub(crate) fn undecodable_event(&self, id: Option<SessionId>) -> Option<Event> {
+        let Undecodable { key, expected } = self.0.undecodable.as_ref()?;
+        Some(Event::Undecodable { id, key: Arc::clone(key), expected })
     }
 
     /// Returns the HTTP status that tells a client as much as it may know.
@@ -127,8 +160,26 @@ impl Error {
     }
 }
 
+/// Shows the kind and the cause, never what an entry holds.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &self.kind());
+        if let Some(Undecodable { key, expected }) = &self.0.undecodable {
+            shown.field("key", key).field("expected_type", expected);
+        }
+        if let Some(source) = &self.0.source {
+            shown.field("source", source);
+        }
+        shown.finish()
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Undecodable { key, expected }) = &self.0.undecodable {
+            return write!(f, "the entry {key:?} cannot be read as `{expected}`");
+        }
         f.write_str(match self.0.kind {
             ErrorKind::StoreUnavailable => "the session store is unavailable",
             ErrorKind::NewerFormat => "the session was written by a newer build, and only that can change or end it",
@@ -139,7 +190,7 @@ impl fmt::Display for Error {
             ErrorKind::Immutable => "the entry is immutable",
             ErrorKind::NotANumber => "the entry cannot be added to",
             ErrorKind::TooLarge => "the session would exceed its limits",
-            ErrorKind::Encode => "the value could not be encoded",
+            ErrorKind::Encode => "the value cannot be stored",
             ErrorKind::Decode => "the entry is not of the type asked for",
             ErrorKind::Entropy => "no token could be made",
             ErrorKind::IdsExhausted => "the id generator repeats itself",

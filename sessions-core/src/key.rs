@@ -60,6 +60,12 @@ impl<T: DeserializeOwned> Key<T> {
         session.get(self.name)
     }
 
+    /// Returns the entry's value or discards it, as [`Session::get_or_discard`] does.
+    #[must_use]
+    pub fn get_or_discard(&self, session: &Session) -> Option<T> {
+        session.get_or_discard(self.name)
+    }
+
     /// Removes the entry from the store at once and returns its value, as [`Session::take`] does.
     ///
     /// # Errors
@@ -87,6 +93,26 @@ impl<T: Serialize> Key<T> {
     /// As [`Session::set_immutable`].
     pub fn set_immutable(&self, session: &Session, value: &T) -> Result<(), Error> {
         session.set_immutable(self.name, value)
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Key<T> {
+    /// Replaces the entry, as [`Session::update`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::update`].
+    pub async fn update(&self, session: &Session, change: impl FnMut(Option<T>) -> T) -> Result<T, Error> {
+        session.update(self.name, change).await
+    }
+
+    /// Replaces the entry also where it is not a `T`, as [`Session::update_or_discard`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::update_or_discard`].
+    pub async fn update_or_discard(&self, session: &Session, change: impl FnMut(Option<T>) -> T) -> Result<T, Error> {
+        session.update_or_discard(self.name, change).await
     }
 }
 

@@ -10,13 +10,14 @@ use crate::error::Error;
 /// Is the value of one entry or flash.
 #[derive(Clone)]
 pub struct Value {
+    key: Box<str>,
     bytes: Box<[u8]>,
     values: Values,
 }
 
 impl Value {
-    pub(crate) fn new(bytes: &[u8], values: &Values) -> Self {
-        Self { bytes: bytes.into(), values: values.clone() }
+    pub(crate) fn new(key: &str, bytes: &[u8], values: &Values) -> Self {
+        Self { key: key.into(), bytes: bytes.into(), values: values.clone() }
     }
 
     /// Reads the value as a `T`.
@@ -25,7 +26,7 @@ impl Value {
     ///
     /// Returns [`Decode`](crate::ErrorKind::Decode) if it is not one.
     pub fn get<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        self.values.decode(&self.bytes)
+        self.values.decode(&self.key, &self.bytes)
     }
 
     /// Reads the value as text: a text as it is, a number or boolean as it is written.

@@ -17,18 +17,33 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`: a wrong type is never "missing".
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`: a wrong type is never "missing". The error, the log and an
+    /// event name the key and the type. [`get_or_discard`](Self::get_or_discard) removes such an entry.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.with_entry(key, |value| value.map(|value| self.values().decode(value)).transpose())
+        self.with_entry(key, |value| value.map(|value| self.decode(key, value)).transpose())
+    }
+
+    /// Returns an entry's value, or removes the entry if it is not a `T`: after a deploy that changed its type, say. The removal is told
+    /// by [`Event::Undecodable`](crate::Event::Undecodable), and is a write as any other: a response of a 5xx drops it.
+    #[must_use]
+    pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        self.get(key).unwrap_or_else(|_| {
+            self.remove(key);
+            None
+        })
     }
 
     /// Sets an entry. An equal value is no change.
     ///
+    /// Every value that this accepts is given back as it is by [`get`](Self::get), of the types whose serde implementations are derived or
+    /// those of the standard library.
+    ///
     /// # Errors
     ///
     /// Returns [`Immutable`](crate::ErrorKind::Immutable) if the entry was set for good, [`TooLarge`](crate::ErrorKind::TooLarge) if
-    /// the session would exceed its limits, [`Encode`](crate::ErrorKind::Encode) if the value cannot be encoded. The entry is then
-    /// as it was.
+    /// the session would exceed its limits, [`Encode`](crate::ErrorKind::Encode) for a value that would not be read back as it is: a float
+    /// that is not finite, `Some(None)`, a map with keys that JSON has no form for, arrays and objects nested more than 127 deep. The
+    /// entry is then as it was.
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.put(Verb::Set, key, value)
     }
@@ -110,11 +125,23 @@ impl Session {
     }
 
     pub(super) fn collect<'a>(&self, slots: impl Iterator<Item = (&'a str, &'a [u8])>) -> BTreeMap<String, Value> {
-        slots.map(|(key, value)| (key.to_owned(), Value::new(value, self.values()))).collect()
+        slots.map(|(key, value)| (key.to_owned(), Value::new(key, value, self.values()))).collect()
     }
 
     pub(super) fn values(&self) -> &crate::codec::Values {
         &self.inner.sessions.config().values
+    }
+
+    /// Decodes an entry or flash, and tells if it is of another type.
+    pub(super) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
+        self.values().decode(key, bytes).inspect_err(|error| self.tell_undecodable(error))
+    }
+
+    #[cold]
+    fn tell_undecodable(&self, error: &Error) {
+        if let Some(event) = error.undecodable_event(self.id()) {
+            self.inner.raise(&event);
+        }
     }
 
     /// Reads an entry outside the lock, since a handler's own code decodes it.

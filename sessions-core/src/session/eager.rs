@@ -15,7 +15,10 @@ use crate::record::Record;
 use crate::store::{Committed, Taken};
 use crate::token::SecretHash;
 
-/// Is how often [`Session::update`] tries anew before it gives up.
+/// Decides what an update goes on from, given an entry or the error of reading it.
+type Judge<T> = fn(Result<Option<T>, Error>) -> Result<Option<T>, Error>;
+
+/// How often [`Session::update`] tries anew before it gives up.
 const UPDATE_ATTEMPTS: u32 = 64;
 
 impl Session {
@@ -39,7 +42,7 @@ impl Session {
         match self.inner.sessions.told(StoreCall::Take, taken)? {
             Taken::Value(bytes) => {
                 self.forget(&Changes::new(now, hash).remove(key));
-                self.values().decode(&bytes).map(Some)
+                self.decode(key, &bytes).map(Some)
             }
             Taken::Absent => {
                 self.forget(&Changes::new(now, hash).remove(key));
@@ -68,7 +71,30 @@ impl Session {
     ///
     /// As [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save); [`Conflict`](ErrorKind::Conflict) if others were faster 64
     /// times in a row.
-    pub async fn update<T, F>(&self, key: &str, mut change: F) -> Result<T, Error>
+    pub async fn update<T, F>(&self, key: &str, change: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> T,
+    {
+        self.update_by(key, change, |decoded| decoded).await
+    }
+
+    /// Replaces an entry as [`update`](Self::update) does, also where it is not a `T`, after a deploy that changed its type, say: `change`
+    /// is then called with `None`, and [`Event::Undecodable`] tells.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update), but for [`Decode`](ErrorKind::Decode).
+    pub async fn update_or_discard<T, F>(&self, key: &str, change: F) -> Result<T, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> T,
+    {
+        self.update_by(key, change, |decoded| Ok(decoded.unwrap_or_default())).await
+    }
+
+    /// Replaces an entry; `judge` decides what becomes of one that is not a `T`.
+    async fn update_by<T, F>(&self, key: &str, mut change: F, judge: Judge<T>) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
@@ -77,12 +103,13 @@ impl Session {
         self.send_increment(key).await?;
         for _ in 0..UPDATE_ATTEMPTS {
             let Some((id, hash)) = self.stored_entry(key) else {
-                let value = change(self.get(key)?);
+                let value = change(judge(self.get(key))?);
                 self.set(key, &value)?;
                 return Ok(value);
             };
             let old = self.with_entry(key, |bytes| bytes.map(<[u8]>::to_vec));
-            let value = change(old.as_ref().map(|bytes| self.values().decode(bytes)).transpose()?);
+            let decoded = old.as_ref().map(|bytes| self.decode(key, bytes)).transpose();
+            let value = change(judge(decoded)?);
             let changes = self.changes(hash).require(key, old.as_deref());
             let changes = self.encoded(&value, |bytes, state| {
                 state.view().check_set(key, bytes, &self.inner.sessions.config().limits)?;

@@ -44,7 +44,7 @@ impl Session {
     /// Returns [`Decode`](crate::ErrorKind::Decode) if the flash is not a `T`.
     pub fn peek_flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let bytes = self.inner.lock().view().flash(key).map(<[u8]>::to_vec);
-        bytes.map(|bytes| self.values().decode(&bytes)).transpose()
+        bytes.map(|bytes| self.decode(key, &bytes)).transpose()
     }
 
     /// Returns a flash as text, which is gone with the next request; a number or boolean as it is written.

@@ -16,3 +16,4 @@ mod saving;
 mod signing;
 mod support;
 mod under_way;
+mod values;

@@ -1,0 +1,272 @@
+//! What may be stored: exactly the values that JSON gives back as they were.
+//!
+//! serde_json writes more than it reads back: a float that is not finite and `Some(None)` become `null`, a value that is nested too deep is
+//! refused only by the parser. So a value is walked through once before it is written.
+
+use std::collections::HashSet;
+use std::error::Error as StdError;
+use std::fmt;
+
+use serde::ser::{
+    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
+
+/// How many arrays and objects may lie within each other. serde_json's parser refuses one more.
+const DEEPEST: usize = 127;
+
+/// Checks that a value is read back as it is.
+///
+/// # Errors
+///
+/// Returns what JSON would change, or the reader refuse.
+pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), Refused> {
+    value.serialize(Walk { depth: 0 }).map(drop)
+}
+
+/// Why a value is not stored. It says nothing of the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    NotFinite,
+    NestedNull,
+    TooDeep,
+    RepeatedKey,
+    /// The key of a map is no text, number, boolean or unit variant.
+    Key,
+    /// The type's own `Serialize` failed.
+    Own,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotFinite => "a float is not finite, which JSON cannot express",
+            Self::NestedNull => "a `Some` holds what JSON writes as null, and would be read back as `None`",
+            Self::TooDeep => "arrays and objects are nested more than 127 deep",
+            Self::RepeatedKey => "a map has the same key twice",
+            Self::Key => "the key of a map is no text, number, boolean or unit variant",
+            Self::Own => "the type's own `Serialize` failed",
+        })
+    }
+}
+
+impl StdError for Refused {}
+
+impl serde::ser::Error for Refused {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self::Own
+    }
+}
+
+/// What JSON writes for a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Null,
+    Other,
+}
+
+/// A walk through a value that lies within `depth` arrays and objects.
+#[derive(Clone, Copy)]
+struct Walk {
+    depth: usize,
+}
+
+impl Walk {
+    fn deeper(self) -> Result<Self, Refused> {
+        if self.depth == DEEPEST { Err(Refused::TooDeep) } else { Ok(Self { depth: self.depth + 1 }) }
+    }
+}
+
+macro_rules! plain {
+    ($($method:ident($type:ty))+) => {
+        $(fn $method(self, _: $type) -> Result<Shape, Refused> {
+            Ok(Shape::Other)
+        })+
+    };
+}
+
+impl Serializer for Walk {
+    type Ok = Shape;
+    type Error = Refused;
+    type SerializeSeq = Inside;
+    type SerializeTuple = Inside;
+    type SerializeTupleStruct = Inside;
+    type SerializeTupleVariant = Inside;
+    type SerializeMap = InsideMap;
+    type SerializeStruct = Inside;
+    type SerializeStructVariant = Inside;
+
+    plain! {
+        serialize_bool(bool)
+        serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_i128(i128)
+        serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_u128(u128)
+        serialize_char(char) serialize_str(&str) serialize_bytes(&[u8])
+    }
+
+    fn serialize_f32(self, value: f32) -> Result<Shape, Refused> {
+        if value.is_finite() { Ok(Shape::Other) } else { Err(Refused::NotFinite) }
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<Shape, Refused> {
+        if value.is_finite() { Ok(Shape::Other) } else { Err(Refused::NotFinite) }
+    }
+
+    fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<Shape, Refused> {
+        Ok(Shape::Other)
+    }
+
+    fn serialize_none(self) -> Result<Shape, Refused> {
+        Ok(Shape::Null)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Shape, Refused> {
+        match value.serialize(self)? {
+            Shape::Null => Err(Refused::NestedNull),
+            Shape::Other => Ok(Shape::Other),
+        }
+    }
+
+    fn serialize_unit(self) -> Result<Shape, Refused> {
+        Ok(Shape::Null)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Shape, Refused> {
+        Ok(Shape::Null)
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Result<Shape, Refused> {
+        Ok(Shape::Other)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Shape, Refused> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        value: &T,
+    ) -> Result<Shape, Refused> {
+        value.serialize(self.deeper()?)?;
+        Ok(Shape::Other)
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Inside, Refused> {
+        Ok(Inside(self.deeper()?))
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Inside, Refused> {
+        Ok(Inside(self.deeper()?))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Inside, Refused> {
+        Ok(Inside(self.deeper()?))
+    }
+
+    // JSON has an object around the variant's own array or object.
+    fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Inside, Refused> {
+        Ok(Inside(self.deeper()?.deeper()?))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<InsideMap, Refused> {
+        Ok(InsideMap { values: self.deeper()?, keys: HashSet::new() })
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Inside, Refused> {
+        Ok(Inside(self.deeper()?))
+    }
+
+    fn serialize_struct_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Inside, Refused> {
+        Ok(Inside(self.deeper()?.deeper()?))
+    }
+}
+
+/// A walk through the elements of an array, or the fields of an object.
+struct Inside(Walk);
+
+impl Inside {
+    fn walk<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), Refused> {
+        value.serialize(self.0).map(drop)
+    }
+}
+
+macro_rules! elements {
+    ($($trait:ident::$method:ident)+) => {
+        $(impl $trait for Inside {
+            type Ok = Shape;
+            type Error = Refused;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+                self.walk(value)
+            }
+
+            fn end(self) -> Result<Shape, Refused> {
+                Ok(Shape::Other)
+            }
+        })+
+    };
+}
+
+macro_rules! fields {
+    ($($trait:ident)+) => {
+        $(impl $trait for Inside {
+            type Ok = Shape;
+            type Error = Refused;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, _: &'static str, value: &T) -> Result<(), Refused> {
+                self.walk(value)
+            }
+
+            fn end(self) -> Result<Shape, Refused> {
+                Ok(Shape::Other)
+            }
+        })+
+    };
+}
+
+elements! {
+    SerializeSeq::serialize_element
+    SerializeTuple::serialize_element
+    SerializeTupleStruct::serialize_field
+    SerializeTupleVariant::serialize_field
+}
+
+fields! { SerializeStruct SerializeStructVariant }
+
+/// A walk through a map, whose keys JSON does not keep apart by itself: a struct with a flattened map may have one of them twice.
+struct InsideMap {
+    values: Walk,
+    keys: HashSet<Vec<u8>>,
+}
+
+impl SerializeMap for InsideMap {
+    type Ok = Shape;
+    type Error = Refused;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
+        // As an object of its own, since JSON writes a key differently from a value.
+        let text = serde_json::to_vec(&OneKey(key)).map_err(|_| Refused::Key)?;
+        if self.keys.insert(text) { Ok(()) } else { Err(Refused::RepeatedKey) }
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        value.serialize(self.values).map(drop)
+    }
+
+    fn end(self) -> Result<Shape, Refused> {
+        Ok(Shape::Other)
+    }
+}
+
+/// A map of one key.
+struct OneKey<'a, T: ?Sized>(&'a T);
+
+impl<T: Serialize + ?Sized> Serialize for OneKey<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.0, &())?;
+        map.end()
+    }
+}
