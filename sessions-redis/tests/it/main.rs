@@ -4,6 +4,7 @@
 mod cluster;
 mod commits;
 mod conformance;
+mod ending;
 mod faults;
 mod layout;
 mod principals;
