@@ -8,7 +8,7 @@ use redis::{Client, ConnectionInfo};
 use crate::address::{self, Address, UrlOption};
 use crate::error::{OpenError, OpenErrorKind};
 use crate::keys::Keys;
-use crate::link::{Cluster, Connection, Link, Node, WaitFor};
+use crate::link::{Cluster, Connection, Given, Link, Node, WaitFor};
 use crate::runtime::Background;
 use crate::shared::{Core, Limits};
 use crate::store::RedisStore;
@@ -167,6 +167,9 @@ impl RedisBuilder {
 
     /// Opens a store on a connection of the caller's own.
     ///
+    /// Call this on the tokio runtime that the connection was made on: what the store asks is sent from there, and the connection
+    /// outlives the store.
+    ///
     /// # Errors
     ///
     /// Fails for options that contradict each other, among them [`wait_for_replicas`](Self::wait_for_replicas): whatever else uses
@@ -177,7 +180,7 @@ impl RedisBuilder {
             return Err(OpenError::because(OpenErrorKind::Options, reason));
         }
         let background = self.start()?;
-        let link = Link::Given(connection.into());
+        let link = Link::Given(Given::new(connection.into()));
         Ok(self.finish((link.clone(), link), background))
     }
 

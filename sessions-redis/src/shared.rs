@@ -14,7 +14,7 @@ use crate::call::{Call, Form};
 use crate::error::{Cause, Fault, NAME};
 use crate::fields::{LONGEST, whole_millis};
 use crate::keys::Keys;
-use crate::link::{Answer, Connection, Link, Parcel, WaitFor};
+use crate::link::{Answer, Link, Parcel, WaitFor};
 use crate::runtime::{Background, InRuntime};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -35,7 +35,7 @@ pub(crate) struct Core {
     under_way: Arc<Semaphore>,
     nonces: AtomicU64,
     /// Comes last: the links' tasks live on it.
-    background: Background,
+    background: Arc<Background>,
 }
 
 /// Is the part of a [`Core`] that its builder decides about.
@@ -92,7 +92,7 @@ impl Core {
             commit_deadline: limits.commit_deadline,
             under_way: Arc::new(Semaphore::new(limits.max_in_flight)),
             nonces: AtomicU64::new(getrandom::u64().unwrap_or_else(|_| std::process::id().into())),
-            background,
+            background: Arc::new(background),
         })
     }
 
@@ -110,7 +110,7 @@ impl Core {
             let _permit = permit;
             work.await
         };
-        StoreFuture::new(InRuntime::new(self.background.handle().clone(), work))
+        StoreFuture::new(InRuntime::new(Arc::clone(&self.background), work))
     }
 
     /// Returns a number that no other write to the same session has had lately. It need not be secret.
@@ -191,7 +191,7 @@ struct Tries<'a> {
 impl<'a> Tries<'a> {
     fn new(link: &Link, call: &'a Call, wait: Option<WaitFor>) -> Self {
         // This one tries again by itself, so that each of its tries may be another than the first.
-        let repeats = matches!(link, Link::Given(Connection::Cluster(_)));
+        let repeats = matches!(link, Link::Given(given) if given.is_cluster());
         let form = Form { in_doubt: repeats, ..Form::default() };
         let command = if repeats { Cow::Owned(call.form(form)) } else { Cow::Borrowed(&call.command) };
         Self { parcel: Parcel::new(call.slot, command, wait), last: None, in_doubt: false, form }

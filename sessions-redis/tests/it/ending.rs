@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, id};
 use pollster::block_on;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use sessions_core::Store;
 use sessions_redis::{RedisBuilder, RedisStore};
 use test_servers::{Options, Server};
@@ -232,6 +233,42 @@ fn a_store_that_lost_its_server_ends_quietly() {
                 assert!(store.ping().await.is_err());
                 drop(store);
                 deserted(runtime.handle()).await;
+            });
+        }
+    });
+}
+
+/// The manager connects again on whichever runtime the request that met the broken connection was polled on. That was the store's.
+#[test]
+fn a_connection_of_the_callers_outlives_the_store() {
+    if !test_servers::installed() {
+        return;
+    }
+    play(|_| {
+        for runtime in runtimes() {
+            let mut server = Server::start();
+            let client = redis::Client::open(server.url()).unwrap();
+            let config =
+                ConnectionManagerConfig::new().set_number_of_retries(50).set_min_delay(Duration::from_millis(50));
+            let (mut manager, store) = runtime.block_on(async {
+                let manager = ConnectionManager::new_with_config(client, config).await.unwrap();
+                let store = hurried().open_connection(manager.clone()).unwrap();
+                store.ping().await.unwrap();
+                (manager, store)
+            });
+            server.kill();
+            // One meets the broken connection, the next awaits a new one.
+            for call in [store.ping(), store.ping()] {
+                assert!(runtime.block_on(call).is_err());
+            }
+            assert!(block_on(store.ping()).is_err(), "without a runtime, too");
+            drop(store);
+            server.restart();
+            runtime.block_on(async {
+                let deadline = Instant::now() + PATIENCE;
+                while redis::cmd("PING").query_async::<String>(&mut manager).await.is_err() {
+                    assert!(Instant::now() < deadline);
+                }
             });
         }
     });
