@@ -1,7 +1,9 @@
 //! What can go wrong, without the secrets that were near when it did.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
 use redis::{ErrorKind, RedisError, ServerError};
 use sessions_core::{StoreError, StoreErrorKind};
@@ -164,19 +166,23 @@ impl fmt::Display for Cause {
 
 impl StdError for Cause {}
 
-/// Says why a store could not be opened. It shows neither the URL nor anything in it.
+/// An error that kept a store from being opened. It shows neither the URL nor anything secret in it.
 #[derive(Debug)]
 pub struct OpenError {
     kind: OpenErrorKind,
-    source: Option<Cause>,
+    option: Option<String>,
+    reason: Cow<'static, str>,
+    source: Option<io::Error>,
 }
 
-/// Is the kind of an [`OpenError`].
+/// The kind of an [`OpenError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OpenErrorKind {
     /// The URL is none that this store knows.
     Url,
+    /// The URL has an option that this store does not know, has it twice, or with a value that it cannot have.
+    UrlOption,
     /// The URL asks for TLS, and the feature `tls` is off.
     NoTls,
     /// The options contradict each other, or what the store was given.
@@ -186,13 +192,27 @@ pub enum OpenErrorKind {
 }
 
 impl OpenError {
-    pub(crate) const fn new(kind: OpenErrorKind) -> Self {
-        Self { kind, source: None }
+    pub(crate) fn new(kind: OpenErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, option: None, reason: reason.into(), source: None }
     }
 
-    pub(crate) fn because(kind: OpenErrorKind, reason: impl Into<String>) -> Self {
-        let source = Some(Cause(reason.into()));
-        Self { kind, source }
+    pub(crate) fn url(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(OpenErrorKind::Url, reason)
+    }
+
+    /// Refuses an option of a URL, whose name has to be safe to show.
+    pub(crate) fn url_option(name: &str, reason: impl fmt::Display) -> Self {
+        let error = Self::new(OpenErrorKind::UrlOption, format!("the option `{name}` of the URL {reason}"));
+        Self { option: Some(name.to_owned()), ..error }
+    }
+
+    pub(crate) fn no_tls() -> Self {
+        Self::new(OpenErrorKind::NoTls, "this build has no TLS: turn on the feature `tls` of sessions-redis")
+    }
+
+    pub(crate) fn thread(error: io::Error) -> Self {
+        let reason = "its thread could not be started";
+        Self { source: Some(error), ..Self::new(OpenErrorKind::Thread, reason) }
     }
 
     /// Returns what went wrong.
@@ -200,22 +220,23 @@ impl OpenError {
     pub const fn kind(&self) -> OpenErrorKind {
         self.kind
     }
+
+    /// Returns the name of the URL's option that was refused, if it was one and looks like a name.
+    #[must_use]
+    pub fn option(&self) -> Option<&str> {
+        self.option.as_deref()
+    }
 }
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            OpenErrorKind::Url => "not the URL of a redis server or cluster",
-            OpenErrorKind::NoTls => "this build of the redis store has no TLS",
-            OpenErrorKind::Options => "the options of the redis store contradict each other",
-            OpenErrorKind::Thread => "the redis store's thread could not be started",
-        })
+        write!(f, "cannot open the redis store: {}", self.reason)
     }
 }
 
 impl StdError for OpenError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|cause| cause as _)
+        self.source.as_ref().map(|error| error as _)
     }
 }
 

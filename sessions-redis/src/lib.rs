@@ -10,6 +10,7 @@ mod index;
 mod keys;
 mod link;
 mod options;
+mod query;
 mod runtime;
 mod scan;
 mod shared;

@@ -63,6 +63,8 @@ fn user_password_and_database_are_used() {
     exercise(&patient().open(&url).unwrap());
     let socket = format!("redis+unix://{}?pass=pass%2Fword%401&db=3", server.socket());
     exercise(&patient().open(&socket).unwrap());
+    let query = format!("redis://127.0.0.1:{}?db=3&pass=pass%2Fword%401", server.port());
+    exercise(&patient().open(&query).unwrap());
     let _ = server.cli(&["ACL", "SETUSER", "ada", "on", ">secret1", "~db3:*", "+@all", "-info"]);
     let url = format!("redis://ada:secret1@127.0.0.1:{}/3?prefix=db3%3A", server.port());
     let store = patient().open(&url).unwrap();
@@ -70,6 +72,9 @@ fn user_password_and_database_are_used() {
     let id = id();
     block_on(store.create(&record(id).build().unwrap())).unwrap();
     assert_eq!(server.cli(&["-n", "3", "EXISTS", &format!("db3:{id}")]), "1");
+    let query = format!("redis://127.0.0.1:{}?db=4&user=ada&pass=secret1&prefix=db3%3A", server.port());
+    block_on(patient().open(&query).unwrap().create(&record(id).build().unwrap())).unwrap();
+    assert_eq!(server.cli(&["-n", "4", "EXISTS", &format!("db3:{id}")]), "1");
 }
 
 #[test]
