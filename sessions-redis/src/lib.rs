@@ -11,6 +11,7 @@ mod keys;
 mod link;
 mod options;
 mod query;
+mod refusal;
 mod runtime;
 mod scan;
 mod shared;

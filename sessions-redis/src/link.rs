@@ -79,6 +79,15 @@ impl Link {
         }
     }
 
+    /// Returns the servers' names for errors.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Node(node) => node.name(),
+            Self::Cluster(cluster) => cluster.name(),
+            Self::Given(_) => "the server".to_owned(),
+        }
+    }
+
     /// Begins to connect, so that the first request need not wait for it.
     pub(crate) fn warm_up(&self) {
         match self {

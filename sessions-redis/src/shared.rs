@@ -103,7 +103,8 @@ impl Core {
         T: Send,
     {
         let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else {
-            return StoreFuture::ready(Err(StoreError::new(NAME, StoreErrorKind::Busy)));
+            let cause = Cause::text("as much is under way as `max_in_flight` allows".to_owned());
+            return StoreFuture::ready(Err(StoreError::new(NAME, StoreErrorKind::Busy).caused_by(cause)));
         };
         let work = work(Arc::clone(self));
         let work = async move {
@@ -175,8 +176,15 @@ impl Link {
                 let error = fault.into_error(kind);
                 Err(Failure { error, code })
             }
-            Err(_) => Err(Failure { error: tries.timed_out(), code: None }),
+            Err(_) => Err(Failure { error: tries.timed_out(|| self.silence(deadline)), code: None }),
         }
+    }
+}
+
+impl Link {
+    /// Returns the cause of an error about servers that did not answer.
+    fn silence(&self, deadline: Duration) -> Cause {
+        Cause::text(format!("{} did not answer within {deadline:?}", self.name()))
     }
 }
 
@@ -243,20 +251,23 @@ impl<'a> Tries<'a> {
     fn with_replicas(&self, answer: Answer) -> Result<Answer, Fault> {
         match self.parcel.wait {
             Some(wait) if answer.replicas < u64::from(wait.replicas) => {
-                let text = format!("{} of {} replicas have the write", answer.replicas, wait.replicas);
+                let text = format!(
+                    "{} of the {} replicas of `wait_for_replicas` have the write",
+                    answer.replicas, wait.replicas
+                );
                 Err(Fault::Lost(Cause::text(text)))
             }
             _ => Ok(answer),
         }
     }
 
-    fn timed_out(self) -> StoreError {
+    fn timed_out(self, silence: impl FnOnce() -> Cause) -> StoreError {
         let may_be_done = self.in_doubt || self.parcel.was_sent();
         match self.last {
             // Nobody was there to be slow.
             Some(fault @ Fault::Unreached(_)) if !may_be_done => fault.into_error(StoreErrorKind::Unavailable),
             Some(fault) => fault.into_error(StoreErrorKind::TimedOut),
-            None => StoreError::new(NAME, StoreErrorKind::TimedOut),
+            None => StoreError::new(NAME, StoreErrorKind::TimedOut).caused_by(silence()),
         }
     }
 }

@@ -42,7 +42,7 @@ impl Connection {
 }
 
 /// A connection of the caller's, and the runtime that has its timers and tasks.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Given {
     connection: Connection,
     home: Option<Handle>,
@@ -73,6 +73,12 @@ impl Given {
         };
         let value = answer.map_err(|error| Fault::of_sent(&error))?;
         refused(Answer { value, replicas: 0 })
+    }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.connection.fmt(f)
     }
 }
 

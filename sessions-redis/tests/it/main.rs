@@ -11,3 +11,4 @@ mod principals;
 mod reaching;
 mod silence;
 mod support;
+mod telling;
