@@ -10,6 +10,8 @@ mod index;
 mod keys;
 mod link;
 mod options;
+mod query;
+mod refusal;
 mod runtime;
 mod scan;
 mod shared;

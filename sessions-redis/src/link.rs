@@ -18,6 +18,7 @@ use crate::error::Fault;
 use crate::fields::{LONGEST, whole_millis};
 pub(crate) use cluster::Cluster;
 pub use given::Connection;
+pub(crate) use given::Given;
 pub(crate) use node::Node;
 
 /// Is the way to the servers.
@@ -25,7 +26,7 @@ pub(crate) use node::Node;
 pub(crate) enum Link {
     Node(Arc<Node>),
     Cluster(Arc<Cluster>),
-    Given(Connection),
+    Given(Given),
 }
 
 /// Is what is sent in one go, for one answer.
@@ -65,13 +66,26 @@ impl Link {
                 answer
             }
             Self::Cluster(cluster) => cluster.send(parcel).await,
-            Self::Given(connection) => connection.send(parcel).await,
+            Self::Given(given) => given.send(parcel).await,
         }
     }
 
     /// Says whether the slots may have several owners.
     pub(crate) const fn is_cluster(&self) -> bool {
-        matches!(self, Self::Cluster(_) | Self::Given(Connection::Cluster(_)))
+        match self {
+            Self::Node(_) => false,
+            Self::Cluster(_) => true,
+            Self::Given(given) => given.is_cluster(),
+        }
+    }
+
+    /// Returns the servers' names for errors.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Node(node) => node.name(),
+            Self::Cluster(cluster) => cluster.name(),
+            Self::Given(_) => "the server".to_owned(),
+        }
     }
 
     /// Begins to connect, so that the first request need not wait for it.

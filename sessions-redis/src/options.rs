@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use redis::{Client, ConnectionInfo};
 
-use crate::address::{self, Address, UrlOption};
+use crate::address::{self, Address};
 use crate::error::{OpenError, OpenErrorKind};
 use crate::keys::Keys;
-use crate::link::{Cluster, Connection, Link, Node, WaitFor};
+use crate::link::{Cluster, Connection, Given, Link, Node, WaitFor};
+use crate::query::UrlOption;
 use crate::runtime::Background;
 use crate::shared::{Core, Limits};
 use crate::store::RedisStore;
@@ -92,22 +93,37 @@ impl RedisBuilder {
         self
     }
 
-    /// Opens the store that a URL leads to. The URL may also set `prefix`, `load_deadline_ms`, `commit_deadline_ms`, `max_in_flight`
-    /// and `wait_for_replicas`, which then count. Replicas that a URL alone asks for are waited for at most 500 ms.
+    /// Opens the store that a URL leads to.
     ///
     /// | URL | leads to |
     /// |---|---|
     /// | `redis://user:password@host:port/database` | one server |
     /// | `rediss://…` | one server, by TLS (feature `tls`) |
-    /// | `redis+unix:///path?db=1&user=u&pass=p` | one server, by a Unix socket |
+    /// | `redis+unix:///path` | one server, by a Unix socket |
     /// | `redis-cluster://user:password@host:port,host:port` | a cluster, some of whose servers are named |
     /// | `rediss-cluster://…` | a cluster, by TLS (feature `tls`) |
     ///
-    /// The same with `valkey` for `redis`.
+    /// The same with `valkey` for `redis`. The port is 6379 and the database 0 unless the URL says otherwise.
+    ///
+    /// Behind a `?`, each of them takes these options, separated by `&`. The store's own count before the builder's.
+    ///
+    /// | option | sets |
+    /// |---|---|
+    /// | `db`, `user`, `pass` | the database, the user and the password, where they do not stand before the `?`. A cluster has no database but 0 |
+    /// | `protocol` | `resp2`, the default, or `resp3` |
+    /// | `prefix` | [`prefix`](Self::prefix) |
+    /// | `load_deadline_ms`, `commit_deadline_ms` | [`load_deadline`](Self::load_deadline) and [`commit_deadline`](Self::commit_deadline) |
+    /// | `max_in_flight` | [`max_in_flight`](Self::max_in_flight) |
+    /// | `wait_for_replicas` | [`wait_for_replicas`](Self::wait_for_replicas), for at most 500 ms unless the builder says otherwise |
+    ///
+    /// In a user or a password, write `/` as `%2F`, `?` as `%3F`, `#` as `%23`, `@` as `%40`, and behind the `?` also `&` as `%26` and `+` as `%2B`.
+    /// TLS has no options: give certificates to a client, and that to [`open_client`](Self::open_client).
     ///
     /// # Errors
     ///
-    /// Returns [`Url`](OpenErrorKind::Url) for anything else, and [`NoTls`](OpenErrorKind::NoTls) for TLS without the feature.
+    /// Returns [`UrlOption`](OpenErrorKind::UrlOption) for an option that is not in the table, is there twice or has no fitting value,
+    /// [`NoTls`](OpenErrorKind::NoTls) for TLS without the feature, [`Options`](OpenErrorKind::Options) for options that contradict each other, and
+    /// [`Url`](OpenErrorKind::Url) for anything else. The error says what is wrong, and shows no user, no password and not the URL.
     pub fn open(self, url: &str) -> Result<RedisStore, OpenError> {
         let (address, options) = address::parse(url)?;
         let builder = options.into_iter().fold(self, Self::with_url_option);
@@ -159,7 +175,7 @@ impl RedisBuilder {
         let background = self.start()?;
         let cluster = || {
             let cluster = Cluster::new(clients, background.handle()).map(Link::Cluster);
-            cluster.ok_or_else(|| OpenError::because(OpenErrorKind::Options, "a cluster has at least one server"))
+            cluster.ok_or_else(|| OpenError::new(OpenErrorKind::Options, "a cluster has at least one server"))
         };
         let links = (cluster()?, cluster()?);
         Ok(self.finish(links, background))
@@ -167,30 +183,38 @@ impl RedisBuilder {
 
     /// Opens a store on a connection of the caller's own.
     ///
+    /// Call this on the tokio runtime that the connection was made on: what the store asks is sent from there, and the connection
+    /// outlives the store.
+    ///
     /// # Errors
     ///
     /// Fails for options that contradict each other, among them [`wait_for_replicas`](Self::wait_for_replicas): whatever else uses
     /// the connection would have to wait.
     pub fn open_connection(self, connection: impl Into<Connection>) -> Result<RedisStore, OpenError> {
         if self.wait.is_some() {
-            let reason = "waiting for replicas needs a connection that nobody else uses";
-            return Err(OpenError::because(OpenErrorKind::Options, reason));
+            let reason = "`wait_for_replicas` needs a connection that nobody else uses: use `open` or `open_client`";
+            return Err(OpenError::new(OpenErrorKind::Options, reason));
         }
         let background = self.start()?;
-        let link = Link::Given(connection.into());
+        let link = Link::Given(Given::new(connection.into()));
         Ok(self.finish((link.clone(), link), background))
     }
 
     fn start(&self) -> Result<Background, OpenError> {
-        if self.load_deadline.is_zero() || self.commit_deadline.is_zero() || self.max_in_flight == 0 {
-            return Err(OpenError::because(OpenErrorKind::Options, "a limit of nothing lets nothing through"));
+        let limits = [
+            ("load_deadline", self.load_deadline.is_zero()),
+            ("commit_deadline", self.commit_deadline.is_zero()),
+            ("max_in_flight", self.max_in_flight == 0),
+        ];
+        if let Some((name, _)) = limits.iter().find(|(_, is_zero)| *is_zero) {
+            return Err(OpenError::new(OpenErrorKind::Options, format!("`{name}` is 0, which lets nothing through")));
         }
         if !Keys::new(&*self.prefix).can_be_tags() {
-            return Err(OpenError::because(OpenErrorKind::Options, "braces in a prefix have to be a whole {tag}"));
+            return Err(OpenError::new(OpenErrorKind::Options, "braces in `prefix` have to be a whole {tag}"));
         }
         #[cfg(feature = "tls")]
         choose_who_encrypts();
-        Background::start().map_err(|error| OpenError::because(OpenErrorKind::Thread, error.to_string()))
+        Background::start().map_err(OpenError::thread)
     }
 
     fn finish(self, links: (Link, Link), background: Background) -> RedisStore {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -55,15 +56,16 @@ pin_project! {
     /// The runtime is entered for each poll and left before it returns: never across a wait, during which a coroutine may move to
     /// another thread.
     pub(crate) struct InRuntime<F> {
-        handle: Handle,
         #[pin]
         future: TaskLocalFuture<Option<Handle>, F>,
+        // Comes last, and is kept: a timer that is polled after its runtime has ended panics.
+        background: Arc<Background>,
     }
 }
 
 impl<F: Future> InRuntime<F> {
-    pub(crate) fn new(handle: Handle, future: F) -> Self {
-        Self { handle, future: CALLER.scope(Handle::try_current().ok(), future) }
+    pub(crate) fn new(background: Arc<Background>, future: F) -> Self {
+        Self { future: CALLER.scope(Handle::try_current().ok(), future), background }
     }
 }
 
@@ -72,7 +74,7 @@ impl<F: Future> Future for InRuntime<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = this.handle.enter();
+        let _entered = this.background.handle().enter();
         this.future.poll(context)
     }
 }

@@ -14,7 +14,7 @@ use crate::call::{Call, Form};
 use crate::error::{Cause, Fault, NAME};
 use crate::fields::{LONGEST, whole_millis};
 use crate::keys::Keys;
-use crate::link::{Answer, Connection, Link, Parcel, WaitFor};
+use crate::link::{Answer, Link, Parcel, WaitFor};
 use crate::runtime::{Background, InRuntime};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -35,7 +35,7 @@ pub(crate) struct Core {
     under_way: Arc<Semaphore>,
     nonces: AtomicU64,
     /// Comes last: the links' tasks live on it.
-    background: Background,
+    background: Arc<Background>,
 }
 
 /// Is the part of a [`Core`] that its builder decides about.
@@ -92,7 +92,7 @@ impl Core {
             commit_deadline: limits.commit_deadline,
             under_way: Arc::new(Semaphore::new(limits.max_in_flight)),
             nonces: AtomicU64::new(getrandom::u64().unwrap_or_else(|_| std::process::id().into())),
-            background,
+            background: Arc::new(background),
         })
     }
 
@@ -103,14 +103,15 @@ impl Core {
         T: Send,
     {
         let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else {
-            return StoreFuture::ready(Err(StoreError::new(NAME, StoreErrorKind::Busy)));
+            let cause = Cause::text("as much is under way as `max_in_flight` allows".to_owned());
+            return StoreFuture::ready(Err(StoreError::new(NAME, StoreErrorKind::Busy).caused_by(cause)));
         };
         let work = work(Arc::clone(self));
         let work = async move {
             let _permit = permit;
             work.await
         };
-        StoreFuture::new(InRuntime::new(self.background.handle().clone(), work))
+        StoreFuture::new(InRuntime::new(Arc::clone(&self.background), work))
     }
 
     /// Returns a number that no other write to the same session has had lately. It need not be secret.
@@ -175,8 +176,15 @@ impl Link {
                 let error = fault.into_error(kind);
                 Err(Failure { error, code })
             }
-            Err(_) => Err(Failure { error: tries.timed_out(), code: None }),
+            Err(_) => Err(Failure { error: tries.timed_out(|| self.silence(deadline)), code: None }),
         }
+    }
+}
+
+impl Link {
+    /// Returns the cause of an error about servers that did not answer.
+    fn silence(&self, deadline: Duration) -> Cause {
+        Cause::text(format!("{} did not answer within {deadline:?}", self.name()))
     }
 }
 
@@ -191,7 +199,7 @@ struct Tries<'a> {
 impl<'a> Tries<'a> {
     fn new(link: &Link, call: &'a Call, wait: Option<WaitFor>) -> Self {
         // This one tries again by itself, so that each of its tries may be another than the first.
-        let repeats = matches!(link, Link::Given(Connection::Cluster(_)));
+        let repeats = matches!(link, Link::Given(given) if given.is_cluster());
         let form = Form { in_doubt: repeats, ..Form::default() };
         let command = if repeats { Cow::Owned(call.form(form)) } else { Cow::Borrowed(&call.command) };
         Self { parcel: Parcel::new(call.slot, command, wait), last: None, in_doubt: false, form }
@@ -243,20 +251,23 @@ impl<'a> Tries<'a> {
     fn with_replicas(&self, answer: Answer) -> Result<Answer, Fault> {
         match self.parcel.wait {
             Some(wait) if answer.replicas < u64::from(wait.replicas) => {
-                let text = format!("{} of {} replicas have the write", answer.replicas, wait.replicas);
+                let text = format!(
+                    "{} of the {} replicas of `wait_for_replicas` have the write",
+                    answer.replicas, wait.replicas
+                );
                 Err(Fault::Lost(Cause::text(text)))
             }
             _ => Ok(answer),
         }
     }
 
-    fn timed_out(self) -> StoreError {
+    fn timed_out(self, silence: impl FnOnce() -> Cause) -> StoreError {
         let may_be_done = self.in_doubt || self.parcel.was_sent();
         match self.last {
             // Nobody was there to be slow.
             Some(fault @ Fault::Unreached(_)) if !may_be_done => fault.into_error(StoreErrorKind::Unavailable),
             Some(fault) => fault.into_error(StoreErrorKind::TimedOut),
-            None => StoreError::new(NAME, StoreErrorKind::TimedOut),
+            None => StoreError::new(NAME, StoreErrorKind::TimedOut).caused_by(silence()),
         }
     }
 }

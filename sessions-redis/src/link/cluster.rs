@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use futures_util::future::select_ok;
@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use super::node::Node;
 use super::topology::{self, Range};
 use super::{Answer, Parcel};
-use crate::error::{Cause, Fault, Redirect};
+use crate::error::{Cause, Fault};
+use crate::refusal::Redirect;
 
 /// Is how often a request is sent on before it starts over.
 const MOST_REDIRECTS: usize = 5;
@@ -43,6 +44,8 @@ pub(crate) struct Cluster {
     /// Counts the looks at the topology.
     looks: watch::Sender<u64>,
     turn: AtomicUsize,
+    /// What kept the last look at the topology from finding anything.
+    failure: Mutex<Option<Cause>>,
     handle: Handle,
 }
 
@@ -64,8 +67,15 @@ impl Cluster {
             is_refreshing: AtomicBool::new(false),
             looks: watch::Sender::new(0),
             turn: AtomicUsize::new(0),
+            failure: Mutex::default(),
             handle: handle.clone(),
         }))
+    }
+
+    /// Returns the name of the cluster for errors: those of its servers that it was opened with.
+    pub(crate) fn name(&self) -> String {
+        let seeds: Vec<_> = self.seeds.iter().map(|node| node.name()).collect();
+        format!("the cluster of {}", seeds.join(", "))
     }
 
     pub(crate) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
@@ -76,7 +86,7 @@ impl Cluster {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            let Fault::Refused(refusal) = &fault else {
+            let Fault::Refused { refusal, .. } = &fault else {
                 self.refresh();
                 return Err(fault);
             };
@@ -103,8 +113,13 @@ impl Cluster {
         self.refresh();
         // Past the patience, and after a look that found nothing, the answer is the same.
         let _ = tokio::time::timeout(PATIENCE, looks.changed()).await;
-        let unknown = || Fault::Unreached(Cause::text("no server has the slot".to_owned()));
-        self.known_owner(slot).ok_or_else(unknown)
+        self.known_owner(slot).ok_or_else(|| Fault::Unreached(self.why_unknown()))
+    }
+
+    /// Returns why there is no server for a slot: what the last look failed of, if it failed.
+    fn why_unknown(&self) -> Cause {
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.clone().unwrap_or_else(|| Cause::text("no server of the cluster has the slot".to_owned()))
     }
 
     fn known_owner(&self, slot: u16) -> Option<Arc<Node>> {
@@ -180,15 +195,24 @@ impl Cluster {
 
 async fn look(cluster: Weak<Cluster>) {
     let advisers = cluster.upgrade().map(|cluster| cluster.advisers()).unwrap_or_default();
+    let mut failure = None;
     for some in advisers.chunks(ASKED_AT_ONCE) {
         let asked = some.iter().map(|node| Box::pin(slots_from(node)));
-        let Ok(((ranges, adviser), _)) = select_ok(asked).await else {
-            continue;
+        let (ranges, adviser) = match select_ok(asked).await {
+            Ok((found, _)) => found,
+            Err(cause) => {
+                failure = Some(cause);
+                continue;
+            }
         };
+        failure = None;
         if let Some(cluster) = cluster.upgrade() {
             cluster.install(ranges, &adviser);
         }
         break;
+    }
+    if let Some(cluster) = cluster.upgrade() {
+        *cluster.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
     if let Some(cluster) = cluster.upgrade() {
         cluster.looks.send_modify(|looks| *looks += 1);
@@ -199,14 +223,15 @@ async fn look(cluster: Weak<Cluster>) {
     }
 }
 
-async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), ()> {
+async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), Cause> {
     let mut command = redis::cmd("CLUSTER");
     command.arg("SLOTS");
     let parcel = Parcel::new(0, Cow::Owned(command), None);
     let answer = tokio::time::timeout(TOPOLOGY_TIMEOUT, node.send(&parcel, false)).await;
-    let value = answer.map_err(|_| ())?.map_err(|_| ())?.value;
+    let because = |reason: &str| Cause::text(reason.to_owned()).at(node.name());
+    let value = answer.map_err(|_| because("no answer"))?.map_err(Fault::cause)?.value;
     let ranges = topology::parse(&value).filter(|ranges| !ranges.is_empty());
-    Ok((ranges.ok_or(())?, Arc::clone(node)))
+    Ok((ranges.ok_or_else(|| because("the cluster has no slots yet"))?, Arc::clone(node)))
 }
 
 fn host_of(node: &Node) -> String {

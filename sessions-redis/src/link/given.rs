@@ -5,11 +5,14 @@ use std::fmt;
 use redis::aio::{ConnectionLike, ConnectionManager, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
-use redis::{RedisResult, Value};
+use redis::{Cmd, RedisResult, Value};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
 use super::node::refused;
 use super::{Answer, Parcel};
-use crate::error::Fault;
+use crate::error::{Cause, Fault};
+use crate::runtime::caller;
 
 /// Is a connection of the caller's own, which a store shares with whatever else uses it.
 ///
@@ -26,21 +29,56 @@ pub enum Connection {
 }
 
 impl Connection {
-    pub(super) async fn send(&self, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
-        parcel.note_sent();
-        let value = self.exchange(parcel).await.map_err(|error| Fault::of_sent(&error))?;
-        refused(Answer { value, replicas: 0 })
-    }
-
-    async fn exchange(&self, parcel: &Parcel<'_>) -> RedisResult<Value> {
-        match self.clone() {
-            Self::Multiplexed(mut connection) => connection.req_packed_command(&parcel.command).await,
-            Self::Manager(mut connection) => connection.req_packed_command(&parcel.command).await,
+    async fn exchange(self, slot: u16, command: Cmd) -> RedisResult<Value> {
+        match self {
+            Self::Multiplexed(mut connection) => connection.req_packed_command(&command).await,
+            Self::Manager(mut connection) => connection.req_packed_command(&command).await,
             Self::Cluster(mut connection) => {
-                let owner = SingleNodeRoutingInfo::SpecificNode(Route::new(parcel.slot, SlotAddr::Master));
-                connection.route_command(parcel.command.as_ref().clone(), RoutingInfo::SingleNode(owner)).await
+                let owner = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
+                connection.route_command(command, RoutingInfo::SingleNode(owner)).await
             }
         }
+    }
+}
+
+/// A connection of the caller's, and the runtime that has its timers and tasks.
+#[derive(Clone)]
+pub(crate) struct Given {
+    connection: Connection,
+    home: Option<Handle>,
+}
+
+impl Given {
+    /// Takes over a connection that lives on the current runtime, if there is one.
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection, home: Handle::try_current().ok() }
+    }
+
+    pub(crate) const fn is_cluster(&self) -> bool {
+        matches!(self.connection, Connection::Cluster(_))
+    }
+
+    /// Sends a parcel on the connection's own runtime. On the store's, the timers and tasks of a connection that is made anew would end with the
+    /// store, while the application still uses it.
+    pub(super) async fn send(&self, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
+        let exchange = self.connection.clone().exchange(parcel.slot, parcel.command.as_ref().clone());
+        parcel.note_sent();
+        let mut exchanging = JoinSet::new();
+        match self.home.clone().or_else(caller) {
+            Some(home) => exchanging.spawn_on(exchange, &home),
+            None => exchanging.spawn(exchange),
+        };
+        let Some(Ok(answer)) = exchanging.join_next().await else {
+            return Err(Fault::Lost(Cause::text("the runtime of the connection has ended".to_owned())));
+        };
+        let value = answer.map_err(|error| Fault::of_sent(&error))?;
+        refused(Answer { value, replicas: 0 })
+    }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.connection.fmt(f)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One connection to one server, connected again whenever it breaks.
 
 use std::fmt;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -8,6 +9,8 @@ use std::time::{Duration, Instant};
 use redis::{Client, RedisError, RedisResult};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::error::Elapsed;
 
 use super::wire::Wire;
 use super::{Answer, Parcel};
@@ -38,7 +41,7 @@ pub(super) struct Lane {
 pub(super) struct Home {
     /// Has the connection's socket and its task.
     pub(super) runtime: Handle,
-    /// Has a clock, which the runtime of a caller may lack.
+    /// Has a clock, which the runtime of a caller may lack, and what sleeps by it.
     pub(super) clock: Handle,
 }
 
@@ -138,21 +141,16 @@ impl Lane {
             due
         });
         if begins {
-            // On a runtime without sockets this task panics, and on one that has ended it never runs.
-            let lane = Arc::downgrade(self);
-            let homeless = AtEnd(Some(move || become_homeless(&lane)));
-            self.home.runtime.spawn(keep_connecting(Arc::downgrade(self), homeless));
+            self.home.clock.spawn(keep_connecting(Arc::downgrade(self)));
         }
     }
 
-    /// Connects, wherever this is polled.
-    async fn try_to_connect(client: &Client, clock: &Handle) -> RedisResult<Wire> {
-        let connecting = {
-            let _entered = clock.enter();
-            tokio::time::timeout(CONNECT_TIMEOUT, Wire::connect(client))
-        };
-        let timed_out = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
-        connecting.await.map_err(timed_out)?
+    /// Begins to connect on the lane's own runtime. Without sockets there the task panics, and after the runtime's end it never runs.
+    fn attempt(&self) -> JoinSet<RedisResult<Wire>> {
+        let client = self.client.clone();
+        let mut attempt = JoinSet::new();
+        attempt.spawn_on(async move { Wire::connect(&client).await }, &self.home.runtime);
+        attempt
     }
 }
 
@@ -173,43 +171,43 @@ impl<F: FnOnce()> Drop for AtEnd<F> {
     }
 }
 
-fn become_homeless(lane: &Weak<Lane>) {
-    if let Some(lane) = lane.upgrade() {
-        lane.phase.send_if_modified(|phase| {
-            let is_unfinished = !matches!(phase, Phase::Ready(_));
-            if is_unfinished {
-                *phase = Phase::Homeless;
-            }
-            is_unfinished
-        });
-    }
-}
-
 /// Tries until there is a connection, or nobody left to use it.
-async fn keep_connecting<F: FnOnce()>(lane: Weak<Lane>, _homeless: AtEnd<F>) {
+///
+/// This runs where the clock is, and only the attempts run on the lane's own runtime: a task there that slept by the clock of the store's
+/// runtime would panic when the store is dropped.
+async fn keep_connecting(lane: Weak<Lane>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        let Some((client, home)) = lane.upgrade().map(|lane| (lane.client.clone(), lane.home.clone())) else {
+        let Some(mut attempt) = lane.upgrade().map(|lane| lane.attempt()) else {
             return;
         };
-        let connected = Lane::try_to_connect(&client, &home.clock).await;
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, attempt.join_next()).await;
         let Some(lane) = lane.upgrade() else {
             return;
         };
-        match connected {
-            Ok(wire) => {
-                lane.phase.send_replace(Phase::Ready(Arc::new(wire)));
-                return;
-            }
-            Err(error) => lane.phase.send_replace(Phase::Failed(Cause::new(&error))),
-        };
+        let phase = Phase::after(connected);
+        let is_over = !matches!(phase, Phase::Failed(_));
+        lane.phase.send_replace(phase);
         drop(lane);
-        let pausing = {
-            let _entered = home.clock.enter();
-            tokio::time::sleep(pause)
-        };
-        pausing.await;
+        if is_over {
+            return;
+        }
+        // Also on a runtime that stands still, no more than one attempt is under way.
+        attempt.shutdown().await;
+        tokio::time::sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause * 2);
+    }
+}
+
+impl Phase {
+    /// Returns what follows from how an attempt to connect ended, or that it did not end in time.
+    fn after(attempt: Result<Option<Result<RedisResult<Wire>, JoinError>>, Elapsed>) -> Self {
+        match attempt {
+            Ok(Some(Ok(Ok(wire)))) => Self::Ready(Arc::new(wire)),
+            Ok(Some(Ok(Err(error)))) => Self::Failed(Cause::new(&error)),
+            Ok(Some(Err(_)) | None) => Self::Homeless,
+            Err(_) => Self::Failed(Cause::new(&RedisError::from(io::Error::from(io::ErrorKind::TimedOut)))),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, Id};
 
 use super::lane::{Home, Lane};
 use super::{Answer, Parcel};
-use crate::error::{Fault, Refusal};
+use crate::error::{Fault, name_of};
 use crate::runtime::caller;
 
 /// Is one server, and a connection to it for each tokio runtime that asks, so that an answer is not handed from thread to thread.
@@ -36,7 +36,13 @@ impl Node {
     }
 
     pub(crate) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
-        refused(self.lane().send(parcel, asking).await?)
+        let answer = self.lane().send(parcel, asking).await.and_then(refused);
+        answer.map_err(|fault| fault.at(self.name()))
+    }
+
+    /// Returns the server's name for errors.
+    pub(crate) fn name(&self) -> String {
+        name_of(&self.client)
     }
 
     /// Returns the connection of the caller's runtime if there is one by now.
@@ -83,14 +89,13 @@ impl Node {
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.client.get_connection_info().addr().to_string();
-        f.debug_tuple("Node").field(&address).finish()
+        f.debug_tuple("Node").field(&self.name()).finish()
     }
 }
 
 pub(super) fn refused(answer: Answer) -> Result<Answer, Fault> {
     match answer.value {
-        Value::ServerError(error) => Err(Fault::Refused(Refusal::new(&error))),
+        Value::ServerError(error) => Err(Fault::refused(&error)),
         _ => Ok(answer),
     }
 }

@@ -4,9 +4,11 @@
 mod cluster;
 mod commits;
 mod conformance;
+mod ending;
 mod faults;
 mod layout;
 mod principals;
 mod reaching;
 mod silence;
 mod support;
+mod telling;

@@ -1,0 +1,179 @@
+//! What a server answers instead of doing what it was asked, and what to do about it.
+
+use std::fmt;
+
+use redis::ServerError;
+
+/// The answer of a server that did not do what it was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    code: &'static str,
+    redirect: Option<Redirect>,
+    text: String,
+}
+
+/// The server to ask instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Redirect {
+    /// Empty where the server means its own host.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// For this once, and announced with ASKING.
+    pub(crate) once: bool,
+}
+
+/// The codes that mean something here, what each says about the server, and what to do.
+const CODES: [(&str, &str); 17] = [
+    ("NOAUTH", "asks for a password: put it into the URL as redis://:PASSWORD@host"),
+    ("WRONGPASS", "does not accept the user or the password, or wants none: check the URL, redis://USER:PASSWORD@host"),
+    ("NOPERM", "does not give this user the rights that a store needs: the documentation of sessions-redis lists them"),
+    ("MOVED", "is of a cluster: open it as redis-cluster://host:port"),
+    ("ASK", "is of a cluster: open it as redis-cluster://host:port"),
+    ("TRYAGAIN", "is moving a slot to another server"),
+    ("CLUSTERDOWN", "is of a cluster that is down, or lacks slots: see CLUSTER INFO"),
+    ("MASTERDOWN", "is a replica that has lost its primary"),
+    ("LOADING", "is still loading its data"),
+    ("READONLY", "is a replica, which takes no writes: put the primary into the URL"),
+    ("BUSY", "is busy with a script"),
+    ("NOSCRIPT", "has forgotten a script"),
+    ("OOM", "has no memory left for a write: raise maxmemory"),
+    ("MISCONF", "cannot save to its disk, and takes no writes: see its log"),
+    ("NOREPLICAS", "has fewer replicas than min-replicas-to-write, and takes no writes"),
+    ("WRONGTYPE", "has something else under a session's key: choose a prefix that no other program uses"),
+    ("ERR", "answered ERR"),
+];
+
+/// The errors without a code of their own, by words that stand in them.
+const DETAILS: [(&str, &str); 6] = [
+    ("DB index is out of range", "has no such database: choose another in the URL, or raise `databases` in redis.conf"),
+    ("SELECT is not allowed in cluster mode", "is of a cluster, which has no database but 0"),
+    ("cluster support disabled", "is of no cluster: open it as redis://host:port"),
+    ("max number of clients reached", "has as many clients as it accepts: raise maxclients"),
+    ("unknown command", "lacks a command: Redis has to be 6.2 or later"),
+    ("invalid DB index", "has no such database: choose another in the URL"),
+];
+
+const AUTHENTICATION: [&str; 2] = ["Authentication required", "unauthenticated"];
+
+impl Refusal {
+    pub(crate) fn new(error: &ServerError) -> Self {
+        Self::of(error.code(), error.details().unwrap_or_default())
+    }
+
+    /// Sorts an answer by its code and its details. The details are not kept, since they may quote what was sent.
+    pub(crate) fn of(code: &str, details: &str) -> Self {
+        let code = code_of(code, details);
+        let once = code == "ASK";
+        let redirect = if once || code == "MOVED" { target(details, once) } else { None };
+        Self { code, redirect, text: text(code, details) }
+    }
+
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(crate) const fn redirect(&self) -> Option<&Redirect> {
+        self.redirect.as_ref()
+    }
+
+    /// Returns whether the same may be accepted in a moment.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self.code,
+            "MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING" | "READONLY" | "BUSY"
+        )
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// Writes what follows the name of the server.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn code_of(code: &str, details: &str) -> &'static str {
+    let known = |word: &str| CODES.iter().map(|(code, _)| *code).find(|code| *code == word);
+    // Redis 6 reports what failed inside a script as `ERR Error running script (…): -READONLY You can't…`.
+    let inner = || details.split([' ', '-']).filter(|word| *word != "ERR").find_map(known);
+    match known(code) {
+        // To a long command of a stranger's: `Protocol error: unauthenticated multibulk length`.
+        Some("ERR") | None if AUTHENTICATION.iter().any(|words| details.contains(words)) => "NOAUTH",
+        Some("ERR") | None if details.contains("no permissions") => "NOPERM",
+        Some("ERR") | None => inner().unwrap_or("ERR"),
+        Some(code) => code,
+    }
+}
+
+fn text(code: &str, details: &str) -> String {
+    if code == "ERR"
+        && let Some((_, text)) = DETAILS.iter().find(|(words, _)| details.contains(words))
+    {
+        return (*text).to_owned();
+    }
+    let text = CODES.iter().find(|(known, _)| *known == code).map_or("refused", |(_, text)| *text);
+    let name = if code == "ERR" { String::new() } else { format!(" ({code})") };
+    match forbidden(details).filter(|_| code == "NOPERM") {
+        Some(command) => format!("{text}, `{command}` among them{name}"),
+        None => format!("{text}{name}"),
+    }
+}
+
+/// Reads the command's name from `… no permissions to run the 'hgetall' command`.
+fn forbidden(details: &str) -> Option<&str> {
+    let (_, rest) = details.split_once("run the '")?;
+    let (command, _) = rest.split_once('\'')?;
+    let is_name = command.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'|' | b'-' | b'_'));
+    (is_name && command.len() <= 32).then_some(command)
+}
+
+/// Reads `3999 127.0.0.1:6381`.
+fn target(details: &str, once: bool) -> Option<Redirect> {
+    let (host, port) = details.split(' ').nth(1)?.rsplit_once(':')?;
+    // A server that does not know its own name writes a question mark.
+    let host = if host == "?" { "" } else { host };
+    Some(Redirect { host: host.to_owned(), port: port.parse().ok()?, once })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_inside_a_script_of_an_old_server_is_recognised() {
+        let details = "Error running script (call to f_1): @user_script:3: -READONLY You can't write against a read only replica.";
+        assert_eq!(code_of("ERR", details), "READONLY");
+        assert_eq!(code_of("ERR", "unknown command"), "ERR");
+        assert_eq!(code_of("MOVED", "1 127.0.0.1:1"), "MOVED");
+    }
+
+    #[test]
+    fn a_redirect_is_read_whatever_the_host_looks_like() {
+        let redirect = target("3999 ::1:6381", true).unwrap();
+        assert_eq!((redirect.host.as_str(), redirect.port, redirect.once), ("::1", 6381, true));
+        assert_eq!(target("3999 :6381", false).unwrap().host, "");
+        assert_eq!(target("3999 ?:6381", false).unwrap().host, "");
+        assert!(target("3999", false).is_none());
+    }
+
+    #[test]
+    fn a_refusal_tells_what_to_do_and_repeats_nothing() {
+        let told = [
+            ("NOAUTH", "Authentication required.", "redis://:PASSWORD@host (NOAUTH)"),
+            ("ERR", "Authentication required.", "redis://:PASSWORD@host (NOAUTH)"),
+            ("ERR", "Protocol error: unauthenticated multibulk length", "(NOAUTH)"),
+            ("WRONGPASS", "invalid username-password pair", "(WRONGPASS)"),
+            ("NOPERM", "this user has no permissions to run the 'hgetall' command", "`hgetall` among them (NOPERM)"),
+            ("NOPERM", "this user has no permissions to run the 'HUNTER2' command", "lists them (NOPERM)"),
+            ("ERR", "DB index is out of range", "choose another"),
+            ("ERR", "unknown command 'HGETALL', with args beginning with: 'hunter2'", "6.2 or later"),
+            ("ERR", "hunter2", "answered ERR"),
+            ("HUNTER2", "hunter2", "answered ERR"),
+        ];
+        for (code, details, end) in told {
+            let shown = Refusal::of(code, details).to_string();
+            assert!(shown.contains(end), "{shown}");
+            assert!(!shown.to_lowercase().contains("hunter2"), "{shown}");
+        }
+    }
+}
