@@ -66,8 +66,9 @@ pub(crate) fn answered<T>(answer: Result<T, StoreError>) -> T {
 
 /// Calls that a store must answer.
 impl Subject {
+    /// Loads a record that is alive; a store may give back a dead one, which is none to its caller.
     pub(crate) async fn load(&self, id: SessionId, now: Timestamp) -> Option<Record> {
-        answered(self.store().load(id, now).await)
+        answered(self.store().load(id, now).await).filter(|record| record.is_live(now))
     }
 
     /// Loads a record that must be there.
@@ -191,8 +192,7 @@ pub(crate) fn value<'a>(record: &'a Record, key: &str) -> &'a [u8] {
     record.entry(key).unwrap_or_else(|| panic!("there is an entry {key:?}")).value()
 }
 
-/// Says that a store failed in the way that it must.
-pub(crate) fn assert_unreadable<T>(answer: &Result<T, StoreError>) {
-    let kind = answer.as_ref().err().map(StoreError::kind);
-    assert_eq!(kind, Some(StoreErrorKind::Unreadable));
+/// Checks that a store failed in the way that it must.
+pub(crate) fn assert_fails<T>(answer: &Result<T, StoreError>, kind: StoreErrorKind) {
+    assert_eq!(answer.as_ref().err().map(StoreError::kind), Some(kind));
 }

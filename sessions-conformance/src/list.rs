@@ -149,6 +149,7 @@ macro_rules! __each_case {
             expiry::a_longer_idle_limit_outlives_later_commits,
             expiry::a_shorter_idle_limit_holds_at_once,
             expiry::an_idle_limit_of_nothing_ends_the_session,
+            expiry::a_record_from_the_future_is_dead,
             expiry::each_session_has_its_own_deadline,
             principals::a_principal_has_the_sessions_bound_to_it,
             principals::a_binding_outlives_other_commits,

@@ -63,7 +63,6 @@ found_out! {
     a_commit_that_clears_nothing: ClearsAreForgotten by model::any_sequence_of_changes_means_what_the_model_says;
     numbers_that_are_floats: IncrementsAreFloats by model::any_sequence_of_changes_means_what_the_model_says;
     a_take_that_two_have: TakeReadsThenRemoves by take::of_many_who_take_an_entry_exactly_one_has_it;
-    a_load_of_the_dead: LoadShowsTheExpired by expiry::an_old_session_is_dead_at_its_deadline;
     a_load_that_touches: LoadTouches by expiry::a_load_keeps_nothing_alive;
     a_destroy_that_says_nothing: DestroyIsSilent by destroy::a_destroy_says_whether_there_was_a_session;
     principals_that_are_prefixes: PrincipalsArePrefixes by principals::a_principal_is_only_itself;

@@ -16,6 +16,7 @@ pub use build::{RecordBuilder, RecordTooLarge};
 pub(crate) use layout::{HEAD_LENGTH, INDEX_LINE};
 
 use crate::clock::Timestamp;
+use crate::error::StoreErrorKind;
 use crate::id::SessionId;
 use crate::token::SecretHash;
 use layout::Kind;
@@ -249,6 +250,17 @@ pub enum RecordError {
     Corrupt,
     /// The bytes were written by a newer build. They are sound, and must be left as they are.
     NewerFormat,
+}
+
+impl RecordError {
+    /// Returns the kind of error by which a store tells of such a record.
+    #[must_use]
+    pub const fn store_error_kind(self) -> StoreErrorKind {
+        match self {
+            Self::Corrupt => StoreErrorKind::Unreadable,
+            Self::NewerFormat => StoreErrorKind::NewerFormat,
+        }
+    }
 }
 
 impl fmt::Display for RecordError {

@@ -92,7 +92,7 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn into_store_error(self, store: &'static str) -> StoreError {
         match self {
-            Self::Record(error) => StoreError::new(store, StoreErrorKind::Unreadable).caused_by(error),
+            Self::Record(error) => StoreError::new(store, error.store_error_kind()).caused_by(error),
             Self::Engine(error) => {
                 let kind = match error.kind() {
                     EngineErrorKind::Unavailable => StoreErrorKind::Unavailable,

@@ -13,12 +13,9 @@ use crate::records::number;
 /// Is the length that a page may have: listing is done on the thread of whoever asks.
 const LONGEST_PAGE: usize = 1000;
 
-pub(crate) fn load<R: Reader>(reader: &R, id: SessionId, now: Timestamp) -> Result<Option<Record>, Fault> {
+pub(crate) fn load<R: Reader>(reader: &R, id: SessionId) -> Result<Option<Record>, Fault> {
     let found = reader.get(Table::Records, id.as_bytes(), |bytes| Frame::decode(id, bytes))?;
-    match found.transpose()? {
-        Some(frame) if !frame.record.has_expired(now) => Ok(Some(frame.record)),
-        _ => Ok(None),
-    }
+    Ok(found.transpose()?.map(|frame| frame.record))
 }
 
 pub(crate) fn count<R: Reader>(reader: &R) -> Result<u64, Fault> {
@@ -38,8 +35,10 @@ pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestam
     })?;
     let mut records = Vec::with_capacity(ids.len());
     for id in ids {
-        match load(reader, id, now) {
-            Ok(record) => records.extend(record.filter(|record| record.principal() == Some(principal))),
+        match load(reader, id) {
+            Ok(record) => {
+                records.extend(record.filter(|record| record.is_live(now) && record.principal() == Some(principal)))
+            }
             Err(Fault::Engine(error)) if error.kind() == EngineErrorKind::Unavailable => return Err(error.into()),
             // It is the error of its own session, whether the bytes are damaged or the place where they lie.
             Err(Fault::Record(_) | Fault::Engine(_)) => {}
@@ -56,7 +55,7 @@ pub(crate) fn scan<R: Reader>(reader: &R, from: Option<&Cursor>, limit: usize, n
     let mut next = None;
     reader.range(Table::Records, from, |key, bytes| {
         let frame = keys::id(key).and_then(|id| Frame::decode(id, bytes).ok());
-        records.extend(frame.map(|frame| frame.record).filter(|record| !record.has_expired(now)));
+        records.extend(frame.map(|frame| frame.record).filter(|record| record.is_live(now)));
         left -= 1;
         if left == 0 {
             next = Some(Cursor::from_bytes(key));

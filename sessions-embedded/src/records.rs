@@ -1,8 +1,6 @@
 //! What the calls of the store make of the tables, inside a batch.
 
-use sessions_core::{
-    Changes, Committed, Created, Record, RecordError, Refusal, SecretHash, SessionId, Taken, Timestamp,
-};
+use sessions_core::{Changes, Committed, Created, Record, RecordError, SecretHash, SessionId, Taken, Timestamp};
 
 use crate::batch::Batch;
 use crate::engine::{EngineError, Reader, Table};

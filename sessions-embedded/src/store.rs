@@ -154,8 +154,8 @@ impl<E: Engine> Store for EmbeddedStore<E> {
         E::NAME
     }
 
-    fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
-        self.read(|reader| reads::load(reader, id, now))
+    fn load(&self, id: SessionId, _: Timestamp) -> StoreFuture<Option<Record>> {
+        self.read(move |reader| reads::load(reader, id))
     }
 
     fn create(&self, record: &Record) -> StoreFuture<Created> {

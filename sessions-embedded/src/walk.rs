@@ -239,7 +239,7 @@ fn visit_due<R: Reader>(
     match found {
         // It may be the record of a live session; only the build that wrote it can tell.
         Found::Unreadable(sessions_core::RecordError::NewerFormat) => return Ok(None),
-        Found::Frame(frame) if !frame.record.has_expired(now) => {
+        Found::Frame(frame) if frame.record.is_live(now) => {
             batch.remove(Table::Deadlines, key)?;
             if Some(frame.due) == keys::due(key) {
                 batch.list_anew(frame)?;

@@ -3,7 +3,7 @@
 use sessions_core::{Committed, Created, StoreErrorKind, Taken};
 
 use crate::kit::{
-    IDLE, NEW_SECRET, SECRET, answered, assert_same, assert_unreadable, built, changes, draft, fresh_id, sorted, start,
+    IDLE, NEW_SECRET, SECRET, answered, assert_fails, assert_same, built, changes, draft, fresh_id, sorted, start,
 };
 use crate::setup::Damage;
 use crate::subject::Subject;
@@ -23,26 +23,26 @@ async fn damaged(subject: &Subject, damage: Damage) -> [sessions_core::SessionId
 }
 
 /// Says that no call takes the record for a session, changes it, or fails in another way.
-async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId) {
+async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId, kind: StoreErrorKind) {
     let now = start();
-    assert_unreadable(&subject.store().load(id, now).await);
+    assert_fails(&subject.store().load(id, now).await, kind);
     for changes in
         [changes(now), changes(now).set("key", b"9").renew(NEW_SECRET), changes(now).clear_entries().clear_flashes()]
     {
         match subject.store().commit(id, &changes).await {
             Ok(committed) => assert_eq!(committed, Committed::Gone),
-            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unreadable),
+            Err(error) => assert_eq!(error.kind(), kind),
         }
     }
     match subject.store().take(id, &SECRET, "key", now).await {
         Ok(taken) => assert_eq!(taken, Taken::Gone),
-        Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unreadable),
+        Err(error) => assert_eq!(error.kind(), kind),
     }
     match subject.store().create(&built(draft(id, now))).await {
         Ok(created) => assert_eq!(created, Created::Exists),
-        Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unreadable),
+        Err(error) => assert_eq!(error.kind(), kind),
     }
-    assert_unreadable(&subject.store().load(id, now).await);
+    assert_fails(&subject.store().load(id, now).await, kind);
 }
 
 /// Says that the sessions beside it are found by every call.
@@ -67,7 +67,7 @@ async fn assert_others_unharmed(subject: &Subject, [one, _, other]: [sessions_co
 /// Checks that a damaged record is an error of its own session, and no other call fails by it.
 pub async fn a_damaged_record_harms_no_other_session(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
-    assert_unusable(subject, ids[1]).await;
+    assert_unusable(subject, ids[1], StoreErrorKind::Unreadable).await;
     assert_others_unharmed(subject, ids).await;
 }
 
@@ -109,11 +109,11 @@ pub async fn a_damaged_record_stops_no_sweep(subject: &Subject) {
 /// Checks that a record which a newer build wrote is left for it, through every call that does not end it.
 pub async fn a_record_of_a_newer_format_is_left_as_it_is(subject: &Subject) {
     let ids = damaged(subject, Damage::NewerFormat).await;
-    assert_unusable(subject, ids[1]).await;
+    assert_unusable(subject, ids[1], StoreErrorKind::NewerFormat).await;
     assert_others_unharmed(subject, ids).await;
     for _ in 0..10 {
         let swept = subject.sweep(2, start().after(2 * IDLE)).await;
         assert!(!swept.contains(&ids[1]));
     }
-    assert_unreadable(&subject.store().load(ids[1], start()).await);
+    assert_fails(&subject.store().load(ids[1], start()).await, StoreErrorKind::NewerFormat);
 }

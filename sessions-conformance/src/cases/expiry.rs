@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sessions_core::{Changes, Committed, Record, SessionId, Taken, Timestamp};
 
-use crate::kit::{BRIEF, IDLE, LIFE, NEW_SECRET, SECOND, SECRET, answered, changes, draft, fresh_id, start, value};
+use crate::kit::{
+    BRIEF, IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, answered, changes, draft, fresh_id, start, value,
+};
 use crate::subject::Subject;
 
 /// Says that no call finds a session alive, of which `ada` is signed in and `key` is set.
@@ -133,6 +135,26 @@ pub async fn an_idle_limit_of_nothing_ends_the_session(subject: &Subject) {
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     subject.apply(record.id(), &changes(now).idle(Duration::ZERO)).await;
     assert_dead(subject, record.id(), now).await;
+}
+
+/// Checks that a record which was seen more than five minutes from now is dead, and is left to those for whom it is not.
+pub async fn a_record_from_the_future_is_dead(subject: &Subject) {
+    let now = start();
+    for (ahead, is_alive) in [(BRIEF, true), (BRIEF + MILLISECOND, false), (100 * LIFE, false)] {
+        let later = now.after(ahead);
+        let record = subject.put(draft(fresh_id(), later).principal(Some("ada")).entry("key", b"1")).await;
+        let id = record.id();
+        assert_eq!(subject.load(id, now).await.is_some(), is_alive, "{ahead:?}");
+        assert_eq!(subject.ids_of("ada", now).await.contains(&id), is_alive, "{ahead:?}");
+        assert_eq!(subject.listed(10, now).await.contains(&id), is_alive, "{ahead:?}");
+        let committed = if is_alive { Committed::Applied } else { Committed::Gone };
+        assert_eq!(subject.commit(id, &changes(now).set("other", b"2")).await, committed, "{ahead:?}");
+        let taken = if is_alive { Taken::Absent } else { Taken::Gone };
+        assert_eq!(subject.take(id, "absent", now).await, taken, "{ahead:?}");
+        assert!(subject.sweep(10, now).await.is_empty());
+        assert_eq!(value(&subject.find(id, later).await, "key"), b"1");
+        assert!(subject.destroy(id).await);
+    }
 }
 
 /// Checks that sessions of different limits do not share them.

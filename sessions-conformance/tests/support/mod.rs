@@ -10,8 +10,8 @@ use std::thread;
 
 use sessions_conformance::Damage;
 use sessions_core::{
-    AsyncStore, Change, Changes, Committed, Created, Cursor, Limits, Page, Record, RecordBuilder, Refusal, SecretHash,
-    SessionId, StoreError, StoreErrorKind, Taken, Timestamp,
+    AsyncStore, Change, Changes, Committed, Created, Cursor, Limits, Page, Record, RecordBuilder, RecordError, Refusal,
+    SecretHash, SessionId, StoreError, Taken, Timestamp,
 };
 
 /// Is a promise to break.
@@ -33,7 +33,6 @@ pub(crate) enum Fault {
     ValuesAreText,
     KeysAreTrimmed,
     TakeReadsThenRemoves,
-    LoadShowsTheExpired,
     LoadTouches,
     DestroyIsSilent,
     PrincipalsArePrefixes,
@@ -97,7 +96,7 @@ impl Bytes {
     }
 
     fn read(&self, bytes: &[u8]) -> Result<Record, StoreError> {
-        let unreadable = |error| StoreError::new(self.name(), StoreErrorKind::Unreadable).caused_by(error);
+        let unreadable = |error: RecordError| StoreError::new(self.name(), error.store_error_kind()).caused_by(error);
         Record::decode(bytes).map_err(unreadable)
     }
 
@@ -278,7 +277,7 @@ impl AsyncStore for Bytes {
                 self.change(id, &Changes::new(now, record.secret_hash()))?;
             }
         }
-        Ok(record.filter(|record| !record.has_expired(now) || self.has(Fault::LoadShowsTheExpired)))
+        Ok(record)
     }
 
     async fn create(&self, record: Record) -> Result<Created, StoreError> {
@@ -350,7 +349,7 @@ impl AsyncStore for Bytes {
         let mut records = self.all()?;
         records.retain(|record| {
             self.are_one(record.principal(), &principal)
-                && (!record.has_expired(now) || self.has(Fault::PrincipalsKeepTheExpired))
+                && (record.is_live(now) || self.has(Fault::PrincipalsKeepTheExpired))
         });
         Ok(records)
     }
@@ -383,7 +382,7 @@ impl AsyncStore for Bytes {
         pause().await;
         let after = from.map(|cursor| SessionId::from_bytes(cursor.as_bytes().try_into().unwrap()));
         let mut records = self.all()?;
-        records.retain(|record| Some(record.id()) > after && !record.has_expired(now));
+        records.retain(|record| Some(record.id()) > after && record.is_live(now));
         let is_last = records.len() <= limit;
         records.truncate(limit);
         let next = records.last().filter(|_| !is_last).map(|record| Cursor::from_bytes(*record.id().as_bytes()));
