@@ -4,7 +4,8 @@
 //! - [`Server`] builds, starts and stops a demo of one [`Framework`];
 //! - [`Connection`] sends a [`Request`] exactly as written, malformed ones included, and reads a [`Response`] strictly;
 //! - [`Visitor`] keeps the session cookie it was given, whatever its attributes;
-//! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow.
+//! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow;
+//! - [`Nginx`] is a real proxy in front of a demo.
 //!
 //! The scenarios stand in `tests/wire`, one module a topic. Each is one function that takes the framework, and
 //! [`in_every_framework!`] makes one named test of it for each framework. Those of [`scenarios`] run on every store too, in
@@ -16,8 +17,10 @@ mod connection;
 mod demos;
 mod framework;
 mod jar;
+mod nginx;
 mod parallel;
 mod process;
+mod program;
 mod request;
 mod response;
 pub mod scenarios;
@@ -30,7 +33,9 @@ pub use browser::Browser;
 pub use connection::{Connection, PATIENCE};
 pub use framework::Framework;
 pub use jar::{Jar, Refusal};
+pub use nginx::Nginx;
 pub use parallel::{each_together, together};
+pub use program::{NGINX, Program};
 pub use request::{Request, query};
 pub use response::Response;
 pub use server::{Options, Seal, Server};
