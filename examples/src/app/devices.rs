@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sessions_core::{Error, Session};
 
-use super::{Reply, Request};
+use super::{Reply, Request, Wait};
 
 #[derive(Serialize)]
 struct WhoAmI {
@@ -32,8 +32,10 @@ pub(super) fn login(request: Request<'_>, session: &Session) -> Reply {
     }
 }
 
-pub(super) fn logout(session: &Session) -> Reply {
+/// Waits between destroying and answering, so that a client can hang up in between.
+pub(super) async fn logout(request: Request<'_>, session: &Session, wait: Wait) -> Reply {
     session.destroy();
+    request.pause(wait).await;
     Reply::text("ok")
 }
 

@@ -1,20 +1,12 @@
 //! Writes that overlap, add up, fail and panic.
 
-use std::time::Duration;
-
 use sessions_core::{Error, Session};
 
 use super::{Reply, Request, Wait};
 
-/// Is how long a request may be asked to wait, in milliseconds.
-const LONGEST_WAIT: u64 = 60_000;
-
 /// Waits between loading and writing, so that other requests come in between.
 pub(super) async fn put(request: Request<'_>, session: &Session, wait: Wait) -> Result<Reply, Error> {
-    let millis = request.parameter("ms").and_then(|text| text.parse().ok()).unwrap_or(0_u64);
-    if millis > 0 {
-        wait(Duration::from_millis(millis.min(LONGEST_WAIT))).await;
-    }
+    request.pause(wait).await;
     session.set(&request.key(), &request.parameter("v").unwrap_or_default())?;
     Ok(Reply::text("ok"))
 }
