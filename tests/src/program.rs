@@ -16,6 +16,14 @@ pub struct Program {
 /// The web server that stands between visitors and a demo.
 pub const NGINX: Program = Program { name: "nginx", package: "nginx-light", required_by: "SESSIONS_REQUIRE_NGINX" };
 
+/// The browser.
+pub const CHROMIUM: Program =
+    Program { name: "chromium", package: "chromium", required_by: "SESSIONS_REQUIRE_BROWSER" };
+
+/// The program that drives the browser.
+pub const CHROMEDRIVER: Program =
+    Program { name: "chromedriver", package: "chromium-driver", required_by: "SESSIONS_REQUIRE_BROWSER" };
+
 impl Program {
     /// Returns whether the program is on the `PATH`. Reports the test as skipped where it is not.
     ///

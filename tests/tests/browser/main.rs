@@ -1,0 +1,5 @@
+//! What only a real browser shows: it loads, reloads and posts in its own way, and decides by itself which cookies it keeps.
+
+mod forms;
+mod pages;
+mod site;
