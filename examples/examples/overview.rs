@@ -1,9 +1,8 @@
 //! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open <http://localhost:8080/set>.
 
-use std::error::Error;
-
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use sessions_examples::{Failure, address, announce, start_log};
 use tokio::net::TcpListener;
 
 async fn set(session: Session) -> Result<String, SessionError> {
@@ -32,7 +31,8 @@ async fn destroy(session: Session) -> &'static str {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
+    start_log();
     let sessions = Sessions::builder().build()?;
     let app = Router::new()
         .route("/set", get(set))
@@ -41,8 +41,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/clear", get(clear))
         .route("/destroy", get(destroy))
         .layer(SessionLayer::new(sessions));
-    let listener = TcpListener::bind("127.0.0.1:8080").await?;
-    sessions_examples::announce(listener.local_addr()?);
+    let address = address()?;
+    let listener = TcpListener::bind(address).await.map_err(|error| Failure::to_listen(address, error))?;
+    announce(listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())
 }
