@@ -88,7 +88,12 @@ impl Reply {
     /// Makes a reply that is only a status.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        Self::new(status, "text/plain; charset=utf-8", "")
+        Self::refusal(status, "")
+    }
+
+    /// Makes a reply that says why a request is refused.
+    fn refusal(status: u16, reason: &str) -> Self {
+        Self::new(status, "text/plain; charset=utf-8", reason)
     }
 }
 
@@ -141,7 +146,7 @@ pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Resu
             "/whoami" => Ok(devices::whoami(session)),
             "/sessions" => devices::list(session).await,
             "/logout_others" => devices::logout_others(session).await,
-            _ => Ok(Reply::status(404)),
+            _ => Ok(Reply::refusal(404, "there is nothing here; / lists what there is")),
         },
         _ => Ok(Reply::status(405)),
     }

@@ -28,7 +28,7 @@ pub(super) fn login(request: Request<'_>, session: &Session) -> Reply {
             session.login(&user);
             Reply::text("ok")
         }
-        None => Reply::status(400),
+        None => Reply::refusal(400, "say who signs in: /login?user=ann"),
     }
 }
 

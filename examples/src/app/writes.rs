@@ -13,14 +13,14 @@ pub(super) async fn put(request: Request<'_>, session: &Session, wait: Wait) -> 
 
 pub(super) fn increment(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
     let by = request.parameter("by").map_or(Ok(1), |text| text.parse());
-    let Ok(by) = by else { return Ok(Reply::status(400)) };
+    let Ok(by) = by else { return Ok(Reply::refusal(400, "by is not a whole number")) };
     Ok(Reply::text(session.increment(&request.key(), by)?.to_string()))
 }
 
 /// Writes, then fails: what was written is dropped.
 pub(super) fn fail(session: &Session) -> Result<Reply, Error> {
     session.set("failed", &true)?;
-    Ok(Reply::status(500))
+    Ok(Reply::refusal(500, "failed, as asked"))
 }
 
 /// Writes, then panics: what was written is dropped.
