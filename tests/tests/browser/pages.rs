@@ -11,6 +11,7 @@ in_every_framework_and_way! {
     a_login_is_read_back,
     two_tabs_share_the_session,
     scripts_do_not_see_the_cookie,
+    the_address_that_a_demo_prints_keeps_the_session,
 }
 
 fn a_page_loads_and_reloads(framework: Framework, way: Way) {
@@ -83,4 +84,13 @@ fn scripts_do_not_see_the_cookie(framework: Framework, way: Way) {
     assert_eq!((&cookie["name"], &cookie["path"]), (&"__Host-id".into(), &"/".into()));
     assert_eq!((&cookie["httpOnly"], &cookie["secure"]), (&true.into(), &true.into()));
     assert_eq!((&cookie["sameSite"], &cookie["expiry"]), (&"Lax".into(), &serde_json::Value::Null));
+}
+
+fn the_address_that_a_demo_prints_keeps_the_session(framework: Framework, way: Way) {
+    let Some(site) = Site::start(framework, way) else { return };
+    site.open_on("127.0.0.1", "/set");
+    site.open_on("127.0.0.1", "/get");
+    site.expect_text("The name on the /set was: iris");
+    // Another host, another cookie.
+    site.expect("/get", "The name on the /set was:");
 }

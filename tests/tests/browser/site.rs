@@ -37,7 +37,13 @@ impl Site {
     /// Opens a page of the demo. On `localhost`, which Chromium trusts with `Secure` cookies also without TLS.
     #[track_caller]
     pub(crate) fn open(&self, target: &str) {
-        self.browser.open(&format!("http://localhost:{}{target}", self.port));
+        self.open_on("localhost", target);
+    }
+
+    /// Opens a page of the demo by another name of this machine.
+    #[track_caller]
+    pub(crate) fn open_on(&self, host: &str, target: &str) {
+        self.browser.open(&format!("http://{host}:{}{target}", self.port));
     }
 
     /// Opens a page of the demo, and expects this text.
