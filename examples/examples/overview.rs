@@ -1,9 +1,13 @@
-//! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open <http://localhost:8080/set>.
+//! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open <http://127.0.0.1:8080/set>.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 use sessions_examples::{Failure, address, announce, start_log};
 use tokio::net::TcpListener;
+
+async fn index() -> &'static str {
+    "try /set, /get, /delete, /clear and /destroy"
+}
 
 async fn set(session: Session) -> Result<String, SessionError> {
     session.set("name", "iris")?;
@@ -35,6 +39,7 @@ async fn main() -> Result<(), Failure> {
     start_log();
     let sessions = Sessions::builder().build()?;
     let app = Router::new()
+        .route("/", get(index))
         .route("/set", get(set))
         .route("/get", get(read))
         .route("/delete", get(delete))

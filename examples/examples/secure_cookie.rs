@@ -1,5 +1,5 @@
 //! Encrypted tokens, and a key that is replaced without signing anybody out.
-//! `cargo run --example secure_cookie`, then open <http://localhost:8080/>.
+//! `cargo run --example secure_cookie`, then open <http://127.0.0.1:8080/>.
 
 use std::convert::Infallible;
 
@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use sessions_examples::{Failure, address, announce, start_log};
 use sessions_hyper::{SealKey, SessionError, SessionService, Sessions};
@@ -20,7 +20,17 @@ async fn count(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Sess
 }
 
 async fn handle(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    // Browsers ask for an icon too, which is no visit.
+    if request.uri().path() != "/" {
+        return Ok(not_found());
+    }
     Ok(count(request).await.unwrap_or_else(SessionError::into_response))
+}
+
+fn not_found() -> Response<Full<Bytes>> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }
 
 /// Makes a key for this run. A real one comes from where the other secrets of the application are kept.

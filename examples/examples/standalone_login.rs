@@ -1,8 +1,12 @@
-//! Signing in and out around a page for members. `cargo run --example standalone_login`, then open <http://localhost:8080/secret>.
+//! Signing in and out around a page for members. `cargo run --example standalone_login`, then open <http://127.0.0.1:8080/secret>.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use sessions_actix::{Session, SessionMiddleware, Sessions};
 use sessions_examples::{Failure, address, announce, start_log};
+
+async fn index() -> &'static str {
+    "Try /secret, /login and /logout."
+}
 
 async fn secret(session: Session) -> HttpResponse {
     match session.principal() {
@@ -29,6 +33,7 @@ async fn main() -> Result<(), Failure> {
     let server = HttpServer::new(move || {
         App::new()
             .wrap(SessionMiddleware::new(sessions.clone()))
+            .route("/", web::get().to(index))
             .route("/secret", web::get().to(secret))
             .route("/login", web::get().to(login))
             .route("/logout", web::get().to(logout))
