@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sessions_core::{Error, Session};
 
-/// Says what can be tried.
+/// The first page, which lists what can be tried.
 const INDEX: &str = include_str!("index.html");
 
 /// The longest time that a request may be asked to wait.
@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Waits in the framework's own way.
 pub type Wait = fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Is a request, as the routes see it.
+/// A request, as the routes see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     method: &'a str,
@@ -32,14 +32,14 @@ pub struct Request<'a> {
     body: &'a [u8],
 }
 
-/// Is what to answer. Handlers do not set cookies: the adapter does.
+/// A response. Handlers do not set cookies: the adapter does.
 #[derive(Debug)]
 pub struct Reply {
-    /// Is the status.
+    /// The status.
     pub status: u16,
-    /// Is the content type.
+    /// The content type.
     pub content_type: &'static str,
-    /// Is the body.
+    /// The body.
     pub body: String,
 }
 

@@ -11,7 +11,7 @@ use sessions_core::{SealKey, Sessions};
 
 use crate::{Failure, start_log, store};
 
-/// Is how to run a demo.
+/// The command line of a demo.
 #[derive(Debug)]
 pub struct Options {
     port: u16,
@@ -38,7 +38,7 @@ Options:
   --port 8080            where to listen on 127.0.0.1; 0 picks a free port
   --store memory:        where sessions are kept: memory: redb:PATH fjall:PATH redis://HOST rediss://HOST redis+unix://PATH
                          redis-cluster://HOST:PORT,HOST:PORT
-  --insecure-http        sends the cookie over plain HTTP too: needed in some browsers, and for hosts other than localhost
+  --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
   --idle 30m             how long a session lives without being used
   --absolute 12h         how long a session lives however much it is used
   --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random
@@ -46,8 +46,7 @@ Options:
 ";
 
 impl Options {
-    /// Reads the command line, and starts the log that `RUST_LOG` asks for. Ends the program if it asks for help, or for what there
-    /// is not.
+    /// Starts the log, and reads the command line. Ends the program if that asks for help, or for what there is not.
     #[must_use]
     pub fn from_args() -> Self {
         start_log();

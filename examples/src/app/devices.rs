@@ -12,7 +12,7 @@ struct WhoAmI {
     is_new: bool,
 }
 
-/// Is one line of a "your devices" page; times are milliseconds since the Unix epoch.
+/// One line of a "your devices" page; times are milliseconds since the Unix epoch.
 #[derive(Serialize)]
 struct Device {
     id: String,

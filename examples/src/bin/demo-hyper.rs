@@ -15,7 +15,7 @@ use sessions_examples::{Failure, Options, announce, app, asked_to_end};
 use sessions_hyper::{SessionError, SessionService};
 use tokio::net::TcpListener;
 
-/// Is how large a request's body may be, in bytes.
+/// The size limit of a request's body, in bytes.
 const LARGEST_BODY: usize = 1 << 20;
 
 type Answer = Response<Full<Bytes>>;

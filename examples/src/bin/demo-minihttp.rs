@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use sessions_examples::{Failure, Options, announce, app};
 use sessions_minihttp::{BoxError, Request, Response, WithSessions, block_on};
 
-/// Is how large a request's body may be, in bytes.
+/// The size limit of a request's body, in bytes.
 const LARGEST_BODY: u64 = 1 << 20;
 
 fn main() -> Result<(), Failure> {
