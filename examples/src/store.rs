@@ -22,6 +22,7 @@ fn try_open(url: &str, sessions_max: Option<usize>) -> Result<Arc<dyn Store>, Bo
     Ok(match scheme {
         "memory" if rest.is_empty() => Arc::new(memory(sessions_max)),
         "memory" => return Err("memory: takes nothing after the colon".into()),
+        _ if sessions_max.is_some() => return Err("--sessions-max is for the memory store only".into()),
         "redb" | "fjall" if rest.is_empty() => return Err(format!("{scheme}: needs a path, {scheme}:PATH").into()),
         "redb" => Arc::new(RedbStore::open(rest)?),
         "fjall" => Arc::new(FjallStore::open(rest)?),
@@ -67,6 +68,8 @@ mod tests {
         ] {
             assert_eq!(format!("{:?}", open(url, None).unwrap_err()), line);
         }
+        let capped = open("redb:sessions.redb", Some(5)).unwrap_err();
+        assert_eq!(format!("{capped:?}"), "--store: --sessions-max is for the memory store only");
         let failure = open("redis://:hunter2@localhost:port", None).unwrap_err();
         assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
     }
