@@ -121,6 +121,13 @@ impl Chromium {
         self.session.post(RUN, &script(&format!("return {expression}")))
     }
 
+    /// Returns the URL of the page.
+    #[must_use]
+    #[track_caller]
+    pub fn url(&self) -> String {
+        self.session.get("/url").as_str().unwrap_or_default().to_owned()
+    }
+
     /// Returns the cookies of the page, as WebDriver describes them.
     #[must_use]
     #[track_caller]
