@@ -1,8 +1,7 @@
-//! Messages that are shown once. `cargo run --example flash_messages`, then open <http://localhost:8080/set> and
-//! <http://localhost:8080/get>, twice.
+//! Messages that are shown once. `cargo run --example flash_messages`, then open <http://127.0.0.1:8080/set> and
+//! <http://127.0.0.1:8080/get>, twice.
 
-use std::error::Error;
-
+use sessions_examples::{Failure, address, announce, start_log};
 use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions};
 
 #[expect(clippy::needless_pass_by_value, reason = "a service owns its request")]
@@ -21,10 +20,11 @@ fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     Ok(())
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let address = "127.0.0.1:8080".parse()?;
-    let server = WithSessions::new(Sessions::builder().build()?, handle).start(address)?;
-    sessions_examples::announce(address);
-    server.join().map_err(|_| "the server panicked")?;
-    Ok(())
+fn main() -> Result<(), Failure> {
+    start_log();
+    let (sessions, address) = (Sessions::builder().build()?, address()?);
+    let server =
+        WithSessions::new(sessions, handle).start(address).map_err(|error| Failure::to_listen(address, error))?;
+    announce(address);
+    server.join().map_err(|_| Failure::new("the server panicked"))
 }

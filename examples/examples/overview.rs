@@ -1,10 +1,13 @@
-//! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open <http://localhost:8080/set>.
-
-use std::error::Error;
+//! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open <http://127.0.0.1:8080/set>.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use sessions_examples::{Failure, address, announce, start_log};
 use tokio::net::TcpListener;
+
+async fn index() -> &'static str {
+    "try /set, /get, /delete, /clear and /destroy"
+}
 
 async fn set(session: Session) -> Result<String, SessionError> {
     session.set("name", "iris")?;
@@ -32,17 +35,20 @@ async fn destroy(session: Session) -> &'static str {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
+    start_log();
     let sessions = Sessions::builder().build()?;
     let app = Router::new()
+        .route("/", get(index))
         .route("/set", get(set))
         .route("/get", get(read))
         .route("/delete", get(delete))
         .route("/clear", get(clear))
         .route("/destroy", get(destroy))
         .layer(SessionLayer::new(sessions));
-    let listener = TcpListener::bind("127.0.0.1:8080").await?;
-    sessions_examples::announce(listener.local_addr()?);
+    let address = address()?;
+    let listener = TcpListener::bind(address).await.map_err(|error| Failure::to_listen(address, error))?;
+    announce(listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())
 }

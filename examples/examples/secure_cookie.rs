@@ -1,15 +1,15 @@
 //! Encrypted tokens, and a key that is replaced without signing anybody out.
-//! `cargo run --example secure_cookie`, then open <http://localhost:8080/>.
+//! `cargo run --example secure_cookie`, then open <http://127.0.0.1:8080/>.
 
 use std::convert::Infallible;
-use std::error::Error;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use sessions_examples::{Failure, address, announce, start_log};
 use sessions_hyper::{SealKey, SessionError, SessionService, Sessions};
 use tokio::net::TcpListener;
 
@@ -20,24 +20,36 @@ async fn count(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Sess
 }
 
 async fn handle(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    // Browsers ask for an icon too, which is no visit.
+    if request.uri().path() != "/" {
+        return Ok(not_found());
+    }
     Ok(count(request).await.unwrap_or_else(SessionError::into_response))
 }
 
+fn not_found() -> Response<Full<Bytes>> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
 /// Makes a key for this run. A real one comes from where the other secrets of the application are kept.
-fn new_key() -> Result<SealKey, Box<dyn Error>> {
+fn new_key() -> Result<SealKey, Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
     Ok(SealKey::new(&bytes)?)
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
+    start_log();
     // The first key encrypts, all of them decrypt: put a new one in front, and drop the old one when its sessions have ended.
     let (newest, older) = (new_key()?, new_key()?);
     let sessions = Sessions::builder().encrypted([newest, older]).build()?;
     let service = SessionService::new(sessions, service_fn(handle));
-    let listener = TcpListener::bind("127.0.0.1:8080").await?;
-    sessions_examples::announce(listener.local_addr()?);
+    let address = address()?;
+    let listener = TcpListener::bind(address).await.map_err(|error| Failure::to_listen(address, error))?;
+    announce(listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));

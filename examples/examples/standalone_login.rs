@@ -1,9 +1,12 @@
-//! Signing in and out around a page for members. `cargo run --example standalone_login`, then open <http://localhost:8080/secret>.
-
-use std::error::Error;
+//! Signing in and out around a page for members. `cargo run --example standalone_login`, then open <http://127.0.0.1:8080/secret>.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
+use sessions_examples::{Failure, address, announce, start_log};
+
+async fn index() -> &'static str {
+    "Try /secret, /login and /logout."
+}
 
 async fn secret(session: Session) -> HttpResponse {
     match session.principal() {
@@ -24,18 +27,21 @@ async fn logout(session: Session) -> &'static str {
 }
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let sessions = Sessions::builder().build()?;
+async fn main() -> Result<(), Failure> {
+    start_log();
+    let (sessions, address) = (Sessions::builder().build()?, address()?);
     let server = HttpServer::new(move || {
         App::new()
             .wrap(SessionMiddleware::new(sessions.clone()))
+            .route("/", web::get().to(index))
             .route("/secret", web::get().to(secret))
             .route("/login", web::get().to(login))
             .route("/logout", web::get().to(logout))
     })
-    .bind(("127.0.0.1", 8080))?;
+    .bind(address)
+    .map_err(|error| Failure::to_listen(address, error))?;
     for address in server.addrs() {
-        sessions_examples::announce(address);
+        announce(address);
     }
     Ok(server.run().await?)
 }

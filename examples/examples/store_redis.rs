@@ -1,9 +1,10 @@
-//! Sessions in Redis, shared by all servers that use it. `cargo run --example store_redis`
-
-use std::error::Error;
+//! Sessions in Redis, shared by all servers that use it. With a Redis on this machine (`redis-server`, or
+//! `docker run -p 6379:6379 redis`): `cargo run --example store_redis`, then open <http://127.0.0.1:8080/>. Without one the page is a
+//! 503, and the log says why.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use sessions_examples::{Failure, address, announce, start_log};
 use sessions_redis::RedisStore;
 use tokio::net::TcpListener;
 
@@ -12,12 +13,14 @@ async fn visits(session: Session) -> Result<String, SessionError> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
+    start_log();
     let store = RedisStore::open("redis://127.0.0.1:6379")?;
     let sessions = Sessions::builder().store(store).build()?;
     let app = Router::new().route("/", get(visits)).layer(SessionLayer::new(sessions));
-    let listener = TcpListener::bind("127.0.0.1:8080").await?;
-    sessions_examples::announce(listener.local_addr()?);
+    let address = address()?;
+    let listener = TcpListener::bind(address).await.map_err(|error| Failure::to_listen(address, error))?;
+    announce(listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())
 }

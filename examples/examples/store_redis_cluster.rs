@@ -1,9 +1,11 @@
-//! Sessions in a Redis Cluster. `cargo run --example store_redis_cluster`
-
-use std::error::Error;
+//! Sessions in a Redis Cluster. With one on the ports 7000 to 7002: `cargo run --example store_redis_cluster`, then open
+//! <http://127.0.0.1:8080/>. To have one for a try, start three times `redis-server --cluster-enabled yes --port 7000`, each in a
+//! folder and with a port of its own, then
+//! `redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002 --cluster-yes`.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use sessions_examples::{Failure, address, announce, start_log};
 use sessions_redis::RedisStore;
 use tokio::net::TcpListener;
 
@@ -12,12 +14,14 @@ async fn visits(session: Session) -> Result<String, SessionError> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
+    start_log();
     let store = RedisStore::open("redis-cluster://127.0.0.1:7000,127.0.0.1:7001,127.0.0.1:7002")?;
     let sessions = Sessions::builder().store(store).build()?;
     let app = Router::new().route("/", get(visits)).layer(SessionLayer::new(sessions));
-    let listener = TcpListener::bind("127.0.0.1:8080").await?;
-    sessions_examples::announce(listener.local_addr()?);
+    let address = address()?;
+    let listener = TcpListener::bind(address).await.map_err(|error| Failure::to_listen(address, error))?;
+    announce(listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())
 }

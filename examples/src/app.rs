@@ -14,13 +14,16 @@ use std::time::Duration;
 use serde::Serialize;
 use sessions_core::{Error, Session};
 
-/// Says what can be tried.
+/// The first page, which lists what can be tried.
 const INDEX: &str = include_str!("index.html");
+
+/// The longest time that a request may be asked to wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Waits in the framework's own way.
 pub type Wait = fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Is a request, as the routes see it.
+/// A request, as the routes see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     method: &'a str,
@@ -29,14 +32,14 @@ pub struct Request<'a> {
     body: &'a [u8],
 }
 
-/// Is what to answer. Handlers do not set cookies: the adapter does.
+/// A response. Handlers do not set cookies: the adapter does.
 #[derive(Debug)]
 pub struct Reply {
-    /// Is the status.
+    /// The status.
     pub status: u16,
-    /// Is the content type.
+    /// The content type.
     pub content_type: &'static str,
-    /// Is the body.
+    /// The body.
     pub body: String,
 }
 
@@ -47,15 +50,22 @@ impl<'a> Request<'a> {
         Self { method, path, query, body }
     }
 
-    /// Returns a parameter of the query, decoded.
+    /// Returns a parameter, decoded: of the form in the body of a POST, otherwise of the query.
     fn parameter(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.query.as_bytes())
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| Cow::into_owned(value))
+        let form = if self.method == "POST" { self.body } else { self.query.as_bytes() };
+        form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| Cow::into_owned(value))
     }
 
     fn key(&self) -> String {
         self.parameter("k").unwrap_or_default()
+    }
+
+    /// Waits as long as the parameter `ms` says, a minute at most.
+    async fn pause(&self, wait: Wait) {
+        let millis = self.parameter("ms").and_then(|text| text.parse().ok()).unwrap_or(0_u64);
+        if millis > 0 {
+            wait(Duration::from_millis(millis).min(LONGEST_PAUSE)).await;
+        }
     }
 }
 
@@ -78,7 +88,12 @@ impl Reply {
     /// Makes a reply that is only a status.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        Self::new(status, "text/plain; charset=utf-8", "")
+        Self::refusal(status, "")
+    }
+
+    /// Makes a reply that says why a request is refused.
+    fn refusal(status: u16, reason: &str) -> Self {
+        Self::new(status, "text/plain; charset=utf-8", reason)
     }
 }
 
@@ -102,6 +117,8 @@ pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Resu
     match (request.method, request.path) {
         ("OPTIONS", _) => Ok(Reply::status(204)),
         ("POST", "/set/") => flows::set(request, session),
+        ("POST", "/put") => writes::put(request, session, wait).await,
+        ("POST", "/login") => devices::login(request, session),
         ("GET" | "HEAD", path) => match path {
             "/set" => classic::set(session),
             "/get" => Ok(classic::get(session)),
@@ -125,11 +142,11 @@ pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Resu
             "/flash/all" => flashes::all(session),
             "/flash/clear" => Ok(flashes::clear(session)),
             "/login" => devices::login(request, session),
-            "/logout" => Ok(devices::logout(session)),
+            "/logout" => Ok(devices::logout(request, session, wait).await),
             "/whoami" => Ok(devices::whoami(session)),
             "/sessions" => devices::list(session).await,
             "/logout_others" => devices::logout_others(session).await,
-            _ => Ok(Reply::status(404)),
+            _ => Ok(Reply::refusal(404, "there is nothing here; / lists what there is")),
         },
         _ => Ok(Reply::status(405)),
     }

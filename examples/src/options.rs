@@ -2,21 +2,19 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
 use sessions_core::{SealKey, Sessions};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
-use crate::store;
+use crate::{Failure, start_log, store};
 
-/// Is how to run a demo.
+/// The command line of a demo.
 #[derive(Debug)]
 pub struct Options {
-    /// Is where to listen; 0 picks a free port.
-    pub port: u16,
+    port: u16,
     store: String,
     insecure_http: bool,
     idle: Duration,
@@ -32,12 +30,15 @@ enum Seal {
     Encrypted,
 }
 
+/// The environment variable with the key that `--seal` uses.
+const KEY: &str = "SESSIONS_KEY";
+
 const HELP: &str = "\
 Options:
   --port 8080            where to listen on 127.0.0.1; 0 picks a free port
   --store memory:        where sessions are kept: memory: redb:PATH fjall:PATH redis://HOST rediss://HOST redis+unix://PATH
                          redis-cluster://HOST:PORT,HOST:PORT
-  --insecure-http        sends the cookie over plain HTTP too: needed in some browsers, and for hosts other than localhost
+  --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
   --idle 30m             how long a session lives without being used
   --absolute 12h         how long a session lives however much it is used
   --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random
@@ -45,15 +46,14 @@ Options:
 ";
 
 impl Options {
-    /// Reads the command line, and starts the log that `RUST_LOG` asks for. Ends the program if it asks for help, or for what there
-    /// is not.
+    /// Starts the log, and reads the command line. Ends the program if that asks for help, or for what there is not.
     #[must_use]
     pub fn from_args() -> Self {
         start_log();
         match Self::parse(std::env::args_os().skip(1)) {
             Ok(Some(options)) => options,
-            Ok(None) => end(&mut std::io::stdout(), HELP, 0),
-            Err(error) => end(&mut std::io::stderr(), &format!("{error}\n\n{HELP}"), 2),
+            Ok(None) => end(&mut io::stdout(), HELP, 0),
+            Err(error) => end(&mut io::stderr(), &format!("{error}\n\n{HELP}"), 2),
         }
     }
 
@@ -85,16 +85,26 @@ impl Options {
         Ok(Some(options))
     }
 
+    /// Returns the address to listen on; port 0 picks a free one.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Makes the failure of a demo that cannot listen on [`address`](Self::address).
+    #[must_use]
+    pub fn failure_to_listen(&self, error: io::Error) -> Failure {
+        Failure::to_listen(self.address(), error).advice("choose another port with --port")
+    }
+
     /// Builds the manager that these options describe.
     ///
     /// # Errors
     ///
     /// Returns what is wrong with them, or why the store cannot be opened.
-    pub fn sessions(&self) -> Result<Sessions, Box<dyn Error>> {
-        let builder = Sessions::builder()
-            .shared_store(store::open(&self.store, self.sessions_max)?)
-            .idle(self.idle)
-            .absolute(self.absolute);
+    pub fn sessions(&self) -> Result<Sessions, Failure> {
+        let store = store::open(&self.store, self.sessions_max)?;
+        let builder = Sessions::builder().shared_store(store).idle(self.idle).absolute(self.absolute);
         let builder = if self.insecure_http { builder.insecure_http() } else { builder };
         let builder = match self.seal {
             Seal::None => builder,
@@ -103,11 +113,6 @@ impl Options {
         };
         Ok(builder.build()?)
     }
-}
-
-fn start_log() {
-    let warnings = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into());
-    tracing_subscriber::fmt().with_env_filter(warnings.from_env_lossy()).with_writer(std::io::stderr).init();
 }
 
 fn end(out: &mut dyn Write, text: &str, code: i32) -> ! {
@@ -127,15 +132,15 @@ impl Seal {
     }
 }
 
-fn key() -> Result<SealKey, Box<dyn Error>> {
-    let bytes = match std::env::var("SESSIONS_KEY") {
-        Ok(text) => hex::decode(text)?,
-        Err(_) => {
-            let mut bytes = vec![0; SealKey::MIN_LENGTH];
-            getrandom::fill(&mut bytes)?;
-            bytes
-        }
-    };
+fn key() -> Result<SealKey, Failure> {
+    let Ok(text) = std::env::var(KEY) else { return random_key() };
+    let bytes = hex::decode(text).map_err(|error| Failure::new(error).context(format!("{KEY} is not hex")))?;
+    SealKey::new(&bytes).map_err(|error| Failure::new(error).context(KEY))
+}
+
+fn random_key() -> Result<SealKey, Failure> {
+    let mut bytes = [0; SealKey::MIN_LENGTH];
+    getrandom::fill(&mut bytes)?;
     Ok(SealKey::new(&bytes)?)
 }
 

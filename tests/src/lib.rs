@@ -4,20 +4,25 @@
 //! - [`Server`] builds, starts and stops a demo of one [`Framework`];
 //! - [`Connection`] sends a [`Request`] exactly as written, malformed ones included, and reads a [`Response`] strictly;
 //! - [`Visitor`] keeps the session cookie it was given, whatever its attributes;
-//! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow.
+//! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow;
+//! - [`Chromium`] is a real one, and [`Nginx`] a real cache in front of a demo.
 //!
 //! The scenarios stand in `tests/wire`, one module a topic. Each is one function that takes the framework, and
 //! [`in_every_framework!`] makes one named test of it for each framework. Those of [`scenarios`] run on every store too, in
-//! `tests/stores`, beside what only a store that outlives its process can show.
+//! `tests/stores`, beside what only a store that outlives its process can show. What only a real browser can show stands in
+//! `tests/browser`.
 
 mod answers;
 mod browser;
+mod chromium;
 mod connection;
 mod demos;
 mod framework;
 mod jar;
+mod nginx;
 mod parallel;
 mod process;
+mod program;
 mod request;
 mod response;
 pub mod scenarios;
@@ -25,12 +30,16 @@ mod server;
 mod set_cookie;
 mod token;
 mod visitor;
+mod webdriver;
 
 pub use browser::Browser;
+pub use chromium::{Chromium, Tab};
 pub use connection::{Connection, PATIENCE};
 pub use framework::Framework;
 pub use jar::{Jar, Refusal};
+pub use nginx::Nginx;
 pub use parallel::{each_together, together};
+pub use program::{CHROMEDRIVER, CHROMIUM, NGINX, Program};
 pub use request::{Request, query};
 pub use response::Response;
 pub use server::{Options, Seal, Server};

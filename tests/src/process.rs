@@ -4,12 +4,12 @@ use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::Framework;
+use crate::{Framework, PATIENCE};
 
 /// How long a demo may take to start.
 const START: Duration = Duration::from_secs(30);
@@ -28,6 +28,15 @@ impl Process {
     ///
     /// Where it prints none in time.
     pub(crate) fn start(command: &mut Command, framework: Framework) -> (Self, SocketAddr) {
+        let (process, address) = Self::spawn(command, framework);
+        let Ok(address) = address.recv_timeout(START) else {
+            panic!("{framework} printed no address within {START:?}, but:\n{}", process.output());
+        };
+        (process, address)
+    }
+
+    /// Runs a demo, which may announce an address or end.
+    pub(crate) fn spawn(command: &mut Command, framework: Framework) -> (Self, Receiver<SocketAddr>) {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -38,11 +47,7 @@ impl Process {
         let (found, address) = mpsc::channel();
         output.record(child.stdout.take().expect("stdout is piped"), Some(found));
         output.record(child.stderr.take().expect("stderr is piped"), None);
-        let process = Self { child, output };
-        let Ok(address) = address.recv_timeout(START) else {
-            panic!("{framework} printed no address within {START:?}, but:\n{}", process.output());
-        };
-        (process, address)
+        (Self { child, output }, address)
     }
 
     /// The number of the process.
@@ -50,9 +55,21 @@ impl Process {
         self.child.id()
     }
 
-    /// How the process has ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("the process is ours")
+    /// Waits until the process has ended, and returns how.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not end in time.
+    #[track_caller]
+    pub(crate) fn exit_status(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the process is ours") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the demo does not end");
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Ends the process, if it has not ended by itself.

@@ -28,10 +28,20 @@ impl Request {
     /// A POST of a JSON text to `target`.
     #[must_use]
     pub fn post_json(target: &str, json: &str) -> Self {
-        let length = json.len().to_string();
-        let mut request = Self::new("POST", target).field("Content-Type", "application/json");
+        Self::post(target, "application/json", json)
+    }
+
+    /// A POST of a form to `target`, as a browser sends it.
+    #[must_use]
+    pub fn post_form(target: &str, fields: &[(&str, &str)]) -> Self {
+        Self::post(target, "application/x-www-form-urlencoded", &pairs(fields))
+    }
+
+    fn post(target: &str, content_type: &str, body: &str) -> Self {
+        let length = body.len().to_string();
+        let mut request = Self::new("POST", target).field("Content-Type", content_type);
         request = request.field("Content-Length", &length);
-        request.body = json.into();
+        request.body = body.into();
         request
     }
 
@@ -87,14 +97,24 @@ impl fmt::Display for Request {
 /// Writes a target with a query, percent-encoding whatever is not plain.
 #[must_use]
 pub fn query(path: &str, parameters: &[(&str, &str)]) -> String {
-    let mut target = path.to_owned();
-    for (index, (name, value)) in parameters.iter().enumerate() {
-        target.push(if index == 0 { '?' } else { '&' });
-        encode_into(&mut target, name);
-        target.push('=');
-        encode_into(&mut target, value);
+    match parameters {
+        [] => path.to_owned(),
+        _ => format!("{path}?{}", pairs(parameters)),
     }
-    target
+}
+
+/// Writes the pairs of a query or a form.
+fn pairs(parameters: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (index, (name, value)) in parameters.iter().enumerate() {
+        if index > 0 {
+            text.push('&');
+        }
+        encode_into(&mut text, name);
+        text.push('=');
+        encode_into(&mut text, value);
+    }
+    text
 }
 
 fn encode_into(target: &mut String, text: &str) {

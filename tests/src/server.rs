@@ -1,11 +1,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process::{Command, ExitStatus};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::process::Process;
-use crate::{Connection, Framework, PATIENCE, Request, Response, Visitor, demos};
+use crate::{Connection, Framework, Request, Response, Visitor, demos};
 
 /// How the value of the cookie is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,23 +84,34 @@ impl Options {
     /// Where the demo cannot be built or does not print its address in time.
     #[must_use]
     pub fn start(self) -> Server {
-        let mut command = self.command();
-        command.args(["--port", "0", "--store", "memory:"]).args(&self.arguments);
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let (process, address) = Process::start(&mut command, self.framework);
+        let (process, address) = Process::start(&mut self.command(), self.framework);
         Server { framework: self.framework, cookie_name: self.cookie_name, address, process }
+    }
+
+    /// Starts the demo where it has to fail, and returns how it ended and everything that it printed.
+    ///
+    /// # Panics
+    ///
+    /// Where the demo does not end in time.
+    #[must_use]
+    pub fn start_in_vain(self) -> (ExitStatus, String) {
+        let (mut process, _) = Process::spawn(&mut self.command(), self.framework);
+        (process.exit_status(), process.whole_output())
     }
 
     fn command(&self) -> Command {
         let binary = demos::binary(self.framework);
-        match first_core().filter(|_| self.on_one_core) {
+        let mut command = match first_core().filter(|_| self.on_one_core) {
             Some(core) => {
                 let mut command = Command::new("taskset");
                 command.args(["--cpu-list", &core]).arg(binary);
                 command
             }
             None => Command::new(binary),
-        }
+        };
+        command.args(["--port", "0", "--store", "memory:"]).args(&self.arguments);
+        command.env_remove("RUST_LOG").envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
 }
 
@@ -268,14 +277,7 @@ impl Server {
     /// Where it does not end in time.
     #[must_use]
     pub fn exit_status(mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.process.ended() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "{} does not end", self.framework);
-            thread::sleep(Duration::from_millis(2));
-        }
+        self.process.exit_status()
     }
 
     /// Stops the demo and returns everything that it printed.

@@ -19,6 +19,8 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { binary: "redis-server", package: "redis-server", used_by: "what concerns the Redis store" },
     Tool { binary: "nginx", package: "nginx-light", used_by: "caching between visitor and server" },
+    Tool { binary: "chromium", package: "chromium", used_by: "pages in a real browser" },
+    Tool { binary: "chromedriver", package: "chromium-driver", used_by: "driving that browser" },
 ];
 
 /// What counting the hot paths needs.

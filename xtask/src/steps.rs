@@ -24,6 +24,7 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "clippy", about: "no warning from the compiler or clippy", run: clippy },
     Step { name: "unit", about: "unit, integration and documentation tests of every crate", run: unit },
     Step { name: "wire", about: "the demos, driven over real sockets", run: wire },
+    Step { name: "browser", about: "pages in a real Chromium", run: browser },
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
     Step {
         name: "examples",
@@ -87,8 +88,14 @@ fn unit() -> Result<(), String> {
 /// The wire tests start the demos as programs, which `cargo test` alone would not build for them.
 fn wire() -> Result<(), String> {
     run(&mut cargo("build -p sessions-examples --bins"))?;
-    let mut tests = cargo("test -p sessions-tests");
+    let mut tests = cargo("test -p sessions-tests --lib --test wire --test stores");
     run(tests.env("SESSIONS_REQUIRE_REDIS", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
+}
+
+fn browser() -> Result<(), String> {
+    run(&mut cargo("build -p sessions-examples --bins"))?;
+    let mut tests = cargo("test -p sessions-tests --test browser");
+    run(tests.env("SESSIONS_REQUIRE_BROWSER", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
 }
 
 fn doc() -> Result<(), String> {

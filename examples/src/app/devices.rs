@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sessions_core::{Error, Session};
 
-use super::{Reply, Request};
+use super::{Reply, Request, Wait};
 
 #[derive(Serialize)]
 struct WhoAmI {
@@ -12,7 +12,7 @@ struct WhoAmI {
     is_new: bool,
 }
 
-/// Is one line of a "your devices" page; times are milliseconds since the Unix epoch.
+/// One line of a "your devices" page; times are milliseconds since the Unix epoch.
 #[derive(Serialize)]
 struct Device {
     id: String,
@@ -28,12 +28,14 @@ pub(super) fn login(request: Request<'_>, session: &Session) -> Result<Reply, Er
             session.login(&user)?;
             Ok(Reply::text("ok"))
         }
-        None => Ok(Reply::status(400)),
+        None => Ok(Reply::refusal(400, "say who signs in: /login?user=ann")),
     }
 }
 
-pub(super) fn logout(session: &Session) -> Reply {
+/// Waits between destroying and answering, so that a client can hang up in between.
+pub(super) async fn logout(request: Request<'_>, session: &Session, wait: Wait) -> Reply {
     session.destroy();
+    request.pause(wait).await;
     Reply::text("ok")
 }
 

@@ -9,7 +9,7 @@ use super::{Reply, Request};
 
 pub(super) fn set(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
     let Ok(values) = serde_json::from_slice::<BTreeMap<String, Value>>(request.body) else {
-        return Ok(Reply::status(400));
+        return Ok(Reply::refusal(400, "the body is not a JSON object"));
     };
     for (key, value) in &values {
         session.set(key, value)?;

@@ -1,34 +1,26 @@
 //! Writes that overlap, add up, fail and panic.
 
-use std::time::Duration;
-
 use sessions_core::{Error, Session};
 
 use super::{Reply, Request, Wait};
 
-/// Is how long a request may be asked to wait, in milliseconds.
-const LONGEST_WAIT: u64 = 60_000;
-
 /// Waits between loading and writing, so that other requests come in between.
 pub(super) async fn put(request: Request<'_>, session: &Session, wait: Wait) -> Result<Reply, Error> {
-    let millis = request.parameter("ms").and_then(|text| text.parse().ok()).unwrap_or(0_u64);
-    if millis > 0 {
-        wait(Duration::from_millis(millis.min(LONGEST_WAIT))).await;
-    }
+    request.pause(wait).await;
     session.set(&request.key(), &request.parameter("v").unwrap_or_default())?;
     Ok(Reply::text("ok"))
 }
 
 pub(super) fn increment(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
     let by = request.parameter("by").map_or(Ok(1), |text| text.parse());
-    let Ok(by) = by else { return Ok(Reply::status(400)) };
+    let Ok(by) = by else { return Ok(Reply::refusal(400, "by is not a whole number")) };
     Ok(Reply::text(session.increment(&request.key(), by)?.to_string()))
 }
 
 /// Writes, then fails: what was written is dropped.
 pub(super) fn fail(session: &Session) -> Result<Reply, Error> {
     session.set("failed", &true)?;
-    Ok(Reply::status(500))
+    Ok(Reply::refusal(500, "failed, as asked"))
 }
 
 /// Writes, then panics: what was written is dropped.

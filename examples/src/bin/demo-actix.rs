@@ -1,14 +1,12 @@
 //! The demo on actix-web: `cargo run --bin demo-actix`.
 
-use std::error::Error;
-
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use sessions_actix::{Session, SessionError, SessionMiddleware};
-use sessions_examples::{Options, announce, app};
+use sessions_examples::{Failure, Options, announce, app};
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
     let options = Options::from_args();
     let sessions = options.sessions()?;
     let server = HttpServer::new(move || {
@@ -18,7 +16,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .route("/plain", web::to(without_session))
             .default_service(web::to(with_session))
     })
-    .bind(("127.0.0.1", options.port))?;
+    .bind(options.address())
+    .map_err(|error| options.failure_to_listen(error))?;
     for address in server.addrs() {
         announce(address);
     }

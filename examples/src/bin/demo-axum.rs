@@ -1,7 +1,5 @@
 //! The demo on axum: `cargo run --bin demo-axum`.
 
-use std::error::Error;
-
 use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{Method, Uri, header};
@@ -9,18 +7,18 @@ use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
 use axum::{Router, routing};
 use sessions_axum::{Session, SessionError, SessionLayer};
-use sessions_examples::{Options, announce, app, asked_to_end};
+use sessions_examples::{Failure, Options, announce, app, asked_to_end};
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
     let options = Options::from_args();
     let app = Router::new()
         .route("/", routing::any(without_session))
         .route("/plain", routing::any(without_session))
         .fallback(with_session)
         .layer(SessionLayer::new(options.sessions()?));
-    let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
+    let listener = TcpListener::bind(options.address()).await.map_err(|error| options.failure_to_listen(error))?;
     announce(listener.local_addr()?);
     // Answers leave at once, also where a client sends several requests without waiting.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));

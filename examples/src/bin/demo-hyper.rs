@@ -1,7 +1,6 @@
 //! The demo on hyper: `cargo run --bin demo-hyper`.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::pin::pin;
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -12,20 +11,20 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use sessions_examples::{Options, announce, app, asked_to_end};
+use sessions_examples::{Failure, Options, announce, app, asked_to_end};
 use sessions_hyper::{SessionError, SessionService};
 use tokio::net::TcpListener;
 
-/// Is how large a request's body may be, in bytes.
+/// The size limit of a request's body, in bytes.
 const LARGEST_BODY: usize = 1 << 20;
 
 type Answer = Response<Full<Bytes>>;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Failure> {
     let options = Options::from_args();
     let service = SessionService::new(options.sessions()?, service_fn(handle));
-    let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
+    let listener = TcpListener::bind(options.address()).await.map_err(|error| options.failure_to_listen(error))?;
     announce(listener.local_addr()?);
     let connections = GracefulShutdown::new();
     let mut end = pin!(asked_to_end());

@@ -1,29 +1,28 @@
 //! The demo on may_minihttp: `cargo run --bin demo-minihttp`.
 
-use std::error::Error;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 
 use hyper::StatusCode;
-use sessions_examples::{Options, announce, app};
+use sessions_examples::{Failure, Options, announce, app};
 use sessions_minihttp::{BoxError, Request, Response, WithSessions, block_on};
 
-/// Is how large a request's body may be, in bytes.
+/// The size limit of a request's body, in bytes.
 const LARGEST_BODY: u64 = 1 << 20;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     let options = Options::from_args();
-    let address = free_address(options.port)?;
-    let server = WithSessions::new(options.sessions()?, handle).start(address)?;
+    let server = WithSessions::new(options.sessions()?, handle);
+    let address = free_address(options.address()).map_err(|error| options.failure_to_listen(error))?;
+    let server = server.start(address).map_err(|error| options.failure_to_listen(error))?;
     announce(address);
     // may_minihttp cannot be asked to finish. Nothing is lost with the process: what was answered was saved before.
-    server.join().map_err(|_| "the server panicked")?;
-    Ok(())
+    server.join().map_err(|_| Failure::new("the server panicked"))
 }
 
 /// Picks a port if none is given: may_minihttp does not tell which one it got.
-fn free_address(port: u16) -> std::io::Result<SocketAddr> {
-    TcpListener::bind(("127.0.0.1", port))?.local_addr()
+fn free_address(address: SocketAddr) -> std::io::Result<SocketAddr> {
+    TcpListener::bind(address)?.local_addr()
 }
 
 fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {

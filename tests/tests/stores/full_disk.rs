@@ -133,7 +133,7 @@ impl Told {
     }
 }
 
-/// Says whether a request was done; the only other answer is that the store is not available.
+/// Returns whether a request was done; the only other answer is that the store is not available.
 #[track_caller]
 fn is_done(answer: Response) -> bool {
     let is_done = answer.status() == 200;

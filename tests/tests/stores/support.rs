@@ -36,7 +36,7 @@ impl Engine {
 #[derive(Debug)]
 pub(crate) struct Place {
     url: String,
-    /// Holds the files of a store on the local disk.
+    /// The folder of a store on the local disk.
     _folder: Option<TempDir>,
 }
 

@@ -12,6 +12,7 @@ in_every_framework! {
     a_record_that_grows_too_large_is_refused_and_stays_as_it_was,
     more_keys_than_a_session_holds_are_refused,
     a_body_that_is_no_json_object_is_refused,
+    a_refusal_says_what_is_wrong,
 }
 
 /// Expects a body that does not speak of the program's inside.
@@ -178,5 +179,18 @@ fn a_body_that_is_no_json_object_is_refused(framework: Framework) {
     for body in ["", "{", "[1,2]", "null", "\"text\"", "{\"a\":1", "\u{feff}{}"] {
         let answer = server.visitor().post("/set/", body).expect_no_cookie();
         assert!((400..500).contains(&answer.status()), "expected 4xx for {body:?}, but\n{answer}");
+    }
+}
+
+fn a_refusal_says_what_is_wrong(framework: Framework) {
+    let server = Server::start(framework);
+    for (route, status, reason) in [
+        ("/login", 400, "say who signs in: /login?user=ann"),
+        ("/incr?k=n&by=x", 400, "by is not a whole number"),
+        ("/nowhere", 404, "there is nothing here; / lists what there is"),
+        ("/fail", 500, "failed, as asked"),
+    ] {
+        let answer = server.visitor().get(route).expect_status(status).expect_no_cookie();
+        assert_eq!(answer.text(), reason, "{answer}");
     }
 }

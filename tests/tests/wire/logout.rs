@@ -1,6 +1,6 @@
 //! Signing out is final, whatever else is under way.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sessions_tests::scenarios::logout::{self, SLOW};
 use sessions_tests::{Framework, Request, Server, in_every_framework};
@@ -8,6 +8,7 @@ use sessions_tests::{Framework, Request, Server, in_every_framework};
 in_every_framework! {
     the_cookie_of_before_a_logout_opens_nothing,
     a_logout_ends_one_session_of_the_user,
+    a_slow_logout_waits_and_ends_the_session,
     a_request_in_flight_cannot_undo_a_logout,
     a_request_in_flight_cannot_undo_the_logout_of_others,
     a_login_during_a_slow_request_survives_its_failure,
@@ -34,6 +35,17 @@ fn a_logout_ends_one_session_of_the_user(framework: Framework) {
     let (mut phone, mut desk) = (server.signed_in("ann"), server.signed_in("ann"));
     phone.get("/logout").expect_text("ok");
     desk.expect_user("ann");
+}
+
+fn a_slow_logout_waits_and_ends_the_session(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.signed_in("ann");
+    let mut replay = visitor.twin();
+    let asked = Instant::now();
+    visitor.get("/logout?ms=150").expect_text("ok");
+    assert!(asked.elapsed() >= Duration::from_millis(150), "answered after {:?}", asked.elapsed());
+    assert_eq!(visitor.cookie(), None);
+    replay.expect_anonymous();
 }
 
 fn a_request_in_flight_cannot_undo_a_logout(framework: Framework) {

@@ -17,4 +17,5 @@ mod races;
 mod sealed;
 mod secrecy;
 mod set_cookie;
+mod starts;
 mod strangers;

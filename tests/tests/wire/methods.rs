@@ -1,10 +1,11 @@
-//! HEAD and OPTIONS.
+//! HEAD, OPTIONS, and the POST of a form.
 
 use sessions_tests::{Framework, Request, Server, in_every_framework};
 
 in_every_framework! {
     head_is_get_without_the_body,
     options_makes_no_session,
+    a_form_is_posted,
 }
 
 fn head_is_get_without_the_body(framework: Framework) {
@@ -36,4 +37,16 @@ fn options_makes_no_session(framework: Framework) {
         let answer = server.ask(&preflight.field("Access-Control-Request-Method", "GET")).expect_no_cookie();
         assert!(answer.status() < 500, "{answer}");
     }
+}
+
+fn a_form_is_posted(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.visitor();
+    visitor.ask(Request::post_form("/put", &[("k", "a & b"), ("v", "1 = 1")])).expect_text("ok");
+    visitor.ask(Request::post_form("/login", &[("user", "Ann Éluard")])).expect_text("ok");
+    visitor.expect_user("Ann Éluard");
+    assert_eq!(visitor.entries(), [("a & b".to_owned(), "1 = 1".to_owned())].into());
+    // What a form says counts, not the query of the address that it is posted to.
+    visitor.ask(Request::post_form("/login?user=eve", &[])).expect_status(400);
+    visitor.expect_user("Ann Éluard");
 }

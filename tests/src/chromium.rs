@@ -1,0 +1,253 @@
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::webdriver::Session;
+use crate::{CHROMEDRIVER, CHROMIUM, PATIENCE};
+
+/// A Chromium without a window, with a profile of its own. Stopped when dropped.
+#[derive(Debug)]
+pub struct Chromium {
+    session: Session,
+    _driver: Driver,
+    /// Comes last: the browser is gone before its profile is.
+    _profile: TempDir,
+}
+
+/// One of the tabs of a [`Chromium`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tab(String);
+
+impl Chromium {
+    /// Starts a browser with one empty tab. Returns `None`, and reports the test as skipped, where none is installed.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the browser does not start.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        if !(CHROMIUM.is_installed() && CHROMEDRIVER.is_installed()) {
+            return None;
+        }
+        let profile = TempDir::with_prefix("chromium-").expect("there is a folder for temporary files");
+        let driver = Driver::start(profile.path());
+        let session = Session::start(driver.address, &capabilities(profile.path()));
+        Some(Self { session, _driver: driver, _profile: profile })
+    }
+
+    /// Opens a URL and waits for the page.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the browser shows an error page instead.
+    #[track_caller]
+    pub fn open(&self, url: &str) {
+        self.session.post("/url", &json!({ "url": url }));
+    }
+
+    /// Presses the reload button.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the browser shows an error page instead.
+    #[track_caller]
+    pub fn reload(&self) {
+        self.session.post("/refresh", &json!({}));
+    }
+
+    /// Presses the back button.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the browser shows an error page instead.
+    #[track_caller]
+    pub fn back(&self) {
+        self.session.post("/back", &json!({}));
+    }
+
+    /// Clicks on the first element that a CSS selector finds, which leads to another page, and waits for that.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such element, or if it leads nowhere.
+    #[track_caller]
+    pub fn follow(&self, selector: &str) {
+        // Only a new document does not have the mark.
+        self.session.post(RUN, &script("window.isLeft = true"));
+        self.session.post(&format!("{}/click", self.element(selector)), &json!({}));
+        let arrived = script("return !window.isLeft && document.readyState === 'complete'");
+        let deadline = Instant::now() + PATIENCE;
+        // An error is a document that went away meanwhile.
+        while self.session.try_post(RUN, &arrived) != Ok(Value::Bool(true)) {
+            assert!(Instant::now() < deadline, "{selector} leads nowhere");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Types a text into the first field that a CSS selector finds, in place of what is in it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none.
+    #[track_caller]
+    pub fn fill(&self, selector: &str, text: &str) {
+        let field = self.element(selector);
+        self.session.post(&format!("{field}/clear"), &json!({}));
+        self.session.post(&format!("{field}/value"), &json!({ "text": text }));
+    }
+
+    /// Returns the text of the page: of a plain text or JSON, without what the browser shows around it.
+    #[must_use]
+    #[track_caller]
+    pub fn text(&self) -> String {
+        let text = self.evaluate("(document.querySelector('body > pre') ?? document.body).innerText");
+        text.as_str().unwrap_or_default().trim().to_owned()
+    }
+
+    /// Returns the value of a JavaScript expression in the page.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it has none.
+    #[must_use]
+    #[track_caller]
+    pub fn evaluate(&self, expression: &str) -> Value {
+        self.session.post(RUN, &script(&format!("return {expression}")))
+    }
+
+    /// Returns the URL of the page.
+    #[must_use]
+    #[track_caller]
+    pub fn url(&self) -> String {
+        self.session.get("/url").as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Returns the cookies of the page, as WebDriver describes them.
+    #[must_use]
+    #[track_caller]
+    pub fn cookies(&self) -> Vec<Value> {
+        self.session.get("/cookie").as_array().cloned().unwrap_or_default()
+    }
+
+    /// Returns the tab that all other methods act on.
+    #[must_use]
+    #[track_caller]
+    pub fn tab(&self) -> Tab {
+        Tab(self.session.get("/window").as_str().expect("a tab has a handle").to_owned())
+    }
+
+    /// Opens an empty tab, and goes on in it.
+    #[track_caller]
+    pub fn open_tab(&self) {
+        let tab = self.session.post("/window/new", &json!({ "type": "tab" }));
+        self.session.post("/window", &json!({ "handle": tab["handle"] }));
+    }
+
+    /// Goes on in another tab.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the tab is closed.
+    #[track_caller]
+    pub fn switch_to(&self, tab: &Tab) {
+        self.session.post("/window", &json!({ "handle": tab.0 }));
+    }
+
+    /// Returns the path of the commands for the first element that a CSS selector finds.
+    #[track_caller]
+    fn element(&self, selector: &str) -> String {
+        let found = self.session.post("/element", &json!({ "using": "css selector", "value": selector }));
+        let id = found.as_object().and_then(|object| object.values().next()).and_then(Value::as_str);
+        format!("/element/{}", id.expect("an element has an id"))
+    }
+}
+
+/// The command that runs a script.
+const RUN: &str = "/execute/sync";
+
+fn script(code: &str) -> Value {
+    json!({ "script": code, "args": [] })
+}
+
+/// Without a sandbox, which Chromium refuses to root.
+fn capabilities(profile: &Path) -> Value {
+    let profile = format!("--user-data-dir={}", profile.join("profile").display());
+    let args = ["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", &profile];
+    json!({ "browserName": "chrome", "goog:chromeOptions": { "args": args } })
+}
+
+/// Runs the driver, and kills it together with its browsers when the other end of the pipe is gone: closed by us, or by the
+/// system if we ended without.
+const SCRIPT: &str = "chromedriver --port=0 & exec >&-; read -r _; kill -KILL 0";
+
+/// A running chromedriver.
+#[derive(Debug)]
+struct Driver {
+    /// The leader of a process group to which the driver and its browsers belong.
+    shell: Child,
+    address: SocketAddr,
+    /// Stays open, so that the driver can go on printing.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Driver {
+    /// Starts a driver that keeps what it writes in `folder`.
+    fn start(folder: &Path) -> Self {
+        let mut command = Command::new("sh");
+        in_group_of_its_own(&mut command);
+        let mut shell = command
+            .args(["-c", SCRIPT])
+            .env("HOME", folder)
+            .env("TMPDIR", folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("there is a shell");
+        let output = shell.stdout.take().expect("its output was piped");
+        let mut output = BufReader::new(output);
+        let port = output.by_ref().lines().map_while(Result::ok).find_map(|line| announced(&line));
+        let port = port.expect("chromedriver announces its port");
+        Self { shell, address: (Ipv4Addr::LOCALHOST, port).into(), _output: output }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        // Fails only for a process that is gone already.
+        let _ = self.shell.wait();
+    }
+}
+
+#[cfg(unix)]
+fn in_group_of_its_own(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+}
+
+#[cfg(not(unix))]
+fn in_group_of_its_own(_command: &mut Command) {}
+
+/// Reads the port from the line that chromedriver prints at start.
+fn announced(line: &str) -> Option<u16> {
+    let (_, port) = line.split_once("started successfully on port ")?;
+    port.trim_end().trim_end_matches('.').parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_read_from_the_announcement() {
+        assert_eq!(announced("ChromeDriver was started successfully on port 40745."), Some(40745));
+        assert_eq!(announced("Starting ChromeDriver 156.0.8078.108 on port 0"), None);
+    }
+}

@@ -1,0 +1,93 @@
+//! A demo as a browser finds it.
+
+use sessions_tests::{Chromium, Framework, Nginx, Server};
+
+/// How a browser reaches a demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Direct,
+    /// Through nginx, as in front of most servers.
+    Nginx,
+}
+
+/// A running demo, and a browser that has not been there yet.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) browser: Chromium,
+    port: u16,
+    _nginx: Option<Nginx>,
+    _server: Server,
+}
+
+impl Site {
+    /// Starts both, unless a program is missing; then it says so on the terminal.
+    pub(crate) fn start(framework: Framework, way: Way) -> Option<Self> {
+        let browser = Chromium::start()?;
+        let server = Server::start(framework);
+        let (port, nginx) = match way {
+            Way::Direct => (server.port(), None),
+            Way::Nginx => {
+                let nginx = Nginx::passing(&server)?;
+                (nginx.port(), Some(nginx))
+            }
+        };
+        Some(Self { browser, port, _nginx: nginx, _server: server })
+    }
+
+    /// Opens a page of the demo. On `localhost`, which Chromium trusts with `Secure` cookies also without TLS.
+    #[track_caller]
+    pub(crate) fn open(&self, target: &str) {
+        self.open_on("localhost", target);
+    }
+
+    /// Opens a page of the demo by another name of this machine.
+    #[track_caller]
+    pub(crate) fn open_on(&self, host: &str, target: &str) {
+        self.browser.open(&format!("http://{host}:{}{target}", self.port));
+    }
+
+    /// Opens a page of the demo, and expects this text.
+    #[track_caller]
+    pub(crate) fn expect(&self, target: &str, text: &str) {
+        self.open(target);
+        self.expect_text(text);
+    }
+
+    /// Reloads the page, and expects this text.
+    #[track_caller]
+    pub(crate) fn expect_after_reload(&self, text: &str) {
+        self.browser.reload();
+        self.expect_text(text);
+    }
+
+    /// Expects this text on the page.
+    #[track_caller]
+    pub(crate) fn expect_text(&self, text: &str) {
+        assert_eq!(self.browser.text(), text);
+    }
+
+    /// Opens `/whoami`, and expects that this user is signed in.
+    #[track_caller]
+    pub(crate) fn expect_user(&self, user: &str) {
+        self.open("/whoami");
+        let whoami: serde_json::Value = serde_json::from_str(&self.browser.text()).expect("the answer is JSON");
+        assert_eq!(whoami["user"], user);
+    }
+}
+
+/// Makes one test for each framework of each scenario, a function that takes a [`Framework`] and a [`Way`], and one more of
+/// may_minihttp behind nginx: its HTTP is our own.
+macro_rules! in_every_framework_and_way {
+    ($($scenario:ident),* $(,)?) => {$(
+        mod $scenario {
+            sessions_tests::in_every_framework! { @tests super::$scenario, $crate::site::Way::Direct }
+
+            #[test]
+            fn minihttp_behind_nginx() {
+                super::$scenario(sessions_tests::Framework::Minihttp, $crate::site::Way::Nginx);
+            }
+        }
+    )*};
+}
+
+pub(crate) use in_every_framework_and_way;
