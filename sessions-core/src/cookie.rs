@@ -71,7 +71,7 @@ impl CookieOptions {
 
     pub(crate) fn build(&self) -> Result<CookieForm, ConfigError> {
         let name = self.resolved_name();
-        rules::check(self, name).map_err(ConfigError::new)?;
+        rules::check(self, name)?;
         let cookie = ::cookie::Cookie::build((name, ""))
             .path(self.path.as_str())
             .secure(self.secure)

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
-/// Says what is wrong with the options.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is wrong with the options.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     kind: ConfigErrorKind,
+    /// What was given, and what to write instead.
+    advice: Option<Box<str>>,
 }
 
-/// Is the kind of a [`ConfigError`].
+/// The kind of a [`ConfigError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigErrorKind {
@@ -38,7 +40,12 @@ pub enum ConfigErrorKind {
 
 impl ConfigError {
     pub(crate) const fn new(kind: ConfigErrorKind) -> Self {
-        Self { kind }
+        Self { kind, advice: None }
+    }
+
+    pub(crate) fn with_advice(mut self, advice: impl Into<Box<str>>) -> Self {
+        self.advice = Some(advice.into());
+        self
     }
 
     /// Returns what is wrong.
@@ -57,14 +64,15 @@ impl fmt::Display for ConfigError {
             ConfigErrorKind::CookieDomain => "the cookie's domain is not a lower-case name of two labels or more",
             ConfigErrorKind::SameSiteNoneNeedsSecure => "SameSite=None needs Secure",
             ConfigErrorKind::PartitionedNeedsSecure => "Partitioned needs Secure",
-            ConfigErrorKind::SealKey => "a key is missing, shorter than 32 bytes or not random",
+            ConfigErrorKind::SealKey => "a key is missing, shorter than 32 bytes or plainly not random",
             ConfigErrorKind::ZeroExpiry => "a limit below a millisecond ends every session at once",
             ConfigErrorKind::ZeroInterval => {
                 "an interval below a millisecond would sweep without a pause; use None to never sweep"
             }
             ConfigErrorKind::RecordLimits => "a record may hold 4,294,967,295 bytes and 65,535 keys at most",
             ConfigErrorKind::GlobalAlreadySet => "the process-wide default is already in use",
-        })
+        })?;
+        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, ": {advice}"))
     }
 }
 

@@ -3,13 +3,38 @@
 use std::net::IpAddr;
 
 use super::{CookieOptions, LARGEST_PAIR, SameSite};
-use crate::config::ConfigErrorKind;
+use crate::config::{ConfigError, ConfigErrorKind};
 use crate::token::Token;
 
 /// Is how long an attribute may be, by RFC 6265bis section 5.6.
 const LONGEST_ATTRIBUTE: usize = 1024;
 
-pub(crate) fn check(options: &CookieOptions, name: &str) -> Result<(), ConfigErrorKind> {
+pub(crate) fn check(options: &CookieOptions, name: &str) -> Result<(), ConfigError> {
+    find_fault(options, name).map_err(|kind| advise(options, name, ConfigError::new(kind)))
+}
+
+/// Adds to an error what was given, and what to write instead.
+fn advise(options: &CookieOptions, name: &str, error: ConfigError) -> ConfigError {
+    match (error.kind(), &options.domain) {
+        (ConfigErrorKind::CookieDomain, Some(domain)) => {
+            match domain.strip_prefix('.').filter(|rest| is_domain(rest)) {
+                Some(rest) => {
+                    error.with_advice(format!("instead of {domain:?} write {rest:?}, which covers its subdomains too"))
+                }
+                None => error.with_advice(format!("{domain:?}")),
+            }
+        }
+        (ConfigErrorKind::CookiePrefix, _) => error.with_advice(match required_by_prefix(name) {
+            Some(required) => format!("{name:?} needs {required}"),
+            None => format!("browsers compare prefixes without regard to case, so {name:?} is spelled wrongly"),
+        }),
+        (ConfigErrorKind::CookieName, _) => error.with_advice(format!("{name:?}")),
+        (ConfigErrorKind::CookiePath, _) => error.with_advice(format!("{:?}", options.path)),
+        _ => error,
+    }
+}
+
+fn find_fault(options: &CookieOptions, name: &str) -> Result<(), ConfigErrorKind> {
     require(is_name(name), ConfigErrorKind::CookieName)?;
     require(prefix_allows(options, name), ConfigErrorKind::CookiePrefix)?;
     require(is_path(&options.path), ConfigErrorKind::CookiePath)?;
@@ -28,16 +53,40 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() + Token::TEXT_LENGTH <= LARGEST_PAIR && name.bytes().all(is_token_byte)
 }
 
-/// Says whether a name's prefix is honest. Browsers match prefixes without regard to case, so a near miss is refused too.
+/// A prefix that browsers know (RFC 6265bis section 4.1.3), and what a name with it promises.
+struct Prefix {
+    text: &'static str,
+    required: &'static str,
+    is_kept: fn(&CookieOptions) -> bool,
+}
+
+/// The prefixes, each before one that it begins with.
+const PREFIXES: [Prefix; 4] = [
+    Prefix {
+        text: "__Host-Http-",
+        required: "Secure, HttpOnly, no domain and the path /",
+        is_kept: |options| is_of_one_host(options) && options.http_only,
+    },
+    Prefix { text: "__Host-", required: "Secure, no domain and the path /", is_kept: is_of_one_host },
+    Prefix { text: "__Http-", required: "Secure and HttpOnly", is_kept: |options| options.secure && options.http_only },
+    Prefix { text: "__Secure-", required: "Secure", is_kept: |options| options.secure },
+];
+
+fn is_of_one_host(options: &CookieOptions) -> bool {
+    options.secure && options.domain.is_none() && options.path == "/"
+}
+
+/// Returns whether the options keep what a name's prefix promises. Browsers match prefixes without regard to case, so a near miss is
+/// refused too.
 fn prefix_allows(options: &CookieOptions, name: &str) -> bool {
     let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    if begins("__Host-") {
-        name.starts_with("__Host-") && options.secure && options.domain.is_none() && options.path == "/"
-    } else if begins("__Secure-") {
-        name.starts_with("__Secure-") && options.secure
-    } else {
-        true
-    }
+    let prefix = PREFIXES.iter().find(|prefix| begins(prefix.text));
+    prefix.is_none_or(|prefix| name.starts_with(prefix.text) && (prefix.is_kept)(options))
+}
+
+/// Returns what a name's prefix needs, `None` for one that is not spelled as browsers do.
+fn required_by_prefix(name: &str) -> Option<&'static str> {
+    PREFIXES.iter().find(|prefix| name.starts_with(prefix.text)).map(|prefix| prefix.required)
 }
 
 fn is_path(path: &str) -> bool {
@@ -79,7 +128,7 @@ mod tests {
         }
         let long = "n".repeat(4096);
         for bad in ["", " ", "a b", "a=b", "a;b", "a,b", "a\"b", "a\\b", "a\nb", "a\0b", "é", "a(b", "a/b", &long] {
-            assert_eq!(check(&options(), bad), Err(ConfigErrorKind::CookieName), "{bad:?}");
+            assert_eq!(find_fault(&options(), bad), Err(ConfigErrorKind::CookieName), "{bad:?}");
         }
     }
 
@@ -88,7 +137,8 @@ mod tests {
         let path = CookieOptions { path: "/a".to_owned(), ..options() };
         let domain = CookieOptions { domain: Some("example.com".to_owned()), ..options() };
         let plain = CookieOptions { secure: false, ..options() };
-        let cases: [(&CookieOptions, &str, bool); 11] = [
+        let readable = CookieOptions { http_only: false, ..options() };
+        let cases: [(&CookieOptions, &str, bool); 24] = [
             (&options(), "__Host-id", true),
             (&options(), "__host-id", false),
             (&options(), "__HOST-id", false),
@@ -100,6 +150,19 @@ mod tests {
             (&domain, "__Secure-id", true),
             (&plain, "__Secure-id", false),
             (&plain, "id", true),
+            (&readable, "__Host-id", true),
+            (&readable, "__Secure-id", true),
+            (&options(), "__Http-id", true),
+            (&path, "__Http-id", true),
+            (&domain, "__Http-id", true),
+            (&plain, "__Http-id", false),
+            (&readable, "__Http-id", false),
+            (&options(), "__http-id", false),
+            (&options(), "__Host-Http-id", true),
+            (&readable, "__Host-Http-id", false),
+            (&path, "__Host-Http-id", false),
+            (&plain, "__Host-Http-id", false),
+            (&options(), "__Host-http-id", false),
         ];
         for (options, name, allowed) in cases {
             assert_eq!(check(options, name).is_ok(), allowed, "{name} {options:?}");
@@ -182,11 +245,28 @@ mod tests {
     }
 
     #[test]
+    fn an_error_says_what_was_given_and_what_to_write_instead() {
+        let domain = |domain: &str| CookieOptions { domain: Some(domain.to_owned()), ..options() };
+        let readable = CookieOptions { http_only: false, ..options() };
+        for (options, name, text) in [
+            (domain(".example.com"), "id", r#"instead of ".example.com" write "example.com""#),
+            (domain("Example.com"), "id", r#": "Example.com""#),
+            (readable, "__Http-id", r#""__Http-id" needs Secure and HttpOnly"#),
+            (options(), "__host-id", r#""__host-id" is spelled wrongly"#),
+            (options(), "a b", r#": "a b""#),
+            (CookieOptions { path: "a".to_owned(), ..options() }, "id", r#": "a""#),
+        ] {
+            let told = check(&options, name).unwrap_err().to_string();
+            assert!(told.contains(text), "{told}");
+        }
+    }
+
+    #[test]
     fn what_browsers_accept_only_over_tls_needs_secure() {
         let none = CookieOptions { same_site: SameSite::None, secure: false, ..options() };
         let partitioned = CookieOptions { partitioned: true, secure: false, ..options() };
-        assert_eq!(check(&none, "id"), Err(ConfigErrorKind::SameSiteNoneNeedsSecure));
-        assert_eq!(check(&partitioned, "id"), Err(ConfigErrorKind::PartitionedNeedsSecure));
+        assert_eq!(find_fault(&none, "id"), Err(ConfigErrorKind::SameSiteNoneNeedsSecure));
+        assert_eq!(find_fault(&partitioned, "id"), Err(ConfigErrorKind::PartitionedNeedsSecure));
         assert_eq!(check(&CookieOptions { secure: true, ..none }, "id"), Ok(()));
     }
 }
