@@ -66,7 +66,7 @@ struct Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         if let (Some(waiting), Some(inner)) = (self.waiting.take(), &self.leaves_to) {
-            inner.lock().dropped = Some(Box::new(waiting));
+            inner.lock().keep_dropped(waiting);
         }
     }
 }

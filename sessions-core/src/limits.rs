@@ -47,9 +47,10 @@ impl Limits {
         self
     }
 
-    /// Returns how many different keys one request may write to: all that a record may hold, and as many that take their place.
-    pub(crate) const fn edits(&self) -> usize {
-        self.keys.saturating_mul(2)
+    /// Returns how many different keys one request may write to: all that a record may hold, and as many that take their place, but no
+    /// more than can be sorted in a moment.
+    pub(crate) fn edits(&self) -> usize {
+        self.keys.saturating_mul(2).min(8192)
     }
 
     /// Returns whether `new` may take the place of `old`. What makes a record smaller is never refused, also where the limits were

@@ -171,16 +171,20 @@ impl Search {
     /// Takes a live session. Where the request proves two, one of them may have been planted, so it reads neither.
     fn accept(&mut self, inner: &Inner, live: Live, record: Record, is_stale: bool) {
         let loaded = &mut self.loaded;
-        if let Some((other, _)) = loaded.found.take() {
+        if loaded.found.is_some() || !loaded.ambiguous.is_empty() {
+            return self.accept_another(inner, live.token.id());
+        }
+        loaded.is_stale = is_stale;
+        loaded.found = Some((live, record));
+    }
+
+    #[cold]
+    fn accept_another(&mut self, inner: &Inner, id: SessionId) {
+        if let Some((first, _)) = self.loaded.found.take() {
             reject(inner, None, RejectReason::Ambiguous);
-            loaded.ambiguous.push(other.token.id());
+            self.loaded.ambiguous.push(first.token.id());
         }
-        if loaded.ambiguous.is_empty() {
-            loaded.is_stale = is_stale;
-            loaded.found = Some((live, record));
-        } else {
-            loaded.ambiguous.push(live.token.id());
-        }
+        self.loaded.ambiguous.push(id);
     }
 
     fn end(&mut self, inner: &Inner) {

@@ -24,14 +24,12 @@ pub(crate) struct State {
     /// Opens the record that the request works on.
     pub(crate) live: Option<Live>,
     pub(crate) view: View,
-    /// Sessions that the request's tokens opened, of which it reads none since there are several.
-    pub(crate) ambiguous: Vec<SessionId>,
     /// The cookie is sealed with a key that is not the first any more.
     pub(crate) is_stale: bool,
     /// Was committed, and is not yet part of the view's record: most requests end before anybody looks again.
     pub(crate) settled: Option<Box<Changes>>,
-    /// The sessions that the request destroyed, until the store has.
-    pub(crate) doomed: Vec<SessionId>,
+    /// The session that the request destroyed, until the store has.
+    doomed: Option<SessionId>,
     pub(crate) destroyed: bool,
     pub(crate) lost: bool,
     pub(crate) blocked: Option<Blocked>,
@@ -41,13 +39,24 @@ pub(crate) struct State {
     pub(crate) login: Option<Box<str>>,
     pub(crate) idle: Option<Duration>,
     pub(crate) touch_due: bool,
-    /// Was made by a save, and waits for the response's head.
-    pub(crate) cookie: Option<SetCookie>,
     pub(crate) turn: Turn,
-    /// Is what a save that was dropped has asked of the store. Whoever commits next waits for the answer first.
-    pub(crate) dropped: Option<Box<Waiting>>,
+    /// What nearly no request has, kept apart so that the others are small.
+    rare: Option<Box<Rare>>,
     /// The request destroyed its session during this turn, and with it what a commit is about to store.
     destroyed_meanwhile: bool,
+}
+
+/// What is known of a request that saved, carried several tokens or dropped a save.
+#[derive(Default)]
+struct Rare {
+    /// Made by a save, for the response headers.
+    cookie: Option<SetCookie>,
+    /// Asked of the store by a save that was dropped. Whoever commits next waits for the answer first.
+    dropped: Option<Box<Waiting>>,
+    /// Sessions that the request's tokens opened, of which it reads none since there are several.
+    ambiguous: Vec<SessionId>,
+    /// The request destroys the ambiguous sessions, too.
+    ends_ambiguous: bool,
 }
 
 /// Is what a request's load found out.
@@ -81,7 +90,10 @@ impl State {
     /// Takes note of what was loaded. The view is still empty.
     pub(crate) fn load(&mut self, loaded: &mut Loaded) {
         (self.carried, self.touch_due, self.is_stale) = (loaded.carried, loaded.touch_due, loaded.is_stale);
-        (self.blocked, self.ambiguous) = (loaded.blocked, std::mem::take(&mut loaded.ambiguous));
+        self.blocked = loaded.blocked;
+        if !loaded.ambiguous.is_empty() {
+            self.rare().ambiguous = std::mem::take(&mut loaded.ambiguous);
+        }
         if let Some((live, record)) = loaded.found.take() {
             self.live = Some(live);
             self.view.load(record);
@@ -91,7 +103,7 @@ impl State {
     /// Takes note of the record that was stored for the request, and says whether the request still wants it.
     pub(crate) fn created(&mut self, live: Live, record: Record) -> bool {
         if self.destroyed_meanwhile {
-            self.doomed.push(record.id());
+            self.doomed = Some(record.id());
             return false;
         }
         self.live = Some(live);
@@ -132,13 +144,46 @@ impl State {
     }
 
     /// Says whether another commit is under way, or was dropped before it ended.
-    pub(crate) const fn is_busy(&self) -> bool {
-        self.turn.is_taken() || self.dropped.is_some()
+    pub(crate) fn is_busy(&self) -> bool {
+        self.turn.is_taken() || self.has_dropped()
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Keeps a cookie for the response headers.
+    pub(crate) fn keep_cookie(&mut self, cookie: SetCookie) {
+        self.rare().cookie = Some(cookie);
+    }
+
+    /// Takes the cookie that a save made.
+    pub(crate) fn take_cookie(&mut self) -> Option<SetCookie> {
+        self.rare.as_mut()?.cookie.take()
+    }
+
+    /// Keeps what a dropped save asked of the store.
+    pub(crate) fn keep_dropped(&mut self, waiting: Waiting) {
+        self.rare().dropped = Some(Box::new(waiting));
+    }
+
+    fn has_dropped(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.dropped.is_some())
+    }
+
+    fn forget_dropped(&mut self) -> Option<Box<Waiting>> {
+        self.rare.as_mut()?.dropped.take()
+    }
+
+    fn doom_ambiguous(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.ends_ambiguous = true;
+        }
     }
 
     /// Takes what a dropped save has asked of the store, and the turn with it.
     pub(crate) fn take_dropped(&mut self) -> Option<Box<Waiting>> {
-        let waiting = if self.turn.is_taken() { None } else { self.dropped.take() };
+        let waiting = if self.turn.is_taken() { None } else { self.forget_dropped() };
         if waiting.is_some() {
             self.begin_turn();
         }
@@ -186,20 +231,47 @@ impl State {
         // One branch for all of the marks, of which nearly no request has any.
         let is_marked = self.renewal | self.touch_due | self.destroyed | self.finished;
         let wrote = !self.view.edits().is_empty() || self.login.is_some() || self.idle.is_some();
-        let unchanged = !(is_marked || wrote || self.cookie.is_some() || self.is_busy());
+        let unchanged = !(is_marked || wrote || self.rare.is_some() || self.is_busy());
         self.finished |= unchanged;
         unchanged
     }
 
+    /// Returns a session that the request destroyed and the store has not.
+    pub(crate) fn next_doomed(&self) -> Option<SessionId> {
+        let rare = self.rare.as_ref().filter(|rare| rare.ends_ambiguous);
+        self.doomed.or_else(|| rare?.ambiguous.last().copied())
+    }
+
+    /// Forgets what was to be destroyed.
+    pub(crate) fn spare_doomed(&mut self) {
+        self.doomed = None;
+        if let Some(rare) = &mut self.rare {
+            rare.ends_ambiguous = false;
+        }
+    }
+
+    /// Takes note that the store has ended a session.
+    pub(crate) fn forget_doomed(&mut self, id: SessionId) {
+        if self.doomed == Some(id) {
+            self.doomed = None;
+        } else if let Some(rare) = &mut self.rare {
+            rare.ambiguous.retain(|other| *other != id);
+        }
+    }
+
     /// Returns the session that a request wrote to, or destroyed.
     pub(crate) fn written_id(&self) -> Option<SessionId> {
-        self.id().or_else(|| self.doomed.first().copied())
+        self.id().or_else(|| self.next_doomed())
     }
 
     /// Says whether something was written after the head was gone.
     pub(crate) fn has_unsaved(&self) -> bool {
-        let wrote = !self.view.edits().is_empty() || !self.doomed.is_empty() || self.renewal || self.idle.is_some();
-        self.finished && (wrote || self.dropped.is_some())
+        // Nearly every request ends here.
+        if !self.finished {
+            return false;
+        }
+        let is_written = !self.view.edits().is_empty() || self.renewal || self.idle.is_some();
+        is_written || self.next_doomed().is_some() || self.has_dropped()
     }
 
     /// Returns the view for writing an entry or flash.
@@ -240,7 +312,7 @@ impl State {
             self.view.drop_data();
         }
         // Whichever of them the visitor means, none of them is the one that signs in.
-        self.doomed.append(&mut self.ambiguous);
+        self.doom_ambiguous();
         self.login = Some(principal.into());
         self.renewal = true;
         Ok(())
@@ -248,9 +320,9 @@ impl State {
 
     pub(crate) fn destroy(&mut self) {
         if let Some(live) = self.live.take() {
-            self.doomed.push(live.token.id());
+            self.doomed = Some(live.token.id());
         }
-        self.doomed.append(&mut self.ambiguous);
+        self.doom_ambiguous();
         self.destroyed = true;
         self.destroyed_meanwhile = self.turn.is_taken();
         self.lost = false;
@@ -267,7 +339,7 @@ impl State {
     fn forget(&mut self) {
         self.view = View::new(None);
         self.settled = None;
-        self.cookie = None;
+        self.take_cookie();
         self.touch_due = false;
         self.drop_request_data();
         self.renewal = false;
@@ -280,11 +352,12 @@ impl State {
             return (false, None);
         }
         self.drop_request_data();
-        (self.renewal, self.touch_due, self.cookie) = (false, false, None);
-        let destroys = !self.doomed.is_empty();
+        (self.renewal, self.touch_due) = (false, false);
+        self.take_cookie();
+        let destroys = self.next_doomed().is_some();
         // The commit of a destroy ends the exchange as that of a failed response.
         self.finished = !destroys;
-        (destroys, if destroys { None } else { self.dropped.take() })
+        (destroys, if destroys { None } else { self.forget_dropped() })
     }
 
     /// Forgets what would need a cookie, now that the response's head is gone.
@@ -309,7 +382,7 @@ impl State {
         let storable = self.live.is_none() && (self.login.is_some() || self.refused_late || self.view.would_store());
         Facts {
             live: self.live.is_some(),
-            destroyed: !self.doomed.is_empty(),
+            destroyed: self.next_doomed().is_some(),
             lost: self.lost,
             blocked: self.blocked,
             creates_nothing,

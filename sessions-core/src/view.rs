@@ -135,25 +135,24 @@ impl View {
     /// Sets an entry; an equal value is no change.
     pub(crate) fn set(&mut self, verb: Verb, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let immutable = verb == Verb::SetImmutable;
-        let edit = self.edits.find(Scope::Entries, key.as_bytes());
-        let is_first = edit.is_none();
-        let old = self.seen(key, edit);
+        let position = self.edits.position(Scope::Entries, key.as_bytes());
+        let old = self.seen(key, self.edits.at(position));
         match old {
             Some(seen) if seen.is_immutable && !immutable => return Err(Error::new(ErrorKind::Immutable)),
             Some(seen) if seen.is_immutable == immutable && seen.value == value => return Ok(()),
             _ => {}
         }
         let old = old.map(|seen| seen.value.len());
-        self.check_edits(is_first, limits)?;
+        self.check_edits(position.is_err(), limits)?;
         self.grow(key, old, value.len(), limits)?;
-        self.edits.put(verb, key, value, 0);
+        self.edits.put_at(position, Edit { verb, key: key.as_bytes(), value, by: 0 });
         Ok(())
     }
 
     /// Adds to an entry and returns the sum that the request sees. The store adds again, to whatever it then has.
     pub(crate) fn increment(&mut self, key: &str, by: i64, limits: &Limits) -> Result<i64, Error> {
-        let edit = self.edits.find(Scope::Entries, key.as_bytes());
-        let is_first = edit.is_none();
+        let position = self.edits.position(Scope::Entries, key.as_bytes());
+        let edit = self.edits.at(position);
         let (verb, by_all) = match edit {
             // What this request set itself, it adds to itself.
             Some(edit) if matches!(edit.verb, Verb::Set | Verb::Remove) => (Verb::Set, Some(0)),
@@ -169,9 +168,9 @@ impl View {
         let old_length = old.map(|seen| seen.value.len());
         let mut text = itoa::Buffer::new();
         let text = text.format(sum).as_bytes();
-        self.check_edits(is_first, limits)?;
+        self.check_edits(position.is_err(), limits)?;
         self.grow(key, old_length, text.len(), limits)?;
-        self.edits.put(verb, key, text, by_all);
+        self.edits.put_at(position, Edit { verb, key: key.as_bytes(), value: text, by: by_all });
         Ok(sum)
     }
 

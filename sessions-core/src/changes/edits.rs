@@ -1,6 +1,6 @@
 //! The writes to keys, at most one for each key of a kind.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 use std::fmt;
 
 use super::Change;
@@ -14,9 +14,8 @@ pub(crate) struct Edits {
     clear_flashes: bool,
     /// There are edits that require something.
     has_requirements: bool,
+    /// Sorted by scope and key once it is long, so that a key is found without going through all.
     list: Vec<Stored>,
-    /// Where each key's edit lies in the list, once the list is long.
-    index: Option<Box<Index>>,
 }
 
 /// One write to one key.
@@ -42,10 +41,7 @@ struct Stored {
 /// How many bytes of a key and its value are held without an allocation: most are a name and a number or a short text.
 const INLINE: usize = 48;
 
-/// For each [`Scope`], the places of its keys in the list.
-type Index = [HashMap<Box<[u8]>, usize>; 3];
-
-/// How many edits are searched one by one. Few requests write to more keys, and up to here a hash costs more than the search.
+/// How many edits are searched one by one. Few requests write to more keys, and up to here sorting costs more than it saves.
 const SEARCHED: usize = 16;
 
 /// How many edits the first one makes room for.
@@ -69,7 +65,7 @@ pub(crate) enum Verb {
 }
 
 /// A kind of key: within one, a key has one edit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
     Requirements,
     Entries,
@@ -120,7 +116,11 @@ impl Stored {
     }
 
     fn is_of(&self, scope: Scope, key: &[u8]) -> bool {
-        self.key() == key && self.verb.scope() == scope
+        self.key_length as usize == key.len() && self.verb.scope() == scope && self.key() == key
+    }
+
+    fn compare(&self, scope: Scope, key: &[u8]) -> Ordering {
+        self.verb.scope().cmp(&scope).then_with(|| self.key().cmp(key))
     }
 
     fn replace(&mut self, verb: Verb, value: &[u8], by: i64) {
@@ -170,12 +170,17 @@ impl Edits {
     }
 
     pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<Edit<'_>> {
-        self.position(scope, key).map(|at| self.list[at].as_edit())
+        self.at(self.position(scope, key))
+    }
+
+    /// Returns the edit at a position, if it is that of its key.
+    pub(crate) fn at(&self, position: Result<usize, usize>) -> Option<Edit<'_>> {
+        position.ok().map(|at| self.list[at].as_edit())
     }
 
     /// Returns whether what the record has of an entry is not what the request sees.
     pub(crate) fn cover_entry(&self, key: &str) -> bool {
-        self.clear_entries || self.position(Scope::Entries, key.as_bytes()).is_some()
+        self.clear_entries || self.position(Scope::Entries, key.as_bytes()).is_ok()
     }
 
     /// Returns what is added to an entry that the record has.
@@ -186,7 +191,7 @@ impl Edits {
 
     /// Takes out what was added to an entry, but for what was added since.
     pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
-        let Some(at) = self.position(Scope::Entries, key.as_bytes()) else { return };
+        let Ok(at) = self.position(Scope::Entries, key.as_bytes()) else { return };
         let edit = &mut self.list[at];
         if edit.verb != Verb::Increment {
             return;
@@ -194,47 +199,47 @@ impl Edits {
         edit.by = edit.by.wrapping_sub(by);
         if edit.by == 0 {
             self.list.remove(at);
-            self.index_anew();
         }
     }
 
-    /// Returns where the edit of a key lies.
-    fn position(&self, scope: Scope, key: &[u8]) -> Option<usize> {
-        match &self.index {
-            None => self.list.iter().position(|edit| edit.is_of(scope, key)),
-            Some(index) => index[scope as usize].get(key).copied(),
+    /// Returns where the edit of a key lies, or where it would.
+    #[inline]
+    pub(crate) fn position(&self, scope: Scope, key: &[u8]) -> Result<usize, usize> {
+        // Most requests only read.
+        if self.list.is_empty() { Err(0) } else { self.search(scope, key) }
+    }
+
+    fn search(&self, scope: Scope, key: &[u8]) -> Result<usize, usize> {
+        if self.list.len() <= SEARCHED {
+            return self.list.iter().position(|edit| edit.is_of(scope, key)).ok_or(self.list.len());
         }
+        self.list.binary_search_by(|edit| edit.compare(scope, key))
     }
 
     /// Records what to do with a key, in place of what was recorded before.
     pub(crate) fn put(&mut self, verb: Verb, key: &str, value: &[u8], by: i64) {
-        match self.position(verb.scope(), key.as_bytes()) {
-            Some(at) => self.list[at].replace(verb, value, by),
-            None => self.append(Stored::new(&Edit { verb, key: key.as_bytes(), value, by })),
+        self.put_at(self.position(verb.scope(), key.as_bytes()), Edit { verb, key: key.as_bytes(), value, by });
+    }
+
+    /// Puts an edit at the position of its key.
+    pub(crate) fn put_at(&mut self, position: Result<usize, usize>, edit: Edit<'_>) {
+        match position {
+            Ok(at) => self.list[at].replace(edit.verb, edit.value, edit.by),
+            Err(at) => self.insert(at, Stored::new(&edit)),
         }
     }
 
-    fn append(&mut self, edit: Stored) {
+    fn insert(&mut self, at: usize, edit: Stored) {
         if self.list.capacity() == 0 {
             self.list.reserve_exact(USUAL);
         }
-        if let Some(index) = &mut self.index {
-            index[edit.verb.scope() as usize].insert(edit.key().into(), self.list.len());
+        if self.list.len() > SEARCHED {
+            self.list.insert(at, edit);
+            return;
         }
         self.list.push(edit);
-        if self.list.len() == SEARCHED + 1 {
-            self.index_anew();
-        }
-    }
-
-    fn index_anew(&mut self) {
-        self.index = None;
         if self.list.len() > SEARCHED {
-            let mut index = Box::<Index>::default();
-            for (at, edit) in self.list.iter().enumerate() {
-                index[edit.verb.scope() as usize].insert(edit.key().into(), at);
-            }
-            self.index = Some(index);
+            self.list.sort_unstable_by(|one, other| one.compare(other.verb.scope(), other.key()));
         }
     }
 
@@ -265,7 +270,7 @@ impl Edits {
     }
 
     pub(crate) fn set_verb(&mut self, scope: Scope, key: &str, verb: Verb) {
-        if let Some(at) = self.position(scope, key.as_bytes()) {
+        if let Ok(at) = self.position(scope, key.as_bytes()) {
             self.list[at].verb = verb;
         }
     }
@@ -282,7 +287,6 @@ impl Edits {
 
     fn forget(&mut self, scope: Scope) {
         self.list.retain(|edit| edit.verb.scope() != scope);
-        self.index_anew();
     }
 
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
@@ -398,7 +402,7 @@ mod tests {
 
     /// Does to a list and to a map what a request may do to many keys, and compares them after each step.
     #[test]
-    fn a_long_list_finds_what_a_short_one_does() {
+    fn a_list_finds_what_was_put_into_it() {
         let mut edits = Edits::default();
         let mut model: Vec<(Scope, String, Verb)> = Vec::new();
         for step in 0_usize..600 {
@@ -420,7 +424,6 @@ mod tests {
                 assert_eq!(edits.find(*scope, key.as_bytes()).map(|edit| edit.verb), Some(*verb), "{key}, step {step}");
             }
             assert!(edits.find(Scope::Requirements, b"1").is_none());
-            assert_eq!(edits.index.is_some(), edits.len() > SEARCHED, "after step {step}");
         }
     }
 }

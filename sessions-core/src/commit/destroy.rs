@@ -17,7 +17,7 @@ pub(crate) struct Destroy {
 
 impl Destroy {
     pub(super) fn start(ending: &Ending, mut state: MutexGuard<'_, State>, succeeded: bool) -> Result<Progress, Error> {
-        let id = *state.doomed.first().ok_or_else(|| Error::new(ErrorKind::NoSession))?;
+        let id = state.next_doomed().ok_or_else(|| Error::new(ErrorKind::NoSession))?;
         let successor = succeeded.then(|| create::first_changes(ending, &mut state));
         drop(state);
         Self { id, successor }.ask(ending)
@@ -40,8 +40,8 @@ impl Destroy {
             ending.inner.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
         }
         let mut state = ending.inner.lock();
-        state.doomed.retain(|doomed| *doomed != self.id);
-        let next = state.doomed.first().copied();
+        state.forget_doomed(self.id);
+        let next = state.next_doomed();
         drop(state);
         match (next, self.successor) {
             (Some(id), successor) => Self { id, successor }.ask(ending),

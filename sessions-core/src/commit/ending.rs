@@ -156,9 +156,11 @@ impl Ending {
 
     /// Says what the response's head must carry, or keeps the cookie for it if the head is yet to come.
     pub(super) fn finish(&self, state: &mut State, cookie: Option<SetCookie>) -> Attach {
-        let cookie = cookie.or_else(|| state.cookie.take());
+        let cookie = cookie.or_else(|| state.take_cookie());
         if self.mode == Mode::Save {
-            state.cookie = cookie;
+            if let Some(cookie) = cookie {
+                state.keep_cookie(cookie);
+            }
             return Attach::default();
         }
         let has_ended = state.destroyed && state.live.is_none();
@@ -173,7 +175,7 @@ impl Ending {
         if let Mode::Head { .. } = self.mode {
             let mut state = self.inner.lock();
             state.finished = true;
-            cookie = state.cookie.take();
+            cookie = state.take_cookie();
         }
         Progress::Done(Some(Err(match cookie {
             Some(_) => error.with_attach(Attach { cookie, vary: true, is_private: false }),
@@ -199,7 +201,7 @@ impl Ending {
         match (self.mode, changes.into()) {
             (Mode::Save, Some(changes)) => state.take_back(changes),
             (Mode::Save, None) => {}
-            (Mode::Head { .. } | Mode::Turn, _) => state.doomed.clear(),
+            (Mode::Head { .. } | Mode::Turn, _) => state.spare_doomed(),
         }
     }
 
