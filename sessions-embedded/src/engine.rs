@@ -6,6 +6,7 @@ use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::capacity::Capacity;
 use crate::error::OpenError;
 
 /// Is an engine whose files are open: ordered tables of bytes, written to by one thread in atomic, durable batches.
@@ -22,6 +23,12 @@ pub trait Engine: Sized + Send + 'static {
 
     /// Reads what was written, from any thread.
     type Reader: Reader;
+
+    /// Returns how much the store may hold, and where its reserve lies. There are no limits by default.
+    fn capacity(options: &Self::Options) -> Capacity {
+        let _ = options;
+        Capacity::unlimited()
+    }
 
     /// Opens the files, creating them where there are none, readable by their owner only.
     ///
@@ -45,7 +52,8 @@ pub trait Engine: Sized + Send + 'static {
     ///
     /// # Errors
     ///
-    /// Fails if that cannot be said. The engine is then closed and opened again, and the batch is undone if it turns out to be there.
+    /// Fails if that cannot be said. The engine is then closed and opened again, and the batch is undone if it turns out to be there. If
+    /// the disk has no room left, the error is [`EngineError::full`].
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError>;
 }
 
@@ -81,7 +89,7 @@ pub enum Table {
     Principals,
     /// Holds which records may have expired when.
     Deadlines,
-    /// Holds the number of records, and the layout of the tables.
+    /// Holds how much the store keeps, and the layout of the tables.
     Meta,
 }
 
@@ -149,8 +157,10 @@ pub struct EngineError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EngineErrorKind {
-    /// The disk is full, the device fails, or the engine reports something else that concerns all it does. It is opened again.
+    /// The device fails, or the engine reports something else that concerns all it does. It is opened again.
     Unavailable,
+    /// The disk has no room left. The engine is opened again.
+    Full,
     /// The bytes at this place cannot be read, or are not what the engine wrote. Others can be.
     Damaged,
 }
@@ -162,6 +172,12 @@ impl EngineError {
         Self { kind: EngineErrorKind::Unavailable, source: Arc::new(source) }
     }
 
+    /// Makes an error of an engine that found no room on its disk.
+    #[must_use]
+    pub fn full(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self { kind: EngineErrorKind::Full, source: Arc::new(source) }
+    }
+
     /// Makes an error of one place in the files.
     #[must_use]
     pub fn damaged(source: impl StdError + Send + Sync + 'static) -> Self {
@@ -170,7 +186,10 @@ impl EngineError {
 
     /// Makes the error that a whole batch fails with.
     pub(crate) fn of_batch(self) -> Self {
-        Self { kind: EngineErrorKind::Unavailable, ..self }
+        match self.kind {
+            EngineErrorKind::Damaged => Self { kind: EngineErrorKind::Unavailable, ..self },
+            EngineErrorKind::Unavailable | EngineErrorKind::Full => self,
+        }
     }
 
     /// Returns what went wrong.
@@ -184,6 +203,7 @@ impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             EngineErrorKind::Unavailable => "the engine failed",
+            EngineErrorKind::Full => "the disk is full",
             EngineErrorKind::Damaged => "the engine's files are damaged",
         })
     }

@@ -51,7 +51,7 @@ impl OpenError {
 
     pub(crate) fn engine(store: &'static str, error: EngineError) -> Self {
         let kind = match error.kind() {
-            EngineErrorKind::Unavailable => OpenErrorKind::Unavailable,
+            EngineErrorKind::Unavailable | EngineErrorKind::Full => OpenErrorKind::Unavailable,
             EngineErrorKind::Damaged => OpenErrorKind::Damaged,
         };
         Self::new(store, kind).caused_by(error)
@@ -87,6 +87,8 @@ impl StdError for OpenError {
 pub(crate) enum Fault {
     Record(RecordError),
     Engine(EngineError),
+    /// The disk is full, and the record would grow.
+    Full,
 }
 
 impl Fault {
@@ -95,11 +97,12 @@ impl Fault {
             Self::Record(error) => StoreError::new(store, StoreErrorKind::Unreadable).caused_by(error),
             Self::Engine(error) => {
                 let kind = match error.kind() {
-                    EngineErrorKind::Unavailable => StoreErrorKind::Unavailable,
+                    EngineErrorKind::Unavailable | EngineErrorKind::Full => StoreErrorKind::Unavailable,
                     EngineErrorKind::Damaged => StoreErrorKind::Unreadable,
                 };
                 StoreError::new(store, kind).caused_by(error)
             }
+            Self::Full => StoreError::new(store, StoreErrorKind::Unavailable).caused_by(DiskFull),
         }
     }
 }
@@ -115,6 +118,18 @@ impl From<EngineError> for Fault {
         Self::Engine(error)
     }
 }
+
+/// The error of a write that the disk has no room for, while there is room for what ends sessions.
+#[derive(Debug)]
+struct DiskFull;
+
+impl fmt::Display for DiskFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the disk is full: no session can grow until some are ended or the disk has room again")
+    }
+}
+
+impl StdError for DiskFull {}
 
 /// Says that the store was closed, that its writer has died, or that the files could not be opened again.
 #[derive(Debug)]

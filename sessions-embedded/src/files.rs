@@ -19,6 +19,19 @@ pub fn open_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Creates a file for its owner only. There must be none.
+///
+/// # Errors
+///
+/// Fails if the file cannot be created.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Creates a folder for its owner only, unless there is one. Its parent must exist.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use sessions_core::{Changes, Record, SecretHash, SessionId, StoreError, StoreFuture, Timestamp};
-use sessions_embedded::{EmbeddedStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
+use sessions_embedded::{Capacity, EmbeddedStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
 
 pub(crate) type RamStore = EmbeddedStore<Ram>;
 
@@ -51,6 +51,8 @@ pub(crate) struct Disk {
     pub(crate) damaged: Mutex<Option<Vec<u8>>>,
     /// Makes all listing fail that comes to one key.
     pub(crate) torn: Mutex<Option<Vec<u8>>>,
+    /// How much the store may hold, without limit if it is `None`.
+    pub(crate) capacity: Mutex<Option<Capacity>>,
     gate: Mutex<Gate>,
     moved: Condvar,
 }
@@ -66,6 +68,10 @@ struct Gate {
 impl Disk {
     pub(crate) fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    pub(crate) fn with_capacity(capacity: Capacity) -> Arc<Self> {
+        Arc::new(Self { capacity: Mutex::new(Some(capacity)), ..Self::default() })
     }
 
     pub(crate) fn open(self: &Arc<Self>) -> RamStore {
@@ -160,6 +166,10 @@ impl Engine for Ram {
     const NAME: &'static str = "ram";
     type Options = Options;
     type Reader = RamReader;
+
+    fn capacity(Options(disk): &Options) -> Capacity {
+        disk.capacity.lock().unwrap().clone().unwrap_or_else(Capacity::unlimited)
+    }
 
     fn open(Options(disk): &Options) -> Result<Self, OpenError> {
         let refusals = &disk.refusals;
