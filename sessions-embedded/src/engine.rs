@@ -2,12 +2,14 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::capacity::Capacity;
 use crate::error::OpenError;
+use crate::reserve;
 
 /// Is an engine whose files are open: ordered tables of bytes, written to by one thread in atomic, durable batches.
 ///
@@ -32,7 +34,8 @@ pub trait Engine: Sized + Send + 'static {
 
     /// Opens the files, creating them where there are none, readable by their owner only.
     ///
-    /// It is also called to open them again, after a failed [`write`](Self::write). By then the engine and all its readers have been
+    /// It is also called to open them again, after a failed [`write`](Self::write) and where the engine
+    /// [wants it](Self::wants_reopening). By then the engine and all its readers have been
     /// dropped.
     ///
     /// # Errors
@@ -46,6 +49,11 @@ pub trait Engine: Sized + Send + 'static {
     ///
     /// Fails if the files cannot be read.
     fn reader(&self) -> Result<Self::Reader, EngineError>;
+
+    /// Returns whether being opened again lets the engine give back room on the disk. Readers wait for it, so it should be rare and quick.
+    fn wants_reopening(&self) -> bool {
+        false
+    }
 
     /// Writes a batch whole or not at all, and returns when it would survive a loss of power. The writes are sorted, and no two are of
     /// the same key.
@@ -176,6 +184,12 @@ impl EngineError {
     #[must_use]
     pub fn full(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: EngineErrorKind::Full, source: Arc::new(source) }
+    }
+
+    /// Makes an error of an operation on files: a full disk, or an engine that has to be opened again.
+    #[must_use]
+    pub fn io(error: io::Error) -> Self {
+        if reserve::is_full(&error) { Self::full(error) } else { Self::unavailable(error) }
     }
 
     /// Makes an error of one place in the files.

@@ -12,7 +12,7 @@ use crate::keys::{self, Class};
 use crate::records::Found;
 
 /// How many entries are read at once.
-const PAGE: usize = 64;
+const PAGE: usize = 16;
 /// How many sessions that were seen since they were listed one new session lists anew. Beyond them the order is that of the list.
 const LISTED_ANEW: u32 = 64;
 

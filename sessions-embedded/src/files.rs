@@ -66,6 +66,39 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns how large the volume is that a path is on, where the system can be asked. There may be nothing at the path yet.
+#[must_use]
+pub fn volume_size(path: &Path) -> Option<u64> {
+    volume(path).map(|volume| volume.size)
+}
+
+/// Returns how much room the volume has that a path is on, where the system can be asked.
+pub(crate) fn free_space(path: &Path) -> Option<u64> {
+    volume(path).map(|volume| volume.free)
+}
+
+struct Volume {
+    size: u64,
+    free: u64,
+}
+
+#[cfg(unix)]
+fn volume(path: &Path) -> Option<Volume> {
+    let stat = rustix::fs::statvfs(path).or_else(|_| rustix::fs::statvfs(parent(path))).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Some(Volume { size: bytes(stat.f_blocks), free: bytes(stat.f_bavail) })
+}
+
+#[cfg(not(unix))]
+const fn volume(_path: &Path) -> Option<Volume> {
+    None
+}
+
+/// Returns the folder that a path is in. The parent of a bare file name is empty, and means the current folder.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes durable which files a folder has: a new file outlives a loss of power only after this.
 ///
 /// # Errors

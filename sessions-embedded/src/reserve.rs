@@ -32,7 +32,9 @@ impl Reserve {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        // It gets its length last: a file that was left by a process that died is none.
+        if files::free_space(&self.path).is_some_and(|free| free < self.bytes) {
+            return Err(ErrorKind::StorageFull.into());
+        }
         let kept = files::create_private(&self.path).and_then(|file| take_up(file, self.bytes));
         kept.inspect_err(|_| self.release())
     }

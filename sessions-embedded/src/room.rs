@@ -1,12 +1,15 @@
 //! Whether the disk has room, and how much the store may hold while it has none.
 
-use crate::backoff::Backoff;
+use std::time::{Duration, Instant};
+
 use crate::capacity::{Capacity, Limits, Usage};
 use crate::engine::{EngineError, EngineErrorKind};
 use crate::reserve::Reserve;
 
 /// While the disk is full, a part of what the store held when it filled up is given up each time that this proves too much.
 const STEP: u64 = 32;
+/// How long to wait before a full disk is asked again for a reserve.
+const PAUSE: Duration = Duration::from_millis(50);
 /// The part of the reserve that may be taken up by sessions that grow a little, such as by being signed in to.
 const GROWTH: u64 = 4;
 
@@ -19,18 +22,17 @@ pub(crate) struct Room {
     limits: Limits,
     reserve: Option<Reserve>,
     ceiling: Option<u64>,
-    /// Keeps the disk from being asked for a reserve all the time.
-    restoring: Backoff,
+    /// When the disk was last asked for a reserve.
+    asked: Instant,
 }
 
 impl Room {
     /// Looks for the reserve, or makes one. Without it the store holds what it held when the disk filled up, or holds now.
     pub(crate) fn open(capacity: &Capacity, usage: Usage, ceiling: Option<u64>) -> Self {
         let reserve = capacity.reserve_file().map(|(path, bytes)| Reserve::new(path, bytes));
-        let mut room = Self { limits: capacity.limits(), reserve, ceiling: None, restoring: Backoff::new() };
+        let mut room = Self { limits: capacity.limits(), reserve, ceiling: None, asked: Instant::now() };
         if room.reserve.as_ref().is_some_and(|reserve| reserve.keep().is_err()) {
             room.ceiling = Some(ceiling.unwrap_or_else(|| room.limits.estimate(usage)));
-            room.restoring.extend();
         }
         room
     }
@@ -74,19 +76,22 @@ impl Room {
             Some(ceiling) if ceiling <= held => ceiling.min(held) - held.min(ceiling) / STEP,
             _ => held,
         });
-        self.restoring.extend();
+        self.asked = Instant::now();
     }
 
-    /// Makes a reserve again, if the disk has room for one. It is asked after longer and longer pauses, up to a second.
+    /// Returns when to ask for a reserve again, `None` if there is one.
+    pub(crate) fn time_to_restoring(&self) -> Option<Duration> {
+        self.is_scarce().then(|| PAUSE.saturating_sub(self.asked.elapsed()))
+    }
+
+    /// Makes a reserve again, if it is time to ask and the disk has room for one.
     pub(crate) fn restore(&mut self) {
-        if !self.is_scarce() || !self.restoring.left().is_zero() {
+        if self.time_to_restoring() != Some(Duration::ZERO) {
             return;
         }
+        self.asked = Instant::now();
         if self.reserve.as_ref().is_none_or(|reserve| reserve.keep().is_ok()) {
             self.ceiling = None;
-            self.restoring.reset();
-        } else {
-            self.restoring.extend();
         }
     }
 }

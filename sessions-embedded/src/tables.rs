@@ -164,10 +164,21 @@ impl<E: Engine> Tables<E> {
         self.pending.clear();
         self.written_ceiling = ceiling;
         self.evict_from.note(evicted_at);
+        if self.engine.as_ref().is_some_and(Engine::wants_reopening) {
+            // What cannot be opened is tried again by `heal`. What was written is durable.
+            let _ = self.reopen();
+        }
         Ok(true)
     }
 
     fn reopen(&mut self) -> Result<(), EngineError> {
+        self.shared.begin_reopening();
+        let opened = self.open_again();
+        self.shared.end_reopening();
+        opened
+    }
+
+    fn open_again(&mut self) -> Result<(), EngineError> {
         self.close();
         let mut engine = open::<E>(&self.options).map_err(EngineError::unavailable)?;
         self.undo(&mut engine)?;
@@ -197,17 +208,23 @@ impl<E: Engine> Tables<E> {
 
     /// Says how long [`heal`](Self::heal) is to wait, `None` if it has nothing to do.
     pub(crate) fn time_to_healing(&self) -> Option<Duration> {
+        self.time_to_reopening().into_iter().chain(self.room.time_to_restoring()).min()
+    }
+
+    fn time_to_reopening(&self) -> Option<Duration> {
         let is_ill = self.engine.is_none() || self.shared.has_failed();
         is_ill.then(|| self.healing.left())
     }
 
-    /// Opens the engine again if readers have failed or it could not be opened before, but not all the time.
+    /// Opens the engine again if readers have failed or it could not be opened before, but not all the time, and restores the reserve when
+    /// the disk has room again.
     pub(crate) fn heal(&mut self) {
-        if self.time_to_healing() == Some(Duration::ZERO) {
+        if self.time_to_reopening() == Some(Duration::ZERO) {
             // If it fails, the engine stays closed until the next time.
             let _ = self.reopen();
             self.healing.extend();
         }
+        self.room.restore();
     }
 }
 

@@ -9,6 +9,7 @@
 //! fn test<E: Engine>() {
 //!     testing::survives_kills::<E>("acknowledged_writes_survive_kills");
 //!     testing::survives_a_full_disk::<E>();
+//!     testing::survives_filling_its_disk::<E>();
 //!     testing::survives_damaged_files::<E>();
 //!     testing::notices_damaged_records::<E>();
 //!     testing::reads_golden_files::<E>();
@@ -26,7 +27,8 @@ mod sample;
 mod small_disk;
 
 pub use damage::{corrupt, make_newer, notices_damaged_records, survives_damaged_files};
-pub use full_disk::survives_a_full_disk;
+
+pub use full_disk::{survives_a_full_disk, survives_filling_its_disk};
 pub use golden::{golden_tables, reads_golden_files, write_golden_sample};
 pub use kills::survives_kills;
 pub use small_disk::SmallDisk;

@@ -22,12 +22,32 @@ pub struct RedbBuilder {
     pub(crate) path: PathBuf,
     pub(crate) cache_size: usize,
     pub(crate) has_quick_repair: bool,
+    pub(crate) max_sessions: u64,
+    pub(crate) max_bytes: u64,
 }
 
 impl RedbBuilder {
     /// Begins with the defaults.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), cache_size: CACHE, has_quick_repair: false }
+        Self {
+            path: path.as_ref().to_owned(),
+            cache_size: CACHE,
+            has_quick_repair: false,
+            max_sessions: 10_000_000,
+            max_bytes: 10 << 30,
+        }
+    }
+
+    /// Sets how many sessions the store holds at most, 10,000,000 by default.
+    pub const fn max_sessions(mut self, sessions: u64) -> Self {
+        self.max_sessions = sessions;
+        self
+    }
+
+    /// Sets how large the file may become, 10 GiB by default.
+    pub const fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
     }
 
     /// Sets how many bytes of the file are kept in memory, 64 MiB by default.

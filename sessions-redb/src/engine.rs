@@ -9,9 +9,13 @@ use redb::{
     Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, StorageError,
     TableDefinition, TableError,
 };
-use sessions_embedded::{Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write, files};
+use sessions_embedded::{Capacity, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write, files};
 
 use crate::builder::RedbBuilder;
+
+const PER_SESSION: u64 = 256;
+const PER_BYTE: u64 = 2;
+const RESERVE: u64 = 2 << 20;
 
 /// Is an open file.
 #[derive(Debug)]
@@ -39,6 +43,12 @@ impl Engine for Redb {
     const NAME: &'static str = "redb";
     type Options = RedbBuilder;
     type Reader = RedbReader;
+
+    fn capacity(options: &RedbBuilder) -> Capacity {
+        let mut reserve = options.path.clone().into_os_string();
+        reserve.push(".reserve");
+        Capacity::new(options.max_sessions, options.max_bytes).estimate(PER_SESSION, PER_BYTE).reserve(reserve, RESERVE)
+    }
 
     fn open(options: &RedbBuilder) -> Result<Self, OpenError> {
         let io_error = |error| OpenError::io(Self::NAME, error);
@@ -176,12 +186,13 @@ fn open_error(error: DatabaseError) -> OpenError {
     OpenError::new(Redb::NAME, kind).caused_by(error)
 }
 
-/// After any error but of one damaged place redb has to be opened again: it refuses everything once the file has failed it.
+/// Sorts an error by what has to be done about it. After any error but of one damaged place redb has to be opened again: it refuses everything once the file has failed it.
 fn engine_error(error: impl Into<redb::Error>) -> EngineError {
     match error.into() {
         error @ (redb::Error::Corrupted(_)
         | redb::Error::TableDoesNotExist(_)
         | redb::Error::TableTypeMismatch { .. }) => EngineError::damaged(error),
+        redb::Error::Io(error) => EngineError::io(error),
         error => EngineError::unavailable(error),
     }
 }
