@@ -21,12 +21,26 @@ const CACHE: u64 = 32 << 20;
 pub struct FjallBuilder {
     pub(crate) path: PathBuf,
     pub(crate) cache_size: u64,
+    pub(crate) max_sessions: u64,
+    pub(crate) max_bytes: u64,
 }
 
 impl FjallBuilder {
     /// Begins with the defaults.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), cache_size: CACHE }
+        Self { path: path.as_ref().to_owned(), cache_size: CACHE, max_sessions: 10_000_000, max_bytes: 10 << 30 }
+    }
+
+    /// Sets how many sessions the store holds at most, 10,000,000 by default.
+    pub const fn max_sessions(mut self, sessions: u64) -> Self {
+        self.max_sessions = sessions;
+        self
+    }
+
+    /// Sets how large the folder may become, 10 GiB by default.
+    pub const fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
     }
 
     /// Sets how many bytes of the tables on disk are kept in memory, 32 MiB by default.

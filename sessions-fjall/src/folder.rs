@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lock               held while the store is open
+//! reserve            room for ending sessions when the disk is full
 //! sessions/          the engine's folder
 //! sessions.new/      one whose creation has not been finished
 //! ```
@@ -19,6 +20,7 @@ use crate::engine::Fjall;
 use crate::manifest;
 
 const LOCK: &str = "lock";
+const RESERVE: &str = "reserve";
 const FINISHED: &str = "sessions";
 const UNFINISHED: &str = "sessions.new";
 /// Is the file that fjall writes last when it creates a folder.
@@ -41,6 +43,11 @@ impl Folder {
             Err(TryLockError::WouldBlock) => Err(OpenError::new(Fjall::NAME, OpenErrorKind::Locked)),
             Err(TryLockError::Error(error)) => Err(io_error(error)),
         }
+    }
+
+    /// Returns where a store keeps its reserve.
+    pub(crate) fn reserve(path: &Path) -> PathBuf {
+        path.join(RESERVE)
     }
 
     /// Returns where the engine's folder is. If there is none, `create` makes one.

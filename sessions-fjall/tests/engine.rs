@@ -21,6 +21,11 @@ fn a_full_disk_is_an_error_and_no_loss() {
 }
 
 #[test]
+fn a_disk_that_the_store_has_filled_stops_no_logout() {
+    testing::survives_filling_its_disk::<Fjall>();
+}
+
+#[test]
 fn damaged_files_harm_nobody_else() {
     testing::survives_damaged_files::<Fjall>();
 }
