@@ -32,6 +32,12 @@ pub trait Engine: Sized + Send + 'static {
         Capacity::unlimited()
     }
 
+    /// Returns where the files lie, for errors.
+    fn path(options: &Self::Options) -> Option<&Path> {
+        let _ = options;
+        None
+    }
+
     /// Opens the files, creating them where there are none, readable by their owner only.
     ///
     /// It is also called to open them again, after a failed [`write`](Self::write) and where the engine

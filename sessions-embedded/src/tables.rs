@@ -1,5 +1,6 @@
 //! The engine's tables, and what happens when the engine fails.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +50,11 @@ pub(crate) struct Tables<E: Engine> {
 
 impl<E: Engine> Tables<E> {
     pub(crate) fn open(options: E::Options) -> Result<Self, OpenError> {
+        let path = E::path(&options).map(Path::to_owned);
+        Self::open_at(options).map_err(|error| path.iter().fold(error, |error, path| error.at(path)))
+    }
+
+    fn open_at(options: E::Options) -> Result<Self, OpenError> {
         let mut engine = open::<E>(&options)?;
         check_layout(&mut engine)?;
         let engine_error = |error| OpenError::engine(E::NAME, error);

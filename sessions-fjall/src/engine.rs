@@ -73,6 +73,10 @@ impl Engine for Fjall {
         Sizes::of(options).capacity(options.max_sessions, &Folder::reserve(&options.path))
     }
 
+    fn path(options: &FjallBuilder) -> Option<&Path> {
+        Some(&options.path)
+    }
+
     fn open(options: &FjallBuilder) -> Result<Self, OpenError> {
         let folder = Folder::lock(&options.path)?;
         let sizes = Sizes::of(options);

@@ -97,12 +97,31 @@ fn only_their_owner_can_read_the_files_in_a_folder_of_others() {
 
 #[test]
 fn what_cannot_be_opened_says_so() {
+    testing::says_what_cannot_be_opened::<Fjall>();
     let folder = tempfile::tempdir().unwrap();
-    let nowhere = folder.path().join("missing").join("sessions");
-    assert_eq!(FjallStore::open(nowhere).unwrap_err().kind(), OpenErrorKind::Unavailable);
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    assert_eq!(FjallStore::open(file).unwrap_err().kind(), OpenErrorKind::Unavailable);
+    assert_eq!(FjallStore::open(&file).unwrap_err().kind(), OpenErrorKind::WrongType);
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_in_the_folder_is_adopted_from_somebody_else() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in ["lock", "sessions"] {
+        let inner = folder.path().join(name);
+        symlink(elsewhere.path().join(name), &inner).unwrap();
+        let error = FjallStore::open(folder.path()).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (OpenErrorKind::Symlink, Some(&*inner)));
+        fs::remove_file(inner).unwrap();
+    }
+    drop(FjallStore::open(folder.path()).unwrap());
+    let inner = folder.path().join("sessions");
+    fs::set_permissions(&inner, PermissionsExt::from_mode(0o770)).unwrap();
+    let error = FjallStore::open(folder.path()).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (OpenErrorKind::Exposed, Some(&*inner)));
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -50,9 +50,13 @@ impl Engine for Redb {
         Capacity::new(options.max_sessions, options.max_bytes).estimate(PER_SESSION, PER_BYTE).reserve(reserve, RESERVE)
     }
 
+    fn path(options: &RedbBuilder) -> Option<&Path> {
+        Some(&options.path)
+    }
+
     fn open(options: &RedbBuilder) -> Result<Self, OpenError> {
         let io_error = |error| OpenError::io(Self::NAME, error);
-        let file = files::open_private(&options.path).map_err(io_error)?;
+        let file = files::open_private(Self::NAME, &options.path)?;
         let lock = file.try_clone().map_err(io_error)?;
         let backend = FileBackend::new(file).map_err(open_error)?;
         if lock.try_lock().is_ok() {
@@ -183,7 +187,12 @@ fn open_error(error: DatabaseError) -> OpenError {
         }
         _ => OpenErrorKind::Unavailable,
     };
-    OpenError::new(Redb::NAME, kind).caused_by(error)
+    let opening = OpenError::new(Redb::NAME, kind);
+    match error {
+        // redb's errors name no source.
+        DatabaseError::Storage(StorageError::Io(cause)) => opening.caused_by(cause),
+        error => opening.caused_by(error),
+    }
 }
 
 /// Sorts an error by what has to be done about it. After any error but of one damaged place redb has to be opened again: it refuses everything once the file has failed it.

@@ -86,10 +86,14 @@ fn a_file_whose_creation_was_interrupted_is_created_again() {
 
 #[test]
 fn what_cannot_be_opened_says_so() {
+    testing::says_what_cannot_be_opened::<Redb>();
     let folder = tempfile::tempdir().unwrap();
-    let nowhere = folder.path().join("missing").join("sessions.redb");
-    assert_eq!(RedbStore::open(nowhere).unwrap_err().kind(), OpenErrorKind::Unavailable);
-    assert_eq!(RedbStore::open(folder.path()).unwrap_err().kind(), OpenErrorKind::Unavailable);
+    let error = RedbStore::open(folder.path()).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::WrongType);
+    let path = folder.path().join("sessions.redb");
+    fs::write(&path, "not a database").unwrap();
+    let error = RedbStore::open(&path).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot open {}: it is damaged, or no such store", path.display()));
 }
 
 #[test]
