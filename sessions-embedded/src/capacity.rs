@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// What a record grows by when somebody signs in, at most.
+const LITTLE: u64 = 512;
+
 /// How much a store may hold, what that takes on the disk, and what is kept free for ending sessions.
 ///
 /// A store's files are larger than its records: pages are half full, and what was replaced is given back later. So `max_bytes` is compared
@@ -20,8 +23,8 @@ pub(crate) struct Limits {
     pub(crate) max_sessions: u64,
     /// What new sessions may make of the estimate.
     pub(crate) max_bytes: u64,
-    /// What growing records may make of the estimate. Unlimited unless the disk is full.
-    pub(crate) max_growth: u64,
+    /// What growing records may make of the estimate: those that grow a little, and the others. Unlimited unless the disk is full.
+    pub(crate) max_growth: [u64; 2],
     per_session: u64,
     per_byte: u64,
 }
@@ -36,7 +39,7 @@ pub(crate) struct Usage {
 impl Capacity {
     /// Creates a capacity whose estimate is the bytes of the records and 160 for each session, without a reserve.
     pub const fn new(max_sessions: u64, max_bytes: u64) -> Self {
-        let limits = Limits { max_sessions, max_bytes, max_growth: u64::MAX, per_session: 160, per_byte: 1 };
+        let limits = Limits { max_sessions, max_bytes, max_growth: [u64::MAX; 2], per_session: 160, per_byte: 1 };
         Self { limits, reserve: None }
     }
 
@@ -79,9 +82,11 @@ impl Limits {
         usage.sessions <= self.max_sessions && self.estimate(usage) <= self.max_bytes
     }
 
-    /// Returns whether a growing record may make this of the usage.
-    pub(crate) const fn admit_growth(&self, usage: Usage) -> bool {
-        self.estimate(usage) <= self.max_growth
+    /// Returns whether a record may grow by so many bytes.
+    pub(crate) const fn admit_growth(&self, usage: Usage, bytes: u64) -> bool {
+        let grown = Usage { bytes: usage.bytes.saturating_add(bytes), ..usage };
+        let [little, much] = self.max_growth;
+        self.estimate(grown) <= if bytes <= LITTLE { little } else { much }
     }
 }
 
@@ -138,6 +143,16 @@ mod tests {
         for (sessions, bytes, is_admitted) in cases {
             assert_eq!(limits.admit(Usage { sessions, bytes }), is_admitted, "{sessions} {bytes}");
         }
-        assert!(limits.admit_growth(Usage { sessions: 3, bytes: 1 << 40 }));
+        assert!(limits.admit_growth(Usage { sessions: 3, bytes: 1 << 40 }, 1 << 40));
+    }
+
+    #[test]
+    fn a_full_disk_has_room_for_a_sign_in_and_not_for_a_cart() {
+        let limits = Limits { max_growth: [1_100, 1_000], ..Capacity::new(2, 1_000).estimate(0, 1).limits() };
+        let usage = Usage { sessions: 1, bytes: 590 };
+        let cases = [(410, true), (510, true), (511, false), (513, false), (1_000, false)];
+        for (bytes, is_admitted) in cases {
+            assert_eq!(limits.admit_growth(usage, bytes), is_admitted, "{bytes}");
+        }
     }
 }

@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn kind(opened: Result<impl Sized, OpenError>) -> OpenErrorKind {
-        opened.map(drop).unwrap_err().kind()
+        opened.map(drop).expect_err("it is refused").kind()
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl<R: Reader> Batch<'_, R> {
             // A deadline that moved away is left for the sweep to find: touching a session costs no second write.
             new.due = new.due.min(old.due);
         }
-        if new.len() > old.len() && !self.limits().admit_growth(self.usage()?.resized(old.len(), new.len())) {
+        if new.len() > old.len() && !self.limits().admit_growth(self.usage()?, new.len() - old.len()) {
             return Err(Fault::Full);
         }
         self.put(Table::Records, id.as_bytes(), &new.encode())?;

@@ -55,7 +55,7 @@ impl Room {
         if let Some(ceiling) = self.ceiling {
             let margin = self.reserve.as_ref().map_or(0, Reserve::bytes) / GROWTH;
             limits.max_bytes = limits.max_bytes.min(ceiling);
-            limits.max_growth = ceiling.saturating_add(margin);
+            limits.max_growth = [ceiling.saturating_add(margin), ceiling];
         }
         limits
     }
@@ -120,7 +120,7 @@ mod tests {
         room.narrow(USAGE);
         assert!(room.is_scarce() && !reserve.exists());
         let limits = room.limits();
-        assert_eq!((limits.max_sessions, limits.max_bytes, limits.max_growth), (100, 2_000, 3_000));
+        assert_eq!((limits.max_sessions, limits.max_bytes, limits.max_growth), (100, 2_000, [3_000, 2_000]));
         // What proved too much is narrowed further, and what did not is not.
         room.narrow(USAGE);
         assert_eq!(room.ceiling(), Some(2_000 - 62));

@@ -19,6 +19,7 @@
 //! }
 //! ```
 
+mod bounded;
 mod child;
 mod damage;
 mod full_disk;
@@ -28,6 +29,7 @@ mod opening;
 mod sample;
 mod small_disk;
 
+pub use bounded::is_bounded;
 pub use damage::{corrupt, make_newer, notices_damaged_records, survives_damaged_files};
 
 pub use full_disk::{survives_a_full_disk, survives_filling_its_disk};

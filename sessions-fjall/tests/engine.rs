@@ -197,3 +197,9 @@ fn a_damaged_block_stops_no_listing_and_no_logout() {
     block_on(store.destroy_of_principal("ann", None)).unwrap_err();
     assert_eq!((0..count).filter(|number| matches!(load(*number), Ok(Some(_)))).count(), 0);
 }
+
+#[test]
+fn the_folder_is_no_larger_than_asked_for() {
+    let most = 16 << 20;
+    testing::is_bounded(most, |path| FjallBuilder::new(path).max_bytes(most).open().unwrap());
+}

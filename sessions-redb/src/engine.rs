@@ -13,8 +13,12 @@ use sessions_embedded::{Capacity, Engine, EngineError, OpenError, OpenErrorKind,
 
 use crate::builder::RedbBuilder;
 
+/// What a session takes besides its record: entries of three tables, in pages that are two thirds full.
 const PER_SESSION: u64 = 256;
+/// How much larger the file is than the records in it. A record of 2,000 bytes has a page of 4,096 to itself.
 const PER_BYTE: u64 = 2;
+/// What is kept free for ending sessions: a transaction of 16 of them copies some 50 pages, and the pages of the two before it are not
+/// free yet. As measured, a quarter of this is enough.
 const RESERVE: u64 = 2 << 20;
 
 /// Is an open file.
@@ -47,7 +51,9 @@ impl Engine for Redb {
     fn capacity(options: &RedbBuilder) -> Capacity {
         let mut reserve = options.path.clone().into_os_string();
         reserve.push(".reserve");
-        Capacity::new(options.max_sessions, options.max_bytes).estimate(PER_SESSION, PER_BYTE).reserve(reserve, RESERVE)
+        // Transactions copy what they change, so an eighth is left to them.
+        let file = options.max_bytes.saturating_sub(RESERVE) / 8 * 7;
+        Capacity::new(options.max_sessions, file).estimate(PER_SESSION, PER_BYTE).reserve(reserve, RESERVE)
     }
 
     fn path(options: &RedbBuilder) -> Option<&Path> {

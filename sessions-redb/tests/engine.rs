@@ -107,3 +107,9 @@ fn a_file_may_be_opened_with_and_without_quick_repair() {
     store.close().unwrap();
     assert_eq!(block_on(RedbStore::open(&path).unwrap().count()).unwrap(), 0);
 }
+
+#[test]
+fn the_file_is_no_larger_than_asked_for() {
+    let most = 8 << 20;
+    testing::is_bounded(most, |path| RedbBuilder::new(path).max_bytes(most).open().unwrap());
+}
