@@ -18,7 +18,7 @@ const PER_SESSION: u64 = 256;
 /// How much larger the file is than the records in it. A record of 2,000 bytes has a page of 4,096 to itself.
 const PER_BYTE: u64 = 2;
 /// What is kept free for ending sessions: a transaction of 16 of them copies some 50 pages, and the pages of the two before it are not
-/// free yet. As measured, a quarter of this is enough.
+/// free yet. Half of this is the least with which the checks of a full disk pass.
 const RESERVE: u64 = 2 << 20;
 
 /// Is an open file.

@@ -150,10 +150,12 @@ impl<E: Engine> Shop<E> {
         }
     }
 
+    /// Ends sessions, all at once.
     #[track_caller]
     fn destroy(&mut self, numbers: impl Iterator<Item = u32>) {
-        for number in numbers {
-            assert!(block_on(self.store.destroy(id(number))).expect("a session can always be ended"));
+        let destroying: Vec<_> = numbers.map(|number| (number, self.store.destroy(id(number)))).collect();
+        for (number, destroyed) in destroying {
+            assert!(block_on(destroyed).expect("a session can always be ended"));
             self.alive.remove(&number);
         }
     }

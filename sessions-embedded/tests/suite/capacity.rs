@@ -229,3 +229,41 @@ fn whoever_is_listed_before_the_last_to_go_goes_in_time() {
     let gone = (2_000..2_600).position(|number| create(&store, &seen(number, 51)) == evicted([1_000]));
     assert!(gone.is_some_and(|gone| gone < 300), "{gone:?}");
 }
+
+#[test]
+fn many_users_who_were_seen_again_have_not_expired() {
+    let store = sessions(200).open();
+    let touch = Changes::new(at(50), SECRET);
+    for number in 0..200 {
+        create(&store, &of(number, "ann"));
+        assert_eq!(block_on(store.commit(id(number), &touch)).unwrap(), Committed::Applied);
+    }
+    assert_eq!(create(&store, &seen(200, 100)), Created::Full);
+    assert_eq!(block_on(store.count()).unwrap(), 200);
+}
+
+#[test]
+fn whoever_is_listed_before_the_last_to_go_goes_when_there_is_nobody_else() {
+    let store = sessions(2).open();
+    (0..2).for_each(|number| _ = create(&store, &seen(number, 50)));
+    assert_eq!(create(&store, &seen(2, 51)), evicted([0]));
+    for number in 1..3 {
+        assert!(block_on(store.destroy(id(number))).unwrap());
+    }
+    let earlier = Record::builder(id(3), SECRET, at(52)).idle(Some(Duration::from_secs(10))).build().unwrap();
+    for record in [of(4, "ann"), earlier] {
+        assert_eq!(create(&store, &record), Created::STORED);
+    }
+    assert_eq!(create(&store, &seen(5, 53)), evicted([3]));
+}
+
+#[test]
+fn whoever_signs_in_without_a_deadline_is_listed_no_more() {
+    let disk = sessions(2);
+    let store = disk.open();
+    create(&store, &Record::builder(id(0), SECRET, at(0)).build().unwrap());
+    assert_eq!(disk.keys(Table::Deadlines).len(), 1);
+    let sign_in = Changes::new(at(5), SECRET).bind("ann");
+    assert_eq!(block_on(store.commit(id(0), &sign_in)).unwrap(), Committed::Applied);
+    assert!(disk.keys(Table::Deadlines).is_empty());
+}
