@@ -137,22 +137,35 @@ impl<E: Engine> Writer<E> {
     /// A disk without room has little for copies of what a transaction changes, so transactions are small then. One that fails is split:
     /// what would grow fails alone, and what ends a session is done.
     fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>, share: usize) -> Vec<BoxedOperation<E>> {
-        let (most, share) = if self.tables.is_scarce() { (FEW, share.min(FEW)) } else { (usize::MAX, share) };
+        let (most, share) = if self.tables.is_scarce() { (FEW, share.min(FEW)) } else { (BATCH + WALKS, share) };
         if operations.len() > most {
-            let rest = operations.split_off(most);
-            let mut unfinished = self.perform(operations, share);
-            unfinished.extend(self.perform(rest, share));
-            return unfinished;
+            return self.perform_in_parts(operations, most, share);
         }
         match self.tables.transact(&mut operations, share) {
             Ok(()) => operations.into_iter().filter_map(|operation| operation.applied()).collect(),
             Err(_) if operations.len() > 1 && self.tables.is_scarce() => {
-                operations.into_iter().flat_map(|operation| self.perform(vec![operation], share)).collect()
+                let part = if operations.len() > FEW { FEW } else { 1 };
+                self.perform_in_parts(operations, part, share)
             }
             Err(error) => {
                 operations.into_iter().for_each(|operation| operation.failed(&error));
                 Vec::new()
             }
         }
+    }
+
+    fn perform_in_parts(
+        &mut self,
+        operations: Vec<BoxedOperation<E>>,
+        part: usize,
+        share: usize,
+    ) -> Vec<BoxedOperation<E>> {
+        let mut unfinished = Vec::new();
+        let mut operations = operations.into_iter().peekable();
+        while operations.peek().is_some() {
+            let part = operations.by_ref().take(part).collect();
+            unfinished.extend(self.perform(part, share));
+        }
+        unfinished
     }
 }

@@ -93,9 +93,10 @@ pub fn survives_filling_its_disk<E: Engine>() {
     (refused + 1..refused + 20).for_each(|number| assert!(shop.create(number, Some("ann")), "there is room again"));
     shop.expect();
     shop = shop.open_again();
+    (refused + 20..refused + 35).for_each(|number| assert!(shop.create(number, Some("ann")), "there is room still"));
     shop.destroy(shop.numbers(Some("ann")).into_iter().take(50));
     shop.destroy_of("bob");
-    (refused + 20..refused + 120).for_each(|number| assert!(shop.create(number, Some("bob")), "there is room again"));
+    (refused + 35..refused + 120).for_each(|number| assert!(shop.create(number, Some("bob")), "there is room again"));
     let swept = block_on(shop.store.sweep(222, EXPIRED)).expect("a full store is swept");
     assert_eq!(swept.len(), 222);
     shop.alive.retain(|number, _| !swept.contains(&id(*number)));

@@ -6,5 +6,6 @@ mod batching;
 mod capacity;
 mod checks;
 mod failing;
+mod scarce;
 mod support;
 mod walking;

@@ -53,6 +53,8 @@ pub(crate) struct Disk {
     pub(crate) torn: Mutex<Option<Vec<u8>>>,
     /// How much the store may hold, without limit if it is `None`.
     pub(crate) capacity: Mutex<Option<Capacity>>,
+    /// How many bytes one batch may have from now on, without limit if it is 0.
+    pub(crate) room: AtomicUsize,
     gate: Mutex<Gate>,
     moved: Condvar,
 }
@@ -192,6 +194,11 @@ impl Engine for Ram {
         let sorted = writes.is_sorted_by(|one, other| (one.table, one.key) < (other.table, other.key));
         assert!(sorted, "a key twice, or unsorted");
         self.0.pass();
+        let room = self.0.room.load(Ordering::SeqCst);
+        let bytes: usize = writes.iter().map(|write| write.key.len() + write.value.map_or(0, <[u8]>::len)).sum();
+        if room > 0 && bytes > room {
+            return Err(EngineError::io(io::ErrorKind::StorageFull.into()));
+        }
         let fate = self.0.fates.lock().unwrap().pop().unwrap_or(Fate::Written);
         assert_ne!(fate, Fate::Panic, "an engine may panic");
         if fate != Fate::Lost {
