@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use crate::capacity::{Limits, Usage};
 use crate::engine::{EngineError, Reader, Table, Write};
+use crate::evict::Candidates;
+use crate::keys;
 
 type Key = (Table, Box<[u8]>);
 type Value = Option<Arc<[u8]>>;
@@ -15,9 +18,13 @@ type Value = Option<Arc<[u8]>>;
 pub(crate) struct Batch<'a, R> {
     reader: &'a R,
     share: usize,
+    limits: Limits,
     cells: BTreeMap<Key, Cell>,
     /// Holds what the present operation has replaced, in case that it fails alone.
     replaced: Vec<(Key, Value)>,
+    pub(crate) candidates: Candidates,
+    /// The entry of the session that was evicted last.
+    pub(crate) evicted_at: Option<Vec<u8>>,
 }
 
 struct Cell {
@@ -35,8 +42,22 @@ pub(crate) struct Changed {
 }
 
 impl<'a, R: Reader> Batch<'a, R> {
-    pub(crate) const fn new(reader: &'a R, share: usize) -> Self {
-        Self { reader, share, cells: BTreeMap::new(), replaced: Vec::new() }
+    pub(crate) fn new(reader: &'a R, share: usize, limits: Limits, candidates: Candidates) -> Self {
+        Self { reader, share, limits, cells: BTreeMap::new(), replaced: Vec::new(), candidates, evicted_at: None }
+    }
+
+    pub(crate) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(crate) fn usage(&mut self) -> Result<Usage, EngineError> {
+        Ok(self.get(Table::Meta, keys::USAGE)?.map_or_else(Usage::default, |bytes| Usage::decode(&bytes)))
+    }
+
+    /// Returns the first key of a table from `start` on that the batch has added.
+    pub(crate) fn first_added(&self, table: Table, start: &[u8]) -> Option<Vec<u8>> {
+        let cells = self.cells.range((table, Box::from(start))..).take_while(|((of, _), _)| *of == table);
+        cells.filter(|(_, cell)| cell.before.is_none() && cell.after.is_some()).map(|((_, key), _)| key.to_vec()).next()
     }
 
     /// Returns what the engine has, whatever the batch has changed.
@@ -84,13 +105,19 @@ impl<'a, R: Reader> Batch<'a, R> {
         self.replaced.clear();
     }
 
-    /// Takes back what the operation has changed since it began.
+    /// Takes back what the operation has changed since it began. Whoever it had evicted may go for another.
     pub(crate) fn take_back(&mut self) {
+        self.candidates = Candidates::default();
         for (key, value) in self.replaced.drain(..).rev() {
             if let Some(cell) = self.cells.get_mut(&key) {
                 cell.after = value;
             }
         }
+    }
+
+    /// Returns whether nothing would be written.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.cells.values().all(|cell| cell.before == cell.after)
     }
 
     /// Returns the changes, sorted by table and key.

@@ -2,11 +2,14 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::capacity::Capacity;
 use crate::error::OpenError;
+use crate::reserve;
 
 /// Is an engine whose files are open: ordered tables of bytes, written to by one thread in atomic, durable batches.
 ///
@@ -23,9 +26,22 @@ pub trait Engine: Sized + Send + 'static {
     /// Reads what was written, from any thread.
     type Reader: Reader;
 
+    /// Returns how much the store may hold, and where its reserve lies. There are no limits by default.
+    fn capacity(options: &Self::Options) -> Capacity {
+        let _ = options;
+        Capacity::unlimited()
+    }
+
+    /// Returns where the files lie, for errors.
+    fn path(options: &Self::Options) -> Option<&Path> {
+        let _ = options;
+        None
+    }
+
     /// Opens the files, creating them where there are none, readable by their owner only.
     ///
-    /// It is also called to open them again, after a failed [`write`](Self::write). By then the engine and all its readers have been
+    /// It is also called to open them again, after a failed [`write`](Self::write) and where the engine
+    /// [wants it](Self::wants_reopening). By then the engine and all its readers have been
     /// dropped.
     ///
     /// # Errors
@@ -40,12 +56,18 @@ pub trait Engine: Sized + Send + 'static {
     /// Fails if the files cannot be read.
     fn reader(&self) -> Result<Self::Reader, EngineError>;
 
+    /// Returns whether being opened again lets the engine give back room on the disk. Readers wait for it, so it should be rare and quick.
+    fn wants_reopening(&self) -> bool {
+        false
+    }
+
     /// Writes a batch whole or not at all, and returns when it would survive a loss of power. The writes are sorted, and no two are of
     /// the same key.
     ///
     /// # Errors
     ///
-    /// Fails if that cannot be said. The engine is then closed and opened again, and the batch is undone if it turns out to be there.
+    /// Fails if that cannot be said. The engine is then closed and opened again, and the batch is undone if it turns out to be there. If
+    /// the disk has no room left, the error is [`EngineError::full`].
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError>;
 }
 
@@ -81,7 +103,7 @@ pub enum Table {
     Principals,
     /// Holds which records may have expired when.
     Deadlines,
-    /// Holds the number of records, and the layout of the tables.
+    /// Holds how much the store keeps, and the layout of the tables.
     Meta,
 }
 
@@ -149,8 +171,10 @@ pub struct EngineError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EngineErrorKind {
-    /// The disk is full, the device fails, or the engine reports something else that concerns all it does. It is opened again.
+    /// The device fails, or the engine reports something else that concerns all it does. It is opened again.
     Unavailable,
+    /// The disk has no room left. The engine is opened again.
+    Full,
     /// The bytes at this place cannot be read, or are not what the engine wrote. Others can be.
     Damaged,
 }
@@ -162,6 +186,18 @@ impl EngineError {
         Self { kind: EngineErrorKind::Unavailable, source: Arc::new(source) }
     }
 
+    /// Makes an error of an engine that found no room on its disk.
+    #[must_use]
+    pub fn full(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self { kind: EngineErrorKind::Full, source: Arc::new(source) }
+    }
+
+    /// Makes an error of an operation on files: a full disk, or an engine that has to be opened again.
+    #[must_use]
+    pub fn io(error: io::Error) -> Self {
+        if reserve::is_full(&error) { Self::full(error) } else { Self::unavailable(error) }
+    }
+
     /// Makes an error of one place in the files.
     #[must_use]
     pub fn damaged(source: impl StdError + Send + Sync + 'static) -> Self {
@@ -170,7 +206,10 @@ impl EngineError {
 
     /// Makes the error that a whole batch fails with.
     pub(crate) fn of_batch(self) -> Self {
-        Self { kind: EngineErrorKind::Unavailable, ..self }
+        match self.kind {
+            EngineErrorKind::Damaged => Self { kind: EngineErrorKind::Unavailable, ..self },
+            EngineErrorKind::Unavailable | EngineErrorKind::Full => self,
+        }
     }
 
     /// Returns what went wrong.
@@ -184,6 +223,7 @@ impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             EngineErrorKind::Unavailable => "the engine failed",
+            EngineErrorKind::Full => "the disk is full",
             EngineErrorKind::Damaged => "the engine's files are damaged",
         })
     }

@@ -2,25 +2,40 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use sessions_core::{RecordError, StoreError, StoreErrorKind};
 
 use crate::engine::{EngineError, EngineErrorKind};
 
-/// Says why a store could not be opened.
+/// Why a store could not be opened.
+///
+/// Its message names the path, and says what to do where that is known.
 #[derive(Debug)]
 pub struct OpenError {
     store: &'static str,
+    path: Option<PathBuf>,
     kind: OpenErrorKind,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// Is the kind of an [`OpenError`].
+/// The kind of an [`OpenError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OpenErrorKind {
-    /// The files are open already, in this process or another, and stayed so for a quarter of a second.
+    /// The files are open already, in another process or in this one, and stayed so for a quarter of a second.
     Locked,
+    /// The folder that the files are to be created in does not exist. It is not created: it may be a volume that is not mounted.
+    Missing,
+    /// The path is that of a folder and should be that of a file, or the other way round.
+    WrongType,
+    /// The path is that of a symbolic link, which somebody else may have put there.
+    Symlink,
+    /// The files belong to another user, who could read and change every session.
+    ForeignOwner,
+    /// The mode of the files lets other users change every session.
+    Exposed,
     /// The files are damaged, or something else than a store of this kind.
     Damaged,
     /// The files are of a format that this build does not know. They are as they were.
@@ -30,10 +45,17 @@ pub enum OpenErrorKind {
 }
 
 impl OpenError {
-    /// Makes an error of the store named `store`.
+    /// Creates an error of the store named `store`.
     #[must_use]
     pub const fn new(store: &'static str, kind: OpenErrorKind) -> Self {
-        Self { store, kind, source: None }
+        Self { store, path: None, kind, source: None }
+    }
+
+    /// Keeps the path that cannot be opened, unless one has been named already.
+    #[must_use]
+    pub fn at(mut self, path: &Path) -> Self {
+        self.path.get_or_insert_with(|| path.to_owned());
+        self
     }
 
     /// Keeps the cause of the error.
@@ -43,15 +65,15 @@ impl OpenError {
         self
     }
 
-    /// Makes an error of an operation on files that is not the engine's own.
+    /// Creates an error of an operation on files that is not the engine's own.
     #[must_use]
-    pub fn io(store: &'static str, error: std::io::Error) -> Self {
+    pub fn io(store: &'static str, error: io::Error) -> Self {
         Self::new(store, OpenErrorKind::Unavailable).caused_by(error)
     }
 
     pub(crate) fn engine(store: &'static str, error: EngineError) -> Self {
         let kind = match error.kind() {
-            EngineErrorKind::Unavailable => OpenErrorKind::Unavailable,
+            EngineErrorKind::Unavailable | EngineErrorKind::Full => OpenErrorKind::Unavailable,
             EngineErrorKind::Damaged => OpenErrorKind::Damaged,
         };
         Self::new(store, kind).caused_by(error)
@@ -62,17 +84,47 @@ impl OpenError {
     pub const fn kind(&self) -> OpenErrorKind {
         self.kind
     }
+
+    /// Returns the path that cannot be opened, if it is known.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.kind {
+            OpenErrorKind::Locked => "another process has it open, or this one does already",
+            OpenErrorKind::Missing => "its folder does not exist; create that first",
+            OpenErrorKind::WrongType => "it is a folder where a file is expected, or the other way round",
+            OpenErrorKind::Symlink => "it is a symbolic link; name what it points to",
+            OpenErrorKind::ForeignOwner => "it belongs to another user; change its owner, or name a new path",
+            OpenErrorKind::Exposed => {
+                "other users may write to it; take that from them with chmod go-w, if its content can be trusted"
+            }
+            OpenErrorKind::Damaged => "it is damaged, or no such store",
+            OpenErrorKind::UnknownFormat => "it has a format that this build does not know",
+            OpenErrorKind::Unavailable => self.failure(),
+        }
+    }
+
+    /// Returns what the system said, in so far as whoever runs the process can do something about it.
+    fn failure(&self) -> &'static str {
+        let cause = self.source.as_deref().and_then(|cause| cause.downcast_ref::<io::Error>());
+        match cause.map(io::Error::kind) {
+            Some(ErrorKind::PermissionDenied) => "this process may not read, write or create it",
+            Some(ErrorKind::ReadOnlyFilesystem) => "its file system is read-only",
+            Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => "its disk is full",
+            _ => "it cannot be read, written or created",
+        }
+    }
 }
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            OpenErrorKind::Locked => "is open already",
-            OpenErrorKind::Damaged => "is damaged, or no such store",
-            OpenErrorKind::UnknownFormat => "has a format that this build does not know",
-            OpenErrorKind::Unavailable => "cannot be opened",
-        };
-        write!(f, "the {} store {what}", self.store)
+        match &self.path {
+            Some(path) => write!(f, "cannot open {}: {}", path.display(), self.reason()),
+            None => write!(f, "cannot open the {} store: {}", self.store, self.reason()),
+        }
     }
 }
 
@@ -87,6 +139,8 @@ impl StdError for OpenError {
 pub(crate) enum Fault {
     Record(RecordError),
     Engine(EngineError),
+    /// The disk is full, and the record would grow.
+    Full,
 }
 
 impl Fault {
@@ -95,11 +149,12 @@ impl Fault {
             Self::Record(error) => StoreError::new(store, error.store_error_kind()).caused_by(error),
             Self::Engine(error) => {
                 let kind = match error.kind() {
-                    EngineErrorKind::Unavailable => StoreErrorKind::Unavailable,
+                    EngineErrorKind::Unavailable | EngineErrorKind::Full => StoreErrorKind::Unavailable,
                     EngineErrorKind::Damaged => StoreErrorKind::Unreadable,
                 };
                 StoreError::new(store, kind).caused_by(error)
             }
+            Self::Full => StoreError::new(store, StoreErrorKind::Unavailable).caused_by(DiskFull),
         }
     }
 }
@@ -115,6 +170,18 @@ impl From<EngineError> for Fault {
         Self::Engine(error)
     }
 }
+
+/// The error of a write that the disk has no room for, while there is room for what ends sessions.
+#[derive(Debug)]
+struct DiskFull;
+
+impl fmt::Display for DiskFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the disk is full: no session can grow until some are ended or the disk has room again")
+    }
+}
+
+impl StdError for DiskFull {}
 
 /// Says that the store was closed, that its writer has died, or that the files could not be opened again.
 #[derive(Debug)]

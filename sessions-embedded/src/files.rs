@@ -1,19 +1,112 @@
 //! Files and folders that only their owner can read, for engines to create theirs with.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Opens a file for reading and writing, and creates it if there is none, for its owner only. An existing file is not truncated.
+use crate::error::{OpenError, OpenErrorKind};
+
+/// Opens a store's file for reading and writing, and creates it if there is none, for its owner only. An existing file is not truncated.
 ///
-/// On systems without Unix permissions the file gets those of its folder.
+/// A file that somebody else may have put there or written to is not opened: a symbolic link, a file of another user, one that other
+/// users may write to. On systems without Unix permissions the file gets those of its folder.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be opened or created.
-pub fn open_private(path: &Path) -> io::Result<File> {
+/// Fails if the file cannot be opened or created, or is not to be trusted. The error names it.
+pub fn open_private(store: &'static str, path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // A pipe would be waited for without the second flag.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    let error = |error| io_error(store, path, error);
+    let file = options.open(path).map_err(error)?;
+    let found = file.metadata().map_err(error)?;
+    match distrust(&found, found.is_file()) {
+        None => Ok(file),
+        Some(kind) => Err(OpenError::new(store, kind).at(path)),
+    }
+}
+
+/// Finds a store's folder, and creates it if there is none, for its owner only. Its parent must exist.
+///
+/// A folder that somebody else may have put there or written to is refused, as with [`open_private`].
+///
+/// # Errors
+///
+/// Fails if there is no such folder and it cannot be created, or if it is not to be trusted. The error names it.
+pub fn open_private_folder(store: &'static str, path: &Path) -> Result<(), OpenError> {
+    let error = |error| io_error(store, path, error);
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(missing) if missing.kind() == ErrorKind::NotFound => {
+            create_private_folder(path).map_err(error)?;
+            sync_folder(parent(path)).map_err(error)?;
+            fs::symlink_metadata(path).map_err(error)?
+        }
+        Err(other) => return Err(error(other)),
+    };
+    match distrust(&found, found.is_dir()) {
+        None => Ok(()),
+        Some(kind) => Err(OpenError::new(store, kind).at(path)),
+    }
+}
+
+/// Returns why a file or folder is not to be used, if there is a reason.
+fn distrust(found: &fs::Metadata, has_right_type: bool) -> Option<OpenErrorKind> {
+    if found.is_symlink() {
+        return Some(OpenErrorKind::Symlink);
+    }
+    if !has_right_type {
+        return Some(OpenErrorKind::WrongType);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        if found.uid() != rustix::process::geteuid().as_raw() {
+            return Some(OpenErrorKind::ForeignOwner);
+        }
+        if found.mode() & 0o022 != 0 {
+            return Some(OpenErrorKind::Exposed);
+        }
+    }
+    None
+}
+
+fn io_error(store: &'static str, path: &Path, error: io::Error) -> OpenError {
+    let kind = match error.kind() {
+        ErrorKind::NotFound => OpenErrorKind::Missing,
+        ErrorKind::IsADirectory | ErrorKind::NotADirectory => OpenErrorKind::WrongType,
+        // A link where none is followed. The name of this kind is not stable yet.
+        _ if is_link_error(&error) => OpenErrorKind::Symlink,
+        _ => OpenErrorKind::Unavailable,
+    };
+    OpenError::new(store, kind).at(path).caused_by(error)
+}
+
+#[cfg(unix)]
+fn is_link_error(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+#[cfg(not(unix))]
+const fn is_link_error(_error: &io::Error) -> bool {
+    false
+}
+
+/// Creates a file for its owner only. There must be none.
+///
+/// # Errors
+///
+/// Fails if the file cannot be created.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
@@ -29,7 +122,7 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         result => result,
     }
 }
@@ -51,6 +144,39 @@ pub fn make_private(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns how large the volume is that a path is on, where the system can be asked. There may be nothing at the path yet.
+#[must_use]
+pub fn volume_size(path: &Path) -> Option<u64> {
+    volume(path).map(|volume| volume.size)
+}
+
+/// Returns how much room the volume has that a path is on, where the system can be asked.
+pub(crate) fn free_space(path: &Path) -> Option<u64> {
+    volume(path).map(|volume| volume.free)
+}
+
+struct Volume {
+    size: u64,
+    free: u64,
+}
+
+#[cfg(unix)]
+fn volume(path: &Path) -> Option<Volume> {
+    let stat = rustix::fs::statvfs(path).or_else(|_| rustix::fs::statvfs(parent(path))).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+    Some(Volume { size: bytes(stat.f_blocks), free: bytes(stat.f_bavail) })
+}
+
+#[cfg(not(unix))]
+const fn volume(_path: &Path) -> Option<Volume> {
+    None
+}
+
+/// Returns the folder that a path is in. The parent of a bare file name is empty, and means the current folder.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes durable which files a folder has: a new file outlives a loss of power only after this.
@@ -78,16 +204,22 @@ mod tests {
         fs::metadata(path).expect("it is there").permissions().mode() & 0o777
     }
 
+    fn kind(opened: Result<impl Sized, OpenError>) -> OpenErrorKind {
+        opened.map(drop).expect_err("it is refused").kind()
+    }
+
     #[test]
     fn what_is_created_is_private_and_what_is_there_becomes_so() {
         let folder = tempfile::tempdir().unwrap();
         let (file, inner) = (folder.path().join("file"), folder.path().join("inner"));
-        open_private(&file).unwrap();
-        create_private_folder(&inner).unwrap();
+        open_private("test", &file).unwrap();
+        open_private_folder("test", &inner).unwrap();
         assert_eq!((mode(&file), mode(&inner)), (0o600, 0o700));
 
         fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
         fs::set_permissions(&inner, PermissionsExt::from_mode(0o755)).unwrap();
+        open_private("test", &file).unwrap();
+        open_private_folder("test", &inner).unwrap();
         make_private(&file).unwrap();
         make_private(&inner).unwrap();
         assert_eq!((mode(&file), mode(&inner)), (0o600, 0o700));
@@ -98,16 +230,61 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "kept").unwrap();
-        open_private(&file).unwrap();
+        open_private("test", &file).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"kept");
     }
 
     #[test]
-    fn a_folder_is_not_created_over_a_file() {
+    fn a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert_eq!(kind(open_private("test", &link)), OpenErrorKind::Symlink);
+        assert!(!target.exists(), "nor is anything created behind it");
+        fs::create_dir(&target).unwrap();
+        assert_eq!(kind(open_private_folder("test", &link)), OpenErrorKind::Symlink);
+    }
+
+    #[test]
+    fn what_others_may_write_to_is_refused_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, inner) = (folder.path().join("file"), folder.path().join("inner"));
+        fs::write(&file, "").unwrap();
+        fs::create_dir(&inner).unwrap();
+        for exposed in [0o666, 0o620, 0o602] {
+            fs::set_permissions(&file, PermissionsExt::from_mode(exposed)).unwrap();
+            fs::set_permissions(&inner, PermissionsExt::from_mode(exposed | 0o100)).unwrap();
+            assert_eq!(kind(open_private("test", &file)), OpenErrorKind::Exposed);
+            assert_eq!(kind(open_private_folder("test", &inner)), OpenErrorKind::Exposed);
+            assert_eq!(mode(&file), exposed);
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_somebody_else_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, inner) = (folder.path().join("file"), folder.path().join("inner"));
+        fs::write(&file, "").unwrap();
+        fs::create_dir(&inner).unwrap();
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(&file, Some(12_345), None).is_ok() {
+            std::os::unix::fs::chown(&inner, Some(12_345), None).unwrap();
+            assert_eq!(kind(open_private("test", &file)), OpenErrorKind::ForeignOwner);
+            assert_eq!(kind(open_private_folder("test", &inner)), OpenErrorKind::ForeignOwner);
+        }
+    }
+
+    #[test]
+    fn what_is_of_another_type_or_nowhere_is_said_to_be() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        create_private_folder(&file).unwrap_err();
-        create_private_folder(folder.path()).unwrap();
+        assert_eq!(kind(open_private_folder("test", &file)), OpenErrorKind::WrongType);
+        assert_eq!(kind(open_private("test", folder.path())), OpenErrorKind::WrongType);
+        assert_eq!(kind(open_private("test", &file.join("inner"))), OpenErrorKind::WrongType);
+        assert_eq!(kind(open_private("test", Path::new("/dev/null"))), OpenErrorKind::WrongType);
+        let nowhere = folder.path().join("missing").join("file");
+        assert_eq!(kind(open_private("test", &nowhere)), OpenErrorKind::Missing);
+        assert_eq!(kind(open_private_folder("test", &nowhere)), OpenErrorKind::Missing);
     }
 }

@@ -4,7 +4,7 @@
 //! at   bytes
 //!  0     4   CRC-32 of the id and of everything after this field
 //!  4     1   format of the frame
-//!  5     8   when the record is due in the table of deadlines, all ones if it is not in there
+//!  5     8   the time under which the record is in the table of deadlines, all ones if it is not in there
 //! 13     …   the record's bytes
 //! ```
 //!
@@ -13,25 +13,45 @@
 
 use sessions_core::{Record, RecordError, SessionId, Timestamp};
 
+use crate::keys::Class;
+
 const FORMAT: u8 = 1;
 const FORMAT_AT: usize = 4;
 const DUE_AT: usize = 5;
 const RECORD_AT: usize = 13;
 
+/// The first of the times under which anonymous sessions are listed that have no deadline: behind all real ones, the longest unseen first.
+const NO_DEADLINE: u64 = 1 << 63;
+
 /// Is a record with what the store notes about it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Frame {
     pub(crate) record: Record,
-    /// Says under which time the record is listed in the table of deadlines, [`Timestamp::NEVER`] if it is not. It is never later than
-    /// the record's deadline, but may be earlier: a session that is seen again is not listed anew each time.
+    /// The time under which the record is listed in the table of deadlines, [`Timestamp::NEVER`] if it is not. It is never later than
+    /// the time under which it would be listed now, but may be earlier: a session that is seen again is not listed anew each time.
     pub(crate) due: Timestamp,
 }
 
 impl Frame {
-    /// Frames a record that is due at its deadline.
+    /// Frames a record to be listed under its deadline.
     pub(crate) fn new(record: Record) -> Self {
-        let due = record.expires_at();
+        let due = listing(&record);
         Self { record, due }
+    }
+
+    /// Returns the part of the table of deadlines that the record belongs into.
+    pub(crate) fn class(&self) -> Class {
+        if self.record.principal().is_some() { Class::SignedIn } else { Class::Anonymous }
+    }
+
+    /// Returns whether the record would be listed under a later time by now.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.due < listing(&self.record)
+    }
+
+    /// Returns how many bytes the frame has.
+    pub(crate) fn len(&self) -> u64 {
+        (RECORD_AT + self.record.as_bytes().len()) as u64
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -64,6 +84,16 @@ impl Frame {
             return Err(RecordError::Corrupt);
         }
         Ok(Self { record, due: Timestamp::from_millis(u64::from_le_bytes(due)) })
+    }
+}
+
+/// Returns the time under which a record is to be listed. Those that can neither expire nor be evicted are not.
+fn listing(record: &Record) -> Timestamp {
+    match record.expires_at() {
+        Timestamp::NEVER if record.principal().is_none() => {
+            Timestamp::from_millis(NO_DEADLINE | record.last_seen().as_millis())
+        }
+        deadline => deadline,
     }
 }
 

@@ -3,22 +3,43 @@
 //! ```text
 //! records       id (16)
 //! principals    SHA-256 of the principal (32), id (16)
-//! deadlines     milliseconds since the Unix epoch, big-endian (8), id (16)
+//! deadlines     class (1): 0 anonymous, 1 signed in; milliseconds since the Unix epoch, big-endian (8), id (16)
 //! meta          a name
 //! ```
+//!
+//! The class comes first, so that whoever makes room finds the anonymous sessions without going over the others.
 //!
 //! A principal is hashed so that its key has a fixed length, whatever is in it: no principal is the beginning of another's key.
 
 use sessions_core::{SessionId, Timestamp};
 use sha2::{Digest, Sha256};
 
-/// Names the number of records.
-pub(crate) const COUNT: &[u8] = b"count";
+/// Names how many records there are, and how many bytes they have.
+pub(crate) const USAGE: &[u8] = b"usage";
+/// Names how much the store may hold until its disk has room again.
+pub(crate) const CEILING: &[u8] = b"ceiling";
 /// Names the layout of the tables.
 pub(crate) const LAYOUT: &[u8] = b"layout";
 
 const ID: usize = 16;
 const TIME: usize = 8;
+const CLASS: usize = 1;
+
+/// The part of the table of deadlines in which a session is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// Sessions that may be evicted.
+    Anonymous,
+    /// Sessions that may not, unless they have expired.
+    SignedIn,
+}
+
+impl Class {
+    /// Returns the key that comes before all keys of the class.
+    pub(crate) const fn start(self) -> [u8; CLASS] {
+        [self as u8]
+    }
+}
 
 pub(crate) fn principal_prefix(principal: &str) -> [u8; 32] {
     Sha256::digest(principal.as_bytes()).into()
@@ -28,13 +49,20 @@ pub(crate) fn principal(principal: &str, id: SessionId) -> [u8; 48] {
     join(&principal_prefix(principal), id)
 }
 
-pub(crate) fn deadline(due: Timestamp, id: SessionId) -> [u8; TIME + ID] {
-    join(&due.as_millis().to_be_bytes(), id)
+pub(crate) fn deadline(class: Class, due: Timestamp, id: SessionId) -> [u8; CLASS + TIME + ID] {
+    let mut prefix = [class as u8; CLASS + TIME];
+    prefix[CLASS..].copy_from_slice(&due.as_millis().to_be_bytes());
+    join(&prefix, id)
+}
+
+/// Returns the class of an entry of the table of deadlines.
+pub(crate) fn class(key: &[u8]) -> Option<Class> {
+    [Class::Anonymous, Class::SignedIn].into_iter().find(|class| key.first() == Some(&(*class as u8)))
 }
 
 /// Returns when an entry of the table of deadlines is due.
 pub(crate) fn due(key: &[u8]) -> Option<Timestamp> {
-    let time = key.first_chunk::<TIME>()?;
+    let time = key.get(CLASS..)?.first_chunk::<TIME>()?;
     Some(Timestamp::from_millis(u64::from_be_bytes(*time)))
 }
 
@@ -58,16 +86,20 @@ mod tests {
     #[test]
     fn deadlines_sort_by_time_and_name_their_session() {
         let id = SessionId::from_bytes([9; 16]);
-        let (earlier, later) = (deadline(Timestamp::from_millis(255), id), deadline(Timestamp::from_millis(256), id));
-        assert!(earlier < later);
+        let deadline = |class, millis| deadline(class, Timestamp::from_millis(millis), id);
+        let (earlier, later) = (deadline(Class::Anonymous, 255), deadline(Class::Anonymous, 256));
+        assert!(earlier < later && later < deadline(Class::SignedIn, 0));
         assert_eq!(due(&earlier), Some(Timestamp::from_millis(255)));
         assert_eq!(super::id(&earlier), Some(id));
+        assert_eq!(class(&deadline(Class::SignedIn, 0)), Some(Class::SignedIn));
+        assert_eq!(class(&earlier), Some(Class::Anonymous));
     }
 
     #[test]
     fn keys_that_no_build_writes_are_no_ids() {
         assert_eq!(id(b"short"), None);
         assert_eq!(due(b"short"), None);
+        assert_eq!(class(&[2; 25]), None);
     }
 
     #[test]

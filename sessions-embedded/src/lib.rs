@@ -26,8 +26,10 @@
 
 mod backoff;
 mod batch;
+mod capacity;
 mod engine;
 mod error;
+mod evict;
 pub mod files;
 mod frame;
 mod guard;
@@ -37,6 +39,8 @@ mod pace;
 mod places;
 mod reads;
 mod records;
+mod reserve;
+mod room;
 mod shared;
 mod store;
 mod tables;
@@ -45,6 +49,7 @@ pub mod testing;
 mod walk;
 mod writer;
 
+pub use capacity::Capacity;
 pub use engine::{Engine, EngineError, EngineErrorKind, Reader, Table, Write};
 pub use error::{OpenError, OpenErrorKind};
 pub use store::EmbeddedStore;

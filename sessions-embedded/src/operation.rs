@@ -68,7 +68,7 @@ pub(crate) fn alone<R: Reader, T>(
     batch.begin();
     match work(batch) {
         Ok(result) => Ok(Ok(result)),
-        Err(Fault::Engine(error)) if error.kind() == EngineErrorKind::Unavailable => Err(error),
+        Err(Fault::Engine(error)) if error.kind() != EngineErrorKind::Damaged => Err(error),
         Err(fault) => {
             batch.take_back();
             Ok(Err(fault))

@@ -4,11 +4,11 @@ use std::ops::{Bound, ControlFlow};
 
 use sessions_core::{Cursor, Page, Record, SessionId, Timestamp};
 
+use crate::capacity::Usage;
 use crate::engine::{EngineErrorKind, Reader, Table};
 use crate::error::Fault;
 use crate::frame::Frame;
 use crate::keys;
-use crate::records::number;
 
 /// Is the length that a page may have: listing is done on the thread of whoever asks.
 const LONGEST_PAGE: usize = 1000;
@@ -19,7 +19,7 @@ pub(crate) fn load<R: Reader>(reader: &R, id: SessionId) -> Result<Option<Record
 }
 
 pub(crate) fn count<R: Reader>(reader: &R) -> Result<u64, Fault> {
-    Ok(reader.get(Table::Meta, keys::COUNT, number)?.unwrap_or(0))
+    Ok(reader.get(Table::Meta, keys::USAGE, Usage::decode)?.unwrap_or_default().sessions)
 }
 
 /// Finds the records of a principal. What the index says is verified: an entry may have outlived its record.
@@ -39,9 +39,9 @@ pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestam
             Ok(record) => {
                 records.extend(record.filter(|record| record.is_live(now) && record.principal() == Some(principal)))
             }
-            Err(Fault::Engine(error)) if error.kind() == EngineErrorKind::Unavailable => return Err(error.into()),
+            Err(Fault::Engine(error)) if error.kind() != EngineErrorKind::Damaged => return Err(error.into()),
             // It is the error of its own session, whether the bytes are damaged or the place where they lie.
-            Err(Fault::Record(_) | Fault::Engine(_)) => {}
+            Err(Fault::Record(_) | Fault::Engine(_) | Fault::Full) => {}
         }
     }
     Ok(records)

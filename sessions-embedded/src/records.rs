@@ -3,6 +3,7 @@
 use sessions_core::{Changes, Committed, Created, Record, RecordError, SecretHash, SessionId, Taken, Timestamp};
 
 use crate::batch::Batch;
+use crate::capacity::Usage;
 use crate::engine::{EngineError, Reader, Table};
 use crate::error::Fault;
 use crate::frame::Frame;
@@ -27,16 +28,22 @@ impl<R: Reader> Batch<'_, R> {
         })
     }
 
+    /// Stores a new record, and evicts others where there is no room for it.
     pub(crate) fn create(&mut self, record: &Record) -> Result<Created, Fault> {
         let id = record.id();
         if self.get(Table::Records, id.as_bytes())?.is_some() {
             return Ok(Created::Exists);
         }
         let frame = Frame::new(record.clone());
+        let Some(evicted) = self.make_room(frame.len(), record.last_seen())? else {
+            // Nobody goes for nothing.
+            self.take_back();
+            return Ok(Created::Full);
+        };
         self.put(Table::Records, id.as_bytes(), &frame.encode())?;
         self.list(&frame)?;
-        self.set_count(|count| count.saturating_add(1))?;
-        Ok(Created::STORED)
+        self.use_room(|usage| usage.with(frame.len()))?;
+        Ok(Created::Stored { evicted })
     }
 
     /// Applies changes. What cannot be read is gone for those who would write to it: it is left as it is.
@@ -72,13 +79,14 @@ impl<R: Reader> Batch<'_, R> {
 
     /// Ends a session, whatever its bytes are. Where they cannot be read, what lists them is left to those who come upon it.
     pub(crate) fn destroy(&mut self, id: SessionId) -> Result<bool, Fault> {
-        match self.find(id)? {
-            Found::Nothing => return Ok(false),
-            Found::Unreadable(_) => {}
-            Found::Frame(frame) => self.unlist(&frame)?,
+        let Some(bytes) = self.get(Table::Records, id.as_bytes())? else {
+            return Ok(false);
+        };
+        if let Ok(frame) = Frame::decode(id, &bytes) {
+            self.unlist(&frame)?;
         }
         self.remove(Table::Records, id.as_bytes())?;
-        self.set_count(|count| count.saturating_sub(1))?;
+        self.use_room(|usage| usage.without(bytes.len() as u64))?;
         Ok(true)
     }
 
@@ -93,14 +101,19 @@ impl<R: Reader> Batch<'_, R> {
     fn replace(&mut self, old: &Frame, record: Record) -> Result<(), Fault> {
         let id = record.id();
         let mut new = Frame::new(record);
-        // A deadline that moved away is left for the sweep to find: touching a session costs no second write.
-        new.due = new.due.min(old.due);
+        if new.class() == old.class() {
+            // A deadline that moved away is left for the sweep to find: touching a session costs no second write.
+            new.due = new.due.min(old.due);
+        }
+        if new.len() > old.len() && !self.limits().admit_growth(self.usage()?, new.len() - old.len()) {
+            return Err(Fault::Full);
+        }
         self.put(Table::Records, id.as_bytes(), &new.encode())?;
         if new.due != old.due || new.record.principal() != old.record.principal() {
             self.unlist(old)?;
             self.list(&new)?;
         }
-        Ok(())
+        if new.len() == old.len() { Ok(()) } else { self.use_room(|usage| usage.resized(old.len(), new.len())) }
     }
 
     fn list(&mut self, frame: &Frame) -> Result<(), Fault> {
@@ -109,7 +122,7 @@ impl<R: Reader> Batch<'_, R> {
             self.put(Table::Principals, &keys::principal(principal, id), &[])?;
         }
         if frame.due != Timestamp::NEVER {
-            self.put(Table::Deadlines, &keys::deadline(frame.due, id), &[])?;
+            self.put(Table::Deadlines, &keys::deadline(frame.class(), frame.due, id), &[])?;
         }
         Ok(())
     }
@@ -120,15 +133,14 @@ impl<R: Reader> Batch<'_, R> {
             self.remove(Table::Principals, &keys::principal(principal, id))?;
         }
         if frame.due != Timestamp::NEVER {
-            self.remove(Table::Deadlines, &keys::deadline(frame.due, id))?;
+            self.remove(Table::Deadlines, &keys::deadline(frame.class(), frame.due, id))?;
         }
         Ok(())
     }
 
-    fn set_count(&mut self, change: impl FnOnce(u64) -> u64) -> Result<(), Fault> {
-        let count = self.get(Table::Meta, keys::COUNT)?;
-        let count = change(count.map_or(0, |bytes| number(&bytes)));
-        self.put(Table::Meta, keys::COUNT, &count.to_le_bytes())?;
+    fn use_room(&mut self, change: impl FnOnce(Usage) -> Usage) -> Result<(), Fault> {
+        let usage = change(self.usage()?);
+        self.put(Table::Meta, keys::USAGE, &usage.encode())?;
         Ok(())
     }
 }

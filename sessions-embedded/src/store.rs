@@ -96,7 +96,7 @@ impl<E: Engine> EmbeddedStore<E> {
         };
         let result = read(&reader);
         if let Err(Fault::Engine(error)) = &result {
-            let is_ill = error.kind() == EngineErrorKind::Unavailable;
+            let is_ill = error.kind() != EngineErrorKind::Damaged;
             if is_ill && self.inner.shared.report_failure() {
                 // It fails only where the writer has ended.
                 let _ = self.inner.requests.send(Request::Wake);

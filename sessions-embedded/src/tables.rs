@@ -1,20 +1,24 @@
 //! The engine's tables, and what happens when the engine fails.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::batch::{Batch, Changed};
+use crate::capacity::Usage;
 use crate::engine::{Engine, EngineError, Reader, Table, Write};
 use crate::error::{NotOpen, OpenError, OpenErrorKind};
+use crate::evict::EvictFrom;
 use crate::guard::{Guarded, dispose, guarded, open};
 use crate::keys;
 use crate::operation::Operation;
 use crate::records::number;
+use crate::room::Room;
 use crate::shared::Shared;
 
 /// Is the layout of the tables that this build knows.
-const LAYOUT: u64 = 1;
+const LAYOUT: u64 = 2;
 
 pub(crate) type SharedReader<E> = Shared<Guarded<<E as Engine>::Reader>>;
 pub(crate) type BoxedOperation<E> = Box<dyn Operation<Guarded<<E as Engine>::Reader>>>;
@@ -29,6 +33,11 @@ pub(crate) struct Tables<E: Engine> {
     /// Is `None` while it cannot be opened.
     engine: Option<E>,
     shared: Arc<SharedReader<E>>,
+    room: Room,
+    /// What the files say of the ceiling.
+    written_ceiling: Option<u64>,
+    /// Where the next eviction begins.
+    evict_from: EvictFrom,
     /// Holds what is being written, and after a failure what has to be undone.
     pending: Vec<Changed>,
     /// Refuses writes after failures, so that a full disk is not asked again for every batch.
@@ -41,14 +50,27 @@ pub(crate) struct Tables<E: Engine> {
 
 impl<E: Engine> Tables<E> {
     pub(crate) fn open(options: E::Options) -> Result<Self, OpenError> {
+        let path = E::path(&options).map(Path::to_owned);
+        Self::open_at(options).map_err(|error| path.iter().fold(error, |error, path| error.at(path)))
+    }
+
+    fn open_at(options: E::Options) -> Result<Self, OpenError> {
         let mut engine = open::<E>(&options)?;
         check_layout(&mut engine)?;
+        let engine_error = |error| OpenError::engine(E::NAME, error);
+        let reader = Guarded(guarded(|| engine.reader()).map_err(engine_error)?);
+        let usage = reader.get(Table::Meta, keys::USAGE, Usage::decode).map_err(engine_error)?.unwrap_or_default();
+        let written_ceiling = reader.get(Table::Meta, keys::CEILING, number).map_err(engine_error)?;
+        let room = Room::open(&E::capacity(&options), usage, written_ceiling);
         let shared = Shared::new();
-        publish(&shared, &engine).map_err(|error| OpenError::engine(E::NAME, error))?;
+        shared.publish(reader);
         Ok(Self {
             options,
             engine: Some(engine),
             shared: Arc::new(shared),
+            room,
+            written_ceiling,
+            evict_from: EvictFrom::default(),
             pending: Vec::new(),
             refusal: Backoff::new(),
             error: None,
@@ -60,21 +82,18 @@ impl<E: Engine> Tables<E> {
         &self.shared
     }
 
+    /// Returns whether the disk has no room, so that transactions have to be small.
+    pub(crate) const fn is_scarce(&self) -> bool {
+        self.room.is_scarce()
+    }
+
     /// Runs operations and makes what they changed durable, all of it or nothing. Walks among them have a share of the work each.
     pub(crate) fn transact(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<(), EngineError> {
         if let Some(error) = self.error.as_ref().filter(|_| !self.refusal.left().is_zero()) {
             return Err(error.clone());
         }
-        let mut result = self.attempt(operations, share);
-        if result.is_err() && self.reopen().is_ok() && self.refusal.is_fresh() {
-            // The failure may be over with the files opened anew: some engines write no more after one failure in the background.
-            result = self.attempt(operations, share);
-            if result.is_err() {
-                // Reading has to go on while writing fails. What cannot be opened is tried again by `heal`.
-                let _ = self.reopen();
-            }
-        }
-        match result.map_err(EngineError::of_batch) {
+        self.room.restore();
+        match self.persist(operations, share).map_err(EngineError::of_batch) {
             Ok(has_written) => {
                 if has_written {
                     self.error = None;
@@ -82,6 +101,8 @@ impl<E: Engine> Tables<E> {
                 }
                 Ok(())
             }
+            // A full disk may have room for the next operation: it may end a session.
+            Err(error) if self.is_scarce() => Err(error),
             Err(error) => {
                 self.error = Some(error.clone());
                 self.refusal.extend();
@@ -90,16 +111,54 @@ impl<E: Engine> Tables<E> {
         }
     }
 
+    /// Attempts it, and once more where that may help.
+    fn persist(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<bool, EngineError> {
+        let error = match self.attempt(operations, share) {
+            Ok(has_written) => return Ok(has_written),
+            Err(error) => error,
+        };
+        let has_narrowed = self.narrow(&error);
+        // The failure may be over with the files opened anew: some engines write no more after one failure in the background.
+        if self.reopen().is_err() || !(has_narrowed || self.refusal.is_fresh()) {
+            return Err(error);
+        }
+        let result = self.attempt(operations, share);
+        if let Err(error) = &result {
+            self.narrow(error);
+            // Reading has to go on while writing fails. What cannot be opened is tried again by `heal`.
+            let _ = self.reopen();
+        }
+        result
+    }
+
+    /// Takes note of a disk that is full, and returns whether it is.
+    fn narrow(&mut self, error: &EngineError) -> bool {
+        let is_full = self.room.explains(error);
+        if is_full && let Some(reader) = self.shared.reader() {
+            let usage = reader.get(Table::Meta, keys::USAGE, Usage::decode).ok().flatten().unwrap_or_default();
+            self.room.narrow(usage);
+        }
+        is_full
+    }
+
     /// Says whether anything had to be written: where nothing had, the disk may fail as before.
     fn attempt(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<bool, EngineError> {
         let reader = self.shared.reader();
         let (Some(engine), Some(reader)) = (&mut self.engine, reader) else {
             return Err(EngineError::unavailable(NotOpen));
         };
-        let mut batch = Batch::new(&*reader, share);
+        let mut batch = Batch::new(&*reader, share, self.room.limits(), self.evict_from.candidates());
         for operation in operations {
             operation.run(&mut batch)?;
         }
+        let ceiling = self.room.ceiling();
+        if ceiling != self.written_ceiling && !batch.is_unchanged() {
+            match ceiling {
+                Some(ceiling) => batch.put(Table::Meta, keys::CEILING, &ceiling.to_le_bytes())?,
+                None => batch.remove(Table::Meta, keys::CEILING)?,
+            }
+        }
+        let evicted_at = batch.evicted_at.take();
         self.pending = batch.into_changes();
         drop(reader);
         if self.pending.is_empty() {
@@ -109,10 +168,23 @@ impl<E: Engine> Tables<E> {
         guarded(|| engine.write(&writes))?;
         publish(&self.shared, engine)?;
         self.pending.clear();
+        self.written_ceiling = ceiling;
+        self.evict_from.note(evicted_at);
+        if self.engine.as_ref().is_some_and(Engine::wants_reopening) {
+            // What cannot be opened is tried again by `heal`. What was written is durable.
+            let _ = self.reopen();
+        }
         Ok(true)
     }
 
     fn reopen(&mut self) -> Result<(), EngineError> {
+        self.shared.begin_reopening();
+        let opened = self.open_again();
+        self.shared.end_reopening();
+        opened
+    }
+
+    fn open_again(&mut self) -> Result<(), EngineError> {
         self.close();
         let mut engine = open::<E>(&self.options).map_err(EngineError::unavailable)?;
         self.undo(&mut engine)?;
@@ -142,17 +214,23 @@ impl<E: Engine> Tables<E> {
 
     /// Says how long [`heal`](Self::heal) is to wait, `None` if it has nothing to do.
     pub(crate) fn time_to_healing(&self) -> Option<Duration> {
+        self.time_to_reopening().into_iter().chain(self.room.time_to_restoring()).min()
+    }
+
+    fn time_to_reopening(&self) -> Option<Duration> {
         let is_ill = self.engine.is_none() || self.shared.has_failed();
         is_ill.then(|| self.healing.left())
     }
 
-    /// Opens the engine again if readers have failed or it could not be opened before, but not all the time.
+    /// Opens the engine again if readers have failed or it could not be opened before, but not all the time, and restores the reserve when
+    /// the disk has room again.
     pub(crate) fn heal(&mut self) {
-        if self.time_to_healing() == Some(Duration::ZERO) {
+        if self.time_to_reopening() == Some(Duration::ZERO) {
             // If it fails, the engine stays closed until the next time.
             let _ = self.reopen();
             self.healing.extend();
         }
+        self.room.restore();
     }
 }
 

@@ -8,7 +8,7 @@ use sessions_core::{SessionId, Timestamp};
 use crate::batch::Batch;
 use crate::engine::{EngineError, EngineErrorKind, Reader, Table};
 use crate::error::Fault;
-use crate::keys;
+use crate::keys::{self, Class};
 use crate::operation::{Answer, Operation, alone};
 use crate::places::Place;
 use crate::records::Found;
@@ -98,18 +98,21 @@ impl Walk {
     /// Returns the next entries, and what keeps those behind them from being read.
     fn keys<R: Reader>(&self, batch: &Batch<'_, R>, most: usize) -> Result<(Vec<Vec<u8>>, Option<Fault>), EngineError> {
         let mut keys = Vec::new();
-        let from = self.from.as_ref().map(Vec::as_slice);
-        let read = batch.reader().range(self.scope.table(), from, |key, _| {
-            if keys.len() == most || !self.scope.includes(key) {
-                return ControlFlow::Break(());
+        let mut fault = None;
+        for from in self.scope.stretches(self.from.as_ref().map(Vec::as_slice)) {
+            let read = batch.reader().range(self.scope.table(), from, |key, _| {
+                if keys.len() == most || !self.scope.includes(key) {
+                    return ControlFlow::Break(());
+                }
+                keys.push(key.to_vec());
+                ControlFlow::Continue(())
+            });
+            match read {
+                Err(error) if error.kind() == EngineErrorKind::Damaged => fault = fault.or(Some(error.into())),
+                read => read?,
             }
-            keys.push(key.to_vec());
-            ControlFlow::Continue(())
-        });
-        match read {
-            Err(error) if error.kind() == EngineErrorKind::Damaged => Ok((keys, Some(error.into()))),
-            read => read.map(|()| (keys, None)),
         }
+        Ok((keys, fault))
     }
 }
 
@@ -165,6 +168,17 @@ impl Scope {
                 place.map_or(Bound::Unbounded, Bound::Excluded)
             }
         }
+    }
+
+    /// Returns where to begin, and where to begin again with what lies behind entries that are not in the scope.
+    fn stretches<'a>(&self, from: Bound<&'a [u8]>) -> impl Iterator<Item = Bound<&'a [u8]>> {
+        const SIGNED_IN: [u8; 1] = Class::SignedIn.start();
+        let is_before = match from {
+            Bound::Included(key) | Bound::Excluded(key) => *key < SIGNED_IN[..],
+            Bound::Unbounded => true,
+        };
+        let has_two = matches!(self, Self::Expired { .. }) && is_before;
+        [from].into_iter().chain(has_two.then_some(Bound::Included(&SIGNED_IN[..])))
     }
 
     /// Notes where the walk has ended.
@@ -241,7 +255,7 @@ fn visit_due<R: Reader>(
         Found::Unreadable(sessions_core::RecordError::NewerFormat) => return Ok(None),
         Found::Frame(frame) if frame.record.is_live(now) => {
             batch.remove(Table::Deadlines, key)?;
-            if Some(frame.due) == keys::due(key) {
+            if keys::deadline(frame.class(), frame.due, id) == *key {
                 batch.list_anew(frame)?;
             }
             return Ok(None);

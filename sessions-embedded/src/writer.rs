@@ -13,6 +13,9 @@ use crate::walk::{SWEEP, WALKS, share};
 /// Is how many operations share one transaction, at most.
 const BATCH: usize = 512;
 
+/// How many share one while the disk has no room.
+const FEW: usize = 16;
+
 /// Is what the writer is sent.
 pub(crate) enum Request<E: Engine> {
     /// Asks for an operation in the next transaction.
@@ -130,13 +133,39 @@ impl<E: Engine> Writer<E> {
     }
 
     /// Runs operations in one transaction and answers them. Returns those that are not done with it.
+    ///
+    /// A disk without room has little for copies of what a transaction changes, so transactions are small then. One that fails is split:
+    /// what would grow fails alone, and what ends a session is done.
     fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>, share: usize) -> Vec<BoxedOperation<E>> {
+        let (most, share) = if self.tables.is_scarce() { (FEW, share.min(FEW)) } else { (BATCH + WALKS, share) };
+        if operations.len() > most {
+            return self.perform_in_parts(operations, most, share);
+        }
         match self.tables.transact(&mut operations, share) {
             Ok(()) => operations.into_iter().filter_map(|operation| operation.applied()).collect(),
+            Err(_) if operations.len() > 1 && self.tables.is_scarce() => {
+                let part = if operations.len() > FEW { FEW } else { 1 };
+                self.perform_in_parts(operations, part, share)
+            }
             Err(error) => {
                 operations.into_iter().for_each(|operation| operation.failed(&error));
                 Vec::new()
             }
         }
+    }
+
+    fn perform_in_parts(
+        &mut self,
+        operations: Vec<BoxedOperation<E>>,
+        part: usize,
+        share: usize,
+    ) -> Vec<BoxedOperation<E>> {
+        let mut unfinished = Vec::new();
+        let mut operations = operations.into_iter().peekable();
+        while operations.peek().is_some() {
+            let part = operations.by_ref().take(part).collect();
+            unfinished.extend(self.perform(part, share));
+        }
+        unfinished
     }
 }

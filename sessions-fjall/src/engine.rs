@@ -1,27 +1,49 @@
 //! What fjall does for the store.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::ops::{Bound, ControlFlow};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use sessions_embedded::{Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
+use sessions_embedded::{Capacity, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
 
 use crate::builder::FjallBuilder;
 use crate::folder::Folder;
+use crate::journal;
+use crate::sizes::Sizes;
 
 /// Is how much journal may lie on the disk before tables that are seldom written have to be finished too. Opening reads all of it.
 const JOURNALS: u64 = 64 << 20;
 /// Is how much of each table is kept in memory before it is written to a file of its own. Opening reads it from the journal.
 const MEMTABLE: u64 = 16 << 20;
 
+/// The longest that the tables of a journal are waited for before the next write goes on without.
+const PATIENCE: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(1);
+
 /// Is an open folder.
 pub struct Fjall {
-    database: Database,
-    reader: FjallReader,
+    path: PathBuf,
+    /// `None` while it is being closed.
+    open: Option<Open>,
+    sizes: Sizes,
+    /// How long the journal is.
+    journal: u64,
+    /// Everything in the journal is in tables too, so it is emptied when the folder is closed.
+    is_journal_done: bool,
     /// Comes last, so that it is let go when everything else is closed.
     _folder: Folder,
+}
+
+/// A folder that fjall has opened.
+struct Open {
+    database: Database,
+    reader: FjallReader,
 }
 
 /// Reads all that was written so far.
@@ -47,27 +69,83 @@ impl Engine for Fjall {
     type Options = FjallBuilder;
     type Reader = FjallReader;
 
+    fn capacity(options: &FjallBuilder) -> Capacity {
+        Sizes::of(options).capacity(options.max_sessions, &Folder::reserve(&options.path))
+    }
+
+    fn path(options: &FjallBuilder) -> Option<&Path> {
+        Some(&options.path)
+    }
+
     fn open(options: &FjallBuilder) -> Result<Self, OpenError> {
         let folder = Folder::lock(&options.path)?;
-        let path = folder.engine(|path| open_database(path, options).map(drop))?;
-        let (database, reader) = open_database(&path, options)?;
-        Ok(Self { database, reader, _folder: folder })
+        let sizes = Sizes::of(options);
+        let path = folder.engine(|path| open_database(path, options, sizes).map(drop))?;
+        let open = open_database(&path, options, sizes)?;
+        let journal = journal::length(&path).map_err(|error| OpenError::io(Self::NAME, error))?;
+        Ok(Self { path, open: Some(open), sizes, journal, is_journal_done: false, _folder: folder })
     }
 
     fn reader(&self) -> Result<FjallReader, EngineError> {
-        Ok(self.reader.clone())
+        self.open.as_ref().map(|open| open.reader.clone()).ok_or_else(closed)
+    }
+
+    fn wants_reopening(&self) -> bool {
+        self.is_journal_done
     }
 
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError> {
-        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        let open = self.open.as_ref().ok_or_else(closed)?;
+        let mut batch = open.database.batch().durability(Some(PersistMode::SyncData));
         for write in writes {
-            let keyspace = &self.reader.keyspaces[write.table.index()];
+            let keyspace = &open.reader.keyspaces[write.table.index()];
             match write.value {
                 Some(value) => batch.insert(keyspace, write.key, value),
                 None => batch.remove(keyspace, write.key),
             }
         }
-        batch.commit().map_err(EngineError::unavailable)
+        batch.commit().map_err(write_error)?;
+        self.journal += journal::length_of(writes);
+        if self.journal > self.sizes.journal() {
+            self.journal = 0;
+            // The batch is durable whatever becomes of this. If fjall fails at it, it refuses the next batch.
+            self.is_journal_done = open.finish_journal(self.sizes).is_ok();
+        }
+        Ok(())
+    }
+}
+
+impl Open {
+    /// Writes everything in the journal to tables, and compacts them where they are many.
+    fn finish_journal(&self, sizes: Sizes) -> Result<(), EngineError> {
+        let keyspaces = &self.reader.keyspaces;
+        for keyspace in keyspaces {
+            keyspace.rotate_memtable().map_err(write_error)?;
+        }
+        let begun = Instant::now();
+        while keyspaces.iter().any(|keyspace| keyspace.sealed_memtable_count() > 0) {
+            // fjall's thread ends when it fails, and leaves word with the database only.
+            self.database.persist(PersistMode::Buffer).map_err(write_error)?;
+            if begun.elapsed() > PATIENCE {
+                return Err(EngineError::unavailable(io::Error::from(ErrorKind::TimedOut)));
+            }
+            thread::sleep(STEP);
+        }
+        for keyspace in keyspaces.iter().filter(|keyspace| keyspace.l0_table_count() >= sizes.unsorted_tables()) {
+            // Where there is no room for it, more may have been removed by the next time.
+            let _ = keyspace.major_compact();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Fjall {
+    fn drop(&mut self) {
+        drop(self.open.take());
+        if self.is_journal_done {
+            // A journal that is still there is read again, which changes nothing.
+            let _ = journal::empty(&self.path);
+        }
     }
 }
 
@@ -94,25 +172,43 @@ impl Reader for FjallReader {
     }
 }
 
-fn open_database(path: &Path, options: &FjallBuilder) -> Result<(Database, FjallReader), OpenError> {
+fn open_database(path: &Path, options: &FjallBuilder, sizes: Sizes) -> Result<Open, OpenError> {
     let database = Database::builder(path)
         .cache_size(options.cache_size)
         .max_journaling_size(JOURNALS)
         .journal_compression(CompressionType::None)
         .open()
         .map_err(open_error)?;
-    let keyspaces = Table::ALL.map(|table| database.keyspace(table.name(), keyspace_options));
+    let keyspaces = Table::ALL.map(|table| database.keyspace(table.name(), || keyspace_options(sizes)));
     let keyspaces = keyspaces.into_iter().collect::<Result<_, _>>().map_err(open_error)?;
-    Ok((database, FjallReader { keyspaces }))
+    Ok(Open { database, reader: FjallReader { keyspaces } })
 }
 
 /// Leaves everything uncompressed, here and in the journal: what is on the disk must not depend on which features of fjall some other
 /// crate turns on.
-fn keyspace_options() -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default()
+fn keyspace_options(sizes: Sizes) -> KeyspaceCreateOptions {
+    let options = KeyspaceCreateOptions::default();
+    let options = if sizes.are_small() {
+        // fjall's thread ends when it finds no room, and a database without it waits for ever.
+        options.compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(u8::MAX)))
+    } else {
+        options
+    };
+    options
         .max_memtable_size(MEMTABLE)
         .data_block_compression_policy(CompressionPolicy::disabled())
         .index_block_compression_policy(CompressionPolicy::disabled())
+}
+
+fn closed() -> EngineError {
+    EngineError::unavailable(io::Error::from(ErrorKind::NotConnected))
+}
+
+fn write_error(error: fjall::Error) -> EngineError {
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => EngineError::io(error),
+        error => EngineError::unavailable(error),
+    }
 }
 
 fn open_error(error: fjall::Error) -> OpenError {

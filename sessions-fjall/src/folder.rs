@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lock               held while the store is open
+//! reserve            room for ending sessions when the disk is full
 //! sessions/          the engine's folder
 //! sessions.new/      one whose creation has not been finished
 //! ```
@@ -19,6 +20,7 @@ use crate::engine::Fjall;
 use crate::manifest;
 
 const LOCK: &str = "lock";
+const RESERVE: &str = "reserve";
 const FINISHED: &str = "sessions";
 const UNFINISHED: &str = "sessions.new";
 /// Is the file that fjall writes last when it creates a folder.
@@ -35,7 +37,8 @@ pub(crate) struct Folder {
 impl Folder {
     /// Locks a folder, creating it if there is none.
     pub(crate) fn lock(path: &Path) -> Result<Self, OpenError> {
-        let lock = open_lock(path).map_err(io_error)?;
+        files::open_private_folder(Fjall::NAME, path)?;
+        let lock = files::open_private(Fjall::NAME, &path.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(OpenError::new(Fjall::NAME, OpenErrorKind::Locked)),
@@ -43,12 +46,23 @@ impl Folder {
         }
     }
 
+    /// Returns where a store keeps its reserve.
+    pub(crate) fn reserve(path: &Path) -> PathBuf {
+        path.join(RESERVE)
+    }
+
     /// Returns where the engine's folder is. If there is none, `create` makes one.
     pub(crate) fn engine(&self, create: impl FnOnce(&Path) -> Result<(), OpenError>) -> Result<PathBuf, OpenError> {
         let finished = self.path.join(FINISHED);
-        if !finished.try_exists().map_err(io_error)? {
+        // A link that leads nowhere exists too.
+        let is_there = match fs::symlink_metadata(&finished) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            found => found.map(|_| true).map_err(io_error)?,
+        };
+        if !is_there {
             self.create(&finished, create)?;
         }
+        files::open_private_folder(Fjall::NAME, &finished)?;
         let is_sound = finished.join(MARKER).is_file() && manifest::are_sound(&finished).map_err(io_error)?;
         if !is_sound {
             return Err(OpenError::new(Fjall::NAME, OpenErrorKind::Damaged));
@@ -67,14 +81,6 @@ impl Folder {
         fs::rename(&unfinished, finished).map_err(io_error)?;
         files::sync_folder(&self.path).map_err(io_error)
     }
-}
-
-fn open_lock(path: &Path) -> io::Result<File> {
-    if !path.try_exists()? {
-        files::create_private_folder(path)?;
-        path.parent().map_or(Ok(()), files::sync_folder)?;
-    }
-    files::open_private(&path.join(LOCK))
 }
 
 fn io_error(error: io::Error) -> OpenError {

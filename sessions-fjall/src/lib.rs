@@ -36,7 +36,9 @@
 mod builder;
 mod engine;
 mod folder;
+mod journal;
 mod manifest;
+mod sizes;
 
 pub use builder::FjallBuilder;
 pub use engine::{Fjall, FjallReader};

@@ -21,6 +21,11 @@ fn a_full_disk_is_an_error_and_no_loss() {
 }
 
 #[test]
+fn a_disk_that_the_store_has_filled_stops_no_logout() {
+    testing::survives_filling_its_disk::<Fjall>();
+}
+
+#[test]
 fn damaged_files_harm_nobody_else() {
     testing::survives_damaged_files::<Fjall>();
 }
@@ -92,12 +97,31 @@ fn only_their_owner_can_read_the_files_in_a_folder_of_others() {
 
 #[test]
 fn what_cannot_be_opened_says_so() {
+    testing::says_what_cannot_be_opened::<Fjall>();
     let folder = tempfile::tempdir().unwrap();
-    let nowhere = folder.path().join("missing").join("sessions");
-    assert_eq!(FjallStore::open(nowhere).unwrap_err().kind(), OpenErrorKind::Unavailable);
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    assert_eq!(FjallStore::open(file).unwrap_err().kind(), OpenErrorKind::Unavailable);
+    assert_eq!(FjallStore::open(&file).unwrap_err().kind(), OpenErrorKind::WrongType);
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_in_the_folder_is_adopted_from_somebody_else() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in ["lock", "sessions"] {
+        let inner = folder.path().join(name);
+        symlink(elsewhere.path().join(name), &inner).unwrap();
+        let error = FjallStore::open(folder.path()).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (OpenErrorKind::Symlink, Some(&*inner)));
+        fs::remove_file(inner).unwrap();
+    }
+    drop(FjallStore::open(folder.path()).unwrap());
+    let inner = folder.path().join("sessions");
+    fs::set_permissions(&inner, PermissionsExt::from_mode(0o770)).unwrap();
+    let error = FjallStore::open(folder.path()).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (OpenErrorKind::Exposed, Some(&*inner)));
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -172,4 +196,10 @@ fn a_damaged_block_stops_no_listing_and_no_logout() {
     assert_eq!(block_on(store.of_principal("ann", now)).unwrap().len(), count as usize - damaged);
     block_on(store.destroy_of_principal("ann", None)).unwrap_err();
     assert_eq!((0..count).filter(|number| matches!(load(*number), Ok(Some(_)))).count(), 0);
+}
+
+#[test]
+fn the_folder_is_no_larger_than_asked_for() {
+    let most = 16 << 20;
+    testing::is_bounded(most, |path| FjallBuilder::new(path).max_bytes(most).open().unwrap());
 }

@@ -9,9 +9,17 @@ use redb::{
     Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, StorageError,
     TableDefinition, TableError,
 };
-use sessions_embedded::{Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write, files};
+use sessions_embedded::{Capacity, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write, files};
 
 use crate::builder::RedbBuilder;
+
+/// What a session takes besides its record: entries of three tables, in pages that are two thirds full.
+const PER_SESSION: u64 = 256;
+/// How much larger the file is than the records in it. A record of 2,000 bytes has a page of 4,096 to itself.
+const PER_BYTE: u64 = 2;
+/// What is kept free for ending sessions: a transaction of 16 of them copies some 50 pages, and the pages of the two before it are not
+/// free yet. Half of this is the least with which the checks of a full disk pass.
+const RESERVE: u64 = 2 << 20;
 
 /// Is an open file.
 #[derive(Debug)]
@@ -40,9 +48,21 @@ impl Engine for Redb {
     type Options = RedbBuilder;
     type Reader = RedbReader;
 
+    fn capacity(options: &RedbBuilder) -> Capacity {
+        let mut reserve = options.path.clone().into_os_string();
+        reserve.push(".reserve");
+        // Transactions copy what they change, so an eighth is left to them.
+        let file = options.max_bytes.saturating_sub(RESERVE) / 8 * 7;
+        Capacity::new(options.max_sessions, file).estimate(PER_SESSION, PER_BYTE).reserve(reserve, RESERVE)
+    }
+
+    fn path(options: &RedbBuilder) -> Option<&Path> {
+        Some(&options.path)
+    }
+
     fn open(options: &RedbBuilder) -> Result<Self, OpenError> {
         let io_error = |error| OpenError::io(Self::NAME, error);
-        let file = files::open_private(&options.path).map_err(io_error)?;
+        let file = files::open_private(Self::NAME, &options.path)?;
         let lock = file.try_clone().map_err(io_error)?;
         let backend = FileBackend::new(file).map_err(open_error)?;
         if lock.try_lock().is_ok() {
@@ -173,15 +193,21 @@ fn open_error(error: DatabaseError) -> OpenError {
         }
         _ => OpenErrorKind::Unavailable,
     };
-    OpenError::new(Redb::NAME, kind).caused_by(error)
+    let opening = OpenError::new(Redb::NAME, kind);
+    match error {
+        // redb's errors name no source.
+        DatabaseError::Storage(StorageError::Io(cause)) => opening.caused_by(cause),
+        error => opening.caused_by(error),
+    }
 }
 
-/// After any error but of one damaged place redb has to be opened again: it refuses everything once the file has failed it.
+/// Sorts an error by what has to be done about it. After any error but of one damaged place redb has to be opened again: it refuses everything once the file has failed it.
 fn engine_error(error: impl Into<redb::Error>) -> EngineError {
     match error.into() {
         error @ (redb::Error::Corrupted(_)
         | redb::Error::TableDoesNotExist(_)
         | redb::Error::TableTypeMismatch { .. }) => EngineError::damaged(error),
+        redb::Error::Io(error) => EngineError::io(error),
         error => EngineError::unavailable(error),
     }
 }

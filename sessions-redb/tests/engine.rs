@@ -18,6 +18,11 @@ fn a_full_disk_is_an_error_and_no_loss() {
 }
 
 #[test]
+fn a_disk_that_the_store_has_filled_stops_no_logout() {
+    testing::survives_filling_its_disk::<Redb>();
+}
+
+#[test]
 fn damaged_files_harm_nobody_else() {
     testing::survives_damaged_files::<Redb>();
 }
@@ -81,10 +86,14 @@ fn a_file_whose_creation_was_interrupted_is_created_again() {
 
 #[test]
 fn what_cannot_be_opened_says_so() {
+    testing::says_what_cannot_be_opened::<Redb>();
     let folder = tempfile::tempdir().unwrap();
-    let nowhere = folder.path().join("missing").join("sessions.redb");
-    assert_eq!(RedbStore::open(nowhere).unwrap_err().kind(), OpenErrorKind::Unavailable);
-    assert_eq!(RedbStore::open(folder.path()).unwrap_err().kind(), OpenErrorKind::Unavailable);
+    let error = RedbStore::open(folder.path()).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::WrongType);
+    let path = folder.path().join("sessions.redb");
+    fs::write(&path, "not a database").unwrap();
+    let error = RedbStore::open(&path).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot open {}: it is damaged, or no such store", path.display()));
 }
 
 #[test]
@@ -97,4 +106,10 @@ fn a_file_may_be_opened_with_and_without_quick_repair() {
     assert_eq!(block_on(store.destroy_all()).unwrap(), 3);
     store.close().unwrap();
     assert_eq!(block_on(RedbStore::open(&path).unwrap().count()).unwrap(), 0);
+}
+
+#[test]
+fn the_file_is_no_larger_than_asked_for() {
+    let most = 8 << 20;
+    testing::is_bounded(most, |path| RedbBuilder::new(path).max_bytes(most).open().unwrap());
 }

@@ -1,115 +1,211 @@
 //! A disk that has no room, and has room again.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, Store, StoreError, StoreErrorKind};
+use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind, Timestamp};
 
-use super::sample::{NOW, SECRET, fill, id, until_it_works};
+use super::sample::{NOW, SECRET, id, until_it_works};
 use super::small_disk::SmallDisk;
 use crate::engine::Engine;
 use crate::store::EmbeddedStore;
 
-const RECORDS: u32 = 50;
+/// More sessions than a small disk holds.
+const MANY: u32 = 20_000;
+const IDLE: Duration = Duration::from_secs(1800);
+const EXPIRED: Timestamp = Timestamp::from_millis(NOW.as_millis() + 1_800_000);
 
-/// Checks that commits to a full disk fail, that the records are then as they were, and that the store works again when there is
-/// room, without being opened anew by anybody.
+/// Checks that a store ends sessions and grows none while others have filled its disk, that nothing is lost or done by halves, and that
+/// it works again when there is room, without being opened anew by anybody.
 ///
 /// It mounts a small file system in memory, which takes Linux and root. Where it cannot, it says so and checks nothing.
 ///
 /// # Panics
 ///
-/// Panics if a commit to a full disk is acknowledged and lost, or changes something and fails, or if the store stays broken.
+/// Panics if it is otherwise.
 pub fn survives_a_full_disk<E: Engine>() {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
-    let path = disk.path().join("store");
-    let store = EmbeddedStore::<E>::open(&path).expect("a new store is opened");
-    fill(&store, 0..RECORDS);
-    let mut state = State { counters: vec![0; RECORDS as usize], fillers: 0 };
+    let mut shop = Shop::<E>::open(&disk.path().join("store"));
+    for number in 0..300 {
+        assert!(shop.create(number, (number % 2 == 0).then_some("ann")), "there is room at first");
+    }
+    let mut next = 300;
     for round in 0..2 {
         let ballast = disk.fill();
-        let written = state.write_until_it_fails(&store);
-        eprintln!("round {round}: {written} writes until the disk was full");
-        state.expect(&store);
-        state.destroy(&store);
+        (next..next + 500).for_each(|number| assert!(shop.create(number, None), "anonymous sessions make room"));
+        let refused = (next + 500..MANY).find(|number| !shop.create(*number, Some("ann")));
+        next = refused.expect("the disk fills up") + 1;
+        assert_eq!(shop.numbers(None).len(), 0, "anonymous sessions make room, and then there are none");
+        shop.expect_no_growth();
+        shop.destroy(shop.numbers(Some("ann")).into_iter().take(20));
+        shop.expect();
+        if round == 1 {
+            shop = shop.open_again();
+            shop.destroy(shop.numbers(Some("ann")).into_iter().take(20));
+            shop.expect();
+        }
         fs::remove_file(ballast).expect("the ballast can be removed");
-        state.write_until_it_works(&store);
-        state.expect(&store);
+        let (more, first) = (shop.alive.len() + 100, next);
+        until_it_works(|| {
+            next += u32::from(shop.create(next, Some("ann")));
+            if shop.alive.len() > more { Ok(()) } else { Err("the store has no room though the disk has") }
+        });
+        assert!(next - first > 100);
+        (next..next + 50).for_each(|number| assert!(shop.create(number, None)));
+        next += 50;
+        shop.expect();
     }
-    store.close().expect("the store is closed");
-    let store = EmbeddedStore::<E>::open(&path).expect("the store is opened");
-    state.expect(&store);
-    store.close().expect("the store is closed");
+    shop.open_again().expect();
 }
 
-/// Is what was acknowledged.
-struct State {
-    counters: Vec<i64>,
-    /// Is how many sessions there are that only take up room.
-    fillers: u32,
+/// Checks that a store which has filled its disk by itself evicts anonymous sessions, refuses where there are users only, and goes on
+/// ending sessions of all kinds, however many, also after being opened anew.
+///
+/// It mounts a small file system in memory, which takes Linux and root. Where it cannot, it says so and checks nothing.
+///
+/// # Panics
+///
+/// Panics if it is otherwise.
+pub fn survives_filling_its_disk<E: Engine>() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let mut shop = Shop::<E>::open(&disk.path().join("store"));
+    // Visitors without a cookie: the disk fills up, and they make room for each other.
+    (0..5_000).for_each(|number| assert!(shop.create(number, None), "anonymous sessions make room"));
+    assert!((500..5_000).contains(&shop.alive.len()), "{} fit", shop.alive.len());
+    let alive = shop.numbers(None);
+    shop.destroy(alive.into_iter().take(286));
+    (5_000..5_200).for_each(|number| assert!(shop.create(number, Some("bob")), "users get in"));
+    let alive = shop.numbers(None);
+    shop.destroy(alive.into_iter().take(100));
+    shop.expect();
+
+    // Users: the store is full.
+    let refused = (6_000..MANY).find(|number| !shop.create(*number, Some("ann"))).expect("the disk fills up");
+    assert_eq!(shop.numbers(None).len(), 0);
+    shop.destroy(shop.numbers(Some("ann")).into_iter().take(50));
+    (refused + 1..refused + 20).for_each(|number| assert!(shop.create(number, Some("ann")), "there is room again"));
+    shop.expect();
+    shop = shop.open_again();
+    (refused + 20..refused + 35).for_each(|number| assert!(shop.create(number, Some("ann")), "there is room still"));
+    shop.destroy(shop.numbers(Some("ann")).into_iter().take(50));
+    shop.destroy_of("bob");
+    (refused + 35..refused + 120).for_each(|number| assert!(shop.create(number, Some("bob")), "there is room again"));
+    let swept = block_on(shop.store.sweep(222, EXPIRED)).expect("a full store is swept");
+    assert_eq!(swept.len(), 222);
+    shop.alive.retain(|number, _| !swept.contains(&id(*number)));
+    (refused + 120..refused + 220).for_each(|number| assert!(shop.create(number, Some("bob")), "there is room again"));
+    shop.expect();
+    let all = shop.alive.len() as u64;
+    assert_eq!(block_on(shop.store.destroy_all()).expect("a full store is emptied"), all);
+    shop.alive.clear();
+    let (first, last) = (refused + 220, refused + 720);
+    (first..last).for_each(|number| assert!(shop.create(number, Some("ann")), "there is room again"));
+    shop.open_again().expect();
 }
 
-impl State {
-    fn write_until_it_fails<E: Engine>(&mut self, store: &EmbeddedStore<E>) -> usize {
-        for round in 0..100_000 {
-            let answer =
-                if round % 2 == 0 { self.add_filler(store) } else { self.count_up(store, round % self.counters.len()) };
-            if let Err(error) = answer {
-                assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
-                return round;
+/// Is a store, and what is to be found in it.
+struct Shop<E: Engine> {
+    store: EmbeddedStore<E>,
+    path: PathBuf,
+    /// The numbers of the sessions that live, and whose they are.
+    alive: BTreeMap<u32, Option<&'static str>>,
+}
+
+impl<E: Engine> Shop<E> {
+    fn open(path: &Path) -> Self {
+        let store = EmbeddedStore::open(path).expect("the store is opened");
+        Self { store, path: path.to_owned(), alive: BTreeMap::new() }
+    }
+
+    fn open_again(self) -> Self {
+        self.store.close().expect("the store is closed");
+        Self { alive: self.alive, ..Self::open(&self.path) }
+    }
+
+    /// Returns the sessions of a user, or those of nobody.
+    fn numbers(&self, user: Option<&str>) -> Vec<u32> {
+        self.alive.iter().filter(|(_, whose)| **whose == user).map(|(number, _)| *number).collect()
+    }
+
+    /// Makes a session, if there is room or can be made, and returns whether there was. Only anonymous ones may go for it.
+    #[track_caller]
+    fn create(&mut self, number: u32, user: Option<&'static str>) -> bool {
+        match block_on(self.store.create(&record(number, user))).expect("a full disk is a full store") {
+            Created::Stored { evicted } => {
+                let before = self.alive.len();
+                self.alive.retain(|number, user| user.is_some() || !evicted.contains(&id(*number)));
+                assert_eq!(before - self.alive.len(), evicted.len(), "users stay, and who goes is named");
+                self.alive.insert(number, user);
+                true
+            }
+            Created::Full => false,
+            Created::Exists => panic!("the id is new"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Ends sessions, all at once.
+    #[track_caller]
+    fn destroy(&mut self, numbers: impl Iterator<Item = u32>) {
+        let destroying: Vec<_> = numbers.map(|number| (number, self.store.destroy(id(number)))).collect();
+        for (number, destroyed) in destroying {
+            assert!(block_on(destroyed).expect("a session can always be ended"));
+            self.alive.remove(&number);
+        }
+    }
+
+    #[track_caller]
+    fn destroy_of(&mut self, user: &'static str) {
+        let ended =
+            block_on(self.store.destroy_of_principal(user, None)).expect("a user's sessions can always be ended");
+        assert_eq!(ended.len(), self.numbers(Some(user)).len());
+        self.alive.retain(|_, whose| *whose != Some(user));
+    }
+
+    /// Grows records until that is refused, with a reason, and finds the last one as it was.
+    #[track_caller]
+    fn expect_no_growth(&mut self) {
+        let numbers = self.numbers(Some("ann"));
+        let grow = Changes::new(NOW, SECRET).set("more", &[b'y'; 50_000]);
+        let grown_at_once: Vec<_> = numbers.iter().map(|number| self.store.commit(id(*number), &grow)).collect();
+        let refused = grown_at_once.into_iter().filter_map(|committing| block_on(committing).err()).collect::<Vec<_>>();
+        assert!(!refused.is_empty(), "a full disk has no room");
+        for error in &refused {
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+            let cause = std::error::Error::source(error).expect("there is a reason").to_string();
+            assert!(cause.contains("the disk is full"), "{cause}");
+        }
+        for number in numbers {
+            let loaded = block_on(self.store.load(id(number), NOW)).expect("it is read").expect("it lives");
+            let changes = Changes::new(NOW, SECRET).remove("more");
+            let has_grown = loaded.entry("more").is_some();
+            if has_grown {
+                assert_eq!(block_on(self.store.commit(id(number), &changes)).expect("it shrinks"), Committed::Applied);
             }
         }
-        panic!("the disk does not fill");
     }
 
-    fn write_until_it_works<E: Engine>(&mut self, store: &EmbeddedStore<E>) {
-        for number in 0..self.counters.len() {
-            until_it_works(|| self.count_up(store, number));
+    /// Expects what is to be found and nothing else.
+    #[track_caller]
+    fn expect(&self) {
+        for (number, user) in &self.alive {
+            let loaded = until_it_works(|| block_on(self.store.load(id(*number), NOW))).expect("no session is lost");
+            assert_eq!(loaded.principal(), *user);
+            assert_eq!(loaded.entry("padding").map(|entry| entry.value().len()), Some(2_000));
         }
-        until_it_works(|| self.add_filler(store));
-    }
-
-    fn count_up<E: Engine>(&mut self, store: &EmbeddedStore<E>, number: usize) -> Result<(), StoreError> {
-        let changes = Changes::new(NOW, SECRET).increment("n", 1).set("padding", &[b'x'; 500]);
-        assert_eq!(block_on(store.commit(id(number as u32), &changes))?, Committed::Applied);
-        self.counters[number] += 1;
-        Ok(())
-    }
-
-    fn add_filler<E: Engine>(&mut self, store: &EmbeddedStore<E>) -> Result<(), StoreError> {
-        let filler = filler(RECORDS + self.fillers);
-        assert_eq!(block_on(store.create(&filler))?, Created::STORED);
-        self.fillers += 1;
-        Ok(())
-    }
-
-    /// Destroys a session on a full disk. If that is reported as failed, the session is still there.
-    fn destroy<E: Engine>(&mut self, store: &EmbeddedStore<E>) {
-        let last = RECORDS + self.fillers - 1;
-        let is_destroyed = block_on(store.destroy(id(last))).is_ok();
-        self.fillers -= u32::from(is_destroyed);
-        let found = until_it_works(|| block_on(store.load(id(last), NOW)));
-        assert_eq!(found.is_some(), !is_destroyed);
-    }
-
-    fn expect<E: Engine>(&self, store: &EmbeddedStore<E>) {
-        let load = |number| until_it_works(|| block_on(store.load(id(number), NOW)));
-        for (number, counter) in (0..).zip(&self.counters) {
-            let loaded = load(number).expect("no session is lost");
-            let value = loaded.entry("n").expect("it has a counter").value();
-            assert_eq!(value, counter.to_string().as_bytes());
-        }
-        for number in RECORDS..RECORDS + self.fillers {
-            assert_eq!(load(number), Some(filler(number)));
-        }
-        let count = until_it_works(|| block_on(store.count()));
-        assert_eq!(count, u64::from(RECORDS + self.fillers));
+        let count = until_it_works(|| block_on(self.store.count()));
+        assert_eq!(count, self.alive.len() as u64);
     }
 }
 
-fn filler(number: u32) -> Record {
-    let builder = Record::builder(id(number), SECRET, NOW).entry("padding", &[b'x'; 4000]);
-    builder.build().expect("it is small enough")
+fn record(number: u32, user: Option<&str>) -> Record {
+    let builder = Record::builder(id(number), SECRET, NOW).principal(user).idle(Some(IDLE));
+    builder.entry("padding", &[b'x'; 2_000]).build().expect("it is small enough")
 }

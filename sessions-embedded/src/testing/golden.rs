@@ -11,7 +11,7 @@ use crate::engine::{Engine, Table, Write};
 use crate::store::EmbeddedStore;
 
 /// Is one line for each key: its table, and key and value in hexadecimal digits.
-const FORMAT_1: &str = include_str!("golden/format-1.txt");
+const LAYOUT_2: &str = include_str!("golden/layout-2.txt");
 
 const SECRET: SecretHash = SecretHash::from_bytes([0xab; 32]);
 const CREATED: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -26,14 +26,14 @@ fn later(seconds: u64) -> Timestamp {
     CREATED.after(Duration::from_secs(seconds))
 }
 
-/// Lists what lies in the tables of a store of format 1, after [`write_golden_sample`].
+/// Lists what lies in the tables of a store of layout 2, after [`write_golden_sample`].
 ///
 /// # Panics
 ///
 /// Panics if the golden file is not what it was.
 #[must_use]
 pub fn golden_tables() -> Vec<(Table, Vec<u8>, Vec<u8>)> {
-    let lines = FORMAT_1.lines().filter(|line| !line.starts_with('#'));
+    let lines = LAYOUT_2.lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {
             let mut fields = line.split(' ');
@@ -86,7 +86,7 @@ fn bare<'a>() -> sessions_core::RecordBuilder<'a> {
     Record::builder(id(3), SECRET, CREATED)
 }
 
-/// Checks that an engine with the tables of format 1 in it is a store with the sessions that were written then.
+/// Checks that an engine with the tables of layout 2 in it is a store with the sessions that were written then.
 ///
 /// # Panics
 ///

@@ -224,8 +224,9 @@ fn an_operation_that_fails_half_way_leaves_nothing_in_the_batch() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(0))).unwrap();
-    // The record can be written, the count of records cannot.
-    *disk.damaged.lock().unwrap() = Some(b"count".to_vec());
+    // The record can be written, its entry in the list of deadlines cannot.
+    let entry = disk.keys(Table::Deadlines).remove(0);
+    *disk.damaged.lock().unwrap() = Some([&entry[..9], id(1).as_bytes()].concat());
     disk.shut();
     let commit = store.commit(id(0), &increment(1));
     disk.wait_for_writer();
@@ -280,7 +281,7 @@ fn a_store_is_opened_once() {
 fn tables_of_a_newer_layout_are_left_alone() {
     let disk = Disk::new();
     drop(disk.open());
-    disk.put(Table::Meta, b"layout", &2_u64.to_le_bytes());
+    disk.put(Table::Meta, b"layout", &3_u64.to_le_bytes());
     let before = disk.dump();
     let error = RamStore::with_options(Options(Arc::clone(&disk))).unwrap_err();
     assert_eq!(error.kind(), OpenErrorKind::UnknownFormat);

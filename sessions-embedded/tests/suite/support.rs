@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use sessions_core::{Changes, Record, SecretHash, SessionId, StoreError, StoreFuture, Timestamp};
-use sessions_embedded::{EmbeddedStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
+use sessions_embedded::{Capacity, EmbeddedStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
 
 pub(crate) type RamStore = EmbeddedStore<Ram>;
 
@@ -51,6 +51,10 @@ pub(crate) struct Disk {
     pub(crate) damaged: Mutex<Option<Vec<u8>>>,
     /// Makes all listing fail that comes to one key.
     pub(crate) torn: Mutex<Option<Vec<u8>>>,
+    /// How much the store may hold, without limit if it is `None`.
+    pub(crate) capacity: Mutex<Option<Capacity>>,
+    /// How many bytes one batch may have from now on, without limit if it is 0.
+    pub(crate) room: AtomicUsize,
     gate: Mutex<Gate>,
     moved: Condvar,
 }
@@ -66,6 +70,10 @@ struct Gate {
 impl Disk {
     pub(crate) fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    pub(crate) fn with_capacity(capacity: Capacity) -> Arc<Self> {
+        Arc::new(Self { capacity: Mutex::new(Some(capacity)), ..Self::default() })
     }
 
     pub(crate) fn open(self: &Arc<Self>) -> RamStore {
@@ -161,6 +169,10 @@ impl Engine for Ram {
     type Options = Options;
     type Reader = RamReader;
 
+    fn capacity(Options(disk): &Options) -> Capacity {
+        disk.capacity.lock().unwrap().clone().unwrap_or_else(Capacity::unlimited)
+    }
+
     fn open(Options(disk): &Options) -> Result<Self, OpenError> {
         let refusals = &disk.refusals;
         if refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
@@ -182,6 +194,11 @@ impl Engine for Ram {
         let sorted = writes.is_sorted_by(|one, other| (one.table, one.key) < (other.table, other.key));
         assert!(sorted, "a key twice, or unsorted");
         self.0.pass();
+        let room = self.0.room.load(Ordering::SeqCst);
+        let bytes: usize = writes.iter().map(|write| write.key.len() + write.value.map_or(0, <[u8]>::len)).sum();
+        if room > 0 && bytes > room {
+            return Err(EngineError::io(io::ErrorKind::StorageFull.into()));
+        }
         let fate = self.0.fates.lock().unwrap().pop().unwrap_or(Fate::Written);
         assert_ne!(fate, Fate::Panic, "an engine may panic");
         if fate != Fate::Lost {

@@ -156,10 +156,10 @@ fn a_deadline_that_comes_nearer_is_kept() {
 }
 
 #[test]
-fn a_session_without_a_deadline_is_listed_once_it_has_one() {
+fn a_user_without_a_deadline_is_listed_once_there_is_one() {
     let disk = Disk::new();
     let store = disk.open();
-    let endless = Record::builder(id(0), SECRET, at(0)).build().unwrap();
+    let endless = Record::builder(id(0), SECRET, at(0)).principal(Some("ann")).build().unwrap();
     block_on(store.create(&endless)).unwrap();
     assert!(disk.keys(Table::Deadlines).is_empty());
     let limited = Changes::new(at(10), SECRET).idle(Duration::from_secs(5));

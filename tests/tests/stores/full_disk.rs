@@ -12,46 +12,63 @@ use crate::support::{Engine, Place, on_engines};
 
 on_engines! {
     [redb Redb, fjall Fjall]
-    [a_full_disk_refuses_what_it_cannot_keep_and_loses_nothing]
+    [a_full_disk_signs_out_whoever_asks_and_loses_nothing]
 }
 
-fn a_full_disk_refuses_what_it_cannot_keep_and_loses_nothing(engine: Engine) {
+fn a_full_disk_signs_out_whoever_asks_and_loses_nothing(engine: Engine) {
     for framework in [Framework::Axum, Framework::Minihttp] {
         let Some(disk) = SmallDisk::mount() else { return };
         let place = Place::within(engine, disk.path());
-        let server = place.start(framework);
+        let mut server = place.start(framework);
         let mut told = Told::new(&server);
         for round in 0..2 {
+            (0..50).for_each(|_| assert!(add_anonymous(&server), "there is room at first"));
             let ballast = disk.fill();
-            told.write_until_refused(&server, round);
+            (0..100).for_each(|_| assert!(add_anonymous(&server), "anonymous sessions make room for each other"));
+            told.sign_in_until_refused(&server);
+            told.grow_until_refused(&server);
+            told.sign_out(&server, 10);
+            assert!(told.sign_in(&server), "there is room for one when ten have gone");
             told.expect(&server);
-            told.log_out(&server, round);
+            if round == 1 {
+                server.signal("KILL");
+                server.wait_until_ended();
+                server = place.start(framework);
+                told.sign_out(&server, 10);
+                told.expect(&server);
+            }
             server.visitor().get("/plain").expect_text("ok");
             fs::remove_file(ballast).expect("the ballast can be removed");
             told.write_again(&server, round);
             told.expect(&server);
         }
-        server.signal("KILL");
-        server.wait_until_ended();
-        told.expect(&place.start(framework));
     }
 }
 
-/// What a user was told to be saved.
+/// Makes a session that nobody signs in to and that takes up room, and returns whether that was acknowledged.
+#[track_caller]
+fn add_anonymous(server: &Server) -> bool {
+    let mut visitor = server.visitor();
+    let is_kept = is_done(visitor.get(&format!("/put?k=filler&v={}", "x".repeat(2_000))));
+    assert_eq!(visitor.cookie().is_some(), is_kept, "who has a session has a cookie");
+    is_kept
+}
+
+/// What users were told to be saved.
 struct Told {
     token: String,
     entries: BTreeMap<String, String>,
-    /// The cookies of sessions that were acknowledged, and take up room.
-    others: Vec<String>,
-    /// The cookies of those that were signed out for sure.
+    /// The cookies of users who are signed in.
+    users: Vec<String>,
+    /// The cookies of those who were signed out.
     ended: Vec<String>,
 }
 
 impl Told {
     fn new(server: &Server) -> Self {
         let token = server.signed_in("ann").token();
-        let mut told = Self { token, entries: BTreeMap::new(), others: Vec::new(), ended: Vec::new() };
-        assert!(told.put(server, "first", "1") && (0..10).all(|_| told.add_other(server)), "there is room at first");
+        let mut told = Self { token, entries: BTreeMap::new(), users: Vec::new(), ended: Vec::new() };
+        assert!(told.put(server, "first", "1") && (0..30).all(|_| told.sign_in(server)), "there is room at first");
         told
     }
 
@@ -65,54 +82,52 @@ impl Told {
         is_kept
     }
 
-    /// Makes a session that takes up room, and says whether that was acknowledged.
+    /// Signs somebody in, and says whether that was acknowledged.
     #[track_caller]
-    fn add_other(&mut self, server: &Server) -> bool {
-        let mut other = server.visitor();
-        let is_kept = is_done(other.get(&format!("/put?k=filler&v={}", "x".repeat(2_000))));
-        assert_eq!(other.cookie().is_some(), is_kept, "who has a session has a cookie");
-        self.others.extend(other.cookie().map(str::to_owned));
+    fn sign_in(&mut self, server: &Server) -> bool {
+        let mut user = server.visitor();
+        let is_kept = is_done(user.get("/login?user=bob"));
+        assert_eq!(user.cookie().is_some(), is_kept, "who is signed in has a cookie");
+        self.users.extend(user.cookie().map(str::to_owned));
         is_kept
     }
 
-    /// Takes up room until there is none, with writes to what is there in between.
-    fn write_until_refused(&mut self, server: &Server, round: usize) {
-        let mut number = 0;
-        while self.add_other(server) {
-            number += 1;
-            assert!(number < 20_000, "the disk does not fill up");
-            self.put(server, &format!("k{}", number % 3), &number.to_string());
-        }
-        // Whether there is room for so little depends on the engine; what is told does not.
-        for key in 0..3 {
-            self.put(server, &format!("k{key}"), &format!("full-{round}"));
-        }
+    fn sign_in_until_refused(&mut self, server: &Server) {
+        let refused = (0..20_000).any(|_| !self.sign_in(server));
+        assert!(refused, "the disk does not fill up");
     }
 
-    /// Signs somebody else out, which is either done or reported as failed.
-    fn log_out(&mut self, server: &Server, round: usize) {
-        let token = self.others.pop().expect("somebody was there before the disk was full");
-        let mut other = server.visitor_with(&token);
-        if is_done(other.get("/logout")) {
+    /// Lets records grow until that is refused, and writes something small all the same.
+    fn grow_until_refused(&mut self, server: &Server) {
+        let value = "y".repeat(20_000);
+        let mut growing: Vec<_> = self.users.iter().map(|token| server.visitor_with(token)).collect();
+        let refused = growing.iter_mut().any(|user| !is_done(user.get(&format!("/put?k=filler&v={value}"))));
+        assert!(refused, "the disk does not fill up");
+    }
+
+    #[track_caller]
+    fn sign_out(&mut self, server: &Server, count: usize) {
+        for token in self.users.drain(..count) {
+            server.visitor_with(&token).get("/logout").expect_ok();
             self.ended.push(token);
-        } else {
-            assert_eq!(
-                other.cookie(),
-                Some(token.as_str()),
-                "a logout that failed, in round {round}, keeps the cookie"
-            );
-            self.others.push(token);
         }
     }
 
     /// Writes as soon as the disk is seen to have room, and signs in.
     fn write_again(&mut self, server: &Server, round: usize) {
         let begun = Instant::now();
-        while !self.put(server, "after", &round.to_string()) {
+        let value = "z".repeat(20_000);
+        for key in ["one", "two"] {
+            while !self.put(server, key, &value) {
+                assert!(begun.elapsed() < PATIENCE, "the store does not come back");
+            }
+        }
+        assert!(self.put(server, "after", &round.to_string()));
+        let many = self.users.len() + 200;
+        while self.users.len() < many {
+            self.sign_in(server);
             assert!(begun.elapsed() < PATIENCE, "the store does not come back");
         }
-        assert!(self.put(server, "k0", &format!("after-{round}")));
-        server.signed_in("bob").expect_user("bob");
     }
 
     /// Expects all that was acknowledged and nothing that was refused, as soon as the store can be read.
@@ -126,9 +141,7 @@ impl Told {
         let mut ann = at_last(&self.token);
         ann.expect_user("ann");
         assert_eq!(ann.entries(), self.entries);
-        for token in self.others.iter().rev().take(20) {
-            assert_eq!(at_last(token).entries()["filler"].len(), 2_000);
-        }
+        self.users.iter().step_by(10).for_each(|token| at_last(token).expect_user("bob"));
         self.ended.iter().map(|token| at_last(token)).for_each(|mut visitor: Visitor<'_>| visitor.expect_anonymous());
     }
 }

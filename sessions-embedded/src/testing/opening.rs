@@ -1,0 +1,86 @@
+//! Files that are open, missing, or not to be trusted.
+
+use std::fs;
+use std::path::Path;
+
+use super::sample;
+use crate::engine::Engine;
+use crate::error::OpenErrorKind;
+use crate::store::EmbeddedStore;
+
+/// Checks that files which are open cannot be opened a second time, and can be when they are closed.
+///
+/// # Panics
+///
+/// Panics if it is otherwise.
+pub fn opens_once<E: Engine>() {
+    let folder = sample::folder();
+    let path = folder.path().join("store");
+    let store = EmbeddedStore::<E>::open(&path).expect("a new store is opened");
+    let error = EmbeddedStore::<E>::open(&path).expect_err("an open store was opened");
+    assert_eq!(error.kind(), OpenErrorKind::Locked);
+    assert!(error.to_string().ends_with(": another process has it open, or this one does already"), "{error}");
+    store.close().expect("a store is closed");
+    EmbeddedStore::<E>::open(&path).expect("a closed store is opened");
+}
+
+/// Checks that what cannot be opened, or should not be, is refused with an error that names the path, and left as it was: a missing folder, a
+/// symbolic link, and what another user owns or may write to.
+///
+/// # Panics
+///
+/// Panics if it is otherwise.
+pub fn says_what_cannot_be_opened<E: Engine>() {
+    let folder = sample::folder();
+    let path = folder.path().join("store");
+    refuses::<E>(&folder.path().join("missing").join("store"), OpenErrorKind::Missing);
+    drop(EmbeddedStore::<E>::open(&path).expect("a new store is opened"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{PermissionsExt, chown, symlink};
+        let link = folder.path().join("link");
+        symlink(&path, &link).expect("a link can be made");
+        refuses::<E>(&link, OpenErrorKind::Symlink);
+
+        let mode = fs::metadata(&path).expect("it exists").permissions();
+        fs::set_permissions(&path, PermissionsExt::from_mode(mode.mode() | 0o066)).expect("a mode can be set");
+        refuses::<E>(&path, OpenErrorKind::Exposed);
+        fs::set_permissions(&path, mode).expect("a mode can be set");
+
+        // Only root can give files away.
+        if chown(&path, Some(12_345), None).is_ok() {
+            refuses::<E>(&path, OpenErrorKind::ForeignOwner);
+            chown(&path, Some(rustix::process::geteuid().as_raw()), None).expect("root can take files back");
+        }
+    }
+    EmbeddedStore::<E>::open(&path).expect("it can be opened as it was");
+}
+
+fn refuses<E: Engine>(path: &Path, kind: OpenErrorKind) {
+    let error = EmbeddedStore::<E>::open(path).expect_err("it should not be opened");
+    assert_eq!(error.kind(), kind, "{error}");
+    assert_eq!(error.path(), Some(path));
+    let message = format!("cannot open {}: ", path.display());
+    assert!(error.to_string().starts_with(&message), "{error}");
+}
+
+/// Checks that only their owner can read the files and folders of a store, whatever the process's mask lets new files have. On
+/// systems without Unix permissions there is nothing to check.
+///
+/// # Panics
+///
+/// Panics if others can read them.
+pub fn is_private<E: Engine>() {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = sample::folder();
+        let path = folder.path().join("store");
+        drop(EmbeddedStore::<E>::open(&path).expect("a new store is opened"));
+        for entry in fs::read_dir(folder.path()).expect("a folder can be read") {
+            let entry = entry.expect("a folder can be read");
+            let mode = entry.metadata().expect("it exists").permissions().mode() & 0o077;
+            assert_eq!(mode, 0, "others may use {}", entry.path().display());
+        }
+    }
+}
