@@ -5,7 +5,10 @@ mod block_on;
 mod connection;
 mod explicit;
 mod fields;
+#[doc(hidden)]
+pub mod fuzzing;
 mod global;
+mod http;
 mod incoming;
 mod request;
 mod response;
