@@ -1,4 +1,5 @@
 #![doc = include_str!("docs/crate.md")]
+#![forbid(unsafe_code)]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod block_on;
@@ -9,12 +10,13 @@ mod fields;
 pub mod fuzzing;
 mod global;
 mod http;
-mod incoming;
 mod request;
 mod response;
+mod server;
 mod service;
 mod stack;
 mod visit;
+mod wire;
 
 pub use block_on::block_on;
 pub use explicit::SessionsExt;

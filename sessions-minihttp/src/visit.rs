@@ -39,14 +39,13 @@ impl<'r> Visit<'r> {
         }
     }
 
-    /// Commits what the request changed, and puts the cookies into the response. If something could not be saved, the response becomes
-    /// a bare error first.
-    pub(crate) fn finish(self, response: &mut Response) {
+    /// Commits what the request changed as `status` says, and puts the cookies into the response. If something could not be saved, the
+    /// response becomes a bare error first.
+    pub(crate) fn finish(self, status: u16, response: &mut Response) {
         let (own, others) = (self.own.into_inner(), self.others.into_inner());
         if own.is_none() && others.is_empty() {
             return;
         }
-        let status = response.status();
         let commit = |exchange: Exchange| match exchange.end_if_unchanged() {
             Some(attach) => Ok(attach),
             None => block_on(exchange.commit(status)),

@@ -20,7 +20,7 @@ const ALLOWED: usize = BATCHES * BATCH * 50;
 fn logins_leave_nothing_behind() {
     let sessions = Sessions::builder().build().unwrap();
     let mut stream = BufReader::new(TcpStream::connect(serve(&sessions)).unwrap());
-    let requests = "GET /login HTTP/1.1\r\n\r\n".repeat(BATCH);
+    let requests = "GET /login HTTP/1.1\r\nHost: a\r\n\r\n".repeat(BATCH);
     let mut line = String::new();
     let mut batch = || {
         stream.get_mut().write_all(requests.as_bytes()).unwrap();

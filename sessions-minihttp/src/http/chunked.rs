@@ -73,6 +73,14 @@ impl Chunked {
         }
     }
 
+    /// Returns how many bytes are left of the data that [`advance`](Self::advance) found last.
+    pub(crate) const fn left(&self) -> u64 {
+        match self.state {
+            State::Data(left) => left,
+            State::Size | State::Trailer | State::End => 0,
+        }
+    }
+
     /// Notes that so many bytes of the data were taken.
     pub(crate) const fn consume(&mut self, amount: u64) {
         if let State::Data(left) = &mut self.state {

@@ -90,7 +90,7 @@ impl Seen {
 
     fn host(&mut self, value: &[u8]) -> Result<(), Refusal> {
         self.hosts += 1;
-        if self.hosts > 1 || !value.iter().all(|byte| is_host(*byte)) {
+        if self.hosts > 1 || !value.iter().all(|byte| IS_HOST[usize::from(*byte)]) {
             return Err(Refusal::Malformed);
         }
         Ok(())
@@ -154,11 +154,22 @@ fn number(value: &[u8]) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Returns whether a byte may be part of a `Host` (RFC 3986 sections 3.2.2 and 3.2.3).
-const fn is_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-'..=b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&'..=b',' | b':' | b';' | b'=' | b'[' | b']')
-}
+/// Whether a byte may be part of a `Host` (RFC 3986 sections 3.2.2 and 3.2.3).
+const IS_HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let others = b"-._~%!$&'()*+,;=:[]";
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
