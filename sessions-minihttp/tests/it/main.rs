@@ -9,6 +9,7 @@ mod failures;
 mod fields;
 mod framing;
 mod heads;
+mod minihttp;
 mod sessions;
 mod support;
 mod waiting;
