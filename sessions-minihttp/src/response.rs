@@ -10,6 +10,9 @@ use crate::fields::Fields;
 use crate::http::Persistence;
 use crate::wire::Wire;
 
+/// The status of a response whose service sets none.
+const OK: (u16, &str) = (200, "Ok");
+
 /// How much room the buffer may keep for the next response.
 const LARGEST_KEPT: usize = 64 * 1024;
 
@@ -33,7 +36,7 @@ enum Body {
 
 impl Response {
     pub(crate) fn new() -> Self {
-        Self { status: 200, reason: "Ok", fields: Fields::default(), body: Body::Buffer, buffer: BytesMut::new() }
+        Self { status: OK.0, reason: OK.1, fields: Fields::default(), body: Body::Buffer, buffer: BytesMut::new() }
     }
 
     /// Sets the status and its reason phrase. The default is `200 Ok`. What is no status of a response, as a 1xx, becomes 500.
@@ -94,7 +97,7 @@ impl Response {
 
     /// Forgets everything, for the next request.
     pub(crate) fn reset(&mut self) {
-        (self.status, self.reason) = (200, "Ok");
+        (self.status, self.reason) = OK;
         self.fields.clear();
         self.body = Body::Buffer;
         if self.buffer.capacity() > LARGEST_KEPT {
@@ -126,16 +129,18 @@ impl Response {
             Body::Bytes(bytes) => bytes,
         };
         let has_body = !matches!(self.status, 204 | 304);
-        let (output, date) = wire.output();
+        let (output, preamble) = wire.output();
         let mut number = itoa::Buffer::new();
-        output.extend_from_slice(b"HTTP/1.1 ");
-        output.extend_from_slice(number.format(self.status).as_bytes());
-        output.push(b' ');
-        output.extend_from_slice(self.reason.as_bytes());
-        output.extend_from_slice(b"\r\nDate: ");
-        output.extend_from_slice(date);
+        if (self.status, self.reason) == OK {
+            output.extend_from_slice(preamble.whole());
+        } else {
+            output.extend_from_slice(b"HTTP/1.1 ");
+            output.extend_from_slice(number.format(self.status).as_bytes());
+            output.push(b' ');
+            output.extend_from_slice(self.reason.as_bytes());
+            output.extend_from_slice(preamble.after_status(has_body));
+        }
         if has_body {
-            output.extend_from_slice(b"\r\nContent-Length: ");
             output.extend_from_slice(number.format(body.len()).as_bytes());
         }
         output.extend_from_slice(match persistence {

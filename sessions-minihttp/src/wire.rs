@@ -1,8 +1,8 @@
 //! A connection as a stream of bytes: what was received, what is to be sent, and how long that may take.
 
 mod body;
-mod date;
 mod input;
+mod preamble;
 mod socket;
 mod watch;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use may::net::TcpStream;
 
-use date::Date;
+use preamble::Preamble;
 use socket::Socket;
 
 pub(crate) use body::{Incoming, Unread};
@@ -33,14 +33,14 @@ const LINGER: u64 = 1000;
 pub(crate) struct Wire {
     socket: Socket,
     output: Vec<u8>,
-    date: Date,
+    preamble: Preamble,
     limits: Limits,
 }
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream, watch: Arc<Watch>, limits: Limits) -> io::Result<Self> {
         let socket = Socket::new(stream, watch)?;
-        Ok(Self { socket, output: Vec::new(), date: Date::default(), limits })
+        Ok(Self { socket, output: Vec::new(), preamble: Preamble::new(), limits })
     }
 
     /// Returns the time at which a client that sends nothing from now on is given up.
@@ -59,9 +59,10 @@ impl Wire {
         self.socket.read(buffer, due)
     }
 
-    /// Returns the output to write a response to, and the date of it.
-    pub(crate) fn output(&mut self) -> (&mut Vec<u8>, &[u8]) {
-        (&mut self.output, self.date.at(self.socket.unix_time()))
+    /// Returns the output to write a response to, and how responses begin.
+    pub(crate) fn output(&mut self) -> (&mut Vec<u8>, &Preamble) {
+        self.preamble.set_date(self.socket.unix_time());
+        (&mut self.output, &self.preamble)
     }
 
     /// Adds bytes to the output. Many of them are not copied but sent at once.
