@@ -104,6 +104,22 @@ fn an_answer_that_can_have_no_body_has_none() {
     assert_eq!(client.get("/200", "").body, "body");
 }
 
+#[test]
+fn a_request_is_found_behind_a_body_of_any_length() {
+    let mut client = client();
+    for length in (15_000..40_000).step_by(250) {
+        let text = "x".repeat(length);
+        for path in ["/", "/read"] {
+            let requests = sized(path, &text) + &sized("/read", "next");
+            let (first, last) = requests.split_at(requests.len() - 50);
+            client.send(first.as_bytes());
+            assert_eq!(client.receive().unwrap().status, 200, "{length}");
+            client.send(last.as_bytes());
+            assert_eq!(client.receive().unwrap().body, "next", "{length}");
+        }
+    }
+}
+
 /// Writes a body in chunks of this size.
 fn chunked(path: &str, body: &str, size: usize) -> String {
     let chunks: String = body.as_bytes().chunks(size).fold(String::new(), |chunks, chunk| {
