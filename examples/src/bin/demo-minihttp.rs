@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use sessions_examples::{Options, announce, app};
 use sessions_minihttp::{BoxError, Request, Response, WithSessions, block_on};
 
-/// Is how large a request's body may be, in bytes.
+/// How large a request's body may be, in bytes.
 const LARGEST_BODY: u64 = 1 << 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -16,12 +16,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = free_address(options.port)?;
     let server = WithSessions::new(options.sessions()?, handle).start(address)?;
     announce(address);
-    // may_minihttp cannot be asked to finish. Nothing is lost with the process: what was answered was saved before.
+    // The server cannot be asked to finish. Nothing is lost with the process: what was answered was saved before.
     server.join().map_err(|_| "the server panicked")?;
     Ok(())
 }
 
-/// Picks a port if none is given: may_minihttp does not tell which one it got.
+/// Picks a port if none is given: `start` does not tell which one it got.
 fn free_address(port: u16) -> std::io::Result<SocketAddr> {
     TcpListener::bind(("127.0.0.1", port))?.local_addr()
 }
@@ -45,8 +45,6 @@ fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     let reason = StatusCode::from_u16(reply.status)?.canonical_reason().unwrap_or_default();
     response.status_code(usize::from(reply.status), reason);
     response.header(&format!("Content-Type: {}", reply.content_type));
-    if method != "HEAD" {
-        response.body_vec(reply.body.into_bytes());
-    }
+    response.body_vec(reply.body.into_bytes());
     Ok(())
 }
