@@ -1,10 +1,12 @@
 //! Heads: many fields, many bytes, and clients that take their time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sessions_minihttp::{BoxError, Request, Response, WithSessions};
 
-use crate::support::{Client, get, listen, serve, sessions};
+use crate::support::{Client, get, listen, serve, sessions, wait_until};
 
 const LARGEST: usize = 64 * 1024;
 
@@ -12,6 +14,9 @@ const LARGEST: usize = 64 * 1024;
 fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     let count = request.headers().len();
     request.session()?.increment("n", 1)?;
+    if request.path() == "/read" {
+        std::io::copy(&mut request.body(), &mut std::io::sink())?;
+    }
     response.body_vec(count.to_string().into_bytes());
     Ok(())
 }
@@ -128,11 +133,41 @@ fn an_idle_connection_is_closed_without_a_word() {
 
 #[test]
 fn a_body_that_does_not_move_is_given_up() {
-    let mut client = impatient(LONG, SHORT);
-    client.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nbod");
-    let answer = client.receive().unwrap();
-    assert_eq!((answer.status, answer.one("connection")), (200, Some("close")), "the service did not read it");
-    client.assert_ended();
+    for (path, status) in [("/read", 408), ("/", 200)] {
+        let mut client = impatient(LONG, SHORT);
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nbod").as_bytes());
+        let answer = client.receive().unwrap();
+        assert_eq!((answer.status, answer.one("connection")), (status, Some("close")), "{path}");
+        assert_eq!(
+            answer.all("set-cookie").len(),
+            usize::from(status == 200),
+            "what a failed request wrote is dropped"
+        );
+        client.assert_ended();
+    }
+}
+
+#[test]
+fn a_client_that_takes_no_answer_is_given_up() {
+    let (alive, calls) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+    let service = {
+        let (alive, calls) = (Arc::clone(&alive), Arc::clone(&calls));
+        move |_: Request<'_>, response: &mut Response| -> Result<(), BoxError> {
+            let _held = &alive;
+            calls.fetch_add(1, Ordering::SeqCst);
+            response.body_vec(vec![b'x'; 50_000_000]);
+            Ok(())
+        }
+    };
+    let address = listen(|address| {
+        let server = WithSessions::new(sessions(), service.clone()).head_timeout(SHORT).idle_timeout(SHORT);
+        server.start(address).is_ok()
+    });
+    let unconnected = Arc::strong_count(&alive);
+    let mut client = Client::new(address);
+    client.send(get("/", "").as_bytes());
+    wait_until("the request has come", || calls.load(Ordering::SeqCst) == 1);
+    wait_until("the connection has ended", || Arc::strong_count(&alive) == unconnected);
 }
 
 #[test]

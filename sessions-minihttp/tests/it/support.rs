@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sessions_minihttp::core::{
     Changes, Committed, Created, Cursor, MemoryStore, Page, Record, SecretHash, Store, StoreError, StoreErrorKind,
@@ -37,6 +37,15 @@ pub(crate) fn listen(start: impl Fn(SocketAddr) -> bool) -> SocketAddr {
         }
     }
     panic!("no port is free")
+}
+
+/// Waits for what another thread or coroutine does.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "still not: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Gives a closure the type of a service.
