@@ -76,13 +76,15 @@ struct Codings {
 impl Seen {
     fn field(&mut self, field: &Header<'_>) -> Result<(), Refusal> {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
-        // Most fields are told apart by the length of their name.
-        match field.name.len() {
-            4 if is("host") => self.host(field.value)?,
-            6 if is("expect") => self.expects_continue |= field.value.eq_ignore_ascii_case(b"100-continue"),
-            10 if is("connection") => self.connection(field.value),
-            14 if is("content-length") => self.content_length(field.value)?,
-            17 if is("transfer-encoding") => self.transfer_encoding(field.value),
+        // Nearly all other fields are told apart by the length of their name and its first letter.
+        match (field.name.len(), field.name.as_bytes().first().map(u8::to_ascii_lowercase)) {
+            (4, Some(b'h')) if is("host") => self.host(field.value)?,
+            (6, Some(b'e')) if is("expect") => {
+                self.expects_continue |= field.value.eq_ignore_ascii_case(b"100-continue");
+            }
+            (10, Some(b'c')) if is("connection") => self.connection(field.value),
+            (14, Some(b'c')) if is("content-length") => self.content_length(field.value)?,
+            (17, Some(b't')) if is("transfer-encoding") => self.transfer_encoding(field.value),
             _ => {}
         }
         Ok(())
@@ -97,6 +99,11 @@ impl Seen {
     }
 
     fn connection(&mut self, value: &[u8]) {
+        if value.eq_ignore_ascii_case(b"keep-alive") {
+            // As all browsers say.
+            self.keeps_alive = true;
+            return;
+        }
         for option in list(value) {
             self.closes |= option.eq_ignore_ascii_case(b"close");
             self.keeps_alive |= option.eq_ignore_ascii_case(b"keep-alive");

@@ -107,3 +107,25 @@ impl Alarm {
         self.due.store(NEVER, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use may::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_has_ended_is_forgotten() {
+        let watch = Watch::start(Limits { head: 1_000_000, idle: 1_000_000 });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let alarm = watch.alarm(Waker::of(&stream).unwrap());
+        let count = || {
+            watch.tick();
+            watch.alarms.lock().unwrap().len()
+        };
+        assert_eq!(count(), 1);
+        drop(alarm);
+        assert_eq!(count(), 0);
+    }
+}

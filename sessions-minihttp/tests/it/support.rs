@@ -108,7 +108,8 @@ impl Client {
                 return None;
             }
         }
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let line = head.strip_prefix("HTTP/1.1 ").expect("an answer begins where the last one ended");
+        let status = line.split(' ').next().unwrap().parse().unwrap();
         Some(Answer { status, head, body: String::new() })
     }
 
