@@ -75,16 +75,16 @@ struct Codings {
 
 impl Seen {
     fn field(&mut self, field: &Header<'_>) -> Result<(), Refusal> {
-        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+        let is = |name: &str| matches_ignoring_case(field.name.as_bytes(), name.as_bytes());
         // Nearly all other fields are told apart by the length of their name and its first letter.
         match (field.name.len(), field.name.as_bytes().first().map(u8::to_ascii_lowercase)) {
-            (4, Some(b'h')) if is("host") => self.host(field.value)?,
-            (6, Some(b'e')) if is("expect") => {
+            (4, Some(b'h')) if is("Host") => self.host(field.value)?,
+            (6, Some(b'e')) if is("Expect") => {
                 self.expects_continue |= field.value.eq_ignore_ascii_case(b"100-continue");
             }
-            (10, Some(b'c')) if is("connection") => self.connection(field.value),
-            (14, Some(b'c')) if is("content-length") => self.content_length(field.value)?,
-            (17, Some(b't')) if is("transfer-encoding") => self.transfer_encoding(field.value),
+            (10, Some(b'c')) if is("Connection") => self.connection(field.value),
+            (14, Some(b'c')) if is("Content-Length") => self.content_length(field.value)?,
+            (17, Some(b't')) if is("Transfer-Encoding") => self.transfer_encoding(field.value),
             _ => {}
         }
         Ok(())
@@ -99,7 +99,7 @@ impl Seen {
     }
 
     fn connection(&mut self, value: &[u8]) {
-        if value.eq_ignore_ascii_case(b"keep-alive") {
+        if value == b"keep-alive" {
             // As all browsers say.
             self.keeps_alive = true;
             return;
@@ -148,6 +148,11 @@ impl Seen {
             _ => Persistence::Implied,
         }
     }
+}
+
+/// Compares with what is usual, at first as it is usually written: comparing letter by letter takes ten times as long.
+fn matches_ignoring_case(text: &[u8], usual: &[u8]) -> bool {
+    text == usual || text.eq_ignore_ascii_case(usual)
 }
 
 /// Returns the elements of a list. Empty ones do not count (RFC 9110 section 5.6.1).
