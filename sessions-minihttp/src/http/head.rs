@@ -50,7 +50,7 @@ pub(crate) fn parse<'h, 'b>(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Result
     let Request { method: Some(method), path: Some(path), version: Some(version), headers } = request else {
         return Err(Refusal::Malformed);
     };
-    if !lines_end_in_crlf(&bytes[..length], method, headers) {
+    if !lines_end_in_crlf(&bytes[..length], headers) {
         return Err(Refusal::Malformed);
     }
     let framing = Framing::of(version, headers)?;
@@ -60,11 +60,15 @@ pub(crate) fn parse<'h, 'b>(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Result
 /// Returns whether no line ends in a bare LF, which httparse accepts and a proxy in front may have taken for a part of the line.
 ///
 /// Looks only at where lines begin, which costs less than another search for line breaks.
-fn lines_end_in_crlf(head: &[u8], method: &str, headers: &[Header<'_>]) -> bool {
-    let before = |text: &str| &head[..text.as_ptr().addr() - head.as_ptr().addr()];
+fn lines_end_in_crlf(head: &[u8], headers: &[Header<'_>]) -> bool {
+    let begins_line = |name: &str| {
+        let before = head.get(..name.as_ptr().addr().wrapping_sub(head.as_ptr().addr()));
+        before.is_some_and(|before| before.ends_with(b"\r\n"))
+    };
+    let empty_lines = head.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     head.ends_with(b"\r\n\r\n")
-        && headers.iter().all(|field| before(field.name).ends_with(b"\r\n"))
-        && before(method).chunks(2).all(|line| line == b"\r\n")
+        && headers.iter().all(|field| begins_line(field.name))
+        && head[..empty_lines].chunks(2).all(|line| line == b"\r\n")
 }
 
 /// Tells a version of HTTP that is not served from a request line that is none.
