@@ -44,7 +44,7 @@ struct Station<S> {
 
 /// Why a connection ends.
 enum End {
-    /// There is nothing to say and nobody to say it to.
+    /// The client has gone, or has got its last response.
     Silent,
     /// The client may still be sending.
     Unread,

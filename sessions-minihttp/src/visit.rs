@@ -7,7 +7,7 @@ use sessions_core::{Error, Exchange, Sessions};
 use crate::block_on;
 use crate::response::Response;
 
-/// Holds what a request started. A request that starts nothing pays nothing.
+/// The sessions that a request has started. A request that starts none pays nothing.
 pub(crate) struct Visit<'r> {
     sessions: &'r Sessions,
     own: OnceCell<Exchange>,
@@ -66,7 +66,7 @@ impl<'r> Visit<'r> {
     }
 }
 
-/// Tells the log why a request failed. The client learns no more than the status.
+/// Logs why a request failed. The client learns no more than the status.
 pub(crate) fn report(error: &Error) {
     let cause: &(dyn std::error::Error + 'static) = error;
     if error.is_servers_fault() {

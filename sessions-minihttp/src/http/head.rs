@@ -71,7 +71,7 @@ fn lines_end_in_crlf(head: &[u8], headers: &[Header<'_>]) -> bool {
         && head[..empty_lines].chunks(2).all(|line| line == b"\r\n")
 }
 
-/// Tells a version of HTTP that is not served from a request line that is none.
+/// Distinguishes a version of HTTP that is not served from a malformed request line.
 fn bad_version(bytes: &[u8]) -> Refusal {
     let line = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).find(|line| !line.is_empty());
     let words: Vec<_> = line.unwrap_or_default().split(|byte| *byte == b' ').collect();

@@ -10,7 +10,7 @@ use crate::support::{Client, get, listen, serve, sessions, wait_until};
 
 const LARGEST: usize = 64 * 1024;
 
-/// Tells how many fields came, and counts with a session.
+/// Answers how many fields came, and counts with a session.
 fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     let count = request.headers().len();
     request.session()?.increment("n", 1)?;
