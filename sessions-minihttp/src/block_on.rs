@@ -56,7 +56,7 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
-    /// Is pending until its second real poll, and is woken by another thread.
+    /// Stays pending until its second real poll, and is woken by another thread.
     async fn answer_of_another_thread() -> u32 {
         let mut receiver: Option<mpsc::Receiver<u32>> = None;
         std::future::poll_fn(move |context| {

@@ -2,7 +2,8 @@
 
 use sessions_core::{Error, Session, Sessions};
 
-use crate::request::Request;
+use crate::block_on;
+use crate::request::{Request, cookies};
 
 /// Starts and destroys sessions from their manager, for a program that has several of them, each with a cookie of its own.
 ///
@@ -36,6 +37,40 @@ pub trait SessionsExt {
     ///
     /// As [`Request::session`]. Whether the store could end it shows when the request is finished; if not, the client is told 503.
     fn destroy(&self, request: &Request<'_>) -> Result<(), Error>;
+
+    /// Loads the manager's session of a request that may_minihttp's own server serves.
+    ///
+    /// For a program that serves some connections without this crate. Its response can carry no cookie, since may_minihttp takes only
+    /// header fields that live for ever. So the session is like that of a socket whose response headers were sent: what is written is
+    /// stored by [`Session::save`]. Whatever would take a cookie, a login or a write to a session that is new, fails with
+    /// [`AlreadyCommitted`](sessions_core::ErrorKind::AlreadyCommitted). A service that answers with what it has read adds `Vary: Cookie`.
+    ///
+    /// ```
+    /// use std::io;
+    /// use sessions_minihttp::{Sessions, SessionsExt, block_on};
+    ///
+    /// #[derive(Clone)]
+    /// struct Counter(Sessions);
+    ///
+    /// impl may_minihttp::HttpService for Counter {
+    ///     fn call(&mut self, req: may_minihttp::Request, rsp: &mut may_minihttp::Response) -> io::Result<()> {
+    ///         let session = self.0.load(&req).map_err(io::Error::other)?;
+    ///         if session.is_new() {
+    ///             rsp.status_code(401, "Unauthorized");
+    ///             return Ok(());
+    ///         }
+    ///         let count = session.increment("n", 1).map_err(io::Error::other)?;
+    ///         block_on(session.save()).map_err(io::Error::other)?;
+    ///         rsp.header("Vary: Cookie").body_vec(count.to_string().into_bytes());
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::session`].
+    fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, Error>;
 }
 
 impl SessionsExt for Sessions {
@@ -46,5 +81,14 @@ impl SessionsExt for Sessions {
     fn destroy(&self, request: &Request<'_>) -> Result<(), Error> {
         self.start(request)?.destroy();
         Ok(())
+    }
+
+    fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, Error> {
+        let exchange = self.open();
+        let session = block_on(exchange.session(cookies(request.headers())))?;
+        if exchange.end_if_unchanged().is_none() {
+            let _ = block_on(exchange.commit(200))?;
+        }
+        Ok(session)
     }
 }

@@ -5,80 +5,97 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr3};
 use sessions_core::{Field, ResponseHead};
 
-/// Is how much room a response's fields may keep for the next response.
+/// How much room a response's fields may keep for the next response.
 const LARGEST_KEPT: usize = 16 * 1024;
 
-/// Holds the lines of a response's header fields in one text, as they are sent.
-///
-/// may_minihttp has 16 places for header fields and panics at the 17th. This takes one place, whatever is in it.
+/// The lines of a response's header fields, in one text, as they are sent.
 #[derive(Default)]
-pub(crate) struct Fields(String);
+pub(crate) struct Fields {
+    /// Each line with its end.
+    text: String,
+    /// The connection is to be closed.
+    close: bool,
+}
 
 impl Fields {
-    /// Returns the lines, with a line break between each two.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+    /// Returns the lines, each with its end.
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// Returns whether a line asked for the connection to be closed.
+    pub(crate) const fn close(&self) -> bool {
+        self.close
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
-        self.0.shrink_to(LARGEST_KEPT);
+        self.text.clear();
+        self.text.shrink_to(LARGEST_KEPT);
+        self.close = false;
     }
 
     /// Adds a line that somebody else wrote.
     pub(crate) fn push_line(&mut self, line: &str) {
         let end = line.bytes().position(|byte| !IS_TOKEN[usize::from(byte)]);
-        let is_named = end.is_some_and(|end| end > 0 && line.as_bytes()[end] == b':');
-        assert!(is_named, "a header line begins with a field's name and a colon");
-        self.begin_line();
+        let name = end.filter(|end| *end > 0 && line.as_bytes()[*end] == b':').map(|end| &line[..end]);
+        let name = name.expect("a header line begins with a field's name and a colon");
+        if is_servers_own(name) {
+            return;
+        }
+        if name.eq_ignore_ascii_case("connection") && line[name.len() + 1..].trim().eq_ignore_ascii_case("close") {
+            self.close = true;
+            return;
+        }
         if memchr3(b'\r', b'\n', 0, line.as_bytes()).is_some() {
             // What RFC 9110 section 5.5 asks for.
-            self.0.push_str(&line.replace(['\r', '\n', '\0'], " "));
+            self.text.push_str(&line.replace(['\r', '\n', '\0'], " "));
         } else {
-            self.0.push_str(line);
+            self.text.push_str(line);
         }
-    }
-
-    fn begin_line(&mut self) {
-        if !self.0.is_empty() {
-            self.0.push_str("\r\n");
-        }
+        self.text.push_str("\r\n");
     }
 
     /// Goes through the lines, which hold no line break of their own.
     fn lines(&self) -> impl Iterator<Item = &str> {
-        let mut rest = Some(self.0.as_str()).filter(|text| !text.is_empty());
+        let mut rest = self.text.as_str();
         std::iter::from_fn(move || {
-            let text = rest?;
-            let (line, after) = match memchr(b'\n', text.as_bytes()) {
-                Some(at) => (&text[..at - 1], Some(&text[at + 1..])),
-                None => (text, None),
-            };
-            rest = after;
+            let end = memchr(b'\n', rest.as_bytes())?;
+            let line = &rest[..end - 1];
+            rest = &rest[end + 1..];
             Some(line)
         })
+    }
+
+    fn keep_lines(&mut self, mut keeps: impl FnMut(&str) -> bool) {
+        self.text = self.lines().filter(|line| keeps(line)).fold(String::new(), |text, line| text + line + "\r\n");
     }
 }
 
 impl ResponseHead for Fields {
     fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool {
         let has_others = self.lines().any(|line| value_of(line, field).is_some());
-        self.begin_line();
-        self.0.push_str(name_of(field));
-        self.0.push_str(": ");
-        self.0.push_str(&value);
+        for part in [name_of(field), ": ", &value, "\r\n"] {
+            self.text.push_str(part);
+        }
         has_others
     }
 
     fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool) {
-        let lines = self.lines().filter(|line| value_of(line, field).is_none_or(|value| keeps(value.as_bytes())));
-        self.0 = lines.collect::<Vec<_>>().join("\r\n");
+        self.keep_lines(|line| value_of(line, field).is_none_or(|value| keeps(value.as_bytes())));
     }
 
     fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool) {
-        let name = |line: &str| line.split(':').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let lines = self.lines().filter(|line| !gives_way(&name(line)));
-        self.0 = lines.collect::<Vec<_>>().join("\r\n");
+        self.keep_lines(|line| !gives_way(&line.split(':').next().unwrap_or_default().to_ascii_lowercase()));
+    }
+}
+
+/// Returns whether the server writes this field itself: a second one would tell of another end of the response.
+fn is_servers_own(name: &str) -> bool {
+    match name.len() {
+        4 => name.eq_ignore_ascii_case("date"),
+        14 => name.eq_ignore_ascii_case("content-length"),
+        17 => name.eq_ignore_ascii_case("transfer-encoding"),
+        _ => false,
     }
 }
 
@@ -99,7 +116,7 @@ const fn name_of(field: Field) -> &'static str {
     }
 }
 
-/// Says which bytes RFC 9110 allows in a field's name.
+/// Whether RFC 9110 allows a byte in a field's name.
 const IS_TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let others = b"!#$%&'*+-.^_`|~";
@@ -148,16 +165,16 @@ mod tests {
             value != b"id=1"
         });
         assert_eq!(seen, [&b"id=1"[..], b"other=2", b"id=3"]);
-        assert_eq!(fields.as_str(), "A: 1\r\nB: 2\r\nset-cookie: other=2\r\nSet-Cookie: id=3");
+        assert_eq!(fields.text, "A: 1\r\nB: 2\r\nset-cookie: other=2\r\nSet-Cookie: id=3\r\n");
         fields.retain(Field::SetCookie, &mut |_| false);
         assert!(!fields.add(Field::SetCookie, Cow::Borrowed("c=4")));
-        assert_eq!(fields.as_str(), "A: 1\r\nB: 2\r\nSet-Cookie: c=4");
+        assert_eq!(fields.text, "A: 1\r\nB: 2\r\nSet-Cookie: c=4\r\n");
     }
 
     #[test]
     fn a_line_cannot_become_two() {
         let fields = fields(&["Location: /é\r\nSet-Cookie: id=planted\n\0"]);
-        assert_eq!(fields.as_str(), "Location: /é  Set-Cookie: id=planted  ");
+        assert_eq!(fields.text, "Location: /é  Set-Cookie: id=planted  \r\n");
         assert_eq!(values(&fields, Field::SetCookie), [""; 0]);
     }
 
@@ -166,5 +183,15 @@ mod tests {
         for line in ["", ":", "no colon", "a b: 1", "\r\nSet-Cookie: a=1", " X: 1", "é: 1"] {
             assert!(std::panic::catch_unwind(|| fields(&[line])).is_err(), "{line:?}");
         }
+    }
+
+    #[test]
+    fn the_server_frames_the_response_itself() {
+        let own = fields(&["Content-Length: 5", "TRANSFER-ENCODING: chunked", "date: now", "A: 1"]);
+        assert_eq!((own.text.as_str(), own.close()), ("A: 1\r\n", false));
+        let closing = fields(&["connection:close ", "A: 1"]);
+        assert_eq!((closing.text.as_str(), closing.close()), ("A: 1\r\n", true));
+        let other = fields(&["Connection: upgrade"]);
+        assert_eq!((other.text.as_str(), other.close()), ("Connection: upgrade\r\n", false));
     }
 }

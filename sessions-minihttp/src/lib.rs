@@ -1,21 +1,28 @@
 #![doc = include_str!("docs/crate.md")]
+#![forbid(unsafe_code)]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod block_on;
 mod connection;
 mod explicit;
 mod fields;
+#[doc(hidden)]
+pub mod fuzzing;
 mod global;
-mod incoming;
+mod http;
+mod http_server;
 mod request;
 mod response;
+mod server;
 mod service;
 mod stack;
 mod visit;
+mod wire;
 
 pub use block_on::block_on;
 pub use explicit::SessionsExt;
 pub use global::{destroy, destroy_all, destroy_by_id, on_destroy, shift_expiration, start, update_expiration};
+pub use http_server::{HttpServer, HttpService, HttpServiceFactory};
 pub use request::{Body, Request};
 pub use response::Response;
 pub use service::{BoxError, SessionService, WithSessions};

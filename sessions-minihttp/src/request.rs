@@ -7,12 +7,10 @@ use httparse::Header;
 use sessions_core::{Error, Session, Sessions};
 
 use crate::block_on;
-use crate::incoming::Head;
+use crate::http::Head;
 use crate::visit::Visit;
 
-/// Is a request, with may_minihttp's methods and what starts and destroys its session.
-///
-/// may_minihttp reads at most 16 header fields; a request with more ends its connection, before any service sees it.
+/// A request, with may_minihttp's methods and what starts and destroys its session.
 ///
 /// ```
 /// use sessions_minihttp::{BoxError, Request, Response};
@@ -25,13 +23,14 @@ use crate::visit::Visit;
 /// }
 /// ```
 pub struct Request<'r> {
-    head: &'r mut dyn Head,
+    head: &'r Head<'r, 'r>,
+    body: &'r mut (dyn BufRead + 'r),
     visit: &'r Visit<'r>,
 }
 
 impl<'r> Request<'r> {
-    pub(crate) fn new(head: &'r mut dyn Head, visit: &'r Visit<'r>) -> Self {
-        Self { head, visit }
+    pub(crate) fn new(head: &'r Head<'r, 'r>, body: &'r mut (dyn BufRead + 'r), visit: &'r Visit<'r>) -> Self {
+        Self { head, body, visit }
     }
 
     /// Loads the request's session, at its first call, and returns it.
@@ -60,33 +59,33 @@ impl<'r> Request<'r> {
     /// Returns the method, in the case in which it was sent.
     #[must_use]
     pub fn method(&self) -> &str {
-        self.head.method()
+        self.head.method
     }
 
     /// Returns the target of the request: the path, and the query if there is one.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.head.path()
+        self.head.path
     }
 
     /// Returns the minor version of HTTP/1.
     #[must_use]
     pub fn version(&self) -> u8 {
-        self.head.version()
+        self.head.version
     }
 
     /// Returns the header fields, in their order.
     #[must_use]
     pub fn headers(&self) -> &[Header<'_>] {
-        self.head.headers()
+        self.head.headers
     }
 
-    /// Begins to read the body. This ends the head: start the session before.
+    /// Begins to read the body, whether it has a length or comes in chunks. Start the session before, since this takes the request.
     ///
     /// A body has no limit but its length, which the client names; read it through [`take`](Read::take). What is not read is skipped.
     #[must_use]
     pub fn body(self) -> Body<'r> {
-        Body { reader: self.head.open_body() }
+        Body { reader: self.body }
     }
 }
 
@@ -98,40 +97,32 @@ impl fmt::Debug for Request<'_> {
 }
 
 /// Returns the values of all `Cookie` fields, as they came.
-fn cookies<'a>(headers: &'a [Header<'_>]) -> impl Iterator<Item = &'a [u8]> {
+pub(crate) fn cookies<'a>(headers: &'a [Header<'_>]) -> impl Iterator<Item = &'a [u8]> {
     headers.iter().filter(|field| field.name.eq_ignore_ascii_case("cookie")).map(|field| field.value)
 }
 
-/// Is the body of a request. Reading it blocks the coroutine.
+/// The body of a request. Reading it blocks the coroutine.
+///
+/// A body that breaks off is an error: `UnexpectedEof` if the client has hung up, `TimedOut` if it has sent nothing for the
+/// [idle timeout](crate::WithSessions::idle_timeout), `InvalidData` if chunks are malformed. A service that returns the error has the
+/// client told 400 or 408, and what the request wrote to its session is dropped.
 pub struct Body<'r> {
-    /// Is `None` if nobody can say where the body ends.
-    reader: Option<&'r mut dyn BufRead>,
-}
-
-impl Body<'_> {
-    fn reader(&mut self) -> io::Result<&mut dyn BufRead> {
-        match &mut self.reader {
-            Some(reader) => Ok(&mut **reader),
-            None => Err(io::Error::new(io::ErrorKind::InvalidData, "the length of the body is unknown")),
-        }
-    }
+    reader: &'r mut (dyn BufRead + 'r),
 }
 
 impl Read for Body<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.reader()?.read(buffer)
+        self.reader.read(buffer)
     }
 }
 
 impl BufRead for Body<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.reader()?.fill_buf()
+        self.reader.fill_buf()
     }
 
     fn consume(&mut self, amount: usize) {
-        if let Some(reader) = &mut self.reader {
-            reader.consume(amount);
-        }
+        self.reader.consume(amount);
     }
 }
 

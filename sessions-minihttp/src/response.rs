@@ -1,13 +1,22 @@
 //! What a service answers.
 
 use std::fmt;
+use std::io;
 use std::mem;
 
 use bytes::BytesMut;
 
 use crate::fields::Fields;
+use crate::http::Persistence;
+use crate::wire::Wire;
 
-/// Is a response, with may_minihttp's methods: header fields and bodies are handed over to it when the session is finished.
+/// The status of a response whose service sets none.
+const OK: (u16, &str) = (200, "Ok");
+
+/// How much room the buffer may keep for the next response.
+const LARGEST_KEPT: usize = 64 * 1024;
+
+/// A response, with may_minihttp's methods. It is sent when the session is finished.
 ///
 /// Unlike there, a header field may be any text, and there may be any number of them.
 pub struct Response {
@@ -19,7 +28,7 @@ pub struct Response {
 }
 
 enum Body {
-    /// Is in the response's buffer.
+    /// What the response's buffer holds.
     Buffer,
     Text(&'static str),
     Bytes(Vec<u8>),
@@ -27,21 +36,23 @@ enum Body {
 
 impl Response {
     pub(crate) fn new() -> Self {
-        Self { status: 200, reason: "Ok", fields: Fields::default(), body: Body::Buffer, buffer: BytesMut::new() }
+        Self { status: OK.0, reason: OK.1, fields: Fields::default(), body: Body::Buffer, buffer: BytesMut::new() }
     }
 
-    /// Sets the status and its reason phrase. The default is `200 Ok`.
+    /// Sets the status and its reason phrase. The default is `200 Ok`. What is no status of a response, as a 1xx, becomes 500.
     ///
     /// A 5xx says that the request failed: of its session, what it wrote is dropped; that it was destroyed or renewed is kept.
     pub fn status_code(&mut self, code: usize, reason: &'static str) -> &mut Self {
-        self.status = u16::try_from(code).unwrap_or(500);
+        self.status = u16::try_from(code).ok().filter(|code| (200..1000).contains(code)).unwrap_or(500);
         self.reason = reason;
         self
     }
 
     /// Adds a header field: a whole line, as in `Content-Type: text/html`.
     ///
-    /// A line break in its value, which could begin a field or a response of somebody else's making, becomes a space.
+    /// A line break in its value, which could begin a field or a response of somebody else's making, becomes a space. `Content-Length`,
+    /// `Transfer-Encoding` and `Date` are the server's own: lines of these names are left out. `Connection: close` closes the
+    /// connection after this response.
     ///
     /// # Panics
     ///
@@ -86,9 +97,12 @@ impl Response {
 
     /// Forgets everything, for the next request.
     pub(crate) fn reset(&mut self) {
-        (self.status, self.reason) = (200, "Ok");
+        (self.status, self.reason) = OK;
         self.fields.clear();
         self.body = Body::Buffer;
+        if self.buffer.capacity() > LARGEST_KEPT {
+            self.buffer = BytesMut::new();
+        }
         self.buffer.clear();
     }
 
@@ -102,15 +116,41 @@ impl Response {
         }
     }
 
-    /// Hands status and body over to may_minihttp.
-    pub(crate) fn hand_over(&mut self, outgoing: &mut may_minihttp::Response<'_>) {
-        outgoing.status_code(usize::from(self.status), self.reason);
-        match mem::replace(&mut self.body, Body::Buffer) {
-            // Its buffer is as long-lived as the connection and empty between requests, as ours is.
-            Body::Buffer => mem::swap(outgoing.body_mut(), &mut self.buffer),
-            Body::Text(text) => outgoing.body(text),
-            Body::Bytes(bytes) => outgoing.body_vec(bytes),
+    /// Returns whether the service wants the connection closed.
+    pub(crate) const fn closes(&self) -> bool {
+        self.fields.close()
+    }
+
+    /// Writes the response. In answer to `HEAD`, the body is left out and its length is not.
+    pub(crate) fn write_to(&mut self, wire: &mut Wire, is_head: bool, persistence: Persistence) -> io::Result<()> {
+        let body = match &self.body {
+            Body::Buffer => &self.buffer[..],
+            Body::Text(text) => text.as_bytes(),
+            Body::Bytes(bytes) => bytes,
+        };
+        let has_body = !matches!(self.status, 204 | 304);
+        let (output, preamble) = wire.output();
+        let mut number = itoa::Buffer::new();
+        if (self.status, self.reason) == OK {
+            output.extend_from_slice(preamble.whole());
+        } else {
+            output.extend_from_slice(b"HTTP/1.1 ");
+            output.extend_from_slice(number.format(self.status).as_bytes());
+            output.push(b' ');
+            output.extend_from_slice(self.reason.as_bytes());
+            output.extend_from_slice(preamble.after_status(has_body));
         }
+        if has_body {
+            output.extend_from_slice(number.format(body.len()).as_bytes());
+        }
+        output.extend_from_slice(match persistence {
+            Persistence::Implied => b"\r\n",
+            Persistence::Announced => b"\r\nConnection: keep-alive\r\n",
+            Persistence::Close => b"\r\nConnection: close\r\n",
+        });
+        output.extend_from_slice(self.fields.as_bytes());
+        output.extend_from_slice(b"\r\n");
+        wire.write(if has_body && !is_head { body } else { b"" })
     }
 }
 
@@ -125,10 +165,14 @@ const fn reason(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
         401 => "Unauthorized",
+        408 => "Request Timeout",
         409 => "Conflict",
         413 => "Content Too Large",
+        431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
         503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
         _ => "Error",
     }
 }
@@ -159,11 +203,13 @@ mod tests {
         response.header("X-Secret: 1").body("secret");
         response.refuse(503);
         assert_eq!((response.status(), body(&mut response).as_str()), (503, ""));
-        assert_eq!(response.fields().as_str(), "Cache-Control: no-store\r\nRetry-After: 1");
+        assert_eq!(response.fields().as_bytes(), b"Cache-Control: no-store\r\nRetry-After: 1\r\n");
     }
 
     #[test]
     fn a_status_that_is_none_is_a_failure() {
-        assert_eq!(Response::new().status_code(70_000, "").status(), 500);
+        for code in [0, 101, 199, 1000, 70_000] {
+            assert_eq!(Response::new().status_code(code, "").status(), 500, "{code}");
+        }
     }
 }

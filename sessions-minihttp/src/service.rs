@@ -4,17 +4,25 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::ToSocketAddrs;
+use std::time::Duration;
 
 use may::coroutine::JoinHandle;
-use may_minihttp::HttpServiceFactory as _;
 use sessions_core::Sessions;
 
-use crate::connection::{Acceptor, App};
+use crate::connection::App;
 use crate::request::Request;
 use crate::response::Response;
+use crate::server;
 use crate::stack;
+use crate::wire::Limits;
 
-/// Is any error, as a service may return it.
+/// The default of [`WithSessions::head_timeout`].
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The default of [`WithSessions::idle_timeout`]. Proxies keep connections for 60 seconds; whoever closes first should be the client.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// Any error, as a service may return it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Answers requests, as may_minihttp's `HttpService` does, with a session at hand.
@@ -27,7 +35,8 @@ pub trait SessionService {
     ///
     /// An error becomes a bare response: of its own status if it is a session's [`Error`](sessions_core::Error), else 500. Its text goes
     /// to the log, never to the client. With a 5xx, what the request wrote to its session is dropped, and that it destroyed or renewed
-    /// it is kept, as ever. A panic is an error that is a 500.
+    /// it is kept, as ever. A panic is an error that is a 500. An error of reading a body that broke off is a 400, or a 408 if the client
+    /// was too slow, and drops as much as a 5xx.
     fn call(&mut self, request: Request<'_>, response: &mut Response) -> Result<(), BoxError>;
 }
 
@@ -40,14 +49,17 @@ where
     }
 }
 
-/// Serves a service that uses sessions.
+/// The server of a service that uses sessions.
 ///
-/// It takes the place of may_minihttp's `HttpServer`, and is not an `HttpService` itself. may_minihttp 0.1.11 takes only header fields
-/// that live for ever; a cookie's field lives as long as its connection, which is long enough for may_minihttp itself, but another
-/// service could call an `HttpService` and drop it before its response is written.
+/// It takes the place of may_minihttp's `HttpServer`. may_minihttp makes the requests and responses of its `HttpService` itself, and takes
+/// only header fields that live for ever, which a cookie does not; so connections are served here, on the same sockets and coroutines.
+///
+/// A service is not stopped when its client hangs up: it runs to its end, and its sessions are saved as if the client were there.
 #[must_use = "nothing is served before `start`"]
 pub struct WithSessions<S> {
     app: App<S>,
+    head_timeout: Duration,
+    idle_timeout: Duration,
 }
 
 impl<S: SessionService + Send + 'static> WithSessions<S> {
@@ -63,7 +75,25 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
     /// Wraps a maker of services: each connection gets a service of its own, as with may_minihttp's `HttpServiceFactory`. It is given
     /// the connection's number, which on Unix is that of its socket.
     pub fn per_connection(sessions: Sessions, make: impl Fn(usize) -> S + Send + Sync + 'static) -> Self {
-        Self { app: App { sessions, make: Box::new(make) } }
+        let app = App { sessions, make: Box::new(make) };
+        Self { app, head_timeout: HEAD_TIMEOUT, idle_timeout: IDLE_TIMEOUT }
+    }
+
+    /// Sets how long a client may take to send the head of a request, from its first byte. The default is 30 seconds.
+    ///
+    /// Without a limit, a client that sends a byte now and then would hold its connection for ever. It is told 408.
+    pub const fn head_timeout(mut self, timeout: Duration) -> Self {
+        self.head_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a connection may wait for its client: for the next request, for more of a body, or for room to send more of a
+    /// response. The default is 75 seconds.
+    ///
+    /// Behind a proxy it is longer than the proxy keeps connections open, so that no request meets a connection that is being closed.
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
     }
 
     /// Listens at an address and serves, in coroutines. The handle ends the server when its coroutine is cancelled.
@@ -72,10 +102,18 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
     ///
     /// # Errors
     ///
-    /// Returns why the address cannot be listened at.
+    /// Returns why the address cannot be listened at, or `InvalidInput` for a timeout of less than a millisecond.
     pub fn start(self, address: impl ToSocketAddrs) -> io::Result<JoinHandle<()>> {
+        let limits = Limits { head: milliseconds(self.head_timeout)?, idle: milliseconds(self.idle_timeout)? };
         stack::raise_stack_size();
-        Acceptor::new(self.app).start(address)
+        server::start(self.app, limits, address)
+    }
+}
+
+fn milliseconds(timeout: Duration) -> io::Result<u64> {
+    match u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX) {
+        0 => Err(io::Error::new(io::ErrorKind::InvalidInput, "a timeout is shorter than a millisecond")),
+        milliseconds => Ok(milliseconds),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How much room a coroutine has.
 
-/// Is the stack of a coroutine, in words of the machine: 256 KiB where a word is 8 bytes.
+/// Size of a coroutine's stack, in words of the machine: 256 KiB where a word is 8 bytes.
 const STACK_WORDS: usize = 0x8000;
 
 /// Gives coroutines a stack that stores can work on, unless it is that large already.

@@ -7,7 +7,7 @@ use sessions_core::{Error, Exchange, Sessions};
 use crate::block_on;
 use crate::response::Response;
 
-/// Holds what a request started. A request that starts nothing pays nothing.
+/// The sessions that a request has started. A request that starts none pays nothing.
 pub(crate) struct Visit<'r> {
     sessions: &'r Sessions,
     own: OnceCell<Exchange>,
@@ -39,14 +39,13 @@ impl<'r> Visit<'r> {
         }
     }
 
-    /// Commits what the request changed, and puts the cookies into the response. If something could not be saved, the response becomes
-    /// a bare error first.
-    pub(crate) fn finish(self, response: &mut Response) {
+    /// Commits what the request changed as `status` says, and puts the cookies into the response. If something could not be saved, the
+    /// response becomes a bare error first.
+    pub(crate) fn finish(self, status: u16, response: &mut Response) {
         let (own, others) = (self.own.into_inner(), self.others.into_inner());
         if own.is_none() && others.is_empty() {
             return;
         }
-        let status = response.status();
         let commit = |exchange: Exchange| match exchange.end_if_unchanged() {
             Some(attach) => Ok(attach),
             None => block_on(exchange.commit(status)),
@@ -67,7 +66,7 @@ impl<'r> Visit<'r> {
     }
 }
 
-/// Tells the log why a request failed. The client learns no more than the status.
+/// Logs why a request failed. The client learns no more than the status.
 pub(crate) fn report(error: &Error) {
     let cause: &(dyn std::error::Error + 'static) = error;
     if error.is_servers_fault() {

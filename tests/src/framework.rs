@@ -42,17 +42,6 @@ impl Framework {
             Self::Minihttp => false,
         }
     }
-
-    /// Counts the Cookie fields that one request may carry beside its `Host` field.
-    ///
-    /// may_minihttp closes the connection on the 17th field of a request; the others take nearly a hundred.
-    #[must_use]
-    pub const fn cookie_fields(self) -> usize {
-        match self {
-            Self::Minihttp => 15,
-            Self::Axum | Self::Actix | Self::Hyper => 50,
-        }
-    }
 }
 
 impl fmt::Display for Framework {

@@ -16,11 +16,11 @@ fn main() -> Result<(), Failure> {
     let address = free_address(options.address()).map_err(|error| options.failure_to_listen(error))?;
     let server = server.start(address).map_err(|error| options.failure_to_listen(error))?;
     announce(address);
-    // may_minihttp cannot be asked to finish. Nothing is lost with the process: what was answered was saved before.
+    // The server cannot be asked to finish. Nothing is lost with the process: what was answered was saved before.
     server.join().map_err(|_| Failure::new("the server panicked"))
 }
 
-/// Picks a port if none is given: may_minihttp does not tell which one it got.
+/// Picks a port if none is given: `start` does not tell which one it got.
 fn free_address(address: SocketAddr) -> std::io::Result<SocketAddr> {
     TcpListener::bind(address)?.local_addr()
 }
@@ -44,8 +44,6 @@ fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     let reason = StatusCode::from_u16(reply.status)?.canonical_reason().unwrap_or_default();
     response.status_code(usize::from(reply.status), reason);
     response.header(&format!("Content-Type: {}", reply.content_type));
-    if method != "HEAD" {
-        response.body_vec(reply.body.into_bytes());
-    }
+    response.body_vec(reply.body.into_bytes());
     Ok(())
 }

@@ -71,12 +71,3 @@ fn a_line_without_a_name_fails_its_request_only() {
     assert_eq!(client.get("/write", "").body, "written in parts");
     assert_eq!(client.get("/many/0", "").body, "", "nothing of the answer before is left");
 }
-
-#[test]
-fn more_request_fields_than_may_minihttp_reads_end_the_connection() {
-    let mut client = Client::new(serve(sessions(), routes));
-    let request = |count: usize| format!("GET / HTTP/1.1\r\n{}\r\n", "X: 1\r\n".repeat(count));
-    assert_eq!(client.ask(&request(16)).status, 200);
-    client.send(request(17).as_bytes());
-    assert!(client.receive().is_none());
-}

@@ -4,8 +4,12 @@
 #![expect(clippy::needless_pass_by_value, reason = "services own their request, whether they need to or not")]
 
 mod bodies;
+mod connections;
 mod failures;
 mod fields;
+mod framing;
+mod heads;
+mod minihttp;
 mod sessions;
 mod support;
 mod waiting;

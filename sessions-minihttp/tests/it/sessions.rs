@@ -7,7 +7,7 @@ use sessions_minihttp::{
     update_expiration,
 };
 
-use crate::support::{Client, get, listen, serve, service, sessions};
+use crate::support::{Client, get, listen, serve, service, sessions, set_global};
 
 fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     match request.path() {
@@ -79,8 +79,8 @@ fn the_cookie_is_found_in_any_cookie_field() {
     let mut client = Client::new(serve(sessions(), routes));
     let cookie = client.get("/set", "").cookie().to_owned();
     let fields = format!("cookie: a=1; \u{ff}=2\r\nCOOKIE: b; =;{cookie}\r\nCookie: c=3\r\n");
-    assert_eq!(client.ask(&format!("GET /get HTTP/1.1\r\n{fields}\r\n")).body, "iris");
-    assert_eq!(client.ask(&format!("GET /get HTTP/1.1\r\nX-Cookie: {cookie}\r\n\r\n")).body, "");
+    assert_eq!(client.ask(&format!("GET /get HTTP/1.1\r\nHost: test\r\n{fields}\r\n")).body, "iris");
+    assert_eq!(client.ask(&format!("GET /get HTTP/1.1\r\nHost: test\r\nX-Cookie: {cookie}\r\n\r\n")).body, "");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_server_may_have_several_managers() {
 
 #[test]
 fn the_process_wide_manager_serves_too() {
-    sessions().set_global().unwrap();
+    set_global();
     let service = service(|request: Request<'_>, response: &mut Response| {
         let session = start(&request)?;
         match request.path() {

@@ -1,10 +1,10 @@
 //! A client that knows bytes, a server, and stores that misbehave.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Once};
+use std::time::{Duration, Instant};
 
 use sessions_minihttp::core::{
     Changes, Committed, Created, Cursor, MemoryStore, Page, Record, SecretHash, Store, StoreError, StoreErrorKind,
@@ -12,9 +12,15 @@ use sessions_minihttp::core::{
 };
 use sessions_minihttp::{BoxError, Request, Response, SessionId, SessionService, Sessions, WithSessions};
 
-/// Is a manager with a cookie that is easy to read.
+/// A manager with a cookie that is easy to read.
 pub(crate) fn sessions() -> Sessions {
     Sessions::builder().insecure_http().build().unwrap()
+}
+
+/// Makes such a manager the one of the process.
+pub(crate) fn set_global() {
+    static SET: Once = Once::new();
+    SET.call_once(|| sessions().set_global().unwrap());
 }
 
 /// Serves a service until the process ends.
@@ -33,6 +39,15 @@ pub(crate) fn listen(start: impl Fn(SocketAddr) -> bool) -> SocketAddr {
     panic!("no port is free")
 }
 
+/// Waits for what another thread or coroutine does.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(60), "still not: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Gives a closure the type of a service.
 pub(crate) fn service<F>(service: F) -> F
 where
@@ -41,7 +56,7 @@ where
     service
 }
 
-/// Is one connection.
+/// One connection.
 pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
@@ -61,6 +76,11 @@ impl Client {
         Self { stream: BufReader::new(stream) }
     }
 
+    /// Returns a second handle, which sends while this one receives.
+    pub(crate) fn try_clone(&self) -> Self {
+        Self { stream: BufReader::new(self.stream.get_ref().try_clone().unwrap()) }
+    }
+
     /// Returns the server's address.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.stream.get_ref().peer_addr().unwrap()
@@ -72,19 +92,37 @@ impl Client {
 
     /// Reads one answer, `None` if the connection has ended.
     pub(crate) fn receive(&mut self) -> Option<Answer> {
+        let mut answer = self.receive_headers()?;
+        let length = answer.one("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        Some(answer)
+    }
+
+    /// Reads an answer that has no body, whatever length it names.
+    pub(crate) fn receive_headers(&mut self) -> Option<Answer> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if self.stream.read_line(&mut head).unwrap_or(0) == 0 {
                 return None;
             }
         }
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut answer = Answer { status, head, body: String::new() };
-        let length = answer.one("content-length").unwrap().parse().unwrap();
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body).unwrap();
-        answer.body = String::from_utf8(body).unwrap();
-        Some(answer)
+        let line = head.strip_prefix("HTTP/1.1 ").expect("an answer begins where the last one ended");
+        let status = line.split(' ').next().unwrap().parse().unwrap();
+        Some(Answer { status, head, body: String::new() })
+    }
+
+    /// Ends the client's half of the connection.
+    pub(crate) fn end(&mut self) {
+        self.stream.get_ref().shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Checks that the connection ends in good order, and that nothing comes before its end.
+    pub(crate) fn assert_ended(&mut self) {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest.escape_ascii().to_string(), "");
     }
 
     pub(crate) fn ask(&mut self, request: &str) -> Answer {
@@ -123,7 +161,7 @@ impl Answer {
     }
 }
 
-/// Is a memory store that fails when told to.
+/// A memory store that fails when told to.
 #[derive(Debug, Default)]
 pub(crate) struct Fragile {
     inner: MemoryStore,

@@ -8,7 +8,7 @@ use sessions_minihttp::{BoxError, Request, Response, block_on};
 
 use crate::support::{Client, get, serve, sessions};
 
-/// Holds up whoever waits at it, until it is opened.
+/// A gate that blocks whoever waits at it until it is opened.
 #[derive(Clone, Default)]
 struct Gate(Arc<Mutex<State>>);
 

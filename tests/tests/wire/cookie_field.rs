@@ -27,17 +27,17 @@ fn ask(server: &Server, field: &[u8]) -> Response {
 }
 
 fn ours_is_found_in_any_of_many_cookie_fields(framework: Framework) {
+    const COUNT: usize = 50;
     let server = Server::start(framework);
     let pair = server.cookie(&server.signed_in("ann").token());
-    let count = framework.cookie_fields();
-    for position in [0, 1, count / 2, count - 1] {
+    for position in [0, 1, COUNT / 2, COUNT - 1] {
         for name in ["Cookie", "cookie", "COOKIE"] {
             let crumb = |request: Request, index| match index {
                 _ if index == position => request.field(name, &pair),
                 _ => request.field(name, format!("crumb{index}=v{index}")),
             };
-            let request = (0..count).fold(Request::get("/whoami"), crumb);
-            expect_user(server.ask(&request), Some("ann"), &format!("{name} field {position} of {count}"));
+            let request = (0..COUNT).fold(Request::get("/whoami"), crumb);
+            expect_user(server.ask(&request), Some("ann"), &format!("{name} field {position} of {COUNT}"));
         }
     }
 }

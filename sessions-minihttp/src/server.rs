@@ -1,0 +1,94 @@
+//! Accepting connections.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use may::coroutine::{self, Builder, JoinHandle};
+use may::net::{TcpListener, TcpStream};
+
+use crate::connection::{App, Connection};
+use crate::service::SessionService;
+use crate::wire::{Limits, Watch, Wire};
+
+/// How long to wait when no connection can be accepted, as when there are no file descriptors left.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts connections, each in a coroutine of its own.
+struct Server<S> {
+    app: Arc<App<S>>,
+    listener: TcpListener,
+    watch: Arc<Watch>,
+    limits: Limits,
+}
+
+/// Listens at an address and serves.
+pub(crate) fn start<S>(app: App<S>, limits: Limits, address: impl ToSocketAddrs) -> io::Result<JoinHandle<()>>
+where
+    S: SessionService + Send + 'static,
+{
+    let listener = bind(address.to_socket_addrs()?)?;
+    let server = Server { app: Arc::new(app), listener, watch: Watch::start(limits), limits };
+    may::go!(Builder::new().name("sessions-minihttp".to_owned()), move || server.run())
+}
+
+/// Binds to the first address that can be bound to.
+fn bind(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpListener> {
+    let mut result = Err(io::Error::new(ErrorKind::InvalidInput, "there is no address to listen at"));
+    for address in addresses {
+        result = TcpListener::bind(address);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+impl<S: SessionService + Send + 'static> Server<S> {
+    fn run(&self) {
+        loop {
+            let accepted = self.listener.accept().and_then(|(stream, _)| self.serve(stream));
+            match accepted {
+                Err(error) if !is_of_connection(&error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "a connection cannot be accepted");
+                    coroutine::sleep(PAUSE);
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+    }
+
+    fn serve(&self, stream: TcpStream) -> io::Result<()> {
+        let id = number(&stream);
+        // Responses are written at once as far as they go: nothing is gained by holding them back.
+        stream.set_nodelay(true)?;
+        let wire = Wire::new(stream, Arc::clone(&self.watch), self.limits)?;
+        let connection = Connection::new(Arc::clone(&self.app), id, wire);
+        may::go!(Builder::new().id(id), move || connection.run()).map(drop)
+    }
+}
+
+/// Returns whether an error tells of one connection only.
+fn is_of_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::NotConnected
+            | ErrorKind::InvalidInput
+    )
+}
+
+#[cfg(unix)]
+fn number(stream: &TcpStream) -> usize {
+    use std::os::fd::AsRawFd as _;
+    usize::try_from(stream.as_raw_fd()).unwrap_or_default()
+}
+
+#[cfg(windows)]
+fn number(stream: &TcpStream) -> usize {
+    use std::os::windows::io::AsRawSocket as _;
+    usize::try_from(stream.as_raw_socket()).unwrap_or_default()
+}

@@ -1,0 +1,241 @@
+//! The body of a request as it comes.
+
+use std::io::{self, BufRead, ErrorKind, Read};
+use std::mem;
+
+use super::Wire;
+use crate::http::{BodyLength, Chunked, Framing, Next, Refusal};
+
+/// How much of a body that a service left unread is read and dropped. With more to come, the connection is closed.
+const MOST_SKIPPED: u64 = 256 * 1024;
+
+/// The body of a request. It outlives the service, so that what the service leaves of it is not taken for the next request.
+pub(crate) struct Incoming<'c> {
+    wire: &'c mut Wire,
+    /// Number of bytes that came with the head.
+    came: usize,
+    /// Those of them that are not done with.
+    received: &'c [u8],
+    /// Where more is received to once they are done with, and which part of that is not.
+    spare: &'c mut [u8],
+    start: usize,
+    end: usize,
+    left: Left,
+    /// The client waits for a 100 before it sends anything.
+    awaits_continue: bool,
+}
+
+enum Left {
+    Sized(u64),
+    Chunked(Chunked),
+    /// The body broke off.
+    Broken(Refusal),
+}
+
+/// What a request leaves in the buffer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Rest {
+    /// Number of bytes after the head that are done with.
+    pub(crate) taken: usize,
+    /// Number of bytes that were received since the head was parsed.
+    pub(crate) received: usize,
+}
+
+/// The next request, if there is one, cannot be found.
+#[derive(Debug)]
+pub(crate) struct Unread;
+
+impl<'c> Incoming<'c> {
+    /// `received` came with the head, and `spare` is the room behind it.
+    pub(crate) fn new(wire: &'c mut Wire, framing: Framing, received: &'c [u8], spare: &'c mut [u8]) -> Self {
+        let left = match framing.body {
+            BodyLength::Sized(length) => Left::Sized(length),
+            BodyLength::Chunked => Left::Chunked(Chunked::new()),
+        };
+        // A client that has begun to send does not wait.
+        let awaits_continue = framing.expects_continue && received.is_empty();
+        Self { wire, came: received.len(), received, spare, start: 0, end: 0, left, awaits_continue }
+    }
+
+    /// Returns why the body broke off, if it did.
+    pub(crate) const fn failure(&self) -> Option<Refusal> {
+        match self.left {
+            Left::Broken(refusal) => Some(refusal),
+            Left::Sized(_) | Left::Chunked(_) => None,
+        }
+    }
+
+    /// Skips what the service left unread.
+    ///
+    /// # Errors
+    ///
+    /// The end of the body may not be found: it broke off, there is too much of it, or the client has not begun to send it.
+    pub(crate) fn finish(mut self) -> Result<Rest, Unread> {
+        self.skip()?;
+        Ok(match self.received.len() {
+            0 => Rest { taken: self.came + self.start, received: self.end },
+            left => Rest { taken: self.came - left, received: 0 },
+        })
+    }
+
+    fn skip(&mut self) -> Result<(), Unread> {
+        let mut skipped = 0;
+        loop {
+            match self.left {
+                Left::Sized(0) => return Ok(()),
+                Left::Sized(left) if left > MOST_SKIPPED => return Err(Unread),
+                _ if self.awaits_continue || skipped > MOST_SKIPPED => return Err(Unread),
+                _ => {}
+            }
+            let count = self.fill_buf().map_err(|_| Unread)?.len();
+            if count == 0 {
+                return Ok(());
+            }
+            self.consume(count);
+            skipped += count as u64;
+        }
+    }
+
+    /// Returns how many bytes of the body come next, which need not be here yet: none at its end.
+    fn next(&mut self) -> io::Result<u64> {
+        loop {
+            let bytes = if self.received.is_empty() { &self.spare[self.start..self.end] } else { self.received };
+            let (framing, next) = match &mut self.left {
+                Left::Sized(left) => return Ok(*left),
+                Left::Broken(refusal) => return Err(error(*refusal)),
+                Left::Chunked(chunked) => match chunked.advance(bytes) {
+                    Ok(next) => next,
+                    Err(refusal) => return Err(self.break_off(refusal)),
+                },
+            };
+            self.take(framing);
+            match next {
+                Next::Data(left) => return Ok(left),
+                Next::End => return Ok(0),
+                Next::Unknown => self.receive()?,
+            }
+        }
+    }
+
+    /// Returns the bytes that are here.
+    fn here(&self) -> &[u8] {
+        if self.received.is_empty() { &self.spare[self.start..self.end] } else { self.received }
+    }
+
+    /// Goes over bytes that are here.
+    fn take(&mut self, count: usize) {
+        if self.received.is_empty() {
+            self.start += count;
+        } else {
+            self.received = &self.received[count..];
+        }
+    }
+
+    /// Goes over bytes of the body.
+    fn count(&mut self, count: usize) {
+        match &mut self.left {
+            Left::Sized(left) => *left -= count as u64,
+            Left::Chunked(chunked) => chunked.consume(count as u64),
+            Left::Broken(_) => {}
+        }
+    }
+
+    /// Receives more, behind what is here.
+    fn receive(&mut self) -> io::Result<()> {
+        let kept = mem::take(&mut self.received);
+        if kept.is_empty() {
+            self.spare.copy_within(self.start..self.end, 0);
+        } else {
+            // The line before a chunk, which came in part.
+            self.spare[..kept.len()].copy_from_slice(kept);
+            self.end = kept.len();
+        }
+        (self.start, self.end) = (0, self.end - self.start);
+        self.greet()?;
+        let due = self.wire.idle_due();
+        let received = self.wire.receive(&mut self.spare[self.end..], due);
+        self.end += self.expect(received)?;
+        Ok(())
+    }
+
+    /// Has the client begin with a body that it holds back.
+    fn greet(&mut self) -> io::Result<()> {
+        if mem::take(&mut self.awaits_continue) {
+            self.wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        Ok(())
+    }
+
+    /// Checks that something was received.
+    fn expect(&mut self, received: io::Result<usize>) -> io::Result<usize> {
+        match received {
+            Ok(0) => {
+                self.break_off(Refusal::Malformed);
+                Err(ErrorKind::UnexpectedEof.into())
+            }
+            Ok(count) => Ok(count),
+            Err(error) => {
+                let is_slow = error.kind() == ErrorKind::TimedOut;
+                self.break_off(if is_slow { Refusal::Slow } else { Refusal::Malformed });
+                Err(error)
+            }
+        }
+    }
+
+    fn break_off(&mut self, refusal: Refusal) -> io::Error {
+        self.left = Left::Broken(refusal);
+        error(refusal)
+    }
+}
+
+impl Read for Incoming<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.next()?).unwrap_or(usize::MAX).min(buffer.len());
+        if left == 0 {
+            return Ok(0);
+        }
+        let here = self.here();
+        let count = if here.is_empty() {
+            self.greet()?;
+            let due = self.wire.idle_due();
+            let received = self.wire.receive(&mut buffer[..left], due);
+            self.expect(received)?
+        } else {
+            let count = left.min(here.len());
+            buffer[..count].copy_from_slice(&here[..count]);
+            self.take(count);
+            count
+        };
+        self.count(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Incoming<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let left = usize::try_from(self.next()?).unwrap_or(usize::MAX);
+        if left > 0 && self.here().is_empty() {
+            self.receive()?;
+        }
+        let here = self.here();
+        Ok(&here[..left.min(here.len())])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        let left = match &self.left {
+            Left::Sized(left) => *left,
+            Left::Chunked(chunked) => chunked.left(),
+            Left::Broken(_) => 0,
+        };
+        assert!(amount as u64 <= left && amount <= self.here().len(), "what is consumed was shown before");
+        self.take(amount);
+        self.count(amount);
+    }
+}
+
+fn error(refusal: Refusal) -> io::Error {
+    match refusal {
+        Refusal::Slow => ErrorKind::TimedOut.into(),
+        _ => io::Error::new(ErrorKind::InvalidData, "the body of the request is malformed"),
+    }
+}

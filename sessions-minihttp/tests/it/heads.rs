@@ -1,0 +1,186 @@
+//! Heads: many fields, many bytes, and clients that take their time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use sessions_minihttp::{BoxError, Request, Response, WithSessions};
+
+use crate::support::{Client, get, listen, serve, sessions, wait_until};
+
+const LARGEST: usize = 64 * 1024;
+
+/// Answers how many fields came, and counts with a session.
+fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+    let count = request.headers().len();
+    request.session()?.increment("n", 1)?;
+    if request.path() == "/read" {
+        std::io::copy(&mut request.body(), &mut std::io::sink())?;
+    }
+    response.body_vec(count.to_string().into_bytes());
+    Ok(())
+}
+
+fn client() -> Client {
+    Client::new(serve(sessions(), routes))
+}
+
+/// Writes a request with so many fields, the last of which has a cookie.
+fn with_fields(count: usize, cookie: &str) -> String {
+    format!("GET / HTTP/1.1\r\nHost: test\r\n{}Cookie: {cookie}\r\n\r\n", "X: 1\r\n".repeat(count - 2))
+}
+
+/// Writes a request whose head has so many bytes.
+fn of_size(size: usize) -> String {
+    let rest = get("/", "a=");
+    rest.replace("a=", &format!("a={}", "x".repeat(size - rest.len())))
+}
+
+#[test]
+fn a_request_may_have_as_many_fields_as_browsers_and_proxies_send() {
+    let mut client = client();
+    let cookie = client.get("/", "").cookie().to_owned();
+    for count in [2, 16, 17, 50, 100] {
+        let answer = client.ask(&with_fields(count, &cookie));
+        assert_eq!((answer.status, answer.body.as_str()), (200, count.to_string().as_str()));
+        assert_eq!(answer.all("set-cookie").len(), 0, "the session is found behind {count} fields");
+    }
+    client.send((with_fields(101, &cookie) + &get("/", "")).as_bytes());
+    let answer = client.receive().unwrap();
+    assert_eq!((answer.status, answer.one("connection")), (431, Some("close")));
+    client.assert_ended();
+}
+
+#[test]
+fn a_head_may_have_64_kib() {
+    let mut client = client();
+    for size in [LARGEST - 1, LARGEST] {
+        client.send((of_size(size) + &get("/", "")).as_bytes());
+        assert_eq!(client.receive().unwrap().status, 200, "{size}");
+        assert_eq!(client.receive().unwrap().status, 200, "the next one is found");
+    }
+    for piece in [1000, 4096, LARGEST] {
+        of_size(LARGEST).as_bytes().chunks(piece).for_each(|piece| client.send(piece));
+        assert_eq!(client.receive().unwrap().status, 200, "{piece}");
+    }
+}
+
+#[test]
+fn a_larger_head_is_refused() {
+    for size in [LARGEST + 1, 2 * LARGEST, 10 * LARGEST] {
+        let mut client = client();
+        client.send(of_size(size).as_bytes());
+        let answer = client.receive().unwrap();
+        assert_eq!((answer.status, answer.one("connection")), (431, Some("close")), "{size}");
+        client.assert_ended();
+    }
+}
+
+#[test]
+fn a_head_may_come_byte_by_byte() {
+    let mut client = client();
+    let request = "\r\n".to_owned() + &get("/", "a=b") + &get("/", "");
+    for byte in request.as_bytes().chunks(1) {
+        client.send(byte);
+    }
+    assert_eq!(client.receive().unwrap().body, "2");
+    assert_eq!(client.receive().unwrap().body, "1");
+}
+
+/// Serves with limits so short that a test can wait for them.
+fn impatient(head: Duration, idle: Duration) -> Client {
+    Client::new(listen(|address| {
+        let server = WithSessions::new(sessions(), routes).head_timeout(head).idle_timeout(idle);
+        server.start(address).is_ok()
+    }))
+}
+
+const SHORT: Duration = Duration::from_millis(100);
+const LONG: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_slow_head_is_refused_however_often_it_moves() {
+    let mut client = impatient(SHORT, LONG);
+    assert_eq!(client.get("/", "").status, 200);
+    let start = Instant::now();
+    // Each byte comes long before any limit between two bytes would be over.
+    for byte in get("/", "").as_bytes().chunks(1).take(30) {
+        client.send(byte);
+        std::thread::sleep(SHORT / 10);
+    }
+    let answer = client.receive().unwrap();
+    assert_eq!((answer.status, answer.one("connection")), (408, Some("close")));
+    client.assert_ended();
+    assert!(start.elapsed() >= SHORT / 2);
+}
+
+#[test]
+fn the_limit_of_a_head_begins_with_its_first_byte() {
+    let limit = Duration::from_millis(800);
+    let mut client = impatient(limit, LONG);
+    for _ in 0..2 {
+        let request = get("/", "");
+        let (first, last) = request.split_at(10);
+        client.send(first.as_bytes());
+        // So that they arrive as two.
+        std::thread::sleep(limit / 20);
+        client.send(last.as_bytes());
+        assert_eq!(client.receive().unwrap().status, 200);
+        std::thread::sleep(limit);
+    }
+}
+
+#[test]
+fn an_idle_connection_is_closed_without_a_word() {
+    let mut client = impatient(LONG, SHORT);
+    assert_eq!(client.get("/", "").status, 200);
+    client.assert_ended();
+    Client::new(client.peer()).assert_ended();
+}
+
+#[test]
+fn a_body_that_does_not_move_is_given_up() {
+    for (path, status) in [("/read", 408), ("/", 200)] {
+        let mut client = impatient(LONG, SHORT);
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nbod").as_bytes());
+        let answer = client.receive().unwrap();
+        assert_eq!((answer.status, answer.one("connection")), (status, Some("close")), "{path}");
+        assert_eq!(
+            answer.all("set-cookie").len(),
+            usize::from(status == 200),
+            "what a failed request wrote is dropped"
+        );
+        client.assert_ended();
+    }
+}
+
+#[test]
+fn a_client_that_takes_no_answer_is_given_up() {
+    let (alive, calls) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
+    let service = {
+        let (alive, calls) = (Arc::clone(&alive), Arc::clone(&calls));
+        move |_: Request<'_>, response: &mut Response| -> Result<(), BoxError> {
+            let _held = &alive;
+            calls.fetch_add(1, Ordering::SeqCst);
+            response.body_vec(vec![b'x'; 50_000_000]);
+            Ok(())
+        }
+    };
+    let address = listen(|address| {
+        let server = WithSessions::new(sessions(), service.clone()).head_timeout(SHORT).idle_timeout(SHORT);
+        server.start(address).is_ok()
+    });
+    let unconnected = Arc::strong_count(&alive);
+    let mut client = Client::new(address);
+    client.send(get("/", "").as_bytes());
+    wait_until("the request has come", || calls.load(Ordering::SeqCst) == 1);
+    wait_until("the connection has ended", || Arc::strong_count(&alive) == unconnected);
+}
+
+#[test]
+fn a_timeout_of_nothing_is_refused() {
+    for (head, idle) in [(Duration::ZERO, LONG), (LONG, Duration::ZERO), (Duration::from_micros(999), LONG)] {
+        let server = WithSessions::new(sessions(), routes).head_timeout(head).idle_timeout(idle);
+        assert_eq!(server.start("127.0.0.1:0").unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    }
+}

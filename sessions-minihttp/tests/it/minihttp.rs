@@ -1,0 +1,111 @@
+//! Programs that were written for may_minihttp.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+
+use bytes::BufMut as _;
+use sessions_minihttp::{
+    HttpServer, HttpService, HttpServiceFactory, Request, Response, Sessions, SessionsExt, WithSessions, block_on,
+};
+
+use crate::support::{Client, listen, sessions, set_global};
+
+/// A service that names this crate where it named may_minihttp, and is otherwise as it was.
+#[derive(Clone)]
+struct Moved;
+
+impl HttpService for Moved {
+    fn call(&mut self, req: Request<'_>, rsp: &mut Response) -> io::Result<()> {
+        match req.path() {
+            "/echo" => {
+                let mut body = String::new();
+                req.body().read_to_string(&mut body)?;
+                rsp.header("Content-Type: text/plain").body_vec(body.into_bytes());
+            }
+            "/set" => req.session().and_then(|session| session.set("n", &1)).map_err(io::Error::other)?,
+            "/get" => {
+                let n: Option<u32> = req.session().and_then(|session| session.get("n")).map_err(io::Error::other)?;
+                rsp.body_vec(format!("{n:?}").into_bytes());
+            }
+            "/fields" => {
+                let fields: usize = req.headers().iter().map(|field| field.value.len()).sum();
+                write!(rsp.body_mut().writer(), "{} {} {fields}", req.method(), req.version())?;
+            }
+            "/error" => return Err(io::Error::other("not for the client")),
+            _ => rsp.status_code(404, "Not Found").body("nothing"),
+        }
+        Ok(())
+    }
+}
+
+impl HttpServiceFactory for Moved {
+    type Service = Self;
+
+    fn new_service(&self, _id: usize) -> Self {
+        self.clone()
+    }
+}
+
+#[test]
+fn a_program_for_may_minihttp_names_another_crate_and_is_served() {
+    set_global();
+    let addresses: [SocketAddr; 3] = [
+        listen(|address| HttpServer(Moved).start(address).is_ok()),
+        listen(|address| Moved.start(address).is_ok()),
+        listen(|address| WithSessions::new(sessions(), HttpServer(Moved)).start(address).is_ok()),
+    ];
+    for address in addresses {
+        let mut client = Client::new(address);
+        let answer = client.ask("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\ntext");
+        assert_eq!((answer.body.as_str(), answer.one("content-type")), ("text", Some("text/plain")));
+        assert_eq!(client.get("/fields", "").body, "GET 1 4");
+        assert!(client.get("/set", "").cookie().contains("id="));
+        let failed = client.get("/error", "");
+        assert_eq!((failed.status, failed.body.as_str()), (500, ""));
+        let unknown = client.get("/", "");
+        assert_eq!((unknown.status, unknown.body.as_str()), (404, "nothing"));
+    }
+}
+
+/// A service of may_minihttp's own server.
+#[derive(Clone)]
+struct Unmoved(Sessions);
+
+impl may_minihttp::HttpService for Unmoved {
+    fn call(&mut self, req: may_minihttp::Request<'_, '_, '_>, rsp: &mut may_minihttp::Response<'_>) -> io::Result<()> {
+        let session = self.0.load(&req).map_err(io::Error::other)?;
+        let written = match req.path() {
+            "/login" => {
+                session.login("user-42").map_err(io::Error::other)?;
+                Ok(())
+            }
+            "/logout" => {
+                session.destroy();
+                Ok(())
+            }
+            _ => session.set("n", &2),
+        };
+        let saved = written.and_then(|()| block_on(session.save()));
+        rsp.body_vec(format!("{:?}", saved.map_err(|error| error.kind())).into_bytes());
+        Ok(())
+    }
+}
+
+#[test]
+fn may_minihttps_own_server_takes_part_in_sessions_that_exist() {
+    let sessions = sessions();
+    let ours = listen(|address| WithSessions::new(sessions.clone(), HttpServer(Moved)).start(address).is_ok());
+    let service = Unmoved(sessions.clone());
+    let theirs = listen(|address| may_minihttp::HttpServer(service.clone()).start(address).is_ok());
+    let mut theirs = Client::new(theirs);
+    let mut ours = Client::new(ours);
+    let cookie = ours.get("/set", "").cookie().to_owned();
+    assert_eq!(theirs.get("/", &cookie).body, "Ok(())");
+    assert_eq!(ours.get("/get", &cookie).body, "Some(2)");
+    for (path, cookie) in [("/", ""), ("/login", cookie.as_str())] {
+        assert_eq!(theirs.get(path, cookie).body, "Err(AlreadyCommitted)", "its cookie could not be sent: {path}");
+    }
+    assert_eq!(block_on(sessions.count()).unwrap(), 1);
+    assert_eq!(theirs.get("/logout", &cookie).body, "Ok(())");
+    assert_eq!(block_on(sessions.count()).unwrap(), 0);
+}
