@@ -37,7 +37,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let exchange = open(&self.sessions, request.extensions_mut());
+        let exchange = open(&self.sessions, &mut request);
         // Called here and now: it is this very service that was polled ready, and no clone of it need be.
         ResponseFuture::new(self.inner.call(request), exchange)
     }

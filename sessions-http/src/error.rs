@@ -6,8 +6,12 @@ use std::fmt;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use sessions_core::{Error, ErrorKind};
+use tracing::field::debug;
 
 use crate::head::write;
+
+/// The target of all that this crate logs.
+pub(crate) const TARGET: &str = "sessions_http";
 
 /// Says why a request has no session, or what its session refused.
 ///
@@ -61,13 +65,15 @@ impl SessionError {
         response
     }
 
+    /// Logs the error with its causes, at the level `ERROR` only if the server is to blame: a client must not flood the log.
     #[cold]
     pub(crate) fn log(&self) {
         let error: &(dyn StdError + 'static) = self;
+        let (kind, status) = (self.kind().map(debug), self.status().as_u16());
         if self.0.as_ref().is_none_or(Error::is_servers_fault) {
-            tracing::error!(error, "session");
+            tracing::error!(target: TARGET, kind, status, error, "session request failed");
         } else {
-            tracing::debug!(error, "session");
+            tracing::debug!(target: TARGET, kind, status, error, "session request refused");
         }
     }
 }

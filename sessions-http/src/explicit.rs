@@ -7,7 +7,7 @@ use http::{HeaderMap, Response};
 use sessions_core::{Commit, Error, Session, Sessions};
 
 use crate::carried::find;
-use crate::head::{cookie_fields, write};
+use crate::head::{load, write};
 use crate::request::RequestHead;
 use crate::sealed::Sealed;
 
@@ -78,8 +78,9 @@ pub trait SessionsExt: Sealed {
 
 impl SessionsExt for Sessions {
     fn start<R: RequestHead>(&self, request: &R) -> impl Future<Output = Result<Session, Error>> + Send {
-        let exchange = find(request.extensions(), self).cloned().unwrap_or_else(|| self.open());
-        exchange.session(cookie_fields(request.headers()))
+        let exchange = find(request.extensions(), self).cloned();
+        let exchange = exchange.unwrap_or_else(|| self.open_for(request.method().as_str()));
+        load(&exchange, request.headers())
     }
 
     fn finish<B>(

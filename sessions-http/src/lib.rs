@@ -32,6 +32,10 @@
 //!
 //! It decides nothing: what is written, when, and which cookie follows from it is the business of `sessions-core`. It knows no
 //! framework, no runtime and no body type.
+//!
+//! # Log
+//!
+//! What this crate logs, by `tracing`, has the target `sessions_http`, in `sessions-axum` and `sessions-hyper` too.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

@@ -34,7 +34,7 @@ where
     type Future = ResponseFuture<S::Future>;
 
     fn call(&self, mut request: Request<RequestBody>) -> Self::Future {
-        let exchange = open(&self.sessions, request.extensions_mut());
+        let exchange = open(&self.sessions, &mut request);
         ResponseFuture::new(self.inner.call(request), exchange)
     }
 }

@@ -5,5 +5,6 @@
 mod explicit;
 mod failures;
 mod global;
+mod log;
 mod middleware;
 mod support;
