@@ -7,6 +7,7 @@ use http::{HeaderMap, Response};
 use sessions_core::{Commit, Error, Session, Sessions};
 
 use crate::carried::find;
+use crate::dropped::Completing;
 use crate::head::{load, write};
 use crate::request::RequestHead;
 use crate::sealed::Sealed;
@@ -138,6 +139,6 @@ fn alter<B>(
 }
 
 async fn attach(commit: Commit, headers: &mut HeaderMap) -> Result<(), Error> {
-    write(commit.await?, headers);
+    write(Completing::new(commit).await?, headers);
     Ok(())
 }
