@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse};
 use sessions_core::{Error, Sessions};
 
+use crate::dropped::Completing;
 use crate::error::SessionError;
 use crate::extract::Session;
 use crate::{head, opened};
@@ -92,7 +93,7 @@ pub trait SessionsExt: sealed::Sealed {
 impl SessionsExt for Sessions {
     async fn start(&self, request: &HttpRequest) -> Result<Session, SessionError> {
         let exchange = opened::join(self, request);
-        Ok(exchange.session(head::cookies(request)).await?.into())
+        Ok(head::load(&exchange, request).await?.into())
     }
 
     async fn finish<B>(
@@ -100,7 +101,7 @@ impl SessionsExt for Sessions {
         session: &sessions_core::Session,
         response: &mut HttpResponse<B>,
     ) -> Result<(), SessionError> {
-        let attach = session.commit(response.status().as_u16()).await?;
+        let attach = Completing::new(session.commit(response.status().as_u16())).await?;
         head::attach(attach, response.headers_mut());
         Ok(())
     }

@@ -99,6 +99,7 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod dropped;
 mod error;
 mod explicit;
 mod extract;
@@ -111,7 +112,7 @@ mod service;
 
 pub use error::SessionError;
 pub use explicit::SessionsExt;
-pub use extract::{Extraction, Session};
+pub use extract::{Extraction, OptionalExtraction, OptionalSession, Session};
 pub use future::ResponseFuture;
 pub use global::{destroy, destroy_all, destroy_by_id, finish, on_destroy, shift_expiration, start, update_expiration};
 pub use middleware::SessionMiddleware;

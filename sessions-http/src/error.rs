@@ -6,7 +6,7 @@ use std::fmt;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use sessions_core::{Error, ErrorKind};
-use tracing::field::debug;
+use tracing::field::{debug, display};
 
 use crate::head::write;
 
@@ -68,8 +68,7 @@ impl SessionError {
     /// Logs the error with its causes, at the level `ERROR` only if the server is to blame: a client must not flood the log.
     #[cold]
     pub(crate) fn log(&self) {
-        let error: &(dyn StdError + 'static) = self;
-        let (kind, status) = (self.kind().map(debug), self.status().as_u16());
+        let (error, kind, status) = (display(Chain(self)), self.kind().map(debug), self.status().as_u16());
         if self.0.as_ref().is_none_or(Error::is_servers_fault) {
             tracing::error!(target: TARGET, kind, status, error, "session request failed");
         } else {
@@ -96,5 +95,20 @@ impl StdError for SessionError {
 impl From<Error> for SessionError {
     fn from(error: Error) -> Self {
         Self(Some(error))
+    }
+}
+
+/// An error and its causes, as one text: not every subscriber shows the sources of an error.
+struct Chain<'a>(&'a dyn StdError);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
     }
 }
