@@ -22,7 +22,9 @@ struct Found {
 
 /// The task of the last request, which waits until it is told to go on.
 #[derive(Clone, Default)]
-struct Task(Arc<Mutex<Option<(Sender<()>, JoinHandle<Found>)>>>);
+struct Task(Arc<Mutex<Option<Spawned>>>);
+
+type Spawned = (Sender<()>, JoinHandle<Found>);
 
 impl Task {
     async fn finish(&self) -> Found {
