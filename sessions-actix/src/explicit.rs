@@ -16,6 +16,9 @@ use crate::{head, opened};
 /// For handlers that no [`SessionMiddleware`](crate::SessionMiddleware) is around. Where there is one of the same manager, these calls work
 /// on its session, and it leaves alone what they have finished. A request has one session, however often it is started.
 ///
+/// A call that has asked the store to write goes to its end, though its handler is dropped. A handler that is dropped before it finishes changes
+/// nothing, and ends nothing either: [`destroy`](crate::core::Session::destroy) needs its finish.
+///
 /// ```
 /// use actix_web::{HttpRequest, HttpResponse, web};
 /// use sessions_actix::{SessionError, Sessions, SessionsExt};

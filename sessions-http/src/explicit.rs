@@ -18,6 +18,9 @@ use crate::sealed::Sealed;
 /// the response is made and its head not yet sent. If it fails, that response must not be sent: it would tell of something that was
 /// not saved.
 ///
+/// A call that has asked the store to write goes to its end, though its handler is dropped since the client hung up. A handler that is dropped
+/// before it finishes changes nothing, and ends nothing either: [`Session::destroy`] needs its finish.
+///
 /// Within a middleware of the same manager these are the middleware's session, and finishing it by hand leaves nothing for the
 /// middleware to do.
 pub trait SessionsExt: Sealed {

@@ -1,21 +1,25 @@
 //! Clients that hang up, over real sockets, and timeouts around the middleware.
 
+use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::error::{Error, ErrorRequestTimeout};
 use actix_web::http::StatusCode;
+use actix_web::http::header::COOKIE;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::rt::time;
-use actix_web::test::init_service;
+use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpResponse, HttpServer};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sessions_actix::core::MemoryStore;
-use sessions_actix::{Session, SessionMiddleware, Sessions};
+use sessions_actix::{Session, SessionMiddleware, Sessions, SessionsExt};
 use sessions_conformance::{Gate, SlowStore, Verb};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -320,5 +324,27 @@ async fn a_timeout_around_the_middleware_ends_sessions_and_saves_nothing() {
     assert_eq!(get(&app, "/act/write/wait", &cookie).await.status, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(get(&app, "/look", &cookie).await.body, "Some(\"iris\") false");
     assert_eq!(get(&app, "/act/leave/wait", &cookie).await.status, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(sessions.count().await.unwrap(), 0);
+}
+
+#[actix_web::test]
+async fn an_explicit_end_that_has_begun_goes_to_its_end() {
+    let gate = Gate::opened();
+    let store = SlowStore::holding_calls(MemoryStore::default(), gate.clone(), &[Verb::Destroy]);
+    let sessions = Sessions::builder().store(store).sweep_every(None).build().unwrap();
+    let (ended, mut has_ended) = unbounded_channel();
+    sessions.on_destroy(move |_, _| ended.send(()).unwrap());
+    let app = init_service(App::new().configure(routes).wrap(SessionMiddleware::new(sessions.clone()))).await;
+    let cookie = get(&app, "/login", "").await.cookie().unwrap();
+
+    gate.close();
+    {
+        let request = TestRequest::default().insert_header((COOKIE, cookie)).to_http_request();
+        let mut response = HttpResponse::Ok().finish();
+        let mut destroying = pin!(sessions.destroy(&request, &mut response));
+        assert!(destroying.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    gate.open();
+    time::timeout(Duration::from_secs(10), has_ended.recv()).await.unwrap();
     assert_eq!(sessions.count().await.unwrap(), 0);
 }
