@@ -15,7 +15,7 @@ use crate::head;
 /// The target of all that this crate logs.
 pub(crate) const TARGET: &str = "sessions_actix";
 
-/// Is an error of a session as actix-web's handlers return it.
+/// The error of a session, as actix-web's handlers return it.
 ///
 /// The client gets a bare status, which tells as much as it may know; which one is told at [`Error::status`]. The reason goes to the log,
 /// once, with its causes.
@@ -39,7 +39,7 @@ pub struct SessionError(Box<Parts>);
 #[derive(Debug)]
 struct Parts {
     cause: Cause,
-    /// Is what the response needs all the same: the cookie of a session that was saved before the error.
+    /// What the response needs all the same: the cookie of a session that was saved before the error.
     attached: HeaderMap,
     logged: Once,
 }
@@ -82,9 +82,9 @@ impl SessionError {
         let (error, kind, status) = (display(Chain(self)), self.kind().map(debug), self.status_code().as_u16());
         self.0.logged.call_once(|| {
             if self.is_servers_fault() {
-                tracing::error!(target: TARGET, kind, status, error, "session request failed");
+                tracing::error!(target: TARGET, kind, status, error, "a request failed because of its session");
             } else {
-                tracing::debug!(target: TARGET, kind, status, error, "session request refused");
+                tracing::debug!(target: TARGET, kind, status, error, "a request was refused because of its session");
             }
         });
     }

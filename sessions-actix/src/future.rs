@@ -43,7 +43,7 @@ enum Stage<B> {
     Committing(Box<(Completing, Ended<B>)>),
 }
 
-/// Is what a handler ended with.
+/// What a handler ended with.
 type Ended<B> = Result<ServiceResponse<B>, Failure>;
 
 enum Failure {
@@ -116,7 +116,7 @@ fn status<B>(ended: &Ended<B>) -> u16 {
     }
 }
 
-/// Gives out the response with what its session needs, or, if the session could not be saved, the answer that says so.
+/// Returns the response with what its session needs or, if the session could not be saved, a response that says so.
 fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<Attach, sessions_core::Error>) -> Response<EitherBody<B>> {
     match ended {
         Ok(mut response) => match saved {
@@ -145,7 +145,7 @@ impl Failure {
     }
 }
 
-/// Sees to it that the response which `error` becomes further out carries what its session needs.
+/// Adds what the session needs to the response that `error` becomes further out.
 ///
 /// It is not made into a [`ServiceResponse`] here: that takes the request, and actix-web panics if a middleware holds a clone of it while
 /// a handler is looked up.

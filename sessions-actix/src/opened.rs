@@ -5,9 +5,9 @@ use std::mem;
 use actix_web::{HttpMessage, HttpRequest};
 use sessions_core::{Exchange, Sessions};
 
-/// Is kept in a request's extensions: one exchange for each manager that has to do with the request.
+/// What a request's extensions keep: one exchange for each manager that has to do with the request.
 struct Opened {
-    /// Is what extractors see.
+    /// What extractors see.
     innermost: Entry,
     others: Vec<Entry>,
 }

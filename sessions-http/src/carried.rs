@@ -12,7 +12,7 @@ use crate::error::SessionError;
 use crate::head::load;
 use crate::request::RequestHead;
 
-/// Is the exchange of the innermost middleware; those of other managers lie around it.
+/// The exchange of the innermost middleware; those of other managers lie around it.
 #[derive(Clone)]
 struct Carried {
     exchange: Exchange,
@@ -37,7 +37,7 @@ pub fn open<B>(sessions: &Sessions, request: &mut Request<B>) -> Option<Exchange
     Some(exchange)
 }
 
-/// Gives extensions that are still empty the room that they will need.
+/// Makes room in extensions that are still empty for what they will hold.
 ///
 /// They grow from room for three to room for seven, and axum itself puts in three: without this, each request would pay for that.
 fn make_room(extensions: &mut Extensions) {

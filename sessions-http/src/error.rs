@@ -13,7 +13,7 @@ use crate::head::write;
 /// The target of all that this crate logs.
 pub(crate) const TARGET: &str = "sessions_http";
 
-/// Says why a request has no session, or what its session refused.
+/// Why a request has no session, or what its session refused.
 ///
 /// Made from core's [`Error`] by `?`, and turned into a response by [`into_response`](Self::into_response).
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl SessionError {
         Self(None)
     }
 
-    /// Says whether the error is one of wiring: the handler has no session middleware around it.
+    /// Returns whether the error is one of wiring: the handler has no session middleware around it.
     #[must_use]
     pub const fn is_no_middleware(&self) -> bool {
         self.0.is_none()
@@ -70,9 +70,9 @@ impl SessionError {
     pub(crate) fn log(&self) {
         let (error, kind, status) = (display(Chain(self)), self.kind().map(debug), self.status().as_u16());
         if self.0.as_ref().is_none_or(Error::is_servers_fault) {
-            tracing::error!(target: TARGET, kind, status, error, "session request failed");
+            tracing::error!(target: TARGET, kind, status, error, "a request failed because of its session");
         } else {
-            tracing::debug!(target: TARGET, kind, status, error, "session request refused");
+            tracing::debug!(target: TARGET, kind, status, error, "a request was refused because of its session");
         }
     }
 }

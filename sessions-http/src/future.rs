@@ -40,7 +40,7 @@ pin_project! {
     }
 }
 
-/// Is how a handler has ended: with an answer, or with a panic and without one.
+/// How a handler has ended: with an answer, or with a panic and without one.
 struct End<T> {
     answer: Poll<T>,
     panic: Option<Box<dyn Any + Send>>,

@@ -5,7 +5,7 @@ use http::{Extensions, HeaderMap, Method, Request};
 
 use crate::sealed::Sealed;
 
-/// Is what a session can be started from: an [`http::Request`] with any body, or its [`Parts`].
+/// What a session can be started from: an [`http::Request`] with any body, or its [`Parts`].
 pub trait RequestHead: Sealed {
     /// Returns the request's method.
     fn method(&self) -> &Method;

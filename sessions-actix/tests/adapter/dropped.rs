@@ -70,7 +70,7 @@ async fn act(
     ""
 }
 
-/// Is reached only by a body that is whole.
+/// Runs only for a body that is whole.
 async fn read(_body: String) -> &'static str {
     ""
 }
@@ -93,7 +93,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/body").route(web::post().to(read)).wrap(from_fn(write_first)));
 }
 
-/// Tells when a request that acts is no longer there.
+/// A request that acts, which tells when it is no longer there.
 struct Passing(Teller);
 
 impl Drop for Passing {

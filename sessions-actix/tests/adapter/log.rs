@@ -21,7 +21,7 @@ use crate::faulty::faulty;
 use crate::support::{app, ask, get, panic_of};
 
 thread_local! {
-    /// Is what this thread, which is one test's, has told the log.
+    /// What this thread, which is one test's, has told the log.
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 

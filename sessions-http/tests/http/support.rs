@@ -14,13 +14,13 @@ pub(crate) type Answer = Result<Response<String>, SessionError>;
 
 type Failing = FailingStore<SlowStore<MemoryStore>>;
 
-/// Is a memory store that counts what it is asked, fails when it is told to, and answers late while its gate is closed.
+/// A memory store that counts what it is asked, fails when it is told to, and answers late while its gate is closed.
 pub(crate) struct TestStore {
     counting: CountingStore<Failing>,
     gate: Gate,
 }
 
-/// Says how a store behaves.
+/// How a store behaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mood {
     AtOnce,
