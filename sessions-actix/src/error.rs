@@ -8,10 +8,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use sessions_core::{Error, ErrorKind};
+use tracing::field::{debug, display};
 
 use crate::head;
 
-/// Is an error of a session as actix-web's handlers return it.
+/// The target of all that this crate logs.
+pub(crate) const TARGET: &str = "sessions_actix";
+
+/// The error of a session, as actix-web's handlers return it.
 ///
 /// The client gets a bare status, which tells as much as it may know; which one is told at [`Error::status`]. The reason goes to the log,
 /// once, with its causes.
@@ -35,7 +39,7 @@ pub struct SessionError(Box<Parts>);
 #[derive(Debug)]
 struct Parts {
     cause: Cause,
-    /// Is what the response needs all the same: the cookie of a session that was saved before the error.
+    /// What the response needs all the same: the cookie of a session that was saved before the error.
     attached: HeaderMap,
     logged: Once,
 }
@@ -72,13 +76,15 @@ impl SessionError {
         }
     }
 
-    /// Tells the log. Responses are made from an error more than once: only the first time counts.
+    /// Logs the error with its causes, at the level `ERROR` only if the server is to blame: a client must not flood the log. Responses are
+    /// made from an error more than once, so only the first call counts.
     pub(crate) fn log(&self) {
+        let (error, kind, status) = (display(Chain(self)), self.kind().map(debug), self.status_code().as_u16());
         self.0.logged.call_once(|| {
             if self.is_servers_fault() {
-                tracing::error!(error = %Chain(self), "session");
+                tracing::error!(target: TARGET, kind, status, error, "a request failed because of its session");
             } else {
-                tracing::debug!(error = %Chain(self), "session");
+                tracing::debug!(target: TARGET, kind, status, error, "a request was refused because of its session");
             }
         });
     }
@@ -133,7 +139,7 @@ impl StdError for SessionError {
     }
 }
 
-/// Shows an error and its causes.
+/// An error and its causes, as one text: not every subscriber shows the sources of an error.
 struct Chain<'a>(&'a dyn StdError);
 
 impl fmt::Display for Chain<'_> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse};
 use sessions_core::{Error, Sessions};
 
+use crate::dropped::Completing;
 use crate::error::SessionError;
 use crate::extract::Session;
 use crate::{head, opened};
@@ -14,6 +15,9 @@ use crate::{head, opened};
 ///
 /// For handlers that no [`SessionMiddleware`](crate::SessionMiddleware) is around. Where there is one of the same manager, these calls work
 /// on its session, and it leaves alone what they have finished. A request has one session, however often it is started.
+///
+/// A call that has asked the store to write goes to its end, though its handler is dropped. A handler that is dropped before it finishes changes
+/// nothing, and ends nothing either: [`destroy`](crate::core::Session::destroy) needs its finish.
 ///
 /// ```
 /// use actix_web::{HttpRequest, HttpResponse, web};
@@ -92,7 +96,7 @@ pub trait SessionsExt: sealed::Sealed {
 impl SessionsExt for Sessions {
     async fn start(&self, request: &HttpRequest) -> Result<Session, SessionError> {
         let exchange = opened::join(self, request);
-        Ok(exchange.session(head::cookies(request)).await?.into())
+        Ok(head::load(&exchange, request).await?.into())
     }
 
     async fn finish<B>(
@@ -100,7 +104,7 @@ impl SessionsExt for Sessions {
         session: &sessions_core::Session,
         response: &mut HttpResponse<B>,
     ) -> Result<(), SessionError> {
-        let attach = session.commit(response.status().as_u16()).await?;
+        let attach = Completing::new(session.commit(response.status().as_u16())).await?;
         head::attach(attach, response.headers_mut());
         Ok(())
     }

@@ -12,13 +12,17 @@ use sessions_core::Load;
 use crate::error::SessionError;
 use crate::{head, opened};
 
-/// Is the session of a request, as a handler's argument; loaded once, when the first argument of this type is extracted.
+/// The session of a request, as a handler's argument. It is loaded once, when the first argument of this type is extracted.
 ///
 /// What it can do is in its target, [`sessions_core::Session`]. The route must be wrapped in a
 /// [`SessionMiddleware`](crate::SessionMiddleware).
 ///
-/// If the store cannot be asked, the handler is not called and the client gets a bare 503; a handler that would rather go on takes an
-/// `Option<Session>` or a `Result<Session, SessionError>`.
+/// If the store cannot be asked, the handler is not called and the client gets a bare 503: the request must not go on as if nobody were
+/// signed in. A handler that answers failures itself takes a `Result<Session, SessionError>`. One that also serves routes without the
+/// middleware takes an [`OptionalSession`].
+///
+/// **Do not take an `Option<Session>`.** actix-web turns every error of an extractor into `None` there, so that in an outage of the store
+/// everybody would seem to be signed out. No extractor can change that.
 ///
 /// ```
 /// use sessions_actix::{Session, SessionError};
@@ -55,11 +59,52 @@ impl FromRequest for Session {
     type Future = Extraction;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Extraction(opened::innermost(request).map(|exchange| exchange.session(head::cookies(request))))
+        Extraction(opened::innermost(request).map(|exchange| head::load(&exchange, request)))
     }
 }
 
-/// Is the extraction of a [`Session`].
+/// The session of a request, or `None` where no middleware is around the route: for handlers that serve routes with and without one.
+///
+/// Unlike an `Option<Session>`, it fails as [`Session`] does if the store cannot be asked.
+///
+/// ```
+/// use sessions_actix::OptionalSession;
+///
+/// async fn greet(OptionalSession(session): OptionalSession) -> String {
+///     let name = session.and_then(|session| session.principal());
+///     format!("hello, {}", name.unwrap_or_else(|| "stranger".to_owned()))
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
+pub struct OptionalSession(pub Option<Session>);
+
+impl FromRequest for OptionalSession {
+    type Error = SessionError;
+    type Future = OptionalExtraction;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        OptionalExtraction(Session::from_request(request, payload))
+    }
+}
+
+/// The extraction of an [`OptionalSession`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct OptionalExtraction(Extraction);
+
+impl Future for OptionalExtraction {
+    type Output = Result<OptionalSession, SessionError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.0.0.is_none() {
+            return Poll::Ready(Ok(OptionalSession(None)));
+        }
+        Pin::new(&mut self.0).poll(context).map_ok(|session| OptionalSession(Some(session)))
+    }
+}
+
+/// The extraction of a [`Session`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Extraction(Option<Load>);

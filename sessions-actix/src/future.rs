@@ -12,19 +12,23 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use pin_project_lite::pin_project;
-use sessions_core::{Attach, Commit, Exchange};
+use sessions_core::{Attach, Exchange};
 
+use crate::dropped::{Completing, Running};
 use crate::error::SessionError;
 use crate::head;
 
 type Response<B> = Result<ServiceResponse<B>, Error>;
 
 pin_project! {
-    /// Is the response of a [`SessionService`](crate::SessionService), which is not given out before its session is saved.
+    /// The response of a [`SessionService`](crate::SessionService), which is not given out before its session is saved.
     ///
-    /// If it is dropped while the handler runs, because the client has hung up, nothing is saved.
+    /// Dropped while the handler runs, since its client hung up or a timeout middleware cut it off, it drops what the handler wrote and
+    /// still carries out a destroy. A commit that has begun goes to its end. Where the store does not answer at once, a task on the current
+    /// runtime waits for it.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, B> {
+        // Dropped in this order, so that the handler has done what it does before its exchange is abandoned.
         #[pin]
         handler: F,
         stage: Stage<B>,
@@ -34,12 +38,12 @@ pin_project! {
 enum Stage<B> {
     /// A middleware further out commits.
     Nested,
-    Handling(Exchange),
+    Handling(Running),
     /// The store answers later. Boxed, so that the future is small where it answers at once: frameworks move their futures about.
-    Committing(Box<(Commit, Ended<B>)>),
+    Committing(Box<(Completing, Ended<B>)>),
 }
 
-/// Is what a handler ended with.
+/// What a handler ended with.
 type Ended<B> = Result<ServiceResponse<B>, Failure>;
 
 enum Failure {
@@ -53,7 +57,7 @@ enum Failure {
 
 impl<F, B> ResponseFuture<F, B> {
     pub(crate) fn new(handler: F, exchange: Option<Exchange>) -> Self {
-        Self { handler, stage: exchange.map_or(Stage::Nested, Stage::Handling) }
+        Self { handler, stage: exchange.map_or(Stage::Nested, |exchange| Stage::Handling(Running::new(exchange))) }
     }
 }
 
@@ -68,16 +72,17 @@ where
         let this = self.project();
         match this.stage {
             Stage::Nested => this.handler.poll(context).map_ok(ServiceResponse::map_into_left_body),
-            Stage::Handling(exchange) => {
+            Stage::Handling(running) => {
                 let ended = ready!(run(this.handler, context));
+                let exchange = running.take().expect("a future is not polled after it was ready");
                 if let Some(attach) = exchange.end_if_unchanged() {
                     return Poll::Ready(finish(ended, Ok(attach)));
                 }
-                let mut commit = exchange.clone().commit(status(&ended));
+                let mut commit = exchange.commit(status(&ended));
                 if let Poll::Ready(saved) = Pin::new(&mut commit).poll(context) {
                     return Poll::Ready(finish(ended, saved));
                 }
-                *this.stage = Stage::Committing(Box::new((commit, ended)));
+                *this.stage = Stage::Committing(Box::new((Completing::new(commit), ended)));
                 Poll::Pending
             }
             Stage::Committing(committing) => {
@@ -111,7 +116,7 @@ fn status<B>(ended: &Ended<B>) -> u16 {
     }
 }
 
-/// Gives out the response with what its session needs, or, if the session could not be saved, the answer that says so.
+/// Returns the response with what its session needs or, if the session could not be saved, a response that says so.
 fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<Attach, sessions_core::Error>) -> Response<EitherBody<B>> {
     match ended {
         Ok(mut response) => match saved {
@@ -140,7 +145,7 @@ impl Failure {
     }
 }
 
-/// Sees to it that the response which `error` becomes further out carries what its session needs.
+/// Adds what the session needs to the response that `error` becomes further out.
 ///
 /// It is not made into a [`ServiceResponse`] here: that takes the request, and actix-web panics if a middleware holds a clone of it while
 /// a handler is looked up.

@@ -4,11 +4,20 @@ use std::borrow::Cow;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use sessions_core::{Attach, Field, ResponseHead};
+use sessions_core::{Attach, Exchange, Field, Load, ResponseHead};
 
 /// Goes through the values of all `Cookie` fields.
-pub(crate) fn cookies(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+fn cookies(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
     request.headers().get_all(header::COOKIE).map(HeaderValue::as_bytes)
+}
+
+/// Loads the session of a request.
+pub(crate) fn load(exchange: &Exchange, request: &HttpRequest) -> Load {
+    exchange.session_from(cookies(request), || {
+        let headers = request.headers();
+        let origin = headers.get(header::ORIGIN).or_else(|| headers.get(header::REFERER))?;
+        Some((origin.as_bytes(), headers.get(header::HOST)?.as_bytes()))
+    })
 }
 
 /// Writes to a response's headers what its session needs there.

@@ -91,6 +91,11 @@
 //! What is done to a session is saved before the response's head leaves. The body of a streamed response, or the actor of a WebSocket, may
 //! keep a clone of the [`Session`]; what it writes later reaches the store with [`save`](core::Session::save).
 //!
+//! # Log
+//!
+//! What this crate logs, by `tracing`, has the target `sessions_actix`; what happens to sessions has the target `sessions_core`. Errors have
+//! the fields `kind`, `status` and `error`. What a client can cause is never above `DEBUG`.
+//!
 //! # What this crate does not do
 //!
 //! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by itself.
@@ -99,6 +104,7 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod dropped;
 mod error;
 mod explicit;
 mod extract;
@@ -111,7 +117,7 @@ mod service;
 
 pub use error::SessionError;
 pub use explicit::SessionsExt;
-pub use extract::{Extraction, Session};
+pub use extract::{Extraction, OptionalExtraction, OptionalSession, Session};
 pub use future::ResponseFuture;
 pub use global::{destroy, destroy_all, destroy_by_id, finish, on_destroy, shift_expiration, start, update_expiration};
 pub use middleware::SessionMiddleware;

@@ -5,9 +5,9 @@ use std::mem;
 use actix_web::{HttpMessage, HttpRequest};
 use sessions_core::{Exchange, Sessions};
 
-/// Is kept in a request's extensions: one exchange for each manager that has to do with the request.
+/// What a request's extensions keep: one exchange for each manager that has to do with the request.
 struct Opened {
-    /// Is what extractors see.
+    /// What extractors see.
     innermost: Entry,
     others: Vec<Entry>,
 }
@@ -22,11 +22,11 @@ struct Entry {
 pub(crate) fn wrap(sessions: &Sessions, request: &HttpRequest) -> Option<Exchange> {
     let mut extensions = request.extensions_mut();
     if let Some(opened) = extensions.get_mut::<Opened>() {
-        let entry = opened.bring_inside(sessions);
+        let entry = opened.bring_inside(sessions, request);
         // Who has opened it by a call from further out is not sure to finish it.
         return (!mem::replace(&mut entry.is_wrapped, true)).then(|| entry.exchange.clone());
     }
-    let entry = Entry { exchange: sessions.open(), is_wrapped: true };
+    let entry = Entry { exchange: open(sessions, request), is_wrapped: true };
     let exchange = entry.exchange.clone();
     extensions.insert(Opened::new(entry));
     Some(exchange)
@@ -38,7 +38,7 @@ pub(crate) fn join(sessions: &Sessions, request: &HttpRequest) -> Exchange {
     if let Some(exchange) = extensions.get::<Opened>().and_then(|opened| opened.find(sessions)) {
         return exchange.clone();
     }
-    let exchange = sessions.open();
+    let exchange = open(sessions, request);
     let entry = Entry { exchange: exchange.clone(), is_wrapped: false };
     match extensions.get_mut::<Opened>() {
         Some(opened) => opened.others.push(entry),
@@ -52,6 +52,10 @@ pub(crate) fn innermost(request: &HttpRequest) -> Option<Exchange> {
     request.extensions().get::<Opened>().map(|opened| opened.innermost.exchange.clone())
 }
 
+fn open(sessions: &Sessions, request: &HttpRequest) -> Exchange {
+    sessions.open_for(request.method().as_str())
+}
+
 impl Opened {
     const fn new(innermost: Entry) -> Self {
         Self { innermost, others: Vec::new() }
@@ -62,12 +66,12 @@ impl Opened {
         entries.find(|entry| entry.is_of(sessions)).map(|entry| &entry.exchange)
     }
 
-    fn bring_inside(&mut self, sessions: &Sessions) -> &mut Entry {
+    fn bring_inside(&mut self, sessions: &Sessions, request: &HttpRequest) -> &mut Entry {
         if !self.innermost.is_of(sessions) {
             let position = self.others.iter().position(|entry| entry.is_of(sessions));
             let entry = match position {
                 Some(position) => self.others.swap_remove(position),
-                None => Entry { exchange: sessions.open(), is_wrapped: false },
+                None => Entry { exchange: open(sessions, request), is_wrapped: false },
             };
             self.others.push(mem::replace(&mut self.innermost, entry));
         }

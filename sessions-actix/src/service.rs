@@ -8,7 +8,7 @@ use sessions_core::Sessions;
 use crate::future::ResponseFuture;
 use crate::opened;
 
-/// Is a service whose requests have sessions, made by a [`SessionMiddleware`](crate::SessionMiddleware).
+/// A service whose requests have sessions, made by a [`SessionMiddleware`](crate::SessionMiddleware).
 #[derive(Debug)]
 pub struct SessionService<S> {
     service: S,

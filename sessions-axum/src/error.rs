@@ -7,7 +7,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use sessions_core::{Error, ErrorKind};
 
-/// Says why a request has no session, or what its session refused; a handler returns it as it is.
+/// Why a request has no session, or what its session refused; a handler returns it as it is.
 ///
 /// Made by `?` from core's [`Error`]. The response is a bare status with `Cache-Control: no-store`; the error with its causes goes
 /// to the log, at the level `ERROR` if it is the server's fault and `DEBUG` otherwise.

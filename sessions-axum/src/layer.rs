@@ -5,7 +5,7 @@ use tower_layer::Layer;
 
 use crate::service::SessionService;
 
-/// Gives every request that passes a session, and every response what the session needs.
+/// Gives each request access to its session, and adds the session's headers to each response.
 ///
 /// For the routes that are to share sessions, often all: `router.layer(SessionLayer::new(sessions))`. Requests that find a layer of the
 /// same manager within another pass the inner one untouched. Of two managers, [`Session`](crate::Session) extracts that of the inner
@@ -13,6 +13,24 @@ use crate::service::SessionService;
 ///
 /// Layers whose response body has no `Default`, such as tower-http's `TraceLayer`, go around this one, or are added by a
 /// `Router::layer` of their own.
+///
+/// # When the client hangs up
+///
+/// A handler is dropped when a timeout layer around this one cuts it off, or when its client hangs up: by HTTP/2 when the stream is reset, by
+/// HTTP/1.1 when the connection is closed, which hyper sees unless part of the body is still unread, a next request is waiting, or
+/// its `half_close` is on.
+///
+/// | | what the handler wrote | [`destroy`](crate::core::Session::destroy) |
+/// |---|---|---|
+/// | dropped while it runs | is dropped, but for what it has [saved](crate::core::Session::save) | is carried out |
+/// | dropped during the commit | is saved: the commit goes to its end | is carried out |
+/// | not dropped, since nobody sees that the client is gone | is saved, as ever | is carried out |
+/// | a timeout layer inside answers 408 or a 5xx | is dropped | is carried out |
+/// | a panic | is dropped | is carried out |
+/// | the body ends early, and an extractor answers 400 | is saved: the response is like any other | is carried out |
+///
+/// So read the body first, and write to the session then. What the store does not do at once after a request is dropped, a task on the current
+/// tokio runtime waits for; it ends with that runtime.
 ///
 /// # Cost
 ///

@@ -88,6 +88,12 @@
 //! fails replaces the handler's response in the same way, so that no success is told that was not saved. A response with a 5xx
 //! status, a service that fails and a handler that panics drop what the request wrote, and keep a `destroy` and a `renew`.
 //!
+//! # Log
+//!
+//! What this crate logs, by `tracing`, has the target `sessions_http`: that of the crate which it shares with `sessions-hyper`. What happens
+//! to sessions has the target `sessions_core`. Errors have the fields `kind`, `status` and `error`. What a client can cause is never above
+//! `DEBUG`.
+//!
 //! # What this crate does not do
 //!
 //! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by itself.

@@ -7,7 +7,7 @@ use sessions_core::Sessions;
 use sessions_http::{ResponseFuture, open};
 use tower_service::Service;
 
-/// Is a service whose requests have sessions; made by a [`SessionLayer`](crate::SessionLayer).
+/// A service whose requests have sessions; made by a [`SessionLayer`](crate::SessionLayer).
 ///
 /// The body of its responses may be any with a `Default` that is empty: where the session cannot be saved, the response is a bare one.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
-        let exchange = open(&self.sessions, request.extensions_mut());
+        let exchange = open(&self.sessions, &mut request);
         // Called here and now: it is this very service that was polled ready, and no clone of it need be.
         ResponseFuture::new(self.inner.call(request), exchange)
     }

@@ -1,9 +1,11 @@
 //! The cookie: how it is formed, and how it is found among those that a client sends.
 
 mod parse;
+mod plain_http;
 mod rules;
 
 pub(crate) use parse::{Candidate, Candidates};
+pub(crate) use plain_http::{LastWarning, shows_plain_http};
 
 use std::fmt;
 use std::time::Duration;
@@ -89,7 +91,7 @@ impl CookieOptions {
         let head = format!("{name}=");
         let rendered = cookie.build().to_string();
         let attributes = rendered.strip_prefix(&head).ok_or(ConfigError::new(ConfigErrorKind::CookieName))?;
-        Ok(CookieForm { name: name.into(), attributes: attributes.into() })
+        Ok(CookieForm { name: name.into(), attributes: attributes.into(), is_secure: self.secure })
     }
 }
 
@@ -99,6 +101,8 @@ pub(crate) struct CookieForm {
     name: Box<str>,
     /// Holds all attributes but `Max-Age`, from the first `;` on.
     attributes: Box<str>,
+    /// Browsers accept it over TLS only.
+    pub(crate) is_secure: bool,
 }
 
 impl CookieForm {

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::attach::Attach;
 use crate::commit::{Commit, Mode};
-use crate::cookie::{Candidates, SetCookie};
+use crate::cookie::{Candidates, SetCookie, shows_plain_http};
 use crate::event::Event;
 use crate::load::Load;
 use crate::outcome::keeps_nothing;
@@ -87,6 +87,23 @@ impl Exchange {
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be asked, unless the manager was built
     /// with [`OutagePolicy::Anonymous`](crate::OutagePolicy::Anonymous). The request must then not go on as if nobody were signed in.
     pub fn session<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Load {
+        self.session_from(cookies, || None)
+    }
+
+    /// Loads the request's session, as [`session`](Self::session) does, and warns if its cookie cannot reach the browser.
+    ///
+    /// `page` returns the values of the request's `Origin` field, or else of its `Referer`, and of its `Host`. It is called only for a
+    /// request without a cookie of ours. Where they show that the request came over plain HTTP, from a host that is not local, and a
+    /// `Secure` cookie is set in answer, the log gets a warning, once a minute at most: browsers drop that cookie without a word.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub fn session_from<'a>(
+        &self,
+        cookies: impl IntoIterator<Item = &'a [u8]>,
+        page: impl FnOnce() -> Option<(&'a [u8], &'a [u8])>,
+    ) -> Load {
         let inner = Arc::clone(&self.inner);
         if inner.is_loaded() {
             return Load::done(inner);
@@ -96,6 +113,9 @@ impl Exchange {
             if !inner.sessions.read_field(field, &mut candidates) {
                 break;
             }
+        }
+        if !candidates.carried && inner.sessions.cookie_is_secure() {
+            candidates.by_plain_http = page().is_some_and(|(origin, host)| shows_plain_http(origin, host));
         }
         Load::begin(inner, &mut candidates)
     }

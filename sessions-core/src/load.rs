@@ -62,7 +62,8 @@ impl Load {
         if candidates.malformed {
             reject(&inner, None, RejectReason::Malformed);
         }
-        let nothing = || Loaded { carried: candidates.carried, ..Loaded::default() };
+        let Candidates { carried, by_plain_http, .. } = *candidates;
+        let nothing = || Loaded { carried, by_plain_http, ..Loaded::default() };
         if candidates.exceeded {
             reject(&inner, None, RejectReason::TooMany);
             inner.load(&mut Loaded { blocked: Some(Blocked::TooManyTokens), ..nothing() });

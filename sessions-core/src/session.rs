@@ -76,6 +76,9 @@ impl Session {
     ///
     /// No request under way can bring it back. What is written afterwards in the same request begins a new session: a farewell
     /// flash, say.
+    ///
+    /// Within an adapter's middleware it holds however the request ends: with a 5xx, a panic, a timeout, or a client that hangs up, for which
+    /// the adapter carries it out. A handler without a middleware must reach its own finish; one that is dropped before has ended nothing.
     pub fn destroy(&self) {
         self.inner.lock().destroy();
     }
@@ -133,6 +136,9 @@ impl Session {
     ///
     /// For what must be saved whatever the response becomes, and for streams and sockets, whose head is gone: there, writes reach the
     /// store only by this call.
+    ///
+    /// A request that is dropped keeps what it has saved so and forgets its other writes. It is dropped when a timeout cuts it off, and, where
+    /// the framework sees it, when its client hangs up; the docs of each adapter's middleware say when that is.
     ///
     /// Saves of one session go to the store one after the other, and the response's head waits for them. One that is dropped before it
     /// ends (by a timeout, say) is not undone: the next save, or the head, waits for the store's answer to it and then goes on. One

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::config::{Config, SessionsBuilder, destroy_listener};
-use crate::cookie::{Candidate, Candidates, CookieForm, SetCookie};
+use crate::cookie::{Candidate, Candidates, CookieForm, LastWarning, SetCookie};
 use crate::error::{Error, ErrorKind, StoreError};
-use crate::event::{DestroyReason, Event, Listeners, StoreCall};
+use crate::event::{DestroyReason, Event, Listeners, StoreCall, TARGET};
 use crate::exchange::Exchange;
 use crate::id::SessionId;
 use crate::info::SessionInfo;
@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     seal: Option<Arc<dyn Seal>>,
     store: Arc<dyn Store>,
     listeners: Listeners,
+    /// When it was last logged that browsers drop the cookie.
+    plain_http: LastWarning,
     /// Ends its thread when the last clone of the manager goes.
     sweeper: OnceLock<Sweeper>,
 }
@@ -54,7 +56,8 @@ impl Sessions {
         store: Arc<dyn Store>,
         listeners: Listeners,
     ) -> Self {
-        let shared = Arc::new(Shared { config, form, seal, store, listeners, sweeper: OnceLock::new() });
+        let (plain_http, sweeper) = (LastWarning::default(), OnceLock::new());
+        let shared = Arc::new(Shared { config, form, seal, store, listeners, plain_http, sweeper });
         if let Some(interval) = shared.config.sweep_every {
             // Not before there is a manager: the thread ends where it finds none.
             shared.sweeper.get_or_init(|| Sweeper::spawn(Arc::downgrade(&shared), interval));
@@ -251,6 +254,23 @@ impl Sessions {
         match &self.shared.seal {
             None => Token::parse(value).map(|token| Candidate { token, is_stale: false }),
             Some(seal) => open_sealed(&**seal, value),
+        }
+    }
+
+    pub(crate) fn cookie_is_secure(&self) -> bool {
+        self.shared.form.is_secure
+    }
+
+    /// Warns, once a minute at most, that a browser drops the cookie that it is sent.
+    #[cold]
+    pub(crate) fn warn_of_plain_http(&self) {
+        if self.shared.plain_http.is_due(self.now()) {
+            tracing::warn!(
+                target: TARGET,
+                cookie = self.cookie_name(),
+                "browsers drop this Secure cookie, since the request came over plain HTTP: serve over TLS, or build the manager with \
+                 insecure_http() in development"
+            );
         }
     }
 

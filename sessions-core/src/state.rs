@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) finished: bool,
     /// The client sent a cookie of our name.
     pub(crate) carried: bool,
+    /// A `Secure` cookie would be dropped by the client's browser.
+    pub(crate) by_plain_http: bool,
     /// Opens the record that the request works on.
     pub(crate) live: Option<Live>,
     pub(crate) view: View,
@@ -64,6 +66,7 @@ struct Rare {
 pub(crate) struct Loaded {
     /// The client sent a cookie of our name.
     pub(crate) carried: bool,
+    pub(crate) by_plain_http: bool,
     pub(crate) touch_due: bool,
     pub(crate) blocked: Option<Blocked>,
     pub(crate) ambiguous: Vec<SessionId>,
@@ -90,6 +93,7 @@ impl State {
     /// Takes note of what was loaded. The view is still empty.
     pub(crate) fn load(&mut self, loaded: &mut Loaded) {
         (self.carried, self.touch_due, self.is_stale) = (loaded.carried, loaded.touch_due, loaded.is_stale);
+        self.by_plain_http = loaded.by_plain_http;
         self.blocked = loaded.blocked;
         if !loaded.ambiguous.is_empty() {
             self.rare().ambiguous = std::mem::take(&mut loaded.ambiguous);

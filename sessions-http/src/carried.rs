@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 
-use http::Extensions;
+use http::{Extensions, Request};
 use sessions_core::{Exchange, Session, Sessions};
 
 use crate::error::SessionError;
-use crate::head::cookie_fields;
+use crate::head::load;
 use crate::request::RequestHead;
 
-/// Is the exchange of the innermost middleware; those of other managers lie around it.
+/// The exchange of the innermost middleware; those of other managers lie around it.
 #[derive(Clone)]
 struct Carried {
     exchange: Exchange,
@@ -21,9 +21,10 @@ struct Carried {
 
 /// Opens an exchange for a request and lets the request carry it to its handler.
 ///
-/// Gives `None` if the request carries one of this manager already: the middleware that opened it commits it.
-pub fn open(sessions: &Sessions, extensions: &mut Extensions) -> Option<Exchange> {
-    let exchange = sessions.open();
+/// Returns `None` if the request carries one of this manager already: the middleware that opened it commits it.
+pub fn open<B>(sessions: &Sessions, request: &mut Request<B>) -> Option<Exchange> {
+    let exchange = sessions.open_for(request.method().as_str());
+    let extensions = request.extensions_mut();
     make_room(extensions);
     // Put in first and looked at afterwards: nearly no request carries another, and one look-up has to do.
     let outer = extensions.insert(Carried { exchange: exchange.clone(), outer: None });
@@ -36,7 +37,7 @@ pub fn open(sessions: &Sessions, extensions: &mut Extensions) -> Option<Exchange
     Some(exchange)
 }
 
-/// Gives extensions that are still empty the room that they will need.
+/// Makes room in extensions that are still empty for what they will hold.
 ///
 /// They grow from room for three to room for seven, and axum itself puts in three: without this, each request would pay for that.
 fn make_room(extensions: &mut Extensions) {
@@ -64,7 +65,7 @@ fn make_room(extensions: &mut Extensions) {
 /// loaded.
 pub fn session<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send + Unpin {
     let carried = request.extensions().get::<Carried>();
-    let mut load = carried.map(|carried| carried.exchange.session(cookie_fields(request.headers())));
+    let mut load = carried.map(|carried| load(&carried.exchange, request.headers()));
     // Not an `async` block, which would move the load once more.
     poll_fn(move |context| match &mut load {
         Some(load) => Pin::new(load).poll(context).map_err(SessionError::from),

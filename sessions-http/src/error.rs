@@ -6,10 +6,14 @@ use std::fmt;
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use sessions_core::{Error, ErrorKind};
+use tracing::field::{debug, display};
 
 use crate::head::write;
 
-/// Says why a request has no session, or what its session refused.
+/// The target of all that this crate logs.
+pub(crate) const TARGET: &str = "sessions_http";
+
+/// Why a request has no session, or what its session refused.
 ///
 /// Made from core's [`Error`] by `?`, and turned into a response by [`into_response`](Self::into_response).
 #[derive(Debug)]
@@ -21,7 +25,7 @@ impl SessionError {
         Self(None)
     }
 
-    /// Says whether the error is one of wiring: the handler has no session middleware around it.
+    /// Returns whether the error is one of wiring: the handler has no session middleware around it.
     #[must_use]
     pub const fn is_no_middleware(&self) -> bool {
         self.0.is_none()
@@ -61,13 +65,14 @@ impl SessionError {
         response
     }
 
+    /// Logs the error with its causes, at the level `ERROR` only if the server is to blame: a client must not flood the log.
     #[cold]
     pub(crate) fn log(&self) {
-        let error: &(dyn StdError + 'static) = self;
+        let (error, kind, status) = (display(Chain(self)), self.kind().map(debug), self.status().as_u16());
         if self.0.as_ref().is_none_or(Error::is_servers_fault) {
-            tracing::error!(error, "session");
+            tracing::error!(target: TARGET, kind, status, error, "a request failed because of its session");
         } else {
-            tracing::debug!(error, "session");
+            tracing::debug!(target: TARGET, kind, status, error, "a request was refused because of its session");
         }
     }
 }
@@ -90,5 +95,20 @@ impl StdError for SessionError {
 impl From<Error> for SessionError {
     fn from(error: Error) -> Self {
         Self(Some(error))
+    }
+}
+
+/// An error and its causes, as one text: not every subscriber shows the sources of an error.
+struct Chain<'a>(&'a dyn StdError);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,8 @@ use http::{HeaderMap, Response};
 use sessions_core::{Commit, Error, Session, Sessions};
 
 use crate::carried::find;
-use crate::head::{cookie_fields, write};
+use crate::dropped::Completing;
+use crate::head::{load, write};
 use crate::request::RequestHead;
 use crate::sealed::Sealed;
 
@@ -16,6 +17,9 @@ use crate::sealed::Sealed;
 /// What a request changes in its session reaches the store, and the cookie the client, with [`finish`](Self::finish), which is called once, when
 /// the response is made and its head not yet sent. If it fails, that response must not be sent: it would tell of something that was
 /// not saved.
+///
+/// A call that has asked the store to write goes to its end, though its handler is dropped since the client hung up. A handler that is dropped
+/// before it finishes changes nothing, and ends nothing either: [`Session::destroy`] needs its finish.
 ///
 /// Within a middleware of the same manager these are the middleware's session, and finishing it by hand leaves nothing for the
 /// middleware to do.
@@ -78,8 +82,9 @@ pub trait SessionsExt: Sealed {
 
 impl SessionsExt for Sessions {
     fn start<R: RequestHead>(&self, request: &R) -> impl Future<Output = Result<Session, Error>> + Send {
-        let exchange = find(request.extensions(), self).cloned().unwrap_or_else(|| self.open());
-        exchange.session(cookie_fields(request.headers()))
+        let exchange = find(request.extensions(), self).cloned();
+        let exchange = exchange.unwrap_or_else(|| self.open_for(request.method().as_str()));
+        load(&exchange, request.headers())
     }
 
     fn finish<B>(
@@ -137,6 +142,6 @@ fn alter<B>(
 }
 
 async fn attach(commit: Commit, headers: &mut HeaderMap) -> Result<(), Error> {
-    write(commit.await?, headers);
+    write(Completing::new(commit).await?, headers);
     Ok(())
 }

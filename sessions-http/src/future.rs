@@ -10,17 +10,21 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use pin_project_lite::pin_project;
-use sessions_core::{Attach, Commit, Error, Exchange};
+use sessions_core::{Attach, Error, Exchange};
 
+use crate::dropped::{Completing, Running};
 use crate::error::SessionError;
 use crate::head::write;
 
 pin_project! {
-    /// Is the response of a handler once its session is committed.
+    /// The response of a handler, once its session is committed.
     ///
-    /// Where the commit fails, the handler's response is replaced by a bare one of the error's status. A handler that fails or
-    /// panics goes on to do so, and its session is committed as for any 5xx response before: data dropped, a destroy and a renewal kept.
-    /// Dropped before the handler is done, it commits nothing.
+    /// If the commit fails, a bare response of the error's status takes the place of the handler's. A handler that fails or panics still
+    /// does so, after its session was committed as for a 5xx response: data dropped, a destroy and a renewal kept.
+    ///
+    /// Dropped while the handler runs, since its client hung up or a timeout layer cut it off, it drops what the handler wrote and still
+    /// carries out a destroy. A commit that has begun goes to its end. Where the store does not answer at once, a task on the current
+    /// tokio runtime waits for it; without a runtime the log gets a warning.
     pub struct ResponseFuture<F: Future> {
         #[pin]
         stage: Stage<F>,
@@ -30,22 +34,23 @@ pin_project! {
 pin_project! {
     #[project = StageProjection]
     enum Stage<F: Future> {
-        // The exchange is `None` if a middleware further out commits.
-        Handling { #[pin] handler: F, exchange: Option<Exchange> },
-        Committing { commit: Commit, end: End<F::Output> },
+        // Dropped in this order, so that the handler has done what it does before its exchange is abandoned.
+        Handling { #[pin] handler: F, running: Running },
+        Committing { commit: Completing, end: End<F::Output> },
     }
 }
 
-/// Is how a handler has ended: with an answer, or with a panic and without one.
+/// How a handler has ended: with an answer, or with a panic and without one.
 struct End<T> {
     answer: Poll<T>,
     panic: Option<Box<dyn Any + Send>>,
 }
 
 impl<F: Future> ResponseFuture<F> {
-    /// Wraps the future of a handler whose request carries the exchange; see [`open`](crate::open).
+    /// Wraps the future of a handler whose request carries the exchange; see [`open`](crate::open). `None` if a middleware further out
+    /// commits.
     pub const fn new(handler: F, exchange: Option<Exchange>) -> Self {
-        Self { stage: Stage::Handling { handler, exchange } }
+        Self { stage: Stage::Handling { handler, running: Running::new(exchange) } }
     }
 }
 
@@ -59,8 +64,8 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut stage = self.project().stage;
         match stage.as_mut().project() {
-            StageProjection::Handling { handler, exchange: None } => handler.poll(context),
-            StageProjection::Handling { handler, exchange } => {
+            StageProjection::Handling { handler, running } if running.is_nested() => handler.poll(context),
+            StageProjection::Handling { handler, running } => {
                 // A panic is an end like any other. Nobody looks at what it leaves behind but the session, whose state is whole after
                 // every call.
                 let mut answer = Poll::Pending;
@@ -68,16 +73,18 @@ where
                 if answer.is_pending() && panic.is_none() {
                     return Poll::Pending;
                 }
+                let exchange = running.take();
                 if let Some(attach) = exchange.as_ref().and_then(Exchange::end_if_unchanged) {
                     if !attach.is_empty() {
                         conclude(&mut answer, Ok(attach));
                     }
-                } else if let Some(exchange) = exchange.take() {
+                } else if let Some(exchange) = exchange {
                     let mut commit = exchange.commit(status_of(&answer));
                     // Most commits are ready at once, and the answer then need not be put aside.
                     match Pin::new(&mut commit).poll(context) {
                         Poll::Ready(committed) => conclude(&mut answer, committed),
                         Poll::Pending => {
+                            let commit = Completing::new(commit);
                             stage.set(Stage::Committing { commit, end: End { answer, panic } });
                             return Poll::Pending;
                         }

@@ -2,13 +2,21 @@
 
 use std::borrow::Cow;
 
-use http::header::{CACHE_CONTROL, COOKIE, Entry, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, COOKIE, Entry, HOST, ORIGIN, REFERER, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sessions_core::{Attach, Field, ResponseHead};
+use sessions_core::{Attach, Exchange, Field, Load, ResponseHead};
 
 /// Goes through the values of all `Cookie` fields, as they came: over HTTP/2 there may be one for each cookie.
 pub fn cookie_fields(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)
+}
+
+/// Loads the session of a request.
+pub(crate) fn load(exchange: &Exchange, headers: &HeaderMap) -> Load {
+    exchange.session_from(cookie_fields(headers), || {
+        let origin = headers.get(ORIGIN).or_else(|| headers.get(REFERER))?;
+        Some((origin.as_bytes(), headers.get(HOST)?.as_bytes()))
+    })
 }
 
 /// Writes to a response's header fields what the session needs there.

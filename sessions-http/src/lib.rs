@@ -30,12 +30,18 @@
 //!
 //! # What this crate does not do
 //!
-//! It decides nothing: what is written, when, and which cookie follows from it is the business of `sessions-core`. It knows no
-//! framework, no runtime and no body type.
+//! It decides nothing: what is written, when, and which cookie follows from it is the business of `sessions-core`. It knows no framework and
+//! no body type. Of a runtime it needs only that of [`tokio`](https://docs.rs/tokio), for requests that are dropped: see
+//! [`ResponseFuture`].
+//!
+//! # Log
+//!
+//! What this crate logs, by `tracing`, has the target `sessions_http`, in `sessions-axum` and `sessions-hyper` too.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod carried;
+mod dropped;
 mod error;
 mod explicit;
 mod future;

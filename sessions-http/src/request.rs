@@ -1,12 +1,15 @@
 //! The head of a request.
 
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Request};
+use http::{Extensions, HeaderMap, Method, Request};
 
 use crate::sealed::Sealed;
 
-/// Is what a session can be started from: an [`http::Request`] with any body, or its [`Parts`].
+/// What a session can be started from: an [`http::Request`] with any body, or its [`Parts`].
 pub trait RequestHead: Sealed {
+    /// Returns the request's method.
+    fn method(&self) -> &Method;
+
     /// Returns the request's header fields.
     fn headers(&self) -> &HeaderMap;
 
@@ -15,6 +18,10 @@ pub trait RequestHead: Sealed {
 }
 
 impl<B> RequestHead for Request<B> {
+    fn method(&self) -> &Method {
+        self.method()
+    }
+
     fn headers(&self) -> &HeaderMap {
         self.headers()
     }
@@ -25,6 +32,10 @@ impl<B> RequestHead for Request<B> {
 }
 
 impl RequestHead for Parts {
+    fn method(&self) -> &Method {
+        &self.method
+    }
+
     fn headers(&self) -> &HeaderMap {
         &self.headers
     }

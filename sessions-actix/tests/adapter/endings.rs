@@ -145,7 +145,7 @@ async fn a_handler_that_no_middleware_is_around_gets_no_session() {
     assert_eq!(error.kind(), None);
 }
 
-/// Is what a middleware within the sessions' refuses a request with, after its handler is done.
+/// What a middleware within the sessions' refuses a request with, after its handler is done.
 #[derive(Debug)]
 struct Refusal;
 

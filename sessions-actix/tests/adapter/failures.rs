@@ -11,7 +11,7 @@ use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpRequest, HttpResponse};
 use sessions_actix::core::ErrorKind;
-use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions, SessionsExt};
+use sessions_actix::{OptionalSession, Session, SessionError, SessionMiddleware, Sessions, SessionsExt};
 use sessions_conformance::Verb;
 
 use crate::faulty::{Faults, faulty};
@@ -40,8 +40,15 @@ async fn leave_and_panic(session: Session) -> &'static str {
     panic!("on purpose")
 }
 
-async fn perhaps(session: Option<Session>) -> &'static str {
-    if session.is_some() { "with" } else { "without" }
+async fn perhaps(OptionalSession(session): OptionalSession) -> Result<String, SessionError> {
+    match session {
+        Some(session) => read(session).await,
+        None => Ok("no middleware".to_owned()),
+    }
+}
+
+async fn kind(session: Result<Session, SessionError>) -> String {
+    session.map_or_else(|error| format!("{:?}", error.kind()), |_| "loaded".to_owned())
 }
 
 async fn plain() -> &'static str {
@@ -56,6 +63,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/leave", web::get().to(leave))
         .route("/leave_and_panic", web::get().to(leave_and_panic))
         .route("/perhaps", web::get().to(perhaps))
+        .route("/kind", web::get().to(kind))
         .route("/plain", web::get().to(plain));
 }
 
@@ -70,10 +78,43 @@ async fn a_store_that_cannot_be_asked_is_503_where_the_session_is_needed() {
     answer.assert_is_bare(503);
     assert_eq!(answer.all(RETRY_AFTER), ["1"]);
     assert_eq!(get(&app, "/plain", &cookie).await.body, "ok");
-    assert_eq!(get(&app, "/perhaps", &cookie).await.body, "without");
 
     store.recover();
     assert_eq!(get(&app, "/get", &cookie).await.body, "iris");
+}
+
+#[actix_web::test]
+async fn an_optional_session_is_none_only_without_a_middleware() {
+    let (sessions, store) = faulty();
+    let (wrapped, bare) = (app(&sessions, routes).await, bare_app(&sessions, routes).await);
+    assert_eq!(get(&wrapped, "/perhaps", "").await.body, "nobody", "a new session is one too");
+    let cookie = get(&wrapped, "/set", "").await.cookie().unwrap();
+    assert_eq!(get(&wrapped, "/perhaps", &cookie).await.body, "iris");
+    assert_eq!(get(&bare, "/perhaps", &cookie).await.body, "no middleware");
+
+    store.fail(Verb::Load);
+    get(&wrapped, "/perhaps", &cookie).await.assert_is_bare(503);
+    assert_eq!(get(&bare, "/perhaps", &cookie).await.body, "no middleware");
+
+    // A load that waits is waited for.
+    store.recover();
+    store.gate.close();
+    let mut waiting = pin!(get(&wrapped, "/perhaps", &cookie));
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    store.gate.open();
+    assert_eq!(waiting.await.body, "iris");
+}
+
+#[actix_web::test]
+async fn a_handler_may_answer_for_a_session_that_cannot_be_loaded() {
+    let (sessions, store) = faulty();
+    let app = app(&sessions, routes).await;
+    let cookie = get(&app, "/set", "").await.cookie().unwrap();
+    assert_eq!(get(&app, "/kind", &cookie).await.body, "loaded");
+    store.fail(Verb::Load);
+    let answer = get(&app, "/kind", &cookie).await;
+    assert_eq!((answer.status.as_u16(), &answer.body[..]), (200, &b"Some(StoreUnavailable)"[..]));
+    assert_eq!(get(&bare_app(&sessions, routes).await, "/kind", &cookie).await.body, "None");
 }
 
 #[actix_web::test]

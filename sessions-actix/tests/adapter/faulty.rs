@@ -7,7 +7,7 @@ use sessions_conformance::{FailingStore, Failure, Gate, SlowStore, Verb};
 /// Steers a manager's store.
 pub(crate) struct Faults {
     store: FailingStore<SlowStore<MemoryStore>>,
-    /// Is what every call waits at while it is closed.
+    /// What every call waits at while it is closed.
     pub(crate) gate: Gate,
 }
 

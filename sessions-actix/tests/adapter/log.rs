@@ -2,23 +2,26 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::Once;
+use std::sync::{Arc, Once};
+use std::time::Duration;
 
 use actix_web::App;
 use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{HOST, HeaderName, ORIGIN, REFERER};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::test::init_service;
+use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, ServiceConfig};
+use sessions_actix::core::ManualClock;
 use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
 use sessions_conformance::Verb;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use crate::faulty::faulty;
-use crate::support::{app, get, panic_of};
+use crate::support::{app, ask, get, panic_of};
 
 thread_local! {
-    /// Is what this thread, which is one test's, has told the log.
+    /// What this thread, which is one test's, has told the log.
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -46,7 +49,9 @@ impl Visit for Line {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("sessions_actix")
+        // What core logs of each session is not ours, but for what it warns of.
+        metadata.target() == "sessions_actix"
+            || (*metadata.level() == Level::WARN && metadata.target() == "sessions_core")
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -78,6 +83,12 @@ async fn too_large(session: Session) -> Result<&'static str, SessionError> {
     Ok("set")
 }
 
+async fn add_to_a_text(session: Session) -> Result<&'static str, SessionError> {
+    session.set("name", "iris")?;
+    session.increment("name", 1)?;
+    Ok("added")
+}
+
 async fn outlived(session: Session, sessions: web::Data<Sessions>) -> Result<&'static str, SessionError> {
     sessions.destroy_by_id(session.id().unwrap()).await?;
     session.set("name", "late")?;
@@ -92,6 +103,7 @@ async fn leave_and_panic(session: Session) -> &'static str {
 fn routes(config: &mut ServiceConfig) {
     config
         .route("/set", web::get().to(set))
+        .route("/add_to_a_text", web::get().to(add_to_a_text))
         .route("/too_large", web::get().to(too_large))
         .route("/outlived", web::get().to(outlived))
         .route("/leave_and_panic", web::get().to(leave_and_panic));
@@ -116,11 +128,35 @@ async fn the_log_is_told_the_causes_once() {
 }
 
 #[actix_web::test]
-async fn the_log_is_not_alarmed_by_what_a_client_can_repeat() {
+async fn what_a_client_can_repeat_is_never_above_debug() {
     let app = app(&faulty().0, routes).await;
     listen();
     get(&app, "/too_large", "").await.assert_is_bare(413);
     assert_eq!(LINES.take(), [(Level::DEBUG, "the session would exceed its limits".to_owned())]);
+    for _ in 0..10 {
+        get(&app, "/add_to_a_text", "").await.assert_is_bare(500);
+    }
+    assert_eq!(LINES.take(), vec![(Level::DEBUG, "the entry cannot be added to".to_owned()); 10]);
+}
+
+#[actix_web::test]
+async fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
+    let clock = Arc::new(ManualClock::default());
+    let sessions = Sessions::builder().clock(Arc::clone(&clock)).build().unwrap();
+    let app = app(&sessions, routes).await;
+    let visit = |name: HeaderName, page| {
+        ask(&app, TestRequest::with_uri("/set").insert_header((HOST, "myhost.test")).insert_header((name, page)))
+    };
+    listen();
+    visit(ORIGIN, "https://myhost.test").await;
+    visit(REFERER, "http://other.test/").await;
+    assert_eq!(LINES.take(), []);
+    for _ in 0..2 {
+        visit(REFERER, "http://myhost.test/login").await;
+        visit(ORIGIN, "http://myhost.test").await;
+        assert!(matches!(LINES.take()[..], [(Level::WARN, _)]));
+        clock.advance(Duration::from_secs(60));
+    }
 }
 
 #[actix_web::test]

@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
 mod default;
+mod dropped;
 mod endings;
 mod explicit;
 mod failures;
 mod faulty;
 mod log;
 mod nesting;
+mod preflight;
 mod requests;
+mod spawned;
 mod support;

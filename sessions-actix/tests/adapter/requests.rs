@@ -140,7 +140,7 @@ async fn handlers_are_found_in_scopes_within_the_middleware() {
     assert_eq!(get(&app(&sessions(), routes).await, "/users/iris", "").await.body, "iris");
 }
 
-/// Is the body of a stream that counts the sessions, then writes to its own.
+/// The body of a stream that counts the sessions, then writes to its own.
 struct Counting(Option<(Session, Sessions)>);
 
 impl MessageBody for Counting {

@@ -32,12 +32,12 @@ pub(crate) fn bare_app<R: FnOnce(&mut ServiceConfig)>(sessions: &Sessions, route
     init_service(App::new().app_data(web::Data::new(sessions.clone())).configure(routes))
 }
 
-/// Is an app that is being made ready.
+/// An app that is being made ready.
 pub(crate) trait Serving: Future<Output: Served> {}
 
 impl<F: Future<Output: Served>> Serving for F {}
 
-/// Is an app that answers requests.
+/// An app that answers requests.
 pub(crate) trait Served: Service<Request, Response = ServiceResponse<Self::Body>, Error = Error> {
     type Body: MessageBody;
 }
@@ -50,7 +50,7 @@ where
     type Body = B;
 }
 
-/// Is a response as the client gets it.
+/// A response as the client gets it.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

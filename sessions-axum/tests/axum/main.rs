@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod dropped;
 mod explicit;
 mod extract;
 mod layer;
+mod preflight;
+mod spawned;
 mod support;
 mod tower_services;

@@ -26,7 +26,7 @@ pub(crate) fn fail(store: &TestStore, verbs: &[Verb]) {
     }
 }
 
-/// Is a browser, which keeps its cookies.
+/// A browser, which keeps its cookies.
 #[derive(Default)]
 pub(crate) struct Browser {
     cookies: Vec<String>,
@@ -67,7 +67,7 @@ pub(crate) fn set_cookies<B>(response: &Response<B>) -> Vec<&str> {
     response.headers().get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
 }
 
-/// Is what a browser got.
+/// What a browser got.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,

@@ -11,7 +11,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::support::{Browser, fail, manager_and_store};
 
-/// Is a body of no framework.
+/// A body of no framework.
 #[derive(Debug, Default, PartialEq)]
 struct Body(&'static str);
 

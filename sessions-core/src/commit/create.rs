@@ -109,7 +109,11 @@ impl Create {
         let mut state = ending.inner.lock();
         let is_wanted = !ending.is_watched() || state.created(self.live.clone(), self.record.clone());
         let attach = ending.finish(&mut state, self.cookie.take().filter(|_| is_wanted));
+        let by_plain_http = state.by_plain_http;
         drop(state);
+        if by_plain_http {
+            ending.inner.sessions.warn_of_plain_http();
+        }
         ending.inner.raise(&Event::Created { id });
         for id in evicted {
             ending.inner.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });

@@ -41,6 +41,8 @@ pub(crate) struct Candidates {
     pub(crate) exceeded: bool,
     /// There were cookies of other names.
     pub(crate) has_foreign: bool,
+    /// A `Secure` cookie would be dropped by the client's browser.
+    pub(crate) by_plain_http: bool,
 }
 
 impl Candidates {

@@ -12,6 +12,7 @@ mod failures;
 mod late;
 mod lifecycle;
 mod logout;
+mod plain_http;
 mod redaction;
 mod saving;
 mod signing;

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod dropped;
 mod explicit;
 mod failures;
 mod global;
+mod log;
 mod middleware;
 mod support;

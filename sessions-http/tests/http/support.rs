@@ -4,21 +4,23 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use http::header::{COOKIE, SET_COOKIE};
-use http::{HeaderMap, Request, Response};
+use http::header::{CACHE_CONTROL, COOKIE, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, Request, Response, StatusCode};
 use sessions_conformance::{CountingStore, FailingStore, Failure, Gate, SlowStore, Verb};
 use sessions_core::{MemoryStore, Sessions, StoreErrorKind};
-use sessions_http::{ResponseFuture, open};
+use sessions_http::{ResponseFuture, SessionError, open, session};
+
+pub(crate) type Answer = Result<Response<String>, SessionError>;
 
 type Failing = FailingStore<SlowStore<MemoryStore>>;
 
-/// Is a memory store that counts what it is asked, fails when it is told to, and answers late while its gate is closed.
+/// A memory store that counts what it is asked, fails when it is told to, and answers late while its gate is closed.
 pub(crate) struct TestStore {
     counting: CountingStore<Failing>,
     gate: Gate,
 }
 
-/// Says how a store behaves.
+/// How a store behaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Mood {
     AtOnce,
@@ -55,6 +57,15 @@ impl TestStore {
         let calls = (self.counting.calls_of(Verb::Load), writes);
         self.counting.reset();
         calls
+    }
+
+    /// Returns how many calls wait at the gate.
+    pub(crate) fn held(&self) -> usize {
+        self.gate.held()
+    }
+
+    pub(crate) fn let_one_through(&self) {
+        self.gate.let_one_through();
     }
 
     /// Makes a manager of this store.
@@ -104,7 +115,7 @@ pub(crate) async fn serve<F, E>(
 where
     F: Future<Output = Result<Response<String>, E>>,
 {
-    let exchange = open(sessions, request.extensions_mut());
+    let exchange = open(sessions, &mut request);
     ResponseFuture::new(handler(request), exchange).await
 }
 
@@ -120,4 +131,21 @@ pub(crate) fn request_after<B>(response: &Response<B>) -> Request<()> {
 
 pub(crate) fn set_cookies(headers: &HeaderMap) -> Vec<&str> {
     headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
+}
+
+/// Signs iris in and returns the response, whose cookie later requests carry.
+pub(crate) async fn sign_in(sessions: &Sessions) -> Response<String> {
+    let handler = async |request: Request<()>| {
+        session(&request).await?.login("iris")?;
+        Answer::Ok(Response::default())
+    };
+    serve(sessions, Request::new(()), handler).await.unwrap()
+}
+
+pub(crate) fn assert_bare(response: &Response<String>, status: StatusCode) {
+    assert_eq!((response.status(), response.body().as_str()), (status, ""));
+    assert!(!response.headers().contains_key(SET_COOKIE));
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    let retry_after = response.headers().get(RETRY_AFTER);
+    assert_eq!(retry_after.is_some(), status == StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod dropped;
+
 use std::convert::Infallible;
 use std::io::Cursor;
 use std::rc::Rc;

@@ -1,0 +1,102 @@
+//! Whether a request shows that it came over plain HTTP, where browsers drop a `Secure` cookie without a word.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+
+/// Returns whether a request came over plain HTTP from a host that is not local, by the values of its `Origin` (or else `Referer`) and `Host`
+/// fields.
+///
+/// A page of another host proves nothing about this one. Browsers accept `Secure` cookies from the local machine.
+pub(crate) fn shows_plain_http(origin: &[u8], host: &[u8]) -> bool {
+    let Some(rest) = strip_scheme(origin) else { return false };
+    let end = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
+    let authority = without_default_port(&rest[..end]);
+    !authority.is_empty() && authority.eq_ignore_ascii_case(without_default_port(host)) && !is_local(authority)
+}
+
+fn strip_scheme(url: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = url.split_at_checked("http://".len())?;
+    scheme.eq_ignore_ascii_case(b"http://").then_some(rest)
+}
+
+fn without_default_port(authority: &[u8]) -> &[u8] {
+    authority.strip_suffix(b":80").unwrap_or(authority)
+}
+
+/// Returns whether an authority is `localhost`, a name under it, or a loopback address.
+fn is_local(authority: &[u8]) -> bool {
+    let Ok(authority) = str::from_utf8(authority) else { return false };
+    if let Some(address) = authority.strip_prefix('[') {
+        let address = address.split_once(']').map(|(address, _)| address.parse::<Ipv6Addr>());
+        return matches!(address, Some(Ok(address)) if address.is_loopback());
+    }
+    let (host, _) = authority.split_once(':').unwrap_or((authority, ""));
+    let last_label = host.rsplit('.').next().unwrap_or(host);
+    last_label.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
+}
+
+/// The time of the last warning.
+#[derive(Debug, Default)]
+pub(crate) struct LastWarning(AtomicU64);
+
+impl LastWarning {
+    /// Returns whether to warn at `now`, which is so once a minute at most.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        let is_due = now.since(Timestamp::from_millis(last)) >= Duration::from_secs(60);
+        is_due && self.0.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_own_host_over_plain_http_is_shown() {
+        for (origin, host, shown) in [
+            ("http://myhost.test", "myhost.test", true),
+            ("http://myhost.test:8080", "myhost.test:8080", true),
+            ("http://myhost.test/login?next=/", "myhost.test", true),
+            ("http://myhost.test?a", "myhost.test", true),
+            ("HTTP://MyHost.test:80/#top", "myhost.test", true),
+            ("http://192.168.0.7:3000", "192.168.0.7:3000", true),
+            ("http://[2001:db8::1]:3000/", "[2001:db8::1]:3000", true),
+            ("http://localhost.example", "localhost.example", true),
+            ("http://127.example", "127.example", true),
+            ("https://myhost.test", "myhost.test", false),
+            ("http://other.test", "myhost.test", false),
+            ("http://myhost.test:8080", "myhost.test:9090", false),
+            ("http://localhost", "localhost", false),
+            ("http://LOCALHOST:3000", "localhost:3000", false),
+            ("http://app.localhost:3000/a", "app.localhost:3000", false),
+            ("http://127.0.0.1:3000", "127.0.0.1:3000", false),
+            ("http://127.8.8.8", "127.8.8.8", false),
+            ("http://[::1]:3000", "[::1]:3000", false),
+            ("null", "myhost.test", false),
+            ("http:", "", false),
+            ("http://", "", false),
+            ("", "", false),
+        ] {
+            assert_eq!(shows_plain_http(origin.as_bytes(), host.as_bytes()), shown, "{origin} {host}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_not_text_is_not_local() {
+        assert!(shows_plain_http(b"http://\xff.test", b"\xff.test"));
+    }
+
+    #[test]
+    fn warnings_come_once_a_minute_at_most() {
+        let (last, start) = (LastWarning::default(), Timestamp::from_millis(1_000_000));
+        for (millis, is_due) in
+            [(0, true), (0, false), (59_999, false), (60_000, true), (60_001, false), (200_000, true)]
+        {
+            assert_eq!(last.is_due(start.after(Duration::from_millis(millis))), is_due, "{millis}");
+        }
+    }
+}

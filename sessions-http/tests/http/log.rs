@@ -1,0 +1,177 @@
+//! What the log is told, and the client is not.
+
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Mutex, Once};
+use std::time::Duration;
+
+use http::header::{HOST, ORIGIN, REFERER};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use sessions_core::{ManualClock, Sessions};
+use sessions_http::{SessionError, session};
+
+use crate::support::{
+    Answer, Mood, TestStore, assert_bare, manager_and_store, request_after, serve, set_cookies, sign_in,
+};
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lets every place that logs know that somebody listens. Otherwise one that another thread comes by first, with nobody listening
+/// there, would be silent for good.
+fn listen_everywhere() {
+    static LISTENS: Once = Once::new();
+    LISTENS.call_once(|| {
+        let all = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(io::sink);
+        tracing::subscriber::set_global_default(all.finish()).unwrap();
+    });
+}
+
+/// Returns what `work` logs on this thread.
+pub(crate) fn logged(work: impl FnOnce()) -> String {
+    listen_everywhere();
+    let log = Log::default();
+    let writer = Mutex::new(log.clone());
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(writer);
+    tracing::subscriber::with_default(subscriber.finish(), work);
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Runs a handler, and returns what it logs and what its client gets.
+fn log_of<F>(store: &TestStore, serving: F) -> (String, Response<String>)
+where
+    F: Future<Output = Answer>,
+{
+    let mut answer = None;
+    let log = logged(|| answer = Some(store.drive(serving).unwrap_or_else(SessionError::into_response)));
+    (log, answer.unwrap())
+}
+
+#[test]
+fn the_log_is_told_the_causes_of_what_the_server_is_to_blame_for() {
+    let (sessions, store) = manager_and_store();
+    store.set(Mood::FailsToWrite);
+    let handler = async |request: Request<()>| {
+        session(&request).await?.set("written", &true)?;
+        Answer::Ok(Response::default())
+    };
+    let (log, response) = log_of(&store, serve(&sessions, Request::new(()), handler));
+    assert_bare(&response, StatusCode::SERVICE_UNAVAILABLE);
+    let line = log.lines().find(|line| line.contains("sessions_http: ")).unwrap();
+    for part in ["ERROR", "kind=StoreUnavailable", "status=503", "the session store is unavailable", "was told to fail"]
+    {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+}
+
+/// Adds to a text, as often as a client asks.
+async fn add_to_a_text(request: Request<()>) -> Answer {
+    let session = session(&request).await?;
+    session.set("name", "iris")?;
+    session.increment("name", 1)?;
+    Ok(Response::default())
+}
+
+async fn grow(request: Request<()>) -> Answer {
+    session(&request).await?.set("name", &"x".repeat(100_000))?;
+    Ok(Response::default())
+}
+
+async fn outlive(request: Request<()>) -> Answer {
+    let session = session(&request).await?;
+    session.set("name", "iris")?;
+    session.exchange().sessions().destroy_principal("iris").await?;
+    session.save().await?;
+    Ok(Response::default())
+}
+
+#[test]
+fn what_a_client_can_cause_is_never_above_debug() {
+    let (sessions, store) = manager_and_store();
+    let signed_in = || store.drive(sign_in(&sessions));
+    for _ in 0..10 {
+        let request = request_after(&signed_in());
+        assert_refused(&store, serve(&sessions, request, add_to_a_text), 500, "the entry cannot be added to");
+    }
+    let request = request_after(&signed_in());
+    assert_refused(&store, serve(&sessions, request, grow), 413, "the session would exceed its limits");
+    let request = request_after(&signed_in());
+    let ended = "the session ended while the request was under way";
+    assert_refused(&store, serve(&sessions, request, outlive), 401, ended);
+}
+
+fn assert_refused(store: &TestStore, serving: impl Future<Output = Answer>, status: u16, text: &str) {
+    let (log, response) = log_of(store, serving);
+    assert_bare(&response, StatusCode::from_u16(status).unwrap());
+    let line = log.lines().find(|line| line.contains(text)).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("DEBUG sessions_http: ") && line.contains(&format!("status={status}")), "{line}");
+    assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
+}
+
+/// Returns how often one first visit warns that its cookie is lost.
+fn warnings(sessions: &Sessions, fields: &[(HeaderName, &'static str)]) -> usize {
+    let mut request = Request::new(());
+    for (name, value) in fields {
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    let log = logged(|| {
+        let handler = async |request: Request<()>| {
+            session(&request).await?.login("iris")?;
+            Answer::Ok(Response::default())
+        };
+        pollster::block_on(serve(sessions, request, handler)).unwrap();
+    });
+    log.lines().filter(|line| line.contains(" WARN sessions_core: ") && line.contains("insecure_http")).count()
+}
+
+#[test]
+fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
+    let host = (HOST, "myhost.test");
+    let from = |name: HeaderName, page| [host.clone(), (name, page)];
+    let clock = Arc::new(ManualClock::default());
+    let sessions = Sessions::builder().clock(Arc::clone(&clock)).build().unwrap();
+    assert_eq!(warnings(&sessions, std::slice::from_ref(&host)), 0);
+    assert_eq!(warnings(&sessions, &from(ORIGIN, "https://myhost.test")), 0);
+    assert_eq!(warnings(&sessions, &from(ORIGIN, "http://other.test")), 0);
+    assert_eq!(warnings(&sessions, &[(HOST, "localhost:3000"), (ORIGIN, "http://localhost:3000")]), 0);
+
+    assert_eq!(warnings(&sessions, &from(ORIGIN, "http://myhost.test")), 1);
+    clock.advance(Duration::from_secs(59));
+    assert_eq!(warnings(&sessions, &from(REFERER, "http://myhost.test/login")), 0);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(warnings(&sessions, &from(REFERER, "http://myhost.test/login")), 1);
+
+    let insecure = Sessions::builder().insecure_http().build().unwrap();
+    assert_eq!(warnings(&insecure, &from(ORIGIN, "http://myhost.test")), 0);
+}
+
+#[test]
+fn a_browser_that_sends_the_cookie_has_kept_it() {
+    let (sessions, store) = manager_and_store();
+    let mut request = request_after(&store.drive(sign_in(&sessions)));
+    request.headers_mut().insert(HOST, HeaderValue::from_static("myhost.test"));
+    request.headers_mut().insert(ORIGIN, HeaderValue::from_static("http://myhost.test"));
+    let handler = async |request: Request<()>| {
+        let session = session(&request).await?;
+        session.destroy();
+        session.set("farewell", &true)?;
+        Answer::Ok(Response::default())
+    };
+    let (log, response) = log_of(&store, serve(&sessions, request, handler));
+    assert_eq!(set_cookies(response.headers()).len(), 1);
+    assert!(!log.contains("WARN"), "{log}");
+}
