@@ -64,6 +64,15 @@ pub(crate) enum Unreadable {
     NewerFormat,
 }
 
+impl Unreadable {
+    const fn kind(self) -> StoreErrorKind {
+        match self {
+            Self::Damaged => StoreErrorKind::Unreadable,
+            Self::NewerFormat => StoreErrorKind::NewerFormat,
+        }
+    }
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -77,8 +86,13 @@ impl std::error::Error for Unreadable {}
 
 impl From<Unreadable> for StoreError {
     fn from(unreadable: Unreadable) -> Self {
-        Self::new(NAME, StoreErrorKind::Unreadable).caused_by(unreadable)
+        Self::new(NAME, unreadable.kind()).caused_by(unreadable)
     }
+}
+
+/// Returns whether an error is about one record alone, and says nothing of the others.
+pub(crate) fn is_of_one_record(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Unreadable | StoreErrorKind::NewerFormat)
 }
 
 /// Reads the answer to HGETALL, `None` if there is no such hash.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use redis::Value;
-use sessions_core::{Changes, Record, SessionId, StoreError, StoreErrorKind, Timestamp};
+use sessions_core::{Changes, Record, SessionId, StoreError, Timestamp};
 
 use crate::call::{self, Call, bytes, items, text_number};
 use crate::commit::Renewal;
@@ -142,7 +142,7 @@ pub(crate) async fn of_principal(core: &Core, principal: &str, now: Timestamp) -
             // Not somebody else's or nobody's: it may be about to be bound.
             Ok(Some(_)) => {}
             Ok(None) => dead.push(entry),
-            Err(error) if error.kind() == StoreErrorKind::Unreadable => {}
+            Err(error) if fields::is_of_one_record(&error) => {}
             Err(error) => return Err(error),
         }
     }

@@ -269,7 +269,7 @@ fn a_record_of_a_newer_format_is_left_as_it_is() {
         block_on(store.commit(id, &changes().set("a", b"1"))).unwrap_err().kind(),
         block_on(store.take(id, &SECRET, "a", NOW)).unwrap_err().kind(),
     ] {
-        assert_eq!(kind, StoreErrorKind::Unreadable);
+        assert_eq!(kind, StoreErrorKind::NewerFormat);
     }
     assert_eq!(block_on(store.create(&record(id).build().unwrap())).unwrap(), Created::Exists);
     assert_eq!(cli(&["HGETALL", &key]), "h\n2\nsomething\nnew");
