@@ -136,9 +136,7 @@ pub(crate) async fn of_principal(core: &Core, principal: &str, now: Timestamp) -
     let mut dead = Vec::new();
     while let Some((entry, loaded)) = found.next().await {
         match loaded {
-            Ok(Some(record)) if record.principal() == Some(principal) && !record.has_expired(now) => {
-                records.push(record)
-            }
+            Ok(Some(record)) if record.principal() == Some(principal) && record.is_live(now) => records.push(record),
             // Not somebody else's or nobody's: it may be about to be bound.
             Ok(Some(_)) => {}
             Ok(None) => dead.push(entry),

@@ -47,7 +47,7 @@ async fn load_all(core: &Core, ids: Vec<SessionId>, now: Timestamp) -> Result<Ve
     let mut records = Vec::new();
     while let Some(loaded) = loads.next().await {
         match loaded {
-            Ok(record) => records.extend(record.filter(|record| !record.has_expired(now))),
+            Ok(record) => records.extend(record.filter(|record| record.is_live(now))),
             Err(error) if fields::is_of_one_record(&error) => {}
             Err(error) => return Err(error),
         }

@@ -71,12 +71,9 @@ impl Store for RedisStore {
         NAME
     }
 
-    fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
+    fn load(&self, id: SessionId, _: Timestamp) -> StoreFuture<Option<Record>> {
         let call = Call::command("HGETALL", &self.core.keys.session(id));
-        self.core.begin(|core| async move {
-            let record = fields::read(id, &core.read(&call).await?)?;
-            Ok(record.filter(|record| !record.has_expired(now)))
-        })
+        self.core.begin(|core| async move { Ok(fields::read(id, &core.read(&call).await?)?) })
     }
 
     fn create(&self, record: &Record) -> StoreFuture<Created> {

@@ -8,6 +8,8 @@
 local GONE, APPLIED, CONFLICT, DAMAGED, NEWER, ABSENT = 0, 1, 2, 3, 4, 5
 -- How many fields go into one call: Lua's stack ends at some 8000.
 local BATCH = 1000
+-- How far, in milliseconds, the clocks of two machines may differ: `Record::is_live` has the reasons.
+local CLOCK_TOLERANCE = 300000
 
 local key = KEYS[1]
 local now = tonumber(ARGV[1])

@@ -33,7 +33,7 @@ if not (secret and seen and idle and absolute) then
   end
   return head == false and redis.call('EXISTS', key) == 0 and GONE or DAMAGED
 end
-if secret ~= ARGV[2] or now >= seen + idle or now >= absolute then
+if secret ~= ARGV[2] or now >= seen + idle or now >= absolute or seen > now + CLOCK_TOLERANCE then
   return GONE
 end
 
