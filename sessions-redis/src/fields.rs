@@ -140,11 +140,11 @@ fn pairs(value: &Value) -> Option<Vec<Pair<'_>>> {
 
 /// Is the field of a record that holds what every record has.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Head {
+struct Head {
     created: u64,
     seen: u64,
-    pub(crate) idle: Option<u64>,
-    pub(crate) absolute: Option<u64>,
+    idle: Option<u64>,
+    absolute: Option<u64>,
     version: u64,
 }
 
@@ -160,7 +160,7 @@ impl Head {
         }
     }
 
-    pub(crate) fn parse(value: &[u8]) -> Result<Self, Unreadable> {
+    fn parse(value: &[u8]) -> Result<Self, Unreadable> {
         let mut words = Words(value);
         match words.number()? {
             FORMAT => {}

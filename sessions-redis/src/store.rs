@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::commit;
 use crate::error::{NAME, OpenError};
 use crate::fields;
-use crate::index::{self, Binding};
+use crate::index::{self, Announced};
 use crate::options::RedisBuilder;
 use crate::scan;
 use crate::shared::{Core, Failure};
@@ -100,13 +100,18 @@ impl Store for RedisStore {
 
     fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
         let call = commit::commit(&self.core, id, changes);
-        let binding = Binding::of(changes);
+        let binding = index::is_binding(changes).then(|| changes.clone());
         let now = changes.now();
         self.core.begin(|core| async move {
             let time = core.time_to_write();
             let announced = match binding {
-                Some(binding) => binding.announce(&core, id, &time).await?,
-                None => None,
+                Some(changes) => index::announce_commit(&core, id, &changes, &time).await?,
+                None => Announced::Nothing,
+            };
+            let announced = match announced {
+                Announced::Refused(refusal) => return Ok(refusal.into()),
+                Announced::Entry(entry) => Some(entry),
+                Announced::Nothing => None,
             };
             let (committed, renewal) = commit::committed(&core.write(&call, &time).await?)?;
             if let Some(renewal) = renewal.filter(|renewal| announced.as_ref() != Some(renewal)) {

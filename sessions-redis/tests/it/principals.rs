@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{IDLE, NOW, SECRET, changes, id, names, patient, prefix, record, server};
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Record, SessionId, Store, Timestamp};
+use sessions_core::{Changes, Committed, Limits, Record, SessionId, Store, Timestamp};
 use sessions_redis::RedisStore;
 use test_servers::Proxy;
 
@@ -207,21 +207,26 @@ fn a_login_is_announced_once() {
             block_on(store.commit(first.id(), &changes().bind("user2"))).unwrap();
             std::thread::sleep(Duration::from_millis(50));
         });
-        assert_eq!(names(&commands), ["HMGET", "EVALSHA", "EVALSHA"]);
+        assert_eq!(names(&commands), ["HGETALL", "EVALSHA", "EVALSHA"]);
     }
 }
 
 #[test]
-fn a_refused_login_leaves_no_session_behind_that_is_found() {
+fn a_refused_login_leaves_no_entry() {
     if !test_servers::installed() {
         return;
     }
-    let (store, _) = store();
+    let (store, prefix) = store();
     let id = id();
     block_on(store.create(&record(id).entry("a", b"1").build().unwrap())).unwrap();
-    let refused = changes().bind("user").require("a", Some(b"2"));
-    assert_eq!(block_on(store.commit(id, &refused)).unwrap(), Committed::Conflict);
-    assert!(block_on(store.of_principal("user", NOW)).unwrap().is_empty());
+    for (refused, committed) in [
+        (changes().bind("user").require("a", Some(b"2")), Committed::Conflict),
+        (changes().bind("user").limited_to(Limits::new(100, 1)), Committed::TooLarge),
+        (Changes::new(NOW.after(IDLE), SECRET).bind("user"), Committed::Gone),
+    ] {
+        assert_eq!(block_on(store.commit(id, &refused)).unwrap(), committed);
+        assert_eq!(entries(&prefix, "user"), 0);
+    }
     assert_eq!(block_on(store.commit(id, &changes().bind("user"))).unwrap(), Committed::Applied);
     assert_eq!(block_on(store.of_principal("user", NOW)).unwrap().len(), 1);
     assert!(block_on(store.of_principal("user", Timestamp::NEVER)).unwrap().is_empty());
