@@ -21,12 +21,13 @@ else
   end
 end
 local head, secret = found[1], found[2]
-local created, seen_text, idle_text, absolute_text, version =
-  string.match(head or '', '^1 (%d+) (%d+) ([%d-]+) ([%d-]+) (%d+)$')
+local created, seen_text, idle_text, absolute_text, version, size_text =
+  string.match(head or '', '^1 (%d+) (%d+) ([%d-]+) ([%d-]+) (%d+)( ?%d*)$')
 local seen = seen_text and tonumber(seen_text)
 local idle = idle_text == '-' and math.huge or tonumber(idle_text or '')
 local absolute = absolute_text == '-' and math.huge or tonumber(absolute_text or '')
-if not (secret and seen and idle and absolute) then
+local size = size_text == '' and math.huge or tonumber(size_text or '')
+if not (secret and seen and idle and absolute and size) then
   local format = head and tonumber(string.match(head, '^%d+'))
   if format and format > 1 then
     return NEWER

@@ -233,6 +233,33 @@ fn a_refused_login_leaves_no_entry() {
 }
 
 #[test]
+fn a_login_that_others_left_no_room_for_is_refused() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (steady, prefix) = store();
+    let proxy = Proxy::to(server().port());
+    let late = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    block_on(late.ping()).unwrap();
+    let id = id();
+    let first = record(id).build().unwrap();
+    block_on(steady.create(&first)).unwrap();
+    let limits = Limits::new(first.as_bytes().len() + 20, usize::MAX);
+    proxy.keep_answers_back();
+    std::thread::scope(|scope| {
+        let login = scope.spawn(|| block_on(late.commit(id, &changes().bind("user").limited_to(limits))).unwrap());
+        // It has asked what is there, and has not heard.
+        proxy.wait_for_answer();
+        let fills = changes().set("0123456789", b"12").limited_to(limits);
+        assert_eq!(block_on(steady.commit(id, &fills)).unwrap(), Committed::Applied);
+        proxy.hand_answers_on();
+        assert_eq!(login.join().unwrap(), Committed::TooLarge);
+    });
+    assert!(block_on(steady.of_principal("user", NOW)).unwrap().is_empty());
+    assert_eq!(block_on(steady.load(id, NOW)).unwrap().unwrap().principal(), None);
+}
+
+#[test]
 fn a_login_to_a_session_that_is_gone_leaves_no_entry() {
     if !test_servers::installed() {
         return;
