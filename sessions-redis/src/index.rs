@@ -63,8 +63,10 @@ pub(crate) fn is_binding(changes: &Changes) -> bool {
     changes.new_principal().is_some() || changes.new_idle().is_some()
 }
 
-/// Enters the session before the commit binds it, so that it is never bound and not in the index. For a commit that is refused there is
-/// no entry, unless the session changes just then.
+/// Enters the session before the commit binds it, so that it is never bound and not in the index.
+///
+/// A commit that is refused now makes no entry, and so it must not be sent: by then it might be applied. One that is refused only later, by
+/// what changes in between, leaves its entry, as one to a session that ends does.
 pub(crate) async fn announce_commit(
     core: &Core,
     id: SessionId,

@@ -232,6 +232,30 @@ fn a_refused_login_leaves_no_entry() {
     assert!(block_on(store.of_principal("user", Timestamp::NEVER)).unwrap().is_empty());
 }
 
+/// It would be bound without an entry if what refuses it went away meanwhile.
+#[test]
+fn a_login_that_is_refused_before_it_is_announced_is_not_sent() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (steady, prefix) = store();
+    let proxy = Proxy::to(server().port());
+    let late = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    block_on(late.ping()).unwrap();
+    let id = id();
+    block_on(steady.create(&record(id).build().unwrap())).unwrap();
+    proxy.keep_answers_back();
+    std::thread::scope(|scope| {
+        let early = changes().bind("user").require("ready", Some(b"1"));
+        let login = scope.spawn(move || block_on(late.commit(id, &early)).unwrap());
+        proxy.wait_for_answer();
+        assert_eq!(block_on(steady.commit(id, &changes().set("ready", b"1"))).unwrap(), Committed::Applied);
+        proxy.hand_answers_on();
+        assert_eq!(login.join().unwrap(), Committed::Conflict);
+    });
+    assert_eq!(block_on(steady.load(id, NOW)).unwrap().unwrap().principal(), None);
+}
+
 #[test]
 fn a_login_that_others_left_no_room_for_is_refused() {
     if !test_servers::installed() {
