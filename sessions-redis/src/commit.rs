@@ -1,7 +1,7 @@
 //! Changes as the arguments of a script.
 
 use redis::Value;
-use sessions_core::{Change, Changes, Committed, Record, SecretHash, SessionId, StoreError, Taken, Timestamp};
+use sessions_core::{Change, Changes, Committed, Limits, Record, SecretHash, SessionId, StoreError, Taken, Timestamp};
 
 use crate::call::{self, Call, bytes, items};
 use crate::fields::{self, SLACK, Unreadable, whole_millis};
@@ -15,6 +15,7 @@ const APPLIED: i64 = 1;
 const CONFLICT: i64 = 2;
 const NEWER: i64 = 4;
 const ABSENT: i64 = 5;
+const TOO_LARGE: i64 = 6;
 
 /// Is the index entry that a session has to have after a commit.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,9 +33,13 @@ fn begin(core: &Core, call: &mut Call, now: Timestamp, expected: &SecretHash) {
 pub(crate) fn commit(core: &Core, id: SessionId, changes: &Changes) -> Call {
     let session = core.keys.session(id);
     // A touch may be done twice.
-    let word = (!is_touch(changes)).then(|| core.keys.word(&session, core.nonce()));
+    let is_touch = is_touch(changes);
+    let word = (!is_touch).then(|| core.keys.word(&session, core.nonce()));
     let mut call = Call::script_with(&call::COMMIT, &session, word.as_ref());
     begin(core, &mut call, changes.now(), changes.expected_secret());
+    if !is_touch {
+        push_limits(&mut call, changes.limits());
+    }
     if changes.clears_entries() {
         triple(&mut call, "x", "e:", b"");
         triple(&mut call, "x", "i:", b"");
@@ -66,6 +71,15 @@ fn is_touch(changes: &Changes) -> bool {
     !sets_head && !clears && changes.iter().next().is_none()
 }
 
+/// Appends the limits, unless they are those of the format, which the script knows.
+fn push_limits(call: &mut Call, limits: Limits) {
+    let bytes = limits.bytes().min(Limits::FORMAT.bytes());
+    let keys = limits.keys().min(Limits::FORMAT.keys());
+    if Limits::new(bytes, keys) != Limits::FORMAT {
+        triple(call, "limits", &bytes.to_string(), keys.to_string().as_bytes());
+    }
+}
+
 fn push(call: &mut Call, change: Change<'_>) {
     match change {
         Change::Set { key, .. }
@@ -74,7 +88,7 @@ fn push(call: &mut Call, change: Change<'_>) {
         | Change::SetFlash { key, .. }
             if key.len() > LONGEST_KEY =>
         {
-            triple(call, "refuse", "", b"");
+            triple(call, "too large", "", b"");
         }
         Change::Require { key, value: Some(value) } => triple(call, "=", key, value),
         Change::Require { key, value: None } => triple(call, "!", key, b""),
@@ -106,6 +120,7 @@ pub(crate) fn committed(value: &Value) -> Result<(Committed, Option<Renewal>), S
         APPLIED => Committed::Applied,
         GONE => Committed::Gone,
         CONFLICT => Committed::Conflict,
+        TOO_LARGE => Committed::TooLarge,
         _ => return Err(Unreadable::Damaged.into()),
     };
     Ok((committed, None))

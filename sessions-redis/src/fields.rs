@@ -2,13 +2,14 @@
 //!
 //! | field | value |
 //! |---|---|
-//! | `h` | the head: format (`1`), when it was created and last seen, idle limit, absolute deadline, version; a dash for no limit |
+//! | `h` | the head: format (`1`), when it was created and last seen, idle limit, absolute deadline, version, size; a dash for no limit |
 //! | `s` | hash of the secret, 32 bytes |
 //! | `p` | principal; missing for none |
 //! | `e:KEY`, `i:KEY`, `f:KEY` | an entry, an immutable one, a flash, as the codec wrote it |
 //!
 //! Times are milliseconds, since the Unix epoch where they are moments, in decimal text. The head is one field, since what a field costs
-//! each load is more than what its bytes do.
+//! each load is more than what its bytes do. The size is what the record's bytes do not exceed, in core's format; where it is missing, nothing
+//! is known of them.
 
 use std::fmt;
 use std::time::Duration;
@@ -64,6 +65,15 @@ pub(crate) enum Unreadable {
     NewerFormat,
 }
 
+impl Unreadable {
+    const fn kind(self) -> StoreErrorKind {
+        match self {
+            Self::Damaged => StoreErrorKind::Unreadable,
+            Self::NewerFormat => StoreErrorKind::NewerFormat,
+        }
+    }
+}
+
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -77,8 +87,13 @@ impl std::error::Error for Unreadable {}
 
 impl From<Unreadable> for StoreError {
     fn from(unreadable: Unreadable) -> Self {
-        Self::new(NAME, StoreErrorKind::Unreadable).caused_by(unreadable)
+        Self::new(NAME, unreadable.kind()).caused_by(unreadable)
     }
+}
+
+/// Returns whether an error is about one record alone, and says nothing of the others.
+pub(crate) fn is_of_one_record(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Unreadable | StoreErrorKind::NewerFormat)
 }
 
 /// Reads the answer to HGETALL, `None` if there is no such hash.
@@ -126,12 +141,13 @@ fn pairs(value: &Value) -> Option<Vec<Pair<'_>>> {
 
 /// Is the field of a record that holds what every record has.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Head {
+struct Head {
     created: u64,
     seen: u64,
-    pub(crate) idle: Option<u64>,
-    pub(crate) absolute: Option<u64>,
+    idle: Option<u64>,
+    absolute: Option<u64>,
     version: u64,
+    size: Option<u64>,
 }
 
 impl Head {
@@ -143,10 +159,11 @@ impl Head {
             idle: record.idle().map(whole_millis),
             absolute: absolute.map(Timestamp::as_millis),
             version: record.version(),
+            size: Some(record.as_bytes().len() as u64),
         }
     }
 
-    pub(crate) fn parse(value: &[u8]) -> Result<Self, Unreadable> {
+    fn parse(value: &[u8]) -> Result<Self, Unreadable> {
         let mut words = Words(value);
         match words.number()? {
             FORMAT => {}
@@ -159,6 +176,7 @@ impl Head {
             idle: words.limit()?,
             absolute: words.limit()?,
             version: words.number()?,
+            size: if words.0.is_empty() { None } else { Some(words.number()?) },
         };
         if words.0.is_empty() { Ok(head) } else { Err(Unreadable::Damaged) }
     }
@@ -216,7 +234,8 @@ impl fmt::Display for Head {
                 None => f.write_str("- ")?,
             }
         }
-        write!(f, "{}", self.version)
+        write!(f, "{}", self.version)?;
+        self.size.map_or(Ok(()), |size| write!(f, " {size}"))
     }
 }
 
@@ -262,8 +281,11 @@ mod tests {
     #[test]
     fn a_head_survives_its_text() {
         for limits in [(None, None), (Some(1_800_000), None), (None, Some(u64::MAX - 1)), (Some(0), Some(0))] {
-            let head = Head { created: 5, seen: u64::MAX, idle: limits.0, absolute: limits.1, version: u64::MAX };
-            assert_eq!(Head::parse(head.to_string().as_bytes()), Ok(head));
+            for size in [None, Some(96)] {
+                let (idle, absolute) = limits;
+                let head = Head { created: 5, seen: u64::MAX, idle, absolute, version: u64::MAX, size };
+                assert_eq!(Head::parse(head.to_string().as_bytes()), Ok(head));
+            }
         }
     }
 
@@ -278,11 +300,12 @@ mod tests {
             assert_eq!(with(field, None), Unreadable::Damaged, "{field}");
             assert_eq!(with(field, Some(b"-1")), Unreadable::Damaged, "{field}");
         }
-        let heads: [&[u8]; 8] = [
+        let heads: [&[u8]; 9] = [
             b"",
             b"0 5 6 - - 3",
             b"1 5 6 - -",
-            b"1 5 6 - - 3 4",
+            b"1 5 6 - - 3 4 5",
+            b"1 5 6 - - 3 -",
             b"1 5 6 - - -3",
             b"1 5 +6 - - 3",
             b"1 5 6 soon - 3",

@@ -4,15 +4,13 @@
 //! the sessions, so the two cannot change in one step. What holds instead: a session that is bound is in the index, from before it
 //! was bound; the index may name more, and nothing is believed of it that the session itself does not say.
 
-use std::time::Duration;
-
 use futures_util::stream::{self, StreamExt};
 use redis::Value;
-use sessions_core::{Changes, Record, SessionId, StoreError, StoreErrorKind, Timestamp};
+use sessions_core::{Changes, Record, Refusal, SessionId, StoreError, Timestamp};
 
 use crate::call::{self, Call, bytes, items, text_number};
 use crate::commit::Renewal;
-use crate::fields::{self, Head, SLACK, Unreadable, whole_millis};
+use crate::fields::{self, SLACK, Unreadable, whole_millis};
 use crate::shared::{Core, Failure, Outcome, Time};
 
 /// Is how many sessions are asked for at once.
@@ -31,12 +29,18 @@ fn good_until(now: Timestamp, idle: Option<u64>, absolute: Option<u64>) -> Strin
     end.map_or_else(|| "+inf".to_owned(), |end| end.to_string())
 }
 
-/// Enters a session that was just created.
-pub(crate) async fn announce_new(core: &Core, record: &Record, principal: &str, time: &Time) -> Result<(), Failure> {
+/// Enters a session that has a principal, and returns the entry.
+async fn enter(core: &Core, record: &Record, principal: &str, time: &Time) -> Result<Renewal, Failure> {
     let absolute = Some(record.absolute_deadline()).filter(|deadline| *deadline != Timestamp::NEVER);
     let until = good_until(record.last_seen(), record.idle().map(whole_millis), absolute.map(Timestamp::as_millis));
     let call = announce(core, principal, record.id(), &until, record.last_seen());
-    core.write(&call, time).await.map(drop)
+    core.write(&call, time).await?;
+    Ok(Renewal { principal: principal.to_owned(), until })
+}
+
+/// Enters a session that was just created.
+pub(crate) async fn announce_new(core: &Core, record: &Record, principal: &str, time: &Time) -> Result<(), Failure> {
+    enter(core, record, principal, time).await.map(drop)
 }
 
 /// Carries an entry on, in the background: it is good for long enough to be carried on another time.
@@ -44,46 +48,43 @@ pub(crate) fn renew(core: &Core, id: SessionId, renewal: &Renewal, now: Timestam
     core.call_later(announce(core, &renewal.principal, id, &renewal.until, now));
 }
 
-/// Is what a commit says about whose session it is, and for how long.
+/// The entry that was made for a commit before it is sent.
 #[derive(Debug)]
-pub(crate) struct Binding {
-    principal: Option<String>,
-    idle: Option<Duration>,
-    now: Timestamp,
+pub(crate) enum Announced {
+    /// No entry: the session has no principal, or is left to the commit to refuse.
+    Nothing,
+    Entry(Renewal),
+    /// No entry: the commit cannot be applied to the session as it is.
+    Refused(Refusal),
 }
 
-impl Binding {
-    /// Returns `None` for a commit that leaves both as they are, as nearly all do.
-    pub(crate) fn of(changes: &Changes) -> Option<Self> {
-        let changed = changes.new_principal().is_some() || changes.new_idle().is_some();
-        changed.then(|| Self {
-            principal: changes.new_principal().map(str::to_owned),
-            idle: changes.new_idle(),
-            now: changes.now(),
-        })
-    }
+/// Returns whether a commit changes whose session it is, or for how long, as nearly none do.
+pub(crate) fn is_binding(changes: &Changes) -> bool {
+    changes.new_principal().is_some() || changes.new_idle().is_some()
+}
 
-    /// Enters the session before the commit binds it, so that it is never bound and not in the index. Returns the entry.
-    pub(crate) async fn announce(self, core: &Core, id: SessionId, time: &Time) -> Result<Option<Renewal>, Failure> {
-        let mut ask = Call::command("HMGET", &core.keys.session(id));
-        ask.arg(b"h").arg(b"p");
-        let answer = core.write(&ask, time).await?;
-        let Some([head, bound]) = items(&answer) else {
-            return Ok(None);
-        };
-        // One that is gone, or cannot be read, is left to the commit to refuse.
-        let Some(head) = bytes(head).and_then(|head| Head::parse(head).ok()) else {
-            return Ok(None);
-        };
-        let idle = self.idle.map_or(head.idle, |idle| Some(whole_millis(idle)).filter(|idle| *idle < u64::MAX));
-        let bound = bytes(bound).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let Some(principal) = self.principal.or_else(|| bound.map(str::to_owned)) else {
-            return Ok(None);
-        };
-        let until = good_until(self.now, idle, head.absolute);
-        core.write(&announce(core, &principal, id, &until, self.now), time).await?;
-        Ok(Some(Renewal { principal, until }))
-    }
+/// Enters the session before the commit binds it, so that it is never bound and not in the index.
+///
+/// A commit that is refused now makes no entry, and so it must not be sent: by then it might be applied. One that is refused only later, by
+/// what changes in between, leaves its entry, as one to a session that ends does.
+pub(crate) async fn announce_commit(
+    core: &Core,
+    id: SessionId,
+    changes: &Changes,
+    time: &Time,
+) -> Result<Announced, Failure> {
+    let answer = core.write(&Call::command("HGETALL", &core.keys.session(id)), time).await?;
+    let Ok(Some(record)) = fields::read(id, &answer) else {
+        return Ok(Announced::Nothing);
+    };
+    let changed = match record.apply(changes) {
+        Ok(changed) => changed,
+        Err(refusal) => return Ok(Announced::Refused(refusal)),
+    };
+    Ok(match changed.principal() {
+        Some(principal) => Announced::Entry(enter(core, &changed, principal, time).await?),
+        None => Announced::Nothing,
+    })
 }
 
 /// Removes the entry of a session that was destroyed, in the background.
@@ -136,13 +137,11 @@ pub(crate) async fn of_principal(core: &Core, principal: &str, now: Timestamp) -
     let mut dead = Vec::new();
     while let Some((entry, loaded)) = found.next().await {
         match loaded {
-            Ok(Some(record)) if record.principal() == Some(principal) && !record.has_expired(now) => {
-                records.push(record)
-            }
+            Ok(Some(record)) if record.principal() == Some(principal) && record.is_live(now) => records.push(record),
             // Not somebody else's or nobody's: it may be about to be bound.
             Ok(Some(_)) => {}
             Ok(None) => dead.push(entry),
-            Err(error) if error.kind() == StoreErrorKind::Unreadable => {}
+            Err(error) if fields::is_of_one_record(&error) => {}
             Err(error) => return Err(error),
         }
     }

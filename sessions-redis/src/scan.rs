@@ -10,7 +10,7 @@ use sessions_core::{Cursor, Page, Record, SessionId, StoreError, StoreErrorKind,
 
 use crate::call::{Call, bytes, items};
 use crate::error::{Cause, Fault};
-use crate::fields::Unreadable;
+use crate::fields::{self, Unreadable};
 use crate::index::{self, AT_ONCE};
 use crate::shared::Core;
 use walk::{Server, Slots, Walk};
@@ -47,8 +47,8 @@ async fn load_all(core: &Core, ids: Vec<SessionId>, now: Timestamp) -> Result<Ve
     let mut records = Vec::new();
     while let Some(loaded) = loads.next().await {
         match loaded {
-            Ok(record) => records.extend(record.filter(|record| !record.has_expired(now))),
-            Err(error) if error.kind() == StoreErrorKind::Unreadable => {}
+            Ok(record) => records.extend(record.filter(|record| record.is_live(now))),
+            Err(error) if fields::is_of_one_record(&error) => {}
             Err(error) => return Err(error),
         }
     }

@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::commit;
 use crate::error::{NAME, OpenError};
 use crate::fields;
-use crate::index::{self, Binding};
+use crate::index::{self, Announced};
 use crate::options::RedisBuilder;
 use crate::scan;
 use crate::shared::{Core, Failure};
@@ -71,12 +71,9 @@ impl Store for RedisStore {
         NAME
     }
 
-    fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
+    fn load(&self, id: SessionId, _: Timestamp) -> StoreFuture<Option<Record>> {
         let call = Call::command("HGETALL", &self.core.keys.session(id));
-        self.core.begin(|core| async move {
-            let record = fields::read(id, &core.read(&call).await?)?;
-            Ok(record.filter(|record| !record.has_expired(now)))
-        })
+        self.core.begin(|core| async move { Ok(fields::read(id, &core.read(&call).await?)?) })
     }
 
     fn create(&self, record: &Record) -> StoreFuture<Created> {
@@ -103,13 +100,18 @@ impl Store for RedisStore {
 
     fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
         let call = commit::commit(&self.core, id, changes);
-        let binding = Binding::of(changes);
+        let binding = index::is_binding(changes).then(|| changes.clone());
         let now = changes.now();
         self.core.begin(|core| async move {
             let time = core.time_to_write();
             let announced = match binding {
-                Some(binding) => binding.announce(&core, id, &time).await?,
-                None => None,
+                Some(changes) => index::announce_commit(&core, id, &changes, &time).await?,
+                None => Announced::Nothing,
+            };
+            let announced = match announced {
+                Announced::Refused(refusal) => return Ok(refusal.into()),
+                Announced::Entry(entry) => Some(entry),
+                Announced::Nothing => None,
             };
             let (committed, renewal) = commit::committed(&core.write(&call, &time).await?)?;
             if let Some(renewal) = renewal.filter(|renewal| announced.as_ref() != Some(renewal)) {

@@ -5,9 +5,11 @@
 -- secret, slack, '1' if an earlier try may have done it, for how many milliseconds the word is kept. Lua's numbers are doubles: milliseconds
 -- fit, an i64 does not. What goes into the hash is text that came in, or that `add` made.
 
-local GONE, APPLIED, CONFLICT, DAMAGED, NEWER, ABSENT = 0, 1, 2, 3, 4, 5
+local GONE, APPLIED, CONFLICT, DAMAGED, NEWER, ABSENT, TOO_LARGE = 0, 1, 2, 3, 4, 5, 6
 -- How many fields go into one call: Lua's stack ends at some 8000.
 local BATCH = 1000
+-- How far, in milliseconds, the clocks of two machines may differ: `Record::is_live` has the reasons.
+local CLOCK_TOLERANCE = 300000
 
 local key = KEYS[1]
 local now = tonumber(ARGV[1])
@@ -19,7 +21,7 @@ local fields = { 'h', 's' }
 local function add(one, other)
   -- Nearly all are small, and a double holds their sum.
   if #one < 16 and #other < 16 and (one == '0' or string.find(one, '^-?[1-9]%d*$')) then
-    return tonumber(one) + tonumber(other)
+    return string.format('%.0f', tonumber(one) + tonumber(other))
   end
   -- An i64 is held as `high * BASE + low`, with 0 <= low < BASE.
   local BASE = 10000000000

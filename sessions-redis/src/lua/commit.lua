@@ -3,8 +3,11 @@ local cleared = {}
 local known = HEAD
 local principal
 local is_moved = false
--- How many fields the hash may get that it has not got yet.
-local grown = 0
+-- How many fields and bytes the record may get that it has not got yet.
+local grown, longer = 0, 0
+-- The limits of the format, unless the commit brings its own. No session comes near its four gigabytes.
+local most_bytes, most_keys = math.huge, 65535
+local is_too_large = false
 for at = FIRST, #ARGV, 3 do
   local operation, name, value = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   if operation == 's' then
@@ -12,7 +15,7 @@ for at = FIRST, #ARGV, 3 do
     if found[known] and not cleared['i:'] then
       return CONFLICT
     end
-    grown = grown + 1
+    grown, longer = grown + 1, longer + #name + #value + 8
     sets[#sets + 1] = 'e:' .. name
     sets[#sets + 1] = value
   elseif operation == '+' then
@@ -25,7 +28,11 @@ for at = FIRST, #ARGV, 3 do
     if not sum then
       return CONFLICT
     end
-    grown = old and grown or grown + 1
+    if old then
+      longer = longer + math.max(#sum - #old, 0)
+    else
+      grown, longer = grown + 1, longer + #name + #sum + 8
+    end
     sets[#sets + 1] = 'e:' .. name
     sets[#sets + 1] = sum
   elseif operation == '=' or operation == '!' then
@@ -35,7 +42,7 @@ for at = FIRST, #ARGV, 3 do
       return CONFLICT
     end
   elseif operation == 'i' then
-    grown = grown + 1
+    grown, longer = grown + 1, longer + #name + #value + 8
     sets[#sets + 1] = 'i:' .. name
     sets[#sets + 1] = value
     removed[#removed + 1] = 'e:' .. name
@@ -43,7 +50,7 @@ for at = FIRST, #ARGV, 3 do
     removed[#removed + 1] = 'e:' .. name
     removed[#removed + 1] = 'i:' .. name
   elseif operation == 'f' then
-    grown = grown + 1
+    grown, longer = grown + 1, longer + #name + #value + 8
     sets[#sets + 1] = 'f:' .. name
     sets[#sets + 1] = value
   elseif operation == 'u' then
@@ -61,6 +68,7 @@ for at = FIRST, #ARGV, 3 do
   elseif operation == 'principal' then
     principal = value
     is_moved = true
+    longer = longer + #value
     sets[#sets + 1] = 'p'
     sets[#sets + 1] = value
   elseif operation == 'idle' then
@@ -68,13 +76,16 @@ for at = FIRST, #ARGV, 3 do
     idle = value == '-' and math.huge or tonumber(value)
     is_lasting = false
     is_moved = true
+  elseif operation == 'limits' then
+    most_bytes, most_keys = tonumber(name), tonumber(value)
+  elseif operation == 'too large' then
+    is_too_large = true
   else
     return CONFLICT
   end
 end
--- The format of a record ends at 65535 entries and flashes.
-if grown > 0 and redis.call('HLEN', key) + grown > 65535 then
-  return CONFLICT
+if is_too_large then
+  return TOO_LARGE
 end
 if next(cleared) then
   for _, field in ipairs(redis.call('HKEYS', key)) do

@@ -21,19 +21,20 @@ else
   end
 end
 local head, secret = found[1], found[2]
-local created, seen_text, idle_text, absolute_text, version =
-  string.match(head or '', '^1 (%d+) (%d+) ([%d-]+) ([%d-]+) (%d+)$')
+local created, seen_text, idle_text, absolute_text, version, size_text =
+  string.match(head or '', '^1 (%d+) (%d+) ([%d-]+) ([%d-]+) (%d+)( ?%d*)$')
 local seen = seen_text and tonumber(seen_text)
 local idle = idle_text == '-' and math.huge or tonumber(idle_text or '')
 local absolute = absolute_text == '-' and math.huge or tonumber(absolute_text or '')
-if not (secret and seen and idle and absolute) then
+local size = size_text == '' and math.huge or tonumber(size_text or '')
+if not (secret and seen and idle and absolute and size) then
   local format = head and tonumber(string.match(head, '^%d+'))
   if format and format > 1 then
     return NEWER
   end
   return head == false and redis.call('EXISTS', key) == 0 and GONE or DAMAGED
 end
-if secret ~= ARGV[2] or now >= seen + idle or now >= absolute then
+if secret ~= ARGV[2] or now >= seen + idle or now >= absolute or seen > now + CLOCK_TOLERANCE then
   return GONE
 end
 

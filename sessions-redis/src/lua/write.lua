@@ -13,7 +13,7 @@ end
 local count = tonumber(version)
 version = count < 9007199254740991 and string.format('%.0f', count + 1) or add(version, '1') or '0'
 sets[#sets + 1] = 'h'
-sets[#sets + 1] = '1 ' .. created .. ' ' .. seen_text .. ' ' .. idle_text .. ' ' .. absolute_text .. ' ' .. version
+sets[#sets + 1] = '1 ' .. created .. ' ' .. seen_text .. ' ' .. idle_text .. ' ' .. absolute_text .. ' ' .. version .. size_text
 
 for at = 1, #removed, BATCH do
   redis.call('HDEL', key, unpack(removed, at, math.min(at + BATCH - 1, #removed)))

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{NOW, SECRET, changes, id, patient, record, server};
+use crate::support::{IDLE, NOW, SECRET, changes, id, patient, record, server};
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, Refusal, SecretHash, Store, Taken, Timestamp};
+use sessions_core::{Changes, Committed, Created, Limits, Record, Refusal, SecretHash, Store, Taken, Timestamp};
 
 /// A small generator of numbers, the same in every run.
 struct Dice(u64);
@@ -80,6 +80,19 @@ fn random_changes(dice: &mut Dice, now: Timestamp) -> Changes {
     }
 }
 
+/// Returns limits that a few changes may exceed, or that the record exceeds already.
+fn random_limits(dice: &mut Dice, record: &Record) -> Limits {
+    let around = |size: usize, sides| move |dice: &mut Dice| size + dice.roll(sides) as usize;
+    let bytes = around(record.as_bytes().len() - 10, 40);
+    let keys = around((record.entries().count() + record.flashes().count()).saturating_sub(1), 4);
+    match dice.roll(4) {
+        0 => Limits::FORMAT,
+        1 => Limits::new(bytes(dice), usize::MAX),
+        2 => Limits::new(usize::MAX, keys(dice)),
+        _ => Limits::new(bytes(dice), keys(dice)),
+    }
+}
+
 /// Compares records whatever the order of their entries.
 fn assert_same(found: &Record, expected: &Record, what: &Changes) {
     let parts = |record: &Record| {
@@ -103,7 +116,7 @@ fn redis_and_core_agree_about_what_changes_mean() {
     }
     let store = patient().open(&server().url()).unwrap();
     let mut dice = Dice(0x5eed_0f5e_5510_4515);
-    let (mut applied, mut conflicts, mut gone) = (0, 0, 0);
+    let (mut applied, mut conflicts, mut gone, mut too_large) = (0, 0, 0, 0);
     for _ in 0..150 {
         let id = id();
         let mut expected = record(id).absolute_deadline(NOW.after(Duration::from_secs(90_000))).build().unwrap();
@@ -112,7 +125,7 @@ fn redis_and_core_agree_about_what_changes_mean() {
         for _ in 0..20 {
             now = now.after(Duration::from_millis(dice.roll(600_000)));
             let seen = if dice.roll(10) == 0 { NOW } else { now };
-            let changes = random_changes(&mut dice, seen);
+            let changes = random_changes(&mut dice, seen).limited_to(random_limits(&mut dice, &expected));
             let committed = block_on(store.commit(id, &changes)).unwrap();
             match expected.apply(&changes) {
                 Ok(record) => {
@@ -120,24 +133,22 @@ fn redis_and_core_agree_about_what_changes_mean() {
                     expected = record;
                     applied += 1;
                 }
-                Err(Refusal::Gone) => {
-                    assert_eq!(committed, Committed::Gone, "{changes:?}");
-                    gone += 1;
-                }
-                Err(_) => {
-                    assert_eq!(committed, Committed::Conflict, "{changes:?}");
-                    conflicts += 1;
+                Err(refusal) => {
+                    assert_eq!(committed, refusal.into(), "{changes:?}");
+                    match refusal {
+                        Refusal::Gone => gone += 1,
+                        Refusal::Conflict => conflicts += 1,
+                        _ => too_large += 1,
+                    }
                 }
             }
-            // At its own last moment it is alive, whatever the changes' moment was.
-            match block_on(store.load(id, expected.last_seen())).unwrap() {
-                Some(found) => assert_same(&found, &expected, &changes),
-                None => assert!(expected.has_expired(expected.last_seen()), "{changes:?}"),
-            }
+            let found = block_on(store.load(id, now)).unwrap().unwrap();
+            assert_same(&found, &expected, &changes);
         }
     }
     // The dice must have come to each outcome often.
-    assert!(applied > 500 && conflicts > 300 && gone > 100, "{applied} {conflicts} {gone}");
+    let outcomes = [applied, conflicts, gone, too_large];
+    assert!(outcomes.iter().all(|times| *times > 100), "{outcomes:?}");
 }
 
 #[test]
@@ -171,7 +182,7 @@ fn what_no_record_has_room_for_is_refused_before_it_is_stored() {
     block_on(store.create(&full)).unwrap();
     let long = "k".repeat(65_536);
     for change in [changes().set(&long, b"1"), changes().increment(&long, 1), changes().set_flash(&long, b"1")] {
-        assert_eq!(block_on(store.commit(id, &change.set("other", b"1"))).unwrap(), Committed::Conflict);
+        assert_eq!(block_on(store.commit(id, &change.set("other", b"1"))).unwrap(), Committed::TooLarge);
     }
     let more: Vec<String> = (0..40).map(|number| format!("more-{number}")).collect();
     for more in [
@@ -180,8 +191,10 @@ fn what_no_record_has_room_for_is_refused_before_it_is_stored() {
         more.iter().fold(changes(), |changes, key| changes.increment(key, 1)),
         more.iter().fold(changes(), |changes, key| changes.set_flash(key, b"1")),
     ] {
-        assert_eq!(block_on(store.commit(id, &more)).unwrap(), Committed::Conflict);
+        assert_eq!(block_on(store.commit(id, &more)).unwrap(), Committed::TooLarge);
     }
+    let again = keys.iter().take(40).fold(changes(), |changes, key| changes.set(key, b"1"));
+    assert_eq!(block_on(store.commit(id, &again)).unwrap(), Committed::Applied);
     assert_eq!(block_on(store.commit(id, &changes().remove(&long).set("0", b"2"))).unwrap(), Committed::Applied);
     assert_eq!(block_on(store.load(id, NOW)).unwrap().unwrap().entries().count(), keys.len());
 }
@@ -200,7 +213,7 @@ fn a_taken_value_is_told_once_and_leaves_nothing_behind() {
     assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Value(b"\0v".to_vec()));
     assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Absent);
     assert!(block_on(store.take(id, &SecretHash::from_bytes([1; 32]), "other", NOW)).unwrap() == Taken::Gone);
-    let late = NOW.after(crate::support::IDLE);
+    let late = NOW.after(IDLE);
     assert!(block_on(store.take(id, &SECRET, "other", late)).unwrap() == Taken::Gone);
     let fields = server().cli(&["HKEYS", &format!("{prefix}{id}")]);
     assert!(fields.lines().any(|field| field == "e:other"));

@@ -7,6 +7,7 @@ mod conformance;
 mod ending;
 mod faults;
 mod layout;
+mod limits;
 mod principals;
 mod reaching;
 mod silence;

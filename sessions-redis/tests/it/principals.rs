@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{IDLE, NOW, SECRET, changes, id, names, patient, prefix, record, server};
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Record, SessionId, Store, Timestamp};
+use sessions_core::{Changes, Committed, Limits, Record, SessionId, Store, Timestamp};
 use sessions_redis::RedisStore;
 use test_servers::Proxy;
 
@@ -207,24 +207,80 @@ fn a_login_is_announced_once() {
             block_on(store.commit(first.id(), &changes().bind("user2"))).unwrap();
             std::thread::sleep(Duration::from_millis(50));
         });
-        assert_eq!(names(&commands), ["HMGET", "EVALSHA", "EVALSHA"]);
+        assert_eq!(names(&commands), ["HGETALL", "EVALSHA", "EVALSHA"]);
     }
 }
 
 #[test]
-fn a_refused_login_leaves_no_session_behind_that_is_found() {
+fn a_refused_login_leaves_no_entry() {
     if !test_servers::installed() {
         return;
     }
-    let (store, _) = store();
+    let (store, prefix) = store();
     let id = id();
     block_on(store.create(&record(id).entry("a", b"1").build().unwrap())).unwrap();
-    let refused = changes().bind("user").require("a", Some(b"2"));
-    assert_eq!(block_on(store.commit(id, &refused)).unwrap(), Committed::Conflict);
-    assert!(block_on(store.of_principal("user", NOW)).unwrap().is_empty());
+    for (refused, committed) in [
+        (changes().bind("user").require("a", Some(b"2")), Committed::Conflict),
+        (changes().bind("user").limited_to(Limits::new(100, 1)), Committed::TooLarge),
+        (Changes::new(NOW.after(IDLE), SECRET).bind("user"), Committed::Gone),
+    ] {
+        assert_eq!(block_on(store.commit(id, &refused)).unwrap(), committed);
+        assert_eq!(entries(&prefix, "user"), 0);
+    }
     assert_eq!(block_on(store.commit(id, &changes().bind("user"))).unwrap(), Committed::Applied);
     assert_eq!(block_on(store.of_principal("user", NOW)).unwrap().len(), 1);
     assert!(block_on(store.of_principal("user", Timestamp::NEVER)).unwrap().is_empty());
+}
+
+/// It would be bound without an entry if what refuses it went away meanwhile.
+#[test]
+fn a_login_that_is_refused_before_it_is_announced_is_not_sent() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (steady, prefix) = store();
+    let proxy = Proxy::to(server().port());
+    let late = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    block_on(late.ping()).unwrap();
+    let id = id();
+    block_on(steady.create(&record(id).build().unwrap())).unwrap();
+    proxy.keep_answers_back();
+    std::thread::scope(|scope| {
+        let early = changes().bind("user").require("ready", Some(b"1"));
+        let login = scope.spawn(move || block_on(late.commit(id, &early)).unwrap());
+        proxy.wait_for_answer();
+        assert_eq!(block_on(steady.commit(id, &changes().set("ready", b"1"))).unwrap(), Committed::Applied);
+        proxy.hand_answers_on();
+        assert_eq!(login.join().unwrap(), Committed::Conflict);
+    });
+    assert_eq!(block_on(steady.load(id, NOW)).unwrap().unwrap().principal(), None);
+}
+
+#[test]
+fn a_login_that_others_left_no_room_for_is_refused() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (steady, prefix) = store();
+    let proxy = Proxy::to(server().port());
+    let late = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    block_on(late.ping()).unwrap();
+    let id = id();
+    let first = record(id).build().unwrap();
+    block_on(steady.create(&first)).unwrap();
+    let limits = Limits::new(first.as_bytes().len() + 20, usize::MAX);
+    proxy.keep_answers_back();
+    std::thread::scope(|scope| {
+        let login = scope.spawn(|| block_on(late.commit(id, &changes().bind("user").limited_to(limits))).unwrap());
+        // It has asked what is there, and has not heard.
+        proxy.wait_for_answer();
+        let fills = changes().set("0123456789", b"12").limited_to(limits);
+        assert_eq!(block_on(steady.commit(id, &fills)).unwrap(), Committed::Applied);
+        proxy.hand_answers_on();
+        assert_eq!(login.join().unwrap(), Committed::TooLarge);
+    });
+    assert!(block_on(steady.of_principal("user", NOW)).unwrap().is_empty());
+    assert_eq!(block_on(steady.load(id, NOW)).unwrap().unwrap().principal(), None);
 }
 
 #[test]
