@@ -24,6 +24,9 @@ const TOOLS: &[Tool] = &[
 /// What counting the hot paths needs.
 const VALGRIND: Tool = Tool { binary: "valgrind", package: "valgrind", used_by: "counting instructions" };
 
+/// What compiles the fuzzing engine.
+const CXX: Tool = Tool { binary: "c++", package: "g++", used_by: "fuzzing" };
+
 /// What the benchmarks need.
 const BENCH_TOOLS: &[Tool] =
     &[TOOLS[0], VALGRIND, Tool { binary: "wrk", package: "wrk", used_by: "asking over sockets" }];
@@ -45,6 +48,11 @@ pub(crate) fn install_for_bench() -> Result<(), String> {
 /// Installs what counting needs, or fails with what is missing.
 pub(crate) fn install_for_counts() -> Result<(), String> {
     install_tools(&[VALGRIND])
+}
+
+/// Installs what fuzzing needs, or fails with what is missing.
+pub(crate) fn install_for_fuzz() -> Result<(), String> {
+    install_tools(&[CXX])
 }
 
 fn install_tools(tools: &[Tool]) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, run};
-use crate::{bench, direction, install, lints, tree};
+use crate::{bench, direction, fuzz, install, lints, tree};
 
 /// One check, which can also be run alone by its name.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub(crate) const ALL: &[Step] = &[
         run: direction::check,
     },
     Step { name: "counts", about: "no hot path takes more instructions than is committed", run: bench::counts },
+    Step { name: "fuzz", about: "a few seconds of each fuzz target find nothing", run: fuzz::run_briefly },
     Step { name: "lints", about: "every crate takes the workspace's lints", run: lints::check },
 ];
 
@@ -71,12 +72,14 @@ fn seconds(time: Duration) -> String {
 
 fn fmt() -> Result<(), String> {
     run(&mut cargo("fmt --all --check"))?;
-    bench::fmt()
+    bench::fmt()?;
+    fuzz::fmt()
 }
 
 fn clippy() -> Result<(), String> {
     run(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
-    bench::clippy()
+    bench::clippy()?;
+    fuzz::clippy()
 }
 
 /// Tests skip what needs a server that is not there; here it was installed, so skipping is a failure.
