@@ -55,6 +55,19 @@ pub(crate) fn install_for_fuzz() -> Result<(), String> {
     install_tools(&[CXX])
 }
 
+/// Installs cargo-deny, unless it is there.
+pub(crate) fn install_cargo_deny() -> Result<(), String> {
+    install_cargo_tool("deny", "0.20.2")
+}
+
+/// Builds a subcommand of cargo from its sources, unless one is there. Without optimizing it, which would take longer than it saves.
+fn install_cargo_tool(name: &str, version: &str) -> Result<(), String> {
+    if succeeds(&mut cargo(&format!("{name} --version"))) {
+        return Ok(());
+    }
+    run(&mut cargo(&format!("install cargo-{name} --version {version} --locked --debug --quiet")))
+}
+
 fn install_tools(tools: &[Tool]) -> Result<(), String> {
     let missing = missing_of(tools, on_path);
     if missing.is_empty() {

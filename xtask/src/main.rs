@@ -2,12 +2,15 @@
 
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
+mod advisories;
 mod bench;
 mod command;
+mod deny;
 mod direction;
 mod fuzz;
 mod install;
 mod lints;
+mod msrv;
 mod steps;
 mod tools;
 mod tree;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, run};
-use crate::{bench, direction, fuzz, install, lints, tree};
+use crate::{bench, deny, direction, fuzz, install, lints, msrv, tree};
 
 /// One check, which can also be run alone by its name.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(crate) const ALL: &[Step] = &[
         about: "our crates depend on each other in the permitted direction only",
         run: direction::check,
     },
+    Step { name: "msrv", about: "every crate builds with the oldest Rust that it supports", run: msrv::check },
+    Step { name: "deny", about: "licenses, sources and advisories of the dependencies", run: deny::check },
     Step { name: "counts", about: "no hot path takes more instructions than is committed", run: bench::counts },
     Step { name: "fuzz", about: "a few seconds of each fuzz target find nothing", run: fuzz::run_briefly },
     Step { name: "lints", about: "every crate takes the workspace's lints", run: lints::check },

@@ -1,6 +1,6 @@
 //! The commands that take words of their own, beside the steps of `cargo xtask test`.
 
-use crate::{bench, fuzz};
+use crate::{advisories, bench, fuzz};
 
 /// A command with words of its own.
 #[derive(Debug)]
@@ -12,6 +12,11 @@ pub(crate) struct Tool {
 
 /// Every tool, in the order of the help.
 pub(crate) const ALL: &[Tool] = &[
+    Tool {
+        name: "advisories",
+        about: "renew the snapshot of the advisories, from GitHub or a clone",
+        run: advisories::renew,
+    },
     Tool { name: "bench", about: "measure; `cargo xtask bench help` tells what", run: bench::run_sections },
     Tool { name: "fuzz", about: "run each fuzz target for so many seconds: cargo xtask fuzz 60", run: fuzz::run_words },
 ];
