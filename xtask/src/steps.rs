@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, run};
-use crate::{bench, deny, direction, fuzz, install, lints, msrv, tree};
+use crate::{bench, deny, direction, fuzz, install, lints, msrv, snippets, tree};
 
 /// One check, which can also be run alone by its name.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub(crate) const ALL: &[Step] = &[
         about: "the demos and every example build",
         run: || run(&mut cargo("build -p sessions-examples --bins --examples")),
     },
+    Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
     Step { name: "tree", about: "sessions-core pulls in no runtime and no framework", run: tree::check },
     Step {
         name: "direction",

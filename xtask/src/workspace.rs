@@ -1,6 +1,6 @@
 //! The workspace's members, as `cargo metadata` tells them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -16,6 +16,13 @@ pub(crate) struct Member {
     pub(crate) depends_on: Vec<String>,
     /// The oldest Rust that it supports.
     pub(crate) rust_version: Option<String>,
+}
+
+impl Member {
+    /// Returns the folder that the crate is in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.manifest.parent().unwrap_or(&self.manifest)
+    }
 }
 
 /// Asks cargo for the members.
