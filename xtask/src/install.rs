@@ -60,6 +60,11 @@ pub(crate) fn install_cargo_deny() -> Result<(), String> {
     install_cargo_tool("deny", "0.20.2")
 }
 
+/// Installs cargo-mutants, unless it is there.
+pub(crate) fn install_cargo_mutants() -> Result<(), String> {
+    install_cargo_tool("mutants", "27.1.0")
+}
+
 /// Builds a subcommand of cargo from its sources, unless one is there. Without optimizing it, which would take longer than it saves.
 fn install_cargo_tool(name: &str, version: &str) -> Result<(), String> {
     if succeeds(&mut cargo(&format!("{name} --version"))) {

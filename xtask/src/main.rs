@@ -11,6 +11,7 @@ mod fuzz;
 mod install;
 mod lints;
 mod msrv;
+mod mutants;
 mod snippets;
 mod steps;
 mod tools;

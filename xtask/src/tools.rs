@@ -1,6 +1,6 @@
 //! The commands that take words of their own, beside the steps of `cargo xtask test`.
 
-use crate::{advisories, bench, fuzz};
+use crate::{advisories, bench, fuzz, mutants};
 
 /// A command with words of its own.
 #[derive(Debug)]
@@ -19,6 +19,11 @@ pub(crate) const ALL: &[Tool] = &[
     },
     Tool { name: "bench", about: "measure; `cargo xtask bench help` tells what", run: bench::run_sections },
     Tool { name: "fuzz", about: "run each fuzz target for so many seconds: cargo xtask fuzz 60", run: fuzz::run_words },
+    Tool {
+        name: "mutants",
+        about: "changes to the code that no test notices: all, 1/8 of them, or a file's",
+        run: mutants::run_words,
+    },
 ];
 
 /// Finds a tool by its name.
