@@ -12,8 +12,12 @@ use sessions_core::{Sessions, Token};
 /// The token of the one live session.
 const LIVE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// How many tokens of a request the manager looks up at most.
-const MOST_LOOKUPS: u64 = 4;
+/// Number of look-ups that no request may exceed.
+const MOST_LOOKUPS: u64 = 8;
+
+/// Number of different tokens, and of values, among which the live one must be found.
+const FEW_TOKENS: usize = 4;
+const FEW_VALUES: usize = 16;
 
 static SITE: Lazy = LazyLock::new(|| Site::new(Sessions::builder(), &[LIVE]));
 
@@ -42,5 +46,5 @@ fn must_open(values: &[&[u8]], is_live: impl Fn(&[u8]) -> bool) -> bool {
     let mut tokens: Vec<&[u8]> = values.iter().copied().filter(|value| Token::parse(value).is_some()).collect();
     tokens.sort_unstable();
     tokens.dedup();
-    values.len() <= 16 && tokens.len() <= MOST_LOOKUPS as usize && tokens.into_iter().any(is_live)
+    values.len() <= FEW_VALUES && tokens.len() <= FEW_TOKENS && tokens.into_iter().any(is_live)
 }

@@ -1,4 +1,5 @@
-//! Any text as the URL of a Redis store: it is read or refused, and what is said about a refused one repeats no password.
+//! Any text as the URL of a Redis store: it is read or refused, and what is said about a refused one repeats no password, wherever that stands
+//! but as the name of an option.
 
 #![no_main]
 
@@ -11,6 +12,9 @@ const PASSWORD: &str = "hunter2";
 
 fuzz_target!(|text: &str| {
     let url = text.replace(MARK, PASSWORD);
+    if option_names(&url).any(|name| name.contains(PASSWORD)) {
+        return;
+    }
     if let Err(error) = parse_url(&url) {
         let mut shown = format!("{error} {error:?}");
         let mut cause = std::error::Error::source(&error);
@@ -21,3 +25,9 @@ fuzz_target!(|text: &str| {
         assert!(!shown.contains(PASSWORD), "{shown}");
     }
 });
+
+/// Returns the names of a URL's options, which a message may repeat.
+fn option_names(url: &str) -> impl Iterator<Item = &str> {
+    let options = url.split_once('?').map_or("", |(_, options)| options);
+    options.split('&').map(|option| option.split('=').next().unwrap_or(option))
+}
