@@ -126,7 +126,7 @@ macro_rules! __each_case {
             changes::both_clears_leave_an_empty_record,
             changes::a_flash_is_no_entry,
             changes::a_flash_is_consumed_as_it_was_seen,
-            model::any_sequence_of_changes_means_what_the_model_says,
+            model::any_sequence_of_calls_means_what_the_model_says,
             destroy::a_destroyed_session_is_gone,
             destroy::a_destroy_says_whether_there_was_a_session,
             destroy::of_many_who_destroy_exactly_one_did,

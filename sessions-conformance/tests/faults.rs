@@ -60,8 +60,12 @@ found_out! {
     increments_that_are_floats: IncrementsAreFloats by changes::an_increment_adds_exactly;
     values_that_are_text: ValuesAreText by hostile::a_value_may_be_any_bytes;
     keys_that_are_trimmed: KeysAreTrimmed by hostile::a_key_may_be_any_text;
-    a_commit_that_clears_nothing: ClearsAreForgotten by model::any_sequence_of_changes_means_what_the_model_says;
-    numbers_that_are_floats: IncrementsAreFloats by model::any_sequence_of_changes_means_what_the_model_says;
+    a_commit_that_clears_nothing: ClearsAreForgotten by model::any_sequence_of_calls_means_what_the_model_says;
+    numbers_that_are_floats: IncrementsAreFloats by model::any_sequence_of_calls_means_what_the_model_says;
+    a_spared_session_that_ends: SparesNobody by model::any_sequence_of_calls_means_what_the_model_says;
+    a_commit_of_the_dead: CommitIgnoresDeadlines by model::any_sequence_of_calls_means_what_the_model_says;
+    a_listing_with_gaps: ScanSkips by model::any_sequence_of_calls_means_what_the_model_says;
+    a_sweep_of_too_much: SweepIgnoresItsLimit by model::any_sequence_of_calls_means_what_the_model_says;
     a_take_that_two_have: TakeReadsThenRemoves by take::of_many_who_take_an_entry_exactly_one_has_it;
     a_load_that_touches: LoadTouches by expiry::a_load_keeps_nothing_alive;
     a_destroy_that_says_nothing: DestroyIsSilent by destroy::a_destroy_says_whether_there_was_a_session;
@@ -89,4 +93,16 @@ fn a_namespace_that_is_shared() {
     };
     assert!(is_sound(false));
     assert!(!is_sound(true));
+}
+
+#[test]
+fn a_failing_sequence_is_reduced_to_what_it_takes() {
+    let subject = subject(&Records::default(), Fault::ClearsAreForgotten);
+    let case = cases::model::any_sequence_of_calls_means_what_the_model_says(&subject);
+    let failure = catch_unwind(AssertUnwindSafe(|| pollster::block_on(case))).unwrap_err();
+    let message = failure.downcast::<String>().unwrap();
+    let (_, sequence) = message.split_once("that were tried:\n").unwrap();
+    let steps: Vec<&str> = sequence.lines().collect();
+    assert!(steps.len() <= 3, "{message}");
+    assert!(steps[0].contains("Create") && steps[steps.len() - 1].contains("[Clear"), "{message}");
 }

@@ -21,3 +21,7 @@ pub use error::{OpenError, OpenErrorKind};
 pub use link::Connection;
 pub use options::RedisBuilder;
 pub use store::RedisStore;
+
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;

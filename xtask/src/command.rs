@@ -47,13 +47,14 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 }
 
 /// The command as one would type it.
-fn line(command: &Command) -> String {
+pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let program = program.file_stem().unwrap_or(program.as_os_str());
     let mut line = String::new();
     for (name, value) in command.get_envs() {
-        let value = value.unwrap_or_default().to_string_lossy();
-        line.push_str(&format!("{}='{value}' ", name.to_string_lossy()));
+        // A variable without a value is one that is taken away.
+        let Some(value) = value else { continue };
+        line.push_str(&format!("{}='{}' ", name.to_string_lossy(), value.to_string_lossy()));
     }
     line.push_str(&program.to_string_lossy());
     for argument in command.get_args() {
@@ -70,7 +71,7 @@ mod tests {
     #[test]
     fn a_command_is_shown_as_one_would_type_it() {
         let mut doc = Command::new("/opt/rust/bin/cargo");
-        doc.args(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+        doc.args(["doc", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").env_remove("CARGO");
         assert_eq!(line(&doc), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps");
     }
 

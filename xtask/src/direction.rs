@@ -84,6 +84,7 @@ mod tests {
             manifest: "Cargo.toml".into(),
             is_published,
             depends_on: depends_on.iter().map(ToString::to_string).collect(),
+            rust_version: None,
         }
     }
 

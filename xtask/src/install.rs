@@ -26,6 +26,9 @@ const TOOLS: &[Tool] = &[
 /// What counting the hot paths needs.
 const VALGRIND: Tool = Tool { binary: "valgrind", package: "valgrind", used_by: "counting instructions" };
 
+/// What compiles the fuzzing engine.
+const CXX: Tool = Tool { binary: "c++", package: "g++", used_by: "fuzzing" };
+
 /// What the benchmarks need.
 const BENCH_TOOLS: &[Tool] =
     &[TOOLS[0], VALGRIND, Tool { binary: "wrk", package: "wrk", used_by: "asking over sockets" }];
@@ -47,6 +50,29 @@ pub(crate) fn install_for_bench() -> Result<(), String> {
 /// Installs what counting needs, or fails with what is missing.
 pub(crate) fn install_for_counts() -> Result<(), String> {
     install_tools(&[VALGRIND])
+}
+
+/// Installs what fuzzing needs, or fails with what is missing.
+pub(crate) fn install_for_fuzz() -> Result<(), String> {
+    install_tools(&[CXX])
+}
+
+/// Installs cargo-deny, unless it is there.
+pub(crate) fn install_cargo_deny() -> Result<(), String> {
+    install_cargo_tool("deny", "0.20.2")
+}
+
+/// Installs cargo-mutants, unless it is there.
+pub(crate) fn install_cargo_mutants() -> Result<(), String> {
+    install_cargo_tool("mutants", "27.1.0")
+}
+
+/// Builds a subcommand of cargo from its sources, unless one is there. Without optimizing it, which would take longer than it saves.
+fn install_cargo_tool(name: &str, version: &str) -> Result<(), String> {
+    if succeeds(&mut cargo(&format!("{name} --version"))) {
+        return Ok(());
+    }
+    run(&mut cargo(&format!("install cargo-{name} --version {version} --locked --debug --quiet")))
 }
 
 fn install_tools(tools: &[Tool]) -> Result<(), String> {

@@ -2,18 +2,26 @@
 
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
+mod advisories;
 mod bench;
 mod command;
+mod deny;
 mod direction;
+mod fuzz;
 mod install;
 mod lints;
+mod msrv;
+mod mutants;
+mod snippets;
 mod steps;
+mod tools;
 mod tree;
 mod workspace;
 
 use std::process::ExitCode;
 
 use steps::Step;
+use tools::Tool;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -23,7 +31,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Plan::Run(steps) => steps::run_all(&steps),
-        Plan::Bench(words) => bench::run_sections(&words),
+        Plan::Use(tool, words) => (tool.run)(&words),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -39,15 +47,15 @@ fn main() -> ExitCode {
 enum Plan {
     Help,
     Run(Vec<&'static Step>),
-    /// Has words of its own.
-    Bench(Vec<String>),
+    /// The words are the tool's own.
+    Use(&'static Tool, Vec<String>),
 }
 
 fn plan(words: &[String]) -> Result<Plan, String> {
     if let Some((first, rest)) = words.split_first()
-        && first == "bench"
+        && let Some(tool) = tools::find(first)
     {
-        return Ok(Plan::Bench(rest.to_vec()));
+        return Ok(Plan::Use(tool, rest.to_vec()));
     }
     let mut chosen = Vec::new();
     for word in words {
@@ -72,7 +80,10 @@ fn help() -> String {
     for step in steps::ALL {
         text.push_str(&format!("\n  {:<11}{}", step.name, step.about));
     }
-    text.push_str("\nbench        measure; `cargo xtask bench help` tells what\nhelp         this text");
+    for tool in tools::ALL {
+        text.push_str(&format!("\n{:<13}{}", tool.name, tool.about));
+    }
+    text.push_str("\nhelp         this text");
     text
 }
 
@@ -85,7 +96,7 @@ mod tests {
         match plan(&words).unwrap() {
             Plan::Help => vec!["help"],
             Plan::Run(steps) => steps.iter().map(|step| step.name).collect(),
-            Plan::Bench(_) => vec!["bench"],
+            Plan::Use(tool, _) => vec![tool.name],
         }
     }
 
@@ -107,9 +118,10 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_bench_is_its_own() {
+    fn what_follows_a_tool_is_its_own() {
         let words = ["bench", "instructions", "--help"].map(str::to_owned);
-        assert!(matches!(plan(&words), Ok(Plan::Bench(rest)) if rest == ["instructions", "--help"]));
+        let Ok(Plan::Use(tool, rest)) = plan(&words) else { panic!("`bench` is a tool") };
+        assert_eq!((tool.name, &rest[..]), ("bench", &words[1..]));
     }
 
     #[test]
@@ -119,10 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn help_names_every_step() {
+    fn help_names_every_step_and_tool() {
         let text = help();
         for step in steps::ALL {
             assert!(text.contains(step.about), "{} is missing", step.name);
+        }
+        for tool in tools::ALL {
+            assert!(text.contains(tool.about), "{} is missing", tool.name);
         }
     }
 }

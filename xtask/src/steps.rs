@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, run};
-use crate::{bench, direction, install, lints, tree};
+use crate::{bench, deny, direction, fuzz, install, lints, msrv, snippets, tree};
 
 /// One check, which can also be run alone by its name.
 #[derive(Debug)]
@@ -31,13 +31,17 @@ pub(crate) const ALL: &[Step] = &[
         about: "the demos and every example build",
         run: || run(&mut cargo("build -p sessions-examples --bins --examples")),
     },
+    Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
     Step { name: "tree", about: "sessions-core pulls in no runtime and no framework", run: tree::check },
     Step {
         name: "direction",
         about: "our crates depend on each other in the permitted direction only",
         run: direction::check,
     },
+    Step { name: "msrv", about: "every crate builds with the oldest Rust that it supports", run: msrv::check },
+    Step { name: "deny", about: "licenses, sources and advisories of the dependencies", run: deny::check },
     Step { name: "counts", about: "no hot path takes more instructions than is committed", run: bench::counts },
+    Step { name: "fuzz", about: "a few seconds of each fuzz target find nothing", run: fuzz::run_briefly },
     Step { name: "lints", about: "every crate takes the workspace's lints", run: lints::check },
 ];
 
@@ -72,12 +76,14 @@ fn seconds(time: Duration) -> String {
 
 fn fmt() -> Result<(), String> {
     run(&mut cargo("fmt --all --check"))?;
-    bench::fmt()
+    bench::fmt()?;
+    fuzz::fmt()
 }
 
 fn clippy() -> Result<(), String> {
     run(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
-    bench::clippy()
+    bench::clippy()?;
+    fuzz::clippy()
 }
 
 /// Tests skip what needs a server that is not there; here it was installed, so skipping is a failure.

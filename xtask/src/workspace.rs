@@ -1,6 +1,6 @@
 //! The workspace's members, as `cargo metadata` tells them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -14,6 +14,15 @@ pub(crate) struct Member {
     pub(crate) is_published: bool,
     /// What it is built with; what only its tests use is left out.
     pub(crate) depends_on: Vec<String>,
+    /// The oldest Rust that it supports.
+    pub(crate) rust_version: Option<String>,
+}
+
+impl Member {
+    /// Returns the folder that the crate is in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.manifest.parent().unwrap_or(&self.manifest)
+    }
 }
 
 /// Asks cargo for the members.
@@ -44,6 +53,7 @@ fn member(package: &Value) -> Option<Member> {
             .filter(|dependency| dependency["kind"] != "dev")
             .map(|dependency| dependency["name"].as_str().map(str::to_owned))
             .collect::<Option<_>>()?,
+        rust_version: package["rust_version"].as_str().map(str::to_owned),
     })
 }
 
@@ -53,7 +63,7 @@ mod tests {
 
     const METADATA: &str = r#"{"packages": [
         {"name": "sessions-axum", "manifest_path": "/w/sessions-axum/Cargo.toml", "publish": null,
-         "dependencies": [
+         "rust_version": "1.89", "dependencies": [
             {"name": "sessions-core", "kind": null, "rename": "core"},
             {"name": "cc", "kind": "build"},
             {"name": "sessions-redis", "kind": "dev"}]},
@@ -67,12 +77,14 @@ mod tests {
             manifest: "/w/sessions-axum/Cargo.toml".into(),
             is_published: true,
             depends_on: vec!["sessions-core".into(), "cc".into()],
+            rust_version: Some("1.89".into()),
         };
         let xtask = Member {
             name: "xtask".into(),
             manifest: "/w/xtask/Cargo.toml".into(),
             is_published: false,
             depends_on: vec![],
+            rust_version: None,
         };
         assert_eq!(parse(METADATA).unwrap(), [axum, xtask]);
     }

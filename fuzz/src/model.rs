@@ -1,0 +1,233 @@
+//! A session as plain maps, and what changes mean to it: the documentation of `Changes` once more, in the simplest words.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use sessions_core::{Change, Changes, Record, RecordTooLarge, Refusal, SecretHash, SessionId};
+
+use crate::NOW;
+
+const SECRET: [u8; 32] = [1; 32];
+const WRONG_SECRET: [u8; 32] = [2; 32];
+
+/// What a record begins with.
+#[derive(Arbitrary, Debug)]
+pub struct Draft<'a> {
+    idle_millis: Option<u32>,
+    life_millis: Option<u32>,
+    principal: Option<&'a str>,
+    entries: BTreeMap<Key<'a>, (bool, Value<'a>)>,
+    flashes: BTreeMap<Key<'a>, Value<'a>>,
+}
+
+/// Names that several actions share, and some that they do not.
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key<'a> {
+    A,
+    B,
+    Any(&'a str),
+}
+
+/// Values of which several are numbers.
+#[derive(Arbitrary, Clone, Debug)]
+pub enum Value<'a> {
+    Number(i64),
+    Any(&'a [u8]),
+}
+
+/// One call that adds to the changes of a request.
+#[derive(Arbitrary, Debug)]
+pub enum Action<'a> {
+    Set(Key<'a>, Value<'a>),
+    SetImmutable(Key<'a>, Value<'a>),
+    Remove(Key<'a>),
+    Increment(Key<'a>, i64),
+    SetFlash(Key<'a>, Value<'a>),
+    RemoveFlash(Key<'a>),
+    ConsumeFlash(Key<'a>, Value<'a>),
+    Require(Key<'a>, Option<Value<'a>>),
+    ClearEntries,
+    ClearFlashes,
+    Renew,
+    Bind(&'a str),
+    Idle(u32),
+}
+
+impl Draft<'_> {
+    /// Builds the record.
+    pub fn build(&self) -> Result<Record, RecordTooLarge> {
+        // By their texts: a key has one slot, by whichever name.
+        let entries: BTreeMap<_, _> =
+            self.entries.iter().map(|(key, (kept, value))| (key.text(), (*kept, value.bytes()))).collect();
+        let flashes: BTreeMap<_, _> = self.flashes.iter().map(|(key, value)| (key.text(), value.bytes())).collect();
+        let millis = |millis: u32| Duration::from_millis(millis.into());
+        let mut draft = Record::builder(SessionId::from_bytes([7; 16]), SecretHash::from_bytes(SECRET), NOW)
+            .idle(self.idle_millis.map(millis))
+            .principal(self.principal);
+        if let Some(life) = self.life_millis {
+            draft = draft.absolute_deadline(NOW.after(millis(life)));
+        }
+        for (key, (is_immutable, value)) in &entries {
+            draft = if *is_immutable { draft.immutable(key, value) } else { draft.entry(key, value) };
+        }
+        for (key, value) in &flashes {
+            draft = draft.flash(key, value);
+        }
+        draft.build()
+    }
+}
+
+impl<'a> Key<'a> {
+    fn text(&self) -> &'a str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+            Self::Any(text) => text,
+        }
+    }
+}
+
+impl Value<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Number(number) => number.to_string().into_bytes(),
+            Self::Any(bytes) => bytes.to_vec(),
+        }
+    }
+}
+
+impl Action<'_> {
+    /// Makes the call.
+    pub fn write_to(&self, changes: Changes) -> Changes {
+        match self {
+            Self::Set(key, value) => changes.set(key.text(), &value.bytes()),
+            Self::SetImmutable(key, value) => changes.set_immutable(key.text(), &value.bytes()),
+            Self::Remove(key) => changes.remove(key.text()),
+            Self::Increment(key, by) => changes.increment(key.text(), *by),
+            Self::SetFlash(key, value) => changes.set_flash(key.text(), &value.bytes()),
+            Self::RemoveFlash(key) => changes.remove_flash(key.text()),
+            Self::ConsumeFlash(key, seen) => changes.consume_flash(key.text(), &seen.bytes()),
+            Self::Require(key, None) => changes.require(key.text(), None),
+            Self::Require(key, Some(value)) => changes.require(key.text(), Some(&value.bytes())),
+            Self::ClearEntries => changes.clear_entries(),
+            Self::ClearFlashes => changes.clear_flashes(),
+            Self::Renew => changes.renew(SecretHash::from_bytes(SECRET)),
+            Self::Bind(principal) => changes.bind(*principal),
+            Self::Idle(millis) => changes.idle(Duration::from_millis((*millis).into())),
+        }
+    }
+}
+
+/// A record as plain maps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    secret: [u8; 32],
+    last_seen: u64,
+    idle: Option<Duration>,
+    deadline: u64,
+    version: u64,
+    principal: Option<String>,
+    /// Values, and whether they are immutable.
+    entries: BTreeMap<String, (Vec<u8>, bool)>,
+    flashes: BTreeMap<String, Vec<u8>>,
+}
+
+impl Model {
+    /// Reads a record.
+    pub fn of(record: &Record) -> Self {
+        let entries = record.entries();
+        let flashes = record.flashes();
+        Self {
+            secret: *record.secret_hash().as_bytes(),
+            last_seen: record.last_seen().as_millis(),
+            idle: record.idle(),
+            deadline: record.absolute_deadline().as_millis(),
+            version: record.version(),
+            principal: record.principal().map(str::to_owned),
+            entries: entries.map(|e| (e.key().to_owned(), (e.value().to_vec(), e.is_immutable()))).collect(),
+            flashes: flashes.map(|(key, value)| (key.to_owned(), value.to_vec())).collect(),
+        }
+    }
+
+    /// Begins the changes of a request.
+    pub fn request(&self, millis_later: u16, wrong_secret: bool) -> Changes {
+        let now = sessions_core::Timestamp::from_millis(self.last_seen.saturating_add(millis_later.into()));
+        let secret = if wrong_secret { WRONG_SECRET } else { self.secret };
+        Changes::new(now, SecretHash::from_bytes(secret))
+    }
+
+    /// Applies changes, unless they must be refused.
+    pub fn apply(&mut self, changes: &Changes) -> Result<(), Refusal> {
+        let now = changes.now().as_millis();
+        let idle_deadline = self.idle.map_or(u64::MAX, |idle| self.last_seen.saturating_add(idle.as_millis() as u64));
+        if now >= idle_deadline.min(self.deadline) || *changes.expected_secret().as_bytes() != self.secret {
+            return Err(Refusal::Gone);
+        }
+        let mut next = self.after_edits(changes).ok_or(Refusal::Conflict)?;
+        next.last_seen = next.last_seen.max(now);
+        next.version += 1;
+        if let Some(secret) = changes.new_secret() {
+            next.secret = *secret.as_bytes();
+        }
+        if let Some(principal) = changes.new_principal() {
+            next.principal = Some(principal.to_owned());
+        }
+        if let Some(idle) = changes.new_idle() {
+            next.idle = Some(idle);
+        }
+        *self = next;
+        Ok(())
+    }
+
+    fn after_edits(&self, changes: &Changes) -> Option<Self> {
+        let mut next = self.clone();
+        for change in changes.iter() {
+            if let Change::Require { key, value } = change
+                && self.entries.get(key).map(|(value, _)| &value[..]) != value
+            {
+                return None;
+            }
+        }
+        if changes.clears_entries() {
+            next.entries.clear();
+        }
+        if changes.clears_flashes() {
+            next.flashes.clear();
+        }
+        changes.iter().try_for_each(|change| next.edit(change))?;
+        Some(next)
+    }
+
+    /// Makes one edit; `None` if it stands against what is there.
+    fn edit(&mut self, change: Change<'_>) -> Option<()> {
+        match change {
+            Change::Set { key, value } => self.put(key, value.to_vec(), false)?,
+            Change::SetImmutable { key, value } => drop(self.entries.insert(key.to_owned(), (value.to_vec(), true))),
+            Change::Remove { key } => drop(self.entries.remove(key)),
+            Change::Increment { key, by } => {
+                let old = self.entries.get(key).map_or(Some(0), |(value, _)| integer(value))?;
+                self.put(key, old.checked_add(by)?.to_string().into_bytes(), false)?;
+            }
+            Change::SetFlash { key, value } => drop(self.flashes.insert(key.to_owned(), value.to_vec())),
+            Change::RemoveFlash { key } => drop(self.flashes.remove(key)),
+            Change::ConsumeFlash { key, seen } => self.flashes.retain(|own, value| own != key || value != seen),
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn put(&mut self, key: &str, value: Vec<u8>, is_immutable: bool) -> Option<()> {
+        if self.entries.get(key).is_some_and(|(_, is_immutable)| *is_immutable) {
+            return None;
+        }
+        self.entries.insert(key.to_owned(), (value, is_immutable));
+        Some(())
+    }
+}
+
+/// Reads an integer that is written as Rust writes it.
+fn integer(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.parse::<i64>().ok().filter(|number| number.to_string() == text)
+}

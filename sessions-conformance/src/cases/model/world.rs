@@ -1,0 +1,260 @@
+//! A store and its model side by side, and what each step does to both.
+
+use std::array;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sessions_core::{
+    Changes, Committed, Created, Record, Refusal, SecretHash, SessionId, StoreError, Taken, Timestamp,
+};
+
+use super::steps::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
+use crate::kit::{BRIEF, built, draft, entries, flashes, fresh_id, sorted, start};
+use crate::subject::Subject;
+
+/// What went wrong, so that a smaller sequence can be looked for.
+type Played<T = ()> = Result<T, String>;
+
+macro_rules! ensure {
+    ($condition:expr, $($why:tt)+) => {
+        if !$condition {
+            return Err(format!($($why)+));
+        }
+    };
+}
+
+/// A store, and the records that it must hold.
+pub(super) struct World<'a> {
+    subject: &'a Subject,
+    ids: [SessionId; SESSIONS],
+    now: Timestamp,
+    /// Holds expired records until they are known to have gone.
+    records: BTreeMap<SessionId, Record>,
+}
+
+impl<'a> World<'a> {
+    /// Plays a sequence with ids of its own in an empty store, and leaves it empty.
+    pub(super) async fn play(subject: &'a Subject, steps: &[Step]) -> Played {
+        let mut world =
+            Self { subject, ids: array::from_fn(|_| fresh_id()), now: start(), records: BTreeMap::default() };
+        let mut played = Ok(());
+        for (number, step) in steps.iter().enumerate() {
+            played = world.step(step).await.map_err(|why| format!("step {number}: {why}"));
+            if played.is_err() {
+                break;
+            }
+        }
+        if played.is_ok() {
+            played = world.check_all().await.map_err(|why| format!("after the last step: {why}"));
+        }
+        answered(subject.store().destroy_all().await)?;
+        played
+    }
+
+    async fn step(&mut self, step: &Step) -> Played {
+        match step {
+            Step::Create { session, brief, principal, slots } => {
+                let mut record = draft(self.ids[*session], self.now).principal(*principal);
+                if *brief {
+                    record = record.idle(Some(BRIEF));
+                }
+                for (key, (kind, value)) in slots {
+                    record = match kind {
+                        Kind::Entry => record.entry(key, value),
+                        Kind::Immutable => record.immutable(key, value),
+                        Kind::Flash => record.flash(key, value),
+                    };
+                }
+                self.create(built(record)).await
+            }
+            Step::Commit { session, opening, late_by, edits } => {
+                self.commit(self.ids[*session], *opening, *late_by, edits).await
+            }
+            Step::Take { session, opening, key } => self.take(self.ids[*session], *opening, key).await,
+            Step::Load { session } => self.check(self.ids[*session]).await,
+            Step::Destroy { session } => self.destroy(self.ids[*session]).await,
+            Step::DestroyOfPrincipal { principal, except } => {
+                self.destroy_of_principal(principal, except.map(|session| self.ids[session])).await
+            }
+            Step::OfPrincipal(principal) => self.check_principal(principal).await,
+            Step::List { limit } => self.check_listing(*limit).await,
+            Step::Sweep { limit } => self.sweep(*limit).await,
+            Step::Advance(time) => {
+                self.now = self.now.after(*time);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the record of a session that is alive.
+    fn live(&self, id: SessionId, now: Timestamp) -> Option<&Record> {
+        self.records.get(&id).filter(|record| !record.has_expired(now))
+    }
+
+    async fn create(&mut self, record: Record) -> Played {
+        let id = record.id();
+        let created = answered(self.subject.store().create(&record).await)?;
+        // An id whose record has expired may be taken until that is swept.
+        let may_exist = self.records.contains_key(&id);
+        if created == Created::Exists {
+            ensure!(may_exist, "a free id is said to be taken");
+        } else {
+            ensure!(created == Created::STORED, "a create came to {created:?}");
+            ensure!(self.live(id, self.now).is_none(), "a live session was overwritten");
+            self.records.insert(id, record);
+        }
+        self.check(id).await
+    }
+
+    async fn commit(&mut self, id: SessionId, opening: Opening, late_by: u64, edits: &[Edit]) -> Played {
+        let begun = Timestamp::from_millis(self.now.as_millis().saturating_sub(late_by));
+        let secret = opening.secret(self.records.get(&id).map(Record::secret_hash));
+        let changes = edits.iter().fold(Changes::new(begun, secret), |changes, edit| edit.write_to(changes));
+        let committed = answered(self.subject.store().commit(id, &changes).await)?;
+        let applied = self.records.get(&id).map_or(Err(Refusal::Gone), |record| record.apply(&changes));
+        let expected = match &applied {
+            Ok(_) => Committed::Applied,
+            Err(Refusal::Gone) => Committed::Gone,
+            Err(_) => Committed::Conflict,
+        };
+        ensure!(committed == expected, "a commit came to {committed:?} and not to {expected:?}");
+        if let Ok(record) = applied {
+            self.records.insert(id, record);
+        }
+        self.check(id).await
+    }
+
+    async fn take(&mut self, id: SessionId, opening: Opening, key: &str) -> Played {
+        let live = self.live(id, self.now).cloned();
+        let secret = opening.secret(live.as_ref().map(Record::secret_hash));
+        let taken = answered(self.subject.store().take(id, &secret, key, self.now).await)?;
+        let Some(record) = live.filter(|record| record.secret_hash() == secret) else {
+            ensure!(taken == Taken::Gone, "a take from no session came to {taken:?}");
+            return self.check(id).await;
+        };
+        let expected = record.entry(key).map_or(Taken::Absent, |entry| Taken::Value(entry.value().to_vec()));
+        ensure!(taken == expected, "a take came to {taken:?} and not to {expected:?}, or to another value");
+        if taken != Taken::Absent {
+            // How a take counts, and whether it is an activity, is not promised.
+            let found = answered(self.subject.store().load(id, self.now).await)?.ok_or("a take ended the session")?;
+            let removed = record.apply(&Changes::new(self.now, secret).remove(key));
+            let removed = removed.map_err(|refusal| format!("the model refuses a removal: {refusal:?}"))?;
+            ensure!(entries(&found) == entries(&removed), "a take left other entries than it should");
+            ensure!(flashes(&found) == flashes(&removed), "a take changed the flashes");
+            self.records.insert(id, found);
+        }
+        self.check(id).await
+    }
+
+    async fn destroy(&mut self, id: SessionId) -> Played {
+        let was_there = answered(self.subject.store().destroy(id).await)?;
+        match self.live(id, self.now) {
+            Some(_) => ensure!(was_there, "a destroy did not find a live session"),
+            None => {
+                ensure!(!was_there || self.records.contains_key(&id), "a destroy found a session that is not there")
+            }
+        }
+        self.records.remove(&id);
+        self.check(id).await
+    }
+
+    async fn destroy_of_principal(&mut self, principal: &str, except: Option<SessionId>) -> Played {
+        let ended = answered(self.subject.store().destroy_of_principal(principal, except).await)?;
+        let ended: BTreeSet<SessionId> = ended.into_iter().collect();
+        let mut stored = self.records.values().filter(|record| record.principal() == Some(principal));
+        let mut lives = stored.clone().filter(|record| !record.has_expired(self.now) && Some(record.id()) != except);
+        ensure!(lives.all(|record| ended.contains(&record.id())), "not all sessions of {principal:?} were ended");
+        let is_one = |id: &SessionId| Some(*id) != except && stored.clone().any(|record| record.id() == *id);
+        ensure!(ended.iter().all(is_one), "a session was ended that is not of {principal:?}, or was spared");
+        let gone: Vec<SessionId> = stored.by_ref().map(Record::id).filter(|id| Some(*id) != except).collect();
+        self.records.retain(|id, _| !gone.contains(id));
+        self.check_all().await
+    }
+
+    async fn sweep(&mut self, limit: usize) -> Played {
+        let swept = answered(self.subject.store().sweep(limit, self.now).await)?;
+        ensure!(swept.len() <= limit, "a sweep of {limit} removed {}", swept.len());
+        ensure!(swept.is_empty() || !self.subject.expires_by_itself(), "an engine that expires by itself swept");
+        for id in swept {
+            let record = self.records.remove(&id);
+            ensure!(record.is_some_and(|record| record.has_expired(self.now)), "a sweep removed a live session");
+        }
+        Ok(())
+    }
+
+    /// Compares a session in the store with its model, through the other handle if there is one.
+    async fn check(&self, id: SessionId) -> Played {
+        let found = answered(self.subject.through_other_handle().store().load(id, self.now).await)?;
+        // An expired record may still be shown, as long as it is told to be one.
+        let found = found.filter(|record| !record.has_expired(self.now));
+        let (found, expected) = (found.as_ref().map(Facts::of), self.live(id, self.now).map(Facts::of));
+        ensure!(found == expected, "the store has {found:?}\nand the model  {expected:?}");
+        Ok(())
+    }
+
+    async fn check_all(&self) -> Played {
+        for id in self.ids {
+            self.check(id).await?;
+        }
+        for principal in PRINCIPALS {
+            self.check_principal(principal).await?;
+        }
+        self.check_listing(2).await
+    }
+
+    async fn check_principal(&self, principal: &str) -> Played {
+        let found = answered(self.subject.store().of_principal(principal, self.now).await)?;
+        let live = self.live_ids(|record| record.principal() == Some(principal));
+        let found = sorted(found.iter().map(Record::id));
+        ensure!(found == live, "{principal:?} has {found:?} and not {live:?}");
+        Ok(())
+    }
+
+    async fn check_listing(&self, limit: usize) -> Played {
+        let (mut found, mut cursor) = (Vec::new(), None);
+        for _ in 0..1000 {
+            let page = answered(self.subject.store().scan(cursor, limit, self.now).await)?;
+            found.extend(page.records.iter().map(Record::id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        ensure!(cursor.is_none(), "a listing has no end");
+        let (found, live) = (sorted(found), self.live_ids(|_| true));
+        ensure!(found == live, "{found:?} are listed and not {live:?}");
+        Ok(())
+    }
+
+    fn live_ids(&self, is_meant: impl Fn(&Record) -> bool) -> Vec<SessionId> {
+        let live = self.records.values().filter(|record| !record.has_expired(self.now) && is_meant(record));
+        sorted(live.map(Record::id))
+    }
+}
+
+/// Everything in a record, in an order of its own.
+#[derive(Debug, PartialEq)]
+struct Facts<'a> {
+    secret: SecretHash,
+    times: [Timestamp; 4],
+    version: u64,
+    principal: Option<&'a str>,
+    entries: Vec<crate::kit::Line<'a>>,
+    flashes: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(record: &'a Record) -> Self {
+        Self {
+            secret: record.secret_hash(),
+            times: [record.created(), record.last_seen(), record.expires_at(), record.absolute_deadline()],
+            version: record.version(),
+            principal: record.principal(),
+            entries: entries(record),
+            flashes: flashes(record),
+        }
+    }
+}
+
+fn answered<T>(answer: Result<T, StoreError>) -> Played<T> {
+    answer.map_err(|error| format!("the store failed: {error} ({:?})", error.kind()))
+}

@@ -1,0 +1,32 @@
+//! The commands that take words of their own, beside the steps of `cargo xtask test`.
+
+use crate::{advisories, bench, fuzz, mutants};
+
+/// A command with words of its own.
+#[derive(Debug)]
+pub(crate) struct Tool {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&[String]) -> Result<(), String>,
+}
+
+/// Every tool, in the order of the help.
+pub(crate) const ALL: &[Tool] = &[
+    Tool {
+        name: "advisories",
+        about: "renew the snapshot of the advisories, from GitHub or a clone",
+        run: advisories::renew,
+    },
+    Tool { name: "bench", about: "measure; `cargo xtask bench help` tells what", run: bench::run_sections },
+    Tool { name: "fuzz", about: "run each fuzz target for so many seconds: cargo xtask fuzz 60", run: fuzz::run_words },
+    Tool {
+        name: "mutants",
+        about: "changes to the code that no test notices: all, 1/8 of them, or a file's",
+        run: mutants::run_words,
+    },
+];
+
+/// Finds a tool by its name.
+pub(crate) fn find(name: &str) -> Option<&'static Tool> {
+    ALL.iter().find(|tool| tool.name == name)
+}
