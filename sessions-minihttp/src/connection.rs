@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sessions_core::{Error, Sessions};
 
+use crate::TARGET;
 use crate::http::{self, Head, MAX_FIELDS, Persistence, Refusal};
 use crate::request::Request;
 use crate::response::Response;
@@ -69,7 +70,7 @@ impl<S: SessionService> Connection<S> {
             End::Silent => {}
             End::Unread => self.wire.close_unread(self.input.scratch()),
             End::Refused(refusal) => {
-                tracing::debug!(status = refusal.status(), "a request was refused: {refusal:?}");
+                tracing::debug!(target: TARGET, status = refusal.status(), "a request was refused: {refusal:?}");
                 let Station { response, .. } = &mut self.station;
                 response.refuse(refusal.status());
                 if response.write_to(&mut self.wire, false, Persistence::Close).is_ok() {
@@ -127,7 +128,7 @@ impl<S: SessionService> Station<S> {
     /// Has the service answer, and finishes its sessions.
     fn answer(&mut self, head: &Head<'_, '_>, incoming: &mut Incoming<'_>) {
         self.response.reset();
-        let visit = Visit::new(&self.app.sessions);
+        let visit = Visit::new(&self.app.sessions, head.method);
         let request = Request::new(head, incoming, &visit);
         let (service, response) = (&mut self.service, &mut self.response);
         let answered = catch_unwind(AssertUnwindSafe(|| {
@@ -138,7 +139,7 @@ impl<S: SessionService> Station<S> {
             Ok(Ok(())) => response.status(),
             Ok(Err(error)) => refuse(&error, incoming.failure(), response),
             Err(_) => {
-                tracing::error!("a service panicked");
+                tracing::error!(target: TARGET, "a service panicked");
                 response.refuse(FAILED);
                 FAILED
             }
@@ -176,10 +177,10 @@ fn refuse(error: &BoxError, broken: Option<Refusal>, response: &mut Response) ->
     }
     let cause: &(dyn StdError + 'static) = &**error;
     if let Some(refusal) = broken {
-        tracing::debug!(error = cause, "the body of a request broke off: {refusal:?}");
+        tracing::debug!(target: TARGET, error = cause, "the body of a request broke off: {refusal:?}");
         response.refuse(refusal.status());
     } else {
-        tracing::error!(error = cause, "a service failed");
+        tracing::error!(target: TARGET, error = cause, "a service failed");
         response.refuse(FAILED);
     }
     FAILED

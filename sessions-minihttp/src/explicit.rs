@@ -3,7 +3,7 @@
 use sessions_core::{Error, Session, Sessions};
 
 use crate::block_on;
-use crate::request::{Request, cookies};
+use crate::request::{Request, load};
 
 /// Starts and destroys sessions from their manager, for a program that has several of them, each with a cookie of its own.
 ///
@@ -84,8 +84,8 @@ impl SessionsExt for Sessions {
     }
 
     fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, Error> {
-        let exchange = self.open();
-        let session = block_on(exchange.session(cookies(request.headers())))?;
+        let exchange = self.open_for(request.method());
+        let session = block_on(load(&exchange, request.headers()))?;
         if exchange.end_if_unchanged().is_none() {
             let _ = block_on(exchange.commit(200))?;
         }

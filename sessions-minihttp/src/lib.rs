@@ -30,3 +30,6 @@ pub use service::{BoxError, SessionService, WithSessions};
 pub use sessions_core as core;
 pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, Session, SessionId, Sessions};
 pub use stack::raise_stack_size;
+
+/// The target of all that this crate logs.
+pub(crate) const TARGET: &str = "sessions_minihttp";

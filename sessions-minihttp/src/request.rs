@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 
 use httparse::Header;
-use sessions_core::{Error, Session, Sessions};
+use sessions_core::{Error, Exchange, Load, Session, Sessions};
 
 use crate::block_on;
 use crate::http::Head;
@@ -53,7 +53,7 @@ impl<'r> Request<'r> {
 
     pub(crate) fn session_of(&self, sessions: &Sessions) -> Result<Session, Error> {
         let exchange = self.visit.exchange(sessions);
-        block_on(exchange.session(cookies(self.headers())))
+        block_on(load(&exchange, self.headers()))
     }
 
     /// Returns the method, in the case in which it was sent.
@@ -96,9 +96,17 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
-/// Returns the values of all `Cookie` fields, as they came.
-pub(crate) fn cookies<'a>(headers: &'a [Header<'_>]) -> impl Iterator<Item = &'a [u8]> {
-    headers.iter().filter(|field| field.name.eq_ignore_ascii_case("cookie")).map(|field| field.value)
+/// Loads the session that a request's header fields name.
+pub(crate) fn load(exchange: &Exchange, headers: &[Header<'_>]) -> Load {
+    exchange.session_from(fields(headers, "cookie"), || {
+        let first = |name| fields(headers, name).next();
+        Some((first("origin").or_else(|| first("referer"))?, first("host")?))
+    })
+}
+
+/// Goes through the values of the fields of a name, in lower case.
+fn fields<'a>(headers: &'a [Header<'_>], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
 }
 
 /// The body of a request. Reading it blocks the coroutine.

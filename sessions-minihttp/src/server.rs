@@ -8,6 +8,7 @@ use std::time::Duration;
 use may::coroutine::{self, Builder, JoinHandle};
 use may::net::{TcpListener, TcpStream};
 
+use crate::TARGET;
 use crate::connection::{App, Connection};
 use crate::service::SessionService;
 use crate::wire::{Limits, Watch, Wire};
@@ -51,7 +52,7 @@ impl<S: SessionService + Send + 'static> Server<S> {
             let accepted = self.listener.accept().and_then(|(stream, _)| self.serve(stream));
             match accepted {
                 Err(error) if !is_of_connection(&error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "a connection cannot be accepted");
+                    tracing::error!(target: TARGET, error = &error as &dyn std::error::Error, "a connection cannot be accepted");
                     coroutine::sleep(PAUSE);
                 }
                 Ok(()) | Err(_) => {}

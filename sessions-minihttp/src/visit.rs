@@ -4,20 +4,21 @@ use std::cell::{OnceCell, RefCell};
 
 use sessions_core::{Error, Exchange, Sessions};
 
-use crate::block_on;
 use crate::response::Response;
+use crate::{TARGET, block_on};
 
 /// The sessions that a request has started. A request that starts none pays nothing.
 pub(crate) struct Visit<'r> {
     sessions: &'r Sessions,
+    method: &'r str,
     own: OnceCell<Exchange>,
     /// Belong to managers other than the one that the service was wrapped with.
     others: RefCell<Vec<Exchange>>,
 }
 
 impl<'r> Visit<'r> {
-    pub(crate) const fn new(sessions: &'r Sessions) -> Self {
-        Self { sessions, own: OnceCell::new(), others: RefCell::new(Vec::new()) }
+    pub(crate) const fn new(sessions: &'r Sessions, method: &'r str) -> Self {
+        Self { sessions, method, own: OnceCell::new(), others: RefCell::new(Vec::new()) }
     }
 
     pub(crate) const fn sessions(&self) -> &'r Sessions {
@@ -27,13 +28,13 @@ impl<'r> Visit<'r> {
     /// Returns the request's exchange with a manager; there is only one, so that there is only one commit.
     pub(crate) fn exchange(&self, sessions: &Sessions) -> Exchange {
         if sessions.ptr_eq(self.sessions) {
-            return self.own.get_or_init(|| sessions.open()).clone();
+            return self.own.get_or_init(|| sessions.open_for(self.method)).clone();
         }
         let mut others = self.others.borrow_mut();
         match others.iter().find(|exchange| exchange.sessions().ptr_eq(sessions)) {
             Some(exchange) => exchange.clone(),
             None => {
-                others.push(sessions.open());
+                others.push(sessions.open_for(self.method));
                 others[others.len() - 1].clone()
             }
         }
@@ -70,8 +71,8 @@ impl<'r> Visit<'r> {
 pub(crate) fn report(error: &Error) {
     let cause: &(dyn std::error::Error + 'static) = error;
     if error.is_servers_fault() {
-        tracing::error!(error = cause, "the session of a request failed");
+        tracing::error!(target: TARGET, error = cause, "the session of a request failed");
     } else {
-        tracing::debug!(error = cause, "the session of a request was refused");
+        tracing::debug!(target: TARGET, error = cause, "the session of a request was refused");
     }
 }

@@ -40,6 +40,17 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
 }
 
 #[test]
+fn a_preflight_begins_no_session() {
+    let sessions = sessions();
+    let mut client = Client::new(serve(sessions.clone(), routes));
+    for _ in 0..100 {
+        let answer = client.ask(&get("/set", "").replacen("GET", "OPTIONS", 1));
+        assert_eq!((answer.status, answer.one("set-cookie")), (200, None));
+    }
+    assert_eq!(block_on(sessions.count()).unwrap(), 0);
+}
+
+#[test]
 fn a_session_lives_from_its_first_write_to_the_logout() {
     let mut client = Client::new(serve(sessions(), routes));
     let first = client.get("/set", "");
