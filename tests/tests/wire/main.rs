@@ -7,6 +7,7 @@ mod failures;
 mod flashes;
 mod flows;
 mod forgeries;
+mod hang_ups;
 mod immutables;
 mod limits;
 mod login;
