@@ -1,10 +1,12 @@
 //! Clients that hang up while their request is under way.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use sessions_tests::{Framework, HangUp, PATIENCE, Request, Server, Visitor, in_every_framework};
 
 in_every_framework! {
+    a_logout_whose_client_hangs_up_ends_the_session,
     a_write_whose_client_hangs_up_is_dropped_with_its_handler,
 }
 
@@ -13,6 +15,17 @@ const SLOW: Duration = Duration::from_millis(1_500);
 
 /// How much of that must be left when the client hangs up, so that the server can have noticed before the end.
 const LEFT: Duration = Duration::from_millis(1_000);
+
+/// The handler was dropped and its `destroy` with it, so that whoever hung up stayed signed in.
+fn a_logout_whose_client_hangs_up_ends_the_session(framework: Framework) {
+    let server = Server::start(framework);
+    for hang_up in [HangUp::Close, HangUp::Reset] {
+        let mut visitor = server.signed_in("ann");
+        hang_up_during("/logout?ms=1500", hang_up, &server, &visitor);
+        wait_until(&mut visitor, |visitor| visitor.whoami().user.is_none());
+        visitor.expect_anonymous();
+    }
+}
 
 fn a_write_whose_client_hangs_up_is_dropped_with_its_handler(framework: Framework) {
     let server = Server::start(framework);
@@ -61,5 +74,6 @@ fn wait_until(visitor: &mut Visitor<'_>, is_so: impl Fn(&mut Visitor<'_>) -> boo
     let deadline = Instant::now() + PATIENCE;
     while !is_so(visitor) {
         assert!(Instant::now() < deadline, "the request whose client hung up had no effect");
+        thread::sleep(Duration::from_millis(5));
     }
 }
