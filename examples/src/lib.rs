@@ -4,6 +4,8 @@
 
 pub mod app;
 mod failure;
+#[cfg(doctest)]
+mod guide;
 mod log;
 mod options;
 mod shutdown;

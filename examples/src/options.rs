@@ -30,7 +30,7 @@ enum Seal {
     Encrypted,
 }
 
-/// The environment variable with the key that `--seal` uses.
+/// The environment variable with the keys that `--seal` uses.
 const KEY: &str = "SESSIONS_KEY";
 
 const HELP: &str = "\
@@ -41,7 +41,8 @@ Options:
   --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
   --idle 30m             how long a session lives without being used
   --absolute 12h         how long a session lives however much it is used
-  --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random
+  --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random;
+                         NEW,OLD replaces a key: the first seals, all open
   --sessions-max 1000000 how many sessions the memory store holds at most
 ";
 
@@ -108,8 +109,8 @@ impl Options {
         let builder = if self.insecure_http { builder.insecure_http() } else { builder };
         let builder = match self.seal {
             Seal::None => builder,
-            Seal::Signed => builder.signed([key()?]),
-            Seal::Encrypted => builder.encrypted([key()?]),
+            Seal::Signed => builder.signed(keys()?),
+            Seal::Encrypted => builder.encrypted(keys()?),
         };
         Ok(builder.build()?)
     }
@@ -132,8 +133,14 @@ impl Seal {
     }
 }
 
-fn key() -> Result<SealKey, Failure> {
-    let Ok(text) = std::env::var(KEY) else { return random_key() };
+fn keys() -> Result<Vec<SealKey>, Failure> {
+    match std::env::var(KEY) {
+        Ok(list) => list.split(',').map(key).collect(),
+        Err(_) => Ok(vec![random_key()?]),
+    }
+}
+
+fn key(text: &str) -> Result<SealKey, Failure> {
     let bytes = hex::decode(text).map_err(|error| Failure::new(error).context(format!("{KEY} is not hex")))?;
     SealKey::new(&bytes).map_err(|error| Failure::new(error).context(KEY))
 }
@@ -164,6 +171,14 @@ mod tests {
     #[test]
     fn help_is_given() {
         assert!(Options::parse([OsString::from("--help")]).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_key_is_hex_of_32_bytes_or_more() {
+        let bytes: Vec<u8> = (0..32).map(|byte| byte ^ 0xa5).collect();
+        assert!(key(&hex::encode(&bytes)).is_ok());
+        assert!(key(&hex::encode(&bytes[1..])).is_err());
+        assert_eq!(format!("{:?}", key("wax").unwrap_err()), "SESSIONS_KEY is not hex: Odd number of digits");
     }
 
     #[test]

@@ -7,6 +7,15 @@ use crate::{Request, Response};
 /// How long the client waits for bytes before it says that the server hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How a client ends a connection on which it waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HangUp {
+    /// As most clients do: the server reads the end of what they send.
+    Close,
+    /// As a client does that has not read all that it was sent: the server's reads and writes fail.
+    Reset,
+}
+
 /// One connection to a server, kept alive as HTTP/1.1 does.
 #[derive(Debug)]
 pub struct Connection {

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::HangUp;
+
 /// A framework whose demo is tried, and everything in which it is allowed to differ from the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framework {
@@ -40,6 +42,16 @@ impl Framework {
         match self {
             Self::Axum | Self::Actix | Self::Hyper => true,
             Self::Minihttp => false,
+        }
+    }
+
+    /// Tells whether a handler is dropped when its client hangs up in this way. actix-web takes a closed connection for one that is closed
+    /// in one direction, and lets the handler run on; in may_minihttp every handler runs to its end.
+    #[must_use]
+    pub const fn drops_handlers(self, hang_up: HangUp) -> bool {
+        match (self, hang_up) {
+            (Self::Axum | Self::Hyper, _) | (Self::Actix, HangUp::Reset) => true,
+            (Self::Actix, HangUp::Close) | (Self::Minihttp, _) => false,
         }
     }
 }

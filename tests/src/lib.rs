@@ -34,7 +34,7 @@ mod webdriver;
 
 pub use browser::Browser;
 pub use chromium::{Chromium, Tab};
-pub use connection::{Connection, PATIENCE};
+pub use connection::{Connection, HangUp, PATIENCE};
 pub use framework::Framework;
 pub use jar::{Jar, Refusal};
 pub use nginx::Nginx;

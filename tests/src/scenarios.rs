@@ -3,6 +3,8 @@
 pub mod devices;
 pub mod flashes;
 pub mod flows;
+pub mod limits;
 pub mod login;
 pub mod logout;
 pub mod races;
+pub mod tokens;

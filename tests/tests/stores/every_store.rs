@@ -1,6 +1,6 @@
 //! What every store keeps of the scenarios, in every framework.
 
-use sessions_tests::scenarios::{devices, flashes, flows, login, logout, races};
+use sessions_tests::scenarios::{devices, flashes, flows, limits, login, logout, races, tokens};
 use sessions_tests::{Framework, Server};
 
 use crate::support::{Engine, Place, on_every_store_in_every_framework};
@@ -15,6 +15,10 @@ on_every_store_in_every_framework! {
     a_user_sees_and_ends_the_other_sessions,
     flashes_are_shown_once,
     nobody_is_left_after_destroyall,
+    a_session_stays_within_its_limits,
+    a_flood_of_large_writes_costs_others_nothing,
+    a_long_principal_is_refused,
+    a_logout_ends_every_session_that_its_request_proves,
 }
 
 fn on(framework: Framework, engine: Engine, scenario: impl Fn(&Server)) {
@@ -68,5 +72,29 @@ fn nobody_is_left_after_destroyall(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
         flows::clear_and_destroyall_leave_no_values(server);
         flows::destroyall_ends_the_sessions_of_everybody(server);
+    });
+}
+
+fn a_session_stays_within_its_limits(framework: Framework, engine: Engine) {
+    on(framework, engine, |server| {
+        limits::parallel_large_writes_stay_within_the_bytes(server);
+        limits::parallel_small_writes_stay_within_the_keys(server);
+    });
+}
+
+fn a_flood_of_large_writes_costs_others_nothing(framework: Framework, engine: Engine) {
+    on(framework, engine, |server| limits::a_flood_of_large_writes_costs_others_nothing(server, 100));
+}
+
+fn a_long_principal_is_refused(framework: Framework, engine: Engine) {
+    on(framework, engine, limits::a_long_principal_is_refused);
+}
+
+fn a_logout_ends_every_session_that_its_request_proves(framework: Framework, engine: Engine) {
+    on(framework, engine, |server| {
+        tokens::a_logout_with_two_live_tokens_ends_both_sessions(server);
+        tokens::a_login_with_two_live_tokens_ends_both_sessions(server);
+        tokens::a_logout_finds_its_token_among_strangers(server);
+        tokens::a_logout_with_nine_tokens_is_refused_and_ends_nothing(server);
     });
 }

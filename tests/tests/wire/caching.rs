@@ -5,6 +5,7 @@ use sessions_tests::{Framework, Response, Server, in_every_framework};
 in_every_framework! {
     an_answer_that_sets_or_removes_the_cookie_is_not_stored,
     an_answer_that_depends_on_the_session_varies_by_cookie,
+    an_answer_to_somebody_who_is_signed_in_is_not_stored,
 }
 
 fn varies(answer: &Response) -> usize {
@@ -48,4 +49,24 @@ fn an_answer_that_depends_on_the_session_varies_by_cookie(framework: Framework) 
         let answer = visitor.get(route).expect_ok().expect_no_cookie();
         assert_eq!(varies(&answer), 1, "expected Vary: Cookie once, but\n{answer}");
     }
+}
+
+/// A page of a signed-in visitor that left with `Vary` alone was shown again by the back button after the logout.
+fn an_answer_to_somebody_who_is_signed_in_is_not_stored(framework: Framework) {
+    let server = Server::start(framework);
+    let mut signed_in = server.signed_in("ann");
+    for route in ["/whoami", "/get", "/get/", "/sessions", "/put?k=a&v=1"] {
+        let answer = signed_in.get(route).expect_ok().expect_no_cookie();
+        assert_eq!(answer.list("Cache-Control"), ["no-store"], "{answer}");
+    }
+    let mut anonymous = server.visitor();
+    anonymous.put("cart", "3 books");
+    signed_in.get("/logout").expect_ok();
+    for visitor in [&mut server.visitor(), &mut anonymous, &mut signed_in] {
+        let answer = visitor.get("/whoami").expect_ok().expect_no_cookie();
+        assert!(answer.list("Cache-Control").is_empty(), "{answer}");
+    }
+    // What does not look at the session depends on nobody.
+    let answer = server.signed_in("ann").get("/plain").expect_ok();
+    assert!(answer.list("Cache-Control").is_empty() && varies(&answer) == 0, "{answer}");
 }

@@ -37,6 +37,13 @@ fn options_makes_no_session(framework: Framework) {
         let answer = server.ask(&preflight.field("Access-Control-Request-Method", "GET")).expect_no_cookie();
         assert!(answer.status() < 500, "{answer}");
     }
+    let preflight = Request::new("OPTIONS", "/login?user=ann").field("Origin", "https://example.com");
+    let mut connection = server.connect();
+    for _ in 0..100 {
+        connection.exchange(&preflight).expect("a preflight is answered").expect_status(204).expect_no_cookie();
+    }
+    let sessions = server.signed_in("ann").get("/sessions").json();
+    assert_eq!(sessions.as_array().map(Vec::len), Some(1), "{sessions}");
 }
 
 fn a_form_is_posted(framework: Framework) {

@@ -1,11 +1,13 @@
 //! Signed and encrypted cookies: nothing but what the server sealed is opened.
 
 use sessions_tests::{BASE64URL, Framework, Options, Seal, Server, in_every_framework, random_token};
+use tempfile::TempDir;
 
 in_every_framework! {
     a_signed_cookie_that_was_altered_is_no_cookie,
     an_encrypted_cookie_that_was_altered_is_no_cookie,
     the_key_can_be_given,
+    a_cookie_is_sealed_anew_after_its_key_was_replaced,
 }
 
 fn a_signed_cookie_that_was_altered_is_no_cookie(framework: Framework) {
@@ -49,12 +51,41 @@ fn altered_is_no_cookie(server: &Server) {
     owner.expect_user("ann");
 }
 
+/// A key of 64 bytes, in hex.
+fn key(pattern: u8) -> String {
+    (0u8..64).map(|byte| format!("{:02x}", byte ^ pattern)).collect()
+}
+
 fn the_key_can_be_given(framework: Framework) {
-    let key: String = (0u8..64).map(|byte| format!("{:02x}", byte ^ 0xa5)).collect();
+    let key = key(0xa5);
     for seal in [Seal::Signed, Seal::Encrypted] {
         let server = Options::new(framework).seal(seal).environment("SESSIONS_KEY", &key).start();
         let mut visitor = server.signed_in("ann");
         visitor.expect_user("ann");
         assert!(!server.stop().contains(&key), "the key is in the output");
+    }
+}
+
+/// Cookies kept the seal that they were issued with, so that visitors who had been there all the time were signed out with the old key.
+fn a_cookie_is_sealed_anew_after_its_key_was_replaced(framework: Framework) {
+    let (old, new) = (key(0xa5), key(0x5a));
+    let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");
+    let store = format!("redb:{}", folder.path().join("sessions").display());
+    for seal in [Seal::Signed, Seal::Encrypted] {
+        let start =
+            |keys: &str| Options::new(framework).seal(seal).store(&store).environment("SESSIONS_KEY", keys).start();
+        let server = start(&old);
+        let sealed_by_old = server.signed_in("ann").token();
+        drop(server);
+        let server = start(&format!("{new},{old}"));
+        let mut visitor = server.visitor_with(&sealed_by_old);
+        visitor.expect_user("ann");
+        let sealed_by_new = visitor.token();
+        assert_ne!(sealed_by_new, sealed_by_old);
+        visitor.get("/whoami").expect_ok().expect_no_cookie();
+        drop(server);
+        let server = start(&new);
+        server.visitor_with(&sealed_by_new).expect_user("ann");
+        server.visitor_with(&sealed_by_old).expect_anonymous();
     }
 }

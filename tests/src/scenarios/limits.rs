@@ -1,0 +1,143 @@
+//! What one session may hold, however many requests write to it at once.
+
+use std::panic;
+use std::thread;
+use std::time::Duration;
+
+use crate::{Request, Response, Server, Visitor, each_together, query, together};
+
+/// The most bytes that a session's record may have.
+const RECORD_BYTES: usize = 64 * 1024;
+
+/// The most entries and flashes of a session together.
+const KEYS: usize = 256;
+
+/// How long each writer waits between loading its session and writing, so that all have loaded before the first writes.
+const PAUSE: &str = "300";
+
+/// Writes 32 entries of 20 kB at once, of which three fit. When limits were checked before the atomic step, all were kept: 640 kB.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn parallel_large_writes_stay_within_the_bytes(server: &Server) {
+    let value = "x".repeat(20_000);
+    let put = |key: &str| Request::get(&query("/put", &[("k", key), ("ms", PAUSE), ("v", &value)]));
+    assert_eq!(written_at_once(server, 32, &put), RECORD_BYTES / value.len());
+}
+
+/// Writes 400 small entries at once. When limits were checked before the atomic step, more were kept than a session may hold.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn parallel_small_writes_stay_within_the_keys(server: &Server) {
+    let put = |key: &str| Request::get(&query("/put", &[("k", key), ("ms", PAUSE), ("v", "1")]));
+    // One key is there before.
+    assert_eq!(written_at_once(server, 400, &put), KEYS - 1);
+}
+
+/// Writes so many entries of 60 kB at once. When limits were checked before the atomic step, 600 made a record of 36 MB, each write
+/// copied all of it, and another visitor waited for seconds.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn a_flood_of_large_writes_costs_others_nothing(server: &Server, count: usize) {
+    let value = "x".repeat(60_000);
+    let put = |key: &str| Request::post_form("/put", &[("k", key), ("ms", PAUSE), ("v", &value)]);
+    let to_many_sessions = cpu_time(server, || {
+        together(20, |_| {
+            (0..count / 20).for_each(|_| drop(server.visitor().ask(put("k")).expect_ok()));
+        });
+    });
+    let to_one_session = cpu_time(server, || {
+        let served = while_others_are_served(server, || {
+            assert_eq!(written_at_once(server, count, &put), RECORD_BYTES / value.len());
+        });
+        assert!(served > 0, "nobody else was served during the flood");
+    });
+    if let (Some(many), Some(one)) = (to_many_sessions, to_one_session) {
+        // What is served to others meanwhile is in the second time too.
+        let most = 2 * many + Duration::from_secs(1);
+        assert!(one < most, "{count} writes took {one:?} to one session, and {many:?} to one each");
+    }
+}
+
+/// Has another visitor write while `work` is done, and returns how many of those writes were answered in that time.
+#[track_caller]
+fn while_others_are_served(server: &Server, work: impl FnOnce() + Send) -> usize {
+    let mut other = server.visitor();
+    other.put("mine", "1");
+    thread::scope(|scope| {
+        let working = scope.spawn(work);
+        let mut served = 0;
+        while !working.is_finished() {
+            other.twin().get("/put?k=mine&v=1&ms=10").expect_text("ok");
+            served += 1;
+        }
+        working.join().unwrap_or_else(|cause| panic::resume_unwind(cause));
+        served
+    })
+}
+
+/// Writes so many entries at once to the session of a new visitor, by requests that `put` makes for their keys. Returns how many were
+/// kept, after expecting that those are the ones that were answered with 200, and that the others were answered with 413.
+#[track_caller]
+fn written_at_once(server: &Server, count: usize, put: &(dyn Fn(&str) -> Request + Sync)) -> usize {
+    let mut visitor = server.visitor();
+    visitor.put("before", "1");
+    let answers = each_together(&mut visitor.tabs(count), |index, tab| tab.ask(put(&format!("k{index}"))));
+    let mut expected = vec!["before".to_owned()];
+    for (index, answer) in answers.into_iter().enumerate() {
+        if is_kept(answer) {
+            expected.push(format!("k{index}"));
+        }
+    }
+    expected.sort_unstable();
+    let kept: Vec<String> = visitor.entries().into_keys().collect();
+    assert_eq!(kept, expected, "what is kept is what was answered with 200");
+    visitor.put("before", "2");
+    kept.len() - 1
+}
+
+/// Tells whether a write was accepted, after expecting that it was refused for its size otherwise.
+#[track_caller]
+fn is_kept(answer: Response) -> bool {
+    let answer = answer.expect_no_cookie();
+    assert!(matches!(answer.status(), 200 | 413), "expected 200 or 413, but\n{answer}");
+    answer.status() == 200
+}
+
+fn cpu_time(server: &Server, work: impl FnOnce()) -> Option<Duration> {
+    let before = server.cpu_time()?;
+    work();
+    Some(server.cpu_time()? - before)
+}
+
+/// Signs in with a name of 200,000 bytes. It was kept, and after one of 70,000 every write of the session failed.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn a_long_principal_is_refused(server: &Server) {
+    let mut visitor = server.visitor();
+    visitor.put("cart", "3 books");
+    for length in [1_025, 70_000, 200_000] {
+        let login =
+            |visitor: &mut Visitor<'_>| visitor.ask(Request::post_form("/login", &[("user", &"u".repeat(length))]));
+        for visitor in [&mut visitor, &mut server.visitor()] {
+            login(visitor).expect_status(413).expect_no_cookie();
+        }
+        assert_eq!(visitor.whoami().user, None);
+        visitor.put("cart", "4 books");
+    }
+    let longest = "u".repeat(1_024);
+    visitor.ask(Request::post_form("/login", &[("user", &longest)])).expect_text("ok");
+    visitor.expect_user(&longest);
+    assert_eq!(visitor.entries()["cart"], "4 books");
+}

@@ -1,0 +1,94 @@
+//! Requests with several session cookies. A logout that answers success has ended every session whose token it was shown; when only
+//! one of them was looked at, the others stayed alive behind a 200 and a removal cookie.
+
+use crate::{Request, Response, Server, Visitor, random_token};
+
+/// Signs out with the cookies of two live sessions.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn a_logout_with_two_live_tokens_ends_both_sessions(server: &Server) {
+    for route in ["/logout", "/destroy/"] {
+        for order in [[0, 1], [1, 0]] {
+            let mut visitors = [server.signed_in("ann"), server.signed_in("eve")];
+            let pairs = order.map(|index| server.cookie(&visitors[index].token()));
+            expect_signed_out(server, ask(server, route, &pairs));
+            visitors.iter_mut().for_each(Visitor::expect_anonymous);
+        }
+    }
+}
+
+/// Signs in with the cookies of two live sessions.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn a_login_with_two_live_tokens_ends_both_sessions(server: &Server) {
+    let mut visitors = [server.signed_in("ann"), server.signed_in("eve")];
+    visitors.iter_mut().for_each(|visitor| drop(visitor.put("cart", "3 books")));
+    let pairs = [0, 1].map(|index: usize| server.cookie(&visitors[index].token()));
+    let answer = ask(server, "/login?user=ann", &pairs).expect_text("ok");
+    let cookie = answer.set_cookies().into_iter().find(|cookie| cookie.name() == server.cookie_name());
+    let mut begun = server.visitor_with(cookie.expect("a new session has a cookie").value());
+    begun.expect_user("ann");
+    assert_eq!(begun.entries(), [].into());
+    visitors.iter_mut().for_each(Visitor::expect_anonymous);
+}
+
+/// Signs out with cookies of no session beside the live one.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn a_logout_finds_its_token_among_strangers(server: &Server) {
+    let unknown = |count: usize| -> Vec<String> { (0..count).map(|_| server.cookie(&random_token())).collect() };
+    for strangers in [unknown(4), unknown(7), vec![server.cookie("x"); 64]] {
+        for is_last in [true, false] {
+            let mut owner = server.signed_in("ann");
+            let mut pairs = strangers.clone();
+            pairs.insert(if is_last { pairs.len() } else { 0 }, server.cookie(&owner.token()));
+            expect_signed_out(server, ask(server, "/logout", &pairs));
+            owner.expect_anonymous();
+        }
+    }
+}
+
+/// Signs out with more different tokens than are looked up, of live sessions and of none.
+///
+/// # Panics
+///
+/// Where it is not as the name says.
+#[track_caller]
+pub fn a_logout_with_nine_tokens_is_refused_and_ends_nothing(server: &Server) {
+    let mut owners: Vec<Visitor<'_>> = (0..9).map(|index| server.signed_in(&format!("user-{index}"))).collect();
+    let live: Vec<String> = owners.iter().map(|owner| server.cookie(&owner.token())).collect();
+    let mut one_live: Vec<String> = (0..8).map(|_| server.cookie(&random_token())).collect();
+    one_live.push(live[0].clone());
+    for pairs in [live, one_live] {
+        for route in ["/logout", "/login?user=ann", "/put?k=a&v=1"] {
+            ask(server, route, &pairs).expect_status(400).expect_no_cookie();
+        }
+    }
+    for (index, owner) in owners.iter_mut().enumerate() {
+        owner.expect_user(&format!("user-{index}"));
+        assert_eq!(owner.entries(), [].into());
+    }
+}
+
+#[track_caller]
+fn ask(server: &Server, target: &str, pairs: &[String]) -> Response {
+    server.ask(&Request::get(target).cookie(pairs.join("; ")))
+}
+
+/// Expects success, and that the browser is told to forget its cookie.
+#[track_caller]
+fn expect_signed_out(server: &Server, answer: Response) {
+    let answer = answer.expect_ok();
+    let cookies = answer.set_cookies();
+    let removed = cookies.iter().any(|cookie| cookie.name() == server.cookie_name() && cookie.is_removal());
+    assert!(removed, "expected a removal of the cookie, but\n{answer}");
+}
