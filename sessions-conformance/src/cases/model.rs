@@ -1,4 +1,4 @@
-//! Any sequence of calls means what a map of records says, of which each commit is [`Record::apply`].
+//! Any sequence of calls means what a map of records says, of which each commit is [`Record::apply`](sessions_core::Record::apply).
 
 mod steps;
 mod world;
