@@ -1,7 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process::{Command, ExitStatus};
-use std::time::Duration;
 
 use crate::process::Process;
 use crate::{Connection, Framework, Request, Response, Visitor, demos};
@@ -249,19 +248,6 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().trim_end_matches("kB").trim().parse().ok()
-    }
-
-    /// The processor time that the demo has taken so far, where the system tells it.
-    #[must_use]
-    pub fn cpu_time(&self) -> Option<Duration> {
-        /// Linux tells processor time in hundredths of a second on every architecture.
-        const TICK: Duration = Duration::from_millis(10);
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
-        // The name, in parentheses, may hold spaces. User and system time are the 14th and 15th field.
-        let (_, after_name) = stat.rsplit_once(')')?;
-        let mut fields = after_name.split_whitespace().skip(11);
-        let ticks: u32 = fields.next()?.parse::<u32>().ok()? + fields.next()?.parse::<u32>().ok()?;
-        Some(TICK * ticks)
     }
 
     /// Sends the demo a signal, such as `KILL` or `TERM`, whatever is under way.
