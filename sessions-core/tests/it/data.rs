@@ -87,3 +87,39 @@ fn entries_and_typed_getters_read_what_was_set() {
         assert_eq!(entries["list"].get::<Vec<String>>().unwrap(), ["a", "ü%"]);
     });
 }
+
+/// What a value reads as by each lenient reader: text, integer, unsigned integer, number, truth.
+type Readings<'a> = (Option<&'a str>, Option<i64>, Option<u64>, Option<f64>, Option<bool>);
+
+#[test]
+fn values_of_a_listing_read_as_the_lenient_getters_do() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.set("text", "7").unwrap();
+        session.set("negative", &-7).unwrap();
+        session.set("half", &2.5).unwrap();
+        session.set("yes", &true).unwrap();
+        session.set("no", "false").unwrap();
+        session.set("list", &[1]).unwrap();
+    });
+    let cases: [(&str, Readings<'_>); 6] = [
+        ("text", (Some("7"), Some(7), Some(7), Some(7.0), None)),
+        ("negative", (Some("-7"), Some(-7), None, Some(-7.0), None)),
+        ("half", (Some("2.5"), None, None, Some(2.5), None)),
+        ("yes", (Some("true"), None, None, None, Some(true))),
+        ("no", (Some("false"), None, None, None, Some(false))),
+        ("list", (None, None, None, None, None)),
+    ];
+    browser.visit(|session| {
+        let entries = session.entries();
+        for (key, (text, whole, unsigned, number, truth)) in cases {
+            let value = &entries[key];
+            let read = (value.as_string(), value.as_i64(), value.as_u64(), value.as_f64(), value.as_bool());
+            assert_eq!(read, (text.map(str::to_owned), whole, unsigned, number, truth), "{key}");
+            let got = (session.get_string(key), session.get_i64(key), session.get_u64(key), session.get_f64(key));
+            assert_eq!((got, session.get_bool(key)), ((read.0, read.1, read.2, read.3), read.4), "{key}");
+            assert_eq!(format!("{value:?}"), "Value(..)", "nothing of it is shown");
+        }
+    });
+}
