@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pollster::block_on;
-use sessions_core::{DestroyReason, Event};
+use sessions_core::{DestroyReason, Event, RejectReason};
 
 use crate::support::Fixture;
 
@@ -79,4 +79,20 @@ fn a_listener_that_holds_the_manager_weakly_does_not_keep_it() {
     assert!(Arc::strong_count(&store) > 1);
     drop(sessions);
     assert_eq!(Arc::strong_count(&store), 1);
+}
+
+#[test]
+fn an_expired_session_is_told_apart_from_one_that_never_was() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let id = browser.visit(|session| session.id()).result;
+    fixture.clock.advance(std::time::Duration::from_secs(31 * 60));
+    fixture.take_events();
+    assert_eq!(browser.get("k"), None);
+    assert_eq!(fixture.take_events(), [Event::Rejected { id, reason: RejectReason::Expired }]);
+    block_on(fixture.sessions.sweep(10)).unwrap();
+    fixture.take_events();
+    assert_eq!(browser.get("k"), None);
+    assert_eq!(fixture.take_events(), [Event::Rejected { id, reason: RejectReason::Unknown }]);
 }
