@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr3};
 use sessions_core::{Field, ResponseHead};
 
+use crate::http::letters_digits_and;
+
 /// How much room a response's fields may keep for the next response.
 const LARGEST_KEPT: usize = 16 * 1024;
 
@@ -117,21 +119,7 @@ const fn name_of(field: Field) -> &'static str {
 }
 
 /// Whether RFC 9110 allows a byte in a field's name.
-const IS_TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let others = b"!#$%&'*+-.^_`|~";
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let mut at = 0;
-    while at < others.len() {
-        table[others[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
+const IS_TOKEN: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
 
 #[cfg(test)]
 mod tests {

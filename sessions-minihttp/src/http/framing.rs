@@ -2,6 +2,7 @@
 
 use httparse::Header;
 
+use super::bytes::letters_digits_and;
 use super::refusal::Refusal;
 
 /// How a request's body is delimited, and what becomes of its connection.
@@ -167,21 +168,7 @@ fn number(value: &[u8]) -> Option<u64> {
 }
 
 /// Whether a byte may be part of a `Host` (RFC 3986 sections 3.2.2 and 3.2.3).
-const IS_HOST: [bool; 256] = {
-    let mut table = [false; 256];
-    let others = b"-._~%!$&'()*+,;=:[]";
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let mut at = 0;
-    while at < others.len() {
-        table[others[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
+const IS_HOST: [bool; 256] = letters_digits_and(b"-._~%!$&'()*+,;=:[]");
 
 #[cfg(test)]
 mod tests {
