@@ -192,11 +192,11 @@ impl View {
     }
 
     pub(crate) fn set_flash(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
-        let is_first = self.edits.find(Scope::Flashes, key.as_bytes()).is_none();
+        let position = self.edits.position(Scope::Flashes, key.as_bytes());
         let old = self.flash(key).map(<[u8]>::len);
-        self.check_edits(is_first, limits)?;
+        self.check_edits(position.is_err(), limits)?;
         self.grow(key, old, value.len(), limits)?;
-        self.edits.put(Verb::SetFlash, key, value, 0);
+        self.edits.put_at(position, Edit { verb: Verb::SetFlash, key: key.as_bytes(), value, by: 0 });
         Ok(())
     }
 
