@@ -110,7 +110,7 @@ pub fn survives_filling_its_disk<E: Engine>() {
     shop.open_again().expect();
 }
 
-/// Is a store, and what is to be found in it.
+/// A store, and what is to be found in it.
 struct Shop<E: Engine> {
     store: EmbeddedStore<E>,
     path: PathBuf,
