@@ -1,5 +1,5 @@
-//! Messages that are shown once. `cargo run --example flash_messages`, then open <http://127.0.0.1:8080/set> and
-//! <http://127.0.0.1:8080/get>, twice.
+//! Messages that are shown once. `cargo run --example flash_messages`, then open
+//! <http://127.0.0.1:8080/set> and <http://127.0.0.1:8080/get>, twice.
 
 use sessions_examples::{Failure, address, announce, start_log};
 use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions};

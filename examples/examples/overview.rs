@@ -1,4 +1,5 @@
-//! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open <http://127.0.0.1:8080/set>.
+//! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open
+//! <http://127.0.0.1:8080/set>.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};

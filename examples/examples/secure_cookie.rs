@@ -33,7 +33,8 @@ fn not_found() -> Response<Full<Bytes>> {
     response
 }
 
-/// Makes a key for this run. A real one comes from where the other secrets of the application are kept.
+/// Makes a key for this run. A real one comes from where the other secrets of the application are
+/// kept.
 fn new_key() -> Result<SealKey, Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
@@ -43,7 +44,8 @@ fn new_key() -> Result<SealKey, Failure> {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     start_log();
-    // The first key encrypts, all of them decrypt: put a new one in front, and drop the old one when its sessions have ended.
+    // The first key encrypts, all of them decrypt: put a new one in front, and drop the old one
+    // when its sessions have ended.
     let (newest, older) = (new_key()?, new_key()?);
     let sessions = Sessions::builder().encrypted([newest, older]).build()?;
     let service = SessionService::new(sessions, service_fn(handle));

@@ -44,7 +44,8 @@ pub struct Reply {
 }
 
 impl<'a> Request<'a> {
-    /// Makes a request from its method (in upper case), path, query (without the question mark) and body.
+    /// Makes a request from its method (in upper case), path, query (without the question mark) and
+    /// body.
     #[must_use]
     pub const fn new(method: &'a str, path: &'a str, query: &'a str, body: &'a [u8]) -> Self {
         Self { method, path, query, body }

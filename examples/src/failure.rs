@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 
 /// Why a program ends: an error with its causes, and what to do about it, in one line.
 ///
-/// A `main` that returns `Result<(), Failure>` ends with code 1 and prints that line. The standard library prints an error of
-/// `main` by its `Debug`, so this type's `Debug` is the line.
+/// A `main` that returns `Result<(), Failure>` ends with code 1 and prints that line. The standard
+/// library prints an error of `main` by its `Debug`, so this type's `Debug` is the line.
 pub struct Failure {
     error: Box<dyn Error>,
     context: Option<String>,

@@ -1,6 +1,8 @@
-//! What the four demos share, their options and what their routes do, and how demos and examples start and fail.
+//! What the four demos share, their options and what their routes do, and how demos and examples
+//! start and fail.
 //!
-//! Each demo is only the wiring of one framework, short enough to be read as its quick start; see `src/bin`.
+//! Each demo is only the wiring of one framework, short enough to be read as its quick start; see
+//! `src/bin`.
 
 pub mod app;
 mod failure;
@@ -23,7 +25,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 /// The environment variable with the port of an example.
 const PORT: &str = "PORT";
 
-/// Returns the address that the examples listen on: port 8080 of the loopback interface, or another with `PORT=8081`.
+/// Returns the address that the examples listen on: port 8080 of the loopback interface, or another
+/// with `PORT=8081`.
 ///
 /// # Errors
 ///

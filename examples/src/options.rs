@@ -47,7 +47,8 @@ Options:
 ";
 
 impl Options {
-    /// Starts the log, and reads the command line. Ends the program if that asks for help, or for what there is not.
+    /// Starts the log, and reads the command line. Ends the program if that asks for help, or for
+    /// what there is not.
     #[must_use]
     pub fn from_args() -> Self {
         start_log();

@@ -4,7 +4,8 @@ use std::io;
 
 /// Returns when the process is asked to end: by Ctrl-C, or by SIGTERM as service managers send it.
 ///
-/// A server that then answers what is under way and returns from `main` drops its sessions, and with the last of them the store is closed.
+/// A server that then answers what is under way and returns from `main` drops its sessions, and
+/// with the last of them the store is closed.
 pub async fn asked_to_end() {
     if signalled().await.is_err() {
         // Without a way to hear of signals, the system ends the process by itself.

@@ -64,8 +64,8 @@ fn record_of(token: &Token) -> Record {
     draft.build().expect("an empty record fits its format")
 }
 
-/// Returns the values of the session cookie in a field, by RFC 6265bis: pairs are separated by semicolons and trimmed, the name is compared
-/// byte by byte.
+/// Returns the values of the session cookie in a field, by RFC 6265bis: pairs are separated by
+/// semicolons and trimmed, the name is compared byte by byte.
 pub fn values(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     field.split(|byte| *byte == b';').filter_map(|pair| {
         let first = pair.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;

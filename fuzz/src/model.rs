@@ -1,4 +1,5 @@
-//! A session as plain maps, and what changes mean to it: the documentation of `Changes` once more, in the simplest words.
+//! A session as plain maps, and what changes mean to it: the documentation of `Changes` once more,
+//! in the simplest words.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

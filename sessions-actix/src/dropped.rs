@@ -1,4 +1,5 @@
-//! What becomes of a request that is dropped: its client hung up, or a timeout layer around ours cut it off.
+//! What becomes of a request that is dropped: its client hung up, or a timeout layer around ours
+//! cut it off.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +10,8 @@ use tokio::runtime::Handle;
 
 use crate::error::{SessionError, TARGET};
 
-/// The exchange of a handler that is running. Dropped before the handler is done, it forgets what was written and carries out a destroy.
+/// The exchange of a handler that is running. Dropped before the handler is done, it forgets what
+/// was written and carries out a destroy.
 #[derive(Debug)]
 pub(crate) struct Running(Option<Exchange>);
 

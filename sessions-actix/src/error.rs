@@ -17,8 +17,8 @@ pub(crate) const TARGET: &str = "sessions_actix";
 
 /// The error of a session, as actix-web's handlers return it.
 ///
-/// The client gets a bare status, which tells as much as it may know; which one is told at [`Error::status`]. The reason goes to the log,
-/// once, with its causes.
+/// The client gets a bare status, which tells as much as it may know; which one is told at
+/// [`Error::status`]. The reason goes to the log, once, with its causes.
 ///
 /// ```
 /// use actix_web::HttpResponse;
@@ -30,7 +30,8 @@ pub(crate) const TARGET: &str = "sessions_actix";
 /// }
 /// ```
 ///
-/// In a handler that returns another error type, name this one: `session.increment("visits", 1).map_err(SessionError::from)?`.
+/// In a handler that returns another error type, name this one: `session.increment("visits",
+/// 1).map_err(SessionError::from)?`.
 ///
 /// Like core's it is as large as a pointer.
 #[derive(Debug)]
@@ -39,7 +40,8 @@ pub struct SessionError(Box<Parts>);
 #[derive(Debug)]
 struct Parts {
     cause: Cause,
-    /// What the response needs all the same: the cookie of a session that was saved before the error.
+    /// What the response needs all the same: the cookie of a session that was saved before the
+    /// error.
     attached: HeaderMap,
     logged: Once,
 }
@@ -59,8 +61,8 @@ impl SessionError {
         Self::new(Cause::NotWrapped, HeaderMap::new())
     }
 
-    /// Returns what went wrong, `None` if a handler asked for its [`Session`](crate::Session) where no
-    /// [`SessionMiddleware`](crate::SessionMiddleware) is around it.
+    /// Returns what went wrong, `None` if a handler asked for its [`Session`](crate::Session) where
+    /// no [`SessionMiddleware`](crate::SessionMiddleware) is around it.
     #[must_use]
     pub const fn kind(&self) -> Option<ErrorKind> {
         match &self.0.cause {
@@ -76,8 +78,9 @@ impl SessionError {
         }
     }
 
-    /// Logs the error with its causes, at the level `ERROR` only if the server is to blame: a client must not flood the log. Responses are
-    /// made from an error more than once, so only the first call counts.
+    /// Logs the error with its causes, at the level `ERROR` only if the server is to blame: a
+    /// client must not flood the log. Responses are made from an error more than once, so only the
+    /// first call counts.
     pub(crate) fn log(&self) {
         let (error, kind, status) = (display(Chain(self)), self.kind().map(debug), self.status_code().as_u16());
         self.0.logged.call_once(|| {

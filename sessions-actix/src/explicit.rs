@@ -13,11 +13,13 @@ use crate::{head, opened};
 
 /// Starts, finishes and destroys sessions with actix-web's own requests and responses.
 ///
-/// For handlers that no [`SessionMiddleware`](crate::SessionMiddleware) is around. Where there is one of the same manager, these calls work
-/// on its session, and it leaves alone what they have finished. A request has one session, however often it is started.
+/// For handlers that no [`SessionMiddleware`](crate::SessionMiddleware) is around. Where there is
+/// one of the same manager, these calls work on its session, and it leaves alone what they have
+/// finished. A request has one session, however often it is started.
 ///
-/// A call that has asked the store to write goes to its end, though its handler is dropped. A handler that is dropped before it finishes changes
-/// nothing, and ends nothing either: [`destroy`](crate::core::Session::destroy) needs its finish.
+/// A call that has asked the store to write goes to its end, though its handler is dropped. A
+/// handler that is dropped before it finishes changes nothing, and ends nothing either:
+/// [`destroy`](crate::core::Session::destroy) needs its finish.
 ///
 /// ```
 /// use actix_web::{HttpRequest, HttpResponse, web};
@@ -33,35 +35,39 @@ use crate::{head, opened};
 /// }
 /// ```
 pub trait SessionsExt: sealed::Sealed {
-    /// Loads the session that the request's cookie opens, or begins an empty one. Nothing of it is saved unless it is
-    /// [finished](Self::finish).
+    /// Loads the session that the request's cookie opens, or begins an empty one. Nothing of it is
+    /// saved unless it is [finished](Self::finish).
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot be asked. The request must then not go
-    /// on as if nobody were signed in.
+    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
+    /// be asked. The request must then not go on as if nobody were signed in.
     fn start(&self, request: &HttpRequest) -> impl Future<Output = Result<Session, SessionError>>;
 
-    /// Saves what the request did to its session, and writes to the response what that needs: cookie, `Vary` and `Cache-Control`.
+    /// Saves what the request did to its session, and writes to the response what that needs:
+    /// cookie, `Vary` and `Cache-Control`.
     ///
-    /// To be called once, with the response's final status: if it tells of a failure of the server (5xx), what the request wrote is
-    /// dropped, and a destroy or a renewal in it is kept.
+    /// To be called once, with the response's final status: if it tells of a failure of the server
+    /// (5xx), what the request wrote is dropped, and a destroy or a renewal in it is kept.
     ///
     /// # Errors
     ///
-    /// Returns why nothing was saved. The response must then not be sent; return the error in its place.
+    /// Returns why nothing was saved. The response must then not be sent; return the error in its
+    /// place.
     fn finish<B>(
         &self,
         session: &sessions_core::Session,
         response: &mut HttpResponse<B>,
     ) -> impl Future<Output = Result<(), SessionError>>;
 
-    /// Ends the request's session for good, on every node, and removes its cookie with the response.
+    /// Ends the request's session for good, on every node, and removes its cookie with the
+    /// response.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot be asked or cannot write: the session
-    /// may then still live. Return the error in place of the response.
+    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
+    /// be asked or cannot write: the session may then still live. Return the error in place of the
+    /// response.
     fn destroy<B>(
         &self,
         request: &HttpRequest,
@@ -72,8 +78,8 @@ pub trait SessionsExt: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// Returns [`NoSession`](sessions_core::ErrorKind::NoSession) if the request has none, and what [`start`](Self::start) and
-    /// [`finish`](Self::finish) return.
+    /// Returns [`NoSession`](sessions_core::ErrorKind::NoSession) if the request has none, and what
+    /// [`start`](Self::start) and [`finish`](Self::finish) return.
     fn shift_expiration<B>(
         &self,
         request: &HttpRequest,

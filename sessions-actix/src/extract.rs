@@ -12,17 +12,20 @@ use sessions_core::Load;
 use crate::error::SessionError;
 use crate::{head, opened};
 
-/// The session of a request, as a handler's argument. It is loaded once, when the first argument of this type is extracted.
+/// The session of a request, as a handler's argument. It is loaded once, when the first argument of
+/// this type is extracted.
 ///
 /// What it can do is in its target, [`sessions_core::Session`]. The route must be wrapped in a
 /// [`SessionMiddleware`](crate::SessionMiddleware).
 ///
-/// If the store cannot be asked, the handler is not called and the client gets a bare 503: the request must not go on as if nobody were
-/// signed in. A handler that answers failures itself takes a `Result<Session, SessionError>`. One that also serves routes without the
-/// middleware takes an [`OptionalSession`].
+/// If the store cannot be asked, the handler is not called and the client gets a bare 503: the
+/// request must not go on as if nobody were signed in. A handler that answers failures itself takes
+/// a `Result<Session, SessionError>`. One that also serves routes without the middleware takes an
+/// [`OptionalSession`].
 ///
-/// **Do not take an `Option<Session>`.** actix-web turns every error of an extractor into `None` there, so that in an outage of the store
-/// everybody would seem to be signed out. No extractor can change that.
+/// **Do not take an `Option<Session>`.** actix-web turns every error of an extractor into `None`
+/// there, so that in an outage of the store everybody would seem to be signed out. No extractor can
+/// change that.
 ///
 /// ```
 /// use sessions_actix::{Session, SessionError};
@@ -63,7 +66,8 @@ impl FromRequest for Session {
     }
 }
 
-/// The session of a request, or `None` where no middleware is around the route: for handlers that serve routes with and without one.
+/// The session of a request, or `None` where no middleware is around the route: for handlers that
+/// serve routes with and without one.
 ///
 /// Unlike an `Option<Session>`, it fails as [`Session`] does if the store cannot be asked.
 ///

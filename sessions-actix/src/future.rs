@@ -21,14 +21,17 @@ use crate::head;
 type Response<B> = Result<ServiceResponse<B>, Error>;
 
 pin_project! {
-    /// The response of a [`SessionService`](crate::SessionService), which is not given out before its session is saved.
+    /// The response of a [`SessionService`](crate::SessionService), which is not given out before
+    /// its session is saved.
     ///
-    /// Dropped while the handler runs, since its client hung up or a timeout middleware cut it off, it drops what the handler wrote and
-    /// still carries out a destroy. A commit that has begun goes to its end. Where the store does not answer at once, a task on the current
-    /// runtime waits for it.
+    /// Dropped while the handler runs, since its client hung up or a timeout middleware cut it off,
+    /// it drops what the handler wrote and still carries out a destroy. A commit that has begun
+    /// goes to its end. Where the store does not answer at once, a task on the current runtime
+    /// waits for it.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, B> {
-        // Dropped in this order, so that the handler has done what it does before its exchange is abandoned.
+        // Dropped in this order, so that the handler has done what it does before its exchange is
+        // abandoned.
         #[pin]
         handler: F,
         stage: Stage<B>,
@@ -39,7 +42,8 @@ enum Stage<B> {
     /// A middleware further out commits.
     Nested,
     Handling(Running),
-    /// The store answers later. Boxed, so that the future is small where it answers at once: frameworks move their futures about.
+    /// The store answers later. Boxed, so that the future is small where it answers at once:
+    /// frameworks move their futures about.
     Committing(Box<(Completing, Ended<B>)>),
 }
 
@@ -116,7 +120,8 @@ fn status<B>(ended: &Ended<B>) -> u16 {
     }
 }
 
-/// Returns the response with what its session needs or, if the session could not be saved, a response that says so.
+/// Returns the response with what its session needs or, if the session could not be saved, a
+/// response that says so.
 fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<Attach, sessions_core::Error>) -> Response<EitherBody<B>> {
     match ended {
         Ok(mut response) => match saved {
@@ -147,8 +152,8 @@ impl Failure {
 
 /// Adds what the session needs to the response that `error` becomes further out.
 ///
-/// It is not made into a [`ServiceResponse`] here: that takes the request, and actix-web panics if a middleware holds a clone of it while
-/// a handler is looked up.
+/// It is not made into a [`ServiceResponse`] here: that takes the request, and actix-web panics if
+/// a middleware holds a clone of it while a handler is looked up.
 fn attach_to_error(attach: Attach, mut error: Error) -> Error {
     if !attach.is_empty() {
         error.add_response_mapper(move |mut response| {

@@ -33,7 +33,8 @@ pub async fn start(request: &HttpRequest) -> Result<Session, SessionError> {
     Sessions::global().start(request).await
 }
 
-/// Saves a session of [`Sessions::global`] and writes to the response what it needs; see [`SessionsExt::finish`].
+/// Saves a session of [`Sessions::global`] and writes to the response what it needs; see
+/// [`SessionsExt::finish`].
 ///
 /// # Errors
 ///
@@ -51,7 +52,8 @@ pub async fn destroy<B>(request: &HttpRequest, response: &mut HttpResponse<B>) -
     Sessions::global().destroy(request, response).await
 }
 
-/// Begins the idle limit of the request's session in [`Sessions::global`] anew; see [`SessionsExt::shift_expiration`].
+/// Begins the idle limit of the request's session in [`Sessions::global`] anew; see
+/// [`SessionsExt::shift_expiration`].
 ///
 /// # Errors
 ///
@@ -60,7 +62,8 @@ pub async fn shift_expiration<B>(request: &HttpRequest, response: &mut HttpRespo
     Sessions::global().shift_expiration(request, response).await
 }
 
-/// Gives the request's session in [`Sessions::global`] an idle limit of its own; see [`SessionsExt::update_expiration`].
+/// Gives the request's session in [`Sessions::global`] an idle limit of its own; see
+/// [`SessionsExt::update_expiration`].
 ///
 /// # Errors
 ///
@@ -73,12 +76,14 @@ pub async fn update_expiration<B>(
     Sessions::global().update_expiration(request, response, idle).await
 }
 
-/// Calls `listener` for every session of [`Sessions::global`] that ends; see [`Sessions::on_destroy`].
+/// Calls `listener` for every session of [`Sessions::global`] that ends; see
+/// [`Sessions::on_destroy`].
 pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
     Sessions::global().on_destroy(listener);
 }
 
-/// Ends one session of [`Sessions::global`], and says whether there was one; see [`Sessions::destroy_by_id`].
+/// Ends one session of [`Sessions::global`], and says whether there was one; see
+/// [`Sessions::destroy_by_id`].
 ///
 /// # Errors
 ///
@@ -87,7 +92,8 @@ pub async fn destroy_by_id(id: SessionId) -> Result<bool, SessionError> {
     Ok(Sessions::global().destroy_by_id(id).await?)
 }
 
-/// Ends all sessions of [`Sessions::global`], and says how many there were; see [`Sessions::destroy_all`].
+/// Ends all sessions of [`Sessions::global`], and says how many there were; see
+/// [`Sessions::destroy_all`].
 ///
 /// # Errors
 ///

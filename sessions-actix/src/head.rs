@@ -31,7 +31,8 @@ struct Headers<'a>(&'a mut HeaderMap);
 
 impl ResponseHead for Headers<'_> {
     fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool {
-        // Nearly no handler sets a field that sessions are concerned with, so one look-up has to do.
+        // Nearly no handler sets a field that sessions are concerned with, so one look-up has to
+        // do.
         let others = self.0.insert(name_of(field), header_value(field, value));
         let has_others = !others.is_empty();
         if has_others {

@@ -1,5 +1,6 @@
-//! Server-side sessions for [actix-web](actix_web): a [`SessionMiddleware`] around an app, and [`Session`] as an argument of its handlers.
-//! What a visitor's session holds stays on the server; the browser gets one cookie that opens it.
+//! Server-side sessions for [actix-web](actix_web): a [`SessionMiddleware`] around an app, and
+//! [`Session`] as an argument of its handlers. What a visitor's session holds stays on the server;
+//! the browser gets one cookie that opens it.
 //!
 //! ```
 //! use actix_web::{App, web};
@@ -30,9 +31,10 @@
 //! # }
 //! ```
 //!
-//! The extractor loads the session, once in a request; reading and writing are then plain calls. When the handler is done, and before the
-//! response's head leaves, the middleware writes what was changed in one atomic step and adds the cookie. A route that does not ask for
-//! its session costs the store nothing. What a session can do is told at [`core::Session`].
+//! The extractor loads the session, once in a request; reading and writing are then plain calls.
+//! When the handler is done, and before the response's head leaves, the middleware writes what was
+//! changed in one atomic step and adds the cookie. A route that does not ask for its session costs
+//! the store nothing. What a session can do is told at [`core::Session`].
 //!
 //! # Without the middleware
 //!
@@ -76,30 +78,36 @@
 //! # }
 //! ```
 //!
-//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions [`start`], [`finish`], [`destroy`]
-//! and so on.
+//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions
+//! [`start`], [`finish`], [`destroy`] and so on.
 //!
 //! # Failures
 //!
-//! A handler returns a [`SessionError`] for what its session refuses: the client is told a bare status, the log the causes. A commit that
-//! fails replaces the handler's response in the same way, so that no success is told that was not saved. A response with a 5xx status, a
-//! handler or middleware that returns `Err`, and a handler that panics are finished too: by their status the first two, as a 500 the last.
-//! A 500 drops what the request wrote, and keeps a `destroy` and a `renew`.
+//! A handler returns a [`SessionError`] for what its session refuses: the client is told a bare
+//! status, the log the causes. A commit that fails replaces the handler's response in the same way,
+//! so that no success is told that was not saved. A response with a 5xx status, a handler or
+//! middleware that returns `Err`, and a handler that panics are finished too: by their status the
+//! first two, as a 500 the last. A 500 drops what the request wrote, and keeps a `destroy` and a
+//! `renew`.
 //!
 //! # Streams and sockets
 //!
-//! What is done to a session is saved before the response's head leaves. The body of a streamed response, or the actor of a WebSocket, may
-//! keep a clone of the [`Session`]; what it writes later reaches the store with [`save`](core::Session::save).
+//! What is done to a session is saved before the response's head leaves. The body of a streamed
+//! response, or the actor of a WebSocket, may keep a clone of the [`Session`]; what it writes later
+//! reaches the store with [`save`](core::Session::save).
 //!
 //! # Log
 //!
-//! What this crate logs, by `tracing`, has the target `sessions_actix`; what happens to sessions has the target `sessions_core`. Errors have
-//! the fields `kind`, `status` and `error`. What a client can cause is never above `DEBUG`.
+//! What this crate logs, by `tracing`, has the target `sessions_actix`; what happens to sessions
+//! has the target `sessions_core`. Errors have the fields `kind`, `status` and `error`. What a
+//! client can cause is never above `DEBUG`.
 //!
 //! # What this crate does not do
 //!
-//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by itself.
-//! - It does not read actix-web's own view of the cookies, which decodes names: a cookie whose name merely decodes to ours is not ours.
+//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by
+//!   itself.
+//! - It does not read actix-web's own view of the cookies, which decodes names: a cookie whose name
+//!   merely decodes to ours is not ours.
 //! - It sets cookies where the middleware stands, so what caches responses belongs inside of it.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]

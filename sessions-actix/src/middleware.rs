@@ -11,22 +11,23 @@ use crate::service::SessionService;
 
 /// Gives each request access to its session, and saves it before the response headers are sent.
 ///
-/// Handlers get at it with the extractor [`Session`](crate::Session). A request whose handler does not ask for it costs next to nothing: no
-/// header is read, no store is asked.
+/// Handlers get at it with the extractor [`Session`](crate::Session). A request whose handler does
+/// not ask for it costs next to nothing: no header is read, no store is asked.
 ///
-/// An `Err` and a panic of a handler end its session like a response does: a failed request saves nothing of what it wrote, but a logout in
-/// it holds. If saving fails, the handler's response is not sent; the client gets the bare status of the
-/// [`SessionError`](crate::SessionError).
+/// An `Err` and a panic of a handler end its session like a response does: a failed request saves
+/// nothing of what it wrote, but a logout in it holds. If saving fails, the handler's response is
+/// not sent; the client gets the bare status of the [`SessionError`](crate::SessionError).
 ///
-/// Wrapping twice with one manager commits once. Of two managers, extractors see the inner one's session.
+/// Wrapping twice with one manager commits once. Of two managers, extractors see the inner one's
+/// session.
 ///
 /// # When the client hangs up
 ///
-/// actix-web runs most handlers to their end when the client is gone. By HTTP/1.1 a client that closes its side of the connection may still
-/// wait for the answer, unless the server was built with
-/// [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed); only then is the handler dropped. By HTTP/2 it runs on after
-/// the stream was reset: it is a task of its own, and actix-web shows nobody that the stream is gone. A timeout around this middleware drops
-/// it.
+/// actix-web runs most handlers to their end when the client is gone. By HTTP/1.1 a client that
+/// closes its side of the connection may still wait for the answer, unless the server was built
+/// with [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed); only then is
+/// the handler dropped. By HTTP/2 it runs on after the stream was reset: it is a task of its own,
+/// and actix-web shows nobody that the stream is gone. A timeout around this middleware drops it.
 ///
 /// | | what the handler wrote | [`destroy`](crate::core::Session::destroy) |
 /// |---|---|---|
@@ -37,12 +38,13 @@ use crate::service::SessionService;
 /// | a panic | is dropped | is carried out |
 /// | the body ends early, and an extractor answers 400 | is saved: the response is like any other | is carried out |
 ///
-/// So extract the body first, and write to the session then. What the store does not do at once after a request is dropped, a task on the
-/// worker's runtime waits for; it ends with that runtime.
+/// So extract the body first, and write to the session then. What the store does not do at once
+/// after a request is dropped, a task on the worker's runtime waits for; it ends with that runtime.
 ///
 /// # Several threads
 ///
-/// Make the manager outside of the closure that [`HttpServer`](actix_web::HttpServer) is given, which runs once for each of its threads:
+/// Make the manager outside of the closure that [`HttpServer`](actix_web::HttpServer) is given,
+/// which runs once for each of its threads:
 ///
 /// ```no_run
 /// use actix_web::{App, HttpServer};

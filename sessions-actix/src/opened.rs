@@ -18,7 +18,8 @@ struct Entry {
     is_wrapped: bool,
 }
 
-/// Returns the exchange that a middleware of the manager has to commit, `None` if one around it does.
+/// Returns the exchange that a middleware of the manager has to commit, `None` if one around it
+/// does.
 pub(crate) fn wrap(sessions: &Sessions, request: &HttpRequest) -> Option<Exchange> {
     let mut extensions = request.extensions_mut();
     if let Some(opened) = extensions.get_mut::<Opened>() {

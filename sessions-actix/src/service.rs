@@ -8,7 +8,8 @@ use sessions_core::Sessions;
 use crate::future::ResponseFuture;
 use crate::opened;
 
-/// A service whose requests have sessions, made by a [`SessionMiddleware`](crate::SessionMiddleware).
+/// A service whose requests have sessions, made by a
+/// [`SessionMiddleware`](crate::SessionMiddleware).
 #[derive(Debug)]
 pub struct SessionService<S> {
     service: S,

@@ -9,8 +9,9 @@ use sessions_core::{Error, ErrorKind};
 
 /// Why a request has no session, or what its session refused; a handler returns it as it is.
 ///
-/// Made by `?` from core's [`Error`]. The response is a bare status with `Cache-Control: no-store`; the error with its causes goes
-/// to the log, at the level `ERROR` if it is the server's fault and `DEBUG` otherwise.
+/// Made by `?` from core's [`Error`]. The response is a bare status with `Cache-Control: no-store`;
+/// the error with its causes goes to the log, at the level `ERROR` if it is the server's fault and
+/// `DEBUG` otherwise.
 ///
 /// ```
 /// use axum::response::IntoResponse;
@@ -25,7 +26,8 @@ use sessions_core::{Error, ErrorKind};
 pub struct SessionError(sessions_http::SessionError);
 
 impl SessionError {
-    /// Returns what the session refused, `None` if there is no [`SessionLayer`](crate::SessionLayer) around the handler.
+    /// Returns what the session refused, `None` if there is no
+    /// [`SessionLayer`](crate::SessionLayer) around the handler.
     #[must_use]
     pub fn kind(&self) -> Option<ErrorKind> {
         self.0.kind()

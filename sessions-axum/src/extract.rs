@@ -11,14 +11,15 @@ use crate::error::SessionError;
 
 /// Extracts the session of a request, for a handler within a [`SessionLayer`](crate::SessionLayer).
 ///
-/// It is core's [`Session`](sessions_core::Session), whose documentation tells what it can do. The first of a request loads it; all of
-/// them are the same session.
+/// It is core's [`Session`](sessions_core::Session), whose documentation tells what it can do. The
+/// first of a request loads it; all of them are the same session.
 ///
-/// A route without a layer answers 500, and tells the log why. A store that cannot be asked gives 503: the request must not
-/// go on as if nobody were signed in.
+/// A route without a layer answers 500, and tells the log why. A store that cannot be asked gives
+/// 503: the request must not go on as if nobody were signed in.
 ///
-/// An `Option<Session>` is `None` where there is no layer, for a handler that serves routes with and without one, and nowhere else: a
-/// store that cannot be asked gives 503 as before. A handler that answers failures itself takes a `Result<Session, SessionError>`.
+/// An `Option<Session>` is `None` where there is no layer, for a handler that serves routes with
+/// and without one, and nowhere else: a store that cannot be asked gives 503 as before. A handler
+/// that answers failures itself takes a `Result<Session, SessionError>`.
 ///
 /// ```
 /// use axum::{Router, routing::get};

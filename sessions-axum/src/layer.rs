@@ -7,18 +7,20 @@ use crate::service::SessionService;
 
 /// Gives each request access to its session, and adds the session's headers to each response.
 ///
-/// For the routes that are to share sessions, often all: `router.layer(SessionLayer::new(sessions))`. Requests that find a layer of the
-/// same manager within another pass the inner one untouched. Of two managers, [`Session`](crate::Session) extracts that of the inner
-/// layer; the outer's is had by [`start`](crate::SessionsExt::start).
+/// For the routes that are to share sessions, often all:
+/// `router.layer(SessionLayer::new(sessions))`. Requests that find a layer of the same manager
+/// within another pass the inner one untouched. Of two managers, [`Session`](crate::Session)
+/// extracts that of the inner layer; the outer's is had by [`start`](crate::SessionsExt::start).
 ///
-/// Layers whose response body has no `Default`, such as tower-http's `TraceLayer`, go around this one, or are added by a
-/// `Router::layer` of their own.
+/// Layers whose response body has no `Default`, such as tower-http's `TraceLayer`, go around this
+/// one, or are added by a `Router::layer` of their own.
 ///
 /// # When the client hangs up
 ///
-/// A handler is dropped when a timeout layer around this one cuts it off, or when its client hangs up: by HTTP/2 when the stream is reset, by
-/// HTTP/1.1 when the connection is closed, which hyper sees unless part of the body is still unread, a next request is waiting, or
-/// its `half_close` is on.
+/// A handler is dropped when a timeout layer around this one cuts it off, or when its client hangs
+/// up: by HTTP/2 when the stream is reset, by HTTP/1.1 when the connection is closed, which hyper
+/// sees unless part of the body is still unread, a next request is waiting, or its `half_close` is
+/// on.
 ///
 /// | | what the handler wrote | [`destroy`](crate::core::Session::destroy) |
 /// |---|---|---|
@@ -29,13 +31,14 @@ use crate::service::SessionService;
 /// | a panic | is dropped | is carried out |
 /// | the body ends early, and an extractor answers 400 | is saved: the response is like any other | is carried out |
 ///
-/// So read the body first, and write to the session then. What the store does not do at once after a request is dropped, a task on the current
-/// tokio runtime waits for; it ends with that runtime.
+/// So read the body first, and write to the session then. What the store does not do at once after
+/// a request is dropped, a task on the current tokio runtime waits for; it ends with that runtime.
 ///
 /// # Cost
 ///
-/// `Router::layer` puts every layer around each route by itself, which costs a request about 1,600 instructions and five allocations, more
-/// than the session does on a route that never asks for it. A layer around the whole router costs neither:
+/// `Router::layer` puts every layer around each route by itself, which costs a request about 1,600
+/// instructions and five allocations, more than the session does on a route that never asks for it.
+/// A layer around the whole router costs neither:
 ///
 /// ```no_run
 /// use axum::extract::Request;
@@ -54,7 +57,8 @@ use crate::service::SessionService;
 ///
 /// # Without axum
 ///
-/// Services without axum's extractors have [`start`](crate::SessionsExt::start) too; here it need not be finished:
+/// Services without axum's extractors have [`start`](crate::SessionsExt::start) too; here it need
+/// not be finished:
 ///
 /// ```
 /// use http::{Request, Response, header};

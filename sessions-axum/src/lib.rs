@@ -1,4 +1,5 @@
-//! Server-side sessions for [axum](https://docs.rs/axum), and for every other tower service over `http`'s types.
+//! Server-side sessions for [axum](https://docs.rs/axum), and for every other tower service over
+//! `http`'s types.
 //!
 //! A [`SessionLayer`] around a router, and [`Session`] as an extractor in its handlers:
 //!
@@ -31,9 +32,10 @@
 //! # }
 //! ```
 //!
-//! The extractor loads the session, once in a request; reading and writing are then plain calls. When the handler is done, and before
-//! the response's head leaves, the layer writes what was changed in one atomic step and adds the cookie. A route that does not ask for its
-//! session costs the store nothing. What a session can do is told at [`core::Session`].
+//! The extractor loads the session, once in a request; reading and writing are then plain calls.
+//! When the handler is done, and before the response's head leaves, the layer writes what was
+//! changed in one atomic step and adds the cookie. A route that does not ask for its session costs
+//! the store nothing. What a session can do is told at [`core::Session`].
 //!
 //! # Without the layer
 //!
@@ -79,27 +81,31 @@
 //! # }
 //! ```
 //!
-//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions [`start`], [`finish`], [`destroy`]
-//! and so on.
+//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions
+//! [`start`], [`finish`], [`destroy`] and so on.
 //!
 //! # Failures
 //!
-//! A handler returns a [`SessionError`] for what its session refuses: the client is told a bare status, the log the causes. A commit that
-//! fails replaces the handler's response in the same way, so that no success is told that was not saved. A response with a 5xx
-//! status, a service that fails and a handler that panics drop what the request wrote, and keep a `destroy` and a `renew`.
+//! A handler returns a [`SessionError`] for what its session refuses: the client is told a bare
+//! status, the log the causes. A commit that fails replaces the handler's response in the same way,
+//! so that no success is told that was not saved. A response with a 5xx status, a service that
+//! fails and a handler that panics drop what the request wrote, and keep a `destroy` and a `renew`.
 //!
 //! # Log
 //!
-//! What this crate logs, by `tracing`, has the target `sessions_http`: that of the crate which it shares with `sessions-hyper`. What happens
-//! to sessions has the target `sessions_core`. Errors have the fields `kind`, `status` and `error`. What a client can cause is never above
-//! `DEBUG`.
+//! What this crate logs, by `tracing`, has the target `sessions_http`: that of the crate which it
+//! shares with `sessions-hyper`. What happens to sessions has the target `sessions_core`. Errors
+//! have the fields `kind`, `status` and `error`. What a client can cause is never above `DEBUG`.
 //!
 //! # What this crate does not do
 //!
-//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by itself.
-//! - It does not save what a streamed body writes after the head is gone; [`save`](core::Session::save) does.
-//! - It does not make a cache within it safe: a layer that caches responses belongs around this one, where it sees the `Vary: Cookie` and
-//!   the `Cache-Control: no-store` of responses that belong to one visitor.
+//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by
+//!   itself.
+//! - It does not save what a streamed body writes after the head is gone;
+//!   [`save`](core::Session::save) does.
+//! - It does not make a cache within it safe: a layer that caches responses belongs around this
+//!   one, where it sees the `Vary: Cookie` and the `Cache-Control: no-store` of responses that
+//!   belong to one visitor.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

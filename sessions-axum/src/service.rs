@@ -9,7 +9,8 @@ use tower_service::Service;
 
 /// A service whose requests have sessions; made by a [`SessionLayer`](crate::SessionLayer).
 ///
-/// The body of its responses may be any with a `Default` that is empty: where the session cannot be saved, the response is a bare one.
+/// The body of its responses may be any with a `Default` that is empty: where the session cannot be
+/// saved, the response is a bare one.
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     sessions: Sessions,
@@ -38,7 +39,8 @@ where
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
         let exchange = open(&self.sessions, &mut request);
-        // Called here and now: it is this very service that was polled ready, and no clone of it need be.
+        // Called here and now: it is this very service that was polled ready, and no clone of it
+        // need be.
         ResponseFuture::new(self.inner.call(request), exchange)
     }
 }

@@ -31,8 +31,8 @@ pub(crate) const LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Returns the moment at which a case begins: the present, so that an engine with a clock of its own finds nothing expired. From then
-/// on the time is what a case says it is.
+/// Returns the moment at which a case begins: the present, so that an engine with a clock of its
+/// own finds nothing expired. From then on the time is what a case says it is.
 pub(crate) fn start() -> Timestamp {
     SystemTime::now().into()
 }

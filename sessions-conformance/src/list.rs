@@ -2,9 +2,10 @@
 
 /// Makes a `#[test]` of every promise of the store contract.
 ///
-/// The first argument blocks a thread on a future, `pollster::block_on` for instance. The second makes a store, or a
-/// [`Setup`](crate::Setup) where there is more to say than that. It is evaluated for each test, and must make a store with nothing in
-/// it; a store that shares its place with others is given a name for what is its own.
+/// The first argument blocks a thread on a future, `pollster::block_on` for instance. The second
+/// makes a store, or a [`Setup`](crate::Setup) where there is more to say than that. It is
+/// evaluated for each test, and must make a store with nothing in it; a store that shares its place
+/// with others is given a name for what is its own.
 ///
 /// ```
 /// # fn main() {}
@@ -42,8 +43,9 @@ macro_rules! store_conformance {
 
 /// Makes a `#[test]` of every promise about records that are damaged, or of a newer format.
 ///
-/// It takes what [`store_conformance!`](crate::store_conformance) takes, but the [`Setup`](crate::Setup) must say how to damage a
-/// record: [`Setup::damaged_by`](crate::Setup::damaged_by).
+/// It takes what [`store_conformance!`](crate::store_conformance) takes, but the
+/// [`Setup`](crate::Setup) must say how to damage a record:
+/// [`Setup::damaged_by`](crate::Setup::damaged_by).
 #[macro_export]
 macro_rules! damage_conformance {
     ($block_on:expr, |$namespace:pat_param| $make:expr $(,)?) => {

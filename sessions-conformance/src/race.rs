@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 
 /// Runs `work` on as many threads at once.
 ///
-/// The caller is not blocked while they run, but waits like for any future: a runtime that drives its sockets on the caller's thread
-/// goes on doing so.
+/// The caller is not blocked while they run, but waits like for any future: a runtime that drives
+/// its sockets on the caller's thread goes on doing so.
 pub(crate) async fn run<T: Send + 'static>(
     threads: usize,
     work: impl Fn(usize) -> T + Send + Sync + 'static,

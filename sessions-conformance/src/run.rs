@@ -39,7 +39,8 @@ fn subject(test: &str, block_on: BlockOn, make: impl Fn(&str) -> Setup) -> Optio
     Some(Subject::new(setup, block_on))
 }
 
-/// Returns a name that no test has used, in this process or an earlier one: of letters, digits and hyphens.
+/// Returns a name that no test has used, in this process or an earlier one: of letters, digits and
+/// hyphens.
 fn fresh_namespace(test: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

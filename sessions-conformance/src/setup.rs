@@ -8,7 +8,8 @@ use sessions_core::{MemoryStore, SessionId, Store};
 
 /// Is one test's store, with nothing in it, and what the tests have to know about it.
 ///
-/// Any [`Store`] becomes one with `into`, which is what [`store_conformance!`](crate::store_conformance) does with what it is given.
+/// Any [`Store`] becomes one with `into`, which is what
+/// [`store_conformance!`](crate::store_conformance) does with what it is given.
 pub struct Setup {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) other: Arc<dyn Store>,
@@ -50,7 +51,8 @@ impl Setup {
 
     /// Tests nothing, and says so aloud: what the store needs is not installed here.
     ///
-    /// The test passes. Whatever runs the tests for good, such as CI, has to install what is needed.
+    /// The test passes. Whatever runs the tests for good, such as CI, has to install what is
+    /// needed.
     #[must_use]
     pub fn missing(what: impl Into<String>) -> Self {
         Self { missing: Some(what.into()), ..Self::new(MemoryStore::default()) }
@@ -58,13 +60,15 @@ impl Setup {
 
     /// Adds a second handle on the same data, opened by itself, as another process would open it.
     ///
-    /// With it, what one handle writes is looked for through the other, and racers are divided between the two.
+    /// With it, what one handle writes is looked for through the other, and racers are divided
+    /// between the two.
     #[must_use]
     pub fn with_second_handle(self, store: impl Store) -> Self {
         Self { other: Arc::new(store), ..self }
     }
 
-    /// Says that the store's engine removes expired records, so that a sweep has nothing to do and reports nothing.
+    /// Says that the store's engine removes expired records, so that a sweep has nothing to do and
+    /// reports nothing.
     #[must_use]
     pub fn expiring_by_itself(mut self) -> Self {
         self.traits.expires_by_itself = true;
@@ -78,7 +82,8 @@ impl Setup {
         self
     }
 
-    /// Says how to spoil a stored record behind the store's back, which [`damage_conformance!`](crate::damage_conformance) needs.
+    /// Says how to spoil a stored record behind the store's back, which
+    /// [`damage_conformance!`](crate::damage_conformance) needs.
     #[must_use]
     pub fn damaged_by(mut self, damage: impl Fn(SessionId, Damage) + Send + Sync + 'static) -> Self {
         self.traits.damage = Some(Box::new(damage));

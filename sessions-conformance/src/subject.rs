@@ -61,7 +61,8 @@ impl Subject {
         spoil.expect("a test of damage is given a setup that says how to do it")(id, damage);
     }
 
-    /// Does the same thing on many threads at the same moment, every other one through the other handle, and returns what each came to.
+    /// Does the same thing on many threads at the same moment, every other one through the other
+    /// handle, and returns what each came to.
     ///
     /// # Panics
     ///

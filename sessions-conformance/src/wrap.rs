@@ -71,7 +71,8 @@ impl fmt::Debug for Verb {
     }
 }
 
-/// Implements `Store` by the method `around`, which is given each call as a function of the inner store.
+/// Implements `Store` by the method `around`, which is given each call as a function of the inner
+/// store.
 macro_rules! implement_store {
     ($store:ident) => {
         impl<S: sessions_core::Store> sessions_core::Store for $store<S> {

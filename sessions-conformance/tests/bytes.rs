@@ -1,4 +1,5 @@
-//! A store that waits, that two handles share, and whose records can be damaged, keeps every promise.
+//! A store that waits, that two handles share, and whose records can be damaged, keeps every
+//! promise.
 
 mod support;
 

@@ -6,7 +6,8 @@ use crate::cookie::{SetCookie, are_namesakes};
 
 /// What a response's head must carry for the session.
 ///
-/// Given out by a [`Commit`](crate::Commit); an adapter writes it with [`write_to`](Self::write_to).
+/// Given out by a [`Commit`](crate::Commit); an adapter writes it with
+/// [`write_to`](Self::write_to).
 #[derive(Clone, Debug, Default)]
 #[must_use = "the client gets no cookie unless this is written to the response"]
 pub struct Attach {
@@ -42,11 +43,13 @@ impl Field {
 
 /// Is the head of a response, as its framework keeps it. Implemented by each adapter.
 pub trait ResponseHead {
-    /// Adds a field after those of its name, and says whether there are any. The value holds visible ASCII and spaces only.
+    /// Adds a field after those of its name, and says whether there are any. The value holds
+    /// visible ASCII and spaces only.
     fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool;
 
-    /// Calls `keeps` with the value of each field of this name, in their order, and removes those that it does not keep. Needed only where
-    /// a handler has set a field that sessions are concerned with.
+    /// Calls `keeps` with the value of each field of this name, in their order, and removes those
+    /// that it does not keep. Needed only where a handler has set a field that sessions are
+    /// concerned with.
     fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool);
 
     /// Removes the fields for whose name, in lower case, `gives_way` returns `true`.
@@ -60,8 +63,9 @@ impl Attach {
         self.cookie.is_none() && !self.vary && !self.is_private
     }
 
-    /// Takes out the value of the `Set-Cookie` field, for an adapter that cannot use [`write_to`](Self::write_to). With it goes
-    /// `Cache-Control: no-store`. It holds a token: it belongs in the response and nowhere else.
+    /// Takes out the value of the `Set-Cookie` field, for an adapter that cannot use
+    /// [`write_to`](Self::write_to). With it goes `Cache-Control: no-store`. It holds a token: it
+    /// belongs in the response and nowhere else.
     pub fn take_set_cookie(&mut self) -> Option<String> {
         self.cookie.take().map(SetCookie::into_string)
     }
@@ -74,12 +78,15 @@ impl Attach {
 
     /// Writes to a response's head what the session needs there.
     ///
-    /// - One `Set-Cookie` of our name at most (RFC 6265bis section 4.1.1), in place of any that the handler or a nested layer set; those of
-    ///   other names stay as they are.
-    /// - With it `Cache-Control: no-store`, whatever the handler said: a cache that kept the cookie would sign others in. `Expires`,
-    ///   `Surrogate-Control` and the fields that speak to a shared cache alone, such as `CDN-Cache-Control` (RFC 9213), give way.
-    /// - `Cache-Control: no-store` where somebody is signed in, unless the handler set `Cache-Control` itself or the manager was built with
-    ///   [`no_store(false)`](crate::SessionsBuilder::no_store): the browser's back button must not show the page after a logout.
+    /// - One `Set-Cookie` of our name at most (RFC 6265bis section 4.1.1), in place of any that the
+    ///   handler or a nested layer set; those of other names stay as they are.
+    /// - With it `Cache-Control: no-store`, whatever the handler said: a cache that kept the cookie
+    ///   would sign others in. `Expires`, `Surrogate-Control` and the fields that speak to a shared
+    ///   cache alone, such as `CDN-Cache-Control` (RFC 9213), give way.
+    /// - `Cache-Control: no-store` where somebody is signed in, unless the handler set
+    ///   `Cache-Control` itself or the manager was built with
+    ///   [`no_store(false)`](crate::SessionsBuilder::no_store): the browser's back button must not
+    ///   show the page after a logout.
     /// - `Vary: Cookie` wherever the session was looked at, added to what is there.
     pub fn write_to(self, head: &mut impl ResponseHead) {
         if self.vary {
@@ -166,7 +173,8 @@ fn field_names(values: &[Vec<u8>]) -> impl Iterator<Item = &str> {
     values.iter().flat_map(|value| value.split(|byte| *byte == b',')).filter_map(field_name)
 }
 
-/// Returns one of the names in a `Vary`, `None` for what is not visible ASCII: no request has a field of such a name.
+/// Returns one of the names in a `Vary`, `None` for what is not visible ASCII: no request has a
+/// field of such a name.
 fn field_name(bytes: &[u8]) -> Option<&str> {
     let name = std::str::from_utf8(bytes.trim_ascii()).ok()?;
     (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())).then_some(name)

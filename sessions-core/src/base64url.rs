@@ -1,10 +1,12 @@
 //! Base64url of exactly 32 bytes, without padding: 43 characters (RFC 4648 section 5).
 //!
-//! On the path of every request, where a general decoder costs twice as much. Tested against the `base64` crate.
+//! On the path of every request, where a general decoder costs twice as much. Tested against the
+//! `base64` crate.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Stands for a character that is not of the alphabet; set in no value of six bits, wherever in a word it is put.
+/// Stands for a character that is not of the alphabet; set in no value of six bits, wherever in a
+/// word it is put.
 const FOREIGN: u32 = 1 << 31;
 
 /// Holds the values of all characters, shifted to their place in a group of four.
@@ -25,7 +27,8 @@ const fn group(text: [u8; 4]) -> u32 {
     VALUES[0][first as usize] | VALUES[1][second as usize] | VALUES[2][third as usize] | VALUES[3][fourth as usize]
 }
 
-/// Decodes, strictly: `None` for a foreign character, and for a last character whose unused bits are not zero.
+/// Decodes, strictly: `None` for a foreign character, and for a last character whose unused bits
+/// are not zero.
 pub(crate) fn decode(text: &[u8; 43]) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     let (fours, last) = text.split_at(40);
@@ -36,7 +39,8 @@ pub(crate) fn decode(text: &[u8; 43]) -> Option<[u8; 32]> {
         // The fourth byte is zero, and the next group writes over it.
         bytes[number * 3..number * 3 + 4].copy_from_slice(&(bits << 8).to_be_bytes());
     }
-    // A fourth character of six zero bits makes the rest a whole group, of which the third byte must be zero.
+    // A fourth character of six zero bits makes the rest a whole group, of which the third byte
+    // must be zero.
     let bits = group([last[0], last[1], last[2], b'A']);
     seen |= bits;
     bytes[30..].copy_from_slice(&bits.to_be_bytes()[1..3]);
@@ -60,7 +64,8 @@ impl Text {
 pub(crate) fn encode(bytes: &[u8; 32]) -> Text {
     let mut padded = [0; 40];
     padded[..32].copy_from_slice(bytes);
-    // First the values, then their characters: neither step looks anything up, so that both work on many at once.
+    // First the values, then their characters: neither step looks anything up, so that both work on
+    // many at once.
     let mut text = Text([0; 48]);
     for (number, eight) in text.0.chunks_exact_mut(8).enumerate() {
         let mut six = [0; 8];
@@ -78,7 +83,8 @@ const fn spread(bits: u64) -> u64 {
     (quarters & 0x0fc0_0fc0_0fc0_0fc0) << 2 | quarters & 0x003f_003f_003f_003f
 }
 
-/// Returns the character of a value of six bits. The alphabet is five runs; each comparison adds the gap in front of its run.
+/// Returns the character of a value of six bits. The alphabet is five runs; each comparison adds
+/// the gap in front of its run.
 const fn character(value: u8) -> u8 {
     (value + b'A')
         .wrapping_add((value > 25) as u8 * (b'a' - b'Z' - 1))

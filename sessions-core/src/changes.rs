@@ -12,13 +12,18 @@ use crate::token::SecretHash;
 
 /// Is one request's writes to one session, to be applied to the live record in one atomic step.
 ///
-/// A change says what to do with one key, not what the whole record becomes, so two requests that change different keys both
-/// survive. To apply: the record must carry [`expected_secret`](Self::expected_secret) and be alive at [`now`](Self::now), and every
-/// [`Change::Require`] must hold; then the clears, then the other changes in any order, since no two of them name the same key of
-/// the same kind; then the secret, the principal and the idle limit, where they are new. The record that comes of it must be within
-/// the [`limits`](Self::limits), or smaller than it was. The session was last seen [`now`](Self::now). [`Record::apply`](crate::Record::apply) does exactly that, and a store that keeps whole records calls it.
+/// A change says what to do with one key, not what the whole record becomes, so two requests that
+/// change different keys both survive. To apply: the record must carry
+/// [`expected_secret`](Self::expected_secret) and be alive at [`now`](Self::now), and every
+/// [`Change::Require`] must hold; then the clears, then the other changes in any order, since no
+/// two of them name the same key of the same kind; then the secret, the principal and the idle
+/// limit, where they are new. The record that comes of it must be within the
+/// [`limits`](Self::limits), or smaller than it was. The session was last seen [`now`](Self::now).
+/// [`Record::apply`](crate::Record::apply) does exactly that, and a store that keeps whole records
+/// calls it.
 ///
-/// The methods that take `self` make changes without a [`Session`](crate::Session), for those who test a store.
+/// The methods that take `self` make changes without a [`Session`](crate::Session), for those who
+/// test a store.
 #[derive(Clone, Debug)]
 pub struct Changes {
     now: Timestamp,
@@ -60,8 +65,8 @@ pub enum Change<'a> {
         /// Names the entry.
         key: &'a str,
     },
-    /// Adds to an entry that holds a decimal integer; a missing one counts as 0. Where it holds anything else, is immutable, or
-    /// would leave the range of `i64`, nothing is applied.
+    /// Adds to an entry that holds a decimal integer; a missing one counts as 0. Where it holds
+    /// anything else, is immutable, or would leave the range of `i64`, nothing is applied.
     Increment {
         /// Names the entry.
         key: &'a str,
@@ -80,7 +85,8 @@ pub enum Change<'a> {
         /// Names the flash.
         key: &'a str,
     },
-    /// Removes a flash that was read, unless it has another value by now: a newer message was not read.
+    /// Removes a flash that was read, unless it has another value by now: a newer message was not
+    /// read.
     ConsumeFlash {
         /// Names the flash.
         key: &'a str,
@@ -145,7 +151,8 @@ impl Changes {
         self.now
     }
 
-    /// Returns the secret's hash that the request found; a record with another one is gone for this request.
+    /// Returns the secret's hash that the request found; a record with another one is gone for this
+    /// request.
     #[must_use]
     pub const fn expected_secret(&self) -> &SecretHash {
         &self.expected_secret
@@ -169,7 +176,8 @@ impl Changes {
         self.new_idle
     }
 
-    /// Returns how much the record may hold afterwards. Without a request's limits, as much as its format has room for.
+    /// Returns how much the record may hold afterwards. Without a request's limits, as much as its
+    /// format has room for.
     #[must_use]
     pub const fn limits(&self) -> Limits {
         self.limits

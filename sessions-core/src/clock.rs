@@ -8,7 +8,8 @@ use crate::record::Record;
 
 /// Is a moment, in whole milliseconds since the Unix epoch.
 ///
-/// Arithmetic saturates, so that no deadline can wrap around. [`Timestamp::NEVER`] is the end of time.
+/// Arithmetic saturates, so that no deadline can wrap around. [`Timestamp::NEVER`] is the end of
+/// time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
@@ -40,7 +41,8 @@ impl Timestamp {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// Returns this moment as a [`SystemTime`], `None` for one that it cannot express, such as [`Timestamp::NEVER`].
+    /// Returns this moment as a [`SystemTime`], `None` for one that it cannot express, such as
+    /// [`Timestamp::NEVER`].
     #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {
         if self == Self::NEVER { None } else { UNIX_EPOCH.checked_add(Duration::from_millis(self.0)) }
@@ -67,11 +69,13 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
 /// The system's wall clock.
 ///
-/// Within a process it does not run backwards by a correction of up to five minutes, but stands still until the system's clock has caught
-/// up. It follows a larger one, since then it was wrong before.
+/// Within a process it does not run backwards by a correction of up to five minutes, but stands
+/// still until the system's clock has caught up. It follows a larger one, since then it was wrong
+/// before.
 ///
-/// On Linux it is read as of the kernel's last tick, up to ten milliseconds ago, which takes a third of the time: each request with a
-/// session asks once or twice, and no deadline of a session is that close.
+/// On Linux it is read as of the kernel's last tick, up to ten milliseconds ago, which takes a
+/// third of the time: each request with a session asks once or twice, and no deadline of a session
+/// is that close.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "made by writing its name")]
 pub struct SystemClock;
@@ -95,7 +99,8 @@ fn read_system_clock() -> Timestamp {
     SystemTime::now().into()
 }
 
-/// Returns the later of `now` and the `latest` moment so far, unless they are too far apart for a correction of the clock.
+/// Returns the later of `now` and the `latest` moment so far, unless they are too far apart for a
+/// correction of the clock.
 fn advance_steadily(latest: &AtomicU64, now: Timestamp) -> Timestamp {
     let known = Timestamp(latest.load(Ordering::Relaxed));
     if known == now || (known > now && known <= now.after(Record::CLOCK_TOLERANCE)) {

@@ -15,8 +15,9 @@ use crate::scratch::Scratch;
 
 /// Writes and reads values in a form of one's own, in place of JSON.
 ///
-/// A value reaches the codec as the JSON value that serde makes of it, which costs an allocation or more; the built-in JSON does
-/// without. Integers bypass the codec: they are kept as decimal text, so that a store can add to them.
+/// A value reaches the codec as the JSON value that serde makes of it, which costs an allocation or
+/// more; the built-in JSON does without. Integers bypass the codec: they are kept as decimal text,
+/// so that a store can add to them.
 ///
 /// ```
 /// use sessions_core::{Codec, Sessions};
@@ -48,14 +49,17 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Returns an error if the bytes are not what [`encode`](Self::encode) writes. It must not repeat them.
+    /// Returns an error if the bytes are not what [`encode`](Self::encode) writes. It must not
+    /// repeat them.
     fn decode(&self, bytes: &[u8]) -> Result<serde_json::Value, Box<dyn StdError + Send + Sync>>;
 }
 
-/// Begins the value of a codec that is not JSON. No JSON text begins with it, so a stored value says by itself how it is to be read.
+/// Begins the value of a codec that is not JSON. No JSON text begins with it, so a stored value
+/// says by itself how it is to be read.
 const CODED: u8 = 0;
 
-/// Is the codec in use. JSON is not behind the trait, so that it can read and write a type without a detour.
+/// Is the codec in use. JSON is not behind the trait, so that it can read and write a type without
+/// a detour.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Values {
     #[default]
@@ -64,7 +68,8 @@ pub(crate) enum Values {
 }
 
 impl Values {
-    /// Appends a value's bytes to `out`. Refuses a value that [`decode`](Self::decode) would not give back as it is.
+    /// Appends a value's bytes to `out`. Refuses a value that [`decode`](Self::decode) would not
+    /// give back as it is.
     pub(crate) fn encode<T: Serialize + ?Sized>(&self, value: &T, out: &mut Scratch) -> Result<(), Error> {
         check::check(value).map_err(|refused| Error::with_source(ErrorKind::Encode, refused))?;
         match self {

@@ -1,4 +1,5 @@
-//! The end of a request: from its outcome, through the store, to what the response's head must carry.
+//! The end of a request: from its outcome, through the store, to what the response's head must
+//! carry.
 
 mod apply;
 mod create;
@@ -26,10 +27,11 @@ use crate::store::{Committed, Created, StoreFuture};
 ///
 /// # Errors
 ///
-/// The future gives an error if what the handler did could not be saved. The handler's response must then not be sent: the client is
-/// told the error's [`status`](Error::status), and its cookie is left alone. Where a session had ended meanwhile
-/// ([`Gone`](ErrorKind::Gone)), the browser may already hold the cookie of a newer login, which a removal would delete. What the
-/// error's response must carry all the same is in [`take_attach`](Error::take_attach).
+/// The future gives an error if what the handler did could not be saved. The handler's response
+/// must then not be sent: the client is told the error's [`status`](Error::status), and its cookie
+/// is left alone. Where a session had ended meanwhile ([`Gone`](ErrorKind::Gone)), the browser may
+/// already hold the cookie of a newer login, which a removal would delete. What the error's
+/// response must carry all the same is in [`take_attach`](Error::take_attach).
 #[must_use = "nothing is saved unless this is awaited"]
 pub struct Commit {
     // Before the ending, so that it is dropped before another's turn begins.
@@ -55,8 +57,8 @@ pub(crate) enum Waiting {
     Destroy(Destroy, StoreFuture<bool>),
 }
 
-/// Is a [`Waiting`] that outlives its commit, if that is a save: dropped, it is left to the next commit of its exchange. A head that is
-/// dropped leaves nothing: its client is gone.
+/// Is a [`Waiting`] that outlives its commit, if that is a save: dropped, it is left to the next
+/// commit of its exchange. A head that is dropped leaves nothing: its client is gone.
 struct Pending {
     /// `None` once the store has answered.
     waiting: Option<Waiting>,
@@ -110,7 +112,8 @@ impl Commit {
         Poll::Ready(())
     }
 
-    /// Concludes a save that was dropped, in its place. What the store refused it is told here, since nobody was told there.
+    /// Concludes a save that was dropped, in its place. What the store refused it is told here,
+    /// since nobody was told there.
     fn inherit(&mut self, waiting: Waiting, answer: Answer) {
         match waiting.conclude(&self.ending.of_dropped_save(), answer) {
             Ok(Progress::Waiting(next)) => self.progress = Progress::Inheriting(next),

@@ -24,10 +24,12 @@ use crate::store::{MemoryStore, Store};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutagePolicy {
-    /// The request fails with 503, and keeps its cookie and its record. Routes that do not ask for a session answer as ever.
+    /// The request fails with 503, and keeps its cookie and its record. Routes that do not ask for
+    /// a session answer as ever.
     #[default]
     Refuse,
-    /// The request sees an empty session, and fails with 503 only if it writes to it. Its cookie and its record are kept.
+    /// The request sees an empty session, and fails with 503 only if it writes to it. Its cookie
+    /// and its record are kept.
     Anonymous,
 }
 
@@ -96,43 +98,48 @@ impl Default for SessionsBuilder {
 }
 
 impl SessionsBuilder {
-    /// Sets where sessions are kept. The default is a [`MemoryStore`], which forgets them when the process ends.
+    /// Sets where sessions are kept. The default is a [`MemoryStore`], which forgets them when the
+    /// process ends.
     pub fn store(self, store: impl Store) -> Self {
         self.shared_store(Arc::new(store))
     }
 
     /// Sets where sessions are kept, for a store that is chosen at run time or shared.
     ///
-    /// Of several managers that one browser meets, such as one for each path, each needs a [`cookie_name`](Self::cookie_name) of its
-    /// own. Over one store they have the same sessions and principals, and accept each other's tokens: a part that must be kept apart
-    /// needs a store of its own.
+    /// Of several managers that one browser meets, such as one for each path, each needs a
+    /// [`cookie_name`](Self::cookie_name) of its own. Over one store they have the same sessions
+    /// and principals, and accept each other's tokens: a part that must be kept apart needs a store
+    /// of its own.
     pub fn shared_store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Names the cookie. The default is `__Host-id`: browsers refuse a cookie of such a name that another host or plain HTTP tries to
-    /// plant (RFC 6265bis section 4.1.3). With a domain or a path it is `__Secure-id`, with [`insecure_http`](Self::insecure_http) `id`.
+    /// Names the cookie. The default is `__Host-id`: browsers refuse a cookie of such a name that
+    /// another host or plain HTTP tries to plant (RFC 6265bis section 4.1.3). With a domain or a
+    /// path it is `__Secure-id`, with [`insecure_http`](Self::insecure_http) `id`.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.cookie.name = Some(name.into());
         self
     }
 
-    /// Shares the cookie with all hosts under a domain, such as `example.com`. By default it belongs to one host, which is safer: any
-    /// host under the domain can read and overwrite a shared one. It is never guessed from a request.
+    /// Shares the cookie with all hosts under a domain, such as `example.com`. By default it
+    /// belongs to one host, which is safer: any host under the domain can read and overwrite a
+    /// shared one. It is never guessed from a request.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie.domain = Some(domain.into());
         self
     }
 
-    /// Limits the cookie to paths under one. The default is `/`. A path protects nothing: pages of one host can read each other.
+    /// Limits the cookie to paths under one. The default is `/`. A path protects nothing: pages of
+    /// one host can read each other.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.cookie.path = path.into();
         self
     }
 
-    /// Says when the cookie comes with requests from other sites. The default is [`SameSite::Lax`]; `Strict` breaks the return from a
-    /// sign-in elsewhere.
+    /// Says when the cookie comes with requests from other sites. The default is [`SameSite::Lax`];
+    /// `Strict` breaks the return from a sign-in elsewhere.
     pub const fn same_site(mut self, same_site: SameSite) -> Self {
         self.cookie.same_site = same_site;
         self
@@ -144,48 +151,55 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sends the cookie over plain HTTP too: without `Secure`, and by default called `id`. **Anybody on the way can then read it.**
+    /// Sends the cookie over plain HTTP too: without `Secure`, and by default called `id`.
+    /// **Anybody on the way can then read it.**
     ///
-    /// Meant for development. A warning is logged. Whether a request came over TLS is never concluded from its headers, which anybody
-    /// can send; behind a proxy that ends TLS this option is not needed.
+    /// Meant for development. A warning is logged. Whether a request came over TLS is never
+    /// concluded from its headers, which anybody can send; behind a proxy that ends TLS this option
+    /// is not needed.
     pub const fn insecure_http(mut self) -> Self {
         self.cookie.secure = false;
         self
     }
 
-    /// Lets scripts of the page read the cookie: without `HttpOnly`. **Any script that slips into a page can then steal sessions.**
+    /// Lets scripts of the page read the cookie: without `HttpOnly`. **Any script that slips into a
+    /// page can then steal sessions.**
     pub const fn readable_by_scripts(mut self) -> Self {
         self.cookie.http_only = false;
         self
     }
 
-    /// Sets how long sessions live. The default is 30 minutes idle, 12 hours in all, the cookie until the browser closes.
+    /// Sets how long sessions live. The default is 30 minutes idle, 12 hours in all, the cookie
+    /// until the browser closes.
     pub const fn expiry(mut self, expiry: Expiry) -> Self {
         self.config.expiry = expiry;
         self
     }
 
-    /// Sets how long a session lives without being used, `None` for ever. The default is 30 minutes (OWASP).
+    /// Sets how long a session lives without being used, `None` for ever. The default is 30 minutes
+    /// (OWASP).
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.idle(idle);
         self
     }
 
-    /// Sets how long a session lives however much it is used, `None` for ever. The default is 12 hours (NIST SP 800-63B).
+    /// Sets how long a session lives however much it is used, `None` for ever. The default is 12
+    /// hours (NIST SP 800-63B).
     pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.absolute(absolute);
         self
     }
 
-    /// Sets how often it is written down that a session is in use, when nothing else is. The default is a minute; at most a twentieth
-    /// of the idle limit. Between two such writes, a read of a session costs no write; the idle limit is as exact as this interval.
+    /// Sets how often it is written down that a session is in use, when nothing else is. The
+    /// default is a minute; at most a twentieth of the idle limit. Between two such writes, a read
+    /// of a session costs no write; the idle limit is as exact as this interval.
     pub const fn touch_every(mut self, interval: Duration) -> Self {
         self.config.touch_every_millis = whole_millis(interval);
         self
     }
 
-    /// Sets how often expired records are swept out of the store, by a thread of its own; `None` for never. The default is 10 seconds.
-    /// Expired sessions are dead whether swept or not.
+    /// Sets how often expired records are swept out of the store, by a thread of its own; `None`
+    /// for never. The default is 10 seconds. Expired sessions are dead whether swept or not.
     pub fn sweep_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.config.sweep_every = interval.into();
         self
@@ -203,34 +217,40 @@ impl SessionsBuilder {
         self
     }
 
-    /// Says what becomes of requests while the store is unreachable. The default is [`OutagePolicy::Refuse`].
+    /// Says what becomes of requests while the store is unreachable. The default is
+    /// [`OutagePolicy::Refuse`].
     pub const fn outage(mut self, policy: OutagePolicy) -> Self {
         self.config.outage = policy;
         self
     }
 
-    /// Sets whether responses that depend on a session in which somebody is signed in get `Cache-Control: no-store`, unless their handler
-    /// sets `Cache-Control` itself. The default is `true` (OWASP): without it the back button shows private pages after a logout. It
-    /// costs the browser's cache, so a handler whose responses may be kept says so, by `private, max-age=60` for instance.
+    /// Sets whether responses that depend on a session in which somebody is signed in get
+    /// `Cache-Control: no-store`, unless their handler sets `Cache-Control` itself. The default is
+    /// `true` (OWASP): without it the back button shows private pages after a logout. It costs the
+    /// browser's cache, so a handler whose responses may be kept says so, by `private, max-age=60`
+    /// for instance.
     pub const fn no_store(mut self, is_on: bool) -> Self {
         self.config.no_store = is_on;
         self
     }
 
-    /// Signs the tokens with the first key; tokens signed with any of the keys are accepted. A forged cookie then costs no look-up.
+    /// Signs the tokens with the first key; tokens signed with any of the keys are accepted. A
+    /// forged cookie then costs no look-up.
     ///
-    /// Turning it on or off signs everybody out: a cookie of the other kind opens nothing. To change a key, put the new one first; what
-    /// the older one signed is signed anew with the session's next commit, a minute later at most while the session is used. Take the
-    /// older one away when all sessions have been used since, or have expired.
+    /// Turning it on or off signs everybody out: a cookie of the other kind opens nothing. To
+    /// change a key, put the new one first; what the older one signed is signed anew with the
+    /// session's next commit, a minute later at most while the session is used. Take the older one
+    /// away when all sessions have been used since, or have expired.
     pub fn signed(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
         self.seal = SealOption::Keyed(Mode::Signed, keys.into_iter().collect());
         self
     }
 
-    /// Encrypts the tokens with the first key; tokens encrypted with any of the keys are accepted. The cookie then shows nothing, not
-    /// even the session's id.
+    /// Encrypts the tokens with the first key; tokens encrypted with any of the keys are accepted.
+    /// The cookie then shows nothing, not even the session's id.
     ///
-    /// Turning it on or off signs everybody out, and keys are changed, as told at [`signed`](Self::signed).
+    /// Turning it on or off signs everybody out, and keys are changed, as told at
+    /// [`signed`](Self::signed).
     pub fn encrypted(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
         self.seal = SealOption::Keyed(Mode::Encrypted, keys.into_iter().collect());
         self
@@ -248,7 +268,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// Makes the public ids of sessions in a way of your own. They need not be hard to guess, only different: the secret is not theirs.
+    /// Makes the public ids of sessions in a way of your own. They need not be hard to guess, only
+    /// different: the secret is not theirs.
     pub fn id_generator(mut self, generator: impl Fn() -> SessionId + Send + Sync + 'static) -> Self {
         self.config.id_generator = Some(Arc::new(generator));
         self
@@ -281,7 +302,8 @@ impl SessionsBuilder {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the options: limits or intervals of zero, weak keys, above all a cookie that browsers would refuse.
+    /// Returns what is wrong with the options: limits or intervals of zero, weak keys, above all a
+    /// cookie that browsers would refuse.
     pub fn build(self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));

@@ -24,9 +24,11 @@ const LARGEST_PAIR: usize = 4096;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SameSite {
-    /// Never. A user who follows a link, or returns from a sign-in elsewhere (OAuth), arrives signed out.
+    /// Never. A user who follows a link, or returns from a sign-in elsewhere (OAuth), arrives
+    /// signed out.
     Strict,
-    /// Only when the user follows a link. Forms and scripts of other sites come without it, which stops most request forgery.
+    /// Only when the user follows a link. Forms and scripts of other sites come without it, which
+    /// stops most request forgery.
     #[default]
     Lax,
     /// Always. Needs `Secure`, and protection against request forgery of your own.
@@ -95,7 +97,8 @@ impl CookieOptions {
     }
 }
 
-/// Is the checked form of the cookie: every `Set-Cookie` of ours, setting or removing, comes from [`CookieForm::render`].
+/// Is the checked form of the cookie: every `Set-Cookie` of ours, setting or removing, comes from
+/// [`CookieForm::render`].
 #[derive(Debug)]
 pub(crate) struct CookieForm {
     name: Box<str>,
@@ -110,7 +113,8 @@ impl CookieForm {
         &self.name
     }
 
-    /// Forms the header that sets the cookie. `fill` appends the value; `max_age` is `None` for a cookie that ends with the browser.
+    /// Forms the header that sets the cookie. `fill` appends the value; `max_age` is `None` for a
+    /// cookie that ends with the browser.
     pub(crate) fn set(
         &self,
         fill: impl FnOnce(&mut String) -> Result<(), Error>,
@@ -132,7 +136,8 @@ impl CookieForm {
     ) -> Result<SetCookie, Error> {
         let mut digits = itoa::Buffer::new();
         let age = max_age.map(|seconds| ["; Max-Age=", digits.format(seconds)]).unwrap_or_default();
-        // Exactly as much as a cookie with a token needs: a header value takes it over without a copy.
+        // Exactly as much as a cookie with a token needs: a header value takes it over without a
+        // copy.
         let parts = [&*self.name, "=", &*self.attributes, age[0], age[1]];
         let length = parts.iter().map(|part| part.len()).sum::<usize>() + Token::TEXT_LENGTH;
         let mut text = String::with_capacity(length);
@@ -164,8 +169,8 @@ pub(crate) fn are_namesakes(one: &[u8], other: &[u8]) -> bool {
     name_of(one) == name_of(other)
 }
 
-/// Returns the name that browsers read in a `Set-Cookie` field, by RFC 6265bis section 5.6: without the spaces and tabs around it, and
-/// empty where no `=` comes before the first `;`.
+/// Returns the name that browsers read in a `Set-Cookie` field, by RFC 6265bis section 5.6: without
+/// the spaces and tabs around it, and empty where no `=` comes before the first `;`.
 fn name_of(field: &[u8]) -> &[u8] {
     match memchr::memchr2(b'=', b';', field) {
         Some(at) if field[at] == b'=' => parse::trim(&field[..at]),

@@ -5,7 +5,8 @@ use std::fmt;
 
 /// Fills buffers with bytes that nobody can predict.
 ///
-/// The default asks the operating system. There is no fallback: where it fails, no session is created and no token is issued.
+/// The default asks the operating system. There is no fallback: where it fails, no session is
+/// created and no token is issued.
 pub trait Entropy: fmt::Debug + Send + Sync + 'static {
     /// Fills `buffer` with random bytes. It is asked once for each token.
     ///

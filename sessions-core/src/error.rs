@@ -13,8 +13,8 @@ type Cause = Box<dyn StdError + Send + Sync>;
 
 /// Says why a session could not do what it was asked.
 ///
-/// Its text is for the log, and holds no token, id or session data. What the client is told is the bare
-/// [`status`](Self::status).
+/// Its text is for the log, and holds no token, id or session data. What the client is told is the
+/// bare [`status`](Self::status).
 ///
 /// It is as large as a pointer, so that the results of calls that succeed are small.
 pub struct Error(Box<Parts>);
@@ -38,13 +38,16 @@ struct Undecodable {
 pub enum ErrorKind {
     /// The store could not be asked, or could not write. Nothing of the request was saved.
     StoreUnavailable,
-    /// The session's record has a format that only a newer build can read. It is left as it is, and the session lives on there.
+    /// The session's record has a format that only a newer build can read. It is left as it is, and
+    /// the session lives on there.
     NewerFormat,
-    /// The request carries more session cookies than are looked at, so nothing can be said of the session.
+    /// The request carries more session cookies than are looked at, so nothing can be said of the
+    /// session.
     TooManyTokens,
     /// The store holds as much as it may, and all of it belongs to people who are signed in.
     StoreFull,
-    /// The session was destroyed, renewed or expired while the request was under way. Nothing was written.
+    /// The session was destroyed, renewed or expired while the request was under way. Nothing was
+    /// written.
     Gone,
     /// A value that the request relied on had changed, or was immutable. Nothing was written.
     Conflict,
@@ -64,7 +67,8 @@ pub enum ErrorKind {
     IdsExhausted,
     /// The token could not be sealed.
     Seal,
-    /// A session's own idle limit must be a millisecond or more; [`destroy`](crate::Session::destroy) ends a session at once.
+    /// A session's own idle limit must be a millisecond or more;
+    /// [`destroy`](crate::Session::destroy) ends a session at once.
     ZeroExpiry,
     /// There is no session to do this to.
     NoSession,
@@ -95,8 +99,8 @@ impl Error {
         self
     }
 
-    /// Takes out what the response that tells of the error must carry all the same: where a save had made or renewed the session before
-    /// the commit failed, the client needs its cookie.
+    /// Takes out what the response that tells of the error must carry all the same: where a save
+    /// had made or renewed the session before the commit failed, the client needs its cookie.
     pub fn take_attach(&mut self) -> Attach {
         self.0.attach.take().unwrap_or_default()
     }
@@ -107,7 +111,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the key of the entry or flash that could not be read, for [`Decode`](ErrorKind::Decode).
+    /// Returns the key of the entry or flash that could not be read, for
+    /// [`Decode`](ErrorKind::Decode).
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.0.undecodable.as_ref().map(|entry| &*entry.key)
@@ -127,9 +132,10 @@ impl Error {
 
     /// Returns the HTTP status that tells a client as much as it may know.
     ///
-    /// 503 where the store or another build is to blame, 400 for too many session cookies, 401 for a session that is gone, 409 for a conflict, 413 for a record that would be too
-    /// large, 500 for the rest. A response of 413 keeps nothing of what its request wrote, as one of a 5xx, so a handler that returns what
-    /// a call on the handle refused leaves the record as it was.
+    /// 503 where the store or another build is to blame, 400 for too many session cookies, 401 for
+    /// a session that is gone, 409 for a conflict, 413 for a record that would be too large, 500
+    /// for the rest. A response of 413 keeps nothing of what its request wrote, as one of a 5xx, so
+    /// a handler that returns what a call on the handle refused leaves the record as it was.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self.0.kind {
@@ -142,10 +148,11 @@ impl Error {
         }
     }
 
-    /// Says whether the server is to blame, so that somebody should look at it. Adapters tell the log of such an error at the level
-    /// `ERROR`, of others at `DEBUG`.
+    /// Says whether the server is to blame, so that somebody should look at it. Adapters tell the
+    /// log of such an error at the level `ERROR`, of others at `DEBUG`.
     ///
-    /// Not every 5xx is: a client that may choose keys can add to a text as often as it likes, and must not flood the log with it.
+    /// Not every 5xx is: a client that may choose keys can add to a text as often as it likes, and
+    /// must not flood the log with it.
     #[must_use]
     pub const fn is_servers_fault(&self) -> bool {
         !matches!(

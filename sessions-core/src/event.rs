@@ -10,7 +10,8 @@ use tracing::field::display;
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
 
-/// Is something that happened to a session. It names the session by its public id and holds no token and no data.
+/// Is something that happened to a session. It names the session by its public id and holds no
+/// token and no data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -53,7 +54,8 @@ pub enum Event {
         /// Names the session.
         id: Option<SessionId>,
     },
-    /// An entry or flash could not be read as the type that was asked for, as after a deploy that changed the type.
+    /// An entry or flash could not be read as the type that was asked for, as after a deploy that
+    /// changed the type.
     Undecodable {
         /// Names the session, once it is stored.
         id: Option<SessionId>,
@@ -93,13 +95,16 @@ pub enum RejectReason {
     Malformed,
     /// No live session has its id: it ended, or never was.
     Unknown,
-    /// The session is there, and its secret is another one: the token is older than a renewal, or guessed.
+    /// The session is there, and its secret is another one: the token is older than a renewal, or
+    /// guessed.
     WrongSecret,
-    /// The request carried two tokens of two live sessions. One of them may have been planted, so neither is used.
+    /// The request carried two tokens of two live sessions. One of them may have been planted, so
+    /// neither is used.
     Ambiguous,
     /// The record is damaged.
     Unreadable,
-    /// The record was written by a newer build. It is left as it is, and the session lives on there.
+    /// The record was written by a newer build. It is left as it is, and the session lives on
+    /// there.
     NewerFormat,
     /// The session is past its idle or absolute limit.
     Expired,
@@ -129,7 +134,8 @@ pub enum StoreCall {
 
 type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
-/// Holds the listeners. They are called outside every lock, after the store has done its part, and a panic in one is caught.
+/// Holds the listeners. They are called outside every lock, after the store has done its part, and
+/// a panic in one is caught.
 #[derive(Default)]
 pub(crate) struct Listeners(RwLock<Arc<Vec<Listener>>>);
 
@@ -159,7 +165,8 @@ impl Listeners {
 /// The target of all that this crate logs.
 pub(crate) const TARGET: &str = "sessions_core";
 
-/// Logs an event by its fields. What a client can cause is never above `DEBUG`, so that nobody can flood the log.
+/// Logs an event by its fields. What a client can cause is never above `DEBUG`, so that nobody can
+/// flood the log.
 fn log(event: &Event) {
     match event {
         Event::Created { id } => tracing::debug!(target: TARGET, %id, "session created"),

@@ -15,10 +15,13 @@ use crate::outcome::keeps_nothing;
 use crate::sessions::Sessions;
 use crate::state::{Loaded, State};
 
-/// Is one request and its response, from the side of its session: what an adapter holds while a handler runs.
+/// Is one request and its response, from the side of its session: what an adapter holds while a
+/// handler runs.
 ///
-/// It costs one allocation and loads nothing until the handler asks for its [`Session`](crate::Session), with [`session`](Self::session). When the
-/// handler is done, [`commit`](Self::commit) writes what the request changed and says what the response's head must carry.
+/// It costs one allocation and loads nothing until the handler asks for its
+/// [`Session`](crate::Session), with [`session`](Self::session). When the handler is done,
+/// [`commit`](Self::commit) writes what the request changed and says what the response's head must
+/// carry.
 ///
 /// ```
 /// use sessions_core::Sessions;
@@ -47,7 +50,8 @@ pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
     /// The request must not begin a session: a preflight, say.
     pub(crate) creates_nothing: bool,
-    /// Is [`OPEN`], [`ENDED`] or [`LOADED`]. Read without the lock on the state, as every request does; made `LOADED` under it.
+    /// Is [`OPEN`], [`ENDED`] or [`LOADED`]. Read without the lock on the state, as every request
+    /// does; made `LOADED` under it.
     stage: AtomicU8,
     state: Mutex<State>,
 }
@@ -79,22 +83,28 @@ impl Exchange {
 
     /// Loads the request's session, unless that was done before, and returns it.
     ///
-    /// `cookies` goes through the values of all `Cookie` fields, as they came; it is not looked at again after the call. No cookie, or
-    /// none that opens a live session, gives an empty session, which is stored when something is written to it.
+    /// `cookies` goes through the values of all `Cookie` fields, as they came; it is not looked at
+    /// again after the call. No cookie, or none that opens a live session, gives an empty session,
+    /// which is stored when something is written to it.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be asked, unless the manager was built
-    /// with [`OutagePolicy::Anonymous`](crate::OutagePolicy::Anonymous). The request must then not go on as if nobody were signed in.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be
+    /// asked, unless the manager was built with
+    /// [`OutagePolicy::Anonymous`](crate::OutagePolicy::Anonymous). The request must then not go on
+    /// as if nobody were signed in.
     pub fn session<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Load {
         self.session_from(cookies, || None)
     }
 
-    /// Loads the request's session, as [`session`](Self::session) does, and warns if its cookie cannot reach the browser.
+    /// Loads the request's session, as [`session`](Self::session) does, and warns if its cookie
+    /// cannot reach the browser.
     ///
-    /// `page` returns the values of the request's `Origin` field, or else of its `Referer`, and of its `Host`. It is called only for a
-    /// request without a cookie of ours. Where they show that the request came over plain HTTP, from a host that is not local, and a
-    /// `Secure` cookie is set in answer, the log gets a warning, once a minute at most: browsers drop that cookie without a word.
+    /// `page` returns the values of the request's `Origin` field, or else of its `Referer`, and of
+    /// its `Host`. It is called only for a request without a cookie of ours. Where they show that
+    /// the request came over plain HTTP, from a host that is not local, and a `Secure` cookie is
+    /// set in answer, the log gets a warning, once a minute at most: browsers drop that cookie
+    /// without a word.
     ///
     /// # Errors
     ///
@@ -120,10 +130,12 @@ impl Exchange {
         Load::begin(inner, &mut candidates)
     }
 
-    /// Ends the exchange if that writes nothing and sets no cookie, as after most requests, and says what the response's head must carry.
-    /// `None` if it takes a [`commit`](Self::commit), which costs more.
+    /// Ends the exchange if that writes nothing and sets no cookie, as after most requests, and
+    /// says what the response's head must carry. `None` if it takes a [`commit`](Self::commit),
+    /// which costs more.
     ///
-    /// Whoever asks for the session afterwards, through a clone, gets one that knows that the response's head is gone.
+    /// Whoever asks for the session afterwards, through a clone, gets one that knows that the
+    /// response's head is gone.
     #[inline]
     #[must_use]
     pub fn end_if_unchanged(&self) -> Option<Attach> {
@@ -134,9 +146,10 @@ impl Exchange {
         state.end_if_unchanged().then(|| self.inner.attach(&state, None))
     }
 
-    /// Ends the exchange of a request that got no response: its client hung up, or a timeout dropped it. What the request wrote is
-    /// forgotten, but a [`destroy`](crate::Session::destroy) is carried out by the commit that this returns, which the adapter drives to
-    /// its end. `None` if there is nothing to carry out.
+    /// Ends the exchange of a request that got no response: its client hung up, or a timeout
+    /// dropped it. What the request wrote is forgotten, but a [`destroy`](crate::Session::destroy)
+    /// is carried out by the commit that this returns, which the adapter drives to its end. `None`
+    /// if there is nothing to carry out.
     ///
     /// A [`Commit`] that was begun before the request was dropped is driven to its end instead.
     #[must_use = "a logout is not carried out unless the commit is driven to its end"]
@@ -149,12 +162,14 @@ impl Exchange {
         destroys.then(|| Commit::begin(Arc::clone(&self.inner), Mode::Head { failed: true }))
     }
 
-    /// Writes what the request changed, in one atomic operation of the store, and says what the response's head must carry.
+    /// Writes what the request changed, in one atomic operation of the store, and says what the
+    /// response's head must carry.
     ///
-    /// `status` is the response's: a 5xx, 408 (a timeout layer cut the handler off) and 413 (it wrote too much) drop the request's data, and
-    /// keep a destroy and a renewal. The future is ready at its
-    /// first poll if there is nothing to write, or if the store never waits; a save that is under way is waited for. The response's head must not leave before it is.
-    /// Committing a second time does nothing.
+    /// `status` is the response's: a 5xx, 408 (a timeout layer cut the handler off) and 413 (it
+    /// wrote too much) drop the request's data, and keep a destroy and a renewal. The future is
+    /// ready at its first poll if there is nothing to write, or if the store never waits; a save
+    /// that is under way is waited for. The response's head must not leave before it is. Committing
+    /// a second time does nothing.
     pub fn commit(self, status: u16) -> Commit {
         Commit::begin(self.inner, Mode::Head { failed: keeps_nothing(status) })
     }
@@ -167,7 +182,8 @@ impl fmt::Debug for Exchange {
 }
 
 impl Inner {
-    /// Locks the state. Never held while a store, or a value's own code, runs: no panic of theirs leaves it half changed.
+    /// Locks the state. Never held while a store, or a value's own code, runs: no panic of theirs
+    /// leaves it half changed.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }

@@ -7,7 +7,8 @@ use crate::record::Record;
 
 /// Is how long sessions live, and how long browsers keep their cookie.
 ///
-/// Both limits lie in the record and are enforced by the server at every read; what the cookie says about its age is a courtesy.
+/// Both limits lie in the record and are enforced by the server at every read; what the cookie says
+/// about its age is a courtesy.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,8 +34,9 @@ enum CookieLifetime {
 }
 
 impl Default for Expiry {
-    /// Ends a session after 30 minutes without a request and after 12 hours in any case (the OWASP session management cheat sheet
-    /// and NIST SP 800-63B ask for both limits), its cookie with the browser.
+    /// Ends a session after 30 minutes without a request and after 12 hours in any case (the OWASP
+    /// session management cheat sheet and NIST SP 800-63B ask for both limits), its cookie with the
+    /// browser.
     fn default() -> Self {
         Self {
             idle: Some(Duration::from_secs(30 * 60)),
@@ -45,18 +47,21 @@ impl Default for Expiry {
 }
 
 impl Expiry {
-    /// Is no limit at all: whoever has the cookie stays signed in until the session is destroyed. Browsers keep it for 400 days.
+    /// Is no limit at all: whoever has the cookie stays signed in until the session is destroyed.
+    /// Browsers keep it for 400 days.
     pub const fn never() -> Self {
         Self { idle: None, absolute: None, cookie: CookieLifetime::UntilExpiry }
     }
 
-    /// Sets how long a session lives without being used, `None` for ever. The default is 30 minutes.
+    /// Sets how long a session lives without being used, `None` for ever. The default is 30
+    /// minutes.
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
         self.idle = idle.into();
         self
     }
 
-    /// Sets how long a session lives however much it is used, `None` for ever. The default is 12 hours.
+    /// Sets how long a session lives however much it is used, `None` for ever. The default is 12
+    /// hours.
     pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
         self.absolute = absolute.into();
         self
@@ -68,8 +73,8 @@ impl Expiry {
         self
     }
 
-    /// Lets the cookie live as long as the session: its `Max-Age` is what the session has left, and is sent again whenever the idle
-    /// limit is moved.
+    /// Lets the cookie live as long as the session: its `Max-Age` is what the session has left, and
+    /// is sent again whenever the idle limit is moved.
     pub const fn cookie_until_expiry(mut self) -> Self {
         self.cookie = CookieLifetime::UntilExpiry;
         self
@@ -98,9 +103,11 @@ pub(crate) fn ends_at(now: Timestamp, idle: Option<Duration>, absolute: Timestam
     idle.map_or(Timestamp::NEVER, |limit| now.after(limit)).min(absolute)
 }
 
-/// Says whether it is time to write down that a session was seen. Not at every request: that would turn each read into a write.
+/// Says whether it is time to write down that a session was seen. Not at every request: that would
+/// turn each read into a write.
 ///
-/// A session with a short idle limit is touched more often, so that it never loses more than a twentieth of the limit.
+/// A session with a short idle limit is touched more often, so that it never loses more than a
+/// twentieth of the limit.
 pub(crate) fn touch_is_due(record: &Record, now: Timestamp, touch_every_millis: u64) -> bool {
     let interval = touch_every_millis.min(record.idle_millis() / 20);
     now.as_millis().saturating_sub(record.last_seen().as_millis()) >= interval.max(1)

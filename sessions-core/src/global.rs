@@ -8,7 +8,8 @@ use crate::sessions::Sessions;
 static GLOBAL: OnceLock<Sessions> = OnceLock::new();
 
 impl Sessions {
-    /// Returns the process-wide manager, built with every default at its first use unless [`set_global`](Self::set_global) came before.
+    /// Returns the process-wide manager, built with every default at its first use unless
+    /// [`set_global`](Self::set_global) came before.
     ///
     /// # Example
     ///

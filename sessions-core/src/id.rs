@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 /// Is the public name of a session: a UUID that stays the same through the session's life.
 ///
-/// It is safe in logs, listings and [`destroy_by_id`](crate::Sessions::destroy_by_id): it finds a session and opens none.
-/// What opens a session is the secret half of its [`Token`](crate::Token).
+/// It is safe in logs, listings and [`destroy_by_id`](crate::Sessions::destroy_by_id): it finds a
+/// session and opens none. What opens a session is the secret half of its [`Token`](crate::Token).
 ///
 /// ```
 /// use sessions_core::SessionId;
@@ -88,8 +88,8 @@ impl std::error::Error for InvalidSessionId {}
 
 /// Hashes ids for maps that hold only ids which this process made.
 ///
-/// Ids of the default generator are random already; one multiplication spreads those of a weaker generator. It need not resist
-/// flooding: a client's id is looked up, never inserted.
+/// Ids of the default generator are random already; one multiplication spreads those of a weaker
+/// generator. It need not resist flooding: a client's id is looked up, never inserted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct IdHash;
 

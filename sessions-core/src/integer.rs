@@ -1,6 +1,7 @@
 //! Integers as JSON and Redis write them, so that a store can add to one that a handler has set.
 
-/// Reads an integer: a sign if it is negative, digits, no zeros in front. `None` for anything else, and what is out of range.
+/// Reads an integer: a sign if it is negative, digits, no zeros in front. `None` for anything else,
+/// and what is out of range.
 pub(crate) fn parse(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),

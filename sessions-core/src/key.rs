@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::session::Session;
 
-/// Is the name of an entry together with the type of its value, so that no two places disagree about either.
+/// Is the name of an entry together with the type of its value, so that no two places disagree
+/// about either.
 ///
 /// ```
 /// use sessions_core::{Key, Sessions};

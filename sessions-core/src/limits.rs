@@ -7,8 +7,9 @@ pub(crate) const LONGEST_PRINCIPAL: usize = 1024;
 
 /// How much one record may hold.
 ///
-/// The limits travel with the [`Changes`](crate::Changes) of each commit, and [`Record::apply`] checks them in the store's atomic step. So
-/// requests that write at the same time cannot exceed them together.
+/// The limits travel with the [`Changes`](crate::Changes) of each commit, and [`Record::apply`]
+/// checks them in the store's atomic step. So requests that write at the same time cannot exceed
+/// them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     bytes: usize,
@@ -19,7 +20,8 @@ impl Limits {
     /// The most that the format of a record has room for.
     pub const FORMAT: Self = Self { bytes: u32::MAX as usize, keys: u16::MAX as usize };
 
-    /// Makes limits from the length of a record in bytes, and the number of its entries and flashes together.
+    /// Makes limits from the length of a record in bytes, and the number of its entries and flashes
+    /// together.
     #[must_use]
     pub const fn new(bytes: usize, keys: usize) -> Self {
         Self { bytes, keys }
@@ -47,14 +49,14 @@ impl Limits {
         self
     }
 
-    /// Returns how many different keys one request may write to: all that a record may hold, and as many that take their place, but no
-    /// more than can be sorted in a moment.
+    /// Returns how many different keys one request may write to: all that a record may hold, and as
+    /// many that take their place, but no more than can be sorted in a moment.
     pub(crate) fn edits(&self) -> usize {
         self.keys.saturating_mul(2).min(8192)
     }
 
-    /// Returns whether `new` may take the place of `old`. What makes a record smaller is never refused, also where the limits were
-    /// lowered since it was written.
+    /// Returns whether `new` may take the place of `old`. What makes a record smaller is never
+    /// refused, also where the limits were lowered since it was written.
     pub(crate) fn admit(&self, old: &Record, new: &Record) -> bool {
         let (old_length, length) = (old.as_bytes().len(), new.as_bytes().len());
         let (old_slots, slots) = (old.slot_count(), new.slot_count());

@@ -20,8 +20,8 @@ use crate::session::Session;
 use crate::state::{Live, Loaded};
 use crate::store::StoreFuture;
 
-/// Is the loading of a session; see [`Exchange::session`](crate::Exchange::session). Ready at its first poll if there is nothing to
-/// load, or if the store never waits.
+/// Is the loading of a session; see [`Exchange::session`](crate::Exchange::session). Ready at its
+/// first poll if there is nothing to load, or if the store never waits.
 #[must_use = "futures do nothing unless polled"]
 pub struct Load(Progress);
 
@@ -57,7 +57,8 @@ impl Load {
         Self(Progress::Done(Some(Ok(Session::new(inner)))))
     }
 
-    /// Begins with the candidates in the request's cookies. What is left of them is moved only if the store is to be waited for.
+    /// Begins with the candidates in the request's cookies. What is left of them is moved only if
+    /// the store is to be waited for.
     pub(crate) fn begin(inner: Arc<Inner>, candidates: &mut Candidates) -> Self {
         if candidates.malformed {
             reject(&inner, None, RejectReason::Malformed);
@@ -116,8 +117,8 @@ impl Future for Load {
 type Answer = Result<Option<Record>, StoreError>;
 
 impl Search {
-    /// Judges the store's answer, if there is one, then looks up the candidates that are left. Returns what is to be waited for, if the
-    /// store does not answer at once.
+    /// Judges the store's answer, if there is one, then looks up the candidates that are left.
+    /// Returns what is to be waited for, if the store does not answer at once.
     fn go_on(
         &mut self,
         inner: &Inner,
@@ -169,7 +170,8 @@ impl Search {
         Ok(())
     }
 
-    /// Takes a live session. Where the request proves two, one of them may have been planted, so it reads neither.
+    /// Takes a live session. Where the request proves two, one of them may have been planted, so it
+    /// reads neither.
     fn accept(&mut self, inner: &Inner, live: Live, record: Record, is_stale: bool) {
         let loaded = &mut self.loaded;
         if loaded.found.is_some() || !loaded.ambiguous.is_empty() {

@@ -1,6 +1,7 @@
 //! What a request's end asks of the store. Pure, so that a table can test it.
 
-/// Why a request's tokens could not be judged: it reads an empty session, and can neither write nor end one.
+/// Why a request's tokens could not be judged: it reads an empty session, and can neither write nor
+/// end one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blocked {
     /// The store could not be asked.
@@ -38,7 +39,8 @@ pub(crate) struct Facts {
     pub(crate) head_gone: bool,
 }
 
-/// What to do about it, in at most one store operation, but for a destroyed session with a successor.
+/// What to do about it, in at most one store operation, but for a destroyed session with a
+/// successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Nothing to write.
@@ -69,9 +71,11 @@ impl Outcome {
     }
 }
 
-/// Returns whether a response of this status keeps nothing of what its request wrote, but for a destroy and a renewal.
+/// Returns whether a response of this status keeps nothing of what its request wrote, but for a
+/// destroy and a renewal.
 ///
-/// A 5xx says that the request failed, 408 that a timeout layer cut its handler off, 413 that what it wrote was too large.
+/// A 5xx says that the request failed, 408 that a timeout layer cut its handler off, 413 that what
+/// it wrote was too large.
 pub(crate) const fn keeps_nothing(status: u16) -> bool {
     matches!(status, 408 | 413 | 500..)
 }

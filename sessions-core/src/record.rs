@@ -22,29 +22,33 @@ use crate::token::SecretHash;
 use layout::Kind;
 pub(crate) use layout::Space;
 
-/// Is what a store keeps of a session: its id, the hash of its secret, its times, its principal, its entries and flashes.
+/// Is what a store keeps of a session: its id, the hash of its secret, its times, its principal,
+/// its entries and flashes.
 ///
-/// A record is immutable and cheap to clone: one allocation that all its readers share. A commit makes a new one with
-/// [`Record::apply`]. Its bytes ([`as_bytes`](Self::as_bytes), [`decode`](Self::decode)) are a versioned format, so a store may keep
-/// them as they are; they carry no checksum, which is for the store to add where its engine has none.
+/// A record is immutable and cheap to clone: one allocation that all its readers share. A commit
+/// makes a new one with [`Record::apply`]. Its bytes ([`as_bytes`](Self::as_bytes),
+/// [`decode`](Self::decode)) are a versioned format, so a store may keep them as they are; they
+/// carry no checksum, which is for the store to add where its engine has none.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     bytes: Arc<[u8]>,
 }
 
 impl Record {
-    /// Begins a record that was last seen when it was created and never expires, to be given entries and limits.
+    /// Begins a record that was last seen when it was created and never expires, to be given
+    /// entries and limits.
     pub fn builder<'a>(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> RecordBuilder<'a> {
         RecordBuilder::new(id, secret_hash, created)
     }
 
-    /// Reads a record from its bytes, checking every length in them, every kind and every text. Not all damage shows: in a value, a time
-    /// or a byte that the format does not use, any bits are sound.
+    /// Reads a record from its bytes, checking every length in them, every kind and every text. Not
+    /// all damage shows: in a value, a time or a byte that the format does not use, any bits are
+    /// sound.
     ///
     /// # Errors
     ///
-    /// Returns [`RecordError::NewerFormat`] for a format that this build does not know, which must be left as it is, and
-    /// [`RecordError::Corrupt`] for bytes that fail any other check.
+    /// Returns [`RecordError::NewerFormat`] for a format that this build does not know, which must
+    /// be left as it is, and [`RecordError::Corrupt`] for bytes that fail any other check.
     pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Self, RecordError> {
         let bytes = bytes.into();
         layout::check(&bytes)?;
@@ -95,7 +99,8 @@ impl Record {
         layout::word(self.head(), layout::IDLE)
     }
 
-    /// Returns the moment past which no activity carries the session, [`Timestamp::NEVER`] if there is none.
+    /// Returns the moment past which no activity carries the session, [`Timestamp::NEVER`] if there
+    /// is none.
     #[must_use]
     pub fn absolute_deadline(&self) -> Timestamp {
         self.timestamp(layout::ABSOLUTE)
@@ -114,11 +119,13 @@ impl Record {
         now >= self.expires_at()
     }
 
-    /// Returns whether the session is alive at `now`. An expired record is dead, even where its bytes still exist.
+    /// Returns whether the session is alive at `now`. An expired record is dead, even where its
+    /// bytes still exist.
     ///
-    /// So is one that was last seen more than five minutes after `now`: whoever wrote it had a wrong clock, and it would live for as long
-    /// as that clock was ahead. Five minutes are more than the clocks of synchronized machines differ. It is not swept before its time,
-    /// since the clock may be this machine's that is wrong.
+    /// So is one that was last seen more than five minutes after `now`: whoever wrote it had a
+    /// wrong clock, and it would live for as long as that clock was ahead. Five minutes are more
+    /// than the clocks of synchronized machines differ. It is not swept before its time, since the
+    /// clock may be this machine's that is wrong.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         !self.has_expired(now) && self.last_seen() <= now.after(Self::CLOCK_TOLERANCE)

@@ -11,19 +11,21 @@ use std::fmt;
 
 /// Turns a token's text into the cookie's value and back, in a way of one's own.
 ///
-/// A token needs no sealing to be safe: it is random, and only its hash is stored. A seal keeps a made-up token from reaching the
-/// store at all, and (encrypted) keeps the session's id from whoever reads the cookie. The built-in ones are
-/// [`signed`](crate::SessionsBuilder::signed) and [`encrypted`](crate::SessionsBuilder::encrypted).
+/// A token needs no sealing to be safe: it is random, and only its hash is stored. A seal keeps a
+/// made-up token from reaching the store at all, and (encrypted) keeps the session's id from
+/// whoever reads the cookie. The built-in ones are [`signed`](crate::SessionsBuilder::signed) and
+/// [`encrypted`](crate::SessionsBuilder::encrypted).
 pub trait Seal: fmt::Debug + Send + Sync + 'static {
-    /// Seals a token's 43 characters. The value may hold only what RFC 6265bis allows in one: no space, quote, comma, semicolon
-    /// or backslash.
+    /// Seals a token's 43 characters. The value may hold only what RFC 6265bis allows in one: no
+    /// space, quote, comma, semicolon or backslash.
     ///
     /// # Errors
     ///
     /// Returns an error if it cannot be sealed. It must not repeat the token.
     fn seal(&self, token: &str) -> Result<String, Box<dyn StdError + Send + Sync>>;
 
-    /// Opens a cookie's value, `None` for any that [`seal`](Self::seal) did not make. There must be no fallback.
+    /// Opens a cookie's value, `None` for any that [`seal`](Self::seal) did not make. There must be
+    /// no fallback.
     fn open(&self, value: &str) -> Option<Opened>;
 }
 
@@ -41,8 +43,9 @@ impl Opened {
         Self { token: token.into(), is_stale: false }
     }
 
-    /// Marks the value as one that [`seal`](Seal::seal) would not make any more: an older key sealed it. The session's next commit sends the
-    /// cookie again, sealed anew, so that sessions in use outlive the older key.
+    /// Marks the value as one that [`seal`](Seal::seal) would not make any more: an older key
+    /// sealed it. The session's next commit sends the cookie again, sealed anew, so that sessions
+    /// in use outlive the older key.
     #[must_use]
     pub fn stale(mut self) -> Self {
         self.is_stale = true;

@@ -32,8 +32,9 @@ impl Session {
         Exchange::from_inner(Arc::clone(&self.inner))
     }
 
-    /// Returns the public name of the session, `None` until it is stored. It stays the same through the session's life, also when the
-    /// session is renewed, and opens nothing: it may be shown and logged.
+    /// Returns the public name of the session, `None` until it is stored. It stays the same through
+    /// the session's life, also when the session is renewed, and opens nothing: it may be shown and
+    /// logged.
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.inner.lock().id()
@@ -51,39 +52,46 @@ impl Session {
         self.inner.lock().principal().map(str::to_owned)
     }
 
-    /// Gives the session a new secret: the token that the client has now is dead when the response leaves, which carries the next one.
+    /// Gives the session a new secret: the token that the client has now is dead when the response
+    /// leaves, which carries the next one.
     ///
-    /// For every change of privilege (OWASP, ASVS 7.2.4): whoever learned or planted the old token is left with nothing. The id and
-    /// the data stay. Requests under way with the old token can still read what they loaded, and write nothing.
+    /// For every change of privilege (OWASP, ASVS 7.2.4): whoever learned or planted the old token
+    /// is left with nothing. The id and the data stay. Requests under way with the old token can
+    /// still read what they loaded, and write nothing.
     pub fn renew(&self) {
         self.inner.lock().renewal = true;
     }
 
-    /// Signs a principal in: renews the session and binds it to the principal, so that it is found by
-    /// [`sessions_of`](crate::Sessions::sessions_of) and ended by [`destroy_principal`](crate::Sessions::destroy_principal).
+    /// Signs a principal in: renews the session and binds it to the principal, so that it is found
+    /// by [`sessions_of`](crate::Sessions::sessions_of) and ended by
+    /// [`destroy_principal`](crate::Sessions::destroy_principal).
     ///
-    /// What the visitor put into the session before stays. If it belongs to another principal, its data is dropped first. Call it
-    /// when, and only when, the visitor has proven who they are.
+    /// What the visitor put into the session before stays. If it belongs to another principal, its
+    /// data is dropped first. Call it when, and only when, the visitor has proven who they are.
     ///
     /// # Errors
     ///
-    /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) for a principal of more than 1,024 bytes, and changes nothing.
+    /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) for a principal of more than 1,024 bytes,
+    /// and changes nothing.
     pub fn login(&self, principal: &str) -> Result<(), Error> {
         self.inner.lock().login(principal)
     }
 
-    /// Ends the session for good, on every node, before the response leaves; the response removes the cookie.
+    /// Ends the session for good, on every node, before the response leaves; the response removes
+    /// the cookie.
     ///
-    /// No request under way can bring it back. What is written afterwards in the same request begins a new session: a farewell
-    /// flash, say.
+    /// No request under way can bring it back. What is written afterwards in the same request
+    /// begins a new session: a farewell flash, say.
     ///
-    /// Within an adapter's middleware it holds however the request ends: with a 5xx, a panic, a timeout, or a client that hangs up, for which
-    /// the adapter carries it out. A handler without a middleware must reach its own finish; one that is dropped before has ended nothing.
+    /// Within an adapter's middleware it holds however the request ends: with a 5xx, a panic, a
+    /// timeout, or a client that hangs up, for which the adapter carries it out. A handler without
+    /// a middleware must reach its own finish; one that is dropped before has ended nothing.
     pub fn destroy(&self) {
         self.inner.lock().destroy();
     }
 
-    /// Returns the time that the session has left unless it is used, `None` if it has no end or is not stored yet.
+    /// Returns the time that the session has left unless it is used, `None` if it has no end or is
+    /// not stored yet.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         let now = self.inner.sessions.now();
@@ -91,14 +99,16 @@ impl Session {
         deadline.to_system_time().map(|_| deadline.since(now))
     }
 
-    /// Returns when the session ends unless it is used, `None` if it has no end or is not stored yet.
+    /// Returns when the session ends unless it is used, `None` if it has no end or is not stored
+    /// yet.
     #[must_use]
     pub fn expires_at(&self) -> Option<std::time::SystemTime> {
         let now = self.inner.sessions.now();
         self.inner.lock().expires_at(now)?.to_system_time()
     }
 
-    /// Begins the idle limit anew with this request, without waiting for the next touch, and sends the cookie's age again.
+    /// Begins the idle limit anew with this request, without waiting for the next touch, and sends
+    /// the cookie's age again.
     ///
     /// # Errors
     ///
@@ -110,13 +120,14 @@ impl Session {
         Ok(())
     }
 
-    /// Gives this session an idle limit of its own, from now on. It is stored with the record and kept by later commits. The absolute
-    /// limit stays: nothing carries a session past it.
+    /// Gives this session an idle limit of its own, from now on. It is stored with the record and
+    /// kept by later commits. The absolute limit stays: nothing carries a session past it.
     ///
     /// # Errors
     ///
-    /// Returns [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for less than a millisecond, which would end the session at once, and
-    /// [`NoSession`](crate::ErrorKind::NoSession) if there is none.
+    /// Returns [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for less than a millisecond, which
+    /// would end the session at once, and [`NoSession`](crate::ErrorKind::NoSession) if there is
+    /// none.
     pub fn update_expiration(&self, idle: Duration) -> Result<(), Error> {
         if whole_millis(idle) == 0 {
             return Err(Error::new(ErrorKind::ZeroExpiry));
@@ -127,39 +138,48 @@ impl Session {
         Ok(())
     }
 
-    /// Commits the request and says what the response's head must carry, as [`Exchange::commit`] does.
+    /// Commits the request and says what the response's head must carry, as [`Exchange::commit`]
+    /// does.
     pub fn commit(&self, status: u16) -> Commit {
         self.exchange().commit(status)
     }
 
-    /// Writes what the request has changed so far, now. The response's head, if it is still to come, then carries the cookie.
+    /// Writes what the request has changed so far, now. The response's head, if it is still to
+    /// come, then carries the cookie.
     ///
-    /// For what must be saved whatever the response becomes, and for streams and sockets, whose head is gone: there, writes reach the
-    /// store only by this call.
+    /// For what must be saved whatever the response becomes, and for streams and sockets, whose
+    /// head is gone: there, writes reach the store only by this call.
     ///
-    /// A request that is dropped keeps what it has saved so and forgets its other writes. It is dropped when a timeout cuts it off, and, where
-    /// the framework sees it, when its client hangs up; the docs of each adapter's middleware say when that is.
+    /// A request that is dropped keeps what it has saved so and forgets its other writes. It is
+    /// dropped when a timeout cuts it off, and, where the framework sees it, when its client hangs
+    /// up; the docs of each adapter's middleware say when that is.
     ///
-    /// Saves of one session go to the store one after the other, and the response's head waits for them. One that is dropped before it
-    /// ends (by a timeout, say) is not undone: the next save, or the head, waits for the store's answer to it and then goes on. One
-    /// that is kept and not polled keeps the others waiting.
+    /// Saves of one session go to the store one after the other, and the response's head waits for
+    /// them. One that is dropped before it ends (by a timeout, say) is not undone: the next save,
+    /// or the head, waits for the store's answer to it and then goes on. One that is kept and not
+    /// polled keeps the others waiting.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable), [`StoreFull`](crate::ErrorKind::StoreFull) and the like if the store did
-    /// not write; the changes are kept for another try. Where the store did not answer in time they may have been written all the same,
-    /// and a second try then adds an increment twice. [`Gone`](crate::ErrorKind::Gone) and [`Conflict`](crate::ErrorKind::Conflict) mean that
-    /// nothing was written and nothing kept, [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) that a cookie would have to be set and
-    /// the head is gone: what would need it is dropped.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable),
+    /// [`StoreFull`](crate::ErrorKind::StoreFull) and the like if the store did not write; the
+    /// changes are kept for another try. Where the store did not answer in time they may have been
+    /// written all the same, and a second try then adds an increment twice.
+    /// [`Gone`](crate::ErrorKind::Gone) and [`Conflict`](crate::ErrorKind::Conflict) mean that
+    /// nothing was written and nothing kept,
+    /// [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) that a cookie would have to be set
+    /// and the head is gone: what would need it is dropped.
     pub async fn save(&self) -> Result<(), Error> {
         Commit::begin(Arc::clone(&self.inner), Mode::Save).await.map(drop)
     }
 
-    /// Ends the principal's other sessions, and says how many: "sign out everywhere else". None if nobody is signed in.
+    /// Ends the principal's other sessions, and says how many: "sign out everywhere else". None if
+    /// nobody is signed in.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write: some sessions may then still live.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
+    /// some sessions may then still live.
     pub async fn destroy_others(&self) -> Result<usize, Error> {
         let (principal, id) = {
             let mut state = self.inner.lock();

@@ -17,7 +17,8 @@ use crate::store::{Cursor, Store};
 use crate::sweeper::Sweeper;
 use crate::token::Token;
 
-/// Is the manager of sessions: configuration, store and listeners. Cheap to clone; clones are the same manager.
+/// Is the manager of sessions: configuration, store and listeners. Cheap to clone; clones are the
+/// same manager.
 ///
 /// ```
 /// use sessions_core::Sessions;
@@ -76,19 +77,21 @@ impl Sessions {
         Exchange::new(self.clone(), false)
     }
 
-    /// Opens an exchange for a request of this method. `OPTIONS` begins no session, whatever is written: a browser sends a preflight
-    /// without its cookies, so that each would begin one.
+    /// Opens an exchange for a request of this method. `OPTIONS` begins no session, whatever is
+    /// written: a browser sends a preflight without its cookies, so that each would begin one.
     #[must_use]
     #[inline]
     pub fn open_for(&self, method: &str) -> Exchange {
         Exchange::new(self.clone(), method == "OPTIONS")
     }
 
-    /// Calls `listener` from now on for everything that happens to sessions. It is called outside every lock, after the store has
-    /// done its part, so it may use the manager; a panic in it is caught. It runs on the request's thread: it should be quick.
+    /// Calls `listener` from now on for everything that happens to sessions. It is called outside
+    /// every lock, after the store has done its part, so it may use the manager; a panic in it is
+    /// caught. It runs on the request's thread: it should be quick.
     ///
-    /// A listener stays as long as the manager. If it held a clone, neither would ever go, nor the store and the thread that sweeps it.
-    /// It reaches the manager through [`global`](Self::global), or through a [`Weak`](std::sync::Weak) of an `Arc` around it:
+    /// A listener stays as long as the manager. If it held a clone, neither would ever go, nor the
+    /// store and the thread that sweeps it. It reaches the manager through
+    /// [`global`](Self::global), or through a [`Weak`](std::sync::Weak) of an `Arc` around it:
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -106,7 +109,8 @@ impl Sessions {
         self.shared.listeners.add(Arc::new(listener));
     }
 
-    /// Calls `listener` from now on for every session that ends, with the reason, as [`on_event`](Self::on_event) does.
+    /// Calls `listener` from now on for every session that ends, with the reason, as
+    /// [`on_event`](Self::on_event) does.
     ///
     /// [`destroy_all`](Self::destroy_all) names no sessions; it is an [`Event::DestroyedAll`].
     pub fn on_destroy(&self, listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
@@ -117,7 +121,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: the session may then still live.
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: the
+    /// session may then still live.
     pub async fn destroy_by_id(&self, id: SessionId) -> Result<bool, Error> {
         let existed = self.told(StoreCall::Destroy, self.store().destroy(id).await)?;
         if existed {
@@ -130,7 +135,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: some sessions may then still live.
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: some
+    /// sessions may then still live.
     pub async fn destroy_all(&self) -> Result<u64, Error> {
         let count = self.told(StoreCall::Destroy, self.store().destroy_all().await)?;
         self.raise(&Event::DestroyedAll { count });
@@ -153,7 +159,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: some sessions may then still live.
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: some
+    /// sessions may then still live.
     pub async fn destroy_others(&self, principal: &str, keep: SessionId) -> Result<usize, Error> {
         self.destroy_of(principal, Some(keep)).await
     }
@@ -162,7 +169,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: some sessions may then still live.
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable) if the store cannot write: some
+    /// sessions may then still live.
     pub async fn destroy_principal(&self, principal: &str) -> Result<usize, Error> {
         self.destroy_of(principal, None).await
     }
@@ -175,7 +183,8 @@ impl Sessions {
         Ok(ended.len())
     }
 
-    /// Counts the sessions in the store. Some that have expired may be counted until they are swept.
+    /// Counts the sessions in the store. Some that have expired may be counted until they are
+    /// swept.
     ///
     /// # Errors
     ///
@@ -184,7 +193,8 @@ impl Sessions {
         self.told(StoreCall::Load, self.store().count().await)
     }
 
-    /// Lists one page of all live sessions, and where the next begins. `limit` is a hint; a session may be listed twice.
+    /// Lists one page of all live sessions, and where the next begins. `limit` is a hint; a session
+    /// may be listed twice.
     ///
     /// # Errors
     ///
@@ -194,8 +204,9 @@ impl Sessions {
         Ok((page.records.iter().map(SessionInfo::from).collect(), page.next))
     }
 
-    /// Removes at most `limit` expired records from the store, and says how many there were. The manager's own thread does so
-    /// every few seconds; see [`sweep_every`](SessionsBuilder::sweep_every).
+    /// Removes at most `limit` expired records from the store, and says how many there were. The
+    /// manager's own thread does so every few seconds; see
+    /// [`sweep_every`](SessionsBuilder::sweep_every).
     ///
     /// # Errors
     ///

@@ -28,14 +28,16 @@ pub(crate) struct State {
     pub(crate) view: View,
     /// The cookie is sealed with a key that is not the first any more.
     pub(crate) is_stale: bool,
-    /// Was committed, and is not yet part of the view's record: most requests end before anybody looks again.
+    /// Was committed, and is not yet part of the view's record: most requests end before anybody
+    /// looks again.
     pub(crate) settled: Option<Box<Changes>>,
     /// The session that the request destroyed, until the store has.
     doomed: Option<SessionId>,
     pub(crate) destroyed: bool,
     pub(crate) lost: bool,
     pub(crate) blocked: Option<Blocked>,
-    /// A write was refused since the response headers were sent, so that no save may answer success.
+    /// A write was refused since the response headers were sent, so that no save may answer
+    /// success.
     refused_late: bool,
     pub(crate) renewal: bool,
     pub(crate) login: Option<Box<str>>,
@@ -44,7 +46,8 @@ pub(crate) struct State {
     pub(crate) turn: Turn,
     /// What nearly no request has, kept apart so that the others are small.
     rare: Option<Box<Rare>>,
-    /// The request destroyed its session during this turn, and with it what a commit is about to store.
+    /// The request destroyed its session during this turn, and with it what a commit is about to
+    /// store.
     destroyed_meanwhile: bool,
 }
 
@@ -53,7 +56,8 @@ pub(crate) struct State {
 struct Rare {
     /// Made by a save, for the response headers.
     cookie: Option<SetCookie>,
-    /// Asked of the store by a save that was dropped. Whoever commits next waits for the answer first.
+    /// Asked of the store by a save that was dropped. Whoever commits next waits for the answer
+    /// first.
     dropped: Option<Box<Waiting>>,
     /// Sessions that the request's tokens opened, of which it reads none since there are several.
     ambiguous: Vec<SessionId>,
@@ -104,7 +108,8 @@ impl State {
         }
     }
 
-    /// Takes note of the record that was stored for the request, and says whether the request still wants it.
+    /// Takes note of the record that was stored for the request, and says whether the request still
+    /// wants it.
     pub(crate) fn created(&mut self, live: Live, record: Record) -> bool {
         if self.destroyed_meanwhile {
             self.doomed = Some(record.id());
@@ -117,7 +122,8 @@ impl State {
         true
     }
 
-    /// Shows what `changes` make of the record, while the store is asked to apply them. Returns the record as it was.
+    /// Shows what `changes` make of the record, while the store is asked to apply them. Returns the
+    /// record as it was.
     pub(crate) fn show(&mut self, changes: Changes) -> Option<Record> {
         let before = self.view().base().cloned();
         self.settled = Some(Box::new(changes));
@@ -199,7 +205,8 @@ impl State {
         self.destroyed_meanwhile = false;
     }
 
-    /// Takes back the writes of a commit that failed, unless the request has no use for them any more.
+    /// Takes back the writes of a commit that failed, unless the request has no use for them any
+    /// more.
     pub(crate) fn take_back(&mut self, changes: Changes) {
         if self.destroyed_meanwhile {
             return;
@@ -230,7 +237,8 @@ impl State {
         }
     }
 
-    /// Ends the request if it only looked: nothing is to be written, and no cookie to be set or removed.
+    /// Ends the request if it only looked: nothing is to be written, and no cookie to be set or
+    /// removed.
     pub(crate) fn end_if_unchanged(&mut self) -> bool {
         // One branch for all of the marks, of which nearly no request has any.
         let is_marked = self.renewal | self.touch_due | self.destroyed | self.finished;
@@ -303,7 +311,8 @@ impl State {
         }
     }
 
-    /// Returns whether the loaded record has a principal, without a look at what was written since: that goes with a cookie.
+    /// Returns whether the loaded record has a principal, without a look at what was written since:
+    /// that goes with a cookie.
     pub(crate) fn is_signed_in(&self) -> bool {
         self.view.base().is_some_and(Record::is_signed_in)
     }
@@ -333,7 +342,8 @@ impl State {
         self.forget();
     }
 
-    /// Takes note that the record is gone, or belongs to a newer token. A login that goes on begins a session of its own.
+    /// Takes note that the record is gone, or belongs to a newer token. A login that goes on begins
+    /// a session of its own.
     pub(crate) fn lose(&mut self, signs_in: bool) {
         self.live = None;
         self.lost = !signs_in;
@@ -349,8 +359,8 @@ impl State {
         self.renewal = false;
     }
 
-    /// Forgets what a request without a response wrote. Returns whether it destroyed anything, and what a dropped save asked of the store,
-    /// which nobody waits for: it was done, or it was not.
+    /// Forgets what a request without a response wrote. Returns whether it destroyed anything, and
+    /// what a dropped save asked of the store, which nobody waits for: it was done, or it was not.
     pub(crate) fn abandon(&mut self) -> (bool, Option<Box<Waiting>>) {
         if self.finished {
             return (false, None);
@@ -403,7 +413,8 @@ impl State {
         }
     }
 
-    /// Returns the moment at which the session ends, as the request leaves it; `None` if it is not stored yet.
+    /// Returns the moment at which the session ends, as the request leaves it; `None` if it is not
+    /// stored yet.
     pub(crate) fn expires_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let idle = self.idle;
         let record = self.view().base()?;

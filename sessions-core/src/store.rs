@@ -23,14 +23,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Finds a record.
     ///
-    /// A record that is not alive at `now` ([`Record::is_live`]) may be returned too, and the caller treats it as none: a store that still
-    /// has an expired record lets the log say that the session expired.
+    /// A record that is not alive at `now` ([`Record::is_live`]) may be returned too, and the
+    /// caller treats it as none: a store that still has an expired record lets the log say that the
+    /// session expired.
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot be asked, with [`Unreadable`](crate::StoreErrorKind::Unreadable) for a record that is damaged,
-    /// which the caller treats as no session, and with [`NewerFormat`](crate::StoreErrorKind::NewerFormat) for one that only a newer
-    /// build can read, which lives on there.
+    /// The future fails if the store cannot be asked, with
+    /// [`Unreadable`](crate::StoreErrorKind::Unreadable) for a record that is damaged, which the
+    /// caller treats as no session, and with [`NewerFormat`](crate::StoreErrorKind::NewerFormat)
+    /// for one that only a newer build can read, which lives on there.
     fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>>;
 
     /// Stores a new record. A taken id is reported, never overwritten.
@@ -44,10 +46,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot write; after [`TimedOut`](crate::StoreErrorKind::TimedOut) the outcome is unknown.
+    /// The future fails if the store cannot write; after
+    /// [`TimedOut`](crate::StoreErrorKind::TimedOut) the outcome is unknown.
     fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed>;
 
-    /// Removes one entry of a live record and returns its value, to exactly one of all who race for it.
+    /// Removes one entry of a live record and returns its value, to exactly one of all who race for
+    /// it.
     ///
     /// # Errors
     ///
@@ -58,7 +62,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot write. The session may then still live: a logout has failed.
+    /// The future fails if the store cannot write. The session may then still live: a logout has
+    /// failed.
     fn destroy(&self, id: SessionId) -> StoreFuture<bool>;
 
     /// Ends all sessions, and says how many there were.
@@ -91,7 +96,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Lists one page of the live sessions, beginning where the page before it ended.
     ///
-    /// Each session that lives through the whole listing is listed at least once. `limit` is a hint.
+    /// Each session that lives through the whole listing is listed at least once. `limit` is a
+    /// hint.
     ///
     /// # Errors
     ///
@@ -100,8 +106,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Removes at most `limit` records that have expired at `now`, and returns their ids.
     ///
-    /// A sweep never waits for the whole store, and checks each record's deadline in the same atomic step that removes it. A
-    /// store whose engine expires records by itself returns none.
+    /// A sweep never waits for the whole store, and checks each record's deadline in the same
+    /// atomic step that removes it. A store whose engine expires records by itself returns none.
     ///
     /// # Errors
     ///
@@ -135,7 +141,8 @@ impl Created {
 pub enum Committed {
     /// The changes are applied, and there for the next load.
     Applied,
-    /// There is no such record: it was destroyed, it expired, or its secret was replaced since the request loaded it.
+    /// There is no such record: it was destroyed, it expired, or its secret was replaced since the
+    /// request loaded it.
     Gone,
     /// A change could not be applied, so none was.
     Conflict,
@@ -161,7 +168,8 @@ pub enum Taken {
     Value(Vec<u8>),
     /// The record has no such entry.
     Absent,
-    /// There is no such record: it was destroyed, it expired, or its secret was replaced since the request loaded it.
+    /// There is no such record: it was destroyed, it expired, or its secret was replaced since the
+    /// request loaded it.
     Gone,
 }
 

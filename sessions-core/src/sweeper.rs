@@ -11,11 +11,12 @@ use crate::sessions::{Sessions, Shared};
 /// Is how many records one slice of a sweep removes at most.
 const SLICE: usize = 1000;
 
-/// Is how long the thread rests between two slices. One that never rests is put aside by the system at any moment, also while requests
-/// wait for a part of the store that it has locked.
+/// Is how long the thread rests between two slices. One that never rests is put aside by the system
+/// at any moment, also while requests wait for a part of the store that it has locked.
 const REST: Duration = Duration::from_millis(1);
 
-/// Is the sweeping thread of one manager. It holds the manager weakly, and ends when this is dropped.
+/// Is the sweeping thread of one manager. It holds the manager weakly, and ends when this is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
     /// Wakes the thread by being dropped.
@@ -40,7 +41,8 @@ impl Sweeper {
     }
 }
 
-/// Sweeps a slice, and says whether there is more to sweep. A failure ends this round; the next one tries again.
+/// Sweeps a slice, and says whether there is more to sweep. A failure ends this round; the next one
+/// tries again.
 fn sweep(sessions: &Sessions) -> bool {
     pollster::block_on(sessions.sweep(SLICE)).is_ok_and(|swept| swept >= SLICE)
 }

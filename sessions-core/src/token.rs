@@ -9,9 +9,11 @@ use crate::base64url;
 use crate::entropy::{Entropy, EntropyError};
 use crate::id::SessionId;
 
-/// Is what the cookie carries: a [`SessionId`] and a [`Secret`], 32 bytes, written as 43 characters of base64url.
+/// Is what the cookie carries: a [`SessionId`] and a [`Secret`], 32 bytes, written as 43 characters
+/// of base64url.
 ///
-/// The id finds the record, the secret opens it. A token is never logged and never stored; its `Debug` shows the id alone.
+/// The id finds the record, the secret opens it. A token is never logged and never stored; its
+/// `Debug` shows the id alone.
 #[derive(Clone)]
 pub struct Token {
     id: SessionId,
@@ -26,7 +28,8 @@ impl Token {
         Self { id, secret }
     }
 
-    /// Reads a token from its text, strictly: 43 characters of base64url, no padding, the unused bits of the last one zero.
+    /// Reads a token from its text, strictly: 43 characters of base64url, no padding, the unused
+    /// bits of the last one zero.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let (id, secret) = halves(&base64url::decode(text.try_into().ok()?)?);
@@ -80,7 +83,8 @@ impl fmt::Debug for Token {
 
 /// Is the half of a [`Token`] that opens a session: 128 random bits.
 ///
-/// OWASP asks for 64 bits of entropy, ASVS 7.2.3 for 128. It is compared only as a [`SecretHash`], in constant time.
+/// OWASP asks for 64 bits of entropy, ASVS 7.2.3 for 128. It is compared only as a [`SecretHash`],
+/// in constant time.
 #[derive(Clone)]
 pub struct Secret([u8; 16]);
 
@@ -118,7 +122,8 @@ impl fmt::Debug for Secret {
 
 /// Is what a store keeps of a [`Secret`]: the SHA-256 of the id and the secret.
 ///
-/// Bound to the id, so that a hash copied to another record opens nothing. Equality is decided in constant time.
+/// Bound to the id, so that a hash copied to another record opens nothing. Equality is decided in
+/// constant time.
 #[derive(Clone, Copy)]
 pub struct SecretHash([u8; 32]);
 

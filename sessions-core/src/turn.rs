@@ -2,7 +2,8 @@
 
 use std::task::{Context, Waker};
 
-/// Lets the commits of one exchange go to the store one after the other, so that each begins with what the one before it left.
+/// Lets the commits of one exchange go to the store one after the other, so that each begins with
+/// what the one before it left.
 #[derive(Default)]
 pub(crate) struct Turn {
     /// Holds those who wait while it is somebody's turn, and is `None` while it is nobody's.

@@ -53,7 +53,8 @@ impl Value {
         lenient::float(&self.get().ok()?)
     }
 
-    /// Reads the value as a boolean: a boolean, the numbers 1 and 0, or one of the texts `1 t T true True TRUE 0 f F false False FALSE`.
+    /// Reads the value as a boolean: a boolean, the numbers 1 and 0, or one of the texts `1 t T
+    /// true True TRUE 0 f F false False FALSE`.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         lenient::boolean(&self.get().ok()?)

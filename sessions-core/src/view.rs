@@ -1,4 +1,5 @@
-//! What a request sees of its session: the record that was loaded, with the request's own writes on top.
+//! What a request sees of its session: the record that was loaded, with the request's own writes on
+//! top.
 
 use crate::changes::{Edit, Edits, Scope, Verb};
 use crate::error::{Error, ErrorKind};
@@ -149,7 +150,8 @@ impl View {
         Ok(())
     }
 
-    /// Adds to an entry and returns the sum that the request sees. The store adds again, to whatever it then has.
+    /// Adds to an entry and returns the sum that the request sees. The store adds again, to
+    /// whatever it then has.
     pub(crate) fn increment(&mut self, key: &str, by: i64, limits: &Limits) -> Result<i64, Error> {
         let position = self.edits.position(Scope::Entries, key.as_bytes());
         let edit = self.edits.at(position);
@@ -261,8 +263,8 @@ impl View {
         fits
     }
 
-    /// Bounds the work of one request. Removals need no bound of their own: each is of a key that the record has, or takes the place of
-    /// another edit.
+    /// Bounds the work of one request. Removals need no bound of their own: each is of a key that
+    /// the record has, or takes the place of another edit.
     fn check_edits(&self, is_first: bool, limits: &Limits) -> Result<(), Error> {
         if is_first && self.edits.len() >= limits.edits() { Err(Error::new(ErrorKind::TooLarge)) } else { Ok(()) }
     }

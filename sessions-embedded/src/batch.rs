@@ -12,9 +12,11 @@ use crate::keys;
 type Key = (Table, Box<[u8]>);
 type Value = Option<Arc<[u8]>>;
 
-/// Is the state of the tables as the operations of a batch see it: what the engine has, under what the operations before have changed.
+/// Is the state of the tables as the operations of a batch see it: what the engine has, under what
+/// the operations before have changed.
 ///
-/// So the engine needs no transaction that can be read from, and what a failed batch may have left behind can be undone.
+/// So the engine needs no transaction that can be read from, and what a failed batch may have left
+/// behind can be undone.
 pub(crate) struct Batch<'a, R> {
     reader: &'a R,
     share: usize,
@@ -88,7 +90,8 @@ impl<'a, R: Reader> Batch<'a, R> {
         Ok(())
     }
 
-    /// Finds a cell. It is read from the engine once, also where it is only written: what was there before is needed to undo it.
+    /// Finds a cell. It is read from the engine once, also where it is only written: what was there
+    /// before is needed to undo it.
     fn cell(&mut self, table: Table, key: &[u8]) -> Result<&mut Cell, EngineError> {
         match self.cells.entry((table, key.into())) {
             Entry::Occupied(cell) => Ok(cell.into_mut()),
@@ -105,7 +108,8 @@ impl<'a, R: Reader> Batch<'a, R> {
         self.replaced.clear();
     }
 
-    /// Takes back what the operation has changed since it began. Whoever it had evicted may go for another.
+    /// Takes back what the operation has changed since it began. Whoever it had evicted may go for
+    /// another.
     pub(crate) fn take_back(&mut self) {
         self.candidates = Candidates::default();
         for (key, value) in self.replaced.drain(..).rev() {

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 /// What a record grows by when somebody signs in, at most.
 const LITTLE: u64 = 512;
 
-/// How much a store may hold, what that takes on the disk, and what is kept free for ending sessions.
+/// How much a store may hold, what that takes on the disk, and what is kept free for ending
+/// sessions.
 ///
-/// A store's files are larger than its records: pages are half full, and what was replaced is given back later. So `max_bytes` is compared
-/// with an estimate of the files: a number of bytes for each session, and a multiple of the bytes of its record. An engine states both, as it
-/// was measured.
+/// A store's files are larger than its records: pages are half full, and what was replaced is given
+/// back later. So `max_bytes` is compared with an estimate of the files: a number of bytes for each
+/// session, and a multiple of the bytes of its record. An engine states both, as it was measured.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Capacity {
@@ -23,7 +24,8 @@ pub(crate) struct Limits {
     pub(crate) max_sessions: u64,
     /// What new sessions may make of the estimate.
     pub(crate) max_bytes: u64,
-    /// What growing records may make of the estimate: those that grow a little, and the others. Unlimited unless the disk is full.
+    /// What growing records may make of the estimate: those that grow a little, and the others.
+    /// Unlimited unless the disk is full.
     pub(crate) max_growth: [u64; 2],
     per_session: u64,
     per_byte: u64,
@@ -37,7 +39,8 @@ pub(crate) struct Usage {
 }
 
 impl Capacity {
-    /// Creates a capacity whose estimate is the bytes of the records and 160 for each session, without a reserve.
+    /// Creates a capacity whose estimate is the bytes of the records and 160 for each session,
+    /// without a reserve.
     pub const fn new(max_sessions: u64, max_bytes: u64) -> Self {
         let limits = Limits { max_sessions, max_bytes, max_growth: [u64::MAX; 2], per_session: 160, per_byte: 1 };
         Self { limits, reserve: None }
@@ -48,14 +51,16 @@ impl Capacity {
         Self::new(u64::MAX, u64::MAX)
     }
 
-    /// Sets the estimate: how many bytes each session takes, and by how much the bytes of its record are multiplied.
+    /// Sets the estimate: how many bytes each session takes, and by how much the bytes of its
+    /// record are multiplied.
     pub const fn estimate(mut self, per_session: u64, per_byte: u64) -> Self {
         self.limits.per_session = per_session;
         self.limits.per_byte = per_byte;
         self
     }
 
-    /// Sets the file that keeps room on the disk for ending sessions when nothing else has any, and how long it is.
+    /// Sets the file that keeps room on the disk for ending sessions when nothing else has any, and
+    /// how long it is.
     pub fn reserve(mut self, path: impl AsRef<Path>, bytes: u64) -> Self {
         self.reserve = Some((path.as_ref().to_owned(), bytes));
         self

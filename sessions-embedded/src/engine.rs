@@ -11,11 +11,13 @@ use crate::capacity::Capacity;
 use crate::error::OpenError;
 use crate::reserve;
 
-/// Is an engine whose files are open: ordered tables of bytes, written to by one thread in atomic, durable batches.
+/// Is an engine whose files are open: ordered tables of bytes, written to by one thread in atomic,
+/// durable batches.
 ///
-/// The values are already checksummed, the tables already consistent with each other, and the reader already shared when an engine
-/// sees them. What it is asked for is its own work and nothing more. A method that panics is taken for one that returned
-/// [`EngineError::damaged`], because engines may panic over damaged pages.
+/// The values are already checksummed, the tables already consistent with each other, and the
+/// reader already shared when an engine sees them. What it is asked for is its own work and nothing
+/// more. A method that panics is taken for one that returned [`EngineError::damaged`], because
+/// engines may panic over damaged pages.
 pub trait Engine: Sized + Send + 'static {
     /// Is the store's name, for errors and events.
     const NAME: &'static str;
@@ -26,7 +28,8 @@ pub trait Engine: Sized + Send + 'static {
     /// Reads what was written, from any thread.
     type Reader: Reader;
 
-    /// Returns how much the store may hold, and where its reserve lies. There are no limits by default.
+    /// Returns how much the store may hold, and where its reserve lies. There are no limits by
+    /// default.
     fn capacity(options: &Self::Options) -> Capacity {
         let _ = options;
         Capacity::unlimited()
@@ -40,8 +43,8 @@ pub trait Engine: Sized + Send + 'static {
 
     /// Opens the files, creating them where there are none, readable by their owner only.
     ///
-    /// It is also called to open them again, after a failed [`write`](Self::write) and where the engine
-    /// [wants it](Self::wants_reopening). By then the engine and all its readers have been
+    /// It is also called to open them again, after a failed [`write`](Self::write) and where the
+    /// engine [wants it](Self::wants_reopening). By then the engine and all its readers have been
     /// dropped.
     ///
     /// # Errors
@@ -56,18 +59,20 @@ pub trait Engine: Sized + Send + 'static {
     /// Fails if the files cannot be read.
     fn reader(&self) -> Result<Self::Reader, EngineError>;
 
-    /// Returns whether being opened again lets the engine give back room on the disk. Readers wait for it, so it should be rare and quick.
+    /// Returns whether being opened again lets the engine give back room on the disk. Readers wait
+    /// for it, so it should be rare and quick.
     fn wants_reopening(&self) -> bool {
         false
     }
 
-    /// Writes a batch whole or not at all, and returns when it would survive a loss of power. The writes are sorted, and no two are of
-    /// the same key.
+    /// Writes a batch whole or not at all, and returns when it would survive a loss of power. The
+    /// writes are sorted, and no two are of the same key.
     ///
     /// # Errors
     ///
-    /// Fails if that cannot be said. The engine is then closed and opened again, and the batch is undone if it turns out to be there. If
-    /// the disk has no room left, the error is [`EngineError::full`].
+    /// Fails if that cannot be said. The engine is then closed and opened again, and the batch is
+    /// undone if it turns out to be there. If the disk has no room left, the error is
+    /// [`EngineError::full`].
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError>;
 }
 
@@ -171,7 +176,8 @@ pub struct EngineError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EngineErrorKind {
-    /// The device fails, or the engine reports something else that concerns all it does. It is opened again.
+    /// The device fails, or the engine reports something else that concerns all it does. It is
+    /// opened again.
     Unavailable,
     /// The disk has no room left. The engine is opened again.
     Full,
@@ -192,7 +198,8 @@ impl EngineError {
         Self { kind: EngineErrorKind::Full, source: Arc::new(source) }
     }
 
-    /// Makes an error of an operation on files: a full disk, or an engine that has to be opened again.
+    /// Makes an error of an operation on files: a full disk, or an engine that has to be opened
+    /// again.
     #[must_use]
     pub fn io(error: io::Error) -> Self {
         if reserve::is_full(&error) { Self::full(error) } else { Self::unavailable(error) }

@@ -24,9 +24,11 @@ pub struct OpenError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OpenErrorKind {
-    /// The files are open already, in another process or in this one, and stayed so for a quarter of a second.
+    /// The files are open already, in another process or in this one, and stayed so for a quarter
+    /// of a second.
     Locked,
-    /// The folder that the files are to be created in does not exist. It is not created: it may be a volume that is not mounted.
+    /// The folder that the files are to be created in does not exist. It is not created: it may be
+    /// a volume that is not mounted.
     Missing,
     /// The path is that of a folder and should be that of a file, or the other way round.
     WrongType,
@@ -107,7 +109,8 @@ impl OpenError {
         }
     }
 
-    /// Returns what the system said, in so far as whoever runs the process can do something about it.
+    /// Returns what the system said, in so far as whoever runs the process can do something about
+    /// it.
     fn failure(&self) -> &'static str {
         let cause = self.source.as_deref().and_then(|cause| cause.downcast_ref::<io::Error>());
         match cause.map(io::Error::kind) {
@@ -183,7 +186,8 @@ impl fmt::Display for DiskFull {
 
 impl StdError for DiskFull {}
 
-/// Says that the store was closed, that its writer has died, or that the files could not be opened again.
+/// Says that the store was closed, that its writer has died, or that the files could not be opened
+/// again.
 #[derive(Debug)]
 pub(crate) struct NotOpen;
 

@@ -1,4 +1,5 @@
-//! Who goes when the store is full: what has expired, and then the anonymous sessions that would expire next.
+//! Who goes when the store is full: what has expired, and then the anonymous sessions that would
+//! expire next.
 
 use std::collections::VecDeque;
 use std::ops::{Bound, ControlFlow};
@@ -13,7 +14,8 @@ use crate::records::Found;
 
 /// How many entries are read at once.
 const PAGE: usize = 16;
-/// How many sessions that were seen since they were listed one new session lists anew. Beyond them the order is that of the list.
+/// How many sessions that were seen since they were listed one new session lists anew. Beyond them
+/// the order is that of the list.
 const LISTED_ANEW: u32 = 64;
 
 /// The entries of the table of deadlines that a transaction has read for those who may go.
@@ -41,7 +43,8 @@ pub(crate) struct EvictFrom {
 }
 
 impl EvictFrom {
-    /// How many transactions pass before one begins at the beginning again, where others may have been listed since.
+    /// How many transactions pass before one begins at the beginning again, where others may have
+    /// been listed since.
     const TRANSACTIONS: u32 = 256;
 
     pub(crate) fn candidates(&self) -> Candidates {
@@ -73,7 +76,8 @@ impl Candidates {
 }
 
 impl<R: Reader> Batch<'_, R> {
-    /// Evicts until a new record of so many bytes fits, and returns who went, or `None` if it cannot be made to fit.
+    /// Evicts until a new record of so many bytes fits, and returns who went, or `None` if it
+    /// cannot be made to fit.
     pub(crate) fn make_room(&mut self, bytes: u64, now: Timestamp) -> Result<Option<Vec<SessionId>>, Fault> {
         let mut evicted = Vec::new();
         let mut patience = LISTED_ANEW;

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use crate::error::{OpenError, OpenErrorKind};
 
-/// Opens a store's file for reading and writing, and creates it if there is none, for its owner only. An existing file is not truncated.
+/// Opens a store's file for reading and writing, and creates it if there is none, for its owner
+/// only. An existing file is not truncated.
 ///
-/// A file that somebody else may have put there or written to is not opened: a symbolic link, a file of another user, one that other
-/// users may write to. On systems without Unix permissions the file gets those of its folder.
+/// A file that somebody else may have put there or written to is not opened: a symbolic link, a
+/// file of another user, one that other users may write to. On systems without Unix permissions the
+/// file gets those of its folder.
 ///
 /// # Errors
 ///
@@ -33,13 +35,16 @@ pub fn open_private(store: &'static str, path: &Path) -> Result<File, OpenError>
     }
 }
 
-/// Finds a store's folder, and creates it if there is none, for its owner only. Its parent must exist.
+/// Finds a store's folder, and creates it if there is none, for its owner only. Its parent must
+/// exist.
 ///
-/// A folder that somebody else may have put there or written to is refused, as with [`open_private`].
+/// A folder that somebody else may have put there or written to is refused, as with
+/// [`open_private`].
 ///
 /// # Errors
 ///
-/// Fails if there is no such folder and it cannot be created, or if it is not to be trusted. The error names it.
+/// Fails if there is no such folder and it cannot be created, or if it is not to be trusted. The
+/// error names it.
 pub fn open_private_folder(store: &'static str, path: &Path) -> Result<(), OpenError> {
     let error = |error| io_error(store, path, error);
     let found = match fs::symlink_metadata(path) {
@@ -146,7 +151,8 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns how large the volume is that a path is on, where the system can be asked. There may be nothing at the path yet.
+/// Returns how large the volume is that a path is on, where the system can be asked. There may be
+/// nothing at the path yet.
 #[must_use]
 pub fn volume_size(path: &Path) -> Option<u64> {
     volume(path).map(|volume| volume.size)
@@ -174,7 +180,8 @@ const fn volume(_path: &Path) -> Option<Volume> {
     None
 }
 
-/// Returns the folder that a path is in. The parent of a bare file name is empty, and means the current folder.
+/// Returns the folder that a path is in. The parent of a bare file name is empty, and means the
+/// current folder.
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

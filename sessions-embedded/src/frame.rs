@@ -8,8 +8,9 @@
 //! 13     …   the record's bytes
 //! ```
 //!
-//! The first two fields are the same in every format to come, so that a damaged byte is never taken for a newer format. The id is the
-//! key under which the frame lies: two frames that changed places are both damaged.
+//! The first two fields are the same in every format to come, so that a damaged byte is never taken
+//! for a newer format. The id is the key under which the frame lies: two frames that changed places
+//! are both damaged.
 
 use sessions_core::{Record, RecordError, SessionId, Timestamp};
 
@@ -20,15 +21,17 @@ const FORMAT_AT: usize = 4;
 const DUE_AT: usize = 5;
 const RECORD_AT: usize = 13;
 
-/// The first of the times under which anonymous sessions are listed that have no deadline: behind all real ones, the longest unseen first.
+/// The first of the times under which anonymous sessions are listed that have no deadline: behind
+/// all real ones, the longest unseen first.
 const NO_DEADLINE: u64 = 1 << 63;
 
 /// Is a record with what the store notes about it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Frame {
     pub(crate) record: Record,
-    /// The time under which the record is listed in the table of deadlines, [`Timestamp::NEVER`] if it is not. It is never later than
-    /// the time under which it would be listed now, but may be earlier: a session that is seen again is not listed anew each time.
+    /// The time under which the record is listed in the table of deadlines, [`Timestamp::NEVER`] if
+    /// it is not. It is never later than the time under which it would be listed now, but may be
+    /// earlier: a session that is seen again is not listed anew each time.
     pub(crate) due: Timestamp,
 }
 
@@ -87,7 +90,8 @@ impl Frame {
     }
 }
 
-/// Returns the time under which a record is to be listed. Those that can neither expire nor be evicted are not.
+/// Returns the time under which a record is to be listed. Those that can neither expire nor be
+/// evicted are not.
 fn listing(record: &Record) -> Timestamp {
     match record.expires_at() {
         Timestamp::NEVER if record.principal().is_none() => {

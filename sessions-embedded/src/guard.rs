@@ -33,14 +33,15 @@ impl<R: Reader> Reader for Guarded<R> {
 
 /// Takes a panic for damage.
 ///
-/// What the engine left half-done in memory is no concern: it is asked nothing more that it does not survive, and opened again after a
-/// failed write.
+/// What the engine left half-done in memory is no concern: it is asked nothing more that it does
+/// not survive, and opened again after a failed write.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(EngineError::damaged(Panicked)))
 }
 
-/// Opens an engine, with some patience for a lock that is about to go: of a process that is being replaced, or of a child between its
-/// fork and its start, which holds everything that its parent had open.
+/// Opens an engine, with some patience for a lock that is about to go: of a process that is being
+/// replaced, or of a child between its fork and its start, which holds everything that its parent
+/// had open.
 pub(crate) fn open<E: Engine>(options: &E::Options) -> Result<E, OpenError> {
     let begun = Instant::now();
     loop {

@@ -7,9 +7,11 @@
 //! meta          a name
 //! ```
 //!
-//! The class comes first, so that whoever makes room finds the anonymous sessions without going over the others.
+//! The class comes first, so that whoever makes room finds the anonymous sessions without going
+//! over the others.
 //!
-//! A principal is hashed so that its key has a fixed length, whatever is in it: no principal is the beginning of another's key.
+//! A principal is hashed so that its key has a fixed length, whatever is in it: no principal is the
+//! beginning of another's key.
 
 use sessions_core::{SessionId, Timestamp};
 use sha2::{Digest, Sha256};

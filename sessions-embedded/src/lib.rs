@@ -1,8 +1,9 @@
-//! What session stores on the local disk share: [`EmbeddedStore`] is a whole [`Store`](sessions_core::Store) around an [`Engine`], which
-//! is a handful of methods over ordered tables of bytes.
+//! What session stores on the local disk share: [`EmbeddedStore`] is a whole
+//! [`Store`](sessions_core::Store) around an [`Engine`], which is a handful of methods over ordered
+//! tables of bytes.
 //!
-//! Those who want to keep sessions use a crate with an engine, such as `sessions-redb` or `sessions-fjall`. This one is for those who
-//! put another engine behind the same store.
+//! Those who want to keep sessions use a crate with an engine, such as `sessions-redb` or
+//! `sessions-fjall`. This one is for those who put another engine behind the same store.
 //!
 //! | What | Where |
 //! |---|---|
@@ -13,8 +14,9 @@
 //!
 //! # What this crate does not do
 //!
-//! It shares no files between processes: an engine's files belong to one process at a time. It encrypts nothing; the files hold the
-//! visitors' data, and engines create them readable by their owner only. It has no clock and starts no sweep by itself.
+//! It shares no files between processes: an engine's files belong to one process at a time. It
+//! encrypts nothing; the files hold the visitors' data, and engines create them readable by their
+//! owner only. It has no clock and starts no sweep by itself.
 //!
 //! # Features
 //!

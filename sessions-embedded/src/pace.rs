@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 const PARTS: u32 = 40;
 /// Is how long nobody must have asked for anything before sweeping need not hold back.
 const QUIET: Duration = Duration::from_millis(20);
-/// Is how long sweeping holds back at most, so that one hiccup of the disk does not end it for minutes.
+/// Is how long sweeping holds back at most, so that one hiccup of the disk does not end it for
+/// minutes.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Says when the next slice of a sweep may begin. Nobody waits for a sweep, and others are not to notice it; but it has to get on, however
-/// busy the writer is.
+/// Says when the next slice of a sweep may begin. Nobody waits for a sweep, and others are not to
+/// notice it; but it has to get on, however busy the writer is.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
     /// Is when the last slice has been made up for.
@@ -55,7 +56,8 @@ mod tests {
 
     #[test]
     fn a_slice_waits_until_the_last_is_made_up_for_or_nobody_asks() {
-        // How long the last slice took, for how long since somebody has been answered and a slice has ended, and what is left.
+        // How long the last slice took, for how long since somebody has been answered and a slice
+        // has ended, and what is left.
         let table = [
             (1, 0, 0, 20),
             (1, 0, 10, 20),

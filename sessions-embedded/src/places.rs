@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Is how many operations may wait for the writer.
 const MOST: usize = 4096;
 
-/// Counts the operations that wait. Those of many transactions wait until they are done, wherever the writer keeps them.
+/// Counts the operations that wait. Those of many transactions wait until they are done, wherever
+/// the writer keeps them.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     taken: Arc<AtomicUsize>,

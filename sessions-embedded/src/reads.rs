@@ -22,7 +22,8 @@ pub(crate) fn count<R: Reader>(reader: &R) -> Result<u64, Fault> {
     Ok(reader.get(Table::Meta, keys::USAGE, Usage::decode)?.unwrap_or_default().sessions)
 }
 
-/// Finds the records of a principal. What the index says is verified: an entry may have outlived its record.
+/// Finds the records of a principal. What the index says is verified: an entry may have outlived
+/// its record.
 pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestamp) -> Result<Vec<Record>, Fault> {
     let prefix = keys::principal_prefix(principal);
     let mut ids = Vec::new();
@@ -40,14 +41,16 @@ pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestam
                 records.extend(record.filter(|record| record.is_live(now) && record.principal() == Some(principal)))
             }
             Err(Fault::Engine(error)) if error.kind() != EngineErrorKind::Damaged => return Err(error.into()),
-            // It is the error of its own session, whether the bytes are damaged or the place where they lie.
+            // It is the error of its own session, whether the bytes are damaged or the place where
+            // they lie.
             Err(Fault::Record(_) | Fault::Engine(_) | Fault::Full) => {}
         }
     }
     Ok(records)
 }
 
-/// Lists the live records of a page. The page ends after as many records, whether they are alive or not.
+/// Lists the live records of a page. The page ends after as many records, whether they are alive or
+/// not.
 pub(crate) fn scan<R: Reader>(reader: &R, from: Option<&Cursor>, limit: usize, now: Timestamp) -> Result<Page, Fault> {
     let from = from.map_or(Bound::Unbounded, |cursor| Bound::Excluded(cursor.as_bytes()));
     let mut left = limit.clamp(1, LONGEST_PAGE);

@@ -12,7 +12,8 @@ use crate::keys;
 /// Is what lies under an id.
 pub(crate) enum Found {
     Nothing,
-    /// Bytes that are damaged, or of a newer format. Only a call that ends the session may touch them.
+    /// Bytes that are damaged, or of a newer format. Only a call that ends the session may touch
+    /// them.
     Unreadable(RecordError),
     Frame(Frame),
 }
@@ -46,7 +47,8 @@ impl<R: Reader> Batch<'_, R> {
         Ok(Created::Stored { evicted })
     }
 
-    /// Applies changes. What cannot be read is gone for those who would write to it: it is left as it is.
+    /// Applies changes. What cannot be read is gone for those who would write to it: it is left as
+    /// it is.
     pub(crate) fn commit(&mut self, id: SessionId, changes: &Changes) -> Result<Committed, Fault> {
         let Found::Frame(frame) = self.find(id)? else {
             return Ok(Committed::Gone);
@@ -77,7 +79,8 @@ impl<R: Reader> Batch<'_, R> {
         Ok(Taken::Value(entry.value().to_vec()))
     }
 
-    /// Ends a session, whatever its bytes are. Where they cannot be read, what lists them is left to those who come upon it.
+    /// Ends a session, whatever its bytes are. Where they cannot be read, what lists them is left
+    /// to those who come upon it.
     pub(crate) fn destroy(&mut self, id: SessionId) -> Result<bool, Fault> {
         let Some(bytes) = self.get(Table::Records, id.as_bytes())? else {
             return Ok(false);
@@ -102,7 +105,8 @@ impl<R: Reader> Batch<'_, R> {
         let id = record.id();
         let mut new = Frame::new(record);
         if new.class() == old.class() {
-            // A deadline that moved away is left for the sweep to find: touching a session costs no second write.
+            // A deadline that moved away is left for the sweep to find: touching a session costs no
+            // second write.
             new.due = new.due.min(old.due);
         }
         if new.len() > old.len() && !self.limits().admit_growth(self.usage()?, new.len() - old.len()) {

@@ -6,17 +6,20 @@ use crate::capacity::{Capacity, Limits, Usage};
 use crate::engine::{EngineError, EngineErrorKind};
 use crate::reserve::{Reserve, is_full};
 
-/// While the disk is full, a part of what the store held when it filled up is given up each time that this proves too much.
+/// While the disk is full, a part of what the store held when it filled up is given up each time
+/// that this proves too much.
 const STEP: u64 = 32;
 /// How long to wait before a full disk is asked again for a reserve.
 const PAUSE: Duration = Duration::from_millis(50);
-/// The part of the reserve that may be taken up by sessions that grow a little, such as by being signed in to.
+/// The part of the reserve that may be taken up by sessions that grow a little, such as by being
+/// signed in to.
 const GROWTH: u64 = 4;
 
 /// The limits of a store, which its disk may narrow.
 ///
-/// A full disk is one that may hold no more than it held when it filled up: the *ceiling*. The reserve is released, and with it there is room
-/// for whatever ends sessions. New ones have to make room for themselves, until the disk has room for a reserve again.
+/// A full disk is one that may hold no more than it held when it filled up: the *ceiling*. The
+/// reserve is released, and with it there is room for whatever ends sessions. New ones have to make
+/// room for themselves, until the disk has room for a reserve again.
 #[derive(Debug)]
 pub(crate) struct Room {
     limits: Limits,
@@ -27,7 +30,8 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Looks for the reserve, or makes one. If there is no room for it, the store holds what it held when the disk filled up, or holds now.
+    /// Looks for the reserve, or makes one. If there is no room for it, the store holds what it
+    /// held when the disk filled up, or holds now.
     pub(crate) fn open(capacity: &Capacity, usage: Usage, ceiling: Option<u64>) -> Self {
         let limits = capacity.limits();
         let reserve = capacity.reserve_file().map(|(path, bytes)| Reserve::new(path, bytes));
@@ -60,7 +64,8 @@ impl Room {
         limits
     }
 
-    /// Returns whether a write failed because the disk is full. Some engines do not say why one failed that they do in the background.
+    /// Returns whether a write failed because the disk is full. Some engines do not say why one
+    /// failed that they do in the background.
     pub(crate) fn explains(&self, error: &EngineError) -> bool {
         match error.kind() {
             EngineErrorKind::Full => true,

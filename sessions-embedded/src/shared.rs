@@ -7,10 +7,12 @@ use std::time::Duration;
 /// Is how long a reader that has been withdrawn is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(1);
-/// How long a read waits for an engine that is being opened again, which takes a few milliseconds where nothing is wrong.
+/// How long a read waits for an engine that is being opened again, which takes a few milliseconds
+/// where nothing is wrong.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Holds the reader of all that has been acknowledged. The lock is held only to fetch it, so that nobody waits for a long listing.
+/// Holds the reader of all that has been acknowledged. The lock is held only to fetch it, so that
+/// nobody waits for a long listing.
 #[derive(Debug)]
 pub(crate) struct Shared<R> {
     reader: RwLock<Option<Arc<R>>>,
@@ -30,7 +32,8 @@ impl<R> Shared<R> {
         }
     }
 
-    /// Returns the reader, `None` while the files are not open. If they are just being opened again, it waits for a moment.
+    /// Returns the reader, `None` while the files are not open. If they are just being opened
+    /// again, it waits for a moment.
     pub(crate) fn reader(&self) -> Option<Arc<R>> {
         let reader = self.read().clone();
         reader.or_else(|| {
@@ -39,7 +42,8 @@ impl<R> Shared<R> {
         })
     }
 
-    /// Has readers wait until [`end_reopening`](Self::end_reopening) says that the files are open, or cannot be opened.
+    /// Has readers wait until [`end_reopening`](Self::end_reopening) says that the files are open,
+    /// or cannot be opened.
     pub(crate) fn begin_reopening(&self) {
         *self.is_reopening() = true;
     }
@@ -57,7 +61,8 @@ impl<R> Shared<R> {
         *self.write() = Some(Arc::new(reader));
     }
 
-    /// Takes the reader away and waits until nobody uses it: an engine cannot be opened again while its files are in use.
+    /// Takes the reader away and waits until nobody uses it: an engine cannot be opened again while
+    /// its files are in use.
     pub(crate) fn withdraw(&self) {
         let withdrawn = self.write().take();
         self.has_failed.store(false, Ordering::Release);

@@ -39,7 +39,8 @@ struct Inner<E: Engine> {
 }
 
 impl<E: Engine> EmbeddedStore<E> {
-    /// Opens the store at `path` as it is configured by default, and creates it if there is none. Its parent folder must exist.
+    /// Opens the store at `path` as it is configured by default, and creates it if there is none.
+    /// Its parent folder must exist.
     ///
     /// It waits for the disk, and after a crash until the engine has repaired its files.
     ///
@@ -77,10 +78,12 @@ impl<E: Engine> EmbeddedStore<E> {
         })
     }
 
-    /// Closes the store: waits until everything accepted so far is durable and answered, and the files are closed.
+    /// Closes the store: waits until everything accepted so far is durable and answered, and the
+    /// files are closed.
     ///
-    /// All handles are closed by it; what they are asked from now on fails. Dropping the last handle does the same. Both wait for
-    /// the disk, so neither belongs on a thread that drives other people's futures while much is being written.
+    /// All handles are closed by it; what they are asked from now on fails. Dropping the last
+    /// handle does the same. Both wait for the disk, so neither belongs on a thread that drives
+    /// other people's futures while much is being written.
     ///
     /// # Errors
     ///
@@ -127,7 +130,8 @@ impl<E: Engine> EmbeddedStore<E> {
     }
 
     /// Sends a request without ever waiting. Where too many wait already, the answer is
-    /// [`Busy`](sessions_core::StoreErrorKind::Busy): to queue what the disk cannot keep up with would only make everybody wait longer.
+    /// [`Busy`](sessions_core::StoreErrorKind::Busy): to queue what the disk cannot keep up with
+    /// would only make everybody wait longer.
     fn send<A: Send + 'static, T: 'static>(
         &self,
         request: impl FnOnce(Place) -> Request<E>,
@@ -206,7 +210,8 @@ impl<E: Engine> Store for EmbeddedStore<E> {
 
 impl<E: Engine> Inner<E> {
     fn close(&self) -> Result<(), NotOpen> {
-        // A waker that drops the last handle runs on the writer's own thread. It cannot wait for itself.
+        // A waker that drops the last handle runs on the writer's own thread. It cannot wait for
+        // itself.
         if thread::current().id() == self.thread_id {
             return Ok(());
         }

@@ -25,9 +25,10 @@ pub(crate) type BoxedOperation<E> = Box<dyn Operation<Guarded<<E as Engine>::Rea
 
 /// Owns the engine and all writing to it.
 ///
-/// A write that failed may have come about all the same: the engine may have written everything and then not heard from the disk.
-/// Whoever waits for it is told that it failed, so it must not turn up later. Therefore the engine is opened again after each failure,
-/// and whatever of the batch is found is undone before anybody can read it.
+/// A write that failed may have come about all the same: the engine may have written everything and
+/// then not heard from the disk. Whoever waits for it is told that it failed, so it must not turn
+/// up later. Therefore the engine is opened again after each failure, and whatever of the batch is
+/// found is undone before anybody can read it.
 pub(crate) struct Tables<E: Engine> {
     options: E::Options,
     /// Is `None` while it cannot be opened.
@@ -87,7 +88,8 @@ impl<E: Engine> Tables<E> {
         self.room.is_scarce()
     }
 
-    /// Runs operations and makes what they changed durable, all of it or nothing. Walks among them have a share of the work each.
+    /// Runs operations and makes what they changed durable, all of it or nothing. Walks among them
+    /// have a share of the work each.
     pub(crate) fn transact(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<(), EngineError> {
         if let Some(error) = self.error.as_ref().filter(|_| !self.refusal.left().is_zero()) {
             return Err(error.clone());
@@ -118,14 +120,16 @@ impl<E: Engine> Tables<E> {
             Err(error) => error,
         };
         let has_narrowed = self.narrow(&error);
-        // The failure may be over with the files opened anew: some engines write no more after one failure in the background.
+        // The failure may be over with the files opened anew: some engines write no more after one
+        // failure in the background.
         if self.reopen().is_err() || !(has_narrowed || self.refusal.is_fresh()) {
             return Err(error);
         }
         let result = self.attempt(operations, share);
         if let Err(error) = &result {
             self.narrow(error);
-            // Reading has to go on while writing fails. What cannot be opened is tried again by `heal`.
+            // Reading has to go on while writing fails. What cannot be opened is tried again by
+            // `heal`.
             let _ = self.reopen();
         }
         result
@@ -222,8 +226,8 @@ impl<E: Engine> Tables<E> {
         is_ill.then(|| self.healing.left())
     }
 
-    /// Opens the engine again if readers have failed or it could not be opened before, but not all the time, and restores the reserve when
-    /// the disk has room again.
+    /// Opens the engine again if readers have failed or it could not be opened before, but not all
+    /// the time, and restores the reserve when the disk has room again.
     pub(crate) fn heal(&mut self) {
         if self.time_to_reopening() == Some(Duration::ZERO) {
             // If it fails, the engine stays closed until the next time.

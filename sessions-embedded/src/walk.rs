@@ -17,13 +17,14 @@ use crate::records::Found;
 const ENTRIES: usize = 512;
 /// Is how many where other operations wait for the same transaction.
 const ENTRIES_BESIDE_OTHERS: usize = 64;
-/// Is how many a slice of a sweep goes over, which has its transaction for itself. Others wait for it to end.
+/// Is how many a slice of a sweep goes over, which has its transaction for itself. Others wait for
+/// it to end.
 pub(crate) const SWEEP: usize = 256;
 /// Is how many walks share one transaction, at most: each goes over one entry at least.
 pub(crate) const WALKS: usize = ENTRIES_BESIDE_OTHERS;
 
-/// Returns how many entries each of a transaction's walks may go over, so that a long one does not hold up the short ones, nor all of
-/// them the others.
+/// Returns how many entries each of a transaction's walks may go over, so that a long one does not
+/// hold up the short ones, nor all of them the others.
 pub(crate) fn share(walks: usize, others: usize) -> usize {
     let entries = if others == 0 { ENTRIES } else { ENTRIES_BESIDE_OTHERS };
     entries / walks.max(1)
@@ -39,15 +40,17 @@ pub(crate) enum Scope {
 
 /// Remembers where a sweep that reached its limit stopped, for the next one to go on there.
 ///
-/// An engine may have to step over everything that earlier sweeps removed. A sweep that finds less than it may remove leaves nothing
-/// here, so the next one begins at the beginning and misses nothing that was listed behind this place.
+/// An engine may have to step over everything that earlier sweeps removed. A sweep that finds less
+/// than it may remove leaves nothing here, so the next one begins at the beginning and misses
+/// nothing that was listed behind this place.
 pub(crate) type Resume = Arc<Mutex<Option<Vec<u8>>>>;
 
 /// Ends the sessions of a scope.
 ///
-/// The slices come first in their transaction, and the walk begins with the transaction after the one that it was taken with. So it sees
-/// all that was accepted before it, in the engine itself. What another walk of the same transaction has removed it may still see listed,
-/// and finds that it leads nowhere.
+/// The slices come first in their transaction, and the walk begins with the transaction after the
+/// one that it was taken with. So it sees all that was accepted before it, in the engine itself.
+/// What another walk of the same transaction has removed it may still see listed, and finds that it
+/// leads nowhere.
 pub(crate) struct Walk {
     scope: Scope,
     from: Bound<Vec<u8>>,
@@ -72,7 +75,8 @@ impl Walk {
         Self { from: scope.start(), scope, ended: Vec::new(), fault: None, slice: None, place, answer }
     }
 
-    /// Goes over the next entries. One at a damaged place keeps none of the others from being ended.
+    /// Goes over the next entries. One at a damaged place keeps none of the others from being
+    /// ended.
     fn slice<R: Reader>(&self, batch: &mut Batch<'_, R>) -> Result<Slice, EngineError> {
         let most = batch.share();
         let wanted = self.scope.limit() - self.ended.len();
@@ -170,7 +174,8 @@ impl Scope {
         }
     }
 
-    /// Returns where to begin, and where to begin again with what lies behind entries that are not in the scope.
+    /// Returns where to begin, and where to begin again with what lies behind entries that are not
+    /// in the scope.
     fn stretches<'a>(&self, from: Bound<&'a [u8]>) -> impl Iterator<Item = Bound<&'a [u8]>> {
         const SIGNED_IN: [u8; 1] = Class::SignedIn.start();
         let is_before = match from {
@@ -205,7 +210,8 @@ impl Scope {
         }
     }
 
-    /// Ends the session that an entry names, if it is in the scope, and clears away an entry that leads nowhere.
+    /// Ends the session that an entry names, if it is in the scope, and clears away an entry that
+    /// leads nowhere.
     fn visit<R: Reader>(&self, batch: &mut Batch<'_, R>, key: &[u8]) -> Result<Option<SessionId>, Fault> {
         let Some(id) = keys::id(key) else {
             return Ok(None);
@@ -223,8 +229,8 @@ fn end<R: Reader>(batch: &mut Batch<'_, R>, id: SessionId) -> Result<Option<Sess
     Ok(batch.destroy(id)?.then_some(id))
 }
 
-/// Ends a session also where its record cannot be read: the index says whose it is, and a logout must hold when a newer build, which
-/// could read it, is back.
+/// Ends a session also where its record cannot be read: the index says whose it is, and a logout
+/// must hold when a newer build, which could read it, is back.
 fn visit_principal<R: Reader>(
     batch: &mut Batch<'_, R>,
     key: &[u8],

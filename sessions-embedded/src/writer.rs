@@ -32,13 +32,16 @@ pub(crate) enum Request<E: Engine> {
 
 /// Takes operations off a channel, as many as there are, into one transaction.
 ///
-/// While the disk makes one batch durable, the next gathers in the channel: the busier the store, the more operations share a write.
+/// While the disk makes one batch durable, the next gathers in the channel: the busier the store,
+/// the more operations share a write.
 pub(crate) struct Writer<E: Engine> {
     tables: Tables<E>,
     requests: Receiver<Request<E>>,
-    /// Holds the walks under way. As many as may share a transaction have a slice in each, by turns.
+    /// Holds the walks under way. As many as may share a transaction have a slice in each, by
+    /// turns.
     walks: VecDeque<BoxedOperation<E>>,
-    /// Holds the sweeps under way. Their slices have transactions of their own, so that what they cost can be measured.
+    /// Holds the sweeps under way. Their slices have transactions of their own, so that what they
+    /// cost can be measured.
     sweeps: VecDeque<BoxedOperation<E>>,
     pace: Pace,
     is_closing: bool,
@@ -50,7 +53,8 @@ impl<E: Engine> Writer<E> {
         Self { tables, requests, walks: VecDeque::new(), sweeps: VecDeque::new(), pace, is_closing: false }
     }
 
-    /// Works until the store is closed or its last handle is gone, and everything accepted is answered.
+    /// Works until the store is closed or its last handle is gone, and everything accepted is
+    /// answered.
     pub(crate) fn run(mut self) {
         while let Some((operations, share)) = self.gather() {
             let has_worked = !operations.is_empty();
@@ -132,10 +136,12 @@ impl<E: Engine> Writer<E> {
         }
     }
 
-    /// Runs operations in one transaction and answers them. Returns those that are not done with it.
+    /// Runs operations in one transaction and answers them. Returns those that are not done with
+    /// it.
     ///
-    /// A disk without room has little for copies of what a transaction changes, so transactions are small then. One that fails is split:
-    /// what would grow fails alone, and what ends a session is done.
+    /// A disk without room has little for copies of what a transaction changes, so transactions are
+    /// small then. One that fails is split: what would grow fails alone, and what ends a session is
+    /// done.
     fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>, share: usize) -> Vec<BoxedOperation<E>> {
         let (most, share) = if self.tables.is_scarce() { (FEW, share.min(FEW)) } else { (BATCH + WALKS, share) };
         if operations.len() > most {

@@ -33,20 +33,25 @@ impl FjallBuilder {
 
     /// Sets how many sessions the store holds at most, 10,000,000 by default.
     ///
-    /// When it is full, anonymous sessions make room for new ones: [`EmbeddedStore`](sessions_embedded::EmbeddedStore) describes which.
+    /// When it is full, anonymous sessions make room for new ones:
+    /// [`EmbeddedStore`](sessions_embedded::EmbeddedStore) describes which.
     pub const fn max_sessions(mut self, sessions: u64) -> Self {
         self.max_sessions = sessions;
         self
     }
 
-    /// Sets how much room on the disk the folder takes at most, 10 GiB by default, and never more than the volume has.
+    /// Sets how much room on the disk the folder takes at most, 10 GiB by default, and never more
+    /// than the volume has.
     ///
-    /// What is compared with it is an estimate: twice the bytes of the records and 600 for each session, and twice that under 1 GiB, where
-    /// journal, reserve and the copy that a compaction makes weigh more. As measured under a small limit, with records of 0.7 to 30 kB,
-    /// that is no less than what the folder takes. From 1 GiB on, up to 200 MiB of journals and the reserve of 64 MiB come on top, and what
-    /// a compaction is just copying. What sessions that exist write is not refused.
+    /// What is compared with it is an estimate: twice the bytes of the records and 600 for each
+    /// session, and twice that under 1 GiB, where journal, reserve and the copy that a compaction
+    /// makes weigh more. As measured under a small limit, with records of 0.7 to 30 kB, that is no
+    /// less than what the folder takes. From 1 GiB on, up to 200 MiB of journals and the reserve of
+    /// 64 MiB come on top, and what a compaction is just copying. What sessions that exist write is
+    /// not refused.
     ///
-    /// Whether a folder is a small one is decided when it is created, and is best not changed later.
+    /// Whether a folder is a small one is decided when it is created, and is best not changed
+    /// later.
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
@@ -60,7 +65,8 @@ impl FjallBuilder {
         self
     }
 
-    /// Opens the store, and creates it if there is none. The folder that the store's own is in must exist.
+    /// Opens the store, and creates it if there is none. The folder that the store's own is in must
+    /// exist.
     ///
     /// It waits for the disk, and reads what was written since the last tables were finished.
     ///

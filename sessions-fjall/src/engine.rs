@@ -17,9 +17,11 @@ use crate::folder::Folder;
 use crate::journal;
 use crate::sizes::Sizes;
 
-/// Is how much journal may lie on the disk before tables that are seldom written have to be finished too. Opening reads all of it.
+/// Is how much journal may lie on the disk before tables that are seldom written have to be
+/// finished too. Opening reads all of it.
 const JOURNALS: u64 = 64 << 20;
-/// Is how much of each table is kept in memory before it is written to a file of its own. Opening reads it from the journal.
+/// Is how much of each table is kept in memory before it is written to a file of its own. Opening
+/// reads it from the journal.
 const MEMTABLE: u64 = 16 << 20;
 
 /// The longest that the tables of a journal are waited for before the next write goes on without.
@@ -108,7 +110,8 @@ impl Engine for Fjall {
         self.journal += journal::length_of(writes);
         if self.journal > self.sizes.journal() {
             self.journal = 0;
-            // The batch is durable whatever becomes of this. If fjall fails at it, it refuses the next batch.
+            // The batch is durable whatever becomes of this. If fjall fails at it, it refuses the
+            // next batch.
             self.is_journal_done = open.finish_journal(self.sizes).is_ok();
         }
         Ok(())
@@ -184,8 +187,8 @@ fn open_database(path: &Path, options: &FjallBuilder, sizes: Sizes) -> Result<Op
     Ok(Open { database, reader: FjallReader { keyspaces } })
 }
 
-/// Leaves everything uncompressed, here and in the journal: what is on the disk must not depend on which features of fjall some other
-/// crate turns on.
+/// Leaves everything uncompressed, here and in the journal: what is on the disk must not depend on
+/// which features of fjall some other crate turns on.
 fn keyspace_options(sizes: Sizes) -> KeyspaceCreateOptions {
     let options = KeyspaceCreateOptions::default();
     let options = if sizes.are_small() {

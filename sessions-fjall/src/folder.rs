@@ -7,8 +7,9 @@
 //! sessions.new/      one whose creation has not been finished
 //! ```
 //!
-//! fjall cannot open a folder whose creation was interrupted, and takes one that lost its marker for a new one. So a folder is
-//! created under another name, gets its name when it is whole, and is never created where one has been.
+//! fjall cannot open a folder whose creation was interrupted, and takes one that lost its marker
+//! for a new one. So a folder is created under another name, gets its name when it is whole, and is
+//! never created where one has been.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

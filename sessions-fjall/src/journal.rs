@@ -16,7 +16,8 @@ pub(crate) fn length_of(writes: &[Write<'_>]) -> u64 {
     lengths.map(|length| length as u64 + ENTRY).sum::<u64>() + BATCH
 }
 
-/// Returns how many bytes lie in a folder's journals when it has just been opened. A new one is empty, however long its file is.
+/// Returns how many bytes lie in a folder's journals when it has just been opened. A new one is
+/// empty, however long its file is.
 pub(crate) fn length(engine: &Path) -> io::Result<u64> {
     const UNUSED: u64 = 64 << 20;
     let lengths = files(engine)?.into_iter().map(|path| Ok(fs::metadata(path)?.len()));

@@ -1,5 +1,6 @@
-//! Keeps sessions in a folder on the local disk, with [fjall](https://docs.rs/fjall): an LSM tree, which writes more per second than
-//! `sessions-redb` and compacts its files with threads of its own.
+//! Keeps sessions in a folder on the local disk, with [fjall](https://docs.rs/fjall): an LSM tree,
+//! which writes more per second than `sessions-redb` and compacts its files with threads of its
+//! own.
 //!
 //! ```
 //! use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
@@ -19,17 +20,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What is durable when, and what happens when the disk fails, is described at [`EmbeddedStore`](sessions_embedded::EmbeddedStore),
-//! which this crate gives an engine. [`FjallBuilder`] has the options.
+//! What is durable when, and what happens when the disk fails, is described at
+//! [`EmbeddedStore`](sessions_embedded::EmbeddedStore), which this crate gives an engine.
+//! [`FjallBuilder`] has the options.
 //!
 //! # What this crate does not do
 //!
-//! It shares no folder between processes: the second to open it gets [`Locked`](OpenErrorKind::Locked). Sessions that several processes
-//! need belong into `sessions-redis`. It encrypts nothing; the files hold the visitors' data, and only their owner can read them.
+//! It shares no folder between processes: the second to open it gets
+//! [`Locked`](OpenErrorKind::Locked). Sessions that several processes need belong into
+//! `sessions-redis`. It encrypts nothing; the files hold the visitors' data, and only their owner
+//! can read them.
 //!
-//! It does not notice all damage to the journal. fjall may take a damaged byte in it for the end of what was written before a crash, and
-//! cuts off what follows. What was written last, logouts among it, is then gone without an error. Where the disk itself is not
-//! trusted, `sessions-redb` is the better choice.
+//! It does not notice all damage to the journal. fjall may take a damaged byte in it for the end of
+//! what was written before a crash, and cuts off what follows. What was written last, logouts among
+//! it, is then gone without an error. Where the disk itself is not trusted, `sessions-redb` is the
+//! better choice.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

@@ -1,7 +1,8 @@
 //! Checks what fjall does not: whether the lists of an engine's files are as they were written.
 //!
-//! fjall reads lengths from such a list and reserves memory for them at once, so that a damaged byte can end the process, which nobody can
-//! catch. The list's checksum lies beside it, in a file named `current`:
+//! fjall reads lengths from such a list and reserves memory for them at once, so that a damaged
+//! byte can end the process, which nobody can catch. The list's checksum lies beside it, in a file
+//! named `current`:
 //!
 //! ```text
 //! at   bytes
@@ -19,7 +20,8 @@ use xxhash_rust::xxh3::xxh3_128;
 const KEYSPACES: &str = "keyspaces";
 const CURRENT: &str = "current";
 
-/// Says whether the lists in an engine's folder are sound. One in a form that this build does not know is left to fjall.
+/// Says whether the lists in an engine's folder are sound. One in a form that this build does not
+/// know is left to fjall.
 pub(crate) fn are_sound(engine: &Path) -> io::Result<bool> {
     for keyspace in fs::read_dir(engine.join(KEYSPACES))? {
         if !is_sound(&keyspace?.path())? {

@@ -155,7 +155,8 @@ fn a_damaged_list_of_files_is_an_error_and_not_the_end_of_the_process() {
     assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
 }
 
-/// Returns the largest file in a folder and those below it that holds a part of a table, if there is one.
+/// Returns the largest file in a folder and those below it that holds a part of a table, if there
+/// is one.
 fn largest_table(folder: &Path) -> Option<(u64, PathBuf)> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let tables = entries.filter_map(|path| {

@@ -21,12 +21,14 @@ struct Carried {
 
 /// Opens an exchange for a request and lets the request carry it to its handler.
 ///
-/// Returns `None` if the request carries one of this manager already: the middleware that opened it commits it.
+/// Returns `None` if the request carries one of this manager already: the middleware that opened it
+/// commits it.
 pub fn open<B>(sessions: &Sessions, request: &mut Request<B>) -> Option<Exchange> {
     let exchange = sessions.open_for(request.method().as_str());
     let extensions = request.extensions_mut();
     make_room(extensions);
-    // Put in first and looked at afterwards: nearly no request carries another, and one look-up has to do.
+    // Put in first and looked at afterwards: nearly no request carries another, and one look-up has
+    // to do.
     let outer = extensions.insert(Carried { exchange: exchange.clone(), outer: None });
     let Some(outer) = outer else { return Some(exchange) };
     if outer.find(sessions).is_some() {
@@ -39,7 +41,8 @@ pub fn open<B>(sessions: &Sessions, request: &mut Request<B>) -> Option<Exchange
 
 /// Makes room in extensions that are still empty for what they will hold.
 ///
-/// They grow from room for three to room for seven, and axum itself puts in three: without this, each request would pay for that.
+/// They grow from room for three to room for seven, and axum itself puts in three: without this,
+/// each request would pay for that.
 fn make_room(extensions: &mut Extensions) {
     static ROOMY: LazyLock<Extensions> = LazyLock::new(|| {
         let mut extensions = Extensions::new();
@@ -55,14 +58,15 @@ fn make_room(extensions: &mut Extensions) {
     }
 }
 
-/// Loads the session of a request that came through a middleware; of several managers, that of the innermost.
+/// Loads the session of a request that came through a middleware; of several managers, that of the
+/// innermost.
 ///
 /// The middleware commits it when the response is there.
 ///
 /// # Errors
 ///
-/// Returns [`NoMiddleware`](SessionError::is_no_middleware) if the request carries no exchange, and what kept the session from being
-/// loaded.
+/// Returns [`NoMiddleware`](SessionError::is_no_middleware) if the request carries no exchange, and
+/// what kept the session from being loaded.
 pub fn session<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send + Unpin {
     let carried = request.extensions().get::<Carried>();
     let mut load = carried.map(|carried| load(&carried.exchange, request.headers()));

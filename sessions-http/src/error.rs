@@ -15,7 +15,8 @@ pub(crate) const TARGET: &str = "sessions_http";
 
 /// Why a request has no session, or what its session refused.
 ///
-/// Made from core's [`Error`] by `?`, and turned into a response by [`into_response`](Self::into_response).
+/// Made from core's [`Error`] by `?`, and turned into a response by
+/// [`into_response`](Self::into_response).
 #[derive(Debug)]
 pub struct SessionError(Option<Error>);
 
@@ -44,10 +45,11 @@ impl SessionError {
         status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Makes a bare response of the [`status`](Self::status), and writes the error with its causes to the log, where alone they belong:
-    /// they tell of the store and its whereabouts.
+    /// Makes a bare response of the [`status`](Self::status), and writes the error with its causes
+    /// to the log, where alone they belong: they tell of the store and its whereabouts.
     ///
-    /// The response leaves the cookie that the client has alone, unless a save before the failure had made it a new one.
+    /// The response leaves the cookie that the client has alone, unless a save before the failure
+    /// had made it a new one.
     #[cold]
     #[must_use]
     pub fn into_response<B: Default>(mut self) -> Response<B> {
@@ -65,7 +67,8 @@ impl SessionError {
         response
     }
 
-    /// Logs the error with its causes, at the level `ERROR` only if the server is to blame: a client must not flood the log.
+    /// Logs the error with its causes, at the level `ERROR` only if the server is to blame: a
+    /// client must not flood the log.
     #[cold]
     pub(crate) fn log(&self) {
         let (error, kind, status) = (display(Chain(self)), self.kind().map(debug), self.status().as_u16());

@@ -14,24 +14,29 @@ use crate::sealed::Sealed;
 
 /// Starts and finishes sessions by hand, with the request's and the response's own types.
 ///
-/// What a request changes in its session reaches the store, and the cookie the client, with [`finish`](Self::finish), which is called once, when
-/// the response is made and its head not yet sent. If it fails, that response must not be sent: it would tell of something that was
-/// not saved.
+/// What a request changes in its session reaches the store, and the cookie the client, with
+/// [`finish`](Self::finish), which is called once, when the response is made and its head not yet
+/// sent. If it fails, that response must not be sent: it would tell of something that was not
+/// saved.
 ///
-/// A call that has asked the store to write goes to its end, though its handler is dropped since the client hung up. A handler that is dropped
-/// before it finishes changes nothing, and ends nothing either: [`Session::destroy`] needs its finish.
+/// A call that has asked the store to write goes to its end, though its handler is dropped since
+/// the client hung up. A handler that is dropped before it finishes changes nothing, and ends
+/// nothing either: [`Session::destroy`] needs its finish.
 ///
-/// Within a middleware of the same manager these are the middleware's session, and finishing it by hand leaves nothing for the
-/// middleware to do.
+/// Within a middleware of the same manager these are the middleware's session, and finishing it by
+/// hand leaves nothing for the middleware to do.
 pub trait SessionsExt: Sealed {
-    /// Loads the session that a request's cookie names, or begins an empty one, which is stored when it is written to and finished.
+    /// Loads the session that a request's cookie names, or begins an empty one, which is stored
+    /// when it is written to and finished.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot be asked.
+    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
+    /// be asked.
     fn start<R: RequestHead>(&self, request: &R) -> impl Future<Output = Result<Session, Error>> + Send;
 
-    /// Saves what the request changed and writes to the response what its session needs: the cookie, and what caches must know.
+    /// Saves what the request changed and writes to the response what its session needs: the
+    /// cookie, and what caches must know.
     ///
     /// A response with a 5xx status drops the request's data, and keeps a destroy and a renewal.
     ///
@@ -48,7 +53,8 @@ pub trait SessionsExt: Sealed {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store fails: the session may then still live.
+    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store fails:
+    /// the session may then still live.
     fn destroy<R: RequestHead, B>(
         &self,
         request: &R,
@@ -126,7 +132,8 @@ impl SessionsExt for Sessions {
 
 /// Does one thing to the request's session and finishes it.
 ///
-/// Not an `async fn` and not over the whole response: its body may be one that cannot be sent to another thread.
+/// Not an `async fn` and not over the whole response: its body may be one that cannot be sent to
+/// another thread.
 fn alter<B>(
     started: impl Future<Output = Result<Session, Error>> + Send,
     response: &mut Response<B>,

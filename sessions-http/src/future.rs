@@ -19,12 +19,14 @@ use crate::head::write;
 pin_project! {
     /// The response of a handler, once its session is committed.
     ///
-    /// If the commit fails, a bare response of the error's status takes the place of the handler's. A handler that fails or panics still
-    /// does so, after its session was committed as for a 5xx response: data dropped, a destroy and a renewal kept.
+    /// If the commit fails, a bare response of the error's status takes the place of the handler's.
+    /// A handler that fails or panics still does so, after its session was committed as for a 5xx
+    /// response: data dropped, a destroy and a renewal kept.
     ///
-    /// Dropped while the handler runs, since its client hung up or a timeout layer cut it off, it drops what the handler wrote and still
-    /// carries out a destroy. A commit that has begun goes to its end. Where the store does not answer at once, a task on the current
-    /// tokio runtime waits for it; without a runtime the log gets a warning.
+    /// Dropped while the handler runs, since its client hung up or a timeout layer cut it off, it
+    /// drops what the handler wrote and still carries out a destroy. A commit that has begun goes
+    /// to its end. Where the store does not answer at once, a task on the current tokio runtime
+    /// waits for it; without a runtime the log gets a warning.
     pub struct ResponseFuture<F: Future> {
         #[pin]
         stage: Stage<F>,
@@ -34,7 +36,8 @@ pin_project! {
 pin_project! {
     #[project = StageProjection]
     enum Stage<F: Future> {
-        // Dropped in this order, so that the handler has done what it does before its exchange is abandoned.
+        // Dropped in this order, so that the handler has done what it does before its exchange is
+        // abandoned.
         Handling { #[pin] handler: F, running: Running },
         Committing { commit: Completing, end: End<F::Output> },
     }
@@ -47,8 +50,8 @@ struct End<T> {
 }
 
 impl<F: Future> ResponseFuture<F> {
-    /// Wraps the future of a handler whose request carries the exchange; see [`open`](crate::open). `None` if a middleware further out
-    /// commits.
+    /// Wraps the future of a handler whose request carries the exchange; see [`open`](crate::open).
+    /// `None` if a middleware further out commits.
     pub const fn new(handler: F, exchange: Option<Exchange>) -> Self {
         Self { stage: Stage::Handling { handler, running: Running::new(exchange) } }
     }
@@ -66,8 +69,8 @@ where
         match stage.as_mut().project() {
             StageProjection::Handling { handler, running } if running.is_nested() => handler.poll(context),
             StageProjection::Handling { handler, running } => {
-                // A panic is an end like any other. Nobody looks at what it leaves behind but the session, whose state is whole after
-                // every call.
+                // A panic is an end like any other. Nobody looks at what it leaves behind but the
+                // session, whose state is whole after every call.
                 let mut answer = Poll::Pending;
                 let panic = catch_unwind(AssertUnwindSafe(|| answer = handler.poll(context))).err();
                 if answer.is_pending() && panic.is_none() {

@@ -9,7 +9,8 @@ use sessions_core::{DestroyReason, Error, Session, SessionId, Sessions};
 use crate::explicit::SessionsExt;
 use crate::request::RequestHead;
 
-/// Starts a session of the process-wide manager; see [`SessionsExt::start`] and [`Sessions::global`].
+/// Starts a session of the process-wide manager; see [`SessionsExt::start`] and
+/// [`Sessions::global`].
 ///
 /// # Errors
 ///
@@ -64,7 +65,8 @@ pub fn update_expiration<R: RequestHead, B>(
     Sessions::global().update_expiration(request, response, idle)
 }
 
-/// Calls `listener` for every session of the process-wide manager that ends; see [`Sessions::on_destroy`].
+/// Calls `listener` for every session of the process-wide manager that ends; see
+/// [`Sessions::on_destroy`].
 pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
     Sessions::global().on_destroy(listener);
 }

@@ -6,7 +6,8 @@ use http::header::{CACHE_CONTROL, COOKIE, Entry, HOST, ORIGIN, REFERER, SET_COOK
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sessions_core::{Attach, Exchange, Field, Load, ResponseHead};
 
-/// Goes through the values of all `Cookie` fields, as they came: over HTTP/2 there may be one for each cookie.
+/// Goes through the values of all `Cookie` fields, as they came: over HTTP/2 there may be one for
+/// each cookie.
 pub fn cookie_fields(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)
 }

@@ -1,8 +1,9 @@
 //! Sessions over the types of the [`http`] crate: what the adapters for axum and hyper share.
 //!
-//! Depend on `sessions-axum` or `sessions-hyper`, which re-export all that their users need. This crate is for whoever writes an
-//! adapter for another framework that is built on the [`http`] crate: a middleware calls [`open`] with each request, wraps the
-//! handler's future into a [`ResponseFuture`], and that is all of it.
+//! Depend on `sessions-axum` or `sessions-hyper`, which re-export all that their users need. This
+//! crate is for whoever writes an adapter for another framework that is built on the [`http`]
+//! crate: a middleware calls [`open`] with each request, wraps the handler's future into a
+//! [`ResponseFuture`], and that is all of it.
 //!
 //! ```
 //! use http::header::{COOKIE, SET_COOKIE};
@@ -30,13 +31,14 @@
 //!
 //! # What this crate does not do
 //!
-//! It decides nothing: what is written, when, and which cookie follows from it is the business of `sessions-core`. It knows no framework and
-//! no body type. Of a runtime it needs only that of [`tokio`](https://docs.rs/tokio), for requests that are dropped: see
-//! [`ResponseFuture`].
+//! It decides nothing: what is written, when, and which cookie follows from it is the business of
+//! `sessions-core`. It knows no framework and no body type. Of a runtime it needs only that of
+//! [`tokio`](https://docs.rs/tokio), for requests that are dropped: see [`ResponseFuture`].
 //!
 //! # Log
 //!
-//! What this crate logs, by `tracing`, has the target `sessions_http`, in `sessions-axum` and `sessions-hyper` too.
+//! What this crate logs, by `tracing`, has the target `sessions_http`, in `sessions-axum` and
+//! `sessions-hyper` too.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

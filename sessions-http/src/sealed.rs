@@ -1,4 +1,5 @@
-//! What keeps our traits to the types that they are meant for, so that a method may be added to them.
+//! What keeps our traits to the types that they are meant for, so that a method may be added to
+//! them.
 
 #[expect(unnameable_types, reason = "a trait that others can name is not sealed")]
 pub trait Sealed {}

@@ -1,4 +1,5 @@
-//! Server-side sessions for [hyper](https://docs.rs/hyper): a [`SessionService`] around a service, or explicit calls within it.
+//! Server-side sessions for [hyper](https://docs.rs/hyper): a [`SessionService`] around a service,
+//! or explicit calls within it.
 //!
 //! # Around a service
 //!
@@ -62,13 +63,15 @@
 //! # }
 //! ```
 //!
-//! [`session`] loads the session, once in a request; reading and writing are then plain calls. When the handler is done, and before the
-//! response's head leaves, the wrapper writes what was changed in one atomic step and adds the cookie. A request whose session
-//! nobody asks for costs the store nothing. What a session can do is told at [`Session`].
+//! [`session`] loads the session, once in a request; reading and writing are then plain calls. When
+//! the handler is done, and before the response's head leaves, the wrapper writes what was changed
+//! in one atomic step and adds the cookie. A request whose session nobody asks for costs the store
+//! nothing. What a session can do is told at [`Session`].
 //!
 //! # Explicit calls
 //!
-//! [`SessionsExt`] starts and finishes sessions wherever there is a request and a response, with no wrapper:
+//! [`SessionsExt`] starts and finishes sessions wherever there is a request and a response, with no
+//! wrapper:
 //!
 //! ```
 //! use http_body_util::Full;
@@ -105,26 +108,31 @@
 //! # }).unwrap();
 //! ```
 //!
-//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions [`start`], [`finish`], [`destroy`]
-//! and so on.
+//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions
+//! [`start`], [`finish`], [`destroy`] and so on.
 //!
 //! # Failures
 //!
-//! A [`SessionError`] becomes a response by [`into_response`](SessionError::into_response): the client is told a bare status, the log the
-//! causes. A commit that fails replaces the handler's response in the same way, so that no success is told that was not saved. A response
-//! with a 5xx status, a service that fails and a handler that panics drop what the request wrote, and keep a `destroy` and a `renew`.
+//! A [`SessionError`] becomes a response by [`into_response`](SessionError::into_response): the
+//! client is told a bare status, the log the causes. A commit that fails replaces the handler's
+//! response in the same way, so that no success is told that was not saved. A response with a 5xx
+//! status, a service that fails and a handler that panics drop what the request wrote, and keep a
+//! `destroy` and a `renew`.
 //!
 //! # Log
 //!
-//! What this crate logs, by `tracing`, has the target `sessions_http`: that of the crate which it shares with `sessions-axum`. What happens
-//! to sessions has the target `sessions_core`. Errors have the fields `kind`, `status` and `error`. What a client can cause is never above
-//! `DEBUG`.
+//! What this crate logs, by `tracing`, has the target `sessions_http`: that of the crate which it
+//! shares with `sessions-axum`. What happens to sessions has the target `sessions_core`. Errors
+//! have the fields `kind`, `status` and `error`. What a client can cause is never above `DEBUG`.
 //!
 //! # What this crate does not do
 //!
-//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by itself.
-//! - It does not save what a streamed body writes after the head is gone; [`save`](Session::save) does.
-//! - It wraps hyper's own services. For a tower service there is `sessions-axum`, which needs no axum.
+//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by
+//!   itself.
+//! - It does not save what a streamed body writes after the head is gone; [`save`](Session::save)
+//!   does.
+//! - It wraps hyper's own services. For a tower service there is `sessions-axum`, which needs no
+//!   axum.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

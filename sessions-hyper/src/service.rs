@@ -7,16 +7,19 @@ use sessions_http::{ResponseFuture, open};
 
 /// A service whose requests have sessions, which handlers get with [`session`](crate::session).
 ///
-/// Cloning is cheap: one for each connection. A wrapper of the same manager within another passes requests on untouched. Of two managers,
-/// [`session`](crate::session) gives that of the inner wrapper; the outer's is had by [`start`](crate::SessionsExt::start).
+/// Cloning is cheap: one for each connection. A wrapper of the same manager within another passes
+/// requests on untouched. Of two managers, [`session`](crate::session) gives that of the inner
+/// wrapper; the outer's is had by [`start`](crate::SessionsExt::start).
 ///
-/// The body of its responses may be any with a `Default` that is empty: where the session cannot be saved, the response is a bare one.
+/// The body of its responses may be any with a `Default` that is empty: where the session cannot be
+/// saved, the response is a bare one.
 ///
 /// # When the client hangs up
 ///
-/// A handler is dropped when a timeout around this wrapper cuts it off, or when its client hangs up: by HTTP/2 when the stream is reset, by
-/// HTTP/1.1 when the connection is closed, which hyper sees unless part of the body is still unread, a next request is waiting, or
-/// its `half_close` is on.
+/// A handler is dropped when a timeout around this wrapper cuts it off, or when its client hangs
+/// up: by HTTP/2 when the stream is reset, by HTTP/1.1 when the connection is closed, which hyper
+/// sees unless part of the body is still unread, a next request is waiting, or its `half_close` is
+/// on.
 ///
 /// | | what the handler wrote | [`destroy`](crate::Session::destroy) |
 /// |---|---|---|
@@ -27,8 +30,8 @@ use sessions_http::{ResponseFuture, open};
 /// | a panic | is dropped | is carried out |
 /// | the body ends early, and the handler answers 400 | is saved: the response is like any other | is carried out |
 ///
-/// So read the body first, and write to the session then. What the store does not do at once after a request is dropped, a task on the current
-/// tokio runtime waits for; it ends with that runtime.
+/// So read the body first, and write to the session then. What the store does not do at once after
+/// a request is dropped, a task on the current tokio runtime waits for; it ends with that runtime.
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     sessions: Sessions,

@@ -7,10 +7,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use may::sync::Blocker;
 
-/// Waits for a future: in a coroutine it blocks the coroutine, never the thread it runs on; outside of one, the thread.
+/// Waits for a future: in a coroutine it blocks the coroutine, never the thread it runs on; outside
+/// of one, the thread.
 ///
-/// For what sessions and their manager do with `await` elsewhere. A future that is ready at its first poll, as those of a memory store
-/// are, costs next to nothing.
+/// For what sessions and their manager do with `await` elsewhere. A future that is ready at its
+/// first poll, as those of a memory store are, costs next to nothing.
 ///
 /// ```
 /// use sessions_minihttp::{Sessions, block_on};
@@ -31,7 +32,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
                 if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                     return output;
                 }
-                // Without a deadline, parking ends by a wake-up; a cancelled coroutine unwinds, which drops the future.
+                // Without a deadline, parking ends by a wake-up; a cancelled coroutine unwinds,
+                // which drops the future.
                 let _ = unpark.0.park(None);
             }
         }

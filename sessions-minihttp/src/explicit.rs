@@ -5,7 +5,8 @@ use sessions_core::{Error, Session, Sessions};
 use crate::block_on;
 use crate::request::{Request, load};
 
-/// Starts and destroys sessions from their manager, for a program that has several of them, each with a cookie of its own.
+/// Starts and destroys sessions from their manager, for a program that has several of them, each
+/// with a cookie of its own.
 ///
 /// There is no call to finish one: whatever a request starts is finished when its service returns.
 ///
@@ -35,15 +36,18 @@ pub trait SessionsExt {
     ///
     /// # Errors
     ///
-    /// As [`Request::session`]. Whether the store could end it shows when the request is finished; if not, the client is told 503.
+    /// As [`Request::session`]. Whether the store could end it shows when the request is finished;
+    /// if not, the client is told 503.
     fn destroy(&self, request: &Request<'_>) -> Result<(), Error>;
 
     /// Loads the manager's session of a request that may_minihttp's own server serves.
     ///
-    /// For a program that serves some connections without this crate. Its response can carry no cookie, since may_minihttp takes only
-    /// header fields that live for ever. So the session is like that of a socket whose response headers were sent: what is written is
-    /// stored by [`Session::save`]. Whatever would take a cookie, a login or a write to a session that is new, fails with
-    /// [`AlreadyCommitted`](sessions_core::ErrorKind::AlreadyCommitted). A service that answers with what it has read adds `Vary: Cookie`.
+    /// For a program that serves some connections without this crate. Its response can carry no
+    /// cookie, since may_minihttp takes only header fields that live for ever. So the session is
+    /// like that of a socket whose response headers were sent: what is written is stored by
+    /// [`Session::save`]. Whatever would take a cookie, a login or a write to a session that is
+    /// new, fails with [`AlreadyCommitted`](sessions_core::ErrorKind::AlreadyCommitted). A service
+    /// that answers with what it has read adds `Vary: Cookie`.
     ///
     /// ```
     /// use std::io;

@@ -91,7 +91,8 @@ impl ResponseHead for Fields {
     }
 }
 
-/// Returns whether the server writes this field itself: a second one would tell of another end of the response.
+/// Returns whether the server writes this field itself: a second one would tell of another end of
+/// the response.
 fn is_servers_own(name: &str) -> bool {
     match name.len() {
         4 => name.eq_ignore_ascii_case("date"),

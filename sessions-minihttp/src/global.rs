@@ -18,7 +18,8 @@ pub fn start(request: &Request<'_>) -> Result<Session, Error> {
     Sessions::global().start(request)
 }
 
-/// Ends a request's session of the process-wide manager; see [`SessionsExt::destroy`](crate::SessionsExt::destroy).
+/// Ends a request's session of the process-wide manager; see
+/// [`SessionsExt::destroy`](crate::SessionsExt::destroy).
 ///
 /// # Errors
 ///
@@ -45,12 +46,14 @@ pub fn update_expiration(request: &Request<'_>, idle: Duration) -> Result<(), Er
     start(request)?.update_expiration(idle)
 }
 
-/// Calls `listener` for every session of the process-wide manager that ends; see [`Sessions::on_destroy`].
+/// Calls `listener` for every session of the process-wide manager that ends; see
+/// [`Sessions::on_destroy`].
 pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
     Sessions::global().on_destroy(listener);
 }
 
-/// Ends one session of the process-wide manager, and says whether there was one; see [`Sessions::destroy_by_id`].
+/// Ends one session of the process-wide manager, and says whether there was one; see
+/// [`Sessions::destroy_by_id`].
 ///
 /// # Errors
 ///
@@ -59,7 +62,8 @@ pub fn destroy_by_id(id: SessionId) -> Result<bool, Error> {
     block_on(Sessions::global().destroy_by_id(id))
 }
 
-/// Ends all sessions of the process-wide manager, and says how many there were; see [`Sessions::destroy_all`].
+/// Ends all sessions of the process-wide manager, and says how many there were; see
+/// [`Sessions::destroy_all`].
 ///
 /// # Errors
 ///

@@ -14,9 +14,10 @@ use crate::service::{BoxError, SessionService, WithSessions};
 
 /// A service with the signature of may_minihttp's `HttpService`.
 ///
-/// A program moves over by naming this crate in place of may_minihttp where it imports `HttpService`, `HttpServiceFactory`, `HttpServer`,
-/// `Request` and `Response`. Its sessions are those of the process-wide manager, [`Sessions::global`]; to name another one, wrap the
-/// service: `WithSessions::new(sessions, HttpServer(service))`.
+/// A program moves over by naming this crate in place of may_minihttp where it imports
+/// `HttpService`, `HttpServiceFactory`, `HttpServer`, `Request` and `Response`. Its sessions are
+/// those of the process-wide manager, [`Sessions::global`]; to name another one, wrap the service:
+/// `WithSessions::new(sessions, HttpServer(service))`.
 ///
 /// ```
 /// use std::io;
@@ -51,7 +52,8 @@ pub trait HttpServiceFactory: Send + Sized + 'static {
     /// The service of one connection.
     type Service: HttpService + Send + 'static;
 
-    /// Makes the service of a connection. It is given the connection's number, which on Unix is that of its socket.
+    /// Makes the service of a connection. It is given the connection's number, which on Unix is
+    /// that of its socket.
     fn new_service(&self, id: usize) -> Self::Service;
 
     /// Listens at an address and serves with the sessions of the process-wide manager.
@@ -67,13 +69,15 @@ pub trait HttpServiceFactory: Send + Sized + 'static {
     }
 }
 
-/// A server with the signature of may_minihttp's `HttpServer`, and a [`SessionService`] made of an [`HttpService`].
+/// A server with the signature of may_minihttp's `HttpServer`, and a [`SessionService`] made of an
+/// [`HttpService`].
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "it is made as may_minihttp's is")]
 pub struct HttpServer<T>(pub T);
 
 impl<T: HttpService + Clone + Send + Sync + 'static> HttpServer<T> {
-    /// Listens at an address and serves with the sessions of the process-wide manager. Each connection gets a clone of the service.
+    /// Listens at an address and serves with the sessions of the process-wide manager. Each
+    /// connection gets a clone of the service.
     ///
     /// # Errors
     ///

@@ -35,12 +35,13 @@ impl<'r> Request<'r> {
 
     /// Loads the request's session, at its first call, and returns it.
     ///
-    /// It is finished when the service returns: what was written is saved and the cookie set before the response leaves.
+    /// It is finished when the service returns: what was written is saved and the cookie set before
+    /// the response leaves.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot be asked. A service that returns it
-    /// with `?` answers 503.
+    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
+    /// be asked. A service that returns it with `?` answers 503.
     pub fn session(&self) -> Result<Session, Error> {
         self.session_of(self.sessions())
     }
@@ -80,9 +81,11 @@ impl<'r> Request<'r> {
         self.head.headers
     }
 
-    /// Begins to read the body, whether it has a length or comes in chunks. Start the session before, since this takes the request.
+    /// Begins to read the body, whether it has a length or comes in chunks. Start the session
+    /// before, since this takes the request.
     ///
-    /// A body has no limit but its length, which the client names; read it through [`take`](Read::take). What is not read is skipped.
+    /// A body has no limit but its length, which the client names; read it through
+    /// [`take`](Read::take). What is not read is skipped.
     #[must_use]
     pub fn body(self) -> Body<'r> {
         Body { reader: self.body }
@@ -111,9 +114,10 @@ fn fields<'a>(headers: &'a [Header<'_>], name: &'static str) -> impl Iterator<It
 
 /// The body of a request. Reading it blocks the coroutine.
 ///
-/// A body that breaks off is an error: `UnexpectedEof` if the client has hung up, `TimedOut` if it has sent nothing for the
-/// [idle timeout](crate::WithSessions::idle_timeout), `InvalidData` if chunks are malformed. A service that returns the error has the
-/// client told 400 or 408, and what the request wrote to its session is dropped.
+/// A body that breaks off is an error: `UnexpectedEof` if the client has hung up, `TimedOut` if it
+/// has sent nothing for the [idle timeout](crate::WithSessions::idle_timeout), `InvalidData` if
+/// chunks are malformed. A service that returns the error has the client told 400 or 408, and what
+/// the request wrote to its session is dropped.
 pub struct Body<'r> {
     reader: &'r mut (dyn BufRead + 'r),
 }

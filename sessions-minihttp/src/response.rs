@@ -39,9 +39,11 @@ impl Response {
         Self { status: OK.0, reason: OK.1, fields: Fields::default(), body: Body::Buffer, buffer: BytesMut::new() }
     }
 
-    /// Sets the status and its reason phrase. The default is `200 Ok`. What is no status of a response, as a 1xx, becomes 500.
+    /// Sets the status and its reason phrase. The default is `200 Ok`. What is no status of a
+    /// response, as a 1xx, becomes 500.
     ///
-    /// A 5xx says that the request failed: of its session, what it wrote is dropped; that it was destroyed or renewed is kept.
+    /// A 5xx says that the request failed: of its session, what it wrote is dropped; that it was
+    /// destroyed or renewed is kept.
     pub fn status_code(&mut self, code: usize, reason: &'static str) -> &mut Self {
         self.status = u16::try_from(code).ok().filter(|code| (200..1000).contains(code)).unwrap_or(500);
         self.reason = reason;
@@ -50,9 +52,10 @@ impl Response {
 
     /// Adds a header field: a whole line, as in `Content-Type: text/html`.
     ///
-    /// A line break in its value, which could begin a field or a response of somebody else's making, becomes a space. `Content-Length`,
-    /// `Transfer-Encoding` and `Date` are the server's own: lines of these names are left out. `Connection: close` closes the
-    /// connection after this response.
+    /// A line break in its value, which could begin a field or a response of somebody else's
+    /// making, becomes a space. `Content-Length`, `Transfer-Encoding` and `Date` are the server's
+    /// own: lines of these names are left out. `Connection: close` closes the connection after this
+    /// response.
     ///
     /// # Panics
     ///

@@ -25,7 +25,8 @@ impl<'r> Visit<'r> {
         self.sessions
     }
 
-    /// Returns the request's exchange with a manager; there is only one, so that there is only one commit.
+    /// Returns the request's exchange with a manager; there is only one, so that there is only one
+    /// commit.
     pub(crate) fn exchange(&self, sessions: &Sessions) -> Exchange {
         if sessions.ptr_eq(self.sessions) {
             return self.own.get_or_init(|| sessions.open_for(self.method)).clone();
@@ -40,8 +41,8 @@ impl<'r> Visit<'r> {
         }
     }
 
-    /// Commits what the request changed as `status` says, and puts the cookies into the response. If something could not be saved, the
-    /// response becomes a bare error first.
+    /// Commits what the request changed as `status` says, and puts the cookies into the response.
+    /// If something could not be saved, the response becomes a bare error first.
     pub(crate) fn finish(self, status: u16, response: &mut Response) {
         let (own, others) = (self.own.into_inner(), self.others.into_inner());
         if own.is_none() && others.is_empty() {

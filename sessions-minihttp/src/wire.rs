@@ -1,4 +1,5 @@
-//! A connection as a stream of bytes: what was received, what is to be sent, and how long that may take.
+//! A connection as a stream of bytes: what was received, what is to be sent, and how long that may
+//! take.
 
 mod body;
 mod input;
@@ -24,12 +25,14 @@ const FLUSH_AT: usize = 16 * 1024;
 /// How much room the output may keep.
 const LARGEST_KEPT: usize = 2 * FLUSH_AT;
 
-/// How long the rest of what a client sends is read and dropped when its connection is closed, in milliseconds.
+/// How long the rest of what a client sends is read and dropped when its connection is closed, in
+/// milliseconds.
 const LINGER: u64 = 1000;
 
 /// The socket of a connection, and what is to be sent on it.
 ///
-/// Responses are collected as long as requests are there, and written before the connection waits for anything.
+/// Responses are collected as long as requests are there, and written before the connection waits
+/// for anything.
 pub(crate) struct Wire {
     socket: Socket,
     output: Vec<u8>,
@@ -53,7 +56,8 @@ impl Wire {
         self.socket.after(self.limits.head)
     }
 
-    /// Reads what has come, and waits for it until `due`. What was written is sent before. Returns 0 at the end of the stream.
+    /// Reads what has come, and waits for it until `due`. What was written is sent before. Returns
+    /// 0 at the end of the stream.
     pub(crate) fn receive(&mut self, buffer: &mut [u8], due: u64) -> io::Result<usize> {
         self.flush()?;
         self.socket.read(buffer, due)
@@ -85,8 +89,9 @@ impl Wire {
 
     /// Closes the connection of a client that may still be sending.
     ///
-    /// Closing with bytes unread would reset the connection, and the client might lose the response with it (RFC 9112 section 9.6). So
-    /// the end of the stream is sent first, and what comes meanwhile is dropped.
+    /// Closing with bytes unread would reset the connection, and the client might lose the response
+    /// with it (RFC 9112 section 9.6). So the end of the stream is sent first, and what comes
+    /// meanwhile is dropped.
     pub(crate) fn close_unread(mut self, buffer: &mut [u8]) {
         let due = self.socket.after(LINGER);
         if self.flush().and_then(|()| self.socket.end()).is_ok() {

@@ -36,7 +36,8 @@ fn what_is_sent_is_not_kept() {
     }
 }
 
-/// Sends a request that goes on for so many bytes, until the server hangs up. Returns what it answered.
+/// Sends a request that goes on for so many bytes, until the server hangs up. Returns what it
+/// answered.
 fn ask(address: SocketAddr, beginning: &str, rest: usize) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(beginning.as_bytes()).unwrap();

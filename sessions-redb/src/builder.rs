@@ -40,20 +40,23 @@ impl RedbBuilder {
 
     /// Sets how many sessions the store holds at most, 10,000,000 by default.
     ///
-    /// When it is full, anonymous sessions make room for new ones: [`EmbeddedStore`](sessions_embedded::EmbeddedStore) describes which.
+    /// When it is full, anonymous sessions make room for new ones:
+    /// [`EmbeddedStore`](sessions_embedded::EmbeddedStore) describes which.
     pub const fn max_sessions(mut self, sessions: u64) -> Self {
         self.max_sessions = sessions;
         self
     }
 
-    /// Sets how much room on the disk the store takes at most, 10 GiB by default: the file and its reserve of 2 MiB, which lies beside it
-    /// under the same name with `.reserve` behind it.
+    /// Sets how much room on the disk the store takes at most, 10 GiB by default: the file and its
+    /// reserve of 2 MiB, which lies beside it under the same name with `.reserve` behind it.
     ///
-    /// What is compared with it is an estimate: twice the bytes of the records and 256 for each session, in seven eighths of what the reserve
-    /// leaves. As measured with records of 0.7 to 30 kB and 16 new sessions in each transaction, that is no less than what the file takes; larger
-    /// transactions take three times what they write on top of it. Its length may be
-    /// up to twice as much, since redb doubles it, but the rest of it takes no room. What sessions that exist write is not refused, and
-    /// redb never gives room back to the disk, so the file remains as large as it was at its largest.
+    /// What is compared with it is an estimate: twice the bytes of the records and 256 for each
+    /// session, in seven eighths of what the reserve leaves. As measured with records of 0.7 to 30
+    /// kB and 16 new sessions in each transaction, that is no less than what the file takes; larger
+    /// transactions take three times what they write on top of it. Its length may be up to twice as
+    /// much, since redb doubles it, but the rest of it takes no room. What sessions that exist
+    /// write is not refused, and redb never gives room back to the disk, so the file remains as
+    /// large as it was at its largest.
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
@@ -67,11 +70,14 @@ impl RedbBuilder {
         self
     }
 
-    /// Has each transaction write down which pages are free, so that the file needs no repair after a crash. Off by default.
+    /// Has each transaction write down which pages are free, so that the file needs no repair after
+    /// a crash. Off by default.
     ///
-    /// Without it a file that was not closed is read from end to end when it is opened. With it a transaction takes two `fsync`s in
-    /// place of one and writes more pages, which about halves what the store can write, at all times, to save that moment once after
-    /// each crash. Both are equally durable. It is worth turning on for millions of sessions, where the moment gets long.
+    /// Without it a file that was not closed is read from end to end when it is opened. With it a
+    /// transaction takes two `fsync`s in place of one and writes more pages, which about halves
+    /// what the store can write, at all times, to save that moment once after each crash. Both are
+    /// equally durable. It is worth turning on for millions of sessions, where the moment gets
+    /// long.
     pub const fn quick_repair(mut self, has_quick_repair: bool) -> Self {
         self.has_quick_repair = has_quick_repair;
         self

@@ -13,12 +13,15 @@ use sessions_embedded::{Capacity, Engine, EngineError, OpenError, OpenErrorKind,
 
 use crate::builder::RedbBuilder;
 
-/// What a session takes besides its record: entries of three tables, in pages that are two thirds full.
+/// What a session takes besides its record: entries of three tables, in pages that are two thirds
+/// full.
 const PER_SESSION: u64 = 256;
-/// How much larger the file is than the records in it. A record of 2,000 bytes has a page of 4,096 to itself.
+/// How much larger the file is than the records in it. A record of 2,000 bytes has a page of 4,096
+/// to itself.
 const PER_BYTE: u64 = 2;
-/// What is kept free for ending sessions: a transaction of 16 of them copies some 50 pages, and the pages of the two before it are not
-/// free yet. Half of this is the least with which the checks of a full disk pass.
+/// What is kept free for ending sessions: a transaction of 16 of them copies some 50 pages, and the
+/// pages of the two before it are not free yet. Half of this is the least with which the checks of
+/// a full disk pass.
 const RESERVE: u64 = 2 << 20;
 
 /// Is an open file.
@@ -156,7 +159,8 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     }
 }
 
-/// Empties a file whose creation was interrupted. redb writes its magic number last, and takes a file without it for somebody else's.
+/// Empties a file whose creation was interrupted. redb writes its magic number last, and takes a
+/// file without it for somebody else's.
 ///
 /// Such a file has nothing behind its header, so nothing is lost that anybody wrote.
 pub(crate) fn discard_unfinished(backend: &impl StorageBackend) -> io::Result<()> {
@@ -201,7 +205,8 @@ fn open_error(error: DatabaseError) -> OpenError {
     }
 }
 
-/// Sorts an error by what has to be done about it. After any error but of one damaged place redb has to be opened again: it refuses everything once the file has failed it.
+/// Sorts an error by what has to be done about it. After any error but of one damaged place redb
+/// has to be opened again: it refuses everything once the file has failed it.
 fn engine_error(error: impl Into<redb::Error>) -> EngineError {
     match error.into() {
         error @ (redb::Error::Corrupted(_)

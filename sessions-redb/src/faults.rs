@@ -167,8 +167,8 @@ fn until_it_works<T, X: std::fmt::Display>(mut ask: impl FnMut() -> Result<T, X>
     }
 }
 
-/// Lets the disk fail from every one of its operations on, for a while. What failed has not happened, what was acknowledged has, and
-/// the store works again when the disk does.
+/// Lets the disk fail from every one of its operations on, for a while. What failed has not
+/// happened, what was acknowledged has, and the store works again when the disk does.
 fn fail_at_every_operation(fault: Fault) {
     for first in 0..count_operations() {
         let fault = Fault { first, ..fault };
@@ -218,7 +218,8 @@ fn what_was_acknowledged_survives_a_loss_of_power() {
         if let Ok(store) = open(&disk) {
             let mut sessions = Sessions::default();
             for step in STEPS {
-                // What the first failure concerned may have come about, as for everybody who hears no answer.
+                // What the first failure concerned may have come about, as for everybody who hears
+                // no answer.
                 possible = vec![sessions, sessions.after(step)];
                 if sessions.take(step, &store).is_err() {
                     break;

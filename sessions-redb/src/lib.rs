@@ -1,4 +1,5 @@
-//! Keeps sessions in one file on the local disk, with [redb](https://docs.rs/redb): a B-tree, with one writer thread, quick to open.
+//! Keeps sessions in one file on the local disk, with [redb](https://docs.rs/redb): a B-tree, with
+//! one writer thread, quick to open.
 //!
 //! ```
 //! use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
@@ -18,13 +19,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What is durable when, and what happens when the disk fails, is described at [`EmbeddedStore`](sessions_embedded::EmbeddedStore),
-//! which this crate gives an engine. [`RedbBuilder`] has the options.
+//! What is durable when, and what happens when the disk fails, is described at
+//! [`EmbeddedStore`](sessions_embedded::EmbeddedStore), which this crate gives an engine.
+//! [`RedbBuilder`] has the options.
 //!
 //! # What this crate does not do
 //!
-//! It shares no file between processes: the second to open it gets [`Locked`](OpenErrorKind::Locked). Sessions that several processes
-//! need belong into `sessions-redis`. It encrypts nothing; the file holds the visitors' data, and only its owner can read it.
+//! It shares no file between processes: the second to open it gets
+//! [`Locked`](OpenErrorKind::Locked). Sessions that several processes need belong into
+//! `sessions-redis`. It encrypts nothing; the file holds the visitors' data, and only its owner can
+//! read it.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

@@ -47,7 +47,8 @@ fn unknown_scheme() -> OpenError {
     )
 }
 
-/// Reads `user:password@host:port,host:port/?options`: the same for each server but its host and port.
+/// Reads `user:password@host:port,host:port/?options`: the same for each server but its host and
+/// port.
 fn cluster(scheme: &str, rest: &str) -> Result<(Address, Vec<UrlOption>), OpenError> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
@@ -84,7 +85,8 @@ fn server(text: &str) -> Result<(Client, Vec<UrlOption>), OpenError> {
     }
     let mut bare = url;
     bare.set_query(None);
-    // What redis-rs says about a URL quotes it. After the check, this is all that it can complain of.
+    // What redis-rs says about a URL quotes it. After the check, this is all that it can complain
+    // of.
     let complaint = |_| OpenError::url("the user or the password is no UTF-8");
     let info = with_access(bare.into_connection_info().map_err(complaint)?, access)?;
     // Otherwise a request would wait until that before it is answered (RFC 896).

@@ -36,7 +36,8 @@ scripts! {
     FORGET = "forget.lua";
 }
 
-/// Is for how many arguments and bytes a script's command has room from the beginning: as much as a usual request's changes take.
+/// Is for how many arguments and bytes a script's command has room from the beginning: as much as a
+/// usual request's changes take.
 const USUAL_ARGUMENTS: usize = 24;
 const USUAL_BYTES: usize = 512;
 

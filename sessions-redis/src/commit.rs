@@ -126,14 +126,16 @@ pub(crate) fn committed(value: &Value) -> Result<(Committed, Option<Renewal>), S
     Ok((committed, None))
 }
 
-/// Makes the call that takes an entry, and the one that drops what it left behind once its answer is here.
+/// Makes the call that takes an entry, and the one that drops what it left behind once its answer
+/// is here.
 pub(crate) fn take(core: &Core, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> (Call, Call) {
     let session = core.keys.session(id);
     let word = core.keys.word(&session, core.nonce());
     let mut take = Call::script_with(&call::TAKE, &session, Some(&word));
     begin(core, &mut take, now, expected);
     take.arg(key.as_bytes());
-    // Not removed: it also stops a first try that arrives late, when somebody else has set the entry again.
+    // Not removed: it also stops a first try that arrives late, when somebody else has set the
+    // entry again.
     let mut forget = Call::command("SET", &word);
     forget.arg(b"").arg(b"XX").arg(b"KEEPTTL");
     (take, forget)

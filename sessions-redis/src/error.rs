@@ -80,7 +80,8 @@ fn server_error(error: &RedisError) -> Option<&ServerError> {
 
 /// A cause that is safe to log.
 ///
-/// Not the error of redis-rs itself: that one quotes what the server said, which may quote what it was sent.
+/// Not the error of redis-rs itself: that one quotes what the server said, which may quote what it
+/// was sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Cause(String);
 
@@ -140,7 +141,8 @@ pub(crate) fn name_of(client: &Client) -> String {
     }
 }
 
-/// An error that kept a store from being opened. It shows neither the URL nor anything secret in it.
+/// An error that kept a store from being opened. It shows neither the URL nor anything secret in
+/// it.
 #[derive(Debug)]
 pub struct OpenError {
     kind: OpenErrorKind,
@@ -155,7 +157,8 @@ pub struct OpenError {
 pub enum OpenErrorKind {
     /// The URL is none that this store knows.
     Url,
-    /// The URL has an option that this store does not know, has it twice, or with a value that it cannot have.
+    /// The URL has an option that this store does not know, has it twice, or with a value that it
+    /// cannot have.
     UrlOption,
     /// The URL asks for TLS, and the feature `tls` is off.
     NoTls,

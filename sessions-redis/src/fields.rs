@@ -7,9 +7,10 @@
 //! | `p` | principal; missing for none |
 //! | `e:KEY`, `i:KEY`, `f:KEY` | an entry, an immutable one, a flash, as the codec wrote it |
 //!
-//! Times are milliseconds, since the Unix epoch where they are moments, in decimal text. The head is one field, since what a field costs
-//! each load is more than what its bytes do. The size is what the record's bytes do not exceed, in core's format; where it is missing, nothing
-//! is known of them.
+//! Times are milliseconds, since the Unix epoch where they are moments, in decimal text. The head
+//! is one field, since what a field costs each load is more than what its bytes do. The size is
+//! what the record's bytes do not exceed, in core's format; where it is missing, nothing is known
+//! of them.
 
 use std::fmt;
 use std::time::Duration;

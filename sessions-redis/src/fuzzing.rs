@@ -1,4 +1,5 @@
-//! What only a fuzzer reaches: [`RedisStore::open`](crate::RedisStore::open) would connect to whatever server a made-up URL names.
+//! What only a fuzzer reaches: [`RedisStore::open`](crate::RedisStore::open) would connect to
+//! whatever server a made-up URL names.
 
 use crate::{OpenError, address};
 

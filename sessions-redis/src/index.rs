@@ -1,8 +1,9 @@
 //! Which sessions a principal has.
 //!
-//! An index is a sorted set of session ids, scored with the moment until which the entry is good. It may lie on another server than
-//! the sessions, so the two cannot change in one step. What holds instead: a session that is bound is in the index, from before it
-//! was bound; the index may name more, and nothing is believed of it that the session itself does not say.
+//! An index is a sorted set of session ids, scored with the moment until which the entry is good.
+//! It may lie on another server than the sessions, so the two cannot change in one step. What holds
+//! instead: a session that is bound is in the index, from before it was bound; the index may name
+//! more, and nothing is believed of it that the session itself does not say.
 
 use futures_util::stream::{self, StreamExt};
 use redis::Value;
@@ -23,7 +24,8 @@ fn announce(core: &Core, principal: &str, id: SessionId, until: &str, now: Times
     call
 }
 
-/// Returns until when an entry is good: to the session's end where that is fixed, else for three times its idle limit.
+/// Returns until when an entry is good: to the session's end where that is fixed, else for three
+/// times its idle limit.
 fn good_until(now: Timestamp, idle: Option<u64>, absolute: Option<u64>) -> String {
     let end = absolute.or_else(|| idle.map(|idle| now.as_millis().saturating_add(idle.saturating_mul(3))));
     end.map_or_else(|| "+inf".to_owned(), |end| end.to_string())
@@ -43,7 +45,8 @@ pub(crate) async fn announce_new(core: &Core, record: &Record, principal: &str, 
     enter(core, record, principal, time).await.map(drop)
 }
 
-/// Carries an entry on, in the background: it is good for long enough to be carried on another time.
+/// Carries an entry on, in the background: it is good for long enough to be carried on another
+/// time.
 pub(crate) fn renew(core: &Core, id: SessionId, renewal: &Renewal, now: Timestamp) {
     core.call_later(announce(core, &renewal.principal, id, &renewal.until, now));
 }
@@ -65,8 +68,9 @@ pub(crate) fn is_binding(changes: &Changes) -> bool {
 
 /// Enters the session before the commit binds it, so that it is never bound and not in the index.
 ///
-/// A commit that is refused now makes no entry, and so it must not be sent: by then it might be applied. One that is refused only later, by
-/// what changes in between, leaves its entry, as one to a session that ends does.
+/// A commit that is refused now makes no entry, and so it must not be sent: by then it might be
+/// applied. One that is refused only later, by what changes in between, leaves its entry, as one to
+/// a session that ends does.
 pub(crate) async fn announce_commit(
     core: &Core,
     id: SessionId,

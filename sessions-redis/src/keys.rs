@@ -50,7 +50,8 @@ impl Keys {
         Key(key.into())
     }
 
-    /// Names where a write to a session leaves word that it was done: in the session's slot, and nothing that could be taken for a session.
+    /// Names where a write to a session leaves word that it was done: in the session's slot, and
+    /// nothing that could be taken for a session.
     pub(crate) fn word(&self, session: &Key, nonce: u64) -> Key {
         let prefix = self.prefix.as_bytes();
         let session = session.as_bytes();
@@ -62,7 +63,8 @@ impl Keys {
         Key(key.into())
     }
 
-    /// Says whether the keys of sessions can have others in their slots: braces have to be a whole `{tag}`.
+    /// Says whether the keys of sessions can have others in their slots: braces have to be a whole
+    /// `{tag}`.
     pub(crate) fn can_be_tags(&self) -> bool {
         is_tagged(self.prefix.as_bytes()) || !self.prefix.contains(['{', '}'])
     }
@@ -80,7 +82,8 @@ impl Keys {
         (*self.session(id).as_bytes() == *key).then_some(id)
     }
 
-    /// Returns a pattern for SCAN that all keys of sessions match. What else matches, [`id_of`](Self::id_of) tells apart.
+    /// Returns a pattern for SCAN that all keys of sessions match. What else matches,
+    /// [`id_of`](Self::id_of) tells apart.
     pub(crate) fn pattern(&self) -> Vec<u8> {
         let mut pattern = Vec::new();
         for byte in self.prefix.bytes() {
@@ -94,7 +97,8 @@ impl Keys {
     }
 }
 
-/// Returns the part of a key that decides about its slot: what stands in the first braces, if they hold anything.
+/// Returns the part of a key that decides about its slot: what stands in the first braces, if they
+/// hold anything.
 fn hashed_part(key: &[u8]) -> &[u8] {
     let tag = || {
         let start = key.iter().position(|byte| *byte == b'{')? + 1;

@@ -19,8 +19,8 @@ const WAIT: Duration = Duration::from_millis(500);
 
 /// Opens a [`RedisStore`] with other options than the default ones.
 ///
-/// No way of opening waits for a server, or fails because there is none: a server that is down when the application starts is like
-/// one that goes down later.
+/// No way of opening waits for a server, or fails because there is none: a server that is down when
+/// the application starts is like one that goes down later.
 ///
 /// ```
 /// use std::time::Duration;
@@ -55,8 +55,8 @@ impl RedisBuilder {
 
     /// Sets what all keys of the store begin with; `session:` by default.
     ///
-    /// Stores that share a database need different prefixes, none of which is the beginning of another. Braces in it have to be a whole
-    /// `{tag}`, which decides about the slot in a cluster.
+    /// Stores that share a database need different prefixes, none of which is the beginning of
+    /// another. Braces in it have to be a whole `{tag}`, which decides about the slot in a cluster.
     pub fn prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
         self.prefix = prefix.into();
         self
@@ -77,17 +77,20 @@ impl RedisBuilder {
     /// Sets how many operations may be under way before further ones are refused as
     /// [`Busy`](sessions_core::StoreErrorKind::Busy); 4096 by default.
     ///
-    /// It bounds what piles up while a server is slow. What is refused costs nothing and is known to have done nothing.
+    /// It bounds what piles up while a server is slow. What is refused costs nothing and is known
+    /// to have done nothing.
     pub const fn max_in_flight(mut self, operations: usize) -> Self {
         self.max_in_flight = operations;
         self
     }
 
-    /// Has the end of a session wait until so many replicas know of it, for at most `within`, by WAIT.
+    /// Has the end of a session wait until so many replicas know of it, for at most `within`, by
+    /// WAIT.
     ///
-    /// Without it, a primary that dies just after it acknowledged a logout may take the logout with it: the replica that follows still
-    /// has the session. Ask for as many replicas as each primary has, since any of them may follow it. An end that too few replicas
-    /// confirm is an error, though the session is gone from the primary. What waits has connections of its own.
+    /// Without it, a primary that dies just after it acknowledged a logout may take the logout with
+    /// it: the replica that follows still has the session. Ask for as many replicas as each primary
+    /// has, since any of them may follow it. An end that too few replicas confirm is an error,
+    /// though the session is gone from the primary. What waits has connections of its own.
     pub const fn wait_for_replicas(mut self, replicas: u32, within: Duration) -> Self {
         self.wait = Some(WaitFor { replicas, within });
         self
@@ -103,9 +106,11 @@ impl RedisBuilder {
     /// | `redis-cluster://user:password@host:port,host:port` | a cluster, some of whose servers are named |
     /// | `rediss-cluster://…` | a cluster, by TLS (feature `tls`) |
     ///
-    /// The same with `valkey` for `redis`. The port is 6379 and the database 0 unless the URL says otherwise.
+    /// The same with `valkey` for `redis`. The port is 6379 and the database 0 unless the URL says
+    /// otherwise.
     ///
-    /// Behind a `?`, each of them takes these options, separated by `&`. The store's own count before the builder's.
+    /// Behind a `?`, each of them takes these options, separated by `&`. The store's own count
+    /// before the builder's.
     ///
     /// | option | sets |
     /// |---|---|
@@ -116,14 +121,17 @@ impl RedisBuilder {
     /// | `max_in_flight` | [`max_in_flight`](Self::max_in_flight) |
     /// | `wait_for_replicas` | [`wait_for_replicas`](Self::wait_for_replicas), for at most 500 ms unless the builder says otherwise |
     ///
-    /// In a user or a password, write `/` as `%2F`, `?` as `%3F`, `#` as `%23`, `@` as `%40`, and behind the `?` also `&` as `%26` and `+` as `%2B`.
-    /// TLS has no options: give certificates to a client, and that to [`open_client`](Self::open_client).
+    /// In a user or a password, write `/` as `%2F`, `?` as `%3F`, `#` as `%23`, `@` as `%40`, and
+    /// behind the `?` also `&` as `%26` and `+` as `%2B`. TLS has no options: give certificates to
+    /// a client, and that to [`open_client`](Self::open_client).
     ///
     /// # Errors
     ///
-    /// Returns [`UrlOption`](OpenErrorKind::UrlOption) for an option that is not in the table, is there twice or has no fitting value,
-    /// [`NoTls`](OpenErrorKind::NoTls) for TLS without the feature, [`Options`](OpenErrorKind::Options) for options that contradict each other, and
-    /// [`Url`](OpenErrorKind::Url) for anything else. The error says what is wrong, and shows no user, no password and not the URL.
+    /// Returns [`UrlOption`](OpenErrorKind::UrlOption) for an option that is not in the table, is
+    /// there twice or has no fitting value, [`NoTls`](OpenErrorKind::NoTls) for TLS without the
+    /// feature, [`Options`](OpenErrorKind::Options) for options that contradict each other, and
+    /// [`Url`](OpenErrorKind::Url) for anything else. The error says what is wrong, and shows no
+    /// user, no password and not the URL.
     pub fn open(self, url: &str) -> Result<RedisStore, OpenError> {
         let (address, options) = address::parse(url)?;
         let builder = options.into_iter().fold(self, Self::with_url_option);
@@ -146,10 +154,12 @@ impl RedisBuilder {
         }
     }
 
-    /// Opens a store on the server of a client, for which the client may have certificates and the like.
+    /// Opens a store on the server of a client, for which the client may have certificates and the
+    /// like.
     ///
-    /// Of its [`TcpSettings`](redis::io::tcp::TcpSettings) all count but the time to linger, which a client does not tell. One made from a URL
-    /// by redis-rs delays small requests (Nagle's algorithm, RFC 896); [`open`](Self::open) does not.
+    /// Of its [`TcpSettings`](redis::io::tcp::TcpSettings) all count but the time to linger, which
+    /// a client does not tell. One made from a URL by redis-rs delays small requests (Nagle's
+    /// algorithm, RFC 896); [`open`](Self::open) does not.
     ///
     /// # Errors
     ///
@@ -161,7 +171,8 @@ impl RedisBuilder {
         Ok(self.finish(links, background))
     }
 
-    /// Opens a store on a cluster, some of whose servers are named. User, password and TLS are those of the first one.
+    /// Opens a store on a cluster, some of whose servers are named. User, password and TLS are
+    /// those of the first one.
     ///
     /// # Errors
     ///
@@ -183,13 +194,14 @@ impl RedisBuilder {
 
     /// Opens a store on a connection of the caller's own.
     ///
-    /// Call this on the tokio runtime that the connection was made on: what the store asks is sent from there, and the connection
-    /// outlives the store.
+    /// Call this on the tokio runtime that the connection was made on: what the store asks is sent
+    /// from there, and the connection outlives the store.
     ///
     /// # Errors
     ///
-    /// Fails for options that contradict each other, among them [`wait_for_replicas`](Self::wait_for_replicas): whatever else uses
-    /// the connection would have to wait.
+    /// Fails for options that contradict each other, among them
+    /// [`wait_for_replicas`](Self::wait_for_replicas): whatever else uses the connection would have
+    /// to wait.
     pub fn open_connection(self, connection: impl Into<Connection>) -> Result<RedisStore, OpenError> {
         if self.wait.is_some() {
             let reason = "`wait_for_replicas` needs a connection that nobody else uses: use `open` or `open_client`";
@@ -233,7 +245,8 @@ impl RedisBuilder {
     }
 }
 
-/// Chooses who encrypts, for the whole process, unless that was chosen: rustls panics where several could and nobody chose.
+/// Chooses who encrypts, for the whole process, unless that was chosen: rustls panics where several
+/// could and nobody chose.
 #[cfg(feature = "tls")]
 fn choose_who_encrypts() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {

@@ -38,8 +38,8 @@ const KNOWN: &str =
     "prefix, load_deadline_ms, commit_deadline_ms, max_in_flight, wait_for_replicas, db, user, pass and protocol";
 
 impl Query {
-    /// Reads the options of a URL. An option that is unknown, or stands there twice, is an error: whoever wrote it wants something that would not
-    /// happen.
+    /// Reads the options of a URL. An option that is unknown, or stands there twice, is an error:
+    /// whoever wrote it wants something that would not happen.
     pub(crate) fn of(url: &Url) -> Result<Self, OpenError> {
         let mut query = Self::default();
         let mut seen = Vec::new();
@@ -94,7 +94,8 @@ enum Complaint {
 }
 
 impl Complaint {
-    /// Makes the error. A name that may be a part of a password with a `?` in it is not repeated: `redis://:pass?word@host`.
+    /// Makes the error. A name that may be a part of a password with a `?` in it is not repeated:
+    /// `redis://:pass?word@host`.
     fn about(self, name: &str, url: &Url) -> OpenError {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         let is_harmless = !name.is_empty() && name.len() <= 32 && name.bytes().all(is_name);

@@ -60,7 +60,8 @@ impl Refusal {
         Self::of(error.code(), error.details().unwrap_or_default())
     }
 
-    /// Sorts an answer by its code and its details. The details are not kept, since they may quote what was sent.
+    /// Sorts an answer by its code and its details. The details are not kept, since they may quote
+    /// what was sent.
     pub(crate) fn of(code: &str, details: &str) -> Self {
         let code = code_of(code, details);
         let once = code == "ASK";
@@ -94,7 +95,8 @@ impl fmt::Display for Refusal {
 
 fn code_of(code: &str, details: &str) -> &'static str {
     let known = |word: &str| CODES.iter().map(|(code, _)| *code).find(|code| *code == word);
-    // Redis 6 reports what failed inside a script as `ERR Error running script (…): -READONLY You can't…`.
+    // Redis 6 reports what failed inside a script as `ERR Error running script (…): -READONLY You
+    // can't…`.
     let inner = || details.split([' ', '-']).filter(|word| *word != "ERR").find_map(known);
     match known(code) {
         // To a long command of a stranger's: `Protocol error: unauthenticated multibulk length`.

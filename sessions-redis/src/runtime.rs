@@ -13,8 +13,9 @@ use tokio::task_local;
 
 /// Is a tokio runtime of one thread, for the connections and the deadlines.
 ///
-/// The callers' futures are not spawned on it: they are polled where they are awaited, be it a tokio of the caller's, a coroutine or
-/// a blocked thread. Only what must go on between polls lives here.
+/// The callers' futures are not spawned on it: they are polled where they are awaited, be it a
+/// tokio of the caller's, a coroutine or a blocked thread. Only what must go on between polls lives
+/// here.
 #[derive(Debug)]
 pub(crate) struct Background(Option<Runtime>);
 
@@ -53,8 +54,8 @@ pub(crate) fn caller() -> Option<Handle> {
 pin_project! {
     /// Is a future that finds a tokio runtime around itself, wherever it is polled.
     ///
-    /// The runtime is entered for each poll and left before it returns: never across a wait, during which a coroutine may move to
-    /// another thread.
+    /// The runtime is entered for each poll and left before it returns: never across a wait, during
+    /// which a coroutine may move to another thread.
     pub(crate) struct InRuntime<F> {
         #[pin]
         future: TaskLocalFuture<Option<Handle>, F>,

@@ -93,7 +93,8 @@ async fn step(core: &Core, walk: &mut Walk, count: usize) -> Result<Vec<SessionI
     let stay = walk.stay_at(&before);
     let (position, ids) = scan(core, slot, stay.position, count).await?;
     let after = server(core, slot).await?;
-    // Another process orders its keys otherwise, and has other ones: whatever was scanned, it means nothing.
+    // Another process orders its keys otherwise, and has other ones: whatever was scanned, it means
+    // nothing.
     if after.run != before.run {
         walk.leave();
         return Ok(Vec::new());

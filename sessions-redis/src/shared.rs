@@ -114,7 +114,8 @@ impl Core {
         StoreFuture::new(InRuntime::new(Arc::clone(&self.background), work))
     }
 
-    /// Returns a number that no other write to the same session has had lately. It need not be secret.
+    /// Returns a number that no other write to the same session has had lately. It need not be
+    /// secret.
     pub(crate) fn nonce(&self) -> u64 {
         self.nonces.fetch_add(1, Ordering::Relaxed)
     }
@@ -209,7 +210,8 @@ impl<'a> Tries<'a> {
         let mut pause = FIRST_PAUSE;
         loop {
             self.parcel.forget_sent();
-            // Boxed, so that all around it is small: a coroutine's stack has no room for many moves of it.
+            // Boxed, so that all around it is small: a coroutine's stack has no room for many moves
+            // of it.
             let answer = Box::pin(link.send(&self.parcel)).await;
             let fault = match answer.and_then(|answer| self.with_replicas(answer)) {
                 Ok(answer) => return Ok(answer),
@@ -240,7 +242,8 @@ impl<'a> Tries<'a> {
     fn better_form(&self, call: &Call, fault: &Fault) -> Option<Form> {
         let form = match fault.code() {
             Some("NOSCRIPT") if call.is_script() => Form { with_source: true, ..self.form },
-            // A slot on its way to another server has the session and not yet the word. What was not done needs none.
+            // A slot on its way to another server has the session and not yet the word. What was
+            // not done needs none.
             Some("TRYAGAIN") if call.has_word() && !self.in_doubt => Form { without_word: true, ..self.form },
             _ => Form { in_doubt: self.form.in_doubt || self.in_doubt, ..self.form },
         };

@@ -19,7 +19,8 @@ use crate::shared::{Core, Failure};
 
 /// Keeps sessions in Redis, Valkey or a Redis Cluster.
 ///
-/// Cheap to clone; the clones share their connections. The [crate's documentation](crate) says what is kept, and how.
+/// Cheap to clone; the clones share their connections. The [crate's documentation](crate) says what
+/// is kept, and how.
 #[derive(Clone)]
 pub struct RedisStore {
     core: Arc<Core>,
@@ -87,7 +88,8 @@ impl Store for RedisStore {
                 Err(Failure { code: Some("OOM"), .. }) => return Ok(Created::Full),
                 Err(failure) => return Err(failure.into()),
             }
-            // Only now: an index entry without a session is cleared away, and nobody has been given the token yet.
+            // Only now: an index entry without a session is cleared away, and nobody has been given
+            // the token yet.
             if let Some(principal) = record.principal()
                 && let Err(failure) = index::announce_new(&core, &record, principal, &time).await
             {

@@ -4,8 +4,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Starts the server in the background, tells its process id, and kills it when the other end of the pipe is gone: closed by us, or
-/// by the system if we ended without. Then nobody is left to remove the folder but the shell.
+/// Starts the server in the background, tells its process id, and kills it when the other end of
+/// the pipe is gone: closed by us, or by the system if we ended without. Then nobody is left to
+/// remove the folder but the shell.
 const SCRIPT: &str = r#"dir=$1; program=$2; shift 2
 "$program" "$@" >>"$dir/log" 2>&1 &
 server=$!
@@ -49,7 +50,8 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // This and the closing of the pipe end the server, also a stopped one; the shell waits for it.
+        // This and the closing of the pipe end the server, also a stopped one; the shell waits for
+        // it.
         if let Some(mut pipe) = self.shell.stdin.take() {
             let _ = pipe.write_all(b"keep\n");
         }

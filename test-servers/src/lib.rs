@@ -1,8 +1,11 @@
-//! Real redis servers and clusters for tests: each on a private port of the loopback interface, with its data in a temporary folder.
+//! Real redis servers and clusters for tests: each on a private port of the loopback interface,
+//! with its data in a temporary folder.
 //!
-//! What is started here ends with the value that stands for it, or with the process that started it, however that ends. Where no
-//! redis-server is installed, [`installed`] says so on the terminal, and the test that asked returns. `SESSIONS_REDIS_SERVER` in the
-//! environment names another program to start, such as a valkey-server or a Redis of another version; redis-cli is needed beside it.
+//! What is started here ends with the value that stands for it, or with the process that started
+//! it, however that ends. Where no redis-server is installed, [`installed`] says so on the
+//! terminal, and the test that asked returns. `SESSIONS_REDIS_SERVER` in the environment names
+//! another program to start, such as a valkey-server or a Redis of another version; redis-cli is
+//! needed beside it.
 //!
 //! A [`Proxy`] is a bad network in front of a server.
 //!

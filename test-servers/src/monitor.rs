@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use crate::server::Server;
 
 impl Server {
-    /// Returns the commands that the server received while `work` was done, in their order, each with its arguments as the server
-    /// quotes them. What its scripts call is left out.
+    /// Returns the commands that the server received while `work` was done, in their order, each
+    /// with its arguments as the server quotes them. What its scripts call is left out.
     ///
     /// # Panics
     ///

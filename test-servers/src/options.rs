@@ -30,7 +30,8 @@ impl Options {
         self
     }
 
-    /// Has the server write every command to disk before it answers, so that a restart loses nothing.
+    /// Has the server write every command to disk before it answers, so that a restart loses
+    /// nothing.
     pub fn durable(self) -> Self {
         self.argument("--appendonly", "yes").argument("--appendfsync", "always")
     }

@@ -1,4 +1,5 @@
-//! A bad network: a proxy that loses answers or is late with them, holds questions up, goes silent, or swallows everything.
+//! A bad network: a proxy that loses answers or is late with them, holds questions up, goes silent,
+//! or swallows everything.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -146,8 +147,8 @@ impl Proxy {
         silent.iter().for_each(|silent| silent.store(true, Ordering::SeqCst));
     }
 
-    /// Lets nothing through any more: not on the connections that there are, and not on new ones, which are accepted all the same.
-    /// Neither end hears anything of it.
+    /// Lets nothing through any more: not on the connections that there are, and not on new ones,
+    /// which are accepted all the same. Neither end hears anything of it.
     pub fn swallow(&self) {
         self.state.is_swallowing.store(true, Ordering::SeqCst);
         self.silence();

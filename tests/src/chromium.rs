@@ -25,7 +25,8 @@ pub struct Chromium {
 pub struct Tab(String);
 
 impl Chromium {
-    /// Starts a browser with one empty tab. Returns `None`, and reports the test as skipped, where none is installed.
+    /// Starts a browser with one empty tab. Returns `None`, and reports the test as skipped, where
+    /// none is installed.
     ///
     /// # Panics
     ///
@@ -71,7 +72,8 @@ impl Chromium {
         self.session.post("/back", &json!({}));
     }
 
-    /// Clicks on the first element that a CSS selector finds, which leads to another page, and waits for that.
+    /// Clicks on the first element that a CSS selector finds, which leads to another page, and
+    /// waits for that.
     ///
     /// # Panics
     ///
@@ -102,7 +104,8 @@ impl Chromium {
         self.session.post(&format!("{field}/value"), &json!({ "text": text }));
     }
 
-    /// Returns the text of the page: of a plain text or JSON, without what the browser shows around it.
+    /// Returns the text of the page: of a plain text or JSON, without what the browser shows around
+    /// it.
     #[must_use]
     #[track_caller]
     pub fn text(&self) -> String {
@@ -182,8 +185,8 @@ fn capabilities(profile: &Path) -> Value {
     json!({ "browserName": "chrome", "goog:chromeOptions": { "args": args } })
 }
 
-/// Runs the driver, and kills it together with its browsers when the other end of the pipe is gone: closed by us, or by the
-/// system if we ended without.
+/// Runs the driver, and kills it together with its browsers when the other end of the pipe is gone:
+/// closed by us, or by the system if we ended without.
 const SCRIPT: &str = "chromedriver --port=0 & exec >&-; read -r _; kill -KILL 0";
 
 /// A running chromedriver.

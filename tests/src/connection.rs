@@ -72,8 +72,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Where the server closes the connection or answers something that is not HTTP, two Set-Cookie fields of one name
-    /// included.
+    /// Where the server closes the connection or answers something that is not HTTP, two Set-Cookie
+    /// fields of one name included.
     ///
     /// # Panics
     ///
@@ -101,7 +101,8 @@ impl Connection {
     /// As [`Connection::receive`].
     #[track_caller]
     pub fn exchange(&mut self, request: &Request) -> io::Result<Response> {
-        // A server may answer and close before it has read all of a request that it refuses: the answer decides.
+        // A server may answer and close before it has read all of a request that it refuses: the
+        // answer decides.
         let sent = self.send(&request.to_bytes());
         match (self.receive(&request.to_string()), sent) {
             (Err(_), Err(sent)) => Err(sent),

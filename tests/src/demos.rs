@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::Framework;
 
-/// Names the environment variable with a folder of demos built elsewhere, to be tried in place of this workspace's.
+/// Names the environment variable with a folder of demos built elsewhere, to be tried in place of
+/// this workspace's.
 const PREBUILT: &str = "SESSIONS_DEMOS";
 
 /// Finds the demo's binary, after building all of them at the first call.
@@ -37,7 +38,8 @@ fn build() -> HashMap<String, PathBuf> {
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    // Of the running test's package. Build scripts that watch them would run again, now here and now for a cargo started by hand.
+    // Of the running test's package. Build scripts that watch them would run again, now here and
+    // now for a cargo started by hand.
     for (name, _) in env::vars_os() {
         let is_of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
         if name.to_str().is_some_and(is_of_package) {

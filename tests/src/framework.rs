@@ -2,7 +2,8 @@ use std::fmt;
 
 use crate::HangUp;
 
-/// A framework whose demo is tried, and everything in which it is allowed to differ from the others.
+/// A framework whose demo is tried, and everything in which it is allowed to differ from the
+/// others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framework {
     /// `demo-axum`.
@@ -27,7 +28,8 @@ impl Framework {
         }
     }
 
-    /// Tells whether a client whose handler panics gets a 500. The others close the connection without an answer.
+    /// Tells whether a client whose handler panics gets a 500. The others close the connection
+    /// without an answer.
     #[must_use]
     pub const fn answers_a_panic(self) -> bool {
         match self {
@@ -36,7 +38,8 @@ impl Framework {
         }
     }
 
-    /// Tells whether a demo that is asked to end answers what is under way first. may_minihttp cannot be asked.
+    /// Tells whether a demo that is asked to end answers what is under way first. may_minihttp
+    /// cannot be asked.
     #[must_use]
     pub const fn finishes(self) -> bool {
         match self {
@@ -45,8 +48,9 @@ impl Framework {
         }
     }
 
-    /// Tells whether a handler is dropped when its client hangs up in this way. actix-web takes a closed connection for one that is closed
-    /// in one direction, and lets the handler run on; in may_minihttp every handler runs to its end.
+    /// Tells whether a handler is dropped when its client hangs up in this way. actix-web takes a
+    /// closed connection for one that is closed in one direction, and lets the handler run on; in
+    /// may_minihttp every handler runs to its end.
     #[must_use]
     pub const fn drops_handlers(self, hang_up: HangUp) -> bool {
         match (self, hang_up) {

@@ -5,7 +5,8 @@ use url::{Host, Url};
 
 use crate::SetCookie;
 
-/// A browser's cookies: those of the `cookie_store` crate, with the rules for prefixes and for Secure that it lacks.
+/// A browser's cookies: those of the `cookie_store` crate, with the rules for prefixes and for
+/// Secure that it lacks.
 #[derive(Clone, Debug, Default)]
 pub struct Jar {
     store: CookieStore,
@@ -73,7 +74,8 @@ fn check_secure(cookie: &SetCookie, url: &Url) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The prefixes bind in any case of their letters, and may not hide in the value of a nameless cookie.
+/// The prefixes bind in any case of their letters, and may not hide in the value of a nameless
+/// cookie.
 fn check_prefix(cookie: &SetCookie) -> Result<(), Refusal> {
     let starts_with =
         |text: &str, prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));

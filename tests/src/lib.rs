@@ -1,16 +1,17 @@
-//! What every framework promises, tried from outside: the demo servers run as processes of their own, and a client that
-//! works on bytes talks to them over real sockets.
+//! What every framework promises, tried from outside: the demo servers run as processes of their
+//! own, and a client that works on bytes talks to them over real sockets.
 //!
 //! - [`Server`] builds, starts and stops a demo of one [`Framework`];
-//! - [`Connection`] sends a [`Request`] exactly as written, malformed ones included, and reads a [`Response`] strictly;
+//! - [`Connection`] sends a [`Request`] exactly as written, malformed ones included, and reads a
+//!   [`Response`] strictly;
 //! - [`Visitor`] keeps the session cookie it was given, whatever its attributes;
 //! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow;
 //! - [`Chromium`] is a real one, and [`Nginx`] a real cache in front of a demo.
 //!
-//! The scenarios stand in `tests/wire`, one module a topic. Each is one function that takes the framework, and
-//! [`in_every_framework!`] makes one named test of it for each framework. Those of [`scenarios`] run on every store too, in
-//! `tests/stores`, beside what only a store that outlives its process can show. What only a real browser can show stands in
-//! `tests/browser`.
+//! The scenarios stand in `tests/wire`, one module a topic. Each is one function that takes the
+//! framework, and [`in_every_framework!`] makes one named test of it for each framework. Those of
+//! [`scenarios`] run on every store too, in `tests/stores`, beside what only a store that outlives
+//! its process can show. What only a real browser can show stands in `tests/browser`.
 
 mod answers;
 mod browser;
@@ -80,8 +81,8 @@ macro_rules! in_every_framework {
     )*};
 }
 
-/// Makes one test for each framework and each form of the cookie of each scenario, a function that takes a
-/// [`Framework`] and a [`Seal`].
+/// Makes one test for each framework and each form of the cookie of each scenario, a function that
+/// takes a [`Framework`] and a [`Seal`].
 #[macro_export]
 macro_rules! in_every_framework_and_seal {
     ($($scenario:ident),* $(,)?) => {$(

@@ -21,8 +21,8 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts an nginx that caches every response that does not forbid it. Returns `None`, and reports the test as skipped,
-    /// where nginx is not installed.
+    /// Starts an nginx that caches every response that does not forbid it. Returns `None`, and
+    /// reports the test as skipped, where nginx is not installed.
     ///
     /// # Panics
     ///

@@ -11,7 +11,8 @@ pub fn together<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<
     each_together(&mut vec![(); count], |index, ()| work(index))
 }
 
-/// Runs `work` on each item, on threads that start together, and returns what each returned, in order.
+/// Runs `work` on each item, on threads that start together, and returns what each returned, in
+/// order.
 ///
 /// # Panics
 ///

@@ -149,7 +149,8 @@ impl fmt::Debug for Output {
     }
 }
 
-/// Reads the address from the line that a demo prints at start, `listening on http://127.0.0.1:PORT`.
+/// Reads the address from the line that a demo prints at start, `listening on
+/// http://127.0.0.1:PORT`.
 fn announced(line: &[u8]) -> Option<SocketAddr> {
     let line = std::str::from_utf8(line).ok()?;
     let (_, address) = line.split_once("listening on http://")?;

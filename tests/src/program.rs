@@ -38,7 +38,8 @@ impl Program {
             assert!(env::var_os(required_by).is_none(), "{name} is not installed, and {required_by} is set");
             let thread = thread::current();
             let test = thread.name().unwrap_or("a test");
-            // Not by `eprintln!`, which the test harness keeps to itself as long as the test passes.
+            // Not by `eprintln!`, which the test harness keeps to itself as long as the test
+            // passes.
             let _ = writeln!(
                 std::io::stderr(),
                 "SKIPPED: {test}: no {name} found; `cargo xtask test` installs it, or on Debian `apt-get install {package}`"

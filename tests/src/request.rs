@@ -2,7 +2,8 @@ use std::fmt;
 
 /// A request, written to the wire exactly as it stands here.
 ///
-/// Fields keep their order, their spelling and their bytes, so that a request may also be one that no browser would send.
+/// Fields keep their order, their spelling and their bytes, so that a request may also be one that
+/// no browser would send.
 #[derive(Clone, Debug)]
 pub struct Request {
     method: String,

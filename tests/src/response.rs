@@ -8,7 +8,8 @@ const LIMIT: u64 = 4 << 20;
 
 /// An answer, with its fields in the order and the number in which they came.
 ///
-/// Reading is strict: two Set-Cookie fields of one name, which no server may send, are an error for every scenario.
+/// Reading is strict: two Set-Cookie fields of one name, which no server may send, are an error for
+/// every scenario.
 #[derive(Clone)]
 pub struct Response {
     asked: String,

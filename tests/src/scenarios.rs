@@ -1,4 +1,5 @@
-//! Scenarios that hold on every store too. Each expects what it says of a running server, and panics where it is not so.
+//! Scenarios that hold on every store too. Each expects what it says of a running server, and
+//! panics where it is not so.
 
 pub mod devices;
 pub mod flashes;

@@ -70,7 +70,8 @@ impl Options {
         self
     }
 
-    /// Lets the demo have one core, and so one thread that answers, where the system can bind it to one.
+    /// Lets the demo have one core, and so one thread that answers, where the system can bind it to
+    /// one.
     #[must_use]
     pub const fn on_one_core(mut self) -> Self {
         self.on_one_core = true;
@@ -88,7 +89,8 @@ impl Options {
         Server { framework: self.framework, cookie_name: self.cookie_name, address, process }
     }
 
-    /// Starts the demo where it has to fail, and returns how it ended and everything that it printed.
+    /// Starts the demo where it has to fail, and returns how it ended and everything that it
+    /// printed.
     ///
     /// # Panics
     ///

@@ -24,7 +24,8 @@ pub fn random_token() -> String {
     encoded(&bytes)
 }
 
-/// The bytes of a token, if it is base64url without padding, with no other spelling of the same bytes.
+/// The bytes of a token, if it is base64url without padding, with no other spelling of the same
+/// bytes.
 #[must_use]
 pub fn decoded(token: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(token).ok()

@@ -1,7 +1,8 @@
 //! The few commands of WebDriver that the tests need.
 //!
-//! WebDriver is JSON over HTTP on the loopback interface, and [`Connection`] speaks that: a client from crates.io would bring
-//! an asynchronous runtime and an HTTP stack to send a dozen kinds of request.
+//! WebDriver is JSON over HTTP on the loopback interface, and [`Connection`] speaks that: a client
+//! from crates.io would bring an asynchronous runtime and an HTTP stack to send a dozen kinds of
+//! request.
 
 use std::net::SocketAddr;
 

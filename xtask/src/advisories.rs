@@ -1,7 +1,9 @@
-//! The snapshot of the RustSec advisory database that `cargo xtask deny` checks against, and `cargo xtask advisories`, which renews it.
+//! The snapshot of the RustSec advisory database that `cargo xtask deny` checks against, and `cargo
+//! xtask advisories`, which renews it.
 //!
-//! The database is a Git repository outside the package registries, which a machine that tests may not reach. So what is needed of it is committed: one
-//! line for each advisory of any crate, so that a dependency added later is covered too.
+//! The database is a Git repository outside the package registries, which a machine that tests may
+//! not reach. So what is needed of it is committed: one line for each advisory of any crate, so
+//! that a dependency added later is covered too.
 
 use std::fs;
 use std::path::{Path, PathBuf};

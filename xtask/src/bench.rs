@@ -6,7 +6,8 @@ use std::process::Command;
 use crate::command::{cargo, root, run};
 use crate::install;
 
-/// Holds the crates that are checked for warnings with the library's own: not `peers`, which takes minutes to build.
+/// Holds the crates that are checked for warnings with the library's own: not `peers`, which takes
+/// minutes to build.
 const CHECKED: &str = "-p harness -p ours -p hot -p growth -p stores -p runner";
 
 /// Runs the benchmarks' own program with the words that follow `bench`.
@@ -18,7 +19,8 @@ pub(crate) fn run_sections(words: &[String]) -> Result<(), String> {
     run(runner().args(words))
 }
 
-/// Tests what measures, and compares what the hot paths take with the committed figures. Without valgrind it cannot, and says so.
+/// Tests what measures, and compares what the hot paths take with the committed figures. Without
+/// valgrind it cannot, and says so.
 pub(crate) fn counts() -> Result<(), String> {
     run(cargo("test --quiet --package runner --manifest-path").arg(manifest()))?;
     match install::install_for_counts() {

@@ -10,7 +10,8 @@ use crate::install;
 /// Age of the snapshot from which on the check says that it should be renewed.
 const OLD: i64 = 90;
 
-/// The folder in which cargo-deny looks for its database: named after the database's URL and a hash of that.
+/// The folder in which cargo-deny looks for its database: named after the database's URL and a hash
+/// of that.
 const DATABASE: &str = "advisory-db-3157b0e258782691";
 
 /// Checks the dependencies against `deny.toml` and the committed snapshot of the advisories.
@@ -20,7 +21,8 @@ pub(crate) fn check() -> Result<(), String> {
     println!("{}", told(&snapshot.date, snapshot.advisories.len(), snapshot.age_in_days()));
     let folder = root().join("target/deny");
     write(&folder, &snapshot)?;
-    // Everything must be there, since cargo-deny fetches nothing here, least of all another database.
+    // Everything must be there, since cargo-deny fetches nothing here, least of all another
+    // database.
     run(&mut cargo("fetch --locked --quiet"))?;
     run(cargo("deny --log-level error --offline --config").arg(folder.join("deny.toml")).arg("check"))
 }

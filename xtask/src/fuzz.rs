@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: builds the fuzz targets, which are a workspace of their own, and lets each run for some seconds.
+//! `cargo xtask fuzz`: builds the fuzz targets, which are a workspace of their own, and lets each
+//! run for some seconds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,8 @@ use std::process::{Command, Stdio};
 use crate::command::{cargo, line, root, run};
 use crate::install;
 
-/// How long each target runs in `cargo xtask test`: long enough for some hundred thousand inputs of most.
+/// How long each target runs in `cargo xtask test`: long enough for some hundred thousand inputs of
+/// most.
 const SECONDS: u32 = 4;
 
 /// Options of libFuzzer for every target.
@@ -47,7 +49,8 @@ fn run_all(seconds: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// Prepares a call of cargo within `fuzz/`, whose `.cargo/config.toml` has the flags for the compiler.
+/// Prepares a call of cargo within `fuzz/`, whose `.cargo/config.toml` has the flags for the
+/// compiler.
 fn in_folder(arguments: &str) -> Command {
     let mut command = cargo(arguments);
     // Flags in the environment would take the place of those in the file.
@@ -110,7 +113,8 @@ struct Progress {
 }
 
 impl Progress {
-    /// Reads the log of a run: lines such as `#2 INITED cov: 17 ft: 17 corp: 1/1b exec/s: 0 rss: 27Mb`.
+    /// Reads the log of a run: lines such as `#2 INITED cov: 17 ft: 17 corp: 1/1b exec/s: 0 rss:
+    /// 27Mb`.
     fn read(log: &str) -> Option<Self> {
         let mut lines = log.lines().filter(|line| line.starts_with('#') && line.contains(" cov: "));
         let (first, last) = (lines.next()?, lines.next_back()?);

@@ -67,7 +67,8 @@ pub(crate) fn install_cargo_mutants() -> Result<(), String> {
     install_cargo_tool("mutants", "27.1.0")
 }
 
-/// Builds a subcommand of cargo from its sources, unless one is there. Without optimizing it, which would take longer than it saves.
+/// Builds a subcommand of cargo from its sources, unless one is there. Without optimizing it, which
+/// would take longer than it saves.
 fn install_cargo_tool(name: &str, version: &str) -> Result<(), String> {
     if succeeds(&mut cargo(&format!("{name} --version"))) {
         return Ok(());

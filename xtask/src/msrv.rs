@@ -6,7 +6,8 @@ use std::process::Command;
 use crate::command::{run, succeeds};
 use crate::workspace::{Member, members};
 
-/// Checks the published crates, each with its own `rust-version`, where such a toolchain is there or can be installed.
+/// Checks the published crates, each with its own `rust-version`, where such a toolchain is there
+/// or can be installed.
 pub(crate) fn check() -> Result<(), String> {
     for (version, crates) in by_version(&members()?)? {
         if has_toolchain(&version) || installs_toolchain(&version) {

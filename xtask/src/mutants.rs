@@ -1,4 +1,5 @@
-//! `cargo xtask mutants`: changes the code a little, thousands of times, and looks which changes no test notices.
+//! `cargo xtask mutants`: changes the code a little, thousands of times, and looks which changes no
+//! test notices.
 
 mod outcomes;
 
@@ -14,16 +15,19 @@ use outcomes::{Known, Outcomes};
 /// The crates whose own tests have to notice.
 const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-embedded";
 
-/// What cargo-mutants is told for every file. Documentation tests are left out: each takes longer than all others together.
+/// What cargo-mutants is told for every file. Documentation tests are left out: each takes longer
+/// than all others together.
 const OPTIONS: &str = "--jobs 1 --no-shuffle --colors never --no-times --cap-lints true --minimum-test-timeout 30 \
                        --cargo-test-arg=--lib --cargo-test-arg=--tests";
 
-/// Exit codes of cargo-mutants: all were caught; some were missed; some took too long, which a test notices too.
+/// Exit codes of cargo-mutants: all were caught; some were missed; some took too long, which a test
+/// notices too.
 const DONE: [i32; 3] = [0, 2, 3];
 
 const USAGE: &str = "usage: cargo xtask mutants [SHARD/COUNT | FILE...], such as 1/8, or sessions-core/src/expiry.rs";
 
-/// Runs the files that `words` choose, except those that have results, and judges the results of all of them.
+/// Runs the files that `words` choose, except those that have results, and judges the results of
+/// all of them.
 pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
     let choice = Choice::parse(words)?;
     install::install_cargo_mutants()?;
@@ -81,7 +85,8 @@ impl Choice {
     }
 }
 
-/// Returns what became of a file's mutants: now, or in an earlier run over the same sources and tests.
+/// Returns what became of a file's mutants: now, or in an earlier run over the same sources and
+/// tests.
 fn outcomes_of(file: &str) -> Result<Outcomes, String> {
     let folder = root().join("target/mutants").join(file.replace('/', "+"));
     let finished = folder.join("finished");
@@ -111,13 +116,15 @@ fn run_file(file: &str, folder: &Path) -> Result<(), String> {
 fn command(file: &str, folder: &Path) -> Command {
     let mut command = cargo(&format!("mutants {OPTIONS} --package {} --file {file} --output", package_of(file)));
     command.arg(folder);
-    // One folder for all copies of the tree, so that the dependencies are built once; and nothing that only a debugger reads.
+    // One folder for all copies of the tree, so that the dependencies are built once; and nothing
+    // that only a debugger reads.
     command.env("CARGO_TARGET_DIR", root().join("target/mutants/build"));
     command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0");
     command
 }
 
-/// Sums up the sources and tests of a file's package: where they changed, earlier results tell nothing.
+/// Sums up the sources and tests of a file's package: where they changed, earlier results tell
+/// nothing.
 fn fingerprint(file: &str) -> Result<String, String> {
     let package = package_of(file);
     let mut hash = DefaultHasher::new();

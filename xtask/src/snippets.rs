@@ -1,4 +1,5 @@
-//! `cargo xtask snippets`: the README's Rust compiles as somebody new would paste it, with the dependencies that the README names.
+//! `cargo xtask snippets`: the README's Rust compiles as somebody new would paste it, with the
+//! dependencies that the README names.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -86,7 +86,8 @@ fn clippy() -> Result<(), String> {
     fuzz::clippy()
 }
 
-/// Tests skip what needs a server that is not there; here it was installed, so skipping is a failure.
+/// Tests skip what needs a server that is not there; here it was installed, so skipping is a
+/// failure.
 fn unit() -> Result<(), String> {
     run(cargo("test --workspace --exclude sessions-tests").env("SESSIONS_REQUIRE_REDIS", "1"))
 }

@@ -41,7 +41,8 @@ impl House {
         Self { clock, store, readers, cookies }
     }
 
-    /// Fills the store with sessions that nobody will use; the clock moves between one and the next.
+    /// Fills the store with sessions that nobody will use; the clock moves between one and the
+    /// next.
     fn fill(&self, sessions: usize, apart: Duration) {
         let manager = manager(&self.clock, &self.store).idle(IDLE).sweep_every(None);
         let manager = manager.build().expect("the options are sound");
@@ -104,7 +105,8 @@ pub(crate) fn run(sessions: usize, rounds: usize) {
     println!("seconds {:.2}", seconds[seconds.len() / 2]);
 }
 
-/// Has so many threads read, each of which is told its number and when to stop, until `happening` is over.
+/// Has so many threads read, each of which is told its number and when to stop, until `happening`
+/// is over.
 fn watch(threads: usize, read: impl Fn(usize, &AtomicBool) -> Waits + Sync, happening: impl FnOnce()) -> Waits {
     let (stop, read) = (&AtomicBool::new(false), &read);
     thread::scope(|scope| {
@@ -152,7 +154,8 @@ fn wait_for_the_sweep(house: &House) {
     }
 }
 
-/// Prints the reads, the longest, the longest without waiting for a processor, and what one in 10, 100 and so on exceeds.
+/// Prints the reads, the longest, the longest without waiting for a processor, and what one in 10,
+/// 100 and so on exceeds.
 fn tell(what: &str, waits: &Waits) {
     print!("{what} {} {} {}", waits.reads, waits.longest, waits.longest_own);
     for many in [10, 100, 1000, 10_000, 100_000, 1_000_000] {

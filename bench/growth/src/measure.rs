@@ -7,7 +7,8 @@ use rustix::time::{ClockId, clock_gettime};
 /// Is how many parts a measurement has; the one in the middle counts.
 const PARTS: usize = 5;
 
-/// Returns the nanoseconds of CPU that one call takes. What waits for a processor meanwhile does not count.
+/// Returns the nanoseconds of CPU that one call takes. What waits for a processor meanwhile does
+/// not count.
 pub(crate) fn nanoseconds(times: usize, mut call: impl FnMut()) -> f64 {
     let part = (times / PARTS).max(1);
     let mut parts = [0.0; PARTS];

@@ -10,7 +10,8 @@ const SLOW: u64 = 50_000;
 /// Is how many reads are made between two looks, at most.
 const BETWEEN: u64 = 1024;
 
-/// Reads until it is told to stop. Each read begins where the last one ended, so that no moment belongs to none.
+/// Reads until it is told to stop. Each read begins where the last one ended, so that no moment
+/// belongs to none.
 pub(crate) fn read_until(stop: &AtomicBool, mut read: impl FnMut()) -> Waits {
     let (mut waits, mut queue) = (Waits::default(), Queue::open());
     let mut begin = Instant::now();
@@ -36,7 +37,8 @@ pub(crate) fn read_until(stop: &AtomicBool, mut read: impl FnMut()) -> Waits {
 
 /// Tells how long this thread was ready to run and others ran in its place.
 struct Queue {
-    /// Holds three numbers, of which this is the second; there is none where the kernel does not count.
+    /// Holds three numbers, of which this is the second; there is none where the kernel does not
+    /// count.
     schedstat: Option<File>,
     last: u64,
 }

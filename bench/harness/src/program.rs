@@ -110,7 +110,8 @@ impl Visitor for Time {
     }
 }
 
-/// Asks for the time that this process has spent on a processor: another process that needs one does not count.
+/// Asks for the time that this process has spent on a processor: another process that needs one
+/// does not count.
 fn cpu_nanoseconds() -> i64 {
     let spent = clock_gettime(ClockId::ProcessCPUTime);
     spent.tv_sec * 1_000_000_000 + spent.tv_nsec

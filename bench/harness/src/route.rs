@@ -61,8 +61,8 @@ impl FromStr for Route {
     }
 }
 
-/// Returns what `/read` answers where there is no session to read: put together at run time, as it is with one. Of constants the compiler
-/// would make the whole text.
+/// Returns what `/read` answers where there is no session to read: put together at run time, as it
+/// is with one. Of constants the compiler would make the whole text.
 #[must_use]
 pub fn read_without_session() -> String {
     let (user, n) = black_box(("ann", 1_i64));

@@ -4,7 +4,8 @@ use std::hint::black_box;
 
 use crate::route::Route;
 
-/// Stands for a session's cookie where there are no sessions, and is as long as ours: whoever makes the request has as much to do.
+/// Stands for a session's cookie where there are no sessions, and is as long as ours: whoever makes
+/// the request has as much to do.
 const NO_SESSION: &str = "__Host-id=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Is an application with the routes, called without a socket.
@@ -34,7 +35,8 @@ pub trait Subject {
 /// Is what a test needs to see of a response.
 #[derive(Debug)]
 pub struct Answer {
-    /// Is the value of a `Cookie` field that sends the response's cookies back, empty if there are none.
+    /// Is the value of a `Cookie` field that sends the response's cookies back, empty if there are
+    /// none.
     pub cookie: String,
     /// Is the body.
     pub text: String,
@@ -56,7 +58,8 @@ pub trait Visitor {
     async fn visit<S: Subject>(self, name: &str, subject: S);
 }
 
-/// Signs in, and makes sure that the subject does what it is measured for. Returns the cookie of a session.
+/// Signs in, and makes sure that the subject does what it is measured for. Returns the cookie of a
+/// session.
 pub(crate) async fn sign_in<S: Subject>(name: &str, subject: &mut S) -> String {
     let is_bare = name.ends_with("-bare");
     let signed_in = ask(subject, Route::Login, None).await;

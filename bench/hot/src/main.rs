@@ -1,4 +1,5 @@
-//! The hot paths of sessions-core alone: `hot PATH TIMES` walks one of them so many times, for valgrind to count.
+//! The hot paths of sessions-core alone: `hot PATH TIMES` walks one of them so many times, for
+//! valgrind to count.
 
 use std::env;
 use std::hint::black_box;

@@ -15,10 +15,12 @@ use sessions_minihttp::{BoxError, Sessions, WithSessions};
 pub(crate) use client::is_client;
 use client::{Client, Page};
 
-/// Is a server on a port of its own, and a client that is another process: what the client does is not counted.
+/// Is a server on a port of its own, and a client that is another process: what the client does is
+/// not counted.
 ///
-/// The client sends 64 requests at once and then reads their answers, so that what is counted is may_minihttp's parser, the service and
-/// the writing of the answer, and of the socket's work the 64th part.
+/// The client sends 64 requests at once and then reads their answers, so that what is counted is
+/// may_minihttp's parser, the service and the writing of the answer, and of the socket's work the
+/// 64th part.
 pub(crate) struct Minihttp {
     port: u16,
     client: Client,

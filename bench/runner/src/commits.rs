@@ -19,7 +19,8 @@ const ROUNDS: usize = 3;
 const SECONDS: u64 = 2;
 /// Is how many sessions are made to see what they take.
 const SESSIONS: u64 = 20_000;
-/// Is how many are to have expired before sweeping begins, and how many turns with sweeping and without there are.
+/// Is how many are to have expired before sweeping begins, and how many turns with sweeping and
+/// without there are.
 const EXPIRED: u64 = 100_000;
 const TURNS: usize = 12;
 

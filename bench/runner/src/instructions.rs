@@ -45,7 +45,8 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
     Ok(differences(&subjects, &costs, hash))
 }
 
-/// Counts the one hash that a request with a session needs, apart from all others: valgrind sees no SHA extensions.
+/// Counts the one hash that a request with a session needs, apart from all others: valgrind sees no
+/// SHA extensions.
 fn secret_hash() -> Outcome<i64> {
     let hot = build::program("hot")?;
     let hash = of_one(1000, |times| {

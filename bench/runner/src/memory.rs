@@ -4,7 +4,8 @@ use crate::subjects::{Subject, Subjects, told};
 use crate::table::Table;
 use crate::{Options, Outcome};
 
-/// Holds how many sessions there are: tables that double have room to spare at one of them, and little at another.
+/// Holds how many sessions there are: tables that double have room to spare at one of them, and
+/// little at another.
 const SESSIONS: [u64; 3] = [100_000, 140_000, 200_000];
 
 /// Is the same in Redis, whose figures vary less.

@@ -33,7 +33,8 @@ const LEFT: f64 = 84.0;
 const RIGHT: f64 = 676.0;
 const TOP: f64 = 78.0;
 const BOTTOM: f64 = 304.0;
-/// Is where the lines' names begin, what stands before each and after it, and how wide a letter is at most, on average.
+/// Is where the lines' names begin, what stands before each and after it, and how wide a letter is
+/// at most, on average.
 const LEGEND: f64 = 232.0;
 const SIGN: f64 = 44.0;
 const LETTER: f64 = 6.9;

@@ -63,7 +63,8 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
     Ok(tables(&subjects, &measured, rounds, seconds))
 }
 
-/// Starts the servers of a framework anew, and has the one without sessions take turns with each of the others, route by route.
+/// Starts the servers of a framework anew, and has the one without sessions take turns with each of
+/// the others, route by route.
 fn measure(subjects: &Subjects, family: &[Subject], seconds: u64, measured: &mut Measured) -> Outcome {
     let started = family.iter().map(|subject| Running::start(subjects, subject)).collect::<Outcome<Vec<_>>>()?;
     let (bare, others): (Vec<_>, Vec<_>) = started.iter().partition(|running| running.subject.bare().is_none());

@@ -29,7 +29,8 @@ pub(crate) struct Subjects {
 }
 
 impl Subjects {
-    /// Builds what holds the wanted subjects, which are the `usual` ones if the command line names none.
+    /// Builds what holds the wanted subjects, which are the `usual` ones if the command line names
+    /// none.
     ///
     /// What they are compared with is among them too, and those of a framework follow each other.
     pub(crate) fn build(options: &Options, usual: impl Fn(&Subject) -> bool) -> Outcome<Self> {
@@ -109,7 +110,8 @@ fn named(all: &[Subject], only: &[String]) -> Outcome<Vec<Subject>> {
     Ok(wanted)
 }
 
-/// Names what stands for a framework without sessions, and how the names of those with sessions begin.
+/// Names what stands for a framework without sessions, and how the names of those with sessions
+/// begin.
 const FRAMEWORKS: [(&str, &[&str]); 5] = [
     ("axum-bare", &["axum", "tower"]),
     ("actix-bare", &["actix"]),
@@ -142,7 +144,8 @@ impl Subject {
         self.name.starts_with("sessions-")
     }
 
-    /// Says whether it wraps the routes one by one, which is the same library as around all of them.
+    /// Says whether it wraps the routes one by one, which is the same library as around all of
+    /// them.
     pub(crate) fn is_router_layer(&self) -> bool {
         self.name.ends_with("-router-layer")
     }

@@ -6,10 +6,12 @@ use crate::subjects::{Subject, Subjects, told};
 use crate::table::Table;
 use crate::{Options, Outcome};
 
-/// Is how many requests are counted, and twice as many: what twice as many cause more is theirs alone.
+/// Is how many requests are counted, and twice as many: what twice as many cause more is theirs
+/// alone.
 const REQUESTS: u64 = 500;
 
-/// Names what the server counts: each time that something arrives, what it executes, and the bytes of both directions.
+/// Names what the server counts: each time that something arrives, what it executes, and the bytes
+/// of both directions.
 const COUNTS: [&str; 4] =
     ["total_reads_processed", "total_commands_processed", "total_net_input_bytes", "total_net_output_bytes"];
 

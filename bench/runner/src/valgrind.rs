@@ -39,7 +39,8 @@ fn number_after(word: &str, told: &str) -> Outcome<u64> {
     Ok(number.ok_or("valgrind counted nothing")?.replace(',', "").parse()?)
 }
 
-/// Returns the instructions of one time: what twice as many times take more, so that the beginning and the end do not count.
+/// Returns the instructions of one time: what twice as many times take more, so that the beginning
+/// and the end do not count.
 pub(crate) fn of_one(times: u64, program: impl Fn(u64) -> Command) -> Outcome<u64> {
     let (once, twice) = (instructions(&program(times))?, instructions(&program(2 * times))?);
     Ok(twice.saturating_sub(once).div_ceil(times))

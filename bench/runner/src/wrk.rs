@@ -10,7 +10,8 @@ use crate::Outcome;
 use crate::page::Jar;
 use crate::server::pinned;
 
-/// Is how long a turn takes: short against the seconds in which a machine becomes faster or slower, long against the change of turns.
+/// Is how long a turn takes: short against the seconds in which a machine becomes faster or slower,
+/// long against the change of turns.
 pub(crate) const TURN: Duration = Duration::from_millis(50);
 
 /// Is how long after a signal wrk sees that it is to end, at most.
@@ -87,7 +88,8 @@ impl Client {
         // Told while it is held, so that it asks for no more than it has under way.
         signal(&process, Signal::INT)?;
         signal(&process, Signal::CONT)?;
-        // The thread that asks may have taken the signal; the one that waits for the end is then told again.
+        // The thread that asks may have taken the signal; the one that waits for the end is then
+        // told again.
         while process.try_wait()?.is_none() {
             thread::sleep(Duration::from_millis(5));
             signal(&process, Signal::INT)?;

@@ -9,7 +9,8 @@ use sessions_core::Sessions;
 use crate::clients::sign_in;
 use crate::{open, runtime};
 
-/// Prints what a session takes on the disk after the store was closed; where there is no disk, it only makes the sessions.
+/// Prints what a session takes on the disk after the store was closed; where there is no disk, it
+/// only makes the sessions.
 pub(crate) fn run(store: &str, place: &str, count: usize) {
     runtime().block_on(async {
         let sessions =

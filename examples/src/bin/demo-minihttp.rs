@@ -16,7 +16,8 @@ fn main() -> Result<(), Failure> {
     let address = free_address(options.address()).map_err(|error| options.failure_to_listen(error))?;
     let server = server.start(address).map_err(|error| options.failure_to_listen(error))?;
     announce(address);
-    // The server cannot be asked to finish. Nothing is lost with the process: what was answered was saved before.
+    // The server cannot be asked to finish. Nothing is lost with the process: what was answered was
+    // saved before.
     server.join().map_err(|_| Failure::new("the server panicked"))
 }
 

@@ -1,4 +1,5 @@
-//! Any changes of any record: [`Record::apply`] does what a model of maps does, and the record that it makes decodes.
+//! Any changes of any record: [`Record::apply`] does what a model of maps does, and the record that
+//! it makes decodes.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Any value of serde's data model: what `set` accepts comes back equal, in the same request and in a later one.
+//! Any value of serde's data model: what `set` accepts comes back equal, in the same request and in
+//! a later one.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Any bytes as `Cookie` fields, one a line: the live session is opened exactly where its cookie stands among the first, and a
-//! request costs a bounded number of look-ups.
+//! Any bytes as `Cookie` fields, one a line: the live session is opened exactly where its cookie
+//! stands among the first, and a request costs a bounded number of look-ups.
 
 #![no_main]
 
@@ -41,7 +41,8 @@ fn fields(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     data.split(|byte| *byte == b'\n')
 }
 
-/// Returns whether the live token is among the first different ones, where no limit on the work may hide it.
+/// Returns whether the live token is among the first different ones, where no limit on the work may
+/// hide it.
 fn must_open(values: &[&[u8]], is_live: impl Fn(&[u8]) -> bool) -> bool {
     let mut tokens: Vec<&[u8]> = values.iter().copied().filter(|value| Token::parse(value).is_some()).collect();
     tokens.sort_unstable();

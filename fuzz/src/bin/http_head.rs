@@ -1,5 +1,5 @@
-//! Any bytes as a request to sessions-minihttp: what arrives later changes no verdict on a head, and how a chunked body is cut into pieces
-//! does not change what is read of it.
+//! Any bytes as a request to sessions-minihttp: what arrives later changes no verdict on a head,
+//! and how a chunked body is cut into pieces does not change what is read of it.
 
 #![no_main]
 

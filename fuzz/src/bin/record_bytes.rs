@@ -1,4 +1,5 @@
-//! Any bytes as a stored record: what decodes keeps its bytes, reads whole, and can be changed and written anew without losing anything.
+//! Any bytes as a stored record: what decodes keeps its bytes, reads whole, and can be changed and
+//! written anew without losing anything.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Any text as the URL of a Redis store: it is read or refused, and what is said about a refused one repeats no password, wherever that stands
-//! but as the name of an option.
+//! Any text as the URL of a Redis store: it is read or refused, and what is said about a refused
+//! one repeats no password, wherever that stands but as the name of an option.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Any bytes as a sealed cookie value, and any damage to a genuine one: nothing but the seal's own values opens a session or reaches
-//! the store.
+//! Any bytes as a sealed cookie value, and any damage to a genuine one: nothing but the seal's own
+//! values opens a session or reaches the store.
 
 #![no_main]
 

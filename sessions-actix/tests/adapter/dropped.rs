@@ -251,7 +251,8 @@ async fn a_commit_goes_to_its_end_though_the_client_is_gone() {
     assert!(server.is_written(&cookie).await);
 }
 
-/// As documented at the middleware: a client that closes its side may still wait, so its handler runs on.
+/// As documented at the middleware: a client that closes its side may still wait, so its handler
+/// runs on.
 #[actix_web::test]
 async fn by_default_the_handler_of_a_client_that_hangs_up_runs_to_its_end() {
     let mut server = Server::start(Connections::HalfClosed);

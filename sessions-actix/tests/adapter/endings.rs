@@ -161,7 +161,8 @@ impl ResponseError for Refusal {
     }
 }
 
-/// Serves handlers around which first a middleware that turns their responses to an error stands, then that of the sessions.
+/// Serves handlers around which first a middleware that turns their responses to an error stands,
+/// then that of the sessions.
 fn refusing_app(sessions: &Sessions, error: fn() -> Error) -> impl Serving + use<> {
     async fn renew(session: Session) -> &'static str {
         session.renew();

@@ -177,7 +177,8 @@ async fn a_panic_goes_on_if_the_logout_before_it_fails() {
     assert_eq!(panic_of(get(&app, "/leave_and_panic", &cookie)).await, "on purpose");
 }
 
-/// Asks for a path, and lets one after the other of the store's calls through; says how many there were, and what came of it.
+/// Asks for a path, and lets one after the other of the store's calls through; says how many there
+/// were, and what came of it.
 async fn get_slowly(app: &impl Served, store: &Faults, path: &str, cookie: &str) -> (usize, Option<Answer>) {
     store.gate.close();
     let mut calls = 0;

@@ -27,8 +27,8 @@ thread_local! {
 
 /// Begins to write down what this thread tells the log.
 ///
-/// The subscriber is that of the whole process: `tracing` remembers of each event whether anybody listens, and one that is set for a single
-/// thread misses what another thread has come by first.
+/// The subscriber is that of the whole process: `tracing` remembers of each event whether anybody
+/// listens, and one that is set for a single thread misses what another thread has come by first.
 fn listen() {
     static LISTEN: Once = Once::new();
     LISTEN.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());

@@ -15,7 +15,8 @@ use crate::support::{Browser, fail, manager_and_store};
 #[derive(Debug, Default, PartialEq)]
 struct Body(&'static str);
 
-/// Panics if called before it was ready, as the contract of [`Service`] allows. Its clones are not ready.
+/// Panics if called before it was ready, as the contract of [`Service`] allows. Its clones are not
+/// ready.
 #[derive(Default)]
 struct Careful {
     polls: usize,

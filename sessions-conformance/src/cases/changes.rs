@@ -11,7 +11,8 @@ type Commit = fn(Changes) -> Changes;
 /// Is a value, what is added to it, and the sum.
 type Sum<'a> = (Option<&'a [u8]>, i64, &'a [u8]);
 
-/// Stores what `before` makes, commits `commit` to it, which must be applied, and returns what is there then.
+/// Stores what `before` makes, commits `commit` to it, which must be applied, and returns what is
+/// there then.
 async fn after(subject: &Subject, before: Before, commit: Commit) -> Record {
     let now = start();
     let id = subject.put(before(draft(fresh_id(), now))).await.id();
@@ -126,7 +127,8 @@ pub async fn an_increment_of_anything_but_a_number_conflicts(subject: &Subject) 
 pub async fn a_requirement_decides_whether_a_commit_is_applied(subject: &Subject) {
     let before: Before = |r| r.entry("a", b"1").immutable("b", b"").flash("c", b"3");
     let found = after(subject, before, |c| {
-        // Of another kind, and of an entry that the same commit changes: the value before it counts.
+        // Of another kind, and of an entry that the same commit changes: the value before it
+        // counts.
         c.require("a", Some(b"1"))
             .require("b", Some(b""))
             .require("c", None)
@@ -149,7 +151,8 @@ pub async fn a_requirement_decides_whether_a_commit_is_applied(subject: &Subject
     }
 }
 
-/// Checks that what a commit requires is asked of the record as it was, before anything of it is cleared.
+/// Checks that what a commit requires is asked of the record as it was, before anything of it is
+/// cleared.
 pub async fn a_requirement_comes_before_a_clear(subject: &Subject) {
     let found =
         after(subject, |r| r.entry("a", b"1"), |c| c.clear_entries().require("a", Some(b"1")).set("b", b"2")).await;
@@ -157,7 +160,8 @@ pub async fn a_requirement_comes_before_a_clear(subject: &Subject) {
     assert_conflict(subject, |r| r.entry("a", b"1"), |c| c.clear_entries().require("a", None)).await;
 }
 
-/// Checks that a clear takes all entries, immutable ones too, no flash, and nothing that the same commit sets.
+/// Checks that a clear takes all entries, immutable ones too, no flash, and nothing that the same
+/// commit sets.
 pub async fn a_clear_of_entries_comes_before_the_other_changes(subject: &Subject) {
     let before: Before =
         |r| r.entry("a", b"1").entry("n", b"5").entry("t", b"text").immutable("b", b"2").flash("a", b"3");

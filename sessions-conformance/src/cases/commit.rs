@@ -64,7 +64,8 @@ pub async fn a_commit_with_a_wrong_secret_is_gone_and_writes_nothing(subject: &S
     assert!(subject.ids_of("eve", now).await.is_empty());
 }
 
-/// Checks that a renewed session is gone for those who know its old secret, and that those who know the new one go on.
+/// Checks that a renewed session is gone for those who know its old secret, and that those who know
+/// the new one go on.
 pub async fn a_replaced_secret_opens_nothing(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
@@ -124,7 +125,8 @@ pub async fn a_commit_is_applied_whole_or_not_at_all(subject: &Subject) {
     subject.apply(record.id(), &everything()).await;
 }
 
-/// Checks that limits of bytes and of keys are part of the commit: what would exceed one is refused whole, whatever grows.
+/// Checks that limits of bytes and of keys are part of the commit: what would exceed one is refused
+/// whole, whatever grows.
 pub async fn a_commit_past_a_limit_is_refused_whole(subject: &Subject) {
     let now = start();
     let record =
@@ -152,7 +154,8 @@ pub async fn a_commit_past_a_limit_is_refused_whole(subject: &Subject) {
     subject.apply(record.id(), &changes(later).set("new", b"1").remove("kept").limited_to(limits)).await;
 }
 
-/// Checks that a session that is too large, since limits were lowered, can still be used and made smaller.
+/// Checks that a session that is too large, since limits were lowered, can still be used and made
+/// smaller.
 pub async fn a_limit_stops_nothing_that_makes_a_record_smaller(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("a", b"1111").entry("b", b"2").flash("notice", b"3")).await;

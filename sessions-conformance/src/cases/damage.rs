@@ -81,7 +81,8 @@ pub async fn a_damaged_record_can_be_destroyed(subject: &Subject) {
     assert_same(&subject.find(ids[1], now).await, &record);
 }
 
-/// Checks that one damaged record does not keep a person's others alive, nor a store from being emptied.
+/// Checks that one damaged record does not keep a person's others alive, nor a store from being
+/// emptied.
 pub async fn a_damaged_record_stops_no_logout(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
     let now = start();
@@ -106,7 +107,8 @@ pub async fn a_damaged_record_stops_no_sweep(subject: &Subject) {
     assert!(subject.listed(10, later).await.is_empty());
 }
 
-/// Checks that a record which a newer build wrote is left for it, through every call that does not end it.
+/// Checks that a record which a newer build wrote is left for it, through every call that does not
+/// end it.
 pub async fn a_record_of_a_newer_format_is_left_as_it_is(subject: &Subject) {
     let ids = damaged(subject, Damage::NewerFormat).await;
     assert_unusable(subject, ids[1], StoreErrorKind::NewerFormat).await;

@@ -43,7 +43,8 @@ pub async fn of_many_who_destroy_exactly_one_did(subject: &Subject) {
     }
 }
 
-/// Checks that no request in flight brings a session back: every commit that begins after the destroy has answered is gone.
+/// Checks that no request in flight brings a session back: every commit that begins after the
+/// destroy has answered is gone.
 pub async fn a_destroy_is_final_among_racing_commits(subject: &Subject) {
     let now = start();
     for round in 0..10 {
@@ -97,7 +98,8 @@ pub async fn a_destroy_is_final_for_a_racing_login(subject: &Subject) {
     }
 }
 
-/// Checks that an id used again is a new session: nothing of the old one is in it, and nobody who knew the old one gets in.
+/// Checks that an id used again is a new session: nothing of the old one is in it, and nobody who
+/// knew the old one gets in.
 pub async fn a_record_made_anew_has_nothing_of_the_old_one(subject: &Subject) {
     let now = start();
     let old =

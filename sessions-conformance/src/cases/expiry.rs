@@ -137,7 +137,8 @@ pub async fn an_idle_limit_of_nothing_ends_the_session(subject: &Subject) {
     assert_dead(subject, record.id(), now).await;
 }
 
-/// Checks that a record which was seen more than five minutes from now is dead, and is left to those for whom it is not.
+/// Checks that a record which was seen more than five minutes from now is dead, and is left to
+/// those for whom it is not.
 pub async fn a_record_from_the_future_is_dead(subject: &Subject) {
     let now = start();
     for (ahead, is_alive) in [(BRIEF, true), (BRIEF + MILLISECOND, false), (100 * LIFE, false)] {

@@ -1,4 +1,5 @@
-//! A future is dropped when a client hangs up: whatever it was about has happened, whole, or has not.
+//! A future is dropped when a client hangs up: whatever it was about has happened, whole, or has
+//! not.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -164,7 +165,8 @@ pub async fn dropped_futures_use_nothing_up(subject: &Subject) {
     assert!(subject.find(id, now).await.entry("after").is_some());
 }
 
-/// Checks that a future may be made by one thread and awaited by another, after what it was made from is gone.
+/// Checks that a future may be made by one thread and awaited by another, after what it was made
+/// from is gone.
 pub async fn a_future_borrows_nothing(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;

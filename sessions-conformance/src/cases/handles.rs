@@ -1,4 +1,5 @@
-//! What one process writes, the next load of another finds. A store with one handle is its own other.
+//! What one process writes, the next load of another finds. A store with one handle is its own
+//! other.
 
 use sessions_core::{Committed, Created, Taken};
 
@@ -82,7 +83,8 @@ pub async fn a_sweep_is_seen_through_the_other_handle(subject: &Subject) {
     assert!(here.load(seen, now.after(BRIEF)).await.is_some());
 }
 
-/// Checks that a session of one namespace is none of another, of the same kind of store in the same place.
+/// Checks that a session of one namespace is none of another, of the same kind of store in the same
+/// place.
 pub async fn two_namespaces_are_two_stores(one: &Subject, other: &Subject) {
     let now = start();
     let record = one.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").idle(Some(BRIEF))).await;

@@ -161,7 +161,8 @@ pub async fn a_counter_may_have_any_name(subject: &Subject) {
     assert!(found.entries().all(|entry| entry.value() == b"42"));
 }
 
-/// Checks that values come back byte for byte, from every kind of entry and every call that returns or compares them.
+/// Checks that values come back byte for byte, from every kind of entry and every call that returns
+/// or compares them.
 pub async fn a_value_may_be_any_bytes(subject: &Subject) {
     let now = start();
     let every_byte: Vec<u8> = (0..=255).collect();
@@ -179,7 +180,8 @@ pub async fn a_value_may_be_any_bytes(subject: &Subject) {
     }
 }
 
-/// Checks that a value may be as large as the default limit of a whole record, and that large ones do not run into each other.
+/// Checks that a value may be as large as the default limit of a whole record, and that large ones
+/// do not run into each other.
 pub async fn a_value_may_be_large(subject: &Subject) {
     let now = start();
     let large: Vec<u8> = (0..64 * 1024_u32).map(|number| (number * 31 + number / 256) as u8).collect();

@@ -29,7 +29,8 @@ pub async fn a_principal_has_the_sessions_bound_to_it(subject: &Subject) {
     assert_eq!(subject.find(anonymous, now).await.principal(), Some("ada"));
 }
 
-/// Checks that later commits, renewals and a second login of the same person lose nothing and double nothing.
+/// Checks that later commits, renewals and a second login of the same person lose nothing and
+/// double nothing.
 pub async fn a_binding_outlives_other_commits(subject: &Subject) {
     let now = start();
     let id = subject.begin_of("ada", now).await;
@@ -108,7 +109,8 @@ pub async fn one_session_may_be_spared(subject: &Subject) {
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that principals are compared byte for byte, and none of them is a pattern or a prefix of another.
+/// Checks that principals are compared byte for byte, and none of them is a pattern or a prefix of
+/// another.
 pub async fn a_principal_is_only_itself(subject: &Subject) {
     let now = start();
     let long = "a".repeat(1000);

@@ -90,7 +90,8 @@ pub async fn the_last_write_of_a_key_wins_whole(subject: &Subject) {
     assert!((0..16).any(|number: usize| number.to_string().repeat(100 * (number + 1)).as_bytes() == last));
 }
 
-/// Checks that read, require and write makes a counter that is exact, since of those who have read the same value one writes.
+/// Checks that read, require and write makes a counter that is exact, since of those who have read
+/// the same value one writes.
 pub async fn a_requirement_admits_one_of_many(subject: &Subject) {
     let now = start();
     let id = subject.put(draft(fresh_id(), now).entry("count", b"0")).await.id();
@@ -131,7 +132,8 @@ pub async fn a_required_absence_admits_one_of_many(subject: &Subject) {
     }
 }
 
-/// Checks that a secret is replaced once: those who come after with the old one find the session gone.
+/// Checks that a secret is replaced once: those who come after with the old one find the session
+/// gone.
 pub async fn of_many_who_renew_exactly_one_does(subject: &Subject) {
     let now = start();
     for _ in 0..5 {

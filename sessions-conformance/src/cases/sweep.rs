@@ -13,7 +13,8 @@ async fn begin_many(subject: &Subject, number: usize, now: Timestamp) -> Vec<Ses
     sorted(ids)
 }
 
-/// Sweeps, at most `limit` at a time, until `expected` have been swept; a sweep that finds less than there is will find more next time.
+/// Sweeps, at most `limit` at a time, until `expected` have been swept; a sweep that finds less
+/// than there is will find more next time.
 async fn sweep_all(subject: &Subject, expected: usize, limit: usize, now: Timestamp) -> Vec<SessionId> {
     let mut swept = Vec::new();
     for _ in 0..100 {
@@ -39,7 +40,8 @@ pub async fn a_sweep_of_the_living_is_empty(subject: &Subject) {
     }
 }
 
-/// Checks that all that has expired goes, is reported once, and leaves nothing behind; and that the rest stays.
+/// Checks that all that has expired goes, is reported once, and leaves nothing behind; and that the
+/// rest stays.
 pub async fn a_sweep_removes_and_reports_what_has_expired(subject: &Subject) {
     let now = start();
     let expired = begin_many(subject, 20, now).await;
@@ -63,7 +65,8 @@ pub async fn a_sweep_removes_and_reports_what_has_expired(subject: &Subject) {
     assert!(subject.load(living, now.after(BRIEF)).await.is_some());
 }
 
-/// Checks that a sweep does not do more at once than it is asked to, and that one after the other they do it all.
+/// Checks that a sweep does not do more at once than it is asked to, and that one after the other
+/// they do it all.
 pub async fn a_sweep_is_bounded(subject: &Subject) {
     let now = start();
     let expired = begin_many(subject, 50, now).await;
@@ -101,7 +104,8 @@ pub async fn racing_sweeps_report_each_session_once(subject: &Subject) {
     }
 }
 
-/// Checks that a session is either seen in time or swept, and never both: what a commit has acknowledged, no sweep takes.
+/// Checks that a session is either seen in time or swept, and never both: what a commit has
+/// acknowledged, no sweep takes.
 pub async fn a_sweep_takes_no_session_that_was_seen_meanwhile(subject: &Subject) {
     let now = start();
     let ids = begin_many(subject, 40, now).await;

@@ -26,7 +26,8 @@ pub async fn a_take_of_a_missing_entry_is_absent(subject: &Subject) {
     assert_same(&subject.find(record.id(), now).await, &record);
 }
 
-/// Checks values that could be mistaken for the absence of one, and an entry that a set could not replace.
+/// Checks values that could be mistaken for the absence of one, and an entry that a set could not
+/// replace.
 pub async fn a_take_returns_any_value(subject: &Subject) {
     let now = start();
     let values: [&[u8]; 4] = [b"", b"null", b"\0", b"\xff\xfe"];

@@ -10,7 +10,8 @@ use sessions_core::{
 
 use super::{Verb, implement_store};
 
-/// Wraps a store, and counts its calls. Clones are the same store, so a test keeps one to read from.
+/// Wraps a store, and counts its calls. Clones are the same store, so a test keeps one to read
+/// from.
 ///
 /// ```
 /// use sessions_conformance::{CountingStore, Verb};

@@ -10,7 +10,8 @@ use sessions_core::{
 
 use super::{Verb, implement_store};
 
-/// Wraps a store, and makes the calls fail that it is told to. Clones are the same store, so a test keeps one to steer with.
+/// Wraps a store, and makes the calls fail that it is told to. Clones are the same store, so a test
+/// keeps one to steer with.
 ///
 /// ```
 /// use sessions_conformance::{FailingStore, Failure, Verb};

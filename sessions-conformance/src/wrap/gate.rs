@@ -5,7 +5,8 @@ use std::future::poll_fn;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Is a gate in front of which futures wait, without a timer and without a thread. Clones are the same gate.
+/// Is a gate in front of which futures wait, without a timer and without a thread. Clones are the
+/// same gate.
 ///
 /// ```
 /// use std::thread;

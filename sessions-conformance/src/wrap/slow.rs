@@ -9,7 +9,8 @@ use sessions_core::{
 
 use super::{Gate, Verb, implement_store};
 
-/// Wraps a store, and holds its calls at a [`Gate`], for tests of what happens meanwhile. Clones are the same store.
+/// Wraps a store, and holds its calls at a [`Gate`], for tests of what happens meanwhile. Clones
+/// are the same store.
 ///
 /// ```
 /// use std::{pin::pin, task::{Context, Waker}};

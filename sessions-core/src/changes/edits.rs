@@ -38,10 +38,12 @@ struct Stored {
     text: Scratch<INLINE>,
 }
 
-/// How many bytes of a key and its value are held without an allocation: most are a name and a number or a short text.
+/// How many bytes of a key and its value are held without an allocation: most are a name and a
+/// number or a short text.
 const INLINE: usize = 48;
 
-/// How many edits are searched one by one. Few requests write to more keys, and up to here sorting costs more than it saves.
+/// How many edits are searched one by one. Few requests write to more keys, and up to here sorting
+/// costs more than it saves.
 const SEARCHED: usize = 16;
 
 /// How many edits the first one makes room for.
@@ -249,7 +251,8 @@ impl Edits {
         self.put(verb, key, value.unwrap_or_default(), 0);
     }
 
-    /// Lays newer edits over these: what the request then sees is what it sees of the newer ones, which knew of these.
+    /// Lays newer edits over these: what the request then sees is what it sees of the newer ones,
+    /// which knew of these.
     pub(crate) fn lay_over(&mut self, newer: &Self) {
         if newer.clear_entries {
             self.clear_entries();
@@ -400,7 +403,8 @@ mod tests {
         );
     }
 
-    /// Does to a list and to a map what a request may do to many keys, and compares them after each step.
+    /// Does to a list and to a map what a request may do to many keys, and compares them after each
+    /// step.
     #[test]
     fn a_list_finds_what_was_put_into_it() {
         let mut edits = Edits::default();

@@ -1,7 +1,8 @@
 //! What may be stored: exactly the values that JSON gives back as they were.
 //!
-//! serde_json writes more than it reads back: a float that is not finite and `Some(None)` become `null`, a value that is nested too deep is
-//! refused only by the parser. So a value is walked through once before it is written.
+//! serde_json writes more than it reads back: a float that is not finite and `Some(None)` become
+//! `null`, a value that is nested too deep is refused only by the parser. So a value is walked
+//! through once before it is written.
 
 use std::collections::HashSet;
 use std::error::Error as StdError;
@@ -235,7 +236,8 @@ elements! {
 
 fields! { SerializeStruct SerializeStructVariant }
 
-/// A walk through a map, whose keys JSON does not keep apart by itself: a struct with a flattened map may have one of them twice.
+/// A walk through a map, whose keys JSON does not keep apart by itself: a struct with a flattened
+/// map may have one of them twice.
 struct InsideMap {
     values: Walk,
     keys: HashSet<Vec<u8>>,

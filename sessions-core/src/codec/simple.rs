@@ -6,10 +6,12 @@ use serde_json::de::SliceRead;
 
 use crate::integer;
 
-/// Is how long a text may be, in bytes, that is looked through here: serde_json is faster with longer ones.
+/// Is how long a text may be, in bytes, that is looked through here: serde_json is faster with
+/// longer ones.
 const LONGEST_TEXT: usize = 48;
 
-/// Reads a value as `serde_json::from_slice` does. Only where in the text an error lies may be missing.
+/// Reads a value as `serde_json::from_slice` does. Only where in the text an error lies may be
+/// missing.
 pub(super) fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Error> {
     T::deserialize(Json(json))
 }

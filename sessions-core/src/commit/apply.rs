@@ -21,7 +21,8 @@ pub(crate) struct Apply {
     renewed: Option<Live>,
     /// Nothing is written but the time.
     is_touch: bool,
-    /// Tells of a new token or of a later end. Formed first: what cannot be told to the client is not done.
+    /// Tells of a new token or of a later end. Formed first: what cannot be told to the client is
+    /// not done.
     cookie: Option<SetCookie>,
     /// The handle shows the changes already.
     shown: Option<Before>,
@@ -115,8 +116,9 @@ impl Apply {
         Progress::done(attach)
     }
 
-    /// The session ended while the request was under way. A logout stays a logout; a login has proven who the visitor is, so it gets
-    /// a session of its own, with this request's changes and nothing of the old.
+    /// The session ended while the request was under way. A logout stays a logout; a login has
+    /// proven who the visitor is, so it gets a session of its own, with this request's changes and
+    /// nothing of the old.
     fn gone(&mut self, ending: &Ending) -> Result<Progress, Error> {
         let signs_in = self.changes.new_principal().is_some();
         ending.inner.lock().lose(signs_in);

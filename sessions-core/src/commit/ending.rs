@@ -1,4 +1,5 @@
-//! How an exchange ends: whose turn it is, what the store is asked, and what the response's head gets of it.
+//! How an exchange ends: whose turn it is, what the store is asked, and what the response's head
+//! gets of it.
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -40,7 +41,8 @@ impl Drop for Held {
 /// Says on which occasion is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// The response's head is about to leave; `failed` if it keeps nothing of what the request wrote.
+    /// The response's head is about to leave; `failed` if it keeps nothing of what the request
+    /// wrote.
     Head { failed: bool },
     /// The handler asked for it, and goes on.
     Save,
@@ -154,7 +156,8 @@ impl Ending {
         Arc::strong_count(&self.inner) > 1
     }
 
-    /// Says what the response's head must carry, or keeps the cookie for it if the head is yet to come.
+    /// Says what the response's head must carry, or keeps the cookie for it if the head is yet to
+    /// come.
     pub(super) fn finish(&self, state: &mut State, cookie: Option<SetCookie>) -> Attach {
         let cookie = cookie.or_else(|| state.take_cookie());
         if self.mode == Mode::Save {
@@ -194,8 +197,9 @@ impl Ending {
         error.into()
     }
 
-    /// Gives writes that were not stored back to a handler that asked for a save, so that it may try again. After a head nobody
-    /// does, and a destroy that came to nothing is not told as unsaved: the response tells of it.
+    /// Gives writes that were not stored back to a handler that asked for a save, so that it may
+    /// try again. After a head nobody does, and a destroy that came to nothing is not told as
+    /// unsaved: the response tells of it.
     pub(super) fn give_back(&self, changes: impl Into<Option<Changes>>) {
         let mut state = self.inner.lock();
         match (self.mode, changes.into()) {
@@ -205,7 +209,8 @@ impl Ending {
         }
     }
 
-    /// Hides what the handle showed while the store was asked, if it did, since the store has refused it.
+    /// Hides what the handle showed while the store was asked, if it did, since the store has
+    /// refused it.
     pub(super) fn hide(&self, shown: Option<Before>) {
         if let Some(Before(record)) = shown {
             self.inner.lock().hide(record);

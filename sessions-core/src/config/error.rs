@@ -16,7 +16,8 @@ pub struct ConfigError {
 pub enum ConfigErrorKind {
     /// The cookie's name is not a token of RFC 9110, or leaves no room for a value.
     CookieName,
-    /// The name's prefix promises what the other options break, or is nearly one that browsers know.
+    /// The name's prefix promises what the other options break, or is nearly one that browsers
+    /// know.
     CookiePrefix,
     /// The path does not begin with `/`, or holds what a cookie cannot carry.
     CookiePath,
@@ -32,7 +33,8 @@ pub enum ConfigErrorKind {
     ZeroExpiry,
     /// The interval between two sweeps must be a millisecond or more.
     ZeroInterval,
-    /// A record may hold more bytes or keys than its format has room for, so that what a session took could not be saved.
+    /// A record may hold more bytes or keys than its format has room for, so that what a session
+    /// took could not be saved.
     RecordLimits,
     /// The process-wide default is already in use.
     GlobalAlreadySet,

@@ -1,8 +1,9 @@
 //! Finding our cookie in what a client sends, which may be anything.
 //!
-//! Names are compared byte for byte: decoding or folding them would let `__%48ost-id` pass for `__Host-id`, which a browser protects
-//! and the other it does not. Fields are bytes, so that a neighbour which is not text hides nothing. RFC 6265bis asks servers to
-//! take several fields (HTTP/2 splits them) and to rely on no order.
+//! Names are compared byte for byte: decoding or folding them would let `__%48ost-id` pass for
+//! `__Host-id`, which a browser protects and the other it does not. Fields are bytes, so that a
+//! neighbour which is not text hides nothing. RFC 6265bis asks servers to take several fields
+//! (HTTP/2 splits them) and to rely on no order.
 
 use crate::token::Token;
 
@@ -76,8 +77,9 @@ impl Candidates {
         self.first.take().or_else(|| self.others.pop())
     }
 
-    /// Takes the token from a field that holds our cookie alone, not sealed, as that of many a client does; says whether it was such a
-    /// field, and the first. It costs less than to look for the field's pairs.
+    /// Takes the token from a field that holds our cookie alone, not sealed, as that of many a
+    /// client does; says whether it was such a field, and the first. It costs less than to look for
+    /// the field's pairs.
     pub(crate) fn read_only_pair(&mut self, name: &str, field: &[u8]) -> bool {
         // A token's characters are none that separate pairs.
         let token = if self.bytes == 0 { value_of(name, field).and_then(Token::parse) } else { None };
@@ -87,8 +89,9 @@ impl Candidates {
         true
     }
 
-    /// Takes the tokens from the values of the cookies called `name` in a field, each once, and takes note if there are more than are
-    /// looked up. Returns whether there is any point in reading another field.
+    /// Takes the tokens from the values of the cookies called `name` in a field, each once, and
+    /// takes note if there are more than are looked up. Returns whether there is any point in
+    /// reading another field.
     pub(crate) fn read(&mut self, name: &str, field: &[u8], open: impl Fn(&[u8]) -> Option<Candidate>) -> bool {
         let mut rest = &field[..field.len().min(MOST_BYTES - self.bytes)];
         self.exceeded |= rest.len() < field.len();
@@ -154,7 +157,8 @@ mod tests {
         found
     }
 
-    /// Names the tokens that are found, in the same way whether a field of one pair is looked for or not.
+    /// Names the tokens that are found, in the same way whether a field of one pair is looked for
+    /// or not.
     fn ids(fields: &[&[u8]]) -> Vec<u8> {
         let found = find(fields, open);
         let mut quick = Candidates::default();

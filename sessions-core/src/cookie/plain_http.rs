@@ -1,4 +1,5 @@
-//! Whether a request shows that it came over plain HTTP, where browsers drop a `Secure` cookie without a word.
+//! Whether a request shows that it came over plain HTTP, where browsers drop a `Secure` cookie
+//! without a word.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,10 +7,11 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 
-/// Returns whether a request came over plain HTTP from a host that is not local, by the values of its `Origin` (or else `Referer`) and `Host`
-/// fields.
+/// Returns whether a request came over plain HTTP from a host that is not local, by the values of
+/// its `Origin` (or else `Referer`) and `Host` fields.
 ///
-/// A page of another host proves nothing about this one. Browsers accept `Secure` cookies from the local machine.
+/// A page of another host proves nothing about this one. Browsers accept `Secure` cookies from the
+/// local machine.
 pub(crate) fn shows_plain_http(origin: &[u8], host: &[u8]) -> bool {
     let Some(rest) = strip_scheme(origin) else { return false };
     let end = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());

@@ -76,8 +76,8 @@ fn is_of_one_host(options: &CookieOptions) -> bool {
     options.secure && options.domain.is_none() && options.path == "/"
 }
 
-/// Returns whether the options keep what a name's prefix promises. Browsers match prefixes without regard to case, so a near miss is
-/// refused too.
+/// Returns whether the options keep what a name's prefix promises. Browsers match prefixes without
+/// regard to case, so a near miss is refused too.
 fn prefix_allows(options: &CookieOptions, name: &str) -> bool {
     let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let prefix = PREFIXES.iter().find(|prefix| begins(prefix.text));
@@ -95,8 +95,9 @@ fn is_path(path: &str) -> bool {
         && path.bytes().all(|byte| (b' '..0x7f).contains(&byte) && byte != b';')
 }
 
-/// Says whether a domain is one that a browser may accept: lower-case labels of letters, digits and inner hyphens, two or more, no
-/// address. Whether it is a public suffix is not checked, since that list changes by the week; browsers refuse those.
+/// Says whether a domain is one that a browser may accept: lower-case labels of letters, digits and
+/// inner hyphens, two or more, no address. Whether it is a public suffix is not checked, since that
+/// list changes by the week; browsers refuse those.
 fn is_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())

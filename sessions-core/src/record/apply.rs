@@ -13,7 +13,8 @@ use crate::integer;
 pub enum Refusal {
     /// The record is dead, or its secret was replaced since the request loaded it.
     Gone,
-    /// A requirement did not hold, an immutable entry would have been replaced, or a value could not be added to.
+    /// A requirement did not hold, an immutable entry would have been replaced, or a value could
+    /// not be added to.
     Conflict,
     /// The record would exceed its limits, or what its format has room for.
     TooLarge,
@@ -61,7 +62,8 @@ impl Record {
         if merge.changes.limits().admit(self, &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
     }
 
-    /// Copies the record and writes the new values over the old, if all have their old lengths and nothing comes or goes.
+    /// Copies the record and writes the new values over the old, if all have their old lengths and
+    /// nothing comes or goes.
     fn patched_by(&self, merge: &Merge<'_>) -> Result<Option<Self>, Refusal> {
         let edits = merge.changes.edits();
         if merge.changes.new_principal().is_some() || edits.clears_entries() || edits.clears_flashes() {
@@ -86,7 +88,8 @@ impl Record {
         Ok(fits.then(|| self.patched(&state, |bytes| bytes[place].copy_from_slice(value))))
     }
 
-    /// Returns the record that `changes`, which the store has applied to its own, make of this copy. `None` if they cannot.
+    /// Returns the record that `changes`, which the store has applied to its own, make of this
+    /// copy. `None` if they cannot.
     pub(crate) fn apply_unconditionally(&self, changes: &Changes) -> Option<Self> {
         let slots = Merge { base: self, changes }.slots().ok()?;
         build::write(&self.changed_head(changes), slots.iter().copied()).ok()
@@ -112,7 +115,8 @@ impl Record {
     }
 }
 
-/// Goes through the slots of a record that begins with `changes`: there is nothing yet that they could disagree with.
+/// Goes through the slots of a record that begins with `changes`: there is nothing yet that they
+/// could disagree with.
 pub(super) fn first_slots(changes: &Changes) -> impl Iterator<Item = NewSlot<'_>> + Clone {
     changes.edits().iter().filter_map(|Edit { verb, key, value, by }| {
         let (kind, value) = match verb {
@@ -202,7 +206,8 @@ fn changed_entry<'a>(edit: Edit<'a>, old: Option<Slot<'a>>) -> Result<Option<New
     })
 }
 
-/// Adds to a decimal integer, a missing one being 0; `None` for anything else, and where the sum leaves the range of `i64`.
+/// Adds to a decimal integer, a missing one being 0; `None` for anything else, and where the sum
+/// leaves the range of `i64`.
 pub(crate) fn add(value: Option<&[u8]>, by: i64) -> Option<i64> {
     value.map_or(Some(0), integer::parse)?.checked_add(by)
 }

@@ -204,8 +204,8 @@ impl HeadState {
 }
 
 impl Record {
-    /// Copies the record as it is but for the state of its head and what `patch` then writes over its slots. Most commits are such: a
-    /// touch, a counter.
+    /// Copies the record as it is but for the state of its head and what `patch` then writes over
+    /// its slots. Most commits are such: a touch, a counter.
     pub(super) fn patched(&self, state: &HeadState, patch: impl FnOnce(&mut [u8])) -> Self {
         let mut shared: Arc<[u8]> = Arc::from(&*self.bytes);
         let bytes = Arc::get_mut(&mut shared).expect("nobody else has the new record yet");

@@ -1,4 +1,5 @@
-//! The bytes of a record, format 1. Integers are little-endian, times are milliseconds since the Unix epoch.
+//! The bytes of a record, format 1. Integers are little-endian, times are milliseconds since the
+//! Unix epoch.
 //!
 //! ```text
 //! at   bytes
@@ -49,7 +50,8 @@ pub(crate) enum Kind {
     Flash = 2,
 }
 
-/// Is one of the two sets of names in a record: an entry and a flash of the same key are different things.
+/// Is one of the two sets of names in a record: an entry and a flash of the same key are different
+/// things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Space {
     Entries,
@@ -161,7 +163,8 @@ pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = Slot<'_>> {
 
 /// Finds where a slot's value lies in checked bytes, without reading the others.
 pub(crate) fn find(bytes: &[u8], space: Space, key: &[u8]) -> Option<(Kind, Range<usize>)> {
-    // Keys are often of one length and begin alike: most that are not it are told by their last byte.
+    // Keys are often of one length and begin alike: most that are not it are told by their last
+    // byte.
     let is_it = |other: &[u8]| other.last() == key.last() && other == key;
     let place = places(bytes)
         .find(|place| place.key.len() == key.len() && is_it(&bytes[place.key.clone()]) && place.is_of(space))?;

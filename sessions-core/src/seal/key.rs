@@ -6,7 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::config::{ConfigError, ConfigErrorKind};
 
-/// A key to sign or encrypt tokens with: 32 bytes or more that nobody can guess. Its `Debug` shows nothing, and it is wiped when dropped.
+/// A key to sign or encrypt tokens with: 32 bytes or more that nobody can guess. Its `Debug` shows
+/// nothing, and it is wiped when dropped.
 ///
 /// ```
 /// use sessions_core::{SealKey, Sessions};
@@ -19,7 +20,8 @@ use crate::config::{ConfigError, ConfigErrorKind};
 #[derive(Clone)]
 pub struct SealKey(Zeroizing<Box<[u8]>>);
 
-/// How many different bytes a key has at least. Of 32 random bytes about 30 differ, of 64 hexadecimal digits about 16.
+/// How many different bytes a key has at least. Of 32 random bytes about 30 differ, of 64
+/// hexadecimal digits about 16.
 const LEAST_VARIETY: usize = 10;
 
 impl SealKey {
@@ -30,8 +32,9 @@ impl SealKey {
     ///
     /// # Errors
     ///
-    /// Returns [`SealKey`](ConfigErrorKind::SealKey) for fewer than 32 bytes, and for what is plainly not random: fewer than ten
-    /// different bytes, a text repeated, or bytes that count up or down.
+    /// Returns [`SealKey`](ConfigErrorKind::SealKey) for fewer than 32 bytes, and for what is
+    /// plainly not random: fewer than ten different bytes, a text repeated, or bytes that count up
+    /// or down.
     pub fn new(bytes: &[u8]) -> Result<Self, ConfigError> {
         if bytes.len() < Self::MIN_LENGTH || variety(bytes) < LEAST_VARIETY || is_repeated(bytes) || is_counted(bytes) {
             return Err(ConfigError::new(ConfigErrorKind::SealKey));

@@ -27,8 +27,8 @@ const NONCE: usize = 12;
 pub(crate) enum Mode {
     /// The value is the tag and the token, both in base64url.
     Signed = 1,
-    /// The value is nonce, ciphertext and tag in base64url. A nonce is 96 random bits for each value, so a key is good for 2^32 of them (NIST
-    /// SP 800-38D section 8.3).
+    /// The value is nonce, ciphertext and tag in base64url. A nonce is 96 random bits for each
+    /// value, so a key is good for 2^32 of them (NIST SP 800-38D section 8.3).
     Encrypted = 2,
 }
 
@@ -53,7 +53,8 @@ impl Keyed {
 }
 
 impl Key {
-    /// Derives the key for one purpose and cookie name, so that a value sealed for one cannot be passed for another.
+    /// Derives the key for one purpose and cookie name, so that a value sealed for one cannot be
+    /// passed for another.
     fn derive(key: &SealKey, mode: Mode, cookie_name: &str) -> Self {
         let mut mac = hmac(key.as_bytes());
         mac.update(b"sessions-core token v2\0");

@@ -17,14 +17,17 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`: a wrong type is never "missing". The error, the log and an
-    /// event name the key and the type. [`get_or_discard`](Self::get_or_discard) removes such an entry.
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`: a wrong type is
+    /// never "missing". The error, the log and an event name the key and the type.
+    /// [`get_or_discard`](Self::get_or_discard) removes such an entry.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         self.with_entry(key, |value| value.map(|value| self.decode(key, value)).transpose())
     }
 
-    /// Returns an entry's value, or removes the entry if it is not a `T`: after a deploy that changed its type, say. The removal is told
-    /// by [`Event::Undecodable`](crate::Event::Undecodable), and is a write as any other: a response of a 5xx drops it.
+    /// Returns an entry's value, or removes the entry if it is not a `T`: after a deploy that
+    /// changed its type, say. The removal is told by
+    /// [`Event::Undecodable`](crate::Event::Undecodable), and is a write as any other: a response
+    /// of a 5xx drops it.
     #[must_use]
     pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         self.get(key).unwrap_or_else(|_| {
@@ -35,20 +38,22 @@ impl Session {
 
     /// Sets an entry. An equal value is no change.
     ///
-    /// Every value that this accepts is given back as it is by [`get`](Self::get), of the types whose serde implementations are derived or
-    /// those of the standard library.
+    /// Every value that this accepts is given back as it is by [`get`](Self::get), of the types
+    /// whose serde implementations are derived or those of the standard library.
     ///
     /// # Errors
     ///
-    /// Returns [`Immutable`](crate::ErrorKind::Immutable) if the entry was set for good, [`TooLarge`](crate::ErrorKind::TooLarge) if
-    /// the session would exceed its limits, [`Encode`](crate::ErrorKind::Encode) for a value that would not be read back as it is: a float
-    /// that is not finite, `Some(None)`, a map with keys that JSON has no form for, arrays and objects nested more than 127 deep. The
-    /// entry is then as it was.
+    /// Returns [`Immutable`](crate::ErrorKind::Immutable) if the entry was set for good,
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if the session would exceed its limits,
+    /// [`Encode`](crate::ErrorKind::Encode) for a value that would not be read back as it is: a
+    /// float that is not finite, `Some(None)`, a map with keys that JSON has no form for, arrays
+    /// and objects nested more than 127 deep. The entry is then as it was.
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.put(Verb::Set, key, value)
     }
 
-    /// Sets an entry for good: a later [`set`](Self::set) of it is an error, only `set_immutable` replaces it.
+    /// Sets an entry for good: a later [`set`](Self::set) of it is an error, only `set_immutable`
+    /// replaces it.
     ///
     /// # Errors
     ///
@@ -77,13 +82,14 @@ impl Session {
 
     /// Adds to an entry and returns the sum that this request sees. A missing entry counts as 0.
     ///
-    /// Exact however many requests add at the same time: the store adds, to whatever the entry then is. The sum seen here is of what
-    /// this request loaded.
+    /// Exact however many requests add at the same time: the store adds, to whatever the entry then
+    /// is. The sum seen here is of what this request loaded.
     ///
     /// # Errors
     ///
-    /// Returns [`NotANumber`](crate::ErrorKind::NotANumber) if the entry is no integer or the sum leaves the range of `i64`,
-    /// [`Immutable`](crate::ErrorKind::Immutable) and [`TooLarge`](crate::ErrorKind::TooLarge) as [`set`](Self::set).
+    /// Returns [`NotANumber`](crate::ErrorKind::NotANumber) if the entry is no integer or the sum
+    /// leaves the range of `i64`, [`Immutable`](crate::ErrorKind::Immutable) and
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) as [`set`](Self::set).
     pub fn increment(&self, key: &str, by: i64) -> Result<i64, Error> {
         let limits = &self.inner.sessions.config().limits;
         self.inner.lock().writable()?.increment(key, by, limits)

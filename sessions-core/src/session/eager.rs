@@ -22,13 +22,15 @@ type Judge<T> = fn(Result<Option<T>, Error>) -> Result<Option<T>, Error>;
 const UPDATE_ATTEMPTS: u32 = 64;
 
 impl Session {
-    /// Removes an entry from the store at once and returns its value, to exactly one of all requests that race for it: a one-time
-    /// code, say. An entry that this request has set itself, and not saved, it takes from itself.
+    /// Removes an entry from the store at once and returns its value, to exactly one of all
+    /// requests that race for it: a one-time code, say. An entry that this request has set itself,
+    /// and not saved, it takes from itself.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), [`Gone`](ErrorKind::Gone) if the session ended meanwhile, and
-    /// [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is removed then, too.
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), [`Gone`](ErrorKind::Gone) if the
+    /// session ended meanwhile, and [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is
+    /// removed then, too.
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let _turn = self.turn().await?;
         self.send_increment(key).await?;
@@ -61,16 +63,18 @@ impl Session {
         state.live.as_ref().map(|live| (live.token.id(), live.hash))
     }
 
-    /// Replaces an entry by what `change` makes of it, at once and exactly: if another request changes the entry in between, `change`
-    /// is called again with the new value. For anything but numbers, which [`increment`](Self::increment) adds without asking.
+    /// Replaces an entry by what `change` makes of it, at once and exactly: if another request
+    /// changes the entry in between, `change` is called again with the new value. For anything but
+    /// numbers, which [`increment`](Self::increment) adds without asking.
     ///
-    /// What this request has added to the entry goes with it; its other writes stay where they are. For an entry that the request has
-    /// set itself and not saved, and in a session that is not stored yet, this is a plain get and set.
+    /// What this request has added to the entry goes with it; its other writes stay where they are.
+    /// For an entry that the request has set itself and not saved, and in a session that is not
+    /// stored yet, this is a plain get and set.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save); [`Conflict`](ErrorKind::Conflict) if others were faster 64
-    /// times in a row.
+    /// As [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save);
+    /// [`Conflict`](ErrorKind::Conflict) if others were faster 64 times in a row.
     pub async fn update<T, F>(&self, key: &str, change: F) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
@@ -79,8 +83,9 @@ impl Session {
         self.update_by(key, change, |decoded| decoded).await
     }
 
-    /// Replaces an entry as [`update`](Self::update) does, also where it is not a `T`, after a deploy that changed its type, say: `change`
-    /// is then called with `None`, and [`Event::Undecodable`] tells.
+    /// Replaces an entry as [`update`](Self::update) does, also where it is not a `T`, after a
+    /// deploy that changed its type, say: `change` is then called with `None`, and
+    /// [`Event::Undecodable`] tells.
     ///
     /// # Errors
     ///
@@ -129,13 +134,14 @@ impl Session {
         Err(Error::new(ErrorKind::Conflict))
     }
 
-    /// Loads the session's record again, for a stream or socket that wants to see what others wrote. The request's own unsaved writes
-    /// stay on top. Does nothing for a session that is not stored yet.
+    /// Loads the session's record again, for a stream or socket that wants to see what others
+    /// wrote. The request's own unsaved writes stay on top. Does nothing for a session that is not
+    /// stored yet.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), and [`Gone`](ErrorKind::Gone) if the session ended or was renewed by
-    /// another request; the handle is then empty.
+    /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), and [`Gone`](ErrorKind::Gone) if
+    /// the session ended or was renewed by another request; the handle is then empty.
     pub async fn reload(&self) -> Result<(), Error> {
         let _turn = self.turn().await?;
         self.load_again().await
@@ -148,7 +154,8 @@ impl Session {
         Ok(turn)
     }
 
-    /// Sends what this request has added to an entry, so that the store's value is the one to go on from.
+    /// Sends what this request has added to an entry, so that the store's value is the one to go on
+    /// from.
     async fn send_increment(&self, key: &str) -> Result<(), Error> {
         let Some((id, hash, by)) = self.pending_increment(key) else { return Ok(()) };
         let changes = self.changes(hash).increment(key, by);

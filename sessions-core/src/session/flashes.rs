@@ -1,4 +1,5 @@
-//! Flashes: values that are gone with the next request, stored so that they survive a restart and reach every node.
+//! Flashes: values that are gone with the next request, stored so that they survive a restart and
+//! reach every node.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +24,9 @@ impl Session {
         })
     }
 
-    /// Returns a flash, which is gone with the next request; this one goes on seeing it, until it saves. A newer value that another
-    /// request leaves meanwhile stays. Requests that ask at the same moment may all see it; [`take`](Self::take) of an entry gives it to one.
+    /// Returns a flash, which is gone with the next request; this one goes on seeing it, until it
+    /// saves. A newer value that another request leaves meanwhile stays. Requests that ask at the
+    /// same moment may all see it; [`take`](Self::take) of an entry gives it to one.
     ///
     /// # Errors
     ///
@@ -47,7 +49,8 @@ impl Session {
         bytes.map(|bytes| self.decode(key, &bytes)).transpose()
     }
 
-    /// Returns a flash as text, which is gone with the next request; a number or boolean as it is written.
+    /// Returns a flash as text, which is gone with the next request; a number or boolean as it is
+    /// written.
     #[must_use]
     pub fn flash_string(&self, key: &str) -> Option<String> {
         let value = self.flash(key).ok().flatten();

@@ -8,7 +8,8 @@ impl Session {
         self.get(key).ok().flatten().as_ref().and_then(read)
     }
 
-    /// Reads an entry as text: a text as it is, a number or boolean as it is written; `None` for anything else.
+    /// Reads an entry as text: a text as it is, a number or boolean as it is written; `None` for
+    /// anything else.
     #[must_use]
     pub fn get_string(&self, key: &str) -> Option<String> {
         self.lenient(key, lenient::string)
@@ -20,7 +21,8 @@ impl Session {
         self.get_string(key).unwrap_or_else(|| default.to_owned())
     }
 
-    /// Reads an entry as an integer: a whole number, or a text that is one; `None` for anything else.
+    /// Reads an entry as an integer: a whole number, or a text that is one; `None` for anything
+    /// else.
     #[must_use]
     pub fn get_i64(&self, key: &str) -> Option<i64> {
         self.lenient(key, lenient::integer)
@@ -32,7 +34,8 @@ impl Session {
         self.get_i64(key).unwrap_or(default)
     }
 
-    /// Reads an entry as an integer that is not negative: a whole number, or a text that is one; `None` for anything else.
+    /// Reads an entry as an integer that is not negative: a whole number, or a text that is one;
+    /// `None` for anything else.
     #[must_use]
     pub fn get_u64(&self, key: &str) -> Option<u64> {
         self.lenient(key, lenient::unsigned)
@@ -56,7 +59,8 @@ impl Session {
         self.get_f64(key).unwrap_or(default)
     }
 
-    /// Reads an entry as a boolean: a boolean, the numbers 1 and 0, or a text that spells one; `None` for anything else.
+    /// Reads an entry as a boolean: a boolean, the numbers 1 and 0, or a text that spells one;
+    /// `None` for anything else.
     #[must_use]
     pub fn get_bool(&self, key: &str) -> Option<bool> {
         self.lenient(key, lenient::boolean)

@@ -32,7 +32,8 @@ impl<T> StoreFuture<T> {
         Self(State::Ready(Some(answer)))
     }
 
-    /// Takes the answer if it is there, so that nobody needs a context to have it. The future must not be polled after that.
+    /// Takes the answer if it is there, so that nobody needs a context to have it. The future must
+    /// not be polled after that.
     pub(crate) fn into_ready(self) -> Result<Result<T, StoreError>, Self> {
         match self.0 {
             State::Ready(Some(answer)) => Ok(answer),

@@ -25,19 +25,23 @@ use slices::{Slice, Slices};
 
 /// Keeps sessions in this process, and forgets them when it ends.
 ///
-/// Every call answers at once, so it runs under any runtime and under none. A load takes one read lock out of hundreds, for as
-/// long as it takes to count one more reader of the record; nothing is copied.
+/// Every call answers at once, so it runs under any runtime and under none. A load takes one read
+/// lock out of hundreds, for as long as it takes to count one more reader of the record; nothing is
+/// copied.
 ///
 /// # Limits
 ///
-/// The store holds at most [`max_sessions`](MemoryStoreBuilder::max_sessions) and [`max_bytes`](MemoryStoreBuilder::max_bytes), so
-/// that visitors without a cookie cannot fill the machine. When it is full, each new session makes others go, a batch at a time:
-/// expired ones first, then anonymous ones, those not seen for longest first. As in Redis the order is approximate: not all
-/// sessions are compared, but those of a part of the store, a different one each time. Sessions of people who are signed in stay; a
-/// store that holds nothing else answers [`Created::Full`].
+/// The store holds at most [`max_sessions`](MemoryStoreBuilder::max_sessions) and
+/// [`max_bytes`](MemoryStoreBuilder::max_bytes), so that visitors without a cookie cannot fill the
+/// machine. When it is full, each new session makes others go, a batch at a time: expired ones
+/// first, then anonymous ones, those not seen for longest first. As in Redis the order is
+/// approximate: not all sessions are compared, but those of a part of the store, a different one
+/// each time. Sessions of people who are signed in stay; a store that holds nothing else answers
+/// [`Created::Full`].
 ///
-/// What a session that exists writes is never refused, even if it takes the store past `max_bytes`; the next new session pays
-/// for it. Several threads that create sessions at the same moment may exceed a limit by one session each for that moment.
+/// What a session that exists writes is never refused, even if it takes the store past `max_bytes`;
+/// the next new session pays for it. Several threads that create sessions at the same moment may
+/// exceed a limit by one session each for that moment.
 ///
 /// # Example
 ///
@@ -92,7 +96,8 @@ impl MemoryStoreBuilder {
         self
     }
 
-    /// Sets how many bytes the sessions take at most: those of their records, and what it costs to keep each of them.
+    /// Sets how many bytes the sessions take at most: those of their records, and what it costs to
+    /// keep each of them.
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
@@ -111,8 +116,9 @@ impl MemoryStoreBuilder {
     }
 }
 
-/// Every change of a record happens under the lock of its shard, and so does what it changes in the index of principals: the locks
-/// of the index are only ever taken inside those of the records, never around them.
+/// Every change of a record happens under the lock of its shard, and so does what it changes in the
+/// index of principals: the locks of the index are only ever taken inside those of the records,
+/// never around them.
 impl MemoryStore {
     fn find(&self, id: SessionId) -> Option<Record> {
         self.slices.of(id).records.get(&id).map(|record| record.clone())
@@ -163,7 +169,8 @@ impl MemoryStore {
         Ok(std::mem::replace(&mut *place, record))
     }
 
-    /// Removes a record for which `condition` holds, asked in the same step, and says whether it did.
+    /// Removes a record for which `condition` holds, asked in the same step, and says whether it
+    /// did.
     fn remove_if(&self, id: SessionId, condition: impl FnOnce(&Record) -> bool) -> bool {
         let slice = self.slices.of(id);
         let removed = slice.records.remove_if(&id, |_, record| {

@@ -14,8 +14,8 @@ use crate::token::SecretHash;
 
 /// Is the contract of [`Store`] in plain `async fn`s; an `Arc` of one is a [`Store`].
 ///
-/// Each call means what the call of the same name of [`Store`] means, takes what it needs by value, and costs one allocation for
-/// its future.
+/// Each call means what the call of the same name of [`Store`] means, takes what it needs by value,
+/// and costs one allocation for its future.
 pub trait AsyncStore: fmt::Debug + Send + Sync + 'static {
     /// Returns the store's name, for errors and events.
     fn name(&self) -> &'static str;

@@ -27,7 +27,8 @@ impl ResponseHead for Head {
     }
 }
 
-/// Returns the `Cache-Control` of a response with these headers, by either way in which an exchange ends.
+/// Returns the `Cache-Control` of a response with these headers, by either way in which an exchange
+/// ends.
 fn cache_control(attach: Attach) -> Option<String> {
     let mut head = Head::default();
     attach.write_to(&mut head);

@@ -1,4 +1,5 @@
-//! Requests that overlap: every interleaving of loading and finishing two of them, and many rounds of threads.
+//! Requests that overlap: every interleaving of loading and finishing two of them, and many rounds
+//! of threads.
 
 use std::sync::Barrier;
 use std::thread;
@@ -8,7 +9,8 @@ use sessions_core::{ErrorKind, Session};
 
 use crate::support::{Browser, Fixture};
 
-/// Runs two requests of one browser in every order of their starts and finishes in which they overlap or follow each other.
+/// Runs two requests of one browser in every order of their starts and finishes in which they
+/// overlap or follow each other.
 fn interleaved(
     prepare: fn(&mut Browser),
     first: fn(&Session),

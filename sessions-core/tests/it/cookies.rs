@@ -113,7 +113,8 @@ fn sealed_tokens_open_and_keys_rotate_without_a_logout() {
     }
 }
 
-/// A cookie that is sealed anew is that of the token which the store still knows: it must not come after the cookie of a renewal.
+/// A cookie that is sealed anew is that of the token which the store still knows: it must not come
+/// after the cookie of a renewal.
 #[test]
 fn a_cookie_is_not_sealed_anew_where_the_session_was_renewed_meanwhile() {
     let fixture = Fixture::with(|builder| builder.signed([key(1)]));

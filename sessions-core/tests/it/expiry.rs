@@ -178,7 +178,8 @@ fn expired_sessions_are_swept_in_slices_and_told() {
 
 #[test]
 fn a_manager_sweeps_by_itself_however_short_the_interval() {
-    // A thread that was faster than the manager's construction found no manager, and ended for good.
+    // A thread that was faster than the manager's construction found no manager, and ended for
+    // good.
     for _ in 0..100 {
         let (ended, swept) = mpsc::channel();
         let fixture = Fixture::with(|builder| {

@@ -1,4 +1,5 @@
-//! A logout that answers success has ended every session that its request was shown a token of, also where the client hangs up.
+//! A logout that answers success has ended every session that its request was shown a token of,
+//! also where the client hangs up.
 
 use std::sync::atomic::Ordering;
 
@@ -112,7 +113,8 @@ fn a_request_with_too_many_tokens_decides_nothing() {
     }
 }
 
-/// During a rolling deploy a node that could not read the record answered success, and the session lived on for the others.
+/// During a rolling deploy a node that could not read the record answered success, and the session
+/// lived on for the others.
 #[test]
 fn a_record_of_a_newer_format_is_neither_ended_nor_replaced() {
     for fixture in fixtures() {

@@ -36,7 +36,8 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// Returns how often one request warns that sends `cookie`, comes from `origin` and signs in, if told so.
+/// Returns how often one request warns that sends `cookie`, comes from `origin` and signs in, if
+/// told so.
 fn warnings(sessions: &Sessions, cookie: &str, origin: &'static str, signs_in: bool) -> usize {
     let page = || Some((origin.as_bytes(), b"myhost.test".as_slice()));
     subscriber::with_default(Warnings, || {

@@ -83,7 +83,8 @@ impl Browser {
         block_on(self.sessions.open().session(cookies))
     }
 
-    /// Finishes a request as an adapter does for a response of this status, and keeps the cookie that it carries.
+    /// Finishes a request as an adapter does for a response of this status, and keeps the cookie
+    /// that it carries.
     pub(crate) fn finish(&mut self, session: &Session, status: u16) -> Result<Answer<()>, Error> {
         let ended = session.exchange().end_if_unchanged();
         let mut attach = ended.map_or_else(|| block_on(session.commit(status)), Ok)?;

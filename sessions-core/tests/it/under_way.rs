@@ -1,4 +1,5 @@
-//! What happens to a session while a commit of its own is under way, and to a save that nobody waits for.
+//! What happens to a session while a commit of its own is under way, and to a save that nobody
+//! waits for.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -123,7 +123,8 @@ fn session() -> Session {
     block_on(Fixture::new().sessions.open().session([])).unwrap()
 }
 
-/// Returns whether a session accepts a value, which it must then give back. Compared as they are shown, since -0.0 equals 0.0.
+/// Returns whether a session accepts a value, which it must then give back. Compared as they are
+/// shown, since -0.0 equals 0.0.
 fn accepts<T: Serialize + DeserializeOwned + std::fmt::Debug>(session: &Session, value: &T) -> bool {
     match session.set("k", value) {
         Ok(()) => {
@@ -262,7 +263,8 @@ fn an_entry_of_another_type_is_told_by_key_and_type_never_by_value() {
     assert_eq!(told, [expected("age"), expected("note"), expected("age"), expected("age")]);
 }
 
-/// `remove` followed by `?` did not stick, and `update` could not replace the entry: a 500 for ever.
+/// `remove` followed by `?` did not stick, and `update` could not replace the entry: a 500 for
+/// ever.
 #[test]
 fn an_entry_of_another_type_is_discarded_by_one_call() {
     const AGE: Key<u32> = Key::new("age");

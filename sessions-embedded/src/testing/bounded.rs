@@ -16,12 +16,14 @@ const AT_ONCE: u32 = 16;
 /// How many are created at most.
 const MOST: u32 = 10_000;
 
-/// Checks that the files of a store take no more than `max_bytes`, which it has been opened with, however large the records are and however
-/// often they are replaced. `open` opens an empty store at a path.
+/// Checks that the files of a store take no more than `max_bytes`, which it has been opened with,
+/// however large the records are and however often they are replaced. `open` opens an empty store
+/// at a path.
 ///
 /// # Panics
 ///
-/// Panics if they take more, or if the store makes so little of them that it does not even hold an eighth in records.
+/// Panics if they take more, or if the store makes so little of them that it does not even hold an
+/// eighth in records.
 pub fn is_bounded<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> EmbeddedStore<E>) {
     for sizes in [&[700][..], &[2_000], &[20_000], &[0, 300, 3_000, 30_000]] {
         let folder = folder();
@@ -34,8 +36,8 @@ pub fn is_bounded<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> EmbeddedSto
     }
 }
 
-/// Creates sessions of some sizes until so much has been written, changes some of them, and returns the most that the files took, and how much
-/// was in the records in the end.
+/// Creates sessions of some sizes until so much has been written, changes some of them, and returns
+/// the most that the files took, and how much was in the records in the end.
 fn churn<E: Engine>(store: &EmbeddedStore<E>, sizes: &[usize], write: u64, used: impl Fn() -> u64) -> (u64, u64) {
     let mut dice = Dice::new();
     let (mut written, mut largest, mut first) = (0, 0, 0);
@@ -65,7 +67,8 @@ fn record(number: u32, size: usize) -> Record {
     builder.entry("padding", &padding).build().expect("it is small enough")
 }
 
-/// Returns how much room a folder takes, with what is in it. A file that is longer than what was written to it takes less than its length.
+/// Returns how much room a folder takes, with what is in it. A file that is longer than what was
+/// written to it takes less than its length.
 fn used(path: &Path) -> u64 {
     let Ok(found) = fs::symlink_metadata(path) else {
         // An engine has just removed it.

@@ -21,7 +21,8 @@ pub(super) fn principal(thread: u32) -> String {
     format!("principal-{thread}")
 }
 
-/// Returns the number that was written to a session last. It is written twice, so that a half would be seen.
+/// Returns the number that was written to a session last. It is written twice, so that a half would
+/// be seen.
 pub(super) fn number(record: &Record) -> u64 {
     let [one, other] = ["one", "other"].map(|key| record.entry(key).expect("it has the entry").value());
     assert_eq!(one, other, "a commit is there by halves");
@@ -123,7 +124,8 @@ impl<E: Engine> Scribe<E> {
     }
 }
 
-/// Tells the parent, in one write, so that the threads' lines do not mix. Ends if the parent is gone.
+/// Tells the parent, in one write, so that the threads' lines do not mix. Ends if the parent is
+/// gone.
 fn tell(what: &str, id: SessionId, state: impl std::fmt::Display) {
     let line = format!("@{what} {id} {state}.\n");
     let mut output = std::io::stdout().lock();

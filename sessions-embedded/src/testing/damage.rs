@@ -25,7 +25,8 @@ pub fn corrupt<E: Engine>(store: &EmbeddedStore<E>, id: SessionId) {
     });
 }
 
-/// Makes a stored record one of a newer format, as `damage_conformance!` of `sessions-conformance` asks for it.
+/// Makes a stored record one of a newer format, as `damage_conformance!` of `sessions-conformance`
+/// asks for it.
 ///
 /// # Panics
 ///
@@ -45,7 +46,8 @@ fn tamper<E: Engine>(store: &EmbeddedStore<E>, id: SessionId, mut change: impl F
     block_on(tampering).expect("the store writes");
 }
 
-/// Checks that records with a flipped bit, and records that have changed places, are errors of their own sessions and of no others.
+/// Checks that records with a flipped bit, and records that have changed places, are errors of
+/// their own sessions and of no others.
 ///
 /// # Panics
 ///
@@ -101,8 +103,9 @@ fn expect<E: Engine>(store: &EmbeddedStore<E>, is_sound: impl Fn(u32) -> bool) {
     assert_eq!(listed, (0..RECORDS).filter(|number| is_sound(*number)).count());
 }
 
-/// Checks that files with changed bytes, or cut short, are an error when they are opened, or harm the sessions that lay there: what is
-/// read is what was written to that session, or nothing. No panic comes through.
+/// Checks that files with changed bytes, or cut short, are an error when they are opened, or harm
+/// the sessions that lay there: what is read is what was written to that session, or nothing. No
+/// panic comes through.
 ///
 /// # Panics
 ///

@@ -18,10 +18,12 @@ const MANY: u32 = 20_000;
 const IDLE: Duration = Duration::from_secs(1800);
 const EXPIRED: Timestamp = Timestamp::from_millis(NOW.as_millis() + 1_800_000);
 
-/// Checks that a store ends sessions and grows none while others have filled its disk, that nothing is lost or done by halves, and that
-/// it works again when there is room, without being opened anew by anybody.
+/// Checks that a store ends sessions and grows none while others have filled its disk, that nothing
+/// is lost or done by halves, and that it works again when there is room, without being opened anew
+/// by anybody.
 ///
-/// It mounts a small file system in memory, which takes Linux and root. Where it cannot, it says so and checks nothing.
+/// It mounts a small file system in memory, which takes Linux and root. Where it cannot, it says so
+/// and checks nothing.
 ///
 /// # Panics
 ///
@@ -63,10 +65,12 @@ pub fn survives_a_full_disk<E: Engine>() {
     shop.open_again().expect();
 }
 
-/// Checks that a store which has filled its disk by itself evicts anonymous sessions, refuses where there are users only, and goes on
-/// ending sessions of all kinds, however many, also after being opened anew.
+/// Checks that a store which has filled its disk by itself evicts anonymous sessions, refuses where
+/// there are users only, and goes on ending sessions of all kinds, however many, also after being
+/// opened anew.
 ///
-/// It mounts a small file system in memory, which takes Linux and root. Where it cannot, it says so and checks nothing.
+/// It mounts a small file system in memory, which takes Linux and root. Where it cannot, it says so
+/// and checks nothing.
 ///
 /// # Panics
 ///
@@ -134,7 +138,8 @@ impl<E: Engine> Shop<E> {
         self.alive.iter().filter(|(_, whose)| **whose == user).map(|(number, _)| *number).collect()
     }
 
-    /// Makes a session, if there is room or can be made, and returns whether there was. Only anonymous ones may go for it.
+    /// Makes a session, if there is room or can be made, and returns whether there was. Only
+    /// anonymous ones may go for it.
     #[track_caller]
     fn create(&mut self, number: u32, user: Option<&'static str>) -> bool {
         match block_on(self.store.create(&record(number, user))).expect("a full disk is a full store") {

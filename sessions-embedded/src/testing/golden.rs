@@ -86,7 +86,8 @@ fn bare<'a>() -> sessions_core::RecordBuilder<'a> {
     Record::builder(id(3), SECRET, CREATED)
 }
 
-/// Checks that an engine with the tables of layout 2 in it is a store with the sessions that were written then.
+/// Checks that an engine with the tables of layout 2 in it is a store with the sessions that were
+/// written then.
 ///
 /// # Panics
 ///

@@ -21,11 +21,13 @@ const ROUNDS: &str = "SESSIONS_KILLS";
 
 /// Checks that what was acknowledged survives `kill -9` at any moment.
 ///
-/// The test runs its own program again as a child process, which writes from several threads, tells what it is about to do, and then
-/// what was acknowledged. The child is killed at a random moment. Then everything that it told is looked for: each acknowledged write
-/// and destroy must be there, nothing may be there by halves, and nothing that was not at least begun.
+/// The test runs its own program again as a child process, which writes from several threads, tells
+/// what it is about to do, and then what was acknowledged. The child is killed at a random moment.
+/// Then everything that it told is looked for: each acknowledged write and destroy must be there,
+/// nothing may be there by halves, and nothing that was not at least begun.
 ///
-/// `test` is the full name of the test that calls this, with its modules. `SESSIONS_KILLS` in the environment says how often to kill.
+/// `test` is the full name of the test that calls this, with its modules. `SESSIONS_KILLS` in the
+/// environment says how often to kill.
 ///
 /// # Panics
 ///
@@ -78,13 +80,15 @@ struct Oracle {
 }
 
 impl Oracle {
-    /// Listens to a child, and kills it after a number of acknowledgements. What it had said by then counts.
+    /// Listens to a child, and kills it after a number of acknowledgements. What it had said by
+    /// then counts.
     fn listen(&mut self, mut child: Child, until: usize) {
         let output = child.stdout.take().expect("it is piped");
         let mut heard = 0;
         for line in BufReader::new(output).lines() {
             let line = line.expect("a pipe can be read");
-            // The test's own words may stand before it, and the last line may have been cut off: then it lacks the mark at its end.
+            // The test's own words may stand before it, and the last line may have been cut off:
+            // then it lacks the mark at its end.
             if let Some(words) = line.split_once('@').and_then(|(_, words)| words.strip_suffix('.')) {
                 heard += usize::from(self.note(words));
             }

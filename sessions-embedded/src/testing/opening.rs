@@ -8,7 +8,8 @@ use crate::engine::Engine;
 use crate::error::OpenErrorKind;
 use crate::store::EmbeddedStore;
 
-/// Checks that files which are open cannot be opened a second time, and can be when they are closed.
+/// Checks that files which are open cannot be opened a second time, and can be when they are
+/// closed.
 ///
 /// # Panics
 ///
@@ -24,8 +25,9 @@ pub fn opens_once<E: Engine>() {
     EmbeddedStore::<E>::open(&path).expect("a closed store is opened");
 }
 
-/// Checks that what cannot be opened, or should not be, is refused with an error that names the path, and left as it was: a missing folder, a
-/// symbolic link, and what another user owns or may write to.
+/// Checks that what cannot be opened, or should not be, is refused with an error that names the
+/// path, and left as it was: a missing folder, a symbolic link, and what another user owns or may
+/// write to.
 ///
 /// # Panics
 ///
@@ -64,8 +66,8 @@ fn refuses<E: Engine>(path: &Path, kind: OpenErrorKind) {
     assert!(error.to_string().starts_with(&message), "{error}");
 }
 
-/// Checks that only their owner can read the files and folders of a store, whatever the process's mask lets new files have. On
-/// systems without Unix permissions there is nothing to check.
+/// Checks that only their owner can read the files and folders of a store, whatever the process's
+/// mask lets new files have. On systems without Unix permissions there is nothing to check.
 ///
 /// # Panics
 ///

@@ -30,7 +30,8 @@ fn a_store_is_opened_once() {
     testing::opens_once::<Ram>();
 }
 
-/// A change of what is written needs a golden file of its own beside this one, which is then only read.
+/// A change of what is written needs a golden file of its own beside this one, which is then only
+/// read.
 #[test]
 fn what_is_written_today_is_what_is_in_the_golden_file() {
     let disk = Disk::new();

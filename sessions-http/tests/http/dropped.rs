@@ -52,7 +52,8 @@ async fn settle(store: &TestStore) {
     }
 }
 
-/// Returns what is left of the session: `None` if it has ended, or whether something was written to it.
+/// Returns what is left of the session: `None` if it has ended, or whether something was written to
+/// it.
 async fn left(sessions: &Sessions, signed_in: &Response<String>) -> Option<bool> {
     let session = sessions.start(&request_after(signed_in)).await.unwrap();
     session.principal().map(|_| session.contains("written"))

@@ -29,8 +29,8 @@ impl io::Write for Log {
     }
 }
 
-/// Lets every place that logs know that somebody listens. Otherwise one that another thread comes by first, with nobody listening
-/// there, would be silent for good.
+/// Lets every place that logs know that somebody listens. Otherwise one that another thread comes
+/// by first, with nobody listening there, would be silent for good.
 fn listen_everywhere() {
     static LISTENS: Once = Once::new();
     LISTENS.call_once(|| {

@@ -14,7 +14,8 @@ pub(crate) type Answer = Result<Response<String>, SessionError>;
 
 type Failing = FailingStore<SlowStore<MemoryStore>>;
 
-/// A memory store that counts what it is asked, fails when it is told to, and answers late while its gate is closed.
+/// A memory store that counts what it is asked, fails when it is told to, and answers late while
+/// its gate is closed.
 pub(crate) struct TestStore {
     counting: CountingStore<Failing>,
     gate: Gate,

@@ -243,7 +243,8 @@ impl hyper::body::Body for Beginning {
     }
 }
 
-/// As documented at the wrapper: a handler that reads the body learns that its client is gone, and its response is like any other.
+/// As documented at the wrapper: a handler that reads the body learns that its client is gone, and
+/// its response is like any other.
 #[tokio::test]
 async fn a_body_that_ends_early_keeps_what_was_written_before() {
     for version in VERSIONS {

@@ -49,8 +49,8 @@ impl Chunked {
         Self { state: State::Size, trailers: 0 }
     }
 
-    /// Goes over the framing at the beginning of `bytes`. Returns how many bytes of it there are, which are done with, and what comes
-    /// after them.
+    /// Goes over the framing at the beginning of `bytes`. Returns how many bytes of it there are,
+    /// which are done with, and what comes after them.
     ///
     /// # Errors
     ///
@@ -136,7 +136,8 @@ fn line(bytes: &[u8], longest: usize) -> Result<Option<&[u8]>, Refusal> {
     }
 }
 
-/// Reads the size at the beginning of a chunk: hexadecimal digits, and extensions after a semicolon.
+/// Reads the size at the beginning of a chunk: hexadecimal digits, and extensions after a
+/// semicolon.
 fn size(line: &[u8]) -> Option<u64> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (digits, rest) = line.split_at(digits);

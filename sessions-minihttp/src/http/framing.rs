@@ -1,4 +1,5 @@
-//! What the header fields of a request say about its body and its connection (RFC 9112 sections 3.2, 6 and 9).
+//! What the header fields of a request say about its body and its connection (RFC 9112 sections
+//! 3.2, 6 and 9).
 
 use httparse::Header;
 
@@ -130,8 +131,9 @@ impl Seen {
         }
     }
 
-    /// Decides where the body ends. Both a length and a coding, which RFC 9112 section 6.1 leaves to the server, are refused: a proxy
-    /// that went by the length would take something else for the next request than one that went by the chunks.
+    /// Decides where the body ends. Both a length and a coding, which RFC 9112 section 6.1 leaves
+    /// to the server, are refused: a proxy that went by the length would take something else for
+    /// the next request than one that went by the chunks.
     fn body(&self, version: u8) -> Result<BodyLength, Refusal> {
         match (self.length, &self.codings) {
             (length, None) => Ok(BodyLength::Sized(length.unwrap_or(0))),
@@ -151,7 +153,8 @@ impl Seen {
     }
 }
 
-/// Compares with what is usual, at first as it is usually written: comparing letter by letter takes ten times as long.
+/// Compares with what is usual, at first as it is usually written: comparing letter by letter takes
+/// ten times as long.
 fn matches_ignoring_case(text: &[u8], usual: &[u8]) -> bool {
     text == usual || text.eq_ignore_ascii_case(usual)
 }

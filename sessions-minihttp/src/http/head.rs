@@ -7,7 +7,8 @@ use httparse::{Error, Header, Request, Status};
 use super::framing::Framing;
 use super::refusal::Refusal;
 
-/// Number of header fields that a request may have. Browsers send up to about 25, and proxies add some.
+/// Number of header fields that a request may have. Browsers send up to about 25, and proxies add
+/// some.
 pub(crate) const MAX_FIELDS: usize = 100;
 
 /// Size of the largest head, in bytes, with the empty line at its end.
@@ -34,8 +35,8 @@ pub(crate) struct Head<'h, 'b> {
 ///
 /// # Errors
 ///
-/// Returns why the request must be refused. Where two recipients might disagree about where a request ends, which is what request
-/// smuggling rests on, this one refuses.
+/// Returns why the request must be refused. Where two recipients might disagree about where a
+/// request ends, which is what request smuggling rests on, this one refuses.
 pub(crate) fn parse<'h, 'b>(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Result<Option<Head<'h, 'b>>, Refusal> {
     let bytes = &bytes[..bytes.len().min(MAX_HEAD)];
     let mut request = Request::new(&mut []);
@@ -57,7 +58,8 @@ pub(crate) fn parse<'h, 'b>(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Result
     Ok(Some(Head { method, path, version, headers, length, framing }))
 }
 
-/// Returns whether no line ends in a bare LF, which httparse accepts and a proxy in front may have taken for a part of the line.
+/// Returns whether no line ends in a bare LF, which httparse accepts and a proxy in front may have
+/// taken for a part of the line.
 ///
 /// Looks only at where lines begin, which costs less than another search for line breaks.
 fn lines_end_in_crlf(head: &[u8], headers: &[Header<'_>]) -> bool {

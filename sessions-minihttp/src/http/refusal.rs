@@ -1,6 +1,7 @@
 //! Why the server refuses a request before any service sees it.
 
-/// The reason why a request is refused. Its connection is closed then: the next request might begin anywhere.
+/// The reason why a request is refused. Its connection is closed then: the next request might begin
+/// anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The bytes are no request, or its end is unclear.

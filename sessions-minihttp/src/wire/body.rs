@@ -6,10 +6,12 @@ use std::mem;
 use super::Wire;
 use crate::http::{BodyLength, Chunked, Framing, Next, Refusal};
 
-/// How much of a body that a service left unread is read and dropped. With more to come, the connection is closed.
+/// How much of a body that a service left unread is read and dropped. With more to come, the
+/// connection is closed.
 const MOST_SKIPPED: u64 = 256 * 1024;
 
-/// The body of a request. It outlives the service, so that what the service leaves of it is not taken for the next request.
+/// The body of a request. It outlives the service, so that what the service leaves of it is not
+/// taken for the next request.
 pub(crate) struct Incoming<'c> {
     wire: &'c mut Wire,
     /// Number of bytes that came with the head.
@@ -69,7 +71,8 @@ impl<'c> Incoming<'c> {
     ///
     /// # Errors
     ///
-    /// The end of the body may not be found: it broke off, there is too much of it, or the client has not begun to send it.
+    /// The end of the body may not be found: it broke off, there is too much of it, or the client
+    /// has not begun to send it.
     pub(crate) fn finish(mut self) -> Result<Rest, Unread> {
         self.skip()?;
         Ok(match self.received.len() {

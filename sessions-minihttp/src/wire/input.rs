@@ -41,7 +41,8 @@ impl Input {
         (&filled[self.start..], spare)
     }
 
-    /// Returns whether a whole head may have come, so that it is not parsed again with each of its bytes.
+    /// Returns whether a whole head may have come, so that it is not parsed again with each of its
+    /// bytes.
     pub(crate) fn may_hold_head(&self) -> bool {
         let bytes = &self.bytes[self.start..self.end];
         let new = &bytes[self.incomplete.saturating_sub(3)..];

@@ -12,7 +12,8 @@ const END: &[u8; 18] = b"\r\nContent-Length: ";
 const DATE: usize = 15;
 const DATE_END: usize = BEGINNING.len() + "Sun, 06 Nov 1994 08:49:37 GMT".len();
 
-/// What most responses begin with, as text: the status line, the date, and the length without its number. Only the date changes.
+/// What most responses begin with, as text: the status line, the date, and the length without its
+/// number. Only the date changes.
 pub(crate) struct Preamble {
     seconds: Option<u64>,
     text: [u8; DATE_END + END.len()],

@@ -29,7 +29,8 @@ impl Socket {
         })
     }
 
-    /// Writes all of the bytes. Each time that the client takes some of them, it has so many milliseconds for more.
+    /// Writes all of the bytes. Each time that the client takes some of them, it has so many
+    /// milliseconds for more.
     pub(crate) fn write_all(&mut self, mut bytes: &[u8], limit: u64) -> io::Result<()> {
         while !bytes.is_empty() {
             let due = self.after(limit);
@@ -105,9 +106,10 @@ mod unix {
             self.end |= flags & Self::END != 0;
         }
 
-        /// Notes that a read gave less than was asked for. may's events are edge-triggered, so on Linux there is no need to ask again, which
-        /// would be a third of a request's system calls (epoll(7), question 9). Only the end, which may have come along with the
-        /// data and has no event of its own then, must be read.
+        /// Notes that a read gave less than was asked for. may's events are edge-triggered, so on
+        /// Linux there is no need to ask again, which would be a third of a request's system calls
+        /// (epoll(7), question 9). Only the end, which may have come along with the data and has no
+        /// event of its own then, must be read.
         fn read_less(&mut self) {
             self.all_read = cfg!(any(target_os = "linux", target_os = "android")) && !self.end;
         }
@@ -167,7 +169,8 @@ mod other {
 
     use super::Socket;
 
-    /// Ends the wait of a connection, and the connection with it: may can only wait for a socket's events on Unix.
+    /// Ends the wait of a connection, and the connection with it: may can only wait for a socket's
+    /// events on Unix.
     pub(crate) struct Waker(std::net::TcpStream);
 
     impl Waker {

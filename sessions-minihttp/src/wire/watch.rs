@@ -1,7 +1,7 @@
 //! Time limits: one coroutine of the server looks after all of its connections.
 //!
-//! may's own timeouts would be set and removed at every wait, which takes an allocation, a lock and now and then three system calls. A
-//! connection here stores a number before it waits.
+//! may's own timeouts would be set and removed at every wait, which takes an allocation, a lock and
+//! now and then three system calls. A connection here stores a number before it waits.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,8 @@ const LONGEST_TICK: u64 = 500;
 pub(crate) struct Limits {
     /// From the first byte of a head to its last.
     pub(crate) head: u64,
-    /// Between requests, between two pieces of a body, and between two pieces of a response that the client takes.
+    /// Between requests, between two pieces of a body, and between two pieces of a response that
+    /// the client takes.
     pub(crate) idle: u64,
 }
 
@@ -88,7 +89,8 @@ impl Watch {
         let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.unix_time.store(unix_time.as_secs(), Relaxed);
         self.alarms.lock().unwrap_or_else(PoisonError::into_inner).retain(|alarm| {
-            // Whoever is woken looks at the time itself. So nothing is lost if it goes on at this moment: it waits once more.
+            // Whoever is woken looks at the time itself. So nothing is lost if it goes on at this
+            // moment: it waits once more.
             if alarm.due.load(Relaxed) <= now {
                 alarm.waker.wake();
             }

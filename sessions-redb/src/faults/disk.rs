@@ -76,7 +76,8 @@ impl Disk {
         self.state().operations
     }
 
-    /// Returns a disk with what a loss of power may leave: what was made durable, and some of what was written since.
+    /// Returns a disk with what a loss of power may leave: what was made durable, and some of what
+    /// was written since.
     pub(super) fn after_power_loss(&self, seed: u64) -> Arc<Self> {
         let state = self.state();
         let mut bytes = state.durable.clone();

@@ -33,8 +33,8 @@ type Address = (String, u16);
 
 /// Is a cluster that finds its way by CLUSTER SLOTS and by the redirects of its servers.
 ///
-/// Not redis-rs's own: while that looks the topology up, the requests to every server wait, for as long as a dead one takes to time
-/// out; and while no server answers, it tries without a pause.
+/// Not redis-rs's own: while that looks the topology up, the requests to every server wait, for as
+/// long as a dead one takes to time out; and while no server answers, it tries without a pause.
 pub(crate) struct Cluster {
     /// Is what the connections to all servers have in common.
     template: ConnectionInfo,
@@ -162,7 +162,8 @@ impl Cluster {
         }
     }
 
-    /// Returns the servers to ask, others first each time: one that is cut off from the rest must not have the only say.
+    /// Returns the servers to ask, others first each time: one that is cut off from the rest must
+    /// not have the only say.
     fn advisers(&self) -> Vec<Arc<Node>> {
         let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
         let mut advisers: Vec<_> = map.nodes.values().chain(&self.seeds).map(Arc::clone).collect();

@@ -16,7 +16,8 @@ use crate::runtime::caller;
 
 /// Is a connection of the caller's own, which a store shares with whatever else uses it.
 ///
-/// It keeps its own settings, and connects again as it was made to: a [`MultiplexedConnection`] does not.
+/// It keeps its own settings, and connects again as it was made to: a [`MultiplexedConnection`]
+/// does not.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Connection {
@@ -58,8 +59,8 @@ impl Given {
         matches!(self.connection, Connection::Cluster(_))
     }
 
-    /// Sends a parcel on the connection's own runtime. On the store's, the timers and tasks of a connection that is made anew would end with the
-    /// store, while the application still uses it.
+    /// Sends a parcel on the connection's own runtime. On the store's, the timers and tasks of a
+    /// connection that is made anew would end with the store, while the application still uses it.
     pub(super) async fn send(&self, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
         let exchange = self.connection.clone().exchange(parcel.slot, parcel.command.as_ref().clone());
         parcel.note_sent();

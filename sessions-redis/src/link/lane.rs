@@ -18,21 +18,23 @@ use crate::error::{Cause, Fault};
 
 /// Is how long a request waits for a connection before it looks again where to go.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// Is for how many milliseconds a connection may say nothing at all, though it was asked, before it is given up. Nobody tells a client
-/// of a server that lost its power, or of a firewall that forgot.
+/// Is for how many milliseconds a connection may say nothing at all, though it was asked, before it
+/// is given up. Nobody tells a client of a server that lost its power, or of a firewall that
+/// forgot.
 const SILENCE: u64 = 250;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Is one connection to one server, which all requests of one runtime share. It is connected at the first request, and again whenever it
-/// breaks.
+/// Is one connection to one server, which all requests of one runtime share. It is connected at the
+/// first request, and again whenever it breaks.
 pub(super) struct Lane {
     client: Client,
     home: Home,
     phase: watch::Sender<Phase>,
     born: Instant,
-    /// Says since when nothing was heard though something was asked, in milliseconds of the lane's life; 0 for no silence.
+    /// Says since when nothing was heard though something was asked, in milliseconds of the lane's
+    /// life; 0 for no silence.
     silent_since: AtomicU64,
 }
 
@@ -145,7 +147,8 @@ impl Lane {
         }
     }
 
-    /// Begins to connect on the lane's own runtime. Without sockets there the task panics, and after the runtime's end it never runs.
+    /// Begins to connect on the lane's own runtime. Without sockets there the task panics, and
+    /// after the runtime's end it never runs.
     fn attempt(&self) -> JoinSet<RedisResult<Wire>> {
         let client = self.client.clone();
         let mut attempt = JoinSet::new();
@@ -173,8 +176,8 @@ impl<F: FnOnce()> Drop for AtEnd<F> {
 
 /// Tries until there is a connection, or nobody left to use it.
 ///
-/// This runs where the clock is, and only the attempts run on the lane's own runtime: a task there that slept by the clock of the store's
-/// runtime would panic when the store is dropped.
+/// This runs where the clock is, and only the attempts run on the lane's own runtime: a task there
+/// that slept by the clock of the store's runtime would panic when the store is dropped.
 async fn keep_connecting(lane: Weak<Lane>) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -211,7 +214,8 @@ impl Phase {
     }
 }
 
-/// Watches over a request, and gives its connection up if that was silent until the request's time was over.
+/// Watches over a request, and gives its connection up if that was silent until the request's time
+/// was over.
 struct Vigil<'a> {
     lane: &'a Arc<Lane>,
     wire: &'a Arc<Wire>,

@@ -11,10 +11,11 @@ use super::{Answer, Parcel};
 use crate::error::{Fault, name_of};
 use crate::runtime::caller;
 
-/// Is one server, and a connection to it for each tokio runtime that asks, so that an answer is not handed from thread to thread.
+/// Is one server, and a connection to it for each tokio runtime that asks, so that an answer is not
+/// handed from thread to thread.
 ///
-/// Whoever has none of its own uses the connection on the store's runtime: callers without tokio, on a tokio without sockets, and for as long as
-/// their own is not ready.
+/// Whoever has none of its own uses the connection on the store's runtime: callers without tokio,
+/// on a tokio without sockets, and for as long as their own is not ready.
 pub(crate) struct Node {
     client: Client,
     /// Is the store's runtime.

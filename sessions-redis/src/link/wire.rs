@@ -20,7 +20,8 @@ use tokio::task::{AbortHandle, yield_now};
 
 use super::{Answer, Parcel};
 
-/// Is how many requests may wait to be written; the 50 of redis-rs are fewer than a busy server has at a time.
+/// Is how many requests may wait to be written; the 50 of redis-rs are fewer than a busy server has
+/// at a time.
 const ROOM: usize = 1024;
 
 /// Is a connection, which ends with the last that has it.
@@ -69,8 +70,8 @@ impl Wire {
         Ok(Self { connection, state, driver: Some(driver.abort_handle()) })
     }
 
-    /// Sends a parcel, and waits for its answer for as long as there can be one: redis-rs forgets a request that it takes in the very moment
-    /// in which the connection breaks.
+    /// Sends a parcel, and waits for its answer for as long as there can be one: redis-rs forgets a
+    /// request that it takes in the very moment in which the connection breaks.
     pub(super) async fn exchange(&self, parcel: &Parcel<'_>, asking: bool) -> RedisResult<Answer> {
         let _under_way = UnderWay::begin(&self.state);
         // Whoever is told of breaks from here on need not look again.
@@ -148,8 +149,9 @@ async fn connect_tcp(host: &str, port: u16, settings: &TcpSettings) -> RedisResu
 
 /// Writes and reads until the connection breaks.
 ///
-/// While several requests are under way, those that are ready come first, so that one system call writes what all of them have to send. A worker
-/// of tokio would otherwise write for each of them: it runs a task that was just woken before those that wait. A runtime of one thread does not.
+/// While several requests are under way, those that are ready come first, so that one system call
+/// writes what all of them have to send. A worker of tokio would otherwise write for each of them:
+/// it runs a task that was just woken before those that wait. A runtime of one thread does not.
 async fn drive(driver: impl Future<Output = ()>, state: Arc<State>) {
     let is_hasty = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
     let mut driver = pin!(driver);
@@ -186,7 +188,8 @@ mod tests {
 
     const REQUESTS: usize = 20;
 
-    /// Lets many requests say something at the same time, and returns how many of them were heard at once each time.
+    /// Lets many requests say something at the same time, and returns how many of them were heard
+    /// at once each time.
     fn heard_at_once(runtime: &tokio::runtime::Runtime) -> Vec<usize> {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let driver = async move {

@@ -1,4 +1,5 @@
-//! How far a walk over all servers has come, so that it can go on in another request, in another process, after a failover.
+//! How far a walk over all servers has come, so that it can go on in another request, in another
+//! process, after a failover.
 
 const SLOTS: u16 = 16_384;
 
@@ -66,8 +67,8 @@ pub(super) struct Stay {
     slots: Slots,
 }
 
-/// Is a walk over all slots. A slot is done when the walk has been through a server that had it all the while; one that moved
-/// meanwhile is walked again at its new place.
+/// Is a walk over all slots. A slot is done when the walk has been through a server that had it all
+/// the while; one that moved meanwhile is walked again at its new place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Walk {
     done: Slots,
@@ -180,7 +181,8 @@ mod tests {
     fn a_slot_that_moves_during_the_visit_is_visited_again() {
         let mut walk = Walk::default();
         visit(&mut walk, &server("a", &[(0, 16_383)]), 7);
-        // Slot 5 is away, then back: whatever came and went with it is not known to have been listed.
+        // Slot 5 is away, then back: whatever came and went with it is not known to have been
+        // listed.
         visit(&mut walk, &server("a", &[(0, 4), (6, 16_383)]), 9);
         visit(&mut walk, &server("a", &[(0, 16_383)]), 0);
         assert_eq!(walk.slot(), Some(5));

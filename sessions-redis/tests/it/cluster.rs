@@ -1,5 +1,5 @@
-//! A cluster of three primaries and three replicas: found from any of its servers, listed as a whole, and right while slots move and
-//! servers die.
+//! A cluster of three primaries and three replicas: found from any of its servers, listed as a
+//! whole, and right while slots move and servers die.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -150,7 +150,8 @@ struct Load<'a> {
     clients: Vec<Client>,
     is_over: AtomicBool,
     ended: Mutex<Vec<SessionId>>,
-    /// Is for how long what is looked at afterwards may be out of reach: after a failover, servers still name the one that has failed.
+    /// Is for how long what is looked at afterwards may be out of reach: after a failover, servers
+    /// still name the one that has failed.
     patience: Duration,
 }
 
@@ -302,7 +303,8 @@ fn a_primary_that_is_killed_is_followed_by_its_replica() {
         let took = load.wait_for_progress(5);
         assert!(took < Duration::from_secs(20), "requests succeeded again after {took:?}");
     });
-    // Acknowledged increments may be lost with a primary; none may be applied twice, or turn up in another session.
+    // Acknowledged increments may be lost with a primary; none may be applied twice, or turn up in
+    // another session.
     for client in &load.clients {
         let most = client.acknowledged.load(Ordering::SeqCst) + client.in_doubt.load(Ordering::SeqCst);
         assert!((1..=most).contains(&load.count(client)));

@@ -6,7 +6,8 @@ use crate::support::patient;
 use sessions_conformance::{Damage, Setup};
 use sessions_core::{MemoryStore, SessionId};
 
-/// Sets a test up. Where no server is installed, that is said aloud, and the memory store stands in: the macro asks for some store.
+/// Sets a test up. Where no server is installed, that is said aloud, and the memory store stands
+/// in: the macro asks for some store.
 fn setup(url: fn() -> String, damage: fn(&str, &[&str]), namespace: &str) -> Setup {
     if !test_servers::installed() {
         return Setup::new(MemoryStore::default()).damaged_by(|_, _| {});

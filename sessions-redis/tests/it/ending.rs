@@ -1,7 +1,8 @@
 //! How a store and a runtime end, in either order.
 //!
-//! A store that could not reach its server left a task on the application's runtime, which slept by the clock of the store's own runtime. When the
-//! store was dropped, that clock stopped, and tokio panicked in the application: "A Tokio 1.x context was found, but it is being shutdown".
+//! A store that could not reach its server left a task on the application's runtime, which slept by
+//! the clock of the store's own runtime. When the store was dropped, that clock stopped, and tokio
+//! panicked in the application: "A Tokio 1.x context was found, but it is being shutdown".
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -82,7 +83,8 @@ fn count_panics() {
     });
 }
 
-/// Plays a scene with each trouble on a thread of an application's, and fails if anything panics on any thread.
+/// Plays a scene with each trouble on a thread of an application's, and fails if anything panics on
+/// any thread.
 fn play(scene: fn(&Trouble)) {
     count_panics();
     for trouble in Trouble::every() {
@@ -238,7 +240,8 @@ fn a_store_that_lost_its_server_ends_quietly() {
     });
 }
 
-/// The manager connects again on whichever runtime the request that met the broken connection was polled on. That was the store's.
+/// The manager connects again on whichever runtime the request that met the broken connection was
+/// polled on. That was the store's.
 #[test]
 fn a_connection_of_the_callers_outlives_the_store() {
     if !test_servers::installed() {

@@ -1,5 +1,6 @@
-//! What goes wrong with one server: answers that are lost, restarts, memory that was wiped. What was acknowledged holds, what was refused
-//! was not done, and the store works again when the server does.
+//! What goes wrong with one server: answers that are lost, restarts, memory that was wiped. What
+//! was acknowledged holds, what was refused was not done, and the store works again when the server
+//! does.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -70,7 +71,8 @@ fn a_retry_does_not_undo_what_came_between() {
         proxy.lose_next_answer();
         thread::scope(|scope| {
             let earlier = scope.spawn(|| block_on(flaky.commit(id, &changes().set("key", b"earlier"))).unwrap());
-            // As soon as the first one has been applied, somebody else writes. Its retry is still to come.
+            // As soon as the first one has been applied, somebody else writes. Its retry is still
+            // to come.
             while block_on(steady.load(id, NOW)).unwrap().unwrap().version() == u64::from(round) * 2 {}
             block_on(steady.commit(id, &changes().set("key", b"later"))).unwrap();
             assert_eq!(earlier.join().unwrap(), Committed::Applied);
@@ -179,7 +181,8 @@ fn increments_are_exact_while_answers_are_lost() {
     if !test_servers::installed() {
         return;
     }
-    // Many rounds: a request that is handed to a connection while that breaks must not wait for ever.
+    // Many rounds: a request that is handed to a connection while that breaks must not wait for
+    // ever.
     for _ in 0..ROUNDS {
         let proxy = Proxy::to(server().port());
         let store = patient().commit_deadline(Duration::from_secs(10)).open(&proxy.url()).unwrap();

@@ -1,4 +1,5 @@
-//! What lies in Redis: readable by people, bounded in time, asked for once, and never believed blindly.
+//! What lies in Redis: readable by people, bounded in time, asked for once, and never believed
+//! blindly.
 
 use std::time::Duration;
 

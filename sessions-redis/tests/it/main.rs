@@ -1,4 +1,5 @@
-//! The store against real servers. What a test needs, it starts; where redis-server is not installed, it says so and returns.
+//! The store against real servers. What a test needs, it starts; where redis-server is not
+//! installed, it says so and returns.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cluster;

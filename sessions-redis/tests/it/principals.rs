@@ -1,4 +1,5 @@
-//! The index of a principal's sessions: never short of a session that is bound, and believed in nothing.
+//! The index of a principal's sessions: never short of a session that is bound, and believed in
+//! nothing.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -276,6 +276,7 @@ fn wait_in_coroutine<F: Future + Unpin>(mut future: F) -> F::Output {
 
 #[expect(unsafe_code, reason = "may offers no other way to start a coroutine")]
 fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> may::coroutine::JoinHandle<T> {
-    // SAFETY: the stack is large enough, as set above, and the work keeps no thread-local across a wait.
+    // SAFETY: the stack is large enough, as set above, and the work keeps no thread-local across a
+    // wait.
     unsafe { may::coroutine::spawn(work) }
 }

@@ -1,4 +1,5 @@
-//! Servers and connections that say nothing, or say it late: nobody waits for longer than the deadline.
+//! Servers and connections that say nothing, or say it late: nobody waits for longer than the
+//! deadline.
 
 use std::time::{Duration, Instant};
 

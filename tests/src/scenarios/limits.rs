@@ -11,10 +11,12 @@ const RECORD_BYTES: usize = 64 * 1024;
 /// The most entries and flashes of a session together.
 const KEYS: usize = 256;
 
-/// How long each writer waits between loading its session and writing, so that all have loaded before the first writes.
+/// How long each writer waits between loading its session and writing, so that all have loaded
+/// before the first writes.
 const PAUSE: &str = "300";
 
-/// Writes 32 entries of 20 kB at once, of which three fit. When limits were checked before the atomic step, all were kept: 640 kB.
+/// Writes 32 entries of 20 kB at once, of which three fit. When limits were checked before the
+/// atomic step, all were kept: 640 kB.
 ///
 /// # Panics
 ///
@@ -26,7 +28,8 @@ pub fn parallel_large_writes_stay_within_the_bytes(server: &Server) {
     assert_eq!(written_at_once(server, 32, &put), RECORD_BYTES / value.len());
 }
 
-/// Writes 400 small entries at once. When limits were checked before the atomic step, more were kept than a session may hold.
+/// Writes 400 small entries at once. When limits were checked before the atomic step, more were
+/// kept than a session may hold.
 ///
 /// # Panics
 ///
@@ -38,8 +41,8 @@ pub fn parallel_small_writes_stay_within_the_keys(server: &Server) {
     assert_eq!(written_at_once(server, 400, &put), KEYS - 1);
 }
 
-/// Writes so many entries of 60 kB at once. When limits were checked before the atomic step, 600 made a record of 36 MB, each write
-/// copied all of it, and another visitor waited for seconds.
+/// Writes so many entries of 60 kB at once. When limits were checked before the atomic step, 600
+/// made a record of 36 MB, each write copied all of it, and another visitor waited for seconds.
 ///
 /// # Panics
 ///
@@ -54,7 +57,8 @@ pub fn a_flood_of_large_writes_costs_others_nothing(server: &Server, count: usiz
     assert!(served > 0, "nobody else was served during the flood");
 }
 
-/// Has another visitor write while `work` is done, and returns how many of those writes were answered in that time.
+/// Has another visitor write while `work` is done, and returns how many of those writes were
+/// answered in that time.
 #[track_caller]
 fn while_others_are_served(server: &Server, work: impl FnOnce() + Send) -> usize {
     let mut other = server.visitor();
@@ -71,8 +75,9 @@ fn while_others_are_served(server: &Server, work: impl FnOnce() + Send) -> usize
     })
 }
 
-/// Writes so many entries at once to the session of a new visitor, by requests that `put` makes for their keys. Returns how many were
-/// kept, after expecting that those are the ones that were answered with 200, and that the others were answered with 413.
+/// Writes so many entries at once to the session of a new visitor, by requests that `put` makes for
+/// their keys. Returns how many were kept, after expecting that those are the ones that were
+/// answered with 200, and that the others were answered with 413.
 #[track_caller]
 fn written_at_once(server: &Server, count: usize, put: &(dyn Fn(&str) -> Request + Sync)) -> usize {
     let mut visitor = server.visitor();
@@ -99,7 +104,8 @@ fn is_kept(answer: Response) -> bool {
     answer.status() == 200
 }
 
-/// Signs in with a name of 200,000 bytes. It was kept, and after one of 70,000 every write of the session failed.
+/// Signs in with a name of 200,000 bytes. It was kept, and after one of 70,000 every write of the
+/// session failed.
 ///
 /// # Panics
 ///

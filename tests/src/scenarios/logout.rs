@@ -15,7 +15,8 @@ pub const SLOW: Duration = Duration::from_millis(500);
 #[track_caller]
 pub fn a_request_in_flight_cannot_undo_a_logout(server: &Server, times: usize) {
     let mut done = 0;
-    // On a busy machine a slow request may be over before the logout was answered. Such a round is none.
+    // On a busy machine a slow request may be over before the logout was answered. Such a round is
+    // none.
     for _ in 0..10 {
         let rounds = together(times - done, |index| logout_during_a_slow_request(server, index));
         done += rounds.iter().filter(|counts| **counts).count();
@@ -65,7 +66,8 @@ fn logout_during_a_slow_request(server: &Server, index: usize) -> bool {
         Request::get(&format!("/put?k=late&v=1&ms={}", SLOW.as_millis())).cookie(server.cookie(&visitor.token()));
     let due = Instant::now() + SLOW;
     slow.send(&request.to_bytes()).expect("the server reads the slow request");
-    // When this one is answered, the slow one has been with the server for 100 ms and has loaded the session.
+    // When this one is answered, the slow one has been with the server for 100 ms and has loaded
+    // the session.
     visitor.twin().get("/put?k=meanwhile&v=1&ms=100").expect_text("ok");
     visitor.get("/logout").expect_text("ok");
     let is_in_flight = Instant::now() < due;

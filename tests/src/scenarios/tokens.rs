@@ -1,5 +1,6 @@
-//! Requests with several session cookies. A logout that answers success has ended every session whose token it was shown; when only
-//! one of them was looked at, the others stayed alive behind a 200 and a removal cookie.
+//! Requests with several session cookies. A logout that answers success has ended every session
+//! whose token it was shown; when only one of them was looked at, the others stayed alive behind a
+//! 200 and a removal cookie.
 
 use crate::{Request, Response, Server, Visitor, random_token};
 

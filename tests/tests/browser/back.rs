@@ -1,7 +1,7 @@
 //! The back button shows no page that was ended.
 //!
-//! A page that reads a signed-in session used to leave with `Vary: Cookie` alone, and Chromium showed it again to whoever
-//! pressed back after the logout.
+//! A page that reads a signed-in session used to leave with `Vary: Cookie` alone, and Chromium
+//! showed it again to whoever pressed back after the logout.
 
 use sessions_tests::Framework;
 

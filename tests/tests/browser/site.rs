@@ -34,7 +34,8 @@ impl Site {
         Some(Self { browser, port, _nginx: nginx, _server: server })
     }
 
-    /// Opens a page of the demo. On `localhost`, which Chromium trusts with `Secure` cookies also without TLS.
+    /// Opens a page of the demo. On `localhost`, which Chromium trusts with `Secure` cookies also
+    /// without TLS.
     #[track_caller]
     pub(crate) fn open(&self, target: &str) {
         self.open_on("localhost", target);
@@ -75,8 +76,8 @@ impl Site {
     }
 }
 
-/// Makes one test for each framework of each scenario, a function that takes a [`Framework`] and a [`Way`], and one more of
-/// may_minihttp behind nginx: its HTTP is our own.
+/// Makes one test for each framework of each scenario, a function that takes a [`Framework`] and a
+/// [`Way`], and one more of may_minihttp behind nginx: its HTTP is our own.
 macro_rules! in_every_framework_and_way {
     ($($scenario:ident),* $(,)?) => {$(
         mod $scenario {

@@ -83,7 +83,8 @@ fn a_session_stays_within_its_limits(framework: Framework, engine: Engine) {
 }
 
 fn a_flood_of_large_writes_costs_others_nothing(framework: Framework, engine: Engine) {
-    // A call across a network has a deadline, and on a busy machine this many large values take longer than that.
+    // A call across a network has a deadline, and on a busy machine this many large values take
+    // longer than that.
     let count = if matches!(engine, Engine::Redis | Engine::RedisCluster) { 20 } else { 100 };
     on(framework, engine, |server| limits::a_flood_of_large_writes_costs_others_nothing(server, count));
 }

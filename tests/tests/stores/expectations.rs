@@ -27,7 +27,8 @@ pub(crate) fn wait_for(visitor: &mut Visitor<'_>) {
     }
 }
 
-/// Has visitors with these cookies ask while `work` is done, checks each of their answers, and returns how many there were.
+/// Has visitors with these cookies ask while `work` is done, checks each of their answers, and
+/// returns how many there were.
 pub(crate) fn under_load(
     server: &Server,
     tokens: &[String],

@@ -1,4 +1,5 @@
-//! A primary of a cluster is killed while visitors come, write and go, and its replica takes its place.
+//! A primary of a cluster is killed while visitors come, write and go, and its replica takes its
+//! place.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -95,7 +96,8 @@ impl Load {
         for _ in 0..3 {
             self.accepted(visitor.get(&format!("/put?k=whose&v={user}")))?;
             let whoami = self.accepted(visitor.get("/whoami"))?.json();
-            // What the primary had not yet passed on may be lost; nobody is ever taken for somebody else.
+            // What the primary had not yet passed on may be lost; nobody is ever taken for somebody
+            // else.
             assert!(whoami["user"].is_null() || whoami["user"] == user, "{user} is taken for another: {whoami}");
             let entries = self.accepted(visitor.get("/get/"))?.entries();
             let own = BTreeMap::from([("whose".to_owned(), user.to_owned())]);
@@ -107,7 +109,8 @@ impl Load {
         Some(())
     }
 
-    /// Returns an answer that is no refusal. A session that was lost meanwhile refuses what was written to it.
+    /// Returns an answer that is no refusal. A session that was lost meanwhile refuses what was
+    /// written to it.
     #[track_caller]
     fn accepted(&self, answer: Response) -> Option<Response> {
         match answer.status() {

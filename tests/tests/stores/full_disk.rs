@@ -45,7 +45,8 @@ fn a_full_disk_signs_out_whoever_asks_and_loses_nothing(engine: Engine) {
     }
 }
 
-/// Makes a session that nobody signs in to and that takes up room, and returns whether that was acknowledged.
+/// Makes a session that nobody signs in to and that takes up room, and returns whether that was
+/// acknowledged.
 #[track_caller]
 fn add_anonymous(server: &Server) -> bool {
     let mut visitor = server.visitor();
@@ -130,7 +131,8 @@ impl Told {
         }
     }
 
-    /// Expects all that was acknowledged and nothing that was refused, as soon as the store can be read.
+    /// Expects all that was acknowledged and nothing that was refused, as soon as the store can be
+    /// read.
     #[track_caller]
     fn expect(&self, server: &Server) {
         let at_last = |token: &str| {

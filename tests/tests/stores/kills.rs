@@ -1,5 +1,5 @@
-//! A demo that keeps its sessions on the local disk is killed while clients write, and started again: whatever it had acknowledged,
-//! by an answer that a client has read, is there.
+//! A demo that keeps its sessions on the local disk is killed while clients write, and started
+//! again: whatever it had acknowledged, by an answer that a client has read, is there.
 //!
 //! `SESSIONS_KILLS` says how often each is killed; 200 times is the default.
 

@@ -1,4 +1,5 @@
-//! Clients that write, sign in and sign out until the server ends, and keep account of what they were told.
+//! Clients that write, sign in and sign out until the server ends, and keep account of what they
+//! were told.
 
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
@@ -24,8 +25,8 @@ impl Clients {
         Self { ledgers, acknowledged }
     }
 
-    /// Has all clients check what they were told, and write until `work` has ended the server. It is given the count of the writes that
-    /// were acknowledged.
+    /// Has all clients check what they were told, and write until `work` has ended the server. It
+    /// is given the count of the writes that were acknowledged.
     pub(crate) fn write_while(&mut self, server: &Server, work: impl FnOnce(&AtomicUsize)) {
         thread::scope(|scope| {
             for ledger in &mut self.ledgers {

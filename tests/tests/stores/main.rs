@@ -1,4 +1,5 @@
-//! The demos on stores that outlive them, with what can happen to a process, to a server and between them.
+//! The demos on stores that outlive them, with what can happen to a process, to a server and
+//! between them.
 
 mod every_store;
 mod expectations;

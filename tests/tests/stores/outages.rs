@@ -154,7 +154,8 @@ fn a_pause_delays_or_refuses_and_ends_nothing(framework: Framework) {
     expect_kept(&server, &tokens);
 }
 
-/// The demo has one thread that answers. Connections to Redis stay open, new ones come about, and nothing gets through them.
+/// The demo has one thread that answers. Connections to Redis stay open, new ones come about, and
+/// nothing gets through them.
 fn a_network_that_swallows_everything_costs_the_deadlines_and_blocks_nobody(framework: Framework) {
     if !test_servers::installed() {
         return;

@@ -1,4 +1,5 @@
-//! A real cache between visitors and a demo: nginx, told to keep every answer that does not forbid it.
+//! A real cache between visitors and a demo: nginx, told to keep every answer that does not forbid
+//! it.
 
 use sessions_tests::{Framework, Nginx, Response, Server, in_every_framework};
 

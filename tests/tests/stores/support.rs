@@ -103,7 +103,8 @@ macro_rules! on_engines {
     )*};
 }
 
-/// Makes one test for each store and framework of each scenario, a function that takes a [`Framework`] and an [`Engine`].
+/// Makes one test for each store and framework of each scenario, a function that takes a
+/// [`Framework`] and an [`Engine`].
 macro_rules! on_every_store_in_every_framework {
     ($($scenario:ident),* $(,)?) => {$(
         mod $scenario {

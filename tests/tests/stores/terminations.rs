@@ -1,4 +1,5 @@
-//! A demo is asked to end while clients write: it answers what is under way, and whatever it had acknowledged is there for the next one.
+//! A demo is asked to end while clients write: it answers what is under way, and whatever it had
+//! acknowledged is there for the next one.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;

@@ -51,7 +51,8 @@ fn an_answer_that_depends_on_the_session_varies_by_cookie(framework: Framework) 
     }
 }
 
-/// A page of a signed-in visitor that left with `Vary` alone was shown again by the back button after the logout.
+/// A page of a signed-in visitor that left with `Vary` alone was shown again by the back button
+/// after the logout.
 fn an_answer_to_somebody_who_is_signed_in_is_not_stored(framework: Framework) {
     let server = Server::start(framework);
     let mut signed_in = server.signed_in("ann");

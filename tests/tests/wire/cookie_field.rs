@@ -1,4 +1,5 @@
-//! Reading the Cookie field: many of them, in any order, with anything beside ours, and no other name for ours.
+//! Reading the Cookie field: many of them, in any order, with anything beside ours, and no other
+//! name for ours.
 
 use sessions_tests::{Framework, Request, Response, Server, in_every_framework, random_token};
 
@@ -151,7 +152,8 @@ fn a_thousand_unknown_tokens_are_bounded_work(framework: Framework) {
     let mut owner = server.signed_in("ann");
     let bad: Vec<String> = (0..1_000).map(|_| server.cookie(&random_token())).collect();
     expect_user(ask(&server, bad.join("; ").as_bytes()), None, "a thousand unknown tokens");
-    // How many of them are looked up is bounded, so that ours behind them need not be found. It is not harmed either.
+    // How many of them are looked up is bounded, so that ours behind them need not be found. It is
+    // not harmed either.
     let field = format!("{}; {}", bad.join("; "), server.cookie(&owner.token()));
     ask(&server, field.as_bytes()).expect_ok().expect_no_cookie();
     owner.expect_user("ann");

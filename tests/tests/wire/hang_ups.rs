@@ -13,7 +13,8 @@ in_every_framework! {
 /// How long the requests of these clients take.
 const SLOW: Duration = Duration::from_millis(1_500);
 
-/// How much of that must be left when the client hangs up, so that the server can have noticed before the end.
+/// How much of that must be left when the client hangs up, so that the server can have noticed
+/// before the end.
 const LEFT: Duration = Duration::from_millis(1_000);
 
 /// The handler was dropped and its `destroy` with it, so that whoever hung up stayed signed in.
@@ -50,10 +51,12 @@ fn hang_up_during(target: &str, hang_up: HangUp, server: &Server, visitor: &Visi
     let slow = Request::get(target).cookie(server.cookie(&visitor.token())).to_bytes();
     let sent = match hang_up {
         HangUp::Close => slow,
-        // The system resets a connection that is closed before all was read: the answer of a first request here.
+        // The system resets a connection that is closed before all was read: the answer of a first
+        // request here.
         HangUp::Reset => [Request::get("/plain").to_bytes(), slow].concat(),
     };
-    // On a busy machine the request may be nearly over before its client hangs up. Such a round proves nothing.
+    // On a busy machine the request may be nearly over before its client hangs up. Such a round
+    // proves nothing.
     for _ in 0..10 {
         let mut connection = server.connect();
         let due = Instant::now() + SLOW;

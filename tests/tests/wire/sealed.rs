@@ -66,7 +66,8 @@ fn the_key_can_be_given(framework: Framework) {
     }
 }
 
-/// Cookies kept the seal that they were issued with, so that visitors who had been there all the time were signed out with the old key.
+/// Cookies kept the seal that they were issued with, so that visitors who had been there all the
+/// time were signed out with the old key.
 fn a_cookie_is_sealed_anew_after_its_key_was_replaced(framework: Framework) {
     let (old, new) = (key(0xa5), key(0x5a));
     let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");

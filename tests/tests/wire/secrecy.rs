@@ -88,8 +88,8 @@ fn failures(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
     tokens
 }
 
-/// The forms in which a token could be printed: the cookie's value, its parts, and the bytes of a token among them in
-/// hexadecimal or as a list.
+/// The forms in which a token could be printed: the cookie's value, its parts, and the bytes of a
+/// token among them in hexadecimal or as a list.
 fn forms(value: &str) -> Vec<String> {
     let mut forms = vec![value.to_owned()];
     let parts = value.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');

@@ -114,7 +114,8 @@ impl Known {
     }
 }
 
-/// Takes line and column out of a name such as `src/a.rs:5:9: replace f -> bool with true`, since every edit above moves them.
+/// Takes line and column out of a name such as `src/a.rs:5:9: replace f -> bool with true`, since
+/// every edit above moves them.
 fn without_place(name: &str) -> String {
     let Some((place, change)) = name.split_once(": ") else { return name.to_owned() };
     format!("{}: {change}", place.split(':').next().unwrap_or(place))

@@ -6,7 +6,8 @@ use std::{env, fs, process};
 
 use crate::Outcome;
 
-/// Is a folder on the disk that the programs are built on, which may be another kind than that of temporary files. Removed when this is dropped.
+/// Is a folder on the disk that the programs are built on, which may be another kind than that of
+/// temporary files. Removed when this is dropped.
 pub(crate) struct Folder {
     path: PathBuf,
     given: Cell<u32>,

@@ -62,7 +62,8 @@ impl Axis {
     }
 }
 
-/// Returns the distance of ticks that are 1, 2 or 5 of a power of ten apart, and between three and six.
+/// Returns the distance of ticks that are 1, 2 or 5 of a power of ten apart, and between three and
+/// six.
 fn step(end: f64) -> f64 {
     let rough = end / 5.0;
     let power = 10_f64.powf(rough.log10().floor());

@@ -28,8 +28,8 @@ fn profile(name: &str, program: &Command) -> Outcome<Profile> {
     Ok(read(&written?))
 }
 
-/// Reads the format that valgrind's manual describes: names are said once and abbreviated from then on, and the line after a call says what
-/// the called function took.
+/// Reads the format that valgrind's manual describes: names are said once and abbreviated from then
+/// on, and the line after a call says what the called function took.
 fn read(written: &str) -> Profile {
     let (mut names, mut profile) = (HashMap::new(), Profile::new());
     let (mut function, mut is_call) = (String::new(), false);

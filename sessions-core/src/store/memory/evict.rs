@@ -11,11 +11,13 @@ use crate::record::Record;
 /// Is how many sessions are looked at for those that may go, if there are as many.
 const ENOUGH: usize = 1024;
 
-/// Of those that may go, one in so many goes, and never less than one for each [`ENOUGH`] looked at: the more had to be looked at,
-/// the more go, so what a new session pays for others to go does not grow with the store.
+/// Of those that may go, one in so many goes, and never less than one for each [`ENOUGH`] looked
+/// at: the more had to be looked at, the more go, so what a new session pays for others to go does
+/// not grow with the store.
 const ONE_IN: usize = 16;
 
-/// Is a session that may go. Expired ones go before the living, and those not seen for longest before the others.
+/// Is a session that may go. Expired ones go before the living, and those not seen for longest
+/// before the others.
 struct Candidate {
     rank: (bool, Timestamp),
     id: SessionId,
@@ -29,7 +31,8 @@ impl MemoryStore {
         while self.room.is_exceeded() {
             let (candidates, seen) = self.candidates(1, now, may_go);
             if candidates.is_empty() {
-                // All others have signed in since the newcomer was let in. They stay, and so does it.
+                // All others have signed in since the newcomer was let in. They stay, and so does
+                // it.
                 return;
             }
             self.evict(candidates, seen, may_go, evicted);
@@ -45,8 +48,8 @@ impl MemoryStore {
         evicted
     }
 
-    /// Finds some that may go among [`ENOUGH`] sessions, and goes on for `at_least` as many where there are anonymous ones.
-    /// Returns how many it looked at, too.
+    /// Finds some that may go among [`ENOUGH`] sessions, and goes on for `at_least` as many where
+    /// there are anonymous ones. Returns how many it looked at, too.
     fn candidates(&self, at_least: usize, now: Timestamp, may_go: impl Fn(&Record) -> bool) -> (Vec<Candidate>, usize) {
         let (mut candidates, mut seen) = (Vec::new(), 0);
         let start = self.evict_from.fetch_add(1, Relaxed);

@@ -3,8 +3,8 @@
 use crate::id::SessionId;
 use crate::record::Record;
 
-/// Is about what a session takes besides its record's bytes: its slot in the map, the counts in front of the record, the
-/// allocator's part.
+/// Is about what a session takes besides its record's bytes: its slot in the map, the counts in
+/// front of the record, the allocator's part.
 const OVERHEAD: usize = 104;
 
 /// Is about what a signed-in session takes in the index of principals.

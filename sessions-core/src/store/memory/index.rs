@@ -11,16 +11,18 @@ use crate::id::{IdHash, SessionId};
 
 /// Maps principals to the ids of their sessions. Anonymous sessions never touch it.
 ///
-/// Its caller holds the lock of the record whenever it changes an entry, and none when it reads one. What it reads may have changed by
-/// the time that it is used, and is verified with the record; so a hash of the principal is enough of a name, and two
-/// principals of the same hash cost no more than a look at each other's records.
+/// Its caller holds the lock of the record whenever it changes an entry, and none when it reads
+/// one. What it reads may have changed by the time that it is used, and is verified with the
+/// record; so a hash of the principal is enough of a name, and two principals of the same hash cost
+/// no more than a look at each other's records.
 pub(super) struct Index {
     // Keyed at random: principals are chosen by whoever signs up.
     hash: RandomState,
     ids: DashMap<u64, Ids, IdHash>,
 }
 
-/// Is how many locks the index has. A map under one of them grows in one step, while whoever signs in holds a record's lock.
+/// Is how many locks the index has. A map under one of them grows in one step, while whoever signs
+/// in holds a record's lock.
 const SHARDS: usize = 128;
 
 /// Holds the ids of one principal's sessions, mostly one, and at times a hundred thousand.

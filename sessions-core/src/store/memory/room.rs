@@ -6,7 +6,8 @@ use super::footprint::Footprint;
 
 /// Counts sessions and bytes.
 ///
-/// A record is counted under the lock that it is stored under, so that no session is ever counted twice or below zero.
+/// A record is counted under the lock that it is stored under, so that no session is ever counted
+/// twice or below zero.
 pub(super) struct Room {
     max_sessions: usize,
     max_bytes: usize,

@@ -15,14 +15,16 @@ pub(super) const COUNT: usize = 128;
 /// Is how many locks a slice has. A map of a million sessions holds 4,000 of them under each.
 const SHARDS: usize = 2;
 
-/// Holds all records. A `DashMap` can only be gone through from its beginning to its end, so this is an array of them: sweeping,
-/// evicting and listing visit one after the other, and remember only its number.
+/// Holds all records. A `DashMap` can only be gone through from its beginning to its end, so this
+/// is an array of them: sweeping, evicting and listing visit one after the other, and remember only
+/// its number.
 pub(super) struct Slices(Box<[Slice; COUNT]>);
 
 /// Is one part of the map, with locks of its own.
 pub(super) struct Slice {
     pub(super) records: DashMap<SessionId, Record, IdHash>,
-    /// Counts the sessions in it that nobody has signed in to, so that who looks for such need not visit slices without one.
+    /// Counts the sessions in it that nobody has signed in to, so that who looks for such need not
+    /// visit slices without one.
     anonymous: AtomicUsize,
 }
 
@@ -35,7 +37,8 @@ impl Default for Slices {
 impl Slices {
     /// Returns the slice that has the record of `id`, if there is one.
     pub(super) fn of(&self, id: SessionId) -> &Slice {
-        // The top bits of a product depend on every bit of both halves, so ids that only count upwards are spread too.
+        // The top bits of a product depend on every bit of both halves, so ids that only count
+        // upwards are spread too.
         let (one, other) = id.as_uuid().as_u64_pair();
         let spread = one.wrapping_add(other).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         &self.0[(spread >> (u64::BITS - COUNT.trailing_zeros())) as usize]
@@ -88,7 +91,8 @@ impl Slice {
 /// Gives back the memory of a map that has become almost empty.
 pub(super) fn trim<K: Eq + Hash, V>(map: &DashMap<K, V, IdHash>) {
     let capacity = map.capacity();
-    // A map that grows again soon should not pay for having been trimmed, and one this small is not worth the locks.
+    // A map that grows again soon should not pay for having been trimmed, and one this small is not
+    // worth the locks.
     if capacity > 256 && map.len() < capacity / 8 {
         map.shrink_to_fit();
     }

@@ -1,4 +1,5 @@
-//! Going through the store a slice at a time: the sweep of what has expired, and the listing of what has not.
+//! Going through the store a slice at a time: the sweep of what has expired, and the listing of
+//! what has not.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,7 +10,8 @@ use crate::id::SessionId;
 use crate::store::{Cursor, Page};
 
 impl MemoryStore {
-    /// Removes at most `limit` expired records, going once round at most, from where the last sweep ended.
+    /// Removes at most `limit` expired records, going once round at most, from where the last sweep
+    /// ended.
     ///
     /// They are collected under read locks, which stop no load, and each is removed by itself.
     pub(super) fn remove_expired(&self, limit: usize, now: Timestamp) -> Vec<SessionId> {
@@ -43,7 +45,8 @@ impl MemoryStore {
         }
     }
 
-    /// Lists the live sessions of one slice, or of more until there are `limit`. A cursor is the number of a slice.
+    /// Lists the live sessions of one slice, or of more until there are `limit`. A cursor is the
+    /// number of a slice.
     pub(super) fn list(&self, from: Option<&Cursor>, limit: usize, now: Timestamp) -> Page {
         let mut number = from.map_or(0, read);
         let mut records = Vec::new();

@@ -1,4 +1,5 @@
-//! What is the memory store's own: its limits, its index, its slices. The contract is tested by `sessions-conformance`.
+//! What is the memory store's own: its limits, its index, its slices. The contract is tested by
+//! `sessions-conformance`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
