@@ -125,6 +125,7 @@ async fn a_session_that_cannot_be_loaded_is_no_anonymous_one() {
     let handler = async |request: Request<()>| {
         let error = session(&request).await.unwrap_err();
         assert_eq!(error.kind(), Some(ErrorKind::StoreUnavailable));
+        assert!(!error.is_no_middleware());
         Answer::Ok(error.into_response())
     };
     let response = serve(&sessions, request_after(&signed_in), handler).await.unwrap();
