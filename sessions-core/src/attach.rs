@@ -282,6 +282,10 @@ mod tests {
     fn nothing_to_attach_changes_nothing() {
         let fields = [("vary", "Accept"), ("set-cookie", "id=1")];
         assert!(Attach::default().is_empty());
+        let cookie = CookieOptions::default().build().unwrap().removal();
+        assert!(!Attach { cookie: Some(cookie), ..Attach::default() }.is_empty());
+        assert!(!Attach { vary: true, ..Attach::default() }.is_empty());
+        assert!(!Attach { is_private: true, ..Attach::default() }.is_empty());
         assert_eq!(written(Attach::default(), &fields).len(), 2);
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
 mod caching;
+mod changes;
 mod concurrency;
 mod cookies;
 mod data;
@@ -12,6 +13,7 @@ mod failures;
 mod late;
 mod lifecycle;
 mod logout;
+mod options;
 mod plain_http;
 mod redaction;
 mod saving;

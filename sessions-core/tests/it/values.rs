@@ -169,6 +169,41 @@ proptest! {
     }
 }
 
+#[test]
+fn a_codec_keeps_what_it_reads_back_and_nothing_else() {
+    /// Forgets what is in a list.
+    #[derive(Debug)]
+    struct Lossy;
+    impl Codec for Lossy {
+        fn encode(&self, value: &serde_json::Value) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+            Pretty.encode(if value.is_array() { &serde_json::Value::Null } else { value })
+        }
+        fn decode(&self, bytes: &[u8]) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+            Pretty.decode(bytes)
+        }
+    }
+    let mut browser = Fixture::with(|builder| builder.codec(Lossy)).browser();
+    browser.visit(|session| {
+        session.set("text", "iris").unwrap();
+        session.set("number", &1.5).unwrap();
+        session.set("map", &BTreeMap::from([("a", 1)])).unwrap();
+        assert_eq!(session.set("list", &[1]).unwrap_err().kind(), ErrorKind::Encode);
+    });
+    let session = browser.start();
+    assert_eq!(session.get::<String>("text").unwrap().as_deref(), Some("iris"));
+    assert_eq!(session.get::<f64>("number").unwrap(), Some(1.5));
+    assert_eq!(session.get("map").unwrap(), Some(BTreeMap::from([("a".to_owned(), 1)])));
+    assert_eq!(session.len(), 3);
+}
+
+#[test]
+fn an_entry_of_another_type_has_its_cause() {
+    let session = session();
+    session.set("k", "sensitive").unwrap();
+    let error = session.get::<Vec<u8>>("k").unwrap_err();
+    assert_eq!(error.source().unwrap().to_string(), "the value has another shape");
+}
+
 /// Nests a list so deep.
 #[derive(Debug)]
 struct Nested(usize);

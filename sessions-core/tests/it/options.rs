@@ -1,0 +1,44 @@
+//! The options of the builder.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sessions_core::{
+    Expiry, ManualClock, MemoryStore, OutagePolicy, SameSite, SealKey, SessionId, Sessions, SessionsBuilder,
+};
+
+const KEY: &[u8] = b"a very sensitive key of 32 bytes!";
+
+#[test]
+fn each_option_keeps_those_set_before() {
+    type Option = fn(SessionsBuilder) -> SessionsBuilder;
+    let options: [(&str, Option); 22] = [
+        ("store", |builder| builder.store(MemoryStore::default())),
+        ("shared_store", |builder| builder.shared_store(Arc::new(MemoryStore::default()))),
+        ("domain", |builder| builder.domain("example.com")),
+        ("path", |builder| builder.path("/shop")),
+        ("same_site", |builder| builder.same_site(SameSite::Strict)),
+        ("partitioned", SessionsBuilder::partitioned),
+        ("insecure_http", SessionsBuilder::insecure_http),
+        ("readable_by_scripts", SessionsBuilder::readable_by_scripts),
+        ("expiry", |builder| builder.expiry(Expiry::default())),
+        ("idle", |builder| builder.idle(Duration::from_secs(60))),
+        ("absolute", |builder| builder.absolute(None)),
+        ("touch_every", |builder| builder.touch_every(Duration::from_secs(1))),
+        ("sweep_every", |builder| builder.sweep_every(None)),
+        ("max_record_bytes", |builder| builder.max_record_bytes(1000)),
+        ("max_keys", |builder| builder.max_keys(10)),
+        ("outage", |builder| builder.outage(OutagePolicy::Anonymous)),
+        ("no_store", |builder| builder.no_store(false)),
+        ("signed", |builder| builder.signed([SealKey::new(KEY).unwrap()])),
+        ("encrypted", |builder| builder.encrypted([SealKey::new(KEY).unwrap()])),
+        ("id_generator", |builder| builder.id_generator(|| SessionId::from_bytes([1; 16]))),
+        ("clock", |builder| builder.clock(ManualClock::default())),
+        ("on_event", |builder| builder.on_event(|_| {})),
+    ];
+    for (name, option) in options {
+        let builder = Sessions::builder().sweep_every(None).cookie_name("first");
+        let sessions = option(builder).build().unwrap();
+        assert_eq!(sessions.cookie_name(), "first", "{name}");
+    }
+}
