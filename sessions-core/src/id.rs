@@ -124,3 +124,28 @@ impl Hasher for IdHasher {
 
     fn write_usize(&mut self, _length: usize) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// A map takes the place of an entry from the low bits of its hash and a tag from the seven
+    /// top bits.
+    #[test]
+    fn ids_of_a_weak_generator_hash_apart() {
+        let count = 10_000;
+        let hashes = |id: fn(u128) -> u128| -> Vec<u64> {
+            (0..count).map(|number| IdHash.hash_one(SessionId::from_bytes(id(number).to_be_bytes()))).collect()
+        };
+        for hashes in [hashes(|number| number), hashes(|number| number << 64), hashes(|number| number << 64 | number)] {
+            let distinct =
+                |shift: u32, mask: u64| hashes.iter().map(|hash| hash >> shift & mask).collect::<HashSet<_>>().len();
+            assert_eq!(distinct(0, u64::MAX), count as usize);
+            assert_eq!(distinct(57, 0x7f), 128);
+            // Of 10,000 random numbers below 2^14, 7,485 differ.
+            assert!(distinct(0, 0x3fff) > 6_000, "{}", distinct(0, 0x3fff));
+        }
+    }
+}

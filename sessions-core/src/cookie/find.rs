@@ -285,5 +285,9 @@ mod tests {
         let found = find(&[long.as_bytes()], open);
         assert!(!found.carried && found.exceeded);
         assert!(!find(&[&long.as_bytes()[..MOST_BYTES]], open).exceeded);
+        let (half, ours) = ("a".repeat(MOST_BYTES / 2), format!("__Host-id={}", text(1)));
+        assert!(!find(&[half.as_bytes(), half.as_bytes()], open).exceeded, "all fields count");
+        let found = find(&[half.as_bytes(), half.as_bytes(), ours.as_bytes()], open);
+        assert!(found.exceeded && !found.carried);
     }
 }

@@ -225,4 +225,12 @@ mod tests {
         let shown = format!("{token:?} {:?} {:?}", token.secret(), token.secret().hash(token.id()));
         assert_eq!(shown, format!("Token {{ id: {:?}, .. }} Secret(..) SecretHash(..)", token.id()));
     }
+
+    #[test]
+    fn tokens_are_one_by_both_halves() {
+        let (one, other) = (token(), token());
+        let mixed = Token::new(one.id(), other.secret().clone());
+        assert!(one.is(&one.clone()));
+        assert!(!one.is(&other) && !one.is(&mixed) && !other.is(&mixed));
+    }
 }

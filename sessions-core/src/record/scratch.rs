@@ -103,4 +103,15 @@ mod tests {
             assert_eq!(scratch.as_slice(), expected, "{first} to {cut}, then {second}");
         }
     }
+
+    #[test]
+    fn each_way_of_writing_takes_everything() {
+        use io::Write as _;
+        let mut scratch = Scratch::<8>::default();
+        for piece in [&b"abcdef"[..], b"ghi", b"", b"jkl"] {
+            assert_eq!(scratch.write(piece).unwrap(), piece.len());
+        }
+        scratch.write_all(b"mno").unwrap();
+        assert_eq!(scratch.as_slice(), b"abcdefghijklmno");
+    }
 }

@@ -154,3 +154,53 @@ fn a_missing_integer_is_zero_and_a_sum_that_leaves_the_range_is_none() {
     assert_eq!((add(Some(b"2"), 5), add(Some(b"x"), 5)), (Some(7), None));
     assert_eq!((add(None, 5), add(Some(b"-1"), i64::MIN)), (Some(5), None));
 }
+
+#[test]
+fn a_record_of_nothing_reads_back() {
+    for principal in [None, Some("ann")] {
+        let record = Record::builder(id(), secret(), NOW).principal(principal).build().unwrap();
+        assert_eq!(Record::decode(record.as_bytes()).unwrap(), record);
+        assert_eq!((record.principal(), record.entries().count(), record.flashes().count()), (principal, 0, 0));
+        let longer = [record.as_bytes(), b"x"].concat();
+        assert_eq!(Record::decode(longer), Err(RecordError::Corrupt));
+    }
+    let anonymous = Record::builder(id(), secret(), NOW).entry("n", b"41").build().unwrap();
+    assert_eq!(Record::decode(anonymous.as_bytes()).unwrap(), anonymous);
+}
+
+#[test]
+fn a_principal_and_its_mark_go_together() {
+    let good = record().as_bytes().to_vec();
+    assert_eq!(good[layout::SIGNED_IN], 1);
+    for mark in [0, 2, 255] {
+        let mut bytes = good.clone();
+        bytes[layout::SIGNED_IN] = mark;
+        assert_eq!(Record::decode(bytes), Err(RecordError::Corrupt), "{mark}");
+    }
+}
+
+#[test]
+fn a_key_that_is_no_text_is_damage() {
+    let good = Record::builder(id(), secret(), NOW).entry("first", b"1").entry("second", b"2").build().unwrap();
+    for key in [&b"first"[..], b"second"] {
+        let mut bytes = good.as_bytes().to_vec();
+        let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+        bytes[at] = 0xff;
+        assert_eq!(Record::decode(bytes), Err(RecordError::Corrupt));
+    }
+}
+
+#[test]
+fn a_value_of_the_same_length_takes_the_new_kind() {
+    let changed = record().apply(&Changes::new(NOW, secret()).set_immutable("n", b"42")).unwrap();
+    let entry = changed.entry("n").unwrap();
+    assert_eq!((entry.value(), entry.is_immutable()), (&b"42"[..], true));
+}
+
+#[test]
+fn a_flash_leaves_the_entry_of_its_name_alone() {
+    let changed = record().apply(&Changes::new(NOW, secret()).set_flash("n", b"99")).unwrap();
+    assert_eq!((value(&changed, "n"), changed.flash("n")), (Some(&b"41"[..]), Some(&b"99"[..])));
+    let changed = record().apply(&Changes::new(NOW, secret()).remove_flash("n")).unwrap();
+    assert_eq!((value(&changed, "n"), changed.flash("n")), (Some(&b"41"[..]), None));
+}

@@ -40,5 +40,6 @@ fn debug_shows_each_change_and_key_and_no_value() {
     ];
     assert_eq!(shown, expected);
     let whole = format!("{changes:?}");
+    assert!(whole.contains(&shown[7]), "{whole}");
     assert!(!whole.contains("sensitive") && !whole.contains("115, 101") && !whole.contains("77777"), "{whole}");
 }

@@ -1,5 +1,5 @@
 use pollster::block_on;
-use sessions_core::ErrorKind;
+use sessions_core::{ErrorKind, Key, Session};
 
 use crate::support::Fixture;
 
@@ -122,4 +122,80 @@ fn values_of_a_listing_read_as_the_lenient_getters_do() {
             assert_eq!(format!("{value:?}"), "Value(..)", "nothing of it is shown");
         }
     });
+}
+
+#[test]
+fn entries_come_and_go() {
+    let mut browser = Fixture::new().browser();
+    browser.visit(|session| {
+        assert!(session.is_empty() && !session.contains("n"));
+        session.set("n", &5).unwrap();
+        session.set("m", "x").unwrap();
+        assert!(!session.is_empty() && session.contains("n"));
+        assert_eq!(session.decrement("n", 7).unwrap(), -2);
+        assert_eq!(session.decrement("n", i64::MIN).unwrap_err().kind(), ErrorKind::NotANumber);
+    });
+    browser.visit(|session| {
+        assert_eq!((session.get::<i64>("n").unwrap(), session.contains("n"), session.len()), (Some(-2), true, 2));
+        session.clear();
+        assert_eq!((session.is_empty(), session.contains("n"), session.len()), (true, false, 0));
+    });
+    assert!(browser.visit(Session::is_empty).result);
+}
+
+#[test]
+fn flashes_come_and_go_unread() {
+    let mut browser = Fixture::new().browser();
+    let set = |session: &Session| ["a", "b", "c"].map(|key| session.set_flash(key, "hello").unwrap());
+    browser.visit(set);
+    browser.visit(|session| {
+        assert!(session.remove_flash("a") && !session.remove_flash("a"));
+        assert_eq!(session.flash_string_or("b", "none"), "hello");
+        assert_eq!(session.flash_string_or("a", "none"), "none");
+    });
+    assert_eq!(browser.visit(|session| session.flashes().into_keys().collect::<Vec<_>>()).result, ["c"]);
+    browser.visit(set);
+    browser.visit(Session::clear_flashes);
+    assert!(!browser.visit(Session::has_flash).result);
+}
+
+#[test]
+fn a_default_stands_in_for_a_missing_entry_only() {
+    let mut browser = Fixture::new().browser();
+    browser.visit(|session| {
+        session.set("text", "rose").unwrap();
+        session.set("number", &7).unwrap();
+        session.set("truth", &true).unwrap();
+    });
+    browser.visit(|session| {
+        assert_eq!(
+            (session.get_string_or("text", "iris"), session.get_string_or("none", "iris")),
+            ("rose".into(), "iris".into())
+        );
+        assert_eq!((session.get_i64_or("number", 3), session.get_i64_or("none", 3)), (7, 3));
+        assert_eq!((session.get_u64_or("number", 3), session.get_u64_or("none", 3)), (7, 3));
+        assert_eq!((session.get_f64_or("number", 3.0), session.get_f64_or("none", 3.0)), (7.0, 3.0));
+        assert_eq!((session.get_bool_or("truth", false), session.get_bool_or("none", false)), (true, false));
+    });
+}
+
+#[test]
+fn a_key_reads_and_writes_the_entry_of_its_name() {
+    const VISITS: Key<u32> = Key::new("visits");
+    let mut browser = Fixture::new().browser();
+    assert_eq!((VISITS.name(), format!("{VISITS:?}")), ("visits", "Key(\"visits\")".to_owned()));
+    browser.visit(|session| {
+        assert!(!VISITS.remove(session));
+        VISITS.set(session, &1).unwrap();
+        assert_eq!((session.get::<u32>("visits").unwrap(), VISITS.get(session).unwrap()), (Some(1), Some(1)));
+        assert!(VISITS.remove(session) && !session.contains("visits"));
+        VISITS.set(session, &2).unwrap();
+    });
+    assert_eq!(browser.visit(|session| block_on(VISITS.take(session)).unwrap()).result, Some(2));
+    browser.visit(|session| {
+        assert!(!session.contains("visits"));
+        VISITS.set_immutable(session, &3).unwrap();
+        assert_eq!(VISITS.set(session, &4).unwrap_err().kind(), ErrorKind::Immutable);
+    });
+    assert_eq!(browser.visit(|session| VISITS.get(session).unwrap()).result, Some(3));
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
+mod async_store;
 mod caching;
 mod changes;
 mod concurrency;
@@ -12,6 +13,7 @@ mod expiry;
 mod failures;
 mod late;
 mod lifecycle;
+mod log;
 mod logout;
 mod options;
 mod plain_http;

@@ -1,46 +1,17 @@
 //! A `Secure` cookie in answer to a request over plain HTTP, which browsers drop without a word.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sessions_core::{ManualClock, Sessions};
-use tracing::{Event, Level, Metadata, Subscriber, span, subscriber};
 
-thread_local! {
-    static WARNINGS: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts the warnings of this thread.
-struct Warnings;
-
-impl Subscriber for Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN && metadata.target() == "sessions_core"
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, _: &Event<'_>) {
-        WARNINGS.set(WARNINGS.get() + 1);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
+use crate::log::logged;
 
 /// Returns how often one request warns that sends `cookie`, comes from `origin` and signs in, if
 /// told so.
 fn warnings(sessions: &Sessions, cookie: &str, origin: &'static str, signs_in: bool) -> usize {
     let page = || Some((origin.as_bytes(), b"myhost.test".as_slice()));
-    subscriber::with_default(Warnings, || {
+    let lines = logged(|| {
         pollster::block_on(async {
             let exchange = sessions.open();
             let session = exchange.session_from([cookie.as_bytes()], page).await.unwrap();
@@ -50,7 +21,7 @@ fn warnings(sessions: &Sessions, cookie: &str, origin: &'static str, signs_in: b
             drop(exchange.commit(200).await.unwrap());
         });
     });
-    WARNINGS.take()
+    lines.iter().filter(|line| line.starts_with("WARN ")).count()
 }
 
 const PLAIN: &str = "http://myhost.test";

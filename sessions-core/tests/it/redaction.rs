@@ -1,4 +1,7 @@
-use sessions_core::{Attach, Sessions};
+use sessions_core::{
+    Attach, Cursor, EntropyError, Record, SecretHash, SessionId, Sessions, StoreError, StoreErrorKind, StoreFuture,
+    Taken, Timestamp,
+};
 
 use crate::support::Fixture;
 
@@ -58,4 +61,61 @@ fn a_builder_shows_no_key() {
     let mut shown = format!("{builder:?} {key:?}");
     shown += &format!("{:?}", builder.build().unwrap());
     assert!(!shown.contains("sensitive") && !shown.contains("115, 101, 110"), "{shown}");
+}
+
+#[test]
+fn debug_shows_what_helps_in_a_log() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.set("k", "sensitive-value").unwrap());
+    let session = browser.start();
+    let id = session.id().unwrap();
+    let builder = Record::builder(id, SecretHash::from_bytes([1; 32]), Timestamp::from_millis(1));
+    let builder = builder.principal(Some("sensitive-name")).entry("k", b"sensitive-value");
+    let started = format!("{builder:?}");
+    let record = builder.build().unwrap();
+    let error = session.get::<u32>("k").unwrap_err();
+    let ready = StoreFuture::ready(Ok("sensitive-value"));
+    let later = StoreFuture::new(async { Ok("sensitive-value") });
+    for (shown, expected) in [
+        (format!("{id}"), id.as_uuid().to_string()),
+        (format!("{id:?}"), format!("SessionId({id})")),
+        (format!("{session:?}"), id.to_string()),
+        (format!("{:?}", fixture.sessions), "limits: Limits".to_owned()),
+        (format!("{:?}", Sessions::builder().cookie_name("shop")), "shop".to_owned()),
+        (started, format!("RecordBuilder {{ id: {id:?}, .. }}")),
+        (format!("{record:?}"), format!("Record {{ id: {id:?}")),
+        (format!("{:?}", record.entry("k").unwrap()), r#"Entry { key: "k", .. }"#.to_owned()),
+        (format!("{error:?}"), r#"Error { kind: Decode, key: "k", expected_type: "u32""#.to_owned()),
+        (format!("{:?}", Taken::Value(b"sensitive-value".to_vec())), "Value(..)".to_owned()),
+        (format!("{:?} {:?}", Taken::Absent, Taken::Gone), "Absent Gone".to_owned()),
+        (format!("{:?}", Cursor::from_bytes(*b"sensitive")), "Cursor(..)".to_owned()),
+        (format!("{ready:?} {later:?}"), "StoreFuture(ready) StoreFuture(later)".to_owned()),
+    ] {
+        assert!(shown.contains(&expected), "{expected} not in {shown}");
+        assert!(!shown.contains("sensitive") && !shown.contains("115, 101"), "{shown}");
+    }
+}
+
+#[test]
+fn errors_say_what_failed_and_keep_the_cause() {
+    let store = StoreError::new("probe", StoreErrorKind::TimedOut).caused_by("the plug is pulled");
+    assert_eq!((store.store(), store.kind()), ("probe", StoreErrorKind::TimedOut));
+    let entropy = EntropyError::new("the well is dry");
+    let cause = |error: &dyn std::error::Error| error.source().map(ToString::to_string);
+    assert_eq!(cause(&store).as_deref(), Some("the plug is pulled"));
+    assert_eq!(cause(&entropy).as_deref(), Some("the well is dry"));
+    let long = "k".repeat(65_536);
+    let record =
+        Record::builder(SessionId::from_bytes([1; 16]), SecretHash::from_bytes([1; 32]), Timestamp::from_millis(1));
+    let too_large = record.entry(&long, b"").build().unwrap_err();
+    for (told, expected) in [
+        (store.to_string(), "the probe store did not answer in time"),
+        (entropy.to_string(), "no random bytes to be had"),
+        ("x".parse::<SessionId>().unwrap_err().to_string(), "not a session id"),
+        (Record::decode([1]).unwrap_err().to_string(), "the record is damaged"),
+        (too_large.to_string(), "the record is too large for its format"),
+    ] {
+        assert_eq!(told, expected);
+    }
 }

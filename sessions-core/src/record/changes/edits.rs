@@ -430,4 +430,17 @@ mod tests {
             assert!(edits.find(Scope::Requirements, b"1").is_none());
         }
     }
+
+    #[test]
+    fn reading_a_flash_is_no_write() {
+        let with = |edit: fn(&mut Edits)| {
+            let mut edits = Edits::default();
+            edits.put(Verb::ConsumeFlash, "read", b"1", 0);
+            edit(&mut edits);
+            edits.hold_writes()
+        };
+        assert!(!with(|_| {}) && !Edits::default().hold_writes());
+        assert!(with(Edits::clear_entries) && with(Edits::clear_flashes));
+        assert!(with(|edits| edits.put(Verb::Set, "k", b"1", 0)));
+    }
 }

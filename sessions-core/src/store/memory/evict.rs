@@ -92,3 +92,35 @@ impl MemoryStore {
         evicted.extend(gone.map(|candidate| candidate.id));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::SecretHash;
+    use crate::record::Changes;
+
+    const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
+    const NOW: Timestamp = Timestamp::from_millis(1000);
+
+    #[test]
+    fn who_was_seen_or_signed_in_meanwhile_stays() {
+        let changes: [(fn() -> Option<Changes>, bool); 3] = [
+            (|| None, true),
+            (|| Some(Changes::new(Timestamp::from_millis(2000), SECRET)), false),
+            (|| Some(Changes::new(NOW, SECRET).bind("ann")), false),
+        ];
+        for (changes, goes) in changes {
+            let store = MemoryStore::default();
+            let record = Record::builder(SessionId::from_bytes([1; 16]), SECRET, NOW).build().unwrap();
+            store.insert(&record);
+            let may_go = |record: &Record| record.principal().is_none();
+            let (candidates, seen) = store.candidates(1, NOW, may_go);
+            if let Some(changes) = changes() {
+                store.replace(record.id(), |record| record.apply(&changes)).unwrap();
+            }
+            let mut evicted = Vec::new();
+            store.evict(candidates, seen, may_go, &mut evicted);
+            assert_eq!((evicted.contains(&record.id()), store.find(record.id()).is_none()), (goes, goes));
+        }
+    }
+}

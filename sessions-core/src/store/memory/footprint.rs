@@ -25,3 +25,19 @@ impl<'a> Footprint<'a> {
         Self { id: record.id(), principal, bytes: record.as_bytes().len() + OVERHEAD + indexed }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::SecretHash;
+    use crate::platform::Timestamp;
+
+    #[test]
+    fn a_session_counts_with_all_it_takes() {
+        for (principal, besides) in [(None, OVERHEAD), (Some("ann"), OVERHEAD + INDEX_OVERHEAD)] {
+            let (id, hash) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([1; 32]));
+            let record = Record::builder(id, hash, Timestamp::from_millis(0)).principal(principal).build().unwrap();
+            assert_eq!(Footprint::of(&record).bytes, record.as_bytes().len() + besides);
+        }
+    }
+}

@@ -110,3 +110,26 @@ impl Ids {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emptied_index_gives_its_memory_back() {
+        let index = Index::default();
+        let names: Vec<_> = (0..10_000_u128).map(|number| (number, number.to_string())).collect();
+        let entries = names.iter().map(|(number, name)| Footprint {
+            id: SessionId::from_bytes(number.to_be_bytes()),
+            principal: Some(name),
+            bytes: 0,
+        });
+        entries.clone().for_each(|entry| index.enter(&entry));
+        let full = index.ids.capacity();
+        index.trim();
+        assert_eq!(index.ids.capacity(), full);
+        entries.for_each(|entry| index.leave(&entry));
+        index.trim();
+        assert!(index.is_empty() && index.ids.capacity() < full / 8);
+    }
+}

@@ -139,4 +139,22 @@ mod tests {
         assert!(slice.records.capacity() < full / 8);
         assert_eq!(slice.records.len(), 40);
     }
+
+    #[test]
+    fn a_map_that_may_grow_again_keeps_its_memory() {
+        let map = DashMap::with_hasher_and_shard_amount(IdHash, SHARDS);
+        for number in 0..10_000_u64 {
+            map.insert(number, ());
+        }
+        map.retain(|number, ()| number % 2 == 0);
+        let full = map.capacity();
+        trim(&map);
+        assert_eq!(map.capacity(), full);
+        let small = DashMap::with_capacity_and_hasher_and_shard_amount(100, IdHash, SHARDS);
+        small.insert(1_u64, ());
+        let full = small.capacity();
+        assert!(full > 8 * small.len(), "{full}");
+        trim(&small);
+        assert_eq!(small.capacity(), full);
+    }
 }

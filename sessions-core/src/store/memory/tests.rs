@@ -253,3 +253,18 @@ fn debug_shows_how_many_there_are_and_nothing_of_them() {
     store.insert(&record(1, 0, Some("ada"), b"secret"));
     assert_eq!(format!("{store:?}"), "MemoryStore { sessions: 1, .. }");
 }
+
+#[test]
+fn a_store_without_a_place_admits_nobody() {
+    let footprint = Footprint { id: id(1), principal: None, bytes: 1 };
+    for (sessions, bytes, fits) in [(0, 10, false), (1, 0, false), (1, 1, true)] {
+        let room = Room::new(sessions, bytes);
+        assert_eq!((room.fits(&footprint), room.admits(&footprint)), (fits, fits));
+    }
+}
+
+#[test]
+fn the_store_has_a_name_and_a_cursor_keeps_its_bytes() {
+    assert_eq!(MemoryStore::default().name(), "memory");
+    assert_eq!(Cursor::from_bytes(*b"page 2").as_bytes(), b"page 2");
+}
