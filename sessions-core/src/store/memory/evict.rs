@@ -104,18 +104,15 @@ mod tests {
 
     #[test]
     fn who_was_seen_or_signed_in_meanwhile_stays() {
-        let changes: [(fn() -> Option<Changes>, bool); 3] = [
-            (|| None, true),
-            (|| Some(Changes::new(Timestamp::from_millis(2000), SECRET)), false),
-            (|| Some(Changes::new(NOW, SECRET).bind("ann")), false),
-        ];
-        for (changes, goes) in changes {
+        let seen = || Changes::new(Timestamp::from_millis(2000), SECRET);
+        let signed_in = || Changes::new(NOW, SECRET).bind("ann");
+        for (changes, goes) in [(None, true), (Some(seen()), false), (Some(signed_in()), false)] {
             let store = MemoryStore::default();
             let record = Record::builder(SessionId::from_bytes([1; 16]), SECRET, NOW).build().unwrap();
             store.insert(&record);
             let may_go = |record: &Record| record.principal().is_none();
             let (candidates, seen) = store.candidates(1, NOW, may_go);
-            if let Some(changes) = changes() {
+            if let Some(changes) = changes {
                 store.replace(record.id(), |record| record.apply(&changes)).unwrap();
             }
             let mut evicted = Vec::new();
