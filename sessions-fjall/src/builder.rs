@@ -34,7 +34,7 @@ impl FjallBuilder {
     /// Sets how many sessions the store holds at most, 10,000,000 by default.
     ///
     /// When it is full, anonymous sessions make room for new ones:
-    /// [`EmbeddedStore`](sessions_embedded::EmbeddedStore) describes which.
+    /// [`DiskStore`](sessions_disk::DiskStore) describes which.
     pub const fn max_sessions(mut self, sessions: u64) -> Self {
         self.max_sessions = sessions;
         self

@@ -15,7 +15,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sessions_embedded::{Engine, OpenError, OpenErrorKind, files};
+use sessions_disk::{Engine, OpenError, OpenErrorKind, files};
 
 use crate::engine::Fjall;
 use crate::manifest;

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sessions_embedded::Write;
+use sessions_disk::Write;
 
 /// About what fjall writes besides a key and its value.
 const ENTRY: u64 = 24;

@@ -21,7 +21,7 @@
 //! ```
 //!
 //! What is durable when, and what happens when the disk fails, is described at
-//! [`EmbeddedStore`](sessions_embedded::EmbeddedStore), which this crate gives an engine.
+//! [`DiskStore`](sessions_disk::DiskStore), which this crate gives an engine.
 //! [`FjallBuilder`] has the options.
 //!
 //! # What this crate does not do
@@ -47,7 +47,7 @@ mod sizes;
 
 pub use builder::FjallBuilder;
 pub use engine::{Fjall, FjallReader};
-pub use sessions_embedded::{OpenError, OpenErrorKind};
+pub use sessions_disk::{OpenError, OpenErrorKind};
 
 /// Keeps sessions in a folder.
-pub type FjallStore = sessions_embedded::EmbeddedStore<Fjall>;
+pub type FjallStore = sessions_disk::DiskStore<Fjall>;

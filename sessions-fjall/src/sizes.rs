@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use sessions_embedded::{Capacity, files};
+use sessions_disk::{Capacity, files};
 
 use crate::builder::FjallBuilder;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pollster::block_on;
 use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
-use sessions_embedded::testing;
+use sessions_disk::testing;
 use sessions_fjall::{Fjall, FjallBuilder, FjallStore, OpenErrorKind};
 
 #[test]

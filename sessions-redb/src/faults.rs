@@ -9,7 +9,7 @@ use pollster::block_on;
 use sessions_core::{
     Changes, Committed, Created, Record, SecretHash, SessionId, Store, StoreError, StoreErrorKind, Timestamp,
 };
-use sessions_embedded::{EmbeddedStore, Engine, EngineError, OpenError, Write};
+use sessions_disk::{DiskStore, Engine, EngineError, OpenError, Write};
 
 use crate::engine::discard_unfinished;
 use crate::{Redb, RedbBuilder, RedbReader};
@@ -19,7 +19,7 @@ use disk::{Disk, Fault, Options};
 #[derive(Debug)]
 struct OnDisk(Redb);
 
-type TestStore = EmbeddedStore<OnDisk>;
+type TestStore = DiskStore<OnDisk>;
 
 impl Engine for OnDisk {
     const NAME: &'static str = Redb::NAME;

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! What is durable when, and what happens when the disk fails, is described at
-//! [`EmbeddedStore`](sessions_embedded::EmbeddedStore), which this crate gives an engine.
+//! [`DiskStore`](sessions_disk::DiskStore), which this crate gives an engine.
 //! [`RedbBuilder`] has the options.
 //!
 //! # What this crate does not do
@@ -39,7 +39,7 @@ mod faults;
 
 pub use builder::RedbBuilder;
 pub use engine::{Redb, RedbReader};
-pub use sessions_embedded::{OpenError, OpenErrorKind};
+pub use sessions_disk::{OpenError, OpenErrorKind};
 
 /// Keeps sessions in a file.
-pub type RedbStore = sessions_embedded::EmbeddedStore<Redb>;
+pub type RedbStore = sessions_disk::DiskStore<Redb>;

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use sessions_conformance::{Damage, Setup};
-use sessions_embedded::testing;
+use sessions_disk::testing;
 use sessions_redb::RedbStore;
 
 fn setup() -> Setup {

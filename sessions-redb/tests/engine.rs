@@ -4,7 +4,7 @@ use std::fs;
 
 use pollster::block_on;
 use sessions_core::Store;
-use sessions_embedded::testing;
+use sessions_disk::testing;
 use sessions_redb::{OpenErrorKind, Redb, RedbBuilder, RedbStore};
 
 #[test]

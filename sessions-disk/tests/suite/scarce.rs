@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind};
-use sessions_embedded::Capacity;
+use sessions_disk::Capacity;
 use tempfile::TempDir;
 
 use crate::support::{Disk, RamStore, SECRET, at, id, of};

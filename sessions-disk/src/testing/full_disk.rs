@@ -11,7 +11,7 @@ use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind, 
 use super::sample::{NOW, SECRET, id, until_it_works};
 use super::small_disk::SmallDisk;
 use crate::engine::Engine;
-use crate::store::EmbeddedStore;
+use crate::store::DiskStore;
 
 /// More sessions than a small disk holds.
 const MANY: u32 = 20_000;
@@ -116,7 +116,7 @@ pub fn survives_filling_its_disk<E: Engine>() {
 
 /// A store, and what is to be found in it.
 struct Shop<E: Engine> {
-    store: EmbeddedStore<E>,
+    store: DiskStore<E>,
     path: PathBuf,
     /// The numbers of the sessions that live, and whose they are.
     alive: BTreeMap<u32, Option<&'static str>>,
@@ -124,7 +124,7 @@ struct Shop<E: Engine> {
 
 impl<E: Engine> Shop<E> {
     fn open(path: &Path) -> Self {
-        let store = EmbeddedStore::open(path).expect("the store is opened");
+        let store = DiskStore::open(path).expect("the store is opened");
         Self { store, path: path.to_owned(), alive: BTreeMap::new() }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::sample;
 use crate::engine::Engine;
 use crate::error::OpenErrorKind;
-use crate::store::EmbeddedStore;
+use crate::store::DiskStore;
 
 /// Checks that files which are open cannot be opened a second time, and can be when they are
 /// closed.
@@ -17,12 +17,12 @@ use crate::store::EmbeddedStore;
 pub fn opens_once<E: Engine>() {
     let folder = sample::folder();
     let path = folder.path().join("store");
-    let store = EmbeddedStore::<E>::open(&path).expect("a new store is opened");
-    let error = EmbeddedStore::<E>::open(&path).expect_err("an open store was opened");
+    let store = DiskStore::<E>::open(&path).expect("a new store is opened");
+    let error = DiskStore::<E>::open(&path).expect_err("an open store was opened");
     assert_eq!(error.kind(), OpenErrorKind::Locked);
     assert!(error.to_string().ends_with(": another process has it open, or this one does already"), "{error}");
     store.close().expect("a store is closed");
-    EmbeddedStore::<E>::open(&path).expect("a closed store is opened");
+    DiskStore::<E>::open(&path).expect("a closed store is opened");
 }
 
 /// Checks that what cannot be opened, or should not be, is refused with an error that names the
@@ -36,7 +36,7 @@ pub fn says_what_cannot_be_opened<E: Engine>() {
     let folder = sample::folder();
     let path = folder.path().join("store");
     refuses::<E>(&folder.path().join("missing").join("store"), OpenErrorKind::Missing);
-    drop(EmbeddedStore::<E>::open(&path).expect("a new store is opened"));
+    drop(DiskStore::<E>::open(&path).expect("a new store is opened"));
     #[cfg(unix)]
     {
         use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -55,11 +55,11 @@ pub fn says_what_cannot_be_opened<E: Engine>() {
             chown(&path, Some(rustix::process::geteuid().as_raw()), None).expect("root can take files back");
         }
     }
-    EmbeddedStore::<E>::open(&path).expect("it can be opened as it was");
+    DiskStore::<E>::open(&path).expect("it can be opened as it was");
 }
 
 fn refuses<E: Engine>(path: &Path, kind: OpenErrorKind) {
-    let error = EmbeddedStore::<E>::open(path).expect_err("it should not be opened");
+    let error = DiskStore::<E>::open(path).expect_err("it should not be opened");
     assert_eq!(error.kind(), kind, "{error}");
     assert_eq!(error.path(), Some(path));
     let message = format!("cannot open {}: ", path.display());
@@ -78,7 +78,7 @@ pub fn is_private<E: Engine>() {
         use std::os::unix::fs::PermissionsExt;
         let folder = sample::folder();
         let path = folder.path().join("store");
-        drop(EmbeddedStore::<E>::open(&path).expect("a new store is opened"));
+        drop(DiskStore::<E>::open(&path).expect("a new store is opened"));
         for entry in fs::read_dir(folder.path()).expect("a folder can be read") {
             let entry = entry.expect("a folder can be read");
             let mode = entry.metadata().expect("it exists").permissions().mode() & 0o077;

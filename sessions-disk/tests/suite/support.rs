@@ -12,9 +12,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use sessions_core::{Changes, Record, SecretHash, SessionId, StoreError, StoreFuture, Timestamp};
-use sessions_embedded::{Capacity, EmbeddedStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
+use sessions_disk::{Capacity, DiskStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
 
-pub(crate) type RamStore = EmbeddedStore<Ram>;
+pub(crate) type RamStore = DiskStore<Ram>;
 
 /// What happens to a write.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use sessions_core::{Created, Record, SecretHash, SessionId, Store, Timestamp};
 use tempfile::TempDir;
 
 use crate::engine::Engine;
-use crate::store::EmbeddedStore;
+use crate::store::DiskStore;
 
 pub(super) const SECRET: SecretHash = SecretHash::from_bytes([2; 32]);
 /// Is a moment at which all sample sessions live.
@@ -36,7 +36,7 @@ pub(super) fn record(number: u32) -> Record {
         .expect("it is small")
 }
 
-pub(super) fn fill<E: Engine>(store: &EmbeddedStore<E>, numbers: std::ops::Range<u32>) {
+pub(super) fn fill<E: Engine>(store: &DiskStore<E>, numbers: std::ops::Range<u32>) {
     let creating: Vec<_> = numbers.map(|number| store.create(&record(number))).collect();
     for future in creating {
         assert_eq!(block_on(future).expect("a session is created"), Created::STORED);

@@ -1,11 +1,11 @@
-//! Checks for those who put an engine behind [`EmbeddedStore`](crate::EmbeddedStore): what the
+//! Checks for those who put an engine behind [`DiskStore`](crate::DiskStore): what the
 //! store contract's own tests cannot ask for.
 //!
 //! Each is a function to be called from a test of its own, and panics where the engine does not
 //! hold what it must. With the tests of `sessions-conformance` they make up an engine's test suite.
 //!
 //! ```no_run
-//! use sessions_embedded::{Engine, testing};
+//! use sessions_disk::{Engine, testing};
 //!
 //! fn test<E: Engine>() {
 //!     testing::survives_kills::<E>("acknowledged_writes_survive_kills");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, Record, SessionId, Store, Timestamp};
-use sessions_embedded::{Capacity, Table};
+use sessions_disk::{Capacity, Table};
 
 use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};
 
@@ -185,7 +185,7 @@ fn a_damaged_record_is_the_first_to_go_and_a_newer_one_stays() {
     bytes[40] ^= 1;
     disk.put(Table::Records, id(0).as_bytes(), &bytes);
     assert_eq!(create(&store, &seen(2, 2)), evicted([0]));
-    sessions_embedded::testing::make_newer(&store, id(1));
+    sessions_disk::testing::make_newer(&store, id(1));
     assert_eq!(create(&store, &seen(3, 3)), evicted([2]));
     assert_eq!(create(&store, &seen(4, 3)), evicted([3]));
     expect_exact(&disk);

@@ -8,7 +8,7 @@ use sessions_core::{Changes, Committed, Created, Record, SecretHash, SessionId, 
 
 use super::sample::folder;
 use crate::engine::{Engine, Table, Write};
-use crate::store::EmbeddedStore;
+use crate::store::DiskStore;
 
 /// Is one line for each key: its table, and key and value in hexadecimal digits.
 const LAYOUT_2: &str = include_str!("golden/layout-2.txt");
@@ -55,7 +55,7 @@ fn bytes(digits: &str) -> Vec<u8> {
 /// # Panics
 ///
 /// Panics if the store does not work.
-pub fn write_golden_sample<E: Engine>(store: &EmbeddedStore<E>) {
+pub fn write_golden_sample<E: Engine>(store: &DiskStore<E>) {
     for record in [plain(), rich(), bare()] {
         let record = record.build().expect("it is small");
         assert_eq!(block_on(store.create(&record)).expect("the store writes"), Created::STORED);
@@ -96,7 +96,7 @@ pub fn reads_golden_files<E: Engine>() {
     let folder = folder();
     let path = folder.path().join("store");
     write_tables::<E>(&path);
-    let store = EmbeddedStore::<E>::open(&path).expect("the store is opened");
+    let store = DiskStore::<E>::open(&path).expect("the store is opened");
     let load = |first, now| block_on(store.load(id(first), now)).expect("the session is read");
 
     assert_eq!(block_on(store.count()).expect("the count is read"), 3);

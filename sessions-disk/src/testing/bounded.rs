@@ -9,7 +9,7 @@ use sessions_core::{Changes, Created, Record, Store, StoreFuture, Timestamp};
 
 use super::sample::{Dice, NOW, SECRET, folder, id};
 use crate::engine::Engine;
-use crate::store::EmbeddedStore;
+use crate::store::DiskStore;
 
 /// How many sessions are created at once, so that they share transactions.
 const AT_ONCE: u32 = 16;
@@ -24,7 +24,7 @@ const MOST: u32 = 10_000;
 ///
 /// Panics if they take more, or if the store makes so little of them that it does not even hold an
 /// eighth in records.
-pub fn is_bounded<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> EmbeddedStore<E>) {
+pub fn is_bounded<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> DiskStore<E>) {
     for sizes in [&[700][..], &[2_000], &[20_000], &[0, 300, 3_000, 30_000]] {
         let folder = folder();
         let path = folder.path().join("store");
@@ -38,7 +38,7 @@ pub fn is_bounded<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> EmbeddedSto
 
 /// Creates sessions of some sizes until so much has been written, changes some of them, and returns
 /// the most that the files took, and how much was in the records in the end.
-fn churn<E: Engine>(store: &EmbeddedStore<E>, sizes: &[usize], write: u64, used: impl Fn() -> u64) -> (u64, u64) {
+fn churn<E: Engine>(store: &DiskStore<E>, sizes: &[usize], write: u64, used: impl Fn() -> u64) -> (u64, u64) {
     let mut dice = Dice::new();
     let (mut written, mut largest, mut first) = (0, 0, 0);
     while written < write && first < MOST {

@@ -1,4 +1,4 @@
-//! What session stores on the local disk share: [`EmbeddedStore`] is a whole
+//! What session stores on the local disk share: [`DiskStore`] is a whole
 //! [`Store`](sessions_core::Store) around an [`Engine`], which is a handful of methods over ordered
 //! tables of bytes.
 //!
@@ -7,8 +7,8 @@
 //!
 //! | What | Where |
 //! |---|---|
-//! | many commits, one `fsync`; loads that do not wait; failing disks; closing | [`EmbeddedStore`] |
-//! | records with checksums, an index of principals, one of deadlines, a count | [`EmbeddedStore`], in the tables of [`Table`] |
+//! | many commits, one `fsync`; loads that do not wait; failing disks; closing | [`DiskStore`] |
+//! | records with checksums, an index of principals, one of deadlines, a count | [`DiskStore`], in the tables of [`Table`] |
 //! | ordered tables, atomic and durable batches of writes, opening files | [`Engine`] and [`Reader`] |
 //! | checks for an engine: kills, damage, full disks | `testing`, with the feature of that name |
 //!
@@ -54,4 +54,4 @@ mod writer;
 pub use capacity::Capacity;
 pub use engine::{Engine, EngineError, EngineErrorKind, Reader, Table, Write};
 pub use error::{OpenError, OpenErrorKind};
-pub use store::EmbeddedStore;
+pub use store::DiskStore;

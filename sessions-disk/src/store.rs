@@ -24,7 +24,7 @@ use crate::walk::{Resume, Scope, Walk};
 use crate::writer::{Request, Writer};
 
 #[doc = include_str!("docs/store.md")]
-pub struct EmbeddedStore<E: Engine> {
+pub struct DiskStore<E: Engine> {
     inner: Arc<Inner<E>>,
 }
 
@@ -38,7 +38,7 @@ struct Inner<E: Engine> {
     thread_id: thread::ThreadId,
 }
 
-impl<E: Engine> EmbeddedStore<E> {
+impl<E: Engine> DiskStore<E> {
     /// Opens the store at `path` as it is configured by default, and creates it if there is none.
     /// Its parent folder must exist.
     ///
@@ -153,7 +153,7 @@ impl<E: Engine> EmbeddedStore<E> {
     }
 }
 
-impl<E: Engine> Store for EmbeddedStore<E> {
+impl<E: Engine> Store for DiskStore<E> {
     fn name(&self) -> &'static str {
         E::NAME
     }
@@ -229,14 +229,14 @@ impl<E: Engine> Drop for Inner<E> {
     }
 }
 
-impl<E: Engine> Clone for EmbeddedStore<E> {
+impl<E: Engine> Clone for DiskStore<E> {
     fn clone(&self) -> Self {
         Self { inner: Arc::clone(&self.inner) }
     }
 }
 
-impl<E: Engine> fmt::Debug for EmbeddedStore<E> {
+impl<E: Engine> fmt::Debug for DiskStore<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedStore").field("engine", &E::NAME).finish_non_exhaustive()
+        f.debug_struct("DiskStore").field("engine", &E::NAME).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use pollster::block_on;
 use sessions_core::{
     Committed, Created, DestroyReason, Event, Record, RecordError, Sessions, Store, StoreCall, StoreErrorKind,
 };
-use sessions_embedded::{OpenErrorKind, Table};
+use sessions_disk::{OpenErrorKind, Table};
 
 use crate::support::{Disk, Fate, Options, RamStore, at, id, increment, n, of, record, until_it_works};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, Record, Store, StoreFuture};
-use sessions_embedded::Table;
+use sessions_disk::Table;
 
 use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, poll, record};
 

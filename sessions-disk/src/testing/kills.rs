@@ -12,7 +12,7 @@ use sessions_core::{Record, SessionId, Store};
 use super::child;
 use super::sample::{Dice, NOW, folder};
 use crate::engine::Engine;
-use crate::store::EmbeddedStore;
+use crate::store::DiskStore;
 
 /// Tells a child process where the store is.
 const CHILD: &str = "SESSIONS_KILLS_STORE";
@@ -119,7 +119,7 @@ impl Oracle {
     }
 
     fn verify<E: Engine>(&mut self, path: &Path) {
-        let store = EmbeddedStore::<E>::open(path).expect("the store is opened after a kill");
+        let store = DiskStore::<E>::open(path).expect("the store is opened after a kill");
         let mut alive = 0;
         for (id, told) in &mut self.told {
             let record = block_on(store.load(*id, NOW)).expect("a session is read after a kill");
@@ -136,7 +136,7 @@ impl Oracle {
 }
 
 /// Checks that the count, the listing and the index of principals say the same as the records.
-fn verify_indexes<E: Engine>(store: &EmbeddedStore<E>, alive: u64) {
+fn verify_indexes<E: Engine>(store: &DiskStore<E>, alive: u64) {
     assert_eq!(block_on(store.count()).expect("the count is read"), alive);
     let mut listed = Vec::new();
     let mut cursor = None;

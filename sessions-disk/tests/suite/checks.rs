@@ -1,7 +1,7 @@
 //! The contract's tests and the checks for engines, on the engine in memory.
 
 use sessions_conformance::{Damage, Setup};
-use sessions_embedded::testing;
+use sessions_disk::testing;
 
 use crate::support::{Disk, Ram};
 
@@ -38,7 +38,7 @@ fn what_is_written_today_is_what_is_in_the_golden_file() {
     let store = disk.open();
     testing::write_golden_sample(&store);
     store.close().unwrap();
-    let lines = |tables: Vec<(sessions_embedded::Table, Vec<u8>, Vec<u8>)>| -> Vec<String> {
+    let lines = |tables: Vec<(sessions_disk::Table, Vec<u8>, Vec<u8>)>| -> Vec<String> {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         tables.iter().map(|(table, key, value)| format!("{} {} {}", table.name(), hex(key), hex(value))).collect()
     };

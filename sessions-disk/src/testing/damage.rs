@@ -9,7 +9,7 @@ use sessions_core::{Changes, SessionId, Store, StoreError, StoreErrorKind};
 use super::sample::{Dice, NOW, SECRET, fill, folder, id, record};
 use crate::engine::{Engine, Table};
 use crate::frame;
-use crate::store::EmbeddedStore;
+use crate::store::DiskStore;
 
 const RECORDS: u32 = 300;
 
@@ -18,7 +18,7 @@ const RECORDS: u32 = 300;
 /// # Panics
 ///
 /// Panics if there is no such record.
-pub fn corrupt<E: Engine>(store: &EmbeddedStore<E>, id: SessionId) {
+pub fn corrupt<E: Engine>(store: &DiskStore<E>, id: SessionId) {
     tamper(store, id, |bytes| {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
@@ -31,11 +31,11 @@ pub fn corrupt<E: Engine>(store: &EmbeddedStore<E>, id: SessionId) {
 /// # Panics
 ///
 /// Panics if there is no such record.
-pub fn make_newer<E: Engine>(store: &EmbeddedStore<E>, id: SessionId) {
+pub fn make_newer<E: Engine>(store: &DiskStore<E>, id: SessionId) {
     tamper(store, id, move |bytes| frame::make_newer(id, bytes));
 }
 
-fn tamper<E: Engine>(store: &EmbeddedStore<E>, id: SessionId, mut change: impl FnMut(&mut [u8]) + Send + 'static) {
+fn tamper<E: Engine>(store: &DiskStore<E>, id: SessionId, mut change: impl FnMut(&mut [u8]) + Send + 'static) {
     let tampering = store.write(move |batch| {
         let stored = batch.get(Table::Records, id.as_bytes())?;
         let mut bytes = stored.expect("there is a record to tamper with").to_vec();
@@ -54,7 +54,7 @@ fn tamper<E: Engine>(store: &EmbeddedStore<E>, id: SessionId, mut change: impl F
 /// Panics if a damaged record is read, or a sound one is not.
 pub fn notices_damaged_records<E: Engine>() {
     let folder = folder();
-    let store = EmbeddedStore::<E>::open(folder.path().join("store")).expect("a new store is opened");
+    let store = DiskStore::<E>::open(folder.path().join("store")).expect("a new store is opened");
     fill(&store, 0..RECORDS);
     flip_bits(&store);
     swap(&store, id(0), id(1));
@@ -64,7 +64,7 @@ pub fn notices_damaged_records<E: Engine>() {
 }
 
 /// Flips a bit in every other record, and flips it back.
-fn flip_bits<E: Engine>(store: &EmbeddedStore<E>) {
+fn flip_bits<E: Engine>(store: &DiskStore<E>) {
     let mut dice = Dice::new();
     let length = record(0).as_bytes().len();
     let flips: Vec<_> = (0..RECORDS).step_by(2).map(|number| (number, dice.below(length * 8))).collect();
@@ -79,7 +79,7 @@ fn flip_bits<E: Engine>(store: &EmbeddedStore<E>) {
     expect(store, |_| true);
 }
 
-fn swap<E: Engine>(store: &EmbeddedStore<E>, one: SessionId, other: SessionId) {
+fn swap<E: Engine>(store: &DiskStore<E>, one: SessionId, other: SessionId) {
     let swapping = store.write(move |batch| {
         let bytes = batch.get(Table::Records, one.as_bytes())?.expect("there is a record");
         let others = batch.get(Table::Records, other.as_bytes())?.expect("there is a record");
@@ -90,7 +90,7 @@ fn swap<E: Engine>(store: &EmbeddedStore<E>, one: SessionId, other: SessionId) {
     block_on(swapping).expect("the store writes");
 }
 
-fn expect<E: Engine>(store: &EmbeddedStore<E>, is_sound: impl Fn(u32) -> bool) {
+fn expect<E: Engine>(store: &DiskStore<E>, is_sound: impl Fn(u32) -> bool) {
     for number in 0..RECORDS {
         let loaded = block_on(store.load(id(number), NOW)).map_err(|error| error.kind());
         if is_sound(number) {
@@ -114,7 +114,7 @@ pub fn survives_damaged_files<E: Engine>() {
     let folder = folder();
     let sound = folder.path().join("sound");
     {
-        let store = EmbeddedStore::<E>::open(&sound).expect("a new store is opened");
+        let store = DiskStore::<E>::open(&sound).expect("a new store is opened");
         fill(&store, 0..RECORDS);
     }
     let mut dice = Dice::new();
@@ -158,7 +158,7 @@ fn damage(files: &[PathBuf], dice: &mut Dice) {
 
 /// Uses a damaged store as an application would, if it can be opened.
 fn use_damaged<E: Engine>(path: &Path) -> bool {
-    let Ok(store) = EmbeddedStore::<E>::open(path) else {
+    let Ok(store) = DiskStore::<E>::open(path) else {
         return false;
     };
     for number in 0..RECORDS {

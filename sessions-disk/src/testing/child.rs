@@ -11,7 +11,7 @@ use sessions_core::{Changes, Committed, Created, Record, SessionId, Store, Store
 
 use super::sample::{Dice, NOW, SECRET};
 use crate::engine::Engine;
-use crate::store::EmbeddedStore;
+use crate::store::DiskStore;
 
 /// Tells a child which of the rounds it is.
 pub(super) const ROUND: &str = "SESSIONS_KILLS_ROUND";
@@ -33,7 +33,7 @@ pub(super) fn number(record: &Record) -> u64 {
 /// Writes to the store until the process is killed, or its parent is gone.
 pub(super) fn write_until_killed<E: Engine>(path: &Path) -> ! {
     let round = env::var(ROUND).ok().and_then(|round| round.parse().ok()).expect("the parent says which round it is");
-    let store = EmbeddedStore::<E>::open(path).expect("the store is opened");
+    let store = DiskStore::<E>::open(path).expect("the store is opened");
     let threads = (0..THREADS).map(|thread| {
         let store = store.clone();
         thread::spawn(move || Scribe::new(store, round, thread).write())
@@ -45,7 +45,7 @@ pub(super) fn write_until_killed<E: Engine>(path: &Path) -> ! {
 }
 
 struct Scribe<E: Engine> {
-    store: EmbeddedStore<E>,
+    store: DiskStore<E>,
     round: u32,
     thread: u32,
     next: u32,
@@ -55,7 +55,7 @@ struct Scribe<E: Engine> {
 }
 
 impl<E: Engine> Scribe<E> {
-    fn new(store: EmbeddedStore<E>, round: u32, thread: u32) -> Self {
+    fn new(store: DiskStore<E>, round: u32, thread: u32) -> Self {
         Self { store, round, thread, next: 0, alive: Vec::new(), dice: Dice::new() }
     }
 
