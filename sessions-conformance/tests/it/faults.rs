@@ -1,12 +1,11 @@
 //! A store that breaks a promise is found out by the case of that promise.
 
-mod support;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use sessions_conformance::{Setup, Subject, Task, cases};
-use support::{Bytes, Fault, Records};
+
+use crate::support::{self, Bytes, Fault, Records};
 
 fn block_on(task: Task<'_>) {
     pollster::block_on(task);

@@ -1,7 +1,5 @@
 //! What an engine has to hold besides the store contract, and what only this one can do wrong.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +10,7 @@ use sessions_fjall::{Fjall, FjallBuilder, FjallStore, OpenErrorKind};
 
 #[test]
 fn acknowledged_writes_survive_kills() {
-    testing::survives_kills::<Fjall>("acknowledged_writes_survive_kills");
+    testing::survives_kills::<Fjall>("engine::acknowledged_writes_survive_kills");
 }
 
 #[test]

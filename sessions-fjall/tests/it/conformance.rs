@@ -1,7 +1,5 @@
 //! The store contract, in a folder for each test.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use sessions_conformance::{Damage, Setup};
 use sessions_disk::testing;
 use sessions_fjall::FjallStore;

@@ -9,7 +9,7 @@ use sessions_redb::{OpenErrorKind, Redb, RedbBuilder, RedbStore};
 
 #[test]
 fn acknowledged_writes_survive_kills() {
-    testing::survives_kills::<Redb>("acknowledged_writes_survive_kills");
+    testing::survives_kills::<Redb>("engine::acknowledged_writes_survive_kills");
 }
 
 #[test]

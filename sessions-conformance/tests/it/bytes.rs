@@ -1,12 +1,11 @@
 //! A store that waits, that two handles share, and whose records can be damaged, keeps every
 //! promise.
 
-mod support;
-
 use std::sync::Arc;
 
 use sessions_conformance::Setup;
-use support::{Bytes, Fault, Records};
+
+use crate::support::{self, Bytes, Fault, Records};
 
 fn setup() -> Setup {
     let records = Records::default();

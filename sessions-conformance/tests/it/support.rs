@@ -1,7 +1,5 @@
 //! A store of the simplest kind, bytes under a lock, that can be told to break one promise.
 
-#![expect(clippy::unwrap_used, reason = "it is part of a test")]
-
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
