@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::capacity::{Limits, Usage};
 use crate::engine::{EngineError, Reader, Table, Write};
-use crate::evict::Candidates;
+use crate::eviction::Candidates;
 use crate::keys;
 
 type Key = (Table, Box<[u8]>);
@@ -36,7 +36,7 @@ struct Cell {
 
 /// Is what a batch does to one key.
 #[derive(Debug)]
-pub(crate) struct Changed {
+pub(crate) struct KeyChange {
     table: Table,
     key: Box<[u8]>,
     before: Value,
@@ -110,7 +110,7 @@ impl<'a, R: Reader> Batch<'a, R> {
 
     /// Takes back what the operation has changed since it began. Whoever it had evicted may go for
     /// another.
-    pub(crate) fn take_back(&mut self) {
+    pub(crate) fn roll_back(&mut self) {
         self.candidates = Candidates::default();
         for (key, value) in self.replaced.drain(..).rev() {
             if let Some(cell) = self.cells.get_mut(&key) {
@@ -125,16 +125,16 @@ impl<'a, R: Reader> Batch<'a, R> {
     }
 
     /// Returns the changes, sorted by table and key.
-    pub(crate) fn into_changes(self) -> Vec<Changed> {
+    pub(crate) fn into_changes(self) -> Vec<KeyChange> {
         let cells = self.cells.into_iter();
         cells
             .filter(|(_, cell)| cell.before != cell.after)
-            .map(|((table, key), cell)| Changed { table, key, before: cell.before, after: cell.after })
+            .map(|((table, key), cell)| KeyChange { table, key, before: cell.before, after: cell.after })
             .collect()
     }
 }
 
-impl Changed {
+impl KeyChange {
     pub(crate) fn write(&self) -> Write<'_> {
         Write::new(self.table, &self.key, self.after.as_deref())
     }

@@ -139,14 +139,14 @@ impl StdError for OpenError {
 
 /// Is why one call cannot be answered, while the calls beside it can.
 #[derive(Clone, Debug)]
-pub(crate) enum Fault {
+pub(crate) enum CallError {
     Record(RecordError),
     Engine(EngineError),
     /// The disk is full, and the record would grow.
     Full,
 }
 
-impl Fault {
+impl CallError {
     pub(crate) fn into_store_error(self, store: &'static str) -> StoreError {
         match self {
             Self::Record(error) => StoreError::new(store, error.store_error_kind()).caused_by(error),
@@ -162,13 +162,13 @@ impl Fault {
     }
 }
 
-impl From<RecordError> for Fault {
+impl From<RecordError> for CallError {
     fn from(error: RecordError) -> Self {
         Self::Record(error)
     }
 }
 
-impl From<EngineError> for Fault {
+impl From<EngineError> for CallError {
     fn from(error: EngineError) -> Self {
         Self::Engine(error)
     }

@@ -28,28 +28,28 @@
 
 mod backoff;
 mod batch;
+mod bulk;
 mod capacity;
+mod disk_space;
 mod engine;
 mod error;
-mod evict;
+mod eviction;
 pub mod files;
 mod frame;
-mod guard;
 mod keys;
 mod operation;
-mod pace;
-mod places;
+mod panics;
+mod permits;
 mod reads;
-mod records;
 mod reserve;
-mod room;
-mod shared;
+mod shared_reader;
 mod store;
+mod sweep_throttle;
 mod tables;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod walk;
 mod writer;
+mod writes;
 
 pub use capacity::Capacity;
 pub use engine::{Engine, EngineError, EngineErrorKind, Reader, Table, Write};

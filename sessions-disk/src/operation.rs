@@ -4,10 +4,10 @@ use futures_channel::oneshot;
 
 use crate::batch::Batch;
 use crate::engine::{EngineError, EngineErrorKind, Reader};
-use crate::error::Fault;
+use crate::error::CallError;
 
 /// Carries an operation's answer to whoever waits for it, on any runtime or none.
-pub(crate) type Answer<T> = oneshot::Sender<Result<T, Fault>>;
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, CallError>>;
 
 /// Is an operation, which shares its transaction with others.
 pub(crate) trait Operation<R>: Send {
@@ -26,7 +26,7 @@ pub(crate) trait Operation<R>: Send {
 /// Is an operation that is done in one go.
 pub(crate) struct Call<F, T> {
     work: F,
-    result: Option<Result<T, Fault>>,
+    result: Option<Result<T, CallError>>,
     answer: Answer<T>,
 }
 
@@ -39,11 +39,11 @@ impl<F, T> Call<F, T> {
 impl<R, F, T> Operation<R> for Call<F, T>
 where
     R: Reader,
-    F: FnMut(&mut Batch<'_, R>) -> Result<T, Fault> + Send,
+    F: FnMut(&mut Batch<'_, R>) -> Result<T, CallError> + Send,
     T: Send,
 {
     fn run(&mut self, batch: &mut Batch<'_, R>) -> Result<(), EngineError> {
-        self.result = Some(alone(batch, &mut self.work)?);
+        self.result = Some(run_isolated(batch, &mut self.work)?);
         Ok(())
     }
 
@@ -61,16 +61,16 @@ where
 }
 
 /// Does the work of one operation, and takes it back where it fails without the engine failing.
-pub(crate) fn alone<R: Reader, T>(
+pub(crate) fn run_isolated<R: Reader, T>(
     batch: &mut Batch<'_, R>,
-    work: impl FnOnce(&mut Batch<'_, R>) -> Result<T, Fault>,
-) -> Result<Result<T, Fault>, EngineError> {
+    work: impl FnOnce(&mut Batch<'_, R>) -> Result<T, CallError>,
+) -> Result<Result<T, CallError>, EngineError> {
     batch.begin();
     match work(batch) {
         Ok(result) => Ok(Ok(result)),
-        Err(Fault::Engine(error)) if error.kind() != EngineErrorKind::Damaged => Err(error),
+        Err(CallError::Engine(error)) if error.kind() != EngineErrorKind::Damaged => Err(error),
         Err(fault) => {
-            batch.take_back();
+            batch.roll_back();
             Ok(Err(fault))
         }
     }

@@ -6,25 +6,25 @@ use sessions_core::{Cursor, Page, Record, SessionId, Timestamp};
 
 use crate::capacity::Usage;
 use crate::engine::{EngineErrorKind, Reader, Table};
-use crate::error::Fault;
+use crate::error::CallError;
 use crate::frame::Frame;
 use crate::keys;
 
 /// Is the length that a page may have: listing is done on the thread of whoever asks.
 const LONGEST_PAGE: usize = 1000;
 
-pub(crate) fn load<R: Reader>(reader: &R, id: SessionId) -> Result<Option<Record>, Fault> {
+pub(crate) fn load<R: Reader>(reader: &R, id: SessionId) -> Result<Option<Record>, CallError> {
     let found = reader.get(Table::Records, id.as_bytes(), |bytes| Frame::decode(id, bytes))?;
     Ok(found.transpose()?.map(|frame| frame.record))
 }
 
-pub(crate) fn count<R: Reader>(reader: &R) -> Result<u64, Fault> {
+pub(crate) fn count<R: Reader>(reader: &R) -> Result<u64, CallError> {
     Ok(reader.get(Table::Meta, keys::USAGE, Usage::decode)?.unwrap_or_default().sessions)
 }
 
 /// Finds the records of a principal. What the index says is verified: an entry may have outlived
 /// its record.
-pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestamp) -> Result<Vec<Record>, Fault> {
+pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestamp) -> Result<Vec<Record>, CallError> {
     let prefix = keys::principal_prefix(principal);
     let mut ids = Vec::new();
     reader.range(Table::Principals, Bound::Included(&prefix), |key, _| {
@@ -40,10 +40,10 @@ pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestam
             Ok(record) => {
                 records.extend(record.filter(|record| record.is_live(now) && record.principal() == Some(principal)))
             }
-            Err(Fault::Engine(error)) if error.kind() != EngineErrorKind::Damaged => return Err(error.into()),
+            Err(CallError::Engine(error)) if error.kind() != EngineErrorKind::Damaged => return Err(error.into()),
             // It is the error of its own session, whether the bytes are damaged or the place where
             // they lie.
-            Err(Fault::Record(_) | Fault::Engine(_) | Fault::Full) => {}
+            Err(CallError::Record(_) | CallError::Engine(_) | CallError::Full) => {}
         }
     }
     Ok(records)
@@ -51,7 +51,12 @@ pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestam
 
 /// Lists the live records of a page. The page ends after as many records, whether they are alive or
 /// not.
-pub(crate) fn scan<R: Reader>(reader: &R, from: Option<&Cursor>, limit: usize, now: Timestamp) -> Result<Page, Fault> {
+pub(crate) fn scan<R: Reader>(
+    reader: &R,
+    from: Option<&Cursor>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Page, CallError> {
     let from = from.map_or(Bound::Unbounded, |cursor| Bound::Excluded(cursor.as_bytes()));
     let mut left = limit.clamp(1, LONGEST_PAGE);
     let mut records = Vec::new();

@@ -1,4 +1,4 @@
-//! Room on the disk that is given up when there is no other.
+//! DiskSpace on the disk that is given up when there is no other.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -25,7 +25,7 @@ impl Reserve {
     /// Takes up the room, unless it has been. What was there for another length is replaced.
     ///
     /// Fails if there is not so much room, and takes up none.
-    pub(crate) fn keep(&self) -> io::Result<()> {
+    pub(crate) fn allocate(&self) -> io::Result<()> {
         match fs::symlink_metadata(&self.path) {
             Ok(found) if found.is_file() && found.len() == self.bytes => return Ok(()),
             Ok(_) => fs::remove_file(&self.path)?,
@@ -35,7 +35,7 @@ impl Reserve {
         if files::free_space(&self.path).is_some_and(|free| free < self.bytes) {
             return Err(ErrorKind::StorageFull.into());
         }
-        let kept = files::create_private(&self.path).and_then(|file| take_up(file, self.bytes));
+        let kept = files::create_private(&self.path).and_then(|file| allocate_blocks(file, self.bytes));
         kept.inspect_err(|_| self.release())
     }
 
@@ -45,9 +45,9 @@ impl Reserve {
     }
 
     /// Returns whether the disk has no room for a second reserve.
-    pub(crate) fn is_last(&self) -> bool {
+    pub(crate) fn is_disk_full(&self) -> bool {
         let probe = Self { path: self.path.with_extension("probe"), bytes: self.bytes };
-        let is_full = probe.keep().is_err_and(|error| is_full(&error));
+        let is_full = probe.allocate().is_err_and(|error| is_full(&error));
         probe.release();
         is_full
     }
@@ -58,7 +58,7 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
-fn take_up(file: File, bytes: u64) -> io::Result<()> {
+fn allocate_blocks(file: File, bytes: u64) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     match rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes) {
         Ok(()) => return Ok(()),
@@ -88,10 +88,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::new(&folder.path().join("reserve"), 100_000);
         for _ in 0..2 {
-            reserve.keep().unwrap();
+            reserve.allocate().unwrap();
             assert_eq!(fs::metadata(&reserve.path).unwrap().len(), 100_000);
         }
-        assert!(!reserve.is_last());
+        assert!(!reserve.is_disk_full());
         reserve.release();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
@@ -101,7 +101,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::new(&folder.path().join("reserve"), 100_000);
         fs::write(&reserve.path, "cut short").unwrap();
-        reserve.keep().unwrap();
+        reserve.allocate().unwrap();
         assert_eq!(fs::metadata(&reserve.path).unwrap().len(), 100_000);
     }
 

@@ -13,14 +13,14 @@ use sessions_core::{
 };
 
 use crate::batch::Batch;
+use crate::bulk::{BulkDestroy, ResumePoint, Scope};
 use crate::engine::{Engine, EngineErrorKind};
-use crate::error::{Fault, NotOpen, OpenError};
-use crate::guard::Guarded;
+use crate::error::{CallError, NotOpen, OpenError};
 use crate::operation::Call;
-use crate::places::{Place, Places};
+use crate::permits::{Permit, Permits};
 use crate::reads;
-use crate::tables::{SharedReader, Tables};
-use crate::walk::{Resume, Scope, Walk};
+use crate::shared_reader::SharedReader;
+use crate::tables::{EngineReader, Tables};
 use crate::writer::{Request, Writer};
 
 #[doc = include_str!("docs/store.md")]
@@ -29,10 +29,10 @@ pub struct DiskStore<E: Engine> {
 }
 
 struct Inner<E: Engine> {
-    shared: Arc<SharedReader<E>>,
+    shared: Arc<SharedReader<EngineReader<E>>>,
     requests: Sender<Request<E>>,
-    places: Places,
-    resume: Resume,
+    permits: Permits,
+    resume: ResumePoint,
     /// Is `None` once somebody has waited for it.
     thread: Mutex<Option<JoinHandle<()>>>,
     thread_id: thread::ThreadId,
@@ -70,8 +70,8 @@ impl<E: Engine> DiskStore<E> {
             inner: Arc::new(Inner {
                 shared,
                 requests: sender,
-                places: Places::default(),
-                resume: Resume::default(),
+                permits: Permits::default(),
+                resume: ResumePoint::default(),
                 thread: Mutex::new(Some(thread)),
                 thread_id,
             }),
@@ -93,12 +93,12 @@ impl<E: Engine> DiskStore<E> {
     }
 
     /// Answers at once, from what has been acknowledged.
-    fn read<T>(&self, read: impl FnOnce(&Guarded<E::Reader>) -> Result<T, Fault>) -> StoreFuture<T> {
+    fn read<T>(&self, read: impl FnOnce(&EngineReader<E>) -> Result<T, CallError>) -> StoreFuture<T> {
         let Some(reader) = self.inner.shared.reader() else {
             return StoreFuture::ready(Err(NotOpen.into_store_error(E::NAME)));
         };
         let result = read(&reader);
-        if let Err(Fault::Engine(error)) = &result {
+        if let Err(CallError::Engine(error)) = &result {
             let is_ill = error.kind() != EngineErrorKind::Damaged;
             if is_ill && self.inner.shared.report_failure() {
                 // It fails only where the writer has ended.
@@ -112,19 +112,19 @@ impl<E: Engine> DiskStore<E> {
     pub(crate) fn write<T, F>(&self, work: F) -> StoreFuture<T>
     where
         T: Send + 'static,
-        F: FnMut(&mut Batch<'_, Guarded<E::Reader>>) -> Result<T, Fault> + Send + 'static,
+        F: FnMut(&mut Batch<'_, EngineReader<E>>) -> Result<T, CallError> + Send + 'static,
     {
         let (answer, receiver) = oneshot::channel();
-        self.send(|place| Request::Run(Box::new(Call::new(work, answer)), place), receiver, |result| result)
+        self.send(|permit| Request::Run(Box::new(Call::new(work, answer)), permit), receiver, |result| result)
     }
 
     /// Has the writer end the sessions of a scope.
     fn end<T: 'static>(&self, scope: Scope, conclude: fn(Vec<SessionId>) -> T) -> StoreFuture<T> {
         let (answer, receiver) = oneshot::channel();
-        let request = |place| {
-            let has_time = scope.has_time();
-            let walk = Box::new(Walk::new(scope, place, answer));
-            if has_time { Request::Sweep(walk) } else { Request::Walk(walk) }
+        let request = |permit| {
+            let is_background = scope.is_background();
+            let walk = Box::new(BulkDestroy::new(scope, permit, answer));
+            if is_background { Request::Sweep(walk) } else { Request::BulkDestroy(walk) }
         };
         self.send(request, receiver, conclude)
     }
@@ -134,14 +134,14 @@ impl<E: Engine> DiskStore<E> {
     /// would only make everybody wait longer.
     fn send<A: Send + 'static, T: 'static>(
         &self,
-        request: impl FnOnce(Place) -> Request<E>,
-        answer: oneshot::Receiver<Result<A, Fault>>,
+        request: impl FnOnce(Permit) -> Request<E>,
+        answer: oneshot::Receiver<Result<A, CallError>>,
         conclude: fn(A) -> T,
     ) -> StoreFuture<T> {
-        let Some(place) = self.inner.places.take() else {
+        let Some(permit) = self.inner.permits.try_acquire() else {
             return StoreFuture::ready(Err(StoreError::new(E::NAME, StoreErrorKind::Busy)));
         };
-        match self.inner.requests.send(request(place)) {
+        match self.inner.requests.send(request(permit)) {
             Ok(()) => StoreFuture::new(async move {
                 match answer.await {
                     Ok(result) => result.map(conclude).map_err(|fault| fault.into_store_error(E::NAME)),

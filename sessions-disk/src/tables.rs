@@ -5,23 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backoff::Backoff;
-use crate::batch::{Batch, Changed};
+use crate::batch::{Batch, KeyChange};
 use crate::capacity::Usage;
+use crate::disk_space::DiskSpace;
 use crate::engine::{Engine, EngineError, Reader, Table, Write};
 use crate::error::{NotOpen, OpenError, OpenErrorKind};
-use crate::evict::EvictFrom;
-use crate::guard::{Guarded, dispose, guarded, open};
+use crate::eviction::EvictionCursor;
 use crate::keys;
 use crate::operation::Operation;
-use crate::records::number;
-use crate::room::Room;
-use crate::shared::Shared;
+use crate::panics::{CatchPanic, catch_panic, close_engine, open};
+use crate::shared_reader::SharedReader;
+use crate::writes::number;
 
 /// Is the layout of the tables that this build knows.
 const LAYOUT: u64 = 2;
 
-pub(crate) type SharedReader<E> = Shared<Guarded<<E as Engine>::Reader>>;
-pub(crate) type BoxedOperation<E> = Box<dyn Operation<Guarded<<E as Engine>::Reader>>>;
+pub(crate) type EngineReader<E> = CatchPanic<<E as Engine>::Reader>;
+pub(crate) type BoxedOperation<E> = Box<dyn Operation<EngineReader<E>>>;
 
 /// Owns the engine and all writing to it.
 ///
@@ -33,20 +33,20 @@ pub(crate) struct Tables<E: Engine> {
     options: E::Options,
     /// Is `None` while it cannot be opened.
     engine: Option<E>,
-    shared: Arc<SharedReader<E>>,
-    room: Room,
+    shared: Arc<SharedReader<EngineReader<E>>>,
+    disk_space: DiskSpace,
     /// What the files say of the ceiling.
     written_ceiling: Option<u64>,
     /// Where the next eviction begins.
-    evict_from: EvictFrom,
+    eviction_cursor: EvictionCursor,
     /// Holds what is being written, and after a failure what has to be undone.
-    pending: Vec<Changed>,
+    pending: Vec<KeyChange>,
     /// Refuses writes after failures, so that a full disk is not asked again for every batch.
-    refusal: Backoff,
+    write_backoff: Backoff,
     /// Is what is refused with.
     error: Option<EngineError>,
     /// Keeps the engine from being opened all the time, where that does not help.
-    healing: Backoff,
+    reopen_backoff: Backoff,
 }
 
 impl<E: Engine> Tables<E> {
@@ -59,55 +59,55 @@ impl<E: Engine> Tables<E> {
         let mut engine = open::<E>(&options)?;
         check_layout(&mut engine)?;
         let engine_error = |error| OpenError::engine(E::NAME, error);
-        let reader = Guarded(guarded(|| engine.reader()).map_err(engine_error)?);
+        let reader = CatchPanic(catch_panic(|| engine.reader()).map_err(engine_error)?);
         let usage = reader.get(Table::Meta, keys::USAGE, Usage::decode).map_err(engine_error)?.unwrap_or_default();
         let written_ceiling = reader.get(Table::Meta, keys::CEILING, number).map_err(engine_error)?;
-        let room = Room::open(&E::capacity(&options), usage, written_ceiling);
-        let shared = Shared::new();
+        let disk_space = DiskSpace::open(&E::capacity(&options), usage, written_ceiling);
+        let shared = SharedReader::new();
         shared.publish(reader);
         Ok(Self {
             options,
             engine: Some(engine),
             shared: Arc::new(shared),
-            room,
+            disk_space,
             written_ceiling,
-            evict_from: EvictFrom::default(),
+            eviction_cursor: EvictionCursor::default(),
             pending: Vec::new(),
-            refusal: Backoff::new(),
+            write_backoff: Backoff::new(),
             error: None,
-            healing: Backoff::new(),
+            reopen_backoff: Backoff::new(),
         })
     }
 
-    pub(crate) const fn shared(&self) -> &Arc<SharedReader<E>> {
+    pub(crate) const fn shared(&self) -> &Arc<SharedReader<EngineReader<E>>> {
         &self.shared
     }
 
     /// Returns whether the disk has no room, so that transactions have to be small.
-    pub(crate) const fn is_scarce(&self) -> bool {
-        self.room.is_scarce()
+    pub(crate) const fn is_disk_full(&self) -> bool {
+        self.disk_space.is_disk_full()
     }
 
     /// Runs operations and makes what they changed durable, all of it or nothing. Walks among them
     /// have a share of the work each.
     pub(crate) fn transact(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<(), EngineError> {
-        if let Some(error) = self.error.as_ref().filter(|_| !self.refusal.left().is_zero()) {
+        if let Some(error) = self.error.as_ref().filter(|_| !self.write_backoff.left().is_zero()) {
             return Err(error.clone());
         }
-        self.room.restore();
+        self.disk_space.restore();
         match self.persist(operations, share).map_err(EngineError::of_batch) {
             Ok(has_written) => {
                 if has_written {
                     self.error = None;
-                    self.refusal.reset();
+                    self.write_backoff.reset();
                 }
                 Ok(())
             }
             // A full disk may have room for the next operation: it may end a session.
-            Err(error) if self.is_scarce() => Err(error),
+            Err(error) if self.is_disk_full() => Err(error),
             Err(error) => {
                 self.error = Some(error.clone());
-                self.refusal.extend();
+                self.write_backoff.extend();
                 Err(error)
             }
         }
@@ -122,14 +122,14 @@ impl<E: Engine> Tables<E> {
         let has_narrowed = self.narrow(&error);
         // The failure may be over with the files opened anew: some engines write no more after one
         // failure in the background.
-        if self.reopen().is_err() || !(has_narrowed || self.refusal.is_fresh()) {
+        if self.reopen().is_err() || !(has_narrowed || self.write_backoff.is_fresh()) {
             return Err(error);
         }
         let result = self.attempt(operations, share);
         if let Err(error) = &result {
             self.narrow(error);
             // Reading has to go on while writing fails. What cannot be opened is tried again by
-            // `heal`.
+            // `recover`.
             let _ = self.reopen();
         }
         result
@@ -137,10 +137,10 @@ impl<E: Engine> Tables<E> {
 
     /// Takes note of a disk that is full, and returns whether it is.
     fn narrow(&mut self, error: &EngineError) -> bool {
-        let is_full = self.room.explains(error);
+        let is_full = self.disk_space.is_out_of_space(error);
         if is_full && let Some(reader) = self.shared.reader() {
             let usage = reader.get(Table::Meta, keys::USAGE, Usage::decode).ok().flatten().unwrap_or_default();
-            self.room.narrow(usage);
+            self.disk_space.narrow(usage);
         }
         is_full
     }
@@ -151,11 +151,11 @@ impl<E: Engine> Tables<E> {
         let (Some(engine), Some(reader)) = (&mut self.engine, reader) else {
             return Err(EngineError::unavailable(NotOpen));
         };
-        let mut batch = Batch::new(&*reader, share, self.room.limits(), self.evict_from.candidates());
+        let mut batch = Batch::new(&*reader, share, self.disk_space.limits(), self.eviction_cursor.candidates());
         for operation in operations {
             operation.run(&mut batch)?;
         }
-        let ceiling = self.room.ceiling();
+        let ceiling = self.disk_space.ceiling();
         if ceiling != self.written_ceiling && !batch.is_unchanged() {
             match ceiling {
                 Some(ceiling) => batch.put(Table::Meta, keys::CEILING, &ceiling.to_le_bytes())?,
@@ -168,14 +168,14 @@ impl<E: Engine> Tables<E> {
         if self.pending.is_empty() {
             return Ok(false);
         }
-        let writes: Vec<Write<'_>> = self.pending.iter().map(Changed::write).collect();
-        guarded(|| engine.write(&writes))?;
+        let writes: Vec<Write<'_>> = self.pending.iter().map(KeyChange::write).collect();
+        catch_panic(|| engine.write(&writes))?;
         publish(&self.shared, engine)?;
         self.pending.clear();
         self.written_ceiling = ceiling;
-        self.evict_from.note(evicted_at);
+        self.eviction_cursor.note(evicted_at);
         if self.engine.as_ref().is_some_and(Engine::wants_reopening) {
-            // What cannot be opened is tried again by `heal`. What was written is durable.
+            // What cannot be opened is tried again by `recover`. What was written is durable.
             let _ = self.reopen();
         }
         Ok(true)
@@ -199,42 +199,42 @@ impl<E: Engine> Tables<E> {
 
     fn close(&mut self) {
         self.shared.withdraw();
-        dispose(self.engine.take());
+        close_engine(self.engine.take());
     }
 
     fn undo(&mut self, engine: &mut E) -> Result<(), EngineError> {
-        let reader = Guarded(guarded(|| engine.reader())?);
+        let reader = CatchPanic(catch_panic(|| engine.reader())?);
         let mut writes = Vec::new();
         for changed in &self.pending {
             writes.extend(changed.undo(&reader)?);
         }
         drop(reader);
         if !writes.is_empty() {
-            guarded(|| engine.write(&writes))?;
+            catch_panic(|| engine.write(&writes))?;
         }
         self.pending.clear();
         Ok(())
     }
 
-    /// Says how long [`heal`](Self::heal) is to wait, `None` if it has nothing to do.
-    pub(crate) fn time_to_healing(&self) -> Option<Duration> {
-        self.time_to_reopening().into_iter().chain(self.room.time_to_restoring()).min()
+    /// Says how long [`recover`](Self::recover) is to wait, `None` if it has nothing to do.
+    pub(crate) fn time_to_recover(&self) -> Option<Duration> {
+        self.time_to_reopen().into_iter().chain(self.disk_space.time_to_restore()).min()
     }
 
-    fn time_to_reopening(&self) -> Option<Duration> {
+    fn time_to_reopen(&self) -> Option<Duration> {
         let is_ill = self.engine.is_none() || self.shared.has_failed();
-        is_ill.then(|| self.healing.left())
+        is_ill.then(|| self.reopen_backoff.left())
     }
 
     /// Opens the engine again if readers have failed or it could not be opened before, but not all
     /// the time, and restores the reserve when the disk has room again.
-    pub(crate) fn heal(&mut self) {
-        if self.time_to_reopening() == Some(Duration::ZERO) {
+    pub(crate) fn recover(&mut self) {
+        if self.time_to_reopen() == Some(Duration::ZERO) {
             // If it fails, the engine stays closed until the next time.
             let _ = self.reopen();
-            self.healing.extend();
+            self.reopen_backoff.extend();
         }
-        self.room.restore();
+        self.disk_space.restore();
     }
 }
 
@@ -245,15 +245,15 @@ impl<E: Engine> Drop for Tables<E> {
 }
 
 /// Lets everybody read what the engine has by now.
-fn publish<E: Engine>(shared: &SharedReader<E>, engine: &E) -> Result<(), EngineError> {
-    shared.publish(Guarded(guarded(|| engine.reader())?));
+fn publish<E: Engine>(shared: &SharedReader<EngineReader<E>>, engine: &E) -> Result<(), EngineError> {
+    shared.publish(CatchPanic(catch_panic(|| engine.reader())?));
     Ok(())
 }
 
 /// Marks new files with the layout of the tables, and refuses a layout of a newer build.
 fn check_layout<E: Engine>(engine: &mut E) -> Result<(), OpenError> {
     let engine_error = |error| OpenError::engine(E::NAME, error);
-    let reader = Guarded(guarded(|| engine.reader()).map_err(engine_error)?);
+    let reader = CatchPanic(catch_panic(|| engine.reader()).map_err(engine_error)?);
     let layout = reader.get(Table::Meta, keys::LAYOUT, number).map_err(engine_error)?;
     drop(reader);
     match layout {
@@ -262,7 +262,7 @@ fn check_layout<E: Engine>(engine: &mut E) -> Result<(), OpenError> {
         None => {
             let layout = LAYOUT.to_le_bytes();
             let write = Write::new(Table::Meta, keys::LAYOUT, Some(&layout));
-            guarded(|| engine.write(&[write])).map_err(engine_error)
+            catch_panic(|| engine.write(&[write])).map_err(engine_error)
         }
     }
 }

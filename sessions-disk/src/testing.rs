@@ -12,15 +12,14 @@
 //!     testing::survives_a_full_disk::<E>();
 //!     testing::survives_filling_its_disk::<E>();
 //!     testing::survives_damaged_files::<E>();
-//!     testing::notices_damaged_records::<E>();
+//!     testing::detects_damaged_records::<E>();
 //!     testing::reads_golden_files::<E>();
 //!     testing::opens_once::<E>();
-//!     testing::says_what_cannot_be_opened::<E>();
-//!     testing::is_private::<E>();
+//!     testing::refuses_untrusted_paths::<E>();
+//!     testing::creates_private_files::<E>();
 //! }
 //! ```
 
-mod bounded;
 mod child;
 mod damage;
 mod full_disk;
@@ -28,13 +27,14 @@ mod golden;
 mod kills;
 mod opening;
 mod sample;
+mod size_limit;
 mod small_disk;
 
-pub use bounded::is_bounded;
-pub use damage::{corrupt, make_newer, notices_damaged_records, survives_damaged_files};
+pub use damage::{corrupt, detects_damaged_records, make_newer, survives_damaged_files};
+pub use size_limit::stays_within_its_limit;
 
 pub use full_disk::{survives_a_full_disk, survives_filling_its_disk};
 pub use golden::{golden_tables, reads_golden_files, write_golden_sample};
 pub use kills::survives_kills;
-pub use opening::{is_private, opens_once, says_what_cannot_be_opened};
+pub use opening::{creates_private_files, opens_once, refuses_untrusted_paths};
 pub use small_disk::SmallDisk;

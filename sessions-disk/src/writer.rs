@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use crate::bulk::{SWEEP, WALKS, share};
 use crate::engine::Engine;
-use crate::pace::Pace;
-use crate::places::Place;
+use crate::permits::Permit;
+use crate::sweep_throttle::SweepThrottle;
 use crate::tables::{BoxedOperation, Tables};
-use crate::walk::{SWEEP, WALKS, share};
 
 /// Is how many operations share one transaction, at most.
 const BATCH: usize = 512;
@@ -19,9 +19,9 @@ const FEW: usize = 16;
 /// Is what the writer is sent.
 pub(crate) enum Request<E: Engine> {
     /// Asks for an operation in the next transaction.
-    Run(BoxedOperation<E>, Place),
+    Run(BoxedOperation<E>, Permit),
     /// Asks for an operation of many transactions.
-    Walk(BoxedOperation<E>),
+    BulkDestroy(BoxedOperation<E>),
     /// Asks for one that has time.
     Sweep(BoxedOperation<E>),
     /// Has it look whether readers have failed.
@@ -43,14 +43,14 @@ pub(crate) struct Writer<E: Engine> {
     /// Holds the sweeps under way. Their slices have transactions of their own, so that what they
     /// cost can be measured.
     sweeps: VecDeque<BoxedOperation<E>>,
-    pace: Pace,
+    throttle: SweepThrottle,
     is_closing: bool,
 }
 
 impl<E: Engine> Writer<E> {
     pub(crate) fn new(tables: Tables<E>, requests: Receiver<Request<E>>) -> Self {
-        let pace = Pace::new(Instant::now());
-        Self { tables, requests, walks: VecDeque::new(), sweeps: VecDeque::new(), pace, is_closing: false }
+        let throttle = SweepThrottle::new(Instant::now());
+        Self { tables, requests, walks: VecDeque::new(), sweeps: VecDeque::new(), throttle, is_closing: false }
     }
 
     /// Works until the store is closed or its last handle is gone, and everything accepted is
@@ -64,10 +64,10 @@ impl<E: Engine> Writer<E> {
             }
             let now = Instant::now();
             if has_worked {
-                self.pace.worked(now);
+                self.throttle.worked(now);
             }
             self.sweep(now);
-            self.tables.heal();
+            self.tables.recover();
         }
     }
 
@@ -107,17 +107,17 @@ impl<E: Engine> Writer<E> {
 
     /// Returns how long to wait for requests, `None` if there is nothing else to do.
     fn patience(&self) -> Option<Duration> {
-        let sweep = (!self.sweeps.is_empty()).then(|| self.pace.left(Instant::now()));
-        sweep.into_iter().chain(self.tables.time_to_healing()).min()
+        let sweep = (!self.sweeps.is_empty()).then(|| self.throttle.left(Instant::now()));
+        sweep.into_iter().chain(self.tables.time_to_recover()).min()
     }
 
     fn accept(&mut self, request: Request<E>, operations: &mut Vec<BoxedOperation<E>>) {
         match request {
-            Request::Run(operation, place) => {
-                drop(place);
+            Request::Run(operation, permit) => {
+                drop(permit);
                 operations.push(operation);
             }
-            Request::Walk(walk) => self.walks.push_back(walk),
+            Request::BulkDestroy(walk) => self.walks.push_back(walk),
             Request::Sweep(sweep) => self.sweeps.push_back(sweep),
             Request::Wake => {}
             Request::Close => self.is_closing = true,
@@ -126,13 +126,13 @@ impl<E: Engine> Writer<E> {
 
     /// Does a slice of a sweep, if it is time for one.
     fn sweep(&mut self, now: Instant) {
-        if !self.is_closing && !self.pace.left(now).is_zero() {
+        if !self.is_closing && !self.throttle.left(now).is_zero() {
             return;
         }
         if let Some(sweep) = self.sweeps.pop_front() {
             let unfinished = self.perform(vec![sweep], SWEEP);
             self.sweeps.extend(unfinished);
-            self.pace.swept(now, Instant::now());
+            self.throttle.swept(now, Instant::now());
         }
     }
 
@@ -143,13 +143,13 @@ impl<E: Engine> Writer<E> {
     /// small then. One that fails is split: what would grow fails alone, and what ends a session is
     /// done.
     fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>, share: usize) -> Vec<BoxedOperation<E>> {
-        let (most, share) = if self.tables.is_scarce() { (FEW, share.min(FEW)) } else { (BATCH + WALKS, share) };
+        let (most, share) = if self.tables.is_disk_full() { (FEW, share.min(FEW)) } else { (BATCH + WALKS, share) };
         if operations.len() > most {
             return self.perform_in_parts(operations, most, share);
         }
         match self.tables.transact(&mut operations, share) {
             Ok(()) => operations.into_iter().filter_map(|operation| operation.applied()).collect(),
-            Err(_) if operations.len() > 1 && self.tables.is_scarce() => {
+            Err(_) if operations.len() > 1 && self.tables.is_disk_full() => {
                 let part = if operations.len() > FEW { FEW } else { 1 };
                 self.perform_in_parts(operations, part, share)
             }

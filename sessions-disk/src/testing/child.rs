@@ -9,7 +9,7 @@ use std::thread;
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, Record, SessionId, Store, StoreError};
 
-use super::sample::{Dice, NOW, SECRET};
+use super::sample::{NOW, Rng, SECRET};
 use crate::engine::Engine;
 use crate::store::DiskStore;
 
@@ -36,7 +36,7 @@ pub(super) fn write_until_killed<E: Engine>(path: &Path) -> ! {
     let store = DiskStore::<E>::open(path).expect("the store is opened");
     let threads = (0..THREADS).map(|thread| {
         let store = store.clone();
-        thread::spawn(move || Scribe::new(store, round, thread).write())
+        thread::spawn(move || ChildWriter::new(store, round, thread).write())
     });
     for thread in threads.collect::<Vec<_>>() {
         let _ = thread.join();
@@ -44,24 +44,24 @@ pub(super) fn write_until_killed<E: Engine>(path: &Path) -> ! {
     process::exit(1);
 }
 
-struct Scribe<E: Engine> {
+struct ChildWriter<E: Engine> {
     store: DiskStore<E>,
     round: u32,
     thread: u32,
     next: u32,
     /// Holds the sessions that are alive, with the number written last.
     alive: Vec<(SessionId, u64)>,
-    dice: Dice,
+    rng: Rng,
 }
 
-impl<E: Engine> Scribe<E> {
+impl<E: Engine> ChildWriter<E> {
     fn new(store: DiskStore<E>, round: u32, thread: u32) -> Self {
-        Self { store, round, thread, next: 0, alive: Vec::new(), dice: Dice::new() }
+        Self { store, round, thread, next: 0, alive: Vec::new(), rng: Rng::new() }
     }
 
     fn write(mut self) {
         loop {
-            let step = match self.dice.below(10) {
+            let step = match self.rng.below(10) {
                 0..2 => self.create(),
                 2..4 => self.destroy(),
                 _ => self.commit(),
@@ -109,7 +109,7 @@ impl<E: Engine> Scribe<E> {
     }
 
     fn any(&mut self) -> Option<usize> {
-        (!self.alive.is_empty()).then(|| self.dice.below(self.alive.len()))
+        (!self.alive.is_empty()).then(|| self.rng.below(self.alive.len()))
     }
 
     fn fresh_id(&mut self) -> SessionId {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pollster::block_on;
 use sessions_core::{Changes, SessionId, Store, StoreError, StoreErrorKind};
 
-use super::sample::{Dice, NOW, SECRET, fill, folder, id, record};
+use super::sample::{NOW, Rng, SECRET, fill, folder, id, record};
 use crate::engine::{Engine, Table};
 use crate::frame;
 use crate::store::DiskStore;
@@ -52,7 +52,7 @@ fn tamper<E: Engine>(store: &DiskStore<E>, id: SessionId, mut change: impl FnMut
 /// # Panics
 ///
 /// Panics if a damaged record is read, or a sound one is not.
-pub fn notices_damaged_records<E: Engine>() {
+pub fn detects_damaged_records<E: Engine>() {
     let folder = folder();
     let store = DiskStore::<E>::open(folder.path().join("store")).expect("a new store is opened");
     fill(&store, 0..RECORDS);
@@ -65,9 +65,9 @@ pub fn notices_damaged_records<E: Engine>() {
 
 /// Flips a bit in every other record, and flips it back.
 fn flip_bits<E: Engine>(store: &DiskStore<E>) {
-    let mut dice = Dice::new();
+    let mut rng = Rng::new();
     let length = record(0).as_bytes().len();
-    let flips: Vec<_> = (0..RECORDS).step_by(2).map(|number| (number, dice.below(length * 8))).collect();
+    let flips: Vec<_> = (0..RECORDS).step_by(2).map(|number| (number, rng.below(length * 8))).collect();
     let flip_all = || {
         for &(number, bit) in &flips {
             tamper(store, id(number), move |bytes| bytes[bit / 8] ^= 1 << (bit % 8));
@@ -117,12 +117,12 @@ pub fn survives_damaged_files<E: Engine>() {
         let store = DiskStore::<E>::open(&sound).expect("a new store is opened");
         fill(&store, 0..RECORDS);
     }
-    let mut dice = Dice::new();
+    let mut rng = Rng::new();
     let mut opened = 0;
     for round in 0..60 {
         let path = folder.path().join(format!("round-{round}"));
         let files = copy(&sound, &path);
-        damage(&files, &mut dice);
+        damage(&files, &mut rng);
         opened += u32::from(use_damaged::<E>(&path));
     }
     eprintln!("{opened} of 60 damaged stores could be opened");
@@ -144,14 +144,14 @@ fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn damage(files: &[PathBuf], dice: &mut Dice) {
-    let path = &files[dice.below(files.len())];
+fn damage(files: &[PathBuf], rng: &mut Rng) {
+    let path = &files[rng.below(files.len())];
     let mut bytes = fs::read(path).expect("a file can be read");
-    let start = dice.below(bytes.len());
-    match dice.below(8) {
+    let start = rng.below(bytes.len());
+    match rng.below(8) {
         0 => bytes.truncate(start),
         1 => bytes[start..].fill(0),
-        more => bytes[start..].iter_mut().take(1 << more).for_each(|byte| *byte ^= 1 << dice.below(8)),
+        more => bytes[start..].iter_mut().take(1 << more).for_each(|byte| *byte ^= 1 << rng.below(8)),
     }
     fs::write(path, bytes).expect("a file can be written");
 }

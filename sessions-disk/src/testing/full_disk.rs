@@ -32,37 +32,37 @@ pub fn survives_a_full_disk<E: Engine>() {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
-    let mut shop = Shop::<E>::open(&disk.path().join("store"));
+    let mut checked = CheckedStore::<E>::open(&disk.path().join("store"));
     for number in 0..300 {
-        assert!(shop.create(number, (number % 2 == 0).then_some("ann")), "there is room at first");
+        assert!(checked.create(number, (number % 2 == 0).then_some("ann")), "there is room at first");
     }
     let mut next = 300;
     for round in 0..2 {
         let ballast = disk.fill();
-        (next..next + 500).for_each(|number| assert!(shop.create(number, None), "anonymous sessions make room"));
-        let refused = (next + 500..MANY).find(|number| !shop.create(*number, Some("ann")));
+        (next..next + 500).for_each(|number| assert!(checked.create(number, None), "anonymous sessions make room"));
+        let refused = (next + 500..MANY).find(|number| !checked.create(*number, Some("ann")));
         next = refused.expect("the disk fills up") + 1;
-        assert_eq!(shop.numbers(None).len(), 0, "anonymous sessions make room, and then there are none");
-        shop.expect_no_growth();
-        shop.destroy(shop.numbers(Some("ann")).into_iter().take(20));
-        shop.expect();
+        assert_eq!(checked.numbers(None).len(), 0, "anonymous sessions make room, and then there are none");
+        checked.expect_no_growth();
+        checked.destroy(checked.numbers(Some("ann")).into_iter().take(20));
+        checked.expect();
         if round == 1 {
-            shop = shop.open_again();
-            shop.destroy(shop.numbers(Some("ann")).into_iter().take(20));
-            shop.expect();
+            checked = checked.open_again();
+            checked.destroy(checked.numbers(Some("ann")).into_iter().take(20));
+            checked.expect();
         }
         fs::remove_file(ballast).expect("the ballast can be removed");
-        let (more, first) = (shop.alive.len() + 100, next);
+        let (more, first) = (checked.alive.len() + 100, next);
         until_it_works(|| {
-            next += u32::from(shop.create(next, Some("ann")));
-            if shop.alive.len() > more { Ok(()) } else { Err("the store has no room though the disk has") }
+            next += u32::from(checked.create(next, Some("ann")));
+            if checked.alive.len() > more { Ok(()) } else { Err("the store has no room though the disk has") }
         });
         assert!(next - first > 100);
-        (next..next + 50).for_each(|number| assert!(shop.create(number, None)));
+        (next..next + 50).for_each(|number| assert!(checked.create(number, None)));
         next += 50;
-        shop.expect();
+        checked.expect();
     }
-    shop.open_again().expect();
+    checked.open_again().expect();
 }
 
 /// Checks that a store which has filled its disk by itself evicts anonymous sessions, refuses where
@@ -79,50 +79,52 @@ pub fn survives_filling_its_disk<E: Engine>() {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
-    let mut shop = Shop::<E>::open(&disk.path().join("store"));
+    let mut checked = CheckedStore::<E>::open(&disk.path().join("store"));
     // Visitors without a cookie: the disk fills up, and they make room for each other.
-    (0..5_000).for_each(|number| assert!(shop.create(number, None), "anonymous sessions make room"));
-    assert!((500..5_000).contains(&shop.alive.len()), "{} fit", shop.alive.len());
-    let alive = shop.numbers(None);
-    shop.destroy(alive.into_iter().take(286));
-    (5_000..5_200).for_each(|number| assert!(shop.create(number, Some("bob")), "users get in"));
-    let alive = shop.numbers(None);
-    shop.destroy(alive.into_iter().take(100));
-    shop.expect();
+    (0..5_000).for_each(|number| assert!(checked.create(number, None), "anonymous sessions make room"));
+    assert!((500..5_000).contains(&checked.alive.len()), "{} fit", checked.alive.len());
+    let alive = checked.numbers(None);
+    checked.destroy(alive.into_iter().take(286));
+    (5_000..5_200).for_each(|number| assert!(checked.create(number, Some("bob")), "users get in"));
+    let alive = checked.numbers(None);
+    checked.destroy(alive.into_iter().take(100));
+    checked.expect();
 
     // Users: the store is full.
-    let refused = (6_000..MANY).find(|number| !shop.create(*number, Some("ann"))).expect("the disk fills up");
-    assert_eq!(shop.numbers(None).len(), 0);
-    shop.destroy(shop.numbers(Some("ann")).into_iter().take(50));
-    (refused + 1..refused + 20).for_each(|number| assert!(shop.create(number, Some("ann")), "there is room again"));
-    shop.expect();
-    shop = shop.open_again();
-    (refused + 20..refused + 35).for_each(|number| assert!(shop.create(number, Some("ann")), "there is room still"));
-    shop.destroy(shop.numbers(Some("ann")).into_iter().take(50));
-    shop.destroy_of("bob");
-    (refused + 35..refused + 120).for_each(|number| assert!(shop.create(number, Some("bob")), "there is room again"));
-    let swept = block_on(shop.store.sweep(222, EXPIRED)).expect("a full store is swept");
+    let refused = (6_000..MANY).find(|number| !checked.create(*number, Some("ann"))).expect("the disk fills up");
+    assert_eq!(checked.numbers(None).len(), 0);
+    checked.destroy(checked.numbers(Some("ann")).into_iter().take(50));
+    (refused + 1..refused + 20).for_each(|number| assert!(checked.create(number, Some("ann")), "there is room again"));
+    checked.expect();
+    checked = checked.open_again();
+    (refused + 20..refused + 35).for_each(|number| assert!(checked.create(number, Some("ann")), "there is room still"));
+    checked.destroy(checked.numbers(Some("ann")).into_iter().take(50));
+    checked.destroy_of("bob");
+    (refused + 35..refused + 120)
+        .for_each(|number| assert!(checked.create(number, Some("bob")), "there is room again"));
+    let swept = block_on(checked.store.sweep(222, EXPIRED)).expect("a full store is swept");
     assert_eq!(swept.len(), 222);
-    shop.alive.retain(|number, _| !swept.contains(&id(*number)));
-    (refused + 120..refused + 220).for_each(|number| assert!(shop.create(number, Some("bob")), "there is room again"));
-    shop.expect();
-    let all = shop.alive.len() as u64;
-    assert_eq!(block_on(shop.store.destroy_all()).expect("a full store is emptied"), all);
-    shop.alive.clear();
+    checked.alive.retain(|number, _| !swept.contains(&id(*number)));
+    (refused + 120..refused + 220)
+        .for_each(|number| assert!(checked.create(number, Some("bob")), "there is room again"));
+    checked.expect();
+    let all = checked.alive.len() as u64;
+    assert_eq!(block_on(checked.store.destroy_all()).expect("a full store is emptied"), all);
+    checked.alive.clear();
     let (first, last) = (refused + 220, refused + 720);
-    (first..last).for_each(|number| assert!(shop.create(number, Some("ann")), "there is room again"));
-    shop.open_again().expect();
+    (first..last).for_each(|number| assert!(checked.create(number, Some("ann")), "there is room again"));
+    checked.open_again().expect();
 }
 
 /// A store, and what is to be found in it.
-struct Shop<E: Engine> {
+struct CheckedStore<E: Engine> {
     store: DiskStore<E>,
     path: PathBuf,
     /// The numbers of the sessions that live, and whose they are.
     alive: BTreeMap<u32, Option<&'static str>>,
 }
 
-impl<E: Engine> Shop<E> {
+impl<E: Engine> CheckedStore<E> {
     fn open(path: &Path) -> Self {
         let store = DiskStore::open(path).expect("the store is opened");
         Self { store, path: path.to_owned(), alive: BTreeMap::new() }

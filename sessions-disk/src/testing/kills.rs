@@ -10,7 +10,7 @@ use pollster::block_on;
 use sessions_core::{Record, SessionId, Store};
 
 use super::child;
-use super::sample::{Dice, NOW, folder};
+use super::sample::{NOW, Rng, folder};
 use crate::engine::Engine;
 use crate::store::DiskStore;
 
@@ -39,11 +39,11 @@ pub fn survives_kills<E: Engine>(test: &str) {
     let rounds = env::var(ROUNDS).map_or(40, |rounds| rounds.parse().expect("a number of rounds"));
     let folder = folder();
     let path = folder.path().join("store");
-    let mut dice = Dice::new();
+    let mut rng = Rng::new();
     let mut oracle = Oracle::default();
     for round in 0..rounds {
         let child = spawn(test, &path, round);
-        oracle.listen(child, 1 + dice.below(400));
+        oracle.listen(child, 1 + rng.below(400));
         oracle.verify::<E>(&path);
     }
     eprintln!("{} acknowledgements over {rounds} kills, none lost", oracle.acknowledgements);
@@ -61,7 +61,7 @@ fn spawn(test: &str, path: &Path, round: u32) -> Child {
 
 /// Is what a child has told of one session.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Told {
+struct Reported {
     acknowledged: Option<State>,
     begun: Option<State>,
 }
@@ -75,7 +75,7 @@ enum State {
 
 #[derive(Default)]
 struct Oracle {
-    told: HashMap<SessionId, Told>,
+    told: HashMap<SessionId, Reported>,
     acknowledgements: usize,
 }
 
@@ -113,7 +113,7 @@ impl Oracle {
         };
         match what {
             "begins" => told.begun = Some(state),
-            _ => *told = Told { acknowledged: Some(state), begun: None },
+            _ => *told = Reported { acknowledged: Some(state), begun: None },
         }
         what == "acknowledged"
     }
@@ -127,7 +127,7 @@ impl Oracle {
             let found = found.map_or(State::Destroyed, State::Written);
             let expected = told.acknowledged.unwrap_or(State::Destroyed);
             assert!(found == expected || Some(found) == told.begun, "{id} is {found:?} and was {told:?}");
-            *told = Told { acknowledged: Some(found), begun: None };
+            *told = Reported { acknowledged: Some(found), begun: None };
             alive += u64::from(record.is_some());
         }
         verify_indexes(&store, alive);

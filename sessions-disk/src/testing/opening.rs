@@ -32,7 +32,7 @@ pub fn opens_once<E: Engine>() {
 /// # Panics
 ///
 /// Panics if it is otherwise.
-pub fn says_what_cannot_be_opened<E: Engine>() {
+pub fn refuses_untrusted_paths<E: Engine>() {
     let folder = sample::folder();
     let path = folder.path().join("store");
     refuses::<E>(&folder.path().join("missing").join("store"), OpenErrorKind::Missing);
@@ -72,7 +72,7 @@ fn refuses<E: Engine>(path: &Path, kind: OpenErrorKind) {
 /// # Panics
 ///
 /// Panics if others can read them.
-pub fn is_private<E: Engine>() {
+pub fn creates_private_files<E: Engine>() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

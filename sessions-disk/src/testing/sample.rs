@@ -57,9 +57,9 @@ pub(super) fn until_it_works<T, X: Display>(mut ask: impl FnMut() -> Result<T, X
 
 /// Draws numbers that differ from run to run.
 #[derive(Debug)]
-pub(super) struct Dice(u64);
+pub(super) struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub(super) fn new() -> Self {
         use std::hash::{BuildHasher, RandomState};
         // No bit pattern but zero keeps it from moving.

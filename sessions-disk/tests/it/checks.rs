@@ -17,7 +17,7 @@ sessions_conformance::damage_conformance!(pollster::block_on, {
 
 #[test]
 fn damaged_records_are_noticed() {
-    testing::notices_damaged_records::<Ram>();
+    testing::detects_damaged_records::<Ram>();
 }
 
 #[test]

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod batching;
+mod bulk;
 mod capacity;
 mod checks;
 mod failing;
-mod scarce;
+mod full_disk;
 mod support;
-mod walking;

@@ -30,7 +30,7 @@ fn damaged_files_harm_nobody_else() {
 
 #[test]
 fn damaged_records_are_noticed() {
-    testing::notices_damaged_records::<Fjall>();
+    testing::detects_damaged_records::<Fjall>();
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_folder_is_opened_once() {
 
 #[test]
 fn only_its_owner_can_read_the_folder() {
-    testing::is_private::<Fjall>();
+    testing::creates_private_files::<Fjall>();
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn only_their_owner_can_read_the_files_in_a_folder_of_others() {
 
 #[test]
 fn what_cannot_be_opened_says_so() {
-    testing::says_what_cannot_be_opened::<Fjall>();
+    testing::refuses_untrusted_paths::<Fjall>();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -200,5 +200,5 @@ fn a_damaged_block_stops_no_listing_and_no_logout() {
 #[test]
 fn the_folder_is_no_larger_than_asked_for() {
     let most = 16 << 20;
-    testing::is_bounded(most, |path| FjallBuilder::new(path).max_bytes(most).open().unwrap());
+    testing::stays_within_its_limit(most, |path| FjallBuilder::new(path).max_bytes(most).open().unwrap());
 }

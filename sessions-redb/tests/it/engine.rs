@@ -29,7 +29,7 @@ fn damaged_files_harm_nobody_else() {
 
 #[test]
 fn damaged_records_are_noticed() {
-    testing::notices_damaged_records::<Redb>();
+    testing::detects_damaged_records::<Redb>();
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_file_is_opened_once() {
 
 #[test]
 fn only_its_owner_can_read_the_file() {
-    testing::is_private::<Redb>();
+    testing::creates_private_files::<Redb>();
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_file_whose_creation_was_interrupted_is_created_again() {
 
 #[test]
 fn what_cannot_be_opened_says_so() {
-    testing::says_what_cannot_be_opened::<Redb>();
+    testing::refuses_untrusted_paths::<Redb>();
     let folder = tempfile::tempdir().unwrap();
     let error = RedbStore::open(folder.path()).unwrap_err();
     assert_eq!(error.kind(), OpenErrorKind::WrongType);
@@ -111,5 +111,5 @@ fn a_file_may_be_opened_with_and_without_quick_repair() {
 #[test]
 fn the_file_is_no_larger_than_asked_for() {
     let most = 8 << 20;
-    testing::is_bounded(most, |path| RedbBuilder::new(path).max_bytes(most).open().unwrap());
+    testing::stays_within_its_limit(most, |path| RedbBuilder::new(path).max_bytes(most).open().unwrap());
 }

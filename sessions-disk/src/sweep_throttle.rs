@@ -13,14 +13,14 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// Says when the next slice of a sweep may begin. Nobody waits for a sweep, and others are not to
 /// notice it; but it has to get on, however busy the writer is.
 #[derive(Clone, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct SweepThrottle {
     /// Is when the last slice has been made up for.
     settled: Instant,
     /// Is when the last operation that somebody waited for was done.
     busy: Instant,
 }
 
-impl Pace {
+impl SweepThrottle {
     pub(crate) const fn new(now: Instant) -> Self {
         Self { settled: now, busy: now }
     }
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn the_first_slice_need_not_wait() {
         let now = Instant::now();
-        assert_eq!(Pace::new(now).left(now), Duration::ZERO);
+        assert_eq!(SweepThrottle::new(now).left(now), Duration::ZERO);
     }
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
         for (took, idle, since, left) in table {
             let ended = begun + took * MILLISECOND;
             let now = ended + since * MILLISECOND;
-            let mut pace = Pace::new(begun);
+            let mut pace = SweepThrottle::new(begun);
             pace.swept(begun, ended);
             pace.worked(now - idle * MILLISECOND);
             assert_eq!(pace.left(now), left * MILLISECOND, "{took} {idle} {since}");
@@ -91,7 +91,7 @@ mod tests {
     fn a_busy_writer_sweeps_for_its_share_of_the_time_and_no_more() {
         let begun = Instant::now();
         let end = begun + Duration::from_secs(120);
-        let (mut pace, mut now, mut swept) = (Pace::new(begun), begun, Duration::ZERO);
+        let (mut pace, mut now, mut swept) = (SweepThrottle::new(begun), begun, Duration::ZERO);
         while now < end {
             if pace.left(now).is_zero() {
                 let slice = 3 * MILLISECOND;
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_writer_of_whom_nobody_asks_anything_sweeps_all_the_time() {
         let begun = Instant::now();
-        let (mut pace, mut now) = (Pace::new(begun), begun + QUIET);
+        let (mut pace, mut now) = (SweepThrottle::new(begun), begun + QUIET);
         for _ in 0..1000 {
             assert!(pace.left(now).is_zero());
             pace.swept(now, now + MILLISECOND);

@@ -7,11 +7,11 @@ use sessions_core::{SessionId, Timestamp};
 
 use crate::batch::Batch;
 use crate::engine::{EngineError, EngineErrorKind, Reader, Table};
-use crate::error::Fault;
+use crate::error::CallError;
 use crate::keys::{self, Class};
-use crate::operation::{Answer, Operation, alone};
-use crate::places::Place;
-use crate::records::Found;
+use crate::operation::{Answer, Operation, run_isolated};
+use crate::permits::Permit;
+use crate::writes::Found;
 
 /// Is how many entries the walks of one transaction go over together, at most.
 const ENTRIES: usize = 512;
@@ -35,7 +35,7 @@ pub(crate) fn share(walks: usize, others: usize) -> usize {
 pub(crate) enum Scope {
     Everything,
     OfPrincipal { principal: Box<str>, except: Option<SessionId> },
-    Expired { now: Timestamp, limit: usize, resume: Resume },
+    Expired { now: Timestamp, limit: usize, resume: ResumePoint },
 }
 
 /// Remembers where a sweep that reached its limit stopped, for the next one to go on there.
@@ -43,7 +43,7 @@ pub(crate) enum Scope {
 /// An engine may have to step over everything that earlier sweeps removed. A sweep that finds less
 /// than it may remove leaves nothing here, so the next one begins at the beginning and misses
 /// nothing that was listed behind this place.
-pub(crate) type Resume = Arc<Mutex<Option<Vec<u8>>>>;
+pub(crate) type ResumePoint = Arc<Mutex<Option<Vec<u8>>>>;
 
 /// Ends the sessions of a scope.
 ///
@@ -51,28 +51,28 @@ pub(crate) type Resume = Arc<Mutex<Option<Vec<u8>>>>;
 /// one that it was taken with. So it sees all that was accepted before it, in the engine itself.
 /// What another walk of the same transaction has removed it may still see listed, and finds that it
 /// leads nowhere.
-pub(crate) struct Walk {
+pub(crate) struct BulkDestroy {
     scope: Scope,
     from: Bound<Vec<u8>>,
     ended: Vec<SessionId>,
     /// Is what went wrong first at one place, and did not end the walk.
-    fault: Option<Fault>,
+    fault: Option<CallError>,
     slice: Option<Slice>,
-    place: Place,
+    permit: Permit,
     answer: Answer<Vec<SessionId>>,
 }
 
 /// Is what one slice has come to, to be forgotten if its transaction fails.
 struct Slice {
     ended: Vec<SessionId>,
-    fault: Option<Fault>,
+    fault: Option<CallError>,
     last: Option<Vec<u8>>,
     is_last: bool,
 }
 
-impl Walk {
-    pub(crate) fn new(scope: Scope, place: Place, answer: Answer<Vec<SessionId>>) -> Self {
-        Self { from: scope.start(), scope, ended: Vec::new(), fault: None, slice: None, place, answer }
+impl BulkDestroy {
+    pub(crate) fn new(scope: Scope, permit: Permit, answer: Answer<Vec<SessionId>>) -> Self {
+        Self { from: scope.start(), scope, ended: Vec::new(), fault: None, slice: None, permit, answer }
     }
 
     /// Goes over the next entries. One at a damaged place keeps none of the others from being
@@ -89,7 +89,7 @@ impl Walk {
             if ended.len() == wanted {
                 break;
             }
-            match alone(batch, |batch| self.scope.visit(batch, &key))? {
+            match run_isolated(batch, |batch| self.scope.visit(batch, &key))? {
                 Ok(id) => ended.extend(id),
                 Err(visited) => fault = fault.or(Some(visited)),
             }
@@ -100,10 +100,14 @@ impl Walk {
     }
 
     /// Returns the next entries, and what keeps those behind them from being read.
-    fn keys<R: Reader>(&self, batch: &Batch<'_, R>, most: usize) -> Result<(Vec<Vec<u8>>, Option<Fault>), EngineError> {
+    fn keys<R: Reader>(
+        &self,
+        batch: &Batch<'_, R>,
+        most: usize,
+    ) -> Result<(Vec<Vec<u8>>, Option<CallError>), EngineError> {
         let mut keys = Vec::new();
         let mut fault = None;
-        for from in self.scope.stretches(self.from.as_ref().map(Vec::as_slice)) {
+        for from in self.scope.ranges(self.from.as_ref().map(Vec::as_slice)) {
             let read = batch.reader().range(self.scope.table(), from, |key, _| {
                 if keys.len() == most || !self.scope.includes(key) {
                     return ControlFlow::Break(());
@@ -120,7 +124,7 @@ impl Walk {
     }
 }
 
-impl<R: Reader> Operation<R> for Walk {
+impl<R: Reader> Operation<R> for BulkDestroy {
     fn run(&mut self, batch: &mut Batch<'_, R>) -> Result<(), EngineError> {
         self.slice = Some(self.slice(batch)?);
         Ok(())
@@ -134,9 +138,9 @@ impl<R: Reader> Operation<R> for Walk {
             self.from = slice.last.map_or(self.from, Bound::Excluded);
             return Some(self);
         }
-        self.scope.leave(self.ended.len(), slice.last);
+        self.scope.save_resume_point(self.ended.len(), slice.last);
         let result = self.fault.map_or(Ok(self.ended), Err);
-        drop(self.place);
+        drop(self.permit);
         let _ = self.answer.send(result);
         None
     }
@@ -148,7 +152,7 @@ impl<R: Reader> Operation<R> for Walk {
 
 impl Scope {
     /// Says whether nobody waits for the end of it.
-    pub(crate) const fn has_time(&self) -> bool {
+    pub(crate) const fn is_background(&self) -> bool {
         match self {
             Self::Everything | Self::OfPrincipal { .. } => false,
             Self::Expired { .. } => true,
@@ -176,7 +180,7 @@ impl Scope {
 
     /// Returns where to begin, and where to begin again with what lies behind entries that are not
     /// in the scope.
-    fn stretches<'a>(&self, from: Bound<&'a [u8]>) -> impl Iterator<Item = Bound<&'a [u8]>> {
+    fn ranges<'a>(&self, from: Bound<&'a [u8]>) -> impl Iterator<Item = Bound<&'a [u8]>> {
         const SIGNED_IN: [u8; 1] = Class::SignedIn.start();
         let is_before = match from {
             Bound::Included(key) | Bound::Excluded(key) => *key < SIGNED_IN[..],
@@ -187,7 +191,7 @@ impl Scope {
     }
 
     /// Notes where the walk has ended.
-    fn leave(&self, ended: usize, last: Option<Vec<u8>>) {
+    fn save_resume_point(&self, ended: usize, last: Option<Vec<u8>>) {
         if let Self::Expired { limit, resume, .. } = self
             && ended == *limit
         {
@@ -212,7 +216,7 @@ impl Scope {
 
     /// Ends the session that an entry names, if it is in the scope, and clears away an entry that
     /// leads nowhere.
-    fn visit<R: Reader>(&self, batch: &mut Batch<'_, R>, key: &[u8]) -> Result<Option<SessionId>, Fault> {
+    fn visit<R: Reader>(&self, batch: &mut Batch<'_, R>, key: &[u8]) -> Result<Option<SessionId>, CallError> {
         let Some(id) = keys::id(key) else {
             return Ok(None);
         };
@@ -225,7 +229,7 @@ impl Scope {
     }
 }
 
-fn end<R: Reader>(batch: &mut Batch<'_, R>, id: SessionId) -> Result<Option<SessionId>, Fault> {
+fn end<R: Reader>(batch: &mut Batch<'_, R>, id: SessionId) -> Result<Option<SessionId>, CallError> {
     Ok(batch.destroy(id)?.then_some(id))
 }
 
@@ -236,7 +240,7 @@ fn visit_principal<R: Reader>(
     key: &[u8],
     id: SessionId,
     principal: &str,
-) -> Result<Option<SessionId>, Fault> {
+) -> Result<Option<SessionId>, CallError> {
     let found = batch.find(id)?;
     batch.remove(Table::Principals, key)?;
     match found {
@@ -250,7 +254,7 @@ fn visit_due<R: Reader>(
     key: &[u8],
     id: SessionId,
     now: Timestamp,
-) -> Result<Option<SessionId>, Fault> {
+) -> Result<Option<SessionId>, CallError> {
     let found = match batch.find(id) {
         // One damaged page must not keep the others from being swept.
         Err(error) if error.kind() == EngineErrorKind::Damaged => return Ok(None),
@@ -266,7 +270,7 @@ fn visit_due<R: Reader>(
             }
             return Ok(None);
         }
-        Found::Nothing | Found::Unreadable(_) | Found::Frame(_) => {}
+        Found::Absent | Found::Unreadable(_) | Found::Frame(_) => {}
     }
     batch.remove(Table::Deadlines, key)?;
     end(batch, id)

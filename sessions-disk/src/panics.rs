@@ -14,11 +14,11 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const STEP: Duration = Duration::from_millis(10);
 
 /// Reads through a reader that may panic.
-pub(crate) struct Guarded<R>(pub(crate) R);
+pub(crate) struct CatchPanic<R>(pub(crate) R);
 
-impl<R: Reader> Reader for Guarded<R> {
+impl<R: Reader> Reader for CatchPanic<R> {
     fn get<T>(&self, table: Table, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, EngineError> {
-        guarded(|| self.0.get(table, key, read))
+        catch_panic(|| self.0.get(table, key, read))
     }
 
     fn range(
@@ -27,7 +27,7 @@ impl<R: Reader> Reader for Guarded<R> {
         from: Bound<&[u8]>,
         visit: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), EngineError> {
-        guarded(|| self.0.range(table, from, visit))
+        catch_panic(|| self.0.range(table, from, visit))
     }
 }
 
@@ -35,7 +35,7 @@ impl<R: Reader> Reader for Guarded<R> {
 ///
 /// What the engine left half-done in memory is no concern: it is asked nothing more that it does
 /// not survive, and opened again after a failed write.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(EngineError::damaged(Panicked)))
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn open<E: Engine>(options: &E::Options) -> Result<E, OpenError> {
     }
 }
 
-pub(crate) fn dispose<T>(engine: T) {
+pub(crate) fn close_engine<T>(engine: T) {
     // An engine that panics while it is closed is closed.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(engine)));
 }

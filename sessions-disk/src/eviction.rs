@@ -8,9 +8,9 @@ use sessions_core::{RecordError, SessionId, Timestamp};
 
 use crate::batch::Batch;
 use crate::engine::{EngineError, EngineErrorKind, Reader, Table};
-use crate::error::Fault;
+use crate::error::CallError;
 use crate::keys::{self, Class};
-use crate::records::Found;
+use crate::writes::Found;
 
 /// How many entries are read at once.
 const PAGE: usize = 16;
@@ -37,12 +37,12 @@ struct Queue {
 
 /// Where the next eviction begins. Engines may have to step over all that was removed before it.
 #[derive(Debug, Default)]
-pub(crate) struct EvictFrom {
+pub(crate) struct EvictionCursor {
     place: Option<Vec<u8>>,
     transactions: u32,
 }
 
-impl EvictFrom {
+impl EvictionCursor {
     /// How many transactions pass before one begins at the beginning again, where others may have
     /// been listed since.
     const TRANSACTIONS: u32 = 256;
@@ -78,7 +78,7 @@ impl Candidates {
 impl<R: Reader> Batch<'_, R> {
     /// Evicts until a new record of so many bytes fits, and returns who went, or `None` if it
     /// cannot be made to fit.
-    pub(crate) fn make_room(&mut self, bytes: u64, now: Timestamp) -> Result<Option<Vec<SessionId>>, Fault> {
+    pub(crate) fn make_room(&mut self, bytes: u64, now: Timestamp) -> Result<Option<Vec<SessionId>>, CallError> {
         let mut evicted = Vec::new();
         let mut patience = LISTED_ANEW;
         loop {
@@ -151,7 +151,7 @@ impl<R: Reader> Batch<'_, R> {
     }
 
     /// Ends the session of an entry, if it may go, and puts an entry right that is not.
-    fn evict(&mut self, key: &[u8], now: Timestamp, patience: &mut u32) -> Result<Option<SessionId>, Fault> {
+    fn evict(&mut self, key: &[u8], now: Timestamp, patience: &mut u32) -> Result<Option<SessionId>, CallError> {
         let Some(id) = keys::id(key) else {
             return Ok(None);
         };
@@ -160,7 +160,7 @@ impl<R: Reader> Batch<'_, R> {
             Err(error) if error.kind() == EngineErrorKind::Damaged => return Ok(None),
             Err(error) => return Err(error.into()),
             Ok(Found::Unreadable(RecordError::NewerFormat)) => return Ok(None),
-            Ok(Found::Nothing) => {
+            Ok(Found::Absent) => {
                 self.remove(Table::Deadlines, key)?;
                 return Ok(None);
             }

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Holds the reader of all that has been acknowledged. The lock is held only to fetch it, so that
 /// nobody waits for a long listing.
 #[derive(Debug)]
-pub(crate) struct Shared<R> {
+pub(crate) struct SharedReader<R> {
     reader: RwLock<Option<Arc<R>>>,
     /// Says that a reader has failed, so that the engine has to be opened again.
     has_failed: AtomicBool,
@@ -22,7 +22,7 @@ pub(crate) struct Shared<R> {
     reopened: Condvar,
 }
 
-impl<R> Shared<R> {
+impl<R> SharedReader<R> {
     pub(crate) const fn new() -> Self {
         Self {
             reader: RwLock::new(None),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pollster::block_on;
 use sessions_core::{Changes, Created, Record, Store, StoreFuture, Timestamp};
 
-use super::sample::{Dice, NOW, SECRET, folder, id};
+use super::sample::{NOW, Rng, SECRET, folder, id};
 use crate::engine::Engine;
 use crate::store::DiskStore;
 
@@ -24,7 +24,7 @@ const MOST: u32 = 10_000;
 ///
 /// Panics if they take more, or if the store makes so little of them that it does not even hold an
 /// eighth in records.
-pub fn is_bounded<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> DiskStore<E>) {
+pub fn stays_within_its_limit<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> DiskStore<E>) {
     for sizes in [&[700][..], &[2_000], &[20_000], &[0, 300, 3_000, 30_000]] {
         let folder = folder();
         let path = folder.path().join("store");
@@ -39,11 +39,11 @@ pub fn is_bounded<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> DiskStore<E
 /// Creates sessions of some sizes until so much has been written, changes some of them, and returns
 /// the most that the files took, and how much was in the records in the end.
 fn churn<E: Engine>(store: &DiskStore<E>, sizes: &[usize], write: u64, used: impl Fn() -> u64) -> (u64, u64) {
-    let mut dice = Dice::new();
+    let mut rng = Rng::new();
     let (mut written, mut largest, mut first) = (0, 0, 0);
     while written < write && first < MOST {
         let records: Vec<_> =
-            (first..first + AT_ONCE).map(|number| record(number, sizes[dice.below(sizes.len())])).collect();
+            (first..first + AT_ONCE).map(|number| record(number, sizes[rng.below(sizes.len())])).collect();
         written += records.iter().map(|record| record.as_bytes().len() as u64).sum::<u64>();
         let creating: Vec<StoreFuture<Created>> = records.iter().map(|record| store.create(record)).collect();
         for created in creating {

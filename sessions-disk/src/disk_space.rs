@@ -21,7 +21,7 @@ const GROWTH: u64 = 4;
 /// reserve is released, and with it there is room for whatever ends sessions. New ones have to make
 /// room for themselves, until the disk has room for a reserve again.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct DiskSpace {
     limits: Limits,
     reserve: Option<Reserve>,
     ceiling: Option<u64>,
@@ -29,14 +29,14 @@ pub(crate) struct Room {
     asked: Instant,
 }
 
-impl Room {
+impl DiskSpace {
     /// Looks for the reserve, or makes one. If there is no room for it, the store holds what it
     /// held when the disk filled up, or holds now.
     pub(crate) fn open(capacity: &Capacity, usage: Usage, ceiling: Option<u64>) -> Self {
         let limits = capacity.limits();
         let reserve = capacity.reserve_file().map(|(path, bytes)| Reserve::new(path, bytes));
         let mut room = Self { limits, reserve, ceiling: None, asked: Instant::now() };
-        match room.reserve.as_ref().map_or(Ok(()), Reserve::keep) {
+        match room.reserve.as_ref().map_or(Ok(()), Reserve::allocate) {
             Ok(()) => {}
             Err(error) if is_full(&error) => room.ceiling = Some(ceiling.unwrap_or_else(|| limits.estimate(usage))),
             // No file can be made beside the store's own. That must not make the store useless.
@@ -49,7 +49,7 @@ impl Room {
         self.ceiling
     }
 
-    pub(crate) const fn is_scarce(&self) -> bool {
+    pub(crate) const fn is_disk_full(&self) -> bool {
         self.ceiling.is_some()
     }
 
@@ -66,10 +66,10 @@ impl Room {
 
     /// Returns whether a write failed because the disk is full. Some engines do not say why one
     /// failed that they do in the background.
-    pub(crate) fn explains(&self, error: &EngineError) -> bool {
+    pub(crate) fn is_out_of_space(&self, error: &EngineError) -> bool {
         match error.kind() {
             EngineErrorKind::Full => true,
-            EngineErrorKind::Unavailable => self.reserve.as_ref().is_some_and(Reserve::is_last),
+            EngineErrorKind::Unavailable => self.reserve.as_ref().is_some_and(Reserve::is_disk_full),
             EngineErrorKind::Damaged => false,
         }
     }
@@ -89,17 +89,17 @@ impl Room {
     }
 
     /// Returns when to ask for a reserve again, `None` if there is one.
-    pub(crate) fn time_to_restoring(&self) -> Option<Duration> {
-        self.is_scarce().then(|| PAUSE.saturating_sub(self.asked.elapsed()))
+    pub(crate) fn time_to_restore(&self) -> Option<Duration> {
+        self.is_disk_full().then(|| PAUSE.saturating_sub(self.asked.elapsed()))
     }
 
     /// Makes a reserve again, if it is time to ask and the disk has room for one.
     pub(crate) fn restore(&mut self) {
-        if self.time_to_restoring() != Some(Duration::ZERO) {
+        if self.time_to_restore() != Some(Duration::ZERO) {
             return;
         }
         self.asked = Instant::now();
-        if self.reserve.as_ref().is_none_or(|reserve| reserve.keep().is_ok()) {
+        if self.reserve.as_ref().is_none_or(|reserve| reserve.allocate().is_ok()) {
             self.ceiling = None;
         }
     }
@@ -112,8 +112,8 @@ mod tests {
 
     const USAGE: Usage = Usage { sessions: 10, bytes: 1_000 };
 
-    fn room(reserve: &std::path::Path, bytes: u64) -> Room {
-        Room::open(&Capacity::new(100, 10_000).estimate(0, 2).reserve(reserve, bytes), USAGE, None)
+    fn room(reserve: &std::path::Path, bytes: u64) -> DiskSpace {
+        DiskSpace::open(&Capacity::new(100, 10_000).estimate(0, 2).reserve(reserve, bytes), USAGE, None)
     }
 
     #[test]
@@ -121,9 +121,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let reserve = folder.path().join("reserve");
         let mut room = room(&reserve, 4_000);
-        assert!(!room.is_scarce() && reserve.exists());
+        assert!(!room.is_disk_full() && reserve.exists());
         room.narrow(USAGE);
-        assert!(room.is_scarce() && !reserve.exists());
+        assert!(room.is_disk_full() && !reserve.exists());
         let limits = room.limits();
         assert_eq!((limits.max_sessions, limits.max_bytes, limits.max_growth), (100, 2_000, [3_000, 2_000]));
         // What proved too much is narrowed further, and what did not is not.
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(room.ceiling(), Some(1_000));
         room.asked -= PAUSE;
         room.restore();
-        assert!(!room.is_scarce() && reserve.exists());
+        assert!(!room.is_disk_full() && reserve.exists());
         assert_eq!(room.limits().max_bytes, 10_000);
     }
 
@@ -144,10 +144,10 @@ mod tests {
         // More than any file system has.
         let mut room = room(&reserve, 1 << 60);
         assert_eq!(room.ceiling(), Some(2_000));
-        assert!(room.explains(&EngineError::unavailable(io::Error::other("of no stated reason"))));
+        assert!(room.is_out_of_space(&EngineError::unavailable(io::Error::other("of no stated reason"))));
         room.asked -= PAUSE;
         room.restore();
-        assert!(room.is_scarce() && !reserve.exists());
+        assert!(room.is_disk_full() && !reserve.exists());
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut room = room(&folder.path().join("missing").join("reserve"), 4_000);
         room.narrow(USAGE);
-        assert!(!room.is_scarce());
+        assert!(!room.is_disk_full());
         assert_eq!(room.limits().max_bytes, 10_000);
     }
 
@@ -163,8 +163,8 @@ mod tests {
     fn only_what_the_disk_explains_is_taken_for_a_full_disk() {
         let folder = tempfile::tempdir().unwrap();
         let room = room(&folder.path().join("reserve"), 4_000);
-        assert!(room.explains(&EngineError::io(io::ErrorKind::StorageFull.into())));
-        assert!(!room.explains(&EngineError::io(io::ErrorKind::PermissionDenied.into())));
-        assert!(!room.explains(&EngineError::damaged(io::Error::from(io::ErrorKind::StorageFull))));
+        assert!(room.is_out_of_space(&EngineError::io(io::ErrorKind::StorageFull.into())));
+        assert!(!room.is_out_of_space(&EngineError::io(io::ErrorKind::PermissionDenied.into())));
+        assert!(!room.is_out_of_space(&EngineError::damaged(io::Error::from(io::ErrorKind::StorageFull))));
     }
 }

@@ -9,26 +9,26 @@ const MOST: usize = 4096;
 /// Counts the operations that wait. Those of many transactions wait until they are done, wherever
 /// the writer keeps them.
 #[derive(Debug, Default)]
-pub(crate) struct Places {
+pub(crate) struct Permits {
     taken: Arc<AtomicUsize>,
 }
 
 /// Is the place of one operation, which is free again when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     taken: Arc<AtomicUsize>,
 }
 
-impl Places {
+impl Permits {
     /// Takes a place, if one is free.
-    pub(crate) fn take(&self) -> Option<Place> {
+    pub(crate) fn try_acquire(&self) -> Option<Permit> {
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
-        let place = Place { taken: Arc::clone(&self.taken) };
+        let place = Permit { taken: Arc::clone(&self.taken) };
         (taken < MOST).then_some(place)
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.taken.fetch_sub(1, Ordering::Relaxed);
     }

@@ -5,13 +5,13 @@ use sessions_core::{Changes, Committed, Created, Record, RecordError, SecretHash
 use crate::batch::Batch;
 use crate::capacity::Usage;
 use crate::engine::{EngineError, Reader, Table};
-use crate::error::Fault;
+use crate::error::CallError;
 use crate::frame::Frame;
 use crate::keys;
 
 /// Is what lies under an id.
 pub(crate) enum Found {
-    Nothing,
+    Absent,
     /// Bytes that are damaged, or of a newer format. Only a call that ends the session may touch
     /// them.
     Unreadable(RecordError),
@@ -21,7 +21,7 @@ pub(crate) enum Found {
 impl<R: Reader> Batch<'_, R> {
     pub(crate) fn find(&mut self, id: SessionId) -> Result<Found, EngineError> {
         let Some(bytes) = self.get(Table::Records, id.as_bytes())? else {
-            return Ok(Found::Nothing);
+            return Ok(Found::Absent);
         };
         Ok(match Frame::decode(id, &bytes) {
             Ok(frame) => Found::Frame(frame),
@@ -30,7 +30,7 @@ impl<R: Reader> Batch<'_, R> {
     }
 
     /// Stores a new record, and evicts others where there is no room for it.
-    pub(crate) fn create(&mut self, record: &Record) -> Result<Created, Fault> {
+    pub(crate) fn create(&mut self, record: &Record) -> Result<Created, CallError> {
         let id = record.id();
         if self.get(Table::Records, id.as_bytes())?.is_some() {
             return Ok(Created::Exists);
@@ -38,18 +38,18 @@ impl<R: Reader> Batch<'_, R> {
         let frame = Frame::new(record.clone());
         let Some(evicted) = self.make_room(frame.len(), record.last_seen())? else {
             // Nobody goes for nothing.
-            self.take_back();
+            self.roll_back();
             return Ok(Created::Full);
         };
         self.put(Table::Records, id.as_bytes(), &frame.encode())?;
         self.list(&frame)?;
-        self.use_room(|usage| usage.with(frame.len()))?;
+        self.update_usage(|usage| usage.with(frame.len()))?;
         Ok(Created::Stored { evicted })
     }
 
     /// Applies changes. What cannot be read is gone for those who would write to it: it is left as
     /// it is.
-    pub(crate) fn commit(&mut self, id: SessionId, changes: &Changes) -> Result<Committed, Fault> {
+    pub(crate) fn commit(&mut self, id: SessionId, changes: &Changes) -> Result<Committed, CallError> {
         let Found::Frame(frame) = self.find(id)? else {
             return Ok(Committed::Gone);
         };
@@ -65,7 +65,7 @@ impl<R: Reader> Batch<'_, R> {
         expected: &SecretHash,
         key: &str,
         now: Timestamp,
-    ) -> Result<Taken, Fault> {
+    ) -> Result<Taken, CallError> {
         let Found::Frame(frame) = self.find(id)? else {
             return Ok(Taken::Gone);
         };
@@ -81,7 +81,7 @@ impl<R: Reader> Batch<'_, R> {
 
     /// Ends a session, whatever its bytes are. Where they cannot be read, what lists them is left
     /// to those who come upon it.
-    pub(crate) fn destroy(&mut self, id: SessionId) -> Result<bool, Fault> {
+    pub(crate) fn destroy(&mut self, id: SessionId) -> Result<bool, CallError> {
         let Some(bytes) = self.get(Table::Records, id.as_bytes())? else {
             return Ok(false);
         };
@@ -89,19 +89,19 @@ impl<R: Reader> Batch<'_, R> {
             self.unlist(&frame)?;
         }
         self.remove(Table::Records, id.as_bytes())?;
-        self.use_room(|usage| usage.without(bytes.len() as u64))?;
+        self.update_usage(|usage| usage.without(bytes.len() as u64))?;
         Ok(true)
     }
 
     /// Lists a record that has outlived the time under which it was listed at its present deadline.
-    pub(crate) fn list_anew(&mut self, frame: Frame) -> Result<(), Fault> {
+    pub(crate) fn list_anew(&mut self, frame: Frame) -> Result<(), CallError> {
         self.unlist(&frame)?;
         let frame = Frame::new(frame.record);
         self.put(Table::Records, frame.record.id().as_bytes(), &frame.encode())?;
         self.list(&frame)
     }
 
-    fn replace(&mut self, old: &Frame, record: Record) -> Result<(), Fault> {
+    fn replace(&mut self, old: &Frame, record: Record) -> Result<(), CallError> {
         let id = record.id();
         let mut new = Frame::new(record);
         if new.class() == old.class() {
@@ -110,17 +110,17 @@ impl<R: Reader> Batch<'_, R> {
             new.due = new.due.min(old.due);
         }
         if new.len() > old.len() && !self.limits().admit_growth(self.usage()?, new.len() - old.len()) {
-            return Err(Fault::Full);
+            return Err(CallError::Full);
         }
         self.put(Table::Records, id.as_bytes(), &new.encode())?;
         if new.due != old.due || new.record.principal() != old.record.principal() {
             self.unlist(old)?;
             self.list(&new)?;
         }
-        if new.len() == old.len() { Ok(()) } else { self.use_room(|usage| usage.resized(old.len(), new.len())) }
+        if new.len() == old.len() { Ok(()) } else { self.update_usage(|usage| usage.resized(old.len(), new.len())) }
     }
 
-    fn list(&mut self, frame: &Frame) -> Result<(), Fault> {
+    fn list(&mut self, frame: &Frame) -> Result<(), CallError> {
         let id = frame.record.id();
         if let Some(principal) = frame.record.principal() {
             self.put(Table::Principals, &keys::principal(principal, id), &[])?;
@@ -131,7 +131,7 @@ impl<R: Reader> Batch<'_, R> {
         Ok(())
     }
 
-    fn unlist(&mut self, frame: &Frame) -> Result<(), Fault> {
+    fn unlist(&mut self, frame: &Frame) -> Result<(), CallError> {
         let id = frame.record.id();
         if let Some(principal) = frame.record.principal() {
             self.remove(Table::Principals, &keys::principal(principal, id))?;
@@ -142,7 +142,7 @@ impl<R: Reader> Batch<'_, R> {
         Ok(())
     }
 
-    fn use_room(&mut self, change: impl FnOnce(Usage) -> Usage) -> Result<(), Fault> {
+    fn update_usage(&mut self, change: impl FnOnce(Usage) -> Usage) -> Result<(), CallError> {
         let usage = change(self.usage()?);
         self.put(Table::Meta, keys::USAGE, &usage.encode())?;
         Ok(())
