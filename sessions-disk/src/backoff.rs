@@ -1,13 +1,13 @@
-//! How long to leave a failing disk alone.
+//! Pauses between attempts on a failing disk.
 
 use std::time::{Duration, Instant};
 
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
-/// Is how long it has to go well for the next pause to be the shortest again.
+/// Time without failures after which the next pause is the shortest again.
 const CALM: Duration = Duration::from_secs(10);
 
-/// Is a pause that gets longer with each failure.
+/// A pause that doubles with each failure.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     length: Duration,
@@ -19,12 +19,12 @@ impl Backoff {
         Self { length: Duration::ZERO, until: Instant::now() }
     }
 
-    /// Says that there is nothing to pause for.
+    /// Ends the pause after a success.
     pub(crate) const fn reset(&mut self) {
         self.length = Duration::ZERO;
     }
 
-    /// Begins a pause, twice as long as the one before.
+    /// Starts a pause twice as long as the last one.
     pub(crate) fn extend(&mut self) {
         self.extend_at(Instant::now());
     }
@@ -35,12 +35,12 @@ impl Backoff {
         self.until = now + self.length;
     }
 
-    /// Says whether there was no failure since the last reset.
+    /// Returns whether there has been no failure since the last reset.
     pub(crate) const fn is_fresh(&self) -> bool {
         self.length.is_zero()
     }
 
-    /// Returns how long the pause still is.
+    /// Returns the rest of the pause.
     pub(crate) fn left(&self) -> Duration {
         if self.is_fresh() { Duration::ZERO } else { self.until.saturating_duration_since(Instant::now()) }
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_begin_anew_after_a_calm_time() {
+    fn pauses_double_until_a_calm_time_resets_them() {
         let mut backoff = Backoff::new();
         assert!(backoff.is_fresh() && backoff.left().is_zero());
         let mut now = Instant::now();

@@ -1,4 +1,4 @@
-//! What one transaction reads and writes, before any of it is written.
+//! The reads and writes of one transaction, before any of it reaches the engine.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,20 +12,19 @@ use crate::keys;
 type Key = (Table, Box<[u8]>);
 type Value = Option<Arc<[u8]>>;
 
-/// Is the state of the tables as the operations of a batch see it: what the engine has, under what
-/// the operations before have changed.
+/// The tables as a batch's operations see them: the engine's content under the changes so far.
 ///
-/// So the engine needs no transaction that can be read from, and what a failed batch may have left
-/// behind can be undone.
+/// So the engine needs no transaction that can be read from, and the remains of a failed batch can
+/// be undone.
 pub(crate) struct Batch<'a, R> {
     reader: &'a R,
-    share: usize,
+    slice_entries: usize,
     limits: Limits,
     cells: BTreeMap<Key, Cell>,
-    /// Holds what the present operation has replaced, in case that it fails alone.
+    /// The values that the current operation has replaced, for rolling it back.
     replaced: Vec<(Key, Value)>,
     pub(crate) candidates: Candidates,
-    /// The entry of the session that was evicted last.
+    /// The entry of the last evicted session.
     pub(crate) evicted_at: Option<Vec<u8>>,
 }
 
@@ -34,7 +33,7 @@ struct Cell {
     after: Value,
 }
 
-/// Is what a batch does to one key.
+/// A batch's change to one key.
 #[derive(Debug)]
 pub(crate) struct KeyChange {
     table: Table,
@@ -44,8 +43,16 @@ pub(crate) struct KeyChange {
 }
 
 impl<'a, R: Reader> Batch<'a, R> {
-    pub(crate) fn new(reader: &'a R, share: usize, limits: Limits, candidates: Candidates) -> Self {
-        Self { reader, share, limits, cells: BTreeMap::new(), replaced: Vec::new(), candidates, evicted_at: None }
+    pub(crate) fn new(reader: &'a R, slice_entries: usize, limits: Limits, candidates: Candidates) -> Self {
+        Self {
+            reader,
+            slice_entries,
+            limits,
+            cells: BTreeMap::new(),
+            replaced: Vec::new(),
+            candidates,
+            evicted_at: None,
+        }
     }
 
     pub(crate) const fn limits(&self) -> Limits {
@@ -56,20 +63,20 @@ impl<'a, R: Reader> Batch<'a, R> {
         Ok(self.get(Table::Meta, keys::USAGE)?.map_or_else(Usage::default, |bytes| Usage::decode(&bytes)))
     }
 
-    /// Returns the first key of a table from `start` on that the batch has added.
+    /// Returns a table's first key at or after `start` that the batch has added.
     pub(crate) fn first_added(&self, table: Table, start: &[u8]) -> Option<Vec<u8>> {
         let cells = self.cells.range((table, Box::from(start))..).take_while(|((of, _), _)| *of == table);
         cells.filter(|(_, cell)| cell.before.is_none() && cell.after.is_some()).map(|((_, key), _)| key.to_vec()).next()
     }
 
-    /// Returns what the engine has, whatever the batch has changed.
+    /// Returns the engine's reader, which does not see the batch's changes.
     pub(crate) const fn reader(&self) -> &'a R {
         self.reader
     }
 
-    /// Returns how many entries a walk may go over.
-    pub(crate) const fn share(&self) -> usize {
-        self.share
+    /// Returns how many entries a bulk operation may visit.
+    pub(crate) const fn slice_entries(&self) -> usize {
+        self.slice_entries
     }
 
     pub(crate) fn get(&mut self, table: Table, key: &[u8]) -> Result<Value, EngineError> {
@@ -90,26 +97,25 @@ impl<'a, R: Reader> Batch<'a, R> {
         Ok(())
     }
 
-    /// Finds a cell. It is read from the engine once, also where it is only written: what was there
-    /// before is needed to undo it.
+    /// Returns a key's cell, reading it from the engine the first time. Keys that are only written
+    /// are read too: undoing a failed batch takes their old values.
     fn cell(&mut self, table: Table, key: &[u8]) -> Result<&mut Cell, EngineError> {
         match self.cells.entry((table, key.into())) {
             Entry::Occupied(cell) => Ok(cell.into_mut()),
-            Entry::Vacant(place) => {
+            Entry::Vacant(vacant) => {
                 let before = value(self.reader, table, key)?;
                 let after = before.clone();
-                Ok(place.insert(Cell { before, after }))
+                Ok(vacant.insert(Cell { before, after }))
             }
         }
     }
 
-    /// Begins an operation, whose changes stand alone.
-    pub(crate) fn begin(&mut self) {
+    /// Starts an operation, which can then be rolled back by itself.
+    pub(crate) fn begin_operation(&mut self) {
         self.replaced.clear();
     }
 
-    /// Takes back what the operation has changed since it began. Whoever it had evicted may go for
-    /// another.
+    /// Undoes the current operation's changes. The sessions that it evicted are candidates again.
     pub(crate) fn roll_back(&mut self) {
         self.candidates = Candidates::default();
         for (key, value) in self.replaced.drain(..).rev() {
@@ -119,7 +125,7 @@ impl<'a, R: Reader> Batch<'a, R> {
         }
     }
 
-    /// Returns whether nothing would be written.
+    /// Returns whether there is nothing to write.
     pub(crate) fn is_unchanged(&self) -> bool {
         self.cells.values().all(|cell| cell.before == cell.after)
     }
@@ -135,11 +141,12 @@ impl<'a, R: Reader> Batch<'a, R> {
 }
 
 impl KeyChange {
+    /// Returns the write that makes the change.
     pub(crate) fn write(&self) -> Write<'_> {
         Write::new(self.table, &self.key, self.after.as_deref())
     }
 
-    /// Returns what has to be written to undo the change, if anything has come of it.
+    /// Returns the write that undoes the change, or `None` if the change never took effect.
     pub(crate) fn undo<R: Reader>(&self, reader: &R) -> Result<Option<Write<'_>>, EngineError> {
         let undone = value(reader, self.table, &self.key)? == self.before;
         Ok((!undone).then(|| Write::new(self.table, &self.key, self.before.as_deref())))

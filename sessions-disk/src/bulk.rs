@@ -1,9 +1,9 @@
-//! Operations that go over many records, in slices between the others.
+//! Operations that end many sessions, in slices between the other operations.
 
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sessions_core::{SessionId, Timestamp};
+use sessions_core::{RecordError, SessionId, Timestamp};
 
 use crate::batch::Batch;
 use crate::engine::{EngineError, EngineErrorKind, Reader, Table};
@@ -13,24 +13,24 @@ use crate::operation::{Answer, Operation, run_isolated};
 use crate::permits::Permit;
 use crate::writes::Found;
 
-/// Is how many entries the walks of one transaction go over together, at most.
+/// Most entries that the bulk operations of one transaction visit together.
 const ENTRIES: usize = 512;
-/// Is how many where other operations wait for the same transaction.
+/// The same where other operations wait for the transaction.
 const ENTRIES_BESIDE_OTHERS: usize = 64;
-/// Is how many a slice of a sweep goes over, which has its transaction for itself. Others wait for
-/// it to end.
-pub(crate) const SWEEP: usize = 256;
-/// Is how many walks share one transaction, at most: each goes over one entry at least.
-pub(crate) const WALKS: usize = ENTRIES_BESIDE_OTHERS;
+/// Most entries in a slice of a sweep, which has its own transaction. Other operations wait for it.
+pub(crate) const SWEEP_SLICE: usize = 256;
+/// Most bulk operations in one transaction. Each visits at least one entry.
+pub(crate) const MAX_BULK: usize = ENTRIES_BESIDE_OTHERS;
 
-/// Returns how many entries each of a transaction's walks may go over, so that a long one does not
-/// hold up the short ones, nor all of them the others.
-pub(crate) fn share(walks: usize, others: usize) -> usize {
+/// Returns how many entries each bulk operation of a transaction may visit.
+///
+/// So a long one does not delay the short ones, nor do all of them delay the other operations.
+pub(crate) fn slice_entries(bulk: usize, others: usize) -> usize {
     let entries = if others == 0 { ENTRIES } else { ENTRIES_BESIDE_OTHERS };
-    entries / walks.max(1)
+    entries / bulk.max(1)
 }
 
-/// Says which sessions to end.
+/// The sessions to end.
 #[derive(Debug)]
 pub(crate) enum Scope {
     Everything,
@@ -38,50 +38,49 @@ pub(crate) enum Scope {
     Expired { now: Timestamp, limit: usize, resume: ResumePoint },
 }
 
-/// Remembers where a sweep that reached its limit stopped, for the next one to go on there.
+/// The key after which the next sweep starts, if the last one reached its limit.
 ///
-/// An engine may have to step over everything that earlier sweeps removed. A sweep that finds less
-/// than it may remove leaves nothing here, so the next one begins at the beginning and misses
-/// nothing that was listed behind this place.
+/// Starting at the beginning, an engine may have to step over everything that earlier sweeps have
+/// removed. A sweep that stays below its limit leaves no resume point, so the next one starts at
+/// the beginning and finds what was listed before this key in the meantime.
 pub(crate) type ResumePoint = Arc<Mutex<Option<Vec<u8>>>>;
 
 /// Ends the sessions of a scope.
 ///
-/// The slices come first in their transaction, and the walk begins with the transaction after the
-/// one that it was taken with. So it sees all that was accepted before it, in the engine itself.
-/// What another walk of the same transaction has removed it may still see listed, and finds that it
-/// leads nowhere.
+/// Slices run before the other operations of their transaction, and the first slice runs in the
+/// transaction after the one in which the operation arrived. So everything accepted before it is in
+/// the engine, where the operation reads. It may still see an entry that another bulk operation of
+/// the same transaction has removed, and then finds no record.
 pub(crate) struct BulkDestroy {
     scope: Scope,
     from: Bound<Vec<u8>>,
     ended: Vec<SessionId>,
-    /// Is what went wrong first at one place, and did not end the walk.
-    fault: Option<CallError>,
+    /// The first error of a single session, which did not stop the others.
+    error: Option<CallError>,
     slice: Option<Slice>,
     permit: Permit,
     answer: Answer<Vec<SessionId>>,
 }
 
-/// Is what one slice has come to, to be forgotten if its transaction fails.
+/// The result of one slice, discarded if its transaction fails.
 struct Slice {
     ended: Vec<SessionId>,
-    fault: Option<CallError>,
+    error: Option<CallError>,
     last: Option<Vec<u8>>,
     is_last: bool,
 }
 
 impl BulkDestroy {
     pub(crate) fn new(scope: Scope, permit: Permit, answer: Answer<Vec<SessionId>>) -> Self {
-        Self { from: scope.start(), scope, ended: Vec::new(), fault: None, slice: None, permit, answer }
+        Self { from: scope.start(), scope, ended: Vec::new(), error: None, slice: None, permit, answer }
     }
 
-    /// Goes over the next entries. One at a damaged place keeps none of the others from being
-    /// ended.
+    /// Visits the next entries. An error of one session does not stop the others.
     fn slice<R: Reader>(&self, batch: &mut Batch<'_, R>) -> Result<Slice, EngineError> {
-        let most = batch.share();
+        let most = batch.slice_entries();
         let wanted = self.scope.limit() - self.ended.len();
-        // One more than it goes over tells whether there are more.
-        let (keys, mut fault) = self.keys(batch, most + 1)?;
+        // One more than it visits shows whether there are more.
+        let (keys, mut error) = self.keys(batch, most + 1)?;
         let mut ended = Vec::new();
         let mut last = None;
         let is_whole = keys.len() <= most;
@@ -91,22 +90,22 @@ impl BulkDestroy {
             }
             match run_isolated(batch, |batch| self.scope.visit(batch, &key))? {
                 Ok(id) => ended.extend(id),
-                Err(visited) => fault = fault.or(Some(visited)),
+                Err(visited) => error = error.or(Some(visited)),
             }
             last = Some(key);
         }
         let is_last = is_whole || ended.len() == wanted;
-        Ok(Slice { ended, fault, last, is_last })
+        Ok(Slice { ended, error, last, is_last })
     }
 
-    /// Returns the next entries, and what keeps those behind them from being read.
+    /// Returns the next entries, and the error that keeps those after them from being read.
     fn keys<R: Reader>(
         &self,
         batch: &Batch<'_, R>,
         most: usize,
     ) -> Result<(Vec<Vec<u8>>, Option<CallError>), EngineError> {
         let mut keys = Vec::new();
-        let mut fault = None;
+        let mut damage = None;
         for from in self.scope.ranges(self.from.as_ref().map(Vec::as_slice)) {
             let read = batch.reader().range(self.scope.table(), from, |key, _| {
                 if keys.len() == most || !self.scope.includes(key) {
@@ -116,11 +115,11 @@ impl BulkDestroy {
                 ControlFlow::Continue(())
             });
             match read {
-                Err(error) if error.kind() == EngineErrorKind::Damaged => fault = fault.or(Some(error.into())),
+                Err(error) if error.kind() == EngineErrorKind::Damaged => damage = damage.or(Some(error.into())),
                 read => read?,
             }
         }
-        Ok((keys, fault))
+        Ok((keys, damage))
     }
 }
 
@@ -133,13 +132,13 @@ impl<R: Reader> Operation<R> for BulkDestroy {
     fn applied(mut self: Box<Self>) -> Option<Box<dyn Operation<R>>> {
         let slice = self.slice.take()?;
         self.ended.extend(slice.ended);
-        self.fault = self.fault.or(slice.fault);
+        self.error = self.error.or(slice.error);
         if !slice.is_last {
             self.from = slice.last.map_or(self.from, Bound::Excluded);
             return Some(self);
         }
         self.scope.save_resume_point(self.ended.len(), slice.last);
-        let result = self.fault.map_or(Ok(self.ended), Err);
+        let result = self.error.map_or(Ok(self.ended), Err);
         drop(self.permit);
         let _ = self.answer.send(result);
         None
@@ -151,7 +150,7 @@ impl<R: Reader> Operation<R> for BulkDestroy {
 }
 
 impl Scope {
-    /// Says whether nobody waits for the end of it.
+    /// Returns whether no caller waits for the end of it.
     pub(crate) const fn is_background(&self) -> bool {
         match self {
             Self::Everything | Self::OfPrincipal { .. } => false,
@@ -172,14 +171,14 @@ impl Scope {
             Self::Everything => Bound::Unbounded,
             Self::OfPrincipal { principal, .. } => Bound::Included(keys::principal_prefix(principal).to_vec()),
             Self::Expired { resume, .. } => {
-                let place = resume.lock().unwrap_or_else(PoisonError::into_inner).take();
-                place.map_or(Bound::Unbounded, Bound::Excluded)
+                let key = resume.lock().unwrap_or_else(PoisonError::into_inner).take();
+                key.map_or(Bound::Unbounded, Bound::Excluded)
             }
         }
     }
 
-    /// Returns where to begin, and where to begin again with what lies behind entries that are not
-    /// in the scope.
+    /// Returns the starts of the ranges to read. A sweep reads two: after the last expired
+    /// anonymous session it skips to the signed-in ones.
     fn ranges<'a>(&self, from: Bound<&'a [u8]>) -> impl Iterator<Item = Bound<&'a [u8]>> {
         const SIGNED_IN: [u8; 1] = Class::SignedIn.start();
         let is_before = match from {
@@ -190,7 +189,7 @@ impl Scope {
         [from].into_iter().chain(has_two.then_some(Bound::Included(&SIGNED_IN[..])))
     }
 
-    /// Notes where the walk has ended.
+    /// Saves where a sweep that reached its limit has stopped.
     fn save_resume_point(&self, ended: usize, last: Option<Vec<u8>>) {
         if let Self::Expired { limit, resume, .. } = self
             && ended == *limit
@@ -214,8 +213,7 @@ impl Scope {
         }
     }
 
-    /// Ends the session that an entry names, if it is in the scope, and clears away an entry that
-    /// leads nowhere.
+    /// Ends the session of an entry if it is in the scope, and removes an entry without a record.
     fn visit<R: Reader>(&self, batch: &mut Batch<'_, R>, key: &[u8]) -> Result<Option<SessionId>, CallError> {
         let Some(id) = keys::id(key) else {
             return Ok(None);
@@ -233,8 +231,10 @@ fn end<R: Reader>(batch: &mut Batch<'_, R>, id: SessionId) -> Result<Option<Sess
     Ok(batch.destroy(id)?.then_some(id))
 }
 
-/// Ends a session also where its record cannot be read: the index says whose it is, and a logout
-/// must hold when a newer build, which could read it, is back.
+/// Ends a principal's session, even if its record cannot be read.
+///
+/// The index shows whose session it is, and a logout must also hold for a newer build, which can
+/// read the record.
 fn visit_principal<R: Reader>(
     batch: &mut Batch<'_, R>,
     key: &[u8],
@@ -249,6 +249,7 @@ fn visit_principal<R: Reader>(
     }
 }
 
+/// Ends a session that has expired, and lists one again that has been seen since.
 fn visit_due<R: Reader>(
     batch: &mut Batch<'_, R>,
     key: &[u8],
@@ -261,12 +262,12 @@ fn visit_due<R: Reader>(
         found => found?,
     };
     match found {
-        // It may be the record of a live session; only the build that wrote it can tell.
-        Found::Unreadable(sessions_core::RecordError::NewerFormat) => return Ok(None),
+        // The session may be live. Only the build that wrote it can tell.
+        Found::Unreadable(RecordError::NewerFormat) => return Ok(None),
         Found::Frame(frame) if frame.record.is_live(now) => {
             batch.remove(Table::Deadlines, key)?;
             if keys::deadline(frame.class(), frame.due, id) == *key {
-                batch.list_anew(frame)?;
+                batch.relist(frame)?;
             }
             return Ok(None);
         }

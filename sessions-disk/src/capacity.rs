@@ -1,16 +1,15 @@
-//! How much a store holds, and how much it may.
+//! How much a store may hold.
 
 use std::path::{Path, PathBuf};
 
-/// What a record grows by when somebody signs in, at most.
-const LITTLE: u64 = 512;
+/// Largest growth of a record at a login.
+const SMALL_GROWTH: u64 = 512;
 
-/// How much a store may hold, what that takes on the disk, and what is kept free for ending
-/// sessions.
+/// The limits of a store, and its reserve of disk space.
 ///
-/// A store's files are larger than its records: pages are half full, and what was replaced is given
-/// back later. So `max_bytes` is compared with an estimate of the files: a number of bytes for each
-/// session, and a multiple of the bytes of its record. An engine states both, as it was measured.
+/// A store's files are larger than its records: pages are half full, and replaced data is freed
+/// later. So `max_bytes` is compared with an estimate of the files: a number of bytes per session,
+/// plus a multiple of the bytes of its record. Each engine sets both as measured.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Capacity {
@@ -18,20 +17,20 @@ pub struct Capacity {
     reserve: Option<(PathBuf, u64)>,
 }
 
-/// The limits that a transaction keeps.
+/// The limits of a transaction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) max_sessions: u64,
-    /// What new sessions may make of the estimate.
+    /// Limit of the estimate for new sessions.
     pub(crate) max_bytes: u64,
-    /// What growing records may make of the estimate: those that grow a little, and the others.
+    /// Limits of the estimate for growing records: those that grow a little, and the others.
     /// Unlimited unless the disk is full.
     pub(crate) max_growth: [u64; 2],
     per_session: u64,
     per_byte: u64,
 }
 
-/// How many records a store has, and how many bytes these have in all.
+/// The number of a store's records, and of their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) sessions: u64,
@@ -39,8 +38,7 @@ pub(crate) struct Usage {
 }
 
 impl Capacity {
-    /// Creates a capacity whose estimate is the bytes of the records and 160 for each session,
-    /// without a reserve.
+    /// Creates a capacity without a reserve. Each session is estimated at its bytes plus 160.
     pub const fn new(max_sessions: u64, max_bytes: u64) -> Self {
         let limits = Limits { max_sessions, max_bytes, max_growth: [u64::MAX; 2], per_session: 160, per_byte: 1 };
         Self { limits, reserve: None }
@@ -51,16 +49,14 @@ impl Capacity {
         Self::new(u64::MAX, u64::MAX)
     }
 
-    /// Sets the estimate: how many bytes each session takes, and by how much the bytes of its
-    /// record are multiplied.
+    /// Sets the estimate: bytes per session, and the factor of its record's bytes.
     pub const fn estimate(mut self, per_session: u64, per_byte: u64) -> Self {
         self.limits.per_session = per_session;
         self.limits.per_byte = per_byte;
         self
     }
 
-    /// Sets the file that keeps room on the disk for ending sessions when nothing else has any, and
-    /// how long it is.
+    /// Sets path and length of the reserve, a file that keeps disk space free for ending sessions.
     pub fn reserve(mut self, path: impl AsRef<Path>, bytes: u64) -> Self {
         self.reserve = Some((path.as_ref().to_owned(), bytes));
         self
@@ -76,22 +72,22 @@ impl Capacity {
 }
 
 impl Limits {
-    /// Estimates what the records take on the disk.
+    /// Estimates the disk space of the records.
     pub(crate) const fn estimate(&self, usage: Usage) -> u64 {
         let sessions = usage.sessions.saturating_mul(self.per_session);
         usage.bytes.saturating_mul(self.per_byte).saturating_add(sessions)
     }
 
-    /// Returns whether a new session may make this of the usage.
+    /// Returns whether the usage is allowed with a new session in it.
     pub(crate) const fn admit(&self, usage: Usage) -> bool {
         usage.sessions <= self.max_sessions && self.estimate(usage) <= self.max_bytes
     }
 
-    /// Returns whether a record may grow by so many bytes.
+    /// Returns whether a record may grow by `bytes` bytes.
     pub(crate) const fn admit_growth(&self, usage: Usage, bytes: u64) -> bool {
         let grown = Usage { bytes: usage.bytes.saturating_add(bytes), ..usage };
-        let [little, much] = self.max_growth;
-        self.estimate(grown) <= if bytes <= LITTLE { little } else { much }
+        let [small, large] = self.max_growth;
+        self.estimate(grown) <= if bytes <= SMALL_GROWTH { small } else { large }
     }
 }
 
@@ -115,7 +111,7 @@ impl Usage {
         bytes
     }
 
-    /// Reads a usage; bytes that are none count as nothing.
+    /// Decodes a usage. Malformed bytes count as zero.
     pub(crate) fn decode(bytes: &[u8]) -> Self {
         let number =
             |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -128,21 +124,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_usage_is_read_as_it_was_written() {
+    fn a_usage_decodes_as_encoded() {
         let usage = Usage { sessions: 3, bytes: 1 << 40 };
         assert_eq!(Usage::decode(&usage.encode()), usage);
         assert_eq!(Usage::decode(b"short"), Usage::default());
     }
 
     #[test]
-    fn sessions_come_and_go_and_change_their_size() {
+    fn usage_follows_creates_resizes_and_destroys() {
         let usage = Usage::default().with(100).with(50).resized(100, 70).without(50);
         assert_eq!(usage, Usage { sessions: 1, bytes: 70 });
         assert_eq!(Usage::default().without(1), Usage::default());
     }
 
     #[test]
-    fn limits_hold_for_the_estimate() {
+    fn limits_apply_to_the_estimate() {
         let limits = Capacity::new(2, 1000).estimate(100, 2).limits();
         let cases = [(1, 450, true), (1, 451, false), (2, 400, true), (2, 401, false), (3, 0, false)];
         for (sessions, bytes, is_admitted) in cases {
@@ -152,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_has_room_for_a_sign_in_and_not_for_a_cart() {
+    fn a_full_disk_admits_a_login_but_no_cart() {
         let limits = Limits { max_growth: [1_100, 1_000], ..Capacity::new(2, 1_000).estimate(0, 1).limits() };
         let usage = Usage { sessions: 1, bytes: 590 };
         let cases = [(410, true), (510, true), (511, false), (513, false), (1_000, false)];

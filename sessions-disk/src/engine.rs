@@ -1,4 +1,4 @@
-//! What an engine has to do. Everything else is done once, for all of them.
+//! The interface of an engine. Everything else is written once, for all engines.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,85 +11,82 @@ use crate::capacity::Capacity;
 use crate::error::OpenError;
 use crate::reserve;
 
-/// Is an engine whose files are open: ordered tables of bytes, written to by one thread in atomic,
-/// durable batches.
+/// Ordered tables of bytes, written by one thread in atomic, durable batches.
 ///
-/// The values are already checksummed, the tables already consistent with each other, and the
-/// reader already shared when an engine sees them. What it is asked for is its own work and nothing
-/// more. A method that panics is taken for one that returned [`EngineError::damaged`], because
-/// engines may panic over damaged pages.
+/// [`DiskStore`](crate::DiskStore) adds checksums, keeps the tables consistent with each other and
+/// shares the reader. A panic counts as [`EngineError::damaged`], because engines may panic over
+/// damaged pages.
 pub trait Engine: Sized + Send + 'static {
-    /// Is the store's name, for errors and events.
+    /// The store's name in errors and events.
     const NAME: &'static str;
 
-    /// Says where the files lie and how they are opened. A path alone is enough.
+    /// The path of the files, and how to open them. A path alone is enough.
     type Options: for<'a> From<&'a Path> + fmt::Debug + Send + 'static;
 
-    /// Reads what was written, from any thread.
+    /// A reader of what was written, for any thread.
     type Reader: Reader;
 
-    /// Returns how much the store may hold, and where its reserve lies. There are no limits by
-    /// default.
+    /// Returns the limits of the store and its reserve. By default there are none.
     fn capacity(options: &Self::Options) -> Capacity {
         let _ = options;
         Capacity::unlimited()
     }
 
-    /// Returns where the files lie, for errors.
+    /// Returns the path of the files, for errors.
     fn path(options: &Self::Options) -> Option<&Path> {
         let _ = options;
         None
     }
 
-    /// Opens the files, creating them where there are none, readable by their owner only.
+    /// Opens the files, or creates them readable by their owner only.
     ///
-    /// It is also called to open them again, after a failed [`write`](Self::write) and where the
-    /// engine [wants it](Self::wants_reopening). By then the engine and all its readers have been
+    /// The store also reopens the files, after a failed [`write`](Self::write) and when the engine
+    /// [asks for it](Self::wants_reopening). By then the engine and all its readers have been
     /// dropped.
     ///
     /// # Errors
     ///
-    /// Says why the files cannot be opened.
+    /// Fails with the reason why the files cannot be opened.
     fn open(options: &Self::Options) -> Result<Self, OpenError>;
 
-    /// Returns a reader of all that was written so far. It may also see what is written later.
+    /// Returns a reader of everything written so far. It may also see later writes.
     ///
     /// # Errors
     ///
     /// Fails if the files cannot be read.
     fn reader(&self) -> Result<Self::Reader, EngineError>;
 
-    /// Returns whether being opened again lets the engine give back room on the disk. Readers wait
-    /// for it, so it should be rare and quick.
+    /// Returns whether reopening would let the engine free disk space. Readers wait for that, so it
+    /// should be rare and quick.
     fn wants_reopening(&self) -> bool {
         false
     }
 
-    /// Writes a batch whole or not at all, and returns when it would survive a loss of power. The
-    /// writes are sorted, and no two are of the same key.
+    /// Writes a batch atomically, and returns once it would survive a loss of power.
+    ///
+    /// The writes are sorted, and no two have the same key.
     ///
     /// # Errors
     ///
-    /// Fails if that cannot be said. The engine is then closed and opened again, and the batch is
-    /// undone if it turns out to be there. If the disk has no room left, the error is
-    /// [`EngineError::full`].
+    /// Fails if the batch may not be durable. The engine is then reopened, and the batch undone if
+    /// it is in the files. On a full disk, the error is [`EngineError::full`].
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError>;
 }
 
-/// Reads an engine's tables.
+/// A reader of an engine's tables.
 pub trait Reader: Send + Sync + 'static {
-    /// Hands the value of a key to `read`, if there is one.
+    /// Passes the value of a key to `read`, if there is one.
     ///
     /// # Errors
     ///
-    /// Fails if the table cannot be read there.
+    /// Fails if the key cannot be read.
     fn get<T>(&self, table: Table, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, EngineError>;
 
-    /// Hands keys with their values to `visit`, in the order of the keys' bytes, until it breaks.
+    /// Passes keys with their values to `visit`, in byte order, until it breaks.
     ///
     /// # Errors
     ///
-    /// Fails if the table cannot be read there.
+    /// Fails at the first key that cannot be read.
     fn range(
         &self,
         table: Table,
@@ -98,31 +95,31 @@ pub trait Reader: Send + Sync + 'static {
     ) -> Result<(), EngineError>;
 }
 
-/// Is one of the tables that an engine keeps.
+/// A table of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Table {
-    /// Holds the records by their ids.
+    /// The records by id.
     Records,
-    /// Holds which records belong to a principal.
+    /// The index of records by principal.
     Principals,
-    /// Holds which records may have expired when.
+    /// The index of records by deadline.
     Deadlines,
-    /// Holds how much the store keeps, and the layout of the tables.
+    /// The usage of the store, and the layout of the tables.
     Meta,
 }
 
 impl Table {
-    /// Lists the tables.
+    /// All tables.
     pub const ALL: [Self; 4] = [Self::Records, Self::Principals, Self::Deadlines, Self::Meta];
 
-    /// Returns the table's place in [`ALL`](Self::ALL).
+    /// Returns the table's index in [`ALL`](Self::ALL).
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// Returns the name under which the engine keeps the table.
+    /// Returns the table's name in the engine.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -134,27 +131,27 @@ impl Table {
     }
 }
 
-/// Is what a batch makes of one key.
+/// A batch's write to one key.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Write<'a> {
-    /// Says in which table the key lies.
+    /// The key's table.
     pub table: Table,
-    /// Is the key, at most 64 bytes.
+    /// The key, at most 64 bytes.
     pub key: &'a [u8],
-    /// Is its new value, `None` to remove it.
+    /// The new value, `None` to remove the key.
     pub value: Option<&'a [u8]>,
 }
 
 impl<'a> Write<'a> {
-    /// Makes a write.
+    /// Creates a write.
     #[must_use]
     pub const fn new(table: Table, key: &'a [u8], value: Option<&'a [u8]>) -> Self {
         Self { table, key, value }
     }
 }
 
-/// Shows sizes, never values.
+/// Prints sizes, never values.
 impl fmt::Debug for Write<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Write")
@@ -164,54 +161,52 @@ impl fmt::Debug for Write<'_> {
     }
 }
 
-/// Says why an engine could not do its work.
+/// The error of an engine.
 #[derive(Clone, Debug)]
 pub struct EngineError {
     kind: EngineErrorKind,
-    /// Is shared, because a failed batch answers many with one cause.
+    /// Shared, because one failed batch is the error of many calls.
     source: Arc<dyn StdError + Send + Sync>,
 }
 
-/// Is the kind of an [`EngineError`].
+/// The kind of an [`EngineError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EngineErrorKind {
-    /// The device fails, or the engine reports something else that concerns all it does. It is
-    /// opened again.
+    /// A failure of the device or the whole engine, which is reopened.
     Unavailable,
-    /// The disk has no room left. The engine is opened again.
+    /// A full disk. The engine is reopened.
     Full,
-    /// The bytes at this place cannot be read, or are not what the engine wrote. Others can be.
+    /// Damage in one place of the files. Others can still be read.
     Damaged,
 }
 
 impl EngineError {
-    /// Makes an error of an engine that has to be opened again.
+    /// Creates the error of an engine that must be reopened.
     #[must_use]
     pub fn unavailable(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: EngineErrorKind::Unavailable, source: Arc::new(source) }
     }
 
-    /// Makes an error of an engine that found no room on its disk.
+    /// Creates the error of an engine whose disk is full.
     #[must_use]
     pub fn full(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: EngineErrorKind::Full, source: Arc::new(source) }
     }
 
-    /// Makes an error of an operation on files: a full disk, or an engine that has to be opened
-    /// again.
+    /// Creates an error from a file operation: a full disk, or an engine that must be reopened.
     #[must_use]
     pub fn io(error: io::Error) -> Self {
         if reserve::is_full(&error) { Self::full(error) } else { Self::unavailable(error) }
     }
 
-    /// Makes an error of one place in the files.
+    /// Creates the error of one damaged place in the files.
     #[must_use]
     pub fn damaged(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: EngineErrorKind::Damaged, source: Arc::new(source) }
     }
 
-    /// Makes the error that a whole batch fails with.
+    /// Turns an error into that of the whole batch.
     pub(crate) fn of_batch(self) -> Self {
         match self.kind {
             EngineErrorKind::Damaged => Self { kind: EngineErrorKind::Unavailable, ..self },
@@ -219,7 +214,7 @@ impl EngineError {
         }
     }
 
-    /// Returns what went wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> EngineErrorKind {
         self.kind

@@ -1,4 +1,4 @@
-//! Why a store cannot be opened, and what its calls fail with.
+//! The errors of opening a store and of its calls.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,9 +9,9 @@ use sessions_core::{RecordError, StoreError, StoreErrorKind};
 
 use crate::engine::{EngineError, EngineErrorKind};
 
-/// Why a store could not be opened.
+/// The reason why a store could not be opened.
 ///
-/// Its message names the path, and says what to do where that is known.
+/// The message names the path, and what to do about it where that is known.
 #[derive(Debug)]
 pub struct OpenError {
     store: &'static str,
@@ -24,23 +24,22 @@ pub struct OpenError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OpenErrorKind {
-    /// The files are open already, in another process or in this one, and stayed so for a quarter
-    /// of a second.
+    /// The files are open in this process or another, and stayed so for a quarter of a second.
     Locked,
-    /// The folder that the files are to be created in does not exist. It is not created: it may be
-    /// a volume that is not mounted.
+    /// The parent folder does not exist. It is not created, since it may be a volume that is not
+    /// mounted.
     Missing,
-    /// The path is that of a folder and should be that of a file, or the other way round.
+    /// The path names a folder instead of a file, or a file instead of a folder.
     WrongType,
-    /// The path is that of a symbolic link, which somebody else may have put there.
+    /// The path is a symbolic link, which somebody else may have put there.
     Symlink,
-    /// The files belong to another user, who could read and change every session.
+    /// The files belong to another user, who can read and change every session.
     ForeignOwner,
-    /// The mode of the files lets other users change every session.
+    /// Other users may write to the files, and so can change every session.
     Exposed,
-    /// The files are damaged, or something else than a store of this kind.
+    /// The files are damaged, or are not a store of this kind.
     Damaged,
-    /// The files are of a format that this build does not know. They are as they were.
+    /// The files have a format that this build does not know. They are unchanged.
     UnknownFormat,
     /// The files cannot be read, written or created.
     Unavailable,
@@ -53,21 +52,21 @@ impl OpenError {
         Self { store, path: None, kind, source: None }
     }
 
-    /// Keeps the path that cannot be opened, unless one has been named already.
+    /// Adds the path, unless the error already has one.
     #[must_use]
     pub fn at(mut self, path: &Path) -> Self {
         self.path.get_or_insert_with(|| path.to_owned());
         self
     }
 
-    /// Keeps the cause of the error.
+    /// Adds the cause.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Creates an error of an operation on files that is not the engine's own.
+    /// Creates an error from a file operation outside the engine.
     #[must_use]
     pub fn io(store: &'static str, error: io::Error) -> Self {
         Self::new(store, OpenErrorKind::Unavailable).caused_by(error)
@@ -81,13 +80,13 @@ impl OpenError {
         Self::new(store, kind).caused_by(error)
     }
 
-    /// Returns what went wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> OpenErrorKind {
         self.kind
     }
 
-    /// Returns the path that cannot be opened, if it is known.
+    /// Returns the path that cannot be opened, if known.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
@@ -95,23 +94,20 @@ impl OpenError {
 
     fn reason(&self) -> &'static str {
         match self.kind {
-            OpenErrorKind::Locked => "another process has it open, or this one does already",
+            OpenErrorKind::Locked => "this process or another already has it open",
             OpenErrorKind::Missing => "its folder does not exist; create that first",
-            OpenErrorKind::WrongType => "it is a folder where a file is expected, or the other way round",
-            OpenErrorKind::Symlink => "it is a symbolic link; name what it points to",
-            OpenErrorKind::ForeignOwner => "it belongs to another user; change its owner, or name a new path",
-            OpenErrorKind::Exposed => {
-                "other users may write to it; take that from them with chmod go-w, if its content can be trusted"
-            }
-            OpenErrorKind::Damaged => "it is damaged, or no such store",
+            OpenErrorKind::WrongType => "it is a folder where a file is expected, or a file where a folder is",
+            OpenErrorKind::Symlink => "it is a symbolic link; use the path that it points to",
+            OpenErrorKind::ForeignOwner => "it belongs to another user; change its owner, or use another path",
+            OpenErrorKind::Exposed => "other users may write to it; if its content can be trusted, run chmod go-w",
+            OpenErrorKind::Damaged => "it is damaged, or not a store of this kind",
             OpenErrorKind::UnknownFormat => "it has a format that this build does not know",
-            OpenErrorKind::Unavailable => self.failure(),
+            OpenErrorKind::Unavailable => self.io_reason(),
         }
     }
 
-    /// Returns what the system said, in so far as whoever runs the process can do something about
-    /// it.
-    fn failure(&self) -> &'static str {
+    /// Returns the system's reason, where it is one that an operator can act on.
+    fn io_reason(&self) -> &'static str {
         let cause = self.source.as_deref().and_then(|cause| cause.downcast_ref::<io::Error>());
         match cause.map(io::Error::kind) {
             Some(ErrorKind::PermissionDenied) => "this process may not read, write or create it",
@@ -137,7 +133,7 @@ impl StdError for OpenError {
     }
 }
 
-/// Is why one call cannot be answered, while the calls beside it can.
+/// The error of one call in a batch, which does not concern the others.
 #[derive(Clone, Debug)]
 pub(crate) enum CallError {
     Record(RecordError),
@@ -174,7 +170,7 @@ impl From<EngineError> for CallError {
     }
 }
 
-/// The error of a write that the disk has no room for, while there is room for what ends sessions.
+/// The cause of a refused write on a full disk, where sessions can still be ended.
 #[derive(Debug)]
 struct DiskFull;
 
@@ -186,8 +182,9 @@ impl fmt::Display for DiskFull {
 
 impl StdError for DiskFull {}
 
-/// Says that the store was closed, that its writer has died, or that the files could not be opened
-/// again.
+/// The cause of an error while the files are not open.
+///
+/// The store was closed, its writer has died, or the files could not be reopened.
 #[derive(Debug)]
 pub(crate) struct NotOpen;
 

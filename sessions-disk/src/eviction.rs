@@ -1,4 +1,4 @@
-//! Who goes when the store is full: what has expired, and then the anonymous sessions that would
+//! Eviction from a full store: expired sessions first, then the anonymous sessions that would
 //! expire next.
 
 use std::collections::VecDeque;
@@ -12,13 +12,13 @@ use crate::error::CallError;
 use crate::keys::{self, Class};
 use crate::writes::Found;
 
-/// How many entries are read at once.
+/// Number of entries read at once.
 const PAGE: usize = 16;
-/// How many sessions that were seen since they were listed one new session lists anew. Beyond them
-/// the order is that of the list.
-const LISTED_ANEW: u32 = 64;
+/// Most sessions that one new session relists because they were seen since they were listed. After
+/// that many, the next in the list is evicted even if it was seen.
+const MAX_RELISTED: u32 = 64;
 
-/// The entries of the table of deadlines that a transaction has read for those who may go.
+/// The entries of the deadlines table that a transaction has read as candidates for eviction.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     anonymous: Queue,
@@ -28,42 +28,43 @@ pub(crate) struct Candidates {
 #[derive(Debug, Default)]
 struct Queue {
     keys: VecDeque<Vec<u8>>,
-    /// The last entry that was read, or the one to begin after.
+    /// The last entry read, or the one to start after.
     last: Option<Vec<u8>>,
-    /// Reading began in the middle, so there may be entries before it.
+    /// Whether reading started in the middle, so that there may be entries before it.
     has_skipped: bool,
     is_at_end: bool,
 }
 
-/// Where the next eviction begins. Engines may have to step over all that was removed before it.
+/// The entry at which the next eviction starts. Starting at the beginning, an engine may have to
+/// step over everything removed before it.
 #[derive(Debug, Default)]
 pub(crate) struct EvictionCursor {
-    place: Option<Vec<u8>>,
+    after: Option<Vec<u8>>,
     transactions: u32,
 }
 
 impl EvictionCursor {
-    /// How many transactions pass before one begins at the beginning again, where others may have
-    /// been listed since.
+    /// Number of transactions after which eviction starts at the beginning again, where sessions
+    /// may have been listed since.
     const TRANSACTIONS: u32 = 256;
 
     pub(crate) fn candidates(&self) -> Candidates {
-        Candidates::after(self.place.clone())
+        Candidates::after(self.after.clone())
     }
 
-    /// Notes where a transaction has evicted somebody.
-    pub(crate) fn note(&mut self, evicted_at: Option<Vec<u8>>) {
+    /// Moves to the entry of the last evicted session.
+    pub(crate) fn advance(&mut self, evicted_at: Option<Vec<u8>>) {
         if evicted_at.is_some() {
             self.transactions = (self.transactions + 1) % Self::TRANSACTIONS;
-            self.place = evicted_at.filter(|_| self.transactions != 0);
+            self.after = evicted_at.filter(|_| self.transactions != 0);
         }
     }
 }
 
 impl Candidates {
-    /// Begins after an entry, and goes on at the beginning when there are no more.
-    fn after(place: Option<Vec<u8>>) -> Self {
-        let anonymous = Queue { has_skipped: place.is_some(), last: place, ..Queue::default() };
+    /// Starts after an entry, and continues at the beginning after the last one.
+    fn after(entry: Option<Vec<u8>>) -> Self {
+        let anonymous = Queue { has_skipped: entry.is_some(), last: entry, ..Queue::default() };
         Self { anonymous, ..Self::default() }
     }
 
@@ -76,11 +77,11 @@ impl Candidates {
 }
 
 impl<R: Reader> Batch<'_, R> {
-    /// Evicts until a new record of so many bytes fits, and returns who went, or `None` if it
-    /// cannot be made to fit.
+    /// Evicts sessions until a new record of `bytes` bytes fits. Returns the evicted ids, or `None`
+    /// if it cannot fit.
     pub(crate) fn make_room(&mut self, bytes: u64, now: Timestamp) -> Result<Option<Vec<SessionId>>, CallError> {
         let mut evicted = Vec::new();
-        let mut patience = LISTED_ANEW;
+        let mut relists_left = MAX_RELISTED;
         loop {
             if self.limits().admit(self.usage()?.with(bytes)) {
                 return Ok(Some(evicted));
@@ -88,11 +89,11 @@ impl<R: Reader> Batch<'_, R> {
             let Some(key) = self.candidate(now)? else {
                 return Ok(None);
             };
-            evicted.extend(self.evict(&key, now, &mut patience)?);
+            evicted.extend(self.evict(&key, now, &mut relists_left)?);
         }
     }
 
-    /// Returns the next entry of somebody who may go.
+    /// Returns the next entry to evict.
     fn candidate(&mut self, now: Timestamp) -> Result<Option<Vec<u8>>, EngineError> {
         let is_due = |key: &Vec<u8>| keys::due(key).is_some_and(|due| due <= now);
         let anonymous = self.front(Class::Anonymous)?;
@@ -106,7 +107,7 @@ impl<R: Reader> Batch<'_, R> {
         Ok(anonymous)
     }
 
-    /// Returns the first entry of a class that nobody has removed.
+    /// Returns the first entry of a class that this batch has not removed.
     fn front(&mut self, class: Class) -> Result<Option<Vec<u8>>, EngineError> {
         loop {
             while let Some(key) = self.candidates.of(class).keys.front().cloned() {
@@ -116,7 +117,7 @@ impl<R: Reader> Batch<'_, R> {
                 self.candidates.of(class).keys.pop_front();
             }
             if !self.read_more(class)? {
-                // What is left are those that came in this transaction.
+                // Only entries that this batch has added are left.
                 return Ok(self
                     .first_added(Table::Deadlines, &class.start())
                     .filter(|key| keys::class(key) == Some(class)));
@@ -124,7 +125,7 @@ impl<R: Reader> Batch<'_, R> {
         }
     }
 
-    /// Reads the next entries of a class, and returns whether there may be any.
+    /// Reads more entries of a class. Returns `false` if all have been read.
     fn read_more(&mut self, class: Class) -> Result<bool, EngineError> {
         let reader = self.reader();
         let queue = self.candidates.of(class);
@@ -150,13 +151,13 @@ impl<R: Reader> Batch<'_, R> {
         Ok(true)
     }
 
-    /// Ends the session of an entry, if it may go, and puts an entry right that is not.
-    fn evict(&mut self, key: &[u8], now: Timestamp, patience: &mut u32) -> Result<Option<SessionId>, CallError> {
+    /// Ends the session of an entry if it may be evicted, and corrects an outdated entry.
+    fn evict(&mut self, key: &[u8], now: Timestamp, relists_left: &mut u32) -> Result<Option<SessionId>, CallError> {
         let Some(id) = keys::id(key) else {
             return Ok(None);
         };
         let frame = match self.find(id) {
-            // One damaged place must not keep new sessions out for ever.
+            // One damaged page must not keep new sessions out for ever.
             Err(error) if error.kind() == EngineErrorKind::Damaged => return Ok(None),
             Err(error) => return Err(error.into()),
             Ok(Found::Unreadable(RecordError::NewerFormat)) => return Ok(None),
@@ -175,9 +176,9 @@ impl<R: Reader> Batch<'_, R> {
             return Ok(None);
         }
         let has_expired = frame.record.has_expired(now);
-        if !has_expired && (frame.class() == Class::SignedIn || (frame.is_stale() && *patience > 0)) {
-            *patience = patience.saturating_sub(1);
-            self.list_anew(frame)?;
+        if !has_expired && (frame.class() == Class::SignedIn || (frame.is_stale() && *relists_left > 0)) {
+            *relists_left = relists_left.saturating_sub(1);
+            self.relist(frame)?;
             return Ok(None);
         }
         self.evicted_at = Some(key.to_vec()).filter(|_| frame.class() == Class::Anonymous);

@@ -1,4 +1,4 @@
-//! Files and folders that only their owner can read, for engines to create theirs with.
+//! Private files and folders for engines.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -6,23 +6,22 @@ use std::path::Path;
 
 use crate::error::{OpenError, OpenErrorKind};
 
-/// Opens a store's file for reading and writing, and creates it if there is none, for its owner
-/// only. An existing file is not truncated.
+/// Opens a store's file for reading and writing, or creates it for its owner only.
 ///
-/// A file that somebody else may have put there or written to is not opened: a symbolic link, a
-/// file of another user, one that other users may write to. On systems without Unix permissions the
-/// file gets those of its folder.
+/// An existing file is not truncated. A file that somebody else may have put there or written to is
+/// refused: a symbolic link, a file of another user, or one that other users may write to. On
+/// systems without Unix permissions, a new file inherits those of its folder.
 ///
 /// # Errors
 ///
-/// Fails if the file cannot be opened or created, or is not to be trusted. The error names it.
+/// Fails if the file cannot be opened or created, or must not be trusted. The error names it.
 pub fn open_private(store: &'static str, path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        // A pipe would be waited for without the second flag.
+        // Without NONBLOCK, opening a pipe would block.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         options.mode(0o600).custom_flags(flags.bits().cast_signed());
     }
@@ -35,16 +34,13 @@ pub fn open_private(store: &'static str, path: &Path) -> Result<File, OpenError>
     }
 }
 
-/// Finds a store's folder, and creates it if there is none, for its owner only. Its parent must
-/// exist.
+/// Checks a store's folder, or creates it for its owner only. Its parent must exist.
 ///
-/// A folder that somebody else may have put there or written to is refused, as with
-/// [`open_private`].
+/// A folder that somebody else may have put there or written to is refused, as by [`open_private`].
 ///
 /// # Errors
 ///
-/// Fails if there is no such folder and it cannot be created, or if it is not to be trusted. The
-/// error names it.
+/// Fails if the folder cannot be created, or must not be trusted. The error names it.
 pub fn open_private_folder(store: &'static str, path: &Path) -> Result<(), OpenError> {
     let error = |error| io_error(store, path, error);
     let found = match fs::symlink_metadata(path) {
@@ -62,7 +58,7 @@ pub fn open_private_folder(store: &'static str, path: &Path) -> Result<(), OpenE
     }
 }
 
-/// Returns why a file or folder is not to be used, if there is a reason.
+/// Returns the reason why a file or folder must not be trusted, if any.
 fn distrust(found: &fs::Metadata, has_right_type: bool) -> Option<OpenErrorKind> {
     if found.is_symlink() {
         return Some(OpenErrorKind::Symlink);
@@ -87,7 +83,7 @@ fn io_error(store: &'static str, path: &Path, error: io::Error) -> OpenError {
     let kind = match error.kind() {
         ErrorKind::NotFound => OpenErrorKind::Missing,
         ErrorKind::IsADirectory | ErrorKind::NotADirectory => OpenErrorKind::WrongType,
-        // A link where none is followed. The name of this kind is not stable yet.
+        // `ErrorKind::FilesystemLoop` is not stable yet.
         _ if is_link_error(&error) => OpenErrorKind::Symlink,
         _ => OpenErrorKind::Unavailable,
     };
@@ -104,7 +100,7 @@ const fn is_link_error(_error: &io::Error) -> bool {
     false
 }
 
-/// Creates a file for its owner only. There must be none.
+/// Creates a new file for its owner only.
 ///
 /// # Errors
 ///
@@ -117,7 +113,7 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Creates a folder for its owner only, unless there is one. Its parent must exist.
+/// Creates a folder for its owner only, unless it exists. Its parent must exist.
 ///
 /// # Errors
 ///
@@ -132,12 +128,12 @@ pub fn create_private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Takes all permissions to a file or folder from everybody but its owner.
+/// Removes all permissions of a file or folder except its owner's.
 ///
 /// # Errors
 ///
 /// Fails if the permissions cannot be read or changed.
-#[cfg_attr(not(unix), expect(unused_variables, reason = "there is nothing to take"))]
+#[cfg_attr(not(unix), expect(unused_variables, reason = "there are no permissions to remove"))]
 pub fn make_private(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
@@ -151,14 +147,13 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns how large the volume is that a path is on, where the system can be asked. There may be
-/// nothing at the path yet.
+/// Returns the size of a path's volume, where the system tells it. The path need not exist yet.
 #[must_use]
 pub fn volume_size(path: &Path) -> Option<u64> {
     volume(path).map(|volume| volume.size)
 }
 
-/// Returns how much room the volume has that a path is on, where the system can be asked.
+/// Returns the free space on a path's volume, where the system tells it.
 pub(crate) fn free_space(path: &Path) -> Option<u64> {
     volume(path).map(|volume| volume.free)
 }
@@ -180,22 +175,21 @@ const fn volume(_path: &Path) -> Option<Volume> {
     None
 }
 
-/// Returns the folder that a path is in. The parent of a bare file name is empty, and means the
-/// current folder.
+/// Returns a path's parent folder, which for a bare file name is the current folder.
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes durable which files a folder has: a new file outlives a loss of power only after this.
+/// Makes a folder's list of files durable. A new file survives a loss of power only after this.
 ///
 /// # Errors
 ///
 /// Fails if the folder cannot be opened or the disk fails.
-#[cfg_attr(not(unix), expect(unused_variables, reason = "folders cannot be opened"))]
+#[cfg_attr(not(unix), expect(unused_variables, reason = "folders cannot be synced"))]
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
-        // The parent of a bare file name is empty, and means the current folder.
+        // The parent of a bare file name is empty, which means the current folder.
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         File::open(path)?.sync_all()?;
     }
@@ -216,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_created_is_private_and_what_is_there_becomes_so() {
+    fn new_and_existing_paths_become_private() {
         let folder = tempfile::tempdir().unwrap();
         let (file, inner) = (folder.path().join("file"), folder.path().join("inner"));
         open_private("test", &file).unwrap();
@@ -233,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_file_keeps_what_is_in_it() {
+    fn an_existing_file_keeps_its_content() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "kept").unwrap();
@@ -242,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_not_followed() {
+    fn a_symbolic_link_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (target, link) = (folder.path().join("target"), folder.path().join("link"));
         std::os::unix::fs::symlink(&target, &link).unwrap();
@@ -253,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_may_write_to_is_refused_and_left_as_it_was() {
+    fn what_others_may_write_to_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (file, inner) = (folder.path().join("file"), folder.path().join("inner"));
         fs::write(&file, "").unwrap();
@@ -268,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_somebody_else_is_refused() {
+    fn what_another_user_owns_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (file, inner) = (folder.path().join("file"), folder.path().join("inner"));
         fs::write(&file, "").unwrap();
@@ -282,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_type_or_nowhere_is_said_to_be() {
+    fn wrong_types_and_missing_folders_are_reported() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();

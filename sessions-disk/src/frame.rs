@@ -1,16 +1,16 @@
-//! A record as it lies in an engine, format 1. Integers are little-endian.
+//! The stored form of a record, format 1. Integers are little-endian.
 //!
 //! ```text
 //! at   bytes
 //!  0     4   CRC-32 of the id and of everything after this field
 //!  4     1   format of the frame
-//!  5     8   the time under which the record is in the table of deadlines, all ones if it is not in there
+//!  5     8   the time of the record's entry in the deadlines table, all ones if it has none
 //! 13     …   the record's bytes
 //! ```
 //!
-//! The first two fields are the same in every format to come, so that a damaged byte is never taken
-//! for a newer format. The id is the key under which the frame lies: two frames that changed places
-//! are both damaged.
+//! The first two fields stay the same in every later format, so that a damaged byte is never taken
+//! for a newer format. The checksum covers the frame's key, the id: if two frames change places,
+//! both count as damaged.
 
 use sessions_core::{Record, RecordError, SessionId, Timestamp};
 
@@ -21,38 +21,39 @@ const FORMAT_AT: usize = 4;
 const DUE_AT: usize = 5;
 const RECORD_AT: usize = 13;
 
-/// The first of the times under which anonymous sessions are listed that have no deadline: behind
-/// all real ones, the longest unseen first.
+/// The bit that marks the listed time of anonymous sessions without a deadline. They sort after all
+/// deadlines, by the time they were last seen.
 const NO_DEADLINE: u64 = 1 << 63;
 
-/// Is a record with what the store notes about it.
+/// A record, and the time under which it is listed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Frame {
     pub(crate) record: Record,
-    /// The time under which the record is listed in the table of deadlines, [`Timestamp::NEVER`] if
-    /// it is not. It is never later than the time under which it would be listed now, but may be
-    /// earlier: a session that is seen again is not listed anew each time.
+    /// The time of the record's entry in the deadlines table, [`Timestamp::NEVER`] if it has none.
+    ///
+    /// It may be earlier than the current deadline, never later: a session that is seen again is not
+    /// relisted each time.
     pub(crate) due: Timestamp,
 }
 
 impl Frame {
-    /// Frames a record to be listed under its deadline.
+    /// Creates a frame that is listed under the record's deadline.
     pub(crate) fn new(record: Record) -> Self {
-        let due = listing(&record);
+        let due = listed_time(&record);
         Self { record, due }
     }
 
-    /// Returns the part of the table of deadlines that the record belongs into.
+    /// Returns the record's class in the deadlines table.
     pub(crate) fn class(&self) -> Class {
         if self.record.principal().is_some() { Class::SignedIn } else { Class::Anonymous }
     }
 
-    /// Returns whether the record would be listed under a later time by now.
+    /// Returns whether the record is listed under a time that has moved since.
     pub(crate) fn is_stale(&self) -> bool {
-        self.due < listing(&self.record)
+        self.due < listed_time(&self.record)
     }
 
-    /// Returns how many bytes the frame has.
+    /// Returns the encoded length in bytes.
     pub(crate) fn len(&self) -> u64 {
         (RECORD_AT + self.record.as_bytes().len()) as u64
     }
@@ -68,7 +69,7 @@ impl Frame {
         bytes
     }
 
-    /// Reads what lies under `id`.
+    /// Decodes the bytes stored under `id`.
     pub(crate) fn decode(id: SessionId, bytes: &[u8]) -> Result<Self, RecordError> {
         let (stored, rest) = bytes.split_first_chunk().ok_or(RecordError::Corrupt)?;
         if u32::from_le_bytes(*stored) != checksum(id, rest) {
@@ -82,7 +83,7 @@ impl Frame {
         let (head, record) = bytes.split_at_checked(RECORD_AT).ok_or(RecordError::Corrupt)?;
         let due = head[DUE_AT..].try_into().map_err(|_| RecordError::Corrupt)?;
         let record = Record::decode(record)?;
-        // The checksum knows the id already; what is compared here is the id within the record.
+        // The checksum covers the key. This compares the id inside the record.
         if record.id() != id {
             return Err(RecordError::Corrupt);
         }
@@ -90,9 +91,9 @@ impl Frame {
     }
 }
 
-/// Returns the time under which a record is to be listed. Those that can neither expire nor be
-/// evicted are not.
-fn listing(record: &Record) -> Timestamp {
+/// Returns the time to list a record under, [`Timestamp::NEVER`] for one that can neither expire
+/// nor be evicted.
+fn listed_time(record: &Record) -> Timestamp {
     match record.expires_at() {
         Timestamp::NEVER if record.principal().is_none() => {
             Timestamp::from_millis(NO_DEADLINE | record.last_seen().as_millis())
@@ -101,13 +102,13 @@ fn listing(record: &Record) -> Timestamp {
     }
 }
 
-/// Writes the checksum into a frame that has everything else.
+/// Writes the checksum of an otherwise complete frame.
 fn seal(id: SessionId, bytes: &mut [u8]) {
     let (checksum_field, rest) = bytes.split_at_mut(FORMAT_AT);
     checksum_field.copy_from_slice(&checksum(id, rest).to_le_bytes());
 }
 
-/// Makes a frame one of the next format, sound as far as this build can tell.
+/// Turns a frame into one of the next format, with a valid checksum.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) fn make_newer(id: SessionId, bytes: &mut [u8]) {
     bytes[FORMAT_AT] = FORMAT + 1;
@@ -141,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_read_as_it_was_written() {
+    fn a_frame_decodes_as_encoded() {
         let mut frame = frame(1);
         frame.due = Timestamp::from_millis(77);
         assert_eq!(Frame::decode(frame.record.id(), &frame.encode()), Ok(frame));
     }
 
     #[test]
-    fn no_flipped_bit_goes_unnoticed() {
+    fn every_flipped_bit_is_detected() {
         for number in 0..1000 {
             let frame = frame(number);
             let (id, mut bytes) = (frame.record.id(), frame.encode());
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn no_missing_byte_goes_unnoticed() {
+    fn every_truncation_is_detected() {
         let frame = frame(1);
         let (id, bytes) = (frame.record.id(), frame.encode());
         for length in 0..bytes.len() {
@@ -171,16 +172,16 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_under_another_id_is_damaged() {
+    fn a_frame_under_another_id_is_corrupt() {
         let (one, other) = (frame(1), frame(2));
         let (id, bytes) = (other.record.id(), one.encode());
         assert_eq!(Frame::decode(id, &bytes), Err(RecordError::Corrupt));
-        // Even with a checksum that fits the place: the id within the record does not.
+        // Even with a matching checksum: the id inside the record differs.
         assert_eq!(Frame::decode(id, &sealed(id, &bytes)), Err(RecordError::Corrupt));
     }
 
     #[test]
-    fn newer_formats_of_frame_and_record_are_told_apart_from_damage() {
+    fn newer_formats_are_not_taken_for_damage() {
         let frame = frame(1);
         let id = frame.record.id();
         for (at, format) in [(FORMAT_AT, 2), (FORMAT_AT, 255), (RECORD_AT, 2)] {

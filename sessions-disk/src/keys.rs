@@ -7,27 +7,26 @@
 //! meta          a name
 //! ```
 //!
-//! The class comes first, so that whoever makes room finds the anonymous sessions without going
-//! over the others.
+//! The class comes first, so that eviction finds the anonymous sessions without visiting the
+//! others.
 //!
-//! A principal is hashed so that its key has a fixed length, whatever is in it: no principal is the
-//! beginning of another's key.
+//! A principal is hashed to a fixed length, so that no principal's key is a prefix of another's.
 
 use sessions_core::{SessionId, Timestamp};
 use sha2::{Digest, Sha256};
 
-/// Names how many records there are, and how many bytes they have.
+/// The counts of records and of their bytes.
 pub(crate) const USAGE: &[u8] = b"usage";
-/// Names how much the store may hold until its disk has room again.
+/// The limit of the store until its disk has room again.
 pub(crate) const CEILING: &[u8] = b"ceiling";
-/// Names the layout of the tables.
+/// The layout of the tables.
 pub(crate) const LAYOUT: &[u8] = b"layout";
 
 const ID: usize = 16;
 const TIME: usize = 8;
 const CLASS: usize = 1;
 
-/// The part of the table of deadlines in which a session is listed.
+/// The part of the deadlines table in which a session is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
     /// Sessions that may be evicted.
@@ -37,7 +36,7 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    /// Returns the key that comes before all keys of the class.
+    /// Returns a key before all keys of the class.
     pub(crate) const fn start(self) -> [u8; CLASS] {
         [self as u8]
     }
@@ -57,18 +56,18 @@ pub(crate) fn deadline(class: Class, due: Timestamp, id: SessionId) -> [u8; CLAS
     join(&prefix, id)
 }
 
-/// Returns the class of an entry of the table of deadlines.
+/// Returns the class of an entry in the deadlines table.
 pub(crate) fn class(key: &[u8]) -> Option<Class> {
     [Class::Anonymous, Class::SignedIn].into_iter().find(|class| key.first() == Some(&(*class as u8)))
 }
 
-/// Returns when an entry of the table of deadlines is due.
+/// Returns the time of an entry in the deadlines table.
 pub(crate) fn due(key: &[u8]) -> Option<Timestamp> {
     let time = key.get(CLASS..)?.first_chunk::<TIME>()?;
     Some(Timestamp::from_millis(u64::from_be_bytes(*time)))
 }
 
-/// Returns the id with which every key ends, outside the table `meta`.
+/// Returns the id at the end of a key. Keys of the table `meta` have none.
 pub(crate) fn id(key: &[u8]) -> Option<SessionId> {
     key.last_chunk::<ID>().copied().map(SessionId::from_bytes)
 }
@@ -86,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deadlines_sort_by_time_and_name_their_session() {
+    fn deadlines_sort_by_class_and_time() {
         let id = SessionId::from_bytes([9; 16]);
         let deadline = |class, millis| deadline(class, Timestamp::from_millis(millis), id);
         let (earlier, later) = (deadline(Class::Anonymous, 255), deadline(Class::Anonymous, 256));
@@ -98,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_no_build_writes_are_no_ids() {
+    fn malformed_keys_have_no_parts() {
         assert_eq!(id(b"short"), None);
         assert_eq!(due(b"short"), None);
         assert_eq!(class(&[2; 25]), None);
     }
 
     #[test]
-    fn a_principal_is_not_the_beginning_of_another() {
+    fn a_principal_is_no_prefix_of_another() {
         let id = SessionId::from_bytes([9; 16]);
         assert!(!principal("anna", id).starts_with(&principal_prefix("ann")));
         assert!(principal("ann", id).starts_with(&principal_prefix("ann")));

@@ -1,20 +1,20 @@
-//! What session stores on the local disk share: [`DiskStore`] is a whole
-//! [`Store`](sessions_core::Store) around an [`Engine`], which is a handful of methods over ordered
-//! tables of bytes.
+//! The shared part of session stores on the local disk. [`DiskStore`] is a complete
+//! [`Store`](sessions_core::Store) around an [`Engine`]: ordered tables of bytes with a handful of
+//! methods.
 //!
-//! Those who want to keep sessions use a crate with an engine, such as `sessions-redb` or
-//! `sessions-fjall`. This one is for those who put another engine behind the same store.
+//! To keep sessions, use a crate with an engine, such as `sessions-redb` or `sessions-fjall`. Use
+//! this one to put another engine behind the same store.
 //!
 //! | What | Where |
 //! |---|---|
-//! | many commits, one `fsync`; loads that do not wait; failing disks; closing | [`DiskStore`] |
-//! | records with checksums, an index of principals, one of deadlines, a count | [`DiskStore`], in the tables of [`Table`] |
-//! | ordered tables, atomic and durable batches of writes, opening files | [`Engine`] and [`Reader`] |
+//! | one `fsync` for many commits, loads that never wait for it, failing disks, closing | [`DiskStore`] |
+//! | records with checksums, indexes of principals and deadlines, counts | [`DiskStore`], in the tables of [`Table`] |
+//! | ordered tables, atomic and durable batches, opening files | [`Engine`] and [`Reader`] |
 //! | checks for an engine: kills, damage, full disks | `testing`, with the feature of that name |
 //!
 //! # What this crate does not do
 //!
-//! It shares no files between processes: an engine's files belong to one process at a time. It
+//! It shares no files between processes: one process at a time can open an engine's files. It
 //! encrypts nothing; the files hold the visitors' data, and engines create them readable by their
 //! owner only. It has no clock and starts no sweep by itself.
 //!
@@ -22,7 +22,7 @@
 //!
 //! | Name | Description | Default? |
 //! |---|---|---|
-//! | `testing` | The module `testing`, with checks for those who write an engine | No |
+//! | `testing` | The module `testing`, with checks for an engine's test suite | No |
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

@@ -6,24 +6,24 @@ use crate::batch::Batch;
 use crate::engine::{EngineError, EngineErrorKind, Reader};
 use crate::error::CallError;
 
-/// Carries an operation's answer to whoever waits for it, on any runtime or none.
+/// The channel for an operation's answer. Any runtime or none can await the other end.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, CallError>>;
 
-/// Is an operation, which shares its transaction with others.
+/// Work that shares its transaction with other operations.
 pub(crate) trait Operation<R>: Send {
-    /// Makes the operation's changes. It may run again, after a batch with it has failed.
+    /// Makes the operation's changes in a batch. Runs again after a failed batch.
     ///
-    /// Fails if the engine does; what fails for this operation alone is kept for its answer.
+    /// An error fails the whole batch. An error of this operation alone is kept for its answer.
     fn run(&mut self, batch: &mut Batch<'_, R>) -> Result<(), EngineError>;
 
-    /// Answers, now that the changes are durable, or returns the operation for its next part.
+    /// Answers, now that the changes are durable, or returns the operation for its next slice.
     fn applied(self: Box<Self>) -> Option<Box<dyn Operation<R>>>;
 
     /// Answers that the batch has failed.
     fn failed(self: Box<Self>, error: &EngineError);
 }
 
-/// Is an operation that is done in one go.
+/// An operation of one transaction.
 pub(crate) struct Call<F, T> {
     work: F,
     result: Option<Result<T, CallError>>,
@@ -49,7 +49,7 @@ where
 
     fn applied(self: Box<Self>) -> Option<Box<dyn Operation<R>>> {
         if let Some(result) = self.result {
-            // Whoever asked may no longer wait. The effect stands.
+            // The caller may have stopped waiting. The effect stands.
             let _ = self.answer.send(result);
         }
         None
@@ -60,18 +60,18 @@ where
     }
 }
 
-/// Does the work of one operation, and takes it back where it fails without the engine failing.
+/// Runs one operation's work, and rolls it back if it fails while the engine still works.
 pub(crate) fn run_isolated<R: Reader, T>(
     batch: &mut Batch<'_, R>,
     work: impl FnOnce(&mut Batch<'_, R>) -> Result<T, CallError>,
 ) -> Result<Result<T, CallError>, EngineError> {
-    batch.begin();
+    batch.begin_operation();
     match work(batch) {
         Ok(result) => Ok(Ok(result)),
         Err(CallError::Engine(error)) if error.kind() != EngineErrorKind::Damaged => Err(error),
-        Err(fault) => {
+        Err(error) => {
             batch.roll_back();
-            Ok(Err(fault))
+            Ok(Err(error))
         }
     }
 }

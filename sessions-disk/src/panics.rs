@@ -1,4 +1,4 @@
-//! Keeps an engine's panics from whoever asks it: engines may panic over damaged pages.
+//! Engines may panic over damaged pages. Here a panic becomes an error.
 
 use std::fmt;
 use std::ops::{Bound, ControlFlow};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use crate::engine::{Engine, EngineError, Reader, Table};
 use crate::error::{OpenError, OpenErrorKind};
 
-/// Is how long a locked engine is waited for.
-const PATIENCE: Duration = Duration::from_millis(250);
-const STEP: Duration = Duration::from_millis(10);
+/// How long to retry opening a locked engine.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+const LOCK_RETRY: Duration = Duration::from_millis(10);
 
-/// Reads through a reader that may panic.
+/// A reader whose panics are errors.
 pub(crate) struct CatchPanic<R>(pub(crate) R);
 
 impl<R: Reader> Reader for CatchPanic<R> {
@@ -31,35 +31,38 @@ impl<R: Reader> Reader for CatchPanic<R> {
     }
 }
 
-/// Takes a panic for damage.
+/// Turns a panic into [`EngineError::damaged`].
 ///
-/// What the engine left half-done in memory is no concern: it is asked nothing more that it does
-/// not survive, and opened again after a failed write.
+/// It does not matter what state the engine is in afterwards: it is reopened after a failed write,
+/// and reads change nothing.
 pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(EngineError::damaged(Panicked)))
 }
 
-/// Opens an engine, with some patience for a lock that is about to go: of a process that is being
-/// replaced, or of a child between its fork and its start, which holds everything that its parent
-/// had open.
-pub(crate) fn open<E: Engine>(options: &E::Options) -> Result<E, OpenError> {
+/// Opens an engine, retrying for a moment while it is locked.
+///
+/// The lock may be about to go: it may belong to a process that is being replaced, or to a child
+/// between fork and exec, which holds every file that its parent has open.
+pub(crate) fn open_engine<E: Engine>(options: &E::Options) -> Result<E, OpenError> {
     let begun = Instant::now();
     loop {
         let opened = catch_unwind(AssertUnwindSafe(|| E::open(options)))
             .unwrap_or_else(|_| Err(OpenError::new(E::NAME, OpenErrorKind::Damaged).caused_by(Panicked)));
         match opened {
-            Err(error) if error.kind() == OpenErrorKind::Locked && begun.elapsed() < PATIENCE => thread::sleep(STEP),
+            Err(error) if error.kind() == OpenErrorKind::Locked && begun.elapsed() < LOCK_TIMEOUT => {
+                thread::sleep(LOCK_RETRY);
+            }
             opened => return opened,
         }
     }
 }
 
+/// Drops an engine. One that panics while it is dropped is closed all the same.
 pub(crate) fn close_engine<T>(engine: T) {
-    // An engine that panics while it is closed is closed.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(engine)));
 }
 
-/// Says that an engine panicked. The panic's own message went where the process sends them.
+/// The cause of an error that was a panic. The panic hook has already reported the message.
 #[derive(Debug)]
 struct Panicked;
 

@@ -1,30 +1,29 @@
-//! How many operations may wait.
+//! The limit on operations that wait for the writer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Is how many operations may wait for the writer.
-const MOST: usize = 4096;
+/// Most operations that may wait for the writer.
+const MAX_WAITING: usize = 4096;
 
-/// Counts the operations that wait. Those of many transactions wait until they are done, wherever
-/// the writer keeps them.
+/// The number of waiting operations. A bulk operation counts until it has finished.
 #[derive(Debug, Default)]
 pub(crate) struct Permits {
     taken: Arc<AtomicUsize>,
 }
 
-/// Is the place of one operation, which is free again when it is dropped.
+/// One operation's right to wait, given back on drop.
 #[derive(Debug)]
 pub(crate) struct Permit {
     taken: Arc<AtomicUsize>,
 }
 
 impl Permits {
-    /// Takes a place, if one is free.
+    /// Returns a permit, or `None` if too many operations wait.
     pub(crate) fn try_acquire(&self) -> Option<Permit> {
         let taken = self.taken.fetch_add(1, Ordering::Relaxed);
-        let place = Permit { taken: Arc::clone(&self.taken) };
-        (taken < MOST).then_some(place)
+        let permit = Permit { taken: Arc::clone(&self.taken) };
+        (taken < MAX_WAITING).then_some(permit)
     }
 }
 

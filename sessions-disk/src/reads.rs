@@ -1,4 +1,4 @@
-//! What the calls of the store that only read make of the tables.
+//! The store's read calls.
 
 use std::ops::{Bound, ControlFlow};
 
@@ -10,8 +10,8 @@ use crate::error::CallError;
 use crate::frame::Frame;
 use crate::keys;
 
-/// Is the length that a page may have: listing is done on the thread of whoever asks.
-const LONGEST_PAGE: usize = 1000;
+/// Most records in a page, which is read on the caller's thread.
+const MAX_PAGE: usize = 1000;
 
 pub(crate) fn load<R: Reader>(reader: &R, id: SessionId) -> Result<Option<Record>, CallError> {
     let found = reader.get(Table::Records, id.as_bytes(), |bytes| Frame::decode(id, bytes))?;
@@ -22,8 +22,8 @@ pub(crate) fn count<R: Reader>(reader: &R) -> Result<u64, CallError> {
     Ok(reader.get(Table::Meta, keys::USAGE, Usage::decode)?.unwrap_or_default().sessions)
 }
 
-/// Finds the records of a principal. What the index says is verified: an entry may have outlived
-/// its record.
+/// Returns a principal's records. Each is checked, since an index entry may have outlived its
+/// record.
 pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestamp) -> Result<Vec<Record>, CallError> {
     let prefix = keys::principal_prefix(principal);
     let mut ids = Vec::new();
@@ -41,16 +41,14 @@ pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestam
                 records.extend(record.filter(|record| record.is_live(now) && record.principal() == Some(principal)))
             }
             Err(CallError::Engine(error)) if error.kind() != EngineErrorKind::Damaged => return Err(error.into()),
-            // It is the error of its own session, whether the bytes are damaged or the place where
-            // they lie.
+            // Damage concerns its own session only, whether in the record or in the engine's page.
             Err(CallError::Record(_) | CallError::Engine(_) | CallError::Full) => {}
         }
     }
     Ok(records)
 }
 
-/// Lists the live records of a page. The page ends after as many records, whether they are alive or
-/// not.
+/// Returns the live records of a page. Dead ones count towards the page's length.
 pub(crate) fn scan<R: Reader>(
     reader: &R,
     from: Option<&Cursor>,
@@ -58,7 +56,7 @@ pub(crate) fn scan<R: Reader>(
     now: Timestamp,
 ) -> Result<Page, CallError> {
     let from = from.map_or(Bound::Unbounded, |cursor| Bound::Excluded(cursor.as_bytes()));
-    let mut left = limit.clamp(1, LONGEST_PAGE);
+    let mut left = limit.clamp(1, MAX_PAGE);
     let mut records = Vec::new();
     let mut next = None;
     reader.range(Table::Records, from, |key, bytes| {

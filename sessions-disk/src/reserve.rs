@@ -1,4 +1,4 @@
-//! DiskSpace on the disk that is given up when there is no other.
+//! Disk space kept free for ending sessions.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::files;
 
-/// A file that takes up room, so that there is room for ending sessions once it is removed.
+/// A file that occupies disk space. Removing it leaves room for ending sessions on a full disk.
 #[derive(Debug)]
 pub(crate) struct Reserve {
     path: PathBuf,
@@ -22,9 +22,9 @@ impl Reserve {
         self.bytes
     }
 
-    /// Takes up the room, unless it has been. What was there for another length is replaced.
+    /// Creates the file unless it exists, replacing one of another length.
     ///
-    /// Fails if there is not so much room, and takes up none.
+    /// Fails if the disk has too little room, and then leaves no file.
     pub(crate) fn allocate(&self) -> io::Result<()> {
         match fs::symlink_metadata(&self.path) {
             Ok(found) if found.is_file() && found.len() == self.bytes => return Ok(()),
@@ -35,16 +35,16 @@ impl Reserve {
         if files::free_space(&self.path).is_some_and(|free| free < self.bytes) {
             return Err(ErrorKind::StorageFull.into());
         }
-        let kept = files::create_private(&self.path).and_then(|file| allocate_blocks(file, self.bytes));
-        kept.inspect_err(|_| self.release())
+        let allocated = files::create_private(&self.path).and_then(|file| allocate_blocks(file, self.bytes));
+        allocated.inspect_err(|_| self.release())
     }
 
-    /// Gives the room up. What cannot be removed stays, and nobody is helped by knowing why.
+    /// Removes the file. Nothing can be done about a failure.
     pub(crate) fn release(&self) {
         let _ = fs::remove_file(&self.path);
     }
 
-    /// Returns whether the disk has no room for a second reserve.
+    /// Returns whether the disk has no room for a second file of this length.
     pub(crate) fn is_disk_full(&self) -> bool {
         let probe = Self { path: self.path.with_extension("probe"), bytes: self.bytes };
         let is_full = probe.allocate().is_err_and(|error| is_full(&error));
@@ -53,7 +53,7 @@ impl Reserve {
     }
 }
 
-/// Returns whether an error says that there is no room left.
+/// Returns whether an error means that the disk is full.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reserve_takes_up_its_room_until_it_is_released() {
+    fn a_reserve_occupies_its_space_until_released() {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::new(&folder.path().join("reserve"), 100_000);
         for _ in 0..2 {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_reserve_is_none() {
+    fn a_short_reserve_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::new(&folder.path().join("reserve"), 100_000);
         fs::write(&reserve.path, "cut short").unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_are_as_many_as_asked_for() {
+    fn write_zeros_writes_the_length_asked_for() {
         let file = tempfile::NamedTempFile::new().unwrap();
         write_zeros(file.reopen().unwrap(), 100_000).unwrap();
         assert_eq!(fs::metadata(file.path()).unwrap().len(), 100_000);

@@ -1,22 +1,23 @@
-//! What the writer and those who read have in common.
+//! The reader that the writer publishes to all callers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
 use std::time::Duration;
 
-/// Is how long a reader that has been withdrawn is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
-const STEP: Duration = Duration::from_millis(1);
-/// How long a read waits for an engine that is being opened again, which takes a few milliseconds
-/// where nothing is wrong.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Longest wait for callers to drop a withdrawn reader.
+const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(10);
+const WITHDRAW_POLL: Duration = Duration::from_millis(1);
+/// Longest wait of a read for an engine that is being reopened. Where nothing is wrong, that takes
+/// a few milliseconds.
+const REOPEN_WAIT: Duration = Duration::from_millis(250);
 
-/// Holds the reader of all that has been acknowledged. The lock is held only to fetch it, so that
-/// nobody waits for a long listing.
+/// The reader of everything acknowledged. The lock is held only while it is fetched, so a long
+/// listing blocks nobody.
 #[derive(Debug)]
 pub(crate) struct SharedReader<R> {
     reader: RwLock<Option<Arc<R>>>,
-    /// Says that a reader has failed, so that the engine has to be opened again.
+    /// Whether a read has failed, so that the engine must be reopened.
     has_failed: AtomicBool,
     is_reopening: Mutex<bool>,
     reopened: Condvar,
@@ -32,22 +33,22 @@ impl<R> SharedReader<R> {
         }
     }
 
-    /// Returns the reader, `None` while the files are not open. If they are just being opened
-    /// again, it waits for a moment.
+    /// Returns the reader, or `None` while the files are not open. Waits a moment for files that
+    /// are being reopened.
     pub(crate) fn reader(&self) -> Option<Arc<R>> {
         let reader = self.read().clone();
         reader.or_else(|| {
-            drop(self.reopened.wait_timeout_while(self.is_reopening(), PAUSE, |is_reopening| *is_reopening));
+            drop(self.reopened.wait_timeout_while(self.is_reopening(), REOPEN_WAIT, |is_reopening| *is_reopening));
             self.read().clone()
         })
     }
 
-    /// Has readers wait until [`end_reopening`](Self::end_reopening) says that the files are open,
-    /// or cannot be opened.
+    /// Makes readers wait until [`end_reopening`](Self::end_reopening).
     pub(crate) fn begin_reopening(&self) {
         *self.is_reopening() = true;
     }
 
+    /// Wakes the waiting readers, whether or not the files could be opened.
     pub(crate) fn end_reopening(&self) {
         *self.is_reopening() = false;
         self.reopened.notify_all();
@@ -61,8 +62,9 @@ impl<R> SharedReader<R> {
         *self.write() = Some(Arc::new(reader));
     }
 
-    /// Takes the reader away and waits until nobody uses it: an engine cannot be opened again while
-    /// its files are in use.
+    /// Withdraws the reader, and waits until no caller uses it.
+    ///
+    /// An engine cannot be reopened while its files are in use.
     pub(crate) fn withdraw(&self) {
         let withdrawn = self.write().take();
         self.has_failed.store(false, Ordering::Release);
@@ -71,16 +73,16 @@ impl<R> SharedReader<R> {
         };
         let mut waited = Duration::ZERO;
         while let Err(used) = Arc::try_unwrap(reader) {
-            if waited >= PATIENCE {
+            if waited >= WITHDRAW_TIMEOUT {
                 return;
             }
-            std::thread::sleep(STEP);
-            waited += STEP;
+            thread::sleep(WITHDRAW_POLL);
+            waited += WITHDRAW_POLL;
             reader = used;
         }
     }
 
-    /// Notes that a reader has failed, and says whether that is news.
+    /// Records that a read has failed. Returns whether it is the first since the last withdrawal.
     pub(crate) fn report_failure(&self) -> bool {
         !self.has_failed.swap(true, Ordering::AcqRel)
     }

@@ -1,4 +1,4 @@
-//! The store that every engine gets.
+//! The store around every engine.
 
 use std::fmt;
 use std::path::Path;
@@ -33,20 +33,20 @@ struct Inner<E: Engine> {
     requests: Sender<Request<E>>,
     permits: Permits,
     resume: ResumePoint,
-    /// Is `None` once somebody has waited for it.
+    /// `None` once it has been joined.
     thread: Mutex<Option<JoinHandle<()>>>,
     thread_id: thread::ThreadId,
 }
 
 impl<E: Engine> DiskStore<E> {
-    /// Opens the store at `path` as it is configured by default, and creates it if there is none.
-    /// Its parent folder must exist.
+    /// Opens the store at `path` with default options, or creates it.
     ///
-    /// It waits for the disk, and after a crash until the engine has repaired its files.
+    /// Its parent folder must exist. This blocks on the disk, and after a crash until the engine
+    /// has repaired its files.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the files; they are left as they were.
+    /// Fails with what is wrong with the files, and leaves them unchanged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::with_options(path.as_ref().into())
     }
@@ -55,7 +55,7 @@ impl<E: Engine> DiskStore<E> {
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the files; they are left as they were.
+    /// Fails with what is wrong with the files, and leaves them unchanged.
     pub fn with_options(options: E::Options) -> Result<Self, OpenError> {
         let tables = Tables::<E>::open(options)?;
         let shared = Arc::clone(tables.shared());
@@ -78,29 +78,27 @@ impl<E: Engine> DiskStore<E> {
         })
     }
 
-    /// Closes the store: waits until everything accepted so far is durable and answered, and the
-    /// files are closed.
+    /// Closes the store, after everything accepted so far is durable and answered.
     ///
-    /// All handles are closed by it; what they are asked from now on fails. Dropping the last
-    /// handle does the same. Both wait for the disk, so neither belongs on a thread that drives
-    /// other people's futures while much is being written.
+    /// This closes all handles, and their later calls fail. Dropping the last handle does the same.
+    /// Both block on the disk, so under load neither belongs on a thread of an async runtime.
     ///
     /// # Errors
     ///
-    /// Fails if the writer had died. What it had acknowledged is kept.
+    /// Fails if the writer had died. Everything that it had acknowledged is kept.
     pub fn close(&self) -> Result<(), StoreError> {
         self.inner.close().map_err(|NotOpen| NotOpen.into_store_error(E::NAME))
     }
 
-    /// Answers at once, from what has been acknowledged.
+    /// Reads what has been acknowledged, on this thread.
     fn read<T>(&self, read: impl FnOnce(&EngineReader<E>) -> Result<T, CallError>) -> StoreFuture<T> {
         let Some(reader) = self.inner.shared.reader() else {
             return StoreFuture::ready(Err(NotOpen.into_store_error(E::NAME)));
         };
         let result = read(&reader);
         if let Err(CallError::Engine(error)) = &result {
-            let is_ill = error.kind() != EngineErrorKind::Damaged;
-            if is_ill && self.inner.shared.report_failure() {
+            let must_reopen = error.kind() != EngineErrorKind::Damaged;
+            if must_reopen && self.inner.shared.report_failure() {
                 // It fails only where the writer has ended.
                 let _ = self.inner.requests.send(Request::Wake);
             }
@@ -108,7 +106,7 @@ impl<E: Engine> DiskStore<E> {
         StoreFuture::ready(result.map_err(|fault| fault.into_store_error(E::NAME)))
     }
 
-    /// Has the writer do some work in its next transaction.
+    /// Sends work to the writer, for its next transaction.
     pub(crate) fn write<T, F>(&self, work: F) -> StoreFuture<T>
     where
         T: Send + 'static,
@@ -118,20 +116,20 @@ impl<E: Engine> DiskStore<E> {
         self.send(|permit| Request::Run(Box::new(Call::new(work, answer)), permit), receiver, |result| result)
     }
 
-    /// Has the writer end the sessions of a scope.
+    /// Sends a bulk destroy to the writer.
     fn end<T: 'static>(&self, scope: Scope, conclude: fn(Vec<SessionId>) -> T) -> StoreFuture<T> {
         let (answer, receiver) = oneshot::channel();
         let request = |permit| {
             let is_background = scope.is_background();
-            let walk = Box::new(BulkDestroy::new(scope, permit, answer));
-            if is_background { Request::Sweep(walk) } else { Request::BulkDestroy(walk) }
+            let operation = Box::new(BulkDestroy::new(scope, permit, answer));
+            if is_background { Request::Sweep(operation) } else { Request::Bulk(operation) }
         };
         self.send(request, receiver, conclude)
     }
 
-    /// Sends a request without ever waiting. Where too many wait already, the answer is
-    /// [`Busy`](sessions_core::StoreErrorKind::Busy): to queue what the disk cannot keep up with
-    /// would only make everybody wait longer.
+    /// Sends a request without blocking. If too many are waiting, the answer is
+    /// [`Busy`](sessions_core::StoreErrorKind::Busy): a longer queue would only make every caller
+    /// wait longer.
     fn send<A: Send + 'static, T: 'static>(
         &self,
         request: impl FnOnce(Permit) -> Request<E>,
@@ -210,8 +208,7 @@ impl<E: Engine> Store for DiskStore<E> {
 
 impl<E: Engine> Inner<E> {
     fn close(&self) -> Result<(), NotOpen> {
-        // A waker that drops the last handle runs on the writer's own thread. It cannot wait for
-        // itself.
+        // A waker may drop the last handle on the writer's own thread, which cannot join itself.
         if thread::current().id() == self.thread_id {
             return Ok(());
         }
@@ -224,7 +221,7 @@ impl<E: Engine> Inner<E> {
 
 impl<E: Engine> Drop for Inner<E> {
     fn drop(&mut self) {
-        // That the writer had died was told to everybody who asked it for something.
+        // If the writer had died, every waiting caller already has an error.
         let _ = self.close();
     }
 }

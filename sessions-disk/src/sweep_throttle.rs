@@ -1,44 +1,43 @@
-//! How much of its time the writer gives to sweeping.
+//! How much of the writer's time sweeps may take.
 
 use std::time::{Duration, Instant};
 
-/// Is what sweeping may take of a busy writer's time: one part in so many.
+/// Divisor of a busy writer's time: sweeps take one part in 40.
 const PARTS: u32 = 40;
-/// Is how long nobody must have asked for anything before sweeping need not hold back.
+/// Idle time after which sweeps are no longer throttled.
 const QUIET: Duration = Duration::from_millis(20);
-/// Is how long sweeping holds back at most, so that one hiccup of the disk does not end it for
-/// minutes.
-const LONGEST: Duration = Duration::from_secs(10);
+/// Longest pause between slices. One stall of the disk must not stop sweeping for minutes.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-/// Says when the next slice of a sweep may begin. Nobody waits for a sweep, and others are not to
-/// notice it; but it has to get on, however busy the writer is.
+/// The schedule of sweep slices. No caller waits for a sweep, so it must not slow down those who
+/// wait for something else; but it must make progress however busy the writer is.
 #[derive(Clone, Debug)]
 pub(crate) struct SweepThrottle {
-    /// Is when the last slice has been made up for.
-    settled: Instant,
-    /// Is when the last operation that somebody waited for was done.
-    busy: Instant,
+    /// The end of the pause that pays for the last slice.
+    pause_end: Instant,
+    /// The end of the last operation that a caller waited for.
+    last_work: Instant,
 }
 
 impl SweepThrottle {
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { settled: now, busy: now }
+        Self { pause_end: now, last_work: now }
     }
 
-    /// Notes a slice of a sweep.
-    pub(crate) fn swept(&mut self, begun: Instant, ended: Instant) {
+    /// Records a slice of a sweep.
+    pub(crate) fn record_slice(&mut self, begun: Instant, ended: Instant) {
         let pause = ended.saturating_duration_since(begun) * (PARTS - 1);
-        self.settled = ended + pause.min(LONGEST);
+        self.pause_end = ended + pause.min(MAX_PAUSE);
     }
 
-    /// Notes that operations which somebody waited for have just been done.
-    pub(crate) const fn worked(&mut self, now: Instant) {
-        self.busy = now;
+    /// Records the end of operations that callers waited for.
+    pub(crate) const fn record_work(&mut self, now: Instant) {
+        self.last_work = now;
     }
 
-    /// Returns how long the next slice has to wait, if nobody asks for anything until then.
-    pub(crate) fn left(&self, now: Instant) -> Duration {
-        self.settled.min(self.busy + QUIET).saturating_duration_since(now)
+    /// Returns how long the next slice must wait if no other operation arrives.
+    pub(crate) fn delay(&self, now: Instant) -> Duration {
+        self.pause_end.min(self.last_work + QUIET).saturating_duration_since(now)
     }
 }
 
@@ -49,15 +48,15 @@ mod tests {
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     #[test]
-    fn the_first_slice_need_not_wait() {
+    fn the_first_slice_is_due_at_once() {
         let now = Instant::now();
-        assert_eq!(SweepThrottle::new(now).left(now), Duration::ZERO);
+        assert_eq!(SweepThrottle::new(now).delay(now), Duration::ZERO);
     }
 
     #[test]
-    fn a_slice_waits_until_the_last_is_made_up_for_or_nobody_asks() {
-        // How long the last slice took, for how long since somebody has been answered and a slice
-        // has ended, and what is left.
+    fn a_slice_waits_for_its_pause_or_for_quiet() {
+        // Milliseconds: length of the last slice, time since the last answer, time since the slice
+        // ended, expected delay.
         let table = [
             (1, 0, 0, 20),
             (1, 0, 10, 20),
@@ -72,7 +71,7 @@ mod tests {
             (100, 0, 3900, 0),
             (100, 7, 1000, 13),
             (0, 0, 0, 0),
-            // A hiccup of the disk.
+            // A stalled disk.
             (60_000, 0, 9_999, 1),
             (60_000, 0, 10_000, 0),
         ];
@@ -80,38 +79,38 @@ mod tests {
         for (took, idle, since, left) in table {
             let ended = begun + took * MILLISECOND;
             let now = ended + since * MILLISECOND;
-            let mut pace = SweepThrottle::new(begun);
-            pace.swept(begun, ended);
-            pace.worked(now - idle * MILLISECOND);
-            assert_eq!(pace.left(now), left * MILLISECOND, "{took} {idle} {since}");
+            let mut throttle = SweepThrottle::new(begun);
+            throttle.record_slice(begun, ended);
+            throttle.record_work(now - idle * MILLISECOND);
+            assert_eq!(throttle.delay(now), left * MILLISECOND, "{took} {idle} {since}");
         }
     }
 
     #[test]
-    fn a_busy_writer_sweeps_for_its_share_of_the_time_and_no_more() {
+    fn a_busy_writer_sweeps_a_fortieth_of_the_time() {
         let begun = Instant::now();
         let end = begun + Duration::from_secs(120);
-        let (mut pace, mut now, mut swept) = (SweepThrottle::new(begun), begun, Duration::ZERO);
+        let (mut throttle, mut now, mut swept) = (SweepThrottle::new(begun), begun, Duration::ZERO);
         while now < end {
-            if pace.left(now).is_zero() {
+            if throttle.delay(now).is_zero() {
                 let slice = 3 * MILLISECOND;
-                pace.swept(now, now + slice);
+                throttle.record_slice(now, now + slice);
                 (now, swept) = (now + slice, swept + slice);
             } else {
                 now += MILLISECOND;
-                pace.worked(now);
+                throttle.record_work(now);
             }
         }
         assert_eq!(swept.as_secs(), 120 / u64::from(PARTS));
     }
 
     #[test]
-    fn a_writer_of_whom_nobody_asks_anything_sweeps_all_the_time() {
+    fn an_idle_writer_sweeps_without_pauses() {
         let begun = Instant::now();
-        let (mut pace, mut now) = (SweepThrottle::new(begun), begun + QUIET);
+        let (mut throttle, mut now) = (SweepThrottle::new(begun), begun + QUIET);
         for _ in 0..1000 {
-            assert!(pace.left(now).is_zero());
-            pace.swept(now, now + MILLISECOND);
+            assert!(throttle.delay(now).is_zero());
+            throttle.record_slice(now, now + MILLISECOND);
             now += MILLISECOND;
         }
     }

@@ -1,4 +1,4 @@
-//! The engine's tables, and what happens when the engine fails.
+//! The engine's tables, and recovery from its failures.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,39 +13,38 @@ use crate::error::{NotOpen, OpenError, OpenErrorKind};
 use crate::eviction::EvictionCursor;
 use crate::keys;
 use crate::operation::Operation;
-use crate::panics::{CatchPanic, catch_panic, close_engine, open};
+use crate::panics::{CatchPanic, catch_panic, close_engine, open_engine};
 use crate::shared_reader::SharedReader;
 use crate::writes::number;
 
-/// Is the layout of the tables that this build knows.
+/// The layout of the tables that this build reads and writes.
 const LAYOUT: u64 = 2;
 
 pub(crate) type EngineReader<E> = CatchPanic<<E as Engine>::Reader>;
 pub(crate) type BoxedOperation<E> = Box<dyn Operation<EngineReader<E>>>;
 
-/// Owns the engine and all writing to it.
+/// The engine, and everything that is written to it.
 ///
-/// A write that failed may have come about all the same: the engine may have written everything and
-/// then not heard from the disk. Whoever waits for it is told that it failed, so it must not turn
-/// up later. Therefore the engine is opened again after each failure, and whatever of the batch is
-/// found is undone before anybody can read it.
+/// A write that failed may have taken effect all the same: the engine may have written everything
+/// and only the disk's answer was lost. Its callers get an error, so the write must not show up
+/// later. Therefore the engine is reopened after each failure, and whatever of the batch is in the
+/// files is undone before anybody can read it.
 pub(crate) struct Tables<E: Engine> {
     options: E::Options,
-    /// Is `None` while it cannot be opened.
+    /// `None` while it cannot be opened.
     engine: Option<E>,
     shared: Arc<SharedReader<EngineReader<E>>>,
     disk_space: DiskSpace,
-    /// What the files say of the ceiling.
+    /// The ceiling as the files have it.
     written_ceiling: Option<u64>,
-    /// Where the next eviction begins.
     eviction_cursor: EvictionCursor,
-    /// Holds what is being written, and after a failure what has to be undone.
+    /// The batch being written, which after a failure has to be undone.
     pending: Vec<KeyChange>,
-    /// Refuses writes after failures, so that a full disk is not asked again for every batch.
+    /// The pause after a failed write, in which writes fail without being tried.
     write_backoff: Backoff,
-    /// Is what is refused with.
+    /// The error of writes during that pause.
     error: Option<EngineError>,
-    /// Keeps the engine from being opened all the time, where that does not help.
+    /// The pause between attempts to reopen the engine.
     reopen_backoff: Backoff,
 }
 
@@ -56,7 +55,7 @@ impl<E: Engine> Tables<E> {
     }
 
     fn open_at(options: E::Options) -> Result<Self, OpenError> {
-        let mut engine = open::<E>(&options)?;
+        let mut engine = open_engine::<E>(&options)?;
         check_layout(&mut engine)?;
         let engine_error = |error| OpenError::engine(E::NAME, error);
         let reader = CatchPanic(catch_panic(|| engine.reader()).map_err(engine_error)?);
@@ -83,19 +82,19 @@ impl<E: Engine> Tables<E> {
         &self.shared
     }
 
-    /// Returns whether the disk has no room, so that transactions have to be small.
+    /// Returns whether the disk is full, so that transactions must be small.
     pub(crate) const fn is_disk_full(&self) -> bool {
         self.disk_space.is_disk_full()
     }
 
-    /// Runs operations and makes what they changed durable, all of it or nothing. Walks among them
-    /// have a share of the work each.
-    pub(crate) fn transact(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<(), EngineError> {
+    /// Runs operations and makes their changes durable, all or none. Bulk operations among them
+    /// visit up to `entries` entries each.
+    pub(crate) fn transact(&mut self, operations: &mut [BoxedOperation<E>], entries: usize) -> Result<(), EngineError> {
         if let Some(error) = self.error.as_ref().filter(|_| !self.write_backoff.left().is_zero()) {
             return Err(error.clone());
         }
         self.disk_space.restore();
-        match self.persist(operations, share).map_err(EngineError::of_batch) {
+        match self.try_twice(operations, entries).map_err(EngineError::of_batch) {
             Ok(has_written) => {
                 if has_written {
                     self.error = None;
@@ -103,7 +102,7 @@ impl<E: Engine> Tables<E> {
                 }
                 Ok(())
             }
-            // A full disk may have room for the next operation: it may end a session.
+            // No pause: the next operation may end a session, for which a full disk has room.
             Err(error) if self.is_disk_full() => Err(error),
             Err(error) => {
                 self.error = Some(error.clone());
@@ -113,45 +112,46 @@ impl<E: Engine> Tables<E> {
         }
     }
 
-    /// Attempts it, and once more where that may help.
-    fn persist(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<bool, EngineError> {
-        let error = match self.attempt(operations, share) {
+    /// Tries the transaction, and once more where that may help. Returns whether anything was
+    /// written.
+    fn try_twice(&mut self, operations: &mut [BoxedOperation<E>], entries: usize) -> Result<bool, EngineError> {
+        let error = match self.try_once(operations, entries) {
             Ok(has_written) => return Ok(has_written),
             Err(error) => error,
         };
-        let has_narrowed = self.narrow(&error);
-        // The failure may be over with the files opened anew: some engines write no more after one
-        // failure in the background.
-        if self.reopen().is_err() || !(has_narrowed || self.write_backoff.is_fresh()) {
+        let is_disk_full = self.check_disk_full(&error);
+        // Reopening may be all it takes: some engines refuse every write after one failure in the
+        // background.
+        if self.reopen().is_err() || !(is_disk_full || self.write_backoff.is_fresh()) {
             return Err(error);
         }
-        let result = self.attempt(operations, share);
+        let result = self.try_once(operations, entries);
         if let Err(error) = &result {
-            self.narrow(error);
-            // Reading has to go on while writing fails. What cannot be opened is tried again by
-            // `recover`.
+            self.check_disk_full(error);
+            // Reads must go on while writes fail. If reopening fails, `recover` tries again.
             let _ = self.reopen();
         }
         result
     }
 
-    /// Takes note of a disk that is full, and returns whether it is.
-    fn narrow(&mut self, error: &EngineError) -> bool {
+    /// Returns whether a write failed because the disk is full, and lowers the ceiling if so.
+    fn check_disk_full(&mut self, error: &EngineError) -> bool {
         let is_full = self.disk_space.is_out_of_space(error);
         if is_full && let Some(reader) = self.shared.reader() {
             let usage = reader.get(Table::Meta, keys::USAGE, Usage::decode).ok().flatten().unwrap_or_default();
-            self.disk_space.narrow(usage);
+            self.disk_space.lower_ceiling(usage);
         }
         is_full
     }
 
-    /// Says whether anything had to be written: where nothing had, the disk may fail as before.
-    fn attempt(&mut self, operations: &mut [BoxedOperation<E>], share: usize) -> Result<bool, EngineError> {
+    /// Tries the transaction. Returns whether anything was written: success without a write does
+    /// not show that the disk works again.
+    fn try_once(&mut self, operations: &mut [BoxedOperation<E>], entries: usize) -> Result<bool, EngineError> {
         let reader = self.shared.reader();
         let (Some(engine), Some(reader)) = (&mut self.engine, reader) else {
             return Err(EngineError::unavailable(NotOpen));
         };
-        let mut batch = Batch::new(&*reader, share, self.disk_space.limits(), self.eviction_cursor.candidates());
+        let mut batch = Batch::new(&*reader, entries, self.disk_space.limits(), self.eviction_cursor.candidates());
         for operation in operations {
             operation.run(&mut batch)?;
         }
@@ -173,14 +173,15 @@ impl<E: Engine> Tables<E> {
         publish(&self.shared, engine)?;
         self.pending.clear();
         self.written_ceiling = ceiling;
-        self.eviction_cursor.note(evicted_at);
+        self.eviction_cursor.advance(evicted_at);
         if self.engine.as_ref().is_some_and(Engine::wants_reopening) {
-            // What cannot be opened is tried again by `recover`. What was written is durable.
+            // The write is durable. If reopening fails, `recover` tries again.
             let _ = self.reopen();
         }
         Ok(true)
     }
 
+    /// Closes the engine and opens it again. Readers wait meanwhile.
     fn reopen(&mut self) -> Result<(), EngineError> {
         self.shared.begin_reopening();
         let opened = self.open_again();
@@ -190,7 +191,7 @@ impl<E: Engine> Tables<E> {
 
     fn open_again(&mut self) -> Result<(), EngineError> {
         self.close();
-        let mut engine = open::<E>(&self.options).map_err(EngineError::unavailable)?;
+        let mut engine = open_engine::<E>(&self.options).map_err(EngineError::unavailable)?;
         self.undo(&mut engine)?;
         publish(&self.shared, &engine)?;
         self.engine = Some(engine);
@@ -202,6 +203,7 @@ impl<E: Engine> Tables<E> {
         close_engine(self.engine.take());
     }
 
+    /// Undoes whatever of a failed batch is in the files.
     fn undo(&mut self, engine: &mut E) -> Result<(), EngineError> {
         let reader = CatchPanic(catch_panic(|| engine.reader())?);
         let mut writes = Vec::new();
@@ -216,7 +218,7 @@ impl<E: Engine> Tables<E> {
         Ok(())
     }
 
-    /// Says how long [`recover`](Self::recover) is to wait, `None` if it has nothing to do.
+    /// Returns how long [`recover`](Self::recover) must wait, `None` if there is nothing to do.
     pub(crate) fn time_to_recover(&self) -> Option<Duration> {
         self.time_to_reopen().into_iter().chain(self.disk_space.time_to_restore()).min()
     }
@@ -226,11 +228,10 @@ impl<E: Engine> Tables<E> {
         is_ill.then(|| self.reopen_backoff.left())
     }
 
-    /// Opens the engine again if readers have failed or it could not be opened before, but not all
-    /// the time, and restores the reserve when the disk has room again.
+    /// Reopens a failed engine, and restores the reserve, where an attempt is due.
     pub(crate) fn recover(&mut self) {
         if self.time_to_reopen() == Some(Duration::ZERO) {
-            // If it fails, the engine stays closed until the next time.
+            // If this fails, the engine stays closed until the next attempt.
             let _ = self.reopen();
             self.reopen_backoff.extend();
         }
@@ -244,13 +245,13 @@ impl<E: Engine> Drop for Tables<E> {
     }
 }
 
-/// Lets everybody read what the engine has by now.
+/// Publishes a reader of everything the engine has.
 fn publish<E: Engine>(shared: &SharedReader<EngineReader<E>>, engine: &E) -> Result<(), EngineError> {
     shared.publish(CatchPanic(catch_panic(|| engine.reader())?));
     Ok(())
 }
 
-/// Marks new files with the layout of the tables, and refuses a layout of a newer build.
+/// Writes the layout into new files, and refuses any other than this build's.
 fn check_layout<E: Engine>(engine: &mut E) -> Result<(), OpenError> {
     let engine_error = |error| OpenError::engine(E::NAME, error);
     let reader = CatchPanic(catch_panic(|| engine.reader()).map_err(engine_error)?);

@@ -1,8 +1,8 @@
-//! Checks for those who put an engine behind [`DiskStore`](crate::DiskStore): what the
-//! store contract's own tests cannot ask for.
+//! Checks of an engine behind [`DiskStore`](crate::DiskStore) that the store contract's tests
+//! cannot make.
 //!
-//! Each is a function to be called from a test of its own, and panics where the engine does not
-//! hold what it must. With the tests of `sessions-conformance` they make up an engine's test suite.
+//! Call each function from a test of its own. It panics if the engine fails the check. With the
+//! tests of `sessions-conformance` they are an engine's test suite.
 //!
 //! ```no_run
 //! use sessions_disk::{Engine, testing};
@@ -31,10 +31,9 @@ mod size_limit;
 mod small_disk;
 
 pub use damage::{corrupt, detects_damaged_records, make_newer, survives_damaged_files};
-pub use size_limit::stays_within_its_limit;
-
 pub use full_disk::{survives_a_full_disk, survives_filling_its_disk};
 pub use golden::{golden_tables, reads_golden_files, write_golden_sample};
 pub use kills::survives_kills;
 pub use opening::{creates_private_files, opens_once, refuses_untrusted_paths};
+pub use size_limit::stays_within_its_limit;
 pub use small_disk::SmallDisk;

@@ -1,47 +1,46 @@
-//! The thread that writes.
+//! The writer thread.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use crate::bulk::{SWEEP, WALKS, share};
+use crate::bulk::{MAX_BULK, SWEEP_SLICE, slice_entries};
 use crate::engine::Engine;
 use crate::permits::Permit;
 use crate::sweep_throttle::SweepThrottle;
 use crate::tables::{BoxedOperation, Tables};
 
-/// Is how many operations share one transaction, at most.
-const BATCH: usize = 512;
+/// Most operations in one transaction.
+const MAX_BATCH: usize = 512;
 
-/// How many share one while the disk has no room.
-const FEW: usize = 16;
+/// Most operations in one transaction while the disk is full.
+const MAX_BATCH_ON_FULL_DISK: usize = 16;
 
-/// Is what the writer is sent.
+/// A message to the writer.
 pub(crate) enum Request<E: Engine> {
-    /// Asks for an operation in the next transaction.
+    /// Runs an operation in the next transaction.
     Run(BoxedOperation<E>, Permit),
-    /// Asks for an operation of many transactions.
-    BulkDestroy(BoxedOperation<E>),
-    /// Asks for one that has time.
+    /// Runs an operation in slices, over many transactions.
+    Bulk(BoxedOperation<E>),
+    /// Runs an operation in slices, in the background.
     Sweep(BoxedOperation<E>),
-    /// Has it look whether readers have failed.
+    /// Wakes the writer because a reader has failed.
     Wake,
-    /// Has it finish what it has accepted, and close the files.
+    /// Finishes everything accepted, then closes the files.
     Close,
 }
 
-/// Takes operations off a channel, as many as there are, into one transaction.
+/// The thread that batches operations into transactions.
 ///
 /// While the disk makes one batch durable, the next gathers in the channel: the busier the store,
 /// the more operations share a write.
 pub(crate) struct Writer<E: Engine> {
     tables: Tables<E>,
     requests: Receiver<Request<E>>,
-    /// Holds the walks under way. As many as may share a transaction have a slice in each, by
-    /// turns.
-    walks: VecDeque<BoxedOperation<E>>,
-    /// Holds the sweeps under way. Their slices have transactions of their own, so that what they
-    /// cost can be measured.
+    /// Bulk operations in progress. They take turns: each transaction has a slice of up to
+    /// [`MAX_BULK`] of them.
+    bulk: VecDeque<BoxedOperation<E>>,
+    /// Sweeps in progress. Each slice has its own transaction, so that its cost can be measured.
     sweeps: VecDeque<BoxedOperation<E>>,
     throttle: SweepThrottle,
     is_closing: bool,
@@ -50,31 +49,30 @@ pub(crate) struct Writer<E: Engine> {
 impl<E: Engine> Writer<E> {
     pub(crate) fn new(tables: Tables<E>, requests: Receiver<Request<E>>) -> Self {
         let throttle = SweepThrottle::new(Instant::now());
-        Self { tables, requests, walks: VecDeque::new(), sweeps: VecDeque::new(), throttle, is_closing: false }
+        Self { tables, requests, bulk: VecDeque::new(), sweeps: VecDeque::new(), throttle, is_closing: false }
     }
 
-    /// Works until the store is closed or its last handle is gone, and everything accepted is
-    /// answered.
+    /// Runs until the store is closed or its last handle dropped, and everything accepted answered.
     pub(crate) fn run(mut self) {
-        while let Some((operations, share)) = self.gather() {
+        while let Some((operations, entries)) = self.gather() {
             let has_worked = !operations.is_empty();
             if has_worked {
-                let unfinished = self.perform(operations, share);
-                self.walks.extend(unfinished);
+                let unfinished = self.perform(operations, entries);
+                self.bulk.extend(unfinished);
             }
             let now = Instant::now();
             if has_worked {
-                self.throttle.worked(now);
+                self.throttle.record_work(now);
             }
             self.sweep(now);
             self.tables.recover();
         }
     }
 
-    /// Returns the operations of the next transaction, and the share in it that each walk has.
+    /// Returns the operations of the next transaction, and the entries per bulk operation.
     fn gather(&mut self) -> Option<(Vec<BoxedOperation<E>>, usize)> {
-        let walks = self.walks.len().min(WALKS);
-        let mut operations: Vec<_> = self.walks.drain(..walks).collect();
+        let bulk = self.bulk.len().min(MAX_BULK);
+        let mut operations: Vec<_> = self.bulk.drain(..bulk).collect();
         if operations.is_empty() {
             if !self.is_closing {
                 self.wait(&mut operations);
@@ -82,19 +80,20 @@ impl<E: Engine> Writer<E> {
                 return None;
             }
         }
-        while operations.len() < BATCH && !self.is_closing {
+        while operations.len() < MAX_BATCH && !self.is_closing {
             match self.requests.try_recv() {
                 Ok(request) => self.accept(request, &mut operations),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => self.is_closing = true,
             }
         }
-        let share = share(walks, operations.len() - walks);
-        Some((operations, share))
+        let entries = slice_entries(bulk, operations.len() - bulk);
+        Some((operations, entries))
     }
 
+    /// Waits for a request, or until a sweep or a recovery is due.
     fn wait(&mut self, operations: &mut Vec<BoxedOperation<E>>) {
-        let received = match self.patience() {
+        let received = match self.timeout() {
             None => self.requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(time) => self.requests.recv_timeout(time),
         };
@@ -105,9 +104,9 @@ impl<E: Engine> Writer<E> {
         }
     }
 
-    /// Returns how long to wait for requests, `None` if there is nothing else to do.
-    fn patience(&self) -> Option<Duration> {
-        let sweep = (!self.sweeps.is_empty()).then(|| self.throttle.left(Instant::now()));
+    /// Returns how long to wait for requests, `None` if nothing else is due.
+    fn timeout(&self) -> Option<Duration> {
+        let sweep = (!self.sweeps.is_empty()).then(|| self.throttle.delay(Instant::now()));
         sweep.into_iter().chain(self.tables.time_to_recover()).min()
     }
 
@@ -117,41 +116,44 @@ impl<E: Engine> Writer<E> {
                 drop(permit);
                 operations.push(operation);
             }
-            Request::BulkDestroy(walk) => self.walks.push_back(walk),
+            Request::Bulk(operation) => self.bulk.push_back(operation),
             Request::Sweep(sweep) => self.sweeps.push_back(sweep),
             Request::Wake => {}
             Request::Close => self.is_closing = true,
         }
     }
 
-    /// Does a slice of a sweep, if it is time for one.
+    /// Runs the next slice of a sweep, if it is due.
     fn sweep(&mut self, now: Instant) {
-        if !self.is_closing && !self.throttle.left(now).is_zero() {
+        if !self.is_closing && !self.throttle.delay(now).is_zero() {
             return;
         }
         if let Some(sweep) = self.sweeps.pop_front() {
-            let unfinished = self.perform(vec![sweep], SWEEP);
+            let unfinished = self.perform(vec![sweep], SWEEP_SLICE);
             self.sweeps.extend(unfinished);
-            self.throttle.swept(now, Instant::now());
+            self.throttle.record_slice(now, Instant::now());
         }
     }
 
-    /// Runs operations in one transaction and answers them. Returns those that are not done with
-    /// it.
+    /// Runs operations in one transaction, answers them, and returns the unfinished ones.
     ///
-    /// A disk without room has little for copies of what a transaction changes, so transactions are
-    /// small then. One that fails is split: what would grow fails alone, and what ends a session is
-    /// done.
-    fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>, share: usize) -> Vec<BoxedOperation<E>> {
-        let (most, share) = if self.tables.is_disk_full() { (FEW, share.min(FEW)) } else { (BATCH + WALKS, share) };
+    /// A full disk has little room for the copies that a transaction makes, so transactions are
+    /// small then. One that fails is split: an operation that needs more room fails alone, and one
+    /// that ends a session succeeds.
+    fn perform(&mut self, mut operations: Vec<BoxedOperation<E>>, entries: usize) -> Vec<BoxedOperation<E>> {
+        let (most, entries) = if self.tables.is_disk_full() {
+            (MAX_BATCH_ON_FULL_DISK, entries.min(MAX_BATCH_ON_FULL_DISK))
+        } else {
+            (MAX_BATCH + MAX_BULK, entries)
+        };
         if operations.len() > most {
-            return self.perform_in_parts(operations, most, share);
+            return self.perform_in_parts(operations, most, entries);
         }
-        match self.tables.transact(&mut operations, share) {
+        match self.tables.transact(&mut operations, entries) {
             Ok(()) => operations.into_iter().filter_map(|operation| operation.applied()).collect(),
             Err(_) if operations.len() > 1 && self.tables.is_disk_full() => {
-                let part = if operations.len() > FEW { FEW } else { 1 };
-                self.perform_in_parts(operations, part, share)
+                let part = if operations.len() > MAX_BATCH_ON_FULL_DISK { MAX_BATCH_ON_FULL_DISK } else { 1 };
+                self.perform_in_parts(operations, part, entries)
             }
             Err(error) => {
                 operations.into_iter().for_each(|operation| operation.failed(&error));
@@ -164,13 +166,13 @@ impl<E: Engine> Writer<E> {
         &mut self,
         operations: Vec<BoxedOperation<E>>,
         part: usize,
-        share: usize,
+        entries: usize,
     ) -> Vec<BoxedOperation<E>> {
         let mut unfinished = Vec::new();
         let mut operations = operations.into_iter().peekable();
         while operations.peek().is_some() {
             let part = operations.by_ref().take(part).collect();
-            unfinished.extend(self.perform(part, share));
+            unfinished.extend(self.perform(part, entries));
         }
         unfinished
     }

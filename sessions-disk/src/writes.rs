@@ -1,4 +1,4 @@
-//! What the calls of the store make of the tables, inside a batch.
+//! The store's write calls, inside a batch.
 
 use sessions_core::{Changes, Committed, Created, Record, RecordError, SecretHash, SessionId, Taken, Timestamp};
 
@@ -9,16 +9,17 @@ use crate::error::CallError;
 use crate::frame::Frame;
 use crate::keys;
 
-/// Is what lies under an id.
+/// What is stored under an id.
 pub(crate) enum Found {
     Absent,
-    /// Bytes that are damaged, or of a newer format. Only a call that ends the session may touch
+    /// Bytes that are damaged or of a newer format. Only calls that end the session may change
     /// them.
     Unreadable(RecordError),
     Frame(Frame),
 }
 
 impl<R: Reader> Batch<'_, R> {
+    /// Reads the record of an id.
     pub(crate) fn find(&mut self, id: SessionId) -> Result<Found, EngineError> {
         let Some(bytes) = self.get(Table::Records, id.as_bytes())? else {
             return Ok(Found::Absent);
@@ -29,7 +30,7 @@ impl<R: Reader> Batch<'_, R> {
         })
     }
 
-    /// Stores a new record, and evicts others where there is no room for it.
+    /// Stores a new record, evicting others if the store is full.
     pub(crate) fn create(&mut self, record: &Record) -> Result<Created, CallError> {
         let id = record.id();
         if self.get(Table::Records, id.as_bytes())?.is_some() {
@@ -37,7 +38,7 @@ impl<R: Reader> Batch<'_, R> {
         }
         let frame = Frame::new(record.clone());
         let Some(evicted) = self.make_room(frame.len(), record.last_seen())? else {
-            // Nobody goes for nothing.
+            // The sessions evicted so far did not make enough room. They stay.
             self.roll_back();
             return Ok(Created::Full);
         };
@@ -47,8 +48,7 @@ impl<R: Reader> Batch<'_, R> {
         Ok(Created::Stored { evicted })
     }
 
-    /// Applies changes. What cannot be read is gone for those who would write to it: it is left as
-    /// it is.
+    /// Applies changes. An unreadable record is left as it is, and counts as gone.
     pub(crate) fn commit(&mut self, id: SessionId, changes: &Changes) -> Result<Committed, CallError> {
         let Found::Frame(frame) = self.find(id)? else {
             return Ok(Committed::Gone);
@@ -59,6 +59,7 @@ impl<R: Reader> Batch<'_, R> {
         }
     }
 
+    /// Removes an entry and returns its value.
     pub(crate) fn take(
         &mut self,
         id: SessionId,
@@ -79,8 +80,8 @@ impl<R: Reader> Batch<'_, R> {
         Ok(Taken::Value(entry.value().to_vec()))
     }
 
-    /// Ends a session, whatever its bytes are. Where they cannot be read, what lists them is left
-    /// to those who come upon it.
+    /// Ends a session, whether or not its record can be read. The index entries of an unreadable
+    /// one are removed by the next operation that visits them.
     pub(crate) fn destroy(&mut self, id: SessionId) -> Result<bool, CallError> {
         let Some(bytes) = self.get(Table::Records, id.as_bytes())? else {
             return Ok(false);
@@ -93,20 +94,20 @@ impl<R: Reader> Batch<'_, R> {
         Ok(true)
     }
 
-    /// Lists a record that has outlived the time under which it was listed at its present deadline.
-    pub(crate) fn list_anew(&mut self, frame: Frame) -> Result<(), CallError> {
+    /// Lists a record under its current deadline in place of an earlier one.
+    pub(crate) fn relist(&mut self, frame: Frame) -> Result<(), CallError> {
         self.unlist(&frame)?;
         let frame = Frame::new(frame.record);
         self.put(Table::Records, frame.record.id().as_bytes(), &frame.encode())?;
         self.list(&frame)
     }
 
+    /// Replaces a record, if there is room for its growth.
     fn replace(&mut self, old: &Frame, record: Record) -> Result<(), CallError> {
         let id = record.id();
         let mut new = Frame::new(record);
         if new.class() == old.class() {
-            // A deadline that moved away is left for the sweep to find: touching a session costs no
-            // second write.
+            // The sweep finds out that a deadline has moved away, so a touch needs no second write.
             new.due = new.due.min(old.due);
         }
         if new.len() > old.len() && !self.limits().admit_growth(self.usage()?, new.len() - old.len()) {
@@ -120,6 +121,7 @@ impl<R: Reader> Batch<'_, R> {
         if new.len() == old.len() { Ok(()) } else { self.update_usage(|usage| usage.resized(old.len(), new.len())) }
     }
 
+    /// Adds a record's index entries.
     fn list(&mut self, frame: &Frame) -> Result<(), CallError> {
         let id = frame.record.id();
         if let Some(principal) = frame.record.principal() {
@@ -131,6 +133,7 @@ impl<R: Reader> Batch<'_, R> {
         Ok(())
     }
 
+    /// Removes a record's index entries.
     fn unlist(&mut self, frame: &Frame) -> Result<(), CallError> {
         let id = frame.record.id();
         if let Some(principal) = frame.record.principal() {
@@ -142,6 +145,7 @@ impl<R: Reader> Batch<'_, R> {
         Ok(())
     }
 
+    /// Updates the counts of sessions and bytes.
     fn update_usage(&mut self, change: impl FnOnce(Usage) -> Usage) -> Result<(), CallError> {
         let usage = change(self.usage()?);
         self.put(Table::Meta, keys::USAGE, &usage.encode())?;
@@ -149,7 +153,7 @@ impl<R: Reader> Batch<'_, R> {
     }
 }
 
-/// Reads a number of the table `meta`; bytes that are none count as 0.
+/// Decodes a number of the table `meta`. Malformed bytes count as 0.
 pub(crate) fn number(bytes: &[u8]) -> u64 {
     bytes.try_into().map_or(0, u64::from_le_bytes)
 }

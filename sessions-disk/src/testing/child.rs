@@ -1,4 +1,4 @@
-//! The process that is killed.
+//! The child process of the kill test.
 
 use std::env;
 use std::io::Write;
@@ -13,7 +13,7 @@ use super::sample::{NOW, Rng, SECRET};
 use crate::engine::Engine;
 use crate::store::DiskStore;
 
-/// Tells a child which of the rounds it is.
+/// The variable with the round's number, for the child.
 pub(super) const ROUND: &str = "SESSIONS_KILLS_ROUND";
 pub(super) const THREADS: u32 = 8;
 
@@ -21,16 +21,15 @@ pub(super) fn principal(thread: u32) -> String {
     format!("principal-{thread}")
 }
 
-/// Returns the number that was written to a session last. It is written twice, so that a half would
-/// be seen.
+/// Returns the last number written to a session. Each is written twice, to detect half a commit.
 pub(super) fn number(record: &Record) -> u64 {
     let [one, other] = ["one", "other"].map(|key| record.entry(key).expect("it has the entry").value());
-    assert_eq!(one, other, "a commit is there by halves");
+    assert_eq!(one, other, "half a commit is stored");
     let text = std::str::from_utf8(one).expect("it is a number");
     text.parse().expect("it is a number")
 }
 
-/// Writes to the store until the process is killed, or its parent is gone.
+/// Writes to the store until the process is killed or its parent is gone.
 pub(super) fn write_until_killed<E: Engine>(path: &Path) -> ! {
     let round = env::var(ROUND).ok().and_then(|round| round.parse().ok()).expect("the parent says which round it is");
     let store = DiskStore::<E>::open(path).expect("the store is opened");
@@ -49,7 +48,7 @@ struct ChildWriter<E: Engine> {
     round: u32,
     thread: u32,
     next: u32,
-    /// Holds the sessions that are alive, with the number written last.
+    /// The live sessions, with the last number written.
     alive: Vec<(SessionId, u64)>,
     rng: Rng,
 }
@@ -76,9 +75,9 @@ impl<E: Engine> ChildWriter<E> {
         let record =
             Record::builder(id, SECRET, NOW).principal(Some(&principal)).entry("one", b"0").entry("other", b"0");
         let record = record.build().expect("it is small");
-        tell("begins", id, 0);
+        report("begins", id, 0);
         assert_eq!(block_on(self.store.create(&record))?, Created::STORED);
-        tell("acknowledged", id, 0);
+        report("acknowledged", id, 0);
         self.alive.push((id, 0));
         Ok(())
     }
@@ -91,9 +90,9 @@ impl<E: Engine> ChildWriter<E> {
         *number += 1;
         let text = number.to_string();
         let changes = Changes::new(NOW, SECRET).set("one", text.as_bytes()).increment("other", 1);
-        tell("begins", *id, &*text);
+        report("begins", *id, &*text);
         assert_eq!(block_on(self.store.commit(*id, &changes))?, Committed::Applied);
-        tell("acknowledged", *id, &*text);
+        report("acknowledged", *id, &*text);
         Ok(())
     }
 
@@ -102,9 +101,9 @@ impl<E: Engine> ChildWriter<E> {
             return Ok(());
         };
         let (id, _) = self.alive.swap_remove(at);
-        tell("begins", id, "destroyed");
+        report("begins", id, "destroyed");
         assert!(block_on(self.store.destroy(id))?);
-        tell("acknowledged", id, "destroyed");
+        report("acknowledged", id, "destroyed");
         Ok(())
     }
 
@@ -124,9 +123,9 @@ impl<E: Engine> ChildWriter<E> {
     }
 }
 
-/// Tells the parent, in one write, so that the threads' lines do not mix. Ends if the parent is
-/// gone.
-fn tell(what: &str, id: SessionId, state: impl std::fmt::Display) {
+/// Reports to the parent, in one write, so that the threads' lines do not mix. Exits if the parent
+/// is gone.
+fn report(what: &str, id: SessionId, state: impl std::fmt::Display) {
     let line = format!("@{what} {id} {state}.\n");
     let mut output = std::io::stdout().lock();
     if output.write_all(line.as_bytes()).and_then(|()| output.flush()).is_err() {

@@ -1,4 +1,4 @@
-//! Records and files that are not what was written.
+//! Damaged records and files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::store::DiskStore;
 
 const RECORDS: u32 = 300;
 
-/// Damages a stored record, as `damage_conformance!` of `sessions-conformance` asks for it.
+/// Damages a stored record, for `damage_conformance!` of `sessions-conformance`.
 ///
 /// # Panics
 ///
@@ -25,8 +25,8 @@ pub fn corrupt<E: Engine>(store: &DiskStore<E>, id: SessionId) {
     });
 }
 
-/// Makes a stored record one of a newer format, as `damage_conformance!` of `sessions-conformance`
-/// asks for it.
+/// Turns a stored record into one of a newer format, for `damage_conformance!` of
+/// `sessions-conformance`.
 ///
 /// # Panics
 ///
@@ -46,8 +46,9 @@ fn tamper<E: Engine>(store: &DiskStore<E>, id: SessionId, mut change: impl FnMut
     block_on(tampering).expect("the store writes");
 }
 
-/// Checks that records with a flipped bit, and records that have changed places, are errors of
-/// their own sessions and of no others.
+/// Checks that damaged records are errors of their own sessions and no others.
+///
+/// Some have a flipped bit, and two have changed places.
 ///
 /// # Panics
 ///
@@ -63,7 +64,7 @@ pub fn detects_damaged_records<E: Engine>() {
     expect(&store, |_| true);
 }
 
-/// Flips a bit in every other record, and flips it back.
+/// Flips a bit in every other record, checks the store, and flips it back.
 fn flip_bits<E: Engine>(store: &DiskStore<E>) {
     let mut rng = Rng::new();
     let length = record(0).as_bytes().len();
@@ -103,9 +104,10 @@ fn expect<E: Engine>(store: &DiskStore<E>, is_sound: impl Fn(u32) -> bool) {
     assert_eq!(listed, (0..RECORDS).filter(|number| is_sound(*number)).count());
 }
 
-/// Checks that files with changed bytes, or cut short, are an error when they are opened, or harm
-/// the sessions that lay there: what is read is what was written to that session, or nothing. No
-/// panic comes through.
+/// Checks that a store with damaged files does not open, or harms only damaged sessions.
+///
+/// Bytes are changed or cut off. A session must then read as it was written or not at all, and no
+/// panic of the engine may reach the caller.
 ///
 /// # Panics
 ///
@@ -128,7 +130,7 @@ pub fn survives_damaged_files<E: Engine>() {
     eprintln!("{opened} of 60 damaged stores could be opened");
 }
 
-/// Copies a file or a folder, and returns the files that have something in them.
+/// Copies a file or a folder, and returns the files that are not empty.
 fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
     if from.is_file() {
         let length = fs::copy(from, to).expect("a file can be copied");
@@ -156,17 +158,17 @@ fn damage(files: &[PathBuf], rng: &mut Rng) {
     fs::write(path, bytes).expect("a file can be written");
 }
 
-/// Uses a damaged store as an application would, if it can be opened.
+/// Uses a damaged store as an application would. Returns whether it could be opened.
 fn use_damaged<E: Engine>(path: &Path) -> bool {
     let Ok(store) = DiskStore::<E>::open(path) else {
         return false;
     };
     for number in 0..RECORDS {
         if let Ok(Some(loaded)) = block_on(store.load(id(number), NOW)) {
-            assert_eq!(loaded, record(number), "something else than what was written");
+            assert_eq!(loaded, record(number), "a session differs from what was written");
         }
     }
-    // Whether these can be done does not matter, only that they are answered.
+    // Whether these succeed does not matter, only that each is answered.
     let changes = Changes::new(NOW, SECRET).increment("n", 1);
     let answers: Vec<Result<(), StoreError>> = vec![
         block_on(store.commit(id(0), &changes)).map(drop),
@@ -180,6 +182,6 @@ fn use_damaged<E: Engine>(path: &Path) -> bool {
         block_on(store.destroy_all()).map(drop),
     ];
     drop(answers);
-    store.close().expect("no writer dies of damage");
+    store.close().expect("damage does not kill the writer");
     true
 }

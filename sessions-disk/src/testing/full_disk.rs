@@ -1,4 +1,4 @@
-//! A disk that has no room, and has room again.
+//! A disk that is full, and later has room again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,21 +13,20 @@ use super::small_disk::SmallDisk;
 use crate::engine::Engine;
 use crate::store::DiskStore;
 
-/// More sessions than a small disk holds.
+/// More sessions than fit on a small disk.
 const MANY: u32 = 20_000;
 const IDLE: Duration = Duration::from_secs(1800);
 const EXPIRED: Timestamp = Timestamp::from_millis(NOW.as_millis() + 1_800_000);
 
-/// Checks that a store ends sessions and grows none while others have filled its disk, that nothing
-/// is lost or done by halves, and that it works again when there is room, without being opened anew
-/// by anybody.
+/// Checks a store on a disk that something else has filled.
 ///
-/// It mounts a small file system in memory, which takes Linux and root. Where it cannot, it says so
-/// and checks nothing.
+/// It must end sessions and grow none, lose nothing, do nothing by halves, and recover by itself
+/// once the disk has room. This mounts a small file system in memory, which takes Linux and root.
+/// Elsewhere it prints that it was skipped.
 ///
 /// # Panics
 ///
-/// Panics if it is otherwise.
+/// Panics if the check fails.
 pub fn survives_a_full_disk<E: Engine>() {
     let Some(disk) = SmallDisk::mount() else {
         return;
@@ -42,7 +41,7 @@ pub fn survives_a_full_disk<E: Engine>() {
         (next..next + 500).for_each(|number| assert!(checked.create(number, None), "anonymous sessions make room"));
         let refused = (next + 500..MANY).find(|number| !checked.create(*number, Some("ann")));
         next = refused.expect("the disk fills up") + 1;
-        assert_eq!(checked.numbers(None).len(), 0, "anonymous sessions make room, and then there are none");
+        assert_eq!(checked.numbers(None).len(), 0, "all anonymous sessions are evicted first");
         checked.expect_no_growth();
         checked.destroy(checked.numbers(Some("ann")).into_iter().take(20));
         checked.expect();
@@ -55,7 +54,7 @@ pub fn survives_a_full_disk<E: Engine>() {
         let (more, first) = (checked.alive.len() + 100, next);
         until_it_works(|| {
             next += u32::from(checked.create(next, Some("ann")));
-            if checked.alive.len() > more { Ok(()) } else { Err("the store has no room though the disk has") }
+            if checked.alive.len() > more { Ok(()) } else { Err("the store is still full") }
         });
         assert!(next - first > 100);
         (next..next + 50).for_each(|number| assert!(checked.create(number, None)));
@@ -65,32 +64,31 @@ pub fn survives_a_full_disk<E: Engine>() {
     checked.open_again().expect();
 }
 
-/// Checks that a store which has filled its disk by itself evicts anonymous sessions, refuses where
-/// there are users only, and goes on ending sessions of all kinds, however many, also after being
-/// opened anew.
+/// Checks a store that has filled its disk itself.
 ///
-/// It mounts a small file system in memory, which takes Linux and root. Where it cannot, it says so
-/// and checks nothing.
+/// It must evict anonymous sessions, refuse new ones once only users are left, and still end any
+/// number of sessions, also after reopening. This mounts a small file system in memory, which takes
+/// Linux and root. Elsewhere it prints that it was skipped.
 ///
 /// # Panics
 ///
-/// Panics if it is otherwise.
+/// Panics if the check fails.
 pub fn survives_filling_its_disk<E: Engine>() {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
     let mut checked = CheckedStore::<E>::open(&disk.path().join("store"));
-    // Visitors without a cookie: the disk fills up, and they make room for each other.
+    // Visitors without a cookie fill the disk, and evict each other.
     (0..5_000).for_each(|number| assert!(checked.create(number, None), "anonymous sessions make room"));
     assert!((500..5_000).contains(&checked.alive.len()), "{} fit", checked.alive.len());
     let alive = checked.numbers(None);
     checked.destroy(alive.into_iter().take(286));
-    (5_000..5_200).for_each(|number| assert!(checked.create(number, Some("bob")), "users get in"));
+    (5_000..5_200).for_each(|number| assert!(checked.create(number, Some("bob")), "users evict anonymous sessions"));
     let alive = checked.numbers(None);
     checked.destroy(alive.into_iter().take(100));
     checked.expect();
 
-    // Users: the store is full.
+    // With users only, the store is full.
     let refused = (6_000..MANY).find(|number| !checked.create(*number, Some("ann"))).expect("the disk fills up");
     assert_eq!(checked.numbers(None).len(), 0);
     checked.destroy(checked.numbers(Some("ann")).into_iter().take(50));
@@ -116,11 +114,11 @@ pub fn survives_filling_its_disk<E: Engine>() {
     checked.open_again().expect();
 }
 
-/// A store, and what is to be found in it.
+/// A store, with the sessions that it must hold.
 struct CheckedStore<E: Engine> {
     store: DiskStore<E>,
     path: PathBuf,
-    /// The numbers of the sessions that live, and whose they are.
+    /// The live sessions by number, with their users.
     alive: BTreeMap<u32, Option<&'static str>>,
 }
 
@@ -135,20 +133,23 @@ impl<E: Engine> CheckedStore<E> {
         Self { alive: self.alive, ..Self::open(&self.path) }
     }
 
-    /// Returns the sessions of a user, or those of nobody.
+    /// Returns a user's sessions, or the anonymous ones.
     fn numbers(&self, user: Option<&str>) -> Vec<u32> {
         self.alive.iter().filter(|(_, whose)| **whose == user).map(|(number, _)| *number).collect()
     }
 
-    /// Makes a session, if there is room or can be made, and returns whether there was. Only
-    /// anonymous ones may go for it.
+    /// Creates a session, and returns whether there was room. Only anonymous ones may be evicted.
     #[track_caller]
     fn create(&mut self, number: u32, user: Option<&'static str>) -> bool {
-        match block_on(self.store.create(&record(number, user))).expect("a full disk is a full store") {
+        match block_on(self.store.create(&record(number, user))).expect("a full disk fails no create") {
             Created::Stored { evicted } => {
                 let before = self.alive.len();
                 self.alive.retain(|number, user| user.is_some() || !evicted.contains(&id(*number)));
-                assert_eq!(before - self.alive.len(), evicted.len(), "users stay, and who goes is named");
+                assert_eq!(
+                    before - self.alive.len(),
+                    evicted.len(),
+                    "only anonymous sessions are evicted, and reported"
+                );
                 self.alive.insert(number, user);
                 true
             }
@@ -176,7 +177,7 @@ impl<E: Engine> CheckedStore<E> {
         self.alive.retain(|_, whose| *whose != Some(user));
     }
 
-    /// Grows records until that is refused, with a reason, and finds the last one as it was.
+    /// Checks that growth is refused with a reason, and shrinks what has grown until then.
     #[track_caller]
     fn expect_no_growth(&mut self) {
         let numbers = self.numbers(Some("ann"));
@@ -199,7 +200,7 @@ impl<E: Engine> CheckedStore<E> {
         }
     }
 
-    /// Expects what is to be found and nothing else.
+    /// Checks that the store holds these sessions and no others.
     #[track_caller]
     fn expect(&self) {
         for (number, user) in &self.alive {

@@ -1,4 +1,4 @@
-//! Tables as the first release wrote them, which every later one reads.
+//! Tables as the first release wrote them. Every later one must read them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::sample::folder;
 use crate::engine::{Engine, Table, Write};
 use crate::store::DiskStore;
 
-/// Is one line for each key: its table, and key and value in hexadecimal digits.
+/// The golden file: a line per key with its table, and key and value in hexadecimal.
 const LAYOUT_2: &str = include_str!("golden/layout-2.txt");
 
 const SECRET: SecretHash = SecretHash::from_bytes([0xab; 32]);
@@ -26,11 +26,11 @@ fn later(seconds: u64) -> Timestamp {
     CREATED.after(Duration::from_secs(seconds))
 }
 
-/// Lists what lies in the tables of a store of layout 2, after [`write_golden_sample`].
+/// Returns the tables of a store of layout 2 after [`write_golden_sample`].
 ///
 /// # Panics
 ///
-/// Panics if the golden file is not what it was.
+/// Panics if the golden file is malformed.
 #[must_use]
 pub fn golden_tables() -> Vec<(Table, Vec<u8>, Vec<u8>)> {
     let lines = LAYOUT_2.lines().filter(|line| !line.starts_with('#'));
@@ -50,7 +50,7 @@ fn bytes(digits: &str) -> Vec<u8> {
     pairs.map(|pair| u8::from_str_radix(pair, 16).expect("they are digits")).collect()
 }
 
-/// Writes into an empty store what is in the golden file.
+/// Writes the sessions of the golden file into an empty store.
 ///
 /// # Panics
 ///
@@ -86,12 +86,11 @@ fn bare<'a>() -> sessions_core::RecordBuilder<'a> {
     Record::builder(id(3), SECRET, CREATED)
 }
 
-/// Checks that an engine with the tables of layout 2 in it is a store with the sessions that were
-/// written then.
+/// Checks that a store of layout 2 is read as it was written.
 ///
 /// # Panics
 ///
-/// Panics if something is read that was not written, or something is missing.
+/// Panics if a session is missing or differs.
 pub fn reads_golden_files<E: Engine>() {
     let folder = folder();
     let path = folder.path().join("store");

@@ -1,4 +1,4 @@
-//! Processes that are killed while they write.
+//! Processes killed while they write.
 
 use std::collections::HashMap;
 use std::env;
@@ -14,20 +14,20 @@ use super::sample::{NOW, Rng, folder};
 use crate::engine::Engine;
 use crate::store::DiskStore;
 
-/// Tells a child process where the store is.
+/// The variable with the store's path, set for a child process.
 const CHILD: &str = "SESSIONS_KILLS_STORE";
-/// Says how often to kill, 40 times if it is not set.
+/// The variable with the number of kills, 40 if it is not set.
 const ROUNDS: &str = "SESSIONS_KILLS";
 
-/// Checks that what was acknowledged survives `kill -9` at any moment.
+/// Checks that everything acknowledged survives `kill -9` at any moment.
 ///
-/// The test runs its own program again as a child process, which writes from several threads, tells
-/// what it is about to do, and then what was acknowledged. The child is killed at a random moment.
-/// Then everything that it told is looked for: each acknowledged write and destroy must be there,
-/// nothing may be there by halves, and nothing that was not at least begun.
+/// The test runs its own program again as a child process. The child writes from several threads,
+/// and reports what it is about to do and what was acknowledged, until it is killed at a random
+/// moment. Then each acknowledged write and destroy must have taken effect, nothing only in part,
+/// and nothing that was never begun.
 ///
-/// `test` is the full name of the test that calls this, with its modules. `SESSIONS_KILLS` in the
-/// environment says how often to kill.
+/// `test` is the full name of the calling test, with its modules. The environment variable
+/// `SESSIONS_KILLS` sets the number of kills.
 ///
 /// # Panics
 ///
@@ -59,14 +59,14 @@ fn spawn(test: &str, path: &Path, round: u32) -> Child {
         .expect("the program can be run")
 }
 
-/// Is what a child has told of one session.
+/// A child's reports on one session.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Reported {
     acknowledged: Option<State>,
     begun: Option<State>,
 }
 
-/// Is a state of a session.
+/// A session's state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Written(u64),
@@ -75,22 +75,21 @@ enum State {
 
 #[derive(Default)]
 struct Oracle {
-    told: HashMap<SessionId, Reported>,
+    reports: HashMap<SessionId, Reported>,
     acknowledgements: usize,
 }
 
 impl Oracle {
-    /// Listens to a child, and kills it after a number of acknowledgements. What it had said by
-    /// then counts.
+    /// Reads a child's reports, and kills it after a number of acknowledgements.
     fn listen(&mut self, mut child: Child, until: usize) {
         let output = child.stdout.take().expect("it is piped");
         let mut heard = 0;
         for line in BufReader::new(output).lines() {
             let line = line.expect("a pipe can be read");
-            // The test's own words may stand before it, and the last line may have been cut off:
-            // then it lacks the mark at its end.
+            // The harness may print before the report, and a last line that was cut off lacks the
+            // mark at its end.
             if let Some(words) = line.split_once('@').and_then(|(_, words)| words.strip_suffix('.')) {
-                heard += usize::from(self.note(words));
+                heard += usize::from(self.record(words));
             }
             if heard == until {
                 child.kill().expect("a child can be killed");
@@ -101,33 +100,34 @@ impl Oracle {
         self.acknowledgements += heard;
     }
 
-    /// Notes what a line says, and returns whether it was an acknowledgement.
-    fn note(&mut self, words: &str) -> bool {
+    /// Records a report, and returns whether it was an acknowledgement.
+    fn record(&mut self, words: &str) -> bool {
         let mut words = words.split(' ');
         let mut word = || words.next().expect("a line has three words");
         let (what, id, state) = (word(), word(), word());
-        let told = self.told.entry(id.parse().expect("an id")).or_default();
+        let reports = self.reports.entry(id.parse().expect("an id")).or_default();
         let state = match state {
             "destroyed" => State::Destroyed,
             number => State::Written(number.parse().expect("a number")),
         };
         match what {
-            "begins" => told.begun = Some(state),
-            _ => *told = Reported { acknowledged: Some(state), begun: None },
+            "begins" => reports.begun = Some(state),
+            _ => *reports = Reported { acknowledged: Some(state), begun: None },
         }
         what == "acknowledged"
     }
 
+    /// Compares the store with the reports.
     fn verify<E: Engine>(&mut self, path: &Path) {
         let store = DiskStore::<E>::open(path).expect("the store is opened after a kill");
         let mut alive = 0;
-        for (id, told) in &mut self.told {
+        for (id, reports) in &mut self.reports {
             let record = block_on(store.load(*id, NOW)).expect("a session is read after a kill");
             let found = record.as_ref().map(child::number);
             let found = found.map_or(State::Destroyed, State::Written);
-            let expected = told.acknowledged.unwrap_or(State::Destroyed);
-            assert!(found == expected || Some(found) == told.begun, "{id} is {found:?} and was {told:?}");
-            *told = Reported { acknowledged: Some(found), begun: None };
+            let expected = reports.acknowledged.unwrap_or(State::Destroyed);
+            assert!(found == expected || Some(found) == reports.begun, "{id} is {found:?} and was {reports:?}");
+            *reports = Reported { acknowledged: Some(found), begun: None };
             alive += u64::from(record.is_some());
         }
         verify_indexes(&store, alive);
@@ -135,7 +135,7 @@ impl Oracle {
     }
 }
 
-/// Checks that the count, the listing and the index of principals say the same as the records.
+/// Checks that the count, the listing and the index of principals agree with the records.
 fn verify_indexes<E: Engine>(store: &DiskStore<E>, alive: u64) {
     assert_eq!(block_on(store.count()).expect("the count is read"), alive);
     let mut listed = Vec::new();

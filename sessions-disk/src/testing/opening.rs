@@ -1,4 +1,4 @@
-//! Files that are open, missing, or not to be trusted.
+//! Files that are open, missing or untrusted.
 
 use std::fs;
 use std::path::Path;
@@ -8,30 +8,29 @@ use crate::engine::Engine;
 use crate::error::OpenErrorKind;
 use crate::store::DiskStore;
 
-/// Checks that files which are open cannot be opened a second time, and can be when they are
-/// closed.
+/// Checks that open files cannot be opened again until they are closed.
 ///
 /// # Panics
 ///
-/// Panics if it is otherwise.
+/// Panics if the check fails.
 pub fn opens_once<E: Engine>() {
     let folder = sample::folder();
     let path = folder.path().join("store");
     let store = DiskStore::<E>::open(&path).expect("a new store is opened");
     let error = DiskStore::<E>::open(&path).expect_err("an open store was opened");
     assert_eq!(error.kind(), OpenErrorKind::Locked);
-    assert!(error.to_string().ends_with(": another process has it open, or this one does already"), "{error}");
+    assert!(error.to_string().ends_with(": this process or another already has it open"), "{error}");
     store.close().expect("a store is closed");
     DiskStore::<E>::open(&path).expect("a closed store is opened");
 }
 
-/// Checks that what cannot be opened, or should not be, is refused with an error that names the
-/// path, and left as it was: a missing folder, a symbolic link, and what another user owns or may
-/// write to.
+/// Checks that untrusted paths are refused with an error that names the path, and left unchanged.
+///
+/// These are a missing folder, a symbolic link, and a path that another user owns or may write to.
 ///
 /// # Panics
 ///
-/// Panics if it is otherwise.
+/// Panics if the check fails.
 pub fn refuses_untrusted_paths<E: Engine>() {
     let folder = sample::folder();
     let path = folder.path().join("store");
@@ -66,8 +65,9 @@ fn refuses<E: Engine>(path: &Path, kind: OpenErrorKind) {
     assert!(error.to_string().starts_with(&message), "{error}");
 }
 
-/// Checks that only their owner can read the files and folders of a store, whatever the process's
-/// mask lets new files have. On systems without Unix permissions there is nothing to check.
+/// Checks that only the owner can read a store's files and folders, whatever the umask is.
+///
+/// Without Unix permissions there is nothing to check.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! The sessions that the checks use.
+//! Sample sessions for the checks.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::store::DiskStore;
 
 pub(super) const SECRET: SecretHash = SecretHash::from_bytes([2; 32]);
-/// Is a moment at which all sample sessions live.
+/// A time at which all sample sessions are live.
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 pub(super) fn folder() -> TempDir {
@@ -43,30 +43,30 @@ pub(super) fn fill<E: Engine>(store: &DiskStore<E>, numbers: std::ops::Range<u32
     }
 }
 
-/// Asks again until the store works, as its users do.
+/// Repeats a call until it succeeds, as a store's users do.
 pub(super) fn until_it_works<T, X: Display>(mut ask: impl FnMut() -> Result<T, X>) -> T {
     let begun = Instant::now();
     loop {
         match ask() {
             Ok(answer) => return answer,
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "it does not recover: {error}"),
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "no success within a minute: {error}"),
         }
         std::thread::park_timeout(Duration::from_millis(1));
     }
 }
 
-/// Draws numbers that differ from run to run.
+/// A random number generator with a new seed in each run.
 #[derive(Debug)]
 pub(super) struct Rng(u64);
 
 impl Rng {
     pub(super) fn new() -> Self {
         use std::hash::{BuildHasher, RandomState};
-        // No bit pattern but zero keeps it from moving.
+        // Xorshift takes any seed but zero.
         Self(RandomState::new().hash_one(0) | 1)
     }
 
-    /// Draws a number below `end`.
+    /// Returns a random number below `end`.
     pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

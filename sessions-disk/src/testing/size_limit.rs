@@ -1,4 +1,4 @@
-//! What a store takes on the disk.
+//! The size of a store's files.
 
 use std::fs;
 use std::path::Path;
@@ -11,19 +11,19 @@ use super::sample::{NOW, Rng, SECRET, folder, id};
 use crate::engine::Engine;
 use crate::store::DiskStore;
 
-/// How many sessions are created at once, so that they share transactions.
+/// Sessions created at once, so that they share transactions.
 const AT_ONCE: u32 = 16;
-/// How many are created at most.
-const MOST: u32 = 10_000;
+/// Most sessions created.
+const MAX_SESSIONS: u32 = 10_000;
 
-/// Checks that the files of a store take no more than `max_bytes`, which it has been opened with,
-/// however large the records are and however often they are replaced. `open` opens an empty store
-/// at a path.
+/// Checks that a store's files stay within its limit.
+///
+/// They may take no more than `max_bytes`, however large the records are and however often they are
+/// replaced. `open` opens an empty store with that limit at a path.
 ///
 /// # Panics
 ///
-/// Panics if they take more, or if the store makes so little of them that it does not even hold an
-/// eighth in records.
+/// Panics if they take more, or if less than an eighth of the limit is records in the end.
 pub fn stays_within_its_limit<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> DiskStore<E>) {
     for sizes in [&[700][..], &[2_000], &[20_000], &[0, 300, 3_000, 30_000]] {
         let folder = folder();
@@ -36,12 +36,12 @@ pub fn stays_within_its_limit<E: Engine>(max_bytes: u64, open: impl Fn(&Path) ->
     }
 }
 
-/// Creates sessions of some sizes until so much has been written, changes some of them, and returns
-/// the most that the files took, and how much was in the records in the end.
+/// Creates and changes sessions until `write` bytes have been written. Returns the largest size of
+/// the files, and the final size of the records.
 fn churn<E: Engine>(store: &DiskStore<E>, sizes: &[usize], write: u64, used: impl Fn() -> u64) -> (u64, u64) {
     let mut rng = Rng::new();
     let (mut written, mut largest, mut first) = (0, 0, 0);
-    while written < write && first < MOST {
+    while written < write && first < MAX_SESSIONS {
         let records: Vec<_> =
             (first..first + AT_ONCE).map(|number| record(number, sizes[rng.below(sizes.len())])).collect();
         written += records.iter().map(|record| record.as_bytes().len() as u64).sum::<u64>();
@@ -67,8 +67,7 @@ fn record(number: u32, size: usize) -> Record {
     builder.entry("padding", &padding).build().expect("it is small enough")
 }
 
-/// Returns how much room a folder takes, with what is in it. A file that is longer than what was
-/// written to it takes less than its length.
+/// Returns the disk space of a folder and its content. A sparse file takes less than its length.
 fn used(path: &Path) -> u64 {
     let Ok(found) = fs::symlink_metadata(path) else {
         // An engine has just removed it.

@@ -1,4 +1,4 @@
-//! A disk that is soon full.
+//! A disk that fills up soon.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,12 +9,12 @@ use tempfile::TempDir;
 
 use super::sample::folder;
 
-/// Is a file system of 16 MiB in memory, gone when it is dropped.
+/// A file system of 16 MiB in memory, unmounted on drop.
 #[derive(Debug)]
 pub struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// Mounts one, which takes Linux and root. Where it cannot, it says so on the terminal.
+    /// Mounts a small disk, or prints that it cannot. This takes Linux and root.
     #[must_use]
     pub fn mount() -> Option<Self> {
         let folder = folder();
@@ -22,18 +22,18 @@ impl SmallDisk {
         mount.args(["-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs"]).arg(folder.path());
         let is_mounted = cfg!(target_os = "linux") && mount.output().is_ok_and(|output| output.status.success());
         if !is_mounted {
-            say_skipped();
+            report_skipped();
         }
         is_mounted.then(|| Self(folder))
     }
 
-    /// Returns the folder that it is mounted at.
+    /// Returns the mount point.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Fills what room there is, and returns the file that fills it.
+    /// Fills the disk, and returns the file that fills it.
     ///
     /// # Panics
     ///
@@ -49,13 +49,13 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // `--lazy` lets it go though a failed check has left files open.
+        // `--lazy` unmounts even if a failed check has left files open.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
 }
 
-/// Says it past the capture of a test's output, so that it is seen though the test passes.
-fn say_skipped() {
-    let message = "SKIPPED: a full disk. Mounting a file system in memory takes Linux and root.\n";
+/// Prints directly to standard error, since the harness hides the output of a test that passes.
+fn report_skipped() {
+    let message = "SKIPPED: a full disk: mounting a file system in memory takes Linux and root\n";
     let _ = std::io::stderr().write_all(message.as_bytes());
 }

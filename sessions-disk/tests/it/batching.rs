@@ -1,4 +1,4 @@
-//! How operations share transactions, and what they see of each other.
+//! Operations that share transactions, and what they see of each other.
 
 use std::future::Future;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use crate::support::{Disk, Options, RamStore, SECRET, at, id, increment, n, poll
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, SecretHash, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
 
-/// Opens a store whose writer is busy with a first operation.
+/// Opens a store whose writer is held in a first operation.
 fn held_up(disk: &Arc<Disk>) -> (RamStore, StoreFuture<Created>) {
     let store = disk.open();
     disk.shut();
@@ -21,12 +21,12 @@ fn held_up(disk: &Arc<Disk>) -> (RamStore, StoreFuture<Created>) {
 fn answer_now<T>(mut future: StoreFuture<T>) -> Result<T, StoreError> {
     match poll(&mut future) {
         Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("the store had to wait"),
+        Poll::Pending => panic!("the answer is not there yet"),
     }
 }
 
 #[test]
-fn operations_that_wait_share_one_write() {
+fn waiting_operations_share_one_write() {
     let disk = Disk::new();
     let (store, first) = held_up(&disk);
     let before = disk.written();
@@ -54,7 +54,7 @@ fn a_write_has_at_most_512_operations() {
 }
 
 #[test]
-fn operations_of_one_write_see_those_before_them_and_fail_alone() {
+fn operations_of_one_write_run_in_order_and_fail_alone() {
     let disk = Disk::new();
     let (store, first) = held_up(&disk);
     let before = disk.written();
@@ -94,7 +94,7 @@ fn operations_of_one_write_see_those_before_them_and_fail_alone() {
 }
 
 #[test]
-fn what_changes_nothing_is_not_written() {
+fn operations_without_changes_write_nothing() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(1))).unwrap();
@@ -108,7 +108,7 @@ fn what_changes_nothing_is_not_written() {
 }
 
 #[test]
-fn reading_does_not_wait_for_the_writer_and_sees_what_is_acknowledged() {
+fn reads_never_wait_and_see_everything_acknowledged() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(1))).unwrap();
@@ -127,7 +127,7 @@ fn reading_does_not_wait_for_the_writer_and_sees_what_is_acknowledged() {
 }
 
 #[test]
-fn no_more_than_4096_wait_and_those_who_come_are_told_at_once() {
+fn more_than_4096_waiting_operations_are_refused_at_once() {
     let disk = Disk::new();
     let (store, first) = held_up(&disk);
     let mut waiting = Vec::new();
@@ -153,13 +153,13 @@ fn no_more_than_4096_wait_and_those_who_come_are_told_at_once() {
 }
 
 #[test]
-fn what_takes_many_transactions_waits_until_it_is_done() {
+fn a_bulk_operation_counts_as_waiting_until_it_ends() {
     let disk = Disk::new();
     let (store, _first) = held_up(&disk);
     let mut ends = Vec::new();
     let mut creates = Vec::new();
     let refused = 'full: loop {
-        // While this is written, the writer holds all that was asked for before.
+        // While this is written, the writer has taken every earlier request.
         creates.push(store.create(&record(1 + creates.len() as u64)));
         for _ in 0..1000 {
             let mut end = store.destroy_of_principal("ann", None);
@@ -168,12 +168,12 @@ fn what_takes_many_transactions_waits_until_it_is_done() {
                 Poll::Pending => ends.push(end),
             }
         }
-        assert!(ends.len() < 4096, "more are let in than may wait");
+        assert!(ends.len() < 4096, "more than 4096 operations wait");
         disk.step();
         ends.retain_mut(|end| poll(end).is_pending());
     };
     assert_eq!(refused.kind(), StoreErrorKind::Busy);
-    assert_eq!(ends.len(), 4095, "beside the last to be created");
+    assert_eq!(ends.len(), 4095, "besides the last create");
     assert!(creates.len() > 4);
     assert_eq!(answer_now(store.sweep(10, at(1))).unwrap_err().kind(), StoreErrorKind::Busy);
 
@@ -188,7 +188,7 @@ fn what_takes_many_transactions_waits_until_it_is_done() {
 }
 
 #[test]
-fn an_operation_takes_effect_whole_though_nobody_waits_for_it() {
+fn a_dropped_operation_still_takes_effect() {
     let disk = Disk::new();
     let (store, first) = held_up(&disk);
     drop(store.create(&record(1)));
@@ -201,7 +201,7 @@ fn an_operation_takes_effect_whole_though_nobody_waits_for_it() {
 }
 
 #[test]
-fn closing_waits_for_what_was_accepted() {
+fn closing_waits_for_everything_accepted() {
     let disk = Disk::new();
     let (store, _first) = held_up(&disk);
     let waiting: Vec<_> = (1..=700).map(|number| store.create(&record(number))).collect();
@@ -244,7 +244,7 @@ fn dropping_the_last_handle_closes_and_waits() {
     assert_eq!(block_on(disk.open().count()).unwrap(), 700);
 }
 
-/// A waker that panics, which takes the writer's thread with it.
+/// A waker that panics, which kills the writer's thread.
 struct Grenade;
 
 impl Wake for Grenade {
@@ -254,7 +254,7 @@ impl Wake for Grenade {
 }
 
 #[test]
-fn a_writer_that_dies_fails_all_who_wait_and_all_who_come() {
+fn a_dead_writer_fails_waiting_and_later_calls() {
     let disk = Disk::new();
     let (store, first) = held_up(&disk);
     let mut first = pin!(first);
@@ -268,29 +268,29 @@ fn a_writer_that_dies_fails_all_who_wait_and_all_who_come() {
     assert_eq!(block_on(store.destroy(id(0))).unwrap_err().kind(), StoreErrorKind::Unavailable);
     assert_eq!(store.close().unwrap_err().kind(), StoreErrorKind::Unavailable);
     assert_eq!(answer_now(store.load(id(0), at(1))).unwrap_err().kind(), StoreErrorKind::Unavailable);
-    // What was written before is kept, and the files are free.
+    // Earlier writes are kept, and the files are unlocked.
     assert_eq!(block_on(disk.open().count()).unwrap(), 1);
 }
 
-/// A waker that holds the last handle.
-struct Last(std::sync::Mutex<Option<RamStore>>);
+/// A waker that drops the last handle.
+struct LastHandle(std::sync::Mutex<Option<RamStore>>);
 
-impl Wake for Last {
+impl Wake for LastHandle {
     fn wake(self: Arc<Self>) {
         drop(self.0.lock().unwrap().take());
     }
 }
 
 #[test]
-fn the_last_handle_may_be_dropped_by_the_writer_itself() {
+fn the_writer_may_drop_the_last_handle_itself() {
     let disk = Disk::new();
     let (store, first) = held_up(&disk);
     let mut first = pin!(first);
-    let last = Arc::new(Last(std::sync::Mutex::new(Some(store))));
+    let last = Arc::new(LastHandle(std::sync::Mutex::new(Some(store))));
     let waker = Waker::from(Arc::clone(&last));
     assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     disk.release();
-    // The writer closes the files by itself, at some time.
+    // The writer closes the files by itself, some time later.
     let opened = until_it_works(|| RamStore::with_options(Options(Arc::clone(&disk))));
     assert_eq!(block_on(first).unwrap(), Created::STORED);
     assert_eq!(block_on(opened.count()).unwrap(), 1);

@@ -1,4 +1,4 @@
-//! Sweeping and ending many sessions, and the indexes behind it.
+//! Sweeps, ending many sessions, and the indexes behind both.
 
 use std::sync::Arc;
 use std::thread;
@@ -18,7 +18,7 @@ fn fill(store: &RamStore, numbers: std::ops::Range<u64>) {
     }
 }
 
-/// The CRC-32 that a frame begins with, computed bit by bit as its definition says.
+/// Prepends a frame's CRC-32, computed bit by bit as it is defined.
 fn seal(number: u64, body: &[u8]) -> Vec<u8> {
     let mut crc = u32::MAX;
     for byte in id(number).as_bytes().iter().chain(body) {
@@ -30,7 +30,7 @@ fn seal(number: u64, body: &[u8]) -> Vec<u8> {
     [&(!crc).to_le_bytes(), body].concat()
 }
 
-/// Turns a record into one of a newer format.
+/// Turns a record into one of a newer format, and returns its bytes.
 fn make_newer(disk: &Disk, number: u64) -> Vec<u8> {
     let bytes = disk.value(Table::Records, id(number).as_bytes()).unwrap();
     let mut body = bytes[4..].to_vec();
@@ -41,7 +41,7 @@ fn make_newer(disk: &Disk, number: u64) -> Vec<u8> {
 }
 
 #[test]
-fn a_sweep_removes_what_has_expired_up_to_its_limit_and_goes_on_there() {
+fn a_sweep_stops_at_its_limit_and_the_next_resumes() {
     let disk = Disk::new();
     let store = disk.open();
     fill(&store, 0..1500);
@@ -58,11 +58,11 @@ fn a_sweep_removes_what_has_expired_up_to_its_limit_and_goes_on_there() {
 }
 
 #[test]
-fn what_is_listed_behind_a_sweep_is_found_by_the_next_but_one() {
+fn a_session_listed_behind_a_sweep_is_swept_later() {
     let store = Disk::new().open();
     fill(&store, 0..20);
     assert_eq!(block_on(store.sweep(10, at(100))).unwrap().len(), 10);
-    // Its deadline lies before all that the first sweep removed.
+    // Its deadline is before those that the first sweep removed.
     let expired = Record::builder(id(99), SECRET, at(0)).idle(Some(Duration::from_secs(1)));
     block_on(store.create(&expired.build().unwrap())).unwrap();
     assert_eq!(block_on(store.sweep(100, at(100))).unwrap().len(), 10);
@@ -70,7 +70,7 @@ fn what_is_listed_behind_a_sweep_is_found_by_the_next_but_one() {
 }
 
 #[test]
-fn a_session_that_was_seen_again_is_listed_anew_and_not_swept() {
+fn a_session_seen_again_is_relisted_and_not_swept() {
     let disk = Disk::new();
     let store = disk.open();
     fill(&store, 0..3);
@@ -86,7 +86,7 @@ fn a_session_that_was_seen_again_is_listed_anew_and_not_swept() {
 }
 
 #[test]
-fn a_sweep_beside_a_commit_removes_no_session_that_was_seen_in_time() {
+fn a_sweep_beside_a_commit_spares_the_session() {
     let disk = Disk::new();
     let store = disk.open();
     fill(&store, 0..2);
@@ -103,7 +103,7 @@ fn a_sweep_beside_a_commit_removes_no_session_that_was_seen_in_time() {
 }
 
 #[test]
-fn a_sweep_holds_back_while_others_wait_and_gets_on_all_the_same() {
+fn a_sweep_is_throttled_but_makes_progress() {
     let disk = Disk::new();
     let store = disk.open();
     fill(&store, 0..1000);
@@ -113,7 +113,7 @@ fn a_sweep_holds_back_while_others_wait_and_gets_on_all_the_same() {
     disk.shut();
     let sweep = store.sweep(1000, at(100));
     disk.wait_for_writer();
-    // The first slice takes a slow disk this long, which the next one has to make up for.
+    // A slow disk makes the first slice take this long, so the next one has to wait.
     let commits: Vec<_> = (0..1500).map(|_| store.commit(id(9999), &increment(1))).collect();
     thread::park_timeout(Duration::from_millis(100));
     disk.release();
@@ -123,13 +123,13 @@ fn a_sweep_holds_back_while_others_wait_and_gets_on_all_the_same() {
     assert_eq!(block_on(sweep).unwrap().len(), 1000);
     let touched = disk.touched.lock().unwrap();
     let swept: Vec<_> = touched[before..].iter().map(|tables| tables.contains(&Table::Deadlines)).collect();
-    assert_eq!(swept[..4], [true, false, false, false], "the commits that waited come first");
+    assert_eq!(swept[..4], [true, false, false, false], "waiting commits come first");
     let slices = swept.iter().filter(|swept| **swept).count();
-    assert!(slices >= 4 && swept.len() == slices + 3, "in slices, none of which is large: {swept:?}");
+    assert!(slices >= 4 && swept.len() == slices + 3, "the slices are small: {swept:?}");
 }
 
 #[test]
-fn closing_does_not_wait_for_the_time_that_a_sweep_holds_back() {
+fn closing_ends_the_throttling_of_a_sweep() {
     let disk = Disk::new();
     let store = disk.open();
     fill(&store, 0..1000);
@@ -146,7 +146,7 @@ fn closing_does_not_wait_for_the_time_that_a_sweep_holds_back() {
 }
 
 #[test]
-fn a_deadline_that_comes_nearer_is_kept() {
+fn a_shorter_deadline_is_swept_in_time() {
     let store = Disk::new().open();
     fill(&store, 0..1);
     let shorter = Changes::new(at(10), SECRET).idle(Duration::from_secs(5));
@@ -156,7 +156,7 @@ fn a_deadline_that_comes_nearer_is_kept() {
 }
 
 #[test]
-fn a_user_without_a_deadline_is_listed_once_there_is_one() {
+fn the_first_deadline_of_a_user_is_listed() {
     let disk = Disk::new();
     let store = disk.open();
     let endless = Record::builder(id(0), SECRET, at(0)).principal(Some("ann")).build().unwrap();
@@ -169,7 +169,7 @@ fn a_user_without_a_deadline_is_listed_once_there_is_one() {
 }
 
 #[test]
-fn a_record_of_a_newer_format_is_not_swept_and_does_not_hide_the_others() {
+fn a_sweep_skips_a_record_of_a_newer_format() {
     let disk = Disk::new();
     let store = disk.open();
     fill(&store, 0..1200);
@@ -178,15 +178,15 @@ fn a_record_of_a_newer_format_is_not_swept_and_does_not_hide_the_others() {
     assert_eq!(swept.len(), 1199);
     assert_eq!(disk.value(Table::Records, id(0).as_bytes()), Some(newer));
     assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Gone);
-    // Whoever names it ends it.
+    // A destroy by its id ends it.
     assert!(block_on(store.destroy(id(0))).unwrap());
-    // Its entry in the list led nowhere, and goes with the next sweep.
+    // Its index entry is left over, and the next sweep removes it.
     assert!(block_on(store.sweep(600, at(100))).unwrap().is_empty());
     assert!(disk.keys(Table::Deadlines).is_empty());
 }
 
 #[test]
-fn a_damaged_record_is_swept_at_the_deadline_under_which_it_was_listed() {
+fn a_damaged_record_is_swept_at_its_listed_deadline() {
     let disk = Disk::new();
     let store = disk.open();
     fill(&store, 0..1);
@@ -197,7 +197,7 @@ fn a_damaged_record_is_swept_at_the_deadline_under_which_it_was_listed() {
 }
 
 #[test]
-fn everything_is_destroyed_in_slices_between_the_commits_of_the_moment() {
+fn destroy_all_ends_everything_accepted_before_it() {
     let disk = Disk::new();
     let store = disk.open();
     fill(&store, 0..2000);
@@ -206,7 +206,7 @@ fn everything_is_destroyed_in_slices_between_the_commits_of_the_moment() {
     disk.shut();
     let busy = store.commit(id(1999), &increment(1));
     disk.wait_for_writer();
-    // All of this is accepted before the destruction, and ends with it.
+    // These are accepted before the destroy, so it ends them too.
     let before: Vec<_> = (2000..2100).map(|number| store.create(&record(number))).collect();
     let all = store.destroy_all();
     disk.release();
@@ -218,13 +218,13 @@ fn everything_is_destroyed_in_slices_between_the_commits_of_the_moment() {
 }
 
 #[test]
-fn commits_go_on_while_everything_is_destroyed() {
+fn commits_proceed_during_destroy_all() {
     let disk = Disk::new();
     let store = disk.open();
     fill(&store, 0..5000);
     let before = disk.written();
     let all = store.destroy_all();
-    // The id sorts behind all others, so it is alive until the last slice.
+    // This id sorts last, so its session lives until the last slice.
     let mut last = Committed::Applied;
     while last == Committed::Applied {
         last = block_on(store.commit(id(4999), &increment(1))).unwrap();
@@ -238,7 +238,7 @@ fn user(number: u64) -> String {
     format!("user {number}")
 }
 
-/// Opens a store with a session of each of the users, and has the writer begin with something else.
+/// Opens a store with a session of each user, whose writer is held in another operation.
 fn held_up(disk: &Arc<Disk>, users: std::ops::Range<u64>) -> (RamStore, StoreFuture<Created>) {
     let store = disk.open();
     let creating: Vec<_> = users.map(|number| store.create(&of(number, &user(number)))).collect();
@@ -250,7 +250,7 @@ fn held_up(disk: &Arc<Disk>, users: std::ops::Range<u64>) -> (RamStore, StoreFut
 }
 
 #[test]
-fn short_walks_share_transactions() {
+fn short_bulk_operations_share_transactions() {
     let disk = Disk::new();
     let (store, _busy) = held_up(&disk, 0..200);
     let before = disk.written();
@@ -263,7 +263,7 @@ fn short_walks_share_transactions() {
 }
 
 #[test]
-fn short_walks_share_a_transaction_with_what_waits_beside_them() {
+fn bulk_operations_and_others_share_a_transaction() {
     let disk = Disk::new();
     let (store, _busy) = held_up(&disk, 0..64);
     let ends: Vec<_> = (0..64).map(|number| store.destroy_of_principal(&user(number), None)).collect();
@@ -281,7 +281,7 @@ fn short_walks_share_a_transaction_with_what_waits_beside_them() {
 }
 
 #[test]
-fn a_long_walk_holds_up_no_short_ones() {
+fn a_long_bulk_operation_delays_no_short_ones() {
     let disk = Disk::new();
     let (store, _busy) = held_up(&disk, 0..100);
     disk.release();
@@ -292,7 +292,7 @@ fn a_long_walk_holds_up_no_short_ones() {
     disk.wait_for_writer();
     let mut long = store.destroy_of_principal("ann", None);
     let mut ends: Vec<_> = (0..100).map(|number| store.destroy_of_principal(&user(number), None)).collect();
-    // After what was begun before come two transactions, in which all have had their turn.
+    // Two transactions after the current one, each has had its turn.
     for _ in 0..3 {
         disk.step();
     }
@@ -303,7 +303,7 @@ fn a_long_walk_holds_up_no_short_ones() {
 }
 
 #[test]
-fn walks_of_one_transaction_end_each_session_once() {
+fn racing_bulk_operations_end_each_session_once() {
     let disk = Disk::new();
     let (store, _busy) = held_up(&disk, 0..20);
     let one = store.destroy_of_principal(&user(7), None);
@@ -311,14 +311,14 @@ fn walks_of_one_transaction_end_each_session_once() {
     let again = store.destroy_of_principal(&user(7), None);
     disk.release();
     assert_eq!(block_on(one).unwrap(), [id(7)]);
-    assert_eq!(block_on(all).unwrap(), 20, "with what was created last");
+    assert_eq!(block_on(all).unwrap(), 20, "including the last one created");
     assert!(block_on(again).unwrap().is_empty());
     assert_eq!(block_on(store.count()).unwrap(), 0);
     assert!(disk.keys(Table::Principals).is_empty());
 }
 
 #[test]
-fn a_principals_sessions_end_except_one_and_whether_or_not_they_can_be_read() {
+fn a_logout_ends_unreadable_sessions_and_spares_one() {
     let disk = Disk::new();
     let store = disk.open();
     for number in 0..5 {
@@ -327,7 +327,7 @@ fn a_principals_sessions_end_except_one_and_whether_or_not_they_can_be_read() {
     block_on(store.create(&of(9, "anna"))).unwrap();
     make_newer(&disk, 1);
     disk.put(Table::Records, id(2).as_bytes(), b"noise");
-    // The index still names what is gone, and what belongs to somebody else by now.
+    // The index still has an entry of a session that is somebody else's by now.
     disk.put(Table::Records, id(3).as_bytes(), &disk.value(Table::Records, id(3).as_bytes()).unwrap());
     block_on(store.commit(id(3), &Changes::new(at(1), SECRET).bind("bob"))).unwrap();
 
@@ -343,7 +343,7 @@ fn a_principals_sessions_end_except_one_and_whether_or_not_they_can_be_read() {
 }
 
 #[test]
-fn index_entries_that_lead_nowhere_mislead_nobody() {
+fn stale_index_entries_are_ignored() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&of(1, "ann"))).unwrap();
@@ -355,6 +355,6 @@ fn index_entries_that_lead_nowhere_mislead_nobody() {
     }
     assert_eq!(block_on(store.of_principal("ann", at(1))).unwrap().len(), 1);
     assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap(), [id(1)]);
-    assert!(block_on(store.load(id(2), at(1))).unwrap().is_some(), "bob's");
+    assert!(block_on(store.load(id(2), at(1))).unwrap().is_some(), "it is bob's");
     assert_eq!(disk.keys(Table::Principals).len(), 1);
 }

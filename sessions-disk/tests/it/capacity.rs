@@ -1,4 +1,4 @@
-//! A full store: who goes, who stays, and what it counts.
+//! Full stores: evictions, refusals and counts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ fn sessions(max: u64) -> Arc<Disk> {
     Disk::with_capacity(Capacity::new(max, u64::MAX))
 }
 
-/// A record that was created at some second and lives for 100 seconds without being seen.
+/// Returns a record created at `second` with an idle timeout of 100 seconds.
 fn seen(number: u64, second: u64) -> Record {
     let builder = Record::builder(id(number), SECRET, at(second)).idle(Some(Duration::from_secs(100)));
     builder.entry("n", b"0").build().unwrap()
@@ -31,7 +31,7 @@ fn lives(store: &RamStore, number: u64, now: Timestamp) -> bool {
     block_on(store.load(id(number), now)).unwrap().is_some()
 }
 
-/// Reads how many sessions and bytes the store counts, and expects them to be those in its tables.
+/// Checks that the store's counts of sessions and bytes match its tables.
 #[track_caller]
 fn expect_exact(disk: &Disk) {
     let usage = disk.value(Table::Meta, b"usage").unwrap_or(vec![0; 16]);
@@ -42,7 +42,7 @@ fn expect_exact(disk: &Disk) {
 }
 
 #[test]
-fn the_oldest_anonymous_session_makes_room() {
+fn the_oldest_anonymous_session_is_evicted() {
     let disk = sessions(3);
     let store = disk.open();
     for (number, second) in [(0, 2), (1, 0), (2, 1)] {
@@ -55,7 +55,7 @@ fn the_oldest_anonymous_session_makes_room() {
 }
 
 #[test]
-fn a_session_that_was_seen_again_is_no_longer_the_oldest() {
+fn a_session_seen_again_is_no_longer_the_oldest() {
     let store = sessions(3).open();
     (0..3).for_each(|number| _ = create(&store, &seen(number, number)));
     assert_eq!(block_on(store.commit(id(0), &increment(50))).unwrap(), Committed::Applied);
@@ -65,7 +65,7 @@ fn a_session_that_was_seen_again_is_no_longer_the_oldest() {
 }
 
 #[test]
-fn sessions_without_a_deadline_go_last_and_by_age() {
+fn sessions_without_a_deadline_are_evicted_last() {
     let store = sessions(3).open();
     let endless = |number, second| Record::builder(id(number), SECRET, at(second)).build().unwrap();
     for record in [endless(0, 7), endless(1, 5), seen(2, 9)] {
@@ -77,7 +77,7 @@ fn sessions_without_a_deadline_go_last_and_by_age() {
 }
 
 #[test]
-fn what_has_expired_goes_before_what_lives() {
+fn expired_sessions_are_evicted_first() {
     let store = sessions(2).open();
     create(&store, &of(0, "ann"));
     create(&store, &seen(1, 60));
@@ -86,7 +86,7 @@ fn what_has_expired_goes_before_what_lives() {
 }
 
 #[test]
-fn a_user_who_was_seen_again_has_not_expired() {
+fn a_user_seen_again_is_not_evicted() {
     let store = sessions(2).open();
     create(&store, &of(0, "ann"));
     create(&store, &seen(1, 60));
@@ -97,7 +97,7 @@ fn a_user_who_was_seen_again_has_not_expired() {
 }
 
 #[test]
-fn a_store_full_of_users_refuses_and_ends_nobody() {
+fn a_store_full_of_users_refuses_new_sessions() {
     let disk = sessions(2);
     let store = disk.open();
     (0..2).for_each(|number| _ = create(&store, &of(number, "ann")));
@@ -112,7 +112,7 @@ fn a_store_full_of_users_refuses_and_ends_nobody() {
 }
 
 #[test]
-fn whoever_signs_in_stays() {
+fn a_signed_in_session_is_not_evicted() {
     let store = sessions(2).open();
     (0..2).for_each(|number| _ = create(&store, &seen(number, number)));
     let sign_in = Changes::new(at(5), SECRET).bind("ann");
@@ -122,7 +122,7 @@ fn whoever_signs_in_stays() {
 }
 
 #[test]
-fn the_bytes_are_bounded_whatever_the_records_are() {
+fn bytes_are_limited_for_records_of_any_size() {
     let per_byte = 2;
     let disk = Disk::with_capacity(Capacity::new(u64::MAX, 100_000).estimate(0, per_byte));
     let store = disk.open();
@@ -141,11 +141,11 @@ fn the_bytes_are_bounded_whatever_the_records_are() {
     expect_exact(&disk);
     let before = disk.dump();
     assert_eq!(create(&store, &sized(300, 50_000)), Created::Full);
-    assert_eq!(disk.dump(), before, "nobody goes for a record that would not fit anyway");
+    assert_eq!(disk.dump(), before, "a record that cannot fit evicts nobody");
 }
 
 #[test]
-fn a_session_that_exists_may_grow_and_the_next_new_one_pays() {
+fn growth_is_paid_for_by_the_next_new_session() {
     let disk = Disk::with_capacity(Capacity::new(u64::MAX, 1_000).estimate(0, 1));
     let store = disk.open();
     (0..4).for_each(|number| assert_eq!(create(&store, &seen(number, number)), Created::STORED));
@@ -156,7 +156,7 @@ fn a_session_that_exists_may_grow_and_the_next_new_one_pays() {
 }
 
 #[test]
-fn many_new_sessions_in_one_transaction_make_room_for_each_other() {
+fn new_sessions_of_one_transaction_evict_each_other() {
     let disk = sessions(5);
     let store = disk.open();
     (0..5).for_each(|number| _ = create(&store, &seen(number, 0)));
@@ -177,7 +177,7 @@ fn many_new_sessions_in_one_transaction_make_room_for_each_other() {
 }
 
 #[test]
-fn a_damaged_record_is_the_first_to_go_and_a_newer_one_stays() {
+fn damaged_records_are_evicted_and_newer_ones_kept() {
     let disk = sessions(2);
     let store = disk.open();
     (0..2).for_each(|number| _ = create(&store, &seen(number, number)));
@@ -192,7 +192,7 @@ fn a_damaged_record_is_the_first_to_go_and_a_newer_one_stays() {
 }
 
 #[test]
-fn a_place_that_cannot_be_read_keeps_nobody_out() {
+fn an_unreadable_page_does_not_stop_eviction() {
     let disk = sessions(2);
     let store = disk.open();
     (0..2).for_each(|number| _ = create(&store, &seen(number, number)));
@@ -201,7 +201,7 @@ fn a_place_that_cannot_be_read_keeps_nobody_out() {
 }
 
 #[test]
-fn what_was_counted_is_counted_after_a_restart() {
+fn counts_survive_a_restart() {
     let disk = sessions(10);
     let store = disk.open();
     (0..10).for_each(|number| _ = create(&store, &seen(number, number)));
@@ -221,7 +221,7 @@ fn what_was_counted_is_counted_after_a_restart() {
 }
 
 #[test]
-fn whoever_is_listed_before_the_last_to_go_goes_in_time() {
+fn sessions_listed_before_the_cursor_are_evicted_in_time() {
     let store = sessions(300).open();
     (0..300).for_each(|number| _ = create(&store, &seen(number, 50)));
     let earlier = Record::builder(id(1_000), SECRET, at(50)).idle(Some(Duration::from_secs(60))).build().unwrap();
@@ -231,7 +231,7 @@ fn whoever_is_listed_before_the_last_to_go_goes_in_time() {
 }
 
 #[test]
-fn many_users_who_were_seen_again_have_not_expired() {
+fn many_users_seen_again_are_not_evicted() {
     let store = sessions(200).open();
     let touch = Changes::new(at(50), SECRET);
     for number in 0..200 {
@@ -243,7 +243,7 @@ fn many_users_who_were_seen_again_have_not_expired() {
 }
 
 #[test]
-fn whoever_is_listed_before_the_last_to_go_goes_when_there_is_nobody_else() {
+fn eviction_wraps_around_to_sessions_before_the_cursor() {
     let store = sessions(2).open();
     (0..2).for_each(|number| _ = create(&store, &seen(number, 50)));
     assert_eq!(create(&store, &seen(2, 51)), evicted([0]));
@@ -258,7 +258,7 @@ fn whoever_is_listed_before_the_last_to_go_goes_when_there_is_nobody_else() {
 }
 
 #[test]
-fn whoever_signs_in_without_a_deadline_is_listed_no_more() {
+fn a_login_without_a_deadline_leaves_the_list() {
     let disk = sessions(2);
     let store = disk.open();
     create(&store, &Record::builder(id(0), SECRET, at(0)).build().unwrap());

@@ -1,4 +1,4 @@
-//! The contract's tests and the checks for engines, on the engine in memory.
+//! The contract's tests and the engine checks, on an engine in memory.
 
 use sessions_conformance::{Damage, Setup};
 use sessions_disk::testing;
@@ -16,7 +16,7 @@ sessions_conformance::damage_conformance!(pollster::block_on, {
 });
 
 #[test]
-fn damaged_records_are_noticed() {
+fn damaged_records_are_detected() {
     testing::detects_damaged_records::<Ram>();
 }
 
@@ -30,10 +30,9 @@ fn a_store_is_opened_once() {
     testing::opens_once::<Ram>();
 }
 
-/// A change of what is written needs a golden file of its own beside this one, which is then only
-/// read.
+/// A new layout needs a golden file of its own. This one is then only read.
 #[test]
-fn what_is_written_today_is_what_is_in_the_golden_file() {
+fn new_writes_match_the_golden_file() {
     let disk = Disk::new();
     let store = disk.open();
     testing::write_golden_sample(&store);

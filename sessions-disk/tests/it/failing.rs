@@ -1,4 +1,4 @@
-//! What happens when the disk or the engine fails.
+//! Failures of the disk and the engine.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
@@ -13,7 +13,7 @@ use sessions_disk::{OpenErrorKind, Table};
 use crate::support::{Disk, Fate, Options, RamStore, at, id, increment, n, of, record, until_it_works};
 
 #[test]
-fn a_failed_write_fails_all_who_wait_and_leaves_the_records_as_they_were() {
+fn a_failed_write_fails_its_batch_and_changes_nothing() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(0))).unwrap();
@@ -51,7 +51,7 @@ fn a_failed_write_fails_all_who_wait_and_leaves_the_records_as_they_were() {
 }
 
 #[test]
-fn a_single_failure_is_tried_again_and_noticed_by_nobody() {
+fn a_single_failure_is_retried_unnoticed() {
     for fate in [Fate::Lost, Fate::Unheard, Fate::Panic] {
         let disk = Disk::new();
         let store = disk.open();
@@ -63,7 +63,7 @@ fn a_single_failure_is_tried_again_and_noticed_by_nobody() {
 }
 
 #[test]
-fn what_writes_nothing_does_not_shorten_the_pauses_after_failures() {
+fn calls_without_a_write_do_not_end_the_backoff() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(0))).unwrap();
@@ -72,25 +72,29 @@ fn what_writes_nothing_does_not_shorten_the_pauses_after_failures() {
     for (pause, opened) in [(50, 2), (100, 3), (200, 4)] {
         let begun = Instant::now();
         block_on(store.commit(id(0), &increment(1))).unwrap_err();
-        assert_eq!(disk.opens.load(Ordering::SeqCst) - opens, opened, "only the first is tried again at once");
+        assert_eq!(disk.opens.load(Ordering::SeqCst) - opens, opened, "only the first is retried at once");
         assert!(!until_it_works(|| block_on(store.destroy(id(77)))));
         assert!(begun.elapsed() >= Duration::from_millis(pause));
     }
     disk.next_writes(&[]);
     assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied);
     disk.next_writes(&[Fate::Lost]);
-    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied, "a write begins anew");
+    assert_eq!(
+        block_on(store.commit(id(0), &increment(1))).unwrap(),
+        Committed::Applied,
+        "a successful write resets the backoff"
+    );
 }
 
 #[test]
-fn a_write_that_failed_and_came_about_all_the_same_is_undone() {
+fn a_failed_write_that_took_effect_is_undone() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&of(0, "ann"))).unwrap();
     block_on(store.create(&record(1))).unwrap();
     let before = disk.dump();
 
-    // The write and the second try come about unheard; each is undone before anybody reads it.
+    // The write and its retry both take effect and fail; each is undone before anybody reads it.
     disk.next_writes(&[Fate::Unheard, Fate::Written, Fate::Unheard, Fate::Written]);
     block_on(store.destroy(id(0))).unwrap_err();
     assert_eq!(disk.dump(), before);
@@ -103,11 +107,11 @@ fn a_write_that_failed_and_came_about_all_the_same_is_undone() {
 }
 
 #[test]
-fn what_cannot_be_undone_yet_is_read_by_nobody() {
+fn a_write_not_yet_undone_is_never_read() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(0))).unwrap();
-    // Neither the first undoing nor the second attempt's comes through.
+    // Undoing it fails twice.
     disk.next_writes(&[Fate::Unheard, Fate::Lost, Fate::Lost]);
     block_on(store.commit(id(0), &increment(1))).unwrap_err();
     let read = || block_on(store.load(id(0), at(1))).map(|record| n(&record.unwrap()));
@@ -117,7 +121,7 @@ fn what_cannot_be_undone_yet_is_read_by_nobody() {
 }
 
 #[test]
-fn an_engine_that_cannot_be_opened_again_is_tried_until_it_can() {
+fn reopening_is_retried_until_it_works() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(0))).unwrap();
@@ -125,13 +129,13 @@ fn an_engine_that_cannot_be_opened_again_is_tried_until_it_can() {
     disk.next_writes(&[Fate::Lost]);
     let error = block_on(store.commit(id(0), &increment(1))).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    // No write has to come for reading to come back.
+    // Reads recover without a write.
     assert_eq!(until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
     until_it_works(|| block_on(store.commit(id(0), &increment(1))));
 }
 
 #[test]
-fn an_engine_that_panics_has_failed() {
+fn a_panic_in_a_write_is_an_error() {
     let disk = Disk::new();
     let store = disk.open();
     disk.next_writes(&[Fate::Panic; 2]);
@@ -142,7 +146,7 @@ fn an_engine_that_panics_has_failed() {
 }
 
 #[test]
-fn an_engine_that_cannot_read_any_more_is_opened_again() {
+fn an_engine_with_failing_reads_is_reopened() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(0))).unwrap();
@@ -155,7 +159,7 @@ fn an_engine_that_cannot_read_any_more_is_opened_again() {
 }
 
 #[test]
-fn one_damaged_place_is_the_error_of_its_own_session() {
+fn a_damaged_page_fails_only_its_own_session() {
     let disk = Disk::new();
     let store = disk.open();
     for number in 0..3 {
@@ -171,16 +175,16 @@ fn one_damaged_place_is_the_error_of_its_own_session() {
     assert_eq!(committed, [applied, Err(StoreErrorKind::Unreadable), applied]);
     assert_eq!(block_on(store.load(id(1), at(1))).unwrap_err().kind(), StoreErrorKind::Unreadable);
     assert_eq!(n(&block_on(store.load(id(2), at(1))).unwrap().unwrap()), 1);
-    // A sweep goes on behind it.
+    // A sweep continues after it.
     let mut swept = block_on(store.sweep(10, at(500))).unwrap();
     swept.sort();
     assert_eq!(swept, [id(0), id(2)]);
-    // That it was not destroyed must not be reported as done.
+    // It was not destroyed, so this must fail.
     block_on(store.destroy_all()).unwrap_err();
 }
 
 #[test]
-fn one_damaged_place_stops_no_listing_and_no_logout() {
+fn a_damaged_page_stops_no_listing_and_no_logout() {
     let disk = Disk::new();
     let store = disk.open();
     for number in 0..5 {
@@ -192,7 +196,7 @@ fn one_damaged_place_stops_no_listing_and_no_logout() {
     *disk.damaged.lock().unwrap() = Some(id(2).as_bytes().to_vec());
     let of_ann = block_on(store.of_principal("ann", at(1))).unwrap();
     assert_eq!(of_ann.iter().map(Record::id).collect::<Vec<_>>(), [id(0), id(1), id(3), id(4)]);
-    // That one was not ended must not be reported as done.
+    // One session was not ended, so this must fail.
     let error = block_on(store.destroy_of_principal("ann", None)).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unreadable);
     assert_eq!(alive(), Vec::from_iter(10..15_u64));
@@ -206,7 +210,7 @@ fn one_damaged_place_stops_no_listing_and_no_logout() {
 }
 
 #[test]
-fn what_is_listed_before_a_damaged_place_is_ended() {
+fn sessions_listed_before_a_damaged_page_are_ended() {
     let disk = Disk::new();
     let store = disk.open();
     for number in 0..5 {
@@ -220,11 +224,11 @@ fn what_is_listed_before_a_damaged_place_is_ended() {
 }
 
 #[test]
-fn an_operation_that_fails_half_way_leaves_nothing_in_the_batch() {
+fn a_half_failed_operation_is_rolled_back() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(0))).unwrap();
-    // The record can be written, its entry in the list of deadlines cannot.
+    // The record can be written, but not its entry in the deadlines table.
     let entry = disk.keys(Table::Deadlines).remove(0);
     *disk.damaged.lock().unwrap() = Some([&entry[..9], id(1).as_bytes()].concat());
     disk.shut();
@@ -239,9 +243,9 @@ fn an_operation_that_fails_half_way_leaves_nothing_in_the_batch() {
     assert_eq!(disk.keys(Table::Deadlines).len(), 1);
 }
 
-/// The manager's own thread sweeps; it outlives a disk that fails, and an engine that panics.
+/// The manager's sweeping thread must survive a failing disk and a panicking engine.
 #[test]
-fn a_sweep_that_fails_is_told_and_the_next_one_works() {
+fn a_failed_sweep_is_reported_and_the_next_works() {
     for fate in [Fate::Lost, Fate::Panic] {
         let disk = Disk::new();
         let store = disk.open();
@@ -249,10 +253,10 @@ fn a_sweep_that_fails_is_told_and_the_next_one_works() {
         let failed_writes = [fate; 4];
         disk.next_writes(&failed_writes);
         let (sender, events) = mpsc::channel();
-        let tell = move |event: &Event| {
+        let listener = move |event: &Event| {
             let _ = sender.send(event.clone());
         };
-        let builder = Sessions::builder().store(store.clone()).on_event(tell);
+        let builder = Sessions::builder().store(store.clone()).on_event(listener);
         let _sessions = builder.sweep_every(Duration::from_millis(1)).build().unwrap();
         let next = || events.recv_timeout(Duration::from_secs(30)).expect("the sweeper goes on");
         let failed = Event::StoreFailed { call: StoreCall::Sweep, kind: StoreErrorKind::Unavailable };
@@ -263,7 +267,7 @@ fn a_sweep_that_fails_is_told_and_the_next_one_works() {
         assert_eq!(block_on(store.count()).unwrap(), 0);
 
         block_on(store.create(&record(1))).unwrap();
-        assert_eq!(next(), expired(id(1)), "and so do those after it");
+        assert_eq!(next(), expired(id(1)), "and so do later ones");
     }
 }
 
@@ -278,7 +282,7 @@ fn a_store_is_opened_once() {
 }
 
 #[test]
-fn tables_of_a_newer_layout_are_left_alone() {
+fn a_newer_layout_is_refused_and_left_unchanged() {
     let disk = Disk::new();
     drop(disk.open());
     disk.put(Table::Meta, b"layout", &3_u64.to_le_bytes());
@@ -289,7 +293,7 @@ fn tables_of_a_newer_layout_are_left_alone() {
 }
 
 #[test]
-fn records_that_cannot_be_read_are_gone_for_those_who_write_and_stay_as_they_are() {
+fn an_unreadable_record_is_gone_for_writes_and_kept() {
     let disk = Disk::new();
     let store = disk.open();
     block_on(store.create(&record(0))).unwrap();

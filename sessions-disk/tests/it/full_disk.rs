@@ -1,4 +1,4 @@
-//! A disk that has room for small transactions only, or for none that makes anything larger.
+//! A disk with room for small transactions only.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::{Disk, RamStore, SECRET, at, id, of};
 
-/// Makes a disk with a hundred users on it, and the reserve of their store.
+/// Creates a disk with a hundred users on it, and the reserve of their store.
 fn disk() -> (Arc<Disk>, RamStore, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let capacity = Capacity::new(u64::MAX, u64::MAX).estimate(0, 1).reserve(folder.path().join("reserve"), 4096);
@@ -31,9 +31,9 @@ fn large(number: u64, bytes: usize) -> Record {
 }
 
 #[test]
-fn many_sessions_are_ended_in_small_transactions() {
+fn a_full_disk_ends_sessions_in_small_transactions() {
     let (disk, store, folder) = disk();
-    // Sixteen fit, a hundred do not.
+    // A transaction of sixteen fits, one of a hundred does not.
     disk.room.store(4_000, Ordering::SeqCst);
     let before = disk.written();
     disk.shut();
@@ -48,14 +48,14 @@ fn many_sessions_are_ended_in_small_transactions() {
 }
 
 #[test]
-fn what_has_no_room_fails_alone() {
+fn an_operation_without_room_fails_alone() {
     let (disk, store, folder) = disk();
     disk.room.store(3_000, Ordering::SeqCst);
     disk.shut();
     let first = store.destroy(id(0));
     disk.wait_for_writer();
     let destroying: Vec<_> = (1..15).map(|number| store.destroy(id(number))).collect();
-    // What the others leave would be enough, but not in one transaction.
+    // The others leave enough room for this, but not in the same transaction.
     let creating = store.create(&large(200, 1_800));
     let growing = store.commit(id(50), &Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]));
     disk.release();
@@ -65,12 +65,12 @@ fn what_has_no_room_fails_alone() {
     let error = block_on(growing).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     let grown = block_on(store.load(id(50), at(1))).unwrap().unwrap();
-    assert!(grown.entry("x").is_none(), "it is as it was");
+    assert!(grown.entry("x").is_none(), "the record is unchanged");
     drop(folder);
 }
 
 #[test]
-fn the_reserve_comes_back_and_so_does_the_room() {
+fn growth_works_again_once_the_reserve_is_back() {
     let (disk, store, folder) = disk();
     disk.room.store(3_000, Ordering::SeqCst);
     let grow = Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]);
@@ -83,10 +83,10 @@ fn the_reserve_comes_back_and_so_does_the_room() {
 }
 
 #[test]
-fn transactions_are_small_before_any_has_failed() {
+fn a_store_opened_on_a_full_disk_uses_small_transactions() {
     let (disk, store, folder) = disk();
     store.close().unwrap();
-    // No disk has room for such a reserve, so this one counts as full.
+    // No disk has room for this reserve, so this one counts as full.
     let capacity = Capacity::new(u64::MAX, u64::MAX).reserve(folder.path().join("reserve"), 1 << 60);
     *disk.capacity.lock().unwrap() = Some(capacity);
     let store = disk.open();

@@ -1,4 +1,4 @@
-//! An engine in memory that can be held up, made to fail and counted, and what several tests need.
+//! An engine in memory that tests can hold, fail and count, and helpers for several tests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
@@ -16,44 +16,44 @@ use sessions_disk::{Capacity, DiskStore, Engine, EngineError, OpenError, OpenErr
 
 pub(crate) type RamStore = DiskStore<Ram>;
 
-/// What happens to a write.
+/// The outcome of a write.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fate {
-    /// It fails, and nothing is written.
+    /// An error, with nothing written.
     Lost,
-    /// It fails, and everything is written all the same.
+    /// An error, with everything written all the same.
     Unheard,
-    /// The engine panics.
+    /// A panic of the engine.
     Panic,
-    /// It succeeds.
+    /// Success.
     Written,
 }
 
 type Tables = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
-/// A disk that outlives the engines that are opened on it.
+/// A disk, which outlives the engines opened on it.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
     tables: RwLock<Tables>,
     is_open: AtomicBool,
-    /// How many batches were written.
+    /// Number of batches written.
     pub(crate) writes: AtomicUsize,
-    /// Which tables each of them wrote to.
+    /// The tables that each batch wrote to.
     pub(crate) touched: Mutex<Vec<BTreeSet<Table>>>,
     pub(crate) opens: AtomicUsize,
-    /// Says what happens to the next writes, the last first.
+    /// The outcomes of the next writes, the last first.
     fates: Mutex<Vec<Fate>>,
-    /// Is how often opening fails from now on.
+    /// Number of times that opening fails from now on.
     pub(crate) refusals: AtomicUsize,
-    /// Makes all reading fail until the engine is opened again.
+    /// Whether all reads fail until the engine is reopened.
     pub(crate) is_unreadable: AtomicBool,
-    /// Makes all reading of one key fail.
+    /// The key whose reads fail.
     pub(crate) damaged: Mutex<Option<Vec<u8>>>,
-    /// Makes all listing fail that comes to one key.
+    /// The key at which listings fail.
     pub(crate) torn: Mutex<Option<Vec<u8>>>,
-    /// How much the store may hold, without limit if it is `None`.
+    /// The capacity of the store, unlimited if `None`.
     pub(crate) capacity: Mutex<Option<Capacity>>,
-    /// How many bytes one batch may have from now on, without limit if it is 0.
+    /// Most bytes in a batch from now on, unlimited if 0.
     pub(crate) room: AtomicUsize,
     gate: Mutex<Gate>,
     moved: Condvar,
@@ -62,7 +62,7 @@ pub(crate) struct Disk {
 #[derive(Debug, Default)]
 struct Gate {
     is_shut: bool,
-    /// Is how many writes pass though it is shut.
+    /// Number of writes that pass a shut gate.
     passes: usize,
     waiting: bool,
 }
@@ -80,7 +80,7 @@ impl Disk {
         RamStore::with_options(Options(Arc::clone(self))).unwrap()
     }
 
-    /// Writes a record's frame as it is, past all checks.
+    /// Writes a value past all checks of the store.
     pub(crate) fn put(&self, table: Table, key: &[u8], value: &[u8]) {
         self.tables.write().unwrap().insert((table, key.to_vec()), value.to_vec());
     }
@@ -98,12 +98,12 @@ impl Disk {
         self.tables.read().unwrap().clone()
     }
 
-    /// Says what happens to the next writes. Those after them succeed.
+    /// Sets the outcomes of the next writes. Later ones succeed.
     pub(crate) fn next_writes(&self, fates: &[Fate]) {
         *self.fates.lock().unwrap() = fates.iter().rev().copied().collect();
     }
 
-    /// Holds up all writing.
+    /// Makes all writes wait until [`release`](Self::release).
     pub(crate) fn shut(&self) {
         self.gate().is_shut = true;
     }
@@ -113,15 +113,15 @@ impl Disk {
         self.moved.notify_all();
     }
 
-    /// Returns when a write is held up.
+    /// Waits until a write is held.
     pub(crate) fn wait_for_writer(&self) {
         let gate = self.gate();
         let limit = Duration::from_secs(30);
         let waited = self.moved.wait_timeout_while(gate, limit, |gate| !gate.waiting || gate.passes > 0).unwrap();
-        assert!(!waited.1.timed_out(), "no write was begun");
+        assert!(!waited.1.timed_out(), "a write arrives within 30 seconds");
     }
 
-    /// Lets the write that is held up pass, and returns when the next one is.
+    /// Lets the held write pass, and waits until the next one is held.
     pub(crate) fn step(&self) {
         self.gate().passes = 1;
         self.moved.notify_all();
@@ -146,7 +146,7 @@ impl Disk {
     }
 }
 
-/// Names a disk, directly or by a path.
+/// A disk, given directly or by a path.
 #[derive(Debug)]
 pub(crate) struct Options(pub(crate) Arc<Disk>);
 
@@ -192,7 +192,7 @@ impl Engine for Ram {
 
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError> {
         let sorted = writes.is_sorted_by(|one, other| (one.table, one.key) < (other.table, other.key));
-        assert!(sorted, "a key twice, or unsorted");
+        assert!(sorted, "the keys are sorted and unique");
         self.0.pass();
         let room = self.0.room.load(Ordering::SeqCst);
         let bytes: usize = writes.iter().map(|write| write.key.len() + write.value.map_or(0, <[u8]>::len)).sum();
@@ -268,9 +268,9 @@ impl Reader for RamReader {
     }
 }
 
-/// Fails where the place is that of a key.
-fn damage(place: &Mutex<Option<Vec<u8>>>, key: &[u8]) -> Result<(), EngineError> {
-    match &*place.lock().unwrap() {
+/// Fails for the damaged key.
+fn damage(damaged: &Mutex<Option<Vec<u8>>>, key: &[u8]) -> Result<(), EngineError> {
+    match &*damaged.lock().unwrap() {
         Some(damaged) if damaged == key => Err(EngineError::damaged(io::Error::from(io::ErrorKind::InvalidData))),
         _ => Ok(()),
     }
@@ -288,7 +288,7 @@ pub(crate) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_millis(seconds * 1000)
 }
 
-/// A record that was created at 0 and lives for 100 seconds without being seen.
+/// Returns a record created at 0 with an idle timeout of 100 seconds.
 pub(crate) fn record(number: u64) -> Record {
     let builder = Record::builder(id(number), SECRET, at(0)).idle(Some(Duration::from_secs(100)));
     builder.entry("n", b"0").build().unwrap()
@@ -312,7 +312,7 @@ pub(crate) fn poll<T>(future: &mut StoreFuture<T>) -> Poll<Result<T, StoreError>
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Asks again until the store works, as its users do.
+/// Repeats a call until it succeeds, as a store's users do.
 pub(crate) fn until_it_works<T, X: Display>(mut ask: impl FnMut() -> Result<T, X>) -> T {
     let begun = Instant::now();
     loop {

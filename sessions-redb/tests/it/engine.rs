@@ -93,7 +93,7 @@ fn what_cannot_be_opened_says_so() {
     let path = folder.path().join("sessions.redb");
     fs::write(&path, "not a database").unwrap();
     let error = RedbStore::open(&path).unwrap_err().to_string();
-    assert_eq!(error, format!("cannot open {}: it is damaged, or no such store", path.display()));
+    assert_eq!(error, format!("cannot open {}: it is damaged, or not a store of this kind", path.display()));
 }
 
 #[test]
