@@ -31,8 +31,8 @@ pub(crate) struct Frame {
     pub(crate) record: Record,
     /// The time of the record's entry in the deadlines table, [`Timestamp::NEVER`] if it has none.
     ///
-    /// It may be earlier than the current deadline, never later: a session that is seen again is not
-    /// relisted each time.
+    /// It may be earlier than the current deadline, never later: a session that is seen again is
+    /// not relisted each time.
     pub(crate) due: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! The store contract, in a folder for each test.
+//! The store contract, with a folder for each test.
 
 use sessions_conformance::{Damage, Setup};
 use sessions_disk::testing;

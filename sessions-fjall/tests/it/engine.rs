@@ -1,4 +1,4 @@
-//! What an engine has to hold besides the store contract, and what only this one can do wrong.
+//! The engine checks, and what only fjall can get wrong.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,22 +14,22 @@ fn acknowledged_writes_survive_kills() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_no_loss() {
+fn a_full_disk_loses_nothing() {
     testing::survives_a_full_disk::<Fjall>();
 }
 
 #[test]
-fn a_disk_that_the_store_has_filled_stops_no_logout() {
+fn a_disk_filled_by_the_store_stops_no_logout() {
     testing::survives_filling_its_disk::<Fjall>();
 }
 
 #[test]
-fn damaged_files_harm_nobody_else() {
+fn damaged_files_harm_no_other_session() {
     testing::survives_damaged_files::<Fjall>();
 }
 
 #[test]
-fn damaged_records_are_noticed() {
+fn damaged_records_are_detected() {
     testing::detects_damaged_records::<Fjall>();
 }
 
@@ -44,12 +44,12 @@ fn a_folder_is_opened_once() {
 }
 
 #[test]
-fn only_its_owner_can_read_the_folder() {
+fn only_the_owner_can_read_the_folder() {
     testing::creates_private_files::<Fjall>();
 }
 
 #[test]
-fn a_folder_whose_creation_was_interrupted_is_created_again() {
+fn an_interrupted_creation_is_started_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions");
     fs::create_dir_all(path.join("sessions.new/keyspaces")).unwrap();
@@ -62,7 +62,7 @@ fn a_folder_whose_creation_was_interrupted_is_created_again() {
 }
 
 #[test]
-fn a_folder_that_lost_its_marker_is_refused_and_left_as_it_was() {
+fn a_folder_without_its_marker_is_refused_and_left_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions");
     testing::write_golden_sample(&FjallStore::open(&path).unwrap());
@@ -75,7 +75,7 @@ fn a_folder_that_lost_its_marker_is_refused_and_left_as_it_was() {
 }
 
 #[test]
-fn a_folder_with_other_things_in_it_keeps_them() {
+fn other_files_in_the_folder_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("kept"), "as it was").unwrap();
     drop(FjallStore::open(folder.path()).unwrap());
@@ -84,7 +84,7 @@ fn a_folder_with_other_things_in_it_keeps_them() {
 
 #[cfg(unix)]
 #[test]
-fn only_their_owner_can_read_the_files_in_a_folder_of_others() {
+fn files_in_a_public_folder_are_private() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
@@ -94,7 +94,7 @@ fn only_their_owner_can_read_the_files_in_a_folder_of_others() {
 }
 
 #[test]
-fn what_cannot_be_opened_says_so() {
+fn untrusted_paths_are_refused() {
     testing::refuses_untrusted_paths::<Fjall>();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
@@ -104,7 +104,7 @@ fn what_cannot_be_opened_says_so() {
 
 #[cfg(unix)]
 #[test]
-fn nothing_in_the_folder_is_adopted_from_somebody_else() {
+fn untrusted_paths_in_the_folder_are_refused() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for name in ["lock", "sessions"] {
@@ -123,7 +123,7 @@ fn nothing_in_the_folder_is_adopted_from_somebody_else() {
 }
 
 #[test]
-fn options_are_taken() {
+fn a_store_opens_with_other_options() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions");
     testing::write_golden_sample(&FjallBuilder::new(&path).cache_size(1 << 20).open().unwrap());
@@ -131,7 +131,7 @@ fn options_are_taken() {
 }
 
 #[test]
-fn a_damaged_list_of_files_is_an_error_and_not_the_end_of_the_process() {
+fn a_damaged_manifest_does_not_end_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions");
     testing::write_golden_sample(&FjallStore::open(&path).unwrap());
@@ -153,8 +153,7 @@ fn a_damaged_list_of_files_is_an_error_and_not_the_end_of_the_process() {
     assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
 }
 
-/// Returns the largest file in a folder and those below it that holds a part of a table, if there
-/// is one.
+/// Returns the largest table file below a folder, with its size.
 fn largest_table(folder: &Path) -> Option<(u64, PathBuf)> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let tables = entries.filter_map(|path| {
@@ -173,7 +172,7 @@ fn a_damaged_block_stops_no_listing_and_no_logout() {
         bytes[..4].copy_from_slice(&number.to_be_bytes());
         SessionId::from_bytes(bytes)
     };
-    // So much that it does not stay in the journal.
+    // Too much to stay in the journal.
     let (count, value) = (600_u32, vec![b'1'; 60_000]);
     let store = FjallStore::open(folder.path()).unwrap();
     let creating = |number| {
@@ -198,7 +197,7 @@ fn a_damaged_block_stops_no_listing_and_no_logout() {
 }
 
 #[test]
-fn the_folder_is_no_larger_than_asked_for() {
+fn the_folder_stays_within_its_limit() {
     let most = 16 << 20;
     testing::stays_within_its_limit(most, |path| FjallBuilder::new(path).max_bytes(most).open().unwrap());
 }

@@ -1,4 +1,4 @@
-//! The store contract, on a file for each test.
+//! The store contract, with a file for each test.
 
 use sessions_conformance::{Damage, Setup};
 use sessions_disk::testing;

@@ -1,4 +1,4 @@
-//! What an engine has to hold besides the store contract, and what only this one can do wrong.
+//! The engine checks, and what only redb can get wrong.
 
 use std::fs;
 
@@ -13,22 +13,22 @@ fn acknowledged_writes_survive_kills() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_no_loss() {
+fn a_full_disk_loses_nothing() {
     testing::survives_a_full_disk::<Redb>();
 }
 
 #[test]
-fn a_disk_that_the_store_has_filled_stops_no_logout() {
+fn a_disk_filled_by_the_store_stops_no_logout() {
     testing::survives_filling_its_disk::<Redb>();
 }
 
 #[test]
-fn damaged_files_harm_nobody_else() {
+fn damaged_files_harm_no_other_session() {
     testing::survives_damaged_files::<Redb>();
 }
 
 #[test]
-fn damaged_records_are_noticed() {
+fn damaged_records_are_detected() {
     testing::detects_damaged_records::<Redb>();
 }
 
@@ -43,12 +43,12 @@ fn a_file_is_opened_once() {
 }
 
 #[test]
-fn only_its_owner_can_read_the_file() {
+fn only_the_owner_can_read_the_file() {
     testing::creates_private_files::<Redb>();
 }
 
 #[test]
-fn a_file_of_something_else_is_refused_and_left_as_it_was() {
+fn a_foreign_file_is_refused_and_left_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions.redb");
     for content in [b"not a database".to_vec(), vec![b'x'; 1 << 20], [vec![0; 4096], vec![1; 4096]].concat()] {
@@ -60,7 +60,7 @@ fn a_file_of_something_else_is_refused_and_left_as_it_was() {
 }
 
 #[test]
-fn a_file_cut_short_is_refused() {
+fn a_truncated_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions.redb");
     drop(RedbStore::open(&path).unwrap());
@@ -71,7 +71,7 @@ fn a_file_cut_short_is_refused() {
 }
 
 #[test]
-fn a_file_whose_creation_was_interrupted_is_created_again() {
+fn an_interrupted_creation_is_started_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions.redb");
     drop(RedbStore::open(&path).unwrap());
@@ -85,7 +85,7 @@ fn a_file_whose_creation_was_interrupted_is_created_again() {
 }
 
 #[test]
-fn what_cannot_be_opened_says_so() {
+fn untrusted_paths_are_refused() {
     testing::refuses_untrusted_paths::<Redb>();
     let folder = tempfile::tempdir().unwrap();
     let error = RedbStore::open(folder.path()).unwrap_err();
@@ -97,7 +97,7 @@ fn what_cannot_be_opened_says_so() {
 }
 
 #[test]
-fn a_file_may_be_opened_with_and_without_quick_repair() {
+fn quick_repair_may_be_turned_on_and_off() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sessions.redb");
     testing::write_golden_sample(&RedbStore::open(&path).unwrap());
@@ -109,7 +109,7 @@ fn a_file_may_be_opened_with_and_without_quick_repair() {
 }
 
 #[test]
-fn the_file_is_no_larger_than_asked_for() {
+fn the_file_stays_within_its_limit() {
     let most = 8 << 20;
     testing::stays_within_its_limit(most, |path| RedbBuilder::new(path).max_bytes(most).open().unwrap());
 }
