@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use sessions_core::{Changes, Committed, Created, Limits};
 
-use crate::kit::{
+use crate::fixtures::{
     IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, WRONG_SECRET, assert_same, built, changes, draft, entries,
     flashes, fresh_id, start, value,
 };
 use crate::subject::Subject;
 
 /// Checks that what was acknowledged is there, and the rest as it was.
-pub async fn a_commit_is_there_for_the_next_load(subject: &Subject) {
+pub async fn the_next_load_sees_a_commit(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("old", b"1").flash("notice", b"2")).await;
     let later = now.after(SECOND);
@@ -32,7 +32,7 @@ pub async fn every_commit_is_a_new_version(subject: &Subject) {
 }
 
 /// Checks that changes of nothing move the time, and only the time.
-pub async fn a_commit_of_nothing_is_a_touch(subject: &Subject) {
+pub async fn an_empty_commit_is_a_touch(subject: &Subject) {
     let now = start();
     let record =
         subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").flash("notice", b"2")).await;
@@ -43,7 +43,7 @@ pub async fn a_commit_of_nothing_is_a_touch(subject: &Subject) {
 }
 
 /// Checks that a machine whose clock is behind does not age a session.
-pub async fn a_slow_clock_does_not_turn_time_back(subject: &Subject) {
+pub async fn a_slow_clock_does_not_move_time_back(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
     subject.apply(id, &changes(now.after(60 * SECOND)).set("first", b"1")).await;
@@ -54,7 +54,7 @@ pub async fn a_slow_clock_does_not_turn_time_back(subject: &Subject) {
 }
 
 /// Checks that a secret opens its own session and only that, and that a wrong one changes nothing.
-pub async fn a_commit_with_a_wrong_secret_is_gone_and_writes_nothing(subject: &Subject) {
+pub async fn a_wrong_secret_commits_nothing(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("key", b"1")).await;
     let stale = Changes::new(now.after(SECOND), WRONG_SECRET);
@@ -78,7 +78,7 @@ pub async fn a_replaced_secret_opens_nothing(subject: &Subject) {
 }
 
 /// Checks that a login is one step.
-pub async fn a_renewal_a_principal_and_an_idle_limit_are_one_commit(subject: &Subject) {
+pub async fn a_login_is_one_commit(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("cart", b"[]").flash("notice", b"1")).await;
     let idle = Duration::from_secs(7 * 60);
@@ -99,7 +99,7 @@ pub async fn a_renewal_a_principal_and_an_idle_limit_are_one_commit(subject: &Su
 }
 
 /// Checks that one change that cannot be applied stops all of them, whatever its place among them.
-pub async fn a_commit_is_applied_whole_or_not_at_all(subject: &Subject) {
+pub async fn a_commit_is_all_or_nothing(subject: &Subject) {
     let now = start();
     let record = draft(fresh_id(), now).entry("text", b"\"five\"").entry("kept", b"1").immutable("plan", b"2");
     let record = subject.put(record.flash("notice", b"3")).await;
@@ -156,7 +156,7 @@ pub async fn a_commit_past_a_limit_is_refused_whole(subject: &Subject) {
 
 /// Checks that a session that is too large, since limits were lowered, can still be used and made
 /// smaller.
-pub async fn a_limit_stops_nothing_that_makes_a_record_smaller(subject: &Subject) {
+pub async fn limits_never_stop_a_record_from_shrinking(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("a", b"1111").entry("b", b"2").flash("notice", b"3")).await;
     let limits = Limits::new(1, 1);
@@ -206,7 +206,7 @@ pub async fn a_commit_leaves_other_sessions_alone(subject: &Subject) {
 }
 
 /// Checks that a session that was never stored cannot be written into being, in whatever words.
-pub async fn no_change_makes_a_record(subject: &Subject) {
+pub async fn a_commit_never_creates_a_record(subject: &Subject) {
     let now = start();
     let id = fresh_id();
     let attempts = [

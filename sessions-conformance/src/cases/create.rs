@@ -2,7 +2,9 @@
 
 use sessions_core::{Committed, Created, Record, Taken, Timestamp};
 
-use crate::kit::{IDLE, LIFE, NEW_SECRET, SECOND, SECRET, assert_same, built, changes, draft, fresh_id, start, value};
+use crate::fixtures::{
+    IDLE, LIFE, NEW_SECRET, SECOND, SECRET, assert_same, built, changes, draft, fresh_id, start, value,
+};
 use crate::subject::Subject;
 
 /// Checks that every part of a record comes back.
@@ -63,7 +65,7 @@ pub async fn a_taken_id_is_reported_and_never_overwritten(subject: &Subject) {
 }
 
 /// Checks that a race for an id has one winner, whose record is the one stored.
-pub async fn of_many_who_create_an_id_exactly_one_wins(subject: &Subject) {
+pub async fn racing_creates_of_one_id_have_one_winner(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let id = fresh_id();

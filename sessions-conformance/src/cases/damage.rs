@@ -2,7 +2,7 @@
 
 use sessions_core::{Committed, Created, StoreErrorKind, Taken};
 
-use crate::kit::{
+use crate::fixtures::{
     IDLE, NEW_SECRET, SECRET, answered, assert_fails, assert_same, built, changes, draft, fresh_id, sorted, start,
 };
 use crate::setup::Damage;
@@ -59,7 +59,7 @@ async fn assert_others_unharmed(subject: &Subject, [one, _, other]: [sessions_co
             expected.last_seen(found.last_seen()).absolute_deadline(found.absolute_deadline()).version(found.version()),
         );
         assert_eq!((found.principal(), found.idle()), (expected.principal(), expected.idle()));
-        assert_eq!(crate::kit::entries(&found), crate::kit::entries(&expected));
+        assert_eq!(crate::fixtures::entries(&found), crate::fixtures::entries(&expected));
         subject.apply(id, &changes(now)).await;
     }
 }
@@ -109,7 +109,7 @@ pub async fn a_damaged_record_stops_no_sweep(subject: &Subject) {
 
 /// Checks that a record which a newer build wrote is left for it, through every call that does not
 /// end it.
-pub async fn a_record_of_a_newer_format_is_left_as_it_is(subject: &Subject) {
+pub async fn a_newer_format_is_left_unchanged(subject: &Subject) {
     let ids = damaged(subject, Damage::NewerFormat).await;
     assert_unusable(subject, ids[1], StoreErrorKind::NewerFormat).await;
     assert_others_unharmed(subject, ids).await;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sessions_core::{Changes, Committed, Created, Record, Taken};
 
-use crate::kit::{NEW_SECRET, SECOND, assert_same, built, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{NEW_SECRET, SECOND, assert_same, built, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;
 
 /// Checks what is left of a destroyed session: nothing.
@@ -24,7 +24,7 @@ pub async fn a_destroyed_session_is_gone(subject: &Subject) {
 }
 
 /// Checks that a second destroy finds nothing, and does no harm.
-pub async fn a_destroy_says_whether_there_was_a_session(subject: &Subject) {
+pub async fn a_destroy_reports_whether_there_was_a_session(subject: &Subject) {
     let now = start();
     let (id, other) = (subject.begin(now).await, subject.begin(now).await);
     assert!(subject.destroy(id).await);
@@ -34,7 +34,7 @@ pub async fn a_destroy_says_whether_there_was_a_session(subject: &Subject) {
 }
 
 /// Checks that of many who end a session, one did.
-pub async fn of_many_who_destroy_exactly_one_did(subject: &Subject) {
+pub async fn racing_destroys_have_one_winner(subject: &Subject) {
     let now = start();
     for _ in 0..10 {
         let id = subject.begin(now).await;
@@ -100,7 +100,7 @@ pub async fn a_destroy_is_final_for_a_racing_login(subject: &Subject) {
 
 /// Checks that an id used again is a new session: nothing of the old one is in it, and nobody who
 /// knew the old one gets in.
-pub async fn a_record_made_anew_has_nothing_of_the_old_one(subject: &Subject) {
+pub async fn a_reused_id_has_nothing_of_the_old_session(subject: &Subject) {
     let now = start();
     let old =
         draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").immutable("plan", b"2").flash("notice", b"3");
@@ -138,7 +138,7 @@ pub async fn destroy_all_ends_every_session(subject: &Subject) {
 }
 
 /// Checks that a store goes on after all its sessions have ended.
-pub async fn a_store_is_used_on_after_destroy_all(subject: &Subject) {
+pub async fn a_store_works_after_destroy_all(subject: &Subject) {
     let now = start();
     let id = subject.begin_of("ada", now).await;
     assert_eq!(subject.destroy_all().await, 1);

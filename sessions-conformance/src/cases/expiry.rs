@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sessions_core::{Changes, Committed, Record, SessionId, Taken, Timestamp};
 
-use crate::kit::{
+use crate::fixtures::{
     BRIEF, IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, answered, changes, draft, fresh_id, start, value,
 };
 use crate::subject::Subject;
@@ -28,8 +28,8 @@ fn just_before(moment: Timestamp) -> Timestamp {
     Timestamp::from_millis(moment.as_millis() - 1)
 }
 
-/// Checks the idle limit, to the millisecond.
-pub async fn an_idle_session_is_dead_at_its_deadline(subject: &Subject) {
+/// Checks the idle timeout, to the millisecond.
+pub async fn an_idle_session_expires_at_its_deadline(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let deadline = now.after(IDLE);
@@ -41,7 +41,7 @@ pub async fn an_idle_session_is_dead_at_its_deadline(subject: &Subject) {
 }
 
 /// Checks the absolute limit, to the millisecond.
-pub async fn an_old_session_is_dead_at_its_deadline(subject: &Subject) {
+pub async fn a_session_expires_at_its_absolute_deadline(subject: &Subject) {
     let now = start();
     let deadline = now.after(IDLE / 2);
     let record =
@@ -76,7 +76,7 @@ pub async fn nothing_extends_the_absolute_deadline(subject: &Subject) {
 }
 
 /// Checks that a session lives as long as it is seen, and no longer.
-pub async fn a_commit_just_before_the_deadline_keeps_the_session_alive(subject: &Subject) {
+pub async fn a_commit_before_the_deadline_extends_it(subject: &Subject) {
     let mut now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     for _ in 0..5 {
@@ -89,7 +89,7 @@ pub async fn a_commit_just_before_the_deadline_keeps_the_session_alive(subject: 
 }
 
 /// Checks that to look at a session is not to see it.
-pub async fn a_load_keeps_nothing_alive(subject: &Subject) {
+pub async fn a_load_does_not_extend_a_session(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let last = just_before(now.after(IDLE));
@@ -101,8 +101,8 @@ pub async fn a_load_keeps_nothing_alive(subject: &Subject) {
     assert_dead(subject, record.id(), now.after(IDLE)).await;
 }
 
-/// Checks that a longer idle limit is the session's from then on.
-pub async fn a_longer_idle_limit_outlives_later_commits(subject: &Subject) {
+/// Checks that a longer idle timeout is the session's from then on.
+pub async fn a_longer_idle_timeout_survives_later_commits(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let (id, idle) = (record.id(), 4 * IDLE);
@@ -116,8 +116,8 @@ pub async fn a_longer_idle_limit_outlives_later_commits(subject: &Subject) {
     assert_dead(subject, id, later.after(idle)).await;
 }
 
-/// Checks that a shorter idle limit holds at once, and for later commits.
-pub async fn a_shorter_idle_limit_holds_at_once(subject: &Subject) {
+/// Checks that a shorter idle timeout holds at once, and for later commits.
+pub async fn a_shorter_idle_timeout_applies_at_once(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let id = record.id();
@@ -129,8 +129,8 @@ pub async fn a_shorter_idle_limit_holds_at_once(subject: &Subject) {
     assert_dead(subject, id, later.after(BRIEF)).await;
 }
 
-/// Checks that an idle limit that comes first, or of no length at all, ends the session.
-pub async fn an_idle_limit_of_nothing_ends_the_session(subject: &Subject) {
+/// Checks that an idle timeout that comes first, or of no length at all, ends the session.
+pub async fn a_zero_idle_timeout_ends_the_session(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     subject.apply(record.id(), &changes(now).idle(Duration::ZERO)).await;

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use sessions_core::{Record, StoreFuture, Taken};
 
-use crate::kit::{
+use crate::fixtures::{
     BRIEF, NEW_SECRET, SECOND, answered, assert_same, built, changes, draft, entries, flashes, fresh_id, start,
 };
 use crate::subject::Subject;
@@ -30,7 +30,7 @@ async fn abandon<T>(mut future: StoreFuture<T>, polls: usize) {
 }
 
 /// Checks that a commit dropped half-way is no half commit, then or later.
-pub async fn a_dropped_commit_is_whole_or_nothing(subject: &Subject) {
+pub async fn a_dropped_commit_is_all_or_nothing(subject: &Subject) {
     let now = start();
     for polls in 0..=POLLS {
         let before = draft(fresh_id(), now)
@@ -68,7 +68,7 @@ pub async fn a_dropped_commit_is_whole_or_nothing(subject: &Subject) {
 }
 
 /// Checks that a create dropped half-way leaves a whole record or none.
-pub async fn a_dropped_create_is_whole_or_nothing(subject: &Subject) {
+pub async fn a_dropped_create_is_all_or_nothing(subject: &Subject) {
     let now = start();
     for polls in 0..=POLLS {
         let record =
@@ -93,7 +93,7 @@ pub async fn a_dropped_create_is_whole_or_nothing(subject: &Subject) {
 }
 
 /// Checks that a destroy dropped half-way has ended the session or left it as it was.
-pub async fn a_dropped_destroy_is_whole_or_nothing(subject: &Subject) {
+pub async fn a_dropped_destroy_is_all_or_nothing(subject: &Subject) {
     let now = start();
     for polls in 0..=POLLS {
         let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1").flash("c", b"3")).await;
@@ -117,12 +117,12 @@ pub async fn a_dropped_destroy_is_whole_or_nothing(subject: &Subject) {
 }
 
 /// Checks that a take dropped half-way has taken the entry or left it.
-pub async fn a_dropped_take_is_whole_or_nothing(subject: &Subject) {
+pub async fn a_dropped_take_is_all_or_nothing(subject: &Subject) {
     let now = start();
     for polls in 0..=POLLS {
         let record =
             subject.put(draft(fresh_id(), now).entry("code", b"1").entry("kept", b"2").flash("code", b"3")).await;
-        abandon(subject.store().take(record.id(), &crate::kit::SECRET, "code", now), polls).await;
+        abandon(subject.store().take(record.id(), &crate::fixtures::SECRET, "code", now), polls).await;
         let taken = subject.take(record.id(), "code", now).await;
         assert!(taken == Taken::Absent || taken == Taken::Value(b"1".to_vec()));
         let found = subject.find(record.id(), now).await;
@@ -154,7 +154,7 @@ pub async fn a_dropped_destroy_of_a_principal_leaves_whole_sessions(subject: &Su
 }
 
 /// Checks that a store goes on after very many of its futures were dropped.
-pub async fn dropped_futures_use_nothing_up(subject: &Subject) {
+pub async fn dropped_futures_leak_nothing(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
     for number in 0..2000 {

@@ -3,7 +3,9 @@
 
 use sessions_core::{Committed, Created, Taken};
 
-use crate::kit::{BRIEF, NEW_SECRET, answered, assert_same, built, changes, draft, fresh_id, sorted, start, value};
+use crate::fixtures::{
+    BRIEF, NEW_SECRET, answered, assert_same, built, changes, draft, fresh_id, sorted, start, value,
+};
 use crate::subject::Subject;
 
 /// Checks records, commits and takes, there and back.
@@ -85,7 +87,7 @@ pub async fn a_sweep_is_seen_through_the_other_handle(subject: &Subject) {
 
 /// Checks that a session of one namespace is none of another, of the same kind of store in the same
 /// place.
-pub async fn two_namespaces_are_two_stores(one: &Subject, other: &Subject) {
+pub async fn namespaces_are_separate(one: &Subject, other: &Subject) {
     let now = start();
     let record = one.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").idle(Some(BRIEF))).await;
     let id = record.id();

@@ -2,7 +2,9 @@
 
 use sessions_core::{SessionId, Taken};
 
-use crate::kit::{Line, MILLISECOND, assert_same, built, changes, draft, entries, flashes, fresh_id, sorted, start};
+use crate::fixtures::{
+    Line, MILLISECOND, assert_same, built, changes, draft, entries, flashes, fresh_id, sorted, start,
+};
 use crate::subject::Subject;
 
 /// Are keys that some engine, script, pattern, path or field name could take for its own.

@@ -2,7 +2,7 @@
 
 use sessions_core::{Record, SessionId, Timestamp};
 
-use crate::kit::{BRIEF, IDLE, answered, assert_same, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, IDLE, answered, assert_same, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;
 
 async fn begin_many(subject: &Subject, number: usize, now: Timestamp) -> Vec<SessionId> {
@@ -81,7 +81,7 @@ pub async fn a_listing_shows_whole_records(subject: &Subject) {
 }
 
 /// Checks that a session that lives through a listing is in it, whatever comes and goes meanwhile.
-pub async fn a_listing_misses_nobody_while_others_come_and_go(subject: &Subject) {
+pub async fn a_listing_misses_no_session_that_stays(subject: &Subject) {
     let now = start();
     let stay = begin_many(subject, 30, now).await;
     let mut leave = begin_many(subject, 30, now).await;
@@ -104,7 +104,7 @@ pub async fn a_listing_misses_nobody_while_others_come_and_go(subject: &Subject)
 }
 
 /// Checks that the dead are not listed, wherever they lie among the living.
-pub async fn a_listing_shows_no_dead(subject: &Subject) {
+pub async fn a_listing_skips_expired_sessions(subject: &Subject) {
     let now = start();
     let mut living = Vec::new();
     for number in 0..40 {

@@ -21,7 +21,7 @@ const MOST_TRIES: usize = 2000;
 /// Checks sequences of creates, commits, takes, destroys, loads, listings and sweeps of a few
 /// sessions against a model, and reduces one that fails to the steps that it takes. The sequences
 /// are the same in every run.
-pub async fn any_sequence_of_calls_means_what_the_model_says(subject: &Subject) {
+pub async fn any_sequence_of_calls_matches_the_model(subject: &Subject) {
     let mut runner = TestRunner::deterministic();
     let strategy = steps::sequence();
     for _ in 0..SEQUENCES {

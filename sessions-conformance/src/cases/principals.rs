@@ -2,7 +2,7 @@
 
 use sessions_core::{Changes, Committed, Record, SessionId};
 
-use crate::kit::{BRIEF, IDLE, NEW_SECRET, answered, assert_same, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, IDLE, NEW_SECRET, answered, assert_same, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;
 
 async fn end(subject: &Subject, principal: &str, except: Option<SessionId>) -> Vec<SessionId> {
@@ -31,7 +31,7 @@ pub async fn a_principal_has_the_sessions_bound_to_it(subject: &Subject) {
 
 /// Checks that later commits, renewals and a second login of the same person lose nothing and
 /// double nothing.
-pub async fn a_binding_outlives_other_commits(subject: &Subject) {
+pub async fn a_binding_survives_other_commits(subject: &Subject) {
     let now = start();
     let id = subject.begin_of("ada", now).await;
     subject.apply(id, &changes(now).set("key", b"1").clear_flashes()).await;
@@ -43,7 +43,7 @@ pub async fn a_binding_outlives_other_commits(subject: &Subject) {
 }
 
 /// Checks that a session is one person's at a time.
-pub async fn a_session_bound_anew_changes_its_principal(subject: &Subject) {
+pub async fn a_new_binding_replaces_the_old(subject: &Subject) {
     let now = start();
     let (id, stays) = (subject.begin_of("ada", now).await, subject.begin_of("ada", now).await);
     subject.apply(id, &changes(now).bind("bob")).await;
@@ -58,7 +58,7 @@ pub async fn a_session_bound_anew_changes_its_principal(subject: &Subject) {
 }
 
 /// Checks that who has ended has no principal.
-pub async fn an_ended_session_is_nobodys(subject: &Subject) {
+pub async fn an_ended_session_has_no_principal(subject: &Subject) {
     let now = start();
     let (destroyed, brief, stays) = (
         subject.begin_of("ada", now).await,
@@ -111,7 +111,7 @@ pub async fn one_session_may_be_spared(subject: &Subject) {
 
 /// Checks that principals are compared byte for byte, and none of them is a pattern or a prefix of
 /// another.
-pub async fn a_principal_is_only_itself(subject: &Subject) {
+pub async fn principals_are_compared_byte_for_byte(subject: &Subject) {
     let now = start();
     let long = "a".repeat(1000);
     let longer = "a".repeat(1001);
@@ -165,7 +165,7 @@ pub async fn a_principal_is_only_itself(subject: &Subject) {
 }
 
 /// Checks that after many have logged in, changed and left at once, everybody's list is right.
-pub async fn lists_of_sessions_are_right_after_a_race(subject: &Subject) {
+pub async fn principals_sessions_are_right_after_a_race(subject: &Subject) {
     let now = start();
     let mut ids = Vec::new();
     for _ in 0..8 {
@@ -199,7 +199,7 @@ pub async fn lists_of_sessions_are_right_after_a_race(subject: &Subject) {
 }
 
 /// Checks that ending a person's sessions is final for requests of theirs that are under way.
-pub async fn ending_a_principals_sessions_is_final_among_racing_commits(subject: &Subject) {
+pub async fn destroy_of_principal_is_final_among_racing_commits(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let mut ids = Vec::new();

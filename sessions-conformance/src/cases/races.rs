@@ -2,7 +2,7 @@
 
 use sessions_core::{Changes, Committed, Limits, SecretHash};
 
-use crate::kit::{NEW_SECRET, changes, draft, entries, flashes, fresh_id, start, value};
+use crate::fixtures::{NEW_SECRET, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;
 
 /// Checks that two requests that write different keys both survive, and so do sixteen.
@@ -92,7 +92,7 @@ pub async fn the_last_write_of_a_key_wins_whole(subject: &Subject) {
 
 /// Checks that read, require and write makes a counter that is exact, since of those who have read
 /// the same value one writes.
-pub async fn a_requirement_admits_one_of_many(subject: &Subject) {
+pub async fn a_requirement_admits_one_racing_commit(subject: &Subject) {
     let now = start();
     let id = subject.put(draft(fresh_id(), now).entry("count", b"0")).await.id();
     let race = subject.race(8, move |subject, _| async move {
@@ -115,7 +115,7 @@ pub async fn a_requirement_admits_one_of_many(subject: &Subject) {
 }
 
 /// Checks that of those who find no entry one makes it.
-pub async fn a_required_absence_admits_one_of_many(subject: &Subject) {
+pub async fn a_required_absence_admits_one_racing_commit(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let id = subject.begin(now).await;
@@ -134,7 +134,7 @@ pub async fn a_required_absence_admits_one_of_many(subject: &Subject) {
 
 /// Checks that a secret is replaced once: those who come after with the old one find the session
 /// gone.
-pub async fn of_many_who_renew_exactly_one_does(subject: &Subject) {
+pub async fn racing_renewals_have_one_winner(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let id = subject.begin(now).await;
@@ -155,7 +155,7 @@ pub async fn of_many_who_renew_exactly_one_does(subject: &Subject) {
 }
 
 /// Checks that what is written with an old secret is in before the renewal or not at all.
-pub async fn no_write_with_an_old_secret_comes_after_a_renewal(subject: &Subject) {
+pub async fn an_old_secret_writes_nothing_after_a_renewal(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let id = subject.begin(now).await;

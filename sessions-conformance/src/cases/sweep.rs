@@ -2,7 +2,7 @@
 
 use sessions_core::{Committed, SessionId, Timestamp};
 
-use crate::kit::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;
 
 async fn begin_many(subject: &Subject, number: usize, now: Timestamp) -> Vec<SessionId> {
@@ -29,7 +29,7 @@ async fn sweep_all(subject: &Subject, expected: usize, limit: usize, now: Timest
 }
 
 /// Checks that a sweep of nothing, and a sweep for nothing, find nothing.
-pub async fn a_sweep_of_the_living_is_empty(subject: &Subject) {
+pub async fn a_sweep_removes_no_live_session(subject: &Subject) {
     let now = start();
     assert!(subject.sweep(100, now).await.is_empty());
     let ids = begin_many(subject, 20, now).await;
@@ -42,7 +42,7 @@ pub async fn a_sweep_of_the_living_is_empty(subject: &Subject) {
 
 /// Checks that all that has expired goes, is reported once, and leaves nothing behind; and that the
 /// rest stays.
-pub async fn a_sweep_removes_and_reports_what_has_expired(subject: &Subject) {
+pub async fn a_sweep_removes_and_reports_expired_sessions(subject: &Subject) {
     let now = start();
     let expired = begin_many(subject, 20, now).await;
     let living = subject.begin_of("ada", now).await;
@@ -67,7 +67,7 @@ pub async fn a_sweep_removes_and_reports_what_has_expired(subject: &Subject) {
 
 /// Checks that a sweep does not do more at once than it is asked to, and that one after the other
 /// they do it all.
-pub async fn a_sweep_is_bounded(subject: &Subject) {
+pub async fn a_sweep_stops_at_its_limit(subject: &Subject) {
     let now = start();
     let expired = begin_many(subject, 50, now).await;
     let living = subject.begin(now).await;
@@ -106,7 +106,7 @@ pub async fn racing_sweeps_report_each_session_once(subject: &Subject) {
 
 /// Checks that a session is either seen in time or swept, and never both: what a commit has
 /// acknowledged, no sweep takes.
-pub async fn a_sweep_takes_no_session_that_was_seen_meanwhile(subject: &Subject) {
+pub async fn a_sweep_spares_a_session_seen_meanwhile(subject: &Subject) {
     let now = start();
     let ids = begin_many(subject, 40, now).await;
     // By the sweepers' clocks all have expired; by those of the requests, not yet.

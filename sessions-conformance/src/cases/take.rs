@@ -2,7 +2,9 @@
 
 use sessions_core::{Committed, Record, Taken};
 
-use crate::kit::{NEW_SECRET, WRONG_SECRET, answered, assert_same, changes, draft, entries, flashes, fresh_id, start};
+use crate::fixtures::{
+    NEW_SECRET, WRONG_SECRET, answered, assert_same, changes, draft, entries, flashes, fresh_id, start,
+};
 use crate::subject::Subject;
 
 /// Checks that a take removes what it returns, and nothing else.
@@ -63,7 +65,7 @@ pub async fn a_taken_entry_may_be_set_again(subject: &Subject) {
 }
 
 /// Checks that of many who take an entry one has it, while others write beside it.
-pub async fn of_many_who_take_an_entry_exactly_one_has_it(subject: &Subject) {
+pub async fn racing_takes_of_an_entry_have_one_winner(subject: &Subject) {
     let now = start();
     for _ in 0..10 {
         let id = subject.put(draft(fresh_id(), now).entry("code", b"secret")).await.id();

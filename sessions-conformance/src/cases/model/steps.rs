@@ -10,7 +10,7 @@ use proptest::prop_oneof;
 use proptest::sample::select;
 use sessions_core::{Changes, SecretHash};
 
-use crate::kit::{BRIEF, NEW_SECRET, SECRET, WRONG_SECRET};
+use crate::fixtures::{BRIEF, NEW_SECRET, SECRET, WRONG_SECRET};
 
 /// Number of ids that a sequence is about.
 pub(super) const SESSIONS: usize = 3;

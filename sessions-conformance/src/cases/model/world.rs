@@ -8,7 +8,7 @@ use sessions_core::{
 };
 
 use super::steps::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
-use crate::kit::{BRIEF, built, draft, entries, flashes, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, built, draft, entries, flashes, fresh_id, sorted, start};
 use crate::subject::Subject;
 
 /// What went wrong, so that a smaller sequence can be looked for.
@@ -238,7 +238,7 @@ struct Facts<'a> {
     times: [Timestamp; 4],
     version: u64,
     principal: Option<&'a str>,
-    entries: Vec<crate::kit::Line<'a>>,
+    entries: Vec<crate::fixtures::Line<'a>>,
     flashes: Vec<(&'a str, &'a [u8])>,
 }
 

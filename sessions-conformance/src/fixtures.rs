@@ -21,9 +21,9 @@ pub(crate) const WRONG_SECRET: SecretHash = {
     bytes[31] ^= 1;
     SecretHash::from_bytes(bytes)
 };
-/// Is the idle limit of every sample record.
+/// Is the idle timeout of every sample record.
 pub(crate) const IDLE: Duration = Duration::from_secs(30 * 60);
-/// Is an idle limit that passes while others do not. No test takes as long by the wall clock.
+/// Is an idle timeout that passes while others do not. No test takes as long by the wall clock.
 pub(crate) const BRIEF: Duration = Duration::from_secs(5 * 60);
 /// Is how long every sample record lives at most.
 pub(crate) const LIFE: Duration = Duration::from_secs(12 * 60 * 60);
@@ -162,7 +162,7 @@ pub(crate) fn assert_same(found: &Record, expected: &Record) {
     assert_eq!(found.secret_hash(), expected.secret_hash());
     assert_eq!(found.created(), expected.created(), "created");
     assert_eq!(found.last_seen(), expected.last_seen(), "last seen");
-    assert_eq!(found.idle(), expected.idle(), "idle limit");
+    assert_eq!(found.idle(), expected.idle(), "idle timeout");
     assert_eq!(found.absolute_deadline(), expected.absolute_deadline(), "absolute deadline");
     assert_eq!(found.version(), expected.version(), "version");
     assert_eq!(found.principal(), expected.principal(), "principal");
