@@ -1,4 +1,4 @@
-//! What the cases are written with: sample records, and calls that panic where a store fails.
+//! Sample records for the cases, and calls that panic where a store fails.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,33 +11,35 @@ use sessions_core::{
 
 use crate::subject::Subject;
 
-/// Opens every sample record.
+/// The secret of every sample record.
 pub(crate) const SECRET: SecretHash = SecretHash::from_bytes([0x5e; 32]);
-/// Replaces [`SECRET`] where a case renews.
+/// The secret that replaces [`SECRET`] in a renewal.
 pub(crate) const NEW_SECRET: SecretHash = SecretHash::from_bytes([0xa7; 32]);
-/// Opens nothing. It differs from [`SECRET`] in one bit.
+/// A secret of no record. It differs from [`SECRET`] in one bit.
 pub(crate) const WRONG_SECRET: SecretHash = {
     let mut bytes = *SECRET.as_bytes();
     bytes[31] ^= 1;
     SecretHash::from_bytes(bytes)
 };
-/// Is the idle timeout of every sample record.
+/// The idle timeout of every sample record.
 pub(crate) const IDLE: Duration = Duration::from_secs(30 * 60);
-/// Is an idle timeout that passes while others do not. No test takes as long by the wall clock.
+/// A shorter idle timeout. No test takes as long by the wall clock.
 pub(crate) const BRIEF: Duration = Duration::from_secs(5 * 60);
-/// Is how long every sample record lives at most.
+/// The absolute timeout of every sample record.
 pub(crate) const LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Returns the moment at which a case begins: the present, so that an engine with a clock of its
-/// own finds nothing expired. From then on the time is what a case says it is.
+/// Returns the time at which a case starts, which is the present.
+///
+/// So an engine with a clock of its own finds nothing expired. From then on, the case moves the
+/// time.
 pub(crate) fn start() -> Timestamp {
     SystemTime::now().into()
 }
 
-/// Returns an id that no other call returned.
+/// Returns an id that no other call has returned.
 pub(crate) fn fresh_id() -> SessionId {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -45,7 +47,7 @@ pub(crate) fn fresh_id() -> SessionId {
     SessionId::from_bytes((u128::from(random) << 64 | u128::from(number)).to_be_bytes())
 }
 
-/// Begins an anonymous record of the usual limits.
+/// Starts an anonymous record with the usual timeouts.
 pub(crate) fn draft<'a>(id: SessionId, now: Timestamp) -> RecordBuilder<'a> {
     Record::builder(id, SECRET, now).idle(Some(IDLE)).absolute_deadline(now.after(LIFE))
 }
@@ -54,45 +56,45 @@ pub(crate) fn built(draft: RecordBuilder<'_>) -> Record {
     draft.build().expect("a sample record fits its format")
 }
 
-/// Begins changes by a request that has found the usual secret.
+/// Starts changes of a request that knows the usual secret.
 pub(crate) fn changes(now: Timestamp) -> Changes {
     Changes::new(now, SECRET)
 }
 
-/// Says that the store answered.
+/// Returns the answer of a call that must succeed.
 pub(crate) fn answered<T>(answer: Result<T, StoreError>) -> T {
     answer.unwrap_or_else(|error| panic!("the store failed: {error} ({:?})", error.kind()))
 }
 
-/// Calls that a store must answer.
+/// Calls that must succeed.
 impl Subject {
-    /// Loads a record that is alive; a store may give back a dead one, which is none to its caller.
+    /// Loads a live record. A store may return an expired one, which counts as none.
     pub(crate) async fn load(&self, id: SessionId, now: Timestamp) -> Option<Record> {
         answered(self.store().load(id, now).await).filter(|record| record.is_live(now))
     }
 
-    /// Loads a record that must be there.
+    /// Loads a record that must exist.
     pub(crate) async fn find(&self, id: SessionId, now: Timestamp) -> Record {
-        self.load(id, now).await.expect("the session is alive and stored")
+        self.load(id, now).await.expect("the session is live and stored")
     }
 
     pub(crate) async fn create(&self, record: &Record) -> Created {
         answered(self.store().create(record).await)
     }
 
-    /// Stores a record, for which there must be room.
+    /// Creates a record, for which there must be room.
     pub(crate) async fn put(&self, draft: RecordBuilder<'_>) -> Record {
         let record = built(draft);
         assert_eq!(self.create(&record).await, Created::STORED);
         record
     }
 
-    /// Stores an anonymous record of the usual limits, with nothing in it.
+    /// Creates an anonymous, empty record with the usual timeouts.
     pub(crate) async fn begin(&self, now: Timestamp) -> SessionId {
         self.put(draft(fresh_id(), now)).await.id()
     }
 
-    /// Stores a record of the usual limits, with nothing in it but who is signed in.
+    /// Creates an empty record with the usual timeouts and a principal.
     pub(crate) async fn begin_of(&self, principal: &str, now: Timestamp) -> SessionId {
         self.put(draft(fresh_id(), now).principal(Some(principal))).await.id()
     }
@@ -101,12 +103,12 @@ impl Subject {
         answered(self.store().commit(id, changes).await)
     }
 
-    /// Commits what must be applied.
+    /// Commits changes that must be applied.
     pub(crate) async fn apply(&self, id: SessionId, changes: &Changes) {
         assert_eq!(self.commit(id, changes).await, Committed::Applied, "of {changes:?}");
     }
 
-    /// Takes by a request that has found the usual secret.
+    /// Takes an entry in a request that knows the usual secret.
     pub(crate) async fn take(&self, id: SessionId, key: &str, now: Timestamp) -> Taken {
         answered(self.store().take(id, &SECRET, key, now).await)
     }
@@ -145,7 +147,7 @@ impl Subject {
                 return sorted(ids);
             }
         }
-        panic!("a listing has an end");
+        panic!("a listing must end");
     }
 }
 
@@ -156,7 +158,7 @@ pub(crate) fn sorted(ids: impl IntoIterator<Item = SessionId>) -> Vec<SessionId>
     ids
 }
 
-/// Says that two records hold the same, in whatever order.
+/// Checks that two records have the same content, in any order.
 pub(crate) fn assert_same(found: &Record, expected: &Record) {
     assert_eq!(found.id(), expected.id());
     assert_eq!(found.secret_hash(), expected.secret_hash());
@@ -170,7 +172,7 @@ pub(crate) fn assert_same(found: &Record, expected: &Record) {
     assert_eq!(flashes(found), flashes(expected));
 }
 
-/// Is one entry: key, value, whether it is immutable.
+/// An entry: its key, its value, and whether it is immutable.
 pub(crate) type Line<'a> = (&'a str, &'a [u8], bool);
 
 /// Returns a record's entries, sorted.
@@ -187,12 +189,12 @@ pub(crate) fn flashes(record: &Record) -> Vec<(&str, &[u8])> {
     lines
 }
 
-/// Returns the value of an entry that must be there.
+/// Returns the value of an entry that must exist.
 pub(crate) fn value<'a>(record: &'a Record, key: &str) -> &'a [u8] {
     record.entry(key).unwrap_or_else(|| panic!("there is an entry {key:?}")).value()
 }
 
-/// Checks that a store failed in the way that it must.
+/// Checks that a call failed with an error of a kind.
 pub(crate) fn assert_fails<T>(answer: &Result<T, StoreError>, kind: StoreErrorKind) {
     assert_eq!(answer.as_ref().err().map(StoreError::kind), Some(kind));
 }

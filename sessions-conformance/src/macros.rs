@@ -1,11 +1,10 @@
-//! The lists of the cases, and the macros that make tests of them.
+//! The list of the cases, and the macros that make tests of them.
 
 /// Makes a `#[test]` of every promise of the store contract.
 ///
-/// The first argument blocks a thread on a future, `pollster::block_on` for instance. The second
-/// makes a store, or a [`Setup`](crate::Setup) where there is more to say than that. It is
-/// evaluated for each test, and must make a store with nothing in it; a store that shares its place
-/// with others is given a name for what is its own.
+/// The first argument blocks a thread on a future, for instance `pollster::block_on`. The second is
+/// evaluated for each test, and returns an empty store, or a [`Setup`](crate::Setup) with options.
+/// As a closure it gets a namespace, for stores that share a server.
 ///
 /// ```
 /// # fn main() {}
@@ -41,11 +40,10 @@ macro_rules! store_conformance {
     };
 }
 
-/// Makes a `#[test]` of every promise about records that are damaged, or of a newer format.
+/// Makes a `#[test]` of every promise about records that are damaged or of a newer format.
 ///
-/// It takes what [`store_conformance!`](crate::store_conformance) takes, but the
-/// [`Setup`](crate::Setup) must say how to damage a record:
-/// [`Setup::damaged_by`](crate::Setup::damaged_by).
+/// The arguments are those of [`store_conformance!`](crate::store_conformance), with a setup that
+/// can damage a record: [`Setup::damaged_by`](crate::Setup::damaged_by).
 #[macro_export]
 macro_rules! damage_conformance {
     ($block_on:expr, |$namespace:pat_param| $make:expr $(,)?) => {
@@ -88,7 +86,7 @@ macro_rules! __test {
     };
 }
 
-/// Calls a macro with the list of all cases that want one store with nothing in it.
+/// Calls a macro with the list of all cases on one empty store.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __each_case {
@@ -207,7 +205,7 @@ macro_rules! __each_case {
     };
 }
 
-/// Calls a macro with the list of all cases that want a store whose records can be damaged.
+/// Calls a macro with the list of all cases on a store with damage.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __each_case_of_damage {
@@ -240,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn every_case_is_in_a_list() {
+    fn every_case_is_listed() {
         let listed: BTreeSet<_> =
             __each_case!([names] []).into_iter().chain(__each_case_of_damage!([names] [])).collect();
         let sources = sources!(
@@ -253,7 +251,7 @@ mod tests {
                 written.extend(rest.split_once('(').map(|(case, _)| (topic, case)));
             }
         }
-        // The one that wants two stores.
+        // The case on two stores has a macro of its own.
         assert!(written.remove(&("handles", "namespaces_are_separate")));
         assert_eq!(listed, written);
     }

@@ -1,5 +1,4 @@
-//! A store that waits, that two handles share, and whose records can be damaged, keeps every
-//! promise.
+//! A store with two handles, pauses and damage keeps every promise.
 
 use std::sync::Arc;
 
@@ -9,10 +8,10 @@ use crate::support::{self, Bytes, Fault, Records};
 
 fn setup() -> Setup {
     let records = Records::default();
-    let spoiled = Arc::clone(&records);
+    let damaged = Arc::clone(&records);
     Setup::new(Bytes::new(&records, Fault::None))
         .with_second_handle(Bytes::new(&records, Fault::None))
-        .damaged_by(move |id, damage| support::damage(&spoiled, id, damage))
+        .damaged_by(move |id, damage| support::damage(&damaged, id, damage))
 }
 
 sessions_conformance::store_conformance!(pollster::block_on, |_| setup());

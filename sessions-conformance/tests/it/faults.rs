@@ -1,4 +1,4 @@
-//! A store that breaks a promise is found out by the case of that promise.
+//! A store that breaks a promise fails the case of that promise.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,10 +12,10 @@ fn block_on(task: Task<'_>) {
 }
 
 fn subject(records: &Records, fault: Fault) -> Subject {
-    let spoiled = Arc::clone(records);
+    let damaged = Arc::clone(records);
     let setup = Setup::new(Bytes::new(records, fault))
         .with_second_handle(Bytes::new(records, fault))
-        .damaged_by(move |id, damage| support::damage(&spoiled, id, damage));
+        .damaged_by(move |id, damage| support::damage(&damaged, id, damage));
     Subject::new(setup, block_on)
 }
 
@@ -24,21 +24,21 @@ fn passes(fault: Fault, case: &impl AsyncFn(&Subject)) -> bool {
     catch_unwind(AssertUnwindSafe(|| pollster::block_on(case(&subject)))).is_ok()
 }
 
-macro_rules! found_out {
+macro_rules! detects {
     ($($name:ident: $fault:ident by $topic:ident::$case:ident;)*) => {
         $(
             #[test]
             fn $name() {
-                assert!(passes(Fault::None, &cases::$topic::$case), "the case fails a sound store");
-                // A race may turn out well by chance; not every time.
-                let is_found_out = (0..50).any(|_| !passes(Fault::$fault, &cases::$topic::$case));
-                assert!(is_found_out, "{:?} passes for sound", Fault::$fault);
+                assert!(passes(Fault::None, &cases::$topic::$case), "the case fails a correct store");
+                // A race may succeed by chance, but not every time.
+                let is_detected = (0..50).any(|_| !passes(Fault::$fault, &cases::$topic::$case));
+                assert!(is_detected, "{:?} is not detected", Fault::$fault);
             }
         )*
     };
 }
 
-found_out! {
+detects! {
     a_create_that_overwrites: CreateOverwrites by create::a_taken_id_is_reported_and_never_overwritten;
     a_race_for_an_id_that_all_win: CreateOverwrites by create::racing_creates_of_one_id_have_one_winner;
     a_commit_that_makes_records: CommitMakesRecords by commit::a_commit_never_creates_a_record;
@@ -82,20 +82,20 @@ found_out! {
 }
 
 #[test]
-fn a_namespace_that_is_shared() {
-    let is_sound = |shared: bool| {
+fn a_shared_namespace_is_detected() {
+    let passes = |shared: bool| {
         let records = Records::default();
         let others = if shared { Arc::clone(&records) } else { Records::default() };
         let (one, other) = (subject(&records, Fault::None), subject(&others, Fault::None));
         let case = cases::handles::namespaces_are_separate(&one, &other);
         catch_unwind(AssertUnwindSafe(|| pollster::block_on(case))).is_ok()
     };
-    assert!(is_sound(false));
-    assert!(!is_sound(true));
+    assert!(passes(false));
+    assert!(!passes(true));
 }
 
 #[test]
-fn a_failing_sequence_is_reduced_to_what_it_takes() {
+fn a_failing_sequence_is_reduced() {
     let subject = subject(&Records::default(), Fault::ClearsAreForgotten);
     let case = cases::model::any_sequence_of_calls_matches_the_model(&subject);
     let failure = catch_unwind(AssertUnwindSafe(|| pollster::block_on(case))).unwrap_err();

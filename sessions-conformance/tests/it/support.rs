@@ -1,4 +1,4 @@
-//! A store of the simplest kind, bytes under a lock, that can be told to break one promise.
+//! A simple store, bytes under a lock, that can break one promise of the contract.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -12,7 +12,7 @@ use sessions_core::{
     SecretHash, SessionId, StoreError, Taken, Timestamp,
 };
 
-/// Is a promise to break.
+/// A promise to break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
@@ -48,7 +48,7 @@ pub(crate) enum Fault {
 
 pub(crate) type Records = Arc<Mutex<BTreeMap<SessionId, Vec<u8>>>>;
 
-/// Is one handle on the records.
+/// A handle on the records.
 #[derive(Debug)]
 pub(crate) struct Bytes {
     records: Records,
@@ -56,7 +56,7 @@ pub(crate) struct Bytes {
     remembered: Mutex<BTreeMap<SessionId, Record>>,
 }
 
-/// Lets the caller be dropped here.
+/// Waits once, so that the future can be dropped here.
 async fn pause() {
     let mut is_first = true;
     poll_fn(|context| {
@@ -70,7 +70,7 @@ async fn pause() {
     thread::yield_now();
 }
 
-/// Spoils a record in place, as a bad disk or a newer build would.
+/// Damages a record in place, as a bad disk or a newer build would.
 pub(crate) fn damage(records: &Records, id: SessionId, damage: Damage) {
     let mut records = records.lock().unwrap();
     let bytes = records.get_mut(&id).unwrap();
@@ -148,7 +148,7 @@ impl Bytes {
         }
     }
 
-    /// Makes of a new record what the fault makes of it.
+    /// Returns a new record as the fault changes it.
     fn after(&self, old: &Record, new: Record) -> Record {
         let forgets_idle = self.has(Fault::CommitForgetsTheIdleLimit) && old.version() > 0;
         let restarts = self.has(Fault::CommitRestartsTheAbsoluteDeadline);
@@ -207,7 +207,7 @@ fn copy(record: &Record) -> RecordBuilder<'_> {
     record.flashes().fold(draft, |draft, (key, value)| draft.flash(key, value))
 }
 
-/// Copies changes, each by `edit`.
+/// Copies changes, passing each through `edit`.
 fn rebuilt(
     changes: &Changes,
     now: Timestamp,
@@ -224,7 +224,7 @@ fn rebuilt(
     changes.iter().fold(copy, edit)
 }
 
-/// Copies what changes say of the record as a whole.
+/// Copies changes without those of single keys.
 fn head(changes: &Changes, now: Timestamp, secret: SecretHash) -> Changes {
     let mut copy = Changes::new(now, secret).limited_to(changes.limits());
     if let Some(secret) = changes.new_secret() {
@@ -249,7 +249,7 @@ fn repeat(changes: Changes, change: &Change<'_>) -> Changes {
         Change::SetFlash { key, value } => changes.set_flash(key, value),
         Change::RemoveFlash { key } => changes.remove_flash(key),
         Change::ConsumeFlash { key, seen } => changes.consume_flash(key, seen),
-        _ => panic!("a change that this store does not know"),
+        _ => panic!("this store does not know the change"),
     }
 }
 
