@@ -47,7 +47,7 @@ pub fn open_private_folder(store: &'static str, path: &Path) -> Result<(), OpenE
         Ok(found) => found,
         Err(missing) if missing.kind() == ErrorKind::NotFound => {
             create_private_folder(path).map_err(error)?;
-            sync_folder(parent(path)).map_err(error)?;
+            sync_parent(path).map_err(error)?;
             fs::symlink_metadata(path).map_err(error)?
         }
         Err(other) => return Err(error(other)),
@@ -176,23 +176,20 @@ const fn volume(_path: &Path) -> Option<Volume> {
 }
 
 /// Returns a path's parent folder, which for a bare file name is the current folder.
+#[cfg(unix)]
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes a folder's list of files durable. A new file survives a loss of power only after this.
+/// Makes the name of a new file or folder durable. Only then does it survive a loss of power.
 ///
 /// # Errors
 ///
-/// Fails if the folder cannot be opened or the disk fails.
+/// Fails if the parent folder cannot be opened or the disk fails.
 #[cfg_attr(not(unix), expect(unused_variables, reason = "folders cannot be synced"))]
-pub fn sync_folder(path: &Path) -> io::Result<()> {
+pub fn sync_parent(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    {
-        // The parent of a bare file name is empty, which means the current folder.
-        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        File::open(path)?.sync_all()?;
-    }
+    File::open(parent(path))?.sync_all()?;
     Ok(())
 }
 

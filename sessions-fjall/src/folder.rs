@@ -80,7 +80,7 @@ impl Folder {
         files::create_private_folder(&unfinished).map_err(io_error)?;
         create(&unfinished)?;
         fs::rename(&unfinished, finished).map_err(io_error)?;
-        files::sync_folder(&self.path).map_err(io_error)
+        files::sync_parent(finished).map_err(io_error)
     }
 }
 

@@ -76,7 +76,8 @@ impl Engine for Redb {
         let redb = Self::with_backend(backend, options)?;
         // Before this point the file might have been somebody else's.
         files::make_private(&options.path).map_err(io_error)?;
-        sync_parent(&options.path).map_err(io_error)?;
+        // redb syncs the content of a new file, but not its name.
+        files::sync_parent(&options.path).map_err(io_error)?;
         Ok(redb)
     }
 
@@ -178,11 +179,6 @@ pub(crate) fn discard_unfinished(backend: &impl StorageBackend) -> io::Result<()
         backend.set_len(0)?;
     }
     Ok(())
-}
-
-/// Makes a new file's name durable. redb syncs the content.
-fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), files::sync_folder)
 }
 
 fn open_error(error: DatabaseError) -> OpenError {
