@@ -14,7 +14,8 @@
 
 use sessions_core::{Record, RecordError, SessionId, Timestamp};
 
-use crate::keys::Class;
+use crate::engine::Table;
+use crate::keys::{self, Class};
 
 const FORMAT: u8 = 1;
 const FORMAT_AT: usize = 4;
@@ -46,6 +47,15 @@ impl Frame {
     /// Returns the record's class in the deadlines table.
     pub(crate) fn class(&self) -> Class {
         if self.record.principal().is_some() { Class::SignedIn } else { Class::Anonymous }
+    }
+
+    /// Returns the keys of the record's entries in the index tables.
+    pub(crate) fn index_keys(&self) -> impl Iterator<Item = (Table, Vec<u8>)> {
+        let id = self.record.id();
+        let principal = self.record.principal().map(|principal| keys::principal(principal, id).to_vec());
+        let deadline = (self.due != Timestamp::NEVER).then(|| keys::deadline(self.class(), self.due, id).to_vec());
+        let principal = principal.map(|key| (Table::Principals, key));
+        principal.into_iter().chain(deadline.map(|key| (Table::Deadlines, key)))
     }
 
     /// Returns whether the record is listed under a time that has moved since.

@@ -123,24 +123,16 @@ impl<R: Reader> Batch<'_, R> {
 
     /// Adds a record's index entries.
     fn list(&mut self, frame: &Frame) -> Result<(), CallError> {
-        let id = frame.record.id();
-        if let Some(principal) = frame.record.principal() {
-            self.put(Table::Principals, &keys::principal(principal, id), &[])?;
-        }
-        if frame.due != Timestamp::NEVER {
-            self.put(Table::Deadlines, &keys::deadline(frame.class(), frame.due, id), &[])?;
+        for (table, key) in frame.index_keys() {
+            self.put(table, &key, &[])?;
         }
         Ok(())
     }
 
     /// Removes a record's index entries.
     fn unlist(&mut self, frame: &Frame) -> Result<(), CallError> {
-        let id = frame.record.id();
-        if let Some(principal) = frame.record.principal() {
-            self.remove(Table::Principals, &keys::principal(principal, id))?;
-        }
-        if frame.due != Timestamp::NEVER {
-            self.remove(Table::Deadlines, &keys::deadline(frame.class(), frame.due, id))?;
+        for (table, key) in frame.index_keys() {
+            self.remove(table, &key)?;
         }
         Ok(())
     }
