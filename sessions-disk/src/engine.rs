@@ -27,14 +27,12 @@ pub trait Engine: Sized + Send + 'static {
     type Reader: Reader;
 
     /// Returns the limits of the store and its reserve. By default there are none.
-    fn capacity(options: &Self::Options) -> Capacity {
-        let _ = options;
+    fn capacity(_options: &Self::Options) -> Capacity {
         Capacity::unlimited()
     }
 
     /// Returns the path of the files, for errors.
-    fn path(options: &Self::Options) -> Option<&Path> {
-        let _ = options;
+    fn path(_options: &Self::Options) -> Option<&Path> {
         None
     }
 

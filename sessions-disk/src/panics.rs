@@ -14,7 +14,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_millis(250);
 const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 /// A reader whose panics are errors.
-pub(crate) struct CatchPanic<R>(pub(crate) R);
+pub(crate) struct CatchPanic<R>(R);
 
 impl<R: Reader> Reader for CatchPanic<R> {
     fn get<T>(&self, table: Table, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, EngineError> {
@@ -55,6 +55,11 @@ pub(crate) fn open_engine<E: Engine>(options: &E::Options) -> Result<E, OpenErro
             opened => return opened,
         }
     }
+}
+
+/// Returns a reader of everything that an engine has written.
+pub(crate) fn open_reader<E: Engine>(engine: &E) -> Result<CatchPanic<E::Reader>, EngineError> {
+    catch_panic(|| engine.reader()).map(CatchPanic)
 }
 
 /// Drops an engine. One that panics while it is dropped is closed all the same.

@@ -5,7 +5,7 @@ use std::ops::{Bound, ControlFlow};
 use sessions_core::{Cursor, Page, Record, SessionId, Timestamp};
 
 use crate::capacity::Usage;
-use crate::engine::{EngineErrorKind, Reader, Table};
+use crate::engine::{EngineError, EngineErrorKind, Reader, Table};
 use crate::error::CallError;
 use crate::frame::Frame;
 use crate::keys;
@@ -18,8 +18,9 @@ pub(crate) fn load<R: Reader>(reader: &R, id: SessionId) -> Result<Option<Record
     Ok(found.transpose()?.map(|frame| frame.record))
 }
 
-pub(crate) fn count<R: Reader>(reader: &R) -> Result<u64, CallError> {
-    Ok(reader.get(Table::Meta, keys::USAGE, Usage::decode)?.unwrap_or_default().sessions)
+/// Returns the counts of sessions and bytes.
+pub(crate) fn usage<R: Reader>(reader: &R) -> Result<Usage, EngineError> {
+    Ok(reader.get(Table::Meta, keys::USAGE, Usage::decode)?.unwrap_or_default())
 }
 
 /// Returns a principal's records. Each is checked, since an index entry may have outlived its

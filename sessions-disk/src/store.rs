@@ -193,7 +193,7 @@ impl<E: Engine> Store for DiskStore<E> {
     }
 
     fn count(&self) -> StoreFuture<u64> {
-        self.read(reads::count)
+        self.read(|reader| Ok(reads::usage(reader)?.sessions))
     }
 
     fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page> {

@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::batch::{Batch, KeyChange};
-use crate::capacity::Usage;
 use crate::disk_space::DiskSpace;
 use crate::engine::{Engine, EngineError, Reader, Table, Write};
 use crate::error::{NotOpen, OpenError, OpenErrorKind};
 use crate::eviction::EvictionCursor;
 use crate::keys;
 use crate::operation::Operation;
-use crate::panics::{CatchPanic, catch_panic, close_engine, open_engine};
+use crate::panics::{CatchPanic, catch_panic, close_engine, open_engine, open_reader};
+use crate::reads;
 use crate::shared_reader::SharedReader;
-use crate::writes::number;
 
 /// The layout of the tables that this build reads and writes.
 const LAYOUT: u64 = 2;
@@ -51,15 +50,18 @@ pub(crate) struct Tables<E: Engine> {
 impl<E: Engine> Tables<E> {
     pub(crate) fn open(options: E::Options) -> Result<Self, OpenError> {
         let path = E::path(&options).map(Path::to_owned);
-        Self::open_at(options).map_err(|error| path.iter().fold(error, |error, path| error.at(path)))
+        Self::open_at(options).map_err(|error| match &path {
+            Some(path) => error.at(path),
+            None => error,
+        })
     }
 
     fn open_at(options: E::Options) -> Result<Self, OpenError> {
         let mut engine = open_engine::<E>(&options)?;
         check_layout(&mut engine)?;
         let engine_error = |error| OpenError::engine(E::NAME, error);
-        let reader = CatchPanic(catch_panic(|| engine.reader()).map_err(engine_error)?);
-        let usage = reader.get(Table::Meta, keys::USAGE, Usage::decode).map_err(engine_error)?.unwrap_or_default();
+        let reader = open_reader(&engine).map_err(engine_error)?;
+        let usage = reads::usage(&reader).map_err(engine_error)?;
         let written_ceiling = reader.get(Table::Meta, keys::CEILING, number).map_err(engine_error)?;
         let disk_space = DiskSpace::open(&E::capacity(&options), usage, written_ceiling);
         let shared = SharedReader::new();
@@ -138,8 +140,7 @@ impl<E: Engine> Tables<E> {
     fn check_disk_full(&mut self, error: &EngineError) -> bool {
         let is_full = self.disk_space.is_out_of_space(error);
         if is_full && let Some(reader) = self.shared.reader() {
-            let usage = reader.get(Table::Meta, keys::USAGE, Usage::decode).ok().flatten().unwrap_or_default();
-            self.disk_space.lower_ceiling(usage);
+            self.disk_space.lower_ceiling(reads::usage(&*reader).unwrap_or_default());
         }
         is_full
     }
@@ -205,7 +206,7 @@ impl<E: Engine> Tables<E> {
 
     /// Undoes whatever of a failed batch is in the files.
     fn undo(&mut self, engine: &mut E) -> Result<(), EngineError> {
-        let reader = CatchPanic(catch_panic(|| engine.reader())?);
+        let reader = open_reader(engine)?;
         let mut writes = Vec::new();
         for changed in &self.pending {
             writes.extend(changed.undo(&reader)?);
@@ -247,14 +248,14 @@ impl<E: Engine> Drop for Tables<E> {
 
 /// Publishes a reader of everything the engine has.
 fn publish<E: Engine>(shared: &SharedReader<EngineReader<E>>, engine: &E) -> Result<(), EngineError> {
-    shared.publish(CatchPanic(catch_panic(|| engine.reader())?));
+    shared.publish(open_reader(engine)?);
     Ok(())
 }
 
 /// Writes the layout into new files, and refuses any other than this build's.
 fn check_layout<E: Engine>(engine: &mut E) -> Result<(), OpenError> {
     let engine_error = |error| OpenError::engine(E::NAME, error);
-    let reader = CatchPanic(catch_panic(|| engine.reader()).map_err(engine_error)?);
+    let reader = open_reader(engine).map_err(engine_error)?;
     let layout = reader.get(Table::Meta, keys::LAYOUT, number).map_err(engine_error)?;
     drop(reader);
     match layout {
@@ -266,4 +267,9 @@ fn check_layout<E: Engine>(engine: &mut E) -> Result<(), OpenError> {
             catch_panic(|| engine.write(&[write])).map_err(engine_error)
         }
     }
+}
+
+/// Decodes a number of the table `meta`. Malformed bytes count as 0.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_le_bytes)
 }

@@ -144,8 +144,3 @@ impl<R: Reader> Batch<'_, R> {
         Ok(())
     }
 }
-
-/// Decodes a number of the table `meta`. Malformed bytes count as 0.
-pub(crate) fn number(bytes: &[u8]) -> u64 {
-    bytes.try_into().map_or(0, u64::from_le_bytes)
-}
