@@ -35,5 +35,6 @@ pub use full_disk::{survives_a_full_disk, survives_filling_its_disk};
 pub use golden::{golden_tables, reads_golden_files, write_golden_sample};
 pub use kills::survives_kills;
 pub use opening::{creates_private_files, opens_once, refuses_untrusted_paths};
+pub use sample::until_it_works;
 pub use size_limit::stays_within_its_limit;
 pub use small_disk::SmallDisk;

@@ -3,13 +3,12 @@
 mod disk;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use sessions_core::{
     Changes, Committed, Created, Record, SecretHash, SessionId, Store, StoreError, StoreErrorKind, Timestamp,
 };
-use sessions_disk::{DiskStore, Engine, EngineError, OpenError, Write};
+use sessions_disk::{DiskStore, Engine, EngineError, OpenError, Write, testing};
 
 use crate::engine::discard_unfinished;
 use crate::{Redb, RedbBuilder, RedbReader};
@@ -158,17 +157,6 @@ fn count_operations() -> usize {
     disk.operations()
 }
 
-fn until_it_works<T, X: std::fmt::Display>(mut ask: impl FnMut() -> Result<T, X>) -> T {
-    let begun = Instant::now();
-    loop {
-        match ask() {
-            Ok(answer) => return answer,
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
-        }
-        std::thread::park_timeout(Duration::from_millis(1));
-    }
-}
-
 /// Runs the steps once per disk operation, with a fault that begins at that operation.
 ///
 /// Failed steps must have no effect, acknowledged ones theirs, and the store must recover when the
@@ -177,15 +165,15 @@ fn fail_at_every_operation(fault: Fault) {
     for first in 0..count_operations() {
         let fault = Fault { first, ..fault };
         let disk = Disk::new(fault);
-        let store = until_it_works(|| open(&disk));
+        let store = testing::until_it_works(|| open(&disk));
         let sessions = take_steps(&store);
-        let read = until_it_works(|| Sessions::read(&store));
+        let read = testing::until_it_works(|| Sessions::read(&store));
         assert_eq!(read, sessions, "{fault:?}");
-        until_it_works(|| sessions.take(Step::Commit(1), &store));
+        testing::until_it_works(|| sessions.take(Step::Commit(1), &store));
         let sessions = sessions.after(Step::Commit(1));
         store.close().unwrap();
-        let store = until_it_works(|| open(&disk));
-        assert_eq!(until_it_works(|| Sessions::read(&store)), sessions, "{fault:?}");
+        let store = testing::until_it_works(|| open(&disk));
+        assert_eq!(testing::until_it_works(|| Sessions::read(&store)), sessions, "{fault:?}");
     }
 }
 

@@ -43,8 +43,12 @@ pub(super) fn fill<E: Engine>(store: &DiskStore<E>, numbers: std::ops::Range<u32
     }
 }
 
-/// Repeats a call until it succeeds, as a store's users do.
-pub(super) fn until_it_works<T, X: Display>(mut ask: impl FnMut() -> Result<T, X>) -> T {
+/// Repeats a call until it succeeds, as a store's users do, and returns its answer.
+///
+/// # Panics
+///
+/// Panics if it does not succeed within a minute.
+pub fn until_it_works<T, X: Display>(mut ask: impl FnMut() -> Result<T, X>) -> T {
     let begun = Instant::now();
     loop {
         match ask() {

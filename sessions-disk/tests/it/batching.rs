@@ -5,9 +5,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::support::{Disk, Options, RamStore, SECRET, at, id, increment, n, poll, record, until_it_works};
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, SecretHash, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
+use sessions_disk::testing;
+
+use crate::support::{Disk, Options, RamStore, SECRET, at, id, increment, n, poll, record};
 
 /// Opens a store whose writer is held in a first operation.
 fn held_up(disk: &Arc<Disk>) -> (RamStore, StoreFuture<Created>) {
@@ -291,7 +293,7 @@ fn the_writer_may_drop_the_last_handle_itself() {
     assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     disk.release();
     // The writer closes the files by itself, some time later.
-    let opened = until_it_works(|| RamStore::with_options(Options(Arc::clone(&disk))));
+    let opened = testing::until_it_works(|| RamStore::with_options(Options(Arc::clone(&disk))));
     assert_eq!(block_on(first).unwrap(), Created::STORED);
     assert_eq!(block_on(opened.count()).unwrap(), 1);
 }

@@ -8,9 +8,9 @@ use pollster::block_on;
 use sessions_core::{
     Committed, Created, DestroyReason, Event, Record, RecordError, Sessions, Store, StoreCall, StoreErrorKind,
 };
-use sessions_disk::{OpenErrorKind, Table};
+use sessions_disk::{OpenErrorKind, Table, testing};
 
-use crate::support::{Disk, Fate, Options, RamStore, at, id, increment, n, of, record, until_it_works};
+use crate::support::{Disk, Fate, Options, RamStore, at, id, increment, n, of, record};
 
 #[test]
 fn a_failed_write_fails_its_batch_and_changes_nothing() {
@@ -45,7 +45,7 @@ fn a_failed_write_fails_its_batch_and_changes_nothing() {
     assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 0);
     assert_eq!(block_on(store.of_principal("ann", at(1))).unwrap().len(), 1);
 
-    let committed = until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+    let committed = testing::until_it_works(|| block_on(store.commit(id(0), &increment(1))));
     assert_eq!(committed, Committed::Applied);
     assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 1);
 }
@@ -73,7 +73,7 @@ fn calls_without_a_write_do_not_end_the_backoff() {
         let begun = Instant::now();
         block_on(store.commit(id(0), &increment(1))).unwrap_err();
         assert_eq!(disk.opens.load(Ordering::SeqCst) - opens, opened, "only the first is retried at once");
-        assert!(!until_it_works(|| block_on(store.destroy(id(77)))));
+        assert!(!testing::until_it_works(|| block_on(store.destroy(id(77)))));
         assert!(begun.elapsed() >= Duration::from_millis(pause));
     }
     disk.next_writes(&[]);
@@ -98,7 +98,7 @@ fn a_failed_write_that_took_effect_is_undone() {
     disk.next_writes(&[Fate::Unheard, Fate::Written, Fate::Unheard, Fate::Written]);
     block_on(store.destroy(id(0))).unwrap_err();
     assert_eq!(disk.dump(), before);
-    until_it_works(|| block_on(store.create(&record(2))));
+    testing::until_it_works(|| block_on(store.create(&record(2))));
     block_on(store.destroy(id(2))).unwrap();
 
     disk.next_writes(&[Fate::Unheard, Fate::Written, Fate::Unheard, Fate::Written]);
@@ -115,8 +115,8 @@ fn a_write_not_yet_undone_is_never_read() {
     disk.next_writes(&[Fate::Unheard, Fate::Lost, Fate::Lost]);
     block_on(store.commit(id(0), &increment(1))).unwrap_err();
     let read = || block_on(store.load(id(0), at(1))).map(|record| n(&record.unwrap()));
-    assert_eq!(until_it_works(read), 0);
-    until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+    assert_eq!(testing::until_it_works(read), 0);
+    testing::until_it_works(|| block_on(store.commit(id(0), &increment(1))));
     assert_eq!(read().unwrap(), 1);
 }
 
@@ -130,8 +130,8 @@ fn reopening_is_retried_until_it_works() {
     let error = block_on(store.commit(id(0), &increment(1))).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     // Reads recover without a write.
-    assert_eq!(until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
-    until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+    assert_eq!(testing::until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
+    testing::until_it_works(|| block_on(store.commit(id(0), &increment(1))));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_panic_in_a_write_is_an_error() {
     disk.next_writes(&[Fate::Panic; 2]);
     let error = block_on(store.create(&record(0))).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    until_it_works(|| block_on(store.create(&record(0))));
+    testing::until_it_works(|| block_on(store.create(&record(0))));
     store.close().unwrap();
 }
 
@@ -154,7 +154,7 @@ fn an_engine_with_failing_reads_is_reopened() {
     disk.is_unreadable.store(true, Ordering::SeqCst);
     let error = block_on(store.load(id(0), at(1))).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    assert_eq!(until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
+    assert_eq!(testing::until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
     assert_eq!(disk.opens.load(Ordering::SeqCst), opens + 1);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind};
-use sessions_disk::Capacity;
+use sessions_disk::{Capacity, testing};
 use tempfile::TempDir;
 
 use crate::support::{Disk, RamStore, SECRET, at, id, of};
@@ -76,9 +76,7 @@ fn growth_works_again_once_the_reserve_is_back() {
     let grow = Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]);
     block_on(store.commit(id(50), &grow)).unwrap_err();
     disk.room.store(0, Ordering::SeqCst);
-    crate::support::until_it_works(|| {
-        block_on(store.commit(id(50), &grow)).map(|done| assert_eq!(done, Committed::Applied))
-    });
+    testing::until_it_works(|| block_on(store.commit(id(50), &grow)).map(|done| assert_eq!(done, Committed::Applied)));
     assert!(folder.path().join("reserve").exists());
 }
 

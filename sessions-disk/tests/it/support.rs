@@ -1,7 +1,6 @@
 //! An engine in memory that tests can hold, fail and count, and helpers for several tests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Display;
 use std::io;
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
@@ -9,7 +8,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, RwLock};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sessions_core::{Changes, Record, SecretHash, SessionId, StoreError, StoreFuture, Timestamp};
 use sessions_disk::{Capacity, DiskStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
@@ -310,16 +309,4 @@ pub(crate) fn n(record: &Record) -> i64 {
 
 pub(crate) fn poll<T>(future: &mut StoreFuture<T>) -> Poll<Result<T, StoreError>> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// Repeats a call until it succeeds, as a store's users do.
-pub(crate) fn until_it_works<T, X: Display>(mut ask: impl FnMut() -> Result<T, X>) -> T {
-    let begun = Instant::now();
-    loop {
-        match ask() {
-            Ok(answer) => return answer,
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(30), "{error}"),
-        }
-        std::thread::park_timeout(Duration::from_millis(1));
-    }
 }
