@@ -28,10 +28,8 @@ pub fn open_private(store: &'static str, path: &Path) -> Result<File, OpenError>
     let error = |error| io_error(store, path, error);
     let file = options.open(path).map_err(error)?;
     let found = file.metadata().map_err(error)?;
-    match distrust(&found, found.is_file()) {
-        None => Ok(file),
-        Some(kind) => Err(OpenError::new(store, kind).at(path)),
-    }
+    check_trusted(&found, found.is_file()).map_err(|kind| OpenError::new(store, kind).at(path))?;
+    Ok(file)
 }
 
 /// Checks a store's folder, or creates it for its owner only. Its parent must exist.
@@ -52,31 +50,28 @@ pub fn open_private_folder(store: &'static str, path: &Path) -> Result<(), OpenE
         }
         Err(other) => return Err(error(other)),
     };
-    match distrust(&found, found.is_dir()) {
-        None => Ok(()),
-        Some(kind) => Err(OpenError::new(store, kind).at(path)),
-    }
+    check_trusted(&found, found.is_dir()).map_err(|kind| OpenError::new(store, kind).at(path))
 }
 
-/// Returns the reason why a file or folder must not be trusted, if any.
-fn distrust(found: &fs::Metadata, has_right_type: bool) -> Option<OpenErrorKind> {
+/// Fails if somebody else may have put a file or folder there, or written to it.
+fn check_trusted(found: &fs::Metadata, has_right_type: bool) -> Result<(), OpenErrorKind> {
     if found.is_symlink() {
-        return Some(OpenErrorKind::Symlink);
+        return Err(OpenErrorKind::Symlink);
     }
     if !has_right_type {
-        return Some(OpenErrorKind::WrongType);
+        return Err(OpenErrorKind::WrongType);
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
         if found.uid() != rustix::process::geteuid().as_raw() {
-            return Some(OpenErrorKind::ForeignOwner);
+            return Err(OpenErrorKind::ForeignOwner);
         }
         if found.mode() & 0o022 != 0 {
-            return Some(OpenErrorKind::Exposed);
+            return Err(OpenErrorKind::Exposed);
         }
     }
-    None
+    Ok(())
 }
 
 fn io_error(store: &'static str, path: &Path, error: io::Error) -> OpenError {
