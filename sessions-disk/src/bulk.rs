@@ -219,16 +219,12 @@ impl Scope {
             return Ok(None);
         };
         match self {
-            Self::Everything => end(batch, id),
+            Self::Everything => batch.end(id),
             Self::OfPrincipal { except, .. } if *except == Some(id) => Ok(None),
             Self::OfPrincipal { principal, .. } => visit_principal(batch, key, id, principal),
             Self::Expired { now, .. } => visit_due(batch, key, id, *now),
         }
     }
-}
-
-fn end<R: Reader>(batch: &mut Batch<'_, R>, id: SessionId) -> Result<Option<SessionId>, CallError> {
-    Ok(batch.destroy(id)?.then_some(id))
 }
 
 /// Ends a principal's session, even if its record cannot be read.
@@ -245,7 +241,7 @@ fn visit_principal<R: Reader>(
     batch.remove(Table::Principals, key)?;
     match found {
         Found::Frame(frame) if frame.record.principal() != Some(principal) => Ok(None),
-        _ => end(batch, id),
+        _ => batch.end(id),
     }
 }
 
@@ -274,5 +270,5 @@ fn visit_due<R: Reader>(
         Found::Absent | Found::Unreadable(_) | Found::Frame(_) => {}
     }
     batch.remove(Table::Deadlines, key)?;
-    end(batch, id)
+    batch.end(id)
 }

@@ -48,8 +48,10 @@ impl EvictionCursor {
     /// may have been listed since.
     const TRANSACTIONS: u32 = 256;
 
+    /// Returns candidates that start here, and continue at the beginning after the last entry.
     pub(crate) fn candidates(&self) -> Candidates {
-        Candidates::after(self.after.clone())
+        let anonymous = Queue { has_skipped: self.after.is_some(), last: self.after.clone(), ..Queue::default() };
+        Candidates { anonymous, ..Candidates::default() }
     }
 
     /// Moves to the entry of the last evicted session.
@@ -62,12 +64,6 @@ impl EvictionCursor {
 }
 
 impl Candidates {
-    /// Starts after an entry, and continues at the beginning after the last one.
-    fn after(entry: Option<Vec<u8>>) -> Self {
-        let anonymous = Queue { has_skipped: entry.is_some(), last: entry, ..Queue::default() };
-        Self { anonymous, ..Self::default() }
-    }
-
     fn of(&mut self, class: Class) -> &mut Queue {
         match class {
             Class::Anonymous => &mut self.anonymous,
@@ -167,7 +163,7 @@ impl<R: Reader> Batch<'_, R> {
             }
             Ok(Found::Unreadable(_)) => {
                 self.remove(Table::Deadlines, key)?;
-                return Ok(self.destroy(id)?.then_some(id));
+                return self.end(id);
             }
             Ok(Found::Frame(frame)) => frame,
         };
@@ -182,6 +178,6 @@ impl<R: Reader> Batch<'_, R> {
             return Ok(None);
         }
         self.evicted_at = Some(key.to_vec()).filter(|_| frame.class() == Class::Anonymous);
-        Ok(self.destroy(id)?.then_some(id))
+        self.end(id)
     }
 }

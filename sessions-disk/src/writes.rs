@@ -94,6 +94,11 @@ impl<R: Reader> Batch<'_, R> {
         Ok(true)
     }
 
+    /// Ends a session, and returns its id if there was one.
+    pub(crate) fn end(&mut self, id: SessionId) -> Result<Option<SessionId>, CallError> {
+        Ok(self.destroy(id)?.then_some(id))
+    }
+
     /// Lists a record under its current deadline in place of an earlier one.
     pub(crate) fn relist(&mut self, frame: Frame) -> Result<(), CallError> {
         self.unlist(&frame)?;
