@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sessions_core::{
-    Codec, ConfigErrorKind, Expiry, ManualClock, MemoryStore, OsEntropy, OutagePolicy, SameSite, SealKey, SessionId,
-    Sessions, SessionsBuilder,
+    Codec, ConfigErrorKind, Expiry, ManualClock, MemoryStore, OutagePolicy, SameSite, SealKey, SessionId, Sessions,
+    SessionsBuilder,
 };
 
 const KEY: &[u8] = b"a very sensitive key of 32 bytes!";
@@ -27,7 +27,7 @@ impl Codec for Unread {
 #[test]
 fn each_option_keeps_those_set_before() {
     type Option = fn(SessionsBuilder) -> SessionsBuilder;
-    let options: [(&str, Option); 25] = [
+    let options: [(&str, Option); 24] = [
         ("store", |builder| builder.store(MemoryStore::default())),
         ("shared_store", |builder| builder.shared_store(Arc::new(MemoryStore::default()))),
         ("domain", |builder| builder.domain("example.com")),
@@ -49,7 +49,6 @@ fn each_option_keeps_those_set_before() {
         ("encrypted", |builder| builder.encrypted([SealKey::new(KEY).unwrap()])),
         ("id_generator", |builder| builder.id_generator(|| SessionId::from_bytes([1; 16]))),
         ("clock", |builder| builder.clock(ManualClock::default())),
-        ("entropy", |builder| builder.entropy(OsEntropy)),
         ("codec", |builder| builder.codec(Unread)),
         ("on_event", |builder| builder.on_event(|_| {})),
         ("on_destroy", |builder| builder.on_destroy(|_, _| {})),

@@ -1,6 +1,6 @@
 use sessions_core::{
-    Attach, Cursor, EntropyError, Record, SecretHash, SessionId, Sessions, StoreError, StoreErrorKind, StoreFuture,
-    Taken, Timestamp,
+    Cursor, Record, SecretHash, SessionHeaders, SessionId, Sessions, StoreError, StoreErrorKind, StoreFuture, Taken,
+    Timestamp,
 };
 
 use crate::support::Fixture;
@@ -19,12 +19,12 @@ fn debug_shows_no_token_no_secret_and_no_data() {
     let exchange = session.exchange();
     let mut shown =
         format!("{:?} {:?} {session:?} {exchange:?} {:?}", fixture.sessions, fixture.store, session.entries());
-    let commit = session.commit(200);
+    let commit = session.exchange().end(200);
     shown += &format!("{commit:?}");
     drop(commit);
     let renewing = browser.start();
     renewing.renew();
-    let attach: Attach = pollster::block_on(renewing.commit(200)).unwrap();
+    let attach: SessionHeaders = pollster::block_on(renewing.exchange().end(200)).unwrap();
     shown += &format!("{attach:?} {:?}", fixture.take_events());
     for secret in [token.as_str(), &token[22..], "sensitive"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
@@ -101,17 +101,14 @@ fn debug_shows_what_helps_in_a_log() {
 fn errors_say_what_failed_and_keep_the_cause() {
     let store = StoreError::new("probe", StoreErrorKind::TimedOut).caused_by("the plug is pulled");
     assert_eq!((store.store(), store.kind()), ("probe", StoreErrorKind::TimedOut));
-    let entropy = EntropyError::new("the well is dry");
     let cause = |error: &dyn std::error::Error| error.source().map(ToString::to_string);
     assert_eq!(cause(&store).as_deref(), Some("the plug is pulled"));
-    assert_eq!(cause(&entropy).as_deref(), Some("the well is dry"));
     let long = "k".repeat(65_536);
     let record =
         Record::builder(SessionId::from_bytes([1; 16]), SecretHash::from_bytes([1; 32]), Timestamp::from_millis(1));
     let too_large = record.entry(&long, b"").build().unwrap_err();
     for (told, expected) in [
         (store.to_string(), "the probe store did not answer in time"),
-        (entropy.to_string(), "no random bytes to be had"),
         ("x".parse::<SessionId>().unwrap_err().to_string(), "not a session id"),
         (Record::decode([1]).unwrap_err().to_string(), "the record is damaged"),
         (too_large.to_string(), "the record is too large for its format"),
