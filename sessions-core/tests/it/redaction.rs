@@ -103,6 +103,9 @@ fn errors_say_what_failed_and_keep_the_cause() {
     assert_eq!((store.store(), store.kind()), ("probe", StoreErrorKind::TimedOut));
     let cause = |error: &dyn std::error::Error| error.source().map(ToString::to_string);
     assert_eq!(cause(&store).as_deref(), Some("the plug is pulled"));
+    let error = sessions_core::Error::from(StoreError::new("probe", StoreErrorKind::Busy).caused_by("a long queue"));
+    let chain = "the session store is unavailable: the probe store has too much work waiting: a long queue";
+    assert_eq!(error.chain().to_string(), chain);
     let long = "k".repeat(65_536);
     let record =
         Record::builder(SessionId::from_bytes([1; 16]), SecretHash::from_bytes([1; 32]), Timestamp::from_millis(1));

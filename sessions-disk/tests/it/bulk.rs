@@ -358,3 +358,13 @@ fn stale_index_entries_are_ignored() {
     assert!(block_on(store.load(id(2), at(1))).unwrap().is_some(), "it is bob's");
     assert_eq!(disk.keys(Table::Principals).len(), 1);
 }
+
+#[test]
+fn a_bulk_operation_ends_many_sessions_at_once() {
+    let disk = Disk::new();
+    let store = disk.open();
+    (0..100).for_each(|number| assert_eq!(block_on(store.create(&of(number, "ann"))).unwrap(), Created::STORED));
+    let before = disk.written();
+    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap().len(), 100);
+    assert!(disk.written() - before <= 2, "{} transactions", disk.written() - before);
+}

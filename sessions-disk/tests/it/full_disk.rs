@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind};
-use sessions_disk::{Capacity, testing};
+use sessions_disk::{Capacity, Table, testing};
 use tempfile::TempDir;
 
 use crate::support::{Disk, RamStore, SECRET, at, id, of};
@@ -93,4 +93,23 @@ fn a_store_opened_on_a_full_disk_uses_small_transactions() {
     let ended = block_on(store.destroy_of_principal("ann", None)).unwrap();
     assert_eq!(ended.len(), 100);
     assert_eq!(disk.opens.load(Ordering::SeqCst), opens, "nothing failed");
+}
+
+#[test]
+fn the_limit_of_a_full_disk_outlives_the_process() {
+    let (disk, store, folder) = disk();
+    assert_eq!(disk.value(Table::Meta, b"ceiling"), None);
+    disk.room.store(3_000, Ordering::SeqCst);
+    let grow = Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]);
+    block_on(store.commit(id(50), &grow)).unwrap_err();
+    assert!(!block_on(store.destroy(id(500))).unwrap());
+    assert_eq!(disk.value(Table::Meta, b"ceiling"), None, "nothing else was written");
+    assert!(block_on(store.destroy(id(0))).unwrap());
+    let bytes: usize = disk.keys(Table::Records).iter().map(|key| disk.value(Table::Records, key).unwrap().len()).sum();
+    let ceiling = disk.value(Table::Meta, b"ceiling").unwrap();
+    assert!(u64::from_le_bytes(ceiling.try_into().unwrap()) >= bytes as u64);
+    disk.room.store(0, Ordering::SeqCst);
+    testing::until_it_works(|| block_on(store.commit(id(50), &grow)).map(|done| assert_eq!(done, Committed::Applied)));
+    assert_eq!(disk.value(Table::Meta, b"ceiling"), None, "the disk has room again");
+    drop(folder);
 }
