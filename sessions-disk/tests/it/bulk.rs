@@ -1,6 +1,7 @@
 //! Sweeps, ending many sessions, and the indexes behind both.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -367,4 +368,29 @@ fn a_bulk_operation_ends_many_sessions_at_once() {
     let before = disk.written();
     assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap().len(), 100);
     assert!(disk.written() - before <= 2, "{} transactions", disk.written() - before);
+}
+
+#[test]
+fn an_engine_that_fails_during_a_bulk_operation_is_reopened() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let create = |record: &Record| assert_eq!(block_on(store.create(record)).unwrap(), Created::STORED);
+    create(&of(1, "ann"));
+    disk.is_unreadable.store(true, Ordering::SeqCst);
+    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap(), [id(1)]);
+    create(&record(2));
+    *disk.failing.lock().unwrap() = Some(id(2).as_bytes().to_vec());
+    assert_eq!(block_on(store.sweep(10, at(1000))).unwrap(), [id(2)]);
+}
+
+#[test]
+fn a_sweep_in_parts_reaches_users_past_the_living() {
+    let store = Disk::new().open();
+    let endless = Record::builder(id(9), SECRET, at(0)).build().unwrap();
+    for record in [record(0), record(1), of(2, "ann"), endless] {
+        assert_eq!(block_on(store.create(&record)).unwrap(), Created::STORED);
+    }
+    assert_eq!(block_on(store.sweep(1, at(1000))).unwrap(), [id(0)]);
+    assert_eq!(block_on(store.sweep(2, at(1000))).unwrap(), [id(1), id(2)]);
+    assert_eq!(block_on(store.count()).unwrap(), 1);
 }
