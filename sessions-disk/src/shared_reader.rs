@@ -99,3 +99,27 @@ impl<R> SharedReader<R> {
         self.reader.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_withdrawal_waits_for_those_who_read() {
+        let shared = Arc::new(SharedReader::new());
+        shared.publish(7);
+        let reader = shared.reader().unwrap();
+        let withdrawing = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.withdraw()
+        });
+        while shared.read().is_some() {
+            thread::yield_now();
+        }
+        assert!(!withdrawing.is_finished());
+        assert_eq!(*reader, 7);
+        drop(reader);
+        withdrawing.join().unwrap();
+        assert!(shared.reader().is_none());
+    }
+}

@@ -277,4 +277,11 @@ mod tests {
         assert_eq!(find_fault(&partitioned, "id"), Err(ConfigErrorKind::PartitionedNeedsSecure));
         assert_eq!(check(&CookieOptions { secure: true, ..none }, "id"), Ok(()));
     }
+
+    #[test]
+    fn a_sealed_value_is_of_the_octets_of_a_cookie() {
+        let allowed: Vec<u8> = (0..=255).filter(|byte| is_cookie_octet(*byte)).collect();
+        let expected: Vec<u8> = (b'!'..=b'~').filter(|byte| !b"\",;\\".contains(byte)).collect();
+        assert_eq!(allowed, expected);
+    }
 }

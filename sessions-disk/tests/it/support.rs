@@ -46,6 +46,8 @@ pub(crate) struct Disk {
     fates: Mutex<Vec<Fate>>,
     /// Number of times that opening fails from now on.
     pub(crate) refusals: AtomicUsize,
+    /// Number of times that somebody else has the files open from now on.
+    pub(crate) locks: AtomicUsize,
     /// Whether all reads fail until the engine is reopened.
     pub(crate) is_unreadable: AtomicBool,
     /// The key whose reads fail.
@@ -180,6 +182,10 @@ impl Engine for Ram {
         let refusals = &disk.refusals;
         if refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Err(OpenError::new(Self::NAME, OpenErrorKind::Unavailable));
+        }
+        let locks = &disk.locks;
+        if locks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            return Err(OpenError::new(Self::NAME, OpenErrorKind::Locked));
         }
         if disk.is_open.swap(true, Ordering::SeqCst) {
             return Err(OpenError::new(Self::NAME, OpenErrorKind::Locked));
