@@ -75,6 +75,8 @@ fn debug_shows_what_helps_in_a_log() {
     let started = format!("{builder:?}");
     let record = builder.build().unwrap();
     let error = session.get::<u32>("k").unwrap_err();
+    let cookie = browser.cookie.clone().unwrap();
+    let load = fixture.sessions.open().session([cookie.as_bytes()]);
     let ready = StoreFuture::ready(Ok("sensitive-value"));
     let later = StoreFuture::new(async { Ok("sensitive-value") });
     for (shown, expected) in [
@@ -90,6 +92,7 @@ fn debug_shows_what_helps_in_a_log() {
         (format!("{:?}", Taken::Value(b"sensitive-value".to_vec())), "Value(..)".to_owned()),
         (format!("{:?} {:?}", Taken::Absent, Taken::Gone), "Absent Gone".to_owned()),
         (format!("{:?}", Cursor::from_bytes(*b"sensitive")), "Cursor(..)".to_owned()),
+        (format!("{load:?}"), "Load(..)".to_owned()),
         (format!("{ready:?} {later:?}"), "StoreFuture(ready) StoreFuture(later)".to_owned()),
     ] {
         assert!(shown.contains(&expected), "{expected} not in {shown}");

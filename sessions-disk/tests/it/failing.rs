@@ -354,3 +354,12 @@ fn a_page_holds_no_more_than_its_limit() {
     }
     assert_eq!(pages, [vec![id(0), id(1)], vec![id(2), id(3)], vec![id(4)]]);
 }
+
+#[test]
+fn errors_and_debug_output_name_the_engine() {
+    let disk = Disk::new();
+    let store = disk.open();
+    assert_eq!((store.name(), format!("{store:?}").as_str()), ("ram", r#"DiskStore { engine: "ram", .. }"#));
+    store.close().unwrap();
+    assert_eq!(block_on(store.count()).unwrap_err().store(), "ram");
+}

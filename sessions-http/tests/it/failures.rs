@@ -1,5 +1,6 @@
 //! The middleware's side of a request that goes wrong.
 
+use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::header::SET_COOKIE;
@@ -126,6 +127,7 @@ async fn a_session_that_cannot_be_loaded_is_no_anonymous_one() {
         let error = session(&request).await.unwrap_err();
         assert_eq!(error.kind(), Some(ErrorKind::StoreUnavailable));
         assert!(!error.is_no_middleware());
+        assert!(error.source().unwrap().to_string().contains("is unavailable"));
         Answer::Ok(error.into_response())
     };
     let response = serve(&sessions, request_after(&signed_in), handler).await.unwrap();
