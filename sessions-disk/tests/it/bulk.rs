@@ -364,9 +364,9 @@ fn stale_index_entries_are_ignored() {
 fn a_bulk_operation_ends_many_sessions_at_once() {
     let disk = Disk::new();
     let store = disk.open();
-    (0..100).for_each(|number| assert_eq!(block_on(store.create(&of(number, "ann"))).unwrap(), Created::STORED));
+    (0..400).for_each(|number| assert_eq!(block_on(store.create(&of(number, "ann"))).unwrap(), Created::STORED));
     let before = disk.written();
-    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap().len(), 100);
+    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap().len(), 400);
     assert!(disk.written() - before <= 2, "{} transactions", disk.written() - before);
 }
 
