@@ -9,7 +9,7 @@ use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind};
 use sessions_disk::{Capacity, Table, testing};
 use tempfile::TempDir;
 
-use crate::support::{Disk, RamStore, SECRET, at, id, of};
+use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};
 
 /// Creates a disk with a hundred users on it, and the reserve of their store.
 fn disk() -> (Arc<Disk>, RamStore, TempDir) {
@@ -112,4 +112,50 @@ fn the_limit_of_a_full_disk_outlives_the_process() {
     testing::until_it_works(|| block_on(store.commit(id(50), &grow)).map(|done| assert_eq!(done, Committed::Applied)));
     assert_eq!(disk.value(Table::Meta, b"ceiling"), None, "the disk has room again");
     drop(folder);
+}
+
+#[test]
+fn a_transaction_without_room_is_split_to_the_end() {
+    let (disk, store, folder) = disk();
+    // A transaction of sixteen does not fit.
+    disk.room.store(1_000, Ordering::SeqCst);
+    disk.shut();
+    let first = store.destroy(id(0));
+    disk.wait_for_writer();
+    let rest: Vec<_> = (1..49).map(|number| store.destroy(id(number))).collect();
+    disk.release();
+    std::iter::once(first).chain(rest).for_each(|destroying| assert!(block_on(destroying).unwrap()));
+    // Now not even one fits.
+    disk.room.store(10, Ordering::SeqCst);
+    assert_eq!(block_on(store.destroy(id(50))).unwrap_err().kind(), StoreErrorKind::Unavailable);
+    disk.room.store(0, Ordering::SeqCst);
+    assert!(testing::until_it_works(|| block_on(store.destroy(id(50)))));
+    drop(folder);
+}
+
+#[test]
+fn a_full_disk_takes_a_little_growth_of_a_large_record() {
+    let (disk, store, folder) = disk();
+    assert_eq!(block_on(store.create(&large(200, 800))).unwrap(), Created::STORED);
+    disk.room.store(3_000, Ordering::SeqCst);
+    let grow =
+        |bytes: usize| block_on(store.commit(id(200), &Changes::new(at(1), SECRET).set("x", &vec![b'y'; bytes])));
+    assert_eq!(grow(5_000).unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(grow(820).unwrap(), Committed::Applied);
+    assert_eq!(grow(1_500).unwrap_err().kind(), StoreErrorKind::Unavailable);
+    drop(folder);
+}
+
+#[test]
+fn a_store_over_the_limit_of_a_full_disk_takes_what_does_not_grow() {
+    let (disk, store, folder) = disk();
+    assert_eq!(block_on(store.create(&record(200))).unwrap(), Created::STORED);
+    store.close().unwrap();
+    disk.put(Table::Meta, b"ceiling", &1_000_u64.to_le_bytes());
+    let capacity = Capacity::new(u64::MAX, u64::MAX).estimate(0, 1).reserve(folder.path().join("reserve"), 1 << 60);
+    *disk.capacity.lock().unwrap() = Some(capacity);
+    let store = disk.open();
+    assert_eq!(block_on(store.commit(id(200), &increment(1))).unwrap(), Committed::Applied);
+    let grow = Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]);
+    assert_eq!(block_on(store.commit(id(200), &grow)).unwrap_err().kind(), StoreErrorKind::Unavailable);
 }
