@@ -150,12 +150,13 @@ fn a_full_disk_takes_a_little_growth_of_a_large_record() {
 fn a_store_over_the_limit_of_a_full_disk_takes_what_does_not_grow() {
     let (disk, store, folder) = disk();
     assert_eq!(block_on(store.create(&record(200))).unwrap(), Created::STORED);
-    store.close().unwrap();
-    disk.put(Table::Meta, b"ceiling", &1_000_u64.to_le_bytes());
-    let capacity = Capacity::new(u64::MAX, u64::MAX).estimate(0, 1).reserve(folder.path().join("reserve"), 1 << 60);
-    *disk.capacity.lock().unwrap() = Some(capacity);
-    let store = disk.open();
+    // The limit falls with each failure, and the reserve cannot come back.
+    disk.room.store(10, Ordering::SeqCst);
+    block_on(store.destroy(id(0))).unwrap_err();
+    std::fs::create_dir(folder.path().join("reserve")).unwrap();
+    (0..5).for_each(|_| drop(block_on(store.destroy(id(0))).unwrap_err()));
+    disk.room.store(3_000, Ordering::SeqCst);
     assert_eq!(block_on(store.commit(id(200), &increment(1))).unwrap(), Committed::Applied);
-    let grow = Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]);
-    assert_eq!(block_on(store.commit(id(200), &grow)).unwrap_err().kind(), StoreErrorKind::Unavailable);
+    let grow = block_on(store.commit(id(200), &Changes::new(at(1), SECRET).set("x", b"x")));
+    assert_eq!(grow.unwrap_err().kind(), StoreErrorKind::Unavailable);
 }
