@@ -318,14 +318,14 @@ mod tests {
     #[test]
     fn a_bare_response_is_not_stored_and_an_outage_may_be_tried_again() {
         use crate::error::ErrorKind;
-        let no_store = ("cache-control", "no-store".to_owned());
+        let no_store = || ("cache-control", "no-store".to_owned());
         let retry_after = ("retry-after", "1".to_owned());
-        assert_eq!(written(SessionHeaders::of_failure(), &[]), [no_store.clone()]);
+        assert_eq!(written(SessionHeaders::of_failure(), &[]), [no_store()]);
         let of = |kind| written(SessionHeaders::of_error(&Error::new(kind)), &[]);
-        assert_eq!(of(ErrorKind::Gone), [no_store.clone()]);
-        assert_eq!(of(ErrorKind::Decode), [no_store.clone()]);
+        assert_eq!(of(ErrorKind::Gone), [no_store()]);
+        assert_eq!(of(ErrorKind::Decode), [no_store()]);
         let mut headers = of(ErrorKind::StoreUnavailable);
         headers.sort_unstable();
-        assert_eq!(headers, [no_store, retry_after]);
+        assert_eq!(headers, [no_store(), retry_after]);
     }
 }
