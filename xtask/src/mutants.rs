@@ -16,9 +16,10 @@ use outcomes::{Known, Outcomes};
 const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-disk";
 
 /// What cargo-mutants is told for every file. Documentation tests are left out: each takes longer
-/// than all others together.
+/// than all others together. A constant that is computed in an endless loop ends with the build's
+/// time limit.
 const OPTIONS: &str = "--jobs 1 --no-shuffle --colors never --no-times --cap-lints true --minimum-test-timeout 30 \
-                       --cargo-test-arg=--lib --cargo-test-arg=--tests";
+                       --build-timeout 300 --cargo-test-arg=--lib --cargo-test-arg=--tests";
 
 /// Exit codes of cargo-mutants: all were caught; some were missed; some took too long, which a test
 /// notices too.
