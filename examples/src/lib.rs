@@ -1,8 +1,8 @@
 //! What the four demos share, their options and what their routes do, and how demos and examples
 //! start and fail.
 //!
-//! Each demo is only the wiring of one framework, short enough to be read as its quick start; see
-//! `src/bin`.
+//! Each demo is a package of its own beside `src`: only the wiring of one framework, short enough to
+//! be read as its quick start.
 
 pub mod app;
 mod failure;
@@ -53,12 +53,16 @@ struct Readme;
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     #[test]
     fn every_example_says_why_it_fails() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-        let examples: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let files = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let examples: Vec<PathBuf> = ["axum", "actix", "hyper", "minihttp"]
+            .map(|framework| format!("demo-{framework}/examples"))
+            .into_iter()
+            .flat_map(|folder| files(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)))
+            .collect();
         assert!(examples.len() > 5, "{examples:?}");
         for path in examples {
             let source = fs::read_to_string(&path).unwrap();

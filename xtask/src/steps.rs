@@ -29,7 +29,7 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "examples",
         about: "the demos and every example build",
-        run: || run(&mut cargo("build -p sessions-examples --bins --examples")),
+        run: || run(&mut cargo("build -p demo-* --bins --examples")),
     },
     Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
     Step { name: "tree", about: "sessions-core pulls in no runtime and no framework", run: tree::check },
@@ -94,13 +94,13 @@ fn unit() -> Result<(), String> {
 
 /// The wire tests start the demos as programs, which `cargo test` alone would not build for them.
 fn wire() -> Result<(), String> {
-    run(&mut cargo("build -p sessions-examples --bins"))?;
+    run(&mut cargo("build -p demo-* --bins"))?;
     let mut tests = cargo("test -p sessions-tests --lib --test wire --test stores");
     run(tests.env("SESSIONS_REQUIRE_REDIS", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
 }
 
 fn browser() -> Result<(), String> {
-    run(&mut cargo("build -p sessions-examples --bins"))?;
+    run(&mut cargo("build -p demo-* --bins"))?;
     let mut tests = cargo("test -p sessions-tests --test browser");
     run(tests.env("SESSIONS_REQUIRE_BROWSER", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
 }
