@@ -33,11 +33,9 @@ fn build() -> HashMap<String, PathBuf> {
     let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
     let target = profile.parent().expect("tests lie in target/PROFILE/deps");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--package", "demo-*", "--bins", "--message-format=json-render-diagnostics"]);
-    cargo.arg("--target-dir").arg(target);
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
+    cargo.args(["build", "--package", "demo-*", "--bins"]);
+    cargo.arg("--profile").arg(if profile.ends_with("release") { "release" } else { "test" });
+    cargo.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(target);
     // Of the running test's package. Build scripts that watch them would run again, now here and
     // now for a cargo started by hand.
     for (name, _) in env::vars_os() {

@@ -26,11 +26,7 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "wire", about: "the demos, driven over real sockets", run: wire },
     Step { name: "browser", about: "pages in a real Chromium", run: browser },
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
-    Step {
-        name: "examples",
-        about: "the demos and every example build",
-        run: || run(&mut cargo("build -p demo-* --bins --examples")),
-    },
+    Step { name: "examples", about: "the demos and every example build", run: examples },
     Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
     Step { name: "tree", about: "sessions-core pulls in no runtime and no framework", run: tree::check },
     Step {
@@ -92,17 +88,26 @@ fn unit() -> Result<(), String> {
     run(cargo("test --workspace --exclude sessions-tests").env("SESSIONS_REQUIRE_REDIS", "1"))
 }
 
-/// The wire tests start the demos as programs, which `cargo test` alone would not build for them.
 fn wire() -> Result<(), String> {
-    run(&mut cargo("build -p demo-* --bins"))?;
+    demos("--bins")?;
     let mut tests = cargo("test -p sessions-tests --lib --test wire --test stores");
     run(tests.env("SESSIONS_REQUIRE_REDIS", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
 }
 
 fn browser() -> Result<(), String> {
-    run(&mut cargo("build -p demo-* --bins"))?;
+    demos("--bins")?;
     let mut tests = cargo("test -p sessions-tests --test browser");
     run(tests.env("SESSIONS_REQUIRE_BROWSER", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
+}
+
+fn examples() -> Result<(), String> {
+    demos("--bins --examples")
+}
+
+/// Builds the demos, by the command that the tests use for the programs that they
+/// start, so that nothing is built twice.
+fn demos(targets: &str) -> Result<(), String> {
+    run(&mut cargo(&format!("build --package demo-* {targets} --profile test")))
 }
 
 fn doc() -> Result<(), String> {
