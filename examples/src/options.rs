@@ -20,7 +20,7 @@ pub struct Options {
     idle: Duration,
     absolute: Duration,
     seal: Seal,
-    sessions_max: Option<usize>,
+    sessions_max: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +35,9 @@ const KEY: &str = "SESSIONS_KEY";
 
 const HELP: &str = "\
 Options:
-  --port 8080            where to listen on 127.0.0.1; 0 picks a free port
-  --store memory:        where sessions are kept: memory: redb:PATH fjall:PATH redis://HOST rediss://HOST redis+unix://PATH
+  --port 8080            the port to listen on, on 127.0.0.1; 0 picks a free one
+  --store memory:        where sessions are kept: memory: redb:PATH fjall:PATH;
+                         in a demo built with --features redis also redis://HOST rediss://HOST redis+unix:///PATH
                          redis-cluster://HOST:PORT,HOST:PORT
   --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
   --idle 30m             how long a session lives without being used

@@ -33,7 +33,7 @@ fn build() -> HashMap<String, PathBuf> {
     let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
     let target = profile.parent().expect("tests lie in target/PROFILE/deps");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--package", "demo-*", "--bins"]);
+    cargo.args(["build", "--package", "demo-*", "--bins", "--all-features"]);
     cargo.arg("--profile").arg(if profile.ends_with("release") { "release" } else { "test" });
     cargo.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(target);
     // Of the running test's package. Build scripts that watch them would run again, now here and

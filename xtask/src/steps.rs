@@ -28,7 +28,11 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
     Step { name: "examples", about: "the demos and every example build", run: examples },
     Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
-    Step { name: "tree", about: "sessions-core pulls in no runtime and no framework", run: tree::check },
+    Step {
+        name: "tree",
+        about: "sessions-core pulls in no runtime and no framework, demo-axum no framework but axum",
+        run: tree::check,
+    },
     Step {
         name: "direction",
         about: "our crates depend on each other in the permitted direction only",
@@ -104,10 +108,10 @@ fn examples() -> Result<(), String> {
     demos("--bins --examples")
 }
 
-/// Builds the demos, by the command that the tests use for the programs that they
+/// Builds the demos with every store, by the command that the tests use for the programs that they
 /// start, so that nothing is built twice.
 fn demos(targets: &str) -> Result<(), String> {
-    run(&mut cargo(&format!("build --package demo-* {targets} --profile test")))
+    run(&mut cargo(&format!("build --package demo-* {targets} --all-features --profile test")))
 }
 
 fn doc() -> Result<(), String> {

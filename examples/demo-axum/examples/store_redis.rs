@@ -1,6 +1,7 @@
 //! Sessions in Redis, shared by all servers that use it. With a Redis on this machine
-//! (`redis-server`, or `docker run -p 6379:6379 redis`): `cargo run --example store_redis`, then
-//! open <http://127.0.0.1:8080/>. Without one the page is a 503, and the log says why.
+//! (`redis-server`, or `docker run -p 6379:6379 redis`):
+//! `cargo run --example store_redis --features redis`, then open <http://127.0.0.1:8080/>. Without
+//! one the page is a 503, and the log says why.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};

@@ -1,8 +1,9 @@
-//! Sessions in a Redis Cluster. With one on the ports 7000 to 7002: `cargo run --example
-//! store_redis_cluster`, then open <http://127.0.0.1:8080/>. To have one for a try, start three
-//! times `redis-server --cluster-enabled yes --port 7000`, each in a folder and with a port of its
-//! own, then `redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002
-//! --cluster-yes`.
+//! Sessions in a Redis Cluster. With one on the ports 7000 to 7002:
+//! `cargo run --example store_redis_cluster --features redis`, then open <http://127.0.0.1:8080/>.
+//!
+//! To start a cluster for a try, run `redis-server --cluster-enabled yes --port 7000` three times,
+//! each in a folder and with a port of its own, then
+//! `redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002 --cluster-yes`.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
