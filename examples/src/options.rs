@@ -38,13 +38,14 @@ Options:
   --port 8080            the port to listen on, on 127.0.0.1; 0 picks a free one
   --store memory:        where sessions are kept: memory: redb:PATH fjall:PATH;
                          in a demo built with --features redis also redis://HOST rediss://HOST redis+unix:///PATH
-                         redis-cluster://HOST:PORT,HOST:PORT
+                         redis-cluster://HOST:PORT,HOST:PORT rediss-cluster://HOST:PORT, or the same with valkey
   --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
   --idle 30m             how long a session lives without being used
   --absolute 12h         how long a session lives however much it is used
   --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random;
                          NEW,OLD replaces a key: the first seals, all open
-  --sessions-max 1000000 how many sessions the memory store holds at most
+  --sessions-max 1000000 how many sessions the store holds at most; the default of redb: and fjall: is 10000000,
+                         and Redis has no such limit
 ";
 
 impl Options {
@@ -168,6 +169,30 @@ mod tests {
         assert_eq!((options.port, options.idle), (0, Duration::from_secs(300)));
         let sessions = options.sessions().unwrap();
         assert_eq!(sessions.cookie_name(), "id");
+    }
+
+    #[tokio::test]
+    async fn every_store_but_redis_has_a_limit_on_sessions() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, is_built_in) in
+            [("memory", true), ("redb", cfg!(feature = "redb")), ("fjall", cfg!(feature = "fjall"))]
+        {
+            if !is_built_in {
+                continue;
+            }
+            let path = if name == "memory" { String::new() } else { folder.path().join(name).display().to_string() };
+            let store = format!("{name}:{path}");
+            let sessions = parse(&["--store", &store, "--sessions-max", "1"]).unwrap().sessions().unwrap();
+            assert!(signs_in(&sessions, "ann").await, "{name}");
+            assert!(!signs_in(&sessions, "eve").await, "{name}");
+        }
+    }
+
+    /// Returns whether there was room for another session.
+    async fn signs_in(sessions: &Sessions, user: &str) -> bool {
+        let exchange = sessions.open();
+        exchange.session([b"".as_slice()]).await.unwrap().login(user).unwrap();
+        exchange.commit(200).await.is_ok()
     }
 
     #[test]

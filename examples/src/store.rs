@@ -18,7 +18,7 @@ enum Engine {
     Redis,
 }
 
-/// Opens the store that a URL names. `sessions_max` is the limit of the memory store.
+/// Opens the store that a URL names, with at most `sessions_max` sessions.
 ///
 /// A failure does not repeat the URL, which may hold a password.
 pub(crate) fn open(url: &str, sessions_max: Option<u64>) -> Opened {
@@ -26,24 +26,28 @@ pub(crate) fn open(url: &str, sessions_max: Option<u64>) -> Opened {
     match Engine::named(scheme) {
         Some(Engine::Memory) if path.is_empty() => Ok(Arc::new(memory(sessions_max))),
         Some(Engine::Memory) => Err(refusal("memory: takes nothing after the colon")),
-        Some(_) if sessions_max.is_some() => Err(refusal("--sessions-max is for the memory store only")),
         Some(Engine::Redb | Engine::Fjall) if path.is_empty() => {
             Err(refusal(format!("{scheme}: needs a path, {scheme}:PATH")))
         }
-        Some(Engine::Redb) => redb(path),
-        Some(Engine::Fjall) => fjall(path),
+        Some(Engine::Redb) => redb(path, sessions_max),
+        Some(Engine::Fjall) => fjall(path, sessions_max),
+        Some(Engine::Redis) if sessions_max.is_some() => Err(Failure::new("Redis has no limit on sessions")
+            .context("--sessions-max")
+            .advice("set maxmemory on the server instead")),
         Some(Engine::Redis) => redis(url),
         None => Err(refusal("no such store").advice("try memory: or redb:PATH or redis://localhost")),
     }
 }
 
 impl Engine {
+    /// Returns the engine of a scheme. Which of Redis' schemes exist is left to its store.
     fn named(scheme: &str) -> Option<Self> {
         match scheme {
             "memory" => Some(Self::Memory),
             "redb" => Some(Self::Redb),
             "fjall" => Some(Self::Fjall),
-            "redis" | "rediss" | "redis+unix" | "redis-cluster" => Some(Self::Redis),
+            "unix" => Some(Self::Redis),
+            _ if scheme.starts_with("redis") || scheme.starts_with("valkey") => Some(Self::Redis),
             _ => None,
         }
     }
@@ -58,13 +62,23 @@ fn memory(sessions_max: Option<u64>) -> MemoryStore {
 }
 
 #[cfg(feature = "redb")]
-fn redb(path: &str) -> Opened {
-    Ok(Arc::new(sessions_redb::RedbStore::open(path).map_err(refusal)?))
+fn redb(path: &str, sessions_max: Option<u64>) -> Opened {
+    let builder = sessions_redb::RedbBuilder::new(path);
+    let builder = match sessions_max {
+        Some(max) => builder.max_sessions(max),
+        None => builder,
+    };
+    Ok(Arc::new(builder.open().map_err(refusal)?))
 }
 
 #[cfg(feature = "fjall")]
-fn fjall(path: &str) -> Opened {
-    Ok(Arc::new(sessions_fjall::FjallStore::open(path).map_err(refusal)?))
+fn fjall(path: &str, sessions_max: Option<u64>) -> Opened {
+    let builder = sessions_fjall::FjallBuilder::new(path);
+    let builder = match sessions_max {
+        Some(max) => builder.max_sessions(max),
+        None => builder,
+    };
+    Ok(Arc::new(builder.open().map_err(refusal)?))
 }
 
 #[cfg(feature = "redis")]
@@ -73,12 +87,12 @@ fn redis(url: &str) -> Opened {
 }
 
 #[cfg(not(feature = "redb"))]
-fn redb(_path: &str) -> Opened {
+fn redb(_path: &str, _sessions_max: Option<u64>) -> Opened {
     Err(refusal("this demo was built without redb").advice("add `--features redb` to `cargo run`"))
 }
 
 #[cfg(not(feature = "fjall"))]
-fn fjall(_path: &str) -> Opened {
+fn fjall(_path: &str, _sessions_max: Option<u64>) -> Opened {
     Err(refusal("this demo was built without fjall").advice("add `--features fjall` to `cargo run`"))
 }
 
@@ -116,6 +130,28 @@ mod tests {
     }
 
     #[test]
+    fn every_scheme_of_redis_is_passed_on() {
+        for scheme in [
+            "redis",
+            "rediss",
+            "redis+unix",
+            "redis-cluster",
+            "rediss-cluster",
+            "unix",
+            "valkey",
+            "valkeys",
+            "valkey+unix",
+            "valkey-cluster",
+            "valkeys-cluster",
+        ] {
+            assert_eq!(Engine::named(scheme), Some(Engine::Redis), "{scheme}");
+            let is_unix = scheme.ends_with("unix");
+            let url = format!("{scheme}://{}", if is_unix { "/run/redis.sock" } else { "localhost" });
+            assert_eq!(name(&url), cfg!(feature = "redis").then_some("redis"), "{url}");
+        }
+    }
+
+    #[test]
     fn a_failure_shows_the_reason_and_no_password() {
         for (url, line) in [
             ("nowhere:", "--store: no such store; try memory: or redb:PATH or redis://localhost"),
@@ -124,8 +160,13 @@ mod tests {
         ] {
             assert_eq!(failure(url, None), line);
         }
-        assert_eq!(failure("redb:sessions.redb", Some(5)), "--store: --sessions-max is for the memory store only");
         let line = failure("redis://:hunter2@localhost:port", None);
         assert!(line.starts_with("--store: ") && !line.contains("hunter2"), "{line}");
+    }
+
+    #[test]
+    fn redis_takes_no_limit_on_sessions() {
+        let line = "--sessions-max: Redis has no limit on sessions; set maxmemory on the server instead";
+        assert_eq!(failure("redis://localhost", Some(5)), line);
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 #[test]
 fn a_missing_store_names_its_feature() {
-    for url in ["redis://localhost", "redis-cluster://:hunter2@a:7000,b:7000"] {
+    for url in ["redis://localhost", "rediss-cluster://:hunter2@a:7000,b:7000", "valkey://localhost"] {
         let mut demo = Command::new(env!("CARGO_BIN_EXE_demo-axum"));
         // A demo that has the store ends too, by the key.
         demo.args(["--port", "0", "--store", url, "--seal", "signed"]).env("SESSIONS_KEY", "no hex");
