@@ -93,25 +93,28 @@ fn unit() -> Result<(), String> {
 }
 
 fn wire() -> Result<(), String> {
-    demos("--bins")?;
+    demos()?;
     let mut tests = cargo("test -p sessions-tests --lib --test wire --test stores");
     run(tests.env("SESSIONS_REQUIRE_REDIS", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
 }
 
 fn browser() -> Result<(), String> {
-    demos("--bins")?;
+    demos()?;
     let mut tests = cargo("test -p sessions-tests --test browser");
     run(tests.env("SESSIONS_REQUIRE_BROWSER", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
 }
 
+/// Checks the default features, which no other step builds, and runs the tests of a demo that lacks
+/// a store.
 fn examples() -> Result<(), String> {
-    demos("--bins --examples")
+    run(&mut cargo("check --package demo-* --bins --examples"))?;
+    run(&mut cargo("test --package demo-* --test it"))
 }
 
-/// Builds the demos with every store, by the command that the tests use for the programs that they
-/// start, so that nothing is built twice.
-fn demos(targets: &str) -> Result<(), String> {
-    run(&mut cargo(&format!("build --package demo-* {targets} --all-features --profile test")))
+/// Builds the demos with every store, by the same command as the tests that start them, so that
+/// nothing is built twice.
+fn demos() -> Result<(), String> {
+    run(&mut cargo("build --package demo-* --bins --all-features --profile test"))
 }
 
 fn doc() -> Result<(), String> {
