@@ -30,7 +30,7 @@ enum Seal {
     Encrypted,
 }
 
-/// The environment variable with the keys that `--seal` uses.
+/// The environment variable for the keys of `--seal`.
 const KEY: &str = "SESSIONS_KEY";
 
 const HELP: &str = "\
@@ -40,17 +40,17 @@ Options:
                          in a demo built with --features redis also redis://HOST rediss://HOST redis+unix:///PATH
                          redis-cluster://HOST:PORT,HOST:PORT rediss-cluster://HOST:PORT, or the same with valkey
   --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
-  --idle 30m             how long a session lives without being used
-  --absolute 12h         how long a session lives however much it is used
+  --idle 30m             the idle timeout: how long a session lives without a request
+  --absolute 12h         the absolute timeout: how long a session lives in any case
   --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random;
-                         NEW,OLD replaces a key: the first seals, all open
+                         NEW,OLD rotates the key: the first one seals, all of them open
   --sessions-max 1000000 how many sessions the store holds at most; the default of redb: and fjall: is 10000000,
                          and Redis has no such limit
 ";
 
 impl Options {
-    /// Starts the log, and reads the command line. Ends the program if that asks for help, or for
-    /// what there is not.
+    /// Starts the log and parses the command line. Exits after printing the help, or the reason why
+    /// the command line is invalid.
     #[must_use]
     pub fn from_args() -> Self {
         start_log();
@@ -61,7 +61,7 @@ impl Options {
         }
     }
 
-    /// Reads the command line; `None` if it asks for help.
+    /// Parses the command line. Returns `None` if it asks for help.
     fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, Box<dyn Error>> {
         let mut options = Self {
             port: 8080,
@@ -89,23 +89,23 @@ impl Options {
         Ok(Some(options))
     }
 
-    /// Returns the address to listen on; port 0 picks a free one.
+    /// Returns the address to listen on. Port 0 stands for any free port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// Makes the failure of a demo that cannot listen on [`address`](Self::address).
+    /// Returns the failure of a demo that cannot listen on [`address`](Self::address).
     #[must_use]
     pub fn failure_to_listen(&self, error: io::Error) -> Failure {
         Failure::to_listen(self.address(), error).advice("choose another port with --port")
     }
 
-    /// Builds the manager that these options describe.
+    /// Builds the session manager that these options describe.
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with them, or why the store cannot be opened.
+    /// Returns an error if the options are invalid or the store cannot be opened.
     pub fn sessions(&self) -> Result<Sessions, Failure> {
         let store = store::open(&self.store, self.sessions_max)?;
         let builder = Sessions::builder().shared_store(store).idle(self.idle).absolute(self.absolute);
@@ -120,7 +120,7 @@ impl Options {
 }
 
 fn end(out: &mut dyn Write, text: &str, code: i32) -> ! {
-    // Nobody may be there to read it.
+    // The output may be closed already.
     let _ = writeln!(out, "{text}");
     std::process::exit(code)
 }
@@ -131,7 +131,7 @@ impl Seal {
             "none" => Ok(Self::None),
             "signed" => Ok(Self::Signed),
             "encrypted" => Ok(Self::Encrypted),
-            _ => Err("none, signed or encrypted"),
+            _ => Err("expected none, signed or encrypted"),
         }
     }
 }
@@ -159,11 +159,11 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Options, Box<dyn Error>> {
-        Ok(Options::parse(args.iter().map(OsString::from))?.expect("nobody asks for help"))
+        Ok(Options::parse(args.iter().map(OsString::from))?.expect("no test asks for help"))
     }
 
     #[test]
-    fn options_are_read_as_they_are_documented() {
+    fn options_are_parsed_as_documented() {
         let options =
             parse(&["--port", "0", "--idle=5m", "--absolute", "1h", "--seal", "signed", "--insecure-http"]).unwrap();
         assert_eq!((options.port, options.idle), (0, Duration::from_secs(300)));
@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    /// Returns whether there was room for another session.
+    /// Returns whether the store had room for another session.
     async fn signs_in(sessions: &Sessions, user: &str) -> bool {
         let exchange = sessions.open();
         exchange.session([b"".as_slice()]).await.unwrap().login(user).unwrap();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn help_is_given() {
+    fn help_stops_the_parsing() {
         assert!(Options::parse([OsString::from("--help")]).unwrap().is_none());
     }
 
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn invalid_options_are_refused() {
         for args in [&["--prot", "1"][..], &["--port", "x"], &["--idle", "soon"], &["--seal", "wax"], &["stray"]] {
             assert!(parse(args).is_err(), "{args:?}");
         }

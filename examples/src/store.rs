@@ -9,7 +9,7 @@ use crate::Failure;
 
 type Opened = Result<Arc<dyn Store>, Failure>;
 
-/// What keeps the sessions, by the scheme of the URL.
+/// The engine of a store, which the scheme of the URL names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Engine {
     Memory,
@@ -20,7 +20,7 @@ enum Engine {
 
 /// Opens the store that a URL names, with at most `sessions_max` sessions.
 ///
-/// A failure does not repeat the URL, which may hold a password.
+/// A failure does not show the URL, which may hold a password.
 pub(crate) fn open(url: &str, sessions_max: Option<u64>) -> Opened {
     let (scheme, path) = url.split_once(':').unwrap_or((url, ""));
     match Engine::named(scheme) {
@@ -40,7 +40,8 @@ pub(crate) fn open(url: &str, sessions_max: Option<u64>) -> Opened {
 }
 
 impl Engine {
-    /// Returns the engine of a scheme. Which of Redis' schemes exist is left to its store.
+    /// Returns the engine of a scheme. The Redis store itself refuses schemes that it does not
+    /// know.
     fn named(scheme: &str) -> Option<Self> {
         match scheme {
             "memory" => Some(Self::Memory),
@@ -88,17 +89,23 @@ fn redis(url: &str) -> Opened {
 
 #[cfg(not(feature = "redb"))]
 fn redb(_path: &str, _sessions_max: Option<u64>) -> Opened {
-    Err(refusal("this demo was built without redb").advice("add `--features redb` to `cargo run`"))
+    Err(not_built_in("redb"))
 }
 
 #[cfg(not(feature = "fjall"))]
 fn fjall(_path: &str, _sessions_max: Option<u64>) -> Opened {
-    Err(refusal("this demo was built without fjall").advice("add `--features fjall` to `cargo run`"))
+    Err(not_built_in("fjall"))
 }
 
 #[cfg(not(feature = "redis"))]
 fn redis(_url: &str) -> Opened {
-    Err(refusal("this demo was built without Redis").advice("add `--features redis` to `cargo run`"))
+    Err(not_built_in("redis"))
+}
+
+#[cfg(any(test, not(all(feature = "redb", feature = "fjall", feature = "redis"))))]
+fn not_built_in(feature: &str) -> Failure {
+    let advice = format!("add `--features {feature}` to the cargo command");
+    refusal(format!("the {feature} store is not built in")).advice(advice)
 }
 
 fn refusal(error: impl Into<Box<dyn Error>>) -> Failure {
@@ -162,6 +169,12 @@ mod tests {
         }
         let line = failure("redis://:hunter2@localhost:port", None);
         assert!(line.starts_with("--store: ") && !line.contains("hunter2"), "{line}");
+    }
+
+    #[test]
+    fn a_missing_store_names_its_feature() {
+        let line = "--store: the redis store is not built in; add `--features redis` to the cargo command";
+        assert_eq!(format!("{:?}", not_built_in("redis")), line);
     }
 
     #[test]

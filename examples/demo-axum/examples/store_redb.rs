@@ -1,6 +1,6 @@
 //! Sessions in one file on the disk, which outlive the process. `cargo run --example store_redb`,
-//! then open <http://127.0.0.1:8080/>, start the example anew, and reload. The sessions are in the
-//! file `sessions.redb`.
+//! then open <http://127.0.0.1:8080/>, restart the example, and reload the page. The sessions are
+//! in the file `sessions.redb`.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
