@@ -192,7 +192,7 @@ mod tests {
     async fn signs_in(sessions: &Sessions, user: &str) -> bool {
         let exchange = sessions.open();
         exchange.session([b"".as_slice()]).await.unwrap().login(user).unwrap();
-        exchange.commit(200).await.is_ok()
+        exchange.end(200).await.is_ok()
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! A store that is not built in.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
-
 use std::process::Command;
 
 #[test]
