@@ -23,7 +23,7 @@ pub(crate) fn binary(framework: Framework) -> PathBuf {
     let built = BUILT.get_or_init(build);
     match built.get(framework.binary()) {
         Some(path) => path.clone(),
-        None => panic!("sessions-examples has no binary {framework}; it has {:?}", built.keys()),
+        None => panic!("the demos lack {framework}; there are {:?}", built.keys()),
     }
 }
 
@@ -33,11 +33,9 @@ fn build() -> HashMap<String, PathBuf> {
     let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
     let target = profile.parent().expect("tests lie in target/PROFILE/deps");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--package", "sessions-examples", "--bins", "--message-format=json-render-diagnostics"]);
-    cargo.arg("--target-dir").arg(target);
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
+    cargo.args(["build", "--package", "demo-*", "--bins", "--all-features"]);
+    cargo.arg("--profile").arg(if profile.ends_with("release") { "release" } else { "test" });
+    cargo.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(target);
     // Of the running test's package. Build scripts that watch them would run again, now here and
     // now for a cargo started by hand.
     for (name, _) in env::vars_os() {

@@ -26,13 +26,13 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "wire", about: "the demos, driven over real sockets", run: wire },
     Step { name: "browser", about: "pages in a real Chromium", run: browser },
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
-    Step {
-        name: "examples",
-        about: "the demos and every example build",
-        run: || run(&mut cargo("build -p sessions-examples --bins --examples")),
-    },
+    Step { name: "examples", about: "the demos and every example build", run: examples },
     Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
-    Step { name: "tree", about: "sessions-core pulls in no runtime and no framework", run: tree::check },
+    Step {
+        name: "tree",
+        about: "sessions-core pulls in no runtime and no framework, demo-axum no framework but axum",
+        run: tree::check,
+    },
     Step {
         name: "direction",
         about: "our crates depend on each other in the permitted direction only",
@@ -92,17 +92,29 @@ fn unit() -> Result<(), String> {
     run(cargo("test --workspace --exclude sessions-tests").env("SESSIONS_REQUIRE_REDIS", "1"))
 }
 
-/// The wire tests start the demos as programs, which `cargo test` alone would not build for them.
 fn wire() -> Result<(), String> {
-    run(&mut cargo("build -p sessions-examples --bins"))?;
+    demos()?;
     let mut tests = cargo("test -p sessions-tests --lib --test wire --test stores");
     run(tests.env("SESSIONS_REQUIRE_REDIS", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
 }
 
 fn browser() -> Result<(), String> {
-    run(&mut cargo("build -p sessions-examples --bins"))?;
+    demos()?;
     let mut tests = cargo("test -p sessions-tests --test browser");
     run(tests.env("SESSIONS_REQUIRE_BROWSER", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
+}
+
+/// Checks the default features, which no other step builds, and runs the tests of a demo that lacks
+/// a store.
+fn examples() -> Result<(), String> {
+    run(&mut cargo("check --package demo-* --bins --examples"))?;
+    run(&mut cargo("test --package demo-* --test it"))
+}
+
+/// Builds the demos with every store, by the same command as the tests that start them, so that
+/// nothing is built twice.
+fn demos() -> Result<(), String> {
+    run(&mut cargo("build --package demo-* --bins --all-features --profile test"))
 }
 
 fn doc() -> Result<(), String> {

@@ -1,4 +1,5 @@
-//! Checks that sessions-core's dependencies hold no runtime and no framework.
+//! Checks what must not be among the dependencies: of sessions-core a runtime or a framework, of a
+//! demo what a first run does not need.
 
 use std::collections::BTreeSet;
 
@@ -10,15 +11,23 @@ const FAMILIES: &[&str] = &["tokio", "async-std", "may", "axum", "actix", "hyper
 /// Runtimes whose name other crates share without being part of them, as in `smol_str`.
 const SINGLE: &[&str] = &["smol"];
 
-/// Fails with the names of the runtimes and frameworks that sessions-core pulls in.
+/// What `cargo run --bin demo-axum` is quicker without: the other frameworks, Redis and TLS.
+const NOT_OF_A_FIRST_RUN: &[&str] = &["actix", "may", "redis", "rustls", "ring"];
+
+/// Fails with the names of the crates that sessions-core or demo-axum should not pull in.
 pub(crate) fn check() -> Result<(), String> {
-    let tree = read(&mut cargo("tree -p sessions-core -e normal --all-features --prefix none"))?;
+    check_package("sessions-core", "--all-features", is_forbidden)?;
+    check_package("demo-axum", "", |name| NOT_OF_A_FIRST_RUN.iter().any(|family| belongs_to(name, family)))
+}
+
+fn check_package(package: &str, features: &str, is_forbidden: fn(&str) -> bool) -> Result<(), String> {
+    let tree = read(&mut cargo(&format!("tree -p {package} -e normal {features} --prefix none")))?;
     let names = crates(&tree);
-    if !names.contains("sessions-core") {
-        return Err("`cargo tree` did not list sessions-core itself".into());
+    if !names.contains(package) {
+        return Err(format!("`cargo tree` did not list {package} itself"));
     }
     let forbidden: Vec<&str> = names.into_iter().filter(|name| is_forbidden(name)).collect();
-    if forbidden.is_empty() { Ok(()) } else { Err(format!("sessions-core depends on {}", forbidden.join(", "))) }
+    if forbidden.is_empty() { Ok(()) } else { Err(format!("{package} depends on {}", forbidden.join(", "))) }
 }
 
 /// The names in the output of `cargo tree --prefix none`, of which each line is `name vX.Y.Z (…)`.

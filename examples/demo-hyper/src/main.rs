@@ -11,12 +11,12 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use sessions_examples::{Failure, Options, announce, app, asked_to_end};
+use sessions_examples::{Failure, Options, announce, app, shutdown_signal};
 use sessions_hyper::{SessionError, SessionService};
 use tokio::net::TcpListener;
 
-/// The size limit of a request's body, in bytes.
-const LARGEST_BODY: usize = 1 << 20;
+/// The largest request body, in bytes.
+const MAX_BODY: usize = 1 << 20;
 
 type Answer = Response<Full<Bytes>>;
 
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Failure> {
     let listener = TcpListener::bind(options.address()).await.map_err(|error| options.failure_to_listen(error))?;
     announce(listener.local_addr()?);
     let connections = GracefulShutdown::new();
-    let mut end = pin!(asked_to_end());
+    let mut end = pin!(shutdown_signal());
     loop {
         let (stream, _) = tokio::select! {
             accepted = listener.accept() => accepted?,
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Failure> {
         };
         stream.set_nodelay(true)?;
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
-        // A client that hangs up ends its own connection and nothing else.
+        // An error, such as a client that hangs up, ends this connection only.
         tokio::spawn(connections.watch(connection));
     }
     connections.shutdown().await;
@@ -55,7 +55,7 @@ async fn handle(request: Request<Incoming>) -> Result<Answer, Infallible> {
 async fn with_session(request: Request<Incoming>) -> Result<Answer, SessionError> {
     let session = sessions_hyper::session(&request).await?;
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, LARGEST_BODY).collect().await else {
+    let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
         return Ok(respond(app::Reply::status(413)));
     };
     let body = body.to_bytes();

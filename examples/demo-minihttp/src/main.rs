@@ -3,12 +3,12 @@
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
 
-use hyper::StatusCode;
+use http::StatusCode;
 use sessions_examples::{Failure, Options, announce, app};
 use sessions_minihttp::{BoxError, Request, Response, WithSessions, block_on};
 
-/// The size limit of a request's body, in bytes.
-const LARGEST_BODY: u64 = 1 << 20;
+/// The largest request body, in bytes.
+const MAX_BODY: u64 = 1 << 20;
 
 fn main() -> Result<(), Failure> {
     let options = Options::from_args();
@@ -16,12 +16,12 @@ fn main() -> Result<(), Failure> {
     let address = free_address(options.address()).map_err(|error| options.failure_to_listen(error))?;
     let server = server.start(address).map_err(|error| options.failure_to_listen(error))?;
     announce(address);
-    // The server cannot be asked to finish. Nothing is lost with the process: what was answered was
-    // saved before.
+    // may_minihttp has no graceful shutdown. Nothing is lost, since sessions are saved before the
+    // response is sent.
     server.join().map_err(|_| Failure::new("the server panicked"))
 }
 
-/// Picks a port if none is given: `start` does not tell which one it got.
+/// Picks a free port in place of port 0, since `start` does not report the one that it binds.
 fn free_address(address: SocketAddr) -> std::io::Result<SocketAddr> {
     TcpListener::bind(address)?.local_addr()
 }
@@ -35,7 +35,7 @@ fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     } else {
         let session = request.session()?;
         let mut body = Vec::new();
-        request.body().take(LARGEST_BODY).read_to_end(&mut body)?;
+        request.body().take(MAX_BODY).read_to_end(&mut body)?;
         let wait: app::Wait = |duration| {
             may::coroutine::sleep(duration);
             Box::pin(std::future::ready(()))

@@ -1,4 +1,4 @@
-//! Signing in and out around a page for members. `cargo run --example standalone_login`, then open
+//! Signing in and out, and a page for members. `cargo run --example standalone_login`, then open
 //! <http://127.0.0.1:8080/secret>.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -17,8 +17,8 @@ async fn secret(session: Session) -> HttpResponse {
 }
 
 async fn login(session: Session) -> Result<&'static str, SessionError> {
-    // Check a password here. Signing in changes the cookie's token, so one that was planted before
-    // is worth nothing.
+    // Check a password here. Signing in replaces the token, so a token that was planted before is
+    // worthless.
     session.login("iris")?;
     Ok("Signed in. Go to /secret.")
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
 use axum::{Router, routing};
 use sessions_axum::{Session, SessionError, SessionLayer};
-use sessions_examples::{Failure, Options, announce, app, asked_to_end};
+use sessions_examples::{Failure, Options, announce, app, shutdown_signal};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -20,9 +20,9 @@ async fn main() -> Result<(), Failure> {
         .layer(SessionLayer::new(options.sessions()?));
     let listener = TcpListener::bind(options.address()).await.map_err(|error| options.failure_to_listen(error))?;
     announce(listener.local_addr()?);
-    // Answers leave at once, also where a client sends several requests without waiting.
+    // Send responses at once, even when a client pipelines requests.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    axum::serve(listener, app).with_graceful_shutdown(asked_to_end()).await?;
+    axum::serve(listener, app).with_graceful_shutdown(shutdown_signal()).await?;
     Ok(())
 }
 

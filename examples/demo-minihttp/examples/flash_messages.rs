@@ -9,8 +9,8 @@ fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     let session = request.session()?;
     let text = match request.path() {
         "/set" => {
-            session.set_flash("notice", "your changes are saved")?;
-            "left a message".to_owned()
+            session.set_flash("notice", "your changes were saved")?;
+            "message stored".to_owned()
         }
         "/peek" => session.peek_flash::<String>("notice")?.unwrap_or_default(),
         "/get" => session.flash_string_or("notice", "no message"),

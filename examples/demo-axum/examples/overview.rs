@@ -16,7 +16,7 @@ async fn set(session: Session) -> Result<String, SessionError> {
 }
 
 async fn read(session: Session) -> Result<String, SessionError> {
-    // Typed: `None` where nothing is set, an error where it is something else.
+    // Typed: `None` if nothing is set, an error if the value has another type.
     let name = session.get::<String>("name")?;
     Ok(format!("The name on the /set was: {}", name.unwrap_or_default()))
 }

@@ -21,7 +21,7 @@ async fn main() -> Result<(), Failure> {
     for address in server.addrs() {
         announce(address);
     }
-    // It ends by itself on SIGTERM and Ctrl-C, after it has answered what is under way.
+    // On SIGTERM and Ctrl-C, actix-web answers the requests that are under way and returns.
     Ok(server.run().await?)
 }
 

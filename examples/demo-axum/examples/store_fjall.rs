@@ -1,13 +1,11 @@
-//! Sessions in a Redis Cluster. With one on the ports 7000 to 7002: `cargo run --example
-//! store_redis_cluster`, then open <http://127.0.0.1:8080/>. To have one for a try, start three
-//! times `redis-server --cluster-enabled yes --port 7000`, each in a folder and with a port of its
-//! own, then `redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002
-//! --cluster-yes`.
+//! Sessions in a folder on the disk, for frequent writes. `cargo run --example store_fjall`, then
+//! open <http://127.0.0.1:8080/>, restart the example, and reload the page. The sessions are in the
+//! folder `sessions.fjall`.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 use sessions_examples::{Failure, address, announce, start_log};
-use sessions_redis::RedisStore;
+use sessions_fjall::FjallStore;
 use tokio::net::TcpListener;
 
 async fn visits(session: Session) -> Result<String, SessionError> {
@@ -17,7 +15,7 @@ async fn visits(session: Session) -> Result<String, SessionError> {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     start_log();
-    let store = RedisStore::open("redis-cluster://127.0.0.1:7000,127.0.0.1:7001,127.0.0.1:7002")?;
+    let store = FjallStore::open("sessions.fjall")?;
     let sessions = Sessions::builder().store(store).build()?;
     let app = Router::new().route("/", get(visits)).layer(SessionLayer::new(sessions));
     let address = address()?;

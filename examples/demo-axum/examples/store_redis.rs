@@ -1,11 +1,12 @@
-//! Sessions in one file on the disk, which outlive the process. `cargo run --example store_redb`,
-//! then open <http://127.0.0.1:8080/>, start the example anew, and reload. The sessions are in the
-//! file `sessions.redb`.
+//! Sessions in Redis, shared by all servers that use it. With a Redis on this machine
+//! (`redis-server`, or `docker run -p 6379:6379 redis`):
+//! `cargo run --example store_redis --features redis`, then open <http://127.0.0.1:8080/>. Without
+//! one the page is a 503, and the log says why.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 use sessions_examples::{Failure, address, announce, start_log};
-use sessions_redb::RedbStore;
+use sessions_redis::RedisStore;
 use tokio::net::TcpListener;
 
 async fn visits(session: Session) -> Result<String, SessionError> {
@@ -15,7 +16,7 @@ async fn visits(session: Session) -> Result<String, SessionError> {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     start_log();
-    let store = RedbStore::open("sessions.redb")?;
+    let store = RedisStore::open("redis://127.0.0.1:6379")?;
     let sessions = Sessions::builder().store(store).build()?;
     let app = Router::new().route("/", get(visits)).layer(SessionLayer::new(sessions));
     let address = address()?;

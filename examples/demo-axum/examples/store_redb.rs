@@ -1,11 +1,11 @@
-//! Sessions in a folder on the disk, for many writes. `cargo run --example store_fjall`, then open
-//! <http://127.0.0.1:8080/>, start the example anew, and reload. The sessions are in the folder
-//! `sessions.fjall`.
+//! Sessions in one file on the disk, which outlive the process. `cargo run --example store_redb`,
+//! then open <http://127.0.0.1:8080/>, restart the example, and reload the page. The sessions are
+//! in the file `sessions.redb`.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 use sessions_examples::{Failure, address, announce, start_log};
-use sessions_fjall::FjallStore;
+use sessions_redb::RedbStore;
 use tokio::net::TcpListener;
 
 async fn visits(session: Session) -> Result<String, SessionError> {
@@ -15,7 +15,7 @@ async fn visits(session: Session) -> Result<String, SessionError> {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     start_log();
-    let store = FjallStore::open("sessions.fjall")?;
+    let store = RedbStore::open("sessions.redb")?;
     let sessions = Sessions::builder().store(store).build()?;
     let app = Router::new().route("/", get(visits)).layer(SessionLayer::new(sessions));
     let address = address()?;

@@ -1,4 +1,4 @@
-//! Encrypted tokens, and a key that is replaced without signing anybody out.
+//! Encrypted tokens, and key rotation that signs nobody out.
 //! `cargo run --example secure_cookie`, then open <http://127.0.0.1:8080/>.
 
 use std::convert::Infallible;
@@ -20,7 +20,7 @@ async fn count(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Sess
 }
 
 async fn handle(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    // Browsers ask for an icon too, which is no visit.
+    // Browsers also request an icon, which is not a visit.
     if request.uri().path() != "/" {
         return Ok(not_found());
     }
@@ -33,8 +33,7 @@ fn not_found() -> Response<Full<Bytes>> {
     response
 }
 
-/// Makes a key for this run. A real one comes from where the other secrets of the application are
-/// kept.
+/// Generates a key for this run. An application loads its key along with its other secrets.
 fn new_key() -> Result<SealKey, Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;
@@ -44,8 +43,8 @@ fn new_key() -> Result<SealKey, Failure> {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     start_log();
-    // The first key encrypts, all of them decrypt: put a new one in front, and drop the old one
-    // when its sessions have ended.
+    // The first key encrypts, all of them decrypt. To rotate, add a new key in front, and drop the
+    // old one when its sessions have ended.
     let (newest, older) = (new_key()?, new_key()?);
     let sessions = Sessions::builder().encrypted([newest, older]).build()?;
     let service = SessionService::new(sessions, service_fn(handle));

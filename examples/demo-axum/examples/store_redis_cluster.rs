@@ -1,6 +1,9 @@
-//! Sessions in Redis, shared by all servers that use it. With a Redis on this machine
-//! (`redis-server`, or `docker run -p 6379:6379 redis`): `cargo run --example store_redis`, then
-//! open <http://127.0.0.1:8080/>. Without one the page is a 503, and the log says why.
+//! Sessions in a Redis Cluster. With one on the ports 7000 to 7002:
+//! `cargo run --example store_redis_cluster --features redis`, then open <http://127.0.0.1:8080/>.
+//!
+//! To start a cluster for a try, run `redis-server --cluster-enabled yes --port 7000` three times,
+//! each in a folder and with a port of its own, then
+//! `redis-cli --cluster create 127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002 --cluster-yes`.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
@@ -15,7 +18,7 @@ async fn visits(session: Session) -> Result<String, SessionError> {
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     start_log();
-    let store = RedisStore::open("redis://127.0.0.1:6379")?;
+    let store = RedisStore::open("redis-cluster://127.0.0.1:7000,127.0.0.1:7001,127.0.0.1:7002")?;
     let sessions = Sessions::builder().store(store).build()?;
     let app = Router::new().route("/", get(visits)).layer(SessionLayer::new(sessions));
     let address = address()?;
