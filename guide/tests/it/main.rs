@@ -1,0 +1,5 @@
+//! Runs what the pages of the guide show.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
+
+mod log;
