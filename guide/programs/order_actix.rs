@@ -35,10 +35,8 @@ fn routes(config: &mut web::ServiceConfig) {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sessions = Sessions::builder().build()?;
     let app = move || {
-        App::new()
-            .configure(routes)
-            .wrap(SessionMiddleware::new(sessions.clone()))
-            .wrap(Logger::default()) // the last middleware is the outermost
+        // The last `wrap` is the outermost.
+        App::new().configure(routes).wrap(SessionMiddleware::new(sessions.clone())).wrap(Logger::default())
     };
     Ok(HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?)
 }

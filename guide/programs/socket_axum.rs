@@ -35,10 +35,7 @@ async fn count(session: &Session) -> Result<i64, Error> {
 }
 
 fn app(sessions: Sessions) -> Router {
-    Router::new()
-        .route("/sign-in", get(sign_in))
-        .route("/socket", any(open))
-        .layer(SessionLayer::new(sessions))
+    Router::new().route("/sign-in", get(sign_in)).route("/socket", any(open)).layer(SessionLayer::new(sessions))
 }
 
 #[tokio::main]

@@ -1,9 +1,7 @@
 //! The order of actix-web's middlewares.
 
-#![expect(dead_code, reason = "the program's `main` is not called")]
-
-use actix_web::http::header::{COOKIE, SET_COOKIE};
 use actix_web::dev::Service as _;
+use actix_web::http::header::{COOKIE, SET_COOKIE};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 
 include!("../../programs/order_actix.rs");

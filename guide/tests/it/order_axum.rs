@@ -21,10 +21,8 @@ async fn every_layer_does_its_part() {
 #[tokio::test]
 async fn a_layer_outside_of_the_sessions_finds_none() {
     let sessions = Sessions::builder().build().unwrap();
-    let app = Router::new()
-        .route("/whoami", get(whoami))
-        .layer(SessionLayer::new(sessions))
-        .layer(from_fn(members_only));
+    let app =
+        Router::new().route("/whoami", get(whoami)).layer(SessionLayer::new(sessions)).layer(from_fn(members_only));
     assert_eq!(Browser::default().get(&app, "/whoami").await.status, 500);
 }
 

@@ -44,6 +44,18 @@ fn pages_show_the_programs_that_run_here() {
 }
 
 #[test]
+fn snippets_have_no_lines_that_only_rustdoc_hides() {
+    let guide = root().join("guide");
+    for page in stems(&guide, "md") {
+        let text = read(guide.join(&page).with_extension("md"));
+        let blocks = text.split("\n```").skip(1).step_by(2).filter(|block| block.starts_with("rust"));
+        let hidden: Vec<&str> =
+            blocks.flat_map(str::lines).filter(|line| line.trim_start().starts_with("# ")).collect();
+        assert!(hidden.is_empty(), "{page}.md: {hidden:?}");
+    }
+}
+
+#[test]
 fn every_page_is_compiled_and_in_the_index() {
     let guide = root().join("guide");
     let (index, compiled) = (read(guide.join("README.md")), read(guide.join("src/lib.rs")));
@@ -80,7 +92,9 @@ fn links(markdown: &str) -> Vec<String> {
 /// Returns the anchors that a page's headings have on the usual hosting sites.
 fn anchors(markdown: &str) -> BTreeSet<String> {
     let text = without_code(markdown);
-    let headings = text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+    let headings = text
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
     headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
 }

@@ -1,7 +1,5 @@
 //! The WebSocket of actix-web.
 
-#![expect(dead_code, reason = "the program's `main` is not called")]
-
 use crate::socket_axum::{connect, say};
 use crate::support::Browser;
 

@@ -14,7 +14,10 @@ use crate::support::Browser;
 include!("../../programs/socket_axum.rs");
 
 /// Opens a socket with the cookie of a browser.
-pub(crate) async fn connect(server: std::net::SocketAddr, browser: &Browser) -> Result<WebSocketStream<TcpStream>, SocketError> {
+pub(crate) async fn connect(
+    server: std::net::SocketAddr,
+    browser: &Browser,
+) -> Result<WebSocketStream<TcpStream>, SocketError> {
     let mut request = format!("ws://{server}/socket").into_client_request()?;
     request.headers_mut().insert("cookie", HeaderValue::from_str(browser.cookie()).unwrap());
     let stream = TcpStream::connect(server).await.unwrap();

@@ -61,12 +61,17 @@ impl Browser {
     /// Gets a page of a server, and returns its status and its body.
     pub(crate) fn visit(&mut self, server: SocketAddr, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(server).unwrap();
-        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {}\r\n\r\n", self.cookie);
+        let head =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {}\r\n\r\n", self.cookie);
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let field = |line: &str| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")).map(|(_, value)| value.to_owned());
+        let field = |line: &str| {
+            line.split_once(": ")
+                .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
+                .map(|(_, value)| value.to_owned())
+        };
         self.keep(head.lines().find_map(field).as_deref());
         (head[9..12].parse().unwrap(), body.to_owned())
     }
