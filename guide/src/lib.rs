@@ -1,4 +1,4 @@
-//! Compiles what the pages of the guide show.
+//! Compiles what the pages of the guide show, and the READMEs of the crates.
 
 #[cfg(doctest)]
 #[doc = include_str!("../choosing-a-store.md")]
@@ -43,3 +43,43 @@ struct WebsocketsAndStreams;
 #[cfg(doctest)]
 #[doc = include_str!("../when-a-session-disappears.md")]
 struct WhenASessionDisappears;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-actix/README.md")]
+struct SessionsActix;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-axum/README.md")]
+struct SessionsAxum;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-conformance/README.md")]
+struct SessionsConformance;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-core/README.md")]
+struct SessionsCore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-fjall/README.md")]
+struct SessionsFjall;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-http/README.md")]
+struct SessionsHttp;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-hyper/README.md")]
+struct SessionsHyper;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-minihttp/README.md")]
+struct SessionsMinihttp;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-redb/README.md")]
+struct SessionsRedb;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-redis/README.md")]
+struct SessionsRedis;
