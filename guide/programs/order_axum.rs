@@ -33,7 +33,7 @@ fn app(sessions: Sessions) -> Router {
     Router::new()
         .nest("/members", members)
         .route("/sign-in", get(sign_in))
-        .route("/slow", get(|| std::future::pending::<()>()))
+        .route("/slow", get(std::future::pending::<()>))
         .route("/panic", get(async |session: Session| -> () { panic!("asked for by {:?}", session.id()) }))
         .fallback(whoami)
         .layer(

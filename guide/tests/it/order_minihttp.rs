@@ -1,6 +1,7 @@
 //! The order of functions in may_minihttp.
 
 #![expect(dead_code, reason = "the program's `main` is not called")]
+#![expect(clippy::needless_pass_by_value, reason = "a service owns its request")]
 
 use std::net::TcpListener;
 
