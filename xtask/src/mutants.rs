@@ -13,7 +13,7 @@ use crate::install;
 use outcomes::{Known, Outcomes};
 
 /// The crates whose own tests have to notice.
-const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-embedded";
+const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-disk";
 
 /// What cargo-mutants is told for every file. Documentation tests are left out: each takes longer
 /// than all others together.

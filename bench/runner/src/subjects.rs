@@ -157,7 +157,7 @@ impl Subject {
     }
 
     /// Says whether it waits for a disk.
-    pub(crate) fn is_embedded(&self) -> bool {
+    pub(crate) fn is_on_disk(&self) -> bool {
         matches!(self.store(), "redb" | "fjall")
     }
 }
