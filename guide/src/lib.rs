@@ -83,3 +83,7 @@ struct SessionsRedb;
 #[cfg(doctest)]
 #[doc = include_str!("../../sessions-redis/README.md")]
 struct SessionsRedis;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-disk/README.md")]
+struct SessionsDisk;

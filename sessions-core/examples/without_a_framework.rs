@@ -15,7 +15,7 @@ async fn visit(sessions: &Sessions, cookie: &str) -> Result<Option<String>, Erro
     println!("visit {visits}");
 
     // Its response had the status 200; this saves, before the headers are sent.
-    Ok(exchange.commit(200).await?.take_set_cookie())
+    Ok(exchange.end(200).await?.take_set_cookie())
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

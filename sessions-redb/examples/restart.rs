@@ -19,7 +19,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let cookie = fs::read(&jar).unwrap_or_default();
     let exchange = sessions.open();
     let visits = exchange.session([&*cookie]).await?.increment("visits", 1)?;
-    if let Some(set_cookie) = exchange.commit(200).await?.take_set_cookie() {
+    if let Some(set_cookie) = exchange.end(200).await?.take_set_cookie() {
         fs::write(&jar, set_cookie.split(';').next().unwrap_or_default())?;
     }
     println!("visit {visits}, of {} sessions in {}", sessions.count().await?, folder.display());

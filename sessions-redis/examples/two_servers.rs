@@ -17,7 +17,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
 
     let exchange = one.open();
     exchange.session([]).await?.login("ann")?;
-    let set_cookie = exchange.commit(200).await?.take_set_cookie().unwrap_or_default();
+    let set_cookie = exchange.end(200).await?.take_set_cookie().unwrap_or_default();
     let cookie = set_cookie.split(';').next().unwrap_or_default().as_bytes();
     println!("signed in by the first server: {set_cookie}");
 
