@@ -82,6 +82,16 @@ fn links_between_documents_lead_somewhere() {
     }
 }
 
+#[test]
+fn tests_that_security_names_exist() {
+    let text = read(root().join("SECURITY.md"));
+    let names: BTreeSet<&str> = text.split('`').filter(|word| word.ends_with(".rs")).collect();
+    assert!(names.len() > 4, "{names:?}");
+    for name in names {
+        assert!(root().join("tests/tests/wire").join(name).exists(), "SECURITY.md names {name}");
+    }
+}
+
 /// Returns the targets of the links of a page that stay in this repository.
 fn links(markdown: &str) -> Vec<String> {
     let targets = without_code(markdown);
