@@ -1,5 +1,6 @@
 //! A scope for members. `cargo run -p sessions-actix --example members`, then open
-//! <http://127.0.0.1:8080/members/>, <http://127.0.0.1:8080/login> and <http://127.0.0.1:8080/logout>.
+//! <http://127.0.0.1:8080/members/>, <http://127.0.0.1:8080/login> and
+//! <http://127.0.0.1:8080/logout>.
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};

@@ -1,4 +1,5 @@
-//! Sessions that outlive the process. `cargo run -p sessions-redb --example restart`, again and again.
+//! Sessions that outlive the process. `cargo run -p sessions-redb --example restart`, again and
+//! again.
 
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 
