@@ -6,8 +6,6 @@
 
 pub mod app;
 mod failure;
-#[cfg(doctest)]
-mod guide;
 mod log;
 mod options;
 mod shutdown;

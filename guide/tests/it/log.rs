@@ -1,7 +1,5 @@
 //! The guide shows every line that the log of `sessions_core` can have, as it is printed.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
-
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +9,7 @@ use sessions_conformance::{FailingStore, Failure, Verb};
 use sessions_core::{Exchange, ManualClock, MemoryStore, Session, SessionId, Sessions, StoreErrorKind};
 use tracing_subscriber::filter::LevelFilter;
 
-const GUIDE: &str = include_str!("../../guide/when-a-session-disappears.md");
+const GUIDE: &str = include_str!("../../when-a-session-disappears.md");
 
 #[tokio::test]
 async fn the_guide_shows_every_line_of_the_log() {
