@@ -16,6 +16,7 @@ mod snippets;
 mod steps;
 mod tools;
 mod tree;
+mod words;
 mod workspace;
 
 use std::process::ExitCode;
@@ -80,6 +81,9 @@ fn help() -> String {
     for step in steps::ALL {
         text.push_str(&format!("\n  {:<11}{}", step.name, step.about));
     }
+    for Step { name, about, .. } in steps::BY_NAME {
+        text.push_str(&format!("\n{name:<13}{about}"));
+    }
     for tool in tools::ALL {
         text.push_str(&format!("\n{:<13}{}", tool.name, tool.about));
     }
@@ -133,7 +137,7 @@ mod tests {
     #[test]
     fn help_names_every_step_and_tool() {
         let text = help();
-        for step in steps::ALL {
+        for step in steps::ALL.iter().chain(steps::BY_NAME) {
             assert!(text.contains(step.about), "{} is missing", step.name);
         }
         for tool in tools::ALL {
