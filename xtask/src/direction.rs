@@ -1,6 +1,9 @@
 //! Checks that our crates depend on each other in one direction: adapters and stores on the core,
 //! the core on nothing of ours, no adapter on a store or the reverse.
 
+mod paths;
+mod rooms;
+
 use crate::workspace::{Member, members};
 
 /// The place of a published crate in the house.
@@ -46,6 +49,11 @@ impl Role {
             Self::Store => &[Self::Core, Self::StoreBase],
         }
     }
+}
+
+/// Fails with every import between the rooms of sessions-core that runs up.
+pub(crate) fn check_rooms() -> Result<(), String> {
+    rooms::check()
 }
 
 /// Fails with every dependency that points the wrong way.

@@ -46,11 +46,14 @@ pub(crate) const ALL: &[Step] = &[
 ];
 
 /// Steps that run by name only, until the code passes them. Then the line moves to [`ALL`].
-pub(crate) const BY_NAME: &[Step] = &[Step {
-    name: "words",
-    about: "comments are short lines, and no summary begins with a banned word",
-    run: words::check,
-}];
+pub(crate) const BY_NAME: &[Step] = &[
+    Step {
+        name: "words",
+        about: "comments are short lines, and no summary begins with a banned word",
+        run: words::check,
+    },
+    Step { name: "rooms", about: "the rooms of sessions-core import downwards only", run: direction::check_rooms },
+];
 
 /// Finds a step by its name.
 pub(crate) fn find(name: &str) -> Option<&'static Step> {
