@@ -1,18 +1,24 @@
 //! The cookie: how it is formed, and how it is found among those that a client sends.
 
-mod parse;
+mod base64url;
+mod find;
 mod plain_http;
 mod rules;
+mod seal;
+mod token;
 
-pub(crate) use parse::{Candidate, Candidates};
+pub use seal::{Opened, Seal, SealKey};
+pub use token::{Secret, SecretHash, Token};
+
+pub(crate) use find::{Candidate, Candidates};
 pub(crate) use plain_http::{LastWarning, shows_plain_http};
+pub(crate) use seal::{Keyed, Mode as SealMode};
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind};
 use crate::error::{Error, ErrorKind};
-use crate::token::Token;
 
 /// Is how long browsers may keep a cookie, by RFC 6265bis section 5.5: 400 days.
 const LONGEST_AGE: u64 = 400 * 24 * 60 * 60;
@@ -173,7 +179,7 @@ pub(crate) fn are_namesakes(one: &[u8], other: &[u8]) -> bool {
 /// the spaces and tabs around it, and empty where no `=` comes before the first `;`.
 fn name_of(field: &[u8]) -> &[u8] {
     match memchr::memchr2(b'=', b';', field) {
-        Some(at) if field[at] == b'=' => parse::trim(&field[..at]),
+        Some(at) if field[at] == b'=' => find::trim(&field[..at]),
         _ => &[],
     }
 }

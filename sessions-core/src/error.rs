@@ -1,13 +1,17 @@
 //! What can go wrong, one type for each caller's concern.
 
+mod config;
+
+pub use config::{ConfigError, ConfigErrorKind};
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::attach::Attach;
-use crate::entropy::EntropyError;
-use crate::event::Event;
+use crate::exchange::Attach;
 use crate::id::SessionId;
+use crate::manager::Event;
+use crate::platform::EntropyError;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 

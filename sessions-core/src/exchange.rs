@@ -1,19 +1,31 @@
 //! One request and its response, from the side of its session.
 
+mod commit;
+mod load;
+mod outcome;
+mod response;
+mod state;
+mod turn;
+mod view;
+
+pub use commit::Commit;
+pub use load::Load;
+pub use response::{Attach, Field, ResponseHead};
+
+pub(crate) use commit::Mode;
+pub(crate) use state::State;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::attach::Attach;
-use crate::commit::{Commit, Mode};
 use crate::cookie::{Candidates, SetCookie, shows_plain_http};
-use crate::event::Event;
-use crate::load::Load;
-use crate::outcome::keeps_nothing;
-use crate::sessions::Sessions;
-use crate::state::{Loaded, State};
+use crate::exchange::outcome::keeps_nothing;
+use crate::exchange::state::Loaded;
+use crate::manager::Event;
+use crate::manager::Sessions;
 
 /// Is one request and its response, from the side of its session: what an adapter holds while a
 /// handler runs.

@@ -2,7 +2,12 @@
 
 mod apply;
 mod build;
+mod changes;
+mod codec;
+pub(crate) mod integer;
 mod layout;
+mod limits;
+mod scratch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +17,21 @@ pub use apply::Refusal;
 pub(crate) use apply::add;
 pub(crate) use build::slot_size;
 pub use build::{RecordBuilder, RecordTooLarge};
+pub use changes::{Change, Changes};
+pub use codec::Codec;
+pub use limits::Limits;
+
+pub(crate) use changes::{Edit, Edits, Scope, Verb};
+pub(crate) use codec::Values;
+pub(crate) use limits::LONGEST_PRINCIPAL;
+pub(crate) use scratch::Scratch;
 
 pub(crate) use layout::{HEAD_LENGTH, INDEX_LINE};
 
-use crate::clock::Timestamp;
+use crate::cookie::SecretHash;
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
-use crate::token::SecretHash;
+use crate::platform::Timestamp;
 use layout::Kind;
 pub(crate) use layout::Space;
 

@@ -1,19 +1,24 @@
 //! What a handler holds.
 
-mod data;
-mod eager;
+mod entries;
 mod flashes;
+mod immediate;
+mod key;
 mod lenient;
+mod value;
+
+pub use key::Key;
+pub use value::Value;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::whole_millis;
-use crate::commit::{Commit, Mode};
 use crate::error::{Error, ErrorKind};
+use crate::exchange::{Commit, Mode};
 use crate::exchange::{Exchange, Inner};
 use crate::id::SessionId;
+use crate::platform::whole_millis;
 
 #[doc = include_str!("docs/session.md")]
 #[derive(Clone)]

@@ -1,20 +1,20 @@
 //! The contract between a session and the place that keeps it.
 
+mod async_store;
 mod future;
 mod memory;
-mod plain;
 
+pub use async_store::AsyncStore;
 pub use future::StoreFuture;
 pub use memory::{MemoryStore, MemoryStoreBuilder};
-pub use plain::AsyncStore;
 
 use std::fmt;
 
-use crate::changes::Changes;
-use crate::clock::Timestamp;
+use crate::cookie::SecretHash;
 use crate::id::SessionId;
+use crate::platform::Timestamp;
+use crate::record::Changes;
 use crate::record::{Record, Refusal};
-use crate::token::SecretHash;
 
 #[doc = include_str!("docs/store.md")]
 pub trait Store: fmt::Debug + Send + Sync + 'static {

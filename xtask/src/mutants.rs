@@ -24,7 +24,7 @@ const OPTIONS: &str = "--jobs 1 --no-shuffle --colors never --no-times --cap-lin
 /// notices too.
 const DONE: [i32; 3] = [0, 2, 3];
 
-const USAGE: &str = "usage: cargo xtask mutants [SHARD/COUNT | FILE...], such as 1/8, or sessions-core/src/expiry.rs";
+const USAGE: &str = "usage: cargo xtask mutants [SHARD/COUNT | FILE...], such as 1/8, or sessions-core/src/record.rs";
 
 /// Runs the files that `words` choose, except those that have results, and judges the results of
 /// all of them.

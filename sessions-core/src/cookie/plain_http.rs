@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::Timestamp;
+use crate::platform::Timestamp;
 
 /// Returns whether a request came over plain HTTP from a host that is not local, by the values of
 /// its `Origin` (or else `Referer`) and `Host` fields.

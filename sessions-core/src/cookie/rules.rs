@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::{CookieOptions, LARGEST_PAIR, SameSite};
-use crate::config::{ConfigError, ConfigErrorKind};
-use crate::token::Token;
+use crate::cookie::token::Token;
+use crate::error::{ConfigError, ConfigErrorKind};
 
 /// Is how long an attribute may be, by RFC 6265bis section 5.6.
 const LONGEST_ATTRIBUTE: usize = 1024;

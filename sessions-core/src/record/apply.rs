@@ -3,9 +3,9 @@
 use super::Record;
 use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
 use super::layout::{self, Kind, Slot, Space};
-use crate::changes::{Changes, Edit, Scope, Verb};
-use crate::clock::whole_millis;
-use crate::integer;
+use crate::platform::whole_millis;
+use crate::record::changes::{Changes, Edit, Scope, Verb};
+use crate::record::integer;
 
 /// Says why changes were not applied. The record is as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::Record;
 use super::layout::{self, INDEX_LINE, Kind, NO_LIMIT, Slot};
-use crate::changes::Changes;
-use crate::clock::{Timestamp, whole_millis};
+use crate::cookie::SecretHash;
 use crate::id::SessionId;
-use crate::token::SecretHash;
+use crate::platform::{Timestamp, whole_millis};
+use crate::record::changes::Changes;
 
 /// Puts a [`Record`] together, for a store that keeps its parts apart.
 #[must_use]

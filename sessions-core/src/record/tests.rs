@@ -1,5 +1,5 @@
 use super::*;
-use crate::changes::Changes;
+use crate::record::changes::Changes;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::Session;
 use crate::error::Error;
-use crate::value::Value;
+use crate::session::value::Value;
 
 impl Session {
     /// Leaves a value for the next request that asks for it.
@@ -54,7 +54,7 @@ impl Session {
     #[must_use]
     pub fn flash_string(&self, key: &str) -> Option<String> {
         let value = self.flash(key).ok().flatten();
-        value.as_ref().and_then(crate::value::lenient::string)
+        value.as_ref().and_then(crate::session::value::lenient::string)
     }
 
     /// Returns a flash as text, or `default`.

@@ -1,7 +1,7 @@
 //! go-sessions' typed getters, which read a text as the number or truth that it spells.
 
 use super::Session;
-use crate::value::lenient;
+use crate::session::value::lenient;
 
 impl Session {
     fn lenient<R>(&self, key: &str, read: fn(&serde_json::Value) -> Option<R>) -> Option<R> {

@@ -13,11 +13,11 @@ use std::sync::atomic::AtomicUsize;
 use dashmap::Entry;
 
 use super::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
-use crate::changes::Changes;
-use crate::clock::Timestamp;
+use crate::cookie::SecretHash;
 use crate::id::SessionId;
+use crate::platform::Timestamp;
+use crate::record::Changes;
 use crate::record::{Record, Refusal};
-use crate::token::SecretHash;
 use footprint::Footprint;
 use index::Index;
 use room::Room;

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::MemoryStore;
 use super::slices::COUNT;
-use crate::clock::Timestamp;
 use crate::id::SessionId;
+use crate::platform::Timestamp;
 use crate::record::Record;
 
 /// Is how many sessions are looked at for those that may go, if there are as many.

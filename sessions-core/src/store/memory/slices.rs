@@ -125,10 +125,10 @@ mod tests {
     fn an_emptied_slice_gives_its_memory_back() {
         let slices = Slices::default();
         let slice = slices.nth(COUNT);
-        let now = crate::clock::Timestamp::from_millis(0);
+        let now = crate::platform::Timestamp::from_millis(0);
         for number in 0..10_000_u128 {
             let id = SessionId::from_bytes(number.to_be_bytes());
-            let record = Record::builder(id, crate::token::SecretHash::from_bytes([0; 32]), now).build().unwrap();
+            let record = Record::builder(id, crate::cookie::SecretHash::from_bytes([0; 32]), now).build().unwrap();
             slice.records.insert(id, record);
         }
         let full = slice.records.capacity();

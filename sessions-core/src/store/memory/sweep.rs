@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::MemoryStore;
 use super::slices::COUNT;
-use crate::clock::Timestamp;
 use crate::id::SessionId;
+use crate::platform::Timestamp;
 use crate::store::{Cursor, Page};
 
 impl MemoryStore {

@@ -1,0 +1,296 @@
+//! What a request sees of its session: the record that was loaded, with the request's own writes on
+//! top.
+
+use crate::error::{Error, ErrorKind};
+use crate::record::Limits;
+use crate::record::{self, Record};
+use crate::record::{Edit, Edits, Scope, Verb};
+
+#[derive(Debug)]
+pub(crate) struct View {
+    base: Option<Record>,
+    edits: Edits,
+    /// Is how long the record with the edits would be, in bytes.
+    size: usize,
+    /// Is how many entries and flashes it would hold.
+    slots: usize,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+/// Is an entry as the request sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) value: &'a [u8],
+    is_immutable: bool,
+}
+
+impl View {
+    pub(crate) fn new(base: Option<Record>) -> Self {
+        let (size, slots) = measure_record(base.as_ref());
+        Self { base, edits: Edits::default(), size, slots }
+    }
+
+    /// Puts the record under a view that is still empty.
+    pub(crate) fn load(&mut self, record: Record) {
+        (self.size, self.slots) = measure_record(Some(&record));
+        self.base = Some(record);
+    }
+
+    pub(crate) const fn base(&self) -> Option<&Record> {
+        self.base.as_ref()
+    }
+
+    pub(crate) const fn edits(&self) -> &Edits {
+        &self.edits
+    }
+
+    /// Hands the edits over to a commit.
+    pub(crate) fn take_edits(&mut self) -> Edits {
+        (self.size, self.slots) = measure_record(self.base.as_ref());
+        std::mem::take(&mut self.edits)
+    }
+
+    /// Takes back the edits of a commit that failed, under those that are newer.
+    pub(crate) fn restore(&mut self, edits: Edits) {
+        let newer = std::mem::replace(&mut self.edits, edits);
+        self.edits.lay_over(&newer);
+        (self.size, self.slots) = self.measure();
+    }
+
+    /// Takes out of the edits what was added to an entry, and is about to be part of the record.
+    pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
+        self.edits.forget_increment(key, by);
+    }
+
+    /// Replaces the record below the edits.
+    pub(crate) fn rebase(&mut self, base: Option<Record>) {
+        let edits = std::mem::take(&mut self.edits);
+        *self = Self { edits, ..Self::new(base) };
+        if !self.edits.is_empty() {
+            (self.size, self.slots) = self.measure();
+        }
+    }
+
+    fn measure(&self) -> (usize, usize) {
+        let principal = self.base.as_ref().and_then(Record::principal).map_or(0, str::len);
+        let entries = self.entries().map(|(key, value)| record::slot_size(key, value));
+        let flashes = self.flashes().map(|(key, value)| record::slot_size(key, value));
+        entries
+            .chain(flashes)
+            .fold((record::HEAD_LENGTH + principal, 0), |(size, slots), slot| (size + slot, slots + 1))
+    }
+
+    pub(crate) fn entry(&self, key: &str) -> Option<Seen<'_>> {
+        self.seen(key, self.edits.find(Scope::Entries, key.as_bytes()))
+    }
+
+    /// Returns an entry, given what the request has done to it.
+    fn seen<'a>(&'a self, key: &str, edit: Option<Edit<'a>>) -> Option<Seen<'a>> {
+        match edit {
+            Some(edit) => Self::edited_entry(edit),
+            None if self.edits.clears_entries() => None,
+            None => self.base_entry(key),
+        }
+    }
+
+    fn base_entry(&self, key: &str) -> Option<Seen<'_>> {
+        let (value, is_immutable) = self.base.as_ref()?.entry_value(key)?;
+        Some(Seen { value, is_immutable })
+    }
+
+    fn edited_entry(edit: Edit<'_>) -> Option<Seen<'_>> {
+        let is_immutable = edit.verb == Verb::SetImmutable;
+        (edit.verb != Verb::Remove).then_some(Seen { value: edit.value, is_immutable })
+    }
+
+    pub(crate) fn flash(&self, key: &str) -> Option<&[u8]> {
+        match self.edits.find(Scope::Flashes, key.as_bytes()) {
+            Some(edit) => (edit.verb != Verb::RemoveFlash).then_some(edit.value),
+            None if self.edits.clears_flashes() => None,
+            None => self.base.as_ref()?.flash(key),
+        }
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let kept = self.base.iter().flat_map(Record::entries).filter(|entry| {
+            !self.edits.clears_entries() && self.edits.find(Scope::Entries, entry.key().as_bytes()).is_none()
+        });
+        let edited = self.edits.iter().filter(|edit| edit.verb.scope() == Scope::Entries);
+        kept.map(|entry| (entry.key(), entry.value()))
+            .chain(edited.filter_map(|edit| Some((edit.key_text(), Self::edited_entry(edit)?.value))))
+    }
+
+    pub(crate) fn flashes(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let kept = self.base.iter().flat_map(Record::flashes).filter(|(key, _)| {
+            !self.edits.clears_flashes() && self.edits.find(Scope::Flashes, key.as_bytes()).is_none()
+        });
+        let edited = self.edits.iter().filter(|edit| edit.verb.scope() == Scope::Flashes);
+        kept.chain(edited.filter(|edit| edit.verb != Verb::RemoveFlash).map(|edit| (edit.key_text(), edit.value)))
+    }
+
+    /// Sets an entry; an equal value is no change.
+    pub(crate) fn set(&mut self, verb: Verb, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
+        let immutable = verb == Verb::SetImmutable;
+        let position = self.edits.position(Scope::Entries, key.as_bytes());
+        let old = self.seen(key, self.edits.at(position));
+        match old {
+            Some(seen) if seen.is_immutable && !immutable => return Err(Error::new(ErrorKind::Immutable)),
+            Some(seen) if seen.is_immutable == immutable && seen.value == value => return Ok(()),
+            _ => {}
+        }
+        let old = old.map(|seen| seen.value.len());
+        self.check_edits(position.is_err(), limits)?;
+        self.grow(key, old, value.len(), limits)?;
+        self.edits.put_at(position, Edit { verb, key: key.as_bytes(), value, by: 0 });
+        Ok(())
+    }
+
+    /// Adds to an entry and returns the sum that the request sees. The store adds again, to
+    /// whatever it then has.
+    pub(crate) fn increment(&mut self, key: &str, by: i64, limits: &Limits) -> Result<i64, Error> {
+        let position = self.edits.position(Scope::Entries, key.as_bytes());
+        let edit = self.edits.at(position);
+        let (verb, by_all) = match edit {
+            // What this request set itself, it adds to itself.
+            Some(edit) if matches!(edit.verb, Verb::Set | Verb::Remove) => (Verb::Set, Some(0)),
+            Some(edit) => (Verb::Increment, edit.by.checked_add(by)),
+            None => (Verb::Increment, Some(by)),
+        };
+        let old = self.seen(key, edit);
+        if old.is_some_and(|seen| seen.is_immutable) {
+            return Err(Error::new(ErrorKind::Immutable));
+        }
+        let by_all = by_all.ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
+        let sum = record::add(old.map(|seen| seen.value), by).ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
+        let old_length = old.map(|seen| seen.value.len());
+        let mut text = itoa::Buffer::new();
+        let text = text.format(sum).as_bytes();
+        self.check_edits(position.is_err(), limits)?;
+        self.grow(key, old_length, text.len(), limits)?;
+        self.edits.put_at(position, Edit { verb, key: key.as_bytes(), value: text, by: by_all });
+        Ok(sum)
+    }
+
+    /// Removes an entry, and says whether there was one.
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        let Some(old) = self.entry(key).map(|seen| seen.value.len()) else {
+            return false;
+        };
+        self.shrink(key, old);
+        self.edits.put(Verb::Remove, key, b"", 0);
+        true
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if self.entries().next().is_some() {
+            self.edits.clear_entries();
+            (self.size, self.slots) = self.measure();
+        }
+    }
+
+    pub(crate) fn set_flash(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
+        let position = self.edits.position(Scope::Flashes, key.as_bytes());
+        let old = self.flash(key).map(<[u8]>::len);
+        self.check_edits(position.is_err(), limits)?;
+        self.grow(key, old, value.len(), limits)?;
+        self.edits.put_at(position, Edit { verb: Verb::SetFlash, key: key.as_bytes(), value, by: 0 });
+        Ok(())
+    }
+
+    /// Marks a flash as read: gone with the next request, still seen by this one.
+    pub(crate) fn consume_flash(&mut self, key: &str) {
+        match self.edits.find(Scope::Flashes, key.as_bytes()).map(|edit| edit.verb) {
+            Some(Verb::SetFlash) => self.edits.set_verb(Scope::Flashes, key, Verb::SpendFlash),
+            Some(_) => {}
+            None => {
+                if let Some(value) = self.flash(key).map(<[u8]>::to_vec) {
+                    self.edits.put(Verb::ConsumeFlash, key, &value, 0);
+                }
+            }
+        }
+    }
+
+    /// Removes a flash, and says whether there was one.
+    pub(crate) fn remove_flash(&mut self, key: &str) -> bool {
+        let Some(old) = self.flash(key).map(<[u8]>::len) else {
+            return false;
+        };
+        self.shrink(key, old);
+        self.edits.put(Verb::RemoveFlash, key, b"", 0);
+        true
+    }
+
+    pub(crate) fn clear_flashes(&mut self) {
+        if self.flashes().next().is_some() {
+            self.edits.clear_flashes();
+            (self.size, self.slots) = self.measure();
+        }
+    }
+
+    /// Forgets everything that belongs to another principal.
+    pub(crate) fn drop_data(&mut self) {
+        self.edits.clear_entries();
+        self.edits.clear_flashes();
+        (self.size, self.slots) = self.measure();
+    }
+
+    /// Forgets what this request wrote.
+    pub(crate) fn discard_edits(&mut self) {
+        *self = Self::new(self.base.take());
+    }
+
+    /// Says whether a record made of the edits alone would hold anything after this request.
+    pub(crate) fn would_store(&self) -> bool {
+        let spent = self.edits.iter().filter(|edit| edit.verb == Verb::SpendFlash).count();
+        self.slots > spent
+    }
+
+    /// Says whether a plain set of an entry to this value would be allowed.
+    pub(crate) fn check_set(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
+        let before = (self.size, self.slots);
+        let old = self.entry(key);
+        if old.is_some_and(|seen| seen.is_immutable) {
+            return Err(Error::new(ErrorKind::Immutable));
+        }
+        let old = old.map(|seen| seen.value.len());
+        let fits = self.grow(key, old, value.len(), limits);
+        (self.size, self.slots) = before;
+        fits
+    }
+
+    /// Bounds the work of one request. Removals need no bound of their own: each is of a key that
+    /// the record has, or takes the place of another edit.
+    fn check_edits(&self, is_first: bool, limits: &Limits) -> Result<(), Error> {
+        if is_first && self.edits.len() >= limits.edits() { Err(Error::new(ErrorKind::TooLarge)) } else { Ok(()) }
+    }
+
+    fn grow(&mut self, key: &str, old: Option<usize>, new: usize, limits: &Limits) -> Result<(), Error> {
+        let freed = old.map_or(0, |length| record::INDEX_LINE + key.len() + length);
+        let size = self.size - freed + record::INDEX_LINE + key.len() + new;
+        let slots = self.slots + usize::from(old.is_none());
+        let fits = size <= limits.bytes() && slots <= limits.keys() && key.len() <= usize::from(u16::MAX);
+        if !fits && size > self.size {
+            return Err(Error::new(ErrorKind::TooLarge));
+        }
+        (self.size, self.slots) = (size, slots);
+        Ok(())
+    }
+
+    fn shrink(&mut self, key: &str, old: usize) {
+        self.size -= record::INDEX_LINE + key.len() + old;
+        self.slots -= 1;
+    }
+}
+
+/// Measures a record that nothing was done to.
+fn measure_record(base: Option<&Record>) -> (usize, usize) {
+    base.map_or((record::HEAD_LENGTH, 0), |record| (record.as_bytes().len(), record.slot_count()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::cookie::SecretHash;
+use crate::id::SessionId;
+use crate::platform::Timestamp;
+use crate::record::{Change, Changes};
+
+const LIMITS: Limits = Limits::new(64 * 1024, 256);
+
+fn hash() -> SecretHash {
+    SecretHash::from_bytes([1; 32])
+}
+
+fn view() -> View {
+    let record = Record::builder(SessionId::from_bytes([7; 16]), hash(), Timestamp::from_millis(0))
+        .entry("n", b"1")
+        .entry("name", b"\"iris\"")
+        .immutable("plan", b"\"pro\"")
+        .flash("note", b"\"saved\"");
+    View::new(Some(record.build().unwrap()))
+}
+
+fn entries(view: &View) -> BTreeMap<&str, &str> {
+    view.entries().map(|(key, value)| (key, std::str::from_utf8(value).unwrap())).collect()
+}
+
+fn changes(view: &View) -> Vec<Change<'_>> {
+    view.edits().changes().collect()
+}
+
+fn assert_size_is_true(view: &mut View) {
+    let (size, slots) = (view.size, view.slots);
+    assert_eq!((size, slots), view.measure());
+}
+
+#[test]
+fn later_reads_see_earlier_writes() {
+    let mut view = view();
+    view.set(Verb::Set, "name", b"\"rose\"", &LIMITS).unwrap();
+    view.set(Verb::Set, "new", b"2", &LIMITS).unwrap();
+    assert!(view.remove("n") && !view.remove("n") && !view.remove("missing"));
+    assert_eq!(entries(&view), BTreeMap::from([("name", "\"rose\""), ("new", "2"), ("plan", "\"pro\"")]));
+    assert_size_is_true(&mut view);
+}
+
+#[test]
+fn an_equal_value_is_no_change() {
+    let mut view = view();
+    view.set(Verb::Set, "name", b"\"iris\"", &LIMITS).unwrap();
+    view.set(Verb::SetImmutable, "plan", b"\"pro\"", &LIMITS).unwrap();
+    assert!(view.edits().is_empty() && !view.remove("missing"));
+    let mut empty = View::new(None);
+    empty.clear();
+    empty.clear_flashes();
+    assert!(empty.edits().is_empty());
+}
+
+#[test]
+fn setting_back_is_a_change_again() {
+    let mut view = view();
+    view.set(Verb::Set, "name", b"\"rose\"", &LIMITS).unwrap();
+    view.set(Verb::Set, "name", b"\"iris\"", &LIMITS).unwrap();
+    assert!(changes(&view) == [Change::Set { key: "name", value: b"\"iris\"" }]);
+}
+
+#[test]
+fn only_set_immutable_replaces_an_immutable_entry() {
+    let mut view = view();
+    let refused = view.set(Verb::Set, "plan", b"\"free\"", &LIMITS).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Immutable);
+    assert_eq!(view.increment("plan", 1, &LIMITS).unwrap_err().kind(), ErrorKind::Immutable);
+    view.set(Verb::SetImmutable, "plan", b"\"free\"", &LIMITS).unwrap();
+    assert_eq!(view.set(Verb::Set, "plan", b"1", &LIMITS).unwrap_err().kind(), ErrorKind::Immutable);
+    view.set(Verb::SetImmutable, "name", b"\"iris\"", &LIMITS).unwrap();
+    assert_eq!(view.set(Verb::Set, "name", b"1", &LIMITS).unwrap_err().kind(), ErrorKind::Immutable);
+    assert!(view.remove("plan"));
+    view.set(Verb::Set, "plan", b"1", &LIMITS).unwrap();
+}
+
+#[test]
+fn sums_are_left_to_the_store_but_for_ones_own_values() {
+    let mut view = view();
+    assert_eq!(view.increment("n", 2, &LIMITS).unwrap(), 3);
+    assert_eq!(view.increment("n", -5, &LIMITS).unwrap(), -2);
+    assert_eq!(view.increment("fresh", 7, &LIMITS).unwrap(), 7);
+    view.set(Verb::Set, "own", b"40", &LIMITS).unwrap();
+    assert_eq!(view.increment("own", 2, &LIMITS).unwrap(), 42);
+    assert!(
+        changes(&view)
+            == [
+                Change::Increment { key: "n", by: -3 },
+                Change::Increment { key: "fresh", by: 7 },
+                Change::Set { key: "own", value: b"42" }
+            ],
+        "{:?}",
+        changes(&view)
+    );
+    assert_size_is_true(&mut view);
+}
+
+#[test]
+fn what_is_no_integer_cannot_be_added_to() {
+    let mut view = view();
+    assert_eq!(view.increment("name", 1, &LIMITS).unwrap_err().kind(), ErrorKind::NotANumber);
+    assert_eq!(view.increment("n", i64::MAX, &LIMITS).unwrap_err().kind(), ErrorKind::NotANumber);
+    assert!(view.edits().is_empty());
+}
+
+#[test]
+fn clearing_leaves_flashes_and_later_writes() {
+    let mut view = view();
+    view.set(Verb::Set, "a", b"1", &LIMITS).unwrap();
+    view.clear();
+    assert!(entries(&view).is_empty() && view.flash("note").is_some());
+    view.set(Verb::Set, "plan", b"2", &LIMITS).unwrap();
+    assert_eq!(view.increment("n", 5, &LIMITS).unwrap(), 5);
+    assert_eq!(entries(&view), BTreeMap::from([("plan", "2"), ("n", "5")]));
+    view.clear_flashes();
+    assert!(view.flash("note").is_none());
+    assert_size_is_true(&mut view);
+}
+
+#[test]
+fn a_flash_is_seen_to_the_end_of_the_request_that_reads_it() {
+    let mut view = view();
+    view.consume_flash("note");
+    view.consume_flash("missing");
+    assert_eq!(view.flash("note"), Some(&b"\"saved\""[..]));
+    assert!(changes(&view) == [Change::ConsumeFlash { key: "note", seen: b"\"saved\"" }]);
+    assert!(!view.edits().hold_writes(), "reading a flash is no write");
+
+    view.set_flash("own", b"1", &LIMITS).unwrap();
+    view.consume_flash("own");
+    assert_eq!(view.flash("own"), Some(&b"1"[..]));
+    assert!(changes(&view)[1] == Change::RemoveFlash { key: "own" });
+
+    assert!(view.remove_flash("note") && !view.remove_flash("note"));
+    assert!(view.flash("note").is_none());
+    assert_size_is_true(&mut view);
+}
+
+#[test]
+fn a_flash_that_only_this_request_saw_stores_nothing() {
+    let mut view = View::new(None);
+    view.set_flash("own", b"1", &LIMITS).unwrap();
+    assert!(view.would_store());
+    view.consume_flash("own");
+    assert!(!view.would_store());
+    view.set(Verb::Set, "a", b"1", &LIMITS).unwrap();
+    assert!(view.would_store() && view.remove("a") && !view.would_store());
+}
+
+#[test]
+fn what_exceeds_a_limit_is_refused_and_changes_nothing() {
+    let limits = Limits::new(view().size + 20, 5);
+    let mut view = view();
+    let refused = view.set(Verb::Set, "big", &[b'1'; 100], &limits).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::TooLarge);
+    assert!(view.edits().is_empty());
+    view.set_flash("k", b"1", &limits).unwrap();
+    assert_eq!(view.set(Verb::Set, "l", b"1", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(view.remove("n"));
+    view.set(Verb::Set, "l", b"1", &limits).unwrap();
+    assert_size_is_true(&mut view);
+}
+
+#[test]
+fn the_principal_counts_however_the_size_came_about() {
+    let record = Record::builder(SessionId::from_bytes([7; 16]), hash(), Timestamp::from_millis(0))
+        .principal(Some("ann"))
+        .entry("n", b"1");
+    let mut view = View::new(Some(record.build().unwrap()));
+    assert_size_is_true(&mut view);
+    let loaded = view.size;
+    view.clear();
+    view.set(Verb::Set, "n", b"1", &LIMITS).unwrap();
+    assert_eq!(view.size, loaded);
+}
+
+#[test]
+fn a_session_over_its_limit_can_still_shrink() {
+    let limits = Limits::new(1, 1);
+    let mut view = view();
+    view.set(Verb::Set, "name", b"1", &limits).unwrap();
+    assert!(view.remove("plan"));
+    assert_eq!(view.set(Verb::Set, "x", b"", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
+}
+
+#[test]
+fn a_key_longer_than_the_format_allows_is_refused() {
+    let limits = Limits::new(usize::MAX, 256);
+    let key = "k".repeat(65_536);
+    assert_eq!(view().set(Verb::Set, &key, b"1", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
+    view().set(Verb::Set, &key[1..], b"1", &limits).unwrap();
+}
+
+#[test]
+fn what_the_request_sees_is_what_the_store_makes_of_it() {
+    let mut view = view();
+    view.set(Verb::Set, "name", b"\"rose\"", &LIMITS).unwrap();
+    view.increment("n", 4, &LIMITS).unwrap();
+    view.remove("plan");
+    view.set_flash("more", b"1", &LIMITS).unwrap();
+    view.remove_flash("note");
+    let base = view.base().unwrap().clone();
+    let expected: BTreeMap<String, String> =
+        entries(&view).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let stored =
+        base.apply(&Changes::of_request(base.created(), hash(), None, None, None, LIMITS, view.take_edits())).unwrap();
+    let view = View::new(Some(stored));
+    assert_eq!(
+        entries(&view).into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>(),
+        expected
+    );
+    assert_eq!(view.flashes().collect::<Vec<_>>(), [("more", &b"1"[..])]);
+}

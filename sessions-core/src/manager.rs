@@ -1,0 +1,17 @@
+//! The session manager: one per program, or one per part of a site.
+
+mod builder;
+mod event;
+pub(crate) mod expiry;
+mod global;
+mod info;
+mod sessions;
+mod sweeper;
+
+pub use builder::{OutagePolicy, SessionsBuilder};
+pub use event::{DestroyReason, Event, RejectReason, StoreCall};
+pub use expiry::Expiry;
+pub use info::SessionInfo;
+pub use sessions::Sessions;
+
+pub(crate) use event::TARGET;

@@ -1,0 +1,162 @@
+//! How long a session lives.
+
+use std::time::Duration;
+
+use crate::platform::{Timestamp, whole_millis};
+use crate::record::Record;
+
+/// Is how long sessions live, and how long browsers keep their cookie.
+///
+/// Both limits lie in the record and are enforced by the server at every read; what the cookie says
+/// about its age is a courtesy.
+///
+/// ```
+/// use std::time::Duration;
+/// use sessions_core::{Expiry, Sessions};
+///
+/// let remembered = Expiry::default().idle(Duration::from_secs(14 * 86_400)).absolute(None).cookie_until_expiry();
+/// let sessions = Sessions::builder().expiry(remembered).build()?;
+/// # Ok::<(), sessions_core::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Expiry {
+    idle: Option<Duration>,
+    absolute: Option<Duration>,
+    cookie: CookieLifetime,
+}
+
+/// Says when a browser forgets the cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CookieLifetime {
+    BrowserSession,
+    UntilExpiry,
+}
+
+impl Default for Expiry {
+    /// Ends a session after 30 minutes without a request and after 12 hours in any case (the OWASP
+    /// session management cheat sheet and NIST SP 800-63B ask for both limits), its cookie with the
+    /// browser.
+    fn default() -> Self {
+        Self {
+            idle: Some(Duration::from_secs(30 * 60)),
+            absolute: Some(Duration::from_secs(12 * 60 * 60)),
+            cookie: CookieLifetime::BrowserSession,
+        }
+    }
+}
+
+impl Expiry {
+    /// Is no limit at all: whoever has the cookie stays signed in until the session is destroyed.
+    /// Browsers keep it for 400 days.
+    pub const fn never() -> Self {
+        Self { idle: None, absolute: None, cookie: CookieLifetime::UntilExpiry }
+    }
+
+    /// Sets how long a session lives without being used, `None` for ever. The default is 30
+    /// minutes.
+    pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
+        self.idle = idle.into();
+        self
+    }
+
+    /// Sets how long a session lives however much it is used, `None` for ever. The default is 12
+    /// hours.
+    pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
+        self.absolute = absolute.into();
+        self
+    }
+
+    /// Lets the cookie end with the browser: it has no `Max-Age`. This is the default.
+    pub const fn cookie_until_browser_closes(mut self) -> Self {
+        self.cookie = CookieLifetime::BrowserSession;
+        self
+    }
+
+    /// Lets the cookie live as long as the session: its `Max-Age` is what the session has left, and
+    /// is sent again whenever the idle limit is moved.
+    pub const fn cookie_until_expiry(mut self) -> Self {
+        self.cookie = CookieLifetime::UntilExpiry;
+        self
+    }
+
+    pub(crate) const fn idle_limit(&self) -> Option<Duration> {
+        self.idle
+    }
+
+    pub(crate) fn absolute_deadline(&self, created: Timestamp) -> Timestamp {
+        self.absolute.map_or(Timestamp::NEVER, |limit| created.after(limit))
+    }
+
+    pub(crate) fn cookie_persists(&self) -> bool {
+        self.cookie == CookieLifetime::UntilExpiry
+    }
+
+    /// Says whether a limit is zero in the milliseconds that a record counts in.
+    pub(crate) fn is_zero(&self) -> bool {
+        [self.idle, self.absolute].into_iter().flatten().any(|limit| whole_millis(limit) == 0)
+    }
+}
+
+/// Returns when a session ends that is seen at `now` and has these limits.
+pub(crate) fn ends_at(now: Timestamp, idle: Option<Duration>, absolute: Timestamp) -> Timestamp {
+    idle.map_or(Timestamp::NEVER, |limit| now.after(limit)).min(absolute)
+}
+
+/// Says whether it is time to write down that a session was seen. Not at every request: that would
+/// turn each read into a write.
+///
+/// A session with a short idle limit is touched more often, so that it never loses more than a
+/// twentieth of the limit.
+pub(crate) fn touch_is_due(record: &Record, now: Timestamp, touch_every_millis: u64) -> bool {
+    let interval = touch_every_millis.min(record.idle_millis() / 20);
+    now.as_millis().saturating_sub(record.last_seen().as_millis()) >= interval.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::SecretHash;
+    use crate::id::SessionId;
+
+    fn record(idle: Option<Duration>) -> Record {
+        let hash = SecretHash::from_bytes([0; 32]);
+        Record::builder(SessionId::from_bytes([0; 16]), hash, Timestamp::from_millis(0)).idle(idle).build().unwrap()
+    }
+
+    #[test]
+    fn the_nearer_limit_ends_a_session() {
+        let at = Timestamp::from_millis;
+        let idle = |millis| Some(Duration::from_millis(millis));
+        for (now, limit, absolute, end) in [
+            (at(10), idle(5), at(100), at(15)),
+            (at(99), idle(5), at(100), at(100)),
+            (at(10), None, at(100), at(100)),
+            (at(10), None, Timestamp::NEVER, Timestamp::NEVER),
+            (at(10), Some(Duration::MAX), Timestamp::NEVER, Timestamp::NEVER),
+        ] {
+            assert_eq!(ends_at(now, limit, absolute), end);
+        }
+    }
+
+    #[test]
+    fn a_limit_below_a_millisecond_is_zero() {
+        for (micros, is_zero) in [(0, true), (500, true), (999, true), (1000, false), (1500, false)] {
+            let limit = Duration::from_micros(micros);
+            assert_eq!(Expiry::never().idle(limit).is_zero(), is_zero, "{limit:?}");
+            assert_eq!(Expiry::never().absolute(limit).is_zero(), is_zero, "{limit:?}");
+        }
+        assert!(!Expiry::never().is_zero());
+    }
+
+    #[test]
+    fn a_touch_is_due_once_in_an_interval() {
+        let minute = 60_000;
+        let due = |idle, seconds: u64| touch_is_due(&record(idle), Timestamp::from_millis(seconds * 1000), minute);
+        let half_an_hour = Some(Duration::from_secs(1800));
+        assert!(!due(half_an_hour, 59) && due(half_an_hour, 60));
+        assert!(!due(None, 59) && due(None, 60));
+        let short = Some(Duration::from_secs(100));
+        assert!(!due(short, 4) && due(short, 5));
+    }
+}

@@ -1,0 +1,36 @@
+//! The process-wide default manager, for programs that need only one.
+
+use std::sync::OnceLock;
+
+use crate::error::{ConfigError, ConfigErrorKind};
+use crate::manager::sessions::Sessions;
+
+static GLOBAL: OnceLock<Sessions> = OnceLock::new();
+
+impl Sessions {
+    /// Returns the process-wide manager, built with every default at its first use unless
+    /// [`set_global`](Self::set_global) came before.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// Sessions::builder().cookie_name("__Host-app").build()?.set_global()?;
+    /// assert_eq!(Sessions::global().cookie_name(), "__Host-app");
+    /// # Ok::<(), sessions_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn global() -> &'static Self {
+        GLOBAL.get_or_init(|| Self::builder().build().expect("the defaults are sound"))
+    }
+
+    /// Makes this the process-wide manager, once and before its first use.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`GlobalAlreadySet`](ConfigErrorKind::GlobalAlreadySet) if there is one already.
+    pub fn set_global(self) -> Result<(), ConfigError> {
+        GLOBAL.set(self).map_err(|_| ConfigError::new(ConfigErrorKind::GlobalAlreadySet))
+    }
+}

@@ -1,0 +1,48 @@
+//! The thread that sweeps expired records out of the store.
+
+use std::sync::Weak;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use crate::manager::event::TARGET;
+use crate::manager::sessions::{Sessions, Shared};
+
+/// Is how many records one slice of a sweep removes at most.
+const SLICE: usize = 1000;
+
+/// Is how long the thread rests between two slices. One that never rests is put aside by the system
+/// at any moment, also while requests wait for a part of the store that it has locked.
+const REST: Duration = Duration::from_millis(1);
+
+/// Is the sweeping thread of one manager. It holds the manager weakly, and ends when this is
+/// dropped.
+#[derive(Debug)]
+pub(crate) struct Sweeper {
+    /// Wakes the thread by being dropped.
+    _alive: Sender<()>,
+}
+
+impl Sweeper {
+    pub(crate) fn spawn(sessions: Weak<Shared>, interval: Duration) -> Self {
+        let (alive, ended) = mpsc::channel();
+        let thread = thread::Builder::new().name("sessions-sweeper".to_owned()).spawn(move || {
+            let mut pause = interval;
+            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                let Some(shared) = sessions.upgrade() else { return };
+                let is_behind = sweep(&Sessions::from_shared(shared));
+                pause = if is_behind { REST.min(interval) } else { interval };
+            }
+        });
+        if let Err(error) = thread {
+            tracing::error!(target: TARGET, %error, "no thread to sweep expired sessions; they are dead, and stay in the store");
+        }
+        Self { _alive: alive }
+    }
+}
+
+/// Sweeps a slice, and says whether there is more to sweep. A failure ends this round; the next one
+/// tries again.
+fn sweep(sessions: &Sessions) -> bool {
+    pollster::block_on(sessions.sweep(SLICE)).is_ok_and(|swept| swept >= SLICE)
+}

@@ -1,0 +1,433 @@
+//! The writes to keys, at most one for each key of a kind.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use super::Change;
+use crate::record::Space;
+use crate::record::scratch::Scratch;
+
+/// A list of writes to keys, at most one for each key of a kind.
+#[derive(Clone, Default)]
+pub(crate) struct Edits {
+    clear_entries: bool,
+    clear_flashes: bool,
+    /// There are edits that require something.
+    has_requirements: bool,
+    /// Sorted by scope and key once it is long, so that a key is found without going through all.
+    list: Vec<Stored>,
+}
+
+/// One write to one key.
+#[derive(Clone, Copy)]
+pub(crate) struct Edit<'a> {
+    pub(crate) verb: Verb,
+    /// UTF-8; checked where it is shown.
+    pub(crate) key: &'a [u8],
+    pub(crate) value: &'a [u8],
+    /// What an increment adds.
+    pub(crate) by: i64,
+}
+
+/// An edit as the list holds it.
+#[derive(Clone)]
+struct Stored {
+    verb: Verb,
+    by: i64,
+    key_length: u32,
+    text: Scratch<INLINE>,
+}
+
+/// How many bytes of a key and its value are held without an allocation: most are a name and a
+/// number or a short text.
+const INLINE: usize = 48;
+
+/// How many edits are searched one by one. Few requests write to more keys, and up to here sorting
+/// costs more than it saves.
+const SEARCHED: usize = 16;
+
+/// How many edits the first one makes room for.
+const USUAL: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Require,
+    RequireAbsent,
+    Set,
+    SetImmutable,
+    Remove,
+    /// Its value is what the request sees: the text of the sum.
+    Increment,
+    SetFlash,
+    RemoveFlash,
+    /// Read by this request, which goes on seeing it.
+    ConsumeFlash,
+    /// Set and read by this request, which goes on seeing it: whatever the store has goes.
+    SpendFlash,
+}
+
+/// A kind of key: within one, a key has one edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope {
+    Requirements,
+    Entries,
+    Flashes,
+}
+
+impl Verb {
+    pub(crate) const fn scope(self) -> Scope {
+        match self {
+            Self::Require | Self::RequireAbsent => Scope::Requirements,
+            Self::Set | Self::SetImmutable | Self::Remove | Self::Increment => Scope::Entries,
+            Self::SetFlash | Self::RemoveFlash | Self::ConsumeFlash | Self::SpendFlash => Scope::Flashes,
+        }
+    }
+}
+
+impl From<Space> for Scope {
+    fn from(space: Space) -> Self {
+        match space {
+            Space::Entries => Self::Entries,
+            Space::Flashes => Self::Flashes,
+        }
+    }
+}
+
+impl<'a> Edit<'a> {
+    pub(crate) fn key_text(&self) -> &'a str {
+        std::str::from_utf8(self.key).expect("put copies keys from strings")
+    }
+}
+
+impl Stored {
+    fn new(edit: &Edit<'_>) -> Self {
+        let mut text = Scratch::default();
+        text.extend(edit.key);
+        text.extend(edit.value);
+        // A longer key would not fit into a record, and is refused before.
+        Self { verb: edit.verb, by: edit.by, key_length: edit.key.len() as u32, text }
+    }
+
+    fn key(&self) -> &[u8] {
+        &self.text.as_slice()[..self.key_length as usize]
+    }
+
+    fn as_edit(&self) -> Edit<'_> {
+        let (key, value) = self.text.as_slice().split_at(self.key_length as usize);
+        Edit { verb: self.verb, key, value, by: self.by }
+    }
+
+    fn is_of(&self, scope: Scope, key: &[u8]) -> bool {
+        self.key_length as usize == key.len() && self.verb.scope() == scope && self.key() == key
+    }
+
+    fn compare(&self, scope: Scope, key: &[u8]) -> Ordering {
+        self.verb.scope().cmp(&scope).then_with(|| self.key().cmp(key))
+    }
+
+    fn replace(&mut self, verb: Verb, value: &[u8], by: i64) {
+        (self.verb, self.by) = (verb, by);
+        self.text.truncate(self.key_length as usize);
+        self.text.extend(value);
+    }
+}
+
+impl Edits {
+    pub(crate) const fn clears_entries(&self) -> bool {
+        self.clear_entries
+    }
+
+    pub(crate) const fn clears_flashes(&self) -> bool {
+        self.clear_flashes
+    }
+
+    pub(crate) const fn clears(&self, space: Space) -> bool {
+        match space {
+            Space::Entries => self.clear_entries,
+            Space::Flashes => self.clear_flashes,
+        }
+    }
+
+    /// Returns whether any edit requires something.
+    pub(crate) const fn have_requirements(&self) -> bool {
+        self.has_requirements
+    }
+
+    /// Returns whether applying the edits would do nothing.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.list.is_empty() && !self.clear_entries && !self.clear_flashes
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Returns whether any edit is more than the mark that a flash was read.
+    pub(crate) fn hold_writes(&self) -> bool {
+        self.clear_entries || self.clear_flashes || self.list.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Edit<'_>> + Clone {
+        self.list.iter().map(Stored::as_edit)
+    }
+
+    pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<Edit<'_>> {
+        self.at(self.position(scope, key))
+    }
+
+    /// Returns the edit at a position, if it is that of its key.
+    pub(crate) fn at(&self, position: Result<usize, usize>) -> Option<Edit<'_>> {
+        position.ok().map(|at| self.list[at].as_edit())
+    }
+
+    /// Returns whether what the record has of an entry is not what the request sees.
+    pub(crate) fn cover_entry(&self, key: &str) -> bool {
+        self.clear_entries || self.position(Scope::Entries, key.as_bytes()).is_ok()
+    }
+
+    /// Returns what is added to an entry that the record has.
+    pub(crate) fn increment_of(&self, key: &str) -> Option<i64> {
+        let edit = self.find(Scope::Entries, key.as_bytes())?;
+        (edit.verb == Verb::Increment && !self.clear_entries).then_some(edit.by)
+    }
+
+    /// Takes out what was added to an entry, but for what was added since.
+    pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
+        let Ok(at) = self.position(Scope::Entries, key.as_bytes()) else { return };
+        let edit = &mut self.list[at];
+        if edit.verb != Verb::Increment {
+            return;
+        }
+        edit.by = edit.by.wrapping_sub(by);
+        if edit.by == 0 {
+            self.list.remove(at);
+        }
+    }
+
+    /// Returns where the edit of a key lies, or where it would.
+    #[inline]
+    pub(crate) fn position(&self, scope: Scope, key: &[u8]) -> Result<usize, usize> {
+        // Most requests only read.
+        if self.list.is_empty() { Err(0) } else { self.search(scope, key) }
+    }
+
+    fn search(&self, scope: Scope, key: &[u8]) -> Result<usize, usize> {
+        if self.list.len() <= SEARCHED {
+            return self.list.iter().position(|edit| edit.is_of(scope, key)).ok_or(self.list.len());
+        }
+        self.list.binary_search_by(|edit| edit.compare(scope, key))
+    }
+
+    /// Records what to do with a key, in place of what was recorded before.
+    pub(crate) fn put(&mut self, verb: Verb, key: &str, value: &[u8], by: i64) {
+        self.put_at(self.position(verb.scope(), key.as_bytes()), Edit { verb, key: key.as_bytes(), value, by });
+    }
+
+    /// Puts an edit at the position of its key.
+    pub(crate) fn put_at(&mut self, position: Result<usize, usize>, edit: Edit<'_>) {
+        match position {
+            Ok(at) => self.list[at].replace(edit.verb, edit.value, edit.by),
+            Err(at) => self.insert(at, Stored::new(&edit)),
+        }
+    }
+
+    fn insert(&mut self, at: usize, edit: Stored) {
+        if self.list.capacity() == 0 {
+            self.list.reserve_exact(USUAL);
+        }
+        if self.list.len() > SEARCHED {
+            self.list.insert(at, edit);
+            return;
+        }
+        self.list.push(edit);
+        if self.list.len() > SEARCHED {
+            self.list.sort_unstable_by(|one, other| one.compare(other.verb.scope(), other.key()));
+        }
+    }
+
+    pub(crate) fn require(&mut self, key: &str, value: Option<&[u8]>) {
+        let verb = if value.is_some() { Verb::Require } else { Verb::RequireAbsent };
+        self.has_requirements = true;
+        self.put(verb, key, value.unwrap_or_default(), 0);
+    }
+
+    /// Lays newer edits over these: what the request then sees is what it sees of the newer ones,
+    /// which knew of these.
+    pub(crate) fn lay_over(&mut self, newer: &Self) {
+        if newer.clear_entries {
+            self.clear_entries();
+        }
+        if newer.clear_flashes {
+            self.clear_flashes();
+        }
+        for edit in newer.iter() {
+            let old = self.find(edit.verb.scope(), edit.key);
+            let (verb, by) = match (old.map(|old| (old.verb, old.by)), edit.verb) {
+                (Some((Verb::Set | Verb::Remove, _)), Verb::Increment) => (Verb::Set, 0),
+                (Some((Verb::Increment, by)), Verb::Increment) => (Verb::Increment, by.saturating_add(edit.by)),
+                (Some((Verb::SetFlash, _)), Verb::ConsumeFlash) => (Verb::SpendFlash, 0),
+                (_, verb) => (verb, edit.by),
+            };
+            self.put(verb, edit.key_text(), edit.value, by);
+        }
+    }
+
+    pub(crate) fn set_verb(&mut self, scope: Scope, key: &str, verb: Verb) {
+        if let Ok(at) = self.position(scope, key.as_bytes()) {
+            self.list[at].verb = verb;
+        }
+    }
+
+    pub(crate) fn clear_entries(&mut self) {
+        self.clear_entries = true;
+        self.forget(Scope::Entries);
+    }
+
+    pub(crate) fn clear_flashes(&mut self) {
+        self.clear_flashes = true;
+        self.forget(Scope::Flashes);
+    }
+
+    fn forget(&mut self, scope: Scope) {
+        self.list.retain(|edit| edit.verb.scope() != scope);
+    }
+
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+        self.iter().map(|edit| {
+            let (key, value) = (edit.key_text(), edit.value);
+            match edit.verb {
+                Verb::Require => Change::Require { key, value: Some(value) },
+                Verb::RequireAbsent => Change::Require { key, value: None },
+                Verb::Set => Change::Set { key, value },
+                Verb::SetImmutable => Change::SetImmutable { key, value },
+                Verb::Remove => Change::Remove { key },
+                Verb::Increment => Change::Increment { key, by: edit.by },
+                Verb::SetFlash => Change::SetFlash { key, value },
+                Verb::RemoveFlash | Verb::SpendFlash => Change::RemoveFlash { key },
+                Verb::ConsumeFlash => Change::ConsumeFlash { key, seen: value },
+            }
+        })
+    }
+}
+
+/// Shows the changes without their values.
+impl fmt::Debug for Edits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.changes()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_key_has_one_edit_of_a_kind() {
+        let mut edits = Edits::default();
+        edits.put(Verb::Set, "a", b"1", 0);
+        edits.put(Verb::SetFlash, "a", b"2", 0);
+        edits.put(Verb::Remove, "a", b"", 0);
+        let changes: Vec<_> = edits.changes().collect();
+        assert!(changes == [Change::Remove { key: "a" }, Change::SetFlash { key: "a", value: b"2" }], "{changes:?}");
+    }
+
+    #[test]
+    fn newer_edits_lie_over_the_older() {
+        let put = |list: &[(Verb, &str, &[u8], i64)]| {
+            let mut edits = Edits::default();
+            list.iter().for_each(|(verb, key, value, by)| edits.put(*verb, key, value, *by));
+            edits
+        };
+        let all = |edits: &Edits| {
+            let list = edits.iter().map(|edit| (edit.verb, edit.key.to_vec(), edit.value.to_vec(), edit.by));
+            list.collect::<Vec<_>>()
+        };
+        let mut edits = put(&[
+            (Verb::Set, "kept", b"1", 0),
+            (Verb::Set, "set", b"1", 0),
+            (Verb::Increment, "sum", b"5", 2),
+            (Verb::Set, "number", b"1", 0),
+            (Verb::Remove, "gone", b"", 0),
+            (Verb::SetFlash, "flash", b"1", 0),
+        ]);
+        edits.lay_over(&put(&[
+            (Verb::Set, "set", b"2", 0),
+            (Verb::Increment, "sum", b"8", 3),
+            (Verb::Increment, "number", b"4", 3),
+            (Verb::Increment, "gone", b"1", 1),
+            (Verb::ConsumeFlash, "flash", b"1", 0),
+            (Verb::Remove, "new", b"", 0),
+        ]));
+        let expected = put(&[
+            (Verb::Set, "kept", b"1", 0),
+            (Verb::Set, "set", b"2", 0),
+            (Verb::Increment, "sum", b"8", 5),
+            (Verb::Set, "number", b"4", 0),
+            (Verb::Set, "gone", b"1", 0),
+            (Verb::SpendFlash, "flash", b"1", 0),
+            (Verb::Remove, "new", b"", 0),
+        ]);
+        assert_eq!(all(&edits), all(&expected));
+
+        let mut cleared = Edits::default();
+        cleared.clear_entries();
+        cleared.put(Verb::Set, "new", b"1", 0);
+        edits.lay_over(&cleared);
+        let flash = Change::RemoveFlash { key: "flash" };
+        assert!(edits.clears_entries() && edits.changes().eq([flash, Change::Set { key: "new", value: b"1" }]));
+    }
+
+    #[test]
+    fn a_clear_forgets_what_came_before_it() {
+        let mut edits = Edits::default();
+        edits.put(Verb::Set, "a", b"1", 0);
+        edits.clear_entries();
+        edits.put(Verb::Set, "b", b"2", 0);
+        assert!(edits.clears(Space::Entries) && !edits.clears(Space::Flashes));
+        assert!(edits.changes().eq([Change::Set { key: "b", value: b"2" }]));
+    }
+
+    #[test]
+    fn a_key_set_a_million_times_costs_no_memory() {
+        let mut edits = Edits::default();
+        edits.put(Verb::Set, "other", b"kept", 0);
+        for round in 0_u32..100_000 {
+            edits.put(Verb::Set, "key", &round.to_le_bytes(), 0);
+        }
+        assert!(edits.list.capacity() <= USUAL && edits.list[1].text.as_slice().len() == 7);
+        let last = 99_999_u32.to_le_bytes();
+        assert!(
+            edits
+                .changes()
+                .eq([Change::Set { key: "other", value: b"kept" }, Change::Set { key: "key", value: &last }])
+        );
+    }
+
+    /// Does to a list and to a map what a request may do to many keys, and compares them after each
+    /// step.
+    #[test]
+    fn a_list_finds_what_was_put_into_it() {
+        let mut edits = Edits::default();
+        let mut model: Vec<(Scope, String, Verb)> = Vec::new();
+        for step in 0_usize..600 {
+            let key = format!("{}", step * 7919 % 61);
+            let verb = [Verb::Set, Verb::SetFlash, Verb::Increment, Verb::Remove][step % 4];
+            if step % 151 == 150 {
+                edits.clear_flashes();
+                model.retain(|(scope, ..)| *scope != Scope::Flashes);
+            } else if step % 10 == 9 {
+                edits.forget_increment(&key, 1);
+                model.retain(|(scope, known, verb)| (*scope, known, *verb) != (Scope::Entries, &key, Verb::Increment));
+            } else {
+                edits.put(verb, &key, b"", 1);
+                model.retain(|(scope, known, _)| (*scope, known) != (verb.scope(), &key));
+                model.push((verb.scope(), key, verb));
+            }
+            assert_eq!(edits.len(), model.len(), "after step {step}");
+            for (scope, key, verb) in &model {
+                assert_eq!(edits.find(*scope, key.as_bytes()).map(|edit| edit.verb), Some(*verb), "{key}, step {step}");
+            }
+            assert!(edits.find(Scope::Requirements, b"1").is_none());
+        }
+    }
+}

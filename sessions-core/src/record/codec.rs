@@ -1,0 +1,137 @@
+//! How values become bytes.
+
+mod check;
+mod simple;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind};
+use crate::record::scratch::Scratch;
+
+/// Writes and reads values in a form of one's own, in place of JSON.
+///
+/// A value reaches the codec as the JSON value that serde makes of it, which costs an allocation or
+/// more; the built-in JSON does without. Integers bypass the codec: they are kept as decimal text,
+/// so that a store can add to them.
+///
+/// ```
+/// use sessions_core::{Codec, Sessions};
+///
+/// #[derive(Debug)]
+/// struct Pretty;
+///
+/// impl Codec for Pretty {
+///     fn encode(&self, value: &serde_json::Value) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+///         Ok(serde_json::to_vec_pretty(value)?)
+///     }
+///     fn decode(&self, bytes: &[u8]) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+///         Ok(serde_json::from_slice(bytes)?)
+///     }
+/// }
+///
+/// let sessions = Sessions::builder().codec(Pretty).build()?;
+/// # Ok::<(), sessions_core::ConfigError>(())
+/// ```
+pub trait Codec: fmt::Debug + Send + Sync + 'static {
+    /// Writes a value.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the form has no room for the value. It must not repeat the value.
+    fn encode(&self, value: &serde_json::Value) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>>;
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the bytes are not what [`encode`](Self::encode) writes. It must not
+    /// repeat them.
+    fn decode(&self, bytes: &[u8]) -> Result<serde_json::Value, Box<dyn StdError + Send + Sync>>;
+}
+
+/// Begins the value of a codec that is not JSON. No JSON text begins with it, so a stored value
+/// says by itself how it is to be read.
+const CODED: u8 = 0;
+
+/// Is the codec in use. JSON is not behind the trait, so that it can read and write a type without
+/// a detour.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Values {
+    #[default]
+    Json,
+    Coded(Arc<dyn Codec>),
+}
+
+impl Values {
+    /// Appends a value's bytes to `out`. Refuses a value that [`decode`](Self::decode) would not
+    /// give back as it is.
+    pub(crate) fn encode<T: Serialize + ?Sized>(&self, value: &T, out: &mut Scratch) -> Result<(), Error> {
+        check::check(value).map_err(|refused| Error::with_source(ErrorKind::Encode, refused))?;
+        match self {
+            Self::Json => serde_json::to_writer(out, value).map_err(|cause| encode_error(&cause)),
+            Self::Coded(codec) => encode_coded(&**codec, value, out),
+        }
+    }
+
+    /// Reads the value of the entry or flash `key`.
+    pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
+        match (self, bytes.split_first()) {
+            (Self::Coded(codec), Some((&CODED, coded))) => decode_coded(&**codec, key, coded),
+            _ => simple::from_json(bytes).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify()))),
+        }
+    }
+}
+
+fn encode_coded<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T, out: &mut Scratch) -> Result<(), Error> {
+    let value = serde_json::to_value(value).map_err(|cause| encode_error(&cause))?;
+    if value.is_i64() {
+        return serde_json::to_writer(out, &value).map_err(|cause| encode_error(&cause));
+    }
+    let coded = codec.encode(&value).map_err(|cause| Error::with_source(ErrorKind::Encode, cause))?;
+    if codec.decode(&coded).ok() != Some(value) {
+        return Err(Error::with_source(ErrorKind::Encode, "the codec does not read the value back as it was"));
+    }
+    out.extend(&[CODED]);
+    out.extend(&coded);
+    Ok(())
+}
+
+// Out of line, so that reading JSON is short.
+#[inline(never)]
+fn decode_coded<T: DeserializeOwned>(codec: &dyn Codec, key: &str, coded: &[u8]) -> Result<T, Error> {
+    let value = codec.decode(coded).map_err(|cause| decode_error::<T>(key, cause))?;
+    serde_json::from_value(value).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify())))
+}
+
+#[cold]
+fn encode_error(cause: &serde_json::Error) -> Error {
+    Error::with_source(ErrorKind::Encode, Unquoted(cause.classify()))
+}
+
+#[cold]
+fn decode_error<T>(key: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+    Error::undecodable(key, std::any::type_name::<T>(), cause)
+}
+
+/// What may be said of a JSON error: its message can quote the value.
+#[derive(Debug)]
+struct Unquoted(serde_json::error::Category);
+
+impl fmt::Display for Unquoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use serde_json::error::Category;
+        f.write_str(match self.0 {
+            Category::Io => "the value could not be written",
+            Category::Syntax => "the bytes are not JSON",
+            Category::Data => "the value has another shape",
+            Category::Eof => "the JSON ends too early",
+        })
+    }
+}
+
+impl StdError for Unquoted {}

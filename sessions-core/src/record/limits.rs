@@ -1,0 +1,126 @@
+//! How large a record may grow.
+
+use crate::record::Record;
+
+/// The longest principal, in bytes: an e-mail address takes 254, an OpenID Connect subject 255.
+pub(crate) const LONGEST_PRINCIPAL: usize = 1024;
+
+/// How much one record may hold.
+///
+/// The limits travel with the [`Changes`](crate::Changes) of each commit, and [`Record::apply`]
+/// checks them in the store's atomic step. So requests that write at the same time cannot exceed
+/// them together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    bytes: usize,
+    keys: usize,
+}
+
+impl Limits {
+    /// The most that the format of a record has room for.
+    pub const FORMAT: Self = Self { bytes: u32::MAX as usize, keys: u16::MAX as usize };
+
+    /// Makes limits from the length of a record in bytes, and the number of its entries and flashes
+    /// together.
+    #[must_use]
+    pub const fn new(bytes: usize, keys: usize) -> Self {
+        Self { bytes, keys }
+    }
+
+    /// Returns the longest that a record may be, in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns how many entries and flashes a record may hold together.
+    #[must_use]
+    pub const fn keys(&self) -> usize {
+        self.keys
+    }
+
+    pub(crate) const fn with_bytes(mut self, bytes: usize) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    pub(crate) const fn with_keys(mut self, keys: usize) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// Returns how many different keys one request may write to: all that a record may hold, and as
+    /// many that take their place, but no more than can be sorted in a moment.
+    pub(crate) fn edits(&self) -> usize {
+        self.keys.saturating_mul(2).min(8192)
+    }
+
+    /// Returns whether `new` may take the place of `old`. What makes a record smaller is never
+    /// refused, also where the limits were lowered since it was written.
+    pub(crate) fn admit(&self, old: &Record, new: &Record) -> bool {
+        let (old_length, length) = (old.as_bytes().len(), new.as_bytes().len());
+        let (old_slots, slots) = (old.slot_count(), new.slot_count());
+        (length <= self.bytes || length <= old_length) && (slots <= self.keys || slots <= old_slots)
+    }
+
+    /// Returns whether a new record may be stored.
+    pub(crate) fn admit_new(&self, new: &Record) -> bool {
+        new.as_bytes().len() <= self.bytes && new.slot_count() <= self.keys
+    }
+
+    /// Returns whether the format has room for a record that is as large as these allow.
+    pub(crate) const fn fit_the_format(&self) -> bool {
+        self.bytes <= Self::FORMAT.bytes && self.keys <= Self::FORMAT.keys
+    }
+}
+
+impl Default for Limits {
+    /// Allows 65,536 bytes and 256 keys.
+    fn default() -> Self {
+        Self { bytes: 64 * 1024, keys: 256 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::SecretHash;
+    use crate::id::SessionId;
+    use crate::platform::Timestamp;
+
+    #[test]
+    fn limits_end_where_the_format_does() {
+        let Limits { bytes, keys } = Limits::FORMAT;
+        assert!(Limits::new(bytes, keys).fit_the_format());
+        assert!(!Limits::new(bytes, keys + 1).fit_the_format());
+        assert!(!bytes.checked_add(1).is_some_and(|bytes| Limits::new(bytes, keys).fit_the_format()));
+    }
+
+    /// Makes a record of so many entries, whose values have so many bytes in all.
+    fn record(slots: usize, value_bytes: usize) -> Record {
+        let keys: Vec<String> = (0..slots).map(|number| format!("{number:02}")).collect();
+        let values: Vec<Vec<u8>> = (0..slots).map(|n| vec![b'1'; if n == 0 { value_bytes } else { 0 }]).collect();
+        let builder =
+            Record::builder(SessionId::from_bytes([1; 16]), SecretHash::from_bytes([2; 32]), Timestamp::from_millis(0));
+        let entries = keys.iter().zip(&values);
+        entries.fold(builder, |builder, (key, value)| builder.entry(key, value)).build().unwrap()
+    }
+
+    #[test]
+    fn a_record_beyond_a_limit_may_only_shrink() {
+        let limits = Limits::new(record(3, 10).as_bytes().len(), 3);
+        for (name, old, new, admitted) in [
+            ("up to both limits", record(1, 1), record(3, 10), true),
+            ("past the bytes", record(3, 10), record(3, 11), false),
+            ("past the keys", record(3, 0), record(4, 0), false),
+            ("smaller, still past the bytes", record(3, 20), record(3, 15), true),
+            ("as large, past the bytes", record(3, 20), record(3, 20), true),
+            ("fewer keys, still too many", record(6, 0), record(5, 0), true),
+            ("fewer bytes and more keys", record(3, 10), record(4, 0), false),
+        ] {
+            assert_eq!(limits.admit(&old, &new), admitted, "{name}");
+        }
+        assert!(limits.admit_new(&record(3, 10)));
+        assert!(!limits.admit_new(&record(3, 11)) && !limits.admit_new(&record(4, 0)));
+    }
+}

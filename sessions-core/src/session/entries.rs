@@ -1,0 +1,177 @@
+//! Entries.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Session;
+use crate::error::Error;
+use crate::exchange::State;
+use crate::record::Scratch;
+use crate::record::Verb;
+use crate::session::value::Value;
+
+impl Session {
+    /// Returns an entry's value, `None` if there is no such entry.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`: a wrong type is
+    /// never "missing". The error, the log and an event name the key and the type.
+    /// [`get_or_discard`](Self::get_or_discard) removes such an entry.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.with_entry(key, |value| value.map(|value| self.decode(key, value)).transpose())
+    }
+
+    /// Returns an entry's value, or removes the entry if it is not a `T`: after a deploy that
+    /// changed its type, say. The removal is told by
+    /// [`Event::Undecodable`](crate::Event::Undecodable), and is a write as any other: a response
+    /// of a 5xx drops it.
+    #[must_use]
+    pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        self.get(key).unwrap_or_else(|_| {
+            self.remove(key);
+            None
+        })
+    }
+
+    /// Sets an entry. An equal value is no change.
+    ///
+    /// Every value that this accepts is given back as it is by [`get`](Self::get), of the types
+    /// whose serde implementations are derived or those of the standard library.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Immutable`](crate::ErrorKind::Immutable) if the entry was set for good,
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if the session would exceed its limits,
+    /// [`Encode`](crate::ErrorKind::Encode) for a value that would not be read back as it is: a
+    /// float that is not finite, `Some(None)`, a map with keys that JSON has no form for, arrays
+    /// and objects nested more than 127 deep. The entry is then as it was.
+    pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        self.put(Verb::Set, key, value)
+    }
+
+    /// Sets an entry for good: a later [`set`](Self::set) of it is an error, only `set_immutable`
+    /// replaces it.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set), but for `Immutable`.
+    pub fn set_immutable<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
+        self.put(Verb::SetImmutable, key, value)
+    }
+
+    fn put<T: Serialize + ?Sized>(&self, verb: Verb, key: &str, value: &T) -> Result<(), Error> {
+        self.encoded(value, |bytes, state| {
+            let limits = &self.inner.sessions.config().limits;
+            state.writable()?.set(verb, key, bytes, limits)
+        })
+    }
+
+    /// Removes an entry, and says whether there was one.
+    #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
+    pub fn remove(&self, key: &str) -> bool {
+        self.inner.lock().view().remove(key)
+    }
+
+    /// Removes all entries, immutable ones too. The session, its principal and its flashes stay.
+    pub fn clear(&self) {
+        self.inner.lock().view().clear();
+    }
+
+    /// Adds to an entry and returns the sum that this request sees. A missing entry counts as 0.
+    ///
+    /// Exact however many requests add at the same time: the store adds, to whatever the entry then
+    /// is. The sum seen here is of what this request loaded.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NotANumber`](crate::ErrorKind::NotANumber) if the entry is no integer or the sum
+    /// leaves the range of `i64`, [`Immutable`](crate::ErrorKind::Immutable) and
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) as [`set`](Self::set).
+    pub fn increment(&self, key: &str, by: i64) -> Result<i64, Error> {
+        let limits = &self.inner.sessions.config().limits;
+        self.inner.lock().writable()?.increment(key, by, limits)
+    }
+
+    /// Subtracts from an entry, as [`increment`](Self::increment) adds to one.
+    ///
+    /// # Errors
+    ///
+    /// As [`increment`](Self::increment).
+    pub fn decrement(&self, key: &str, by: i64) -> Result<i64, Error> {
+        let by = by.checked_neg().ok_or_else(|| Error::new(crate::ErrorKind::NotANumber))?;
+        self.increment(key, by)
+    }
+
+    /// Says whether there is an entry of this name.
+    #[must_use]
+    pub fn contains(&self, key: &str) -> bool {
+        self.inner.lock().view().entry(key).is_some()
+    }
+
+    /// Returns how many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner.lock().view().entries().count()
+    }
+
+    /// Says whether there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.inner.lock().view().entries().next().is_none()
+    }
+
+    /// Returns all entries, by name.
+    #[must_use]
+    pub fn entries(&self) -> BTreeMap<String, Value> {
+        let mut state = self.inner.lock();
+        self.collect(state.view().entries())
+    }
+
+    pub(super) fn collect<'a>(&self, slots: impl Iterator<Item = (&'a str, &'a [u8])>) -> BTreeMap<String, Value> {
+        slots.map(|(key, value)| (key.to_owned(), Value::new(key, value, self.values()))).collect()
+    }
+
+    pub(super) fn values(&self) -> &crate::record::Values {
+        &self.inner.sessions.config().values
+    }
+
+    /// Decodes an entry or flash, and tells if it is of another type.
+    pub(super) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
+        self.values().decode(key, bytes).inspect_err(|error| self.tell_undecodable(error))
+    }
+
+    #[cold]
+    fn tell_undecodable(&self, error: &Error) {
+        if let Some(event) = error.undecodable_event(self.id()) {
+            self.inner.raise(&event);
+        }
+    }
+
+    /// Reads an entry outside the lock, since a handler's own code decodes it.
+    pub(super) fn with_entry<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
+        let mut state = self.inner.lock();
+        let view = state.view();
+        if view.edits().cover_entry(key) {
+            let value = view.entry(key).map(|seen| seen.value.to_vec());
+            drop(state);
+            return read(value.as_deref());
+        }
+        let record = view.base().cloned();
+        drop(state);
+        read(record.as_ref().and_then(|record| record.entry_value(key)).map(|(value, _)| value))
+    }
+
+    /// Encodes a value outside the lock, since a handler's own code does it, and writes it inside.
+    pub(super) fn encoded<T: Serialize + ?Sized, R>(
+        &self,
+        value: &T,
+        write: impl FnOnce(&[u8], &mut State) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let mut bytes = Scratch::<112>::default();
+        self.values().encode(value, &mut bytes)?;
+        write(bytes.as_slice(), &mut self.inner.lock())
+    }
+}
