@@ -92,6 +92,7 @@ mod tests {
             manifest: "Cargo.toml".into(),
             is_published,
             depends_on: depends_on.iter().map(ToString::to_string).collect(),
+            features: Vec::new(),
             rust_version: None,
         }
     }

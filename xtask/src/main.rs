@@ -7,6 +7,7 @@ mod bench;
 mod command;
 mod deny;
 mod direction;
+mod features;
 mod fuzz;
 mod install;
 mod lints;

@@ -67,6 +67,7 @@ mod tests {
             manifest: "Cargo.toml".into(),
             is_published,
             depends_on: Vec::new(),
+            features: Vec::new(),
             rust_version: rust_version.map(str::to_owned),
         }
     }

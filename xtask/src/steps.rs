@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, run};
-use crate::{bench, deny, direction, fuzz, install, lints, msrv, snippets, tree, words};
+use crate::{bench, deny, direction, features, fuzz, install, lints, msrv, snippets, tree, words};
 
 /// One check, which can also be run alone by its name.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub(crate) const ALL: &[Step] = &[
         about: "the demos and every example build",
         run: || run(&mut cargo("build -p sessions-examples --bins --examples")),
     },
+    Step { name: "features", about: "every crate builds with each feature alone and with none", run: features::check },
     Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
     Step { name: "tree", about: "sessions-core pulls in no runtime and no framework", run: tree::check },
     Step {

@@ -14,6 +14,8 @@ pub(crate) struct Member {
     pub(crate) is_published: bool,
     /// What it is built with; what only its tests use is left out.
     pub(crate) depends_on: Vec<String>,
+    /// Names of its features, and `default` if it has that.
+    pub(crate) features: Vec<String>,
     /// The oldest Rust that it supports.
     pub(crate) rust_version: Option<String>,
 }
@@ -53,6 +55,7 @@ fn member(package: &Value) -> Option<Member> {
             .filter(|dependency| dependency["kind"] != "dev")
             .map(|dependency| dependency["name"].as_str().map(str::to_owned))
             .collect::<Option<_>>()?,
+        features: package["features"].as_object()?.keys().cloned().collect(),
         rust_version: package["rust_version"].as_str().map(str::to_owned),
     })
 }
@@ -63,12 +66,12 @@ mod tests {
 
     const METADATA: &str = r#"{"packages": [
         {"name": "sessions-axum", "manifest_path": "/w/sessions-axum/Cargo.toml", "publish": null,
-         "rust_version": "1.89", "dependencies": [
+         "rust_version": "1.89", "features": {"default": ["seal"], "seal": []}, "dependencies": [
             {"name": "sessions-core", "kind": null, "rename": "core"},
             {"name": "cc", "kind": "build"},
             {"name": "sessions-redis", "kind": "dev"}]},
         {"name": "xtask", "manifest_path": "/w/xtask/Cargo.toml", "publish": [],
-         "dependencies": []}]}"#;
+         "features": {}, "dependencies": []}]}"#;
 
     #[test]
     fn members_are_read_with_what_they_are_built_with() {
@@ -77,6 +80,7 @@ mod tests {
             manifest: "/w/sessions-axum/Cargo.toml".into(),
             is_published: true,
             depends_on: vec!["sessions-core".into(), "cc".into()],
+            features: vec!["default".into(), "seal".into()],
             rust_version: Some("1.89".into()),
         };
         let xtask = Member {
@@ -84,6 +88,7 @@ mod tests {
             manifest: "/w/xtask/Cargo.toml".into(),
             is_published: false,
             depends_on: vec![],
+            features: vec![],
             rust_version: None,
         };
         assert_eq!(parse(METADATA).unwrap(), [axum, xtask]);
