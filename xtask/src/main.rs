@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod advisories;
+mod api;
 mod bench;
 mod command;
 mod deny;
@@ -26,6 +27,9 @@ use steps::Step;
 use tools::Tool;
 
 fn main() -> ExitCode {
+    if let Some(code) = api::stand_in_for_rustdoc() {
+        return code;
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     let done = plan(&words).and_then(|plan| match plan {
         Plan::Help => {

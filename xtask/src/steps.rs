@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, run};
-use crate::{bench, deny, direction, features, fuzz, install, lints, msrv, snippets, tree, words};
+use crate::{api, bench, deny, direction, features, fuzz, install, lints, msrv, snippets, tree, words};
 
 /// One check, which can also be run alone by its name.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "wire", about: "the demos, driven over real sockets", run: wire },
     Step { name: "browser", about: "pages in a real Chromium", run: browser },
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
+    Step { name: "api", about: "the public API of every crate is the committed one", run: api::check },
     Step {
         name: "examples",
         about: "the demos and every example build",

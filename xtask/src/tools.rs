@@ -1,6 +1,6 @@
 //! The commands that take words of their own, beside the steps of `cargo xtask test`.
 
-use crate::{advisories, bench, fuzz, mutants};
+use crate::{advisories, api, bench, fuzz, mutants};
 
 /// A command with words of its own.
 #[derive(Debug)]
@@ -16,6 +16,11 @@ pub(crate) const ALL: &[Tool] = &[
         name: "advisories",
         about: "renew the snapshot of the advisories, from GitHub or a clone",
         run: advisories::renew,
+    },
+    Tool {
+        name: "api",
+        about: "compare the public API with the committed one: cargo xtask api [--bless]",
+        run: api::run_words,
     },
     Tool { name: "bench", about: "measure; `cargo xtask bench help` tells what", run: bench::run_sections },
     Tool { name: "fuzz", about: "run each fuzz target for so many seconds: cargo xtask fuzz 60", run: fuzz::run_words },
