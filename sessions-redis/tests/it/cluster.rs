@@ -32,7 +32,7 @@ fn sessions_lie_everywhere_and_are_listed_from_everywhere() {
     let one = format!("redis-cluster://127.0.0.1:{}", cluster().servers()[5].port());
     let store = patient().prefix(prefix.as_str()).open(&one).unwrap();
     let ids = create_many(&store, 120);
-    let keys = cluster().at_primaries(&["KEYS", &format!("{prefix}????????-*")]);
+    let keys = cluster().on_primaries(&["KEYS", &format!("{prefix}????????-*")]);
     assert_eq!(keys.len(), 3);
     assert!(keys.iter().all(|keys| keys.lines().count() > 10), "{keys:?}");
 
@@ -118,10 +118,10 @@ fn an_end_is_confirmed_by_replicas_also_after_a_lost_answer() {
         replication.swallow();
         let result = if is_everywhere {
             // The first answer is the list of the sessions.
-            proxy.lose_answer(2);
+            proxy.lose_reply(2);
             block_on(store.destroy_of_principal("user", None)).map(drop)
         } else {
-            proxy.lose_next_answer();
+            proxy.lose_next_reply();
             block_on(store.destroy(id)).map(drop)
         };
         assert_eq!(proxy.losses(), 1);

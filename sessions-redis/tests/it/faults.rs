@@ -24,7 +24,7 @@ fn a_write_whose_answer_was_lost_is_done_once() {
     block_on(store.ping()).unwrap();
     let lost = |what: &dyn Fn()| {
         let before = proxy.losses();
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         what();
         assert_eq!(proxy.losses(), before + 1, "an answer was lost");
     };
@@ -68,7 +68,7 @@ fn a_retry_does_not_undo_what_came_between() {
     block_on(steady.create(&record(id).build().unwrap())).unwrap();
     for round in 0..50_u8 {
         block_on(flaky.ping()).unwrap();
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         thread::scope(|scope| {
             let earlier = scope.spawn(|| block_on(flaky.commit(id, &changes().set("key", b"earlier"))).unwrap());
             // As soon as the first one has been applied, somebody else writes. Its retry is still
@@ -140,11 +140,11 @@ fn a_create_that_was_held_up_brings_no_session_back_that_has_ended() {
     // The server knows the script.
     block_on(store.create(&record(id()).build().unwrap())).unwrap();
     let id = id();
-    proxy.hold_next_question();
+    proxy.hold_next_request();
     assert_eq!(block_on(store.create(&record(id).build().unwrap())).unwrap(), Created::STORED);
     assert!(block_on(store.destroy(id)).unwrap());
     let commands = server().commands_during(|| {
-        proxy.release();
+        proxy.release_request();
         thread::sleep(Duration::from_millis(100));
     });
     let is_late = |words: &Vec<String>| words.iter().any(|word| word.ends_with(&id.to_string()));
@@ -165,7 +165,7 @@ fn a_session_that_ended_before_its_create_was_tried_again_stays_so() {
     for _ in 0..20 {
         let id = id();
         block_on(flaky.ping()).unwrap();
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         thread::scope(|scope| {
             let creating = scope.spawn(|| block_on(flaky.create(&record(id).build().unwrap())).unwrap());
             while !block_on(steady.destroy(id)).unwrap() {}

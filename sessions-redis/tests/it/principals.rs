@@ -77,7 +77,7 @@ fn a_lost_answer_ends_nobody_elses_session() {
     // The server knows the script.
     block_on(flaky.destroy(id())).unwrap();
     // The first answer is the list of the sessions.
-    proxy.lose_answer(2);
+    proxy.lose_reply(2);
     let ended = block_on(flaky.destroy_of_principal("me", None)).unwrap();
     assert_eq!((ended, proxy.losses()), (Vec::new(), 1));
     assert!(block_on(steady.load(theirs, NOW)).unwrap().is_some());
@@ -174,13 +174,13 @@ fn a_longer_limit_beside_a_login_carries_the_entry_on() {
     for (first, second) in [(&longer, &login), (&login, &longer)] {
         let id = id();
         block_on(steady.create(&record(id).build().unwrap())).unwrap();
-        proxy.keep_answers_back();
+        proxy.hold_replies();
         std::thread::scope(|scope| {
             let slow = scope.spawn(|| block_on(late.commit(id, first)).unwrap());
             // It has asked whose session it is, and has not heard.
-            proxy.wait_for_answer();
+            proxy.wait_for_held_reply();
             assert_eq!(block_on(steady.commit(id, second)).unwrap(), Committed::Applied);
-            proxy.hand_answers_on();
+            proxy.release_replies();
             assert_eq!(slow.join().unwrap(), Committed::Applied);
         });
         let index = format!("{prefix}principal:user");
@@ -245,13 +245,13 @@ fn a_login_that_is_refused_before_it_is_announced_is_not_sent() {
     block_on(late.ping()).unwrap();
     let id = id();
     block_on(steady.create(&record(id).build().unwrap())).unwrap();
-    proxy.keep_answers_back();
+    proxy.hold_replies();
     std::thread::scope(|scope| {
         let early = changes().bind("user").require("ready", Some(b"1"));
         let login = scope.spawn(move || block_on(late.commit(id, &early)).unwrap());
-        proxy.wait_for_answer();
+        proxy.wait_for_held_reply();
         assert_eq!(block_on(steady.commit(id, &changes().set("ready", b"1"))).unwrap(), Committed::Applied);
-        proxy.hand_answers_on();
+        proxy.release_replies();
         assert_eq!(login.join().unwrap(), Committed::Conflict);
     });
     assert_eq!(block_on(steady.load(id, NOW)).unwrap().unwrap().principal(), None);
@@ -270,14 +270,14 @@ fn a_login_that_others_left_no_room_for_is_refused() {
     let first = record(id).build().unwrap();
     block_on(steady.create(&first)).unwrap();
     let limits = Limits::new(first.as_bytes().len() + 20, usize::MAX);
-    proxy.keep_answers_back();
+    proxy.hold_replies();
     std::thread::scope(|scope| {
         let login = scope.spawn(|| block_on(late.commit(id, &changes().bind("user").limited_to(limits))).unwrap());
         // It has asked what is there, and has not heard.
-        proxy.wait_for_answer();
+        proxy.wait_for_held_reply();
         let fills = changes().set("0123456789", b"12").limited_to(limits);
         assert_eq!(block_on(steady.commit(id, &fills)).unwrap(), Committed::Applied);
-        proxy.hand_answers_on();
+        proxy.release_replies();
         assert_eq!(login.join().unwrap(), Committed::TooLarge);
     });
     assert!(block_on(steady.of_principal("user", NOW)).unwrap().is_empty());

@@ -119,7 +119,7 @@ fn a_write_of_several_calls_has_one_deadline() {
         let store = builder.open(&proxy.url()).unwrap();
         let [first, second] = [id(), id()];
         block_on(store.create(&record(first).build().unwrap())).unwrap();
-        proxy.delay_answers(900);
+        proxy.delay_replies(900);
         let begun = Instant::now();
         let error = if is_new {
             block_on(store.create(&record(second).principal(Some("user")).build().unwrap())).unwrap_err()
