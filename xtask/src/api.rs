@@ -28,7 +28,7 @@ pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
 /// Fails with every line in which the public API differs from the committed one.
 pub(crate) fn check() -> Result<(), String> {
     let Some(current) = current()? else {
-        println!("SKIPPED: rustdoc writes no JSON of format {FORMAT}, so nobody has compared the public API.");
+        println!("SKIPPED: rustdoc writes no JSON of format {FORMAT}, so the public API was not compared.");
         println!("With Rust 1.95, by rustup: cargo +1.95 xtask api");
         return Ok(());
     };

@@ -48,12 +48,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the words on the command line ask for.
+/// The meaning of a command line.
 #[derive(Debug)]
 enum Plan {
     Help,
     Run(Vec<&'static Step>),
-    /// The words are the tool's own.
+    /// A tool and its own arguments.
     Use(&'static Tool, Vec<String>),
 }
 
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_tool_is_its_own() {
+    fn a_tool_gets_the_words_after_it() {
         let words = ["bench", "instructions", "--help"].map(str::to_owned);
         let Ok(Plan::Use(tool, rest)) = plan(&words) else { panic!("`bench` is a tool") };
         assert_eq!((tool.name, &rest[..]), ("bench", &words[1..]));

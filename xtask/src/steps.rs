@@ -1,11 +1,11 @@
-//! The steps of `cargo xtask test`, and how they are run.
+//! The steps of `cargo xtask test`.
 
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, run};
 use crate::{api, bench, deny, direction, features, fuzz, install, lints, msrv, snippets, tree, words};
 
-/// One check, which can also be run alone by its name.
+/// A check, which can also be run alone by its name.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) name: &'static str,
@@ -42,9 +42,13 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step { name: "msrv", about: "every crate builds with the oldest Rust that it supports", run: msrv::check },
     Step { name: "deny", about: "licenses, sources and advisories of the dependencies", run: deny::check },
-    Step { name: "counts", about: "no hot path takes more instructions than is committed", run: bench::counts },
+    Step {
+        name: "counts",
+        about: "no hot path takes more instructions than the committed figures",
+        run: bench::counts,
+    },
     Step { name: "fuzz", about: "a few seconds of each fuzz target find nothing", run: fuzz::run_briefly },
-    Step { name: "lints", about: "every crate takes the workspace's lints", run: lints::check },
+    Step { name: "lints", about: "every crate enables the workspace's lints", run: lints::check },
 ];
 
 /// Steps that run by name only, until the code passes them. Then the line moves to [`ALL`].
@@ -57,12 +61,12 @@ pub(crate) const BY_NAME: &[Step] = &[
     Step { name: "rooms", about: "the rooms of sessions-core import downwards only", run: direction::check_rooms },
 ];
 
-/// Finds a step by its name.
+/// Returns the step with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Step> {
     ALL.iter().chain(BY_NAME).find(|step| step.name == name)
 }
 
-/// Runs the steps one after the other up to the first that fails, with the time that each took.
+/// Runs the steps in order until one fails, and prints the time that each took.
 pub(crate) fn run_all(steps: &[&Step]) -> Result<(), String> {
     let mut took = Vec::new();
     for step in steps {
@@ -98,13 +102,13 @@ fn clippy() -> Result<(), String> {
     fuzz::clippy()
 }
 
-/// Tests skip what needs a server that is not there; here it was installed, so skipping is a
-/// failure.
+/// Tests skip what needs a missing server. Here the server was installed, so skipping is a failure.
 fn unit() -> Result<(), String> {
     run(cargo("test --workspace --exclude sessions-tests").env("SESSIONS_REQUIRE_REDIS", "1"))
 }
 
-/// The wire tests start the demos as programs, which `cargo test` alone would not build for them.
+/// Builds the demos first: the wire tests start them as programs, so `cargo test` does not build
+/// them.
 fn wire() -> Result<(), String> {
     run(&mut cargo("build -p sessions-examples --bins"))?;
     let mut tests = cargo("test -p sessions-tests --lib --test wire --test stores");

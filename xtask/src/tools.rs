@@ -1,8 +1,8 @@
-//! The commands that take words of their own, beside the steps of `cargo xtask test`.
+//! The commands with arguments of their own, in addition to the steps of `cargo xtask test`.
 
 use crate::{advisories, api, bench, fuzz, mutants};
 
-/// A command with words of its own.
+/// A command with arguments of its own.
 #[derive(Debug)]
 pub(crate) struct Tool {
     pub(crate) name: &'static str,
@@ -31,7 +31,7 @@ pub(crate) const ALL: &[Tool] = &[
     },
 ];
 
-/// Finds a tool by its name.
+/// Returns the tool with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Tool> {
     ALL.iter().find(|tool| tool.name == name)
 }

@@ -1,16 +1,16 @@
-//! Checks that sessions-core's dependencies hold no runtime and no framework.
+//! Checks that sessions-core depends on no runtime and no framework.
 
 use std::collections::BTreeSet;
 
 use crate::command::{cargo, read};
 
-/// Runtimes and frameworks: the crate itself and those named after it, as in `tokio-util`.
+/// Runtimes and frameworks: these crates and those named after them, as in `tokio-util`.
 const FAMILIES: &[&str] = &["tokio", "async-std", "may", "axum", "actix", "hyper", "tower"];
 
-/// Runtimes whose name other crates share without being part of them, as in `smol_str`.
+/// Runtimes whose name unrelated crates begin with, as in `smol_str`.
 const SINGLE: &[&str] = &["smol"];
 
-/// Fails with the names of the runtimes and frameworks that sessions-core pulls in.
+/// Fails with the runtimes and frameworks that sessions-core depends on.
 pub(crate) fn check() -> Result<(), String> {
     let tree = read(&mut cargo("tree -p sessions-core -e normal --all-features --prefix none"))?;
     let names = crates(&tree);
@@ -21,7 +21,7 @@ pub(crate) fn check() -> Result<(), String> {
     if forbidden.is_empty() { Ok(()) } else { Err(format!("sessions-core depends on {}", forbidden.join(", "))) }
 }
 
-/// The names in the output of `cargo tree --prefix none`, of which each line is `name vX.Y.Z (…)`.
+/// Returns the names in the output of `cargo tree --prefix none`: lines such as `name vX.Y.Z (…)`.
 fn crates(tree: &str) -> BTreeSet<&str> {
     tree.lines().filter_map(|line| line.split_whitespace().next()).collect()
 }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_merely_begins_alike_is_allowed() {
+    fn a_similar_name_is_allowed() {
         for name in ["maybe-uninit", "smol_str", "hyperloglog", "http", "async-trait", "cookie"] {
             assert!(!is_forbidden(name), "{name} is forbidden");
         }

@@ -1,4 +1,4 @@
-//! The workspace's members, as `cargo metadata` tells them.
+//! The workspace's members, read from `cargo metadata`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,29 +12,29 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) manifest: PathBuf,
     pub(crate) is_published: bool,
-    /// What it is built with; what only its tests use is left out.
+    /// Names of its dependencies, without those of its tests.
     pub(crate) depends_on: Vec<String>,
-    /// Names of its features, and `default` if it has that.
+    /// Names of its features, including `default` if it has one.
     pub(crate) features: Vec<String>,
     /// The oldest Rust that it supports.
     pub(crate) rust_version: Option<String>,
 }
 
 impl Member {
-    /// Returns the folder that the crate is in.
+    /// Returns the folder of the crate.
     pub(crate) fn folder(&self) -> &Path {
         self.manifest.parent().unwrap_or(&self.manifest)
     }
 }
 
-/// Asks cargo for the members.
+/// Reads the members from cargo.
 pub(crate) fn members() -> Result<Vec<Member>, String> {
     parse(&read(&mut cargo("metadata --no-deps --format-version 1"))?)
 }
 
 fn parse(metadata: &str) -> Result<Vec<Member>, String> {
     let metadata: Value = serde_json::from_str(metadata)
-        .map_err(|error| format!("the output of `cargo metadata` is no JSON: {error}"))?;
+        .map_err(|error| format!("the output of `cargo metadata` is not JSON: {error}"))?;
     let members: Option<Vec<Member>> = list(&metadata["packages"])?.iter().map(member).collect();
     members.ok_or_else(|| "`cargo metadata` describes a package in an unknown form".into())
 }
@@ -48,7 +48,7 @@ fn member(package: &Value) -> Option<Member> {
     Some(Member {
         name: package["name"].as_str()?.to_owned(),
         manifest: package["manifest_path"].as_str()?.into(),
-        // `publish = false` is told as an empty list of registries, everything else as null.
+        // `publish = false` becomes an empty list of registries, everything else null.
         is_published: package["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
         depends_on: dependencies
             .iter()
@@ -74,7 +74,7 @@ mod tests {
          "features": {}, "dependencies": []}]}"#;
 
     #[test]
-    fn members_are_read_with_what_they_are_built_with() {
+    fn members_are_read_without_dev_dependencies() {
         let axum = Member {
             name: "sessions-axum".into(),
             manifest: "/w/sessions-axum/Cargo.toml".into(),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_form_is_an_error_rather_than_an_empty_workspace() {
+    fn an_unknown_form_is_an_error() {
         for text in ["", "{}", r#"{"packages": [{"name": "x"}]}"#] {
             assert!(parse(text).is_err(), "{text:?} was accepted");
         }

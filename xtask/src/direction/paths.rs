@@ -260,7 +260,7 @@ fn character(rest: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// The names that a module imports, each with its line.
+    /// Returns the names that a module imports, each with its line.
     fn imports(module: &[&str], source: &str) -> Vec<(usize, String)> {
         let module: Vec<String> = module.iter().map(ToString::to_string).collect();
         read(source, &module).imports.into_iter().map(|import| (import.line, import.name)).collect()
