@@ -5,10 +5,10 @@ use std::hint::black_box;
 use pollster::block_on;
 use sessions_core::{Attach, Error, Exchange, Session, Sessions};
 
-/// Is what a request does with its session.
+/// A handler: what a request does with its session.
 pub type Handler = fn(&Session) -> Result<(), Error>;
 
-/// Does for one request what an adapter does; one without a handler never asks for its session.
+/// Does what an adapter does for one request. Without a handler the session is not loaded.
 ///
 /// # Panics
 ///
@@ -20,7 +20,7 @@ pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler
     }
 }
 
-/// Does so with a handler that may know more than its session.
+/// Does the same with a handler that captures variables.
 ///
 /// # Panics
 ///
@@ -37,17 +37,17 @@ fn end(exchange: Exchange) -> Attach {
     exchange.end_if_unchanged().unwrap_or_else(|| block_on(exchange.commit(200)).expect("the store answers"))
 }
 
-/// Signs somebody in, and returns the cookie that the browser then sends.
+/// Signs in, and returns the cookie that the browser then sends.
 ///
 /// # Panics
 ///
-/// Panics if it does not work.
+/// Panics if the login fails.
 pub fn sign_in(sessions: &Sessions, handler: Handler) -> Vec<u8> {
     let set_cookie = visit(sessions, None, Some(handler)).take_set_cookie().expect("a new session has a cookie");
     set_cookie.split(';').next().unwrap_or_default().as_bytes().to_vec()
 }
 
-/// Begins a session of three small keys.
+/// Fills a session with three small keys.
 ///
 /// # Errors
 ///
@@ -58,7 +58,7 @@ pub fn login(session: &Session) -> Result<(), Error> {
     session.set("theme", "dark")
 }
 
-/// Reads two of them.
+/// Reads two of the keys.
 ///
 /// # Errors
 ///
@@ -75,7 +75,7 @@ pub fn read(session: &Session) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds to one of them.
+/// Adds to one of the keys.
 ///
 /// # Errors
 ///
