@@ -96,6 +96,7 @@ mod tests {
             is_published,
             depends_on: depends_on.iter().map(ToString::to_string).collect(),
             features: Vec::new(),
+            tests: Vec::new(),
             rust_version: None,
         }
     }

@@ -16,6 +16,7 @@ mod msrv;
 mod mutants;
 mod snippets;
 mod steps;
+mod suites;
 mod tools;
 mod tree;
 mod words;

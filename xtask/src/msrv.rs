@@ -69,6 +69,7 @@ mod tests {
             is_published,
             depends_on: Vec::new(),
             features: Vec::new(),
+            tests: Vec::new(),
             rust_version: rust_version.map(str::to_owned),
         }
     }

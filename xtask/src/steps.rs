@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command::{cargo, run};
-use crate::{api, bench, deny, direction, features, fuzz, install, lints, msrv, snippets, tree, words};
+use crate::{api, bench, deny, direction, features, fuzz, install, lints, msrv, snippets, suites, tree, words};
 
 /// A check, which can also be run alone by its name.
 #[derive(Debug)]
@@ -22,15 +22,15 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step { name: "fmt", about: "the code is formatted", run: fmt },
     Step { name: "clippy", about: "no warning from the compiler or clippy", run: clippy },
-    Step { name: "unit", about: "unit, integration and documentation tests of every crate", run: unit },
-    Step { name: "wire", about: "the demos, driven over real sockets", run: wire },
-    Step { name: "browser", about: "pages in a real Chromium", run: browser },
+    Step { name: "unit", about: "unit, integration and documentation tests of every crate", run: suites::unit },
+    Step { name: "wire", about: "the demos, driven over real sockets", run: suites::wire },
+    Step { name: "browser", about: "pages in a real Chromium", run: suites::browser },
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
     Step { name: "api", about: "the public API of every crate is the committed one", run: api::check },
     Step {
         name: "examples",
-        about: "the demos and every example build",
-        run: || run(&mut cargo("build -p sessions-examples --bins --examples")),
+        about: "the demos and every example compile with their own features",
+        run: || run(&mut cargo("check -p sessions-examples --bins --examples")),
     },
     Step { name: "features", about: "every crate builds with each feature alone and with none", run: features::check },
     Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
@@ -100,25 +100,6 @@ fn clippy() -> Result<(), String> {
     run(&mut cargo("clippy --workspace --all-targets --all-features -- -D warnings"))?;
     bench::clippy()?;
     fuzz::clippy()
-}
-
-/// Tests skip what needs a missing server. Here the server was installed, so skipping is a failure.
-fn unit() -> Result<(), String> {
-    run(cargo("test --workspace --exclude sessions-tests").env("SESSIONS_REQUIRE_REDIS", "1"))
-}
-
-/// Builds the demos first: the wire tests start them as programs, so `cargo test` does not build
-/// them.
-fn wire() -> Result<(), String> {
-    run(&mut cargo("build -p sessions-examples --bins"))?;
-    let mut tests = cargo("test -p sessions-tests --lib --test wire --test stores");
-    run(tests.env("SESSIONS_REQUIRE_REDIS", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
-}
-
-fn browser() -> Result<(), String> {
-    run(&mut cargo("build -p sessions-examples --bins"))?;
-    let mut tests = cargo("test -p sessions-tests --test browser");
-    run(tests.env("SESSIONS_REQUIRE_BROWSER", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
 }
 
 fn doc() -> Result<(), String> {
