@@ -106,7 +106,7 @@ async fn writes_that_fail() {
     let (late, session) = request(&sessions, &cookie).await;
     sessions.destroy_principal("ann").await.unwrap();
     session.set("cart", "late").unwrap();
-    late.commit(200).await.unwrap_err();
+    late.end(200).await.unwrap_err();
 }
 
 async fn request(sessions: &Sessions, cookies: &str) -> (Exchange, Session) {
@@ -117,7 +117,7 @@ async fn request(sessions: &Sessions, cookies: &str) -> (Exchange, Session) {
 
 /// Answers a request, and returns the cookie that its browser then has.
 async fn answer(exchange: Exchange) -> String {
-    let set_cookie = exchange.commit(200).await.unwrap().take_set_cookie().unwrap_or_default();
+    let set_cookie = exchange.end(200).await.unwrap().take_set_cookie().unwrap_or_default();
     set_cookie.split(';').next().unwrap().to_owned()
 }
 

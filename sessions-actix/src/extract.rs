@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use sessions_core::Load;
 
 use crate::error::SessionError;
-use crate::{head, opened};
+use crate::{exchanges, headers};
 
 /// The session of a request, as a handler's argument. It is loaded once, when the first argument of
 /// this type is extracted.
@@ -62,7 +62,7 @@ impl FromRequest for Session {
     type Future = Extraction;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Extraction(opened::innermost(request).map(|exchange| head::load(&exchange, request)))
+        Extraction(exchanges::innermost(request).map(|exchange| headers::load(&exchange, request)))
     }
 }
 
@@ -119,7 +119,7 @@ impl Future for Extraction {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             Some(load) => Pin::new(load).poll(context).map(|loaded| Ok(Session(loaded?))),
-            None => Poll::Ready(Err(SessionError::not_wrapped())),
+            None => Poll::Ready(Err(SessionError::no_middleware())),
         }
     }
 }

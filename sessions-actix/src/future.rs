@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,11 +11,11 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use pin_project_lite::pin_project;
-use sessions_core::{Attach, Exchange};
+use sessions_core::{CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
 
-use crate::dropped::{Completing, Running};
+use crate::complete::complete;
 use crate::error::SessionError;
-use crate::head;
+use crate::headers::write;
 
 type Response<B> = Result<ServiceResponse<B>, Error>;
 
@@ -41,10 +40,10 @@ pin_project! {
 enum Stage<B> {
     /// A middleware further out commits.
     Nested,
-    Handling(Running),
+    Handling(ExchangeGuard),
     /// The store answers later. Boxed, so that the future is small where it answers at once:
     /// frameworks move their futures about.
-    Committing(Box<(Completing, Ended<B>)>),
+    Committing(Box<(CommitGuard, Ended<B>)>),
 }
 
 /// What a handler ended with.
@@ -61,7 +60,11 @@ enum Failure {
 
 impl<F, B> ResponseFuture<F, B> {
     pub(crate) fn new(handler: F, exchange: Option<Exchange>) -> Self {
-        Self { handler, stage: exchange.map_or(Stage::Nested, |exchange| Stage::Handling(Running::new(exchange))) }
+        let stage = match exchange {
+            Some(exchange) => Stage::Handling(ExchangeGuard::new(Some(exchange), complete)),
+            None => Stage::Nested,
+        };
+        Self { handler, stage }
     }
 }
 
@@ -72,22 +75,21 @@ where
 {
     type Output = Response<EitherBody<B>>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
         match this.stage {
             Stage::Nested => this.handler.poll(context).map_ok(ServiceResponse::map_into_left_body),
-            Stage::Handling(running) => {
+            Stage::Handling(guard) => {
                 let ended = ready!(run(this.handler, context));
-                let exchange = running.take().expect("a future is not polled after it was ready");
-                if let Some(attach) = exchange.end_if_unchanged() {
-                    return Poll::Ready(finish(ended, Ok(attach)));
+                let exchange = guard.take().expect("a future is not polled after it was ready");
+                match exchange.end(status(&ended)).try_ready() {
+                    Ok(saved) => Poll::Ready(finish(ended, saved)),
+                    Err(commit) => {
+                        let commit = CommitGuard::new(commit, complete);
+                        *this.stage = Stage::Committing(Box::new((commit, ended)));
+                        self.poll(context)
+                    }
                 }
-                let mut commit = exchange.commit(status(&ended));
-                if let Poll::Ready(saved) = Pin::new(&mut commit).poll(context) {
-                    return Poll::Ready(finish(ended, saved));
-                }
-                *this.stage = Stage::Committing(Box::new((Completing::new(commit), ended)));
-                Poll::Pending
             }
             Stage::Committing(committing) => {
                 let saved = ready!(Pin::new(&mut committing.0).poll(context));
@@ -122,11 +124,11 @@ fn status<B>(ended: &Ended<B>) -> u16 {
 
 /// Returns the response with what its session needs or, if the session could not be saved, a
 /// response that says so.
-fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<Attach, sessions_core::Error>) -> Response<EitherBody<B>> {
+fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<SessionHeaders, CommitError>) -> Response<EitherBody<B>> {
     match ended {
         Ok(mut response) => match saved {
-            Ok(attach) => {
-                head::attach(attach, response.headers_mut());
+            Ok(headers) => {
+                write(headers, response.headers_mut());
                 Ok(response.map_into_left_body())
             }
             Err(error) => Ok(response.error_response(SessionError::from(error)).map_into_right_body()),
@@ -136,9 +138,9 @@ fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<Attach, sessions_core::
 }
 
 impl Failure {
-    fn finish(self, saved: Result<Attach, sessions_core::Error>) -> Error {
+    fn finish(self, saved: Result<SessionHeaders, CommitError>) -> Error {
         match (self, saved.map_err(SessionError::from)) {
-            (Self::Error { error, .. }, Ok(attach)) => attach_to_error(attach, error),
+            (Self::Error { error, .. }, Ok(headers)) => add_to_error(headers, error),
             (Self::Error { .. }, Err(error)) => error.into(),
             (Self::Panic(panic), saved) => {
                 if let Err(error) = saved {
@@ -154,10 +156,10 @@ impl Failure {
 ///
 /// It is not made into a [`ServiceResponse`] here: that takes the request, and actix-web panics if
 /// a middleware holds a clone of it while a handler is looked up.
-fn attach_to_error(attach: Attach, mut error: Error) -> Error {
-    if !attach.is_empty() {
+fn add_to_error(headers: SessionHeaders, mut error: Error) -> Error {
+    if !headers.is_empty() {
         error.add_response_mapper(move |mut response| {
-            head::attach(attach.clone(), response.headers_mut());
+            write(headers.clone(), response.headers_mut());
             response
         });
     }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use sessions_core::{DestroyReason, SessionId, Sessions};
 
 use crate::error::SessionError;
-use crate::explicit::SessionsExt;
+use crate::ext::SessionsExt;
 use crate::extract::Session;
 
 /// Loads the request's session from [`Sessions::global`]; see [`SessionsExt::start`].
@@ -22,10 +22,10 @@ use crate::extract::Session;
 /// use sessions_actix::SessionError;
 ///
 /// async fn sign_in(request: HttpRequest) -> Result<HttpResponse, SessionError> {
-///     let session = sessions_actix::start(&request).await?;
+///     let session = sessions_actix::global::start(&request).await?;
 ///     session.login("iris")?;
 ///     let mut response = HttpResponse::Ok().body("welcome");
-///     sessions_actix::finish(&session, &mut response).await?;
+///     sessions_actix::global::finish(&session, &mut response).await?;
 ///     Ok(response)
 /// }
 /// ```

@@ -94,7 +94,7 @@
 //!
 //! What is done to a session is saved before the response's head leaves. The body of a streamed
 //! response, or the actor of a WebSocket, may keep a clone of the [`Session`]; what it writes later
-//! reaches the store with [`save`](core::Session::save).
+//! reaches the store with [`save`](sessions_core::Session::save).
 //!
 //! # Log
 //!
@@ -112,25 +112,27 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
-mod dropped;
+mod complete;
 mod error;
-mod explicit;
+mod exchanges;
+mod ext;
 mod extract;
 mod future;
-mod global;
-mod head;
+pub mod global;
+mod headers;
 mod middleware;
-mod opened;
 mod service;
 
 pub use error::SessionError;
-pub use explicit::SessionsExt;
+pub use ext::SessionsExt;
 pub use extract::{Extraction, OptionalExtraction, OptionalSession, Session};
 pub use future::ResponseFuture;
-pub use global::{destroy, destroy_all, destroy_by_id, finish, on_destroy, shift_expiration, start, update_expiration};
 pub use middleware::SessionMiddleware;
 pub use service::SessionService;
 
 #[doc(no_inline)]
-pub use sessions_core as core;
+pub use sessions_core;
 pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, SessionId, Sessions};
+
+/// The target of all that this crate logs.
+pub(crate) const TARGET: &str = "sessions_actix";

@@ -29,10 +29,10 @@ use crate::service::SessionService;
 /// the handler dropped. By HTTP/2 it runs on after the stream was reset: it is a task of its own,
 /// and actix-web shows nobody that the stream is gone. A timeout around this middleware drops it.
 ///
-/// | | what the handler wrote | [`destroy`](crate::core::Session::destroy) |
+/// | | what the handler wrote | [`destroy`](crate::sessions_core::Session::destroy) |
 /// |---|---|---|
 /// | runs to its end | is saved, as ever | is carried out |
-/// | dropped while it runs | is dropped, but for what it has [saved](crate::core::Session::save) | is carried out |
+/// | dropped while it runs | is dropped, but for what it has [saved](crate::sessions_core::Session::save) | is carried out |
 /// | dropped during the commit | is saved: the commit goes to its end | is carried out |
 /// | a timeout inside answers 408 or a 5xx | is dropped | is carried out |
 /// | a panic | is dropped | is carried out |

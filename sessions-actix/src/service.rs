@@ -5,8 +5,8 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, forward_ready};
 use sessions_core::Sessions;
 
+use crate::exchanges;
 use crate::future::ResponseFuture;
-use crate::opened;
 
 /// A service whose requests have sessions, made by a
 /// [`SessionMiddleware`](crate::SessionMiddleware).
@@ -34,7 +34,7 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let exchange = opened::wrap(&self.sessions, request.request());
+        let exchange = exchanges::wrap(&self.sessions, request.request());
         ResponseFuture::new(self.service.call(request), exchange)
     }
 }

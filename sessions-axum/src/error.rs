@@ -5,7 +5,7 @@ use std::fmt;
 
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
-use sessions_core::{Error, ErrorKind};
+use sessions_core::{CommitError, Error, ErrorKind};
 
 /// Why a request has no session, or what its session refused; a handler returns it as it is.
 ///
@@ -48,6 +48,12 @@ impl IntoResponse for SessionError {
 
 impl From<Error> for SessionError {
     fn from(error: Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<CommitError> for SessionError {
+    fn from(error: CommitError) -> Self {
         Self(error.into())
     }
 }

@@ -22,9 +22,9 @@ use crate::service::SessionService;
 /// sees unless part of the body is still unread, a next request is waiting, or its `half_close` is
 /// on.
 ///
-/// | | what the handler wrote | [`destroy`](crate::core::Session::destroy) |
+/// | | what the handler wrote | [`destroy`](crate::sessions_core::Session::destroy) |
 /// |---|---|---|
-/// | dropped while it runs | is dropped, but for what it has [saved](crate::core::Session::save) | is carried out |
+/// | dropped while it runs | is dropped, but for what it has [saved](crate::sessions_core::Session::save) | is carried out |
 /// | dropped during the commit | is saved: the commit goes to its end | is carried out |
 /// | not dropped, since nobody sees that the client is gone | is saved, as ever | is carried out |
 /// | a timeout layer inside answers 408 or a 5xx | is dropped | is carried out |

@@ -81,8 +81,8 @@
 //! # }
 //! ```
 //!
-//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions
-//! [`start`], [`finish`], [`destroy`] and so on.
+//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions of
+//! the module [`global`].
 //!
 //! # Failures
 //!
@@ -102,7 +102,7 @@
 //! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by
 //!   itself.
 //! - It does not save what a streamed body writes after the head is gone;
-//!   [`save`](core::Session::save) does.
+//!   [`save`](sessions_core::Session::save) does.
 //! - It does not make a cache within it safe: a layer that caches responses belongs around this
 //!   one, where it sees the `Vary: Cookie` and the `Cache-Control: no-store` of responses that
 //!   belong to one visitor.
@@ -110,19 +110,19 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod error;
+mod ext;
 mod extract;
+pub mod global;
 mod layer;
 mod service;
 
 pub use error::SessionError;
+pub use ext::SessionsExt;
 pub use extract::Session;
 pub use layer::SessionLayer;
 pub use service::SessionService;
 
 #[doc(no_inline)]
-pub use sessions_core as core;
+pub use sessions_core;
 pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, SessionId, Sessions};
-pub use sessions_http::{
-    RequestHead, ResponseFuture, SessionsExt, destroy, destroy_all, destroy_by_id, finish, on_destroy,
-    shift_expiration, start, update_expiration,
-};
+pub use sessions_http::{RequestHead, ResponseFuture};

@@ -1,5 +1,7 @@
-//! The cases, one function for each promise. [`store_conformance!`](crate::store_conformance) makes
-//! a test of each; called by hand, a case wants a [`Subject`](crate::Subject) with nothing in it.
+//! The cases, one function for each promise of the store contract.
+//!
+//! [`store_conformance!`](crate::store_conformance) makes a test of each. A direct call takes an
+//! empty [`Subject`](crate::Subject).
 
 pub mod changes;
 pub mod commit;

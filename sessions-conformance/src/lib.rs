@@ -2,8 +2,8 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 pub mod cases;
-mod kit;
-mod list;
+mod fixtures;
+mod macros;
 mod race;
 mod run;
 mod setup;

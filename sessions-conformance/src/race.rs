@@ -1,14 +1,14 @@
-//! Threads that begin at the same moment, and a future that waits for them.
+//! Threads that start at the same moment, and a future that waits for them.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread::{self, JoinHandle};
 
-/// Runs `work` on as many threads at once.
+/// Runs `work` on several threads at once.
 ///
-/// The caller is not blocked while they run, but waits like for any future: a runtime that drives
-/// its sockets on the caller's thread goes on doing so.
+/// The caller awaits them without blocking its thread, so that a runtime on that thread can go on
+/// driving its sockets.
 pub(crate) async fn run<T: Send + 'static>(
     threads: usize,
     work: impl Fn(usize) -> T + Send + Sync + 'static,
@@ -33,7 +33,7 @@ fn join<T>(handle: JoinHandle<T>) -> T {
     handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Is passed by every thread.
+/// The count of running threads, and the waker of whoever waits for them.
 struct Finish(Mutex<(usize, Option<Waker>)>);
 
 impl Finish {
@@ -54,7 +54,7 @@ impl Finish {
     }
 }
 
-/// Reports a thread's end when it is dropped, also by a panic.
+/// Reports the end of a thread on drop, also after a panic.
 struct Arrival(Arc<Finish>);
 
 impl Drop for Arrival {

@@ -1,4 +1,4 @@
-//! What the macros call for each test.
+//! The entry points of the generated tests.
 
 use std::io::{self, Write};
 use std::process;
@@ -9,14 +9,14 @@ use sessions_core::{Clock, SystemClock};
 use crate::setup::Setup;
 use crate::subject::{BlockOn, Subject};
 
-/// Runs a case against a store of its own.
+/// Runs a case on a store of its own.
 pub fn run(name: &str, case: impl AsyncFnOnce(&Subject), block_on: BlockOn, make: impl Fn(&str) -> Setup) {
     if let Some(subject) = subject(name, block_on, &make) {
         block_on(Box::pin(async { case(&subject).await }));
     }
 }
 
-/// Runs a case against two stores, which differ in the name of their namespace.
+/// Runs a case on two stores with different namespaces.
 pub fn run_apart(
     name: &str,
     case: impl AsyncFnOnce(&Subject, &Subject),
@@ -31,16 +31,17 @@ pub fn run_apart(
 fn subject(test: &str, block_on: BlockOn, make: impl Fn(&str) -> Setup) -> Option<Subject> {
     let setup = make(&fresh_namespace(test));
     if let Some(what) = &setup.missing {
-        // Not by a macro: the test's harness would keep what it prints to itself.
-        let said = writeln!(io::stderr(), "SKIPPED {test}: {what} is missing");
-        said.expect("standard error takes a line");
+        // Not by `eprintln!`: the harness hides its output if the test passes.
+        let printed = writeln!(io::stderr(), "SKIPPED {test}: {what} is missing");
+        printed.expect("standard error takes a line");
         return None;
     }
     Some(Subject::new(setup, block_on))
 }
 
-/// Returns a name that no test has used, in this process or an earlier one: of letters, digits and
-/// hyphens.
+/// Returns a name that no test has used, in this process or another.
+///
+/// It consists of letters, digits and hyphens.
 fn fresh_namespace(test: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

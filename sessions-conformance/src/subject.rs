@@ -10,16 +10,16 @@ use sessions_core::{SessionId, Store};
 use crate::race;
 use crate::setup::{Damage, Setup, Traits};
 
-/// Is what a case does, for a function that blocks on it.
+/// The future of a case, to block on.
 pub type Task<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// Blocks a thread on a task.
+/// A function that blocks a thread on a task.
 pub type BlockOn = fn(Task<'_>);
 
-/// Is a store under test, seen through one of its handles. Cheap to clone.
+/// A store under test, through one of its handles. Cheap to clone.
 #[derive(Clone)]
 pub struct Subject {
-    // The stores are dropped before what they stand on.
+    // The stores are dropped before the folder or server that `traits` keeps.
     store: Arc<dyn Store>,
     other: Arc<dyn Store>,
     traits: Arc<Traits>,
@@ -27,7 +27,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Puts a store to the test.
+    /// Creates the subject of a test.
     #[must_use]
     pub fn new(setup: Setup, block_on: BlockOn) -> Self {
         Self { store: setup.store, other: setup.other, traits: Arc::new(setup.traits), block_on }
@@ -39,34 +39,35 @@ impl Subject {
         &*self.store
     }
 
-    /// Returns the same store seen through its other handle, if it has another.
+    /// Returns the store through its other handle, if it has one.
     #[must_use]
     pub fn through_other_handle(&self) -> Self {
         Self { store: Arc::clone(&self.other), other: Arc::clone(&self.store), ..self.clone() }
     }
 
-    /// Says whether the store's engine removes expired records, so that sweeps report none.
+    /// Returns whether the store's engine removes expired records, so that sweeps report none.
     #[must_use]
     pub fn expires_by_itself(&self) -> bool {
         self.traits.expires_by_itself
     }
 
-    /// Spoils a stored record.
+    /// Damages a stored record.
     ///
     /// # Panics
     ///
     /// Panics if the [`Setup`] does not say how.
     pub fn damage(&self, id: SessionId, damage: Damage) {
-        let spoil = self.traits.damage.as_ref();
-        spoil.expect("a test of damage is given a setup that says how to do it")(id, damage);
+        let corrupt = self.traits.damage.as_ref();
+        corrupt.expect("a test of damage has a setup with `damaged_by`")(id, damage);
     }
 
-    /// Does the same thing on many threads at the same moment, every other one through the other
-    /// handle, and returns what each came to.
+    /// Runs a task on many threads at the same moment, and returns their results.
+    ///
+    /// Every other thread uses the other handle.
     ///
     /// # Panics
     ///
-    /// Panics if one of them does.
+    /// Panics if one of the threads does.
     pub async fn race<T, F>(&self, racers: usize, run: impl Fn(Self, usize) -> F + Send + Sync + 'static) -> Vec<T>
     where
         T: Send + 'static,
@@ -77,7 +78,7 @@ impl Subject {
             let subject = if number % 2 == 0 { subject.clone() } else { subject.through_other_handle() };
             let mut result = None;
             block_on(Box::pin(async { result = Some(run(subject, number).await) }));
-            result.expect("to block on a task is to wait for its end")
+            result.expect("`block_on` runs a task to its end")
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Stores around a store, which do to it what goes wrong in the world.
+//! Stores around a store, for tests of failures, delays and numbers of calls.
 
 mod counting;
 mod failing;
@@ -12,7 +12,7 @@ pub use failing::{FailingStore, Failure};
 pub use gate::Gate;
 pub use slow::SlowStore;
 
-/// Is a call of [`Store`](sessions_core::Store).
+/// A call of [`Store`](sessions_core::Store).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each is the call of the same name")]
@@ -31,7 +31,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// Holds all of them.
+    /// All calls.
     pub const ALL: [Self; 11] = [
         Self::Load,
         Self::Create,
@@ -71,7 +71,7 @@ impl fmt::Debug for Verb {
     }
 }
 
-/// Implements `Store` by the method `around`, which is given each call as a function of the inner
+/// Implements `Store` with the method `around`, which gets each call as a function of the inner
 /// store.
 macro_rules! implement_store {
     ($store:ident) => {

@@ -8,11 +8,6 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::exchange::Attach;
-use crate::id::SessionId;
-use crate::manager::Event;
-use crate::platform::EntropyError;
-
 type Cause = Box<dyn StdError + Send + Sync>;
 
 /// Says why a session could not do what it was asked.
@@ -26,7 +21,6 @@ pub struct Error(Box<Parts>);
 struct Parts {
     kind: ErrorKind,
     source: Option<Cause>,
-    attach: Option<Attach>,
     undecodable: Option<Undecodable>,
 }
 
@@ -83,30 +77,19 @@ pub enum ErrorKind {
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Parts { kind, source: None, attach: None, undecodable: None }))
+        Self(Box::new(Parts { kind, source: None, undecodable: None }))
     }
 
     #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
-        Self(Box::new(Parts { kind, source: Some(source.into()), attach: None, undecodable: None }))
+        Self(Box::new(Parts { kind, source: Some(source.into()), undecodable: None }))
     }
 
     #[cold]
-    pub(crate) fn undecodable(key: &str, expected: &'static str, source: impl Into<Cause>) -> Self {
+    pub(crate) fn new_undecodable(key: &str, expected: &'static str, source: impl Into<Cause>) -> Self {
         let mut error = Self::with_source(ErrorKind::Decode, source);
         error.0.undecodable = Some(Undecodable { key: key.into(), expected });
         error
-    }
-
-    pub(crate) fn with_attach(mut self, attach: Attach) -> Self {
-        self.0.attach = Some(attach);
-        self
-    }
-
-    /// Takes out what the response that tells of the error must carry all the same: where a save
-    /// had made or renewed the session before the commit failed, the client needs its cookie.
-    pub fn take_attach(&mut self) -> Attach {
-        self.0.attach.take().unwrap_or_default()
     }
 
     /// Returns what went wrong.
@@ -128,10 +111,9 @@ impl Error {
         self.0.undecodable.as_ref().map(|entry| entry.expected)
     }
 
-    /// Returns the event of an entry that could not be read.
-    pub(crate) fn undecodable_event(&self, id: Option<SessionId>) -> Option<Event> {
-        let Undecodable { key, expected } = self.0.undecodable.as_ref()?;
-        Some(Event::Undecodable { id, key: Arc::clone(key), expected })
+    /// Returns the key and the expected type of an entry that could not be read, for its event.
+    pub(crate) fn undecodable(&self) -> Option<(&Arc<str>, &'static str)> {
+        self.0.undecodable.as_ref().map(|entry| (&entry.key, entry.expected))
     }
 
     /// Returns the HTTP status that tells a client as much as it may know.
@@ -150,6 +132,14 @@ impl Error {
             ErrorKind::TooLarge => 413,
             _ => 500,
         }
+    }
+
+    /// Returns the error and its causes as one text, for the log.
+    ///
+    /// Not every subscriber of `tracing` shows the causes of an error.
+    #[must_use]
+    pub fn chain(&self) -> impl fmt::Display {
+        Chain(self)
     }
 
     /// Says whether the server is to blame, so that somebody should look at it. Adapters tell the
@@ -203,7 +193,7 @@ impl fmt::Display for Error {
             ErrorKind::TooLarge => "the session would exceed its limits",
             ErrorKind::Encode => "the value cannot be stored",
             ErrorKind::Decode => "the entry is not of the type asked for",
-            ErrorKind::Entropy => "no token could be made",
+            ErrorKind::Entropy => "cannot make a token: the operating system gave no random bytes",
             ErrorKind::IdsExhausted => "the id generator repeats itself",
             ErrorKind::Seal => "the token could not be sealed",
             ErrorKind::ZeroExpiry => {
@@ -230,9 +220,18 @@ impl From<StoreError> for Error {
     }
 }
 
-impl From<EntropyError> for Error {
-    fn from(error: EntropyError) -> Self {
-        Self::with_source(ErrorKind::Entropy, error)
+/// An error and its causes.
+struct Chain<'a>(&'a Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)?;
+        let mut next = StdError::source(self.0);
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
     }
 }
 

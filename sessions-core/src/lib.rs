@@ -10,17 +10,20 @@ mod platform;
 mod record;
 mod session;
 mod store;
+pub mod testing;
 
 pub use cookie::{Opened, SameSite, Seal, SealKey, Secret, SecretHash, Token};
 pub use error::{ConfigError, ConfigErrorKind, Error, ErrorKind, StoreError, StoreErrorKind};
-pub use exchange::{Attach, Commit, Exchange, Field, Load, ResponseHead};
+pub use exchange::{
+    Commit, CommitError, CommitGuard, Exchange, ExchangeGuard, Exchanges, Header, ResponseHeaders, SessionHeaders,
+};
 pub use id::{InvalidSessionId, SessionId};
 pub use manager::{
     DestroyReason, Event, Expiry, OutagePolicy, RejectReason, SessionInfo, Sessions, SessionsBuilder, StoreCall,
 };
-pub use platform::{Clock, Entropy, EntropyError, ManualClock, OsEntropy, SystemClock, Timestamp};
+pub use platform::{Clock, ManualClock, SystemClock, Timestamp};
 pub use record::{Change, Changes, Codec, Entry, Limits, Record, RecordBuilder, RecordError, RecordTooLarge, Refusal};
-pub use session::{Key, Session, Value};
+pub use session::{Key, Load, Session, Value};
 pub use store::{
     AsyncStore, Committed, Created, Cursor, MemoryStore, MemoryStoreBuilder, Page, Store, StoreFuture, Taken,
 };

@@ -4,6 +4,6 @@ mod clock;
 mod entropy;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use entropy::{Entropy, EntropyError, OsEntropy};
 
-pub(crate) use clock::whole_millis;
+pub(crate) use clock::{CLOCK_TOLERANCE, whole_millis};
+pub(crate) use entropy::{Entropy, fill_random};

@@ -31,7 +31,7 @@ pub(crate) use layout::{HEAD_LENGTH, INDEX_LINE};
 use crate::cookie::SecretHash;
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
-use crate::platform::Timestamp;
+use crate::platform::{CLOCK_TOLERANCE, Timestamp};
 use layout::Kind;
 pub(crate) use layout::Space;
 
@@ -141,11 +141,8 @@ impl Record {
     /// clock may be this machine's that is wrong.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
-        !self.has_expired(now) && self.last_seen() <= now.after(Self::CLOCK_TOLERANCE)
+        !self.has_expired(now) && self.last_seen() <= now.after(CLOCK_TOLERANCE)
     }
-
-    /// How far the clocks of two machines may differ.
-    pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
     /// Returns how many commits the record has seen.
     #[must_use]

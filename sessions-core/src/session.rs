@@ -5,9 +5,11 @@ mod flashes;
 mod immediate;
 mod key;
 mod lenient;
+mod load;
 mod value;
 
 pub use key::Key;
+pub use load::Load;
 pub use value::Value;
 
 use std::fmt;
@@ -15,26 +17,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{Commit, Mode};
-use crate::exchange::{Exchange, Inner};
+use crate::exchange::{Exchange, Shared, save};
 use crate::id::SessionId;
 use crate::platform::whole_millis;
 
 #[doc = include_str!("docs/session.md")]
 #[derive(Clone)]
 pub struct Session {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
 }
 
 impl Session {
-    pub(crate) const fn new(inner: Arc<Inner>) -> Self {
-        Self { inner }
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Returns the exchange that the session was loaded in.
     #[must_use]
     pub fn exchange(&self) -> Exchange {
-        Exchange::from_inner(Arc::clone(&self.inner))
+        Exchange::from_shared(Arc::clone(&self.shared))
     }
 
     /// Returns the public name of the session, `None` until it is stored. It stays the same through
@@ -42,19 +43,19 @@ impl Session {
     /// logged.
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
-        self.inner.lock().id()
+        self.shared.lock().id()
     }
 
     /// Says whether the session is not stored yet.
     #[must_use]
     pub fn is_new(&self) -> bool {
-        self.inner.lock().live.is_none()
+        self.shared.lock().live().is_none()
     }
 
     /// Returns who is signed in, if anybody.
     #[must_use]
     pub fn principal(&self) -> Option<String> {
-        self.inner.lock().principal().map(str::to_owned)
+        self.shared.lock().principal().map(str::to_owned)
     }
 
     /// Gives the session a new secret: the token that the client has now is dead when the response
@@ -64,7 +65,7 @@ impl Session {
     /// is left with nothing. The id and the data stay. Requests under way with the old token can
     /// still read what they loaded, and write nothing.
     pub fn renew(&self) {
-        self.inner.lock().renewal = true;
+        self.shared.lock().renewal = true;
     }
 
     /// Signs a principal in: renews the session and binds it to the principal, so that it is found
@@ -79,7 +80,7 @@ impl Session {
     /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) for a principal of more than 1,024 bytes,
     /// and changes nothing.
     pub fn login(&self, principal: &str) -> Result<(), Error> {
-        self.inner.lock().login(principal)
+        self.shared.lock().login(principal)
     }
 
     /// Ends the session for good, on every node, before the response leaves; the response removes
@@ -92,15 +93,15 @@ impl Session {
     /// timeout, or a client that hangs up, for which the adapter carries it out. A handler without
     /// a middleware must reach its own finish; one that is dropped before has ended nothing.
     pub fn destroy(&self) {
-        self.inner.lock().destroy();
+        self.shared.lock().destroy();
     }
 
     /// Returns the time that the session has left unless it is used, `None` if it has no end or is
     /// not stored yet.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        let now = self.inner.sessions.now();
-        let deadline = self.inner.lock().expires_at(now)?;
+        let now = self.shared.sessions.now();
+        let deadline = self.shared.lock().expires_at(now)?;
         deadline.to_system_time().map(|_| deadline.since(now))
     }
 
@@ -108,8 +109,8 @@ impl Session {
     /// yet.
     #[must_use]
     pub fn expires_at(&self) -> Option<std::time::SystemTime> {
-        let now = self.inner.sessions.now();
-        self.inner.lock().expires_at(now)?.to_system_time()
+        let now = self.shared.sessions.now();
+        self.shared.lock().expires_at(now)?.to_system_time()
     }
 
     /// Begins the idle limit anew with this request, without waiting for the next touch, and sends
@@ -119,9 +120,11 @@ impl Session {
     ///
     /// Returns [`NoSession`](crate::ErrorKind::NoSession) if there is none.
     pub fn shift_expiration(&self) -> Result<(), Error> {
-        let mut state = self.inner.lock();
+        let mut state = self.shared.lock();
         state.require_session()?;
-        state.touch_due = true;
+        if let Some(live) = state.live_mut() {
+            live.touch_due = true;
+        }
         Ok(())
     }
 
@@ -137,16 +140,10 @@ impl Session {
         if whole_millis(idle) == 0 {
             return Err(Error::new(ErrorKind::ZeroExpiry));
         }
-        let mut state = self.inner.lock();
+        let mut state = self.shared.lock();
         state.require_session()?;
         state.idle = Some(idle);
         Ok(())
-    }
-
-    /// Commits the request and says what the response's head must carry, as [`Exchange::commit`]
-    /// does.
-    pub fn commit(&self, status: u16) -> Commit {
-        self.exchange().commit(status)
     }
 
     /// Writes what the request has changed so far, now. The response's head, if it is still to
@@ -175,7 +172,7 @@ impl Session {
     /// [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) that a cookie would have to be set
     /// and the head is gone: what would need it is dropped.
     pub async fn save(&self) -> Result<(), Error> {
-        Commit::begin(Arc::clone(&self.inner), Mode::Save).await.map(drop)
+        save(&self.shared).await
     }
 
     /// Ends the principal's other sessions, and says how many: "sign out everywhere else". None if
@@ -187,13 +184,13 @@ impl Session {
     /// some sessions may then still live.
     pub async fn destroy_others(&self) -> Result<usize, Error> {
         let (principal, id) = {
-            let mut state = self.inner.lock();
+            let mut state = self.shared.lock();
             let id = state.id();
             (state.principal().map(str::to_owned), id)
         };
         match (principal, id) {
-            (Some(principal), Some(id)) => self.inner.sessions.destroy_others(&principal, id).await,
-            (Some(principal), None) => self.inner.sessions.destroy_principal(&principal).await,
+            (Some(principal), Some(id)) => self.shared.sessions.destroy_others(&principal, id).await,
+            (Some(principal), None) => self.shared.sessions.destroy_principal(&principal).await,
             (None, _) => Ok(0),
         }
     }
@@ -202,6 +199,6 @@ impl Session {
 /// Shows the id, never the data.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+        self.shared.fmt(f)
     }
 }

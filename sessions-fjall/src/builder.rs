@@ -1,4 +1,4 @@
-//! How the folder is opened.
+//! The options of a store.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::{FjallStore, OpenError};
 
 const CACHE: u64 = 32 << 20;
 
-/// Opens a [`FjallStore`] with options.
+/// The options of a [`FjallStore`].
 ///
 /// ```
 /// use sessions_fjall::FjallBuilder;
@@ -26,53 +26,50 @@ pub struct FjallBuilder {
 }
 
 impl FjallBuilder {
-    /// Begins with the defaults.
+    /// Creates the default options for a folder.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_owned(), cache_size: CACHE, max_sessions: 10_000_000, max_bytes: 10 << 30 }
     }
 
-    /// Sets how many sessions the store holds at most, 10,000,000 by default.
+    /// Sets the maximum number of sessions, 10,000,000 by default.
     ///
-    /// When it is full, anonymous sessions make room for new ones:
-    /// [`EmbeddedStore`](sessions_embedded::EmbeddedStore) describes which.
+    /// A full store evicts anonymous sessions for new ones, as
+    /// [`DiskStore`](sessions_disk::DiskStore) describes.
     pub const fn max_sessions(mut self, sessions: u64) -> Self {
         self.max_sessions = sessions;
         self
     }
 
-    /// Sets how much room on the disk the folder takes at most, 10 GiB by default, and never more
-    /// than the volume has.
+    /// Sets the maximum disk space of the folder, 10 GiB by default. The volume limits it too.
     ///
-    /// What is compared with it is an estimate: twice the bytes of the records and 600 for each
-    /// session, and twice that under 1 GiB, where journal, reserve and the copy that a compaction
-    /// makes weigh more. As measured under a small limit, with records of 0.7 to 30 kB, that is no
-    /// less than what the folder takes. From 1 GiB on, up to 200 MiB of journals and the reserve of
-    /// 64 MiB come on top, and what a compaction is just copying. What sessions that exist write is
-    /// not refused.
+    /// The limit applies to an estimate: twice the bytes of the records plus 600 per session, and
+    /// twice that under 1 GiB, where journal, reserve and the copy of a compaction weigh more.
+    /// Measured under a small limit with records of 0.7 to 30 kB, the folder never takes more than
+    /// the limit. From 1 GiB on, up to 200 MiB of journals, the reserve of 64 MiB and the copy of a
+    /// compaction come on top. Commits to existing sessions are not refused.
     ///
-    /// Whether a folder is a small one is decided when it is created, and is best not changed
-    /// later.
+    /// Do not move the limit of an existing folder across 1 GiB: what that decides is fixed when
+    /// the folder is created.
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// Sets how many bytes of the tables on disk are kept in memory, 32 MiB by default.
+    /// Sets the size of fjall's cache in bytes, 32 MiB by default.
     ///
-    /// What was written last is in memory besides, up to 16 MiB for each of the store's tables.
+    /// The latest writes are in memory as well, up to 16 MiB for each of the store's tables.
     pub const fn cache_size(mut self, bytes: u64) -> Self {
         self.cache_size = bytes;
         self
     }
 
-    /// Opens the store, and creates it if there is none. The folder that the store's own is in must
-    /// exist.
+    /// Opens the store, or creates it. The folder's parent must exist.
     ///
-    /// It waits for the disk, and reads what was written since the last tables were finished.
+    /// This blocks on the disk, and reads the journals.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the files; they are left as they were.
+    /// Fails with what is wrong with the files, and leaves them unchanged.
     pub fn open(self) -> Result<FjallStore, OpenError> {
         FjallStore::with_options(self)
     }

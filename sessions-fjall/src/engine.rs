@@ -1,4 +1,4 @@
-//! What fjall does for the store.
+//! The engine on fjall.
 
 use std::io::{self, ErrorKind};
 use std::ops::{Bound, ControlFlow};
@@ -10,35 +10,33 @@ use std::time::{Duration, Instant};
 use fjall::compaction::Leveled;
 use fjall::config::CompressionPolicy;
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use sessions_embedded::{Capacity, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
+use sessions_disk::{Capacity, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
 
 use crate::builder::FjallBuilder;
 use crate::folder::Folder;
 use crate::journal;
 use crate::sizes::Sizes;
 
-/// Is how much journal may lie on the disk before tables that are seldom written have to be
-/// finished too. Opening reads all of it.
+/// Bytes of journals after which rarely written tables are flushed too. Opening reads all of them.
 const JOURNALS: u64 = 64 << 20;
-/// Is how much of each table is kept in memory before it is written to a file of its own. Opening
-/// reads it from the journal.
+/// Bytes of each table kept in memory before they are flushed. Opening reads them from the journal.
 const MEMTABLE: u64 = 16 << 20;
 
-/// The longest that the tables of a journal are waited for before the next write goes on without.
-const PATIENCE: Duration = Duration::from_secs(10);
-const STEP: Duration = Duration::from_millis(1);
+/// Longest wait for a journal's tables to be flushed.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+const FLUSH_POLL: Duration = Duration::from_millis(1);
 
-/// Is an open folder.
+/// An open fjall folder.
 pub struct Fjall {
     path: PathBuf,
-    /// `None` while it is being closed.
+    /// `None` while the folder is being closed.
     open: Option<Open>,
     sizes: Sizes,
-    /// How long the journal is.
+    /// The length of the journal.
     journal: u64,
-    /// Everything in the journal is in tables too, so it is emptied when the folder is closed.
+    /// Whether everything in the journal is in tables too. Closing the folder then empties it.
     is_journal_done: bool,
-    /// Comes last, so that it is let go when everything else is closed.
+    /// The last field, so that it is unlocked after everything else is closed.
     _folder: Folder,
 }
 
@@ -48,7 +46,7 @@ struct Open {
     reader: FjallReader,
 }
 
-/// Reads all that was written so far.
+/// A reader of everything written so far.
 #[derive(Clone)]
 pub struct FjallReader {
     keyspaces: Vec<Keyspace>,
@@ -110,8 +108,7 @@ impl Engine for Fjall {
         self.journal += journal::length_of(writes);
         if self.journal > self.sizes.journal() {
             self.journal = 0;
-            // The batch is durable whatever becomes of this. If fjall fails at it, it refuses the
-            // next batch.
+            // The batch is durable even if this fails. fjall then refuses the next batch.
             self.is_journal_done = open.finish_journal(self.sizes).is_ok();
         }
         Ok(())
@@ -119,7 +116,7 @@ impl Engine for Fjall {
 }
 
 impl Open {
-    /// Writes everything in the journal to tables, and compacts them where they are many.
+    /// Flushes everything in the journal to tables, and compacts the tables if there are many.
     fn finish_journal(&self, sizes: Sizes) -> Result<(), EngineError> {
         let keyspaces = &self.reader.keyspaces;
         for keyspace in keyspaces {
@@ -127,15 +124,15 @@ impl Open {
         }
         let begun = Instant::now();
         while keyspaces.iter().any(|keyspace| keyspace.sealed_memtable_count() > 0) {
-            // fjall's thread ends when it fails, and leaves word with the database only.
+            // When fjall's thread fails it ends, and only calls on the database report it.
             self.database.persist(PersistMode::Buffer).map_err(write_error)?;
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > FLUSH_TIMEOUT {
                 return Err(EngineError::unavailable(io::Error::from(ErrorKind::TimedOut)));
             }
-            thread::sleep(STEP);
+            thread::sleep(FLUSH_POLL);
         }
         for keyspace in keyspaces.iter().filter(|keyspace| keyspace.l0_table_count() >= sizes.unsorted_tables()) {
-            // Where there is no room for it, more may have been removed by the next time.
+            // On a full disk this fails. By the next time more may have been removed.
             let _ = keyspace.major_compact();
         }
         Ok(())
@@ -146,7 +143,7 @@ impl Drop for Fjall {
     fn drop(&mut self) {
         drop(self.open.take());
         if self.is_journal_done {
-            // A journal that is still there is read again, which changes nothing.
+            // If this fails, the journal is read again, which changes nothing.
             let _ = journal::empty(&self.path);
         }
     }
@@ -187,12 +184,14 @@ fn open_database(path: &Path, options: &FjallBuilder, sizes: Sizes) -> Result<Op
     Ok(Open { database, reader: FjallReader { keyspaces } })
 }
 
-/// Leaves everything uncompressed, here and in the journal: what is on the disk must not depend on
-/// which features of fjall some other crate turns on.
+/// Returns the options of a table.
+///
+/// Everything is uncompressed, here and in the journal: the files must not depend on features of
+/// fjall that another crate turns on.
 fn keyspace_options(sizes: Sizes) -> KeyspaceCreateOptions {
     let options = KeyspaceCreateOptions::default();
     let options = if sizes.are_small() {
-        // fjall's thread ends when it finds no room, and a database without it waits for ever.
+        // On a full disk fjall's compaction thread ends, and writes then block for ever.
         options.compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(u8::MAX)))
     } else {
         options

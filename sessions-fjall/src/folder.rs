@@ -1,21 +1,21 @@
-//! The folder that the engine's own lies in.
+//! The store's folder, with the engine's folder inside.
 //!
 //! ```text
 //! lock               held while the store is open
 //! reserve            room for ending sessions when the disk is full
 //! sessions/          the engine's folder
-//! sessions.new/      one whose creation has not been finished
+//! sessions.new/      an engine's folder that is still being created
 //! ```
 //!
 //! fjall cannot open a folder whose creation was interrupted, and takes one that lost its marker
-//! for a new one. So a folder is created under another name, gets its name when it is whole, and is
-//! never created where one has been.
+//! for a new one. So a folder is created under another name and renamed once it is complete, and
+//! an existing one is never created again.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sessions_embedded::{Engine, OpenError, OpenErrorKind, files};
+use sessions_disk::{Engine, OpenError, OpenErrorKind, files};
 
 use crate::engine::Fjall;
 use crate::manifest;
@@ -24,19 +24,19 @@ const LOCK: &str = "lock";
 const RESERVE: &str = "reserve";
 const FINISHED: &str = "sessions";
 const UNFINISHED: &str = "sessions.new";
-/// Is the file that fjall writes last when it creates a folder.
+/// The file that fjall writes last when it creates a folder.
 const MARKER: &str = "version";
 
-/// Is a locked folder, with an engine's folder in it.
+/// A locked folder, with the engine's folder inside.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    /// Is let go by being dropped.
+    /// Unlocked on drop.
     _lock: File,
 }
 
 impl Folder {
-    /// Locks a folder, creating it if there is none.
+    /// Locks a folder, or creates it.
     pub(crate) fn lock(path: &Path) -> Result<Self, OpenError> {
         files::open_private_folder(Fjall::NAME, path)?;
         let lock = files::open_private(Fjall::NAME, &path.join(LOCK))?;
@@ -47,15 +47,15 @@ impl Folder {
         }
     }
 
-    /// Returns where a store keeps its reserve.
+    /// Returns the path of a store's reserve.
     pub(crate) fn reserve(path: &Path) -> PathBuf {
         path.join(RESERVE)
     }
 
-    /// Returns where the engine's folder is. If there is none, `create` makes one.
+    /// Returns the path of the engine's folder, which `create` fills if there is none.
     pub(crate) fn engine(&self, create: impl FnOnce(&Path) -> Result<(), OpenError>) -> Result<PathBuf, OpenError> {
         let finished = self.path.join(FINISHED);
-        // A link that leads nowhere exists too.
+        // A dangling symbolic link counts as existing.
         let is_there = match fs::symlink_metadata(&finished) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             found => found.map(|_| true).map_err(io_error)?,
@@ -80,7 +80,7 @@ impl Folder {
         files::create_private_folder(&unfinished).map_err(io_error)?;
         create(&unfinished)?;
         fs::rename(&unfinished, finished).map_err(io_error)?;
-        files::sync_folder(&self.path).map_err(io_error)
+        files::sync_parent(finished).map_err(io_error)
     }
 }
 

@@ -1,6 +1,7 @@
-//! Keeps sessions in a folder on the local disk, with [fjall](https://docs.rs/fjall): an LSM tree,
-//! which writes more per second than `sessions-redb` and compacts its files with threads of its
-//! own.
+//! A session store in a folder on the local disk, with [fjall](https://docs.rs/fjall).
+//!
+//! fjall is an LSM tree. It writes more per second than `sessions-redb`, and compacts its files in
+//! its own threads.
 //!
 //! ```
 //! use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
@@ -20,21 +21,18 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What is durable when, and what happens when the disk fails, is described at
-//! [`EmbeddedStore`](sessions_embedded::EmbeddedStore), which this crate gives an engine.
-//! [`FjallBuilder`] has the options.
+//! [`DiskStore`](sessions_disk::DiskStore) documents durability, capacity and failing disks; this
+//! crate is its engine. [`FjallBuilder`] has the options.
 //!
 //! # What this crate does not do
 //!
 //! It shares no folder between processes: the second to open it gets
-//! [`Locked`](OpenErrorKind::Locked). Sessions that several processes need belong into
-//! `sessions-redis`. It encrypts nothing; the files hold the visitors' data, and only their owner
-//! can read them.
+//! [`Locked`](OpenErrorKind::Locked). Use `sessions-redis` for sessions of several processes. It
+//! encrypts nothing; the files hold the visitors' data, and only their owner can read them.
 //!
-//! It does not notice all damage to the journal. fjall may take a damaged byte in it for the end of
-//! what was written before a crash, and cuts off what follows. What was written last, logouts among
-//! it, is then gone without an error. Where the disk itself is not trusted, `sessions-redb` is the
-//! better choice.
+//! It does not detect all damage to the journal. fjall may take a damaged byte for the end of the
+//! journal after a crash, and discard the rest. The latest writes, logouts included, are then lost
+//! without an error. Where the disk itself is not trusted, use `sessions-redb`.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
@@ -47,7 +45,7 @@ mod sizes;
 
 pub use builder::FjallBuilder;
 pub use engine::{Fjall, FjallReader};
-pub use sessions_embedded::{OpenError, OpenErrorKind};
+pub use sessions_disk::{OpenError, OpenErrorKind};
 
-/// Keeps sessions in a folder.
-pub type FjallStore = sessions_embedded::EmbeddedStore<Fjall>;
+/// A session store in a folder.
+pub type FjallStore = sessions_disk::DiskStore<Fjall>;

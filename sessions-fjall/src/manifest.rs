@@ -1,13 +1,13 @@
-//! Checks what fjall does not: whether the lists of an engine's files are as they were written.
+//! A check of fjall's manifests, which fjall itself does not make.
 //!
-//! fjall reads lengths from such a list and reserves memory for them at once, so that a damaged
-//! byte can end the process, which nobody can catch. The list's checksum lies beside it, in a file
+//! A manifest lists a keyspace's files. fjall reads lengths from it and allocates that much memory
+//! at once, so that one damaged byte can abort the process. Its checksum is beside it, in a file
 //! named `current`:
 //!
 //! ```text
 //! at   bytes
-//!  0     8   number of the list, which is the file `v` followed by it, little-endian
-//!  8    16   xxh3 of the list, 128 bits, little-endian
+//!  0     8   number of the manifest, whose name is `v` and this number, little-endian
+//!  8    16   xxh3 of the manifest, 128 bits, little-endian
 //! 24     1   0 for this kind of checksum
 //! ```
 
@@ -20,8 +20,8 @@ use xxhash_rust::xxh3::xxh3_128;
 const KEYSPACES: &str = "keyspaces";
 const CURRENT: &str = "current";
 
-/// Says whether the lists in an engine's folder are sound. One in a form that this build does not
-/// know is left to fjall.
+/// Returns whether all manifests in an engine's folder are undamaged. One of an unknown form is
+/// left to fjall.
 pub(crate) fn are_sound(engine: &Path) -> io::Result<bool> {
     for keyspace in fs::read_dir(engine.join(KEYSPACES))? {
         if !is_sound(&keyspace?.path())? {
@@ -44,12 +44,12 @@ fn is_sound(keyspace: &Path) -> io::Result<bool> {
     if current.len() != 25 {
         return Ok(true);
     }
-    let list = match fs::read(keyspace.join(format!("v{}", u64::from_le_bytes(number)))) {
-        Ok(list) => list,
+    let manifest = match fs::read(keyspace.join(format!("v{}", u64::from_le_bytes(number)))) {
+        Ok(manifest) => manifest,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
-    Ok(xxh3_128(&list) == u128::from_le_bytes(checksum))
+    Ok(xxh3_128(&manifest) == u128::from_le_bytes(checksum))
 }
 
 fn word<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {

@@ -3,115 +3,118 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use http::header::{CACHE_CONTROL, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
-use sessions_core::{Error, ErrorKind};
+use http::{Response, StatusCode};
+use sessions_core::{CommitError, Error, ErrorKind, SessionHeaders};
 use tracing::field::{debug, display};
 
-use crate::head::write;
-
-/// The target of all that this crate logs.
-pub(crate) const TARGET: &str = "sessions_http";
+use crate::TARGET;
+use crate::headers::write;
 
 /// Why a request has no session, or what its session refused.
 ///
 /// Made from core's [`Error`] by `?`, and turned into a response by
-/// [`into_response`](Self::into_response).
+/// [`into_response`](Self::into_response). It is as large as a pointer.
 #[derive(Debug)]
-pub struct SessionError(Option<Error>);
+pub struct SessionError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    /// `None` if no session middleware is around the handler.
+    error: Option<Error>,
+    /// What the response must carry.
+    headers: SessionHeaders,
+}
 
 impl SessionError {
-    /// Makes the error of a handler that no session middleware is around.
-    pub(crate) const fn no_middleware() -> Self {
-        Self(None)
+    fn new(error: Option<Error>, headers: SessionHeaders) -> Self {
+        Self(Box::new(Parts { error, headers }))
     }
 
-    /// Returns whether the error is one of wiring: the handler has no session middleware around it.
+    pub(crate) fn no_middleware() -> Self {
+        Self::new(None, SessionHeaders::of_failure())
+    }
+
+    /// Returns whether the handler has no session middleware around it.
     #[must_use]
-    pub const fn is_no_middleware(&self) -> bool {
-        self.0.is_none()
+    pub fn is_no_middleware(&self) -> bool {
+        self.0.error.is_none()
     }
 
     /// Returns what the session refused, `None` if there was no session to ask.
     #[must_use]
     pub fn kind(&self) -> Option<ErrorKind> {
-        self.0.as_ref().map(Error::kind)
+        self.0.error.as_ref().map(Error::kind)
     }
 
-    /// Returns the status that tells a client as much as it may know; see [`Error::status`].
+    /// Returns the status for the client, which reveals no more than the client may know; see
+    /// [`Error::status`].
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        let status = self.0.as_ref().map(Error::status);
+        let status = self.0.error.as_ref().map(Error::status);
         status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Makes a bare response of the [`status`](Self::status), and writes the error with its causes
-    /// to the log, where alone they belong: they tell of the store and its whereabouts.
+    /// Makes a bare response of the [`status`](Self::status), and logs the error with its causes,
+    /// which reveal the store and its address and belong nowhere else.
     ///
-    /// The response leaves the cookie that the client has alone, unless a save before the failure
-    /// had made it a new one.
+    /// The client's cookie stays as it is, unless a save before the failure made a new one.
     #[cold]
     #[must_use]
-    pub fn into_response<B: Default>(mut self) -> Response<B> {
+    pub fn into_response<B: Default>(self) -> Response<B> {
         self.log();
         let mut response = Response::new(B::default());
         *response.status_mut() = self.status();
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        if let Some(error) = &mut self.0 {
-            write(error.take_attach(), headers);
-        }
+        write(self.0.headers, response.headers_mut());
         response
     }
 
-    /// Logs the error with its causes, at the level `ERROR` only if the server is to blame: a
-    /// client must not flood the log.
+    /// Logs the error with its causes, at level `ERROR` only if the server is to blame: a client
+    /// must not be able to flood the log.
     #[cold]
     pub(crate) fn log(&self) {
-        let (error, kind, status) = (display(Chain(self)), self.kind().map(debug), self.status().as_u16());
-        if self.0.as_ref().is_none_or(Error::is_servers_fault) {
-            tracing::error!(target: TARGET, kind, status, error, "a request failed because of its session");
-        } else {
-            tracing::debug!(target: TARGET, kind, status, error, "a request was refused because of its session");
+        let (kind, status) = (self.kind().map(debug), self.status().as_u16());
+        match &self.0.error {
+            Some(error) if !error.is_servers_fault() => {
+                let error = display(error.chain());
+                tracing::debug!(target: TARGET, kind, status, error, "a request was refused because of its session");
+            }
+            Some(error) => {
+                let error = display(error.chain());
+                tracing::error!(target: TARGET, kind, status, error, "a request failed because of its session");
+            }
+            None => {
+                let error = display(self);
+                tracing::error!(target: TARGET, status, error, "a request failed because of its session");
+            }
         }
     }
 }
 
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.0.error {
             Some(error) => error.fmt(f),
-            None => f.write_str("the handler asks for a session, and no SessionLayer or SessionService is around it"),
+            None => f.write_str("the handler has no session: add a SessionLayer or SessionService around it"),
         }
     }
 }
 
 impl StdError for SessionError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.as_ref()?.source()
+        self.0.error.as_ref()?.source()
     }
 }
 
 impl From<Error> for SessionError {
     fn from(error: Error) -> Self {
-        Self(Some(error))
+        let headers = SessionHeaders::of_error(&error);
+        Self::new(Some(error), headers)
     }
 }
 
-/// An error and its causes, as one text: not every subscriber shows the sources of an error.
-struct Chain<'a>(&'a dyn StdError);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut next = self.0.source();
-        while let Some(cause) = next {
-            write!(f, ": {cause}")?;
-            next = cause.source();
-        }
-        Ok(())
+impl From<CommitError> for SessionError {
+    fn from(error: CommitError) -> Self {
+        let (error, headers) = error.into_parts();
+        Self::new(Some(error), headers)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -10,11 +9,11 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use pin_project_lite::pin_project;
-use sessions_core::{Attach, Error, Exchange};
+use sessions_core::{CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
 
-use crate::dropped::{Completing, Running};
+use crate::complete::complete;
 use crate::error::SessionError;
-use crate::head::write;
+use crate::headers::write;
 
 pin_project! {
     /// The response of a handler, once its session is committed.
@@ -38,8 +37,8 @@ pin_project! {
     enum Stage<F: Future> {
         // Dropped in this order, so that the handler has done what it does before its exchange is
         // abandoned.
-        Handling { #[pin] handler: F, running: Running },
-        Committing { commit: Completing, end: End<F::Output> },
+        Handling { #[pin] handler: F, guard: ExchangeGuard },
+        Committing { commit: CommitGuard, end: End<F::Output> },
     }
 }
 
@@ -53,7 +52,7 @@ impl<F: Future> ResponseFuture<F> {
     /// Wraps the future of a handler whose request carries the exchange; see [`open`](crate::open).
     /// `None` if a middleware further out commits.
     pub const fn new(handler: F, exchange: Option<Exchange>) -> Self {
-        Self { stage: Stage::Handling { handler, running: Running::new(exchange) } }
+        Self { stage: Stage::Handling { handler, guard: ExchangeGuard::new(exchange, complete) } }
     }
 }
 
@@ -64,11 +63,11 @@ where
 {
     type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut stage = self.project().stage;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut stage = self.as_mut().project().stage;
         match stage.as_mut().project() {
-            StageProjection::Handling { handler, running } if running.is_nested() => handler.poll(context),
-            StageProjection::Handling { handler, running } => {
+            StageProjection::Handling { handler, guard } if guard.is_empty() => handler.poll(context),
+            StageProjection::Handling { handler, guard } => {
                 // A panic is an end like any other. Nobody looks at what it leaves behind but the
                 // session, whose state is whole after every call.
                 let mut answer = Poll::Pending;
@@ -76,20 +75,14 @@ where
                 if answer.is_pending() && panic.is_none() {
                     return Poll::Pending;
                 }
-                let exchange = running.take();
-                if let Some(attach) = exchange.as_ref().and_then(Exchange::end_if_unchanged) {
-                    if !attach.is_empty() {
-                        conclude(&mut answer, Ok(attach));
-                    }
-                } else if let Some(exchange) = exchange {
-                    let mut commit = exchange.commit(status_of(&answer));
-                    // Most commits are ready at once, and the answer then need not be put aside.
-                    match Pin::new(&mut commit).poll(context) {
-                        Poll::Ready(committed) => conclude(&mut answer, committed),
-                        Poll::Pending => {
-                            let commit = Completing::new(commit);
+                if let Some(exchange) = guard.take() {
+                    // Most commits are ready at once, and the answer need not be put aside.
+                    match exchange.end(status_of(&answer)).try_ready() {
+                        Ok(result) => conclude(&mut answer, result),
+                        Err(commit) => {
+                            let commit = CommitGuard::new(commit, complete);
                             stage.set(Stage::Committing { commit, end: End { answer, panic } });
-                            return Poll::Pending;
+                            return self.poll(context);
                         }
                     }
                 }
@@ -99,9 +92,9 @@ where
                 answer
             }
             StageProjection::Committing { commit, end } => {
-                let committed = ready!(Pin::new(commit).poll(context));
+                let result = ready!(Pin::new(commit).poll(context));
                 let mut answer = mem::replace(&mut end.answer, Poll::Pending);
-                conclude(&mut answer, committed);
+                conclude(&mut answer, result);
                 if let Some(panic) = end.panic.take() {
                     resume_unwind(panic);
                 }
@@ -119,9 +112,9 @@ fn status_of<B, E>(answer: &Poll<Result<Response<B>, E>>) -> u16 {
 }
 
 /// Writes the outcome of the commit to a response, or puts the error's in its place.
-fn conclude<B: Default, E>(answer: &mut Poll<Result<Response<B>, E>>, committed: Result<Attach, Error>) {
-    match (answer, committed) {
-        (Poll::Ready(Ok(response)), Ok(attach)) => write(attach, response.headers_mut()),
+fn conclude<B: Default, E>(answer: &mut Poll<Result<Response<B>, E>>, result: Result<SessionHeaders, CommitError>) {
+    match (answer, result) {
+        (Poll::Ready(Ok(response)), Ok(headers)) => write(headers, response.headers_mut()),
         (Poll::Ready(Ok(response)), Err(error)) => *response = SessionError::from(error).into_response(),
         (_, Err(error)) => SessionError::from(error).log(),
         (_, Ok(_)) => {}

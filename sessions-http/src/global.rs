@@ -1,34 +1,36 @@
-//! The same with the process-wide manager.
+//! The explicit calls of the process-wide manager, [`Sessions::global`].
 
-use std::future::Future;
 use std::time::Duration;
 
 use http::Response;
 use sessions_core::{DestroyReason, Error, Session, SessionId, Sessions};
 
-use crate::explicit::SessionsExt;
+use crate::error::SessionError;
+use crate::ext::SessionsExt;
 use crate::request::RequestHead;
 
-/// Starts a session of the process-wide manager; see [`SessionsExt::start`] and
-/// [`Sessions::global`].
+/// Starts a session; see [`SessionsExt::start`].
 ///
 /// # Errors
 ///
 /// As [`SessionsExt::start`].
-pub fn start<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, Error>> + Send {
+pub fn start<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send {
     Sessions::global().start(request)
 }
 
-/// Finishes a session of the process-wide manager; see [`SessionsExt::finish`].
+/// Finishes a session; see [`SessionsExt::finish`].
 ///
 /// # Errors
 ///
 /// As [`SessionsExt::finish`].
-pub fn finish<B>(session: &Session, response: &mut Response<B>) -> impl Future<Output = Result<(), Error>> + Send {
+pub fn finish<B>(
+    session: &Session,
+    response: &mut Response<B>,
+) -> impl Future<Output = Result<(), SessionError>> + Send {
     Sessions::global().finish(session, response)
 }
 
-/// Ends the request's session of the process-wide manager; see [`SessionsExt::destroy`].
+/// Ends the request's session; see [`SessionsExt::destroy`].
 ///
 /// # Errors
 ///
@@ -36,11 +38,11 @@ pub fn finish<B>(session: &Session, response: &mut Response<B>) -> impl Future<O
 pub fn destroy<R: RequestHead, B>(
     request: &R,
     response: &mut Response<B>,
-) -> impl Future<Output = Result<(), Error>> + Send {
+) -> impl Future<Output = Result<(), SessionError>> + Send {
     Sessions::global().destroy(request, response)
 }
 
-/// Begins the idle limit of the request's session anew; see [`SessionsExt::shift_expiration`].
+/// Restarts the idle timeout of the request's session; see [`SessionsExt::shift_expiration`].
 ///
 /// # Errors
 ///
@@ -48,11 +50,12 @@ pub fn destroy<R: RequestHead, B>(
 pub fn shift_expiration<R: RequestHead, B>(
     request: &R,
     response: &mut Response<B>,
-) -> impl Future<Output = Result<(), Error>> + Send {
+) -> impl Future<Output = Result<(), SessionError>> + Send {
     Sessions::global().shift_expiration(request, response)
 }
 
-/// Gives the request's session an idle limit of its own; see [`SessionsExt::update_expiration`].
+/// Gives the request's session an idle timeout of its own; see
+/// [`SessionsExt::update_expiration`].
 ///
 /// # Errors
 ///
@@ -61,17 +64,16 @@ pub fn update_expiration<R: RequestHead, B>(
     request: &R,
     response: &mut Response<B>,
     idle: Duration,
-) -> impl Future<Output = Result<(), Error>> + Send {
+) -> impl Future<Output = Result<(), SessionError>> + Send {
     Sessions::global().update_expiration(request, response, idle)
 }
 
-/// Calls `listener` for every session of the process-wide manager that ends; see
-/// [`Sessions::on_destroy`].
+/// Calls `listener` for every session that ends; see [`Sessions::on_destroy`].
 pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
     Sessions::global().on_destroy(listener);
 }
 
-/// Ends one session of the process-wide manager, on every node, and says whether there was one.
+/// Ends one session on every node, and returns whether there was one.
 ///
 /// # Errors
 ///
@@ -80,7 +82,7 @@ pub async fn destroy_by_id(id: SessionId) -> Result<bool, Error> {
     Sessions::global().destroy_by_id(id).await
 }
 
-/// Ends all sessions of the process-wide manager, on every node, and says how many there were.
+/// Ends all sessions on every node, and returns how many there were.
 ///
 /// # Errors
 ///

@@ -42,20 +42,21 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
-mod carried;
-mod dropped;
+mod complete;
 mod error;
-mod explicit;
+mod exchanges;
+mod ext;
 mod future;
-mod global;
-mod head;
+pub mod global;
+mod headers;
 mod request;
 mod sealed;
 
-pub use carried::{open, session};
 pub use error::SessionError;
-pub use explicit::SessionsExt;
+pub use exchanges::{open, session};
+pub use ext::SessionsExt;
 pub use future::ResponseFuture;
-pub use global::{destroy, destroy_all, destroy_by_id, finish, on_destroy, shift_expiration, start, update_expiration};
-pub use head::{cookie_fields, write};
 pub use request::RequestHead;
+
+/// The target of all that this crate logs.
+pub(crate) const TARGET: &str = "sessions_http";

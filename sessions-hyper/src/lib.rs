@@ -108,8 +108,8 @@
 //! # }).unwrap();
 //! ```
 //!
-//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions
-//! [`start`], [`finish`], [`destroy`] and so on.
+//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions of
+//! the module [`global`].
 //!
 //! # Failures
 //!
@@ -141,9 +141,6 @@ mod service;
 pub use service::SessionService;
 
 #[doc(no_inline)]
-pub use sessions_core as core;
+pub use sessions_core;
 pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, Session, SessionId, Sessions};
-pub use sessions_http::{
-    RequestHead, ResponseFuture, SessionError, SessionsExt, destroy, destroy_all, destroy_by_id, finish, on_destroy,
-    session, shift_expiration, start, update_expiration,
-};
+pub use sessions_http::{RequestHead, ResponseFuture, SessionError, SessionsExt, global, session};

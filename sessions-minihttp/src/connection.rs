@@ -172,7 +172,7 @@ impl<S: SessionService> Station<S> {
 fn refuse(error: &BoxError, broken: Option<Refusal>, response: &mut Response) -> u16 {
     if let Some(error) = session_error(&**error) {
         report(error);
-        response.refuse(error.status());
+        response.refuse_for(error);
         return error.status();
     }
     let cause: &(dyn StdError + 'static) = &**error;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr3};
-use sessions_core::{Field, ResponseHead};
+use sessions_core::{Header, ResponseHeaders};
 
 use crate::http::letters_digits_and;
 
@@ -73,17 +73,17 @@ impl Fields {
     }
 }
 
-impl ResponseHead for Fields {
-    fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool {
-        let has_others = self.lines().any(|line| value_of(line, field).is_some());
-        for part in [name_of(field), ": ", &value, "\r\n"] {
+impl ResponseHeaders for Fields {
+    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
+        let has_others = self.lines().any(|line| value_of(line, header).is_some());
+        for part in [name_of(header), ": ", &value, "\r\n"] {
             self.text.push_str(part);
         }
         has_others
     }
 
-    fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool) {
-        self.keep_lines(|line| value_of(line, field).is_none_or(|value| keeps(value.as_bytes())));
+    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+        self.keep_lines(|line| value_of(line, header).is_none_or(|value| keeps(value.as_bytes())));
     }
 
     fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool) {
@@ -103,18 +103,19 @@ fn is_servers_own(name: &str) -> bool {
 }
 
 /// Returns the value of a line, if it is of this field.
-fn value_of(line: &str, field: Field) -> Option<&str> {
-    let (name, rest) = line.split_at_checked(field.name().len())?;
+fn value_of(line: &str, header: Header) -> Option<&str> {
+    let (name, rest) = line.split_at_checked(header.name().len())?;
     let value = rest.strip_prefix(':')?;
-    name.eq_ignore_ascii_case(field.name()).then(|| value.trim_matches([' ', '\t']))
+    name.eq_ignore_ascii_case(header.name()).then(|| value.trim_matches([' ', '\t']))
 }
 
 /// Writes a field's name as HTTP/1 is used to.
-const fn name_of(field: Field) -> &'static str {
-    match field {
-        Field::SetCookie => "Set-Cookie",
-        Field::Vary => "Vary",
-        Field::CacheControl => "Cache-Control",
+const fn name_of(header: Header) -> &'static str {
+    match header {
+        Header::SetCookie => "Set-Cookie",
+        Header::Vary => "Vary",
+        Header::CacheControl => "Cache-Control",
+        Header::RetryAfter => "Retry-After",
         other => other.name(),
     }
 }
@@ -132,31 +133,31 @@ mod tests {
         fields
     }
 
-    fn values(fields: &Fields, field: Field) -> Vec<&str> {
-        fields.lines().filter_map(|line| value_of(line, field)).collect()
+    fn values(fields: &Fields, header: Header) -> Vec<&str> {
+        fields.lines().filter_map(|line| value_of(line, header)).collect()
     }
 
     #[test]
     fn fields_are_found_whatever_their_case() {
         let fields = fields(&["SET-COOKIE: a=1", "X: set-cookie: b=2", "set-cookie:c=3\t", "Vary: Accept"]);
-        assert_eq!(values(&fields, Field::SetCookie), ["a=1", "c=3"]);
-        assert_eq!(values(&fields, Field::Vary), ["Accept"]);
-        assert_eq!(values(&fields, Field::CacheControl), [""; 0]);
+        assert_eq!(values(&fields, Header::SetCookie), ["a=1", "c=3"]);
+        assert_eq!(values(&fields, Header::Vary), ["Accept"]);
+        assert_eq!(values(&fields, Header::CacheControl), [""; 0]);
     }
 
     #[test]
     fn a_new_field_comes_after_those_that_stay() {
         let mut fields = fields(&["A: 1", "Set-Cookie: id=1", "B: 2", "set-cookie: other=2"]);
-        assert!(fields.add(Field::SetCookie, Cow::Borrowed("id=3")));
+        assert!(fields.add(Header::SetCookie, Cow::Borrowed("id=3")));
         let mut seen = Vec::new();
-        fields.retain(Field::SetCookie, &mut |value| {
+        fields.retain(Header::SetCookie, &mut |value| {
             seen.push(value.to_vec());
             value != b"id=1"
         });
         assert_eq!(seen, [&b"id=1"[..], b"other=2", b"id=3"]);
         assert_eq!(fields.text, "A: 1\r\nB: 2\r\nset-cookie: other=2\r\nSet-Cookie: id=3\r\n");
-        fields.retain(Field::SetCookie, &mut |_| false);
-        assert!(!fields.add(Field::SetCookie, Cow::Borrowed("c=4")));
+        fields.retain(Header::SetCookie, &mut |_| false);
+        assert!(!fields.add(Header::SetCookie, Cow::Borrowed("c=4")));
         assert_eq!(fields.text, "A: 1\r\nB: 2\r\nSet-Cookie: c=4\r\n");
     }
 
@@ -164,7 +165,7 @@ mod tests {
     fn a_line_cannot_become_two() {
         let fields = fields(&["Location: /é\r\nSet-Cookie: id=planted\n\0"]);
         assert_eq!(fields.text, "Location: /é  Set-Cookie: id=planted  \r\n");
-        assert_eq!(values(&fields, Field::SetCookie), [""; 0]);
+        assert_eq!(values(&fields, Header::SetCookie), [""; 0]);
     }
 
     #[test]

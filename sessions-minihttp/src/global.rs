@@ -5,9 +5,9 @@ use std::time::Duration;
 use sessions_core::{Error, Session, SessionId, Sessions};
 
 use crate::block_on;
-use crate::core::DestroyReason;
-use crate::explicit::SessionsExt as _;
+use crate::ext::SessionsExt as _;
 use crate::request::Request;
+use sessions_core::DestroyReason;
 
 /// Loads a request's session of the process-wide manager; see [`Request::session`].
 ///

@@ -4,11 +4,11 @@
 
 mod block_on;
 mod connection;
-mod explicit;
+mod ext;
 mod fields;
 #[doc(hidden)]
 pub mod fuzzing;
-mod global;
+pub mod global;
 mod http;
 mod http_server;
 mod request;
@@ -20,14 +20,13 @@ mod visit;
 mod wire;
 
 pub use block_on::block_on;
-pub use explicit::SessionsExt;
-pub use global::{destroy, destroy_all, destroy_by_id, on_destroy, shift_expiration, start, update_expiration};
+pub use ext::SessionsExt;
 pub use http_server::{HttpServer, HttpService, HttpServiceFactory};
 pub use request::{Body, Request};
 pub use response::Response;
 pub use service::{BoxError, SessionService, WithSessions};
 #[doc(no_inline)]
-pub use sessions_core as core;
+pub use sessions_core;
 pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, Session, SessionId, Sessions};
 pub use stack::raise_stack_size;
 

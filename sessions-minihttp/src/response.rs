@@ -5,6 +5,7 @@ use std::io;
 use std::mem;
 
 use bytes::BytesMut;
+use sessions_core::{Error, SessionHeaders};
 
 use crate::fields::Fields;
 use crate::http::Persistence;
@@ -113,10 +114,13 @@ impl Response {
     pub(crate) fn refuse(&mut self, status: u16) {
         self.reset();
         self.status_code(usize::from(status), reason(status));
-        self.header("Cache-Control: no-store");
-        if status == 503 {
-            self.header("Retry-After: 1");
-        }
+        SessionHeaders::of_failure().write_to(&mut self.fields);
+    }
+
+    /// Becomes the bare response that reports a session's error.
+    pub(crate) fn refuse_for(&mut self, error: &Error) {
+        self.refuse(error.status());
+        SessionHeaders::of_error(error).write_to(&mut self.fields);
     }
 
     /// Returns whether the service wants the connection closed.
@@ -182,6 +186,8 @@ const fn reason(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use sessions_core::{StoreError, StoreErrorKind};
+
     use super::*;
 
     fn body(response: &mut Response) -> String {
@@ -204,7 +210,8 @@ mod tests {
     fn a_refusal_keeps_nothing_of_the_answer() {
         let mut response = Response::new();
         response.header("X-Secret: 1").body("secret");
-        response.refuse(503);
+        let unavailable = StoreError::new("test", StoreErrorKind::Unavailable);
+        response.refuse_for(&unavailable.into());
         assert_eq!((response.status(), body(&mut response).as_str()), (503, ""));
         assert_eq!(response.fields().as_bytes(), b"Cache-Control: no-store\r\nRetry-After: 1\r\n");
     }

@@ -1,8 +1,8 @@
 //! The sessions of one request, until they are finished.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 
-use sessions_core::{Error, Exchange, Sessions};
+use sessions_core::{CommitError, Error, Exchange, Exchanges, SessionHeaders, Sessions};
 
 use crate::response::Response;
 use crate::{TARGET, block_on};
@@ -11,61 +11,43 @@ use crate::{TARGET, block_on};
 pub(crate) struct Visit<'r> {
     sessions: &'r Sessions,
     method: &'r str,
-    own: OnceCell<Exchange>,
-    /// Belong to managers other than the one that the service was wrapped with.
-    others: RefCell<Vec<Exchange>>,
+    exchanges: RefCell<Exchanges>,
 }
 
 impl<'r> Visit<'r> {
-    pub(crate) const fn new(sessions: &'r Sessions, method: &'r str) -> Self {
-        Self { sessions, method, own: OnceCell::new(), others: RefCell::new(Vec::new()) }
+    pub(crate) fn new(sessions: &'r Sessions, method: &'r str) -> Self {
+        Self { sessions, method, exchanges: RefCell::default() }
     }
 
     pub(crate) const fn sessions(&self) -> &'r Sessions {
         self.sessions
     }
 
-    /// Returns the request's exchange with a manager; there is only one, so that there is only one
-    /// commit.
+    /// Returns the request's exchange with a manager, the same one at every call.
     pub(crate) fn exchange(&self, sessions: &Sessions) -> Exchange {
-        if sessions.ptr_eq(self.sessions) {
-            return self.own.get_or_init(|| sessions.open_for(self.method)).clone();
-        }
-        let mut others = self.others.borrow_mut();
-        match others.iter().find(|exchange| exchange.sessions().ptr_eq(sessions)) {
-            Some(exchange) => exchange.clone(),
-            None => {
-                others.push(sessions.open_for(self.method));
-                others[others.len() - 1].clone()
-            }
-        }
+        self.exchanges.borrow_mut().join(sessions, self.method)
     }
 
-    /// Commits what the request changed as `status` says, and puts the cookies into the response.
-    /// If something could not be saved, the response becomes a bare error first.
+    /// Ends the exchanges as `status` says, and writes their headers to the response. If something
+    /// could not be saved, the response becomes a bare error first.
     pub(crate) fn finish(self, status: u16, response: &mut Response) {
-        let (own, others) = (self.own.into_inner(), self.others.into_inner());
-        if own.is_none() && others.is_empty() {
-            return;
-        }
-        let commit = |exchange: Exchange| match exchange.end_if_unchanged() {
-            Some(attach) => Ok(attach),
-            None => block_on(exchange.commit(status)),
-        };
-        let own = own.map(commit);
-        // All are committed before anything is written: an error undoes the answer, and no cookie.
-        let others: Vec<_> = others.into_iter().map(commit).collect();
-        if let Some(error) = own.iter().chain(&others).find_map(|result| result.as_ref().err()) {
+        // All are ended before anything is written: an error replaces the answer, but no cookie.
+        let end = |exchange: Exchange| exchange.end(status).try_ready().unwrap_or_else(block_on);
+        let results: Vec<_> = self.exchanges.into_inner().into_exchanges().map(end).collect();
+        if let Some(error) = results.iter().find_map(|result| result.as_ref().err()) {
             response.refuse(error.status());
         }
-        for result in own.into_iter().chain(others) {
-            let attach = result.unwrap_or_else(|mut error| {
-                report(&error);
-                error.take_attach()
-            });
-            attach.write_to(response.fields());
+        for result in results {
+            result.unwrap_or_else(report_failure).write_to(response.fields());
         }
     }
+}
+
+/// Logs why a commit failed, and returns the headers that its response must carry all the same.
+fn report_failure(error: CommitError) -> SessionHeaders {
+    let (error, headers) = error.into_parts();
+    report(&error);
+    headers
 }
 
 /// Logs why a request failed. The client learns no more than the status.

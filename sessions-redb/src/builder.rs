@@ -1,4 +1,4 @@
-//! How the file is opened.
+//! The options of a store.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::{OpenError, RedbStore};
 
 const CACHE: usize = 64 << 20;
 
-/// Opens a [`RedbStore`] with options.
+/// The options of a [`RedbStore`].
 ///
 /// ```
 /// use sessions_redb::RedbBuilder;
@@ -27,7 +27,7 @@ pub struct RedbBuilder {
 }
 
 impl RedbBuilder {
-    /// Begins with the defaults.
+    /// Creates the default options for a file.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self {
             path: path.as_ref().to_owned(),
@@ -38,58 +38,57 @@ impl RedbBuilder {
         }
     }
 
-    /// Sets how many sessions the store holds at most, 10,000,000 by default.
+    /// Sets the maximum number of sessions, 10,000,000 by default.
     ///
-    /// When it is full, anonymous sessions make room for new ones:
-    /// [`EmbeddedStore`](sessions_embedded::EmbeddedStore) describes which.
+    /// A full store evicts anonymous sessions for new ones, as
+    /// [`DiskStore`](sessions_disk::DiskStore) describes.
     pub const fn max_sessions(mut self, sessions: u64) -> Self {
         self.max_sessions = sessions;
         self
     }
 
-    /// Sets how much room on the disk the store takes at most, 10 GiB by default: the file and its
-    /// reserve of 2 MiB, which lies beside it under the same name with `.reserve` behind it.
+    /// Sets the maximum disk space of the file and its reserve, 10 GiB by default.
     ///
-    /// What is compared with it is an estimate: twice the bytes of the records and 256 for each
-    /// session, in seven eighths of what the reserve leaves. As measured with records of 0.7 to 30
-    /// kB and 16 new sessions in each transaction, that is no less than what the file takes; larger
-    /// transactions take three times what they write on top of it. Its length may be up to twice as
-    /// much, since redb doubles it, but the rest of it takes no room. What sessions that exist
-    /// write is not refused, and redb never gives room back to the disk, so the file remains as
-    /// large as it was at its largest.
+    /// The reserve is a file of 2 MiB beside the store's, with `.reserve` appended to its name.
+    ///
+    /// The limit applies to an estimate: twice the bytes of the records plus 256 per session must
+    /// fit into seven eighths of what the reserve leaves. Measured with records of 0.7 to 30 kB and
+    /// 16 new sessions per transaction, the file never takes more than the limit; a larger
+    /// transaction takes up to three times what it writes on top. The file's length may be twice
+    /// the limit, since redb doubles it, but the unused part takes no disk space. Commits to
+    /// existing sessions are not refused, and redb never returns disk space, so the file stays as
+    /// large as it ever was.
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// Sets how many bytes of the file are kept in memory, 64 MiB by default.
+    /// Sets the size of redb's cache in bytes, 64 MiB by default.
     ///
-    /// Sessions that are in there are loaded without asking the system for the file.
+    /// Loading a cached session takes no system call.
     pub const fn cache_size(mut self, bytes: usize) -> Self {
         self.cache_size = bytes;
         self
     }
 
-    /// Has each transaction write down which pages are free, so that the file needs no repair after
-    /// a crash. Off by default.
+    /// Sets whether each transaction records the free pages, which saves a repair after a crash.
     ///
-    /// Without it a file that was not closed is read from end to end when it is opened. With it a
-    /// transaction takes two `fsync`s in place of one and writes more pages, which about halves
-    /// what the store can write, at all times, to save that moment once after each crash. Both are
-    /// equally durable. It is worth turning on for millions of sessions, where the moment gets
-    /// long.
+    /// Off by default. Without it, opening a file that was not closed reads all of it. With it,
+    /// each transaction takes two `fsync`s instead of one and writes more pages, which about halves
+    /// the write throughput. Both are equally durable. Turn it on for millions of sessions, where
+    /// the repair takes long.
     pub const fn quick_repair(mut self, has_quick_repair: bool) -> Self {
         self.has_quick_repair = has_quick_repair;
         self
     }
 
-    /// Opens the store, and creates it if there is none. The file's folder must exist.
+    /// Opens the store, or creates it. The file's folder must exist.
     ///
-    /// It waits for the disk, and after a crash until the file is repaired.
+    /// This blocks on the disk, and after a crash until the file is repaired.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the file; it is left as it was.
+    /// Fails with what is wrong with the file, and leaves it unchanged.
     pub fn open(self) -> Result<RedbStore, OpenError> {
         RedbStore::with_options(self)
     }

@@ -1,4 +1,4 @@
-//! What redb does for the store.
+//! The engine on redb.
 
 use std::io::{self, ErrorKind};
 use std::ops::{Bound, ControlFlow};
@@ -9,29 +9,29 @@ use redb::{
     Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, StorageError,
     TableDefinition, TableError,
 };
-use sessions_embedded::{Capacity, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write, files};
+use sessions_disk::{Capacity, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write, files};
 
 use crate::builder::RedbBuilder;
 
-/// What a session takes besides its record: entries of three tables, in pages that are two thirds
+/// Bytes per session besides its record: entries of three tables, in pages that are two thirds
 /// full.
 const PER_SESSION: u64 = 256;
-/// How much larger the file is than the records in it. A record of 2,000 bytes has a page of 4,096
-/// to itself.
+/// Size of the file relative to its records. A record of 2,000 bytes has a page of 4,096 to itself.
 const PER_BYTE: u64 = 2;
-/// What is kept free for ending sessions: a transaction of 16 of them copies some 50 pages, and the
-/// pages of the two before it are not free yet. Half of this is the least with which the checks of
-/// a full disk pass.
+/// Bytes kept free for ending sessions.
+///
+/// A transaction of 16 destroys copies some 50 pages, and those of the two transactions before are
+/// not free yet. The full-disk checks pass with half of this.
 const RESERVE: u64 = 2 << 20;
 
-/// Is an open file.
+/// An open redb file.
 #[derive(Debug)]
 pub struct Redb {
     database: Database,
     has_quick_repair: bool,
 }
 
-/// Reads the state of the file after one transaction.
+/// A reader of the state after one transaction.
 pub struct RedbReader {
     tables: Vec<ReadOnlyTable<&'static [u8], &'static [u8]>>,
 }
@@ -54,7 +54,7 @@ impl Engine for Redb {
     fn capacity(options: &RedbBuilder) -> Capacity {
         let mut reserve = options.path.clone().into_os_string();
         reserve.push(".reserve");
-        // Transactions copy what they change, so an eighth is left to them.
+        // An eighth is left for the pages that transactions copy.
         let file = options.max_bytes.saturating_sub(RESERVE) / 8 * 7;
         Capacity::new(options.max_sessions, file).estimate(PER_SESSION, PER_BYTE).reserve(reserve, RESERVE)
     }
@@ -70,13 +70,14 @@ impl Engine for Redb {
         let backend = FileBackend::new(file).map_err(open_error)?;
         if lock.try_lock().is_ok() {
             discard_unfinished(&backend).map_err(io_error)?;
-            // redb has a lock of its own, and it might not get it beside this one.
+            // redb locks the file itself, which might fail beside this lock.
             lock.unlock().map_err(io_error)?;
         }
         let redb = Self::with_backend(backend, options)?;
-        // Only now is it certain that the file is one of ours to change.
+        // Before this point the file might have been somebody else's.
         files::make_private(&options.path).map_err(io_error)?;
-        sync_parent(&options.path).map_err(io_error)?;
+        // redb syncs the content of a new file, but not its name.
+        files::sync_parent(&options.path).map_err(io_error)?;
         Ok(redb)
     }
 
@@ -88,7 +89,7 @@ impl Engine for Redb {
     }
 
     fn write(&mut self, writes: &[Write<'_>]) -> Result<(), EngineError> {
-        // redb waits for the disk on every commit unless it is told otherwise.
+        // By default redb makes every commit durable.
         let mut transaction = self.database.begin_write().map_err(engine_error)?;
         transaction.set_quick_repair(self.has_quick_repair);
         for writes in writes.chunk_by(|one, other| one.table == other.table) {
@@ -143,7 +144,7 @@ impl Reader for RedbReader {
     }
 }
 
-/// Creates the tables where they are missing, all in one transaction.
+/// Creates missing tables in one transaction.
 fn create_tables(database: &Database) -> Result<(), redb::Error> {
     let opened = database.begin_read()?.open_table(definition(Table::Records));
     match opened {
@@ -159,10 +160,10 @@ fn create_tables(database: &Database) -> Result<(), redb::Error> {
     }
 }
 
-/// Empties a file whose creation was interrupted. redb writes its magic number last, and takes a
-/// file without it for somebody else's.
+/// Empties a file whose creation was interrupted.
 ///
-/// Such a file has nothing behind its header, so nothing is lost that anybody wrote.
+/// redb writes its magic number last, and refuses a file without it. Such a file has nothing after
+/// its header, so no data is lost.
 pub(crate) fn discard_unfinished(backend: &impl StorageBackend) -> io::Result<()> {
     const MAGIC: usize = 9;
     const HEADER: usize = 512;
@@ -180,11 +181,6 @@ pub(crate) fn discard_unfinished(backend: &impl StorageBackend) -> io::Result<()
     Ok(())
 }
 
-/// Makes a new file's name durable. redb sees to what is in it.
-fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), files::sync_folder)
-}
-
 fn open_error(error: DatabaseError) -> OpenError {
     let kind = match &error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => OpenErrorKind::Locked,
@@ -199,14 +195,14 @@ fn open_error(error: DatabaseError) -> OpenError {
     };
     let opening = OpenError::new(Redb::NAME, kind);
     match error {
-        // redb's errors name no source.
+        // redb's errors return no source.
         DatabaseError::Storage(StorageError::Io(cause)) => opening.caused_by(cause),
         error => opening.caused_by(error),
     }
 }
 
-/// Sorts an error by what has to be done about it. After any error but of one damaged place redb
-/// has to be opened again: it refuses everything once the file has failed it.
+/// Classifies an error by its remedy. Except for damage redb must be reopened, because it refuses
+/// every call after the first I/O error.
 fn engine_error(error: impl Into<redb::Error>) -> EngineError {
     match error.into() {
         error @ (redb::Error::Corrupted(_)

@@ -1,25 +1,24 @@
-//! Disks that fail at any one of their operations, and power that goes out at any one of them.
+//! Disk failures and power losses at every single disk operation.
 
 mod disk;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use sessions_core::{
     Changes, Committed, Created, Record, SecretHash, SessionId, Store, StoreError, StoreErrorKind, Timestamp,
 };
-use sessions_embedded::{EmbeddedStore, Engine, EngineError, OpenError, Write};
+use sessions_disk::{DiskStore, Engine, EngineError, OpenError, Write, testing};
 
 use crate::engine::discard_unfinished;
 use crate::{Redb, RedbBuilder, RedbReader};
 use disk::{Disk, Fault, Options};
 
-/// The engine on a disk of the tests.
+/// The engine on a simulated disk.
 #[derive(Debug)]
 struct OnDisk(Redb);
 
-type TestStore = EmbeddedStore<OnDisk>;
+type TestStore = DiskStore<OnDisk>;
 
 impl Engine for OnDisk {
     const NAME: &'static str = Redb::NAME;
@@ -27,7 +26,7 @@ impl Engine for OnDisk {
     type Reader = RedbReader;
 
     fn open(Options(disk): &Options) -> Result<Self, OpenError> {
-        // The cache is too small to answer everything without the disk.
+        // A cache this small needs the disk for most reads.
         let options = RedbBuilder::new("").cache_size(16 << 10);
         let backend = disk.backend();
         discard_unfinished(&backend).map_err(|error| OpenError::io(Self::NAME, error))?;
@@ -55,7 +54,7 @@ fn record(number: usize) -> Record {
     builder.entry("padding", &[b'x'; 3000]).build().unwrap()
 }
 
-/// What a test does to a store.
+/// A test's call of the store.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Create(usize),
@@ -77,11 +76,12 @@ const STEPS: [Step; 10] = [
     Step::Create(0),
 ];
 
-/// What the sessions are: the counters of those that live.
+/// The model: the counters of the live sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Sessions([Option<u32>; 4]);
 
 impl Sessions {
+    /// Returns the sessions after a step.
     fn after(mut self, step: Step) -> Self {
         match step {
             Step::Create(number) => self.0[number] = self.0[number].or(Some(0)),
@@ -96,7 +96,7 @@ impl Sessions {
         self
     }
 
-    /// Takes a step, and checks that the answer is right for what the sessions are.
+    /// Takes a step on the store, and checks its answer against the model.
     fn take(self, step: Step, store: &TestStore) -> Result<(), StoreError> {
         match step {
             Step::Create(number) => {
@@ -117,6 +117,7 @@ impl Sessions {
         Ok(())
     }
 
+    /// Reads the sessions, and checks the count and the index.
     fn read(store: &TestStore) -> Result<Self, StoreError> {
         let mut sessions = Self::default();
         for (number, found) in sessions.0.iter_mut().enumerate() {
@@ -135,7 +136,7 @@ fn open(disk: &Arc<Disk>) -> Result<TestStore, OpenError> {
     TestStore::with_options(Options(Arc::clone(disk)))
 }
 
-/// Takes all steps, and returns what was acknowledged.
+/// Takes all steps, and returns the sessions as acknowledged.
 fn take_steps(store: &TestStore) -> Sessions {
     let mut sessions = Sessions::default();
     for step in STEPS {
@@ -147,7 +148,7 @@ fn take_steps(store: &TestStore) -> Sessions {
     sessions
 }
 
-/// Returns how many operations of the disk all of it takes, from opening to closing.
+/// Returns how many disk operations a run without faults takes, from opening to closing.
 fn count_operations() -> usize {
     let disk = Disk::new(Fault::default());
     let store = open(&disk).unwrap();
@@ -156,70 +157,60 @@ fn count_operations() -> usize {
     disk.operations()
 }
 
-fn until_it_works<T, X: std::fmt::Display>(mut ask: impl FnMut() -> Result<T, X>) -> T {
-    let begun = Instant::now();
-    loop {
-        match ask() {
-            Ok(answer) => return answer,
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
-        }
-        std::thread::park_timeout(Duration::from_millis(1));
-    }
-}
-
-/// Lets the disk fail from every one of its operations on, for a while. What failed has not
-/// happened, what was acknowledged has, and the store works again when the disk does.
+/// Runs the steps once per disk operation, with a fault that begins at that operation.
+///
+/// Failed steps must have no effect, acknowledged ones theirs, and the store must recover when the
+/// disk does.
 fn fail_at_every_operation(fault: Fault) {
     for first in 0..count_operations() {
         let fault = Fault { first, ..fault };
         let disk = Disk::new(fault);
-        let store = until_it_works(|| open(&disk));
+        let store = testing::until_it_works(|| open(&disk));
         let sessions = take_steps(&store);
-        let read = until_it_works(|| Sessions::read(&store));
+        let read = testing::until_it_works(|| Sessions::read(&store));
         assert_eq!(read, sessions, "{fault:?}");
-        until_it_works(|| sessions.take(Step::Commit(1), &store));
+        testing::until_it_works(|| sessions.take(Step::Commit(1), &store));
         let sessions = sessions.after(Step::Commit(1));
         store.close().unwrap();
-        let store = until_it_works(|| open(&disk));
-        assert_eq!(until_it_works(|| Sessions::read(&store)), sessions, "{fault:?}");
+        let store = testing::until_it_works(|| open(&disk));
+        assert_eq!(testing::until_it_works(|| Sessions::read(&store)), sessions, "{fault:?}");
     }
 }
 
 #[test]
-fn a_disk_that_is_full_once_is_noticed_by_nobody_or_fails_a_commit() {
+fn a_disk_full_once_loses_nothing() {
     fail_at_every_operation(Fault { length: 1, kind: disk::Kind::Full, ..Fault::default() });
 }
 
 #[test]
-fn a_disk_that_is_full_for_a_while_fails_commits_and_loses_none() {
+fn a_disk_full_for_a_while_loses_nothing() {
     fail_at_every_operation(Fault { length: 4, kind: disk::Kind::Full, ..Fault::default() });
 }
 
 #[test]
-fn a_disk_that_breaks_once_is_noticed_by_nobody_or_fails_a_commit() {
+fn a_disk_failing_once_loses_nothing() {
     fail_at_every_operation(Fault { length: 1, kind: disk::Kind::Broken, ..Fault::default() });
 }
 
 #[test]
-fn a_disk_that_breaks_for_a_while_fails_commits_and_loses_none() {
+fn a_disk_failing_for_a_while_loses_nothing() {
     fail_at_every_operation(Fault { length: 3, kind: disk::Kind::Broken, ..Fault::default() });
 }
 
 #[test]
-fn a_disk_that_does_what_it_reports_as_failed_surprises_nobody() {
+fn writes_reported_as_failed_leave_no_trace() {
     fail_at_every_operation(Fault { length: 2, kind: disk::Kind::Deaf, ..Fault::default() });
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_loss_of_power() {
+fn acknowledged_writes_survive_a_power_loss() {
     for first in 0..count_operations() {
         let disk = Disk::new(Fault { first, length: usize::MAX, kind: disk::Kind::Broken });
         let mut possible = vec![Sessions::default()];
         if let Ok(store) = open(&disk) {
             let mut sessions = Sessions::default();
             for step in STEPS {
-                // What the first failure concerned may have come about, as for everybody who hears
-                // no answer.
+                // The first failed step may have taken effect, as without any answer.
                 possible = vec![sessions, sessions.after(step)];
                 if sessions.take(step, &store).is_err() {
                     break;

@@ -1,5 +1,6 @@
-//! Keeps sessions in one file on the local disk, with [redb](https://docs.rs/redb): a B-tree, with
-//! one writer thread, quick to open.
+//! A session store in one file on the local disk, with [redb](https://docs.rs/redb).
+//!
+//! redb is a B-tree with one writer thread, and quick to open.
 //!
 //! ```
 //! use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
@@ -19,16 +20,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What is durable when, and what happens when the disk fails, is described at
-//! [`EmbeddedStore`](sessions_embedded::EmbeddedStore), which this crate gives an engine.
-//! [`RedbBuilder`] has the options.
+//! [`DiskStore`](sessions_disk::DiskStore) documents durability, capacity and failing disks; this
+//! crate is its engine. [`RedbBuilder`] has the options.
 //!
 //! # What this crate does not do
 //!
 //! It shares no file between processes: the second to open it gets
-//! [`Locked`](OpenErrorKind::Locked). Sessions that several processes need belong into
-//! `sessions-redis`. It encrypts nothing; the file holds the visitors' data, and only its owner can
-//! read it.
+//! [`Locked`](OpenErrorKind::Locked). Use `sessions-redis` for sessions of several processes. It
+//! encrypts nothing; the file holds the visitors' data, and only its owner can read it.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
@@ -39,7 +38,7 @@ mod faults;
 
 pub use builder::RedbBuilder;
 pub use engine::{Redb, RedbReader};
-pub use sessions_embedded::{OpenError, OpenErrorKind};
+pub use sessions_disk::{OpenError, OpenErrorKind};
 
-/// Keeps sessions in a file.
-pub type RedbStore = sessions_embedded::EmbeddedStore<Redb>;
+/// A session store in one file.
+pub type RedbStore = sessions_disk::DiskStore<Redb>;

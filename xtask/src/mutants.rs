@@ -13,7 +13,7 @@ use crate::install;
 use outcomes::{Known, Outcomes};
 
 /// Crates that are mutated. Their own tests have to notice.
-const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-embedded";
+const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-disk";
 
 /// Options of cargo-mutants for every file. Documentation tests are left out: each takes longer
 /// than all others together.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use pollster::block_on;
-use sessions_core::{Attach, Error, Exchange, Session, Sessions};
+use sessions_core::{Error, Exchange, Session, SessionHeaders, Sessions};
 
 /// A handler: what a request does with its session.
 pub type Handler = fn(&Session) -> Result<(), Error>;
@@ -13,7 +13,7 @@ pub type Handler = fn(&Session) -> Result<(), Error>;
 /// # Panics
 ///
 /// Panics if anything fails.
-pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler>) -> Attach {
+pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler>) -> SessionHeaders {
     match handler {
         Some(handle) => ask(sessions, cookie, handle),
         None => end(sessions.open()),
@@ -25,7 +25,7 @@ pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler
 /// # Panics
 ///
 /// Panics if anything fails.
-pub fn ask(sessions: &Sessions, cookie: Option<&[u8]>, handle: impl FnOnce(&Session) -> Result<(), Error>) -> Attach {
+pub fn ask(sessions: &Sessions, cookie: Option<&[u8]>, handle: impl FnOnce(&Session) -> Result<(), Error>) -> SessionHeaders {
     let exchange = sessions.open();
     let session = block_on(exchange.session(cookie)).expect("the store answers");
     handle(&session).expect("the handler's calls work");
@@ -33,8 +33,8 @@ pub fn ask(sessions: &Sessions, cookie: Option<&[u8]>, handle: impl FnOnce(&Sess
     end(exchange)
 }
 
-fn end(exchange: Exchange) -> Attach {
-    exchange.end_if_unchanged().unwrap_or_else(|| block_on(exchange.commit(200)).expect("the store answers"))
+fn end(exchange: Exchange) -> SessionHeaders {
+    exchange.end(200).try_ready().unwrap_or_else(block_on).expect("the store answers")
 }
 
 /// Signs in, and returns the cookie that the browser then sends.

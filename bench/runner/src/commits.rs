@@ -12,7 +12,7 @@ use crate::{Options, Outcome, build};
 use folder::Folder;
 
 const STORES: [&str; 4] = ["memory", "redb", "fjall", "redis"];
-const EMBEDDED: [&str; 2] = ["redb", "fjall"];
+const DISK_STORES: [&str; 2] = ["redb", "fjall"];
 const CLIENTS: [usize; 3] = [1, 8, 64];
 
 const ROUNDS: usize = 3;
@@ -94,7 +94,7 @@ impl Bench {
     fn sizes(&self) -> Outcome<String> {
         let count = SESSIONS.to_string();
         let mut table = Table::new("store", &["bytes per session"]);
-        for store in EMBEDDED {
+        for store in DISK_STORES {
             let [bytes] = numbers(&self.with_store("size", store, &[&count])?)?;
             table.row(store, [Some(plain(bytes))]);
         }
@@ -113,7 +113,7 @@ impl Bench {
     fn sweeps(&self, rounds: usize) -> Outcome<String> {
         let columns = ["without", "while sweeping", "ratio", "swept/s meanwhile", "swept/s with no clients"];
         let mut table = Table::new("commits/s, 64 clients", &columns);
-        for store in EMBEDDED {
+        for store in DISK_STORES {
             let told = self.with_store("sweep", store, &[&EXPIRED.to_string(), &rounds.to_string()])?;
             let (mut with, mut without, mut ratios, mut swept) = <(Spread, Spread, Spread, Spread)>::default();
             let mut alone = Spread::default();

@@ -31,7 +31,7 @@ type Costs = HashMap<(String, &'static str), Cost>;
 pub(crate) fn run(options: &Options) -> Outcome<String> {
     let subjects = Subjects::build(options, |subject| {
         // These fit into two minutes.
-        !subject.is_embedded() && (options.peers || !subject.is_peer)
+        !subject.is_on_disk() && (options.peers || !subject.is_peer)
     })?;
     let hash = secret_hash()?;
     let costs = measure(&subjects)?;

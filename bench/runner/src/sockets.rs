@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
         return Err("server and client need a core each".into());
     }
     fs::metadata("/proc/self/schedstat").map_err(|error| format!("/proc/self/schedstat: {error}"))?;
-    let subjects = Subjects::build(options, |subject| !subject.is_embedded() && !subject.is_router_layer())?;
+    let subjects = Subjects::build(options, |subject| !subject.is_on_disk() && !subject.is_router_layer())?;
     if let Some(redis) = &subjects.redis {
         redis.pin(CLIENTS_CORE)?;
     }

@@ -154,7 +154,7 @@ impl Subject {
     }
 
     /// Returns whether it waits for a disk.
-    pub(crate) fn is_embedded(&self) -> bool {
+    pub(crate) fn is_on_disk(&self) -> bool {
         matches!(self.store(), "redb" | "fjall")
     }
 }

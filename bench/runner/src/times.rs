@@ -16,7 +16,7 @@ const ROUNDS: usize = 7;
 type Turn = [f64; ROUTES.len()];
 
 pub(crate) fn run(options: &Options) -> Outcome<String> {
-    let subjects = Subjects::build(options, |subject| !subject.is_embedded())?;
+    let subjects = Subjects::build(options, |subject| !subject.is_on_disk())?;
     let rounds = options.rounds.unwrap_or(ROUNDS);
     let mut all: HashMap<&str, [Spread; ROUTES.len()]> = HashMap::new();
     for round in 1..=rounds {

@@ -26,7 +26,7 @@ fuzz_target!(|value: Any| {
         return;
     }
     assert_eq!(session.get::<Any>("key").ok().flatten().as_ref(), Some(&value), "in the same request");
-    let _ = block_on(exchange.commit(200)).expect("a store in memory does not fail");
+    let _ = block_on(exchange.end(200)).expect("a store in memory does not fail");
     let later = SITE.load([&cookie[..]]);
     assert_eq!(later.get::<Any>("key").ok().flatten().as_ref(), Some(&value), "in a later request");
 });

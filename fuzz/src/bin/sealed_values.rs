@@ -89,8 +89,8 @@ impl Sealed {
         let exchange = site.sessions.open();
         let session = block_on(exchange.session([])).expect("a store in memory does not fail");
         session.set("key", "value").expect("the value is small");
-        let mut attach = block_on(exchange.commit(200)).expect("a store in memory does not fail");
-        let cookie = attach.take_set_cookie().expect("a new session has a cookie");
+        let mut headers = block_on(exchange.end(200)).expect("a store in memory does not fail");
+        let cookie = headers.take_set_cookie().expect("a new session has a cookie");
         let (_, rest) = cookie.split_once('=').expect("a cookie has a name");
         let (value, _) = rest.split_once(';').expect("a cookie has attributes");
         let id = session.id().expect("the session was stored");

@@ -1,18 +1,17 @@
-//! What each change means.
+//! The meaning of each change.
 
 use sessions_core::{Changes, Committed, Record, RecordBuilder};
 
-use crate::kit::{Line, changes, draft, entries, flashes, fresh_id, start, value};
+use crate::fixtures::{Line, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;
 
 type Before = fn(RecordBuilder<'_>) -> RecordBuilder<'_>;
 type Commit = fn(Changes) -> Changes;
 
-/// Is a value, what is added to it, and the sum.
+/// An old value, the summand, and the sum.
 type Sum<'a> = (Option<&'a [u8]>, i64, &'a [u8]);
 
-/// Stores what `before` makes, commits `commit` to it, which must be applied, and returns what is
-/// there then.
+/// Applies `commit` to the record that `before` makes, and returns the result.
 async fn after(subject: &Subject, before: Before, commit: Commit) -> Record {
     let now = start();
     let id = subject.put(before(draft(fresh_id(), now))).await.id();
@@ -20,7 +19,7 @@ async fn after(subject: &Subject, before: Before, commit: Commit) -> Record {
     subject.find(id, now).await
 }
 
-/// Stores what `before` makes, and says that `commit` conflicts with it.
+/// Checks that `commit` conflicts with the record that `before` makes.
 async fn assert_conflict(subject: &Subject, before: Before, commit: Commit) {
     let now = start();
     let record = subject.put(before(draft(fresh_id(), now))).await;
@@ -32,21 +31,21 @@ fn plain<'a>(key: &'a str, value: &'a [u8]) -> Line<'a> {
     (key, value, false)
 }
 
-/// Checks that a set makes an entry or replaces it.
-pub async fn a_set_makes_or_replaces_an_entry(subject: &Subject) {
+/// Checks that a set creates or replaces an entry.
+pub async fn a_set_creates_or_replaces_an_entry(subject: &Subject) {
     let found = after(subject, |r| r.entry("a", b"1").entry("b", b"2"), |c| c.set("a", b"longer").set("c", b"3")).await;
     assert_eq!(entries(&found), [plain("a", b"longer"), plain("b", b"2"), plain("c", b"3")]);
 }
 
-/// Checks that a removal takes one entry, and none if there is none.
-pub async fn a_removal_takes_its_entry_if_there_is_one(subject: &Subject) {
+/// Checks that a removal removes its entry, if there is one.
+pub async fn a_removal_removes_one_entry(subject: &Subject) {
     let before: Before = |r| r.entry("a", b"1").entry("b", b"2").immutable("c", b"3");
     let found = after(subject, before, |c| c.remove("a").remove("c").remove("absent")).await;
     assert_eq!(entries(&found), [plain("b", b"2")]);
 }
 
-/// Checks that only a set of an immutable entry replaces one.
-pub async fn an_immutable_entry_is_replaced_by_its_own_kind_alone(subject: &Subject) {
+/// Checks that only `set_immutable` replaces an immutable entry.
+pub async fn only_set_immutable_replaces_an_immutable_entry(subject: &Subject) {
     let found = after(
         subject,
         |r| r.entry("a", b"1").immutable("b", b"2"),
@@ -55,13 +54,13 @@ pub async fn an_immutable_entry_is_replaced_by_its_own_kind_alone(subject: &Subj
     .await;
     assert_eq!(entries(&found), [("a", &b"3"[..], true), ("b", b"4", true), ("c", b"5", true)]);
     assert_conflict(subject, |r| r.immutable("a", b"1"), |c| c.set("a", b"2")).await;
-    // Not even by what it is already.
+    // Not even by the same value.
     assert_conflict(subject, |r| r.immutable("a", b"1"), |c| c.set("a", b"1")).await;
     assert_conflict(subject, |r| r.immutable("a", b"1"), |c| c.increment("a", 1)).await;
 }
 
 /// Checks that an entry that was made immutable by one commit is so for the next.
-pub async fn immutability_outlives_other_commits(subject: &Subject) {
+pub async fn immutability_survives_other_commits(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
     subject.apply(id, &changes(now).set_immutable("plan", b"1")).await;
@@ -72,7 +71,7 @@ pub async fn immutability_outlives_other_commits(subject: &Subject) {
     assert_eq!(entries(&subject.find(id, now).await), [plain("other", b"2"), plain("plan", b"4")]);
 }
 
-/// Checks sums, from nothing, over zero and to the ends of the range.
+/// Checks sums from nothing, across zero and at the ends of the range.
 pub async fn an_increment_adds_exactly(subject: &Subject) {
     let sums: [Sum<'_>; 13] = [
         (None, 1, b"1"),
@@ -98,8 +97,8 @@ pub async fn an_increment_adds_exactly(subject: &Subject) {
     }
 }
 
-/// Checks that what is no integer is not added to, and no sum wraps around.
-pub async fn an_increment_of_anything_but_a_number_conflicts(subject: &Subject) {
+/// Checks that an increment of anything but an integer, and a sum that overflows, conflict.
+pub async fn an_increment_of_a_non_number_conflicts(subject: &Subject) {
     let now = start();
     let refused: [(&[u8], i64); 12] = [
         (b"", 1),
@@ -123,11 +122,11 @@ pub async fn an_increment_of_anything_but_a_number_conflicts(subject: &Subject) 
     }
 }
 
-/// Checks that a commit may rest on what an entry was, or that there was none.
-pub async fn a_requirement_decides_whether_a_commit_is_applied(subject: &Subject) {
+/// Checks that a commit may require the old value of an entry, or its absence.
+pub async fn an_unmet_requirement_conflicts(subject: &Subject) {
     let before: Before = |r| r.entry("a", b"1").immutable("b", b"").flash("c", b"3");
     let found = after(subject, before, |c| {
-        // Of another kind, and of an entry that the same commit changes: the value before it
+        // Requirements of all kinds. For an entry that the same commit changes, the old value
         // counts.
         c.require("a", Some(b"1"))
             .require("b", Some(b""))
@@ -151,18 +150,18 @@ pub async fn a_requirement_decides_whether_a_commit_is_applied(subject: &Subject
     }
 }
 
-/// Checks that what a commit requires is asked of the record as it was, before anything of it is
-/// cleared.
-pub async fn a_requirement_comes_before_a_clear(subject: &Subject) {
+/// Checks that requirements concern the record before the commit clears anything.
+pub async fn a_requirement_is_checked_before_a_clear(subject: &Subject) {
     let found =
         after(subject, |r| r.entry("a", b"1"), |c| c.clear_entries().require("a", Some(b"1")).set("b", b"2")).await;
     assert_eq!(entries(&found), [plain("b", b"2")]);
     assert_conflict(subject, |r| r.entry("a", b"1"), |c| c.clear_entries().require("a", None)).await;
 }
 
-/// Checks that a clear takes all entries, immutable ones too, no flash, and nothing that the same
-/// commit sets.
-pub async fn a_clear_of_entries_comes_before_the_other_changes(subject: &Subject) {
+/// Checks that a clear removes all entries, immutable ones too, but no flash.
+///
+/// What the same commit sets stays.
+pub async fn clear_entries_applies_before_other_changes(subject: &Subject) {
     let before: Before =
         |r| r.entry("a", b"1").entry("n", b"5").entry("t", b"text").immutable("b", b"2").flash("a", b"3");
     let found =
@@ -172,8 +171,10 @@ pub async fn a_clear_of_entries_comes_before_the_other_changes(subject: &Subject
     assert_eq!(flashes(&found), [("a", &b"3"[..])]);
 }
 
-/// Checks that a clear takes all flashes, no entry, and nothing that the same commit sets.
-pub async fn a_clear_of_flashes_comes_before_the_other_changes(subject: &Subject) {
+/// Checks that a clear removes all flashes, but no entry.
+///
+/// What the same commit sets stays.
+pub async fn clear_flashes_applies_before_other_changes(subject: &Subject) {
     let before: Before = |r| r.entry("a", b"1").flash("a", b"2").flash("b", b"3").flash("c", b"4");
     let found = after(subject, before, |c| c.clear_flashes().set_flash("b", b"5").consume_flash("c", b"older")).await;
     assert_eq!(entries(&found), [plain("a", b"1")]);
@@ -188,8 +189,8 @@ pub async fn both_clears_leave_an_empty_record(subject: &Subject) {
     assert_eq!(found.principal(), Some("ada"));
 }
 
-/// Checks that flashes are set, replaced and removed, apart from entries of the same name.
-pub async fn a_flash_is_no_entry(subject: &Subject) {
+/// Checks that flashes are set, replaced and removed apart from entries of the same name.
+pub async fn flashes_and_entries_are_separate(subject: &Subject) {
     let before: Before = |r| r.entry("a", b"1").flash("a", b"2").flash("b", b"3").immutable("b", b"4");
     let found = after(subject, before, |c| c.set("a", b"5").set_flash("b", b"6").set_flash("c", b"7")).await;
     assert_eq!(entries(&found), [plain("a", b"5"), ("b", b"4", true)]);
@@ -199,8 +200,8 @@ pub async fn a_flash_is_no_entry(subject: &Subject) {
     assert_eq!(flashes(&found), [("a", &b"2"[..])]);
 }
 
-/// Checks that a flash that was read goes, but not a newer one that nobody has read.
-pub async fn a_flash_is_consumed_as_it_was_seen(subject: &Subject) {
+/// Checks that a flash that was read is removed, but not a newer one.
+pub async fn consume_flash_keeps_a_newer_flash(subject: &Subject) {
     let before: Before = |r| r.flash("a", b"1").flash("b", b"newer").flash("c", b"").entry("d", b"1");
     let found = after(subject, before, |c| {
         c.consume_flash("a", b"1").consume_flash("b", b"older").consume_flash("c", b"").consume_flash("d", b"1")

@@ -1,17 +1,17 @@
-//! A commit as a whole.
+//! Commits as a whole.
 
 use std::time::Duration;
 
 use sessions_core::{Changes, Committed, Created, Limits};
 
-use crate::kit::{
+use crate::fixtures::{
     IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, WRONG_SECRET, assert_same, built, changes, draft, entries,
     flashes, fresh_id, start, value,
 };
 use crate::subject::Subject;
 
-/// Checks that what was acknowledged is there, and the rest as it was.
-pub async fn a_commit_is_there_for_the_next_load(subject: &Subject) {
+/// Checks that acknowledged changes are stored, and the rest is unchanged.
+pub async fn the_next_load_sees_a_commit(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("old", b"1").flash("notice", b"2")).await;
     let later = now.after(SECOND);
@@ -21,7 +21,7 @@ pub async fn a_commit_is_there_for_the_next_load(subject: &Subject) {
     assert_same(&subject.find(record.id(), later).await, &expected);
 }
 
-/// Checks that each commit counts.
+/// Checks that each commit increments the version.
 pub async fn every_commit_is_a_new_version(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
@@ -31,8 +31,8 @@ pub async fn every_commit_is_a_new_version(subject: &Subject) {
     }
 }
 
-/// Checks that changes of nothing move the time, and only the time.
-pub async fn a_commit_of_nothing_is_a_touch(subject: &Subject) {
+/// Checks that empty changes update the time, and nothing else.
+pub async fn an_empty_commit_is_a_touch(subject: &Subject) {
     let now = start();
     let record =
         subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").flash("notice", b"2")).await;
@@ -42,8 +42,8 @@ pub async fn a_commit_of_nothing_is_a_touch(subject: &Subject) {
     assert_same(&subject.find(record.id(), later).await, &built(expected.entry("key", b"1").flash("notice", b"2")));
 }
 
-/// Checks that a machine whose clock is behind does not age a session.
-pub async fn a_slow_clock_does_not_turn_time_back(subject: &Subject) {
+/// Checks that a machine with a slow clock does not age a session.
+pub async fn a_slow_clock_does_not_move_time_back(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
     subject.apply(id, &changes(now.after(60 * SECOND)).set("first", b"1")).await;
@@ -53,8 +53,8 @@ pub async fn a_slow_clock_does_not_turn_time_back(subject: &Subject) {
     assert_eq!((value(&found, "first"), value(&found, "second")), (&b"1"[..], &b"2"[..]));
 }
 
-/// Checks that a secret opens its own session and only that, and that a wrong one changes nothing.
-pub async fn a_commit_with_a_wrong_secret_is_gone_and_writes_nothing(subject: &Subject) {
+/// Checks that a commit with a wrong secret changes nothing.
+pub async fn a_wrong_secret_commits_nothing(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("key", b"1")).await;
     let stale = Changes::new(now.after(SECOND), WRONG_SECRET);
@@ -64,8 +64,7 @@ pub async fn a_commit_with_a_wrong_secret_is_gone_and_writes_nothing(subject: &S
     assert!(subject.ids_of("eve", now).await.is_empty());
 }
 
-/// Checks that a renewed session is gone for those who know its old secret, and that those who know
-/// the new one go on.
+/// Checks that after a renewal only the new secret opens the session.
 pub async fn a_replaced_secret_opens_nothing(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
@@ -77,8 +76,8 @@ pub async fn a_replaced_secret_opens_nothing(subject: &Subject) {
     assert_eq!(entries(&found), [("key", &b"1"[..], false), ("other", b"3", false)]);
 }
 
-/// Checks that a login is one step.
-pub async fn a_renewal_a_principal_and_an_idle_limit_are_one_commit(subject: &Subject) {
+/// Checks that one commit can renew, bind a principal and set the idle timeout.
+pub async fn a_login_is_one_commit(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("cart", b"[]").flash("notice", b"1")).await;
     let idle = Duration::from_secs(7 * 60);
@@ -98,8 +97,8 @@ pub async fn a_renewal_a_principal_and_an_idle_limit_are_one_commit(subject: &Su
     assert_eq!(subject.ids_of("ada", now.after(SECOND)).await, [record.id()]);
 }
 
-/// Checks that one change that cannot be applied stops all of them, whatever its place among them.
-pub async fn a_commit_is_applied_whole_or_not_at_all(subject: &Subject) {
+/// Checks that one change that cannot be applied stops all others, wherever it stands.
+pub async fn a_commit_is_all_or_nothing(subject: &Subject) {
     let now = start();
     let record = draft(fresh_id(), now).entry("text", b"\"five\"").entry("kept", b"1").immutable("plan", b"2");
     let record = subject.put(record.flash("notice", b"3")).await;
@@ -125,8 +124,7 @@ pub async fn a_commit_is_applied_whole_or_not_at_all(subject: &Subject) {
     subject.apply(record.id(), &everything()).await;
 }
 
-/// Checks that limits of bytes and of keys are part of the commit: what would exceed one is refused
-/// whole, whatever grows.
+/// Checks that a commit that would exceed a limit is refused whole, whatever grows.
 pub async fn a_commit_past_a_limit_is_refused_whole(subject: &Subject) {
     let now = start();
     let record =
@@ -154,9 +152,8 @@ pub async fn a_commit_past_a_limit_is_refused_whole(subject: &Subject) {
     subject.apply(record.id(), &changes(later).set("new", b"1").remove("kept").limited_to(limits)).await;
 }
 
-/// Checks that a session that is too large, since limits were lowered, can still be used and made
-/// smaller.
-pub async fn a_limit_stops_nothing_that_makes_a_record_smaller(subject: &Subject) {
+/// Checks that a session above a lowered limit can be used and made smaller.
+pub async fn limits_never_stop_a_record_from_shrinking(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("a", b"1111").entry("b", b"2").flash("notice", b"3")).await;
     let limits = Limits::new(1, 1);
@@ -189,7 +186,7 @@ pub async fn a_commit_may_change_many_keys(subject: &Subject) {
     assert!(entries(&subject.find(id, now).await).is_empty());
 }
 
-/// Checks that a commit changes one session.
+/// Checks that a commit changes no other session.
 pub async fn a_commit_leaves_other_sessions_alone(subject: &Subject) {
     let now = start();
     let others = [
@@ -205,8 +202,8 @@ pub async fn a_commit_leaves_other_sessions_alone(subject: &Subject) {
     }
 }
 
-/// Checks that a session that was never stored cannot be written into being, in whatever words.
-pub async fn no_change_makes_a_record(subject: &Subject) {
+/// Checks that no commit stores a session that was never created.
+pub async fn a_commit_never_creates_a_record(subject: &Subject) {
     let now = start();
     let id = fresh_id();
     let attempts = [
@@ -225,7 +222,7 @@ pub async fn no_change_makes_a_record(subject: &Subject) {
     }
     assert!(subject.ids_of("eve", now).await.is_empty());
     assert_eq!(subject.count().await, 0);
-    // Nothing of the attempts is in the way of the record, or found in it.
+    // The attempts have left nothing behind.
     let record = built(draft(id, now));
     assert_eq!(subject.create(&record).await, Created::STORED);
     assert_same(&subject.find(id, now).await, &record);

@@ -1,8 +1,10 @@
-//! Records begin.
+//! Creating records.
 
 use sessions_core::{Committed, Created, Record, Taken, Timestamp};
 
-use crate::kit::{IDLE, LIFE, NEW_SECRET, SECOND, SECRET, assert_same, built, changes, draft, fresh_id, start, value};
+use crate::fixtures::{
+    IDLE, LIFE, NEW_SECRET, SECOND, SECRET, assert_same, built, changes, draft, fresh_id, start, value,
+};
 use crate::subject::Subject;
 
 /// Checks that every part of a record comes back.
@@ -21,14 +23,14 @@ pub async fn a_created_record_is_loaded_as_it_was(subject: &Subject) {
     assert_same(&subject.find(record.id(), now.after(SECOND)).await, &record);
 }
 
-/// Checks that a record may hold nothing.
+/// Checks that a record may be empty.
 pub async fn an_empty_record_is_loaded_as_it_was(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now)).await;
     assert_same(&subject.find(record.id(), now).await, &record);
 }
 
-/// Checks that no limit is the absence of one, not a very long one.
+/// Checks that a record without timeouts has none, rather than very long ones.
 pub async fn a_record_without_limits_never_expires(subject: &Subject) {
     let now = start();
     let record = subject.put(Record::builder(fresh_id(), SECRET, now)).await;
@@ -40,7 +42,7 @@ pub async fn a_record_without_limits_never_expires(subject: &Subject) {
     assert!(subject.load(record.id(), end_of_time).await.is_some());
 }
 
-/// Checks that limits near the end of time are no overflow.
+/// Checks that timeouts near the end of time do not overflow.
 pub async fn huge_limits_are_kept(subject: &Subject) {
     let now = start();
     let deadline = Timestamp::from_millis(u64::MAX - 1);
@@ -62,8 +64,8 @@ pub async fn a_taken_id_is_reported_and_never_overwritten(subject: &Subject) {
     assert_eq!(subject.count().await, 1);
 }
 
-/// Checks that a race for an id has one winner, whose record is the one stored.
-pub async fn of_many_who_create_an_id_exactly_one_wins(subject: &Subject) {
+/// Checks that racing creates of one id store one record, the winner's.
+pub async fn racing_creates_of_one_id_have_one_winner(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let id = fresh_id();
@@ -88,7 +90,7 @@ pub async fn of_many_who_create_an_id_exactly_one_wins(subject: &Subject) {
     }
 }
 
-/// Checks that what was never there is not found, not changed, and not an error.
+/// Checks that an absent record is neither found nor changed, and no error.
 pub async fn an_absent_record_is_none_and_gone(subject: &Subject) {
     let now = start();
     let id = fresh_id();

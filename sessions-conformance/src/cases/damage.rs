@@ -1,14 +1,14 @@
-//! A record that cannot be read is trouble for its own session alone.
+//! Unreadable records, which concern only their own sessions.
 
 use sessions_core::{Committed, Created, StoreErrorKind, Taken};
 
-use crate::kit::{
+use crate::fixtures::{
     IDLE, NEW_SECRET, SECRET, answered, assert_fails, assert_same, built, changes, draft, fresh_id, sorted, start,
 };
 use crate::setup::Damage;
 use crate::subject::Subject;
 
-/// Stores a record and damages it between two sound ones, and returns their ids.
+/// Stores a record between two others, damages it, and returns the ids.
 async fn damaged(subject: &Subject, damage: Damage) -> [sessions_core::SessionId; 3] {
     let now = start();
     let mut ids = [fresh_id(), fresh_id(), fresh_id()];
@@ -22,7 +22,7 @@ async fn damaged(subject: &Subject, damage: Damage) -> [sessions_core::SessionId
     ids
 }
 
-/// Says that no call takes the record for a session, changes it, or fails in another way.
+/// Checks that no call reads or changes the record, or fails in another way.
 async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId, kind: StoreErrorKind) {
     let now = start();
     assert_fails(&subject.store().load(id, now).await, kind);
@@ -45,7 +45,7 @@ async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId, kind: 
     assert_fails(&subject.store().load(id, now).await, kind);
 }
 
-/// Says that the sessions beside it are found by every call.
+/// Checks that every call finds the other sessions.
 async fn assert_others_unharmed(subject: &Subject, [one, _, other]: [sessions_core::SessionId; 3]) {
     let now = start();
     assert_eq!(subject.ids_of("ada", now).await, [one, other]);
@@ -59,19 +59,19 @@ async fn assert_others_unharmed(subject: &Subject, [one, _, other]: [sessions_co
             expected.last_seen(found.last_seen()).absolute_deadline(found.absolute_deadline()).version(found.version()),
         );
         assert_eq!((found.principal(), found.idle()), (expected.principal(), expected.idle()));
-        assert_eq!(crate::kit::entries(&found), crate::kit::entries(&expected));
+        assert_eq!(crate::fixtures::entries(&found), crate::fixtures::entries(&expected));
         subject.apply(id, &changes(now)).await;
     }
 }
 
-/// Checks that a damaged record is an error of its own session, and no other call fails by it.
+/// Checks that a damaged record is an error of its own session only.
 pub async fn a_damaged_record_harms_no_other_session(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
     assert_unusable(subject, ids[1], StoreErrorKind::Unreadable).await;
     assert_others_unharmed(subject, ids).await;
 }
 
-/// Checks that a damaged record can be got rid of: whoever has its token starts anew.
+/// Checks that a damaged record can be destroyed and its id used again.
 pub async fn a_damaged_record_can_be_destroyed(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
     let now = start();
@@ -81,8 +81,7 @@ pub async fn a_damaged_record_can_be_destroyed(subject: &Subject) {
     assert_same(&subject.find(ids[1], now).await, &record);
 }
 
-/// Checks that one damaged record does not keep a person's others alive, nor a store from being
-/// emptied.
+/// Checks that a damaged record does not keep a principal's other sessions alive.
 pub async fn a_damaged_record_stops_no_logout(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
     let now = start();
@@ -93,7 +92,7 @@ pub async fn a_damaged_record_stops_no_logout(subject: &Subject) {
     assert_eq!(subject.load(ids[1], now).await, None);
 }
 
-/// Checks that a sweep passes a damaged record by or removes it, and goes on to the others.
+/// Checks that a sweep skips or removes a damaged record, and continues.
 pub async fn a_damaged_record_stops_no_sweep(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
     let later = start().after(2 * IDLE);
@@ -107,9 +106,8 @@ pub async fn a_damaged_record_stops_no_sweep(subject: &Subject) {
     assert!(subject.listed(10, later).await.is_empty());
 }
 
-/// Checks that a record which a newer build wrote is left for it, through every call that does not
-/// end it.
-pub async fn a_record_of_a_newer_format_is_left_as_it_is(subject: &Subject) {
+/// Checks that only calls that end a session change a record of a newer format.
+pub async fn a_newer_format_is_left_unchanged(subject: &Subject) {
     let ids = damaged(subject, Damage::NewerFormat).await;
     assert_unusable(subject, ids[1], StoreErrorKind::NewerFormat).await;
     assert_others_unharmed(subject, ids).await;

@@ -1,14 +1,14 @@
-//! Sessions end, and stay ended.
+//! Ending sessions, which stay ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sessions_core::{Changes, Committed, Created, Record, Taken};
 
-use crate::kit::{NEW_SECRET, SECOND, assert_same, built, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{NEW_SECRET, SECOND, assert_same, built, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;
 
-/// Checks what is left of a destroyed session: nothing.
+/// Checks that nothing is left of a destroyed session.
 pub async fn a_destroyed_session_is_gone(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
@@ -23,8 +23,8 @@ pub async fn a_destroyed_session_is_gone(subject: &Subject) {
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that a second destroy finds nothing, and does no harm.
-pub async fn a_destroy_says_whether_there_was_a_session(subject: &Subject) {
+/// Checks that a second destroy reports no session, and does no harm.
+pub async fn a_destroy_reports_whether_there_was_a_session(subject: &Subject) {
     let now = start();
     let (id, other) = (subject.begin(now).await, subject.begin(now).await);
     assert!(subject.destroy(id).await);
@@ -33,8 +33,8 @@ pub async fn a_destroy_says_whether_there_was_a_session(subject: &Subject) {
     assert!(subject.load(other, now).await.is_some());
 }
 
-/// Checks that of many who end a session, one did.
-pub async fn of_many_who_destroy_exactly_one_did(subject: &Subject) {
+/// Checks that one of several racing destroys reports the session.
+pub async fn racing_destroys_have_one_winner(subject: &Subject) {
     let now = start();
     for _ in 0..10 {
         let id = subject.begin(now).await;
@@ -43,8 +43,9 @@ pub async fn of_many_who_destroy_exactly_one_did(subject: &Subject) {
     }
 }
 
-/// Checks that no request in flight brings a session back: every commit that begins after the
-/// destroy has answered is gone.
+/// Checks that no request in flight revives a session.
+///
+/// Every commit that begins after the destroy has answered is gone.
 pub async fn a_destroy_is_final_among_racing_commits(subject: &Subject) {
     let now = start();
     for round in 0..10 {
@@ -54,7 +55,7 @@ pub async fn a_destroy_is_final_among_racing_commits(subject: &Subject) {
             let is_over = Arc::clone(&is_over);
             async move {
                 if number == 7 {
-                    // The more rounds, the more the writers have written by then.
+                    // Later rounds let the writers write more before the destroy.
                     for _ in 0..round {
                         subject.load(id, now).await;
                     }
@@ -78,7 +79,7 @@ pub async fn a_destroy_is_final_among_racing_commits(subject: &Subject) {
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that a login that races a destroy does not escape it.
+/// Checks that a login that races a destroy does not survive it.
 pub async fn a_destroy_is_final_for_a_racing_login(subject: &Subject) {
     let now = start();
     for _ in 0..10 {
@@ -98,9 +99,8 @@ pub async fn a_destroy_is_final_for_a_racing_login(subject: &Subject) {
     }
 }
 
-/// Checks that an id used again is a new session: nothing of the old one is in it, and nobody who
-/// knew the old one gets in.
-pub async fn a_record_made_anew_has_nothing_of_the_old_one(subject: &Subject) {
+/// Checks that a reused id is a new session, which the old secret does not open.
+pub async fn a_reused_id_has_nothing_of_the_old_session(subject: &Subject) {
     let now = start();
     let old =
         draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").immutable("plan", b"2").flash("notice", b"3");
@@ -137,8 +137,8 @@ pub async fn destroy_all_ends_every_session(subject: &Subject) {
     assert_eq!(subject.destroy_all().await, 0);
 }
 
-/// Checks that a store goes on after all its sessions have ended.
-pub async fn a_store_is_used_on_after_destroy_all(subject: &Subject) {
+/// Checks that a store still works after all its sessions have ended.
+pub async fn a_store_works_after_destroy_all(subject: &Subject) {
     let now = start();
     let id = subject.begin_of("ada", now).await;
     assert_eq!(subject.destroy_all().await, 1);

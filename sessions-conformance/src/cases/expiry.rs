@@ -1,15 +1,15 @@
-//! Expired is dead, whether or not the bytes are still there. Time is what the call says it is.
+//! Expired sessions are dead, stored or not. The time is the one passed to the call.
 
 use std::time::Duration;
 
 use sessions_core::{Changes, Committed, Record, SessionId, Taken, Timestamp};
 
-use crate::kit::{
+use crate::fixtures::{
     BRIEF, IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, answered, changes, draft, fresh_id, start, value,
 };
 use crate::subject::Subject;
 
-/// Says that no call finds a session alive, of which `ada` is signed in and `key` is set.
+/// Checks that no call finds the session of `ada` with the entry `key`.
 async fn assert_dead(subject: &Subject, id: SessionId, now: Timestamp) {
     assert_eq!(subject.load(id, now).await, None);
     let changes = changes(now).set("key", b"late").idle(LIFE).bind("eve");
@@ -19,17 +19,17 @@ async fn assert_dead(subject: &Subject, id: SessionId, now: Timestamp) {
     assert!(subject.ids_of("ada", now).await.is_empty());
     assert!(subject.ids_of("eve", now).await.is_empty());
     assert!(subject.listed(10, now).await.is_empty());
-    // None of these attempts has revived it.
+    // None of these calls has revived it.
     assert_eq!(subject.load(id, now).await, None);
 }
 
-/// Returns the moment before `moment`.
+/// Returns the millisecond before a moment.
 fn just_before(moment: Timestamp) -> Timestamp {
     Timestamp::from_millis(moment.as_millis() - 1)
 }
 
-/// Checks the idle limit, to the millisecond.
-pub async fn an_idle_session_is_dead_at_its_deadline(subject: &Subject) {
+/// Checks the idle timeout to the millisecond.
+pub async fn an_idle_session_expires_at_its_deadline(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let deadline = now.after(IDLE);
@@ -40,8 +40,8 @@ pub async fn an_idle_session_is_dead_at_its_deadline(subject: &Subject) {
     assert_dead(subject, record.id(), deadline.after(LIFE)).await;
 }
 
-/// Checks the absolute limit, to the millisecond.
-pub async fn an_old_session_is_dead_at_its_deadline(subject: &Subject) {
+/// Checks the absolute timeout to the millisecond.
+pub async fn a_session_expires_at_its_absolute_deadline(subject: &Subject) {
     let now = start();
     let deadline = now.after(IDLE / 2);
     let record =
@@ -51,7 +51,7 @@ pub async fn an_old_session_is_dead_at_its_deadline(subject: &Subject) {
     assert_dead(subject, record.id(), deadline).await;
 }
 
-/// Checks that nothing a request can write carries a session over its absolute deadline.
+/// Checks that no write carries a session past its absolute deadline.
 pub async fn nothing_extends_the_absolute_deadline(subject: &Subject) {
     let now = start();
     let record = subject
@@ -75,8 +75,8 @@ pub async fn nothing_extends_the_absolute_deadline(subject: &Subject) {
     assert_dead(subject, id, now.after(IDLE)).await;
 }
 
-/// Checks that a session lives as long as it is seen, and no longer.
-pub async fn a_commit_just_before_the_deadline_keeps_the_session_alive(subject: &Subject) {
+/// Checks that a session lives as long as it is used, and no longer.
+pub async fn a_commit_before_the_deadline_extends_it(subject: &Subject) {
     let mut now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     for _ in 0..5 {
@@ -88,8 +88,8 @@ pub async fn a_commit_just_before_the_deadline_keeps_the_session_alive(subject: 
     assert_dead(subject, record.id(), now.after(IDLE)).await;
 }
 
-/// Checks that to look at a session is not to see it.
-pub async fn a_load_keeps_nothing_alive(subject: &Subject) {
+/// Checks that reading a session does not extend it.
+pub async fn a_load_does_not_extend_a_session(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let last = just_before(now.after(IDLE));
@@ -101,8 +101,8 @@ pub async fn a_load_keeps_nothing_alive(subject: &Subject) {
     assert_dead(subject, record.id(), now.after(IDLE)).await;
 }
 
-/// Checks that a longer idle limit is the session's from then on.
-pub async fn a_longer_idle_limit_outlives_later_commits(subject: &Subject) {
+/// Checks that later commits keep a longer idle timeout.
+pub async fn a_longer_idle_timeout_survives_later_commits(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let (id, idle) = (record.id(), 4 * IDLE);
@@ -116,8 +116,8 @@ pub async fn a_longer_idle_limit_outlives_later_commits(subject: &Subject) {
     assert_dead(subject, id, later.after(idle)).await;
 }
 
-/// Checks that a shorter idle limit holds at once, and for later commits.
-pub async fn a_shorter_idle_limit_holds_at_once(subject: &Subject) {
+/// Checks that a shorter idle timeout applies at once, and to later commits.
+pub async fn a_shorter_idle_timeout_applies_at_once(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let id = record.id();
@@ -129,16 +129,15 @@ pub async fn a_shorter_idle_limit_holds_at_once(subject: &Subject) {
     assert_dead(subject, id, later.after(BRIEF)).await;
 }
 
-/// Checks that an idle limit that comes first, or of no length at all, ends the session.
-pub async fn an_idle_limit_of_nothing_ends_the_session(subject: &Subject) {
+/// Checks that an idle timeout of zero ends the session.
+pub async fn a_zero_idle_timeout_ends_the_session(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     subject.apply(record.id(), &changes(now).idle(Duration::ZERO)).await;
     assert_dead(subject, record.id(), now).await;
 }
 
-/// Checks that a record which was seen more than five minutes from now is dead, and is left to
-/// those for whom it is not.
+/// Checks that a record seen more than five minutes from now is dead, and stays stored.
 pub async fn a_record_from_the_future_is_dead(subject: &Subject) {
     let now = start();
     for (ahead, is_alive) in [(BRIEF, true), (BRIEF + MILLISECOND, false), (100 * LIFE, false)] {
@@ -158,7 +157,7 @@ pub async fn a_record_from_the_future_is_dead(subject: &Subject) {
     }
 }
 
-/// Checks that sessions of different limits do not share them.
+/// Checks that sessions expire one by one, each at its own deadline.
 pub async fn each_session_has_its_own_deadline(subject: &Subject) {
     let now = start();
     let mut ids = Vec::new();

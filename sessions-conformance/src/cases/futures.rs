@@ -1,5 +1,4 @@
-//! A future is dropped when a client hangs up: whatever it was about has happened, whole, or has
-//! not.
+//! Dropped futures, as when a client hangs up: their effect is whole or none.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -7,15 +6,15 @@ use std::task::Poll;
 
 use sessions_core::{Record, StoreFuture, Taken};
 
-use crate::kit::{
+use crate::fixtures::{
     BRIEF, NEW_SECRET, SECOND, answered, assert_same, built, changes, draft, entries, flashes, fresh_id, start,
 };
 use crate::subject::Subject;
 
-/// Is how many times a future is polled at most before it is dropped.
+/// Most polls of a future before it is dropped.
 const POLLS: usize = 4;
 
-/// Polls a future, at most as many times, and drops it.
+/// Polls a future up to `polls` times, and drops it.
 async fn abandon<T>(mut future: StoreFuture<T>, polls: usize) {
     poll_fn(|context| {
         for _ in 0..polls {
@@ -29,8 +28,8 @@ async fn abandon<T>(mut future: StoreFuture<T>, polls: usize) {
     .await;
 }
 
-/// Checks that a commit dropped half-way is no half commit, then or later.
-pub async fn a_dropped_commit_is_whole_or_nothing(subject: &Subject) {
+/// Checks that a dropped commit is never half applied, now or later.
+pub async fn a_dropped_commit_is_all_or_nothing(subject: &Subject) {
     let now = start();
     for polls in 0..=POLLS {
         let before = draft(fresh_id(), now)
@@ -49,7 +48,7 @@ pub async fn a_dropped_commit_is_whole_or_nothing(subject: &Subject) {
             commit.set_immutable("plan", b"4").set("new", b"5").consume_flash("notice", b"3").set_flash("later", b"6");
         let after = before.apply(&commit).expect("the changes apply to the record");
         abandon(subject.store().commit(before.id(), &commit), polls).await;
-        // It may still happen at any moment. It cannot be undone.
+        // It may still take effect at any moment, and is never undone.
         let mut has_happened = false;
         for _ in 0..20 {
             let found = subject.find(before.id(), now).await;
@@ -67,8 +66,8 @@ pub async fn a_dropped_commit_is_whole_or_nothing(subject: &Subject) {
     assert!(subject.ids_of("ada", now).await.is_empty());
 }
 
-/// Checks that a create dropped half-way leaves a whole record or none.
-pub async fn a_dropped_create_is_whole_or_nothing(subject: &Subject) {
+/// Checks that a dropped create leaves a whole record or none.
+pub async fn a_dropped_create_is_all_or_nothing(subject: &Subject) {
     let now = start();
     for polls in 0..=POLLS {
         let record =
@@ -84,7 +83,7 @@ pub async fn a_dropped_create_is_whole_or_nothing(subject: &Subject) {
         for found in answered(subject.store().of_principal("ada", now).await) {
             assert_same(&found, &record);
         }
-        // Whatever became of it: there is one now, and it is this one.
+        // Either way, this create leaves exactly this record.
         subject.create(&record).await;
         assert_same(&subject.find(record.id(), now).await, &record);
         assert!(subject.destroy(record.id()).await);
@@ -92,8 +91,8 @@ pub async fn a_dropped_create_is_whole_or_nothing(subject: &Subject) {
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that a destroy dropped half-way has ended the session or left it as it was.
-pub async fn a_dropped_destroy_is_whole_or_nothing(subject: &Subject) {
+/// Checks that a dropped destroy ends the session or leaves it unchanged.
+pub async fn a_dropped_destroy_is_all_or_nothing(subject: &Subject) {
     let now = start();
     for polls in 0..=POLLS {
         let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1").flash("c", b"3")).await;
@@ -116,13 +115,13 @@ pub async fn a_dropped_destroy_is_whole_or_nothing(subject: &Subject) {
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that a take dropped half-way has taken the entry or left it.
-pub async fn a_dropped_take_is_whole_or_nothing(subject: &Subject) {
+/// Checks that a dropped take removes the entry or leaves it.
+pub async fn a_dropped_take_is_all_or_nothing(subject: &Subject) {
     let now = start();
     for polls in 0..=POLLS {
         let record =
             subject.put(draft(fresh_id(), now).entry("code", b"1").entry("kept", b"2").flash("code", b"3")).await;
-        abandon(subject.store().take(record.id(), &crate::kit::SECRET, "code", now), polls).await;
+        abandon(subject.store().take(record.id(), &crate::fixtures::SECRET, "code", now), polls).await;
         let taken = subject.take(record.id(), "code", now).await;
         assert!(taken == Taken::Absent || taken == Taken::Value(b"1".to_vec()));
         let found = subject.find(record.id(), now).await;
@@ -131,7 +130,7 @@ pub async fn a_dropped_take_is_whole_or_nothing(subject: &Subject) {
     }
 }
 
-/// Checks that ending a person's sessions, dropped half-way, leaves whole sessions or none.
+/// Checks that a dropped end of a principal's sessions leaves whole sessions.
 pub async fn a_dropped_destroy_of_a_principal_leaves_whole_sessions(subject: &Subject) {
     let now = start();
     for polls in 0..=POLLS {
@@ -153,8 +152,8 @@ pub async fn a_dropped_destroy_of_a_principal_leaves_whole_sessions(subject: &Su
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that a store goes on after very many of its futures were dropped.
-pub async fn dropped_futures_use_nothing_up(subject: &Subject) {
+/// Checks that a store still works after thousands of dropped futures.
+pub async fn dropped_futures_leak_nothing(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
     for number in 0..2000 {
@@ -165,8 +164,7 @@ pub async fn dropped_futures_use_nothing_up(subject: &Subject) {
     assert!(subject.find(id, now).await.entry("after").is_some());
 }
 
-/// Checks that a future may be made by one thread and awaited by another, after what it was made
-/// from is gone.
+/// Checks that another thread may await a future after its arguments are gone.
 pub async fn a_future_borrows_nothing(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;

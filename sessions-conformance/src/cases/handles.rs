@@ -1,12 +1,14 @@
-//! What one process writes, the next load of another finds. A store with one handle is its own
-//! other.
+//! Two handles, as in two processes: one sees what the other wrote. A store with one handle is its
+//! own second.
 
 use sessions_core::{Committed, Created, Taken};
 
-use crate::kit::{BRIEF, NEW_SECRET, answered, assert_same, built, changes, draft, fresh_id, sorted, start, value};
+use crate::fixtures::{
+    BRIEF, NEW_SECRET, answered, assert_same, built, changes, draft, fresh_id, sorted, start, value,
+};
 use crate::subject::Subject;
 
-/// Checks records, commits and takes, there and back.
+/// Checks records, commits and takes through both handles.
 pub async fn two_handles_see_each_others_writes(subject: &Subject) {
     let (here, there) = (subject, &subject.through_other_handle());
     let now = start();
@@ -15,7 +17,7 @@ pub async fn two_handles_see_each_others_writes(subject: &Subject) {
     assert_same(&there.find(id, now).await, &record);
     for round in 0..10_u8 {
         let (writer, reader) = if round % 2 == 0 { (here, there) } else { (there, here) };
-        // The reader has read it before: what it remembers is of no use to it.
+        // The reader has read it before, and must not answer from memory.
         reader.find(id, now).await;
         writer.apply(id, &changes(now).set("key", &[round]).increment("count", 1)).await;
         assert_eq!(value(&reader.find(id, now).await, "key"), [round]);
@@ -26,7 +28,7 @@ pub async fn two_handles_see_each_others_writes(subject: &Subject) {
     assert_eq!(there.create(&record).await, Created::Exists);
 }
 
-/// Checks that an end is an end everywhere.
+/// Checks that a destroy ends the session for both handles.
 pub async fn a_destroy_is_seen_through_the_other_handle(subject: &Subject) {
     let (here, there) = (subject, &subject.through_other_handle());
     let now = start();
@@ -42,7 +44,7 @@ pub async fn a_destroy_is_seen_through_the_other_handle(subject: &Subject) {
     assert_eq!(here.count().await, 0);
 }
 
-/// Checks that a renewal shuts the old secret out everywhere.
+/// Checks that a renewal refuses the old secret through both handles.
 pub async fn a_renewal_is_seen_through_the_other_handle(subject: &Subject) {
     let (here, there) = (subject, &subject.through_other_handle());
     let now = start();
@@ -53,7 +55,7 @@ pub async fn a_renewal_is_seen_through_the_other_handle(subject: &Subject) {
     assert_eq!(there.commit(id, &changes(now).set("key", b"1")).await, Committed::Gone);
 }
 
-/// Checks that people's sessions are found and ended everywhere.
+/// Checks that both handles find and end a principal's sessions.
 pub async fn principals_are_seen_through_the_other_handle(subject: &Subject) {
     let (here, there) = (subject, &subject.through_other_handle());
     let now = start();
@@ -70,7 +72,7 @@ pub async fn principals_are_seen_through_the_other_handle(subject: &Subject) {
     assert_eq!(here.sweep(10, now.after(BRIEF)).await, []);
 }
 
-/// Checks that a session written through one handle and swept through the other is gone for both.
+/// Checks that a session written through one handle can be swept through the other.
 pub async fn a_sweep_is_seen_through_the_other_handle(subject: &Subject) {
     let (here, there) = (subject, &subject.through_other_handle());
     let now = start();
@@ -83,9 +85,8 @@ pub async fn a_sweep_is_seen_through_the_other_handle(subject: &Subject) {
     assert!(here.load(seen, now.after(BRIEF)).await.is_some());
 }
 
-/// Checks that a session of one namespace is none of another, of the same kind of store in the same
-/// place.
-pub async fn two_namespaces_are_two_stores(one: &Subject, other: &Subject) {
+/// Checks that two namespaces in the same place share no session.
+pub async fn namespaces_are_separate(one: &Subject, other: &Subject) {
     let now = start();
     let record = one.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").idle(Some(BRIEF))).await;
     let id = record.id();
@@ -98,7 +99,7 @@ pub async fn two_namespaces_are_two_stores(one: &Subject, other: &Subject) {
     assert_eq!(other.sweep(10, now.after(BRIEF)).await, []);
     assert!(!other.destroy(id).await);
     assert_eq!((one.count().await, other.count().await), (1, 0));
-    // The same id may be another session there.
+    // The same id may be another session in the other namespace.
     let theirs = built(draft(id, now).principal(Some("bob")));
     assert_eq!(other.create(&theirs).await, Created::STORED);
     assert_same(&one.find(id, now).await, &record);

@@ -1,11 +1,13 @@
-//! Texts that mean something somewhere mean nothing here.
+//! Keys, values, ids and principals that look like something else.
 
 use sessions_core::{SessionId, Taken};
 
-use crate::kit::{Line, MILLISECOND, assert_same, built, changes, draft, entries, flashes, fresh_id, sorted, start};
+use crate::fixtures::{
+    Line, MILLISECOND, assert_same, built, changes, draft, entries, flashes, fresh_id, sorted, start,
+};
 use crate::subject::Subject;
 
-/// Are keys that some engine, script, pattern, path or field name could take for its own.
+/// Keys that an engine, script, pattern, path or field name could interpret.
 const KEYS: [&str; 62] = [
     "",
     " ",
@@ -71,7 +73,7 @@ const KEYS: [&str; 62] = [
     "\u{1f36a}\u{200d}\u{feff}",
 ];
 
-/// Are values that some engine or decoder could take for something else than these bytes.
+/// Values that an engine or decoder could misread.
 const VALUES: [&[u8]; 24] = [
     b"",
     b"\0",
@@ -99,12 +101,12 @@ const VALUES: [&[u8]; 24] = [
     b"return 1",
 ];
 
-/// Returns a value for a key that no other key has.
+/// Returns a value unique to a key.
 fn of(key: &str) -> Vec<u8> {
     [key.as_bytes(), b"=\xff\0"].concat()
 }
 
-/// Checks that keys are text without a meaning, through all calls that name them.
+/// Checks that no call interprets the text of a key.
 pub async fn a_key_may_be_any_text(subject: &Subject) {
     let now = start();
     let values: Vec<Vec<u8>> = KEYS.iter().map(|key| of(key)).collect();
@@ -117,14 +119,14 @@ pub async fn a_key_may_be_any_text(subject: &Subject) {
     let found = subject.find(id, now).await;
     assert_eq!(entries(&found), expected);
     assert_eq!(flashes(&found), expected.iter().map(|line| (line.0, line.1)).collect::<Vec<_>>());
-    // Created with them, it is the same record.
+    // A create with these keys stores the same record.
     let created =
         pairs().fold(draft(fresh_id(), now), |draft, (key, value)| draft.immutable(key, value).flash(key, value));
     let created = subject.put(created).await;
     assert_same(&subject.find(created.id(), now).await, &created);
 }
 
-/// Checks that what is done to one key is done to no other, whatever its text matches.
+/// Checks that changing one key changes no other, whatever its text matches.
 pub async fn a_key_names_one_entry(subject: &Subject) {
     let now = start();
     let values: Vec<Vec<u8>> = KEYS.iter().map(|key| of(key)).collect();
@@ -148,7 +150,7 @@ pub async fn a_key_names_one_entry(subject: &Subject) {
     }
 }
 
-/// Checks that a number may be counted under any key.
+/// Checks that any key may be incremented.
 pub async fn a_counter_may_have_any_name(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
@@ -161,8 +163,7 @@ pub async fn a_counter_may_have_any_name(subject: &Subject) {
     assert!(found.entries().all(|entry| entry.value() == b"42"));
 }
 
-/// Checks that values come back byte for byte, from every kind of entry and every call that returns
-/// or compares them.
+/// Checks that every kind of entry and every call keeps values byte for byte.
 pub async fn a_value_may_be_any_bytes(subject: &Subject) {
     let now = start();
     let every_byte: Vec<u8> = (0..=255).collect();
@@ -180,8 +181,7 @@ pub async fn a_value_may_be_any_bytes(subject: &Subject) {
     }
 }
 
-/// Checks that a value may be as large as the default limit of a whole record, and that large ones
-/// do not run into each other.
+/// Checks values as large as the default limit of a whole record.
 pub async fn a_value_may_be_large(subject: &Subject) {
     let now = start();
     let large: Vec<u8> = (0..64 * 1024_u32).map(|number| (number * 31 + number / 256) as u8).collect();
@@ -196,7 +196,7 @@ pub async fn a_value_may_be_large(subject: &Subject) {
     assert_eq!(entries(&subject.find(id, now).await), [("set", &b"small"[..], false)]);
 }
 
-/// Checks that a key may be long, and that its end counts.
+/// Checks that long keys are compared to their end.
 pub async fn a_key_may_be_long(subject: &Subject) {
     let now = start();
     let (one, other) = (format!("{}1", "k".repeat(4000)), format!("{}2", "k".repeat(4000)));
@@ -208,7 +208,7 @@ pub async fn a_key_may_be_long(subject: &Subject) {
     assert_eq!(flashes(&found), [(&*one, &b"3"[..])]);
 }
 
-/// Checks that ids are 16 bytes without a meaning, each a session of its own.
+/// Checks that any 16 bytes are an id, each of its own session.
 pub async fn an_id_may_be_any_bytes(subject: &Subject) {
     let now = start();
     let mut all: Vec<[u8; 16]> = vec![
@@ -219,7 +219,7 @@ pub async fn an_id_may_be_any_bytes(subject: &Subject) {
         *b"a\r\nDEL a\r\nGET a\r",
         *b"%s%s%s%s%s%s%s%s",
     ];
-    // Neighbours, which differ in one bit.
+    // Ids that differ in one bit.
     all.extend((0..128).map(|bit| (1_u128 << bit).to_be_bytes()));
     let ids: Vec<_> = all.into_iter().map(SessionId::from_bytes).collect();
     for (number, id) in ids.iter().enumerate() {
@@ -235,7 +235,7 @@ pub async fn an_id_may_be_any_bytes(subject: &Subject) {
     }
 }
 
-/// Checks that a principal is text without a meaning where it is bound by a commit, too.
+/// Checks that a commit may bind any text as a principal.
 pub async fn a_principal_may_be_any_text(subject: &Subject) {
     let now = start();
     for key in KEYS {

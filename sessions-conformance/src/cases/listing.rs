@@ -1,8 +1,8 @@
-//! How many there are, and which.
+//! Counting and listing sessions.
 
 use sessions_core::{Record, SessionId, Timestamp};
 
-use crate::kit::{BRIEF, IDLE, answered, assert_same, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, IDLE, answered, assert_same, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;
 
 async fn begin_many(subject: &Subject, number: usize, now: Timestamp) -> Vec<SessionId> {
@@ -31,7 +31,7 @@ pub async fn the_count_follows_creates_and_destroys(subject: &Subject) {
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that the count is right after many have created and destroyed at once.
+/// Checks the count after racing creates and destroys.
 pub async fn the_count_is_right_after_a_race(subject: &Subject) {
     let now = start();
     let race = subject.race(8, move |subject, _| async move {
@@ -47,7 +47,7 @@ pub async fn the_count_is_right_after_a_race(subject: &Subject) {
     assert_eq!(subject.listed(7, now).await.len(), 40);
 }
 
-/// Checks that pages of any size put together are the whole, and that there is a last one.
+/// Checks that pages of any size add up to all sessions, and end.
 pub async fn a_listing_has_every_live_session(subject: &Subject) {
     let now = start();
     for limit in [1, 7, 1000] {
@@ -60,7 +60,7 @@ pub async fn a_listing_has_every_live_session(subject: &Subject) {
     assert!(subject.listed(7, now.after(IDLE)).await.is_empty());
 }
 
-/// Checks that what is listed is the whole record.
+/// Checks that a listing returns whole records.
 pub async fn a_listing_shows_whole_records(subject: &Subject) {
     let now = start();
     let record =
@@ -80,8 +80,8 @@ pub async fn a_listing_shows_whole_records(subject: &Subject) {
     assert_same(&found[0], &record);
 }
 
-/// Checks that a session that lives through a listing is in it, whatever comes and goes meanwhile.
-pub async fn a_listing_misses_nobody_while_others_come_and_go(subject: &Subject) {
+/// Checks that a listing has each session that lives throughout, whatever else changes.
+pub async fn a_listing_misses_no_session_that_stays(subject: &Subject) {
     let now = start();
     let stay = begin_many(subject, 30, now).await;
     let mut leave = begin_many(subject, 30, now).await;
@@ -103,8 +103,8 @@ pub async fn a_listing_misses_nobody_while_others_come_and_go(subject: &Subject)
     assert!(stay.iter().all(|id| listed.contains(id)));
 }
 
-/// Checks that the dead are not listed, wherever they lie among the living.
-pub async fn a_listing_shows_no_dead(subject: &Subject) {
+/// Checks that expired sessions among live ones are not listed.
+pub async fn a_listing_skips_expired_sessions(subject: &Subject) {
     let now = start();
     let mut living = Vec::new();
     for number in 0..40 {

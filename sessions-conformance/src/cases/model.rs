@@ -1,4 +1,4 @@
-//! Any sequence of calls means what a map of records says, of which each commit is
+//! Random sequences of calls, checked against a map of records in which each commit is
 //! [`Record::apply`](sessions_core::Record::apply).
 
 mod steps;
@@ -11,17 +11,19 @@ use crate::subject::Subject;
 use steps::Step;
 use world::World;
 
-/// Number of sequences, each of up to [`steps::LONGEST`] steps: as many as a store that waits for
-/// its disk does in a second or two.
+/// Number of sequences, each of up to [`steps::LONGEST`] steps.
+///
+/// A store that waits for its disk runs these in a second or two.
 const SEQUENCES: usize = 32;
 
-/// Number of shorter sequences that are tried in place of one that failed.
+/// Most shorter sequences tried in place of one that failed.
 const MOST_TRIES: usize = 2000;
 
-/// Checks sequences of creates, commits, takes, destroys, loads, listings and sweeps of a few
-/// sessions against a model, and reduces one that fails to the steps that it takes. The sequences
-/// are the same in every run.
-pub async fn any_sequence_of_calls_means_what_the_model_says(subject: &Subject) {
+/// Checks sequences of calls on a few sessions against a model.
+///
+/// A sequence that fails is reduced to the steps that it takes. The sequences are the same in every
+/// run.
+pub async fn any_sequence_of_calls_matches_the_model(subject: &Subject) {
     let mut runner = TestRunner::deterministic();
     let strategy = steps::sequence();
     for _ in 0..SEQUENCES {
@@ -33,8 +35,7 @@ pub async fn any_sequence_of_calls_means_what_the_model_says(subject: &Subject) 
     }
 }
 
-/// Reduces a sequence that fails as long as a part of it still does. Returns the smallest that
-/// failed, and why.
+/// Reduces a failing sequence. Returns the smallest that still fails, and why.
 async fn smallest(subject: &Subject, tree: &mut impl ValueTree<Value = Vec<Step>>, why: String) -> (Vec<Step>, String) {
     let mut smallest = (tree.current(), why);
     let mut goes_on = tree.simplify();

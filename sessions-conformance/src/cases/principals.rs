@@ -1,8 +1,8 @@
-//! Whose sessions there are.
+//! The sessions of a principal.
 
 use sessions_core::{Changes, Committed, Record, SessionId};
 
-use crate::kit::{BRIEF, IDLE, NEW_SECRET, answered, assert_same, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, IDLE, NEW_SECRET, answered, assert_same, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;
 
 async fn end(subject: &Subject, principal: &str, except: Option<SessionId>) -> Vec<SessionId> {
@@ -11,7 +11,7 @@ async fn end(subject: &Subject, principal: &str, except: Option<SessionId>) -> V
     sorted(ended)
 }
 
-/// Checks that a principal's records are found, whole, and nobody else's.
+/// Checks that a principal's records are found whole, and no others.
 pub async fn a_principal_has_the_sessions_bound_to_it(subject: &Subject) {
     let now = start();
     let first =
@@ -29,9 +29,8 @@ pub async fn a_principal_has_the_sessions_bound_to_it(subject: &Subject) {
     assert_eq!(subject.find(anonymous, now).await.principal(), Some("ada"));
 }
 
-/// Checks that later commits, renewals and a second login of the same person lose nothing and
-/// double nothing.
-pub async fn a_binding_outlives_other_commits(subject: &Subject) {
+/// Checks that commits, renewals and a second login keep one binding.
+pub async fn a_binding_survives_other_commits(subject: &Subject) {
     let now = start();
     let id = subject.begin_of("ada", now).await;
     subject.apply(id, &changes(now).set("key", b"1").clear_flashes()).await;
@@ -42,8 +41,8 @@ pub async fn a_binding_outlives_other_commits(subject: &Subject) {
     assert_eq!(subject.find(id, now).await.principal(), Some("ada"));
 }
 
-/// Checks that a session is one person's at a time.
-pub async fn a_session_bound_anew_changes_its_principal(subject: &Subject) {
+/// Checks that a session has one principal at a time.
+pub async fn a_new_binding_replaces_the_old(subject: &Subject) {
     let now = start();
     let (id, stays) = (subject.begin_of("ada", now).await, subject.begin_of("ada", now).await);
     subject.apply(id, &changes(now).bind("bob")).await;
@@ -57,8 +56,8 @@ pub async fn a_session_bound_anew_changes_its_principal(subject: &Subject) {
     assert!(subject.load(id, now).await.is_some());
 }
 
-/// Checks that who has ended has no principal.
-pub async fn an_ended_session_is_nobodys(subject: &Subject) {
+/// Checks that ended sessions leave their principal's list.
+pub async fn an_ended_session_has_no_principal(subject: &Subject) {
     let now = start();
     let (destroyed, brief, stays) = (
         subject.begin_of("ada", now).await,
@@ -73,7 +72,7 @@ pub async fn an_ended_session_is_nobodys(subject: &Subject) {
     assert_eq!(subject.ids_of("ada", now.after(BRIEF)).await, [stays]);
 }
 
-/// Checks that one person's sessions end, all of them and no others, and stay ended.
+/// Checks that all of a principal's sessions end, and no others.
 pub async fn a_principals_sessions_end_together(subject: &Subject) {
     let now = start();
     let mut theirs = Vec::new();
@@ -95,7 +94,7 @@ pub async fn a_principals_sessions_end_together(subject: &Subject) {
     assert_eq!(subject.count().await, 2);
 }
 
-/// Checks that a person may end all sessions but the present one.
+/// Checks that all sessions but the current one may be ended.
 pub async fn one_session_may_be_spared(subject: &Subject) {
     let now = start();
     let (spared, first, second) =
@@ -103,15 +102,14 @@ pub async fn one_session_may_be_spared(subject: &Subject) {
     let other = subject.begin_of("bob", now).await;
     assert_eq!(end(subject, "ada", Some(spared)).await, sorted([first, second]));
     assert_eq!(subject.ids_of("ada", now).await, [spared]);
-    // To spare what is not theirs, or not there, spares nothing.
+    // An exception of somebody else's session, or of none, spares nothing.
     assert_eq!(end(subject, "ada", Some(other)).await, [spared]);
     assert_eq!(end(subject, "bob", Some(fresh_id())).await, [other]);
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that principals are compared byte for byte, and none of them is a pattern or a prefix of
-/// another.
-pub async fn a_principal_is_only_itself(subject: &Subject) {
+/// Checks that no principal is a pattern, a prefix or another spelling of another.
+pub async fn principals_are_compared_byte_for_byte(subject: &Subject) {
     let now = start();
     let long = "a".repeat(1000);
     let longer = "a".repeat(1001);
@@ -164,8 +162,8 @@ pub async fn a_principal_is_only_itself(subject: &Subject) {
     assert!(subject.load(anonymous, now).await.is_some());
 }
 
-/// Checks that after many have logged in, changed and left at once, everybody's list is right.
-pub async fn lists_of_sessions_are_right_after_a_race(subject: &Subject) {
+/// Checks the lists of sessions after racing logins, commits and logouts.
+pub async fn principals_sessions_are_right_after_a_race(subject: &Subject) {
     let now = start();
     let mut ids = Vec::new();
     for _ in 0..8 {
@@ -198,8 +196,8 @@ pub async fn lists_of_sessions_are_right_after_a_race(subject: &Subject) {
     assert_eq!(subject.count().await, living.len() as u64);
 }
 
-/// Checks that ending a person's sessions is final for requests of theirs that are under way.
-pub async fn ending_a_principals_sessions_is_final_among_racing_commits(subject: &Subject) {
+/// Checks that ending a principal's sessions is final for requests in flight.
+pub async fn destroy_of_principal_is_final_among_racing_commits(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let mut ids = Vec::new();

@@ -1,11 +1,11 @@
-//! Many requests, one session, one moment.
+//! Racing requests on one session.
 
 use sessions_core::{Changes, Committed, Limits, SecretHash};
 
-use crate::kit::{NEW_SECRET, changes, draft, entries, flashes, fresh_id, start, value};
+use crate::fixtures::{NEW_SECRET, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;
 
-/// Checks that two requests that write different keys both survive, and so do sixteen.
+/// Checks that racing writes of different keys all survive.
 pub async fn writes_of_different_keys_all_survive(subject: &Subject) {
     let now = start();
     for _ in 0..3 {
@@ -44,7 +44,7 @@ pub async fn increments_are_exact(subject: &Subject) {
     assert_eq!(found.version(), 1600);
 }
 
-/// Checks that requests which each stay within the limits cannot exceed them together.
+/// Checks that commits that each stay within a limit cannot exceed it together.
 pub async fn limits_hold_among_racing_commits(subject: &Subject) {
     let now = start();
     let limits = Limits::new(4096, 20);
@@ -72,7 +72,7 @@ pub async fn limits_hold_among_racing_commits(subject: &Subject) {
     }
 }
 
-/// Checks that of writes to one key one is the last, whole.
+/// Checks that one of several racing writes of a key wins, whole.
 pub async fn the_last_write_of_a_key_wins_whole(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
@@ -90,9 +90,8 @@ pub async fn the_last_write_of_a_key_wins_whole(subject: &Subject) {
     assert!((0..16).any(|number: usize| number.to_string().repeat(100 * (number + 1)).as_bytes() == last));
 }
 
-/// Checks that read, require and write makes a counter that is exact, since of those who have read
-/// the same value one writes.
-pub async fn a_requirement_admits_one_of_many(subject: &Subject) {
+/// Checks that a loop of read, require and set counts exactly.
+pub async fn a_requirement_admits_one_racing_commit(subject: &Subject) {
     let now = start();
     let id = subject.put(draft(fresh_id(), now).entry("count", b"0")).await.id();
     let race = subject.race(8, move |subject, _| async move {
@@ -114,8 +113,8 @@ pub async fn a_requirement_admits_one_of_many(subject: &Subject) {
     assert_eq!((value(&found, "count"), found.version()), (&b"40"[..], 40));
 }
 
-/// Checks that of those who find no entry one makes it.
-pub async fn a_required_absence_admits_one_of_many(subject: &Subject) {
+/// Checks that one of several commits that require absence sets the entry.
+pub async fn a_required_absence_admits_one_racing_commit(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let id = subject.begin(now).await;
@@ -132,9 +131,10 @@ pub async fn a_required_absence_admits_one_of_many(subject: &Subject) {
     }
 }
 
-/// Checks that a secret is replaced once: those who come after with the old one find the session
-/// gone.
-pub async fn of_many_who_renew_exactly_one_does(subject: &Subject) {
+/// Checks that one of several racing renewals replaces the secret.
+///
+/// The others find the session gone.
+pub async fn racing_renewals_have_one_winner(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let id = subject.begin(now).await;
@@ -154,8 +154,8 @@ pub async fn of_many_who_renew_exactly_one_does(subject: &Subject) {
     }
 }
 
-/// Checks that what is written with an old secret is in before the renewal or not at all.
-pub async fn no_write_with_an_old_secret_comes_after_a_renewal(subject: &Subject) {
+/// Checks that a write with an old secret is either before the renewal or refused.
+pub async fn an_old_secret_writes_nothing_after_a_renewal(subject: &Subject) {
     let now = start();
     for _ in 0..5 {
         let id = subject.begin(now).await;
@@ -181,7 +181,7 @@ pub async fn no_write_with_an_old_secret_comes_after_a_renewal(subject: &Subject
     }
 }
 
-/// Checks that sessions do not get into each other's way.
+/// Checks that writes of different sessions do not mix.
 pub async fn writes_of_different_sessions_do_not_mix(subject: &Subject) {
     let now = start();
     let race = subject.race(16, move |subject, number| async move {

@@ -1,8 +1,8 @@
-//! What has expired is cleared away, and nothing else.
+//! Sweeping expired sessions, and no others.
 
 use sessions_core::{Committed, SessionId, Timestamp};
 
-use crate::kit::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;
 
 async fn begin_many(subject: &Subject, number: usize, now: Timestamp) -> Vec<SessionId> {
@@ -13,8 +13,9 @@ async fn begin_many(subject: &Subject, number: usize, now: Timestamp) -> Vec<Ses
     sorted(ids)
 }
 
-/// Sweeps, at most `limit` at a time, until `expected` have been swept; a sweep that finds less
-/// than there is will find more next time.
+/// Sweeps, `limit` sessions at most at a time, until `expected` have been swept.
+///
+/// A sweep may find fewer than there are; the next one then finds more.
 async fn sweep_all(subject: &Subject, expected: usize, limit: usize, now: Timestamp) -> Vec<SessionId> {
     let mut swept = Vec::new();
     for _ in 0..100 {
@@ -28,8 +29,8 @@ async fn sweep_all(subject: &Subject, expected: usize, limit: usize, now: Timest
     swept
 }
 
-/// Checks that a sweep of nothing, and a sweep for nothing, find nothing.
-pub async fn a_sweep_of_the_living_is_empty(subject: &Subject) {
+/// Checks that a sweep of live sessions, or with a limit of zero, removes none.
+pub async fn a_sweep_removes_no_live_session(subject: &Subject) {
     let now = start();
     assert!(subject.sweep(100, now).await.is_empty());
     let ids = begin_many(subject, 20, now).await;
@@ -40,9 +41,8 @@ pub async fn a_sweep_of_the_living_is_empty(subject: &Subject) {
     }
 }
 
-/// Checks that all that has expired goes, is reported once, and leaves nothing behind; and that the
-/// rest stays.
-pub async fn a_sweep_removes_and_reports_what_has_expired(subject: &Subject) {
+/// Checks that all expired sessions are removed and reported once, and the others kept.
+pub async fn a_sweep_removes_and_reports_expired_sessions(subject: &Subject) {
     let now = start();
     let expired = begin_many(subject, 20, now).await;
     let living = subject.begin_of("ada", now).await;
@@ -55,7 +55,7 @@ pub async fn a_sweep_removes_and_reports_what_has_expired(subject: &Subject) {
         assert_eq!(subject.count().await, 1);
         assert!(subject.sweep(100, now.after(BRIEF)).await.is_empty());
         for id in &expired {
-            // Even to a clock that is behind: it is not there any more.
+            // Even with a clock that is behind: the record is removed.
             assert_eq!(subject.load(*id, now).await, None);
             assert!(!subject.destroy(*id).await);
         }
@@ -65,9 +65,8 @@ pub async fn a_sweep_removes_and_reports_what_has_expired(subject: &Subject) {
     assert!(subject.load(living, now.after(BRIEF)).await.is_some());
 }
 
-/// Checks that a sweep does not do more at once than it is asked to, and that one after the other
-/// they do it all.
-pub async fn a_sweep_is_bounded(subject: &Subject) {
+/// Checks that a sweep stops at its limit, and repeated sweeps remove everything.
+pub async fn a_sweep_stops_at_its_limit(subject: &Subject) {
     let now = start();
     let expired = begin_many(subject, 50, now).await;
     let living = subject.begin(now).await;
@@ -82,7 +81,7 @@ pub async fn a_sweep_is_bounded(subject: &Subject) {
     assert!(subject.load(living, now.after(BRIEF)).await.is_some());
 }
 
-/// Checks that sweeps that race report each session once.
+/// Checks that racing sweeps report each session once.
 pub async fn racing_sweeps_report_each_session_once(subject: &Subject) {
     let now = start();
     let expired = begin_many(subject, 60, now).await;
@@ -104,12 +103,13 @@ pub async fn racing_sweeps_report_each_session_once(subject: &Subject) {
     }
 }
 
-/// Checks that a session is either seen in time or swept, and never both: what a commit has
-/// acknowledged, no sweep takes.
-pub async fn a_sweep_takes_no_session_that_was_seen_meanwhile(subject: &Subject) {
+/// Checks that a session is either seen in time or swept, never both.
+///
+/// No sweep removes a session after an acknowledged commit.
+pub async fn a_sweep_spares_a_session_seen_meanwhile(subject: &Subject) {
     let now = start();
     let ids = begin_many(subject, 40, now).await;
-    // By the sweepers' clocks all have expired; by those of the requests, not yet.
+    // By the sweepers' clocks all have expired, by the requests' clocks none.
     let (in_time, too_late) = (now.after(BRIEF - MILLISECOND), now.after(BRIEF));
     let shared = ids.clone();
     let race = subject.race(6, move |subject, number| {
@@ -135,7 +135,7 @@ pub async fn a_sweep_takes_no_session_that_was_seen_meanwhile(subject: &Subject)
     assert_eq!(subject.ids_of("ada", too_late).await, seen);
 }
 
-/// Checks that a session swept is gone for requests that are under way.
+/// Checks that a swept session is gone for requests in flight.
 pub async fn a_swept_session_is_gone(subject: &Subject) {
     let now = start();
     let ids = begin_many(subject, 5, now).await;

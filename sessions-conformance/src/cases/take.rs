@@ -1,11 +1,13 @@
-//! An entry that is taken is had by one.
+//! Taking an entry, which one caller gets.
 
 use sessions_core::{Committed, Record, Taken};
 
-use crate::kit::{NEW_SECRET, WRONG_SECRET, answered, assert_same, changes, draft, entries, flashes, fresh_id, start};
+use crate::fixtures::{
+    NEW_SECRET, WRONG_SECRET, answered, assert_same, changes, draft, entries, flashes, fresh_id, start,
+};
 use crate::subject::Subject;
 
-/// Checks that a take removes what it returns, and nothing else.
+/// Checks that a take removes the entry that it returns, and nothing else.
 pub async fn a_take_removes_and_returns_one_entry(subject: &Subject) {
     let now = start();
     let record = draft(fresh_id(), now).entry("code", b"123").entry("codes", b"456").flash("code", b"789");
@@ -17,7 +19,7 @@ pub async fn a_take_removes_and_returns_one_entry(subject: &Subject) {
     assert_eq!(flashes(&found), [("code", &b"789"[..])]);
 }
 
-/// Checks that what is not there is absent, and that nothing is changed by asking.
+/// Checks that a take of a missing entry changes nothing.
 pub async fn a_take_of_a_missing_entry_is_absent(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("key", b"1").flash("notice", b"2")).await;
@@ -26,8 +28,7 @@ pub async fn a_take_of_a_missing_entry_is_absent(subject: &Subject) {
     assert_same(&subject.find(record.id(), now).await, &record);
 }
 
-/// Checks values that could be mistaken for the absence of one, and an entry that a set could not
-/// replace.
+/// Checks values that look like no value, and immutable entries.
 pub async fn a_take_returns_any_value(subject: &Subject) {
     let now = start();
     let values: [&[u8]; 4] = [b"", b"null", b"\0", b"\xff\xfe"];
@@ -39,7 +40,7 @@ pub async fn a_take_returns_any_value(subject: &Subject) {
     }
 }
 
-/// Checks that who does not know the secret takes nothing.
+/// Checks that a wrong secret takes nothing.
 pub async fn a_take_with_a_wrong_secret_is_gone(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("code", b"1")).await;
@@ -52,7 +53,7 @@ pub async fn a_take_with_a_wrong_secret_is_gone(subject: &Subject) {
     assert_eq!(taken, Taken::Value(b"1".to_vec()));
 }
 
-/// Checks that what was taken may be set again, and is then another.
+/// Checks that a taken entry may be set again, and is then a new one.
 pub async fn a_taken_entry_may_be_set_again(subject: &Subject) {
     let now = start();
     let id = subject.put(draft(fresh_id(), now).immutable("code", b"1")).await.id();
@@ -62,8 +63,8 @@ pub async fn a_taken_entry_may_be_set_again(subject: &Subject) {
     assert_eq!(subject.take(id, "code", now).await, Taken::Value(b"2".to_vec()));
 }
 
-/// Checks that of many who take an entry one has it, while others write beside it.
-pub async fn of_many_who_take_an_entry_exactly_one_has_it(subject: &Subject) {
+/// Checks that one of several racing takes gets the entry, while others write.
+pub async fn racing_takes_of_an_entry_have_one_winner(subject: &Subject) {
     let now = start();
     for _ in 0..10 {
         let id = subject.put(draft(fresh_id(), now).entry("code", b"secret")).await.id();

@@ -1,4 +1,4 @@
-//! A store that counts what it is asked.
+//! A store that counts its calls.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,8 +10,7 @@ use sessions_core::{
 
 use super::{Verb, implement_store};
 
-/// Wraps a store, and counts its calls. Clones are the same store, so a test keeps one to read
-/// from.
+/// A store that counts its calls. Clones are the same store, so a test can read one.
 ///
 /// ```
 /// use sessions_conformance::{CountingStore, Verb};
@@ -41,13 +40,13 @@ impl<S: Store> CountingStore<S> {
         &self.0.inner
     }
 
-    /// Returns how many times a call was made.
+    /// Returns the number of calls of one kind.
     #[must_use]
     pub fn calls_of(&self, verb: Verb) -> u64 {
         self.counter(verb).load(Ordering::SeqCst)
     }
 
-    /// Returns how many calls were made.
+    /// Returns the number of all calls.
     #[must_use]
     pub fn calls(&self) -> u64 {
         Verb::ALL.into_iter().map(|verb| self.calls_of(verb)).sum()
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_call_is_counted_as_itself() {
+    fn calls_are_counted_by_kind() {
         let read = CountingStore::new(MemoryStore::default());
         let store = read.clone();
         let (id, secret, now) =

@@ -1,4 +1,4 @@
-//! A store that fails when it is told to.
+//! A store with injected failures.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +10,7 @@ use sessions_core::{
 
 use super::{Verb, implement_store};
 
-/// Wraps a store, and makes the calls fail that it is told to. Clones are the same store, so a test
-/// keeps one to steer with.
+/// A store whose calls fail on demand. Clones are the same store, so a test can control one.
 ///
 /// ```
 /// use sessions_conformance::{FailingStore, Failure, Verb};
@@ -36,7 +35,7 @@ struct Failing<S> {
     failures: Mutex<Vec<(Verb, Failure)>>,
 }
 
-/// Is how a call fails.
+/// The way in which a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure {
     kind: StoreErrorKind,
@@ -51,19 +50,19 @@ enum Moment {
 }
 
 impl Failure {
-    /// Fails without having done anything: the store was never reached.
+    /// Creates a failure before the effect: the call never reached the store.
     #[must_use]
     pub const fn before(kind: StoreErrorKind) -> Self {
         Self { kind, moment: Moment::BeforeTheEffect, is_once: false }
     }
 
-    /// Fails after having done everything: the answer was lost on its way.
+    /// Creates a failure after the effect: the answer was lost.
     #[must_use]
     pub const fn after(kind: StoreErrorKind) -> Self {
         Self { kind, moment: Moment::AfterTheEffect, is_once: false }
     }
 
-    /// Fails one call, and lets those after it succeed.
+    /// Limits the failure to one call.
     #[must_use]
     pub const fn once(mut self) -> Self {
         self.is_once = true;
@@ -72,7 +71,7 @@ impl Failure {
 }
 
 impl<S: Store> FailingStore<S> {
-    /// Wraps a store that does not fail for now.
+    /// Wraps a store. No call fails yet.
     pub fn new(inner: S) -> Self {
         Self(Arc::new(Failing { inner, failures: Mutex::default() }))
     }
@@ -83,7 +82,7 @@ impl<S: Store> FailingStore<S> {
         &self.0.inner
     }
 
-    /// Makes one of the calls fail from now on.
+    /// Makes one kind of call fail from now on.
     pub fn fail(&self, verb: Verb, failure: Failure) {
         let mut failures = self.failures();
         failures.retain(|(other, _)| *other != verb);
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_before_the_effect_has_none() {
+    fn a_failure_before_the_effect_has_no_effect() {
         let store = FailingStore::new(MemoryStore::default());
         store.fail(Verb::Create, Failure::before(StoreErrorKind::Busy));
         let error = block_on(store.create(&record())).unwrap_err();
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_after_the_effect_has_all_of_it() {
+    fn a_failure_after_the_effect_keeps_it() {
         let store = FailingStore::new(MemoryStore::default());
         store.fail(Verb::Create, Failure::after(StoreErrorKind::TimedOut));
         assert_eq!(block_on(store.create(&record())).unwrap_err().kind(), StoreErrorKind::TimedOut);
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_fails_while_the_others_go_on() {
+    fn other_calls_still_succeed() {
         let store = FailingStore::new(MemoryStore::default());
         store.fail(Verb::Commit, Failure::before(StoreErrorKind::Unavailable));
         block_on(store.create(&record())).unwrap();

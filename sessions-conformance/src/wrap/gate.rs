@@ -1,12 +1,11 @@
-//! A place where futures wait until they are let through.
+//! A gate at which futures wait until they are let through.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Is a gate in front of which futures wait, without a timer and without a thread. Clones are the
-/// same gate.
+/// A gate at which futures wait, without a timer or a thread. Clones are the same gate.
 ///
 /// ```
 /// use std::thread;
@@ -33,21 +32,21 @@ struct Shared {
 
 struct State {
     is_open: bool,
-    /// Counts those who may pass a closed gate.
+    /// Number of futures that may pass the closed gate.
     passes: usize,
-    /// Holds who waits, each under the number that it came with.
+    /// The waiting futures by number.
     held: Vec<(u64, Waker)>,
     next: u64,
 }
 
 impl Gate {
-    /// Makes a gate that holds everybody.
+    /// Creates a closed gate.
     #[must_use]
     pub fn closed() -> Self {
         Self::new(false)
     }
 
-    /// Makes a gate that holds nobody.
+    /// Creates an open gate.
     #[must_use]
     pub fn opened() -> Self {
         Self::new(true)
@@ -58,20 +57,20 @@ impl Gate {
         Self(Arc::new(Shared { state: Mutex::new(state), arrived: Condvar::new() }))
     }
 
-    /// Holds everybody from now on.
+    /// Closes the gate: futures wait from now on.
     pub fn close(&self) {
         let mut state = self.state();
         (state.is_open, state.passes) = (false, 0);
     }
 
-    /// Lets everybody through from now on.
+    /// Opens the gate: futures pass from now on.
     pub fn open(&self) {
         let mut state = self.state();
         state.is_open = true;
         wake_all(state);
     }
 
-    /// Lets one of those who wait through, or else the next who comes.
+    /// Lets one waiting future through, or else the next one.
     pub fn let_one_through(&self) {
         let mut state = self.state();
         state.passes += 1;
@@ -84,7 +83,7 @@ impl Gate {
         self.state().held.len()
     }
 
-    /// Blocks the thread until so many futures wait. It needs others to poll them.
+    /// Blocks the thread until `number` futures wait. Other threads must poll them.
     pub fn wait_until_held(&self, number: usize) {
         let mut state = self.state();
         while state.held.len() < number {
@@ -92,7 +91,7 @@ impl Gate {
         }
     }
 
-    /// Waits until the gate lets it through.
+    /// Waits until the gate lets this future through.
     pub async fn pass(&self) {
         let mut visitor = Visitor { gate: self, number: None };
         poll_fn(|context| visitor.poll(context)).await;
@@ -103,14 +102,14 @@ impl Gate {
     }
 }
 
-/// Wakes those who wait to look again, outside the lock.
+/// Wakes all waiting futures, outside the lock.
 fn wake_all(state: MutexGuard<'_, State>) {
     let wakers: Vec<Waker> = state.held.iter().map(|(_, waker)| waker.clone()).collect();
     drop(state);
     wakers.into_iter().for_each(Waker::wake);
 }
 
-/// Is one who wants to pass. It does not wait any more when it is dropped.
+/// A future at the gate, which stops waiting on drop.
 struct Visitor<'a> {
     gate: &'a Gate,
     number: Option<u64>,
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_gate_holds_nobody() {
+    fn an_open_gate_holds_no_future() {
         let gate = Gate::opened();
         assert!(is_ready(&mut pin!(gate.pass())));
         gate.close();
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn one_at_a_time_is_let_through() {
+    fn let_one_through_lets_one_through() {
         let gate = Gate::closed();
         let (mut one, mut other) = (pin!(gate.pass()), pin!(gate.pass()));
         assert!(!is_ready(&mut one) && !is_ready(&mut other) && !is_ready(&mut one));
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_dropped_does_not_wait() {
+    fn a_dropped_future_no_longer_waits() {
         let gate = Gate::closed();
         let mut pass = Box::pin(gate.pass());
         assert!(!is_ready(&mut pass));
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_opened_gate_wakes_all_who_wait() {
+    fn opening_wakes_all_waiting_futures() {
         let gate = Gate::closed();
         let wait = |_| {
             let gate = gate.clone();

@@ -1,4 +1,4 @@
-//! A store that waits to be let through.
+//! A store whose calls wait at a gate.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use sessions_core::{
 
 use super::{Gate, Verb, implement_store};
 
-/// Wraps a store, and holds its calls at a [`Gate`], for tests of what happens meanwhile. Clones
-/// are the same store.
+/// A store whose calls wait at a [`Gate`], for tests of what happens meanwhile. Clones are the same
+/// store.
 ///
 /// ```
 /// use std::{pin::pin, task::{Context, Waker}};
@@ -42,17 +42,17 @@ enum Held {
 }
 
 impl<S: Store> SlowStore<S> {
-    /// Wraps a store that is not reached by any call before the gate lets it through.
+    /// Wraps a store. All calls wait at the gate before they reach it.
     pub fn new(inner: S, gate: Gate) -> Self {
         Self::holding(inner, gate, &Verb::ALL, Held::Calls)
     }
 
-    /// Wraps a store that some calls do not reach before the gate lets them through.
+    /// Wraps a store. Some calls wait at the gate before they reach it.
     pub fn holding_calls(inner: S, gate: Gate, verbs: &[Verb]) -> Self {
         Self::holding(inner, gate, verbs, Held::Calls)
     }
 
-    /// Wraps a store that does its work at once, and whose answers to some calls wait at the gate.
+    /// Wraps a store. Some calls take effect at once, and their answers wait at the gate.
     pub fn holding_answers(inner: S, gate: Gate, verbs: &[Verb]) -> Self {
         Self::holding(inner, gate, verbs, Held::Answers)
     }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_call_has_no_effect_until_it_is_let_through() {
+    fn a_held_call_has_no_effect_yet() {
         let gate = Gate::closed();
         let store = SlowStore::holding_calls(MemoryStore::default(), gate.clone(), &[Verb::Create]);
         let mut create = store.create(&record());
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_held_answer_has_had_its_effect() {
+    fn a_call_with_a_held_answer_has_taken_effect() {
         let gate = Gate::closed();
         let store = SlowStore::holding_answers(MemoryStore::default(), gate.clone(), &[Verb::Create]);
         let mut create = store.create(&record());
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_call_is_not_held() {
+    fn a_dropped_call_is_no_longer_held() {
         let gate = Gate::closed();
         let store = SlowStore::new(MemoryStore::default(), gate.clone());
         let mut create = store.create(&record());

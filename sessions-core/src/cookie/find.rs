@@ -47,10 +47,6 @@ pub(crate) struct Candidates {
 }
 
 impl Candidates {
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
-
     /// Adds a token, unless it is there or there are too many.
     fn add(&mut self, candidate: Candidate) {
         match self.first {
@@ -75,18 +71,6 @@ impl Candidates {
     /// Takes the next token out.
     pub(crate) fn next(&mut self) -> Option<Candidate> {
         self.first.take().or_else(|| self.others.pop())
-    }
-
-    /// Takes the token from a field that holds our cookie alone, not sealed, as that of many a
-    /// client does; says whether it was such a field, and the first. It costs less than to look for
-    /// the field's pairs.
-    pub(crate) fn read_only_pair(&mut self, name: &str, field: &[u8]) -> bool {
-        // A token's characters are none that separate pairs.
-        let token = if self.bytes == 0 { value_of(name, field).and_then(Token::parse) } else { None };
-        let Some(token) = token else { return false };
-        (self.bytes, self.examined, self.carried) = (field.len(), 1, true);
-        self.first = Some(Candidate { token, is_stale: false });
-        true
     }
 
     /// Takes the tokens from the values of the cookies called `name` in a field, each once, and
@@ -157,22 +141,9 @@ mod tests {
         found
     }
 
-    /// Names the tokens that are found, in the same way whether a field of one pair is looked for
-    /// or not.
+    /// Returns the first byte of each token's id that is found.
     fn ids(fields: &[&[u8]]) -> Vec<u8> {
-        let found = find(fields, open);
-        let mut quick = Candidates::default();
-        for field in fields {
-            if !quick.read_only_pair("__Host-id", field) && !quick.read("__Host-id", field, open) {
-                break;
-            }
-        }
-        assert_eq!((quick.bytes, quick.examined), (found.bytes, found.examined));
-        assert_eq!((quick.carried, quick.malformed), (found.carried, found.malformed));
-        assert_eq!((quick.exceeded, quick.has_foreign), (found.exceeded, found.has_foreign));
-        let (found, quick) = (sorted_ids(found), sorted_ids(quick));
-        assert_eq!(found, quick);
-        found
+        sorted_ids(find(fields, open))
     }
 
     fn sorted_ids(mut found: Candidates) -> Vec<u8> {
@@ -180,20 +151,6 @@ mod tests {
             std::iter::from_fn(|| found.next()).map(|found| found.token.id().as_bytes()[0]).collect();
         ids.sort_unstable();
         ids
-    }
-
-    #[test]
-    fn a_field_of_one_pair_is_one_to_the_last_byte() {
-        let text = text(1);
-        let pair = format!("__Host-id={text}");
-        assert!(Candidates::default().read_only_pair("__Host-id", pair.as_bytes()));
-        let cut = ["", "__Host-id=", &pair[..52], &pair[1..], &text, "__Host-id=;=;"].map(str::to_owned);
-        for other in cut.into_iter().chain([" ", ";", "; a=b", "A"].map(|end| pair.clone() + end)) {
-            assert!(!Candidates::default().read_only_pair("__Host-id", other.as_bytes()), "{other}");
-            ids(&[other.as_bytes()]);
-        }
-        assert_eq!(ids(&[pair.as_bytes(), pair.as_bytes()]), [1]);
-        assert_eq!(ids(&[b"a=b", pair.as_bytes()]), [1]);
     }
 
     #[test]
@@ -274,8 +231,8 @@ mod tests {
             opened.set(opened.get() + 1);
             open(value)
         };
-        let found = find(&[(bad(1000) + &ours).as_bytes()], count);
-        assert!(found.carried && found.malformed && found.exceeded && found.is_empty());
+        let mut found = find(&[(bad(1000) + &ours).as_bytes()], count);
+        assert!(found.carried && found.malformed && found.exceeded && found.next().is_none());
         assert_eq!(opened.get(), MOST_VALUES);
     }
 

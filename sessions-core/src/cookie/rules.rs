@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{CookieOptions, LARGEST_PAIR, SameSite};
+use crate::cookie::form::{CookieOptions, LARGEST_PAIR, SameSite};
 use crate::cookie::token::Token;
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -87,6 +87,11 @@ fn prefix_allows(options: &CookieOptions, name: &str) -> bool {
 /// Returns what a name's prefix needs, `None` for one that is not spelled as browsers do.
 fn required_by_prefix(name: &str) -> Option<&'static str> {
     PREFIXES.iter().find(|prefix| name.starts_with(prefix.text)).map(|prefix| prefix.required)
+}
+
+/// Returns whether RFC 6265bis allows a byte in an unquoted cookie value.
+pub(super) const fn is_cookie_octet(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)
 }
 
 fn is_path(path: &str) -> bool {

@@ -6,8 +6,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::cookie::base64url;
+use crate::error::{Error, ErrorKind};
 use crate::id::SessionId;
-use crate::platform::{Entropy, EntropyError};
+use crate::platform::Entropy;
 
 /// Is what the cookie carries: a [`SessionId`] and a [`Secret`], 32 bytes, written as 43 characters
 /// of base64url.
@@ -62,9 +63,9 @@ impl Token {
     }
 }
 
-fn draw<const N: usize>(entropy: &dyn Entropy) -> Result<[u8; N], EntropyError> {
+fn draw<const N: usize>(fill: Entropy) -> Result<[u8; N], Error> {
     let mut drawn = [0; N];
-    entropy.fill(&mut drawn)?;
+    fill(&mut drawn).map_err(|error| Error::with_source(ErrorKind::Entropy, error))?;
     Ok(drawn)
 }
 
@@ -94,12 +95,12 @@ impl Secret {
         Self(bytes)
     }
 
-    pub(crate) fn random(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+    pub(crate) fn random(entropy: Entropy) -> Result<Self, Error> {
         Ok(Self(draw(entropy)?))
     }
 
     /// Draws the random bytes of an id and a secret in one call.
-    pub(crate) fn random_with_id(entropy: &dyn Entropy) -> Result<(SessionId, Self), EntropyError> {
+    pub(crate) fn random_with_id(entropy: Entropy) -> Result<(SessionId, Self), Error> {
         let (id, secret) = halves(&draw(entropy)?);
         Ok((SessionId::from_random(id), Self(secret)))
     }
@@ -166,10 +167,10 @@ impl fmt::Debug for SecretHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::OsEntropy;
+    use crate::platform::fill_random;
 
     fn token() -> Token {
-        let (id, secret) = Secret::random_with_id(&OsEntropy).unwrap();
+        let (id, secret) = Secret::random_with_id(fill_random).unwrap();
         Token::new(id, secret)
     }
 

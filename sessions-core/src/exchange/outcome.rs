@@ -35,8 +35,8 @@ pub(crate) struct Facts {
     pub(crate) touch_due: bool,
     /// A new record would hold anything.
     pub(crate) storable: bool,
-    /// The response's head is gone: no cookie can be set.
-    pub(crate) head_gone: bool,
+    /// The response headers were sent: no cookie can be set.
+    pub(crate) headers_sent: bool,
 }
 
 /// What to do about it, in at most one store operation, but for a destroyed session with a
@@ -61,7 +61,7 @@ pub(crate) enum Outcome {
     Blocked(Blocked),
     /// The writes cannot be applied: the request must not begin a session.
     NotCreated,
-    /// The writes need a cookie, and the head is gone.
+    /// The writes need a cookie, and the headers were sent.
     TooLate,
 }
 
@@ -83,7 +83,7 @@ pub(crate) const fn keeps_nothing(status: u16) -> bool {
 pub(crate) const fn decide(facts: Facts) -> Outcome {
     let writes = facts.wrote || facts.renewed;
     if facts.destroyed {
-        return match (facts.wrote && facts.storable && !facts.creates_nothing, facts.head_gone) {
+        return match (facts.wrote && facts.storable && !facts.creates_nothing, facts.headers_sent) {
             (false, _) => Outcome::Destroy,
             (true, false) => Outcome::Replace,
             (true, true) => Outcome::TooLate,
@@ -97,7 +97,7 @@ pub(crate) const fn decide(facts: Facts) -> Outcome {
     }
     if facts.live {
         return match facts {
-            Facts { renewed: true, head_gone: true, .. } => Outcome::TooLate,
+            Facts { renewed: true, headers_sent: true, .. } => Outcome::TooLate,
             Facts { consumed: true, .. } => Outcome::Commit,
             Facts { touch_due: true, .. } if !writes => Outcome::Touch,
             _ if writes => Outcome::Commit,
@@ -107,7 +107,7 @@ pub(crate) const fn decide(facts: Facts) -> Outcome {
     match facts {
         Facts { wrote: false, .. } | Facts { storable: false, .. } => Outcome::Keep,
         Facts { creates_nothing: true, .. } => Outcome::NotCreated,
-        Facts { head_gone: true, .. } => Outcome::TooLate,
+        Facts { headers_sent: true, .. } => Outcome::TooLate,
         _ => Outcome::Create,
     }
 }
@@ -127,7 +127,7 @@ mod tests {
         renewed: false,
         touch_due: false,
         storable: false,
-        head_gone: false,
+        headers_sent: false,
     };
     const LIVE: Facts = Facts { live: true, storable: true, ..NONE };
     const WRITTEN: Facts = Facts { wrote: true, storable: true, ..NONE };
@@ -161,7 +161,7 @@ mod tests {
             ("a first write", WRITTEN, Outcome::Create),
             ("a first write, taken back", Facts { storable: false, ..WRITTEN }, Outcome::Keep),
             ("a renewal of nothing", Facts { renewed: true, ..NONE }, Outcome::Keep),
-            ("a first write after the head", Facts { head_gone: true, ..WRITTEN }, Outcome::TooLate),
+            ("a first write after the head", Facts { headers_sent: true, ..WRITTEN }, Outcome::TooLate),
             ("a read", LIVE, Outcome::Keep),
             ("a read after a minute", Facts { touch_due: true, ..LIVE }, Outcome::Touch),
             ("a write", Facts { wrote: true, ..LIVE }, Outcome::Commit),
@@ -170,12 +170,12 @@ mod tests {
             ("a flash was read", Facts { consumed: true, ..LIVE }, Outcome::Commit),
             ("a flash was read after a minute", Facts { consumed: true, touch_due: true, ..LIVE }, Outcome::Commit),
             ("a renewal", Facts { renewed: true, ..LIVE }, Outcome::Commit),
-            ("a renewal after the head", Facts { renewed: true, head_gone: true, ..LIVE }, Outcome::TooLate),
-            ("a write after the head", Facts { wrote: true, head_gone: true, ..LIVE }, Outcome::Commit),
+            ("a renewal after the head", Facts { renewed: true, headers_sent: true, ..LIVE }, Outcome::TooLate),
+            ("a write after the head", Facts { wrote: true, headers_sent: true, ..LIVE }, Outcome::Commit),
             ("a logout", Facts { destroyed: true, ..NONE }, Outcome::Destroy),
-            ("a logout after the head", Facts { destroyed: true, head_gone: true, ..NONE }, Outcome::Destroy),
+            ("a logout after the head", Facts { destroyed: true, headers_sent: true, ..NONE }, Outcome::Destroy),
             ("a logout with a farewell", Facts { destroyed: true, ..WRITTEN }, Outcome::Replace),
-            ("a farewell after the head", Facts { destroyed: true, head_gone: true, ..WRITTEN }, Outcome::TooLate),
+            ("a farewell after the head", Facts { destroyed: true, headers_sent: true, ..WRITTEN }, Outcome::TooLate),
             ("a read, and the store is down", Facts { blocked: Some(Blocked::Outage), ..NONE }, Outcome::Keep),
             (
                 "a write, and the store is down",

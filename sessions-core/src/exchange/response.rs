@@ -1,164 +1,189 @@
-//! What a response's head must carry for the session, and how it gets there.
+//! The headers that a response must carry for the session, and how they get there.
 
 use std::borrow::Cow;
 
 use crate::cookie::{SetCookie, are_namesakes};
+use crate::error::Error;
 
-/// What a response's head must carry for the session.
+/// The headers that a response must carry for the session.
 ///
-/// Given out by a [`Commit`](crate::Commit); an adapter writes it with
-/// [`write_to`](Self::write_to).
+/// An adapter writes them with [`write_to`](Self::write_to).
 #[derive(Clone, Debug, Default)]
 #[must_use = "the client gets no cookie unless this is written to the response"]
-pub struct Attach {
-    pub(crate) cookie: Option<SetCookie>,
-    pub(crate) vary: bool,
-    /// Somebody is signed in, so the response is for nobody else.
-    pub(crate) is_private: bool,
+pub struct SessionHeaders {
+    pub(super) cookie: Option<SetCookie>,
+    pub(super) vary: bool,
+    /// The response is for one visitor only: somebody is signed in, or it reports an error.
+    pub(super) is_private: bool,
+    pub(super) retry_after: bool,
 }
 
-/// Is one of the header fields that sessions are concerned with.
+/// A response header that sessions are concerned with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Field {
+pub enum Header {
     /// `Set-Cookie`.
     SetCookie,
     /// `Vary`.
     Vary,
     /// `Cache-Control`.
     CacheControl,
+    /// `Retry-After`.
+    RetryAfter,
 }
 
-impl Field {
-    /// Returns the field's name, in lower case.
+impl Header {
+    /// Returns the header's name, in lower case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::SetCookie => "set-cookie",
             Self::Vary => "vary",
             Self::CacheControl => "cache-control",
+            Self::RetryAfter => "retry-after",
         }
     }
 }
 
-/// Is the head of a response, as its framework keeps it. Implemented by each adapter.
-pub trait ResponseHead {
-    /// Adds a field after those of its name, and says whether there are any. The value holds
+/// The headers of a response, as its framework keeps them. Implemented by each adapter.
+pub trait ResponseHeaders {
+    /// Adds a header after those of its name, and returns whether there are any. The value holds
     /// visible ASCII and spaces only.
-    fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool;
+    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool;
 
-    /// Calls `keeps` with the value of each field of this name, in their order, and removes those
-    /// that it does not keep. Needed only where a handler has set a field that sessions are
-    /// concerned with.
-    fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool);
+    /// Calls `keeps` with the value of each header of this name, in their order, and removes those
+    /// that it does not keep. Needed only if a handler has set such a header.
+    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool);
 
-    /// Removes the fields for whose name, in lower case, `gives_way` returns `true`.
+    /// Removes the headers for whose name, in lower case, `gives_way` returns `true`.
     fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool);
 }
 
-impl Attach {
-    /// Says whether there is nothing to write.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.cookie.is_none() && !self.vary && !self.is_private
+impl SessionHeaders {
+    /// Returns the headers of the bare response that reports an error: nobody may keep it, and a
+    /// client that gets a 503 may try again in a second.
+    #[cold]
+    pub fn of_error(error: &Error) -> Self {
+        Self { retry_after: error.status() == 503, ..Self::of_failure() }
     }
 
-    /// Takes out the value of the `Set-Cookie` field, for an adapter that cannot use
-    /// [`write_to`](Self::write_to). With it goes `Cache-Control: no-store`. It holds a token: it
-    /// belongs in the response and nowhere else.
+    /// Returns the headers of a bare response that reports a failure of the program itself.
+    #[cold]
+    pub fn of_failure() -> Self {
+        Self { is_private: true, ..Self::default() }
+    }
+
+    /// Returns whether there is nothing to write.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.cookie.is_none() && !self.vary && !self.is_private && !self.retry_after
+    }
+
+    /// Takes out the value of the `Set-Cookie` header, for an adapter that cannot use
+    /// [`write_to`](Self::write_to). `Cache-Control: no-store` goes with it.
+    ///
+    /// The value holds a token: it belongs in the response and nowhere else.
     pub fn take_set_cookie(&mut self) -> Option<String> {
         self.cookie.take().map(SetCookie::into_string)
     }
 
-    /// Says whether the response needs `Vary: Cookie`.
+    /// Returns whether the response needs `Vary: Cookie`.
     #[must_use]
     pub const fn varies_by_cookie(&self) -> bool {
         self.vary
     }
 
-    /// Writes to a response's head what the session needs there.
+    /// Writes the headers to a response.
     ///
-    /// - One `Set-Cookie` of our name at most (RFC 6265bis section 4.1.1), in place of any that the
+    /// - At most one `Set-Cookie` of our name (RFC 6265bis section 4.1.1), in place of any that the
     ///   handler or a nested layer set; those of other names stay as they are.
     /// - With it `Cache-Control: no-store`, whatever the handler said: a cache that kept the cookie
-    ///   would sign others in. `Expires`, `Surrogate-Control` and the fields that speak to a shared
-    ///   cache alone, such as `CDN-Cache-Control` (RFC 9213), give way.
-    /// - `Cache-Control: no-store` where somebody is signed in, unless the handler set
-    ///   `Cache-Control` itself or the manager was built with
+    ///   would sign others in. `Expires`, `Surrogate-Control` and the headers for shared caches
+    ///   alone, such as `CDN-Cache-Control` (RFC 9213), are removed.
+    /// - `Cache-Control: no-store` if somebody is signed in, unless the handler set `Cache-Control`
+    ///   itself or the manager was built with
     ///   [`no_store(false)`](crate::SessionsBuilder::no_store): the browser's back button must not
     ///   show the page after a logout.
     /// - `Vary: Cookie` wherever the session was looked at, added to what is there.
-    pub fn write_to(self, head: &mut impl ResponseHead) {
+    pub fn write_to(self, headers: &mut impl ResponseHeaders) {
         if self.vary {
-            vary_by_cookie(head);
+            vary_by_cookie(headers);
         }
         if let Some(cookie) = self.cookie {
-            put(head, Field::SetCookie, Cow::Owned(cookie.into_string()), are_namesakes);
-            put(head, Field::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
-            head.remove_if(&mut speaks_to_caches);
-        } else if self.is_private && head.add(Field::CacheControl, Cow::Borrowed("no-store")) {
-            leave_to_handler(head, Field::CacheControl);
+            put(headers, Header::SetCookie, Cow::Owned(cookie.into_string()), are_namesakes);
+            put(headers, Header::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
+            headers.remove_if(&mut speaks_to_caches);
+        } else if self.is_private && headers.add(Header::CacheControl, Cow::Borrowed("no-store")) {
+            leave_to_handler(headers, Header::CacheControl);
+        }
+        if self.retry_after {
+            put(headers, Header::RetryAfter, Cow::Borrowed("1"), |_, _| true);
         }
     }
 }
 
-/// Returns whether a field, besides `Cache-Control`, tells a cache what it may keep.
+/// Returns whether a header, besides `Cache-Control`, tells a cache what it may keep.
 fn speaks_to_caches(name: &str) -> bool {
     let is_targeted = name.len() > "cache-control".len() && name.ends_with("cache-control");
     is_targeted || matches!(name, "expires" | "surrogate-control" | "edge-control" | "x-accel-expires")
 }
 
-/// Removes the last field of a name: the handler has set one.
+/// Removes the last header of a name: the handler has set one.
 #[cold]
-fn leave_to_handler(head: &mut impl ResponseHead, field: Field) {
-    let count = values(head, field).len();
-    retain(head, field, |place, _| place + 1 < count);
+fn leave_to_handler(headers: &mut impl ResponseHeaders, header: Header) {
+    let count = values(headers, header).len();
+    retain(headers, header, |place, _| place + 1 < count);
 }
 
-/// Adds a field, in place of those of its name that give way to it, by `gives_way(old, new)`.
-fn put(head: &mut impl ResponseHead, field: Field, value: Cow<'static, str>, gives_way: fn(&[u8], &[u8]) -> bool) {
-    if head.add(field, value) {
-        make_way(head, field, gives_way);
+/// Adds a header, in place of those of its name that give way to it, by `gives_way(old, new)`.
+fn put(
+    headers: &mut impl ResponseHeaders,
+    header: Header,
+    value: Cow<'static, str>,
+    gives_way: fn(&[u8], &[u8]) -> bool,
+) {
+    if headers.add(header, value) {
+        make_way(headers, header, gives_way);
     }
 }
 
 #[cold]
-fn make_way(head: &mut impl ResponseHead, field: Field, gives_way: fn(&[u8], &[u8]) -> bool) {
-    let values = values(head, field);
+fn make_way(headers: &mut impl ResponseHeaders, header: Header, gives_way: fn(&[u8], &[u8]) -> bool) {
+    let values = values(headers, header);
     if let Some((new, others)) = values.split_last() {
-        retain(head, field, |place, value| place == others.len() || !gives_way(value, new));
+        retain(headers, header, |place, value| place == others.len() || !gives_way(value, new));
     }
 }
 
-fn vary_by_cookie(head: &mut impl ResponseHead) {
-    if head.add(Field::Vary, Cow::Borrowed("Cookie")) {
-        merge_vary(head);
+fn vary_by_cookie(headers: &mut impl ResponseHeaders) {
+    if headers.add(Header::Vary, Cow::Borrowed("Cookie")) {
+        merge_vary(headers);
     }
 }
 
 #[cold]
-fn merge_vary(head: &mut impl ResponseHead) {
-    let mut others = values(head, Field::Vary);
+fn merge_vary(headers: &mut impl ResponseHeaders) {
+    let mut others = values(headers, Header::Vary);
     others.pop();
     if varies_by_cookie(&others) {
-        retain(head, Field::Vary, |place, _| place < others.len());
+        retain(headers, Header::Vary, |place, _| place < others.len());
     } else {
         // One line: there are caches that read only one.
-        retain(head, Field::Vary, |_, _| false);
+        retain(headers, Header::Vary, |_, _| false);
         let names: Vec<_> = field_names(&others).chain(["Cookie"]).collect();
-        head.add(Field::Vary, Cow::Owned(names.join(", ")));
+        headers.add(Header::Vary, Cow::Owned(names.join(", ")));
     }
 }
 
-/// Keeps the fields of a name by their place and value.
-fn retain(head: &mut impl ResponseHead, field: Field, keeps: impl Fn(usize, &[u8]) -> bool) {
+/// Keeps the headers of a name by their position and value.
+fn retain(headers: &mut impl ResponseHeaders, header: Header, keeps: impl Fn(usize, &[u8]) -> bool) {
     let mut places = 0..;
-    head.retain(field, &mut |value| places.next().is_some_and(|place| keeps(place, value)));
+    headers.retain(header, &mut |value| places.next().is_some_and(|place| keeps(place, value)));
 }
 
-fn values(head: &mut impl ResponseHead, field: Field) -> Vec<Vec<u8>> {
+fn values(headers: &mut impl ResponseHeaders, header: Header) -> Vec<Vec<u8>> {
     let mut values = Vec::new();
-    head.retain(field, &mut |value| {
+    headers.retain(header, &mut |value| {
         values.push(value.to_vec());
         true
     });
@@ -188,14 +213,14 @@ mod tests {
     #[derive(Default)]
     struct Head(Vec<(&'static str, String)>);
 
-    impl ResponseHead for Head {
-        fn add(&mut self, field: Field, value: Cow<'static, str>) -> bool {
+    impl ResponseHeaders for Head {
+        fn add(&mut self, field: Header, value: Cow<'static, str>) -> bool {
             let has_others = self.0.iter().any(|(name, _)| *name == field.name());
             self.0.push((field.name(), value.into_owned()));
             has_others
         }
 
-        fn retain(&mut self, field: Field, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+        fn retain(&mut self, field: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
             self.0.retain(|(name, value)| *name != field.name() || keeps(value.as_bytes()));
         }
 
@@ -204,7 +229,7 @@ mod tests {
         }
     }
 
-    fn written(attach: Attach, fields: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    fn written(attach: SessionHeaders, fields: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
         let mut head = Head(fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect());
         attach.write_to(&mut head);
         head.0
@@ -212,7 +237,7 @@ mod tests {
 
     fn vary(before: &[&str]) -> Vec<String> {
         let fields: Vec<_> = before.iter().map(|value| ("vary", *value)).collect();
-        let attach = Attach { vary: true, ..Attach::default() };
+        let attach = SessionHeaders { vary: true, ..SessionHeaders::default() };
         written(attach, &fields).into_iter().map(|(_, value)| value).collect()
     }
 
@@ -240,7 +265,7 @@ mod tests {
     fn a_cookie_replaces_its_namesake_and_forbids_caching() {
         let cookie =
             CookieOptions { name: Some("id".to_owned()), ..CookieOptions::default() }.build().unwrap().removal();
-        let attach = Attach { cookie: Some(cookie.clone()), ..Attach::default() };
+        let attach = SessionHeaders { cookie: Some(cookie.clone()), ..SessionHeaders::default() };
         let before = [
             ("set-cookie", "a=1"),
             ("set-cookie", "id=planted"),
@@ -268,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_page_of_somebody_is_not_stored_unless_its_handler_says_otherwise() {
-        let attach = || Attach { is_private: true, ..Attach::default() };
+        let attach = || SessionHeaders { is_private: true, ..SessionHeaders::default() };
         assert_eq!(written(attach(), &[]), [("cache-control", "no-store".to_owned())]);
         for own in [&[("cache-control", "private, max-age=5")][..], &[("cache-control", "a"), ("cache-control", "b")]] {
             let before: Vec<_> = own.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
@@ -281,7 +306,7 @@ mod tests {
     #[test]
     fn nothing_to_attach_changes_nothing() {
         let fields = [("vary", "Accept"), ("set-cookie", "id=1")];
-        assert!(Attach::default().is_empty());
-        assert_eq!(written(Attach::default(), &fields).len(), 2);
+        assert!(SessionHeaders::default().is_empty());
+        assert_eq!(written(SessionHeaders::default(), &fields).len(), 2);
     }
 }

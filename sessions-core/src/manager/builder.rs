@@ -11,8 +11,7 @@ use crate::id::SessionId;
 use crate::manager::event::{DestroyReason, Event, Listeners, TARGET};
 use crate::manager::expiry::Expiry;
 use crate::manager::sessions::Sessions;
-use crate::platform::{Clock, SystemClock, whole_millis};
-use crate::platform::{Entropy, OsEntropy};
+use crate::platform::{Clock, Entropy, SystemClock, fill_random, whole_millis};
 use crate::record::Limits;
 use crate::record::{Codec, Values};
 use crate::store::{MemoryStore, Store};
@@ -61,7 +60,7 @@ pub(crate) struct Config {
     pub(crate) no_store: bool,
     pub(crate) values: Values,
     pub(crate) clock: Box<dyn Clock>,
-    pub(crate) entropy: Box<dyn Entropy>,
+    pub(crate) entropy: Entropy,
     pub(crate) id_generator: Option<IdGenerator>,
 }
 
@@ -87,7 +86,7 @@ impl Default for SessionsBuilder {
                 no_store: true,
                 values: Values::Json,
                 clock: Box::new(SystemClock),
-                entropy: Box::new(OsEntropy),
+                entropy: fill_random,
                 id_generator: None,
             },
         }
@@ -278,9 +277,9 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets where random bytes come from. The default is the operating system.
-    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
-        self.config.entropy = Box::new(entropy);
+    /// Replaces the source of random bytes, for [`testing`](crate::testing).
+    pub(crate) fn with_entropy(mut self, fill: Entropy) -> Self {
+        self.config.entropy = fill;
         self
     }
 
@@ -311,8 +310,7 @@ impl SessionsBuilder {
         if !self.config.limits.fit_the_format() {
             return Err(ConfigError::new(ConfigErrorKind::RecordLimits));
         }
-        let form = self.cookie.build()?;
-        let seal = self.seal.build(&form)?;
+        let form = self.seal.apply(self.cookie.build()?)?;
         if !self.cookie.secure {
             tracing::warn!(
                 target: TARGET,
@@ -321,16 +319,19 @@ impl SessionsBuilder {
             );
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
-        Ok(Sessions::new(self.config, form, seal, store, self.listeners))
+        Ok(Sessions::new(self.config, form, store, self.listeners))
     }
 }
 
 impl SealOption {
-    fn build(self, form: &CookieForm) -> Result<Option<Arc<dyn Seal>>, ConfigError> {
+    fn apply(self, form: CookieForm) -> Result<CookieForm, ConfigError> {
         Ok(match self {
-            Self::None => None,
-            Self::Keyed(mode, keys) => Some(Arc::new(Keyed::new(mode, &keys, form.name())?)),
-            Self::Own(seal) => Some(seal),
+            Self::None => form,
+            Self::Keyed(mode, keys) => {
+                let keyed = Keyed::new(mode, &keys, form.name())?;
+                form.sealed(Arc::new(keyed))
+            }
+            Self::Own(seal) => form.sealed(seal),
         })
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::manager::event::TARGET;
-use crate::manager::sessions::{Sessions, Shared};
+use crate::manager::sessions::{Inner, Sessions};
 
 /// Is how many records one slice of a sweep removes at most.
 const SLICE: usize = 1000;
@@ -24,13 +24,13 @@ pub(crate) struct Sweeper {
 }
 
 impl Sweeper {
-    pub(crate) fn spawn(sessions: Weak<Shared>, interval: Duration) -> Self {
+    pub(crate) fn spawn(sessions: Weak<Inner>, interval: Duration) -> Self {
         let (alive, ended) = mpsc::channel();
         let thread = thread::Builder::new().name("sessions-sweeper".to_owned()).spawn(move || {
             let mut pause = interval;
             while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                let Some(shared) = sessions.upgrade() else { return };
-                let is_behind = sweep(&Sessions::from_shared(shared));
+                let Some(inner) = sessions.upgrade() else { return };
+                let is_behind = sweep(&Sessions::from_inner(inner));
                 pause = if is_behind { REST.min(interval) } else { interval };
             }
         });

@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::record::Record;
-
 /// Is a moment, in whole milliseconds since the Unix epoch.
 ///
 /// Arithmetic saturates, so that no deadline can wrap around. [`Timestamp::NEVER`] is the end of
@@ -56,6 +54,9 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+/// How far the clocks of two machines may differ.
+pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(5 * 60);
+
 /// Converts a duration to whole milliseconds, saturating.
 pub(crate) const fn whole_millis(duration: Duration) -> u64 {
     duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis() as u64)
@@ -72,10 +73,6 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 /// Within a process it does not run backwards by a correction of up to five minutes, but stands
 /// still until the system's clock has caught up. It follows a larger one, since then it was wrong
 /// before.
-///
-/// On Linux it is read as of the kernel's last tick, up to ten milliseconds ago, which takes a
-/// third of the time: each request with a session asks once or twice, and no deadline of a session
-/// is that close.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "made by writing its name")]
 pub struct SystemClock;
@@ -83,27 +80,17 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         static LATEST: AtomicU64 = AtomicU64::new(0);
-        advance_steadily(&LATEST, read_system_clock())
+        #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
+        let now = SystemTime::now().into();
+        advance_steadily(&LATEST, now)
     }
-}
-
-#[cfg(target_os = "linux")]
-fn read_system_clock() -> Timestamp {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    Timestamp(whole_millis(now.try_into().unwrap_or_default()))
-}
-
-#[cfg(not(target_os = "linux"))]
-#[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]
-fn read_system_clock() -> Timestamp {
-    SystemTime::now().into()
 }
 
 /// Returns the later of `now` and the `latest` moment so far, unless they are too far apart for a
 /// correction of the clock.
 fn advance_steadily(latest: &AtomicU64, now: Timestamp) -> Timestamp {
     let known = Timestamp(latest.load(Ordering::Relaxed));
-    if known == now || (known > now && known <= now.after(Record::CLOCK_TOLERANCE)) {
+    if known == now || (known > now && known <= now.after(CLOCK_TOLERANCE)) {
         return known;
     }
     latest.store(now.0, Ordering::Relaxed);

@@ -115,7 +115,7 @@ fn encode_error(cause: &serde_json::Error) -> Error {
 
 #[cold]
 fn decode_error<T>(key: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-    Error::undecodable(key, std::any::type_name::<T>(), cause)
+    Error::new_undecodable(key, std::any::type_name::<T>(), cause)
 }
 
 /// What may be said of a JSON error: its message can quote the value.

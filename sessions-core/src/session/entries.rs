@@ -1,13 +1,15 @@
 //! Entries.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::exchange::State;
+use crate::manager::Event;
 use crate::record::Scratch;
 use crate::record::Verb;
 use crate::session::value::Value;
@@ -64,7 +66,7 @@ impl Session {
 
     fn put<T: Serialize + ?Sized>(&self, verb: Verb, key: &str, value: &T) -> Result<(), Error> {
         self.encoded(value, |bytes, state| {
-            let limits = &self.inner.sessions.config().limits;
+            let limits = &self.shared.sessions.config().limits;
             state.writable()?.set(verb, key, bytes, limits)
         })
     }
@@ -72,12 +74,12 @@ impl Session {
     /// Removes an entry, and says whether there was one.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove(&self, key: &str) -> bool {
-        self.inner.lock().view().remove(key)
+        self.shared.lock().view().remove(key)
     }
 
     /// Removes all entries, immutable ones too. The session, its principal and its flashes stay.
     pub fn clear(&self) {
-        self.inner.lock().view().clear();
+        self.shared.lock().view().clear();
     }
 
     /// Adds to an entry and returns the sum that this request sees. A missing entry counts as 0.
@@ -91,8 +93,8 @@ impl Session {
     /// leaves the range of `i64`, [`Immutable`](crate::ErrorKind::Immutable) and
     /// [`TooLarge`](crate::ErrorKind::TooLarge) as [`set`](Self::set).
     pub fn increment(&self, key: &str, by: i64) -> Result<i64, Error> {
-        let limits = &self.inner.sessions.config().limits;
-        self.inner.lock().writable()?.increment(key, by, limits)
+        let limits = &self.shared.sessions.config().limits;
+        self.shared.lock().writable()?.increment(key, by, limits)
     }
 
     /// Subtracts from an entry, as [`increment`](Self::increment) adds to one.
@@ -101,32 +103,32 @@ impl Session {
     ///
     /// As [`increment`](Self::increment).
     pub fn decrement(&self, key: &str, by: i64) -> Result<i64, Error> {
-        let by = by.checked_neg().ok_or_else(|| Error::new(crate::ErrorKind::NotANumber))?;
+        let by = by.checked_neg().ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
         self.increment(key, by)
     }
 
     /// Says whether there is an entry of this name.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
-        self.inner.lock().view().entry(key).is_some()
+        self.shared.lock().view().entry(key).is_some()
     }
 
     /// Returns how many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.lock().view().entries().count()
+        self.shared.lock().view().entries().count()
     }
 
     /// Says whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.inner.lock().view().entries().next().is_none()
+        self.shared.lock().view().entries().next().is_none()
     }
 
     /// Returns all entries, by name.
     #[must_use]
     pub fn entries(&self) -> BTreeMap<String, Value> {
-        let mut state = self.inner.lock();
+        let mut state = self.shared.lock();
         self.collect(state.view().entries())
     }
 
@@ -135,7 +137,7 @@ impl Session {
     }
 
     pub(super) fn values(&self) -> &crate::record::Values {
-        &self.inner.sessions.config().values
+        &self.shared.sessions.config().values
     }
 
     /// Decodes an entry or flash, and tells if it is of another type.
@@ -145,14 +147,14 @@ impl Session {
 
     #[cold]
     fn tell_undecodable(&self, error: &Error) {
-        if let Some(event) = error.undecodable_event(self.id()) {
-            self.inner.raise(&event);
+        if let Some((key, expected)) = error.undecodable() {
+            self.shared.raise(&Event::Undecodable { id: self.id(), key: Arc::clone(key), expected });
         }
     }
 
     /// Reads an entry outside the lock, since a handler's own code decodes it.
     pub(super) fn with_entry<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
-        let mut state = self.inner.lock();
+        let mut state = self.shared.lock();
         let view = state.view();
         if view.edits().cover_entry(key) {
             let value = view.entry(key).map(|seen| seen.value.to_vec());
@@ -172,6 +174,6 @@ impl Session {
     ) -> Result<R, Error> {
         let mut bytes = Scratch::<112>::default();
         self.values().encode(value, &mut bytes)?;
-        write(bytes.as_slice(), &mut self.inner.lock())
+        write(bytes.as_slice(), &mut self.shared.lock())
     }
 }

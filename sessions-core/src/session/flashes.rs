@@ -19,7 +19,7 @@ impl Session {
     /// [`Encode`](crate::ErrorKind::Encode) if the value cannot be encoded.
     pub fn set_flash<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.encoded(value, |bytes, state| {
-            let limits = &self.inner.sessions.config().limits;
+            let limits = &self.shared.sessions.config().limits;
             state.writable()?.set_flash(key, bytes, limits)
         })
     }
@@ -34,7 +34,7 @@ impl Session {
     pub fn flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let value = self.peek_flash(key)?;
         if value.is_some() {
-            self.inner.lock().view().consume_flash(key);
+            self.shared.lock().view().consume_flash(key);
         }
         Ok(value)
     }
@@ -45,7 +45,7 @@ impl Session {
     ///
     /// Returns [`Decode`](crate::ErrorKind::Decode) if the flash is not a `T`.
     pub fn peek_flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let bytes = self.inner.lock().view().flash(key).map(<[u8]>::to_vec);
+        let bytes = self.shared.lock().view().flash(key).map(<[u8]>::to_vec);
         bytes.map(|bytes| self.decode(key, &bytes)).transpose()
     }
 
@@ -66,13 +66,13 @@ impl Session {
     /// Says whether there is any flash.
     #[must_use]
     pub fn has_flash(&self) -> bool {
-        self.inner.lock().view().flashes().next().is_some()
+        self.shared.lock().view().flashes().next().is_some()
     }
 
     /// Returns all flashes, by name, which are gone with the next request.
     #[must_use]
     pub fn flashes(&self) -> BTreeMap<String, Value> {
-        let mut state = self.inner.lock();
+        let mut state = self.shared.lock();
         let flashes = self.collect(state.view().flashes());
         for key in flashes.keys() {
             state.view().consume_flash(key);
@@ -83,11 +83,11 @@ impl Session {
     /// Removes a flash, and says whether there was one.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove_flash(&self, key: &str) -> bool {
-        self.inner.lock().view().remove_flash(key)
+        self.shared.lock().view().remove_flash(key)
     }
 
     /// Removes all flashes.
     pub fn clear_flashes(&self) {
-        self.inner.lock().view().clear_flashes();
+        self.shared.lock().view().clear_flashes();
     }
 }

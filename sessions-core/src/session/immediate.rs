@@ -1,14 +1,12 @@
 //! What goes to the store at once, because its answer decides how the handler goes on.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
 use crate::cookie::SecretHash;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{Commit, Mode};
+use crate::exchange::{Live, take_turn};
 use crate::id::SessionId;
 use crate::manager::{Event, StoreCall};
 use crate::record::Changes;
@@ -32,16 +30,16 @@ impl Session {
     /// session ended meanwhile, and [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is
     /// removed then, too.
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let _turn = self.turn().await?;
+        let _turn = take_turn(&self.shared).await?;
         self.send_increment(key).await?;
         let Some((id, hash)) = self.stored_entry(key) else {
             let value = self.get(key)?;
             self.remove(key);
             return Ok(value);
         };
-        let now = self.inner.sessions.now();
-        let taken = self.inner.sessions.store().take(id, &hash, key, now).await;
-        match self.inner.sessions.told(StoreCall::Take, taken)? {
+        let now = self.shared.sessions.now();
+        let taken = self.shared.sessions.store().take(id, &hash, key, now).await;
+        match self.shared.sessions.check_answer(StoreCall::Take, taken)? {
             Taken::Value(bytes) => {
                 self.forget(&Changes::new(now, hash).remove(key));
                 self.decode(key, &bytes).map(Some)
@@ -56,11 +54,11 @@ impl Session {
 
     /// Returns the record that holds an entry, `None` if only this request knows of it.
     fn stored_entry(&self, key: &str) -> Option<(SessionId, SecretHash)> {
-        let mut state = self.inner.lock();
+        let mut state = self.shared.lock();
         if state.view().edits().cover_entry(key) {
             return None;
         }
-        state.live.as_ref().map(|live| (live.token.id(), live.hash))
+        state.live().map(name)
     }
 
     /// Replaces an entry by what `change` makes of it, at once and exactly: if another request
@@ -104,7 +102,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
     {
-        let _turn = self.turn().await?;
+        let _turn = take_turn(&self.shared).await?;
         self.send_increment(key).await?;
         for _ in 0..UPDATE_ATTEMPTS {
             let Some((id, hash)) = self.stored_entry(key) else {
@@ -117,11 +115,11 @@ impl Session {
             let value = change(judge(decoded)?);
             let changes = self.changes(hash).require(key, old.as_deref());
             let changes = self.encoded(&value, |bytes, state| {
-                state.view().check_set(key, bytes, &self.inner.sessions.config().limits)?;
+                state.view().check_set(key, bytes, &self.shared.sessions.config().limits)?;
                 Ok(changes.set(key, bytes))
             })?;
-            let committed = self.inner.sessions.store().commit(id, &changes).await;
-            match self.inner.sessions.told(StoreCall::Commit, committed)? {
+            let committed = self.shared.sessions.store().commit(id, &changes).await;
+            match self.shared.sessions.check_answer(StoreCall::Commit, committed)? {
                 Committed::Applied => {
                     self.forget(&changes);
                     return Ok(value);
@@ -143,15 +141,8 @@ impl Session {
     /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), and [`Gone`](ErrorKind::Gone) if
     /// the session ended or was renewed by another request; the handle is then empty.
     pub async fn reload(&self) -> Result<(), Error> {
-        let _turn = self.turn().await?;
+        let _turn = take_turn(&self.shared).await?;
         self.load_again().await
-    }
-
-    /// Waits until no commit of this session is under way, and keeps it so.
-    async fn turn(&self) -> Result<Commit, Error> {
-        let mut turn = Commit::begin(Arc::clone(&self.inner), Mode::Turn);
-        (&mut turn).await.map(drop)?;
-        Ok(turn)
     }
 
     /// Sends what this request has added to an entry, so that the store's value is the one to go on
@@ -159,10 +150,10 @@ impl Session {
     async fn send_increment(&self, key: &str) -> Result<(), Error> {
         let Some((id, hash, by)) = self.pending_increment(key) else { return Ok(()) };
         let changes = self.changes(hash).increment(key, by);
-        let committed = self.inner.sessions.store().commit(id, &changes).await;
-        match self.inner.sessions.told(StoreCall::Commit, committed)? {
+        let committed = self.shared.sessions.store().commit(id, &changes).await;
+        match self.shared.sessions.check_answer(StoreCall::Commit, committed)? {
             Committed::Applied => {
-                self.inner.lock().view().forget_increment(key, by);
+                self.shared.lock().view().forget_increment(key, by);
                 self.forget(&changes);
                 Ok(())
             }
@@ -173,22 +164,22 @@ impl Session {
     }
 
     fn changes(&self, hash: SecretHash) -> Changes {
-        let sessions = &self.inner.sessions;
+        let sessions = &self.shared.sessions;
         Changes::new(sessions.now(), hash).limited_to(sessions.config().limits)
     }
 
     fn pending_increment(&self, key: &str) -> Option<(SessionId, SecretHash, i64)> {
-        let mut state = self.inner.lock();
+        let mut state = self.shared.lock();
         let by = state.view().edits().increment_of(key)?;
-        state.live.as_ref().map(|live| (live.token.id(), live.hash, by))
+        state.live().map(|live| (live.id(), live.hash, by))
     }
 
     async fn load_again(&self) -> Result<(), Error> {
-        let Some((id, hash)) = self.inner.lock().live.as_ref().map(|live| (live.token.id(), live.hash)) else {
+        let Some((id, hash)) = self.shared.lock().live().map(name) else {
             return Ok(());
         };
-        let loaded = self.inner.sessions.store().load(id, self.inner.sessions.now()).await;
-        let loaded = self.inner.sessions.told(StoreCall::Load, loaded)?;
+        let loaded = self.shared.sessions.store().load(id, self.shared.sessions.now()).await;
+        let loaded = self.shared.sessions.check_answer(StoreCall::Load, loaded)?;
         match loaded.filter(|record| record.secret_hash() == hash) {
             Some(record) => {
                 self.rebase(Some(record));
@@ -199,16 +190,17 @@ impl Session {
     }
 
     fn rebase(&self, base: Option<Record>) {
-        let mut state = self.inner.lock();
-        state.settled = None;
-        state.view.rebase(base);
+        let mut state = self.shared.lock();
+        state.rebase(base);
     }
 
     /// Applies to the loaded record what the store has already applied to its own.
     fn forget(&self, changes: &Changes) {
-        let mut state = self.inner.lock();
+        let mut state = self.shared.lock();
         // The idle limit has moved, and a cookie that persists is to be told so.
-        state.touch_due |= self.inner.sessions.config().expiry.cookie_persists();
+        if let Some(live) = state.live_mut() {
+            live.touch_due |= self.shared.sessions.config().expiry.cookie_persists();
+        }
         let base = state.view().base().cloned();
         drop(state);
         if let Some(applied) = base.and_then(|record| record.apply_unconditionally(changes)) {
@@ -217,13 +209,18 @@ impl Session {
     }
 
     fn lose(&self) -> Error {
-        let mut state = self.inner.lock();
+        let mut state = self.shared.lock();
         let id = state.id();
         state.lose(false);
         drop(state);
         if let Some(id) = id {
-            self.inner.raise(&Event::Interrupted { id });
+            self.shared.raise(&Event::Interrupted { id });
         }
         Error::new(ErrorKind::Gone)
     }
+}
+
+/// Returns what names a stored session to the store: its id and the hash of its secret.
+const fn name(live: &Live) -> (SessionId, SecretHash) {
+    (live.token.id(), live.hash)
 }

@@ -32,9 +32,12 @@ impl<T> StoreFuture<T> {
         Self(State::Ready(Some(answer)))
     }
 
-    /// Takes the answer if it is there, so that nobody needs a context to have it. The future must
-    /// not be polled after that.
-    pub(crate) fn into_ready(self) -> Result<Result<T, StoreError>, Self> {
+    /// Returns the answer if it is there already, and otherwise the future to wait for.
+    ///
+    /// # Errors
+    ///
+    /// Returns the future itself if the answer is not there yet.
+    pub fn try_ready(self) -> Result<Result<T, StoreError>, Self> {
         match self.0 {
             State::Ready(Some(answer)) => Ok(answer),
             later => Err(Self(later)),

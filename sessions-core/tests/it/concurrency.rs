@@ -199,7 +199,7 @@ fn a_dropped_commit_leaves_the_state_before_or_after() {
     let session = browser.start();
     session.set("k", "after").unwrap();
     session.set("l", "after").unwrap();
-    drop(session.commit(200));
+    drop(session.exchange().end(200));
     let seen = browser.visit(|session| (session.get_string("k"), session.get_string("l"))).result;
     let (before, after) = ((Some("before".to_owned()), None), (Some("after".to_owned()), Some("after".to_owned())));
     assert!(seen == before || seen == after, "{seen:?}");
@@ -249,7 +249,7 @@ fn threads_that_sign_in_and_out_never_bring_a_session_back() {
                     } else {
                         session.set("k", "v").unwrap();
                     }
-                    let result = block_on(session.commit(200));
+                    let result = block_on(session.exchange().end(200));
                     if number != 0 {
                         let is_silent = result.map_or_else(
                             |error| error.kind() == ErrorKind::Gone,

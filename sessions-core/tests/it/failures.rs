@@ -1,12 +1,14 @@
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pollster::block_on;
+use sessions_core::testing::with_entropy;
 use sessions_core::{
     ConfigErrorKind, ErrorKind, Event, Opened, OutagePolicy, RejectReason, Seal, SessionId, Store, StoreCall,
 };
 
-use crate::support::{BadEntropy, Browser, Fixture};
+use crate::support::{Browser, Fixture};
 
 #[test]
 fn a_store_that_is_down_at_load_refuses_the_request() {
@@ -114,7 +116,7 @@ fn a_record_that_cannot_be_read_is_no_session_and_told() {
 
 #[test]
 fn without_random_bytes_there_is_no_session() {
-    let fixture = Fixture::with(|builder| builder.entropy(BadEntropy::Empty));
+    let fixture = Fixture::with(|builder| with_entropy(builder, |_| Err(io::Error::other("the well is dry"))));
     let mut browser = fixture.browser();
     let session = browser.start();
     session.set("k", "v").unwrap();
@@ -124,7 +126,12 @@ fn without_random_bytes_there_is_no_session() {
 
 #[test]
 fn a_generator_that_repeats_itself_shares_no_session() {
-    let fixture = Fixture::with(|builder| builder.entropy(BadEntropy::Constant));
+    let fixture = Fixture::with(|builder| {
+        with_entropy(builder, |buffer| {
+            buffer.fill(7);
+            Ok(())
+        })
+    });
     let mut first = fixture.browser();
     first.set("k", "first");
     let mut second = fixture.browser();

@@ -80,7 +80,7 @@ fn a_client_that_hangs_up_leaves_the_state_before_or_after() {
         let session = browser.start();
         session.set("k", "after").unwrap();
         session.set("l", "after").unwrap();
-        poll_and_drop(session.commit(200), polls);
+        poll_and_drop(session.exchange().end(200), polls);
         let seen = browser.visit(|session| (session.get_string("k"), session.get_string("l"))).result;
         let seen = (seen.0.as_deref(), seen.1.as_deref());
         assert!(seen == (Some("before"), None) || seen == (Some("after"), Some("after")), "{polls} polls: {seen:?}");
@@ -96,7 +96,7 @@ fn a_logout_whose_client_hangs_up_happens_or_does_not() {
         let session = browser.start();
         session.destroy();
         session.set_flash("bye", "x").unwrap();
-        poll_and_drop(session.commit(200), polls);
+        poll_and_drop(session.exchange().end(200), polls);
         let user = browser.clone().user();
         assert!(user.is_none() || user.as_deref() == Some("ann"), "{polls} polls: {user:?}");
     }

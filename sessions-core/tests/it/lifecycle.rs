@@ -126,7 +126,7 @@ fn a_second_commit_does_nothing() {
 #[test]
 fn an_exchange_that_nobody_asked_attaches_nothing_and_asks_no_store() {
     let fixture = Fixture::new();
-    assert!(block_on(fixture.sessions.open().commit(200)).unwrap().is_empty());
+    assert!(block_on(fixture.sessions.open().end(200)).unwrap().is_empty());
     assert_eq!(fixture.store.counts(), (0, 0));
 }
 
@@ -170,7 +170,7 @@ const DEEDS: [Deed; 12] = [
 ];
 
 #[test]
-fn a_request_ends_without_a_commit_where_one_would_do_nothing() {
+fn a_request_that_only_looks_ends_at_once_and_writes_nothing() {
     for (name, deed, only_looks) in DEEDS {
         let fixture = Fixture::new();
         let mut browser = fixture.browser();
@@ -178,50 +178,45 @@ fn a_request_ends_without_a_commit_where_one_would_do_nothing() {
             session.set("cart", "full").unwrap();
             session.set_flash("note", "hello").unwrap();
         });
-        let (quick, slow) = (browser.start(), browser.start());
-        deed(&quick);
-        deed(&slow);
+        let session = browser.start();
+        deed(&session);
         fixture.store.counts();
-        let ended = quick.exchange().end_if_unchanged();
-        assert_eq!(ended.is_some(), only_looks, "{name}");
-        let mut committed = block_on(slow.commit(200)).unwrap();
+        fixture.store.late.store(true, Ordering::SeqCst);
+        let ended = session.exchange().end(200).try_ready();
+        assert_eq!(ended.is_ok(), only_looks, "{name}");
         assert_eq!(fixture.store.counts().1 == 0, only_looks, "{name}");
-        if let Some(mut ended) = ended {
-            assert_eq!(ended.varies_by_cookie(), committed.varies_by_cookie(), "{name}");
-            assert_eq!((ended.take_set_cookie(), committed.take_set_cookie()), (None, None), "{name}");
-            assert!(quick.exchange().end_if_unchanged().is_none(), "{name}: it has ended");
-            assert!(block_on(quick.commit(200)).unwrap().is_empty(), "{name}: it has ended");
+        if let Ok(headers) = ended {
+            let mut headers = headers.unwrap();
+            assert!(headers.varies_by_cookie() && headers.take_set_cookie().is_none(), "{name}");
+            assert!(block_on(session.exchange().end(200)).unwrap().is_empty(), "{name}: it has ended");
         }
     }
 }
 
 #[test]
-fn a_request_that_owes_a_cookie_its_removal_or_a_touch_takes_a_commit() {
+fn a_request_that_owes_a_cookie_its_removal_or_a_touch_commits() {
     let fixture = Fixture::new();
     let session = fixture.browser().start();
     session.set("cart", "full").unwrap();
     block_on(session.save()).unwrap();
-    assert!(session.exchange().end_if_unchanged().is_none(), "its save waits for the head with a cookie");
-    assert!(block_on(session.commit(200)).unwrap().take_set_cookie().is_some());
+    assert!(block_on(session.exchange().end(200)).unwrap().take_set_cookie().is_some(), "the cookie of its save");
 
     let mut browser = fixture.browser();
     browser.cookie = Some("__Host-id=stale".to_owned());
     let session = browser.start();
     session.destroy();
-    assert!(session.exchange().end_if_unchanged().is_none(), "the stale cookie is to be removed");
-    assert!(block_on(session.commit(200)).unwrap().take_set_cookie().is_some());
+    assert!(block_on(session.exchange().end(200)).unwrap().take_set_cookie().is_some(), "the stale cookie is removed");
 
     browser.set("cart", "full");
     fixture.clock.advance(Duration::from_secs(61));
     let session = browser.start();
-    assert!(session.exchange().end_if_unchanged().is_none(), "it is time to write down that it was seen");
     fixture.store.counts();
-    assert!(block_on(session.commit(200)).unwrap().varies_by_cookie());
-    assert_eq!(fixture.store.counts().1, 1);
+    assert!(block_on(session.exchange().end(200)).unwrap().varies_by_cookie());
+    assert_eq!(fixture.store.counts().1, 1, "the use is written down");
 
     let session = fixture.browser().start();
     session.login("ann").unwrap();
     fixture.store.write_down.store(true, Ordering::SeqCst);
     block_on(session.save()).unwrap_err();
-    assert!(session.exchange().end_if_unchanged().is_none(), "somebody is still to be signed in");
+    assert!(block_on(session.exchange().end(200)).is_err(), "somebody is still to be signed in");
 }

@@ -81,8 +81,8 @@ fn refusal(browser: &Browser, deed: impl FnOnce(&Session)) -> Option<(ErrorKind,
     let session = browser.start();
     assert!(session.is_new() && session.principal().is_none() && session.is_empty());
     deed(&session);
-    let mut error = browser.clone().finish(&session, 200).err()?;
-    assert!(error.take_attach().is_empty(), "no cookie of any kind");
+    let (error, mut headers) = browser.clone().finish(&session, 200).err()?.into_parts();
+    assert_eq!(headers.take_set_cookie(), None, "no cookie of any kind");
     Some((error.kind(), error.status()))
 }
 

@@ -47,7 +47,7 @@ fn warnings(sessions: &Sessions, cookie: &str, origin: &'static str, signs_in: b
             if signs_in {
                 session.login("iris").unwrap();
             }
-            drop(exchange.commit(200).await.unwrap());
+            drop(exchange.end(200).await.unwrap());
         });
     });
     WARNINGS.take()

@@ -1,4 +1,4 @@
-use sessions_core::{Attach, Sessions};
+use sessions_core::{SessionHeaders, Sessions};
 
 use crate::support::Fixture;
 
@@ -16,12 +16,12 @@ fn debug_shows_no_token_no_secret_and_no_data() {
     let exchange = session.exchange();
     let mut shown =
         format!("{:?} {:?} {session:?} {exchange:?} {:?}", fixture.sessions, fixture.store, session.entries());
-    let commit = session.commit(200);
+    let commit = session.exchange().end(200);
     shown += &format!("{commit:?}");
     drop(commit);
     let renewing = browser.start();
     renewing.renew();
-    let attach: Attach = pollster::block_on(renewing.commit(200)).unwrap();
+    let attach: SessionHeaders = pollster::block_on(renewing.exchange().end(200)).unwrap();
     shown += &format!("{attach:?} {:?}", fixture.take_events());
     for secret in [token.as_str(), &token[22..], "sensitive"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");

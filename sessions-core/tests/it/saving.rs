@@ -26,10 +26,9 @@ fn the_cookie_of_a_save_reaches_the_client_though_the_commit_fails() {
     block_on(session.save()).unwrap();
     session.set("k", "lost").unwrap();
     fixture.store.write_down.store(true, std::sync::atomic::Ordering::SeqCst);
-    let mut error = block_on(session.commit(200)).unwrap_err();
+    let (error, mut headers) = block_on(session.exchange().end(200)).unwrap_err().into_parts();
     assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
-    browser.keep(&error.take_attach().take_set_cookie().unwrap());
-    assert!(error.take_attach().is_empty());
+    browser.keep(&headers.take_set_cookie().unwrap());
     assert_eq!(browser.get("k").as_deref(), Some("saved"));
 }
 

@@ -6,9 +6,8 @@ use std::task::Poll;
 
 use pollster::block_on;
 use sessions_core::{
-    Changes, Committed, Created, Cursor, Entropy, EntropyError, Error, Event, ManualClock, MemoryStore, Page, Record,
-    SecretHash, Session, SessionId, Sessions, SessionsBuilder, Store, StoreError, StoreErrorKind, StoreFuture, Taken,
-    Timestamp,
+    Changes, CommitError, Committed, Created, Cursor, Error, Event, ManualClock, MemoryStore, Page, Record, SecretHash,
+    Session, SessionId, Sessions, SessionsBuilder, Store, StoreError, StoreErrorKind, StoreFuture, Taken, Timestamp,
 };
 
 /// Is what a test reaches into.
@@ -85,9 +84,8 @@ impl Browser {
 
     /// Finishes a request as an adapter does for a response of this status, and keeps the cookie
     /// that it carries.
-    pub(crate) fn finish(&mut self, session: &Session, status: u16) -> Result<Answer<()>, Error> {
-        let ended = session.exchange().end_if_unchanged();
-        let mut attach = ended.map_or_else(|| block_on(session.commit(status)), Ok)?;
+    pub(crate) fn finish(&mut self, session: &Session, status: u16) -> Result<Answer<()>, CommitError> {
+        let mut attach = block_on(session.exchange().end(status))?;
         let set_cookie = attach.take_set_cookie();
         if let Some(text) = &set_cookie {
             self.keep(text);
@@ -217,25 +215,6 @@ impl Store for Probe {
     }
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
         self.write(|| self.inner.sweep(limit, now))
-    }
-}
-
-/// Is a source of bytes that is empty, or repeats itself.
-#[derive(Debug)]
-pub(crate) enum BadEntropy {
-    Empty,
-    Constant,
-}
-
-impl Entropy for BadEntropy {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), EntropyError> {
-        match self {
-            Self::Empty => Err(EntropyError::new("the well is dry")),
-            Self::Constant => {
-                buffer.fill(7);
-                Ok(())
-            }
-        }
     }
 }
 

@@ -91,7 +91,7 @@ fn the_head_waits_for_a_save_that_makes_its_cookie() {
     let session = block_on(exchange.session([])).unwrap();
     session.login("ann").unwrap();
     let mut save = begin_save(&fixture, &session);
-    let mut head = pin!(exchange.commit(200));
+    let mut head = pin!(exchange.end(200));
     assert!(poll(head.as_mut()).is_pending());
     assert!(poll(save.as_mut()).is_ready());
     drop(save);
@@ -282,21 +282,21 @@ fn a_store_that_panics_keeps_nobody_waiting() {
 fn a_session_first_asked_for_after_the_head_knows_that_it_is_late() {
     let fixture = Fixture::new();
     let exchange = fixture.sessions.open();
-    assert!(block_on(exchange.clone().commit(200)).unwrap().is_empty());
+    assert!(block_on(exchange.clone().end(200)).unwrap().is_empty());
     let session = block_on(exchange.session([])).unwrap();
     assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
 
     let exchange = fixture.sessions.open();
-    assert!(exchange.end_if_unchanged().unwrap().is_empty());
-    assert!(exchange.end_if_unchanged().unwrap().is_empty());
+    assert!(exchange.clone().end(200).try_ready().unwrap().unwrap().is_empty());
+    assert!(exchange.clone().end(200).try_ready().unwrap().unwrap().is_empty());
     let session = block_on(exchange.session([])).unwrap();
     assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
-    assert!(exchange.end_if_unchanged().is_none());
+    assert!(block_on(exchange.clone().end(200)).unwrap().is_empty());
 
     let (fixture, mut browser, _) = with_cart();
     let cookie = browser.cookie.clone().unwrap();
     let exchange = fixture.sessions.open();
-    drop(block_on(exchange.clone().commit(200)).unwrap());
+    drop(block_on(exchange.clone().end(200)).unwrap());
     let session = block_on(exchange.session([cookie.as_bytes()])).unwrap();
     session.set("cart", "empty").unwrap();
     session.renew();

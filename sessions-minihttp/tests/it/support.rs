@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use sessions_minihttp::core::{
+use sessions_minihttp::sessions_core::{
     Changes, Committed, Created, Cursor, MemoryStore, Page, Record, SecretHash, Store, StoreError, StoreErrorKind,
     StoreFuture, Taken, Timestamp,
 };

@@ -1,4 +1,4 @@
-//! A disk in memory that fails when it is told to.
+//! A disk in memory with injected faults.
 
 use std::io::{self, ErrorKind};
 use std::ops::Bound;
@@ -7,24 +7,24 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use redb::{BackendError, StorageBackend};
 
-/// Says when and how a disk fails.
+/// When and how a disk fails.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fault {
-    /// Is the number of the first operation that fails.
+    /// The first operation that fails.
     pub(super) first: usize,
-    /// Is how many operations fail.
+    /// The number of operations that fail.
     pub(super) length: usize,
     pub(super) kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Kind {
-    /// Writing fails, and half of it is done.
+    /// Writes fail half done.
     #[default]
     Full,
-    /// Everything fails, and nothing is done.
+    /// Every operation fails, with nothing done.
     Broken,
-    /// Everything but reading is done and reported as failed.
+    /// Everything but reads is done, and reported as failed.
     Deaf,
 }
 
@@ -35,11 +35,11 @@ pub(super) struct Disk(Mutex<State>);
 struct State {
     fault: Fault,
     operations: usize,
-    /// Is what is read.
+    /// The content that reads see.
     bytes: Vec<u8>,
-    /// Is what outlives a loss of power for certain.
+    /// The content that a power loss leaves for certain.
     durable: Vec<u8>,
-    /// Is what was done since, of which anything may.
+    /// The changes since the last sync, of which a power loss may leave any part.
     since: Vec<Change>,
 }
 
@@ -49,7 +49,7 @@ enum Change {
     Length(u64),
 }
 
-/// Names a disk.
+/// A disk as an engine's options.
 #[derive(Debug)]
 pub(super) struct Options(pub(super) Arc<Disk>);
 
@@ -76,8 +76,7 @@ impl Disk {
         self.state().operations
     }
 
-    /// Returns a disk with what a loss of power may leave: what was made durable, and some of what
-    /// was written since.
+    /// Returns the disk after a power loss: everything synced, and some of the changes since.
     pub(super) fn after_power_loss(&self, seed: u64) -> Arc<Self> {
         let state = self.state();
         let mut bytes = state.durable.clone();
@@ -87,7 +86,7 @@ impl Disk {
             dice ^= dice >> 7;
             dice ^= dice << 17;
             match (seed, dice % 3, change) {
-                // The first loses all of it, the second nothing.
+                // Seed 0 loses all changes, seed 1 none.
                 (0, _, _) | (2.., 0, _) => {}
                 (2.., 1, Change::Write(at, data)) => {
                     Change::Write(*at, data[..data.len() / 2].to_vec()).apply(&mut bytes)
@@ -117,7 +116,7 @@ impl Change {
 }
 
 impl State {
-    /// Counts an operation, and returns how it fails if it does.
+    /// Counts an operation, and returns its fault, if any.
     fn begin(&mut self) -> Option<Kind> {
         let number = self.operations;
         self.operations += 1;

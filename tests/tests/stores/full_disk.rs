@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Instant;
 
-use sessions_embedded::testing::SmallDisk;
+use sessions_disk::testing::SmallDisk;
 use sessions_tests::{Framework, PATIENCE, Response, Server, Visitor};
 
 use crate::expectations::{expect_unavailable, wait_for};

@@ -10,9 +10,9 @@ use proptest::prop_oneof;
 use proptest::sample::select;
 use sessions_core::{Changes, SecretHash};
 
-use crate::kit::{BRIEF, NEW_SECRET, SECRET, WRONG_SECRET};
+use crate::fixtures::{BRIEF, NEW_SECRET, SECRET, WRONG_SECRET};
 
-/// Number of ids that a sequence is about.
+/// Number of ids in a sequence.
 pub(super) const SESSIONS: usize = 3;
 /// Number of steps in a sequence, at most.
 pub(super) const LONGEST: usize = 40;
@@ -22,7 +22,7 @@ const KEYS: [&str; 6] = ["a", "b", "", "a*", "\0", "\u{e9}"];
 const VALUES: [&[u8]; 8] = [b"0", b"1", b"-41", b"9223372036854775807", b"", b"text", b"\xff\0", b"1.0"];
 const SUMMANDS: [i64; 6] = [1, 0, -1, 42, i64::MAX, i64::MIN];
 
-/// One call of the store, or some time that passes.
+/// A call of the store, or a step of the time.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Create {
@@ -62,7 +62,7 @@ pub(super) enum Step {
     Advance(Duration),
 }
 
-/// What a slot of a new record is.
+/// The kind of a slot in a new record.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     Entry,
@@ -70,17 +70,17 @@ pub(super) enum Kind {
     Flash,
 }
 
-/// The secret that a call comes with.
+/// The secret of a call.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Opening {
-    /// The one that the session has.
+    /// The session's current secret.
     Right,
-    /// The one that sessions begin with, which a renewal replaces.
+    /// The session's first secret, which a renewal replaces.
     First,
     Wrong,
 }
 
-/// One call on [`Changes`].
+/// A call on [`Changes`].
 #[derive(Clone, Debug)]
 pub(super) enum Edit {
     Set(&'static str, &'static [u8]),
@@ -128,7 +128,7 @@ impl Edit {
     }
 }
 
-/// Makes sequences that begin with a session, without which most steps have nothing to do.
+/// Returns the strategy for sequences of steps.
 pub(super) fn sequence() -> impl Strategy<Value = Vec<Step>> {
     vec(step(), 1..=LONGEST)
 }

@@ -1,4 +1,4 @@
-//! A store and its model side by side, and what each step does to both.
+//! A store and its model, and the effect of each step on both.
 
 use std::array;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,10 +8,10 @@ use sessions_core::{
 };
 
 use super::steps::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
-use crate::kit::{BRIEF, built, draft, entries, flashes, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, built, draft, entries, flashes, fresh_id, sorted, start};
 use crate::subject::Subject;
 
-/// What went wrong, so that a smaller sequence can be looked for.
+/// A result whose error is a message, so that a smaller sequence can be tried.
 type Played<T = ()> = Result<T, String>;
 
 macro_rules! ensure {
@@ -22,17 +22,17 @@ macro_rules! ensure {
     };
 }
 
-/// A store, and the records that it must hold.
+/// A store, and the records that it must have.
 pub(super) struct World<'a> {
     subject: &'a Subject,
     ids: [SessionId; SESSIONS],
     now: Timestamp,
-    /// Holds expired records until they are known to have gone.
+    /// The records, with expired ones until they are known to be removed.
     records: BTreeMap<SessionId, Record>,
 }
 
 impl<'a> World<'a> {
-    /// Plays a sequence with ids of its own in an empty store, and leaves it empty.
+    /// Runs a sequence with new ids on an empty store, and empties it afterwards.
     pub(super) async fn play(subject: &'a Subject, steps: &[Step]) -> Played {
         let mut world =
             Self { subject, ids: array::from_fn(|_| fresh_id()), now: start(), records: BTreeMap::default() };
@@ -85,7 +85,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Returns the record of a session that is alive.
+    /// Returns the record of a live session.
     fn live(&self, id: SessionId, now: Timestamp) -> Option<&Record> {
         self.records.get(&id).filter(|record| !record.has_expired(now))
     }
@@ -93,12 +93,12 @@ impl<'a> World<'a> {
     async fn create(&mut self, record: Record) -> Played {
         let id = record.id();
         let created = answered(self.subject.store().create(&record).await)?;
-        // An id whose record has expired may be taken until that is swept.
+        // The id of an expired record may count as taken until it is swept.
         let may_exist = self.records.contains_key(&id);
         if created == Created::Exists {
-            ensure!(may_exist, "a free id is said to be taken");
+            ensure!(may_exist, "a create reported a free id as taken");
         } else {
-            ensure!(created == Created::STORED, "a create came to {created:?}");
+            ensure!(created == Created::STORED, "a create returned {created:?}");
             ensure!(self.live(id, self.now).is_none(), "a live session was overwritten");
             self.records.insert(id, record);
         }
@@ -116,7 +116,7 @@ impl<'a> World<'a> {
             Err(Refusal::Gone) => Committed::Gone,
             Err(_) => Committed::Conflict,
         };
-        ensure!(committed == expected, "a commit came to {committed:?} and not to {expected:?}");
+        ensure!(committed == expected, "a commit returned {committed:?}, not {expected:?}");
         if let Ok(record) = applied {
             self.records.insert(id, record);
         }
@@ -128,17 +128,17 @@ impl<'a> World<'a> {
         let secret = opening.secret(live.as_ref().map(Record::secret_hash));
         let taken = answered(self.subject.store().take(id, &secret, key, self.now).await)?;
         let Some(record) = live.filter(|record| record.secret_hash() == secret) else {
-            ensure!(taken == Taken::Gone, "a take from no session came to {taken:?}");
+            ensure!(taken == Taken::Gone, "a take from no session returned {taken:?}");
             return self.check(id).await;
         };
         let expected = record.entry(key).map_or(Taken::Absent, |entry| Taken::Value(entry.value().to_vec()));
-        ensure!(taken == expected, "a take came to {taken:?} and not to {expected:?}, or to another value");
+        ensure!(taken == expected, "a take returned {taken:?}, not {expected:?}, or another value");
         if taken != Taken::Absent {
-            // How a take counts, and whether it is an activity, is not promised.
+            // Whether a take changes the version or the time is not promised.
             let found = answered(self.subject.store().load(id, self.now).await)?.ok_or("a take ended the session")?;
             let removed = record.apply(&Changes::new(self.now, secret).remove(key));
             let removed = removed.map_err(|refusal| format!("the model refuses a removal: {refusal:?}"))?;
-            ensure!(entries(&found) == entries(&removed), "a take left other entries than it should");
+            ensure!(entries(&found) == entries(&removed), "a take changed other entries");
             ensure!(flashes(&found) == flashes(&removed), "a take changed the flashes");
             self.records.insert(id, found);
         }
@@ -150,7 +150,7 @@ impl<'a> World<'a> {
         match self.live(id, self.now) {
             Some(_) => ensure!(was_there, "a destroy did not find a live session"),
             None => {
-                ensure!(!was_there || self.records.contains_key(&id), "a destroy found a session that is not there")
+                ensure!(!was_there || self.records.contains_key(&id), "a destroy found an absent session")
             }
         }
         self.records.remove(&id);
@@ -164,7 +164,7 @@ impl<'a> World<'a> {
         let mut lives = stored.clone().filter(|record| !record.has_expired(self.now) && Some(record.id()) != except);
         ensure!(lives.all(|record| ended.contains(&record.id())), "not all sessions of {principal:?} were ended");
         let is_one = |id: &SessionId| Some(*id) != except && stored.clone().any(|record| record.id() == *id);
-        ensure!(ended.iter().all(is_one), "a session was ended that is not of {principal:?}, or was spared");
+        ensure!(ended.iter().all(is_one), "a session was ended that is not of {principal:?} or was to be spared");
         let gone: Vec<SessionId> = stored.by_ref().map(Record::id).filter(|id| Some(*id) != except).collect();
         self.records.retain(|id, _| !gone.contains(id));
         self.check_all().await
@@ -181,10 +181,10 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Compares a session in the store with its model, through the other handle if there is one.
+    /// Compares a session with its model, through the other handle if there is one.
     async fn check(&self, id: SessionId) -> Played {
         let found = answered(self.subject.through_other_handle().store().load(id, self.now).await)?;
-        // An expired record may still be shown, as long as it is told to be one.
+        // A store may still return an expired record.
         let found = found.filter(|record| !record.has_expired(self.now));
         let (found, expected) = (found.as_ref().map(Facts::of), self.live(id, self.now).map(Facts::of));
         ensure!(found == expected, "the store has {found:?}\nand the model  {expected:?}");
@@ -205,7 +205,7 @@ impl<'a> World<'a> {
         let found = answered(self.subject.store().of_principal(principal, self.now).await)?;
         let live = self.live_ids(|record| record.principal() == Some(principal));
         let found = sorted(found.iter().map(Record::id));
-        ensure!(found == live, "{principal:?} has {found:?} and not {live:?}");
+        ensure!(found == live, "{principal:?} has {found:?}, not {live:?}");
         Ok(())
     }
 
@@ -221,7 +221,7 @@ impl<'a> World<'a> {
         }
         ensure!(cursor.is_none(), "a listing has no end");
         let (found, live) = (sorted(found), self.live_ids(|_| true));
-        ensure!(found == live, "{found:?} are listed and not {live:?}");
+        ensure!(found == live, "{found:?} are listed, not {live:?}");
         Ok(())
     }
 
@@ -231,14 +231,14 @@ impl<'a> World<'a> {
     }
 }
 
-/// Everything in a record, in an order of its own.
+/// The content of a record, sorted.
 #[derive(Debug, PartialEq)]
 struct Facts<'a> {
     secret: SecretHash,
     times: [Timestamp; 4],
     version: u64,
     principal: Option<&'a str>,
-    entries: Vec<crate::kit::Line<'a>>,
+    entries: Vec<crate::fixtures::Line<'a>>,
     flashes: Vec<(&'a str, &'a [u8])>,
 }
 

@@ -1,123 +1,136 @@
 //! Storing a new session.
 
-use super::{Before, Ending, Progress, Waiting};
-use crate::cookie::SetCookie;
-use crate::cookie::{Secret, SecretHash};
+use super::driver::{Driver, Question, Step};
+use crate::cookie::{Secret, SecretHash, SetCookie};
 use crate::error::{Error, ErrorKind, StoreError};
-use crate::exchange::state::{Live, State};
+use crate::exchange::state::{Live, State, Writes};
+use crate::id::SessionId;
 use crate::manager::{DestroyReason, Event, StoreCall};
-use crate::record::Changes;
-use crate::record::Record;
+use crate::record::{Changes, Record};
 use crate::store::Created;
 
-/// Is how many ids are tried before the generator is said to repeat itself.
+/// Number of ids to try before failing with `IdsExhausted`.
 const ID_ATTEMPTS: u32 = 4;
 
+/// A new session on its way to the store.
 pub(crate) struct Create {
-    changes: Changes,
+    writes: Writes,
     live: Live,
     record: Record,
-    /// Formed first: a session whose token cannot be told to the client is not stored.
+    /// The cookie with the token. Formed before the store is asked: a session whose token cannot be
+    /// sent to the client is not stored.
     cookie: Option<SetCookie>,
     attempts: u32,
     /// The handle shows the record already.
-    shown: Option<Before>,
+    is_shown: bool,
 }
 
 /// Takes a request's writes as the first of a new record, which has no secret to expect.
-pub(super) fn first_changes(ending: &Ending, state: &mut State) -> Changes {
-    state.renewal = false;
-    let sessions = &ending.inner.sessions;
-    state.take_changes(sessions.now(), SecretHash::from_bytes([0; 32]), None, sessions.config().limits)
+pub(super) fn first_writes(driver: &Driver, state: &mut State) -> Writes {
+    let sessions = &driver.shared.sessions;
+    let unused = SecretHash::from_bytes([0; 32]);
+    state.take_writes(sessions.now(), unused, None, sessions.config().limits)
 }
 
 impl Create {
-    pub(super) fn start(ending: &Ending, changes: Changes, attempts: u32) -> Result<Progress, Error> {
-        match Self::prepare(ending, &changes) {
+    pub(super) fn start(driver: &Driver, writes: Writes, attempts: u32) -> Result<Step, Error> {
+        match make(driver, &writes.changes) {
             Ok((live, record, cookie)) => {
-                Self { changes, live, record, cookie: Some(cookie), attempts, shown: None }.ask(ending)
+                Self { writes, live, record, cookie: Some(cookie), attempts, is_shown: false }.ask(driver)
             }
             Err(error) => {
-                ending.give_back(changes);
+                driver.give_back(Some(writes));
                 Err(error)
             }
         }
     }
 
-    /// Makes all that the session consists of.
-    fn prepare(ending: &Ending, changes: &Changes) -> Result<(Live, Record, SetCookie), Error> {
-        let sessions = &ending.inner.sessions;
-        let config = sessions.config();
-        let now = changes.now();
-        let live = match &config.id_generator {
-            Some(generate) => Live::new(generate(), Secret::random(&*config.entropy)?),
-            None => {
-                let (id, secret) = Secret::random_with_id(&*config.entropy)?;
-                Live::new(id, secret)
-            }
-        };
-        let record = Record::builder(live.token.id(), live.hash, now)
-            .idle(changes.new_idle().or(config.expiry.idle_limit()))
-            .absolute_deadline(config.expiry.absolute_deadline(now))
-            .principal(changes.new_principal())
-            .build_with(changes)
-            .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
-        if !config.limits.admit_new(&record) {
-            return Err(Error::new(ErrorKind::TooLarge));
-        }
-        let cookie = sessions.token_cookie(&live.token, record.expires_at(), now)?;
-        Ok((live, record, cookie))
-    }
-
-    fn ask(mut self, ending: &Ending) -> Result<Progress, Error> {
-        match ending.inner.sessions.store().create(&self.record).into_ready() {
-            Ok(answer) => self.conclude(ending, answer),
+    fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
+        match driver.shared.sessions.store().create(&self.record).try_ready() {
+            Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
-                if ending.is_watched() {
-                    ending.inner.lock().show_newcomer(self.record.clone());
-                    self.shown = Some(Before(None));
+                if driver.is_watched() {
+                    driver.shared.lock().show(self.record.clone());
+                    self.is_shown = true;
                 }
-                Ok(Progress::Waiting(ending.pending(Waiting::Create(self, answer))))
+                Ok(Step::Ask(Box::new(Question::Create(self, answer))))
             }
         }
     }
 
-    pub(super) fn conclude(&mut self, ending: &Ending, answer: Result<Created, StoreError>) -> Result<Progress, Error> {
+    pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<Created, StoreError>) -> Result<Step, Error> {
         match answer {
-            Ok(Created::Stored { evicted }) => Ok(self.stored(ending, &evicted)),
+            Ok(Created::Stored { evicted }) => Ok(self.stored(driver, &evicted)),
             Ok(Created::Exists) if self.attempts < ID_ATTEMPTS => {
-                ending.hide(self.shown.take());
-                Self::start(ending, self.changes.take(), self.attempts + 1)
+                self.hide(driver);
+                Self::start(driver, self.writes.take(), self.attempts + 1)
             }
-            Ok(Created::Exists) => Err(self.refused(ending, ErrorKind::IdsExhausted)),
-            Ok(Created::Full) => Err(self.refused(ending, ErrorKind::StoreFull)),
+            Ok(Created::Exists) => Err(self.refused(driver, ErrorKind::IdsExhausted)),
+            Ok(Created::Full) => Err(self.refused(driver, ErrorKind::StoreFull)),
             Err(error) => {
-                ending.hide(self.shown.take());
-                Err(ending.store_failed(StoreCall::Create, error, Some(self.changes.take())))
+                self.hide(driver);
+                Err(driver.store_failed(StoreCall::Create, error, Some(self.writes.take())))
             }
         }
     }
 
-    fn refused(&mut self, ending: &Ending, kind: ErrorKind) -> Error {
-        ending.hide(self.shown.take());
-        ending.give_back(self.changes.take());
-        Error::new(kind)
-    }
-
-    fn stored(&mut self, ending: &Ending, evicted: &[crate::SessionId]) -> Progress {
+    fn stored(&mut self, driver: &Driver, evicted: &[SessionId]) -> Step {
         let id = self.record.id();
-        let mut state = ending.inner.lock();
-        let is_wanted = !ending.is_watched() || state.created(self.live.clone(), self.record.clone());
-        let attach = ending.finish(&mut state, self.cookie.take().filter(|_| is_wanted));
+        let mut state = driver.shared.lock();
+        let is_wanted = state.wants(&self.writes);
+        if !is_wanted {
+            state.doom(id);
+        } else if driver.is_watched() {
+            state.adopt(self.live.clone(), self.record.clone());
+        }
+        let headers = driver.headers(&mut state, self.cookie.take().filter(|_| is_wanted));
         let by_plain_http = state.by_plain_http;
         drop(state);
         if by_plain_http {
-            ending.inner.sessions.warn_of_plain_http();
+            driver.shared.sessions.warn_of_plain_http();
         }
-        ending.inner.raise(&Event::Created { id });
+        driver.shared.raise(&Event::Created { id });
         for id in evicted {
-            ending.inner.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
+            driver.shared.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
         }
-        Progress::done(attach)
+        Step::Done(headers)
     }
+
+    fn refused(&mut self, driver: &Driver, kind: ErrorKind) -> Error {
+        self.hide(driver);
+        driver.give_back(Some(self.writes.take()));
+        Error::new(kind)
+    }
+
+    /// Shows no record again, if the handle shows this one.
+    fn hide(&mut self, driver: &Driver) {
+        if std::mem::take(&mut self.is_shown) {
+            driver.shared.lock().rebase(None);
+        }
+    }
+}
+
+/// Makes all that a new session consists of.
+fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie), Error> {
+    let sessions = &driver.shared.sessions;
+    let config = sessions.config();
+    let now = changes.now();
+    let live = match &config.id_generator {
+        Some(generate) => Live::new(generate(), Secret::random(config.entropy)?),
+        None => {
+            let (id, secret) = Secret::random_with_id(config.entropy)?;
+            Live::new(id, secret)
+        }
+    };
+    let record = Record::builder(live.id(), live.hash, now)
+        .idle(changes.new_idle().or(config.expiry.idle_limit()))
+        .absolute_deadline(config.expiry.absolute_deadline(now))
+        .principal(changes.new_principal())
+        .build_with(changes)
+        .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
+    if !config.limits.admit_new(&record) {
+        return Err(Error::new(ErrorKind::TooLarge));
+    }
+    let cookie = sessions.token_cookie(&live.token, record.expires_at(), now)?;
+    Ok((live, record, cookie))
 }

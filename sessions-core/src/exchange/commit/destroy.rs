@@ -2,51 +2,53 @@
 
 use parking_lot::MutexGuard;
 
-use super::{Create, Ending, Progress, Waiting, create};
+use super::create::{Create, first_writes};
+use super::driver::{Driver, Question, Step};
 use crate::error::{Error, ErrorKind, StoreError};
-use crate::exchange::state::State;
+use crate::exchange::state::{State, Writes};
 use crate::id::SessionId;
 use crate::manager::{DestroyReason, Event, StoreCall};
-use crate::record::Changes;
 
-/// The end of all that a request destroyed: its session, or each of several that its tokens opened.
+/// The end of the sessions that a request destroyed, one after the other.
 pub(crate) struct Destroy {
     id: SessionId,
-    successor: Option<Changes>,
+    /// The sessions that come next: usually none.
+    others: Vec<SessionId>,
+    /// What the request wrote after the destroy, which begins a new session.
+    successor: Option<Writes>,
 }
 
 impl Destroy {
-    pub(super) fn start(ending: &Ending, mut state: MutexGuard<'_, State>, succeeded: bool) -> Result<Progress, Error> {
-        let id = state.next_doomed().ok_or_else(|| Error::new(ErrorKind::NoSession))?;
-        let successor = succeeded.then(|| create::first_changes(ending, &mut state));
+    pub(super) fn start(driver: &Driver, mut state: MutexGuard<'_, State>, has_successor: bool) -> Result<Step, Error> {
+        let [others @ .., id] = state.doomed() else { return Err(Error::new(ErrorKind::NoSession)) };
+        let (id, others) = (*id, others.to_vec());
+        let successor = has_successor.then(|| first_writes(driver, &mut state));
         drop(state);
-        Self { id, successor }.ask(ending)
+        Self { id, others, successor }.ask(driver)
     }
 
-    fn ask(self, ending: &Ending) -> Result<Progress, Error> {
-        match ending.inner.sessions.store().destroy(self.id).into_ready() {
-            Ok(answer) => self.conclude(ending, answer),
-            Err(answer) => Ok(Progress::Waiting(ending.pending(Waiting::Destroy(self, answer)))),
+    fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
+        match driver.shared.sessions.store().destroy(self.id).try_ready() {
+            Ok(answer) => self.conclude(driver, answer),
+            Err(answer) => Ok(Step::Ask(Box::new(Question::Destroy(self, answer)))),
         }
     }
 
-    pub(super) fn conclude(self, ending: &Ending, answer: Result<bool, StoreError>) -> Result<Progress, Error> {
+    pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
         let existed = match answer {
             Ok(existed) => existed,
-            // The session may live on, so a logout is not reported as done.
-            Err(error) => return Err(ending.store_failed(StoreCall::Destroy, error, self.successor)),
+            // The session may live on, so the logout is not reported as done.
+            Err(error) => return Err(driver.store_failed(StoreCall::Destroy, error, self.successor.take())),
         };
         if existed {
-            ending.inner.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
+            driver.shared.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
         }
-        let mut state = ending.inner.lock();
-        state.forget_doomed(self.id);
-        let next = state.next_doomed();
-        drop(state);
-        match (next, self.successor) {
-            (Some(id), successor) => Self { id, successor }.ask(ending),
-            (None, Some(changes)) => Create::start(ending, changes, 1),
-            (None, None) => Ok(ending.finished(None)),
+        driver.shared.lock().forget_doomed(self.id);
+        let successor = self.successor.take();
+        match (self.others.pop(), successor) {
+            (Some(id), successor) => Self { id, others: std::mem::take(&mut self.others), successor }.ask(driver),
+            (None, Some(writes)) => Create::start(driver, writes, 1),
+            (None, None) => Ok(driver.done(None)),
         }
     }
 }

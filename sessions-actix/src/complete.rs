@@ -1,0 +1,34 @@
+//! Commits of requests that were dropped.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use sessions_core::{Commit, CommitError, SessionHeaders};
+use tokio::runtime::Handle;
+
+use crate::TARGET;
+use crate::error::SessionError;
+
+/// Drives the commit of a dropped request to its end. If the store does not answer at once, a task
+/// on the current runtime waits for it.
+#[cold]
+pub(crate) fn complete(mut commit: Commit) {
+    // Polled here first: a store that answers then needs no runtime.
+    match Pin::new(&mut commit).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => log(result),
+        Poll::Pending => match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async { log(commit.await) })),
+            Err(_) => tracing::warn!(
+                target: TARGET,
+                "the commit of a dropped request was given up: there is no tokio runtime to wait for the store on"
+            ),
+        },
+    }
+}
+
+/// Logs the failure of a commit whose client is gone.
+fn log(result: Result<SessionHeaders, CommitError>) {
+    if let Err(error) = result {
+        SessionError::from(error).log();
+    }
+}

@@ -1,0 +1,91 @@
+//! Headers: cookies in, what the session needs out.
+
+use std::borrow::Cow;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{
+    CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERER, RETRY_AFTER, SET_COOKIE, VARY,
+};
+use sessions_core::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
+
+/// Iterates over the values of all `Cookie` headers.
+fn cookies(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
+    request.headers().get_all(COOKIE).map(HeaderValue::as_bytes)
+}
+
+/// Loads the session of a request.
+pub(crate) fn load(exchange: &Exchange, request: &HttpRequest) -> Load {
+    exchange.session_from(cookies(request), || {
+        let headers = request.headers();
+        let origin = headers.get(ORIGIN).or_else(|| headers.get(REFERER))?;
+        Some((origin.as_bytes(), headers.get(HOST)?.as_bytes()))
+    })
+}
+
+/// Writes the session's headers to a response.
+pub(crate) fn write(session: SessionHeaders, headers: &mut HeaderMap) {
+    if !session.is_empty() {
+        session.write_to(&mut Headers(headers));
+    }
+}
+
+struct Headers<'a>(&'a mut HeaderMap);
+
+impl ResponseHeaders for Headers<'_> {
+    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
+        // Nearly no handler sets a header that sessions are concerned with, so one look-up has to
+        // do.
+        let others = self.0.insert(name_of(header), header_value(header, value));
+        let has_others = !others.is_empty();
+        if has_others {
+            let new = self.0.remove(name_of(header));
+            others.chain(new).for_each(|value| self.0.append(name_of(header), value));
+        }
+        has_others
+    }
+
+    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+        let values = self.0.remove(name_of(header)).filter(|value| keeps(value.as_bytes()));
+        values.for_each(|value| self.0.append(name_of(header), value));
+    }
+
+    fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool) {
+        let names: Vec<HeaderName> = self.0.keys().filter(|name| gives_way(name.as_str())).cloned().collect();
+        for name in names {
+            self.0.remove(name);
+        }
+    }
+}
+
+fn header_value(header: Header, text: Cow<'static, str>) -> HeaderValue {
+    match text {
+        Cow::Borrowed(text) => static_value(text),
+        Cow::Owned(text) => {
+            let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
+            // It holds a token: kept out of `Debug` output, and out of HTTP/2's compression tables.
+            value.set_sensitive(header == Header::SetCookie);
+            value
+        }
+    }
+}
+
+/// Returns what core writes as it is, formed once: forming a value looks at each of its bytes.
+fn static_value(text: &'static str) -> HeaderValue {
+    static COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+    static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    match text {
+        "Cookie" => COOKIE.clone(),
+        "no-store" => NO_STORE.clone(),
+        other => HeaderValue::from_static(other),
+    }
+}
+
+fn name_of(header: Header) -> HeaderName {
+    match header {
+        Header::SetCookie => SET_COOKIE,
+        Header::Vary => VARY,
+        Header::CacheControl => CACHE_CONTROL,
+        Header::RetryAfter => RETRY_AFTER,
+        other => HeaderName::from_static(other.name()),
+    }
+}

@@ -1,0 +1,141 @@
+//! Several middlewares, and explicit calls around and within them.
+
+use actix_web::middleware::{Next, from_fn};
+use actix_web::test::init_service;
+use actix_web::{App, HttpRequest, HttpResponse, web};
+use sessions_actix::sessions_core::Event;
+use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions, SessionsExt};
+
+use crate::support::{Answer, app, get, listen, sessions};
+
+fn named(name: &str) -> Sessions {
+    Sessions::builder().cookie_name(name).build().unwrap()
+}
+
+async fn set(session: Session) -> Result<&'static str, SessionError> {
+    session.set("name", "iris")?;
+    Ok("set")
+}
+
+/// Returns the names of the cookies that a response sets.
+fn names(answer: &Answer) -> Vec<&str> {
+    let cookies = answer.all(actix_web::http::header::SET_COOKIE);
+    cookies.iter().map(|cookie| cookie.split_once('=').unwrap().0).collect()
+}
+
+#[actix_web::test]
+async fn a_manager_that_wraps_twice_commits_once() {
+    let sessions = sessions();
+    let events = listen(&sessions);
+    let app = App::new()
+        .wrap(SessionMiddleware::new(sessions.clone()))
+        .wrap(SessionMiddleware::new(sessions.clone()))
+        .route("/", web::get().to(set));
+    let answer = get(&init_service(app).await, "/", "").await;
+    assert!(answer.cookie().is_some());
+    assert!(matches!(events.lock().unwrap()[..], [Event::Created { .. }]));
+}
+
+#[actix_web::test]
+async fn a_handler_sees_the_session_of_the_innermost_manager() {
+    let (one, other) = (named("__Host-one"), named("__Host-other"));
+    let app = App::new()
+        .wrap(SessionMiddleware::new(one.clone()))
+        .wrap(SessionMiddleware::new(other.clone()))
+        .route("/", web::get().to(set));
+    assert_eq!(names(&get(&init_service(app).await, "/", "").await), ["__Host-one"]);
+
+    let app = App::new()
+        .wrap(SessionMiddleware::new(one.clone()))
+        .wrap(SessionMiddleware::new(other))
+        .wrap(SessionMiddleware::new(one.clone()))
+        .route("/", web::get().to(set));
+    let events = listen(&one);
+    assert_eq!(names(&get(&init_service(app).await, "/", "").await), ["__Host-one"]);
+    assert_eq!(events.lock().unwrap().len(), 1);
+}
+
+#[actix_web::test]
+async fn the_session_of_an_outer_manager_is_got_by_a_call_and_finished_by_its_middleware() {
+    let (inner, outer) = (named("__Host-inner"), named("__Host-outer"));
+    async fn both(
+        session: Session,
+        request: HttpRequest,
+        outer: web::Data<Sessions>,
+    ) -> Result<&'static str, SessionError> {
+        session.set("name", "iris")?;
+        outer.start(&request).await?.set("name", "iris")?;
+        Ok("set")
+    }
+    let app = App::new()
+        .app_data(web::Data::new(outer.clone()))
+        .wrap(SessionMiddleware::new(inner))
+        .wrap(SessionMiddleware::new(outer))
+        .route("/", web::get().to(both));
+    assert_eq!(names(&get(&init_service(app).await, "/", "").await), ["__Host-inner", "__Host-outer"]);
+}
+
+#[actix_web::test]
+async fn a_call_within_another_managers_middleware_has_its_own_session() {
+    let other = named("__Host-other");
+    async fn both(
+        session: Session,
+        request: HttpRequest,
+        other: web::Data<Sessions>,
+    ) -> Result<HttpResponse, SessionError> {
+        let own = other.start(&request).await?;
+        own.set("name", "own")?;
+        assert!(session.is_empty());
+        let mut response = HttpResponse::Ok().finish();
+        other.finish(&own, &mut response).await?;
+        Ok(response)
+    }
+    let app = App::new()
+        .app_data(web::Data::new(other))
+        .wrap(SessionMiddleware::new(sessions()))
+        .route("/", web::get().to(both));
+    assert_eq!(names(&get(&init_service(app).await, "/", "").await), ["__Host-other"]);
+}
+
+#[actix_web::test]
+async fn a_session_that_was_looked_at_further_out_is_finished_by_the_middleware() {
+    let sessions = sessions();
+    let outer = sessions.clone();
+    let app = App::new()
+        .wrap(SessionMiddleware::new(sessions.clone()))
+        .wrap(from_fn(move |request: actix_web::dev::ServiceRequest, next: Next<_>| {
+            let sessions = outer.clone();
+            async move {
+                assert!(sessions.start(request.request()).await?.is_new());
+                next.call(request).await
+            }
+        }))
+        .route("/", web::get().to(set));
+    assert!(get(&init_service(app).await, "/", "").await.cookie().is_some());
+    assert_eq!(sessions.count().await.unwrap(), 1);
+}
+
+#[actix_web::test]
+async fn what_a_handler_finishes_itself_the_middleware_leaves_alone() {
+    async fn sign_in(request: HttpRequest, sessions: web::Data<Sessions>) -> Result<HttpResponse, SessionError> {
+        let session = sessions.start(&request).await?;
+        session.login("iris").unwrap();
+        let mut response = HttpResponse::Ok().finish();
+        sessions.finish(&session, &mut response).await?;
+        Ok(response)
+    }
+    async fn sign_out(request: HttpRequest, sessions: web::Data<Sessions>) -> Result<HttpResponse, SessionError> {
+        let mut response = HttpResponse::Ok().finish();
+        sessions.destroy(&request, &mut response).await?;
+        Ok(response)
+    }
+    let sessions = sessions();
+    let events = listen(&sessions);
+    let app = app(&sessions, |config| {
+        config.route("/in", web::get().to(sign_in)).route("/out", web::get().to(sign_out));
+    })
+    .await;
+    let cookie = get(&app, "/in", "").await.cookie().unwrap();
+    get(&app, "/out", &cookie).await.assert_removes_cookie();
+    assert!(matches!(events.lock().unwrap()[..], [Event::Created { .. }, Event::Destroyed { .. }]));
+}

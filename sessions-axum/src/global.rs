@@ -1,0 +1,93 @@
+//! The explicit calls of the process-wide manager, [`Sessions::global`].
+
+use std::time::Duration;
+
+use http::Response;
+use sessions_core::{DestroyReason, Error, SessionId, Sessions};
+use sessions_http::RequestHead;
+
+use crate::error::SessionError;
+use crate::ext::SessionsExt;
+use crate::extract::Session;
+
+/// Starts a session; see [`SessionsExt::start`].
+///
+/// # Errors
+///
+/// As [`SessionsExt::start`].
+pub fn start<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send {
+    Sessions::global().start(request)
+}
+
+/// Finishes a session; see [`SessionsExt::finish`].
+///
+/// # Errors
+///
+/// As [`SessionsExt::finish`].
+pub fn finish<B>(
+    session: &Session,
+    response: &mut Response<B>,
+) -> impl Future<Output = Result<(), SessionError>> + Send {
+    Sessions::global().finish(session, response)
+}
+
+/// Ends the request's session; see [`SessionsExt::destroy`].
+///
+/// # Errors
+///
+/// As [`SessionsExt::destroy`].
+pub fn destroy<R: RequestHead, B>(
+    request: &R,
+    response: &mut Response<B>,
+) -> impl Future<Output = Result<(), SessionError>> + Send {
+    Sessions::global().destroy(request, response)
+}
+
+/// Restarts the idle timeout of the request's session; see [`SessionsExt::shift_expiration`].
+///
+/// # Errors
+///
+/// As [`SessionsExt::shift_expiration`].
+pub fn shift_expiration<R: RequestHead, B>(
+    request: &R,
+    response: &mut Response<B>,
+) -> impl Future<Output = Result<(), SessionError>> + Send {
+    Sessions::global().shift_expiration(request, response)
+}
+
+/// Gives the request's session an idle timeout of its own; see
+/// [`SessionsExt::update_expiration`].
+///
+/// # Errors
+///
+/// As [`SessionsExt::update_expiration`].
+pub fn update_expiration<R: RequestHead, B>(
+    request: &R,
+    response: &mut Response<B>,
+    idle: Duration,
+) -> impl Future<Output = Result<(), SessionError>> + Send {
+    Sessions::global().update_expiration(request, response, idle)
+}
+
+/// Calls `listener` for every session that ends; see [`Sessions::on_destroy`].
+pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
+    Sessions::global().on_destroy(listener);
+}
+
+/// Ends one session on every node, and returns whether there was one.
+///
+/// # Errors
+///
+/// As [`Sessions::destroy_by_id`].
+pub async fn destroy_by_id(id: SessionId) -> Result<bool, Error> {
+    Sessions::global().destroy_by_id(id).await
+}
+
+/// Ends all sessions on every node, and returns how many there were.
+///
+/// # Errors
+///
+/// As [`Sessions::destroy_all`].
+pub async fn destroy_all() -> Result<u64, Error> {
+    Sessions::global().destroy_all().await
+}

@@ -1,0 +1,76 @@
+//! Sessions that are started and finished by hand, and the process-wide manager.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use sessions_axum::sessions_core::Session as CoreSession;
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SessionsExt};
+
+use crate::support::{Browser, manager_and_store};
+
+/// Works on either form's session.
+fn count(session: &CoreSession) -> Result<String, SessionError> {
+    Ok(session.increment("visits", 1)?.to_string())
+}
+
+async fn by_hand(State(sessions): State<Sessions>, parts: Parts) -> Result<Response, SessionError> {
+    let session = Session::from(sessions.start(&parts).await?);
+    let mut response = count(&session)?.into_response();
+    sessions.finish(&session, &mut response).await?;
+    Ok(response)
+}
+
+async fn by_layer(session: Session) -> Result<String, SessionError> {
+    count(&session)
+}
+
+async fn destroy(State(sessions): State<Sessions>, request: Request) -> Result<Response, SessionError> {
+    let mut response = Response::default();
+    sessions.destroy(&request, &mut response).await?;
+    Ok(response)
+}
+
+#[tokio::test]
+async fn both_forms_share_their_sessions() {
+    let sessions = manager_and_store().0;
+    let app: Router = Router::new()
+        .route("/layer", get(by_layer))
+        .layer(SessionLayer::new(sessions.clone()))
+        .route("/hand", get(by_hand))
+        .route("/destroy", get(destroy))
+        .with_state(sessions);
+    let mut browser = Browser::default();
+    for (path, visits) in [("/hand", "1"), ("/layer", "2"), ("/hand", "3")] {
+        assert_eq!(browser.get(&app, path).await.body, visits, "{path}");
+    }
+    browser.get(&app, "/destroy").await;
+    assert!(!browser.has_cookies());
+    assert_eq!(browser.get(&app, "/hand").await.body, "1");
+}
+
+#[tokio::test]
+async fn within_a_layer_a_session_is_finished_once() {
+    let sessions = manager_and_store().0;
+    let app: Router =
+        Router::new().route("/", get(by_hand)).layer(SessionLayer::new(sessions.clone())).with_state(sessions);
+    let mut browser = Browser::default();
+    let answer = browser.get(&app, "/").await;
+    assert_eq!((answer.body.as_str(), answer.set_cookies), ("1", 1));
+    assert_eq!(browser.get(&app, "/").await.body, "2");
+}
+
+#[tokio::test]
+async fn the_process_has_a_manager() {
+    async fn visits(request: Request) -> Result<Response, SessionError> {
+        let session = sessions_axum::global::start(&request).await?;
+        let mut response = count(&session)?.into_response();
+        sessions_axum::global::finish(&session, &mut response).await?;
+        Ok(response)
+    }
+    let app = Router::new().route("/", get(visits));
+    let mut browser = Browser::default();
+    assert_eq!(browser.get(&app, "/").await.body, "1");
+    assert_eq!(browser.get(&app, "/").await.body, "2");
+}

@@ -1,0 +1,8 @@
+//! The contract's tests on stores that keep every promise, and on stores that break one.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bytes;
+mod faults;
+mod memory;
+mod support;

@@ -1,0 +1,411 @@
+//! A simple store, bytes under a lock, that can break one promise of the contract.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+use std::thread;
+
+use sessions_conformance::Damage;
+use sessions_core::{
+    AsyncStore, Change, Changes, Committed, Created, Cursor, Limits, Page, Record, RecordBuilder, RecordError, Refusal,
+    SecretHash, SessionId, StoreError, Taken, Timestamp,
+};
+
+/// A promise to break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    CreateOverwrites,
+    CommitMakesRecords,
+    CommitIgnoresSecrets,
+    CommitIgnoresDeadlines,
+    CommitForgetsTheIdleLimit,
+    CommitRestartsTheAbsoluteDeadline,
+    CommitIsTwoSteps,
+    CommitReadsThenWrites,
+    CommitIgnoresLimits,
+    ClearsAreForgotten,
+    ConflictAppliesTheRest,
+    IncrementsAreFloats,
+    ValuesAreText,
+    KeysAreTrimmed,
+    TakeReadsThenRemoves,
+    LoadTouches,
+    DestroyIsSilent,
+    PrincipalsArePrefixes,
+    PrincipalsKeepTheExpired,
+    SparesNobody,
+    SweepIgnoresItsLimit,
+    SweepLooksOnce,
+    ScanSkips,
+    CountIsOff,
+    HandlesRemember,
+    DamageIsNone,
+    DamageStopsListings,
+    NewerFormatsAreSwept,
+}
+
+pub(crate) type Records = Arc<Mutex<BTreeMap<SessionId, Vec<u8>>>>;
+
+/// A handle on the records.
+#[derive(Debug)]
+pub(crate) struct Bytes {
+    records: Records,
+    fault: Fault,
+    remembered: Mutex<BTreeMap<SessionId, Record>>,
+}
+
+/// Waits once, so that the future can be dropped here.
+async fn pause() {
+    let mut is_first = true;
+    poll_fn(|context| {
+        if std::mem::take(&mut is_first) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+    thread::yield_now();
+}
+
+/// Damages a record in place, as a bad disk or a newer build would.
+pub(crate) fn damage(records: &Records, id: SessionId, damage: Damage) {
+    let mut records = records.lock().unwrap();
+    let bytes = records.get_mut(&id).unwrap();
+    match damage {
+        Damage::NewerFormat => bytes[0] = 200,
+        _ => bytes.truncate(bytes.len() / 2),
+    }
+}
+
+impl Bytes {
+    pub(crate) fn new(records: &Records, fault: Fault) -> Arc<Self> {
+        Arc::new(Self { records: Arc::clone(records), fault, remembered: Mutex::default() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Vec<u8>>> {
+        self.records.lock().unwrap()
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Record, StoreError> {
+        let unreadable = |error: RecordError| StoreError::new(self.name(), error.store_error_kind()).caused_by(error);
+        Record::decode(bytes).map_err(unreadable)
+    }
+
+    fn get(&self, id: SessionId) -> Result<Option<Record>, StoreError> {
+        self.lock().get(&id).map(|bytes| self.read(bytes)).transpose()
+    }
+
+    fn apply(&self, record: &Record, changes: &Changes) -> Result<Record, Refusal> {
+        let mut told = changes.clone();
+        if self.has(Fault::CommitIgnoresSecrets) {
+            told = rebuilt(changes, changes.now(), record.secret_hash(), |changes, change| repeat(changes, &change));
+        }
+        if self.has(Fault::CommitIgnoresDeadlines) {
+            told = rebuilt(changes, record.last_seen(), *changes.expected_secret(), |changes, change| {
+                repeat(changes, &change)
+            });
+        }
+        if self.has(Fault::ClearsAreForgotten) {
+            told = changes
+                .iter()
+                .fold(head(changes, changes.now(), *changes.expected_secret()), |told, change| repeat(told, &change));
+        }
+        if self.has(Fault::ValuesAreText) || self.has(Fault::KeysAreTrimmed) || self.has(Fault::IncrementsAreFloats) {
+            told = rebuilt(changes, changes.now(), *changes.expected_secret(), |changes, change| {
+                self.mangle(changes, record, change)
+            });
+        }
+        if self.has(Fault::CommitIgnoresLimits) {
+            told = told.limited_to(Limits::FORMAT);
+        }
+        let new = record.apply(&told);
+        if self.has(Fault::ConflictAppliesTheRest) && new == Err(Refusal::Conflict) {
+            return record.apply(&Changes::new(changes.now(), *changes.expected_secret()));
+        }
+        Ok(self.after(record, new?))
+    }
+
+    fn mangle(&self, changes: Changes, record: &Record, change: Change<'_>) -> Changes {
+        match change {
+            Change::Set { key, value } if self.has(Fault::ValuesAreText) => {
+                changes.set(key, String::from_utf8_lossy(value).as_bytes())
+            }
+            Change::Set { key, value } if self.has(Fault::KeysAreTrimmed) => changes.set(key.trim(), value),
+            Change::Increment { key, by } if self.has(Fault::IncrementsAreFloats) => {
+                let old = record
+                    .entry(key)
+                    .map_or(0.0, |entry| std::str::from_utf8(entry.value()).unwrap().parse::<f64>().unwrap());
+                changes.set(key, (old + by as f64).to_string().as_bytes())
+            }
+            other => repeat(changes, &other),
+        }
+    }
+
+    /// Returns a new record as the fault changes it.
+    fn after(&self, old: &Record, new: Record) -> Record {
+        let forgets_idle = self.has(Fault::CommitForgetsTheIdleLimit) && old.version() > 0;
+        let restarts = self.has(Fault::CommitRestartsTheAbsoluteDeadline);
+        if !forgets_idle && !restarts {
+            return new;
+        }
+        let idle = if forgets_idle { Some(std::time::Duration::from_secs(1800)) } else { new.idle() };
+        let draft = copy(&new).idle(idle);
+        let life = new.absolute_deadline().since(new.created());
+        if restarts { draft.absolute_deadline(new.last_seen().after(life)).build() } else { draft.build() }.unwrap()
+    }
+
+    fn change(&self, id: SessionId, changes: &Changes) -> Result<Committed, StoreError> {
+        let mut records = self.lock();
+        let Some(bytes) = records.get_mut(&id) else {
+            if self.has(Fault::CommitMakesRecords) {
+                let record = Record::builder(id, *changes.expected_secret(), changes.now()).build().unwrap();
+                records.insert(id, record.as_bytes().to_vec());
+                return Ok(Committed::Applied);
+            }
+            return Ok(Committed::Gone);
+        };
+        Ok(match self.apply(&self.read(bytes)?, changes) {
+            Ok(record) => {
+                *bytes = record.as_bytes().to_vec();
+                Committed::Applied
+            }
+            Err(refusal) => refusal.into(),
+        })
+    }
+
+    fn all(&self) -> Result<Vec<Record>, StoreError> {
+        let records = self.lock().values().map(|bytes| self.read(bytes)).collect::<Vec<_>>();
+        if self.has(Fault::DamageStopsListings) {
+            return records.into_iter().collect();
+        }
+        Ok(records.into_iter().flatten().collect())
+    }
+
+    fn are_one(&self, name: Option<&str>, principal: &str) -> bool {
+        if self.has(Fault::PrincipalsArePrefixes) {
+            return name.is_some_and(|name| name.starts_with(principal));
+        }
+        name == Some(principal)
+    }
+}
+
+fn copy(record: &Record) -> RecordBuilder<'_> {
+    let draft = Record::builder(record.id(), record.secret_hash(), record.created())
+        .last_seen(record.last_seen())
+        .idle(record.idle())
+        .absolute_deadline(record.absolute_deadline())
+        .version(record.version())
+        .principal(record.principal());
+    let draft = record.entries().fold(draft, |draft, entry| draft.entry(entry.key(), entry.value()));
+    record.flashes().fold(draft, |draft, (key, value)| draft.flash(key, value))
+}
+
+/// Copies changes, passing each through `edit`.
+fn rebuilt(
+    changes: &Changes,
+    now: Timestamp,
+    secret: SecretHash,
+    edit: impl Fn(Changes, Change<'_>) -> Changes,
+) -> Changes {
+    let mut copy = head(changes, now, secret);
+    if changes.clears_entries() {
+        copy = copy.clear_entries();
+    }
+    if changes.clears_flashes() {
+        copy = copy.clear_flashes();
+    }
+    changes.iter().fold(copy, edit)
+}
+
+/// Copies changes without those of single keys.
+fn head(changes: &Changes, now: Timestamp, secret: SecretHash) -> Changes {
+    let mut copy = Changes::new(now, secret).limited_to(changes.limits());
+    if let Some(secret) = changes.new_secret() {
+        copy = copy.renew(*secret);
+    }
+    if let Some(principal) = changes.new_principal() {
+        copy = copy.bind(principal);
+    }
+    if let Some(idle) = changes.new_idle() {
+        copy = copy.idle(idle);
+    }
+    copy
+}
+
+fn repeat(changes: Changes, change: &Change<'_>) -> Changes {
+    match *change {
+        Change::Require { key, value } => changes.require(key, value),
+        Change::Set { key, value } => changes.set(key, value),
+        Change::SetImmutable { key, value } => changes.set_immutable(key, value),
+        Change::Remove { key } => changes.remove(key),
+        Change::Increment { key, by } => changes.increment(key, by),
+        Change::SetFlash { key, value } => changes.set_flash(key, value),
+        Change::RemoveFlash { key } => changes.remove_flash(key),
+        Change::ConsumeFlash { key, seen } => changes.consume_flash(key, seen),
+        _ => panic!("this store does not know the change"),
+    }
+}
+
+impl AsyncStore for Bytes {
+    fn name(&self) -> &'static str {
+        "bytes"
+    }
+
+    async fn load(&self, id: SessionId, now: Timestamp) -> Result<Option<Record>, StoreError> {
+        pause().await;
+        if self.has(Fault::HandlesRemember)
+            && let Some(record) = self.remembered.lock().unwrap().get(&id)
+        {
+            return Ok(Some(record.clone()));
+        }
+        let record = match self.get(id) {
+            Err(_) if self.has(Fault::DamageIsNone) => None,
+            record => record?,
+        };
+        if let Some(record) = &record {
+            self.remembered.lock().unwrap().insert(id, record.clone());
+            if self.has(Fault::LoadTouches) {
+                self.change(id, &Changes::new(now, record.secret_hash()))?;
+            }
+        }
+        Ok(record)
+    }
+
+    async fn create(&self, record: Record) -> Result<Created, StoreError> {
+        pause().await;
+        let mut records = self.lock();
+        if records.contains_key(&record.id()) && !self.has(Fault::CreateOverwrites) {
+            return Ok(Created::Exists);
+        }
+        records.insert(record.id(), record.as_bytes().to_vec());
+        Ok(Created::STORED)
+    }
+
+    async fn commit(&self, id: SessionId, changes: Changes) -> Result<Committed, StoreError> {
+        pause().await;
+        if self.has(Fault::CommitReadsThenWrites) {
+            let Some(record) = self.get(id)? else { return Ok(Committed::Gone) };
+            thread::yield_now();
+            let Ok(new) = record.apply(&changes) else { return Ok(Committed::Gone) };
+            self.lock().insert(id, new.as_bytes().to_vec());
+            return Ok(Committed::Applied);
+        }
+        if self.has(Fault::CommitIsTwoSteps) {
+            let half = Changes::new(changes.now(), *changes.expected_secret());
+            let half = changes.iter().fold(half, |half, change| repeat(half, &change));
+            if self.change(id, &half)? != Committed::Applied {
+                return Ok(Committed::Gone);
+            }
+            pause().await;
+            return self.change(id, &rebuilt(&changes, changes.now(), *changes.expected_secret(), |rest, _| rest));
+        }
+        self.change(id, &changes)
+    }
+
+    async fn take(
+        &self,
+        id: SessionId,
+        expected: SecretHash,
+        key: String,
+        now: Timestamp,
+    ) -> Result<Taken, StoreError> {
+        pause().await;
+        let removal = Changes::new(now, expected).remove(&key);
+        let mut records = self.lock();
+        let Some(bytes) = records.get(&id) else { return Ok(Taken::Gone) };
+        let record = self.read(bytes)?;
+        let Ok(new) = record.apply(&removal) else { return Ok(Taken::Gone) };
+        let Some(entry) = record.entry(&key) else { return Ok(Taken::Absent) };
+        if self.has(Fault::TakeReadsThenRemoves) {
+            drop(records);
+            thread::yield_now();
+            records = self.lock();
+        }
+        records.insert(id, new.as_bytes().to_vec());
+        Ok(Taken::Value(entry.value().to_vec()))
+    }
+
+    async fn destroy(&self, id: SessionId) -> Result<bool, StoreError> {
+        pause().await;
+        Ok(self.lock().remove(&id).is_some() || self.has(Fault::DestroyIsSilent))
+    }
+
+    async fn destroy_all(&self) -> Result<u64, StoreError> {
+        pause().await;
+        Ok(std::mem::take(&mut *self.lock()).len() as u64)
+    }
+
+    async fn of_principal(&self, principal: String, now: Timestamp) -> Result<Vec<Record>, StoreError> {
+        pause().await;
+        let mut records = self.all()?;
+        records.retain(|record| {
+            self.are_one(record.principal(), &principal)
+                && (record.is_live(now) || self.has(Fault::PrincipalsKeepTheExpired))
+        });
+        Ok(records)
+    }
+
+    async fn destroy_of_principal(
+        &self,
+        principal: String,
+        except: Option<SessionId>,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        pause().await;
+        let except = except.filter(|_| !self.has(Fault::SparesNobody));
+        let mut ended = Vec::new();
+        self.lock().retain(|id, bytes| {
+            let record = self.read(bytes).ok();
+            let theirs = record.is_some_and(|record| self.are_one(record.principal(), &principal));
+            let ends = theirs && Some(*id) != except;
+            ended.extend(ends.then_some(*id));
+            !ends
+        });
+        Ok(ended)
+    }
+
+    async fn count(&self) -> Result<u64, StoreError> {
+        pause().await;
+        let count = self.lock().len() as u64;
+        Ok(if self.has(Fault::CountIsOff) && count > 1 { count - 1 } else { count })
+    }
+
+    async fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> Result<Page, StoreError> {
+        pause().await;
+        let after = from.map(|cursor| SessionId::from_bytes(cursor.as_bytes().try_into().unwrap()));
+        let mut records = self.all()?;
+        records.retain(|record| Some(record.id()) > after && record.is_live(now));
+        let is_last = records.len() <= limit;
+        records.truncate(limit);
+        let next = records.last().filter(|_| !is_last).map(|record| Cursor::from_bytes(*record.id().as_bytes()));
+        if self.has(Fault::ScanSkips) && next.is_some() {
+            records.pop();
+        }
+        Ok(Page::new(records, next))
+    }
+
+    async fn sweep(&self, limit: usize, now: Timestamp) -> Result<Vec<SessionId>, StoreError> {
+        pause().await;
+        let limit = if self.has(Fault::SweepIgnoresItsLimit) { usize::MAX } else { limit };
+        let mut records = self.lock();
+        let newer = |bytes: &[u8]| self.has(Fault::NewerFormatsAreSwept) && bytes[0] > 1;
+        let has_expired = |bytes: &[u8]| self.read(bytes).map_or(newer(bytes), |record| record.has_expired(now));
+        let expired = records.iter().filter(|(_, bytes)| has_expired(bytes)).map(|(id, _)| *id);
+        let expired: Vec<_> = expired.take(limit).collect();
+        if self.has(Fault::SweepLooksOnce) {
+            drop(records);
+            thread::yield_now();
+            records = self.lock();
+        }
+        for id in &expired {
+            records.remove(id);
+        }
+        Ok(expired)
+    }
+}

@@ -1,0 +1,254 @@
+//! How the cookie is formed and read: its name, its attributes and its seal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cookie::find::{Candidate, Candidates};
+use crate::cookie::rules;
+use crate::cookie::seal::Seal;
+use crate::cookie::set_cookie::SetCookie;
+use crate::cookie::token::Token;
+use crate::error::{ConfigError, ConfigErrorKind, Error, ErrorKind};
+
+/// Is how long browsers may keep a cookie, by RFC 6265bis section 5.5: 400 days.
+const LONGEST_AGE: u64 = 400 * 24 * 60 * 60;
+
+/// Is how large a name and value may be together, by RFC 6265bis section 5.6.
+pub(super) const LARGEST_PAIR: usize = 4096;
+
+/// Says when a browser sends the cookie with requests that come from other sites.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SameSite {
+    /// Never. A user who follows a link, or returns from a sign-in elsewhere (OAuth), arrives
+    /// signed out.
+    Strict,
+    /// Only when the user follows a link. Forms and scripts of other sites come without it, which
+    /// stops most request forgery.
+    #[default]
+    Lax,
+    /// Always. Needs `Secure`, and protection against request forgery of your own.
+    None,
+}
+
+/// Is what the cookie is to be, before it is checked.
+#[derive(Clone, Debug)]
+pub(crate) struct CookieOptions {
+    /// Is `None` for the strictest default that the other options allow.
+    pub(crate) name: Option<String>,
+    pub(crate) domain: Option<String>,
+    pub(crate) path: String,
+    pub(crate) same_site: SameSite,
+    pub(crate) secure: bool,
+    pub(crate) http_only: bool,
+    pub(crate) partitioned: bool,
+}
+
+impl Default for CookieOptions {
+    fn default() -> Self {
+        Self {
+            name: None,
+            domain: None,
+            path: "/".to_owned(),
+            same_site: SameSite::Lax,
+            secure: true,
+            http_only: true,
+            partitioned: false,
+        }
+    }
+}
+
+impl CookieOptions {
+    /// Returns the name, by default with the strictest prefix that these options allow.
+    fn resolved_name(&self) -> &str {
+        match &self.name {
+            Some(name) => name,
+            None if !self.secure => "id",
+            None if self.domain.is_none() && self.path == "/" => "__Host-id",
+            None => "__Secure-id",
+        }
+    }
+
+    pub(crate) fn build(&self) -> Result<CookieForm, ConfigError> {
+        let name = self.resolved_name();
+        rules::check(self, name)?;
+        let cookie = ::cookie::Cookie::build((name, ""))
+            .path(self.path.as_str())
+            .secure(self.secure)
+            .http_only(self.http_only)
+            .partitioned(self.partitioned)
+            .same_site(match self.same_site {
+                SameSite::Strict => ::cookie::SameSite::Strict,
+                SameSite::Lax => ::cookie::SameSite::Lax,
+                SameSite::None => ::cookie::SameSite::None,
+            });
+        let cookie = match &self.domain {
+            Some(domain) => cookie.domain(domain.as_str()),
+            None => cookie,
+        };
+        let head = format!("{name}=");
+        let rendered = cookie.build().to_string();
+        let attributes = rendered.strip_prefix(&head).ok_or(ConfigError::new(ConfigErrorKind::CookieName))?;
+        Ok(CookieForm { name: name.into(), attributes: attributes.into(), is_secure: self.secure, seal: None })
+    }
+}
+
+/// The checked form of the cookie. Every `Set-Cookie` of ours, setting or removing, comes from
+/// [`CookieForm::render`].
+#[derive(Debug)]
+pub(crate) struct CookieForm {
+    name: Box<str>,
+    /// All attributes but `Max-Age`, from the first `;` on.
+    attributes: Box<str>,
+    /// Browsers accept it over TLS only.
+    is_secure: bool,
+    seal: Option<Arc<dyn Seal>>,
+}
+
+impl CookieForm {
+    /// Seals the tokens.
+    pub(crate) fn sealed(self, seal: Arc<dyn Seal>) -> Self {
+        Self { seal: Some(seal), ..self }
+    }
+
+    pub(crate) const fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) const fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    /// Reads the tokens in a `Cookie` header. Returns whether to read another header.
+    pub(crate) fn read(&self, header: &[u8], candidates: &mut Candidates) -> bool {
+        candidates.read(&self.name, header, |value| match &self.seal {
+            None => Token::parse(value).map(|token| Candidate { token, is_stale: false }),
+            Some(seal) => open_sealed(&**seal, value),
+        })
+    }
+
+    /// Forms the header that sets the cookie; `max_age` is `None` for a cookie that ends with the
+    /// browser.
+    pub(crate) fn set(&self, token: &Token, max_age: Option<Duration>) -> Result<SetCookie, Error> {
+        // A fraction of a second is cut off: the cookie never outlives the record.
+        let max_age = max_age.map(|age| age.as_secs().min(LONGEST_AGE));
+        match &self.seal {
+            None => self.render(|text| token.write_text(text), max_age),
+            Some(seal) => {
+                let sealed = seal_token(&**seal, token)?;
+                self.render(|text| text.push_str(&sealed), max_age)
+            }
+        }
+    }
+
+    /// Forms the header that removes the cookie.
+    pub(crate) fn removal(&self) -> SetCookie {
+        self.render(|_| (), Some(0)).expect("an empty value is not too large")
+    }
+
+    fn render(&self, fill: impl FnOnce(&mut String), max_age: Option<u64>) -> Result<SetCookie, Error> {
+        let mut digits = itoa::Buffer::new();
+        let age = max_age.map(|seconds| ["; Max-Age=", digits.format(seconds)]).unwrap_or_default();
+        // Exactly as much as a cookie with a token needs: a header value takes it over without a
+        // copy.
+        let parts = [&*self.name, "=", &*self.attributes, age[0], age[1]];
+        let length = parts.iter().map(|part| part.len()).sum::<usize>() + Token::TEXT_LENGTH;
+        let mut text = String::with_capacity(length);
+        text.push_str(&self.name);
+        text.push('=');
+        fill(&mut text);
+        // The `=` is not counted.
+        if text.len() > LARGEST_PAIR + 1 {
+            return Err(Error::new(ErrorKind::Seal));
+        }
+        text.push_str(&self.attributes);
+        age.iter().for_each(|part| text.push_str(part));
+        Ok(SetCookie(text))
+    }
+}
+
+fn open_sealed(seal: &dyn Seal, value: &[u8]) -> Option<Candidate> {
+    let opened = seal.open(std::str::from_utf8(value).ok()?)?;
+    Some(Candidate { token: Token::parse(opened.token().as_bytes())?, is_stale: opened.is_stale() })
+}
+
+fn seal_token(seal: &dyn Seal, token: &Token) -> Result<String, Error> {
+    let mut plain = String::with_capacity(Token::TEXT_LENGTH);
+    token.write_text(&mut plain);
+    let sealed = seal.seal(&plain).map_err(|cause| Error::with_source(ErrorKind::Seal, cause))?;
+    if sealed.bytes().all(rules::is_cookie_octet) { Ok(sealed) } else { Err(Error::new(ErrorKind::Seal)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::{Opened, Secret};
+    use crate::id::SessionId;
+
+    fn options() -> CookieOptions {
+        CookieOptions::default()
+    }
+
+    fn token() -> Token {
+        Token::new(SessionId::from_bytes([0; 16]), Secret::from_bytes([0; 16]))
+    }
+
+    fn set(options: &CookieOptions, max_age: Option<Duration>) -> String {
+        let text = options.build().unwrap().set(&token(), max_age).unwrap().into_string();
+        text.replace(&"A".repeat(Token::TEXT_LENGTH), "TOKEN")
+    }
+
+    #[test]
+    fn the_default_cookie_is_the_strictest() {
+        assert_eq!(set(&options(), None), "__Host-id=TOKEN; HttpOnly; SameSite=Lax; Secure; Path=/");
+    }
+
+    #[test]
+    fn the_default_name_has_the_strictest_prefix_that_the_options_allow() {
+        let path = CookieOptions { path: "/shop".to_owned(), ..options() };
+        let domain = CookieOptions { domain: Some("example.com".to_owned()), ..options() };
+        let plain = CookieOptions { secure: false, ..options() };
+        assert!(set(&path, None).starts_with("__Secure-id=TOKEN; "));
+        assert!(set(&domain, None).starts_with("__Secure-id=TOKEN; "));
+        assert_eq!(set(&plain, None), "id=TOKEN; HttpOnly; SameSite=Lax; Path=/");
+    }
+
+    #[test]
+    fn removing_differs_from_setting_in_value_and_age_only() {
+        let form = options().build().unwrap();
+        let removal = form.removal().into_string();
+        assert_eq!(removal, "__Host-id=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+        assert_eq!(set(&options(), Some(Duration::ZERO)).replace("TOKEN", ""), removal);
+    }
+
+    #[test]
+    fn an_age_is_whole_seconds_and_at_most_400_days() {
+        let cases = [(1_999, "1"), (60_000, "60"), (u64::MAX, "34560000")];
+        for (millis, age) in cases {
+            let text = set(&options(), Some(Duration::from_millis(millis)));
+            assert_eq!(text.rsplit('=').next(), Some(age));
+        }
+    }
+
+    /// Seals every token as so many letters.
+    #[derive(Debug)]
+    struct Letters(usize);
+
+    impl Seal for Letters {
+        fn seal(&self, _: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+            Ok("x".repeat(self.0))
+        }
+
+        fn open(&self, _: &str) -> Option<Opened> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_browser_would_keep_is_an_error() {
+        let set = |length| options().build().unwrap().sealed(Arc::new(Letters(length))).set(&token(), None);
+        let room = 4096 - "__Host-id".len();
+        assert!(set(room).is_ok());
+        assert_eq!(set(room + 1).unwrap_err().kind(), ErrorKind::Seal);
+    }
+}

@@ -1,0 +1,264 @@
+//! One commit, from its turn through the store's answers to its result.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use parking_lot::MutexGuard;
+
+use super::create::{self, Create};
+use super::destroy::Destroy;
+use super::error::CommitError;
+use super::update::Update;
+use crate::cookie::SetCookie;
+use crate::error::{Error, ErrorKind, StoreError};
+use crate::exchange::outcome::{Blocked, Outcome, decide};
+use crate::exchange::response::SessionHeaders;
+use crate::exchange::shared::Shared;
+use crate::exchange::state::{State, Writes};
+use crate::manager::{Event, StoreCall};
+use crate::store::{Committed, Created, StoreFuture};
+
+/// One commit of an exchange.
+pub(super) struct Driver {
+    pub(super) shared: Arc<Shared>,
+    pub(super) occasion: Occasion,
+    turn: Option<TurnGuard>,
+}
+
+/// Why a commit runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// The response headers are about to be sent; `keeps_nothing` drops the request's data.
+    Headers { keeps_nothing: bool },
+    /// The handler asked for it, and goes on.
+    Save,
+}
+
+/// What a commit does next.
+pub(super) enum Step {
+    Done(SessionHeaders),
+    /// Boxed, so that a step is small where the store answers at once.
+    Ask(Box<Question>),
+}
+
+/// A question that the store has not answered yet.
+///
+/// It holds no reference to its exchange, which may have to keep it.
+pub(crate) enum Question {
+    Update(Update, StoreFuture<Committed>),
+    Create(Create, StoreFuture<Created>),
+    Destroy(Destroy, StoreFuture<bool>),
+}
+
+/// The right to go to the store, while the other commits of the exchange wait.
+pub(crate) struct TurnGuard(Arc<Shared>);
+
+impl Drop for TurnGuard {
+    fn drop(&mut self) {
+        let waiting = self.0.lock().end_turn();
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Saves what the request wrote so far.
+pub(crate) async fn save(shared: &Arc<Shared>) -> Result<(), Error> {
+    Driver::new(Arc::clone(shared), Occasion::Save).run().await.map(drop)
+}
+
+/// Waits until no other commit of the exchange is under way, and keeps the others waiting until the
+/// guard is dropped.
+///
+/// Finishes a save that was dropped. If the store refused its writes, the caller gets the error,
+/// since nobody else did.
+pub(crate) async fn take_turn(shared: &Arc<Shared>) -> Result<TurnGuard, Error> {
+    let dropped = poll_fn(|context| shared.lock().poll_turn(context)).await;
+    let turn = TurnGuard(Arc::clone(shared));
+    if let Some(question) = dropped {
+        match Driver::new(Arc::clone(shared), Occasion::Save).settle(question).await {
+            Err(error) if error.kind() != ErrorKind::StoreUnavailable => return Err(error),
+            // What could not be written is tried again with the rest.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(turn)
+}
+
+impl Driver {
+    pub(super) const fn new(shared: Arc<Shared>, occasion: Occasion) -> Self {
+        Self { shared, occasion, turn: None }
+    }
+
+    /// Decides what the commit asks of the store, and asks it. `None` if another commit is under
+    /// way.
+    pub(super) fn begin(&mut self) -> Option<Result<Step, Error>> {
+        let mut state = self.shared.lock();
+        let is_last = matches!(self.occasion, Occasion::Headers { .. });
+        if is_last && (state.headers_sent || !state.is_loaded) {
+            state.headers_sent = true;
+            return Some(Ok(Step::Done(SessionHeaders::default())));
+        }
+        if self.turn.is_none() && state.is_busy() {
+            return None;
+        }
+        if self.keeps_nothing() {
+            state.drop_request_data();
+        }
+        let outcome = decide(state.facts(self.shared.creates_nothing));
+        state.headers_sent |= is_last;
+        // Nobody else can want a turn if nobody else has the session.
+        if outcome.asks_store() && self.turn.is_none() && self.is_watched() {
+            state.begin_turn();
+            self.turn = Some(TurnGuard(Arc::clone(&self.shared)));
+        }
+        Some(self.execute(outcome, state))
+    }
+
+    fn execute(&self, outcome: Outcome, mut state: MutexGuard<'_, State>) -> Result<Step, Error> {
+        match outcome {
+            Outcome::Keep => {
+                state.renewal = false;
+                Ok(Step::Done(self.headers(&mut state, None)))
+            }
+            Outcome::Touch | Outcome::Commit => Update::start(self, state, outcome == Outcome::Touch),
+            Outcome::Create => {
+                let writes = create::first_writes(self, &mut state);
+                drop(state);
+                Create::start(self, writes, 1)
+            }
+            Outcome::Destroy => Destroy::start(self, state, false),
+            Outcome::Replace => Destroy::start(self, state, true),
+            Outcome::Interrupted => Err(Error::new(ErrorKind::Gone)),
+            Outcome::Blocked(blocked) => Err(Error::new(match blocked {
+                Blocked::Outage => ErrorKind::StoreUnavailable,
+                Blocked::NewerFormat => ErrorKind::NewerFormat,
+                Blocked::TooManyTokens => ErrorKind::TooManyTokens,
+            })),
+            Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),
+            Outcome::NotCreated => Ok(Step::Done(self.headers(&mut state, None))),
+            Outcome::TooLate => {
+                state.drop_late();
+                Err(Error::new(ErrorKind::AlreadyCommitted))
+            }
+        }
+    }
+
+    /// Commits when no other commit is under way.
+    pub(super) async fn run(&mut self) -> Result<SessionHeaders, Error> {
+        loop {
+            match self.begin() {
+                Some(Ok(Step::Done(headers))) => return Ok(headers),
+                Some(Ok(Step::Ask(question))) => return self.settle(question).await,
+                Some(Err(error)) => return Err(error),
+                None => self.turn = Some(take_turn(&self.shared).await?),
+            }
+        }
+    }
+
+    /// Waits for the store's answer, and for those to the questions that follow from it.
+    pub(super) async fn settle(&self, question: Box<Question>) -> Result<SessionHeaders, Error> {
+        let mut asked = Asked { question: Some(question), driver: self };
+        loop {
+            match poll_fn(|context| asked.poll(context)).await? {
+                Step::Done(headers) => return Ok(headers),
+                Step::Ask(next) => asked.question = Some(next),
+            }
+        }
+    }
+
+    /// Makes the result of the response's commit. If it failed, the cookie of an earlier save still
+    /// goes to the client.
+    pub(super) fn finish(&self, result: Result<SessionHeaders, Error>) -> Result<SessionHeaders, CommitError> {
+        result.map_err(|error| {
+            let mut state = self.shared.lock();
+            state.headers_sent = true;
+            let cookie = state.take_cookie();
+            let vary = cookie.is_some();
+            let headers = SessionHeaders { cookie, vary, ..SessionHeaders::of_error(&error) };
+            CommitError::new(error, headers)
+        })
+    }
+
+    pub(super) fn keeps_nothing(&self) -> bool {
+        self.occasion == Occasion::Headers { keeps_nothing: true }
+    }
+
+    /// Returns whether anybody but this commit has the session, and may look at it again.
+    pub(super) fn is_watched(&self) -> bool {
+        Arc::strong_count(&self.shared) > 1
+    }
+
+    /// Returns the headers of the response, or keeps the cookie for them if this is a save.
+    pub(super) fn headers(&self, state: &mut State, cookie: Option<SetCookie>) -> SessionHeaders {
+        let cookie = cookie.or_else(|| state.take_cookie());
+        if self.occasion == Occasion::Save {
+            if let Some(cookie) = cookie {
+                state.keep_cookie(cookie);
+            }
+            return SessionHeaders::default();
+        }
+        let removal = || (state.carried && state.has_ended()).then(|| self.shared.sessions.removal_cookie());
+        self.shared.headers(state, cookie.or_else(removal))
+    }
+
+    pub(super) fn done(&self, cookie: Option<SetCookie>) -> Step {
+        Step::Done(self.headers(&mut self.shared.lock(), cookie))
+    }
+
+    /// Reports that the store failed, and gives the writes back.
+    pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, writes: Option<Writes>) -> Error {
+        self.shared.raise(&Event::StoreFailed { call, kind: error.kind() });
+        self.give_back(writes);
+        error.into()
+    }
+
+    /// Gives writes that were not stored back to the handler that asked for a save, so that it may
+    /// try again. A response is the last try: what it could not destroy, it reports.
+    pub(super) fn give_back(&self, writes: Option<Writes>) {
+        let mut state = self.shared.lock();
+        match (self.occasion, writes) {
+            (Occasion::Save, Some(writes)) => state.take_back(writes),
+            (Occasion::Save, None) => {}
+            (Occasion::Headers { .. }, _) => state.spare_doomed(),
+        }
+    }
+}
+
+/// A question while its answer is awaited. If it is dropped, the question of a save is left to the
+/// next commit of the exchange; that of a response is dropped, since its client is gone.
+struct Asked<'a> {
+    /// `None` once the store has answered.
+    question: Option<Box<Question>>,
+    driver: &'a Driver,
+}
+
+impl Asked<'_> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, Error>> {
+        // Taken out meanwhile: a store that panics leaves no question.
+        let mut question = self.question.take().expect("a commit ends with the last answer");
+        let step = question.poll(self.driver, context);
+        if step.is_pending() {
+            self.question = Some(question);
+        }
+        step
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if let (Some(question), Occasion::Save) = (self.question.take(), self.driver.occasion) {
+            self.driver.shared.lock().keep_dropped(question);
+        }
+    }
+}
+
+impl Question {
+    fn poll(&mut self, driver: &Driver, context: &mut Context<'_>) -> Poll<Result<Step, Error>> {
+        Poll::Ready(match self {
+            Self::Update(update, answer) => update.conclude(driver, ready!(Pin::new(answer).poll(context))),
+            Self::Create(create, answer) => create.conclude(driver, ready!(Pin::new(answer).poll(context))),
+            Self::Destroy(destroy, answer) => destroy.conclude(driver, ready!(Pin::new(answer).poll(context))),
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! The exchanges of one request, and who ends them.
+
+use std::mem;
+
+use crate::exchange::Exchange;
+use crate::manager::Sessions;
+
+/// The exchanges of one request, one for each manager: what an adapter keeps with the request.
+///
+/// A middleware [wraps](Self::wrap) the request, and ends the exchange that it gets. Explicit calls
+/// [join](Self::join) it, and share the exchange of a middleware around them. Extractors use the
+/// [innermost](Self::innermost) one.
+#[derive(Clone, Debug, Default)]
+pub struct Exchanges {
+    innermost: Option<Entry>,
+    others: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    exchange: Exchange,
+    /// A middleware ends it.
+    is_wrapped: bool,
+}
+
+impl Exchanges {
+    /// Makes the manager's exchange the innermost one. Returns it if the caller has to end it, and
+    /// `None` if a middleware further out does.
+    pub fn wrap(&mut self, sessions: &Sessions, method: &str) -> Option<Exchange> {
+        let Some(innermost) = &mut self.innermost else {
+            let exchange = sessions.open_for(method);
+            self.innermost = Some(Entry { exchange: exchange.clone(), is_wrapped: true });
+            return Some(exchange);
+        };
+        if !innermost.is_of(sessions) {
+            let position = self.others.iter().position(|entry| entry.is_of(sessions));
+            let entry = match position {
+                Some(position) => self.others.swap_remove(position),
+                None => Entry { exchange: sessions.open_for(method), is_wrapped: false },
+            };
+            self.others.push(mem::replace(innermost, entry));
+        }
+        // An explicit call from further out may have opened it, and is not sure to end it.
+        (!mem::replace(&mut innermost.is_wrapped, true)).then(|| innermost.exchange.clone())
+    }
+
+    /// Returns the manager's exchange, and opens one if there is none.
+    pub fn join(&mut self, sessions: &Sessions, method: &str) -> Exchange {
+        if let Some(exchange) = self.find(sessions) {
+            return exchange.clone();
+        }
+        let exchange = sessions.open_for(method);
+        let entry = Entry { exchange: exchange.clone(), is_wrapped: false };
+        match &self.innermost {
+            Some(_) => self.others.push(entry),
+            None => self.innermost = Some(entry),
+        }
+        exchange
+    }
+
+    /// Returns the manager's exchange, if there is one.
+    #[must_use]
+    pub fn find(&self, sessions: &Sessions) -> Option<&Exchange> {
+        self.iter().find(|exchange| exchange.sessions().ptr_eq(sessions))
+    }
+
+    /// Returns the exchange of the innermost middleware, or else that of the first explicit call.
+    #[must_use]
+    pub fn innermost(&self) -> Option<&Exchange> {
+        self.innermost.as_ref().map(|entry| &entry.exchange)
+    }
+
+    /// Iterates over the exchanges, the innermost first.
+    pub fn iter(&self) -> impl Iterator<Item = &Exchange> {
+        self.innermost.iter().chain(&self.others).map(|entry| &entry.exchange)
+    }
+
+    /// Takes the exchanges out, the innermost first.
+    pub fn into_exchanges(self) -> impl Iterator<Item = Exchange> {
+        self.innermost.into_iter().chain(self.others).map(|entry| entry.exchange)
+    }
+}
+
+impl Entry {
+    fn is_of(&self, sessions: &Sessions) -> bool {
+        self.exchange.sessions().ptr_eq(sessions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn managers() -> [Sessions; 2] {
+        [(); 2].map(|()| Sessions::builder().build().unwrap())
+    }
+
+    fn is_innermost(exchanges: &Exchanges, sessions: &Sessions) -> bool {
+        exchanges.innermost().unwrap().sessions().ptr_eq(sessions)
+    }
+
+    #[test]
+    fn only_the_outermost_middleware_of_a_manager_ends_its_exchange() {
+        let [ours, theirs] = managers();
+        let mut exchanges = Exchanges::default();
+        assert!(exchanges.wrap(&ours, "GET").is_some());
+        assert!(exchanges.wrap(&theirs, "GET").is_some());
+        assert!(exchanges.wrap(&ours, "GET").is_none());
+        assert!(exchanges.wrap(&theirs, "GET").is_none());
+        assert_eq!(exchanges.iter().count(), 2);
+    }
+
+    #[test]
+    fn extractors_see_the_innermost_middlewares_manager() {
+        let [ours, theirs] = managers();
+        let mut exchanges = Exchanges::default();
+        assert!(exchanges.innermost().is_none());
+        for sessions in [&ours, &theirs, &ours] {
+            exchanges.wrap(sessions, "GET");
+            assert!(is_innermost(&exchanges, sessions));
+        }
+    }
+
+    #[test]
+    fn a_middleware_ends_what_an_explicit_call_opened() {
+        let [ours, theirs] = managers();
+        let mut exchanges = Exchanges::default();
+        exchanges.join(&ours, "GET");
+        exchanges.join(&theirs, "GET");
+        assert!(is_innermost(&exchanges, &ours));
+        assert!(exchanges.wrap(&theirs, "GET").is_some());
+        assert!(exchanges.wrap(&ours, "GET").is_some());
+        assert!(exchanges.wrap(&ours, "GET").is_none());
+        assert_eq!(exchanges.iter().count(), 2);
+    }
+}

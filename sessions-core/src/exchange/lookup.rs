@@ -1,0 +1,177 @@
+//! From the tokens in a request's cookies to its session.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::cookie::{Candidate, Candidates};
+use crate::error::{Error, StoreError, StoreErrorKind};
+use crate::exchange::outcome::Blocked;
+use crate::exchange::shared::Shared;
+use crate::exchange::state::{Live, Loaded, Stage};
+use crate::id::SessionId;
+use crate::manager::{Event, OutagePolicy, RejectReason, StoreCall, TARGET, expiry};
+use crate::platform::Timestamp;
+use crate::record::Record;
+use crate::store::StoreFuture;
+
+/// A look-up, done at once or waiting for the store.
+pub(crate) enum Lookup {
+    Done(Result<(), Error>),
+    /// Boxed, so that a look-up is small where the store answers at once.
+    Waiting(Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>),
+}
+
+/// The search for the one live session that the tokens open.
+struct Search {
+    now: Timestamp,
+    loaded: Loaded,
+}
+
+type Answer = Result<Option<Record>, StoreError>;
+
+impl Lookup {
+    /// Looks up the candidates in the request's cookies, and stores the result in the exchange.
+    /// The candidates that are left are moved only if the store has to be waited for.
+    pub(super) fn begin(shared: &Arc<Shared>, candidates: &mut Candidates) -> Self {
+        if candidates.malformed {
+            reject(shared, None, RejectReason::Malformed);
+        }
+        let Candidates { carried, by_plain_http, .. } = *candidates;
+        let mut search =
+            Search { now: Timestamp::from_millis(0), loaded: Loaded { carried, by_plain_http, ..Loaded::default() } };
+        if candidates.exceeded {
+            reject(shared, None, RejectReason::TooMany);
+            search.loaded.stage = Stage::Blocked(Blocked::TooManyTokens);
+            return Self::Done(search.end(shared));
+        }
+        let Some(mut candidate) = candidates.next() else {
+            log_absence(shared, candidates);
+            return Self::Done(search.end(shared));
+        };
+        search.now = shared.sessions.now();
+        loop {
+            match search.ask(shared, &candidate).try_ready() {
+                Ok(answer) => {
+                    if let Err(error) = search.judge(shared, candidate, answer) {
+                        return Self::Done(search.fail(shared, error));
+                    }
+                }
+                Err(answer) => {
+                    let rest = std::mem::take(candidates);
+                    return Self::Waiting(Box::pin(search.wait(Arc::clone(shared), rest, candidate, answer)));
+                }
+            }
+            match candidates.next() {
+                Some(next) => candidate = next,
+                None => return Self::Done(search.end(shared)),
+            }
+        }
+    }
+}
+
+impl Search {
+    fn ask(&self, shared: &Shared, candidate: &Candidate) -> StoreFuture<Option<Record>> {
+        shared.sessions.store().load(candidate.token.id(), self.now)
+    }
+
+    /// Goes on with a store that does not answer at once.
+    async fn wait(
+        mut self,
+        shared: Arc<Shared>,
+        mut rest: Candidates,
+        mut candidate: Candidate,
+        mut answer: StoreFuture<Option<Record>>,
+    ) -> Result<(), Error> {
+        loop {
+            if let Err(error) = self.judge(&shared, candidate, answer.await) {
+                return self.fail(&shared, error);
+            }
+            let Some(next) = rest.next() else { return self.end(&shared) };
+            answer = self.ask(&shared, &next);
+            candidate = next;
+        }
+    }
+
+    /// Judges the store's answer about one candidate.
+    fn judge(&mut self, shared: &Shared, candidate: Candidate, answer: Answer) -> Result<(), StoreError> {
+        let Candidate { token, is_stale } = candidate;
+        let id = token.id();
+        let reason = match answer {
+            Ok(Some(record)) if record.id() == id && record.is_live(self.now) => {
+                let hash = token.secret().hash(id);
+                if record.secret_hash() == hash {
+                    self.accept(shared, Live { token, hash, is_stale, touch_due: is_stale }, record);
+                    return Ok(());
+                }
+                RejectReason::WrongSecret
+            }
+            Ok(Some(record)) if record.id() == id => RejectReason::Expired,
+            Ok(_) => RejectReason::Unknown,
+            Err(error) if error.kind() == StoreErrorKind::Unreadable => RejectReason::Unreadable,
+            Err(error) if error.kind() == StoreErrorKind::NewerFormat => {
+                self.block(Blocked::NewerFormat);
+                RejectReason::NewerFormat
+            }
+            Err(error) => return Err(error),
+        };
+        reject(shared, Some(id), reason);
+        Ok(())
+    }
+
+    /// Accepts a live session. If the request proves two, one of them may have been planted, so it
+    /// reads neither.
+    fn accept(&mut self, shared: &Shared, mut live: Live, record: Record) {
+        let Loaded { stage, record: found, .. } = &mut self.loaded;
+        match stage {
+            Stage::Live(first) => {
+                reject(shared, None, RejectReason::Ambiguous);
+                *stage = Stage::Ambiguous(vec![first.id(), live.id()]);
+                *found = None;
+            }
+            Stage::Ambiguous(ids) => ids.push(live.id()),
+            Stage::Absent | Stage::Lost => {
+                let interval = shared.sessions.config().touch_every_millis;
+                live.touch_due |= expiry::touch_is_due(&record, self.now, interval);
+                *stage = Stage::Live(live);
+                *found = Some(record);
+            }
+            Stage::Blocked(_) => {}
+        }
+    }
+
+    /// Records that the request's tokens cannot all be judged: it reads no session.
+    fn block(&mut self, blocked: Blocked) {
+        self.loaded.stage = Stage::Blocked(blocked);
+        self.loaded.record = None;
+    }
+
+    fn end(&mut self, shared: &Shared) -> Result<(), Error> {
+        shared.load(&mut self.loaded);
+        Ok(())
+    }
+
+    #[cold]
+    fn fail(&mut self, shared: &Shared, error: StoreError) -> Result<(), Error> {
+        shared.raise(&Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
+        match shared.sessions.config().outage {
+            OutagePolicy::Refuse => Err(error.into()),
+            OutagePolicy::Anonymous => {
+                self.block(Blocked::Outage);
+                self.end(shared)
+            }
+        }
+    }
+}
+
+/// Logs why a request has no session, where that is no event.
+fn log_absence(shared: &Shared, candidates: &Candidates) {
+    if !candidates.carried {
+        let reason = if candidates.has_foreign { "cookies of other names" } else { "no cookie" };
+        tracing::trace!(target: TARGET, cookie = shared.sessions.cookie_name(), reason, "request without a session");
+    }
+}
+
+#[cold]
+fn reject(shared: &Shared, id: Option<SessionId>, reason: RejectReason) {
+    shared.raise(&Event::Rejected { id, reason });
+}

@@ -1,0 +1,77 @@
+//! What the handles of one request share.
+
+use std::fmt;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::cookie::SetCookie;
+use crate::exchange::response::SessionHeaders;
+use crate::exchange::state::{Loaded, State};
+use crate::manager::{Event, Sessions};
+
+/// The manager and the session's state, shared by an exchange and its handles.
+pub(crate) struct Shared {
+    pub(crate) sessions: Sessions,
+    /// The request must not begin a session: it is a preflight, for instance.
+    pub(crate) creates_nothing: bool,
+    state: Mutex<State>,
+}
+
+impl Shared {
+    pub(super) const fn new(sessions: Sessions, creates_nothing: bool, state: State) -> Self {
+        Self { sessions, creates_nothing, state: Mutex::new(state) }
+    }
+
+    /// Locks the state.
+    ///
+    /// The lock is never held while a store or a value's own code runs, so a panic there leaves no
+    /// half-made change.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Stores what was loaded, unless the session was loaded before.
+    pub(super) fn load(&self, loaded: &mut Loaded) {
+        let mut state = self.lock();
+        if !state.is_loaded {
+            state.load(loaded);
+        }
+    }
+
+    /// Returns the headers for the response to a request that looked at its session.
+    #[inline]
+    pub(super) fn headers(&self, state: &State, cookie: Option<SetCookie>) -> SessionHeaders {
+        SessionHeaders {
+            cookie,
+            vary: true,
+            is_private: state.is_signed_in() && self.sessions.config().no_store,
+            retry_after: false,
+        }
+    }
+
+    pub(crate) fn raise(&self, event: &Event) {
+        self.sessions.raise(event);
+    }
+}
+
+impl Drop for Shared {
+    /// Reports what was written after the headers were sent and never saved.
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        if state.has_unsaved() {
+            let id = state.written_id();
+            self.raise(&Event::Unsaved { id });
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Session")
+            .field("id", &state.id())
+            .field("is_loaded", &state.is_loaded)
+            .field("headers_sent", &state.headers_sent)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! Processes killed while they write.
+
+use std::collections::HashMap;
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use pollster::block_on;
+use sessions_core::{Record, SessionId, Store};
+
+use super::child;
+use super::sample::{NOW, Rng, folder};
+use crate::engine::Engine;
+use crate::store::DiskStore;
+
+/// The variable with the store's path, set for a child process.
+const CHILD: &str = "SESSIONS_KILLS_STORE";
+/// The variable with the number of kills, 40 if it is not set.
+const ROUNDS: &str = "SESSIONS_KILLS";
+
+/// Checks that everything acknowledged survives `kill -9` at any moment.
+///
+/// The test runs its own program again as a child process. The child writes from several threads,
+/// and reports what it is about to do and what was acknowledged, until it is killed at a random
+/// moment. Then each acknowledged write and destroy must have taken effect, nothing only in part,
+/// and nothing that was never begun.
+///
+/// `test` is the full name of the calling test, with its modules. The environment variable
+/// `SESSIONS_KILLS` sets the number of kills.
+///
+/// # Panics
+///
+/// Panics if something acknowledged is lost, or the files cannot be opened.
+pub fn survives_kills<E: Engine>(test: &str) {
+    if let Some(path) = env::var_os(CHILD) {
+        child::write_until_killed::<E>(Path::new(&path));
+    }
+    let rounds = env::var(ROUNDS).map_or(40, |rounds| rounds.parse().expect("a number of rounds"));
+    let folder = folder();
+    let path = folder.path().join("store");
+    let mut rng = Rng::new();
+    let mut oracle = Oracle::default();
+    for round in 0..rounds {
+        let child = spawn(test, &path, round);
+        oracle.listen(child, 1 + rng.below(400));
+        oracle.verify::<E>(&path);
+    }
+    eprintln!("{} acknowledgements over {rounds} kills, none lost", oracle.acknowledgements);
+}
+
+fn spawn(test: &str, path: &Path, round: u32) -> Child {
+    Command::new(env::current_exe().expect("a process knows its program"))
+        .args([test, "--exact", "--nocapture"])
+        .env(CHILD, path)
+        .env(child::ROUND, round.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program can be run")
+}
+
+/// A child's reports on one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Reported {
+    acknowledged: Option<State>,
+    begun: Option<State>,
+}
+
+/// A session's state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Written(u64),
+    Destroyed,
+}
+
+#[derive(Default)]
+struct Oracle {
+    reports: HashMap<SessionId, Reported>,
+    acknowledgements: usize,
+}
+
+impl Oracle {
+    /// Reads a child's reports, and kills it after a number of acknowledgements.
+    fn listen(&mut self, mut child: Child, until: usize) {
+        let output = child.stdout.take().expect("it is piped");
+        let mut heard = 0;
+        for line in BufReader::new(output).lines() {
+            let line = line.expect("a pipe can be read");
+            // The harness may print before the report, and a last line that was cut off lacks the
+            // mark at its end.
+            if let Some(words) = line.split_once('@').and_then(|(_, words)| words.strip_suffix('.')) {
+                heard += usize::from(self.record(words));
+            }
+            if heard == until {
+                child.kill().expect("a child can be killed");
+            }
+        }
+        let status = child.wait().expect("a child can be waited for");
+        assert!(heard >= until, "the child ended by itself, with {status}");
+        self.acknowledgements += heard;
+    }
+
+    /// Records a report, and returns whether it was an acknowledgement.
+    fn record(&mut self, words: &str) -> bool {
+        let mut words = words.split(' ');
+        let mut word = || words.next().expect("a line has three words");
+        let (what, id, state) = (word(), word(), word());
+        let reports = self.reports.entry(id.parse().expect("an id")).or_default();
+        let state = match state {
+            "destroyed" => State::Destroyed,
+            number => State::Written(number.parse().expect("a number")),
+        };
+        match what {
+            "begins" => reports.begun = Some(state),
+            _ => *reports = Reported { acknowledged: Some(state), begun: None },
+        }
+        what == "acknowledged"
+    }
+
+    /// Compares the store with the reports.
+    fn verify<E: Engine>(&mut self, path: &Path) {
+        let store = DiskStore::<E>::open(path).expect("the store is opened after a kill");
+        let mut alive = 0;
+        for (id, reports) in &mut self.reports {
+            let record = block_on(store.load(*id, NOW)).expect("a session is read after a kill");
+            let found = record.as_ref().map(child::number);
+            let found = found.map_or(State::Destroyed, State::Written);
+            let expected = reports.acknowledged.unwrap_or(State::Destroyed);
+            assert!(found == expected || Some(found) == reports.begun, "{id} is {found:?} and was {reports:?}");
+            *reports = Reported { acknowledged: Some(found), begun: None };
+            alive += u64::from(record.is_some());
+        }
+        verify_indexes(&store, alive);
+        store.close().expect("the store is closed");
+    }
+}
+
+/// Checks that the count, the listing and the index of principals agree with the records.
+fn verify_indexes<E: Engine>(store: &DiskStore<E>, alive: u64) {
+    assert_eq!(block_on(store.count()).expect("the count is read"), alive);
+    let mut listed = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = block_on(store.scan(cursor, 100, NOW)).expect("a page is read");
+        listed.extend(page.records);
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed.len() as u64, alive);
+    for thread in 0..child::THREADS {
+        let principal = child::principal(thread);
+        let of_principal = block_on(store.of_principal(&principal, NOW)).expect("the index is read");
+        let is_theirs = |record: &&Record| record.principal() == Some(&*principal);
+        assert_eq!(of_principal.len(), listed.iter().filter(is_theirs).count());
+    }
+}

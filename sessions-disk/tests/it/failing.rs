@@ -1,0 +1,316 @@
+//! Failures of the disk and the engine.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use pollster::block_on;
+use sessions_core::{
+    Committed, Created, DestroyReason, Event, Record, RecordError, Sessions, Store, StoreCall, StoreErrorKind,
+};
+use sessions_disk::{OpenErrorKind, Table, testing};
+
+use crate::support::{Disk, Fate, Options, RamStore, at, id, increment, n, of, record};
+
+#[test]
+fn a_failed_write_fails_its_batch_and_changes_nothing() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    block_on(store.create(&of(1, "ann"))).unwrap();
+    let before = disk.dump();
+
+    disk.shut();
+    let first = store.destroy(id(9));
+    block_on(first).unwrap();
+    disk.next_writes(&[Fate::Lost; 6]);
+    let first = store.commit(id(0), &increment(1));
+    disk.wait_for_writer();
+    let second = store.commit(id(0), &increment(1));
+    let third = store.destroy(id(1));
+    let fourth = store.destroy_of_principal("ann", None);
+    disk.release();
+    let errors = [
+        block_on(first).unwrap_err(),
+        block_on(second).unwrap_err(),
+        block_on(third).unwrap_err(),
+        block_on(fourth).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        let engine_error = std::error::Error::source(&error).unwrap();
+        assert!(engine_error.source().unwrap().is::<std::io::Error>(), "the cause is kept");
+    }
+    assert_eq!(disk.dump(), before);
+    assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 0);
+    assert_eq!(block_on(store.of_principal("ann", at(1))).unwrap().len(), 1);
+
+    let committed = testing::until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+    assert_eq!(committed, Committed::Applied);
+    assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 1);
+}
+
+#[test]
+fn a_single_failure_is_retried_unnoticed() {
+    for fate in [Fate::Lost, Fate::Unheard, Fate::Panic] {
+        let disk = Disk::new();
+        let store = disk.open();
+        block_on(store.create(&record(0))).unwrap();
+        disk.next_writes(&[fate]);
+        assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied);
+        assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 1, "after {fate:?}");
+    }
+}
+
+#[test]
+fn calls_without_a_write_do_not_end_the_backoff() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    disk.next_writes(&[Fate::Lost; 9]);
+    let opens = disk.opens.load(Ordering::SeqCst);
+    for (pause, opened) in [(50, 2), (100, 3), (200, 4)] {
+        let begun = Instant::now();
+        block_on(store.commit(id(0), &increment(1))).unwrap_err();
+        assert_eq!(disk.opens.load(Ordering::SeqCst) - opens, opened, "only the first is retried at once");
+        assert!(!testing::until_it_works(|| block_on(store.destroy(id(77)))));
+        assert!(begun.elapsed() >= Duration::from_millis(pause));
+    }
+    disk.next_writes(&[]);
+    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied);
+    disk.next_writes(&[Fate::Lost]);
+    assert_eq!(
+        block_on(store.commit(id(0), &increment(1))).unwrap(),
+        Committed::Applied,
+        "a successful write resets the backoff"
+    );
+}
+
+#[test]
+fn a_failed_write_that_took_effect_is_undone() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&of(0, "ann"))).unwrap();
+    block_on(store.create(&record(1))).unwrap();
+    let before = disk.dump();
+
+    // The write and its retry both take effect and fail; each is undone before anybody reads it.
+    disk.next_writes(&[Fate::Unheard, Fate::Written, Fate::Unheard, Fate::Written]);
+    block_on(store.destroy(id(0))).unwrap_err();
+    assert_eq!(disk.dump(), before);
+    testing::until_it_works(|| block_on(store.create(&record(2))));
+    block_on(store.destroy(id(2))).unwrap();
+
+    disk.next_writes(&[Fate::Unheard, Fate::Written, Fate::Unheard, Fate::Written]);
+    block_on(store.create(&of(3, "bob"))).unwrap_err();
+    assert_eq!(disk.dump(), before);
+}
+
+#[test]
+fn a_write_not_yet_undone_is_never_read() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    // Undoing it fails twice.
+    disk.next_writes(&[Fate::Unheard, Fate::Lost, Fate::Lost]);
+    block_on(store.commit(id(0), &increment(1))).unwrap_err();
+    let read = || block_on(store.load(id(0), at(1))).map(|record| n(&record.unwrap()));
+    assert_eq!(testing::until_it_works(read), 0);
+    testing::until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+    assert_eq!(read().unwrap(), 1);
+}
+
+#[test]
+fn reopening_is_retried_until_it_works() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    disk.refusals.store(2, Ordering::SeqCst);
+    disk.next_writes(&[Fate::Lost]);
+    let error = block_on(store.commit(id(0), &increment(1))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    // Reads recover without a write.
+    assert_eq!(testing::until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
+    testing::until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+}
+
+#[test]
+fn a_panic_in_a_write_is_an_error() {
+    let disk = Disk::new();
+    let store = disk.open();
+    disk.next_writes(&[Fate::Panic; 2]);
+    let error = block_on(store.create(&record(0))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    testing::until_it_works(|| block_on(store.create(&record(0))));
+    store.close().unwrap();
+}
+
+#[test]
+fn an_engine_with_failing_reads_is_reopened() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    let opens = disk.opens.load(Ordering::SeqCst);
+    disk.is_unreadable.store(true, Ordering::SeqCst);
+    let error = block_on(store.load(id(0), at(1))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(testing::until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
+    assert_eq!(disk.opens.load(Ordering::SeqCst), opens + 1);
+}
+
+#[test]
+fn a_damaged_page_fails_only_its_own_session() {
+    let disk = Disk::new();
+    let store = disk.open();
+    for number in 0..3 {
+        block_on(store.create(&record(number))).unwrap();
+    }
+    *disk.damaged.lock().unwrap() = Some(id(1).as_bytes().to_vec());
+    disk.shut();
+    let commits: Vec<_> = (0..3).map(|number| store.commit(id(number), &increment(1))).collect();
+    disk.release();
+    let committed: Vec<_> =
+        commits.into_iter().map(block_on).map(|answer| answer.map_err(|error| error.kind())).collect();
+    let applied = Ok(Committed::Applied);
+    assert_eq!(committed, [applied, Err(StoreErrorKind::Unreadable), applied]);
+    assert_eq!(block_on(store.load(id(1), at(1))).unwrap_err().kind(), StoreErrorKind::Unreadable);
+    assert_eq!(n(&block_on(store.load(id(2), at(1))).unwrap().unwrap()), 1);
+    // A sweep continues after it.
+    let mut swept = block_on(store.sweep(10, at(500))).unwrap();
+    swept.sort();
+    assert_eq!(swept, [id(0), id(2)]);
+    // It was not destroyed, so this must fail.
+    block_on(store.destroy_all()).unwrap_err();
+}
+
+#[test]
+fn a_damaged_page_stops_no_listing_and_no_logout() {
+    let disk = Disk::new();
+    let store = disk.open();
+    for number in 0..5 {
+        block_on(store.create(&of(number, "ann"))).unwrap();
+        block_on(store.create(&record(10 + number))).unwrap();
+    }
+    let is_alive = |number: &u64| matches!(block_on(store.load(id(*number), at(1))), Ok(Some(_)));
+    let alive = || (0..20).filter(is_alive).collect::<Vec<_>>();
+    *disk.damaged.lock().unwrap() = Some(id(2).as_bytes().to_vec());
+    let of_ann = block_on(store.of_principal("ann", at(1))).unwrap();
+    assert_eq!(of_ann.iter().map(Record::id).collect::<Vec<_>>(), [id(0), id(1), id(3), id(4)]);
+    // One session was not ended, so this must fail.
+    let error = block_on(store.destroy_of_principal("ann", None)).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+    assert_eq!(alive(), Vec::from_iter(10..15_u64));
+    let error = block_on(store.destroy_all()).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+    assert_eq!(alive(), [0_u64; 0]);
+    assert_eq!(block_on(store.count()).unwrap(), 1);
+
+    *disk.damaged.lock().unwrap() = None;
+    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap(), [id(2)], "it is still listed");
+}
+
+#[test]
+fn sessions_listed_before_a_damaged_page_are_ended() {
+    let disk = Disk::new();
+    let store = disk.open();
+    for number in 0..5 {
+        block_on(store.create(&of(number, "ann"))).unwrap();
+    }
+    *disk.torn.lock().unwrap() = Some(disk.keys(Table::Principals)[3].clone());
+    let error = block_on(store.destroy_of_principal("ann", None)).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+    assert_eq!(block_on(store.count()).unwrap(), 2);
+    assert_eq!(block_on(store.of_principal("ann", at(1))).unwrap_err().kind(), StoreErrorKind::Unreadable);
+}
+
+#[test]
+fn a_half_failed_operation_is_rolled_back() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    // The record can be written, but not its entry in the deadlines table.
+    let entry = disk.keys(Table::Deadlines).remove(0);
+    *disk.damaged.lock().unwrap() = Some([&entry[..9], id(1).as_bytes()].concat());
+    disk.shut();
+    let commit = store.commit(id(0), &increment(1));
+    disk.wait_for_writer();
+    let (create, beside) = (store.create(&record(1)), store.commit(id(0), &increment(1)));
+    disk.release();
+    assert_eq!(block_on(commit).unwrap(), Committed::Applied);
+    assert_eq!(block_on(create).unwrap_err().kind(), StoreErrorKind::Unreadable);
+    assert_eq!(block_on(beside).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.load(id(1), at(1))).unwrap(), None);
+    assert_eq!(disk.keys(Table::Deadlines).len(), 1);
+}
+
+/// The manager's sweeping thread must survive a failing disk and a panicking engine.
+#[test]
+fn a_failed_sweep_is_reported_and_the_next_works() {
+    for fate in [Fate::Lost, Fate::Panic] {
+        let disk = Disk::new();
+        let store = disk.open();
+        block_on(store.create(&record(0))).unwrap();
+        let failed_writes = [fate; 4];
+        disk.next_writes(&failed_writes);
+        let (sender, events) = mpsc::channel();
+        let listener = move |event: &Event| {
+            let _ = sender.send(event.clone());
+        };
+        let builder = Sessions::builder().store(store.clone()).on_event(listener);
+        let _sessions = builder.sweep_every(Duration::from_millis(1)).build().unwrap();
+        let next = || events.recv_timeout(Duration::from_secs(30)).expect("the sweeper goes on");
+        let failed = Event::StoreFailed { call: StoreCall::Sweep, kind: StoreErrorKind::Unavailable };
+        let expired = |id| Event::Destroyed { id, reason: DestroyReason::Expired };
+        assert_eq!(next(), failed);
+        let swept = std::iter::repeat_with(next).find(|event| *event != failed);
+        assert_eq!(swept, Some(expired(id(0))));
+        assert_eq!(block_on(store.count()).unwrap(), 0);
+
+        block_on(store.create(&record(1))).unwrap();
+        assert_eq!(next(), expired(id(1)), "and so do later ones");
+    }
+}
+
+#[test]
+fn a_store_is_opened_once() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let error = RamStore::with_options(Options(Arc::clone(&disk))).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::Locked);
+    store.close().unwrap();
+    disk.open();
+}
+
+#[test]
+fn a_newer_layout_is_refused_and_left_unchanged() {
+    let disk = Disk::new();
+    drop(disk.open());
+    disk.put(Table::Meta, b"layout", &3_u64.to_le_bytes());
+    let before = disk.dump();
+    let error = RamStore::with_options(Options(Arc::clone(&disk))).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::UnknownFormat);
+    assert_eq!(disk.dump(), before);
+}
+
+#[test]
+fn an_unreadable_record_is_gone_for_writes_and_kept() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    let mut bytes = disk.value(Table::Records, id(0).as_bytes()).unwrap();
+    bytes[40] ^= 1;
+    disk.put(Table::Records, id(0).as_bytes(), &bytes);
+
+    let error = block_on(store.load(id(0), at(1))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unreadable);
+    let cause = std::error::Error::source(&error).unwrap();
+    assert_eq!(cause.downcast_ref(), Some(&RecordError::Corrupt));
+    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Gone);
+    assert_eq!(block_on(store.create(&record(0))).unwrap(), Created::Exists);
+    assert!(block_on(store.scan(None, 10, at(1))).unwrap().records.is_empty());
+    assert_eq!(disk.value(Table::Records, id(0).as_bytes()), Some(bytes));
+
+    assert!(block_on(store.destroy(id(0))).unwrap());
+    assert_eq!(block_on(store.load(id(0), at(1))).unwrap(), None);
+    assert_eq!(block_on(store.count()).unwrap(), 0);
+}

@@ -1,0 +1,96 @@
+//! A disk with room for small transactions only.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind};
+use sessions_disk::{Capacity, testing};
+use tempfile::TempDir;
+
+use crate::support::{Disk, RamStore, SECRET, at, id, of};
+
+/// Creates a disk with a hundred users on it, and the reserve of their store.
+fn disk() -> (Arc<Disk>, RamStore, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let capacity = Capacity::new(u64::MAX, u64::MAX).estimate(0, 1).reserve(folder.path().join("reserve"), 4096);
+    let disk = Disk::with_capacity(capacity);
+    let store = disk.open();
+    for number in 0..100 {
+        assert_eq!(block_on(store.create(&of(number, "ann"))).unwrap(), Created::STORED);
+    }
+    (disk, store, folder)
+}
+
+fn large(number: u64, bytes: usize) -> Record {
+    let value = vec![b'x'; bytes];
+    let builder =
+        Record::builder(id(number), SECRET, at(0)).principal(Some("bob")).idle(Some(Duration::from_secs(100)));
+    builder.entry("x", &value).build().unwrap()
+}
+
+#[test]
+fn a_full_disk_ends_sessions_in_small_transactions() {
+    let (disk, store, folder) = disk();
+    // A transaction of sixteen fits, one of a hundred does not.
+    disk.room.store(4_000, Ordering::SeqCst);
+    let before = disk.written();
+    disk.shut();
+    let first = store.destroy(id(0));
+    disk.wait_for_writer();
+    let rest: Vec<_> = (1..100).map(|number| store.destroy(id(number))).collect();
+    disk.release();
+    std::iter::once(first).chain(rest).for_each(|destroying| assert!(block_on(destroying).unwrap()));
+    let writes = disk.written() - before;
+    assert!((7..=9).contains(&writes), "{writes} transactions for a hundred sessions");
+    drop(folder);
+}
+
+#[test]
+fn an_operation_without_room_fails_alone() {
+    let (disk, store, folder) = disk();
+    disk.room.store(3_000, Ordering::SeqCst);
+    disk.shut();
+    let first = store.destroy(id(0));
+    disk.wait_for_writer();
+    let destroying: Vec<_> = (1..15).map(|number| store.destroy(id(number))).collect();
+    // The others leave enough room for this, but not in the same transaction.
+    let creating = store.create(&large(200, 1_800));
+    let growing = store.commit(id(50), &Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]));
+    disk.release();
+    std::iter::once(first).chain(destroying).for_each(|destroying| assert!(block_on(destroying).unwrap()));
+    let created = block_on(creating);
+    assert!(matches!(created, Ok(Created::Stored { .. } | Created::Full)), "{created:?}");
+    let error = block_on(growing).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    let grown = block_on(store.load(id(50), at(1))).unwrap().unwrap();
+    assert!(grown.entry("x").is_none(), "the record is unchanged");
+    drop(folder);
+}
+
+#[test]
+fn growth_works_again_once_the_reserve_is_back() {
+    let (disk, store, folder) = disk();
+    disk.room.store(3_000, Ordering::SeqCst);
+    let grow = Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]);
+    block_on(store.commit(id(50), &grow)).unwrap_err();
+    disk.room.store(0, Ordering::SeqCst);
+    testing::until_it_works(|| block_on(store.commit(id(50), &grow)).map(|done| assert_eq!(done, Committed::Applied)));
+    assert!(folder.path().join("reserve").exists());
+}
+
+#[test]
+fn a_store_opened_on_a_full_disk_uses_small_transactions() {
+    let (disk, store, folder) = disk();
+    store.close().unwrap();
+    // No disk has room for this reserve, so this one counts as full.
+    let capacity = Capacity::new(u64::MAX, u64::MAX).reserve(folder.path().join("reserve"), 1 << 60);
+    *disk.capacity.lock().unwrap() = Some(capacity);
+    let store = disk.open();
+    disk.room.store(4_000, Ordering::SeqCst);
+    let opens = disk.opens.load(Ordering::SeqCst);
+    let ended = block_on(store.destroy_of_principal("ann", None)).unwrap();
+    assert_eq!(ended.len(), 100);
+    assert_eq!(disk.opens.load(Ordering::SeqCst), opens, "nothing failed");
+}

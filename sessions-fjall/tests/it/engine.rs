@@ -1,0 +1,203 @@
+//! The engine checks, and what only fjall can get wrong.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pollster::block_on;
+use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
+use sessions_disk::testing;
+use sessions_fjall::{Fjall, FjallBuilder, FjallStore, OpenErrorKind};
+
+#[test]
+fn acknowledged_writes_survive_kills() {
+    testing::survives_kills::<Fjall>("engine::acknowledged_writes_survive_kills");
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    testing::survives_a_full_disk::<Fjall>();
+}
+
+#[test]
+fn a_disk_filled_by_the_store_stops_no_logout() {
+    testing::survives_filling_its_disk::<Fjall>();
+}
+
+#[test]
+fn damaged_files_harm_no_other_session() {
+    testing::survives_damaged_files::<Fjall>();
+}
+
+#[test]
+fn damaged_records_are_detected() {
+    testing::detects_damaged_records::<Fjall>();
+}
+
+#[test]
+fn golden_files_are_read() {
+    testing::reads_golden_files::<Fjall>();
+}
+
+#[test]
+fn a_folder_is_opened_once() {
+    testing::opens_once::<Fjall>();
+}
+
+#[test]
+fn only_the_owner_can_read_the_folder() {
+    testing::creates_private_files::<Fjall>();
+}
+
+#[test]
+fn an_interrupted_creation_is_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions");
+    fs::create_dir_all(path.join("sessions.new/keyspaces")).unwrap();
+    fs::write(path.join("sessions.new/0.jnl"), "half a journal").unwrap();
+    let store = FjallStore::open(&path).unwrap();
+    testing::write_golden_sample(&store);
+    store.close().unwrap();
+    assert!(!path.join("sessions.new").exists());
+    assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
+}
+
+#[test]
+fn a_folder_without_its_marker_is_refused_and_left_unchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions");
+    testing::write_golden_sample(&FjallStore::open(&path).unwrap());
+    let marker = fs::read(path.join("sessions/version")).unwrap();
+    fs::remove_file(path.join("sessions/version")).unwrap();
+    let error = FjallStore::open(&path).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::Damaged, "{error}");
+    fs::write(path.join("sessions/version"), marker).unwrap();
+    assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
+}
+
+#[test]
+fn other_files_in_the_folder_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("kept"), "as it was").unwrap();
+    drop(FjallStore::open(folder.path()).unwrap());
+    assert_eq!(fs::read(folder.path().join("kept")).unwrap(), b"as it was");
+}
+
+#[cfg(unix)]
+#[test]
+fn files_in_a_public_folder_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    drop(FjallStore::open(folder.path()).unwrap());
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("sessions"), mode("lock")), (0o755, 0o700, 0o600));
+}
+
+#[test]
+fn untrusted_paths_are_refused() {
+    testing::refuses_untrusted_paths::<Fjall>();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert_eq!(FjallStore::open(&file).unwrap_err().kind(), OpenErrorKind::WrongType);
+}
+
+#[cfg(unix)]
+#[test]
+fn untrusted_paths_in_the_folder_are_refused() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in ["lock", "sessions"] {
+        let inner = folder.path().join(name);
+        symlink(elsewhere.path().join(name), &inner).unwrap();
+        let error = FjallStore::open(folder.path()).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (OpenErrorKind::Symlink, Some(&*inner)));
+        fs::remove_file(inner).unwrap();
+    }
+    drop(FjallStore::open(folder.path()).unwrap());
+    let inner = folder.path().join("sessions");
+    fs::set_permissions(&inner, PermissionsExt::from_mode(0o770)).unwrap();
+    let error = FjallStore::open(folder.path()).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (OpenErrorKind::Exposed, Some(&*inner)));
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_store_opens_with_other_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions");
+    testing::write_golden_sample(&FjallBuilder::new(&path).cache_size(1 << 20).open().unwrap());
+    assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
+}
+
+#[test]
+fn a_damaged_manifest_does_not_end_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sessions");
+    testing::write_golden_sample(&FjallStore::open(&path).unwrap());
+    for keyspace in fs::read_dir(path.join("sessions/keyspaces")).unwrap() {
+        let keyspace = keyspace.unwrap().path();
+        let current = fs::read(keyspace.join("current")).unwrap();
+        let number = u64::from_le_bytes(*current.first_chunk().unwrap());
+        let list = keyspace.join(format!("v{number}"));
+        let sound = fs::read(&list).unwrap();
+        for at in 0..sound.len() {
+            let mut damaged = sound.clone();
+            damaged[at] ^= 0xff;
+            fs::write(&list, damaged).unwrap();
+            let error = FjallStore::open(&path).unwrap_err();
+            assert_eq!(error.kind(), OpenErrorKind::Damaged, "{error}");
+        }
+        fs::write(&list, sound).unwrap();
+    }
+    assert_eq!(block_on(FjallStore::open(&path).unwrap().count()).unwrap(), 3);
+}
+
+/// Returns the largest table file below a folder, with its size.
+fn largest_table(folder: &Path) -> Option<(u64, PathBuf)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let tables = entries.filter_map(|path| {
+        let is_table = folder.ends_with("tables");
+        if path.is_dir() { largest_table(&path) } else { is_table.then(|| (path.metadata().unwrap().len(), path)) }
+    });
+    tables.max()
+}
+
+#[test]
+fn a_damaged_block_stops_no_listing_and_no_logout() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Timestamp::from_millis(0);
+    let id = |number: u32| {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        SessionId::from_bytes(bytes)
+    };
+    // Too much to stay in the journal.
+    let (count, value) = (600_u32, vec![b'1'; 60_000]);
+    let store = FjallStore::open(folder.path()).unwrap();
+    let creating = |number| {
+        let builder = Record::builder(id(number), SecretHash::from_bytes([2; 32]), now).principal(Some("ann"));
+        store.create(&builder.entry("value", &value).build().unwrap())
+    };
+    (0..count).map(creating).collect::<Vec<_>>().into_iter().for_each(|future| drop(block_on(future).unwrap()));
+    store.close().unwrap();
+
+    let (length, table) = largest_table(folder.path()).unwrap();
+    let mut bytes = fs::read(&table).unwrap();
+    bytes[length as usize / 3] ^= 1;
+    fs::write(&table, bytes).unwrap();
+
+    let store = FjallStore::open(folder.path()).unwrap();
+    let load = |number| block_on(store.load(id(number), now));
+    let damaged = (0..count).filter(|number| load(*number).is_err()).count();
+    assert!((1..10).contains(&damaged), "{damaged} are damaged");
+    assert_eq!(block_on(store.of_principal("ann", now)).unwrap().len(), count as usize - damaged);
+    block_on(store.destroy_of_principal("ann", None)).unwrap_err();
+    assert_eq!((0..count).filter(|number| matches!(load(*number), Ok(Some(_)))).count(), 0);
+}
+
+#[test]
+fn the_folder_stays_within_its_limit() {
+    let most = 16 << 20;
+    testing::stays_within_its_limit(most, |path| FjallBuilder::new(path).max_bytes(most).open().unwrap());
+}

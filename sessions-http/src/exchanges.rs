@@ -1,0 +1,68 @@
+//! The exchanges that a request carries from a middleware to its handlers.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::LazyLock;
+use std::task::Poll;
+
+use http::{Extensions, Request};
+use sessions_core::{Exchange, Exchanges, Session, Sessions};
+
+use crate::error::SessionError;
+use crate::headers::load;
+use crate::request::RequestHead;
+
+/// Opens an exchange for a request, and puts it into the request's extensions for the handlers.
+///
+/// Returns the exchange if the caller has to end it, and `None` if a middleware further out does.
+pub fn open<B>(sessions: &Sessions, request: &mut Request<B>) -> Option<Exchange> {
+    // Cheap to clone for all standard methods.
+    let method = request.method().clone();
+    let extensions = request.extensions_mut();
+    make_room(extensions);
+    extensions.get_or_insert_default::<Exchanges>().wrap(sessions, method.as_str())
+}
+
+/// Reserves room in extensions that are still empty.
+///
+/// They grow from room for three to room for seven, and axum itself puts in three: without this,
+/// each request would pay for growing them.
+fn make_room(extensions: &mut Extensions) {
+    static ROOMY: LazyLock<Extensions> = LazyLock::new(|| {
+        let mut extensions = Extensions::new();
+        extensions.insert([(); 0]);
+        extensions.insert([(); 1]);
+        extensions.insert([(); 2]);
+        extensions.insert([(); 3]);
+        extensions.clear();
+        extensions
+    });
+    if extensions.is_empty() {
+        *extensions = ROOMY.clone();
+    }
+}
+
+/// Loads the session of a request that came through a middleware; of several managers, that of the
+/// innermost.
+///
+/// The middleware saves it when the response is there.
+///
+/// # Errors
+///
+/// Fails if there is no middleware (see [`SessionError::is_no_middleware`]), or if the session
+/// cannot be loaded.
+pub fn session<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send + Unpin {
+    let exchange = request.extensions().get::<Exchanges>().and_then(Exchanges::innermost);
+    let mut load = exchange.map(|exchange| load(exchange, request.headers()));
+    // Not an `async` block, which would move the load once more.
+    poll_fn(move |context| match &mut load {
+        Some(load) => Pin::new(load).poll(context).map_err(SessionError::from),
+        None => Poll::Ready(Err(SessionError::no_middleware())),
+    })
+}
+
+/// Returns the exchange of a manager, which a middleware ends if it opened it.
+pub(crate) fn join<R: RequestHead>(sessions: &Sessions, request: &R) -> Exchange {
+    let exchange = request.extensions().get::<Exchanges>().and_then(|exchanges| exchanges.find(sessions));
+    exchange.cloned().unwrap_or_else(|| sessions.open_for(request.method().as_str()))
+}

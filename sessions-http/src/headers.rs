@@ -1,0 +1,151 @@
+//! Headers: cookies in, what the session needs out.
+
+use std::borrow::Cow;
+
+use http::header::{CACHE_CONTROL, COOKIE, Entry, HOST, ORIGIN, REFERER, RETRY_AFTER, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sessions_core::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
+
+/// Iterates over the values of all `Cookie` headers, as they came: over HTTP/2 there may be one for
+/// each cookie.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)
+}
+
+/// Loads the session of a request.
+pub(crate) fn load(exchange: &Exchange, headers: &HeaderMap) -> Load {
+    exchange.session_from(cookies(headers), || {
+        let origin = headers.get(ORIGIN).or_else(|| headers.get(REFERER))?;
+        Some((origin.as_bytes(), headers.get(HOST)?.as_bytes()))
+    })
+}
+
+/// Writes the session's headers to a response.
+pub(crate) fn write(session: SessionHeaders, headers: &mut HeaderMap) {
+    if !session.is_empty() {
+        session.write_to(&mut Headers(headers));
+    }
+}
+
+struct Headers<'a>(&'a mut HeaderMap);
+
+impl ResponseHeaders for Headers<'_> {
+    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
+        self.0.append(name_of(header), header_value(header, value))
+    }
+
+    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+        if let Entry::Occupied(values) = self.0.entry(name_of(header)) {
+            let values: Vec<_> = values.remove_entry_mult().1.collect();
+            for value in values.into_iter().filter(|value| keeps(value.as_bytes())) {
+                self.0.append(name_of(header), value);
+            }
+        }
+    }
+
+    fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool) {
+        let names: Vec<HeaderName> = self.0.keys().filter(|name| gives_way(name.as_str())).cloned().collect();
+        for name in names {
+            self.0.remove(name);
+        }
+    }
+}
+
+fn header_value(header: Header, text: Cow<'static, str>) -> HeaderValue {
+    match text {
+        Cow::Borrowed(text) => static_value(text),
+        Cow::Owned(text) => {
+            let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
+            // It holds a token: kept out of `Debug` output, and out of HTTP/2's compression tables.
+            value.set_sensitive(header == Header::SetCookie);
+            value
+        }
+    }
+}
+
+/// Returns what core writes as it is, formed once: forming a value looks at each of its bytes.
+fn static_value(text: &'static str) -> HeaderValue {
+    static COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
+    static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    match text {
+        "Cookie" => COOKIE.clone(),
+        "no-store" => NO_STORE.clone(),
+        other => HeaderValue::from_static(other),
+    }
+}
+
+fn name_of(header: Header) -> HeaderName {
+    match header {
+        Header::SetCookie => SET_COOKIE,
+        Header::Vary => VARY,
+        Header::CacheControl => CACHE_CONTROL,
+        Header::RetryAfter => RETRY_AFTER,
+        other => HeaderName::from_static(other.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(HeaderName, &'static str)]) -> HeaderMap {
+        fields.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    fn values(headers: &HeaderMap, name: HeaderName) -> Vec<&str> {
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn every_cookie_field_is_passed_on_byte_for_byte() {
+        let mut headers = headers(&[(COOKIE, "a=1"), (VARY, "Accept"), (COOKIE, "b=2; c=3")]);
+        headers.append(COOKIE, HeaderValue::from_bytes(b"d=\xff").unwrap());
+        assert_eq!(cookies(&headers).collect::<Vec<_>>(), [b"a=1".as_slice(), b"b=2; c=3", b"d=\xff"]);
+    }
+
+    #[test]
+    fn fields_that_stay_keep_their_order() {
+        let fields =
+            [(SET_COOKIE, "a=1"), (SET_COOKIE, "id=x"), (SET_COOKIE, "b=2"), (SET_COOKIE, "id=y"), (VARY, "id=z")];
+        let mut headers = headers(&fields);
+        let mut seen = Vec::new();
+        Headers(&mut headers).retain(Header::SetCookie, &mut |value| {
+            seen.push(value.to_vec());
+            !value.starts_with(b"id=")
+        });
+        assert_eq!(seen, [&b"a=1"[..], b"id=x", b"b=2", b"id=y"]);
+        assert_eq!(values(&headers, SET_COOKIE), ["a=1", "b=2"]);
+        assert_eq!(values(&headers, VARY), ["id=z"]);
+        Headers(&mut headers).retain(Header::SetCookie, &mut |_| false);
+        Headers(&mut headers).retain(Header::CacheControl, &mut |_| false);
+        assert_eq!((headers.len(), values(&headers, VARY)), (1, vec!["id=z"]));
+    }
+
+    #[test]
+    fn fields_are_added_after_those_that_are_there() {
+        let mut headers = headers(&[(SET_COOKIE, "a=1")]);
+        assert!(Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned())));
+        assert!(!Headers(&mut headers).add(Header::CacheControl, Cow::Borrowed("no-store")));
+        assert_eq!(values(&headers, SET_COOKIE), ["a=1", "id=secret"]);
+        assert_eq!(values(&headers, CACHE_CONTROL), ["no-store"]);
+    }
+
+    #[test]
+    fn a_cookie_does_not_show_in_debug_output() {
+        let mut headers = HeaderMap::new();
+        Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned()));
+        Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned()));
+        Headers(&mut headers).retain(Header::SetCookie, &mut |_| true);
+        assert!(!format!("{headers:?}").contains("secret"));
+    }
+
+    #[test]
+    fn bytes_beyond_ascii_in_a_handlers_field_stay() {
+        let mut headers = HeaderMap::new();
+        headers.append(VARY, HeaderValue::from_bytes(b"X-\xe9").unwrap());
+        assert!(Headers(&mut headers).add(Header::Vary, Cow::Borrowed("Cookie")));
+        Headers(&mut headers).retain(Header::Vary, &mut |value| value.starts_with(b"X"));
+        assert_eq!(headers[VARY].as_bytes(), b"X-\xe9");
+        assert_eq!(headers.len(), 1);
+    }
+}

@@ -1,0 +1,96 @@
+//! The explicit form: sessions from their manager, for a request.
+
+use sessions_core::{Error, Session, Sessions};
+
+use crate::block_on;
+use crate::request::{Request, load};
+
+/// Starts and destroys sessions from their manager, for a program that has several of them, each
+/// with a cookie of its own.
+///
+/// There is no call to finish one: whatever a request starts is finished when its service returns.
+///
+/// ```
+/// use sessions_minihttp::{BoxError, Request, Response, Sessions, SessionsExt};
+///
+/// fn service(staff: Sessions) -> impl FnMut(Request<'_>, &mut Response) -> Result<(), BoxError> + Clone {
+///     move |request, response| {
+///         match request.path() {
+///             "/staff/logout" => staff.destroy(&request)?,
+///             _ => staff.start(&request)?.set("seen", &true)?,
+///         }
+///         response.body("ok");
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait SessionsExt {
+    /// Loads the manager's session of a request, and returns it; the same one at every call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::session`].
+    fn start(&self, request: &Request<'_>) -> Result<Session, Error>;
+
+    /// Ends the manager's session of a request, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::session`]. Whether the store could end it shows when the request is finished;
+    /// if not, the client is told 503.
+    fn destroy(&self, request: &Request<'_>) -> Result<(), Error>;
+
+    /// Loads the manager's session of a request that may_minihttp's own server serves.
+    ///
+    /// For a program that serves some connections without this crate. Its response can carry no
+    /// cookie, since may_minihttp takes only header fields that live for ever. So the session is
+    /// like that of a socket whose response headers were sent: what is written is stored by
+    /// [`Session::save`]. Whatever would take a cookie, a login or a write to a session that is
+    /// new, fails with [`AlreadyCommitted`](sessions_core::ErrorKind::AlreadyCommitted). A service
+    /// that answers with what it has read adds `Vary: Cookie`.
+    ///
+    /// ```
+    /// use std::io;
+    /// use sessions_minihttp::{Sessions, SessionsExt, block_on};
+    ///
+    /// #[derive(Clone)]
+    /// struct Counter(Sessions);
+    ///
+    /// impl may_minihttp::HttpService for Counter {
+    ///     fn call(&mut self, req: may_minihttp::Request, rsp: &mut may_minihttp::Response) -> io::Result<()> {
+    ///         let session = self.0.load(&req).map_err(io::Error::other)?;
+    ///         if session.is_new() {
+    ///             rsp.status_code(401, "Unauthorized");
+    ///             return Ok(());
+    ///         }
+    ///         let count = session.increment("n", 1).map_err(io::Error::other)?;
+    ///         block_on(session.save()).map_err(io::Error::other)?;
+    ///         rsp.header("Vary: Cookie").body_vec(count.to_string().into_bytes());
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::session`].
+    fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, Error>;
+}
+
+impl SessionsExt for Sessions {
+    fn start(&self, request: &Request<'_>) -> Result<Session, Error> {
+        request.session_of(self)
+    }
+
+    fn destroy(&self, request: &Request<'_>) -> Result<(), Error> {
+        self.start(request)?.destroy();
+        Ok(())
+    }
+
+    fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, Error> {
+        let exchange = self.open_for(request.method());
+        let session = block_on(load(&exchange, request.headers()))?;
+        let _ = block_on(exchange.end(200))?;
+        Ok(session)
+    }
+}
