@@ -38,7 +38,7 @@ impl Framework {
         }
     }
 
-    /// Returns whether a demo finishes_pending_requests pending requests before it ends on a signal.
+    /// Returns whether a demo finishes pending requests when a signal ends it.
     ///
     /// may_minihttp has no such shutdown.
     #[must_use]

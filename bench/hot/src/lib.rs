@@ -25,7 +25,11 @@ pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler
 /// # Panics
 ///
 /// Panics if anything fails.
-pub fn ask(sessions: &Sessions, cookie: Option<&[u8]>, handle: impl FnOnce(&Session) -> Result<(), Error>) -> SessionHeaders {
+pub fn ask(
+    sessions: &Sessions,
+    cookie: Option<&[u8]>,
+    handle: impl FnOnce(&Session) -> Result<(), Error>,
+) -> SessionHeaders {
     let exchange = sessions.open();
     let session = block_on(exchange.session(cookie)).expect("the store answers");
     handle(&session).expect("the handler's calls work");
