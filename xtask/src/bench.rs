@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::command::{cargo, root, run};
 use crate::install;
+use crate::workspace::target_folder;
 
 /// Benchmark crates that are checked for warnings. Not `peers`, which takes minutes to build.
 const CHECKED: &str = "-p harness -p ours -p hot -p growth -p stores -p runner";
@@ -38,10 +39,12 @@ pub(crate) fn fmt() -> Result<(), String> {
 }
 
 /// Checks the benchmarks for warnings.
+///
+/// They are built in the root's target folder, which has most of the dependencies already.
 pub(crate) fn clippy() -> Result<(), String> {
-    run(cargo(&format!("clippy {CHECKED} --all-targets --manifest-path"))
-        .arg(manifest())
-        .args(["--", "-D", "warnings"]))
+    let mut clippy = cargo(&format!("clippy {CHECKED} --all-targets --manifest-path"));
+    clippy.arg(manifest()).arg("--target-dir").arg(target_folder()?);
+    run(clippy.args(["--", "-D", "warnings"]))
 }
 
 fn runner() -> Command {
