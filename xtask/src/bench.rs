@@ -33,6 +33,13 @@ pub(crate) fn counts() -> Result<(), String> {
     }
 }
 
+/// Returns the build that [`counts`] needs.
+pub(crate) fn build_of_counts() -> Command {
+    let mut build = cargo("build --release --quiet --package runner --package hot --bins --manifest-path");
+    build.arg(manifest());
+    build
+}
+
 /// Checks the benchmarks' formatting.
 pub(crate) fn fmt() -> Result<(), String> {
     run(cargo("fmt --all --check --manifest-path").arg(manifest()))

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::command::{cargo, line, root, run};
 use crate::install;
@@ -40,11 +41,21 @@ pub(crate) fn clippy() -> Result<(), String> {
 fn run_all(seconds: u32) -> Result<(), String> {
     install::install_for_fuzz()?;
     let targets = targets()?;
-    run(&mut in_folder("build --release --bins"))?;
-    for target in &targets {
-        run_target(target, seconds)?;
+    run(&mut build())?;
+    // Each target uses one processor.
+    for pair in targets.chunks(2) {
+        let results = thread::scope(|scope| {
+            let threads: Vec<_> = pair.iter().map(|target| scope.spawn(|| run_target(target, seconds))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a target's run does not panic")).collect::<Vec<_>>()
+        });
+        results.into_iter().collect::<Result<(), String>>()?;
     }
     Ok(())
+}
+
+/// Returns the build of all targets.
+pub(crate) fn build() -> Command {
+    in_folder("build --release --bins")
 }
 
 /// Returns a command for cargo in `fuzz/`, whose `.cargo/config.toml` sets the compiler's flags.

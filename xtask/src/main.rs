@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod advisories;
+mod ahead;
 mod api;
 mod bench;
 mod command;

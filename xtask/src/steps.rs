@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::ahead::{self, Ahead};
 use crate::command::{cargo, run};
 use crate::{api, bench, deny, direction, features, fuzz, install, lints, msrv, snippets, suites, tree, words};
 
@@ -66,9 +67,13 @@ pub(crate) fn find(name: &str) -> Option<&'static Step> {
 /// Runs the steps in order until one fails, and prints the time that each took.
 pub(crate) fn run_all(steps: &[&Step]) -> Result<(), String> {
     let mut took = Vec::new();
-    for step in steps {
+    let mut ahead = Ahead::default();
+    for (index, step) in steps.iter().enumerate() {
         println!("==> {}: {}", step.name, step.about);
         let start = Instant::now();
+        if step.name == ahead::DURING {
+            ahead.start(steps[index..].iter().map(|later| later.name));
+        }
         let result = (step.run)();
         let time = seconds(start.elapsed());
         result.map_err(|why| failure(step.name, &time, &why))?;
