@@ -3,16 +3,16 @@
 use std::process::{Child, Command, Stdio};
 
 use crate::command::line;
-use crate::{bench, fuzz};
+use crate::{bench, fuzz, msrv};
 
-/// The step whose tests mostly wait.
-pub(crate) const DURING: &str = "wire";
+/// The step from which on tests wait for a good part of their time.
+pub(crate) const DURING: &str = "unit";
 
-/// Steps that build something which no other step needs.
-const BUILDS: &[(&str, Build)] = &[("counts", bench::build_of_counts), ("fuzz", fuzz::build)];
+/// Steps with builds in folders of their own, which therefore delay no other step.
+const BUILDS: &[(&str, Builds)] = &[("fuzz", fuzz::builds), ("counts", bench::builds), ("msrv", msrv::builds)];
 
-/// A function that returns the command of a build.
-type Build = fn() -> Command;
+/// A function that returns the builds of a step.
+type Builds = fn() -> Vec<Command>;
 
 /// Builds in the background, which end with this value.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ impl Ahead {
     /// A build that fails is not reported: its step repeats it, and waits for one that is running.
     pub(crate) fn start<'a>(&mut self, steps: impl Iterator<Item = &'a str>) {
         let builds = steps.filter_map(|name| BUILDS.iter().find(|(step, _)| *step == name));
-        for command in builds.map(|(_, command)| command()) {
+        for command in builds.flat_map(|(_, commands)| commands()) {
             println!("$ {} &", line(&command));
             self.0.extend(in_background(&command).spawn());
         }

@@ -34,10 +34,10 @@ pub(crate) fn counts() -> Result<(), String> {
 }
 
 /// Returns the build that [`counts`] needs.
-pub(crate) fn build_of_counts() -> Command {
+pub(crate) fn builds() -> Vec<Command> {
     let mut build = cargo("build --release --quiet --package runner --package hot --bins --manifest-path");
     build.arg(manifest());
-    build
+    vec![build]
 }
 
 /// Checks the benchmarks' formatting.

@@ -54,7 +54,11 @@ fn run_all(seconds: u32) -> Result<(), String> {
 }
 
 /// Returns the build of all targets.
-pub(crate) fn build() -> Command {
+pub(crate) fn builds() -> Vec<Command> {
+    vec![build()]
+}
+
+fn build() -> Command {
     in_folder("build --release --bins")
 }
 

@@ -6,6 +6,9 @@ use std::process::Command;
 use crate::command::{run, succeeds};
 use crate::workspace::{Member, members};
 
+/// Folder of the builds, which is not that of other steps, so that these need not wait.
+const TARGET: &str = "target/msrv";
+
 /// Checks each published crate with its own `rust-version`.
 ///
 /// A toolchain that is neither installed nor installable is skipped, with a notice.
@@ -18,6 +21,13 @@ pub(crate) fn check() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Returns the builds of the toolchains that are installed.
+pub(crate) fn builds() -> Vec<Command> {
+    let by_version = members().and_then(|members| by_version(&members)).unwrap_or_default();
+    let installed = by_version.iter().filter(|(version, _)| has_toolchain(version));
+    installed.map(|(version, crates)| check_command(version, crates)).collect()
 }
 
 /// Groups the published crates by the oldest Rust that they support.
@@ -40,7 +50,7 @@ fn installs_toolchain(version: &str) -> bool {
 
 fn check_command(version: &str, crates: &[String]) -> Command {
     let mut command = Command::new("rustup");
-    command.args(["run", version, "cargo", "check", "--locked", "--all-features"]);
+    command.args(["run", version, "cargo", "check", "--locked", "--all-features", "--target-dir", TARGET]);
     command.args(crates.iter().flat_map(|name| ["--package", name]));
     // The cargo that runs xtask sets these for its own toolchain.
     for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
@@ -93,7 +103,8 @@ mod tests {
     fn a_check_names_its_toolchain_and_crates() {
         let command = check_command("1.89", &["core".to_owned(), "axum".to_owned()]);
         let words: Vec<_> = command.get_args().filter_map(|word| word.to_str()).collect();
-        let expected = "run 1.89 cargo check --locked --all-features --package core --package axum";
+        let expected =
+            "run 1.89 cargo check --locked --all-features --target-dir target/msrv --package core --package axum";
         assert_eq!(words.join(" "), expected);
     }
 
