@@ -12,6 +12,9 @@ const SELECTION: &str = "--workspace --all-features";
 /// The package whose integration tests start the demos. They have steps of their own.
 const DEMO_TESTS: &str = "sessions-tests";
 
+/// Number of wire tests at a time, which wait for most of theirs.
+const WIRE_THREADS: &str = "4";
+
 /// Runs all tests but those that start the demos.
 pub(crate) fn unit() -> Result<(), String> {
     let mut tests = cargo(&format!("test {SELECTION} --lib --bins"));
@@ -22,12 +25,12 @@ pub(crate) fn unit() -> Result<(), String> {
 
 /// Runs the demos over real sockets.
 pub(crate) fn wire() -> Result<(), String> {
-    run_with_demos("--test wire --test stores")
+    run_with_demos("--test wire --test stores", &[("RUST_TEST_THREADS", WIRE_THREADS)])
 }
 
 /// Runs pages in a real browser.
 pub(crate) fn browser() -> Result<(), String> {
-    run_with_demos("--test browser")
+    run_with_demos("--test browser", &[])
 }
 
 /// Returns the names of the integration tests that do not start the demos.
@@ -44,10 +47,12 @@ fn unit_tests(members: &[Member]) -> Result<Vec<&str>, String> {
 
 /// Builds the demos together with the tests, which would otherwise build them with another
 /// selection.
-fn run_with_demos(tests: &str) -> Result<(), String> {
-    run(&mut cargo(&format!("build {SELECTION} --bin demo-* {tests}")))?;
+fn run_with_demos(tests: &str, environment: &[(&str, &str)]) -> Result<(), String> {
+    run(&mut cargo(&format!("build {SELECTION} --profile test --bin demo-* {tests}")))?;
     let demos = target_folder()?.join("debug");
-    run(required(&mut cargo(&format!("test {SELECTION} {tests}"))).env("SESSIONS_DEMOS", demos))
+    let mut tests = cargo(&format!("test {SELECTION} {tests}"));
+    tests.env("SESSIONS_DEMOS", demos).envs(environment.iter().copied());
+    run(required(&mut tests))
 }
 
 /// Turns skipped tests into failures: the programs that they need were installed.
