@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::command::{cargo, read};
 
-/// Runtimes and frameworks: the crate itself and those named after it, as in `tokio-util`.
+/// Runtimes and frameworks: these crates and those named after them, as in `tokio-util`.
 const FAMILIES: &[&str] = &["tokio", "async-std", "may", "axum", "actix", "hyper", "tower"];
 
-/// Runtimes whose name other crates share without being part of them, as in `smol_str`.
+/// Runtimes whose name unrelated crates begin with, as in `smol_str`.
 const SINGLE: &[&str] = &["smol"];
 
 /// What `cargo run --bin demo-axum` is quicker without: the other frameworks, Redis and TLS.
@@ -30,7 +30,7 @@ fn check_package(package: &str, features: &str, is_forbidden: fn(&str) -> bool) 
     if forbidden.is_empty() { Ok(()) } else { Err(format!("{package} depends on {}", forbidden.join(", "))) }
 }
 
-/// The names in the output of `cargo tree --prefix none`, of which each line is `name vX.Y.Z (…)`.
+/// Returns the names in the output of `cargo tree --prefix none`: lines such as `name vX.Y.Z (…)`.
 fn crates(tree: &str) -> BTreeSet<&str> {
     tree.lines().filter_map(|line| line.split_whitespace().next()).collect()
 }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_merely_begins_alike_is_allowed() {
+    fn a_similar_name_is_allowed() {
         for name in ["maybe-uninit", "smol_str", "hyperloglog", "http", "async-trait", "cookie"] {
             assert!(!is_forbidden(name), "{name} is forbidden");
         }

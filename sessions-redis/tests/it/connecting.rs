@@ -1,4 +1,4 @@
-//! The ways to a server, and the places from which a store can be used.
+//! Connections to a server, and the runtimes that a store can be used from.
 
 use std::sync::Arc;
 use std::thread;
@@ -10,7 +10,7 @@ use sessions_core::{Committed, Created, Store, StoreErrorKind};
 use sessions_redis::{OpenErrorKind, RedisStore};
 use test_servers::{Options, Server};
 
-/// Uses most of a store.
+/// Exercises most of a store.
 fn exercise(store: &RedisStore) {
     block_on(exercise_async(store));
 }
@@ -34,7 +34,7 @@ async fn exercise_async(store: &RedisStore) {
 }
 
 #[test]
-fn deadlines_may_be_as_long_as_there_is() {
+fn the_longest_deadlines_work() {
     if !test_servers::installed() {
         return;
     }
@@ -78,7 +78,7 @@ fn user_password_and_database_are_used() {
 }
 
 #[test]
-fn a_user_with_the_rights_that_the_documentation_names_gets_on() {
+fn the_documented_rights_are_enough() {
     if !test_servers::installed() {
         return;
     }
@@ -93,7 +93,7 @@ fn a_user_with_the_rights_that_the_documentation_names_gets_on() {
         .wait_for_replicas(1, Duration::from_millis(50))
         .open(&url)
         .unwrap();
-    // There is no replica to wait for, but the right to wait.
+    // There is no replica to wait for, but the user has the right to wait.
     assert_eq!(block_on(waiting.destroy(id())).unwrap_err().kind(), StoreErrorKind::TimedOut);
 }
 
@@ -103,7 +103,7 @@ fn tls_is_spoken_and_the_certificate_is_checked() {
         return;
     }
     let server = Options::new().tls().start();
-    // Opening first lets the store choose who encrypts.
+    // Opening a store first lets it choose the crypto provider.
     let stranger = RedisStore::builder().load_deadline(Duration::from_millis(400)).open(&server.url()).unwrap();
     assert_eq!(block_on(stranger.ping()).unwrap_err().kind(), StoreErrorKind::Unavailable);
     let client = redis::Client::build_with_tls(server.url(), certificates(&server)).unwrap();
@@ -120,7 +120,7 @@ fn a_cluster_is_reached_by_tls_and_with_a_password() {
     let mut command = vec!["CLUSTER", "ADDSLOTS"];
     command.extend(slots.iter().map(String::as_str));
     assert_eq!(server.cli(&command), "OK");
-    // Opening first lets the store choose who encrypts.
+    // Opening a store first lets it choose the crypto provider.
     let url = server.url().replace("rediss://", "rediss-cluster://");
     let stranger = RedisStore::builder().load_deadline(Duration::from_millis(400)).open(&url).unwrap();
     assert!(block_on(stranger.ping()).is_err());
@@ -184,7 +184,7 @@ fn no_tokio_is_needed_around_a_store() {
 }
 
 #[test]
-fn a_store_outlives_the_runtime_that_used_it_and_dies_quietly_on_any() {
+fn a_store_outlives_its_runtimes() {
     if !test_servers::installed() {
         return;
     }
@@ -207,7 +207,7 @@ fn a_store_outlives_the_runtime_that_used_it_and_dies_quietly_on_any() {
             assert_eq!(writer.await.unwrap(), Committed::Applied);
         }
         assert_eq!(text(&store.load(id, NOW).await.unwrap().unwrap(), "count").unwrap(), "64");
-        // Dropped inside of a runtime, where a runtime may not be waited for.
+        // Dropped inside a runtime, where waiting for a runtime is not allowed.
         drop(store);
     });
 }

@@ -1,4 +1,4 @@
-//! What a store tells when it fails: which server, why, what to do; and no secret.
+//! Messages of errors: which server, why and what to do, without any secret.
 
 use std::error::Error;
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use sessions_core::{Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_redis::{RedisBuilder, RedisStore};
 use test_servers::{Options, Server};
 
-/// Shows an error as a log would, and whatever else can be shown of it.
+/// Returns all text forms of an error: as a log shows it, `Debug` included.
 fn shown(error: &dyn Error) -> String {
     let mut shown = error.to_string();
     let mut source = error.source();
@@ -32,7 +32,7 @@ fn hurried() -> RedisBuilder {
     RedisStore::builder().load_deadline(deadline).commit_deadline(deadline)
 }
 
-/// Has every call of a store fail, and returns what they tell, without its repetitions.
+/// Returns the messages of failing calls of each kind, without duplicates.
 fn failures(store: &RedisStore) -> Vec<String> {
     let debug = format!("{store:?} {store:#?}");
     assert!(!debug.contains("hunter"), "{debug}");
@@ -74,7 +74,7 @@ fn assert_all_tell(store: &RedisStore, parts: &[&str]) {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_named() {
+fn an_unreachable_server_is_named() {
     let refused = ["127.0.0.1:1: connection refused"];
     assert_all_tell(&hurried().open("redis://ada:hunter2@127.0.0.1:1/0").unwrap(), &refused);
     assert_all_tell(&hurried().open("redis-cluster://ada:hunter2@127.0.0.1:1,127.0.0.1:1").unwrap(), &refused);
@@ -86,7 +86,7 @@ fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_named() {
+fn a_silent_server_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = listener.local_addr().unwrap().to_string();
     for scheme in ["redis", "rediss", "redis-cluster"] {
@@ -95,7 +95,7 @@ fn a_server_that_says_nothing_is_named() {
 }
 
 #[test]
-fn a_server_that_falls_silent_is_named() {
+fn a_server_that_goes_silent_is_named() {
     if !test_servers::installed() {
         return;
     }
@@ -110,7 +110,7 @@ fn a_server_that_falls_silent_is_named() {
 }
 
 #[test]
-fn a_password_that_is_missing_or_wrong_is_told() {
+fn a_missing_or_wrong_password_is_reported() {
     if !test_servers::installed() {
         return;
     }
@@ -133,7 +133,7 @@ fn a_password_that_is_missing_or_wrong_is_told() {
 }
 
 #[test]
-fn a_right_that_is_missing_is_told() {
+fn a_missing_right_is_reported() {
     if !test_servers::installed() {
         return;
     }
@@ -147,7 +147,7 @@ fn a_right_that_is_missing_is_told() {
 }
 
 #[test]
-fn what_else_a_server_says_is_told() {
+fn other_refusals_are_reported() {
     if !test_servers::installed() {
         return;
     }
@@ -169,7 +169,7 @@ fn what_else_a_server_says_is_told() {
 }
 
 #[test]
-fn what_is_too_much_is_told() {
+fn an_exceeded_limit_is_reported() {
     let store = hurried().max_in_flight(1).open("redis://:hunter2@127.0.0.1:1").unwrap();
     let _first = store.ping();
     let error = block_on(store.ping()).unwrap_err();
@@ -178,7 +178,7 @@ fn what_is_too_much_is_told() {
 }
 
 #[test]
-fn a_store_that_cannot_open_names_the_option() {
+fn an_open_error_names_the_option() {
     let builder = RedisStore::builder;
     let refused = [
         ("load_deadline", builder().load_deadline(Duration::ZERO)),

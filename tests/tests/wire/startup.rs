@@ -1,27 +1,27 @@
-//! A demo that cannot start says why in one line, and one whose store is down says so in its log.
+//! Startup: a demo that cannot start prints why in one line, and one whose store is down logs it.
 
 use sessions_tests::{Framework, Options, Server, in_every_framework};
 use tempfile::NamedTempFile;
 
 in_every_framework! {
     a_taken_port_is_named,
-    a_store_that_cannot_be_opened_is_told_in_one_line,
-    an_option_that_makes_no_sense_is_told_in_one_line,
-    a_store_that_is_down_is_told_in_the_log,
-    the_log_is_as_rust_log_asks,
+    a_store_failure_at_startup_is_one_line,
+    an_invalid_option_is_reported_in_one_line,
+    a_store_that_is_down_is_logged,
+    the_log_follows_rust_log,
 }
 
-/// Where nobody listens.
+/// An address on which nothing listens.
 const NOWHERE: &str = "redis://127.0.0.1:1";
 
-/// Expects that the demo ends with code 1, and returns the only line that it prints.
+/// Expects exit code 1 and returns the only line of output.
 #[track_caller]
 fn only_line(options: Options) -> String {
-    let (status, output) = options.start_in_vain();
+    let (status, output) = options.start_expecting_failure();
     assert_eq!(status.code(), Some(1), "{output}");
     let lines: Vec<&str> = output.lines().collect();
     let [line] = lines.as_slice() else { panic!("expected one line, but:\n{output}") };
-    // Where `Debug` prints a struct.
+    // Part of a struct's `Debug` output.
     assert!(!line.contains(" { "), "{line}");
     (*line).to_owned()
 }
@@ -35,7 +35,7 @@ fn a_taken_port_is_named(framework: Framework) {
     first.visitor().get("/plain").expect_text("ok");
 }
 
-fn a_store_that_cannot_be_opened_is_told_in_one_line(framework: Framework) {
+fn a_store_failure_at_startup_is_one_line(framework: Framework) {
     let file = NamedTempFile::new().expect("there is a folder for temporary files");
     let inside = |scheme: &str| format!("{scheme}:{}/sessions", file.path().display());
     let redis = "redis://:hunter2@localhost?colour=blue".to_owned();
@@ -46,7 +46,7 @@ fn a_store_that_cannot_be_opened_is_told_in_one_line(framework: Framework) {
     }
 }
 
-fn an_option_that_makes_no_sense_is_told_in_one_line(framework: Framework) {
+fn an_invalid_option_is_reported_in_one_line(framework: Framework) {
     let line = only_line(Options::new(framework).argument("--idle").argument("0s"));
     assert!(line.starts_with("Error: "), "{line}");
     let sealed = Options::new(framework).argument("--seal").argument("signed");
@@ -54,7 +54,7 @@ fn an_option_that_makes_no_sense_is_told_in_one_line(framework: Framework) {
     assert!(line.starts_with("Error: SESSIONS_KEY is not hex: "), "{line}");
 }
 
-fn a_store_that_is_down_is_told_in_the_log(framework: Framework) {
+fn a_store_that_is_down_is_logged(framework: Framework) {
     let server = Options::new(framework).store(NOWHERE).start();
     server.visitor().get("/set").expect_status(503);
     let log = server.stop();
@@ -63,7 +63,7 @@ fn a_store_that_is_down_is_told_in_the_log(framework: Framework) {
     assert!(reason.to_lowercase().contains("connection refused"), "{reason}");
 }
 
-fn the_log_is_as_rust_log_asks(framework: Framework) {
+fn the_log_follows_rust_log(framework: Framework) {
     let server = Options::new(framework).store(NOWHERE).environment("RUST_LOG", "off").start();
     let announcement = format!("listening on http://{}\n", server.address());
     server.visitor().get("/set").expect_status(503);

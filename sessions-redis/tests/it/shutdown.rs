@@ -1,4 +1,4 @@
-//! How a store and a runtime end, in either order.
+//! The end of a store and of a runtime, in either order.
 //!
 //! A store that could not reach its server left a task on the application's runtime, which slept by
 //! the clock of the store's own runtime. When the store was dropped, that clock stopped, and tokio
@@ -19,13 +19,13 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Why no server answers.
+/// A reason why no server answers.
 struct Trouble {
     what: &'static str,
     url: String,
-    /// Keeps the port.
+    /// Held to reserve the port.
     _listener: Option<TcpListener>,
-    /// Keeps the server.
+    /// Held to keep the server running.
     _server: Option<Server>,
 }
 
@@ -34,7 +34,7 @@ impl Trouble {
         Self { what: "refused", url: "redis://127.0.0.1:1".to_owned(), _listener: None, _server: None }
     }
 
-    /// Accepts connections and never says anything.
+    /// Accepts connections and never sends a byte.
     fn silence() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("redis://{}", listener.local_addr().unwrap());
@@ -83,8 +83,7 @@ fn count_panics() {
     });
 }
 
-/// Plays a scene with each trouble on a thread of an application's, and fails if anything panics on
-/// any thread.
+/// Plays a scene with each trouble on an application's thread, and fails if any thread panics.
 fn play(scene: fn(&Trouble)) {
     count_panics();
     for trouble in Trouble::every() {
@@ -112,7 +111,7 @@ async fn deserted(runtime: &Handle) {
 }
 
 #[test]
-fn a_store_dropped_in_async_leaves_the_runtime_in_peace() {
+fn a_store_can_be_dropped_in_async() {
     play(|trouble| {
         for runtime in runtimes() {
             runtime.block_on(async {
@@ -126,7 +125,7 @@ fn a_store_dropped_in_async_leaves_the_runtime_in_peace() {
 }
 
 #[test]
-fn a_store_dropped_on_a_plain_thread_leaves_the_runtime_in_peace() {
+fn a_store_can_be_dropped_on_a_plain_thread() {
     play(|trouble| {
         for runtime in runtimes() {
             let store = trouble.store();
@@ -139,7 +138,7 @@ fn a_store_dropped_on_a_plain_thread_leaves_the_runtime_in_peace() {
 }
 
 #[test]
-fn a_store_outlives_a_runtime_that_never_reached_its_server() {
+fn a_store_outlives_an_unconnected_runtime() {
     play(|trouble| {
         let store = trouble.store();
         for runtime in runtimes() {
@@ -156,7 +155,7 @@ fn a_store_outlives_a_runtime_that_never_reached_its_server() {
 }
 
 #[test]
-fn a_call_may_outlive_the_runtime_that_it_was_made_on() {
+fn a_call_may_outlive_its_runtime() {
     play(|trouble| {
         let store = trouble.store();
         for runtime in runtimes() {
@@ -170,7 +169,7 @@ fn a_call_may_outlive_the_runtime_that_it_was_made_on() {
 }
 
 #[test]
-fn calls_under_way_end_with_their_runtime() {
+fn pending_calls_end_with_their_runtime() {
     play(|trouble| {
         for runtime in runtimes() {
             let store = Arc::new(RedisStore::builder().load_deadline(Duration::MAX).open(&trouble.url).unwrap());
@@ -179,7 +178,7 @@ fn calls_under_way_end_with_their_runtime() {
                 runtime.spawn(async move { store.ping().await });
             }
             assert!(runtime.block_on(trouble.store().ping()).is_err());
-            // The last that has the store may be a call, which ends while the runtime does.
+            // The last owner of the store may be a call, which ends with the runtime.
             drop(store);
             drop(runtime);
         }
@@ -204,7 +203,7 @@ fn a_store_ends_quietly_in_actix() {
             assert!(failed && store.ping().await.is_err());
             drop(store);
             deserted(&Handle::current()).await;
-            // What runs the arbiter is a task as well.
+            // The arbiter's runner is a task as well.
             while runtime.metrics().num_alive_tasks() > 1 {
                 tokio::task::yield_now().await;
             }
@@ -240,10 +239,10 @@ fn a_store_that_lost_its_server_ends_quietly() {
     });
 }
 
-/// The manager connects again on whichever runtime the request that met the broken connection was
-/// polled on. That was the store's.
+/// Guards against a connection that reconnected on whichever runtime polled the request that met
+/// the broken one. That was the store's.
 #[test]
-fn a_connection_of_the_callers_outlives_the_store() {
+fn a_callers_connection_outlives_the_store() {
     if !test_servers::installed() {
         return;
     }
@@ -260,7 +259,7 @@ fn a_connection_of_the_callers_outlives_the_store() {
                 (manager, store)
             });
             server.kill();
-            // One meets the broken connection, the next awaits a new one.
+            // One call meets the broken connection, the next awaits a new one.
             for call in [store.ping(), store.ping()] {
                 assert!(runtime.block_on(call).is_err());
             }

@@ -1,9 +1,9 @@
-//! What scenarios ask of an answer. A failure says what was asked and what came.
+//! Expectations of scenarios on a response. A failure prints the request and the response.
 
 #![expect(
     clippy::must_use_candidate,
     clippy::return_self_not_must_use,
-    reason = "an expectation holds or ends the test; the answer that it hands on need not be looked at again"
+    reason = "an expectation holds or ends the test, so its result may be ignored"
 )]
 
 use std::collections::BTreeMap;
@@ -12,47 +12,47 @@ use serde_json::Value;
 
 use crate::Response;
 
-/// What `/get` answers before the name.
+/// Text in front of the name in the body of `/get`.
 const GREETING: &str = "The name on the /set was:";
 
 impl Response {
-    /// Expects this status.
+    /// Expects a status.
     ///
     /// # Panics
     ///
-    /// Where another came.
+    /// Panics if the status differs.
     #[track_caller]
     pub fn expect_status(self, status: u16) -> Self {
         assert!(self.status() == status, "expected {status}, but\n{self}");
         self
     }
 
-    /// Expects 200.
+    /// Expects status 200.
     ///
     /// # Panics
     ///
-    /// Where another status came.
+    /// Panics if the status differs.
     #[track_caller]
     pub fn expect_ok(self) -> Self {
         self.expect_status(200)
     }
 
-    /// Expects an answer that says that the request failed, by 4xx or 5xx.
+    /// Expects a status of 4xx or 5xx.
     ///
     /// # Panics
     ///
-    /// Where another status came.
+    /// Panics if the status differs.
     #[track_caller]
     pub fn expect_failure(self) -> Self {
         assert!((400..600).contains(&self.status()), "expected 4xx or 5xx, but\n{self}");
         self
     }
 
-    /// Expects 200 with this text.
+    /// Expects status 200 and a text.
     ///
     /// # Panics
     ///
-    /// Where something else came.
+    /// Panics if the status or the text differs.
     #[track_caller]
     pub fn expect_text(self, text: &str) -> Self {
         let response = self.expect_ok();
@@ -60,11 +60,11 @@ impl Response {
         response
     }
 
-    /// Expects that the answer of `/get` greets this name; the empty name for nobody.
+    /// Expects that the response of `/get` greets a name, or nobody if it is empty.
     ///
     /// # Panics
     ///
-    /// Where it greets another.
+    /// Panics if it greets another name.
     #[track_caller]
     pub fn expect_name(self, name: &str) -> Self {
         let response = self.expect_ok();
@@ -73,22 +73,22 @@ impl Response {
         response
     }
 
-    /// Expects that no cookie of any name is set or removed.
+    /// Expects that no cookie is set or removed.
     ///
     /// # Panics
     ///
-    /// Where one is.
+    /// Panics if a cookie is set or removed.
     #[track_caller]
     pub fn expect_no_cookie(self) -> Self {
         assert!(self.set_cookies().is_empty(), "expected no Set-Cookie, but\n{self}");
         self
     }
 
-    /// Reads a JSON body, after expecting 200.
+    /// Returns the JSON body after expecting status 200.
     ///
     /// # Panics
     ///
-    /// Where the body is not JSON.
+    /// Panics if the body is not JSON.
     #[must_use]
     #[track_caller]
     pub fn json(self) -> Value {
@@ -99,11 +99,11 @@ impl Response {
         }
     }
 
-    /// Reads a JSON object as names and texts; what is not text stands as JSON.
+    /// Returns a JSON object as a map of texts. Values that are not text are kept as JSON.
     ///
     /// # Panics
     ///
-    /// Where the body is not a JSON object.
+    /// Panics if the body is not a JSON object.
     #[must_use]
     #[track_caller]
     pub fn entries(self) -> BTreeMap<String, String> {

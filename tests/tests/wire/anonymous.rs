@@ -1,16 +1,16 @@
-//! Those who never write cost nothing: no session, no cookie, no memory.
+//! Visitors who never write: they cost no session, no cookie and no memory.
 
 use sessions_tests::{Framework, Request, Server, in_every_framework, random_token};
 
 in_every_framework! {
-    a_hundred_thousand_strangers_get_no_cookie,
-    what_ends_or_empties_nothing_makes_nothing,
+    a_hundred_thousand_readers_get_no_cookie,
+    ending_or_clearing_nothing_creates_nothing,
 }
 
-/// How many requests are sent before their answers are read.
+/// Number of requests that are sent before their responses are read.
 const PIPELINED: usize = 50;
 
-fn a_hundred_thousand_strangers_get_no_cookie(framework: Framework) {
+fn a_hundred_thousand_readers_get_no_cookie(framework: Framework) {
     let server = Server::start(framework);
     let with_cookie = |value: &str| Request::get("/get").cookie(server.cookie(value));
     let kinds: [&dyn Fn() -> Request; 4] =
@@ -46,7 +46,7 @@ fn send(server: &Server, count: usize, request: &dyn Fn() -> Request) {
     }
 }
 
-fn what_ends_or_empties_nothing_makes_nothing(framework: Framework) {
+fn ending_or_clearing_nothing_creates_nothing(framework: Framework) {
     let server = Server::start(framework);
     for route in ["/logout", "/destroy", "/destroy/", "/clear", "/clear/", "/delete", "/flash/clear", "/logout_others"]
     {
