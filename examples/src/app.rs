@@ -1,4 +1,4 @@
-//! What the routes of the demos do, whatever the framework.
+//! What the routes of the demos do, in every framework.
 
 mod classic;
 mod devices;
@@ -14,13 +14,13 @@ use std::time::Duration;
 use serde::Serialize;
 use sessions_core::{Error, Session};
 
-/// The first page, which lists what can be tried.
+/// The first page, which lists the routes.
 const INDEX: &str = include_str!("index.html");
 
-/// The longest time that a request may be asked to wait.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest pause that a request can ask for.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// Waits in the framework's own way.
+/// A function that waits in the framework's own way.
 pub type Wait = fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A request, as the routes see it.
@@ -32,7 +32,7 @@ pub struct Request<'a> {
     body: &'a [u8],
 }
 
-/// A response. Handlers do not set cookies: the adapter does.
+/// A response, without cookies, which the adapter adds.
 #[derive(Debug)]
 pub struct Reply {
     /// The status.
@@ -44,14 +44,14 @@ pub struct Reply {
 }
 
 impl<'a> Request<'a> {
-    /// Makes a request from its method (in upper case), path, query (without the question mark) and
-    /// body.
+    /// Creates a request from its method (in upper case), path, query (without the question mark)
+    /// and body.
     #[must_use]
     pub const fn new(method: &'a str, path: &'a str, query: &'a str, body: &'a [u8]) -> Self {
         Self { method, path, query, body }
     }
 
-    /// Returns a parameter, decoded: of the form in the body of a POST, otherwise of the query.
+    /// Returns a decoded parameter, from the body of a POST or else from the query.
     fn parameter(&self, name: &str) -> Option<String> {
         let form = if self.method == "POST" { self.body } else { self.query.as_bytes() };
         form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| Cow::into_owned(value))
@@ -61,11 +61,11 @@ impl<'a> Request<'a> {
         self.parameter("k").unwrap_or_default()
     }
 
-    /// Waits as long as the parameter `ms` says, a minute at most.
+    /// Waits for the milliseconds in the parameter `ms`, at most for a minute.
     async fn pause(&self, wait: Wait) {
         let millis = self.parameter("ms").and_then(|text| text.parse().ok()).unwrap_or(0_u64);
         if millis > 0 {
-            wait(Duration::from_millis(millis).min(LONGEST_PAUSE)).await;
+            wait(Duration::from_millis(millis).min(MAX_PAUSE)).await;
         }
     }
 }
@@ -86,19 +86,19 @@ impl Reply {
         }
     }
 
-    /// Makes a reply that is only a status.
+    /// Creates a reply without a body.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self::refusal(status, "")
     }
 
-    /// Makes a reply that says why a request is refused.
+    /// Creates a reply with the reason why a request is refused.
     fn refusal(status: u16, reason: &str) -> Self {
         Self::new(status, "text/plain; charset=utf-8", reason)
     }
 }
 
-/// Answers `/` and `/plain`, which do not touch the session.
+/// Answers a request to `/` or `/plain`, which do not touch the session.
 #[must_use]
 pub fn answer_without_session(request: Request<'_>) -> Reply {
     match (request.method, request.path) {
@@ -109,11 +109,11 @@ pub fn answer_without_session(request: Request<'_>) -> Reply {
     }
 }
 
-/// Answers all other routes.
+/// Answers a request to any other route.
 ///
 /// # Errors
 ///
-/// Returns what the session refused; the framework answers with the error's status.
+/// Returns an error of the session, which the framework turns into a response.
 pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Result<Reply, Error> {
     match (request.method, request.path) {
         ("OPTIONS", _) => Ok(Reply::status(204)),
@@ -147,7 +147,7 @@ pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Resu
             "/whoami" => Ok(devices::whoami(session)),
             "/sessions" => devices::list(session).await,
             "/logout_others" => devices::logout_others(session).await,
-            _ => Ok(Reply::refusal(404, "there is nothing here; / lists what there is")),
+            _ => Ok(Reply::refusal(404, "not found; / lists the routes")),
         },
         _ => Ok(Reply::status(405)),
     }

@@ -1,34 +1,34 @@
-//! How a demo or an example says why it ends.
+//! The error with which a demo or an example ends.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-/// Why a program ends: an error with its causes, and what to do about it, in one line.
+/// An error with its causes and what to do about it, in one line.
 ///
-/// A `main` that returns `Result<(), Failure>` ends with code 1 and prints that line. The standard
-/// library prints an error of `main` by its `Debug`, so this type's `Debug` is the line.
+/// A `main` that returns `Result<(), Failure>` prints that line and exits with code 1. The standard
+/// library prints an error of `main` with `Debug`, so this type's `Debug` output is the line.
 pub struct Failure {
     error: Box<dyn Error>,
     context: Option<String>,
-    advice: Option<&'static str>,
+    advice: Option<String>,
 }
 
 impl Failure {
-    /// Makes a failure of an error, or of a text.
+    /// Creates a failure from an error or a text.
     #[must_use]
     pub fn new(error: impl Into<Box<dyn Error>>) -> Self {
         Self { error: error.into(), context: None, advice: None }
     }
 
-    /// Makes the failure of an example that cannot listen on its [`address`](crate::address).
+    /// Returns the failure of an example that cannot listen on its [`address`](crate::address).
     #[must_use]
     pub fn to_listen(address: SocketAddr, error: io::Error) -> Self {
         Self::new(error).context(format!("cannot listen on {address}")).advice("choose another port with PORT=8081")
     }
 
-    /// Adds what failed because of the error.
+    /// Adds what failed because of the error, in place of an earlier context.
     #[must_use]
     pub fn context(mut self, context: impl Into<String>) -> Self {
         self.context = Some(context.into());
@@ -37,8 +37,8 @@ impl Failure {
 
     /// Adds what to do about it.
     #[must_use]
-    pub const fn advice(mut self, advice: &'static str) -> Self {
-        self.advice = Some(advice);
+    pub fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
         self
     }
 }
@@ -60,7 +60,7 @@ impl fmt::Debug for Failure {
             write!(f, ": {cause}")?;
             source = cause.source();
         }
-        match self.advice {
+        match &self.advice {
             Some(advice) => write!(f, "; {advice}"),
             None => Ok(()),
         }

@@ -1,13 +1,11 @@
-//! What the four demos share, their options and what their routes do, and how demos and examples
-//! start and fail.
+//! What the demos share: their options, what their routes do, and how they start and fail. The
+//! examples use parts of it.
 //!
-//! Each demo is only the wiring of one framework, short enough to be read as its quick start; see
-//! `src/bin`.
+//! Each demo is a package of its own beside `src`. It holds only the wiring of one framework, short
+//! enough to serve as a quick start.
 
 pub mod app;
 mod failure;
-#[cfg(doctest)]
-mod guide;
 mod log;
 mod options;
 mod shutdown;
@@ -16,21 +14,21 @@ mod store;
 pub use failure::Failure;
 pub use log::start_log;
 pub use options::Options;
-pub use shutdown::asked_to_end;
+pub use shutdown::shutdown_signal;
 
 use std::env;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// The environment variable with the port of an example.
+/// The environment variable for the port of an example.
 const PORT: &str = "PORT";
 
 /// Returns the address that the examples listen on: port 8080 of the loopback interface, or another
-/// with `PORT=8081`.
+/// port from the environment, such as `PORT=8081`.
 ///
 /// # Errors
 ///
-/// Returns that `PORT` is no port.
+/// Returns an error if `PORT` is not a port number.
 pub fn address() -> Result<SocketAddr, Failure> {
     let port = match env::var(PORT) {
         Ok(text) => text.parse().map_err(|error| Failure::new(format!("{PORT}: {error}")))?,
@@ -39,13 +37,13 @@ pub fn address() -> Result<SocketAddr, Failure> {
     Ok((Ipv4Addr::LOCALHOST, port).into())
 }
 
-/// Prints where a demo or an example listens.
+/// Prints the address that a demo or an example listens on.
 pub fn announce(address: SocketAddr) {
-    // Whoever started it may have closed its output already; that is no reason to stop.
+    // Stdout may be closed already, which is no reason to stop.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
 }
 
-/// Compiles what the README shows.
+/// The snippets of the README, as documentation tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
@@ -53,12 +51,16 @@ struct Readme;
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     #[test]
     fn every_example_says_why_it_fails() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-        let examples: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let files = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let examples: Vec<PathBuf> = ["axum", "actix", "hyper", "minihttp"]
+            .map(|framework| format!("demo-{framework}/examples"))
+            .into_iter()
+            .flat_map(|folder| files(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)))
+            .collect();
         assert!(examples.len() > 5, "{examples:?}");
         for path in examples {
             let source = fs::read_to_string(&path).unwrap();

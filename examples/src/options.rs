@@ -20,7 +20,7 @@ pub struct Options {
     idle: Duration,
     absolute: Duration,
     seal: Seal,
-    sessions_max: Option<usize>,
+    sessions_max: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,25 +30,27 @@ enum Seal {
     Encrypted,
 }
 
-/// The environment variable with the keys that `--seal` uses.
+/// The environment variable for the keys of `--seal`.
 const KEY: &str = "SESSIONS_KEY";
 
 const HELP: &str = "\
 Options:
-  --port 8080            where to listen on 127.0.0.1; 0 picks a free port
-  --store memory:        where sessions are kept: memory: redb:PATH fjall:PATH redis://HOST rediss://HOST redis+unix://PATH
-                         redis-cluster://HOST:PORT,HOST:PORT
+  --port 8080            the port to listen on, on 127.0.0.1; 0 picks a free one
+  --store memory:        where sessions are kept: memory: redb:PATH fjall:PATH;
+                         in a demo built with --features redis also redis://HOST rediss://HOST redis+unix:///PATH
+                         redis-cluster://HOST:PORT,HOST:PORT rediss-cluster://HOST:PORT, or the same with valkey
   --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
-  --idle 30m             how long a session lives without being used
-  --absolute 12h         how long a session lives however much it is used
+  --idle 30m             the idle timeout: how long a session lives without a request
+  --absolute 12h         the absolute timeout: how long a session lives in any case
   --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random;
-                         NEW,OLD replaces a key: the first seals, all open
-  --sessions-max 1000000 how many sessions the memory store holds at most
+                         NEW,OLD rotates the key: the first one seals, all of them open
+  --sessions-max 1000000 how many sessions the store holds at most; the default of redb: and fjall: is 10000000,
+                         and Redis has no such limit
 ";
 
 impl Options {
-    /// Starts the log, and reads the command line. Ends the program if that asks for help, or for
-    /// what there is not.
+    /// Starts the log and parses the command line. Exits after printing the help, or the reason why
+    /// the command line is invalid.
     #[must_use]
     pub fn from_args() -> Self {
         start_log();
@@ -59,7 +61,7 @@ impl Options {
         }
     }
 
-    /// Reads the command line; `None` if it asks for help.
+    /// Parses the command line. Returns `None` if it asks for help.
     fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, Box<dyn Error>> {
         let mut options = Self {
             port: 8080,
@@ -87,23 +89,23 @@ impl Options {
         Ok(Some(options))
     }
 
-    /// Returns the address to listen on; port 0 picks a free one.
+    /// Returns the address to listen on. Port 0 stands for any free port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// Makes the failure of a demo that cannot listen on [`address`](Self::address).
+    /// Returns the failure of a demo that cannot listen on [`address`](Self::address).
     #[must_use]
     pub fn failure_to_listen(&self, error: io::Error) -> Failure {
         Failure::to_listen(self.address(), error).advice("choose another port with --port")
     }
 
-    /// Builds the manager that these options describe.
+    /// Builds the session manager that these options describe.
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with them, or why the store cannot be opened.
+    /// Returns an error if the options are invalid or the store cannot be opened.
     pub fn sessions(&self) -> Result<Sessions, Failure> {
         let store = store::open(&self.store, self.sessions_max)?;
         let builder = Sessions::builder().shared_store(store).idle(self.idle).absolute(self.absolute);
@@ -118,7 +120,7 @@ impl Options {
 }
 
 fn end(out: &mut dyn Write, text: &str, code: i32) -> ! {
-    // Nobody may be there to read it.
+    // The output may be closed already.
     let _ = writeln!(out, "{text}");
     std::process::exit(code)
 }
@@ -129,7 +131,7 @@ impl Seal {
             "none" => Ok(Self::None),
             "signed" => Ok(Self::Signed),
             "encrypted" => Ok(Self::Encrypted),
-            _ => Err("none, signed or encrypted"),
+            _ => Err("expected none, signed or encrypted"),
         }
     }
 }
@@ -157,11 +159,11 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Options, Box<dyn Error>> {
-        Ok(Options::parse(args.iter().map(OsString::from))?.expect("nobody asks for help"))
+        Ok(Options::parse(args.iter().map(OsString::from))?.expect("no test asks for help"))
     }
 
     #[test]
-    fn options_are_read_as_they_are_documented() {
+    fn options_are_parsed_as_documented() {
         let options =
             parse(&["--port", "0", "--idle=5m", "--absolute", "1h", "--seal", "signed", "--insecure-http"]).unwrap();
         assert_eq!((options.port, options.idle), (0, Duration::from_secs(300)));
@@ -169,8 +171,32 @@ mod tests {
         assert_eq!(sessions.cookie_name(), "id");
     }
 
+    #[tokio::test]
+    async fn every_store_but_redis_has_a_limit_on_sessions() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, is_built_in) in
+            [("memory", true), ("redb", cfg!(feature = "redb")), ("fjall", cfg!(feature = "fjall"))]
+        {
+            if !is_built_in {
+                continue;
+            }
+            let path = if name == "memory" { String::new() } else { folder.path().join(name).display().to_string() };
+            let store = format!("{name}:{path}");
+            let sessions = parse(&["--store", &store, "--sessions-max", "1"]).unwrap().sessions().unwrap();
+            assert!(signs_in(&sessions, "ann").await, "{name}");
+            assert!(!signs_in(&sessions, "eve").await, "{name}");
+        }
+    }
+
+    /// Returns whether the store had room for another session.
+    async fn signs_in(sessions: &Sessions, user: &str) -> bool {
+        let exchange = sessions.open();
+        exchange.session([b"".as_slice()]).await.unwrap().login(user).unwrap();
+        exchange.end(200).await.is_ok()
+    }
+
     #[test]
-    fn help_is_given() {
+    fn help_stops_the_parsing() {
         assert!(Options::parse([OsString::from("--help")]).unwrap().is_none());
     }
 
@@ -183,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn invalid_options_are_refused() {
         for args in [&["--prot", "1"][..], &["--port", "x"], &["--idle", "soon"], &["--seal", "wax"], &["stray"]] {
             assert!(parse(args).is_err(), "{args:?}");
         }

@@ -1,14 +1,14 @@
-//! How a demo is asked to end.
+//! The signals that end a demo.
 
 use std::io;
 
-/// Returns when the process is asked to end: by Ctrl-C, or by SIGTERM as service managers send it.
+/// Waits for Ctrl-C, or for SIGTERM, which service managers send.
 ///
-/// A server that then answers what is under way and returns from `main` drops its sessions, and
-/// with the last of them the store is closed.
-pub async fn asked_to_end() {
+/// A server should then answer the requests that are under way and return from `main`, which drops
+/// the session manager and so closes the store.
+pub async fn shutdown_signal() {
     if signalled().await.is_err() {
-        // Without a way to hear of signals, the system ends the process by itself.
+        // Without a handler for them, the signals end the process.
         std::future::pending().await
     }
 }

@@ -1,42 +1,115 @@
-//! Choosing a store by its URL.
+//! The store that `--store` names.
 
 use std::error::Error;
 use std::sync::Arc;
 
 use sessions_core::{MemoryStore, Store};
-use sessions_fjall::FjallStore;
-use sessions_redb::RedbStore;
-use sessions_redis::RedisStore;
 
 use crate::Failure;
 
-/// Opens the store that a URL names. `sessions_max` is the cap of the memory store.
+type Opened = Result<Arc<dyn Store>, Failure>;
+
+/// The engine of a store, which the scheme of the URL names.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Engine {
+    Memory,
+    Redb,
+    Fjall,
+    Redis,
+}
+
+/// Opens the store that a URL names, with at most `sessions_max` sessions.
 ///
-/// A failure does not repeat the URL, which may hold a password.
-pub(crate) fn open(url: &str, sessions_max: Option<usize>) -> Result<Arc<dyn Store>, Failure> {
-    try_open(url, sessions_max).map_err(|error| Failure::new(error).context("--store"))
+/// A failure does not show the URL, which may hold a password.
+pub(crate) fn open(url: &str, sessions_max: Option<u64>) -> Opened {
+    let (scheme, path) = url.split_once(':').unwrap_or((url, ""));
+    match Engine::named(scheme) {
+        Some(Engine::Memory) if path.is_empty() => Ok(Arc::new(memory(sessions_max))),
+        Some(Engine::Memory) => Err(refusal("memory: takes nothing after the colon")),
+        Some(Engine::Redb | Engine::Fjall) if path.is_empty() => {
+            Err(refusal(format!("{scheme}: needs a path, {scheme}:PATH")))
+        }
+        Some(Engine::Redb) => redb(path, sessions_max),
+        Some(Engine::Fjall) => fjall(path, sessions_max),
+        Some(Engine::Redis) if sessions_max.is_some() => Err(Failure::new("Redis has no limit on sessions")
+            .context("--sessions-max")
+            .advice("set maxmemory on the server instead")),
+        Some(Engine::Redis) => redis(url),
+        None => Err(refusal("no such store").advice("try memory: or redb:PATH or redis://localhost")),
+    }
 }
 
-fn try_open(url: &str, sessions_max: Option<usize>) -> Result<Arc<dyn Store>, Box<dyn Error>> {
-    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
-    Ok(match scheme {
-        "memory" if rest.is_empty() => Arc::new(memory(sessions_max)),
-        "memory" => return Err("memory: takes nothing after the colon".into()),
-        _ if sessions_max.is_some() => return Err("--sessions-max is for the memory store only".into()),
-        "redb" | "fjall" if rest.is_empty() => return Err(format!("{scheme}: needs a path, {scheme}:PATH").into()),
-        "redb" => Arc::new(RedbStore::open(rest)?),
-        "fjall" => Arc::new(FjallStore::open(rest)?),
-        "redis" | "rediss" | "redis+unix" | "redis-cluster" => Arc::new(RedisStore::open(url)?),
-        _ => return Err("no such store; try memory: or redb:PATH or redis://localhost".into()),
-    })
+impl Engine {
+    /// Returns the engine of a scheme. The Redis store itself refuses schemes that it does not
+    /// know.
+    fn named(scheme: &str) -> Option<Self> {
+        match scheme {
+            "memory" => Some(Self::Memory),
+            "redb" => Some(Self::Redb),
+            "fjall" => Some(Self::Fjall),
+            "unix" => Some(Self::Redis),
+            _ if scheme.starts_with("redis") || scheme.starts_with("valkey") => Some(Self::Redis),
+            _ => None,
+        }
+    }
 }
 
-fn memory(sessions_max: Option<usize>) -> MemoryStore {
+fn memory(sessions_max: Option<u64>) -> MemoryStore {
     let builder = MemoryStore::builder();
     match sessions_max {
-        Some(max) => builder.max_sessions(max).build(),
+        Some(max) => builder.max_sessions(usize::try_from(max).unwrap_or(usize::MAX)).build(),
         None => builder.build(),
     }
+}
+
+#[cfg(feature = "redb")]
+fn redb(path: &str, sessions_max: Option<u64>) -> Opened {
+    let builder = sessions_redb::RedbBuilder::new(path);
+    let builder = match sessions_max {
+        Some(max) => builder.max_sessions(max),
+        None => builder,
+    };
+    Ok(Arc::new(builder.open().map_err(refusal)?))
+}
+
+#[cfg(feature = "fjall")]
+fn fjall(path: &str, sessions_max: Option<u64>) -> Opened {
+    let builder = sessions_fjall::FjallBuilder::new(path);
+    let builder = match sessions_max {
+        Some(max) => builder.max_sessions(max),
+        None => builder,
+    };
+    Ok(Arc::new(builder.open().map_err(refusal)?))
+}
+
+#[cfg(feature = "redis")]
+fn redis(url: &str) -> Opened {
+    Ok(Arc::new(sessions_redis::RedisStore::open(url).map_err(refusal)?))
+}
+
+#[cfg(not(feature = "redb"))]
+fn redb(_path: &str, _sessions_max: Option<u64>) -> Opened {
+    Err(not_built_in("redb"))
+}
+
+#[cfg(not(feature = "fjall"))]
+fn fjall(_path: &str, _sessions_max: Option<u64>) -> Opened {
+    Err(not_built_in("fjall"))
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_url: &str) -> Opened {
+    Err(not_built_in("redis"))
+}
+
+#[cfg(any(test, not(all(feature = "redb", feature = "fjall", feature = "redis"))))]
+fn not_built_in(feature: &str) -> Failure {
+    let advice = format!("add `--features {feature}` to the cargo command");
+    refusal(format!("the {feature} store is not built in")).advice(advice)
+}
+
+fn refusal(error: impl Into<Box<dyn Error>>) -> Failure {
+    Failure::new(error).context("--store")
 }
 
 #[cfg(test)]
@@ -47,30 +120,66 @@ mod tests {
         open(url, None).ok().map(|store| store.name())
     }
 
+    fn failure(url: &str, sessions_max: Option<u64>) -> String {
+        format!("{:?}", open(url, sessions_max).unwrap_err())
+    }
+
     #[test]
     fn a_url_names_its_store() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         assert_eq!(name("memory:"), Some("memory"));
-        assert_eq!(name(&format!("redb:{path}/sessions.redb")), Some("redb"));
-        assert_eq!(name(&format!("fjall:{path}/sessions")), Some("fjall"));
+        assert_eq!(name(&format!("redb:{path}/sessions.redb")), cfg!(feature = "redb").then_some("redb"));
+        assert_eq!(name(&format!("fjall:{path}/sessions")), cfg!(feature = "fjall").then_some("fjall"));
         assert_eq!(name("nowhere:"), None);
         assert_eq!(name("redb:"), None);
         assert_eq!(name("memory:sessions"), None);
     }
 
     #[test]
-    fn a_failure_says_what_is_wrong_and_no_password() {
+    fn every_scheme_of_redis_is_passed_on() {
+        for scheme in [
+            "redis",
+            "rediss",
+            "redis+unix",
+            "redis-cluster",
+            "rediss-cluster",
+            "unix",
+            "valkey",
+            "valkeys",
+            "valkey+unix",
+            "valkey-cluster",
+            "valkeys-cluster",
+        ] {
+            assert_eq!(Engine::named(scheme), Some(Engine::Redis), "{scheme}");
+            let is_unix = scheme.ends_with("unix");
+            let url = format!("{scheme}://{}", if is_unix { "/run/redis.sock" } else { "localhost" });
+            assert_eq!(name(&url), cfg!(feature = "redis").then_some("redis"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_failure_shows_the_reason_and_no_password() {
         for (url, line) in [
             ("nowhere:", "--store: no such store; try memory: or redb:PATH or redis://localhost"),
             ("redb:", "--store: redb: needs a path, redb:PATH"),
             ("memory:sessions", "--store: memory: takes nothing after the colon"),
         ] {
-            assert_eq!(format!("{:?}", open(url, None).unwrap_err()), line);
+            assert_eq!(failure(url, None), line);
         }
-        let capped = open("redb:sessions.redb", Some(5)).unwrap_err();
-        assert_eq!(format!("{capped:?}"), "--store: --sessions-max is for the memory store only");
-        let failure = open("redis://:hunter2@localhost:port", None).unwrap_err();
-        assert!(!format!("{failure:?}").contains("hunter2"), "{failure:?}");
+        let line = failure("redis://:hunter2@localhost:port", None);
+        assert!(line.starts_with("--store: ") && !line.contains("hunter2"), "{line}");
+    }
+
+    #[test]
+    fn a_missing_store_names_its_feature() {
+        let line = "--store: the redis store is not built in; add `--features redis` to the cargo command";
+        assert_eq!(format!("{:?}", not_built_in("redis")), line);
+    }
+
+    #[test]
+    fn redis_takes_no_limit_on_sessions() {
+        let line = "--sessions-max: Redis has no limit on sessions; set maxmemory on the server instead";
+        assert_eq!(failure("redis://localhost", Some(5)), line);
     }
 }

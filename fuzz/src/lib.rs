@@ -1,4 +1,4 @@
-//! What the fuzz targets share: a fixed session, the manager that knows it, and one request to it.
+//! Code shared by the fuzz targets: a manager with known sessions, and requests to it.
 
 pub mod model;
 pub mod values;
@@ -11,13 +11,13 @@ use sessions_core::{
     ManualClock, MemoryStore, Record, Session, SessionId, Sessions, SessionsBuilder, Store, Timestamp, Token,
 };
 
-/// The name of the session cookie by default.
+/// The default name of the session cookie.
 pub const COOKIE: &str = "__Host-id";
 
-/// The moment at which every request happens: a `ManualClock` begins there.
+/// Time of all requests, at which a `ManualClock` starts.
 pub const NOW: Timestamp = Timestamp::from_millis(1_000_000_000_000);
 
-/// A manager over a store in memory that counts its calls and holds sessions with known tokens.
+/// A manager over a memory store with known sessions, which counts its calls.
 #[derive(Debug)]
 pub struct Site {
     pub sessions: Sessions,
@@ -25,7 +25,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Builds a manager on top of `options`, whose store holds a session for each of the `tokens`.
+    /// Builds a manager with `options` and one session for each of the `tokens`.
     pub fn new(options: SessionsBuilder, tokens: &[&str]) -> Self {
         let store = CountingStore::new(MemoryStore::default());
         for token in tokens {
@@ -41,7 +41,7 @@ impl Site {
         block_on(self.sessions.open().session(fields)).expect("a store in memory does not fail")
     }
 
-    /// Returns how many records were looked up since the last call.
+    /// Returns the number of lookups since the last call.
     pub fn take_loads(&self) -> u64 {
         let loads = self.store.calls_of(Verb::Load);
         self.store.reset();
@@ -49,12 +49,12 @@ impl Site {
     }
 }
 
-/// Reads a token that a target is written with.
+/// Parses a token that is written in a target.
 pub fn parsed(token: &str) -> Token {
     Token::parse(token.as_bytes()).expect("the tokens of a target are well-formed")
 }
 
-/// Returns the id of a token that a target is written with.
+/// Returns the id of a token that is written in a target.
 pub fn id_of(token: &str) -> SessionId {
     parsed(token).id()
 }
@@ -64,8 +64,9 @@ fn record_of(token: &Token) -> Record {
     draft.build().expect("an empty record fits its format")
 }
 
-/// Returns the values of the session cookie in a field, by RFC 6265bis: pairs are separated by
-/// semicolons and trimmed, the name is compared byte by byte.
+/// Returns the values of the session cookie in a field, following RFC 6265bis.
+///
+/// Pairs are separated by semicolons and trimmed, and the name is compared byte by byte.
 pub fn values(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     field.split(|byte| *byte == b';').filter_map(|pair| {
         let first = pair.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?;
@@ -74,5 +75,5 @@ pub fn values(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Makes a site once, at a target's first input.
+/// A site that the first input of a target creates.
 pub type Lazy = LazyLock<Site>;

@@ -1,5 +1,4 @@
-//! A session as plain maps, and what changes mean to it: the documentation of `Changes` once more,
-//! in the simplest words.
+//! A model of a session as plain maps, and the meaning of changes in the simplest terms.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use crate::NOW;
 const SECRET: [u8; 32] = [1; 32];
 const WRONG_SECRET: [u8; 32] = [2; 32];
 
-/// What a record begins with.
+/// Contents of a new record.
 #[derive(Arbitrary, Debug)]
 pub struct Draft<'a> {
     idle_millis: Option<u32>,
@@ -22,7 +21,7 @@ pub struct Draft<'a> {
     flashes: BTreeMap<Key<'a>, Value<'a>>,
 }
 
-/// Names that several actions share, and some that they do not.
+/// Keys, most of which several actions share.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key<'a> {
     A,
@@ -30,14 +29,14 @@ pub enum Key<'a> {
     Any(&'a str),
 }
 
-/// Values of which several are numbers.
+/// Values, several of which are numbers.
 #[derive(Arbitrary, Clone, Debug)]
 pub enum Value<'a> {
     Number(i64),
     Any(&'a [u8]),
 }
 
-/// One call that adds to the changes of a request.
+/// A call that adds to the changes of a request.
 #[derive(Arbitrary, Debug)]
 pub enum Action<'a> {
     Set(Key<'a>, Value<'a>),
@@ -58,7 +57,7 @@ pub enum Action<'a> {
 impl Draft<'_> {
     /// Builds the record.
     pub fn build(&self) -> Result<Record, RecordTooLarge> {
-        // By their texts: a key has one slot, by whichever name.
+        // Ordered by their text: a key has one slot, whatever its variant.
         let entries: BTreeMap<_, _> =
             self.entries.iter().map(|(key, (kept, value))| (key.text(), (*kept, value.bytes()))).collect();
         let flashes: BTreeMap<_, _> = self.flashes.iter().map(|(key, value)| (key.text(), value.bytes())).collect();
@@ -99,7 +98,7 @@ impl Value<'_> {
 }
 
 impl Action<'_> {
-    /// Makes the call.
+    /// Adds the action to the changes.
     pub fn write_to(&self, changes: Changes) -> Changes {
         match self {
             Self::Set(key, value) => changes.set(key.text(), &value.bytes()),
@@ -135,7 +134,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a record.
+    /// Returns the model of a record.
     pub fn of(record: &Record) -> Self {
         let entries = record.entries();
         let flashes = record.flashes();
@@ -151,14 +150,14 @@ impl Model {
         }
     }
 
-    /// Begins the changes of a request.
+    /// Starts the changes of a request.
     pub fn request(&self, millis_later: u16, wrong_secret: bool) -> Changes {
         let now = sessions_core::Timestamp::from_millis(self.last_seen.saturating_add(millis_later.into()));
         let secret = if wrong_secret { WRONG_SECRET } else { self.secret };
         Changes::new(now, SecretHash::from_bytes(secret))
     }
 
-    /// Applies changes, unless they must be refused.
+    /// Applies changes, or returns why they must be refused.
     pub fn apply(&mut self, changes: &Changes) -> Result<(), Refusal> {
         let now = changes.now().as_millis();
         let idle_deadline = self.idle.map_or(u64::MAX, |idle| self.last_seen.saturating_add(idle.as_millis() as u64));
@@ -200,7 +199,7 @@ impl Model {
         Some(next)
     }
 
-    /// Makes one edit; `None` if it stands against what is there.
+    /// Applies one edit, or returns `None` if it conflicts with the current value.
     fn edit(&mut self, change: Change<'_>) -> Option<()> {
         match change {
             Change::Set { key, value } => self.put(key, value.to_vec(), false)?,
@@ -227,7 +226,7 @@ impl Model {
     }
 }
 
-/// Reads an integer that is written as Rust writes it.
+/// Parses an integer in the form in which Rust prints it.
 fn integer(text: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(text).ok()?;
     text.parse::<i64>().ok().filter(|number| number.to_string() == text)

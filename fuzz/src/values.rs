@@ -1,11 +1,11 @@
-//! Values of every shape that serde knows.
+//! Values of every shape in serde's data model.
 
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use serde::{Deserialize, Serialize};
 
-/// A value of one of serde's shapes, or of several within each other.
+/// A value of one shape, or of several nested ones.
 #[derive(Arbitrary, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Any {
     Unit,
@@ -46,7 +46,7 @@ pub struct Unit;
 #[derive(Arbitrary, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Newtype(Box<Any>);
 
-/// Keys of a map that are variants without fields.
+/// Keys of a map, as enum variants without fields.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Unit2 {
     First,

@@ -108,7 +108,9 @@
 //!   itself.
 //! - It does not read actix-web's own view of the cookies, which decodes names: a cookie whose name
 //!   merely decodes to ours is not ours.
-//! - It sets cookies where the middleware stands, so what caches responses belongs inside of it.
+//! - It does not make a cache within it safe: a middleware that caches responses belongs around this
+//!   one, where it sees the `Vary: Cookie` and `Cache-Control: no-store` of responses that belong to
+//!   one visitor.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

@@ -104,7 +104,7 @@ impl Exchange {
         cookies: impl IntoIterator<Item = &'a [u8]>,
         page: impl FnOnce() -> Option<(&'a [u8], &'a [u8])>,
     ) -> Lookup {
-        if self.shared.lock().is_loaded {
+        if self.shared.is_loaded() {
             return Lookup::Done(Ok(()));
         }
         let sessions = &self.shared.sessions;
@@ -132,15 +132,17 @@ impl Exchange {
     /// its session afterwards gets one that knows that the headers were sent.
     #[inline]
     pub fn end(self, status: u16) -> Commit {
-        let mut state = self.shared.lock();
-        if !state.is_loaded {
-            state.headers_sent = true;
+        // Otherwise nobody can ask for the session any more.
+        let is_shared = Arc::strong_count(&self.shared) > 1;
+        if self.shared.is_loaded() {
+            let mut state = self.shared.lock();
+            if let Some(headers) = state.headers_if_unchanged(&self.shared.sessions) {
+                state.headers_sent = is_shared;
+                return Commit::done(headers);
+            }
+        } else if !is_shared {
             return Commit::done(SessionHeaders::default());
         }
-        if state.end_if_unchanged() {
-            return Commit::done(self.shared.headers(&state, None));
-        }
-        drop(state);
         Commit::begin(self.shared, keeps_nothing(status))
     }
 

@@ -1,4 +1,4 @@
-//! What a URL says: where the servers are, and a few options.
+//! Parser for URLs: the servers and a few options.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use url::{ParseError, Url};
 use crate::error::{OpenError, OpenErrorKind};
 use crate::query::{Access, Query, UrlOption};
 
-/// What a URL leads to.
+/// The servers that a URL names.
 pub(crate) enum Address {
     Server(Box<Client>),
     Cluster(Vec<Client>),
@@ -23,10 +23,10 @@ impl fmt::Debug for Address {
     }
 }
 
-/// The end of what is said of a URL that may have been cut at a letter of its password.
+/// Hint for a URL that may have been cut off within its password.
 const ENCODE: &str = "(in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
 
-/// Reads a URL: where the servers are, and the options of the store.
+/// Parses a URL into its servers and the options of the store.
 pub(crate) fn parse(url: &str) -> Result<(Address, Vec<UrlOption>), OpenError> {
     let (scheme, rest) = url.split_once("://").ok_or_else(unknown_scheme)?;
     match scheme {
@@ -47,13 +47,14 @@ fn unknown_scheme() -> OpenError {
     )
 }
 
-/// Reads `user:password@host:port,host:port/?options`: the same for each server but its host and
-/// port.
+/// Parses `user:password@host:port,host:port/?options`.
+///
+/// All servers share everything but host and port.
 fn cluster(scheme: &str, rest: &str) -> Result<(Address, Vec<UrlOption>), OpenError> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
     let (user, hosts) = match authority.rsplit_once('@') {
-        // A second one, or a host before it, would silently be taken for a part of the password.
+        // A second one, or a host before it, would silently become part of the password.
         Some((user, _)) if user.contains([',', '@']) => {
             let reason =
                 "user and password stand once, before the first host; in them, write `,` as %2C and `@` as %40";
@@ -75,7 +76,7 @@ fn cluster(scheme: &str, rest: &str) -> Result<(Address, Vec<UrlOption>), OpenEr
     Ok((Address::Cluster(clients), options))
 }
 
-/// Reads the URL of one server.
+/// Parses the URL of one server.
 fn server(text: &str) -> Result<(Client, Vec<UrlOption>), OpenError> {
     let url = Url::parse(text).map_err(|error| unreadable(text, error))?;
     check(&url)?;
@@ -85,11 +86,10 @@ fn server(text: &str) -> Result<(Client, Vec<UrlOption>), OpenError> {
     }
     let mut bare = url;
     bare.set_query(None);
-    // What redis-rs says about a URL quotes it. After the check, this is all that it can complain
-    // of.
+    // redis-rs quotes the URL in its message. After `check`, this is the only possible complaint.
     let complaint = |_| OpenError::url("the user or the password is no UTF-8");
     let info = with_access(bare.into_connection_info().map_err(complaint)?, access)?;
-    // Otherwise a request would wait until that before it is answered (RFC 896).
+    // Nagle's algorithm would delay a request until the previous one is answered (RFC 896).
     let settings = info.tcp_settings().clone().set_nodelay(true);
     Ok((from_info(info.set_tcp_settings(settings))?, options))
 }
@@ -111,7 +111,7 @@ fn is_socket(url: &str) -> bool {
     url.split(':').next().is_some_and(|scheme| scheme.ends_with("unix"))
 }
 
-/// Refuses what redis-rs refuses without saying why, and what it does not notice.
+/// Refuses what redis-rs refuses without a reason, and what it does not notice.
 fn check(url: &Url) -> Result<(), OpenError> {
     if let Some(fragment) = url.fragment() {
         return Err(OpenError::url(match fragment {
@@ -166,7 +166,7 @@ fn twice(name: &str) -> OpenError {
     OpenError::url_option(name, "says again what the URL has said before")
 }
 
-/// Adds what the query says to what stands before it.
+/// Merges the access from the query into the connection.
 fn with_access(info: ConnectionInfo, access: Access) -> Result<ConnectionInfo, OpenError> {
     let mut settings = info.redis_settings().clone().set_protocol(access.protocol);
     if let Some(database) = access.database {
@@ -185,7 +185,7 @@ fn with_access(info: ConnectionInfo, access: Access) -> Result<ConnectionInfo, O
         settings = settings.set_password(password);
     }
     if settings.username().is_some() && settings.password().is_none() {
-        // Nothing would be sent, and the server would take everything for the default user's.
+        // redis-rs would send nothing, and the server would use the default user for everything.
         let reason = "a user needs a password, as in redis://USER:PASSWORD@host; one who has none may give any";
         return Err(OpenError::url(reason));
     }
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_url_leads_to_its_servers() {
+    fn every_url_scheme_is_parsed() {
         assert_eq!(addresses("redis://one"), ["one:6379"]);
         assert_eq!(addresses("redis://user:p%40ss@[::1]:7000/3"), ["::1:7000"]);
         assert_eq!(addresses("redis+unix:///run/redis.sock?db=2"), ["/run/redis.sock"]);
@@ -237,14 +237,14 @@ mod tests {
     }
 
     #[test]
-    fn no_request_is_kept_back_until_another_is_answered() {
+    fn nagles_algorithm_is_off() {
         for url in ["redis://h", "redis-cluster://h"] {
             assert!(clients(url).iter().all(|client| client.get_connection_info().tcp_settings().nodelay()), "{url}");
         }
     }
 
     #[test]
-    fn options_are_read_and_kept_from_redis() {
+    fn options_are_parsed_and_not_passed_on() {
         let url = "redis://h?prefix=a%3Ab%3A&load_deadline_ms=5&commit_deadline_ms=7&max_in_flight=9&wait_for_replicas=1\
                    &protocol=resp3";
         let options = [
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_access_may_stand_behind_the_question_mark() {
+    fn access_may_be_in_the_query() {
         let urls = [
             "redis://h?db=3&user=me&pass=p%2Fw",
             "redis://me:p%2Fw@h?db=3",
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_its_cause_and_no_secret() {
+    fn other_urls_are_refused_without_secrets() {
         let none = "begins with none of redis://";
         let socket = "a Unix socket has a path";
         let bad = [
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_is_refused_is_named_if_it_is_no_part_of_a_password() {
+    fn a_refused_option_is_named_unless_secret() {
         let bad = [
             ("redis://:hunter2@h?databse=3", Some("databse")),
             ("redis://:hunter2@h?password=hunter2", Some("password")),

@@ -1,4 +1,4 @@
-//! One command to one slot, and the scripts that most of them are.
+//! Commands for one slot each, and the scripts that most of them run.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use redis::{Arg, Cmd, Script, Value};
 
 use crate::keys::Key;
 
-/// Is a script as it is sent: by its name, until a server says that it has not seen it.
+/// A script that is sent by its hash, until a server does not know it.
 #[derive(Debug)]
 pub(crate) struct Source {
     code: &'static str,
@@ -36,31 +36,30 @@ scripts! {
     FORGET = "forget.lua";
 }
 
-/// Is for how many arguments and bytes a script's command has room from the beginning: as much as a
-/// usual request's changes take.
+/// Initial capacity of a script's command, in arguments and bytes: enough for a usual request.
 const USUAL_ARGUMENTS: usize = 24;
 const USUAL_BYTES: usize = 512;
 
-/// Is a command, and the slot of the key that it is about.
+/// A command, and the slot of its key.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) slot: u16,
     pub(crate) command: Cmd,
     source: Option<&'static Source>,
-    /// Is the place of the argument that says whether an earlier try may have done the work.
+    /// Index of the argument that tells the script about an earlier, unanswered try.
     doubt: Option<usize>,
     has_word: bool,
 }
 
 impl Call {
-    /// Makes a call of a command whose first argument is the key.
+    /// Creates a call of a command whose first argument is the key.
     pub(crate) fn command(name: &str, key: &Key) -> Self {
         let mut command = Cmd::with_capacity(3, name.len() + key.as_bytes().len() + 16);
         command.arg(name).arg(key.as_bytes());
         Self { slot: key.slot(), command, source: None, doubt: None, has_word: false }
     }
 
-    /// Makes a call that is about no key, but about the server that has the slot.
+    /// Creates a call without a key, for the server that has the slot.
     pub(crate) const fn of_server(slot: u16, command: Cmd) -> Self {
         Self { slot, command, source: None, doubt: None, has_word: false }
     }
@@ -69,7 +68,8 @@ impl Call {
         Self::script_with(source, key, None)
     }
 
-    /// Makes a call of a script that leaves word under a second key, in the slot of the first.
+    /// Creates a call of a script that marks its write under a second key, in the slot of the
+    /// first.
     pub(crate) fn script_with(source: &'static Source, key: &Key, word: Option<&Key>) -> Self {
         let mut command = Cmd::with_capacity(USUAL_ARGUMENTS, USUAL_BYTES);
         command.arg("EVALSHA").arg(source.hash.as_str()).arg(1 + usize::from(word.is_some())).arg(key.as_bytes());
@@ -79,7 +79,7 @@ impl Call {
         Self { slot: key.slot(), command, source: Some(source), doubt: None, has_word: word.is_some() }
     }
 
-    /// Adds the argument that says whether an earlier try may have done the work.
+    /// Adds the argument that tells the script about an earlier, unanswered try.
     pub(crate) fn doubt(&mut self) -> &mut Self {
         self.doubt = Some(self.command.args_iter().count());
         self.arg(b"")
@@ -95,12 +95,12 @@ impl Call {
         self
     }
 
-    /// Says whether there is more to send to a server that does not know the script.
+    /// Returns whether the call can also send the script itself.
     pub(crate) const fn is_script(&self) -> bool {
         self.source.is_some()
     }
 
-    /// Says whether the script leaves word that it was done.
+    /// Returns whether the script marks its write under a second key.
     pub(crate) const fn has_word(&self) -> bool {
         self.has_word
     }
@@ -125,18 +125,18 @@ impl Call {
     }
 }
 
-/// Says how a script is sent.
+/// The form of a script call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Form {
-    /// With the whole script in it, which the server then keeps.
+    /// Whether the whole script is sent, which the server then keeps.
     pub(crate) with_source: bool,
-    /// Saying that an earlier try may have done the work.
+    /// Whether an earlier try may have done the work.
     pub(crate) in_doubt: bool,
-    /// About the session's key alone.
+    /// Whether the write leaves no mark under a second key.
     pub(crate) without_word: bool,
 }
 
-/// Returns the bytes of a string, however the server's protocol version writes it.
+/// Returns the bytes of a string, in either protocol version.
 pub(crate) fn bytes(value: &Value) -> Option<&[u8]> {
     match value {
         Value::BulkString(bytes) => Some(bytes),
@@ -145,7 +145,7 @@ pub(crate) fn bytes(value: &Value) -> Option<&[u8]> {
     }
 }
 
-/// Returns the numbers of scores and replies, however the server's protocol version writes them.
+/// Returns the text of a score or another number, in either protocol version.
 pub(crate) fn text_number(value: &Value) -> Option<String> {
     match value {
         Value::Int(number) => Some(number.to_string()),

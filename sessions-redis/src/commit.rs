@@ -1,4 +1,4 @@
-//! Changes as the arguments of a script.
+//! Conversion of changes into the arguments of a script.
 
 use redis::Value;
 use sessions_core::{Change, Changes, Committed, Limits, Record, SecretHash, SessionId, StoreError, Taken, Timestamp};
@@ -7,7 +7,7 @@ use crate::call::{self, Call, bytes, items};
 use crate::fields::{self, SLACK, Unreadable, whole_millis};
 use crate::shared::Core;
 
-/// Is the longest key that a record's format has room for.
+/// Maximum key length that a record's format supports.
 const LONGEST_KEY: usize = u16::MAX as usize;
 
 const GONE: i64 = 0;
@@ -17,22 +17,22 @@ const NEWER: i64 = 4;
 const ABSENT: i64 = 5;
 const TOO_LARGE: i64 = 6;
 
-/// Is the index entry that a session has to have after a commit.
+/// The index entry that a session needs after a commit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Renewal {
     pub(crate) principal: String,
     pub(crate) until: String,
 }
 
-/// Appends the arguments that begin those of a script of `begin.lua`.
+/// Appends the first arguments of a script that begins with `begin.lua`.
 fn begin(core: &Core, call: &mut Call, now: Timestamp, expected: &SecretHash) {
     call.number(now.as_millis()).arg(expected.as_bytes()).number(SLACK).doubt().number(core.word_millis());
 }
 
-/// Makes the call that commits.
+/// Creates the call that commits changes.
 pub(crate) fn commit(core: &Core, id: SessionId, changes: &Changes) -> Call {
     let session = core.keys.session(id);
-    // A touch may be done twice.
+    // A touch may be applied twice.
     let is_touch = is_touch(changes);
     let word = (!is_touch).then(|| core.keys.word(&session, core.nonce()));
     let mut call = Call::script_with(&call::COMMIT, &session, word.as_ref());
@@ -64,7 +64,7 @@ pub(crate) fn commit(core: &Core, id: SessionId, changes: &Changes) -> Call {
     call
 }
 
-/// Says whether nothing is written but the time.
+/// Returns whether the changes write nothing but the time.
 fn is_touch(changes: &Changes) -> bool {
     let sets_head = changes.new_secret().is_some() || changes.new_principal().is_some() || changes.new_idle().is_some();
     let clears = changes.clears_entries() || changes.clears_flashes();
@@ -99,7 +99,7 @@ fn push(call: &mut Call, change: Change<'_>) {
         Change::SetFlash { key, value } => triple(call, "f", key, value),
         Change::RemoveFlash { key } => triple(call, "u", key, b""),
         Change::ConsumeFlash { key, seen } => triple(call, "c", key, seen),
-        // A kind of change that this store does not know must not be left out silently.
+        // A kind of change that this store does not know must not be skipped silently.
         _ => triple(call, "refuse", "", b""),
     }
 }
@@ -108,7 +108,7 @@ fn triple(call: &mut Call, operation: &str, key: &str, value: &[u8]) {
     call.arg(operation.as_bytes()).arg(key.as_bytes()).arg(value);
 }
 
-/// Reads the answer to a commit.
+/// Parses the reply to a commit.
 pub(crate) fn committed(value: &Value) -> Result<(Committed, Option<Renewal>), StoreError> {
     if let Some([Value::Int(APPLIED), principal, until]) = items(value) {
         let text = |value| bytes(value).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
@@ -126,22 +126,21 @@ pub(crate) fn committed(value: &Value) -> Result<(Committed, Option<Renewal>), S
     Ok((committed, None))
 }
 
-/// Makes the call that takes an entry, and the one that drops what it left behind once its answer
-/// is here.
+/// Creates the call that takes an entry, and the one that drops the taken value afterwards.
 pub(crate) fn take(core: &Core, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> (Call, Call) {
     let session = core.keys.session(id);
     let word = core.keys.word(&session, core.nonce());
     let mut take = Call::script_with(&call::TAKE, &session, Some(&word));
     begin(core, &mut take, now, expected);
     take.arg(key.as_bytes());
-    // Not removed: it also stops a first try that arrives late, when somebody else has set the
-    // entry again.
+    // The mark is not removed. It also stops a late first try after somebody else has set the entry
+    // again.
     let mut forget = Call::command("SET", &word);
     forget.arg(b"").arg(b"XX").arg(b"KEEPTTL");
     (take, forget)
 }
 
-/// Reads the answer to a take.
+/// Parses the reply to a take.
 pub(crate) fn taken(value: &Value) -> Result<Taken, StoreError> {
     if let Some([Value::Int(APPLIED), value]) = items(value) {
         let value = bytes(value).ok_or(Unreadable::Damaged)?;
@@ -162,7 +161,7 @@ fn code(value: &Value) -> Result<i64, Unreadable> {
     }
 }
 
-/// Makes the call that creates a record.
+/// Creates the call that creates a record.
 pub(crate) fn create(core: &Core, record: &Record) -> Call {
     let session = core.keys.session(record.id());
     let word = core.keys.word(&session, core.nonce());

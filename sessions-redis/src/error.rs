@@ -1,4 +1,4 @@
-//! What can go wrong, without the secrets that were near when it did.
+//! Errors, without any secrets of the failed calls.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -10,22 +10,22 @@ use sessions_core::{StoreError, StoreErrorKind};
 
 use crate::refusal::Refusal;
 
-/// Is the store's name, in its errors.
+/// Name of the store in its errors.
 pub(crate) const NAME: &str = "redis";
 
-/// Says why one try failed.
+/// The reason why one try failed.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// Nothing was sent.
     Unreached(Cause),
-    /// It was sent, and no answer came: it was done or not.
+    /// The command was sent, but no reply came: it may or may not be done.
     Lost(Cause),
-    /// The server said no; nothing was done.
+    /// The server refused the command, so nothing was done.
     Refused { refusal: Refusal, server: String },
 }
 
 impl Fault {
-    /// Sorts an error that redis-rs reports for something that may have been sent.
+    /// Converts an error that redis-rs reports for a command that may have been sent.
     pub(crate) fn of_sent(error: &RedisError) -> Self {
         match server_error(error) {
             Some(server) => Self::refused(server),
@@ -33,7 +33,7 @@ impl Fault {
         }
     }
 
-    /// Takes the answer of a server that says no.
+    /// Converts the error reply of a server.
     pub(crate) fn refused(error: &ServerError) -> Self {
         Self::Refused { refusal: Refusal::new(error), server: "the server".to_owned() }
     }
@@ -45,7 +45,7 @@ impl Fault {
         }
     }
 
-    /// Says whether another try may succeed.
+    /// Returns whether another try may succeed.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Unreached(_) | Self::Lost(_) => true,
@@ -53,7 +53,7 @@ impl Fault {
         }
     }
 
-    /// Names the server in what is shown.
+    /// Adds the name of the server to the message.
     pub(crate) fn at(self, server: impl fmt::Display) -> Self {
         match self {
             Self::Unreached(cause) => Self::Unreached(cause.at(server)),
@@ -80,17 +80,16 @@ fn server_error(error: &RedisError) -> Option<&ServerError> {
 
 /// A cause that is safe to log.
 ///
-/// Not the error of redis-rs itself: that one quotes what the server said, which may quote what it
-/// was sent.
+/// redis-rs's own error is not: it quotes the server's reply, which may quote the command.
 #[derive(Clone, Debug)]
 pub(crate) struct Cause(String);
 
 impl Cause {
     pub(crate) fn new(error: &RedisError) -> Self {
         match error.kind() {
-            // The system's or TLS's own words, which know nothing of what was sent.
+            // A message of the system or of TLS, which does not contain what was sent.
             ErrorKind::Io => Self(in_lower_case(&error.to_string())),
-            // What the server answered to AUTH, redis-rs does not tell.
+            // redis-rs does not pass on the server's reply to AUTH.
             ErrorKind::AuthenticationFailed => Self::refusal(&Refusal::of("WRONGPASS", "")),
             ErrorKind::Server(_) | ErrorKind::Extension => {
                 Self::refusal(&Refusal::of(error.code().unwrap_or("ERR"), error.detail().unwrap_or_default()))
@@ -107,13 +106,13 @@ impl Cause {
         Self(text)
     }
 
-    /// Names the server.
+    /// Adds the name of the server.
     pub(crate) fn at(self, server: impl fmt::Display) -> Self {
         Self(format!("{server}: {}", self.0))
     }
 }
 
-/// Writes a message of somebody else's as ours are.
+/// Returns a foreign message in the style of ours.
 fn in_lower_case(text: &str) -> String {
     let mut letters = text.chars();
     let is_word = letters.clone().nth(1).is_some_and(char::is_lowercase);
@@ -131,7 +130,7 @@ impl fmt::Display for Cause {
 
 impl StdError for Cause {}
 
-/// Returns how a server is named in errors: `host:port`, or the path of its socket.
+/// Returns a server's name for errors: `host:port`, or the path of its socket.
 pub(crate) fn name_of(client: &Client) -> String {
     match client.get_connection_info().addr() {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } if host.contains(':') => {
@@ -141,8 +140,9 @@ pub(crate) fn name_of(client: &Client) -> String {
     }
 }
 
-/// An error that kept a store from being opened. It shows neither the URL nor anything secret in
-/// it.
+/// An error that prevented a store from being opened.
+///
+/// It shows neither the URL nor a secret in it.
 #[derive(Debug)]
 pub struct OpenError {
     kind: OpenErrorKind,
@@ -155,16 +155,15 @@ pub struct OpenError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OpenErrorKind {
-    /// The URL is none that this store knows.
+    /// The URL has a form that this store does not know.
     Url,
-    /// The URL has an option that this store does not know, has it twice, or with a value that it
-    /// cannot have.
+    /// An option in the URL is unknown, repeated or has an invalid value.
     UrlOption,
-    /// The URL asks for TLS, and the feature `tls` is off.
+    /// The URL asks for TLS, but the feature `tls` is off.
     NoTls,
-    /// The options contradict each other, or what the store was given.
+    /// Options contradict each other or the given connection.
     Options,
-    /// No thread could be started.
+    /// A thread could not be started.
     Thread,
 }
 
@@ -177,7 +176,7 @@ impl OpenError {
         Self::new(OpenErrorKind::Url, reason)
     }
 
-    /// Refuses an option of a URL, whose name has to be safe to show.
+    /// Creates the error for an option of a URL, whose name must be safe to show.
     pub(crate) fn url_option(name: &str, reason: impl fmt::Display) -> Self {
         let error = Self::new(OpenErrorKind::UrlOption, format!("the option `{name}` of the URL {reason}"));
         Self { option: Some(name.to_owned()), ..error }
@@ -192,13 +191,13 @@ impl OpenError {
         Self { source: Some(error), ..Self::new(OpenErrorKind::Thread, reason) }
     }
 
-    /// Returns what went wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> OpenErrorKind {
         self.kind
     }
 
-    /// Returns the name of the URL's option that was refused, if it was one and looks like a name.
+    /// Returns the name of the refused URL option, if it is safe to show.
     #[must_use]
     pub fn option(&self) -> Option<&str> {
         self.option.as_deref()

@@ -7,10 +7,9 @@
 //! | `p` | principal; missing for none |
 //! | `e:KEY`, `i:KEY`, `f:KEY` | an entry, an immutable one, a flash, as the codec wrote it |
 //!
-//! Times are milliseconds, since the Unix epoch where they are moments, in decimal text. The head
-//! is one field, since what a field costs each load is more than what its bytes do. The size is
-//! what the record's bytes do not exceed, in core's format; where it is missing, nothing is known
-//! of them.
+//! Times are milliseconds in decimal text, and moments count from the Unix epoch. The head is one
+//! field, since each field costs a load more than its bytes. The size is an upper bound of the
+//! record's bytes in core's format, and may be missing.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,12 +21,12 @@ use crate::call::{Call, bytes};
 use crate::error::NAME;
 
 pub(crate) const FORMAT: u64 = 1;
-/// Is how much longer than the session its bytes live, for clocks that disagree, in milliseconds.
+/// Milliseconds that keys outlive their session, since clocks differ.
 pub(crate) const SLACK: u64 = 60_000;
-/// A hundred years: what is to be kept longer is collected then.
+/// A hundred years, the maximum time to live.
 pub(crate) const LONGEST: u64 = 3_155_760_000_000;
 
-/// Appends what a script needs to create a record: how long to keep it, and its fields.
+/// Appends what a script needs to create a record: its time to live and its fields.
 pub(crate) fn write(record: &Record, call: &mut Call) {
     match record.expires_at() {
         Timestamp::NEVER => call.arg(b""),
@@ -54,12 +53,12 @@ fn field(space: &str, key: &str) -> Vec<u8> {
     [space.as_bytes(), key.as_bytes()].concat()
 }
 
-/// Returns the milliseconds of a duration that was made of them.
+/// Returns the milliseconds of a duration without a finer part.
 pub(crate) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Says what is wrong with a record. Neither kind is touched.
+/// The reason why a record cannot be read. Such a record is left unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     Damaged,
@@ -92,12 +91,12 @@ impl From<Unreadable> for StoreError {
     }
 }
 
-/// Returns whether an error is about one record alone, and says nothing of the others.
+/// Returns whether an error concerns one record only.
 pub(crate) fn is_of_one_record(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::Unreadable | StoreErrorKind::NewerFormat)
 }
 
-/// Reads the answer to HGETALL, `None` if there is no such hash.
+/// Parses the reply to HGETALL, or returns `None` if there is no such hash.
 pub(crate) fn read(id: SessionId, value: &Value) -> Result<Option<Record>, Unreadable> {
     let pairs = pairs(value).ok_or(Unreadable::Damaged)?;
     if pairs.is_empty() {
@@ -126,7 +125,7 @@ pub(crate) fn read(id: SessionId, value: &Value) -> Result<Option<Record>, Unrea
 type Pair<'a> = (&'a [u8], &'a [u8]);
 
 fn pairs(value: &Value) -> Option<Vec<Pair<'_>>> {
-    // Not collected into an `Option`, which would ask for room again and again.
+    // Not collected into an `Option`, which would reallocate several times.
     let mut pairs = Vec::with_capacity(8);
     let mut push = |field, value| {
         pairs.push((bytes(field)?, bytes(value)?));
@@ -140,7 +139,7 @@ fn pairs(value: &Value) -> Option<Vec<Pair<'_>>> {
     Some(pairs)
 }
 
-/// Is the field of a record that holds what every record has.
+/// The field of a record with what every record has.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     created: u64,
@@ -183,11 +182,11 @@ impl Head {
     }
 }
 
-/// Is what is left of a head: words with a space between each two.
+/// The rest of a head: words separated by single spaces.
 struct Words<'a>(&'a [u8]);
 
 impl Words<'_> {
-    /// Reads a word of digits. What Lua would not take for a number, this does not either.
+    /// Parses a word of digits, as strictly as Lua does.
     fn number(&mut self) -> Result<u64, Unreadable> {
         let mut number = 0_u64;
         let mut length = 0;
@@ -215,7 +214,7 @@ impl Words<'_> {
         Ok(None)
     }
 
-    /// Goes over a word and the space after it. The last word has none.
+    /// Skips a word and the space after it. The last word has none.
     fn skip(&mut self, length: usize) -> Result<(), Unreadable> {
         self.0 = match &self.0[length..] {
             [] => &[],
@@ -266,7 +265,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_hash_is_read_and_fields_of_no_meaning_are_passed_over() {
+    fn unknown_fields_of_a_hash_are_ignored() {
         let record = read(ID, &hash(&SOUND)).unwrap().unwrap();
         let secret = SecretHash::from_bytes([9; 32]);
         let expected = Record::builder(ID, secret, Timestamp::from_millis(5))
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_survives_its_text() {
+    fn a_head_is_read_back() {
         for limits in [(None, None), (Some(1_800_000), None), (None, Some(u64::MAX - 1)), (Some(0), Some(0))] {
             for size in [None, Some(96)] {
                 let (idle, absolute) = limits;
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_hash_is_told_from_a_newer_one() {
+    fn damaged_and_newer_hashes_are_distinguished() {
         let with = |field: &str, value: Option<&'static [u8]>| {
             let mut pairs: Vec<_> = SOUND.into_iter().filter(|(name, _)| *name != field).collect();
             pairs.extend(value.map(|value| (field.to_owned().leak() as &str, value)));

@@ -1,13 +1,13 @@
-//! What only a fuzzer reaches: [`RedisStore::open`](crate::RedisStore::open) would connect to
-//! whatever server a made-up URL names.
+//! Access for fuzzers: [`RedisStore::open`](crate::RedisStore::open) would connect to the servers
+//! of arbitrary URLs.
 
 use crate::{OpenError, address};
 
-/// Reads a URL without connecting to anything.
+/// Parses a URL without connecting to a server.
 ///
 /// # Errors
 ///
-/// Returns what [`RedisStore::open`](crate::RedisStore::open) returns for the URL.
+/// Fails as [`RedisStore::open`](crate::RedisStore::open) does for the URL.
 pub fn parse_url(url: &str) -> Result<(), OpenError> {
     address::parse(url).map(drop)
 }

@@ -1,9 +1,9 @@
-//! Which sessions a principal has.
+//! Index of the sessions of each principal.
 //!
-//! An index is a sorted set of session ids, scored with the moment until which the entry is good.
-//! It may lie on another server than the sessions, so the two cannot change in one step. What holds
-//! instead: a session that is bound is in the index, from before it was bound; the index may name
-//! more, and nothing is believed of it that the session itself does not say.
+//! An index is a sorted set of session ids, scored with the time until which an entry is valid. It
+//! may be on another server than the sessions, so both cannot change in one atomic step. Instead, a
+//! bound session is always in the index, which it enters before it is bound. The index may contain
+//! more, so each entry is checked against its session.
 
 use futures_util::stream::{self, StreamExt};
 use redis::Value;
@@ -14,24 +14,25 @@ use crate::commit::Renewal;
 use crate::fields::{self, SLACK, Unreadable, whole_millis};
 use crate::shared::{Core, Failure, Outcome, Time};
 
-/// Is how many sessions are asked for at once.
+/// Maximum number of sessions that are loaded at once.
 pub(crate) const AT_ONCE: usize = 64;
 
-/// Makes the call that enters a session, or carries its entry on.
+/// Creates the call that adds a session to the index, or extends its entry.
 fn announce(core: &Core, principal: &str, id: SessionId, until: &str, now: Timestamp) -> Call {
     let mut call = Call::script(&call::ANNOUNCE, &core.keys.principal(principal));
     call.arg(id.to_string().as_bytes()).arg(until.as_bytes()).number(now.as_millis()).number(SLACK);
     call
 }
 
-/// Returns until when an entry is good: to the session's end where that is fixed, else for three
-/// times its idle limit.
+/// Returns the time until which an entry is valid.
+///
+/// That is the absolute deadline, or else three times the idle limit.
 fn good_until(now: Timestamp, idle: Option<u64>, absolute: Option<u64>) -> String {
     let end = absolute.or_else(|| idle.map(|idle| now.as_millis().saturating_add(idle.saturating_mul(3))));
     end.map_or_else(|| "+inf".to_owned(), |end| end.to_string())
 }
 
-/// Enters a session that has a principal, and returns the entry.
+/// Adds a session that has a principal to the index, and returns the entry.
 async fn enter(core: &Core, record: &Record, principal: &str, time: &Time) -> Result<Renewal, Failure> {
     let absolute = Some(record.absolute_deadline()).filter(|deadline| *deadline != Timestamp::NEVER);
     let until = good_until(record.last_seen(), record.idle().map(whole_millis), absolute.map(Timestamp::as_millis));
@@ -40,37 +41,36 @@ async fn enter(core: &Core, record: &Record, principal: &str, time: &Time) -> Re
     Ok(Renewal { principal: principal.to_owned(), until })
 }
 
-/// Enters a session that was just created.
+/// Adds a new session to the index.
 pub(crate) async fn announce_new(core: &Core, record: &Record, principal: &str, time: &Time) -> Result<(), Failure> {
     enter(core, record, principal, time).await.map(drop)
 }
 
-/// Carries an entry on, in the background: it is good for long enough to be carried on another
-/// time.
+/// Extends an entry in the background. It is valid long enough for another try.
 pub(crate) fn renew(core: &Core, id: SessionId, renewal: &Renewal, now: Timestamp) {
     core.call_later(announce(core, &renewal.principal, id, &renewal.until, now));
 }
 
-/// The entry that was made for a commit before it is sent.
+/// The result of adding an entry before a commit is sent.
 #[derive(Debug)]
 pub(crate) enum Announced {
-    /// No entry: the session has no principal, or is left to the commit to refuse.
+    /// No entry: the session has no principal, or the commit itself will be refused.
     Nothing,
     Entry(Renewal),
     /// No entry: the commit cannot be applied to the session as it is.
     Refused(Refusal),
 }
 
-/// Returns whether a commit changes whose session it is, or for how long, as nearly none do.
+/// Returns whether a commit changes the session's principal or limits, which is rare.
 pub(crate) fn is_binding(changes: &Changes) -> bool {
     changes.new_principal().is_some() || changes.new_idle().is_some()
 }
 
-/// Enters the session before the commit binds it, so that it is never bound and not in the index.
+/// Adds the session to the index before the commit binds it. So no bound session is ever missing.
 ///
-/// A commit that is refused now makes no entry, and so it must not be sent: by then it might be
-/// applied. One that is refused only later, by what changes in between, leaves its entry, as one to
-/// a session that ends does.
+/// A commit that is refused here adds no entry, so it must not be sent: it might be applied by
+/// then. If it is refused later, because of changes in between, its entry stays, as that of an
+/// expired session does.
 pub(crate) async fn announce_commit(
     core: &Core,
     id: SessionId,
@@ -91,17 +91,17 @@ pub(crate) async fn announce_commit(
     })
 }
 
-/// Removes the entry of a session that was destroyed, in the background.
+/// Removes the entry of a destroyed session, in the background.
 pub(crate) fn forget(core: &Core, principal: &str, id: SessionId) {
     let mut call = Call::command("ZREM", &core.keys.principal(principal));
     call.arg(id.to_string().as_bytes());
     core.call_later(call);
 }
 
-/// Is an entry of an index.
+/// An entry of an index.
 struct Entry {
     id: SessionId,
-    /// Is the text of its score.
+    /// The text of its score.
     until: String,
 }
 
@@ -118,18 +118,18 @@ async fn entries(core: &Core, principal: &str) -> Result<Vec<Entry>, StoreError>
     Ok(flat.chunks(2).filter_map(entry).collect())
 }
 
-/// Takes the pairs apart, which the newer protocol sends as such.
+/// Flattens pairs, which the newer protocol nests.
 fn flat(values: &[Value]) -> Vec<&Value> {
     values.iter().flat_map(|value| items(value).map_or_else(|| vec![value], |pair| pair.iter().collect())).collect()
 }
 
-/// Loads a record. One that cannot be read counts for itself alone.
+/// Loads a record. An unreadable one does not affect others.
 pub(crate) async fn load(core: &Core, id: SessionId) -> Result<Option<Record>, StoreError> {
     let call = Call::command("HGETALL", &core.keys.session(id));
     Ok(fields::read(id, &core.read(&call).await?)?)
 }
 
-/// Finds a principal's live sessions, and forgets those that are no more.
+/// Returns a principal's live sessions, and removes the entries of dead ones.
 pub(crate) async fn of_principal(core: &Core, principal: &str, now: Timestamp) -> Result<Vec<Record>, StoreError> {
     let entries = entries(core, principal).await?;
     let loads = entries.into_iter().map(|entry| async move {
@@ -142,7 +142,7 @@ pub(crate) async fn of_principal(core: &Core, principal: &str, now: Timestamp) -
     while let Some((entry, loaded)) = found.next().await {
         match loaded {
             Ok(Some(record)) if record.principal() == Some(principal) && record.is_live(now) => records.push(record),
-            // Not somebody else's or nobody's: it may be about to be bound.
+            // Another or no principal: the session may be about to be bound, so its entry stays.
             Ok(Some(_)) => {}
             Ok(None) => dead.push(entry),
             Err(error) if fields::is_of_one_record(&error) => {}
@@ -153,7 +153,7 @@ pub(crate) async fn of_principal(core: &Core, principal: &str, now: Timestamp) -
     Ok(records)
 }
 
-/// Ends a principal's sessions. One that fails does not keep the others alive.
+/// Ends a principal's sessions. A failure does not keep the others alive.
 pub(crate) async fn destroy_of_principal(
     core: &Core,
     principal: &str,
@@ -190,14 +190,14 @@ fn forget_all(core: &Core, principal: &str, entries: &[Entry]) {
     core.call_later(call);
 }
 
-/// Is what became of a session that was to end.
+/// The result for a session that was to end.
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) was_there: bool,
     pub(crate) principal: Option<String>,
 }
 
-/// Ends a session, if it belongs to the principal where one is named.
+/// Ends a session, if it belongs to the principal (if one is given).
 pub(crate) async fn destroy(core: &Core, id: SessionId, principal: Option<&str>) -> Result<End, StoreError> {
     let mut call = Call::script(&call::DESTROY, &core.keys.session(id));
     match principal {
@@ -211,7 +211,7 @@ pub(crate) async fn destroy(core: &Core, id: SessionId, principal: Option<&str>)
     Ok(End {
         was_there: match parts.first() {
             Some(Value::Int(1)) => true,
-            // An earlier try that got no answer is the likeliest reason for finding nothing.
+            // An earlier try without a reply is the likeliest reason for finding nothing.
             Some(Value::Int(0)) => in_doubt,
             _ => false,
         },

@@ -1,14 +1,14 @@
-//! Where things lie: the keys, their slots, and the pattern that finds them.
+//! Names of keys, their slots, and the pattern that finds them.
 
 use std::fmt;
 
 use sessions_core::SessionId;
 
-/// Is how long the text of an id is.
+/// Length of the text of an id.
 const ID_LENGTH: usize = 36;
 const SLOTS: u16 = 16_384;
 
-/// Is a key, as a server knows it. It may hold a principal, so it is not shown.
+/// A key in its stored form. It may contain a principal, so `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key(Box<[u8]>);
 
@@ -28,7 +28,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Names the keys of one store.
+/// The keys of one store.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     prefix: Box<str>,
@@ -50,8 +50,9 @@ impl Keys {
         Key(key.into())
     }
 
-    /// Names where a write to a session leaves word that it was done: in the session's slot, and
-    /// nothing that could be taken for a session.
+    /// Returns the key that marks a write to a session as done.
+    ///
+    /// It is in the session's slot and cannot be taken for a session.
     pub(crate) fn word(&self, session: &Key, nonce: u64) -> Key {
         let prefix = self.prefix.as_bytes();
         let session = session.as_bytes();
@@ -63,27 +64,31 @@ impl Keys {
         Key(key.into())
     }
 
-    /// Says whether the keys of sessions can have others in their slots: braces have to be a whole
-    /// `{tag}`.
+    /// Returns whether other keys can share the slots of sessions.
+    ///
+    /// Braces must form a whole `{tag}`.
     pub(crate) fn can_be_tags(&self) -> bool {
         is_tagged(self.prefix.as_bytes()) || !self.prefix.contains(['{', '}'])
     }
 
-    /// Names the index of a principal's sessions. It can be taken for no session: no id has an `r`.
+    /// Returns the key of the index of a principal's sessions.
+    ///
+    /// No session has such a key, since no id contains an `r`.
     pub(crate) fn principal(&self, principal: &str) -> Key {
         Key(format!("{}principal:{principal}", self.prefix).into_bytes().into())
     }
 
-    /// Returns the id of a session's key, `None` for any other key.
+    /// Returns the id of a session's key, or `None` for any other key.
     pub(crate) fn id_of(&self, key: &[u8]) -> Option<SessionId> {
         let text = std::str::from_utf8(key.strip_prefix(self.prefix.as_bytes())?).ok()?;
         let id: SessionId = text.parse().ok()?;
-        // A UUID has several spellings. Only one of them is a key.
+        // A UUID has several spellings, of which only one is a key.
         (*self.session(id).as_bytes() == *key).then_some(id)
     }
 
-    /// Returns a pattern for SCAN that all keys of sessions match. What else matches,
-    /// [`id_of`](Self::id_of) tells apart.
+    /// Returns a pattern for SCAN that matches all keys of sessions.
+    ///
+    /// [`id_of`](Self::id_of) sorts out other matches.
     pub(crate) fn pattern(&self) -> Vec<u8> {
         let mut pattern = Vec::new();
         for byte in self.prefix.bytes() {
@@ -97,8 +102,7 @@ impl Keys {
     }
 }
 
-/// Returns the part of a key that decides about its slot: what stands in the first braces, if they
-/// hold anything.
+/// Returns the part of a key that determines its slot: the text in the first braces, unless empty.
 fn hashed_part(key: &[u8]) -> &[u8] {
     let tag = || {
         let start = key.iter().position(|byte| *byte == b'{')? + 1;
@@ -112,7 +116,7 @@ fn is_tagged(key: &[u8]) -> bool {
     hashed_part(key).len() < key.len()
 }
 
-/// Is CRC-16/XMODEM.
+/// Returns the CRC-16/XMODEM.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| (crc << 8) ^ CRC_TABLE[usize::from((crc >> 8) as u8 ^ byte)])
 }
@@ -152,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn word_of_a_write_lies_in_the_slot_of_its_session() {
+    fn a_mark_is_in_the_slot_of_its_session() {
         let id = SessionId::from_bytes([0xab; 16]);
         for prefix in ["session:", "", "{app}:s:", "a{b}c", "{a}{}"] {
             let keys = Keys::new(prefix);
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_one_spelling_of_an_id_is_a_session() {
+    fn only_one_spelling_of_an_id_is_a_key() {
         let keys = Keys::new("s:");
         let id = SessionId::from_bytes([0xab; 16]);
         let key = keys.session(id);
@@ -183,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_is_no_pattern() {
+    fn the_prefix_is_not_a_pattern() {
         let pattern = String::from_utf8(Keys::new(r"a*[b]?\:").pattern()).unwrap();
         assert!(pattern.starts_with(r"a\*\[b\]\?\\:????"), "{pattern}");
     }

@@ -1,4 +1,4 @@
-//! The way to the servers: one server, a cluster, or a connection of the caller's.
+//! Links to servers: one server, a cluster, or a connection of the caller's.
 
 mod cluster;
 mod given;
@@ -21,7 +21,7 @@ pub use given::Connection;
 pub(crate) use given::Given;
 pub(crate) use node::Node;
 
-/// Is the way to the servers.
+/// A link to servers.
 #[derive(Clone, Debug)]
 pub(crate) enum Link {
     Node(Arc<Node>),
@@ -29,38 +29,38 @@ pub(crate) enum Link {
     Given(Given),
 }
 
-/// Is what is sent in one go, for one answer.
+/// A command with what is sent along, for one reply.
 pub(crate) struct Parcel<'a> {
     pub(crate) slot: u16,
     pub(crate) command: Cow<'a, Cmd>,
-    /// Has the server wait for its replicas after the command, on the same connection.
+    /// The replicas that the server waits for after the command, on the same connection.
     pub(crate) wait: Option<WaitFor>,
     was_sent: AtomicBool,
 }
 
-/// Says how many replicas must have a write, and how long they have for it.
+/// The number of replicas that must have a write, and their time for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaitFor {
     pub(crate) replicas: u32,
     pub(crate) within: Duration,
 }
 
-/// Is the answer to a parcel.
+/// The reply to a parcel.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) value: Value,
-    /// Counts the replicas that have the write, where they were waited for.
+    /// Number of replicas that have the write, if they were waited for.
     pub(crate) replicas: u64,
 }
 
 impl Link {
-    /// Tries once, following redirects, and notices what has to be connected or looked up again.
+    /// Tries once, follows redirects, and reconnects or looks up slots again where necessary.
     pub(crate) async fn send(&self, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
         match self {
             Self::Node(node) => {
                 let answer = node.send(parcel, false).await;
                 if matches!(&answer, Err(fault) if fault.code() == Some("READONLY")) {
-                    // This address led to a primary. Another connection may again.
+                    // This address led to a primary before. A new connection may do so again.
                     node.reconnect();
                 }
                 answer
@@ -70,7 +70,7 @@ impl Link {
         }
     }
 
-    /// Says whether the slots may have several owners.
+    /// Returns whether slots may have several owners.
     pub(crate) const fn is_cluster(&self) -> bool {
         match self {
             Self::Node(_) => false,
@@ -88,7 +88,7 @@ impl Link {
         }
     }
 
-    /// Begins to connect, so that the first request need not wait for it.
+    /// Starts to connect, so that the first request need not wait for it.
     pub(crate) fn warm_up(&self) {
         match self {
             Self::Node(node) => node.connect(),
@@ -103,7 +103,7 @@ impl<'a> Parcel<'a> {
         Self { slot, command, wait, was_sent: AtomicBool::new(false) }
     }
 
-    /// Notes that a connection has it, which nobody can take back.
+    /// Records that a connection has the command, which cannot be undone.
     fn note_sent(&self) {
         self.was_sent.store(true, Ordering::Relaxed);
     }
@@ -116,7 +116,7 @@ impl<'a> Parcel<'a> {
         self.was_sent.load(Ordering::Relaxed)
     }
 
-    /// Returns the pipeline that has to arrive whole, `None` if the command is all.
+    /// Returns the pipeline that must arrive as a whole, or `None` for a single command.
     fn pipeline(&self, asking: bool) -> Option<Pipeline> {
         if !asking && self.wait.is_none() {
             return None;
@@ -132,7 +132,7 @@ impl<'a> Parcel<'a> {
         Some(pipeline)
     }
 
-    /// Finds the answer to the command among those to its pipeline.
+    /// Returns the reply to the command from those to its pipeline.
     fn answer(&self, mut values: Vec<Value>) -> Answer {
         let replicas = match (self.wait, values.last()) {
             (Some(_), Some(Value::Int(count))) => u64::try_from(*count).unwrap_or_default(),

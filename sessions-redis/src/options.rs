@@ -1,4 +1,4 @@
-//! The options of a store, and the ways to open one.
+//! Options of a store, and ways to open one.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::runtime::Background;
 use crate::shared::{Core, Limits};
 use crate::store::RedisStore;
 
-/// Is how long replicas are waited for where only their number is given.
+/// Default time to wait for replicas.
 const WAIT: Duration = Duration::from_millis(500);
 
-/// Opens a [`RedisStore`] with other options than the default ones.
+/// A builder that opens a [`RedisStore`] with non-default options.
 ///
-/// No way of opening waits for a server, or fails because there is none: a server that is down when
-/// the application starts is like one that goes down later.
+/// Opening never waits for a server, nor fails because none answers: a server that is down at the
+/// start of the application is treated like one that goes down later.
 ///
 /// ```
 /// use std::time::Duration;
@@ -53,39 +53,39 @@ impl RedisBuilder {
         }
     }
 
-    /// Sets what all keys of the store begin with; `session:` by default.
+    /// Sets the prefix of all keys; `session:` by default.
     ///
-    /// Stores that share a database need different prefixes, none of which is the beginning of
-    /// another. Braces in it have to be a whole `{tag}`, which decides about the slot in a cluster.
+    /// Stores that share a database need different prefixes, and none may be the beginning of
+    /// another. Braces must form a whole `{tag}`, which determines the slot in a cluster.
     pub fn prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Sets how long a read may take, tries included; 500 ms by default.
+    /// Sets the deadline of a read, retries included; 500 ms by default.
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
         self.load_deadline = deadline;
         self
     }
 
-    /// Sets how long a write may take, tries included; one second by default.
+    /// Sets the deadline of a write, retries included; one second by default.
     pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
         self.commit_deadline = deadline;
         self
     }
 
-    /// Sets how many operations may be under way before further ones are refused as
-    /// [`Busy`](sessions_core::StoreErrorKind::Busy); 4096 by default.
+    /// Sets the maximum number of operations in flight; 4096 by default.
     ///
-    /// It bounds what piles up while a server is slow. What is refused costs nothing and is known
-    /// to have done nothing.
+    /// Further ones fail as [`Busy`](sessions_core::StoreErrorKind::Busy).
+    ///
+    /// The limit bounds what accumulates while a server is slow. A refused operation costs nothing
+    /// and is known to have done nothing.
     pub const fn max_in_flight(mut self, operations: usize) -> Self {
         self.max_in_flight = operations;
         self
     }
 
-    /// Has the end of a session wait until so many replicas know of it, for at most `within`, by
-    /// WAIT.
+    /// Makes the end of a session wait for replicas, for at most `within`, with WAIT.
     ///
     /// Without it, a primary that dies just after it acknowledged a logout may take the logout with
     /// it: the replica that follows still has the session. Ask for as many replicas as each primary
@@ -96,7 +96,7 @@ impl RedisBuilder {
         self
     }
 
-    /// Opens the store that a URL leads to.
+    /// Opens the store of a URL.
     ///
     /// | URL | leads to |
     /// |---|---|
@@ -106,11 +106,10 @@ impl RedisBuilder {
     /// | `redis-cluster://user:password@host:port,host:port` | a cluster, some of whose servers are named |
     /// | `rediss-cluster://…` | a cluster, by TLS (feature `tls`) |
     ///
-    /// The same with `valkey` for `redis`. The port is 6379 and the database 0 unless the URL says
-    /// otherwise.
+    /// The same schemes exist with `valkey` for `redis`. The port defaults to 6379 and the database
+    /// to 0.
     ///
-    /// Behind a `?`, each of them takes these options, separated by `&`. The store's own count
-    /// before the builder's.
+    /// After a `?` follow these options, separated by `&`. They take precedence over the builder's.
     ///
     /// | option | sets |
     /// |---|---|
@@ -122,8 +121,8 @@ impl RedisBuilder {
     /// | `wait_for_replicas` | [`wait_for_replicas`](Self::wait_for_replicas), for at most 500 ms unless the builder says otherwise |
     ///
     /// In a user or a password, write `/` as `%2F`, `?` as `%3F`, `#` as `%23`, `@` as `%40`, and
-    /// behind the `?` also `&` as `%26` and `+` as `%2B`. TLS has no options: give certificates to
-    /// a client, and that to [`open_client`](Self::open_client).
+    /// after the `?` also `&` as `%26` and `+` as `%2B`. There are no options for TLS: give
+    /// certificates to a client, and the client to [`open_client`](Self::open_client).
     ///
     /// # Errors
     ///
@@ -154,16 +153,15 @@ impl RedisBuilder {
         }
     }
 
-    /// Opens a store on the server of a client, for which the client may have certificates and the
-    /// like.
+    /// Opens a store on the server of a client, which may have its own certificates.
     ///
-    /// Of its [`TcpSettings`](redis::io::tcp::TcpSettings) all count but the time to linger, which
-    /// a client does not tell. One made from a URL by redis-rs delays small requests (Nagle's
-    /// algorithm, RFC 896); [`open`](Self::open) does not.
+    /// The client's [`TcpSettings`](redis::io::tcp::TcpSettings) are used, except for the linger
+    /// time, which a client does not expose. A client that redis-rs makes from a URL delays small
+    /// requests (Nagle's algorithm, RFC 896); [`open`](Self::open) does not.
     ///
     /// # Errors
     ///
-    /// Fails for options that contradict each other.
+    /// Fails if options contradict each other.
     pub fn open_client(self, client: &Client) -> Result<RedisStore, OpenError> {
         let background = self.start()?;
         let node = || Link::Node(Node::new(client.clone(), background.handle().clone()));
@@ -171,12 +169,13 @@ impl RedisBuilder {
         Ok(self.finish(links, background))
     }
 
-    /// Opens a store on a cluster, some of whose servers are named. User, password and TLS are
-    /// those of the first one.
+    /// Opens a store on a cluster, given some of its servers.
+    ///
+    /// User, password and TLS are those of the first one.
     ///
     /// # Errors
     ///
-    /// Fails without a server, and for options that contradict each other.
+    /// Fails without a server, or if options contradict each other.
     pub fn open_cluster(self, servers: impl IntoIterator<Item = ConnectionInfo>) -> Result<RedisStore, OpenError> {
         let clients = servers.into_iter().map(address::from_info).collect::<Result<Vec<_>, _>>()?;
         self.open_cluster_of(&clients)
@@ -192,16 +191,16 @@ impl RedisBuilder {
         Ok(self.finish(links, background))
     }
 
-    /// Opens a store on a connection of the caller's own.
+    /// Opens a store on an existing connection.
     ///
-    /// Call this on the tokio runtime that the connection was made on: what the store asks is sent
-    /// from there, and the connection outlives the store.
+    /// Call this on the tokio runtime where the connection was made. The store sends from there,
+    /// and the connection outlives the store.
     ///
     /// # Errors
     ///
-    /// Fails for options that contradict each other, among them
-    /// [`wait_for_replicas`](Self::wait_for_replicas): whatever else uses the connection would have
-    /// to wait.
+    /// Fails if options contradict each other, among them
+    /// [`wait_for_replicas`](Self::wait_for_replicas): other users of the connection would have to
+    /// wait.
     pub fn open_connection(self, connection: impl Into<Connection>) -> Result<RedisStore, OpenError> {
         if self.wait.is_some() {
             let reason = "`wait_for_replicas` needs a connection that nobody else uses: use `open` or `open_client`";
@@ -233,11 +232,11 @@ impl RedisBuilder {
         let limits = Limits {
             load_deadline: self.load_deadline,
             commit_deadline: self.commit_deadline,
-            // More than a semaphore counts is no limit.
+            // The maximum of a semaphore means no limit.
             max_in_flight: self.max_in_flight.min(tokio::sync::Semaphore::MAX_PERMITS),
             wait: self.wait,
         };
-        // Without a wait, one link does for everything.
+        // Without a wait, one link is enough.
         let (link, patient_link) = links;
         let patient_link = if self.wait.is_some() { patient_link } else { link.clone() };
         link.warm_up();
@@ -245,12 +244,13 @@ impl RedisBuilder {
     }
 }
 
-/// Chooses who encrypts, for the whole process, unless that was chosen: rustls panics where several
-/// could and nobody chose.
+/// Chooses the crypto provider of the process, unless one was chosen.
+///
+/// With several available and none chosen, rustls panics.
 #[cfg(feature = "tls")]
 fn choose_who_encrypts() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // If another thread was faster, it has chosen.
+        // Another thread may have chosen first.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }

@@ -1,4 +1,4 @@
-//! What stands behind the question mark of a URL.
+//! Options in the query of a URL.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::error::{OpenError, OpenErrorKind};
 
-/// An option of the store that stood in a URL.
+/// An option of the store in a URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UrlOption {
     Prefix(String),
@@ -17,7 +17,7 @@ pub(crate) enum UrlOption {
     WaitForReplicas(u32),
 }
 
-/// What a connection begins with.
+/// Settings at the start of a connection.
 #[derive(Default)]
 pub(crate) struct Access {
     pub(crate) database: Option<u32>,
@@ -33,13 +33,15 @@ pub(crate) struct Query {
     pub(crate) access: Access,
 }
 
-/// All options that there are, for who wrote another one.
+/// All known options, for an error message.
 const KNOWN: &str =
     "prefix, load_deadline_ms, commit_deadline_ms, max_in_flight, wait_for_replicas, db, user, pass and protocol";
 
 impl Query {
-    /// Reads the options of a URL. An option that is unknown, or stands there twice, is an error:
-    /// whoever wrote it wants something that would not happen.
+    /// Parses the options of a URL.
+    ///
+    /// An unknown or repeated option is an error, since its author expects an effect that would not
+    /// occur.
     pub(crate) fn of(url: &Url) -> Result<Self, OpenError> {
         let mut query = Self::default();
         let mut seen = Vec::new();
@@ -87,14 +89,16 @@ fn protocol(value: &str) -> Result<ProtocolVersion, Complaint> {
     }
 }
 
-/// What is wrong with an option.
+/// The fault of an option.
 enum Complaint {
     Unknown,
     Value(&'static str),
 }
 
 impl Complaint {
-    /// Makes the error. A name that may be a part of a password with a `?` in it is not repeated:
+    /// Creates the error.
+    ///
+    /// A name is not repeated if it may be part of a password with a `?`:
     /// `redis://:pass?word@host`.
     fn about(self, name: &str, url: &Url) -> OpenError {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');

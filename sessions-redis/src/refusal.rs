@@ -1,10 +1,10 @@
-//! What a server answers instead of doing what it was asked, and what to do about it.
+//! Error replies of servers, and what to do about them.
 
 use std::fmt;
 
 use redis::ServerError;
 
-/// The answer of a server that did not do what it was asked.
+/// The error reply of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     code: &'static str,
@@ -15,14 +15,14 @@ pub(crate) struct Refusal {
 /// The server to ask instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
-    /// Empty where the server means its own host.
+    /// Empty if the server means its own host.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// For this once, and announced with ASKING.
+    /// Whether the redirect is for this once, announced with ASKING.
     pub(crate) once: bool,
 }
 
-/// The codes that mean something here, what each says about the server, and what to do.
+/// The known codes, each with its meaning and the remedy.
 const CODES: [(&str, &str); 17] = [
     ("NOAUTH", "asks for a password: put it into the URL as redis://:PASSWORD@host"),
     ("WRONGPASS", "does not accept the user or the password, or wants none: check the URL, redis://USER:PASSWORD@host"),
@@ -43,7 +43,7 @@ const CODES: [(&str, &str); 17] = [
     ("ERR", "answered ERR"),
 ];
 
-/// The errors without a code of their own, by words that stand in them.
+/// Errors without a code of their own, by words in their text.
 const DETAILS: [(&str, &str); 6] = [
     ("DB index is out of range", "has no such database: choose another in the URL, or raise `databases` in redis.conf"),
     ("SELECT is not allowed in cluster mode", "is of a cluster, which has no database but 0"),
@@ -60,8 +60,9 @@ impl Refusal {
         Self::of(error.code(), error.details().unwrap_or_default())
     }
 
-    /// Sorts an answer by its code and its details. The details are not kept, since they may quote
-    /// what was sent.
+    /// Classifies a reply by its code and details.
+    ///
+    /// The details are dropped, since they may quote what was sent.
     pub(crate) fn of(code: &str, details: &str) -> Self {
         let code = code_of(code, details);
         let once = code == "ASK";
@@ -77,7 +78,7 @@ impl Refusal {
         self.redirect.as_ref()
     }
 
-    /// Returns whether the same may be accepted in a moment.
+    /// Returns whether the same command may be accepted later.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(
             self.code,
@@ -95,11 +96,12 @@ impl fmt::Display for Refusal {
 
 fn code_of(code: &str, details: &str) -> &'static str {
     let known = |word: &str| CODES.iter().map(|(code, _)| *code).find(|code| *code == word);
-    // Redis 6 reports what failed inside a script as `ERR Error running script (…): -READONLY You
+    // Redis 6 reports an error inside a script as `ERR Error running script (…): -READONLY You
     // can't…`.
     let inner = || details.split([' ', '-']).filter(|word| *word != "ERR").find_map(known);
     match known(code) {
-        // To a long command of a stranger's: `Protocol error: unauthenticated multibulk length`.
+        // The reply to a long command of an unauthenticated client: `Protocol error:
+        // unauthenticated multibulk length`.
         Some("ERR") | None if AUTHENTICATION.iter().any(|words| details.contains(words)) => "NOAUTH",
         Some("ERR") | None if details.contains("no permissions") => "NOPERM",
         Some("ERR") | None => inner().unwrap_or("ERR"),
@@ -121,7 +123,7 @@ fn text(code: &str, details: &str) -> String {
     }
 }
 
-/// Reads the command's name from `… no permissions to run the 'hgetall' command`.
+/// Returns the command in `… no permissions to run the 'hgetall' command`.
 fn forbidden(details: &str) -> Option<&str> {
     let (_, rest) = details.split_once("run the '")?;
     let (command, _) = rest.split_once('\'')?;
@@ -129,10 +131,10 @@ fn forbidden(details: &str) -> Option<&str> {
     (is_name && command.len() <= 32).then_some(command)
 }
 
-/// Reads `3999 127.0.0.1:6381`.
+/// Parses `3999 127.0.0.1:6381`.
 fn target(details: &str, once: bool) -> Option<Redirect> {
     let (host, port) = details.split(' ').nth(1)?.rsplit_once(':')?;
-    // A server that does not know its own name writes a question mark.
+    // A server that does not know its own name sends a question mark.
     let host = if host == "?" { "" } else { host };
     Some(Redirect { host: host.to_owned(), port: port.parse().ok()?, once })
 }
@@ -142,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_inside_a_script_of_an_old_server_is_recognised() {
+    fn script_errors_of_old_servers_are_recognised() {
         let details = "Error running script (call to f_1): @user_script:3: -READONLY You can't write against a read only replica.";
         assert_eq!(code_of("ERR", details), "READONLY");
         assert_eq!(code_of("ERR", "unknown command"), "ERR");
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_is_read_whatever_the_host_looks_like() {
+    fn redirects_to_any_host_are_parsed() {
         let redirect = target("3999 ::1:6381", true).unwrap();
         assert_eq!((redirect.host.as_str(), redirect.port, redirect.once), ("::1", 6381, true));
         assert_eq!(target("3999 :6381", false).unwrap().host, "");
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_what_to_do_and_repeats_nothing() {
+    fn a_refusal_names_the_remedy_without_secrets() {
         let told = [
             ("NOAUTH", "Authentication required.", "redis://:PASSWORD@host (NOAUTH)"),
             ("ERR", "Authentication required.", "redis://:PASSWORD@host (NOAUTH)"),

@@ -1,4 +1,4 @@
-//! The runtime that the connections live on, whatever the caller runs on.
+//! The runtime of the connections, whatever the caller runs on.
 
 use std::future::Future;
 use std::io;
@@ -11,11 +11,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::futures::TaskLocalFuture;
 use tokio::task_local;
 
-/// Is a tokio runtime of one thread, for the connections and the deadlines.
+/// A single-threaded tokio runtime for connections and deadlines.
 ///
-/// The callers' futures are not spawned on it: they are polled where they are awaited, be it a
-/// tokio of the caller's, a coroutine or a blocked thread. Only what must go on between polls lives
-/// here.
+/// The callers' futures are not spawned on it. They are polled where they are awaited, which may be
+/// another tokio, a coroutine or a blocked thread. Only what must continue between polls runs here.
 #[derive(Debug)]
 pub(crate) struct Background(Option<Runtime>);
 
@@ -34,7 +33,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // A plain drop would wait, which a caller on another tokio runtime may not.
+        // A plain drop would block, which is not allowed on another tokio runtime.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
@@ -42,24 +41,24 @@ impl Drop for Background {
 }
 
 task_local! {
-    /// Is the tokio runtime that a call was made on.
+    /// The tokio runtime of the current call.
     static CALLER: Option<Handle>;
 }
 
-/// Returns the tokio runtime that the call which is being polled was made on, if there was one.
+/// Returns the tokio runtime on which the current call was made, if any.
 pub(crate) fn caller() -> Option<Handle> {
     CALLER.try_with(Clone::clone).ok().flatten()
 }
 
 pin_project! {
-    /// Is a future that finds a tokio runtime around itself, wherever it is polled.
+    /// A future that is polled within a tokio runtime, wherever that happens.
     ///
-    /// The runtime is entered for each poll and left before it returns: never across a wait, during
-    /// which a coroutine may move to another thread.
+    /// The runtime is entered for each poll and left before it returns. It is never entered across
+    /// a wait, when a coroutine may move to another thread.
     pub(crate) struct InRuntime<F> {
         #[pin]
         future: TaskLocalFuture<Option<Handle>, F>,
-        // Comes last, and is kept: a timer that is polled after its runtime has ended panics.
+        // Declared last and kept: a timer panics if it is polled after its runtime has ended.
         background: Arc<Background>,
     }
 }

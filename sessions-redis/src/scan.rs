@@ -1,4 +1,4 @@
-//! Going through all sessions, page by page, server by server.
+//! Iteration over all sessions, page by page and server by server.
 
 mod walk;
 
@@ -15,16 +15,16 @@ use crate::index::{self, AT_ONCE};
 use crate::shared::Core;
 use walk::{Server, Slots, Walk};
 
-/// Is how many keys a server looks at for one page, at least and at most.
+/// Minimum and maximum number of keys that a server examines per page.
 const FEWEST_KEYS: usize = 10;
 const MOST_KEYS: usize = 1000;
-/// Is how many pages without a session are passed over before the caller is given an empty one.
+/// Number of pages without a session that are skipped before the caller gets an empty one.
 const MOST_EMPTY: usize = 100;
-/// Is how often a server is looked for that has a slot, and how long apart.
+/// Number of lookups for the server of a slot, and the time between them.
 const MOST_MISSES: u32 = 50;
 const MISS_PAUSE: Duration = Duration::from_millis(20);
 
-/// Lists one page of the live sessions.
+/// Returns one page of the live sessions.
 pub(crate) async fn page(core: &Core, from: Option<Cursor>, limit: usize, now: Timestamp) -> Result<Page, StoreError> {
     let mut walk = from.map_or_else(Walk::default, |cursor| Walk::decode(cursor.as_bytes()));
     let mut records = Vec::new();
@@ -35,7 +35,7 @@ pub(crate) async fn page(core: &Core, from: Option<Cursor>, limit: usize, now: T
         if walk.is_over() || !records.is_empty() {
             break;
         }
-        // Among so many other keys, longer strides.
+        // Most keys belong to others, so take longer steps.
         count = MOST_KEYS.min(count * 2);
     }
     let next = (!walk.is_over()).then(|| Cursor::from_bytes(walk.encode()));
@@ -55,7 +55,7 @@ async fn load_all(core: &Core, ids: Vec<SessionId>, now: Timestamp) -> Result<Ve
     Ok(records)
 }
 
-/// Counts the sessions.
+/// Returns the number of sessions.
 pub(crate) async fn count(core: &Core) -> Result<u64, StoreError> {
     let mut walk = Walk::default();
     let mut count = 0;
@@ -84,7 +84,7 @@ pub(crate) async fn destroy_all(core: &Core) -> Result<u64, StoreError> {
     Ok(count)
 }
 
-/// Goes one step on, and returns the ids found there.
+/// Moves one step on, and returns the ids found there.
 async fn step(core: &Core, walk: &mut Walk, count: usize) -> Result<Vec<SessionId>, StoreError> {
     let Some(slot) = walk.slot() else {
         return Ok(Vec::new());
@@ -93,8 +93,7 @@ async fn step(core: &Core, walk: &mut Walk, count: usize) -> Result<Vec<SessionI
     let stay = walk.stay_at(&before);
     let (position, ids) = scan(core, slot, stay.position, count).await?;
     let after = server(core, slot).await?;
-    // Another process orders its keys otherwise, and has other ones: whatever was scanned, it means
-    // nothing.
+    // Another process has other keys in another order, so what it scanned means nothing.
     if after.run != before.run {
         walk.leave();
         return Ok(Vec::new());
@@ -116,7 +115,7 @@ async fn scan(core: &Core, slot: u16, position: u64, count: usize) -> Result<(u6
     Ok((position.ok_or(Unreadable::Damaged)?, ids))
 }
 
-/// Asks the server that has a slot which slots it has, and since when it runs.
+/// Returns the slots of the server that has a slot, and the name of its process.
 async fn server(core: &Core, slot: u16) -> Result<Server, StoreError> {
     if !core.link.is_cluster() {
         let run = run(core, slot).await?;
@@ -132,7 +131,7 @@ async fn server(core: &Core, slot: u16) -> Result<Server, StoreError> {
             let run = name + &run(core, slot).await?;
             return Ok(Server { run, slots });
         }
-        // The slot has moved. No redirect says so, since no key was asked for.
+        // The slot has moved. There was no redirect, since the command has no key.
         core.link.warm_up();
         tokio::time::sleep(MISS_PAUSE).await;
     }
@@ -146,7 +145,7 @@ async fn run(core: &Core, slot: u16) -> Result<String, StoreError> {
     info.arg("server");
     match core.read(&Call::of_server(slot, info)).await {
         Ok(answer) => Ok(field(&answer, "run_id:")),
-        // A user who may not ask gets on without knowing.
+        // A user without the right to ask does without the name.
         Err(failure) if failure.code.is_some() => Ok(String::new()),
         Err(failure) => Err(failure.into()),
     }
@@ -160,11 +159,11 @@ fn field(value: &Value, name: &str) -> String {
     text(value).lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
 }
 
-/// Reads the name and the slots of the server that answers from its answer to CLUSTER NODES.
+/// Returns the name and the slots of the replying server from its reply to CLUSTER NODES.
 fn own_line(nodes: &str) -> Option<(String, Slots)> {
     let own = nodes.lines().find(|line| line.split(' ').nth(2).is_some_and(|flags| flags.contains("myself")))?;
     let (name, _) = own.split_once(' ')?;
-    // Slots in brackets are on their way, and counted among the others where they still are.
+    // Slots in brackets are being moved, and also listed where they still are.
     let ranges = own.split(' ').skip(8).filter(|range| !range.starts_with('['));
     let bounds = ranges.map(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -178,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_servers_own_slots_are_told_from_those_of_others_and_those_on_their_way() {
+    fn only_a_servers_own_slots_are_read() {
         let nodes = "aaa 127.0.0.1:1@1 master - 0 0 1 connected 0-99\n\
                      bbb 127.0.0.1:2@2 myself,master - 0 0 2 connected 100-199 300 [100->-aaa] [400-<-aaa]\n";
         let (name, slots) = own_line(nodes).unwrap();

@@ -1,4 +1,4 @@
-//! What every operation goes through: the limit on how many are under way, the deadline, the tries.
+//! Steps of every operation: the limit on concurrency, the deadline and the retries.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -19,26 +19,26 @@ use crate::runtime::{Background, InRuntime};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-/// Is for how much longer than it is tried a write is remembered.
+/// Time that a write is remembered after its last try.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// Is what all clones of a store share.
+/// State that all clones of a store share.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) keys: Keys,
     pub(crate) link: Link,
-    /// Is the way for what waits for replicas, so that nothing else has to wait behind it.
+    /// Link for operations that wait for replicas, so that no others queue behind them.
     pub(crate) patient_link: Link,
     pub(crate) wait: Option<WaitFor>,
     pub(crate) load_deadline: Duration,
     pub(crate) commit_deadline: Duration,
     under_way: Arc<Semaphore>,
     nonces: AtomicU64,
-    /// Comes last: the links' tasks live on it.
+    /// Declared last: the links' tasks run on it.
     background: Arc<Background>,
 }
 
-/// Is the part of a [`Core`] that its builder decides about.
+/// Settings of a [`Core`] that its builder chooses.
 pub(crate) struct Limits {
     pub(crate) load_deadline: Duration,
     pub(crate) commit_deadline: Duration,
@@ -46,7 +46,7 @@ pub(crate) struct Limits {
     pub(crate) wait: Option<WaitFor>,
 }
 
-/// Is the time that an operation has.
+/// The deadline of an operation.
 #[derive(Debug)]
 pub(crate) struct Time {
     begun: Instant,
@@ -59,15 +59,15 @@ impl Time {
     }
 }
 
-/// Is the outcome of a call that may have been made more than once.
+/// The outcome of a call that may have been made more than once.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) answer: Answer,
-    /// Says that an earlier try may have done the work.
+    /// Whether an earlier try may have done the work.
     pub(crate) in_doubt: bool,
 }
 
-/// Is why there was no answer in time, or what the answer was if the server refused.
+/// The reason for a missing reply, or the reply of a server that refused.
 #[derive(Debug)]
 pub(crate) struct Failure {
     error: StoreError,
@@ -96,7 +96,7 @@ impl Core {
         })
     }
 
-    /// Lets an operation begin, unless too many are under way.
+    /// Starts an operation, unless too many are in flight.
     pub(crate) fn begin<T, F>(self: &Arc<Self>, work: impl FnOnce(Arc<Self>) -> F) -> StoreFuture<T>
     where
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
@@ -114,13 +114,12 @@ impl Core {
         StoreFuture::new(InRuntime::new(Arc::clone(&self.background), work))
     }
 
-    /// Returns a number that no other write to the same session has had lately. It need not be
-    /// secret.
+    /// Returns a number that no other recent write to the session has. It need not be secret.
     pub(crate) fn nonce(&self) -> u64 {
         self.nonces.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Returns for how many milliseconds the word of a write is kept: for longer than it is tried.
+    /// Returns the milliseconds that the mark of a write is kept: longer than it is retried.
     pub(crate) fn word_millis(&self) -> u64 {
         whole_millis(self.commit_deadline.saturating_add(MARGIN)).min(LONGEST)
     }
@@ -144,12 +143,12 @@ impl Core {
         Ok(outcome.answer.value)
     }
 
-    /// Begins the time that a write has, however many calls it takes.
+    /// Starts the deadline of a write, however many calls it takes.
     pub(crate) fn time_to_write(&self) -> Time {
         Time { begun: Instant::now(), deadline: self.commit_deadline }
     }
 
-    /// Writes, and waits for the replicas where that was asked for.
+    /// Writes, and waits for the replicas if that is configured.
     pub(crate) async fn write_for_good(&self, call: &Call) -> Result<Outcome, Failure> {
         let deadline = self.commit_deadline.saturating_add(self.wait.map_or(Duration::ZERO, |wait| wait.within));
         self.patient_link.call(call, self.wait, deadline).await
@@ -157,7 +156,7 @@ impl Core {
 }
 
 impl Link {
-    /// Tries until there is an answer or the deadline has passed.
+    /// Tries until there is a reply or the deadline has passed.
     pub(crate) async fn call(
         &self,
         call: &Call,
@@ -183,13 +182,13 @@ impl Link {
 }
 
 impl Link {
-    /// Returns the cause of an error about servers that did not answer.
+    /// Returns the cause of an error about servers that did not reply.
     fn silence(&self, deadline: Duration) -> Cause {
         Cause::text(format!("{} did not answer within {deadline:?}", self.name()))
     }
 }
 
-/// Is what is known of the tries so far.
+/// The tries so far.
 struct Tries<'a> {
     parcel: Parcel<'a>,
     last: Option<Fault>,
@@ -199,7 +198,7 @@ struct Tries<'a> {
 
 impl<'a> Tries<'a> {
     fn new(link: &Link, call: &'a Call, wait: Option<WaitFor>) -> Self {
-        // This one tries again by itself, so that each of its tries may be another than the first.
+        // This connection retries by itself, so each of its tries may be a repetition.
         let repeats = matches!(link, Link::Given(given) if given.is_cluster());
         let form = Form { in_doubt: repeats, ..Form::default() };
         let command = if repeats { Cow::Owned(call.form(form)) } else { Cow::Borrowed(&call.command) };
@@ -210,8 +209,7 @@ impl<'a> Tries<'a> {
         let mut pause = FIRST_PAUSE;
         loop {
             self.parcel.forget_sent();
-            // Boxed, so that all around it is small: a coroutine's stack has no room for many moves
-            // of it.
+            // Boxed to keep its callers small: a coroutine's stack has no room for several copies.
             let answer = Box::pin(link.send(&self.parcel)).await;
             let fault = match answer.and_then(|answer| self.with_replicas(answer)) {
                 Ok(answer) => return Ok(answer),
@@ -238,19 +236,19 @@ impl<'a> Tries<'a> {
         }
     }
 
-    /// Returns the form that the next try has to have, if it is another one.
+    /// Returns the form of the next try, if it differs.
     fn better_form(&self, call: &Call, fault: &Fault) -> Option<Form> {
         let form = match fault.code() {
             Some("NOSCRIPT") if call.is_script() => Form { with_source: true, ..self.form },
-            // A slot on its way to another server has the session and not yet the word. What was
-            // not done needs none.
+            // A slot that is being moved has the session but not yet the mark. Nothing was done, so
+            // none is needed.
             Some("TRYAGAIN") if call.has_word() && !self.in_doubt => Form { without_word: true, ..self.form },
             _ => Form { in_doubt: self.form.in_doubt || self.in_doubt, ..self.form },
         };
         (form != self.form).then_some(form)
     }
 
-    /// Refuses an answer that too few replicas know of: with this primary, the write may be lost.
+    /// Refuses a reply if too few replicas have the write, which could be lost with this primary.
     fn with_replicas(&self, answer: Answer) -> Result<Answer, Fault> {
         match self.parcel.wait {
             Some(wait) if answer.replicas < u64::from(wait.replicas) => {
@@ -267,7 +265,7 @@ impl<'a> Tries<'a> {
     fn timed_out(self, silence: impl FnOnce() -> Cause) -> StoreError {
         let may_be_done = self.in_doubt || self.parcel.was_sent();
         match self.last {
-            // Nobody was there to be slow.
+            // No server was reached, so none was slow.
             Some(fault @ Fault::Unreached(_)) if !may_be_done => fault.into_error(StoreErrorKind::Unavailable),
             Some(fault) => fault.into_error(StoreErrorKind::TimedOut),
             None => StoreError::new(NAME, StoreErrorKind::TimedOut).caused_by(silence()),

@@ -1,4 +1,4 @@
-//! The store itself: each verb of the contract in terms of the others files' calls.
+//! The store: each verb of the contract, built from the calls in the other modules.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,26 +17,28 @@ use crate::options::RedisBuilder;
 use crate::scan;
 use crate::shared::{Core, Failure};
 
-/// Keeps sessions in Redis, Valkey or a Redis Cluster.
+/// A store in Redis, Valkey or a Redis Cluster.
 ///
-/// Cheap to clone; the clones share their connections. The [crate's documentation](crate) says what
-/// is kept, and how.
+/// Cheap to clone: the clones share their connections. The [crate's documentation](crate) describes
+/// what is stored, and how.
 #[derive(Clone)]
 pub struct RedisStore {
     core: Arc<Core>,
 }
 
 impl RedisStore {
-    /// Opens a store with the default options; [`RedisBuilder::open`] says which URLs there are.
+    /// Opens a store with default options.
+    ///
+    /// [`RedisBuilder::open`] lists the supported URLs.
     ///
     /// # Errors
     ///
-    /// As [`RedisBuilder::open`]. That no server answers is no error of this call.
+    /// Fails as [`RedisBuilder::open`] does. An unreachable server is no error here.
     pub fn open(url: &str) -> Result<Self, OpenError> {
         Self::builder().open(url)
     }
 
-    /// Begins to open a store with other options.
+    /// Returns a builder for a store with other options.
     pub fn builder() -> RedisBuilder {
         RedisBuilder::new()
     }
@@ -45,11 +47,11 @@ impl RedisStore {
         Self { core }
     }
 
-    /// Asks a server whether it is there, for a health check.
+    /// Checks that a server replies, for a health check.
     ///
     /// # Errors
     ///
-    /// The future fails if none answers.
+    /// The future fails if no server replies.
     pub fn ping(&self) -> StoreFuture<()> {
         self.core.begin(|core| async move {
             core.read(&Call::of_server(0, redis::cmd("PING"))).await?;
@@ -88,8 +90,7 @@ impl Store for RedisStore {
                 Err(Failure { code: Some("OOM"), .. }) => return Ok(Created::Full),
                 Err(failure) => return Err(failure.into()),
             }
-            // Only now: an index entry without a session is cleared away, and nobody has been given
-            // the token yet.
+            // Only now: an index entry without a session is removed, and nobody has the token yet.
             if let Some(principal) = record.principal()
                 && let Err(failure) = index::announce_new(&core, &record, principal, &time).await
             {
@@ -166,7 +167,7 @@ impl Store for RedisStore {
         self.core.begin(|core| async move { scan::page(&core, from, limit, now).await })
     }
 
-    /// Finds nothing to do: the server drops what has expired by itself.
+    /// Does nothing: the server drops expired sessions by itself.
     fn sweep(&self, _limit: usize, _now: Timestamp) -> StoreFuture<Vec<SessionId>> {
         StoreFuture::ready(Ok(Vec::new()))
     }

@@ -1,12 +1,13 @@
-//! A process that does not outlive the test that started it.
+//! A server process that ends with the test that started it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Starts the server in the background, tells its process id, and kills it when the other end of
-/// the pipe is gone: closed by us, or by the system if we ended without. Then nobody is left to
-/// remove the folder but the shell.
+/// Shell script that starts the server, prints its process id, and kills it once stdin is closed.
+///
+/// The system closes the pipe if the test process is killed. Then only the shell is left to remove
+/// the folder.
 const SCRIPT: &str = r#"dir=$1; program=$2; shift 2
 "$program" "$@" >>"$dir/log" 2>&1 &
 server=$!
@@ -16,7 +17,7 @@ kill -9 $server 2>/dev/null
 wait $server 2>/dev/null
 [ "$word" = keep ] || rm -rf "$dir""#;
 
-/// Is a running server process.
+/// A running server process.
 #[derive(Debug)]
 pub(crate) struct Guard {
     shell: Child,
@@ -35,7 +36,7 @@ impl Guard {
             .expect("there is a shell");
         let mut line = String::new();
         let output = shell.stdout.take().expect("its output was piped");
-        BufReader::new(output).read_line(&mut line).expect("the shell tells the process id");
+        BufReader::new(output).read_line(&mut line).expect("the shell prints the process id");
         let pid = line.trim().parse().expect("a process id is a number");
         Self { shell, pid }
     }
@@ -50,8 +51,8 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // This and the closing of the pipe end the server, also a stopped one; the shell waits for
-        // it.
+        // The word, or the end of the pipe, makes the shell kill the server, even a suspended one,
+        // and wait for its end.
         if let Some(mut pipe) = self.shell.stdin.take() {
             let _ = pipe.write_all(b"keep\n");
         }

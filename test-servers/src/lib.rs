@@ -1,13 +1,12 @@
-//! Real redis servers and clusters for tests: each on a private port of the loopback interface,
+//! Real Redis servers and clusters for tests: each on a private port of the loopback interface,
 //! with its data in a temporary folder.
 //!
-//! What is started here ends with the value that stands for it, or with the process that started
-//! it, however that ends. Where no redis-server is installed, [`installed`] says so on the
-//! terminal, and the test that asked returns. `SESSIONS_REDIS_SERVER` in the environment names
-//! another program to start, such as a valkey-server or a Redis of another version; redis-cli is
-//! needed beside it.
+//! A server stops when its [`Server`] is dropped, or when the test process ends, even if that is
+//! killed. If redis-server is not installed, [`installed`] prints a notice and returns `false`, and
+//! the test returns early. The environment variable `SESSIONS_REDIS_SERVER` names another program
+//! to start, such as a valkey-server or a Redis of another version. redis-cli is always required.
 //!
-//! A [`Proxy`] is a bad network in front of a server.
+//! A [`Proxy`] in front of a server acts as a bad network.
 //!
 //! ```
 //! if !test_servers::installed() {
@@ -35,11 +34,11 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// Says whether there is a redis-server to start; where there is none, it says so on the terminal.
+/// Returns whether a redis-server can be started, and prints a notice if not.
 ///
 /// # Panics
 ///
-/// With `SESSIONS_REQUIRE_REDIS` set, a missing redis-server is a failure.
+/// Panics if none can be started and `SESSIONS_REQUIRE_REDIS` is set.
 #[must_use]
 pub fn installed() -> bool {
     static INSTALLED: OnceLock<bool> = OnceLock::new();
@@ -48,7 +47,7 @@ pub fn installed() -> bool {
         assert!(std::env::var_os("SESSIONS_REQUIRE_REDIS").is_none(), "redis-server is not installed");
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");
-        // Not by `eprintln!`, which the test harness keeps to itself as long as the test passes.
+        // Not with `eprintln!`: the test harness hides its output while the test passes.
         let _ = writeln!(
             std::io::stderr(),
             "SKIPPED: {test}: no redis-server found; `cargo xtask test` installs it, or on Debian `apt-get install redis-server`"
@@ -57,7 +56,7 @@ pub fn installed() -> bool {
     installed
 }
 
-/// Returns the program that a server is.
+/// Returns the program to start as a server.
 fn program() -> OsString {
     std::env::var_os("SESSIONS_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
 }

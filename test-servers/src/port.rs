@@ -1,18 +1,18 @@
-//! Ports that nobody else uses.
+//! Search for free ports.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Is where the search begins: below the ports that the system hands out by itself.
+/// Start of the search: below the ephemeral ports of the system.
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 12_000;
-/// Is how much further a cluster's second port lies.
+/// Distance from a cluster node's port to its second one, the cluster bus.
 pub(crate) const BUS: u16 = 10_000;
 
-/// Finds a port that is free together with the one that a cluster needs beside it.
+/// Returns a port that is free, as is the matching port for the cluster bus.
 pub(crate) fn free() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Processes begin at different places, so that they do not race for the same ports.
+    // Processes start at different offsets, so that they do not race for the same ports.
     let start = (u64::from(std::process::id()) * 97 % u64::from(COUNT)) as u16;
     for _ in 0..COUNT {
         let port = FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT;

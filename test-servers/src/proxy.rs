@@ -1,5 +1,4 @@
-//! A bad network: a proxy that loses answers or is late with them, holds questions up, goes silent,
-//! or swallows everything.
+//! A bad network: a proxy that loses, delays or holds replies, holds requests, or goes silent.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Is a proxy to a port of this machine. Its threads end with their connections.
+/// A proxy to a port of this machine. Its threads end with their connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -17,33 +16,33 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct State {
-    /// Counts the answers until one is lost, together with its connection; never if negative.
-    answers_left: AtomicI64,
-    /// Is set again after each loss.
+    /// Number of replies until one is lost together with its connection; none if negative.
+    replies_left: AtomicI64,
+    /// Value that `replies_left` is reset to after each loss.
     every: AtomicI64,
     losses: AtomicU64,
-    /// Is for how many milliseconds each answer is kept.
+    /// Delay of each reply, in milliseconds.
     delay: AtomicU64,
-    back: Mutex<Back>,
-    back_changed: Condvar,
-    is_holding: AtomicBool,
-    /// Is a question that is held up, and the connection that it is to arrive on.
-    held: Mutex<Option<(TcpStream, Vec<u8>)>>,
-    /// Says for each connection whether nothing gets through any more.
+    replies: Mutex<Replies>,
+    replies_changed: Condvar,
+    holds_next_request: AtomicBool,
+    /// A held request, and the connection to forward it on.
+    held_request: Mutex<Option<(TcpStream, Vec<u8>)>>,
+    /// For each connection, whether its bytes are discarded.
     silent: Mutex<Vec<Arc<AtomicBool>>>,
-    /// Says whether new connections are silent from the first byte on.
+    /// Whether new connections are silent from the first byte.
     is_swallowing: AtomicBool,
 }
 
-/// Says whether answers are kept back, and whether one has come since.
+/// Whether replies are held, and whether one has arrived since.
 #[derive(Debug, Default)]
-struct Back {
-    keeps: bool,
-    has_come: bool,
+struct Replies {
+    are_held: bool,
+    has_arrived: bool,
 }
 
 impl Proxy {
-    /// Begins to listen.
+    /// Starts a proxy to a port.
     ///
     /// # Panics
     ///
@@ -53,14 +52,14 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let state = Arc::new(State {
-            answers_left: AtomicI64::new(-1),
+            replies_left: AtomicI64::new(-1),
             every: AtomicI64::new(-1),
             losses: AtomicU64::new(0),
             delay: AtomicU64::new(0),
-            back: Mutex::default(),
-            back_changed: Condvar::new(),
-            is_holding: AtomicBool::new(false),
-            held: Mutex::default(),
+            replies: Mutex::default(),
+            replies_changed: Condvar::new(),
+            holds_next_request: AtomicBool::new(false),
+            held_request: Mutex::default(),
             silent: Mutex::default(),
             is_swallowing: AtomicBool::new(false),
         });
@@ -81,80 +80,79 @@ impl Proxy {
         format!("redis://{}", self.address)
     }
 
-    /// Loses the next answer, and the connection with it.
-    pub fn lose_next_answer(&self) {
-        self.lose_answer(1);
+    /// Loses the next reply, and the connection with it.
+    pub fn lose_next_reply(&self) {
+        self.lose_reply(1);
     }
 
-    /// Loses the so-manieth answer from now on, and the connection with it.
-    pub fn lose_answer(&self, number: i64) {
-        self.state.answers_left.store(number, Ordering::SeqCst);
+    /// Loses the reply number `number` from now on, and the connection with it.
+    pub fn lose_reply(&self, number: i64) {
+        self.state.replies_left.store(number, Ordering::SeqCst);
     }
 
-    /// Loses every so-manieth answer, from now on.
+    /// Loses one of every `count` replies from now on.
     pub fn lose_every(&self, count: i64) {
         self.state.every.store(count, Ordering::SeqCst);
-        self.state.answers_left.store(count, Ordering::SeqCst);
+        self.state.replies_left.store(count, Ordering::SeqCst);
     }
 
-    /// Counts the answers that were lost.
+    /// Returns the number of lost replies.
     #[must_use]
     pub fn losses(&self) -> u64 {
         self.state.losses.load(Ordering::SeqCst)
     }
 
-    /// Hands each answer on so many milliseconds later.
-    pub fn delay_answers(&self, millis: u64) {
+    /// Delays each reply by some milliseconds.
+    pub fn delay_replies(&self, millis: u64) {
         self.state.delay.store(millis, Ordering::SeqCst);
     }
 
-    /// Keeps answers back, from now on.
-    pub fn keep_answers_back(&self) {
-        *self.state.back() = Back { keeps: true, has_come: false };
+    /// Holds all replies from now on.
+    pub fn hold_replies(&self) {
+        *self.state.replies() = Replies { are_held: true, has_arrived: false };
     }
 
-    /// Waits until an answer was kept back: the server has done what it was asked.
-    pub fn wait_for_answer(&self) {
-        let back = self.state.back();
-        drop(self.state.back_changed.wait_while(back, |back| !back.has_come));
+    /// Waits until a reply is held, so that the server has executed its request.
+    pub fn wait_for_held_reply(&self) {
+        let replies = self.state.replies();
+        drop(self.state.replies_changed.wait_while(replies, |replies| !replies.has_arrived));
     }
 
-    /// Hands on the answers that were kept back, and those that come.
-    pub fn hand_answers_on(&self) {
-        self.state.back().keeps = false;
-        self.state.back_changed.notify_all();
+    /// Forwards the held replies and all later ones.
+    pub fn release_replies(&self) {
+        self.state.replies().are_held = false;
+        self.state.replies_changed.notify_all();
     }
 
-    /// Holds the next question up, and breaks the connection for the client alone.
-    pub fn hold_next_question(&self) {
-        self.state.is_holding.store(true, Ordering::SeqCst);
+    /// Holds the next request and closes the connection to the client only.
+    pub fn hold_next_request(&self) {
+        self.state.holds_next_request.store(true, Ordering::SeqCst);
     }
 
-    /// Hands the question on that was held up.
+    /// Forwards the held request.
     ///
     /// # Panics
     ///
-    /// Panics if there is none, or its server has gone.
-    pub fn release(&self) {
-        let held = self.state.held.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (mut server, question) = held.expect("a question was held up");
-        server.write_all(&question).expect("the server is still there");
+    /// Panics if there is none, or the server has closed the connection.
+    pub fn release_request(&self) {
+        let held = self.state.held_request.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (mut server, request) = held.expect("a request is held");
+        server.write_all(&request).expect("the server keeps its connection open");
     }
 
-    /// Lets nothing through on the connections that there are, without closing them.
+    /// Discards all bytes on existing connections, without closing them.
     pub fn silence(&self) {
         let silent = self.state.silent.lock().unwrap_or_else(PoisonError::into_inner);
         silent.iter().for_each(|silent| silent.store(true, Ordering::SeqCst));
     }
 
-    /// Lets nothing through any more: not on the connections that there are, and not on new ones,
-    /// which are accepted all the same. Neither end hears anything of it.
+    /// Discards all bytes on existing and new connections, without closing or refusing any.
     pub fn swallow(&self) {
         self.state.is_swallowing.store(true, Ordering::SeqCst);
         self.silence();
     }
 
-    /// Lets new connections through again. Those that were swallowed stay as they are.
+    /// Lets new connections through again. Silent ones stay silent.
     pub fn heal(&self) {
         self.state.is_swallowing.store(false, Ordering::SeqCst);
     }
@@ -167,68 +165,68 @@ impl State {
         };
         let silent = Arc::new(AtomicBool::new(false));
         self.silent.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&silent));
-        // After it is listed: one of the two has seen the other.
+        // Read after `silent` is listed, so that a concurrent `swallow` is not missed.
         silent.fetch_or(self.is_swallowing.load(Ordering::SeqCst), Ordering::SeqCst);
         let muted = Arc::clone(&silent);
         let state = Arc::clone(self);
-        let question = move |bytes: &[u8], server: &TcpStream| {
+        let judge_request = move |bytes: &[u8], server: &TcpStream| {
             if state.holds(bytes, server) {
                 return Fate::Held;
             }
             if muted.load(Ordering::SeqCst) { Fate::Swallowed } else { Fate::Passed }
         };
-        thread::spawn(move || pass(from_client, to_server, question));
+        thread::spawn(move || pass(from_client, to_server, judge_request));
         let state = Arc::clone(self);
-        let answer = move |_: &[u8], _: &TcpStream| {
+        let judge_reply = move |_: &[u8], _: &TcpStream| {
             if state.loses() {
                 return Fate::Lost;
             }
             thread::sleep(Duration::from_millis(state.delay.load(Ordering::SeqCst)));
-            state.keep_back();
+            state.hold_reply();
             if silent.load(Ordering::SeqCst) { Fate::Swallowed } else { Fate::Passed }
         };
-        thread::spawn(move || pass(server, client, answer));
+        thread::spawn(move || pass(server, client, judge_reply));
     }
 
     fn holds(&self, bytes: &[u8], server: &TcpStream) -> bool {
-        let holds = self.is_holding.swap(false, Ordering::SeqCst);
+        let holds = self.holds_next_request.swap(false, Ordering::SeqCst);
         if holds {
             let held = server.try_clone().map(|server| (server, bytes.to_vec()));
-            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held.ok();
+            *self.held_request.lock().unwrap_or_else(PoisonError::into_inner) = held.ok();
         }
         holds
     }
 
-    fn back(&self) -> MutexGuard<'_, Back> {
-        self.back.lock().unwrap_or_else(PoisonError::into_inner)
+    fn replies(&self) -> MutexGuard<'_, Replies> {
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep_back(&self) {
-        let mut back = self.back();
-        if back.keeps {
-            back.has_come = true;
-            self.back_changed.notify_all();
-            drop(self.back_changed.wait_while(back, |back| back.keeps));
+    fn hold_reply(&self) {
+        let mut replies = self.replies();
+        if replies.are_held {
+            replies.has_arrived = true;
+            self.replies_changed.notify_all();
+            drop(self.replies_changed.wait_while(replies, |replies| replies.are_held));
         }
     }
 
     fn loses(&self) -> bool {
-        let loses = self.answers_left.fetch_sub(1, Ordering::SeqCst) == 1;
+        let loses = self.replies_left.fetch_sub(1, Ordering::SeqCst) == 1;
         if loses {
             self.losses.fetch_add(1, Ordering::SeqCst);
-            self.answers_left.store(self.every.load(Ordering::SeqCst), Ordering::SeqCst);
+            self.replies_left.store(self.every.load(Ordering::SeqCst), Ordering::SeqCst);
         }
         loses
     }
 }
 
-/// Is what becomes of some bytes.
+/// What happens to bytes that were received.
 enum Fate {
     Passed,
     Swallowed,
-    /// Ends the connection.
+    /// Dropped, with both ends of the connection closed.
     Lost,
-    /// Ends the connection for the sender alone.
+    /// Kept for later, with the connection to the sender closed.
     Held,
 }
 
@@ -246,6 +244,6 @@ fn pass(mut from: TcpStream, mut to: TcpStream, fate: impl Fn(&[u8], &TcpStream)
             }
         }
     }
-    // Fails only where an end was faster.
+    // Fails only if the other end closed it first.
     let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
 }

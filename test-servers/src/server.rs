@@ -1,4 +1,4 @@
-//! One server.
+//! A single server.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -11,22 +11,22 @@ use crate::guard::Guard;
 use crate::options::Options;
 use crate::port;
 
-/// Is how long a server has to start, on a machine that is busy with other tests.
+/// Time for a server to start, on a machine that is busy with other tests.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Is a running redis-server.
+/// A running redis-server.
 #[derive(Debug)]
 pub struct Server {
     guard: Option<Guard>,
     port: u16,
     options: Options,
     certificate: Option<String>,
-    /// Comes last: the server is gone before its folder is.
+    /// Declared last, so that the server stops before its folder is removed.
     folder: TempDir,
 }
 
 impl Server {
-    /// Starts a server with the plainest options.
+    /// Starts a server with default options.
     ///
     /// # Panics
     ///
@@ -85,7 +85,7 @@ impl Server {
         self.port
     }
 
-    /// Returns the URL: `redis://…`, or `rediss://…` for a server that speaks TLS.
+    /// Returns the URL: `redis://…`, or `rediss://…` for a server with TLS.
     #[must_use]
     pub fn url(&self) -> String {
         let password = self.options.password.as_ref().map(|password| format!(":{password}@"));
@@ -103,13 +103,13 @@ impl Server {
         self.folder.path().join("redis.sock").to_string_lossy().into_owned()
     }
 
-    /// Returns the server's own certificate as PEM.
+    /// Returns the server's certificate as PEM, if it uses TLS.
     #[must_use]
     pub fn certificate(&self) -> Option<&str> {
         self.certificate.as_deref()
     }
 
-    /// Runs a command in redis-cli, through the Unix socket, and returns what it prints.
+    /// Runs a command with redis-cli over the Unix socket and returns what it prints.
     ///
     /// # Panics
     ///
@@ -125,12 +125,12 @@ impl Server {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// Kills the server without a warning.
+    /// Kills the server without warning.
     pub fn kill(&mut self) {
         self.guard = None;
     }
 
-    /// Starts a killed server again: the same port, the same folder.
+    /// Restarts a killed server with the same port and folder.
     ///
     /// # Panics
     ///
@@ -141,12 +141,12 @@ impl Server {
         self.launch();
     }
 
-    /// Stops the server's process where it is. Its connections stay open, and silent.
+    /// Suspends the server's process. Its connections stay open and silent.
     pub fn freeze(&self) {
         self.guard.iter().for_each(|guard| guard.signal("STOP"));
     }
 
-    /// Lets a frozen server go on.
+    /// Resumes a frozen server.
     pub fn thaw(&self) {
         self.guard.iter().for_each(|guard| guard.signal("CONT"));
     }

@@ -10,7 +10,7 @@ pub struct Browser<'a> {
 }
 
 impl<'a> Browser<'a> {
-    /// Opens a browser without cookies.
+    /// Creates a browser without cookies.
     #[must_use]
     pub fn new(server: &'a Server) -> Self {
         Self { server, jar: Jar::default() }
@@ -20,7 +20,7 @@ impl<'a> Browser<'a> {
     ///
     /// # Panics
     ///
-    /// Where no answer comes, or one with a cookie that a browser would ignore.
+    /// Panics if there is no response, or one with a cookie that a browser would ignore.
     #[track_caller]
     pub fn get(&mut self, target: &str) -> Response {
         self.ask(Request::get(target), target)
@@ -30,13 +30,13 @@ impl<'a> Browser<'a> {
     ///
     /// # Panics
     ///
-    /// As [`Browser::get`].
+    /// See [`Browser::get`].
     #[track_caller]
     pub fn post(&mut self, target: &str, json: &str) -> Response {
         self.ask(Request::post_json(target, json), target)
     }
 
-    /// The cookies.
+    /// Returns the cookies.
     #[must_use]
     pub const fn jar(&self) -> &Jar {
         &self.jar

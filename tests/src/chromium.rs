@@ -11,22 +11,23 @@ use tempfile::TempDir;
 use crate::webdriver::Session;
 use crate::{CHROMEDRIVER, CHROMIUM, PATIENCE};
 
-/// A Chromium without a window, with a profile of its own. Stopped when dropped.
+/// A headless Chromium with a profile of its own. It stops when dropped.
 #[derive(Debug)]
 pub struct Chromium {
     session: Session,
     _driver: Driver,
-    /// Comes last: the browser is gone before its profile is.
+    /// Declared last, so that the browser stops before its profile is removed.
     _profile: TempDir,
 }
 
-/// One of the tabs of a [`Chromium`].
+/// A tab of a [`Chromium`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tab(String);
 
 impl Chromium {
-    /// Starts a browser with one empty tab. Returns `None`, and reports the test as skipped, where
-    /// none is installed.
+    /// Starts a browser with one empty tab.
+    ///
+    /// If none is installed, reports the test as skipped and returns `None`.
     ///
     /// # Panics
     ///
@@ -72,31 +73,30 @@ impl Chromium {
         self.session.post("/back", &json!({}));
     }
 
-    /// Clicks on the first element that a CSS selector finds, which leads to another page, and
-    /// waits for that.
+    /// Clicks the first element that a CSS selector finds, and waits for the next page.
     ///
     /// # Panics
     ///
-    /// Panics if there is no such element, or if it leads nowhere.
+    /// Panics if there is no such element, or if no other page loads.
     #[track_caller]
     pub fn follow(&self, selector: &str) {
-        // Only a new document does not have the mark.
+        // A new document has no such mark.
         self.session.post(RUN, &script("window.isLeft = true"));
         self.session.post(&format!("{}/click", self.element(selector)), &json!({}));
         let arrived = script("return !window.isLeft && document.readyState === 'complete'");
         let deadline = Instant::now() + PATIENCE;
-        // An error is a document that went away meanwhile.
+        // Fails while one document replaces the other.
         while self.session.try_post(RUN, &arrived) != Ok(Value::Bool(true)) {
-            assert!(Instant::now() < deadline, "{selector} leads nowhere");
+            assert!(Instant::now() < deadline, "no page loads after a click on {selector}");
             thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// Types a text into the first field that a CSS selector finds, in place of what is in it.
+    /// Replaces the text of the first field that a CSS selector finds.
     ///
     /// # Panics
     ///
-    /// Panics if there is none.
+    /// Panics if there is no such field.
     #[track_caller]
     pub fn fill(&self, selector: &str, text: &str) {
         let field = self.element(selector);
@@ -104,8 +104,8 @@ impl Chromium {
         self.session.post(&format!("{field}/value"), &json!({ "text": text }));
     }
 
-    /// Returns the text of the page: of a plain text or JSON, without what the browser shows around
-    /// it.
+    /// Returns the text of the page, or of the text or JSON that the browser shows in a frame of
+    /// its own.
     #[must_use]
     #[track_caller]
     pub fn text(&self) -> String {
@@ -117,7 +117,7 @@ impl Chromium {
     ///
     /// # Panics
     ///
-    /// Panics if it has none.
+    /// Panics if it has no value.
     #[must_use]
     #[track_caller]
     pub fn evaluate(&self, expression: &str) -> Value {
@@ -131,7 +131,7 @@ impl Chromium {
         self.session.get("/url").as_str().unwrap_or_default().to_owned()
     }
 
-    /// Returns the cookies of the page, as WebDriver describes them.
+    /// Returns the cookies of the page in WebDriver's form.
     #[must_use]
     #[track_caller]
     pub fn cookies(&self) -> Vec<Value> {
@@ -145,14 +145,14 @@ impl Chromium {
         Tab(self.session.get("/window").as_str().expect("a tab has a handle").to_owned())
     }
 
-    /// Opens an empty tab, and goes on in it.
+    /// Opens an empty tab and switches to it.
     #[track_caller]
     pub fn open_tab(&self) {
         let tab = self.session.post("/window/new", &json!({ "type": "tab" }));
         self.session.post("/window", &json!({ "handle": tab["handle"] }));
     }
 
-    /// Goes on in another tab.
+    /// Switches to another tab.
     ///
     /// # Panics
     ///
@@ -171,36 +171,37 @@ impl Chromium {
     }
 }
 
-/// The command that runs a script.
+/// Command that runs a script.
 const RUN: &str = "/execute/sync";
 
 fn script(code: &str) -> Value {
     json!({ "script": code, "args": [] })
 }
 
-/// Without a sandbox, which Chromium refuses to root.
+/// Returns the capabilities. There is no sandbox, since Chromium refuses to sandbox root.
 fn capabilities(profile: &Path) -> Value {
     let profile = format!("--user-data-dir={}", profile.join("profile").display());
     let args = ["--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", &profile];
     json!({ "browserName": "chrome", "goog:chromeOptions": { "args": args } })
 }
 
-/// Runs the driver, and kills it together with its browsers when the other end of the pipe is gone:
-/// closed by us, or by the system if we ended without.
+/// Runs the driver, and kills it with its browsers once stdin is closed.
+///
+/// The system closes the pipe if the test process is killed.
 const SCRIPT: &str = "chromedriver --port=0 & exec >&-; read -r _; kill -KILL 0";
 
 /// A running chromedriver.
 #[derive(Debug)]
 struct Driver {
-    /// The leader of a process group to which the driver and its browsers belong.
+    /// Leader of the process group of the driver and its browsers.
     shell: Child,
     address: SocketAddr,
-    /// Stays open, so that the driver can go on printing.
+    /// Kept open, so that the driver can print without failing.
     _output: BufReader<ChildStdout>,
 }
 
 impl Driver {
-    /// Starts a driver that keeps what it writes in `folder`.
+    /// Starts a driver that writes its files to `folder`.
     fn start(folder: &Path) -> Self {
         let mut command = Command::new("sh");
         in_group_of_its_own(&mut command);
@@ -224,7 +225,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         drop(self.shell.stdin.take());
-        // Fails only for a process that is gone already.
+        // Fails only if the process has ended already.
         let _ = self.shell.wait();
     }
 }
@@ -238,7 +239,7 @@ fn in_group_of_its_own(command: &mut Command) {
 #[cfg(not(unix))]
 fn in_group_of_its_own(_command: &mut Command) {}
 
-/// Reads the port from the line that chromedriver prints at start.
+/// Returns the port from the line that chromedriver prints at start.
 fn announced(line: &str) -> Option<u16> {
     let (_, port) = line.split_once("started successfully on port ")?;
     port.trim_end().trim_end_matches('.').parse().ok()

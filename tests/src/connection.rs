@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use crate::{Request, Response};
 
-/// How long the client waits for bytes before it says that the server hangs.
+/// Time that the client waits for bytes before the server counts as hanging.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How a client ends a connection on which it waits for an answer.
+/// Ways in which a client closes a connection while it waits for a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HangUp {
-    /// As most clients do: the server reads the end of what they send.
+    /// Closed as most clients do it: the server reads the end of the stream.
     Close,
-    /// As a client does that has not read all that it was sent: the server's reads and writes fail.
+    /// Closed with unread bytes: the server's reads and writes fail.
     Reset,
 }
 
-/// One connection to a server, kept alive as HTTP/1.1 does.
+/// A kept-alive HTTP/1.1 connection to a server.
 #[derive(Debug)]
 pub struct Connection {
     writer: TcpStream,
@@ -29,21 +29,21 @@ impl Connection {
     ///
     /// # Panics
     ///
-    /// Where the server does not take the connection.
+    /// Panics if the server does not accept the connection.
     #[must_use]
     #[track_caller]
     pub fn open(address: SocketAddr) -> Self {
         match Self::try_open(address) {
             Ok(connection) => connection,
-            Err(error) => panic!("the server at {address} takes no connection: {error}"),
+            Err(error) => panic!("cannot connect to the server at {address}: {error}"),
         }
     }
 
-    /// Connects to a server that may be gone.
+    /// Connects to a server that may have ended.
     ///
     /// # Errors
     ///
-    /// Where nobody takes the connection.
+    /// Fails if nobody accepts the connection.
     pub fn try_open(address: SocketAddr) -> io::Result<Self> {
         let writer = TcpStream::connect_timeout(&address, PATIENCE)?;
         writer.set_nodelay(true)?;
@@ -53,56 +53,56 @@ impl Connection {
         Ok(Self { writer, reader, is_open: true })
     }
 
-    /// Tells whether the server means to read further requests here.
+    /// Returns whether the server keeps the connection open for further requests.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// Sends bytes, which need not be a whole request or one at all.
+    /// Sends bytes, which need not be a whole or valid request.
     ///
     /// # Errors
     ///
-    /// Where the server has closed the connection.
+    /// Fails if the server has closed the connection.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.write_all(bytes)
     }
 
-    /// Reads the answer to a request with `method`.
+    /// Reads the response to the request `asked`.
     ///
     /// # Errors
     ///
-    /// Where the server closes the connection or answers something that is not HTTP, two Set-Cookie
-    /// fields of one name included.
+    /// Fails if the server closes the connection or sends something that is not HTTP. Two
+    /// Set-Cookie fields of one name count as that.
     ///
     /// # Panics
     ///
-    /// Where the server does neither in time: a hang is never an answer.
+    /// Panics if the server does neither in time.
     #[track_caller]
     pub fn receive(&mut self, asked: &str) -> io::Result<Response> {
         let answer = Response::read(&mut self.reader, asked);
         if let Err(error) = &answer
             && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
         {
-            panic!("{asked}: the server hangs: neither an answer nor an end of the connection within {PATIENCE:?}");
+            panic!("{asked}: the server hangs: no response and no end of the connection within {PATIENCE:?}");
         }
         self.is_open = self.is_open && answer.as_ref().is_ok_and(Response::keeps_alive);
         answer
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads the response.
     ///
     /// # Errors
     ///
-    /// As [`Connection::receive`].
+    /// See [`Connection::receive`].
     ///
     /// # Panics
     ///
-    /// As [`Connection::receive`].
+    /// See [`Connection::receive`].
     #[track_caller]
     pub fn exchange(&mut self, request: &Request) -> io::Result<Response> {
-        // A server may answer and close before it has read all of a request that it refuses: the
-        // answer decides.
+        // A server may respond and close before it has read all of a request that it refuses. Then
+        // the response counts.
         let sent = self.send(&request.to_bytes());
         match (self.receive(&request.to_string()), sent) {
             (Err(_), Err(sent)) => Err(sent),
@@ -110,9 +110,9 @@ impl Connection {
         }
     }
 
-    /// Closes the connection at once, whatever is under way on it.
+    /// Closes the connection at once.
     pub fn hang_up(self) {
-        // Fails only where the server was faster.
+        // Fails only if the server closed it first.
         let _ = self.writer.shutdown(Shutdown::Both);
     }
 }

@@ -1,4 +1,4 @@
-//! Builds the demos once for a test run, and finds their binaries.
+//! Builds the demos once per test run, and locates their binaries.
 
 use std::collections::HashMap;
 use std::env;
@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use crate::Framework;
 
-/// Names the environment variable with a folder of demos built elsewhere, to be tried in place of
-/// this workspace's.
+/// Environment variable that names a folder of prebuilt demos, to be tested instead of this
+/// workspace's.
 const PREBUILT: &str = "SESSIONS_DEMOS";
 
-/// Finds the demo's binary, after building all of them at the first call.
+/// Returns the demo's binary. The first call builds all demos.
 pub(crate) fn binary(framework: Framework) -> PathBuf {
     if let Some(folder) = env::var_os(PREBUILT) {
         return Path::new(&folder).join(framework.binary());
@@ -23,7 +23,7 @@ pub(crate) fn binary(framework: Framework) -> PathBuf {
     let built = BUILT.get_or_init(build);
     match built.get(framework.binary()) {
         Some(path) => path.clone(),
-        None => panic!("sessions-examples has no binary {framework}; it has {:?}", built.keys()),
+        None => panic!("the demos lack {framework}; there are {:?}", built.keys()),
     }
 }
 
@@ -33,11 +33,9 @@ fn build() -> HashMap<String, PathBuf> {
     let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
     let target = profile.parent().expect("tests lie in target/PROFILE/deps");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--package", "sessions-examples", "--bins", "--message-format=json-render-diagnostics"]);
-    cargo.arg("--target-dir").arg(target);
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
+    cargo.args(["build", "--package", "demo-*", "--bins", "--all-features"]);
+    cargo.arg("--profile").arg(if profile.ends_with("release") { "release" } else { "test" });
+    cargo.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(target);
     // Of the running test's package. Build scripts that watch them would run again, now here and
     // now for a cargo started by hand.
     for (name, _) in env::vars_os() {
@@ -51,12 +49,12 @@ fn build() -> HashMap<String, PathBuf> {
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
-        .unwrap_or_else(|error| panic!("cargo does not start: {error}"));
-    assert!(output.status.success(), "the demos do not build: cargo ended with {}", output.status);
+        .unwrap_or_else(|error| panic!("cannot run cargo: {error}"));
+    assert!(output.status.success(), "cannot build the demos: cargo ended with {}", output.status);
     String::from_utf8_lossy(&output.stdout).lines().filter_map(executable).collect()
 }
 
-/// Reads the name and the path of a binary from one of the messages that cargo prints.
+/// Returns the name and the path of a binary from one of cargo's messages.
 fn executable(message: &str) -> Option<(String, PathBuf)> {
     let message: Value = serde_json::from_str(message).ok()?;
     let name = message["target"]["name"].as_str()?;

@@ -2,8 +2,7 @@ use std::fmt;
 
 use crate::HangUp;
 
-/// A framework whose demo is tried, and everything in which it is allowed to differ from the
-/// others.
+/// A framework whose demo is tested, and every difference that is allowed between frameworks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framework {
     /// `demo-axum`.
@@ -17,7 +16,7 @@ pub enum Framework {
 }
 
 impl Framework {
-    /// Names the demo's binary.
+    /// Returns the name of the demo's binary.
     #[must_use]
     pub const fn binary(self) -> &'static str {
         match self {
@@ -28,28 +27,31 @@ impl Framework {
         }
     }
 
-    /// Tells whether a client whose handler panics gets a 500. The others close the connection
-    /// without an answer.
+    /// Returns whether a panicking handler leads to a 500.
+    ///
+    /// The others close the connection without a response.
     #[must_use]
-    pub const fn answers_a_panic(self) -> bool {
+    pub const fn responds_to_panics(self) -> bool {
         match self {
             Self::Minihttp => true,
             Self::Axum | Self::Actix | Self::Hyper => false,
         }
     }
 
-    /// Tells whether a demo that is asked to end answers what is under way first. may_minihttp
-    /// cannot be asked.
+    /// Returns whether a demo finishes pending requests when a signal ends it.
+    ///
+    /// may_minihttp has no such shutdown.
     #[must_use]
-    pub const fn finishes(self) -> bool {
+    pub const fn finishes_pending_requests(self) -> bool {
         match self {
             Self::Axum | Self::Actix | Self::Hyper => true,
             Self::Minihttp => false,
         }
     }
 
-    /// Tells whether a handler is dropped when its client hangs up in this way. actix-web takes a
-    /// closed connection for one that is closed in one direction, and lets the handler run on; in
+    /// Returns whether a handler is dropped when its client hangs up in this way.
+    ///
+    /// actix-web takes a closed connection for a half-closed one, and lets the handler run on. In
     /// may_minihttp every handler runs to its end.
     #[must_use]
     pub const fn drops_handlers(self, hang_up: HangUp) -> bool {

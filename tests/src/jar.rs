@@ -5,23 +5,24 @@ use url::{Host, Url};
 
 use crate::SetCookie;
 
-/// A browser's cookies: those of the `cookie_store` crate, with the rules for prefixes and for
-/// Secure that it lacks.
+/// A browser's cookies.
+///
+/// Adds the rules for prefixes and for Secure to the `cookie_store` crate.
 #[derive(Clone, Debug, Default)]
 pub struct Jar {
     store: CookieStore,
 }
 
-/// Why a jar does not take a cookie.
+/// The reason why a jar ignores a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(String);
 
 impl Jar {
-    /// Takes, replaces or removes a cookie as a Set-Cookie field from `url` says.
+    /// Stores, replaces or removes a cookie as a Set-Cookie field from `url` demands.
     ///
     /// # Errors
     ///
-    /// Where a browser would ignore the field.
+    /// Fails if a browser would ignore the field.
     pub fn take(&mut self, field: &str, url: &Url) -> Result<(), Refusal> {
         let cookie = SetCookie::parse(field);
         check_secure(&cookie, url)?;
@@ -31,7 +32,7 @@ impl Jar {
         taken.map(drop).map_err(|error| Refusal(format!("{field}: {error}")))
     }
 
-    /// The Cookie field for a request to `url`, if any cookie is to be sent.
+    /// Returns the Cookie field for a request to `url`, if any cookie is to be sent.
     #[must_use]
     pub fn field(&self, url: &Url) -> Option<String> {
         let pairs: Vec<String> =
@@ -39,13 +40,13 @@ impl Jar {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    /// Counts the cookies that have not expired.
+    /// Returns the number of cookies that have not expired.
     #[must_use]
     pub fn len(&self) -> usize {
         self.store.iter_unexpired().count()
     }
 
-    /// Tells whether there is no cookie.
+    /// Returns whether there are no cookies.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -60,7 +61,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Secure cookies are taken from trustworthy origins alone; browsers count this machine among them.
+/// Refuses Secure cookies from untrustworthy origins. Browsers trust the loopback interface.
 fn check_secure(cookie: &SetCookie, url: &Url) -> Result<(), Refusal> {
     let is_local = match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost",
@@ -74,8 +75,9 @@ fn check_secure(cookie: &SetCookie, url: &Url) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The prefixes bind in any case of their letters, and may not hide in the value of a nameless
-/// cookie.
+/// Enforces the rules of prefixes.
+///
+/// They hold in any case of letters, and also for a prefix in the value of a nameless cookie.
 fn check_prefix(cookie: &SetCookie) -> Result<(), Refusal> {
     let starts_with =
         |text: &str, prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));

@@ -1,5 +1,5 @@
-//! What every framework promises, tried from outside: the demo servers run as processes of their
-//! own, and a client that works on bytes talks to them over real sockets.
+//! Promises of every framework, tested from outside: demo servers run as processes, and a client
+//! that works on bytes talks to them over real sockets.
 //!
 //! - [`Server`] builds, starts and stops a demo of one [`Framework`];
 //! - [`Connection`] sends a [`Request`] exactly as written, malformed ones included, and reads a
@@ -8,16 +8,16 @@
 //! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow;
 //! - [`Chromium`] is a real one, and [`Nginx`] a real cache in front of a demo.
 //!
-//! The scenarios stand in `tests/wire`, one module a topic. Each is one function that takes the
-//! framework, and [`in_every_framework!`] makes one named test of it for each framework. Those of
-//! [`scenarios`] run on every store too, in `tests/stores`, beside what only a store that outlives
-//! its process can show. What only a real browser can show stands in `tests/browser`.
+//! The scenarios are in `tests/wire`, one module per topic. Each is a function that takes the
+//! framework, and [`in_every_framework!`] makes one named test per framework of it. Those in
+//! [`scenarios`] also run on every store, in `tests/stores`, together with tests of what survives a
+//! process. Tests that need a real browser are in `tests/browser`.
 
-mod answers;
 mod browser;
 mod chromium;
 mod connection;
 mod demos;
+mod expectations;
 mod framework;
 mod jar;
 mod nginx;
@@ -48,9 +48,9 @@ pub use set_cookie::SetCookie;
 pub use token::{BASE64URL, decoded, encoded, random_token};
 pub use visitor::{Visitor, WhoAmI};
 
-/// Makes one test for each framework of each scenario, a function that takes a [`Framework`].
+/// Makes one test per framework of each scenario, a function that takes a [`Framework`].
 ///
-/// A scenario that is not listed is dead code to the compiler, so none can be forgotten.
+/// The compiler reports a scenario that is not listed as dead code, so none can be forgotten.
 #[macro_export]
 macro_rules! in_every_framework {
     (@tests $scenario:path $(, $seal:expr)?) => {
@@ -81,8 +81,8 @@ macro_rules! in_every_framework {
     )*};
 }
 
-/// Makes one test for each framework and each form of the cookie of each scenario, a function that
-/// takes a [`Framework`] and a [`Seal`].
+/// Makes one test per framework and form of the cookie of each scenario, a function that takes a
+/// [`Framework`] and a [`Seal`].
 #[macro_export]
 macro_rules! in_every_framework_and_seal {
     ($($scenario:ident),* $(,)?) => {$(

@@ -8,21 +8,22 @@ use tempfile::TempDir;
 
 use crate::{Connection, NGINX, Request, Response, Server};
 
-/// How long nginx may take to start.
+/// Time for nginx to start.
 const START: Duration = Duration::from_secs(20);
 
-/// An nginx in front of a demo. Stopped when dropped.
+/// An nginx in front of a demo. It stops when dropped.
 #[derive(Debug)]
 pub struct Nginx {
     process: Child,
     address: SocketAddr,
-    /// Comes last: nginx is gone before its folder is.
+    /// Declared last, so that nginx stops before its folder is removed.
     _folder: TempDir,
 }
 
 impl Nginx {
-    /// Starts an nginx that caches every response that does not forbid it. Returns `None`, and
-    /// reports the test as skipped, where nginx is not installed.
+    /// Starts an nginx that caches every response that does not forbid it.
+    ///
+    /// If nginx is not installed, reports the test as skipped and returns `None`.
     ///
     /// # Panics
     ///
@@ -32,7 +33,9 @@ impl Nginx {
         Self::start(server, CACHE)
     }
 
-    /// Starts an nginx that passes everything on, as [`Nginx::caching`] does.
+    /// Starts an nginx that forwards everything.
+    ///
+    /// If nginx is not installed, reports the test as skipped and returns `None`.
     ///
     /// # Panics
     ///
@@ -68,7 +71,7 @@ impl Nginx {
         while TcpStream::connect(self.address).is_err() {
             let ended = self.process.try_wait().expect("nginx is ours");
             assert!(ended.is_none(), "nginx ended: {ended:?}");
-            assert!(Instant::now() < deadline, "nginx does not listen");
+            assert!(Instant::now() < deadline, "nginx did not start in time");
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -79,11 +82,11 @@ impl Nginx {
         self.address.port()
     }
 
-    /// Sends a GET through nginx, with this `Cookie` field.
+    /// Sends a GET with a `Cookie` field through nginx.
     ///
     /// # Panics
     ///
-    /// Panics if no response comes.
+    /// Panics if there is no response.
     #[must_use]
     #[track_caller]
     pub fn ask(&self, target: &str, cookie: Option<&str>) -> Response {
@@ -94,25 +97,25 @@ impl Nginx {
         };
         match Connection::open(self.address).exchange(&request) {
             Ok(answer) => answer,
-            Err(error) => panic!("{request}: no answer through nginx: {error}"),
+            Err(error) => panic!("{request}: no response through nginx: {error}"),
         }
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Both fail only for a process that is gone already.
+        // Both fail only if the process has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Keeps whatever may be kept, and tells where an answer came from.
+/// Configuration that caches all that may be cached, and reports cache hits in a field.
 const CACHE: &str = "proxy_cache pages;
             proxy_cache_valid any 10m;
             add_header X-Cache $upstream_cache_status always;";
 
-/// One process, so that nothing is left where it is killed.
+/// Returns a configuration with a single process, so that killing it leaves nothing behind.
 fn configuration(folder: &TempDir, address: SocketAddr, server: &Server, cache: &str) -> String {
     let folder = folder.path().display();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

@@ -2,21 +2,20 @@ use std::panic;
 use std::sync::Barrier;
 use std::thread;
 
-/// Runs `work` on `count` threads that start together, and returns what each returned, in order.
+/// Runs `work` on `count` threads that start together, and returns the results in order.
 ///
 /// # Panics
 ///
-/// Where `work` panics, with its message.
+/// Panics if `work` panics, with its message.
 pub fn together<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     each_together(&mut vec![(); count], |index, ()| work(index))
 }
 
-/// Runs `work` on each item, on threads that start together, and returns what each returned, in
-/// order.
+/// Runs `work` on each item, on threads that start together, and returns the results in order.
 ///
 /// # Panics
 ///
-/// Where `work` panics, with its message.
+/// Panics if `work` panics, with its message.
 pub fn each_together<I: Send, T: Send>(items: &mut [I], work: impl Fn(usize, &mut I) -> T + Sync) -> Vec<T> {
     let start = Barrier::new(items.len());
     thread::scope(|scope| {

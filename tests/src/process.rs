@@ -1,4 +1,4 @@
-//! The process that a demo is.
+//! The process of a demo.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::{Framework, PATIENCE};
 
-/// How long a demo may take to start.
+/// Time for a demo to start.
 const START: Duration = Duration::from_secs(30);
 
-/// The demo's process, which ends with the test.
+/// A demo's process, which ends with the test.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -22,11 +22,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Runs a demo, and returns it with the address that it announces.
+    /// Starts a demo and returns it with the address that it prints.
     ///
     /// # Panics
     ///
-    /// Where it prints none in time.
+    /// Panics if it prints no address in time.
     pub(crate) fn start(command: &mut Command, framework: Framework) -> (Self, SocketAddr) {
         let (process, address) = Self::spawn(command, framework);
         let Ok(address) = address.recv_timeout(START) else {
@@ -35,7 +35,7 @@ impl Process {
         (process, address)
     }
 
-    /// Runs a demo, which may announce an address or end.
+    /// Starts a demo, which may print an address or end.
     pub(crate) fn spawn(command: &mut Command, framework: Framework) -> (Self, Receiver<SocketAddr>) {
         let mut child = command
             .stdin(Stdio::null())
@@ -50,16 +50,16 @@ impl Process {
         (Self { child, output }, address)
     }
 
-    /// The number of the process.
+    /// Returns the process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until the process has ended, and returns how.
+    /// Waits until the process has ended, and returns its exit status.
     ///
     /// # Panics
     ///
-    /// Where it does not end in time.
+    /// Panics if it does not end in time.
     #[track_caller]
     pub(crate) fn exit_status(&mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
@@ -72,19 +72,19 @@ impl Process {
         }
     }
 
-    /// Ends the process, if it has not ended by itself.
+    /// Kills the process if it has not ended.
     pub(crate) fn end(&mut self) {
-        // Both fail only for a process that is gone already.
+        // Both fail only if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// What it has printed so far.
+    /// Returns what the process has printed so far.
     pub(crate) fn output(&self) -> String {
         self.output.text()
     }
 
-    /// All that the ended process has printed.
+    /// Returns all that the process printed, once it has ended.
     pub(crate) fn whole_output(&self) -> String {
         self.output.join();
         self.output.text()
@@ -103,7 +103,7 @@ impl Drop for Process {
     }
 }
 
-/// What the demo printed, collected by a thread for each of its two outputs.
+/// The output of a demo, collected by one thread each for stdout and stderr.
 #[derive(Clone, Default)]
 struct Output {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -111,7 +111,7 @@ struct Output {
 }
 
 impl Output {
-    /// Collects lines from `source` until it ends, and reports the address that the demo announces.
+    /// Collects lines from `source` until it ends, and reports the address that the demo prints.
     fn record(&self, source: impl Read + Send + 'static, mut found: Option<Sender<SocketAddr>>) {
         let bytes = Arc::clone(&self.bytes);
         let reader = thread::spawn(move || {
@@ -122,7 +122,7 @@ impl Output {
                 if let Some(address) = announced(&line)
                     && let Some(found) = found.take()
                 {
-                    // Nobody listens any more where the start took too long.
+                    // Nobody listens any more if the start took too long.
                     let _ = found.send(address);
                 }
                 line.clear();
@@ -131,7 +131,7 @@ impl Output {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
     }
 
-    /// Waits until all that the ended process has printed is collected.
+    /// Waits until all output of the ended process is collected.
     fn join(&self) {
         for reader in self.readers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             reader.join().expect("a reader of output does not panic");
@@ -149,8 +149,7 @@ impl fmt::Debug for Output {
     }
 }
 
-/// Reads the address from the line that a demo prints at start, `listening on
-/// http://127.0.0.1:PORT`.
+/// Returns the address from the line `listening on http://127.0.0.1:PORT`.
 fn announced(line: &[u8]) -> Option<SocketAddr> {
     let line = std::str::from_utf8(line).ok()?;
     let (_, address) = line.split_once("listening on http://")?;

@@ -3,17 +3,17 @@ use std::io::Write;
 use std::path::Path;
 use std::thread;
 
-/// A program that some tests start and that not every machine has.
+/// A program that some tests start and that may be missing.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     name: &'static str,
-    /// The Debian package that brings it.
+    /// The Debian package that contains it.
     package: &'static str,
     /// The environment variable that turns a skipped test into a failed one.
     required_by: &'static str,
 }
 
-/// The web server that stands between visitors and a demo.
+/// The web server between visitors and a demo.
 pub const NGINX: Program = Program { name: "nginx", package: "nginx-light", required_by: "SESSIONS_REQUIRE_NGINX" };
 
 /// The browser.
@@ -25,7 +25,9 @@ pub const CHROMEDRIVER: Program =
     Program { name: "chromedriver", package: "chromium-driver", required_by: "SESSIONS_REQUIRE_BROWSER" };
 
 impl Program {
-    /// Returns whether the program is on the `PATH`. Reports the test as skipped where it is not.
+    /// Returns whether the program is on the `PATH`.
+    ///
+    /// If it is not, reports the test as skipped.
     ///
     /// # Panics
     ///
@@ -38,8 +40,7 @@ impl Program {
             assert!(env::var_os(required_by).is_none(), "{name} is not installed, and {required_by} is set");
             let thread = thread::current();
             let test = thread.name().unwrap_or("a test");
-            // Not by `eprintln!`, which the test harness keeps to itself as long as the test
-            // passes.
+            // Not with `eprintln!`: the test harness hides its output while the test passes.
             let _ = writeln!(
                 std::io::stderr(),
                 "SKIPPED: {test}: no {name} found; `cargo xtask test` installs it, or on Debian `apt-get install {package}`"

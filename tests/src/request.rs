@@ -1,9 +1,8 @@
 use std::fmt;
 
-/// A request, written to the wire exactly as it stands here.
+/// A request that is sent exactly as it is written here.
 ///
-/// Fields keep their order, their spelling and their bytes, so that a request may also be one that
-/// no browser would send.
+/// Fields keep their order, spelling and bytes, so that a test can send what no browser would.
 #[derive(Clone, Debug)]
 pub struct Request {
     method: String,
@@ -13,26 +12,26 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request for `target`, with nothing but a Host field.
+    /// Returns a request for `target` with only a Host field.
     #[must_use]
     pub fn new(method: &str, target: &str) -> Self {
         let fields = vec![(b"Host".to_vec(), b"localhost".to_vec())];
         Self { method: method.to_owned(), target: target.to_owned(), fields, body: Vec::new() }
     }
 
-    /// A GET of `target`.
+    /// Returns a GET of `target`.
     #[must_use]
     pub fn get(target: &str) -> Self {
         Self::new("GET", target)
     }
 
-    /// A POST of a JSON text to `target`.
+    /// Returns a POST of JSON to `target`.
     #[must_use]
     pub fn post_json(target: &str, json: &str) -> Self {
         Self::post(target, "application/json", json)
     }
 
-    /// A POST of a form to `target`, as a browser sends it.
+    /// Returns a POST of a form to `target`, as a browser sends it.
     #[must_use]
     pub fn post_form(target: &str, fields: &[(&str, &str)]) -> Self {
         Self::post(target, "application/x-www-form-urlencoded", &pairs(fields))
@@ -46,33 +45,33 @@ impl Request {
         request
     }
 
-    /// Adds a field after the others.
+    /// Appends a field.
     #[must_use]
     pub fn field(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.fields.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
-    /// Adds a Cookie field after the others.
+    /// Appends a Cookie field.
     #[must_use]
     pub fn cookie(self, value: impl AsRef<[u8]>) -> Self {
         self.field("Cookie", value)
     }
 
-    /// Names another host in the Host field.
+    /// Replaces the value of the Host field.
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
         self.fields[0].1 = host.into();
         self
     }
 
-    /// The method.
+    /// Returns the method.
     #[must_use]
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// The bytes for the wire.
+    /// Returns the bytes to send.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
@@ -95,7 +94,7 @@ impl fmt::Display for Request {
     }
 }
 
-/// Writes a target with a query, percent-encoding whatever is not plain.
+/// Returns a target with a percent-encoded query.
 #[must_use]
 pub fn query(path: &str, parameters: &[(&str, &str)]) -> String {
     match parameters {
@@ -104,7 +103,7 @@ pub fn query(path: &str, parameters: &[(&str, &str)]) -> String {
     }
 }
 
-/// Writes the pairs of a query or a form.
+/// Returns the percent-encoded pairs of a query or a form.
 fn pairs(parameters: &[(&str, &str)]) -> String {
     let mut text = String::new();
     for (index, (name, value)) in parameters.iter().enumerate() {
@@ -132,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_written_as_it_stands() {
+    fn a_request_is_sent_unchanged() {
         let request = Request::get("/get").cookie(b"a=\xff; b").field("cookie", "c=d");
         assert_eq!(
             request.to_bytes(),

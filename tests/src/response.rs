@@ -3,13 +3,13 @@ use std::io::{self, BufRead, Error, ErrorKind, Read};
 
 use crate::SetCookie;
 
-/// A head or a body beyond this size is a fault of the server.
+/// Size from which a head or a body counts as a fault of the server.
 const LIMIT: u64 = 4 << 20;
 
-/// An answer, with its fields in the order and the number in which they came.
+/// A response with its fields in their original order and number.
 ///
-/// Reading is strict: two Set-Cookie fields of one name, which no server may send, are an error for
-/// every scenario.
+/// Reading is strict: two Set-Cookie fields with one name are an error, since no server may send
+/// them.
 #[derive(Clone)]
 pub struct Response {
     asked: String,
@@ -20,7 +20,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Reads the answer to the request `asked`, whose first word is the method.
+    /// Reads the response to the request `asked`, whose first word is the method.
     pub(crate) fn read(source: &mut impl BufRead, asked: &str) -> io::Result<Self> {
         loop {
             let mut response = Self::read_head(source, asked)?;
@@ -81,7 +81,7 @@ impl Response {
         Ok(body)
     }
 
-    /// Tells whether the connection stays open after this answer.
+    /// Returns whether the connection stays open after this response.
     pub(crate) fn keeps_alive(&self) -> bool {
         let has_length = self.field("Content-Length").is_some() || self.field("Transfer-Encoding").is_some();
         let has_end = has_length || self.asked.starts_with("HEAD ") || matches!(self.status, 204 | 304);
@@ -89,44 +89,44 @@ impl Response {
         self.version == "HTTP/1.1" && has_end && !closes
     }
 
-    /// The status code.
+    /// Returns the status code.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status
     }
 
-    /// The value of the first field of this name.
+    /// Returns the value of the first field with this name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields(name).next()
     }
 
-    /// The values of all fields of this name, in order.
+    /// Returns the values of all fields with this name, in order.
     pub fn fields<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let of_name = move |(field, _): &&(String, String)| field.eq_ignore_ascii_case(name);
         self.fields.iter().filter(of_name).map(|(_, value)| value.as_str())
     }
 
-    /// The members of a list field, in small letters, whether it came as one field or as several.
+    /// Returns the members of a list in lower case, from one field or several.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {
         let members = self.fields(name).flat_map(|value| value.split(','));
         members.map(|member| member.trim().to_ascii_lowercase()).collect()
     }
 
-    /// All Set-Cookie fields, in order.
+    /// Returns all Set-Cookie fields, in order.
     #[must_use]
     pub fn set_cookies(&self) -> Vec<SetCookie> {
         self.fields("Set-Cookie").map(SetCookie::parse).collect()
     }
 
-    /// The body.
+    /// Returns the body.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -154,7 +154,7 @@ fn fault(message: String) -> Error {
     Error::new(ErrorKind::InvalidData, message)
 }
 
-/// The answer ended too early.
+/// Returns the error for a response that ended too early.
 fn cut(message: String) -> Error {
     Error::new(ErrorKind::UnexpectedEof, message)
 }
@@ -229,13 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn an_interim_answer_is_skipped() {
+    fn an_interim_response_is_skipped() {
         let wire = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
         assert_eq!(read(wire, "GET /").unwrap().status(), 204);
     }
 
     #[test]
-    fn a_body_cut_short_is_an_error() {
+    fn a_truncated_body_is_an_error() {
         assert!(read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", "GET /").is_err());
         assert!(read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab", "GET /").is_err());
     }

@@ -1,5 +1,5 @@
-//! Scenarios that hold on every store too. Each expects what it says of a running server, and
-//! panics where it is not so.
+//! Scenarios that also run on every store. Each panics if its rule does not hold on a running
+//! server.
 
 pub mod devices;
 pub mod flashes;

@@ -5,18 +5,18 @@ use std::process::{Command, ExitStatus};
 use crate::process::Process;
 use crate::{Connection, Framework, Request, Response, Visitor, demos};
 
-/// How the value of the cookie is protected.
+/// Protection of the cookie's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seal {
-    /// The token as it is, the default.
+    /// The bare token, the default.
     Plain,
-    /// The token with a signature.
+    /// The signed token.
     Signed,
-    /// The token encrypted.
+    /// The encrypted token.
     Encrypted,
 }
 
-/// How a demo is to be started.
+/// Options for starting a demo.
 #[derive(Clone, Debug)]
 pub struct Options {
     framework: Framework,
@@ -27,13 +27,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// Starts with the demo's defaults.
+    /// Returns the demo's default options.
     #[must_use]
     pub fn new(framework: Framework) -> Self {
         Self { framework, cookie_name: "__Host-id", arguments: Vec::new(), environment: Vec::new(), on_one_core: false }
     }
 
-    /// Chooses how the cookie's value is protected.
+    /// Selects the protection of the cookie's value.
     #[must_use]
     pub fn seal(self, seal: Seal) -> Self {
         match seal {
@@ -43,35 +43,34 @@ impl Options {
         }
     }
 
-    /// Lets the cookie travel over plain HTTP.
+    /// Allows the cookie over plain HTTP.
     #[must_use]
     pub fn insecure_http(mut self) -> Self {
         self.cookie_name = "id";
         self.argument("--insecure-http")
     }
 
-    /// Chooses the store by its URL.
+    /// Selects the store by its URL.
     #[must_use]
     pub fn store(self, url: &str) -> Self {
         self.argument("--store").argument(url)
     }
 
-    /// Adds one argument of the command line.
+    /// Adds a command-line argument.
     #[must_use]
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
     }
 
-    /// Sets one environment variable of the demo.
+    /// Sets an environment variable of the demo.
     #[must_use]
     pub fn environment(mut self, name: &'static str, value: &str) -> Self {
         self.environment.push((name, value.to_owned()));
         self
     }
 
-    /// Lets the demo have one core, and so one thread that answers, where the system can bind it to
-    /// one.
+    /// Limits the demo to one core, and so to one worker thread, where the system supports it.
     #[must_use]
     pub const fn on_one_core(mut self) -> Self {
         self.on_one_core = true;
@@ -82,21 +81,20 @@ impl Options {
     ///
     /// # Panics
     ///
-    /// Where the demo cannot be built or does not print its address in time.
+    /// Panics if the demo cannot be built or does not print its address in time.
     #[must_use]
     pub fn start(self) -> Server {
         let (process, address) = Process::start(&mut self.command(), self.framework);
         Server { framework: self.framework, cookie_name: self.cookie_name, address, process }
     }
 
-    /// Starts the demo where it has to fail, and returns how it ended and everything that it
-    /// printed.
+    /// Starts a demo that must fail, and returns its exit status and all output.
     ///
     /// # Panics
     ///
-    /// Where the demo does not end in time.
+    /// Panics if the demo does not end in time.
     #[must_use]
-    pub fn start_in_vain(self) -> (ExitStatus, String) {
+    pub fn start_expecting_failure(self) -> (ExitStatus, String) {
         let (mut process, _) = Process::spawn(&mut self.command(), self.framework);
         (process.exit_status(), process.whole_output())
     }
@@ -117,14 +115,14 @@ impl Options {
     }
 }
 
-/// The first of the cores that this process may use, where the system tells it.
+/// Returns the first core that this process may use, if the system provides it.
 fn first_core() -> Option<String> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     list.trim().split([',', '-']).next().map(str::to_owned)
 }
 
-/// A running demo, stopped when dropped.
+/// A running demo. It stops when dropped.
 #[derive(Debug)]
 pub struct Server {
     framework: Framework,
@@ -134,41 +132,41 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the framework's demo with its defaults.
+    /// Starts the framework's demo with default options.
     ///
     /// # Panics
     ///
-    /// Where the demo cannot be built or does not print its address in time.
+    /// Panics if the demo cannot be built or does not print its address in time.
     #[must_use]
     pub fn start(framework: Framework) -> Self {
         Options::new(framework).start()
     }
 
-    /// The framework that runs.
+    /// Returns the framework of the demo.
     #[must_use]
     pub const fn framework(&self) -> Framework {
         self.framework
     }
 
-    /// The name of the session cookie.
+    /// Returns the name of the session cookie.
     #[must_use]
     pub const fn cookie_name(&self) -> &'static str {
         self.cookie_name
     }
 
-    /// The name and the value of a session cookie, as in a Cookie field.
+    /// Returns a Cookie field with this session cookie.
     #[must_use]
     pub fn cookie(&self, value: &str) -> String {
         format!("{}={value}", self.cookie_name)
     }
 
-    /// The port that the demo listens on.
+    /// Returns the port that the demo listens on.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// The address that the demo listens on.
+    /// Returns the address that the demo listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -178,30 +176,30 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Where the demo does not take the connection.
+    /// Panics if the demo does not accept the connection.
     #[must_use]
     #[track_caller]
     pub fn connect(&self) -> Connection {
         Connection::open(self.address)
     }
 
-    /// A visitor who has not been here yet.
+    /// Returns a visitor without a session.
     #[must_use]
     pub fn visitor(&self) -> Visitor<'_> {
         Visitor::new(self)
     }
 
-    /// A visitor who sends this value of the session cookie.
+    /// Returns a visitor with this session cookie.
     #[must_use]
     pub fn visitor_with(&self, cookie: &str) -> Visitor<'_> {
         Visitor::with_cookie(self, cookie)
     }
 
-    /// A visitor who has just signed in.
+    /// Returns a visitor who has just signed in.
     ///
     /// # Panics
     ///
-    /// Where the demo does not let the user in.
+    /// Panics if the demo refuses the login.
     #[must_use]
     #[track_caller]
     pub fn signed_in(&self, user: &str) -> Visitor<'_> {
@@ -210,41 +208,41 @@ impl Server {
         visitor
     }
 
-    /// Sends one request on a connection of its own.
+    /// Sends a request on a new connection.
     ///
     /// # Panics
     ///
-    /// Where no answer comes.
+    /// Panics if there is no response.
     #[must_use]
     #[track_caller]
     pub fn ask(&self, request: &Request) -> Response {
         match self.try_ask(request) {
             Ok(response) => response,
-            Err(error) => panic!("{request}: no answer: {error}"),
+            Err(error) => panic!("{request}: no response: {error}"),
         }
     }
 
-    /// Sends one request on a connection of its own, which the server may refuse to answer.
+    /// Sends a request on a new connection, which the server may close without a response.
     ///
     /// # Errors
     ///
-    /// Where the server closes the connection or answers something that is not HTTP.
+    /// Fails if the server closes the connection or sends something that is not HTTP.
     ///
     /// # Panics
     ///
-    /// Where the server neither answers nor closes the connection in time.
+    /// Panics if the server does neither in time.
     #[track_caller]
     pub fn try_ask(&self, request: &Request) -> io::Result<Response> {
         self.connect().exchange(request)
     }
 
-    /// Everything that the demo has printed so far on its two outputs.
+    /// Returns all that the demo has printed so far to stdout and stderr.
     #[must_use]
     pub fn output(&self) -> String {
         self.process.output()
     }
 
-    /// The demo's resident memory in KiB, where the system tells it.
+    /// Returns the demo's resident memory in KiB, if the system provides it.
     #[must_use]
     pub fn resident_kib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
@@ -252,37 +250,37 @@ impl Server {
         line.trim().trim_end_matches("kB").trim().parse().ok()
     }
 
-    /// Sends the demo a signal, such as `KILL` or `TERM`, whatever is under way.
+    /// Sends the demo a signal, such as `KILL` or `TERM`.
     ///
     /// # Panics
     ///
-    /// Where there is no program that sends signals.
+    /// Panics if the signal cannot be sent.
     pub fn signal(&self, name: &str) {
         let mut kill = Command::new("kill");
         let sent = kill.args(["-s", name, &self.process.id().to_string()]).status();
-        assert!(sent.expect("there is a kill").success(), "the demo takes no signal {name}");
+        assert!(sent.expect("there is a kill").success(), "cannot send the signal {name} to the demo");
     }
 
-    /// Waits until the demo has ended by itself or by a [`signal`](Self::signal).
+    /// Waits until the demo has ended, by itself or by a [`signal`](Self::signal).
     ///
     /// # Panics
     ///
-    /// Where it does not end in time.
+    /// Panics if it does not end in time.
     pub fn wait_until_ended(self) {
         let _ = self.exit_status();
     }
 
-    /// Waits until the demo has ended, and returns how.
+    /// Waits until the demo has ended, and returns its exit status.
     ///
     /// # Panics
     ///
-    /// Where it does not end in time.
+    /// Panics if it does not end in time.
     #[must_use]
     pub fn exit_status(mut self) -> ExitStatus {
         self.process.exit_status()
     }
 
-    /// Stops the demo and returns everything that it printed.
+    /// Stops the demo and returns all that it printed.
     #[must_use]
     pub fn stop(mut self) -> String {
         self.process.end();

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// One Set-Cookie field, taken apart at its semicolons and no further.
+/// A Set-Cookie field, split at its semicolons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetCookie {
     line: String,
@@ -10,7 +10,7 @@ pub struct SetCookie {
 }
 
 impl SetCookie {
-    /// Takes a field's value apart.
+    /// Splits a field's value.
     #[must_use]
     pub fn parse(line: &str) -> Self {
         let mut parts = line.split(';').map(str::trim);
@@ -24,25 +24,25 @@ impl SetCookie {
         }
     }
 
-    /// The field's value as it came.
+    /// Returns the field's value as it was sent.
     #[must_use]
     pub fn line(&self) -> &str {
         &self.line
     }
 
-    /// The cookie's name.
+    /// Returns the cookie's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The cookie's value.
+    /// Returns the cookie's value.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// The attributes as they came, sorted.
+    /// Returns the attributes as they were sent, sorted.
     #[must_use]
     pub fn attributes(&self) -> Vec<&str> {
         let mut attributes: Vec<&str> = self.attributes.iter().map(String::as_str).collect();
@@ -50,7 +50,7 @@ impl SetCookie {
         attributes
     }
 
-    /// The value of an attribute, empty where it has none.
+    /// Returns the value of an attribute, empty if it has none.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find_map(|attribute| {
@@ -59,7 +59,7 @@ impl SetCookie {
         })
     }
 
-    /// Tells whether the cookie is to be deleted by the browser.
+    /// Returns whether the field removes the cookie.
     #[must_use]
     pub fn is_removal(&self) -> bool {
         self.attribute("Max-Age") == Some("0")
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_field_is_taken_apart() {
+    fn a_field_is_split() {
         let cookie = SetCookie::parse("id=a=b; Path=/; secure; Max-Age=0");
         assert_eq!((cookie.name(), cookie.value()), ("id", "a=b"));
         assert_eq!(cookie.attributes(), ["Max-Age=0", "Path=/", "secure"]);

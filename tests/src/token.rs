@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// The alphabet of a token, in the order of its digits.
+/// The alphabet of a token, ordered by digit.
 pub const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Makes a token that is well formed and that no server has issued.
+/// Returns a well-formed token that no server has issued.
 #[must_use]
 pub fn random_token() -> String {
     static DRAWN: AtomicU64 = AtomicU64::new(0);
@@ -18,20 +18,19 @@ pub fn random_token() -> String {
         let drawn = keys.hash_one(DRAWN.fetch_add(1, Ordering::Relaxed));
         word.copy_from_slice(&drawn.to_le_bytes());
     }
-    // The first half is a random UUID, which has a version and a variant in it.
+    // The first half is a random UUID, which carries its version and variant.
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     encoded(&bytes)
 }
 
-/// The bytes of a token, if it is base64url without padding, with no other spelling of the same
-/// bytes.
+/// Returns the bytes of a token if it is canonical base64url without padding.
 #[must_use]
 pub fn decoded(token: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(token).ok()
 }
 
-/// Writes bytes as a token.
+/// Returns bytes in the form of a token.
 #[must_use]
 pub fn encoded(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

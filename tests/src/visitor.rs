@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::{Connection, Request, Response, Server, SetCookie, query};
 
-/// How long an unused connection is trusted to be open still.
+/// Idle time after which a connection is not reused.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// Somebody who sends back the session cookie as it was given, and keeps one connection.
+/// A client that keeps one connection and returns the session cookie it was given.
 ///
-/// The attributes of the cookie are ignored, which is what a client that is not a browser does.
+/// It ignores the cookie's attributes, as clients do that are no browsers.
 #[derive(Debug)]
 pub struct Visitor<'a> {
     server: &'a Server,
@@ -20,14 +20,14 @@ pub struct Visitor<'a> {
     issued: Vec<String>,
 }
 
-/// What `/whoami` answers.
+/// The response of `/whoami`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WhoAmI {
-    /// The session's public id, where there is a stored session.
+    /// Public id of the session, if one is stored.
     pub id: Option<String>,
-    /// Who is signed in.
+    /// The signed-in user.
     pub user: Option<String>,
-    /// Whether this session is new with this request.
+    /// Whether the session is new with this request.
     pub is_new: bool,
 }
 
@@ -40,13 +40,13 @@ impl<'a> Visitor<'a> {
         Self { cookie: Some(cookie.to_owned()), ..Self::new(server) }
     }
 
-    /// The same browser in a second tab: the same cookie on a connection of its own.
+    /// Returns a second tab of the same browser: the same cookie on its own connection.
     #[must_use]
     pub fn twin(&self) -> Self {
         Self { server: self.server, connection: None, cookie: self.cookie.clone(), issued: Vec::new() }
     }
 
-    /// The same browser in so many more tabs, each connected already.
+    /// Returns more tabs of the same browser, each connected already.
     #[must_use]
     #[track_caller]
     pub fn tabs(&self, count: usize) -> Vec<Self> {
@@ -57,29 +57,29 @@ impl<'a> Visitor<'a> {
         (0..count).map(connected).collect()
     }
 
-    /// Sends a request with the cookie, and keeps the cookie of the answer.
+    /// Sends a request with the cookie, and keeps the cookie of the response.
     ///
     /// # Panics
     ///
-    /// Where no answer comes.
+    /// Panics if there is no response.
     #[track_caller]
     pub fn ask(&mut self, request: Request) -> Response {
         let asked = request.to_string();
         match self.try_ask(request) {
             Ok(response) => response,
-            Err(error) => panic!("{asked}: no answer: {error}"),
+            Err(error) => panic!("{asked}: no response: {error}"),
         }
     }
 
-    /// Sends a request as [`ask`](Self::ask) does, to a server that may be gone.
+    /// Sends a request as [`ask`](Self::ask) does, to a server that may have ended.
     ///
     /// # Errors
     ///
-    /// Where no answer comes.
+    /// Fails if there is no response.
     ///
     /// # Panics
     ///
-    /// Where the server neither answers nor closes the connection in time.
+    /// Panics if the server neither responds nor closes the connection in time.
     #[track_caller]
     pub fn try_ask(&mut self, request: Request) -> io::Result<Response> {
         let request = match &self.cookie {
@@ -99,7 +99,7 @@ impl<'a> Visitor<'a> {
     ///
     /// # Panics
     ///
-    /// Where no answer comes.
+    /// Panics if there is no response.
     #[track_caller]
     pub fn get(&mut self, target: &str) -> Response {
         self.ask(Request::get(target))
@@ -109,17 +109,17 @@ impl<'a> Visitor<'a> {
     ///
     /// # Panics
     ///
-    /// Where no answer comes.
+    /// Panics if there is no response.
     #[track_caller]
     pub fn post(&mut self, target: &str, json: &str) -> Response {
         self.ask(Request::post_json(target, json))
     }
 
-    /// Sets one entry by `/put`.
+    /// Sets an entry with `/put`.
     ///
     /// # Panics
     ///
-    /// Where the answer is not `ok`.
+    /// Panics if the response is not `ok`.
     #[track_caller]
     pub fn put(&mut self, key: &str, value: &str) -> Response {
         self.get(&query("/put", &[("k", key), ("v", value)])).expect_text("ok")
@@ -129,28 +129,28 @@ impl<'a> Visitor<'a> {
     ///
     /// # Panics
     ///
-    /// Where the answer is not `ok`.
+    /// Panics if the response is not `ok`.
     #[track_caller]
     pub fn login(&mut self, user: &str) -> Response {
         self.get(&query("/login", &[("user", user)])).expect_text("ok")
     }
 
-    /// The session's entries.
+    /// Returns the session's entries.
     ///
     /// # Panics
     ///
-    /// Where the answer is not a JSON object.
+    /// Panics if the response is not a JSON object.
     #[must_use]
     #[track_caller]
     pub fn entries(&mut self) -> BTreeMap<String, String> {
         self.get("/get/").entries()
     }
 
-    /// What the server says about this visitor.
+    /// Returns the session as the server sees it.
     ///
     /// # Panics
     ///
-    /// Where the answer is not of that form.
+    /// Panics if the response has another form.
     #[must_use]
     #[track_caller]
     pub fn whoami(&mut self) -> WhoAmI {
@@ -169,22 +169,22 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// The session's public id.
+    /// Returns the session's public id.
     ///
     /// # Panics
     ///
-    /// Where there is no session.
+    /// Panics if there is no session.
     #[must_use]
     #[track_caller]
     pub fn id(&mut self) -> String {
         self.whoami().id.expect("the visitor has a session")
     }
 
-    /// Expects that the server does not know this visitor, and does not touch the cookie.
+    /// Expects that the visitor is anonymous, with no change of the cookie.
     ///
     /// # Panics
     ///
-    /// Where it does.
+    /// Panics if the visitor is known.
     #[track_caller]
     pub fn expect_anonymous(&mut self) {
         self.get("/get/").expect_text("{}").expect_no_cookie();
@@ -196,31 +196,31 @@ impl<'a> Visitor<'a> {
     ///
     /// # Panics
     ///
-    /// Where nobody or somebody else is.
+    /// Panics if nobody or another user is.
     #[track_caller]
     pub fn expect_user(&mut self, user: &str) {
         let whoami = self.whoami();
         assert_eq!(whoami.user.as_deref(), Some(user), "expected {user} to be signed in");
     }
 
-    /// The value of the session cookie, if the visitor has one.
+    /// Returns the value of the session cookie, if the visitor has one.
     #[must_use]
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
     }
 
-    /// The value of the session cookie.
+    /// Returns the value of the session cookie.
     ///
     /// # Panics
     ///
-    /// Where the visitor has none.
+    /// Panics if the visitor has none.
     #[must_use]
     #[track_caller]
     pub fn token(&self) -> String {
         self.cookie.clone().expect("the visitor was given a session cookie")
     }
 
-    /// Every value of the session cookie that this visitor was given.
+    /// Returns all values of the session cookie that this visitor was given.
     #[must_use]
     pub fn issued(&self) -> &[String] {
         &self.issued

@@ -1,8 +1,7 @@
-//! The few commands of WebDriver that the tests need.
+//! The few WebDriver commands that the tests need.
 //!
-//! WebDriver is JSON over HTTP on the loopback interface, and [`Connection`] speaks that: a client
-//! from crates.io would bring an asynchronous runtime and an HTTP stack to send a dozen kinds of
-//! request.
+//! WebDriver is JSON over HTTP on the loopback interface, and [`Connection`] is enough for that. A
+//! client from crates.io would bring an asynchronous runtime and an HTTP stack.
 
 use std::net::SocketAddr;
 
@@ -10,20 +9,20 @@ use serde_json::{Value, json};
 
 use crate::{Connection, Request};
 
-/// A browser's session with its driver.
+/// A WebDriver session with a browser.
 #[derive(Debug)]
 pub(crate) struct Session {
     driver: SocketAddr,
-    /// The path of the session's commands.
+    /// Path of the session's commands.
     path: String,
 }
 
 impl Session {
-    /// Makes the driver start a browser with these capabilities.
+    /// Starts a browser with these capabilities.
     ///
     /// # Panics
     ///
-    /// Panics if the driver cannot.
+    /// Panics if the driver cannot start it.
     #[track_caller]
     pub(crate) fn start(driver: SocketAddr, capabilities: &Value) -> Self {
         let new = Self { driver, path: "/session".to_owned() };
@@ -32,31 +31,31 @@ impl Session {
         Self { driver, path: format!("/session/{id}") }
     }
 
-    /// Sends a command without parameters, and returns its result.
+    /// Sends a command without parameters and returns its result.
     ///
     /// # Panics
     ///
-    /// Panics if the browser cannot carry the command out.
+    /// Panics if the browser cannot execute the command.
     #[track_caller]
     pub(crate) fn get(&self, command: &str) -> Value {
         self.send(&Request::get(&self.target(command)))
     }
 
-    /// Sends a command with parameters, and returns its result.
+    /// Sends a command with parameters and returns its result.
     ///
     /// # Panics
     ///
-    /// Panics if the browser cannot carry the command out.
+    /// Panics if the browser cannot execute the command.
     #[track_caller]
     pub(crate) fn post(&self, command: &str, parameters: &Value) -> Value {
         self.send(&Request::post_json(&self.target(command), &parameters.to_string()))
     }
 
-    /// Sends a command as [`post`](Self::post) does, which may fail.
+    /// Sends a command that may fail and returns its result.
     ///
     /// # Errors
     ///
-    /// Returns the driver's message if the browser cannot carry the command out.
+    /// Fails with the driver's message if the browser cannot execute the command.
     pub(crate) fn try_post(&self, command: &str, parameters: &Value) -> Result<Value, String> {
         self.try_send(&Request::post_json(&self.target(command), &parameters.to_string()))
     }
@@ -70,7 +69,7 @@ impl Session {
         self.try_send(request).unwrap_or_else(|fault| panic!("{request}: {fault}"))
     }
 
-    /// Returns the driver's message where the browser cannot carry the command out.
+    /// Fails with the driver's message if the browser cannot execute the command.
     fn try_send(&self, request: &Request) -> Result<Value, String> {
         let response = Connection::open(self.driver).exchange(request).map_err(|error| error.to_string())?;
         let mut body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
@@ -78,7 +77,7 @@ impl Session {
         if response.status() == 200 {
             return Ok(value);
         }
-        // The rest is the driver's own stack.
+        // The following lines are the driver's own stack.
         let line = value["message"].as_str().and_then(|message| message.lines().next());
         Err(line.unwrap_or("no message").to_owned())
     }

@@ -1,9 +1,8 @@
-//! The snapshot of the RustSec advisory database that `cargo xtask deny` checks against, and `cargo
-//! xtask advisories`, which renews it.
+//! The committed snapshot of the RustSec advisory database. `cargo xtask advisories` renews it.
 //!
-//! The database is a Git repository outside the package registries, which a machine that tests may
-//! not reach. So what is needed of it is committed: one line for each advisory of any crate, so
-//! that a dependency added later is covered too.
+//! The database is a Git repository outside the package registries, which a test machine may not
+//! reach. So `cargo xtask deny` checks against a snapshot: one line for each advisory of any crate,
+//! so that a dependency added later is covered too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,14 +13,14 @@ use crate::command::{read, root, run};
 
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 
-/// Opens the snapshot; the date follows.
+/// Start of the first line; the date follows.
 const HEADING: &str =
     "# The RustSec advisory database without its texts (CC0; what it imports from GitHub's, CC BY 4.0), as of ";
 
-/// Names the columns.
+/// Second line: the names of the columns.
 const COLUMNS: &str = "# id\tpackage\tdate\tkind\tpatched\tunaffected\ttitle";
 
-/// Separates the version requirements in a column.
+/// Separator of the version requirements in a column.
 const AND: &str = " | ";
 
 /// The committed snapshot.
@@ -32,7 +31,7 @@ pub(crate) struct Snapshot {
     pub(crate) advisories: Vec<Advisory>,
 }
 
-/// What a check needs of an advisory.
+/// The fields of an advisory that cargo-deny checks.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Advisory {
     id: String,
@@ -45,7 +44,7 @@ pub(crate) struct Advisory {
     title: String,
 }
 
-/// Renews the snapshot: from a clone of the database in the given folder, or from a fresh one.
+/// Renews the snapshot from a clone of the database, or from a fresh clone.
 pub(crate) fn renew(words: &[String]) -> Result<(), String> {
     let clone = match words {
         [] => fresh_clone()?,
@@ -72,7 +71,7 @@ fn file() -> PathBuf {
     root().join("xtask/advisories.tsv")
 }
 
-/// Reads the advisories of all crates, in the order of their ids.
+/// Reads the advisories of all crates, sorted by id.
 fn of_database(clone: &Path) -> Result<Vec<Advisory>, String> {
     let mut advisories = Vec::new();
     for package in entries(&clone.join("crates"))? {
@@ -82,7 +81,7 @@ fn of_database(clone: &Path) -> Result<Vec<Advisory>, String> {
         }
     }
     if advisories.is_empty() {
-        return Err(format!("{} holds no advisories", clone.display()));
+        return Err(format!("no advisories in {}", clone.display()));
     }
     advisories.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(advisories)
@@ -98,7 +97,8 @@ impl Snapshot {
     /// Reads the committed snapshot.
     pub(crate) fn committed() -> Result<Self, String> {
         let text = fs::read_to_string(file()).map_err(|error| format!("{}: {error}", file().display()))?;
-        Self::from_text(&text).ok_or_else(|| format!("{} is damaged: cargo xtask advisories", file().display()))
+        Self::from_text(&text)
+            .ok_or_else(|| format!("{} is damaged; renew it with: cargo xtask advisories", file().display()))
     }
 
     fn from_text(text: &str) -> Option<Self> {
@@ -114,14 +114,14 @@ impl Snapshot {
         format!("{HEADING}{}\n{COLUMNS}\n{lines}", self.date)
     }
 
-    /// Returns how many days have passed since the database's last change.
+    /// Returns the number of days since the database last changed.
     pub(crate) fn age_in_days(&self) -> i64 {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let today = i64::try_from(since_epoch.as_secs() / 86_400).unwrap_or(i64::MAX);
         today - days_of(&self.date).unwrap_or(0)
     }
 
-    /// Writes the advisories as the database has them, for cargo-deny to read.
+    /// Writes the advisories in the form of the database, for cargo-deny to read.
     pub(crate) fn write_database(&self, folder: &Path) -> Result<(), String> {
         for advisory in &self.advisories {
             let file = folder.join("crates").join(&advisory.package).join(format!("{}.md", advisory.id));
@@ -135,7 +135,7 @@ impl Snapshot {
 }
 
 impl Advisory {
-    /// Reads an advisory: a table in TOML, then its text. `None` for one that was withdrawn.
+    /// Reads an advisory: a TOML table followed by text. Returns `None` for a withdrawn one.
     fn from_markdown(text: &str) -> Result<Option<Self>, String> {
         let (_, rest) = text.split_once("```toml").ok_or("it has no table")?;
         let (table, prose) = rest.split_once("```").ok_or("its table has no end")?;
@@ -187,25 +187,25 @@ impl Advisory {
     }
 }
 
-/// Reads a list of texts, empty if there is none.
+/// Returns a list of strings, empty if `value` is absent.
 fn list(value: Option<&toml::Value>) -> Result<Vec<String>, String> {
     let Some(value) = value else { return Ok(Vec::new()) };
     let texts = value.as_array().and_then(|list| list.iter().map(toml::Value::as_str).collect::<Option<Vec<_>>>());
-    Ok(texts.ok_or("its versions are no list of texts")?.into_iter().map(single_line).collect())
+    Ok(texts.ok_or("its versions are not a list of strings")?.into_iter().map(single_line).collect())
 }
 
 fn single_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the number of a day, counted from the Unix epoch (Howard Hinnant's algorithm).
+/// Returns the number of a day since the Unix epoch (Howard Hinnant's algorithm).
 fn days_of(date: &str) -> Option<i64> {
     let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    // Years begin in March, so that a leap day is the last of its year.
+    // Counting years from March makes a leap day the last day of its year.
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     Some(year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468)
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_advisory_is_an_error() {
+    fn text_that_is_no_advisory_is_an_error() {
         for text in ["", "# Title", "```toml\n[advisory]\n```", "```toml\n[advisory\n```"] {
             assert!(Advisory::from_markdown(text).is_err(), "{text:?}");
         }

@@ -1,16 +1,16 @@
-//! `cargo xtask bench`: hands over to the benchmarks, which are a workspace of their own.
+//! `cargo xtask bench`: runs the benchmarks, which are a workspace of their own.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::command::{cargo, root, run};
 use crate::install;
+use crate::workspace::target_folder;
 
-/// Holds the crates that are checked for warnings with the library's own: not `peers`, which takes
-/// minutes to build.
+/// Benchmark crates that are checked for warnings. Not `peers`, which takes minutes to build.
 const CHECKED: &str = "-p harness -p ours -p hot -p growth -p stores -p runner";
 
-/// Runs the benchmarks' own program with the words that follow `bench`.
+/// Runs the benchmark runner with the arguments that follow `bench`.
 pub(crate) fn run_sections(words: &[String]) -> Result<(), String> {
     let only_asks = words.iter().any(|word| matches!(word.as_str(), "help" | "--help" | "-h"));
     if !only_asks {
@@ -19,17 +19,25 @@ pub(crate) fn run_sections(words: &[String]) -> Result<(), String> {
     run(runner().args(words))
 }
 
-/// Tests what measures, and compares what the hot paths take with the committed figures. Without
-/// valgrind it cannot, and says so.
+/// Tests the benchmark runner and compares the hot paths with the committed figures.
+///
+/// Without valgrind the comparison is skipped, with a notice.
 pub(crate) fn counts() -> Result<(), String> {
     run(cargo("test --quiet --package runner --manifest-path").arg(manifest()))?;
     match install::install_for_counts() {
         Ok(()) => run(runner().arg("counts")),
         Err(why) => {
-            println!("SKIPPED: nobody has counted what the hot paths take, so they may have grown.\n{why}");
+            println!("SKIPPED: the hot paths were not counted, so they may have grown.\n{why}");
             Ok(())
         }
     }
+}
+
+/// Returns the build that [`counts`] needs.
+pub(crate) fn builds() -> Vec<Command> {
+    let mut build = cargo("build --release --quiet --package runner --package hot --bins --manifest-path");
+    build.arg(manifest());
+    vec![build]
 }
 
 /// Checks the benchmarks' formatting.
@@ -37,11 +45,13 @@ pub(crate) fn fmt() -> Result<(), String> {
     run(cargo("fmt --all --check --manifest-path").arg(manifest()))
 }
 
-/// Looks for warnings in the benchmarks.
+/// Checks the benchmarks for warnings.
+///
+/// They are built in the root's target folder, which has most of the dependencies already.
 pub(crate) fn clippy() -> Result<(), String> {
-    run(cargo(&format!("clippy {CHECKED} --all-targets --manifest-path"))
-        .arg(manifest())
-        .args(["--", "-D", "warnings"]))
+    let mut clippy = cargo(&format!("clippy {CHECKED} --all-targets --manifest-path"));
+    clippy.arg(manifest()).arg("--target-dir").arg(target_folder()?);
+    run(clippy.args(["--", "-D", "warnings"]))
 }
 
 fn runner() -> Command {

@@ -1,15 +1,15 @@
-//! Runs other programs from the workspace's root, without a stdin, and says what it runs.
+//! Runs other programs from the workspace's root, without stdin, and prints their command lines.
 
 use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The folder that holds the workspace.
+/// Returns the folder that holds the workspace.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
 }
 
-/// Prepares a call of the cargo that runs xtask, its arguments separated by spaces.
+/// Returns a command for the cargo that runs xtask, with arguments separated by spaces.
 pub(crate) fn cargo(arguments: &str) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -17,7 +17,7 @@ pub(crate) fn cargo(arguments: &str) -> Command {
     command
 }
 
-/// Runs the command with its output passed through, so that a log shows all that cargo says.
+/// Runs the command and shows its output.
 pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     println!("$ {}", line(command));
     let status = command.stdin(Stdio::null()).status();
@@ -25,7 +25,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("`{}` ended with {status}", line(command))) }
 }
 
-/// Runs the command for what it prints.
+/// Runs the command and returns what it prints.
 pub(crate) fn read(command: &mut Command) -> Result<String, String> {
     println!("$ {}", line(command));
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
@@ -33,10 +33,10 @@ pub(crate) fn read(command: &mut Command) -> Result<String, String> {
     if !output.status.success() {
         return Err(format!("`{}` ended with {}", line(command), output.status));
     }
-    String::from_utf8(output.stdout).map_err(|_| format!("`{}` printed no text", line(command)))
+    String::from_utf8(output.stdout).map_err(|_| format!("`{}` printed invalid UTF-8", line(command)))
 }
 
-/// Says whether the command runs and succeeds, without showing anything of it.
+/// Returns whether the command runs and succeeds, without showing its output.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
@@ -46,13 +46,13 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The command as one would type it.
+/// Returns the command as it would be typed.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let program = program.file_stem().unwrap_or(program.as_os_str());
     let mut line = String::new();
     for (name, value) in command.get_envs() {
-        // A variable without a value is one that is taken away.
+        // A variable without a value is one that is removed.
         let Some(value) = value else { continue };
         line.push_str(&format!("{}='{}' ", name.to_string_lossy(), value.to_string_lossy()));
     }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_does_not_exist_is_an_error_that_names_it() {
+    fn an_error_names_the_missing_program() {
         let message = run(&mut Command::new("no-such-program-here")).unwrap_err();
         assert!(message.contains("no-such-program-here"), "{message}");
         assert!(!succeeds(&mut Command::new("no-such-program-here")));

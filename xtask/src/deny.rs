@@ -7,11 +7,10 @@ use crate::advisories::Snapshot;
 use crate::command::{cargo, root, run};
 use crate::install;
 
-/// Age of the snapshot from which on the check says that it should be renewed.
+/// Age in days from which the check warns that the snapshot should be renewed.
 const OLD: i64 = 90;
 
-/// The folder in which cargo-deny looks for its database: named after the database's URL and a hash
-/// of that.
+/// The folder where cargo-deny looks for its database, named after the database's URL and its hash.
 const DATABASE: &str = "advisory-db-3157b0e258782691";
 
 /// Checks the dependencies against `deny.toml` and the committed snapshot of the advisories.
@@ -21,8 +20,8 @@ pub(crate) fn check() -> Result<(), String> {
     println!("{}", told(&snapshot.date, snapshot.advisories.len(), snapshot.age_in_days()));
     let folder = root().join("target/deny");
     write(&folder, &snapshot)?;
-    // Everything must be there, since cargo-deny fetches nothing here, least of all another
-    // database.
+    // cargo-deny runs offline here, so that it does not fetch a newer database. Fetch the crates
+    // first.
     run(&mut cargo("fetch --locked --quiet"))?;
     run(cargo("deny --log-level error --offline --config").arg(folder.join("deny.toml")).arg("check"))
 }
@@ -32,10 +31,10 @@ fn told(date: &str, count: usize, age: i64) -> String {
     if age <= OLD {
         return told;
     }
-    format!("{told}\nWARNING: they are {age} days old. Where GitHub can be reached: cargo xtask advisories")
+    format!("{told}\nWARNING: they are {age} days old. With access to GitHub, run: cargo xtask advisories")
 }
 
-/// Writes the database, and a copy of `deny.toml` that names its place.
+/// Writes the database, and a copy of `deny.toml` that names its location.
 fn write(folder: &Path, snapshot: &Snapshot) -> Result<(), String> {
     let database = folder.join(DATABASE);
     let failed = |error| format!("{}: {error}", folder.display());
@@ -43,7 +42,7 @@ fn write(folder: &Path, snapshot: &Snapshot) -> Result<(), String> {
         fs::remove_dir_all(&database).map_err(failed)?;
     }
     snapshot.write_database(&database)?;
-    // When this file was written is for cargo-deny when the database was fetched.
+    // cargo-deny takes this file's modification time for the time of the last fetch.
     fs::create_dir_all(database.join(".git")).map_err(failed)?;
     fs::write(database.join(".git/FETCH_HEAD"), "").map_err(failed)?;
     let options = fs::read_to_string(root().join("deny.toml")).map_err(|error| format!("deny.toml: {error}"))?;
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_snapshot_is_told_to_be_old() {
+    fn an_old_snapshot_leads_to_a_warning() {
         assert!(!told("2026-08-21", 7, OLD).contains("WARNING"));
         assert!(told("2026-08-21", 7, OLD + 1).contains("WARNING: they are 91 days old"));
     }

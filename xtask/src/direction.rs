@@ -1,23 +1,28 @@
-//! Checks that our crates depend on each other in one direction: adapters and stores on the core,
-//! the core on nothing of ours, no adapter on a store or the reverse.
+//! Checks that our crates depend on each other in one direction only.
+//!
+//! Adapters and stores depend on the core, the core on nothing of ours, and no adapter on a store
+//! or the reverse.
+
+mod paths;
+mod rooms;
 
 use crate::workspace::{Member, members};
 
-/// The place of a published crate in the house.
+/// The layer that a published crate belongs to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Role {
     Core,
-    /// What several adapters share.
+    /// Code that several adapters share.
     AdapterBase,
     Adapter,
-    /// What several stores share.
+    /// Code that several stores share.
     StoreBase,
     Store,
     /// The store contract as tests.
     Contract,
 }
 
-/// A new published crate needs a line here.
+/// The role of each published crate. A new one needs a line here.
 const ROLES: &[(&str, Role)] = &[
     ("sessions-core", Role::Core),
     ("sessions-http", Role::AdapterBase),
@@ -37,7 +42,7 @@ impl Role {
         ROLES.iter().find(|(known, _)| *known == name).map(|(_, role)| *role)
     }
 
-    /// The roles that a crate of this role may be built on.
+    /// Returns the roles that a crate of this role may depend on.
     fn may_use(self) -> &'static [Self] {
         match self {
             Self::Core => &[],
@@ -48,15 +53,15 @@ impl Role {
     }
 }
 
-/// Fails with every dependency that points the wrong way.
+/// Fails with every dependency between crates, or import between rooms, in the wrong direction.
 pub(crate) fn check() -> Result<(), String> {
-    match faults(&members()?).as_slice() {
-        [] => Ok(()),
-        faults => Err(faults.join("\n  ")),
-    }
+    let mut faults = faults(&members()?);
+    faults.extend(rooms::faults()?);
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("\n  ")) }
 }
 
-/// Unpublished members (examples, tests, xtask) may depend on anything; nothing published on them.
+/// Unpublished members (examples, tests, xtask) may depend on anything, but nothing published on
+/// them.
 fn faults(members: &[Member]) -> Vec<String> {
     let published = members.iter().filter(|member| member.is_published);
     published.flat_map(|member| faults_of(member, members)).collect()
@@ -84,11 +89,13 @@ mod tests {
             manifest: "Cargo.toml".into(),
             is_published,
             depends_on: depends_on.iter().map(ToString::to_string).collect(),
+            features: Vec::new(),
+            tests: Vec::new(),
             rust_version: None,
         }
     }
 
-    /// A sound house, to which `name` with its dependencies is added or in which it is replaced.
+    /// Returns the faults of a sound workspace with one member added or replaced.
     fn faults_with(name: &str, depends_on: &[&str]) -> Vec<String> {
         let mut house = vec![
             member("sessions-core", true, &["serde"]),

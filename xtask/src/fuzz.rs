@@ -1,15 +1,14 @@
-//! `cargo xtask fuzz`: builds the fuzz targets, which are a workspace of their own, and lets each
-//! run for some seconds.
+//! `cargo xtask fuzz`: builds the fuzz targets and runs each of them for some seconds.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::command::{cargo, line, root, run};
 use crate::install;
 
-/// How long each target runs in `cargo xtask test`: long enough for some hundred thousand inputs of
-/// most.
+/// Seconds that each target runs in `cargo xtask test`: some hundred thousand inputs for most.
 const SECONDS: u32 = 4;
 
 /// Options of libFuzzer for every target.
@@ -19,7 +18,7 @@ const OPTIONS: [&str; 2] = ["-timeout=10", "-rss_limit_mb=2048"];
 pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
     match words {
         [] => run_all(SECONDS),
-        [seconds] => run_all(seconds.parse().map_err(|_| format!("`{seconds}` is no number of seconds"))?),
+        [seconds] => run_all(seconds.parse().map_err(|_| format!("`{seconds}` is not a number of seconds"))?),
         _ => Err("usage: cargo xtask fuzz [SECONDS]".into()),
     }
 }
@@ -34,7 +33,7 @@ pub(crate) fn fmt() -> Result<(), String> {
     run(cargo("fmt --all --check").current_dir(folder()))
 }
 
-/// Looks for warnings in the targets.
+/// Checks the targets for warnings.
 pub(crate) fn clippy() -> Result<(), String> {
     run(&mut in_folder("clippy --release -- -D warnings"))
 }
@@ -42,18 +41,31 @@ pub(crate) fn clippy() -> Result<(), String> {
 fn run_all(seconds: u32) -> Result<(), String> {
     install::install_for_fuzz()?;
     let targets = targets()?;
-    run(&mut in_folder("build --release --bins"))?;
-    for target in &targets {
-        run_target(target, seconds)?;
+    run(&mut build())?;
+    // Each target uses one processor.
+    for pair in targets.chunks(2) {
+        let results = thread::scope(|scope| {
+            let threads: Vec<_> = pair.iter().map(|target| scope.spawn(|| run_target(target, seconds))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a target's run does not panic")).collect::<Vec<_>>()
+        });
+        results.into_iter().collect::<Result<(), String>>()?;
     }
     Ok(())
 }
 
-/// Prepares a call of cargo within `fuzz/`, whose `.cargo/config.toml` has the flags for the
-/// compiler.
+/// Returns the build of all targets.
+pub(crate) fn builds() -> Vec<Command> {
+    vec![build()]
+}
+
+fn build() -> Command {
+    in_folder("build --release --bins")
+}
+
+/// Returns a command for cargo in `fuzz/`, whose `.cargo/config.toml` sets the compiler's flags.
 fn in_folder(arguments: &str) -> Command {
     let mut command = cargo(arguments);
-    // Flags in the environment would take the place of those in the file.
+    // Flags in the environment would override those in the file.
     command.current_dir(folder()).env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     command
 }
@@ -62,17 +74,17 @@ fn folder() -> PathBuf {
     root().join("fuzz")
 }
 
-/// Lists the targets by name.
+/// Returns the names of the targets.
 fn targets() -> Result<Vec<String>, String> {
     let sources = folder().join("src/bin");
     let files = fs::read_dir(&sources).map_err(|error| format!("{}: {error}", sources.display()))?;
     let stems = files.filter_map(|file| file.ok()?.path().file_stem()?.to_str().map(str::to_owned));
     let mut targets: Vec<String> = stems.collect();
     targets.sort_unstable();
-    if targets.is_empty() { Err(format!("{} holds no target", sources.display())) } else { Ok(targets) }
+    if targets.is_empty() { Err(format!("no fuzz target in {}", sources.display())) } else { Ok(targets) }
 }
 
-/// Lets one target search from its seeds and from what earlier runs have found.
+/// Runs one target, starting with its seeds and the inputs that earlier runs found.
 fn run_target(target: &str, seconds: u32) -> Result<(), String> {
     let found = folder().join("target/corpus").join(target);
     let crashes = folder().join("target/crashes");
@@ -96,7 +108,7 @@ fn run_target(target: &str, seconds: u32) -> Result<(), String> {
 fn failure(target: &str, log: &str) -> String {
     let line = |part: &str| log.lines().find(|line| line.contains(part)).unwrap_or_default();
     let file = line("Test unit written to").rsplit(' ').next().unwrap_or_default();
-    let again = if file.is_empty() { String::new() } else { format!("; to try it again: {}", again(target, file)) };
+    let again = if file.is_empty() { String::new() } else { format!("; to repeat it: {}", again(target, file)) };
     format!("{log}\nthe fuzz target {target} failed, see above{again}")
 }
 
@@ -104,17 +116,17 @@ fn again(target: &str, file: &str) -> String {
     format!("(cd fuzz && cargo run --release --bin {target} -- {})", Path::new(file).display())
 }
 
-/// What a run of libFuzzer came to.
+/// The result of a libFuzzer run.
 #[derive(Debug, PartialEq)]
 struct Progress {
     runs: u64,
-    /// Edges of the code that the seeds reach, and that were reached at the end.
+    /// Number of edges that the seeds reach, and that were reached at the end.
     edges: (u64, u64),
 }
 
 impl Progress {
-    /// Reads the log of a run: lines such as `#2 INITED cov: 17 ft: 17 corp: 1/1b exec/s: 0 rss:
-    /// 27Mb`.
+    /// Reads the log of a run, with lines such as `#2 INITED cov: 17 ft: 17 corp: 1/1b exec/s: 0
+    /// rss: 27Mb`.
     fn read(log: &str) -> Option<Self> {
         let mut lines = log.lines().filter(|line| line.starts_with('#') && line.contains(" cov: "));
         let (first, last) = (lines.next()?, lines.next_back()?);
@@ -124,7 +136,9 @@ impl Progress {
         })
     }
 
-    /// Describes the run, unless it cannot have searched: a build without coverage sees no edges.
+    /// Describes the run, or fails if it cannot have searched.
+    ///
+    /// A build without coverage sees no edges.
     fn verdict(&self) -> Result<String, String> {
         let Self { runs, edges: (first, last) } = self;
         if *last < 20 || *runs < 100 {
@@ -165,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_tells_how_to_try_its_input_again() {
+    fn a_failure_names_the_command_to_repeat_it() {
         let message = failure("urls", "panicked\nartifact_prefix='x'; Test unit written to /w/crashes/urls-crash-1\n");
         assert!(message.ends_with("--bin urls -- /w/crashes/urls-crash-1)"), "{message}");
         assert!(message.starts_with("panicked"), "{message}");

@@ -1,4 +1,4 @@
-//! Installs what the checks need beside Rust: Debian's packages as root, else it says what to do.
+//! Installs what the checks need besides Rust: with apt-get as root, else it prints what to do.
 
 use std::env;
 use std::path::Path;
@@ -15,7 +15,7 @@ struct Tool {
     used_by: &'static str,
 }
 
-/// What the tests need: one line for each program.
+/// Programs that the tests start.
 const TOOLS: &[Tool] = &[
     Tool { binary: "redis-server", package: "redis-server", used_by: "what concerns the Redis store" },
     Tool { binary: "nginx", package: "nginx-light", used_by: "caching between visitor and server" },
@@ -23,52 +23,53 @@ const TOOLS: &[Tool] = &[
     Tool { binary: "chromedriver", package: "chromium-driver", used_by: "driving that browser" },
 ];
 
-/// What counting the hot paths needs.
+/// The program that counts instructions on the hot paths.
 const VALGRIND: Tool = Tool { binary: "valgrind", package: "valgrind", used_by: "counting instructions" };
 
-/// What compiles the fuzzing engine.
+/// The compiler of the fuzzing engine.
 const CXX: Tool = Tool { binary: "c++", package: "g++", used_by: "fuzzing" };
 
-/// What the benchmarks need.
+/// Programs that the benchmarks start.
 const BENCH_TOOLS: &[Tool] =
     &[TOOLS[0], VALGRIND, Tool { binary: "wrk", package: "wrk", used_by: "asking over sockets" }];
 
-/// The parts of a Rust toolchain that a minimal installation leaves out.
+/// Components of a Rust toolchain that a minimal installation leaves out.
 const COMPONENTS: &[(&str, &str)] = &[("rustfmt", "fmt --version"), ("clippy", "clippy --version")];
 
-/// Installs what the checks miss, or fails with the list of it.
+/// Installs what the checks lack, or fails with a list of it.
 pub(crate) fn install() -> Result<(), String> {
     install_components()?;
     install_tools(TOOLS)
 }
 
-/// Installs what the benchmarks miss, or fails with the list of it.
+/// Installs what the benchmarks lack, or fails with a list of it.
 pub(crate) fn install_for_bench() -> Result<(), String> {
     install_tools(BENCH_TOOLS)
 }
 
-/// Installs what counting needs, or fails with what is missing.
+/// Installs what counting lacks, or fails with a list of it.
 pub(crate) fn install_for_counts() -> Result<(), String> {
     install_tools(&[VALGRIND])
 }
 
-/// Installs what fuzzing needs, or fails with what is missing.
+/// Installs what fuzzing lacks, or fails with a list of it.
 pub(crate) fn install_for_fuzz() -> Result<(), String> {
     install_tools(&[CXX])
 }
 
-/// Installs cargo-deny, unless it is there.
+/// Installs cargo-deny if it is missing.
 pub(crate) fn install_cargo_deny() -> Result<(), String> {
     install_cargo_tool("deny", "0.20.2")
 }
 
-/// Installs cargo-mutants, unless it is there.
+/// Installs cargo-mutants if it is missing.
 pub(crate) fn install_cargo_mutants() -> Result<(), String> {
     install_cargo_tool("mutants", "27.1.0")
 }
 
-/// Builds a subcommand of cargo from its sources, unless one is there. Without optimizing it, which
-/// would take longer than it saves.
+/// Builds a subcommand of cargo from its sources if it is missing.
+///
+/// Without optimizations, which would take longer than they save.
 fn install_cargo_tool(name: &str, version: &str) -> Result<(), String> {
     if succeeds(&mut cargo(&format!("{name} --version"))) {
         return Ok(());
@@ -112,7 +113,7 @@ fn apt_get(verb: &str) -> Command {
     command
         .arg(verb)
         .env("DEBIAN_FRONTEND", "noninteractive")
-        // In the single-user runlevel Debian's scripts start no service: tests start their own.
+        // In the single-user runlevel, Debian's scripts start no service: tests start their own.
         .env("RUNLEVEL", "1");
     command
 }

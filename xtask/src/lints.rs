@@ -1,10 +1,10 @@
-//! Checks that every member takes the workspace's lints, which cargo does not inherit by itself.
+//! Checks that every member enables the workspace's lints, which cargo does not do by itself.
 
 use std::fs;
 
 use crate::workspace::{Member, members};
 
-/// Fails with the manifests that leave the workspace's lints out.
+/// Fails with the members that do not enable the workspace's lints.
 pub(crate) fn check() -> Result<(), String> {
     let mut without = Vec::new();
     for Member { name, manifest, .. } in members()? {
@@ -20,7 +20,7 @@ pub(crate) fn check() -> Result<(), String> {
     }
 }
 
-/// Looks for the one form that this workspace uses, so that no TOML parser is needed.
+/// Looks for the one spelling that this workspace uses, so that no TOML parser is needed.
 fn takes_workspace_lints(manifest: &str) -> bool {
     let mut lines = manifest.lines().map(|line| line.split('#').next().unwrap_or("").trim());
     lines.any(|line| line == "[lints]")

@@ -3,19 +3,25 @@
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod advisories;
+mod ahead;
+mod api;
 mod bench;
 mod command;
 mod deny;
 mod direction;
+mod features;
 mod fuzz;
 mod install;
 mod lints;
 mod msrv;
 mod mutants;
+mod packages;
 mod snippets;
 mod steps;
+mod suites;
 mod tools;
 mod tree;
+mod words;
 mod workspace;
 
 use std::process::ExitCode;
@@ -24,6 +30,9 @@ use steps::Step;
 use tools::Tool;
 
 fn main() -> ExitCode {
+    if let Some(code) = api::stand_in_for_rustdoc() {
+        return code;
+    }
     let words: Vec<String> = std::env::args().skip(1).collect();
     let done = plan(&words).and_then(|plan| match plan {
         Plan::Help => {
@@ -42,12 +51,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the words on the command line ask for.
+/// The meaning of a command line.
 #[derive(Debug)]
 enum Plan {
     Help,
     Run(Vec<&'static Step>),
-    /// The words are the tool's own.
+    /// A tool and its own arguments.
     Use(&'static Tool, Vec<String>),
 }
 
@@ -79,6 +88,9 @@ fn help() -> String {
     );
     for step in steps::ALL {
         text.push_str(&format!("\n  {:<11}{}", step.name, step.about));
+    }
+    for Step { name, about, .. } in steps::BY_NAME {
+        text.push_str(&format!("\n{name:<13}{about}"));
     }
     for tool in tools::ALL {
         text.push_str(&format!("\n{:<13}{}", tool.name, tool.about));
@@ -118,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_tool_is_its_own() {
+    fn a_tool_gets_the_words_after_it() {
         let words = ["bench", "instructions", "--help"].map(str::to_owned);
         let Ok(Plan::Use(tool, rest)) = plan(&words) else { panic!("`bench` is a tool") };
         assert_eq!((tool.name, &rest[..]), ("bench", &words[1..]));
@@ -133,7 +145,7 @@ mod tests {
     #[test]
     fn help_names_every_step_and_tool() {
         let text = help();
-        for step in steps::ALL {
+        for step in steps::ALL.iter().chain(steps::BY_NAME) {
             assert!(text.contains(step.about), "{} is missing", step.name);
         }
         for tool in tools::ALL {

@@ -1,4 +1,4 @@
-//! `cargo xtask msrv`: every published crate builds with the oldest Rust that it says it supports.
+//! `cargo xtask msrv`: checks that each published crate builds with its oldest supported Rust.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -6,8 +6,12 @@ use std::process::Command;
 use crate::command::{run, succeeds};
 use crate::workspace::{Member, members};
 
-/// Checks the published crates, each with its own `rust-version`, where such a toolchain is there
-/// or can be installed.
+/// Folder of the builds, which is not that of other steps, so that these need not wait.
+const TARGET: &str = "target/msrv";
+
+/// Checks each published crate with its own `rust-version`.
+///
+/// A toolchain that is neither installed nor installable is skipped, with a notice.
 pub(crate) fn check() -> Result<(), String> {
     for (version, crates) in by_version(&members()?)? {
         if has_toolchain(&version) || installs_toolchain(&version) {
@@ -19,7 +23,14 @@ pub(crate) fn check() -> Result<(), String> {
     Ok(())
 }
 
-/// Sorts the published crates by the oldest Rust that they support.
+/// Returns the builds of the toolchains that are installed.
+pub(crate) fn builds() -> Vec<Command> {
+    let by_version = members().and_then(|members| by_version(&members)).unwrap_or_default();
+    let installed = by_version.iter().filter(|(version, _)| has_toolchain(version));
+    installed.map(|(version, crates)| check_command(version, crates)).collect()
+}
+
+/// Groups the published crates by the oldest Rust that they support.
 fn by_version(members: &[Member]) -> Result<BTreeMap<String, Vec<String>>, String> {
     let mut by_version = BTreeMap::<_, Vec<_>>::new();
     for member in members.iter().filter(|member| member.is_published) {
@@ -39,9 +50,9 @@ fn installs_toolchain(version: &str) -> bool {
 
 fn check_command(version: &str, crates: &[String]) -> Command {
     let mut command = Command::new("rustup");
-    command.args(["run", version, "cargo", "check", "--locked", "--all-features"]);
+    command.args(["run", version, "cargo", "check", "--locked", "--all-features", "--target-dir", TARGET]);
     command.args(crates.iter().flat_map(|name| ["--package", name]));
-    // A cargo that runs this program names its own toolchain to the programs it starts.
+    // The cargo that runs xtask sets these for its own toolchain.
     for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(name);
     }
@@ -51,8 +62,8 @@ fn check_command(version: &str, crates: &[String]) -> Command {
 
 fn skipped(version: &str, crates: &[String]) -> String {
     format!(
-        "SKIPPED: Rust {version} is neither installed nor to be had here, so nobody has built with it {}.\n\
-         Only clippy's `incompatible_msrv` has looked at them. Where Rust's releases can be reached: cargo xtask msrv",
+        "SKIPPED: Rust {version} is not installed and cannot be installed here, so these were not built with it: {}.\n\
+         Only clippy's `incompatible_msrv` checked them. With access to Rust's releases, run: cargo xtask msrv",
         crates.join(", ")
     )
 }
@@ -67,6 +78,8 @@ mod tests {
             manifest: "Cargo.toml".into(),
             is_published,
             depends_on: Vec::new(),
+            features: Vec::new(),
+            tests: Vec::new(),
             rust_version: rust_version.map(str::to_owned),
         }
     }
@@ -90,17 +103,18 @@ mod tests {
     fn a_check_names_its_toolchain_and_crates() {
         let command = check_command("1.89", &["core".to_owned(), "axum".to_owned()]);
         let words: Vec<_> = command.get_args().filter_map(|word| word.to_str()).collect();
-        let expected = "run 1.89 cargo check --locked --all-features --package core --package axum";
+        let expected =
+            "run 1.89 cargo check --locked --all-features --target-dir target/msrv --package core --package axum";
         assert_eq!(words.join(" "), expected);
     }
 
     #[test]
-    fn a_toolchain_that_is_missing_is_not_there() {
+    fn an_unknown_toolchain_is_missing() {
         assert!(!has_toolchain("0.0.1"));
     }
 
     #[test]
-    fn what_is_skipped_is_named() {
+    fn a_skipped_check_names_its_crates() {
         let text = skipped("1.89", &["sessions-core".to_owned()]);
         assert!(text.starts_with("SKIPPED: Rust 1.89 ") && text.contains("sessions-core"), "{text}");
     }

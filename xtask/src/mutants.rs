@@ -1,5 +1,5 @@
-//! `cargo xtask mutants`: changes the code a little, thousands of times, and looks which changes no
-//! test notices.
+//! `cargo xtask mutants`: makes thousands of small changes to the code and finds those that no test
+//! notices.
 
 mod outcomes;
 
@@ -12,23 +12,22 @@ use crate::command::{cargo, line, read, root};
 use crate::install;
 use outcomes::{Known, Outcomes};
 
-/// The crates whose own tests have to notice.
+/// Crates that are mutated. Their own tests have to notice.
 const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-disk";
 
-/// What cargo-mutants is told for every file. Documentation tests are left out: each takes longer
-/// than all others together. A constant that is computed in an endless loop ends with the build's
-/// time limit.
+/// Options of cargo-mutants for every file. Documentation tests are left out: each takes longer
+/// than all others together. The build has a time limit, because a constant may be computed in an
+/// endless loop.
 const OPTIONS: &str = "--jobs 1 --no-shuffle --colors never --no-times --cap-lints true --minimum-test-timeout 30 \
                        --build-timeout 300 --cargo-test-arg=--lib --cargo-test-arg=--tests";
 
-/// Exit codes of cargo-mutants: all were caught; some were missed; some took too long, which a test
-/// notices too.
+/// Exit codes of cargo-mutants: all caught, some missed, some timed out, which also counts as
+/// noticed.
 const DONE: [i32; 3] = [0, 2, 3];
 
 const USAGE: &str = "usage: cargo xtask mutants [SHARD/COUNT | FILE...], such as 1/8, or sessions-core/src/record.rs";
 
-/// Runs the files that `words` choose, except those that have results, and judges the results of
-/// all of them.
+/// Runs the files that `words` choose, unless they have results, and judges all results.
 pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
     let choice = Choice::parse(words)?;
     install::install_cargo_mutants()?;
@@ -45,11 +44,11 @@ pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
     outcomes.verdict(&Known::parse(&known)?)
 }
 
-/// Which of the files are run.
+/// The files to run.
 #[derive(Debug, PartialEq)]
 enum Choice {
     All,
-    /// Every `count`th file, from number `first` on.
+    /// Every `count`th file, starting with number `first`.
     Shard {
         first: usize,
         count: usize,
@@ -79,15 +78,14 @@ impl Choice {
             Self::All => Ok(files.to_vec()),
             Self::Shard { first, count } => Ok(files.iter().skip(*first).step_by(*count).cloned().collect()),
             Self::Files(chosen) => match chosen.iter().find(|file| !files.contains(file)) {
-                Some(unknown) => Err(format!("{unknown} is no source file of {PACKAGES}")),
+                Some(unknown) => Err(format!("{unknown} is not a source file of {PACKAGES}")),
                 None => Ok(chosen.clone()),
             },
         }
     }
 }
 
-/// Returns what became of a file's mutants: now, or in an earlier run over the same sources and
-/// tests.
+/// Returns the outcomes of a file's mutants, from an earlier run if nothing changed since.
 fn outcomes_of(file: &str) -> Result<Outcomes, String> {
     let folder = root().join("target/mutants").join(file.replace('/', "+"));
     let finished = folder.join("finished");
@@ -117,15 +115,16 @@ fn run_file(file: &str, folder: &Path) -> Result<(), String> {
 fn command(file: &str, folder: &Path) -> Command {
     let mut command = cargo(&format!("mutants {OPTIONS} --package {} --file {file} --output", package_of(file)));
     command.arg(folder);
-    // One folder for all copies of the tree, so that the dependencies are built once; and nothing
-    // that only a debugger reads.
+    // One build folder for all copies of the tree, so that dependencies are built once; and no
+    // debug information.
     command.env("CARGO_TARGET_DIR", root().join("target/mutants/build"));
     command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0");
     command
 }
 
-/// Sums up the sources and tests of a file's package: where they changed, earlier results tell
-/// nothing.
+/// Returns a hash of the sources and tests of a file's package.
+///
+/// Once it changes, earlier results are void.
 fn fingerprint(file: &str) -> Result<String, String> {
     let package = package_of(file);
     let mut hash = DefaultHasher::new();
@@ -138,7 +137,7 @@ fn fingerprint(file: &str) -> Result<String, String> {
     Ok(format!("{:016x}\n", hash.finish()))
 }
 
-/// Returns the package of a source file: a package is in a folder of its name.
+/// Returns the package of a source file: the name of its top folder.
 fn package_of(file: &str) -> &str {
     file.split('/').next().unwrap_or(file)
 }

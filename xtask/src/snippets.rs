@@ -1,5 +1,5 @@
-//! `cargo xtask snippets`: the README's Rust compiles as somebody new would paste it, with the
-//! dependencies that the README names.
+//! `cargo xtask snippets`: compiles the README's Rust as a new user would paste it, with the
+//! dependencies that the README lists.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,16 +11,16 @@ use crate::workspace::{Member, members};
 /// A fenced block of Markdown.
 #[derive(Debug, PartialEq)]
 struct Block {
-    /// Number of its first line in the file.
+    /// Line number of its first line.
     line: usize,
     language: String,
     text: String,
 }
 
-/// A crate of snippets that have the same dependencies.
+/// A package for the snippets that have the same dependencies.
 #[derive(Debug, PartialEq)]
 struct Package {
-    /// Lines of a table of dependencies.
+    /// Lines of a `[dependencies]` table.
     dependencies: BTreeSet<String>,
     snippets: Vec<Block>,
 }
@@ -32,7 +32,7 @@ pub(crate) fn check() -> Result<(), String> {
     let folder = root().join("target/snippets");
     write_workspace(&folder, &packages, &members()?)?;
     for number in 0..packages.len() {
-        // Each by itself, since features that one turns on would be there for all.
+        // One at a time, since cargo would unify their features.
         let mut check = cargo(&format!("check --quiet --bins --package snippets-{number} --manifest-path"));
         run(check.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(root().join("target")))?;
     }
@@ -43,7 +43,7 @@ fn read(file: &Path) -> Result<String, String> {
     fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Finds the fenced blocks.
+/// Returns the fenced blocks.
 fn blocks(markdown: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
@@ -60,7 +60,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
     blocks
 }
 
-/// Sorts the Rust blocks by the dependencies that the blocks in TOML give them.
+/// Groups the Rust blocks by their dependencies, which the TOML blocks list.
 fn packages(blocks: Vec<Block>) -> Result<Vec<Package>, String> {
     let is_rust = |block: &Block| block.language.split(',').next() == Some("rust");
     let (snippets, others): (Vec<_>, Vec<_>) = blocks.into_iter().partition(is_rust);
@@ -69,7 +69,10 @@ fn packages(blocks: Vec<Block>) -> Result<Vec<Package>, String> {
     let mut packages: Vec<Package> = Vec::new();
     for snippet in snippets {
         if let Some(hidden) = snippet.text.lines().find(|line| is_hidden(line)) {
-            return Err(format!("README.md:{}: a reader sees the hidden line `{hidden}`", snippet.line));
+            return Err(format!(
+                "README.md:{}: `{hidden}` is hidden by rustdoc only, other readers see it",
+                snippet.line
+            ));
         }
         let dependencies = dependencies(&snippet, &tables)?;
         match packages.iter_mut().find(|package| package.dependencies == dependencies) {
@@ -77,28 +80,28 @@ fn packages(blocks: Vec<Block>) -> Result<Vec<Package>, String> {
             None => packages.push(Package { dependencies, snippets: vec![snippet] }),
         }
     }
-    if packages.is_empty() { Err("README.md holds no Rust".into()) } else { Ok(packages) }
+    if packages.is_empty() { Err("README.md has no Rust block".into()) } else { Ok(packages) }
 }
 
-/// Returns whether rustdoc hides a line of an example, which every other reader of the file sees.
+/// Returns whether rustdoc hides a line of an example. Other readers of the file see it.
 fn is_hidden(line: &str) -> bool {
     let line = line.trim_start();
     line == "#" || line.starts_with("# ")
 }
 
-/// Gathers the lines of the tables that name the crates of ours that a snippet uses.
+/// Collects the lines of the tables that list our crates that a snippet uses.
 fn dependencies(snippet: &Block, tables: &[&str]) -> Result<BTreeSet<String>, String> {
     let mut lines = BTreeSet::new();
     for name in our_crates(&snippet.text) {
         let names_it = |table: &&&str| table.lines().any(|line| line.split('=').next().map(str::trim) == Some(&*name));
         let table = tables.iter().find(names_it);
-        let table = table.ok_or_else(|| format!("README.md:{}: nothing says how to depend on {name}", snippet.line))?;
+        let table = table.ok_or_else(|| format!("README.md:{}: no [dependencies] block lists {name}", snippet.line))?;
         lines.extend(table.lines().filter(|line| !line.is_empty()).map(str::to_owned));
     }
     Ok(lines)
 }
 
-/// Finds the names like `sessions_axum`, as packages.
+/// Returns the packages of names like `sessions_axum`.
 fn our_crates(rust: &str) -> BTreeSet<String> {
     let words = rust.split(|c: char| !c.is_alphanumeric() && c != '_');
     words.filter(|word| word.starts_with("sessions_")).map(|word| word.replace('_', "-")).collect()
@@ -108,7 +111,8 @@ fn write_workspace(folder: &Path, packages: &[Package], members: &[Member]) -> R
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    // The published crates stand in for those of the registry, for which the README's lines ask.
+    // The README's lines name versions of the registry: these are replaced by the published crates
+    // here.
     let patches: String = members
         .iter()
         .filter(|member| member.is_published)
@@ -130,14 +134,14 @@ fn write_workspace(folder: &Path, packages: &[Package], members: &[Member]) -> R
 impl Package {
     fn manifest(&self, number: usize) -> String {
         let name = format!("[package]\nname = \"snippets-{number}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
-        // A part of a program is used by the rest.
+        // Snippets often define what only the rest of a program uses.
         let lints = "[lints.rust]\ndead_code = \"allow\"\nunused_variables = \"allow\"\n";
         let head = format!("{name}\n{lints}\n[dependencies]\n");
         self.dependencies.iter().fold(head, |manifest, line| manifest + line + "\n")
     }
 }
 
-/// Makes a program of a snippet, which may have a `main` or be a part of one.
+/// Returns a program for a snippet, with a `main` if it has none.
 fn program(snippet: &str) -> String {
     if snippet.contains("fn main()") { snippet.to_owned() } else { format!("{snippet}\nfn main() {{}}\n") }
 }
@@ -162,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snippet_has_the_dependencies_that_it_is_told_to() {
+    fn a_snippet_gets_the_listed_dependencies() {
         let packages = packages(blocks(MARKDOWN)).unwrap();
         let lines: Vec<_> = packages.iter().map(|package| package.snippets[0].line).collect();
         assert_eq!(lines, [10, 23]);
@@ -172,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_that_is_not_told_is_a_fault() {
+    fn a_missing_dependency_is_a_fault() {
         let message = refusal(&MARKDOWN.replace("sessions-redb =", "sessions-fjall ="));
         assert!(message.contains("sessions-redb"), "{message}");
     }

@@ -1,11 +1,14 @@
-//! The steps of `cargo xtask test`, and how they are run.
+//! The steps of `cargo xtask test`.
 
 use std::time::{Duration, Instant};
 
+use crate::ahead::{self, Ahead};
 use crate::command::{cargo, run};
-use crate::{bench, deny, direction, fuzz, install, lints, msrv, snippets, tree};
+use crate::{
+    api, bench, deny, direction, features, fuzz, install, lints, msrv, packages, snippets, suites, tree, words,
+};
 
-/// One check, which can also be run alone by its name.
+/// A check, which can also be run alone by its name.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) name: &'static str,
@@ -22,40 +25,58 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step { name: "fmt", about: "the code is formatted", run: fmt },
     Step { name: "clippy", about: "no warning from the compiler or clippy", run: clippy },
-    Step { name: "unit", about: "unit, integration and documentation tests of every crate", run: unit },
-    Step { name: "wire", about: "the demos, driven over real sockets", run: wire },
-    Step { name: "browser", about: "pages in a real Chromium", run: browser },
+    Step { name: "unit", about: "unit, integration and documentation tests of every crate", run: suites::unit },
+    Step { name: "wire", about: "the demos, driven over real sockets", run: suites::wire },
+    Step { name: "browser", about: "pages in a real Chromium", run: suites::browser },
     Step { name: "doc", about: "the documentation builds without a warning", run: doc },
-    Step {
-        name: "examples",
-        about: "the demos and every example build",
-        run: || run(&mut cargo("build -p sessions-examples --bins --examples")),
-    },
+    Step { name: "api", about: "the public API of every crate is the committed one", run: api::check },
+    Step { name: "examples", about: "the demos and every example compile with their own features", run: examples },
+    Step { name: "features", about: "every crate builds with each feature alone and with none", run: features::check },
+    Step { name: "packages", about: "each published crate holds what its page shows", run: packages::check },
     Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
-    Step { name: "tree", about: "sessions-core pulls in no runtime and no framework", run: tree::check },
+    Step {
+        name: "tree",
+        about: "sessions-core pulls in no runtime and no framework, demo-axum no framework but axum",
+        run: tree::check,
+    },
     Step {
         name: "direction",
-        about: "our crates depend on each other in the permitted direction only",
+        about: "our crates, and the rooms of sessions-core, depend on each other in one direction",
         run: direction::check,
     },
     Step { name: "msrv", about: "every crate builds with the oldest Rust that it supports", run: msrv::check },
     Step { name: "deny", about: "licenses, sources and advisories of the dependencies", run: deny::check },
-    Step { name: "counts", about: "no hot path takes more instructions than is committed", run: bench::counts },
+    Step {
+        name: "counts",
+        about: "no hot path takes more instructions than the committed figures",
+        run: bench::counts,
+    },
     Step { name: "fuzz", about: "a few seconds of each fuzz target find nothing", run: fuzz::run_briefly },
-    Step { name: "lints", about: "every crate takes the workspace's lints", run: lints::check },
+    Step { name: "lints", about: "every crate enables the workspace's lints", run: lints::check },
 ];
 
-/// Finds a step by its name.
+/// Steps that run by name only, until the code passes them. Then the line moves to [`ALL`].
+pub(crate) const BY_NAME: &[Step] = &[Step {
+    name: "words",
+    about: "comments are short lines, and no summary begins with a banned word",
+    run: words::check,
+}];
+
+/// Returns the step with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Step> {
-    ALL.iter().find(|step| step.name == name)
+    ALL.iter().chain(BY_NAME).find(|step| step.name == name)
 }
 
-/// Runs the steps one after the other up to the first that fails, with the time that each took.
+/// Runs the steps in order until one fails, and prints the time that each took.
 pub(crate) fn run_all(steps: &[&Step]) -> Result<(), String> {
     let mut took = Vec::new();
-    for step in steps {
+    let mut ahead = Ahead::default();
+    for (index, step) in steps.iter().enumerate() {
         println!("==> {}: {}", step.name, step.about);
         let start = Instant::now();
+        if step.name == ahead::DURING {
+            ahead.start(steps[index..].iter().map(|later| later.name));
+        }
         let result = (step.run)();
         let time = seconds(start.elapsed());
         result.map_err(|why| failure(step.name, &time, &why))?;
@@ -86,23 +107,11 @@ fn clippy() -> Result<(), String> {
     fuzz::clippy()
 }
 
-/// Tests skip what needs a server that is not there; here it was installed, so skipping is a
-/// failure.
-fn unit() -> Result<(), String> {
-    run(cargo("test --workspace --exclude sessions-tests").env("SESSIONS_REQUIRE_REDIS", "1"))
-}
-
-/// The wire tests start the demos as programs, which `cargo test` alone would not build for them.
-fn wire() -> Result<(), String> {
-    run(&mut cargo("build -p sessions-examples --bins"))?;
-    let mut tests = cargo("test -p sessions-tests --lib --test wire --test stores");
-    run(tests.env("SESSIONS_REQUIRE_REDIS", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
-}
-
-fn browser() -> Result<(), String> {
-    run(&mut cargo("build -p sessions-examples --bins"))?;
-    let mut tests = cargo("test -p sessions-tests --test browser");
-    run(tests.env("SESSIONS_REQUIRE_BROWSER", "1").env("SESSIONS_REQUIRE_NGINX", "1"))
+/// Checks the default features, which no other step builds, and runs the tests of a demo that lacks
+/// a store.
+fn examples() -> Result<(), String> {
+    run(&mut cargo("check --package demo-* --bins --examples"))?;
+    run(&mut cargo("test --package demo-* --test it"))
 }
 
 fn doc() -> Result<(), String> {
@@ -131,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_name_finds_its_own_step() {
-        for step in ALL {
+        for step in ALL.iter().chain(BY_NAME) {
             assert_eq!(find(step.name).unwrap().about, step.about);
         }
         assert!(find("test").is_none(), "`test` means all of them");

@@ -1,8 +1,8 @@
-//! The commands that take words of their own, beside the steps of `cargo xtask test`.
+//! The commands with arguments of their own, in addition to the steps of `cargo xtask test`.
 
-use crate::{advisories, bench, fuzz, mutants};
+use crate::{advisories, api, bench, fuzz, mutants};
 
-/// A command with words of its own.
+/// A command with arguments of its own.
 #[derive(Debug)]
 pub(crate) struct Tool {
     pub(crate) name: &'static str,
@@ -17,6 +17,11 @@ pub(crate) const ALL: &[Tool] = &[
         about: "renew the snapshot of the advisories, from GitHub or a clone",
         run: advisories::renew,
     },
+    Tool {
+        name: "api",
+        about: "compare the public API with the committed one: cargo xtask api [--bless]",
+        run: api::run_words,
+    },
     Tool { name: "bench", about: "measure; `cargo xtask bench help` tells what", run: bench::run_sections },
     Tool { name: "fuzz", about: "run each fuzz target for so many seconds: cargo xtask fuzz 60", run: fuzz::run_words },
     Tool {
@@ -26,7 +31,7 @@ pub(crate) const ALL: &[Tool] = &[
     },
 ];
 
-/// Finds a tool by its name.
+/// Returns the tool with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Tool> {
     ALL.iter().find(|tool| tool.name == name)
 }

@@ -1,27 +1,36 @@
-//! Checks that sessions-core's dependencies hold no runtime and no framework.
+//! Checks what must not be among the dependencies: of sessions-core a runtime or a framework, of a
+//! demo what a first run does not need.
 
 use std::collections::BTreeSet;
 
 use crate::command::{cargo, read};
 
-/// Runtimes and frameworks: the crate itself and those named after it, as in `tokio-util`.
+/// Runtimes and frameworks: these crates and those named after them, as in `tokio-util`.
 const FAMILIES: &[&str] = &["tokio", "async-std", "may", "axum", "actix", "hyper", "tower"];
 
-/// Runtimes whose name other crates share without being part of them, as in `smol_str`.
+/// Runtimes whose name unrelated crates begin with, as in `smol_str`.
 const SINGLE: &[&str] = &["smol"];
 
-/// Fails with the names of the runtimes and frameworks that sessions-core pulls in.
+/// What `cargo run --bin demo-axum` is quicker without: the other frameworks, Redis and TLS.
+const NOT_OF_A_FIRST_RUN: &[&str] = &["actix", "may", "redis", "rustls", "ring"];
+
+/// Fails with the names of the crates that sessions-core or demo-axum should not pull in.
 pub(crate) fn check() -> Result<(), String> {
-    let tree = read(&mut cargo("tree -p sessions-core -e normal --all-features --prefix none"))?;
-    let names = crates(&tree);
-    if !names.contains("sessions-core") {
-        return Err("`cargo tree` did not list sessions-core itself".into());
-    }
-    let forbidden: Vec<&str> = names.into_iter().filter(|name| is_forbidden(name)).collect();
-    if forbidden.is_empty() { Ok(()) } else { Err(format!("sessions-core depends on {}", forbidden.join(", "))) }
+    check_package("sessions-core", "--all-features", is_forbidden)?;
+    check_package("demo-axum", "", |name| NOT_OF_A_FIRST_RUN.iter().any(|family| belongs_to(name, family)))
 }
 
-/// The names in the output of `cargo tree --prefix none`, of which each line is `name vX.Y.Z (…)`.
+fn check_package(package: &str, features: &str, is_forbidden: fn(&str) -> bool) -> Result<(), String> {
+    let tree = read(&mut cargo(&format!("tree -p {package} -e normal {features} --prefix none")))?;
+    let names = crates(&tree);
+    if !names.contains(package) {
+        return Err(format!("`cargo tree` did not list {package} itself"));
+    }
+    let forbidden: Vec<&str> = names.into_iter().filter(|name| is_forbidden(name)).collect();
+    if forbidden.is_empty() { Ok(()) } else { Err(format!("{package} depends on {}", forbidden.join(", "))) }
+}
+
+/// Returns the names in the output of `cargo tree --prefix none`: lines such as `name vX.Y.Z (…)`.
 fn crates(tree: &str) -> BTreeSet<&str> {
     tree.lines().filter_map(|line| line.split_whitespace().next()).collect()
 }
@@ -75,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_merely_begins_alike_is_allowed() {
+    fn a_similar_name_is_allowed() {
         for name in ["maybe-uninit", "smol_str", "hyperloglog", "http", "async-trait", "cookie"] {
             assert!(!is_forbidden(name), "{name} is forbidden");
         }

@@ -1,4 +1,4 @@
-//! The workspace's members, as `cargo metadata` tells them.
+//! The workspace's members, read from `cargo metadata`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,29 +12,52 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) manifest: PathBuf,
     pub(crate) is_published: bool,
-    /// What it is built with; what only its tests use is left out.
+    /// Names of its dependencies, without those of its tests.
     pub(crate) depends_on: Vec<String>,
+    /// Names of its features, including `default` if it has one.
+    pub(crate) features: Vec<String>,
+    /// Names of its integration tests.
+    pub(crate) tests: Vec<String>,
     /// The oldest Rust that it supports.
     pub(crate) rust_version: Option<String>,
 }
 
 impl Member {
-    /// Returns the folder that the crate is in.
+    /// Returns the folder of the crate.
     pub(crate) fn folder(&self) -> &Path {
         self.manifest.parent().unwrap_or(&self.manifest)
     }
 }
 
-/// Asks cargo for the members.
+/// Reads the members from cargo.
 pub(crate) fn members() -> Result<Vec<Member>, String> {
-    parse(&read(&mut cargo("metadata --no-deps --format-version 1"))?)
+    members_of(&metadata()?)
 }
 
-fn parse(metadata: &str) -> Result<Vec<Member>, String> {
-    let metadata: Value = serde_json::from_str(metadata)
-        .map_err(|error| format!("the output of `cargo metadata` is no JSON: {error}"))?;
+/// Returns the folder that cargo builds into.
+pub(crate) fn target_folder() -> Result<PathBuf, String> {
+    let metadata = parse(&metadata()?)?;
+    metadata["target_directory"].as_str().map(PathBuf::from).ok_or_else(|| "`cargo metadata` names no target".into())
+}
+
+fn metadata() -> Result<String, String> {
+    read(&mut cargo("metadata --no-deps --format-version 1"))
+}
+
+fn parse(metadata: &str) -> Result<Value, String> {
+    serde_json::from_str(metadata).map_err(|error| format!("the output of `cargo metadata` is not JSON: {error}"))
+}
+
+fn members_of(metadata: &str) -> Result<Vec<Member>, String> {
+    let metadata = parse(metadata)?;
     let members: Option<Vec<Member>> = list(&metadata["packages"])?.iter().map(member).collect();
     members.ok_or_else(|| "`cargo metadata` describes a package in an unknown form".into())
+}
+
+/// Returns the names of the integration tests among the targets of a package.
+fn tests(targets: &Value) -> Option<Vec<String>> {
+    let tests = targets.as_array()?.iter().filter(|target| target["kind"][0] == "test");
+    tests.map(|target| target["name"].as_str().map(str::to_owned)).collect()
 }
 
 fn list(value: &Value) -> Result<&Vec<Value>, String> {
@@ -46,13 +69,15 @@ fn member(package: &Value) -> Option<Member> {
     Some(Member {
         name: package["name"].as_str()?.to_owned(),
         manifest: package["manifest_path"].as_str()?.into(),
-        // `publish = false` is told as an empty list of registries, everything else as null.
+        // `publish = false` becomes an empty list of registries, everything else null.
         is_published: package["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
         depends_on: dependencies
             .iter()
             .filter(|dependency| dependency["kind"] != "dev")
             .map(|dependency| dependency["name"].as_str().map(str::to_owned))
             .collect::<Option<_>>()?,
+        features: package["features"].as_object()?.keys().cloned().collect(),
+        tests: tests(&package["targets"])?,
         rust_version: package["rust_version"].as_str().map(str::to_owned),
     })
 }
@@ -63,20 +88,23 @@ mod tests {
 
     const METADATA: &str = r#"{"packages": [
         {"name": "sessions-axum", "manifest_path": "/w/sessions-axum/Cargo.toml", "publish": null,
-         "rust_version": "1.89", "dependencies": [
+         "rust_version": "1.89", "features": {"default": ["seal"], "seal": []},
+         "targets": [{"kind": ["lib"], "name": "sessions_axum"}, {"kind": ["test"], "name": "it"}], "dependencies": [
             {"name": "sessions-core", "kind": null, "rename": "core"},
             {"name": "cc", "kind": "build"},
             {"name": "sessions-redis", "kind": "dev"}]},
         {"name": "xtask", "manifest_path": "/w/xtask/Cargo.toml", "publish": [],
-         "dependencies": []}]}"#;
+         "features": {}, "targets": [], "dependencies": []}]}"#;
 
     #[test]
-    fn members_are_read_with_what_they_are_built_with() {
+    fn members_are_read_without_dev_dependencies() {
         let axum = Member {
             name: "sessions-axum".into(),
             manifest: "/w/sessions-axum/Cargo.toml".into(),
             is_published: true,
             depends_on: vec!["sessions-core".into(), "cc".into()],
+            features: vec!["default".into(), "seal".into()],
+            tests: vec!["it".into()],
             rust_version: Some("1.89".into()),
         };
         let xtask = Member {
@@ -84,15 +112,17 @@ mod tests {
             manifest: "/w/xtask/Cargo.toml".into(),
             is_published: false,
             depends_on: vec![],
+            features: vec![],
+            tests: vec![],
             rust_version: None,
         };
-        assert_eq!(parse(METADATA).unwrap(), [axum, xtask]);
+        assert_eq!(members_of(METADATA).unwrap(), [axum, xtask]);
     }
 
     #[test]
-    fn an_unknown_form_is_an_error_rather_than_an_empty_workspace() {
+    fn an_unknown_form_is_an_error() {
         for text in ["", "{}", r#"{"packages": [{"name": "x"}]}"#] {
-            assert!(parse(text).is_err(), "{text:?} was accepted");
+            assert!(members_of(text).is_err(), "{text:?} was accepted");
         }
     }
 

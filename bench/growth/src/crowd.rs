@@ -1,18 +1,18 @@
-//! More and more sessions in memory.
+//! Requests with a growing number of sessions in memory.
 
 use hot::{Handler, login, read, sign_in, visit, write};
 use sessions_core::{MemoryStore, Sessions};
 
 use crate::measure::{nanoseconds, resident_bytes};
 
-/// Is how many requests are timed.
+/// Number of timed requests.
 const REQUESTS: usize = 1_000_000;
-/// Is how many of the sessions are visited, at most: enough that no cache holds them.
+/// Maximum number of sessions that are visited: more than fit in any cache.
 const VISITED: usize = 1_000_000;
 
 const COOKIE: usize = "__Host-id=".len() + 43;
 
-/// Is a store full of sessions, and the cookies of some that lie anywhere in it.
+/// A full store, and the cookies of some of its sessions at random places.
 struct Crowd {
     sessions: Sessions,
     cookies: Vec<[u8; COOKIE]>,
@@ -24,7 +24,7 @@ impl Crowd {
     fn gather(count: usize) -> Self {
         let store = MemoryStore::builder().max_sessions(usize::MAX).max_bytes(usize::MAX).build();
         let sessions = Sessions::builder().store(store).build().expect("the defaults are sound");
-        // In memory before the sessions are, so as not to be counted as theirs.
+        // Allocated before the sessions, so that they are not counted as theirs.
         let mut cookies = vec![[1; COOKIE]; count.min(VISITED)];
         let before = resident_bytes();
         for number in 0..count {
@@ -38,7 +38,7 @@ impl Crowd {
         Self { sessions, cookies, next: 0, bytes }
     }
 
-    /// Makes a request to some session.
+    /// Sends a request for a random session.
     fn visit(&mut self, handler: Handler) {
         let cookie = self.cookies[self.next].as_slice();
         self.next = (self.next + 1) % self.cookies.len();
@@ -46,11 +46,11 @@ impl Crowd {
     }
 }
 
-/// Puts them into an order that is not that in which they lie in memory.
+/// Shuffles the slice, so that its order differs from that in memory.
 fn shuffle<T>(all: &mut [T]) {
     let mut state: u64 = 1;
     for last in (1..all.len()).rev() {
-        // The generator MMIX of Knuth.
+        // Knuth's generator MMIX.
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let place = (state >> 33) as usize % (last + 1);
         all.swap(last, place);

@@ -1,4 +1,4 @@
-//! More and longer values in a session.
+//! Requests with more and longer values in a session.
 
 use std::hint::black_box;
 
@@ -7,10 +7,10 @@ use sessions_core::{Error, Session, Sessions};
 
 use crate::measure::nanoseconds;
 
-/// Is how many requests are timed.
+/// Number of timed requests.
 const REQUESTS: usize = 100_000;
 
-/// Is a session of many or long values, and of one number.
+/// A visitor whose session has many or long values, and one number.
 struct Visitor {
     sessions: Sessions,
     cookie: Vec<u8>,
@@ -19,7 +19,7 @@ struct Visitor {
 }
 
 impl Visitor {
-    /// Of the keys, one is the number's; each of the others has a value of so many bytes of JSON.
+    /// Signs in with `keys` keys: one number, and values of `bytes` bytes of JSON.
     fn sign_in(keys: usize, bytes: usize) -> Self {
         let sessions = Sessions::builder().build().expect("the defaults are sound");
         let cookie = sign_in(&sessions, |session| session.set("n", &1));

@@ -1,4 +1,4 @@
-//! A million sessions that expire while others are read.
+//! Reads while a million sessions expire.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,21 +11,21 @@ use sessions_core::{ManualClock, MemoryStore, Sessions, SessionsBuilder, Store};
 
 use crate::reader::{Waits, read_until};
 
-/// Is how many sessions go on living, and are read.
+/// Number of sessions that stay alive and are read.
 const LIVING: usize = 10_000;
 const IDLE: Duration = Duration::from_secs(30 * 60);
 const DAYS: Duration = Duration::from_secs(30 * 86_400);
-/// Is how long the deadlines are apart where they are staggered.
+/// Time between two deadlines if they are staggered.
 const APART: Duration = Duration::from_millis(1);
-/// Is how long a million then takes to expire.
+/// Time in which a million sessions then expire.
 const SPELL: Duration = Duration::from_secs(4);
 const CONTROL: Duration = Duration::from_secs(3);
 
-/// Is a store with sessions that are to expire and sessions that are read.
+/// A store with sessions that expire and sessions that are read.
 struct House {
     clock: Arc<ManualClock>,
     store: Arc<dyn Store>,
-    /// Sweeps nothing by itself.
+    /// A manager without a sweeper.
     readers: Sessions,
     cookies: Vec<Vec<u8>>,
 }
@@ -41,8 +41,7 @@ impl House {
         Self { clock, store, readers, cookies }
     }
 
-    /// Fills the store with sessions that nobody will use; the clock moves between one and the
-    /// next.
+    /// Fills the store with sessions that nobody uses, with `apart` between their deadlines.
     fn fill(&self, sessions: usize, apart: Duration) {
         let manager = manager(&self.clock, &self.store).idle(IDLE).sweep_every(None);
         let manager = manager.build().expect("the options are sound");
@@ -56,13 +55,13 @@ impl House {
         block_on(self.store.count()).expect("the store counts")
     }
 
-    /// Starts the sweeping that every manager does, ten times a second.
+    /// Starts the sweeper that every manager has, ten times a second.
     fn sweep(&self) -> Sessions {
         let sweeping = manager(&self.clock, &self.store).sweep_every(Duration::from_millis(100));
         sweeping.build().expect("the options are sound")
     }
 
-    /// Reads with all processors but one until `happening` is over.
+    /// Reads on all processors but one while `happening` runs.
     fn read_while(&self, happening: impl FnOnce()) -> Waits {
         let readers = (processors() - 1).max(1);
         watch(readers, |number, stop| self.read(number * LIVING / readers, stop), happening)
@@ -86,7 +85,7 @@ pub(crate) fn run(sessions: usize, rounds: usize) {
     let (mut nothing, mut staggered, mut at_once) = (Waits::default(), Waits::default(), Waits::default());
     let mut seconds = Vec::new();
     for _ in 0..rounds {
-        // A thread for each processor that does nothing sees how long the machine stops it.
+        // Idle threads on all processors measure how long the machine stops them.
         clock.merge(&watch(processors(), |_, stop| read_until(stop, || ()), || thread::sleep(CONTROL)));
         let house = House::new();
         house.fill(sessions, APART);
@@ -105,8 +104,7 @@ pub(crate) fn run(sessions: usize, rounds: usize) {
     println!("seconds {:.2}", seconds[seconds.len() / 2]);
 }
 
-/// Has so many threads read, each of which is told its number and when to stop, until `happening`
-/// is over.
+/// Runs `threads` readers until `happening` has returned.
 fn watch(threads: usize, read: impl Fn(usize, &AtomicBool) -> Waits + Sync, happening: impl FnOnce()) -> Waits {
     let (stop, read) = (&AtomicBool::new(false), &read);
     thread::scope(|scope| {
@@ -154,8 +152,7 @@ fn wait_for_the_sweep(house: &House) {
     }
 }
 
-/// Prints the reads, the longest, the longest without waiting for a processor, and what one in 10,
-/// 100 and so on exceeds.
+/// Prints the count, the maximum with and without waiting for a processor, and percentiles.
 fn tell(what: &str, waits: &Waits) {
     print!("{what} {} {} {}", waits.reads, waits.longest, waits.longest_own);
     for many in [10, 100, 1000, 10_000, 100_000, 1_000_000] {

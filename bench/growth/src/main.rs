@@ -1,4 +1,4 @@
-//! What requests cost as there is more of everything, without sockets.
+//! The cost of requests as sessions, keys and values grow, without sockets.
 
 mod crowd;
 mod entries;

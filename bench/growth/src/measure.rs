@@ -1,14 +1,13 @@
-//! Time on a processor, and memory.
+//! Measurements of CPU time and memory.
 
 use std::fs;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Is how many parts a measurement has; the one in the middle counts.
+/// Number of parts of a measurement, whose median counts.
 const PARTS: usize = 5;
 
-/// Returns the nanoseconds of CPU that one call takes. What waits for a processor meanwhile does
-/// not count.
+/// Returns the CPU nanoseconds of one call, without the time spent waiting for a processor.
 pub(crate) fn nanoseconds(times: usize, mut call: impl FnMut()) -> f64 {
     let part = (times / PARTS).max(1);
     let mut parts = [0.0; PARTS];
@@ -26,10 +25,10 @@ fn cpu_nanoseconds() -> i64 {
     spent.tv_sec * 1_000_000_000 + spent.tv_nsec
 }
 
-/// Asks how much of this process is in memory.
+/// Returns the resident memory of this process.
 pub(crate) fn resident_bytes() -> u64 {
     let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux tells");
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("it is among what it tells");
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("the kernel reports it");
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("it is a number");
     kibibytes * 1024
 }

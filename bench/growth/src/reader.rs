@@ -1,17 +1,18 @@
-//! A reader that tells how long its reads took.
+//! A reader that measures the time of its reads.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Is how long a read must take for it to be looked at whether it waited for a processor.
+/// Nanoseconds from which a read is checked for time spent waiting for a processor.
 const SLOW: u64 = 50_000;
-/// Is how many reads are made between two looks, at most.
+/// Maximum number of reads between two checks.
 const BETWEEN: u64 = 1024;
 
-/// Reads until it is told to stop. Each read begins where the last one ended, so that no moment
-/// belongs to none.
+/// Reads until it is stopped.
+///
+/// Each read begins where the last one ended, so that every moment belongs to one.
 pub(crate) fn read_until(stop: &AtomicBool, mut read: impl FnMut()) -> Waits {
     let (mut waits, mut queue) = (Waits::default(), Queue::open());
     let mut begin = Instant::now();
@@ -35,10 +36,9 @@ pub(crate) fn read_until(stop: &AtomicBool, mut read: impl FnMut()) -> Waits {
     waits
 }
 
-/// Tells how long this thread was ready to run and others ran in its place.
+/// Time that this thread was ready to run but had no processor.
 struct Queue {
-    /// Holds three numbers, of which this is the second; there is none where the kernel does not
-    /// count.
+    /// The kernel's file of three numbers, of which the second is meant, if the kernel counts.
     schedstat: Option<File>,
     last: u64,
 }
@@ -62,16 +62,16 @@ impl Queue {
     }
 }
 
-/// Is the number of parts of each doubling of the time.
+/// Number of buckets per doubling of the time.
 const FINENESS: usize = 16;
 
-/// Is how long reads took, in nanoseconds.
+/// A histogram of the time of reads, in nanoseconds.
 pub(crate) struct Waits {
-    /// Counts reads by their time; a place stands for a sixteenth more than the one before.
+    /// Number of reads per bucket. Each bucket begins a sixteenth above the one before.
     places: Vec<u64>,
     pub(crate) reads: u64,
     pub(crate) longest: u64,
-    /// Is the longest time without that which was spent waiting for a processor.
+    /// Maximum time without waiting for a processor.
     pub(crate) longest_own: u64,
 }
 
@@ -97,7 +97,7 @@ impl Waits {
         self.longest_own = self.longest_own.max(others.longest_own);
     }
 
-    /// Returns what one read in so many exceeds, to a sixteenth.
+    /// Returns the time that one of `many` reads exceeds, to a sixteenth.
     pub(crate) fn one_in(&self, many: u64) -> u64 {
         let mut above = self.reads / many;
         for (place, count) in self.places.iter().enumerate().rev() {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn one_in_many_is_told_to_a_sixteenth() {
+    fn one_in_many_is_exact_to_a_sixteenth() {
         let mut waits = Waits::default();
         (1..=1000).for_each(|thousand| waits.add(thousand * 1000));
         let (tenth, thousandth) = (waits.one_in(10), waits.one_in(1000));

@@ -1,4 +1,4 @@
-//! Subjects that are actix-web's services.
+//! Subjects that are actix-web services.
 
 use actix_http::Request;
 use actix_web::body::{MessageBody, to_bytes};
@@ -8,7 +8,7 @@ use actix_web::test::{TestRequest, call_service};
 
 use crate::subject::{Answer, Subject};
 
-/// Calls an application that `actix_web::test::init_service` made.
+/// A subject from an application that `actix_web::test::init_service` made.
 #[derive(Debug)]
 pub struct Actix<S>(pub S);
 

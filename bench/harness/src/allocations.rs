@@ -1,4 +1,4 @@
-//! Counting allocations.
+//! An allocator that counts.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static CALLS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// Is the system's allocator, which counts what it is asked for.
+/// The system's allocator with counters.
 #[derive(Debug)]
 pub struct Counting;
 
-/// Returns how often memory was asked for so far, and for how many bytes.
+/// Returns the number of allocations so far, and their bytes.
 #[must_use]
 pub fn so_far() -> (u64, u64) {
     (CALLS.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed))
@@ -21,7 +21,7 @@ fn count(bytes: usize) {
     BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
-// SAFETY: every call is passed on to the system's allocator as it came.
+// SAFETY: every call is forwarded unchanged to the system's allocator.
 #[expect(unsafe_code, reason = "there is no other way to see each allocation")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use crate::subject::{Answer, Subject};
 
-/// Is a router, or a layer around one.
+/// A router or a layer around one.
 pub trait Routes:
     Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
 {
@@ -21,7 +21,7 @@ impl<S> Routes for S where
 {
 }
 
-/// Calls a router, or what is around it, as its server would.
+/// A subject that calls a router, or a layer around it, as its server would.
 #[derive(Debug)]
 pub struct Axum<S>(pub S);
 
@@ -44,7 +44,7 @@ impl<S: Routes> Subject for Axum<S> {
     }
 }
 
-/// Makes a request as a server would hand it over.
+/// Returns a request as a server would pass it.
 pub fn request<B>(path: &str, cookie: Option<&str>, body: B) -> Request<B> {
     let mut request = Request::builder().uri(path).header("host", "127.0.0.1");
     if let Some(cookie) = cookie {
@@ -58,15 +58,15 @@ pub fn serve<S: Routes>(port: u16, make: impl AsyncFnOnce() -> S) {
     one_worker().block_on(async move {
         let service = make().await;
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.expect("the port is free");
-        // The connections' tasks are spawned onto the worker; this thread only waits.
+        // The connections' tasks run on the worker; this thread only waits.
         let server = tokio::spawn(async move { axum::serve(listener, service.into_make_service()).await });
-        server.await.expect("the server does not panic").expect("the server goes on");
+        server.await.expect("the server does not panic").expect("the server keeps running");
     });
 }
 
-/// Makes a runtime that serves on one worker thread.
+/// Returns a runtime with one worker thread.
 #[must_use]
 pub fn one_worker() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(1).enable_all().build().expect("a runtime can be had")
+    builder.worker_threads(1).enable_all().build().expect("a runtime can be created")
 }

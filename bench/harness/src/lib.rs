@@ -1,4 +1,4 @@
-//! What is asked of every subject, and how it is counted.
+//! Requests to every subject, and what is counted of them.
 
 pub mod actix;
 pub mod allocations;
@@ -10,13 +10,13 @@ mod subject;
 pub use route::{Route, read_without_session};
 pub use subject::{Answer, Subject, Visitor};
 
-/// Returns the address of the Redis server that the runner has started.
+/// Returns the URL of the Redis server that the runner started.
 #[must_use]
 pub fn redis_url() -> String {
     std::env::var("BENCH_REDIS").expect("BENCH_REDIS is the URL of a Redis server")
 }
 
-/// Says whether valgrind runs the program, which then takes fifty times as long.
+/// Returns whether the program runs under valgrind, fifty times as slowly.
 #[must_use]
 pub fn is_under_valgrind() -> bool {
     std::env::var_os("BENCH_UNDER_VALGRIND").is_some()

@@ -1,4 +1,4 @@
-//! The command line of the programs that hold subjects.
+//! The command line of programs that contain subjects.
 
 use std::env;
 use std::fs;
@@ -19,20 +19,20 @@ usage: list                       the names of the subjects
        memory SUBJECT SESSIONS    resident bytes of a session
        serve SUBJECT PORT         answers on one worker thread";
 
-/// Is a set of subjects.
+/// A set of subjects.
 #[expect(async_fn_in_trait, reason = "nobody needs the future to be Send")]
 pub trait Subjects {
-    /// Lists the names of the subjects.
+    /// Returns the names of the subjects.
     fn names(&self) -> Vec<String>;
 
-    /// Makes a subject and hands it to the visitor.
+    /// Creates a subject and passes it to the visitor.
     async fn with<V: Visitor>(&self, name: &str, visitor: V);
 
     /// Serves a subject, and does not return.
     fn serve(&self, name: &str, port: u16);
 }
 
-/// Does what the command line asks for.
+/// Runs the command line.
 pub fn main(subjects: &impl Subjects) {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -53,8 +53,8 @@ fn number<T: FromStr>(word: &str) -> T {
 
 fn visit(subjects: &impl Subjects, name: &str, visitor: impl Visitor) {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().build().expect("a runtime can be had");
-    // Unconstrained: no forced yields inside what is one long task.
+    let runtime = builder.enable_all().build().expect("a runtime can be created");
+    // Unconstrained: a long task without forced yields.
     LocalSet::new().block_on(&runtime, unconstrained(subjects.with(name, visitor)));
 }
 
@@ -98,7 +98,7 @@ struct Time {
 impl Visitor for Time {
     async fn visit<S: Subject>(self, name: &str, mut subject: S) {
         let cookie = sign_in(name, &mut subject).await;
-        // Sign-ins come last, so that the other routes are measured on a small store.
+        // Sign-ins come last, so that the other routes are measured with a small store.
         for route in [Route::Plain, Route::PlainNoCookie, Route::Read, Route::Write, Route::Login] {
             let (path, cookie) = (route.path(), route.cookie(&cookie));
             subject.burst(path, cookie, self.times / 20 + 1).await;
@@ -110,8 +110,7 @@ impl Visitor for Time {
     }
 }
 
-/// Asks for the time that this process has spent on a processor: another process that needs one
-/// does not count.
+/// Returns the CPU time of this process, without waiting for a processor.
 fn cpu_nanoseconds() -> i64 {
     let spent = clock_gettime(ClockId::ProcessCPUTime);
     spent.tv_sec * 1_000_000_000 + spent.tv_nsec
@@ -132,10 +131,10 @@ impl Visitor for Memory {
     }
 }
 
-/// Asks how much of this process is in memory.
+/// Returns the resident memory of this process.
 pub fn resident_bytes() -> u64 {
     let rollup = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux tells");
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("it is among what it tells");
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("the kernel reports it");
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("it is a number");
     kibibytes * 1024
 }

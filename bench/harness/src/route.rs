@@ -1,14 +1,14 @@
-//! The routes that are measured.
+//! The measured routes.
 
 use std::hint::black_box;
 use std::str::FromStr;
 
-/// Is a route with what the request to it carries.
+/// A route, and whether its request carries a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// The session is there and nobody asks for it.
+    /// The session is there, but not used.
     Plain,
-    /// The same without a cookie.
+    /// The same route without a cookie.
     PlainNoCookie,
     /// A new session with three values.
     Login,
@@ -19,7 +19,7 @@ pub enum Route {
 }
 
 impl Route {
-    /// Holds every route.
+    /// All routes.
     pub const ALL: [Self; 5] = [Self::Plain, Self::PlainNoCookie, Self::Login, Self::Read, Self::Write];
 
     /// Returns the route's name in the tables.
@@ -31,7 +31,7 @@ impl Route {
         }
     }
 
-    /// Returns the path that is requested.
+    /// Returns the path of the request.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Route {
         }
     }
 
-    /// Returns the cookie if the request carries it.
+    /// Returns the cookie, if the request carries it.
     #[must_use]
     pub const fn cookie(self, cookie: &str) -> Option<&str> {
         match self {
@@ -61,8 +61,10 @@ impl FromStr for Route {
     }
 }
 
-/// Returns what `/read` answers where there is no session to read: put together at run time, as it
-/// is with one. Of constants the compiler would make the whole text.
+/// Returns the body of `/read` without a session.
+///
+/// It is built at run time, as with a session: the compiler would fold constants into the whole
+/// text.
 #[must_use]
 pub fn read_without_session() -> String {
     let (user, n) = black_box(("ann", 1_i64));

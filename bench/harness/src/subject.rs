@@ -1,29 +1,28 @@
-//! What a subject is.
+//! The interface of a subject.
 
 use std::hint::black_box;
 
 use crate::route::Route;
 
-/// Stands for a session's cookie where there are no sessions, and is as long as ours: whoever makes
-/// the request has as much to do.
+/// Cookie for subjects without sessions, as long as ours, so that parsing costs the same.
 const NO_SESSION: &str = "__Host-id=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Is an application with the routes, called without a socket.
+/// An application with the routes, called without a socket.
 #[expect(async_fn_in_trait, reason = "nobody needs the future to be Send")]
 pub trait Subject {
-    /// Is a response of the framework.
+    /// The framework's response.
     type Response;
 
-    /// Asks for one page.
+    /// Requests a page.
     async fn get(&mut self, path: &str, cookie: Option<&str>) -> Self::Response;
 
     /// Returns the response's status.
     fn status(response: &Self::Response) -> u16;
 
-    /// Returns what a test needs to see of a response.
+    /// Returns the parts of a response that a test checks.
     async fn read(response: Self::Response) -> Answer;
 
-    /// Asks for the same page many times.
+    /// Requests the same page many times.
     async fn burst(&mut self, path: &str, cookie: Option<&str>, times: u64) {
         for _ in 0..times {
             let response = black_box(self.get(path, cookie).await);
@@ -32,18 +31,17 @@ pub trait Subject {
     }
 }
 
-/// Is what a test needs to see of a response.
+/// The parts of a response that a test checks.
 #[derive(Debug)]
 pub struct Answer {
-    /// Is the value of a `Cookie` field that sends the response's cookies back, empty if there are
-    /// none.
+    /// Value of a `Cookie` field that sends the response's cookies back, empty without cookies.
     pub cookie: String,
-    /// Is the body.
+    /// The body.
     pub text: String,
 }
 
 impl Answer {
-    /// Makes an answer of the response's `Set-Cookie` fields and its body.
+    /// Creates an answer from the `Set-Cookie` fields and the body.
     pub fn new<'a>(set_cookies: impl Iterator<Item = &'a [u8]>, body: &[u8]) -> Self {
         let pairs = set_cookies.map(|field| field.split(|byte| *byte == b';').next().unwrap_or_default());
         let pairs: Vec<_> = pairs.map(String::from_utf8_lossy).filter(|pair| !pair.ends_with('=')).collect();
@@ -51,15 +49,14 @@ impl Answer {
     }
 }
 
-/// Is what is done to a subject, whatever its type.
+/// An action on a subject of any type.
 #[expect(async_fn_in_trait, reason = "nobody needs the future to be Send")]
 pub trait Visitor {
-    /// Does it.
+    /// Acts on the subject.
     async fn visit<S: Subject>(self, name: &str, subject: S);
 }
 
-/// Signs in, and makes sure that the subject does what it is measured for. Returns the cookie of a
-/// session.
+/// Signs in, checks the subject's routes, and returns a session's cookie.
 pub(crate) async fn sign_in<S: Subject>(name: &str, subject: &mut S) -> String {
     let is_bare = name.ends_with("-bare");
     let signed_in = ask(subject, Route::Login, None).await;
@@ -70,7 +67,7 @@ pub(crate) async fn sign_in<S: Subject>(name: &str, subject: &mut S) -> String {
         assert_eq!(ask(subject, route, Some(&cookie)).await.text, "ok", "{name} {}", route.name());
     }
     let written = ask(subject, Route::Write, Some(&cookie)).await;
-    // A session that lives in its cookie has a new one now.
+    // A session that lives in its cookie has a new cookie now.
     let latest = if written.cookie.is_empty() { &cookie } else { &written.cookie };
     let read = ask(subject, Route::Read, Some(latest)).await;
     let expected = if is_bare { ("1", "ann 1") } else { ("2", "ann 2") };

@@ -5,10 +5,10 @@ use std::hint::black_box;
 use pollster::block_on;
 use sessions_core::{Error, Exchange, Session, SessionHeaders, Sessions};
 
-/// Is what a request does with its session.
+/// A handler: what a request does with its session.
 pub type Handler = fn(&Session) -> Result<(), Error>;
 
-/// Does for one request what an adapter does; one without a handler never asks for its session.
+/// Does what an adapter does for one request. Without a handler the session is not loaded.
 ///
 /// # Panics
 ///
@@ -20,12 +20,16 @@ pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler
     }
 }
 
-/// Does so with a handler that may know more than its session.
+/// Does the same with a handler that captures variables.
 ///
 /// # Panics
 ///
 /// Panics if anything fails.
-pub fn ask(sessions: &Sessions, cookie: Option<&[u8]>, handle: impl FnOnce(&Session) -> Result<(), Error>) -> SessionHeaders {
+pub fn ask(
+    sessions: &Sessions,
+    cookie: Option<&[u8]>,
+    handle: impl FnOnce(&Session) -> Result<(), Error>,
+) -> SessionHeaders {
     let exchange = sessions.open();
     let session = block_on(exchange.session(cookie)).expect("the store answers");
     handle(&session).expect("the handler's calls work");
@@ -37,17 +41,17 @@ fn end(exchange: Exchange) -> SessionHeaders {
     exchange.end(200).try_ready().unwrap_or_else(block_on).expect("the store answers")
 }
 
-/// Signs somebody in, and returns the cookie that the browser then sends.
+/// Signs in, and returns the cookie that the browser then sends.
 ///
 /// # Panics
 ///
-/// Panics if it does not work.
+/// Panics if the login fails.
 pub fn sign_in(sessions: &Sessions, handler: Handler) -> Vec<u8> {
     let set_cookie = visit(sessions, None, Some(handler)).take_set_cookie().expect("a new session has a cookie");
     set_cookie.split(';').next().unwrap_or_default().as_bytes().to_vec()
 }
 
-/// Begins a session of three small keys.
+/// Fills a session with three small keys.
 ///
 /// # Errors
 ///
@@ -58,7 +62,7 @@ pub fn login(session: &Session) -> Result<(), Error> {
     session.set("theme", "dark")
 }
 
-/// Reads two of them.
+/// Reads two of the keys.
 ///
 /// # Errors
 ///
@@ -75,7 +79,7 @@ pub fn read(session: &Session) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds to one of them.
+/// Adds to one of the keys.
 ///
 /// # Errors
 ///

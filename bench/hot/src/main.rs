@@ -1,5 +1,6 @@
-//! The hot paths of sessions-core alone: `hot PATH TIMES` walks one of them so many times, for
-//! valgrind to count.
+//! The hot paths of sessions-core alone.
+//!
+//! `hot PATH TIMES` runs one of them repeatedly, for valgrind to count.
 
 use std::env;
 use std::hint::black_box;
@@ -12,7 +13,7 @@ use sessions_core::{Clock, Sessions, SystemClock, Timestamp, Token};
 
 type Walk = fn(&Visitor);
 
-/// Names every path, with what it does.
+/// All paths by name.
 const PATHS: [(&str, Walk); 8] = [
     ("no-cookie", |visitor| drop(visit(&visitor.sessions, None, None))),
     ("untouched", |visitor| drop(visit(&visitor.sessions, visitor.cookie(), None))),
@@ -38,7 +39,7 @@ fn list() {
     PATHS.iter().for_each(|(name, _)| println!("{name}"));
 }
 
-/// Is somebody with a session, and the manager that keeps it.
+/// A visitor with a session, and the manager of the session.
 struct Visitor {
     sessions: Sessions,
     clock: Arc<Watch>,
@@ -49,7 +50,7 @@ struct Visitor {
 impl Visitor {
     fn sign_in() -> Self {
         let clock = Arc::new(Watch::default());
-        // Without an absolute limit, since the path of touches lets hours pass.
+        // Without an absolute limit, since the path `touch` lets hours pass.
         let sessions = Sessions::builder().absolute(None).clock(Arc::clone(&clock)).build();
         let sessions = sessions.expect("the options are sound");
         let cookie = sign_in(&sessions, login);
@@ -62,13 +63,13 @@ impl Visitor {
     }
 }
 
-/// Reads a minute after the last request, so that this one is written down.
+/// Reads a minute after the last request, so that the session is touched.
 fn touch(visitor: &Visitor) {
     visitor.clock.0.fetch_add(60_000, Ordering::Relaxed);
     drop(visit(&visitor.sessions, visitor.cookie(), Some(read)));
 }
 
-/// Makes two requests: nothing else begins what the second one ends.
+/// Signs in and out: a logout needs a session to end.
 fn login_logout(visitor: &Visitor) {
     let cookie = sign_in(&visitor.sessions, login);
     drop(visit(&visitor.sessions, Some(&cookie), Some(logout)));
@@ -78,7 +79,7 @@ fn hash(visitor: &Visitor) {
     black_box(visitor.token.secret().hash(visitor.token.id()));
 }
 
-/// Is the system's clock, ahead by so many milliseconds.
+/// A clock ahead of the system's by some milliseconds.
 #[derive(Debug, Default)]
 struct Watch(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! actix-web.
+//! actix-web with and without sessions.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -31,10 +31,10 @@ pub(crate) fn serve(port: u16, sessions: Option<Sessions>) {
             }
         }
     };
-    actix_web::rt::System::new().block_on(server).expect("the server goes on");
+    actix_web::rt::System::new().block_on(server).expect("the server keeps running");
 }
 
-/// The texts are those of the session's routes.
+/// Adds routes with the same texts as with sessions.
 fn bare(config: &mut ServiceConfig) {
     static N: AtomicI64 = AtomicI64::new(1);
     config

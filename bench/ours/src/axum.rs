@@ -1,4 +1,4 @@
-//! axum.
+//! axum with and without sessions.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sessions_axum::{Session, SessionError, SessionLayer, SessionService, Sessions};
 use tower_layer::Layer;
 
-/// The texts are those of the session's routes.
+/// Returns routes with the same texts as with sessions.
 pub(crate) fn bare() -> Router {
     static N: AtomicI64 = AtomicI64::new(1);
     Router::new()
@@ -25,7 +25,7 @@ pub(crate) fn around(sessions: Sessions) -> SessionService<Router> {
     SessionLayer::new(sessions).layer(routes())
 }
 
-/// Has the router wrap each of its routes, for which it boxes them once more, whatever the layer.
+/// Wraps each route with `Router::layer`, which boxes it once more whatever the layer.
 pub(crate) fn within(sessions: Sessions) -> Router {
     routes().layer(SessionLayer::new(sessions))
 }

@@ -1,4 +1,4 @@
-//! hyper.
+//! hyper with and without sessions.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +26,7 @@ pub(crate) fn with(sessions: Sessions) -> impl Subject {
     Hyper(SessionService::new(sessions, service_fn(handle)))
 }
 
-/// Calls a service as its server would.
+/// A subject that calls a service as its server would.
 struct Hyper<S>(S);
 
 impl<S> Subject for Hyper<S>
@@ -73,7 +73,7 @@ where
     }
 }
 
-/// The texts are those of the session's routes.
+/// Responds with the same texts as with sessions.
 async fn handle_bare<B>(request: Request<B>) -> Result<Page, Infallible> {
     static N: AtomicI64 = AtomicI64::new(1);
     Ok(match request.uri().path() {

@@ -1,4 +1,4 @@
-//! The frameworks bare, and our adapters on each, with each store.
+//! Frameworks without sessions and with our adapters, on each store.
 
 mod actix;
 mod axum;
@@ -21,14 +21,14 @@ pub fn main() {
 
 struct Ours;
 
-/// Names a subject: `axum-bare`, `sessions-axum`, `sessions-axum-redis`.
+/// Parts of a subject's name: `axum-bare`, `sessions-axum`, `sessions-axum-redis`.
 struct Name<'a> {
     framework: &'a str,
-    /// Is `None` for a framework without sessions.
+    /// The store; `None` for a framework without sessions.
     store: Option<&'a str>,
 }
 
-/// Is axum with `Router::layer` in place of a layer around the whole router.
+/// axum with `Router::layer` instead of a layer around the whole router.
 const ROUTER_LAYER: &str = "sessions-axum-router-layer";
 
 impl<'a> Name<'a> {
@@ -44,7 +44,7 @@ impl<'a> Name<'a> {
         Self { framework, store: Some(store) }
     }
 
-    /// Opens the store that it names.
+    /// Opens the store of the name.
     fn open(&self) -> (Option<Sessions>, Option<TempDir>) {
         let Some(name) = self.store else { return (None, None) };
         let Opened { store, folder } = store::open(name);
@@ -69,7 +69,7 @@ impl Subjects for Ours {
 
     async fn with<V: Visitor>(&self, name: &str, visitor: V) {
         let parsed = Name::parse(name);
-        // The folder is removed when the subject is gone.
+        // The folder is removed with the subject.
         let (sessions, _folder) = parsed.open();
         match (parsed.framework, sessions) {
             ("axum", None) => visitor.visit(name, Axum(axum::bare())).await,
@@ -99,7 +99,7 @@ impl Subjects for Ours {
     }
 }
 
-/// Names the keys of the test for lost updates that are there.
+/// Lists the test keys that are there, to find lost updates.
 fn keys(session: &sessions_core::Session) -> String {
     (0..8).map(|i| format!("K{i}")).filter(|key| session.contains(key)).map(|key| key + ",").collect()
 }

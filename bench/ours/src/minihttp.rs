@@ -1,4 +1,4 @@
-//! may_minihttp, which can be called through a connection only.
+//! may_minihttp with and without sessions, called over a connection.
 
 mod client;
 
@@ -15,12 +15,10 @@ use sessions_minihttp::{BoxError, Sessions, WithSessions};
 pub(crate) use client::is_client;
 use client::{Client, Page};
 
-/// Is a server on a port of its own, and a client that is another process: what the client does is
-/// not counted.
+/// A server on its own port, with a client in another process, whose work is not counted.
 ///
-/// The client sends 64 requests at once and then reads their answers, so that what is counted is
-/// may_minihttp's parser, the service and the writing of the answer, and of the socket's work the
-/// 64th part.
+/// The client pipelines 64 requests. So the counts cover may_minihttp's parser, the service, the
+/// writing of responses, and a 64th of the socket's work.
 pub(crate) struct Minihttp {
     port: u16,
     client: Client,
@@ -76,7 +74,7 @@ fn start(port: u16, sessions: Option<Sessions>) -> JoinHandle<()> {
 #[derive(Clone)]
 struct Bare;
 
-/// The texts are those of the session's routes.
+/// The same texts as with sessions.
 impl HttpService for Bare {
     fn call(
         &mut self,

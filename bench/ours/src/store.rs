@@ -1,4 +1,4 @@
-//! The stores that every adapter is measured with.
+//! The stores of all subjects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use sessions_redb::RedbStore;
 use sessions_redis::RedisStore;
 use tempfile::TempDir;
 
-/// Is the store of the subjects that name none.
+/// Store of the subjects whose name contains none.
 pub(crate) const MEMORY: &str = "memory";
 
-/// Names the other stores.
+/// Names of the other stores.
 pub(crate) const OTHERS: &[&str] = &["redb", "fjall", "redis"];
 
-/// Is a store, with the folder that it keeps its files in.
+/// A store, with the folder of its files.
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) folder: Option<TempDir>,
 }
 
-/// Opens a store by its name.
+/// Opens a store by name.
 pub(crate) fn open(name: &str) -> Opened {
     let folder = matches!(name, "redb" | "fjall").then(|| TempDir::new().expect("a folder can be made"));
     let path = folder.as_ref().map(|folder| folder.path().join("sessions")).unwrap_or_default();

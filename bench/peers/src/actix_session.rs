@@ -1,4 +1,4 @@
-//! actix-session, in an encrypted cookie and in Redis.
+//! actix-session in an encrypted cookie and in Redis.
 
 use actix_session::storage::{CookieSessionStore, RedisSessionStore, SessionStore};
 use actix_session::{Session, SessionMiddleware};
@@ -24,7 +24,7 @@ pub(crate) async fn visit<S: SessionStore + 'static>(name: &str, store: S, visit
     visitor.visit(name, Actix(init_service(app).await)).await;
 }
 
-/// Serves with what `open` makes stores with.
+/// Serves with stores that `open` creates.
 pub(crate) fn serve<S, M>(port: u16, open: impl AsyncFnOnce() -> M)
 where
     S: SessionStore + 'static,
@@ -35,7 +35,7 @@ where
         let app = move || App::new().wrap(middleware(make())).configure(routes);
         HttpServer::new(app).workers(1).bind(("127.0.0.1", port))?.run().await
     };
-    actix_web::rt::System::new().block_on(server).expect("the server goes on");
+    actix_web::rt::System::new().block_on(server).expect("the server keeps running");
 }
 
 fn middleware<S: SessionStore>(store: S) -> SessionMiddleware<S> {

@@ -11,7 +11,7 @@ use crate::{Key, PAUSE, keys};
 
 type Session = axum_session::Session<SessionNullPool>;
 
-/// Wraps the whole router: with `Router::layer` it takes more.
+/// Wraps the whole router, which costs less than `Router::layer`.
 pub(crate) async fn memory() -> impl Routes {
     let store = SessionStore::<SessionNullPool>::new(None, SessionConfig::default()).await;
     let store = store.expect("it works");

@@ -1,4 +1,4 @@
-//! The other libraries, in their default settings, behind the same routes.
+//! Other libraries with default settings, behind the same routes.
 
 mod actix_session;
 mod axum_session;
@@ -60,21 +60,21 @@ impl Subjects for Peers {
     }
 }
 
-/// Is the query of `/set`.
+/// The query of `/set`.
 #[derive(serde::Deserialize)]
 struct Key {
     k: String,
 }
 
-/// Names the keys of the test for lost updates.
+/// Lists the test keys, to find lost updates.
 fn keys() -> impl Iterator<Item = String> {
     (0..8).map(|i| format!("K{i}"))
 }
 
-/// Is how long `/set` takes.
+/// Duration of `/set`.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 
-/// Forms the URL of a database of the Redis server.
+/// Returns the URL of a database of the Redis server.
 fn redis_database(number: u8) -> String {
     format!("{}/{number}", redis_url())
 }

@@ -1,4 +1,4 @@
-//! poem, bare and with its server-side sessions in memory.
+//! poem without sessions, and with its server-side sessions in memory.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -22,14 +22,14 @@ pub(crate) fn memory() -> impl Subject {
     Poem(routes())
 }
 
-/// Calls an endpoint as its server would.
+/// A subject that calls an endpoint as its server would.
 struct Poem<E>(E);
 
 impl<E: Endpoint<Output = Response>> Subject for Poem<E> {
     type Response = Response;
 
     async fn get(&mut self, path: &str, cookie: Option<&str>) -> Response {
-        let uri: Uri = path.parse().expect("a path is one");
+        let uri: Uri = path.parse().expect("the path is valid");
         let mut request = Request::builder().uri(uri).header("host", "127.0.0.1");
         if let Some(cookie) = cookie {
             request = request.header("cookie", cookie);
@@ -48,11 +48,11 @@ impl<E: Endpoint<Output = Response>> Subject for Poem<E> {
     }
 }
 
-/// Makes the application on the runtime, which its storage needs.
+/// Creates the application on the runtime, which its storage needs.
 pub(crate) fn serve<A: Endpoint<Output = Response> + 'static>(port: u16, make: impl FnOnce() -> A) {
     one_worker().block_on(async move {
         let server = tokio::spawn(Server::new(TcpListener::bind(("127.0.0.1", port))).run(make()));
-        server.await.expect("the server does not panic").expect("the server goes on");
+        server.await.expect("the server does not panic").expect("the server keeps running");
     });
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn bare_routes() -> impl Endpoint<Output = Response> {
     routes.into_endpoint().map_to_response()
 }
 
-/// The defaults, and a limit of an hour: without one poem keeps sessions for ever.
+/// Returns the routes with default settings and a limit of an hour: poem has none by default.
 pub(crate) fn routes() -> impl Endpoint<Output = Response> {
     let cookie = CookieConfig::default().max_age(Duration::from_secs(3600));
     let routes = Route::new()

@@ -1,4 +1,4 @@
-//! tower-sessions: 0.15 in memory, and the latest that its Redis store works with.
+//! tower-sessions 0.15 in memory, and the latest version that its Redis store supports.
 
 use axum::Router;
 use axum::extract::Query;
@@ -10,7 +10,7 @@ use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
 
 use crate::{Key, PAUSE, keys, redis_database};
 
-/// The two versions have the same handlers.
+/// The handlers are the same for both versions.
 macro_rules! routes {
     ($session:ty) => {
         Router::new()
@@ -65,7 +65,7 @@ macro_rules! routes {
     };
 }
 
-/// Wraps the whole router: with `Router::layer` it takes more.
+/// Wraps the whole router, which costs less than `Router::layer`.
 pub(crate) fn memory() -> impl Routes {
     use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
     SessionManagerLayer::new(MemoryStore::default()).layer(routes!(Session))
@@ -73,7 +73,7 @@ pub(crate) fn memory() -> impl Routes {
 
 pub(crate) async fn redis() -> impl Routes {
     use tower_sessions_014::{Session, SessionManagerLayer};
-    let config = Config::from_url(&redis_database(1)).expect("the URL is one");
+    let config = Config::from_url(&redis_database(1)).expect("the URL is valid");
     let pool = Pool::new(config, None, None, None, 4).expect("the options are sound");
     pool.connect();
     pool.wait_for_connect().await.expect("the server is there");

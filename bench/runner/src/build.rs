@@ -1,4 +1,4 @@
-//! Building the programs that are measured.
+//! Builds the measured programs.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::Outcome;
 
-/// Is a program with subjects, and the same program with a counting allocator.
+/// A program with subjects, in two builds: one with a counting allocator.
 pub(crate) struct Program {
     pub(crate) plain: PathBuf,
     pub(crate) counting: PathBuf,
@@ -19,14 +19,14 @@ pub(crate) fn subjects(package: &str) -> Outcome<Program> {
     Ok(Program { plain, counting })
 }
 
-/// Builds a package, and returns the program that has its name.
+/// Builds a package and returns the program of the same name.
 pub(crate) fn program(package: &str) -> Outcome<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml");
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--quiet", "--package", package, "--bins", "--manifest-path"]).arg(manifest);
     if !command.status()?.success() {
-        return Err(format!("{package} does not build").into());
+        return Err(format!("cannot build {package}").into());
     }
     // This program was built into the same folder.
     Ok(env::current_exe()?.with_file_name(package))

@@ -1,4 +1,4 @@
-//! What the stores do for many clients at once.
+//! The throughput of stores for many clients at once.
 
 mod folder;
 
@@ -17,14 +17,13 @@ const CLIENTS: [usize; 3] = [1, 8, 64];
 
 const ROUNDS: usize = 3;
 const SECONDS: u64 = 2;
-/// Is how many sessions are made to see what they take.
+/// Number of sessions that are created to measure their size.
 const SESSIONS: u64 = 20_000;
-/// Is how many are to have expired before sweeping begins, and how many turns with sweeping and
-/// without there are.
+/// Number of expired sessions before sweeping begins, and of turns with and without sweeping.
 const EXPIRED: u64 = 100_000;
 const TURNS: usize = 12;
 
-/// Is the program that is measured, and where it may keep what it stores.
+/// The measured program, and the folder of its stores.
 struct Bench {
     program: std::path::PathBuf,
     folder: Folder,
@@ -47,7 +46,7 @@ impl Bench {
         told(command)
     }
 
-    /// Runs a command for a store that is empty, and then removed.
+    /// Runs a command with an empty store, and removes the store.
     fn with_store(&self, what: &str, store: &str, words: &[&str]) -> Outcome<String> {
         let (path, url) = (self.folder.fresh(), self.redis.url());
         let place = if store == "redis" { &url } else { &path };

@@ -1,4 +1,4 @@
-//! The gate: instructions and allocations of the hot paths, against the figures that are committed.
+//! The gate: compares the instructions and allocations of the hot paths with the committed figures.
 
 mod figures;
 mod verdict;
@@ -12,14 +12,14 @@ use crate::{Outcome, build};
 use figures::{Cost, Figures};
 use verdict::{Comparison, compare};
 
-/// Is how many walks of a path are counted, and twice as many.
+/// Number of walks of a path that are counted, and once more as twice as many.
 const TIMES: u64 = 5000;
-/// Is the same for allocations, which vary less and are counted more slowly.
+/// The same for allocations, which vary less and are slower to count.
 const TIMES_FOR_ALLOCATIONS: u64 = 500;
 
 const WRITE: &str = "cargo xtask bench counts --write";
 
-/// Counts the hot paths, and fails if one has grown, or writes the figures anew.
+/// Counts the hot paths, and fails if one has grown, or rewrites the figures.
 pub(crate) fn run(write: bool) -> Outcome {
     let counted = count()?;
     let path = path();
@@ -29,7 +29,7 @@ pub(crate) fn run(write: bool) -> Outcome {
         return Ok(());
     }
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}; {WRITE} writes it", path.display()))?;
-    let committed = Figures::parse(&text).map_err(|line| format!("{}: {line:?} is no figure", path.display()))?;
+    let committed = Figures::parse(&text).map_err(|line| format!("{}: not a figure: {line:?}", path.display()))?;
     if committed.counted_with != counted.counted_with {
         println!(
             "SKIPPED: the figures were counted with {}, here it is {}",
@@ -65,7 +65,7 @@ fn cost(hot: &Path, path: &str) -> Outcome<Cost> {
     Ok(Cost { instructions: of_one(TIMES, walk)?, allocations: allocations_of_one(TIMES_FOR_ALLOCATIONS, walk)? })
 }
 
-/// Names what figures depend on besides the code.
+/// Returns the tools that the figures depend on.
 fn tools() -> Outcome<String> {
     let rustc = said(Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("--version"))?;
     let valgrind = said(Command::new("valgrind").arg("--version"))?;

@@ -1,4 +1,4 @@
-//! What the figures were measured with.
+//! Versions and machine that the figures were measured with.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::Outcome;
 
-/// Names the packages whose versions matter, as the lock file has them.
+/// Packages whose versions matter, by name in the lock file.
 const PACKAGES: [(&str, &[&str]); 3] = [
     (
         "ours",
@@ -27,7 +27,7 @@ const PACKAGES: [(&str, &[&str]); 3] = [
     ("under both", &["axum", "actix-web", "hyper", "may_minihttp", "tokio", "redb", "fjall", "redis", "fred"]),
 ];
 
-/// Tells the versions of everything, and the machine without its name.
+/// Returns the versions of everything, and the machine without its name.
 pub(crate) fn tell() -> Outcome<String> {
     let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.lock"))?;
     let mut facts = String::from("| | |\n|---|---|\n");
@@ -63,7 +63,7 @@ fn programs() -> Vec<String> {
     all.into_iter().map(|(name, version)| format!("{name} {version}")).collect()
 }
 
-/// Takes the version out of the first line that a program prints, whatever it ends with.
+/// Returns the version in the first line that a program prints, whatever its exit code.
 fn first_line(program: &str, word: &str, version: impl Fn(&str) -> Option<&str>) -> String {
     let output = Command::new(program).arg(word).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a request costs as there is more of everything.
+//! The cost of a request as sessions, keys, values and clients grow.
 
 mod clients;
 mod crowd;
@@ -22,14 +22,14 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
     Ok(parts.join("\n"))
 }
 
-/// Prepares the program that makes the requests.
+/// Returns a command for the program that makes the requests.
 fn command(program: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(words);
     command
 }
 
-/// Runs it, and returns the numbers that it prints.
+/// Runs the program and returns the numbers that it prints.
 fn numbers<const N: usize>(program: &Path, words: &[&str]) -> Outcome<[f64; N]> {
     let told = told(command(program, words))?;
     println!("{} {}", words.join(" "), told.trim());

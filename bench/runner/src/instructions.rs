@@ -1,4 +1,4 @@
-//! Instructions and allocations of a request, without sockets.
+//! Instructions and allocations per request, without sockets.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::{Options, Outcome, build};
 
 pub(crate) const ROUTES: [&str; 5] = ["/plain", "/plain-no-cookie", "/login", "/read", "/write"];
 
-/// Returns how many requests are counted, and twice as many.
+/// Returns the number of requests, which is counted once and once doubled.
 fn requests(subject: &Subject) -> u64 {
     match subject.store() {
         "redb" | "fjall" => 100,
@@ -19,7 +19,7 @@ fn requests(subject: &Subject) -> u64 {
     }
 }
 
-/// Is what one request takes.
+/// The cost of one request.
 #[derive(Clone, Copy)]
 struct Cost {
     instructions: i64,
@@ -30,7 +30,7 @@ type Costs = HashMap<(String, &'static str), Cost>;
 
 pub(crate) fn run(options: &Options) -> Outcome<String> {
     let subjects = Subjects::build(options, |subject| {
-        // Two minutes hold these.
+        // These fit into two minutes.
         !subject.is_on_disk() && (options.peers || !subject.is_peer)
     })?;
     let hash = secret_hash()?;
@@ -45,8 +45,7 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
     Ok(differences(&subjects, &costs, hash))
 }
 
-/// Counts the one hash that a request with a session needs, apart from all others: valgrind sees no
-/// SHA extensions.
+/// Counts the single hash of a request with a session: valgrind lacks SHA extensions.
 fn secret_hash() -> Outcome<i64> {
     let hot = build::program("hot")?;
     let hash = of_one(1000, |times| {
@@ -88,10 +87,10 @@ fn allocations(subjects: &Subjects, subject: &Subject) -> Outcome<Vec<f64>> {
         line.split(' ').next()?.parse().ok()
     };
     let all: Option<Vec<f64>> = ROUTES.into_iter().map(of).collect();
-    all.ok_or_else(|| format!("{} does not tell its allocations: {told}", subject.name).into())
+    all.ok_or_else(|| format!("cannot read the allocations of {}: {told}", subject.name).into())
 }
 
-/// Tells what sessions add to a request.
+/// Returns a table of what sessions add to a request.
 fn differences(subjects: &Subjects, costs: &Costs, hash: i64) -> String {
     let mut instructions = Table::new("added instructions", &ROUTES);
     let mut allocations = Table::new("added allocations", &ROUTES);
@@ -116,7 +115,7 @@ fn differences(subjects: &Subjects, costs: &Costs, hash: i64) -> String {
     )
 }
 
-/// Shows a number with one decimal, if it has one.
+/// Formats a number with one decimal, if it has any.
 fn short(number: f64) -> String {
     let text = format!("{number:.1}");
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)

@@ -1,4 +1,4 @@
-//! Changes that one visitor's parallel requests make.
+//! Lost updates of one visitor's parallel requests.
 
 use std::sync::mpsc;
 use std::thread;
@@ -54,7 +54,7 @@ fn round(connections: &mut [Connection]) -> Outcome<usize> {
             });
         }
         drop(done);
-        // In the order of their arrival, in which a browser takes their cookies.
+        // In the order of arrival, in which a browser stores their cookies.
         pages.into_iter().collect::<Vec<_>>()
     });
     for page in pages {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the subjects, measures them, prints tables.
+//! `cargo xtask bench`: builds the subjects, measures them and prints tables.
 
 mod build;
 mod commits;
@@ -34,7 +34,7 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 struct Section {
     name: &'static str,
     about: &'static str,
-    /// Prints what it measures while it does, and returns its part of the report.
+    /// Prints progress, and returns its part of the report.
     run: fn(&Options) -> Outcome<String>,
 }
 

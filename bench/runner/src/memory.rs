@@ -1,17 +1,17 @@
-//! What a session takes while nobody asks for it.
+//! The memory of an idle session.
 
 use crate::subjects::{Subject, Subjects, told};
 use crate::table::Table;
 use crate::{Options, Outcome};
 
-/// Holds how many sessions there are: tables that double have room to spare at one of them, and
-/// little at another.
+/// Numbers of sessions: a table that doubles has room to spare at some of them and little at
+/// others.
 const SESSIONS: [u64; 3] = [100_000, 140_000, 200_000];
 
-/// Is the same in Redis, whose figures vary less.
+/// The same for Redis, whose figures vary less.
 const SESSIONS_IN_REDIS: [u64; 3] = [20_000, 28_000, 40_000];
 
-/// Is how many more sessions a subject makes, before it looks at its memory.
+/// Number of sessions that a subject creates before the first measurement.
 const BEFORE: u64 = 101;
 
 pub(crate) fn run(options: &Options) -> Outcome<String> {

@@ -16,22 +16,22 @@ usage: cargo xtask bench [SECTION]... [OPTION]...
 without a section: all of them
 ";
 
-/// Is what a section is run with.
+/// Options of a section.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// Names subjects, or parts of their names; empty for what the section measures by itself.
+    /// Subjects, or parts of their names; empty for the section's default.
     pub(crate) only: Vec<String>,
     pub(crate) peers: bool,
     pub(crate) rounds: Option<usize>,
     pub(crate) seconds: Option<u64>,
     pub(crate) write: bool,
     pub(crate) help: bool,
-    /// Is the command line as it came, without `--write`.
+    /// The command line without `--write`.
     words: Vec<String>,
 }
 
 impl Options {
-    /// Returns the names of the sections too.
+    /// Parses the command line, and returns the names of the sections with the options.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Outcome<(Vec<String>, Self)> {
         let (mut names, mut options) = (Vec::new(), Self::default());
         while let Some(word) = words.next() {
@@ -69,10 +69,10 @@ impl Options {
         Ok((names, options))
     }
 
-    /// Forms the command that runs one section like this.
+    /// Returns the command that runs one section with these options.
     pub(crate) fn command(&self, section: &str) -> String {
         let words = self.words.iter().map(|word| format!(" {word}"));
-        // The only section that leaves them out unless it is told otherwise.
+        // The only section that leaves the peers out by default.
         let peers = (self.peers && section == "instructions").then(|| " --peers".to_owned());
         ["cargo xtask bench ".to_owned(), section.to_owned()].into_iter().chain(peers).chain(words).collect()
     }
@@ -80,5 +80,5 @@ impl Options {
 
 fn positive<T: FromStr + PartialEq + Default>(word: &str) -> Outcome<T> {
     let number = word.parse().ok().filter(|number| *number != T::default());
-    number.ok_or_else(|| format!("{word} is not a number that is possible here").into())
+    number.ok_or_else(|| format!("{word} is not a valid number here").into())
 }

@@ -1,4 +1,4 @@
-//! A visitor with a jar of cookies.
+//! A visitor with a cookie jar.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use crate::Outcome;
 
-/// Is a connection that is kept alive.
+/// A kept-alive connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// Is what came back.
+/// A response.
 pub(crate) struct Page {
     pub(crate) status: u16,
     pub(crate) text: String,
@@ -72,17 +72,17 @@ impl Connection {
     }
 }
 
-/// Is where a visitor keeps cookies.
+/// A cookie jar.
 #[derive(Clone, Default)]
 pub(crate) struct Jar(BTreeMap<String, String>);
 
 impl Jar {
-    /// Makes the jar for a server without sessions: its parser has as much to do as with one.
+    /// Returns a jar for a server without sessions: its parser has as much to do as with one.
     pub(crate) fn without_session() -> Self {
         Self::from([("__Host-id", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")])
     }
 
-    /// Takes what a page sets, and gives up what it removes.
+    /// Adds the cookies that a page sets, and drops those that it removes.
     pub(crate) fn take(&mut self, page: &Page) {
         for (name, value) in &page.set_cookies {
             if value.is_empty() {
@@ -93,7 +93,7 @@ impl Jar {
         }
     }
 
-    /// Forms the value of the `Cookie` field.
+    /// Returns the value of the `Cookie` field.
     pub(crate) fn field(&self) -> String {
         let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.join("; ")

@@ -1,4 +1,4 @@
-//! Plots as SVG, readable on light and on dark pages.
+//! Plots as SVG, readable on light and dark pages.
 
 mod axis;
 
@@ -10,18 +10,18 @@ use crate::Outcome;
 use axis::Axis;
 pub(crate) use axis::Scale;
 
-/// Is a plot of lines over a logarithmic x axis.
+/// A plot of lines over a logarithmic x axis.
 pub(crate) struct Plot<'a> {
     pub(crate) title: &'a str,
     pub(crate) x: &'a str,
     pub(crate) y: &'a str,
     pub(crate) scale: Scale,
-    /// Holds the places on the x axis that have a label.
+    /// Labelled places on the x axis.
     pub(crate) ticks: Vec<(f64, String)>,
     pub(crate) lines: Vec<Line<'a>>,
 }
 
-/// Is a line with its name.
+/// A line with its name.
 pub(crate) struct Line<'a> {
     pub(crate) name: &'a str,
     pub(crate) points: Vec<(f64, f64)>,
@@ -33,13 +33,12 @@ const LEFT: f64 = 84.0;
 const RIGHT: f64 = 676.0;
 const TOP: f64 = 78.0;
 const BOTTOM: f64 = 304.0;
-/// Is where the lines' names begin, what stands before each and after it, and how wide a letter is
-/// at most, on average.
+/// Start of the legend, its margins, and the average width of a letter.
 const LEGEND: f64 = 232.0;
 const SIGN: f64 = 44.0;
 const LETTER: f64 = 6.9;
 
-/// The colours differ in lightness too, and stand out from both pages.
+/// The colours also differ in lightness, and stand out from both pages.
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #40474f }
 .title { font-size: 16px; font-weight: 600; fill: #1c2127 }
@@ -53,7 +52,7 @@ circle { fill: currentColor; stroke: none }
 }";
 
 impl Plot<'_> {
-    /// Writes the plot into the folder of the plots, and returns the Markdown that shows it.
+    /// Writes the plot into the folder of plots, and returns Markdown that shows it.
     pub(crate) fn write(&self, name: &str) -> Outcome<String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("plots");
         fs::create_dir_all(&folder)?;
@@ -112,14 +111,14 @@ impl Line<'_> {
         put(svg, "</g>");
     }
 
-    /// Writes the line's name, to the right of the unit.
+    /// Writes the line's name to the right of the unit.
     fn name_it(&self, svg: &mut String, at: f64) {
         let y = TOP - 18.0;
         put(
             svg,
             &format!("<path class=\"line\" d=\"M{at} {y}h22\"/><circle cx=\"{}\" cy=\"{y}\" r=\"4\"/>", at + 11.0),
         );
-        // The group's stroke is the line's, not the text's.
+        // The group's stroke is meant for the line, not the text.
         put(svg, &format!("<text stroke=\"none\" x=\"{}\" y=\"{}\">{}</text>", at + 28.0, y + 4.0, escaped(self.name)));
     }
 }
@@ -138,7 +137,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Writes a number with commas between the thousands and no more decimals than it has.
+/// Formats a number with thousands separators and as few decimals as possible.
 pub(crate) fn short(number: f64) -> String {
     if number.abs() < 1000.0 {
         let text = format!("{number:.3}");
@@ -166,14 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_runs_through_its_points_on_a_logarithmic_axis_from_zero() {
+    fn a_line_runs_through_its_points() {
         let svg = plot().svg();
         // In the middle of the logarithms, from the left edge to the right one; 950 of 2,000 up.
         assert!(svg.contains("d=\"M84.0 202.3L380.0 196.7L676.0 191.0\""), "{svg}");
     }
 
     #[test]
-    fn title_axes_ticks_and_names_are_there_and_escaped() {
+    fn all_texts_are_there_and_escaped() {
         let svg = plot().svg();
         for text in [
             "<title>Cost &amp; growth</title>",
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn every_element_that_opens_closes() {
+    fn every_open_element_is_closed() {
         let svg = plot().svg();
         for element in ["svg", "g", "text", "title", "style"] {
             let opened = svg.matches(&format!("<{element} ")).count() + svg.matches(&format!("<{element}>")).count();
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_no_more_decimals_than_they_need() {
+    fn numbers_have_few_decimals() {
         let texts = [0.0, 0.25, 1.0, 12.5, 1000.0, 1_234_567.0].map(short);
         assert_eq!(texts, ["0", "0.25", "1", "12.5", "1,000", "1,234,567"]);
     }

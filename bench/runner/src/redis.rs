@@ -1,4 +1,4 @@
-//! A Redis server of our own.
+//! A Redis server for the benchmarks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::Outcome;
 
-/// Is a Redis server that saves nothing, on a port of its own, stopped when this is dropped.
+/// A Redis server without persistence on its own port, stopped on drop.
 pub(crate) struct Redis {
     server: Child,
     port: u16,
@@ -28,14 +28,14 @@ impl Redis {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Err("redis-server does not listen".into())
+        Err("redis-server did not start in time".into())
     }
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Has all its threads run on one core only.
+    /// Pins all threads of the server to one core.
     pub(crate) fn pin(&self, core: u32) -> Outcome {
         let (core, process) = (core.to_string(), self.server.id().to_string());
         let output = Command::new("taskset").args(["--all-tasks", "--cpu-list", "--pid", &core, &process]).output()?;
@@ -45,20 +45,21 @@ impl Redis {
         Err(format!("taskset: {}", String::from_utf8_lossy(&output.stderr)).into())
     }
 
-    /// Removes everything.
+    /// Removes all keys.
     pub(crate) fn flush(&self) -> Outcome {
         let reply = self.ask("FLUSHALL SYNC")?;
         if reply.starts_with("+OK") { Ok(()) } else { Err(format!("FLUSHALL: {reply}").into()) }
     }
 
-    /// Asks for one of the numbers that the server keeps.
+    /// Returns one of the server's statistics.
     pub(crate) fn number(&self, name: &str) -> Outcome<u64> {
         let info = self.ask("INFO")?;
         let number = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        Ok(number.ok_or_else(|| format!("Redis tells no {name}"))?.trim().parse()?)
+        Ok(number.ok_or_else(|| format!("Redis reports no {name}"))?.trim().parse()?)
     }
 
-    /// Sends one command, and returns what its first line announces, or that line.
+    /// Sends a command, and returns the value that the first line of the reply announces, or that
+    /// line.
     fn ask(&self, command: &str) -> Outcome<String> {
         let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", self.port))?);
         stream.get_ref().set_read_timeout(Some(Duration::from_secs(60)))?;
@@ -81,7 +82,7 @@ impl Drop for Redis {
     }
 }
 
-/// Finds a port that nobody listens at.
+/// Returns a free port.
 pub(crate) fn free_port() -> Outcome<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -14,13 +14,13 @@ Every table is printed by `cargo xtask bench`, which builds everything and needs
 the kind; times do not, and are given as what a session adds to the same framework in the same round.
 ";
 
-/// Marks the versions and the machine.
+/// Name of the part with versions and machine.
 const FACTS: &str = "versions and machine";
 
-/// Is what figures of this kind do not show.
+/// Text on what these figures do not show.
 const STRENGTHS: &str = include_str!("strengths.md");
 
-/// Writes what a section has measured in the place of what it had measured before.
+/// Replaces what a section has measured before.
 pub(crate) fn put(section: &Section, options: &Options, measured: &str) -> Outcome {
     let path = path();
     let before = match fs::read_to_string(&path) {
@@ -31,7 +31,7 @@ pub(crate) fn put(section: &Section, options: &Options, measured: &str) -> Outco
     Ok(())
 }
 
-/// Writes anew what everything was measured with, before all sections are.
+/// Rewrites versions and machine, before all sections are measured.
 pub(crate) fn begin() -> Outcome {
     match fs::remove_file(path()) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_with_other_versions_says_so() {
+    fn a_section_names_other_versions() {
         let [first, second, ..] = SECTIONS else { panic!("there are several") };
         let one = with("", first, "command", "a table", "old facts\n");
         let two = with(&one, second, "command", "a table", "new facts\n");

@@ -10,14 +10,14 @@ use crate::page::{Connection, Jar};
 use crate::redis::free_port;
 use crate::subjects::{Subject, Subjects};
 
-/// Is a server with one worker thread, on a port of its own, stopped when this is dropped.
+/// A server with one worker thread on its own port, stopped on drop.
 pub(crate) struct Server {
     process: Child,
     pub(crate) port: u16,
 }
 
 impl Server {
-    /// Starts a subject, if a core is named on that one, and waits until it listens.
+    /// Starts a subject, on a core if one is given, and waits until it listens.
     pub(crate) fn start(subjects: &Subjects, subject: &Subject, core: Option<u32>) -> Outcome<Self> {
         let port = free_port()?;
         let mut command = subjects.command(subject, &["serve", &subject.name, &port.to_string()]);
@@ -35,10 +35,10 @@ impl Server {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        Err(format!("{} does not listen", subject.name).into())
+        Err(format!("{} did not start in time", subject.name).into())
     }
 
-    /// Signs in, looks at every route, and returns the cookies of a session.
+    /// Signs in, checks every route, and returns the cookies of a session.
     pub(crate) fn sign_in(&self, subject: &Subject) -> Outcome<Jar> {
         let mut connection = Connection::open(self.port)?;
         let mut jar = Jar::default();
@@ -59,11 +59,11 @@ impl Server {
         Ok(signed_in.unwrap_or_default())
     }
 
-    /// Asks how long its threads have had a processor, in nanoseconds.
+    /// Returns the CPU time of the server's threads, in nanoseconds.
     pub(crate) fn cpu(&self) -> Outcome<u64> {
         let mut nanoseconds = 0;
         for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            // A thread may end in between.
+            // A thread may end meanwhile.
             let Ok(spent) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
             nanoseconds += spent.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }
@@ -78,7 +78,7 @@ impl Drop for Server {
     }
 }
 
-/// Has a program run on one core only.
+/// Returns the command, pinned to one core.
 pub(crate) fn pinned(core: u32, program: &Command) -> Command {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", &core.to_string()]).arg(program.get_program()).args(program.get_args());

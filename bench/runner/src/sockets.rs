@@ -11,12 +11,12 @@ use crate::table::{Table, signed};
 use crate::wrk::{self, Client};
 use crate::{Options, Outcome};
 
-/// Is in the order of the tables; `/login`, which fills the stores, is asked last.
+/// Routes in the order of the tables. `/login` comes last, since it fills the stores.
 const ROUTES: [&str; 4] = ["/plain", "/read", "/write", "/login"];
 
 const ROUNDS: usize = 5;
 
-/// Is for how long each server answers in a round.
+/// Seconds that each server is measured per round.
 const SECONDS: u64 = 2;
 
 const CONNECTIONS: usize = 32;
@@ -26,14 +26,14 @@ const CLIENTS_CORE: u32 = 1;
 
 #[derive(Default)]
 struct Figures {
-    /// Is the share of the requests per second of the framework without sessions.
+    /// Requests per second as a share of those without sessions.
     ratio: Spread,
     added_cpu: Spread,
-    /// Is the CPU of a request without sessions as a share of that with them.
+    /// CPU time of a request without sessions as a share of that with sessions.
     cpu_ratio: Spread,
 }
 
-/// Holds the figures of those with sessions, and of the frameworks without.
+/// Figures of the subjects with sessions, and of the frameworks without.
 #[derive(Default)]
 struct Measured {
     with: HashMap<(String, &'static str), Figures>,
@@ -63,8 +63,7 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
     Ok(tables(&subjects, &measured, rounds, seconds))
 }
 
-/// Starts the servers of a framework anew, and has the one without sessions take turns with each of
-/// the others, route by route.
+/// Starts a framework's servers, and lets the bare one take turns with each of the others.
 fn measure(subjects: &Subjects, family: &[Subject], seconds: u64, measured: &mut Measured) -> Outcome {
     let started = family.iter().map(|subject| Running::start(subjects, subject)).collect::<Outcome<Vec<_>>>()?;
     let (bare, others): (Vec<_>, Vec<_>) = started.iter().partition(|running| running.subject.bare().is_none());
@@ -88,10 +87,10 @@ fn measure(subjects: &Subjects, family: &[Subject], seconds: u64, measured: &mut
     Ok(())
 }
 
-/// Is what a server has done in its turns.
+/// The work of a server in its turns.
 struct Work {
     per_second: f64,
-    /// Is how long its threads had a processor for a request, in microseconds.
+    /// CPU time of a request, in microseconds.
     cpu: f64,
 }
 

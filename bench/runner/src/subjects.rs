@@ -8,7 +8,7 @@ use crate::build::{self, Program};
 use crate::redis::Redis;
 use crate::{Options, Outcome};
 
-/// Lists what the package of the peers holds, which takes long to build.
+/// Subjects in the package of the peers, which takes long to build.
 const PEERS: [&str; 7] = [
     "tower-sessions",
     "axum_session",
@@ -19,7 +19,7 @@ const PEERS: [&str; 7] = [
     "poem",
 ];
 
-/// Is every subject that is wanted, with the server that some of them need.
+/// The wanted subjects, with the Redis server that some of them need.
 pub(crate) struct Subjects {
     pub(crate) all: Vec<Subject>,
     pub(crate) redis: Option<Redis>,
@@ -29,10 +29,9 @@ pub(crate) struct Subjects {
 }
 
 impl Subjects {
-    /// Builds what holds the wanted subjects, which are the `usual` ones if the command line names
-    /// none.
+    /// Builds the wanted subjects, which are the `usual` ones by default.
     ///
-    /// What they are compared with is among them too, and those of a framework follow each other.
+    /// Adds the subjects that they are compared with, grouped by framework.
     pub(crate) fn build(options: &Options, usual: impl Fn(&Subject) -> bool) -> Outcome<Self> {
         let ours = build::subjects("ours")?;
         let names = Command::new(&ours.plain).arg("list").output()?;
@@ -55,17 +54,17 @@ impl Subjects {
         Ok(Self { all, redis, ours, peers, files: Files::new()? })
     }
 
-    /// Returns those with sessions.
+    /// Returns the subjects with sessions.
     pub(crate) fn with_sessions(&self) -> impl Iterator<Item = &Subject> {
         self.all.iter().filter(|subject| subject.bare().is_some())
     }
 
-    /// Prepares a subject to be run.
+    /// Returns a command that runs a subject.
     pub(crate) fn command(&self, subject: &Subject, words: &[&str]) -> Command {
         self.prepare(&self.program(subject).plain, words)
     }
 
-    /// The same with the counting allocator.
+    /// Returns the same command with the counting allocator.
     pub(crate) fn counting(&self, subject: &Subject, words: &[&str]) -> Command {
         self.prepare(&self.program(subject).counting, words)
     }
@@ -84,7 +83,7 @@ impl Subjects {
     }
 }
 
-/// Runs a subject to its end, and returns what it printed.
+/// Runs a subject to its end, and returns its output.
 pub(crate) fn told(mut command: Command) -> Outcome<String> {
     let output = command.output()?;
     if output.status.success() {
@@ -93,7 +92,7 @@ pub(crate) fn told(mut command: Command) -> Outcome<String> {
     Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)).into())
 }
 
-/// Finds what the command line names: exactly, or else by a part of the name.
+/// Returns the subjects that the command line names, in full or by a part of the name.
 fn named(all: &[Subject], only: &[String]) -> Outcome<Vec<Subject>> {
     let mut wanted = Vec::new();
     for word in only {
@@ -104,14 +103,13 @@ fn named(all: &[Subject], only: &[String]) -> Outcome<Vec<Subject>> {
         }
         if wanted.len() == before {
             let names: Vec<_> = all.iter().map(|subject| &*subject.name).collect();
-            return Err(format!("no subject has {word} in its name. There are {}", names.join(", ")).into());
+            return Err(format!("no subject name contains {word}; there are {}", names.join(", ")).into());
         }
     }
     Ok(wanted)
 }
 
-/// Names what stands for a framework without sessions, and how the names of those with sessions
-/// begin.
+/// Subjects without sessions, each with the prefixes of the names that it stands for.
 const FRAMEWORKS: [(&str, &[&str]); 5] = [
     ("axum-bare", &["axum", "tower"]),
     ("actix-bare", &["actix"]),
@@ -127,7 +125,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Returns the same framework without sessions, `None` for one that is without.
+    /// Returns the same framework without sessions, or `None` for such a subject.
     pub(crate) fn bare(&self) -> Option<&'static str> {
         Some(self.family()).filter(|bare| *bare != self.name)
     }
@@ -139,30 +137,29 @@ impl Subject {
         FRAMEWORKS.iter().find(begins).map(|(bare, _)| *bare).expect("every subject has a framework of these")
     }
 
-    /// Says whether it is one of ours.
+    /// Returns whether it is one of ours.
     pub(crate) fn is_ours(&self) -> bool {
         self.name.starts_with("sessions-")
     }
 
-    /// Says whether it wraps the routes one by one, which is the same library as around all of
-    /// them.
+    /// Returns whether it wraps each route by itself. It is the same library otherwise.
     pub(crate) fn is_router_layer(&self) -> bool {
         self.name.ends_with("-router-layer")
     }
 
-    /// Names where its sessions are kept.
+    /// Returns the name of the store of its sessions.
     pub(crate) fn store(&self) -> &'static str {
         let stores = ["redis", "redb", "fjall", "cookie", "bare"];
         stores.into_iter().find(|store| self.name.ends_with(store)).unwrap_or("memory")
     }
 
-    /// Says whether it waits for a disk.
+    /// Returns whether it waits for a disk.
     pub(crate) fn is_on_disk(&self) -> bool {
         matches!(self.store(), "redb" | "fjall")
     }
 }
 
-/// Is the folder for what the subjects write, removed at the end even if a subject was killed.
+/// A folder for the subjects' files, removed at the end even if a subject was killed.
 struct Files(PathBuf);
 
 impl Files {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Is a table whose first column names its rows.
+/// A table whose first column names its rows.
 pub(crate) struct Table {
     lines: Vec<Vec<String>>,
 }
@@ -13,7 +13,7 @@ impl Table {
         Self { lines: vec![head] }
     }
 
-    /// Adds a row; what was not measured is left empty.
+    /// Adds a row; a missing figure leaves its cell empty.
     pub(crate) fn row<const N: usize>(&mut self, name: &str, cells: [Option<String>; N]) {
         let cells = cells.into_iter().map(Option::unwrap_or_default);
         self.lines.push([name.to_owned()].into_iter().chain(cells).collect());
@@ -32,7 +32,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// Writes a number with its sign, and with commas between the thousands.
+/// Formats a number with its sign and thousands separators.
 pub(crate) fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "+" });
@@ -45,7 +45,7 @@ pub(crate) fn grouped(number: i64) -> String {
     text
 }
 
-/// Puts a plus before a number that has no sign.
+/// Adds a plus to a number without a sign.
 pub(crate) fn signed(number: &str) -> String {
     if number.starts_with('-') { number.to_owned() } else { format!("+{number}") }
 }

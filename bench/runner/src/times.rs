@@ -1,4 +1,4 @@
-//! Time of a request, without sockets.
+//! CPU time of a request, without sockets.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use crate::{Options, Outcome};
 
 const ROUTES: [&str; 5] = crate::instructions::ROUTES;
 
-/// Is how often each subject has its turn.
+/// Number of turns of each subject.
 const ROUNDS: usize = 7;
 
-/// Holds what a subject took in one round, for each route.
+/// The times of a subject in one round, for each route.
 type Turn = [f64; ROUTES.len()];
 
 pub(crate) fn run(options: &Options) -> Outcome<String> {
@@ -47,7 +47,7 @@ fn turn(subjects: &Subjects, subject: &Subject) -> Outcome<Turn> {
     let mut turn = Turn::default();
     for (time, route) in turn.iter_mut().zip(ROUTES) {
         let line = told.lines().find_map(|line| line.strip_prefix(route)?.strip_prefix(' '));
-        *time = line.ok_or_else(|| format!("{} does not tell its times: {told}", subject.name))?.parse()?;
+        *time = line.ok_or_else(|| format!("cannot read the times of {}: {told}", subject.name))?.parse()?;
     }
     Ok(turn)
 }

@@ -1,4 +1,4 @@
-//! What goes to Redis and back.
+//! Traffic to and from Redis.
 
 use crate::instructions::ROUTES;
 use crate::redis::Redis;
@@ -6,12 +6,10 @@ use crate::subjects::{Subject, Subjects, told};
 use crate::table::Table;
 use crate::{Options, Outcome};
 
-/// Is how many requests are counted, and twice as many: what twice as many cause more is theirs
-/// alone.
+/// Number of requests. It is counted once and once doubled, and the difference is theirs.
 const REQUESTS: u64 = 500;
 
-/// Names what the server counts: each time that something arrives, what it executes, and the bytes
-/// of both directions.
+/// The server's counters: reads from sockets, commands, and bytes in both directions.
 const COUNTS: [&str; 4] =
     ["total_reads_processed", "total_commands_processed", "total_net_input_bytes", "total_net_output_bytes"];
 
@@ -42,7 +40,7 @@ fn of_one(subjects: &Subjects, redis: &Redis, subject: &Subject, route: &str) ->
     let twice = caused(subjects, redis, subject, route, 2 * REQUESTS)?;
     let mut each = [0.0; COUNTS.len()];
     for (each, (once, twice)) in each.iter_mut().zip(once.into_iter().zip(twice)) {
-        // Signing in, connecting and asking for the counts are in both.
+        // Both counts include signing in, connecting and reading the counters.
         *each = (twice as f64 - once as f64).max(0.0) / REQUESTS as f64;
     }
     Ok(each)

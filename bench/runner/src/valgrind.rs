@@ -1,4 +1,4 @@
-//! Counting instructions.
+//! Counting with valgrind.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,13 +6,13 @@ use std::thread;
 
 use crate::Outcome;
 
-/// Counts the instructions of a program: those of its own process, and not the kernel's.
+/// Counts the instructions of a program, without those of the kernel and of other processes.
 fn instructions(program: &Command) -> Outcome<u64> {
     let cachegrind = ["--tool=cachegrind", "--cache-sim=no", "--branch-sim=no", "--cachegrind-out-file=/dev/null"];
     number_after("refs:", &told(&cachegrind, program)?)
 }
 
-/// Counts how often a program asks for memory.
+/// Counts the allocations of a program.
 fn allocations(program: &Command) -> Outcome<u64> {
     number_after(
         "total heap usage:",
@@ -20,7 +20,7 @@ fn allocations(program: &Command) -> Outcome<u64> {
     )
 }
 
-/// Runs a program under valgrind, and returns what valgrind tells at the end.
+/// Runs a program under valgrind and returns valgrind's summary.
 pub(crate) fn told(options: &[&str], program: &Command) -> Outcome<String> {
     let mut command = Command::new("valgrind");
     command.args(options).arg(program.get_program()).args(program.get_args());
@@ -39,20 +39,21 @@ fn number_after(word: &str, told: &str) -> Outcome<u64> {
     Ok(number.ok_or("valgrind counted nothing")?.replace(',', "").parse()?)
 }
 
-/// Returns the instructions of one time: what twice as many times take more, so that the beginning
-/// and the end do not count.
+/// Returns the instructions of one time, without those at the beginning and the end.
+///
+/// They are the difference to twice as many times.
 pub(crate) fn of_one(times: u64, program: impl Fn(u64) -> Command) -> Outcome<u64> {
     let (once, twice) = (instructions(&program(times))?, instructions(&program(2 * times))?);
     Ok(twice.saturating_sub(once).div_ceil(times))
 }
 
-/// Returns the allocations of one time in the same way, to the nearest whole number.
+/// Returns the allocations of one time, rounded, in the same way.
 pub(crate) fn allocations_of_one(times: u64, program: impl Fn(u64) -> Command) -> Outcome<u64> {
     let (once, twice) = (allocations(&program(times))?, allocations(&program(2 * times))?);
     Ok((twice.saturating_sub(once) + times / 2) / times)
 }
 
-/// Does the jobs on two threads, and returns what they gave in the jobs' order.
+/// Runs the jobs on two threads, and returns the results in order.
 pub(crate) fn two_at_a_time<J: Sync, R: Send>(jobs: &[J], run: impl Fn(&J) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let work = || {

@@ -1,4 +1,4 @@
-//! What the instructions that a session adds are spent on, by callgrind.
+//! The instructions that a session adds, by purpose, counted with callgrind.
 
 mod profile;
 
@@ -11,12 +11,12 @@ use crate::{Options, Outcome};
 
 const ROUTES: [&str; 4] = ["/plain", "/login", "/read", "/write"];
 
-/// Is how many requests are counted, and twice as many.
+/// Number of requests. It is counted once and once doubled.
 const REQUESTS: u64 = 1000;
 
-/// Names what functions are for, by parts of their names; the first that fits counts.
+/// Purposes of functions by parts of their names. The first match counts.
 ///
-/// A function that was inlined counts as the one that it was inlined into.
+/// An inlined function counts as the one that contains it.
 const WEIGHTS: [(&str, &[&str]); 11] = [
     ("hash of the secret", &["sha2::"]),
     ("allocating and freeing", &["malloc", "free", "realloc", "calloc", "unlink_chunk", "raw_vec"]),
@@ -66,7 +66,7 @@ fn table(subjects: &Subjects, subject: &Subject) -> Outcome<Table> {
     Ok(table)
 }
 
-/// Adds up what is spent more on each weight.
+/// Sums the additional instructions of each purpose.
 fn weighed(with: &profile::Profile, without: &profile::Profile) -> BTreeMap<&'static str, i64> {
     let mut weights = BTreeMap::new();
     for (sign, profile) in [(1, with), (-1, without)] {
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_has_the_first_weight_that_fits() {
+    fn a_function_has_the_first_matching_weight() {
         let table = [
             ("sha2::sha256::compress256", "hash of the secret"),
             ("_int_free", "allocating and freeing"),

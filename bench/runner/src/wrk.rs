@@ -1,4 +1,4 @@
-//! Asking as fast as a server answers, by turns with another.
+//! Load from wrk on two servers in turns.
 
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -10,14 +10,14 @@ use crate::Outcome;
 use crate::page::Jar;
 use crate::server::pinned;
 
-/// Is how long a turn takes: short against the seconds in which a machine becomes faster or slower,
-/// long against the change of turns.
+/// Duration of a turn: short against the seconds in which a machine's speed changes, long against
+/// the switch.
 pub(crate) const TURN: Duration = Duration::from_millis(50);
 
-/// Is how long after a signal wrk sees that it is to end, at most.
+/// Maximum time until wrk notices a signal to end.
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
 
-/// Is what wrk has counted, and how long it had its turn.
+/// The counts of wrk, and the duration of its turns.
 pub(crate) struct Load {
     pub(crate) requests: u64,
     pub(crate) seconds: f64,
@@ -29,16 +29,16 @@ impl Load {
     }
 }
 
-/// Is a wrk that asks one server for one page, while it is its turn. Stopped when this is dropped.
+/// A wrk that requests one page of one server during its turns. It stops on drop.
 pub(crate) struct Client {
     command: Command,
     page: String,
-    /// Is `None` before its first turn.
+    /// The process; `None` before its first turn.
     process: Option<Child>,
     asked: Duration,
 }
 
-/// Lets both ask by turns, until each has asked for so many seconds.
+/// Runs both in turns, until each had its seconds.
 pub(crate) fn take_turns(mut clients: [Client; 2], seconds: u64) -> Outcome<[Load; 2]> {
     let turns = Duration::from_secs(seconds).as_millis() / TURN.as_millis();
     for _ in 0..turns {
@@ -46,14 +46,14 @@ pub(crate) fn take_turns(mut clients: [Client; 2], seconds: u64) -> Outcome<[Loa
             client.take_turn()?;
         }
     }
-    // Neither then asks for more before it sees that it is to end.
+    // Neither sends more before it notices that it is to end.
     thread::sleep(LOOKS_EVERY);
     let [one, other] = clients;
     Ok([one.finish()?, other.finish()?])
 }
 
 impl Client {
-    /// Is one of so many connections.
+    /// Creates a client with a number of connections.
     pub(crate) fn new(connections: usize, core: u32, port: u16, path: &str, jar: &Jar) -> Self {
         let mut wrk = Command::new("wrk");
         wrk.args(["--threads", "1", "--connections", &connections.to_string(), "--duration", "1h"]);
@@ -82,14 +82,13 @@ impl Client {
         Ok(())
     }
 
-    /// Returns what was counted. An answer that was not a success is a failure.
+    /// Returns the counts. A response without success is a failure.
     fn finish(mut self) -> Outcome<Load> {
         let mut process = self.process.take().ok_or("it had a turn")?;
-        // Told while it is held, so that it asks for no more than it has under way.
+        // Signalled while it is stopped, so that it sends no further requests.
         signal(&process, Signal::INT)?;
         signal(&process, Signal::CONT)?;
-        // The thread that asks may have taken the signal; the one that waits for the end is then
-        // told again.
+        // Its worker thread may have taken the signal; then the main thread needs another.
         while process.try_wait()?.is_none() {
             thread::sleep(Duration::from_millis(5));
             signal(&process, Signal::INT)?;

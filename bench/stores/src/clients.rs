@@ -1,4 +1,4 @@
-//! Clients, each a task that waits for what it asked before it asks again.
+//! Clients, each a task with one request at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use hot::login;
 use sessions_core::{Session, Sessions};
 use tokio::task::{JoinHandle, consume_budget};
 
-/// Is a client with a session of its own.
+/// A client with its own session.
 pub(crate) struct Client {
     sessions: Sessions,
     session: Session,
@@ -27,7 +27,7 @@ impl Client {
         Self { sessions, session, cookie }
     }
 
-    /// Changes a value, and waits until that is stored.
+    /// Changes a value, and waits until it is stored.
     pub(crate) async fn commit(&self) {
         self.session.increment("n", 1).expect("it is a number");
         self.session.save().await.expect("the store writes");
@@ -41,7 +41,7 @@ impl Client {
     }
 }
 
-/// Signs so many in, many at a time.
+/// Signs in `count` clients, many in parallel.
 pub(crate) async fn sign_in(sessions: &Sessions, count: usize) -> Vec<Client> {
     const AT_A_TIME: usize = 512;
     let mut clients = Vec::with_capacity(count);
@@ -55,14 +55,14 @@ pub(crate) async fn sign_in(sessions: &Sessions, count: usize) -> Vec<Client> {
     clients
 }
 
-/// Is what clients do at the moment.
+/// The running work of clients.
 pub(crate) struct Work {
     done: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Has each client do something over and over.
+/// Lets each client repeat an action.
 pub(crate) fn start<F>(clients: &Arc<Vec<Client>>, act: fn(Arc<Vec<Client>>, usize) -> F) -> Work
 where
     F: Future<Output = ()> + Send + 'static,
@@ -74,7 +74,7 @@ where
             while !stop.load(Ordering::Relaxed) {
                 act(Arc::clone(&clients), number).await;
                 done.fetch_add(1, Ordering::Relaxed);
-                // A store that never waits must not keep the other clients from their turn.
+                // A store that never waits would starve the other clients.
                 consume_budget().await;
             }
         })
@@ -84,7 +84,7 @@ where
 }
 
 impl Work {
-    /// Returns how much is done in a second while something happens.
+    /// Returns the actions per second while `happening` runs.
     pub(crate) async fn rate_during(&self, happening: impl Future<Output = ()>) -> f64 {
         let (before, begin) = (self.done.load(Ordering::Relaxed), Instant::now());
         happening.await;
@@ -99,7 +99,7 @@ impl Work {
     }
 }
 
-/// Waits without doing anything.
+/// Waits.
 pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }

@@ -1,4 +1,4 @@
-//! What the stores do, with the sessions of many clients and without a framework.
+//! The throughput of stores, with sessions of many clients and without a framework.
 
 mod clients;
 mod open;
@@ -41,7 +41,7 @@ fn time(word: &str) -> Duration {
     Duration::from_secs_f64(number(word))
 }
 
-/// Makes the runtime that a server would have, with a worker for each processor.
+/// Returns a runtime as a server has it, with a worker per processor.
 fn runtime() -> Runtime {
-    Builder::new_multi_thread().enable_all().build().expect("a runtime can be had")
+    Builder::new_multi_thread().enable_all().build().expect("a runtime can be created")
 }

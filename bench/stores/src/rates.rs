@@ -1,4 +1,4 @@
-//! Commits and loads in a second.
+//! Commits and loads per second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(crate) fn run(store: &str, place: &str, clients: usize, time: Duration) {
 }
 
 async fn rate(work: Work, time: Duration) -> f64 {
-    // The first ones meet cold caches.
+    // Skip the start, with its cold caches.
     pass(time / 10).await;
     let rate = work.rate_during(pass(time)).await;
     work.stop().await;

@@ -1,4 +1,4 @@
-//! Bytes of a session.
+//! Bytes per session.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -9,8 +9,7 @@ use sessions_core::Sessions;
 use crate::clients::sign_in;
 use crate::{open, runtime};
 
-/// Prints what a session takes on the disk after the store was closed; where there is no disk, it
-/// only makes the sessions.
+/// Creates sessions, and prints their size on disk after the store was closed.
 pub(crate) fn run(store: &str, place: &str, count: usize) {
     runtime().block_on(async {
         let sessions =
@@ -22,7 +21,7 @@ pub(crate) fn run(store: &str, place: &str, count: usize) {
     }
 }
 
-/// Adds up what files take on their disk, `None` if there are none.
+/// Returns the size of all files below a path on disk, or `None` if there are none.
 fn bytes_on_disk(path: &Path) -> Option<u64> {
     let metadata = fs::symlink_metadata(path).ok()?;
     if !metadata.is_dir() {

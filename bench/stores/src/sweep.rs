@@ -1,4 +1,4 @@
-//! Sweeping while many commit.
+//! Sweeping during commits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use crate::clients::{Client, pass, sign_in, start};
 use crate::{open, runtime};
 
 const CLIENTS: usize = 64;
-/// Is how long there is sweeping, and then none.
+/// Duration of a turn, with sweeping or without.
 const TURN: Duration = Duration::from_secs(1);
-/// Is how many records one call sweeps: few, so that no call goes on long after its turn.
+/// Number of records per call: few, so that no call runs long after its turn.
 const SLICE: usize = 250;
 const LONGER_THAN_IDLE: Duration = Duration::from_secs(31 * 60);
 
@@ -43,7 +43,7 @@ pub(crate) fn run(store: &str, place: &str, expired: usize, rounds: usize) {
     });
 }
 
-/// Sweeps for a turn or until nothing is left, and returns how many records in a second.
+/// Sweeps for a turn or until nothing is left, and returns the records per second.
 async fn sweep(sessions: &Sessions) -> f64 {
     let begin = Instant::now();
     let mut swept = 0;

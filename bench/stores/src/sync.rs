@@ -1,11 +1,11 @@
-//! What the disk can do.
+//! The speed of the disk.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Prints how often in a second a few bytes can be appended to a file and made durable.
+/// Prints how many small durable appends to a file are possible per second.
 pub(crate) fn run(folder: &str, time: Duration) {
     let path = Path::new(folder).join("appended");
     let mut file = File::create(&path).expect("the file can be made");

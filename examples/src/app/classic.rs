@@ -31,7 +31,7 @@ pub(super) fn clear(session: &Session) -> Reply {
     Reply::text("ok")
 }
 
-/// Begins the idle limit anew; without a session there is none to shift.
+/// Restarts the idle timeout of a session that exists.
 pub(super) fn update(session: &Session) -> Result<Reply, Error> {
     if !session.is_new() {
         session.shift_expiration()?;
@@ -47,7 +47,7 @@ pub(super) fn destroy(session: &Session) -> Reply {
 pub(super) fn set_immutable(session: &Session) -> Result<Reply, Error> {
     let business = ["Edward", "value 2"].map(|name| Business { name: name.to_owned() });
     BUSINESS.set_immutable(session, &Vec::from(business))?;
-    // A plain set of the entry is refused from now on.
+    // From now on a plain `set` of the entry is refused.
     let refused = BUSINESS.set(session, &vec![Business { name: "Gabriel".to_owned() }]).is_err();
     Ok(Reply::text(if refused { "ok" } else { "an immutable entry was replaced" }))
 }

@@ -12,7 +12,7 @@ struct WhoAmI {
     is_new: bool,
 }
 
-/// One line of a "your devices" page; times are milliseconds since the Unix epoch.
+/// A line of a "your devices" page. Times are milliseconds since the Unix epoch.
 #[derive(Serialize)]
 struct Device {
     id: String,
@@ -28,11 +28,11 @@ pub(super) fn login(request: Request<'_>, session: &Session) -> Result<Reply, Er
             session.login(&user)?;
             Ok(Reply::text("ok"))
         }
-        None => Ok(Reply::refusal(400, "say who signs in: /login?user=ann")),
+        None => Ok(Reply::refusal(400, "user is missing; try /login?user=ann")),
     }
 }
 
-/// Waits between destroying and answering, so that a client can hang up in between.
+/// Waits before answering, so that a client can hang up after the session was destroyed.
 pub(super) async fn logout(request: Request<'_>, session: &Session, wait: Wait) -> Reply {
     session.destroy();
     request.pause(wait).await;

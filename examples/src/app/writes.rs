@@ -1,10 +1,10 @@
-//! Writes that overlap, add up, fail and panic.
+//! Writes that overlap, increment, fail and panic.
 
 use sessions_core::{Error, Session};
 
 use super::{Reply, Request, Wait};
 
-/// Waits between loading and writing, so that other requests come in between.
+/// Waits between loading and writing, so that other requests can overlap.
 pub(super) async fn put(request: Request<'_>, session: &Session, wait: Wait) -> Result<Reply, Error> {
     request.pause(wait).await;
     session.set(&request.key(), &request.parameter("v").unwrap_or_default())?;
@@ -13,18 +13,18 @@ pub(super) async fn put(request: Request<'_>, session: &Session, wait: Wait) -> 
 
 pub(super) fn increment(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
     let by = request.parameter("by").map_or(Ok(1), |text| text.parse());
-    let Ok(by) = by else { return Ok(Reply::refusal(400, "by is not a whole number")) };
+    let Ok(by) = by else { return Ok(Reply::refusal(400, "by is not an integer")) };
     Ok(Reply::text(session.increment(&request.key(), by)?.to_string()))
 }
 
-/// Writes, then fails: what was written is dropped.
+/// Writes, then fails, which drops the write.
 pub(super) fn fail(session: &Session) -> Result<Reply, Error> {
     session.set("failed", &true)?;
-    Ok(Reply::refusal(500, "failed, as asked"))
+    Ok(Reply::refusal(500, "failed as requested"))
 }
 
-/// Writes, then panics: what was written is dropped.
+/// Writes, then panics, which drops the write.
 pub(super) fn panic(session: &Session) -> Result<Reply, Error> {
     session.set("panicked", &true)?;
-    panic!("asked to panic");
+    panic!("panicked as requested");
 }

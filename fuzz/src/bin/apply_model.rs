@@ -1,5 +1,6 @@
-//! Any changes of any record: [`Record::apply`] does what a model of maps does, and the record that
-//! it makes decodes.
+//! Applies arbitrary changes to arbitrary records.
+//!
+//! [`Record::apply`] does what a model of maps does, and the resulting record decodes.
 
 #![no_main]
 
@@ -7,7 +8,7 @@ use fuzz::model::{Action, Draft, Model};
 use libfuzzer_sys::{arbitrary, fuzz_target};
 use sessions_core::{Record, Refusal};
 
-/// A record, and requests that change it one after the other.
+/// A record and the requests that change it, in order.
 #[derive(arbitrary::Arbitrary, Debug)]
 struct Input<'a> {
     record: Draft<'a>,
@@ -30,7 +31,7 @@ fuzz_target!(|input: Input<'_>| {
         match (record.apply(&changes), model.apply(&changes)) {
             (Ok(changed), Ok(())) => record = Record::decode(changed.as_bytes()).expect("a changed record decodes"),
             (Err(refusal), Err(expected)) if refusal == expected => {}
-            // The model has no limits.
+            // The model knows no limits.
             (Err(refusal), _) if !matches!(refusal, Refusal::Gone | Refusal::Conflict) => return,
             (done, expected) => panic!("{done:?} where the model says {expected:?}, of {changes:?}"),
         }

@@ -1,5 +1,6 @@
-//! Any value of serde's data model: what `set` accepts comes back equal, in the same request and in
-//! a later one.
+//! Stores arbitrary values of serde's data model.
+//!
+//! What `set` accepts comes back equal, in the same request and in a later one.
 
 #![no_main]
 

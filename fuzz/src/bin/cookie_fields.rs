@@ -1,5 +1,7 @@
-//! Any bytes as `Cookie` fields, one a line: the live session is opened exactly where its cookie
-//! stands among the first, and a request costs a bounded number of look-ups.
+//! Reads arbitrary bytes as `Cookie` fields, one per line.
+//!
+//! The live session is opened exactly if its cookie is among the first, and the number of lookups
+//! per request is bounded.
 
 #![no_main]
 
@@ -9,10 +11,10 @@ use fuzz::{Lazy, Site, id_of, values};
 use libfuzzer_sys::fuzz_target;
 use sessions_core::{Sessions, Token};
 
-/// The token of the one live session.
+/// Token of the only live session.
 const LIVE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Number of look-ups that no request may exceed.
+/// Maximum number of lookups per request.
 const MOST_LOOKUPS: u64 = 8;
 
 /// Number of different tokens, and of values, among which the live one must be found.
@@ -41,8 +43,7 @@ fn fields(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     data.split(|byte| *byte == b'\n')
 }
 
-/// Returns whether the live token is among the first different ones, where no limit on the work may
-/// hide it.
+/// Returns whether the live token is among the first different ones, where no limit may hide it.
 fn must_open(values: &[&[u8]], is_live: impl Fn(&[u8]) -> bool) -> bool {
     let mut tokens: Vec<&[u8]> = values.iter().copied().filter(|value| Token::parse(value).is_some()).collect();
     tokens.sort_unstable();

@@ -1,5 +1,7 @@
-//! Any bytes as a request to sessions-minihttp: what arrives later changes no verdict on a head,
-//! and how a chunked body is cut into pieces does not change what is read of it.
+//! Reads arbitrary bytes as a request to sessions-minihttp.
+//!
+//! The verdict on a head does not depend on what arrives later. A chunked body reads the same
+//! however it is split.
 
 #![no_main]
 

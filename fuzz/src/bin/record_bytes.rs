@@ -1,5 +1,7 @@
-//! Any bytes as a stored record: what decodes keeps its bytes, reads whole, and can be changed and
-//! written anew without losing anything.
+//! Decodes arbitrary bytes as a stored record.
+//!
+//! A record that decodes keeps its bytes, can be read in full, and can be changed and rebuilt
+//! without loss.
 
 #![no_main]
 
@@ -24,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     change(&record);
 });
 
-/// Applies changes of each kind, which may be refused but must leave a sound record.
+/// Applies changes of each kind. They may be refused, but must leave a valid record.
 fn change(record: &Record) {
     let changes = || Changes::new(record.last_seen(), record.secret_hash());
     let key = record.entries().next().map_or("key", |entry| entry.key());
@@ -62,7 +64,7 @@ fn rebuilt(record: &Record) -> Record {
     draft.build().expect("what was decoded fits the format")
 }
 
-/// What a builder carries over from one record to another.
+/// Contents that a builder copies from one record to another.
 #[derive(Debug, PartialEq)]
 struct Contents<'a> {
     principal: Option<&'a str>,

@@ -1,12 +1,13 @@
-//! Any text as the URL of a Redis store: it is read or refused, and what is said about a refused
-//! one repeats no password, wherever that stands but as the name of an option.
+//! Parses arbitrary text as the URL of a Redis store.
+//!
+//! An error message never repeats the password, unless it is also the name of an option.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use sessions_redis::fuzzing::parse_url;
 
-/// Stands for the password, wherever an input has this byte.
+/// Byte that stands for the password in an input.
 const MARK: &str = "\u{1}";
 const PASSWORD: &str = "hunter2";
 

@@ -1,5 +1,6 @@
-//! Any bytes as a sealed cookie value, and any damage to a genuine one: nothing but the seal's own
-//! values opens a session or reaches the store.
+//! Reads arbitrary and damaged sealed cookie values.
+//!
+//! Only values that the seal has issued open a session or reach the store.
 
 #![no_main]
 
@@ -10,7 +11,7 @@ use libfuzzer_sys::{arbitrary, fuzz_target};
 use pollster::block_on;
 use sessions_core::{SealKey, SessionId, Sessions, SessionsBuilder};
 
-/// What a client does to its cookie.
+/// A change that a client makes to its cookie.
 #[derive(arbitrary::Arbitrary, Debug)]
 struct Input {
     seal: Seal,
@@ -25,15 +26,15 @@ enum Seal {
 
 #[derive(arbitrary::Arbitrary, Debug)]
 enum Value {
-    /// Sends any bytes.
+    /// Arbitrary bytes.
     Raw(Vec<u8>),
-    /// Sends a genuine value with a piece of it replaced.
+    /// A genuine value with a part replaced.
     Spliced { at: u8, removed: u8, inserted: Vec<u8> },
-    /// Sends a genuine value with single bits flipped.
+    /// A genuine value with single bits flipped.
     Flipped(Vec<(u8, u8)>),
 }
 
-/// A manager that seals, with one live session and its cookie's value.
+/// A sealing manager with one live session and its cookie's value.
 struct Sealed {
     site: Site,
     id: SessionId,
@@ -52,7 +53,7 @@ fuzz_target!(|input: Input| {
     let field = [COOKIE.as_bytes(), b"=", &value].concat();
     let session = sealed.site.load([&field[..]]);
     let loads = sealed.site.take_loads();
-    // Semicolons in the value make more cookies of it, one of which may be genuine.
+    // A semicolon splits the value into several cookies, one of which may be genuine.
     if !values(&field).any(|value| value == sealed.value) {
         assert_eq!((session.id(), loads), (None, 0), "a forged cookie reached the store");
     } else if field.len() <= SHORT {
@@ -60,7 +61,7 @@ fuzz_target!(|input: Input| {
     }
 });
 
-/// How long a field may be that cannot hold more values than the manager examines.
+/// Length of a field that cannot contain more values than the manager examines.
 const SHORT: usize = 512;
 
 fn changed(genuine: &[u8], how: &Value) -> Vec<u8> {

@@ -82,8 +82,9 @@ impl Candidates {
         self.bytes += rest.len();
         while !rest.is_empty() {
             let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-            let pair = trim(&rest[..end]);
-            rest = rest.get(end + 1..).unwrap_or_default();
+            let (pair, others) = rest.split_at(end);
+            rest = others.get(1..).unwrap_or_default();
+            let pair = trim(pair);
             let Some(value) = value_of(name, pair) else {
                 self.has_foreign = true;
                 continue;

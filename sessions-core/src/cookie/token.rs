@@ -39,10 +39,7 @@ impl Token {
 
     /// Appends the token's text to `out`.
     pub(crate) fn write_text(&self, out: &mut String) {
-        let mut bytes = [0; 32];
-        bytes[..16].copy_from_slice(self.id.as_bytes());
-        bytes[16..].copy_from_slice(&self.secret.0);
-        out.push_str(base64url::encode(&bytes).as_str());
+        out.push_str(base64url::encode(&join(self.id, &self.secret)).as_str());
     }
 
     /// Says whether both are the same. In no constant time: for two tokens of one client.
@@ -67,6 +64,13 @@ fn draw<const N: usize>(fill: Entropy) -> Result<[u8; N], Error> {
     let mut drawn = [0; N];
     fill(&mut drawn).map_err(|error| Error::with_source(ErrorKind::Entropy, error))?;
     Ok(drawn)
+}
+
+fn join(id: SessionId, secret: &Secret) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(id.as_bytes());
+    bytes[16..].copy_from_slice(&secret.0);
+    bytes
 }
 
 fn halves(bytes: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
@@ -108,10 +112,7 @@ impl Secret {
     /// Hashes the secret together with the id that it opens.
     #[must_use]
     pub fn hash(&self, id: SessionId) -> SecretHash {
-        let mut hash = Sha256::new();
-        hash.update(id.as_bytes());
-        hash.update(self.0);
-        SecretHash(hash.finalize().into())
+        SecretHash(Sha256::digest(join(id, self)).into())
     }
 }
 

@@ -37,8 +37,8 @@ impl Lookup {
             reject(shared, None, RejectReason::Malformed);
         }
         let Candidates { carried, by_plain_http, .. } = *candidates;
-        let mut search =
-            Search { now: Timestamp::from_millis(0), loaded: Loaded { carried, by_plain_http, ..Loaded::default() } };
+        let loaded = Loaded { carried, by_plain_http, ..Loaded::default() };
+        let mut search = Search { now: Timestamp::from_millis(0), loaded };
         if candidates.exceeded {
             reject(shared, None, RejectReason::TooMany);
             search.loaded.stage = Stage::Blocked(Blocked::TooManyTokens);
@@ -145,13 +145,13 @@ impl Search {
         self.loaded.record = None;
     }
 
-    fn end(&mut self, shared: &Shared) -> Result<(), Error> {
-        shared.load(&mut self.loaded);
+    fn end(self, shared: &Shared) -> Result<(), Error> {
+        shared.load(self.loaded);
         Ok(())
     }
 
     #[cold]
-    fn fail(&mut self, shared: &Shared, error: StoreError) -> Result<(), Error> {
+    fn fail(mut self, shared: &Shared, error: StoreError) -> Result<(), Error> {
         shared.raise(&Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
         match shared.sessions.config().outage {
             OutagePolicy::Refuse => Err(error.into()),

@@ -1,11 +1,10 @@
 //! What the handles of one request share.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::cookie::SetCookie;
-use crate::exchange::response::SessionHeaders;
 use crate::exchange::state::{Loaded, State};
 use crate::manager::{Event, Sessions};
 
@@ -14,12 +13,14 @@ pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
     /// The request must not begin a session: it is a preflight, for instance.
     pub(crate) creates_nothing: bool,
+    /// The handler has asked for the session. Changed under the lock, and read without it.
+    is_loaded: AtomicBool,
     state: Mutex<State>,
 }
 
 impl Shared {
     pub(super) const fn new(sessions: Sessions, creates_nothing: bool, state: State) -> Self {
-        Self { sessions, creates_nothing, state: Mutex::new(state) }
+        Self { sessions, creates_nothing, is_loaded: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
     /// Locks the state.
@@ -30,22 +31,17 @@ impl Shared {
         self.state.lock()
     }
 
-    /// Stores what was loaded, unless the session was loaded before.
-    pub(super) fn load(&self, loaded: &mut Loaded) {
-        let mut state = self.lock();
-        if !state.is_loaded {
-            state.load(loaded);
-        }
+    /// Returns whether the handler has asked for the session.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.is_loaded.load(Ordering::Acquire)
     }
 
-    /// Returns the headers for the response to a request that looked at its session.
-    #[inline]
-    pub(super) fn headers(&self, state: &State, cookie: Option<SetCookie>) -> SessionHeaders {
-        SessionHeaders {
-            cookie,
-            vary: true,
-            is_private: state.is_signed_in() && self.sessions.config().no_store,
-            retry_after: false,
+    /// Stores what was loaded, unless the session was loaded before.
+    pub(super) fn load(&self, loaded: Loaded) {
+        let mut state = self.lock();
+        if !self.is_loaded() {
+            state.load(loaded);
+            self.is_loaded.store(true, Ordering::Release);
         }
     }
 
@@ -70,7 +66,7 @@ impl fmt::Debug for Shared {
         let state = self.lock();
         f.debug_struct("Session")
             .field("id", &state.id())
-            .field("is_loaded", &state.is_loaded)
+            .field("is_loaded", &self.is_loaded())
             .field("headers_sent", &state.headers_sent)
             .finish_non_exhaustive()
     }

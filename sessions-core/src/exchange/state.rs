@@ -7,16 +7,16 @@ use crate::cookie::{Secret, SecretHash, SetCookie, Token};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::commit::Question;
 use crate::exchange::outcome::{Blocked, Facts};
+use crate::exchange::response::SessionHeaders;
 use crate::exchange::view::View;
 use crate::id::SessionId;
+use crate::manager::Sessions;
 use crate::platform::Timestamp;
 use crate::record::{Changes, LONGEST_PRINCIPAL, Limits, Record};
 
 /// The session of one request: what was loaded, and what the request did to it.
 #[derive(Default)]
 pub(crate) struct State {
-    /// The handler has asked for the session.
-    pub(crate) is_loaded: bool,
     pub(crate) headers_sent: bool,
     /// The client sent a cookie of our name.
     pub(crate) carried: bool,
@@ -36,8 +36,6 @@ pub(crate) struct State {
     doomed: Option<SessionId>,
     /// How often the request has called `destroy`.
     destroys: u32,
-    /// The tasks that wait for the commit under way; `None` while none is.
-    turn: Option<Vec<Waker>>,
     saves: Option<Box<Saves>>,
 }
 
@@ -85,9 +83,11 @@ pub(crate) struct Writes {
     pub(super) destroys: u32,
 }
 
-/// What a save left behind for the commit that comes next.
+/// What only a request has that saves in its middle, or shares its session.
 #[derive(Default)]
 struct Saves {
+    /// The tasks that wait for the commit under way; `None` while none is.
+    turn: Option<Vec<Waker>>,
     /// The cookie for the response headers.
     cookie: Option<SetCookie>,
     /// What a save asked the store before it was dropped.
@@ -115,11 +115,10 @@ impl Live {
 /// What the request reads and writes.
 impl State {
     /// Takes over what was loaded. The view is still empty.
-    pub(super) fn load(&mut self, loaded: &mut Loaded) {
-        self.is_loaded = true;
+    pub(super) fn load(&mut self, loaded: Loaded) {
         (self.carried, self.by_plain_http) = (loaded.carried, loaded.by_plain_http);
-        self.stage = std::mem::take(&mut loaded.stage);
-        if let Some(record) = loaded.record.take() {
+        self.stage = loaded.stage;
+        if let Some(record) = loaded.record {
             self.view.load(record);
         }
     }
@@ -247,15 +246,22 @@ impl State {
 
 /// How the request ends.
 impl State {
-    /// Ends the request if it only looked: nothing to write, and no cookie to set or remove.
-    pub(super) fn end_if_unchanged(&mut self) -> bool {
+    /// Returns the headers of the response if the request only looked: there is nothing to write, and
+    /// no cookie to set or remove.
+    #[inline]
+    pub(super) fn headers_if_unchanged(&self, sessions: &Sessions) -> Option<SessionHeaders> {
         let touch_due = self.live().is_some_and(|live| live.touch_due);
         // One branch for all of the marks, of which nearly no request has any.
         let is_marked = self.renewal | touch_due | self.headers_sent | (self.destroys > 0);
         let wrote = !self.view.edits().is_empty() || self.login.is_some() || self.idle.is_some();
-        let is_unchanged = !(is_marked || wrote || self.saves.is_some() || self.is_busy());
-        self.headers_sent |= is_unchanged;
-        is_unchanged
+        let is_unchanged = !(is_marked || wrote || self.saves.is_some());
+        is_unchanged.then(|| self.headers(sessions, None))
+    }
+
+    /// Returns the headers for the response to a request that looked at its session.
+    pub(super) fn headers(&self, sessions: &Sessions, cookie: Option<SetCookie>) -> SessionHeaders {
+        let is_private = self.is_signed_in() && sessions.config().no_store;
+        SessionHeaders { cookie, vary: true, is_private, retry_after: false }
     }
 
     pub(super) fn facts(&mut self, creates_nothing: bool) -> Facts {
@@ -415,7 +421,6 @@ impl State {
 
     /// Returns whether anything was written after the headers were sent and never saved.
     pub(super) fn has_unsaved(&self) -> bool {
-        // Nearly every request ends here.
         if !self.headers_sent {
             return false;
         }
@@ -433,16 +438,16 @@ impl State {
 impl State {
     /// Returns whether a commit is under way, or was dropped before it ended.
     pub(super) fn is_busy(&self) -> bool {
-        self.turn.is_some() || self.has_dropped()
+        self.saves.as_ref().is_some_and(|saves| saves.turn.is_some() || saves.dropped.is_some())
     }
 
     pub(super) fn begin_turn(&mut self) {
-        self.turn = Some(Vec::new());
+        self.saves.get_or_insert_default().turn = Some(Vec::new());
     }
 
     /// Begins a turn once no other commit is under way. Returns what a dropped save asked.
     pub(super) fn poll_turn(&mut self, context: &Context<'_>) -> Poll<Option<Box<Question>>> {
-        if let Some(waiting) = &mut self.turn {
+        if let Some(waiting) = self.saves.as_mut().and_then(|saves| saves.turn.as_mut()) {
             if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
                 waiting.push(context.waker().clone());
             }
@@ -454,7 +459,7 @@ impl State {
 
     /// Ends the turn and returns the tasks to wake, which is done outside the lock.
     pub(super) fn end_turn(&mut self) -> Vec<Waker> {
-        self.turn.take().unwrap_or_default()
+        self.saves.as_mut().and_then(|saves| saves.turn.take()).unwrap_or_default()
     }
 
     /// Keeps what a dropped save asked the store.

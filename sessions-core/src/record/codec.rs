@@ -1,7 +1,6 @@
 //! How values become bytes.
 
 mod check;
-mod simple;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -80,10 +79,10 @@ impl Values {
 
     /// Reads the value of the entry or flash `key`.
     pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
-        match (self, bytes.split_first()) {
-            (Self::Coded(codec), Some((&CODED, coded))) => decode_coded(&**codec, key, coded),
-            _ => simple::from_json(bytes).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify()))),
+        if let (Self::Coded(codec), [CODED, coded @ ..]) = (self, bytes) {
+            return decode_coded(&**codec, key, coded);
         }
+        serde_json::from_slice(bytes).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify())))
     }
 }
 

@@ -163,11 +163,7 @@ pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = Slot<'_>> {
 
 /// Finds where a slot's value lies in checked bytes, without reading the others.
 pub(crate) fn find(bytes: &[u8], space: Space, key: &[u8]) -> Option<(Kind, Range<usize>)> {
-    // Keys are often of one length and begin alike: most that are not it are told by their last
-    // byte.
-    let is_it = |other: &[u8]| other.last() == key.last() && other == key;
-    let place = places(bytes)
-        .find(|place| place.key.len() == key.len() && is_it(&bytes[place.key.clone()]) && place.is_of(space))?;
+    let place = places(bytes).find(|place| bytes[place.key.clone()] == *key && place.is_of(space))?;
     Some((Kind::from_byte(place.kind)?, place.value))
 }
 

@@ -23,7 +23,20 @@ impl Session {
     /// never "missing". The error, the log and an event name the key and the type.
     /// [`get_or_discard`](Self::get_or_discard) removes such an entry.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.with_entry(key, |value| value.map(|value| self.decode(key, value)).transpose())
+        let mut state = self.shared.lock();
+        let view = state.view();
+        if view.edits().cover_entry(key) {
+            let value = view.entry(key).map(|seen| seen.value.to_vec());
+            drop(state);
+            return value.map(|value| self.decode(key, &value)).transpose();
+        }
+        let Some(record) = view.base().cloned() else { return Ok(None) };
+        // The handler's own code decodes the value, so not under the lock.
+        drop(state);
+        match record.entry_value(key) {
+            Some((value, _)) => self.decode(key, value).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Returns an entry's value, or removes the entry if it is not a `T`: after a deploy that
@@ -150,20 +163,6 @@ impl Session {
         if let Some((key, expected)) = error.undecodable() {
             self.shared.raise(&Event::Undecodable { id: self.id(), key: Arc::clone(key), expected });
         }
-    }
-
-    /// Reads an entry outside the lock, since a handler's own code decodes it.
-    pub(super) fn with_entry<R>(&self, key: &str, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
-        let mut state = self.shared.lock();
-        let view = state.view();
-        if view.edits().cover_entry(key) {
-            let value = view.entry(key).map(|seen| seen.value.to_vec());
-            drop(state);
-            return read(value.as_deref());
-        }
-        let record = view.base().cloned();
-        drop(state);
-        read(record.as_ref().and_then(|record| record.entry_value(key)).map(|(value, _)| value))
     }
 
     /// Encodes a value outside the lock, since a handler's own code does it, and writes it inside.

@@ -110,7 +110,7 @@ impl Session {
                 self.set(key, &value)?;
                 return Ok(value);
             };
-            let old = self.with_entry(key, |bytes| bytes.map(<[u8]>::to_vec));
+            let old = self.shared.lock().view().entry(key).map(|seen| seen.value.to_vec());
             let decoded = old.as_ref().map(|bytes| self.decode(key, bytes)).transpose();
             let value = change(judge(decoded)?);
             let changes = self.changes(hash).require(key, old.as_deref());
@@ -178,9 +178,10 @@ impl Session {
         let Some((id, hash)) = self.shared.lock().live().map(name) else {
             return Ok(());
         };
-        let loaded = self.shared.sessions.store().load(id, self.shared.sessions.now()).await;
+        let now = self.shared.sessions.now();
+        let loaded = self.shared.sessions.store().load(id, now).await;
         let loaded = self.shared.sessions.check_answer(StoreCall::Load, loaded)?;
-        match loaded.filter(|record| record.secret_hash() == hash) {
+        match loaded.filter(|record| record.secret_hash() == hash && record.is_live(now)) {
             Some(record) => {
                 self.rebase(Some(record));
                 Ok(())

@@ -21,6 +21,17 @@ fn an_unused_session_ends_at_the_idle_limit() {
 }
 
 #[test]
+fn a_reload_finds_no_session_that_has_expired() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann").unwrap());
+    let session = browser.start();
+    fixture.clock.advance(30 * MINUTE);
+    assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(session.principal(), None);
+}
+
+#[test]
 fn use_carries_a_session_to_the_absolute_limit_and_no_further() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();

@@ -58,6 +58,22 @@ fn a_login_with_two_live_tokens_ends_both_sessions_and_begins_anew() {
 }
 
 #[test]
+fn a_login_that_a_failed_response_drops_ends_nothing() {
+    for fixture in fixtures() {
+        let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
+        let mut both = with_cookies(&fixture, &[pair(&one), pair(&other)]);
+        let session = both.start();
+        session.login("ann").unwrap();
+        both.finish(&session, 500).unwrap();
+        drop(session);
+        let session = both.start();
+        session.login("ann").unwrap();
+        assert!(session.exchange().abandon().is_none());
+        assert_eq!((one.user().as_deref(), other.user().as_deref()), (Some("ann"), Some("eve")));
+    }
+}
+
+#[test]
 fn a_logout_finds_its_token_among_strangers() {
     for fixture in fixtures() {
         let unknown: Vec<String> = (0..7).map(|seed| format!("__Host-id={}", made_up_token(seed))).collect();

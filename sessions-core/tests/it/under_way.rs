@@ -291,7 +291,7 @@ fn a_session_first_asked_for_after_the_head_knows_that_it_is_late() {
     assert!(exchange.clone().end(200).try_ready().unwrap().unwrap().is_empty());
     let session = block_on(exchange.session([])).unwrap();
     assert_eq!(session.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
-    assert!(block_on(exchange.clone().end(200)).unwrap().is_empty());
+    assert!(block_on(exchange.end(200)).unwrap().is_empty());
 
     let (fixture, mut browser, _) = with_cart();
     let cookie = browser.cookie.clone().unwrap();
@@ -315,4 +315,16 @@ fn a_limit_moved_after_the_head_and_never_saved_is_told() {
     fixture.take_events();
     drop(session);
     assert!(matches!(fixture.take_events()[..], [Event::Unsaved { .. }]));
+}
+
+#[test]
+fn a_destroy_after_a_dropped_save_ends_what_the_save_made() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let session = browser.start();
+    session.login("ann").unwrap();
+    drop(begin_save(&fixture, &session));
+    session.destroy();
+    let answer = browser.finish(&session, 200).unwrap();
+    assert_eq!((browser.user(), fixture.count(), answer.set_cookie), (None, 0, None));
 }

@@ -1,4 +1,4 @@
-//! A cluster: which server a slot leads to, found out again whenever a server says otherwise.
+//! Clusters: the server of each slot, looked up again whenever a server redirects.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,33 +18,33 @@ use super::{Answer, Parcel};
 use crate::error::{Cause, Fault};
 use crate::refusal::Redirect;
 
-/// Is how often a request is sent on before it starts over.
+/// Maximum number of redirects of a request before it starts over.
 const MOST_REDIRECTS: usize = 5;
-/// Is how many servers are asked at once for the topology.
+/// Number of servers that are asked for the topology at once.
 const ASKED_AT_ONCE: usize = 3;
-/// Is how long they have to answer.
+/// Time for their replies.
 const TOPOLOGY_TIMEOUT: Duration = Duration::from_millis(300);
-/// Is how long the next look at the topology waits after the last one.
+/// Minimum time between two lookups of the topology.
 const REFRESH_PAUSE: Duration = Duration::from_millis(20);
-/// Is how long a request waits for a topology.
+/// Time that a request waits for a topology.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 type Address = (String, u16);
 
-/// Is a cluster that finds its way by CLUSTER SLOTS and by the redirects of its servers.
+/// A cluster that finds servers with CLUSTER SLOTS and by their redirects.
 ///
-/// Not redis-rs's own: while that looks the topology up, the requests to every server wait, for as
-/// long as a dead one takes to time out; and while no server answers, it tries without a pause.
+/// redis-rs's own is not used. During its lookup of the topology, requests to every server wait
+/// until a dead one times out; and while no server replies, it retries without a pause.
 pub(crate) struct Cluster {
-    /// Is what the connections to all servers have in common.
+    /// Settings that the connections to all servers share.
     template: ConnectionInfo,
     seeds: Vec<Arc<Node>>,
     map: RwLock<Map>,
     is_refreshing: AtomicBool,
-    /// Counts the looks at the topology.
+    /// Number of lookups of the topology.
     looks: watch::Sender<u64>,
     turn: AtomicUsize,
-    /// What kept the last look at the topology from finding anything.
+    /// The reason why the last lookup failed.
     failure: Mutex<Option<Cause>>,
     handle: Handle,
 }
@@ -56,7 +56,7 @@ struct Map {
 }
 
 impl Cluster {
-    /// Makes a cluster of some of its servers; `None` without any.
+    /// Creates a cluster from some of its servers, or returns `None` without any.
     pub(crate) fn new(seeds: &[Client], handle: &Handle) -> Option<Arc<Self>> {
         let template = seeds.first()?.get_connection_info().clone();
         let seeds = seeds.iter().map(|client| Node::new(client.clone(), handle.clone()));
@@ -72,7 +72,7 @@ impl Cluster {
         }))
     }
 
-    /// Returns the name of the cluster for errors: those of its servers that it was opened with.
+    /// Returns the name of the cluster for errors: the servers it was opened with.
     pub(crate) fn name(&self) -> String {
         let seeds: Vec<_> = self.seeds.iter().map(|node| node.name()).collect();
         format!("the cluster of {}", seeds.join(", "))
@@ -111,12 +111,12 @@ impl Cluster {
         }
         let mut looks = self.looks.subscribe();
         self.refresh();
-        // Past the patience, and after a look that found nothing, the answer is the same.
+        // After a timeout or a failed lookup, the result is the same.
         let _ = tokio::time::timeout(PATIENCE, looks.changed()).await;
         self.known_owner(slot).ok_or_else(|| Fault::Unreached(self.why_unknown()))
     }
 
-    /// Returns why there is no server for a slot: what the last look failed of, if it failed.
+    /// Returns why a slot has no server: the failure of the last lookup, if any.
     fn why_unknown(&self) -> Cause {
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.clone().unwrap_or_else(|| Cause::text("no server of the cluster has the slot".to_owned()))
@@ -155,15 +155,16 @@ impl Cluster {
         Ok(Node::new(client, self.handle.clone()))
     }
 
-    /// Begins to look at the topology, unless that has begun.
+    /// Starts a lookup of the topology, unless one is running.
     pub(crate) fn refresh(self: &Arc<Self>) {
         if !self.is_refreshing.swap(true, Ordering::AcqRel) {
             self.handle.spawn(look(Arc::downgrade(self)));
         }
     }
 
-    /// Returns the servers to ask, others first each time: one that is cut off from the rest must
-    /// not have the only say.
+    /// Returns the servers to ask, different ones first each time.
+    ///
+    /// Otherwise a server that is cut off from the others could decide alone.
     fn advisers(&self) -> Vec<Arc<Node>> {
         let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
         let mut advisers: Vec<_> = map.nodes.values().chain(&self.seeds).map(Arc::clone).collect();

@@ -1,4 +1,4 @@
-//! A connection that the caller made.
+//! Connections that the caller opened.
 
 use std::fmt;
 
@@ -14,18 +14,18 @@ use super::{Answer, Parcel};
 use crate::error::{Cause, Fault};
 use crate::runtime::caller;
 
-/// Is a connection of the caller's own, which a store shares with whatever else uses it.
+/// A connection of the caller's, which a store shares with other users.
 ///
-/// It keeps its own settings, and connects again as it was made to: a [`MultiplexedConnection`]
-/// does not.
+/// It keeps its own settings, and reconnects as its type does: a [`MultiplexedConnection`] does
+/// not.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Connection {
-    /// Is to one server, and not connected again when it breaks.
+    /// A connection to one server, which does not reconnect.
     Multiplexed(MultiplexedConnection),
-    /// Is to one server, and connected again when it breaks.
+    /// A connection to one server, which reconnects.
     Manager(ConnectionManager),
-    /// Is to a cluster.
+    /// A connection to a cluster.
     Cluster(ClusterConnection),
 }
 
@@ -42,7 +42,7 @@ impl Connection {
     }
 }
 
-/// A connection of the caller's, and the runtime that has its timers and tasks.
+/// A connection of the caller's, and the runtime of its timers and tasks.
 #[derive(Clone)]
 pub(crate) struct Given {
     connection: Connection,
@@ -50,7 +50,7 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// Takes over a connection that lives on the current runtime, if there is one.
+    /// Takes over a connection that belongs to the current runtime, if there is one.
     pub(crate) fn new(connection: Connection) -> Self {
         Self { connection, home: Handle::try_current().ok() }
     }
@@ -59,8 +59,10 @@ impl Given {
         matches!(self.connection, Connection::Cluster(_))
     }
 
-    /// Sends a parcel on the connection's own runtime. On the store's, the timers and tasks of a
-    /// connection that is made anew would end with the store, while the application still uses it.
+    /// Sends a parcel on the connection's own runtime.
+    ///
+    /// On the store's, the timers and tasks of a new connection would end with the store, while the
+    /// application still uses it.
     pub(super) async fn send(&self, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
         let exchange = self.connection.clone().exchange(parcel.slot, parcel.command.as_ref().clone());
         parcel.note_sent();

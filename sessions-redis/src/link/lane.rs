@@ -1,4 +1,4 @@
-//! One connection to one server, connected again whenever it breaks.
+//! A connection to one server, which reconnects whenever it breaks.
 
 use std::fmt;
 use std::io;
@@ -16,34 +16,34 @@ use super::wire::Wire;
 use super::{Answer, Parcel};
 use crate::error::{Cause, Fault};
 
-/// Is how long a request waits for a connection before it looks again where to go.
+/// Time that a request waits for a connection before it looks for another way.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// Is for how many milliseconds a connection may say nothing at all, though it was asked, before it
-/// is given up. Nobody tells a client of a server that lost its power, or of a firewall that
-/// forgot.
+/// Milliseconds after which a connection without a reply to a request is given up.
+///
+/// A client does not learn that a server lost its power, or that a firewall dropped the connection.
 const SILENCE: u64 = 250;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Is one connection to one server, which all requests of one runtime share. It is connected at the
-/// first request, and again whenever it breaks.
+/// A connection to one server, shared by all requests of one runtime.
+///
+/// It connects at the first request, and again whenever it breaks.
 pub(super) struct Lane {
     client: Client,
     home: Home,
     phase: watch::Sender<Phase>,
     born: Instant,
-    /// Says since when nothing was heard though something was asked, in milliseconds of the lane's
-    /// life; 0 for no silence.
+    /// Start of the silence after a request, in milliseconds of the lane's life; 0 for none.
     silent_since: AtomicU64,
 }
 
-/// Is where a connection lives.
+/// The runtimes of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Home {
-    /// Has the connection's socket and its task.
+    /// Runtime of the connection's socket and task.
     pub(super) runtime: Handle,
-    /// Has a clock, which the runtime of a caller may lack, and what sleeps by it.
+    /// Runtime with a clock, which that of a caller may lack, and with the tasks that use it.
     pub(super) clock: Handle,
 }
 
@@ -73,7 +73,7 @@ impl Lane {
         matches!(*self.phase.borrow(), Phase::Ready(_))
     }
 
-    /// Calls `then` when the lane is dropped, or the runtime ends that it lives on.
+    /// Calls `then` when the lane is dropped, or its runtime ends.
     pub(super) fn at_end(&self, then: impl FnOnce() + Send + 'static) {
         let mut phases = self.phase.subscribe();
         let at_end = AtEnd(Some(then));
@@ -114,22 +114,22 @@ impl Lane {
         }
     }
 
-    /// Returns how long there has been this lane, in milliseconds, but never 0.
+    /// Returns the age of the lane in milliseconds, never 0.
     fn age(&self) -> u64 {
         u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// Begins to connect, unless that has begun.
+    /// Starts to connect, unless that has started.
     pub(super) fn connect(self: &Arc<Self>) {
         self.connect_if(|phase| matches!(phase, Phase::Idle));
     }
 
-    /// Gives up whatever connection there is, and connects again.
+    /// Gives up the current connection, if any, and connects again.
     pub(super) fn reconnect(self: &Arc<Self>) {
         self.connect_if(|phase| matches!(phase, Phase::Ready(_)));
     }
 
-    /// Gives up this connection, unless somebody has before.
+    /// Gives up this connection, unless that has been done.
     fn replace(self: &Arc<Self>, broken: &Arc<Wire>) {
         self.connect_if(|phase| matches!(phase, Phase::Ready(wire) if Arc::ptr_eq(wire, broken)));
     }
@@ -147,8 +147,9 @@ impl Lane {
         }
     }
 
-    /// Begins to connect on the lane's own runtime. Without sockets there the task panics, and
-    /// after the runtime's end it never runs.
+    /// Starts to connect on the lane's own runtime.
+    ///
+    /// Without sockets there the task panics, and after the runtime's end it never runs.
     fn attempt(&self) -> JoinSet<RedisResult<Wire>> {
         let client = self.client.clone();
         let mut attempt = JoinSet::new();
@@ -163,7 +164,7 @@ impl fmt::Debug for Lane {
     }
 }
 
-/// Does something when it is dropped.
+/// A guard that calls a function when it is dropped.
 struct AtEnd<F: FnOnce()>(Option<F>);
 
 impl<F: FnOnce()> Drop for AtEnd<F> {
@@ -174,10 +175,10 @@ impl<F: FnOnce()> Drop for AtEnd<F> {
     }
 }
 
-/// Tries until there is a connection, or nobody left to use it.
+/// Tries to connect until there is a connection, or no user of it.
 ///
-/// This runs where the clock is, and only the attempts run on the lane's own runtime: a task there
-/// that slept by the clock of the store's runtime would panic when the store is dropped.
+/// This runs on the runtime with the clock, and only the attempts run on the lane's own. A task
+/// there that slept by the clock of the store's runtime would panic when the store is dropped.
 async fn keep_connecting(lane: Weak<Lane>) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -195,7 +196,7 @@ async fn keep_connecting(lane: Weak<Lane>) {
         if is_over {
             return;
         }
-        // Also on a runtime that stands still, no more than one attempt is under way.
+        // Only one attempt may be running, even on a runtime that is blocked.
         attempt.shutdown().await;
         tokio::time::sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause * 2);
@@ -203,7 +204,7 @@ async fn keep_connecting(lane: Weak<Lane>) {
 }
 
 impl Phase {
-    /// Returns what follows from how an attempt to connect ended, or that it did not end in time.
+    /// Returns the next state after an attempt to connect that ended or timed out.
     fn after(attempt: Result<Option<Result<RedisResult<Wire>, JoinError>>, Elapsed>) -> Self {
         match attempt {
             Ok(Some(Ok(Ok(wire)))) => Self::Ready(Arc::new(wire)),
@@ -214,8 +215,7 @@ impl Phase {
     }
 }
 
-/// Watches over a request, and gives its connection up if that was silent until the request's time
-/// was over.
+/// Watches a request, and gives its connection up if that stayed silent until the deadline.
 struct Vigil<'a> {
     lane: &'a Arc<Lane>,
     wire: &'a Arc<Wire>,

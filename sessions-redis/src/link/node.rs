@@ -1,4 +1,4 @@
-//! One server, and the connections to it.
+//! A server and its connections.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,17 +11,16 @@ use super::{Answer, Parcel};
 use crate::error::{Fault, name_of};
 use crate::runtime::caller;
 
-/// Is one server, and a connection to it for each tokio runtime that asks, so that an answer is not
-/// handed from thread to thread.
+/// A server, with a connection for each tokio runtime, so that replies stay on one thread.
 ///
-/// Whoever has none of its own uses the connection on the store's runtime: callers without tokio,
-/// on a tokio without sockets, and for as long as their own is not ready.
+/// The connection on the store's runtime serves callers without tokio or without sockets, and
+/// others until their own is ready.
 pub(crate) struct Node {
     client: Client,
-    /// Is the store's runtime.
+    /// The store's runtime.
     background: Handle,
     common: Arc<Lane>,
-    /// A list, since there are a few runtimes at most, and each request looks for its own.
+    /// A list, since there are few runtimes, and each request looks up its own.
     lanes: Mutex<Vec<(Id, Arc<Lane>)>>,
 }
 
@@ -46,7 +45,7 @@ impl Node {
         name_of(&self.client)
     }
 
-    /// Returns the connection of the caller's runtime if there is one by now.
+    /// Returns the connection of the caller's runtime, if it is ready.
     fn lane(self: &Arc<Self>) -> Arc<Lane> {
         let own = caller().map(|runtime| self.lane_on(runtime));
         own.filter(|lane| lane.is_ready()).unwrap_or_else(|| Arc::clone(&self.common))
@@ -76,12 +75,12 @@ impl Node {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to connect, unless that has begun.
+    /// Starts to connect, unless that has started.
     pub(crate) fn connect(&self) {
         self.common.connect();
     }
 
-    /// Gives up the connections that there are, and connects again.
+    /// Gives up all current connections and connects again.
     pub(crate) fn reconnect(&self) {
         self.common.reconnect();
         self.lanes().iter().for_each(|(_, lane)| lane.reconnect());

@@ -1,10 +1,10 @@
-//! Who has which slots.
+//! The owners of slots.
 
 use redis::Value;
 
 use crate::call::{bytes, items};
 
-/// Is a run of slots, and who has it.
+/// A range of slots, and its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) first: u16,
@@ -12,17 +12,17 @@ pub(crate) struct Range {
     pub(crate) owner: Owner,
 }
 
-/// Is the primary of some slots.
+/// The primary of some slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
-    /// Is empty where the server that was asked means its own host.
+    /// Empty if the server that was asked means its own host.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Is the name that the server keeps for life.
+    /// Name that the server keeps for life.
     pub(crate) name: Vec<u8>,
 }
 
-/// Reads the answer to CLUSTER SLOTS, in the order of the slots.
+/// Parses the reply to CLUSTER SLOTS, sorted by slot.
 pub(crate) fn parse(value: &Value) -> Option<Vec<Range>> {
     let mut ranges = items(value)?.iter().map(range).collect::<Option<Vec<_>>>()?;
     ranges.sort_by_key(|range| range.first);
@@ -42,14 +42,14 @@ fn owner(value: &Value) -> Option<Owner> {
     };
     let host = String::from_utf8(bytes(host).unwrap_or_default().to_vec()).ok()?;
     Some(Owner {
-        // A server that does not know its own name writes a question mark.
+        // A server that does not know its own name sends a question mark.
         host: if host == "?" { String::new() } else { host },
         port: u16::try_from(*port).ok()?,
         name: bytes(name)?.to_vec(),
     })
 }
 
-/// Finds who has a slot, in ranges that are in order.
+/// Returns the owner of a slot from sorted ranges.
 pub(crate) fn find(ranges: &[Range], slot: u16) -> Option<&Owner> {
     let after = ranges.partition_point(|range| range.first <= slot);
     let range = &ranges[after.checked_sub(1)?];
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_owner_of_a_slot_is_found_and_a_hole_is_not() {
+    fn an_owner_is_found_but_no_gap() {
         let answer = Value::Array(vec![row(5461, 10_922, text("b"), 2), row(0, 5000, Value::Nil, 1)]);
         let ranges = parse(&answer).unwrap();
         let port = |slot| find(&ranges, slot).map(|owner| owner.port);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_topology() {
+    fn other_replies_are_no_topology() {
         for value in [Value::Nil, Value::Array(vec![Value::Nil]), Value::Array(vec![row(0, 99_999, Value::Nil, 1)])] {
             assert!(parse(&value).is_none());
         }

@@ -1,4 +1,4 @@
-//! One connection to one server that has been made, for as long as it lasts.
+//! An established connection to one server.
 
 use std::future::poll_fn;
 use std::io;
@@ -20,28 +20,28 @@ use tokio::task::{AbortHandle, yield_now};
 
 use super::{Answer, Parcel};
 
-/// Is how many requests may wait to be written; the 50 of redis-rs are fewer than a busy server has
-/// at a time.
+/// Maximum number of requests that wait to be written. The 50 of redis-rs are too few for a busy
+/// server.
 const ROOM: usize = 1024;
 
-/// Is a connection, which ends with the last that has it.
+/// A connection, which ends with its last owner.
 pub(super) struct Wire {
     connection: MultiplexedConnection,
     state: Arc<State>,
-    /// Is what writes and reads. Where there is none, redis-rs has its own.
+    /// The task that writes and reads. redis-rs has its own if there is none.
     driver: Option<AbortHandle>,
 }
 
 #[derive(Default)]
 struct State {
     under_way: AtomicUsize,
-    /// Says that nothing will be answered any more.
+    /// Whether the connection is broken, so that no more replies will come.
     is_broken: AtomicBool,
     breaks: Notify,
 }
 
 impl Wire {
-    /// Connects, and has what writes and reads on the runtime that this is polled on.
+    /// Connects, and spawns its task on the current runtime.
     pub(super) async fn connect(client: &Client) -> RedisResult<Self> {
         let info = client.get_connection_info();
         match info.addr() {
@@ -52,7 +52,7 @@ impl Wire {
             ConnectionAddr::Unix(path) => {
                 Self::on(tokio::net::UnixStream::connect(path).await?, info.redis_settings()).await
             }
-            // What a client has for TLS, redis-rs keeps to itself.
+            // redis-rs does not expose what a client has for TLS.
             _ => {
                 let connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
                 Ok(Self { connection, state: Arc::default(), driver: None })
@@ -70,23 +70,24 @@ impl Wire {
         Ok(Self { connection, state, driver: Some(driver.abort_handle()) })
     }
 
-    /// Sends a parcel, and waits for its answer for as long as there can be one: redis-rs forgets a
-    /// request that it takes in the very moment in which the connection breaks.
+    /// Sends a parcel and waits for its reply, or for the end of the connection.
+    ///
+    /// redis-rs forgets a request that it receives at the very moment when the connection breaks.
     pub(super) async fn exchange(&self, parcel: &Parcel<'_>, asking: bool) -> RedisResult<Answer> {
         let _under_way = UnderWay::begin(&self.state);
-        // Whoever is told of breaks from here on need not look again.
+        // Notified of breaks from here on, so no further check is needed.
         let breaks = self.state.breaks.notified();
         if self.state.is_broken.load(Ordering::Relaxed) {
             return Err(broken());
         }
         match select(pin!(send(self.connection.clone(), parcel, asking)), pin!(breaks)).await {
             Either::Left((answer, _)) => answer,
-            // It may have been answered meanwhile.
+            // The reply may have arrived meanwhile.
             Either::Right(((), exchange)) => exchange.now_or_never().unwrap_or_else(|| Err(broken())),
         }
     }
 
-    /// Tells all who wait for an answer that there will be none.
+    /// Reports to all waiting requests that no reply will come.
     pub(super) fn give_up(&self) {
         self.state.give_up();
     }
@@ -107,7 +108,7 @@ impl State {
     }
 }
 
-/// Counts a request for as long as it is under way.
+/// Counts a request while it is in flight.
 struct UnderWay<'a>(&'a AtomicUsize);
 
 impl<'a> UnderWay<'a> {
@@ -123,7 +124,7 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// The deadlines are the requests' own.
+/// Returns a configuration without timeouts: requests have their own deadlines.
 fn config() -> AsyncConnectionConfig {
     let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     config.set_pipeline_buffer_size(ROOM)
@@ -149,9 +150,9 @@ async fn connect_tcp(host: &str, port: u16, settings: &TcpSettings) -> RedisResu
 
 /// Writes and reads until the connection breaks.
 ///
-/// While several requests are under way, those that are ready come first, so that one system call
-/// writes what all of them have to send. A worker of tokio would otherwise write for each of them:
-/// it runs a task that was just woken before those that wait. A runtime of one thread does not.
+/// With several requests in flight, those that are ready run first, so that one system call writes
+/// all of them. A multi-threaded tokio would otherwise write for each: it runs a task that was just
+/// woken before those that wait. A single-threaded runtime does not.
 async fn drive(driver: impl Future<Output = ()>, state: Arc<State>) {
     let is_hasty = Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
     let mut driver = pin!(driver);
@@ -188,8 +189,7 @@ mod tests {
 
     const REQUESTS: usize = 20;
 
-    /// Lets many requests say something at the same time, and returns how many of them were heard
-    /// at once each time.
+    /// Sends a value from many tasks at once, and returns how many arrived together each time.
     fn heard_at_once(runtime: &tokio::runtime::Runtime) -> Vec<usize> {
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let driver = async move {
@@ -206,7 +206,7 @@ mod tests {
             let (done, heard) = tokio::sync::oneshot::channel();
             let driver = async move { done.send(driver.await).unwrap() };
             tokio::spawn(drive(driver, Arc::clone(&state)));
-            // On the worker, which comes to all of them before any.
+            // On the worker, which polls all of them before any of the others.
             tokio::spawn(async move {
                 state.under_way.store(REQUESTS, Ordering::Relaxed);
                 for _ in 0..REQUESTS {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ready_at_the_same_time_is_written_at_once() {
+    fn ready_requests_are_written_together() {
         let mut kinds = [Builder::new_multi_thread(), Builder::new_current_thread()];
         for builder in &mut kinds {
             let runtime = builder.worker_threads(1).build().unwrap();

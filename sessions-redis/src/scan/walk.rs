@@ -1,9 +1,10 @@
-//! How far a walk over all servers has come, so that it can go on in another request, in another
-//! process, after a failover.
+//! The progress of a walk over all servers.
+//!
+//! A walk can continue in another request, in another process, and after a failover.
 
 const SLOTS: u16 = 16_384;
 
-/// Is a set of slots, as ranges in order that do not touch.
+/// A set of slots, as sorted ranges with gaps between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Slots(Vec<(u16, u16)>);
 
@@ -50,25 +51,27 @@ impl Slots {
     }
 }
 
-/// Is a server as it is now.
+/// The current state of a server.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
-    /// Names the process: a restarted server is another.
+    /// Name of the process: a restarted server has another.
     pub(super) run: String,
     pub(super) slots: Slots,
 }
 
-/// Is where the walk is at a server.
+/// The position of the walk at a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stay {
     run: String,
     pub(super) position: u64,
-    /// Holds the slots that the server has had since the walk came to it.
+    /// Slots that the server has had since the walk reached it.
     slots: Slots,
 }
 
-/// Is a walk over all slots. A slot is done when the walk has been through a server that had it all
-/// the while; one that moved meanwhile is walked again at its new place.
+/// A walk over all slots.
+///
+/// A slot is done once the walk has finished a server that had it all the time. A slot that moves
+/// meanwhile is walked again at its new place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Walk {
     done: Slots,
@@ -80,19 +83,19 @@ impl Walk {
         self.slot().is_none()
     }
 
-    /// Returns a slot of the server to go to next.
+    /// Returns a slot of the next server.
     pub(super) fn slot(&self) -> Option<u16> {
         let staying = self.stay.as_ref().and_then(|stay| stay.slots.first());
         staying.or_else(|| self.done.first_missing())
     }
 
-    /// Goes on at the server, or begins there if it is not the one that the walk was at.
+    /// Continues at the server, or starts over if the walk was at another one.
     pub(super) fn stay_at(&mut self, server: &Server) -> Stay {
         let stay = self.stay.take().filter(|stay| stay.run == server.run);
         stay.unwrap_or_else(|| Stay { run: server.run.clone(), position: 0, slots: server.slots.clone() })
     }
 
-    /// Keeps the new position. At zero the server is through.
+    /// Stores the new position. Zero means that the server is done.
     pub(super) fn go_on(&mut self, stay: Stay, server: &Server, position: u64) {
         let slots = stay.slots.intersection(&server.slots);
         if position == 0 {
@@ -118,7 +121,7 @@ impl Walk {
         bytes
     }
 
-    /// Reads what [`encode`](Self::encode) wrote. Anything else begins a new walk.
+    /// Parses the bytes of [`encode`](Self::encode). Anything else starts a new walk.
     pub(super) fn decode(bytes: &[u8]) -> Self {
         Self::try_decode(bytes).unwrap_or_default()
     }
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_walk_ends_when_every_server_is_through() {
+    fn a_walk_ends_after_every_server() {
         let mut walk = Walk::default();
         visit(&mut walk, &server("a", &[(0, 99), (200, 299)]), 7);
         assert_eq!(walk.slot(), Some(0));
@@ -178,25 +181,24 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_that_moves_during_the_visit_is_visited_again() {
+    fn a_slot_that_moves_is_walked_again() {
         let mut walk = Walk::default();
         visit(&mut walk, &server("a", &[(0, 16_383)]), 7);
-        // Slot 5 is away, then back: whatever came and went with it is not known to have been
-        // listed.
+        // Slot 5 moves away and back: its changes may not have been listed.
         visit(&mut walk, &server("a", &[(0, 4), (6, 16_383)]), 9);
         visit(&mut walk, &server("a", &[(0, 16_383)]), 0);
         assert_eq!(walk.slot(), Some(5));
     }
 
     #[test]
-    fn another_process_at_the_same_place_is_walked_from_its_beginning() {
+    fn a_restarted_server_is_walked_anew() {
         let mut walk = Walk::default();
         visit(&mut walk, &server("a", &[(0, 16_383)]), 7);
         assert_eq!(walk.stay_at(&server("a2", &[(0, 16_383)])).position, 0);
     }
 
     #[test]
-    fn a_walk_survives_its_bytes_and_no_bytes_break_it() {
+    fn a_walk_is_decoded_from_any_bytes() {
         let mut walk = Walk::default();
         visit(&mut walk, &server("b", &[(3, 9)]), 0);
         assert_eq!(Walk::decode(&walk.encode()), walk);

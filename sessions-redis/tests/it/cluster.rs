@@ -1,5 +1,7 @@
-//! A cluster of three primaries and three replicas: found from any of its servers, listed as a
-//! whole, and right while slots move and servers die.
+//! A cluster of three primaries and three replicas.
+//!
+//! It is found from any of its servers, listed as a whole, and correct while slots move and servers
+//! die.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -23,7 +25,7 @@ fn create_many(store: &RedisStore, count: usize) -> BTreeSet<SessionId> {
 }
 
 #[test]
-fn sessions_lie_everywhere_and_are_listed_from_everywhere() {
+fn sessions_are_listed_from_every_server() {
     if !test_servers::installed() {
         return;
     }
@@ -32,7 +34,7 @@ fn sessions_lie_everywhere_and_are_listed_from_everywhere() {
     let one = format!("redis-cluster://127.0.0.1:{}", cluster().servers()[5].port());
     let store = patient().prefix(prefix.as_str()).open(&one).unwrap();
     let ids = create_many(&store, 120);
-    let keys = cluster().at_primaries(&["KEYS", &format!("{prefix}????????-*")]);
+    let keys = cluster().on_primaries(&["KEYS", &format!("{prefix}????????-*")]);
     assert_eq!(keys.len(), 3);
     assert!(keys.iter().all(|keys| keys.lines().count() > 10), "{keys:?}");
 
@@ -46,7 +48,7 @@ fn sessions_lie_everywhere_and_are_listed_from_everywhere() {
 }
 
 #[test]
-fn no_command_goes_to_the_wrong_server_first() {
+fn no_command_needs_a_redirect() {
     if !test_servers::installed() {
         return;
     }
@@ -90,7 +92,7 @@ fn waiting_for_replicas_confirms_every_end() {
 }
 
 #[test]
-fn an_end_is_confirmed_by_replicas_also_after_a_lost_answer() {
+fn replicas_confirm_an_end_after_a_lost_reply() {
     if !test_servers::installed() {
         return;
     }
@@ -112,16 +114,16 @@ fn an_end_is_confirmed_by_replicas_also_after_a_lost_answer() {
         while replica.cli(&["EXISTS", &format!("session:{id}")]) != "1" {
             thread::sleep(Duration::from_millis(10));
         }
-        // Both connections are there, and the server knows the script.
+        // Both connections are open, and the server knows the script.
         block_on(store.ping()).unwrap();
         let _ = block_on(store.destroy(crate::support::id()));
         replication.swallow();
         let result = if is_everywhere {
-            // The first answer is the list of the sessions.
-            proxy.lose_answer(2);
+            // The first reply is the list of the sessions.
+            proxy.lose_reply(2);
             block_on(store.destroy_of_principal("user", None)).map(drop)
         } else {
-            proxy.lose_next_answer();
+            proxy.lose_next_reply();
             block_on(store.destroy(id)).map(drop)
         };
         assert_eq!(proxy.losses(), 1);
@@ -129,7 +131,7 @@ fn an_end_is_confirmed_by_replicas_also_after_a_lost_answer() {
     }
 }
 
-/// Is one client's session, and what the client knows of it.
+/// A client's session, and what the client knows of it.
 struct Client {
     id: SessionId,
     acknowledged: AtomicU64,
@@ -150,8 +152,8 @@ struct Load<'a> {
     clients: Vec<Client>,
     is_over: AtomicBool,
     ended: Mutex<Vec<SessionId>>,
-    /// Is for how long what is looked at afterwards may be out of reach: after a failover, servers
-    /// still name the one that has failed.
+    /// Time that a session may be unreachable: after a failover, servers still name the one that
+    /// failed.
     patience: Duration,
 }
 
@@ -172,7 +174,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Counts up, reads back, and never meets anybody else's session.
+    /// Increments, reads back, and never sees another client's session.
     fn write(&self, client: &Client) {
         while !self.is_over.load(Ordering::SeqCst) {
             match block_on(self.store.commit(client.id, &changes().increment("count", 1))) {
@@ -191,7 +193,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Begins and ends sessions.
+    /// Creates and ends sessions.
     fn come_and_go(&self) {
         while !self.is_over.load(Ordering::SeqCst) {
             let id = id();
@@ -203,7 +205,8 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Waits until every client has got on by so much, and as many sessions have come and gone.
+    /// Waits until every client has made so much progress, and as many sessions were created and
+    /// ended.
     fn wait_for_progress(&self, count: usize) -> Duration {
         let begun = Instant::now();
         let now = |client: &Client| client.acknowledged.load(Ordering::SeqCst);
@@ -225,7 +228,7 @@ impl<'a> Load<'a> {
             }
             scope.spawn(|| self.come_and_go());
             scope.spawn(|| self.come_and_go());
-            // Also when what follows fails: the clients would go on for ever.
+            // Also if the rest fails: the clients would run for ever.
             let _over = Over(&self.is_over);
             self.wait_for_progress(20);
             meanwhile();
@@ -247,7 +250,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Calls until there is an answer, within the patience.
+    /// Repeats a call until there is an answer, within the patience.
     fn answered<T>(&self, call: impl Fn() -> StoreFuture<T>) -> T {
         let begun = Instant::now();
         loop {
@@ -273,7 +276,7 @@ fn everything_is_exact_while_slots_move() {
         for (from, to) in [(0, 1), (1, 2), (2, 0)] {
             let moved = thread::scope(|scope| {
                 let moving = scope.spawn(|| cluster.move_slots(&nodes[from], &nodes[to], 400));
-                // Whatever is on its way while it is being listed, nothing is left out.
+                // Nothing is left out of a listing, whatever is being moved.
                 while !moving.is_finished() {
                     assert!(list(&store).is_superset(&still));
                 }
@@ -291,7 +294,7 @@ fn everything_is_exact_while_slots_move() {
 }
 
 #[test]
-fn a_primary_that_is_killed_is_followed_by_its_replica() {
+fn a_replica_replaces_a_killed_primary() {
     if !test_servers::installed() {
         return;
     }
@@ -303,7 +306,7 @@ fn a_primary_that_is_killed_is_followed_by_its_replica() {
         let took = load.wait_for_progress(5);
         assert!(took < Duration::from_secs(20), "requests succeeded again after {took:?}");
     });
-    // Acknowledged increments may be lost with a primary; none may be applied twice, or turn up in
+    // Acknowledged increments may be lost with a primary. None may be applied twice, or appear in
     // another session.
     for client in &load.clients {
         let most = client.acknowledged.load(Ordering::SeqCst) + client.in_doubt.load(Ordering::SeqCst);
@@ -313,7 +316,7 @@ fn a_primary_that_is_killed_is_followed_by_its_replica() {
 }
 
 #[test]
-fn a_primary_that_comes_back_as_a_replica_is_not_read() {
+fn a_demoted_primary_is_not_read() {
     if !test_servers::installed() {
         return;
     }
@@ -332,7 +335,7 @@ fn a_primary_that_comes_back_as_a_replica_is_not_read() {
     assert_eq!(block_on(store.count()).unwrap(), 60);
 }
 
-/// Moves a session to another server, though not yet its slot.
+/// Moves a session to another server, but not yet its slot.
 fn send_ahead(cluster: &Cluster, key: &str, meanwhile: impl FnOnce()) {
     let from = cluster.primary_of(key);
     let to = (0..3).find(|at| *at != from).unwrap();
@@ -347,12 +350,12 @@ fn send_ahead(cluster: &Cluster, key: &str, meanwhile: impl FnOnce()) {
 }
 
 #[test]
-fn a_session_in_a_slot_on_its_way_is_written() {
+fn a_session_in_a_moving_slot_is_written() {
     if !test_servers::installed() {
         return;
     }
     let cluster = Cluster::start();
-    // All lie in one slot.
+    // All are in one slot.
     let store = RedisStore::builder().prefix("{a}:").open(&cluster.url()).unwrap();
     let [id, new] = [id(), id()];
     block_on(store.create(&record(id).entry("once", b"v").build().unwrap())).unwrap();
@@ -368,7 +371,7 @@ fn a_session_in_a_slot_on_its_way_is_written() {
 }
 
 #[test]
-fn a_server_that_does_not_know_its_name_redirects_all_the_same() {
+fn a_nameless_server_can_redirect() {
     if !test_servers::installed() {
         return;
     }

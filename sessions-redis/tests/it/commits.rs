@@ -1,4 +1,4 @@
-//! What a commit makes of a record in Redis is what core says that it makes of it.
+//! Commits on Redis, which have the result that core defines.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::support::{IDLE, NOW, SECRET, changes, id, patient, record, server};
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, Limits, Record, Refusal, SecretHash, Store, Taken, Timestamp};
 
-/// A small generator of numbers, the same in every run.
+/// A small random number generator, the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -80,7 +80,7 @@ fn random_changes(dice: &mut Dice, now: Timestamp) -> Changes {
     }
 }
 
-/// Returns limits that a few changes may exceed, or that the record exceeds already.
+/// Returns limits that a few changes may exceed, or that the record already exceeds.
 fn random_limits(dice: &mut Dice, record: &Record) -> Limits {
     let around = |size: usize, sides| move |dice: &mut Dice| size + dice.roll(sides) as usize;
     let bytes = around(record.as_bytes().len() - 10, 40);
@@ -93,7 +93,7 @@ fn random_limits(dice: &mut Dice, record: &Record) -> Limits {
     }
 }
 
-/// Compares records whatever the order of their entries.
+/// Compares records regardless of the order of their entries.
 fn assert_same(found: &Record, expected: &Record, what: &Changes) {
     let parts = |record: &Record| {
         let mut entries: Vec<_> = record
@@ -110,7 +110,7 @@ fn assert_same(found: &Record, expected: &Record, what: &Changes) {
 }
 
 #[test]
-fn redis_and_core_agree_about_what_changes_mean() {
+fn redis_and_core_apply_changes_alike() {
     if !test_servers::installed() {
         return;
     }
@@ -146,7 +146,7 @@ fn redis_and_core_agree_about_what_changes_mean() {
             assert_same(&found, &expected, &changes);
         }
     }
-    // The dice must have come to each outcome often.
+    // The random changes must have led to each outcome often.
     let outcomes = [applied, conflicts, gone, too_large];
     assert!(outcomes.iter().all(|times| *times > 100), "{outcomes:?}");
 }
@@ -171,7 +171,7 @@ fn a_record_of_thousands_of_keys_is_written_and_cleared() {
 }
 
 #[test]
-fn what_no_record_has_room_for_is_refused_before_it_is_stored() {
+fn a_change_beyond_the_format_is_refused() {
     if !test_servers::installed() {
         return;
     }
@@ -200,7 +200,7 @@ fn what_no_record_has_room_for_is_refused_before_it_is_stored() {
 }
 
 #[test]
-fn a_taken_value_is_told_once_and_leaves_nothing_behind() {
+fn a_taken_value_is_returned_once() {
     if !test_servers::installed() {
         return;
     }
@@ -219,7 +219,7 @@ fn a_taken_value_is_told_once_and_leaves_nothing_behind() {
     assert!(fields.lines().any(|field| field == "e:other"));
     assert!(!fields.contains("once"), "{fields}");
     let word = words();
-    // The value that it left for a repetition goes in the background.
+    // The value that was kept for a repetition is removed in the background.
     while server().cli(&["GET", &word]).contains('v') {
         std::thread::yield_now();
     }

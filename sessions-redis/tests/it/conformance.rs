@@ -1,4 +1,4 @@
-//! The promises of every store, kept by one server and by a cluster.
+//! The store contract, on one server and on a cluster.
 
 use std::sync::OnceLock;
 
@@ -6,8 +6,10 @@ use crate::support::patient;
 use sessions_conformance::{Damage, Setup};
 use sessions_core::{MemoryStore, SessionId};
 
-/// Sets a test up. Where no server is installed, that is said aloud, and the memory store stands
-/// in: the macro asks for some store.
+/// Sets a test up.
+///
+/// If no server is installed, it prints a notice, and the memory store takes its place: the macro
+/// needs some store.
 fn setup(url: fn() -> String, damage: fn(&str, &[&str]), namespace: &str) -> Setup {
     if !test_servers::installed() {
         return Setup::new(MemoryStore::default()).damaged_by(|_, _| {});
@@ -59,7 +61,7 @@ mod cluster {
 mod a_unix_socket_and_the_newer_protocol {
     use super::*;
 
-    /// Is a server that its tests talk to in the newer protocol.
+    /// Returns the URL of a server whose tests use the newer protocol.
     fn url() -> String {
         static URL: OnceLock<String> = OnceLock::new();
         URL.get_or_init(|| format!("redis+unix://{}?protocol=resp3", crate::support::server().socket())).clone()

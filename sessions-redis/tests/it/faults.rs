@@ -1,6 +1,7 @@
-//! What goes wrong with one server: answers that are lost, restarts, memory that was wiped. What
-//! was acknowledged holds, what was refused was not done, and the store works again when the server
-//! does.
+//! Faults of one server: lost replies, restarts, wiped memory.
+//!
+//! What was acknowledged holds, what was refused was not done, and the store works again once the
+//! server does.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -15,7 +16,7 @@ use test_servers::{Options, Proxy, Server};
 const NEW_SECRET: SecretHash = SecretHash::from_bytes([8; 32]);
 
 #[test]
-fn a_write_whose_answer_was_lost_is_done_once() {
+fn a_write_with_a_lost_reply_is_done_once() {
     if !test_servers::installed() {
         return;
     }
@@ -24,7 +25,7 @@ fn a_write_whose_answer_was_lost_is_done_once() {
     block_on(store.ping()).unwrap();
     let lost = |what: &dyn Fn()| {
         let before = proxy.losses();
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         what();
         assert_eq!(proxy.losses(), before + 1, "an answer was lost");
     };
@@ -56,7 +57,7 @@ fn a_write_whose_answer_was_lost_is_done_once() {
 }
 
 #[test]
-fn a_retry_does_not_undo_what_came_between() {
+fn a_retry_does_not_undo_later_writes() {
     if !test_servers::installed() {
         return;
     }
@@ -68,10 +69,10 @@ fn a_retry_does_not_undo_what_came_between() {
     block_on(steady.create(&record(id).build().unwrap())).unwrap();
     for round in 0..50_u8 {
         block_on(flaky.ping()).unwrap();
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         thread::scope(|scope| {
             let earlier = scope.spawn(|| block_on(flaky.commit(id, &changes().set("key", b"earlier"))).unwrap());
-            // As soon as the first one has been applied, somebody else writes. Its retry is still
+            // As soon as the first try has been applied, somebody else writes. Its retry is still
             // to come.
             while block_on(steady.load(id, NOW)).unwrap().unwrap().version() == u64::from(round) * 2 {}
             block_on(steady.commit(id, &changes().set("key", b"later"))).unwrap();
@@ -83,19 +84,19 @@ fn a_retry_does_not_undo_what_came_between() {
     }
 }
 
-/// Sends a command again as it was, as a connection does that broke after it had taken the command.
+/// Sends a command again, as a connection does that broke after it had accepted the command.
 fn send_late(command: &[String]) {
     let _ = server().cli(&command.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 #[test]
-fn a_first_try_that_arrives_after_its_retry_does_nothing() {
+fn a_late_first_try_does_nothing() {
     if !test_servers::installed() {
         return;
     }
     let store = patient().open(&server().url()).unwrap();
     let id = id();
-    // It has to be legible for the monitor.
+    // The monitor has to be able to print it.
     let secret = SecretHash::from_bytes([b's'; 32]);
     let first = Record::builder(id, secret, NOW).entry("count", b"1").entry("once", b"v").build().unwrap();
     block_on(store.create(&Record::builder(crate::support::id(), secret, NOW).build().unwrap())).unwrap();
@@ -131,7 +132,7 @@ fn a_first_try_that_arrives_after_its_retry_does_nothing() {
 }
 
 #[test]
-fn a_create_that_was_held_up_brings_no_session_back_that_has_ended() {
+fn a_late_create_revives_no_ended_session() {
     if !test_servers::installed() {
         return;
     }
@@ -140,11 +141,11 @@ fn a_create_that_was_held_up_brings_no_session_back_that_has_ended() {
     // The server knows the script.
     block_on(store.create(&record(id()).build().unwrap())).unwrap();
     let id = id();
-    proxy.hold_next_question();
+    proxy.hold_next_request();
     assert_eq!(block_on(store.create(&record(id).build().unwrap())).unwrap(), Created::STORED);
     assert!(block_on(store.destroy(id)).unwrap());
     let commands = server().commands_during(|| {
-        proxy.release();
+        proxy.release_request();
         thread::sleep(Duration::from_millis(100));
     });
     let is_late = |words: &Vec<String>| words.iter().any(|word| word.ends_with(&id.to_string()));
@@ -154,7 +155,7 @@ fn a_create_that_was_held_up_brings_no_session_back_that_has_ended() {
 }
 
 #[test]
-fn a_session_that_ended_before_its_create_was_tried_again_stays_so() {
+fn a_retried_create_revives_no_ended_session() {
     if !test_servers::installed() {
         return;
     }
@@ -165,7 +166,7 @@ fn a_session_that_ended_before_its_create_was_tried_again_stays_so() {
     for _ in 0..20 {
         let id = id();
         block_on(flaky.ping()).unwrap();
-        proxy.lose_next_answer();
+        proxy.lose_next_reply();
         thread::scope(|scope| {
             let creating = scope.spawn(|| block_on(flaky.create(&record(id).build().unwrap())).unwrap());
             while !block_on(steady.destroy(id)).unwrap() {}
@@ -176,13 +177,13 @@ fn a_session_that_ended_before_its_create_was_tried_again_stays_so() {
 }
 
 #[test]
-fn increments_are_exact_while_answers_are_lost() {
+fn increments_are_exact_despite_lost_replies() {
     const ROUNDS: usize = 12;
     if !test_servers::installed() {
         return;
     }
-    // Many rounds: a request that is handed to a connection while that breaks must not wait for
-    // ever.
+    // Many rounds: a request must not wait for ever if its connection breaks while it is being
+    // handed over.
     for _ in 0..ROUNDS {
         let proxy = Proxy::to(server().port());
         let store = patient().commit_deadline(Duration::from_secs(10)).open(&proxy.url()).unwrap();
@@ -207,7 +208,7 @@ fn increments_are_exact_while_answers_are_lost() {
 }
 
 #[test]
-fn a_server_that_forgot_its_scripts_is_told_them_again() {
+fn forgotten_scripts_are_sent_again() {
     if !test_servers::installed() {
         return;
     }
@@ -228,7 +229,7 @@ fn a_server_that_forgot_its_scripts_is_told_them_again() {
 }
 
 #[test]
-fn sessions_that_were_wiped_are_gone_and_new_ones_work() {
+fn wiped_sessions_are_gone_and_new_ones_work() {
     if !test_servers::installed() {
         return;
     }
@@ -249,7 +250,7 @@ fn sessions_that_were_wiped_are_gone_and_new_ones_work() {
 }
 
 #[test]
-fn a_full_server_says_so_and_destroys_all_the_same() {
+fn a_full_server_still_destroys_sessions() {
     if !test_servers::installed() {
         return;
     }
@@ -266,7 +267,7 @@ fn a_full_server_says_so_and_destroys_all_the_same() {
 }
 
 #[test]
-fn a_server_that_became_a_replica_is_asked_again_until_it_is_none() {
+fn a_demoted_server_is_retried_until_promoted() {
     if !test_servers::installed() {
         return;
     }
@@ -284,7 +285,7 @@ fn a_server_that_became_a_replica_is_asked_again_until_it_is_none() {
     });
 }
 
-/// Ends what goes on until then when it is dropped.
+/// Ends the background work when it is dropped.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -293,7 +294,7 @@ impl Drop for Over<'_> {
     }
 }
 
-/// Clients count up, each in its own session, while the server dies and comes back.
+/// Clients increment counters, each in its own session, while the server is killed and restarted.
 #[test]
 fn nothing_acknowledged_is_lost_while_the_server_restarts() {
     if !test_servers::installed() {
@@ -331,7 +332,7 @@ fn nothing_acknowledged_is_lost_while_the_server_restarts() {
                 }
             });
         }
-        // Also when what follows fails: the clients would go on for ever.
+        // Also if the rest fails: the clients would run for ever.
         let _over = Over(&is_over);
         for _ in 0..4 {
             let target = acknowledged.iter().map(|count| count.load(Ordering::SeqCst) + 20).collect::<Vec<_>>();

@@ -1,5 +1,4 @@
-//! What lies in Redis: readable by people, bounded in time, asked for once, and never believed
-//! blindly.
+//! Contents of Redis: readable, bounded in time, loaded once, and validated.
 
 use std::time::Duration;
 
@@ -127,7 +126,7 @@ fn everything_that_can_expire_has_a_time_to_live() {
 }
 
 #[test]
-fn a_write_leaves_no_trace_in_its_session_and_none_for_long() {
+fn a_write_leaves_only_a_short_lived_mark() {
     if !test_servers::installed() {
         return;
     }
@@ -152,7 +151,7 @@ fn a_write_leaves_no_trace_in_its_session_and_none_for_long() {
 }
 
 #[test]
-fn a_time_to_live_follows_the_limits_and_goes_with_them() {
+fn a_time_to_live_follows_the_limits() {
     if !test_servers::installed() {
         return;
     }
@@ -178,7 +177,7 @@ fn a_time_to_live_follows_the_limits_and_goes_with_them() {
 }
 
 #[test]
-fn a_time_to_live_is_carried_on_once_in_ten_seconds() {
+fn a_time_to_live_is_extended_every_ten_seconds() {
     if !test_servers::installed() {
         return;
     }
@@ -199,7 +198,7 @@ fn a_time_to_live_is_carried_on_once_in_ten_seconds() {
 }
 
 #[test]
-fn an_expired_record_is_dead_while_its_bytes_are_still_there() {
+fn an_expired_record_is_dead_before_its_key() {
     if !test_servers::installed() {
         return;
     }
@@ -217,7 +216,7 @@ fn an_expired_record_is_dead_while_its_bytes_are_still_there() {
 }
 
 #[test]
-fn a_damaged_record_is_unreadable_and_its_neighbours_are_not() {
+fn a_damaged_record_does_not_affect_others() {
     if !test_servers::installed() {
         return;
     }
@@ -257,7 +256,7 @@ fn a_damaged_record_is_unreadable_and_its_neighbours_are_not() {
 }
 
 #[test]
-fn a_record_of_a_newer_format_is_left_as_it_is() {
+fn a_record_of_a_newer_format_stays_unchanged() {
     if !test_servers::installed() {
         return;
     }
@@ -276,7 +275,7 @@ fn a_record_of_a_newer_format_is_left_as_it_is() {
     assert_eq!(cli(&["HGETALL", &key]), "h\n2\nsomething\nnew");
 }
 
-/// A record as the first release wrote it. Whatever comes later has to read it.
+/// Guards the format of the first release, which every later one has to read.
 #[test]
 fn a_record_of_format_1_is_read() {
     if !test_servers::installed() {

@@ -1,4 +1,4 @@
-//! A record does not grow beyond its limits, and is measured only where it might.
+//! Limits of a record, which is measured only if it might exceed them.
 
 use crate::support::{IDLE, SECRET, changes, id, patient, prefix, record, server};
 use pollster::block_on;
@@ -16,7 +16,7 @@ fn a_commit_past_a_limit_leaves_nothing_behind() {
     let first = record(id).entry("a", b"1").entry("n", b"9").immutable("plan", b"2").flash("notice", b"3");
     let first = first.build().unwrap();
     block_on(store.create(&first)).unwrap();
-    // The word of the creation goes by itself, some time.
+    // The mark of the creation expires by itself later.
     let _ = server.cli(&["DEL", &server.cli(&["KEYS", "s:done:*"])]);
     let key = format!("s:{id}");
     let all = || [["KEYS", "*"], ["HGETALL", &key], ["PEXPIRETIME", &key]].map(|command| server.cli(&command));
@@ -41,7 +41,7 @@ fn a_commit_past_a_limit_leaves_nothing_behind() {
 }
 
 #[test]
-fn only_a_record_that_may_come_to_its_limit_is_measured() {
+fn only_a_record_near_its_limit_is_measured() {
     if !test_servers::installed() {
         return;
     }

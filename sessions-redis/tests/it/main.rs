@@ -1,16 +1,15 @@
-//! The store against real servers. What a test needs, it starts; where redis-server is not
-//! installed, it says so and returns.
+//! The store against real servers, which the tests start. Without redis-server they print a notice.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cluster;
 mod commits;
 mod conformance;
-mod ending;
+mod connecting;
 mod faults;
 mod layout;
 mod limits;
+mod messages;
 mod principals;
-mod reaching;
+mod shutdown;
 mod silence;
 mod support;
-mod telling;

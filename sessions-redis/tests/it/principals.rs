@@ -1,5 +1,4 @@
-//! The index of a principal's sessions: never short of a session that is bound, and believed in
-//! nothing.
+//! The index of a principal's sessions: complete for bound sessions, and always checked.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -45,7 +44,7 @@ fn a_session_is_found_however_it_was_bound() {
 }
 
 #[test]
-fn the_index_is_not_believed_about_somebody_elses_session() {
+fn a_foreign_session_in_the_index_is_ignored() {
     if !test_servers::installed() {
         return;
     }
@@ -63,7 +62,7 @@ fn the_index_is_not_believed_about_somebody_elses_session() {
 }
 
 #[test]
-fn a_lost_answer_ends_nobody_elses_session() {
+fn a_lost_reply_ends_no_foreign_session() {
     if !test_servers::installed() {
         return;
     }
@@ -72,12 +71,12 @@ fn a_lost_answer_ends_nobody_elses_session() {
     let flaky = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
     let theirs = id();
     block_on(steady.create(&record(theirs).build().unwrap())).unwrap();
-    // It is announced, and the commit that binds it is on its way.
+    // The session is announced, and the commit that binds it is in flight.
     let _ = server().cli(&["ZADD", &format!("{prefix}principal:me"), "inf", &theirs.to_string()]);
     // The server knows the script.
     block_on(flaky.destroy(id())).unwrap();
-    // The first answer is the list of the sessions.
-    proxy.lose_answer(2);
+    // The first reply is the list of the sessions.
+    proxy.lose_reply(2);
     let ended = block_on(flaky.destroy_of_principal("me", None)).unwrap();
     assert_eq!((ended, proxy.losses()), (Vec::new(), 1));
     assert!(block_on(steady.load(theirs, NOW)).unwrap().is_some());
@@ -86,7 +85,7 @@ fn a_lost_answer_ends_nobody_elses_session() {
 }
 
 #[test]
-fn entries_of_dead_sessions_go_when_they_are_seen() {
+fn entries_of_dead_sessions_are_removed_on_use() {
     if !test_servers::installed() {
         return;
     }
@@ -99,14 +98,14 @@ fn entries_of_dead_sessions_go_when_they_are_seen() {
     assert!(block_on(store.destroy(destroyed)).unwrap());
     let _ = server().cli(&["DEL", &format!("{prefix}{vanished}")]);
     assert_eq!(ids(&block_on(store.of_principal("user", NOW)).unwrap()), BTreeSet::from([living]));
-    // Both are forgotten in the background.
+    // Both are removed in the background.
     while entries(&prefix, "user") != 1 {
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn entries_whose_time_is_over_go_when_another_comes() {
+fn expired_entries_are_removed_by_new_ones() {
     if !test_servers::installed() {
         return;
     }
@@ -120,7 +119,7 @@ fn entries_whose_time_is_over_go_when_another_comes() {
 }
 
 #[test]
-fn activity_carries_the_entry_on_for_as_long_as_the_session() {
+fn activity_extends_the_entry_with_the_session() {
     if !test_servers::installed() {
         return;
     }
@@ -136,7 +135,7 @@ fn activity_carries_the_entry_on_for_as_long_as_the_session() {
         assert_eq!(block_on(store.commit(id, &touch)).unwrap(), Committed::Applied);
         assert!(good_until() >= now.after(IDLE).as_millis(), "the entry would end before the session");
     }
-    // The last ones were carried on in the background.
+    // The last ones were extended in the background.
     let enough = NOW.after(IDLE * 6).as_millis();
     while good_until() < enough {
         std::thread::yield_now();
@@ -147,7 +146,7 @@ fn activity_carries_the_entry_on_for_as_long_as_the_session() {
 }
 
 #[test]
-fn a_session_that_never_ends_is_found_for_ever() {
+fn an_endless_session_has_an_endless_entry() {
     if !test_servers::installed() {
         return;
     }
@@ -162,7 +161,7 @@ fn a_session_that_never_ends_is_found_for_ever() {
 }
 
 #[test]
-fn a_longer_limit_beside_a_login_carries_the_entry_on() {
+fn a_longer_limit_with_a_login_extends_the_entry() {
     if !test_servers::installed() {
         return;
     }
@@ -174,13 +173,13 @@ fn a_longer_limit_beside_a_login_carries_the_entry_on() {
     for (first, second) in [(&longer, &login), (&login, &longer)] {
         let id = id();
         block_on(steady.create(&record(id).build().unwrap())).unwrap();
-        proxy.keep_answers_back();
+        proxy.hold_replies();
         std::thread::scope(|scope| {
             let slow = scope.spawn(|| block_on(late.commit(id, first)).unwrap());
-            // It has asked whose session it is, and has not heard.
-            proxy.wait_for_answer();
+            // It has asked whose session it is, and has no reply yet.
+            proxy.wait_for_held_reply();
             assert_eq!(block_on(steady.commit(id, second)).unwrap(), Committed::Applied);
-            proxy.hand_answers_on();
+            proxy.release_replies();
             assert_eq!(slow.join().unwrap(), Committed::Applied);
         });
         let index = format!("{prefix}principal:user");
@@ -233,9 +232,9 @@ fn a_refused_login_leaves_no_entry() {
     assert!(block_on(store.of_principal("user", Timestamp::NEVER)).unwrap().is_empty());
 }
 
-/// It would be bound without an entry if what refuses it went away meanwhile.
+/// It would be bound without an entry if the reason for its refusal went away meanwhile.
 #[test]
-fn a_login_that_is_refused_before_it_is_announced_is_not_sent() {
+fn a_login_refused_early_is_not_sent() {
     if !test_servers::installed() {
         return;
     }
@@ -245,20 +244,20 @@ fn a_login_that_is_refused_before_it_is_announced_is_not_sent() {
     block_on(late.ping()).unwrap();
     let id = id();
     block_on(steady.create(&record(id).build().unwrap())).unwrap();
-    proxy.keep_answers_back();
+    proxy.hold_replies();
     std::thread::scope(|scope| {
         let early = changes().bind("user").require("ready", Some(b"1"));
         let login = scope.spawn(move || block_on(late.commit(id, &early)).unwrap());
-        proxy.wait_for_answer();
+        proxy.wait_for_held_reply();
         assert_eq!(block_on(steady.commit(id, &changes().set("ready", b"1"))).unwrap(), Committed::Applied);
-        proxy.hand_answers_on();
+        proxy.release_replies();
         assert_eq!(login.join().unwrap(), Committed::Conflict);
     });
     assert_eq!(block_on(steady.load(id, NOW)).unwrap().unwrap().principal(), None);
 }
 
 #[test]
-fn a_login_that_others_left_no_room_for_is_refused() {
+fn a_login_without_room_is_refused() {
     if !test_servers::installed() {
         return;
     }
@@ -270,14 +269,14 @@ fn a_login_that_others_left_no_room_for_is_refused() {
     let first = record(id).build().unwrap();
     block_on(steady.create(&first)).unwrap();
     let limits = Limits::new(first.as_bytes().len() + 20, usize::MAX);
-    proxy.keep_answers_back();
+    proxy.hold_replies();
     std::thread::scope(|scope| {
         let login = scope.spawn(|| block_on(late.commit(id, &changes().bind("user").limited_to(limits))).unwrap());
-        // It has asked what is there, and has not heard.
-        proxy.wait_for_answer();
+        // It has asked what is there, and has no reply yet.
+        proxy.wait_for_held_reply();
         let fills = changes().set("0123456789", b"12").limited_to(limits);
         assert_eq!(block_on(steady.commit(id, &fills)).unwrap(), Committed::Applied);
-        proxy.hand_answers_on();
+        proxy.release_replies();
         assert_eq!(login.join().unwrap(), Committed::TooLarge);
     });
     assert!(block_on(steady.of_principal("user", NOW)).unwrap().is_empty());

@@ -1,5 +1,4 @@
-//! Servers and connections that say nothing, or say it late: nobody waits for longer than the
-//! deadline.
+//! Silent or slow servers and connections: nobody waits for longer than the deadline.
 
 use std::time::{Duration, Instant};
 
@@ -53,7 +52,7 @@ fn a_connection_that_was_given_up_is_closed() {
 }
 
 #[test]
-fn a_silent_connection_is_given_up_however_short_the_deadline_is() {
+fn a_short_deadline_gives_a_silent_connection_up() {
     if !test_servers::installed() {
         return;
     }
@@ -71,7 +70,7 @@ fn a_silent_connection_is_given_up_however_short_the_deadline_is() {
 }
 
 #[test]
-fn a_frozen_server_costs_its_callers_the_deadline_and_no_more() {
+fn a_frozen_server_costs_only_the_deadline() {
     if !test_servers::installed() {
         return;
     }
@@ -90,12 +89,12 @@ fn a_frozen_server_costs_its_callers_the_deadline_and_no_more() {
     let (kind, took) = timed(&load);
     assert_eq!(kind, StoreErrorKind::TimedOut);
     assert!((250..3000).contains(&took.as_millis()), "{took:?}");
-    // The silent connection was given up, and there is no other: this one was not even sent.
+    // The silent connection was given up, and there is no other, so this call was not even sent.
     let (kind, took) = timed(&commit);
     assert_eq!(kind, StoreErrorKind::Unavailable);
     assert!((550..3000).contains(&took.as_millis()), "{took:?}");
 
-    // What is too much is refused at once, and known not to have been done.
+    // Operations beyond the limit are refused at once, and known not to have been done.
     let waiting: Vec<_> = (0..4).map(|_| store.load(id, NOW)).collect();
     let (kind, took) = timed(&load);
     assert_eq!(kind, StoreErrorKind::Busy);
@@ -119,7 +118,7 @@ fn a_write_of_several_calls_has_one_deadline() {
         let store = builder.open(&proxy.url()).unwrap();
         let [first, second] = [id(), id()];
         block_on(store.create(&record(first).build().unwrap())).unwrap();
-        proxy.delay_answers(900);
+        proxy.delay_replies(900);
         let begun = Instant::now();
         let error = if is_new {
             block_on(store.create(&record(second).principal(Some("user")).build().unwrap())).unwrap_err()

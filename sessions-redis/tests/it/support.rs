@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Code that the tests share.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -12,13 +12,13 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub(crate) const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
 pub(crate) const IDLE: Duration = Duration::from_secs(1800);
 
-/// Returns the server that the tests share. It ends with the process.
+/// Returns the server that tests share. It ends with the process.
 pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(Server::start)
 }
 
-/// Returns the cluster that the tests share. It ends with the process.
+/// Returns the cluster that tests share. It ends with the process.
 pub(crate) fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(Cluster::start)
@@ -29,7 +29,7 @@ pub(crate) fn prefix() -> String {
     format!("test-{:08x}:", getrandom::u32().unwrap())
 }
 
-/// Begins a store that waits long enough for a machine that is busy with other tests.
+/// Returns a builder with deadlines for a machine that is busy with other tests.
 pub(crate) fn patient() -> RedisBuilder {
     let deadline = Duration::from_secs(20);
     RedisStore::builder().prefix(prefix()).load_deadline(deadline).commit_deadline(deadline)
@@ -41,7 +41,7 @@ pub(crate) fn id() -> SessionId {
     SessionId::from_bytes(bytes)
 }
 
-/// Begins a record that lives for half an hour.
+/// Returns a builder for a record that lives for half an hour.
 pub(crate) fn record<'a>(id: SessionId) -> RecordBuilder<'a> {
     Record::builder(id, SECRET, NOW).idle(Some(IDLE))
 }
@@ -50,17 +50,17 @@ pub(crate) fn changes() -> Changes {
     Changes::new(NOW, SECRET)
 }
 
-/// Returns what a record says under a key.
+/// Returns the text of a record's entry.
 pub(crate) fn text(record: &Record, key: &str) -> Option<String> {
     record.entry(key).map(|entry| String::from_utf8_lossy(entry.value()).into_owned())
 }
 
-/// Names the commands that a server received.
+/// Returns the names of the commands that a server received.
 pub(crate) fn names(commands: &[Vec<String>]) -> Vec<&str> {
     commands.iter().filter_map(|words| words.first()).map(String::as_str).collect()
 }
 
-/// Lists all sessions, by pages.
+/// Lists all sessions, page by page.
 pub(crate) fn list(store: &RedisStore) -> BTreeSet<SessionId> {
     let mut listed = BTreeSet::new();
     let mut cursor = None;

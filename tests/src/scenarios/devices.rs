@@ -1,4 +1,4 @@
-//! The sessions of one user, seen and ended from one of them.
+//! Sessions of one user, listed and ended from one of them.
 
 use serde_json::Value;
 
@@ -8,9 +8,9 @@ use crate::{Server, Visitor, together};
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
-pub fn a_user_sees_all_sessions_and_which_one_is_current(server: &Server) {
+pub fn a_user_lists_all_sessions_and_the_current_one(server: &Server) {
     let mut other = server.signed_in("bob");
     let mut sessions = [(); 3].map(|()| server.signed_in("ann"));
     let mut ids: Vec<String> = sessions.iter_mut().map(Visitor::id).collect();
@@ -33,13 +33,13 @@ pub fn a_user_sees_all_sessions_and_which_one_is_current(server: &Server) {
     assert_eq!(listed_ids(&mut sessions[1]), ids);
 }
 
-/// Signs out everywhere else.
+/// Ends all other sessions of a user.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
-pub fn logout_others_ends_the_other_sessions_of_the_user_alone(server: &Server) {
+pub fn logout_others_ends_only_the_users_other_sessions(server: &Server) {
     let mut bob = server.signed_in("bob");
     let mut stranger = server.visitor();
     stranger.get("/set").expect_ok();
@@ -55,11 +55,11 @@ pub fn logout_others_ends_the_other_sessions_of_the_user_alone(server: &Server) 
     stranger.get("/get").expect_name("iris");
 }
 
-/// Signs in while another session signs out everywhere else.
+/// Signs in while another session ends all others.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn a_login_after_logout_others_stays(server: &Server) {
     for _ in 0..10 {
@@ -82,7 +82,7 @@ pub fn a_login_after_logout_others_stays(server: &Server) {
     }
 }
 
-/// The answer of `/sessions`.
+/// Returns the list that `/sessions` responds with.
 #[track_caller]
 fn listed(visitor: &mut Visitor<'_>) -> Vec<Value> {
     let answer = visitor.get("/sessions");

@@ -1,4 +1,4 @@
-//! Messages that are shown once.
+//! Flash messages, which are shown once.
 
 use crate::{Server, Visitor, query};
 
@@ -6,9 +6,9 @@ use crate::{Server, Visitor, query};
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
-pub fn a_flash_is_got_once(server: &Server) {
+pub fn a_flash_is_read_once(server: &Server) {
     let mut visitor = server.visitor();
     set(&mut visitor, "notice", "saved & 100 % für dich");
     visitor.get("/flash/get?k=notice").expect_text("saved & 100 % für dich");
@@ -20,7 +20,7 @@ pub fn a_flash_is_got_once(server: &Server) {
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn a_peek_leaves_the_flash(server: &Server) {
     let mut visitor = server.visitor();
@@ -31,13 +31,13 @@ pub fn a_peek_leaves_the_flash(server: &Server) {
     visitor.get("/flash/peek?k=notice").expect_text("");
 }
 
-/// Does other things before getting a flash.
+/// Sends other requests before it gets a flash.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
-pub fn a_flash_that_was_not_got_waits(server: &Server) {
+pub fn an_unread_flash_stays(server: &Server) {
     let mut visitor = server.visitor();
     set(&mut visitor, "notice", "saved");
     visitor.get("/get").expect_ok();
@@ -51,7 +51,7 @@ pub fn a_flash_that_was_not_got_waits(server: &Server) {
 ///
 /// # Panics
 ///
-/// Where the answer is not 200.
+/// Panics if the status is not 200.
 #[track_caller]
 pub fn set(visitor: &mut Visitor<'_>, key: &str, value: &str) {
     visitor.get(&query("/flash/set", &[("k", key), ("v", value)])).expect_ok();

@@ -4,24 +4,24 @@ use std::collections::BTreeMap;
 
 use crate::{Browser, Server};
 
-/// What is posted: one of each kind of character.
+/// The posted JSON, with one of each kind of character.
 pub const VALUES: &str = r#"{"Name":"go-sessions","Days":"1","Secret":"dsads£2132215£%%Ssdsa \"q\" 日本語"}"#;
 
-/// What is posted, as entries.
+/// Returns the posted JSON as entries.
 ///
 /// # Panics
 ///
-/// Never.
+/// Never panics.
 #[must_use]
 pub fn values() -> BTreeMap<String, String> {
     serde_json::from_str(VALUES).expect("the values are a JSON object of texts")
 }
 
-/// Posts the values, and expects to get them back.
+/// Posts the values and expects them back.
 ///
 /// # Panics
 ///
-/// Where they do not come back.
+/// Panics if other values come back.
 #[track_caller]
 pub fn post_values(browser: &mut Browser<'_>) {
     browser.post("/set/", VALUES).expect_ok();
@@ -29,11 +29,11 @@ pub fn post_values(browser: &mut Browser<'_>) {
     assert_eq!(browser.get("/get/").entries(), values());
 }
 
-/// Ends every session there is.
+/// Ends all sessions.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn destroyall_ends_the_sessions_of_everybody(server: &Server) {
     let mut others = ["ann", "bob", "eve"].map(|user| server.signed_in(user));
@@ -47,7 +47,7 @@ pub fn destroyall_ends_the_sessions_of_everybody(server: &Server) {
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn a_user_signs_in_and_out(server: &Server) {
     let mut browser = Browser::new(server);
@@ -60,11 +60,11 @@ pub fn a_user_signs_in_and_out(server: &Server) {
     assert!(browser.get("/whoami").json()["user"].is_null());
 }
 
-/// Clears a session, and ends every session there is.
+/// Clears a session, and ends all sessions.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn clear_and_destroyall_leave_no_values(server: &Server) {
     let mut browser = Browser::new(server);
@@ -81,9 +81,9 @@ pub fn clear_and_destroyall_leave_no_values(server: &Server) {
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
-pub fn after_destroy_the_session_is_empty_and_the_browser_has_no_cookie(server: &Server) {
+pub fn destroy_empties_the_session_and_removes_the_cookie(server: &Server) {
     let mut browser = Browser::new(server);
     post_values(&mut browser);
     browser.get("/destroy/").expect_text("{}");

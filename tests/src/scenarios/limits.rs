@@ -1,54 +1,58 @@
-//! What one session may hold, however many requests write to it at once.
+//! Limits of a session, also with many requests that write to it at once.
 
 use std::panic;
 use std::thread;
 
 use crate::{Request, Response, Server, Visitor, each_together, query};
 
-/// The most bytes that a session's record may have.
+/// Maximum size of a session's record, in bytes.
 const RECORD_BYTES: usize = 64 * 1024;
 
-/// The most entries and flashes of a session together.
+/// Maximum number of entries and flashes of a session together.
 const KEYS: usize = 256;
 
-/// How long each writer waits between loading its session and writing, so that all have loaded
-/// before the first writes.
+/// Milliseconds between loading and writing, so that all writers have loaded before the first
+/// writes.
 const PAUSE: &str = "300";
 
-/// Writes 32 entries of 20 kB at once, of which three fit. When limits were checked before the
-/// atomic step, all were kept: 640 kB.
+/// Writes 32 entries of 20 kB at once, of which three fit.
+///
+/// All were kept, 640 kB, while limits were checked before the atomic step.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
-pub fn parallel_large_writes_stay_within_the_bytes(server: &Server) {
+pub fn parallel_large_writes_respect_the_size_limit(server: &Server) {
     let value = "x".repeat(20_000);
     let put = |key: &str| Request::get(&query("/put", &[("k", key), ("ms", PAUSE), ("v", &value)]));
     assert_eq!(written_at_once(server, 32, &put), RECORD_BYTES / value.len());
 }
 
-/// Writes 400 small entries at once. When limits were checked before the atomic step, more were
-/// kept than a session may hold.
+/// Writes 400 small entries at once.
+///
+/// More than the limit were kept while it was checked before the atomic step.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
-pub fn parallel_small_writes_stay_within_the_keys(server: &Server) {
+pub fn parallel_small_writes_respect_the_key_limit(server: &Server) {
     let put = |key: &str| Request::get(&query("/put", &[("k", key), ("ms", PAUSE), ("v", "1")]));
-    // One key is there before.
+    // One key exists already.
     assert_eq!(written_at_once(server, 400, &put), KEYS - 1);
 }
 
-/// Writes so many entries of 60 kB at once. When limits were checked before the atomic step, 600
-/// made a record of 36 MB, each write copied all of it, and another visitor waited for seconds.
+/// Writes `count` entries of 60 kB at once while another visitor is served.
+///
+/// While limits were checked before the atomic step, 600 of them made a record of 36 MB. Each write
+/// copied all of it, and another visitor waited for seconds.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
-pub fn a_flood_of_large_writes_costs_others_nothing(server: &Server, count: usize) {
+pub fn a_flood_of_large_writes_blocks_nobody_else(server: &Server, count: usize) {
     let value = "x".repeat(60_000);
     let put = |key: &str| Request::post_form("/put", &[("k", key), ("ms", PAUSE), ("v", &value)]);
     let served = while_others_are_served(server, || {
@@ -57,8 +61,7 @@ pub fn a_flood_of_large_writes_costs_others_nothing(server: &Server, count: usiz
     assert!(served > 0, "nobody else was served during the flood");
 }
 
-/// Has another visitor write while `work` is done, and returns how many of those writes were
-/// answered in that time.
+/// Returns how many writes of another visitor succeed while `work` runs.
 #[track_caller]
 fn while_others_are_served(server: &Server, work: impl FnOnce() + Send) -> usize {
     let mut other = server.visitor();
@@ -75,9 +78,10 @@ fn while_others_are_served(server: &Server, work: impl FnOnce() + Send) -> usize
     })
 }
 
-/// Writes so many entries at once to the session of a new visitor, by requests that `put` makes for
-/// their keys. Returns how many were kept, after expecting that those are the ones that were
-/// answered with 200, and that the others were answered with 413.
+/// Writes `count` entries at once to a new session and returns how many were kept.
+///
+/// Expects that the writes with status 200 were kept, and that all others have status 413. `put`
+/// makes the request for a key.
 #[track_caller]
 fn written_at_once(server: &Server, count: usize, put: &(dyn Fn(&str) -> Request + Sync)) -> usize {
     let mut visitor = server.visitor();
@@ -96,7 +100,7 @@ fn written_at_once(server: &Server, count: usize, put: &(dyn Fn(&str) -> Request
     kept.len() - 1
 }
 
-/// Tells whether a write was accepted, after expecting that it was refused for its size otherwise.
+/// Returns whether a write was accepted. Otherwise it must have been refused for its size.
 #[track_caller]
 fn is_kept(answer: Response) -> bool {
     let answer = answer.expect_no_cookie();
@@ -104,12 +108,13 @@ fn is_kept(answer: Response) -> bool {
     answer.status() == 200
 }
 
-/// Signs in with a name of 200,000 bytes. It was kept, and after one of 70,000 every write of the
-/// session failed.
+/// Signs in with a name of 200,000 bytes.
+///
+/// It was accepted once, and after one of 70,000 bytes every write of the session failed.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn a_long_principal_is_refused(server: &Server) {
     let mut visitor = server.visitor();

@@ -1,4 +1,4 @@
-//! Signing in: the secret changes, the session stays.
+//! Login: the secret changes, the session stays.
 
 use crate::{Server, each_together};
 
@@ -6,7 +6,7 @@ use crate::{Server, each_together};
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn eight_logins_at_once_from_one_cookie_all_sign_in(server: &Server, rounds: usize) {
     for _ in 0..rounds {

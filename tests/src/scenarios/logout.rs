@@ -1,22 +1,21 @@
-//! Signing out is final, whatever else is under way.
+//! Logout: final, even with other requests in flight.
 
 use std::time::{Duration, Instant};
 
 use crate::{Request, Server, each_together, together};
 
-/// How long a slow request takes.
+/// Duration of a slow request.
 pub const SLOW: Duration = Duration::from_millis(500);
 
 /// Signs out while a slow request is in flight.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn a_request_in_flight_cannot_undo_a_logout(server: &Server, times: usize) {
     let mut done = 0;
-    // On a busy machine a slow request may be over before the logout was answered. Such a round is
-    // none.
+    // On a busy machine a slow request may end before the logout. Such a round does not count.
     for _ in 0..10 {
         let rounds = together(times - done, |index| logout_during_a_slow_request(server, index));
         done += rounds.iter().filter(|counts| **counts).count();
@@ -31,9 +30,9 @@ pub fn a_request_in_flight_cannot_undo_a_logout(server: &Server, times: usize) {
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
-pub fn requests_that_race_a_logout_never_bring_it_back(server: &Server, rounds: usize) {
+pub fn racing_requests_never_revive_a_session(server: &Server, rounds: usize) {
     for _ in 0..rounds {
         let mut visitor = server.signed_in("ann");
         visitor.put("before", "1");
@@ -56,7 +55,7 @@ pub fn requests_that_race_a_logout_never_bring_it_back(server: &Server, rounds: 
     }
 }
 
-/// Tells whether the logout was answered while the slow request was in flight.
+/// Returns whether the logout was done while the slow request was in flight.
 fn logout_during_a_slow_request(server: &Server, index: usize) -> bool {
     let mut visitor = server.signed_in(&format!("user-{index}"));
     visitor.put("before", "1");
@@ -66,8 +65,8 @@ fn logout_during_a_slow_request(server: &Server, index: usize) -> bool {
         Request::get(&format!("/put?k=late&v=1&ms={}", SLOW.as_millis())).cookie(server.cookie(&visitor.token()));
     let due = Instant::now() + SLOW;
     slow.send(&request.to_bytes()).expect("the server reads the slow request");
-    // When this one is answered, the slow one has been with the server for 100 ms and has loaded
-    // the session.
+    // When this response arrives, the slow request has been running for 100 ms and has loaded the
+    // session.
     visitor.twin().get("/put?k=meanwhile&v=1&ms=100").expect_text("ok");
     visitor.get("/logout").expect_text("ok");
     let is_in_flight = Instant::now() < due;

@@ -1,12 +1,12 @@
-//! Requests of one session at the same time lose nothing of each other.
+//! Parallel requests of one session, which lose nothing of each other.
 
 use crate::{Request, Server, each_together, together};
 
-/// Eight tabs write keys of their own at once.
+/// Writes different keys from eight tabs at once.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn parallel_writes_of_different_keys_all_stay(server: &Server, rounds: usize) {
     let mut visitor = server.visitor();
@@ -20,17 +20,17 @@ pub fn parallel_writes_of_different_keys_all_stay(server: &Server, rounds: usize
         });
         let entries = visitor.entries();
         kept += (0..writers.len()).filter(|index| entries.contains_key(&format!("k{round}.{index}"))).count();
-        // A session holds a few hundred keys.
+        // The number of keys per session is limited.
         visitor.get("/clear/").expect_text("{}");
     }
     assert_eq!(kept, rounds * 8, "of {} keys", rounds * 8);
 }
 
-/// Counts from many connections at once.
+/// Increments a counter over many connections at once.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn parallel_increments_add_up(server: &Server, clients: usize, each: usize) {
     let mut visitor = server.visitor();

@@ -1,6 +1,7 @@
-//! Requests with several session cookies. A logout that answers success has ended every session
-//! whose token it was shown; when only one of them was looked at, the others stayed alive behind a
-//! 200 and a removal cookie.
+//! Requests with several session cookies.
+//!
+//! A successful logout has ended every session whose token it was sent. When only one token was
+//! looked at, the other sessions stayed alive behind a 200 and a removal cookie.
 
 use crate::{Request, Response, Server, Visitor, random_token};
 
@@ -8,7 +9,7 @@ use crate::{Request, Response, Server, Visitor, random_token};
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn a_logout_with_two_live_tokens_ends_both_sessions(server: &Server) {
     for route in ["/logout", "/destroy/"] {
@@ -25,7 +26,7 @@ pub fn a_logout_with_two_live_tokens_ends_both_sessions(server: &Server) {
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn a_login_with_two_live_tokens_ends_both_sessions(server: &Server) {
     let mut visitors = [server.signed_in("ann"), server.signed_in("eve")];
@@ -39,11 +40,11 @@ pub fn a_login_with_two_live_tokens_ends_both_sessions(server: &Server) {
     visitors.iter_mut().for_each(Visitor::expect_anonymous);
 }
 
-/// Signs out with cookies of no session beside the live one.
+/// Signs out with a live cookie among cookies without a session.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn a_logout_finds_its_token_among_strangers(server: &Server) {
     let unknown = |count: usize| -> Vec<String> { (0..count).map(|_| server.cookie(&random_token())).collect() };
@@ -58,11 +59,11 @@ pub fn a_logout_finds_its_token_among_strangers(server: &Server) {
     }
 }
 
-/// Signs out with more different tokens than are looked up, of live sessions and of none.
+/// Signs out with more tokens than are looked up, live and unknown ones.
 ///
 /// # Panics
 ///
-/// Where it is not as the name says.
+/// Panics if the rule does not hold.
 #[track_caller]
 pub fn a_logout_with_nine_tokens_is_refused_and_ends_nothing(server: &Server) {
     let mut owners: Vec<Visitor<'_>> = (0..9).map(|index| server.signed_in(&format!("user-{index}"))).collect();
@@ -85,7 +86,7 @@ fn ask(server: &Server, target: &str, pairs: &[String]) -> Response {
     server.ask(&Request::get(target).cookie(pairs.join("; ")))
 }
 
-/// Expects success, and that the browser is told to forget its cookie.
+/// Expects success with a removal of the cookie.
 #[track_caller]
 fn expect_signed_out(server: &Server, answer: Response) {
     let answer = answer.expect_ok();

@@ -1,7 +1,7 @@
-//! The back button shows no page that was ended.
+//! The back button, which shows no page of an ended session.
 //!
-//! A page that reads a signed-in session used to leave with `Vary: Cookie` alone, and Chromium
-//! showed it again to whoever pressed back after the logout.
+//! Pages that read a signed-in session used to be sent with `Vary: Cookie` alone. Chromium showed
+//! them again when somebody pressed back after the logout.
 
 use sessions_tests::Framework;
 

@@ -6,7 +6,7 @@ use crate::site::{Site, Way, in_every_framework_and_way};
 
 in_every_framework_and_way! {
     a_posted_form_is_kept,
-    a_posted_form_is_posted_again_by_a_reload,
+    a_reload_posts_the_form_again,
     a_form_signs_in,
 }
 
@@ -21,7 +21,7 @@ fn a_posted_form_is_kept(framework: Framework, way: Way) {
     site.expect_after_reload(r#"{"city":"Thessaloniki & Αθήνα"}"#);
 }
 
-fn a_posted_form_is_posted_again_by_a_reload(framework: Framework, way: Way) {
+fn a_reload_posts_the_form_again(framework: Framework, way: Way) {
     let Some(site) = Site::start(framework, way) else { return };
     site.open("/");
     site.browser.fill("form[action='/put'] [name=k]", "color");

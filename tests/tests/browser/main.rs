@@ -1,5 +1,5 @@
-//! What only a real browser shows: it loads, reloads and posts in its own way, and decides by
-//! itself which cookies it keeps.
+//! Scenarios that need a real browser, which loads, reloads, posts and keeps cookies in its own
+//! way.
 
 mod back;
 mod forms;

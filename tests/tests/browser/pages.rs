@@ -7,7 +7,7 @@ use crate::site::{Site, Way, in_every_framework_and_way};
 in_every_framework_and_way! {
     a_page_loads_and_reloads,
     a_link_is_followed_and_its_page_reloaded,
-    what_was_set_outlives_reloads,
+    a_stored_name_survives_reloads,
     a_login_is_read_back,
     two_tabs_share_the_session,
     scripts_do_not_see_the_cookie,
@@ -38,7 +38,7 @@ fn a_link_is_followed_and_its_page_reloaded(framework: Framework, way: Way) {
     site.expect_after_reload("The name on the /set was: iris");
 }
 
-fn what_was_set_outlives_reloads(framework: Framework, way: Way) {
+fn a_stored_name_survives_reloads(framework: Framework, way: Way) {
     let Some(site) = Site::start(framework, way) else { return };
     site.expect("/set", "All ok session set to: iris");
     site.expect("/get", "The name on the /set was: iris");
@@ -91,6 +91,6 @@ fn the_address_that_a_demo_prints_keeps_the_session(framework: Framework, way: W
     site.open_on("127.0.0.1", "/set");
     site.open_on("127.0.0.1", "/get");
     site.expect_text("The name on the /set was: iris");
-    // Another host, another cookie.
+    // Another host has another cookie.
     site.expect("/get", "The name on the /set was:");
 }

@@ -1,16 +1,16 @@
-//! A demo as a browser finds it.
+//! A demo, and a browser that visits it.
 
 use sessions_tests::{Chromium, Framework, Nginx, Server};
 
-/// How a browser reaches a demo.
+/// The way from a browser to a demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Direct,
-    /// Through nginx, as in front of most servers.
+    /// Through nginx, as in most deployments.
     Nginx,
 }
 
-/// A running demo, and a browser that has not been there yet.
+/// A running demo and a browser that has not visited it yet.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) browser: Chromium,
@@ -20,7 +20,9 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts both, unless a program is missing; then it says so on the terminal.
+    /// Starts the demo and the browser.
+    ///
+    /// If a program is missing, reports the test as skipped and returns `None`.
     pub(crate) fn start(framework: Framework, way: Way) -> Option<Self> {
         let browser = Chromium::start()?;
         let server = Server::start(framework);
@@ -34,40 +36,40 @@ impl Site {
         Some(Self { browser, port, _nginx: nginx, _server: server })
     }
 
-    /// Opens a page of the demo. On `localhost`, which Chromium trusts with `Secure` cookies also
-    /// without TLS.
+    /// Opens a page of the demo on `localhost`, where Chromium accepts `Secure` cookies without
+    /// TLS.
     #[track_caller]
     pub(crate) fn open(&self, target: &str) {
         self.open_on("localhost", target);
     }
 
-    /// Opens a page of the demo by another name of this machine.
+    /// Opens a page of the demo by another host name of this machine.
     #[track_caller]
     pub(crate) fn open_on(&self, host: &str, target: &str) {
         self.browser.open(&format!("http://{host}:{}{target}", self.port));
     }
 
-    /// Opens a page of the demo, and expects this text.
+    /// Opens a page of the demo and expects a text.
     #[track_caller]
     pub(crate) fn expect(&self, target: &str, text: &str) {
         self.open(target);
         self.expect_text(text);
     }
 
-    /// Reloads the page, and expects this text.
+    /// Reloads the page and expects a text.
     #[track_caller]
     pub(crate) fn expect_after_reload(&self, text: &str) {
         self.browser.reload();
         self.expect_text(text);
     }
 
-    /// Expects this text on the page.
+    /// Expects a text on the page.
     #[track_caller]
     pub(crate) fn expect_text(&self, text: &str) {
         assert_eq!(self.browser.text(), text);
     }
 
-    /// Opens `/whoami`, and expects that this user is signed in.
+    /// Opens `/whoami` and expects a signed-in user.
     #[track_caller]
     pub(crate) fn expect_user(&self, user: &str) {
         self.open("/whoami");
@@ -76,8 +78,10 @@ impl Site {
     }
 }
 
-/// Makes one test for each framework of each scenario, a function that takes a [`Framework`] and a
-/// [`Way`], and one more of may_minihttp behind nginx: its HTTP is our own.
+/// Makes one test per framework of each scenario, a function that takes a [`Framework`] and a
+/// [`Way`].
+///
+/// may_minihttp is also tested behind nginx, since its HTTP is our own.
 macro_rules! in_every_framework_and_way {
     ($($scenario:ident),* $(,)?) => {$(
         mod $scenario {

@@ -1,4 +1,4 @@
-//! What every store keeps of the scenarios, in every framework.
+//! Scenarios that hold on every store, in every framework.
 
 use sessions_tests::scenarios::{devices, flashes, flows, limits, login, logout, races, tokens};
 use sessions_tests::{Framework, Server};
@@ -9,16 +9,16 @@ on_every_store_in_every_framework! {
     parallel_writes_all_stay,
     parallel_increments_add_up,
     a_request_in_flight_cannot_undo_a_logout,
-    requests_that_race_a_logout_never_bring_it_back,
+    racing_requests_never_revive_a_session,
     eight_logins_at_once_all_sign_in,
     visitors_come_and_go,
     a_user_sees_and_ends_the_other_sessions,
     flashes_are_shown_once,
-    nobody_is_left_after_destroyall,
+    destroyall_leaves_no_session,
     a_session_stays_within_its_limits,
-    a_flood_of_large_writes_costs_others_nothing,
+    a_flood_of_large_writes_blocks_nobody_else,
     a_long_principal_is_refused,
-    a_logout_ends_every_session_that_its_request_proves,
+    a_logout_ends_every_proven_session,
 }
 
 fn on(framework: Framework, engine: Engine, scenario: impl Fn(&Server)) {
@@ -39,8 +39,8 @@ fn a_request_in_flight_cannot_undo_a_logout(framework: Framework, engine: Engine
     on(framework, engine, |server| logout::a_request_in_flight_cannot_undo_a_logout(server, 20));
 }
 
-fn requests_that_race_a_logout_never_bring_it_back(framework: Framework, engine: Engine) {
-    on(framework, engine, |server| logout::requests_that_race_a_logout_never_bring_it_back(server, 5));
+fn racing_requests_never_revive_a_session(framework: Framework, engine: Engine) {
+    on(framework, engine, |server| logout::racing_requests_never_revive_a_session(server, 5));
 }
 
 fn eight_logins_at_once_all_sign_in(framework: Framework, engine: Engine) {
@@ -50,25 +50,25 @@ fn eight_logins_at_once_all_sign_in(framework: Framework, engine: Engine) {
 fn visitors_come_and_go(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
         flows::a_user_signs_in_and_out(server);
-        flows::after_destroy_the_session_is_empty_and_the_browser_has_no_cookie(server);
+        flows::destroy_empties_the_session_and_removes_the_cookie(server);
     });
 }
 
 fn a_user_sees_and_ends_the_other_sessions(framework: Framework, engine: Engine) {
-    on(framework, engine, devices::a_user_sees_all_sessions_and_which_one_is_current);
-    on(framework, engine, devices::logout_others_ends_the_other_sessions_of_the_user_alone);
+    on(framework, engine, devices::a_user_lists_all_sessions_and_the_current_one);
+    on(framework, engine, devices::logout_others_ends_only_the_users_other_sessions);
     on(framework, engine, devices::a_login_after_logout_others_stays);
 }
 
 fn flashes_are_shown_once(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
-        flashes::a_flash_is_got_once(server);
+        flashes::a_flash_is_read_once(server);
         flashes::a_peek_leaves_the_flash(server);
-        flashes::a_flash_that_was_not_got_waits(server);
+        flashes::an_unread_flash_stays(server);
     });
 }
 
-fn nobody_is_left_after_destroyall(framework: Framework, engine: Engine) {
+fn destroyall_leaves_no_session(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
         flows::clear_and_destroyall_leave_no_values(server);
         flows::destroyall_ends_the_sessions_of_everybody(server);
@@ -77,23 +77,22 @@ fn nobody_is_left_after_destroyall(framework: Framework, engine: Engine) {
 
 fn a_session_stays_within_its_limits(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
-        limits::parallel_large_writes_stay_within_the_bytes(server);
-        limits::parallel_small_writes_stay_within_the_keys(server);
+        limits::parallel_large_writes_respect_the_size_limit(server);
+        limits::parallel_small_writes_respect_the_key_limit(server);
     });
 }
 
-fn a_flood_of_large_writes_costs_others_nothing(framework: Framework, engine: Engine) {
-    // A call across a network has a deadline, and on a busy machine this many large values take
-    // longer than that.
+fn a_flood_of_large_writes_blocks_nobody_else(framework: Framework, engine: Engine) {
+    // A call over a network has a deadline, which this many large values exceed on a busy machine.
     let count = if matches!(engine, Engine::Redis | Engine::RedisCluster) { 20 } else { 100 };
-    on(framework, engine, |server| limits::a_flood_of_large_writes_costs_others_nothing(server, count));
+    on(framework, engine, |server| limits::a_flood_of_large_writes_blocks_nobody_else(server, count));
 }
 
 fn a_long_principal_is_refused(framework: Framework, engine: Engine) {
     on(framework, engine, limits::a_long_principal_is_refused);
 }
 
-fn a_logout_ends_every_session_that_its_request_proves(framework: Framework, engine: Engine) {
+fn a_logout_ends_every_proven_session(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
         tokens::a_logout_with_two_live_tokens_ends_both_sessions(server);
         tokens::a_login_with_two_live_tokens_ends_both_sessions(server);

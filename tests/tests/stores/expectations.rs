@@ -1,4 +1,4 @@
-//! What is expected of servers whose store is out for a while, and of those who ask them meanwhile.
+//! Expectations on servers whose store is out for a while, and on their visitors.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -13,7 +13,7 @@ pub(crate) fn expect_unavailable(answer: Response) {
     assert!(seconds.is_some_and(|seconds| seconds > 0), "expected Retry-After, but\n{answer}");
 }
 
-/// Asks until the store answers again. Whoever is refused keeps the cookie.
+/// Sends requests until the store responds again. A refused visitor keeps the cookie.
 #[track_caller]
 pub(crate) fn wait_for(visitor: &mut Visitor<'_>) {
     let deadline = Instant::now() + PATIENCE;
@@ -27,8 +27,8 @@ pub(crate) fn wait_for(visitor: &mut Visitor<'_>) {
     }
 }
 
-/// Has visitors with these cookies ask while `work` is done, checks each of their answers, and
-/// returns how many there were.
+/// Sends requests with these cookies while `work` runs, checks each response, and returns their
+/// number.
 pub(crate) fn under_load(
     server: &Server,
     tokens: &[String],
@@ -51,7 +51,7 @@ pub(crate) fn under_load(
                 })
             })
             .collect();
-        // Each has begun before anything happens, and goes on after it.
+        // Each visitor has sent a request before `work` starts, and sends more after it.
         wait_until(|| {
             answers.load(Ordering::SeqCst) >= 4 * tokens.len() || asking.iter().any(|asker| asker.is_finished())
         });

@@ -1,4 +1,4 @@
-//! One session at four servers, each of another framework, that share nothing but the store.
+//! One session on four servers with different frameworks, which share only the store.
 
 use sessions_tests::{Server, Visitor, each_together};
 
@@ -7,23 +7,23 @@ use crate::support::{Engine, Place, on_engines};
 on_engines! {
     [redis Redis, cluster RedisCluster]
     [
-        who_signs_in_at_one_is_signed_in_at_all,
-        what_is_written_at_one_is_seen_at_all,
-        a_logout_at_one_is_known_to_all_at_the_next_request,
-        a_logout_of_others_at_one_is_known_to_all_at_the_next_request,
-        a_logout_at_one_ends_requests_in_flight_at_the_others,
-        writes_of_different_keys_at_all_at_once_lose_nothing,
-        increments_at_all_at_once_add_up,
-        a_flash_is_got_once_wherever_it_is_asked_for,
+        a_login_counts_on_all_servers,
+        a_write_is_seen_on_all_servers,
+        a_logout_counts_on_all_servers_at_once,
+        a_logout_of_others_counts_on_all_servers,
+        a_logout_ends_requests_in_flight_elsewhere,
+        writes_on_all_servers_lose_nothing,
+        increments_on_all_servers_add_up,
+        a_flash_is_read_once_across_servers,
     ]
 }
 
-/// The same browser at each of the servers.
+/// Returns the same browser on each of the servers.
 fn at_each<'a>(servers: &'a [Server], token: &str) -> Vec<Visitor<'a>> {
     servers.iter().map(|server| server.visitor_with(token)).collect()
 }
 
-fn who_signs_in_at_one_is_signed_in_at_all(engine: Engine) {
+fn a_login_counts_on_all_servers(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     for (index, server) in servers.iter().enumerate() {
@@ -40,7 +40,7 @@ fn who_signs_in_at_one_is_signed_in_at_all(engine: Engine) {
     }
 }
 
-fn what_is_written_at_one_is_seen_at_all(engine: Engine) {
+fn a_write_is_seen_on_all_servers(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     let token = servers[0].signed_in("ann").token();
@@ -56,7 +56,7 @@ fn what_is_written_at_one_is_seen_at_all(engine: Engine) {
     }
 }
 
-fn a_logout_at_one_is_known_to_all_at_the_next_request(engine: Engine) {
+fn a_logout_counts_on_all_servers_at_once(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     for (index, server) in servers.iter().enumerate() {
@@ -70,7 +70,7 @@ fn a_logout_at_one_is_known_to_all_at_the_next_request(engine: Engine) {
     }
 }
 
-fn a_logout_of_others_at_one_is_known_to_all_at_the_next_request(engine: Engine) {
+fn a_logout_of_others_counts_on_all_servers(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     let mut visitors: Vec<_> = servers.iter().map(|server| server.signed_in("ann")).collect();
@@ -86,7 +86,7 @@ fn a_logout_of_others_at_one_is_known_to_all_at_the_next_request(engine: Engine)
     }
 }
 
-fn a_logout_at_one_ends_requests_in_flight_at_the_others(engine: Engine) {
+fn a_logout_ends_requests_in_flight_elsewhere(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     for _ in 0..5 {
@@ -102,7 +102,7 @@ fn a_logout_at_one_ends_requests_in_flight_at_the_others(engine: Engine) {
     }
 }
 
-fn writes_of_different_keys_at_all_at_once_lose_nothing(engine: Engine) {
+fn writes_on_all_servers_lose_nothing(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     let token = servers[3].signed_in("ann").token();
@@ -119,7 +119,7 @@ fn writes_of_different_keys_at_all_at_once_lose_nothing(engine: Engine) {
     assert_eq!(kept, 160, "of 160 keys");
 }
 
-fn increments_at_all_at_once_add_up(engine: Engine) {
+fn increments_on_all_servers_add_up(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     let token = servers[1].signed_in("ann").token();
@@ -128,7 +128,7 @@ fn increments_at_all_at_once_add_up(engine: Engine) {
     assert_eq!(tabs[2].entries()["visits"], "400");
 }
 
-fn a_flash_is_got_once_wherever_it_is_asked_for(engine: Engine) {
+fn a_flash_is_read_once_across_servers(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     let token = servers[2].signed_in("ann").token();

@@ -1,4 +1,4 @@
-//! A demo that keeps its sessions on a disk that fills up, and has room again.
+//! A demo whose disk fills up and has room again later.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,10 +12,10 @@ use crate::support::{Engine, Place, on_engines};
 
 on_engines! {
     [redb Redb, fjall Fjall]
-    [a_full_disk_signs_out_whoever_asks_and_loses_nothing]
+    [a_full_disk_allows_logouts_and_loses_nothing]
 }
 
-fn a_full_disk_signs_out_whoever_asks_and_loses_nothing(engine: Engine) {
+fn a_full_disk_allows_logouts_and_loses_nothing(engine: Engine) {
     for framework in [Framework::Axum, Framework::Minihttp] {
         let Some(disk) = SmallDisk::mount() else { return };
         let place = Place::within(engine, disk.path());
@@ -45,8 +45,7 @@ fn a_full_disk_signs_out_whoever_asks_and_loses_nothing(engine: Engine) {
     }
 }
 
-/// Makes a session that nobody signs in to and that takes up room, and returns whether that was
-/// acknowledged.
+/// Creates a large anonymous session, and returns whether that was acknowledged.
 #[track_caller]
 fn add_anonymous(server: &Server) -> bool {
     let mut visitor = server.visitor();
@@ -55,13 +54,13 @@ fn add_anonymous(server: &Server) -> bool {
     is_kept
 }
 
-/// What users were told to be saved.
+/// Acknowledged changes.
 struct Told {
     token: String,
     entries: BTreeMap<String, String>,
-    /// The cookies of users who are signed in.
+    /// Cookies of signed-in users.
     users: Vec<String>,
-    /// The cookies of those who were signed out.
+    /// Cookies of users that signed out.
     ended: Vec<String>,
 }
 
@@ -73,7 +72,7 @@ impl Told {
         told
     }
 
-    /// Writes, and says whether that was acknowledged.
+    /// Writes an entry, and returns whether that was acknowledged.
     #[track_caller]
     fn put(&mut self, server: &Server, key: &str, value: &str) -> bool {
         let is_kept = is_done(server.visitor_with(&self.token).get(&format!("/put?k={key}&v={value}")));
@@ -83,7 +82,7 @@ impl Told {
         is_kept
     }
 
-    /// Signs somebody in, and says whether that was acknowledged.
+    /// Signs a user in, and returns whether that was acknowledged.
     #[track_caller]
     fn sign_in(&mut self, server: &Server) -> bool {
         let mut user = server.visitor();
@@ -98,7 +97,7 @@ impl Told {
         assert!(refused, "the disk does not fill up");
     }
 
-    /// Lets records grow until that is refused, and writes something small all the same.
+    /// Grows records until a write is refused, and then writes something small.
     fn grow_until_refused(&mut self, server: &Server) {
         let value = "y".repeat(20_000);
         let mut growing: Vec<_> = self.users.iter().map(|token| server.visitor_with(token)).collect();
@@ -114,7 +113,7 @@ impl Told {
         }
     }
 
-    /// Writes as soon as the disk is seen to have room, and signs in.
+    /// Writes once the disk has room again, and signs in.
     fn write_again(&mut self, server: &Server, round: usize) {
         let begun = Instant::now();
         let value = "z".repeat(20_000);
@@ -131,8 +130,7 @@ impl Told {
         }
     }
 
-    /// Expects all that was acknowledged and nothing that was refused, as soon as the store can be
-    /// read.
+    /// Expects all that was acknowledged and nothing that was refused, once the store can be read.
     #[track_caller]
     fn expect(&self, server: &Server) {
         let at_last = |token: &str| {
@@ -148,7 +146,8 @@ impl Told {
     }
 }
 
-/// Returns whether a request was done; the only other answer is that the store is not available.
+/// Returns whether a request succeeded. The only other valid response is that the store is
+/// unavailable.
 #[track_caller]
 fn is_done(answer: Response) -> bool {
     let is_done = answer.status() == 200;

@@ -1,7 +1,8 @@
-//! A demo that keeps its sessions on the local disk is killed while clients write, and started
-//! again: whatever it had acknowledged, by an answer that a client has read, is there.
+//! A demo with a store on the local disk is killed while clients write, and restarted.
 //!
-//! `SESSIONS_KILLS` says how often each is killed; 200 times is the default.
+//! Everything that it acknowledged, with a response that a client has read, is still there.
+//!
+//! `SESSIONS_KILLS` sets the number of kills per store; the default is 200.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -16,12 +17,12 @@ use crate::support::{Engine, FRAMEWORKS, Place, on_engines};
 on_engines! {
     [redb Redb, fjall Fjall]
     [
-        a_demo_that_is_killed_still_knows_its_visitors,
-        what_was_acknowledged_before_a_kill_is_there,
+        a_killed_demo_keeps_acknowledged_writes,
+        acknowledged_writes_survive_a_kill,
     ]
 }
 
-fn a_demo_that_is_killed_still_knows_its_visitors(engine: Engine) {
+fn a_killed_demo_keeps_acknowledged_writes(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let server = place.start(Framework::Axum);
     let mut ann = server.signed_in("ann");
@@ -40,15 +41,15 @@ fn a_demo_that_is_killed_still_knows_its_visitors(engine: Engine) {
     server.visitor_with(&ended).expect_anonymous();
 }
 
-/// Goes through the frameworks, on one store, with the same clients.
-fn what_was_acknowledged_before_a_kill_is_there(engine: Engine) {
+/// Kills each framework's demo on one store, with the same clients.
+fn acknowledged_writes_survive_a_kill(engine: Engine) {
     let kills = std::env::var("SESSIONS_KILLS").map_or(200, |times| times.parse().expect("SESSIONS_KILLS is a number"));
     let Some(place) = Place::new(engine) else { return };
     let mut clients = Clients::new();
     for round in 0..kills {
         let server = place.start(FRAMEWORKS[round % FRAMEWORKS.len()]);
         clients.write_while(&server, |_| {
-            // At a random moment: in the midst of the checks, of the first writes or of many.
+            // At a random moment: during the checks, the first writes or later ones.
             thread::sleep(random(Duration::from_millis(120)));
             server.signal("KILL");
         });
@@ -59,7 +60,7 @@ fn what_was_acknowledged_before_a_kill_is_there(engine: Engine) {
     clients.check(&place.start(FRAMEWORKS[0]));
 }
 
-/// A time below `most`.
+/// Returns a random time below `most`.
 fn random(most: Duration) -> Duration {
     let drawn = u32::try_from(RandomState::new().hash_one(0) % 1_000).expect("it is below 1000");
     most * drawn / 1_000

@@ -1,5 +1,5 @@
-//! Clients that write, sign in and sign out until the server ends, and keep account of what they
-//! were told.
+//! Clients that write, sign in and sign out until the server ends, and record what was
+//! acknowledged.
 
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use sessions_tests::{Request, Response, Server, Visitor};
 
 const CLIENTS: usize = 6;
 
-/// Clients of one store, whichever server they ask.
+/// Clients of one store, on whichever server.
 #[derive(Debug)]
 pub(crate) struct Clients {
     ledgers: Vec<Ledger>,
@@ -25,8 +25,9 @@ impl Clients {
         Self { ledgers, acknowledged }
     }
 
-    /// Has all clients check what they were told, and write until `work` has ended the server. It
-    /// is given the count of the writes that were acknowledged.
+    /// Lets all clients check their ledgers and write until `work` has ended the server.
+    ///
+    /// `work` is given the number of acknowledged writes.
     pub(crate) fn write_while(&mut self, server: &Server, work: impl FnOnce(&AtomicUsize)) {
         thread::scope(|scope| {
             for ledger in &mut self.ledgers {
@@ -36,7 +37,7 @@ impl Clients {
         });
     }
 
-    /// Expects that all is there that was acknowledged.
+    /// Expects everything that was acknowledged.
     #[track_caller]
     pub(crate) fn check(&self, server: &Server) {
         for ledger in &self.ledgers {
@@ -44,40 +45,40 @@ impl Clients {
         }
     }
 
-    /// Counts the writes that were acknowledged.
+    /// Returns the number of acknowledged writes.
     pub(crate) fn acknowledged(&self) -> usize {
         self.acknowledged.load(Ordering::SeqCst)
     }
 }
 
-/// What a client was told: the answers that it has read, and nothing else.
+/// What a client knows from the responses that it has read.
 #[derive(Debug)]
 struct Ledger {
     user: String,
-    /// The session that was signed in last, with what it was told.
+    /// The latest session with a login, and what is known of it.
     current: Option<Account>,
-    /// The cookies that a sign-in or a sign-out has ended.
+    /// Cookies that a login or a logout has ended.
     ended: Vec<String>,
-    /// Counts the writes of all clients.
+    /// Number of acknowledged writes of all clients.
     acknowledged: Arc<AtomicUsize>,
 }
 
 #[derive(Debug)]
 struct Account {
     token: String,
-    /// Whose session it is; nobody's before the first sign-in.
+    /// User of the session; none before the first login.
     user: Option<String>,
-    /// How many of the keys `k0`, `k1` and so on were written for sure.
+    /// Number of the keys `k0`, `k1` and so on whose write was acknowledged.
     keys: usize,
-    /// How often `visits` was counted for sure.
+    /// Number of acknowledged increments of `visits`.
     visits: u64,
-    /// What `left` and `right` were last set to for sure, in one request.
+    /// Last acknowledged value of `left` and `right`, which one request sets together.
     pair: u64,
-    /// How many requests were sent whose answer did not come.
+    /// Number of requests without a response.
     unknown: u64,
 }
 
-/// Ends at the first request that gets no answer.
+/// Stops at the first request without a response.
 type Going<T = ()> = ControlFlow<(), T>;
 
 impl Ledger {
@@ -97,12 +98,12 @@ impl Ledger {
         }
     }
 
-    /// Expects all that was acknowledged, as long as the server answers.
+    /// Expects everything that was acknowledged, as long as the server responds.
     fn check(&self, server: &Server) -> Going {
         if let Some(account) = &self.current {
             account.check(server)?;
         }
-        // The newest are the ones that a kill could bring back.
+        // A kill could bring back the newest ones.
         for token in self.ended.iter().rev().take(8) {
             let answer = ask(&mut server.visitor_with(token), "/whoami")?;
             let whoami = answer.json();
@@ -111,7 +112,7 @@ impl Ledger {
         Going::Continue(())
     }
 
-    /// Makes a session, signs in, writes and signs out.
+    /// Creates a session, signs in, writes and signs out.
     fn live(&mut self, server: &Server) -> Going {
         let mut visitor = match &self.current {
             Some(account) => server.visitor_with(&account.token),
@@ -138,7 +139,7 @@ impl Ledger {
     fn write(&mut self, visitor: &mut Visitor<'_>) -> Going {
         let account = self.current.as_mut().expect("there is a session to write to");
         account.unknown += 1;
-        // A session holds a few hundred keys.
+        // The number of keys per session is limited.
         let key = account.keys % 100;
         ask(visitor, &format!("/put?k=k{key}&v={key}"))?.expect_text("ok").expect_no_cookie();
         account.keys += 1;
@@ -156,7 +157,7 @@ impl Ledger {
 
     fn login(&mut self, visitor: &mut Visitor<'_>) -> Going {
         let account = self.current.take().expect("there is a session to sign in to");
-        // Without an answer it is unknown which cookie is good, so the client begins anew.
+        // Without a response it is unknown which cookie is valid, so the client starts anew.
         ask(visitor, &format!("/login?user={}", self.user))?.expect_text("ok");
         self.ended.push(account.token);
         self.current = Some(Account { token: visitor.token(), user: Some(self.user.clone()), ..account });
@@ -190,19 +191,20 @@ impl Account {
         Going::Continue(())
     }
 
-    /// Tells whether a count can be: what was acknowledged, and at most what was sent beside it.
+    /// Returns whether a count is possible: at least what was acknowledged, at most what was sent.
     const fn allows(&self, visits: u64) -> bool {
         self.visits <= visits && visits <= self.visits + self.unknown
     }
 }
 
-/// Asks, unless the server has ended.
+/// Sends a GET, unless the server has ended.
 #[track_caller]
 fn ask(visitor: &mut Visitor<'_>, target: &str) -> Going<Response> {
     send(visitor, Request::get(target))
 }
 
-/// Sends a request, unless the server has ended. An answer that is not HTTP is no end.
+/// Sends a request, unless the server has ended. A response that is not HTTP does not count as an
+/// end.
 #[track_caller]
 fn send(visitor: &mut Visitor<'_>, request: Request) -> Going<Response> {
     match visitor.try_ask(request) {

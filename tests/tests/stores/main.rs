@@ -1,5 +1,4 @@
-//! The demos on stores that outlive them, with what can happen to a process, to a server and
-//! between them.
+//! Demos with stores that outlive them, and faults of processes, servers and networks.
 
 mod every_store;
 mod expectations;

@@ -1,4 +1,4 @@
-//! Redis is gone, restarted, emptied or paused while visitors ask.
+//! Redis is stopped, restarted, emptied or paused while visitors send requests.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,18 +11,18 @@ use crate::expectations::{expect_kept, expect_unavailable, signed_in, under_load
 in_every_framework! {
     while_redis_is_gone_nothing_is_lost,
     a_restart_under_load_loses_no_session,
-    a_redis_that_comes_back_empty_knows_nobody,
-    a_flush_under_load_makes_strangers_and_no_failures,
-    forgotten_scripts_are_sent_again,
-    a_pause_delays_or_refuses_and_ends_nothing,
-    a_network_that_swallows_everything_costs_the_deadlines_and_blocks_nobody,
+    an_emptied_redis_opens_no_session,
+    a_flush_under_load_fails_no_reader,
+    flushed_scripts_are_loaded_again,
+    a_pause_ends_no_session,
+    a_silent_network_costs_deadlines_and_blocks_nobody,
 }
 
 fn start(framework: Framework, redis: &test_servers::Server) -> Server {
     Options::new(framework).store(&redis.url()).start()
 }
 
-/// Expects that the cookies open nothing, and are not taken over by a new session.
+/// Expects that the cookies open nothing, and that no new session adopts them.
 #[track_caller]
 fn expect_strangers(server: &Server, tokens: &[String]) {
     for token in tokens {
@@ -53,7 +53,7 @@ fn while_redis_is_gone_nothing_is_lost(framework: Framework) {
         visitor.get("/plain").expect_text("ok").expect_no_cookie();
         visitor.get("/").expect_ok().expect_no_cookie();
     }
-    // Whoever has no session can look; there is nothing to load.
+    // A visitor without a session needs nothing from the store.
     server.visitor().get("/get/").expect_text("{}").expect_no_cookie();
     expect_unavailable(server.visitor().get("/set"));
     expect_unavailable(server.visitor().get("/login?user=eve"));
@@ -84,7 +84,7 @@ fn a_restart_under_load_loses_no_session(framework: Framework) {
     expect_kept(&server, &tokens);
 }
 
-fn a_redis_that_comes_back_empty_knows_nobody(framework: Framework) {
+fn an_emptied_redis_opens_no_session(framework: Framework) {
     if !test_servers::installed() {
         return;
     }
@@ -98,14 +98,14 @@ fn a_redis_that_comes_back_empty_knows_nobody(framework: Framework) {
     server.signed_in("ann").expect_user("ann");
 }
 
-fn a_flush_under_load_makes_strangers_and_no_failures(framework: Framework) {
+fn a_flush_under_load_fails_no_reader(framework: Framework) {
     if !test_servers::installed() {
         return;
     }
     let redis = Redis::new().start();
     let server = start(framework, &redis);
     let tokens = signed_in(&server, 4);
-    // A write finds its session gone at the moment of the flush: 401. Nothing fails.
+    // A write during the flush finds its session gone: 401. Nothing else fails.
     let check = |answer: Response| {
         assert!(matches!(answer.status(), 200 | 401), "expected 200 or 401, but\n{answer}");
         let given = answer.set_cookies().iter().any(|cookie| tokens.iter().any(|token| cookie.value() == token));
@@ -116,7 +116,7 @@ fn a_flush_under_load_makes_strangers_and_no_failures(framework: Framework) {
     server.signed_in("ann").expect_user("ann");
 }
 
-fn forgotten_scripts_are_sent_again(framework: Framework) {
+fn flushed_scripts_are_loaded_again(framework: Framework) {
     if !test_servers::installed() {
         return;
     }
@@ -130,7 +130,7 @@ fn forgotten_scripts_are_sent_again(framework: Framework) {
     expect_kept(&server, &tokens);
 }
 
-fn a_pause_delays_or_refuses_and_ends_nothing(framework: Framework) {
+fn a_pause_ends_no_session(framework: Framework) {
     if !test_servers::installed() {
         return;
     }
@@ -154,9 +154,9 @@ fn a_pause_delays_or_refuses_and_ends_nothing(framework: Framework) {
     expect_kept(&server, &tokens);
 }
 
-/// The demo has one thread that answers. Connections to Redis stay open, new ones come about, and
-/// nothing gets through them.
-fn a_network_that_swallows_everything_costs_the_deadlines_and_blocks_nobody(framework: Framework) {
+/// The demo has one worker thread. Connections to Redis stay open and new ones are accepted, but no
+/// byte gets through.
+fn a_silent_network_costs_deadlines_and_blocks_nobody(framework: Framework) {
     if !test_servers::installed() {
         return;
     }

@@ -1,21 +1,21 @@
-//! A real cache between visitors and a demo: nginx, told to keep every answer that does not forbid
-//! it.
+//! A real cache between visitors and a demo: an nginx that keeps every response that does not
+//! forbid it.
 
 use sessions_tests::{Framework, Nginx, Response, Server, in_every_framework};
 
 in_every_framework! {
-    what_leaves_the_session_alone_is_cached,
-    nobody_is_given_the_cookie_of_another,
-    nobody_is_shown_the_page_of_another,
-    a_cookie_that_was_ended_is_not_answered_from_the_cache_of_a_new_one,
+    a_page_without_a_session_is_cached,
+    the_cache_hands_out_no_foreign_cookie,
+    the_cache_shows_no_foreign_page,
+    an_ended_cookie_gets_no_cached_page,
 }
 
-/// Whether the answer came from the cache.
+/// Returns whether the response came from the cache.
 fn is_hit(answer: &Response) -> bool {
     answer.field("X-Cache") == Some("HIT")
 }
 
-/// The Cookie field that a browser sends after this answer.
+/// Returns the Cookie field that a browser sends after this response.
 #[track_caller]
 fn cookie_of(server: &Server, answer: &Response) -> String {
     match answer.set_cookies().as_slice() {
@@ -24,7 +24,7 @@ fn cookie_of(server: &Server, answer: &Response) -> String {
     }
 }
 
-fn what_leaves_the_session_alone_is_cached(framework: Framework) {
+fn a_page_without_a_session_is_cached(framework: Framework) {
     let server = Server::start(framework);
     let Some(nginx) = Nginx::caching(&server) else { return };
     let ann = cookie_of(&server, &nginx.ask("/login?user=ann", None));
@@ -37,7 +37,7 @@ fn what_leaves_the_session_alone_is_cached(framework: Framework) {
     }
 }
 
-fn nobody_is_given_the_cookie_of_another(framework: Framework) {
+fn the_cache_hands_out_no_foreign_cookie(framework: Framework) {
     let server = Server::start(framework);
     let Some(nginx) = Nginx::caching(&server) else { return };
     for target in ["/set", "/put?k=a&v=1", "/incr?k=n", "/login?user=ann", "/flash/set?k=a&v=1"] {
@@ -46,14 +46,14 @@ fn nobody_is_given_the_cookie_of_another(framework: Framework) {
         cookies.dedup();
         assert_eq!(cookies.len(), 3, "{target} gave the same cookie to two visitors");
     }
-    // A removal would sign out whoever gets it from the cache.
+    // A cached removal would sign out whoever gets it.
     let ann = cookie_of(&server, &nginx.ask("/login?user=ann", None));
     let removal = nginx.ask("/logout", Some(&ann)).expect_text("ok");
     assert_eq!(removal.set_cookies().len(), 1, "{removal}");
     nginx.ask("/logout", None).expect_text("ok").expect_no_cookie();
 }
 
-fn nobody_is_shown_the_page_of_another(framework: Framework) {
+fn the_cache_shows_no_foreign_page(framework: Framework) {
     let server = Server::start(framework);
     let Some(nginx) = Nginx::caching(&server) else { return };
     let users = ["ann", "bob"].map(|user| {
@@ -61,7 +61,7 @@ fn nobody_is_shown_the_page_of_another(framework: Framework) {
         nginx.ask(&format!("/put?k=name&v={user}"), Some(&cookie)).expect_text("ok").expect_no_cookie();
         (user, cookie)
     });
-    // Twice, so that the second time the cache has what it was willing to keep.
+    // Twice: the second time the cache has what it may keep.
     for _ in 0..2 {
         for (user, cookie) in &users {
             nginx.ask("/get", Some(cookie)).expect_name(user);
@@ -79,7 +79,7 @@ fn nobody_is_shown_the_page_of_another(framework: Framework) {
     }
 }
 
-fn a_cookie_that_was_ended_is_not_answered_from_the_cache_of_a_new_one(framework: Framework) {
+fn an_ended_cookie_gets_no_cached_page(framework: Framework) {
     let server = Server::start(framework);
     let Some(nginx) = Nginx::caching(&server) else { return };
     let before = cookie_of(&server, &nginx.ask("/put?k=cart&v=3", None));

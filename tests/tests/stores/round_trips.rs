@@ -1,4 +1,4 @@
-//! How many commands a request costs, as the servers of Redis count what they receive.
+//! Number of Redis commands per request, as recorded by the servers.
 
 use sessions_tests::{Framework, Options, Server, in_every_framework};
 use test_servers::Cluster;
@@ -26,12 +26,12 @@ fn a_request_costs_the_same_on_a_cluster(framework: Framework) {
     }
     let cluster = Cluster::start();
     let server = Options::new(framework).store(&cluster.url()).start();
-    // Replicas receive nothing but what their primaries tell them.
+    // Replicas receive only what their primaries send.
     let primaries: Vec<_> = cluster.servers()[..3].iter().collect();
     expect_costs(&server, &|work| received(&primaries, work));
 }
 
-/// Returns the names of the commands that the servers received from clients while `work` was done.
+/// Returns the names of the commands that clients sent to the servers while `work` ran.
 fn received(servers: &[&test_servers::Server], work: &mut dyn FnMut()) -> Vec<String> {
     let Some((first, others)) = servers.split_first() else {
         work();
@@ -39,14 +39,14 @@ fn received(servers: &[&test_servers::Server], work: &mut dyn FnMut()) -> Vec<St
     };
     let mut names = Vec::new();
     let commands = first.commands_during(|| names = received(others, work));
-    // Whoever watches a server sends it commands as well.
+    // Watching a server sends it commands as well.
     let of_clients = commands.iter().filter_map(|words| words.first()).map(|name| name.to_ascii_uppercase());
     names.extend(of_clients.filter(|name| !matches!(name.as_str(), "ECHO" | "COMMAND" | "MONITOR")));
     names
 }
 
 fn expect_costs(server: &Server, count: &dyn Fn(&mut dyn FnMut()) -> Vec<String>) {
-    // The connections are made, and the servers know the scripts.
+    // Opens the connections and loads the scripts.
     for number in 0..32 {
         let mut visitor = server.signed_in(&format!("user-{number}"));
         visitor.put("warm", "1");
@@ -62,7 +62,7 @@ fn expect_costs(server: &Server, count: &dyn Fn(&mut dyn FnMut()) -> Vec<String>
             let names = cost(&format!("{write}{number}"));
             assert_eq!(names, [LOAD, COMMIT], "{write} in {}", server.framework());
         }
-        // The flash that was set is gone with this.
+        // This request also removes the flash.
         assert_eq!(cost("/flash/get?k=a"), [LOAD, COMMIT], "a flash in {}", server.framework());
         assert_eq!(cost(&format!("/put?k=a&v={number}")), [LOAD], "a write of what is there in {}", server.framework());
     }

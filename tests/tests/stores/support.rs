@@ -1,4 +1,4 @@
-//! Places to keep sessions in, one for each test.
+//! Stores for tests, one for each test.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -8,11 +8,11 @@ use sessions_tests::{Framework, Options, Server};
 use tempfile::TempDir;
 use test_servers::Cluster;
 
-/// All of them, for those who take turns.
+/// All frameworks, for tests that alternate between them.
 pub(crate) const FRAMEWORKS: [Framework; 4] =
     [Framework::Axum, Framework::Actix, Framework::Hyper, Framework::Minihttp];
 
-/// What keeps the sessions.
+/// The kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     Redb,
@@ -32,16 +32,18 @@ impl Engine {
     }
 }
 
-/// A store of its own for one test.
+/// A store for one test.
 #[derive(Debug)]
 pub(crate) struct Place {
     url: String,
-    /// The folder of a store on the local disk.
+    /// Folder of a store on the local disk.
     _folder: Option<TempDir>,
 }
 
 impl Place {
-    /// Makes an empty place, unless a program is missing; then it says so on the terminal.
+    /// Creates an empty store.
+    ///
+    /// If a program is missing, reports the test as skipped and returns `None`.
     pub(crate) fn new(engine: Engine) -> Option<Self> {
         match engine {
             Engine::Redb | Engine::Fjall => {
@@ -53,42 +55,42 @@ impl Place {
         }
     }
 
-    /// Makes an empty place in a folder of somebody else's.
+    /// Creates an empty store in an existing folder.
     pub(crate) fn within(engine: Engine, folder: &Path) -> Self {
         Self { url: engine.url_in(folder), _folder: None }
     }
 
-    /// Shares a server with other tests.
+    /// Returns a place on a server that other tests share.
     fn with_prefix(server: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         Self { url: format!("{server}?prefix=test-{number}%3A"), _folder: None }
     }
 
-    /// Starts a demo that keeps its sessions here.
+    /// Starts a demo with this store.
     pub(crate) fn start(&self, framework: Framework) -> Server {
         Options::new(framework).store(&self.url).start()
     }
 
-    /// Starts all four demos here.
+    /// Starts all four demos with this store.
     pub(crate) fn start_four(&self) -> [Server; 4] {
         FRAMEWORKS.map(|framework| self.start(framework))
     }
 }
 
-/// The server that tests share which leave it as it is. It ends with the process.
+/// Returns the server that tests share. It ends with the process.
 fn redis() -> &'static test_servers::Server {
     static REDIS: OnceLock<test_servers::Server> = OnceLock::new();
     REDIS.get_or_init(test_servers::Server::start)
 }
 
-/// The cluster that tests share which leave it as it is. It ends with the process.
+/// Returns the cluster that tests share. It ends with the process.
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(Cluster::start)
 }
 
-/// Makes one test for each of the engines of each scenario, a function that takes an [`Engine`].
+/// Makes one test per engine of each scenario, a function that takes an [`Engine`].
 macro_rules! on_engines {
     ([$($test:ident $engine:ident),*] $scenarios:tt) => {$(
         mod $test {
@@ -103,8 +105,8 @@ macro_rules! on_engines {
     )*};
 }
 
-/// Makes one test for each store and framework of each scenario, a function that takes a
-/// [`Framework`] and an [`Engine`].
+/// Makes one test per store and framework of each scenario, a function that takes a [`Framework`]
+/// and an [`Engine`].
 macro_rules! on_every_store_in_every_framework {
     ($($scenario:ident),* $(,)?) => {$(
         mod $scenario {

@@ -1,5 +1,6 @@
-//! A demo is asked to end while clients write: it answers what is under way, and whatever it had
-//! acknowledged is there for the next one.
+//! A demo is terminated while clients write.
+//!
+//! It finishes pending requests, and everything that it acknowledged is there at the next start.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -15,15 +16,15 @@ use crate::support::{Engine, FRAMEWORKS, Place, on_engines};
 on_engines! {
     [redb Redb, fjall Fjall, redis Redis]
     [
-        what_was_acknowledged_before_a_termination_is_there,
-        what_is_under_way_at_a_termination_is_answered_and_kept,
+        acknowledged_writes_survive_a_termination,
+        pending_requests_finish_at_a_termination,
     ]
 }
 
 const TERMINATE: i32 = 15;
 
-/// In the middle of 1,000 commits, in each framework, on one store.
-fn what_was_acknowledged_before_a_termination_is_there(engine: Engine) {
+/// Terminates each framework's demo amid 1,000 commits on one store.
+fn acknowledged_writes_survive_a_termination(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let mut clients = Clients::new();
     for framework in FRAMEWORKS {
@@ -38,15 +39,15 @@ fn what_was_acknowledged_before_a_termination_is_there(engine: Engine) {
     clients.check(&place.start(FRAMEWORKS[0]));
 }
 
-fn what_is_under_way_at_a_termination_is_answered_and_kept(engine: Engine) {
+fn pending_requests_finish_at_a_termination(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
-    for framework in FRAMEWORKS.into_iter().filter(|framework| framework.finishes()) {
+    for framework in FRAMEWORKS.into_iter().filter(|framework| framework.finishes_pending_requests()) {
         let server = place.start(framework);
         let mut ann = server.signed_in("ann");
         let (token, mut slow) = (ann.token(), server.connect());
         let request = Request::get("/put?k=slow&v=1&ms=400").cookie(server.cookie(&token));
         slow.send(&request.to_bytes()).expect("the server listens");
-        // What comes later on another connection is answered, so this one has been read.
+        // A later request on another connection was answered, so the server has read this one.
         (0..20).for_each(|number| drop(ann.put("quick", &number.to_string())));
         drop(ann);
         thread::scope(|scope| {
@@ -63,6 +64,7 @@ fn what_is_under_way_at_a_termination_is_answered_and_kept(engine: Engine) {
 
 #[track_caller]
 fn expect_end(framework: Framework, status: ExitStatus) {
-    let is_as_expected = if framework.finishes() { status.success() } else { status.signal() == Some(TERMINATE) };
+    let is_as_expected =
+        if framework.finishes_pending_requests() { status.success() } else { status.signal() == Some(TERMINATE) };
     assert!(is_as_expected, "{framework} ended with {status}");
 }

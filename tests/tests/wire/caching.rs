@@ -1,18 +1,18 @@
-//! What a cache between visitors is told.
+//! Instructions to caches between visitors and the server.
 
 use sessions_tests::{Framework, Response, Server, in_every_framework};
 
 in_every_framework! {
-    an_answer_that_sets_or_removes_the_cookie_is_not_stored,
-    an_answer_that_depends_on_the_session_varies_by_cookie,
-    an_answer_to_somebody_who_is_signed_in_is_not_stored,
+    a_response_with_a_cookie_change_is_not_cached,
+    a_response_that_reads_the_session_varies_by_cookie,
+    a_signed_in_response_is_not_cached,
 }
 
 fn varies(answer: &Response) -> usize {
     answer.list("Vary").iter().filter(|member| *member == "cookie").count()
 }
 
-fn an_answer_that_sets_or_removes_the_cookie_is_not_stored(framework: Framework) {
+fn a_response_with_a_cookie_change_is_not_cached(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     for route in ["/set", "/login?user=ann", "/login?user=bob", "/logout", "/put?k=a&v=1", "/destroy/"] {
@@ -25,7 +25,7 @@ fn an_answer_that_sets_or_removes_the_cookie_is_not_stored(framework: Framework)
     }
 }
 
-fn an_answer_that_depends_on_the_session_varies_by_cookie(framework: Framework) {
+fn a_response_that_reads_the_session_varies_by_cookie(framework: Framework) {
     let server = Server::start(framework);
     let (mut stranger, mut visitor) = (server.visitor(), server.signed_in("ann"));
     for route in [
@@ -51,9 +51,9 @@ fn an_answer_that_depends_on_the_session_varies_by_cookie(framework: Framework) 
     }
 }
 
-/// A page of a signed-in visitor that left with `Vary` alone was shown again by the back button
-/// after the logout.
-fn an_answer_to_somebody_who_is_signed_in_is_not_stored(framework: Framework) {
+/// Guards against a page of a signed-in visitor that was shown again by the back button after the
+/// logout, when it was sent with `Vary` alone.
+fn a_signed_in_response_is_not_cached(framework: Framework) {
     let server = Server::start(framework);
     let mut signed_in = server.signed_in("ann");
     for route in ["/whoami", "/get", "/get/", "/sessions", "/put?k=a&v=1"] {
@@ -67,7 +67,7 @@ fn an_answer_to_somebody_who_is_signed_in_is_not_stored(framework: Framework) {
         let answer = visitor.get("/whoami").expect_ok().expect_no_cookie();
         assert!(answer.list("Cache-Control").is_empty(), "{answer}");
     }
-    // What does not look at the session depends on nobody.
+    // A response that ignores the session is the same for everybody.
     let answer = server.signed_in("ann").get("/plain").expect_ok();
     assert!(answer.list("Cache-Control").is_empty() && varies(&answer) == 0, "{answer}");
 }

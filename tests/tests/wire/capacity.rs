@@ -1,13 +1,13 @@
-//! A full memory store: anonymous sessions give way, signed-in ones never.
+//! A full memory store: anonymous sessions are evicted, signed-in ones never.
 
 use sessions_tests::{Framework, Options, Visitor, in_every_framework};
 
 in_every_framework! {
-    a_flood_of_anonymous_sessions_leaves_the_signed_in_ones,
-    a_store_full_of_users_refuses_and_ends_nobody,
+    an_anonymous_flood_evicts_no_signed_in_session,
+    a_store_full_of_users_refuses_new_ones,
 }
 
-fn a_flood_of_anonymous_sessions_leaves_the_signed_in_ones(framework: Framework) {
+fn an_anonymous_flood_evicts_no_signed_in_session(framework: Framework) {
     let server = Options::new(framework).argument("--sessions-max").argument("100").start();
     let mut users: Vec<Visitor<'_>> = (0..20).map(|index| server.signed_in(&format!("user-{index}"))).collect();
     let mut tokens = Vec::new();
@@ -27,7 +27,7 @@ fn a_flood_of_anonymous_sessions_leaves_the_signed_in_ones(framework: Framework)
     assert!((1..=80).contains(&alive), "{alive} anonymous sessions live beside 20 users where 100 is the most");
 }
 
-fn a_store_full_of_users_refuses_and_ends_nobody(framework: Framework) {
+fn a_store_full_of_users_refuses_new_ones(framework: Framework) {
     let server = Options::new(framework).argument("--sessions-max").argument("50").start();
     let mut users = Vec::new();
     let mut refused = 0;
@@ -50,7 +50,7 @@ fn a_store_full_of_users_refuses_and_ends_nobody(framework: Framework) {
     }
     server.visitor().get("/set").expect_status(503).expect_no_cookie();
     server.visitor().get("/get").expect_name("");
-    // A place that becomes free can be taken.
+    // A free place can be taken.
     users[0].1.get("/logout").expect_ok();
     let _ = server.signed_in("late");
 }

@@ -1,20 +1,20 @@
-//! Reading the Cookie field: many of them, in any order, with anything beside ours, and no other
-//! name for ours.
+//! Parsing of the Cookie field: many fields, any order, foreign cookies beside ours, no other name
+//! for ours.
 
 use sessions_tests::{Framework, Request, Response, Server, in_every_framework, random_token};
 
 in_every_framework! {
-    ours_is_found_in_any_of_many_cookie_fields,
-    ours_is_found_between_malformed_neighbours,
-    ours_is_found_among_ten_thousand_foreign_cookies,
+    our_cookie_is_found_in_any_field,
+    our_cookie_is_found_between_malformed_ones,
+    our_cookie_is_found_among_ten_thousand,
     the_name_is_compared_byte_by_byte,
     unknown_tokens_beside_ours_do_not_hide_it,
     a_thousand_unknown_tokens_are_bounded_work,
-    two_sessions_at_once_are_none,
-    the_dead_token_beside_the_live_one_is_harmless,
+    two_live_tokens_mean_no_session,
+    a_dead_token_beside_a_live_one_is_harmless,
 }
 
-/// Expects that the answer of `/whoami` names this user and leaves the cookie alone.
+/// Expects that `/whoami` responds with this user and without a cookie.
 #[track_caller]
 fn expect_user(answer: Response, user: Option<&str>, what: &str) {
     let answer = answer.expect_no_cookie();
@@ -27,7 +27,7 @@ fn ask(server: &Server, field: &[u8]) -> Response {
     server.ask(&Request::get("/whoami").cookie(field))
 }
 
-fn ours_is_found_in_any_of_many_cookie_fields(framework: Framework) {
+fn our_cookie_is_found_in_any_field(framework: Framework) {
     const COUNT: usize = 50;
     let server = Server::start(framework);
     let pair = server.cookie(&server.signed_in("ann").token());
@@ -43,7 +43,7 @@ fn ours_is_found_in_any_of_many_cookie_fields(framework: Framework) {
     }
 }
 
-fn ours_is_found_between_malformed_neighbours(framework: Framework) {
+fn our_cookie_is_found_between_malformed_ones(framework: Framework) {
     let server = Server::start(framework);
     let pair = server.cookie(&server.signed_in("ann").token());
     let cases: [(&[u8], &[u8]); 16] = [
@@ -70,7 +70,7 @@ fn ours_is_found_between_malformed_neighbours(framework: Framework) {
     }
 }
 
-fn ours_is_found_among_ten_thousand_foreign_cookies(framework: Framework) {
+fn our_cookie_is_found_among_ten_thousand(framework: Framework) {
     let server = Server::start(framework);
     let pair = server.cookie(&server.signed_in("ann").token());
     let foreign = "a=b;".repeat(5_000);
@@ -152,14 +152,14 @@ fn a_thousand_unknown_tokens_are_bounded_work(framework: Framework) {
     let mut owner = server.signed_in("ann");
     let bad: Vec<String> = (0..1_000).map(|_| server.cookie(&random_token())).collect();
     expect_user(ask(&server, bad.join("; ").as_bytes()), None, "a thousand unknown tokens");
-    // How many of them are looked up is bounded, so that ours behind them need not be found. It is
-    // not harmed either.
+    // The number of lookups is bounded, so ours behind them may not be found. It is not harmed
+    // either.
     let field = format!("{}; {}", bad.join("; "), server.cookie(&owner.token()));
     ask(&server, field.as_bytes()).expect_ok().expect_no_cookie();
     owner.expect_user("ann");
 }
 
-fn two_sessions_at_once_are_none(framework: Framework) {
+fn two_live_tokens_mean_no_session(framework: Framework) {
     let server = Server::start(framework);
     let (mut ann, mut bob) = (server.signed_in("ann"), server.signed_in("bob"));
     let pairs = [server.cookie(&ann.token()), server.cookie(&bob.token())];
@@ -172,7 +172,7 @@ fn two_sessions_at_once_are_none(framework: Framework) {
     bob.expect_user("bob");
 }
 
-fn the_dead_token_beside_the_live_one_is_harmless(framework: Framework) {
+fn a_dead_token_beside_a_live_one_is_harmless(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     visitor.get("/set").expect_ok();

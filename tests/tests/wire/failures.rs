@@ -1,21 +1,21 @@
-//! A request that fails changes nothing, tells nothing and breaks nothing.
+//! Failing requests: they change nothing, reveal nothing and break nothing.
 
 use sessions_tests::{Framework, Request, Response, Server, Visitor, in_every_framework, query, together};
 
 in_every_framework! {
     a_failed_request_stores_nothing,
     a_panic_stores_nothing,
-    panics_do_not_wear_the_server_down,
-    a_client_that_hangs_up_leaves_the_session_whole,
-    a_request_cut_short_does_no_harm,
+    many_panics_leave_the_server_working,
+    a_hang_up_leaves_the_session_intact,
+    a_truncated_request_does_no_harm,
     garbage_instead_of_a_request_does_no_harm,
-    a_record_that_grows_too_large_is_refused_and_stays_as_it_was,
-    more_keys_than_a_session_holds_are_refused,
+    a_write_beyond_the_size_changes_nothing,
+    a_write_beyond_the_key_limit_is_refused,
     a_body_that_is_no_json_object_is_refused,
     a_refusal_says_what_is_wrong,
 }
 
-/// Expects a body that does not speak of the program's inside.
+/// Expects a body that reveals no internals.
 #[track_caller]
 fn expect_bare(answer: &Response) {
     let text = answer.text().to_lowercase();
@@ -37,16 +37,16 @@ fn a_failed_request_stores_nothing(framework: Framework) {
     visitor.expect_user("ann");
 }
 
-/// Asks for a panic, and expects what the framework makes of one.
+/// Triggers a panic and expects the framework's way to report it.
 #[track_caller]
 fn panic_at(server: &Server, request: &Request) {
     match server.try_ask(request) {
         Ok(answer) => {
-            assert!(server.framework().answers_a_panic(), "expected a closed connection, but\n{answer}");
+            assert!(server.framework().responds_to_panics(), "expected a closed connection, but\n{answer}");
             let answer = answer.expect_status(500).expect_no_cookie();
             expect_bare(&answer);
         }
-        Err(error) => assert!(!server.framework().answers_a_panic(), "expected a 500, but {error}"),
+        Err(error) => assert!(!server.framework().responds_to_panics(), "expected a 500, but {error}"),
     }
 }
 
@@ -62,7 +62,7 @@ fn a_panic_stores_nothing(framework: Framework) {
     visitor.put("after", "1");
 }
 
-fn panics_do_not_wear_the_server_down(framework: Framework) {
+fn many_panics_leave_the_server_working(framework: Framework) {
     let server = Server::start(framework);
     let visitor = server.signed_in("ann");
     let panicking = Request::get("/panic").cookie(server.cookie(&visitor.token()));
@@ -75,7 +75,7 @@ fn panics_do_not_wear_the_server_down(framework: Framework) {
     });
 }
 
-fn a_client_that_hangs_up_leaves_the_session_whole(framework: Framework) {
+fn a_hang_up_leaves_the_session_intact(framework: Framework) {
     let server = Server::start(framework);
     together(40, |round| {
         let mut visitor = server.visitor();
@@ -85,7 +85,7 @@ fn a_client_that_hangs_up_leaves_the_session_whole(framework: Framework) {
         let request = request.cookie(server.cookie(&visitor.token()));
         connection.send(&request.to_bytes()).expect("the server reads the request");
         connection.hang_up();
-        // When this one is answered, the other has had time to end.
+        // By the time of this response, the other request has had time to end.
         visitor.get("/put?k=after&v=1&ms=100").expect_text("ok");
         let mut entries = visitor.entries();
         if let Some(value) = entries.remove("half") {
@@ -96,7 +96,7 @@ fn a_client_that_hangs_up_leaves_the_session_whole(framework: Framework) {
     });
 }
 
-fn a_request_cut_short_does_no_harm(framework: Framework) {
+fn a_truncated_request_does_no_harm(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.signed_in("ann");
     let before = visitor.entries();
@@ -125,14 +125,14 @@ fn garbage_instead_of_a_request_does_no_harm(framework: Framework) {
     ];
     for request in requests {
         let mut connection = server.connect();
-        // A server that has read enough may close at any time.
+        // A server that has read enough may close the connection at any time.
         let _ = connection.send(request);
         connection.hang_up();
         visitor.expect_user("ann");
     }
 }
 
-fn a_record_that_grows_too_large_is_refused_and_stays_as_it_was(framework: Framework) {
+fn a_write_beyond_the_size_changes_nothing(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.signed_in("ann");
     let large = "x".repeat(30_000);
@@ -148,12 +148,12 @@ fn a_record_that_grows_too_large_is_refused_and_stays_as_it_was(framework: Frame
     server.visitor().post("/set/", &body).expect_failure().expect_no_cookie();
     assert_eq!(visitor.entries(), before);
     visitor.expect_user("ann");
-    // It is the size that was refused, not the session.
+    // The size was refused, not the session.
     visitor.put("third", "small");
     assert_eq!(visitor.entries()["third"], "small");
 }
 
-fn more_keys_than_a_session_holds_are_refused(framework: Framework) {
+fn a_write_beyond_the_key_limit_is_refused(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     visitor.post("/set/", &keys(0..200)).expect_ok();

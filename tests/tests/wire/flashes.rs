@@ -1,4 +1,4 @@
-//! Messages that are shown once.
+//! Flash messages, which are shown once.
 
 use std::collections::BTreeMap;
 
@@ -6,28 +6,28 @@ use sessions_tests::scenarios::flashes::{self, set};
 use sessions_tests::{Framework, Server, in_every_framework};
 
 in_every_framework! {
-    a_flash_is_got_once,
+    a_flash_is_read_once,
     a_peek_leaves_the_flash,
-    a_flash_that_was_not_got_waits,
-    getting_one_flash_leaves_the_others,
+    an_unread_flash_stays,
+    reading_one_flash_leaves_the_others,
     flashes_and_entries_do_not_mix,
     a_flash_of_one_visitor_is_not_shown_to_another,
-    asking_for_flashes_makes_no_session,
+    reading_flashes_creates_no_session,
 }
 
-fn a_flash_is_got_once(framework: Framework) {
-    flashes::a_flash_is_got_once(&Server::start(framework));
+fn a_flash_is_read_once(framework: Framework) {
+    flashes::a_flash_is_read_once(&Server::start(framework));
 }
 
 fn a_peek_leaves_the_flash(framework: Framework) {
     flashes::a_peek_leaves_the_flash(&Server::start(framework));
 }
 
-fn a_flash_that_was_not_got_waits(framework: Framework) {
-    flashes::a_flash_that_was_not_got_waits(&Server::start(framework));
+fn an_unread_flash_stays(framework: Framework) {
+    flashes::an_unread_flash_stays(&Server::start(framework));
 }
 
-fn getting_one_flash_leaves_the_others(framework: Framework) {
+fn reading_one_flash_leaves_the_others(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     for key in ["a", "b", "c"] {
@@ -60,7 +60,7 @@ fn a_flash_of_one_visitor_is_not_shown_to_another(framework: Framework) {
     ann.get("/flash/get?k=notice").expect_text("for ann");
 }
 
-fn asking_for_flashes_makes_no_session(framework: Framework) {
+fn reading_flashes_creates_no_session(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     visitor.get("/flash/get?k=notice").expect_text("").expect_no_cookie();

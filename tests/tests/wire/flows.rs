@@ -4,12 +4,12 @@ use sessions_tests::scenarios::flows::{self, VALUES, values};
 use sessions_tests::{Browser, Framework, Options, Seal, Server, in_every_framework_and_seal, query};
 
 in_every_framework_and_seal! {
-    values_that_were_posted_come_back_equal,
-    after_destroy_the_session_is_empty_and_the_browser_has_no_cookie,
+    posted_values_come_back_unchanged,
+    destroy_empties_the_session_and_removes_the_cookie,
     clear_and_destroyall_leave_no_values,
     destroyall_ends_the_sessions_of_everybody,
-    flashes_are_gone_once_they_were_got,
-    flashes_can_be_cleared_and_got_by_key,
+    flashes_are_gone_after_a_read,
+    flashes_are_cleared_and_read_by_key,
     a_user_signs_in_and_out,
 }
 
@@ -17,7 +17,7 @@ fn start(framework: Framework, seal: Seal) -> Server {
     Options::new(framework).seal(seal).start()
 }
 
-fn values_that_were_posted_come_back_equal(framework: Framework, seal: Seal) {
+fn posted_values_come_back_unchanged(framework: Framework, seal: Seal) {
     let server = start(framework, seal);
     let mut browser = Browser::new(&server);
     let first = browser.post("/set/", VALUES).expect_ok();
@@ -29,8 +29,8 @@ fn values_that_were_posted_come_back_equal(framework: Framework, seal: Seal) {
     assert_eq!(browser.get("/get/").entries(), changed);
 }
 
-fn after_destroy_the_session_is_empty_and_the_browser_has_no_cookie(framework: Framework, seal: Seal) {
-    flows::after_destroy_the_session_is_empty_and_the_browser_has_no_cookie(&start(framework, seal));
+fn destroy_empties_the_session_and_removes_the_cookie(framework: Framework, seal: Seal) {
+    flows::destroy_empties_the_session_and_removes_the_cookie(&start(framework, seal));
 }
 
 fn clear_and_destroyall_leave_no_values(framework: Framework, seal: Seal) {
@@ -41,7 +41,7 @@ fn destroyall_ends_the_sessions_of_everybody(framework: Framework, seal: Seal) {
     flows::destroyall_ends_the_sessions_of_everybody(&start(framework, seal));
 }
 
-fn flashes_are_gone_once_they_were_got(framework: Framework, seal: Seal) {
+fn flashes_are_gone_after_a_read(framework: Framework, seal: Seal) {
     let server = start(framework, seal);
     let mut browser = Browser::new(&server);
     for (key, value) in &values() {
@@ -51,7 +51,7 @@ fn flashes_are_gone_once_they_were_got(framework: Framework, seal: Seal) {
     browser.get("/flash/all").expect_text("{}");
 }
 
-fn flashes_can_be_cleared_and_got_by_key(framework: Framework, seal: Seal) {
+fn flashes_are_cleared_and_read_by_key(framework: Framework, seal: Seal) {
     let server = start(framework, seal);
     let mut browser = Browser::new(&server);
     browser.get("/flash/set?k=notice&v=saved").expect_ok();

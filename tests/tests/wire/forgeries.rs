@@ -1,20 +1,20 @@
-//! Cookies that the server has not issued: they open nothing, make nothing and disturb nobody.
+//! Cookies that the server did not issue: they open nothing, create nothing and disturb nobody.
 
 use sessions_tests::{
     BASE64URL, Framework, Request, Server, decoded, encoded, in_every_framework, query, random_token,
 };
 
 in_every_framework! {
-    a_forged_cookie_is_no_cookie,
-    a_cookie_that_no_header_may_hold_is_refused_or_ignored,
+    a_forged_cookie_is_ignored,
+    an_illegal_cookie_is_refused_or_ignored,
     an_unknown_token_is_never_adopted,
     half_a_token_opens_nothing,
     the_public_id_opens_nothing,
-    a_pattern_as_cookie_reads_and_ends_no_session,
-    a_token_counts_in_the_cookie_alone,
+    a_glob_pattern_as_cookie_matches_no_session,
+    a_token_outside_the_cookie_is_ignored,
 }
 
-fn a_forged_cookie_is_no_cookie(framework: Framework) {
+fn a_forged_cookie_is_ignored(framework: Framework) {
     let server = Server::start(framework);
     let mut owner = server.signed_in("ann");
     let live = owner.token();
@@ -30,7 +30,7 @@ fn a_forged_cookie_is_no_cookie(framework: Framework) {
     owner.expect_user("ann");
 }
 
-/// Values that are close to a live token, or to what some parsers take for one.
+/// Returns values close to a live token, or to what some parsers take for one.
 fn forgeries(live: &str) -> Vec<(&'static str, Vec<u8>)> {
     let (first, last) = (&live[..1], &live[42..]);
     let digit = BASE64URL.iter().position(|digit| last.as_bytes()[0] == *digit).expect("a token is base64url");
@@ -82,7 +82,7 @@ fn forgeries(live: &str) -> Vec<(&'static str, Vec<u8>)> {
     all
 }
 
-fn a_cookie_that_no_header_may_hold_is_refused_or_ignored(framework: Framework) {
+fn an_illegal_cookie_is_refused_or_ignored(framework: Framework) {
     let server = Server::start(framework);
     let mut owner = server.signed_in("ann");
     let live = owner.token();
@@ -96,7 +96,7 @@ fn a_cookie_that_no_header_may_hold_is_refused_or_ignored(framework: Framework) 
         "A".repeat(1 << 20),
     ] {
         let request = Request::get("/whoami").cookie(server.cookie(&value));
-        // Where the server closes the connection it has refused.
+        // A server that closes the connection has refused the request.
         if let Ok(answer) = server.try_ask(&request) {
             let answer = answer.expect_no_cookie();
             let is_refused = (400..500).contains(&answer.status());
@@ -151,7 +151,7 @@ fn the_public_id_opens_nothing(framework: Framework) {
     owner.expect_user("ann");
 }
 
-fn a_pattern_as_cookie_reads_and_ends_no_session(framework: Framework) {
+fn a_glob_pattern_as_cookie_matches_no_session(framework: Framework) {
     let server = Server::start(framework);
     let mut owner = server.signed_in("ann");
     owner.put("secret", "of ann");
@@ -169,7 +169,7 @@ fn a_pattern_as_cookie_reads_and_ends_no_session(framework: Framework) {
     assert_eq!(owner.entries()["secret"], "of ann");
 }
 
-fn a_token_counts_in_the_cookie_alone(framework: Framework) {
+fn a_token_outside_the_cookie_is_ignored(framework: Framework) {
     let server = Server::start(framework);
     let owner = server.signed_in("ann");
     let (token, name) = (owner.token(), server.cookie_name());

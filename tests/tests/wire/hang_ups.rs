@@ -1,4 +1,4 @@
-//! Clients that hang up while their request is under way.
+//! Clients that hang up during their request.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 use sessions_tests::{Framework, HangUp, PATIENCE, Request, Server, Visitor, in_every_framework};
 
 in_every_framework! {
-    a_logout_whose_client_hangs_up_ends_the_session,
-    a_write_whose_client_hangs_up_is_dropped_with_its_handler,
+    a_hang_up_does_not_stop_a_logout,
+    a_hang_up_drops_the_write_with_its_handler,
 }
 
-/// How long the requests of these clients take.
+/// Duration of the requests of these clients.
 const SLOW: Duration = Duration::from_millis(1_500);
 
-/// How much of that must be left when the client hangs up, so that the server can have noticed
-/// before the end.
+/// Time that must be left when the client hangs up, so that the server can notice before the end.
 const LEFT: Duration = Duration::from_millis(1_000);
 
-/// The handler was dropped and its `destroy` with it, so that whoever hung up stayed signed in.
-fn a_logout_whose_client_hangs_up_ends_the_session(framework: Framework) {
+/// Guards against a handler that was dropped together with its `destroy`, so that whoever hung up
+/// stayed signed in.
+fn a_hang_up_does_not_stop_a_logout(framework: Framework) {
     let server = Server::start(framework);
     for hang_up in [HangUp::Close, HangUp::Reset] {
         let mut visitor = server.signed_in("ann");
@@ -28,7 +28,7 @@ fn a_logout_whose_client_hangs_up_ends_the_session(framework: Framework) {
     }
 }
 
-fn a_write_whose_client_hangs_up_is_dropped_with_its_handler(framework: Framework) {
+fn a_hang_up_drops_the_write_with_its_handler(framework: Framework) {
     let server = Server::start(framework);
     for hang_up in [HangUp::Close, HangUp::Reset] {
         let mut visitor = server.visitor();
@@ -38,30 +38,30 @@ fn a_write_whose_client_hangs_up_is_dropped_with_its_handler(framework: Framewor
             wait_until(&mut visitor, |visitor| visitor.entries().contains_key("late"));
             continue;
         }
-        // When this one is answered, the other would have written long ago.
+        // By the time of this response, the other request would have written long ago.
         visitor.get("/put?k=after&v=1&ms=2000").expect_text("ok");
         let keys: Vec<String> = visitor.entries().into_keys().collect();
         assert_eq!(keys, ["after", "before", "meanwhile"], "{hang_up:?}");
     }
 }
 
-/// Sends a slow request with the visitor's cookie, and hangs up while the server is at work on it.
+/// Sends a slow request with the visitor's cookie, and hangs up while the server handles it.
 #[track_caller]
 fn hang_up_during(target: &str, hang_up: HangUp, server: &Server, visitor: &Visitor<'_>) {
     let slow = Request::get(target).cookie(server.cookie(&visitor.token())).to_bytes();
     let sent = match hang_up {
         HangUp::Close => slow,
-        // The system resets a connection that is closed before all was read: the answer of a first
-        // request here.
+        // The system resets a connection that is closed with unread bytes: here the response to a
+        // first request.
         HangUp::Reset => [Request::get("/plain").to_bytes(), slow].concat(),
     };
     // On a busy machine the request may be nearly over before its client hangs up. Such a round
-    // proves nothing.
+    // does not count.
     for _ in 0..10 {
         let mut connection = server.connect();
         let due = Instant::now() + SLOW;
         connection.send(&sent).expect("the server reads the requests");
-        // When this one is answered, the slow one has been with the server for 100 ms.
+        // By the time of this response, the slow request has been running for 100 ms.
         visitor.twin().get("/put?k=meanwhile&v=1&ms=100").expect_text("ok");
         let left = due.saturating_duration_since(Instant::now());
         drop(connection);

@@ -1,10 +1,10 @@
-//! Entries that a plain write cannot replace.
+//! Immutable entries, which a plain write cannot replace.
 
 use sessions_tests::{Framework, Server, Visitor, in_every_framework, query};
 
 in_every_framework! {
     an_immutable_entry_is_read_back,
-    a_plain_write_of_an_immutable_entry_fails_and_changes_nothing,
+    a_plain_write_cannot_change_an_immutable_entry,
 }
 
 /// The name that `/set_immutable` stores.
@@ -21,7 +21,7 @@ fn an_immutable_entry_is_read_back(framework: Framework) {
     expect_stored(&mut visitor);
 }
 
-fn a_plain_write_of_an_immutable_entry_fails_and_changes_nothing(framework: Framework) {
+fn a_plain_write_cannot_change_an_immutable_entry(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     visitor.get("/set_immutable").expect_ok();

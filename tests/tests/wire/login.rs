@@ -1,19 +1,19 @@
-//! Signing in: the secret changes, the session stays.
+//! Login: the secret changes, the session stays.
 
 use sessions_tests::scenarios::login;
 use sessions_tests::{Framework, Server, each_together, in_every_framework};
 
 in_every_framework! {
-    login_keeps_the_session_and_kills_the_cookie_before_it,
+    login_keeps_the_session_and_kills_the_old_cookie,
     login_again_as_the_same_user_keeps_the_entries,
     login_as_another_user_drops_the_entries,
-    login_without_a_session_makes_one,
+    login_without_a_session_creates_one,
     each_login_gives_another_token,
     eight_logins_at_once_from_one_cookie_all_sign_in,
     writes_that_race_a_login_never_leak_the_session,
 }
 
-fn login_keeps_the_session_and_kills_the_cookie_before_it(framework: Framework) {
+fn login_keeps_the_session_and_kills_the_old_cookie(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     visitor.put("cart", "3 books");
@@ -50,7 +50,7 @@ fn login_as_another_user_drops_the_entries(framework: Framework) {
     visitor.get("/flash/all").expect_text("{}");
 }
 
-fn login_without_a_session_makes_one(framework: Framework) {
+fn login_without_a_session_creates_one(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     visitor.login("ann");
@@ -93,11 +93,11 @@ fn writes_that_race_a_login_never_leak_the_session(framework: Framework) {
         for (index, (tab, answer)) in tabs.iter_mut().zip(&answers).enumerate().skip(1) {
             let key = format!("k{index}");
             match (answer.status(), answer.set_cookies().len()) {
-                // It was stored before the login.
+                // Written before the login.
                 (200, 0) => assert!(entries.contains_key(&key), "{key} was lost:\n{answer}"),
-                // It found the secret replaced.
+                // Refused, since the secret had changed.
                 (401, 0) => assert!(!entries.contains_key(&key), "{key} was written:\n{answer}"),
-                // It came after the login, as a stranger.
+                // Written after the login, to a new session.
                 (200, 1) => {
                     assert_eq!(tab.entries(), [(key, "1".to_owned())].into());
                     assert_eq!(tab.whoami().user, None);

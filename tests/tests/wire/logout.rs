@@ -1,4 +1,4 @@
-//! Signing out is final, whatever else is under way.
+//! Logout: final, even with other requests in flight.
 
 use std::time::{Duration, Instant};
 
@@ -6,23 +6,23 @@ use sessions_tests::scenarios::logout::{self, SLOW};
 use sessions_tests::{Framework, Request, Server, in_every_framework};
 
 in_every_framework! {
-    the_cookie_of_before_a_logout_opens_nothing,
+    a_cookie_is_dead_after_the_logout,
     a_logout_ends_one_session_of_the_user,
     a_slow_logout_waits_and_ends_the_session,
     a_request_in_flight_cannot_undo_a_logout,
     a_request_in_flight_cannot_undo_the_logout_of_others,
     a_login_during_a_slow_request_survives_its_failure,
-    requests_that_race_a_logout_never_bring_it_back,
+    racing_requests_never_revive_a_session,
 }
 
-fn the_cookie_of_before_a_logout_opens_nothing(framework: Framework) {
+fn a_cookie_is_dead_after_the_logout(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.signed_in("ann");
     visitor.put("cart", "3 books");
     let mut replay = visitor.twin();
     visitor.get("/logout").expect_text("ok");
     replay.expect_anonymous();
-    // A new session made with the dead cookie has nothing of the old one.
+    // A new session that begins with the dead cookie has nothing of the old one.
     let dead = replay.token();
     replay.put("city", "Thessaloniki");
     assert_ne!(replay.token(), dead);
@@ -90,6 +90,6 @@ fn a_login_during_a_slow_request_survives_its_failure(framework: Framework) {
     assert_eq!(visitor.entries(), [].into());
 }
 
-fn requests_that_race_a_logout_never_bring_it_back(framework: Framework) {
-    logout::requests_that_race_a_logout_never_bring_it_back(&Server::start(framework), 20);
+fn racing_requests_never_revive_a_session(framework: Framework) {
+    logout::racing_requests_never_revive_a_session(&Server::start(framework), 20);
 }

@@ -1,5 +1,6 @@
-//! The scenarios, over real sockets, in every framework.
+//! Scenarios over real sockets, in every framework.
 
+mod anonymous;
 mod caching;
 mod capacity;
 mod cookie_field;
@@ -19,6 +20,5 @@ mod races;
 mod sealed;
 mod secrecy;
 mod set_cookie;
-mod starts;
-mod strangers;
+mod startup;
 mod tokens;

@@ -1,4 +1,4 @@
-//! HEAD, OPTIONS, and the POST of a form.
+//! The methods HEAD and OPTIONS, and posted forms.
 
 use sessions_tests::{Framework, Request, Server, in_every_framework};
 
@@ -53,7 +53,7 @@ fn a_form_is_posted(framework: Framework) {
     visitor.ask(Request::post_form("/login", &[("user", "Ann Éluard")])).expect_text("ok");
     visitor.expect_user("Ann Éluard");
     assert_eq!(visitor.entries(), [("a & b".to_owned(), "1 = 1".to_owned())].into());
-    // What a form says counts, not the query of the address that it is posted to.
+    // The fields of the form count, not the query of its target.
     visitor.ask(Request::post_form("/login?user=eve", &[])).expect_status(400);
     visitor.expect_user("Ann Éluard");
 }

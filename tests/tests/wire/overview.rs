@@ -1,21 +1,21 @@
-//! The routes of go-sessions' overview example, and what a session is to its visitor.
+//! The routes of go-sessions' overview example, and what a visitor sees of a session.
 
 use sessions_tests::{Framework, Options, Request, Server, WhoAmI, in_every_framework};
 
 in_every_framework! {
-    a_name_that_was_set_is_greeted_by_the_next_request,
+    the_next_request_greets_the_stored_name,
     a_visitor_never_sees_the_name_of_another,
     delete_removes_the_name_and_nothing_else,
     clear_removes_the_entries_and_keeps_the_session,
     destroy_ends_the_session_and_a_new_one_can_follow,
     update_keeps_the_session_and_its_entries,
     a_session_is_new_until_it_is_stored,
-    a_route_that_leaves_the_session_alone_says_nothing_about_it,
+    a_route_without_a_session_sends_no_session_headers,
     the_front_page_links_to_routes_that_exist,
     the_limits_of_a_session_can_be_chosen_at_start,
 }
 
-fn a_name_that_was_set_is_greeted_by_the_next_request(framework: Framework) {
+fn the_next_request_greets_the_stored_name(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     visitor.get("/get").expect_name("").expect_no_cookie();
@@ -79,7 +79,7 @@ fn update_keeps_the_session_and_its_entries(framework: Framework) {
     visitor.get("/update").expect_ok();
     visitor.get("/get").expect_name("iris");
     assert_eq!(visitor.id(), id);
-    // Where there is no session, there is nothing to prolong and nothing to make.
+    // Without a session there is nothing to prolong or create.
     server.visitor().get("/update").expect_no_cookie();
 }
 
@@ -95,7 +95,7 @@ fn a_session_is_new_until_it_is_stored(framework: Framework) {
     assert_eq!(visitor.whoami(), stored, "a session keeps its id");
 }
 
-fn a_route_that_leaves_the_session_alone_says_nothing_about_it(framework: Framework) {
+fn a_route_without_a_session_sends_no_session_headers(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     for _ in 0..2 {

@@ -1,28 +1,28 @@
-//! The sessions of one user, seen and ended from one of them.
+//! Sessions of one user, listed and ended from one of them.
 
 use sessions_tests::scenarios::devices;
 use sessions_tests::{Framework, Server, in_every_framework};
 
 in_every_framework! {
-    a_user_sees_all_sessions_and_which_one_is_current,
-    logout_others_ends_the_other_sessions_of_the_user_alone,
+    a_user_lists_all_sessions_and_the_current_one,
+    logout_others_ends_only_the_users_other_sessions,
     a_login_after_logout_others_stays,
-    a_stranger_sees_no_sessions,
+    an_anonymous_visitor_lists_no_sessions,
 }
 
-fn a_user_sees_all_sessions_and_which_one_is_current(framework: Framework) {
-    devices::a_user_sees_all_sessions_and_which_one_is_current(&Server::start(framework));
+fn a_user_lists_all_sessions_and_the_current_one(framework: Framework) {
+    devices::a_user_lists_all_sessions_and_the_current_one(&Server::start(framework));
 }
 
-fn logout_others_ends_the_other_sessions_of_the_user_alone(framework: Framework) {
-    devices::logout_others_ends_the_other_sessions_of_the_user_alone(&Server::start(framework));
+fn logout_others_ends_only_the_users_other_sessions(framework: Framework) {
+    devices::logout_others_ends_only_the_users_other_sessions(&Server::start(framework));
 }
 
 fn a_login_after_logout_others_stays(framework: Framework) {
     devices::a_login_after_logout_others_stays(&Server::start(framework));
 }
 
-fn a_stranger_sees_no_sessions(framework: Framework) {
+fn an_anonymous_visitor_lists_no_sessions(framework: Framework) {
     let server = Server::start(framework);
     let mut ann = server.signed_in("ann");
     let id = ann.id();

@@ -1,4 +1,4 @@
-//! Requests of one session at the same time lose nothing of each other.
+//! Parallel requests of one session, which lose nothing of each other.
 
 use sessions_tests::scenarios::races;
 use sessions_tests::{Framework, Server, each_together, in_every_framework, together};
@@ -6,8 +6,8 @@ use sessions_tests::{Framework, Server, each_together, in_every_framework, toget
 in_every_framework! {
     parallel_writes_of_different_keys_all_stay,
     ten_thousand_parallel_increments_add_up,
-    the_first_writes_of_one_visitor_make_sessions_of_their_own,
-    a_parallel_clear_or_write_of_the_same_key_leaves_one_of_both,
+    parallel_first_writes_create_separate_sessions,
+    parallel_clear_and_write_leave_one_result,
 }
 
 fn parallel_writes_of_different_keys_all_stay(framework: Framework) {
@@ -18,7 +18,7 @@ fn ten_thousand_parallel_increments_add_up(framework: Framework) {
     races::parallel_increments_add_up(&Server::start(framework), 100, 100);
 }
 
-fn the_first_writes_of_one_visitor_make_sessions_of_their_own(framework: Framework) {
+fn parallel_first_writes_create_separate_sessions(framework: Framework) {
     let server = Server::start(framework);
     let visitors = together(8, |index| {
         let mut visitor = server.visitor();
@@ -35,7 +35,7 @@ fn the_first_writes_of_one_visitor_make_sessions_of_their_own(framework: Framewo
     assert_eq!(tokens.len(), 8);
 }
 
-fn a_parallel_clear_or_write_of_the_same_key_leaves_one_of_both(framework: Framework) {
+fn parallel_clear_and_write_leave_one_result(framework: Framework) {
     let server = Server::start(framework);
     for _ in 0..20 {
         let mut visitor = server.visitor();

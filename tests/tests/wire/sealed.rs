@@ -1,24 +1,24 @@
-//! Signed and encrypted cookies: nothing but what the server sealed is opened.
+//! Signed and encrypted cookies: only what the server sealed is accepted.
 
 use sessions_tests::{BASE64URL, Framework, Options, Seal, Server, in_every_framework, random_token};
 use tempfile::TempDir;
 
 in_every_framework! {
-    a_signed_cookie_that_was_altered_is_no_cookie,
-    an_encrypted_cookie_that_was_altered_is_no_cookie,
+    an_altered_signed_cookie_is_ignored,
+    an_altered_encrypted_cookie_is_ignored,
     the_key_can_be_given,
-    a_cookie_is_sealed_anew_after_its_key_was_replaced,
+    a_cookie_is_resealed_after_a_key_change,
 }
 
-fn a_signed_cookie_that_was_altered_is_no_cookie(framework: Framework) {
-    altered_is_no_cookie(&Options::new(framework).seal(Seal::Signed).start());
+fn an_altered_signed_cookie_is_ignored(framework: Framework) {
+    expect_altered_is_ignored(&Options::new(framework).seal(Seal::Signed).start());
 }
 
-fn an_encrypted_cookie_that_was_altered_is_no_cookie(framework: Framework) {
-    altered_is_no_cookie(&Options::new(framework).seal(Seal::Encrypted).start());
+fn an_altered_encrypted_cookie_is_ignored(framework: Framework) {
+    expect_altered_is_ignored(&Options::new(framework).seal(Seal::Encrypted).start());
 }
 
-fn altered_is_no_cookie(server: &Server) {
+fn expect_altered_is_ignored(server: &Server) {
     let mut owner = server.signed_in("ann");
     let sealed = owner.token();
     assert!(sealed.len() > 43, "a sealed token is longer than a plain one: {sealed}");
@@ -51,7 +51,7 @@ fn altered_is_no_cookie(server: &Server) {
     owner.expect_user("ann");
 }
 
-/// A key of 64 bytes, in hex.
+/// Returns a key of 64 bytes, in hex.
 fn key(pattern: u8) -> String {
     (0u8..64).map(|byte| format!("{:02x}", byte ^ pattern)).collect()
 }
@@ -66,9 +66,9 @@ fn the_key_can_be_given(framework: Framework) {
     }
 }
 
-/// Cookies kept the seal that they were issued with, so that visitors who had been there all the
-/// time were signed out with the old key.
-fn a_cookie_is_sealed_anew_after_its_key_was_replaced(framework: Framework) {
+/// Guards against cookies that kept the seal they were issued with, so that active visitors were
+/// signed out together with the old key.
+fn a_cookie_is_resealed_after_a_key_change(framework: Framework) {
     let (old, new) = (key(0xa5), key(0x5a));
     let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");
     let store = format!("redb:{}", folder.path().join("sessions").display());

@@ -1,4 +1,4 @@
-//! No log line and no body ever holds what opens a session.
+//! Log lines and bodies, which never contain a token or a part of it.
 
 use sessions_tests::{
     Framework, Options, Request, Response, Seal, Server, Visitor, decoded, each_together, in_every_framework_and_seal,
@@ -27,7 +27,7 @@ fn no_token_is_in_any_log_or_body(framework: Framework, seal: Seal) {
     }
 }
 
-/// Sends what ordinary visitors send, and returns every token that they were given.
+/// Sends the requests of ordinary visitors and returns all tokens that they were given.
 fn traffic(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
     let mut tokens = Vec::new();
     for user in ["ann", "bob"] {
@@ -56,7 +56,7 @@ fn traffic(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
     tokens
 }
 
-/// Sends what fails, with live tokens, and returns these.
+/// Sends failing requests with live tokens and returns these tokens.
 fn failures(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
     let mut tokens = Vec::new();
     let large = "x".repeat(70_000);
@@ -78,7 +78,7 @@ fn failures(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
             Request::new("DELETE", "/set").cookie(&pair),
             Request::get("/get").cookie([pair.as_bytes(), b"\x01\xff"].concat()),
         ];
-        // What is refused without an answer has no body.
+        // A request that is refused without a response has no body.
         bodies.extend(requests.iter().filter_map(|request| server.try_ask(request).ok()));
         let mut cut = server.connect();
         cut.send(&Request::get("/put?k=a&v=1&ms=5").cookie(&pair).to_bytes()).expect("the server reads the request");
@@ -88,8 +88,9 @@ fn failures(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
     tokens
 }
 
-/// The forms in which a token could be printed: the cookie's value, its parts, and the bytes of a
-/// token among them in hexadecimal or as a list.
+/// Returns the forms in which a token could be printed.
+///
+/// These are the cookie's value, its parts, and the bytes of a token in hexadecimal or as a list.
 fn forms(value: &str) -> Vec<String> {
     let mut forms = vec![value.to_owned()];
     let parts = value.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');

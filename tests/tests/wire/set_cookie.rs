@@ -5,9 +5,9 @@ use sessions_tests::{Browser, Framework, Options, Request, Server, SetCookie, de
 in_every_framework! {
     the_cookie_is_as_safe_as_a_browser_can_make_it,
     the_removal_names_the_same_cookie,
-    nothing_is_removed_where_nothing_came,
-    the_cookie_never_depends_on_what_a_request_says_of_its_host,
-    over_plain_http_the_cookie_is_another,
+    no_cookie_is_removed_without_one,
+    the_cookie_is_independent_of_the_host_header,
+    plain_http_uses_another_cookie,
     every_route_sets_our_cookie_at_most_once,
     the_cookie_is_set_once_and_not_again,
     other_cookies_of_the_request_are_left_alone,
@@ -53,7 +53,7 @@ fn the_removal_names_the_same_cookie(framework: Framework) {
     }
 }
 
-fn nothing_is_removed_where_nothing_came(framework: Framework) {
+fn no_cookie_is_removed_without_one(framework: Framework) {
     let server = Server::start(framework);
     for route in ["/logout", "/destroy", "/destroy/", "/clear", "/clear/", "/delete", "/destroyall/", "/logout_others"]
     {
@@ -62,7 +62,7 @@ fn nothing_is_removed_where_nothing_came(framework: Framework) {
     }
 }
 
-fn the_cookie_never_depends_on_what_a_request_says_of_its_host(framework: Framework) {
+fn the_cookie_is_independent_of_the_host_header(framework: Framework) {
     let server = Server::start(framework);
     for host in
         ["www.example.co.uk", "example.com:8443", "127.0.0.1", "[::1]:80", "a.b.c.d.example", "co.uk", "..", "x"]
@@ -70,7 +70,7 @@ fn the_cookie_never_depends_on_what_a_request_says_of_its_host(framework: Framew
         let request = Request::get("/set").host(host).field("X-Forwarded-Proto", "http");
         let request =
             request.field("X-Forwarded-Host", "evil.example").field("Forwarded", "proto=http;host=evil.example");
-        // What is no host at all may be refused.
+        // An invalid host may be refused.
         let Ok(answer) = server.try_ask(&request) else { continue };
         for cookie in answer.set_cookies() {
             assert_eq!(cookie.attributes(), ATTRIBUTES, "Host: {host}: {cookie}");
@@ -79,7 +79,7 @@ fn the_cookie_never_depends_on_what_a_request_says_of_its_host(framework: Framew
     }
 }
 
-fn over_plain_http_the_cookie_is_another(framework: Framework) {
+fn plain_http_uses_another_cookie(framework: Framework) {
     let server = Options::new(framework).insecure_http().start();
     let cookie = first_cookie(&server);
     assert_eq!(cookie.name(), "id");
@@ -93,7 +93,7 @@ fn over_plain_http_the_cookie_is_another(framework: Framework) {
     assert!(browser.jar().is_empty(), "{:?}", browser.jar());
 }
 
-/// Every route that answers a GET, but for the one that panics.
+/// All routes that respond to GET, except the one that panics.
 const ROUTES: [&str; 29] = [
     "/",
     "/plain",

@@ -1,25 +1,25 @@
-//! What became of mutants, and whether that will do.
+//! The outcomes of mutants, and the verdict on them.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Share of the mutants that compile which tests have to catch, in percent.
+/// Share of the compiling mutants that tests have to catch, in percent.
 const ENOUGH: usize = 95;
 
-/// What became of mutants, by their names.
+/// Names of mutants by outcome.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Outcomes {
     pub(super) caught: Vec<String>,
-    /// The tests took too long or hung, which somebody would notice.
+    /// Mutants whose tests took too long or hung, which counts as noticed.
     pub(super) timed_out: Vec<String>,
     pub(super) missed: Vec<String>,
-    /// They do not compile.
+    /// Mutants that do not compile.
     pub(super) unviable: Vec<String>,
 }
 
 impl Outcomes {
-    /// Reads the lists that cargo-mutants leaves.
+    /// Reads the lists that cargo-mutants wrote.
     pub(super) fn read(folder: &Path) -> Result<Self, String> {
         let list = |name: &str| {
             let file = folder.join(name);
@@ -64,7 +64,7 @@ impl Outcomes {
         )
     }
 
-    /// Fails if too many were missed, or one that `known` has no reason for.
+    /// Fails if too many were missed, or if one was missed for no known reason.
     pub(super) fn verdict(&self, known: &Known) -> Result<(), String> {
         if self.viable() == 0 {
             return Err("there were no mutants".into());
@@ -77,13 +77,13 @@ impl Outcomes {
             ));
         }
         if self.noticed() * 100 < self.viable() * ENOUGH {
-            return Err(format!("less than {ENOUGH} % were noticed"));
+            return Err(format!("less than {ENOUGH} % of the mutants were noticed"));
         }
         Ok(())
     }
 }
 
-/// The mutants of `mutants.txt`: those that may be missed, and how many of the same name.
+/// The mutants of `mutants.txt` that may be missed, each with a count.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Known(BTreeMap<String, usize>);
 
@@ -100,7 +100,7 @@ impl Known {
         Ok(known)
     }
 
-    /// Lists the missed mutants that are not known, or more often than they are known.
+    /// Lists the missed mutants that are unknown or occur more often than known.
     fn without(&self, missed: &[String]) -> Vec<String> {
         let mut left = self.0.clone();
         let unknown = missed.iter().map(|name| without_place(name)).filter(|name| match left.get_mut(name) {
@@ -114,8 +114,9 @@ impl Known {
     }
 }
 
-/// Takes line and column out of a name such as `src/a.rs:5:9: replace f -> bool with true`, since
-/// every edit above moves them.
+/// Removes line and column from a name such as `src/a.rs:5:9: replace f -> bool with true`.
+///
+/// Every edit above would change them.
 fn without_place(name: &str) -> String {
     let Some((place, change)) = name.split_once(": ") else { return name.to_owned() };
     format!("{}: {change}", place.split(':').next().unwrap_or(place))

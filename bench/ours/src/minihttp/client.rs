@@ -5,13 +5,13 @@ use std::io::{BufRead, BufReader, Read, Write, stdin, stdout};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// Is the word on the command line that makes this program the client of another one.
+/// Argument that makes this program a client.
 const CLIENT: &str = "client";
 
-/// Is how many requests are sent before their answers are read.
+/// Number of pipelined requests.
 const AT_ONCE: u64 = 64;
 
-/// Runs the client if the command line asks for it, and says whether it did.
+/// Runs the client if the command line asks for it, and returns whether it did.
 pub(crate) fn is_client() -> bool {
     let words: Vec<String> = env::args().skip(1).collect();
     let [first, port] = words.as_slice() else { return false };
@@ -30,7 +30,7 @@ pub(crate) fn is_client() -> bool {
     true
 }
 
-/// Is the client as the server's process sees it.
+/// The server's handle on the client.
 pub(super) struct Client {
     process: Child,
     orders: ChildStdin,
@@ -63,7 +63,7 @@ impl Drop for Client {
 }
 
 fn connect(port: u16) -> TcpStream {
-    // The listener is bound before the server's coroutine is made.
+    // The listener is bound before the server's coroutine starts.
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server listens");
     stream.set_nodelay(true).expect("a socket has the option");
     stream
@@ -87,21 +87,21 @@ fn burst(stream: &mut TcpStream, request: &str, times: u64) {
     }
 }
 
-/// Asks for one page, on a connection of its own.
+/// Requests a page on a new connection.
 pub(super) fn get(port: u16, path: &str, cookie: Option<&str>) -> Page {
     let mut stream = connect(port);
     stream.write_all(request(path, cookie).as_bytes()).expect("the server reads");
     Page::receive(&mut stream, &mut Vec::new())
 }
 
-/// Is a response as it came.
+/// A response as it was received.
 pub(crate) struct Page {
     head: String,
     body: Vec<u8>,
 }
 
 impl Page {
-    /// Takes one response from the buffer, which is filled from the stream as far as need be.
+    /// Removes one response from the buffer, reading more from the stream as needed.
     fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Self {
         loop {
             if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {

@@ -1,4 +1,4 @@
-//! Where stores keep their files.
+//! The folder for the files of stores.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -6,8 +6,9 @@ use std::{env, fs, process};
 
 use crate::Outcome;
 
-/// Is a folder on the disk that the programs are built on, which may be another kind than that of
-/// temporary files. Removed when this is dropped.
+/// A folder on the disk of the built programs, removed on drop.
+///
+/// Temporary files may be on another kind of disk.
 pub(crate) struct Folder {
     path: PathBuf,
     given: Cell<u32>,
@@ -24,13 +25,13 @@ impl Folder {
         self.path.to_str().unwrap_or_default()
     }
 
-    /// Returns a path inside at which there is nothing.
+    /// Returns an unused path in the folder.
     pub(crate) fn fresh(&self) -> String {
         self.given.set(self.given.get() + 1);
         format!("{}/{}", self.path(), self.given.get())
     }
 
-    /// Removes everything inside.
+    /// Removes the contents.
     pub(crate) fn clear(&self) -> Outcome {
         fs::remove_dir_all(&self.path)?;
         Ok(fs::create_dir(&self.path)?)

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// Is what one walk of a path takes.
+/// The cost of one walk of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) instructions: u64,
     pub(crate) allocations: u64,
 }
 
-/// Is what each path takes.
+/// The costs of all paths.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Figures {
-    /// Names the processor's architecture, the compiler and valgrind, separated by commas.
+    /// The processor's architecture, the compiler and valgrind, separated by commas.
     pub(crate) counted_with: String,
     pub(crate) paths: Vec<(String, Cost)>,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Figures {
 const COUNTED_WITH: &str = "# counted with ";
 
 impl Figures {
-    /// Reads the file's text, or returns the line that is none of it.
+    /// Parses the file's text, or returns the line that cannot be parsed.
     pub(crate) fn parse(text: &str) -> Result<Self, &str> {
         let mut figures = Self { counted_with: String::new(), paths: Vec::new() };
         for line in text.lines() {
@@ -45,7 +45,7 @@ fn path(line: &str) -> Option<(String, Cost)> {
     words.next().is_none().then_some((name, cost))
 }
 
-/// Writes the file.
+/// Writes the file's text.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# What a walk of each hot path takes, compared by `cargo xtask counts`.")?;
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_figures_are_read_back() {
         let read = ("read".to_owned(), Cost { instructions: 6705, allocations: 4 });
         let hash = ("secret-hash".to_owned(), Cost { instructions: 3529, allocations: 0 });
         let figures = Figures { counted_with: "x86_64, rustc 1.95.0, valgrind-3.19.0".into(), paths: vec![read, hash] };
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_figure_is_named() {
+    fn an_error_names_the_invalid_line() {
         for line in ["read", "read 1", "read 1 x", "read 1 2 3", ""] {
             assert_eq!(Figures::parse(&format!("# a comment\n{line}\n")), Err(line));
         }

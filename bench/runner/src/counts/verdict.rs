@@ -1,24 +1,24 @@
-//! The comparison of what is counted with what is committed.
+//! The comparison of the counts with the committed figures.
 
 use std::fmt;
 
 use super::figures::{Cost, Figures};
 use crate::table::Table;
 
-/// Is by how many hundredths instructions may grow, or fall without anybody being told.
+/// Percentage by which instructions may change without a message.
 const TOLERANCE: u64 = 5;
 
-/// Says what became of a path.
+/// The verdict on a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Same,
-    /// Takes more than 5 % more instructions, or one allocation more.
+    /// More than 5 % more instructions, or one more allocation.
     Grown,
-    /// Takes more than 5 % fewer instructions, or one allocation less, and nothing has grown.
+    /// More than 5 % fewer instructions, or one allocation less, and nothing has grown.
     Fallen,
-    /// Has no committed figure.
+    /// A path without a committed figure.
     New,
-    /// Has a figure, and is no path any more.
+    /// A figure without a path.
     Gone,
 }
 
@@ -59,14 +59,14 @@ struct Compared {
     verdict: Verdict,
 }
 
-/// Is what became of every path.
+/// The verdicts on all paths.
 pub(crate) struct Comparison {
     paths: Vec<Compared>,
-    /// Says what the two were counted with, if not with the same.
+    /// Both lists of tools, if they differ.
     tools: Option<String>,
 }
 
-/// Compares path by path.
+/// Compares all paths.
 pub(crate) fn compare(committed: &Figures, counted: &Figures) -> Comparison {
     let old = committed.paths.iter().map(|(path, _)| path);
     let new = counted.paths.iter().map(|(path, _)| path);
@@ -85,7 +85,7 @@ pub(crate) fn compare(committed: &Figures, counted: &Figures) -> Comparison {
 }
 
 impl Comparison {
-    /// Says why the gate stays shut, `None` if it opens.
+    /// Returns why the gate fails, or `None` if it passes.
     pub(crate) fn failure(&self) -> Option<String> {
         let mut lines = Vec::new();
         for Compared { path, committed, counted, verdict } in &self.paths {
@@ -104,7 +104,7 @@ impl Comparison {
         Some(lines.join("\n"))
     }
 
-    /// Says what has fallen, `None` if nothing has.
+    /// Returns what has fallen, or `None` if nothing has.
     pub(crate) fn good_news(&self) -> Option<String> {
         let fallen = self.paths.iter().filter(|path| path.verdict == Verdict::Fallen);
         let fallen: Vec<&str> = fallen.map(|path| &*path.path).collect();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn five_hundredths_are_allowed_and_no_instruction_more() {
+    fn five_percent_more_instructions_are_allowed() {
         assert_eq!(verdict((1000, 4), (1000, 4)), Verdict::Same);
         assert_eq!(verdict((1000, 4), (1050, 4)), Verdict::Same);
         assert_eq!(verdict((1000, 4), (1051, 4)), Verdict::Grown);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn falling_is_told_and_does_not_fail() {
+    fn a_fall_is_reported_and_passes() {
         let comparison = compare(&figures(&[("read", 1000, 4)]), &figures(&[("read", 500, 2)]));
         assert_eq!(comparison.failure(), None);
         assert!(comparison.good_news().unwrap().starts_with("read cost less"));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn other_tools_are_told_with_a_failure() {
+    fn a_failure_names_different_tools() {
         let mut counted = figures(&[("read", 1200, 4)]);
         counted.counted_with = "x86_64, rustc 2, valgrind 3".into();
         let failure = compare(&figures(&[("read", 1000, 4)]), &counted).failure().unwrap();

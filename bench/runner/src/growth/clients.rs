@@ -1,4 +1,4 @@
-//! More clients, over sockets.
+//! A growing number of clients, over sockets.
 
 use crate::page::Jar;
 use crate::plot::{Line, Plot, Scale};
@@ -13,7 +13,7 @@ const CLIENTS: [usize; 5] = [1, 4, 16, 64, 256];
 const ROUTES: [&str; 2] = ["/read", "/write"];
 const ROUNDS: usize = 3;
 
-/// Is for how long each server answers in a round.
+/// Seconds that each server is measured per round.
 const SECONDS: u64 = 1;
 
 const SERVERS_CORE: u32 = 0;
@@ -47,7 +47,7 @@ fn measure(subjects: &Subjects, ratios: &mut Ratios) -> Outcome {
         let server = Server::start(subjects, subject, Some(SERVERS_CORE))?;
         let signed_in = server.sign_in(subject)?;
         let is_bare = subject.bare().is_none();
-        // The parser has as much to do.
+        // The parser has as much to do as with a session.
         let jar = if is_bare { Jar::without_session() } else { signed_in };
         servers.push((is_bare, server, jar));
     }

@@ -1,4 +1,4 @@
-//! More sessions in memory.
+//! A growing number of sessions in memory.
 
 use std::fs;
 use std::path::Path;
@@ -10,13 +10,13 @@ use crate::table::Table;
 use crate::valgrind::{of_one, two_at_a_time};
 
 const SESSIONS: [u64; 5] = [1000, 10_000, 100_000, 1_000_000, 5_000_000];
-/// Is up to how many valgrind counts: it makes each of them, a hundred times as slowly.
+/// Maximum number of sessions under valgrind, which creates each a hundred times as slowly.
 const COUNTED: u64 = 100_000;
 const TIMES: u64 = 10_000;
-/// Is more than a session and the cookie of its visitor take.
+/// Upper bound for the size of a session and its visitor's cookie.
 const BYTES: u64 = 500;
 
-/// Is what there is of a size; `None` where there is no room or no time.
+/// Results for a number of sessions; `None` for lack of memory or time.
 struct Size {
     sessions: u64,
     times: Option<[f64; 3]>,
@@ -34,10 +34,11 @@ pub(crate) fn run(program: &Path) -> Outcome<String> {
     Ok(format!("{}\n{}", table(&sizes), plots(&sizes)?))
 }
 
-/// Asks how much memory programs can still have.
+/// Returns the memory that is available to programs.
 fn available_bytes() -> Outcome<u64> {
     let told = fs::read_to_string("/proc/meminfo")?;
-    let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:")).ok_or("the kernel tells no memory")?;
+    let line =
+        told.lines().find_map(|line| line.strip_prefix("MemAvailable:")).ok_or("the kernel reports no memory")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 

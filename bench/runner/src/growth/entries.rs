@@ -1,4 +1,4 @@
-//! More keys in a session, and longer values.
+//! A growing number of keys in a session, and longer values.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::valgrind::{of_one, two_at_a_time};
 
 const KEYS: [u64; 5] = [3, 10, 30, 100, 200];
 const BYTES_OF_KEYS: u64 = 16;
-/// Is the length of three values; the fourth key has a number.
+/// Length of three values; the fourth key has a number.
 const BYTES: [u64; 4] = [16, 256, 4096, 16_384];
 const KEYS_OF_BYTES: u64 = 4;
 
@@ -18,10 +18,10 @@ const TIMES: u64 = 1000;
 const WHAT: [&str; 3] = ["read", "read-number", "write-number"];
 const NAMES: [&str; 3] = ["read one of them", "read the number", "increment the number"];
 
-/// Keeps glibc from copying by `rep movsb`, which valgrind counts as an instruction a byte.
+/// Setting that stops glibc from copying with `rep movsb`, which valgrind counts per byte.
 const COPY_BY_VECTORS: &str = "glibc.cpu.x86_rep_movsb_threshold=1000000000";
 
-/// Is a session of a shape, and what a request to it costs.
+/// A shape of a session, and the cost of a request to it.
 struct Shape {
     keys: u64,
     bytes: u64,

@@ -10,7 +10,7 @@ use crate::table::Table;
 
 const SESSIONS: u64 = 1_000_000;
 
-/// Is what one read in so many exceeds, in the order in which the program tells it.
+/// The percentiles, in the order in which the program prints them: one in so many.
 const ONE_IN: [f64; 6] = [10.0, 100.0, 1000.0, 10_000.0, 100_000.0, 1_000_000.0];
 
 const WHAT: [(&str, &str); 4] = [
@@ -20,7 +20,7 @@ const WHAT: [(&str, &str); 4] = [
     ("at-once", "all at once"),
 ];
 
-/// Is how long reads took, in nanoseconds.
+/// Times of reads, in nanoseconds.
 struct Waits {
     name: &'static str,
     reads: f64,
@@ -34,7 +34,7 @@ pub(crate) fn run(program: &Path, rounds: usize) -> Outcome<String> {
     print!("{told}");
     let told_of = |what: &str| {
         let line = told.lines().find_map(|line| line.strip_prefix(what));
-        line.ok_or_else(|| format!("nothing is told of {what}"))
+        line.ok_or_else(|| format!("no result for {what}"))
     };
     let mut all = Vec::new();
     for (what, name) in WHAT {
@@ -64,7 +64,7 @@ fn table(all: &[Waits], rounds: usize, seconds: f64) -> String {
 }
 
 fn plot(all: &[Waits]) -> Plot<'static> {
-    // Where one in so many is less than one read, there is nothing to show.
+    // With fewer reads than that there is nothing to show.
     let line = |waits: &Waits| {
         let points = ONE_IN.into_iter().zip(waits.exceeded).filter(|(many, _)| *many <= waits.reads);
         Line { name: waits.name, points: points.map(|(many, nanoseconds)| (many, nanoseconds / 1000.0)).collect() }

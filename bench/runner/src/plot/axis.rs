@@ -1,16 +1,16 @@
-//! Where a value lies on an axis.
+//! The axes of a plot.
 
 use std::ops::Range;
 
-/// Is how an axis goes from its smallest value to its largest.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scale {
-    /// Begins at zero.
+    /// Linear, from zero.
     Linear,
     Log,
 }
 
-/// Maps values to places in the plot.
+/// A mapping from values to places in the plot.
 pub(crate) struct Axis {
     scale: Scale,
     values: Range<f64>,
@@ -18,7 +18,7 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// Ends where the values end.
+    /// Creates an axis that ends at the largest value.
     pub(crate) fn over(scale: Scale, values: impl Iterator<Item = f64>, places: Range<f64>) -> Self {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         for value in values {
@@ -27,7 +27,7 @@ impl Axis {
         Self { scale, values: least..most, places }
     }
 
-    /// Ends at ticks, so that no value lies outside them.
+    /// Creates an axis that ends at a tick, so that no value is outside.
     pub(crate) fn with_round_ends(scale: Scale, values: impl Iterator<Item = f64>, places: Range<f64>) -> Self {
         let Self { scale, values: Range { start, end }, places } = Self::over(scale, values, places);
         let values = match scale {
@@ -62,8 +62,7 @@ impl Axis {
     }
 }
 
-/// Returns the distance of ticks that are 1, 2 or 5 of a power of ten apart, and between three and
-/// six.
+/// Returns the distance of ticks, 1, 2 or 5 times a power of ten, for three to six ticks.
 fn step(end: f64) -> f64 {
     let rough = end / 5.0;
     let power = 10_f64.powf(rough.log10().floor());
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_factors_are_equal_distances_on_a_logarithmic_axis() {
+    fn equal_factors_are_equal_logarithmic_distances() {
         let axis = Axis::over(Scale::Log, [1.0, 10_000.0].into_iter(), 0.0..400.0);
         for (value, place) in [(1.0, 0.0), (10.0, 100.0), (100.0, 200.0), (10_000.0, 400.0)] {
             assert!((axis.place(value) - place).abs() < 1e-9, "{value}");

@@ -1,4 +1,4 @@
-//! Reading what callgrind writes.
+//! Parser for callgrind's output.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -7,10 +7,10 @@ use std::{env, fs, process};
 use crate::Outcome;
 use crate::valgrind::told;
 
-/// Holds the instructions of each function itself, without those that it calls.
+/// Instructions of each function, without those of the functions it calls.
 pub(crate) type Profile = HashMap<String, i64>;
 
-/// Returns the profile of one time: what twice as many times take more.
+/// Returns the profile of one time: the difference to twice as many times.
 pub(super) fn of_one(times: u64, name: &str, program: impl Fn(u64) -> Command) -> Outcome<Profile> {
     let (once, mut twice) = (profile(name, &program(times))?, profile(name, &program(2 * times))?);
     for (function, instructions) in &mut twice {
@@ -28,8 +28,8 @@ fn profile(name: &str, program: &Command) -> Outcome<Profile> {
     Ok(read(&written?))
 }
 
-/// Reads the format that valgrind's manual describes: names are said once and abbreviated from then
-/// on, and the line after a call says what the called function took.
+/// Parses the format in valgrind's manual: names are abbreviated after their first use, and the
+/// line after a call has the cost of the called function.
 fn read(written: &str) -> Profile {
     let (mut names, mut profile) = (HashMap::new(), Profile::new());
     let (mut function, mut is_call) = (String::new(), false);
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_called_does_not_count_as_the_callers() {
+    fn a_callee_does_not_count_for_its_caller() {
         let written = "events: Ir\nfn=(1) outer\n0 10\n+3 5\ncfn=(2) inner\ncalls=2 0\n* 100\n0 1\n\nfn=(2)\n0 100\n\nfn=(1)\n0 4\n";
         let expected = Profile::from([("outer".to_owned(), 20), ("inner".to_owned(), 100)]);
         assert_eq!(read(written), expected);

@@ -3,8 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{Aead, KeyInit};
-use aes_gcm::{Aes256Gcm, Nonce};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use hmac::{Hmac, Mac};
@@ -74,11 +74,11 @@ impl Key {
                 Ok(BASE64URL.encode(tag) + token)
             }
             Self::Encryption(cipher) => {
-                let mut sealed = vec![0; NONCE];
-                getrandom::fill(&mut sealed)?;
-                let encrypted = cipher.encrypt(Nonce::from_slice(&sealed), token.as_bytes());
-                sealed.extend(encrypted.map_err(|_| "the token could not be encrypted")?);
-                Ok(BASE64URL.encode(sealed))
+                let mut nonce = [0; NONCE];
+                getrandom::fill(&mut nonce)?;
+                let encrypted = cipher.encrypt(&nonce.into(), token.as_bytes());
+                let encrypted = encrypted.map_err(|_| "the token could not be encrypted")?;
+                Ok(BASE64URL.encode([&nonce, &encrypted[..]].concat()))
             }
         }
     }
@@ -93,15 +93,15 @@ impl Key {
             }
             Self::Encryption(cipher) => {
                 let sealed = BASE64URL.decode(value).ok()?;
-                let (nonce, encrypted) = sealed.split_at_checked(NONCE)?;
-                String::from_utf8(cipher.decrypt(Nonce::from_slice(nonce), encrypted).ok()?).ok()
+                let (nonce, encrypted) = sealed.split_first_chunk::<NONCE>()?;
+                String::from_utf8(cipher.decrypt(&(*nonce).into(), encrypted).ok()?).ok()
             }
         }
     }
 }
 
 fn hmac(key: &[u8]) -> HmacSha256 {
-    <HmacSha256 as Mac>::new_from_slice(key).expect("HMAC takes keys of any length")
+    HmacSha256::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
 impl Seal for Keyed {

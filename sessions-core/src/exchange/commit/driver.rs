@@ -95,7 +95,7 @@ impl Driver {
     pub(super) fn begin(&mut self) -> Option<Result<Step, Error>> {
         let mut state = self.shared.lock();
         let is_last = matches!(self.occasion, Occasion::Headers { .. });
-        if is_last && (state.headers_sent || !state.is_loaded) {
+        if is_last && (state.headers_sent || !self.shared.is_loaded()) {
             state.headers_sent = true;
             return Some(Ok(Step::Done(SessionHeaders::default())));
         }
@@ -199,7 +199,7 @@ impl Driver {
             return SessionHeaders::default();
         }
         let removal = || (state.carried && state.has_ended()).then(|| self.shared.sessions.removal_cookie());
-        self.shared.headers(state, cookie.or_else(removal))
+        state.headers(&self.shared.sessions, cookie.or_else(removal))
     }
 
     pub(super) fn done(&self, cookie: Option<SetCookie>) -> Step {

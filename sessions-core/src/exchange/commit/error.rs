@@ -14,62 +14,64 @@ use crate::exchange::response::SessionHeaders;
 /// cookie of a newer login, which a removal would delete. If a [`save`](crate::Session::save) had
 /// made or renewed the session before, [`headers`](Self::headers) set its cookie.
 #[derive(Debug)]
-pub struct CommitError {
+pub struct CommitError(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     error: Error,
     headers: SessionHeaders,
 }
 
 impl CommitError {
     #[cold]
-    pub(super) const fn new(error: Error, headers: SessionHeaders) -> Self {
-        Self { error, headers }
+    pub(super) fn new(error: Error, headers: SessionHeaders) -> Self {
+        Self(Box::new(Parts { error, headers }))
     }
 
     /// Returns what went wrong.
     #[must_use]
     pub const fn error(&self) -> &Error {
-        &self.error
+        &self.0.error
     }
 
     /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
-        self.error.kind()
+        self.0.error.kind()
     }
 
     /// Returns the HTTP status of the error's response.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.error.status()
+        self.0.error.status()
     }
 
     /// Returns the headers that the error's response must carry.
     pub const fn headers(&self) -> &SessionHeaders {
-        &self.headers
+        &self.0.headers
     }
 
     /// Splits the error from the headers that its response must carry.
-    #[must_use]
     pub fn into_parts(self) -> (Error, SessionHeaders) {
-        (self.error, self.headers)
+        (self.0.error, self.0.headers)
     }
 }
 
 impl fmt::Display for CommitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        self.0.error.fmt(f)
     }
 }
 
 impl StdError for CommitError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.error.source()
+        self.0.error.source()
     }
 }
 
 /// Drops the headers: for callers whose response carries none.
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
-        error.error
+        error.0.error
     }
 }

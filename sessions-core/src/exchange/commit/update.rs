@@ -24,10 +24,12 @@ pub(crate) struct Update {
     /// The cookie with a new token or a later end. Formed before the store is asked: what cannot be
     /// sent to the client is not done.
     cookie: Option<SetCookie>,
-    /// The record that the handle showed before it showed the changes; `None` if it does not show
-    /// them.
-    before: Option<Option<Record>>,
+    /// `None` if the handle does not show the changes.
+    before: Option<Before>,
 }
+
+/// The record that a handle showed before it showed changes that the store had yet to apply.
+struct Before(Option<Record>);
 
 impl Update {
     pub(super) fn start(driver: &Driver, mut guard: MutexGuard<'_, State>, is_touch: bool) -> Result<Step, Error> {
@@ -70,7 +72,8 @@ impl Update {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
                 if driver.is_watched() {
-                    self.before = Some(driver.shared.lock().show_changes(self.writes.changes.clone()));
+                    let before = driver.shared.lock().show_changes(self.writes.changes.clone());
+                    self.before = Some(Before(before));
                 }
                 Ok(Step::Ask(Box::new(Question::Update(self, answer))))
             }
@@ -146,8 +149,8 @@ impl Update {
 
     /// Shows the record as it was before, if the handle shows the changes.
     fn hide(&mut self, driver: &Driver) {
-        if let Some(before) = self.before.take() {
-            driver.shared.lock().rebase(before);
+        if let Some(Before(record)) = self.before.take() {
+            driver.shared.lock().rebase(record);
         }
     }
 }

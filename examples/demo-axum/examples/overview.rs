@@ -1,0 +1,55 @@
+//! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open
+//! <http://127.0.0.1:8080/set>.
+
+use axum::{Router, routing::get};
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use sessions_examples::{Failure, address, announce, start_log};
+use tokio::net::TcpListener;
+
+async fn index() -> &'static str {
+    "try /set, /get, /delete, /clear and /destroy"
+}
+
+async fn set(session: Session) -> Result<String, SessionError> {
+    session.set("name", "iris")?;
+    Ok(format!("All ok session set to: {}", session.get_string_or("name", "")))
+}
+
+async fn read(session: Session) -> Result<String, SessionError> {
+    // Typed: `None` if nothing is set, an error if the value has another type.
+    let name = session.get::<String>("name")?;
+    Ok(format!("The name on the /set was: {}", name.unwrap_or_default()))
+}
+
+async fn delete(session: Session) -> &'static str {
+    if session.remove("name") { "deleted" } else { "there was none" }
+}
+
+async fn clear(session: Session) -> &'static str {
+    session.clear();
+    "cleared"
+}
+
+async fn destroy(session: Session) -> &'static str {
+    session.destroy();
+    "destroyed"
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    start_log();
+    let sessions = Sessions::builder().build()?;
+    let app = Router::new()
+        .route("/", get(index))
+        .route("/set", get(set))
+        .route("/get", get(read))
+        .route("/delete", get(delete))
+        .route("/clear", get(clear))
+        .route("/destroy", get(destroy))
+        .layer(SessionLayer::new(sessions));
+    let address = address()?;
+    let listener = TcpListener::bind(address).await.map_err(|error| Failure::to_listen(address, error))?;
+    announce(listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The demo as `cargo run` builds it.
+
+#[cfg(not(feature = "redis"))]
+mod features;

@@ -1,0 +1,73 @@
+//! The demo on hyper: `cargo run --bin demo-hyper`.
+
+use std::convert::Infallible;
+use std::pin::pin;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use sessions_examples::{Failure, Options, announce, app, shutdown_signal};
+use sessions_hyper::{SessionError, SessionService};
+use tokio::net::TcpListener;
+
+/// The largest request body, in bytes.
+const MAX_BODY: usize = 1 << 20;
+
+type Answer = Response<Full<Bytes>>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let options = Options::from_args();
+    let service = SessionService::new(options.sessions()?, service_fn(handle));
+    let listener = TcpListener::bind(options.address()).await.map_err(|error| options.failure_to_listen(error))?;
+    announce(listener.local_addr()?);
+    let connections = GracefulShutdown::new();
+    let mut end = pin!(shutdown_signal());
+    loop {
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            () = &mut end => break,
+        };
+        stream.set_nodelay(true)?;
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
+        // An error, such as a client that hangs up, ends this connection only.
+        tokio::spawn(connections.watch(connection));
+    }
+    connections.shutdown().await;
+    Ok(())
+}
+
+async fn handle(request: Request<Incoming>) -> Result<Answer, Infallible> {
+    let method = request.method().as_str();
+    let plain = matches!(request.uri().path(), "/" | "/plain");
+    if plain {
+        let request = app::Request::new(method, request.uri().path(), "", b"");
+        return Ok(respond(app::answer_without_session(request)));
+    }
+    Ok(with_session(request).await.unwrap_or_else(SessionError::into_response))
+}
+
+async fn with_session(request: Request<Incoming>) -> Result<Answer, SessionError> {
+    let session = sessions_hyper::session(&request).await?;
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
+        return Ok(respond(app::Reply::status(413)));
+    };
+    let body = body.to_bytes();
+    let query = head.uri.query().unwrap_or_default();
+    let request = app::Request::new(head.method.as_str(), head.uri.path(), query, &body);
+    let wait: app::Wait = |duration| Box::pin(tokio::time::sleep(duration));
+    Ok(respond(app::answer(request, &session, wait).await?))
+}
+
+fn respond(reply: app::Reply) -> Answer {
+    let mut response = Response::new(Full::from(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or_default();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    response
+}

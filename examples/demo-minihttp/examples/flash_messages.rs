@@ -1,0 +1,30 @@
+//! Messages that are shown once. `cargo run --example flash_messages`, then open
+//! <http://127.0.0.1:8080/set> and <http://127.0.0.1:8080/get>, twice.
+
+use sessions_examples::{Failure, address, announce, start_log};
+use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions};
+
+#[expect(clippy::needless_pass_by_value, reason = "a service owns its request")]
+fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+    let session = request.session()?;
+    let text = match request.path() {
+        "/set" => {
+            session.set_flash("notice", "your changes were saved")?;
+            "message stored".to_owned()
+        }
+        "/peek" => session.peek_flash::<String>("notice")?.unwrap_or_default(),
+        "/get" => session.flash_string_or("notice", "no message"),
+        _ => "try /set, /peek and /get".to_owned(),
+    };
+    response.header("Content-Type: text/plain").body_vec(text.into_bytes());
+    Ok(())
+}
+
+fn main() -> Result<(), Failure> {
+    start_log();
+    let (sessions, address) = (Sessions::builder().build()?, address()?);
+    let server =
+        WithSessions::new(sessions, handle).start(address).map_err(|error| Failure::to_listen(address, error))?;
+    announce(address);
+    server.join().map_err(|_| Failure::new("the server panicked"))
+}

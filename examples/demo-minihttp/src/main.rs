@@ -1,0 +1,50 @@
+//! The demo on may_minihttp: `cargo run --bin demo-minihttp`.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+
+use http::StatusCode;
+use sessions_examples::{Failure, Options, announce, app};
+use sessions_minihttp::{BoxError, Request, Response, WithSessions, block_on};
+
+/// The largest request body, in bytes.
+const MAX_BODY: u64 = 1 << 20;
+
+fn main() -> Result<(), Failure> {
+    let options = Options::from_args();
+    let server = WithSessions::new(options.sessions()?, handle);
+    let address = free_address(options.address()).map_err(|error| options.failure_to_listen(error))?;
+    let server = server.start(address).map_err(|error| options.failure_to_listen(error))?;
+    announce(address);
+    // may_minihttp has no graceful shutdown. Nothing is lost, since sessions are saved before the
+    // response is sent.
+    server.join().map_err(|_| Failure::new("the server panicked"))
+}
+
+/// Picks a free port in place of port 0, since `start` does not report the one that it binds.
+fn free_address(address: SocketAddr) -> std::io::Result<SocketAddr> {
+    TcpListener::bind(address)?.local_addr()
+}
+
+fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+    let method = request.method().to_owned();
+    let target = request.path().to_owned();
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let reply = if matches!(path, "/" | "/plain") {
+        app::answer_without_session(app::Request::new(&method, path, query, b""))
+    } else {
+        let session = request.session()?;
+        let mut body = Vec::new();
+        request.body().take(MAX_BODY).read_to_end(&mut body)?;
+        let wait: app::Wait = |duration| {
+            may::coroutine::sleep(duration);
+            Box::pin(std::future::ready(()))
+        };
+        block_on(app::answer(app::Request::new(&method, path, query, &body), &session, wait))?
+    };
+    let reason = StatusCode::from_u16(reply.status)?.canonical_reason().unwrap_or_default();
+    response.status_code(usize::from(reply.status), reason);
+    response.header(&format!("Content-Type: {}", reply.content_type));
+    response.body_vec(reply.body.into_bytes());
+    Ok(())
+}

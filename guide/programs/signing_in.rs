@@ -1,0 +1,66 @@
+use axum::Router;
+use axum::extract::{Form, Request};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+
+#[derive(Deserialize)]
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+async fn sign_in(session: Session, Form(form): Form<Credentials>) -> Result<Response, SessionError> {
+    if !is_right(&form) {
+        return Ok((StatusCode::UNAUTHORIZED, "wrong user or password").into_response());
+    }
+    session.login(&form.user)?;
+    Ok(Redirect::to("/account").into_response())
+}
+
+/// Stands for your own check against a stored password hash.
+fn is_right(form: &Credentials) -> bool {
+    form.password == "open sesame"
+}
+
+async fn sign_out(session: Session) -> Redirect {
+    session.destroy();
+    Redirect::to("/")
+}
+
+async fn sign_out_elsewhere(session: Session) -> Result<String, SessionError> {
+    let ended = session.destroy_others().await?;
+    Ok(format!("ended {ended} other sessions"))
+}
+
+async fn account(session: Session) -> String {
+    format!("signed in as {}", session.principal().unwrap_or_default())
+}
+
+/// Sends visitors who are not signed in to the form.
+async fn members_only(session: Session, request: Request, next: Next) -> Response {
+    if session.principal().is_none() {
+        return Redirect::to("/").into_response();
+    }
+    next.run(request).await
+}
+
+fn app(sessions: Sessions) -> Router {
+    Router::new()
+        .route("/account", get(account))
+        .route("/sign-out-elsewhere", post(sign_out_elsewhere))
+        .layer(from_fn(members_only)) // for the routes above it
+        .route("/", get(|| async { "the sign-in form" }))
+        .route("/sign-in", post(sign_in))
+        .route("/sign-out", post(sign_out))
+        .layer(SessionLayer::new(sessions)) // last: around everything that uses the session
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    Ok(axum::serve(listener, app(Sessions::builder().build()?)).await?)
+}

@@ -1,0 +1,89 @@
+//! Compiles what the pages of the guide show, and the READMEs of the crates.
+
+#[cfg(doctest)]
+#[doc = include_str!("../choosing-a-store.md")]
+struct ChoosingAStore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../deploying-a-changed-type.md")]
+struct DeployingAChangedType;
+
+#[cfg(doctest)]
+#[doc = include_str!("../flash-messages.md")]
+struct FlashMessages;
+
+#[cfg(doctest)]
+#[doc = include_str!("../from-go-sessions.md")]
+struct FromGoSessions;
+
+#[cfg(doctest)]
+#[doc = include_str!("../middleware-order.md")]
+struct MiddlewareOrder;
+
+#[cfg(doctest)]
+#[doc = include_str!("../signing-in-and-out.md")]
+struct SigningInAndOut;
+
+#[cfg(doctest)]
+#[doc = include_str!("../testing-your-application.md")]
+struct TestingYourApplication;
+
+#[cfg(doctest)]
+#[doc = include_str!("../tls-and-proxies.md")]
+struct TlsAndProxies;
+
+#[cfg(doctest)]
+#[doc = include_str!("../two-servers.md")]
+struct TwoServers;
+
+#[cfg(doctest)]
+#[doc = include_str!("../websockets-and-streams.md")]
+struct WebsocketsAndStreams;
+
+#[cfg(doctest)]
+#[doc = include_str!("../when-a-session-disappears.md")]
+struct WhenASessionDisappears;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-actix/README.md")]
+struct SessionsActix;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-axum/README.md")]
+struct SessionsAxum;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-conformance/README.md")]
+struct SessionsConformance;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-core/README.md")]
+struct SessionsCore;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-fjall/README.md")]
+struct SessionsFjall;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-http/README.md")]
+struct SessionsHttp;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-hyper/README.md")]
+struct SessionsHyper;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-minihttp/README.md")]
+struct SessionsMinihttp;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-redb/README.md")]
+struct SessionsRedb;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-redis/README.md")]
+struct SessionsRedis;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-disk/README.md")]
+struct SessionsDisk;

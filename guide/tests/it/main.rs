@@ -1,0 +1,15 @@
+//! Runs what the pages of the guide show.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
+
+mod flashes;
+mod log;
+mod order_actix;
+mod order_axum;
+mod order_hyper;
+mod order_minihttp;
+mod pages;
+mod signing_in;
+mod socket_actix;
+mod socket_axum;
+mod support;

@@ -1,0 +1,45 @@
+//! The program of the page on signing in and out.
+
+#![expect(dead_code, reason = "the program's `main` is not called")]
+
+use crate::support::Browser;
+
+include!("../../programs/signing_in.rs");
+
+const ANN: &str = "user=ann&password=open+sesame";
+
+#[tokio::test]
+async fn only_members_see_the_account() {
+    let app = app(Sessions::builder().build().unwrap());
+    let mut browser = Browser::default();
+    let refused = browser.get(&app, "/account").await;
+    assert_eq!((refused.status, refused.location.as_str()), (303, "/"));
+    assert_eq!(browser.post(&app, "/sign-in", "user=ann&password=guess").await.status, 401);
+    assert_eq!(browser.cookie(), "");
+
+    assert_eq!(browser.post(&app, "/sign-in", ANN).await.location, "/account");
+    assert_eq!(browser.get(&app, "/account").await.body, "signed in as ann");
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_on_the_server() {
+    let app = app(Sessions::builder().build().unwrap());
+    let mut browser = Browser::default();
+    browser.post(&app, "/sign-in", ANN).await;
+    let mut thief = browser.clone();
+    assert_eq!(browser.post(&app, "/sign-out", "").await.location, "/");
+    assert_eq!(browser.cookie(), "");
+    assert_eq!(thief.get(&app, "/account").await.status, 303);
+}
+
+#[tokio::test]
+async fn signing_out_elsewhere_keeps_this_session() {
+    let app = app(Sessions::builder().build().unwrap());
+    let [mut phone, mut laptop] = [Browser::default(), Browser::default()];
+    for browser in [&mut phone, &mut laptop] {
+        browser.post(&app, "/sign-in", ANN).await;
+    }
+    assert_eq!(laptop.post(&app, "/sign-out-elsewhere", "").await.body, "ended 1 other sessions");
+    assert_eq!(phone.get(&app, "/account").await.status, 303);
+    assert_eq!(laptop.get(&app, "/account").await.status, 200);
+}

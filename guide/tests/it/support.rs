@@ -1,0 +1,78 @@
+//! A browser that keeps one cookie.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, Method, Request};
+use tower::ServiceExt as _;
+
+/// A browser that keeps one cookie.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Browser {
+    cookie: String,
+}
+
+/// A response as a browser sees it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) location: String,
+    pub(crate) body: String,
+}
+
+impl Browser {
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
+    pub(crate) fn keep(&mut self, set_cookie: Option<&str>) {
+        if let Some(set_cookie) = set_cookie {
+            let pair = set_cookie.split(';').next().unwrap();
+            self.cookie = if pair.ends_with('=') { String::new() } else { pair.to_owned() };
+        }
+    }
+
+    fn keep_of(&mut self, headers: &HeaderMap) {
+        self.keep(headers.get(SET_COOKIE).map(|value| value.to_str().unwrap()));
+    }
+
+    pub(crate) async fn get(&mut self, app: &Router, path: &str) -> Answer {
+        self.send(app, Method::GET, path, "").await
+    }
+
+    pub(crate) async fn post(&mut self, app: &Router, path: &str, form: &str) -> Answer {
+        self.send(app, Method::POST, path, form).await
+    }
+
+    async fn send(&mut self, app: &Router, method: Method, path: &str, form: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path).header(COOKIE, &self.cookie);
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let response = app.clone().oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap();
+        self.keep_of(response.headers());
+        let location = response.headers().get(LOCATION).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        Answer { status, location, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    /// Gets a page of a server, and returns its status and its body.
+    pub(crate) fn visit(&mut self, server: SocketAddr, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(server).unwrap();
+        let head =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {}\r\n\r\n", self.cookie);
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let field = |line: &str| {
+            line.split_once(": ")
+                .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
+                .map(|(_, value)| value.to_owned())
+        };
+        self.keep(head.lines().find_map(field).as_deref());
+        (head[9..12].parse().unwrap(), body.to_owned())
+    }
+}

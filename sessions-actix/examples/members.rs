@@ -1,0 +1,49 @@
+//! A scope for members. `cargo run -p sessions-actix --example members`, then open
+//! <http://127.0.0.1:8080/members/>, <http://127.0.0.1:8080/login> and
+//! <http://127.0.0.1:8080/logout>.
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{Redirect, get, scope, to};
+use actix_web::{App, Error, HttpResponse, HttpServer};
+use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
+
+async fn login(session: Session) -> Result<Redirect, SessionError> {
+    session.login("ann")?; // after you have checked who it is
+    Ok(Redirect::to("/members/").see_other())
+}
+
+async fn logout(session: Session) -> &'static str {
+    session.destroy();
+    "good bye"
+}
+
+async fn members(session: Session) -> String {
+    format!("welcome, {}", session.principal().unwrap_or_default())
+}
+
+async fn members_only<B: MessageBody + 'static>(
+    session: Session,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    if session.principal().is_none() {
+        let refusal = HttpResponse::Unauthorized().body("sign in at /login first");
+        return Ok(request.into_response(refusal).map_into_right_body());
+    }
+    Ok(next.call(request).await?.map_into_left_body())
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let sessions = Sessions::builder().build()?;
+    let app = move || {
+        App::new()
+            .service(scope("/members").wrap(from_fn(members_only)).default_service(to(members)))
+            .route("/login", get().to(login))
+            .route("/logout", get().to(logout))
+            .wrap(SessionMiddleware::new(sessions.clone()))
+    };
+    Ok(HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?)
+}

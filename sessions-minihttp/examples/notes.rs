@@ -1,0 +1,28 @@
+//! Notes that a visitor posts. `cargo run -p sessions-minihttp --example notes`, then
+//! `curl --cookie-jar jar --cookie jar --data 'buy tea' http://127.0.0.1:8080/`.
+
+use std::io::Read;
+
+use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions, block_on};
+
+const LONGEST_NOTE: u64 = 1_000;
+
+fn notes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+    let session = request.session()?; // before the body, which ends the headers
+    let mut notes: Vec<String> = session.get("notes")?.unwrap_or_default();
+    if request.method() == "POST" {
+        let mut note = String::new();
+        request.body().take(LONGEST_NOTE).read_to_string(&mut note)?;
+        let with_note = |notes: Option<Vec<String>>| notes.into_iter().flatten().chain([note.clone()]).collect();
+        notes = block_on(session.update("notes", with_note))?;
+    }
+    response.header("Content-Type: text/plain").body_vec(notes.join("\n").into_bytes());
+    Ok(())
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // curl keeps no `Secure` cookie without TLS.
+    let sessions = Sessions::builder().insecure_http().build()?;
+    let server = WithSessions::new(sessions, notes).start("127.0.0.1:8080")?;
+    server.join().map_err(|_| "the server panicked".into())
+}

@@ -1,0 +1,159 @@
+//! Checks that the rooms inside sessions-core import each other in one direction.
+
+use std::fs;
+use std::path::Path;
+
+use super::paths::{self, Import, Paths};
+use crate::command::root;
+
+/// Rooms of sessions-core, each a module at its root, the highest first: a room imports only from
+/// rooms below it. So circles are impossible, too.
+const ROOMS: &[&str] = &["session", "exchange", "manager", "store", "record", "cookie", "error", "platform", "id"];
+
+/// Modules that show what the rooms hold, and therefore import from all of them.
+const FRONT: &[&str] = &["adapter", "testing"];
+
+/// A source file of sessions-core.
+#[derive(Debug)]
+struct File {
+    /// Path below the workspace's root.
+    name: String,
+    /// Names of the modules from the root down to this one; none for `lib.rs`.
+    module: Vec<String>,
+    text: String,
+}
+
+/// Returns every import that runs up.
+pub(super) fn faults() -> Result<Vec<String>, String> {
+    let mut files = Vec::new();
+    read_folder(&root().join("sessions-core/src"), &mut files)?;
+    Ok(faults_among(&files))
+}
+
+fn read_folder(folder: &Path, files: &mut Vec<File>) -> Result<(), String> {
+    let failed = |path: &Path, error| format!("cannot read {}: {error}", path.display());
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut paths: Vec<_> = entries.map_err(|error| failed(folder, error))?.iter().map(fs::DirEntry::path).collect();
+    paths.sort_unstable();
+    for path in paths {
+        if path.is_dir() {
+            read_folder(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+            let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+            files.push(File { module: module_of(&name), name, text });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the module that a file holds, such as `["store", "memory"]`.
+fn module_of(name: &str) -> Vec<String> {
+    let below_src = name.split_once("src/").map_or(name, |(_, rest)| rest);
+    let names = below_src.trim_end_matches(".rs").split('/');
+    names.filter(|name| !matches!(*name, "lib" | "mod")).map(str::to_owned).collect()
+}
+
+fn faults_among(files: &[File]) -> Vec<String> {
+    let read: Vec<(&File, Paths)> = files.iter().map(|file| (file, paths::read(&file.text, &file.module))).collect();
+    let tests: Vec<&Vec<String>> = read.iter().flat_map(|(_, paths)| &paths.test_modules).collect();
+    let counts = |file: &File| !tests.iter().any(|test| file.module.starts_with(test));
+    read.iter().filter(|(file, _)| counts(file)).flat_map(|(file, paths)| faults_of(file, &paths.imports)).collect()
+}
+
+fn faults_of(file: &File, imports: &[Import]) -> Vec<String> {
+    let File { name, module, .. } = file;
+    let Some(room) = module.first().filter(|room| !FRONT.contains(&room.as_str())) else {
+        return Vec::new();
+    };
+    let Some(height) = height(room) else {
+        return vec![format!("{name}: `{room}` is no room of xtask/src/direction/rooms.rs")];
+    };
+    let mut faults = Vec::new();
+    for Import { line, name: used } in imports.iter().filter(|import| import.name != *room) {
+        match self::height(used) {
+            Some(other) if other > height => {}
+            Some(_) => faults.push(format!("{name}:{line}: `{room}` must not import from `{used}`, a higher room")),
+            None => {
+                faults.push(format!("{name}:{line}: `crate::{used}` is in no room, so name the room it comes from"))
+            }
+        }
+    }
+    faults
+}
+
+/// Returns the place of a room in the list, which grows downwards.
+fn height(room: &str) -> Option<usize> {
+    ROOMS.iter().position(|known| *known == room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults_in(tree: &[(&str, &str)]) -> Vec<String> {
+        let file = |(name, text): &(&str, &str)| File {
+            name: (*name).to_owned(),
+            module: module_of(name),
+            text: (*text).to_owned(),
+        };
+        faults_among(&tree.iter().map(file).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn imports_that_run_down_pass() {
+        let tree = [
+            ("src/lib.rs", "mod session; pub use crate::session::Session;"),
+            ("src/session/mod.rs", "use crate::exchange::Exchange; use super::id::Id;"),
+            ("src/exchange/commit/update.rs", "use crate::{exchange::State, store::Store}; use super::super::view;"),
+            ("src/testing.rs", "use crate::session::Session;"),
+            ("src/id.rs", ""),
+        ];
+        assert_eq!(faults_in(&tree), [""; 0]);
+    }
+
+    #[test]
+    fn an_import_that_runs_up_is_reported() {
+        let tree = [("src/record/apply.rs", "\nuse crate::id::Id;\nuse crate::session::Session;")];
+        let expected = "src/record/apply.rs:3: `record` must not import from `session`, a higher room";
+        assert_eq!(faults_in(&tree), [expected]);
+        assert_eq!(faults_in(&[("src/record.rs", "fn f() { super::session::g() }")]).len(), 1);
+    }
+
+    #[test]
+    fn a_circle_has_an_import_that_runs_up() {
+        let tree = [("src/store.rs", "use crate::record::Record;"), ("src/record.rs", "use crate::store::Store;")];
+        let expected = "src/record.rs:1: `record` must not import from `store`, a higher room";
+        assert_eq!(faults_in(&tree), [expected]);
+    }
+
+    #[test]
+    fn tests_may_import_from_every_room() {
+        let tree = [
+            ("src/record.rs", "#[cfg(test)] mod tests;"),
+            ("src/record/tests.rs", "use crate::session::Session;"),
+            ("src/id.rs", "#[cfg(test)] mod tests { use crate::session::Session; }"),
+        ];
+        assert_eq!(faults_in(&tree), [""; 0]);
+    }
+
+    #[test]
+    fn a_module_outside_the_rooms_is_reported() {
+        let expected = "src/attic.rs: `attic` is no room of xtask/src/direction/rooms.rs";
+        assert_eq!(faults_in(&[("src/attic.rs", "")]), [expected]);
+    }
+
+    #[test]
+    fn a_name_from_the_root_is_reported() {
+        let expected = "src/id.rs:1: `crate::Error` is in no room, so name the room it comes from";
+        assert_eq!(faults_in(&[("src/id.rs", "use crate::Error;")]), [expected]);
+    }
+
+    #[test]
+    fn sources_are_found_with_their_modules() {
+        let mut files = Vec::new();
+        read_folder(&root().join("sessions-core/src"), &mut files).unwrap();
+        assert!(files.iter().any(|file| file.name == "sessions-core/src/lib.rs" && file.module.is_empty()));
+        assert!(files.iter().any(|file| file.module == ["store", "memory"]));
+    }
+}

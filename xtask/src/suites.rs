@@ -1,0 +1,100 @@
+//! The steps that run tests.
+
+use std::process::Command;
+
+use crate::command::{cargo, run};
+use crate::workspace::{Member, members, target_folder};
+
+/// Packages and features of every suite. Cargo unifies features over its selection, so it would
+/// compile many dependencies again for another one.
+const SELECTION: &str = "--workspace --all-features";
+
+/// The package whose integration tests start the demos. They have steps of their own.
+const DEMO_TESTS: &str = "sessions-tests";
+
+/// Number of wire tests at a time, which wait for most of theirs.
+const WIRE_THREADS: &str = "4";
+
+/// Runs all tests but those that start the demos.
+pub(crate) fn unit() -> Result<(), String> {
+    let mut tests = cargo(&format!("test {SELECTION} --lib --bins"));
+    tests.args(unit_tests(&members()?)?.iter().flat_map(|name| ["--test", name]));
+    run(required(&mut tests))?;
+    run(required(&mut cargo(&format!("test {SELECTION} --doc"))))
+}
+
+/// Runs the demos over real sockets.
+pub(crate) fn wire() -> Result<(), String> {
+    run_with_demos("--test wire --test stores", &[("RUST_TEST_THREADS", WIRE_THREADS)])
+}
+
+/// Runs pages in a real browser.
+pub(crate) fn browser() -> Result<(), String> {
+    run_with_demos("--test browser", &[])
+}
+
+/// Returns the names of the integration tests that do not start the demos.
+fn unit_tests(members: &[Member]) -> Result<Vec<&str>, String> {
+    let (demo_tests, others): (Vec<_>, Vec<_>) = members.iter().partition(|member| member.name == DEMO_TESTS);
+    let mut names: Vec<&str> = others.iter().flat_map(|member| &member.tests).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    match demo_tests.iter().flat_map(|member| &member.tests).find(|name| names.contains(&name.as_str())) {
+        Some(name) => Err(format!("`{name}` also names a test of {DEMO_TESTS}; rename one of the two")),
+        None => Ok(names),
+    }
+}
+
+/// Builds the demos together with the tests, which would otherwise build them with another
+/// selection.
+fn run_with_demos(tests: &str, environment: &[(&str, &str)]) -> Result<(), String> {
+    run(&mut cargo(&format!("build {SELECTION} --profile test --bin demo-* {tests}")))?;
+    let demos = target_folder()?.join("debug");
+    let mut tests = cargo(&format!("test {SELECTION} {tests}"));
+    tests.env("SESSIONS_DEMOS", demos).envs(environment.iter().copied());
+    run(required(&mut tests))
+}
+
+/// Turns skipped tests into failures: the programs that they need were installed.
+fn required(tests: &mut Command) -> &mut Command {
+    for name in ["SESSIONS_REQUIRE_REDIS", "SESSIONS_REQUIRE_NGINX", "SESSIONS_REQUIRE_BROWSER"] {
+        tests.env(name, "1");
+    }
+    tests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str, tests: &[&str]) -> Member {
+        Member {
+            name: name.into(),
+            manifest: "Cargo.toml".into(),
+            is_published: true,
+            depends_on: Vec::new(),
+            features: Vec::new(),
+            tests: tests.iter().map(ToString::to_string).collect(),
+            rust_version: None,
+        }
+    }
+
+    #[test]
+    fn every_test_but_those_of_the_demos_is_a_unit_test() {
+        let members = [member("core", &["it"]), member(DEMO_TESTS, &["wire"]), member("redb", &["it", "engine"])];
+        assert_eq!(unit_tests(&members).unwrap(), ["engine", "it"]);
+    }
+
+    #[test]
+    fn a_test_with_the_name_of_a_demo_test_is_an_error() {
+        let members = [member("core", &["wire"]), member(DEMO_TESTS, &["wire"])];
+        assert!(unit_tests(&members).unwrap_err().contains("`wire`"));
+    }
+
+    #[test]
+    fn the_tests_of_this_workspace_are_found() {
+        let members = members().unwrap();
+        assert!(unit_tests(&members).unwrap().contains(&"it"));
+        assert!(members.iter().any(|member| member.name == DEMO_TESTS && member.tests.len() > 1));
+    }
+}
