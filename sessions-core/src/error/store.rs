@@ -1,11 +1,11 @@
-//! Why a store could not do its work.
+//! Errors of stores.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use super::Cause;
 
-/// Says why a store could not do its work.
+/// The error of a store.
 #[derive(Debug)]
 pub struct StoreError {
     store: &'static str,
@@ -13,15 +13,15 @@ pub struct StoreError {
     source: Option<Cause>,
 }
 
-/// Is the kind of a [`StoreError`].
+/// The kind of a [`StoreError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
     /// The store cannot be reached, or its engine reports a failure.
     Unavailable,
-    /// The store did not answer within its deadline. What became of a write is unknown.
+    /// The store did not answer before its deadline. The outcome of a write is unknown.
     TimedOut,
-    /// The store has as much work waiting as it accepts.
+    /// The store's queue is full.
     Busy,
     /// The record is damaged.
     Unreadable,
@@ -30,26 +30,26 @@ pub enum StoreErrorKind {
 }
 
 impl StoreError {
-    /// Makes an error of the store named `store`.
+    /// Creates an error of the store named `store`.
     #[must_use]
     pub const fn new(store: &'static str, kind: StoreErrorKind) -> Self {
         Self { store, kind, source: None }
     }
 
-    /// Keeps the cause of the error.
+    /// Sets the source of the error.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Returns which store failed.
+    /// Returns the name of the store that failed.
     #[must_use]
     pub const fn store(&self) -> &'static str {
         self.store
     }
 
-    /// Returns what went wrong.
+    /// Returns the kind of error.
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -61,9 +61,9 @@ impl fmt::Display for StoreError {
         let what = match self.kind {
             StoreErrorKind::Unavailable => "is unavailable",
             StoreErrorKind::TimedOut => "did not answer in time",
-            StoreErrorKind::Busy => "has too much work waiting",
-            StoreErrorKind::Unreadable => "holds a damaged record",
-            StoreErrorKind::NewerFormat => "holds a record of a newer format",
+            StoreErrorKind::Busy => "is busy: its queue is full",
+            StoreErrorKind::Unreadable => "has a damaged record",
+            StoreErrorKind::NewerFormat => "has a record in a newer format than this build supports",
         };
         write!(f, "the {} store {what}", self.store)
     }
