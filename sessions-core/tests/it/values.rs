@@ -212,7 +212,7 @@ fn what_json_would_change_is_refused_with_its_reason() {
         ("read back as `None`", session.set("k", &Some(None::<u8>))),
         ("read back as `None`", session.set("k", &vec![Some(())])),
         ("the same key twice", session.set("k", &twice)),
-        ("no text, number", session.set("k", &BTreeMap::from([((1, 2), 3)]))),
+        ("not a string, number", session.set("k", &BTreeMap::from([((1, 2), 3)]))),
         ("own `Serialize` failed", session.set("k", &Broken)),
         ("not finite", session.set_flash("k", &f64::NAN)),
         ("not finite", session.set_immutable("k", &f64::NAN)),
