@@ -35,7 +35,7 @@ use crate::platform::{CLOCK_TOLERANCE, Timestamp};
 use layout::Kind;
 pub(crate) use layout::Space;
 
-/// A session as a store keeps it.
+/// The stored form of a session.
 ///
 /// A record has the session's id, the hash of its secret, its times, its principal, its entries
 /// and its flashes. It is immutable and cheap to clone: all readers share one allocation. A commit

@@ -105,8 +105,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Removes at most `limit` records that have expired at `now`. Returns their ids.
     ///
-    /// A sweep never locks the whole store. It checks the deadline of each record in the same atomic
-    /// step that removes it. A store whose engine expires records by itself returns no ids.
+    /// A sweep never locks the whole store. It checks each record's deadline in the same atomic step
+    /// that removes the record. A store whose engine expires records by itself returns no ids.
     ///
     /// # Errors
     ///

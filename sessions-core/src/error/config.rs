@@ -29,7 +29,7 @@ pub enum ConfigErrorKind {
     PartitionedNeedsSecure,
     /// There is no key, or one that is shorter than 32 bytes or obviously not random.
     SealKey,
-    /// The idle or absolute timeout is below one millisecond, which would end every session at once.
+    /// The idle or absolute timeout is below one millisecond: every session would end at once.
     ZeroExpiry,
     /// The interval between two sweeps is below one millisecond.
     ZeroInterval,

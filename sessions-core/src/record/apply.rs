@@ -31,7 +31,8 @@ impl Record {
     /// ```
     /// use sessions_core::{Changes, Record, Refusal, SecretHash, SessionId, Timestamp};
     ///
-    /// let (id, secret, now) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([2; 32]), Timestamp::from_millis(0));
+    /// let (id, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0));
+    /// let secret = SecretHash::from_bytes([2; 32]);
     /// let record = Record::builder(id, secret, now).entry("visits", b"1").build()?;
     ///
     /// let changed = record.apply(&Changes::new(now, secret).increment("visits", 1)).unwrap();

@@ -3,7 +3,7 @@ use sessions_core::{SessionHeaders, Sessions};
 use crate::support::Fixture;
 
 #[test]
-fn debug_shows_no_token_no_secret_and_no_data() {
+fn debug_shows_no_token_and_no_data() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -29,7 +29,7 @@ fn debug_shows_no_token_no_secret_and_no_data() {
 }
 
 #[test]
-fn errors_hold_no_token_and_no_data() {
+fn errors_contain_no_data() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set("k", "sensitive-value").unwrap());
@@ -52,7 +52,7 @@ fn errors_hold_no_token_and_no_data() {
 }
 
 #[test]
-fn a_builder_shows_no_key() {
+fn debug_of_a_builder_shows_no_key() {
     let key = sessions_core::SealKey::new(b"a very sensitive key of 32 bytes!").unwrap();
     let builder = Sessions::builder().signed([key.clone()]);
     let mut shown = format!("{builder:?} {key:?}");

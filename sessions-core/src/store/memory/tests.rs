@@ -77,7 +77,7 @@ fn a_store_of_signed_in_sessions_is_full() {
     let store = MemoryStore::builder().max_sessions(2).build();
     store.insert(&signed_in(1, 0));
     store.insert(&anonymous(2, 30));
-    // A login makes the last evictable session permanent.
+    // A login makes the last evictable session unevictable.
     store.replace(id(2), |record| record.apply(&Changes::new(at(31), SECRET).bind("bob"))).unwrap();
     assert_eq!(store.insert(&anonymous(3, 31)), Created::Full);
     assert_eq!(store.insert(&signed_in(3, 31)), Created::Full);
