@@ -127,7 +127,7 @@ struct Place {
 }
 
 impl Place {
-    fn is_of(&self, space: Space) -> bool {
+    fn is_in(&self, space: Space) -> bool {
         Kind::from_byte(self.kind).is_some_and(|kind| kind.space() == space)
     }
 }
@@ -162,7 +162,7 @@ pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = Slot<'_>> {
 
 /// Finds the range of a slot's value in checked bytes, without reading other values.
 pub(crate) fn find(bytes: &[u8], space: Space, key: &[u8]) -> Option<(Kind, Range<usize>)> {
-    let place = places(bytes).find(|place| bytes[place.key.clone()] == *key && place.is_of(space))?;
+    let place = places(bytes).find(|place| bytes[place.key.clone()] == *key && place.is_in(space))?;
     Some((Kind::from_byte(place.kind)?, place.value))
 }
 

@@ -117,7 +117,7 @@ impl Stored {
         Edit { verb: self.verb, key, value, by: self.by }
     }
 
-    fn is_of(&self, scope: Scope, key: &[u8]) -> bool {
+    fn matches(&self, scope: Scope, key: &[u8]) -> bool {
         self.key_length as usize == key.len() && self.verb.scope() == scope && self.key() == key
     }
 
@@ -213,7 +213,7 @@ impl Edits {
 
     fn search(&self, scope: Scope, key: &[u8]) -> Result<usize, usize> {
         if self.list.len() <= LINEAR_SEARCH {
-            return self.list.iter().position(|edit| edit.is_of(scope, key)).ok_or(self.list.len());
+            return self.list.iter().position(|edit| edit.matches(scope, key)).ok_or(self.list.len());
         }
         self.list.binary_search_by(|edit| edit.compare(scope, key))
     }
