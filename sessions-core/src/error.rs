@@ -41,8 +41,7 @@ pub enum ErrorKind {
     /// The session's record has a format that only a newer build can read. The record is left
     /// unchanged, and the session stays valid for that build.
     NewerFormat,
-    /// The request has more session cookies than are examined, so its session cannot be
-    /// determined.
+    /// The request has too many session cookies to determine its session.
     TooManyTokens,
     /// The store has reached its limits, and every session in it is signed in.
     StoreFull,
@@ -57,7 +56,7 @@ pub enum ErrorKind {
     NotANumber,
     /// The record would exceed its limit of bytes or keys. It is unchanged.
     TooLarge,
-    /// The value cannot be stored, since reading it back would not return the same value.
+    /// The value cannot be stored, since it would not survive a round trip.
     Encode,
     /// The entry exists but cannot be read as the requested type.
     Decode,

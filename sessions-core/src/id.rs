@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// The public id of a session: a UUID that never changes while the session exists.
+/// The public id of a session: a UUID that never changes.
 ///
 /// It may appear in logs, listings and [`destroy_by_id`](crate::Sessions::destroy_by_id): an id
 /// identifies a session but does not grant access to it. Access takes the secret half of the

@@ -34,7 +34,7 @@ pub(crate) struct Candidates {
     bytes: usize,
     /// Number of values of our name that were examined.
     examined: usize,
-    /// Whether the client sent a cookie with our name, which may have to be removed.
+    /// Whether the client sent a cookie with our name.
     pub(crate) carried: bool,
     /// Whether a cookie with our name was not a token.
     pub(crate) malformed: bool,

@@ -1,4 +1,4 @@
-//! The token in the cookie, and the hash that a store keeps of its secret.
+//! The token in the cookie, and the stored hash of its secret.
 
 use std::fmt;
 

@@ -27,7 +27,7 @@ pub enum ConfigErrorKind {
     SameSiteNoneNeedsSecure,
     /// `Partitioned` requires `Secure`.
     PartitionedNeedsSecure,
-    /// There is no key, or one that is shorter than 32 bytes or obviously not random.
+    /// The key is missing, shorter than 32 bytes or obviously not random.
     SealKey,
     /// The idle or absolute timeout is below one millisecond: every session would end at once.
     ZeroExpiry,

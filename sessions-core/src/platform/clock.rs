@@ -86,7 +86,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Returns the later of `now` and `latest`, or `now` if the clock was set back too far.
+/// Returns the later of `now` and `latest`, or `now` after a large correction.
 fn advance_steadily(latest: &AtomicU64, now: Timestamp) -> Timestamp {
     let known = Timestamp(latest.load(Ordering::Relaxed));
     if known == now || (known > now && known <= now.after(CLOCK_TOLERANCE)) {

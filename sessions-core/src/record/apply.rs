@@ -115,7 +115,7 @@ impl Record {
     }
 }
 
-/// Iterates over the slots of a new record made of `changes`, which nothing can conflict with.
+/// Iterates over the slots of a new record. There is nothing that `changes` could conflict with.
 pub(super) fn first_slots(changes: &Changes) -> impl Iterator<Item = NewSlot<'_>> + Clone {
     changes.edits().iter().filter_map(|Edit { verb, key, value, by }| {
         let (kind, value) = match verb {
@@ -157,7 +157,7 @@ impl<'a> Merge<'a> {
             })
     }
 
-    /// Returns the slots of the new record: first those that no change touches, then the changed.
+    /// Returns the slots of the new record, unchanged ones first.
     fn slots(&self) -> Result<Vec<NewSlot<'a>>, Refusal> {
         let edits = self.changes.edits();
         let mut slots = Vec::with_capacity(self.base.slot_count() + edits.iter().count());

@@ -130,7 +130,7 @@ impl fmt::Display for Unquoted {
         f.write_str(match self.0 {
             Category::Io => "the value cannot be written",
             Category::Syntax => "the bytes are not JSON",
-            Category::Data => "the JSON value has an unexpected type",
+            Category::Data => "the value does not match the requested type",
             Category::Eof => "the JSON ends unexpectedly",
         })
     }

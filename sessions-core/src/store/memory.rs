@@ -114,8 +114,8 @@ impl MemoryStoreBuilder {
     }
 }
 
-/// Every change to a record is made while holding the lock of its shard, including the change to
-/// the index of principals. Lock order: a record's shard first, then the index.
+/// Every change to a record is made under the lock of its shard, including the change to the index
+/// of principals. Lock order: a record's shard first, then the index.
 impl MemoryStore {
     fn find(&self, id: SessionId) -> Option<Record> {
         self.slices.of(id).records.get(&id).map(|record| record.clone())

@@ -236,7 +236,7 @@ elements! {
 
 fields! { SerializeStruct SerializeStructVariant }
 
-/// A traversal of a map, which may have the same key twice: a struct with a flattened map.
+/// A traversal of a map that detects repeated keys, as a struct with a flattened map may have.
 struct InsideMap {
     values: Walk,
     keys: HashSet<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! The size and owner of a record, as the index and the counts need them.
+//! The parts of a record that the index and the counts need.
 
 use crate::id::SessionId;
 use crate::record::Record;

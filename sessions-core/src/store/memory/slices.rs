@@ -1,4 +1,4 @@
-//! The map from ids to records, in slices that can be visited one at a time.
+//! The map from ids to records, in slices visited one at a time.
 
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
