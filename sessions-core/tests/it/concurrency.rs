@@ -251,7 +251,7 @@ fn a_destroyed_session_never_comes_back() {
                     if number != 0 {
                         let is_silent = result.map_or_else(
                             |error| error.kind() == ErrorKind::Gone,
-                            |mut attach| attach.take_set_cookie().is_none(),
+                            |mut headers| headers.take_set_cookie().is_none(),
                         );
                         assert!(is_silent, "round {round}");
                     }

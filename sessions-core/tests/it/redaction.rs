@@ -21,8 +21,8 @@ fn debug_shows_no_token_and_no_data() {
     drop(commit);
     let renewing = browser.start();
     renewing.renew();
-    let attach: SessionHeaders = pollster::block_on(renewing.exchange().end(200)).unwrap();
-    shown += &format!("{attach:?} {:?}", fixture.take_events());
+    let headers: SessionHeaders = pollster::block_on(renewing.exchange().end(200)).unwrap();
+    shown += &format!("{headers:?} {:?}", fixture.take_events());
     for secret in [token.as_str(), &token[22..], "sensitive"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }

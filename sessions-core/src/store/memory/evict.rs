@@ -29,21 +29,21 @@ impl MemoryStore {
         let is_evictable =
             |record: &Record| record.id() != newcomer && (record.principal().is_none() || record.has_expired(now));
         while self.room.is_exceeded() {
-            let (candidates, seen) = self.candidates(1, now, is_evictable);
+            let (candidates, examined) = self.candidates(1, now, is_evictable);
             if candidates.is_empty() {
                 // All others have signed in since the newcomer was admitted, so nothing is evicted.
                 return;
             }
-            self.evict(candidates, seen, is_evictable, evicted);
+            self.evict(candidates, examined, is_evictable, evicted);
         }
     }
 
     /// Evicts expired sessions, if it finds any.
     pub(super) fn evict_expired(&self, now: Timestamp) -> Vec<SessionId> {
         let is_evictable = |record: &Record| record.has_expired(now);
-        let (candidates, seen) = self.candidates(0, now, is_evictable);
+        let (candidates, examined) = self.candidates(0, now, is_evictable);
         let mut evicted = Vec::new();
-        self.evict(candidates, seen, is_evictable, &mut evicted);
+        self.evict(candidates, examined, is_evictable, &mut evicted);
         evicted
     }
 
@@ -56,10 +56,10 @@ impl MemoryStore {
         now: Timestamp,
         is_evictable: impl Fn(&Record) -> bool,
     ) -> (Vec<Candidate>, usize) {
-        let (mut candidates, mut seen) = (Vec::new(), 0);
+        let (mut candidates, mut examined) = (Vec::new(), 0);
         let start = self.evict_from.fetch_add(1, Relaxed);
         for slice in (0..COUNT).map(|step| self.slices.nth(start.wrapping_add(step))) {
-            if seen >= SAMPLE {
+            if examined >= SAMPLE {
                 if candidates.len() >= at_least {
                     break;
                 }
@@ -68,25 +68,25 @@ impl MemoryStore {
                 }
             }
             for record in slice.records.iter() {
-                seen += 1;
+                examined += 1;
                 if is_evictable(&record) {
                     let rank = (!record.has_expired(now), record.last_seen());
                     candidates.push(Candidate { rank, id: record.id() });
                 }
             }
         }
-        (candidates, seen)
+        (candidates, examined)
     }
 
     /// Evicts the first candidates, except those that were seen or signed in since.
     fn evict(
         &self,
         mut candidates: Vec<Candidate>,
-        seen: usize,
+        examined: usize,
         is_evictable: impl Fn(&Record) -> bool,
         evicted: &mut Vec<SessionId>,
     ) {
-        let batch = (candidates.len() / ONE_IN).max(seen / SAMPLE).max(1);
+        let batch = (candidates.len() / ONE_IN).max(examined / SAMPLE).max(1);
         if batch < candidates.len() {
             candidates.select_nth_unstable_by_key(batch, |candidate| candidate.rank);
             candidates.truncate(batch);
