@@ -19,7 +19,7 @@ fn an_entry_is_taken_once() {
 }
 
 #[test]
-fn an_update_sees_what_others_wrote() {
+fn an_update_sees_concurrent_writes() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set("list", &[1]).unwrap());
@@ -36,7 +36,7 @@ fn an_update_sees_what_others_wrote() {
 }
 
 #[test]
-fn an_update_of_an_immutable_entry_is_refused_before_the_store_is_asked() {
+fn updating_an_immutable_entry_skips_the_store() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set_immutable("plan", "pro").unwrap());
@@ -48,7 +48,7 @@ fn an_update_of_an_immutable_entry_is_refused_before_the_store_is_asked() {
 }
 
 #[test]
-fn flashes_are_gone_with_the_next_request_and_survive_being_unread() {
+fn read_flashes_are_removed_unread_ones_stay() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set_flash("a", "1").unwrap());
@@ -63,7 +63,7 @@ fn flashes_are_gone_with_the_next_request_and_survive_being_unread() {
 }
 
 #[test]
-fn entries_and_typed_getters_read_what_was_set() {
+fn getters_and_listings_read_what_was_set() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -88,11 +88,11 @@ fn entries_and_typed_getters_read_what_was_set() {
     });
 }
 
-/// What a value reads as by each lenient reader: text, integer, unsigned integer, number, truth.
+/// The result of each lenient getter: string, integer, unsigned integer, float, boolean.
 type Readings<'a> = (Option<&'a str>, Option<i64>, Option<u64>, Option<f64>, Option<bool>);
 
 #[test]
-fn values_of_a_listing_read_as_the_lenient_getters_do() {
+fn listed_values_match_the_lenient_getters() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -119,7 +119,7 @@ fn values_of_a_listing_read_as_the_lenient_getters_do() {
             assert_eq!(read, (text.map(str::to_owned), whole, unsigned, number, truth), "{key}");
             let got = (session.get_string(key), session.get_i64(key), session.get_u64(key), session.get_f64(key));
             assert_eq!((got, session.get_bool(key)), ((read.0, read.1, read.2, read.3), read.4), "{key}");
-            assert_eq!(format!("{value:?}"), "Value(..)", "nothing of it is shown");
+            assert_eq!(format!("{value:?}"), "Value(..)", "the value is not shown");
         }
     });
 }

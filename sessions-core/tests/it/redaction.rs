@@ -6,7 +6,7 @@ use sessions_core::{
 use crate::support::Fixture;
 
 #[test]
-fn debug_shows_no_token_no_secret_and_no_data() {
+fn debug_shows_no_token_and_no_data() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -24,15 +24,15 @@ fn debug_shows_no_token_no_secret_and_no_data() {
     drop(commit);
     let renewing = browser.start();
     renewing.renew();
-    let attach: SessionHeaders = pollster::block_on(renewing.exchange().end(200)).unwrap();
-    shown += &format!("{attach:?} {:?}", fixture.take_events());
+    let headers: SessionHeaders = pollster::block_on(renewing.exchange().end(200)).unwrap();
+    shown += &format!("{headers:?} {:?}", fixture.take_events());
     for secret in [token.as_str(), &token[22..], "sensitive"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
 
 #[test]
-fn errors_hold_no_token_and_no_data() {
+fn errors_contain_no_data() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set("k", "sensitive-value").unwrap());
@@ -55,7 +55,7 @@ fn errors_hold_no_token_and_no_data() {
 }
 
 #[test]
-fn a_builder_shows_no_key() {
+fn debug_of_a_builder_shows_no_key() {
     let key = sessions_core::SealKey::new(b"a very sensitive key of 32 bytes!").unwrap();
     let builder = Sessions::builder().signed([key.clone()]);
     let mut shown = format!("{builder:?} {key:?}");
@@ -107,7 +107,7 @@ fn errors_say_what_failed_and_keep_the_cause() {
     let cause = |error: &dyn std::error::Error| error.source().map(ToString::to_string);
     assert_eq!(cause(&store).as_deref(), Some("the plug is pulled"));
     let error = sessions_core::Error::from(StoreError::new("probe", StoreErrorKind::Busy).caused_by("a long queue"));
-    let chain = "the session store is unavailable: the probe store has too much work waiting: a long queue";
+    let chain = "the session store is unavailable: the probe store is busy: its queue is full: a long queue";
     assert_eq!(error.chain().to_string(), chain);
     let long = "k".repeat(65_536);
     let record =
