@@ -97,7 +97,7 @@ impl Session {
         self.shared.lock().destroy();
     }
 
-    /// Returns how long the session lives if it is not used again.
+    /// Returns how long the session lives unless it is used again.
     ///
     /// `None` if it never expires or is not stored yet.
     #[must_use]
@@ -107,7 +107,7 @@ impl Session {
         deadline.to_system_time().map(|_| deadline.since(now))
     }
 
-    /// Returns when the session expires if it is not used again.
+    /// Returns when the session expires unless it is used again.
     ///
     /// `None` if it never expires or is not stored yet.
     #[must_use]

@@ -304,8 +304,8 @@ impl SessionsBuilder {
     ///
     /// # Errors
     ///
-    /// Returns the first invalid option: a timeout, interval or limit of zero, a weak key, or a
-    /// cookie that browsers would reject.
+    /// Returns the first invalid option: a zero timeout or interval, limits that a record cannot
+    /// hold, a weak key, or a cookie that browsers would reject.
     pub fn build(self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));

@@ -61,13 +61,15 @@ impl Sessions {
         Self { inner }
     }
 
-    /// Calls `listener` from now on for everything that happens to sessions. It is called outside
-    /// every lock, after the store has done its part, so it may use the manager; a panic in it is
-    /// caught. It runs on the request's thread: it should be quick.
+    /// Calls `listener` for every event from now on.
     ///
-    /// A listener stays as long as the manager. If it held a clone, neither would ever go, nor the
-    /// store and the thread that sweeps it. It reaches the manager through
-    /// [`global`](Self::global), or through a [`Weak`](std::sync::Weak) of an `Arc` around it:
+    /// It is called without holding a lock, after the store operation, so it may use the manager.
+    /// Its panics are caught. It runs on the request's thread, so it should return quickly.
+    ///
+    /// A listener lives as long as the manager. If it captured a clone of the manager, neither
+    /// would ever be dropped, nor would the store or its sweeping thread. It can reach the manager
+    /// through [`global`](Self::global), or through a [`Weak`](std::sync::Weak) of an `Arc` around
+    /// it:
     ///
     /// ```
     /// # use std::sync::Arc;

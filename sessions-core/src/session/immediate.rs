@@ -69,7 +69,7 @@ impl Session {
     /// If another request changes the entry in between, `change` is called again with the new
     /// value. For numbers, prefer [`increment`](Self::increment), which needs no round trip.
     ///
-    /// An unsaved increment of this entry is sent along; the request's other writes stay unsaved.
+    /// An unsaved increment of this entry is saved first; the request's other writes stay unsaved.
     /// If this request has set the entry but not saved it, or if the session is not stored yet,
     /// this is a plain get and set.
     ///
