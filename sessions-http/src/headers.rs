@@ -1,4 +1,4 @@
-//! Headers: cookies in, what the session needs out.
+//! Reading cookies from request headers and writing the session's response headers.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,7 @@ use http::header::{CACHE_CONTROL, COOKIE, Entry, HOST, ORIGIN, REFERER, RETRY_AF
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sessions_core::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
 
-/// Iterates over the values of all `Cookie` headers, as they came: over HTTP/2 there may be one for
-/// each cookie.
+/// Iterates over the values of all `Cookie` headers; over HTTP/2 there may be one per cookie.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)
 }
@@ -56,14 +55,15 @@ fn header_value(header: Header, text: Cow<'static, str>) -> HeaderValue {
         Cow::Borrowed(text) => static_value(text),
         Cow::Owned(text) => {
             let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
-            // It holds a token: kept out of `Debug` output, and out of HTTP/2's compression tables.
+            // The value contains a token: keep it out of `Debug` output and HTTP/2's compression
+            // tables.
             value.set_sensitive(header == Header::SetCookie);
             value
         }
     }
 }
 
-/// Returns what core writes as it is, formed once: forming a value looks at each of its bytes.
+/// Returns a constant header value, validated only once because validation inspects each byte.
 fn static_value(text: &'static str) -> HeaderValue {
     static COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
     static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

@@ -21,7 +21,7 @@ use driver::{Driver, Occasion, Step};
 use crate::exchange::response::SessionHeaders;
 use crate::exchange::shared::Shared;
 
-/// The commit of one request: the future that [`Exchange::end`](crate::adapter::Exchange::end)
+/// The commit of one request: the future that [`Exchange::end`](crate::exchange::Exchange::end)
 /// returns.
 #[must_use = "nothing is saved unless this is awaited"]
 pub struct Commit(Progress);
