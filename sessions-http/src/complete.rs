@@ -20,7 +20,7 @@ pub(crate) fn complete(mut commit: Commit) {
             Ok(runtime) => drop(runtime.spawn(async { log(commit.await) })),
             Err(_) => tracing::warn!(
                 target: TARGET,
-                "the commit of a dropped request was given up: there is no tokio runtime to wait for the store on"
+                "cannot complete the commit of a dropped request: there is no tokio runtime to wait for the store"
             ),
         },
     }

@@ -1,4 +1,4 @@
-//! The header fields of a response.
+//! The headers of a response.
 
 use std::borrow::Cow;
 
@@ -7,25 +7,25 @@ use sessions_core::{Header, ResponseHeaders};
 
 use crate::http::letters_digits_and;
 
-/// How much room a response's fields may keep for the next response.
+/// Maximum capacity that a response's headers keep for the next response.
 const LARGEST_KEPT: usize = 16 * 1024;
 
-/// The lines of a response's header fields, in one text, as they are sent.
+/// The header lines of a response in one string, as they are sent.
 #[derive(Default)]
 pub(crate) struct Fields {
-    /// Each line with its end.
+    /// The lines, each with its line break.
     text: String,
-    /// The connection is to be closed.
+    /// The connection must be closed.
     close: bool,
 }
 
 impl Fields {
-    /// Returns the lines, each with its end.
+    /// Returns the lines, each with its line break.
     pub(crate) const fn as_bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }
 
-    /// Returns whether a line asked for the connection to be closed.
+    /// Returns whether a line asked to close the connection.
     pub(crate) const fn close(&self) -> bool {
         self.close
     }
@@ -36,7 +36,7 @@ impl Fields {
         self.close = false;
     }
 
-    /// Adds a line that somebody else wrote.
+    /// Adds a line that the service wrote.
     pub(crate) fn push_line(&mut self, line: &str) {
         let end = line.bytes().position(|byte| !IS_TOKEN[usize::from(byte)]);
         let name = end.filter(|end| *end > 0 && line.as_bytes()[*end] == b':').map(|end| &line[..end]);
@@ -49,7 +49,7 @@ impl Fields {
             return;
         }
         if memchr3(b'\r', b'\n', 0, line.as_bytes()).is_some() {
-            // What RFC 9110 section 5.5 asks for.
+            // Required by RFC 9110 section 5.5.
             self.text.push_str(&line.replace(['\r', '\n', '\0'], " "));
         } else {
             self.text.push_str(line);
@@ -57,7 +57,7 @@ impl Fields {
         self.text.push_str("\r\n");
     }
 
-    /// Goes through the lines, which hold no line break of their own.
+    /// Iterates over the lines, which contain no line breaks of their own.
     fn lines(&self) -> impl Iterator<Item = &str> {
         let mut rest = self.text.as_str();
         std::iter::from_fn(move || {
@@ -91,8 +91,8 @@ impl ResponseHeaders for Fields {
     }
 }
 
-/// Returns whether the server writes this field itself: a second one would tell of another end of
-/// the response.
+/// Returns whether the server sets this header itself: a second one could change where the response
+/// ends.
 fn is_servers_own(name: &str) -> bool {
     match name.len() {
         4 => name.eq_ignore_ascii_case("date"),
@@ -102,14 +102,14 @@ fn is_servers_own(name: &str) -> bool {
     }
 }
 
-/// Returns the value of a line, if it is of this field.
+/// Returns the value of a line if it has this header's name.
 fn value_of(line: &str, header: Header) -> Option<&str> {
     let (name, rest) = line.split_at_checked(header.name().len())?;
     let value = rest.strip_prefix(':')?;
     name.eq_ignore_ascii_case(header.name()).then(|| value.trim_matches([' ', '\t']))
 }
 
-/// Writes a field's name as HTTP/1 is used to.
+/// Returns a header's name in the usual HTTP/1 spelling.
 const fn name_of(header: Header) -> &'static str {
     match header {
         Header::SetCookie => "Set-Cookie",
@@ -120,7 +120,7 @@ const fn name_of(header: Header) -> &'static str {
     }
 }
 
-/// Whether RFC 9110 allows a byte in a field's name.
+/// Bytes that RFC 9110 allows in a header name.
 const IS_TOKEN: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Sweeper {
             }
         });
         if let Err(error) = thread {
-            tracing::error!(target: TARGET, %error, "no thread to sweep expired sessions; they are dead, and stay in the store");
+            tracing::error!(target: TARGET, %error, "cannot start the thread that sweeps expired sessions: they open nothing, but stay in the store");
         }
         Self { _alive: alive }
     }
