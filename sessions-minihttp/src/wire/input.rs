@@ -74,8 +74,8 @@ impl Input {
         self.end += count;
     }
 
-    /// Records that `taken` bytes are consumed, and that `received` bytes were received, counting
-    /// those in the space behind.
+    /// Records that the first `taken` bytes are consumed, and that `received` more bytes were received
+    /// into the space behind them.
     pub(crate) const fn advance(&mut self, taken: usize, received: usize) {
         self.start += taken;
         self.end += received;

@@ -8,7 +8,7 @@ use httpdate::HttpDate;
 const BEGINNING: &[u8; 23] = b"HTTP/1.1 200 Ok\r\nDate: ";
 const END: &[u8; 18] = b"\r\nContent-Length: ";
 
-/// Start of the date, after the status line.
+/// End of the status line, where the date header begins.
 const DATE: usize = 15;
 const DATE_END: usize = BEGINNING.len() + "Sun, 06 Nov 1994 08:49:37 GMT".len();
 
