@@ -1,4 +1,4 @@
-//! Requests that do not end well.
+//! Requests that fail.
 
 use std::future::Future;
 use std::pin::pin;
@@ -145,7 +145,7 @@ async fn a_handler_that_no_middleware_is_around_gets_no_session() {
     assert_eq!(error.kind(), None);
 }
 
-/// What a middleware within the sessions' refuses a request with, after its handler is done.
+/// The error with which an inner middleware refuses a request after its handler is done.
 #[derive(Debug)]
 struct Refusal;
 
@@ -161,8 +161,8 @@ impl ResponseError for Refusal {
     }
 }
 
-/// Serves handlers around which first a middleware that turns their responses to an error stands,
-/// then that of the sessions.
+/// Serves handlers inside a middleware that turns their responses into an error, inside the session
+/// middleware.
 fn refusing_app(sessions: &Sessions, error: fn() -> Error) -> impl Serving + use<> {
     async fn renew(session: Session) -> &'static str {
         session.renew();

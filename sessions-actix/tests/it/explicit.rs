@@ -1,4 +1,4 @@
-//! Sessions that no middleware is around.
+//! Explicit calls without a middleware.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A store that fails, and one that makes its callers wait.
+//! Stores that fail, and stores that answer late.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -96,7 +96,7 @@ async fn an_optional_session_is_none_only_without_a_middleware() {
     get(&wrapped, "/perhaps", &cookie).await.assert_is_bare(503);
     assert_eq!(get(&bare, "/perhaps", &cookie).await.body, "no middleware");
 
-    // A load that waits is waited for.
+    // A load that does not answer at once is awaited.
     store.recover();
     store.gate.close();
     let mut waiting = pin!(get(&wrapped, "/perhaps", &cookie));
@@ -177,8 +177,8 @@ async fn a_panic_goes_on_if_the_logout_before_it_fails() {
     assert_eq!(panic_of(get(&app, "/leave_and_panic", &cookie)).await, "on purpose");
 }
 
-/// Asks for a path, and lets one after the other of the store's calls through; says how many there
-/// were, and what came of it.
+/// Requests a path while letting the store's calls through one at a time; returns how many there
+/// were and the response.
 async fn get_slowly(app: &impl Served, store: &Faults, path: &str, cookie: &str) -> (usize, Option<Answer>) {
     store.gate.close();
     let mut calls = 0;

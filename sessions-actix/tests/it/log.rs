@@ -1,4 +1,4 @@
-//! What the log is told, and the client is not.
+//! What is logged and not sent to the client.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,14 +21,14 @@ use crate::faulty::faulty;
 use crate::support::{app, ask, get, panic_of};
 
 thread_local! {
-    /// What this thread, which is one test's, has told the log.
+    /// The log lines of this thread, which runs one test.
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Begins to write down what this thread tells the log.
+/// Starts recording what this thread logs.
 ///
-/// The subscriber is that of the whole process: `tracing` remembers of each event whether anybody
-/// listens, and one that is set for a single thread misses what another thread has come by first.
+/// The subscriber is set for the whole process: `tracing` caches per call site whether anybody
+/// listens, so one for a single thread misses sites that another thread reached first.
 fn listen() {
     static LISTEN: Once = Once::new();
     LISTEN.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
@@ -49,7 +49,7 @@ impl Visit for Line {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // What core logs of each session is not ours, but for what it warns of.
+        // Core's own log lines are not tested here, except its warnings.
         metadata.target() == "sessions_actix"
             || (*metadata.level() == Level::WARN && metadata.target() == "sessions_core")
     }

@@ -1,4 +1,4 @@
-//! Several middlewares, and explicit calls around and within them.
+//! Nested middlewares, and explicit calls around and inside them.
 
 use actix_web::middleware::{Next, from_fn};
 use actix_web::test::init_service;

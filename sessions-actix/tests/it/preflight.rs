@@ -1,4 +1,4 @@
-//! CORS: a preflight comes without cookies, so that each would begin a session of its own.
+//! CORS preflights: they carry no cookies, so each could begin a new session.
 
 use actix_cors::Cors;
 use actix_web::body::MessageBody;

@@ -1,4 +1,4 @@
-//! From a request's head to its session, and back to the response's head.
+//! From a request's headers to its session, and back to the response headers.
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Clients that hang up, and timeout layers, over real sockets.
+//! Clients that disconnect and timeout layers, over real sockets.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -22,12 +22,12 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::support::Browser;
 
-/// What the tests hear of the server.
+/// What the server reports to the tests.
 #[derive(Debug, PartialEq)]
 enum News {
-    /// The handler has done its deed.
+    /// The handler has acted.
     Done,
-    /// The request is no longer there: it was answered or dropped.
+    /// The request is over: it was answered or dropped.
     Left,
     /// A session has ended.
     Ended,
@@ -42,7 +42,7 @@ impl Teller {
     }
 }
 
-/// Tells when a request that acts is no longer there.
+/// Reports when a request is over.
 async fn watch(State(teller): State<Teller>, request: Request, next: Next) -> Response {
     struct Passing(Teller);
     impl Drop for Passing {
@@ -62,7 +62,7 @@ async fn look(session: Session) -> String {
     format!("{:?} {}", session.principal(), session.contains("written"))
 }
 
-/// Writes or leaves, and then waits for ever, reads the body or answers.
+/// Writes or logs out, and then waits for ever, reads the body or answers.
 async fn act(
     session: Session,
     Path((deed, then)): Path<(String, String)>,
@@ -98,7 +98,7 @@ struct Server {
 }
 
 impl Server {
-    /// Serves on a port of its own. Writes to the store wait while the gate is closed.
+    /// Serves on its own port. Writes to the store wait while the gate is closed.
     async fn start() -> Self {
         let (sender, news) = unbounded_channel();
         let (gate, teller) = (Gate::opened(), Teller(sender));
@@ -132,7 +132,7 @@ impl Server {
         cookie.split_once(';').unwrap().0.to_owned()
     }
 
-    /// Asserts that a session is still there, and returns whether something was written to it.
+    /// Asserts that a session is live, and returns whether it was written to.
     async fn is_written(&self, cookie: &str) -> bool {
         let answer = self.get("/look", cookie).await;
         let (_, left) = answer.split_once("\r\n\r\nSome(\"iris\") ").unwrap();

@@ -1,4 +1,4 @@
-//! Sessions that are started and finished by hand, and the process-wide manager.
+//! Sessions that are started and finished by explicit calls, and the process-wide manager.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,7 +10,7 @@ use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SessionsExt};
 
 use crate::support::{Browser, manager_and_store};
 
-/// Works on either form's session.
+/// Increments a counter in the session of either form.
 fn count(session: &CoreSession) -> Result<String, SessionError> {
     Ok(session.increment("visits", 1)?.to_string())
 }

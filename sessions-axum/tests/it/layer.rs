@@ -115,7 +115,7 @@ async fn a_route_that_does_not_ask_for_its_session_answers_while_the_store_is_do
     assert_eq!(browser.get(&app, "/plain").await.body, "ok");
 }
 
-/// Serves one request as a connection's task does, and says whether it panicked.
+/// Serves one request like a connection's task, and returns whether it panicked.
 async fn panics(app: &Router, browser: &Browser, path: &str) -> bool {
     let answering = tokio::spawn(app.clone().oneshot(browser.request(path)));
     answering.await.is_err_and(|error| error.is_panic())

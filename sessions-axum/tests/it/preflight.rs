@@ -1,4 +1,4 @@
-//! CORS: a preflight comes without cookies, so that each would begin a session of its own.
+//! CORS preflights: they carry no cookies, so each could begin a new session.
 
 use axum::Router;
 use axum::body::Body;
@@ -55,7 +55,7 @@ async fn preflights_begin_no_session_in_any_order_of_layers() {
         let app = order(Router::new().route("/", any(|| async {})), SessionLayer::new(sessions.clone()));
         assert_only_requests_begin_sessions(app, &sessions, true).await;
     }
-    // Without any such layer the handler sees the preflight itself.
+    // Without a CORS layer the handler sees the preflight itself.
     let sessions = manager_and_store().0;
     let app = Router::new()
         .route("/", any(|| async {}))

@@ -1,4 +1,4 @@
-//! The layer around tower services that know nothing of axum.
+//! The layer around tower services that do not use axum.
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -11,12 +11,12 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::support::{Browser, fail, manager_and_store};
 
-/// A body of no framework.
+/// A response body of no framework.
 #[derive(Debug, Default, PartialEq)]
 struct Body(&'static str);
 
-/// Panics if called before it was ready, as the contract of [`Service`] allows. Its clones are not
-/// ready.
+/// A service that panics if called before it was ready, as the contract of [`Service`] allows. Its
+/// clones are not ready.
 #[derive(Default)]
 struct Careful {
     polls: usize,

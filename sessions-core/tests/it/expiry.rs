@@ -142,7 +142,7 @@ fn a_clock_that_goes_back_ends_nothing_and_prolongs_nothing() {
     assert_eq!(browser.get("k"), None);
 }
 
-/// A session that was made while the clock was ten years ahead lived for ten years.
+/// Regression: a session created while the clock was ten years ahead lived for ten years.
 #[test]
 fn a_session_from_the_future_is_dead() {
     let fixture = Fixture::new();
@@ -159,7 +159,7 @@ fn a_session_from_the_future_is_dead() {
         assert_eq!((browser.user().is_some(), listed), (is_alive, usize::from(is_alive)), "{ahead:?} ahead");
         late.set("k", "v").unwrap();
         assert_eq!(browser.clone().finish(&late, 200).is_ok(), is_alive, "{ahead:?} ahead");
-        // The clock that is wrong may be this one, so what looks like a dead record is not removed.
+        // This node's clock may be the wrong one, so a record that looks dead is not removed.
         block_on(fixture.sessions.sweep(10)).unwrap();
         assert_eq!(fixture.count(), 1);
         block_on(fixture.sessions.destroy_all()).unwrap();
@@ -189,8 +189,8 @@ fn expired_sessions_are_swept_in_slices_and_told() {
 
 #[test]
 fn a_manager_sweeps_by_itself_however_short_the_interval() {
-    // A thread that was faster than the manager's construction found no manager, and ended for
-    // good.
+    // Regression: a thread that ran before the manager was complete found no manager and stopped
+    // for good.
     for _ in 0..100 {
         let (ended, swept) = mpsc::channel();
         let fixture = Fixture::with(|builder| {

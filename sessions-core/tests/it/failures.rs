@@ -171,7 +171,7 @@ fn what_exceeds_a_limit_is_refused_and_the_record_stays() {
     assert_eq!(browser.visit(|session| session.entries().into_keys().collect::<Vec<_>>()).result, ["a", "b", "k"]);
 }
 
-/// 400 parallel requests with one cookie made 277 keys of a record that may have 256.
+/// Regression: 400 parallel requests with one cookie created 277 keys in a record limited to 256.
 #[test]
 fn requests_cannot_exceed_a_limit_together() {
     let fixture = Fixture::with(|builder| builder.max_keys(3));
@@ -189,7 +189,7 @@ fn requests_cannot_exceed_a_limit_together() {
     assert_eq!(browser.visit(|session| session.len()).result, 3);
 }
 
-/// 40,000 sets and removals of ever new keys in one request took 12.8 s.
+/// Regression: 40,000 sets and removals of new keys in one request took 12.8 s.
 #[test]
 fn one_request_writes_to_so_many_keys_at_most() {
     let fixture = Fixture::with(|builder| builder.max_keys(3));

@@ -1,4 +1,4 @@
-//! A store whose answers come later, and requests that do not wait for them.
+//! A store that answers late, and requests that are dropped before it does.
 
 use std::future::Future;
 use std::pin::pin;
@@ -61,7 +61,7 @@ fn two_logins_at_once_both_sign_in() {
     }
 }
 
-/// Polls a future at most so many times, then drops it.
+/// Polls a future at most this many times, then drops it.
 fn poll_and_drop(future: impl Future, polls: usize) {
     let mut future = pin!(future);
     for _ in 0..polls {

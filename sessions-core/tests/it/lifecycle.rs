@@ -151,7 +151,7 @@ fn a_request_costs_one_load_and_one_write_at_most() {
     assert_eq!(fixture.store.counts(), (1, 1), "a logout");
 }
 
-/// Is what a handler does, and whether that only looks.
+/// What a handler does, and whether it only reads.
 type Deed = (&'static str, fn(&Session), bool);
 
 const DEEDS: [Deed; 12] = [

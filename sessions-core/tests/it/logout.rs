@@ -1,5 +1,5 @@
-//! A logout that answers success has ended every session that its request was shown a token of,
-//! also where the client hangs up.
+//! A logout that reports success has ended every session that its request carried a token of, even
+//! if the client disconnects.
 
 use std::sync::atomic::Ordering;
 
@@ -8,7 +8,7 @@ use sessions_core::{DestroyReason, ErrorKind, Event, RejectReason, Session};
 
 use crate::support::{Browser, Fixture, made_up_token};
 
-/// Returns fixtures whose store answers at once, and late.
+/// Returns a fixture whose store answers at once and one whose store answers late.
 fn fixtures() -> [Fixture; 2] {
     [Fixture::new(), Fixture::late()]
 }
@@ -92,7 +92,7 @@ fn a_logout_finds_its_token_among_strangers() {
     }
 }
 
-/// Returns what becomes of a request that does something: the kind and status of its error.
+/// Returns the error kind and status of a request that does `deed`.
 fn refusal(browser: &Browser, deed: impl FnOnce(&Session)) -> Option<(ErrorKind, u16)> {
     let session = browser.start();
     assert!(session.is_new() && session.principal().is_none() && session.is_empty());
@@ -129,8 +129,8 @@ fn a_request_with_too_many_tokens_decides_nothing() {
     }
 }
 
-/// During a rolling deploy a node that could not read the record answered success, and the session
-/// lived on for the others.
+/// Regression: during a rolling deploy, a node that could not read the record reported success, and
+/// the session stayed live for the others.
 #[test]
 fn a_record_of_a_newer_format_is_neither_ended_nor_replaced() {
     for fixture in fixtures() {
@@ -145,7 +145,7 @@ fn a_record_of_a_newer_format_is_neither_ended_nor_replaced() {
     }
 }
 
-/// Ends a request as an adapter does whose client has hung up.
+/// Ends a request as an adapter does when the client disconnects.
 fn hang_up(session: &Session) {
     if let Some(commit) = session.exchange().abandon() {
         assert!(block_on(commit).unwrap().take_set_cookie().is_some(), "a removal that nobody receives");

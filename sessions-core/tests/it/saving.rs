@@ -156,7 +156,8 @@ fn a_session_may_be_moved_into_a_task_that_outlives_its_request() {
     assert_eq!(browser.get("progress").as_deref(), Some("100"));
 }
 
-/// Where a middleware outside the CORS layer wrote, 100 preflights made 100 sessions.
+/// Regression: with a writing middleware outside the CORS layer, 100 preflights created 100
+/// sessions.
 #[test]
 fn a_preflight_begins_no_session() {
     let fixture = Fixture::new();

@@ -1,5 +1,4 @@
-//! What happens to a session while a commit of its own is under way, and to a save that nobody
-//! waits for.
+//! Sessions while a commit of theirs is running, and saves whose future is dropped.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +14,7 @@ use crate::support::{Browser, Fixture};
 
 type Save<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
 
-/// Begins a save that the store has done and not answered yet.
+/// Begins a save that the store has performed but not answered yet.
 fn begin_save<'a>(fixture: &Fixture, session: &'a Session) -> Save<'a> {
     fixture.store.late.store(true, SeqCst);
     let mut save: Save<'a> = Box::pin(session.save());
@@ -224,7 +223,7 @@ fn a_login_that_found_its_session_gone_can_be_saved_again_after_an_outage() {
     session.login("ann").unwrap();
     browser.clone().visit(|session| session.destroy());
     let save = begin_save(&fixture, &session);
-    // The store has answered that the session is gone, and fails to keep a new one.
+    // The store answers that the session is gone, and fails to store a new one.
     fixture.store.write_down.store(true, SeqCst);
     assert_eq!(block_on(save).unwrap_err().kind(), ErrorKind::StoreUnavailable);
     fixture.store.write_down.store(false, SeqCst);
@@ -247,7 +246,7 @@ fn a_conflict_leaves_the_handle_as_it_was() {
         assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Conflict);
         fixture.store.late.store(false, SeqCst);
         assert_eq!(session.entries().into_keys().collect::<Vec<_>>(), ["k"]);
-        // The room of what was refused is free again.
+        // The room that the refused write took is free again.
         session.set("other", &"x".repeat(600)).unwrap();
         assert!(session.remove("k") && !session.remove("k"));
         assert_eq!(session.len(), 1);
@@ -302,7 +301,7 @@ fn a_session_first_asked_for_after_the_head_knows_that_it_is_late() {
     session.renew();
     assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
     assert_eq!(browser.get("cart").as_deref(), Some("full"));
-    // What needs no cookie is still there to be saved.
+    // Writes that need no cookie can still be saved.
     block_on(session.save()).unwrap();
     assert_eq!(browser.get("cart").as_deref(), Some("empty"));
 }

@@ -1,4 +1,4 @@
-//! Requests that are dropped: a client that hangs up, a timeout layer around the middleware.
+//! Dropped requests: clients that disconnect, and a timeout layer around the middleware.
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
@@ -16,7 +16,7 @@ use crate::support::{Answer, Mood, TestStore, manager_and_store, request_after, 
 enum Deed {
     Write,
     Destroy,
-    /// A write, and then a destroy that the handler waits for.
+    /// A write, then a destroy that the handler saves.
     SaveDestroy,
 }
 
@@ -36,7 +36,7 @@ impl Deed {
     }
 }
 
-/// Polls a future to where it waits, and drops it there.
+/// Polls a future until it waits, and drops it there.
 fn drop_midway<T>(future: impl Future<Output = T>) {
     let mut future = pin!(future);
     for _ in 0..3 {
@@ -44,7 +44,7 @@ fn drop_midway<T>(future: impl Future<Output = T>) {
     }
 }
 
-/// Lets the tasks of the runtime go on until the store was asked as much as it waits for.
+/// Runs the runtime's tasks until the store has received the expected calls.
 async fn settle(store: &TestStore) {
     while store.held() > 0 {
         store.let_one_through();
@@ -52,8 +52,7 @@ async fn settle(store: &TestStore) {
     }
 }
 
-/// Returns what is left of the session: `None` if it has ended, or whether something was written to
-/// it.
+/// Returns what remains of the session: `None` if it has ended, else whether it was written to.
 async fn left(sessions: &Sessions, signed_in: &Response<String>) -> Option<bool> {
     let session = sessions.start(&request_after(signed_in)).await.unwrap();
     session.principal().map(|_| session.contains("written"))
@@ -71,7 +70,7 @@ async fn a_dropped_handler_ends_its_session_and_writes_nothing() {
         let (sessions, store) = manager_and_store();
         let signed_in = sign_in(&sessions).await;
         let handler = async |request: Request<()>| {
-            // The load is answered at once, so that the handler gets to the point.
+            // The load is answered at once, so that the handler gets this far.
             let started = session(&request).await?;
             store.set(mood);
             deed.done(&request).await?;

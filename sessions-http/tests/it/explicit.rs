@@ -1,4 +1,4 @@
-//! Sessions that are started and finished by hand.
+//! Sessions that are started and finished by explicit calls.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -133,7 +133,7 @@ async fn there_is_no_deadline_to_move_without_a_session() {
     assert!(response.headers().is_empty());
 }
 
-/// A body that must stay on its thread, as some services on one thread have them.
+/// A body that is not `Send`, as some single-threaded services have.
 type Body = Rc<Cell<()>>;
 
 #[tokio::test]

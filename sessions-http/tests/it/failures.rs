@@ -1,4 +1,4 @@
-//! The middleware's side of a request that goes wrong.
+//! The middleware on requests that fail.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,7 +17,7 @@ async fn is_signed_in(sessions: &Sessions, signed_in: &Response<String>) -> bool
     session.principal().is_some()
 }
 
-/// Writes to the session, and ends it if told so.
+/// Writes to the session, and destroys it if `destroy` is set.
 async fn write(request: &Request<()>, destroy: bool) -> Result<(), SessionError> {
     let session = session(request).await?;
     session.set("written", &true)?;
@@ -28,7 +28,8 @@ async fn write(request: &Request<()>, destroy: bool) -> Result<(), SessionError>
     Ok(())
 }
 
-/// Goes through stores that answer at once and later, and handlers that end the session and do not.
+/// Runs `check` with stores that answer at once and late, and with handlers that destroy or keep
+/// the session.
 fn each_case(check: impl Fn(Mood, bool)) {
     for (mood, destroy) in [(Mood::AtOnce, false), (Mood::AtOnce, true), (Mood::Later, false), (Mood::Later, true)] {
         check(mood, destroy);

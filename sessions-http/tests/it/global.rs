@@ -1,4 +1,4 @@
-//! The process-wide manager. One test: there is one process.
+//! The process-wide manager. A single test, because there is only one process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -47,7 +47,7 @@ async fn the_functions_of_the_process_work_on_its_one_manager() {
     set_name().await;
     assert_eq!(sessions_http::global::destroy_all().await.unwrap(), 1);
 
-    // Within a middleware they share its session.
+    // Within a middleware, the calls share its session.
     let response = serve(Sessions::global(), Request::new(()), async |request| {
         sessions_http::global::start(&request).await?.set("name", "iris")?;
         Ok::<_, sessions_http::SessionError>(Response::default())

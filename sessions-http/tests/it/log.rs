@@ -1,4 +1,4 @@
-//! What the log is told, and the client is not.
+//! What is logged and not sent to the client.
 
 use std::future::Future;
 use std::io;
@@ -14,7 +14,7 @@ use crate::support::{
     Answer, Mood, TestStore, assert_bare, manager_and_store, request_after, serve, set_cookies, sign_in,
 };
 
-/// Collects what is logged.
+/// The collected log output.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -29,8 +29,8 @@ impl io::Write for Log {
     }
 }
 
-/// Lets every place that logs know that somebody listens. Otherwise one that another thread comes
-/// by first, with nobody listening there, would be silent for good.
+/// Registers every log call site as enabled. Otherwise a site that another thread reaches first,
+/// without a subscriber, would stay disabled.
 fn listen_everywhere() {
     static LISTENS: Once = Once::new();
     LISTENS.call_once(|| {
@@ -51,7 +51,7 @@ pub(crate) fn logged(work: impl FnOnce()) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Runs a handler, and returns what it logs and what its client gets.
+/// Runs a handler, and returns its log output and its response.
 fn log_of<F>(store: &TestStore, serving: F) -> (String, Response<String>)
 where
     F: Future<Output = Answer>,
@@ -78,7 +78,7 @@ fn the_log_is_told_the_causes_of_what_the_server_is_to_blame_for() {
     }
 }
 
-/// Adds to a text, as often as a client asks.
+/// Increments a string entry, which fails at every request.
 async fn add_to_a_text(request: Request<()>) -> Answer {
     let session = session(&request).await?;
     session.set("name", "iris")?;
@@ -122,7 +122,7 @@ fn assert_refused(store: &TestStore, serving: impl Future<Output = Answer>, stat
     assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
 }
 
-/// Returns how often one first visit warns that its cookie is lost.
+/// Returns how often a first visit warns that its cookie will be dropped.
 fn warnings(sessions: &Sessions, fields: &[(HeaderName, &'static str)]) -> usize {
     let mut request = Request::new(());
     for (name, value) in fields {

@@ -1,4 +1,4 @@
-//! The middleware's side of a request that goes well.
+//! The middleware on requests that succeed.
 
 use std::pin::pin;
 use std::task::{Context, Waker};

@@ -1,4 +1,4 @@
-//! What the wrapper and the explicit calls do in hyper's services.
+//! The wrapper and the explicit calls in hyper's services.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -54,7 +54,7 @@ async fn handle<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
     Ok(answer(&request).await.unwrap_or_else(SessionError::into_response))
 }
 
-/// Makes a request with the cookies that an earlier response set.
+/// Creates a request with the cookies that an earlier response set.
 fn request(path: &str, after: Option<&Response<Body>>) -> Request<Body> {
     let mut request = Request::get(path);
     for cookie in after.iter().flat_map(|response| response.headers().get_all(SET_COOKIE)) {
@@ -164,7 +164,7 @@ async fn sessions_are_started_and_finished_by_hand() {
     let mut signed_in = Response::new(Body::default());
     sessions.finish(&session, &mut signed_in).await.unwrap();
 
-    // Within a wrapper of the same manager it is the wrapper's session.
+    // Within a wrapper of the same manager, it is the wrapper's session.
     let service = SessionService::new(sessions.clone(), service_fn(handle));
     let whoami = service.call(request("/whoami", Some(&signed_in))).await.unwrap();
     assert_eq!(body(whoami).await, "iris");

@@ -1,4 +1,4 @@
-//! Bodies, read and unread, and answers without one.
+//! Request bodies, read and unread, and responses without a body.
 
 use std::io::Read;
 
@@ -120,7 +120,7 @@ fn a_request_is_found_behind_a_body_of_any_length() {
     }
 }
 
-/// Writes a body in chunks of this size.
+/// Returns a request with a body in chunks of this size.
 fn chunked(path: &str, body: &str, size: usize) -> String {
     let chunks: String = body.as_bytes().chunks(size).fold(String::new(), |chunks, chunk| {
         chunks + &format!("{:x};ext\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap())
@@ -197,7 +197,7 @@ fn a_client_that_expects_to_be_asked_for_the_body_is_asked() {
 
 #[test]
 fn an_answer_arrives_although_a_large_body_is_not_read() {
-    // A body whose length is known need not even have come.
+    // A body of known length need not even have arrived.
     for (fields, sent) in [("Content-Length: 300000\r\n", 10), ("Transfer-Encoding: chunked\r\n", 300_000)] {
         let mut client = client();
         client.send(post("/", fields, "493e0\r\n").as_bytes());

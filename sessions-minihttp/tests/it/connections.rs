@@ -1,4 +1,4 @@
-//! How long connections live, and how many of them there may be.
+//! Persistent, closed and numerous connections.
 
 use sessions_minihttp::{BoxError, Request, Response, Sessions, block_on};
 
@@ -12,7 +12,7 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     Ok(())
 }
 
-/// Writes a request with this `Connection` field.
+/// Returns a request with this `Connection` header.
 fn request(version: &str, connection: &str) -> String {
     format!("GET / HTTP/{version}\r\nHost: test\r\nConnection: {connection}\r\n\r\n")
 }
@@ -58,7 +58,7 @@ fn a_service_may_close_its_connection() {
     client.assert_ended();
 }
 
-/// The end of the stream may come along with the last request, before it or after it was read.
+/// The end of the stream may arrive with the last request, before or after it was read.
 #[test]
 fn a_client_that_sends_no_more_is_answered() {
     let address = serve(sessions(), routes);
@@ -123,7 +123,7 @@ fn many_connections_are_served_side_by_side() {
     let sessions: Sessions = sessions();
     let address = serve(sessions.clone(), service);
     let mut clients: Vec<_> = (0..300).map(|_| (Client::new(address), String::new())).collect();
-    // A head that stays incomplete holds nobody up.
+    // Incomplete heads must not block other connections.
     let mut halves: Vec<_> = (0..300).map(|_| Client::new(address)).collect();
     halves.iter_mut().for_each(|client| client.send(b"GET / HTTP/1.1\r\nHost"));
     for count in 1..=3 {

@@ -58,7 +58,7 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     Ok(())
 }
 
-/// Checks that an answer is a status and nothing else.
+/// Asserts that a response is a bare status.
 fn assert_bare(answer: &Answer, status: u16) {
     assert_eq!((answer.status, answer.body.as_str()), (status, ""), "{}", answer.head);
     assert_eq!((answer.one("x-answer"), answer.one("cache-control")), (None, Some("no-store")));

@@ -1,4 +1,4 @@
-//! The header fields of services beside those of sessions.
+//! Headers that services set, beside those of sessions.
 
 use std::fmt::Write as _;
 

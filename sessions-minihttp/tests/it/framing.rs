@@ -1,4 +1,4 @@
-//! Requests whose end is unclear, and other requests that are none.
+//! Malformed requests, and requests whose end is ambiguous.
 
 use sessions_minihttp::{BoxError, Request, Response};
 
@@ -9,7 +9,7 @@ fn routes(_: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Sends a request with another one behind it, and checks that neither is served.
+/// Sends a request followed by another, and asserts that neither is served.
 fn assert_refused(client: &mut Client, request: &str, status: u16) {
     client.send((get("/", "") + request + &get("/smuggled", "")).as_bytes());
     assert_eq!(client.receive().unwrap().body, "served", "what came before is answered: {request:?}");

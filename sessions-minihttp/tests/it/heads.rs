@@ -1,4 +1,4 @@
-//! Heads: many fields, many bytes, and clients that take their time.
+//! Request heads: many headers, many bytes, and slow clients.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use crate::support::{Client, get, listen, serve, sessions, wait_until};
 
 const LARGEST: usize = 64 * 1024;
 
-/// Answers how many fields came, and counts with a session.
+/// Responds with the number of headers, and counts visits in a session.
 fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     let count = request.headers().len();
     request.session()?.increment("n", 1)?;
@@ -25,12 +25,12 @@ fn client() -> Client {
     Client::new(serve(sessions(), routes))
 }
 
-/// Writes a request with so many fields, the last of which has a cookie.
+/// Returns a request with this many headers, the last of which is the cookie.
 fn with_fields(count: usize, cookie: &str) -> String {
     format!("GET / HTTP/1.1\r\nHost: test\r\n{}Cookie: {cookie}\r\n\r\n", "X: 1\r\n".repeat(count - 2))
 }
 
-/// Writes a request whose head has so many bytes.
+/// Returns a request whose head has this size.
 fn of_size(size: usize) -> String {
     let rest = get("/", "a=");
     rest.replace("a=", &format!("a={}", "x".repeat(size - rest.len())))
@@ -87,7 +87,7 @@ fn a_head_may_come_byte_by_byte() {
     assert_eq!(client.receive().unwrap().body, "1");
 }
 
-/// Serves with limits so short that a test can wait for them.
+/// Serves with timeouts so short that a test can wait for them.
 fn impatient(head: Duration, idle: Duration) -> Client {
     Client::new(listen(|address| {
         let server = WithSessions::new(sessions(), routes).head_timeout(head).idle_timeout(idle);
@@ -103,7 +103,7 @@ fn a_slow_head_is_refused_however_often_it_moves() {
     let mut client = impatient(SHORT, LONG);
     assert_eq!(client.get("/", "").status, 200);
     let start = Instant::now();
-    // Each byte comes long before any limit between two bytes would be over.
+    // Each byte arrives long before any timeout between two bytes would fire.
     for byte in get("/", "").as_bytes().chunks(1).take(30) {
         client.send(byte);
         std::thread::sleep(SHORT / 10);
@@ -122,7 +122,7 @@ fn the_limit_of_a_head_begins_with_its_first_byte() {
         let request = get("/", "");
         let (first, last) = request.split_at(10);
         client.send(first.as_bytes());
-        // So that they arrive as two.
+        // A pause, so that they arrive separately.
         std::thread::sleep(limit / 20);
         client.send(last.as_bytes());
         assert_eq!(client.receive().unwrap().status, 200);

@@ -1,4 +1,4 @@
-//! Programs that were written for may_minihttp.
+//! Programs written for may_minihttp.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use sessions_minihttp::{
 
 use crate::support::{Client, listen, sessions, set_global};
 
-/// A service that names this crate where it named may_minihttp, and is otherwise as it was.
+/// A service ported by replacing only the crate's name.
 #[derive(Clone)]
 struct Moved;
 
@@ -67,7 +67,7 @@ fn a_program_for_may_minihttp_names_another_crate_and_is_served() {
     }
 }
 
-/// A service of may_minihttp's own server.
+/// A service on may_minihttp's own server.
 #[derive(Clone)]
 struct Unmoved(Sessions);
 

@@ -1,4 +1,4 @@
-//! Sessions through their life.
+//! The life of sessions.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -195,7 +195,7 @@ fn the_process_wide_manager_serves_too() {
     assert_eq!(client.get("/shorten", "").status, 500, "there is no session to shorten");
 }
 
-/// Counts the requests of its connection.
+/// A service that counts the requests of its connection.
 struct PerConnection(usize);
 
 impl SessionService for PerConnection {
