@@ -16,7 +16,7 @@ const SENT: usize = 60 << 20;
 const ALLOWED: usize = 2 << 20;
 
 #[test]
-fn what_is_sent_is_not_kept() {
+fn large_requests_are_not_kept() {
     let address = serve();
     let beginnings = [
         ("GET / HTTP/1.1\r\nHost: a\r\nX: ", "431"),

@@ -23,7 +23,7 @@ async fn stored() -> String {
 }
 
 #[actix_web::test]
-async fn the_functions_work_on_the_process_wide_manager() {
+async fn global_functions_use_the_global_manager() {
     let reasons = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&reasons);
     sessions_actix::global::on_destroy(move |_, reason| listener.lock().unwrap().push(reason));

@@ -206,7 +206,7 @@ async fn watch(
 }
 
 #[actix_web::test]
-async fn a_client_that_is_taken_to_be_gone_is_signed_out_by_a_slow_logout() {
+async fn disconnect_during_a_logout_signs_out() {
     for is_late in [false, true] {
         let mut server = Server::start(Connections::Closed);
         let cookie = server.sign_in().await;
@@ -227,7 +227,7 @@ async fn a_client_that_is_taken_to_be_gone_is_signed_out_by_a_slow_logout() {
 }
 
 #[actix_web::test]
-async fn what_a_client_wrote_before_it_was_gone_is_not_saved() {
+async fn disconnect_drops_the_writes() {
     let mut server = Server::start(Connections::Closed);
     let cookie = server.sign_in().await;
     let client = server.send("GET /act/write/wait", &cookie, "\r\n").await;
@@ -238,7 +238,7 @@ async fn what_a_client_wrote_before_it_was_gone_is_not_saved() {
 }
 
 #[actix_web::test]
-async fn a_commit_goes_to_its_end_though_the_client_is_gone() {
+async fn commit_survives_a_disconnect() {
     let mut server = Server::start(Connections::Closed);
     let cookie = server.sign_in().await;
     server.gate.close();
@@ -254,7 +254,7 @@ async fn a_commit_goes_to_its_end_though_the_client_is_gone() {
 /// As documented at the middleware: a client that closes its side may still wait, so its handler
 /// runs on.
 #[actix_web::test]
-async fn by_default_the_handler_of_a_client_that_hangs_up_runs_to_its_end() {
+async fn half_closed_client_does_not_stop_its_handler() {
     let mut server = Server::start(Connections::HalfClosed);
     let cookie = server.sign_in().await;
     for deed in ["write", "leave"] {
@@ -274,7 +274,7 @@ async fn by_default_the_handler_of_a_client_that_hangs_up_runs_to_its_end() {
 
 /// As documented at the middleware: actix-web does not tell handlers that a stream was reset.
 #[actix_web::test]
-async fn over_http2_the_handler_of_a_stream_that_is_reset_runs_to_its_end() {
+async fn http2_reset_does_not_stop_the_handler() {
     let mut server = Server::start(Connections::Http2);
     let cookie = server.sign_in().await;
     let io = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
@@ -298,7 +298,7 @@ async fn over_http2_the_handler_of_a_stream_that_is_reset_runs_to_its_end() {
 
 /// As documented at the middleware: the response to a body that ends early is like any other.
 #[actix_web::test]
-async fn a_body_that_ends_early_keeps_what_was_written_before() {
+async fn truncated_body_keeps_earlier_writes() {
     let server = Server::start(Connections::HalfClosed);
     let cookie = server.sign_in().await;
     let mut client = server.send("POST /body", &cookie, "Content-Length: 10\r\n\r\nabc").await;
@@ -308,7 +308,7 @@ async fn a_body_that_ends_early_keeps_what_was_written_before() {
 }
 
 #[actix_web::test]
-async fn a_timeout_around_the_middleware_ends_sessions_and_saves_nothing() {
+async fn outer_timeout_keeps_only_a_destroy() {
     let (teller, _news) = unbounded_channel::<News>();
     let sessions = Sessions::builder().sweep_every(None).build().unwrap();
     let app = App::new()
@@ -329,7 +329,7 @@ async fn a_timeout_around_the_middleware_ends_sessions_and_saves_nothing() {
 }
 
 #[actix_web::test]
-async fn an_explicit_end_that_has_begun_goes_to_its_end() {
+async fn begun_explicit_call_is_completed() {
     let gate = Gate::opened();
     let store = SlowStore::holding_calls(MemoryStore::default(), gate.clone(), &[Verb::Destroy]);
     let sessions = Sessions::builder().store(store).sweep_every(None).build().unwrap();

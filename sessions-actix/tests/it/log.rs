@@ -110,7 +110,7 @@ fn routes(config: &mut ServiceConfig) {
 }
 
 #[actix_web::test]
-async fn the_log_is_told_the_causes_once() {
+async fn causes_are_logged_once() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
@@ -128,7 +128,7 @@ async fn the_log_is_told_the_causes_once() {
 }
 
 #[actix_web::test]
-async fn what_a_client_can_repeat_is_never_above_debug() {
+async fn client_errors_are_logged_at_debug() {
     let app = app(&faulty().0, routes).await;
     listen();
     get(&app, "/too_large", "").await.assert_is_bare(413);
@@ -140,7 +140,7 @@ async fn what_a_client_can_repeat_is_never_above_debug() {
 }
 
 #[actix_web::test]
-async fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
+async fn plain_http_warns_once_a_minute() {
     let clock = Arc::new(ManualClock::default());
     let sessions = Sessions::builder().clock(Arc::clone(&clock)).build().unwrap();
     let app = app(&sessions, routes).await;
@@ -160,7 +160,7 @@ async fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
 }
 
 #[actix_web::test]
-async fn an_error_that_passes_through_the_middleware_is_told_once() {
+async fn passing_error_is_logged_once() {
     let (sessions, store) = faulty();
     let guard = from_fn(async |session: Session, request: ServiceRequest, next: Next<_>| {
         assert!(session.is_new());
@@ -180,7 +180,7 @@ async fn an_error_that_passes_through_the_middleware_is_told_once() {
 }
 
 #[actix_web::test]
-async fn the_log_is_told_of_a_logout_that_failed_before_a_panic() {
+async fn failed_logout_before_a_panic_is_logged() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();

@@ -38,7 +38,7 @@ async fn finish() -> Found {
 }
 
 #[actix_web::test]
-async fn a_spawned_task_reads_and_saves_and_sets_no_cookie() {
+async fn spawned_task_cannot_set_a_cookie() {
     async fn login(session: Session) -> &'static str {
         session.login("iris").unwrap();
         ""

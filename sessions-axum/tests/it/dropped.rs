@@ -152,7 +152,7 @@ async fn answer(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_during_a_slow_logout_is_signed_out() {
+async fn disconnect_during_a_logout_signs_out() {
     for is_late in [false, true] {
         let mut server = Server::start().await;
         let cookie = server.sign_in().await;
@@ -173,7 +173,7 @@ async fn a_client_that_hangs_up_during_a_slow_logout_is_signed_out() {
 }
 
 #[tokio::test]
-async fn what_a_client_wrote_before_it_hung_up_is_not_saved() {
+async fn disconnect_drops_the_writes() {
     let mut server = Server::start().await;
     let cookie = server.sign_in().await;
     let client = server.send("GET /act/write/wait", &cookie, "\r\n").await;
@@ -184,7 +184,7 @@ async fn what_a_client_wrote_before_it_hung_up_is_not_saved() {
 }
 
 #[tokio::test]
-async fn a_commit_goes_to_its_end_though_the_client_hangs_up() {
+async fn commit_survives_a_disconnect() {
     let mut server = Server::start().await;
     let cookie = server.sign_in().await;
     server.gate.close();
@@ -199,7 +199,7 @@ async fn a_commit_goes_to_its_end_though_the_client_hangs_up() {
 
 /// As documented at the layer: the response to a body that ends early is like any other.
 #[tokio::test]
-async fn a_body_that_ends_early_keeps_what_was_written_before() {
+async fn truncated_body_keeps_earlier_writes() {
     let mut server = Server::start().await;
     let cookie = server.sign_in().await;
     let mut client = server.send("POST /act/write/read", &cookie, "Content-Length: 10\r\n\r\nabc").await;
@@ -210,7 +210,7 @@ async fn a_body_that_ends_early_keeps_what_was_written_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_layer_around_the_sessions_ends_them_and_saves_nothing() {
+async fn outer_timeout_keeps_only_a_destroy() {
     let (sender, _news) = unbounded_channel();
     let sessions = Sessions::builder().sweep_every(None).build().unwrap();
     let app = routes(Teller(sender))

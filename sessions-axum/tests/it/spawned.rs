@@ -48,7 +48,7 @@ async fn spawn(session: Session, State(task): State<Task>) {
 }
 
 #[tokio::test]
-async fn a_spawned_task_reads_and_saves_and_sets_no_cookie() {
+async fn spawned_task_cannot_set_a_cookie() {
     let (task, (sessions, _)) = (Task::default(), manager_and_store());
     let app = Router::new()
         .route("/login", get(async |session: Session| session.login("iris").unwrap()))

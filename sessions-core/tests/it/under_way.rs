@@ -35,7 +35,7 @@ fn with_cart() -> (Fixture, Browser, Session) {
 }
 
 #[test]
-fn a_login_whose_save_was_dropped_is_finished_by_the_head() {
+fn response_finishes_a_dropped_login_save() {
     let (fixture, mut browser, session) = with_cart();
     session.login("ann").unwrap();
     drop(begin_save(&fixture, &session));
@@ -44,7 +44,7 @@ fn a_login_whose_save_was_dropped_is_finished_by_the_head() {
 }
 
 #[test]
-fn an_increment_whose_save_was_dropped_counts_once() {
+fn increment_in_a_dropped_save_counts_once() {
     let (fixture, mut browser, session) = with_cart();
     session.increment("n", 1).unwrap();
     drop(begin_save(&fixture, &session));
@@ -55,7 +55,7 @@ fn an_increment_whose_save_was_dropped_counts_once() {
 }
 
 #[test]
-fn what_a_dropped_save_could_not_write_is_tried_again_and_what_was_refused_it_is_told() {
+fn dropped_save_is_retried_or_its_refusal_reported() {
     let (fixture, mut browser, session) = with_cart();
     fixture.store.write_down.store(true, SeqCst);
     session.set("a", "1").unwrap();
@@ -72,7 +72,7 @@ fn what_a_dropped_save_could_not_write_is_tried_again_and_what_was_refused_it_is
 }
 
 #[test]
-fn a_dropped_save_that_nobody_finishes_is_told() {
+fn unfinished_dropped_save_is_reported() {
     let (fixture, mut browser, session) = with_cart();
     browser.finish(&session, 200).unwrap();
     session.set("a", "1").unwrap();
@@ -83,7 +83,7 @@ fn a_dropped_save_that_nobody_finishes_is_told() {
 }
 
 #[test]
-fn the_head_waits_for_a_save_that_makes_its_cookie() {
+fn response_waits_for_a_running_save() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let exchange = fixture.sessions.open();
@@ -100,7 +100,7 @@ fn the_head_waits_for_a_save_that_makes_its_cookie() {
 }
 
 #[test]
-fn saves_go_to_the_store_one_after_the_other() {
+fn saves_run_one_at_a_time() {
     let (fixture, mut browser, session) = with_cart();
     session.set("a", "1").unwrap();
     let mut one = begin_save(&fixture, &session);
@@ -117,7 +117,7 @@ fn saves_go_to_the_store_one_after_the_other() {
 }
 
 #[test]
-fn a_destroy_ends_a_session_that_a_save_is_making() {
+fn destroy_ends_a_session_being_created() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -130,7 +130,7 @@ fn a_destroy_ends_a_session_that_a_save_is_making() {
 }
 
 #[test]
-fn a_destroy_during_a_renewal_removes_the_cookie() {
+fn destroy_during_a_renewal_removes_the_cookie() {
     let (fixture, mut browser, session) = with_cart();
     session.renew();
     let save = begin_save(&fixture, &session);
@@ -142,7 +142,7 @@ fn a_destroy_during_a_renewal_removes_the_cookie() {
 }
 
 #[test]
-fn a_destroy_during_a_save_that_fails_brings_nothing_back() {
+fn destroy_during_a_failing_save_stays() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -157,7 +157,7 @@ fn a_destroy_during_a_save_that_fails_brings_nothing_back() {
 }
 
 #[test]
-fn what_is_being_saved_is_seen_and_written_over() {
+fn pending_writes_are_visible_and_replaceable() {
     let (fixture, mut browser, session) = with_cart();
     session.set("cart", "half").unwrap();
     session.increment("n", 1).unwrap();
@@ -172,7 +172,7 @@ fn what_is_being_saved_is_seen_and_written_over() {
 }
 
 #[test]
-fn a_new_session_is_seen_while_it_is_stored_and_is_not_when_it_could_not_be() {
+fn new_session_is_visible_until_its_store_fails() {
     let fixture = Fixture::new();
     let session = fixture.browser().start();
     session.set("a", "1").unwrap();
@@ -188,7 +188,7 @@ fn a_new_session_is_seen_while_it_is_stored_and_is_not_when_it_could_not_be() {
 }
 
 #[test]
-fn a_save_that_failed_gives_its_writes_back_under_the_newer_ones() {
+fn failed_save_keeps_newer_writes_on_top() {
     let (fixture, mut browser, session) = with_cart();
     session.set("a", "1").unwrap();
     session.increment("n", 1).unwrap();
@@ -205,7 +205,7 @@ fn a_save_that_failed_gives_its_writes_back_under_the_newer_ones() {
 }
 
 #[test]
-fn a_reload_waits_for_the_handles_own_renewal() {
+fn reload_waits_for_a_running_renewal() {
     let (fixture, mut browser, session) = with_cart();
     session.renew();
     let mut save = begin_save(&fixture, &session);
@@ -218,7 +218,7 @@ fn a_reload_waits_for_the_handles_own_renewal() {
 }
 
 #[test]
-fn a_login_that_found_its_session_gone_can_be_saved_again_after_an_outage() {
+fn login_on_a_gone_session_can_retry() {
     let (fixture, mut browser, session) = with_cart();
     session.login("ann").unwrap();
     browser.clone().visit(|session| session.destroy());
@@ -233,7 +233,7 @@ fn a_login_that_found_its_session_gone_can_be_saved_again_after_an_outage() {
 }
 
 #[test]
-fn a_conflict_leaves_the_handle_as_it_was() {
+fn conflict_leaves_the_handle_unchanged() {
     let fixture = Fixture::with(|builder| builder.max_record_bytes(1000));
     for is_late in [false, true] {
         let mut browser = fixture.browser();
@@ -254,7 +254,7 @@ fn a_conflict_leaves_the_handle_as_it_was() {
 }
 
 #[test]
-fn a_handle_keeps_its_record_where_it_cannot_follow_the_stores() {
+fn handle_keeps_its_record_if_changes_misfit() {
     let (_fixture, mut browser, session) = with_cart();
     session.increment("n", 1).unwrap();
     browser.visit(|session| session.set("n", "text").unwrap());
@@ -265,7 +265,7 @@ fn a_handle_keeps_its_record_where_it_cannot_follow_the_stores() {
 }
 
 #[test]
-fn a_store_that_panics_keeps_nobody_waiting() {
+fn panicking_store_blocks_nobody() {
     let (fixture, mut browser, session) = with_cart();
     session.set("a", "1").unwrap();
     fixture.store.panics.store(true, SeqCst);
@@ -278,7 +278,7 @@ fn a_store_that_panics_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_session_first_asked_for_after_the_head_knows_that_it_is_late() {
+fn session_loaded_late_cannot_set_a_cookie() {
     let fixture = Fixture::new();
     let exchange = fixture.sessions.open();
     assert!(block_on(exchange.clone().end(200)).unwrap().is_empty());
@@ -307,7 +307,7 @@ fn a_session_first_asked_for_after_the_head_knows_that_it_is_late() {
 }
 
 #[test]
-fn a_limit_moved_after_the_head_and_never_saved_is_told() {
+fn late_unsaved_timeout_is_reported() {
     let (fixture, mut browser, session) = with_cart();
     browser.finish(&session, 200).unwrap();
     session.update_expiration(Duration::from_secs(60)).unwrap();
@@ -317,7 +317,7 @@ fn a_limit_moved_after_the_head_and_never_saved_is_told() {
 }
 
 #[test]
-fn a_destroy_after_a_dropped_save_ends_what_the_save_made() {
+fn destroy_ends_what_a_dropped_save_created() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();

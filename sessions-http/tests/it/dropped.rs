@@ -59,7 +59,7 @@ async fn left(sessions: &Sessions, signed_in: &Response<String>) -> Option<bool>
 }
 
 #[tokio::test]
-async fn a_dropped_handler_ends_its_session_and_writes_nothing() {
+async fn dropped_handler_destroys_but_writes_nothing() {
     for (mood, deed, expected) in [
         (Mood::AtOnce, Deed::Write, Some(false)),
         (Mood::AtOnce, Deed::Destroy, None),
@@ -85,7 +85,7 @@ async fn a_dropped_handler_ends_its_session_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_commit_that_has_begun_goes_to_its_end() {
+async fn begun_commit_is_completed() {
     for (deed, expected) in [(Deed::Write, Some(true)), (Deed::Destroy, None)] {
         let (sessions, store) = manager_and_store();
         let signed_in = sign_in(&sessions).await;
@@ -102,7 +102,7 @@ async fn a_commit_that_has_begun_goes_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_explicit_end_that_has_begun_goes_to_its_end() {
+async fn begun_explicit_call_is_completed() {
     let (sessions, store) = manager_and_store();
     let signed_in = sign_in(&sessions).await;
     let mut response = Response::new(());
@@ -127,7 +127,7 @@ async fn an_explicit_end_that_has_begun_goes_to_its_end() {
 }
 
 #[test]
-fn without_a_runtime_a_destroy_is_carried_out_at_once_or_given_up_with_a_warning() {
+fn without_a_runtime_a_late_destroy_warns() {
     for (mood, is_carried_out) in [(Mood::AtOnce, true), (Mood::Later, false)] {
         let (sessions, store) = manager_and_store();
         let signed_in = store.drive(sign_in(&sessions));
@@ -147,7 +147,7 @@ fn without_a_runtime_a_destroy_is_carried_out_at_once_or_given_up_with_a_warning
 }
 
 #[test]
-fn the_log_is_told_of_a_destroy_that_fails_after_its_request_was_dropped() {
+fn failed_destroy_of_a_dropped_request_is_logged() {
     let (sessions, store) = manager_and_store();
     let signed_in = store.drive(sign_in(&sessions));
     let log = logged(|| {

@@ -19,7 +19,7 @@ async fn set_name() -> Response<()> {
 }
 
 #[tokio::test]
-async fn the_functions_of_the_process_work_on_its_one_manager() {
+async fn global_functions_use_the_global_manager() {
     TestStore::new().manager("global").set_global().unwrap();
     sessions_http::global::on_destroy(|_, _| {
         ENDED.fetch_add(1, Ordering::Relaxed);

@@ -62,7 +62,7 @@ where
 }
 
 #[test]
-fn the_log_is_told_the_causes_of_what_the_server_is_to_blame_for() {
+fn server_faults_are_logged_with_causes() {
     let (sessions, store) = manager_and_store();
     store.set(Mood::FailsToWrite);
     let handler = async |request: Request<()>| {
@@ -100,7 +100,7 @@ async fn outlive(request: Request<()>) -> Answer {
 }
 
 #[test]
-fn what_a_client_can_cause_is_never_above_debug() {
+fn client_errors_are_logged_at_debug() {
     let (sessions, store) = manager_and_store();
     let signed_in = || store.drive(sign_in(&sessions));
     for _ in 0..10 {
@@ -139,7 +139,7 @@ fn warnings(sessions: &Sessions, fields: &[(HeaderName, &'static str)]) -> usize
 }
 
 #[test]
-fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
+fn plain_http_warns_once_a_minute() {
     let host = (HOST, "myhost.test");
     let from = |name: HeaderName, page| [host.clone(), (name, page)];
     let clock = Arc::new(ManualClock::default());
@@ -160,7 +160,7 @@ fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
 }
 
 #[test]
-fn a_browser_that_sends_the_cookie_has_kept_it() {
+fn returned_cookie_means_no_warning() {
     let (sessions, store) = manager_and_store();
     let mut request = request_after(&store.drive(sign_in(&sessions)));
     request.headers_mut().insert(HOST, HeaderValue::from_static("myhost.test"));

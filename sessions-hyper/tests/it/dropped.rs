@@ -182,7 +182,7 @@ fn get(path: &str, cookie: &str) -> Request<Body> {
 const VERSIONS: [Version; 2] = [Version::Http1, Version::Http2];
 
 #[tokio::test]
-async fn a_client_that_hangs_up_during_a_slow_logout_is_signed_out() {
+async fn disconnect_during_a_logout_signs_out() {
     for (version, is_late) in VERSIONS.into_iter().flat_map(|version| [(version, false), (version, true)]) {
         let mut server = Server::start(version).await;
         let cookie = server.sign_in().await;
@@ -201,7 +201,7 @@ async fn a_client_that_hangs_up_during_a_slow_logout_is_signed_out() {
 }
 
 #[tokio::test]
-async fn what_a_client_wrote_before_it_hung_up_is_not_saved() {
+async fn disconnect_drops_the_writes() {
     for version in VERSIONS {
         let mut server = Server::start(version).await;
         let cookie = server.sign_in().await;
@@ -214,7 +214,7 @@ async fn what_a_client_wrote_before_it_hung_up_is_not_saved() {
 }
 
 #[tokio::test]
-async fn a_commit_goes_to_its_end_though_the_client_hangs_up() {
+async fn commit_survives_a_disconnect() {
     for version in VERSIONS {
         let mut server = Server::start(version).await;
         let cookie = server.sign_in().await;
@@ -246,7 +246,7 @@ impl hyper::body::Body for Beginning {
 /// As documented at the wrapper: a handler that reads the body notices that its client is gone, and
 /// its response is like any other.
 #[tokio::test]
-async fn a_body_that_ends_early_keeps_what_was_written_before() {
+async fn truncated_body_keeps_earlier_writes() {
     for version in VERSIONS {
         let mut server = Server::start(version).await;
         let cookie = server.sign_in().await;

@@ -47,7 +47,7 @@ impl HttpServiceFactory for Moved {
 }
 
 #[test]
-fn a_program_for_may_minihttp_names_another_crate_and_is_served() {
+fn ported_program_is_served() {
     set_global();
     let addresses: [SocketAddr; 3] = [
         listen(|address| HttpServer(Moved).start(address).is_ok()),
@@ -92,7 +92,7 @@ impl may_minihttp::HttpService for Unmoved {
 }
 
 #[test]
-fn may_minihttps_own_server_takes_part_in_sessions_that_exist() {
+fn may_minihttps_server_uses_existing_sessions() {
     let sessions = sessions();
     let ours = listen(|address| WithSessions::new(sessions.clone(), HttpServer(Moved)).start(address).is_ok());
     let service = Unmoved(sessions.clone());

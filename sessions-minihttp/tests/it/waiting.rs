@@ -39,7 +39,7 @@ impl Gate {
 }
 
 #[test]
-fn whoever_waits_blocks_a_coroutine_and_no_thread() {
+fn waiting_blocks_no_thread() {
     let gate = Gate::default();
     let service = {
         let gate = gate.clone();
