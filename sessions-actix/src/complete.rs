@@ -9,8 +9,9 @@ use tokio::runtime::Handle;
 use crate::TARGET;
 use crate::error::SessionError;
 
-/// Drives the commit of a dropped request to completion. If the store does not answer at once, a
-/// task on the current runtime waits for it.
+/// Drives the commit of a dropped request to completion.
+///
+/// If the store does not answer at once, a task on the current runtime waits for it.
 #[cold]
 pub(crate) fn complete(mut commit: Commit) {
     // Polled here first, because no runtime is needed if the store answers at once.

@@ -61,9 +61,10 @@ impl SessionError {
         self.0.error.as_ref().map(Error::kind)
     }
 
-    /// Logs the error and its sources. The level is `ERROR` only for a server fault, so that
-    /// clients cannot flood the log. actix-web makes several responses from one error, so only the
-    /// first call logs.
+    /// Logs the error and its sources.
+    ///
+    /// The level is `ERROR` only for a server fault, so that clients cannot flood the log.
+    /// actix-web makes several responses from one error, so only the first call logs.
     pub(crate) fn log(&self) {
         let (kind, status) = (self.kind().map(debug), self.status_code().as_u16());
         self.0.logged.call_once(|| match &self.0.error {

@@ -68,8 +68,9 @@ impl SessionError {
         response
     }
 
-    /// Logs the error and its sources. The level is `ERROR` only for a server fault, so that
-    /// clients cannot flood the log.
+    /// Logs the error and its sources.
+    ///
+    /// The level is `ERROR` only for a server fault, so that clients cannot flood the log.
     #[cold]
     pub(crate) fn log(&self) {
         let (kind, status) = (self.kind().map(debug), self.status().as_u16());

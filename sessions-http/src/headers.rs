@@ -97,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn every_cookie_field_is_passed_on_byte_for_byte() {
+    fn cookie_headers_are_passed_on_unchanged() {
         let mut headers = headers(&[(COOKIE, "a=1"), (VARY, "Accept"), (COOKIE, "b=2; c=3")]);
         headers.append(COOKIE, HeaderValue::from_bytes(b"d=\xff").unwrap());
         assert_eq!(cookies(&headers).collect::<Vec<_>>(), [b"a=1".as_slice(), b"b=2; c=3", b"d=\xff"]);
     }
 
     #[test]
-    fn fields_that_stay_keep_their_order() {
+    fn kept_headers_keep_their_order() {
         let fields =
             [(SET_COOKIE, "a=1"), (SET_COOKIE, "id=x"), (SET_COOKIE, "b=2"), (SET_COOKIE, "id=y"), (VARY, "id=z")];
         let mut headers = headers(&fields);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_added_after_those_that_are_there() {
+    fn headers_are_added_after_existing_ones() {
         let mut headers = headers(&[(SET_COOKIE, "a=1")]);
         assert!(Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned())));
         assert!(!Headers(&mut headers).add(Header::CacheControl, Cow::Borrowed("no-store")));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_does_not_show_in_debug_output() {
+    fn cookie_is_hidden_in_debug_output() {
         let mut headers = HeaderMap::new();
         Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned()));
         Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned()));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_beyond_ascii_in_a_handlers_field_stay() {
+    fn non_ascii_header_values_are_kept() {
         let mut headers = HeaderMap::new();
         headers.append(VARY, HeaderValue::from_bytes(b"X-\xe9").unwrap());
         assert!(Headers(&mut headers).add(Header::Vary, Cow::Borrowed("Cookie")));

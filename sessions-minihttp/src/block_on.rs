@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ready_future_is_polled_once() {
+    fn ready_future_is_polled_once() {
         let mut polls = 0;
         let answer = block_on(std::future::poll_fn(|_| {
             polls += 1;

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_found_whatever_their_case() {
+    fn header_names_ignore_case() {
         let fields = fields(&["SET-COOKIE: a=1", "X: set-cookie: b=2", "set-cookie:c=3\t", "Vary: Accept"]);
         assert_eq!(values(&fields, Header::SetCookie), ["a=1", "c=3"]);
         assert_eq!(values(&fields, Header::Vary), ["Accept"]);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_field_comes_after_those_that_stay() {
+    fn new_header_follows_kept_ones() {
         let mut fields = fields(&["A: 1", "Set-Cookie: id=1", "B: 2", "set-cookie: other=2"]);
         assert!(fields.add(Header::SetCookie, Cow::Borrowed("id=3")));
         let mut seen = Vec::new();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cannot_become_two() {
+    fn header_line_cannot_become_two() {
         let fields = fields(&["Location: /é\r\nSet-Cookie: id=planted\n\0"]);
         assert_eq!(fields.text, "Location: /é  Set-Cookie: id=planted  \r\n");
         assert_eq!(values(&fields, Header::SetCookie), [""; 0]);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_frames_the_response_itself() {
+    fn server_sets_the_framing_headers() {
         let own = fields(&["Content-Length: 5", "TRANSFER-ENCODING: chunked", "date: now", "A: 1"]);
         assert_eq!((own.text.as_str(), own.close()), ("A: 1\r\n", false));
         let closing = fields(&["connection:close ", "A: 1"]);

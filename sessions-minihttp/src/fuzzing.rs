@@ -17,9 +17,10 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<usize>, u16> {
     }
 }
 
-/// Decodes a chunked body that arrives in pieces of `piece` bytes. Returns it and the number of
-/// bytes it took, or `None` if more are needed. The result does not depend on the size of the
-/// pieces.
+/// Decodes a chunked body that arrives in pieces of `piece` bytes.
+///
+/// Returns it and the number of bytes it took, or `None` if more are needed. The result does not
+/// depend on the size of the pieces.
 ///
 /// # Errors
 ///

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_set_last_is_the_one_that_counts() {
+    fn last_body_wins() {
         let mut response = Response::new();
         response.body_mut().extend_from_slice(b"first");
         response.body("second");
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_nothing_of_the_answer() {
+    fn refusal_keeps_nothing_of_the_response() {
         let mut response = Response::new();
         response.header("X-Secret: 1").body("secret");
         let unavailable = StoreError::new("test", StoreErrorKind::Unavailable);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_is_none_is_a_failure() {
+    fn invalid_status_becomes_500() {
         for code in [0, 101, 199, 1000, 70_000] {
             assert_eq!(Response::new().status_code(code, "").status(), 500, "{code}");
         }

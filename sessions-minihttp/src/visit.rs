@@ -28,8 +28,9 @@ impl<'r> Visit<'r> {
         self.exchanges.borrow_mut().join(sessions, self.method)
     }
 
-    /// Ends the exchanges with `status` and writes their headers to the response. If a commit
-    /// fails, the response becomes a bare error first.
+    /// Ends the exchanges with `status` and writes their headers to the response.
+    ///
+    /// If a commit fails, the response becomes a bare error first.
     pub(crate) fn finish(self, status: u16, response: &mut Response) {
         // All exchanges are ended before anything is written: an error replaces the response but
         // not the cookies.

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_outermost_middleware_of_a_manager_ends_its_exchange() {
+    fn outermost_middleware_ends_the_exchange() {
         let [ours, theirs] = managers();
         let mut exchanges = Exchanges::default();
         assert!(exchanges.wrap(&ours, "GET").is_some());
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn extractors_see_the_innermost_middlewares_manager() {
+    fn extractors_use_the_innermost_manager() {
         let [ours, theirs] = managers();
         let mut exchanges = Exchanges::default();
         assert!(exchanges.innermost().is_none());
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_middleware_ends_what_an_explicit_call_opened() {
+    fn middleware_ends_an_explicitly_opened_exchange() {
         let [ours, theirs] = managers();
         let mut exchanges = Exchanges::default();
         exchanges.join(&ours, "GET");

@@ -30,8 +30,9 @@ struct Search {
 type Answer = Result<Option<Record>, StoreError>;
 
 impl Lookup {
-    /// Looks up the candidates in the request's cookies and stores the result in the exchange. The
-    /// remaining candidates are moved out only if the store does not answer at once.
+    /// Looks up the candidates in the request's cookies and stores the result in the exchange.
+    ///
+    /// The remaining candidates are moved out only if the store does not answer at once.
     pub(super) fn begin(shared: &Arc<Shared>, candidates: &mut Candidates) -> Self {
         if candidates.malformed {
             reject(shared, None, RejectReason::Malformed);

@@ -133,7 +133,7 @@ mod tests {
     const WRITTEN: Facts = Facts { wrote: true, storable: true, ..NONE };
 
     #[test]
-    fn failures_keep_nothing() {
+    fn failure_statuses_keep_nothing() {
         for (status, nothing) in [
             (200, false),
             (303, false),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_of_a_request_has_one_outcome() {
+    fn facts_decide_the_outcome() {
         let table = [
             ("an anonymous visitor who looked", NONE, Outcome::Keep),
             ("a first write", WRITTEN, Outcome::Create),

@@ -114,9 +114,9 @@ impl SessionHeaders {
         if let Some(cookie) = self.cookie {
             put(headers, Header::SetCookie, Cow::Owned(cookie.into_string()), are_namesakes);
             put(headers, Header::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
-            headers.remove_if(&mut speaks_to_caches);
+            headers.remove_if(&mut controls_caching);
         } else if self.is_private && headers.add(Header::CacheControl, Cow::Borrowed("no-store")) {
-            leave_to_handler(headers, Header::CacheControl);
+            remove_last(headers, Header::CacheControl);
         }
         if self.retry_after {
             put(headers, Header::RetryAfter, Cow::Borrowed("1"), |_, _| true);
@@ -125,14 +125,14 @@ impl SessionHeaders {
 }
 
 /// Returns whether a header other than `Cache-Control` controls caching.
-fn speaks_to_caches(name: &str) -> bool {
+fn controls_caching(name: &str) -> bool {
     let is_targeted = name.len() > "cache-control".len() && name.ends_with("cache-control");
     is_targeted || matches!(name, "expires" | "surrogate-control" | "edge-control" | "x-accel-expires")
 }
 
 /// Removes the last header of a name, because the handler has set its own.
 #[cold]
-fn leave_to_handler(headers: &mut impl ResponseHeaders, header: Header) {
+fn remove_last(headers: &mut impl ResponseHeaders, header: Header) {
     let count = values(headers, header).len();
     retain(headers, header, |place, _| place + 1 < count);
 }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn vary_is_merged_into_one_line_and_never_doubled() {
+    fn vary_is_merged_into_one_line() {
         assert_eq!(vary(&[]), ["Cookie"]);
         assert_eq!(vary(&["Accept"]), ["Accept, Cookie"]);
         assert_eq!(vary(&["Accept", "Accept-Language"]), ["Accept, Accept-Language, Cookie"]);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merged_vary_holds_visible_ascii_and_spaces_only() {
+    fn merged_vary_is_visible_ascii() {
         assert_eq!(vary(&["Accept, Größe"]), ["Accept, Cookie"]);
         assert_eq!(vary(&["Größe", "Accept"]), ["Accept, Cookie"]);
         assert_eq!(vary(&["A\0B, \u{7f}, Accept,\tOrigin\t, a b"]), ["Accept, Origin, Cookie"]);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_replaces_its_namesake_and_forbids_caching() {
+    fn cookie_replaces_its_namesake_and_forbids_caching() {
         let cookie =
             CookieOptions { name: Some("id".to_owned()), ..CookieOptions::default() }.build().unwrap().removal();
         let attach = SessionHeaders { cookie: Some(cookie.clone()), ..SessionHeaders::default() };
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_somebody_is_not_stored_unless_its_handler_says_otherwise() {
+    fn private_page_is_no_store_by_default() {
         let attach = || SessionHeaders { is_private: true, ..SessionHeaders::default() };
         assert_eq!(written(attach(), &[]), [("cache-control", "no-store".to_owned())]);
         for own in [&[("cache-control", "private, max-age=5")][..], &[("cache-control", "a"), ("cache-control", "b")]] {
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_attach_changes_nothing() {
+    fn no_headers_change_nothing() {
         let fields = [("vary", "Accept"), ("set-cookie", "id=1")];
         assert!(SessionHeaders::default().is_empty());
         assert_eq!(written(SessionHeaders::default(), &fields).len(), 2);

@@ -189,8 +189,10 @@ impl State {
         }
     }
 
-    /// Returns whether the loaded record has a principal. A login in this request does not count:
-    /// the cookie that its response sets already prevents caching.
+    /// Returns whether the loaded record has a principal.
+    ///
+    /// A login in this request does not count: the cookie that its response sets already prevents
+    /// caching.
     pub(super) fn is_signed_in(&self) -> bool {
         self.view.base().is_some_and(Record::is_signed_in)
     }
@@ -294,8 +296,10 @@ impl State {
         }
     }
 
-    /// Returns the sessions that the commit must end. A login also ends all sessions that the
-    /// request's tokens open: none of them is known to belong to the principal.
+    /// Returns the sessions that the commit must end.
+    ///
+    /// A login also ends all sessions that the request's tokens open: none of them is known to
+    /// belong to the principal.
     pub(super) fn doomed(&self) -> &[SessionId] {
         match (&self.doomed, &self.stage) {
             (Some(id), _) => std::slice::from_ref(id),
@@ -305,7 +309,7 @@ impl State {
     }
 
     /// Records that the store has ended a session.
-    pub(super) fn forget_doomed(&mut self, id: SessionId) {
+    pub(super) fn record_destroyed(&mut self, id: SessionId) {
         if self.doomed == Some(id) {
             self.doomed = None;
         } else if let Stage::Ambiguous(ids) = &mut self.stage {
@@ -314,7 +318,7 @@ impl State {
     }
 
     /// Gives up the destroy; the response reports the failure.
-    pub(super) fn spare_doomed(&mut self) {
+    pub(super) fn cancel_destroy(&mut self) {
         self.doomed = None;
         if let Stage::Ambiguous(_) = self.stage {
             self.stage = Stage::Absent;

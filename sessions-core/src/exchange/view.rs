@@ -262,8 +262,9 @@ impl View {
         fits
     }
 
-    /// Limits the number of edits in one request. Removals need no limit: each is of a key in the
-    /// record or replaces another edit.
+    /// Limits the number of edits in one request.
+    ///
+    /// Removals need no limit: each is of a key in the record or replaces another edit.
     fn check_edits(&self, is_first: bool, limits: &Limits) -> Result<(), Error> {
         if is_first && self.edits.len() >= limits.edits() { Err(Error::new(ErrorKind::TooLarge)) } else { Ok(()) }
     }

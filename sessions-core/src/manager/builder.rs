@@ -20,12 +20,14 @@ use crate::store::{MemoryStore, Store};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutagePolicy {
-    /// The request fails with 503; its cookie and record are kept. Routes that do not ask for a
-    /// session are not affected.
+    /// The request fails with 503; its cookie and record are kept.
+    ///
+    /// Routes that do not ask for a session are not affected.
     #[default]
     Refuse,
-    /// The request sees an empty session, and fails with 503 only if it writes to it. Its cookie
-    /// and record are kept.
+    /// The request sees an empty session, and fails with 503 only if it writes to it.
+    ///
+    /// Its cookie and record are kept.
     Anonymous,
 }
 

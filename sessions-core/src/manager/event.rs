@@ -245,7 +245,7 @@ mod tests {
     const EVENT: Event = Event::DestroyedAll { count: 1 };
 
     #[test]
-    fn a_listener_that_panics_or_adds_another_harms_nobody() {
+    fn listener_may_panic_or_add_another() {
         let listeners = Arc::new(Listeners::default());
         let heard = Arc::new(AtomicUsize::new(0));
         listeners.add(Arc::new(|_| panic!("a listener's panic")));

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearer_limit_ends_a_session() {
+    fn nearer_timeout_ends_a_session() {
         let at = Timestamp::from_millis;
         let idle = |millis| Some(Duration::from_millis(millis));
         for (now, limit, absolute, end) in [
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_below_a_millisecond_is_zero() {
+    fn timeout_below_a_millisecond_is_zero() {
         for (micros, is_zero) in [(0, true), (500, true), (999, true), (1000, false), (1500, false)] {
             let limit = Duration::from_micros(micros);
             assert_eq!(Expiry::never().idle(limit).is_zero(), is_zero, "{limit:?}");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_touch_is_due_once_in_an_interval() {
+    fn touch_is_due_once_per_interval() {
         let minute = 60_000;
         let due = |idle, seconds: u64| touch_is_due(&record(idle), Timestamp::from_millis(seconds * 1000), minute);
         let half_an_hour = Some(Duration::from_secs(1800));

@@ -11,8 +11,10 @@ use crate::manager::sessions::{Inner, Sessions};
 /// Maximum number of records that one slice of a sweep removes.
 const SLICE: usize = 1000;
 
-/// Pause between two slices. Without it, the system could preempt the thread at any moment, even
-/// while it holds a lock that requests are waiting for.
+/// Pause between two slices.
+///
+/// Without it, the system could preempt the thread at any moment, even while it holds a lock that
+/// requests are waiting for.
 const REST: Duration = Duration::from_millis(1);
 
 /// The sweeping thread of one manager, stopped on drop. It holds only a weak reference to the

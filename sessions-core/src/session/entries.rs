@@ -156,11 +156,11 @@ impl Session {
 
     /// Decodes an entry or flash, and raises an event if it has another type.
     pub(super) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
-        self.values().decode(key, bytes).inspect_err(|error| self.tell_undecodable(error))
+        self.values().decode(key, bytes).inspect_err(|error| self.report_undecodable(error))
     }
 
     #[cold]
-    fn tell_undecodable(&self, error: &Error) {
+    fn report_undecodable(&self, error: &Error) {
         if let Some((key, expected)) = error.undecodable() {
             self.shared.raise(&Event::Undecodable { id: self.id(), key: Arc::clone(key), expected });
         }

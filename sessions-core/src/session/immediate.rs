@@ -61,7 +61,7 @@ impl Session {
         if state.view().edits().cover_entry(key) {
             return None;
         }
-        state.live().map(name)
+        state.live().map(id_and_hash)
     }
 
     /// Replaces an entry with the result of `change`, atomically and at once.
@@ -181,7 +181,7 @@ impl Session {
     }
 
     async fn load_again(&self) -> Result<(), Error> {
-        let Some((id, hash)) = self.shared.lock().live().map(name) else {
+        let Some((id, hash)) = self.shared.lock().live().map(id_and_hash) else {
             return Ok(());
         };
         let now = self.shared.sessions.now();
@@ -228,6 +228,6 @@ impl Session {
 }
 
 /// Returns the id and secret hash by which the store finds a session.
-const fn name(live: &Live) -> (SessionId, SecretHash) {
+const fn id_and_hash(live: &Live) -> (SessionId, SecretHash) {
     (live.token.id(), live.hash)
 }

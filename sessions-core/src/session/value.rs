@@ -131,7 +131,7 @@ pub(crate) mod lenient {
         use super::*;
 
         #[test]
-        fn what_is_negative_is_no_unsigned_integer() {
+        fn negative_numbers_are_not_unsigned() {
             let cases =
                 [(json!(7), Some(7)), (json!("7"), Some(7)), (json!(u64::MAX), Some(u64::MAX)), (json!(-7), None)];
             for (value, number) in cases {
@@ -141,7 +141,7 @@ pub(crate) mod lenient {
         }
 
         #[test]
-        fn values_read_as_go_sessions_reads_them() {
+        fn values_convert_as_in_go_sessions() {
             let cases = [
                 (json!("1"), Some("1"), Some(1), Some(1.0), Some(true)),
                 (json!(1), Some("1"), Some(1), Some(1.0), Some(true)),

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_become_one_body() {
+    fn chunks_are_joined() {
         let table = [
             ("0\r\n\r\n", ""),
             ("3\r\nabc\r\n0\r\n\r\n", "abc"),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_beginning_is_incomplete() {
+    fn every_prefix_is_incomplete() {
         let bytes = b"3;x=y\r\nabc\r\n1\r\nd\r\n0\r\nT: 1\r\n\r\n";
         for end in 0..bytes.len() {
             assert_eq!(decode(&bytes[..end]), Ok(None), "{end}");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_others_may_read_otherwise_is_refused() {
+    fn ambiguous_chunk_size_is_refused() {
         let sizes = [
             "",
             " 3",
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_chunk_is_where_its_size_says() {
+    fn chunk_ends_where_its_size_says() {
         for bytes in [
             "2\r\nabc\r\n0\r\n\r\n",
             "3\r\nabc\n0\r\n\r\n",
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn trailers_are_fields_and_limited() {
+    fn trailers_are_checked_and_limited() {
         for trailer in ["x", ": 1", " X: 1", "X : 1", "X: \0", "X: 1\rY: 2", "X\n"] {
             assert_eq!(decode(format!("0\r\n{trailer}\r\n\r\n").as_bytes()), Err(400), "{trailer:?}");
         }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_limited() {
+    fn chunk_line_is_limited() {
         let line = |length: usize| format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(length - 4));
         assert!(decode(line(1024).as_bytes()).is_ok_and(|decoded| decoded.is_some()));
         assert_eq!(decode(line(1025).as_bytes()), Err(400));

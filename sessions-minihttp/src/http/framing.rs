@@ -131,9 +131,11 @@ impl Seen {
         }
     }
 
-    /// Determines where the body ends. A request with both a length and a coding, which RFC 9112
-    /// section 6.1 leaves to the server, is refused: a proxy that uses the length would see another
-    /// next request than one that uses the chunks.
+    /// Determines where the body ends.
+    ///
+    /// A request with both a length and a coding, which RFC 9112 section 6.1 leaves to the server,
+    /// is refused: a proxy that uses the length would see another next request than one that uses
+    /// the chunks.
     fn body(&self, version: u8) -> Result<BodyLength, Refusal> {
         match (self.length, &self.codings) {
             (length, None) => Ok(BodyLength::Sized(length.unwrap_or(0))),
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_body_is_known_by_one_length() {
+    fn body_ends_after_its_length() {
         assert_eq!(body(&[]), Ok(BodyLength::Sized(0)));
         assert_eq!(body(&[("content-length", "0")]), Ok(BodyLength::Sized(0)));
         assert_eq!(body(&[("Content-Length", "12"), ("CONTENT-LENGTH", "012")]), Ok(BodyLength::Sized(12)));
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_body_is_known_by_chunks() {
+    fn body_ends_after_its_last_chunk() {
         let coding = |value| body(&[("Transfer-Encoding", value)]);
         for value in ["chunked", "CHUNKED", ",chunked", "chunked ,"] {
             assert_eq!(coding(value), Ok(BodyLength::Chunked), "{value}");
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn http_1_1_names_one_host() {
+    fn http_1_1_needs_one_host() {
         assert_eq!(framing(1, &[]), Err(Refusal::Malformed));
         assert!(framing(0, &[]).is_ok());
         for host in ["", "localhost:8080", "a.example", "[::1]:80", "10.0.0.1", "a_b~c%20"] {
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_stays_open_as_its_version_says() {
+    fn persistence_depends_on_the_version() {
         let table = [
             (1, "", Persistence::Implied),
             (1, "keep-alive", Persistence::Implied),

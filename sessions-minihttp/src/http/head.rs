@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_read_as_it_was_sent() {
+    fn head_is_parsed_as_sent() {
         let bytes = b"\r\nPOST /a?b=c HTTP/1.1\r\nHost: a\r\nX-Y:\t v w \t\r\nContent-Length: 3\r\n\r\nabcGET";
         let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let head = parse(bytes, &mut slots).unwrap().unwrap();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn every_beginning_of_a_head_is_incomplete() {
+    fn every_prefix_of_a_head_is_incomplete() {
         let head = "GET /a HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n";
         for end in 0..head.len() {
             assert_eq!(length(&head.as_bytes()[..end]), Ok(None), "{end}");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_bytes_are_limited() {
+    fn headers_and_bytes_are_limited() {
         for count in [1, 17, 50, MAX_FIELDS] {
             let head = with_fields(count);
             assert_eq!(length(head.as_bytes()), Ok(Some(head.len())), "{count}");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn malformed_request_is_refused() {
         let table: [&[u8]; 25] = [
             b"GET / HTTP/1.1\nHost: a\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: a\n\r\n",
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn other_versions_are_told_apart_from_garbage() {
+    fn unsupported_version_is_not_malformed() {
         for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTP/10.1", "HTTP/3"] {
             let head = format!("\r\nGET / {version}\r\nHost: a\r\n\r\n");
             assert_eq!(length(head.as_bytes()), Err(Refusal::UnsupportedVersion), "{version}");

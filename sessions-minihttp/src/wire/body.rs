@@ -10,8 +10,9 @@ use crate::http::{BodyLength, Chunked, Framing, Next, Refusal};
 /// closed.
 const MOST_SKIPPED: u64 = 256 * 1024;
 
-/// The body of a request. It outlives the service, so that an unread rest is not taken for the next
-/// request.
+/// The body of a request.
+///
+/// It outlives the service, so that an unread rest is not taken for the next request.
 pub(crate) struct Incoming<'c> {
     wire: &'c mut Wire,
     /// Number of body bytes that arrived with the head.
@@ -121,7 +122,7 @@ impl<'c> Incoming<'c> {
     }
 
     /// Returns the received bytes.
-    fn here(&self) -> &[u8] {
+    fn buffered(&self) -> &[u8] {
         if self.received.is_empty() { &self.spare[self.start..self.end] } else { self.received }
     }
 
@@ -154,7 +155,7 @@ impl<'c> Incoming<'c> {
             self.end = kept.len();
         }
         (self.start, self.end) = (0, self.end - self.start);
-        self.greet()?;
+        self.send_continue()?;
         let due = self.wire.idle_due();
         let received = self.wire.receive(&mut self.spare[self.end..], due);
         self.end += self.expect(received)?;
@@ -162,7 +163,7 @@ impl<'c> Incoming<'c> {
     }
 
     /// Sends the 100 that a client waits for before it sends the body.
-    fn greet(&mut self) -> io::Result<()> {
+    fn send_continue(&mut self) -> io::Result<()> {
         if mem::take(&mut self.awaits_continue) {
             self.wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
@@ -197,9 +198,9 @@ impl Read for Incoming<'_> {
         if left == 0 {
             return Ok(0);
         }
-        let here = self.here();
+        let here = self.buffered();
         let count = if here.is_empty() {
-            self.greet()?;
+            self.send_continue()?;
             let due = self.wire.idle_due();
             let received = self.wire.receive(&mut buffer[..left], due);
             self.expect(received)?
@@ -217,10 +218,10 @@ impl Read for Incoming<'_> {
 impl BufRead for Incoming<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let left = usize::try_from(self.next()?).unwrap_or(usize::MAX);
-        if left > 0 && self.here().is_empty() {
+        if left > 0 && self.buffered().is_empty() {
             self.receive()?;
         }
-        let here = self.here();
+        let here = self.buffered();
         Ok(&here[..left.min(here.len())])
     }
 
@@ -230,7 +231,7 @@ impl BufRead for Incoming<'_> {
             Left::Chunked(chunked) => chunked.left(),
             Left::Broken(_) => 0,
         };
-        assert!(amount as u64 <= left && amount <= self.here().len(), "what is consumed was shown before");
+        assert!(amount as u64 <= left && amount <= self.buffered().len(), "what is consumed was shown before");
         self.take(amount);
         self.count(amount);
     }

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_has_room_up_to_its_limit() {
+    fn head_has_room_up_to_its_limit() {
         let mut input = Input::new();
         for round in 0..3 {
             let bytes = numbers(MAX_HEAD);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_body_stays_and_has_room() {
+    fn next_request_is_kept_with_room() {
         // However full a body has left the buffer, and however little of it is another request.
         for head in [10, SIZE - RESERVE] {
             for left in [1, 1000, RESERVE] {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_parsed_again_when_it_may_be_whole() {
+    fn head_is_parsed_only_when_complete() {
         let mut input = Input::new();
         assert!(!input.may_hold_head());
         let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

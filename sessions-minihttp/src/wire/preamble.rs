@@ -13,7 +13,9 @@ const DATE: usize = 15;
 const DATE_END: usize = BEGINNING.len() + "Sun, 06 Nov 1994 08:49:37 GMT".len();
 
 /// The beginning of most responses as text: the status line, the date, and `Content-Length` without
-/// its value. Only the date changes.
+/// its value.
+///
+/// Only the date changes.
 pub(crate) struct Preamble {
     seconds: Option<u64>,
     text: [u8; DATE_END + END.len()],
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_date_changes() {
+    fn preamble_changes_only_its_date() {
         let mut preamble = Preamble::new();
         for _ in 0..2 {
             for (seconds, date) in

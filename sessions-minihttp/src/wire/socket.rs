@@ -107,8 +107,10 @@ mod unix {
 
         /// Records that a read returned less than was asked for. may's events are edge-triggered,
         /// so on Linux there is no need to read again, which would be a third of a request's system
-        /// calls (epoll(7), question 9). Only an end of stream that arrived together with the data
-        /// gets no event of its own and must be read.
+        /// calls (epoll(7), question 9).
+        ///
+        /// Only an end of stream that arrived together with the data gets no event of its own and
+        /// must be read.
         fn read_less(&mut self) {
             self.all_read = cfg!(any(target_os = "linux", target_os = "android")) && !self.end;
         }

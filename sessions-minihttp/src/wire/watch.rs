@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_has_ended_is_forgotten() {
+    fn ended_connection_is_forgotten() {
         let watch = Watch::start(Limits { head: 1_000_000, idle: 1_000_000 });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

@@ -17,8 +17,10 @@ pub(crate) struct Create {
     writes: Writes,
     live: Live,
     record: Record,
-    /// The cookie with the token. Formed before the store is asked, so that no session is stored
-    /// whose token could not be sent.
+    /// The cookie with the token.
+    ///
+    /// Formed before the store is asked, so that no session is stored whose token could not be
+    /// sent.
     cookie: Option<SetCookie>,
     attempts: u32,
     /// The handle already shows the record.

@@ -43,7 +43,7 @@ impl Destroy {
         if existed {
             driver.shared.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
         }
-        driver.shared.lock().forget_doomed(self.id);
+        driver.shared.lock().record_destroyed(self.id);
         let successor = self.successor.take();
         match (self.others.pop(), successor) {
             (Some(id), successor) => Self { id, others: std::mem::take(&mut self.others), successor }.ask(driver),

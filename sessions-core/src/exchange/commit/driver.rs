@@ -212,20 +212,23 @@ impl Driver {
         error.into()
     }
 
-    /// Gives unsaved writes back to a handler that called `save`, so that it can retry. A response
-    /// is the last attempt, so it reports a destroy that failed.
+    /// Gives unsaved writes back to a handler that called `save`, so that it can retry.
+    ///
+    /// A response is the last attempt, so it reports a destroy that failed.
     pub(super) fn give_back(&self, writes: Option<Writes>) {
         let mut state = self.shared.lock();
         match (self.occasion, writes) {
             (Occasion::Save, Some(writes)) => state.take_back(writes),
             (Occasion::Save, None) => {}
-            (Occasion::Headers { .. }, _) => state.spare_doomed(),
+            (Occasion::Headers { .. }, _) => state.cancel_destroy(),
         }
     }
 }
 
-/// An operation whose answer is awaited. If a save is dropped, the next commit of the exchange
-/// inherits the operation. If a response is dropped, its client is gone and so is the operation.
+/// An operation whose answer is awaited.
+///
+/// If a save is dropped, the next commit of the exchange inherits the operation. If a response is
+/// dropped, its client is gone and so is the operation.
 struct Asked<'a> {
     /// `None` once the store has answered.
     question: Option<Box<Question>>,

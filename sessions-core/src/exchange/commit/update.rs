@@ -21,8 +21,9 @@ pub(crate) struct Update {
     renewed: Option<Live>,
     /// Only the time of last use is written.
     is_touch: bool,
-    /// The cookie with the new token or expiry. Formed before the store is asked: nothing is
-    /// committed that the client could not be sent.
+    /// The cookie with the new token or expiry.
+    ///
+    /// Formed before the store is asked: nothing is committed that the client could not be sent.
     cookie: Option<SetCookie>,
     /// `None` if the handle does not show the changes yet.
     before: Option<Before>,
