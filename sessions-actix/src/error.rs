@@ -1,4 +1,4 @@
-//! What a handler returns when its session fails it.
+//! The error that handlers return.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,10 +12,10 @@ use tracing::field::{debug, display};
 use crate::TARGET;
 use crate::headers::write;
 
-/// The error of a session, as actix-web's handlers return it.
+/// The error of a session, or of a request without a session middleware.
 ///
-/// The client gets a bare status, which tells as much as it may know; which one is told at
-/// [`Error::status`]. The reason goes to the log, once, with its causes.
+/// The client gets a bare status that reveals nothing internal; see [`Error::status`]. The error
+/// and its sources are logged once.
 ///
 /// ```
 /// use actix_web::HttpResponse;
@@ -30,15 +30,15 @@ use crate::headers::write;
 /// In a handler that returns another error type, name this one: `session.increment("visits",
 /// 1).map_err(SessionError::from)?`.
 ///
-/// Like core's it is as large as a pointer.
+/// Like core's error, it is as small as a pointer.
 #[derive(Debug)]
 pub struct SessionError(Box<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    /// `None` if no session middleware is around the handler.
+    /// `None` if there is no session middleware around the handler.
     error: Option<Error>,
-    /// What the response must carry.
+    /// The headers that the response must carry.
     headers: SessionHeaders,
     logged: Once,
 }
@@ -52,17 +52,19 @@ impl SessionError {
         Self::new(None, SessionHeaders::of_failure())
     }
 
-    /// Returns what the session refused, `None` if a handler asked for its
-    /// [`Session`](crate::Session) and no [`SessionMiddleware`](crate::SessionMiddleware) is around
-    /// it.
+    /// Returns the kind of the session's error.
+    ///
+    /// `None` if the handler extracted a [`Session`](crate::Session) without a
+    /// [`SessionMiddleware`](crate::SessionMiddleware) around it.
     #[must_use]
     pub fn kind(&self) -> Option<ErrorKind> {
         self.0.error.as_ref().map(Error::kind)
     }
 
-    /// Logs the error with its causes, at level `ERROR` only if the server is to blame: a client
-    /// must not be able to flood the log. Responses are made from an error more than once, so only
-    /// the first call counts.
+    /// Logs the error and its sources.
+    ///
+    /// The level is `ERROR` only for a server fault, so that clients cannot flood the log.
+    /// actix-web makes several responses from one error, so only the first call logs.
     pub(crate) fn log(&self) {
         let (kind, status) = (self.kind().map(debug), self.status_code().as_u16());
         self.0.logged.call_once(|| match &self.0.error {

@@ -3,13 +3,12 @@
 use actix_web::{HttpMessage, HttpRequest};
 use sessions_core::{Exchange, Exchanges, Sessions};
 
-/// Returns the exchange that a middleware of the manager has to end, `None` if a middleware further
-/// out does.
+/// Returns the exchange that a middleware of the manager must end, or `None` if an outer one will.
 pub(crate) fn wrap(sessions: &Sessions, request: &HttpRequest) -> Option<Exchange> {
     with(request, |exchanges| exchanges.wrap(sessions, request.method().as_str()))
 }
 
-/// Returns the manager's exchange of the request, and opens one if there is none.
+/// Returns the manager's exchange of the request; opens one if there is none.
 pub(crate) fn join(sessions: &Sessions, request: &HttpRequest) -> Exchange {
     with(request, |exchanges| exchanges.join(sessions, request.method().as_str()))
 }

@@ -1,4 +1,4 @@
-//! Sessions without the middleware: started and finished by the handler itself.
+//! Explicit calls: handlers that start and finish their session themselves.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,16 +11,15 @@ use crate::error::SessionError;
 use crate::extract::Session;
 use crate::{exchanges, headers};
 
-/// Starts, finishes and destroys sessions with actix-web's own requests and responses.
+/// Explicit calls that start, finish and destroy a session, without a middleware.
 ///
-/// For handlers that no [`SessionMiddleware`](crate::SessionMiddleware) is around. Where there is
-/// one of the same manager, these calls work on its session, and it leaves alone what they have
-/// finished. A request has one session, however often it is started.
+/// Within a [`SessionMiddleware`](crate::SessionMiddleware) of the same manager, these calls use
+/// the middleware's session, and the middleware skips what they have finished. A request has one
+/// session, however often it is started.
 ///
-/// A call that has asked the store to write goes to its end, though its handler is dropped. A
-/// handler that is dropped before it finishes changes nothing, and ends nothing either:
-/// [`destroy`](crate::sessions_core::Session::destroy) needs its finish.
-///
+/// A store write that has begun is completed even if the handler is dropped. A handler that is
+/// dropped before it finishes changes nothing; even a
+/// [`destroy`](crate::sessions_core::Session::destroy) has no effect then.
 /// ```
 /// use actix_web::{HttpRequest, HttpResponse, web};
 /// use sessions_actix::{SessionError, Sessions, SessionsExt};
@@ -35,62 +34,59 @@ use crate::{exchanges, headers};
 /// }
 /// ```
 pub trait SessionsExt: sealed::Sealed {
-    /// Loads the session that the request's cookie opens, or begins an empty one. Nothing of it is
-    /// saved unless it is [finished](Self::finish).
+    /// Loads the session that the request's cookie opens, or returns an empty one.
+    ///
+    /// Its changes are saved only if it is [finished](Self::finish).
     ///
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
-    /// be asked. The request must then not go on as if nobody were signed in.
+    /// be reached. The visitor must then not be treated as signed out.
     fn start(&self, request: &HttpRequest) -> impl Future<Output = Result<Session, SessionError>>;
 
-    /// Saves what the request did to its session, and writes to the response what that needs:
-    /// cookie, `Vary` and `Cache-Control`.
+    /// Saves the request's changes and writes the session's headers to the response.
     ///
-    /// To be called once, with the response's final status: if it tells of a failure of the server
-    /// (5xx), what the request wrote is dropped, and a destroy or a renewal in it is kept.
+    /// Call it once, with the response's final status. A 5xx, 408 or 413 drops the request's data
+    /// but keeps a destroy and a renewal.
     ///
     /// # Errors
     ///
-    /// Returns why nothing was saved. The response must then not be sent; return the error in its
-    /// place.
+    /// Returns why nothing was saved. The response must then not be sent; return the error instead.
     fn finish<B>(
         &self,
         session: &sessions_core::Session,
         response: &mut HttpResponse<B>,
     ) -> impl Future<Output = Result<(), SessionError>>;
 
-    /// Ends the request's session for good, on every node, and removes its cookie with the
-    /// response.
+    /// Ends the request's session on every node and removes its cookie with the response.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
-    /// be asked or cannot write: the session may then still live. Return the error in place of the
-    /// response.
+    /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store fails:
+    /// the session may then still be live. Return the error instead of the response.
     fn destroy<B>(
         &self,
         request: &HttpRequest,
         response: &mut HttpResponse<B>,
     ) -> impl Future<Output = Result<(), SessionError>>;
 
-    /// Begins the idle limit of the request's session anew, and that of its cookie.
+    /// Restarts the idle timeout of the request's session, and of its cookie.
     ///
     /// # Errors
     ///
-    /// Returns [`NoSession`](sessions_core::ErrorKind::NoSession) if the request has none, and what
-    /// [`start`](Self::start) and [`finish`](Self::finish) return.
+    /// Returns [`NoSession`](sessions_core::ErrorKind::NoSession) if the request has none, and the
+    /// errors of [`start`](Self::start) and [`finish`](Self::finish).
     fn shift_expiration<B>(
         &self,
         request: &HttpRequest,
         response: &mut HttpResponse<B>,
     ) -> impl Future<Output = Result<(), SessionError>>;
 
-    /// Gives the request's session an idle limit of its own, from now on.
+    /// Sets an idle timeout for the request's session alone.
     ///
     /// # Errors
     ///
-    /// As [`shift_expiration`](Self::shift_expiration).
+    /// Same as [`shift_expiration`](Self::shift_expiration).
     fn update_expiration<B>(
         &self,
         request: &HttpRequest,
@@ -141,7 +137,7 @@ impl SessionsExt for Sessions {
     }
 }
 
-/// Does one thing to the request's session, and finishes it.
+/// Changes the request's session and finishes it.
 async fn alter<B>(
     sessions: &Sessions,
     request: &HttpRequest,
@@ -154,7 +150,7 @@ async fn alter<B>(
 }
 
 mod sealed {
-    /// Keeps [`SessionsExt`](super::SessionsExt) open to new methods.
+    /// The seal of [`SessionsExt`](super::SessionsExt), so that methods can be added to it.
     #[expect(unnameable_types, reason = "a trait that others can name is not sealed")]
     pub trait Sealed {}
 

@@ -1,4 +1,4 @@
-//! The session as an argument of a handler.
+//! The session extractor.
 
 use std::future::Future;
 use std::ops::Deref;
@@ -12,19 +12,18 @@ use sessions_core::Load;
 use crate::error::SessionError;
 use crate::{exchanges, headers};
 
-/// The session of a request, as a handler's argument. It is loaded once, when the first argument of
-/// this type is extracted.
+/// An extractor of the request's session; the first one in a request loads it.
 ///
-/// What it can do is in its target, [`sessions_core::Session`]. The route must be wrapped in a
-/// [`SessionMiddleware`](crate::SessionMiddleware).
+/// It dereferences to [`sessions_core::Session`], which documents what a session can do. The route
+/// must be wrapped in a [`SessionMiddleware`](crate::SessionMiddleware).
 ///
-/// If the store cannot be asked, the handler is not called and the client gets a bare 503: the
-/// request must not go on as if nobody were signed in. A handler that answers failures itself takes
-/// a `Result<Session, SessionError>`. One that also serves routes without the middleware takes an
+/// If the store cannot be reached, the handler is not called and the client gets a bare 503: the
+/// visitor must not be treated as signed out. A handler that handles failures itself takes a
+/// `Result<Session, SessionError>`. One that also serves routes without the middleware takes an
 /// [`OptionalSession`].
 ///
-/// **Do not take an `Option<Session>`.** actix-web turns every error of an extractor into `None`
-/// there, so that in an outage of the store everybody would seem to be signed out. No extractor can
+/// **Do not take an `Option<Session>`.** actix-web turns every extractor error into `None` there,
+/// so everybody would seem to be signed out while the store is down. No extractor can change that.
 /// change that.
 ///
 /// ```
@@ -66,10 +65,9 @@ impl FromRequest for Session {
     }
 }
 
-/// The session of a request, or `None` where no middleware is around the route: for handlers that
-/// serve routes with and without one.
+/// An extractor of the session, or of `None` on a route without the middleware.
 ///
-/// Unlike an `Option<Session>`, it fails as [`Session`] does if the store cannot be asked.
+/// Unlike an `Option<Session>`, it fails like [`Session`] if the store cannot be reached.
 ///
 /// ```
 /// use sessions_actix::OptionalSession;
@@ -92,7 +90,7 @@ impl FromRequest for OptionalSession {
     }
 }
 
-/// The extraction of an [`OptionalSession`].
+/// The future of an extracted [`OptionalSession`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct OptionalExtraction(Extraction);
@@ -108,7 +106,7 @@ impl Future for OptionalExtraction {
     }
 }
 
-/// The extraction of a [`Session`].
+/// The future of an extracted [`Session`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Extraction(Option<Load>);

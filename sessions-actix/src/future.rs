@@ -1,4 +1,4 @@
-//! The response that is being made, and what becomes of its session.
+//! The response future of the middleware.
 
 use std::any::Any;
 use std::fmt;
@@ -20,16 +20,15 @@ use crate::headers::write;
 type Response<B> = Result<ServiceResponse<B>, Error>;
 
 pin_project! {
-    /// The response of a [`SessionService`](crate::SessionService), which is not given out before
-    /// its session is saved.
+    /// The future of a response, which is ready once its session is committed.
     ///
-    /// Dropped while the handler runs, since its client hung up or a timeout middleware cut it off,
-    /// it drops what the handler wrote and still carries out a destroy. A commit that has begun
-    /// goes to its end. Where the store does not answer at once, a task on the current runtime
-    /// waits for it.
+    /// If it is dropped while the handler runs, because the client disconnected or a timeout
+    /// middleware cut it off, the handler's writes are dropped but a destroy is still carried out.
+    /// A commit that has begun is completed. If the store does not answer at once, a task on the
+    /// current runtime waits for it.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, B> {
-        // Dropped in this order, so that the handler has done what it does before its exchange is
+        // Dropped in this order, so that the handler's destructors run before its exchange is
         // abandoned.
         #[pin]
         handler: F,
@@ -38,19 +37,19 @@ pin_project! {
 }
 
 enum Stage<B> {
-    /// A middleware further out commits.
+    /// An outer middleware commits.
     Nested,
     Handling(ExchangeGuard),
-    /// The store answers later. Boxed, so that the future is small where it answers at once:
-    /// frameworks move their futures about.
+    /// The store does not answer at once. Boxed to keep the future small when it does: frameworks
+    /// move their futures.
     Committing(Box<(CommitGuard, Ended<B>)>),
 }
 
-/// What a handler ended with.
+/// The result of a handler.
 type Ended<B> = Result<ServiceResponse<B>, Failure>;
 
 enum Failure {
-    /// `status` is that of the response which the error will become.
+    /// `status` is the status of the response that the error will become.
     Error {
         error: Error,
         status: StatusCode,
@@ -102,12 +101,12 @@ where
     }
 }
 
-/// Runs a handler. A panic is held back, so that a logout in it is not lost.
+/// Polls a handler and catches its panic, so that a logout in it is not lost.
 fn run<F, B>(handler: Pin<&mut F>, context: &mut Context<'_>) -> Poll<Ended<B>>
 where
     F: Future<Output = Response<B>>,
 {
-    // Nobody sees what the panic has left half done: the handler is not polled again.
+    // Unwind safe: the handler is not polled again after a panic.
     match catch_unwind(AssertUnwindSafe(|| handler.poll(context))) {
         Ok(polled) => polled.map_err(|error| Failure::Error { status: error.error_response().status(), error }),
         Err(panic) => Poll::Ready(Err(Failure::Panic(panic))),
@@ -122,8 +121,8 @@ fn status<B>(ended: &Ended<B>) -> u16 {
     }
 }
 
-/// Returns the response with what its session needs or, if the session could not be saved, a
-/// response that says so.
+/// Returns the response with the session's headers, or an error response if the session could not
+/// be saved.
 fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<SessionHeaders, CommitError>) -> Response<EitherBody<B>> {
     match ended {
         Ok(mut response) => match saved {
@@ -152,10 +151,10 @@ impl Failure {
     }
 }
 
-/// Adds what the session needs to the response that `error` becomes further out.
+/// Adds the session's headers to the response that an outer layer makes of `error`.
 ///
-/// It is not made into a [`ServiceResponse`] here: that takes the request, and actix-web panics if
-/// a middleware holds a clone of it while a handler is looked up.
+/// The error is not converted into a [`ServiceResponse`] here: that takes the request, and
+/// actix-web panics if a middleware holds a clone of it while a handler is looked up.
 fn add_to_error(headers: SessionHeaders, mut error: Error) -> Error {
     if !headers.is_empty() {
         error.add_response_mapper(move |mut response| {

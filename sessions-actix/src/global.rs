@@ -1,4 +1,4 @@
-//! The explicit form of the process-wide manager, for programs that need only one.
+//! Explicit calls for the process-wide manager, [`Sessions::global`].
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::error::SessionError;
 use crate::ext::SessionsExt;
 use crate::extract::Session;
 
-/// Loads the request's session from [`Sessions::global`]; see [`SessionsExt::start`].
+/// Loads the request's session; see [`SessionsExt::start`].
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::start`].
+/// Same as [`SessionsExt::start`].
 ///
 /// # Example
 ///
@@ -33,41 +33,38 @@ pub async fn start(request: &HttpRequest) -> Result<Session, SessionError> {
     Sessions::global().start(request).await
 }
 
-/// Saves a session of [`Sessions::global`] and writes to the response what it needs; see
-/// [`SessionsExt::finish`].
+/// Saves a session and writes its headers to the response; see [`SessionsExt::finish`].
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::finish`].
+/// Same as [`SessionsExt::finish`].
 pub async fn finish<B>(session: &sessions_core::Session, response: &mut HttpResponse<B>) -> Result<(), SessionError> {
     Sessions::global().finish(session, response).await
 }
 
-/// Ends the request's session in [`Sessions::global`]; see [`SessionsExt::destroy`].
+/// Ends the request's session; see [`SessionsExt::destroy`].
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::destroy`].
+/// Same as [`SessionsExt::destroy`].
 pub async fn destroy<B>(request: &HttpRequest, response: &mut HttpResponse<B>) -> Result<(), SessionError> {
     Sessions::global().destroy(request, response).await
 }
 
-/// Begins the idle limit of the request's session in [`Sessions::global`] anew; see
-/// [`SessionsExt::shift_expiration`].
+/// Restarts the idle timeout of the request's session; see [`SessionsExt::shift_expiration`].
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::shift_expiration`].
+/// Same as [`SessionsExt::shift_expiration`].
 pub async fn shift_expiration<B>(request: &HttpRequest, response: &mut HttpResponse<B>) -> Result<(), SessionError> {
     Sessions::global().shift_expiration(request, response).await
 }
 
-/// Gives the request's session in [`Sessions::global`] an idle limit of its own; see
-/// [`SessionsExt::update_expiration`].
+/// Sets an idle timeout for the request's session; see [`SessionsExt::update_expiration`].
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::update_expiration`].
+/// Same as [`SessionsExt::update_expiration`].
 pub async fn update_expiration<B>(
     request: &HttpRequest,
     response: &mut HttpResponse<B>,
@@ -76,28 +73,25 @@ pub async fn update_expiration<B>(
     Sessions::global().update_expiration(request, response, idle).await
 }
 
-/// Calls `listener` for every session of [`Sessions::global`] that ends; see
-/// [`Sessions::on_destroy`].
+/// Calls `listener` for every session that ends; see [`Sessions::on_destroy`].
 pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
     Sessions::global().on_destroy(listener);
 }
 
-/// Ends one session of [`Sessions::global`], and says whether there was one; see
-/// [`Sessions::destroy_by_id`].
+/// Ends one session on every node and returns whether it existed; see [`Sessions::destroy_by_id`].
 ///
 /// # Errors
 ///
-/// As [`Sessions::destroy_by_id`].
+/// Same as [`Sessions::destroy_by_id`].
 pub async fn destroy_by_id(id: SessionId) -> Result<bool, SessionError> {
     Ok(Sessions::global().destroy_by_id(id).await?)
 }
 
-/// Ends all sessions of [`Sessions::global`], and says how many there were; see
-/// [`Sessions::destroy_all`].
+/// Ends all sessions on every node and returns how many; see [`Sessions::destroy_all`].
 ///
 /// # Errors
 ///
-/// As [`Sessions::destroy_all`].
+/// Same as [`Sessions::destroy_all`].
 pub async fn destroy_all() -> Result<u64, SessionError> {
     Ok(Sessions::global().destroy_all().await?)
 }

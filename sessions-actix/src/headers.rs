@@ -1,4 +1,4 @@
-//! Headers: cookies in, what the session needs out.
+//! Reading cookies from request headers and writing the session's response headers.
 
 use std::borrow::Cow;
 
@@ -33,8 +33,8 @@ struct Headers<'a>(&'a mut HeaderMap);
 
 impl ResponseHeaders for Headers<'_> {
     fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
-        // Nearly no handler sets a header that sessions are concerned with, so one look-up has to
-        // do.
+        // Inserted first, since handlers rarely set one of these headers: one look-up is then
+        // enough.
         let others = self.0.insert(name_of(header), header_value(header, value));
         let has_others = !others.is_empty();
         if has_others {
@@ -62,14 +62,15 @@ fn header_value(header: Header, text: Cow<'static, str>) -> HeaderValue {
         Cow::Borrowed(text) => static_value(text),
         Cow::Owned(text) => {
             let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
-            // It holds a token: kept out of `Debug` output, and out of HTTP/2's compression tables.
+            // The value contains a token: keep it out of `Debug` output and HTTP/2's compression
+            // tables.
             value.set_sensitive(header == Header::SetCookie);
             value
         }
     }
 }
 
-/// Returns what core writes as it is, formed once: forming a value looks at each of its bytes.
+/// Returns a constant header value, validated only once because validation inspects each byte.
 fn static_value(text: &'static str) -> HeaderValue {
     static COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
     static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

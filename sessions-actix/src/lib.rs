@@ -1,6 +1,7 @@
-//! Server-side sessions for [actix-web](actix_web): a [`SessionMiddleware`] around an app, and
-//! [`Session`] as an argument of its handlers. What a visitor's session holds stays on the server;
-//! the browser gets one cookie that opens it.
+//! Server-side sessions for [actix-web](actix_web).
+//!
+//! Wrap an app in a [`SessionMiddleware`] and extract [`Session`] in its handlers. The session's
+//! data stays on the server; the browser gets one cookie that opens it.
 //!
 //! ```
 //! use actix_web::{App, web};
@@ -31,14 +32,14 @@
 //! # }
 //! ```
 //!
-//! The extractor loads the session, once in a request; reading and writing are then plain calls.
-//! When the handler is done, and before the response's head leaves, the middleware writes what was
-//! changed in one atomic step and adds the cookie. A route that does not ask for its session costs
-//! the store nothing. What a session can do is told at [`core::Session`].
+//! The extractor loads the session once per request; reads and writes are then plain calls. When
+//! the handler is done, and before the response headers are sent, the middleware writes the changes
+//! in one atomic step and adds the cookie. A route that does not ask for its session never touches
+//! the store. [`sessions_core::Session`] documents what a session can do.
 //!
 //! # Without the middleware
 //!
-//! A handler may start and finish its session itself, with [`SessionsExt`]:
+//! A handler can start and finish its session itself with [`SessionsExt`]:
 //!
 //! ```
 //! use actix_web::{App, HttpRequest, HttpResponse, web};
@@ -83,34 +84,33 @@
 //!
 //! # Failures
 //!
-//! A handler returns a [`SessionError`] for what its session refuses: the client is told a bare
-//! status, the log the causes. A commit that fails replaces the handler's response in the same way,
-//! so that no success is told that was not saved. A response with a 5xx status, a handler or
-//! middleware that returns `Err`, and a handler that panics are finished too: by their status the
-//! first two, as a 500 the last. A 500 drops what the request wrote, and keeps a `destroy` and a
-//! `renew`.
+//! A handler returns a [`SessionError`] when its session fails: the client gets a bare status, and
+//! the error is logged with its sources. A commit that fails replaces the handler's response in the
+//! same way, so a response never claims success for data that was not saved. An `Err` from a
+//! handler or middleware ends the session by the status of its response, and a panic as a 500. A
+//! status of 5xx, 408 or 413 drops the request's writes but keeps a `destroy` and a `renew`.
 //!
 //! # Streams and sockets
 //!
-//! What is done to a session is saved before the response's head leaves. The body of a streamed
-//! response, or the actor of a WebSocket, may keep a clone of the [`Session`]; what it writes later
-//! reaches the store with [`save`](sessions_core::Session::save).
+//! A session is saved before the response headers are sent. The body of a streamed response or the
+//! actor of a WebSocket may keep a clone of the [`Session`]; its later writes reach the store
+//! through [`save`](sessions_core::Session::save).
 //!
 //! # Log
 //!
-//! What this crate logs, by `tracing`, has the target `sessions_actix`; what happens to sessions
-//! has the target `sessions_core`. Errors have the fields `kind`, `status` and `error`. What a
-//! client can cause is never above `DEBUG`.
+//! This crate logs through `tracing` with the target `sessions_actix`. Session events have the
+//! target `sessions_core`. Errors have the fields `kind`, `status` and `error`. What a client can
+//! cause is never logged above `DEBUG`.
 //!
 //! # What this crate does not do
 //!
-//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by
-//!   itself.
-//! - It does not read actix-web's own view of the cookies, which decodes names: a cookie whose name
-//!   merely decodes to ours is not ours.
-//! - It does not make a cache within it safe: a middleware that caches responses belongs around this
-//!   one, where it sees the `Vary: Cookie` and `Cache-Control: no-store` of responses that belong to
-//!   one visitor.
+//! - It does not protect against request forgery beyond `SameSite=Lax`, and does not authenticate
+//!   anybody.
+//! - It does not use actix-web's own cookie parser, which decodes names: a cookie whose name merely
+//!   decodes to ours is ignored.
+//! - It does not make a cache inside it safe: place a middleware that caches responses around this
+//!   one, where it sees the `Vary: Cookie` and `Cache-Control: no-store` headers of private
+//!   responses.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
@@ -136,5 +136,5 @@ pub use service::SessionService;
 pub use sessions_core;
 pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, SessionId, Sessions};
 
-/// The target of all that this crate logs.
+/// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_actix";

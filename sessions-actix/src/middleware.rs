@@ -1,4 +1,4 @@
-//! What an app is wrapped in.
+//! The middleware that adds sessions to an app.
 
 use std::future::{Ready, ready};
 
@@ -9,42 +9,44 @@ use sessions_core::Sessions;
 
 use crate::service::SessionService;
 
-/// Gives each request access to its session, and saves it before the response headers are sent.
+/// A middleware that gives each request its session and saves it before the response headers are
+/// sent.
 ///
-/// Handlers get at it with the extractor [`Session`](crate::Session). A request whose handler does
-/// not ask for it costs next to nothing: no header is read, no store is asked.
+/// Handlers get the session with the extractor [`Session`](crate::Session). A request whose handler
+/// does not ask for it costs next to nothing: no header is read and the store is not asked.
 ///
-/// An `Err` and a panic of a handler end its session like a response does: a failed request saves
-/// nothing of what it wrote, but a logout in it holds. If saving fails, the handler's response is
+/// If a handler returns an `Err` or panics, its session is finished too: a failed request saves
+/// none of its writes, but a logout in it takes effect. If saving fails, the handler's response is
 /// not sent; the client gets the bare status of the [`SessionError`](crate::SessionError).
 ///
-/// Wrapping twice with one manager commits once. Of two managers, extractors see the inner one's
-/// session.
+/// Wrapping twice with one manager commits once. With two managers, extractors get the session of
+/// the inner one.
 ///
-/// # When the client hangs up
+/// # When the client disconnects
 ///
-/// actix-web runs most handlers to their end when the client is gone. By HTTP/1.1 a client that
-/// closes its side of the connection may still wait for the answer, unless the server was built
-/// with [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed); only then is
-/// the handler dropped. By HTTP/2 it runs on after the stream was reset: it is a task of its own,
-/// and actix-web shows nobody that the stream is gone. A timeout around this middleware drops it.
+/// actix-web runs most handlers to completion even if the client is gone. With HTTP/1.1, a client
+/// that closes its side of the connection may still wait for the response, so the handler is
+/// dropped only if the server was built with
+/// [`h1_allow_half_closed(false)`](actix_web::HttpServer::h1_allow_half_closed). With HTTP/2, the
+/// handler runs on after the stream was reset: it is a task of its own, and actix-web does not
+/// report the reset. A timeout around this middleware drops it.
 ///
-/// | | what the handler wrote | [`destroy`](crate::sessions_core::Session::destroy) |
+/// | | the handler's writes | [`destroy`](crate::sessions_core::Session::destroy) |
 /// |---|---|---|
-/// | runs to its end | is saved, as ever | is carried out |
-/// | dropped while it runs | is dropped, but for what it has [saved](crate::sessions_core::Session::save) | is carried out |
-/// | dropped during the commit | is saved: the commit goes to its end | is carried out |
-/// | a timeout inside answers 408 or a 5xx | is dropped | is carried out |
-/// | a panic | is dropped | is carried out |
-/// | the body ends early, and an extractor answers 400 | is saved: the response is like any other | is carried out |
+/// | runs to completion | saved as usual | carried out |
+/// | dropped while it runs | dropped, except what it [saved](crate::sessions_core::Session::save) | carried out |
+/// | dropped during the commit | saved: the commit is completed | carried out |
+/// | a timeout inside answers 408 or a 5xx | dropped | carried out |
+/// | a panic | dropped | carried out |
+/// | the body ends early, and an extractor answers 400 | saved: the response is like any other | carried out |
 ///
-/// So extract the body first, and write to the session then. What the store does not do at once
-/// after a request is dropped, a task on the worker's runtime waits for; it ends with that runtime.
+/// So extract the body before you write to the session. If the store does not answer at once after
+/// a request is dropped, a task on the worker's runtime waits for it; it ends with that runtime.
 ///
 /// # Several threads
 ///
-/// Make the manager outside of the closure that [`HttpServer`](actix_web::HttpServer) is given,
-/// which runs once for each of its threads:
+/// Build the manager outside of the closure given to [`HttpServer`](actix_web::HttpServer), which
+/// runs once for each of its threads:
 ///
 /// ```no_run
 /// use actix_web::{App, HttpServer};
@@ -65,7 +67,7 @@ pub struct SessionMiddleware {
 }
 
 impl SessionMiddleware {
-    /// Makes the middleware of a manager.
+    /// Creates the middleware for a manager.
     #[must_use]
     pub const fn new(sessions: Sessions) -> Self {
         Self { sessions }

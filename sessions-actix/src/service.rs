@@ -1,4 +1,4 @@
-//! What a wrapped app is.
+//! The service that [`SessionMiddleware`](crate::SessionMiddleware) produces.
 
 use actix_web::Error;
 use actix_web::body::{EitherBody, MessageBody};
@@ -8,7 +8,7 @@ use sessions_core::Sessions;
 use crate::exchanges;
 use crate::future::ResponseFuture;
 
-/// A service whose requests have sessions, made by a
+/// A service whose requests have sessions, created by
 /// [`SessionMiddleware`](crate::SessionMiddleware).
 #[derive(Debug)]
 pub struct SessionService<S> {

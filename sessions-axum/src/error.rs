@@ -1,4 +1,4 @@
-//! What handlers return.
+//! The error that handlers return.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,11 +7,11 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use sessions_core::{CommitError, Error, ErrorKind};
 
-/// Why a request has no session, or what its session refused; a handler returns it as it is.
+/// The error of a session, or of a request without a [`SessionLayer`](crate::SessionLayer).
 ///
-/// Made by `?` from core's [`Error`]. The response is a bare status with `Cache-Control: no-store`;
-/// the error with its causes goes to the log, at the level `ERROR` if it is the server's fault and
-/// `DEBUG` otherwise.
+/// Handlers can return it directly; `?` creates it from core's [`Error`]. The response is a bare
+/// status with `Cache-Control: no-store`. The error and its sources are logged, at level `ERROR`
+/// for a server fault and `DEBUG` otherwise.
 ///
 /// ```
 /// use axum::response::IntoResponse;
@@ -26,14 +26,14 @@ use sessions_core::{CommitError, Error, ErrorKind};
 pub struct SessionError(sessions_http::SessionError);
 
 impl SessionError {
-    /// Returns what the session refused, `None` if there is no
-    /// [`SessionLayer`](crate::SessionLayer) around the handler.
+    /// Returns the kind of the session's error, or `None` without a
+    /// [`SessionLayer`](crate::SessionLayer).
     #[must_use]
     pub fn kind(&self) -> Option<ErrorKind> {
         self.0.kind()
     }
 
-    /// Returns the status that tells a client as much as it may know; see [`Error::status`].
+    /// Returns the status for the client, which reveals nothing internal; see [`Error::status`].
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.status()

@@ -1,4 +1,4 @@
-//! The extractor.
+//! The session extractor.
 
 use std::future::{Future, poll_fn};
 use std::ops::Deref;
@@ -9,17 +9,17 @@ use http::request::Parts;
 
 use crate::error::SessionError;
 
-/// Extracts the session of a request, for a handler within a [`SessionLayer`](crate::SessionLayer).
+/// An extractor of the request's session, within a [`SessionLayer`](crate::SessionLayer).
 ///
-/// It is core's [`Session`](sessions_core::Session), whose documentation tells what it can do. The
-/// first of a request loads it; all of them are the same session.
+/// It dereferences to core's [`Session`](sessions_core::Session), which documents what a session
+/// can do. The first extractor of a request loads the session; all of them share it.
 ///
-/// A route without a layer answers 500, and tells the log why. A store that cannot be asked gives
-/// 503: the request must not go on as if nobody were signed in.
+/// On a route without a layer, the request fails with 500 and the reason is logged. If the store
+/// cannot be reached, it fails with 503: the visitor must not be treated as signed out.
 ///
-/// An `Option<Session>` is `None` where there is no layer, for a handler that serves routes with
-/// and without one, and nowhere else: a store that cannot be asked gives 503 as before. A handler
-/// that answers failures itself takes a `Result<Session, SessionError>`.
+/// An `Option<Session>` is `None` only on a route without a layer, for handlers that serve both
+/// kinds of route. If the store cannot be reached, it still fails with 503. A handler that handles
+/// failures itself takes a `Result<Session, SessionError>`.
 ///
 /// ```
 /// use axum::{Router, routing::get};

@@ -1,4 +1,4 @@
-//! The explicit calls of the process-wide manager, [`Sessions::global`].
+//! Explicit calls for the process-wide manager, [`Sessions::global`].
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::extract::Session;
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::start`].
+/// Same as [`SessionsExt::start`].
 pub fn start<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send {
     Sessions::global().start(request)
 }
@@ -23,7 +23,7 @@ pub fn start<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::finish`].
+/// Same as [`SessionsExt::finish`].
 pub fn finish<B>(
     session: &Session,
     response: &mut Response<B>,
@@ -35,7 +35,7 @@ pub fn finish<B>(
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::destroy`].
+/// Same as [`SessionsExt::destroy`].
 pub fn destroy<R: RequestHead, B>(
     request: &R,
     response: &mut Response<B>,
@@ -47,7 +47,7 @@ pub fn destroy<R: RequestHead, B>(
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::shift_expiration`].
+/// Same as [`SessionsExt::shift_expiration`].
 pub fn shift_expiration<R: RequestHead, B>(
     request: &R,
     response: &mut Response<B>,
@@ -55,12 +55,11 @@ pub fn shift_expiration<R: RequestHead, B>(
     Sessions::global().shift_expiration(request, response)
 }
 
-/// Gives the request's session an idle timeout of its own; see
-/// [`SessionsExt::update_expiration`].
+/// Sets an idle timeout for the request's session; see [`SessionsExt::update_expiration`].
 ///
 /// # Errors
 ///
-/// As [`SessionsExt::update_expiration`].
+/// Same as [`SessionsExt::update_expiration`].
 pub fn update_expiration<R: RequestHead, B>(
     request: &R,
     response: &mut Response<B>,
@@ -74,20 +73,20 @@ pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 's
     Sessions::global().on_destroy(listener);
 }
 
-/// Ends one session on every node, and returns whether there was one.
+/// Ends one session on every node and returns whether it existed.
 ///
 /// # Errors
 ///
-/// As [`Sessions::destroy_by_id`].
+/// Same as [`Sessions::destroy_by_id`].
 pub async fn destroy_by_id(id: SessionId) -> Result<bool, Error> {
     Sessions::global().destroy_by_id(id).await
 }
 
-/// Ends all sessions on every node, and returns how many there were.
+/// Ends all sessions on every node and returns how many.
 ///
 /// # Errors
 ///
-/// As [`Sessions::destroy_all`].
+/// Same as [`Sessions::destroy_all`].
 pub async fn destroy_all() -> Result<u64, Error> {
     Sessions::global().destroy_all().await
 }

@@ -1,44 +1,45 @@
-//! The layer.
+//! The layer that adds sessions to a service.
 
 use sessions_core::Sessions;
 use tower_layer::Layer;
 
 use crate::service::SessionService;
 
-/// Gives each request access to its session, and adds the session's headers to each response.
+/// A layer that gives each request its session and adds the session's headers to each response.
 ///
-/// For the routes that are to share sessions, often all:
-/// `router.layer(SessionLayer::new(sessions))`. Requests that find a layer of the same manager
-/// within another pass the inner one untouched. Of two managers, [`Session`](crate::Session)
-/// extracts that of the inner layer; the outer's is had by [`start`](crate::SessionsExt::start).
+/// Apply it to all routes that share sessions: `router.layer(SessionLayer::new(sessions))`. If
+/// layers of the same manager are nested, the inner one does nothing. With two managers,
+/// [`Session`](crate::Session) extracts the session of the inner layer; use
+/// [`start`](crate::SessionsExt::start) for the outer one.
 ///
-/// Layers whose response body has no `Default`, such as tower-http's `TraceLayer`, go around this
-/// one, or are added by a `Router::layer` of their own.
+/// The response body must implement `Default`. Layers whose response body does not, such as
+/// tower-http's `TraceLayer`, must be placed outside this one or added by a separate
+/// `Router::layer` call.
 ///
-/// # When the client hangs up
+/// # When the client disconnects
 ///
-/// A handler is dropped when a timeout layer around this one cuts it off, or when its client hangs
-/// up: by HTTP/2 when the stream is reset, by HTTP/1.1 when the connection is closed, which hyper
-/// sees unless part of the body is still unread, a next request is waiting, or its `half_close` is
-/// on.
+/// A handler is dropped when a timeout layer around this one cuts it off, or when its client
+/// disconnects: with HTTP/2 when the stream is reset, with HTTP/1.1 when the connection is closed.
+/// hyper notices the latter unless part of the body is still unread, another request is waiting, or
+/// `half_close` is enabled.
 ///
-/// | | what the handler wrote | [`destroy`](crate::sessions_core::Session::destroy) |
+/// | | the handler's writes | [`destroy`](crate::sessions_core::Session::destroy) |
 /// |---|---|---|
-/// | dropped while it runs | is dropped, but for what it has [saved](crate::sessions_core::Session::save) | is carried out |
-/// | dropped during the commit | is saved: the commit goes to its end | is carried out |
-/// | not dropped, since nobody sees that the client is gone | is saved, as ever | is carried out |
-/// | a timeout layer inside answers 408 or a 5xx | is dropped | is carried out |
-/// | a panic | is dropped | is carried out |
-/// | the body ends early, and an extractor answers 400 | is saved: the response is like any other | is carried out |
+/// | dropped while it runs | dropped, except what it [saved](crate::sessions_core::Session::save) | carried out |
+/// | dropped during the commit | saved: the commit is completed | carried out |
+/// | not dropped, because the disconnect goes unnoticed | saved as usual | carried out |
+/// | a timeout layer inside answers 408 or a 5xx | dropped | carried out |
+/// | a panic | dropped | carried out |
+/// | the body ends early, and an extractor answers 400 | saved: the response is like any other | carried out |
 ///
-/// So read the body first, and write to the session then. What the store does not do at once after
-/// a request is dropped, a task on the current tokio runtime waits for; it ends with that runtime.
+/// So read the body before you write to the session. If the store does not answer at once after a
+/// request is dropped, a task on the current tokio runtime waits for it; it ends with that runtime.
 ///
 /// # Cost
 ///
-/// `Router::layer` puts every layer around each route by itself, which costs a request about 1,600
-/// instructions and five allocations, more than the session does on a route that never asks for it.
-/// A layer around the whole router costs neither:
+/// `Router::layer` wraps each route separately, which costs a request about 1,600 instructions and
+/// five allocations, more than the session does on a route that never asks for it. A layer around
+/// the whole router avoids that:
 ///
 /// ```no_run
 /// use axum::extract::Request;
@@ -57,8 +58,8 @@ use crate::service::SessionService;
 ///
 /// # Without axum
 ///
-/// Services without axum's extractors have [`start`](crate::SessionsExt::start) too; here it need
-/// not be finished:
+/// Services without axum's extractors can use [`start`](crate::SessionsExt::start) too; within the
+/// layer there is no need to finish the session:
 ///
 /// ```
 /// use http::{Request, Response, header};
@@ -87,7 +88,7 @@ pub struct SessionLayer {
 }
 
 impl SessionLayer {
-    /// Makes a layer for the sessions of one manager.
+    /// Creates a layer for the sessions of one manager.
     #[must_use]
     pub const fn new(sessions: Sessions) -> Self {
         Self { sessions }

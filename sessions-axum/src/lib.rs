@@ -1,7 +1,7 @@
-//! Server-side sessions for [axum](https://docs.rs/axum), and for every other tower service over
-//! `http`'s types.
+//! Server-side sessions for [axum](https://docs.rs/axum) and other tower services over `http`'s
+//! types.
 //!
-//! A [`SessionLayer`] around a router, and [`Session`] as an extractor in its handlers:
+//! Wrap a router in a [`SessionLayer`] and extract [`Session`] in its handlers:
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -32,14 +32,14 @@
 //! # }
 //! ```
 //!
-//! The extractor loads the session, once in a request; reading and writing are then plain calls.
-//! When the handler is done, and before the response's head leaves, the layer writes what was
-//! changed in one atomic step and adds the cookie. A route that does not ask for its session costs
-//! the store nothing. What a session can do is told at [`core::Session`].
+//! The extractor loads the session once per request; reads and writes are then plain calls. When
+//! the handler is done, and before the response headers are sent, the layer writes the changes in
+//! one atomic step and adds the cookie. A route that does not ask for its session never touches the
+//! store. [`sessions_core::Session`] documents what a session can do.
 //!
 //! # Without the layer
 //!
-//! A handler may start and finish its session itself, with [`SessionsExt`]:
+//! A handler can start and finish its session itself with [`SessionsExt`]:
 //!
 //! ```
 //! use axum::extract::{Request, State};
@@ -81,31 +81,31 @@
 //! # }
 //! ```
 //!
-//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions of
-//! the module [`global`].
+//! A program with one manager can use the process-wide one: [`Sessions::global`] and the functions
+//! in the module [`global`].
 //!
 //! # Failures
 //!
-//! A handler returns a [`SessionError`] for what its session refuses: the client is told a bare
-//! status, the log the causes. A commit that fails replaces the handler's response in the same way,
-//! so that no success is told that was not saved. A response with a 5xx status, a service that
-//! fails and a handler that panics drop what the request wrote, and keep a `destroy` and a `renew`.
+//! A handler returns a [`SessionError`] when its session fails: the client gets a bare status, and
+//! the error is logged with its sources. A commit that fails replaces the handler's response in the
+//! same way, so a response never claims success for data that was not saved. A response with status
+//! 5xx, 408 or 413, a service that fails and a handler that panics drop the request's writes but
+//! keep a `destroy` and a `renew`.
 //!
 //! # Log
 //!
-//! What this crate logs, by `tracing`, has the target `sessions_http`: that of the crate which it
-//! shares with `sessions-hyper`. What happens to sessions has the target `sessions_core`. Errors
-//! have the fields `kind`, `status` and `error`. What a client can cause is never above `DEBUG`.
+//! This crate logs through `tracing` with the target `sessions_http`, the crate that it shares with
+//! `sessions-hyper`. Session events have the target `sessions_core`. Errors have the fields `kind`,
+//! `status` and `error`. What a client can cause is never logged above `DEBUG`.
 //!
 //! # What this crate does not do
 //!
-//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by
-//!   itself.
-//! - It does not save what a streamed body writes after the head is gone;
-//!   [`save`](sessions_core::Session::save) does.
-//! - It does not make a cache within it safe: a layer that caches responses belongs around this
-//!   one, where it sees the `Vary: Cookie` and the `Cache-Control: no-store` of responses that
-//!   belong to one visitor.
+//! - It does not protect against request forgery beyond `SameSite=Lax`, and does not authenticate
+//!   anybody.
+//! - It does not save what a streamed body writes after the response headers were sent; call
+//!   [`save`](sessions_core::Session::save) for that.
+//! - It does not make a cache inside it safe: place a layer that caches responses around this one,
+//!   where it sees the `Vary: Cookie` and `Cache-Control: no-store` headers of private responses.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

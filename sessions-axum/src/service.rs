@@ -1,4 +1,4 @@
-//! The service that the layer makes.
+//! The service that [`SessionLayer`](crate::SessionLayer) produces.
 
 use std::task::{Context, Poll};
 
@@ -7,10 +7,10 @@ use sessions_core::Sessions;
 use sessions_http::{ResponseFuture, open};
 use tower_service::Service;
 
-/// A service whose requests have sessions; made by a [`SessionLayer`](crate::SessionLayer).
+/// A service whose requests have sessions, created by [`SessionLayer`](crate::SessionLayer).
 ///
-/// The body of its responses may be any with a `Default` that is empty: where the session cannot be
-/// saved, the response is a bare one.
+/// The response body must have an empty `Default`: if the session cannot be saved, the response is
+/// a bare one.
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     sessions: Sessions,
@@ -39,8 +39,8 @@ where
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
         let exchange = open(&self.sessions, &mut request);
-        // Called here and now: it is this very service that was polled ready, and no clone of it
-        // need be.
+        // Called now rather than inside the future: this service was polled ready, a clone would
+        // not be.
         ResponseFuture::new(self.inner.call(request), exchange)
     }
 }

@@ -1,4 +1,4 @@
-//! One request and its response, from the side of the session.
+//! The session side of one request and its response.
 
 mod commit;
 mod exchanges;
@@ -27,8 +27,7 @@ use crate::cookie::{Candidates, shows_plain_http};
 use crate::manager::Sessions;
 use outcome::keeps_nothing;
 
-/// One request and its response, from the side of the session: what an adapter holds while a
-/// handler runs.
+/// The session side of one request and its response, held by an adapter while the handler runs.
 ///
 /// An exchange costs one allocation, and loads nothing until the handler asks for its
 /// [`Session`](crate::Session), with [`session`](Self::session). When the handler is done,
@@ -59,17 +58,17 @@ pub struct Exchange {
 }
 
 impl Sessions {
-    /// Opens an exchange for one request. It loads nothing until it is asked to.
+    /// Opens an exchange for one request. Nothing is loaded until the session is asked for.
     #[must_use]
     #[inline]
     pub fn open(&self) -> Exchange {
         Exchange::new(self.clone(), false)
     }
 
-    /// Opens an exchange for a request of this method.
+    /// Opens an exchange for a request with this method.
     ///
-    /// `OPTIONS` begins no session, whatever is written: a browser sends a preflight without its
-    /// cookies, so each preflight would begin one.
+    /// An `OPTIONS` request never begins a session: browsers send preflights without cookies, so
+    /// each preflight would begin a new one.
     #[must_use]
     #[inline]
     pub fn open_for(&self, method: &str) -> Exchange {
@@ -80,7 +79,7 @@ impl Sessions {
 impl Exchange {
     #[inline]
     fn new(sessions: Sessions, creates_nothing: bool) -> Self {
-        // Built in place: `Arc::new` would build the state elsewhere and copy it.
+        // Built in place: `Arc::new` would build the state on the stack and copy it.
         Self { shared: Arc::new_cyclic(|_| Shared::new(sessions, creates_nothing, State::default())) }
     }
 
@@ -98,7 +97,7 @@ impl Exchange {
         &self.shared.sessions
     }
 
-    /// Looks up the session that the request's cookies open, unless that was done before.
+    /// Looks up the session that the request's cookies open, unless it was looked up before.
     pub(crate) fn look_up<'a>(
         &self,
         cookies: impl IntoIterator<Item = &'a [u8]>,
@@ -120,19 +119,20 @@ impl Exchange {
         Lookup::begin(&self.shared, &mut candidates)
     }
 
-    /// Ends the exchange: writes what the request changed, in one atomic operation of the store, and
-    /// returns the headers that the response must carry.
+    /// Ends the exchange: writes the request's changes and returns the response headers.
     ///
-    /// `status` is the response's. A 5xx, 408 (a timeout layer cut the handler off) and 413 (the
-    /// handler wrote too much) drop the request's data, and keep a destroy and a renewal.
+    /// The changes are written in one atomic store operation.
     ///
-    /// The result is [ready](Commit::try_ready) at once if there is nothing to write, or if the
-    /// store answers at once. A save that is under way is waited for. The response headers must not
-    /// be sent before the commit is done. Ending an exchange again does nothing; whoever asks for
-    /// its session afterwards gets one that knows that the headers were sent.
+    /// `status` is the status of the response. A 5xx, 408 (a timeout layer cut the handler off) or
+    /// 413 (the handler wrote too much) drops the request's data but keeps a destroy and a renewal.
+    ///
+    /// The result is [ready](Commit::try_ready) at once if there is nothing to write or the store
+    /// answers at once. A running save is awaited first. The response headers must not be sent
+    /// before the commit is done. Ending an exchange again does nothing; a session that is loaded
+    /// from it afterwards can no longer set a cookie.
     #[inline]
     pub fn end(self, status: u16) -> Commit {
-        // Otherwise nobody can ask for the session any more.
+        // If not shared, nobody can ask for the session any more.
         let is_shared = Arc::strong_count(&self.shared) > 1;
         if self.shared.is_loaded() {
             let mut state = self.shared.lock();
@@ -146,13 +146,14 @@ impl Exchange {
         Commit::begin(self.shared, keeps_nothing(status))
     }
 
-    /// Ends the exchange of a request without a response: its client hung up, or a timeout dropped
-    /// it.
+    /// Ends the exchange of a request that gets no response.
     ///
-    /// What the request wrote is forgotten. A [`destroy`](crate::Session::destroy) is carried out by
-    /// the commit that this returns, which the adapter drives to its end; `None` if there is nothing
-    /// to carry out. A [`Commit`] that was begun before the request was dropped is driven to its end
-    /// instead.
+    /// Its client disconnected, or a timeout dropped it.
+    ///
+    /// The request's writes are discarded. If it called [`destroy`](crate::Session::destroy), the
+    /// returned commit carries that out, and the adapter must drive it to completion; otherwise
+    /// this returns `None`. A [`Commit`] that had already begun when the request was dropped must
+    /// be driven to completion instead.
     #[must_use = "a logout is not carried out unless the commit is driven to its end"]
     pub fn abandon(&self) -> Option<Commit> {
         let mut state = self.shared.lock();

@@ -1,4 +1,4 @@
-//! What a handler holds.
+//! The session handle that a handler holds.
 
 mod entries;
 mod flashes;
@@ -38,66 +38,68 @@ impl Session {
         Exchange::from_shared(Arc::clone(&self.shared))
     }
 
-    /// Returns the public name of the session, `None` until it is stored. It stays the same through
-    /// the session's life, also when the session is renewed, and opens nothing: it may be shown and
-    /// logged.
+    /// Returns the session's public id, or `None` until it is stored.
+    ///
+    /// The id stays the same for the session's whole life, including when it is renewed. It grants
+    /// no access, so it may be shown and logged.
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.shared.lock().id()
     }
 
-    /// Says whether the session is not stored yet.
+    /// Returns whether the session is not stored yet.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.shared.lock().live().is_none()
     }
 
-    /// Returns who is signed in, if anybody.
+    /// Returns the principal that is signed in, if any.
     #[must_use]
     pub fn principal(&self) -> Option<String> {
         self.shared.lock().principal().map(str::to_owned)
     }
 
-    /// Gives the session a new secret: the token that the client has now is dead when the response
-    /// leaves, which carries the next one.
+    /// Gives the session a new secret; the response carries the new token.
     ///
-    /// For every change of privilege (OWASP, ASVS 7.2.4): whoever learned or planted the old token
-    /// is left with nothing. The id and the data stay. Requests under way with the old token can
-    /// still read what they loaded, and write nothing.
+    /// The client's current token stops working when the request is committed. Call this at every
+    /// change of privilege (OWASP, ASVS 7.2.4), so that a stolen or planted token is worthless
+    /// afterwards. The id and the data stay. Concurrent requests with the old token can still read
+    /// what they loaded, but cannot write.
     pub fn renew(&self) {
         self.shared.lock().renewal = true;
     }
 
-    /// Signs a principal in: renews the session and binds it to the principal, so that it is found
-    /// by [`sessions_of`](crate::Sessions::sessions_of) and ended by
-    /// [`destroy_principal`](crate::Sessions::destroy_principal).
+    /// Signs a principal in: renews the session and binds it to the principal.
     ///
-    /// What the visitor put into the session before stays. If it belongs to another principal, its
-    /// data is dropped first. Call it when, and only when, the visitor has proven who they are.
+    /// [`sessions_of`](crate::Sessions::sessions_of) then lists the session, and
+    /// [`destroy_principal`](crate::Sessions::destroy_principal) ends it. Data that the visitor
+    /// stored before signing in is kept, unless the session belongs to another principal: then it
+    /// is dropped first. Call this only after the visitor has proven their identity.
     ///
     /// # Errors
     ///
-    /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) for a principal of more than 1,024 bytes,
-    /// and changes nothing.
+    /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) and changes nothing if the principal is
+    /// longer than 1,024 bytes.
     pub fn login(&self, principal: &str) -> Result<(), Error> {
         self.shared.lock().login(principal)
     }
 
-    /// Ends the session for good, on every node, before the response leaves; the response removes
-    /// the cookie.
+    /// Ends the session on every node, before the response is sent; the response removes the
+    /// cookie.
     ///
-    /// No request under way can bring it back. What is written afterwards in the same request
-    /// begins a new session: a farewell flash, say.
+    /// No concurrent request can bring it back. Whatever is written later in the same request, such
+    /// as a farewell flash, starts a new session.
     ///
-    /// Within an adapter's middleware it holds however the request ends: with a 5xx, a panic, a
-    /// timeout, or a client that hangs up, for which the adapter carries it out. A handler without
-    /// a middleware must reach its own finish; one that is dropped before has ended nothing.
+    /// Within an adapter's middleware the destroy takes effect however the request ends: with a
+    /// 5xx, a panic, a timeout or a client that disconnects. A handler without a middleware must
+    /// finish the exchange itself; if it is dropped before that, the session is not ended.
     pub fn destroy(&self) {
         self.shared.lock().destroy();
     }
 
-    /// Returns the time that the session has left unless it is used, `None` if it has no end or is
-    /// not stored yet.
+    /// Returns how long the session lives unless it is used again.
+    ///
+    /// `None` if it never expires or is not stored yet.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         let now = self.shared.sessions.now();
@@ -105,20 +107,20 @@ impl Session {
         deadline.to_system_time().map(|_| deadline.since(now))
     }
 
-    /// Returns when the session ends unless it is used, `None` if it has no end or is not stored
-    /// yet.
+    /// Returns when the session expires unless it is used again.
+    ///
+    /// `None` if it never expires or is not stored yet.
     #[must_use]
     pub fn expires_at(&self) -> Option<std::time::SystemTime> {
         let now = self.shared.sessions.now();
         self.shared.lock().expires_at(now)?.to_system_time()
     }
 
-    /// Begins the idle limit anew with this request, without waiting for the next touch, and sends
-    /// the cookie's age again.
+    /// Restarts the idle timeout now and resends the cookie with a fresh `Max-Age`.
     ///
     /// # Errors
     ///
-    /// Returns [`NoSession`](crate::ErrorKind::NoSession) if there is none.
+    /// Returns [`NoSession`](crate::ErrorKind::NoSession) if there is no session.
     pub fn shift_expiration(&self) -> Result<(), Error> {
         let mut state = self.shared.lock();
         state.require_session()?;
@@ -128,14 +130,15 @@ impl Session {
         Ok(())
     }
 
-    /// Gives this session an idle limit of its own, from now on. It is stored with the record and
-    /// kept by later commits. The absolute limit stays: nothing carries a session past it.
+    /// Sets an idle timeout for this session alone.
+    ///
+    /// It is stored with the record, and later commits keep it. The absolute timeout still applies.
     ///
     /// # Errors
     ///
     /// Returns [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for less than a millisecond, which
-    /// would end the session at once, and [`NoSession`](crate::ErrorKind::NoSession) if there is
-    /// none.
+    /// would end the session at once, and [`NoSession`](crate::ErrorKind::NoSession) if there is no
+    /// session.
     pub fn update_expiration(&self, idle: Duration) -> Result<(), Error> {
         if whole_millis(idle) == 0 {
             return Err(Error::new(ErrorKind::ZeroExpiry));
@@ -146,42 +149,43 @@ impl Session {
         Ok(())
     }
 
-    /// Writes what the request has changed so far, now. The response's head, if it is still to
-    /// come, then carries the cookie.
+    /// Writes the request's changes to the store now.
     ///
-    /// For what must be saved whatever the response becomes, and for streams and sockets, whose
-    /// head is gone: there, writes reach the store only by this call.
+    /// If the response headers were not sent yet, they will carry the cookie. Use this for changes
+    /// that must be kept whatever the response's status, and in streams and sockets: once the
+    /// response headers were sent, only this call writes to the store.
     ///
-    /// A request that is dropped keeps what it has saved so and forgets its other writes. It is
-    /// dropped when a timeout cuts it off, and, where the framework sees it, when its client hangs
-    /// up; the docs of each adapter's middleware say when that is.
+    /// A request that is dropped keeps what it has saved and loses its other writes. It is dropped
+    /// when a timeout cuts it off and, where the framework notices, when its client disconnects;
+    /// the docs of each adapter's middleware say when that happens.
     ///
-    /// Saves of one session go to the store one after the other, and the response's head waits for
-    /// them. One that is dropped before it ends (by a timeout, say) is not undone: the next save,
-    /// or the head, waits for the store's answer to it and then goes on. One that is kept and not
-    /// polled keeps the others waiting.
+    /// Saves of one session run one at a time, and the response headers wait for them. A save whose
+    /// future is dropped (by a timeout, say) is not undone: the next save, or the response, first
+    /// waits for the store's answer to it. A `save` future that is held without being polled blocks
+    /// the others.
     ///
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable),
-    /// [`StoreFull`](crate::ErrorKind::StoreFull) and the like if the store did not write; the
-    /// changes are kept for another try. Where the store did not answer in time they may have been
-    /// written all the same, and a second try then adds an increment twice.
-    /// [`Gone`](crate::ErrorKind::Gone) and [`Conflict`](crate::ErrorKind::Conflict) mean that
-    /// nothing was written and nothing kept,
-    /// [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) that a cookie would have to be set
-    /// and the head is gone: what would need it is dropped.
+    /// [`StoreFull`](crate::ErrorKind::StoreFull) or a similar error if the store did not write;
+    /// the changes are kept for another attempt. If the store timed out, they may have been written
+    /// anyway, and a second attempt then adds an increment twice. [`Gone`](crate::ErrorKind::Gone)
+    /// and [`Conflict`](crate::ErrorKind::Conflict) mean that nothing was written and the changes
+    /// were dropped. [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) means that a cookie
+    /// would have to be set but the response headers were sent; the changes that need the cookie
+    /// are dropped.
     pub async fn save(&self) -> Result<(), Error> {
         save(&self.shared).await
     }
 
-    /// Ends the principal's other sessions, and says how many: "sign out everywhere else". None if
-    /// nobody is signed in.
+    /// Ends the principal's other sessions and returns how many: "sign out everywhere else".
+    ///
+    /// Returns 0 if nobody is signed in.
     ///
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
-    /// some sessions may then still live.
+    /// some sessions may then still be live.
     pub async fn destroy_others(&self) -> Result<usize, Error> {
         let (principal, id) = {
             let mut state = self.shared.lock();

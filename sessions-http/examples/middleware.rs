@@ -1,5 +1,5 @@
-//! A middleware for a framework over the types of the `http` crate. `cargo run -p sessions-http
-//! --example middleware`
+//! A middleware for a framework that uses the types of the `http` crate. Run with `cargo run -p
+//! sessions-http --example middleware`.
 
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 
@@ -11,7 +11,7 @@ use http::{Request, Response};
 use sessions_core::Sessions;
 use sessions_http::{ResponseFuture, SessionError};
 
-/// Wraps a handler, so that its requests have sessions.
+/// Wraps a handler so that its requests have sessions.
 fn with_sessions<B, F>(
     sessions: &Sessions,
     mut request: Request<B>,

@@ -9,18 +9,19 @@ use tokio::runtime::Handle;
 use crate::TARGET;
 use crate::error::SessionError;
 
-/// Drives the commit of a dropped request to its end. If the store does not answer at once, a task
-/// on the current runtime waits for it.
+/// Drives the commit of a dropped request to completion.
+///
+/// If the store does not answer at once, a task on the current runtime waits for it.
 #[cold]
 pub(crate) fn complete(mut commit: Commit) {
-    // Polled here first: a store that answers then needs no runtime.
+    // Polled here first, because no runtime is needed if the store answers at once.
     match Pin::new(&mut commit).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => log(result),
         Poll::Pending => match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async { log(commit.await) })),
             Err(_) => tracing::warn!(
                 target: TARGET,
-                "the commit of a dropped request was given up: there is no tokio runtime to wait for the store on"
+                "cannot complete the commit of a dropped request: there is no tokio runtime to wait for the store"
             ),
         },
     }

@@ -1,4 +1,4 @@
-//! What a handler returns when its session refuses something.
+//! The error that handlers return.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,18 +10,18 @@ use tracing::field::{debug, display};
 use crate::TARGET;
 use crate::headers::write;
 
-/// Why a request has no session, or what its session refused.
+/// The error of a session, or of a request without a session middleware.
 ///
-/// Made from core's [`Error`] by `?`, and turned into a response by
-/// [`into_response`](Self::into_response). It is as large as a pointer.
+/// Created from core's [`Error`] by `?`, and converted into a response by
+/// [`into_response`](Self::into_response). It is as small as a pointer.
 #[derive(Debug)]
 pub struct SessionError(Box<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    /// `None` if no session middleware is around the handler.
+    /// `None` if there is no session middleware around the handler.
     error: Option<Error>,
-    /// What the response must carry.
+    /// The headers that the response must carry.
     headers: SessionHeaders,
 }
 
@@ -34,30 +34,30 @@ impl SessionError {
         Self::new(None, SessionHeaders::of_failure())
     }
 
-    /// Returns whether the handler has no session middleware around it.
+    /// Returns whether there is no session middleware around the handler.
     #[must_use]
     pub fn is_no_middleware(&self) -> bool {
         self.0.error.is_none()
     }
 
-    /// Returns what the session refused, `None` if there was no session to ask.
+    /// Returns the kind of the session's error, or `None` without a session middleware.
     #[must_use]
     pub fn kind(&self) -> Option<ErrorKind> {
         self.0.error.as_ref().map(Error::kind)
     }
 
-    /// Returns the status for the client, which reveals no more than the client may know; see
-    /// [`Error::status`].
+    /// Returns the status for the client, which reveals nothing internal; see [`Error::status`].
     #[must_use]
     pub fn status(&self) -> StatusCode {
         let status = self.0.error.as_ref().map(Error::status);
         status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Makes a bare response of the [`status`](Self::status), and logs the error with its causes,
-    /// which reveal the store and its address and belong nowhere else.
+    /// Converts the error into a bare response with its [`status`](Self::status), and logs it.
     ///
-    /// The client's cookie stays as it is, unless a save before the failure made a new one.
+    /// The log gets the error and its sources; they reveal the store and its address and must never
+    /// reach the client. The client's cookie is left alone, unless a save before the failure set a
+    /// new one.
     #[cold]
     #[must_use]
     pub fn into_response<B: Default>(self) -> Response<B> {
@@ -68,8 +68,9 @@ impl SessionError {
         response
     }
 
-    /// Logs the error with its causes, at level `ERROR` only if the server is to blame: a client
-    /// must not be able to flood the log.
+    /// Logs the error and its sources.
+    ///
+    /// The level is `ERROR` only for a server fault, so that clients cannot flood the log.
     #[cold]
     pub(crate) fn log(&self) {
         let (kind, status) = (self.kind().map(debug), self.status().as_u16());

@@ -1,4 +1,4 @@
-//! The exchanges that a request carries from a middleware to its handlers.
+//! The exchanges that a request carries from its middleware to its handlers.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,9 +12,9 @@ use crate::error::SessionError;
 use crate::headers::load;
 use crate::request::RequestHead;
 
-/// Opens an exchange for a request, and puts it into the request's extensions for the handlers.
+/// Opens an exchange for a request and stores it in the request's extensions.
 ///
-/// Returns the exchange if the caller has to end it, and `None` if a middleware further out does.
+/// Returns the exchange if the caller must end it, and `None` if an outer middleware will.
 pub fn open<B>(sessions: &Sessions, request: &mut Request<B>) -> Option<Exchange> {
     // Cheap to clone for all standard methods.
     let method = request.method().clone();
@@ -25,7 +25,7 @@ pub fn open<B>(sessions: &Sessions, request: &mut Request<B>) -> Option<Exchange
 
 /// Reserves room in extensions that are still empty.
 ///
-/// They grow from room for three to room for seven, and axum itself puts in three: without this,
+/// They grow from room for three to room for seven, and axum itself inserts three: without this,
 /// each request would pay for growing them.
 fn make_room(extensions: &mut Extensions) {
     static ROOMY: LazyLock<Extensions> = LazyLock::new(|| {
@@ -42,10 +42,10 @@ fn make_room(extensions: &mut Extensions) {
     }
 }
 
-/// Loads the session of a request that came through a middleware; of several managers, that of the
-/// innermost.
+/// Loads the session of a request that came through a middleware.
 ///
-/// The middleware saves it when the response is there.
+/// With several managers, it is the session of the innermost one. The middleware saves it once the
+/// response is ready.
 ///
 /// # Errors
 ///
@@ -61,7 +61,8 @@ pub fn session<R: RequestHead>(request: &R) -> impl Future<Output = Result<Sessi
     })
 }
 
-/// Returns the exchange of a manager, which a middleware ends if it opened it.
+/// Returns a manager's exchange, opening one if there is none. A middleware ends it if it opened
+/// it.
 pub(crate) fn join<R: RequestHead>(sessions: &Sessions, request: &R) -> Exchange {
     let exchange = request.extensions().get::<Exchanges>().and_then(|exchanges| exchanges.find(sessions));
     exchange.cloned().unwrap_or_else(|| sessions.open_for(request.method().as_str()))

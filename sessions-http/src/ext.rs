@@ -1,4 +1,4 @@
-//! The explicit calls: a handler that starts and finishes its session itself.
+//! Explicit calls: handlers that start and finish their session themselves.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use crate::headers::{load, write};
 use crate::request::RequestHead;
 use crate::sealed::Sealed;
 
-/// Starts and finishes sessions by hand, with the request's and the response's own types.
+/// Explicit calls that start and finish a session, without a middleware.
 ///
-/// Changes reach the store, and the cookie the client, with [`finish`](Self::finish), which is
-/// called once, when the response is made and not yet sent. If it fails, that response must not be
+/// [`finish`](Self::finish) writes the changes to the store and the cookie to the response. Call it
+/// once, when the response is complete but not sent yet. If it fails, that response must not be
 /// sent: it would claim success for data that was not saved.
 ///
-/// A call that has asked the store to write goes to its end even if its handler is dropped. A
-/// handler that is dropped before it finishes changes nothing, and a [`Session::destroy`] in it
-/// ends nothing either.
+/// A store write that has begun is completed even if the handler is dropped. A handler that is
+/// dropped before it finishes changes nothing; even a [`Session::destroy`] has no effect then.
 ///
-/// Within a middleware of the same manager, these calls use the middleware's session, and finishing
-/// it by hand leaves nothing for the middleware to do.
+/// Within a middleware of the same manager, these calls use the middleware's session. Once it is
+/// finished explicitly, the middleware has nothing left to do.
 pub trait SessionsExt: Sealed {
-    /// Loads the session that the request's cookie opens, or begins an empty one, which is stored if
-    /// something is written to it and it is finished.
+    /// Loads the session that the request's cookie opens, or returns an empty one.
+    ///
+    /// An empty session is stored if something is written to it and it is finished.
     ///
     /// # Errors
     ///
@@ -34,26 +34,26 @@ pub trait SessionsExt: Sealed {
     /// cannot be reached.
     fn start<R: RequestHead>(&self, request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send;
 
-    /// Saves what the request changed, and writes the session's headers to the response: the cookie,
-    /// and what caches must know.
+    /// Saves the request's changes and writes the session's headers to the response.
     ///
-    /// A response with a 5xx status drops the request's data, and keeps a destroy and a renewal.
+    /// A response with status 5xx, 408 or 413 drops the request's data but keeps a destroy and a
+    /// renewal.
     ///
     /// # Errors
     ///
-    /// Fails if nothing was saved. The response must then not be sent; send the error in its place.
+    /// Fails if nothing was saved. The response must then not be sent; send the error instead.
     fn finish<B>(
         &self,
         session: &Session,
         response: &mut Response<B>,
     ) -> impl Future<Output = Result<(), SessionError>> + Send;
 
-    /// Ends the request's session for good, and removes its cookie with the response.
+    /// Ends the request's session and removes its cookie with the response.
     ///
     /// # Errors
     ///
     /// Fails with [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store
-    /// fails: the session may then still live.
+    /// fails: the session may then still be live.
     fn destroy<R: RequestHead, B>(
         &self,
         request: &R,
@@ -72,11 +72,11 @@ pub trait SessionsExt: Sealed {
         response: &mut Response<B>,
     ) -> impl Future<Output = Result<(), SessionError>> + Send;
 
-    /// Gives the request's session an idle timeout of its own.
+    /// Sets an idle timeout for the request's session alone.
     ///
     /// # Errors
     ///
-    /// As [`shift_expiration`](Self::shift_expiration).
+    /// Same as [`shift_expiration`](Self::shift_expiration).
     fn update_expiration<R: RequestHead, B>(
         &self,
         request: &R,
@@ -130,8 +130,7 @@ impl SessionsExt for Sessions {
 
 /// Changes the request's session and finishes it.
 ///
-/// Not an `async fn` over the whole response: its body may be one that cannot be sent to another
-/// thread.
+/// Not an `async fn` over the whole response: its body may not be `Send`.
 fn alter<B>(
     started: impl Future<Output = Result<Session, SessionError>> + Send,
     response: &mut Response<B>,

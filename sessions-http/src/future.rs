@@ -16,16 +16,16 @@ use crate::error::SessionError;
 use crate::headers::write;
 
 pin_project! {
-    /// The response of a handler, once its session is committed.
+    /// The future of a response, which is ready once its session is committed.
     ///
-    /// If the commit fails, a bare response of the error's status takes the place of the handler's.
-    /// A handler that fails or panics still does so, after its session was committed as for a 5xx
-    /// response: data dropped, a destroy and a renewal kept.
+    /// If the commit fails, a bare response with the error's status replaces the handler's. If the
+    /// handler fails or panics, the session is first committed as for a 5xx response (data dropped,
+    /// destroy and renewal kept), and the failure or panic is then passed on.
     ///
-    /// Dropped while the handler runs, since its client hung up or a timeout layer cut it off, it
-    /// drops what the handler wrote and still carries out a destroy. A commit that has begun goes
-    /// to its end. Where the store does not answer at once, a task on the current tokio runtime
-    /// waits for it; without a runtime the log gets a warning.
+    /// If it is dropped while the handler runs, because the client disconnected or a timeout layer
+    /// cut it off, the handler's writes are dropped but a destroy is still carried out. A commit
+    /// that has begun is completed. If the store does not answer at once, a task on the current
+    /// tokio runtime waits for it; without a runtime a warning is logged.
     pub struct ResponseFuture<F: Future> {
         #[pin]
         stage: Stage<F>,
@@ -35,14 +35,14 @@ pin_project! {
 pin_project! {
     #[project = StageProjection]
     enum Stage<F: Future> {
-        // Dropped in this order, so that the handler has done what it does before its exchange is
+        // Dropped in this order, so that the handler's destructors run before its exchange is
         // abandoned.
         Handling { #[pin] handler: F, guard: ExchangeGuard },
         Committing { commit: CommitGuard, end: End<F::Output> },
     }
 }
 
-/// How a handler has ended: with an answer, or with a panic and without one.
+/// How a handler ended: with a result or a panic.
 struct End<T> {
     answer: Poll<T>,
     panic: Option<Box<dyn Any + Send>>,
@@ -50,7 +50,8 @@ struct End<T> {
 
 impl<F: Future> ResponseFuture<F> {
     /// Wraps the future of a handler whose request carries the exchange; see [`open`](crate::open).
-    /// `None` if a middleware further out commits.
+    ///
+    /// `None` means that an outer middleware commits.
     pub const fn new(handler: F, exchange: Option<Exchange>) -> Self {
         Self { stage: Stage::Handling { handler, guard: ExchangeGuard::new(exchange, complete) } }
     }
@@ -68,15 +69,15 @@ where
         match stage.as_mut().project() {
             StageProjection::Handling { handler, guard } if guard.is_empty() => handler.poll(context),
             StageProjection::Handling { handler, guard } => {
-                // A panic is an end like any other. Nobody looks at what it leaves behind but the
-                // session, whose state is whole after every call.
+                // Unwind safe: the handler is not polled again, and the session's state is
+                // consistent after every call.
                 let mut answer = Poll::Pending;
                 let panic = catch_unwind(AssertUnwindSafe(|| answer = handler.poll(context))).err();
                 if answer.is_pending() && panic.is_none() {
                     return Poll::Pending;
                 }
                 if let Some(exchange) = guard.take() {
-                    // Most commits are ready at once, and the answer need not be put aside.
+                    // Most commits are ready at once, and the answer need not be stored.
                     match exchange.end(status_of(&answer)).try_ready() {
                         Ok(result) => conclude(&mut answer, result),
                         Err(commit) => {
@@ -111,7 +112,7 @@ fn status_of<B, E>(answer: &Poll<Result<Response<B>, E>>) -> u16 {
     }
 }
 
-/// Writes the outcome of the commit to a response, or puts the error's in its place.
+/// Writes the result of the commit to the response, or replaces it with an error response.
 fn conclude<B: Default, E>(answer: &mut Poll<Result<Response<B>, E>>, result: Result<SessionHeaders, CommitError>) {
     match (answer, result) {
         (Poll::Ready(Ok(response)), Ok(headers)) => write(headers, response.headers_mut()),

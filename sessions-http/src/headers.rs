@@ -1,4 +1,4 @@
-//! Headers: cookies in, what the session needs out.
+//! Reading cookies from request headers and writing the session's response headers.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,7 @@ use http::header::{CACHE_CONTROL, COOKIE, Entry, HOST, ORIGIN, REFERER, RETRY_AF
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sessions_core::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
 
-/// Iterates over the values of all `Cookie` headers, as they came: over HTTP/2 there may be one for
-/// each cookie.
+/// Iterates over the values of all `Cookie` headers; over HTTP/2 there may be one per cookie.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)
 }
@@ -56,14 +55,15 @@ fn header_value(header: Header, text: Cow<'static, str>) -> HeaderValue {
         Cow::Borrowed(text) => static_value(text),
         Cow::Owned(text) => {
             let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
-            // It holds a token: kept out of `Debug` output, and out of HTTP/2's compression tables.
+            // The value contains a token: keep it out of `Debug` output and HTTP/2's compression
+            // tables.
             value.set_sensitive(header == Header::SetCookie);
             value
         }
     }
 }
 
-/// Returns what core writes as it is, formed once: forming a value looks at each of its bytes.
+/// Returns a constant header value, validated only once because validation inspects each byte.
 fn static_value(text: &'static str) -> HeaderValue {
     static COOKIE: HeaderValue = HeaderValue::from_static("Cookie");
     static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -97,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn every_cookie_field_is_passed_on_byte_for_byte() {
+    fn cookie_headers_are_passed_on_unchanged() {
         let mut headers = headers(&[(COOKIE, "a=1"), (VARY, "Accept"), (COOKIE, "b=2; c=3")]);
         headers.append(COOKIE, HeaderValue::from_bytes(b"d=\xff").unwrap());
         assert_eq!(cookies(&headers).collect::<Vec<_>>(), [b"a=1".as_slice(), b"b=2; c=3", b"d=\xff"]);
     }
 
     #[test]
-    fn fields_that_stay_keep_their_order() {
+    fn kept_headers_keep_their_order() {
         let fields =
             [(SET_COOKIE, "a=1"), (SET_COOKIE, "id=x"), (SET_COOKIE, "b=2"), (SET_COOKIE, "id=y"), (VARY, "id=z")];
         let mut headers = headers(&fields);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_added_after_those_that_are_there() {
+    fn headers_are_added_after_existing_ones() {
         let mut headers = headers(&[(SET_COOKIE, "a=1")]);
         assert!(Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned())));
         assert!(!Headers(&mut headers).add(Header::CacheControl, Cow::Borrowed("no-store")));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_does_not_show_in_debug_output() {
+    fn cookie_is_hidden_in_debug_output() {
         let mut headers = HeaderMap::new();
         Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned()));
         Headers(&mut headers).add(Header::SetCookie, Cow::Owned("id=secret".to_owned()));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_beyond_ascii_in_a_handlers_field_stay() {
+    fn non_ascii_header_values_are_kept() {
         let mut headers = HeaderMap::new();
         headers.append(VARY, HeaderValue::from_bytes(b"X-\xe9").unwrap());
         assert!(Headers(&mut headers).add(Header::Vary, Cow::Borrowed("Cookie")));

@@ -1,9 +1,9 @@
-//! Sessions over the types of the [`http`] crate: what the adapters for axum and hyper share.
+//! Sessions over the types of the [`http`] crate, shared by the adapters for axum and hyper.
 //!
-//! Depend on `sessions-axum` or `sessions-hyper`, which re-export all that their users need. This
-//! crate is for whoever writes an adapter for another framework that is built on the [`http`]
-//! crate: a middleware calls [`open`] with each request, wraps the handler's future into a
-//! [`ResponseFuture`], and that is all of it.
+//! Applications depend on `sessions-axum` or `sessions-hyper`, which re-export all that their users
+//! need. Use this crate to write an adapter for another framework that is built on the [`http`]
+//! crate: a middleware only has to call [`open`] with each request and wrap the handler's future in
+//! a [`ResponseFuture`].
 //!
 //! ```
 //! use http::header::{COOKIE, SET_COOKIE};
@@ -31,14 +31,14 @@
 //!
 //! # What this crate does not do
 //!
-//! It decides nothing: what is written, when, and which cookie follows from it is the business of
-//! `sessions-core`. It knows no framework and no body type. Of a runtime it needs only that of
-//! [`tokio`](https://docs.rs/tokio), for requests that are dropped: see [`ResponseFuture`].
+//! It makes no decisions: what is written, when, and which cookie is sent is decided in
+//! `sessions-core`. It depends on no framework and no body type. It needs a runtime,
+//! [`tokio`](https://docs.rs/tokio), only for requests that are dropped; see [`ResponseFuture`].
 //!
 //! # Log
 //!
-//! What this crate logs, by `tracing`, has the target `sessions_http`, in `sessions-axum` and
-//! `sessions-hyper` too.
+//! This crate logs through `tracing` with the target `sessions_http`, also when used through
+//! `sessions-axum` or `sessions-hyper`.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
@@ -58,5 +58,5 @@ pub use ext::SessionsExt;
 pub use future::ResponseFuture;
 pub use request::RequestHead;
 
-/// The target of all that this crate logs.
+/// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_http";

@@ -1,19 +1,19 @@
-//! The head of a request.
+//! The request head: method, headers and extensions.
 
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Request};
 
 use crate::sealed::Sealed;
 
-/// What a session can be started from: an [`http::Request`] with any body, or its [`Parts`].
+/// A request head: an [`http::Request`] with any body, or its [`Parts`].
 pub trait RequestHead: Sealed {
     /// Returns the request's method.
     fn method(&self) -> &Method;
 
-    /// Returns the request's header fields.
+    /// Returns the request's headers.
     fn headers(&self) -> &HeaderMap;
 
-    /// Returns what travels with the request inside the process.
+    /// Returns the request's extensions.
     fn extensions(&self) -> &Extensions;
 }
 

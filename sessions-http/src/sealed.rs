@@ -1,5 +1,4 @@
-//! What keeps our traits to the types that they are meant for, so that a method may be added to
-//! them.
+//! Sealing of this crate's traits, so that methods can be added to them.
 
 #[expect(unnameable_types, reason = "a trait that others can name is not sealed")]
 pub trait Sealed {}

@@ -1,5 +1,4 @@
-//! Server-side sessions for [hyper](https://docs.rs/hyper): a [`SessionService`] around a service,
-//! or explicit calls within it.
+//! Server-side sessions for [hyper](https://docs.rs/hyper): a wrapping service or explicit calls.
 //!
 //! # Around a service
 //!
@@ -63,15 +62,15 @@
 //! # }
 //! ```
 //!
-//! [`session`] loads the session, once in a request; reading and writing are then plain calls. When
-//! the handler is done, and before the response's head leaves, the wrapper writes what was changed
-//! in one atomic step and adds the cookie. A request whose session nobody asks for costs the store
-//! nothing. What a session can do is told at [`Session`].
+//! [`session`] loads the session once per request; reads and writes are then plain calls. When the
+//! handler is done, and before the response headers are sent, the wrapper writes the changes in one
+//! atomic step and adds the cookie. A request that does not ask for its session never touches the
+//! store. [`Session`] documents what a session can do.
 //!
 //! # Explicit calls
 //!
-//! [`SessionsExt`] starts and finishes sessions wherever there is a request and a response, with no
-//! wrapper:
+//! [`SessionsExt`] starts and finishes sessions without a wrapper, wherever there is a request and
+//! a response:
 //!
 //! ```
 //! use http_body_util::Full;
@@ -108,31 +107,31 @@
 //! # }).unwrap();
 //! ```
 //!
-//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions of
-//! the module [`global`].
+//! A program with one manager can use the process-wide one: [`Sessions::global`] and the functions
+//! in the module [`global`].
 //!
 //! # Failures
 //!
-//! A [`SessionError`] becomes a response by [`into_response`](SessionError::into_response): the
-//! client is told a bare status, the log the causes. A commit that fails replaces the handler's
-//! response in the same way, so that no success is told that was not saved. A response with a 5xx
-//! status, a service that fails and a handler that panics drop what the request wrote, and keep a
-//! `destroy` and a `renew`.
+//! [`into_response`](SessionError::into_response) converts a [`SessionError`] into a response: the
+//! client gets a bare status, and the error is logged with its sources. A commit that fails
+//! replaces the handler's response in the same way, so a response never claims success for data
+//! that was not saved. A response with status 5xx, 408 or 413, a service that fails and a handler
+//! that panics drop the request's writes but keep a `destroy` and a `renew`.
 //!
 //! # Log
 //!
-//! What this crate logs, by `tracing`, has the target `sessions_http`: that of the crate which it
-//! shares with `sessions-axum`. What happens to sessions has the target `sessions_core`. Errors
-//! have the fields `kind`, `status` and `error`. What a client can cause is never above `DEBUG`.
+//! This crate logs through `tracing` with the target `sessions_http`, the crate that it shares with
+//! `sessions-axum`. Session events have the target `sessions_core`. Errors have the fields `kind`,
+//! `status` and `error`. What a client can cause is never logged above `DEBUG`.
 //!
 //! # What this crate does not do
 //!
-//! - It does not guard against request forgery beyond `SameSite=Lax`, and signs nobody in by
-//!   itself.
-//! - It does not save what a streamed body writes after the head is gone; [`save`](Session::save)
-//!   does.
-//! - It wraps hyper's own services. For a tower service there is `sessions-axum`, which needs no
-//!   axum.
+//! - It does not protect against request forgery beyond `SameSite=Lax`, and does not authenticate
+//!   anybody.
+//! - It does not save what a streamed body writes after the response headers were sent; call
+//!   [`save`](Session::save) for that.
+//! - It wraps only hyper's own services. For a tower service use `sessions-axum`, which works
+//!   without axum.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

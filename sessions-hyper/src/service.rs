@@ -7,31 +7,31 @@ use sessions_http::{ResponseFuture, open};
 
 /// A service whose requests have sessions, which handlers get with [`session`](crate::session).
 ///
-/// Cloning is cheap: one for each connection. A wrapper of the same manager within another passes
-/// requests on untouched. Of two managers, [`session`](crate::session) gives that of the inner
-/// wrapper; the outer's is had by [`start`](crate::SessionsExt::start).
+/// Cloning is cheap: clone it for each connection. If wrappers of the same manager are nested, the
+/// inner one does nothing. With two managers, [`session`](crate::session) returns the session of
+/// the inner wrapper; use [`start`](crate::SessionsExt::start) for the outer one.
 ///
-/// The body of its responses may be any with a `Default` that is empty: where the session cannot be
-/// saved, the response is a bare one.
+/// The response body must have an empty `Default`: if the session cannot be saved, the response is
+/// a bare one.
 ///
-/// # When the client hangs up
+/// # When the client disconnects
 ///
-/// A handler is dropped when a timeout around this wrapper cuts it off, or when its client hangs
-/// up: by HTTP/2 when the stream is reset, by HTTP/1.1 when the connection is closed, which hyper
-/// sees unless part of the body is still unread, a next request is waiting, or its `half_close` is
-/// on.
+/// A handler is dropped when a timeout around this wrapper cuts it off, or when its client
+/// disconnects: with HTTP/2 when the stream is reset, with HTTP/1.1 when the connection is closed.
+/// hyper notices the latter unless part of the body is still unread, another request is waiting, or
+/// `half_close` is enabled.
 ///
-/// | | what the handler wrote | [`destroy`](crate::Session::destroy) |
+/// | | the handler's writes | [`destroy`](crate::Session::destroy) |
 /// |---|---|---|
-/// | dropped while it runs | is dropped, but for what it has [saved](crate::Session::save) | is carried out |
-/// | dropped during the commit | is saved: the commit goes to its end | is carried out |
-/// | not dropped, since nobody sees that the client is gone | is saved, as ever | is carried out |
-/// | a timeout inside answers 408 or a 5xx | is dropped | is carried out |
-/// | a panic | is dropped | is carried out |
-/// | the body ends early, and the handler answers 400 | is saved: the response is like any other | is carried out |
+/// | dropped while it runs | dropped, except what it [saved](crate::Session::save) | carried out |
+/// | dropped during the commit | saved: the commit is completed | carried out |
+/// | not dropped, because the disconnect goes unnoticed | saved as usual | carried out |
+/// | a timeout inside answers 408 or a 5xx | dropped | carried out |
+/// | a panic | dropped | carried out |
+/// | the body ends early, and the handler answers 400 | saved: the response is like any other | carried out |
 ///
-/// So read the body first, and write to the session then. What the store does not do at once after
-/// a request is dropped, a task on the current tokio runtime waits for; it ends with that runtime.
+/// So read the body before you write to the session. If the store does not answer at once after a
+/// request is dropped, a task on the current tokio runtime waits for it; it ends with that runtime.
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     sessions: Sessions,

@@ -1,4 +1,4 @@
-//! Notes that a visitor posts. `cargo run -p sessions-minihttp --example notes`, then
+//! Notes that a visitor posts. Run with `cargo run -p sessions-minihttp --example notes`, then
 //! `curl --cookie-jar jar --cookie jar --data 'buy tea' http://127.0.0.1:8080/`.
 
 use std::io::Read;
@@ -21,7 +21,7 @@ fn notes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> 
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // curl keeps no `Secure` cookie without TLS.
+    // curl drops `Secure` cookies without TLS.
     let sessions = Sessions::builder().insecure_http().build()?;
     let server = WithSessions::new(sessions, notes).start("127.0.0.1:8080")?;
     server.join().map_err(|_| "the server panicked".into())

@@ -1,4 +1,4 @@
-//! Waiting for a future in a world of coroutines.
+//! Waiting for futures in coroutines.
 
 use std::future::Future;
 use std::pin::pin;
@@ -7,11 +7,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use may::sync::Blocker;
 
-/// Waits for a future: in a coroutine it blocks the coroutine, never the thread it runs on; outside
-/// of one, the thread.
+/// Waits for a future, blocking the current coroutine or, outside of one, the thread.
 ///
-/// For what sessions and their manager do with `await` elsewhere. A future that is ready at its
-/// first poll, as those of a memory store are, costs next to nothing.
+/// In a coroutine it never blocks the thread. Use it for the `async` functions of sessions and
+/// their manager. A future that is ready at its first poll, as those of a memory store are, costs
+/// next to nothing.
 ///
 /// ```
 /// use sessions_minihttp::{Sessions, block_on};
@@ -32,8 +32,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
                 if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                     return output;
                 }
-                // Without a deadline, parking ends by a wake-up; a cancelled coroutine unwinds,
-                // which drops the future.
+                // Without a deadline, parking ends only by a wake-up. A cancelled coroutine
+                // unwinds, which drops the future.
                 let _ = unpark.0.park(None);
             }
         }
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ready_future_is_polled_once() {
+    fn ready_future_is_polled_once() {
         let mut polls = 0;
         let answer = block_on(std::future::poll_fn(|_| {
             polls += 1;

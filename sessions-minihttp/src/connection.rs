@@ -16,10 +16,10 @@ use crate::service::{BoxError, SessionService};
 use crate::visit::{Visit, report};
 use crate::wire::{Incoming, Input, Unread, Wire};
 
-/// The status of a service that failed, which makes its sessions drop what it wrote.
+/// The status of a failed service, which drops its sessions' writes.
 const FAILED: u16 = 500;
 
-/// What all connections share.
+/// State shared by all connections.
 pub(crate) struct App<S> {
     pub(crate) sessions: Sessions,
     pub(crate) make: Box<dyn Fn(usize) -> S + Send + Sync>,
@@ -29,27 +29,28 @@ pub(crate) struct App<S> {
 pub(crate) struct Connection<S> {
     wire: Wire,
     input: Input,
-    /// The time by which the head that has begun must be complete.
+    /// When the head that has begun must be complete.
     head_due: Option<u64>,
     station: Station<S>,
 }
 
-/// Where a connection's requests are answered.
+/// The part of a connection that answers its requests.
 struct Station<S> {
     app: Arc<App<S>>,
     id: usize,
-    /// Made at the first request, and again after a panic, which may have left it half-changed.
+    /// Created at the first request, and again after a panic, which may have left it in a bad
+    /// state.
     service: Option<S>,
     response: Response,
 }
 
 /// Why a connection ends.
 enum End {
-    /// The client has gone, or has got its last response.
+    /// The client disconnected or got its last response.
     Silent,
     /// The client may still be sending.
     Unread,
-    /// What the client has sent is refused.
+    /// The client's data is refused.
     Refused(Refusal),
 }
 
@@ -125,7 +126,7 @@ impl<S: SessionService> Connection<S> {
 }
 
 impl<S: SessionService> Station<S> {
-    /// Has the service answer, and finishes its sessions.
+    /// Calls the service and finishes its sessions.
     fn answer(&mut self, head: &Head<'_, '_>, incoming: &mut Incoming<'_>) {
         self.response.reset();
         let visit = Visit::new(&self.app.sessions, head.method);
@@ -150,7 +151,7 @@ impl<S: SessionService> Station<S> {
         }
     }
 
-    /// Writes the response, and decides whether there may be another one.
+    /// Writes the response, and decides whether the connection stays open.
     fn respond(&mut self, head: &Head<'_, '_>, may_go_on: bool, wire: &mut Wire) -> Result<(), End> {
         let persistence = match head.framing.persistence {
             persistence if may_go_on && !self.response.closes() => persistence,
@@ -159,7 +160,7 @@ impl<S: SessionService> Station<S> {
         self.response.write_to(wire, head.method == "HEAD", persistence).map_err(|_| End::Silent)?;
         match persistence {
             Persistence::Close if may_go_on => {
-                // Whether it arrives does not matter any more.
+                // Best effort: the connection is closed either way.
                 let _ = wire.flush();
                 Err(End::Silent)
             }
@@ -168,7 +169,8 @@ impl<S: SessionService> Station<S> {
     }
 }
 
-/// Answers for a service that returned an error. Returns the status that its sessions go by.
+/// Replaces the response of a service that returned an error. Returns the status that its sessions
+/// end with.
 fn refuse(error: &BoxError, broken: Option<Refusal>, response: &mut Response) -> u16 {
     if let Some(error) = session_error(&**error) {
         report(error);
@@ -177,7 +179,7 @@ fn refuse(error: &BoxError, broken: Option<Refusal>, response: &mut Response) ->
     }
     let cause: &(dyn StdError + 'static) = &**error;
     if let Some(refusal) = broken {
-        tracing::debug!(target: TARGET, error = cause, "the body of a request broke off: {refusal:?}");
+        tracing::debug!(target: TARGET, error = cause, "the body of a request was cut off: {refusal:?}");
         response.refuse(refusal.status());
     } else {
         tracing::error!(target: TARGET, error = cause, "a service failed");
@@ -186,7 +188,7 @@ fn refuse(error: &BoxError, broken: Option<Refusal>, response: &mut Response) ->
     FAILED
 }
 
-/// Finds a session's error, also where a service made an I/O error of it.
+/// Finds a session's error, even inside an I/O error.
 fn session_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     error.downcast_ref().or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
 }

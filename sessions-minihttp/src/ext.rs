@@ -1,14 +1,14 @@
-//! The explicit form: sessions from their manager, for a request.
+//! Explicit calls: sessions of a manager, for a request.
 
 use sessions_core::{Error, Session, Sessions};
 
 use crate::block_on;
 use crate::request::{Request, load};
 
-/// Starts and destroys sessions from their manager, for a program that has several of them, each
-/// with a cookie of its own.
+/// Explicit calls on a manager, for programs with several of them.
 ///
-/// There is no call to finish one: whatever a request starts is finished when its service returns.
+/// Each manager needs its own cookie name. There is no call to finish a session: whatever a request
+/// starts is finished when its service returns.
 ///
 /// ```
 /// use sessions_minihttp::{BoxError, Request, Response, Sessions, SessionsExt};
@@ -25,29 +25,29 @@ use crate::request::{Request, load};
 /// }
 /// ```
 pub trait SessionsExt {
-    /// Loads the manager's session of a request, and returns it; the same one at every call.
+    /// Loads the manager's session of a request and returns it, the same one at every call.
     ///
     /// # Errors
     ///
-    /// As [`Request::session`].
+    /// Same as [`Request::session`].
     fn start(&self, request: &Request<'_>) -> Result<Session, Error>;
 
     /// Ends the manager's session of a request, if there is one.
     ///
     /// # Errors
     ///
-    /// As [`Request::session`]. Whether the store could end it shows when the request is finished;
-    /// if not, the client is told 503.
+    /// Same as [`Request::session`]. The store ends the session when the request is finished; if
+    /// that fails, the client gets a 503.
     fn destroy(&self, request: &Request<'_>) -> Result<(), Error>;
 
     /// Loads the manager's session of a request that may_minihttp's own server serves.
     ///
-    /// For a program that serves some connections without this crate. Its response can carry no
-    /// cookie, since may_minihttp takes only header fields that live for ever. So the session is
-    /// like that of a socket whose response headers were sent: what is written is stored by
-    /// [`Session::save`]. Whatever would take a cookie, a login or a write to a session that is
-    /// new, fails with [`AlreadyCommitted`](sessions_core::ErrorKind::AlreadyCommitted). A service
-    /// that answers with what it has read adds `Vary: Cookie`.
+    /// For programs that serve some connections without this crate. The response cannot carry a
+    /// cookie, since may_minihttp accepts only `'static` headers. So the session behaves as if the
+    /// response headers were already sent: writes are stored by [`Session::save`]. Whatever needs a
+    /// cookie, such as a login or a write to a new session, fails with
+    /// [`AlreadyCommitted`](sessions_core::ErrorKind::AlreadyCommitted). A service whose response
+    /// depends on the session should add `Vary: Cookie`.
     ///
     /// ```
     /// use std::io;

@@ -1,4 +1,4 @@
-//! The header fields of a response.
+//! The headers of a response.
 
 use std::borrow::Cow;
 
@@ -7,25 +7,25 @@ use sessions_core::{Header, ResponseHeaders};
 
 use crate::http::letters_digits_and;
 
-/// How much room a response's fields may keep for the next response.
+/// Maximum capacity that a response's headers keep for the next response.
 const LARGEST_KEPT: usize = 16 * 1024;
 
-/// The lines of a response's header fields, in one text, as they are sent.
+/// The header lines of a response in one string, as they are sent.
 #[derive(Default)]
 pub(crate) struct Fields {
-    /// Each line with its end.
+    /// The lines, each with its line break.
     text: String,
-    /// The connection is to be closed.
+    /// The connection must be closed.
     close: bool,
 }
 
 impl Fields {
-    /// Returns the lines, each with its end.
+    /// Returns the lines, each with its line break.
     pub(crate) const fn as_bytes(&self) -> &[u8] {
         self.text.as_bytes()
     }
 
-    /// Returns whether a line asked for the connection to be closed.
+    /// Returns whether a line asked to close the connection.
     pub(crate) const fn close(&self) -> bool {
         self.close
     }
@@ -36,7 +36,7 @@ impl Fields {
         self.close = false;
     }
 
-    /// Adds a line that somebody else wrote.
+    /// Adds a line that the service wrote.
     pub(crate) fn push_line(&mut self, line: &str) {
         let end = line.bytes().position(|byte| !IS_TOKEN[usize::from(byte)]);
         let name = end.filter(|end| *end > 0 && line.as_bytes()[*end] == b':').map(|end| &line[..end]);
@@ -49,7 +49,7 @@ impl Fields {
             return;
         }
         if memchr3(b'\r', b'\n', 0, line.as_bytes()).is_some() {
-            // What RFC 9110 section 5.5 asks for.
+            // Required by RFC 9110 section 5.5.
             self.text.push_str(&line.replace(['\r', '\n', '\0'], " "));
         } else {
             self.text.push_str(line);
@@ -57,7 +57,7 @@ impl Fields {
         self.text.push_str("\r\n");
     }
 
-    /// Goes through the lines, which hold no line break of their own.
+    /// Iterates over the lines, which contain no line breaks of their own.
     fn lines(&self) -> impl Iterator<Item = &str> {
         let mut rest = self.text.as_str();
         std::iter::from_fn(move || {
@@ -91,8 +91,8 @@ impl ResponseHeaders for Fields {
     }
 }
 
-/// Returns whether the server writes this field itself: a second one would tell of another end of
-/// the response.
+/// Returns whether the server sets this header itself: a second one could change where the response
+/// ends.
 fn is_servers_own(name: &str) -> bool {
     match name.len() {
         4 => name.eq_ignore_ascii_case("date"),
@@ -102,14 +102,14 @@ fn is_servers_own(name: &str) -> bool {
     }
 }
 
-/// Returns the value of a line, if it is of this field.
+/// Returns the value of a line if it has this header's name.
 fn value_of(line: &str, header: Header) -> Option<&str> {
     let (name, rest) = line.split_at_checked(header.name().len())?;
     let value = rest.strip_prefix(':')?;
     name.eq_ignore_ascii_case(header.name()).then(|| value.trim_matches([' ', '\t']))
 }
 
-/// Writes a field's name as HTTP/1 is used to.
+/// Returns a header's name in the usual HTTP/1 spelling.
 const fn name_of(header: Header) -> &'static str {
     match header {
         Header::SetCookie => "Set-Cookie",
@@ -120,7 +120,7 @@ const fn name_of(header: Header) -> &'static str {
     }
 }
 
-/// Whether RFC 9110 allows a byte in a field's name.
+/// Bytes that RFC 9110 allows in a header name.
 const IS_TOKEN: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_found_whatever_their_case() {
+    fn header_names_ignore_case() {
         let fields = fields(&["SET-COOKIE: a=1", "X: set-cookie: b=2", "set-cookie:c=3\t", "Vary: Accept"]);
         assert_eq!(values(&fields, Header::SetCookie), ["a=1", "c=3"]);
         assert_eq!(values(&fields, Header::Vary), ["Accept"]);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_field_comes_after_those_that_stay() {
+    fn new_header_follows_kept_ones() {
         let mut fields = fields(&["A: 1", "Set-Cookie: id=1", "B: 2", "set-cookie: other=2"]);
         assert!(fields.add(Header::SetCookie, Cow::Borrowed("id=3")));
         let mut seen = Vec::new();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_cannot_become_two() {
+    fn header_line_cannot_become_two() {
         let fields = fields(&["Location: /é\r\nSet-Cookie: id=planted\n\0"]);
         assert_eq!(fields.text, "Location: /é  Set-Cookie: id=planted  \r\n");
         assert_eq!(values(&fields, Header::SetCookie), [""; 0]);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_frames_the_response_itself() {
+    fn server_sets_the_framing_headers() {
         let own = fields(&["Content-Length: 5", "TRANSFER-ENCODING: chunked", "date: now", "A: 1"]);
         assert_eq!((own.text.as_str(), own.close()), ("A: 1\r\n", false));
         let closing = fields(&["connection:close ", "A: 1"]);

@@ -1,10 +1,10 @@
-//! What fuzz targets call. No part of the public API.
+//! Entry points for fuzz targets; not part of the public API.
 
 use std::mem::MaybeUninit;
 
 use crate::http::{self, Chunked, MAX_FIELDS, Next};
 
-/// Parses the head of a request. Returns how many bytes it takes, and `None` if more are needed.
+/// Parses the head of a request. Returns its length, or `None` if more bytes are needed.
 ///
 /// # Errors
 ///
@@ -17,8 +17,10 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<usize>, u16> {
     }
 }
 
-/// Decodes a chunked body that arrives in pieces of `piece` bytes. Returns it, and how many bytes
-/// it took; `None` if more are needed. The result does not depend on the size of the pieces.
+/// Decodes a chunked body that arrives in pieces of `piece` bytes.
+///
+/// Returns it and the number of bytes it took, or `None` if more are needed. The result does not
+/// depend on the size of the pieces.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! may_minihttp's own names, over the requests and responses of this crate.
+//! may_minihttp's own names, for the requests and responses of this crate.
 
 use std::io;
 use std::net::ToSocketAddrs;
@@ -14,9 +14,9 @@ use crate::service::{BoxError, SessionService, WithSessions};
 
 /// A service with the signature of may_minihttp's `HttpService`.
 ///
-/// A program moves over by naming this crate in place of may_minihttp where it imports
-/// `HttpService`, `HttpServiceFactory`, `HttpServer`, `Request` and `Response`. Its sessions are
-/// those of the process-wide manager, [`Sessions::global`]; to name another one, wrap the service:
+/// To migrate a program, replace may_minihttp with this crate where it imports `HttpService`,
+/// `HttpServiceFactory`, `HttpServer`, `Request` and `Response`. Its sessions are those of the
+/// process-wide manager, [`Sessions::global`]. To use another manager, wrap the service:
 /// `WithSessions::new(sessions, HttpServer(service))`.
 ///
 /// ```
@@ -43,45 +43,48 @@ pub trait HttpService {
     ///
     /// # Errors
     ///
-    /// As [`SessionService::call`]; the error of a session is found within the `io::Error`.
+    /// Same as [`SessionService::call`]; a session's error is found inside the `io::Error`.
     fn call(&mut self, request: Request<'_>, response: &mut Response) -> io::Result<()>;
 }
 
-/// A maker of services with the signature of may_minihttp's `HttpServiceFactory`.
+/// A factory of services with the signature of may_minihttp's `HttpServiceFactory`.
 pub trait HttpServiceFactory: Send + Sized + 'static {
     /// The service of one connection.
     type Service: HttpService + Send + 'static;
 
-    /// Makes the service of a connection. It is given the connection's number, which on Unix is
-    /// that of its socket.
+    /// Creates the service of a connection. `id` is the connection's number, on Unix that of its
+    /// socket.
     fn new_service(&self, id: usize) -> Self::Service;
 
-    /// Listens at an address and serves with the sessions of the process-wide manager.
+    /// Listens on an address and serves with the sessions of the process-wide manager.
     ///
     /// # Errors
     ///
-    /// As [`WithSessions::start`].
+    /// Same as [`WithSessions::start`].
     fn start<L: ToSocketAddrs>(self, address: L) -> io::Result<JoinHandle<()>> {
-        // A lock of may's, since making a service may wait: for a connection to a database, say.
+        // One of may's locks, because creating a service may block, for example on a database
+        // connection.
         let factory = Mutex::new(self);
         let make = move |id| HttpServer(factory.lock().unwrap_or_else(PoisonError::into_inner).new_service(id));
         WithSessions::per_connection(Sessions::global().clone(), make).start(address)
     }
 }
 
-/// A server with the signature of may_minihttp's `HttpServer`, and a [`SessionService`] made of an
-/// [`HttpService`].
+/// A server with the signature of may_minihttp's `HttpServer`.
+///
+/// It also converts an [`HttpService`] into a [`SessionService`].
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "it is made as may_minihttp's is")]
 pub struct HttpServer<T>(pub T);
 
 impl<T: HttpService + Clone + Send + Sync + 'static> HttpServer<T> {
-    /// Listens at an address and serves with the sessions of the process-wide manager. Each
-    /// connection gets a clone of the service.
+    /// Listens on an address and serves with the sessions of the process-wide manager.
+    ///
+    /// Each connection gets a clone of the service.
     ///
     /// # Errors
     ///
-    /// As [`WithSessions::start`].
+    /// Same as [`WithSessions::start`].
     pub fn start<L: ToSocketAddrs>(self, address: L) -> io::Result<JoinHandle<()>> {
         WithSessions::new(Sessions::global().clone(), self).start(address)
     }

@@ -30,5 +30,5 @@ pub use sessions_core;
 pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, Session, SessionId, Sessions};
 pub use stack::raise_stack_size;
 
-/// The target of all that this crate logs.
+/// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_minihttp";

@@ -1,4 +1,4 @@
-//! What a service is asked.
+//! The request that a service answers.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -10,7 +10,7 @@ use crate::block_on;
 use crate::http::Head;
 use crate::visit::Visit;
 
-/// A request, with may_minihttp's methods and what starts and destroys its session.
+/// A request, with may_minihttp's methods and access to its session.
 ///
 /// ```
 /// use sessions_minihttp::{BoxError, Request, Response};
@@ -33,15 +33,15 @@ impl<'r> Request<'r> {
         Self { head, body, visit }
     }
 
-    /// Loads the request's session, at its first call, and returns it.
+    /// Returns the request's session; the first call loads it.
     ///
-    /// It is finished when the service returns: what was written is saved and the cookie set before
-    /// the response leaves.
+    /// When the service returns, the session's changes are saved and its cookie is set, before the
+    /// response is sent.
     ///
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
-    /// be asked. A service that returns it with `?` answers 503.
+    /// be reached. A service that returns it with `?` responds with 503.
     pub fn session(&self) -> Result<Session, Error> {
         self.session_of(self.sessions())
     }
@@ -57,13 +57,13 @@ impl<'r> Request<'r> {
         block_on(load(&exchange, self.headers()))
     }
 
-    /// Returns the method, in the case in which it was sent.
+    /// Returns the method as it was sent.
     #[must_use]
     pub fn method(&self) -> &str {
         self.head.method
     }
 
-    /// Returns the target of the request: the path, and the query if there is one.
+    /// Returns the request target: the path, and the query if there is one.
     #[must_use]
     pub fn path(&self) -> &str {
         self.head.path
@@ -75,17 +75,16 @@ impl<'r> Request<'r> {
         self.head.version
     }
 
-    /// Returns the header fields, in their order.
+    /// Returns the headers in their order.
     #[must_use]
     pub fn headers(&self) -> &[Header<'_>] {
         self.head.headers
     }
 
-    /// Begins to read the body, whether it has a length or comes in chunks. Start the session
-    /// before, since this takes the request.
+    /// Returns a reader of the body, whether it has a length or is chunked.
     ///
-    /// A body has no limit but its length, which the client names; read it through
-    /// [`take`](Read::take). What is not read is skipped.
+    /// This consumes the request, so start the session before. The size of a body is not limited;
+    /// read it through [`take`](Read::take). An unread rest is skipped.
     #[must_use]
     pub fn body(self) -> Body<'r> {
         Body { reader: self.body }
@@ -99,7 +98,7 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
-/// Loads the session that a request's header fields name.
+/// Loads the session for a request's headers.
 pub(crate) fn load(exchange: &Exchange, headers: &[Header<'_>]) -> Load {
     exchange.session_from(fields(headers, "cookie"), || {
         let first = |name| fields(headers, name).next();
@@ -107,17 +106,17 @@ pub(crate) fn load(exchange: &Exchange, headers: &[Header<'_>]) -> Load {
     })
 }
 
-/// Goes through the values of the fields of a name, in lower case.
+/// Iterates over the values of the headers with a lower-case name.
 fn fields<'a>(headers: &'a [Header<'_>], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
     headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
 }
 
 /// The body of a request. Reading it blocks the coroutine.
 ///
-/// A body that breaks off is an error: `UnexpectedEof` if the client has hung up, `TimedOut` if it
-/// has sent nothing for the [idle timeout](crate::WithSessions::idle_timeout), `InvalidData` if
-/// chunks are malformed. A service that returns the error has the client told 400 or 408, and what
-/// the request wrote to its session is dropped.
+/// A body that is cut off is an error: `UnexpectedEof` if the client disconnected, `TimedOut` if it
+/// sent nothing for the [idle timeout](crate::WithSessions::idle_timeout), and `InvalidData` if a
+/// chunk is malformed. If the service returns the error, the client gets a 400 or 408, and the
+/// request's session writes are dropped.
 pub struct Body<'r> {
     reader: &'r mut (dyn BufRead + 'r),
 }

@@ -1,4 +1,4 @@
-//! What a service answers.
+//! The response that a service fills in.
 
 use std::fmt;
 use std::io;
@@ -11,15 +11,15 @@ use crate::fields::Fields;
 use crate::http::Persistence;
 use crate::wire::Wire;
 
-/// The status of a response whose service sets none.
+/// The default status.
 const OK: (u16, &str) = (200, "Ok");
 
-/// How much room the buffer may keep for the next response.
+/// Maximum capacity that the body buffer keeps for the next response.
 const LARGEST_KEPT: usize = 64 * 1024;
 
-/// A response, with may_minihttp's methods. It is sent when the session is finished.
+/// A response with may_minihttp's methods, sent once the session is finished.
 ///
-/// Unlike there, a header field may be any text, and there may be any number of them.
+/// Unlike in may_minihttp, headers need not be `'static`, and their number is not limited.
 pub struct Response {
     status: u16,
     reason: &'static str,
@@ -29,7 +29,7 @@ pub struct Response {
 }
 
 enum Body {
-    /// What the response's buffer holds.
+    /// The content of the response's buffer.
     Buffer,
     Text(&'static str),
     Bytes(Vec<u8>),
@@ -40,33 +40,31 @@ impl Response {
         Self { status: OK.0, reason: OK.1, fields: Fields::default(), body: Body::Buffer, buffer: BytesMut::new() }
     }
 
-    /// Sets the status and its reason phrase. The default is `200 Ok`. What is no status of a
-    /// response, as a 1xx, becomes 500.
+    /// Sets the status and its reason phrase. The default is `200 Ok`.
     ///
-    /// A 5xx says that the request failed: of its session, what it wrote is dropped; that it was
-    /// destroyed or renewed is kept.
+    /// A code that is not a final response status, such as a 1xx, becomes 500. A status of 5xx, 408
+    /// or 413 drops the request's session writes but keeps a destroy and a renewal.
     pub fn status_code(&mut self, code: usize, reason: &'static str) -> &mut Self {
         self.status = u16::try_from(code).ok().filter(|code| (200..1000).contains(code)).unwrap_or(500);
         self.reason = reason;
         self
     }
 
-    /// Adds a header field: a whole line, as in `Content-Type: text/html`.
+    /// Adds a header line, such as `Content-Type: text/html`.
     ///
-    /// A line break in its value, which could begin a field or a response of somebody else's
-    /// making, becomes a space. `Content-Length`, `Transfer-Encoding` and `Date` are the server's
-    /// own: lines of these names are left out. `Connection: close` closes the connection after this
-    /// response.
+    /// A line break in its value becomes a space, so that nobody can inject a header or a response.
+    /// `Content-Length`, `Transfer-Encoding` and `Date` are set by the server: such lines are
+    /// ignored. `Connection: close` closes the connection after this response.
     ///
     /// # Panics
     ///
-    /// Panics if the line does not begin with a field's name and a colon.
+    /// Panics if the line does not begin with a header name and a colon.
     pub fn header(&mut self, line: &str) -> &mut Self {
         self.fields.push_line(line);
         self
     }
 
-    /// Sets the body to a text.
+    /// Sets the body to a static string.
     pub fn body(&mut self, text: &'static str) {
         self.body = Body::Text(text);
     }
@@ -76,7 +74,7 @@ impl Response {
         self.body = Body::Bytes(bytes);
     }
 
-    /// Returns the body to write to, with what is in it so far.
+    /// Returns the body for writing, with its current content.
     pub fn body_mut(&mut self) -> &mut BytesMut {
         match mem::replace(&mut self.body, Body::Buffer) {
             Body::Buffer => {}
@@ -99,7 +97,7 @@ impl Response {
         &mut self.fields
     }
 
-    /// Forgets everything, for the next request.
+    /// Resets the response for the next request.
     pub(crate) fn reset(&mut self) {
         (self.status, self.reason) = OK;
         self.fields.clear();
@@ -110,14 +108,14 @@ impl Response {
         self.buffer.clear();
     }
 
-    /// Becomes a bare status: nothing of what the service answered, and nothing of why, is sent.
+    /// Turns the response into a bare status, dropping all that the service set.
     pub(crate) fn refuse(&mut self, status: u16) {
         self.reset();
         self.status_code(usize::from(status), reason(status));
         SessionHeaders::of_failure().write_to(&mut self.fields);
     }
 
-    /// Becomes the bare response that reports a session's error.
+    /// Turns the response into the bare response to a session's error.
     pub(crate) fn refuse_for(&mut self, error: &Error) {
         self.refuse(error.status());
         SessionHeaders::of_error(error).write_to(&mut self.fields);
@@ -128,7 +126,7 @@ impl Response {
         self.fields.close()
     }
 
-    /// Writes the response. In answer to `HEAD`, the body is left out and its length is not.
+    /// Writes the response. For a `HEAD` request the body is omitted but its length is sent.
     pub(crate) fn write_to(&mut self, wire: &mut Wire, is_head: bool, persistence: Persistence) -> io::Result<()> {
         let body = match &self.body {
             Body::Buffer => &self.buffer[..],
@@ -161,7 +159,7 @@ impl Response {
     }
 }
 
-/// Shows the status, never what is sent.
+/// Shows the status, never the content.
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
@@ -195,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_set_last_is_the_one_that_counts() {
+    fn last_body_wins() {
         let mut response = Response::new();
         response.body_mut().extend_from_slice(b"first");
         response.body("second");
@@ -207,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_nothing_of_the_answer() {
+    fn refusal_keeps_nothing_of_the_response() {
         let mut response = Response::new();
         response.header("X-Secret: 1").body("secret");
         let unavailable = StoreError::new("test", StoreErrorKind::Unavailable);
@@ -217,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_is_none_is_a_failure() {
+    fn invalid_status_becomes_500() {
         for code in [0, 101, 199, 1000, 70_000] {
             assert_eq!(Response::new().status_code(code, "").status(), 500, "{code}");
         }

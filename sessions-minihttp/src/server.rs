@@ -13,10 +13,10 @@ use crate::connection::{App, Connection};
 use crate::service::SessionService;
 use crate::wire::{Limits, Watch, Wire};
 
-/// How long to wait when no connection can be accepted, as when there are no file descriptors left.
+/// Pause after a connection could not be accepted, for example for lack of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts connections, each in a coroutine of its own.
+/// The accept loop; each connection gets its own coroutine.
 struct Server<S> {
     app: Arc<App<S>>,
     listener: TcpListener,
@@ -24,7 +24,7 @@ struct Server<S> {
     limits: Limits,
 }
 
-/// Listens at an address and serves.
+/// Listens on an address and serves connections.
 pub(crate) fn start<S>(app: App<S>, limits: Limits, address: impl ToSocketAddrs) -> io::Result<JoinHandle<()>>
 where
     S: SessionService + Send + 'static,
@@ -34,9 +34,9 @@ where
     may::go!(Builder::new().name("sessions-minihttp".to_owned()), move || server.run())
 }
 
-/// Binds to the first address that can be bound to.
+/// Binds to the first address that can be bound.
 fn bind(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpListener> {
-    let mut result = Err(io::Error::new(ErrorKind::InvalidInput, "there is no address to listen at"));
+    let mut result = Err(io::Error::new(ErrorKind::InvalidInput, "no address to listen on"));
     for address in addresses {
         result = TcpListener::bind(address);
         if result.is_ok() {
@@ -52,7 +52,7 @@ impl<S: SessionService + Send + 'static> Server<S> {
             let accepted = self.listener.accept().and_then(|(stream, _)| self.serve(stream));
             match accepted {
                 Err(error) if !is_of_connection(&error) => {
-                    tracing::error!(target: TARGET, error = &error as &dyn std::error::Error, "a connection cannot be accepted");
+                    tracing::error!(target: TARGET, error = &error as &dyn std::error::Error, "cannot accept a connection");
                     coroutine::sleep(PAUSE);
                 }
                 Ok(()) | Err(_) => {}
@@ -62,7 +62,7 @@ impl<S: SessionService + Send + 'static> Server<S> {
 
     fn serve(&self, stream: TcpStream) -> io::Result<()> {
         let id = number(&stream);
-        // Responses are written at once as far as they go: nothing is gained by holding them back.
+        // Responses are already written in one piece, so delaying them gains nothing.
         stream.set_nodelay(true)?;
         let wire = Wire::new(stream, Arc::clone(&self.watch), self.limits)?;
         let connection = Connection::new(Arc::clone(&self.app), id, wire);
@@ -70,7 +70,7 @@ impl<S: SessionService + Send + 'static> Server<S> {
     }
 }
 
-/// Returns whether an error tells of one connection only.
+/// Returns whether an error concerns a single connection only.
 fn is_of_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! What a service is, and how it is served.
+//! Services and their server.
 
 use std::error::Error;
 use std::fmt;
@@ -19,26 +19,26 @@ use crate::wire::Limits;
 /// The default of [`WithSessions::head_timeout`].
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The default of [`WithSessions::idle_timeout`]. Proxies keep connections for 60 seconds; whoever
-/// closes first should be the client.
+/// The default of [`WithSessions::idle_timeout`]. Proxies keep connections open for 60 seconds, and
+/// the client side should close first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// Any error, as a service may return it.
+/// Any error that a service may return.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Answers requests, as may_minihttp's `HttpService` does, with a session at hand.
+/// A service like may_minihttp's `HttpService`, with access to sessions.
 ///
-/// Functions and closures of the same arguments are services.
+/// Functions and closures with the same arguments are services.
 pub trait SessionService {
     /// Answers a request.
     ///
     /// # Errors
     ///
-    /// An error becomes a bare response: of its own status if it is a session's
-    /// [`Error`](sessions_core::Error), else 500. Its text goes to the log, never to the client.
-    /// With a 5xx, what the request wrote to its session is dropped, and that it destroyed or
-    /// renewed it is kept, as ever. A panic is an error that is a 500. An error of reading a body
-    /// that broke off is a 400, or a 408 if the client was too slow, and drops as much as a 5xx.
+    /// An error becomes a bare response: with its own status if it is a session's
+    /// [`Error`](sessions_core::Error), else 500. Its text is logged and never sent to the client.
+    /// A 5xx drops the request's session writes but keeps a destroy and a renewal. A panic counts
+    /// as a 500. An error from reading a body that was cut off is a 400, or a 408 if the client was
+    /// too slow, and drops the writes like a 5xx.
     fn call(&mut self, request: Request<'_>, response: &mut Response) -> Result<(), BoxError>;
 }
 
@@ -53,12 +53,12 @@ where
 
 /// The server of a service that uses sessions.
 ///
-/// It takes the place of may_minihttp's `HttpServer`. may_minihttp makes the requests and responses
-/// of its `HttpService` itself, and takes only header fields that live for ever, which a cookie
-/// does not; so connections are served here, on the same sockets and coroutines.
+/// It replaces may_minihttp's `HttpServer`, which creates the requests and responses of its
+/// `HttpService` itself and accepts only `'static` headers, so it cannot send a cookie. Connections
+/// are served by this crate instead, on the same sockets and coroutines.
 ///
-/// A service is not stopped when its client hangs up: it runs to its end, and its sessions are
-/// saved as if the client were there.
+/// A service is not stopped when its client disconnects: it runs to completion, and its sessions
+/// are saved as usual.
 #[must_use = "nothing is served before `start`"]
 pub struct WithSessions<S> {
     app: App<S>,
@@ -67,8 +67,7 @@ pub struct WithSessions<S> {
 }
 
 impl<S: SessionService + Send + 'static> WithSessions<S> {
-    /// Wraps a service. Each connection gets a clone of it, as with may_minihttp's `HttpServer`; so
-    /// does a connection whose service has panicked.
+    /// Wraps a service. Each connection gets a clone of it, and a new one after a panic.
     pub fn new(sessions: Sessions, service: S) -> Self
     where
         S: Clone + Sync,
@@ -76,43 +75,43 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
         Self::per_connection(sessions, move |_| service.clone())
     }
 
-    /// Wraps a maker of services: each connection gets a service of its own, as with may_minihttp's
-    /// `HttpServiceFactory`. It is given the connection's number, which on Unix is that of its
-    /// socket.
+    /// Wraps a factory that creates a service for each connection.
+    ///
+    /// `make` gets the connection's number, on Unix that of its socket, like may_minihttp's
+    /// `HttpServiceFactory`.
     pub fn per_connection(sessions: Sessions, make: impl Fn(usize) -> S + Send + Sync + 'static) -> Self {
         let app = App { sessions, make: Box::new(make) };
         Self { app, head_timeout: HEAD_TIMEOUT, idle_timeout: IDLE_TIMEOUT }
     }
 
-    /// Sets how long a client may take to send the head of a request, from its first byte. The
-    /// default is 30 seconds.
+    /// Sets the timeout for the head of a request, from its first byte. The default is 30 seconds.
     ///
-    /// Without a limit, a client that sends a byte now and then would hold its connection for ever.
-    /// It is told 408.
+    /// Without it, a client that sends a byte now and then could keep its connection open for ever.
+    /// On timeout the client gets a 408.
     pub const fn head_timeout(mut self, timeout: Duration) -> Self {
         self.head_timeout = timeout;
         self
     }
 
-    /// Sets how long a connection may wait for its client: for the next request, for more of a
-    /// body, or for room to send more of a response. The default is 75 seconds.
+    /// Sets how long a connection may wait for its client. The default is 75 seconds.
     ///
-    /// Behind a proxy it is longer than the proxy keeps connections open, so that no request meets
-    /// a connection that is being closed.
+    /// It applies to waiting for the next request, for more of a body, and for room to send more of
+    /// a response. Behind a proxy, make it longer than the proxy keeps connections open, so that no
+    /// request arrives while the connection is being closed.
     pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// Listens at an address and serves, in coroutines. The handle ends the server when its
-    /// coroutine is cancelled.
+    /// Listens on an address and serves in coroutines. Cancelling the returned coroutine stops the
+    /// server.
     ///
-    /// Gives coroutines [room for stores](crate::raise_stack_size) before the first of them begins.
+    /// [Raises the stack size](crate::raise_stack_size) of coroutines first.
     ///
     /// # Errors
     ///
-    /// Returns why the address cannot be listened at, or `InvalidInput` for a timeout of less than
-    /// a millisecond.
+    /// Returns an error if the address cannot be listened on, or `InvalidInput` for a timeout of
+    /// less than a millisecond.
     pub fn start(self, address: impl ToSocketAddrs) -> io::Result<JoinHandle<()>> {
         let limits = Limits { head: milliseconds(self.head_timeout)?, idle: milliseconds(self.idle_timeout)? };
         stack::raise_stack_size();
@@ -122,7 +121,7 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
 
 fn milliseconds(timeout: Duration) -> io::Result<u64> {
     match u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX) {
-        0 => Err(io::Error::new(io::ErrorKind::InvalidInput, "a timeout is shorter than a millisecond")),
+        0 => Err(io::Error::new(io::ErrorKind::InvalidInput, "a timeout must be at least a millisecond")),
         milliseconds => Ok(milliseconds),
     }
 }

@@ -1,18 +1,17 @@
-//! How much room a coroutine has.
+//! The stack size of coroutines.
 
-/// Size of a coroutine's stack, in words of the machine: 256 KiB where a word is 8 bytes.
+/// Stack size of a coroutine in machine words: 256 KiB with 8-byte words.
 const STACK_WORDS: usize = 0x8000;
 
-/// Gives coroutines a stack that stores can work on, unless it is that large already.
+/// Raises the stack size of coroutines to what stores need, unless it is already larger.
 ///
-/// may's own default is 32 KiB, and a coroutine that needs more ends or hangs its process. In a
-/// debug build, a request takes 31 KiB with the memory store, and more with one that talks to a
-/// server; in a release build, 8 to 15. A handler's own needs come on top. The larger stack costs
-/// address space, not memory: pages that are never touched are never there.
+/// may's default is 32 KiB, and a coroutine that needs more crashes or hangs the process. In a
+/// debug build, a request takes 31 KiB with the memory store and more with a store that talks to a
+/// server; in a release build, 8 to 15 KiB. The handler's own needs come on top. The larger stack
+/// costs address space, not memory: untouched pages are never allocated.
 ///
-/// [`WithSessions::start`](crate::WithSessions::start) calls this. A program that begins coroutines
-/// before that calls it first of all, since those that may has pooled by then keep the stack they
-/// have.
+/// [`WithSessions::start`](crate::WithSessions::start) calls this. A program that starts coroutines
+/// earlier must call it first, because may pools coroutines and those keep the stack they have.
 pub fn raise_stack_size() {
     let config = may::config();
     if config.get_stack_size() < STACK_WORDS {

@@ -1,4 +1,4 @@
-//! The sessions of one request, until they are finished.
+//! The sessions of one request until they are finished.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use sessions_core::{CommitError, Error, Exchange, Exchanges, SessionHeaders, Ses
 use crate::response::Response;
 use crate::{TARGET, block_on};
 
-/// The sessions that a request has started. A request that starts none pays nothing.
+/// The sessions that a request has started. A request that starts none costs nothing.
 pub(crate) struct Visit<'r> {
     sessions: &'r Sessions,
     method: &'r str,
@@ -28,10 +28,12 @@ impl<'r> Visit<'r> {
         self.exchanges.borrow_mut().join(sessions, self.method)
     }
 
-    /// Ends the exchanges as `status` says, and writes their headers to the response. If something
-    /// could not be saved, the response becomes a bare error first.
+    /// Ends the exchanges with `status` and writes their headers to the response.
+    ///
+    /// If a commit fails, the response becomes a bare error first.
     pub(crate) fn finish(self, status: u16, response: &mut Response) {
-        // All are ended before anything is written: an error replaces the answer, but no cookie.
+        // All exchanges are ended before anything is written: an error replaces the response but
+        // not the cookies.
         let end = |exchange: Exchange| exchange.end(status).try_ready().unwrap_or_else(block_on);
         let results: Vec<_> = self.exchanges.into_inner().into_exchanges().map(end).collect();
         if let Some(error) = results.iter().find_map(|result| result.as_ref().err()) {
@@ -43,14 +45,14 @@ impl<'r> Visit<'r> {
     }
 }
 
-/// Logs why a commit failed, and returns the headers that its response must carry all the same.
+/// Logs a failed commit and returns the headers that the response must still carry.
 fn report_failure(error: CommitError) -> SessionHeaders {
     let (error, headers) = error.into_parts();
     report(&error);
     headers
 }
 
-/// Logs why a request failed. The client learns no more than the status.
+/// Logs why a request failed. The client learns only the status.
 pub(crate) fn report(error: &Error) {
     let cause: &(dyn std::error::Error + 'static) = error;
     if error.is_servers_fault() {

@@ -1,5 +1,4 @@
-//! A connection as a stream of bytes: what was received, what is to be sent, and how long that may
-//! take.
+//! A connection as a stream of bytes: input, output and timeouts.
 
 mod body;
 mod input;
@@ -19,20 +18,20 @@ pub(crate) use body::{Incoming, Unread};
 pub(crate) use input::Input;
 pub(crate) use watch::{Limits, Watch};
 
-/// Size from which on the output does not wait for more.
+/// Output size from which on it is sent without waiting for more.
 const FLUSH_AT: usize = 16 * 1024;
 
-/// How much room the output may keep.
+/// Maximum capacity that the output keeps.
 const LARGEST_KEPT: usize = 2 * FLUSH_AT;
 
-/// How long the rest of what a client sends is read and dropped when its connection is closed, in
-/// milliseconds.
+/// How long, in milliseconds, the rest of a client's data is read and dropped when its connection
+/// is closed.
 const LINGER: u64 = 1000;
 
-/// The socket of a connection, and what is to be sent on it.
+/// The socket of a connection and its output.
 ///
-/// Responses are collected as long as requests are there, and written before the connection waits
-/// for anything.
+/// Responses to pipelined requests are collected, and written before the connection waits for
+/// anything.
 pub(crate) struct Wire {
     socket: Socket,
     output: Vec<u8>,
@@ -46,30 +45,30 @@ impl Wire {
         Ok(Self { socket, output: Vec::new(), preamble: Preamble::new(), limits })
     }
 
-    /// Returns the time at which a client that sends nothing from now on is given up.
+    /// Returns when the connection times out if the client sends nothing from now on.
     pub(crate) fn idle_due(&self) -> u64 {
         self.socket.after(self.limits.idle)
     }
 
-    /// Returns the time by which a head that begins now has to be complete.
+    /// Returns when a head that begins now must be complete.
     pub(crate) fn head_due(&self) -> u64 {
         self.socket.after(self.limits.head)
     }
 
-    /// Reads what has come, and waits for it until `due`. What was written is sent before. Returns
-    /// 0 at the end of the stream.
+    /// Sends the output, then receives bytes, waiting for them until `due`. Returns 0 at the end of
+    /// the stream.
     pub(crate) fn receive(&mut self, buffer: &mut [u8], due: u64) -> io::Result<usize> {
         self.flush()?;
         self.socket.read(buffer, due)
     }
 
-    /// Returns the output to write a response to, and how responses begin.
+    /// Returns the output buffer and the preamble of responses.
     pub(crate) fn output(&mut self) -> (&mut Vec<u8>, &Preamble) {
         self.preamble.set_date(self.socket.unix_time());
         (&mut self.output, &self.preamble)
     }
 
-    /// Adds bytes to the output. Many of them are not copied but sent at once.
+    /// Adds bytes to the output. A large slice is sent at once instead of being copied.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.len() >= FLUSH_AT {
             self.flush()?;
@@ -89,8 +88,8 @@ impl Wire {
 
     /// Closes the connection of a client that may still be sending.
     ///
-    /// Closing with bytes unread would reset the connection, and the client might lose the response
-    /// with it (RFC 9112 section 9.6). So the end of the stream is sent first, and what comes
+    /// Closing it with unread bytes would reset the connection, and the client might lose the
+    /// response (RFC 9112 section 9.6). So our side of the stream is ended first, and what arrives
     /// meanwhile is dropped.
     pub(crate) fn close_unread(mut self, buffer: &mut [u8]) {
         let due = self.socket.after(LINGER);

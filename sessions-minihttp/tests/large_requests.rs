@@ -1,6 +1,6 @@
-//! A client cannot take memory by sending much: may_minihttp 0.1.11 kept all of a head of 60 MB.
+//! Large requests take no memory. Regression: may_minihttp 0.1.11 kept all of a 60 MB head.
 //!
-//! Alone in its process, so that nobody else's memory is measured.
+//! A test binary of its own, so that only its own memory is measured.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
@@ -12,11 +12,11 @@ use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions};
 
 const SENT: usize = 60 << 20;
 
-/// The buffers of a connection, and what the allocator keeps of it.
+/// The buffers of a connection, and what the allocator keeps of them.
 const ALLOWED: usize = 2 << 20;
 
 #[test]
-fn what_is_sent_is_not_kept() {
+fn large_requests_are_not_kept() {
     let address = serve();
     let beginnings = [
         ("GET / HTTP/1.1\r\nHost: a\r\nX: ", "431"),
@@ -30,14 +30,14 @@ fn what_is_sent_is_not_kept() {
         let answer = ask(address, beginning, SENT);
         let grown = peak_bytes().saturating_sub(before);
         assert!(grown < ALLOWED, "{beginning:?} took {grown} bytes");
-        // A client that goes on sending while it is refused may find the connection reset.
+        // A client that keeps sending while it is refused may find the connection reset.
         let may_be_lost = !beginning.contains("/read");
         assert!(may_be_lost && answer.is_empty() || answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
 }
 
-/// Sends a request that goes on for so many bytes, until the server hangs up. Returns what it
-/// answered.
+/// Sends a request that continues for `rest` bytes, until the server disconnects. Returns the
+/// response.
 fn ask(address: SocketAddr, beginning: &str, rest: usize) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(beginning.as_bytes()).unwrap();
@@ -63,7 +63,7 @@ fn serve() -> SocketAddr {
     }
 }
 
-/// Returns the most memory that was ever resident.
+/// Returns the peak resident memory.
 fn peak_bytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

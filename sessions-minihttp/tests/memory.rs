@@ -1,6 +1,6 @@
-//! A response's header fields are not kept: memory stays flat over any number of logins.
+//! Response headers are not kept: memory stays flat over any number of logins.
 //!
-//! Alone in its process, so that nobody else's memory is measured.
+//! A test binary of its own, so that only its own memory is measured.
 
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
@@ -13,7 +13,7 @@ use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions, blo
 const BATCH: usize = 500;
 const BATCHES: usize = if cfg!(debug_assertions) { 100 } else { 600 };
 
-/// Less than half of what the fields alone would take: a login's are more than 100 bytes.
+/// Less than half of what the headers alone would take: a login's are more than 100 bytes.
 const ALLOWED: usize = BATCHES * BATCH * 50;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The process-wide manager. One test: all tests of this binary share it.
+//! The process-wide manager. A single test, because all tests of this binary share it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn request(cookie: &str) -> HttpRequest {
     TestRequest::default().insert_header((COOKIE, cookie)).to_http_request()
 }
 
-/// Stores a session, and returns its cookie.
+/// Stores a session and returns its cookie.
 async fn stored() -> String {
     let session = sessions_actix::global::start(&request("")).await.unwrap();
     session.set("name", "iris").unwrap();
@@ -23,7 +23,7 @@ async fn stored() -> String {
 }
 
 #[actix_web::test]
-async fn the_functions_work_on_the_process_wide_manager() {
+async fn global_functions_use_the_global_manager() {
     let reasons = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&reasons);
     sessions_actix::global::on_destroy(move |_, reason| listener.lock().unwrap().push(reason));

@@ -1,4 +1,4 @@
-//! Clients that hang up, over real sockets, and timeouts around the middleware.
+//! Clients that disconnect, over real sockets, and timeouts around the middleware.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
@@ -27,12 +27,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::support::get;
 
-/// What the tests hear of the server.
+/// What the server reports to the tests.
 #[derive(Debug, PartialEq)]
 enum News {
-    /// The handler has done its deed.
+    /// The handler has acted.
     Done,
-    /// The request is no longer there: it was answered or dropped.
+    /// The request is over: it was answered or dropped.
     Left,
     /// A session has ended.
     Ended,
@@ -49,10 +49,10 @@ async fn look(session: Session) -> String {
     format!("{:?} {}", session.principal(), session.contains("written"))
 }
 
-/// Lets handlers go on that wait.
+/// The gate that handlers wait at.
 struct Going(Gate);
 
-/// Writes or leaves, and then waits at a gate, or answers.
+/// Writes or logs out, and then waits at a gate or answers.
 async fn act(
     session: Session,
     path: web::Path<(String, String)>,
@@ -70,7 +70,7 @@ async fn act(
     ""
 }
 
-/// Runs only for a body that is whole.
+/// Runs only if the whole body arrives.
 async fn read(_body: String) -> &'static str {
     ""
 }
@@ -93,7 +93,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(web::resource("/body").route(web::post().to(read)).wrap(from_fn(write_first)));
 }
 
-/// A request that acts, which tells when it is no longer there.
+/// A guard that reports when its request is over.
 struct Passing(Teller);
 
 impl Drop for Passing {
@@ -105,25 +105,25 @@ impl Drop for Passing {
 struct Server {
     address: SocketAddr,
     sessions: Sessions,
-    /// What writes to the store wait at.
+    /// The gate that store writes wait at.
     gate: Gate,
-    /// What handlers wait at.
+    /// The gate that handlers wait at.
     going: Gate,
     news: UnboundedReceiver<News>,
 }
 
-/// Which connections the server takes, and what it makes of a client that closes its side.
+/// How the server treats a client that closes its side of the connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Connections {
-    /// As by default, the client may still wait for the answer.
+    /// The default: the client may still wait for the response.
     HalfClosed,
-    /// The client is taken to be gone.
+    /// The client is considered gone.
     Closed,
     Http2,
 }
 
 impl Server {
-    /// Serves on a port of its own.
+    /// Serves on its own port.
     fn start(connections: Connections) -> Self {
         let (teller, news) = unbounded_channel();
         let (gate, going) = (Gate::opened(), Gate::closed());
@@ -143,7 +143,7 @@ impl Server {
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        // One worker: what it answers comes after all that it did before.
+        // One worker, so that an answer comes after all that it did before.
         let server = server.workers(1).h1_allow_half_closed(connections == Connections::HalfClosed).disable_signals();
         let server = match connections {
             Connections::Http2 => server.listen_auto_h2c(listener),
@@ -170,14 +170,14 @@ impl Server {
         cookie.split_once(';').unwrap().0.to_owned()
     }
 
-    /// Asserts that a session is still there, and returns whether something was written to it.
+    /// Asserts that a session is live, and returns whether it was written to.
     async fn is_written(&self, cookie: &str) -> bool {
         let answer = self.get("/look", cookie).await;
         let (_, left) = answer.split_once("\r\n\r\nSome(\"iris\") ").unwrap();
         left.parse().unwrap()
     }
 
-    /// Returns how many writes wait once the worker has done what it was at.
+    /// Returns how many writes wait once the worker is idle.
     async fn held(&self) -> usize {
         self.get("/look", "").await;
         self.gate.held()
@@ -195,7 +195,7 @@ async fn answer(mut stream: TcpStream) -> String {
     answer
 }
 
-/// Tells when a request that acts is no longer there.
+/// Reports when a request is over.
 async fn watch(
     teller: Data<Teller>,
     request: ServiceRequest,
@@ -206,7 +206,7 @@ async fn watch(
 }
 
 #[actix_web::test]
-async fn a_client_that_is_taken_to_be_gone_is_signed_out_by_a_slow_logout() {
+async fn disconnect_during_a_logout_signs_out() {
     for is_late in [false, true] {
         let mut server = Server::start(Connections::Closed);
         let cookie = server.sign_in().await;
@@ -227,7 +227,7 @@ async fn a_client_that_is_taken_to_be_gone_is_signed_out_by_a_slow_logout() {
 }
 
 #[actix_web::test]
-async fn what_a_client_wrote_before_it_was_gone_is_not_saved() {
+async fn disconnect_drops_the_writes() {
     let mut server = Server::start(Connections::Closed);
     let cookie = server.sign_in().await;
     let client = server.send("GET /act/write/wait", &cookie, "\r\n").await;
@@ -238,7 +238,7 @@ async fn what_a_client_wrote_before_it_was_gone_is_not_saved() {
 }
 
 #[actix_web::test]
-async fn a_commit_goes_to_its_end_though_the_client_is_gone() {
+async fn commit_survives_a_disconnect() {
     let mut server = Server::start(Connections::Closed);
     let cookie = server.sign_in().await;
     server.gate.close();
@@ -254,14 +254,14 @@ async fn a_commit_goes_to_its_end_though_the_client_is_gone() {
 /// As documented at the middleware: a client that closes its side may still wait, so its handler
 /// runs on.
 #[actix_web::test]
-async fn by_default_the_handler_of_a_client_that_hangs_up_runs_to_its_end() {
+async fn half_closed_client_does_not_stop_its_handler() {
     let mut server = Server::start(Connections::HalfClosed);
     let cookie = server.sign_in().await;
     for deed in ["write", "leave"] {
         let client = server.send(&format!("GET /act/{deed}/wait"), &cookie, "\r\n").await;
         server.hear(News::Done).await;
         drop(client);
-        // The server answers others meanwhile, so it has seen the end of the connection.
+        // The server has answered others meanwhile, so it has seen the end of the connection.
         assert_eq!(server.is_written(&cookie).await, deed == "leave");
         server.going.let_one_through();
         if deed == "leave" {
@@ -272,9 +272,9 @@ async fn by_default_the_handler_of_a_client_that_hangs_up_runs_to_its_end() {
     assert_eq!(server.sessions.count().await.unwrap(), 0);
 }
 
-/// As documented at the middleware: actix-web does not tell its handlers that a stream was reset.
+/// As documented at the middleware: actix-web does not tell handlers that a stream was reset.
 #[actix_web::test]
-async fn over_http2_the_handler_of_a_stream_that_is_reset_runs_to_its_end() {
+async fn http2_reset_does_not_stop_the_handler() {
     let mut server = Server::start(Connections::Http2);
     let cookie = server.sign_in().await;
     let io = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
@@ -284,7 +284,7 @@ async fn over_http2_the_handler_of_a_stream_that_is_reset_runs_to_its_end() {
         let request = hyper::Request::get(format!("http://localhost/act/{deed}/wait")).header("cookie", &cookie);
         let response = tokio::spawn(sender.send_request(request.body(String::new()).unwrap()));
         server.hear(News::Done).await;
-        // Which resets the stream.
+        // This resets the stream.
         response.abort();
         assert_eq!(server.is_written(&cookie).await, deed == "leave");
         server.going.let_one_through();
@@ -298,7 +298,7 @@ async fn over_http2_the_handler_of_a_stream_that_is_reset_runs_to_its_end() {
 
 /// As documented at the middleware: the response to a body that ends early is like any other.
 #[actix_web::test]
-async fn a_body_that_ends_early_keeps_what_was_written_before() {
+async fn truncated_body_keeps_earlier_writes() {
     let server = Server::start(Connections::HalfClosed);
     let cookie = server.sign_in().await;
     let mut client = server.send("POST /body", &cookie, "Content-Length: 10\r\n\r\nabc").await;
@@ -308,7 +308,7 @@ async fn a_body_that_ends_early_keeps_what_was_written_before() {
 }
 
 #[actix_web::test]
-async fn a_timeout_around_the_middleware_ends_sessions_and_saves_nothing() {
+async fn outer_timeout_keeps_only_a_destroy() {
     let (teller, _news) = unbounded_channel::<News>();
     let sessions = Sessions::builder().sweep_every(None).build().unwrap();
     let app = App::new()
@@ -329,7 +329,7 @@ async fn a_timeout_around_the_middleware_ends_sessions_and_saves_nothing() {
 }
 
 #[actix_web::test]
-async fn an_explicit_end_that_has_begun_goes_to_its_end() {
+async fn begun_explicit_call_is_completed() {
     let gate = Gate::opened();
     let store = SlowStore::holding_calls(MemoryStore::default(), gate.clone(), &[Verb::Destroy]);
     let sessions = Sessions::builder().store(store).sweep_every(None).build().unwrap();

@@ -1,4 +1,4 @@
-//! Requests that do not end well.
+//! Requests that fail.
 
 use std::future::Future;
 use std::pin::pin;
@@ -62,7 +62,7 @@ fn routes(config: &mut ServiceConfig) {
 }
 
 #[actix_web::test]
-async fn a_handler_that_refuses_keeps_what_it_wrote() {
+async fn client_error_keeps_the_writes() {
     let app = app(&sessions(), routes).await;
     let answer = get(&app, "/set_and_refuse", "").await;
     assert_eq!((answer.status.as_u16(), &answer.body[..]), (400, &b"no"[..]));
@@ -70,7 +70,7 @@ async fn a_handler_that_refuses_keeps_what_it_wrote() {
 }
 
 #[actix_web::test]
-async fn a_handler_that_fails_drops_what_it_wrote() {
+async fn server_error_drops_the_writes() {
     let app = app(&sessions(), routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
     let answer = get(&app, "/set_and_fail", &cookie).await;
@@ -79,7 +79,7 @@ async fn a_handler_that_fails_drops_what_it_wrote() {
 }
 
 #[actix_web::test]
-async fn a_logout_in_a_handler_that_fails_holds() {
+async fn logout_survives_a_server_error() {
     let sessions = sessions();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
@@ -91,7 +91,7 @@ async fn a_logout_in_a_handler_that_fails_holds() {
 }
 
 #[actix_web::test]
-async fn the_error_of_a_handler_is_still_known_further_out() {
+async fn handler_error_is_passed_on() {
     let app = app(&sessions(), routes).await;
     let request = TestRequest::with_uri("/set_and_refuse").to_request();
     let response = try_call_service(&app, request).await.unwrap();
@@ -99,7 +99,7 @@ async fn the_error_of_a_handler_is_still_known_further_out() {
 }
 
 #[actix_web::test]
-async fn a_panic_goes_on_and_what_was_written_is_dropped() {
+async fn panic_propagates_and_drops_the_writes() {
     let app = app(&sessions(), routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
     assert_eq!(panic_of(get(&app, "/set_and_panic", &cookie)).await, "on purpose");
@@ -107,7 +107,7 @@ async fn a_panic_goes_on_and_what_was_written_is_dropped() {
 }
 
 #[actix_web::test]
-async fn a_logout_in_a_handler_that_panics_holds() {
+async fn logout_survives_a_panic() {
     let sessions = sessions();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
@@ -117,7 +117,7 @@ async fn a_logout_in_a_handler_that_panics_holds() {
 }
 
 #[actix_web::test]
-async fn a_client_that_hangs_up_leaves_nothing_behind() {
+async fn disconnect_leaves_nothing_behind() {
     let sessions = sessions();
     let reached = web::Data::new(AtomicBool::new(false));
     let handler = async |session: Session, reached: web::Data<AtomicBool>| {
@@ -138,14 +138,14 @@ async fn a_client_that_hangs_up_leaves_nothing_behind() {
 }
 
 #[actix_web::test]
-async fn a_handler_that_no_middleware_is_around_gets_no_session() {
+async fn handler_without_middleware_gets_no_session() {
     let answer = get(&bare_app(&sessions(), routes).await, "/set", "").await;
     answer.assert_is_bare(500);
     let error = Session::extract(&TestRequest::default().to_http_request()).await.unwrap_err();
     assert_eq!(error.kind(), None);
 }
 
-/// What a middleware within the sessions' refuses a request with, after its handler is done.
+/// The error with which an inner middleware refuses a request after its handler is done.
 #[derive(Debug)]
 struct Refusal;
 
@@ -161,8 +161,8 @@ impl ResponseError for Refusal {
     }
 }
 
-/// Serves handlers around which first a middleware that turns their responses to an error stands,
-/// then that of the sessions.
+/// Serves handlers inside a middleware that turns their responses into an error, inside the session
+/// middleware.
 fn refusing_app(sessions: &Sessions, error: fn() -> Error) -> impl Serving + use<> {
     async fn renew(session: Session) -> &'static str {
         session.renew();
@@ -191,7 +191,7 @@ fn refusing_app(sessions: &Sessions, error: fn() -> Error) -> impl Serving + use
 }
 
 #[actix_web::test]
-async fn an_error_of_an_inner_middleware_carries_the_cookie() {
+async fn inner_error_carries_the_cookie() {
     let sessions = sessions();
     let app = refusing_app(&sessions, || Refusal.into()).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
@@ -209,7 +209,7 @@ async fn an_error_of_an_inner_middleware_carries_the_cookie() {
 }
 
 #[actix_web::test]
-async fn an_error_of_an_inner_middleware_is_finished_by_its_status() {
+async fn inner_error_ends_by_its_status() {
     let app = refusing_app(&sessions(), || ErrorForbidden("no")).await;
     let kept = get(&app, "/refused/set", "").await;
     assert_eq!(get(&app, "/get", &kept.cookie().unwrap()).await.body, "iris");
@@ -220,7 +220,7 @@ async fn an_error_of_an_inner_middleware_is_finished_by_its_status() {
 }
 
 #[actix_web::test]
-async fn an_error_of_an_inner_middleware_stays_what_it_is() {
+async fn inner_error_keeps_its_type() {
     let app = refusing_app(&sessions(), || Refusal.into()).await;
     let request = TestRequest::with_uri("/refused/set").to_request();
     let error = try_call_service(&app, request).await.map(drop).unwrap_err();
@@ -236,14 +236,14 @@ async fn an_error_of_an_inner_middleware_stays_what_it_is() {
 }
 
 #[actix_web::test]
-async fn an_error_on_a_route_that_did_not_ask_for_its_session_is_left_as_it_is() {
+async fn error_without_a_session_is_unchanged() {
     let app = refusing_app(&sessions(), || Refusal.into()).await;
     let answer = get(&app, "/refused/plain", "").await;
     assert_eq!((answer.all(SET_COOKIE), answer.all(VARY)), (vec!["a=1"], vec!["Accept"]));
 }
 
 #[actix_web::test]
-async fn a_response_that_an_inner_middleware_gives_early_is_finished() {
+async fn early_inner_response_is_finished() {
     let guarded = App::new()
         .service(web::scope("").route("/set", web::get().to(set)).wrap(from_fn(
             async |session: Session, request, _next: actix_web::middleware::Next<_>| {
@@ -260,7 +260,7 @@ async fn a_response_that_an_inner_middleware_gives_early_is_finished() {
 }
 
 #[actix_web::test]
-async fn a_write_to_a_session_that_ends_meanwhile_is_401_and_leaves_the_cookie_alone() {
+async fn interrupted_write_is_401_without_a_cookie() {
     async fn outlived(session: Session, sessions: web::Data<Sessions>) -> Result<HttpResponse, SessionError> {
         sessions.destroy_by_id(session.id().unwrap()).await?;
         session.set("name", "late")?;
@@ -278,7 +278,7 @@ async fn a_write_to_a_session_that_ends_meanwhile_is_401_and_leaves_the_cookie_a
 }
 
 #[actix_web::test]
-async fn what_a_session_refuses_is_told_by_a_bare_status() {
+async fn session_error_is_a_bare_status() {
     async fn too_large(session: Session) -> Result<&'static str, SessionError> {
         session.set("name", &"x".repeat(1 << 20))?;
         Ok("saved")

@@ -1,4 +1,4 @@
-//! Sessions that no middleware is around.
+//! Explicit calls without a middleware.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,21 +36,21 @@ async fn name(sessions: &Sessions, cookie: &str) -> Option<String> {
 }
 
 #[actix_web::test]
-async fn what_is_finished_is_found_again() {
+async fn next_request_sees_what_was_finished() {
     let sessions = sessions();
     let cookie = stored(&sessions).await;
     assert_eq!(name(&sessions, &cookie).await.as_deref(), Some("iris"));
 }
 
 #[actix_web::test]
-async fn what_is_not_finished_is_lost() {
+async fn unfinished_session_is_not_saved() {
     let sessions = sessions();
     sessions.start(&request("")).await.unwrap().set("name", "iris").unwrap();
     assert_eq!(sessions.count().await.unwrap(), 0);
 }
 
 #[actix_web::test]
-async fn starting_twice_in_a_request_gives_the_same_session() {
+async fn starting_twice_returns_one_session() {
     let sessions = sessions();
     let request = request("");
     sessions.start(&request).await.unwrap().set("name", "iris").unwrap();
@@ -59,7 +59,7 @@ async fn starting_twice_in_a_request_gives_the_same_session() {
 }
 
 #[actix_web::test]
-async fn a_destroyed_session_is_gone_with_its_cookie() {
+async fn destroyed_session_loses_its_cookie() {
     let sessions = sessions();
     let old = stored(&sessions).await;
     let mut response = HttpResponse::Ok().finish();
@@ -77,7 +77,7 @@ async fn destroying_nothing_sets_no_cookie() {
 }
 
 #[actix_web::test]
-async fn a_failure_drops_what_was_written() {
+async fn failed_response_drops_the_data() {
     let sessions = sessions();
     let session = sessions.start(&request("")).await.unwrap();
     session.set("name", "iris").unwrap();
@@ -109,7 +109,7 @@ async fn expirations_are_shifted_and_updated() {
 }
 
 #[actix_web::test]
-async fn there_is_nothing_to_shift_without_a_session() {
+async fn shifting_needs_a_session() {
     let sessions = sessions();
     let mut response = HttpResponse::Ok().finish();
     let shifted = sessions.shift_expiration(&request(""), &mut response).await;

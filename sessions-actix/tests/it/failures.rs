@@ -1,4 +1,4 @@
-//! A store that fails, and one that makes its callers wait.
+//! Stores that fail, and stores that answer late.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -68,7 +68,7 @@ fn routes(config: &mut ServiceConfig) {
 }
 
 #[actix_web::test]
-async fn a_store_that_cannot_be_asked_is_503_where_the_session_is_needed() {
+async fn outage_is_503_if_the_session_is_used() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
@@ -84,7 +84,7 @@ async fn a_store_that_cannot_be_asked_is_503_where_the_session_is_needed() {
 }
 
 #[actix_web::test]
-async fn an_optional_session_is_none_only_without_a_middleware() {
+async fn optional_session_needs_a_middleware() {
     let (sessions, store) = faulty();
     let (wrapped, bare) = (app(&sessions, routes).await, bare_app(&sessions, routes).await);
     assert_eq!(get(&wrapped, "/perhaps", "").await.body, "nobody", "a new session is one too");
@@ -96,7 +96,7 @@ async fn an_optional_session_is_none_only_without_a_middleware() {
     get(&wrapped, "/perhaps", &cookie).await.assert_is_bare(503);
     assert_eq!(get(&bare, "/perhaps", &cookie).await.body, "no middleware");
 
-    // A load that waits is waited for.
+    // A load that does not answer at once is awaited.
     store.recover();
     store.gate.close();
     let mut waiting = pin!(get(&wrapped, "/perhaps", &cookie));
@@ -106,7 +106,7 @@ async fn an_optional_session_is_none_only_without_a_middleware() {
 }
 
 #[actix_web::test]
-async fn a_handler_may_answer_for_a_session_that_cannot_be_loaded() {
+async fn handler_may_handle_a_failed_load() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
@@ -118,7 +118,7 @@ async fn a_handler_may_answer_for_a_session_that_cannot_be_loaded() {
 }
 
 #[actix_web::test]
-async fn no_success_is_told_that_was_not_saved() {
+async fn unsaved_success_is_never_claimed() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     store.fail(Verb::Create);
@@ -136,7 +136,7 @@ async fn no_success_is_told_that_was_not_saved() {
 }
 
 #[actix_web::test]
-async fn middlewares_further_out_see_a_response_and_its_error() {
+async fn outer_middleware_sees_the_error() {
     let (sessions, store) = faulty();
     let app = App::new()
         .wrap(SessionMiddleware::new(sessions))
@@ -151,7 +151,7 @@ async fn middlewares_further_out_see_a_response_and_its_error() {
 }
 
 #[actix_web::test]
-async fn an_error_of_an_inner_middleware_gives_way_to_that_of_the_store() {
+async fn store_error_replaces_an_inner_error() {
     let (sessions, store) = faulty();
     let app = App::new()
         .service(web::scope("").route("/set", web::get().to(set)).wrap_fn(|request, service| {
@@ -169,7 +169,7 @@ async fn an_error_of_an_inner_middleware_gives_way_to_that_of_the_store() {
 }
 
 #[actix_web::test]
-async fn a_panic_goes_on_if_the_logout_before_it_fails() {
+async fn panic_propagates_after_a_failed_logout() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
@@ -177,8 +177,8 @@ async fn a_panic_goes_on_if_the_logout_before_it_fails() {
     assert_eq!(panic_of(get(&app, "/leave_and_panic", &cookie)).await, "on purpose");
 }
 
-/// Asks for a path, and lets one after the other of the store's calls through; says how many there
-/// were, and what came of it.
+/// Requests a path while letting the store's calls through one at a time; returns how many there
+/// were and the response.
 async fn get_slowly(app: &impl Served, store: &Faults, path: &str, cookie: &str) -> (usize, Option<Answer>) {
     store.gate.close();
     let mut calls = 0;
@@ -199,7 +199,7 @@ async fn get_slowly(app: &impl Served, store: &Faults, path: &str, cookie: &str)
 }
 
 #[actix_web::test]
-async fn a_response_is_given_out_when_the_store_has_answered_and_not_before() {
+async fn response_waits_for_the_store() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let (calls, answer) = get_slowly(&app, &store, "/set", "").await;
@@ -220,7 +220,7 @@ async fn a_response_is_given_out_when_the_store_has_answered_and_not_before() {
 }
 
 #[actix_web::test]
-async fn a_panic_waits_for_the_logout_before_it() {
+async fn panic_waits_for_the_logout() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
@@ -230,7 +230,7 @@ async fn a_panic_waits_for_the_logout_before_it() {
 }
 
 #[actix_web::test]
-async fn a_client_that_hangs_up_during_the_commit_leaves_all_of_it_or_nothing() {
+async fn disconnected_commit_is_all_or_nothing() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     store.gate.close();
@@ -244,7 +244,7 @@ async fn a_client_that_hangs_up_during_the_commit_leaves_all_of_it_or_nothing() 
 }
 
 #[actix_web::test]
-async fn a_cookie_that_was_saved_before_the_commit_failed_is_given_out() {
+async fn saved_cookie_is_sent_if_the_commit_fails() {
     async fn save_and_count(session: Session) -> Result<String, SessionError> {
         session.set("name", "iris")?;
         session.save().await?;
@@ -278,7 +278,7 @@ async fn a_cookie_that_was_saved_before_the_commit_failed_is_given_out() {
 }
 
 #[actix_web::test]
-async fn explicit_calls_say_what_failed() {
+async fn explicit_calls_return_their_error() {
     let (sessions, store) = faulty();
     let request = TestRequest::default().to_http_request();
     let session = sessions.start(&request).await.unwrap();
@@ -291,7 +291,7 @@ async fn explicit_calls_say_what_failed() {
 }
 
 #[actix_web::test]
-async fn a_call_that_cannot_ask_the_store_gives_no_session() {
+async fn explicit_call_fails_in_an_outage() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();

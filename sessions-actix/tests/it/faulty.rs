@@ -1,17 +1,17 @@
-//! A store that fails or waits when it is told to.
+//! A store that can be made to fail or to wait.
 
 use sessions_actix::Sessions;
 use sessions_actix::sessions_core::{MemoryStore, StoreErrorKind};
 use sessions_conformance::{FailingStore, Failure, Gate, SlowStore, Verb};
 
-/// Steers a manager's store.
+/// The controls of a manager's store.
 pub(crate) struct Faults {
     store: FailingStore<SlowStore<MemoryStore>>,
-    /// What every call waits at while it is closed.
+    /// The gate at which every call waits while it is closed.
     pub(crate) gate: Gate,
 }
 
-/// Makes a manager whose store does its work until it is told to fail or to wait.
+/// Creates a manager whose store works until it is made to fail or to wait.
 pub(crate) fn faulty() -> (Sessions, Faults) {
     let gate = Gate::opened();
     let store = FailingStore::new(SlowStore::new(MemoryStore::default(), gate.clone()));
@@ -25,7 +25,7 @@ impl Faults {
         self.store.fail(verb, Failure::before(StoreErrorKind::Unavailable));
     }
 
-    /// Does what is asked in all calls of this kind from now on, and then says that it failed.
+    /// Makes all calls of this kind do their work and then report failure.
     pub(crate) fn fail_late(&self, verb: Verb) {
         self.recover();
         self.store.fail(verb, Failure::after(StoreErrorKind::TimedOut));

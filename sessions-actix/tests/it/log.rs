@@ -1,4 +1,4 @@
-//! What the log is told, and the client is not.
+//! What is logged and not sent to the client.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,14 +21,14 @@ use crate::faulty::faulty;
 use crate::support::{app, ask, get, panic_of};
 
 thread_local! {
-    /// What this thread, which is one test's, has told the log.
+    /// The log lines of this thread, which runs one test.
     static LINES: RefCell<Vec<(Level, String)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Begins to write down what this thread tells the log.
+/// Starts recording what this thread logs.
 ///
-/// The subscriber is that of the whole process: `tracing` remembers of each event whether anybody
-/// listens, and one that is set for a single thread misses what another thread has come by first.
+/// The subscriber is set for the whole process: `tracing` caches per call site whether anybody
+/// listens, so one for a single thread misses sites that another thread reached first.
 fn listen() {
     static LISTEN: Once = Once::new();
     LISTEN.call_once(|| tracing::subscriber::set_global_default(Log).unwrap());
@@ -49,7 +49,7 @@ impl Visit for Line {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // What core logs of each session is not ours, but for what it warns of.
+        // Core's own log lines are not tested here, except its warnings.
         metadata.target() == "sessions_actix"
             || (*metadata.level() == Level::WARN && metadata.target() == "sessions_core")
     }
@@ -110,7 +110,7 @@ fn routes(config: &mut ServiceConfig) {
 }
 
 #[actix_web::test]
-async fn the_log_is_told_the_causes_once() {
+async fn causes_are_logged_once() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
@@ -128,7 +128,7 @@ async fn the_log_is_told_the_causes_once() {
 }
 
 #[actix_web::test]
-async fn what_a_client_can_repeat_is_never_above_debug() {
+async fn client_errors_are_logged_at_debug() {
     let app = app(&faulty().0, routes).await;
     listen();
     get(&app, "/too_large", "").await.assert_is_bare(413);
@@ -143,7 +143,7 @@ async fn what_a_client_can_repeat_is_never_above_debug() {
 }
 
 #[actix_web::test]
-async fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
+async fn plain_http_warns_once_a_minute() {
     let clock = Arc::new(ManualClock::default());
     let sessions = Sessions::builder().clock(Arc::clone(&clock)).build().unwrap();
     let app = app(&sessions, routes).await;
@@ -163,7 +163,7 @@ async fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
 }
 
 #[actix_web::test]
-async fn an_error_that_passes_through_the_middleware_is_told_once() {
+async fn passing_error_is_logged_once() {
     let (sessions, store) = faulty();
     let guard = from_fn(async |session: Session, request: ServiceRequest, next: Next<_>| {
         assert!(session.is_new());
@@ -183,7 +183,7 @@ async fn an_error_that_passes_through_the_middleware_is_told_once() {
 }
 
 #[actix_web::test]
-async fn the_log_is_told_of_a_logout_that_failed_before_a_panic() {
+async fn failed_logout_before_a_panic_is_logged() {
     let (sessions, store) = faulty();
     let app = app(&sessions, routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();

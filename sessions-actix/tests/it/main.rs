@@ -1,4 +1,4 @@
-//! What the middleware, the extractor and the explicit calls translate between actix-web and core.
+//! The middleware, the extractor and the explicit calls, between actix-web and core.
 
 #![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 

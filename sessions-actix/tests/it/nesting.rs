@@ -1,4 +1,4 @@
-//! Several middlewares, and explicit calls around and within them.
+//! Nested middlewares, and explicit calls around and inside them.
 
 use actix_web::middleware::{Next, from_fn};
 use actix_web::test::init_service;
@@ -24,7 +24,7 @@ fn names(answer: &Answer) -> Vec<&str> {
 }
 
 #[actix_web::test]
-async fn a_manager_that_wraps_twice_commits_once() {
+async fn wrapping_twice_commits_once() {
     let sessions = sessions();
     let events = listen(&sessions);
     let app = App::new()
@@ -37,7 +37,7 @@ async fn a_manager_that_wraps_twice_commits_once() {
 }
 
 #[actix_web::test]
-async fn a_handler_sees_the_session_of_the_innermost_manager() {
+async fn handler_gets_the_innermost_session() {
     let (one, other) = (named("__Host-one"), named("__Host-other"));
     let app = App::new()
         .wrap(SessionMiddleware::new(one.clone()))
@@ -56,7 +56,7 @@ async fn a_handler_sees_the_session_of_the_innermost_manager() {
 }
 
 #[actix_web::test]
-async fn the_session_of_an_outer_manager_is_got_by_a_call_and_finished_by_its_middleware() {
+async fn outer_session_is_finished_by_its_middleware() {
     let (inner, outer) = (named("__Host-inner"), named("__Host-outer"));
     async fn both(
         session: Session,
@@ -76,7 +76,7 @@ async fn the_session_of_an_outer_manager_is_got_by_a_call_and_finished_by_its_mi
 }
 
 #[actix_web::test]
-async fn a_call_within_another_managers_middleware_has_its_own_session() {
+async fn other_managers_call_has_its_own_session() {
     let other = named("__Host-other");
     async fn both(
         session: Session,
@@ -98,7 +98,7 @@ async fn a_call_within_another_managers_middleware_has_its_own_session() {
 }
 
 #[actix_web::test]
-async fn a_session_that_was_looked_at_further_out_is_finished_by_the_middleware() {
+async fn middleware_finishes_an_outer_session() {
     let sessions = sessions();
     let outer = sessions.clone();
     let app = App::new()
@@ -116,7 +116,7 @@ async fn a_session_that_was_looked_at_further_out_is_finished_by_the_middleware(
 }
 
 #[actix_web::test]
-async fn what_a_handler_finishes_itself_the_middleware_leaves_alone() {
+async fn middleware_skips_an_explicit_finish() {
     async fn sign_in(request: HttpRequest, sessions: web::Data<Sessions>) -> Result<HttpResponse, SessionError> {
         let session = sessions.start(&request).await?;
         session.login("iris").unwrap();

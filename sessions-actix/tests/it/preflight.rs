@@ -1,4 +1,4 @@
-//! CORS: a preflight comes without cookies, so that each would begin a session of its own.
+//! CORS preflights: they carry no cookies, so each could begin a new session.
 
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
@@ -50,7 +50,7 @@ async fn assert_only_requests_begin_sessions(app: impl Served, sessions: &Sessio
 }
 
 #[actix_web::test]
-async fn preflights_begin_no_session_where_the_writing_middleware_is_around_cors() {
+async fn preflight_begins_no_session_inside_a_writer() {
     let sessions = sessions();
     let app = App::new().route("/", web::post().to(plain)).wrap(cors()).wrap(from_fn(count_visits));
     let app = init_service(app.wrap(SessionMiddleware::new(sessions.clone()))).await;
@@ -58,7 +58,7 @@ async fn preflights_begin_no_session_where_the_writing_middleware_is_around_cors
 }
 
 #[actix_web::test]
-async fn preflights_begin_no_session_where_cors_is_around_the_writing_middleware() {
+async fn preflight_begins_no_session_outside_a_writer() {
     let sessions = sessions();
     let app = App::new().route("/", web::post().to(plain)).wrap(from_fn(count_visits)).wrap(cors());
     let app = init_service(app.wrap(SessionMiddleware::new(sessions.clone()))).await;
@@ -66,7 +66,7 @@ async fn preflights_begin_no_session_where_cors_is_around_the_writing_middleware
 }
 
 #[actix_web::test]
-async fn preflights_begin_no_session_without_cors() {
+async fn preflight_begins_no_session_without_cors() {
     let sessions = sessions();
     let app = App::new().route("/", web::to(plain)).wrap(from_fn(count_visits));
     let app = init_service(app.wrap(SessionMiddleware::new(sessions.clone()))).await;
@@ -74,7 +74,7 @@ async fn preflights_begin_no_session_without_cors() {
 }
 
 #[actix_web::test]
-async fn preflights_begin_no_session_by_explicit_calls() {
+async fn preflight_begins_no_session_explicitly() {
     async fn count(sessions: Data<Sessions>, request: HttpRequest) -> Result<HttpResponse, SessionError> {
         let session = sessions.start(&request).await?;
         session.increment("visits", 1)?;

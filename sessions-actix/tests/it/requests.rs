@@ -1,4 +1,4 @@
-//! From a request's head to its session, and back to the response's head.
+//! From a request's headers to its session, and back to the response headers.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -31,7 +31,7 @@ fn routes(config: &mut ServiceConfig) {
 }
 
 #[actix_web::test]
-async fn what_is_set_is_found_again_with_the_cookie() {
+async fn next_request_sees_what_was_set() {
     let app = app(&sessions(), routes).await;
     let first = get(&app, "/set", "").await;
     assert_eq!(first.body, "set");
@@ -43,7 +43,7 @@ async fn what_is_set_is_found_again_with_the_cookie() {
 }
 
 #[actix_web::test]
-async fn a_route_that_does_not_ask_for_its_session_is_left_as_it_is() {
+async fn unused_session_changes_nothing() {
     let app = app(&sessions(), routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
     for path in ["/plain", "/nowhere"] {
@@ -55,7 +55,7 @@ async fn a_route_that_does_not_ask_for_its_session_is_left_as_it_is() {
 }
 
 #[actix_web::test]
-async fn a_route_that_only_looks_varies_by_cookie_and_sets_none() {
+async fn read_only_route_varies_by_cookie() {
     let sessions = sessions();
     let app = app(&sessions, routes).await;
     let answer = get(&app, "/get", "").await;
@@ -66,7 +66,7 @@ async fn a_route_that_only_looks_varies_by_cookie_and_sets_none() {
 }
 
 #[actix_web::test]
-async fn fields_that_the_handler_set_are_merged_or_replaced() {
+async fn handler_headers_are_merged_or_replaced() {
     async fn decorated(session: Session) -> Result<impl Responder, SessionError> {
         session.set("name", "iris")?;
         Ok(HttpResponse::Ok()
@@ -92,7 +92,7 @@ async fn fields_that_the_handler_set_are_merged_or_replaced() {
 }
 
 #[actix_web::test]
-async fn the_cookie_is_found_in_any_cookie_field_and_beside_any_neighbour() {
+async fn cookie_is_found_in_any_header() {
     let app = app(&sessions(), routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
     let fields: [&[u8]; 3] = [b"a=1; \xff\xfe; =x; %zz", cookie.as_bytes(), b";;="];
@@ -106,7 +106,7 @@ async fn the_cookie_is_found_in_any_cookie_field_and_beside_any_neighbour() {
 }
 
 #[actix_web::test]
-async fn every_extractor_of_a_request_gives_the_same_session() {
+async fn extractors_share_one_session() {
     async fn twice(one: Session, other: Session) -> Result<String, SessionError> {
         one.set("name", "iris")?;
         read(other).await
@@ -119,7 +119,7 @@ async fn every_extractor_of_a_request_gives_the_same_session() {
 }
 
 #[actix_web::test]
-async fn the_token_is_not_in_the_debug_text_of_the_response() {
+async fn token_is_hidden_in_debug_output() {
     let app = app(&sessions(), routes).await;
     let answer = get(&app, "/set", "").await;
     let cookie = answer.cookie().unwrap();
@@ -129,7 +129,7 @@ async fn the_token_is_not_in_the_debug_text_of_the_response() {
 }
 
 #[actix_web::test]
-async fn handlers_are_found_in_scopes_within_the_middleware() {
+async fn middleware_covers_scopes() {
     async fn named(session: Session, name: web::Path<String>) -> Result<String, SessionError> {
         session.set("name", &*name)?;
         read(session).await
@@ -163,7 +163,7 @@ impl MessageBody for Counting {
 }
 
 #[actix_web::test]
-async fn the_session_is_saved_before_a_stream_begins_and_may_be_saved_again_in_it() {
+async fn stream_can_save_again() {
     async fn stream(session: Session, sessions: web::Data<Sessions>) -> Result<HttpResponse<Counting>, SessionError> {
         session.set("name", "iris")?;
         Ok(HttpResponse::with_body(actix_web::http::StatusCode::OK, Counting(Some((session, (**sessions).clone())))))

@@ -1,4 +1,4 @@
-//! A session that is moved into a task which outlives its request.
+//! A session that is moved into a task that outlives its request.
 
 use std::cell::RefCell;
 
@@ -10,7 +10,8 @@ use tokio::sync::oneshot::{Receiver, Sender, channel};
 
 use crate::support::{app, get, sessions};
 
-/// What a task finds after its response was sent: who is signed in, and how a write and a save end.
+/// What a task sees after its response was sent: the principal, and the results of a write and a
+/// save.
 #[derive(Debug, PartialEq)]
 struct Found {
     principal: Option<String>,
@@ -19,7 +20,7 @@ struct Found {
 }
 
 thread_local! {
-    /// The task of the last request, which waits until it is told to go on.
+    /// The task of the last request, which waits for a signal to continue.
     static TASK: RefCell<Option<(Sender<()>, JoinHandle<Found>)>> = const { RefCell::new(None) };
 }
 
@@ -37,7 +38,7 @@ async fn finish() -> Found {
 }
 
 #[actix_web::test]
-async fn a_spawned_task_reads_and_saves_and_sets_no_cookie() {
+async fn spawned_task_cannot_set_a_cookie() {
     async fn login(session: Session) -> &'static str {
         session.login("iris").unwrap();
         ""

@@ -1,4 +1,4 @@
-//! An app with sessions, and a visitor of it.
+//! An app with sessions, and its visitor.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,7 +32,7 @@ pub(crate) fn bare_app<R: FnOnce(&mut ServiceConfig)>(sessions: &Sessions, route
     init_service(App::new().app_data(web::Data::new(sessions.clone())).configure(routes))
 }
 
-/// An app that is being made ready.
+/// An app that is being initialized.
 pub(crate) trait Serving: Future<Output: Served> {}
 
 impl<F: Future<Output: Served>> Serving for F {}
@@ -62,7 +62,7 @@ impl Answer {
         self.headers.get_all(name).map(|value| value.to_str().unwrap()).collect()
     }
 
-    /// Returns the one cookie of our name that the response sets, as a client sends it back.
+    /// Returns the one cookie with our name that the response sets, as a client sends it back.
     pub(crate) fn cookie(&self) -> Option<String> {
         let all = self.all(header::SET_COOKIE);
         let mut ours = all.iter().filter(|value| value.starts_with("__Host-id="));
@@ -77,7 +77,7 @@ impl Answer {
         assert!(self.all(header::SET_COOKIE)[0].contains("Max-Age=0"));
     }
 
-    /// Asserts that the response tells the client a status, not to keep it, and nothing else.
+    /// Asserts that the response is a bare status that must not be cached.
     pub(crate) fn assert_is_bare(&self, status: u16) {
         assert_eq!(self.status, status);
         assert_eq!(self.all(header::CACHE_CONTROL), ["no-store"]);
@@ -86,12 +86,12 @@ impl Answer {
     }
 }
 
-/// Asks for a path with the given cookie.
+/// Requests a path with the given cookie.
 pub(crate) async fn get(app: &impl Served, path: &str, cookie: &str) -> Answer {
     ask(app, TestRequest::with_uri(path).insert_header((header::COOKIE, cookie))).await
 }
 
-/// Asks, and turns an `Err` into a response as actix-web's dispatcher does.
+/// Sends a request, and turns an `Err` into a response like actix-web's dispatcher.
 pub(crate) async fn ask(app: &impl Served, request: TestRequest) -> Answer {
     match app.call(request.to_request()).await {
         Ok(response) => answer(response.into_parts().1).await,
@@ -105,7 +105,7 @@ async fn answer<B: MessageBody>(response: actix_web::HttpResponse<B>) -> Answer 
     Answer { status, headers, body }
 }
 
-/// Awaits a future that panics, and returns what it says.
+/// Awaits a future that panics, and returns the panic's message.
 pub(crate) async fn panic_of<T>(future: impl Future<Output = T>) -> &'static str {
     let Err(panic) = caught(future).await else { panic!("it panics") };
     *panic.downcast::<&str>().unwrap()
@@ -121,7 +121,7 @@ pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> std::thread::R
     .await
 }
 
-/// Writes down what happens to a manager's sessions.
+/// Records the events of a manager.
 pub(crate) fn listen(sessions: &Sessions) -> Arc<Mutex<Vec<Event>>> {
     let events = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&events);

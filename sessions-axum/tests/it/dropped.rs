@@ -1,4 +1,4 @@
-//! Clients that hang up, and timeout layers, over real sockets.
+//! Clients that disconnect and timeout layers, over real sockets.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -22,12 +22,12 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::support::Browser;
 
-/// What the tests hear of the server.
+/// What the server reports to the tests.
 #[derive(Debug, PartialEq)]
 enum News {
-    /// The handler has done its deed.
+    /// The handler has acted.
     Done,
-    /// The request is no longer there: it was answered or dropped.
+    /// The request is over: it was answered or dropped.
     Left,
     /// A session has ended.
     Ended,
@@ -42,7 +42,7 @@ impl Teller {
     }
 }
 
-/// Tells when a request that acts is no longer there.
+/// Reports when a request is over.
 async fn watch(State(teller): State<Teller>, request: Request, next: Next) -> Response {
     struct Passing(Teller);
     impl Drop for Passing {
@@ -62,7 +62,7 @@ async fn look(session: Session) -> String {
     format!("{:?} {}", session.principal(), session.contains("written"))
 }
 
-/// Writes or leaves, and then waits for ever, reads the body or answers.
+/// Writes or logs out, and then waits for ever, reads the body or answers.
 async fn act(
     session: Session,
     Path((deed, then)): Path<(String, String)>,
@@ -98,7 +98,7 @@ struct Server {
 }
 
 impl Server {
-    /// Serves on a port of its own. Writes to the store wait while the gate is closed.
+    /// Serves on its own port. Writes to the store wait while the gate is closed.
     async fn start() -> Self {
         let (sender, news) = unbounded_channel();
         let (gate, teller) = (Gate::opened(), Teller(sender));
@@ -132,7 +132,7 @@ impl Server {
         cookie.split_once(';').unwrap().0.to_owned()
     }
 
-    /// Asserts that a session is still there, and returns whether something was written to it.
+    /// Asserts that a session is live, and returns whether it was written to.
     async fn is_written(&self, cookie: &str) -> bool {
         let answer = self.get("/look", cookie).await;
         let (_, left) = answer.split_once("\r\n\r\nSome(\"iris\") ").unwrap();
@@ -152,7 +152,7 @@ async fn answer(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_during_a_slow_logout_is_signed_out() {
+async fn disconnect_during_a_logout_signs_out() {
     for is_late in [false, true] {
         let mut server = Server::start().await;
         let cookie = server.sign_in().await;
@@ -173,7 +173,7 @@ async fn a_client_that_hangs_up_during_a_slow_logout_is_signed_out() {
 }
 
 #[tokio::test]
-async fn what_a_client_wrote_before_it_hung_up_is_not_saved() {
+async fn disconnect_drops_the_writes() {
     let mut server = Server::start().await;
     let cookie = server.sign_in().await;
     let client = server.send("GET /act/write/wait", &cookie, "\r\n").await;
@@ -184,7 +184,7 @@ async fn what_a_client_wrote_before_it_hung_up_is_not_saved() {
 }
 
 #[tokio::test]
-async fn a_commit_goes_to_its_end_though_the_client_hangs_up() {
+async fn commit_survives_a_disconnect() {
     let mut server = Server::start().await;
     let cookie = server.sign_in().await;
     server.gate.close();
@@ -199,7 +199,7 @@ async fn a_commit_goes_to_its_end_though_the_client_hangs_up() {
 
 /// As documented at the layer: the response to a body that ends early is like any other.
 #[tokio::test]
-async fn a_body_that_ends_early_keeps_what_was_written_before() {
+async fn truncated_body_keeps_earlier_writes() {
     let mut server = Server::start().await;
     let cookie = server.sign_in().await;
     let mut client = server.send("POST /act/write/read", &cookie, "Content-Length: 10\r\n\r\nabc").await;
@@ -210,7 +210,7 @@ async fn a_body_that_ends_early_keeps_what_was_written_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_layer_around_the_sessions_ends_them_and_saves_nothing() {
+async fn outer_timeout_keeps_only_a_destroy() {
     let (sender, _news) = unbounded_channel();
     let sessions = Sessions::builder().sweep_every(None).build().unwrap();
     let app = routes(Teller(sender))

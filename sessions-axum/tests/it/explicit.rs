@@ -1,4 +1,4 @@
-//! Sessions that are started and finished by hand, and the process-wide manager.
+//! Sessions that are started and finished by explicit calls, and the process-wide manager.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,13 +10,13 @@ use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SessionsExt};
 
 use crate::support::{Browser, manager_and_store};
 
-/// Works on either form's session.
+/// Increments a counter in the session of either form.
 fn count(session: &CoreSession) -> Result<String, SessionError> {
     Ok(session.increment("visits", 1)?.to_string())
 }
 
 async fn by_hand(State(sessions): State<Sessions>, parts: Parts) -> Result<Response, SessionError> {
-    let session = Session::from(sessions.start(&parts).await?);
+    let session = sessions.start(&parts).await?;
     let mut response = count(&session)?.into_response();
     sessions.finish(&session, &mut response).await?;
     Ok(response)
@@ -33,7 +33,7 @@ async fn destroy(State(sessions): State<Sessions>, request: Request) -> Result<R
 }
 
 #[tokio::test]
-async fn both_forms_share_their_sessions() {
+async fn layer_and_explicit_calls_share_sessions() {
     let sessions = manager_and_store().0;
     let app: Router = Router::new()
         .route("/layer", get(by_layer))
@@ -51,7 +51,7 @@ async fn both_forms_share_their_sessions() {
 }
 
 #[tokio::test]
-async fn within_a_layer_a_session_is_finished_once() {
+async fn layer_does_not_finish_twice() {
     let sessions = manager_and_store().0;
     let app: Router =
         Router::new().route("/", get(by_hand)).layer(SessionLayer::new(sessions.clone())).with_state(sessions);
@@ -62,7 +62,7 @@ async fn within_a_layer_a_session_is_finished_once() {
 }
 
 #[tokio::test]
-async fn the_process_has_a_manager() {
+async fn process_has_a_manager() {
     async fn visits(request: Request) -> Result<Response, SessionError> {
         let session = sessions_axum::global::start(&request).await?;
         let mut response = count(&session)?.into_response();

@@ -28,7 +28,7 @@ fn app() -> Router {
 }
 
 #[tokio::test]
-async fn each_browser_has_its_own_session() {
+async fn browsers_have_separate_sessions() {
     let app = app().layer(SessionLayer::new(manager_and_store().0));
     let (mut iris, mut dahlia) = (Browser::default(), Browser::default());
     iris.get(&app, "/set/iris").await;
@@ -39,7 +39,7 @@ async fn each_browser_has_its_own_session() {
 }
 
 #[tokio::test]
-async fn a_handler_and_a_middleware_share_one_session() {
+async fn handler_and_middleware_share_a_session() {
     async fn greet(session: Session, request: Request, next: Next) -> Result<Response, SessionError> {
         session.set("name", "from the middleware")?;
         let response = next.run(request).await;
@@ -57,7 +57,7 @@ async fn a_handler_and_a_middleware_share_one_session() {
 }
 
 #[tokio::test]
-async fn a_route_without_a_layer_answers_500() {
+async fn route_without_a_layer_is_500() {
     let answer = Browser::default().get(&app(), "/name").await;
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::INTERNAL_SERVER_ERROR, ""));
 
@@ -69,7 +69,7 @@ async fn a_route_without_a_layer_answers_500() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_asked_answers_503_and_keeps_the_cookie() {
+async fn outage_is_503_and_keeps_the_cookie() {
     let (sessions, store) = manager_and_store();
     let app = app().layer(SessionLayer::new(sessions));
     let mut browser = Browser::default();
@@ -90,7 +90,7 @@ async fn name_or_none(session: Option<Session>) -> Result<String, SessionError> 
 }
 
 #[tokio::test]
-async fn an_optional_session_is_none_only_without_a_layer() {
+async fn optional_session_needs_a_layer() {
     let (sessions, store) = manager_and_store();
     let app = app()
         .route("/optional", get(name_or_none))
@@ -110,7 +110,7 @@ async fn an_optional_session_is_none_only_without_a_layer() {
 }
 
 #[tokio::test]
-async fn a_handler_may_answer_for_a_session_that_cannot_be_loaded() {
+async fn handler_may_handle_a_failed_load() {
     async fn kind(session: Result<Session, SessionError>) -> String {
         format!("{:?}", session.map_err(|error| error.kind()).err().flatten())
     }
@@ -125,7 +125,7 @@ async fn a_handler_may_answer_for_a_session_that_cannot_be_loaded() {
 }
 
 #[tokio::test]
-async fn what_the_session_refuses_answers_a_bare_status() {
+async fn session_error_is_a_bare_status() {
     async fn fill(session: Session, body: String) -> Result<String, SessionError> {
         session.set("kept", "before")?;
         session.set("body", &body).inspect_err(|error| assert_eq!(error.kind(), ErrorKind::TooLarge))?;
@@ -141,7 +141,7 @@ async fn what_the_session_refuses_answers_a_bare_status() {
 }
 
 #[tokio::test]
-async fn errors_tell_their_kind_and_keep_their_causes() {
+async fn errors_keep_kind_and_cause() {
     let (sessions, store) = manager_and_store();
     fail(&store, &[Verb::Count]);
     let error = SessionError::from(sessions.count().await.unwrap_err());

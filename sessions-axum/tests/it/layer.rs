@@ -31,7 +31,7 @@ fn routes() -> Router {
 }
 
 #[tokio::test]
-async fn signing_in_and_out_reaches_the_browser() {
+async fn browser_signs_in_and_out() {
     let app = routes().layer(SessionLayer::new(manager_and_store().0));
     let mut browser = Browser::default();
     assert_eq!(browser.get(&app, "/whoami").await.body, "");
@@ -47,7 +47,7 @@ async fn signing_in_and_out_reaches_the_browser() {
 }
 
 #[tokio::test]
-async fn one_layer_serves_nested_merged_and_fallback_routes() {
+async fn layer_covers_nested_and_fallback_routes() {
     let app = Router::new().nest("/deep", routes()).merge(routes()).fallback(whoami);
     let app = app.layer(SessionLayer::new(manager_and_store().0));
     let mut browser = Browser::default();
@@ -58,7 +58,7 @@ async fn one_layer_serves_nested_merged_and_fallback_routes() {
 }
 
 #[tokio::test]
-async fn layers_within_layers_of_one_manager_set_one_cookie() {
+async fn nested_layers_set_one_cookie() {
     let sessions = manager_and_store().0;
     let layer = SessionLayer::new(sessions);
     let app = routes().layer(layer.clone()).layer(layer.clone());
@@ -69,7 +69,7 @@ async fn layers_within_layers_of_one_manager_set_one_cookie() {
 }
 
 #[tokio::test]
-async fn the_inner_of_two_managers_is_extracted() {
+async fn inner_manager_is_extracted() {
     let (outer, inner) = (manager("outer", &store()), manager("inner", &store()));
     let app = routes().layer(SessionLayer::new(inner.clone())).layer(SessionLayer::new(outer.clone()));
     Browser::default().get(&app, "/login").await;
@@ -81,7 +81,7 @@ fn store() -> TestStore {
 }
 
 #[tokio::test]
-async fn a_middleware_that_answers_early_keeps_what_it_wrote() {
+async fn early_response_keeps_its_writes() {
     async fn redirect(session: Session, _request: Request, _next: Next) -> Result<Response, SessionError> {
         session.set_flash("notice", "sign in first")?;
         Ok((StatusCode::SEE_OTHER, [("location", "/login")]).into_response())
@@ -96,7 +96,7 @@ async fn a_middleware_that_answers_early_keeps_what_it_wrote() {
 }
 
 #[tokio::test]
-async fn a_login_that_cannot_be_saved_is_not_told() {
+async fn unsaved_login_is_never_claimed() {
     let (sessions, store) = manager_and_store();
     let app = routes().layer(SessionLayer::new(sessions));
     fail(&store, &[Verb::Create]);
@@ -106,7 +106,7 @@ async fn a_login_that_cannot_be_saved_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_route_that_does_not_ask_for_its_session_answers_while_the_store_is_down() {
+async fn route_without_a_session_survives_an_outage() {
     let (sessions, store) = manager_and_store();
     let app = routes().route("/plain", get(async || "ok")).layer(SessionLayer::new(sessions));
     let mut browser = Browser::default();
@@ -115,7 +115,7 @@ async fn a_route_that_does_not_ask_for_its_session_answers_while_the_store_is_do
     assert_eq!(browser.get(&app, "/plain").await.body, "ok");
 }
 
-/// Serves one request as a connection's task does, and says whether it panicked.
+/// Serves one request like a connection's task, and returns whether it panicked.
 async fn panics(app: &Router, browser: &Browser, path: &str) -> bool {
     let answering = tokio::spawn(app.clone().oneshot(browser.request(path)));
     answering.await.is_err_and(|error| error.is_panic())
@@ -136,7 +136,7 @@ fn app_that_panics(sessions: Sessions) -> Router {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_still_does_and_loses_no_logout() {
+async fn panic_propagates_after_the_logout() {
     let sessions = manager_and_store().0;
     let app = app_that_panics(sessions.clone());
     let mut browser = Browser::default();

@@ -1,4 +1,4 @@
-//! What the layer, the extractor and the explicit calls do in axum and in plain tower services.
+//! The layer, the extractor and the explicit calls, in axum and in plain tower services.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

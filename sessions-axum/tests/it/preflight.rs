@@ -1,4 +1,4 @@
-//! CORS: a preflight comes without cookies, so that each would begin a session of its own.
+//! CORS preflights: they carry no cookies, so each could begin a new session.
 
 use axum::Router;
 use axum::body::Body;
@@ -44,7 +44,7 @@ async fn assert_only_requests_begin_sessions(app: Router, sessions: &Sessions, p
 }
 
 #[tokio::test]
-async fn preflights_begin_no_session_in_any_order_of_layers() {
+async fn preflight_begins_no_session_in_any_order() {
     let orders: [fn(Router, SessionLayer) -> Router; 3] = [
         |app, layer| app.layer(cors()).layer(from_fn(count_visits)).layer(layer),
         |app, layer| app.layer(from_fn(count_visits)).layer(cors()).layer(layer),
@@ -55,7 +55,7 @@ async fn preflights_begin_no_session_in_any_order_of_layers() {
         let app = order(Router::new().route("/", any(|| async {})), SessionLayer::new(sessions.clone()));
         assert_only_requests_begin_sessions(app, &sessions, true).await;
     }
-    // Without any such layer the handler sees the preflight itself.
+    // Without a CORS layer the handler sees the preflight itself.
     let sessions = manager_and_store().0;
     let app = Router::new()
         .route("/", any(|| async {}))
@@ -65,7 +65,7 @@ async fn preflights_begin_no_session_in_any_order_of_layers() {
 }
 
 #[tokio::test]
-async fn preflights_begin_no_session_by_explicit_calls() {
+async fn preflight_begins_no_session_explicitly() {
     let sessions = manager_and_store().0;
     let within = sessions.clone();
     let handler = async move |request: Request| {

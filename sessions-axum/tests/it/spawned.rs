@@ -1,4 +1,4 @@
-//! A session that is moved into a task which outlives its request.
+//! A session that is moved into a task that outlives its request.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Browser, manager_and_store};
 
-/// What a task finds after its response was sent: who is signed in, and how a write and a save end.
+/// What a task sees after its response was sent: the principal, and the results of a write and a
+/// save.
 #[derive(Debug, PartialEq)]
 struct Found {
     principal: Option<String>,
@@ -20,7 +21,7 @@ struct Found {
     saved: Result<(), ErrorKind>,
 }
 
-/// The task of the last request, which waits until it is told to go on.
+/// The task of the last request, which waits for a signal to continue.
 #[derive(Clone, Default)]
 struct Task(Arc<Mutex<Option<Spawned>>>);
 
@@ -47,7 +48,7 @@ async fn spawn(session: Session, State(task): State<Task>) {
 }
 
 #[tokio::test]
-async fn a_spawned_task_reads_and_saves_and_sets_no_cookie() {
+async fn spawned_task_cannot_set_a_cookie() {
     let (task, (sessions, _)) = (Task::default(), manager_and_store());
     let app = Router::new()
         .route("/login", get(async |session: Session| session.login("iris").unwrap()))

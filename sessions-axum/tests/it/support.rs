@@ -1,4 +1,4 @@
-//! A browser and a store that fails when it is told to.
+//! A browser, and a store that can be made to fail.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -26,7 +26,7 @@ pub(crate) fn fail(store: &TestStore, verbs: &[Verb]) {
     }
 }
 
-/// A browser, which keeps its cookies.
+/// A client that keeps its cookies as a browser would.
 #[derive(Default)]
 pub(crate) struct Browser {
     cookies: Vec<String>,
@@ -67,7 +67,7 @@ pub(crate) fn set_cookies<B>(response: &Response<B>) -> Vec<&str> {
     response.headers().get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
 }
 
-/// What a browser got.
+/// A response as the browser gets it.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,

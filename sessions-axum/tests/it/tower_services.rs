@@ -1,4 +1,4 @@
-//! The layer around tower services that know nothing of axum.
+//! The layer around tower services that do not use axum.
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
@@ -11,12 +11,12 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::support::{Browser, fail, manager_and_store};
 
-/// A body of no framework.
+/// A response body of no framework.
 #[derive(Debug, Default, PartialEq)]
 struct Body(&'static str);
 
-/// Panics if called before it was ready, as the contract of [`Service`] allows. Its clones are not
-/// ready.
+/// A service that panics if called before it was ready, as the contract of [`Service`] allows. Its
+/// clones are not ready.
 #[derive(Default)]
 struct Careful {
     polls: usize,
@@ -51,7 +51,7 @@ impl Service<Request<()>> for Careful {
 }
 
 #[tokio::test]
-async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
+async fn ready_service_is_the_one_called() {
     let mut service = SessionLayer::new(manager_and_store().0).layer(Careful::default());
     for _ in 0..3 {
         let response = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
@@ -62,7 +62,7 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_ready_for_good_says_so() {
+async fn readiness_error_is_passed_on() {
     #[derive(Clone)]
     struct Broken;
     impl Service<Request<()>> for Broken {
@@ -93,7 +93,7 @@ async fn login(sessions: Sessions, request: Request<()>) -> Result<Response<Body
 }
 
 #[tokio::test]
-async fn a_service_with_a_body_of_its_own_has_sessions() {
+async fn service_may_use_its_own_body() {
     let (sessions, store) = manager_and_store();
     let within = sessions.clone();
     let inner = service_fn(move |request| login(within.clone(), request));
@@ -120,7 +120,7 @@ async fn a_service_with_a_body_of_its_own_has_sessions() {
 const fn can_move<T: Send + 'static>(_: &T) {}
 
 #[test]
-fn services_and_their_futures_can_move_between_threads() {
+fn services_and_futures_are_send() {
     let sessions = Sessions::builder().store(FailingStore::new(MemoryStore::default())).build().unwrap();
     let mut service = SessionLayer::new(sessions).layer(Careful { polls: 0, is_ready: true });
     can_move(&service);

@@ -1,4 +1,4 @@
-//! How a request ends: what is asked of the store, and what the response carries.
+//! How a request ends: the store operations, and the headers of the response.
 
 mod create;
 mod destroy;
@@ -21,15 +21,15 @@ use driver::{Driver, Occasion, Step};
 use crate::exchange::response::SessionHeaders;
 use crate::exchange::shared::Shared;
 
-/// The commit of one request: a future that [`Exchange::end`](crate::adapter::Exchange::end)
+/// The commit of one request: the future that [`Exchange::end`](crate::exchange::Exchange::end)
 /// returns.
 #[must_use = "nothing is saved unless this is awaited"]
 pub struct Commit(Progress);
 
 enum Progress {
-    /// `None` once the result was taken.
+    /// `None` once the result was returned.
     Done(Option<CommitResult>),
-    /// Boxed, so that a commit is small where the store answers at once.
+    /// Boxed to keep a commit small when the store answers at once.
     Waiting(Pin<Box<dyn Future<Output = CommitResult> + Send>>),
 }
 
@@ -40,7 +40,7 @@ impl Commit {
         Self(Progress::Done(Some(Ok(headers))))
     }
 
-    /// Commits for the response headers. `keeps_nothing` drops the request's data.
+    /// Commits before the response headers are sent. `keeps_nothing` drops the request's data.
     pub(super) fn begin(shared: Arc<Shared>, keeps_nothing: bool) -> Self {
         let mut driver = Driver::new(shared, Occasion::Headers { keeps_nothing });
         Self(match driver.begin() {
@@ -57,11 +57,11 @@ impl Commit {
         })
     }
 
-    /// Returns the result if it is there already, and otherwise the future to wait for.
+    /// Returns the result if it is ready, or else the commit to await.
     ///
     /// # Errors
     ///
-    /// Returns the commit itself if the store has yet to answer.
+    /// Returns the commit itself if the store has not answered yet.
     pub fn try_ready(self) -> Result<CommitResult, Self> {
         match self.0 {
             Progress::Done(Some(result)) => Ok(result),

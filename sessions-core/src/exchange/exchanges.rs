@@ -5,11 +5,11 @@ use std::mem;
 use crate::exchange::Exchange;
 use crate::manager::Sessions;
 
-/// The exchanges of one request, one for each manager: what an adapter keeps with the request.
+/// The exchanges of one request, one for each manager.
 ///
-/// A middleware [wraps](Self::wrap) the request, and ends the exchange that it gets. Explicit calls
-/// [join](Self::join) it, and share the exchange of a middleware around them. Extractors use the
-/// [innermost](Self::innermost) one.
+/// An adapter keeps this with the request. A middleware [wraps](Self::wrap) the request and ends
+/// the exchange that it gets. Explicit calls [join](Self::join) the request and share the exchange
+/// of an enclosing middleware. Extractors use the [innermost](Self::innermost) exchange.
 #[derive(Clone, Debug, Default)]
 pub struct Exchanges {
     innermost: Option<Entry>,
@@ -19,13 +19,14 @@ pub struct Exchanges {
 #[derive(Clone, Debug)]
 struct Entry {
     exchange: Exchange,
-    /// A middleware ends it.
+    /// A middleware ends the exchange.
     is_wrapped: bool,
 }
 
 impl Exchanges {
-    /// Makes the manager's exchange the innermost one. Returns it if the caller has to end it, and
-    /// `None` if a middleware further out does.
+    /// Makes the manager's exchange the innermost one.
+    ///
+    /// Returns it if the caller must end it, and `None` if an outer middleware will.
     pub fn wrap(&mut self, sessions: &Sessions, method: &str) -> Option<Exchange> {
         let Some(innermost) = &mut self.innermost else {
             let exchange = sessions.open_for(method);
@@ -40,11 +41,11 @@ impl Exchanges {
             };
             self.others.push(mem::replace(innermost, entry));
         }
-        // An explicit call from further out may have opened it, and is not sure to end it.
+        // An outer explicit call may have opened it, but cannot be relied on to end it.
         (!mem::replace(&mut innermost.is_wrapped, true)).then(|| innermost.exchange.clone())
     }
 
-    /// Returns the manager's exchange, and opens one if there is none.
+    /// Returns the manager's exchange; opens one if there is none.
     pub fn join(&mut self, sessions: &Sessions, method: &str) -> Exchange {
         if let Some(exchange) = self.find(sessions) {
             return exchange.clone();
@@ -64,18 +65,18 @@ impl Exchanges {
         self.iter().find(|exchange| exchange.sessions().ptr_eq(sessions))
     }
 
-    /// Returns the exchange of the innermost middleware, or else that of the first explicit call.
+    /// Returns the innermost middleware's exchange, or else that of the first explicit call.
     #[must_use]
     pub fn innermost(&self) -> Option<&Exchange> {
         self.innermost.as_ref().map(|entry| &entry.exchange)
     }
 
-    /// Iterates over the exchanges, the innermost first.
+    /// Iterates over the exchanges, innermost first.
     pub fn iter(&self) -> impl Iterator<Item = &Exchange> {
         self.innermost.iter().chain(&self.others).map(|entry| &entry.exchange)
     }
 
-    /// Takes the exchanges out, the innermost first.
+    /// Takes the exchanges out, innermost first.
     pub fn into_exchanges(self) -> impl Iterator<Item = Exchange> {
         self.innermost.into_iter().chain(self.others).map(|entry| entry.exchange)
     }
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_outermost_middleware_of_a_manager_ends_its_exchange() {
+    fn outermost_middleware_ends_the_exchange() {
         let [ours, theirs] = managers();
         let mut exchanges = Exchanges::default();
         assert!(exchanges.wrap(&ours, "GET").is_some());
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn extractors_see_the_innermost_middlewares_manager() {
+    fn extractors_use_the_innermost_manager() {
         let [ours, theirs] = managers();
         let mut exchanges = Exchanges::default();
         assert!(exchanges.innermost().is_none());
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_middleware_ends_what_an_explicit_call_opened() {
+    fn middleware_ends_an_explicitly_opened_exchange() {
         let [ours, theirs] = managers();
         let mut exchanges = Exchanges::default();
         exchanges.join(&ours, "GET");

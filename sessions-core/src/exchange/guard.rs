@@ -1,4 +1,4 @@
-//! What happens to a request that is dropped: its client hung up, or a timeout cut it off.
+//! Guards for requests that are dropped because the client disconnected or a timeout fired.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -7,10 +7,9 @@ use crate::exchange::Exchange;
 use crate::exchange::commit::{Commit, CommitError};
 use crate::exchange::response::SessionHeaders;
 
-/// The exchange of a handler that is running. If it is dropped before the handler is done, it
-/// [abandons](Exchange::abandon) its exchange.
+/// The exchange of a running handler. Dropping the guard early [abandons](Exchange::abandon) it.
 ///
-/// `complete` drives a commit to its end: an adapter has its runtime do so.
+/// `complete` drives a commit to completion, for example by spawning it on the adapter's runtime.
 #[derive(Debug)]
 pub struct ExchangeGuard {
     exchange: Option<Exchange>,
@@ -18,19 +17,20 @@ pub struct ExchangeGuard {
 }
 
 impl ExchangeGuard {
-    /// Guards an exchange, `None` for one that a middleware further out ends.
+    /// Guards an exchange; `None` if an outer middleware ends it.
     #[must_use]
     pub const fn new(exchange: Option<Exchange>, complete: fn(Commit)) -> Self {
         Self { exchange, complete }
     }
 
-    /// Returns whether there is nothing to end: a middleware further out does, or it was taken.
+    /// Returns whether there is nothing to end: an outer middleware ends the exchange, or it was
+    /// taken.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.exchange.is_none()
     }
 
-    /// Takes the exchange out, once the handler is done.
+    /// Takes the exchange out once the handler is done.
     pub const fn take(&mut self) -> Option<Exchange> {
         self.exchange.take()
     }
@@ -44,7 +44,7 @@ impl Drop for ExchangeGuard {
     }
 }
 
-/// A commit that goes to its end also if it is dropped.
+/// A commit that is completed even if it is dropped.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct CommitGuard {
@@ -54,7 +54,7 @@ pub struct CommitGuard {
 }
 
 impl CommitGuard {
-    /// Guards a commit; `complete` drives it to its end if it is dropped before.
+    /// Guards a commit; `complete` drives it to completion if it is dropped early.
     pub const fn new(commit: Commit, complete: fn(Commit)) -> Self {
         Self { commit: Some(commit), complete }
     }

@@ -1,4 +1,4 @@
-//! From the tokens in a request's cookies to its session.
+//! Looking up the session for the tokens in a request's cookies.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use crate::platform::Timestamp;
 use crate::record::Record;
 use crate::store::StoreFuture;
 
-/// A look-up, done at once or waiting for the store.
+/// A look-up that is done or waits for the store.
 pub(crate) enum Lookup {
     Done(Result<(), Error>),
-    /// Boxed, so that a look-up is small where the store answers at once.
+    /// Boxed to keep a look-up small when the store answers at once.
     Waiting(Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>),
 }
 
-/// The search for the one live session that the tokens open.
+/// The search for the single live session that the tokens open.
 struct Search {
     now: Timestamp,
     loaded: Loaded,
@@ -30,8 +30,9 @@ struct Search {
 type Answer = Result<Option<Record>, StoreError>;
 
 impl Lookup {
-    /// Looks up the candidates in the request's cookies, and stores the result in the exchange.
-    /// The candidates that are left are moved only if the store has to be waited for.
+    /// Looks up the candidates in the request's cookies and stores the result in the exchange.
+    ///
+    /// The remaining candidates are moved out only if the store does not answer at once.
     pub(super) fn begin(shared: &Arc<Shared>, candidates: &mut Candidates) -> Self {
         if candidates.malformed {
             reject(shared, None, RejectReason::Malformed);
@@ -74,7 +75,7 @@ impl Search {
         shared.sessions.store().load(candidate.token.id(), self.now)
     }
 
-    /// Goes on with a store that does not answer at once.
+    /// Continues the search with a store that does not answer at once.
     async fn wait(
         mut self,
         shared: Arc<Shared>,
@@ -92,7 +93,7 @@ impl Search {
         }
     }
 
-    /// Judges the store's answer about one candidate.
+    /// Evaluates the store's answer for one candidate.
     fn judge(&mut self, shared: &Shared, candidate: Candidate, answer: Answer) -> Result<(), StoreError> {
         let Candidate { token, is_stale } = candidate;
         let id = token.id();
@@ -118,8 +119,8 @@ impl Search {
         Ok(())
     }
 
-    /// Accepts a live session. If the request proves two, one of them may have been planted, so it
-    /// reads neither.
+    /// Accepts a live session. If the request's tokens open two, one may have been planted, so
+    /// neither is used.
     fn accept(&mut self, shared: &Shared, mut live: Live, record: Record) {
         let Loaded { stage, record: found, .. } = &mut self.loaded;
         match stage {
@@ -139,7 +140,7 @@ impl Search {
         }
     }
 
-    /// Records that the request's tokens cannot all be judged: it reads no session.
+    /// Records that not all of the request's tokens could be checked, so no session is used.
     fn block(&mut self, blocked: Blocked) {
         self.loaded.stage = Stage::Blocked(blocked);
         self.loaded.record = None;
@@ -163,7 +164,7 @@ impl Search {
     }
 }
 
-/// Logs why a request has no session, where that is no event.
+/// Logs why a request has no session when no event is raised for it.
 fn log_absence(shared: &Shared, candidates: &Candidates) {
     if !candidates.carried {
         let reason = if candidates.has_foreign { "cookies of other names" } else { "no cookie" };

@@ -1,37 +1,38 @@
-//! What a request's end asks of the store. Pure, so that a table can test it.
+//! The decision what a request's end asks of the store. Pure, so that a table can test it.
 
-/// Why a request's tokens could not be judged: it reads an empty session, and can neither write nor
-/// end one.
+/// Why a request's tokens could not be checked.
+///
+/// The request reads an empty session, and can neither write to a session nor end one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Blocked {
-    /// The store could not be asked.
+    /// The store could not be reached.
     Outage,
-    /// A record has a format that only a newer build can read. The session lives on there.
+    /// A record has a format that only a newer build can read. The session stays live there.
     NewerFormat,
-    /// The request carries more tokens than are looked up.
+    /// The request carries too many tokens to look up.
     TooManyTokens,
 }
 
-/// What is known of a session when its request ends.
+/// The facts about a session when its request ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// A live record was loaded, and still belongs to the request.
     pub(crate) live: bool,
     /// The request destroyed the record that it had.
     pub(crate) destroyed: bool,
-    /// The request found out half-way that its session had ended or was renewed.
+    /// The session was found to have ended or been renewed during the request.
     pub(crate) lost: bool,
-    /// The request's tokens could not be judged at load, and it went on without a session.
+    /// The request's tokens could not be checked, and it continued without a session.
     pub(crate) blocked: Option<Blocked>,
     /// The request must not begin a session.
     pub(crate) creates_nothing: bool,
-    /// The request wrote entries, flashes, a principal or an idle limit.
+    /// The request wrote entries, flashes, a principal or an idle timeout.
     pub(crate) wrote: bool,
-    /// The request read a flash, which is then gone.
+    /// The request read a flash, which must be removed.
     pub(crate) consumed: bool,
     /// The request asked for a new secret, by `renew` or `login`.
     pub(crate) renewed: bool,
-    /// It is time to write down that the session was seen.
+    /// The time of last use is due to be written.
     pub(crate) touch_due: bool,
     /// A new record would hold anything.
     pub(crate) storable: bool,
@@ -39,13 +40,12 @@ pub(crate) struct Facts {
     pub(crate) headers_sent: bool,
 }
 
-/// What to do about it, in at most one store operation, but for a destroyed session with a
-/// successor.
+/// What a commit does: at most one store operation, except for `Replace`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Nothing to write.
     Keep,
-    /// Write down that the session was seen. If that fails, nobody is told.
+    /// Write the time of last use. A failure is not reported to the client.
     Touch,
     /// Apply the request's changes to the live record.
     Commit,
@@ -57,11 +57,11 @@ pub(crate) enum Outcome {
     Replace,
     /// The writes cannot be applied: the session is gone.
     Interrupted,
-    /// The writes cannot be applied: the request's tokens could not be judged.
+    /// The writes cannot be applied: the request's tokens could not be checked.
     Blocked(Blocked),
     /// The writes cannot be applied: the request must not begin a session.
     NotCreated,
-    /// The writes need a cookie, and the headers were sent.
+    /// The writes need a cookie, but the response headers were sent.
     TooLate,
 }
 
@@ -71,11 +71,11 @@ impl Outcome {
     }
 }
 
-/// Returns whether a response of this status keeps nothing of what its request wrote, but for a
-/// destroy and a renewal.
+/// Returns whether a response with this status drops its request's writes, except a destroy and a
+/// renewal.
 ///
-/// A 5xx says that the request failed, 408 that a timeout layer cut its handler off, 413 that what
-/// it wrote was too large.
+/// A 5xx means that the request failed, 408 that a timeout layer cut its handler off, and 413 that
+/// its writes were too large.
 pub(crate) const fn keeps_nothing(status: u16) -> bool {
     matches!(status, 408 | 413 | 500..)
 }
@@ -133,7 +133,7 @@ mod tests {
     const WRITTEN: Facts = Facts { wrote: true, storable: true, ..NONE };
 
     #[test]
-    fn failures_keep_nothing() {
+    fn failure_statuses_keep_nothing() {
         for (status, nothing) in [
             (200, false),
             (303, false),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_of_a_request_has_one_outcome() {
+    fn facts_decide_the_outcome() {
         let table = [
             ("an anonymous visitor who looked", NONE, Outcome::Keep),
             ("a first write", WRITTEN, Outcome::Create),

@@ -1,4 +1,4 @@
-//! The headers that a response must carry for the session, and how they get there.
+//! The response headers for the session, and how they are written.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ pub struct SessionHeaders {
     pub(super) retry_after: bool,
 }
 
-/// A response header that sessions are concerned with.
+/// A response header that sessions use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Header {
@@ -45,29 +45,32 @@ impl Header {
     }
 }
 
-/// The headers of a response, as its framework keeps them. Implemented by each adapter.
+/// The headers of a framework's response, implemented by each adapter.
 pub trait ResponseHeaders {
-    /// Adds a header after those of its name, and returns whether there are any. The value holds
-    /// visible ASCII and spaces only.
+    /// Adds a header after others of the same name, and returns whether there were any.
+    ///
+    /// The value contains only visible ASCII and spaces.
     fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool;
 
-    /// Calls `keeps` with the value of each header of this name, in their order, and removes those
-    /// that it does not keep. Needed only if a handler has set such a header.
+    /// Removes the headers of this name whose value `keeps` rejects, in order.
+    ///
+    /// Called only if the handler has set such a header.
     fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool);
 
-    /// Removes the headers for whose name, in lower case, `gives_way` returns `true`.
+    /// Removes the headers whose lower-case name `gives_way` accepts.
     fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool);
 }
 
 impl SessionHeaders {
-    /// Returns the headers of the bare response that reports an error: nobody may keep it, and a
-    /// client that gets a 503 may try again in a second.
+    /// Returns the headers of a bare error response.
+    ///
+    /// It must not be cached, and after a 503 the client may retry in a second.
     #[cold]
     pub fn of_error(error: &Error) -> Self {
         Self { retry_after: error.status() == 503, ..Self::of_failure() }
     }
 
-    /// Returns the headers of a bare response that reports a failure of the program itself.
+    /// Returns the headers of a bare response to a failure of the program itself.
     #[cold]
     pub fn of_failure() -> Self {
         Self { is_private: true, ..Self::default() }
@@ -79,10 +82,10 @@ impl SessionHeaders {
         self.cookie.is_none() && !self.vary && !self.is_private && !self.retry_after
     }
 
-    /// Takes out the value of the `Set-Cookie` header, for an adapter that cannot use
-    /// [`write_to`](Self::write_to). `Cache-Control: no-store` goes with it.
+    /// Takes out the value of the `Set-Cookie` header.
     ///
-    /// The value holds a token: it belongs in the response and nowhere else.
+    /// For adapters that cannot use [`write_to`](Self::write_to); send `Cache-Control: no-store`
+    /// with it. The value contains a token: never put it anywhere but in the response.
     pub fn take_set_cookie(&mut self) -> Option<String> {
         self.cookie.take().map(SetCookie::into_string)
     }
@@ -95,16 +98,15 @@ impl SessionHeaders {
 
     /// Writes the headers to a response.
     ///
-    /// - At most one `Set-Cookie` of our name (RFC 6265bis section 4.1.1), in place of any that the
-    ///   handler or a nested layer set; those of other names stay as they are.
-    /// - With it `Cache-Control: no-store`, whatever the handler said: a cache that kept the cookie
-    ///   would sign others in. `Expires`, `Surrogate-Control` and the headers for shared caches
-    ///   alone, such as `CDN-Cache-Control` (RFC 9213), are removed.
-    /// - `Cache-Control: no-store` if somebody is signed in, unless the handler set `Cache-Control`
-    ///   itself or the manager was built with
-    ///   [`no_store(false)`](crate::SessionsBuilder::no_store): the browser's back button must not
-    ///   show the page after a logout.
-    /// - `Vary: Cookie` wherever the session was looked at, added to what is there.
+    /// - At most one `Set-Cookie` with our name (RFC 6265bis section 4.1.1). It replaces any that
+    ///   the handler or a nested layer set; cookies with other names are kept.
+    /// - With the cookie, `Cache-Control: no-store`, whatever the handler set: a cache that stored
+    ///   the cookie would sign others in. `Expires`, `Surrogate-Control` and headers for shared
+    ///   caches only, such as `CDN-Cache-Control` (RFC 9213), are removed.
+    /// - `Cache-Control: no-store` if somebody is signed in, so that the browser's back button does
+    ///   not show the page after a logout. Skipped if the handler set `Cache-Control` itself, or
+    ///   with [`no_store(false)`](crate::SessionsBuilder::no_store).
+    /// - `Vary: Cookie` if the session was used, merged into an existing `Vary`.
     pub fn write_to(self, headers: &mut impl ResponseHeaders) {
         if self.vary {
             vary_by_cookie(headers);
@@ -112,9 +114,9 @@ impl SessionHeaders {
         if let Some(cookie) = self.cookie {
             put(headers, Header::SetCookie, Cow::Owned(cookie.into_string()), are_namesakes);
             put(headers, Header::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
-            headers.remove_if(&mut speaks_to_caches);
+            headers.remove_if(&mut controls_caching);
         } else if self.is_private && headers.add(Header::CacheControl, Cow::Borrowed("no-store")) {
-            leave_to_handler(headers, Header::CacheControl);
+            remove_last(headers, Header::CacheControl);
         }
         if self.retry_after {
             put(headers, Header::RetryAfter, Cow::Borrowed("1"), |_, _| true);
@@ -122,20 +124,20 @@ impl SessionHeaders {
     }
 }
 
-/// Returns whether a header, besides `Cache-Control`, tells a cache what it may keep.
-fn speaks_to_caches(name: &str) -> bool {
+/// Returns whether a header other than `Cache-Control` controls caching.
+fn controls_caching(name: &str) -> bool {
     let is_targeted = name.len() > "cache-control".len() && name.ends_with("cache-control");
     is_targeted || matches!(name, "expires" | "surrogate-control" | "edge-control" | "x-accel-expires")
 }
 
-/// Removes the last header of a name: the handler has set one.
+/// Removes the last header of a name, because the handler has set its own.
 #[cold]
-fn leave_to_handler(headers: &mut impl ResponseHeaders, header: Header) {
+fn remove_last(headers: &mut impl ResponseHeaders, header: Header) {
     let count = values(headers, header).len();
     retain(headers, header, |place, _| place + 1 < count);
 }
 
-/// Adds a header, in place of those of its name that give way to it, by `gives_way(old, new)`.
+/// Adds a header and removes those of its name for which `gives_way(old, new)` is true.
 fn put(
     headers: &mut impl ResponseHeaders,
     header: Header,
@@ -168,7 +170,7 @@ fn merge_vary(headers: &mut impl ResponseHeaders) {
     if varies_by_cookie(&others) {
         retain(headers, Header::Vary, |place, _| place < others.len());
     } else {
-        // One line: there are caches that read only one.
+        // One line, because some caches read only one.
         retain(headers, Header::Vary, |_, _| false);
         let names: Vec<_> = field_names(&others).chain(["Cookie"]).collect();
         headers.add(Header::Vary, Cow::Owned(names.join(", ")));
@@ -198,8 +200,8 @@ fn field_names(values: &[Vec<u8>]) -> impl Iterator<Item = &str> {
     values.iter().flat_map(|value| value.split(|byte| *byte == b',')).filter_map(field_name)
 }
 
-/// Returns one of the names in a `Vary`, `None` for what is not visible ASCII: no request has a
-/// field of such a name.
+/// Returns a name listed in a `Vary` header, or `None` if it is not visible ASCII, which no header
+/// name contains.
 fn field_name(bytes: &[u8]) -> Option<&str> {
     let name = std::str::from_utf8(bytes.trim_ascii()).ok()?;
     (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())).then_some(name)
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn vary_is_merged_into_one_line_and_never_doubled() {
+    fn vary_is_merged_into_one_line() {
         assert_eq!(vary(&[]), ["Cookie"]);
         assert_eq!(vary(&["Accept"]), ["Accept, Cookie"]);
         assert_eq!(vary(&["Accept", "Accept-Language"]), ["Accept, Accept-Language, Cookie"]);
@@ -253,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merged_vary_holds_visible_ascii_and_spaces_only() {
+    fn merged_vary_is_visible_ascii() {
         assert_eq!(vary(&["Accept, Größe"]), ["Accept, Cookie"]);
         assert_eq!(vary(&["Größe", "Accept"]), ["Accept, Cookie"]);
         assert_eq!(vary(&["A\0B, \u{7f}, Accept,\tOrigin\t, a b"]), ["Accept, Origin, Cookie"]);
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_replaces_its_namesake_and_forbids_caching() {
+    fn cookie_replaces_its_namesake_and_forbids_caching() {
         let cookie =
             CookieOptions { name: Some("id".to_owned()), ..CookieOptions::default() }.build().unwrap().removal();
         let attach = SessionHeaders { cookie: Some(cookie.clone()), ..SessionHeaders::default() };
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_somebody_is_not_stored_unless_its_handler_says_otherwise() {
+    fn private_page_is_no_store_by_default() {
         let attach = || SessionHeaders { is_private: true, ..SessionHeaders::default() };
         assert_eq!(written(attach(), &[]), [("cache-control", "no-store".to_owned())]);
         for own in [&[("cache-control", "private, max-age=5")][..], &[("cache-control", "a"), ("cache-control", "b")]] {
@@ -304,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_attach_changes_nothing() {
+    fn no_headers_change_nothing() {
         let fields = [("vary", "Accept"), ("set-cookie", "id=1")];
         assert!(SessionHeaders::default().is_empty());
         let cookie = CookieOptions::default().build().unwrap().removal();

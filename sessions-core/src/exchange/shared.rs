@@ -1,4 +1,4 @@
-//! What the handles of one request share.
+//! The data shared by the handles of one request.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +8,10 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::exchange::state::{Loaded, State};
 use crate::manager::{Event, Sessions};
 
-/// The manager and the session's state, shared by an exchange and its handles.
+/// The manager and the state of the session, shared by an exchange and its handles.
 pub(crate) struct Shared {
     pub(crate) sessions: Sessions,
-    /// The request must not begin a session: it is a preflight, for instance.
+    /// The request must not begin a session, for example because it is a preflight.
     pub(crate) creates_nothing: bool,
     /// The handler has asked for the session. Changed under the lock, and read without it.
     is_loaded: AtomicBool,
@@ -25,8 +25,8 @@ impl Shared {
 
     /// Locks the state.
     ///
-    /// The lock is never held while a store or a value's own code runs, so a panic there leaves no
-    /// half-made change.
+    /// The lock is never held while the code of a store or a value runs, so a panic there cannot
+    /// leave a change half made.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
@@ -36,7 +36,7 @@ impl Shared {
         self.is_loaded.load(Ordering::Acquire)
     }
 
-    /// Stores what was loaded, unless the session was loaded before.
+    /// Stores the result of a look-up, unless the session was already loaded.
     pub(super) fn load(&self, loaded: Loaded) {
         let mut state = self.lock();
         if !self.is_loaded() {
@@ -51,7 +51,7 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// Reports what was written after the headers were sent and never saved.
+    /// Reports writes that were made after the response headers were sent and never saved.
     fn drop(&mut self) {
         let state = self.state.get_mut();
         if state.has_unsaved() {

@@ -1,4 +1,4 @@
-//! What is known of a session during its request.
+//! The state of a session during its request.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -14,59 +14,59 @@ use crate::manager::Sessions;
 use crate::platform::Timestamp;
 use crate::record::{Changes, LONGEST_PRINCIPAL, Limits, Record};
 
-/// The session of one request: what was loaded, and what the request did to it.
+/// The session of one request: what was loaded and what the request did to it.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) headers_sent: bool,
-    /// The client sent a cookie of our name.
+    /// The client sent a cookie with our name.
     pub(crate) carried: bool,
-    /// The client's browser would drop a `Secure` cookie.
+    /// The request came over plain HTTP, so the browser would drop a `Secure` cookie.
     pub(crate) by_plain_http: bool,
     pub(crate) stage: Stage,
     view: View,
-    /// Changes that were committed and are not part of the view's record yet: most requests end
-    /// before anybody looks again.
+    /// Committed changes that are not applied to the view's record yet. Deferred because most
+    /// requests end without reading again.
     pub(crate) settled: Option<Box<Changes>>,
     pub(crate) renewal: bool,
     login: Option<Box<str>>,
     pub(crate) idle: Option<Duration>,
     /// A write was refused after the headers were sent, so no save may report success.
     refused_late: bool,
-    /// The session that the request destroyed and the store has not.
+    /// The session that the request destroyed, until the store has ended it.
     doomed: Option<SessionId>,
     /// How often the request has called `destroy`.
     destroys: u32,
     saves: Option<Box<Saves>>,
 }
 
-/// What the request's session is.
+/// What is known of the request's stored session.
 #[derive(Default)]
 pub(crate) enum Stage {
-    /// Nothing is stored for the request.
+    /// The request has no stored session.
     #[default]
     Absent,
     /// The request's token opens a stored session.
     Live(Live),
-    /// The request's tokens open several sessions, so it reads none of them.
+    /// The request's tokens open several sessions, so none of them is used.
     Ambiguous(Vec<SessionId>),
-    /// The request's tokens could not be judged.
+    /// The request's tokens could not be checked.
     Blocked(Blocked),
-    /// The session ended, or was renewed, while the request was under way.
+    /// The session ended or was renewed during the request.
     Lost,
 }
 
-/// The token that opens a stored session.
+/// The token of a stored session.
 #[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) token: Token,
     pub(crate) hash: SecretHash,
-    /// The cookie is sealed with a key that is no longer the first.
+    /// The cookie is sealed with a key that is no longer the first one.
     pub(crate) is_stale: bool,
-    /// The time of this use is to be written down.
+    /// The time of last use must be written.
     pub(crate) touch_due: bool,
 }
 
-/// What was found out when the session was loaded.
+/// The result of a look-up.
 #[derive(Default)]
 pub(super) struct Loaded {
     pub(super) carried: bool,
@@ -75,27 +75,27 @@ pub(super) struct Loaded {
     pub(super) record: Option<Record>,
 }
 
-/// What a request wrote, taken out for a commit.
+/// A request's writes, taken out for a commit.
 pub(crate) struct Writes {
     pub(super) changes: Changes,
-    /// How often the request had called `destroy`. If it calls it again, it has no use for these
-    /// any more.
+    /// The number of `destroy` calls when the writes were taken. A later `destroy` makes them
+    /// obsolete.
     pub(super) destroys: u32,
 }
 
-/// What only a request has that saves in its middle, or shares its session.
+/// State of a request that saves before its end or shares its session with another task.
 #[derive(Default)]
 struct Saves {
-    /// The tasks that wait for the commit under way; `None` while none is.
+    /// Tasks waiting for the running commit; `None` if no commit is running.
     turn: Option<Vec<Waker>>,
     /// The cookie for the response headers.
     cookie: Option<SetCookie>,
-    /// What a save asked the store before it was dropped.
+    /// The unanswered store operation of a save that was dropped.
     dropped: Option<Box<Question>>,
 }
 
 impl Writes {
-    /// Takes the writes out, and leaves none.
+    /// Takes the writes out and leaves none.
     pub(super) fn take(&mut self) -> Self {
         Self { changes: self.changes.take(), destroys: self.destroys }
     }
@@ -112,9 +112,9 @@ impl Live {
     }
 }
 
-/// What the request reads and writes.
+/// Reads and writes of the request.
 impl State {
-    /// Takes over what was loaded. The view is still empty.
+    /// Sets the result of the look-up. The view is still empty.
     pub(super) fn load(&mut self, loaded: Loaded) {
         (self.carried, self.by_plain_http) = (loaded.carried, loaded.by_plain_http);
         self.stage = loaded.stage;
@@ -141,7 +141,7 @@ impl State {
         self.live().map(Live::id)
     }
 
-    /// Returns the view, after folding what was committed into its record.
+    /// Returns the view, with committed changes applied to its record.
     pub(crate) fn view(&mut self) -> &mut View {
         if let Some(changes) = self.settled.take() {
             self.fold(&changes);
@@ -151,7 +151,7 @@ impl State {
 
     #[cold]
     fn fold(&mut self, changes: &Changes) {
-        // The store's own record may differ so much that the changes do not fit this older one.
+        // Fails if the record in the store differs too much from this older one.
         if let Some(base) = self.view.base().and_then(|record| record.apply_unconditionally(changes)) {
             self.view.rebase(Some(base));
         }
@@ -173,7 +173,7 @@ impl State {
         Ok(self.view())
     }
 
-    /// Fails if there is no session to move the end of, and the request begins none.
+    /// Returns an error if there is no session and the request starts none.
     pub(crate) fn require_session(&mut self) -> Result<(), Error> {
         let begins = self.login.is_some() || self.view().would_store();
         if self.live().is_some() || begins { Ok(()) } else { Err(Error::new(ErrorKind::NoSession)) }
@@ -189,8 +189,10 @@ impl State {
         }
     }
 
-    /// Returns whether the loaded record has a principal. A login of this request does not count:
-    /// its response sets a cookie, which decides about caches by itself.
+    /// Returns whether the loaded record has a principal.
+    ///
+    /// A login in this request does not count: the cookie that its response sets already prevents
+    /// caching.
     pub(super) fn is_signed_in(&self) -> bool {
         self.view.base().is_some_and(Record::is_signed_in)
     }
@@ -212,14 +214,14 @@ impl State {
         match std::mem::take(&mut self.stage) {
             Stage::Live(live) => self.doomed = Some(live.id()),
             Stage::Absent | Stage::Lost => {}
-            // What cannot be judged stays so, and the several sessions are ended by the commit.
+            // Blocked stays blocked, and the commit ends the ambiguous sessions.
             stage @ (Stage::Ambiguous(_) | Stage::Blocked(_)) => self.stage = stage,
         }
         self.forget();
     }
 
-    /// Records that the session is gone, or belongs to a newer token. A login that goes on begins a
-    /// session of its own.
+    /// Records that the session ended or now has a newer token. A login starts a session of its
+    /// own.
     pub(crate) fn lose(&mut self, signs_in: bool) {
         self.stage = if signs_in { Stage::Absent } else { Stage::Lost };
         self.forget();
@@ -233,7 +235,8 @@ impl State {
         self.drop_request_data();
     }
 
-    /// Returns when the session ends, as the request leaves it; `None` if it is not stored yet.
+    /// Returns when the session expires with the request's changes, or `None` if it is not stored
+    /// yet.
     pub(crate) fn expires_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let idle = self.idle;
         let record = self.view().base()?;
@@ -244,21 +247,21 @@ impl State {
     }
 }
 
-/// How the request ends.
+/// The end of the request.
 impl State {
-    /// Returns the headers of the response if the request only looked: there is nothing to write, and
-    /// no cookie to set or remove.
+    /// Returns the response headers if the request only read: nothing to write, and no cookie to
+    /// set or remove.
     #[inline]
     pub(super) fn headers_if_unchanged(&self, sessions: &Sessions) -> Option<SessionHeaders> {
         let touch_due = self.live().is_some_and(|live| live.touch_due);
-        // One branch for all of the marks, of which nearly no request has any.
+        // One branch for all flags, since nearly no request has any of them set.
         let is_marked = self.renewal | touch_due | self.headers_sent | (self.destroys > 0);
         let wrote = !self.view.edits().is_empty() || self.login.is_some() || self.idle.is_some();
         let is_unchanged = !(is_marked || wrote || self.saves.is_some());
         is_unchanged.then(|| self.headers(sessions, None))
     }
 
-    /// Returns the headers for the response to a request that looked at its session.
+    /// Returns the response headers of a request that used its session.
     pub(super) fn headers(&self, sessions: &Sessions, cookie: Option<SetCookie>) -> SessionHeaders {
         let is_private = self.is_signed_in() && sessions.config().no_store;
         SessionHeaders { cookie, vary: true, is_private, retry_after: false }
@@ -268,7 +271,7 @@ impl State {
         let view = self.view();
         let (writes, consumed) = (view.edits().hold_writes(), !view.edits().is_empty());
         let is_live = self.live().is_some();
-        // Asked for only where there is no record: it goes through all that was written.
+        // Computed only without a record, since it iterates over all writes.
         let storable = !is_live && (self.login.is_some() || self.refused_late || self.view.would_store());
         let blocked = match self.stage {
             Stage::Blocked(blocked) => Some(blocked),
@@ -293,8 +296,10 @@ impl State {
         }
     }
 
-    /// Returns the sessions that the commit has to end. A login ends all that the request's tokens
-    /// open, too: whichever of them the visitor means, none is the one that signs in.
+    /// Returns the sessions that the commit must end.
+    ///
+    /// A login also ends all sessions that the request's tokens open: none of them is known to
+    /// belong to the principal.
     pub(super) fn doomed(&self) -> &[SessionId] {
         match (&self.doomed, &self.stage) {
             (Some(id), _) => std::slice::from_ref(id),
@@ -304,7 +309,7 @@ impl State {
     }
 
     /// Records that the store has ended a session.
-    pub(super) fn forget_doomed(&mut self, id: SessionId) {
+    pub(super) fn record_destroyed(&mut self, id: SessionId) {
         if self.doomed == Some(id) {
             self.doomed = None;
         } else if let Stage::Ambiguous(ids) = &mut self.stage {
@@ -312,15 +317,15 @@ impl State {
         }
     }
 
-    /// Forgets what was to be destroyed: the response reports that it was not.
-    pub(super) fn spare_doomed(&mut self) {
+    /// Gives up the destroy; the response reports the failure.
+    pub(super) fn cancel_destroy(&mut self) {
         self.doomed = None;
         if let Stage::Ambiguous(_) = self.stage {
             self.stage = Stage::Absent;
         }
     }
 
-    /// Returns whether the request has not destroyed its session since these writes.
+    /// Returns whether the writes are still wanted, that is, not followed by a `destroy`.
     pub(super) const fn wants(&self, writes: &Writes) -> bool {
         self.destroys == writes.destroys
     }
@@ -330,7 +335,7 @@ impl State {
         self.destroys > 0 && self.live().is_none()
     }
 
-    /// Takes out what the request wrote, for a commit at `now`.
+    /// Takes the request's writes out for a commit at `now`.
     pub(super) fn take_writes(
         &mut self,
         now: Timestamp,
@@ -348,8 +353,8 @@ impl State {
         Writes { changes, destroys: self.destroys }
     }
 
-    /// Takes back the writes of a commit that failed, under those that are newer, unless the request
-    /// destroyed the session meanwhile.
+    /// Puts back the writes of a failed commit, below newer ones, unless a `destroy` made them
+    /// obsolete.
     pub(super) fn take_back(&mut self, writes: Writes) {
         if !self.wants(&writes) {
             return;
@@ -361,20 +366,19 @@ impl State {
         self.view.restore(changes.into_edits());
     }
 
-    /// Shows a record that the store has been asked to keep, or has kept.
+    /// Makes the view show a record that is stored or about to be.
     pub(super) fn show(&mut self, record: Record) {
         self.view().rebase(Some(record));
     }
 
-    /// Shows what `changes` make of the record while the store applies them. Returns the record as
-    /// it was.
+    /// Makes the view show `changes` while the store applies them. Returns the previous record.
     pub(super) fn show_changes(&mut self, changes: Changes) -> Option<Record> {
         let before = self.view().base().cloned();
         self.settled = Some(Box::new(changes));
         before
     }
 
-    /// Takes over a session that was stored for the request.
+    /// Makes a newly stored session that of the request.
     pub(super) fn adopt(&mut self, live: Live, record: Record) {
         self.stage = Stage::Live(live);
         self.rebase(Some(record));
@@ -385,13 +389,13 @@ impl State {
         self.doomed = Some(id);
     }
 
-    /// Forgets what the request wrote, except a destroy and a renewal: those protect somebody.
+    /// Discards the request's writes, except a destroy and a renewal, which protect the user.
     pub(super) fn drop_request_data(&mut self) {
         self.view().discard_edits();
         (self.login, self.idle) = (None, None);
     }
 
-    /// Forgets what would need a cookie, now that the headers were sent.
+    /// Discards what would need a cookie, once the response headers were sent.
     pub(super) fn drop_late(&mut self) {
         (self.renewal, self.login, self.refused_late) = (false, None, false);
         if self.live().is_none() {
@@ -399,10 +403,10 @@ impl State {
         }
     }
 
-    /// Forgets what a request without a response wrote. Returns whether it destroyed anything.
+    /// Discards the writes of a request without a response. Returns whether it destroyed a session.
     ///
-    /// The question of a dropped save is returned too, to be dropped outside the lock: nobody waits
-    /// for its answer any more.
+    /// Also returns the unanswered store operation of a dropped save, which the caller drops
+    /// outside the lock: nobody waits for it any more.
     pub(super) fn abandon(&mut self) -> (bool, Option<Box<Question>>) {
         if self.headers_sent {
             return (false, None);
@@ -414,12 +418,12 @@ impl State {
         }
         self.take_cookie();
         let destroys = !self.doomed().is_empty();
-        // A destroy is committed like that of a failed response.
+        // A destroy is then committed as for a failed response.
         self.headers_sent = !destroys;
         (destroys, if destroys { None } else { self.take_dropped() })
     }
 
-    /// Returns whether anything was written after the headers were sent and never saved.
+    /// Returns whether writes made after the response headers were sent are unsaved.
     pub(super) fn has_unsaved(&self) -> bool {
         if !self.headers_sent {
             return false;
@@ -428,15 +432,15 @@ impl State {
         is_written || !self.doomed().is_empty() || self.has_dropped()
     }
 
-    /// Returns the session that the request wrote to, or destroyed.
+    /// Returns the session that the request wrote to or destroyed.
     pub(super) fn written_id(&self) -> Option<SessionId> {
         self.id().or_else(|| self.doomed().last().copied())
     }
 }
 
-/// The commits of one request, one after the other.
+/// Commits of the request, one at a time.
 impl State {
-    /// Returns whether a commit is under way, or was dropped before it ended.
+    /// Returns whether a commit is running, or was dropped before it finished.
     pub(super) fn is_busy(&self) -> bool {
         self.saves.as_ref().is_some_and(|saves| saves.turn.is_some() || saves.dropped.is_some())
     }
@@ -445,7 +449,7 @@ impl State {
         self.saves.get_or_insert_default().turn = Some(Vec::new());
     }
 
-    /// Begins a turn once no other commit is under way. Returns what a dropped save asked.
+    /// Starts a turn once no other commit is running. Returns the operation of a dropped save.
     pub(super) fn poll_turn(&mut self, context: &Context<'_>) -> Poll<Option<Box<Question>>> {
         if let Some(waiting) = self.saves.as_mut().and_then(|saves| saves.turn.as_mut()) {
             if !waiting.iter().any(|waker| waker.will_wake(context.waker())) {
@@ -457,12 +461,12 @@ impl State {
         Poll::Ready(self.take_dropped())
     }
 
-    /// Ends the turn and returns the tasks to wake, which is done outside the lock.
+    /// Ends the turn and returns the tasks to wake outside the lock.
     pub(super) fn end_turn(&mut self) -> Vec<Waker> {
         self.saves.as_mut().and_then(|saves| saves.turn.take()).unwrap_or_default()
     }
 
-    /// Keeps what a dropped save asked the store.
+    /// Keeps the unanswered store operation of a dropped save.
     pub(super) fn keep_dropped(&mut self, question: Box<Question>) {
         self.saves.get_or_insert_default().dropped = Some(question);
     }

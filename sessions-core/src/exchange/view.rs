@@ -1,5 +1,4 @@
-//! What a request sees of its session: the record that was loaded, with the request's own writes on
-//! top.
+//! What a request sees of its session: the loaded record with the request's own writes on top.
 
 use crate::error::{Error, ErrorKind};
 use crate::record::Limits;
@@ -10,9 +9,9 @@ use crate::record::{Edit, Edits, Scope, Verb};
 pub(crate) struct View {
     base: Option<Record>,
     edits: Edits,
-    /// Is how long the record with the edits would be, in bytes.
+    /// Size in bytes of the record with the edits applied.
     size: usize,
-    /// Is how many entries and flashes it would hold.
+    /// Number of entries and flashes with the edits applied.
     slots: usize,
 }
 
@@ -22,7 +21,7 @@ impl Default for View {
     }
 }
 
-/// Is an entry as the request sees it.
+/// An entry as the request sees it.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen<'a> {
     pub(crate) value: &'a [u8],
@@ -35,7 +34,7 @@ impl View {
         Self { base, edits: Edits::default(), size, slots }
     }
 
-    /// Puts the record under a view that is still empty.
+    /// Sets the record of a view that is still empty.
     pub(crate) fn load(&mut self, record: Record) {
         (self.size, self.slots) = measure_record(Some(&record));
         self.base = Some(record);
@@ -49,20 +48,20 @@ impl View {
         &self.edits
     }
 
-    /// Hands the edits over to a commit.
+    /// Takes the edits out for a commit.
     pub(crate) fn take_edits(&mut self) -> Edits {
         (self.size, self.slots) = measure_record(self.base.as_ref());
         std::mem::take(&mut self.edits)
     }
 
-    /// Takes back the edits of a commit that failed, under those that are newer.
+    /// Puts back the edits of a failed commit, below newer ones.
     pub(crate) fn restore(&mut self, edits: Edits) {
         let newer = std::mem::replace(&mut self.edits, edits);
         self.edits.lay_over(&newer);
         (self.size, self.slots) = self.measure();
     }
 
-    /// Takes out of the edits what was added to an entry, and is about to be part of the record.
+    /// Subtracts an increment that was saved from the edits, since the record will include it.
     pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
         self.edits.forget_increment(key, by);
     }
@@ -89,7 +88,7 @@ impl View {
         self.seen(key, self.edits.find(Scope::Entries, key.as_bytes()))
     }
 
-    /// Returns an entry, given what the request has done to it.
+    /// Returns an entry, given the request's edit of it.
     fn seen<'a>(&'a self, key: &str, edit: Option<Edit<'a>>) -> Option<Seen<'a>> {
         match edit {
             Some(edit) => Self::edited_entry(edit),
@@ -133,7 +132,7 @@ impl View {
         kept.chain(edited.filter(|edit| edit.verb != Verb::RemoveFlash).map(|edit| (edit.key_text(), edit.value)))
     }
 
-    /// Sets an entry; an equal value is no change.
+    /// Sets an entry; setting an equal value changes nothing.
     pub(crate) fn set(&mut self, verb: Verb, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let immutable = verb == Verb::SetImmutable;
         let position = self.edits.position(Scope::Entries, key.as_bytes());
@@ -150,13 +149,12 @@ impl View {
         Ok(())
     }
 
-    /// Adds to an entry and returns the sum that the request sees. The store adds again, to
-    /// whatever it then has.
+    /// Adds to an entry and returns the sum that the request sees. The store adds to its own value.
     pub(crate) fn increment(&mut self, key: &str, by: i64, limits: &Limits) -> Result<i64, Error> {
         let position = self.edits.position(Scope::Entries, key.as_bytes());
         let edit = self.edits.at(position);
         let (verb, by_all) = match edit {
-            // What this request set itself, it adds to itself.
+            // The request set or removed the entry, so the sum is known and is set as a value.
             Some(edit) if matches!(edit.verb, Verb::Set | Verb::Remove) => (Verb::Set, Some(0)),
             Some(edit) => (Verb::Increment, edit.by.checked_add(by)),
             None => (Verb::Increment, Some(by)),
@@ -176,7 +174,7 @@ impl View {
         Ok(sum)
     }
 
-    /// Removes an entry, and says whether there was one.
+    /// Removes an entry and returns whether it existed.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
         let Some(old) = self.entry(key).map(|seen| seen.value.len()) else {
             return false;
@@ -202,7 +200,7 @@ impl View {
         Ok(())
     }
 
-    /// Marks a flash as read: gone with the next request, still seen by this one.
+    /// Marks a flash as read: this request still sees it, the next one does not.
     pub(crate) fn consume_flash(&mut self, key: &str) {
         match self.edits.find(Scope::Flashes, key.as_bytes()).map(|edit| edit.verb) {
             Some(Verb::SetFlash) => self.edits.set_verb(Scope::Flashes, key, Verb::SpendFlash),
@@ -215,7 +213,7 @@ impl View {
         }
     }
 
-    /// Removes a flash, and says whether there was one.
+    /// Removes a flash and returns whether it existed.
     pub(crate) fn remove_flash(&mut self, key: &str) -> bool {
         let Some(old) = self.flash(key).map(<[u8]>::len) else {
             return false;
@@ -232,25 +230,26 @@ impl View {
         }
     }
 
-    /// Forgets everything that belongs to another principal.
+    /// Drops all data, which belongs to another principal.
     pub(crate) fn drop_data(&mut self) {
         self.edits.clear_entries();
         self.edits.clear_flashes();
         (self.size, self.slots) = self.measure();
     }
 
-    /// Forgets what this request wrote.
+    /// Discards the request's writes.
     pub(crate) fn discard_edits(&mut self) {
         *self = Self::new(self.base.take());
     }
 
-    /// Says whether a record made of the edits alone would hold anything after this request.
+    /// Returns whether a record made of the edits alone would still contain anything after this
+    /// request.
     pub(crate) fn would_store(&self) -> bool {
         let spent = self.edits.iter().filter(|edit| edit.verb == Verb::SpendFlash).count();
         self.slots > spent
     }
 
-    /// Says whether a plain set of an entry to this value would be allowed.
+    /// Returns an error if a plain set of the entry to this value is not allowed.
     pub(crate) fn check_set(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let before = (self.size, self.slots);
         let old = self.entry(key);
@@ -263,8 +262,9 @@ impl View {
         fits
     }
 
-    /// Bounds the work of one request. Removals need no bound of their own: each is of a key that
-    /// the record has, or takes the place of another edit.
+    /// Limits the number of edits in one request.
+    ///
+    /// Removals need no limit: each is of a key in the record or replaces another edit.
     fn check_edits(&self, is_first: bool, limits: &Limits) -> Result<(), Error> {
         if is_first && self.edits.len() >= limits.edits() { Err(Error::new(ErrorKind::TooLarge)) } else { Ok(()) }
     }
@@ -287,7 +287,7 @@ impl View {
     }
 }
 
-/// Measures a record that nothing was done to.
+/// Returns the size and the number of slots of an unedited record.
 fn measure_record(base: Option<&Record>) -> (usize, usize) {
     base.map_or((record::HEAD_LENGTH, 0), |record| (record.as_bytes().len(), record.slot_count()))
 }

@@ -1,4 +1,4 @@
-//! The options, checked when the manager is built.
+//! The builder of the manager.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,22 +16,24 @@ use crate::record::Limits;
 use crate::record::{Codec, Values};
 use crate::store::{MemoryStore, Store};
 
-/// Says what becomes of a request that asks for its session while the store is unreachable.
+/// What happens to requests that ask for their session while the store is unreachable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutagePolicy {
-    /// The request fails with 503, and keeps its cookie and its record. Routes that do not ask for
-    /// a session answer as ever.
+    /// The request fails with 503; its cookie and record are kept.
+    ///
+    /// Routes that do not ask for a session are not affected.
     #[default]
     Refuse,
-    /// The request sees an empty session, and fails with 503 only if it writes to it. Its cookie
-    /// and its record are kept.
+    /// The request sees an empty session, and fails with 503 only if it writes to it.
+    ///
+    /// Its cookie and record are kept.
     Anonymous,
 }
 
 pub(crate) type IdGenerator = Arc<dyn Fn() -> SessionId + Send + Sync>;
 
-/// Collects the options of a [`Sessions`]; every default is the safe one.
+/// The builder of a [`Sessions`]; every default is the safe choice.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,7 +52,7 @@ pub struct SessionsBuilder {
     config: Config,
 }
 
-/// Holds the options that are used as they are given.
+/// The options that are used as given.
 pub(crate) struct Config {
     pub(crate) expiry: Expiry,
     pub(crate) touch_every_millis: u64,
@@ -94,184 +96,190 @@ impl Default for SessionsBuilder {
 }
 
 impl SessionsBuilder {
-    /// Sets where sessions are kept. The default is a [`MemoryStore`], which forgets them when the
-    /// process ends.
+    /// Sets the store. The default is a [`MemoryStore`], which loses its sessions when the process
+    /// ends.
     pub fn store(self, store: impl Store) -> Self {
         self.shared_store(Arc::new(store))
     }
 
-    /// Sets where sessions are kept, for a store that is chosen at run time or shared.
+    /// Sets a store that is chosen at run time or shared with other managers.
     ///
-    /// Of several managers that one browser meets, such as one for each path, each needs a
-    /// [`cookie_name`](Self::cookie_name) of its own. Over one store they have the same sessions
-    /// and principals, and accept each other's tokens: a part that must be kept apart needs a store
-    /// of its own.
+    /// Managers that serve the same browser (for example one per path) each need their own
+    /// [`cookie_name`](Self::cookie_name). Managers that share a store share its sessions and
+    /// principals and accept each other's tokens: to isolate one part of a site, give it its own
+    /// store.
     pub fn shared_store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Names the cookie. The default is `__Host-id`: browsers refuse a cookie of such a name that
-    /// another host or plain HTTP tries to plant (RFC 6265bis section 4.1.3). With a domain or a
-    /// path it is `__Secure-id`, with [`insecure_http`](Self::insecure_http) `id`.
+    /// Sets the cookie's name. The default is `__Host-id`.
+    ///
+    /// Browsers reject a `__Host-` cookie set by another host or over plain HTTP (RFC 6265bis
+    /// section 4.1.3). With a domain or a path the default is `__Secure-id`, with
+    /// [`insecure_http`](Self::insecure_http) `id`.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.cookie.name = Some(name.into());
         self
     }
 
-    /// Shares the cookie with all hosts under a domain, such as `example.com`. By default it
-    /// belongs to one host, which is safer: any host under the domain can read and overwrite a
-    /// shared one. It is never guessed from a request.
+    /// Shares the cookie with all hosts under a domain, such as `example.com`.
+    ///
+    /// By default it belongs to one host, which is safer: any host under the domain can read and
+    /// overwrite a shared cookie. The domain is never guessed from a request.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.cookie.domain = Some(domain.into());
         self
     }
 
-    /// Limits the cookie to paths under one. The default is `/`. A path protects nothing: pages of
-    /// one host can read each other.
+    /// Restricts the cookie to paths below one. The default is `/`.
+    ///
+    /// This is no protection: pages of the same host can read each other.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.cookie.path = path.into();
         self
     }
 
-    /// Says when the cookie comes with requests from other sites. The default is [`SameSite::Lax`];
-    /// `Strict` breaks the return from a sign-in elsewhere.
+    /// Sets when requests from other sites carry the cookie. The default is [`SameSite::Lax`].
+    ///
+    /// `Strict` breaks the return from a sign-in on another site.
     pub const fn same_site(mut self, same_site: SameSite) -> Self {
         self.cookie.same_site = same_site;
         self
     }
 
-    /// Keeps a separate cookie for each site that embeds ours (CHIPS).
+    /// Keeps a separate cookie for each site that embeds this one (CHIPS).
     pub const fn partitioned(mut self) -> Self {
         self.cookie.partitioned = true;
         self
     }
 
-    /// Sends the cookie over plain HTTP too: without `Secure`, and by default called `id`.
-    /// **Anybody on the way can then read it.**
+    /// Sends the cookie over plain HTTP too: without `Secure`, named `id` by default. **Anybody on
+    /// the network path can then read it.**
     ///
-    /// Meant for development. A warning is logged. Whether a request came over TLS is never
-    /// concluded from its headers, which anybody can send; behind a proxy that ends TLS this option
-    /// is not needed.
+    /// Meant for development; a warning is logged. Request headers are never trusted to tell
+    /// whether a request came over TLS, since anybody can send them. Behind a proxy that terminates
+    /// TLS this option is not needed.
     pub const fn insecure_http(mut self) -> Self {
         self.cookie.secure = false;
         self
     }
 
-    /// Lets scripts of the page read the cookie: without `HttpOnly`. **Any script that slips into a
-    /// page can then steal sessions.**
+    /// Lets scripts read the cookie: without `HttpOnly`. **Any injected script can then steal
+    /// sessions.**
     pub const fn readable_by_scripts(mut self) -> Self {
         self.cookie.http_only = false;
         self
     }
 
-    /// Sets how long sessions live. The default is 30 minutes idle, 12 hours in all, the cookie
-    /// until the browser closes.
+    /// Sets how long sessions live. See [`Expiry`] for the defaults.
     pub const fn expiry(mut self, expiry: Expiry) -> Self {
         self.config.expiry = expiry;
         self
     }
 
-    /// Sets how long a session lives without being used, `None` for ever. The default is 30 minutes
-    /// (OWASP).
+    /// Sets the idle timeout, `None` for none. The default is 30 minutes (OWASP).
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.idle(idle);
         self
     }
 
-    /// Sets how long a session lives however much it is used, `None` for ever. The default is 12
-    /// hours (NIST SP 800-63B).
+    /// Sets the absolute timeout, `None` for none. The default is 12 hours (NIST SP 800-63B).
     pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.absolute(absolute);
         self
     }
 
-    /// Sets how often it is written down that a session is in use, when nothing else is. The
-    /// default is a minute; at most a twentieth of the idle limit. Between two such writes, a read
-    /// of a session costs no write; the idle limit is as exact as this interval.
+    /// Sets how often a session that is only read has its time of last use written.
+    ///
+    /// The default is a minute, and never more than a twentieth of the idle timeout. Reads in
+    /// between cost no write; the idle timeout is accurate to this interval.
     pub const fn touch_every(mut self, interval: Duration) -> Self {
         self.config.touch_every_millis = whole_millis(interval);
         self
     }
 
-    /// Sets how often expired records are swept out of the store, by a thread of its own; `None`
-    /// for never. The default is 10 seconds. Expired sessions are dead whether swept or not.
+    /// Sets how often a background thread sweeps expired records; `None` for never.
+    ///
+    /// The default is 10 seconds. An expired session is rejected whether it was swept or not.
     pub fn sweep_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.config.sweep_every = interval.into();
         self
     }
 
-    /// Sets how large a record may be, in bytes. The default is 65,536, the most 4,294,967,295.
+    /// Sets the maximum size of a record in bytes. The default is 65,536, the maximum
+    /// 4,294,967,295.
     pub const fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.config.limits = self.config.limits.with_bytes(bytes);
         self
     }
 
-    /// Sets how many entries and flashes a session may hold. The default is 256, the most 65,535.
+    /// Sets the maximum number of entries and flashes. The default is 256, the maximum 65,535.
     pub const fn max_keys(mut self, keys: usize) -> Self {
         self.config.limits = self.config.limits.with_keys(keys);
         self
     }
 
-    /// Says what becomes of requests while the store is unreachable. The default is
+    /// Sets what happens to requests while the store is unreachable. The default is
     /// [`OutagePolicy::Refuse`].
     pub const fn outage(mut self, policy: OutagePolicy) -> Self {
         self.config.outage = policy;
         self
     }
 
-    /// Sets whether responses that depend on a session in which somebody is signed in get
-    /// `Cache-Control: no-store`, unless their handler sets `Cache-Control` itself. The default is
-    /// `true` (OWASP): without it the back button shows private pages after a logout. It costs the
-    /// browser's cache, so a handler whose responses may be kept says so, by `private, max-age=60`
-    /// for instance.
+    /// Sets whether responses to signed-in users get `Cache-Control: no-store`.
+    ///
+    /// The default is `true` (OWASP): otherwise the back button shows private pages after a logout.
+    /// It applies to responses whose request read the session, unless the handler sets
+    /// `Cache-Control` itself. The cost is the browser's cache, so a handler whose responses may be
+    /// cached should set a header such as `private, max-age=60`.
     pub const fn no_store(mut self, is_on: bool) -> Self {
         self.config.no_store = is_on;
         self
     }
 
-    /// Signs the tokens with the first key; tokens signed with any of the keys are accepted. A
-    /// forged cookie then costs no look-up.
+    /// Signs tokens with the first key; tokens signed with any of the keys are accepted.
     ///
-    /// Turning it on or off signs everybody out: a cookie of the other kind opens nothing. To
-    /// change a key, put the new one first; what the older one signed is signed anew with the
-    /// session's next commit, a minute later at most while the session is used. Take the older one
-    /// away when all sessions have been used since, or have expired.
+    /// A forged cookie is then rejected without a look-up.
+    ///
+    /// Turning signing on or off signs everybody out: cookies of the other kind open nothing. To
+    /// rotate a key, put the new one first. Tokens signed with the old key are re-signed at the
+    /// session's next commit, within a minute while the session is in use. Remove the old key when
+    /// all sessions have been used since or have expired.
     pub fn signed(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
         self.seal = SealOption::Keyed(SealMode::Signed, keys.into_iter().collect());
         self
     }
 
-    /// Encrypts the tokens with the first key; tokens encrypted with any of the keys are accepted.
-    /// The cookie then shows nothing, not even the session's id.
+    /// Encrypts tokens with the first key; tokens encrypted with any of the keys are accepted.
     ///
-    /// Turning it on or off signs everybody out, and keys are changed, as told at
-    /// [`signed`](Self::signed).
+    /// The cookie then reveals nothing, not even the session's id. Turning encryption on or off
+    /// signs everybody out; keys are rotated as described at [`signed`](Self::signed).
     pub fn encrypted(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
         self.seal = SealOption::Keyed(SealMode::Encrypted, keys.into_iter().collect());
         self
     }
 
-    /// Seals the tokens in a way of your own.
+    /// Sets a custom seal for tokens.
     pub fn seal(mut self, seal: impl Seal) -> Self {
         self.seal = SealOption::Own(Arc::new(seal));
         self
     }
 
-    /// Writes values in a form of your own. The default is JSON.
+    /// Sets a custom encoding for values. The default is JSON.
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.config.values = Values::Coded(Arc::new(codec));
         self
     }
 
-    /// Makes the public ids of sessions in a way of your own. They need not be hard to guess, only
-    /// different: the secret is not theirs.
+    /// Sets a custom generator of session ids. They must be unique but need not be unguessable: the
+    /// secret is separate.
     pub fn id_generator(mut self, generator: impl Fn() -> SessionId + Send + Sync + 'static) -> Self {
         self.config.id_generator = Some(Arc::new(generator));
         self
     }
 
-    /// Sets where the time comes from. The default is the [`SystemClock`].
+    /// Sets the clock. The default is the [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.config.clock = Box::new(clock);
         self
@@ -283,13 +291,13 @@ impl SessionsBuilder {
         self
     }
 
-    /// Calls `listener` for everything that happens to sessions, as [`Sessions::on_event`] does.
+    /// Calls `listener` for every event, as [`Sessions::on_event`] does.
     pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.listeners.add(Arc::new(listener));
         self
     }
 
-    /// Calls `listener` for every session that ends, with the reason.
+    /// Calls `listener` with the id and reason of every session that ends.
     pub fn on_destroy(self, listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) -> Self {
         self.on_event(destroy_listener(listener))
     }
@@ -298,8 +306,8 @@ impl SessionsBuilder {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the options: limits or intervals of zero, weak keys, above all a
-    /// cookie that browsers would refuse.
+    /// Returns the first invalid option: a zero timeout or interval, limits that a record cannot
+    /// hold, a weak key, or a cookie that browsers would reject.
     pub fn build(self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));

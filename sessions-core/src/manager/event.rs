@@ -1,4 +1,4 @@
-//! What happens to sessions, for those who listen.
+//! Events: what happens to sessions, for listeners and the log.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,109 +10,109 @@ use tracing::field::display;
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
 
-/// Is something that happened to a session. It names the session by its public id and holds no
-/// token and no data.
+/// Something that happened to a session.
+///
+/// It names the session by its public id and contains no token and no data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A session was stored for the first time.
     Created {
-        /// Names the session.
+        /// The session.
         id: SessionId,
     },
-    /// A session has a new secret; tokens issued before are dead.
+    /// A session got a new secret; tokens issued before no longer work.
     Renewed {
-        /// Names the session.
+        /// The session.
         id: SessionId,
     },
     /// A session has ended.
     Destroyed {
-        /// Names the session.
+        /// The session.
         id: SessionId,
-        /// Says why.
+        /// Why it ended.
         reason: DestroyReason,
     },
     /// All sessions have ended.
     DestroyedAll {
-        /// Is how many there were.
+        /// The number of sessions that ended.
         count: u64,
     },
-    /// A request's cookie opened no session; the request went on without one.
+    /// A request's cookie opened no session; the request continued without one.
     Rejected {
-        /// Names the session that the cookie named, if it named any.
+        /// The session that the cookie named, if any.
         id: Option<SessionId>,
-        /// Says why.
+        /// Why the cookie was rejected.
         reason: RejectReason,
     },
-    /// A request's writes were refused, since its session had ended or was renewed meanwhile.
+    /// A request's writes were refused: its session had ended or was renewed meanwhile.
     Interrupted {
-        /// Names the session.
+        /// The session.
         id: SessionId,
     },
-    /// Something was written after the response's head was gone, and never saved.
+    /// A write after the response headers were sent was never saved.
     Unsaved {
-        /// Names the session.
+        /// The session, if it is stored.
         id: Option<SessionId>,
     },
-    /// An entry or flash could not be read as the type that was asked for, as after a deploy that
+    /// An entry or flash could not be read as the requested type, for example after a deploy that
     /// changed the type.
     Undecodable {
-        /// Names the session, once it is stored.
+        /// The session, if it is stored.
         id: Option<SessionId>,
-        /// Names the entry or flash.
+        /// The key of the entry or flash.
         key: Arc<str>,
-        /// The type that was asked for.
+        /// The requested type.
         expected: &'static str,
     },
-    /// The store failed.
+    /// A store operation failed.
     StoreFailed {
-        /// Is the call that failed.
+        /// The operation that failed.
         call: StoreCall,
-        /// Is how it failed.
+        /// The kind of failure.
         kind: StoreErrorKind,
     },
 }
 
-/// Says why a session ended.
+/// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DestroyReason {
-    /// The request that held it destroyed it.
+    /// A request that used it destroyed it.
     Logout,
-    /// It passed its idle or absolute limit, and was swept.
+    /// It passed its idle or absolute timeout and was swept.
     Expired,
-    /// It had to make room in the store: it was anonymous, or had expired and was not swept yet.
+    /// The store evicted it to make room: it was anonymous, or expired and not swept yet.
     Evicted,
-    /// It was destroyed by its id, or with others of its principal.
+    /// It was destroyed by its id or together with others of its principal.
     Administration,
 }
 
-/// Says why a cookie opened no session.
+/// Why a cookie opened no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// It is no token.
+    /// The cookie's value is not a token.
     Malformed,
-    /// No live session has its id: it ended, or never was.
+    /// No live session has its id: it ended or never existed.
     Unknown,
-    /// The session is there, and its secret is another one: the token is older than a renewal, or
+    /// The session exists but its secret differs: the token was issued before a renewal, or
     /// guessed.
     WrongSecret,
-    /// The request carried two tokens of two live sessions. One of them may have been planted, so
+    /// The request carried the tokens of two live sessions. One of them may have been planted, so
     /// neither is used.
     Ambiguous,
     /// The record is damaged.
     Unreadable,
-    /// The record was written by a newer build. It is left as it is, and the session lives on
-    /// there.
+    /// The record was written by a newer build. It is left alone: newer nodes can still use it.
     NewerFormat,
-    /// The session is past its idle or absolute limit.
+    /// The session is past its idle or absolute timeout.
     Expired,
-    /// The request carried more tokens than are looked up, so none was.
+    /// The request carried too many tokens, so none was looked up.
     TooMany,
 }
 
-/// Names a call of the store.
+/// A store operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreCall {
@@ -122,7 +122,8 @@ pub enum StoreCall {
     Create,
     /// [`Store::commit`](crate::Store::commit).
     Commit,
-    /// [`Store::commit`](crate::Store::commit) of nothing but the time. The request goes on.
+    /// A [`Store::commit`](crate::Store::commit) that only updates the time of last use. The
+    /// request continues if it fails.
     Touch,
     /// [`Store::take`](crate::Store::take).
     Take,
@@ -134,8 +135,8 @@ pub enum StoreCall {
 
 type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 
-/// Holds the listeners. They are called outside every lock, after the store has done its part, and
-/// a panic in one is caught.
+/// The event listeners. They are called without holding a lock, after the store operation, and
+/// their panics are caught.
 #[derive(Default)]
 pub(crate) struct Listeners(RwLock<Arc<Vec<Listener>>>);
 
@@ -162,10 +163,10 @@ impl Listeners {
     }
 }
 
-/// The target of all that this crate logs.
+/// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_core";
 
-/// Logs an event by its fields. What a client can cause is never above `DEBUG`, so that nobody can
+/// Logs an event. What a client can cause is never logged above `DEBUG`, so that clients cannot
 /// flood the log.
 fn log(event: &Event) {
     match event {
@@ -202,7 +203,7 @@ fn log_rejection(id: Option<SessionId>, reason: RejectReason) {
 }
 
 impl DestroyReason {
-    /// Returns the reason as the log shows it.
+    /// Returns the reason for the log.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
@@ -214,7 +215,7 @@ impl DestroyReason {
 }
 
 impl RejectReason {
-    /// Returns the reason as the log shows it.
+    /// Returns the reason for the log.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -244,7 +245,7 @@ mod tests {
     const EVENT: Event = Event::DestroyedAll { count: 1 };
 
     #[test]
-    fn a_listener_that_panics_or_adds_another_harms_nobody() {
+    fn listener_may_panic_or_add_another() {
         let listeners = Arc::new(Listeners::default());
         let heard = Arc::new(AtomicUsize::new(0));
         listeners.add(Arc::new(|_| panic!("a listener's panic")));

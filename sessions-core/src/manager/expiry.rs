@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::platform::{Timestamp, whole_millis};
 use crate::record::Record;
 
-/// Is how long sessions live, and how long browsers keep their cookie.
+/// How long sessions live, and how long browsers keep their cookie.
 ///
-/// Both limits lie in the record and are enforced by the server at every read; what the cookie says
-/// about its age is a courtesy.
+/// Both timeouts are stored in the record, and the server enforces them at every read. The cookie's
+/// `Max-Age` is only a hint to the browser.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct Expiry {
     cookie: CookieLifetime,
 }
 
-/// Says when a browser forgets the cookie.
+/// When a browser drops the cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CookieLifetime {
     BrowserSession,
@@ -34,9 +34,9 @@ enum CookieLifetime {
 }
 
 impl Default for Expiry {
-    /// Ends a session after 30 minutes without a request and after 12 hours in any case (the OWASP
-    /// session management cheat sheet and NIST SP 800-63B ask for both limits), its cookie with the
-    /// browser.
+    /// 30 minutes idle, 12 hours absolute, and a cookie that ends with the browser.
+    ///
+    /// The OWASP session management cheat sheet and NIST SP 800-63B ask for both timeouts.
     fn default() -> Self {
         Self {
             idle: Some(Duration::from_secs(30 * 60)),
@@ -47,34 +47,35 @@ impl Default for Expiry {
 }
 
 impl Expiry {
-    /// Is no limit at all: whoever has the cookie stays signed in until the session is destroyed.
-    /// Browsers keep it for 400 days.
+    /// No timeouts: whoever has the cookie stays signed in until the session is destroyed.
+    ///
+    /// Browsers keep the cookie for 400 days.
     pub const fn never() -> Self {
         Self { idle: None, absolute: None, cookie: CookieLifetime::UntilExpiry }
     }
 
-    /// Sets how long a session lives without being used, `None` for ever. The default is 30
-    /// minutes.
+    /// Sets the idle timeout, `None` for none. The default is 30 minutes.
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
         self.idle = idle.into();
         self
     }
 
-    /// Sets how long a session lives however much it is used, `None` for ever. The default is 12
-    /// hours.
+    /// Sets the absolute timeout, `None` for none. The default is 12 hours.
     pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
         self.absolute = absolute.into();
         self
     }
 
-    /// Lets the cookie end with the browser: it has no `Max-Age`. This is the default.
+    /// Makes the cookie end with the browser: it has no `Max-Age`. This is the default.
     pub const fn cookie_until_browser_closes(mut self) -> Self {
         self.cookie = CookieLifetime::BrowserSession;
         self
     }
 
-    /// Lets the cookie live as long as the session: its `Max-Age` is what the session has left, and
-    /// is sent again whenever the idle limit is moved.
+    /// Makes the cookie last as long as the session.
+    ///
+    /// Its `Max-Age` is the session's remaining time, and it is resent whenever the idle timeout
+    /// restarts.
     pub const fn cookie_until_expiry(mut self) -> Self {
         self.cookie = CookieLifetime::UntilExpiry;
         self
@@ -92,22 +93,21 @@ impl Expiry {
         self.cookie == CookieLifetime::UntilExpiry
     }
 
-    /// Says whether a limit is zero in the milliseconds that a record counts in.
+    /// Returns whether a timeout is zero when rounded down to milliseconds, the unit of a record.
     pub(crate) fn is_zero(&self) -> bool {
         [self.idle, self.absolute].into_iter().flatten().any(|limit| whole_millis(limit) == 0)
     }
 }
 
-/// Returns when a session ends that is seen at `now` and has these limits.
+/// Returns when a session with these timeouts ends if it was last used at `now`.
 pub(crate) fn ends_at(now: Timestamp, idle: Option<Duration>, absolute: Timestamp) -> Timestamp {
     idle.map_or(Timestamp::NEVER, |limit| now.after(limit)).min(absolute)
 }
 
-/// Says whether it is time to write down that a session was seen. Not at every request: that would
-/// turn each read into a write.
+/// Returns whether the time of last use is due to be written.
 ///
-/// A session with a short idle limit is touched more often, so that it never loses more than a
-/// twentieth of the limit.
+/// Writing it at every request would turn each read into a write. A session with a short idle
+/// timeout is touched more often, so that it never loses more than a twentieth of it.
 pub(crate) fn touch_is_due(record: &Record, now: Timestamp, touch_every_millis: u64) -> bool {
     let interval = touch_every_millis.min(record.idle_millis() / 20);
     now.as_millis().saturating_sub(record.last_seen().as_millis()) >= interval.max(1)
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearer_limit_ends_a_session() {
+    fn nearer_timeout_ends_a_session() {
         let at = Timestamp::from_millis;
         let idle = |millis| Some(Duration::from_millis(millis));
         for (now, limit, absolute, end) in [
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_below_a_millisecond_is_zero() {
+    fn timeout_below_a_millisecond_is_zero() {
         for (micros, is_zero) in [(0, true), (500, true), (999, true), (1000, false), (1500, false)] {
             let limit = Duration::from_micros(micros);
             assert_eq!(Expiry::never().idle(limit).is_zero(), is_zero, "{limit:?}");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_touch_is_due_once_in_an_interval() {
+    fn touch_is_due_once_per_interval() {
         let minute = 60_000;
         let due = |idle, seconds: u64| touch_is_due(&record(idle), Timestamp::from_millis(seconds * 1000), minute);
         let half_an_hour = Some(Duration::from_secs(1800));

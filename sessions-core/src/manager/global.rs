@@ -8,8 +8,10 @@ use crate::manager::sessions::Sessions;
 static GLOBAL: OnceLock<Sessions> = OnceLock::new();
 
 impl Sessions {
-    /// Returns the process-wide manager, built with every default at its first use unless
-    /// [`set_global`](Self::set_global) came before.
+    /// Returns the process-wide manager.
+    ///
+    /// It is built with the defaults at its first use, unless [`set_global`](Self::set_global) was
+    /// called before.
     ///
     /// # Example
     ///
@@ -25,11 +27,11 @@ impl Sessions {
         GLOBAL.get_or_init(|| Self::builder().build().expect("the defaults are sound"))
     }
 
-    /// Makes this the process-wide manager, once and before its first use.
+    /// Makes this the process-wide manager; call it once, before the first use.
     ///
     /// # Errors
     ///
-    /// Returns [`GlobalAlreadySet`](ConfigErrorKind::GlobalAlreadySet) if there is one already.
+    /// Returns [`GlobalAlreadySet`](ConfigErrorKind::GlobalAlreadySet) if there already is one.
     pub fn set_global(self) -> Result<(), ConfigError> {
         GLOBAL.set(self).map_err(|_| ConfigError::new(ConfigErrorKind::GlobalAlreadySet))
     }

@@ -1,4 +1,4 @@
-//! What a listing says of a session.
+//! The description of a session in a listing.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use crate::id::SessionId;
 use crate::platform::Timestamp;
 use crate::record::Record;
 
-/// Is what a listing says of a session: nothing secret, and none of its data.
+/// The description of a session in a listing: no secret and no data.
 #[derive(Clone, Debug)]
 pub struct SessionInfo {
     id: SessionId,
@@ -29,7 +29,7 @@ impl From<&Record> for SessionInfo {
 }
 
 impl SessionInfo {
-    /// Returns the public name of the session.
+    /// Returns the session's public id.
     #[must_use]
     pub const fn id(&self) -> SessionId {
         self.id
@@ -41,19 +41,19 @@ impl SessionInfo {
         self.created
     }
 
-    /// Returns when the session was last seen, to the minute by default.
+    /// Returns when the session was last used, to the minute by default.
     #[must_use]
     pub const fn last_seen(&self) -> Timestamp {
         self.last_seen
     }
 
-    /// Returns when the session ends unless it is used before, `None` for never.
+    /// Returns when the session expires if it is not used again, or `None` for never.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at.to_system_time()
     }
 
-    /// Returns who is signed in, if anybody.
+    /// Returns the principal that is signed in, if any.
     #[must_use]
     pub fn principal(&self) -> Option<&str> {
         self.principal.as_deref()

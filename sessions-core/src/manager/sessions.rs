@@ -1,4 +1,4 @@
-//! The manager: configuration, store and listeners.
+//! The manager: configuration, store and event listeners.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -14,8 +14,9 @@ use crate::manager::sweeper::Sweeper;
 use crate::platform::Timestamp;
 use crate::store::{Cursor, Store};
 
-/// Is the manager of sessions: configuration, store and listeners. Cheap to clone; clones are the
-/// same manager.
+/// The session manager: configuration, store and event listeners.
+///
+/// Cloning is cheap; clones share one manager.
 ///
 /// ```
 /// use sessions_core::Sessions;
@@ -34,14 +35,14 @@ pub(crate) struct Inner {
     form: CookieForm,
     store: Arc<dyn Store>,
     listeners: Listeners,
-    /// When it was last logged that browsers drop the cookie.
+    /// When the warning about dropped cookies was last logged.
     plain_http: LastWarning,
-    /// Ends its thread when the last clone of the manager goes.
+    /// Stops its thread when the last clone of the manager is dropped.
     sweeper: OnceLock<Sweeper>,
 }
 
 impl Sessions {
-    /// Begins a manager with every option at its safe default.
+    /// Returns a builder with safe defaults.
     pub fn builder() -> SessionsBuilder {
         SessionsBuilder::default()
     }
@@ -50,7 +51,7 @@ impl Sessions {
         let (plain_http, sweeper) = (LastWarning::default(), OnceLock::new());
         let inner = Arc::new(Inner { config, form, store, listeners, plain_http, sweeper });
         if let Some(interval) = inner.config.sweep_every {
-            // Not before there is a manager: the thread ends where it finds none.
+            // Started only now: the thread stops if it finds no manager.
             inner.sweeper.get_or_init(|| Sweeper::spawn(Arc::downgrade(&inner), interval));
         }
         Self { inner }
@@ -60,13 +61,15 @@ impl Sessions {
         Self { inner }
     }
 
-    /// Calls `listener` from now on for everything that happens to sessions. It is called outside
-    /// every lock, after the store has done its part, so it may use the manager; a panic in it is
-    /// caught. It runs on the request's thread: it should be quick.
+    /// Calls `listener` for every event from now on.
     ///
-    /// A listener stays as long as the manager. If it held a clone, neither would ever go, nor the
-    /// store and the thread that sweeps it. It reaches the manager through
-    /// [`global`](Self::global), or through a [`Weak`](std::sync::Weak) of an `Arc` around it:
+    /// It is called without holding a lock, after the store operation, so it may use the manager.
+    /// Its panics are caught. It runs on the request's thread, so it should return quickly.
+    ///
+    /// A listener lives as long as the manager. If it captured a clone of the manager, neither
+    /// would ever be dropped, nor would the store or its sweeping thread. It can reach the manager
+    /// through [`global`](Self::global), or through a [`Weak`](std::sync::Weak) of an `Arc` around
+    /// it:
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -84,20 +87,20 @@ impl Sessions {
         self.inner.listeners.add(Arc::new(listener));
     }
 
-    /// Calls `listener` from now on for every session that ends, with the reason, as
-    /// [`on_event`](Self::on_event) does.
+    /// Calls `listener` with the id and reason of every session that ends from now on.
     ///
-    /// [`destroy_all`](Self::destroy_all) names no sessions; it is an [`Event::DestroyedAll`].
+    /// [`destroy_all`](Self::destroy_all) does not call it; it raises [`Event::DestroyedAll`]
+    /// instead.
     pub fn on_destroy(&self, listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
         self.on_event(destroy_listener(listener));
     }
 
-    /// Ends one session on every node, and says whether there was one.
+    /// Ends one session on every node and returns whether it existed.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write: the
-    /// session may then still live.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
+    /// the session may then still be live.
     pub async fn destroy_by_id(&self, id: SessionId) -> Result<bool, Error> {
         let existed = self.check_answer(StoreCall::Destroy, self.store().destroy(id).await)?;
         if existed {
@@ -106,23 +109,24 @@ impl Sessions {
         Ok(existed)
     }
 
-    /// Ends all sessions on every node, and says how many there were.
+    /// Ends all sessions on every node and returns how many.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write: some
-    /// sessions may then still live.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
+    /// some sessions may then still be live.
     pub async fn destroy_all(&self) -> Result<u64, Error> {
         let count = self.check_answer(StoreCall::Destroy, self.store().destroy_all().await)?;
         self.raise(&Event::DestroyedAll { count });
         Ok(count)
     }
 
-    /// Lists the live sessions of a principal, the newest first: a "your devices" page.
+    /// Lists a principal's live sessions, newest first, as for a "your devices" page.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be asked.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be
+    /// reached.
     pub async fn sessions_of(&self, principal: &str) -> Result<Vec<SessionInfo>, Error> {
         let records = self.check_answer(StoreCall::Load, self.store().of_principal(principal, self.now()).await)?;
         let mut sessions: Vec<_> = records.iter().map(SessionInfo::from).collect();
@@ -130,22 +134,22 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// Ends a principal's sessions except one, and says how many: "sign out everywhere else".
+    /// Ends a principal's sessions except one and returns how many: "sign out everywhere else".
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write: some
-    /// sessions may then still live.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
+    /// some sessions may then still be live.
     pub async fn destroy_others(&self, principal: &str, keep: SessionId) -> Result<usize, Error> {
         self.destroy_of(principal, Some(keep)).await
     }
 
-    /// Ends a principal's sessions, and says how many.
+    /// Ends a principal's sessions and returns how many.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write: some
-    /// sessions may then still live.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
+    /// some sessions may then still be live.
     pub async fn destroy_principal(&self, principal: &str) -> Result<usize, Error> {
         self.destroy_of(principal, None).await
     }
@@ -159,29 +163,32 @@ impl Sessions {
         Ok(ended.len())
     }
 
-    /// Counts the sessions in the store. Some that have expired may be counted until they are
-    /// swept.
+    /// Counts the sessions in the store, possibly including expired ones that are not swept yet.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be asked.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be
+    /// reached.
     pub async fn count(&self) -> Result<u64, Error> {
         self.check_answer(StoreCall::Load, self.store().count().await)
     }
 
-    /// Lists one page of all live sessions, and where the next begins. `limit` is a hint; a session
-    /// may be listed twice.
+    /// Lists one page of live sessions, with the cursor of the next page.
+    ///
+    /// `limit` is a hint, and a session may be listed twice.
     ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be asked.
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be
+    /// reached.
     pub async fn scan(&self, from: Option<Cursor>, limit: usize) -> Result<(Vec<SessionInfo>, Option<Cursor>), Error> {
         let page = self.check_answer(StoreCall::Load, self.store().scan(from, limit, self.now()).await)?;
         Ok((page.records.iter().map(SessionInfo::from).collect(), page.next))
     }
 
-    /// Removes at most `limit` expired records from the store, and says how many there were. The
-    /// manager's own thread does so every few seconds; see
+    /// Removes up to `limit` expired records from the store and returns how many.
+    ///
+    /// The manager's background thread does this every few seconds; see
     /// [`sweep_every`](SessionsBuilder::sweep_every).
     ///
     /// # Errors
@@ -195,19 +202,19 @@ impl Sessions {
         Ok(swept.len())
     }
 
-    /// Returns the name of the cookie.
+    /// Returns the cookie's name.
     #[must_use]
     pub fn cookie_name(&self) -> &str {
         self.inner.form.name()
     }
 
-    /// Says whether both are the same manager: clones of one are.
+    /// Returns whether both are the same manager, that is, clones of one.
     #[must_use]
     pub fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Reports a store's failure as an event, and turns it into the caller's error.
+    /// Raises an event for a failed store operation and converts its error.
     pub(crate) fn check_answer<T>(&self, call: StoreCall, answer: Result<T, StoreError>) -> Result<T, Error> {
         answer.map_err(|error| {
             self.raise(&Event::StoreFailed { call, kind: error.kind() });
@@ -231,7 +238,7 @@ impl Sessions {
         self.inner.listeners.raise(event);
     }
 
-    /// Reads the tokens in a `Cookie` header. Returns whether to read another header.
+    /// Reads the tokens in a `Cookie` header. Returns whether to read further headers.
     pub(crate) fn read_cookies(&self, header: &[u8], candidates: &mut Candidates) -> bool {
         self.inner.form.read(header, candidates)
     }
@@ -240,7 +247,7 @@ impl Sessions {
         self.inner.form.is_secure()
     }
 
-    /// Warns, once a minute at most, that a browser drops the cookie that it is sent.
+    /// Warns, at most once a minute, that the browser will drop the cookie.
     #[cold]
     pub(crate) fn warn_of_plain_http(&self) {
         if self.inner.plain_http.is_due(self.now()) {
@@ -257,7 +264,7 @@ impl Sessions {
         self.inner.form.removal()
     }
 
-    /// Forms the cookie that carries a token of `record`.
+    /// Returns the cookie for a token of a session that ends at `expires_at`.
     pub(crate) fn token_cookie(
         &self,
         token: &Token,

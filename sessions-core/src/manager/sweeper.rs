@@ -8,15 +8,17 @@ use std::time::Duration;
 use crate::manager::event::TARGET;
 use crate::manager::sessions::{Inner, Sessions};
 
-/// Is how many records one slice of a sweep removes at most.
+/// Maximum number of records that one slice of a sweep removes.
 const SLICE: usize = 1000;
 
-/// Is how long the thread rests between two slices. One that never rests is put aside by the system
-/// at any moment, also while requests wait for a part of the store that it has locked.
+/// Pause between two slices.
+///
+/// Without it, the system could preempt the thread at any moment, even while it holds a lock that
+/// requests are waiting for.
 const REST: Duration = Duration::from_millis(1);
 
-/// Is the sweeping thread of one manager. It holds the manager weakly, and ends when this is
-/// dropped.
+/// The sweeping thread of one manager, stopped on drop. It holds only a weak reference to the
+/// manager.
 #[derive(Debug)]
 pub(crate) struct Sweeper {
     /// Wakes the thread by being dropped.
@@ -35,14 +37,14 @@ impl Sweeper {
             }
         });
         if let Err(error) = thread {
-            tracing::error!(target: TARGET, %error, "no thread to sweep expired sessions; they are dead, and stay in the store");
+            tracing::error!(target: TARGET, %error, "cannot start the thread that sweeps expired sessions: they open nothing, but stay in the store");
         }
         Self { _alive: alive }
     }
 }
 
-/// Sweeps a slice, and says whether there is more to sweep. A failure ends this round; the next one
-/// tries again.
+/// Sweeps a slice and returns whether there is more. A failure ends this round; the next one
+/// retries.
 fn sweep(sessions: &Sessions) -> bool {
     pollster::block_on(sessions.sweep(SLICE)).is_ok_and(|swept| swept >= SLICE)
 }

@@ -1,4 +1,4 @@
-//! Entries.
+//! Reading and writing entries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::record::Verb;
 use crate::session::value::Value;
 
 impl Session {
-    /// Returns an entry's value, `None` if there is no such entry.
+    /// Returns an entry's value, or `None` if there is no such entry.
     ///
     /// # Errors
     ///
-    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`: a wrong type is
-    /// never "missing". The error, the log and an event name the key and the type.
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`; a wrong type is
+    /// never reported as missing. The error, the log and an event name the key and the type.
     /// [`get_or_discard`](Self::get_or_discard) removes such an entry.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let mut state = self.shared.lock();
@@ -31,7 +31,7 @@ impl Session {
             return value.map(|value| self.decode(key, &value)).transpose();
         }
         let Some(record) = view.base().cloned() else { return Ok(None) };
-        // The handler's own code decodes the value, so not under the lock.
+        // Decoding runs the handler's own code, so it must not run under the lock.
         drop(state);
         match record.entry_value(key) {
             Some((value, _)) => self.decode(key, value).map(Some),
@@ -39,10 +39,11 @@ impl Session {
         }
     }
 
-    /// Returns an entry's value, or removes the entry if it is not a `T`: after a deploy that
-    /// changed its type, say. The removal is told by
-    /// [`Event::Undecodable`](crate::Event::Undecodable), and is a write as any other: a response
-    /// of a 5xx drops it.
+    /// Returns an entry's value, or removes the entry if it is not a `T`.
+    ///
+    /// Useful after a deploy that changed the entry's type. The removal raises
+    /// [`Event::Undecodable`](crate::Event::Undecodable). It is a write like any other, so a 5xx
+    /// response drops it.
     #[must_use]
     pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         self.get(key).unwrap_or_else(|_| {
@@ -51,28 +52,27 @@ impl Session {
         })
     }
 
-    /// Sets an entry. An equal value is no change.
+    /// Sets an entry. Setting an equal value changes nothing.
     ///
-    /// Every value that this accepts is given back as it is by [`get`](Self::get), of the types
-    /// whose serde implementations are derived or those of the standard library.
+    /// [`get`](Self::get) returns every accepted value unchanged, for types whose serde
+    /// implementations are derived or come from the standard library.
     ///
     /// # Errors
     ///
-    /// Returns [`Immutable`](crate::ErrorKind::Immutable) if the entry was set for good,
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) if the session would exceed its limits,
-    /// [`Encode`](crate::ErrorKind::Encode) for a value that would not be read back as it is: a
-    /// float that is not finite, `Some(None)`, a map with keys that JSON has no form for, arrays
-    /// and objects nested more than 127 deep. The entry is then as it was.
+    /// Returns [`Immutable`](crate::ErrorKind::Immutable) if the entry is immutable,
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) if the session would exceed its limits, and
+    /// [`Encode`](crate::ErrorKind::Encode) for a value that could not be read back unchanged: a
+    /// float that is not finite, `Some(None)`, a map whose keys JSON cannot represent, or arrays
+    /// and objects nested more than 127 deep. The entry keeps its old value.
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.put(Verb::Set, key, value)
     }
 
-    /// Sets an entry for good: a later [`set`](Self::set) of it is an error, only `set_immutable`
-    /// replaces it.
+    /// Sets an immutable entry: only another `set_immutable` can replace it.
     ///
     /// # Errors
     ///
-    /// As [`set`](Self::set), but for `Immutable`.
+    /// Same as [`set`](Self::set), except `Immutable`.
     pub fn set_immutable<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.put(Verb::SetImmutable, key, value)
     }
@@ -84,61 +84,62 @@ impl Session {
         })
     }
 
-    /// Removes an entry, and says whether there was one.
+    /// Removes an entry and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove(&self, key: &str) -> bool {
         self.shared.lock().view().remove(key)
     }
 
-    /// Removes all entries, immutable ones too. The session, its principal and its flashes stay.
+    /// Removes all entries, including immutable ones. The session, its principal and its flashes
+    /// stay.
     pub fn clear(&self) {
         self.shared.lock().view().clear();
     }
 
-    /// Adds to an entry and returns the sum that this request sees. A missing entry counts as 0.
+    /// Adds to an entry and returns the sum. A missing entry counts as 0.
     ///
-    /// Exact however many requests add at the same time: the store adds, to whatever the entry then
-    /// is. The sum seen here is of what this request loaded.
+    /// Concurrent increments are never lost: the store adds to the value that it holds at commit
+    /// time. The returned sum is based on the value that this request loaded.
     ///
     /// # Errors
     ///
-    /// Returns [`NotANumber`](crate::ErrorKind::NotANumber) if the entry is no integer or the sum
-    /// leaves the range of `i64`, [`Immutable`](crate::ErrorKind::Immutable) and
-    /// [`TooLarge`](crate::ErrorKind::TooLarge) as [`set`](Self::set).
+    /// Returns [`NotANumber`](crate::ErrorKind::NotANumber) if the entry is not an integer or the
+    /// sum does not fit an `i64`, and [`Immutable`](crate::ErrorKind::Immutable) and
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) as [`set`](Self::set) does.
     pub fn increment(&self, key: &str, by: i64) -> Result<i64, Error> {
         let limits = &self.shared.sessions.config().limits;
         self.shared.lock().writable()?.increment(key, by, limits)
     }
 
-    /// Subtracts from an entry, as [`increment`](Self::increment) adds to one.
+    /// Subtracts from an entry; the counterpart of [`increment`](Self::increment).
     ///
     /// # Errors
     ///
-    /// As [`increment`](Self::increment).
+    /// Same as [`increment`](Self::increment).
     pub fn decrement(&self, key: &str, by: i64) -> Result<i64, Error> {
         let by = by.checked_neg().ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
         self.increment(key, by)
     }
 
-    /// Says whether there is an entry of this name.
+    /// Returns whether an entry with this key exists.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
         self.shared.lock().view().entry(key).is_some()
     }
 
-    /// Returns how many entries there are.
+    /// Returns the number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shared.lock().view().entries().count()
     }
 
-    /// Says whether there are no entries.
+    /// Returns whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.shared.lock().view().entries().next().is_none()
     }
 
-    /// Returns all entries, by name.
+    /// Returns all entries by key.
     #[must_use]
     pub fn entries(&self) -> BTreeMap<String, Value> {
         let mut state = self.shared.lock();
@@ -153,19 +154,20 @@ impl Session {
         &self.shared.sessions.config().values
     }
 
-    /// Decodes an entry or flash, and tells if it is of another type.
+    /// Decodes an entry or flash, and raises an event if it has another type.
     pub(super) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
-        self.values().decode(key, bytes).inspect_err(|error| self.tell_undecodable(error))
+        self.values().decode(key, bytes).inspect_err(|error| self.report_undecodable(error))
     }
 
     #[cold]
-    fn tell_undecodable(&self, error: &Error) {
+    fn report_undecodable(&self, error: &Error) {
         if let Some((key, expected)) = error.undecodable() {
             self.shared.raise(&Event::Undecodable { id: self.id(), key: Arc::clone(key), expected });
         }
     }
 
-    /// Encodes a value outside the lock, since a handler's own code does it, and writes it inside.
+    /// Encodes a value outside the lock, since that runs the handler's own code, then writes it
+    /// under the lock.
     pub(super) fn encoded<T: Serialize + ?Sized, R>(
         &self,
         value: &T,

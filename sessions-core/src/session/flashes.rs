@@ -1,5 +1,5 @@
-//! Flashes: values that are gone with the next request, stored so that they survive a restart and
-//! reach every node.
+//! Flashes: values that are read once. They are stored, so they survive a restart and reach every
+//! node.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::session::value::Value;
 
 impl Session {
-    /// Leaves a value for the next request that asks for it.
+    /// Stores a value for the next request that reads it.
     ///
     /// # Errors
     ///
@@ -24,13 +24,16 @@ impl Session {
         })
     }
 
-    /// Returns a flash, which is gone with the next request; this one goes on seeing it, until it
-    /// saves. A newer value that another request leaves meanwhile stays. Requests that ask at the
-    /// same moment may all see it; [`take`](Self::take) of an entry gives it to one.
+    /// Returns a flash and removes it for later requests.
+    ///
+    /// This request can read it again until it saves. A newer value that another request stores
+    /// meanwhile is kept. Concurrent requests may all read the same flash; use [`take`](Self::take)
+    /// on an entry to give a value to exactly one.
     ///
     /// # Errors
     ///
-    /// Returns [`Decode`](crate::ErrorKind::Decode) if the flash is not a `T`; it then stays.
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the flash is not a `T`; the flash is then
+    /// kept.
     pub fn flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let value = self.peek_flash(key)?;
         if value.is_some() {
@@ -39,7 +42,7 @@ impl Session {
         Ok(value)
     }
 
-    /// Returns a flash and lets it stay.
+    /// Returns a flash without removing it.
     ///
     /// # Errors
     ///
@@ -49,27 +52,27 @@ impl Session {
         bytes.map(|bytes| self.decode(key, &bytes)).transpose()
     }
 
-    /// Returns a flash as text, which is gone with the next request; a number or boolean as it is
-    /// written.
+    /// Returns a flash as a string and removes it for later requests; numbers and booleans are
+    /// formatted.
     #[must_use]
     pub fn flash_string(&self, key: &str) -> Option<String> {
         let value = self.flash(key).ok().flatten();
         value.as_ref().and_then(crate::session::value::lenient::string)
     }
 
-    /// Returns a flash as text, or `default`.
+    /// Returns a flash as a string, or `default`; see [`flash_string`](Self::flash_string).
     #[must_use]
     pub fn flash_string_or(&self, key: &str, default: &str) -> String {
         self.flash_string(key).unwrap_or_else(|| default.to_owned())
     }
 
-    /// Says whether there is any flash.
+    /// Returns whether there is any flash.
     #[must_use]
     pub fn has_flash(&self) -> bool {
         self.shared.lock().view().flashes().next().is_some()
     }
 
-    /// Returns all flashes, by name, which are gone with the next request.
+    /// Returns all flashes by key and removes them for later requests.
     #[must_use]
     pub fn flashes(&self) -> BTreeMap<String, Value> {
         let mut state = self.shared.lock();
@@ -80,7 +83,7 @@ impl Session {
         flashes
     }
 
-    /// Removes a flash, and says whether there was one.
+    /// Removes a flash and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove_flash(&self, key: &str) -> bool {
         self.shared.lock().view().remove_flash(key)

@@ -1,4 +1,4 @@
-//! What goes to the store at once, because its answer decides how the handler goes on.
+//! Operations that go to the store at once, because the handler depends on the answer.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,22 +13,23 @@ use crate::record::Changes;
 use crate::record::Record;
 use crate::store::{Committed, Taken};
 
-/// Decides what an update goes on from, given an entry or the error of reading it.
+/// Maps the result of reading an entry to the value that an update starts from.
 type Judge<T> = fn(Result<Option<T>, Error>) -> Result<Option<T>, Error>;
 
-/// How often [`Session::update`] tries anew before it gives up.
+/// How often [`Session::update`] retries before it fails with `Conflict`.
 const UPDATE_ATTEMPTS: u32 = 64;
 
 impl Session {
-    /// Removes an entry from the store at once and returns its value, to exactly one of all
-    /// requests that race for it: a one-time code, say. An entry that this request has set itself,
-    /// and not saved, it takes from itself.
+    /// Removes an entry from the store at once and returns its value.
+    ///
+    /// Of all racing requests exactly one gets the value: use it for a one-time code, say. An entry
+    /// that this request has set but not saved is taken from the request's own writes.
     ///
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), [`Gone`](ErrorKind::Gone) if the
     /// session ended meanwhile, and [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is
-    /// removed then, too.
+    /// removed in that case too.
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let _turn = take_turn(&self.shared).await?;
         self.send_increment(key).await?;
@@ -52,27 +53,30 @@ impl Session {
         }
     }
 
-    /// Returns the record that holds an entry, `None` if only this request knows of it.
+    /// Returns the id and secret hash of the stored session that holds an entry.
+    ///
+    /// `None` if the entry exists only in this request.
     fn stored_entry(&self, key: &str) -> Option<(SessionId, SecretHash)> {
         let mut state = self.shared.lock();
         if state.view().edits().cover_entry(key) {
             return None;
         }
-        state.live().map(name)
+        state.live().map(id_and_hash)
     }
 
-    /// Replaces an entry by what `change` makes of it, at once and exactly: if another request
-    /// changes the entry in between, `change` is called again with the new value. For anything but
-    /// numbers, which [`increment`](Self::increment) adds without asking.
+    /// Replaces an entry with the result of `change`, atomically and at once.
     ///
-    /// What this request has added to the entry goes with it; its other writes stay where they are.
-    /// For an entry that the request has set itself and not saved, and in a session that is not
-    /// stored yet, this is a plain get and set.
+    /// If another request changes the entry in between, `change` is called again with the new
+    /// value. For numbers, prefer [`increment`](Self::increment), which needs no round trip.
+    ///
+    /// An unsaved increment of this entry is saved first; the request's other writes stay unsaved.
+    /// If this request has set the entry but not saved it, or if the session is not stored yet,
+    /// this is a plain get and set.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save);
-    /// [`Conflict`](ErrorKind::Conflict) if others were faster 64 times in a row.
+    /// Same as [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save); also
+    /// [`Conflict`](ErrorKind::Conflict) if other requests won the race 64 times in a row.
     pub async fn update<T, F>(&self, key: &str, change: F) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
@@ -81,13 +85,14 @@ impl Session {
         self.update_by(key, change, |decoded| decoded).await
     }
 
-    /// Replaces an entry as [`update`](Self::update) does, also where it is not a `T`, after a
-    /// deploy that changed its type, say: `change` is then called with `None`, and
-    /// [`Event::Undecodable`] tells.
+    /// Replaces an entry like [`update`](Self::update), even if it is not a `T`.
+    ///
+    /// Useful after a deploy that changed the entry's type: `change` is then called with `None`,
+    /// and [`Event::Undecodable`] is raised.
     ///
     /// # Errors
     ///
-    /// As [`update`](Self::update), but for [`Decode`](ErrorKind::Decode).
+    /// Same as [`update`](Self::update), except [`Decode`](ErrorKind::Decode).
     pub async fn update_or_discard<T, F>(&self, key: &str, change: F) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
@@ -96,7 +101,7 @@ impl Session {
         self.update_by(key, change, |decoded| Ok(decoded.unwrap_or_default())).await
     }
 
-    /// Replaces an entry; `judge` decides what becomes of one that is not a `T`.
+    /// Replaces an entry; `judge` handles one that is not a `T`.
     async fn update_by<T, F>(&self, key: &str, mut change: F, judge: Judge<T>) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
@@ -132,21 +137,22 @@ impl Session {
         Err(Error::new(ErrorKind::Conflict))
     }
 
-    /// Loads the session's record again, for a stream or socket that wants to see what others
-    /// wrote. The request's own unsaved writes stay on top. Does nothing for a session that is not
-    /// stored yet.
+    /// Reloads the session's record, to show a stream or socket what other requests wrote.
+    ///
+    /// The request's own unsaved writes stay on top. Does nothing for a session that is not stored
+    /// yet.
     ///
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), and [`Gone`](ErrorKind::Gone) if
-    /// the session ended or was renewed by another request; the handle is then empty.
+    /// another request ended or renewed the session; the handle is then empty.
     pub async fn reload(&self) -> Result<(), Error> {
         let _turn = take_turn(&self.shared).await?;
         self.load_again().await
     }
 
-    /// Sends what this request has added to an entry, so that the store's value is the one to go on
-    /// from.
+    /// Sends the request's unsaved increment of an entry, so that the update starts from the
+    /// store's value.
     async fn send_increment(&self, key: &str) -> Result<(), Error> {
         let Some((id, hash, by)) = self.pending_increment(key) else { return Ok(()) };
         let changes = self.changes(hash).increment(key, by);
@@ -175,7 +181,7 @@ impl Session {
     }
 
     async fn load_again(&self) -> Result<(), Error> {
-        let Some((id, hash)) = self.shared.lock().live().map(name) else {
+        let Some((id, hash)) = self.shared.lock().live().map(id_and_hash) else {
             return Ok(());
         };
         let now = self.shared.sessions.now();
@@ -195,10 +201,10 @@ impl Session {
         state.rebase(base);
     }
 
-    /// Applies to the loaded record what the store has already applied to its own.
+    /// Applies changes to the loaded record that the store has already applied to its own.
     fn forget(&self, changes: &Changes) {
         let mut state = self.shared.lock();
-        // The idle limit has moved, and a cookie that persists is to be told so.
+        // The idle timeout was restarted, so a persistent cookie must be resent.
         if let Some(live) = state.live_mut() {
             live.touch_due |= self.shared.sessions.config().expiry.cookie_persists();
         }
@@ -221,7 +227,7 @@ impl Session {
     }
 }
 
-/// Returns what names a stored session to the store: its id and the hash of its secret.
-const fn name(live: &Live) -> (SessionId, SecretHash) {
+/// Returns the id and secret hash by which the store finds a session.
+const fn id_and_hash(live: &Live) -> (SessionId, SecretHash) {
     (live.token.id(), live.hash)
 }

@@ -1,4 +1,4 @@
-//! Keys that know the type of their value.
+//! Typed keys.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::session::Session;
 
-/// Is the name of an entry together with the type of its value, so that no two places disagree
-/// about either.
+/// The key of an entry together with the type of its value.
+///
+/// Declared once as a constant, it keeps all uses of the entry consistent.
 ///
 /// ```
 /// use sessions_core::{Key, Sessions};
@@ -32,19 +33,19 @@ pub struct Key<T> {
 }
 
 impl<T> Key<T> {
-    /// Makes a key.
+    /// Creates a key.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self { name, value: PhantomData }
     }
 
-    /// Returns the entry's name.
+    /// Returns the key's name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Removes the entry, and says whether there was one.
+    /// Removes the entry and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove(&self, session: &Session) -> bool {
         session.remove(self.name)
@@ -71,7 +72,7 @@ impl<T: DeserializeOwned> Key<T> {
     ///
     /// # Errors
     ///
-    /// As [`Session::take`].
+    /// Same as [`Session::take`].
     pub async fn take(&self, session: &Session) -> Result<Option<T>, Error> {
         session.take(self.name).await
     }
@@ -82,16 +83,16 @@ impl<T: Serialize> Key<T> {
     ///
     /// # Errors
     ///
-    /// As [`Session::set`].
+    /// Same as [`Session::set`].
     pub fn set(&self, session: &Session, value: &T) -> Result<(), Error> {
         session.set(self.name, value)
     }
 
-    /// Sets the entry for good, as [`Session::set_immutable`] does.
+    /// Sets an immutable entry, as [`Session::set_immutable`] does.
     ///
     /// # Errors
     ///
-    /// As [`Session::set_immutable`].
+    /// Same as [`Session::set_immutable`].
     pub fn set_immutable(&self, session: &Session, value: &T) -> Result<(), Error> {
         session.set_immutable(self.name, value)
     }
@@ -102,16 +103,16 @@ impl<T: Serialize + DeserializeOwned> Key<T> {
     ///
     /// # Errors
     ///
-    /// As [`Session::update`].
+    /// Same as [`Session::update`].
     pub async fn update(&self, session: &Session, change: impl FnMut(Option<T>) -> T) -> Result<T, Error> {
         session.update(self.name, change).await
     }
 
-    /// Replaces the entry also where it is not a `T`, as [`Session::update_or_discard`] does.
+    /// Replaces the entry even if it is not a `T`, as [`Session::update_or_discard`] does.
     ///
     /// # Errors
     ///
-    /// As [`Session::update_or_discard`].
+    /// Same as [`Session::update_or_discard`].
     pub async fn update_or_discard(&self, session: &Session, change: impl FnMut(Option<T>) -> T) -> Result<T, Error> {
         session.update_or_discard(self.name, change).await
     }

@@ -1,4 +1,4 @@
-//! The beginning of a session in its request: from the `Cookie` headers to the handle.
+//! Loading a session: from the `Cookie` headers to the handle.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,12 +9,12 @@ use super::Session;
 use crate::error::Error;
 use crate::exchange::{Exchange, Lookup, Shared};
 
-/// The loading of a session: a future that [`Exchange::session`] returns.
+/// The future that [`Exchange::session`] returns.
 ///
-/// It is ready at its first poll if there is nothing to load, or if the store answers at once.
+/// It is ready at its first poll if there is nothing to load or the store answers at once.
 #[must_use = "futures do nothing unless polled"]
 pub struct Load {
-    /// `None` once the session was handed out.
+    /// `None` once the session was returned.
     shared: Option<Arc<Shared>>,
     lookup: Lookup,
 }
@@ -22,16 +22,16 @@ pub struct Load {
 impl Exchange {
     /// Loads the request's session and returns it; a second call returns the loaded one.
     ///
-    /// `cookies` yields the values of all `Cookie` headers as they came, and is not used after the
-    /// call. Without a cookie that opens a live session, the session is empty, and is stored once
-    /// something is written to it.
+    /// `cookies` yields the values of all `Cookie` headers and is consumed during the call. Without
+    /// a cookie that opens a live session, the session is empty; it is stored once something is
+    /// written to it.
     ///
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be
     /// reached, unless the manager was built with
-    /// [`OutagePolicy::Anonymous`](crate::OutagePolicy::Anonymous). The request must then not go on
-    /// as if nobody were signed in.
+    /// [`OutagePolicy::Anonymous`](crate::OutagePolicy::Anonymous). The caller must not treat the
+    /// visitor as signed out in that case.
     pub fn session<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Load {
         self.session_from(cookies, || None)
     }
@@ -46,7 +46,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// As [`session`](Self::session).
+    /// Same as [`session`](Self::session).
     pub fn session_from<'a>(
         &self,
         cookies: impl IntoIterator<Item = &'a [u8]>,

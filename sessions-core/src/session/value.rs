@@ -1,4 +1,4 @@
-//! Values as `entries` hands them out, and go-sessions' lenient way to read them.
+//! The values that `entries` returns, and go-sessions' lenient conversions.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::record::Values;
 
-/// Is the value of one entry or flash.
+/// The value of one entry or flash.
 #[derive(Clone)]
 pub struct Value {
     key: Box<str>,
@@ -20,41 +20,43 @@ impl Value {
         Self { key: key.into(), bytes: bytes.into(), values: values.clone() }
     }
 
-    /// Reads the value as a `T`.
+    /// Decodes the value as a `T`.
     ///
     /// # Errors
     ///
-    /// Returns [`Decode`](crate::ErrorKind::Decode) if it is not one.
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the value is not a `T`.
     pub fn get<T: DeserializeOwned>(&self) -> Result<T, Error> {
         self.values.decode(&self.key, &self.bytes)
     }
 
-    /// Reads the value as text: a text as it is, a number or boolean as it is written.
+    /// Returns the value as a string; numbers and booleans are formatted.
     #[must_use]
     pub fn as_string(&self) -> Option<String> {
         lenient::string(&self.get().ok()?)
     }
 
-    /// Reads the value as an integer: a whole number, or a text that is one.
+    /// Returns the value as an `i64`; numeric strings are accepted.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         lenient::integer(&self.get().ok()?)
     }
 
-    /// Reads the value as an integer that is not negative: a whole number, or a text that is one.
+    /// Returns the value as a `u64`; numeric strings are accepted.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         lenient::unsigned(&self.get().ok()?)
     }
 
-    /// Reads the value as a number: a number, or a text that is one.
+    /// Returns the value as an `f64`; numeric strings are accepted.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         lenient::float(&self.get().ok()?)
     }
 
-    /// Reads the value as a boolean: a boolean, the numbers 1 and 0, or one of the texts `1 t T
-    /// true True TRUE 0 f F false False FALSE`.
+    /// Returns the value as a boolean.
+    ///
+    /// Accepts a boolean, the numbers 1 and 0, and the strings `1 t T true True TRUE 0 f F false
+    /// False FALSE`.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         lenient::boolean(&self.get().ok()?)
@@ -68,7 +70,7 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Reads JSON values as go-sessions' typed getters read theirs.
+/// Conversions of JSON values that match go-sessions' typed getters.
 pub(crate) mod lenient {
     use serde_json::Value;
 
@@ -129,7 +131,7 @@ pub(crate) mod lenient {
         use super::*;
 
         #[test]
-        fn what_is_negative_is_no_unsigned_integer() {
+        fn negative_numbers_are_not_unsigned() {
             let cases =
                 [(json!(7), Some(7)), (json!("7"), Some(7)), (json!(u64::MAX), Some(u64::MAX)), (json!(-7), None)];
             for (value, number) in cases {
@@ -139,7 +141,7 @@ pub(crate) mod lenient {
         }
 
         #[test]
-        fn values_read_as_go_sessions_reads_them() {
+        fn values_convert_as_in_go_sessions() {
             let cases = [
                 (json!("1"), Some("1"), Some(1), Some(1.0), Some(true)),
                 (json!(1), Some("1"), Some(1), Some(1.0), Some(true)),

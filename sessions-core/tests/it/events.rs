@@ -7,7 +7,7 @@ use sessions_core::{DestroyReason, Event, RejectReason};
 use crate::support::Fixture;
 
 #[test]
-fn a_life_is_told_from_beginning_to_end() {
+fn a_whole_life_raises_its_events() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -19,7 +19,7 @@ fn a_life_is_told_from_beginning_to_end() {
 }
 
 #[test]
-fn every_way_to_end_has_its_reason() {
+fn every_end_has_its_reason() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -38,7 +38,7 @@ fn every_way_to_end_has_its_reason() {
 }
 
 #[test]
-fn a_write_that_came_too_late_is_told() {
+fn interrupted_write_is_reported() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -52,7 +52,7 @@ fn a_write_that_came_too_late_is_told() {
 }
 
 #[test]
-fn a_listener_may_use_the_manager_and_may_panic() {
+fn listener_may_use_the_manager_and_panic() {
     let fixture = Fixture::new();
     let heard = Arc::new(AtomicUsize::new(0));
     let sessions = Arc::new(fixture.sessions.clone());
@@ -71,7 +71,7 @@ fn a_listener_may_use_the_manager_and_may_panic() {
 }
 
 #[test]
-fn a_listener_that_holds_the_manager_weakly_does_not_keep_it() {
+fn weak_listener_does_not_keep_the_manager() {
     let Fixture { sessions, store, .. } = Fixture::new();
     let sessions = Arc::new(sessions);
     let manager = Arc::downgrade(&sessions);
@@ -82,7 +82,7 @@ fn a_listener_that_holds_the_manager_weakly_does_not_keep_it() {
 }
 
 #[test]
-fn an_expired_session_is_told_apart_from_one_that_never_was() {
+fn expired_and_unknown_sessions_are_distinguished() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");

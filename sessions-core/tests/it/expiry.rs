@@ -10,7 +10,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
-fn an_unused_session_ends_at_the_idle_limit() {
+fn unused_session_ends_at_the_idle_timeout() {
     for (wait, alive) in [(30 * MINUTE - SECOND, true), (30 * MINUTE, false), (30 * MINUTE + SECOND, false)] {
         let fixture = Fixture::new();
         let mut browser = fixture.browser();
@@ -21,7 +21,7 @@ fn an_unused_session_ends_at_the_idle_limit() {
 }
 
 #[test]
-fn a_reload_finds_no_session_that_has_expired() {
+fn reload_rejects_an_expired_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.login("ann").unwrap());
@@ -32,7 +32,7 @@ fn a_reload_finds_no_session_that_has_expired() {
 }
 
 #[test]
-fn use_carries_a_session_to_the_absolute_limit_and_no_further() {
+fn used_session_ends_at_the_absolute_timeout() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.login("ann").unwrap());
@@ -50,7 +50,7 @@ fn use_carries_a_session_to_the_absolute_limit_and_no_further() {
 }
 
 #[test]
-fn being_seen_is_written_once_a_minute() {
+fn touch_is_written_once_a_minute() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -67,7 +67,7 @@ fn being_seen_is_written_once_a_minute() {
 }
 
 #[test]
-fn an_idle_limit_of_its_own_is_stored_and_kept() {
+fn own_idle_timeout_is_stored_and_kept() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -80,7 +80,7 @@ fn an_idle_limit_of_its_own_is_stored_and_kept() {
 }
 
 #[test]
-fn no_idle_limit_reaches_past_the_absolute_one() {
+fn idle_timeout_never_exceeds_the_absolute_one() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -94,7 +94,7 @@ fn no_idle_limit_reaches_past_the_absolute_one() {
 }
 
 #[test]
-fn without_a_session_there_is_nothing_to_shift() {
+fn shifting_needs_a_session() {
     let fixture = Fixture::new();
     let session = fixture.browser().start();
     assert_eq!(session.shift_expiration().unwrap_err().kind(), ErrorKind::NoSession);
@@ -104,7 +104,7 @@ fn without_a_session_there_is_nothing_to_shift() {
 }
 
 #[test]
-fn a_new_session_can_begin_with_a_limit_of_its_own() {
+fn new_session_can_have_its_own_timeout() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -116,7 +116,7 @@ fn a_new_session_can_begin_with_a_limit_of_its_own() {
 }
 
 #[test]
-fn a_session_that_ended_in_mid_request_is_not_revived() {
+fn session_ended_mid_request_stays_dead() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -129,7 +129,7 @@ fn a_session_that_ended_in_mid_request_is_not_revived() {
 }
 
 #[test]
-fn a_clock_that_goes_back_ends_nothing_and_prolongs_nothing() {
+fn clock_going_back_changes_no_deadline() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -142,9 +142,9 @@ fn a_clock_that_goes_back_ends_nothing_and_prolongs_nothing() {
     assert_eq!(browser.get("k"), None);
 }
 
-/// A session that was made while the clock was ten years ahead lived for ten years.
+/// Regression: a session created while the clock was ten years ahead lived for ten years.
 #[test]
-fn a_session_from_the_future_is_dead() {
+fn session_from_the_future_is_dead() {
     let fixture = Fixture::new();
     let start = fixture.clock.now();
     for (ahead, is_alive) in
@@ -159,7 +159,7 @@ fn a_session_from_the_future_is_dead() {
         assert_eq!((browser.user().is_some(), listed), (is_alive, usize::from(is_alive)), "{ahead:?} ahead");
         late.set("k", "v").unwrap();
         assert_eq!(browser.clone().finish(&late, 200).is_ok(), is_alive, "{ahead:?} ahead");
-        // The clock that is wrong may be this one, so what looks like a dead record is not removed.
+        // This node's clock may be the wrong one, so a record that looks dead is not removed.
         block_on(fixture.sessions.sweep(10)).unwrap();
         assert_eq!(fixture.count(), 1);
         block_on(fixture.sessions.destroy_all()).unwrap();
@@ -167,7 +167,7 @@ fn a_session_from_the_future_is_dead() {
 }
 
 #[test]
-fn expired_sessions_are_swept_in_slices_and_told() {
+fn expired_sessions_are_swept_in_slices() {
     let fixture = Fixture::new();
     for _ in 0..250 {
         fixture.browser().set("k", "v");
@@ -188,9 +188,9 @@ fn expired_sessions_are_swept_in_slices_and_told() {
 }
 
 #[test]
-fn a_manager_sweeps_by_itself_however_short_the_interval() {
-    // A thread that was faster than the manager's construction found no manager, and ended for
-    // good.
+fn manager_sweeps_at_any_interval() {
+    // Regression: a thread that ran before the manager was complete found no manager and stopped
+    // for good.
     for _ in 0..100 {
         let (ended, swept) = mpsc::channel();
         let fixture = Fixture::with(|builder| {
@@ -203,7 +203,7 @@ fn a_manager_sweeps_by_itself_however_short_the_interval() {
 }
 
 #[test]
-fn durations_of_zero_are_refused() {
+fn zero_durations_are_refused() {
     let micros = Duration::from_micros(999);
     for zero in [Duration::ZERO, micros] {
         let builder = sessions_core::Sessions::builder().sweep_every(zero);
@@ -220,7 +220,7 @@ fn durations_of_zero_are_refused() {
 }
 
 #[test]
-fn a_session_without_limits_does_not_end() {
+fn session_without_timeouts_does_not_end() {
     let fixture = Fixture::with(|builder| builder.expiry(Expiry::never()));
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -230,7 +230,7 @@ fn a_session_without_limits_does_not_end() {
 }
 
 #[test]
-fn a_cookie_that_persists_is_sent_again_with_whatever_moves_the_limit() {
+fn persistent_cookie_is_resent_with_its_timeout() {
     let uses: [fn(&sessions_core::Session); 3] = [
         |session| assert!(session.increment("n", 1).unwrap() > 1),
         |session| assert!(block_on(session.update("n", |n: Option<i64>| n.unwrap_or(0) + 1)).unwrap() > 1),
@@ -254,7 +254,7 @@ fn a_cookie_that_persists_is_sent_again_with_whatever_moves_the_limit() {
 }
 
 #[test]
-fn a_request_that_fails_is_use_all_the_same() {
+fn failed_request_counts_as_use() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");

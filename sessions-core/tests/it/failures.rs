@@ -11,7 +11,7 @@ use sessions_core::{
 use crate::support::{Browser, Fixture};
 
 #[test]
-fn a_store_that_is_down_at_load_refuses_the_request() {
+fn outage_at_load_refuses_the_request() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -24,14 +24,14 @@ fn a_store_that_is_down_at_load_refuses_the_request() {
 }
 
 #[test]
-fn a_visitor_without_a_cookie_needs_no_store_to_look_around() {
+fn visitor_without_a_cookie_needs_no_store() {
     let fixture = Fixture::new();
     fixture.store.down.store(true, Ordering::SeqCst);
     assert!(fixture.browser().visit(|session| session.is_empty()).result);
 }
 
 #[test]
-fn an_anonymous_outage_lets_look_and_refuses_writes() {
+fn anonymous_outage_policy_refuses_writes() {
     let fixture = Fixture::with(|builder| builder.outage(OutagePolicy::Anonymous));
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -56,7 +56,7 @@ fn an_anonymous_outage_lets_look_and_refuses_writes() {
 }
 
 #[test]
-fn a_store_that_is_down_at_commit_fails_the_request_and_sets_no_cookie() {
+fn outage_at_commit_fails_without_a_cookie() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     fixture.store.write_down.store(true, Ordering::SeqCst);
@@ -75,7 +75,7 @@ fn a_store_that_is_down_at_commit_fails_the_request_and_sets_no_cookie() {
 }
 
 #[test]
-fn a_touch_that_fails_harms_nobody() {
+fn failed_touch_is_harmless() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -87,7 +87,7 @@ fn a_touch_that_fails_harms_nobody() {
 }
 
 #[test]
-fn a_save_that_failed_can_be_tried_again() {
+fn failed_save_can_be_retried() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("n", "0");
@@ -103,7 +103,7 @@ fn a_save_that_failed_can_be_tried_again() {
 }
 
 #[test]
-fn a_record_that_cannot_be_read_is_no_session_and_told() {
+fn unreadable_record_is_rejected_and_reported() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -115,7 +115,7 @@ fn a_record_that_cannot_be_read_is_no_session_and_told() {
 }
 
 #[test]
-fn without_random_bytes_there_is_no_session() {
+fn no_random_bytes_no_session() {
     let fixture = Fixture::with(|builder| with_entropy(builder, |_| Err(io::Error::other("the well is dry"))));
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -125,7 +125,7 @@ fn without_random_bytes_there_is_no_session() {
 }
 
 #[test]
-fn a_generator_that_repeats_itself_shares_no_session() {
+fn repeated_id_shares_no_session() {
     let fixture = Fixture::with(|builder| {
         with_entropy(builder, |buffer| {
             buffer.fill(7);
@@ -142,7 +142,7 @@ fn a_generator_that_repeats_itself_shares_no_session() {
 }
 
 #[test]
-fn an_id_generator_may_be_as_weak_as_it_likes() {
+fn id_generator_may_be_predictable() {
     let next = Arc::new(std::sync::atomic::AtomicU8::new(0));
     let fixture = Fixture::with(|builder| {
         builder.id_generator(move || SessionId::from_bytes([next.fetch_add(1, Ordering::SeqCst) / 2; 16]))
@@ -158,7 +158,7 @@ fn an_id_generator_may_be_as_weak_as_it_likes() {
 }
 
 #[test]
-fn what_exceeds_a_limit_is_refused_and_the_record_stays() {
+fn oversized_write_leaves_the_record_alone() {
     let fixture = Fixture::with(|builder| builder.max_record_bytes(1000).max_keys(3));
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -171,9 +171,9 @@ fn what_exceeds_a_limit_is_refused_and_the_record_stays() {
     assert_eq!(browser.visit(|session| session.entries().into_keys().collect::<Vec<_>>()).result, ["a", "b", "k"]);
 }
 
-/// 400 parallel requests with one cookie made 277 keys of a record that may have 256.
+/// Regression: 400 parallel requests with one cookie created 277 keys in a record limited to 256.
 #[test]
-fn requests_cannot_exceed_a_limit_together() {
+fn concurrent_requests_cannot_exceed_a_limit() {
     let fixture = Fixture::with(|builder| builder.max_keys(3));
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -189,9 +189,9 @@ fn requests_cannot_exceed_a_limit_together() {
     assert_eq!(browser.visit(|session| session.len()).result, 3);
 }
 
-/// 40,000 sets and removals of ever new keys in one request took 12.8 s.
+/// Regression: 40,000 sets and removals of new keys in one request took 12.8 s.
 #[test]
-fn one_request_writes_to_so_many_keys_at_most() {
+fn writes_of_one_request_are_limited() {
     let fixture = Fixture::with(|builder| builder.max_keys(3));
     let mut browser = fixture.browser();
     browser.visit(|session| (1..=3).for_each(|number| session.set(&format!("old {number}"), "v").unwrap()));
@@ -210,7 +210,7 @@ fn one_request_writes_to_so_many_keys_at_most() {
 }
 
 #[test]
-fn a_principal_is_no_longer_than_1024_bytes() {
+fn principal_is_at_most_1024_bytes() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let (longest, longer) = ("p".repeat(1024), "p".repeat(1025));
@@ -223,7 +223,7 @@ fn a_principal_is_no_longer_than_1024_bytes() {
 }
 
 #[test]
-fn a_principal_counts_among_the_bytes_of_its_record() {
+fn principal_counts_toward_the_record_size() {
     let fixture = Fixture::with(|builder| builder.max_record_bytes(200));
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -238,7 +238,7 @@ fn a_principal_counts_among_the_bytes_of_its_record() {
 }
 
 #[test]
-fn a_limit_that_a_record_cannot_reach_is_refused_at_once() {
+fn limit_beyond_the_format_is_refused() {
     let builder = sessions_core::Sessions::builder;
     let most = usize::from(u16::MAX);
     assert!(builder().max_keys(most).max_record_bytes(u32::MAX as usize).build().is_ok());
@@ -246,7 +246,7 @@ fn a_limit_that_a_record_cannot_reach_is_refused_at_once() {
 }
 
 #[test]
-fn a_full_store_makes_room_among_the_anonymous_only() {
+fn full_store_evicts_only_anonymous_sessions() {
     let store = sessions_core::MemoryStore::builder().max_sessions(100).build();
     let sessions = sessions_core::Sessions::builder().store(store).sweep_every(None).build().unwrap();
     let browser = || Browser { sessions: sessions.clone(), cookie: None };
@@ -270,7 +270,7 @@ fn a_full_store_makes_room_among_the_anonymous_only() {
 }
 
 #[test]
-fn a_sweep_that_fails_is_told_and_tried_again() {
+fn failed_sweep_is_reported_and_retried() {
     let fixture = Fixture::new();
     fixture.browser().set("k", "v");
     fixture.clock.advance(std::time::Duration::from_secs(31 * 60));
@@ -295,7 +295,7 @@ impl Seal for BrittleSeal {
 }
 
 #[test]
-fn a_token_that_cannot_be_sealed_changes_nothing_in_the_store() {
+fn unsealable_token_leaves_the_store_alone() {
     let is_broken = Arc::new(AtomicBool::new(true));
     let fixture = Fixture::with(|builder| builder.seal(BrittleSeal(Arc::clone(&is_broken))));
     let mut browser = fixture.browser();

@@ -1,4 +1,4 @@
-//! A store whose answers come later, and requests that do not wait for them.
+//! A store that answers late, and requests that are dropped before it does.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,7 +10,7 @@ use sessions_core::ErrorKind;
 use crate::support::Fixture;
 
 #[test]
-fn a_whole_life_goes_as_it_does_with_a_store_that_answers_at_once() {
+fn late_store_changes_nothing_in_a_life() {
     let fixture = Fixture::late();
     let mut browser = fixture.browser();
     browser.set("cart", "full");
@@ -35,7 +35,7 @@ fn a_whole_life_goes_as_it_does_with_a_store_that_answers_at_once() {
 }
 
 #[test]
-fn late_failures_are_the_same_failures() {
+fn late_failures_are_the_same() {
     let fixture = Fixture::late();
     let mut browser = fixture.browser();
     browser.visit(|session| session.login("ann").unwrap());
@@ -48,7 +48,7 @@ fn late_failures_are_the_same_failures() {
 }
 
 #[test]
-fn two_logins_at_once_both_sign_in() {
+fn concurrent_logins_both_sign_in() {
     let fixture = Fixture::late();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -61,7 +61,7 @@ fn two_logins_at_once_both_sign_in() {
     }
 }
 
-/// Polls a future at most so many times, then drops it.
+/// Polls a future at most this many times, then drops it.
 fn poll_and_drop(future: impl Future, polls: usize) {
     let mut future = pin!(future);
     for _ in 0..polls {
@@ -72,7 +72,7 @@ fn poll_and_drop(future: impl Future, polls: usize) {
 }
 
 #[test]
-fn a_client_that_hangs_up_leaves_the_state_before_or_after() {
+fn dropped_commit_is_all_or_nothing() {
     for polls in 0..4 {
         let fixture = Fixture::late();
         let mut browser = fixture.browser();
@@ -88,7 +88,7 @@ fn a_client_that_hangs_up_leaves_the_state_before_or_after() {
 }
 
 #[test]
-fn a_logout_whose_client_hangs_up_happens_or_does_not() {
+fn dropped_logout_is_all_or_nothing() {
     for polls in 0..4 {
         let fixture = Fixture::late();
         let mut browser = fixture.browser();
@@ -103,7 +103,7 @@ fn a_logout_whose_client_hangs_up_happens_or_does_not() {
 }
 
 #[test]
-fn a_load_that_was_dropped_can_begin_anew() {
+fn dropped_load_can_be_repeated() {
     let fixture = Fixture::late();
     let mut browser = fixture.browser();
     browser.set("k", "v");

@@ -7,7 +7,7 @@ use sessions_core::Session;
 use crate::support::{Fixture, made_up_token};
 
 #[test]
-fn a_session_is_created_at_the_first_write_and_found_again() {
+fn first_write_creates_the_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     assert_eq!(browser.visit(|session| (session.is_new(), session.id())).result, (true, None));
@@ -19,7 +19,7 @@ fn a_session_is_created_at_the_first_write_and_found_again() {
 }
 
 #[test]
-fn looking_around_stores_nothing_and_sets_no_cookie() {
+fn reading_stores_nothing_and_sets_no_cookie() {
     let fixture = Fixture::new();
     for round in 0..10_000 {
         let mut browser = fixture.browser();
@@ -38,7 +38,7 @@ fn looking_around_stores_nothing_and_sets_no_cookie() {
 }
 
 #[test]
-fn an_anonymous_logout_stores_nothing_and_removes_a_dead_cookie() {
+fn anonymous_logout_only_removes_a_dead_cookie() {
     let fixture = Fixture::new();
     assert_eq!(fixture.browser().visit(|session| session.destroy()).set_cookie, None);
     let mut browser = fixture.browser();
@@ -49,7 +49,7 @@ fn an_anonymous_logout_stores_nothing_and_removes_a_dead_cookie() {
 }
 
 #[test]
-fn a_value_set_and_removed_in_one_request_stores_nothing() {
+fn value_set_and_removed_stores_nothing() {
     let fixture = Fixture::new();
     let answer = fixture.browser().visit(|session| {
         session.set("k", "v").unwrap();
@@ -61,7 +61,7 @@ fn a_value_set_and_removed_in_one_request_stores_nothing() {
 }
 
 #[test]
-fn a_foreign_token_is_never_adopted() {
+fn foreign_token_is_never_adopted() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let planted = format!("__Host-id={}", made_up_token(1));
@@ -74,7 +74,7 @@ fn a_foreign_token_is_never_adopted() {
 }
 
 #[test]
-fn a_failed_response_drops_data_and_keeps_what_protects() {
+fn failed_response_keeps_only_destroy_and_renewal() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "before");
@@ -103,7 +103,7 @@ fn a_failed_response_drops_data_and_keeps_what_protects() {
 }
 
 #[test]
-fn a_failed_first_request_stores_nothing() {
+fn failed_first_request_stores_nothing() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -113,7 +113,7 @@ fn a_failed_first_request_stores_nothing() {
 }
 
 #[test]
-fn a_second_commit_does_nothing() {
+fn second_commit_does_nothing() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -124,14 +124,14 @@ fn a_second_commit_does_nothing() {
 }
 
 #[test]
-fn an_exchange_that_nobody_asked_attaches_nothing_and_asks_no_store() {
+fn unused_exchange_costs_nothing() {
     let fixture = Fixture::new();
     assert!(block_on(fixture.sessions.open().end(200)).unwrap().is_empty());
     assert_eq!(fixture.store.counts(), (0, 0));
 }
 
 #[test]
-fn a_request_costs_one_load_and_one_write_at_most() {
+fn request_costs_at_most_one_load_and_write() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.len());
@@ -151,7 +151,7 @@ fn a_request_costs_one_load_and_one_write_at_most() {
     assert_eq!(fixture.store.counts(), (1, 1), "a logout");
 }
 
-/// Is what a handler does, and whether that only looks.
+/// What a handler does, and whether it only reads.
 type Deed = (&'static str, fn(&Session), bool);
 
 const DEEDS: [Deed; 12] = [
@@ -170,7 +170,7 @@ const DEEDS: [Deed; 12] = [
 ];
 
 #[test]
-fn a_request_that_only_looks_ends_at_once_and_writes_nothing() {
+fn read_only_request_ends_at_once() {
     for (name, deed, only_looks) in DEEDS {
         let fixture = Fixture::new();
         let mut browser = fixture.browser();
@@ -194,7 +194,7 @@ fn a_request_that_only_looks_ends_at_once_and_writes_nothing() {
 }
 
 #[test]
-fn a_request_that_owes_a_cookie_its_removal_or_a_touch_commits() {
+fn pending_cookie_or_touch_forces_a_commit() {
     let fixture = Fixture::new();
     let session = fixture.browser().start();
     session.set("cart", "full").unwrap();

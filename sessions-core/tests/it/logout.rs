@@ -1,5 +1,5 @@
-//! A logout that answers success has ended every session that its request was shown a token of,
-//! also where the client hangs up.
+//! A logout that reports success has ended every session that its request carried a token of, even
+//! if the client disconnects.
 
 use std::sync::atomic::Ordering;
 
@@ -8,7 +8,7 @@ use sessions_core::{DestroyReason, ErrorKind, Event, RejectReason, Session};
 
 use crate::support::{Browser, Fixture, made_up_token};
 
-/// Returns fixtures whose store answers at once, and late.
+/// Returns a fixture whose store answers at once and one whose store answers late.
 fn fixtures() -> [Fixture; 2] {
     [Fixture::new(), Fixture::late()]
 }
@@ -33,7 +33,7 @@ fn pair(browser: &Browser) -> &str {
 }
 
 #[test]
-fn a_logout_with_two_live_tokens_ends_both_sessions() {
+fn logout_with_two_tokens_ends_both() {
     for fixture in fixtures() {
         let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
         let mut both = with_cookies(&fixture, &[pair(&one), pair(&other), pair(&one)]);
@@ -47,7 +47,7 @@ fn a_logout_with_two_live_tokens_ends_both_sessions() {
 }
 
 #[test]
-fn a_login_with_two_live_tokens_ends_both_sessions_and_begins_anew() {
+fn login_with_two_tokens_starts_anew() {
     for fixture in fixtures() {
         let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
         let mut both = with_cookies(&fixture, &[pair(&one), pair(&other)]);
@@ -58,7 +58,7 @@ fn a_login_with_two_live_tokens_ends_both_sessions_and_begins_anew() {
 }
 
 #[test]
-fn a_login_that_a_failed_response_drops_ends_nothing() {
+fn login_dropped_by_a_failure_ends_nothing() {
     for fixture in fixtures() {
         let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
         let mut both = with_cookies(&fixture, &[pair(&one), pair(&other)]);
@@ -74,7 +74,7 @@ fn a_login_that_a_failed_response_drops_ends_nothing() {
 }
 
 #[test]
-fn a_logout_finds_its_token_among_strangers() {
+fn logout_finds_its_token_among_others() {
     for fixture in fixtures() {
         let unknown: Vec<String> = (0..7).map(|seed| format!("__Host-id={}", made_up_token(seed))).collect();
         let malformed = vec!["__Host-id=bad".to_owned(); 200];
@@ -92,7 +92,7 @@ fn a_logout_finds_its_token_among_strangers() {
     }
 }
 
-/// Returns what becomes of a request that does something: the kind and status of its error.
+/// Returns the error kind and status of a request that does `deed`.
 fn refusal(browser: &Browser, deed: impl FnOnce(&Session)) -> Option<(ErrorKind, u16)> {
     let session = browser.start();
     assert!(session.is_new() && session.principal().is_none() && session.is_empty());
@@ -110,7 +110,7 @@ fn assert_reads_nothing_and_changes_nothing(browser: &Browser, refused: (ErrorKi
 }
 
 #[test]
-fn a_request_with_too_many_tokens_decides_nothing() {
+fn too_many_tokens_change_nothing() {
     for fixture in fixtures() {
         let mut ann = member(&fixture, "ann");
         let mut pairs: Vec<String> = (0..8).map(|seed| format!("__Host-id={}", made_up_token(seed))).collect();
@@ -129,10 +129,10 @@ fn a_request_with_too_many_tokens_decides_nothing() {
     }
 }
 
-/// During a rolling deploy a node that could not read the record answered success, and the session
-/// lived on for the others.
+/// Regression: during a rolling deploy, a node that could not read the record reported success, and
+/// the session stayed live for the others.
 #[test]
-fn a_record_of_a_newer_format_is_neither_ended_nor_replaced() {
+fn newer_format_record_is_left_alone() {
     for fixture in fixtures() {
         let mut ann = member(&fixture, "ann");
         let id = ann.visit(Session::id).result;
@@ -145,7 +145,7 @@ fn a_record_of_a_newer_format_is_neither_ended_nor_replaced() {
     }
 }
 
-/// Ends a request as an adapter does whose client has hung up.
+/// Ends a request as an adapter does when the client disconnects.
 fn hang_up(session: &Session) {
     if let Some(commit) = session.exchange().abandon() {
         assert!(block_on(commit).unwrap().take_set_cookie().is_some(), "a removal that nobody receives");
@@ -153,7 +153,7 @@ fn hang_up(session: &Session) {
 }
 
 #[test]
-fn a_request_that_is_dropped_after_a_destroy_ends_its_session() {
+fn dropped_request_still_destroys() {
     for fixture in fixtures() {
         let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
         let both = with_cookies(&fixture, &[pair(&one), pair(&other)]);
@@ -169,7 +169,7 @@ fn a_request_that_is_dropped_after_a_destroy_ends_its_session() {
 }
 
 #[test]
-fn a_request_that_is_dropped_writes_nothing() {
+fn dropped_request_writes_nothing() {
     let deeds: [fn(&Session); 4] = [
         |session| session.set("k", "after").unwrap(),
         |session| session.login("eve").unwrap(),
@@ -194,7 +194,7 @@ fn a_request_that_is_dropped_writes_nothing() {
 }
 
 #[test]
-fn a_request_that_is_dropped_after_its_response_leaves_that_alone() {
+fn drop_after_the_response_changes_nothing() {
     for fixture in fixtures() {
         let mut browser = fixture.browser();
         browser.set("k", "v");
@@ -207,7 +207,7 @@ fn a_request_that_is_dropped_after_its_response_leaves_that_alone() {
 }
 
 #[test]
-fn a_destroy_that_a_stream_never_saves_is_told_with_its_session() {
+fn unsaved_stream_destroy_is_reported() {
     let fixture = Fixture::new();
     let mut browser = member(&fixture, "ann");
     let stream = browser.start();

@@ -4,7 +4,7 @@ use sessions_core::{Error, ErrorKind, Event, Session};
 use crate::support::Fixture;
 
 #[test]
-fn a_save_holds_whatever_the_response_becomes() {
+fn save_survives_a_failed_response() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -18,7 +18,7 @@ fn a_save_holds_whatever_the_response_becomes() {
 }
 
 #[test]
-fn the_cookie_of_a_save_reaches_the_client_though_the_commit_fails() {
+fn saved_cookie_is_sent_if_the_commit_fails() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -33,7 +33,7 @@ fn the_cookie_of_a_save_reaches_the_client_though_the_commit_fails() {
 }
 
 #[test]
-fn a_session_saved_and_destroyed_in_one_request_leaves_nothing() {
+fn save_then_destroy_leaves_nothing() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -45,7 +45,7 @@ fn a_session_saved_and_destroyed_in_one_request_leaves_nothing() {
 }
 
 #[test]
-fn a_handle_goes_on_after_the_head_for_a_stored_session_only() {
+fn late_writes_need_a_stored_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let stream = browser.start();
@@ -74,7 +74,7 @@ fn a_handle_goes_on_after_the_head_for_a_stored_session_only() {
 }
 
 #[test]
-fn a_stream_can_destroy_its_session() {
+fn stream_can_destroy_its_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "1");
@@ -86,7 +86,7 @@ fn a_stream_can_destroy_its_session() {
 }
 
 #[test]
-fn a_stream_of_an_ended_session_is_told() {
+fn stream_of_an_ended_session_gets_gone() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "1");
@@ -100,7 +100,7 @@ fn a_stream_of_an_ended_session_is_told() {
 }
 
 #[test]
-fn what_a_stream_never_saves_is_told() {
+fn unsaved_stream_writes_are_reported() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "1");
@@ -118,7 +118,7 @@ fn what_a_stream_never_saves_is_told() {
 type Write = fn(&Session) -> Result<(), Error>;
 
 #[test]
-fn a_save_after_a_refused_write_is_refused_too() {
+fn save_after_a_refused_write_fails() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let stream = browser.start();
@@ -139,7 +139,7 @@ fn a_save_after_a_refused_write_is_refused_too() {
 }
 
 #[test]
-fn a_session_may_be_moved_into_a_task_that_outlives_its_request() {
+fn session_can_move_into_a_task() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("progress", "0");
@@ -156,9 +156,10 @@ fn a_session_may_be_moved_into_a_task_that_outlives_its_request() {
     assert_eq!(browser.get("progress").as_deref(), Some("100"));
 }
 
-/// Where a middleware outside the CORS layer wrote, 100 preflights made 100 sessions.
+/// Regression: with a writing middleware outside the CORS layer, 100 preflights created 100
+/// sessions.
 #[test]
-fn a_preflight_begins_no_session() {
+fn preflight_begins_no_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let exchange = fixture.sessions.open_for("OPTIONS");

@@ -1,4 +1,4 @@
-//! A browser of one cookie, and stores that misbehave.
+//! A browser with one cookie, and stores that misbehave.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use sessions_core::{
     Session, SessionId, Sessions, SessionsBuilder, Store, StoreError, StoreErrorKind, StoreFuture, Taken, Timestamp,
 };
 
-/// Is what a test reaches into.
+/// A manager with a manual clock, a probed store and recorded events.
 pub(crate) struct Fixture {
     pub(crate) sessions: Sessions,
     pub(crate) clock: Arc<ManualClock>,
@@ -23,7 +23,7 @@ impl Fixture {
         Self::with(|builder| builder)
     }
 
-    /// Makes one whose store answers late, as one across a network does.
+    /// Creates a fixture whose store answers late, like one across a network.
     pub(crate) fn late() -> Self {
         let fixture = Self::new();
         fixture.store.late.store(true, Ordering::SeqCst);
@@ -56,15 +56,15 @@ impl Fixture {
     }
 }
 
-/// Keeps the one cookie as a browser would.
+/// A client that keeps its cookie as a browser would.
 #[derive(Clone)]
 pub(crate) struct Browser {
     pub(crate) sessions: Sessions,
-    /// Is the pair of name and value.
+    /// The cookie as a name-value pair.
     pub(crate) cookie: Option<String>,
 }
 
-/// Is what came of a request.
+/// The result of a request.
 #[derive(Debug)]
 pub(crate) struct Answer<R> {
     pub(crate) result: R,
@@ -82,8 +82,7 @@ impl Browser {
         block_on(self.sessions.open().session(cookies))
     }
 
-    /// Finishes a request as an adapter does for a response of this status, and keeps the cookie
-    /// that it carries.
+    /// Finishes a request as an adapter does for a response with this status, and keeps its cookie.
     pub(crate) fn finish(&mut self, session: &Session, status: u16) -> Result<Answer<()>, CommitError> {
         let mut attach = block_on(session.exchange().end(status))?;
         let set_cookie = attach.take_set_cookie();
@@ -98,7 +97,7 @@ impl Browser {
         self.cookie = (!set_cookie.contains("Max-Age=0")).then(|| pair.to_owned());
     }
 
-    /// Makes a whole request.
+    /// Runs a whole request.
     pub(crate) fn visit<R>(&mut self, handler: impl FnOnce(&Session) -> R) -> Answer<R> {
         let session = self.start();
         let result = handler(&session);
@@ -119,7 +118,7 @@ impl Browser {
     }
 }
 
-/// Is a memory store whose calls are counted, and fail when told to.
+/// A memory store whose calls are counted and can be made to fail.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
     inner: MemoryStore,
@@ -129,7 +128,7 @@ pub(crate) struct Probe {
     /// Makes every record one of a newer format.
     pub(crate) newer: AtomicBool,
     pub(crate) panics: AtomicBool,
-    /// Lets every answer come at the second poll.
+    /// Delays every answer to the second poll.
     pub(crate) late: AtomicBool,
     pub(crate) loads: AtomicUsize,
     pub(crate) writes: AtomicUsize,
@@ -218,7 +217,7 @@ impl Store for Probe {
     }
 }
 
-/// Is a value in the form of a token of ours that nobody was given.
+/// Returns a well-formed token that was never issued.
 pub(crate) fn made_up_token(seed: usize) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut state = seed as u64;

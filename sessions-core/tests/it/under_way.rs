@@ -1,5 +1,4 @@
-//! What happens to a session while a commit of its own is under way, and to a save that nobody
-//! waits for.
+//! Sessions while a commit of theirs is running, and saves whose future is dropped.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +14,7 @@ use crate::support::{Browser, Fixture};
 
 type Save<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
 
-/// Begins a save that the store has done and not answered yet.
+/// Begins a save that the store has performed but not answered yet.
 fn begin_save<'a>(fixture: &Fixture, session: &'a Session) -> Save<'a> {
     fixture.store.late.store(true, SeqCst);
     let mut save: Save<'a> = Box::pin(session.save());
@@ -36,7 +35,7 @@ fn with_cart() -> (Fixture, Browser, Session) {
 }
 
 #[test]
-fn a_login_whose_save_was_dropped_is_finished_by_the_head() {
+fn response_finishes_a_dropped_login_save() {
     let (fixture, mut browser, session) = with_cart();
     session.login("ann").unwrap();
     drop(begin_save(&fixture, &session));
@@ -45,7 +44,7 @@ fn a_login_whose_save_was_dropped_is_finished_by_the_head() {
 }
 
 #[test]
-fn an_increment_whose_save_was_dropped_counts_once() {
+fn increment_in_a_dropped_save_counts_once() {
     let (fixture, mut browser, session) = with_cart();
     session.increment("n", 1).unwrap();
     drop(begin_save(&fixture, &session));
@@ -56,7 +55,7 @@ fn an_increment_whose_save_was_dropped_counts_once() {
 }
 
 #[test]
-fn what_a_dropped_save_could_not_write_is_tried_again_and_what_was_refused_it_is_told() {
+fn dropped_save_is_retried_or_its_refusal_reported() {
     let (fixture, mut browser, session) = with_cart();
     fixture.store.write_down.store(true, SeqCst);
     session.set("a", "1").unwrap();
@@ -73,7 +72,7 @@ fn what_a_dropped_save_could_not_write_is_tried_again_and_what_was_refused_it_is
 }
 
 #[test]
-fn a_dropped_save_that_nobody_finishes_is_told() {
+fn unfinished_dropped_save_is_reported() {
     let (fixture, mut browser, session) = with_cart();
     browser.finish(&session, 200).unwrap();
     session.set("a", "1").unwrap();
@@ -84,7 +83,7 @@ fn a_dropped_save_that_nobody_finishes_is_told() {
 }
 
 #[test]
-fn the_head_waits_for_a_save_that_makes_its_cookie() {
+fn response_waits_for_a_running_save() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let exchange = fixture.sessions.open();
@@ -101,7 +100,7 @@ fn the_head_waits_for_a_save_that_makes_its_cookie() {
 }
 
 #[test]
-fn saves_go_to_the_store_one_after_the_other() {
+fn saves_run_one_at_a_time() {
     let (fixture, mut browser, session) = with_cart();
     session.set("a", "1").unwrap();
     let mut one = begin_save(&fixture, &session);
@@ -118,7 +117,7 @@ fn saves_go_to_the_store_one_after_the_other() {
 }
 
 #[test]
-fn a_destroy_ends_a_session_that_a_save_is_making() {
+fn destroy_ends_a_session_being_created() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -131,7 +130,7 @@ fn a_destroy_ends_a_session_that_a_save_is_making() {
 }
 
 #[test]
-fn a_destroy_during_a_renewal_removes_the_cookie() {
+fn destroy_during_a_renewal_removes_the_cookie() {
     let (fixture, mut browser, session) = with_cart();
     session.renew();
     let save = begin_save(&fixture, &session);
@@ -143,7 +142,7 @@ fn a_destroy_during_a_renewal_removes_the_cookie() {
 }
 
 #[test]
-fn a_destroy_during_a_save_that_fails_brings_nothing_back() {
+fn destroy_during_a_failing_save_stays() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();
@@ -158,7 +157,7 @@ fn a_destroy_during_a_save_that_fails_brings_nothing_back() {
 }
 
 #[test]
-fn what_is_being_saved_is_seen_and_written_over() {
+fn pending_writes_are_visible_and_replaceable() {
     let (fixture, mut browser, session) = with_cart();
     session.set("cart", "half").unwrap();
     session.increment("n", 1).unwrap();
@@ -173,7 +172,7 @@ fn what_is_being_saved_is_seen_and_written_over() {
 }
 
 #[test]
-fn a_new_session_is_seen_while_it_is_stored_and_is_not_when_it_could_not_be() {
+fn new_session_is_visible_until_its_store_fails() {
     let fixture = Fixture::new();
     let session = fixture.browser().start();
     session.set("a", "1").unwrap();
@@ -189,7 +188,7 @@ fn a_new_session_is_seen_while_it_is_stored_and_is_not_when_it_could_not_be() {
 }
 
 #[test]
-fn a_save_that_failed_gives_its_writes_back_under_the_newer_ones() {
+fn failed_save_keeps_newer_writes_on_top() {
     let (fixture, mut browser, session) = with_cart();
     session.set("a", "1").unwrap();
     session.increment("n", 1).unwrap();
@@ -206,7 +205,7 @@ fn a_save_that_failed_gives_its_writes_back_under_the_newer_ones() {
 }
 
 #[test]
-fn a_reload_waits_for_the_handles_own_renewal() {
+fn reload_waits_for_a_running_renewal() {
     let (fixture, mut browser, session) = with_cart();
     session.renew();
     let mut save = begin_save(&fixture, &session);
@@ -219,12 +218,12 @@ fn a_reload_waits_for_the_handles_own_renewal() {
 }
 
 #[test]
-fn a_login_that_found_its_session_gone_can_be_saved_again_after_an_outage() {
+fn login_on_a_gone_session_can_retry() {
     let (fixture, mut browser, session) = with_cart();
     session.login("ann").unwrap();
     browser.clone().visit(|session| session.destroy());
     let save = begin_save(&fixture, &session);
-    // The store has answered that the session is gone, and fails to keep a new one.
+    // The store answers that the session is gone, and fails to store a new one.
     fixture.store.write_down.store(true, SeqCst);
     assert_eq!(block_on(save).unwrap_err().kind(), ErrorKind::StoreUnavailable);
     fixture.store.write_down.store(false, SeqCst);
@@ -234,7 +233,7 @@ fn a_login_that_found_its_session_gone_can_be_saved_again_after_an_outage() {
 }
 
 #[test]
-fn a_conflict_leaves_the_handle_as_it_was() {
+fn conflict_leaves_the_handle_unchanged() {
     let fixture = Fixture::with(|builder| builder.max_record_bytes(1000));
     for is_late in [false, true] {
         let mut browser = fixture.browser();
@@ -247,7 +246,7 @@ fn a_conflict_leaves_the_handle_as_it_was() {
         assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Conflict);
         fixture.store.late.store(false, SeqCst);
         assert_eq!(session.entries().into_keys().collect::<Vec<_>>(), ["k"]);
-        // The room of what was refused is free again.
+        // The room that the refused write took is free again.
         session.set("other", &"x".repeat(600)).unwrap();
         assert!(session.remove("k") && !session.remove("k"));
         assert_eq!(session.len(), 1);
@@ -255,7 +254,7 @@ fn a_conflict_leaves_the_handle_as_it_was() {
 }
 
 #[test]
-fn a_handle_keeps_its_record_where_it_cannot_follow_the_stores() {
+fn handle_keeps_its_record_if_changes_misfit() {
     let (_fixture, mut browser, session) = with_cart();
     session.increment("n", 1).unwrap();
     browser.visit(|session| session.set("n", "text").unwrap());
@@ -266,7 +265,7 @@ fn a_handle_keeps_its_record_where_it_cannot_follow_the_stores() {
 }
 
 #[test]
-fn a_store_that_panics_keeps_nobody_waiting() {
+fn panicking_store_blocks_nobody() {
     let (fixture, mut browser, session) = with_cart();
     session.set("a", "1").unwrap();
     fixture.store.panics.store(true, SeqCst);
@@ -279,7 +278,7 @@ fn a_store_that_panics_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_session_first_asked_for_after_the_head_knows_that_it_is_late() {
+fn session_loaded_late_cannot_set_a_cookie() {
     let fixture = Fixture::new();
     let exchange = fixture.sessions.open();
     assert!(block_on(exchange.clone().end(200)).unwrap().is_empty());
@@ -302,13 +301,13 @@ fn a_session_first_asked_for_after_the_head_knows_that_it_is_late() {
     session.renew();
     assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
     assert_eq!(browser.get("cart").as_deref(), Some("full"));
-    // What needs no cookie is still there to be saved.
+    // Writes that need no cookie can still be saved.
     block_on(session.save()).unwrap();
     assert_eq!(browser.get("cart").as_deref(), Some("empty"));
 }
 
 #[test]
-fn a_limit_moved_after_the_head_and_never_saved_is_told() {
+fn late_unsaved_timeout_is_reported() {
     let (fixture, mut browser, session) = with_cart();
     browser.finish(&session, 200).unwrap();
     session.update_expiration(Duration::from_secs(60)).unwrap();
@@ -318,7 +317,7 @@ fn a_limit_moved_after_the_head_and_never_saved_is_told() {
 }
 
 #[test]
-fn a_destroy_after_a_dropped_save_ends_what_the_save_made() {
+fn destroy_ends_what_a_dropped_save_created() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let session = browser.start();

@@ -1,4 +1,4 @@
-//! Requests that are dropped: a client that hangs up, a timeout layer around the middleware.
+//! Dropped requests: clients that disconnect, and a timeout layer around the middleware.
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
@@ -16,7 +16,7 @@ use crate::support::{Answer, Mood, TestStore, manager_and_store, request_after, 
 enum Deed {
     Write,
     Destroy,
-    /// A write, and then a destroy that the handler waits for.
+    /// A write, then a destroy that the handler saves.
     SaveDestroy,
 }
 
@@ -36,7 +36,7 @@ impl Deed {
     }
 }
 
-/// Polls a future to where it waits, and drops it there.
+/// Polls a future until it waits, and drops it there.
 fn drop_midway<T>(future: impl Future<Output = T>) {
     let mut future = pin!(future);
     for _ in 0..3 {
@@ -44,7 +44,7 @@ fn drop_midway<T>(future: impl Future<Output = T>) {
     }
 }
 
-/// Lets the tasks of the runtime go on until the store was asked as much as it waits for.
+/// Runs the runtime's tasks until the store has received the expected calls.
 async fn settle(store: &TestStore) {
     while store.held() > 0 {
         store.let_one_through();
@@ -52,15 +52,14 @@ async fn settle(store: &TestStore) {
     }
 }
 
-/// Returns what is left of the session: `None` if it has ended, or whether something was written to
-/// it.
+/// Returns what remains of the session: `None` if it has ended, else whether it was written to.
 async fn left(sessions: &Sessions, signed_in: &Response<String>) -> Option<bool> {
     let session = sessions.start(&request_after(signed_in)).await.unwrap();
     session.principal().map(|_| session.contains("written"))
 }
 
 #[tokio::test]
-async fn a_dropped_handler_ends_its_session_and_writes_nothing() {
+async fn dropped_handler_destroys_but_writes_nothing() {
     for (mood, deed, expected) in [
         (Mood::AtOnce, Deed::Write, Some(false)),
         (Mood::AtOnce, Deed::Destroy, None),
@@ -71,7 +70,7 @@ async fn a_dropped_handler_ends_its_session_and_writes_nothing() {
         let (sessions, store) = manager_and_store();
         let signed_in = sign_in(&sessions).await;
         let handler = async |request: Request<()>| {
-            // The load is answered at once, so that the handler gets to the point.
+            // The load is answered at once, so that the handler gets this far.
             let started = session(&request).await?;
             store.set(mood);
             deed.done(&request).await?;
@@ -86,7 +85,7 @@ async fn a_dropped_handler_ends_its_session_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_commit_that_has_begun_goes_to_its_end() {
+async fn begun_commit_is_completed() {
     for (deed, expected) in [(Deed::Write, Some(true)), (Deed::Destroy, None)] {
         let (sessions, store) = manager_and_store();
         let signed_in = sign_in(&sessions).await;
@@ -103,7 +102,7 @@ async fn a_commit_that_has_begun_goes_to_its_end() {
 }
 
 #[tokio::test]
-async fn an_explicit_end_that_has_begun_goes_to_its_end() {
+async fn begun_explicit_call_is_completed() {
     let (sessions, store) = manager_and_store();
     let signed_in = sign_in(&sessions).await;
     let mut response = Response::new(());
@@ -128,7 +127,7 @@ async fn an_explicit_end_that_has_begun_goes_to_its_end() {
 }
 
 #[test]
-fn without_a_runtime_a_destroy_is_carried_out_at_once_or_given_up_with_a_warning() {
+fn without_a_runtime_a_late_destroy_warns() {
     for (mood, is_carried_out) in [(Mood::AtOnce, true), (Mood::Later, false)] {
         let (sessions, store) = manager_and_store();
         let signed_in = store.drive(sign_in(&sessions));
@@ -148,7 +147,7 @@ fn without_a_runtime_a_destroy_is_carried_out_at_once_or_given_up_with_a_warning
 }
 
 #[test]
-fn the_log_is_told_of_a_destroy_that_fails_after_its_request_was_dropped() {
+fn failed_destroy_of_a_dropped_request_is_logged() {
     let (sessions, store) = manager_and_store();
     let signed_in = store.drive(sign_in(&sessions));
     let log = logged(|| {

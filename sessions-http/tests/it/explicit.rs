@@ -1,4 +1,4 @@
-//! Sessions that are started and finished by hand.
+//! Sessions that are started and finished by explicit calls.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ async fn sign_in(sessions: &Sessions) -> Response<String> {
 }
 
 #[test]
-fn what_is_finished_is_there_for_the_next_request() {
+fn next_request_sees_what_was_finished() {
     let (sessions, store) = manager_and_store();
     for mood in [Mood::AtOnce, Mood::Later] {
         store.set(mood);
@@ -54,7 +54,7 @@ async fn a_preflight_begins_no_session() {
 }
 
 #[tokio::test]
-async fn what_is_not_finished_is_not_saved() {
+async fn unfinished_session_is_not_saved() {
     let (sessions, store) = manager_and_store();
     let session = sessions.start(&Request::new(())).await.unwrap();
     session.set("name", "iris").unwrap();
@@ -63,7 +63,7 @@ async fn what_is_not_finished_is_not_saved() {
 }
 
 #[tokio::test]
-async fn a_response_that_tells_of_a_failure_drops_the_data() {
+async fn failed_response_drops_the_data() {
     let (sessions, store) = manager_and_store();
     let session = sessions.start(&Request::new(())).await.unwrap();
     session.set("name", "iris").unwrap();
@@ -75,7 +75,7 @@ async fn a_response_that_tells_of_a_failure_drops_the_data() {
 }
 
 #[tokio::test]
-async fn a_finish_that_fails_leaves_the_response_alone() {
+async fn failed_finish_leaves_the_response_alone() {
     let (sessions, store) = manager_and_store();
     store.set(Mood::FailsToWrite);
     let session = sessions.start(&Request::new(())).await.unwrap();
@@ -87,7 +87,7 @@ async fn a_finish_that_fails_leaves_the_response_alone() {
 }
 
 #[tokio::test]
-async fn a_destroyed_session_is_dead_and_its_cookie_removed() {
+async fn destroyed_session_loses_its_cookie() {
     let (sessions, _) = manager_and_store();
     let signed_in = sign_in(&sessions).await;
     let mut response = Response::new(());
@@ -98,7 +98,7 @@ async fn a_destroyed_session_is_dead_and_its_cookie_removed() {
 }
 
 #[tokio::test]
-async fn a_destroy_without_a_session_answers_without_a_cookie() {
+async fn destroy_without_a_session_sets_no_cookie() {
     let (sessions, store) = manager_and_store();
     let mut response = Response::new(());
     sessions.destroy(&Request::new(()), &mut response).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_destroy_without_a_session_answers_without_a_cookie() {
 }
 
 #[tokio::test]
-async fn a_failed_logout_is_not_told_as_one() {
+async fn failed_logout_is_an_error() {
     for mood in [Mood::FailsToLoad, Mood::FailsToWrite] {
         let (sessions, store) = manager_and_store();
         let signed_in = sign_in(&sessions).await;
@@ -120,7 +120,7 @@ async fn a_failed_logout_is_not_told_as_one() {
 }
 
 #[tokio::test]
-async fn deadlines_are_moved_with_the_cookies_age() {
+async fn moved_deadline_updates_the_cookie_age() {
     let clock = Arc::new(ManualClock::default());
     let expiry = Expiry::default().idle(Duration::from_secs(600)).absolute(None).cookie_until_expiry();
     let builder = Sessions::builder().clock(Arc::clone(&clock)).expiry(expiry).sweep_every(None);
@@ -144,7 +144,7 @@ async fn deadlines_are_moved_with_the_cookies_age() {
 }
 
 #[tokio::test]
-async fn there_is_no_deadline_to_move_without_a_session() {
+async fn moving_a_deadline_needs_a_session() {
     let (sessions, _) = manager_and_store();
     let (request, mut response) = (Request::new(()), Response::new(()));
     let shifted = sessions.shift_expiration(&request, &mut response).await.unwrap_err();
@@ -153,11 +153,11 @@ async fn there_is_no_deadline_to_move_without_a_session() {
     assert!(response.headers().is_empty());
 }
 
-/// A body that must stay on its thread, as some services on one thread have them.
+/// A body that is not `Send`, as some single-threaded services have.
 type Body = Rc<Cell<()>>;
 
 #[tokio::test]
-async fn the_calls_can_move_between_threads_whatever_the_bodies() {
+async fn calls_are_send_with_any_body() {
     const fn is_send<F: Future + Send>(future: F) -> F {
         future
     }

@@ -1,4 +1,4 @@
-//! The middleware's side of a request that goes wrong.
+//! The middleware on requests that fail.
 
 use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +18,7 @@ async fn is_signed_in(sessions: &Sessions, signed_in: &Response<String>) -> bool
     session.principal().is_some()
 }
 
-/// Writes to the session, and ends it if told so.
+/// Writes to the session, and destroys it if `destroy` is set.
 async fn write(request: &Request<()>, destroy: bool) -> Result<(), SessionError> {
     let session = session(request).await?;
     session.set("written", &true)?;
@@ -29,7 +29,8 @@ async fn write(request: &Request<()>, destroy: bool) -> Result<(), SessionError>
     Ok(())
 }
 
-/// Goes through stores that answer at once and later, and handlers that end the session and do not.
+/// Runs `check` with stores that answer at once and late, and with handlers that destroy or keep
+/// the session.
 fn each_case(check: impl Fn(Mood, bool)) {
     for (mood, destroy) in [(Mood::AtOnce, false), (Mood::AtOnce, true), (Mood::Later, false), (Mood::Later, true)] {
         check(mood, destroy);
@@ -37,7 +38,7 @@ fn each_case(check: impl Fn(Mood, bool)) {
 }
 
 #[test]
-fn a_service_that_fails_saves_no_data_and_holds_a_destroy() {
+fn failing_service_keeps_only_a_destroy() {
     each_case(|mood, destroy| {
         let (sessions, store) = manager_and_store();
         let signed_in = store.drive(sign_in(&sessions));
@@ -53,7 +54,7 @@ fn a_service_that_fails_saves_no_data_and_holds_a_destroy() {
 }
 
 #[test]
-fn a_handler_that_panics_saves_no_data_and_holds_a_destroy() {
+fn panicking_handler_keeps_only_a_destroy() {
     each_case(|mood, destroy| {
         let (sessions, store) = manager_and_store();
         let signed_in = store.drive(sign_in(&sessions));
@@ -75,7 +76,7 @@ fn panic_of<T>(work: impl FnOnce() -> T) -> &'static str {
 }
 
 #[test]
-fn a_destroy_that_cannot_be_saved_does_not_hide_a_panic() {
+fn failed_destroy_does_not_hide_a_panic() {
     let (sessions, store) = manager_and_store();
     let signed_in = store.drive(sign_in(&sessions));
     store.set(Mood::FailsToWrite);
@@ -84,7 +85,7 @@ fn a_destroy_that_cannot_be_saved_does_not_hide_a_panic() {
 }
 
 #[tokio::test]
-async fn a_server_error_saves_no_data_and_holds_a_destroy() {
+async fn server_error_keeps_only_a_destroy() {
     for destroy in [false, true] {
         let (sessions, _) = manager_and_store();
         let signed_in = sign_in(&sessions).await;
@@ -102,7 +103,7 @@ async fn a_server_error_saves_no_data_and_holds_a_destroy() {
 }
 
 #[tokio::test]
-async fn a_success_that_cannot_be_saved_is_not_told() {
+async fn unsaved_success_is_never_claimed() {
     let (sessions, store) = manager_and_store();
     let signed_in = sign_in(&sessions).await;
     store.set(Mood::FailsToWrite);
@@ -119,7 +120,7 @@ async fn a_success_that_cannot_be_saved_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_loaded_is_no_anonymous_one() {
+async fn failed_load_is_not_anonymous() {
     let (sessions, store) = manager_and_store();
     let signed_in = sign_in(&sessions).await;
     store.set(Mood::FailsToLoad);
@@ -137,7 +138,7 @@ async fn a_session_that_cannot_be_loaded_is_no_anonymous_one() {
 }
 
 #[tokio::test]
-async fn a_write_to_a_session_that_ended_meanwhile_is_refused_without_a_cookie() {
+async fn interrupted_write_sets_no_cookie() {
     let (sessions, _) = manager_and_store();
     let signed_in = sign_in(&sessions).await;
     let handler = async |request| {
@@ -150,7 +151,7 @@ async fn a_write_to_a_session_that_ended_meanwhile_is_refused_without_a_cookie()
 }
 
 #[tokio::test]
-async fn a_handler_without_a_middleware_is_told_so() {
+async fn missing_middleware_is_an_error() {
     let error = session(&Request::new(())).await.unwrap_err();
     assert!(error.is_no_middleware());
     assert_eq!(error.kind(), None);

@@ -1,4 +1,4 @@
-//! The process-wide manager. One test: there is one process.
+//! The process-wide manager. A single test, because there is only one process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,7 +19,7 @@ async fn set_name() -> Response<()> {
 }
 
 #[tokio::test]
-async fn the_functions_of_the_process_work_on_its_one_manager() {
+async fn global_functions_use_the_global_manager() {
     TestStore::new().manager("global").set_global().unwrap();
     sessions_http::global::on_destroy(|_, _| {
         ENDED.fetch_add(1, Ordering::Relaxed);
@@ -48,7 +48,7 @@ async fn the_functions_of_the_process_work_on_its_one_manager() {
     set_name().await;
     assert_eq!(sessions_http::global::destroy_all().await.unwrap(), 2);
 
-    // Within a middleware they share its session.
+    // Within a middleware, the calls share its session.
     let response = serve(Sessions::global(), Request::new(()), async |request| {
         sessions_http::global::start(&request).await?.set("name", "iris")?;
         Ok::<_, sessions_http::SessionError>(Response::default())

@@ -1,4 +1,4 @@
-//! What the log is told, and the client is not.
+//! What is logged and not sent to the client.
 
 use std::future::Future;
 use std::io;
@@ -14,7 +14,7 @@ use crate::support::{
     Answer, Mood, TestStore, assert_bare, manager_and_store, request_after, serve, set_cookies, sign_in,
 };
 
-/// Collects what is logged.
+/// The collected log output.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -29,8 +29,8 @@ impl io::Write for Log {
     }
 }
 
-/// Lets every place that logs know that somebody listens. Otherwise one that another thread comes
-/// by first, with nobody listening there, would be silent for good.
+/// Registers every log call site as enabled. Otherwise a site that another thread reaches first,
+/// without a subscriber, would stay disabled.
 fn listen_everywhere() {
     static LISTENS: Once = Once::new();
     LISTENS.call_once(|| {
@@ -51,7 +51,7 @@ pub(crate) fn logged(work: impl FnOnce()) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Runs a handler, and returns what it logs and what its client gets.
+/// Runs a handler, and returns its log output and its response.
 fn log_of<F>(store: &TestStore, serving: F) -> (String, Response<String>)
 where
     F: Future<Output = Answer>,
@@ -62,7 +62,7 @@ where
 }
 
 #[test]
-fn the_log_is_told_the_causes_of_what_the_server_is_to_blame_for() {
+fn server_faults_are_logged_with_causes() {
     let (sessions, store) = manager_and_store();
     store.set(Mood::FailsToWrite);
     let handler = async |request: Request<()>| {
@@ -78,7 +78,7 @@ fn the_log_is_told_the_causes_of_what_the_server_is_to_blame_for() {
     }
 }
 
-/// Adds to a text, as often as a client asks.
+/// Increments a string entry, which fails at every request.
 async fn add_to_a_text(request: Request<()>) -> Answer {
     let session = session(&request).await?;
     session.set("name", "iris")?;
@@ -100,7 +100,7 @@ async fn outlive(request: Request<()>) -> Answer {
 }
 
 #[test]
-fn what_a_client_can_cause_is_never_above_debug() {
+fn client_errors_are_logged_at_debug() {
     let (sessions, store) = manager_and_store();
     let signed_in = || store.drive(sign_in(&sessions));
     for _ in 0..10 {
@@ -127,7 +127,7 @@ fn assert_refused(store: &TestStore, serving: impl Future<Output = Answer>, stat
     assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
 }
 
-/// Returns how often one first visit warns that its cookie is lost.
+/// Returns how often a first visit warns that its cookie will be dropped.
 fn warnings(sessions: &Sessions, fields: &[(HeaderName, &'static str)]) -> usize {
     let mut request = Request::new(());
     for (name, value) in fields {
@@ -144,7 +144,7 @@ fn warnings(sessions: &Sessions, fields: &[(HeaderName, &'static str)]) -> usize
 }
 
 #[test]
-fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
+fn plain_http_warns_once_a_minute() {
     let host = (HOST, "myhost.test");
     let from = |name: HeaderName, page| [host.clone(), (name, page)];
     let clock = Arc::new(ManualClock::default());
@@ -165,7 +165,7 @@ fn a_secure_cookie_over_plain_http_is_a_warning_once_a_minute() {
 }
 
 #[test]
-fn a_browser_that_sends_the_cookie_has_kept_it() {
+fn returned_cookie_means_no_warning() {
     let (sessions, store) = manager_and_store();
     let mut request = request_after(&store.drive(sign_in(&sessions)));
     request.headers_mut().insert(HOST, HeaderValue::from_static("myhost.test"));

@@ -1,4 +1,4 @@
-//! The adapters' common ground, driven without a framework.
+//! The code shared by the adapters, driven without a framework.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

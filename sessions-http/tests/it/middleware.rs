@@ -1,4 +1,4 @@
-//! The middleware's side of a request that goes well.
+//! The middleware on requests that succeed.
 
 use std::future::Future;
 use std::pin::pin;
@@ -24,7 +24,7 @@ async fn get_name(request: Request<()>) -> Answer {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_asks_about_touches_neither_store_nor_response() {
+async fn unused_session_costs_nothing() {
     let (sessions, store) = manager_and_store();
     let first = serve(&sessions, Request::new(()), set_name).await.unwrap();
     store.calls();
@@ -35,7 +35,7 @@ async fn a_request_that_nobody_asks_about_touches_neither_store_nor_response() {
 }
 
 #[test]
-fn what_a_handler_writes_is_there_for_the_next_request() {
+fn next_request_sees_what_was_written() {
     for mood in [Mood::AtOnce, Mood::Later] {
         let (sessions, store) = manager_and_store();
         store.set(mood);
@@ -51,7 +51,7 @@ fn what_a_handler_writes_is_there_for_the_next_request() {
 }
 
 #[test]
-fn the_head_does_not_leave_before_the_store_has_answered() {
+fn headers_wait_for_the_store() {
     let (sessions, store) = manager_and_store();
     store.set(Mood::Later);
     let mut serving = pin!(serve(&sessions, Request::new(()), set_name));
@@ -64,7 +64,7 @@ fn the_head_does_not_leave_before_the_store_has_answered() {
 }
 
 #[tokio::test]
-async fn the_handlers_own_fields_are_kept_but_for_a_namesake_and_the_cache_control() {
+async fn handler_headers_are_kept_except_namesakes() {
     let (sessions, _) = manager_and_store();
     let handler = async |request| {
         let mut response = set_name(request).await?;
@@ -116,7 +116,7 @@ fn debug_output_shows_the_stage_and_no_response() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_found_among_many_fields() {
+async fn cookie_is_found_among_many_headers() {
     let (sessions, _) = manager_and_store();
     let first = serve(&sessions, Request::new(()), set_name).await.unwrap();
     let ours = request_after(&first).headers()[COOKIE].clone();
@@ -130,7 +130,7 @@ async fn a_cookie_is_found_among_many_fields() {
 }
 
 #[tokio::test]
-async fn all_who_ask_in_one_request_get_the_same_session() {
+async fn one_request_has_one_session() {
     let (sessions, store) = manager_and_store();
     let first = serve(&sessions, Request::new(()), set_name).await.unwrap();
     store.calls();
@@ -146,7 +146,7 @@ async fn all_who_ask_in_one_request_get_the_same_session() {
 }
 
 #[tokio::test]
-async fn two_middlewares_of_one_manager_share_a_session_and_commit_it_once() {
+async fn nested_middlewares_commit_once() {
     let (sessions, store) = manager_and_store();
     let between = async |request: Request<()>| {
         session(&request).await?.set("name", "iris")?;
@@ -166,7 +166,7 @@ fn two_managers() -> (Sessions, Sessions) {
 }
 
 #[tokio::test]
-async fn of_two_managers_the_inner_ones_session_is_extracted_and_both_commit() {
+async fn inner_manager_is_extracted_and_both_commit() {
     let (outer, inner) = two_managers();
     let handler = async |request: Request<()>| {
         set(&session(&request).await?, "within").await?;
@@ -184,7 +184,7 @@ async fn of_two_managers_the_inner_ones_session_is_extracted_and_both_commit() {
 }
 
 #[tokio::test]
-async fn a_middleware_finds_its_manager_beyond_that_of_another() {
+async fn middleware_finds_its_manager_beyond_another() {
     let (outer, inner) = two_managers();
     let innermost = async |request| {
         serve(&outer, request, async |request| {
@@ -200,7 +200,7 @@ async fn a_middleware_finds_its_manager_beyond_that_of_another() {
 }
 
 #[tokio::test]
-async fn a_session_finished_by_hand_leaves_nothing_to_the_middleware() {
+async fn explicit_finish_leaves_the_middleware_nothing() {
     let (sessions, store) = manager_and_store();
     let handler = async |request: Request<()>| {
         let session = sessions.start(&request).await?;

@@ -1,4 +1,4 @@
-//! What the tests share: a store that can be steered, a middleware without a framework, a browser.
+//! Shared test support: a controllable store, a middleware without a framework, a browser.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -14,8 +14,8 @@ pub(crate) type Answer = Result<Response<String>, SessionError>;
 
 type Failing = FailingStore<SlowStore<MemoryStore>>;
 
-/// A memory store that counts what it is asked, fails when it is told to, and answers late while
-/// its gate is closed.
+/// A memory store that counts its calls, can be made to fail, and answers late while its gate is
+/// closed.
 pub(crate) struct TestStore {
     counting: CountingStore<Failing>,
     gate: Gate,
@@ -52,7 +52,7 @@ impl TestStore {
         }
     }
 
-    /// Returns how many loads and writes there were since the last call.
+    /// Returns the number of loads and writes since the last call.
     pub(crate) fn calls(&self) -> (u64, u64) {
         let writes = WRITES.into_iter().map(|verb| self.counting.calls_of(verb)).sum();
         let calls = (self.counting.calls_of(Verb::Load), writes);
@@ -69,13 +69,13 @@ impl TestStore {
         self.gate.let_one_through();
     }
 
-    /// Makes a manager of this store.
+    /// Creates a manager with this store.
     pub(crate) fn manager(&self, cookie: &str) -> Sessions {
         let builder = Sessions::builder().cookie_name(cookie).store(self.counting.clone());
         builder.sweep_every(None).build().unwrap()
     }
 
-    /// Polls a future to its end, and lets what waits at the gate through, one at a time.
+    /// Polls a future to completion, letting the calls that wait at the gate through one at a time.
     pub(crate) fn drive<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         loop {
@@ -94,7 +94,7 @@ pub(crate) fn manager_and_store() -> (Sessions, TestStore) {
     (store.manager("__Host-id"), store)
 }
 
-/// Lets whoever polls come back once.
+/// Yields once to whoever polls.
 pub(crate) async fn pending_once() {
     let mut polled = false;
     poll_fn(|context| {
@@ -120,7 +120,7 @@ where
     ResponseFuture::new(handler(request), exchange).await
 }
 
-/// Makes a request with the cookies that the response to an earlier one set.
+/// Creates a request with the cookies that an earlier response set.
 pub(crate) fn request_after<B>(response: &Response<B>) -> Request<()> {
     let mut request = Request::new(());
     for cookie in set_cookies(response.headers()) {

@@ -1,4 +1,4 @@
-//! Clients that hang up, over real sockets, by HTTP/1.1 and HTTP/2.
+//! Clients that disconnect, over real sockets, with HTTP/1.1 and HTTP/2.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -31,12 +31,12 @@ enum Version {
     Http2,
 }
 
-/// What the tests hear of the server.
+/// What the server reports to the tests.
 #[derive(Debug, PartialEq)]
 enum News {
-    /// The handler has done its deed.
+    /// The handler has acted.
     Done,
-    /// The handler is no longer there.
+    /// The handler is over.
     Left,
     /// A session has ended.
     Ended,
@@ -52,7 +52,7 @@ impl Drop for Leaving {
     }
 }
 
-/// Does what the path says; those who act tell of it.
+/// Acts according to the path, and reports it.
 async fn handle(request: Request<Incoming>, teller: Teller) -> Result<Response<Body>, Infallible> {
     let session = session(&request).await.unwrap();
     let path = request.uri().path().to_owned();
@@ -84,7 +84,7 @@ struct Server {
     news: UnboundedReceiver<News>,
 }
 
-/// A request that was sent, and the task that keeps its connection.
+/// A sent request, and the task that drives its connection.
 struct Sent {
     answer: JoinHandle<hyper::Result<Response<Incoming>>>,
     connection: JoinHandle<()>,
@@ -92,7 +92,7 @@ struct Sent {
 }
 
 impl Sent {
-    /// Closes the connection, or resets the stream where the connection carries others.
+    /// Closes the connection, or resets the stream if the connection carries others.
     fn hang_up(self) {
         self.answer.abort();
         if self.version == Version::Http1 {
@@ -102,7 +102,7 @@ impl Sent {
 }
 
 impl Server {
-    /// Serves on a port of its own. Writes to the store wait while the gate is closed.
+    /// Serves on its own port. Writes to the store wait while the gate is closed.
     async fn start(version: Version) -> Self {
         let (teller, news) = unbounded_channel();
         let gate = Gate::opened();
@@ -163,7 +163,7 @@ impl Server {
         response.headers()[SET_COOKIE].to_str().unwrap().split_once(';').unwrap().0.to_owned()
     }
 
-    /// Returns who is signed in, and whether something was written.
+    /// Returns the principal, and whether the session was written to.
     async fn look(&self, cookie: &str) -> Bytes {
         self.get("/look", cookie).await.into_body().collect().await.unwrap().to_bytes()
     }
@@ -182,7 +182,7 @@ fn get(path: &str, cookie: &str) -> Request<Body> {
 const VERSIONS: [Version; 2] = [Version::Http1, Version::Http2];
 
 #[tokio::test]
-async fn a_client_that_hangs_up_during_a_slow_logout_is_signed_out() {
+async fn disconnect_during_a_logout_signs_out() {
     for (version, is_late) in VERSIONS.into_iter().flat_map(|version| [(version, false), (version, true)]) {
         let mut server = Server::start(version).await;
         let cookie = server.sign_in().await;
@@ -201,7 +201,7 @@ async fn a_client_that_hangs_up_during_a_slow_logout_is_signed_out() {
 }
 
 #[tokio::test]
-async fn what_a_client_wrote_before_it_hung_up_is_not_saved() {
+async fn disconnect_drops_the_writes() {
     for version in VERSIONS {
         let mut server = Server::start(version).await;
         let cookie = server.sign_in().await;
@@ -214,7 +214,7 @@ async fn what_a_client_wrote_before_it_hung_up_is_not_saved() {
 }
 
 #[tokio::test]
-async fn a_commit_goes_to_its_end_though_the_client_hangs_up() {
+async fn commit_survives_a_disconnect() {
     for version in VERSIONS {
         let mut server = Server::start(version).await;
         let cookie = server.sign_in().await;
@@ -224,7 +224,7 @@ async fn a_commit_goes_to_its_end_though_the_client_hangs_up() {
         server.hear(News::Left).await;
         assert_eq!(server.gate.held(), 1);
         client.hang_up();
-        // The server has seen that the client is gone once it has answered another.
+        // Once the server answers another request, it has seen that the client is gone.
         assert_eq!(server.look("").await, "None false");
         server.gate.open();
         assert_eq!(server.look(&cookie).await, "Some(\"iris\") true", "{version:?}");
@@ -243,10 +243,10 @@ impl hyper::body::Body for Beginning {
     }
 }
 
-/// As documented at the wrapper: a handler that reads the body learns that its client is gone, and
+/// As documented at the wrapper: a handler that reads the body notices that its client is gone, and
 /// its response is like any other.
 #[tokio::test]
-async fn a_body_that_ends_early_keeps_what_was_written_before() {
+async fn truncated_body_keeps_earlier_writes() {
     for version in VERSIONS {
         let mut server = Server::start(version).await;
         let cookie = server.sign_in().await;

@@ -1,4 +1,4 @@
-//! What the wrapper and the explicit calls do in hyper's services.
+//! The wrapper and the explicit calls in hyper's services.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -54,7 +54,7 @@ async fn handle<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
     Ok(answer(&request).await.unwrap_or_else(SessionError::into_response))
 }
 
-/// Makes a request with the cookies that an earlier response set.
+/// Creates a request with the cookies that an earlier response set.
 fn request(path: &str, after: Option<&Response<Body>>) -> Request<Body> {
     let mut request = Request::get(path);
     for cookie in after.iter().flat_map(|response| response.headers().get_all(SET_COOKIE)) {
@@ -69,7 +69,7 @@ async fn body(response: Response<Body>) -> Bytes {
 }
 
 #[tokio::test]
-async fn the_wrapper_keeps_what_handlers_do() {
+async fn wrapper_saves_what_handlers_write() {
     let service = SessionService::new(manager_and_store().0, service_fn(handle));
     let signed_in = service.call(request("/login", None)).await.unwrap();
     assert_eq!(signed_in.headers().get_all(SET_COOKIE).iter().count(), 1);
@@ -86,7 +86,7 @@ async fn the_wrapper_keeps_what_handlers_do() {
 }
 
 #[tokio::test]
-async fn a_handler_without_the_wrapper_answers_500() {
+async fn handler_without_the_wrapper_is_500() {
     let error = session(&Request::new(Body::default())).await.unwrap_err();
     assert!(error.is_no_middleware() && error.to_string().contains("SessionService"), "{error}");
     let response = handle(Request::new(Body::default())).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_handler_without_the_wrapper_answers_500() {
 }
 
 #[tokio::test]
-async fn wrappers_within_wrappers_of_one_manager_set_one_cookie() {
+async fn nested_wrappers_set_one_cookie() {
     let (sessions, _) = manager_and_store();
     let inner = SessionService::new(sessions.clone(), service_fn(handle));
     let service = SessionService::new(sessions.clone(), inner);
@@ -105,7 +105,7 @@ async fn wrappers_within_wrappers_of_one_manager_set_one_cookie() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_answers_503_without_a_cookie() {
+async fn outage_is_503_without_a_cookie() {
     let (sessions, store) = manager_and_store();
     let service = SessionService::new(sessions, service_fn(handle));
     let signed_in = service.call(request("/login", None)).await.unwrap();
@@ -127,7 +127,7 @@ async fn a_store_that_fails_answers_503_without_a_cookie() {
 }
 
 #[tokio::test]
-async fn a_service_that_fails_loses_no_logout() {
+async fn logout_survives_a_failing_service() {
     async fn fails(request: Request<Body>) -> Result<Response<Body>, SessionError> {
         let session = session(&request).await?;
         session.destroy();
@@ -145,7 +145,7 @@ async fn a_service_that_fails_loses_no_logout() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_still_does_and_loses_no_logout() {
+async fn panic_propagates_after_the_logout() {
     let (sessions, _) = manager_and_store();
     let service = SessionService::new(sessions.clone(), service_fn(handle));
     let signed_in = service.call(request("/login", None)).await.unwrap();
@@ -157,14 +157,14 @@ async fn a_handler_that_panics_still_does_and_loses_no_logout() {
 }
 
 #[tokio::test]
-async fn sessions_are_started_and_finished_by_hand() {
+async fn explicit_calls_start_and_finish_sessions() {
     let (sessions, store) = manager_and_store();
     let session = sessions.start(&request("/", None)).await.unwrap();
     session.login("iris").unwrap();
     let mut signed_in = Response::new(Body::default());
     sessions.finish(&session, &mut signed_in).await.unwrap();
 
-    // Within a wrapper of the same manager it is the wrapper's session.
+    // Within a wrapper of the same manager, it is the wrapper's session.
     let service = SessionService::new(sessions.clone(), service_fn(handle));
     let whoami = service.call(request("/whoami", Some(&signed_in))).await.unwrap();
     assert_eq!(body(whoami).await, "iris");
@@ -172,7 +172,7 @@ async fn sessions_are_started_and_finished_by_hand() {
     fail(&store, Verb::Destroy);
     let mut signed_out = Response::new(Body::default());
     let error = sessions.destroy(&request("/", Some(&signed_in)), &mut signed_out).await.unwrap_err();
-    let response: Response<Body> = SessionError::from(error).into_response();
+    let response: Response<Body> = error.into_response();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     store.recover();
     sessions.destroy(&request("/", Some(&signed_in)), &mut signed_out).await.unwrap();
@@ -180,7 +180,7 @@ async fn sessions_are_started_and_finished_by_hand() {
 }
 
 #[tokio::test]
-async fn the_process_has_a_manager() {
+async fn process_has_a_manager() {
     let session = sessions_hyper::global::start(&request("/", None)).await.unwrap();
     session.set("name", "iris").unwrap();
     let mut response = Response::new(Body::default());
@@ -190,7 +190,7 @@ async fn the_process_has_a_manager() {
 }
 
 #[tokio::test]
-async fn bodies_that_stay_on_their_thread_will_do() {
+async fn bodies_need_not_be_send() {
     let service = SessionService::new(manager_and_store().0, service_fn(handle));
     let (parts, _) = request("/login", None).into_parts();
     let body = Full::new(Cursor::new(Rc::from(*b"a body that is not `Send`")));

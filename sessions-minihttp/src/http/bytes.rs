@@ -1,4 +1,4 @@
-//! Which bytes a part of a head may hold.
+//! Sets of bytes that are allowed in parts of a request head.
 
 /// Returns a table that is true for the ASCII letters and digits, and for `others`.
 pub(crate) const fn letters_digits_and(others: &[u8]) -> [bool; 256] {

@@ -1,42 +1,42 @@
-//! Bodies in chunks (RFC 9112 section 7.1).
+//! Chunked bodies (RFC 9112 section 7.1).
 
 use memchr::memchr;
 
 use super::refusal::Refusal;
 
-/// Size of the largest line that begins a chunk, with its extensions.
+/// Maximum size of the line that begins a chunk, with its extensions.
 pub(crate) const MAX_LINE: usize = 1024;
 
-/// Size of the largest trailer section.
+/// Maximum size of the trailer section.
 const MAX_TRAILERS: usize = 8 * 1024;
 
-/// Number of digits of the largest size. All sizes of so many digits are numbers.
+/// Maximum number of digits in a chunk size. Any size of that many digits fits a `u64`.
 const MAX_DIGITS: usize = 15;
 
-/// The decoder of one body: it finds the data between the framing. Trailers are dropped.
+/// The decoder of one body: it finds the data between the framing and drops trailers.
 #[derive(Debug)]
 pub(crate) struct Chunked {
     state: State,
-    /// Number of bytes of trailers so far.
+    /// Number of trailer bytes so far.
     trailers: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// A chunk's size comes next.
+    /// A chunk size comes next.
     Size,
-    /// So many bytes of data come next, and then a line break.
+    /// This many bytes of data come next, then a line break.
     Data(u64),
-    /// A trailer or the last line comes next.
+    /// A trailer or the final empty line comes next.
     Trailer,
-    /// Nothing comes any more.
+    /// The body is complete.
     End,
 }
 
-/// What comes after the framing.
+/// What follows the framing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Data, of up to so many bytes. Whoever takes some of it calls [`Chunked::consume`].
+    /// Up to this many bytes of data. After taking some, call [`Chunked::consume`].
     Data(u64),
     /// More bytes are needed.
     Unknown,
@@ -49,8 +49,7 @@ impl Chunked {
         Self { state: State::Size, trailers: 0 }
     }
 
-    /// Goes over the framing at the beginning of `bytes`. Returns how many bytes of it there are,
-    /// which are done with, and what comes after them.
+    /// Parses the framing at the beginning of `bytes`. Returns its length and what follows it.
     ///
     /// # Errors
     ///
@@ -73,7 +72,7 @@ impl Chunked {
         }
     }
 
-    /// Returns how many bytes are left of the data that [`advance`](Self::advance) found last.
+    /// Returns how much is left of the data that [`advance`](Self::advance) found last.
     pub(crate) const fn left(&self) -> u64 {
         match self.state {
             State::Data(left) => left,
@@ -81,7 +80,7 @@ impl Chunked {
         }
     }
 
-    /// Notes that so many bytes of the data were taken.
+    /// Records that this much of the data was taken.
     pub(crate) const fn consume(&mut self, amount: u64) {
         if let State::Data(left) = &mut self.state {
             *left -= amount;
@@ -123,21 +122,21 @@ impl Chunked {
     }
 }
 
-/// Returns the first line, without its end; `None` if it has not come as a whole.
+/// Returns the first line without its line break, or `None` if it is incomplete.
 fn line(bytes: &[u8], longest: usize) -> Result<Option<&[u8]>, Refusal> {
     let window = &bytes[..bytes.len().min(longest)];
     let Some(end) = memchr(b'\n', window) else {
         return if bytes.len() < longest { Ok(None) } else { Err(Refusal::Malformed) };
     };
     match bytes[..end].split_last() {
-        // Whoever took a control character for the end of a line would find the end elsewhere.
+        // A parser that takes a control character for a line break would find another end.
         Some((b'\r', line)) if line.iter().all(|byte| *byte == b'\t' || !byte.is_ascii_control()) => Ok(Some(line)),
         _ => Err(Refusal::Malformed),
     }
 }
 
-/// Reads the size at the beginning of a chunk: hexadecimal digits, and extensions after a
-/// semicolon.
+/// Parses the size at the beginning of a chunk: hexadecimal digits, then optional extensions after
+/// a semicolon.
 fn size(line: &[u8]) -> Option<u64> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (digits, rest) = line.split_at(digits);
@@ -157,7 +156,7 @@ fn is_field(line: &[u8]) -> bool {
 mod tests {
     use crate::fuzzing::decode_chunked;
 
-    /// Decodes a body that comes at once, and byte by byte. Returns it, and how many bytes it took.
+    /// Decodes a body at once and byte by byte. Returns it and the number of bytes it took.
     fn decode(bytes: &[u8]) -> Result<Option<(String, usize)>, u16> {
         let decoded = decode_chunked(bytes, bytes.len().max(1));
         assert_eq!(decoded, decode_chunked(bytes, 1), "{}", bytes.escape_ascii());
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_become_one_body() {
+    fn chunks_are_joined() {
         let table = [
             ("0\r\n\r\n", ""),
             ("3\r\nabc\r\n0\r\n\r\n", "abc"),
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_beginning_is_incomplete() {
+    fn every_prefix_is_incomplete() {
         let bytes = b"3;x=y\r\nabc\r\n1\r\nd\r\n0\r\nT: 1\r\n\r\n";
         for end in 0..bytes.len() {
             assert_eq!(decode(&bytes[..end]), Ok(None), "{end}");
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_others_may_read_otherwise_is_refused() {
+    fn ambiguous_chunk_size_is_refused() {
         let sizes = [
             "",
             " 3",
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_chunk_is_where_its_size_says() {
+    fn chunk_ends_where_its_size_says() {
         for bytes in [
             "2\r\nabc\r\n0\r\n\r\n",
             "3\r\nabc\n0\r\n\r\n",
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn trailers_are_fields_and_limited() {
+    fn trailers_are_checked_and_limited() {
         for trailer in ["x", ": 1", " X: 1", "X : 1", "X: \0", "X: 1\rY: 2", "X\n"] {
             assert_eq!(decode(format!("0\r\n{trailer}\r\n\r\n").as_bytes()), Err(400), "{trailer:?}");
         }
@@ -245,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_limited() {
+    fn chunk_line_is_limited() {
         let line = |length: usize| format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(length - 4));
         assert!(decode(line(1024).as_bytes()).is_ok_and(|decoded| decoded.is_some()));
         assert_eq!(decode(line(1025).as_bytes()), Err(400));

@@ -1,4 +1,4 @@
-//! What the header fields of a request say about its body and its connection (RFC 9112 sections
+//! Message framing: what a request's headers say about its body and connection (RFC 9112 sections
 //! 3.2, 6 and 9).
 
 use httparse::Header;
@@ -6,7 +6,7 @@ use httparse::Header;
 use super::bytes::letters_digits_and;
 use super::refusal::Refusal;
 
-/// How a request's body is delimited, and what becomes of its connection.
+/// How a request's body is delimited, and what happens to its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Framing {
     pub(crate) body: BodyLength,
@@ -27,16 +27,16 @@ pub(crate) enum BodyLength {
 /// Whether the connection stays open after a response, and whether the response must say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Persistence {
-    /// It stays open, as HTTP/1.1 does by itself.
+    /// It stays open, which is the default in HTTP/1.1.
     Implied,
-    /// It stays open, which a client of HTTP/1.0 has asked for and must be told.
+    /// It stays open at the request of an HTTP/1.0 client, and the response must say so.
     Announced,
     /// It is closed.
     Close,
 }
 
 impl Framing {
-    /// Decides by the header fields.
+    /// Determines the framing from the headers.
     ///
     /// # Errors
     ///
@@ -57,7 +57,7 @@ impl Framing {
     }
 }
 
-/// The fields that matter, as far as they were gone through.
+/// The relevant headers seen so far.
 #[derive(Default)]
 struct Seen {
     hosts: usize,
@@ -78,7 +78,7 @@ struct Codings {
 impl Seen {
     fn field(&mut self, field: &Header<'_>) -> Result<(), Refusal> {
         let is = |name: &str| matches_ignoring_case(field.name.as_bytes(), name.as_bytes());
-        // Nearly all other fields are told apart by the length of their name and its first letter.
+        // The length of a name and its first letter rule out nearly all other headers.
         match (field.name.len(), field.name.as_bytes().first().map(u8::to_ascii_lowercase)) {
             (4, Some(b'h')) if is("Host") => self.host(field.value)?,
             (6, Some(b'e')) if is("Expect") => {
@@ -102,7 +102,7 @@ impl Seen {
 
     fn connection(&mut self, value: &[u8]) {
         if value == b"keep-alive" {
-            // As all browsers say.
+            // Sent by all browsers.
             self.keeps_alive = true;
             return;
         }
@@ -131,9 +131,11 @@ impl Seen {
         }
     }
 
-    /// Decides where the body ends. Both a length and a coding, which RFC 9112 section 6.1 leaves
-    /// to the server, are refused: a proxy that went by the length would take something else for
-    /// the next request than one that went by the chunks.
+    /// Determines where the body ends.
+    ///
+    /// A request with both a length and a coding, which RFC 9112 section 6.1 leaves to the server,
+    /// is refused: a proxy that uses the length would see another next request than one that uses
+    /// the chunks.
     fn body(&self, version: u8) -> Result<BodyLength, Refusal> {
         match (self.length, &self.codings) {
             (length, None) => Ok(BodyLength::Sized(length.unwrap_or(0))),
@@ -153,24 +155,24 @@ impl Seen {
     }
 }
 
-/// Compares with what is usual, at first as it is usually written: comparing letter by letter takes
-/// ten times as long.
+/// Compares two texts ignoring case. Tries the usual spelling first, because comparing letter by
+/// letter takes ten times as long.
 fn matches_ignoring_case(text: &[u8], usual: &[u8]) -> bool {
     text == usual || text.eq_ignore_ascii_case(usual)
 }
 
-/// Returns the elements of a list. Empty ones do not count (RFC 9110 section 5.6.1).
+/// Returns the elements of a list, without empty ones (RFC 9110 section 5.6.1).
 fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-/// Reads a number of nothing but digits: `parse` would take a sign, too.
+/// Parses a number that consists only of digits; `parse` would also accept a sign.
 fn number(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?;
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Whether a byte may be part of a `Host` (RFC 3986 sections 3.2.2 and 3.2.3).
+/// Bytes that are allowed in `Host` (RFC 3986 sections 3.2.2 and 3.2.3).
 const IS_HOST: [bool; 256] = letters_digits_and(b"-._~%!$&'()*+,;=:[]");
 
 #[cfg(test)]
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_body_is_known_by_one_length() {
+    fn body_ends_after_its_length() {
         assert_eq!(body(&[]), Ok(BodyLength::Sized(0)));
         assert_eq!(body(&[("content-length", "0")]), Ok(BodyLength::Sized(0)));
         assert_eq!(body(&[("Content-Length", "12"), ("CONTENT-LENGTH", "012")]), Ok(BodyLength::Sized(12)));
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_body_is_known_by_chunks() {
+    fn body_ends_after_its_last_chunk() {
         let coding = |value| body(&[("Transfer-Encoding", value)]);
         for value in ["chunked", "CHUNKED", ",chunked", "chunked ,"] {
             assert_eq!(coding(value), Ok(BodyLength::Chunked), "{value}");
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn http_1_1_names_one_host() {
+    fn http_1_1_needs_one_host() {
         assert_eq!(framing(1, &[]), Err(Refusal::Malformed));
         assert!(framing(0, &[]).is_ok());
         for host in ["", "localhost:8080", "a.example", "[::1]:80", "10.0.0.1", "a_b~c%20"] {
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_stays_open_as_its_version_says() {
+    fn persistence_depends_on_the_version() {
         let table = [
             (1, "", Persistence::Implied),
             (1, "keep-alive", Persistence::Implied),

@@ -1,4 +1,4 @@
-//! The head of a request: request line and header fields.
+//! The head of a request: request line and headers.
 
 use std::mem::MaybeUninit;
 
@@ -7,26 +7,25 @@ use httparse::{Error, Header, Request, Status};
 use super::framing::Framing;
 use super::refusal::Refusal;
 
-/// Number of header fields that a request may have. Browsers send up to about 25, and proxies add
-/// some.
+/// Maximum number of headers in a request. Browsers send up to about 25, and proxies add some.
 pub(crate) const MAX_FIELDS: usize = 100;
 
-/// Size of the largest head, in bytes, with the empty line at its end.
+/// Maximum size of a head in bytes, including the final empty line.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
 
-/// Room for the header fields of one request.
+/// Storage for the headers of one request.
 pub(crate) type Slots<'b> = [MaybeUninit<Header<'b>>; MAX_FIELDS];
 
-/// The head of a request, which borrows its texts from the bytes that it was parsed from.
+/// The head of a request, borrowed from the bytes that it was parsed from.
 #[derive(Debug)]
 pub(crate) struct Head<'h, 'b> {
     pub(crate) method: &'b str,
-    /// The target as it was sent: a path with its query, usually.
+    /// The request target as it was sent, usually a path with a query.
     pub(crate) path: &'b str,
     /// The minor version of HTTP/1.
     pub(crate) version: u8,
     pub(crate) headers: &'h [Header<'b>],
-    /// Number of bytes that the head takes.
+    /// Size of the head in bytes.
     pub(crate) length: usize,
     pub(crate) framing: Framing,
 }
@@ -35,8 +34,8 @@ pub(crate) struct Head<'h, 'b> {
 ///
 /// # Errors
 ///
-/// Returns why the request must be refused. Where two recipients might disagree about where a
-/// request ends, which is what request smuggling rests on, this one refuses.
+/// Returns why the request must be refused. A request is refused if two recipients might disagree
+/// about where it ends, which request smuggling relies on.
 pub(crate) fn parse<'h, 'b>(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Result<Option<Head<'h, 'b>>, Refusal> {
     let bytes = &bytes[..bytes.len().min(MAX_HEAD)];
     let mut request = Request::new(&mut []);
@@ -58,10 +57,10 @@ pub(crate) fn parse<'h, 'b>(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Result
     Ok(Some(Head { method, path, version, headers, length, framing }))
 }
 
-/// Returns whether no line ends in a bare LF, which httparse accepts and a proxy in front may have
-/// taken for a part of the line.
+/// Returns whether every line ends in CRLF. httparse accepts a bare LF, which a proxy in front may
+/// have taken for part of the line.
 ///
-/// Looks only at where lines begin, which costs less than another search for line breaks.
+/// Looks only at the starts of lines, which is cheaper than searching for line breaks again.
 fn lines_end_in_crlf(head: &[u8], headers: &[Header<'_>]) -> bool {
     let begins_line = |name: &str| {
         let before = head.get(..name.as_ptr().addr().wrapping_sub(head.as_ptr().addr()));
@@ -73,7 +72,7 @@ fn lines_end_in_crlf(head: &[u8], headers: &[Header<'_>]) -> bool {
         && head[..empty_lines].chunks(2).all(|line| line == b"\r\n")
 }
 
-/// Distinguishes a version of HTTP that is not served from a malformed request line.
+/// Distinguishes an unsupported HTTP version from a malformed request line.
 fn bad_version(bytes: &[u8]) -> Refusal {
     let line = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).find(|line| !line.is_empty());
     let words: Vec<_> = line.unwrap_or_default().split(|byte| *byte == b' ').collect();
@@ -110,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_read_as_it_was_sent() {
+    fn head_is_parsed_as_sent() {
         let bytes = b"\r\nPOST /a?b=c HTTP/1.1\r\nHost: a\r\nX-Y:\t v w \t\r\nContent-Length: 3\r\n\r\nabcGET";
         let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         let head = parse(bytes, &mut slots).unwrap().unwrap();
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn every_beginning_of_a_head_is_incomplete() {
+    fn every_prefix_of_a_head_is_incomplete() {
         let head = "GET /a HTTP/1.1\r\nHost: a\r\nX: b\r\n\r\n";
         for end in 0..head.len() {
             assert_eq!(length(&head.as_bytes()[..end]), Ok(None), "{end}");
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_bytes_are_limited() {
+    fn headers_and_bytes_are_limited() {
         for count in [1, 17, 50, MAX_FIELDS] {
             let head = with_fields(count);
             assert_eq!(length(head.as_bytes()), Ok(Some(head.len())), "{count}");
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn malformed_request_is_refused() {
         let table: [&[u8]; 25] = [
             b"GET / HTTP/1.1\nHost: a\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: a\n\r\n",
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn other_versions_are_told_apart_from_garbage() {
+    fn unsupported_version_is_not_malformed() {
         for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "HTTP/10.1", "HTTP/3"] {
             let head = format!("\r\nGET / {version}\r\nHost: a\r\n\r\n");
             assert_eq!(length(head.as_bytes()), Err(Refusal::UnsupportedVersion), "{version}");

@@ -1,14 +1,14 @@
-//! Why the server refuses a request before any service sees it.
+//! Refusals: requests that the server rejects before any service sees them.
 
-/// The reason why a request is refused. Its connection is closed then: the next request might begin
-/// anywhere.
+/// Why a request is refused. Its connection is then closed, since the start of the next request is
+/// unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The bytes are no request, or its end is unclear.
+    /// The bytes are not a request, or its end is ambiguous.
     Malformed,
     /// The head did not arrive in time.
     Slow,
-    /// The head has too many bytes or fields.
+    /// The head has too many bytes or headers.
     TooLarge,
     /// The body has a transfer coding other than `chunked`.
     UnknownCoding,
@@ -17,7 +17,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// Returns the status to answer with.
+    /// Returns the status of the response.
     pub(crate) const fn status(self) -> u16 {
         match self {
             Self::Malformed => 400,

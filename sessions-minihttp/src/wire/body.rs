@@ -1,4 +1,4 @@
-//! The body of a request as it comes.
+//! The body of a request as it is received.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::mem;
@@ -6,19 +6,20 @@ use std::mem;
 use super::Wire;
 use crate::http::{BodyLength, Chunked, Framing, Next, Refusal};
 
-/// How much of a body that a service left unread is read and dropped. With more to come, the
-/// connection is closed.
+/// Maximum size of an unread body that is read and dropped. If it is larger, the connection is
+/// closed.
 const MOST_SKIPPED: u64 = 256 * 1024;
 
-/// The body of a request. It outlives the service, so that what the service leaves of it is not
-/// taken for the next request.
+/// The body of a request.
+///
+/// It outlives the service, so that an unread rest is not taken for the next request.
 pub(crate) struct Incoming<'c> {
     wire: &'c mut Wire,
-    /// Number of bytes that came with the head.
+    /// Number of body bytes that arrived with the head.
     came: usize,
-    /// Those of them that are not done with.
+    /// The unconsumed part of those.
     received: &'c [u8],
-    /// Where more is received to once they are done with, and which part of that is not.
+    /// The space for more bytes once those are consumed, and its unconsumed range.
     spare: &'c mut [u8],
     start: usize,
     end: usize,
@@ -30,25 +31,25 @@ pub(crate) struct Incoming<'c> {
 enum Left {
     Sized(u64),
     Chunked(Chunked),
-    /// The body broke off.
+    /// The body was cut off.
     Broken(Refusal),
 }
 
-/// What a request leaves in the buffer.
+/// The state of the buffer after a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Rest {
-    /// Number of bytes after the head that are done with.
+    /// Number of bytes after the head that are consumed.
     pub(crate) taken: usize,
-    /// Number of bytes that were received since the head was parsed.
+    /// Number of bytes received since the head was parsed.
     pub(crate) received: usize,
 }
 
-/// The next request, if there is one, cannot be found.
+/// The error that the next request, if there is one, cannot be found.
 #[derive(Debug)]
 pub(crate) struct Unread;
 
 impl<'c> Incoming<'c> {
-    /// `received` came with the head, and `spare` is the room behind it.
+    /// Creates a body; `received` arrived with the head, and `spare` is the space behind it.
     pub(crate) fn new(wire: &'c mut Wire, framing: Framing, received: &'c [u8], spare: &'c mut [u8]) -> Self {
         let left = match framing.body {
             BodyLength::Sized(length) => Left::Sized(length),
@@ -59,7 +60,7 @@ impl<'c> Incoming<'c> {
         Self { wire, came: received.len(), received, spare, start: 0, end: 0, left, awaits_continue }
     }
 
-    /// Returns why the body broke off, if it did.
+    /// Returns why the body was cut off, if it was.
     pub(crate) const fn failure(&self) -> Option<Refusal> {
         match self.left {
             Left::Broken(refusal) => Some(refusal),
@@ -67,12 +68,12 @@ impl<'c> Incoming<'c> {
         }
     }
 
-    /// Skips what the service left unread.
+    /// Skips the part that the service left unread.
     ///
     /// # Errors
     ///
-    /// The end of the body may not be found: it broke off, there is too much of it, or the client
-    /// has not begun to send it.
+    /// Fails if the end of the body cannot be found: it was cut off, is too large to skip, or the
+    /// client has not begun to send it.
     pub(crate) fn finish(mut self) -> Result<Rest, Unread> {
         self.skip()?;
         Ok(match self.received.len() {
@@ -99,7 +100,7 @@ impl<'c> Incoming<'c> {
         }
     }
 
-    /// Returns how many bytes of the body come next, which need not be here yet: none at its end.
+    /// Returns how many bytes of the body come next, received or not; 0 at its end.
     fn next(&mut self) -> io::Result<u64> {
         loop {
             let bytes = if self.received.is_empty() { &self.spare[self.start..self.end] } else { self.received };
@@ -120,12 +121,12 @@ impl<'c> Incoming<'c> {
         }
     }
 
-    /// Returns the bytes that are here.
-    fn here(&self) -> &[u8] {
+    /// Returns the received bytes.
+    fn buffered(&self) -> &[u8] {
         if self.received.is_empty() { &self.spare[self.start..self.end] } else { self.received }
     }
 
-    /// Goes over bytes that are here.
+    /// Consumes received bytes.
     fn take(&mut self, count: usize) {
         if self.received.is_empty() {
             self.start += count;
@@ -134,7 +135,7 @@ impl<'c> Incoming<'c> {
         }
     }
 
-    /// Goes over bytes of the body.
+    /// Counts consumed bytes of the body.
     fn count(&mut self, count: usize) {
         match &mut self.left {
             Left::Sized(left) => *left -= count as u64,
@@ -143,33 +144,33 @@ impl<'c> Incoming<'c> {
         }
     }
 
-    /// Receives more, behind what is here.
+    /// Receives more bytes after those that are there.
     fn receive(&mut self) -> io::Result<()> {
         let kept = mem::take(&mut self.received);
         if kept.is_empty() {
             self.spare.copy_within(self.start..self.end, 0);
         } else {
-            // The line before a chunk, which came in part.
+            // The partially received line before a chunk.
             self.spare[..kept.len()].copy_from_slice(kept);
             self.end = kept.len();
         }
         (self.start, self.end) = (0, self.end - self.start);
-        self.greet()?;
+        self.send_continue()?;
         let due = self.wire.idle_due();
         let received = self.wire.receive(&mut self.spare[self.end..], due);
         self.end += self.expect(received)?;
         Ok(())
     }
 
-    /// Has the client begin with a body that it holds back.
-    fn greet(&mut self) -> io::Result<()> {
+    /// Sends the 100 that a client waits for before it sends the body.
+    fn send_continue(&mut self) -> io::Result<()> {
         if mem::take(&mut self.awaits_continue) {
             self.wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         Ok(())
     }
 
-    /// Checks that something was received.
+    /// Returns an error if nothing was received.
     fn expect(&mut self, received: io::Result<usize>) -> io::Result<usize> {
         match received {
             Ok(0) => {
@@ -197,9 +198,9 @@ impl Read for Incoming<'_> {
         if left == 0 {
             return Ok(0);
         }
-        let here = self.here();
+        let here = self.buffered();
         let count = if here.is_empty() {
-            self.greet()?;
+            self.send_continue()?;
             let due = self.wire.idle_due();
             let received = self.wire.receive(&mut buffer[..left], due);
             self.expect(received)?
@@ -217,10 +218,10 @@ impl Read for Incoming<'_> {
 impl BufRead for Incoming<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let left = usize::try_from(self.next()?).unwrap_or(usize::MAX);
-        if left > 0 && self.here().is_empty() {
+        if left > 0 && self.buffered().is_empty() {
             self.receive()?;
         }
-        let here = self.here();
+        let here = self.buffered();
         Ok(&here[..left.min(here.len())])
     }
 
@@ -230,7 +231,7 @@ impl BufRead for Incoming<'_> {
             Left::Chunked(chunked) => chunked.left(),
             Left::Broken(_) => 0,
         };
-        assert!(amount as u64 <= left && amount <= self.here().len(), "what is consumed was shown before");
+        assert!(amount as u64 <= left && amount <= self.buffered().len(), "what is consumed was shown before");
         self.take(amount);
         self.count(amount);
     }

@@ -1,24 +1,24 @@
-//! The buffer of what was received.
+//! The buffer of received bytes.
 
 use memchr::memchr_iter;
 
 use crate::http::MAX_HEAD;
 
-/// Size of the buffer, unless a head needs more.
+/// Size of the buffer unless a head needs more.
 const SIZE: usize = 16 * 1024;
 
-/// Room at the end of the buffer that heads leave free, for what comes of a body later.
+/// Space at the end of the buffer that heads leave free for the body.
 const RESERVE: usize = 4 * 1024;
 
-/// How little room is worth a read.
+/// Minimum space that is worth a read.
 const LITTLE: usize = 1024;
 
-/// The bytes that were received and are not done with.
+/// The received bytes that are not consumed yet.
 pub(crate) struct Input {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// Number of bytes that are known to be less than a head.
+    /// Number of bytes that are known to be an incomplete head.
     incomplete: usize,
 }
 
@@ -31,7 +31,7 @@ impl Input {
         self.start == self.end
     }
 
-    /// Returns the bytes, and the room behind them, which is enough for what comes of a body.
+    /// Returns the bytes and the space behind them, which is enough for parts of a body.
     pub(crate) fn split(&mut self) -> (&[u8], &mut [u8]) {
         if self.bytes.len() - self.end < RESERVE {
             self.compact();
@@ -41,20 +41,20 @@ impl Input {
         (&filled[self.start..], spare)
     }
 
-    /// Returns whether a whole head may have come, so that it is not parsed again with each of its
-    /// bytes.
+    /// Returns whether a complete head may have arrived, so that it is not parsed again at each
+    /// byte.
     pub(crate) fn may_hold_head(&self) -> bool {
         let bytes = &self.bytes[self.start..self.end];
         let new = &bytes[self.incomplete.saturating_sub(3)..];
         !bytes.is_empty() && (self.incomplete == 0 || bytes.len() >= MAX_HEAD || has_empty_line(new))
     }
 
-    /// Notes that the bytes are less than a head.
+    /// Records that the bytes are an incomplete head.
     pub(crate) const fn hold_no_head(&mut self) {
         self.incomplete = self.end - self.start;
     }
 
-    /// Returns room to receive more bytes of a head to.
+    /// Returns space for more bytes of a head.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         if self.is_empty() {
             self.empty();
@@ -69,19 +69,20 @@ impl Input {
         &mut self.bytes[self.end..end]
     }
 
-    /// Notes that so many bytes were received.
+    /// Records that this many bytes were received.
     pub(crate) const fn receive(&mut self, count: usize) {
         self.end += count;
     }
 
-    /// Notes that the first bytes are done with. With those from `spare` on, so many were received.
+    /// Records that the first `taken` bytes are consumed, and that `received` more bytes were received
+    /// into the space behind them.
     pub(crate) const fn advance(&mut self, taken: usize, received: usize) {
         self.start += taken;
         self.end += received;
         self.incomplete = 0;
     }
 
-    /// Returns all of the buffer, for bytes that nobody wants.
+    /// Returns the whole buffer, for bytes to be dropped.
     pub(crate) fn scratch(&mut self) -> &mut [u8] {
         &mut self.bytes
     }
@@ -94,7 +95,7 @@ impl Input {
         }
     }
 
-    /// Returns how much more of a head there is room for.
+    /// Returns how much space is left for a head.
     const fn free(&self) -> usize {
         (self.bytes.len() - RESERVE).saturating_sub(self.end)
     }
@@ -105,7 +106,7 @@ impl Input {
     }
 }
 
-/// Returns whether there is an empty line, whatever ends the lines.
+/// Returns whether there is an empty line, with any kind of line break.
 fn has_empty_line(bytes: &[u8]) -> bool {
     memchr_iter(b'\n', bytes).any(|at| matches!(bytes[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
 }
@@ -114,7 +115,7 @@ fn has_empty_line(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Receives bytes, as much at once as there is room for.
+    /// Receives bytes in pieces as large as there is space.
     fn receive(input: &mut Input, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let room = input.room();
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_has_room_up_to_its_limit() {
+    fn head_has_room_up_to_its_limit() {
         let mut input = Input::new();
         for round in 0..3 {
             let bytes = numbers(MAX_HEAD);
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_body_stays_and_has_room() {
+    fn next_request_is_kept_with_room() {
         // However full a body has left the buffer, and however little of it is another request.
         for head in [10, SIZE - RESERVE] {
             for left in [1, 1000, RESERVE] {
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_parsed_again_when_it_may_be_whole() {
+    fn head_is_parsed_only_when_complete() {
         let mut input = Input::new();
         assert!(!input.may_hold_head());
         let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

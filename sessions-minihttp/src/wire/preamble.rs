@@ -1,4 +1,4 @@
-//! How responses begin.
+//! The beginning of a response.
 
 use std::io::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
@@ -8,12 +8,14 @@ use httpdate::HttpDate;
 const BEGINNING: &[u8; 23] = b"HTTP/1.1 200 Ok\r\nDate: ";
 const END: &[u8; 18] = b"\r\nContent-Length: ";
 
-/// Where the reason phrase ends, and the date does.
+/// End of the status line, where the date header begins.
 const DATE: usize = 15;
 const DATE_END: usize = BEGINNING.len() + "Sun, 06 Nov 1994 08:49:37 GMT".len();
 
-/// What most responses begin with, as text: the status line, the date, and the length without its
-/// number. Only the date changes.
+/// The beginning of most responses as text: the status line, the date, and `Content-Length` without
+/// its value.
+///
+/// Only the date changes.
 pub(crate) struct Preamble {
     seconds: Option<u64>,
     text: [u8; DATE_END + END.len()],
@@ -36,12 +38,12 @@ impl Preamble {
         }
     }
 
-    /// Returns the whole of it, up to where the length is written.
+    /// Returns all of it, up to where the length is written.
     pub(crate) const fn whole(&self) -> &[u8] {
         &self.text
     }
 
-    /// Returns what comes after the status line, with or without the length.
+    /// Returns the part after the status line, with or without `Content-Length`.
     pub(crate) fn after_status(&self, has_length: bool) -> &[u8] {
         if has_length { &self.text[DATE..] } else { &self.text[DATE..DATE_END] }
     }
@@ -52,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_date_changes() {
+    fn preamble_changes_only_its_date() {
         let mut preamble = Preamble::new();
         for _ in 0..2 {
             for (seconds, date) in

@@ -1,4 +1,4 @@
-//! Reading and writing with a time limit, which blocks the coroutine and never its thread.
+//! Reading and writing with timeouts; blocks the coroutine, never its thread.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::net::Shutdown;
@@ -29,8 +29,7 @@ impl Socket {
         })
     }
 
-    /// Writes all of the bytes. Each time that the client takes some of them, it has so many
-    /// milliseconds for more.
+    /// Writes all bytes. The client must take some of them every `limit` milliseconds.
     pub(crate) fn write_all(&mut self, mut bytes: &[u8], limit: u64) -> io::Result<()> {
         while !bytes.is_empty() {
             let due = self.after(limit);
@@ -42,12 +41,12 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends the end of the stream.
+    /// Ends our side of the stream.
     pub(crate) fn end(&self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)
     }
 
-    /// Returns the time in so many milliseconds.
+    /// Returns the time `limit` milliseconds from now.
     pub(crate) fn after(&self, limit: u64) -> u64 {
         self.watch.now().saturating_add(limit)
     }
@@ -56,7 +55,7 @@ impl Socket {
         self.watch.now() >= due
     }
 
-    /// Returns the seconds since 1970.
+    /// Returns the Unix time in seconds.
     pub(crate) fn unix_time(&self) -> u64 {
         self.watch.unix_time()
     }
@@ -74,7 +73,7 @@ mod unix {
 
     use super::Socket;
 
-    /// Ends the wait of a connection.
+    /// Wakes a waiting connection.
     pub(crate) struct Waker(WaitIoWaker);
 
     impl Waker {
@@ -88,12 +87,12 @@ mod unix {
         }
     }
 
-    /// What is known of a socket without asking it.
+    /// The known state of a socket, as reported by events.
     #[derive(Default)]
     pub(super) struct Events {
-        /// All that had come is read: there is an event when more comes.
+        /// Everything received was read: an event will report more.
         all_read: bool,
-        /// The stream has ended, or will.
+        /// The stream has ended or is about to.
         end: bool,
     }
 
@@ -106,17 +105,19 @@ mod unix {
             self.end |= flags & Self::END != 0;
         }
 
-        /// Notes that a read gave less than was asked for. may's events are edge-triggered, so on
-        /// Linux there is no need to ask again, which would be a third of a request's system calls
-        /// (epoll(7), question 9). Only the end, which may have come along with the data and has no
-        /// event of its own then, must be read.
+        /// Records that a read returned less than was asked for. may's events are edge-triggered,
+        /// so on Linux there is no need to read again, which would be a third of a request's system
+        /// calls (epoll(7), question 9).
+        ///
+        /// Only an end of stream that arrived together with the data gets no event of its own and
+        /// must be read.
         fn read_less(&mut self) {
             self.all_read = cfg!(any(target_os = "linux", target_os = "android")) && !self.end;
         }
     }
 
     impl Socket {
-        /// Reads what has come, and waits for it until `due`. Returns 0 at the end of the stream.
+        /// Reads what has arrived, waiting for it until `due`. Returns 0 at the end of the stream.
         pub(crate) fn read(&mut self, buffer: &mut [u8], due: u64) -> io::Result<usize> {
             if self.events.all_read {
                 self.wait(due)?;
@@ -128,7 +129,7 @@ mod unix {
             Ok(count)
         }
 
-        /// Tries until it does not have to wait.
+        /// Retries an operation until it does not block.
         pub(super) fn attempt(
             &mut self,
             due: u64,
@@ -169,8 +170,8 @@ mod other {
 
     use super::Socket;
 
-    /// Ends the wait of a connection, and the connection with it: may can only wait for a socket's
-    /// events on Unix.
+    /// Wakes a waiting connection by shutting it down: may can wait for a socket's events only on
+    /// Unix.
     pub(crate) struct Waker(std::net::TcpStream);
 
     impl Waker {

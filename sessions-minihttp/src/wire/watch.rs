@@ -1,7 +1,7 @@
-//! Time limits: one coroutine of the server looks after all of its connections.
+//! Timeouts: one coroutine per server watches all connections.
 //!
-//! may's own timeouts would be set and removed at every wait, which takes an allocation, a lock and
-//! now and then three system calls. A connection here stores a number before it waits.
+//! may's own timeouts are set and removed at every wait, which takes an allocation, a lock and
+//! sometimes three system calls. Here, a connection only stores a number before it waits.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,19 +11,18 @@ use may::coroutine;
 
 use super::socket::Waker;
 
-/// Time at which no wait ends.
+/// The deadline of a wait without a timeout.
 const NEVER: u64 = u64::MAX;
 
-/// The longest time between two ticks. The `Date` of responses is as old at most.
+/// Maximum time between two ticks in milliseconds, and so the maximum age of a response's `Date`.
 const LONGEST_TICK: u64 = 500;
 
-/// How long a client may take, in milliseconds.
+/// The timeouts of a connection, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// From the first byte of a head to its last.
+    /// Timeout for a complete head, from its first byte.
     pub(crate) head: u64,
-    /// Between requests, between two pieces of a body, and between two pieces of a response that
-    /// the client takes.
+    /// Timeout between requests, between two reads of a body, and between two writes of a response.
     pub(crate) idle: u64,
 }
 
@@ -37,14 +36,14 @@ pub(crate) struct Watch {
     alarms: Mutex<Vec<Arc<Alarm>>>,
 }
 
-/// Wakes a connection that has waited for too long.
+/// The alarm that wakes a connection when its wait times out.
 pub(crate) struct Alarm {
     due: AtomicU64,
     waker: Waker,
 }
 
 impl Watch {
-    /// Begins to look after connections, until the watch is dropped.
+    /// Starts watching connections, until the watch is dropped.
     pub(crate) fn start(limits: Limits) -> Arc<Self> {
         let watch = Arc::new(Self {
             start: Instant::now(),
@@ -65,19 +64,19 @@ impl Watch {
         watch
     }
 
-    /// Makes the alarm of a new connection. It is forgotten when the connection drops it.
+    /// Creates the alarm of a new connection, which is removed when the connection drops it.
     pub(crate) fn alarm(&self, waker: Waker) -> Arc<Alarm> {
         let alarm = Arc::new(Alarm { due: AtomicU64::new(NEVER), waker });
         self.alarms.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&alarm));
         alarm
     }
 
-    /// Returns the time: the milliseconds since the start, at the last tick.
+    /// Returns the milliseconds since the start, at the last tick.
     pub(crate) fn now(&self) -> u64 {
         self.now.load(Relaxed)
     }
 
-    /// Returns the seconds since 1970, at the last tick.
+    /// Returns the Unix time in seconds, at the last tick.
     pub(crate) fn unix_time(&self) -> u64 {
         self.unix_time.load(Relaxed)
     }
@@ -85,12 +84,12 @@ impl Watch {
     fn tick(&self) {
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(NEVER);
         self.now.store(now, Relaxed);
-        // A clock before 1970 gives no date that matters.
+        // The date does not matter on a system whose clock is before 1970.
         let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.unix_time.store(unix_time.as_secs(), Relaxed);
         self.alarms.lock().unwrap_or_else(PoisonError::into_inner).retain(|alarm| {
-            // Whoever is woken looks at the time itself. So nothing is lost if it goes on at this
-            // moment: it waits once more.
+            // A woken connection checks the time itself. If it was just continuing, it simply waits
+            // again.
             if alarm.due.load(Relaxed) <= now {
                 alarm.waker.wake();
             }
@@ -100,7 +99,7 @@ impl Watch {
 }
 
 impl Alarm {
-    /// Sets the time at which a wait that begins now is over.
+    /// Sets the deadline of a wait that begins now.
     pub(crate) fn set(&self, due: u64) {
         self.due.store(due, Relaxed);
     }
@@ -117,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_has_ended_is_forgotten() {
+    fn ended_connection_is_forgotten() {
         let watch = Watch::start(Limits { head: 1_000_000, idle: 1_000_000 });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

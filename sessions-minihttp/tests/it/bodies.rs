@@ -1,4 +1,4 @@
-//! Bodies, read and unread, and answers without one.
+//! Request bodies, read and unread, and responses without a body.
 
 use std::io::Read;
 
@@ -43,7 +43,7 @@ fn sized(path: &str, body: &str) -> String {
 }
 
 #[test]
-fn a_body_is_read_after_the_session_was_started() {
+fn body_is_read_after_the_session() {
     let mut client = client();
     let text = "a b%ü".repeat(20_000);
     let answer = client.ask(&sized("/read", &text));
@@ -52,7 +52,7 @@ fn a_body_is_read_after_the_session_was_started() {
 }
 
 #[test]
-fn what_is_left_of_a_body_is_not_the_next_request() {
+fn unread_body_is_not_the_next_request() {
     let mut client = client();
     let smuggled = get("/read", "");
     for (path, answer) in [("/read", smuggled.as_str()), ("/part", "GET"), ("/", "unread"), ("/panic", "")] {
@@ -63,7 +63,7 @@ fn what_is_left_of_a_body_is_not_the_next_request() {
 }
 
 #[test]
-fn a_body_that_comes_late_is_waited_for() {
+fn late_body_is_awaited() {
     let mut client = client();
     for path in ["/read", "/part", "/", "/panic"] {
         let request = sized(path, "late body");
@@ -77,7 +77,7 @@ fn a_body_that_comes_late_is_waited_for() {
 }
 
 #[test]
-fn head_is_answered_without_a_body_and_with_the_cookie() {
+fn head_response_has_a_cookie_but_no_body() {
     let mut client = client();
     let request = get("/", "").replace("GET", "HEAD");
     client.send(request.repeat(2).as_bytes());
@@ -90,7 +90,7 @@ fn head_is_answered_without_a_body_and_with_the_cookie() {
 }
 
 #[test]
-fn an_answer_that_can_have_no_body_has_none() {
+fn bodiless_status_has_no_body() {
     let service = service(|request: Request<'_>, response: &mut Response| {
         let status = request.path()[1..].parse()?;
         response.status_code(status, "").body("body");
@@ -105,7 +105,7 @@ fn an_answer_that_can_have_no_body_has_none() {
 }
 
 #[test]
-fn a_request_is_found_behind_a_body_of_any_length() {
+fn next_request_follows_any_body() {
     let mut client = client();
     for length in (15_000..40_000).step_by(250) {
         let text = "x".repeat(length);
@@ -120,7 +120,7 @@ fn a_request_is_found_behind_a_body_of_any_length() {
     }
 }
 
-/// Writes a body in chunks of this size.
+/// Returns a request with a body in chunks of this size.
 fn chunked(path: &str, body: &str, size: usize) -> String {
     let chunks: String = body.as_bytes().chunks(size).fold(String::new(), |chunks, chunk| {
         chunks + &format!("{:x};ext\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap())
@@ -129,7 +129,7 @@ fn chunked(path: &str, body: &str, size: usize) -> String {
 }
 
 #[test]
-fn a_body_may_come_in_chunks() {
+fn body_may_be_chunked() {
     let mut client = client();
     let text = "0123456789".repeat(10_000);
     for size in [1, 1000, 100_000] {
@@ -143,7 +143,7 @@ fn a_body_may_come_in_chunks() {
 }
 
 #[test]
-fn chunks_may_come_in_pieces() {
+fn chunks_may_arrive_in_pieces() {
     let mut client = client();
     for piece in [1, 2, 7] {
         let request = chunked("/read", "0123456789", 3) + &get("/", "");
@@ -156,7 +156,7 @@ fn chunks_may_come_in_pieces() {
 }
 
 #[test]
-fn a_broken_chunk_is_refused_and_what_was_written_is_dropped() {
+fn malformed_chunk_drops_the_writes() {
     let sessions = sessions();
     let address = serve(sessions.clone(), routes);
     for (path, status, count) in [("/read", 400, 0), ("/part", 400, 0), ("/", 200, 1)] {
@@ -171,7 +171,7 @@ fn a_broken_chunk_is_refused_and_what_was_written_is_dropped() {
 }
 
 #[test]
-fn a_client_that_expects_to_be_asked_for_the_body_is_asked() {
+fn expectant_client_gets_a_100() {
     let mut client = client();
     let expecting = |path, length| post(path, &format!("Expect: 100-continue\r\nContent-Length: {length}\r\n"), "");
     client.send((get("/", "") + &expecting("/read", 4)).as_bytes());
@@ -196,8 +196,8 @@ fn a_client_that_expects_to_be_asked_for_the_body_is_asked() {
 }
 
 #[test]
-fn an_answer_arrives_although_a_large_body_is_not_read() {
-    // A body whose length is known need not even have come.
+fn response_arrives_before_a_large_unread_body() {
+    // A body of known length need not even have arrived.
     for (fields, sent) in [("Content-Length: 300000\r\n", 10), ("Transfer-Encoding: chunked\r\n", 300_000)] {
         let mut client = client();
         client.send(post("/", fields, "493e0\r\n").as_bytes());
@@ -209,7 +209,7 @@ fn an_answer_arrives_although_a_large_body_is_not_read() {
 }
 
 #[test]
-fn a_client_that_hangs_up_amid_its_body_has_written_nothing() {
+fn disconnect_in_the_body_drops_the_writes() {
     let sessions = sessions();
     let mut client = Client::new(serve(sessions.clone(), routes));
     client.send(sized("/read", "a body").trim_end_matches("body").as_bytes());

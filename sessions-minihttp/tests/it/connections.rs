@@ -1,4 +1,4 @@
-//! How long connections live, and how many of them there may be.
+//! Persistent, closed and numerous connections.
 
 use sessions_minihttp::{BoxError, Request, Response, Sessions, block_on};
 
@@ -12,13 +12,13 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     Ok(())
 }
 
-/// Writes a request with this `Connection` field.
+/// Returns a request with this `Connection` header.
 fn request(version: &str, connection: &str) -> String {
     format!("GET / HTTP/{version}\r\nHost: test\r\nConnection: {connection}\r\n\r\n")
 }
 
 #[test]
-fn a_connection_stays_open_where_both_want_it() {
+fn connection_stays_open_if_both_want_it() {
     let address = serve(sessions(), routes);
     let table = [
         ("1.1", "keep-alive", None),
@@ -50,7 +50,7 @@ fn http_1_0_needs_no_host() {
 }
 
 #[test]
-fn a_service_may_close_its_connection() {
+fn service_may_close_its_connection() {
     let mut client = Client::new(serve(sessions(), routes));
     client.send((get("/close", "") + &get("/", "")).as_bytes());
     let answer = client.receive().unwrap();
@@ -58,9 +58,9 @@ fn a_service_may_close_its_connection() {
     client.assert_ended();
 }
 
-/// The end of the stream may come along with the last request, before it or after it was read.
+/// The end of the stream may arrive with the last request, before or after it was read.
 #[test]
-fn a_client_that_sends_no_more_is_answered() {
+fn half_closed_client_is_answered() {
     let address = serve(sessions(), routes);
     for _ in 0..200 {
         let mut client = Client::new(address);
@@ -76,7 +76,7 @@ fn a_client_that_sends_no_more_is_answered() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_however_many_there_are() {
+fn many_pipelined_requests_are_answered() {
     let body = "x".repeat(1000);
     let service = service(move |request: Request<'_>, response: &mut Response| {
         response.body_vec(format!("{} {body}", request.path()).into_bytes());
@@ -95,7 +95,7 @@ fn pipelined_requests_are_answered_however_many_there_are() {
 }
 
 #[test]
-fn a_large_answer_arrives_whole() {
+fn large_response_arrives_whole() {
     let large = "0123456789".repeat(1_000_000);
     let expected = large.clone();
     let service = service(move |request: Request<'_>, response: &mut Response| {
@@ -114,7 +114,7 @@ fn a_large_answer_arrives_whole() {
 }
 
 #[test]
-fn many_connections_are_served_side_by_side() {
+fn many_connections_are_served_at_once() {
     let service = service(|request: Request<'_>, response: &mut Response| {
         let count = request.session()?.increment("n", 1)?;
         response.body_vec(count.to_string().into_bytes());
@@ -123,7 +123,7 @@ fn many_connections_are_served_side_by_side() {
     let sessions: Sessions = sessions();
     let address = serve(sessions.clone(), service);
     let mut clients: Vec<_> = (0..300).map(|_| (Client::new(address), String::new())).collect();
-    // A head that stays incomplete holds nobody up.
+    // Incomplete heads must not block other connections.
     let mut halves: Vec<_> = (0..300).map(|_| Client::new(address)).collect();
     halves.iter_mut().for_each(|client| client.send(b"GET / HTTP/1.1\r\nHost"));
     for count in 1..=3 {
@@ -142,7 +142,7 @@ fn many_connections_are_served_side_by_side() {
 }
 
 #[test]
-fn a_service_runs_to_its_end_although_its_client_has_hung_up() {
+fn service_survives_a_disconnect() {
     let sessions = sessions();
     let service = service(|request: Request<'_>, _: &mut Response| {
         let session = request.session()?;

@@ -58,7 +58,7 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     Ok(())
 }
 
-/// Checks that an answer is a status and nothing else.
+/// Asserts that a response is a bare status.
 fn assert_bare(answer: &Answer, status: u16) {
     assert_eq!((answer.status, answer.body.as_str()), (status, ""), "{}", answer.head);
     assert_eq!((answer.one("x-answer"), answer.one("cache-control")), (None, Some("no-store")));
@@ -73,7 +73,7 @@ fn client_with_session(sessions: Sessions) -> (Client, String) {
 }
 
 #[test]
-fn a_service_that_fails_tells_the_client_nothing_and_keeps_nothing() {
+fn failing_service_reveals_and_keeps_nothing() {
     let (mut client, cookie) = client_with_session(sessions());
     for path in ["/err", "/panic"] {
         let answer = client.get(path, &cookie);
@@ -87,7 +87,7 @@ fn a_service_that_fails_tells_the_client_nothing_and_keeps_nothing() {
 }
 
 #[test]
-fn a_logout_holds_whatever_the_service_does_then() {
+fn logout_survives_a_failing_service() {
     for path in ["/logout-err", "/logout-panic"] {
         let sessions = sessions();
         let (mut client, cookie) = client_with_session(sessions.clone());
@@ -100,7 +100,7 @@ fn a_logout_holds_whatever_the_service_does_then() {
 }
 
 #[test]
-fn a_renewal_holds_and_its_cookie_is_sent() {
+fn renewal_survives_a_failing_service() {
     let (mut client, cookie) = client_with_session(sessions());
     let answer = client.get("/renew-err", &cookie);
     assert_bare(&answer, 500);
@@ -109,7 +109,7 @@ fn a_renewal_holds_and_its_cookie_is_sent() {
 }
 
 #[test]
-fn a_session_error_has_a_status_of_its_own() {
+fn session_error_has_its_own_status() {
     let (mut client, cookie) = client_with_session(sessions());
     assert_bare(&client.get("/immutable", &cookie), 500);
     assert_bare(&client.get("/large", &cookie), 413);
@@ -120,7 +120,7 @@ fn a_session_error_has_a_status_of_its_own() {
 }
 
 #[test]
-fn a_store_that_cannot_load_fails_the_routes_that_use_it() {
+fn failed_load_fails_only_its_routes() {
     let (sessions, store) = fragile();
     let (mut client, cookie) = client_with_session(sessions);
     store.loads_fail.store(true, Ordering::SeqCst);
@@ -135,7 +135,7 @@ fn a_store_that_cannot_load_fails_the_routes_that_use_it() {
 }
 
 #[test]
-fn a_store_that_cannot_write_takes_the_answer_back() {
+fn failed_write_replaces_the_response() {
     let (sessions, store) = fragile();
     let (mut client, cookie) = client_with_session(sessions);
     store.writes_fail.store(true, Ordering::SeqCst);
@@ -150,7 +150,7 @@ fn a_store_that_cannot_write_takes_the_answer_back() {
 }
 
 #[test]
-fn what_was_saved_before_a_commit_failed_gets_its_cookie() {
+fn saved_cookie_is_sent_if_the_commit_fails() {
     let (sessions, store) = fragile();
     let service = {
         let store = Arc::clone(&store);
@@ -174,7 +174,7 @@ fn what_was_saved_before_a_commit_failed_gets_its_cookie() {
 }
 
 #[test]
-fn a_failure_amid_pipelined_requests_is_its_own_only() {
+fn pipelined_failure_affects_no_others() {
     let (mut client, cookie) = client_with_session(sessions());
     let paths = ["/len", "/panic", "/len", "/err", "/set", "/len"];
     client.send(paths.map(|path| get(path, &cookie)).concat().as_bytes());

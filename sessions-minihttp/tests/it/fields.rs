@@ -1,4 +1,4 @@
-//! The header fields of services beside those of sessions.
+//! Headers that services set, beside those of sessions.
 
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
 }
 
 #[test]
-fn a_service_may_set_any_number_of_fields() {
+fn service_may_set_any_number_of_headers() {
     let mut client = Client::new(serve(sessions(), routes));
     for count in [0, 1, 15, 16, 17, 500] {
         let answer = client.get(&format!("/many/{count}"), "");
@@ -44,7 +44,7 @@ fn a_service_may_set_any_number_of_fields() {
 }
 
 #[test]
-fn the_session_has_the_last_word_on_its_own_fields() {
+fn session_overrides_its_own_headers() {
     let mut client = Client::new(serve(sessions(), routes));
     let answer = client.get("/cached", "");
     assert_eq!(answer.one("cache-control"), Some("no-store"));
@@ -55,7 +55,7 @@ fn the_session_has_the_last_word_on_its_own_fields() {
 }
 
 #[test]
-fn a_field_may_be_made_for_the_request_and_cannot_become_two() {
+fn dynamic_header_cannot_become_two() {
     let mut client = Client::new(serve(sessions(), routes));
     let answer = client.get("/to/home?n=1", "");
     assert_eq!((answer.status, answer.one("location")), (303, Some("home?n=1")));
@@ -65,7 +65,7 @@ fn a_field_may_be_made_for_the_request_and_cannot_become_two() {
 }
 
 #[test]
-fn a_line_without_a_name_fails_its_request_only() {
+fn nameless_header_fails_only_its_request() {
     let mut client = Client::new(serve(sessions(), routes));
     assert_eq!(client.get("/nameless", "").status, 500);
     assert_eq!(client.get("/write", "").body, "written in parts");

@@ -1,4 +1,4 @@
-//! Requests whose end is unclear, and other requests that are none.
+//! Malformed requests, and requests whose end is ambiguous.
 
 use sessions_minihttp::{BoxError, Request, Response};
 
@@ -9,7 +9,7 @@ fn routes(_: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Sends a request with another one behind it, and checks that neither is served.
+/// Sends a request followed by another, and asserts that neither is served.
 fn assert_refused(client: &mut Client, request: &str, status: u16) {
     client.send((get("/", "") + request + &get("/smuggled", "")).as_bytes());
     assert_eq!(client.receive().unwrap().body, "served", "what came before is answered: {request:?}");
@@ -21,7 +21,7 @@ fn assert_refused(client: &mut Client, request: &str, status: u16) {
 }
 
 #[test]
-fn a_request_whose_end_is_unclear_is_refused() {
+fn ambiguous_request_end_is_refused() {
     let address = serve(sessions(), routes);
     let table = [
         ("Content-Length: 5\r\nContent-Length: 6\r\n", 400),
@@ -54,7 +54,7 @@ fn a_request_whose_end_is_unclear_is_refused() {
 }
 
 #[test]
-fn a_request_line_that_is_none_is_refused() {
+fn malformed_request_line_is_refused() {
     let address = serve(sessions(), routes);
     let table = [
         ("GET / HTTP/1.1\r\n\r\n", 400),

@@ -1,4 +1,4 @@
-//! Heads: many fields, many bytes, and clients that take their time.
+//! Request heads: many headers, many bytes, and slow clients.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use crate::support::{Client, get, listen, serve, sessions, wait_until};
 
 const LARGEST: usize = 64 * 1024;
 
-/// Answers how many fields came, and counts with a session.
+/// Responds with the number of headers, and counts visits in a session.
 fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     let count = request.headers().len();
     request.session()?.increment("n", 1)?;
@@ -25,19 +25,19 @@ fn client() -> Client {
     Client::new(serve(sessions(), routes))
 }
 
-/// Writes a request with so many fields, the last of which has a cookie.
+/// Returns a request with this many headers, the last of which is the cookie.
 fn with_fields(count: usize, cookie: &str) -> String {
     format!("GET / HTTP/1.1\r\nHost: test\r\n{}Cookie: {cookie}\r\n\r\n", "X: 1\r\n".repeat(count - 2))
 }
 
-/// Writes a request whose head has so many bytes.
+/// Returns a request whose head has this size.
 fn of_size(size: usize) -> String {
     let rest = get("/", "a=");
     rest.replace("a=", &format!("a={}", "x".repeat(size - rest.len())))
 }
 
 #[test]
-fn a_request_may_have_as_many_fields_as_browsers_and_proxies_send() {
+fn request_may_have_100_headers() {
     let mut client = client();
     let cookie = client.get("/", "").cookie().to_owned();
     for count in [2, 16, 17, 50, 100] {
@@ -52,7 +52,7 @@ fn a_request_may_have_as_many_fields_as_browsers_and_proxies_send() {
 }
 
 #[test]
-fn a_head_may_have_64_kib() {
+fn head_may_have_64_kib() {
     let mut client = client();
     for size in [LARGEST - 1, LARGEST] {
         client.send((of_size(size) + &get("/", "")).as_bytes());
@@ -66,7 +66,7 @@ fn a_head_may_have_64_kib() {
 }
 
 #[test]
-fn a_larger_head_is_refused() {
+fn larger_head_is_refused() {
     for size in [LARGEST + 1, 2 * LARGEST, 10 * LARGEST] {
         let mut client = client();
         client.send(of_size(size).as_bytes());
@@ -77,7 +77,7 @@ fn a_larger_head_is_refused() {
 }
 
 #[test]
-fn a_head_may_come_byte_by_byte() {
+fn head_may_arrive_byte_by_byte() {
     let mut client = client();
     let request = "\r\n".to_owned() + &get("/", "a=b") + &get("/", "");
     for byte in request.as_bytes().chunks(1) {
@@ -87,7 +87,7 @@ fn a_head_may_come_byte_by_byte() {
     assert_eq!(client.receive().unwrap().body, "1");
 }
 
-/// Serves with limits so short that a test can wait for them.
+/// Serves with timeouts so short that a test can wait for them.
 fn impatient(head: Duration, idle: Duration) -> Client {
     Client::new(listen(|address| {
         let server = WithSessions::new(sessions(), routes).head_timeout(head).idle_timeout(idle);
@@ -99,11 +99,11 @@ const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(3600);
 
 #[test]
-fn a_slow_head_is_refused_however_often_it_moves() {
+fn slow_head_is_refused() {
     let mut client = impatient(SHORT, LONG);
     assert_eq!(client.get("/", "").status, 200);
     let start = Instant::now();
-    // Each byte comes long before any limit between two bytes would be over.
+    // Each byte arrives long before any timeout between two bytes would fire.
     for byte in get("/", "").as_bytes().chunks(1).take(30) {
         client.send(byte);
         std::thread::sleep(SHORT / 10);
@@ -115,14 +115,14 @@ fn a_slow_head_is_refused_however_often_it_moves() {
 }
 
 #[test]
-fn the_limit_of_a_head_begins_with_its_first_byte() {
+fn head_timeout_begins_with_its_first_byte() {
     let limit = Duration::from_millis(800);
     let mut client = impatient(limit, LONG);
     for _ in 0..2 {
         let request = get("/", "");
         let (first, last) = request.split_at(10);
         client.send(first.as_bytes());
-        // So that they arrive as two.
+        // A pause, so that they arrive separately.
         std::thread::sleep(limit / 20);
         client.send(last.as_bytes());
         assert_eq!(client.receive().unwrap().status, 200);
@@ -131,7 +131,7 @@ fn the_limit_of_a_head_begins_with_its_first_byte() {
 }
 
 #[test]
-fn an_idle_connection_is_closed_without_a_word() {
+fn idle_connection_is_closed_silently() {
     let mut client = impatient(LONG, SHORT);
     assert_eq!(client.get("/", "").status, 200);
     client.assert_ended();
@@ -139,7 +139,7 @@ fn an_idle_connection_is_closed_without_a_word() {
 }
 
 #[test]
-fn a_body_that_does_not_move_is_given_up() {
+fn stalled_body_times_out() {
     for (path, status) in [("/read", 408), ("/", 200)] {
         let mut client = impatient(LONG, SHORT);
         client.send(format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nbod").as_bytes());
@@ -155,7 +155,7 @@ fn a_body_that_does_not_move_is_given_up() {
 }
 
 #[test]
-fn a_client_that_takes_no_answer_is_given_up() {
+fn client_that_reads_nothing_times_out() {
     let (alive, calls) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
     let service = {
         let (alive, calls) = (Arc::clone(&alive), Arc::clone(&calls));
@@ -178,7 +178,7 @@ fn a_client_that_takes_no_answer_is_given_up() {
 }
 
 #[test]
-fn a_timeout_of_nothing_is_refused() {
+fn zero_timeout_is_refused() {
     for (head, idle) in [(Duration::ZERO, LONG), (LONG, Duration::ZERO), (Duration::from_micros(999), LONG)] {
         let server = WithSessions::new(sessions(), routes).head_timeout(head).idle_timeout(idle);
         assert_eq!(server.start("127.0.0.1:0").unwrap_err().kind(), std::io::ErrorKind::InvalidInput);

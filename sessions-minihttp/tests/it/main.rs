@@ -1,4 +1,4 @@
-//! What a client sees of a server over a real socket.
+//! A server as clients see it over real sockets.
 
 #![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 #![expect(clippy::needless_pass_by_value, reason = "services own their request, whether they need to or not")]

@@ -1,4 +1,4 @@
-//! Programs that were written for may_minihttp.
+//! Programs written for may_minihttp.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use sessions_minihttp::{
 
 use crate::support::{Client, listen, sessions, set_global};
 
-/// A service that names this crate where it named may_minihttp, and is otherwise as it was.
+/// A service ported by replacing only the crate's name.
 #[derive(Clone)]
 struct Moved;
 
@@ -47,7 +47,7 @@ impl HttpServiceFactory for Moved {
 }
 
 #[test]
-fn a_program_for_may_minihttp_names_another_crate_and_is_served() {
+fn ported_program_is_served() {
     set_global();
     let addresses: [SocketAddr; 3] = [
         listen(|address| HttpServer(Moved).start(address).is_ok()),
@@ -67,7 +67,7 @@ fn a_program_for_may_minihttp_names_another_crate_and_is_served() {
     }
 }
 
-/// A service of may_minihttp's own server.
+/// A service on may_minihttp's own server.
 #[derive(Clone)]
 struct Unmoved(Sessions);
 
@@ -92,7 +92,7 @@ impl may_minihttp::HttpService for Unmoved {
 }
 
 #[test]
-fn may_minihttps_own_server_takes_part_in_sessions_that_exist() {
+fn may_minihttps_server_uses_existing_sessions() {
     let sessions = sessions();
     let ours = listen(|address| WithSessions::new(sessions.clone(), HttpServer(Moved)).start(address).is_ok());
     let service = Unmoved(sessions.clone());

@@ -1,4 +1,4 @@
-//! Sessions through their life.
+//! The life of sessions.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -38,7 +38,7 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
 }
 
 #[test]
-fn a_preflight_begins_no_session() {
+fn preflight_begins_no_session() {
     let sessions = sessions();
     let mut client = Client::new(serve(sessions.clone(), routes));
     for _ in 0..100 {
@@ -49,7 +49,7 @@ fn a_preflight_begins_no_session() {
 }
 
 #[test]
-fn a_session_lives_from_its_first_write_to_the_logout() {
+fn session_lives_until_the_logout() {
     let mut client = Client::new(serve(sessions(), routes));
     let first = client.get("/set", "");
     assert_eq!(first.status, 200);
@@ -75,7 +75,7 @@ fn a_session_lives_from_its_first_write_to_the_logout() {
 }
 
 #[test]
-fn a_route_without_a_session_says_nothing_of_one() {
+fn route_without_a_session_sets_no_headers() {
     let mut client = Client::new(serve(sessions(), routes));
     let plain = client.get("/plain", "id=x");
     assert_eq!(plain.body, "ok");
@@ -84,7 +84,7 @@ fn a_route_without_a_session_says_nothing_of_one() {
 }
 
 #[test]
-fn the_cookie_is_found_in_any_cookie_field() {
+fn cookie_is_found_in_any_header() {
     let mut client = Client::new(serve(sessions(), routes));
     let cookie = client.get("/set", "").cookie().to_owned();
     let fields = format!("cookie: a=1; \u{ff}=2\r\nCOOKIE: b; =;{cookie}\r\nCookie: c=3\r\n");
@@ -93,7 +93,7 @@ fn the_cookie_is_found_in_any_cookie_field() {
 }
 
 #[test]
-fn pipelined_requests_get_each_their_own_cookie() {
+fn pipelined_requests_get_their_own_cookies() {
     let mut client = Client::new(serve(sessions(), routes));
     let paths: Vec<_> = (0..200).map(|n| ["/login", "/plain", "/set", "/get"][n % 4]).collect();
     client.send(paths.iter().map(|path| get(path, "")).collect::<String>().as_bytes());
@@ -116,7 +116,7 @@ fn pipelined_requests_get_each_their_own_cookie() {
 }
 
 #[test]
-fn increments_of_many_connections_are_exact() {
+fn concurrent_increments_are_exact() {
     let address = serve(sessions(), routes);
     let cookie = Client::new(address).get("/set", "").cookie().to_owned();
     std::thread::scope(|scope| {
@@ -132,7 +132,7 @@ fn increments_of_many_connections_are_exact() {
 }
 
 #[test]
-fn what_was_saved_or_taken_at_once_stays_so_when_the_request_fails() {
+fn immediate_writes_survive_a_failed_request() {
     let mut client = Client::new(serve(sessions(), routes));
     let failed = client.get("/save", "");
     assert_eq!(failed.status, 500);
@@ -142,7 +142,7 @@ fn what_was_saved_or_taken_at_once_stays_so_when_the_request_fails() {
 }
 
 #[test]
-fn a_server_may_have_several_managers() {
+fn server_may_have_several_managers() {
     let staff = Sessions::builder().insecure_http().cookie_name("staff").build().unwrap();
     let shop = sessions();
     let handles = (staff.clone(), shop.clone());
@@ -172,7 +172,7 @@ fn a_server_may_have_several_managers() {
 }
 
 #[test]
-fn the_process_wide_manager_serves_too() {
+fn global_manager_serves_too() {
     set_global();
     let service = service(|request: Request<'_>, response: &mut Response| {
         let session = start(&request)?;
@@ -195,7 +195,7 @@ fn the_process_wide_manager_serves_too() {
     assert_eq!(client.get("/shorten", "").status, 500, "there is no session to shorten");
 }
 
-/// Counts the requests of its connection.
+/// A service that counts the requests of its connection.
 struct PerConnection(usize);
 
 impl SessionService for PerConnection {
@@ -208,7 +208,7 @@ impl SessionService for PerConnection {
 }
 
 #[test]
-fn each_connection_may_have_a_service_of_its_own() {
+fn each_connection_may_have_its_own_service() {
     static MADE: AtomicUsize = AtomicUsize::new(0);
     let address = listen(|address| {
         let make = |_| {

@@ -1,4 +1,4 @@
-//! A client that knows bytes, a server, and stores that misbehave.
+//! A raw HTTP client, a server, and stores that misbehave.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,12 +12,12 @@ use sessions_minihttp::sessions_core::{
 };
 use sessions_minihttp::{BoxError, Request, Response, SessionId, SessionService, Sessions, WithSessions};
 
-/// A manager with a cookie that is easy to read.
+/// Creates a manager with a readable cookie.
 pub(crate) fn sessions() -> Sessions {
     Sessions::builder().insecure_http().build().unwrap()
 }
 
-/// Makes such a manager the one of the process.
+/// Makes such a manager the process-wide one.
 pub(crate) fn set_global() {
     static SET: Once = Once::new();
     SET.call_once(|| sessions().set_global().unwrap());
@@ -28,7 +28,7 @@ pub(crate) fn serve(sessions: Sessions, service: impl SessionService + Clone + S
     listen(|address| WithSessions::new(sessions.clone(), service.clone()).start(address).is_ok())
 }
 
-/// Finds a free port. Somebody else may take it before the server does.
+/// Finds a free port. Another process may take it before the server does.
 pub(crate) fn listen(start: impl Fn(SocketAddr) -> bool) -> SocketAddr {
     for _ in 0..100 {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -39,7 +39,7 @@ pub(crate) fn listen(start: impl Fn(SocketAddr) -> bool) -> SocketAddr {
     panic!("no port is free")
 }
 
-/// Waits for what another thread or coroutine does.
+/// Waits for something that another thread or coroutine does.
 pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
@@ -48,7 +48,7 @@ pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// Gives a closure the type of a service.
+/// Coerces a closure to the type of a service.
 pub(crate) fn service<F>(service: F) -> F
 where
     F: FnMut(Request<'_>, &mut Response) -> Result<(), BoxError>,
@@ -71,7 +71,7 @@ pub(crate) struct Answer {
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
-        // A server that hangs is a failure, not a test that never ends.
+        // Makes a hanging server fail the test instead of blocking it.
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         Self { stream: BufReader::new(stream) }
     }
@@ -90,7 +90,7 @@ impl Client {
         self.stream.get_mut().write_all(bytes).unwrap();
     }
 
-    /// Reads one answer, `None` if the connection has ended.
+    /// Reads one response; `None` if the connection has ended.
     pub(crate) fn receive(&mut self) -> Option<Answer> {
         let mut answer = self.receive_headers()?;
         let length = answer.one("content-length").map_or(0, |length| length.parse().unwrap());
@@ -100,7 +100,7 @@ impl Client {
         Some(answer)
     }
 
-    /// Reads an answer that has no body, whatever length it names.
+    /// Reads a response without a body, whatever its length header says.
     pub(crate) fn receive_headers(&mut self) -> Option<Answer> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -118,7 +118,7 @@ impl Client {
         self.stream.get_ref().shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Checks that the connection ends in good order, and that nothing comes before its end.
+    /// Asserts that the connection is closed properly and nothing is received before that.
     pub(crate) fn assert_ended(&mut self) {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest).unwrap();
@@ -135,33 +135,33 @@ impl Client {
     }
 }
 
-/// Writes a request.
+/// Returns a request as text.
 pub(crate) fn get(path: &str, cookie: &str) -> String {
     let cookie = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
     format!("GET {path} HTTP/1.1\r\nHost: test\r\n{cookie}\r\n")
 }
 
 impl Answer {
-    /// Returns the values of all fields of a name.
+    /// Returns the values of all headers with a name.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let fields = self.head.lines().filter_map(|line| line.split_once(": "));
         fields.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
     }
 
-    /// Returns the value of a field that is there at most once.
+    /// Returns the value of a header that occurs at most once.
     pub(crate) fn one(&self, name: &str) -> Option<&str> {
         let values = self.all(name);
         assert!(values.len() <= 1, "{}", self.head);
         values.first().copied()
     }
 
-    /// Returns the pair of name and value that the answer sets.
+    /// Returns the name-value pair of the cookie that the response sets.
     pub(crate) fn cookie(&self) -> &str {
         self.one("set-cookie").expect("a cookie is set").split(';').next().unwrap()
     }
 }
 
-/// A memory store that fails when told to.
+/// A memory store that can be made to fail.
 #[derive(Debug, Default)]
 pub(crate) struct Fragile {
     inner: MemoryStore,
@@ -233,7 +233,7 @@ impl Store for Fragile {
     }
 }
 
-/// Makes a manager whose store fails when told to.
+/// Creates a manager whose store can be made to fail.
 pub(crate) fn fragile() -> (Sessions, Arc<Fragile>) {
     let store = Arc::new(Fragile::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;

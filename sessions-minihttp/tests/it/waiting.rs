@@ -1,4 +1,4 @@
-//! Stores that take their time.
+//! Stores that answer late.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use sessions_minihttp::{BoxError, Request, Response, block_on};
 
 use crate::support::{Client, get, serve, sessions};
 
-/// A gate that blocks whoever waits at it until it is opened.
+/// A gate that blocks its callers until it is opened.
 #[derive(Clone, Default)]
 struct Gate(Arc<Mutex<State>>);
 
@@ -39,7 +39,7 @@ impl Gate {
 }
 
 #[test]
-fn whoever_waits_blocks_a_coroutine_and_no_thread() {
+fn waiting_blocks_no_thread() {
     let gate = Gate::default();
     let service = {
         let gate = gate.clone();

@@ -17,15 +17,17 @@ pub(crate) struct Create {
     writes: Writes,
     live: Live,
     record: Record,
-    /// The cookie with the token. Formed before the store is asked: a session whose token cannot be
-    /// sent to the client is not stored.
+    /// The cookie with the token.
+    ///
+    /// Formed before the store is asked, so that no session is stored whose token could not be
+    /// sent.
     cookie: Option<SetCookie>,
     attempts: u32,
-    /// The handle shows the record already.
+    /// The handle already shows the record.
     is_shown: bool,
 }
 
-/// Takes a request's writes as the first of a new record, which has no secret to expect.
+/// Takes a request's writes out for a new record, which has no secret to check.
 pub(super) fn first_writes(driver: &Driver, state: &mut State) -> Writes {
     let sessions = &driver.shared.sessions;
     let unused = SecretHash::from_bytes([0; 32]);
@@ -102,7 +104,7 @@ impl Create {
         Error::new(kind)
     }
 
-    /// Shows no record again, if the handle shows this one.
+    /// Makes the handle show no record again, if it shows this one.
     fn hide(&mut self, driver: &Driver) {
         if std::mem::take(&mut self.is_shown) {
             driver.shared.lock().rebase(None);
@@ -110,7 +112,7 @@ impl Create {
     }
 }
 
-/// Makes all that a new session consists of.
+/// Creates the token, record and cookie of a new session.
 fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie), Error> {
     let sessions = &driver.shared.sessions;
     let config = sessions.config();

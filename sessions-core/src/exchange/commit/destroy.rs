@@ -1,4 +1,4 @@
-//! Ending sessions, and storing their successor if the request began one.
+//! Ending sessions, and storing a successor if the request began one.
 
 use parking_lot::MutexGuard;
 
@@ -9,12 +9,12 @@ use crate::exchange::state::{State, Writes};
 use crate::id::SessionId;
 use crate::manager::{DestroyReason, Event, StoreCall};
 
-/// The end of the sessions that a request destroyed, one after the other.
+/// The destruction of a request's sessions, one at a time.
 pub(crate) struct Destroy {
     id: SessionId,
-    /// The sessions that come next: usually none.
+    /// The sessions to destroy next, usually none.
     others: Vec<SessionId>,
-    /// What the request wrote after the destroy, which begins a new session.
+    /// The writes that followed the destroy, which begin a new session.
     successor: Option<Writes>,
 }
 
@@ -37,13 +37,13 @@ impl Destroy {
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
         let existed = match answer {
             Ok(existed) => existed,
-            // The session may live on, so the logout is not reported as done.
+            // The session may still be live, so the logout must not be reported as done.
             Err(error) => return Err(driver.store_failed(StoreCall::Destroy, error, self.successor.take())),
         };
         if existed {
             driver.shared.raise(&Event::Destroyed { id: self.id, reason: DestroyReason::Logout });
         }
-        driver.shared.lock().forget_doomed(self.id);
+        driver.shared.lock().record_destroyed(self.id);
         let successor = self.successor.take();
         match (self.others.pop(), successor) {
             (Some(id), successor) => Self { id, others: std::mem::take(&mut self.others), successor }.ask(driver),

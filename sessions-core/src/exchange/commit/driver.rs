@@ -1,4 +1,4 @@
-//! One commit, from its turn through the store's answers to its result.
+//! One commit, from waiting for its turn to its result.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -32,27 +32,27 @@ pub(super) struct Driver {
 pub(super) enum Occasion {
     /// The response headers are about to be sent; `keeps_nothing` drops the request's data.
     Headers { keeps_nothing: bool },
-    /// The handler asked for it, and goes on.
+    /// The handler called `save`, and continues.
     Save,
 }
 
-/// What a commit does next.
+/// The next step of a commit.
 pub(super) enum Step {
     Done(SessionHeaders),
-    /// Boxed, so that a step is small where the store answers at once.
+    /// Boxed to keep a step small when the store answers at once.
     Ask(Box<Question>),
 }
 
-/// A question that the store has not answered yet.
+/// An unanswered store operation.
 ///
-/// It holds no reference to its exchange, which may have to keep it.
+/// It holds no reference to the exchange, because the exchange may have to keep it.
 pub(crate) enum Question {
     Update(Update, StoreFuture<Committed>),
     Create(Create, StoreFuture<Created>),
     Destroy(Destroy, StoreFuture<bool>),
 }
 
-/// The right to go to the store, while the other commits of the exchange wait.
+/// The right to use the store while other commits of the exchange wait.
 pub(crate) struct TurnGuard(Arc<Shared>);
 
 impl Drop for TurnGuard {
@@ -62,23 +62,23 @@ impl Drop for TurnGuard {
     }
 }
 
-/// Saves what the request wrote so far.
+/// Saves the request's writes.
 pub(crate) async fn save(shared: &Arc<Shared>) -> Result<(), Error> {
     Driver::new(Arc::clone(shared), Occasion::Save).run().await.map(drop)
 }
 
-/// Waits until no other commit of the exchange is under way, and keeps the others waiting until the
-/// guard is dropped.
+/// Waits until no other commit of the exchange is running, and blocks others until the guard is
+/// dropped.
 ///
-/// Finishes a save that was dropped. If the store refused its writes, the caller gets the error,
-/// since nobody else did.
+/// Finishes a save that was dropped. If the store refused its writes, the error goes to this
+/// caller, since the dropped save could not report it.
 pub(crate) async fn take_turn(shared: &Arc<Shared>) -> Result<TurnGuard, Error> {
     let dropped = poll_fn(|context| shared.lock().poll_turn(context)).await;
     let turn = TurnGuard(Arc::clone(shared));
     if let Some(question) = dropped {
         match Driver::new(Arc::clone(shared), Occasion::Save).settle(question).await {
             Err(error) if error.kind() != ErrorKind::StoreUnavailable => return Err(error),
-            // What could not be written is tried again with the rest.
+            // The unsaved writes are retried together with the newer ones.
             Ok(_) | Err(_) => {}
         }
     }
@@ -90,8 +90,7 @@ impl Driver {
         Self { shared, occasion, turn: None }
     }
 
-    /// Decides what the commit asks of the store, and asks it. `None` if another commit is under
-    /// way.
+    /// Decides what to do and starts the store operation. `None` if another commit is running.
     pub(super) fn begin(&mut self) -> Option<Result<Step, Error>> {
         let mut state = self.shared.lock();
         let is_last = matches!(self.occasion, Occasion::Headers { .. });
@@ -107,7 +106,7 @@ impl Driver {
         }
         let outcome = decide(state.facts(self.shared.creates_nothing));
         state.headers_sent |= is_last;
-        // Nobody else can want a turn if nobody else has the session.
+        // Without other holders of the session there is nobody to take turns with.
         if outcome.asks_store() && self.turn.is_none() && self.is_watched() {
             state.begin_turn();
             self.turn = Some(TurnGuard(Arc::clone(&self.shared)));
@@ -144,7 +143,7 @@ impl Driver {
         }
     }
 
-    /// Commits when no other commit is under way.
+    /// Commits once no other commit is running.
     pub(super) async fn run(&mut self) -> Result<SessionHeaders, Error> {
         loop {
             match self.begin() {
@@ -156,7 +155,7 @@ impl Driver {
         }
     }
 
-    /// Waits for the store's answer, and for those to the questions that follow from it.
+    /// Waits for the store's answer, and for those of the operations that follow from it.
     pub(super) async fn settle(&self, question: Box<Question>) -> Result<SessionHeaders, Error> {
         let mut asked = Asked { question: Some(question), driver: self };
         loop {
@@ -167,8 +166,8 @@ impl Driver {
         }
     }
 
-    /// Makes the result of the response's commit. If it failed, the cookie of an earlier save still
-    /// goes to the client.
+    /// Converts the result of the response's commit. On failure, the cookie of an earlier save is
+    /// still sent.
     pub(super) fn finish(&self, result: Result<SessionHeaders, Error>) -> Result<SessionHeaders, CommitError> {
         result.map_err(|error| {
             let mut state = self.shared.lock();
@@ -184,12 +183,12 @@ impl Driver {
         self.occasion == Occasion::Headers { keeps_nothing: true }
     }
 
-    /// Returns whether anybody but this commit has the session, and may look at it again.
+    /// Returns whether anybody else holds the session and may look at it again.
     pub(super) fn is_watched(&self) -> bool {
         Arc::strong_count(&self.shared) > 1
     }
 
-    /// Returns the headers of the response, or keeps the cookie for them if this is a save.
+    /// Returns the response headers; a save keeps the cookie for them instead.
     pub(super) fn headers(&self, state: &mut State, cookie: Option<SetCookie>) -> SessionHeaders {
         let cookie = cookie.or_else(|| state.take_cookie());
         if self.occasion == Occasion::Save {
@@ -206,27 +205,30 @@ impl Driver {
         Step::Done(self.headers(&mut self.shared.lock(), cookie))
     }
 
-    /// Reports that the store failed, and gives the writes back.
+    /// Raises an event for a failed store operation, and gives the writes back.
     pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, writes: Option<Writes>) -> Error {
         self.shared.raise(&Event::StoreFailed { call, kind: error.kind() });
         self.give_back(writes);
         error.into()
     }
 
-    /// Gives writes that were not stored back to the handler that asked for a save, so that it may
-    /// try again. A response is the last try: what it could not destroy, it reports.
+    /// Gives unsaved writes back to a handler that called `save`, so that it can retry.
+    ///
+    /// A response is the last attempt, so it reports a destroy that failed.
     pub(super) fn give_back(&self, writes: Option<Writes>) {
         let mut state = self.shared.lock();
         match (self.occasion, writes) {
             (Occasion::Save, Some(writes)) => state.take_back(writes),
             (Occasion::Save, None) => {}
-            (Occasion::Headers { .. }, _) => state.spare_doomed(),
+            (Occasion::Headers { .. }, _) => state.cancel_destroy(),
         }
     }
 }
 
-/// A question while its answer is awaited. If it is dropped, the question of a save is left to the
-/// next commit of the exchange; that of a response is dropped, since its client is gone.
+/// An operation whose answer is awaited.
+///
+/// If a save is dropped, the next commit of the exchange inherits the operation. If a response is
+/// dropped, its client is gone and so is the operation.
 struct Asked<'a> {
     /// `None` once the store has answered.
     question: Option<Box<Question>>,
@@ -235,7 +237,7 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, Error>> {
-        // Taken out meanwhile: a store that panics leaves no question.
+        // Taken out while polling, so that a store that panics leaves no operation behind.
         let mut question = self.question.take().expect("a commit ends with the last answer");
         let step = question.poll(self.driver, context);
         if step.is_pending() {

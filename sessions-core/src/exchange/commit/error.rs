@@ -1,4 +1,4 @@
-//! The error of a commit, with what its response carries all the same.
+//! The error of a commit, with the headers that its response carries.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,13 +6,15 @@ use std::fmt;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::response::SessionHeaders;
 
-/// Why a commit failed, and the headers that the error's response must carry all the same.
+/// A failed commit, with the headers that the error response must carry.
 ///
 /// The handler's response must not be sent: it would claim success for data that was not saved.
-/// The client gets the error's [`status`](Error::status), and its cookie is left alone: where the
-/// session had ended meanwhile ([`Gone`](crate::ErrorKind::Gone)), the browser may already hold the
-/// cookie of a newer login, which a removal would delete. If a [`save`](crate::Session::save) had
-/// made or renewed the session before, [`headers`](Self::headers) set its cookie.
+/// Send the error's [`status`](Error::status) instead.
+///
+/// The client's cookie is left alone. If the session had ended meanwhile
+/// ([`Gone`](crate::ErrorKind::Gone)), the browser may already have the cookie of a newer login,
+/// and a removal would delete that. If an earlier [`save`](crate::Session::save) created or renewed
+/// the session, [`headers`](Self::headers) sets its cookie.
 #[derive(Debug)]
 pub struct CommitError(Box<Parts>);
 
@@ -28,7 +30,7 @@ impl CommitError {
         Self(Box::new(Parts { error, headers }))
     }
 
-    /// Returns what went wrong.
+    /// Returns the error.
     #[must_use]
     pub const fn error(&self) -> &Error {
         &self.0.error
@@ -40,18 +42,18 @@ impl CommitError {
         self.0.error.kind()
     }
 
-    /// Returns the HTTP status of the error's response.
+    /// Returns the HTTP status of the error response.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.0.error.status()
     }
 
-    /// Returns the headers that the error's response must carry.
+    /// Returns the headers that the error response must carry.
     pub const fn headers(&self) -> &SessionHeaders {
         &self.0.headers
     }
 
-    /// Splits the error from the headers that its response must carry.
+    /// Splits the error from the headers of its response.
     pub fn into_parts(self) -> (Error, SessionHeaders) {
         (self.0.error, self.0.headers)
     }
@@ -69,7 +71,7 @@ impl StdError for CommitError {
     }
 }
 
-/// Drops the headers: for callers whose response carries none.
+/// Drops the headers, for callers that send no response headers.
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         error.0.error

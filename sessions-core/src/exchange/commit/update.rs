@@ -17,18 +17,19 @@ use crate::store::Committed;
 pub(crate) struct Update {
     id: SessionId,
     writes: Writes,
-    /// The new token of a session that is renewed.
+    /// The new token of a renewed session.
     renewed: Option<Live>,
-    /// Nothing is written but the time of this use.
+    /// Only the time of last use is written.
     is_touch: bool,
-    /// The cookie with a new token or a later end. Formed before the store is asked: what cannot be
-    /// sent to the client is not done.
+    /// The cookie with the new token or expiry.
+    ///
+    /// Formed before the store is asked: nothing is committed that the client could not be sent.
     cookie: Option<SetCookie>,
-    /// `None` if the handle does not show the changes.
+    /// `None` if the handle does not show the changes yet.
     before: Option<Before>,
 }
 
-/// The record that a handle showed before it showed changes that the store had yet to apply.
+/// The record that the handle showed before it showed the pending changes.
 struct Before(Option<Record>);
 
 impl Update {
@@ -42,7 +43,7 @@ impl Update {
             true => Some(Live::new(id, Secret::random(sessions.config().entropy)?)),
             false => None,
         };
-        // Every commit moves the idle timeout.
+        // Every commit restarts the idle timeout.
         let sends_cookie = renewed.is_some() || live.is_stale || sessions.config().expiry.cookie_persists();
         let token = sends_cookie.then(|| renewed.as_ref().unwrap_or(live).token.clone());
         let record = if sends_cookie { state.view().base().cloned() } else { None };
@@ -61,7 +62,7 @@ impl Update {
         update.ask(driver)
     }
 
-    /// Returns when the session will end.
+    /// Returns when the session will expire.
     fn expires_at(&self, record: &Record) -> Timestamp {
         let idle = self.writes.changes.new_idle().or(record.idle());
         expiry::ends_at(self.writes.changes.now(), idle, record.absolute_deadline())
@@ -101,7 +102,7 @@ impl Update {
     fn applied(&mut self, driver: &Driver) -> Step {
         let mut state = driver.shared.lock();
         let is_renewed = self.renewed.is_some();
-        // The request may have ended the session meanwhile, and then has no use for the cookie.
+        // The request may have ended the session meanwhile; the cookie is then obsolete.
         let is_alive = match state.live_mut() {
             Some(live) => {
                 live.is_stale &= self.cookie.is_none();
@@ -123,10 +124,10 @@ impl Update {
         Step::Done(headers)
     }
 
-    /// Goes on after the session ended under the request.
+    /// Handles a session that ended during the request.
     ///
-    /// A logout stays a logout. A login has proved who the visitor is, so it gets a session of its
-    /// own, with this request's changes and nothing of the old one.
+    /// A logout stays a logout. A login has proven who the visitor is, so it gets a new session
+    /// with this request's changes and none of the old data.
     fn gone(&mut self, driver: &Driver) -> Result<Step, Error> {
         let signs_in = self.writes.changes.new_principal().is_some();
         driver.shared.lock().lose(signs_in);
@@ -147,7 +148,7 @@ impl Update {
         Error::new(kind)
     }
 
-    /// Shows the record as it was before, if the handle shows the changes.
+    /// Makes the handle show the previous record again, if it shows the changes.
     fn hide(&mut self, driver: &Driver) {
         if let Some(Before(record)) = self.before.take() {
             driver.shared.lock().rebase(record);

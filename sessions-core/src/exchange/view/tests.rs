@@ -29,7 +29,7 @@ fn changes(view: &View) -> Vec<Change<'_>> {
     view.edits().changes().collect()
 }
 
-fn assert_size_is_true(view: &mut View) {
+fn assert_size_is_exact(view: &mut View) {
     let (size, slots) = (view.size, view.slots);
     assert_eq!((size, slots), view.measure());
 }
@@ -41,11 +41,11 @@ fn later_reads_see_earlier_writes() {
     view.set(Verb::Set, "new", b"2", &LIMITS).unwrap();
     assert!(view.remove("n") && !view.remove("n") && !view.remove("missing"));
     assert_eq!(entries(&view), BTreeMap::from([("name", "\"rose\""), ("new", "2"), ("plan", "\"pro\"")]));
-    assert_size_is_true(&mut view);
+    assert_size_is_exact(&mut view);
 }
 
 #[test]
-fn an_equal_value_is_no_change() {
+fn equal_value_is_no_change() {
     let mut view = view();
     view.set(Verb::Set, "name", b"\"iris\"", &LIMITS).unwrap();
     view.set(Verb::SetImmutable, "plan", b"\"pro\"", &LIMITS).unwrap();
@@ -79,7 +79,7 @@ fn only_set_immutable_replaces_an_immutable_entry() {
 }
 
 #[test]
-fn sums_are_left_to_the_store_but_for_ones_own_values() {
+fn store_adds_unless_the_request_set_the_value() {
     let mut view = view();
     assert_eq!(view.increment("n", 2, &LIMITS).unwrap(), 3);
     assert_eq!(view.increment("n", -5, &LIMITS).unwrap(), -2);
@@ -96,11 +96,11 @@ fn sums_are_left_to_the_store_but_for_ones_own_values() {
         "{:?}",
         changes(&view)
     );
-    assert_size_is_true(&mut view);
+    assert_size_is_exact(&mut view);
 }
 
 #[test]
-fn what_is_no_integer_cannot_be_added_to() {
+fn only_integers_can_be_incremented() {
     let mut view = view();
     assert_eq!(view.increment("name", 1, &LIMITS).unwrap_err().kind(), ErrorKind::NotANumber);
     assert_eq!(view.increment("n", i64::MAX, &LIMITS).unwrap_err().kind(), ErrorKind::NotANumber);
@@ -118,11 +118,11 @@ fn clearing_leaves_flashes_and_later_writes() {
     assert_eq!(entries(&view), BTreeMap::from([("plan", "2"), ("n", "5")]));
     view.clear_flashes();
     assert!(view.flash("note").is_none());
-    assert_size_is_true(&mut view);
+    assert_size_is_exact(&mut view);
 }
 
 #[test]
-fn a_flash_is_seen_to_the_end_of_the_request_that_reads_it() {
+fn flash_is_visible_until_its_request_ends() {
     let mut view = view();
     view.consume_flash("note");
     view.consume_flash("missing");
@@ -137,11 +137,11 @@ fn a_flash_is_seen_to_the_end_of_the_request_that_reads_it() {
 
     assert!(view.remove_flash("note") && !view.remove_flash("note"));
     assert!(view.flash("note").is_none());
-    assert_size_is_true(&mut view);
+    assert_size_is_exact(&mut view);
 }
 
 #[test]
-fn a_flash_that_only_this_request_saw_stores_nothing() {
+fn flash_read_in_its_own_request_stores_nothing() {
     let mut view = View::new(None);
     view.set_flash("own", b"1", &LIMITS).unwrap();
     assert!(view.would_store());
@@ -152,7 +152,7 @@ fn a_flash_that_only_this_request_saw_stores_nothing() {
 }
 
 #[test]
-fn what_exceeds_a_limit_is_refused_and_changes_nothing() {
+fn oversized_write_changes_nothing() {
     let limits = Limits::new(view().size + 20, 5);
     let mut view = view();
     let refused = view.set(Verb::Set, "big", &[b'1'; 100], &limits).unwrap_err();
@@ -162,16 +162,16 @@ fn what_exceeds_a_limit_is_refused_and_changes_nothing() {
     assert_eq!(view.set(Verb::Set, "l", b"1", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
     assert!(view.remove("n"));
     view.set(Verb::Set, "l", b"1", &limits).unwrap();
-    assert_size_is_true(&mut view);
+    assert_size_is_exact(&mut view);
 }
 
 #[test]
-fn the_principal_counts_however_the_size_came_about() {
+fn principal_always_counts_toward_the_size() {
     let record = Record::builder(SessionId::from_bytes([7; 16]), hash(), Timestamp::from_millis(0))
         .principal(Some("ann"))
         .entry("n", b"1");
     let mut view = View::new(Some(record.build().unwrap()));
-    assert_size_is_true(&mut view);
+    assert_size_is_exact(&mut view);
     let loaded = view.size;
     view.clear();
     view.set(Verb::Set, "n", b"1", &LIMITS).unwrap();
@@ -179,7 +179,7 @@ fn the_principal_counts_however_the_size_came_about() {
 }
 
 #[test]
-fn a_session_over_its_limit_can_still_shrink() {
+fn session_over_its_limit_can_shrink() {
     let limits = Limits::new(1, 1);
     let mut view = view();
     view.set(Verb::Set, "name", b"1", &limits).unwrap();
@@ -188,7 +188,7 @@ fn a_session_over_its_limit_can_still_shrink() {
 }
 
 #[test]
-fn a_key_longer_than_the_format_allows_is_refused() {
+fn overlong_key_is_refused() {
     let limits = Limits::new(usize::MAX, 256);
     let key = "k".repeat(65_536);
     assert_eq!(view().set(Verb::Set, &key, b"1", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
@@ -196,7 +196,7 @@ fn a_key_longer_than_the_format_allows_is_refused() {
 }
 
 #[test]
-fn what_the_request_sees_is_what_the_store_makes_of_it() {
+fn view_matches_the_store() {
     let mut view = view();
     view.set(Verb::Set, "name", b"\"rose\"", &LIMITS).unwrap();
     view.increment("n", 4, &LIMITS).unwrap();
@@ -223,9 +223,9 @@ fn a_new_record_below_the_edits_is_measured_with_them() {
     view.set(Verb::Set, "name", b"\"a longer name\"", &LIMITS).unwrap();
     view.set(Verb::Set, "new", b"2", &LIMITS).unwrap();
     view.rebase(base);
-    assert_size_is_true(&mut view);
+    assert_size_is_exact(&mut view);
     view.rebase(None);
-    assert_size_is_true(&mut view);
+    assert_size_is_exact(&mut view);
 }
 
 #[test]
