@@ -17,4 +17,4 @@ pub(crate) use find::{Candidate, Candidates};
 pub(crate) use form::{CookieForm, CookieOptions};
 pub(crate) use plain_http::{LastWarning, shows_plain_http};
 pub(crate) use seal::{Keyed, Mode as SealMode};
-pub(crate) use set_cookie::{SetCookie, are_namesakes};
+pub(crate) use set_cookie::{SetCookie, have_same_name};

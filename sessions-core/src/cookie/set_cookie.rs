@@ -15,7 +15,7 @@ impl SetCookie {
 }
 
 /// Returns whether two `Set-Cookie` headers set a cookie with the same name.
-pub(crate) fn are_namesakes(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn have_same_name(one: &[u8], other: &[u8]) -> bool {
     name_of(one) == name_of(other)
 }
 
@@ -57,7 +57,7 @@ mod tests {
             ("", false),
         ];
         for (header, expected) in cases {
-            assert_eq!(are_namesakes(header.as_bytes(), ours.as_bytes()), expected, "{header:?}");
+            assert_eq!(have_same_name(header.as_bytes(), ours.as_bytes()), expected, "{header:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::cookie::{SetCookie, are_namesakes};
+use crate::cookie::{SetCookie, have_same_name};
 use crate::error::Error;
 
 /// The headers that a response must carry for the session.
@@ -112,7 +112,7 @@ impl SessionHeaders {
             vary_by_cookie(headers);
         }
         if let Some(cookie) = self.cookie {
-            put(headers, Header::SetCookie, Cow::Owned(cookie.into_string()), are_namesakes);
+            put(headers, Header::SetCookie, Cow::Owned(cookie.into_string()), have_same_name);
             put(headers, Header::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
             headers.remove_if(&mut controls_caching);
         } else if self.is_private && headers.add(Header::CacheControl, Cow::Borrowed("no-store")) {

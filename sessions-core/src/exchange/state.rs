@@ -269,7 +269,7 @@ impl State {
 
     pub(super) fn facts(&mut self, creates_nothing: bool) -> Facts {
         let view = self.view();
-        let (writes, consumed) = (view.edits().hold_writes(), !view.edits().is_empty());
+        let (writes, consumed) = (view.edits().has_writes(), !view.edits().is_empty());
         let is_live = self.live().is_some();
         // Computed only without a record, since it iterates over all writes.
         let storable = !is_live && (self.login.is_some() || self.refused_late || self.view.would_store());
@@ -349,7 +349,7 @@ impl State {
             live.touch_due = false;
         }
         let (login, idle) = (self.login.take(), self.idle.take());
-        let changes = Changes::of_request(now, expected, renewed, login, idle, limits, edits);
+        let changes = Changes::from_parts(now, expected, renewed, login, idle, limits, edits);
         Writes { changes, destroys: self.destroys }
     }
 

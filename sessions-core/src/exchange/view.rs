@@ -57,7 +57,7 @@ impl View {
     /// Puts back the edits of a failed commit, below newer ones.
     pub(crate) fn restore(&mut self, edits: Edits) {
         let newer = std::mem::replace(&mut self.edits, edits);
-        self.edits.lay_over(&newer);
+        self.edits.merge(&newer);
         (self.size, self.slots) = self.measure();
     }
 

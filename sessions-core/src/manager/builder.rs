@@ -315,7 +315,7 @@ impl SessionsBuilder {
         if self.config.sweep_every.is_some_and(|interval| whole_millis(interval) == 0) {
             return Err(ConfigError::new(ConfigErrorKind::ZeroInterval));
         }
-        if !self.config.limits.fit_the_format() {
+        if !self.config.limits.fits_format() {
             return Err(ConfigError::new(ConfigErrorKind::RecordLimits));
         }
         let form = self.seal.apply(self.cookie.build()?)?;

@@ -121,10 +121,10 @@ impl Changes {
     /// Creates changes that only record that the session was seen at `now`.
     #[must_use]
     pub fn new(now: Timestamp, expected_secret: SecretHash) -> Self {
-        Self::of_request(now, expected_secret, None, None, None, Limits::FORMAT, Edits::default())
+        Self::from_parts(now, expected_secret, None, None, None, Limits::FORMAT, Edits::default())
     }
 
-    pub(crate) const fn of_request(
+    pub(crate) const fn from_parts(
         now: Timestamp,
         expected_secret: SecretHash,
         new_secret: Option<SecretHash>,

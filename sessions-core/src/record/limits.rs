@@ -73,7 +73,7 @@ impl Limits {
     }
 
     /// Returns whether these limits are within those of the format.
-    pub(crate) const fn fit_the_format(&self) -> bool {
+    pub(crate) const fn fits_format(&self) -> bool {
         self.bytes <= Self::FORMAT.bytes && self.keys <= Self::FORMAT.keys
     }
 }
@@ -95,9 +95,9 @@ mod tests {
     #[test]
     fn limits_must_fit_the_format() {
         let Limits { bytes, keys } = Limits::FORMAT;
-        assert!(Limits::new(bytes, keys).fit_the_format());
-        assert!(!Limits::new(bytes, keys + 1).fit_the_format());
-        assert!(!bytes.checked_add(1).is_some_and(|bytes| Limits::new(bytes, keys).fit_the_format()));
+        assert!(Limits::new(bytes, keys).fits_format());
+        assert!(!Limits::new(bytes, keys + 1).fits_format());
+        assert!(!bytes.checked_add(1).is_some_and(|bytes| Limits::new(bytes, keys).fits_format()));
     }
 
     /// Creates a record with a number of entries and a total size of their values.

@@ -58,7 +58,7 @@ impl Session {
     /// `None` if the entry exists only in this request.
     fn stored_entry(&self, key: &str) -> Option<(SessionId, SecretHash)> {
         let mut state = self.shared.lock();
-        if state.view().edits().cover_entry(key) {
+        if state.view().edits().hides_entry(key) {
             return None;
         }
         state.live().map(id_and_hash)

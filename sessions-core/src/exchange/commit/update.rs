@@ -135,7 +135,7 @@ impl Update {
             return Create::start(driver, self.writes.take(), 1);
         }
         let changes = &self.writes.changes;
-        let wrote = changes.edits().hold_writes() || changes.new_idle().is_some();
+        let wrote = changes.edits().has_writes() || changes.new_idle().is_some();
         if (wrote || self.renewed.is_some()) && !driver.keeps_nothing() {
             driver.shared.raise(&Event::Interrupted { id: self.id });
             return Err(Error::new(ErrorKind::Gone));

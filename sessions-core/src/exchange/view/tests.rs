@@ -128,7 +128,7 @@ fn flash_is_visible_until_its_request_ends() {
     view.consume_flash("missing");
     assert_eq!(view.flash("note"), Some(&b"\"saved\""[..]));
     assert!(changes(&view) == [Change::ConsumeFlash { key: "note", seen: b"\"saved\"" }]);
-    assert!(!view.edits().hold_writes(), "reading a flash is no write");
+    assert!(!view.edits().has_writes(), "reading a flash is no write");
 
     view.set_flash("own", b"1", &LIMITS).unwrap();
     view.consume_flash("own");
@@ -207,7 +207,7 @@ fn view_matches_the_store() {
     let expected: BTreeMap<String, String> =
         entries(&view).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let stored =
-        base.apply(&Changes::of_request(base.created(), hash(), None, None, None, LIMITS, view.take_edits())).unwrap();
+        base.apply(&Changes::from_parts(base.created(), hash(), None, None, None, LIMITS, view.take_edits())).unwrap();
     let view = View::new(Some(stored));
     assert_eq!(
         entries(&view).into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>(),

@@ -163,7 +163,7 @@ impl Edits {
     }
 
     /// Returns whether there are edits other than consumed flashes.
-    pub(crate) fn hold_writes(&self) -> bool {
+    pub(crate) fn has_writes(&self) -> bool {
         self.clear_entries || self.clear_flashes || self.list.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
     }
 
@@ -181,7 +181,7 @@ impl Edits {
     }
 
     /// Returns whether the edits hide the record's entry from the request.
-    pub(crate) fn cover_entry(&self, key: &str) -> bool {
+    pub(crate) fn hides_entry(&self, key: &str) -> bool {
         self.clear_entries || self.position(Scope::Entries, key.as_bytes()).is_ok()
     }
 
@@ -252,7 +252,7 @@ impl Edits {
     }
 
     /// Merges newer edits into these. The values of the newer edits already include these.
-    pub(crate) fn lay_over(&mut self, newer: &Self) {
+    pub(crate) fn merge(&mut self, newer: &Self) {
         if newer.clear_entries {
             self.clear_entries();
         }
@@ -349,7 +349,7 @@ mod tests {
             (Verb::Remove, "gone", b"", 0),
             (Verb::SetFlash, "flash", b"1", 0),
         ]);
-        edits.lay_over(&put(&[
+        edits.merge(&put(&[
             (Verb::Set, "set", b"2", 0),
             (Verb::Increment, "sum", b"8", 3),
             (Verb::Increment, "number", b"4", 3),
@@ -371,7 +371,7 @@ mod tests {
         let mut cleared = Edits::default();
         cleared.clear_entries();
         cleared.put(Verb::Set, "new", b"1", 0);
-        edits.lay_over(&cleared);
+        edits.merge(&cleared);
         let flash = Change::RemoveFlash { key: "flash" };
         assert!(edits.clears_entries() && edits.changes().eq([flash, Change::Set { key: "new", value: b"1" }]));
     }
@@ -435,9 +435,9 @@ mod tests {
             let mut edits = Edits::default();
             edits.put(Verb::ConsumeFlash, "read", b"1", 0);
             edit(&mut edits);
-            edits.hold_writes()
+            edits.has_writes()
         };
-        assert!(!with(|_| {}) && !Edits::default().hold_writes());
+        assert!(!with(|_| {}) && !Edits::default().has_writes());
         assert!(with(Edits::clear_entries) && with(Edits::clear_flashes));
         assert!(with(|edits| edits.put(Verb::Set, "k", b"1", 0)));
     }
