@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use sessions_core::{MemoryStore, Store};
+use sessions_core::store::{MemoryStore, Store};
 
 use crate::Failure;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use sessions_core::{Change, Changes, Record, RecordTooLarge, Refusal, SecretHash, SessionId};
+use sessions_core::SessionId;
+use sessions_core::record::{Change, Changes, Record, RecordTooLarge, Refusal, SecretHash};
 
 use crate::NOW;
 

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use sessions_core::{Commit, CommitError, SessionHeaders};
+use sessions_core::adapter::{Commit, CommitError, SessionHeaders};
 use tokio::runtime::Handle;
 
 use crate::TARGET;

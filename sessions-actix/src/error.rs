@@ -6,7 +6,8 @@ use std::sync::Once;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use sessions_core::{CommitError, Error, ErrorKind, SessionHeaders};
+use sessions_core::adapter::{CommitError, SessionHeaders};
+use sessions_core::{Error, ErrorKind};
 use tracing::field::{debug, display};
 
 use crate::TARGET;

@@ -1,7 +1,8 @@
 //! The exchanges of a request, kept in its extensions.
 
 use actix_web::{HttpMessage, HttpRequest};
-use sessions_core::{Exchange, Exchanges, Sessions};
+use sessions_core::Sessions;
+use sessions_core::adapter::{Exchange, Exchanges};
 
 /// Returns the exchange that a middleware of the manager must end, or `None` if an outer one will.
 pub(crate) fn wrap(sessions: &Sessions, request: &HttpRequest) -> Option<Exchange> {

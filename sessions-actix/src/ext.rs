@@ -4,7 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse};
-use sessions_core::{CommitGuard, Error, Sessions};
+use sessions_core::adapter::CommitGuard;
+use sessions_core::{Error, Sessions};
 
 use crate::complete::complete;
 use crate::error::SessionError;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use sessions_core::Load;
+use sessions_core::adapter::Load;
 
 use crate::error::SessionError;
 use crate::{exchanges, headers};

@@ -11,7 +11,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use pin_project_lite::pin_project;
-use sessions_core::{CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
+use sessions_core::adapter::{CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
 
 use crate::complete::complete;
 use crate::error::SessionError;

@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{
     CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERER, RETRY_AFTER, SET_COOKIE, VARY,
 };
-use sessions_core::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
+use sessions_core::adapter::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
 
 /// Iterates over the values of all `Cookie` headers.
 fn cookies(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {

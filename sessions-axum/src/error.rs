@@ -5,7 +5,8 @@ use std::fmt;
 
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
-use sessions_core::{CommitError, Error, ErrorKind};
+use sessions_core::adapter::CommitError;
+use sessions_core::{Error, ErrorKind};
 
 /// The error of a session, or of a request without a [`SessionLayer`](crate::SessionLayer).
 ///

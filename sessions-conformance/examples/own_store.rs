@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sessions_core::{
-    AsyncStore, Changes, Committed, Created, Cursor, Page, Record, Refusal, SecretHash, SessionId, Sessions,
-    StoreError, Taken, Timestamp,
-};
+use sessions_core::record::{Changes, Record, Refusal, SecretHash};
+use sessions_core::store::{AsyncStore, Committed, Created, Cursor, Page, StoreError, Taken};
+use sessions_core::{SessionId, Sessions, Timestamp};
 
 /// Keeps sessions in a map. A real store would ask its engine where this one locks.
 #[derive(Debug, Default)]

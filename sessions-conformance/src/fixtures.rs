@@ -4,10 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use sessions_core::{
-    Changes, Committed, Created, Record, RecordBuilder, SecretHash, SessionId, StoreError, StoreErrorKind, Taken,
-    Timestamp,
-};
+use sessions_core::record::{Changes, Record, RecordBuilder, SecretHash};
+use sessions_core::store::{Committed, Created, StoreError, StoreErrorKind, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use crate::subject::Subject;
 

@@ -4,7 +4,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use sessions_core::{MemoryStore, SessionId, Store};
+use sessions_core::SessionId;
+use sessions_core::store::{MemoryStore, Store};
 
 /// An empty store for one test, and what differs between stores.
 ///

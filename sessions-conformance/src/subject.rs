@@ -5,7 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sessions_core::{SessionId, Store};
+use sessions_core::SessionId;
+use sessions_core::store::Store;
 
 use crate::race;
 use crate::setup::{Damage, Setup, Traits};

@@ -10,7 +10,7 @@ use uuid::Uuid;
 ///
 /// It may appear in logs, listings and [`destroy_by_id`](crate::Sessions::destroy_by_id): an id
 /// identifies a session but does not grant access to it. Access takes the secret half of the
-/// session's [`Token`](crate::Token).
+/// session's [`Token`](crate::record::Token).
 ///
 /// ```
 /// use sessions_core::SessionId;

@@ -3,7 +3,7 @@
 mod apply;
 mod build;
 mod changes;
-mod codec;
+pub(crate) mod codec;
 pub(crate) mod integer;
 mod layout;
 mod limits;
@@ -13,12 +13,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::cookie::{Secret, SecretHash, Token};
 pub use apply::Refusal;
 pub(crate) use apply::add;
 pub(crate) use build::slot_size;
 pub use build::{RecordBuilder, RecordTooLarge};
 pub use changes::{Change, Changes};
-pub use codec::Codec;
 pub use limits::Limits;
 
 pub(crate) use changes::{Edit, Edits, Scope, Verb};
@@ -28,7 +28,6 @@ pub(crate) use scratch::Scratch;
 
 pub(crate) use layout::{HEAD_LENGTH, INDEX_LINE};
 
-use crate::cookie::SecretHash;
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
 use crate::platform::{CLOCK_TOLERANCE, Timestamp};
@@ -272,7 +271,7 @@ pub enum RecordError {
 }
 
 impl RecordError {
-    /// Returns the kind of [`StoreError`](crate::StoreError) that a store reports.
+    /// Returns the kind of [`StoreError`](crate::store::StoreError) that a store reports.
     #[must_use]
     pub const fn store_error_kind(self) -> StoreErrorKind {
         match self {

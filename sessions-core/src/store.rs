@@ -4,6 +4,7 @@ mod async_store;
 mod future;
 mod memory;
 
+pub use crate::error::{StoreError, StoreErrorKind};
 pub use async_store::AsyncStore;
 pub use future::StoreFuture;
 pub use memory::{MemoryStore, MemoryStoreBuilder};
@@ -29,8 +30,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The future fails if the store cannot be read. The kind is
-    /// [`Unreadable`](crate::StoreErrorKind::Unreadable) for a damaged record, which the caller
-    /// treats as absent, and [`NewerFormat`](crate::StoreErrorKind::NewerFormat) for a record that
+    /// [`Unreadable`](crate::store::StoreErrorKind::Unreadable) for a damaged record, which the caller
+    /// treats as absent, and [`NewerFormat`](crate::store::StoreErrorKind::NewerFormat) for a record that
     /// only a newer build can read, which stays valid for that build.
     fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>>;
 
@@ -46,7 +47,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The future fails if the store cannot write. After
-    /// [`TimedOut`](crate::StoreErrorKind::TimedOut) the outcome is unknown.
+    /// [`TimedOut`](crate::store::StoreErrorKind::TimedOut) the outcome is unknown.
     fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed>;
 
     /// Removes one entry of a live record and returns its value.

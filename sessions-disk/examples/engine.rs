@@ -10,7 +10,9 @@ use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
+use sessions_core::record::{Record, SecretHash};
+use sessions_core::store::Store;
+use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{DiskStore, Engine, EngineError, OpenError, Reader, Table, Write};
 
 type Tables = BTreeMap<(Table, Vec<u8>), Vec<u8>>;

@@ -5,7 +5,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use sessions_core::{RecordError, StoreError, StoreErrorKind};
+use sessions_core::record::RecordError;
+use sessions_core::store::{StoreError, StoreErrorKind};
 
 use crate::engine::{EngineError, EngineErrorKind};
 

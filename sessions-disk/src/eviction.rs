@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 use std::ops::{Bound, ControlFlow};
 
-use sessions_core::{RecordError, SessionId, Timestamp};
+use sessions_core::record::RecordError;
+use sessions_core::{SessionId, Timestamp};
 
 use crate::batch::Batch;
 use crate::engine::{EngineError, EngineErrorKind, Reader, Table};

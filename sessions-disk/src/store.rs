@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use futures_channel::oneshot;
-use sessions_core::{
-    Changes, Committed, Created, Cursor, Page, Record, SecretHash, SessionId, Store, StoreError, StoreErrorKind,
-    StoreFuture, Taken, Timestamp,
-};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use crate::batch::Batch;
 use crate::bulk::{BulkDestroy, ResumePoint, Scope};
@@ -128,7 +127,7 @@ impl<E: Engine> DiskStore<E> {
     }
 
     /// Sends a request without blocking. If too many are waiting, the answer is
-    /// [`Busy`](sessions_core::StoreErrorKind::Busy): a longer queue would only make every caller
+    /// [`Busy`](sessions_core::store::StoreErrorKind::Busy): a longer queue would only make every caller
     /// wait longer.
     fn send<A: Send + 'static, T: 'static>(
         &self,

@@ -1,6 +1,8 @@
 //! The store's write calls, inside a batch.
 
-use sessions_core::{Changes, Committed, Created, Record, RecordError, SecretHash, SessionId, Taken, Timestamp};
+use sessions_core::record::{Changes, Record, RecordError, SecretHash};
+use sessions_core::store::{Committed, Created, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use crate::batch::Batch;
 use crate::capacity::Usage;

@@ -4,7 +4,9 @@
 //! its own threads.
 //!
 //! ```
-//! use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
+//! use sessions_core::{SessionId, Timestamp};
+//! use sessions_core::record::{Record, SecretHash};
+//! use sessions_core::store::Store;
 //! use sessions_fjall::FjallStore;
 //!
 //! # let folder = tempfile::tempdir()?;

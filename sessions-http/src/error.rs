@@ -4,7 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use http::{Response, StatusCode};
-use sessions_core::{CommitError, Error, ErrorKind, SessionHeaders};
+use sessions_core::adapter::{CommitError, SessionHeaders};
+use sessions_core::{Error, ErrorKind};
 use tracing::field::{debug, display};
 
 use crate::TARGET;

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use std::task::Poll;
 
 use http::{Extensions, Request};
-use sessions_core::{Exchange, Exchanges, Session, Sessions};
+use sessions_core::adapter::{Exchange, Exchanges};
+use sessions_core::{Session, Sessions};
 
 use crate::error::SessionError;
 use crate::headers::load;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::{HeaderMap, Response};
-use sessions_core::{Commit, CommitGuard, Error, Session, Sessions};
+use sessions_core::adapter::{Commit, CommitGuard};
+use sessions_core::{Error, Session, Sessions};
 
 use crate::complete::complete;
 use crate::error::SessionError;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use pin_project_lite::pin_project;
-use sessions_core::{CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
+use sessions_core::adapter::{CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
 
 use crate::complete::complete;
 use crate::error::SessionError;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::header::{CACHE_CONTROL, COOKIE, Entry, HOST, ORIGIN, REFERER, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sessions_core::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
+use sessions_core::adapter::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
 
 /// Iterates over the values of all `Cookie` headers; over HTTP/2 there may be one per cookie.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use memchr::{memchr, memchr3};
-use sessions_core::{Header, ResponseHeaders};
+use sessions_core::adapter::{Header, ResponseHeaders};
 
 use crate::http::letters_digits_and;
 

@@ -4,7 +4,8 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 
 use httparse::Header;
-use sessions_core::{Error, Exchange, Load, Session, Sessions};
+use sessions_core::adapter::{Exchange, Load};
+use sessions_core::{Error, Session, Sessions};
 
 use crate::block_on;
 use crate::http::Head;

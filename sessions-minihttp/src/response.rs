@@ -5,7 +5,8 @@ use std::io;
 use std::mem;
 
 use bytes::BytesMut;
-use sessions_core::{Error, SessionHeaders};
+use sessions_core::Error;
+use sessions_core::adapter::SessionHeaders;
 
 use crate::fields::Fields;
 use crate::http::Persistence;
@@ -184,7 +185,7 @@ const fn reason(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use sessions_core::{StoreError, StoreErrorKind};
+    use sessions_core::store::{StoreError, StoreErrorKind};
 
     use super::*;
 

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use sessions_core::{CommitError, Error, Exchange, Exchanges, SessionHeaders, Sessions};
+use sessions_core::adapter::{CommitError, Exchange, Exchanges, SessionHeaders};
+use sessions_core::{Error, Sessions};
 
 use crate::response::Response;
 use crate::{TARGET, block_on};

@@ -5,9 +5,9 @@ mod disk;
 use std::sync::Arc;
 
 use pollster::block_on;
-use sessions_core::{
-    Changes, Committed, Created, Record, SecretHash, SessionId, Store, StoreError, StoreErrorKind, Timestamp,
-};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{Committed, Created, Store, StoreError, StoreErrorKind};
+use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{DiskStore, Engine, EngineError, OpenError, Write, testing};
 
 use crate::engine::discard_unfinished;

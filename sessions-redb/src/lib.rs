@@ -3,7 +3,9 @@
 //! redb is a B-tree with one writer thread, and quick to open.
 //!
 //! ```
-//! use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
+//! use sessions_core::{SessionId, Timestamp};
+//! use sessions_core::record::{Record, SecretHash};
+//! use sessions_core::store::Store;
 //! use sessions_redb::RedbStore;
 //!
 //! # let folder = tempfile::tempdir()?;

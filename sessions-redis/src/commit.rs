@@ -1,7 +1,9 @@
 //! Conversion of changes into the arguments of a script.
 
 use redis::Value;
-use sessions_core::{Change, Changes, Committed, Limits, Record, SecretHash, SessionId, StoreError, Taken, Timestamp};
+use sessions_core::record::{Change, Changes, Limits, Record, SecretHash};
+use sessions_core::store::{Committed, StoreError, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use crate::call::{self, Call, bytes, items};
 use crate::fields::{self, SLACK, Unreadable, whole_millis};

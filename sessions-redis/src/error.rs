@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use redis::{Client, ConnectionAddr, ErrorKind, RedisError, ServerError};
-use sessions_core::{StoreError, StoreErrorKind};
+use sessions_core::store::{StoreError, StoreErrorKind};
 
 use crate::refusal::Refusal;
 

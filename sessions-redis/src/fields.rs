@@ -15,7 +15,9 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::Value;
-use sessions_core::{Record, SecretHash, SessionId, StoreError, StoreErrorKind, Timestamp};
+use sessions_core::record::{Record, SecretHash};
+use sessions_core::store::{StoreError, StoreErrorKind};
+use sessions_core::{SessionId, Timestamp};
 
 use crate::call::{Call, bytes};
 use crate::error::NAME;

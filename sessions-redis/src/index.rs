@@ -7,7 +7,9 @@
 
 use futures_util::stream::{self, StreamExt};
 use redis::Value;
-use sessions_core::{Changes, Record, Refusal, SessionId, StoreError, Timestamp};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::StoreError;
+use sessions_core::{SessionId, Timestamp};
 
 use crate::call::{self, Call, bytes, items, text_number};
 use crate::commit::Renewal;

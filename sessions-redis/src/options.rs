@@ -76,7 +76,7 @@ impl RedisBuilder {
 
     /// Sets the maximum number of operations in flight; 4096 by default.
     ///
-    /// Further ones fail as [`Busy`](sessions_core::StoreErrorKind::Busy).
+    /// Further ones fail as [`Busy`](sessions_core::store::StoreErrorKind::Busy).
     ///
     /// The limit bounds what accumulates while a server is slow. A refused operation costs nothing
     /// and is known to have done nothing.

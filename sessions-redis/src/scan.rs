@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use redis::Value;
-use sessions_core::{Cursor, Page, Record, SessionId, StoreError, StoreErrorKind, Timestamp};
+use sessions_core::record::Record;
+use sessions_core::store::{Cursor, Page, StoreError, StoreErrorKind};
+use sessions_core::{SessionId, Timestamp};
 
 use crate::call::{Call, bytes, items};
 use crate::error::{Cause, Fault};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use sessions_core::{StoreError, StoreErrorKind, StoreFuture};
+use sessions_core::store::{StoreError, StoreErrorKind, StoreFuture};
 use tokio::sync::Semaphore;
 
 use crate::call::{Call, Form};

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use redis::Value;
-use sessions_core::{
-    Changes, Committed, Created, Cursor, Page, Record, SecretHash, SessionId, Store, StoreFuture, Taken, Timestamp,
-};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use crate::call::Call;
 use crate::commit;

@@ -1,7 +1,8 @@
 //! Requests with a growing number of sessions in memory.
 
 use hot::{Handler, login, read, sign_in, visit, write};
-use sessions_core::{MemoryStore, Sessions};
+use sessions_core::Sessions;
+use sessions_core::store::MemoryStore;
 
 use crate::measure::{nanoseconds, resident_bytes};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness::{is_under_valgrind, redis_url};
-use sessions_core::{MemoryStore, Store};
+use sessions_core::store::{MemoryStore, Store};
 use sessions_fjall::FjallStore;
 use sessions_redb::RedbStore;
 use sessions_redis::RedisStore;

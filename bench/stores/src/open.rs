@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sessions_core::{MemoryStore, Store};
+use sessions_core::store::{MemoryStore, Store};
 use sessions_fjall::FjallStore;
 use sessions_redb::RedbStore;
 use sessions_redis::RedisStore;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sessions_core::{ManualClock, Sessions};
+use sessions_core::Sessions;
+use sessions_core::testing::ManualClock;
 
 use crate::clients::{Client, pass, sign_in, start};
 use crate::{open, runtime};

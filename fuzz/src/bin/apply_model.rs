@@ -6,7 +6,7 @@
 
 use fuzz::model::{Action, Draft, Model};
 use libfuzzer_sys::{arbitrary, fuzz_target};
-use sessions_core::{Record, Refusal};
+use sessions_core::record::{Record, Refusal};
 
 /// A record and the requests that change it, in order.
 #[derive(arbitrary::Arbitrary, Debug)]

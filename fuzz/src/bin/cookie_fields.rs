@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 use fuzz::{Lazy, Site, id_of, values};
 use libfuzzer_sys::fuzz_target;
-use sessions_core::{Sessions, Token};
+use sessions_core::Sessions;
+use sessions_core::record::Token;
 
 /// Token of the only live session.
 const LIVE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sessions_conformance::{FailingStore, Failure, Verb};
-use sessions_core::{Exchange, ManualClock, MemoryStore, Session, SessionId, Sessions, StoreErrorKind};
+use sessions_core::adapter::Exchange;
+use sessions_core::store::{MemoryStore, StoreErrorKind};
+use sessions_core::testing::ManualClock;
+use sessions_core::{Session, SessionId, Sessions};
 use tracing_subscriber::filter::LevelFilter;
 
 const GUIDE: &str = include_str!("../../when-a-session-disappears.md");

@@ -18,7 +18,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sessions_actix::sessions_core::MemoryStore;
+use sessions_actix::sessions_core::store::MemoryStore;
 use sessions_actix::{Session, SessionMiddleware, Sessions, SessionsExt};
 use sessions_conformance::{Gate, SlowStore, Verb};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -7,7 +7,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, SET_COOKIE, VARY};
 use actix_web::test::TestRequest;
 use actix_web::{HttpRequest, HttpResponse};
-use sessions_actix::sessions_core::{ErrorKind, Expiry, ManualClock};
+use sessions_actix::sessions_core::testing::ManualClock;
+use sessions_actix::sessions_core::{ErrorKind, Expiry};
 use sessions_actix::{Sessions, SessionsExt};
 
 use crate::support::sessions;

@@ -1,7 +1,7 @@
 //! A store that can be made to fail or to wait.
 
 use sessions_actix::Sessions;
-use sessions_actix::sessions_core::{MemoryStore, StoreErrorKind};
+use sessions_actix::sessions_core::store::{MemoryStore, StoreErrorKind};
 use sessions_conformance::{FailingStore, Failure, Gate, SlowStore, Verb};
 
 /// The controls of a manager's store.

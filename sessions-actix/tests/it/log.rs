@@ -11,7 +11,7 @@ use actix_web::http::header::{HOST, HeaderName, ORIGIN, REFERER};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, ServiceConfig};
-use sessions_actix::sessions_core::ManualClock;
+use sessions_actix::sessions_core::testing::ManualClock;
 use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
 use sessions_conformance::Verb;
 use tracing::field::{Field, Visit};

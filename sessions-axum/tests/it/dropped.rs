@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, serve};
-use sessions_axum::sessions_core::MemoryStore;
+use sessions_axum::sessions_core::store::MemoryStore;
 use sessions_axum::{Session, SessionLayer, Sessions};
 use sessions_conformance::{Gate, SlowStore, Verb};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

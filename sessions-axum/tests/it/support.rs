@@ -5,7 +5,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{Request, Response, StatusCode};
 use sessions_axum::Sessions;
-use sessions_axum::sessions_core::{MemoryStore, StoreErrorKind};
+use sessions_axum::sessions_core::store::{MemoryStore, StoreErrorKind};
 use sessions_conformance::{FailingStore, Failure, Verb};
 use tower::ServiceExt;
 

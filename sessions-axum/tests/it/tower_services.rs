@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use axum::http::{Request, Response, header};
-use sessions_axum::sessions_core::MemoryStore;
+use sessions_axum::sessions_core::store::MemoryStore;
 use sessions_axum::{SessionLayer, Sessions, SessionsExt};
 use sessions_conformance::{FailingStore, Verb};
 use tower::{Layer, Service, ServiceExt, service_fn};

@@ -1,6 +1,7 @@
 //! The meaning of each change.
 
-use sessions_core::{Changes, Committed, Record, RecordBuilder};
+use sessions_core::record::{Changes, Record, RecordBuilder};
+use sessions_core::store::Committed;
 
 use crate::fixtures::{Line, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sessions_core::{Changes, Committed, Created, Limits};
+use sessions_core::record::{Changes, Limits};
+use sessions_core::store::{Committed, Created};
 
 use crate::fixtures::{
     IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, WRONG_SECRET, assert_same, built, changes, draft, entries,

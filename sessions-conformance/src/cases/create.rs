@@ -1,6 +1,8 @@
 //! Creating records.
 
-use sessions_core::{Committed, Created, Record, Taken, Timestamp};
+use sessions_core::Timestamp;
+use sessions_core::record::Record;
+use sessions_core::store::{Committed, Created, Taken};
 
 use crate::fixtures::{
     IDLE, LIFE, NEW_SECRET, SECOND, SECRET, assert_same, built, changes, draft, fresh_id, start, value,

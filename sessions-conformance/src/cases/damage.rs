@@ -1,6 +1,6 @@
 //! Unreadable records, which concern only their own sessions.
 
-use sessions_core::{Committed, Created, StoreErrorKind, Taken};
+use sessions_core::store::{Committed, Created, StoreErrorKind, Taken};
 
 use crate::fixtures::{
     IDLE, NEW_SECRET, SECRET, answered, assert_fails, assert_same, built, changes, draft, fresh_id, sorted, start,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sessions_core::{Changes, Committed, Created, Record, Taken};
+use sessions_core::record::{Changes, Record};
+use sessions_core::store::{Committed, Created, Taken};
 
 use crate::fixtures::{NEW_SECRET, SECOND, assert_same, built, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sessions_core::{Changes, Committed, Record, SessionId, Taken, Timestamp};
+use sessions_core::record::{Changes, Record};
+use sessions_core::store::{Committed, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use crate::fixtures::{
     BRIEF, IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, answered, changes, draft, fresh_id, start, value,

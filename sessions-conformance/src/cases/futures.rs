@@ -4,7 +4,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use sessions_core::{Record, StoreFuture, Taken};
+use sessions_core::record::Record;
+use sessions_core::store::{StoreFuture, Taken};
 
 use crate::fixtures::{
     BRIEF, NEW_SECRET, SECOND, answered, assert_same, built, changes, draft, entries, flashes, fresh_id, start,

@@ -1,7 +1,7 @@
 //! Two handles, as in two processes: one sees what the other wrote. A store with one handle is its
 //! own second.
 
-use sessions_core::{Committed, Created, Taken};
+use sessions_core::store::{Committed, Created, Taken};
 
 use crate::fixtures::{
     BRIEF, NEW_SECRET, answered, assert_same, built, changes, draft, fresh_id, sorted, start, value,

@@ -1,5 +1,5 @@
 //! Random sequences of calls, checked against a map of records in which each commit is
-//! [`Record::apply`](sessions_core::Record::apply).
+//! [`Record::apply`](sessions_core::record::Record::apply).
 
 mod steps;
 mod world;

@@ -1,6 +1,8 @@
 //! The sessions of a principal.
 
-use sessions_core::{Changes, Committed, Record, SessionId};
+use sessions_core::SessionId;
+use sessions_core::record::{Changes, Record};
+use sessions_core::store::Committed;
 
 use crate::fixtures::{BRIEF, IDLE, NEW_SECRET, answered, assert_same, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;

@@ -1,6 +1,7 @@
 //! Racing requests on one session.
 
-use sessions_core::{Changes, Committed, Limits, SecretHash};
+use sessions_core::record::{Changes, Limits, SecretHash};
+use sessions_core::store::Committed;
 
 use crate::fixtures::{NEW_SECRET, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;

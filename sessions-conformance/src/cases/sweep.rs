@@ -1,6 +1,7 @@
 //! Sweeping expired sessions, and no others.
 
-use sessions_core::{Committed, SessionId, Timestamp};
+use sessions_core::store::Committed;
+use sessions_core::{SessionId, Timestamp};
 
 use crate::fixtures::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;

@@ -1,6 +1,7 @@
 //! Taking an entry, which one caller gets.
 
-use sessions_core::{Committed, Record, Taken};
+use sessions_core::record::Record;
+use sessions_core::store::{Committed, Taken};
 
 use crate::fixtures::{
     NEW_SECRET, WRONG_SECRET, answered, assert_same, changes, draft, entries, flashes, fresh_id, start,

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sessions_core::{
-    Changes, Committed, Created, Cursor, Page, Record, SecretHash, SessionId, Store, StoreFuture, Taken, Timestamp,
-};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use super::{Verb, implement_store};
 
@@ -14,12 +14,13 @@ use super::{Verb, implement_store};
 ///
 /// ```
 /// use sessions_conformance::{CountingStore, Verb};
-/// use sessions_core::{MemoryStore, SessionId, Store, Timestamp};
+/// use sessions_core::{SessionId, Timestamp};
+/// use sessions_core::store::{MemoryStore, Store};
 ///
 /// let store = CountingStore::new(MemoryStore::default());
 /// pollster::block_on(store.load(SessionId::from_bytes([1; 16]), Timestamp::from_millis(0)))?;
 /// assert_eq!((store.calls_of(Verb::Load), store.calls()), (1, 1));
-/// # Ok::<(), sessions_core::StoreError>(())
+/// # Ok::<(), sessions_core::store::StoreError>(())
 /// ```
 pub struct CountingStore<S>(Arc<Counting<S>>);
 
@@ -82,7 +83,7 @@ impl<S: Store> fmt::Debug for CountingStore<S> {
 #[cfg(test)]
 mod tests {
     use pollster::block_on;
-    use sessions_core::MemoryStore;
+    use sessions_core::store::MemoryStore;
 
     use super::*;
 

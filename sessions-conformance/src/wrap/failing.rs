@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sessions_core::{
-    Changes, Committed, Created, Cursor, Page, Record, SecretHash, SessionId, Store, StoreError, StoreErrorKind,
-    StoreFuture, Taken, Timestamp,
-};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use super::{Verb, implement_store};
 
@@ -14,7 +13,8 @@ use super::{Verb, implement_store};
 ///
 /// ```
 /// use sessions_conformance::{FailingStore, Failure, Verb};
-/// use sessions_core::{MemoryStore, SessionId, Store, StoreErrorKind, Timestamp};
+/// use sessions_core::{SessionId, Timestamp};
+/// use sessions_core::store::{MemoryStore, Store, StoreErrorKind};
 ///
 /// let store = FailingStore::new(MemoryStore::default());
 /// let (id, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0));
@@ -26,7 +26,7 @@ use super::{Verb, implement_store};
 ///
 /// store.recover();
 /// assert!(pollster::block_on(store.load(id, now))?.is_none());
-/// # Ok::<(), sessions_core::StoreError>(())
+/// # Ok::<(), sessions_core::store::StoreError>(())
 /// ```
 pub struct FailingStore<S>(Arc<Failing<S>>);
 
@@ -142,7 +142,7 @@ impl<S: Store> fmt::Debug for FailingStore<S> {
 #[cfg(test)]
 mod tests {
     use pollster::block_on;
-    use sessions_core::MemoryStore;
+    use sessions_core::store::MemoryStore;
 
     use super::*;
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sessions_core::{
-    Changes, Committed, Created, Cursor, Page, Record, SecretHash, SessionId, Store, StoreFuture, Taken, Timestamp,
-};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use super::{Gate, Verb, implement_store};
 
@@ -15,7 +15,8 @@ use super::{Gate, Verb, implement_store};
 /// ```
 /// use std::{pin::pin, task::{Context, Waker}};
 /// use sessions_conformance::{Gate, SlowStore};
-/// use sessions_core::{MemoryStore, SessionId, Store, Timestamp};
+/// use sessions_core::{SessionId, Timestamp};
+/// use sessions_core::store::{MemoryStore, Store};
 ///
 /// let gate = Gate::closed();
 /// let store = SlowStore::new(MemoryStore::default(), gate.clone());
@@ -24,7 +25,7 @@ use super::{Gate, Verb, implement_store};
 /// assert!(load.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
 /// gate.open();
 /// assert!(pollster::block_on(load)?.is_none());
-/// # Ok::<(), sessions_core::StoreError>(())
+/// # Ok::<(), sessions_core::store::StoreError>(())
 /// ```
 pub struct SlowStore<S>(Arc<Slow<S>>);
 
@@ -112,7 +113,7 @@ mod tests {
     use std::task::{Context, Waker};
 
     use pollster::block_on;
-    use sessions_core::MemoryStore;
+    use sessions_core::store::MemoryStore;
 
     use super::*;
 

@@ -7,10 +7,9 @@ use std::task::Poll;
 use std::thread;
 
 use sessions_conformance::Damage;
-use sessions_core::{
-    AsyncStore, Change, Changes, Committed, Created, Cursor, Limits, Page, Record, RecordBuilder, RecordError, Refusal,
-    SecretHash, SessionId, StoreError, Taken, Timestamp,
-};
+use sessions_core::record::{Change, Changes, Limits, Record, RecordBuilder, RecordError, Refusal, SecretHash};
+use sessions_core::store::{AsyncStore, Committed, Created, Cursor, Page, StoreError, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 /// A promise to break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

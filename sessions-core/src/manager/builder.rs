@@ -13,7 +13,8 @@ use crate::manager::expiry::Expiry;
 use crate::manager::sessions::Sessions;
 use crate::platform::{Clock, Entropy, SystemClock, fill_random, whole_millis};
 use crate::record::Limits;
-use crate::record::{Codec, Values};
+use crate::record::Values;
+use crate::record::codec::Codec;
 use crate::store::{MemoryStore, Store};
 
 /// What happens to requests that ask for their session while the store is unreachable.

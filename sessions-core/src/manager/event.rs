@@ -116,20 +116,20 @@ pub enum RejectReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreCall {
-    /// [`Store::load`](crate::Store::load).
+    /// [`Store::load`](crate::store::Store::load).
     Load,
-    /// [`Store::create`](crate::Store::create).
+    /// [`Store::create`](crate::store::Store::create).
     Create,
-    /// [`Store::commit`](crate::Store::commit).
+    /// [`Store::commit`](crate::store::Store::commit).
     Commit,
-    /// A [`Store::commit`](crate::Store::commit) that only updates the time of last use. The
+    /// A [`Store::commit`](crate::store::Store::commit) that only updates the time of last use. The
     /// request continues if it fails.
     Touch,
-    /// [`Store::take`](crate::Store::take).
+    /// [`Store::take`](crate::store::Store::take).
     Take,
-    /// [`Store::destroy`](crate::Store::destroy).
+    /// [`Store::destroy`](crate::store::Store::destroy).
     Destroy,
-    /// [`Store::sweep`](crate::Store::sweep).
+    /// [`Store::sweep`](crate::store::Store::sweep).
     Sweep,
 }
 

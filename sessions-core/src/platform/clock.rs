@@ -100,7 +100,8 @@ fn advance_steadily(latest: &AtomicU64, now: Timestamp) -> Timestamp {
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
-/// use sessions_core::{Clock, ManualClock};
+/// use sessions_core::Clock;
+/// use sessions_core::testing::ManualClock;
 ///
 /// let clock = Arc::new(ManualClock::default());
 /// let before = clock.now();

@@ -29,7 +29,8 @@ impl Record {
     /// # Example
     ///
     /// ```
-    /// use sessions_core::{Changes, Record, Refusal, SecretHash, SessionId, Timestamp};
+    /// use sessions_core::{SessionId, Timestamp};
+    /// use sessions_core::record::{Changes, Record, Refusal, SecretHash};
     ///
     /// let (id, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0));
     /// let secret = SecretHash::from_bytes([2; 32]);
@@ -40,7 +41,7 @@ impl Record {
     ///
     /// let stale = Changes::new(now, SecretHash::from_bytes([3; 32])).increment("visits", 1);
     /// assert_eq!(record.apply(&stale).unwrap_err(), Refusal::Gone);
-    /// # Ok::<(), sessions_core::RecordTooLarge>(())
+    /// # Ok::<(), sessions_core::record::RecordTooLarge>(())
     /// ```
     pub fn apply(&self, changes: &Changes) -> Result<Self, Refusal> {
         if !self.is_live(changes.now()) || self.secret_hash() != *changes.expected_secret() {

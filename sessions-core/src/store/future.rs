@@ -10,12 +10,12 @@ use crate::error::StoreError;
 /// The result of a store call, either ready without an allocation or a boxed future.
 ///
 /// ```
-/// use sessions_core::StoreFuture;
+/// use sessions_core::store::StoreFuture;
 ///
 /// let now = StoreFuture::ready(Ok(1));
 /// let later = StoreFuture::new(async { Ok(2) });
 /// assert_eq!(pollster::block_on(now)? + pollster::block_on(later)?, 3);
-/// # Ok::<(), sessions_core::StoreError>(())
+/// # Ok::<(), sessions_core::store::StoreError>(())
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct StoreFuture<T>(State<T>);

@@ -45,7 +45,9 @@ use slices::{Slice, Slices};
 /// # Example
 ///
 /// ```
-/// use sessions_core::{Created, MemoryStore, Record, SecretHash, SessionId, Store, Timestamp};
+/// use sessions_core::{SessionId, Timestamp};
+/// use sessions_core::record::{Record, SecretHash};
+/// use sessions_core::store::{Created, MemoryStore, Store};
 ///
 /// let store = MemoryStore::builder().max_sessions(100_000).max_bytes(256 << 20).build();
 /// let (id, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0));

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use pollster::block_on;
-use sessions_core::{
-    AsyncStore, Changes, Committed, Created, Cursor, MemoryStore, Page, Record, SecretHash, SessionId, Sessions, Store,
-    StoreError, Taken, Timestamp,
-};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{AsyncStore, Committed, Created, Cursor, MemoryStore, Page, Store, StoreError, Taken};
+use sessions_core::{SessionId, Sessions, Timestamp};
 
 /// A memory store behind `async fn`s.
 #[derive(Debug, Default)]

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use pollster::block_on;
-use sessions_core::{Header, ResponseHeaders, Session, SessionHeaders};
+use sessions_core::Session;
+use sessions_core::adapter::{Header, ResponseHeaders, SessionHeaders};
 
 use crate::support::Fixture;
 

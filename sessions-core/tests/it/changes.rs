@@ -1,6 +1,7 @@
 //! What a store reads in the changes of a request.
 
-use sessions_core::{Changes, SecretHash, Timestamp};
+use sessions_core::Timestamp;
+use sessions_core::record::{Changes, SecretHash};
 
 fn changes() -> Changes {
     Changes::new(Timestamp::from_millis(1), SecretHash::from_bytes([1; 32]))

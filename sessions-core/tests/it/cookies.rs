@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use sessions_core::{Event, Expiry, RejectReason, SameSite, SealKey, Sessions, SessionsBuilder, Store};
+use sessions_core::store::Store;
+use sessions_core::{Event, Expiry, RejectReason, SameSite, SealKey, Sessions, SessionsBuilder};
 
 use crate::support::{Fixture, made_up_token};
 

@@ -3,9 +3,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pollster::block_on;
+use sessions_core::store::Store;
 use sessions_core::testing::with_entropy;
 use sessions_core::{
-    ConfigErrorKind, ErrorKind, Event, Opened, OutagePolicy, RejectReason, Seal, SessionId, Store, StoreCall,
+    ConfigErrorKind, ErrorKind, Event, Opened, OutagePolicy, RejectReason, Seal, SessionId, StoreCall,
 };
 
 use crate::support::{Browser, Fixture};
@@ -247,7 +248,7 @@ fn limit_beyond_the_format_is_refused() {
 
 #[test]
 fn full_store_evicts_only_anonymous_sessions() {
-    let store = sessions_core::MemoryStore::builder().max_sessions(100).build();
+    let store = sessions_core::store::MemoryStore::builder().max_sessions(100).build();
     let sessions = sessions_core::Sessions::builder().store(store).sweep_every(None).build().unwrap();
     let browser = || Browser { sessions: sessions.clone(), cookie: None };
     let mut members: Vec<_> = (0..20).map(|_| browser()).collect();

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sessions_core::store::MemoryStore;
+use sessions_core::testing::ManualClock;
 use sessions_core::{
-    Codec, ConfigErrorKind, Expiry, ManualClock, MemoryStore, OutagePolicy, SameSite, SealKey, SessionId, Sessions,
-    SessionsBuilder,
+    Codec, ConfigErrorKind, Expiry, OutagePolicy, SameSite, SealKey, SessionId, Sessions, SessionsBuilder,
 };
 
 const KEY: &[u8] = b"a very sensitive key of 32 bytes!";

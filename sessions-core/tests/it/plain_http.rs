@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sessions_core::{ManualClock, Sessions};
+use sessions_core::Sessions;
+use sessions_core::testing::ManualClock;
 
 use crate::log::logged;
 

@@ -1,7 +1,7 @@
-use sessions_core::{
-    Cursor, Record, SecretHash, SessionHeaders, SessionId, Sessions, StoreError, StoreErrorKind, StoreFuture, Taken,
-    Timestamp,
-};
+use sessions_core::adapter::SessionHeaders;
+use sessions_core::record::{Record, SecretHash};
+use sessions_core::store::{Cursor, StoreError, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::{SessionId, Sessions, Timestamp};
 
 use crate::support::Fixture;
 

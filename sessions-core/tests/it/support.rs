@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use pollster::block_on;
-use sessions_core::{
-    Changes, CommitError, Committed, Created, Cursor, Error, Event, ManualClock, MemoryStore, Page, Record, SecretHash,
-    Session, SessionId, Sessions, SessionsBuilder, Store, StoreError, StoreErrorKind, StoreFuture, Taken, Timestamp,
+use sessions_core::adapter::CommitError;
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{
+    Committed, Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture, Taken,
 };
+use sessions_core::testing::ManualClock;
+use sessions_core::{Error, Event, Session, SessionId, Sessions, SessionsBuilder, Timestamp};
 
 /// A manager with a manual clock, a probed store and recorded events.
 pub(crate) struct Fixture {

@@ -7,7 +7,9 @@ use std::process;
 use std::thread;
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, SessionId, Store, StoreError};
+use sessions_core::SessionId;
+use sessions_core::record::{Changes, Record};
+use sessions_core::store::{Committed, Created, Store, StoreError};
 
 use super::sample::{NOW, Rng, SECRET};
 use crate::engine::Engine;

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pollster::block_on;
-use sessions_core::{Changes, SessionId, Store, StoreError, StoreErrorKind};
+use sessions_core::SessionId;
+use sessions_core::record::Changes;
+use sessions_core::store::{Store, StoreError, StoreErrorKind};
 
 use super::sample::{NOW, Rng, SECRET, fill, folder, id, record};
 use crate::engine::{Engine, Table};

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind, Timestamp};
+use sessions_core::Timestamp;
+use sessions_core::record::{Changes, Record};
+use sessions_core::store::{Committed, Created, Store, StoreErrorKind};
 
 use super::sample::{NOW, SECRET, id, until_it_works};
 use super::small_disk::SmallDisk;

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, SecretHash, SessionId, Store, Timestamp};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{Committed, Created, Store};
+use sessions_core::{SessionId, Timestamp};
 
 use super::sample::folder;
 use crate::engine::{Engine, Table, Write};
@@ -65,14 +67,14 @@ pub fn write_golden_sample<E: Engine>(store: &DiskStore<E>) {
     assert_eq!(committed, Committed::Applied);
 }
 
-fn plain<'a>() -> sessions_core::RecordBuilder<'a> {
+fn plain<'a>() -> sessions_core::record::RecordBuilder<'a> {
     Record::builder(id(1), SECRET, CREATED)
         .idle(Some(Duration::from_secs(1800)))
         .absolute_deadline(later(43_200))
         .entry("cart", b"[1,2,3]")
 }
 
-fn rich<'a>() -> sessions_core::RecordBuilder<'a> {
+fn rich<'a>() -> sessions_core::record::RecordBuilder<'a> {
     Record::builder(id(2), SECRET, CREATED)
         .idle(Some(Duration::from_secs(600)))
         .principal(Some("ann@example.org"))
@@ -82,7 +84,7 @@ fn rich<'a>() -> sessions_core::RecordBuilder<'a> {
         .flash("welcome", b"true")
 }
 
-fn bare<'a>() -> sessions_core::RecordBuilder<'a> {
+fn bare<'a>() -> sessions_core::record::RecordBuilder<'a> {
     Record::builder(id(3), SECRET, CREATED)
 }
 

@@ -4,7 +4,9 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::{Created, Record, SecretHash, SessionId, Store, Timestamp};
+use sessions_core::record::{Record, SecretHash};
+use sessions_core::store::{Created, Store};
+use sessions_core::{SessionId, Timestamp};
 use tempfile::TempDir;
 
 use crate::engine::Engine;

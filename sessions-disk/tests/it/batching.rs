@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, SecretHash, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::record::{Changes, SecretHash};
+use sessions_core::store::{Committed, Created, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
 use sessions_disk::testing;
 
 use crate::support::{Disk, Options, RamStore, SECRET, at, id, increment, n, poll, record};

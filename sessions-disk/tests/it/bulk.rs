@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, Store, StoreFuture};
+use sessions_core::record::{Changes, Record};
+use sessions_core::store::{Committed, Created, Store, StoreFuture};
 use sessions_disk::Table;
 
 use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, poll, record};

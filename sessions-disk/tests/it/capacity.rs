@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, SessionId, Store, Timestamp};
+use sessions_core::record::{Changes, Record};
+use sessions_core::store::{Committed, Created, Store};
+use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{Capacity, Table};
 
 use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};

@@ -5,9 +5,9 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::{
-    Changes, Committed, Created, DestroyReason, Event, Record, RecordError, Sessions, Store, StoreCall, StoreErrorKind,
-};
+use sessions_core::record::{Changes, Record, RecordError};
+use sessions_core::store::{Committed, Created, Store, StoreErrorKind};
+use sessions_core::{DestroyReason, Event, Sessions, StoreCall};
 use sessions_disk::{OpenErrorKind, Table, testing};
 
 use crate::support::{Disk, Fate, Options, RamStore, SECRET, at, id, increment, n, of, record};

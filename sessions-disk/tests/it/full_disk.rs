@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind};
+use sessions_core::record::{Changes, Record};
+use sessions_core::store::{Committed, Created, Store, StoreErrorKind};
 use sessions_disk::{Capacity, Table, testing};
 use tempfile::TempDir;
 

@@ -10,7 +10,9 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, RwLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use sessions_core::{Changes, Record, SecretHash, SessionId, StoreError, StoreFuture, Timestamp};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{StoreError, StoreFuture};
+use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{Capacity, DiskStore, Engine, EngineError, OpenError, OpenErrorKind, Reader, Table, Write};
 
 pub(crate) type RamStore = DiskStore<Ram>;

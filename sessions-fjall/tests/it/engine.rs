@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pollster::block_on;
-use sessions_core::{Record, SecretHash, SessionId, Store, Timestamp};
+use sessions_core::record::{Record, SecretHash};
+use sessions_core::store::Store;
+use sessions_core::{SessionId, Timestamp};
 use sessions_disk::testing;
 use sessions_fjall::{Fjall, FjallBuilder, FjallStore, OpenErrorKind};
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
-use sessions_core::{ErrorKind, Expiry, ManualClock, Sessions};
+use sessions_core::testing::ManualClock;
+use sessions_core::{ErrorKind, Expiry, Sessions};
 use sessions_http::SessionsExt;
 
 use crate::support::{Mood, manager_and_store, request_after, set_cookies};

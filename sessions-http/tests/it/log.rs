@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use http::header::{HOST, ORIGIN, REFERER};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use sessions_core::{ManualClock, Sessions};
+use sessions_core::Sessions;
+use sessions_core::testing::ManualClock;
 use sessions_http::{SessionError, session};
 
 use crate::support::{

@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 use http::header::{CACHE_CONTROL, COOKIE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use sessions_conformance::{CountingStore, FailingStore, Failure, Gate, SlowStore, Verb};
-use sessions_core::{MemoryStore, Sessions, StoreErrorKind};
+use sessions_core::Sessions;
+use sessions_core::store::{MemoryStore, StoreErrorKind};
 use sessions_http::{ResponseFuture, SessionError, open, session};
 
 pub(crate) type Answer = Result<Response<String>, SessionError>;

@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sessions_conformance::{Gate, SlowStore, Verb};
-use sessions_hyper::sessions_core::MemoryStore;
+use sessions_hyper::sessions_core::store::MemoryStore;
 use sessions_hyper::{SessionService, Sessions, session};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};

@@ -14,7 +14,8 @@ use hyper::header::{CACHE_CONTROL, COOKIE, RETRY_AFTER, SET_COOKIE};
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response, StatusCode};
 use sessions_conformance::{FailingStore, Failure, Verb};
-use sessions_hyper::sessions_core::{ErrorKind, MemoryStore, StoreErrorKind};
+use sessions_hyper::sessions_core::ErrorKind;
+use sessions_hyper::sessions_core::store::{MemoryStore, StoreErrorKind};
 use sessions_hyper::{SessionError, SessionService, Sessions, SessionsExt, session};
 
 type Body = Full<Bytes>;

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use sessions_minihttp::sessions_core::{
-    Changes, Committed, Created, Cursor, MemoryStore, Page, Record, SecretHash, Store, StoreError, StoreErrorKind,
-    StoreFuture, Taken, Timestamp,
+use sessions_minihttp::sessions_core::Timestamp;
+use sessions_minihttp::sessions_core::record::{Changes, Record, SecretHash};
+use sessions_minihttp::sessions_core::store::{
+    Committed, Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture, Taken,
 };
 use sessions_minihttp::{BoxError, Request, Response, SessionId, SessionService, Sessions, WithSessions};
 

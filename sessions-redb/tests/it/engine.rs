@@ -3,7 +3,7 @@
 use std::fs;
 
 use pollster::block_on;
-use sessions_core::Store;
+use sessions_core::store::Store;
 use sessions_disk::testing;
 use sessions_redb::{OpenErrorKind, Redb, RedbBuilder, RedbStore};
 

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, SECRET, changes, cluster, id, list, patient, record, text};
 use pollster::block_on;
-use sessions_core::{Committed, Created, SessionId, Store, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::SessionId;
+use sessions_core::store::{Committed, Created, Store, StoreErrorKind, StoreFuture, Taken};
 use sessions_redis::RedisStore;
 use test_servers::{Cluster, Proxy, Server};
 

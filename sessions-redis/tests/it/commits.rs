@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::support::{IDLE, NOW, SECRET, changes, id, patient, record, server};
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Limits, Record, Refusal, SecretHash, Store, Taken, Timestamp};
+use sessions_core::Timestamp;
+use sessions_core::record::{Changes, Limits, Record, Refusal, SecretHash};
+use sessions_core::store::{Committed, Created, Store, Taken};
 
 /// A small random number generator, the same in every run.
 struct Dice(u64);

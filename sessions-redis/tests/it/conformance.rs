@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use crate::support::patient;
 use sessions_conformance::{Damage, Setup};
-use sessions_core::{MemoryStore, SessionId};
+use sessions_core::SessionId;
+use sessions_core::store::MemoryStore;
 
 /// Sets a test up.
 ///

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, cluster, id, patient, prefix, record, server, text};
 use pollster::block_on;
-use sessions_core::{Committed, Created, Store, StoreErrorKind};
+use sessions_core::store::{Committed, Created, Store, StoreErrorKind};
 use sessions_redis::{OpenErrorKind, RedisStore};
 use test_servers::{Options, Server};
 

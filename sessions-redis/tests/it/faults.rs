@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, SECRET, changes, id, names, patient, prefix, record, server, text};
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Created, Record, SecretHash, Store, StoreErrorKind, Taken};
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{Committed, Created, Store, StoreErrorKind, Taken};
 use sessions_redis::RedisStore;
 use test_servers::{Options, Proxy, Server};
 

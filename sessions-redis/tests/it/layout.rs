@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::support::{IDLE, NOW, SECRET, changes, id, names, patient, prefix, record, server, text};
 use pollster::block_on;
-use sessions_core::{Committed, Created, Record, Store, StoreErrorKind, Timestamp};
+use sessions_core::Timestamp;
+use sessions_core::record::Record;
+use sessions_core::store::{Committed, Created, Store, StoreErrorKind};
 use sessions_redis::RedisStore;
 
 fn store() -> (RedisStore, String) {
@@ -50,7 +52,7 @@ fn a_session_of_small_values_is_kept_compactly() {
     let mut now = NOW;
     for _ in 0..200 {
         now = now.after(Duration::from_secs(2));
-        let change = sessions_core::Changes::new(now, SECRET).increment("visits", 1);
+        let change = sessions_core::record::Changes::new(now, SECRET).increment("visits", 1);
         assert_eq!(block_on(store.commit(id, &change)).unwrap(), Committed::Applied);
     }
     let encoding = cli(&["OBJECT", "ENCODING", &key]);
@@ -185,12 +187,14 @@ fn a_time_to_live_is_extended_every_ten_seconds() {
     let id = id();
     let key = format!("{prefix}{id}");
     block_on(store.create(&record(id).entry("n", b"0").build().unwrap())).unwrap();
-    let is_renewed_by = |change: sessions_core::Changes| {
+    let is_renewed_by = |change: sessions_core::record::Changes| {
         let _ = cli(&["PERSIST", &key]);
         assert_eq!(block_on(store.commit(id, &change)).unwrap(), Committed::Applied);
         cli(&["PTTL", &key]) != "-1"
     };
-    let at = |seconds| sessions_core::Changes::new(NOW.after(Duration::from_secs(seconds)), SECRET).increment("n", 1);
+    let at = |seconds| {
+        sessions_core::record::Changes::new(NOW.after(Duration::from_secs(seconds)), SECRET).increment("n", 1)
+    };
     assert_eq!([0, 9, 10, 19, 35].map(|seconds| is_renewed_by(at(seconds))), [false, false, true, false, true]);
     assert!(is_renewed_by(at(35).idle(IDLE * 2)), "a new limit counts at once");
     assert!(is_renewed_by(at(5)), "a clock that is behind does not rely on others");
@@ -209,7 +213,7 @@ fn an_expired_record_is_dead_before_its_key() {
     assert!(block_on(store.load(id, last)).unwrap().unwrap().is_live(last));
     let late = NOW.after(IDLE);
     assert!(!block_on(store.load(id, late)).unwrap().unwrap().is_live(late), "so that the log can say that it expired");
-    let revive = sessions_core::Changes::new(late, SECRET).set("a", b"1");
+    let revive = sessions_core::record::Changes::new(late, SECRET).set("a", b"1");
     assert_eq!(block_on(store.commit(id, &revive)).unwrap(), Committed::Gone);
     assert_eq!(cli(&["EXISTS", &format!("{prefix}{id}")]), "1");
     assert!(block_on(store.scan(None, 10, late)).unwrap().records.is_empty());
@@ -300,7 +304,7 @@ fn a_record_of_format_1_is_read() {
         "f:notice",
         "\"saved\"",
     ]);
-    let secret = sessions_core::SecretHash::from_bytes(secret.as_bytes().try_into().unwrap());
+    let secret = sessions_core::record::SecretHash::from_bytes(secret.as_bytes().try_into().unwrap());
     let found = block_on(store.load(id, NOW)).unwrap().unwrap();
     assert!(found.secret_hash() == secret);
     assert_eq!(found.created(), NOW);
@@ -311,7 +315,7 @@ fn a_record_of_format_1_is_read() {
     assert_eq!(text(&found, "cart").unwrap(), "[1,2]");
     assert!(found.entry("plan").unwrap().is_immutable());
     assert_eq!(found.flash("notice"), Some(br#""saved""#.as_slice()));
-    let change = sessions_core::Changes::new(NOW, secret).set("cart", b"[]");
+    let change = sessions_core::record::Changes::new(NOW, secret).set("cart", b"[]");
     assert_eq!(block_on(store.commit(id, &change)).unwrap(), Committed::Applied);
 }
 

@@ -2,7 +2,8 @@
 
 use crate::support::{IDLE, SECRET, changes, id, patient, prefix, record, server};
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Limits, SecretHash, Store};
+use sessions_core::record::{Changes, Limits, SecretHash};
+use sessions_core::store::{Committed, Store};
 use test_servers::Server;
 
 #[test]

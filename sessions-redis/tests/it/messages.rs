@@ -8,7 +8,7 @@ use crate::support::{NOW, SECRET, changes, id, record};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use pollster::block_on;
-use sessions_core::{Store, StoreError, StoreErrorKind, StoreFuture};
+use sessions_core::store::{Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_redis::{RedisBuilder, RedisStore};
 use test_servers::{Options, Server};
 

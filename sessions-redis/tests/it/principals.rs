@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::{IDLE, NOW, SECRET, changes, id, names, patient, prefix, record, server};
 use pollster::block_on;
-use sessions_core::{Changes, Committed, Limits, Record, SessionId, Store, Timestamp};
+use sessions_core::record::{Changes, Limits, Record};
+use sessions_core::store::{Committed, Store};
+use sessions_core::{SessionId, Timestamp};
 use sessions_redis::RedisStore;
 use test_servers::Proxy;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, id, patient, prefix, record, server, text};
 use pollster::block_on;
-use sessions_core::{Committed, Store, StoreErrorKind};
+use sessions_core::store::{Committed, Store, StoreErrorKind};
 use sessions_redis::RedisStore;
 use test_servers::{Proxy, Server};
 

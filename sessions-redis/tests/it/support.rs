@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sessions_core::{Changes, Record, RecordBuilder, SecretHash, SessionId, Store, Timestamp};
+use sessions_core::record::{Changes, Record, RecordBuilder, SecretHash};
+use sessions_core::store::Store;
+use sessions_core::{SessionId, Timestamp};
 use sessions_redis::{RedisBuilder, RedisStore};
 use test_servers::{Cluster, Server};
 

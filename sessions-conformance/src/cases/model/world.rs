@@ -3,9 +3,9 @@
 use std::array;
 use std::collections::{BTreeMap, BTreeSet};
 
-use sessions_core::{
-    Changes, Committed, Created, Record, Refusal, SecretHash, SessionId, StoreError, Taken, Timestamp,
-};
+use sessions_core::record::{Changes, Record, Refusal, SecretHash};
+use sessions_core::store::{Committed, Created, StoreError, Taken};
+use sessions_core::{SessionId, Timestamp};
 
 use super::steps::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
 use crate::fixtures::{BRIEF, built, draft, entries, flashes, fresh_id, sorted, start};
