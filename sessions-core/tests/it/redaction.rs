@@ -115,7 +115,7 @@ fn errors_say_what_failed_and_keep_the_cause() {
     let too_large = record.entry(&long, b"").build().unwrap_err();
     for (told, expected) in [
         (store.to_string(), "the probe store did not answer in time"),
-        ("x".parse::<SessionId>().unwrap_err().to_string(), "not a session id"),
+        ("x".parse::<SessionId>().unwrap_err().to_string(), "invalid session id: not a UUID"),
         (Record::decode([1]).unwrap_err().to_string(), "the record is damaged"),
         (too_large.to_string(), "the record is too large for its format"),
     ] {
