@@ -108,7 +108,7 @@ impl Options {
     /// Returns an error if the options are invalid or the store cannot be opened.
     pub fn sessions(&self) -> Result<Sessions, Failure> {
         let store = store::open(&self.store, self.sessions_max)?;
-        let builder = Sessions::builder().shared_store(store).idle(self.idle).absolute(self.absolute);
+        let builder = Sessions::builder().store(store).idle(self.idle).absolute(self.absolute);
         let builder = if self.insecure_http { builder.insecure_http() } else { builder };
         let builder = match self.seal {
             Seal::None => builder,

@@ -2,10 +2,10 @@
 //! own_store`
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use sessions_core::record::{Changes, Record, Refusal, SecretHash};
-use sessions_core::store::{AsyncStore, Committed, Created, Cursor, Page, StoreError, Taken};
+use sessions_core::store::{AsyncStore, Committed, Created, Cursor, FromAsync, Page, StoreError, Taken};
 use sessions_core::{SessionId, Sessions, Timestamp};
 
 /// Keeps sessions in a map. A real store would ask its engine where this one locks.
@@ -115,7 +115,7 @@ impl AsyncStore for MapStore {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let sessions = Sessions::builder().store(Arc::new(MapStore::default())).build()?;
+    let sessions = Sessions::builder().store(FromAsync::new(MapStore::default())).build()?;
     let session = pollster::block_on(sessions.open().session([]))?;
     session.login("ann")?;
     pollster::block_on(session.save())?;
@@ -127,5 +127,5 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod tests {
     use super::*;
 
-    sessions_conformance::store_conformance!(pollster::block_on, Arc::new(MapStore::default()));
+    sessions_conformance::store_conformance!(pollster::block_on, FromAsync::new(MapStore::default()));
 }

@@ -1,11 +1,12 @@
 //! The contract between sessions and the stores that keep them.
 
 mod async_store;
+mod forward;
 mod future;
 mod memory;
 
 pub use crate::error::{StoreError, StoreErrorKind};
-pub use async_store::AsyncStore;
+pub use async_store::{AsyncStore, FromAsync};
 pub use future::StoreFuture;
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 

@@ -79,7 +79,7 @@ impl House {
 }
 
 fn manager(clock: &Arc<ManualClock>, store: &Arc<dyn Store>) -> SessionsBuilder {
-    Sessions::builder().clock(Arc::clone(clock)).shared_store(Arc::clone(store))
+    Sessions::builder().clock(Arc::clone(clock)).store(Arc::clone(store))
 }
 
 pub(crate) fn run(sessions: usize, rounds: usize) {

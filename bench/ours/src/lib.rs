@@ -48,7 +48,7 @@ impl<'a> Name<'a> {
     fn open(&self) -> (Option<Sessions>, Option<TempDir>) {
         let Some(name) = self.store else { return (None, None) };
         let Opened { store, folder } = store::open(name);
-        let sessions = Sessions::builder().shared_store(store).build().expect("the defaults are sound");
+        let sessions = Sessions::builder().store(store).build().expect("the defaults are sound");
         (Some(sessions), folder)
     }
 }

@@ -13,7 +13,7 @@ use crate::{open, runtime};
 pub(crate) fn run(store: &str, place: &str, count: usize) {
     runtime().block_on(async {
         let sessions =
-            Sessions::builder().shared_store(open::store(store, place)).build().expect("the defaults are sound");
+            Sessions::builder().store(open::store(store, place)).build().expect("the defaults are sound");
         drop(sign_in(&sessions, count).await);
     });
     if let Some(bytes) = bytes_on_disk(Path::new(place)) {

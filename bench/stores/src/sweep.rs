@@ -19,7 +19,7 @@ const LONGER_THAN_IDLE: Duration = Duration::from_secs(31 * 60);
 pub(crate) fn run(store: &str, place: &str, expired: usize, rounds: usize) {
     runtime().block_on(async {
         let clock = Arc::new(ManualClock::default());
-        let builder = Sessions::builder().shared_store(open::store(store, place)).clock(Arc::clone(&clock));
+        let builder = Sessions::builder().store(open::store(store, place)).clock(Arc::clone(&clock));
         let sessions = builder.sweep_every(None).build().expect("the options are sound");
         drop(sign_in(&sessions, expired).await);
         clock.advance(LONGER_THAN_IDLE);

@@ -8,7 +8,7 @@ use std::thread;
 
 use sessions_conformance::Damage;
 use sessions_core::record::{Change, Changes, Limits, Record, RecordBuilder, RecordError, Refusal, SecretHash};
-use sessions_core::store::{AsyncStore, Committed, Created, Cursor, Page, StoreError, Taken};
+use sessions_core::store::{AsyncStore, Committed, Created, Cursor, FromAsync, Page, StoreError, Taken};
 use sessions_core::{SessionId, Timestamp};
 
 /// A promise to break.
@@ -80,8 +80,8 @@ pub(crate) fn damage(records: &Records, id: SessionId, damage: Damage) {
 }
 
 impl Bytes {
-    pub(crate) fn new(records: &Records, fault: Fault) -> Arc<Self> {
-        Arc::new(Self { records: Arc::clone(records), fault, remembered: Mutex::default() })
+    pub(crate) fn new(records: &Records, fault: Fault) -> FromAsync<Self> {
+        FromAsync::new(Self { records: Arc::clone(records), fault, remembered: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Vec<u8>>> {

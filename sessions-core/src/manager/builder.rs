@@ -97,20 +97,16 @@ impl Default for SessionsBuilder {
 }
 
 impl SessionsBuilder {
-    /// Sets the store. The default is a [`MemoryStore`], which loses its sessions when the process
-    /// ends.
-    pub fn store(self, store: impl Store) -> Self {
-        self.shared_store(Arc::new(store))
-    }
-
-    /// Sets a store that is chosen at run time or shared with other managers.
+    /// Sets where sessions are kept. The default is a [`MemoryStore`](crate::store::MemoryStore),
+    /// which forgets them when the process ends. A store that is shared, or chosen at run time, is
+    /// given as an `Arc`.
     ///
-    /// Managers that serve the same browser (for example one per path) each need their own
-    /// [`cookie_name`](Self::cookie_name). Managers that share a store share its sessions and
-    /// principals and accept each other's tokens: to isolate one part of a site, give it its own
-    /// store.
-    pub fn shared_store(mut self, store: Arc<dyn Store>) -> Self {
-        self.store = Some(store);
+    /// Of several managers that one browser meets, such as one for each path, each needs a
+    /// [`cookie_name`](Self::cookie_name) of its own. Over one store they have the same sessions and
+    /// principals, and accept each other's tokens: a part that must be kept apart needs a store of
+    /// its own.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
         self
     }
 

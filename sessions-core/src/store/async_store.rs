@@ -73,69 +73,94 @@ pub trait AsyncStore: fmt::Debug + Send + Sync + 'static {
     fn sweep(&self, limit: usize, now: Timestamp) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send;
 }
 
-impl<S: AsyncStore> Store for Arc<S> {
+/// A [`Store`] made of an [`AsyncStore`]; clones share it.
+///
+/// Each call costs one allocation for its future.
+#[derive(Debug)]
+pub struct FromAsync<S>(Arc<S>);
+
+impl<S: AsyncStore> FromAsync<S> {
+    /// Wraps a store.
+    pub fn new(store: S) -> Self {
+        Self(Arc::new(store))
+    }
+
+    /// Returns the wrapped store.
+    #[must_use]
+    pub fn get(&self) -> &S {
+        &self.0
+    }
+}
+
+impl<S> Clone for FromAsync<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: AsyncStore> Store for FromAsync<S> {
     fn name(&self) -> &'static str {
-        (**self).name()
+        self.0.name()
     }
 
     fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         StoreFuture::new(async move { (*store).load(id, now).await })
     }
 
     fn create(&self, record: &Record) -> StoreFuture<Created> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         let record = record.clone();
         StoreFuture::new(async move { (*store).create(record).await })
     }
 
     fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         let changes = changes.clone();
         StoreFuture::new(async move { (*store).commit(id, changes).await })
     }
 
     fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         let expected = *expected;
         let key = key.to_owned();
         StoreFuture::new(async move { (*store).take(id, expected, key, now).await })
     }
 
     fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         StoreFuture::new(async move { (*store).destroy(id).await })
     }
 
     fn destroy_all(&self) -> StoreFuture<u64> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         StoreFuture::new(async move { (*store).destroy_all().await })
     }
 
     fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         let principal = principal.to_owned();
         StoreFuture::new(async move { (*store).of_principal(principal, now).await })
     }
 
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         let principal = principal.to_owned();
         StoreFuture::new(async move { (*store).destroy_of_principal(principal, except).await })
     }
 
     fn count(&self) -> StoreFuture<u64> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         StoreFuture::new(async move { (*store).count().await })
     }
 
     fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         StoreFuture::new(async move { (*store).scan(from, limit, now).await })
     }
 
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
-        let store = Self::clone(self);
+        let store = Arc::clone(&self.0);
         StoreFuture::new(async move { (*store).sweep(limit, now).await })
     }
 }

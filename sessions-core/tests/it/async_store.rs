@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use pollster::block_on;
 use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{AsyncStore, Committed, Created, Cursor, MemoryStore, Page, Store, StoreError, Taken};
+use sessions_core::store::{
+    AsyncStore, Committed, Created, Cursor, FromAsync, MemoryStore, Page, Store, StoreError, Taken,
+};
 use sessions_core::{SessionId, Sessions, Timestamp};
 
 /// A memory store behind `async fn`s.
@@ -61,10 +63,10 @@ impl AsyncStore for Asynchronous {
 }
 
 #[test]
-fn an_arc_of_an_async_store_is_a_store() {
-    let store = Arc::new(Asynchronous::default());
+fn a_wrapped_async_store_is_a_store() {
+    let store = FromAsync::new(Asynchronous::default());
     assert_eq!(Store::name(&store), "asynchronous");
-    let sessions = Sessions::builder().store(Arc::clone(&store)).sweep_every(None).build().unwrap();
+    let sessions = Sessions::builder().store(store.clone()).sweep_every(None).build().unwrap();
     let mut browser = crate::support::Browser { sessions, cookie: None };
     browser.visit(|session| {
         session.login("ann").unwrap();
@@ -78,4 +80,17 @@ fn an_arc_of_an_async_store_is_a_store() {
     assert_eq!(block_on(sessions.scan(None, 1000)).unwrap().0.len(), 1);
     assert_eq!(block_on(sessions.destroy_principal("ann")).unwrap(), 1);
     assert_eq!(browser.get("k"), None);
+}
+
+#[test]
+fn pointers_to_a_store_share_it() {
+    let store: Arc<dyn Store> = Arc::new(FromAsync::new(Asynchronous::default()));
+    let boxed: Box<dyn Store> = Box::new(Arc::clone(&store));
+    let leaked: &'static dyn Store = Box::leak(Box::new(Arc::clone(&store)));
+    assert_eq!([store.name(), boxed.name(), leaked.name()], ["asynchronous"; 3]);
+    let manager = |store: Box<dyn Store>| Sessions::builder().store(store).sweep_every(None).build().unwrap();
+    let mut browser = crate::support::Browser { sessions: manager(boxed), cookie: None };
+    browser.set("k", "v");
+    browser.sessions = manager(Box::new(leaked));
+    assert_eq!(browser.get("k").as_deref(), Some("v"));
 }

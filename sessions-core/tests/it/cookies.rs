@@ -97,7 +97,7 @@ fn rotating_seal_keys_keeps_sessions_signed_in() {
         assert_eq!(browser.get("k").as_deref(), Some("v"));
         let mut absent = browser.clone();
 
-        let shared = || Sessions::builder().shared_store(Arc::clone(&fixture.store) as Arc<dyn Store>);
+        let shared = || Sessions::builder().store(Arc::clone(&fixture.store) as Arc<dyn Store>);
         let rotated = |keys| mode(shared().clock(Arc::clone(&fixture.clock)), keys).build().unwrap();
         browser.sessions = rotated(vec![key(2), key(1)]);
         let mut other_tab = browser.clone();
@@ -121,7 +121,7 @@ fn a_concurrent_renewal_prevents_resealing() {
     let fixture = Fixture::with(|builder| builder.signed([key(1)]));
     let mut browser = fixture.browser();
     browser.set("k", "v");
-    let builder = Sessions::builder().shared_store(Arc::clone(&fixture.store) as Arc<dyn Store>);
+    let builder = Sessions::builder().store(Arc::clone(&fixture.store) as Arc<dyn Store>);
     browser.sessions = builder.clock(Arc::clone(&fixture.clock)).signed([key(2), key(1)]).build().unwrap();
     let late = browser.start();
     assert_eq!(late.get_string("k").as_deref(), Some("v"));
@@ -135,7 +135,7 @@ fn an_encrypted_cookie_hides_the_token() {
     let fixture = Fixture::with(|builder| builder.encrypted([key(1)]));
     let mut browser = fixture.browser();
     browser.set("k", "v");
-    browser.sessions = Sessions::builder().shared_store(Arc::clone(&fixture.store) as Arc<dyn Store>).build().unwrap();
+    browser.sessions = Sessions::builder().store(Arc::clone(&fixture.store) as Arc<dyn Store>).build().unwrap();
     assert!(browser.visit(|session| session.is_new()).result, "a sealed value is not a token");
 }
 

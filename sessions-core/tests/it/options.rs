@@ -30,7 +30,7 @@ fn each_option_keeps_those_set_before() {
     type Option = fn(SessionsBuilder) -> SessionsBuilder;
     let options: [(&str, Option); 24] = [
         ("store", |builder| builder.store(MemoryStore::default())),
-        ("shared_store", |builder| builder.shared_store(Arc::new(MemoryStore::default()))),
+        ("shared_store", |builder| builder.store(Arc::new(MemoryStore::default()))),
         ("domain", |builder| builder.domain("example.com")),
         ("path", |builder| builder.path("/shop")),
         ("same_site", |builder| builder.same_site(SameSite::Strict)),

@@ -39,7 +39,7 @@ impl Fixture {
         let events = Arc::new(std::sync::Mutex::new(Vec::new()));
         let heard = Arc::clone(&events);
         let builder = Sessions::builder()
-            .shared_store(Arc::clone(&store) as Arc<dyn Store>)
+            .store(Arc::clone(&store) as Arc<dyn Store>)
             .clock(Arc::clone(&clock))
             .sweep_every(None)
             .on_event(move |event| heard.lock().unwrap().push(event.clone()));

@@ -238,5 +238,5 @@ impl Store for Fragile {
 pub(crate) fn fragile() -> (Sessions, Arc<Fragile>) {
     let store = Arc::new(Fragile::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    (Sessions::builder().insecure_http().shared_store(shared).build().unwrap(), store)
+    (Sessions::builder().insecure_http().store(shared).build().unwrap(), store)
 }
