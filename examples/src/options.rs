@@ -109,7 +109,7 @@ impl Options {
     pub fn sessions(&self) -> Result<Sessions, Failure> {
         let store = store::open(&self.store, self.sessions_max)?;
         let builder = Sessions::builder().store(store).idle(self.idle).absolute(self.absolute);
-        let builder = if self.insecure_http { builder.insecure_http() } else { builder };
+        let builder = if self.insecure_http { builder.secure(false) } else { builder };
         let builder = match self.seal {
             Seal::None => builder,
             Seal::Signed => builder.signed(keys()?),

@@ -134,7 +134,9 @@ pub use service::SessionService;
 
 #[doc(no_inline)]
 pub use sessions_core;
-pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, SessionId, Sessions};
+#[cfg(feature = "seal")]
+pub use sessions_core::SealKey;
+pub use sessions_core::{Error, Expiry, Key, SameSite, SessionId, Sessions};
 
 /// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_actix";

@@ -10,11 +10,14 @@ mod set_cookie;
 mod token;
 
 pub use form::SameSite;
-pub use seal::{Opened, Seal, SealKey};
+#[cfg(feature = "seal")]
+pub use seal::SealKey;
+pub use seal::{Opened, Seal};
 pub use token::{Secret, SecretHash, Token};
 
 pub(crate) use find::{Candidate, Candidates};
 pub(crate) use form::{CookieForm, CookieOptions};
 pub(crate) use plain_http::{LastWarning, shows_plain_http};
+#[cfg(feature = "seal")]
 pub(crate) use seal::{Keyed, Mode as SealMode};
 pub(crate) use set_cookie::{SetCookie, have_same_name};

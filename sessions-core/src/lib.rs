@@ -13,7 +13,9 @@ mod session;
 pub mod store;
 pub mod testing;
 
-pub use cookie::{Opened, SameSite, Seal, SealKey};
+#[cfg(feature = "seal")]
+pub use cookie::SealKey;
+pub use cookie::{Opened, SameSite, Seal};
 pub use error::{ConfigError, ConfigErrorKind, Error, ErrorKind};
 pub use id::{InvalidSessionId, SessionId};
 pub use manager::{

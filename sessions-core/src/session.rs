@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Exchange, Shared, save};
 use crate::id::SessionId;
-use crate::platform::whole_millis;
+use crate::platform::{Timestamp, whole_millis};
 
 #[doc = include_str!("docs/session.md")]
 #[derive(Clone)]
@@ -103,17 +103,16 @@ impl Session {
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         let now = self.shared.sessions.now();
-        let deadline = self.shared.lock().expires_at(now)?;
-        deadline.to_system_time().map(|_| deadline.since(now))
+        self.expires_at().map(|deadline| deadline.since(now))
     }
 
     /// Returns when the session expires unless it is used again.
     ///
     /// `None` if it never expires or is not stored yet.
     #[must_use]
-    pub fn expires_at(&self) -> Option<std::time::SystemTime> {
+    pub fn expires_at(&self) -> Option<Timestamp> {
         let now = self.shared.sessions.now();
-        self.shared.lock().expires_at(now)?.to_system_time()
+        self.shared.lock().expires_at(now).filter(|deadline| *deadline != Timestamp::NEVER)
     }
 
     /// Restarts the idle timeout now and resends the cookie with a fresh `Max-Age`.

@@ -141,5 +141,7 @@ pub use service::SessionService;
 
 #[doc(no_inline)]
 pub use sessions_core;
-pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, Session, SessionId, Sessions};
+#[cfg(feature = "seal")]
+pub use sessions_core::SealKey;
+pub use sessions_core::{Error, Expiry, Key, SameSite, Session, SessionId, Sessions};
 pub use sessions_http::{RequestHead, ResponseFuture, SessionError, SessionsExt, global, session};

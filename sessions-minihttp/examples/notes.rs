@@ -22,7 +22,7 @@ fn notes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> 
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // curl drops `Secure` cookies without TLS.
-    let sessions = Sessions::builder().insecure_http().build()?;
+    let sessions = Sessions::builder().secure(false).build()?;
     let server = WithSessions::new(sessions, notes).start("127.0.0.1:8080")?;
     server.join().map_err(|_| "the server panicked".into())
 }

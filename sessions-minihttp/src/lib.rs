@@ -27,7 +27,9 @@ pub use response::Response;
 pub use service::{BoxError, SessionService, WithSessions};
 #[doc(no_inline)]
 pub use sessions_core;
-pub use sessions_core::{Error, Expiry, Key, SameSite, SealKey, Session, SessionId, Sessions};
+#[cfg(feature = "seal")]
+pub use sessions_core::SealKey;
+pub use sessions_core::{Error, Expiry, Key, SameSite, Session, SessionId, Sessions};
 pub use stack::raise_stack_size;
 
 /// The `tracing` target of this crate's log lines.

@@ -21,7 +21,7 @@ impl Client {
         let session = exchange.session(None).await.expect("there is nothing to load");
         login(&session).expect("the values can be set");
         session.save().await.expect("the store writes");
-        let set_cookie = session.commit(200).await.expect("nothing is left").take_set_cookie();
+        let set_cookie = exchange.end(200).await.expect("nothing is left").take_set_cookie();
         let set_cookie = set_cookie.expect("a new session has a cookie");
         let cookie = set_cookie.split(';').next().unwrap_or_default().as_bytes().to_vec();
         Self { sessions, session, cookie }

@@ -104,7 +104,7 @@ impl Server {
         let (gate, teller) = (Gate::opened(), Teller(sender));
         let writes = [Verb::Create, Verb::Commit, Verb::Destroy];
         let store = SlowStore::holding_calls(MemoryStore::default(), gate.clone(), &writes);
-        let sessions = Sessions::builder().store(store).insecure_http().sweep_every(None).build().unwrap();
+        let sessions = Sessions::builder().store(store).secure(false).sweep_every(None).build().unwrap();
         let listener = teller.clone();
         sessions.on_destroy(move |_, _| listener.tell(News::Ended));
         let app = routes(teller.clone()).layer(SessionLayer::new(sessions.clone()));

@@ -1,9 +1,13 @@
 //! Signing and encrypting the token in the cookie.
 
+#[cfg(feature = "seal")]
 mod key;
+#[cfg(feature = "seal")]
 mod keyed;
 
+#[cfg(feature = "seal")]
 pub use key::SealKey;
+#[cfg(feature = "seal")]
 pub(crate) use keyed::{Keyed, Mode};
 
 use std::error::Error as StdError;

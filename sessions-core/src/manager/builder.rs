@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cookie::{CookieForm, CookieOptions, SameSite};
-use crate::cookie::{Keyed, Seal, SealKey, SealMode};
+use crate::cookie::{CookieForm, CookieOptions, SameSite, Seal};
+#[cfg(feature = "seal")]
+use crate::cookie::{Keyed, SealKey, SealMode};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::id::SessionId;
 use crate::manager::event::{DestroyReason, Event, Listeners, TARGET};
@@ -69,6 +70,7 @@ pub(crate) struct Config {
 
 enum SealOption {
     None,
+    #[cfg(feature = "seal")]
     Keyed(SealMode, Vec<SealKey>),
     Own(Arc<dyn Seal>),
 }
@@ -114,7 +116,7 @@ impl SessionsBuilder {
     ///
     /// Browsers reject a `__Host-` cookie set by another host or over plain HTTP (RFC 6265bis
     /// section 4.1.3). With a domain or a path the default is `__Secure-id`, with
-    /// [`insecure_http`](Self::insecure_http) `id`.
+    /// [`secure(false)`](Self::secure) `id`.
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.cookie.name = Some(name.into());
         self
@@ -145,27 +147,29 @@ impl SessionsBuilder {
         self
     }
 
-    /// Keeps a separate cookie for each site that embeds this one (CHIPS).
-    pub const fn partitioned(mut self) -> Self {
-        self.cookie.partitioned = true;
+    /// Sets whether browsers keep a separate cookie for each site that embeds ours (CHIPS). The
+    /// default is `false`.
+    pub const fn partitioned(mut self, is_on: bool) -> Self {
+        self.cookie.partitioned = is_on;
         self
     }
 
-    /// Sends the cookie over plain HTTP too: without `Secure`, named `id` by default. **Anybody on
-    /// the network path can then read it.**
+    /// Sets whether browsers send the cookie over TLS only (`Secure`). The default is `true`.
     ///
-    /// Meant for development; a warning is logged. Request headers are never trusted to tell
-    /// whether a request came over TLS, since anybody can send them. Behind a proxy that terminates
-    /// TLS this option is not needed.
-    pub const fn insecure_http(mut self) -> Self {
-        self.cookie.secure = false;
+    /// `false` is meant for development: over plain HTTP, **anybody on the way can read the cookie**.
+    /// It is then called `id` by default, and a warning is logged. Headers never decide whether a
+    /// request came over TLS, since anybody can send them; behind a proxy that ends TLS the default
+    /// is right.
+    pub const fn secure(mut self, is_on: bool) -> Self {
+        self.cookie.secure = is_on;
         self
     }
 
-    /// Lets scripts read the cookie: without `HttpOnly`. **Any injected script can then steal
-    /// sessions.**
-    pub const fn readable_by_scripts(mut self) -> Self {
-        self.cookie.http_only = false;
+    /// Sets whether scripts of the page cannot read the cookie (`HttpOnly`). The default is `true`.
+    ///
+    /// With `false`, **any script that slips into a page can steal sessions**.
+    pub const fn http_only(mut self, is_on: bool) -> Self {
+        self.cookie.http_only = is_on;
         self
     }
 
@@ -243,6 +247,7 @@ impl SessionsBuilder {
     /// rotate a key, put the new one first. Tokens signed with the old key are re-signed at the
     /// session's next commit, within a minute while the session is in use. Remove the old key when
     /// all sessions have been used since or have expired.
+    #[cfg(feature = "seal")]
     pub fn signed(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
         self.seal = SealOption::Keyed(SealMode::Signed, keys.into_iter().collect());
         self
@@ -252,6 +257,7 @@ impl SessionsBuilder {
     ///
     /// The cookie then reveals nothing, not even the session's id. Turning encryption on or off
     /// signs everybody out; keys are rotated as described at [`signed`](Self::signed).
+    #[cfg(feature = "seal")]
     pub fn encrypted(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
         self.seal = SealOption::Keyed(SealMode::Encrypted, keys.into_iter().collect());
         self
@@ -332,6 +338,7 @@ impl SealOption {
     fn apply(self, form: CookieForm) -> Result<CookieForm, ConfigError> {
         Ok(match self {
             Self::None => form,
+            #[cfg(feature = "seal")]
             Self::Keyed(mode, keys) => {
                 let keyed = Keyed::new(mode, &keys, form.name())?;
                 form.sealed(Arc::new(keyed))

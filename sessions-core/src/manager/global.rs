@@ -18,8 +18,8 @@ impl Sessions {
     /// ```
     /// use sessions_core::Sessions;
     ///
-    /// Sessions::builder().cookie_name("__Host-app").build()?.set_global()?;
-    /// assert_eq!(Sessions::global().cookie_name(), "__Host-app");
+    /// let sessions = Sessions::builder().cookie_name("__Host-app").build()?.set_global()?;
+    /// assert!(Sessions::global().ptr_eq(sessions));
     /// # Ok::<(), sessions_core::ConfigError>(())
     /// ```
     #[must_use]
@@ -32,7 +32,8 @@ impl Sessions {
     /// # Errors
     ///
     /// Returns [`GlobalAlreadySet`](ConfigErrorKind::GlobalAlreadySet) if there already is one.
-    pub fn set_global(self) -> Result<(), ConfigError> {
-        GLOBAL.set(self).map_err(|_| ConfigError::new(ConfigErrorKind::GlobalAlreadySet))
+    pub fn set_global(self) -> Result<&'static Self, ConfigError> {
+        GLOBAL.set(self).map_err(|_| ConfigError::new(ConfigErrorKind::GlobalAlreadySet))?;
+        Ok(Self::global())
     }
 }

@@ -1,6 +1,6 @@
 //! The description of a session in a listing.
 
-use std::time::SystemTime;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::id::SessionId;
 use crate::platform::Timestamp;
@@ -49,13 +49,26 @@ impl SessionInfo {
 
     /// Returns when the session expires if it is not used again, or `None` for never.
     #[must_use]
-    pub fn expires_at(&self) -> Option<SystemTime> {
-        self.expires_at.to_system_time()
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        (self.expires_at != Timestamp::NEVER).then_some(self.expires_at)
     }
 
     /// Returns the principal that is signed in, if any.
     #[must_use]
     pub fn principal(&self) -> Option<&str> {
         self.principal.as_deref()
+    }
+}
+
+/// Writes the id as text, and times as milliseconds since the Unix epoch.
+impl Serialize for SessionInfo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut info = serializer.serialize_struct("SessionInfo", 5)?;
+        info.serialize_field("id", &self.id())?;
+        info.serialize_field("created", &self.created())?;
+        info.serialize_field("last_seen", &self.last_seen())?;
+        info.serialize_field("expires_at", &self.expires_at())?;
+        info.serialize_field("principal", &self.principal())?;
+        info.end()
     }
 }

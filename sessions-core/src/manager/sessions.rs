@@ -255,7 +255,7 @@ impl Sessions {
                 target: TARGET,
                 cookie = self.cookie_name(),
                 "browsers drop this Secure cookie, since the request came over plain HTTP: serve over TLS, or build the manager with \
-                 insecure_http() in development"
+                 secure(false) in development"
             );
         }
     }

@@ -2,7 +2,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Clock, ConfigErrorKind, DestroyReason, ErrorKind, Expiry, Timestamp};
+use sessions_core::{Clock, ConfigErrorKind, DestroyReason, ErrorKind, Expiry, SessionId, Timestamp};
 
 use crate::support::Fixture;
 
@@ -277,7 +277,7 @@ fn a_listing_tells_who_it_is_and_until_when() {
     let listed = block_on(fixture.sessions.sessions_of("ann")).unwrap();
     let [info] = &listed[..] else { panic!("{listed:?}") };
     assert_eq!((info.id(), info.principal(), info.expires_at()), (id, Some("ann"), ends));
-    assert_eq!(ends, fixture.clock.now().after(2 * MINUTE).to_system_time());
+    assert_eq!(ends, Some(fixture.clock.now().after(2 * MINUTE)));
     assert_eq!(info.last_seen().since(info.created()), MINUTE);
 
     let fixture = Fixture::with(|builder| builder.expiry(Expiry::never()));
@@ -286,4 +286,24 @@ fn a_listing_tells_who_it_is_and_until_when() {
     let (listed, _) = block_on(fixture.sessions.scan(None, 10)).unwrap();
     assert_eq!(listed.iter().map(|info| (info.principal(), info.expires_at())).collect::<Vec<_>>(), [(None, None)]);
     assert_eq!(browser.visit(|session| session.expires_at()).result, None);
+}
+
+#[test]
+fn a_listing_serializes_ids_as_text_and_times_as_milliseconds() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann").unwrap());
+    let listed = block_on(fixture.sessions.sessions_of("ann")).unwrap();
+    let now = fixture.clock.now().as_millis();
+    let expected = serde_json::json!([{
+        "id": listed[0].id().to_string(),
+        "created": now,
+        "last_seen": now,
+        "expires_at": now + 30 * 60 * 1000,
+        "principal": "ann",
+    }]);
+    assert_eq!(serde_json::to_value(&listed).unwrap(), expected);
+    let text = expected[0]["id"].clone();
+    assert_eq!(serde_json::from_value::<SessionId>(text).unwrap(), listed[0].id());
+    assert!(serde_json::from_value::<SessionId>("ann".into()).is_err());
 }

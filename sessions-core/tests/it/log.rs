@@ -162,7 +162,7 @@ fn the_log_says_why_a_cookie_opened_no_session() {
 fn a_cookie_without_secure_is_a_warning_when_it_is_built() {
     let warnings = |is_secure: bool| {
         let builder = sessions_core::Sessions::builder().sweep_every(None).cookie_name("shop");
-        let builder = if is_secure { builder } else { builder.insecure_http() };
+        let builder = if is_secure { builder } else { builder.secure(false) };
         logged(|| drop(builder.build().unwrap()))
     };
     assert_eq!(warnings(true), [""; 0]);

@@ -19,6 +19,8 @@ mod options;
 mod plain_http;
 mod redaction;
 mod saving;
+#[cfg(feature = "seal")]
+mod sealing;
 mod signing;
 mod support;
 mod under_way;

@@ -42,7 +42,7 @@ fn a_dropped_cookie_warns_once_a_minute() {
 
 #[test]
 fn an_insecure_cookie_never_warns() {
-    let sessions = Sessions::builder().insecure_http().build().unwrap();
+    let sessions = Sessions::builder().secure(false).build().unwrap();
     assert_eq!(warnings(&sessions, "", PLAIN, true), 0);
 }
 

@@ -141,7 +141,7 @@ fn warnings(sessions: &Sessions, fields: &[(HeaderName, &'static str)]) -> usize
         };
         pollster::block_on(serve(sessions, request, handler)).unwrap();
     });
-    log.lines().filter(|line| line.contains(" WARN sessions_core: ") && line.contains("insecure_http")).count()
+    log.lines().filter(|line| line.contains(" WARN sessions_core: ") && line.contains("secure(false)")).count()
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn plain_http_warns_once_a_minute() {
     clock.advance(Duration::from_secs(1));
     assert_eq!(warnings(&sessions, &from(REFERER, "http://myhost.test/login")), 1);
 
-    let insecure = Sessions::builder().insecure_http().build().unwrap();
+    let insecure = Sessions::builder().secure(false).build().unwrap();
     assert_eq!(warnings(&insecure, &from(ORIGIN, "http://myhost.test")), 0);
 }
 

@@ -143,7 +143,7 @@ fn immediate_writes_survive_a_failed_request() {
 
 #[test]
 fn server_may_have_several_managers() {
-    let staff = Sessions::builder().insecure_http().cookie_name("staff").build().unwrap();
+    let staff = Sessions::builder().secure(false).cookie_name("staff").build().unwrap();
     let shop = sessions();
     let handles = (staff.clone(), shop.clone());
     let service = service(move |request: Request<'_>, response: &mut Response| {

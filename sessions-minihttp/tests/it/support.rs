@@ -15,13 +15,15 @@ use sessions_minihttp::{BoxError, Request, Response, SessionId, SessionService, 
 
 /// Creates a manager with a readable cookie.
 pub(crate) fn sessions() -> Sessions {
-    Sessions::builder().insecure_http().build().unwrap()
+    Sessions::builder().secure(false).build().unwrap()
 }
 
 /// Makes such a manager the process-wide one.
 pub(crate) fn set_global() {
     static SET: Once = Once::new();
-    SET.call_once(|| sessions().set_global().unwrap());
+    SET.call_once(|| {
+        sessions().set_global().unwrap();
+    });
 }
 
 /// Serves a service until the process ends.
@@ -238,5 +240,5 @@ impl Store for Fragile {
 pub(crate) fn fragile() -> (Sessions, Arc<Fragile>) {
     let store = Arc::new(Fragile::default());
     let shared = Arc::clone(&store) as Arc<dyn Store>;
-    (Sessions::builder().insecure_http().store(shared).build().unwrap(), store)
+    (Sessions::builder().secure(false).store(shared).build().unwrap(), store)
 }
