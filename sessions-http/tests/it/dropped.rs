@@ -141,7 +141,9 @@ fn without_a_runtime_a_late_destroy_warns() {
         });
         store.set(Mood::AtOnce);
         assert_eq!(store.drive(left(&sessions, &signed_in)).is_none(), is_carried_out);
-        let warns = log.lines().any(|line| line.contains(" WARN sessions_http: ") && line.contains("given up"));
+        let warns = log
+            .lines()
+            .any(|line| line.contains(" WARN sessions_http: ") && line.contains("cannot complete the commit"));
         assert_eq!(warns, !is_carried_out, "{log}");
     }
 }
