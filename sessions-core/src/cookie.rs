@@ -1,4 +1,4 @@
-//! The cookie: from what a client sends to a token, and from a token to what a client keeps.
+//! The session cookie: tokens, seals, and reading and writing the headers.
 
 mod base64url;
 mod find;

@@ -1,8 +1,10 @@
-//! What can go wrong, one type for each caller's concern.
+//! Error types, one for each caller's concern.
 
 mod config;
+mod store;
 
 pub use config::{ConfigError, ConfigErrorKind};
+pub use store::{StoreError, StoreErrorKind};
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,12 +12,12 @@ use std::sync::Arc;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Says why a session could not do what it was asked.
+/// The error of a session operation.
 ///
-/// Its text is for the log, and holds no token, id or session data. What the client is told is the
-/// bare [`status`](Self::status).
+/// Its text is for the log and contains no token, id or session data. Send the client only the
+/// [`status`](Self::status).
 ///
-/// It is as large as a pointer, so that the results of calls that succeed are small.
+/// It has the size of a pointer, which keeps `Result`s small.
 pub struct Error(Box<Parts>);
 
 struct Parts {
@@ -30,47 +32,46 @@ struct Undecodable {
     expected: &'static str,
 }
 
-/// Is the kind of an [`Error`].
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The store could not be asked, or could not write. Nothing of the request was saved.
+    /// The store could not be read or written. Nothing that the request wrote was saved.
     StoreUnavailable,
-    /// The session's record has a format that only a newer build can read. It is left as it is, and
-    /// the session lives on there.
+    /// The session's record has a format that only a newer build can read. The record is left
+    /// unchanged, and the session stays valid for that build.
     NewerFormat,
-    /// The request carries more session cookies than are looked at, so nothing can be said of the
-    /// session.
+    /// The request has too many session cookies to determine its session.
     TooManyTokens,
-    /// The store holds as much as it may, and all of it belongs to people who are signed in.
+    /// The store has reached its limits, and every session in it is signed in.
     StoreFull,
     /// The session was destroyed, renewed or expired while the request was under way. Nothing was
     /// written.
     Gone,
-    /// A value that the request relied on had changed, or was immutable. Nothing was written.
+    /// A value that the request relied on has changed or is immutable. Nothing was written.
     Conflict,
     /// The entry is immutable: only `set_immutable` replaces it.
     Immutable,
-    /// The entry is not a number that can be added to, or the sum leaves the range of `i64`.
+    /// The entry is not an integer, or the sum is outside the range of `i64`.
     NotANumber,
-    /// The record would exceed its limits of bytes or keys. It is as it was.
+    /// The record would exceed its limit of bytes or keys. It is unchanged.
     TooLarge,
-    /// The value cannot be stored: what reads it again would not get it as it is.
+    /// The value cannot be stored, since it would not survive a round trip.
     Encode,
-    /// The entry is there and cannot be read as the type asked for.
+    /// The entry exists but cannot be read as the requested type.
     Decode,
-    /// No random bytes could be had, so no token was made.
+    /// The operating system returned no random bytes, so no token was created.
     Entropy,
-    /// No free id was found: the id generator repeats itself.
+    /// No free id was found, because the id generator repeats itself.
     IdsExhausted,
     /// The token could not be sealed.
     Seal,
-    /// A session's own idle limit must be a millisecond or more;
-    /// [`destroy`](crate::Session::destroy) ends a session at once.
+    /// A session's own idle timeout is below one millisecond. To end a session at once, use
+    /// [`destroy`](crate::Session::destroy).
     ZeroExpiry,
-    /// There is no session to do this to.
+    /// The operation needs a session, and there is none.
     NoSession,
-    /// The response's head is gone, and this would have needed a cookie.
+    /// The operation needs a cookie, but the response headers were already sent.
     AlreadyCommitted,
 }
 
@@ -92,36 +93,44 @@ impl Error {
         error
     }
 
-    /// Returns what went wrong.
+    /// Returns the kind of error.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Returns the key of the entry or flash that could not be read, for
-    /// [`Decode`](ErrorKind::Decode).
+    /// Returns the key of the entry or flash that could not be read.
+    ///
+    /// Only errors of kind [`Decode`](ErrorKind::Decode) have one.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.0.undecodable.as_ref().map(|entry| &*entry.key)
     }
 
-    /// Returns the type that the entry or flash should have had, for [`Decode`](ErrorKind::Decode).
+    /// Returns the type that the entry or flash was expected to have.
+    ///
+    /// Only errors of kind [`Decode`](ErrorKind::Decode) have one.
     #[must_use]
     pub fn expected_type(&self) -> Option<&'static str> {
         self.0.undecodable.as_ref().map(|entry| entry.expected)
     }
 
-    /// Returns the key and the expected type of an entry that could not be read, for its event.
+    /// Returns the key and expected type of an unreadable entry, for the event.
     pub(crate) fn undecodable(&self) -> Option<(&Arc<str>, &'static str)> {
         self.0.undecodable.as_ref().map(|entry| (&entry.key, entry.expected))
     }
 
-    /// Returns the HTTP status that tells a client as much as it may know.
+    /// Returns the HTTP status to send to the client.
     ///
-    /// 503 where the store or another build is to blame, 400 for too many session cookies, 401 for
-    /// a session that is gone, 409 for a conflict, 413 for a record that would be too large, 500
-    /// for the rest. A response of 413 keeps nothing of what its request wrote, as one of a 5xx, so
-    /// a handler that returns what a call on the handle refused leaves the record as it was.
+    /// - 400: too many session cookies
+    /// - 401: the session is gone
+    /// - 409: conflict
+    /// - 413: the record would be too large
+    /// - 503: the store failed, is full, or has a record that only a newer build can read
+    /// - 500: everything else
+    ///
+    /// A response with status 413 discards what its request wrote, as a 5xx does. So a handler
+    /// that returns the error of a refused call leaves the record unchanged.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self.0.kind {
@@ -134,19 +143,19 @@ impl Error {
         }
     }
 
-    /// Returns the error and its causes as one text, for the log.
+    /// Returns the error and its sources as one text, for the log.
     ///
-    /// Not every subscriber of `tracing` shows the causes of an error.
+    /// Not every `tracing` subscriber shows the sources of an error.
     #[must_use]
     pub fn chain(&self) -> impl fmt::Display {
         Chain(self)
     }
 
-    /// Says whether the server is to blame, so that somebody should look at it. Adapters tell the
-    /// log of such an error at the level `ERROR`, of others at `DEBUG`.
+    /// Returns whether the server caused the error, so that an operator should look at it.
     ///
-    /// Not every 5xx is: a client that may choose keys can add to a text as often as it likes, and
-    /// must not flood the log with it.
+    /// Adapters log such errors at level `ERROR` and all others at `DEBUG`. Not every 500 counts: a
+    /// client that may choose keys can increment a string entry repeatedly, and must not be able to
+    /// flood the log.
     #[must_use]
     pub const fn is_servers_fault(&self) -> bool {
         !matches!(
@@ -161,7 +170,7 @@ impl Error {
     }
 }
 
-/// Shows the kind and the cause, never what an entry holds.
+/// Shows the kind and the source, never the value of an entry.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Error");
@@ -183,26 +192,26 @@ impl fmt::Display for Error {
         }
         f.write_str(match self.0.kind {
             ErrorKind::StoreUnavailable => "the session store is unavailable",
-            ErrorKind::NewerFormat => "the session was written by a newer build, and only that can change or end it",
-            ErrorKind::TooManyTokens => "the request carries more session cookies than are looked at; the client must delete some",
+            ErrorKind::NewerFormat => "a newer build wrote the session, and only that build can change or end it",
+            ErrorKind::TooManyTokens => "the request has too many session cookies; the client must delete some",
             ErrorKind::StoreFull => "the session store is full",
             ErrorKind::Gone => "the session ended while the request was under way",
-            ErrorKind::Conflict => "the session changed in a way that the request did not expect",
-            ErrorKind::Immutable => "the entry is immutable",
-            ErrorKind::NotANumber => "the entry cannot be added to",
-            ErrorKind::TooLarge => "the session would exceed its limits",
+            ErrorKind::Conflict => "the session has changed in a way that conflicts with the request",
+            ErrorKind::Immutable => "the entry is immutable; only `set_immutable` replaces it",
+            ErrorKind::NotANumber => "the entry is not an integer, or the sum is out of range",
+            ErrorKind::TooLarge => "the session would exceed its size limits",
             ErrorKind::Encode => "the value cannot be stored",
-            ErrorKind::Decode => "the entry is not of the type asked for",
-            ErrorKind::Entropy => "cannot make a token: the operating system gave no random bytes",
-            ErrorKind::IdsExhausted => "the id generator repeats itself",
-            ErrorKind::Seal => "the token could not be sealed",
+            ErrorKind::Decode => "the entry cannot be read as the requested type",
+            ErrorKind::Entropy => "cannot create a token: the operating system returned no random bytes",
+            ErrorKind::IdsExhausted => "cannot find a free session id: the id generator repeats itself",
+            ErrorKind::Seal => "cannot seal the token",
             ErrorKind::ZeroExpiry => {
-                "an idle limit below a millisecond would end the session at once; destroy it instead"
+                "an idle timeout below one millisecond would end the session at once; call `destroy` instead"
             }
             ErrorKind::NoSession => "there is no session",
             ErrorKind::AlreadyCommitted => {
-                "the response headers were already sent, and this needs a cookie; write to the session, renew it or sign in \
-                 before the response starts"
+                "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
+                 or sign in before the response starts"
             }
         })
     }
@@ -220,7 +229,7 @@ impl From<StoreError> for Error {
     }
 }
 
-/// An error and its causes.
+/// Displays an error followed by its sources.
 struct Chain<'a>(&'a Error);
 
 impl fmt::Display for Chain<'_> {
@@ -235,82 +244,12 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// Says why a store could not do its work.
-#[derive(Debug)]
-pub struct StoreError {
-    store: &'static str,
-    kind: StoreErrorKind,
-    source: Option<Cause>,
-}
-
-/// Is the kind of a [`StoreError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum StoreErrorKind {
-    /// The store cannot be reached, or its engine reports a failure.
-    Unavailable,
-    /// The store did not answer within its deadline. What became of a write is unknown.
-    TimedOut,
-    /// The store has as much work waiting as it accepts.
-    Busy,
-    /// The record is damaged.
-    Unreadable,
-    /// The record has a format that only a newer build can read.
-    NewerFormat,
-}
-
-impl StoreError {
-    /// Makes an error of the store named `store`.
-    #[must_use]
-    pub const fn new(store: &'static str, kind: StoreErrorKind) -> Self {
-        Self { store, kind, source: None }
-    }
-
-    /// Keeps the cause of the error.
-    #[must_use]
-    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    /// Returns which store failed.
-    #[must_use]
-    pub const fn store(&self) -> &'static str {
-        self.store
-    }
-
-    /// Returns what went wrong.
-    #[must_use]
-    pub const fn kind(&self) -> StoreErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind {
-            StoreErrorKind::Unavailable => "is unavailable",
-            StoreErrorKind::TimedOut => "did not answer in time",
-            StoreErrorKind::Busy => "has too much work waiting",
-            StoreErrorKind::Unreadable => "holds a damaged record",
-            StoreErrorKind::NewerFormat => "holds a record of a newer format",
-        };
-        write!(f, "the {} store {what}", self.store)
-    }
-}
-
-impl StdError for StoreError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|cause| &**cause as _)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_a_client_can_cause_is_not_the_servers_fault() {
+    fn client_errors_are_not_the_servers_fault() {
         for (kind, status, is_servers_fault) in [
             (ErrorKind::StoreUnavailable, 503, true),
             (ErrorKind::StoreFull, 503, true),

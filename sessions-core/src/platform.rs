@@ -1,4 +1,4 @@
-//! What the core asks of the world: the time and random bytes.
+//! Time and random bytes, the only things that the core takes from the operating system.
 
 mod clock;
 mod entropy;

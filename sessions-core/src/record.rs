@@ -1,4 +1,4 @@
-//! What a store keeps of a session.
+//! The stored form of a session.
 
 mod apply;
 mod build;
@@ -35,33 +35,34 @@ use crate::platform::{CLOCK_TOLERANCE, Timestamp};
 use layout::Kind;
 pub(crate) use layout::Space;
 
-/// Is what a store keeps of a session: its id, the hash of its secret, its times, its principal,
-/// its entries and flashes.
+/// The stored form of a session.
 ///
-/// A record is immutable and cheap to clone: one allocation that all its readers share. A commit
-/// makes a new one with [`Record::apply`]. Its bytes ([`as_bytes`](Self::as_bytes),
-/// [`decode`](Self::decode)) are a versioned format, so a store may keep them as they are; they
-/// carry no checksum, which is for the store to add where its engine has none.
+/// A record has the session's id, the hash of its secret, its times, its principal, its entries
+/// and its flashes. It is immutable and cheap to clone: all readers share one allocation. A commit
+/// makes a new record with [`Record::apply`].
+///
+/// Its bytes ([`as_bytes`](Self::as_bytes), [`decode`](Self::decode)) have a versioned format that
+/// a store may keep as it is. They contain no checksum; a store whose engine has none should add
+/// one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Record {
     bytes: Arc<[u8]>,
 }
 
 impl Record {
-    /// Begins a record that was last seen when it was created and never expires, to be given
-    /// entries and limits.
+    /// Returns a builder of a record that was last seen at `created` and never expires.
     pub fn builder<'a>(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> RecordBuilder<'a> {
         RecordBuilder::new(id, secret_hash, created)
     }
 
-    /// Reads a record from its bytes, checking every length in them, every kind and every text. Not
-    /// all damage shows: in a value, a time or a byte that the format does not use, any bits are
-    /// sound.
+    /// Decodes a record and checks all its lengths, kinds and texts.
+    ///
+    /// This does not detect all damage: in values, times and unused bytes, any bits are valid.
     ///
     /// # Errors
     ///
-    /// Returns [`RecordError::NewerFormat`] for a format that this build does not know, which must
-    /// be left as it is, and [`RecordError::Corrupt`] for bytes that fail any other check.
+    /// Returns [`RecordError::NewerFormat`] for a format that this build does not support; leave
+    /// such bytes unchanged. Returns [`RecordError::Corrupt`] if any other check fails.
     pub fn decode(bytes: impl Into<Arc<[u8]>>) -> Result<Self, RecordError> {
         let bytes = bytes.into();
         layout::check(&bytes)?;
@@ -74,13 +75,13 @@ impl Record {
         &self.bytes
     }
 
-    /// Returns the public name of the session.
+    /// Returns the session's public id.
     #[must_use]
     pub fn id(&self) -> SessionId {
         SessionId::from_bytes(layout::array(self.head(), layout::ID))
     }
 
-    /// Returns the hash of the secret that opens the session.
+    /// Returns the hash of the session's secret.
     #[must_use]
     pub fn secret_hash(&self) -> SecretHash {
         SecretHash::from_bytes(layout::array(self.head(), layout::SECRET_HASH))
@@ -92,13 +93,13 @@ impl Record {
         self.timestamp(layout::CREATED)
     }
 
-    /// Returns when the session was last seen, as exactly as touches are written.
+    /// Returns when the session was last seen, with the precision of the touch interval.
     #[must_use]
     pub fn last_seen(&self) -> Timestamp {
         self.timestamp(layout::LAST_SEEN)
     }
 
-    /// Returns how long the session lives without being seen, `None` for ever.
+    /// Returns the idle timeout, or `None` if there is none.
     #[must_use]
     pub fn idle(&self) -> Option<Duration> {
         match self.idle_millis() {
@@ -107,67 +108,68 @@ impl Record {
         }
     }
 
-    /// Returns the idle limit, all ones for none.
+    /// Returns the idle timeout in milliseconds, or [`layout::NO_LIMIT`].
     pub(crate) fn idle_millis(&self) -> u64 {
         layout::word(self.head(), layout::IDLE)
     }
 
-    /// Returns the moment past which no activity carries the session, [`Timestamp::NEVER`] if there
-    /// is none.
+    /// Returns the absolute deadline, which activity does not extend.
+    ///
+    /// It is [`Timestamp::NEVER`] without an absolute timeout.
     #[must_use]
     pub fn absolute_deadline(&self) -> Timestamp {
         self.timestamp(layout::ABSOLUTE)
     }
 
-    /// Returns the moment at which the session ends unless it is seen before.
+    /// Returns when the session expires unless it is seen before.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         let idle_deadline = self.last_seen().as_millis().saturating_add(self.idle_millis());
         Timestamp::from_millis(idle_deadline).min(self.absolute_deadline())
     }
 
-    /// Returns whether the session's time is over at `now`, so that a sweep may remove it.
+    /// Returns whether the session has expired at `now`, so that a sweep may remove it.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at()
     }
 
-    /// Returns whether the session is alive at `now`. An expired record is dead, even where its
-    /// bytes still exist.
+    /// Returns whether the session is live at `now`.
     ///
-    /// So is one that was last seen more than five minutes after `now`: whoever wrote it had a
-    /// wrong clock, and it would live for as long as that clock was ahead. Five minutes are more
-    /// than the clocks of synchronized machines differ. It is not swept before its time, since the
-    /// clock may be this machine's that is wrong.
+    /// An expired record is dead, even while its bytes still exist. So is a record that was last
+    /// seen more than five minutes after `now`: the machine that wrote it had a wrong clock, and
+    /// the session would live longer by as much as that clock was ahead. The clocks of synchronized
+    /// machines differ by less. Such a record is not swept early, since the wrong clock may be this
+    /// machine's.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         !self.has_expired(now) && self.last_seen() <= now.after(CLOCK_TOLERANCE)
     }
 
-    /// Returns how many commits the record has seen.
+    /// Returns the number of commits applied to the record.
     #[must_use]
     pub fn version(&self) -> u64 {
         layout::word(self.head(), layout::VERSION)
     }
 
-    /// Returns who is signed in, if anybody.
+    /// Returns the principal, if the session is signed in.
     #[must_use]
     pub fn principal(&self) -> Option<&str> {
         layout::principal(&self.bytes)
     }
 
-    /// Returns whether anybody is signed in.
+    /// Returns whether the session is signed in.
     pub(crate) fn is_signed_in(&self) -> bool {
         self.head()[layout::SIGNED_IN] != 0
     }
 
-    /// Returns the value of an entry.
+    /// Returns an entry.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<Entry<'_>> {
         self.entries().find(|entry| entry.key == key)
     }
 
-    /// Returns the value of an entry and whether it is immutable, without reading any other.
+    /// Returns an entry's value and whether it is immutable, without reading other entries.
     pub(crate) fn entry_value(&self, key: &str) -> Option<(&[u8], bool)> {
         let (kind, value) = layout::find(&self.bytes, Space::Entries, key.as_bytes())?;
         Some((&self.bytes[value], kind == Kind::Immutable))
@@ -191,7 +193,7 @@ impl Record {
             .map(|slot| (slot.key_text(), slot.value))
     }
 
-    /// Returns how many entries and flashes there are.
+    /// Returns the number of entries and flashes.
     #[must_use]
     pub(crate) fn slot_count(&self) -> usize {
         layout::slot_count(&self.bytes)
@@ -201,13 +203,13 @@ impl Record {
         Timestamp::from_millis(layout::word(self.head(), at))
     }
 
-    /// Returns the part that every record has, in which a reader need not look at the length.
+    /// Returns the fixed part of the record.
     fn head(&self) -> &[u8; HEAD_LENGTH] {
-        self.bytes.first_chunk().expect("records are checked or written here")
+        self.bytes.first_chunk().expect("every record is checked or written by this module")
     }
 }
 
-/// Shows names and sizes, never the values or the secret's hash.
+/// Shows the id, times and sizes, never values or the secret's hash.
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record")
@@ -220,7 +222,7 @@ impl fmt::Debug for Record {
     }
 }
 
-/// Is one entry of a [`Record`].
+/// An entry of a [`Record`].
 #[derive(Clone, Copy)]
 pub struct Entry<'a> {
     key: &'a str,
@@ -239,13 +241,13 @@ impl<'a> Entry<'a> {
         self.key
     }
 
-    /// Returns the entry's value, as the codec wrote it.
+    /// Returns the entry's encoded value.
     #[must_use]
     pub const fn value(&self) -> &'a [u8] {
         self.value
     }
 
-    /// Says whether a plain set may not replace the entry.
+    /// Returns whether only `set_immutable` may replace the entry.
     #[must_use]
     pub const fn is_immutable(&self) -> bool {
         self.immutable
@@ -259,18 +261,18 @@ impl fmt::Debug for Entry<'_> {
     }
 }
 
-/// Says why bytes are not a [`Record`].
+/// The error of bytes that are not a valid [`Record`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {
     /// The bytes are damaged.
     Corrupt,
-    /// The bytes were written by a newer build. They are sound, and must be left as they are.
+    /// A newer build wrote the bytes. They are valid and must be left unchanged.
     NewerFormat,
 }
 
 impl RecordError {
-    /// Returns the kind of error by which a store tells of such a record.
+    /// Returns the kind of [`StoreError`](crate::StoreError) that a store reports.
     #[must_use]
     pub const fn store_error_kind(self) -> StoreErrorKind {
         match self {
@@ -284,7 +286,7 @@ impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Corrupt => "the record is damaged",
-            Self::NewerFormat => "the record has a format newer than this build knows",
+            Self::NewerFormat => "the record has a newer format than this build supports",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The contract between a session and the place that keeps it.
+//! The contract between sessions and the stores that keep them.
 
 mod async_store;
 mod future;
@@ -18,24 +18,23 @@ use crate::record::{Record, Refusal};
 
 #[doc = include_str!("docs/store.md")]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// Returns the store's name, for errors and events.
+    /// Returns the store's name for errors and events.
     fn name(&self) -> &'static str;
 
-    /// Finds a record.
+    /// Loads a record.
     ///
-    /// A record that is not alive at `now` ([`Record::is_live`]) may be returned too, and the
-    /// caller treats it as none: a store that still has an expired record lets the log say that the
-    /// session expired.
+    /// The store may return a record that is not live at `now` ([`Record::is_live`]). The caller
+    /// treats it as absent, and can log that the session has expired.
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot be asked, with
-    /// [`Unreadable`](crate::StoreErrorKind::Unreadable) for a record that is damaged, which the
-    /// caller treats as no session, and with [`NewerFormat`](crate::StoreErrorKind::NewerFormat)
-    /// for one that only a newer build can read, which lives on there.
+    /// The future fails if the store cannot be read. The kind is
+    /// [`Unreadable`](crate::StoreErrorKind::Unreadable) for a damaged record, which the caller
+    /// treats as absent, and [`NewerFormat`](crate::StoreErrorKind::NewerFormat) for a record that
+    /// only a newer build can read, which stays valid for that build.
     fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>>;
 
-    /// Stores a new record. A taken id is reported, never overwritten.
+    /// Stores a new record. An existing id is reported, never overwritten.
     ///
     /// # Errors
     ///
@@ -46,68 +45,68 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot write; after
+    /// The future fails if the store cannot write. After
     /// [`TimedOut`](crate::StoreErrorKind::TimedOut) the outcome is unknown.
     fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed>;
 
-    /// Removes one entry of a live record and returns its value, to exactly one of all who race for
-    /// it.
+    /// Removes one entry of a live record and returns its value.
+    ///
+    /// If several calls race for the entry, exactly one gets the value.
     ///
     /// # Errors
     ///
     /// The future fails if the store cannot write.
     fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken>;
 
-    /// Ends a session for good, and says whether there was one.
+    /// Ends a session permanently. Returns whether it existed.
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot write. The session may then still live: a logout has
-    /// failed.
+    /// The future fails if the store cannot write. The session may then still exist, so a logout
+    /// has failed.
     fn destroy(&self, id: SessionId) -> StoreFuture<bool>;
 
-    /// Ends all sessions, and says how many there were.
+    /// Ends all sessions. Returns their number.
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot write; some sessions may have been ended.
+    /// The future fails if the store cannot write. Some sessions may already have ended.
     fn destroy_all(&self) -> StoreFuture<u64>;
 
-    /// Finds the live records of a principal.
+    /// Returns the live records of a principal.
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot be asked.
+    /// The future fails if the store cannot be read.
     fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>>;
 
-    /// Ends a principal's sessions, except one, and returns the ids of those it ended.
+    /// Ends the sessions of a principal, except one. Returns the ids of the ended sessions.
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot write; some sessions may have been ended.
+    /// The future fails if the store cannot write. Some sessions may already have ended.
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>>;
 
-    /// Counts the sessions. Some that have expired may be counted until they are swept.
+    /// Counts the sessions. Expired sessions may be counted until they are swept.
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot be asked.
+    /// The future fails if the store cannot be read.
     fn count(&self) -> StoreFuture<u64>;
 
-    /// Lists one page of the live sessions, beginning where the page before it ended.
+    /// Lists one page of live sessions, beginning where the previous page ended.
     ///
-    /// Each session that lives through the whole listing is listed at least once. `limit` is a
-    /// hint.
+    /// A session that is live during the whole listing is listed at least once. `limit` is a hint.
     ///
     /// # Errors
     ///
-    /// The future fails if the store cannot be asked.
+    /// The future fails if the store cannot be read.
     fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page>;
 
-    /// Removes at most `limit` records that have expired at `now`, and returns their ids.
+    /// Removes at most `limit` records that have expired at `now`. Returns their ids.
     ///
-    /// A sweep never waits for the whole store, and checks each record's deadline in the same
-    /// atomic step that removes it. A store whose engine expires records by itself returns none.
+    /// A sweep never locks the whole store. It checks each record's deadline in the same atomic step
+    /// that removes the record. A store whose engine expires records by itself returns no ids.
     ///
     /// # Errors
     ///
@@ -115,38 +114,38 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>>;
 }
 
-/// Says what became of a [`create`](Store::create).
+/// The outcome of [`Store::create`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Created {
-    /// The record is stored.
+    /// The record was stored.
     Stored {
-        /// Names the sessions that had to make room for it.
+        /// The ids of the sessions that were evicted to make room.
         evicted: Vec<SessionId>,
     },
-    /// The id is taken; nothing was stored.
+    /// The id already exists. Nothing was stored.
     Exists,
-    /// There is no room, and nothing that may be evicted.
+    /// The store is full, and no session may be evicted.
     Full,
 }
 
 impl Created {
-    /// Is the answer of a store that evicts nothing.
+    /// The outcome of a store that evicted nothing.
     pub const STORED: Self = Self::Stored { evicted: Vec::new() };
 }
 
-/// Says what became of a [`commit`](Store::commit).
+/// The outcome of [`Store::commit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Committed {
-    /// The changes are applied, and there for the next load.
+    /// The changes were applied and are visible to the next load.
     Applied,
-    /// There is no such record: it was destroyed, it expired, or its secret was replaced since the
-    /// request loaded it.
+    /// The record was destroyed, has expired, or had its secret replaced since the request loaded
+    /// it.
     Gone,
-    /// A change could not be applied, so none was.
+    /// One change could not be applied, so none was.
     Conflict,
-    /// The record would exceed the limits of the changes, so none was applied.
+    /// The record would exceed the limits of the changes, so nothing was applied.
     TooLarge,
 }
 
@@ -160,20 +159,20 @@ impl From<Refusal> for Committed {
     }
 }
 
-/// Says what became of a [`take`](Store::take).
+/// The outcome of [`Store::take`].
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Taken {
-    /// The entry is removed, and this was its value.
+    /// The value of the removed entry.
     Value(Vec<u8>),
     /// The record has no such entry.
     Absent,
-    /// There is no such record: it was destroyed, it expired, or its secret was replaced since the
-    /// request loaded it.
+    /// The record was destroyed, has expired, or had its secret replaced since the request loaded
+    /// it.
     Gone,
 }
 
-/// Shows no value.
+/// Hides the value.
 impl fmt::Debug for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -184,36 +183,36 @@ impl fmt::Debug for Taken {
     }
 }
 
-/// Is one page of a listing.
+/// One page of a listing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Page {
-    /// Holds the page's records.
+    /// The records of the page.
     pub records: Vec<Record>,
-    /// Says where the next page begins, `None` after the last one.
+    /// The start of the next page, or `None` on the last page.
     pub next: Option<Cursor>,
 }
 
 impl Page {
-    /// Makes a page.
+    /// Creates a page.
     #[must_use]
     pub const fn new(records: Vec<Record>, next: Option<Cursor>) -> Self {
         Self { records, next }
     }
 }
 
-/// Says where a page of a listing begins. What is in it is the store's business.
+/// The start of a page of a listing. Its contents are private to the store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cursor(Box<[u8]>);
 
 impl Cursor {
-    /// Makes a cursor from bytes that mean something to the store.
+    /// Creates a cursor from bytes that the store chooses.
     #[must_use]
     pub fn from_bytes(bytes: impl Into<Box<[u8]>>) -> Self {
         Self(bytes.into())
     }
 
-    /// Returns the bytes that the store put in.
+    /// Returns the bytes that the store chose.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -1,4 +1,4 @@
-//! For the tests of applications and stores: a clock that is set by hand, and failing randomness.
+//! Test support for applications and stores: a manual clock and failing random bytes.
 
 use std::io;
 
@@ -6,9 +6,9 @@ pub use crate::platform::ManualClock;
 
 use crate::manager::SessionsBuilder;
 
-/// Replaces the operating system's random bytes, to test what happens when it has none.
+/// Replaces the source of random bytes, to test its failure.
 ///
-/// Tokens made from predictable bytes can be guessed: never use this outside tests.
+/// Tokens from predictable bytes can be guessed. Never use this outside tests.
 ///
 /// ```
 /// use std::io;

@@ -60,7 +60,9 @@ mod tests {
             assert_eq!(backoff.length, Duration::from_millis(millis));
             now = backoff.until;
         }
-        backoff.extend_at(now + CALM + SHORTEST);
+        backoff.extend_at(now + CALM);
+        assert_eq!(backoff.length, LONGEST);
+        backoff.extend_at(backoff.until + CALM + SHORTEST);
         assert_eq!(backoff.length, SHORTEST);
         backoff.extend_at(backoff.until);
         backoff.reset();

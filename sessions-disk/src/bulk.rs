@@ -272,3 +272,17 @@ fn visit_due<R: Reader>(
     batch.remove(Table::Deadlines, key)?;
     batch.end(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bulk_operations_share_the_entries_of_a_transaction() {
+        for (bulk, others, entries) in
+            [(1, 0, 512), (2, 0, 256), (64, 0, 8), (1, 1, 64), (1, 500, 64), (2, 1, 32), (64, 1, 1), (0, 0, 512)]
+        {
+            assert_eq!(slice_entries(bulk, others), entries, "{bulk} {others}");
+        }
+    }
+}

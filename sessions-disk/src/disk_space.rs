@@ -120,8 +120,12 @@ mod tests {
         let reserve = folder.path().join("reserve");
         let mut space = disk_space(&reserve, 4_000);
         assert!(!space.is_disk_full() && reserve.exists());
+        assert_eq!(space.time_to_restore(), None);
         space.lower_ceiling(USAGE);
         assert!(space.is_disk_full() && !reserve.exists());
+        space.last_attempt += RESTORE_INTERVAL;
+        space.restore();
+        assert!(space.is_disk_full(), "each attempt costs a file");
         let limits = space.limits();
         assert_eq!((limits.max_sessions, limits.max_bytes, limits.max_growth), (100, 2_000, [3_000, 2_000]));
         // Only a ceiling that proved too high is lowered further.

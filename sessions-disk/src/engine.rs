@@ -234,3 +234,35 @@ impl StdError for EngineError {
         Some(&*self.source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_has_an_index_and_a_name() {
+        let tables = Table::ALL.map(|table| (table.index(), table.name()));
+        assert_eq!(tables, [(0, "records"), (1, "principals"), (2, "deadlines"), (3, "meta")]);
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let write = Write::new(Table::Records, b"key", Some(b"secret"));
+        assert_eq!(format!("{write:?}"), "Write { table: Records, bytes: Some(6), .. }");
+    }
+
+    #[test]
+    fn an_error_says_what_failed_and_why() {
+        let cause = || io::Error::other("the cause");
+        for (error, message) in [
+            (EngineError::unavailable(cause()), "the engine failed"),
+            (EngineError::full(cause()), "the disk is full"),
+            (EngineError::io(io::ErrorKind::StorageFull.into()), "the disk is full"),
+            (EngineError::damaged(cause()), "the engine's files are damaged"),
+        ] {
+            assert_eq!(error.to_string(), message);
+            assert!(error.source().is_some());
+        }
+        assert_eq!(EngineError::damaged(cause()).source().unwrap().to_string(), "the cause");
+    }
+}

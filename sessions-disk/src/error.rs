@@ -201,3 +201,62 @@ impl NotOpen {
         StoreError::new(store, StoreErrorKind::Unavailable).caused_by(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_path_and_what_to_do() {
+        let error = |kind| OpenError::new("ram", kind);
+        let io = |kind: ErrorKind| OpenError::io("ram", kind.into());
+        for (error, reason) in [
+            (error(OpenErrorKind::Locked), "has it open"),
+            (error(OpenErrorKind::Missing), "create that first"),
+            (error(OpenErrorKind::WrongType), "it is a folder"),
+            (error(OpenErrorKind::Symlink), "symbolic link"),
+            (error(OpenErrorKind::ForeignOwner), "another user"),
+            (error(OpenErrorKind::Exposed), "chmod"),
+            (error(OpenErrorKind::Damaged), "damaged"),
+            (error(OpenErrorKind::UnknownFormat), "format"),
+            (error(OpenErrorKind::Unavailable), "it cannot be read, written or created"),
+            (io(ErrorKind::PermissionDenied), "may not read"),
+            (io(ErrorKind::ReadOnlyFilesystem), "read-only"),
+            (io(ErrorKind::StorageFull), "its disk is full"),
+            (io(ErrorKind::QuotaExceeded), "its disk is full"),
+            (io(ErrorKind::Other), "it cannot be read, written or created"),
+        ] {
+            let message = error.to_string();
+            assert!(message.starts_with("cannot open the ram store: ") && message.contains(reason), "{message}");
+            assert_eq!(error.path(), None);
+            let error = error.at(Path::new("/data/s")).at(Path::new("/other"));
+            assert_eq!(error.path(), Some(Path::new("/data/s")));
+            assert!(error.to_string().starts_with("cannot open /data/s: "), "{error}");
+        }
+        assert!(io(ErrorKind::StorageFull).source().is_some());
+        assert!(error(OpenErrorKind::Locked).source().is_none());
+    }
+
+    #[test]
+    fn an_error_of_a_call_keeps_its_cause() {
+        let io = || io::Error::other("the cause");
+        let engine = |error: EngineError| CallError::from(error).into_store_error("ram");
+        for (error, kind, cause) in [
+            (engine(EngineError::unavailable(io())), StoreErrorKind::Unavailable, "the engine failed"),
+            (engine(EngineError::full(io())), StoreErrorKind::Unavailable, "the disk is full"),
+            (engine(EngineError::damaged(io())), StoreErrorKind::Unreadable, "the engine's files are damaged"),
+            (CallError::Full.into_store_error("ram"), StoreErrorKind::Unavailable, "no session can grow"),
+            (NotOpen.into_store_error("ram"), StoreErrorKind::Unavailable, "the files are not open"),
+            (CallError::from(RecordError::Corrupt).into_store_error("ram"), StoreErrorKind::Unreadable, "damaged"),
+            (
+                CallError::from(RecordError::NewerFormat).into_store_error("ram"),
+                StoreErrorKind::NewerFormat,
+                "newer than this build",
+            ),
+        ] {
+            assert_eq!((error.kind(), error.store()), (kind, "ram"));
+            let told = error.source().unwrap().to_string();
+            assert!(told.contains(cause), "{told}");
+        }
+    }
+}

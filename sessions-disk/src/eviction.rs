@@ -181,3 +181,28 @@ impl<R: Reader> Batch<'_, R> {
         self.end(id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eviction_continues_at_its_last_entry_and_starts_over_at_times() {
+        let mut cursor = EvictionCursor::default();
+        let start = |cursor: &EvictionCursor| {
+            let anonymous = cursor.candidates().anonymous;
+            assert_eq!(anonymous.has_skipped, anonymous.last.is_some());
+            anonymous.last
+        };
+        for round in 0..2 {
+            assert_eq!(start(&cursor), None, "{round}");
+            for number in 1..EvictionCursor::TRANSACTIONS {
+                let key = number.to_be_bytes().to_vec();
+                cursor.advance(Some(key.clone()));
+                cursor.advance(None);
+                assert_eq!(start(&cursor), Some(key));
+            }
+            cursor.advance(Some(vec![1]));
+        }
+    }
+}

@@ -280,4 +280,40 @@ mod tests {
         assert_eq!(kind(open_private("test", &nowhere)), OpenErrorKind::Missing);
         assert_eq!(kind(open_private_folder("test", &nowhere)), OpenErrorKind::Missing);
     }
+
+    #[test]
+    fn only_a_link_is_reported_as_a_link() {
+        let error = |number| io_error("test", Path::new("/data"), io::Error::from_raw_os_error(number)).kind();
+        assert_eq!(error(rustix::io::Errno::LOOP.raw_os_error()), OpenErrorKind::Symlink);
+        assert_eq!(error(rustix::io::Errno::ACCESS.raw_os_error()), OpenErrorKind::Unavailable);
+        assert_eq!(error(rustix::io::Errno::NOSPC.raw_os_error()), OpenErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn a_folder_is_created_unless_it_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, inner) = (folder.path().join("file"), folder.path().join("inner"));
+        fs::write(&file, "").unwrap();
+        for _ in 0..2 {
+            create_private_folder(&inner).unwrap();
+        }
+        assert_eq!(mode(&inner), 0o700);
+        assert_eq!(create_private_folder(&file).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        let nowhere = folder.path().join("missing").join("inner");
+        assert_eq!(create_private_folder(&nowhere).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(sync_parent(&nowhere).unwrap_err().kind(), ErrorKind::NotFound);
+        sync_parent(&inner).unwrap();
+    }
+
+    #[test]
+    fn a_volume_has_a_size_before_the_path_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path(), &folder.path().join("new"), Path::new("a-bare-name")] {
+            let (size, free) = (volume_size(path).unwrap(), free_space(path).unwrap());
+            assert!(size > 1 << 20 && free <= size, "{free} of {size} at {}", path.display());
+        }
+        assert_eq!(volume_size(&folder.path().join("missing").join("new")), None);
+        assert_eq!(parent(Path::new("/data/s")), Path::new("/data"));
+        assert_eq!(parent(Path::new("a-bare-name")), Path::new("."));
+    }
 }

@@ -78,3 +78,29 @@ impl fmt::Display for Panicked {
 }
 
 impl std::error::Error for Panicked {}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::engine::EngineErrorKind;
+
+    #[test]
+    fn a_panic_of_an_engine_is_damage() {
+        let error = catch_panic::<()>(|| panic!("a damaged page")).unwrap_err();
+        assert_eq!(error.kind(), EngineErrorKind::Damaged);
+        assert_eq!(error.source().unwrap().to_string(), "the engine panicked");
+    }
+
+    #[test]
+    fn an_engine_that_panics_while_it_is_dropped_is_closed() {
+        struct Fragile;
+        impl Drop for Fragile {
+            fn drop(&mut self) {
+                panic!("a damaged page");
+            }
+        }
+        close_engine(Fragile);
+    }
+}

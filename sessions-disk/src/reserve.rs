@@ -91,6 +91,9 @@ mod tests {
             reserve.allocate().unwrap();
             assert_eq!(fs::metadata(&reserve.path).unwrap().len(), 100_000);
         }
+        fs::write(&reserve.path, [1; 100_000]).unwrap();
+        reserve.allocate().unwrap();
+        assert!(fs::read(&reserve.path).unwrap() == [1; 100_000], "it is not made anew");
         assert!(!reserve.is_disk_full());
         reserve.release();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -99,3 +99,56 @@ impl<R> SharedReader<R> {
         self.reader.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_withdrawal_waits_for_those_who_read() {
+        let shared = Arc::new(SharedReader::new());
+        shared.publish(7);
+        let reader = shared.reader().unwrap();
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let withdrawing = thread::spawn({
+            let (shared, is_dropped) = (Arc::clone(&shared), Arc::clone(&is_dropped));
+            move || {
+                shared.withdraw();
+                assert!(is_dropped.load(Ordering::SeqCst));
+            }
+        });
+        while shared.read().is_some() {
+            thread::yield_now();
+        }
+        (0..1000).for_each(|_| thread::yield_now());
+        assert_eq!(*reader, 7);
+        is_dropped.store(true, Ordering::SeqCst);
+        drop(reader);
+        withdrawing.join().unwrap();
+        assert!(shared.reader().is_none());
+    }
+
+    #[test]
+    fn readers_wait_for_files_that_are_being_reopened() {
+        let shared = SharedReader::<u8>::new();
+        shared.begin_reopening();
+        let begun = Instant::now();
+        assert!(shared.reader().is_none());
+        assert!(begun.elapsed() >= REOPEN_WAIT);
+        shared.end_reopening();
+        assert!(!*shared.is_reopening(), "nobody waits any more");
+    }
+
+    #[test]
+    fn only_the_first_failure_wakes_the_writer() {
+        let shared = SharedReader::<u8>::new();
+        for _ in 0..2 {
+            assert!(!shared.has_failed());
+            assert_eq!([shared.report_failure(), shared.report_failure()], [true, false]);
+            assert!(shared.has_failed());
+            shared.withdraw();
+        }
+    }
+}

@@ -78,7 +78,7 @@ impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Damaged => "the record is damaged",
-            Self::NewerFormat => "the record has a format newer than this build knows",
+            Self::NewerFormat => "the record has a newer format than this build supports",
         })
     }
 }

@@ -16,9 +16,10 @@ use outcomes::{Known, Outcomes};
 const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-disk";
 
 /// Options of cargo-mutants for every file. Documentation tests are left out: each takes longer
-/// than all others together.
+/// than all others together. The build has a time limit, because a constant may be computed in an
+/// endless loop.
 const OPTIONS: &str = "--jobs 1 --no-shuffle --colors never --no-times --cap-lints true --minimum-test-timeout 30 \
-                       --cargo-test-arg=--lib --cargo-test-arg=--tests";
+                       --build-timeout 300 --cargo-test-arg=--lib --cargo-test-arg=--tests";
 
 /// Exit codes of cargo-mutants: all caught, some missed, some timed out, which also counts as
 /// noticed.

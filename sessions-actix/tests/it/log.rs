@@ -132,11 +132,14 @@ async fn client_errors_are_logged_at_debug() {
     let app = app(&faulty().0, routes).await;
     listen();
     get(&app, "/too_large", "").await.assert_is_bare(413);
-    assert_eq!(LINES.take(), [(Level::DEBUG, "the session would exceed its limits".to_owned())]);
+    assert_eq!(LINES.take(), [(Level::DEBUG, "the session would exceed its size limits".to_owned())]);
     for _ in 0..10 {
         get(&app, "/add_to_a_text", "").await.assert_is_bare(500);
     }
-    assert_eq!(LINES.take(), vec![(Level::DEBUG, "the entry cannot be added to".to_owned()); 10]);
+    assert_eq!(
+        LINES.take(),
+        vec![(Level::DEBUG, "the entry is not an integer, or the sum is out of range".to_owned()); 10]
+    );
 }
 
 #[actix_web::test]

@@ -1,19 +1,18 @@
-//! Base64url of exactly 32 bytes, without padding: 43 characters (RFC 4648 section 5).
+//! Base64url of exactly 32 bytes without padding: 43 characters (RFC 4648 section 5).
 //!
-//! On the path of every request, where a general decoder costs twice as much. Tested against the
-//! `base64` crate.
+//! Every request runs this code, and a general decoder takes twice as long. The tests compare it
+//! with the `base64` crate.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Stands for a character that is not of the alphabet; set in no value of six bits, wherever in a
-/// word it is put.
-const FOREIGN: u32 = 1 << 31;
+/// Mark of a character outside the alphabet. No shifted six-bit value has this bit.
+const INVALID: u32 = 1 << 31;
 
-/// Holds the values of all characters, shifted to their place in a group of four.
+/// The values of all characters, shifted for each place in a group of four.
 const VALUES: [[u32; 256]; 4] = [values(18), values(12), values(6), values(0)];
 
 const fn values(shift: u32) -> [u32; 256] {
-    let mut values = [FOREIGN; 256];
+    let mut values = [INVALID; 256];
     let mut value = 0;
     while value < 64 {
         values[ALPHABET[value] as usize] = (value as u32) << shift;
@@ -27,8 +26,10 @@ const fn group(text: [u8; 4]) -> u32 {
     VALUES[0][first as usize] | VALUES[1][second as usize] | VALUES[2][third as usize] | VALUES[3][fourth as usize]
 }
 
-/// Decodes, strictly: `None` for a foreign character, and for a last character whose unused bits
-/// are not zero.
+/// Decodes strictly.
+///
+/// Returns `None` for a character outside the alphabet, and if the unused bits of the last
+/// character are not zero.
 pub(crate) fn decode(text: &[u8; 43]) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     let (fours, last) = text.split_at(40);
@@ -36,20 +37,19 @@ pub(crate) fn decode(text: &[u8; 43]) -> Option<[u8; 32]> {
     for (number, four) in fours.chunks_exact(4).enumerate() {
         let bits = group([four[0], four[1], four[2], four[3]]);
         seen |= bits;
-        // The fourth byte is zero, and the next group writes over it.
+        // The fourth byte is zero, and the next group overwrites it.
         bytes[number * 3..number * 3 + 4].copy_from_slice(&(bits << 8).to_be_bytes());
     }
-    // A fourth character of six zero bits makes the rest a whole group, of which the third byte
-    // must be zero.
+    // Padding with `A` (six zero bits) completes the last group. Its third byte must be zero.
     let bits = group([last[0], last[1], last[2], b'A']);
     seen |= bits;
     bytes[30..].copy_from_slice(&bits.to_be_bytes()[1..3]);
-    (seen & FOREIGN == 0 && bits & 0xff == 0).then_some(bytes)
+    (seen & INVALID == 0 && bits & 0xff == 0).then_some(bytes)
 }
 
-/// Is 32 bytes as text.
+/// The encoded text of 32 bytes.
 ///
-/// Longer than the text, and aligned, so that it is seen to be UTF-8 sixteen bytes at a time.
+/// Padded and aligned, so that the UTF-8 check handles sixteen bytes at a time.
 #[repr(align(16))]
 pub(crate) struct Text([u8; 48]);
 
@@ -60,12 +60,12 @@ impl Text {
     }
 }
 
-/// Encodes.
+/// Encodes 32 bytes.
 pub(crate) fn encode(bytes: &[u8; 32]) -> Text {
     let mut padded = [0; 40];
     padded[..32].copy_from_slice(bytes);
-    // First the values, then their characters: neither step looks anything up, so that both work on
-    // many at once.
+    // First the six-bit values, then their characters. Neither step uses a table, so that the
+    // compiler can vectorize both.
     let mut text = Text([0; 48]);
     for (number, eight) in text.0.chunks_exact_mut(8).enumerate() {
         let mut six = [0; 8];
@@ -76,15 +76,16 @@ pub(crate) fn encode(bytes: &[u8; 32]) -> Text {
     text
 }
 
-/// Spreads 48 bits over eight bytes, six to each: first halves, then quarters, then eighths.
+/// Spreads 48 bits over eight bytes, six bits each: first halves, then quarters, then eighths.
 const fn spread(bits: u64) -> u64 {
     let halves = (bits & 0xffff_ff00_0000) << 8 | bits & 0x00ff_ffff;
     let quarters = (halves & 0x00ff_f000_00ff_f000) << 4 | halves & 0x0000_0fff_0000_0fff;
     (quarters & 0x0fc0_0fc0_0fc0_0fc0) << 2 | quarters & 0x003f_003f_003f_003f
 }
 
-/// Returns the character of a value of six bits. The alphabet is five runs; each comparison adds
-/// the gap in front of its run.
+/// Returns the character of a six-bit value.
+///
+/// The alphabet has five runs of characters. Each comparison adds the gap before its run.
 const fn character(value: u8) -> u8 {
     (value + b'A')
         .wrapping_add((value > 25) as u8 * (b'a' - b'Z' - 1))
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_agrees_with_the_general_coder() {
+    fn encode_and_decode_match_the_base64_crate() {
         for _ in 0..10_000 {
             let mut bytes = [0; 32];
             getrandom::fill(&mut bytes).unwrap();
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn it_refuses_what_the_general_decoder_refuses() {
+    fn decode_is_as_strict_as_the_base64_crate() {
         let text: [u8; 43] = encode(&[0xa5; 32]).as_str().as_bytes().try_into().unwrap();
         for place in 0..43 {
             for character in 0..=255 {

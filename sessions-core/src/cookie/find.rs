@@ -1,53 +1,53 @@
-//! Finding our cookie in what a client sends, which may be anything.
+//! Finding our cookies in the `Cookie` headers of a client, which may contain anything.
 //!
-//! Names are compared byte for byte: decoding or folding them would let `__%48ost-id` pass for
-//! `__Host-id`, which a browser protects and the other it does not. Fields are bytes, so that a
-//! neighbour which is not text hides nothing. RFC 6265bis asks servers to take several fields
-//! (HTTP/2 splits them) and to rely on no order.
+//! Names are compared byte for byte. Decoding them or ignoring case would let `__%48ost-id` pass
+//! for `__Host-id`, and browsers protect only the latter. Headers are bytes, so that a neighbouring
+//! cookie that is not UTF-8 hides nothing. RFC 6265bis asks servers to accept several headers
+//! (HTTP/2 splits them) and not to rely on their order.
 
 use crate::cookie::token::Token;
 
-/// How many different tokens of one request are looked up.
-pub(crate) const MOST_CANDIDATES: usize = 8;
+/// Maximum number of different tokens to look up per request.
+pub(crate) const MAX_CANDIDATES: usize = 8;
 
-/// How many values of our name are examined, which bounds the work on a sealed cookie.
-const MOST_VALUES: usize = 256;
+/// Maximum number of values to examine per request, which bounds the cost of opening seals.
+const MAX_VALUES: usize = 256;
 
-/// How many bytes of cookies are read; servers allow less.
-const MOST_BYTES: usize = 64 * 1024;
+/// Maximum number of cookie bytes to read per request. Servers usually allow less.
+const MAX_BYTES: usize = 64 * 1024;
 
 /// A token that the client sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) token: Token,
-    /// Its cookie was sealed with a key that is not the first any more.
+    /// Whether its cookie was sealed with an older key.
     pub(crate) is_stale: bool,
 }
 
-/// What was found under our name.
+/// The tokens in the cookies with our name.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
-    /// What nearly every request has, without an allocation.
+    /// The first token. Nearly every request has only one, which needs no allocation.
     first: Option<Candidate>,
     others: Vec<Candidate>,
-    /// How many bytes of cookies were read.
+    /// Number of cookie bytes read.
     bytes: usize,
-    /// How many values of our name were examined.
+    /// Number of values of our name that were examined.
     examined: usize,
-    /// The client sent something under our name, so there is a cookie to remove.
+    /// Whether the client sent a cookie with our name.
     pub(crate) carried: bool,
-    /// Something under our name was not a token.
+    /// Whether a cookie with our name was not a token.
     pub(crate) malformed: bool,
-    /// There may be more tokens than were read.
+    /// Whether there may be more tokens than were read.
     pub(crate) exceeded: bool,
-    /// There were cookies of other names.
+    /// Whether the client sent cookies with other names.
     pub(crate) has_foreign: bool,
-    /// A `Secure` cookie would be dropped by the client's browser.
+    /// Whether the client's browser would drop a `Secure` cookie.
     pub(crate) by_plain_http: bool,
 }
 
 impl Candidates {
-    /// Adds a token, unless it is there or there are too many.
+    /// Adds a token, unless it is already there or there are too many.
     fn add(&mut self, candidate: Candidate) {
         match self.first {
             None => self.first = Some(candidate),
@@ -61,24 +61,24 @@ impl Candidates {
         if is_known {
             return;
         }
-        if self.others.len() + 1 < MOST_CANDIDATES {
+        if self.others.len() + 1 < MAX_CANDIDATES {
             self.others.push(candidate);
         } else {
             self.exceeded = true;
         }
     }
 
-    /// Takes the next token out.
+    /// Removes and returns the next token.
     pub(crate) fn next(&mut self) -> Option<Candidate> {
         self.first.take().or_else(|| self.others.pop())
     }
 
-    /// Takes the tokens from the values of the cookies called `name` in a field, each once, and
-    /// takes note if there are more than are looked up. Returns whether there is any point in
-    /// reading another field.
-    pub(crate) fn read(&mut self, name: &str, field: &[u8], open: impl Fn(&[u8]) -> Option<Candidate>) -> bool {
-        let mut rest = &field[..field.len().min(MOST_BYTES - self.bytes)];
-        self.exceeded |= rest.len() < field.len();
+    /// Adds the tokens of the cookies called `name` in a header, each once.
+    ///
+    /// Returns whether to read another header: `false` once a limit is exceeded.
+    pub(crate) fn read(&mut self, name: &str, header: &[u8], open: impl Fn(&[u8]) -> Option<Candidate>) -> bool {
+        let mut rest = &header[..header.len().min(MAX_BYTES - self.bytes)];
+        self.exceeded |= rest.len() < header.len();
         self.bytes += rest.len();
         while !rest.is_empty() {
             let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
@@ -91,7 +91,7 @@ impl Candidates {
             };
             self.carried = true;
             self.examined += 1;
-            self.exceeded |= self.examined > MOST_VALUES;
+            self.exceeded |= self.examined > MAX_VALUES;
             if self.exceeded {
                 return false;
             }
@@ -108,7 +108,7 @@ fn value_of<'a>(name: &str, pair: &'a [u8]) -> Option<&'a [u8]> {
     pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }
 
-/// Removes the spaces and tabs around a pair, or a name.
+/// Strips spaces and tabs from both ends.
 pub(super) fn trim(mut pair: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', inner @ ..] | [inner @ .., b' ' | b'\t'] = pair {
         pair = inner;
@@ -132,19 +132,19 @@ mod tests {
         Token::parse(value).map(|token| Candidate { token, is_stale: false })
     }
 
-    fn find(fields: &[&[u8]], open: impl Fn(&[u8]) -> Option<Candidate>) -> Candidates {
+    fn find(headers: &[&[u8]], open: impl Fn(&[u8]) -> Option<Candidate>) -> Candidates {
         let mut found = Candidates::default();
-        for field in fields {
-            if !found.read("__Host-id", field, &open) {
+        for header in headers {
+            if !found.read("__Host-id", header, &open) {
                 break;
             }
         }
         found
     }
 
-    /// Returns the first byte of each token's id that is found.
-    fn ids(fields: &[&[u8]]) -> Vec<u8> {
-        sorted_ids(find(fields, open))
+    /// Returns the first byte of the id of each token found.
+    fn ids(headers: &[&[u8]]) -> Vec<u8> {
+        sorted_ids(find(headers, open))
     }
 
     fn sorted_ids(mut found: Candidates) -> Vec<u8> {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_hide_nothing() {
+    fn other_cookies_hide_nothing() {
         let ours = format!("__Host-id={}", text(1)).into_bytes();
         let cases: [Vec<u8>; 5] = [
             [b"a; \xff=1; ", &ours[..], b"; ;;="].concat(),
@@ -195,36 +195,36 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_read() {
+    fn every_header_is_read() {
         let crumbs: Vec<Vec<u8>> = (0..50).map(|n| format!("crumb{n}={n}").into_bytes()).collect();
         let ours = format!("__Host-id={}", text(1)).into_bytes();
         for place in 0..50 {
-            let mut fields: Vec<&[u8]> = crumbs.iter().map(Vec::as_slice).collect();
-            fields[place] = &ours;
-            assert_eq!(ids(&fields), [1], "in field {place}");
+            let mut headers: Vec<&[u8]> = crumbs.iter().map(Vec::as_slice).collect();
+            headers[place] = &ours;
+            assert_eq!(ids(&headers), [1], "in header {place}");
         }
     }
 
     #[test]
-    fn at_most_eight_different_tokens_are_candidates() {
+    fn at_most_eight_tokens_are_candidates() {
         let pairs: Vec<String> = (1..=9).map(|seed| format!("__Host-id={}", text(seed))).collect();
         let eight = pairs[..8].join("; ");
         assert_eq!(ids(&[eight.as_bytes()]), [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert!(!find(&[eight.as_bytes(), eight.as_bytes()], open).exceeded, "each counts once");
+        assert!(!find(&[eight.as_bytes(), eight.as_bytes()], open).exceeded, "each token counts once");
         assert_eq!(ids(&[pairs.join("; ").as_bytes()]), [1, 2, 3, 4, 5, 6, 7, 8]);
-        for fields in [[pairs.join(";"), String::new()], [eight, pairs[8].clone()]] {
-            assert!(find(&[fields[0].as_bytes(), fields[1].as_bytes()], open).exceeded);
+        for headers in [[pairs.join(";"), String::new()], [eight, pairs[8].clone()]] {
+            assert!(find(&[headers[0].as_bytes(), headers[1].as_bytes()], open).exceeded);
         }
         let same = [pairs[0].as_str(); 40].join("; ") + "; " + &pairs[1];
         assert_eq!(ids(&[same.as_bytes()]), [1, 2]);
     }
 
     #[test]
-    fn what_is_no_token_takes_no_place_and_bounded_work() {
+    fn invalid_values_are_skipped_up_to_a_limit() {
         let ours = format!("__Host-id={}", text(1));
         let bad = |count| "__Host-id=bad; ".repeat(count);
         assert_eq!(ids(&[(bad(4) + &ours).as_bytes()]), [1]);
-        let most = find(&[(bad(MOST_VALUES - 1) + &ours).as_bytes()], open);
+        let most = find(&[(bad(MAX_VALUES - 1) + &ours).as_bytes()], open);
         assert!(!most.exceeded && most.malformed);
         assert_eq!(sorted_ids(most), [1]);
         let opened = std::cell::Cell::new(0);
@@ -234,14 +234,18 @@ mod tests {
         };
         let mut found = find(&[(bad(1000) + &ours).as_bytes()], count);
         assert!(found.carried && found.malformed && found.exceeded && found.next().is_none());
-        assert_eq!(opened.get(), MOST_VALUES);
+        assert_eq!(opened.get(), MAX_VALUES);
     }
 
     #[test]
-    fn an_endless_field_is_read_to_a_limit() {
+    fn a_long_header_is_read_up_to_a_limit() {
         let long = "a=b; ".repeat(100_000) + "__Host-id=" + &text(1);
         let found = find(&[long.as_bytes()], open);
         assert!(!found.carried && found.exceeded);
-        assert!(!find(&[&long.as_bytes()[..MOST_BYTES]], open).exceeded);
+        assert!(!find(&[&long.as_bytes()[..MAX_BYTES]], open).exceeded);
+        let (half, ours) = ("a".repeat(MAX_BYTES / 2), format!("__Host-id={}", text(1)));
+        assert!(!find(&[half.as_bytes(), half.as_bytes()], open).exceeded, "all fields count");
+        let found = find(&[half.as_bytes(), half.as_bytes(), ours.as_bytes()], open);
+        assert!(found.exceeded && !found.carried);
     }
 }

@@ -1,4 +1,4 @@
-//! How the cookie is formed and read: its name, its attributes and its seal.
+//! Reading and writing the session cookie: name, attributes and seal.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,31 +10,30 @@ use crate::cookie::set_cookie::SetCookie;
 use crate::cookie::token::Token;
 use crate::error::{ConfigError, ConfigErrorKind, Error, ErrorKind};
 
-/// Is how long browsers may keep a cookie, by RFC 6265bis section 5.5: 400 days.
-const LONGEST_AGE: u64 = 400 * 24 * 60 * 60;
+/// Maximum age of a cookie in seconds: 400 days (RFC 6265bis section 5.5).
+const MAX_AGE: u64 = 400 * 24 * 60 * 60;
 
-/// Is how large a name and value may be together, by RFC 6265bis section 5.6.
-pub(super) const LARGEST_PAIR: usize = 4096;
+/// Maximum length of a cookie's name and value together (RFC 6265bis section 5.6).
+pub(super) const MAX_PAIR_LENGTH: usize = 4096;
 
-/// Says when a browser sends the cookie with requests that come from other sites.
+/// When a browser sends the cookie with requests from other sites.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SameSite {
-    /// Never. A user who follows a link, or returns from a sign-in elsewhere (OAuth), arrives
-    /// signed out.
+    /// Never. Users who follow a link or return from an external sign-in (OAuth) arrive signed out.
     Strict,
-    /// Only when the user follows a link. Forms and scripts of other sites come without it, which
+    /// Only when the user follows a link. Forms and scripts of other sites send no cookie, which
     /// stops most request forgery.
     #[default]
     Lax,
-    /// Always. Needs `Secure`, and protection against request forgery of your own.
+    /// Always. Requires `Secure` and your own protection against request forgery.
     None,
 }
 
-/// Is what the cookie is to be, before it is checked.
+/// The options of the cookie before validation.
 #[derive(Clone, Debug)]
 pub(crate) struct CookieOptions {
-    /// Is `None` for the strictest default that the other options allow.
+    /// `None` for the strictest default name that the other options allow.
     pub(crate) name: Option<String>,
     pub(crate) domain: Option<String>,
     pub(crate) path: String,
@@ -59,7 +58,7 @@ impl Default for CookieOptions {
 }
 
 impl CookieOptions {
-    /// Returns the name, by default with the strictest prefix that these options allow.
+    /// Returns the name, by default with the strictest prefix that the options allow.
     fn resolved_name(&self) -> &str {
         match &self.name {
             Some(name) => name,
@@ -93,20 +92,21 @@ impl CookieOptions {
     }
 }
 
-/// The checked form of the cookie. Every `Set-Cookie` of ours, setting or removing, comes from
-/// [`CookieForm::render`].
+/// The validated options of the cookie.
+///
+/// [`CookieForm::render`] makes every `Set-Cookie` header, whether it sets or removes the cookie.
 #[derive(Debug)]
 pub(crate) struct CookieForm {
     name: Box<str>,
-    /// All attributes but `Max-Age`, from the first `;` on.
+    /// All attributes except `Max-Age`, from the first `;` on.
     attributes: Box<str>,
-    /// Browsers accept it over TLS only.
+    /// Whether the cookie is `Secure`: browsers accept it only over TLS.
     is_secure: bool,
     seal: Option<Arc<dyn Seal>>,
 }
 
 impl CookieForm {
-    /// Seals the tokens.
+    /// Sets the seal of the tokens.
     pub(crate) fn sealed(self, seal: Arc<dyn Seal>) -> Self {
         Self { seal: Some(seal), ..self }
     }
@@ -119,7 +119,7 @@ impl CookieForm {
         self.is_secure
     }
 
-    /// Reads the tokens in a `Cookie` header. Returns whether to read another header.
+    /// Reads the tokens in a `Cookie` header. Returns whether to read another one.
     pub(crate) fn read(&self, header: &[u8], candidates: &mut Candidates) -> bool {
         candidates.read(&self.name, header, |value| match &self.seal {
             None => Token::parse(value).map(|token| Candidate { token, is_stale: false }),
@@ -127,11 +127,12 @@ impl CookieForm {
         })
     }
 
-    /// Forms the header that sets the cookie; `max_age` is `None` for a cookie that ends with the
-    /// browser.
+    /// Returns the header that sets the cookie.
+    ///
+    /// Without a `max_age`, the browser drops the cookie when it closes.
     pub(crate) fn set(&self, token: &Token, max_age: Option<Duration>) -> Result<SetCookie, Error> {
-        // A fraction of a second is cut off: the cookie never outlives the record.
-        let max_age = max_age.map(|age| age.as_secs().min(LONGEST_AGE));
+        // Rounded down, so that the cookie never outlives the record.
+        let max_age = max_age.map(|age| age.as_secs().min(MAX_AGE));
         match &self.seal {
             None => self.render(|text| token.write_text(text), max_age),
             Some(seal) => {
@@ -141,16 +142,15 @@ impl CookieForm {
         }
     }
 
-    /// Forms the header that removes the cookie.
+    /// Returns the header that removes the cookie.
     pub(crate) fn removal(&self) -> SetCookie {
-        self.render(|_| (), Some(0)).expect("an empty value is not too large")
+        self.render(|_| (), Some(0)).expect("an empty value fits")
     }
 
     fn render(&self, fill: impl FnOnce(&mut String), max_age: Option<u64>) -> Result<SetCookie, Error> {
         let mut digits = itoa::Buffer::new();
         let age = max_age.map(|seconds| ["; Max-Age=", digits.format(seconds)]).unwrap_or_default();
-        // Exactly as much as a cookie with a token needs: a header value takes it over without a
-        // copy.
+        // The exact capacity for an unsealed token: a header value takes it over without a copy.
         let parts = [&*self.name, "=", &*self.attributes, age[0], age[1]];
         let length = parts.iter().map(|part| part.len()).sum::<usize>() + Token::TEXT_LENGTH;
         let mut text = String::with_capacity(length);
@@ -158,7 +158,7 @@ impl CookieForm {
         text.push('=');
         fill(&mut text);
         // The `=` is not counted.
-        if text.len() > LARGEST_PAIR + 1 {
+        if text.len() > MAX_PAIR_LENGTH + 1 {
             return Err(Error::new(ErrorKind::Seal));
         }
         text.push_str(&self.attributes);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_name_has_the_strictest_prefix_that_the_options_allow() {
+    fn the_default_name_has_the_strictest_prefix() {
         let path = CookieOptions { path: "/shop".to_owned(), ..options() };
         let domain = CookieOptions { domain: Some("example.com".to_owned()), ..options() };
         let plain = CookieOptions { secure: false, ..options() };
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_differs_from_setting_in_value_and_age_only() {
+    fn removal_differs_only_in_value_and_age() {
         let form = options().build().unwrap();
         let removal = form.removal().into_string();
         assert_eq!(removal, "__Host-id=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_is_whole_seconds_and_at_most_400_days() {
+    fn max_age_is_rounded_down_and_at_most_400_days() {
         let cases = [(1_999, "1"), (60_000, "60"), (u64::MAX, "34560000")];
         for (millis, age) in cases {
             let text = set(&options(), Some(Duration::from_millis(millis)));
@@ -230,7 +230,7 @@ mod tests {
         }
     }
 
-    /// Seals every token as so many letters.
+    /// A seal that turns every token into this many letters.
     #[derive(Debug)]
     struct Letters(usize);
 
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_no_browser_would_keep_is_an_error() {
+    fn a_value_too_long_for_browsers_is_an_error() {
         let set = |length| options().build().unwrap().sealed(Arc::new(Letters(length))).set(&token(), None);
         let room = 4096 - "__Host-id".len();
         assert!(set(room).is_ok());

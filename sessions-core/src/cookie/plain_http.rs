@@ -1,5 +1,4 @@
-//! Whether a request shows that it came over plain HTTP, where browsers drop a `Secure` cookie
-//! without a word.
+//! Detecting requests over plain HTTP, where browsers silently drop a `Secure` cookie.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,11 +6,10 @@ use std::time::Duration;
 
 use crate::platform::Timestamp;
 
-/// Returns whether a request came over plain HTTP from a host that is not local, by the values of
-/// its `Origin` (or else `Referer`) and `Host` fields.
+/// Returns whether the headers show that a request came over plain HTTP from a remote host.
 ///
-/// A page of another host proves nothing about this one. Browsers accept `Secure` cookies from the
-/// local machine.
+/// `origin` is the `Origin` header, or else `Referer`. The origin of another host proves nothing
+/// about this one. Local hosts do not count, since browsers accept `Secure` cookies from them.
 pub(crate) fn shows_plain_http(origin: &[u8], host: &[u8]) -> bool {
     let Some(rest) = strip_scheme(origin) else { return false };
     let end = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
@@ -45,7 +43,7 @@ fn is_local(authority: &[u8]) -> bool {
 pub(crate) struct LastWarning(AtomicU64);
 
 impl LastWarning {
-    /// Returns whether to warn at `now`, which is so once a minute at most.
+    /// Returns whether to warn at `now`: at most once a minute.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         let last = self.0.load(Ordering::Relaxed);
         let is_due = now.since(Timestamp::from_millis(last)) >= Duration::from_secs(60);
@@ -58,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_own_host_over_plain_http_is_shown() {
+    fn only_the_same_remote_host_shows_plain_http() {
         for (origin, host, shown) in [
             ("http://myhost.test", "myhost.test", true),
             ("http://myhost.test:8080", "myhost.test:8080", true),
@@ -93,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_come_once_a_minute_at_most() {
+    fn a_warning_is_due_once_a_minute() {
         let (last, start) = (LastWarning::default(), Timestamp::from_millis(1_000_000));
         for (millis, is_due) in
             [(0, true), (0, false), (59_999, false), (60_000, true), (60_001, false), (200_000, true)]

@@ -1,32 +1,32 @@
-//! Which cookies may be: the grammar of RFC 6265bis, and the combinations that browsers refuse.
+//! Validation of the cookie options: RFC 6265bis grammar and combinations that browsers refuse.
 
 use std::net::IpAddr;
 
-use crate::cookie::form::{CookieOptions, LARGEST_PAIR, SameSite};
+use crate::cookie::form::{CookieOptions, MAX_PAIR_LENGTH, SameSite};
 use crate::cookie::token::Token;
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Is how long an attribute may be, by RFC 6265bis section 5.6.
-const LONGEST_ATTRIBUTE: usize = 1024;
+/// Maximum length of an attribute value (RFC 6265bis section 5.6).
+const MAX_ATTRIBUTE_LENGTH: usize = 1024;
 
 pub(crate) fn check(options: &CookieOptions, name: &str) -> Result<(), ConfigError> {
-    find_fault(options, name).map_err(|kind| advise(options, name, ConfigError::new(kind)))
+    validate(options, name).map_err(|kind| advise(options, name, ConfigError::new(kind)))
 }
 
-/// Adds to an error what was given, and what to write instead.
+/// Adds the rejected value to an error, and what to write instead.
 fn advise(options: &CookieOptions, name: &str, error: ConfigError) -> ConfigError {
     match (error.kind(), &options.domain) {
         (ConfigErrorKind::CookieDomain, Some(domain)) => {
             match domain.strip_prefix('.').filter(|rest| is_domain(rest)) {
                 Some(rest) => {
-                    error.with_advice(format!("instead of {domain:?} write {rest:?}, which covers its subdomains too"))
+                    error.with_advice(format!("write {rest:?} instead of {domain:?}; it covers subdomains too"))
                 }
                 None => error.with_advice(format!("{domain:?}")),
             }
         }
         (ConfigErrorKind::CookiePrefix, _) => error.with_advice(match required_by_prefix(name) {
-            Some(required) => format!("{name:?} needs {required}"),
-            None => format!("browsers compare prefixes without regard to case, so {name:?} is spelled wrongly"),
+            Some(required) => format!("{name:?} requires {required}"),
+            None => format!("browsers ignore case in prefixes, so {name:?} must spell its prefix exactly"),
         }),
         (ConfigErrorKind::CookieName, _) => error.with_advice(format!("{name:?}")),
         (ConfigErrorKind::CookiePath, _) => error.with_advice(format!("{:?}", options.path)),
@@ -34,7 +34,7 @@ fn advise(options: &CookieOptions, name: &str, error: ConfigError) -> ConfigErro
     }
 }
 
-fn find_fault(options: &CookieOptions, name: &str) -> Result<(), ConfigErrorKind> {
+fn validate(options: &CookieOptions, name: &str) -> Result<(), ConfigErrorKind> {
     require(is_name(name), ConfigErrorKind::CookieName)?;
     require(prefix_allows(options, name), ConfigErrorKind::CookiePrefix)?;
     require(is_path(&options.path), ConfigErrorKind::CookiePath)?;
@@ -47,44 +47,45 @@ fn require(holds: bool, otherwise: ConfigErrorKind) -> Result<(), ConfigErrorKin
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
-/// Says whether a name is a token of RFC 9110, short enough to leave room for a value.
+/// Returns whether a name is an RFC 9110 token that leaves room for a value.
 fn is_name(name: &str) -> bool {
     let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.len() + Token::TEXT_LENGTH <= LARGEST_PAIR && name.bytes().all(is_token_byte)
+    !name.is_empty() && name.len() + Token::TEXT_LENGTH <= MAX_PAIR_LENGTH && name.bytes().all(is_token_byte)
 }
 
-/// A prefix that browsers know (RFC 6265bis section 4.1.3), and what a name with it promises.
+/// A name prefix that browsers enforce (RFC 6265bis section 4.1.3), with its requirements.
 struct Prefix {
     text: &'static str,
     required: &'static str,
-    is_kept: fn(&CookieOptions) -> bool,
+    is_met: fn(&CookieOptions) -> bool,
 }
 
-/// The prefixes, each before one that it begins with.
+/// All prefixes. A longer prefix comes before a shorter one that it starts with.
 const PREFIXES: [Prefix; 4] = [
     Prefix {
         text: "__Host-Http-",
         required: "Secure, HttpOnly, no domain and the path /",
-        is_kept: |options| is_of_one_host(options) && options.http_only,
+        is_met: |options| is_host_only(options) && options.http_only,
     },
-    Prefix { text: "__Host-", required: "Secure, no domain and the path /", is_kept: is_of_one_host },
-    Prefix { text: "__Http-", required: "Secure and HttpOnly", is_kept: |options| options.secure && options.http_only },
-    Prefix { text: "__Secure-", required: "Secure", is_kept: |options| options.secure },
+    Prefix { text: "__Host-", required: "Secure, no domain and the path /", is_met: is_host_only },
+    Prefix { text: "__Http-", required: "Secure and HttpOnly", is_met: |options| options.secure && options.http_only },
+    Prefix { text: "__Secure-", required: "Secure", is_met: |options| options.secure },
 ];
 
-fn is_of_one_host(options: &CookieOptions) -> bool {
+fn is_host_only(options: &CookieOptions) -> bool {
     options.secure && options.domain.is_none() && options.path == "/"
 }
 
-/// Returns whether the options keep what a name's prefix promises. Browsers match prefixes without
-/// regard to case, so a near miss is refused too.
+/// Returns whether the options meet the requirements of a name's prefix.
+///
+/// Browsers ignore case in prefixes, so a prefix in another case is refused too.
 fn prefix_allows(options: &CookieOptions, name: &str) -> bool {
     let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let prefix = PREFIXES.iter().find(|prefix| begins(prefix.text));
-    prefix.is_none_or(|prefix| name.starts_with(prefix.text) && (prefix.is_kept)(options))
+    prefix.is_none_or(|prefix| name.starts_with(prefix.text) && (prefix.is_met)(options))
 }
 
-/// Returns what a name's prefix needs, `None` for one that is not spelled as browsers do.
+/// Returns the requirements of a name's prefix, or `None` if its case is wrong.
 fn required_by_prefix(name: &str) -> Option<&'static str> {
     PREFIXES.iter().find(|prefix| name.starts_with(prefix.text)).map(|prefix| prefix.required)
 }
@@ -96,13 +97,13 @@ pub(super) const fn is_cookie_octet(byte: u8) -> bool {
 
 fn is_path(path: &str) -> bool {
     path.starts_with('/')
-        && path.len() <= LONGEST_ATTRIBUTE
+        && path.len() <= MAX_ATTRIBUTE_LENGTH
         && path.bytes().all(|byte| (b' '..0x7f).contains(&byte) && byte != b';')
 }
 
-/// Says whether a domain is one that a browser may accept: lower-case labels of letters, digits and
-/// inner hyphens, two or more, no address. Whether it is a public suffix is not checked, since that
-/// list changes by the week; browsers refuse those.
+/// Returns whether a browser may accept a domain: at least two lower-case labels, not an address.
+///
+/// Public suffixes are not checked, since their list changes weekly. Browsers refuse them.
 fn is_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -132,14 +133,16 @@ mod tests {
         for good in ["id", "sid", "__Host-id", "__Secure-id", "a.b", "x!#$%&'*+-.^_`|~"] {
             assert_eq!(check(&options(), good), Ok(()), "{good}");
         }
-        let long = "n".repeat(4096);
+        let longest = "n".repeat(MAX_PAIR_LENGTH - Token::TEXT_LENGTH);
+        assert_eq!(check(&options(), &longest), Ok(()));
+        let long = longest + "n";
         for bad in ["", " ", "a b", "a=b", "a;b", "a,b", "a\"b", "a\\b", "a\nb", "a\0b", "é", "a(b", "a/b", &long] {
-            assert_eq!(find_fault(&options(), bad), Err(ConfigErrorKind::CookieName), "{bad:?}");
+            assert_eq!(validate(&options(), bad), Err(ConfigErrorKind::CookieName), "{bad:?}");
         }
     }
 
     #[test]
-    fn a_prefix_is_kept_or_refused() {
+    fn options_must_meet_the_prefix() {
         let path = CookieOptions { path: "/a".to_owned(), ..options() };
         let domain = CookieOptions { domain: Some("example.com".to_owned()), ..options() };
         let plain = CookieOptions { secure: false, ..options() };
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn domains_are_names_of_two_labels_or_more() {
+    fn domains_have_two_lower_case_labels() {
         let good = ["example.com", "a.b.c.example.co.uk", "xn--bcher-kva.example", "1.example", "a-b.example", "x1.y2"];
         for domain in good {
             assert!(is_domain(domain), "{domain}");
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_begin_with_a_slash_and_hold_no_separator() {
+    fn paths_begin_with_a_slash() {
         let long = "/".repeat(1025);
         for (path, good) in [
             ("/", true),
@@ -251,28 +254,35 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_was_given_and_what_to_write_instead() {
+    fn errors_quote_the_value_and_advise() {
         let domain = |domain: &str| CookieOptions { domain: Some(domain.to_owned()), ..options() };
         let readable = CookieOptions { http_only: false, ..options() };
         for (options, name, text) in [
-            (domain(".example.com"), "id", r#"instead of ".example.com" write "example.com""#),
+            (domain(".example.com"), "id", r#"write "example.com" instead of ".example.com""#),
             (domain("Example.com"), "id", r#": "Example.com""#),
-            (readable, "__Http-id", r#""__Http-id" needs Secure and HttpOnly"#),
-            (options(), "__host-id", r#""__host-id" is spelled wrongly"#),
+            (readable, "__Http-id", r#""__Http-id" requires Secure and HttpOnly"#),
+            (options(), "__host-id", r#""__host-id" must spell its prefix exactly"#),
             (options(), "a b", r#": "a b""#),
             (CookieOptions { path: "a".to_owned(), ..options() }, "id", r#": "a""#),
         ] {
-            let told = check(&options, name).unwrap_err().to_string();
-            assert!(told.contains(text), "{told}");
+            let message = check(&options, name).unwrap_err().to_string();
+            assert!(message.contains(text), "{message}");
         }
     }
 
     #[test]
-    fn what_browsers_accept_only_over_tls_needs_secure() {
+    fn same_site_none_and_partitioned_need_secure() {
         let none = CookieOptions { same_site: SameSite::None, secure: false, ..options() };
         let partitioned = CookieOptions { partitioned: true, secure: false, ..options() };
-        assert_eq!(find_fault(&none, "id"), Err(ConfigErrorKind::SameSiteNoneNeedsSecure));
-        assert_eq!(find_fault(&partitioned, "id"), Err(ConfigErrorKind::PartitionedNeedsSecure));
+        assert_eq!(validate(&none, "id"), Err(ConfigErrorKind::SameSiteNoneNeedsSecure));
+        assert_eq!(validate(&partitioned, "id"), Err(ConfigErrorKind::PartitionedNeedsSecure));
         assert_eq!(check(&CookieOptions { secure: true, ..none }, "id"), Ok(()));
+    }
+
+    #[test]
+    fn a_sealed_value_is_of_the_octets_of_a_cookie() {
+        let allowed: Vec<u8> = (0..=255).filter(|byte| is_cookie_octet(*byte)).collect();
+        let expected: Vec<u8> = (b'!'..=b'~').filter(|byte| !b"\",;\\".contains(byte)).collect();
+        assert_eq!(allowed, expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Signing and encrypting what the cookie carries.
+//! Signing and encrypting the token in the cookie.
 
 mod key;
 mod keyed;
@@ -9,27 +9,31 @@ pub(crate) use keyed::{Keyed, Mode};
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Turns a token's text into the cookie's value and back, in a way of one's own.
+/// A custom conversion between a token's text and the cookie's value.
 ///
-/// A token needs no sealing to be safe: it is random, and only its hash is stored. A seal keeps a
-/// made-up token from reaching the store at all, and (encrypted) keeps the session's id from
-/// whoever reads the cookie. The built-in ones are [`signed`](crate::SessionsBuilder::signed) and
-/// [`encrypted`](crate::SessionsBuilder::encrypted).
+/// Tokens are secure without a seal: they are random, and the store keeps only a hash of the
+/// secret. A seal stops forged tokens before they reach the store. An encrypting seal also hides
+/// the session's id from anyone who can read the cookie. The built-in seals are
+/// [`signed`](crate::SessionsBuilder::signed) and [`encrypted`](crate::SessionsBuilder::encrypted).
 pub trait Seal: fmt::Debug + Send + Sync + 'static {
-    /// Seals a token's 43 characters. The value may hold only what RFC 6265bis allows in one: no
-    /// space, quote, comma, semicolon or backslash.
+    /// Seals a token's 43 characters.
+    ///
+    /// The value may contain only what RFC 6265bis allows: no space, quote, comma, semicolon or
+    /// backslash.
     ///
     /// # Errors
     ///
-    /// Returns an error if it cannot be sealed. It must not repeat the token.
+    /// Returns an error if the token cannot be sealed. The error must not contain the token.
     fn seal(&self, token: &str) -> Result<String, Box<dyn StdError + Send + Sync>>;
 
-    /// Opens a cookie's value, `None` for any that [`seal`](Self::seal) did not make. There must be
-    /// no fallback.
+    /// Opens a cookie's value.
+    ///
+    /// Returns `None` for every value that [`seal`](Self::seal) did not make. There must be no
+    /// fallback.
     fn open(&self, value: &str) -> Option<Opened>;
 }
 
-/// What a [`Seal`] has opened.
+/// The token that a [`Seal`] opened.
 #[derive(Clone)]
 pub struct Opened {
     token: String,
@@ -37,15 +41,16 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Makes the result from a token's text.
+    /// Creates the result from a token's text.
     #[must_use]
     pub fn new(token: impl Into<String>) -> Self {
         Self { token: token.into(), is_stale: false }
     }
 
-    /// Marks the value as one that [`seal`](Seal::seal) would not make any more: an older key
-    /// sealed it. The session's next commit sends the cookie again, sealed anew, so that sessions
-    /// in use outlive the older key.
+    /// Marks the value as stale: sealed with an older key, unlike new values.
+    ///
+    /// The session's next commit seals the token again and resends the cookie, so that sessions in
+    /// use outlive the older key.
     #[must_use]
     pub fn stale(mut self) -> Self {
         self.is_stale = true;
@@ -61,7 +66,7 @@ impl Opened {
     }
 }
 
-/// Shows no token.
+/// Hides the token.
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opened").field("is_stale", &self.is_stale).finish_non_exhaustive()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::cookie::find::trim;
 
-/// The value of a `Set-Cookie` header. It holds a token, so its `Debug` shows nothing.
+/// The value of a `Set-Cookie` header. It contains a token, so its `Debug` output is redacted.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct SetCookie(pub(super) String);
 
@@ -14,16 +14,17 @@ impl SetCookie {
     }
 }
 
-/// Returns whether two `Set-Cookie` headers set the cookie of the same name.
+/// Returns whether two `Set-Cookie` headers set a cookie with the same name.
 pub(crate) fn are_namesakes(one: &[u8], other: &[u8]) -> bool {
     name_of(one) == name_of(other)
 }
 
-/// Returns the name that browsers read in a `Set-Cookie` header, by RFC 6265bis section 5.6: without
-/// the spaces and tabs around it, and empty where no `=` comes before the first `;`.
-fn name_of(field: &[u8]) -> &[u8] {
-    match memchr::memchr2(b'=', b';', field) {
-        Some(at) if field[at] == b'=' => trim(&field[..at]),
+/// Returns the cookie name of a `Set-Cookie` header as browsers parse it (RFC 6265bis section 5.6).
+///
+/// Surrounding spaces and tabs are stripped. Without a `=` before the first `;`, the name is empty.
+fn name_of(header: &[u8]) -> &[u8] {
+    match memchr::memchr2(b'=', b';', header) {
+        Some(at) if header[at] == b'=' => trim(&header[..at]),
         _ => &[],
     }
 }
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn namesakes_are_told_as_browsers_read_names() {
+    fn names_are_compared_as_browsers_parse_them() {
         let ours = "__Host-id=; Path=/; Max-Age=0";
         let cases = [
             ("__Host-id=x; Secure; Path=/", true),
@@ -55,8 +56,8 @@ mod tests {
             ("=__Host-id=x", false),
             ("", false),
         ];
-        for (field, are) in cases {
-            assert_eq!(are_namesakes(field.as_bytes(), ours.as_bytes()), are, "{field:?}");
+        for (header, expected) in cases {
+            assert_eq!(are_namesakes(header.as_bytes(), ours.as_bytes()), expected, "{header:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a cookie carries, and what a store keeps of it.
+//! The token in the cookie, and the stored hash of its secret.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use crate::error::{Error, ErrorKind};
 use crate::id::SessionId;
 use crate::platform::Entropy;
 
-/// Is what the cookie carries: a [`SessionId`] and a [`Secret`], 32 bytes, written as 43 characters
-/// of base64url.
+/// The credential in the cookie: a [`SessionId`] and a [`Secret`].
 ///
-/// The id finds the record, the secret opens it. A token is never logged and never stored; its
-/// `Debug` shows the id alone.
+/// The id identifies the record, and the secret grants access to it. A token is 32 bytes, written
+/// as 43 characters of base64url. It is never logged or stored; its `Debug` output shows only the
+/// id.
 #[derive(Clone)]
 pub struct Token {
     id: SessionId,
@@ -22,18 +22,17 @@ pub struct Token {
 }
 
 impl Token {
-    /// Is the length of a token's text, in characters.
+    /// Length of a token's text in characters.
     pub const TEXT_LENGTH: usize = 43;
 
     pub(crate) const fn new(id: SessionId, secret: Secret) -> Self {
         Self { id, secret }
     }
 
-    /// Reads a token from its text, strictly: 43 characters of base64url, no padding, the unused
-    /// bits of the last one zero.
+    /// Parses a token strictly: 43 base64url characters, no padding, unused bits zero.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let (id, secret) = halves(&base64url::decode(text.try_into().ok()?)?);
+        let (id, secret) = split(&base64url::decode(text.try_into().ok()?)?);
         Some(Self { id: SessionId::from_bytes(id), secret: Secret(secret) })
     }
 
@@ -42,28 +41,28 @@ impl Token {
         out.push_str(base64url::encode(&join(self.id, &self.secret)).as_str());
     }
 
-    /// Says whether both are the same. In no constant time: for two tokens of one client.
+    /// Compares two tokens. Not constant-time; use only for tokens from the same client.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.id == other.id && self.secret.0 == other.secret.0
     }
 
-    /// Returns the public half.
+    /// Returns the session id, the public half.
     #[must_use]
     pub const fn id(&self) -> SessionId {
         self.id
     }
 
-    /// Returns the secret half.
+    /// Returns the secret, the private half.
     #[must_use]
     pub const fn secret(&self) -> &Secret {
         &self.secret
     }
 }
 
-fn draw<const N: usize>(fill: Entropy) -> Result<[u8; N], Error> {
-    let mut drawn = [0; N];
-    fill(&mut drawn).map_err(|error| Error::with_source(ErrorKind::Entropy, error))?;
-    Ok(drawn)
+fn random_bytes<const N: usize>(fill: Entropy) -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    fill(&mut bytes).map_err(|error| Error::with_source(ErrorKind::Entropy, error))?;
+    Ok(bytes)
 }
 
 fn join(id: SessionId, secret: &Secret) -> [u8; 32] {
@@ -73,7 +72,7 @@ fn join(id: SessionId, secret: &Secret) -> [u8; 32] {
     bytes
 }
 
-fn halves(bytes: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
+fn split(bytes: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
     let (mut first, mut second) = ([0; 16], [0; 16]);
     first.copy_from_slice(&bytes[..16]);
     second.copy_from_slice(&bytes[16..]);
@@ -86,10 +85,10 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Is the half of a [`Token`] that opens a session: 128 random bits.
+/// The half of a [`Token`] that grants access to a session: 128 random bits.
 ///
-/// OWASP asks for 64 bits of entropy, ASVS 7.2.3 for 128. It is compared only as a [`SecretHash`],
-/// in constant time.
+/// OWASP asks for 64 bits of entropy, ASVS 7.2.3 for 128. Secrets are compared only as
+/// [`SecretHash`], in constant time.
 #[derive(Clone)]
 pub struct Secret([u8; 16]);
 
@@ -100,16 +99,16 @@ impl Secret {
     }
 
     pub(crate) fn random(entropy: Entropy) -> Result<Self, Error> {
-        Ok(Self(draw(entropy)?))
+        Ok(Self(random_bytes(entropy)?))
     }
 
-    /// Draws the random bytes of an id and a secret in one call.
+    /// Generates an id and a secret with one request for random bytes.
     pub(crate) fn random_with_id(entropy: Entropy) -> Result<(SessionId, Self), Error> {
-        let (id, secret) = halves(&draw(entropy)?);
+        let (id, secret) = split(&random_bytes(entropy)?);
         Ok((SessionId::from_random(id), Self(secret)))
     }
 
-    /// Hashes the secret together with the id that it opens.
+    /// Hashes the secret together with the session id.
     #[must_use]
     pub fn hash(&self, id: SessionId) -> SecretHash {
         SecretHash(Sha256::digest(join(id, self)).into())
@@ -122,21 +121,21 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Is what a store keeps of a [`Secret`]: the SHA-256 of the id and the secret.
+/// The SHA-256 hash of a session id and its [`Secret`], kept by the store.
 ///
-/// Bound to the id, so that a hash copied to another record opens nothing. Equality is decided in
-/// constant time.
+/// The hash is bound to the id, so that copying it to another record grants no access. Equality
+/// is constant-time.
 #[derive(Clone, Copy)]
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
-    /// Makes a hash from the 32 bytes that a store kept.
+    /// Creates a hash from 32 stored bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Returns the 32 bytes for a store to keep.
+    /// Returns the 32 bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -145,7 +144,7 @@ impl SecretHash {
 
 impl PartialEq for SecretHash {
     fn eq(&self, other: &Self) -> bool {
-        // Word by word, and only the sum of all differences is looked at.
+        // Word by word without an early exit; only the union of all differences is compared.
         let words = self.0.chunks_exact(8).zip(other.0.chunks_exact(8));
         words.fold(0, |sum, (own, other)| sum | (word(own) ^ word(other))).ct_eq(&0).into()
     }
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_survives_its_text() {
+    fn a_token_round_trips_through_text() {
         let token = token();
         let text = text(&token);
         assert_eq!(text.len(), Token::TEXT_LENGTH);
@@ -192,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_canonical_text_of_a_token_is_one() {
+    fn only_the_canonical_text_parses() {
         let good = text(&token());
         let mut noncanonical = good.clone().into_bytes();
         let last = noncanonical.pop().unwrap();
@@ -226,5 +225,13 @@ mod tests {
         let token = token();
         let shown = format!("{token:?} {:?} {:?}", token.secret(), token.secret().hash(token.id()));
         assert_eq!(shown, format!("Token {{ id: {:?}, .. }} Secret(..) SecretHash(..)", token.id()));
+    }
+
+    #[test]
+    fn tokens_are_one_by_both_halves() {
+        let (one, other) = (token(), token());
+        let mixed = Token::new(one.id(), other.secret().clone());
+        assert!(one.is(&one.clone()));
+        assert!(!one.is(&other) && !one.is(&mixed) && !other.is(&mixed));
     }
 }

@@ -1,12 +1,12 @@
-//! What can be wrong with the options.
+//! Errors of the configuration.
 
 use std::fmt;
 
-/// What is wrong with the options.
+/// The error of an invalid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     kind: ConfigErrorKind,
-    /// What was given, and what to write instead.
+    /// The rejected value, and what to write instead.
     advice: Option<Box<str>>,
 }
 
@@ -14,29 +14,28 @@ pub struct ConfigError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConfigErrorKind {
-    /// The cookie's name is not a token of RFC 9110, or leaves no room for a value.
+    /// The cookie name is not an RFC 9110 token, or leaves no room for a value.
     CookieName,
-    /// The name's prefix promises what the other options break, or is nearly one that browsers
-    /// know.
+    /// The prefix of the cookie name contradicts another option, or differs from a known prefix
+    /// only in case.
     CookiePrefix,
-    /// The path does not begin with `/`, or holds what a cookie cannot carry.
+    /// The cookie path does not begin with `/`, or has a character that no cookie may contain.
     CookiePath,
-    /// The domain is not a lower-case name of two labels or more.
+    /// The cookie domain is not a lower-case name of at least two labels.
     CookieDomain,
-    /// `SameSite=None` needs `Secure`.
+    /// `SameSite=None` requires `Secure`.
     SameSiteNoneNeedsSecure,
-    /// `Partitioned` needs `Secure`.
+    /// `Partitioned` requires `Secure`.
     PartitionedNeedsSecure,
-    /// A key is shorter than 32 bytes or obviously not random, or there is none.
+    /// The key is missing, shorter than 32 bytes or obviously not random.
     SealKey,
-    /// An idle or absolute limit below a millisecond ends every session at once.
+    /// The idle or absolute timeout is below one millisecond: every session would end at once.
     ZeroExpiry,
-    /// The interval between two sweeps must be a millisecond or more.
+    /// The interval between two sweeps is below one millisecond.
     ZeroInterval,
-    /// A record may hold more bytes or keys than its format has room for, so that what a session
-    /// took could not be saved.
+    /// The limits allow more bytes or keys than the record format can store.
     RecordLimits,
-    /// The process-wide default is already in use.
+    /// The process-wide session manager is already in use.
     GlobalAlreadySet,
 }
 
@@ -50,7 +49,7 @@ impl ConfigError {
         self
     }
 
-    /// Returns what is wrong.
+    /// Returns the kind of error.
     #[must_use]
     pub const fn kind(&self) -> ConfigErrorKind {
         self.kind
@@ -60,19 +59,19 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            ConfigErrorKind::CookieName => "the cookie's name is not a token",
-            ConfigErrorKind::CookiePrefix => "the cookie's name has a prefix that the other options break",
-            ConfigErrorKind::CookiePath => "the cookie's path is not one",
-            ConfigErrorKind::CookieDomain => "the cookie's domain is not a lower-case name of two labels or more",
-            ConfigErrorKind::SameSiteNoneNeedsSecure => "SameSite=None needs Secure",
-            ConfigErrorKind::PartitionedNeedsSecure => "Partitioned needs Secure",
-            ConfigErrorKind::SealKey => "a key is missing, shorter than 32 bytes or plainly not random",
-            ConfigErrorKind::ZeroExpiry => "a limit below a millisecond ends every session at once",
+            ConfigErrorKind::CookieName => "the cookie name is not a valid token",
+            ConfigErrorKind::CookiePrefix => "the prefix of the cookie name contradicts the other options",
+            ConfigErrorKind::CookiePath => "the cookie path is not valid",
+            ConfigErrorKind::CookieDomain => "the cookie domain is not a lower-case name of at least two labels",
+            ConfigErrorKind::SameSiteNoneNeedsSecure => "SameSite=None requires Secure",
+            ConfigErrorKind::PartitionedNeedsSecure => "Partitioned requires Secure",
+            ConfigErrorKind::SealKey => "the key is missing, shorter than 32 bytes or obviously not random",
+            ConfigErrorKind::ZeroExpiry => "a timeout below one millisecond would end every session at once",
             ConfigErrorKind::ZeroInterval => {
-                "an interval below a millisecond would sweep without a pause; use None to never sweep"
+                "a sweep interval below one millisecond would sweep without a pause; use `None` to disable sweeping"
             }
-            ConfigErrorKind::RecordLimits => "a record may hold 4,294,967,295 bytes and 65,535 keys at most",
-            ConfigErrorKind::GlobalAlreadySet => "the process-wide default is already in use",
+            ConfigErrorKind::RecordLimits => "a record can hold at most 4,294,967,295 bytes and 65,535 keys",
+            ConfigErrorKind::GlobalAlreadySet => "the process-wide session manager is already in use",
         })?;
         self.advice.as_ref().map_or(Ok(()), |advice| write!(f, ": {advice}"))
     }

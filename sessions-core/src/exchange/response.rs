@@ -309,6 +309,25 @@ mod tests {
     fn no_headers_change_nothing() {
         let fields = [("vary", "Accept"), ("set-cookie", "id=1")];
         assert!(SessionHeaders::default().is_empty());
+        let cookie = CookieOptions::default().build().unwrap().removal();
+        assert!(!SessionHeaders { cookie: Some(cookie), ..SessionHeaders::default() }.is_empty());
+        assert!(!SessionHeaders { vary: true, ..SessionHeaders::default() }.is_empty());
+        assert!(!SessionHeaders { is_private: true, ..SessionHeaders::default() }.is_empty());
+        assert!(!SessionHeaders { retry_after: true, ..SessionHeaders::default() }.is_empty());
         assert_eq!(written(SessionHeaders::default(), &fields).len(), 2);
+    }
+
+    #[test]
+    fn a_bare_response_is_not_stored_and_an_outage_may_be_tried_again() {
+        use crate::error::ErrorKind;
+        let no_store = || ("cache-control", "no-store".to_owned());
+        let retry_after = ("retry-after", "1".to_owned());
+        assert_eq!(written(SessionHeaders::of_failure(), &[]), [no_store()]);
+        let of = |kind| written(SessionHeaders::of_error(&Error::new(kind)), &[]);
+        assert_eq!(of(ErrorKind::Gone), [no_store()]);
+        assert_eq!(of(ErrorKind::Decode), [no_store()]);
+        let mut headers = of(ErrorKind::StoreUnavailable);
+        headers.sort_unstable();
+        assert_eq!(headers, [no_store(), retry_after]);
     }
 }

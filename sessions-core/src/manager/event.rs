@@ -255,6 +255,7 @@ mod tests {
             count.fetch_add(1, Ordering::Relaxed);
         }));
         listeners.raise(&EVENT);
+        assert_eq!(format!("{listeners:?}"), "Listeners(3)");
         listeners.raise(&EVENT);
         assert_eq!(heard.load(Ordering::Relaxed), 2);
     }

@@ -159,4 +159,12 @@ mod tests {
         let short = Some(Duration::from_secs(100));
         assert!(!due(short, 4) && due(short, 5));
     }
+
+    #[test]
+    fn a_setter_changes_one_limit_only() {
+        let browser = Expiry::never().cookie_until_browser_closes();
+        assert_eq!(browser, Expiry::default().idle(None).absolute(None));
+        assert!(!browser.cookie_persists() && Expiry::never().cookie_persists());
+        assert_eq!(browser.cookie_until_expiry(), Expiry::never());
+    }
 }

@@ -48,3 +48,28 @@ impl Sweeper {
 fn sweep(sessions: &Sessions) -> bool {
     pollster::block_on(sessions.sweep(SLICE)).is_ok_and(|swept| swept >= SLICE)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::platform::ManualClock;
+
+    #[test]
+    fn a_full_slice_is_followed_at_once() {
+        let clock = Arc::new(ManualClock::default());
+        let sessions = Sessions::builder().clock(Arc::clone(&clock)).sweep_every(None).build().unwrap();
+        for _ in 0..SLICE + 1 {
+            pollster::block_on(async {
+                let session = sessions.open().session([]).await.unwrap();
+                session.set("k", "v").unwrap();
+                drop(session.exchange().end(200).await.unwrap());
+            });
+        }
+        assert!(!sweep(&sessions), "nothing has expired");
+        clock.advance(Duration::from_secs(13 * 60 * 60));
+        assert_eq!([sweep(&sessions), sweep(&sessions)], [true, false]);
+        assert_eq!(pollster::block_on(sessions.count()).unwrap(), 0);
+    }
+}

@@ -1,14 +1,14 @@
-//! Where random bytes come from.
+//! The source of random bytes.
 
 use std::io;
 
-/// A function that fills a buffer with bytes that nobody can predict.
+/// A function that fills a buffer with unpredictable bytes.
 ///
-/// Not an option of the manager: nothing but the operating system should take its place, except in
-/// tests. There is no fallback: if it fails, no session is created and no token is issued.
+/// Not an option of the manager: outside tests, only the operating system should provide random
+/// bytes. There is no fallback. If the function fails, no session and no token is created.
 pub(crate) type Entropy = fn(&mut [u8]) -> io::Result<()>;
 
-/// Asks the operating system for random bytes.
+/// Fills a buffer with random bytes from the operating system.
 pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     getrandom::fill(buffer).map_err(io::Error::other)
 }

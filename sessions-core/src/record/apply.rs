@@ -1,4 +1,4 @@
-//! What changes make of a record: the one place where a commit's meaning is written down.
+//! Applying changes to a record. This module defines the meaning of a commit.
 
 use super::Record;
 use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
@@ -7,32 +7,32 @@ use crate::platform::whole_millis;
 use crate::record::changes::{Changes, Edit, Scope, Verb};
 use crate::record::integer;
 
-/// Says why changes were not applied. The record is as it was.
+/// Why changes were not applied. The record is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The record is dead, or its secret was replaced since the request loaded it.
+    /// The record is dead, or its secret was replaced after the request loaded it.
     Gone,
-    /// A requirement did not hold, an immutable entry would have been replaced, or a value could
-    /// not be added to.
+    /// A requirement does not hold, an entry is immutable, or a value cannot be incremented.
     Conflict,
-    /// The record would exceed its limits, or what its format has room for.
+    /// The record would exceed its limits or those of the format.
     TooLarge,
 }
 
 impl Record {
-    /// Returns the record that `changes` make of this one.
+    /// Applies `changes` and returns the new record.
     ///
     /// # Errors
     ///
-    /// Returns why nothing may be applied; what a refused commit leaves behind is this record.
+    /// Returns why the changes cannot be applied. Nothing is then applied.
     ///
     /// # Example
     ///
     /// ```
     /// use sessions_core::{Changes, Record, Refusal, SecretHash, SessionId, Timestamp};
     ///
-    /// let (id, secret, now) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([2; 32]), Timestamp::from_millis(0));
+    /// let (id, now) = (SessionId::from_bytes([1; 16]), Timestamp::from_millis(0));
+    /// let secret = SecretHash::from_bytes([2; 32]);
     /// let record = Record::builder(id, secret, now).entry("visits", b"1").build()?;
     ///
     /// let changed = record.apply(&Changes::new(now, secret).increment("visits", 1)).unwrap();
@@ -50,11 +50,11 @@ impl Record {
         if !merge.requirements_hold() {
             return Err(Refusal::Conflict);
         }
-        self.merged(&merge)
+        self.apply_merge(&merge)
     }
 
-    fn merged(&self, merge: &Merge<'_>) -> Result<Self, Refusal> {
-        if let Some(patched) = self.patched_by(merge)? {
+    fn apply_merge(&self, merge: &Merge<'_>) -> Result<Self, Refusal> {
+        if let Some(patched) = self.try_patch(merge)? {
             return Ok(patched);
         }
         let merged = build::write(&self.changed_head(merge.changes), merge.slots()?.iter().copied());
@@ -62,9 +62,8 @@ impl Record {
         if merge.changes.limits().admit(self, &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
     }
 
-    /// Copies the record and writes the new values over the old, if all have their old lengths and
-    /// nothing comes or goes.
-    fn patched_by(&self, merge: &Merge<'_>) -> Result<Option<Self>, Refusal> {
+    /// Copies the record and overwrites values in place, if no length and no slot changes.
+    fn try_patch(&self, merge: &Merge<'_>) -> Result<Option<Self>, Refusal> {
         let edits = merge.changes.edits();
         if merge.changes.new_principal().is_some() || edits.clears_entries() || edits.clears_flashes() {
             return Ok(None);
@@ -88,8 +87,9 @@ impl Record {
         Ok(fits.then(|| self.patched(&state, |bytes| bytes[place].copy_from_slice(value))))
     }
 
-    /// Returns the record that `changes`, which the store has applied to its own, make of this
-    /// copy. `None` if they cannot.
+    /// Applies changes that the store has already applied to its own record.
+    ///
+    /// Returns `None` if they cannot be applied to this copy.
     pub(crate) fn apply_unconditionally(&self, changes: &Changes) -> Option<Self> {
         let slots = Merge { base: self, changes }.slots().ok()?;
         build::write(&self.changed_head(changes), slots.iter().copied()).ok()
@@ -115,8 +115,7 @@ impl Record {
     }
 }
 
-/// Goes through the slots of a record that begins with `changes`: there is nothing yet that they
-/// could disagree with.
+/// Iterates over the slots of a new record. There is nothing that `changes` could conflict with.
 pub(super) fn first_slots(changes: &Changes) -> impl Iterator<Item = NewSlot<'_>> + Clone {
     changes.edits().iter().filter_map(|Edit { verb, key, value, by }| {
         let (kind, value) = match verb {
@@ -130,7 +129,7 @@ pub(super) fn first_slots(changes: &Changes) -> impl Iterator<Item = NewSlot<'_>
     })
 }
 
-/// Is a record, and what is to be done to it.
+/// A record and the changes to apply to it.
 struct Merge<'a> {
     base: &'a Record,
     changes: &'a Changes,
@@ -143,14 +142,14 @@ impl<'a> Merge<'a> {
         Some(Slot { kind, key, value: &bytes[value] })
     }
 
-    /// Finds a slot that no clear removes first.
-    fn kept(&self, space: Space, key: &'a [u8]) -> Option<Slot<'a>> {
+    /// Finds a slot, unless a clear removes it first.
+    fn find_uncleared(&self, space: Space, key: &'a [u8]) -> Option<Slot<'a>> {
         if self.changes.edits().clears(space) { None } else { self.find(space, key) }
     }
 
     fn requirements_hold(&self) -> bool {
         let edits = self.changes.edits();
-        !edits.have_requirements()
+        !edits.has_requirements()
             || edits.iter().all(|edit| match edit.verb {
                 Verb::Require => self.find(Space::Entries, edit.key).is_some_and(|slot| slot.value == edit.value),
                 Verb::RequireAbsent => self.find(Space::Entries, edit.key).is_none(),
@@ -158,7 +157,7 @@ impl<'a> Merge<'a> {
             })
     }
 
-    /// Keeps the slots that no change touches, then adds what each change leaves of its key.
+    /// Returns the slots of the new record, unchanged ones first.
     fn slots(&self) -> Result<Vec<NewSlot<'a>>, Refusal> {
         let edits = self.changes.edits();
         let mut slots = Vec::with_capacity(self.base.slot_count() + edits.iter().count());
@@ -171,7 +170,7 @@ impl<'a> Merge<'a> {
         for edit in edits.iter() {
             slots.extend(match edit.verb.scope() {
                 Scope::Requirements => None,
-                Scope::Entries => changed_entry(edit, self.kept(Space::Entries, edit.key))?,
+                Scope::Entries => changed_entry(edit, self.find_uncleared(Space::Entries, edit.key))?,
                 Scope::Flashes => self.flash(edit),
             });
         }
@@ -182,13 +181,15 @@ impl<'a> Merge<'a> {
         let Edit { key, value, .. } = edit;
         match edit.verb {
             Verb::SetFlash => Some(NewSlot { kind: Kind::Flash, key, value: NewValue::Bytes(value) }),
-            Verb::ConsumeFlash => self.kept(Space::Flashes, key).filter(|slot| slot.value != value).map(NewSlot::from),
+            Verb::ConsumeFlash => {
+                self.find_uncleared(Space::Flashes, key).filter(|slot| slot.value != value).map(NewSlot::from)
+            }
             _ => None,
         }
     }
 }
 
-/// Returns what a change leaves of an entry that is `old` so far.
+/// Returns the entry after a change, where `old` is the entry before.
 fn changed_entry<'a>(edit: Edit<'a>, old: Option<Slot<'a>>) -> Result<Option<NewSlot<'a>>, Refusal> {
     let (key, value) = (edit.key, NewValue::Bytes(edit.value));
     let is_immutable = old.is_some_and(|slot| slot.kind == Kind::Immutable);
@@ -206,8 +207,9 @@ fn changed_entry<'a>(edit: Edit<'a>, old: Option<Slot<'a>>) -> Result<Option<New
     })
 }
 
-/// Adds to a decimal integer, a missing one being 0; `None` for anything else, and where the sum
-/// leaves the range of `i64`.
+/// Adds to a decimal integer. A missing value counts as 0.
+///
+/// Returns `None` if the value is not an integer or the sum is out of range.
 pub(crate) fn add(value: Option<&[u8]>, by: i64) -> Option<i64> {
     value.map_or(Some(0), integer::parse)?.checked_add(by)
 }

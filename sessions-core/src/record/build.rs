@@ -1,4 +1,4 @@
-//! Writing the bytes of a record.
+//! Building and writing records.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::id::SessionId;
 use crate::platform::{Timestamp, whole_millis};
 use crate::record::changes::Changes;
 
-/// Puts a [`Record`] together, for a store that keeps its parts apart.
+/// A builder of a [`Record`], for stores that keep the parts of a record separately.
 #[must_use]
 pub struct RecordBuilder<'a> {
     pub(super) head: Head<'a>,
     slots: Vec<NewSlot<'a>>,
 }
 
-/// Is the part of a record that every record has.
+/// The fixed part of a record, and its principal.
 pub(super) struct Head<'a> {
     pub(super) id: SessionId,
     pub(super) created: Timestamp,
@@ -27,7 +27,7 @@ pub(super) struct Head<'a> {
     pub(super) state: HeadState,
 }
 
-/// Is what every commit may change of a head, without changing a length.
+/// The fields of the head that every commit may change without changing a length.
 pub(super) struct HeadState {
     pub(super) secret_hash: SecretHash,
     pub(super) last_seen: Timestamp,
@@ -35,7 +35,7 @@ pub(super) struct HeadState {
     pub(super) version: u64,
 }
 
-/// Is a slot to be written.
+/// A slot to write.
 #[derive(Clone, Copy)]
 pub(super) struct NewSlot<'a> {
     pub(super) kind: Kind,
@@ -68,25 +68,25 @@ impl<'a> RecordBuilder<'a> {
         self
     }
 
-    /// Sets how long the session lives without being seen, `None` for ever.
+    /// Sets the idle timeout, or `None` for none.
     pub fn idle(mut self, idle: Option<Duration>) -> Self {
         self.head.state.idle_millis = idle.map_or(NO_LIMIT, whole_millis);
         self
     }
 
-    /// Sets the moment past which no activity carries the session, [`Timestamp::NEVER`] for none.
+    /// Sets the absolute deadline, or [`Timestamp::NEVER`] for none.
     pub const fn absolute_deadline(mut self, absolute: Timestamp) -> Self {
         self.head.absolute = absolute;
         self
     }
 
-    /// Sets how many commits the record has seen.
+    /// Sets the number of commits applied to the record.
     pub const fn version(mut self, version: u64) -> Self {
         self.head.state.version = version;
         self
     }
 
-    /// Sets who is signed in.
+    /// Sets the principal, or `None` if the session is not signed in.
     pub const fn principal(mut self, principal: Option<&'a str>) -> Self {
         self.head.principal = principal;
         self
@@ -97,7 +97,7 @@ impl<'a> RecordBuilder<'a> {
         self.slot(Kind::Plain, key, value)
     }
 
-    /// Adds an entry that a plain set may not replace.
+    /// Adds an immutable entry.
     pub fn immutable(self, key: &'a str, value: &'a [u8]) -> Self {
         self.slot(Kind::Immutable, key, value)
     }
@@ -112,16 +112,16 @@ impl<'a> RecordBuilder<'a> {
         self
     }
 
-    /// Writes the record.
+    /// Builds the record.
     ///
     /// # Errors
     ///
-    /// Returns [`RecordTooLarge`] if the format has no room for it.
+    /// Returns [`RecordTooLarge`] if the record exceeds the limits of the format.
     pub fn build(self) -> Result<Record, RecordTooLarge> {
         write(&self.head, self.slots.iter().copied())
     }
 
-    /// Writes the record with the entries and flashes that `changes` make of none.
+    /// Builds the record with the entries and flashes of `changes` only.
     pub(crate) fn build_with(self, changes: &Changes) -> Result<Record, RecordTooLarge> {
         write(&self.head, super::apply::first_slots(changes))
     }
@@ -133,25 +133,27 @@ impl fmt::Debug for RecordBuilder<'_> {
     }
 }
 
-/// Says that a record has more than 65,535 slots, a key over 65,535 bytes, or 4 GiB.
+/// The error of a record that exceeds its format.
+///
+/// A record can have 65,535 slots, keys of 65,535 bytes, and 4 GiB in total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordTooLarge;
 
 impl fmt::Display for RecordTooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the record is too large for its format")
+        f.write_str("the record is too large for the record format")
     }
 }
 
 impl std::error::Error for RecordTooLarge {}
 
-/// Returns what a slot adds to the length of a record.
+/// Returns the number of bytes that a slot takes in a record.
 pub(crate) const fn slot_size(key: &str, value: &[u8]) -> usize {
     INDEX_LINE + key.len() + value.len()
 }
 
-/// Writes a record. Goes through the slots twice: to measure, and to write.
+/// Writes a record. Iterates over the slots twice: to measure and to write.
 pub(super) fn write<'a>(
     head: &Head<'_>,
     slots: impl Iterator<Item = NewSlot<'a>> + Clone,
@@ -165,9 +167,9 @@ pub(super) fn write<'a>(
     let slot_count = u16::try_from(count).map_err(|_| RecordTooLarge)?;
     u32::try_from(length).map_err(|_| RecordTooLarge)?;
 
-    // One allocation, written in place: a vector would have to be copied into the `Arc`.
+    // Written in place, since a vector would have to be copied into the `Arc`.
     let mut shared: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
-    let bytes = Arc::get_mut(&mut shared).expect("nobody else has the new record yet");
+    let bytes = Arc::get_mut(&mut shared).expect("the new record is not shared yet");
     write_head(bytes, head, slot_count);
     bytes[layout::HEAD_LENGTH..index].copy_from_slice(principal.as_bytes());
     let (start, payloads) = bytes.split_at_mut(payload);
@@ -204,11 +206,12 @@ impl HeadState {
 }
 
 impl Record {
-    /// Copies the record as it is but for the state of its head and what `patch` then writes over
-    /// its slots. Most commits are such: a touch, a counter.
+    /// Copies the record with a new head state, and lets `patch` overwrite values in place.
+    ///
+    /// Most commits need no more: a touch or a counter.
     pub(super) fn patched(&self, state: &HeadState, patch: impl FnOnce(&mut [u8])) -> Self {
         let mut shared: Arc<[u8]> = Arc::from(&*self.bytes);
-        let bytes = Arc::get_mut(&mut shared).expect("nobody else has the new record yet");
+        let bytes = Arc::get_mut(&mut shared).expect("the new record is not shared yet");
         state.write(bytes);
         patch(bytes);
         Self { bytes: shared }
@@ -226,7 +229,7 @@ fn write_payload(out: &mut [u8], slot: &NewSlot<'_>) -> usize {
 }
 
 impl NewValue<'_> {
-    /// Returns the value's bytes. A number's are written into `digits`.
+    /// Returns the bytes of the value. Those of a number are written into `digits`.
     pub(super) fn bytes<'b>(&'b self, digits: &'b mut itoa::Buffer) -> &'b [u8] {
         match self {
             Self::Bytes(bytes) => bytes,

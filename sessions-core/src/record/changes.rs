@@ -1,4 +1,4 @@
-//! What one request writes, as a store is told it.
+//! The changes that one request asks a store to apply.
 
 mod edits;
 
@@ -10,20 +10,24 @@ use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
 use crate::record::limits::Limits;
 
-/// Is one request's writes to one session, to be applied to the live record in one atomic step.
+/// One request's writes to one session, applied to the live record in one atomic step.
 ///
-/// A change says what to do with one key, not what the whole record becomes, so two requests that
-/// change different keys both survive. To apply: the record must carry
-/// [`expected_secret`](Self::expected_secret) and be alive at [`now`](Self::now), and every
-/// [`Change::Require`] must hold; then the clears, then the other changes in any order, since no
-/// two of them name the same key of the same kind; then the secret, the principal and the idle
-/// limit, where they are new. The record that comes of it must be within the
-/// [`limits`](Self::limits), or smaller than it was. The session was last seen [`now`](Self::now).
-/// [`Record::apply`](crate::Record::apply) does exactly that, and a store that keeps whole records
-/// calls it.
+/// Each change names one key rather than the whole record, so two requests that change different
+/// keys both survive. A store applies the changes as follows:
 ///
-/// The methods that take `self` make changes without a [`Session`](crate::Session), for those who
-/// test a store.
+/// 1. The record must have the [`expected_secret`](Self::expected_secret) and be live at
+///    [`now`](Self::now), and every [`Change::Require`] must hold.
+/// 2. Clears come first, then the other changes in any order: no two of them name the same key of
+///    the same kind.
+/// 3. The secret, the principal and the idle timeout are replaced if there are new ones, and the
+///    session was last seen at [`now`](Self::now).
+/// 4. The resulting record must be within the [`limits`](Self::limits) or smaller than before.
+///
+/// A store that keeps whole records calls [`Record::apply`](crate::Record::apply), which does
+/// exactly this.
+///
+/// The methods that take `self` build changes without a [`Session`](crate::Session), to test a
+/// store.
 #[derive(Clone, Debug)]
 pub struct Changes {
     now: Timestamp,
@@ -35,67 +39,68 @@ pub struct Changes {
     edits: Edits,
 }
 
-/// Is what to do with one key of a record.
+/// A change to one key of a record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change<'a> {
-    /// The entry must now have this value (`None`: not exist), else nothing is applied.
+    /// Requires an entry to have a value, or to be absent. Otherwise nothing is applied.
     Require {
-        /// Names the entry.
+        /// The key of the entry.
         key: &'a str,
-        /// Is the value that it must have.
+        /// The required value, or `None` if the entry must be absent.
         value: Option<&'a [u8]>,
     },
-    /// Sets an entry. Where the record's entry is immutable, nothing is applied.
+    /// Sets an entry. If the existing entry is immutable, nothing is applied.
     Set {
-        /// Names the entry.
+        /// The key of the entry.
         key: &'a str,
-        /// Is the new value.
+        /// The new value.
         value: &'a [u8],
     },
-    /// Sets an entry, immutable from now on, whatever it was.
+    /// Sets an entry and makes it immutable, even if it was immutable before.
     SetImmutable {
-        /// Names the entry.
+        /// The key of the entry.
         key: &'a str,
-        /// Is the new value.
+        /// The new value.
         value: &'a [u8],
     },
     /// Removes an entry, if it exists.
     Remove {
-        /// Names the entry.
+        /// The key of the entry.
         key: &'a str,
     },
-    /// Adds to an entry that holds a decimal integer; a missing one counts as 0. Where it holds
-    /// anything else, is immutable, or would leave the range of `i64`, nothing is applied.
+    /// Adds to an entry with a decimal integer; a missing entry counts as 0.
+    ///
+    /// If the entry is not an integer, is immutable, or the sum would be outside the range of
+    /// `i64`, nothing is applied.
     Increment {
-        /// Names the entry.
+        /// The key of the entry.
         key: &'a str,
-        /// Is what to add.
+        /// The number to add.
         by: i64,
     },
     /// Sets a flash.
     SetFlash {
-        /// Names the flash.
+        /// The key of the flash.
         key: &'a str,
-        /// Is the new value.
+        /// The new value.
         value: &'a [u8],
     },
     /// Removes a flash, if it exists.
     RemoveFlash {
-        /// Names the flash.
+        /// The key of the flash.
         key: &'a str,
     },
-    /// Removes a flash that was read, unless it has another value by now: a newer message was not
-    /// read.
+    /// Removes a flash that was read, unless its value has changed since.
     ConsumeFlash {
-        /// Names the flash.
+        /// The key of the flash.
         key: &'a str,
-        /// Is the value that was read.
+        /// The value that was read.
         seen: &'a [u8],
     },
 }
 
-/// Shows what is done to which key, never the values.
+/// Shows the kind of change and the key, never values.
 impl std::fmt::Debug for Change<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (name, key) = match self {
@@ -113,7 +118,7 @@ impl std::fmt::Debug for Change<'_> {
 }
 
 impl Changes {
-    /// Begins changes that only say that the session was seen at `now`.
+    /// Creates changes that only record that the session was seen at `now`.
     #[must_use]
     pub fn new(now: Timestamp, expected_secret: SecretHash) -> Self {
         Self::of_request(now, expected_secret, None, None, None, Limits::FORMAT, Edits::default())
@@ -131,10 +136,10 @@ impl Changes {
         Self { now, expected_secret, new_secret, new_principal, new_idle, limits, edits }
     }
 
-    /// Takes the changes out, and leaves none.
+    /// Takes the changes, leaving none.
     pub(crate) fn take(&mut self) -> Self {
-        let nothing = Self::new(self.now, self.expected_secret);
-        std::mem::replace(self, nothing)
+        let none = Self::new(self.now, self.expected_secret);
+        std::mem::replace(self, none)
     }
 
     pub(crate) fn into_edits(self) -> Edits {
@@ -145,57 +150,55 @@ impl Changes {
         &self.edits
     }
 
-    /// Returns when the request commits; the record's deadlines are checked against it.
+    /// Returns the time of the commit, which the record's deadlines are compared with.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Returns the secret's hash that the request found; a record with another one is gone for this
-    /// request.
+    /// Returns the hash of the secret that the record must have.
     #[must_use]
     pub const fn expected_secret(&self) -> &SecretHash {
         &self.expected_secret
     }
 
-    /// Returns the hash of the secret that replaces the expected one, if the session is renewed.
+    /// Returns the hash of the new secret, if the session is renewed.
     #[must_use]
     pub const fn new_secret(&self) -> Option<&SecretHash> {
         self.new_secret.as_ref()
     }
 
-    /// Returns who signs in with this request, if anybody.
+    /// Returns the new principal, if the request signs in.
     #[must_use]
     pub fn new_principal(&self) -> Option<&str> {
         self.new_principal.as_deref()
     }
 
-    /// Returns the session's new idle limit, if it changes.
+    /// Returns the session's new idle timeout, if it changes.
     #[must_use]
     pub const fn new_idle(&self) -> Option<Duration> {
         self.new_idle
     }
 
-    /// Returns how much the record may hold afterwards. Without a request's limits, as much as its
-    /// format has room for.
+    /// Returns the limits of the resulting record, by default those of the format.
     #[must_use]
     pub const fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Says whether all entries of the record go before the changes are applied.
+    /// Returns whether all entries are removed before the changes are applied.
     #[must_use]
     pub const fn clears_entries(&self) -> bool {
         self.edits.clears_entries()
     }
 
-    /// Says whether all flashes of the record go before the changes are applied.
+    /// Returns whether all flashes are removed before the changes are applied.
     #[must_use]
     pub const fn clears_flashes(&self) -> bool {
         self.edits.clears_flashes()
     }
 
-    /// Goes through the changes, at most one for each key of a kind (entry, flash, requirement).
+    /// Iterates over the changes, at most one per key and kind (entry, flash, requirement).
     pub fn iter(&self) -> impl Iterator<Item = Change<'_>> {
         self.edits.changes()
     }
@@ -214,14 +217,14 @@ impl Changes {
         self
     }
 
-    /// Replaces the idle limit.
+    /// Replaces the idle timeout.
     #[must_use]
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.new_idle = Some(idle);
         self
     }
 
-    /// Limits what the record may hold afterwards.
+    /// Limits the size of the resulting record.
     #[must_use]
     pub const fn limited_to(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -284,14 +287,14 @@ impl Changes {
         self
     }
 
-    /// Clears the entries, and forgets the changes of entries made so far.
+    /// Clears the entries and discards earlier changes to entries.
     #[must_use]
     pub fn clear_entries(mut self) -> Self {
         self.edits.clear_entries();
         self
     }
 
-    /// Clears the flashes, and forgets the changes of flashes made so far.
+    /// Clears the flashes and discards earlier changes to flashes.
     #[must_use]
     pub fn clear_flashes(mut self) -> Self {
         self.edits.clear_flashes();

@@ -1,4 +1,4 @@
-//! How values become bytes.
+//! Encoding values as bytes.
 
 mod check;
 
@@ -12,11 +12,11 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, ErrorKind};
 use crate::record::scratch::Scratch;
 
-/// Writes and reads values in a form of one's own, in place of JSON.
+/// A custom encoding of values, in place of JSON.
 ///
-/// A value reaches the codec as the JSON value that serde makes of it, which costs an allocation or
-/// more; the built-in JSON does without. Integers bypass the codec: they are kept as decimal text,
-/// so that a store can add to them.
+/// A codec receives each value as a [`serde_json::Value`], which costs at least one allocation; the
+/// built-in JSON encoding does not. Integers bypass the codec and are stored as decimal text, so
+/// that a store can increment them.
 ///
 /// ```
 /// use sessions_core::{Codec, Sessions};
@@ -37,28 +37,30 @@ use crate::record::scratch::Scratch;
 /// # Ok::<(), sessions_core::ConfigError>(())
 /// ```
 pub trait Codec: fmt::Debug + Send + Sync + 'static {
-    /// Writes a value.
+    /// Encodes a value.
     ///
     /// # Errors
     ///
-    /// Returns an error if the form has no room for the value. It must not repeat the value.
+    /// Returns an error if the value cannot be encoded. The error must not contain the value.
     fn encode(&self, value: &serde_json::Value) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>>;
 
-    /// Reads a value.
+    /// Decodes a value.
     ///
     /// # Errors
     ///
-    /// Returns an error if the bytes are not what [`encode`](Self::encode) writes. It must not
-    /// repeat them.
+    /// Returns an error if [`encode`](Self::encode) cannot have written the bytes. The error must
+    /// not contain them.
     fn decode(&self, bytes: &[u8]) -> Result<serde_json::Value, Box<dyn StdError + Send + Sync>>;
 }
 
-/// Begins the value of a codec that is not JSON. No JSON text begins with it, so a stored value
-/// says by itself how it is to be read.
+/// First byte of a value that a custom codec wrote.
+///
+/// No JSON text begins with it, so that a stored value identifies its own encoding.
 const CODED: u8 = 0;
 
-/// Is the codec in use. JSON is not behind the trait, so that it can read and write a type without
-/// a detour.
+/// The codec in use.
+///
+/// JSON does not implement [`Codec`], so that types are read and written directly.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Values {
     #[default]
@@ -67,8 +69,9 @@ pub(crate) enum Values {
 }
 
 impl Values {
-    /// Appends a value's bytes to `out`. Refuses a value that [`decode`](Self::decode) would not
-    /// give back as it is.
+    /// Appends the encoded value to `out`.
+    ///
+    /// Refuses a value that [`decode`](Self::decode) would not return unchanged.
     pub(crate) fn encode<T: Serialize + ?Sized>(&self, value: &T, out: &mut Scratch) -> Result<(), Error> {
         check::check(value).map_err(|refused| Error::with_source(ErrorKind::Encode, refused))?;
         match self {
@@ -77,7 +80,7 @@ impl Values {
         }
     }
 
-    /// Reads the value of the entry or flash `key`.
+    /// Decodes the value of the entry or flash `key`.
     pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
         if let (Self::Coded(codec), [CODED, coded @ ..]) = (self, bytes) {
             return decode_coded(&**codec, key, coded);
@@ -93,14 +96,14 @@ fn encode_coded<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T, out: &mut S
     }
     let coded = codec.encode(&value).map_err(|cause| Error::with_source(ErrorKind::Encode, cause))?;
     if codec.decode(&coded).ok() != Some(value) {
-        return Err(Error::with_source(ErrorKind::Encode, "the codec does not read the value back as it was"));
+        return Err(Error::with_source(ErrorKind::Encode, "the codec does not decode the value that it encoded"));
     }
     out.extend(&[CODED]);
     out.extend(&coded);
     Ok(())
 }
 
-// Out of line, so that reading JSON is short.
+// Not inlined, to keep the JSON path short.
 #[inline(never)]
 fn decode_coded<T: DeserializeOwned>(codec: &dyn Codec, key: &str, coded: &[u8]) -> Result<T, Error> {
     let value = codec.decode(coded).map_err(|cause| decode_error::<T>(key, cause))?;
@@ -117,7 +120,7 @@ fn decode_error<T>(key: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>)
     Error::new_undecodable(key, std::any::type_name::<T>(), cause)
 }
 
-/// What may be said of a JSON error: its message can quote the value.
+/// The category of a JSON error. Its message is dropped, since it may quote the value.
 #[derive(Debug)]
 struct Unquoted(serde_json::error::Category);
 
@@ -125,10 +128,10 @@ impl fmt::Display for Unquoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use serde_json::error::Category;
         f.write_str(match self.0 {
-            Category::Io => "the value could not be written",
+            Category::Io => "the value cannot be written",
             Category::Syntax => "the bytes are not JSON",
-            Category::Data => "the value has another shape",
-            Category::Eof => "the JSON ends too early",
+            Category::Data => "the value does not match the requested type",
+            Category::Eof => "the JSON ends unexpectedly",
         })
     }
 }

@@ -1,7 +1,8 @@
-//! Integers as JSON and Redis write them, so that a store can add to one that a handler has set.
+//! Integers as JSON and Redis write them, so that a store can increment them.
 
-/// Reads an integer: a sign if it is negative, digits, no zeros in front. `None` for anything else,
-/// and what is out of range.
+/// Parses a decimal integer without `+` or leading zeros.
+///
+/// Returns `None` for anything else, and if the number is out of range.
 pub(crate) fn parse(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -10,7 +11,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<i64> {
     if digits.is_empty() || (digits[0] == b'0' && text.len() > 1) {
         return None;
     }
-    // Summed up below zero, where there is room for one more.
+    // The sum is negative, since `i64` has one more negative number than positive ones.
     let sum = digits.iter().try_fold(0_i64, |sum, digit| {
         let value = digit.wrapping_sub(b'0');
         if value > 9 { None } else { sum.checked_mul(10)?.checked_sub(i64::from(value)) }
@@ -23,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_are_read_as_they_are_written() {
+    fn integers_round_trip_through_text() {
         let mut numbers = vec![i64::MIN, i64::MIN + 1, i64::MAX, i64::MAX - 1];
         numbers.extend((0..63).flat_map(|bit| [1 << bit, (1 << bit) - 1]));
         numbers.extend((0..19).flat_map(|zeros| [10_i64.pow(zeros), 10_i64.pow(zeros) - 1]));
@@ -33,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_an_integer() {
+    fn other_texts_are_not_integers() {
         let bad: [&[u8]; 19] = [
             b"",
             b"-",

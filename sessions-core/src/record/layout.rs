@@ -1,21 +1,21 @@
-//! The bytes of a record, format 1. Integers are little-endian, times are milliseconds since the
-//! Unix epoch.
+//! Layout of a record, format 1. Integers are little-endian, times are Unix milliseconds.
 //!
 //! ```text
 //! at   bytes
 //!  0     1   format
-//!  1     1   1 if somebody is signed in, else 0
+//!  1     1   1 if the session is signed in, else 0
 //!  2     2   number of slots
 //!  4     4   length of the principal
 //!  8    16   id
 //! 24    32   hash of the secret
 //! 56     8   created
 //! 64     8   last seen
-//! 72     8   idle limit, all ones for none
+//! 72     8   idle timeout, all ones for none
 //! 80     8   absolute deadline, all ones for none
 //! 88     8   version
 //! 96     …   the principal
-//!        8   for each slot: end of its payload (4, counted from the first payload), length of its key (2), kind (1), zero (1)
+//!        8   for each slot: end of its payload (4, counted from the first payload),
+//!            length of its key (2), kind (1), zero (1)
 //!        …   for each slot its payload: key, value
 //! ```
 
@@ -35,14 +35,14 @@ pub(crate) const LAST_SEEN: usize = 64;
 pub(crate) const IDLE: usize = 72;
 pub(crate) const ABSOLUTE: usize = 80;
 pub(crate) const VERSION: usize = 88;
-/// Is the length of the part that every record has.
+/// Length of the fixed part of a record.
 pub(crate) const HEAD_LENGTH: usize = 96;
-/// Is the length of one slot's line in the index.
+/// Length of a slot's line in the index.
 pub(crate) const INDEX_LINE: usize = 8;
-/// Stands for "no limit" where a time is expected.
+/// A time that means "none".
 pub(crate) const NO_LIMIT: u64 = u64::MAX;
 
-/// Is what a slot holds.
+/// The kind of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Plain = 0,
@@ -50,8 +50,7 @@ pub(crate) enum Kind {
     Flash = 2,
 }
 
-/// Is one of the two sets of names in a record: an entry and a flash of the same key are different
-/// things.
+/// A namespace of keys. An entry and a flash may have the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Space {
     Entries,
@@ -79,7 +78,7 @@ impl Kind {
 #[derive(Clone, Copy)]
 pub(crate) struct Slot<'a> {
     pub(crate) kind: Kind,
-    /// Is UTF-8; checked where it is shown, not where it is copied.
+    /// The key. It is UTF-8, but checked only when needed as text.
     pub(crate) key: &'a [u8],
     pub(crate) value: &'a [u8],
 }
@@ -90,7 +89,7 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// Returns a key as text. Checked bytes hold nothing else.
+/// Returns a key as text. Keys in checked bytes are UTF-8.
 pub(crate) fn text(key: &[u8]) -> &str {
     std::str::from_utf8(key).unwrap_or_default()
 }
@@ -120,7 +119,7 @@ pub(crate) fn principal(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(&bytes[HEAD_LENGTH..HEAD_LENGTH + principal_length(bytes)]).ok()
 }
 
-/// Is where one slot lies, before anything of it is read.
+/// The position of a slot, whose contents are not read yet.
 struct Place {
     kind: u8,
     key: Range<usize>,
@@ -128,7 +127,7 @@ struct Place {
 }
 
 impl Place {
-    fn is_of(&self, space: Space) -> bool {
+    fn is_in(&self, space: Space) -> bool {
         Kind::from_byte(self.kind).is_some_and(|kind| kind.space() == space)
     }
 }
@@ -138,7 +137,7 @@ fn places(bytes: &[u8]) -> impl Iterator<Item = Place> + '_ {
     let payload = index + slot_count(bytes) * INDEX_LINE;
     let mut start = payload;
     bytes[index..payload].chunks_exact(INDEX_LINE).map(move |line| {
-        // Read in one piece: a look-up goes through all lines before its own.
+        // Read as one word, since a lookup reads all lines before its own.
         let line = word(line, 0);
         let end = payload + (line & 0xffff_ffff) as usize;
         let key_end = start + (line >> 32 & 0xffff) as usize;
@@ -156,18 +155,18 @@ fn slot<'a>(bytes: &'a [u8], place: &Place) -> Option<Slot<'a>> {
     })
 }
 
-/// Goes through the slots of checked bytes.
+/// Iterates over the slots of checked bytes.
 pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = Slot<'_>> {
     places(bytes).filter_map(|place| slot(bytes, &place))
 }
 
-/// Finds where a slot's value lies in checked bytes, without reading the others.
+/// Finds the range of a slot's value in checked bytes, without reading other values.
 pub(crate) fn find(bytes: &[u8], space: Space, key: &[u8]) -> Option<(Kind, Range<usize>)> {
-    let place = places(bytes).find(|place| bytes[place.key.clone()] == *key && place.is_of(space))?;
+    let place = places(bytes).find(|place| bytes[place.key.clone()] == *key && place.is_in(space))?;
     Some((Kind::from_byte(place.kind)?, place.value))
 }
 
-/// Checks every length in `bytes`, so that the readers above find what they expect.
+/// Checks all lengths in `bytes`, which the functions above rely on.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), RecordError> {
     let format = *bytes.get(FORMAT_AT).ok_or(RecordError::Corrupt)?;
     if format > FORMAT {

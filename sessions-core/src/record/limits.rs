@@ -1,15 +1,16 @@
-//! How large a record may grow.
+//! Limits of a record's size.
 
 use crate::record::Record;
 
-/// The longest principal, in bytes: an e-mail address takes 254, an OpenID Connect subject 255.
+/// Maximum length of a principal in bytes.
+///
+/// An e-mail address has at most 254, an OpenID Connect subject 255.
 pub(crate) const LONGEST_PRINCIPAL: usize = 1024;
 
-/// How much one record may hold.
+/// The limits of one record.
 ///
-/// The limits travel with the [`Changes`](crate::Changes) of each commit, and [`Record::apply`]
-/// checks them in the store's atomic step. So requests that write at the same time cannot exceed
-/// them together.
+/// Each commit's [`Changes`](crate::Changes) carry the limits, and [`Record::apply`] checks them in
+/// the store's atomic step. So concurrent requests cannot exceed them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     bytes: usize,
@@ -17,23 +18,24 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The most that the format of a record has room for.
+    /// The limits of the record format.
     pub const FORMAT: Self = Self { bytes: u32::MAX as usize, keys: u16::MAX as usize };
 
-    /// Makes limits from the length of a record in bytes, and the number of its entries and flashes
-    /// together.
+    /// Creates limits.
+    ///
+    /// `bytes` limits the length of the record, `keys` the number of entries and flashes together.
     #[must_use]
     pub const fn new(bytes: usize, keys: usize) -> Self {
         Self { bytes, keys }
     }
 
-    /// Returns the longest that a record may be, in bytes.
+    /// Returns the maximum length of a record in bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Returns how many entries and flashes a record may hold together.
+    /// Returns the maximum number of entries and flashes together.
     #[must_use]
     pub const fn keys(&self) -> usize {
         self.keys
@@ -49,14 +51,16 @@ impl Limits {
         self
     }
 
-    /// Returns how many different keys one request may write to: all that a record may hold, and as
-    /// many that take their place, but no more than can be sorted in a moment.
+    /// Returns the maximum number of keys that one request may write to.
+    ///
+    /// A request may replace all keys of a full record. 8,192 bounds the cost of sorting them.
     pub(crate) fn edits(&self) -> usize {
         self.keys.saturating_mul(2).min(8192)
     }
 
-    /// Returns whether `new` may take the place of `old`. What makes a record smaller is never
-    /// refused, also where the limits were lowered since it was written.
+    /// Returns whether `new` may replace `old`.
+    ///
+    /// A record that exceeds the limits, because they were lowered, may still shrink.
     pub(crate) fn admit(&self, old: &Record, new: &Record) -> bool {
         let (old_length, length) = (old.as_bytes().len(), new.as_bytes().len());
         let (old_slots, slots) = (old.slot_count(), new.slot_count());
@@ -68,14 +72,14 @@ impl Limits {
         new.as_bytes().len() <= self.bytes && new.slot_count() <= self.keys
     }
 
-    /// Returns whether the format has room for a record that is as large as these allow.
+    /// Returns whether these limits are within those of the format.
     pub(crate) const fn fit_the_format(&self) -> bool {
         self.bytes <= Self::FORMAT.bytes && self.keys <= Self::FORMAT.keys
     }
 }
 
 impl Default for Limits {
-    /// Allows 65,536 bytes and 256 keys.
+    /// Returns limits of 65,536 bytes and 256 keys.
     fn default() -> Self {
         Self { bytes: 64 * 1024, keys: 256 }
     }
@@ -89,14 +93,14 @@ mod tests {
     use crate::platform::Timestamp;
 
     #[test]
-    fn limits_end_where_the_format_does() {
+    fn limits_must_fit_the_format() {
         let Limits { bytes, keys } = Limits::FORMAT;
         assert!(Limits::new(bytes, keys).fit_the_format());
         assert!(!Limits::new(bytes, keys + 1).fit_the_format());
         assert!(!bytes.checked_add(1).is_some_and(|bytes| Limits::new(bytes, keys).fit_the_format()));
     }
 
-    /// Makes a record of so many entries, whose values have so many bytes in all.
+    /// Creates a record with a number of entries and a total size of their values.
     fn record(slots: usize, value_bytes: usize) -> Record {
         let keys: Vec<String> = (0..slots).map(|number| format!("{number:02}")).collect();
         let values: Vec<Vec<u8>> = (0..slots).map(|n| vec![b'1'; if n == 0 { value_bytes } else { 0 }]).collect();

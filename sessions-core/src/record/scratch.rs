@@ -1,14 +1,14 @@
-//! Room for a value's bytes, between its encoding and its record.
+//! A small buffer for encoded values.
 
 use std::io;
 
-/// A buffer that allocates only for more than `INLINE` bytes. Most values are names and numbers.
+/// A buffer that allocates only beyond `INLINE` bytes. Most values are short.
 #[derive(Clone)]
 pub(crate) struct Scratch<const INLINE: usize = 112> {
     inline: [u8; INLINE],
-    /// How many bytes of `inline` are in use.
+    /// Number of bytes of `inline` in use.
     length: usize,
-    /// All bytes, once they are too many for `inline`.
+    /// All bytes, once they exceed `inline`.
     spilled: Vec<u8>,
 }
 
@@ -47,7 +47,7 @@ impl<const INLINE: usize> Scratch<INLINE> {
             self.length = self.length.min(length);
         } else {
             self.spilled.truncate(length);
-            // An empty buffer is read from `inline`.
+            // If `spilled` is now empty, `inline` is read.
             self.length = 0;
         }
     }
@@ -76,7 +76,7 @@ mod tests {
     const INLINE: usize = 112;
 
     #[test]
-    fn it_holds_what_was_put_in_whatever_the_size() {
+    fn extending_keeps_all_bytes() {
         for piece in [1, 7, INLINE - 1, INLINE, INLINE + 1, 500] {
             let (mut scratch, mut expected) = (Scratch::<INLINE>::default(), Vec::new());
             for round in 0..40_u8 {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_makes_room() {
+    fn truncating_makes_room() {
         let lengths = [0, 1, 7, 8, 9, 30];
         let triples = lengths.map(|first| lengths.map(|cut| lengths.map(|second| (first, cut, second))));
         for (first, cut, second) in triples.into_iter().flatten().flatten() {
@@ -102,5 +102,16 @@ mod tests {
             expected.extend(vec![2; second]);
             assert_eq!(scratch.as_slice(), expected, "{first} to {cut}, then {second}");
         }
+    }
+
+    #[test]
+    fn each_way_of_writing_takes_everything() {
+        use io::Write as _;
+        let mut scratch = Scratch::<8>::default();
+        for piece in [&b"abcdef"[..], b"ghi", b"", b"jkl"] {
+            assert_eq!(scratch.write(piece).unwrap(), piece.len());
+        }
+        scratch.write_all(b"mno").unwrap();
+        assert_eq!(scratch.as_slice(), b"abcdefghijklmno");
     }
 }

@@ -28,7 +28,7 @@ fn value<'a>(record: &'a Record, key: &str) -> Option<&'a [u8]> {
 }
 
 #[test]
-fn a_record_reads_back_what_was_built() {
+fn a_record_survives_a_round_trip() {
     let record = Record::decode(record().as_bytes()).unwrap();
     assert_eq!((record.id(), record.secret_hash(), record.created(), record.last_seen()), (id(), secret(), NOW, NOW));
     assert_eq!((record.idle(), record.version()), (Some(Duration::from_secs(60)), 0));
@@ -40,7 +40,7 @@ fn a_record_reads_back_what_was_built() {
 }
 
 #[test]
-fn damaged_bytes_are_told_and_never_panic() {
+fn damaged_bytes_never_panic() {
     let good = record().as_bytes().to_vec();
     for length in 0..good.len() {
         assert_eq!(Record::decode(&good[..length]), Err(RecordError::Corrupt), "cut to {length}");
@@ -55,14 +55,14 @@ fn damaged_bytes_are_told_and_never_panic() {
 }
 
 #[test]
-fn a_newer_format_is_told_apart_from_damage() {
+fn a_newer_format_is_not_damage() {
     let mut bytes = record().as_bytes().to_vec();
     bytes[0] = 2;
     assert_eq!(Record::decode(bytes), Err(RecordError::NewerFormat));
 }
 
 #[test]
-fn changes_touch_only_what_they_name() {
+fn changes_affect_only_their_keys() {
     let later = Timestamp::from_millis(5_000);
     let changed = record().apply(&Changes::new(later, secret()).increment("n", 1).set("cart", b"[]")).unwrap();
     assert_eq!((value(&changed, "n"), value(&changed, "cart")), (Some(&b"42"[..]), Some(&b"[]"[..])));
@@ -71,7 +71,7 @@ fn changes_touch_only_what_they_name() {
 }
 
 #[test]
-fn a_record_that_ended_or_was_renewed_is_gone() {
+fn an_expired_or_renewed_record_is_gone() {
     let cases = [
         ("idle", Changes::new(Timestamp::from_millis(61_000), secret())),
         ("absolute", Changes::new(Timestamp::from_millis(90_000), secret())),
@@ -87,8 +87,8 @@ fn refused_changes_change_nothing() {
     let changes = || Changes::new(NOW, secret()).set("other", b"1");
     let cases = [
         ("an immutable entry", changes().set("plan", b"\"free\"")),
-        ("adding to an immutable entry", changes().increment("plan", 1)),
-        ("adding out of range", changes().increment("n", i64::MAX)),
+        ("incrementing an immutable entry", changes().increment("plan", 1)),
+        ("incrementing out of range", changes().increment("n", i64::MAX)),
         ("a requirement of another value", changes().require("n", Some(b"40"))),
         ("a requirement of absence", changes().require("n", None)),
         ("a requirement of presence", changes().require("missing", Some(b"1"))),
@@ -101,7 +101,7 @@ fn refused_changes_change_nothing() {
 }
 
 #[test]
-fn adding_to_what_is_no_integer_is_refused() {
+fn incrementing_a_non_integer_is_refused() {
     let record = Record::builder(id(), secret(), NOW).entry("text", b"\"1\"").entry("real", b"1.5").build().unwrap();
     for key in ["text", "real"] {
         assert_eq!(record.apply(&Changes::new(NOW, secret()).increment(key, 1)), Err(Refusal::Conflict), "{key}");
@@ -109,7 +109,7 @@ fn adding_to_what_is_no_integer_is_refused() {
 }
 
 #[test]
-fn clears_come_before_the_changes() {
+fn clears_come_before_other_changes() {
     let changes = Changes::new(NOW, secret()).clear_entries().increment("n", 1).set("plan", b"\"free\"");
     let changed = record().apply(&changes).unwrap();
     assert_eq!((value(&changed, "n"), value(&changed, "plan")), (Some(&b"1"[..]), Some(&b"\"free\""[..])));
@@ -118,14 +118,14 @@ fn clears_come_before_the_changes() {
 }
 
 #[test]
-fn a_flash_is_consumed_only_as_it_was_read() {
+fn a_changed_flash_is_not_consumed() {
     let consume = |seen: &[u8]| record().apply(&Changes::new(NOW, secret()).consume_flash("n", seen)).unwrap();
     assert_eq!(consume(b"\"saved\"").flash("n"), None);
     assert_eq!(consume(b"\"older\"").flash("n"), Some(&b"\"saved\""[..]));
 }
 
 #[test]
-fn a_renewal_replaces_secret_principal_and_idle_limit_together() {
+fn a_renewal_replaces_secret_principal_and_timeout() {
     let new = SecretHash::from_bytes([8; 32]);
     let changes = Changes::new(NOW, secret()).renew(new).bind("bob").idle(Duration::from_secs(5));
     let changed = record().apply(&changes).unwrap();
@@ -138,7 +138,7 @@ fn a_renewal_replaces_secret_principal_and_idle_limit_together() {
 }
 
 #[test]
-fn a_clock_that_went_back_takes_no_time_away() {
+fn last_seen_never_goes_back() {
     let changed = record().apply(&Changes::new(Timestamp::from_millis(1), secret()).set("k", b"1")).unwrap();
     assert_eq!(changed.last_seen(), NOW);
 }
@@ -150,7 +150,57 @@ fn debug_shows_no_value_and_no_hash() {
 }
 
 #[test]
-fn a_missing_integer_is_zero_and_a_sum_that_leaves_the_range_is_none() {
+fn add_starts_at_zero_and_checks_the_range() {
     assert_eq!((add(Some(b"2"), 5), add(Some(b"x"), 5)), (Some(7), None));
     assert_eq!((add(None, 5), add(Some(b"-1"), i64::MIN)), (Some(5), None));
+}
+
+#[test]
+fn a_record_of_nothing_reads_back() {
+    for principal in [None, Some("ann")] {
+        let record = Record::builder(id(), secret(), NOW).principal(principal).build().unwrap();
+        assert_eq!(Record::decode(record.as_bytes()).unwrap(), record);
+        assert_eq!((record.principal(), record.entries().count(), record.flashes().count()), (principal, 0, 0));
+        let longer = [record.as_bytes(), b"x"].concat();
+        assert_eq!(Record::decode(longer), Err(RecordError::Corrupt));
+    }
+    let anonymous = Record::builder(id(), secret(), NOW).entry("n", b"41").build().unwrap();
+    assert_eq!(Record::decode(anonymous.as_bytes()).unwrap(), anonymous);
+}
+
+#[test]
+fn a_principal_and_its_mark_go_together() {
+    let good = record().as_bytes().to_vec();
+    assert_eq!(good[layout::SIGNED_IN], 1);
+    for mark in [0, 2, 255] {
+        let mut bytes = good.clone();
+        bytes[layout::SIGNED_IN] = mark;
+        assert_eq!(Record::decode(bytes), Err(RecordError::Corrupt), "{mark}");
+    }
+}
+
+#[test]
+fn a_key_that_is_no_text_is_damage() {
+    let good = Record::builder(id(), secret(), NOW).entry("first", b"1").entry("second", b"2").build().unwrap();
+    for key in [&b"first"[..], b"second"] {
+        let mut bytes = good.as_bytes().to_vec();
+        let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+        bytes[at] = 0xff;
+        assert_eq!(Record::decode(bytes), Err(RecordError::Corrupt));
+    }
+}
+
+#[test]
+fn a_value_of_the_same_length_takes_the_new_kind() {
+    let changed = record().apply(&Changes::new(NOW, secret()).set_immutable("n", b"42")).unwrap();
+    let entry = changed.entry("n").unwrap();
+    assert_eq!((entry.value(), entry.is_immutable()), (&b"42"[..], true));
+}
+
+#[test]
+fn a_flash_leaves_the_entry_of_its_name_alone() {
+    let changed = record().apply(&Changes::new(NOW, secret()).set_flash("n", b"99")).unwrap();
+    assert_eq!((value(&changed, "n"), changed.flash("n")), (Some(&b"41"[..]), Some(&b"99"[..])));
+    let changed = record().apply(&Changes::new(NOW, secret()).remove_flash("n")).unwrap();
+    assert_eq!((value(&changed, "n"), changed.flash("n")), (Some(&b"41"[..]), None));
 }

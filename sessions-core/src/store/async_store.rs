@@ -1,4 +1,4 @@
-//! The contract for those who would rather write `async fn`.
+//! The store contract with `async fn`.
 
 use std::fmt;
 use std::future::Future;
@@ -12,24 +12,24 @@ use crate::platform::Timestamp;
 use crate::record::Changes;
 use crate::record::Record;
 
-/// Is the contract of [`Store`] in plain `async fn`s; an `Arc` of one is a [`Store`].
+/// The [`Store`] contract with `async fn`s. An `Arc` of an `AsyncStore` is a [`Store`].
 ///
-/// Each call means what the call of the same name of [`Store`] means, takes what it needs by value,
-/// and costs one allocation for its future.
+/// Each method has the contract of the [`Store`] method with the same name. It takes its arguments
+/// by value and costs one allocation for its future.
 pub trait AsyncStore: fmt::Debug + Send + Sync + 'static {
-    /// Returns the store's name, for errors and events.
+    /// Returns the store's name for errors and events.
     fn name(&self) -> &'static str;
 
-    /// Does what [`Store::load`] promises.
+    /// Implements [`Store::load`].
     fn load(&self, id: SessionId, now: Timestamp) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
 
-    /// Does what [`Store::create`] promises.
+    /// Implements [`Store::create`].
     fn create(&self, record: Record) -> impl Future<Output = Result<Created, StoreError>> + Send;
 
-    /// Does what [`Store::commit`] promises.
+    /// Implements [`Store::commit`].
     fn commit(&self, id: SessionId, changes: Changes) -> impl Future<Output = Result<Committed, StoreError>> + Send;
 
-    /// Does what [`Store::take`] promises.
+    /// Implements [`Store::take`].
     fn take(
         &self,
         id: SessionId,
@@ -38,30 +38,30 @@ pub trait AsyncStore: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Taken, StoreError>> + Send;
 
-    /// Does what [`Store::destroy`] promises.
+    /// Implements [`Store::destroy`].
     fn destroy(&self, id: SessionId) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Does what [`Store::destroy_all`] promises.
+    /// Implements [`Store::destroy_all`].
     fn destroy_all(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Does what [`Store::of_principal`] promises.
+    /// Implements [`Store::of_principal`].
     fn of_principal(
         &self,
         principal: String,
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
 
-    /// Does what [`Store::destroy_of_principal`] promises.
+    /// Implements [`Store::destroy_of_principal`].
     fn destroy_of_principal(
         &self,
         principal: String,
         except: Option<SessionId>,
     ) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send;
 
-    /// Does what [`Store::count`] promises.
+    /// Implements [`Store::count`].
     fn count(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Does what [`Store::scan`] promises.
+    /// Implements [`Store::scan`].
     fn scan(
         &self,
         from: Option<Cursor>,
@@ -69,7 +69,7 @@ pub trait AsyncStore: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Page, StoreError>> + Send;
 
-    /// Does what [`Store::sweep`] promises.
+    /// Implements [`Store::sweep`].
     fn sweep(&self, limit: usize, now: Timestamp) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send;
 }
 

@@ -1,4 +1,4 @@
-//! The answer of a store, at once or later.
+//! The future that a store returns.
 
 use std::fmt;
 use std::future::Future;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::error::StoreError;
 
-/// Is a store's answer: at once, without an allocation, or later.
+/// The result of a store call, either ready without an allocation or a boxed future.
 ///
 /// ```
 /// use sessions_core::StoreFuture;
@@ -21,36 +21,36 @@ use crate::error::StoreError;
 pub struct StoreFuture<T>(State<T>);
 
 enum State<T> {
-    /// `None` once the answer was taken.
+    /// `None` once the result was taken.
     Ready(Option<Result<T, StoreError>>),
     Later(Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>),
 }
 
 impl<T> StoreFuture<T> {
-    /// Makes an answer that is already there.
-    pub const fn ready(answer: Result<T, StoreError>) -> Self {
-        Self(State::Ready(Some(answer)))
+    /// Creates a future that is ready with `result`.
+    pub const fn ready(result: Result<T, StoreError>) -> Self {
+        Self(State::Ready(Some(result)))
     }
 
-    /// Returns the answer if it is there already, and otherwise the future to wait for.
+    /// Returns the result if it is ready.
     ///
     /// # Errors
     ///
-    /// Returns the future itself if the answer is not there yet.
+    /// Returns the future itself if the result is not ready.
     pub fn try_ready(self) -> Result<Result<T, StoreError>, Self> {
         match self.0 {
-            State::Ready(Some(answer)) => Ok(answer),
+            State::Ready(Some(result)) => Ok(result),
             later => Err(Self(later)),
         }
     }
 
-    /// Makes an answer that a future gives later.
-    pub fn new(answer: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Self {
-        Self(State::Later(Box::pin(answer)))
+    /// Boxes a future.
+    pub fn new(future: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Self {
+        Self(State::Later(Box::pin(future)))
     }
 }
 
-// Nothing in it is pinned in place: an answer is moved out, a boxed future is pinned where it lies.
+// No field is structurally pinned: the result is moved out, and the boxed future is already pinned.
 impl<T> Unpin for StoreFuture<T> {}
 
 impl<T> Future for StoreFuture<T> {
@@ -58,7 +58,7 @@ impl<T> Future for StoreFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Ready(answer) => Poll::Ready(answer.take().expect("a future is not polled after it was ready")),
+            State::Ready(result) => Poll::Ready(result.take().expect("`StoreFuture` polled after completion")),
             State::Later(future) => future.as_mut().poll(context),
         }
     }

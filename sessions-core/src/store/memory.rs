@@ -1,4 +1,4 @@
-//! The store that keeps sessions in this process.
+//! The in-memory store.
 
 mod evict;
 mod footprint;
@@ -23,25 +23,24 @@ use index::Index;
 use room::Room;
 use slices::{Slice, Slices};
 
-/// Keeps sessions in this process, and forgets them when it ends.
+/// A store that keeps sessions in memory. They are lost when the process ends.
 ///
-/// Every call answers at once, so it runs under any runtime and under none. A load takes one read
-/// lock out of hundreds, for as long as it takes to count one more reader of the record; nothing is
-/// copied.
+/// Every call returns a ready future, so the store works with any runtime and with none. A load
+/// copies nothing: it holds one of several hundred read locks only to increment a reference count.
 ///
 /// # Limits
 ///
-/// The store holds at most [`max_sessions`](MemoryStoreBuilder::max_sessions) and
-/// [`max_bytes`](MemoryStoreBuilder::max_bytes), so that visitors without a cookie cannot fill the
-/// machine. When it is full, each new session makes others go, a batch at a time: expired ones
-/// first, then anonymous ones, those not seen for longest first. As in Redis the order is
-/// approximate: not all sessions are compared, but those of a part of the store, a different one
-/// each time. Sessions of people who are signed in stay; a store that holds nothing else answers
+/// The store keeps at most [`max_sessions`](MemoryStoreBuilder::max_sessions) and
+/// [`max_bytes`](MemoryStoreBuilder::max_bytes), so that visitors without a cookie cannot exhaust
+/// the machine's memory. When it is full, each new session evicts a batch of others: expired
+/// sessions first, then anonymous ones, least recently seen first. As in Redis, the order is
+/// approximate: an eviction compares only the sessions in one part of the store, a different part
+/// each time. Signed-in sessions are not evicted. A store that has no others returns
 /// [`Created::Full`].
 ///
-/// What a session that exists writes is never refused, even if it takes the store past `max_bytes`;
-/// the next new session pays for it. Several threads that create sessions at the same moment may
-/// exceed a limit by one session each for that moment.
+/// A write to an existing session is never refused, even if it exceeds `max_bytes`; the next new
+/// session then evicts more. Threads that create sessions concurrently may briefly exceed a limit
+/// by one session each.
 ///
 /// # Example
 ///
@@ -61,13 +60,13 @@ pub struct MemoryStore {
     slices: Slices,
     index: Index,
     room: Room,
-    /// Is the number of the slice that the next sweep begins with.
+    /// The number of the slice where the next sweep begins.
     sweep_from: AtomicUsize,
-    /// Is the number of the slice that the next eviction begins with.
+    /// The number of the slice where the next eviction begins.
     evict_from: AtomicUsize,
 }
 
-/// Builds a [`MemoryStore`].
+/// A builder of a [`MemoryStore`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MemoryStoreBuilder {
@@ -76,34 +75,33 @@ pub struct MemoryStoreBuilder {
 }
 
 impl MemoryStore {
-    /// Begins a store with the default limits: 1,000,000 sessions, 1 GiB.
+    /// Returns a builder with the default limits: 1,000,000 sessions and 1 GiB.
     pub const fn builder() -> MemoryStoreBuilder {
         MemoryStoreBuilder { max_sessions: 1_000_000, max_bytes: 1 << 30 }
     }
 }
 
 impl Default for MemoryStore {
-    /// Makes a store that holds at most 1,000,000 sessions and 1 GiB.
+    /// Creates a store with the default limits: 1,000,000 sessions and 1 GiB.
     fn default() -> Self {
         Self::builder().build()
     }
 }
 
 impl MemoryStoreBuilder {
-    /// Sets how many sessions the store holds at most.
+    /// Sets the maximum number of sessions.
     pub const fn max_sessions(mut self, sessions: usize) -> Self {
         self.max_sessions = sessions;
         self
     }
 
-    /// Sets how many bytes the sessions take at most: those of their records, and what it costs to
-    /// keep each of them.
+    /// Sets the maximum size of all sessions in bytes, including the overhead of each.
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// Makes the store.
+    /// Creates the store.
     #[must_use]
     pub fn build(self) -> MemoryStore {
         MemoryStore {
@@ -116,9 +114,8 @@ impl MemoryStoreBuilder {
     }
 }
 
-/// Every change of a record happens under the lock of its shard, and so does what it changes in the
-/// index of principals: the locks of the index are only ever taken inside those of the records,
-/// never around them.
+/// Every change to a record is made under the lock of its shard, including the change to the index
+/// of principals. Lock order: a record's shard first, then the index.
 impl MemoryStore {
     fn find(&self, id: SessionId) -> Option<Record> {
         self.slices.of(id).records.get(&id).map(|record| record.clone())
@@ -138,22 +135,22 @@ impl MemoryStore {
             if evicted.is_empty() {
                 return Created::Full;
             }
-            // Whoever had others evicted is let in, so that the answer can name them.
+            // A session that evicted others is admitted, so that the outcome can list them.
         }
         match slice.records.entry(new.id) {
             Entry::Occupied(_) => return Created::Exists,
             Entry::Vacant(vacant) => {
                 let _guard = vacant.insert(record.clone());
-                self.index.enter(&new);
-                self.room.enter(&new);
-                slice.enter(&new);
+                self.index.add(&new);
+                self.room.add(&new);
+                slice.add(&new);
             }
         }
         self.make_room(new.id, now, &mut evicted);
         Created::Stored { evicted }
     }
 
-    /// Replaces a record by what `change` makes of it, and returns the old one.
+    /// Replaces a record with the result of `change`. Returns the old record.
     fn replace(
         &self,
         id: SessionId,
@@ -169,25 +166,24 @@ impl MemoryStore {
         Ok(std::mem::replace(&mut *place, record))
     }
 
-    /// Removes a record for which `condition` holds, asked in the same step, and says whether it
-    /// did.
+    /// Removes a record if `condition` holds, in one atomic step. Returns whether it did.
     fn remove_if(&self, id: SessionId, condition: impl FnOnce(&Record) -> bool) -> bool {
         let slice = self.slices.of(id);
         let removed = slice.records.remove_if(&id, |_, record| {
-            let goes = condition(record);
-            if goes {
-                self.leave(slice, record);
+            let removes = condition(record);
+            if removes {
+                self.uncount(slice, record);
             }
-            goes
+            removes
         });
         removed.is_some()
     }
 
-    fn leave(&self, slice: &Slice, record: &Record) {
+    fn uncount(&self, slice: &Slice, record: &Record) {
         let old = Footprint::of(record);
-        self.index.leave(&old);
-        self.room.leave(&old);
-        slice.leave(&old);
+        self.index.remove(&old);
+        self.room.remove(&old);
+        slice.remove(&old);
     }
 
     fn take_entry(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> Taken {
@@ -207,7 +203,7 @@ impl MemoryStore {
         let mut cleared = 0;
         for slice in self.slices.all() {
             slice.records.retain(|_, record| {
-                self.leave(slice, record);
+                self.uncount(slice, record);
                 cleared += 1;
                 false
             });
@@ -282,7 +278,7 @@ impl Store for MemoryStore {
     }
 }
 
-/// Shows how many sessions there are, and nothing of them.
+/// Shows only the number of sessions.
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore").field("sessions", &self.room.sessions()).finish_non_exhaustive()

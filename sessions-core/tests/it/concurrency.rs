@@ -1,5 +1,4 @@
-//! Requests that overlap: every interleaving of loading and finishing two of them, and many rounds
-//! of threads.
+//! Concurrent requests: every interleaving of two requests, and stress tests with threads.
 
 use std::sync::Barrier;
 use std::thread;
@@ -9,9 +8,8 @@ use sessions_core::{ErrorKind, Session};
 
 use crate::support::{Browser, Fixture};
 
-/// Runs two requests of one browser in every order of their starts and finishes in which they
-/// overlap or follow each other.
-fn interleaved(
+/// Runs two requests of one browser in every order of their starts and ends.
+fn interleave(
     prepare: fn(&mut Browser),
     first: fn(&Session),
     second: fn(&Session),
@@ -51,7 +49,7 @@ struct Outcome {
 
 #[test]
 fn writes_to_different_keys_both_survive() {
-    interleaved(
+    interleave(
         |browser| browser.set("k", "v"),
         |session| session.set("a", "1").unwrap(),
         |session| session.set("b", "1").unwrap(),
@@ -64,8 +62,8 @@ fn writes_to_different_keys_both_survive() {
 }
 
 #[test]
-fn sums_are_exact() {
-    interleaved(
+fn concurrent_increments_are_exact() {
+    interleave(
         |browser| browser.set("k", "v"),
         |session| assert!(session.increment("n", 3).unwrap() >= 3),
         |session| assert!(session.increment("n", 4).unwrap() >= 4),
@@ -74,8 +72,8 @@ fn sums_are_exact() {
 }
 
 #[test]
-fn a_logout_is_final_against_a_request_in_flight() {
-    interleaved(
+fn a_logout_beats_a_request_in_flight() {
+    interleave(
         |browser| browser.visit(|session| session.login("ann").unwrap()).result,
         |session| session.set("k", "late").unwrap(),
         Session::destroy,
@@ -85,20 +83,20 @@ fn a_logout_is_final_against_a_request_in_flight() {
             let came_after = order.starts_with("22");
             match (wrote_before, came_after) {
                 (true, _) => assert_eq!(writer.error, None, "{order}"),
-                // A request that begins after the logout is an anonymous visitor's first.
+                // A request that begins after the logout starts a new anonymous session.
                 (_, true) => assert_eq!(writer.own.user(), None, "{order}"),
                 _ if order == "1221" || order == "2121" => {
                     assert_eq!((writer.error, writer.cookie), (Some(ErrorKind::Gone), None), "{order}");
                 }
-                _ => assert_eq!(writer.error, None, "{order}: it finished before the logout"),
+                _ => assert_eq!(writer.error, None, "{order}: it ended before the logout"),
             }
         },
     );
 }
 
 #[test]
-fn a_reader_in_flight_keeps_its_response_and_gets_no_cookie() {
-    interleaved(
+fn a_logout_does_not_fail_a_reader_in_flight() {
+    interleave(
         |browser| browser.visit(|session| session.login("ann").unwrap()).result,
         |session| drop(session.get_string("k")),
         Session::destroy,
@@ -110,8 +108,8 @@ fn a_reader_in_flight_keeps_its_response_and_gets_no_cookie() {
 }
 
 #[test]
-fn two_logins_from_one_old_cookie_both_sign_in() {
-    interleaved(
+fn two_logins_from_one_cookie_both_succeed() {
+    interleave(
         |browser| browser.set("cart", "full"),
         |session| session.login("ann").unwrap(),
         |session| session.login("ann").unwrap(),
@@ -127,7 +125,7 @@ fn two_logins_from_one_old_cookie_both_sign_in() {
 }
 
 #[test]
-fn a_login_after_a_logout_takes_nothing_of_the_old_session() {
+fn a_login_after_a_logout_drops_old_data() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -147,8 +145,8 @@ fn a_login_after_a_logout_takes_nothing_of_the_old_session() {
 }
 
 #[test]
-fn nothing_written_after_a_login_is_reached_by_the_old_token() {
-    interleaved(
+fn the_old_token_cannot_read_later_writes() {
+    interleave(
         |browser| browser.set("k", "v"),
         |session| {
             session.login("ann").unwrap();
@@ -167,7 +165,7 @@ fn nothing_written_after_a_login_is_reached_by_the_old_token() {
 }
 
 #[test]
-fn a_newer_flash_is_not_lost_to_the_reader_of_an_older_one() {
+fn reading_an_old_flash_keeps_a_newer_one() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set_flash("note", "old").unwrap());
@@ -179,7 +177,7 @@ fn a_newer_flash_is_not_lost_to_the_reader_of_an_older_one() {
 }
 
 #[test]
-fn an_immutable_entry_wins_over_a_plain_write_in_flight() {
+fn an_immutable_entry_beats_a_write_in_flight() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -192,7 +190,7 @@ fn an_immutable_entry_wins_over_a_plain_write_in_flight() {
 }
 
 #[test]
-fn a_dropped_commit_leaves_the_state_before_or_after() {
+fn a_dropped_commit_is_atomic() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "before");
@@ -206,7 +204,7 @@ fn a_dropped_commit_leaves_the_state_before_or_after() {
 }
 
 #[test]
-fn threads_lose_no_key_and_no_count() {
+fn threads_lose_no_writes() {
     const THREADS: usize = 8;
     const ROUNDS: usize = 200;
     let fixture = Fixture::new();
@@ -232,7 +230,7 @@ fn threads_lose_no_key_and_no_count() {
 }
 
 #[test]
-fn threads_that_sign_in_and_out_never_bring_a_session_back() {
+fn a_destroyed_session_never_comes_back() {
     let fixture = Fixture::new();
     for round in 0..300 {
         let mut browser = fixture.browser();
@@ -253,7 +251,7 @@ fn threads_that_sign_in_and_out_never_bring_a_session_back() {
                     if number != 0 {
                         let is_silent = result.map_or_else(
                             |error| error.kind() == ErrorKind::Gone,
-                            |mut attach| attach.take_set_cookie().is_none(),
+                            |mut headers| headers.take_set_cookie().is_none(),
                         );
                         assert!(is_silent, "round {round}");
                     }
@@ -265,23 +263,23 @@ fn threads_that_sign_in_and_out_never_bring_a_session_back() {
 }
 
 #[test]
-fn an_update_is_exact_after_an_increment_of_the_same_request() {
+fn an_update_includes_pending_increments() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.increment("n", 1).unwrap());
     let session = browser.start();
     session.increment("n", 1).unwrap();
-    session.set("other", "kept back").unwrap();
+    session.set("other", "pending").unwrap();
     assert_eq!(block_on(session.update("n", |n: Option<i64>| n.unwrap_or(0) + 10)).unwrap(), 12);
     assert_eq!(browser.get("other"), None);
     browser.visit(|session| session.increment("n", 100).unwrap());
     browser.finish(&session, 200).unwrap();
     assert_eq!(browser.visit(|session| session.get_i64("n")).result, Some(112));
-    assert_eq!(browser.get("other").as_deref(), Some("kept back"));
+    assert_eq!(browser.get("other").as_deref(), Some("pending"));
 }
 
 #[test]
-fn what_was_added_to_is_taken_by_exactly_one() {
+fn take_after_increment_returns_each_amount_once() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set("credit", &50).unwrap());

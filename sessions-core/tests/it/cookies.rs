@@ -9,7 +9,7 @@ fn key(seed: u8) -> SealKey {
 }
 
 #[test]
-fn of_several_cookies_the_live_one_counts() {
+fn the_live_one_of_several_cookies_is_used() {
     let fixture = Fixture::new();
     let mut good = fixture.browser();
     good.set("k", "v");
@@ -28,7 +28,7 @@ fn of_several_cookies_the_live_one_counts() {
 }
 
 #[test]
-fn of_two_live_sessions_neither_is_used() {
+fn two_live_sessions_are_ambiguous() {
     let fixture = Fixture::new();
     let (mut one, mut other) = (fixture.browser(), fixture.browser());
     one.visit(|session| session.login("victim").unwrap());
@@ -42,7 +42,7 @@ fn of_two_live_sessions_neither_is_used() {
 }
 
 #[test]
-fn what_is_no_token_reaches_no_store() {
+fn invalid_tokens_never_reach_the_store() {
     let fixture = Fixture::new();
     let long = "A".repeat(4096);
     let hostile = [
@@ -68,7 +68,7 @@ fn what_is_no_token_reaches_no_store() {
 }
 
 #[test]
-fn a_right_id_with_a_wrong_secret_opens_nothing() {
+fn a_wrong_secret_opens_nothing() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.login("ann").unwrap());
@@ -86,7 +86,7 @@ fn a_right_id_with_a_wrong_secret_opens_nothing() {
 }
 
 #[test]
-fn sealed_tokens_open_and_keys_rotate_without_a_logout() {
+fn rotating_seal_keys_keeps_sessions_signed_in() {
     let modes: [fn(SessionsBuilder, Vec<SealKey>) -> SessionsBuilder; 2] =
         [|builder, keys| builder.signed(keys), |builder, keys| builder.encrypted(keys)];
     for mode in modes {
@@ -99,24 +99,24 @@ fn sealed_tokens_open_and_keys_rotate_without_a_logout() {
         let shared = || Sessions::builder().shared_store(Arc::clone(&fixture.store) as Arc<dyn Store>);
         let rotated = |keys| mode(shared().clock(Arc::clone(&fixture.clock)), keys).build().unwrap();
         browser.sessions = rotated(vec![key(2), key(1)]);
-        let mut looked_on = browser.clone();
+        let mut other_tab = browser.clone();
         let used = browser.visit(|session| session.get_string("k"));
         assert_eq!(used.result.as_deref(), Some("v"), "the old key is still listed");
-        assert!(used.set_cookie.is_some(), "what the old key sealed is sealed anew on use");
+        assert!(used.set_cookie.is_some(), "using the session seals its token with the new key");
         assert_eq!(browser.visit(|session| session.get_string("k")).set_cookie, None);
-        // Another tab that still sends the old cookie opens the same session.
-        assert_eq!(looked_on.get("k").as_deref(), Some("v"));
+        // Another tab still sends the old cookie, and opens the same session.
+        assert_eq!(other_tab.get("k").as_deref(), Some("v"));
         browser.sessions = rotated(vec![key(2)]);
-        assert_eq!(browser.get("k").as_deref(), Some("v"), "whoever used the session stays signed in");
+        assert_eq!(browser.get("k").as_deref(), Some("v"), "a session in use outlives the old key");
         absent.sessions = rotated(vec![key(2)]);
-        assert_eq!(absent.get("k"), None, "the old key is gone");
+        assert_eq!(absent.get("k"), None, "the old key is no longer listed");
     }
 }
 
-/// A cookie that is sealed anew is that of the token which the store still knows: it must not come
-/// after the cookie of a renewal.
+/// Resealing resends the request's own token. After a concurrent renewal that token is dead, and
+/// must not overwrite the cookie of the renewal.
 #[test]
-fn a_cookie_is_not_sealed_anew_where_the_session_was_renewed_meanwhile() {
+fn a_concurrent_renewal_prevents_resealing() {
     let fixture = Fixture::with(|builder| builder.signed([key(1)]));
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -130,16 +130,16 @@ fn a_cookie_is_not_sealed_anew_where_the_session_was_renewed_meanwhile() {
 }
 
 #[test]
-fn an_encrypted_cookie_shows_no_token() {
+fn an_encrypted_cookie_hides_the_token() {
     let fixture = Fixture::with(|builder| builder.encrypted([key(1)]));
     let mut browser = fixture.browser();
     browser.set("k", "v");
     browser.sessions = Sessions::builder().shared_store(Arc::clone(&fixture.store) as Arc<dyn Store>).build().unwrap();
-    assert!(browser.visit(|session| session.is_new()).result, "a sealed value is no token");
+    assert!(browser.visit(|session| session.is_new()).result, "a sealed value is not a token");
 }
 
 #[test]
-fn a_cookie_that_outlives_the_browser_says_what_is_left() {
+fn max_age_is_the_remaining_lifetime() {
     let minute = std::time::Duration::from_secs(60);
     let expiry = Expiry::default().idle(30 * minute).absolute(40 * minute).cookie_until_expiry();
     let fixture = Fixture::with(|builder| builder.expiry(expiry));
@@ -147,10 +147,10 @@ fn a_cookie_that_outlives_the_browser_says_what_is_left() {
     let age = |cookie: Option<String>| cookie?.rsplit("Max-Age=").next()?.parse::<u64>().ok();
     let first = browser.visit(|session| session.set("k", "v").unwrap()).set_cookie;
     assert_eq!(age(first), Some(30 * 60));
-    assert_eq!(browser.visit(|session| session.len()).set_cookie, None, "nothing moved yet");
+    assert_eq!(browser.visit(|session| session.len()).set_cookie, None, "the deadline has not moved yet");
     fixture.clock.advance(20 * minute);
     let touched = browser.visit(|session| session.len()).set_cookie;
-    assert_eq!(age(touched), Some(20 * 60), "the absolute limit is nearer by now");
+    assert_eq!(age(touched), Some(20 * 60), "the absolute deadline comes first");
     let updated = browser.visit(|session| session.update_expiration(minute).unwrap()).set_cookie;
     assert_eq!(age(updated), Some(60));
     let shifted = browser.visit(|session| session.shift_expiration().unwrap()).set_cookie;
@@ -158,14 +158,14 @@ fn a_cookie_that_outlives_the_browser_says_what_is_left() {
 }
 
 #[test]
-fn a_session_that_never_ends_has_a_cookie_of_400_days() {
+fn a_session_without_expiry_gets_400_days() {
     let fixture = Fixture::with(|builder| builder.expiry(Expiry::never()));
     let cookie = fixture.browser().visit(|session| session.set("k", "v").unwrap()).set_cookie.unwrap();
     assert!(cookie.ends_with("; Max-Age=34560000"), "{cookie}");
 }
 
 #[test]
-fn combinations_that_browsers_refuse_are_refused() {
+fn options_that_browsers_refuse_are_refused() {
     let refused: [fn(SessionsBuilder) -> SessionsBuilder; 8] = [
         |builder| builder.cookie_name("__Host-id").domain("example.com"),
         |builder| builder.cookie_name("__Host-id").path("/app"),

@@ -1,5 +1,5 @@
 use pollster::block_on;
-use sessions_core::ErrorKind;
+use sessions_core::{ErrorKind, Key, Session};
 
 use crate::support::Fixture;
 
@@ -19,7 +19,7 @@ fn an_entry_is_taken_once() {
 }
 
 #[test]
-fn an_update_sees_what_others_wrote() {
+fn an_update_sees_concurrent_writes() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set("list", &[1]).unwrap());
@@ -36,7 +36,7 @@ fn an_update_sees_what_others_wrote() {
 }
 
 #[test]
-fn an_update_of_an_immutable_entry_is_refused_before_the_store_is_asked() {
+fn updating_an_immutable_entry_skips_the_store() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set_immutable("plan", "pro").unwrap());
@@ -48,7 +48,7 @@ fn an_update_of_an_immutable_entry_is_refused_before_the_store_is_asked() {
 }
 
 #[test]
-fn flashes_are_gone_with_the_next_request_and_survive_being_unread() {
+fn read_flashes_are_removed_unread_ones_stay() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set_flash("a", "1").unwrap());
@@ -63,7 +63,7 @@ fn flashes_are_gone_with_the_next_request_and_survive_being_unread() {
 }
 
 #[test]
-fn entries_and_typed_getters_read_what_was_set() {
+fn getters_and_listings_read_what_was_set() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -88,11 +88,11 @@ fn entries_and_typed_getters_read_what_was_set() {
     });
 }
 
-/// What a value reads as by each lenient reader: text, integer, unsigned integer, number, truth.
+/// The result of each lenient getter: string, integer, unsigned integer, float, boolean.
 type Readings<'a> = (Option<&'a str>, Option<i64>, Option<u64>, Option<f64>, Option<bool>);
 
 #[test]
-fn values_of_a_listing_read_as_the_lenient_getters_do() {
+fn listed_values_match_the_lenient_getters() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -119,7 +119,83 @@ fn values_of_a_listing_read_as_the_lenient_getters_do() {
             assert_eq!(read, (text.map(str::to_owned), whole, unsigned, number, truth), "{key}");
             let got = (session.get_string(key), session.get_i64(key), session.get_u64(key), session.get_f64(key));
             assert_eq!((got, session.get_bool(key)), ((read.0, read.1, read.2, read.3), read.4), "{key}");
-            assert_eq!(format!("{value:?}"), "Value(..)", "nothing of it is shown");
+            assert_eq!(format!("{value:?}"), "Value(..)", "the value is not shown");
         }
     });
+}
+
+#[test]
+fn entries_come_and_go() {
+    let mut browser = Fixture::new().browser();
+    browser.visit(|session| {
+        assert!(session.is_empty() && !session.contains("n"));
+        session.set("n", &5).unwrap();
+        session.set("m", "x").unwrap();
+        assert!(!session.is_empty() && session.contains("n"));
+        assert_eq!(session.decrement("n", 7).unwrap(), -2);
+        assert_eq!(session.decrement("n", i64::MIN).unwrap_err().kind(), ErrorKind::NotANumber);
+    });
+    browser.visit(|session| {
+        assert_eq!((session.get::<i64>("n").unwrap(), session.contains("n"), session.len()), (Some(-2), true, 2));
+        session.clear();
+        assert_eq!((session.is_empty(), session.contains("n"), session.len()), (true, false, 0));
+    });
+    assert!(browser.visit(Session::is_empty).result);
+}
+
+#[test]
+fn flashes_come_and_go_unread() {
+    let mut browser = Fixture::new().browser();
+    let set = |session: &Session| ["a", "b", "c"].map(|key| session.set_flash(key, "hello").unwrap());
+    browser.visit(set);
+    browser.visit(|session| {
+        assert!(session.remove_flash("a") && !session.remove_flash("a"));
+        assert_eq!(session.flash_string_or("b", "none"), "hello");
+        assert_eq!(session.flash_string_or("a", "none"), "none");
+    });
+    assert_eq!(browser.visit(|session| session.flashes().into_keys().collect::<Vec<_>>()).result, ["c"]);
+    browser.visit(set);
+    browser.visit(Session::clear_flashes);
+    assert!(!browser.visit(Session::has_flash).result);
+}
+
+#[test]
+fn a_default_stands_in_for_a_missing_entry_only() {
+    let mut browser = Fixture::new().browser();
+    browser.visit(|session| {
+        session.set("text", "rose").unwrap();
+        session.set("number", &7).unwrap();
+        session.set("truth", &true).unwrap();
+    });
+    browser.visit(|session| {
+        assert_eq!(
+            (session.get_string_or("text", "iris"), session.get_string_or("none", "iris")),
+            ("rose".into(), "iris".into())
+        );
+        assert_eq!((session.get_i64_or("number", 3), session.get_i64_or("none", 3)), (7, 3));
+        assert_eq!((session.get_u64_or("number", 3), session.get_u64_or("none", 3)), (7, 3));
+        assert_eq!((session.get_f64_or("number", 3.0), session.get_f64_or("none", 3.0)), (7.0, 3.0));
+        assert_eq!((session.get_bool_or("truth", false), session.get_bool_or("none", false)), (true, false));
+    });
+}
+
+#[test]
+fn a_key_reads_and_writes_the_entry_of_its_name() {
+    const VISITS: Key<u32> = Key::new("visits");
+    let mut browser = Fixture::new().browser();
+    assert_eq!((VISITS.name(), format!("{VISITS:?}")), ("visits", "Key(\"visits\")".to_owned()));
+    browser.visit(|session| {
+        assert!(!VISITS.remove(session));
+        VISITS.set(session, &1).unwrap();
+        assert_eq!((session.get::<u32>("visits").unwrap(), VISITS.get(session).unwrap()), (Some(1), Some(1)));
+        assert!(VISITS.remove(session) && !session.contains("visits"));
+        VISITS.set(session, &2).unwrap();
+    });
+    assert_eq!(browser.visit(|session| block_on(VISITS.take(session)).unwrap()).result, Some(2));
+    browser.visit(|session| {
+        assert!(!session.contains("visits"));
+        VISITS.set_immutable(session, &3).unwrap();
+        assert_eq!(VISITS.set(session, &4).unwrap_err().kind(), ErrorKind::Immutable);
+    });
+    assert_eq!(browser.visit(|session| VISITS.get(session).unwrap()).result, Some(3));
 }

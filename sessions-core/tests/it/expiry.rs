@@ -265,3 +265,25 @@ fn failed_request_counts_as_use() {
     }
     assert_eq!(browser.get("k").as_deref(), Some("v"));
 }
+
+#[test]
+fn a_listing_tells_who_it_is_and_until_when() {
+    let fixture = Fixture::with(|builder| builder.expiry(Expiry::default().idle(2 * MINUTE)));
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann").unwrap());
+    fixture.clock.advance(MINUTE);
+    browser.visit(|session| session.set("k", "v").unwrap());
+    let (id, ends) = browser.visit(|session| (session.id().unwrap(), session.expires_at())).result;
+    let listed = block_on(fixture.sessions.sessions_of("ann")).unwrap();
+    let [info] = &listed[..] else { panic!("{listed:?}") };
+    assert_eq!((info.id(), info.principal(), info.expires_at()), (id, Some("ann"), ends));
+    assert_eq!(ends, fixture.clock.now().after(2 * MINUTE).to_system_time());
+    assert_eq!(info.last_seen().since(info.created()), MINUTE);
+
+    let fixture = Fixture::with(|builder| builder.expiry(Expiry::never()));
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let (listed, _) = block_on(fixture.sessions.scan(None, 10)).unwrap();
+    assert_eq!(listed.iter().map(|info| (info.principal(), info.expires_at())).collect::<Vec<_>>(), [(None, None)]);
+    assert_eq!(browser.visit(|session| session.expires_at()).result, None);
+}

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
+mod async_store;
 mod caching;
+mod changes;
 mod concurrency;
 mod cookies;
 mod data;
@@ -11,7 +13,9 @@ mod expiry;
 mod failures;
 mod late;
 mod lifecycle;
+mod log;
 mod logout;
+mod options;
 mod plain_http;
 mod redaction;
 mod saving;

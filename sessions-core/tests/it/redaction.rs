@@ -1,9 +1,12 @@
-use sessions_core::{SessionHeaders, Sessions};
+use sessions_core::{
+    Cursor, Record, SecretHash, SessionHeaders, SessionId, Sessions, StoreError, StoreErrorKind, StoreFuture, Taken,
+    Timestamp,
+};
 
 use crate::support::Fixture;
 
 #[test]
-fn debug_shows_no_token_no_secret_and_no_data() {
+fn debug_shows_no_token_and_no_data() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -21,15 +24,15 @@ fn debug_shows_no_token_no_secret_and_no_data() {
     drop(commit);
     let renewing = browser.start();
     renewing.renew();
-    let attach: SessionHeaders = pollster::block_on(renewing.exchange().end(200)).unwrap();
-    shown += &format!("{attach:?} {:?}", fixture.take_events());
+    let headers: SessionHeaders = pollster::block_on(renewing.exchange().end(200)).unwrap();
+    shown += &format!("{headers:?} {:?}", fixture.take_events());
     for secret in [token.as_str(), &token[22..], "sensitive"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
 
 #[test]
-fn errors_hold_no_token_and_no_data() {
+fn errors_contain_no_data() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.set("k", "sensitive-value").unwrap());
@@ -52,10 +55,70 @@ fn errors_hold_no_token_and_no_data() {
 }
 
 #[test]
-fn a_builder_shows_no_key() {
+fn debug_of_a_builder_shows_no_key() {
     let key = sessions_core::SealKey::new(b"a very sensitive key of 32 bytes!").unwrap();
     let builder = Sessions::builder().signed([key.clone()]);
     let mut shown = format!("{builder:?} {key:?}");
     shown += &format!("{:?}", builder.build().unwrap());
     assert!(!shown.contains("sensitive") && !shown.contains("115, 101, 110"), "{shown}");
+}
+
+#[test]
+fn debug_shows_what_helps_in_a_log() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.set("k", "sensitive-value").unwrap());
+    let session = browser.start();
+    let id = session.id().unwrap();
+    let builder = Record::builder(id, SecretHash::from_bytes([1; 32]), Timestamp::from_millis(1));
+    let builder = builder.principal(Some("sensitive-name")).entry("k", b"sensitive-value");
+    let started = format!("{builder:?}");
+    let record = builder.build().unwrap();
+    let error = session.get::<u32>("k").unwrap_err();
+    let cookie = browser.cookie.clone().unwrap();
+    let load = fixture.sessions.open().session([cookie.as_bytes()]);
+    let ready = StoreFuture::ready(Ok("sensitive-value"));
+    let later = StoreFuture::new(async { Ok("sensitive-value") });
+    for (shown, expected) in [
+        (format!("{id}"), id.as_uuid().to_string()),
+        (format!("{id:?}"), format!("SessionId({id})")),
+        (format!("{session:?}"), id.to_string()),
+        (format!("{:?}", fixture.sessions), "limits: Limits".to_owned()),
+        (format!("{:?}", Sessions::builder().cookie_name("shop")), "shop".to_owned()),
+        (started, format!("RecordBuilder {{ id: {id:?}, .. }}")),
+        (format!("{record:?}"), format!("Record {{ id: {id:?}")),
+        (format!("{:?}", record.entry("k").unwrap()), r#"Entry { key: "k", .. }"#.to_owned()),
+        (format!("{error:?}"), r#"Error { kind: Decode, key: "k", expected_type: "u32""#.to_owned()),
+        (format!("{:?}", Taken::Value(b"sensitive-value".to_vec())), "Value(..)".to_owned()),
+        (format!("{:?} {:?}", Taken::Absent, Taken::Gone), "Absent Gone".to_owned()),
+        (format!("{:?}", Cursor::from_bytes(*b"sensitive")), "Cursor(..)".to_owned()),
+        (format!("{load:?}"), "Load(..)".to_owned()),
+        (format!("{ready:?} {later:?}"), "StoreFuture(ready) StoreFuture(later)".to_owned()),
+    ] {
+        assert!(shown.contains(&expected), "{expected} not in {shown}");
+        assert!(!shown.contains("sensitive") && !shown.contains("115, 101"), "{shown}");
+    }
+}
+
+#[test]
+fn errors_say_what_failed_and_keep_the_cause() {
+    let store = StoreError::new("probe", StoreErrorKind::TimedOut).caused_by("the plug is pulled");
+    assert_eq!((store.store(), store.kind()), ("probe", StoreErrorKind::TimedOut));
+    let cause = |error: &dyn std::error::Error| error.source().map(ToString::to_string);
+    assert_eq!(cause(&store).as_deref(), Some("the plug is pulled"));
+    let error = sessions_core::Error::from(StoreError::new("probe", StoreErrorKind::Busy).caused_by("a long queue"));
+    let chain = "the session store is unavailable: the probe store is busy: its queue is full: a long queue";
+    assert_eq!(error.chain().to_string(), chain);
+    let long = "k".repeat(65_536);
+    let record =
+        Record::builder(SessionId::from_bytes([1; 16]), SecretHash::from_bytes([1; 32]), Timestamp::from_millis(1));
+    let too_large = record.entry(&long, b"").build().unwrap_err();
+    for (told, expected) in [
+        (store.to_string(), "the probe store did not answer in time"),
+        ("x".parse::<SessionId>().unwrap_err().to_string(), "not a session id"),
+        (Record::decode([1]).unwrap_err().to_string(), "the record is damaged"),
+        (too_large.to_string(), "the record is too large for its format"),
+    ] {
+        assert_eq!(told, expected);
+    }
 }

@@ -3,7 +3,7 @@ use pollster::block_on;
 use crate::support::Fixture;
 
 #[test]
-fn a_login_changes_the_token_and_keeps_id_and_data() {
+fn a_login_changes_only_the_token() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("cart", "full");
@@ -18,7 +18,7 @@ fn a_login_changes_the_token_and_keeps_id_and_data() {
 }
 
 #[test]
-fn a_login_of_somebody_else_drops_the_data_first() {
+fn a_login_as_someone_else_drops_the_data() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -39,7 +39,7 @@ fn a_login_of_somebody_else_drops_the_data_first() {
 }
 
 #[test]
-fn the_same_person_signing_in_again_keeps_everything() {
+fn signing_in_again_keeps_the_data() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -51,7 +51,7 @@ fn the_same_person_signing_in_again_keeps_everything() {
 }
 
 #[test]
-fn a_renewal_alone_kills_the_old_token() {
+fn a_renewal_kills_the_old_token() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -76,7 +76,7 @@ fn a_logout_is_final_and_removes_the_cookie() {
 }
 
 #[test]
-fn a_logout_may_leave_a_farewell_in_a_new_session() {
+fn a_flash_after_logout_starts_a_new_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| {
@@ -95,7 +95,7 @@ fn a_logout_may_leave_a_farewell_in_a_new_session() {
 }
 
 #[test]
-fn devices_are_listed_and_ended() {
+fn sessions_of_a_principal_are_listed_and_ended() {
     let fixture = Fixture::new();
     let mut browsers = [fixture.browser(), fixture.browser(), fixture.browser()];
     for browser in &mut browsers {
@@ -122,7 +122,7 @@ fn devices_are_listed_and_ended() {
 }
 
 #[test]
-fn a_session_is_ended_by_its_public_id() {
+fn destroy_by_id_ends_a_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "v");

@@ -1,6 +1,7 @@
 //! Sweeps, ending many sessions, and the indexes behind both.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -357,4 +358,39 @@ fn stale_index_entries_are_ignored() {
     assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap(), [id(1)]);
     assert!(block_on(store.load(id(2), at(1))).unwrap().is_some(), "it is bob's");
     assert_eq!(disk.keys(Table::Principals).len(), 1);
+}
+
+#[test]
+fn a_bulk_operation_ends_many_sessions_at_once() {
+    let disk = Disk::new();
+    let store = disk.open();
+    (0..400).for_each(|number| assert_eq!(block_on(store.create(&of(number, "ann"))).unwrap(), Created::STORED));
+    let before = disk.written();
+    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap().len(), 400);
+    assert!(disk.written() - before <= 2, "{} transactions", disk.written() - before);
+}
+
+#[test]
+fn an_engine_that_fails_during_a_bulk_operation_is_reopened() {
+    let disk = Disk::new();
+    let store = disk.open();
+    let create = |record: &Record| assert_eq!(block_on(store.create(record)).unwrap(), Created::STORED);
+    create(&of(1, "ann"));
+    disk.is_unreadable.store(true, Ordering::SeqCst);
+    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap(), [id(1)]);
+    create(&record(2));
+    *disk.failing.lock().unwrap() = Some(id(2).as_bytes().to_vec());
+    assert_eq!(block_on(store.sweep(10, at(1000))).unwrap(), [id(2)]);
+}
+
+#[test]
+fn a_sweep_in_parts_reaches_users_past_the_living() {
+    let store = Disk::new().open();
+    let endless = Record::builder(id(9), SECRET, at(0)).build().unwrap();
+    for record in [record(0), record(1), of(2, "ann"), endless] {
+        assert_eq!(block_on(store.create(&record)).unwrap(), Created::STORED);
+    }
+    assert_eq!(block_on(store.sweep(1, at(1000))).unwrap(), [id(0)]);
+    assert_eq!(block_on(store.sweep(2, at(1000))).unwrap(), [id(1), id(2)]);
+    assert_eq!(block_on(store.count()).unwrap(), 1);
 }

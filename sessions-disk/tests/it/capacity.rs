@@ -1,6 +1,7 @@
 //! Full stores: evictions, refusals and counts.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pollster::block_on;
@@ -266,4 +267,46 @@ fn a_login_without_a_deadline_leaves_the_list() {
     let sign_in = Changes::new(at(5), SECRET).bind("ann");
     assert_eq!(block_on(store.commit(id(0), &sign_in)).unwrap(), Committed::Applied);
     assert!(disk.keys(Table::Deadlines).is_empty());
+}
+
+#[test]
+fn eviction_goes_past_all_who_were_seen_again() {
+    let store = sessions(18).open();
+    (0..17).for_each(|number| _ = create(&store, &seen(number, 0)));
+    create(&store, &seen(17, 1));
+    for number in 0..17 {
+        assert_eq!(block_on(store.commit(id(number), &increment(50))).unwrap(), Committed::Applied);
+    }
+    assert_eq!(create(&store, &seen(18, 60)), evicted([17]));
+}
+
+#[test]
+fn a_new_session_pays_for_few_who_were_seen_again() {
+    let store = sessions(100).open();
+    (0..100).for_each(|number| _ = create(&store, &seen(number, 0)));
+    for number in 0..100 {
+        assert_eq!(block_on(store.commit(id(number), &increment(50))).unwrap(), Committed::Applied);
+    }
+    assert_eq!(create(&store, &seen(100, 60)), evicted([64]), "the first after 64 that were listed anew");
+}
+
+#[test]
+fn an_eviction_reads_few_entries() {
+    let disk = sessions(300);
+    let store = disk.open();
+    (0..200).for_each(|number| _ = create(&store, &seen(number, 0)));
+    (200..300).for_each(|number| _ = create(&store, &of(number, "ann")));
+    let before = disk.visited.load(Ordering::SeqCst);
+    assert_eq!(create(&store, &seen(300, 1)), evicted([0]));
+    let visited = disk.visited.load(Ordering::SeqCst) - before;
+    assert!(visited < 50, "{visited} entries");
+}
+
+#[test]
+fn an_engine_that_fails_during_an_eviction_is_reopened() {
+    let disk = sessions(2);
+    let store = disk.open();
+    (0..2).for_each(|number| _ = create(&store, &seen(number, number)));
+    *disk.failing.lock().unwrap() = Some(id(0).as_bytes().to_vec());
+    assert_eq!(create(&store, &seen(2, 3)), evicted([0]));
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use sessions_core::{
-    Committed, Created, DestroyReason, Event, Record, RecordError, Sessions, Store, StoreCall, StoreErrorKind,
+    Changes, Committed, Created, DestroyReason, Event, Record, RecordError, Sessions, Store, StoreCall, StoreErrorKind,
 };
 use sessions_disk::{OpenErrorKind, Table, testing};
 
-use crate::support::{Disk, Fate, Options, RamStore, at, id, increment, n, of, record};
+use crate::support::{Disk, Fate, Options, RamStore, SECRET, at, id, increment, n, of, record};
 
 #[test]
 fn a_failed_write_fails_its_batch_and_changes_nothing() {
@@ -313,4 +313,53 @@ fn an_unreadable_record_is_gone_for_writes_and_kept() {
     assert!(block_on(store.destroy(id(0))).unwrap());
     assert_eq!(block_on(store.load(id(0), at(1))).unwrap(), None);
     assert_eq!(block_on(store.count()).unwrap(), 0);
+}
+
+#[test]
+fn a_lock_that_goes_is_waited_for() {
+    let disk = Disk::new();
+    disk.locks.store(3, Ordering::SeqCst);
+    let store = disk.open();
+    assert_eq!(block_on(store.count()).unwrap(), 0);
+    assert_eq!(disk.opens.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn an_engine_that_fails_to_read_is_reopened() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&of(1, "ann"))).unwrap();
+    let fail = || *disk.failing.lock().unwrap() = Some(id(1).as_bytes().to_vec());
+    fail();
+    let error = block_on(store.of_principal("ann", at(1))).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "an outage does not look like a user without sessions");
+    let found = testing::until_it_works(|| block_on(store.of_principal("ann", at(1))));
+    assert_eq!(found.len(), 1);
+    fail();
+    assert_eq!(block_on(store.commit(id(1), &Changes::new(at(1), SECRET))).unwrap(), Committed::Applied);
+}
+
+#[test]
+fn a_page_holds_no_more_than_its_limit() {
+    let store = Disk::new().open();
+    (0..5).for_each(|number| drop(block_on(store.create(&record(number))).unwrap()));
+    let (mut from, mut pages) = (None, Vec::new());
+    loop {
+        let page = block_on(store.scan(from, 2, at(1))).unwrap();
+        pages.push(page.records.iter().map(Record::id).collect::<Vec<_>>());
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, [vec![id(0), id(1)], vec![id(2), id(3)], vec![id(4)]]);
+}
+
+#[test]
+fn errors_and_debug_output_name_the_engine() {
+    let disk = Disk::new();
+    let store = disk.open();
+    assert_eq!((store.name(), format!("{store:?}").as_str()), ("ram", r#"DiskStore { engine: "ram", .. }"#));
+    store.close().unwrap();
+    assert_eq!(block_on(store.count()).unwrap_err().store(), "ram");
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::{Changes, Committed, Created, Record, Store, StoreErrorKind};
-use sessions_disk::{Capacity, testing};
+use sessions_disk::{Capacity, Table, testing};
 use tempfile::TempDir;
 
-use crate::support::{Disk, RamStore, SECRET, at, id, of};
+use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};
 
 /// Creates a disk with a hundred users on it, and the reserve of their store.
 fn disk() -> (Arc<Disk>, RamStore, TempDir) {
@@ -93,4 +93,70 @@ fn a_store_opened_on_a_full_disk_uses_small_transactions() {
     let ended = block_on(store.destroy_of_principal("ann", None)).unwrap();
     assert_eq!(ended.len(), 100);
     assert_eq!(disk.opens.load(Ordering::SeqCst), opens, "nothing failed");
+}
+
+#[test]
+fn the_limit_of_a_full_disk_outlives_the_process() {
+    let (disk, store, folder) = disk();
+    assert_eq!(disk.value(Table::Meta, b"ceiling"), None);
+    disk.room.store(3_000, Ordering::SeqCst);
+    let grow = Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]);
+    block_on(store.commit(id(50), &grow)).unwrap_err();
+    assert!(!block_on(store.destroy(id(500))).unwrap());
+    assert_eq!(disk.value(Table::Meta, b"ceiling"), None, "nothing else was written");
+    assert!(block_on(store.destroy(id(0))).unwrap());
+    let bytes: usize = disk.keys(Table::Records).iter().map(|key| disk.value(Table::Records, key).unwrap().len()).sum();
+    let ceiling = disk.value(Table::Meta, b"ceiling").unwrap();
+    assert!(u64::from_le_bytes(ceiling.try_into().unwrap()) >= bytes as u64);
+    disk.room.store(0, Ordering::SeqCst);
+    testing::until_it_works(|| block_on(store.commit(id(50), &grow)).map(|done| assert_eq!(done, Committed::Applied)));
+    assert_eq!(disk.value(Table::Meta, b"ceiling"), None, "the disk has room again");
+    drop(folder);
+}
+
+#[test]
+fn a_transaction_without_room_is_split_to_the_end() {
+    let (disk, store, folder) = disk();
+    // A transaction of sixteen does not fit.
+    disk.room.store(1_000, Ordering::SeqCst);
+    disk.shut();
+    let first = store.destroy(id(0));
+    disk.wait_for_writer();
+    let rest: Vec<_> = (1..49).map(|number| store.destroy(id(number))).collect();
+    disk.release();
+    std::iter::once(first).chain(rest).for_each(|destroying| assert!(block_on(destroying).unwrap()));
+    // Now not even one fits.
+    disk.room.store(10, Ordering::SeqCst);
+    assert_eq!(block_on(store.destroy(id(50))).unwrap_err().kind(), StoreErrorKind::Unavailable);
+    disk.room.store(0, Ordering::SeqCst);
+    assert!(testing::until_it_works(|| block_on(store.destroy(id(50)))));
+    drop(folder);
+}
+
+#[test]
+fn a_full_disk_takes_a_little_growth_of_a_large_record() {
+    let (disk, store, folder) = disk();
+    assert_eq!(block_on(store.create(&large(200, 800))).unwrap(), Created::STORED);
+    disk.room.store(3_000, Ordering::SeqCst);
+    let grow =
+        |bytes: usize| block_on(store.commit(id(200), &Changes::new(at(1), SECRET).set("x", &vec![b'y'; bytes])));
+    assert_eq!(grow(5_000).unwrap_err().kind(), StoreErrorKind::Unavailable);
+    assert_eq!(grow(820).unwrap(), Committed::Applied);
+    assert_eq!(grow(1_500).unwrap_err().kind(), StoreErrorKind::Unavailable);
+    drop(folder);
+}
+
+#[test]
+fn a_store_over_the_limit_of_a_full_disk_takes_what_does_not_grow() {
+    let (disk, store, folder) = disk();
+    assert_eq!(block_on(store.create(&record(200))).unwrap(), Created::STORED);
+    // The limit falls with each failure, and the reserve cannot come back.
+    disk.room.store(10, Ordering::SeqCst);
+    block_on(store.destroy(id(0))).unwrap_err();
+    std::fs::create_dir(folder.path().join("reserve")).unwrap();
+    (0..5).for_each(|_| drop(block_on(store.destroy(id(0))).unwrap_err()));
+    disk.room.store(3_000, Ordering::SeqCst);
+    assert_eq!(block_on(store.commit(id(200), &increment(1))).unwrap(), Committed::Applied);
+    let grow = block_on(store.commit(id(200), &Changes::new(at(1), SECRET).set("x", b"x")));
+    assert_eq!(grow.unwrap_err().kind(), StoreErrorKind::Unavailable);
 }

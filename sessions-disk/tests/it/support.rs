@@ -40,14 +40,20 @@ pub(crate) struct Disk {
     /// The tables that each batch wrote to.
     pub(crate) touched: Mutex<Vec<BTreeSet<Table>>>,
     pub(crate) opens: AtomicUsize,
+    /// Number of entries that listings visited.
+    pub(crate) visited: AtomicUsize,
     /// The outcomes of the next writes, the last first.
     fates: Mutex<Vec<Fate>>,
     /// Number of times that opening fails from now on.
     pub(crate) refusals: AtomicUsize,
+    /// Number of times that somebody else has the files open from now on.
+    pub(crate) locks: AtomicUsize,
     /// Whether all reads fail until the engine is reopened.
     pub(crate) is_unreadable: AtomicBool,
     /// The key whose reads fail.
     pub(crate) damaged: Mutex<Option<Vec<u8>>>,
+    /// The key whose reads fail until the engine is reopened.
+    pub(crate) failing: Mutex<Option<Vec<u8>>>,
     /// The key at which listings fail.
     pub(crate) torn: Mutex<Option<Vec<u8>>>,
     /// The capacity of the store, unlimited if `None`.
@@ -177,10 +183,15 @@ impl Engine for Ram {
         if refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
             return Err(OpenError::new(Self::NAME, OpenErrorKind::Unavailable));
         }
+        let locks = &disk.locks;
+        if locks.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            return Err(OpenError::new(Self::NAME, OpenErrorKind::Locked));
+        }
         if disk.is_open.swap(true, Ordering::SeqCst) {
             return Err(OpenError::new(Self::NAME, OpenErrorKind::Locked));
         }
         disk.is_unreadable.store(false, Ordering::SeqCst);
+        *disk.failing.lock().unwrap() = None;
         disk.opens.fetch_add(1, Ordering::SeqCst);
         Ok(Self(Arc::clone(disk)))
     }
@@ -241,6 +252,9 @@ impl Reader for RamReader {
     fn get<T>(&self, table: Table, key: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, EngineError> {
         self.check()?;
         damage(&self.0.damaged, key)?;
+        if self.0.failing.lock().unwrap().as_deref() == Some(key) {
+            return Err(EngineError::unavailable(io::Error::from(io::ErrorKind::InvalidData)));
+        }
         Ok(self.0.value(table, key).map(|value| read(&value)))
     }
 
@@ -259,6 +273,7 @@ impl Reader for RamReader {
         let entries = tables.range((from, Bound::Unbounded)).take_while(|(key, _)| key.0 == table);
         for ((_, key), value) in entries {
             damage(&self.0.torn, key)?;
+            self.0.visited.fetch_add(1, Ordering::SeqCst);
             if visit(key, value).is_break() {
                 break;
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, SET_COOKIE};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use sessions_core::{ErrorKind, Expiry, ManualClock, Sessions};
 use sessions_http::SessionsExt;
 
@@ -30,6 +30,26 @@ fn next_request_sees_what_was_finished() {
         let (parts, ()) = request_after(&signed_in).into_parts();
         let session = store.drive(sessions.start(&parts)).unwrap();
         assert_eq!(session.principal().as_deref(), Some("iris"));
+    }
+}
+
+#[tokio::test]
+async fn preflight_begins_no_session() {
+    for (method, cookies) in [(Method::OPTIONS, 0), (Method::POST, 1)] {
+        for by_parts in [false, true] {
+            let (sessions, _) = manager_and_store();
+            let mut request = Request::new(());
+            *request.method_mut() = method.clone();
+            let started = match by_parts {
+                false => sessions.start(&request).await,
+                true => sessions.start(&request.into_parts().0).await,
+            };
+            let session = started.unwrap();
+            session.set("name", "iris").unwrap();
+            let mut response = Response::new(());
+            sessions.finish(&session, &mut response).await.unwrap();
+            assert_eq!(set_cookies(response.headers()).len(), cookies, "{method} {by_parts}");
+        }
     }
 }
 

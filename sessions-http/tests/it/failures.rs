@@ -1,5 +1,6 @@
 //! The middleware on requests that fail.
 
+use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use http::header::SET_COOKIE;
@@ -126,6 +127,8 @@ async fn failed_load_is_not_anonymous() {
     let handler = async |request: Request<()>| {
         let error = session(&request).await.unwrap_err();
         assert_eq!(error.kind(), Some(ErrorKind::StoreUnavailable));
+        assert!(!error.is_no_middleware());
+        assert!(error.source().unwrap().to_string().contains("is unavailable"));
         Answer::Ok(error.into_response())
     };
     let response = serve(&sessions, request_after(&signed_in), handler).await.unwrap();

@@ -105,10 +105,15 @@ fn client_errors_are_logged_at_debug() {
     let signed_in = || store.drive(sign_in(&sessions));
     for _ in 0..10 {
         let request = request_after(&signed_in());
-        assert_refused(&store, serve(&sessions, request, add_to_a_text), 500, "the entry cannot be added to");
+        assert_refused(
+            &store,
+            serve(&sessions, request, add_to_a_text),
+            500,
+            "the entry is not an integer, or the sum is out of range",
+        );
     }
     let request = request_after(&signed_in());
-    assert_refused(&store, serve(&sessions, request, grow), 413, "the session would exceed its limits");
+    assert_refused(&store, serve(&sessions, request, grow), 413, "the session would exceed its size limits");
     let request = request_after(&signed_in());
     let ended = "the session ended while the request was under way";
     assert_refused(&store, serve(&sessions, request, outlive), 401, ended);

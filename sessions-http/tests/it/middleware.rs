@@ -1,12 +1,13 @@
 //! The middleware on requests that succeed.
 
+use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use sessions_core::{Session, Sessions};
-use sessions_http::{SessionError, SessionsExt, session};
+use sessions_http::{ResponseFuture, SessionError, SessionsExt, open, session};
 
 use crate::support::{Mood, TestStore, manager_and_store, request_after, serve, set_cookies};
 
@@ -83,6 +84,35 @@ async fn handler_headers_are_kept_except_namesakes() {
     assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
     let vary: Vec<_> = response.headers().get_all(VARY).iter().collect();
     assert_eq!(vary, ["Accept, Accept-Language, Cookie"]);
+}
+
+#[tokio::test]
+async fn cookie_removes_headers_for_shared_caches() {
+    let (sessions, _) = manager_and_store();
+    let handler = async |request| {
+        let mut response = set_name(request).await?;
+        for name in ["cdn-cache-control", "surrogate-control", "expires", "etag"] {
+            response.headers_mut().append(name, HeaderValue::from_static("60"));
+            response.headers_mut().append(name, HeaderValue::from_static("600"));
+        }
+        Ok::<_, SessionError>(response)
+    };
+    let response = serve(&sessions, Request::new(()), handler).await.unwrap();
+    let mut names: Vec<_> = response.headers().keys().map(HeaderName::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["cache-control", "etag", "set-cookie", "vary"]);
+}
+
+#[test]
+fn debug_output_shows_only_the_stage() {
+    let (sessions, store) = manager_and_store();
+    store.set(Mood::Later);
+    let mut request = Request::new(());
+    let exchange = open(&sessions, &mut request);
+    let mut response = pin!(ResponseFuture::new(set_name(request), exchange));
+    assert_eq!(format!("{response:?}"), "ResponseFuture(handling)");
+    assert!(response.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(format!("{response:?}"), "ResponseFuture(committing)");
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use zeroize::Zeroizing;
 
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// A key to sign or encrypt tokens with: 32 bytes or more that nobody can guess. Its `Debug` shows
-/// nothing, and it is wiped when dropped.
+/// A key that signs or encrypts tokens: at least 32 unpredictable bytes.
+///
+/// Its `Debug` output hides the key, and its memory is wiped on drop.
 ///
 /// ```
 /// use sessions_core::{SealKey, Sessions};
@@ -20,23 +21,24 @@ use crate::error::{ConfigError, ConfigErrorKind};
 #[derive(Clone)]
 pub struct SealKey(Zeroizing<Box<[u8]>>);
 
-/// How many different bytes a key has at least. Of 32 random bytes about 30 differ, of 64
-/// hexadecimal digits about 16.
-const LEAST_VARIETY: usize = 10;
+/// Minimum number of different bytes in a key.
+///
+/// 32 random bytes have about 30 different ones, 64 hexadecimal digits about 16.
+const MIN_VARIETY: usize = 10;
 
 impl SealKey {
-    /// The least number of bytes in a key.
+    /// Minimum length of a key in bytes.
     pub const MIN_LENGTH: usize = 32;
 
-    /// Makes a key from secret bytes.
+    /// Creates a key from secret bytes.
     ///
     /// # Errors
     ///
-    /// Returns [`SealKey`](ConfigErrorKind::SealKey) for fewer than 32 bytes, and for what is
-    /// plainly not random: fewer than ten different bytes, a text repeated, or bytes that count up
-    /// or down.
+    /// Returns [`SealKey`](ConfigErrorKind::SealKey) for fewer than 32 bytes, and for bytes that
+    /// are obviously not random: fewer than ten different bytes, a repeated text, or an arithmetic
+    /// sequence.
     pub fn new(bytes: &[u8]) -> Result<Self, ConfigError> {
-        if bytes.len() < Self::MIN_LENGTH || variety(bytes) < LEAST_VARIETY || is_repeated(bytes) || is_counted(bytes) {
+        if bytes.len() < Self::MIN_LENGTH || variety(bytes) < MIN_VARIETY || is_repeated(bytes) || is_counted(bytes) {
             return Err(ConfigError::new(ConfigErrorKind::SealKey));
         }
         Ok(Self(Zeroizing::new(bytes.into())))
@@ -53,12 +55,12 @@ fn variety(bytes: &[u8]) -> usize {
     seen.into_iter().filter(|seen| *seen).count()
 }
 
-/// Returns whether the bytes are a shorter text again and again, the last time perhaps in part.
+/// Returns whether the bytes repeat a shorter text, whose last copy may be incomplete.
 fn is_repeated(bytes: &[u8]) -> bool {
     (1..=bytes.len() / 2).any(|period| bytes[period..] == bytes[..bytes.len() - period])
 }
 
-/// Returns whether each byte differs from the one before it by the same number.
+/// Returns whether the bytes are an arithmetic sequence.
 fn is_counted(bytes: &[u8]) -> bool {
     let mut steps = bytes.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
     let first = steps.next();
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn random_keys_are_taken_raw_and_as_text() {
+    fn random_keys_are_accepted_raw_and_as_hex() {
         for seed in 0..200_u64 {
             let mut bytes = [0; 32];
             getrandom::fill(&mut bytes).unwrap();

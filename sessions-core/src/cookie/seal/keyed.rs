@@ -1,4 +1,4 @@
-//! Seals by a list of keys: HMAC-SHA256 to sign, AES-256-GCM to encrypt.
+//! The built-in seals with a list of keys: HMAC-SHA256 signs, AES-256-GCM encrypts.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -16,28 +16,30 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 type HmacSha256 = Hmac<Sha256>;
 
-/// The length of a tag of HMAC-SHA256, in bytes, and of its text in base64url.
+/// Length of an HMAC-SHA256 tag in bytes, and of its base64url text.
 const TAG: usize = 32;
 const TAG_TEXT: usize = 43;
 
-/// The length of a nonce of AES-GCM, in bytes.
+/// Length of an AES-GCM nonce in bytes.
 const NONCE: usize = 12;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// The value is the tag and the token, both in base64url.
+    /// The value is tag and token, both in base64url.
     Signed = 1,
-    /// The value is nonce, ciphertext and tag in base64url. A nonce is 96 random bits for each
-    /// value, so a key is good for 2^32 of them (NIST SP 800-38D section 8.3).
+    /// The value is nonce, ciphertext and tag in base64url.
+    ///
+    /// Each value has a nonce of 96 random bits, so a key may seal 2^32 values (NIST SP 800-38D
+    /// section 8.3).
     Encrypted = 2,
 }
 
-/// Seals with the first key, opens with any.
+/// A seal that seals with its first key and opens with any.
 pub(crate) struct Keyed {
     keys: Box<[Key]>,
 }
 
-/// A key for one purpose and cookie name, wiped when dropped.
+/// A key for one purpose and cookie name, wiped on drop.
 enum Key {
     Signing(Zeroizing<[u8; TAG]>),
     Encryption(Box<Aes256Gcm>),
@@ -53,8 +55,7 @@ impl Keyed {
 }
 
 impl Key {
-    /// Derives the key for one purpose and cookie name, so that a value sealed for one cannot be
-    /// passed for another.
+    /// Derives the key for one purpose and cookie name, so that no value is valid for another.
     fn derive(key: &SealKey, mode: Mode, cookie_name: &str) -> Self {
         let mut mac = hmac(key.as_bytes());
         mac.update(b"sessions-core token v2\0");
@@ -77,7 +78,7 @@ impl Key {
                 let mut nonce = [0; NONCE];
                 getrandom::fill(&mut nonce)?;
                 let encrypted = cipher.encrypt(&nonce.into(), token.as_bytes());
-                let encrypted = encrypted.map_err(|_| "the token could not be encrypted")?;
+                let encrypted = encrypted.map_err(|_| "cannot encrypt the token")?;
                 Ok(BASE64URL.encode([&nonce, &encrypted[..]].concat()))
             }
         }
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_token_opens_and_is_a_cookie_value() {
+    fn a_sealed_token_is_a_cookie_value_and_opens() {
         for (_, seal) in seals() {
             let value = seal.seal(TOKEN).unwrap();
             assert_eq!(token(&seal, &value).as_deref(), Some(TOKEN));
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_with_any_bit_changed_opens_nothing() {
+    fn a_changed_value_opens_nothing() {
         for (mode, seal) in seals() {
             let value = seal.seal(TOKEN).unwrap();
             for bit in 0..value.len() * 8 {
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_encrypted_values_are_alike() {
+    fn encrypted_values_and_nonces_are_unique() {
         let [_, (_, seal)] = seals();
         let values: HashSet<String> = (0..1000).map(|_| seal.seal(TOKEN).unwrap()).collect();
         assert_eq!(values.len(), 1000);
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_key_seals_all_open_and_older_ones_are_stale() {
+    fn the_first_key_seals_and_older_ones_are_stale() {
         for mode in [Mode::Signed, Mode::Encrypted] {
             let seal = |keys: &[SealKey]| Keyed::new(mode, keys, "id").unwrap();
             let (old, both, new) = (seal(&[key(1)]), seal(&[key(2), key(1)]), seal(&[key(2)]));

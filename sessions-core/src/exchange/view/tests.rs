@@ -215,3 +215,26 @@ fn view_matches_the_store() {
     );
     assert_eq!(view.flashes().collect::<Vec<_>>(), [("more", &b"1"[..])]);
 }
+
+#[test]
+fn a_new_record_below_the_edits_is_measured_with_them() {
+    let mut view = view();
+    let base = view.base().cloned();
+    view.set(Verb::Set, "name", b"\"a longer name\"", &LIMITS).unwrap();
+    view.set(Verb::Set, "new", b"2", &LIMITS).unwrap();
+    view.rebase(base);
+    assert_size_is_exact(&mut view);
+    view.rebase(None);
+    assert_size_is_exact(&mut view);
+}
+
+#[test]
+fn a_session_over_its_limit_can_still_change_what_it_has() {
+    let limits = Limits::new(1, 1);
+    let mut view = view();
+    view.set(Verb::Set, "n", b"2", &limits).unwrap();
+    assert_eq!(view.set(Verb::Set, "n", b"10", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
+    let base = view.base().unwrap();
+    let changes = Changes::new(Timestamp::from_millis(0), hash()).limited_to(limits);
+    assert!(base.apply(&changes.set("n", b"2")).is_ok(), "the store agrees");
+}

@@ -1,4 +1,4 @@
-//! The writes to keys, at most one for each key of a kind.
+//! A request's edits, at most one per key and scope.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,29 +7,29 @@ use super::Change;
 use crate::record::Space;
 use crate::record::scratch::Scratch;
 
-/// A list of writes to keys, at most one for each key of a kind.
+/// A list of edits, at most one per key and scope.
 #[derive(Clone, Default)]
 pub(crate) struct Edits {
     clear_entries: bool,
     clear_flashes: bool,
-    /// There are edits that require something.
+    /// Whether there are edits in [`Scope::Requirements`].
     has_requirements: bool,
-    /// Sorted by scope and key once it is long, so that a key is found without going through all.
+    /// Sorted by scope and key once it is longer than [`LINEAR_SEARCH`].
     list: Vec<Stored>,
 }
 
-/// One write to one key.
+/// A write to one key, or a requirement of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Edit<'a> {
     pub(crate) verb: Verb,
-    /// UTF-8; checked where it is shown.
+    /// The key. It is UTF-8, but checked only when needed as text.
     pub(crate) key: &'a [u8],
     pub(crate) value: &'a [u8],
-    /// What an increment adds.
+    /// The number that an increment adds.
     pub(crate) by: i64,
 }
 
-/// An edit as the list holds it.
+/// An edit as stored in the list.
 #[derive(Clone)]
 struct Stored {
     verb: Verb,
@@ -38,16 +38,16 @@ struct Stored {
     text: Scratch<INLINE>,
 }
 
-/// How many bytes of a key and its value are held without an allocation: most are a name and a
-/// number or a short text.
+/// Maximum bytes of key and value stored without an allocation. Most values are short.
 const INLINE: usize = 48;
 
-/// How many edits are searched one by one. Few requests write to more keys, and up to here sorting
-/// costs more than it saves.
-const SEARCHED: usize = 16;
+/// Maximum number of edits in an unsorted list.
+///
+/// Few requests write to more keys, and sorting a shorter list costs more than it saves.
+const LINEAR_SEARCH: usize = 16;
 
-/// How many edits the first one makes room for.
-const USUAL: usize = 4;
+/// Initial capacity of the list.
+const INITIAL_CAPACITY: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -56,17 +56,17 @@ pub(crate) enum Verb {
     Set,
     SetImmutable,
     Remove,
-    /// Its value is what the request sees: the text of the sum.
+    /// Adds to an entry. The edit's value is the sum that the request sees.
     Increment,
     SetFlash,
     RemoveFlash,
-    /// Read by this request, which goes on seeing it.
+    /// Consumes a flash that this request has read and still sees.
     ConsumeFlash,
-    /// Set and read by this request, which goes on seeing it: whatever the store has goes.
+    /// Removes a flash that this request has set and read, and still sees.
     SpendFlash,
 }
 
-/// A kind of key: within one, a key has one edit.
+/// The scope of a key. Within a scope, each key has at most one edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
     Requirements,
@@ -95,7 +95,7 @@ impl From<Space> for Scope {
 
 impl<'a> Edit<'a> {
     pub(crate) fn key_text(&self) -> &'a str {
-        std::str::from_utf8(self.key).expect("put copies keys from strings")
+        std::str::from_utf8(self.key).expect("keys are copied from strings")
     }
 }
 
@@ -104,7 +104,7 @@ impl Stored {
         let mut text = Scratch::default();
         text.extend(edit.key);
         text.extend(edit.value);
-        // A longer key would not fit into a record, and is refused before.
+        // Longer keys do not fit into a record and are refused earlier.
         Self { verb: edit.verb, by: edit.by, key_length: edit.key.len() as u32, text }
     }
 
@@ -117,7 +117,7 @@ impl Stored {
         Edit { verb: self.verb, key, value, by: self.by }
     }
 
-    fn is_of(&self, scope: Scope, key: &[u8]) -> bool {
+    fn matches(&self, scope: Scope, key: &[u8]) -> bool {
         self.key_length as usize == key.len() && self.verb.scope() == scope && self.key() == key
     }
 
@@ -148,12 +148,12 @@ impl Edits {
         }
     }
 
-    /// Returns whether any edit requires something.
-    pub(crate) const fn have_requirements(&self) -> bool {
+    /// Returns whether there are requirements.
+    pub(crate) const fn has_requirements(&self) -> bool {
         self.has_requirements
     }
 
-    /// Returns whether applying the edits would do nothing.
+    /// Returns whether applying the edits is a no-op.
     pub(crate) const fn is_empty(&self) -> bool {
         self.list.is_empty() && !self.clear_entries && !self.clear_flashes
     }
@@ -162,7 +162,7 @@ impl Edits {
         self.list.len()
     }
 
-    /// Returns whether any edit is more than the mark that a flash was read.
+    /// Returns whether there are edits other than consumed flashes.
     pub(crate) fn hold_writes(&self) -> bool {
         self.clear_entries || self.clear_flashes || self.list.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
     }
@@ -175,23 +175,23 @@ impl Edits {
         self.at(self.position(scope, key))
     }
 
-    /// Returns the edit at a position, if it is that of its key.
+    /// Returns the edit at a position returned by [`position`](Self::position), if there is one.
     pub(crate) fn at(&self, position: Result<usize, usize>) -> Option<Edit<'_>> {
         position.ok().map(|at| self.list[at].as_edit())
     }
 
-    /// Returns whether what the record has of an entry is not what the request sees.
+    /// Returns whether the edits hide the record's entry from the request.
     pub(crate) fn cover_entry(&self, key: &str) -> bool {
         self.clear_entries || self.position(Scope::Entries, key.as_bytes()).is_ok()
     }
 
-    /// Returns what is added to an entry that the record has.
+    /// Returns the pending increment of an entry of the record.
     pub(crate) fn increment_of(&self, key: &str) -> Option<i64> {
         let edit = self.find(Scope::Entries, key.as_bytes())?;
         (edit.verb == Verb::Increment && !self.clear_entries).then_some(edit.by)
     }
 
-    /// Takes out what was added to an entry, but for what was added since.
+    /// Subtracts `by` from a pending increment, and removes the edit if nothing remains.
     pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
         let Ok(at) = self.position(Scope::Entries, key.as_bytes()) else { return };
         let edit = &mut self.list[at];
@@ -204,7 +204,7 @@ impl Edits {
         }
     }
 
-    /// Returns where the edit of a key lies, or where it would.
+    /// Returns the position of a key's edit, or where to insert it.
     #[inline]
     pub(crate) fn position(&self, scope: Scope, key: &[u8]) -> Result<usize, usize> {
         // Most requests only read.
@@ -212,18 +212,18 @@ impl Edits {
     }
 
     fn search(&self, scope: Scope, key: &[u8]) -> Result<usize, usize> {
-        if self.list.len() <= SEARCHED {
-            return self.list.iter().position(|edit| edit.is_of(scope, key)).ok_or(self.list.len());
+        if self.list.len() <= LINEAR_SEARCH {
+            return self.list.iter().position(|edit| edit.matches(scope, key)).ok_or(self.list.len());
         }
         self.list.binary_search_by(|edit| edit.compare(scope, key))
     }
 
-    /// Records what to do with a key, in place of what was recorded before.
+    /// Adds an edit, replacing the key's previous one.
     pub(crate) fn put(&mut self, verb: Verb, key: &str, value: &[u8], by: i64) {
         self.put_at(self.position(verb.scope(), key.as_bytes()), Edit { verb, key: key.as_bytes(), value, by });
     }
 
-    /// Puts an edit at the position of its key.
+    /// Adds an edit at the position of its key.
     pub(crate) fn put_at(&mut self, position: Result<usize, usize>, edit: Edit<'_>) {
         match position {
             Ok(at) => self.list[at].replace(edit.verb, edit.value, edit.by),
@@ -233,14 +233,14 @@ impl Edits {
 
     fn insert(&mut self, at: usize, edit: Stored) {
         if self.list.capacity() == 0 {
-            self.list.reserve_exact(USUAL);
+            self.list.reserve_exact(INITIAL_CAPACITY);
         }
-        if self.list.len() > SEARCHED {
+        if self.list.len() > LINEAR_SEARCH {
             self.list.insert(at, edit);
             return;
         }
         self.list.push(edit);
-        if self.list.len() > SEARCHED {
+        if self.list.len() > LINEAR_SEARCH {
             self.list.sort_unstable_by(|one, other| one.compare(other.verb.scope(), other.key()));
         }
     }
@@ -251,8 +251,7 @@ impl Edits {
         self.put(verb, key, value.unwrap_or_default(), 0);
     }
 
-    /// Lays newer edits over these: what the request then sees is what it sees of the newer ones,
-    /// which knew of these.
+    /// Merges newer edits into these. The values of the newer edits already include these.
     pub(crate) fn lay_over(&mut self, newer: &Self) {
         if newer.clear_entries {
             self.clear_entries();
@@ -310,7 +309,7 @@ impl Edits {
     }
 }
 
-/// Shows the changes without their values.
+/// Shows the changes without values.
 impl fmt::Debug for Edits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.changes()).finish()
@@ -322,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_key_has_one_edit_of_a_kind() {
+    fn a_key_has_one_edit_per_scope() {
         let mut edits = Edits::default();
         edits.put(Verb::Set, "a", b"1", 0);
         edits.put(Verb::SetFlash, "a", b"2", 0);
@@ -332,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_edits_lie_over_the_older() {
+    fn newer_edits_are_merged_into_older() {
         let put = |list: &[(Verb, &str, &[u8], i64)]| {
             let mut edits = Edits::default();
             list.iter().for_each(|(verb, key, value, by)| edits.put(*verb, key, value, *by));
@@ -378,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clear_forgets_what_came_before_it() {
+    fn a_clear_discards_earlier_edits() {
         let mut edits = Edits::default();
         edits.put(Verb::Set, "a", b"1", 0);
         edits.clear_entries();
@@ -388,13 +387,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_set_a_million_times_costs_no_memory() {
+    fn setting_a_key_repeatedly_costs_no_memory() {
         let mut edits = Edits::default();
         edits.put(Verb::Set, "other", b"kept", 0);
         for round in 0_u32..100_000 {
             edits.put(Verb::Set, "key", &round.to_le_bytes(), 0);
         }
-        assert!(edits.list.capacity() <= USUAL && edits.list[1].text.as_slice().len() == 7);
+        assert!(edits.list.capacity() <= INITIAL_CAPACITY && edits.list[1].text.as_slice().len() == 7);
         let last = 99_999_u32.to_le_bytes();
         assert!(
             edits
@@ -403,10 +402,9 @@ mod tests {
         );
     }
 
-    /// Does to a list and to a map what a request may do to many keys, and compares them after each
-    /// step.
+    /// Applies the same steps to a list and a model, and compares them after each.
     #[test]
-    fn a_list_finds_what_was_put_into_it() {
+    fn edits_match_a_simple_model() {
         let mut edits = Edits::default();
         let mut model: Vec<(Scope, String, Verb)> = Vec::new();
         for step in 0_usize..600 {
@@ -429,5 +427,18 @@ mod tests {
             }
             assert!(edits.find(Scope::Requirements, b"1").is_none());
         }
+    }
+
+    #[test]
+    fn reading_a_flash_is_no_write() {
+        let with = |edit: fn(&mut Edits)| {
+            let mut edits = Edits::default();
+            edits.put(Verb::ConsumeFlash, "read", b"1", 0);
+            edit(&mut edits);
+            edits.hold_writes()
+        };
+        assert!(!with(|_| {}) && !Edits::default().hold_writes());
+        assert!(with(Edits::clear_entries) && with(Edits::clear_flashes));
+        assert!(with(|edits| edits.put(Verb::Set, "k", b"1", 0)));
     }
 }

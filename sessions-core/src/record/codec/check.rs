@@ -1,8 +1,8 @@
-//! What may be stored: exactly the values that JSON gives back as they were.
+//! Checking that a value survives a round trip through JSON.
 //!
-//! serde_json writes more than it reads back: a float that is not finite and `Some(None)` become
-//! `null`, a value that is nested too deep is refused only by the parser. So a value is walked
-//! through once before it is written.
+//! serde_json writes some values that it does not read back: non-finite floats and `Some(None)`
+//! become `null`, and only the parser limits the nesting depth. So each value is traversed once
+//! before it is written.
 
 use std::collections::HashSet;
 use std::error::Error as StdError;
@@ -13,26 +13,26 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// How many arrays and objects may lie within each other. serde_json's parser refuses one more.
-const DEEPEST: usize = 127;
+/// Maximum nesting depth of arrays and objects that serde_json's parser accepts.
+const MAX_DEPTH: usize = 127;
 
-/// Checks that a value is read back as it is.
+/// Checks that a value survives a round trip.
 ///
 /// # Errors
 ///
-/// Returns what JSON would change, or the reader refuse.
+/// Returns why JSON would change the value or refuse to read it.
 pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), Refused> {
     value.serialize(Walk { depth: 0 }).map(drop)
 }
 
-/// Why a value is not stored. It says nothing of the value.
+/// Why a value is refused, without any part of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     NotFinite,
     NestedNull,
     TooDeep,
     RepeatedKey,
-    /// The key of a map is no text, number, boolean or unit variant.
+    /// A map key is not a string, number, boolean or unit variant.
     Key,
     /// The type's own `Serialize` failed.
     Own,
@@ -41,11 +41,11 @@ pub(super) enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotFinite => "a float is not finite, which JSON cannot express",
-            Self::NestedNull => "a `Some` holds what JSON writes as null, and would be read back as `None`",
+            Self::NotFinite => "JSON cannot represent a float that is not finite",
+            Self::NestedNull => "a `Some` that JSON writes as null would be read back as `None`",
             Self::TooDeep => "arrays and objects are nested more than 127 deep",
             Self::RepeatedKey => "a map has the same key twice",
-            Self::Key => "the key of a map is no text, number, boolean or unit variant",
+            Self::Key => "a map key is not a string, number, boolean or unit variant",
             Self::Own => "the type's own `Serialize` failed",
         })
     }
@@ -59,14 +59,14 @@ impl serde::ser::Error for Refused {
     }
 }
 
-/// What JSON writes for a value.
+/// Whether JSON writes a value as null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     Null,
     Other,
 }
 
-/// A walk through a value that lies within `depth` arrays and objects.
+/// A traversal of a value inside `depth` arrays and objects.
 #[derive(Clone, Copy)]
 struct Walk {
     depth: usize,
@@ -74,7 +74,7 @@ struct Walk {
 
 impl Walk {
     fn deeper(self) -> Result<Self, Refused> {
-        if self.depth == DEEPEST { Err(Refused::TooDeep) } else { Ok(Self { depth: self.depth + 1 }) }
+        if self.depth == MAX_DEPTH { Err(Refused::TooDeep) } else { Ok(Self { depth: self.depth + 1 }) }
     }
 }
 
@@ -166,7 +166,7 @@ impl Serializer for Walk {
         Ok(Inside(self.deeper()?))
     }
 
-    // JSON has an object around the variant's own array or object.
+    // JSON wraps the variant's array or object in another object.
     fn serialize_tuple_variant(self, _: &'static str, _: u32, _: &'static str, _: usize) -> Result<Inside, Refused> {
         Ok(Inside(self.deeper()?.deeper()?))
     }
@@ -184,7 +184,7 @@ impl Serializer for Walk {
     }
 }
 
-/// A walk through the elements of an array, or the fields of an object.
+/// A traversal of the elements of an array or the fields of an object.
 struct Inside(Walk);
 
 impl Inside {
@@ -236,8 +236,7 @@ elements! {
 
 fields! { SerializeStruct SerializeStructVariant }
 
-/// A walk through a map, whose keys JSON does not keep apart by itself: a struct with a flattened
-/// map may have one of them twice.
+/// A traversal of a map that detects repeated keys, as a struct with a flattened map may have.
 struct InsideMap {
     values: Walk,
     keys: HashSet<Vec<u8>>,
@@ -248,7 +247,7 @@ impl SerializeMap for InsideMap {
     type Error = Refused;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
-        // As an object of its own, since JSON writes a key differently from a value.
+        // Inside an object, since JSON writes keys differently from values.
         let text = serde_json::to_vec(&OneKey(key)).map_err(|_| Refused::Key)?;
         if self.keys.insert(text) { Ok(()) } else { Err(Refused::RepeatedKey) }
     }
@@ -262,7 +261,7 @@ impl SerializeMap for InsideMap {
     }
 }
 
-/// A map of one key.
+/// A map with one key.
 struct OneKey<'a, T: ?Sized>(&'a T);
 
 impl<T: Serialize + ?Sized> Serialize for OneKey<'_, T> {

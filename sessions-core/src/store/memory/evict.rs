@@ -1,4 +1,4 @@
-//! Who goes when the store is full.
+//! Eviction from a full store.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -8,53 +8,58 @@ use crate::id::SessionId;
 use crate::platform::Timestamp;
 use crate::record::Record;
 
-/// Is how many sessions are looked at for those that may go, if there are as many.
-const ENOUGH: usize = 1024;
+/// Number of sessions to examine for candidates.
+const SAMPLE: usize = 1024;
 
-/// Of those that may go, one in so many goes, and never less than one for each [`ENOUGH`] looked
-/// at: the more had to be looked at, the more go, so what a new session pays for others to go does
-/// not grow with the store.
+/// One in this many candidates is evicted, and at least one for each [`SAMPLE`] sessions examined.
+///
+/// An eviction that examines more sessions evicts more, so the cost to each new session does not
+/// grow with the store.
 const ONE_IN: usize = 16;
 
-/// Is a session that may go. Expired ones go before the living, and those not seen for longest
-/// before the others.
+/// A session that may be evicted, ranked with expired sessions first, then least recently seen.
 struct Candidate {
     rank: (bool, Timestamp),
     id: SessionId,
 }
 
 impl MemoryStore {
-    /// Evicts until the limits hold again, but not `newcomer`, which is in the store already.
+    /// Evicts sessions until the limits hold again, but never `newcomer`, which is already stored.
     pub(super) fn make_room(&self, newcomer: SessionId, now: Timestamp, evicted: &mut Vec<SessionId>) {
-        let may_go =
+        let is_evictable =
             |record: &Record| record.id() != newcomer && (record.principal().is_none() || record.has_expired(now));
         while self.room.is_exceeded() {
-            let (candidates, seen) = self.candidates(1, now, may_go);
+            let (candidates, examined) = self.candidates(1, now, is_evictable);
             if candidates.is_empty() {
-                // All others have signed in since the newcomer was let in. They stay, and so does
-                // it.
+                // All others have signed in since the newcomer was admitted, so nothing is evicted.
                 return;
             }
-            self.evict(candidates, seen, may_go, evicted);
+            self.evict(candidates, examined, is_evictable, evicted);
         }
     }
 
-    /// Evicts some that have expired, if there are any where it looks.
+    /// Evicts expired sessions, if it finds any.
     pub(super) fn evict_expired(&self, now: Timestamp) -> Vec<SessionId> {
-        let may_go = |record: &Record| record.has_expired(now);
-        let (candidates, seen) = self.candidates(0, now, may_go);
+        let is_evictable = |record: &Record| record.has_expired(now);
+        let (candidates, examined) = self.candidates(0, now, is_evictable);
         let mut evicted = Vec::new();
-        self.evict(candidates, seen, may_go, &mut evicted);
+        self.evict(candidates, examined, is_evictable, &mut evicted);
         evicted
     }
 
-    /// Finds some that may go among [`ENOUGH`] sessions, and goes on for `at_least` as many where
-    /// there are anonymous ones. Returns how many it looked at, too.
-    fn candidates(&self, at_least: usize, now: Timestamp, may_go: impl Fn(&Record) -> bool) -> (Vec<Candidate>, usize) {
-        let (mut candidates, mut seen) = (Vec::new(), 0);
+    /// Finds candidates among [`SAMPLE`] sessions. Returns them and the number examined.
+    ///
+    /// If there are fewer than `at_least`, continues with the slices that have anonymous sessions.
+    fn candidates(
+        &self,
+        at_least: usize,
+        now: Timestamp,
+        is_evictable: impl Fn(&Record) -> bool,
+    ) -> (Vec<Candidate>, usize) {
+        let (mut candidates, mut examined) = (Vec::new(), 0);
         let start = self.evict_from.fetch_add(1, Relaxed);
         for slice in (0..COUNT).map(|step| self.slices.nth(start.wrapping_add(step))) {
-            if seen >= ENOUGH {
+            if examined >= SAMPLE {
                 if candidates.len() >= at_least {
                     break;
                 }
@@ -63,32 +68,61 @@ impl MemoryStore {
                 }
             }
             for record in slice.records.iter() {
-                seen += 1;
-                if may_go(&record) {
+                examined += 1;
+                if is_evictable(&record) {
                     let rank = (!record.has_expired(now), record.last_seen());
                     candidates.push(Candidate { rank, id: record.id() });
                 }
             }
         }
-        (candidates, seen)
+        (candidates, examined)
     }
 
-    /// Evicts the first of those that may go, unless they were seen or signed in meanwhile.
+    /// Evicts the first candidates, except those that were seen or signed in since.
     fn evict(
         &self,
         mut candidates: Vec<Candidate>,
-        seen: usize,
-        may_go: impl Fn(&Record) -> bool,
+        examined: usize,
+        is_evictable: impl Fn(&Record) -> bool,
         evicted: &mut Vec<SessionId>,
     ) {
-        let batch = (candidates.len() / ONE_IN).max(seen / ENOUGH).max(1);
+        let batch = (candidates.len() / ONE_IN).max(examined / SAMPLE).max(1);
         if batch < candidates.len() {
             candidates.select_nth_unstable_by_key(batch, |candidate| candidate.rank);
             candidates.truncate(batch);
         }
         let gone = candidates.into_iter().filter(|candidate| {
-            self.remove_if(candidate.id, |record| record.last_seen() == candidate.rank.1 && may_go(record))
+            self.remove_if(candidate.id, |record| record.last_seen() == candidate.rank.1 && is_evictable(record))
         });
         evicted.extend(gone.map(|candidate| candidate.id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::SecretHash;
+    use crate::record::Changes;
+
+    const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
+    const NOW: Timestamp = Timestamp::from_millis(1000);
+
+    #[test]
+    fn who_was_seen_or_signed_in_meanwhile_stays() {
+        let seen = || Changes::new(Timestamp::from_millis(2000), SECRET);
+        let signed_in = || Changes::new(NOW, SECRET).bind("ann");
+        for (changes, goes) in [(None, true), (Some(seen()), false), (Some(signed_in()), false)] {
+            let store = MemoryStore::default();
+            let record = Record::builder(SessionId::from_bytes([1; 16]), SECRET, NOW).build().unwrap();
+            store.insert(&record);
+            let may_go = |record: &Record| record.principal().is_none();
+            let (candidates, seen) = store.candidates(1, NOW, may_go);
+            if let Some(changes) = changes {
+                store.replace(record.id(), |record| record.apply(&changes)).unwrap();
+            }
+            let mut evicted = Vec::new();
+            store.evict(candidates, seen, may_go, &mut evicted);
+            assert_eq!((evicted.contains(&record.id()), store.find(record.id()).is_none()), (goes, goes));
+        }
     }
 }

@@ -1,20 +1,19 @@
-//! What the index and the counts know of a record.
+//! The parts of a record that the index and the counts need.
 
 use crate::id::SessionId;
 use crate::record::Record;
 
-/// Is about what a session takes besides its record's bytes: its slot in the map, the counts in
-/// front of the record, the allocator's part.
+/// Approximate bytes per session besides its record: map slot, reference counts, allocator.
 const OVERHEAD: usize = 104;
 
-/// Is about what a signed-in session takes in the index of principals.
+/// Approximate bytes per signed-in session in the index of principals.
 const INDEX_OVERHEAD: usize = 72;
 
-/// Is read from a record once for each change of it.
+/// The id, principal and size of a record, read once for each change to it.
 pub(super) struct Footprint<'a> {
     pub(super) id: SessionId,
     pub(super) principal: Option<&'a str>,
-    /// Is what the session takes in all.
+    /// Total size of the session in memory.
     pub(super) bytes: usize,
 }
 
@@ -23,5 +22,21 @@ impl<'a> Footprint<'a> {
         let principal = record.principal();
         let indexed = if principal.is_some() { INDEX_OVERHEAD } else { 0 };
         Self { id: record.id(), principal, bytes: record.as_bytes().len() + OVERHEAD + indexed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::SecretHash;
+    use crate::platform::Timestamp;
+
+    #[test]
+    fn a_session_counts_with_all_it_takes() {
+        for (principal, besides) in [(None, OVERHEAD), (Some("ann"), OVERHEAD + INDEX_OVERHEAD)] {
+            let (id, hash) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([1; 32]));
+            let record = Record::builder(id, hash, Timestamp::from_millis(0)).principal(principal).build().unwrap();
+            assert_eq!(Footprint::of(&record).bytes, record.as_bytes().len() + besides);
+        }
     }
 }

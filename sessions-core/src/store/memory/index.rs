@@ -1,4 +1,4 @@
-//! Which sessions belong to whom.
+//! The index of principals.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -9,26 +9,25 @@ use super::footprint::Footprint;
 use super::slices::trim;
 use crate::id::{IdHash, SessionId};
 
-/// Maps principals to the ids of their sessions. Anonymous sessions never touch it.
+/// A map from principals to the ids of their sessions. Anonymous sessions are not in it.
 ///
-/// Its caller holds the lock of the record whenever it changes an entry, and none when it reads
-/// one. What it reads may have changed by the time that it is used, and is verified with the
-/// record; so a hash of the principal is enough of a name, and two principals of the same hash cost
-/// no more than a look at each other's records.
+/// Callers hold the record's lock to change the index, and no lock to read it. An id may therefore
+/// be outdated when it is used, and the caller verifies it with the record. This is why a hash of
+/// the principal suffices as the key: a collision only costs a look at another principal's records.
 pub(super) struct Index {
-    // Keyed at random: principals are chosen by whoever signs up.
+    // Randomly keyed, since users choose their principals.
     hash: RandomState,
     ids: DashMap<u64, Ids, IdHash>,
 }
 
-/// Is how many locks the index has. A map under one of them grows in one step, while whoever signs
-/// in holds a record's lock.
+/// Number of locks. The map under one lock grows in one step, during which a sign-in holds a
+/// record's lock.
 const SHARDS: usize = 128;
 
-/// Holds the ids of one principal's sessions, mostly one, and at times a hundred thousand.
+/// The ids of one principal's sessions: usually one, sometimes a hundred thousand.
 enum Ids {
     One(SessionId),
-    #[expect(clippy::box_collection, reason = "it is rare, and would make every entry a third larger")]
+    #[expect(clippy::box_collection, reason = "rare, and unboxed it would make every entry a third larger")]
     Many(Box<HashSet<SessionId, IdHash>>),
 }
 
@@ -39,16 +38,16 @@ impl Default for Index {
 }
 
 impl Index {
-    pub(super) fn enter(&self, new: &Footprint<'_>) {
+    pub(super) fn add(&self, new: &Footprint<'_>) {
         if let Some(principal) = new.principal {
-            let enter = |ids: &mut Ids| ids.insert(new.id);
-            self.ids.entry(self.name(principal)).and_modify(enter).or_insert(Ids::One(new.id));
+            let insert = |ids: &mut Ids| ids.insert(new.id);
+            self.ids.entry(self.key(principal)).and_modify(insert).or_insert(Ids::One(new.id));
         }
     }
 
-    pub(super) fn leave(&self, old: &Footprint<'_>) {
+    pub(super) fn remove(&self, old: &Footprint<'_>) {
         if let Some(principal) = old.principal
-            && let Entry::Occupied(mut ids) = self.ids.entry(self.name(principal))
+            && let Entry::Occupied(mut ids) = self.ids.entry(self.key(principal))
         {
             let is_last = ids.get_mut().remove(old.id);
             if is_last {
@@ -59,17 +58,17 @@ impl Index {
 
     pub(super) fn replace(&self, old: &Footprint<'_>, new: &Footprint<'_>) {
         if old.principal != new.principal {
-            self.leave(old);
-            self.enter(new);
+            self.remove(old);
+            self.add(new);
         }
     }
 
-    /// Returns the ids of the sessions that were a principal's a moment ago, and maybe others.
+    /// Returns the ids of a principal's sessions, possibly with others. Verify each record.
     pub(super) fn ids(&self, principal: &str) -> Vec<SessionId> {
-        self.ids.get(&self.name(principal)).map_or_else(Vec::new, |ids| ids.to_vec())
+        self.ids.get(&self.key(principal)).map_or_else(Vec::new, |ids| ids.to_vec())
     }
 
-    /// Gives back the memory of an index that has become almost empty.
+    /// Shrinks the index if it is almost empty.
     pub(super) fn trim(&self) {
         trim(&self.ids);
     }
@@ -79,7 +78,7 @@ impl Index {
         self.ids.is_empty()
     }
 
-    fn name(&self, principal: &str) -> u64 {
+    fn key(&self, principal: &str) -> u64 {
         self.hash.hash_one(principal)
     }
 }
@@ -92,7 +91,7 @@ impl Ids {
         }
     }
 
-    /// Removes an id, and says whether none is left.
+    /// Removes an id. Returns whether none is left.
     fn remove(&mut self, id: SessionId) -> bool {
         match self {
             Self::One(only) => *only == id,
@@ -108,5 +107,28 @@ impl Ids {
             Self::One(id) => vec![*id],
             Self::Many(ids) => ids.iter().copied().collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emptied_index_gives_its_memory_back() {
+        let index = Index::default();
+        let names: Vec<_> = (0..10_000_u128).map(|number| (number, number.to_string())).collect();
+        let entries = names.iter().map(|(number, name)| Footprint {
+            id: SessionId::from_bytes(number.to_be_bytes()),
+            principal: Some(name),
+            bytes: 0,
+        });
+        entries.clone().for_each(|entry| index.add(&entry));
+        let full = index.ids.capacity();
+        index.trim();
+        assert_eq!(index.ids.capacity(), full);
+        entries.for_each(|entry| index.remove(&entry));
+        index.trim();
+        assert!(index.is_empty() && index.ids.capacity() < full / 8);
     }
 }

@@ -1,18 +1,18 @@
-//! How much the store holds, and how much it may.
+//! The limits of the store, and how much of them is in use.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::footprint::Footprint;
 
-/// Counts sessions and bytes.
+/// The limits of the store and the counts of its sessions and bytes.
 ///
-/// A record is counted under the lock that it is stored under, so that no session is ever counted
-/// twice or below zero.
+/// A record is counted while holding its lock, so no session is counted twice and no count drops
+/// below zero.
 pub(super) struct Room {
     max_sessions: usize,
     max_bytes: usize,
     all: Counts,
-    /// Counts the sessions that may not be evicted.
+    /// The sessions that may not be evicted.
     signed_in: Counts,
 }
 
@@ -35,7 +35,7 @@ impl Counts {
 
     fn resize(&self, old: usize, new: usize) {
         if old != new {
-            // One step, wrapping where it shrinks: nobody sees the sum of both.
+            // One wrapping addition, also to shrink: a reader never sees the sum of both sizes.
             self.bytes.fetch_add(new.wrapping_sub(old), Relaxed);
         }
     }
@@ -60,30 +60,30 @@ impl Room {
         counts.into_iter().all(|counts| counts.sessions.load(Relaxed) == 0 && counts.bytes.load(Relaxed) == 0)
     }
 
-    /// Says whether there would be room for a new record if all who may be evicted were.
+    /// Returns whether a new record fits if every session that may be evicted is.
     pub(super) fn admits(&self, new: &Footprint<'_>) -> bool {
         self.signed_in.sessions.load(Relaxed) < self.max_sessions
             && self.signed_in.bytes.load(Relaxed).saturating_add(new.bytes) <= self.max_bytes
     }
 
-    /// Says whether a new record would fit if it were alone.
+    /// Returns whether a new record fits into an empty store.
     pub(super) fn fits(&self, new: &Footprint<'_>) -> bool {
         self.max_sessions > 0 && new.bytes <= self.max_bytes
     }
 
-    /// Says whether somebody has to go.
+    /// Returns whether a limit is exceeded, so that sessions must be evicted.
     pub(super) fn is_exceeded(&self) -> bool {
         self.sessions() > self.max_sessions || self.bytes() > self.max_bytes
     }
 
-    pub(super) fn enter(&self, new: &Footprint<'_>) {
+    pub(super) fn add(&self, new: &Footprint<'_>) {
         self.all.add(new.bytes);
         if new.principal.is_some() {
             self.signed_in.add(new.bytes);
         }
     }
 
-    pub(super) fn leave(&self, old: &Footprint<'_>) {
+    pub(super) fn remove(&self, old: &Footprint<'_>) {
         self.all.subtract(old.bytes);
         if old.principal.is_some() {
             self.signed_in.subtract(old.bytes);

@@ -1,4 +1,4 @@
-//! The map from ids to records, in slices that can be gone through one at a time.
+//! The map from ids to records, in slices visited one at a time.
 
 use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -9,22 +9,22 @@ use super::footprint::Footprint;
 use crate::id::{IdHash, SessionId};
 use crate::record::Record;
 
-/// Is how many slices there are: a power of two.
+/// Number of slices, a power of two.
 pub(super) const COUNT: usize = 128;
 
-/// Is how many locks a slice has. A map of a million sessions holds 4,000 of them under each.
+/// Number of locks per slice. With a million sessions, each lock guards about 4,000.
 const SHARDS: usize = 2;
 
-/// Holds all records. A `DashMap` can only be gone through from its beginning to its end, so this
-/// is an array of them: sweeping, evicting and listing visit one after the other, and remember only
-/// its number.
+/// All records, in an array of maps.
+///
+/// The iteration of a `DashMap` cannot be interrupted and resumed. Sweeping, evicting and listing
+/// therefore visit one map after the other, and remember only its number.
 pub(super) struct Slices(Box<[Slice; COUNT]>);
 
-/// Is one part of the map, with locks of its own.
+/// One part of the map, with its own locks.
 pub(super) struct Slice {
     pub(super) records: DashMap<SessionId, Record, IdHash>,
-    /// Counts the sessions in it that nobody has signed in to, so that who looks for such need not
-    /// visit slices without one.
+    /// Number of anonymous sessions. An eviction skips slices that have none.
     anonymous: AtomicUsize,
 }
 
@@ -35,16 +35,16 @@ impl Default for Slices {
 }
 
 impl Slices {
-    /// Returns the slice that has the record of `id`, if there is one.
+    /// Returns the slice for `id`.
     pub(super) fn of(&self, id: SessionId) -> &Slice {
-        // The top bits of a product depend on every bit of both halves, so ids that only count
-        // upwards are spread too.
+        // The top bits of the product depend on every bit of both halves, so that consecutive ids
+        // are spread too.
         let (one, other) = id.as_uuid().as_u64_pair();
         let spread = one.wrapping_add(other).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         &self.0[(spread >> (u64::BITS - COUNT.trailing_zeros())) as usize]
     }
 
-    /// Returns the slice of a number; numbers go round.
+    /// Returns the slice with a number, modulo [`COUNT`].
     pub(super) fn nth(&self, number: usize) -> &Slice {
         &self.0[number % COUNT]
     }
@@ -59,13 +59,13 @@ impl Slice {
         Self { records: DashMap::with_hasher_and_shard_amount(IdHash, SHARDS), anonymous: AtomicUsize::new(0) }
     }
 
-    pub(super) fn enter(&self, new: &Footprint<'_>) {
+    pub(super) fn add(&self, new: &Footprint<'_>) {
         if new.principal.is_none() {
             self.anonymous.fetch_add(1, Relaxed);
         }
     }
 
-    pub(super) fn leave(&self, old: &Footprint<'_>) {
+    pub(super) fn remove(&self, old: &Footprint<'_>) {
         if old.principal.is_none() {
             self.anonymous.fetch_sub(1, Relaxed);
         }
@@ -73,8 +73,8 @@ impl Slice {
 
     pub(super) fn replace(&self, old: &Footprint<'_>, new: &Footprint<'_>) {
         if old.principal.is_some() != new.principal.is_some() {
-            self.enter(new);
-            self.leave(old);
+            self.add(new);
+            self.remove(old);
         }
     }
 
@@ -82,17 +82,17 @@ impl Slice {
         self.anonymous.load(Relaxed) > 0
     }
 
-    /// Gives back the memory of a slice that has become almost empty.
+    /// Shrinks the slice if it is almost empty.
     pub(super) fn trim(&self) {
         trim(&self.records);
     }
 }
 
-/// Gives back the memory of a map that has become almost empty.
+/// Shrinks a map that is almost empty.
 pub(super) fn trim<K: Eq + Hash, V>(map: &DashMap<K, V, IdHash>) {
     let capacity = map.capacity();
-    // A map that grows again soon should not pay for having been trimmed, and one this small is not
-    // worth the locks.
+    // The factor of 8 avoids shrinking a map that soon grows again. A map of up to 256 is not worth
+    // taking the locks.
     if capacity > 256 && map.len() < capacity / 8 {
         map.shrink_to_fit();
     }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_a_weak_generator_are_spread_over_the_slices() {
+    fn ids_of_a_weak_generator_are_spread() {
         let each = 100;
         let count = (COUNT * each) as u128;
         assert!(fullest_of(0..count) < 2 * each);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emptied_slice_gives_its_memory_back() {
+    fn trimming_shrinks_an_almost_empty_slice() {
         let slices = Slices::default();
         let slice = slices.nth(COUNT);
         let now = crate::platform::Timestamp::from_millis(0);
@@ -138,5 +138,23 @@ mod tests {
         slice.trim();
         assert!(slice.records.capacity() < full / 8);
         assert_eq!(slice.records.len(), 40);
+    }
+
+    #[test]
+    fn a_map_that_may_grow_again_keeps_its_memory() {
+        let map = DashMap::with_hasher_and_shard_amount(IdHash, SHARDS);
+        for number in 0..10_000_u64 {
+            map.insert(number, ());
+        }
+        map.retain(|number, ()| number % 2 == 0);
+        let full = map.capacity();
+        trim(&map);
+        assert_eq!(map.capacity(), full);
+        let small = DashMap::with_capacity_and_hasher_and_shard_amount(100, IdHash, SHARDS);
+        small.insert(1_u64, ());
+        let full = small.capacity();
+        assert!(full > 8 * small.len(), "{full}");
+        trim(&small);
+        assert_eq!(small.capacity(), full);
     }
 }

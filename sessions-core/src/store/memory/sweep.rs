@@ -1,5 +1,4 @@
-//! Going through the store a slice at a time: the sweep of what has expired, and the listing of
-//! what has not.
+//! Sweeping and listing, one slice at a time.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -10,10 +9,10 @@ use crate::platform::Timestamp;
 use crate::store::{Cursor, Page};
 
 impl MemoryStore {
-    /// Removes at most `limit` expired records, going once round at most, from where the last sweep
-    /// ended.
+    /// Removes at most `limit` expired records, beginning where the last sweep ended.
     ///
-    /// They are collected under read locks, which stop no load, and each is removed by itself.
+    /// Each slice is visited at most once. Expired records are collected under read locks, which
+    /// block no load, and then removed one by one.
     pub(super) fn remove_expired(&self, limit: usize, now: Timestamp) -> Vec<SessionId> {
         let mut removed = Vec::new();
         let start = self.sweep_from.load(Relaxed);
@@ -35,7 +34,7 @@ impl MemoryStore {
             let expired = slice.records.iter().filter(|record| record.has_expired(now));
             let mut ids: Vec<_> = expired.map(|record| record.id()).take(left).collect();
             let is_last = ids.len() < left;
-            // Some may have been seen since they were found.
+            // A record may have been seen since it was found.
             ids.retain(|id| self.remove_if(*id, |record| record.has_expired(now)));
             removed.append(&mut ids);
             if is_last {
@@ -45,8 +44,7 @@ impl MemoryStore {
         }
     }
 
-    /// Lists the live sessions of one slice, or of more until there are `limit`. A cursor is the
-    /// number of a slice.
+    /// Lists live sessions slice by slice until there are `limit`. A cursor is a slice's number.
     pub(super) fn list(&self, from: Option<&Cursor>, limit: usize, now: Timestamp) -> Page {
         let mut number = from.map_or(0, read);
         let mut records = Vec::new();
@@ -66,7 +64,7 @@ fn write(number: usize) -> Cursor {
     Cursor::from_bytes(number.to_le_bytes())
 }
 
-/// Reads the number of a slice; what [`write()`] did not write is past the last one.
+/// Reads the number of a slice. A cursor not made by [`write()`] is past the last one.
 fn read(cursor: &Cursor) -> usize {
     cursor.as_bytes().try_into().map_or(COUNT, usize::from_le_bytes)
 }

@@ -1,5 +1,4 @@
-//! What is the memory store's own: its limits, its index, its slices. The contract is tested by
-//! `sessions-conformance`.
+//! Tests of the limits, index and slices. `sessions-conformance` tests the contract.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -49,7 +48,7 @@ fn is_alive(store: &MemoryStore, number: usize, now: usize) -> bool {
 }
 
 #[test]
-fn the_longest_unseen_session_goes_first() {
+fn the_least_recently_seen_session_is_evicted_first() {
     let store = MemoryStore::builder().max_sessions(3).build();
     for (number, seen) in [(1, 12), (2, 10), (3, 11)] {
         assert!(evicted_by(&store, &anonymous(number, seen)).is_empty());
@@ -61,7 +60,7 @@ fn the_longest_unseen_session_goes_first() {
 }
 
 #[test]
-fn the_expired_go_before_the_living_and_the_signed_in_stay() {
+fn expired_sessions_go_first_signed_in_ones_stay() {
     let store = MemoryStore::builder().max_sessions(3).build();
     let brief = Record::builder(id(1), SECRET, at(30)).idle(Some(Duration::from_secs(5))).principal(Some("ada"));
     store.insert(&brief.build().unwrap());
@@ -74,11 +73,11 @@ fn the_expired_go_before_the_living_and_the_signed_in_stay() {
 }
 
 #[test]
-fn a_store_full_of_people_who_are_signed_in_is_full_until_one_expires() {
+fn a_store_of_signed_in_sessions_is_full() {
     let store = MemoryStore::builder().max_sessions(2).build();
     store.insert(&signed_in(1, 0));
     store.insert(&anonymous(2, 30));
-    // A login takes the last place that could have been had.
+    // A login makes the last evictable session unevictable.
     store.replace(id(2), |record| record.apply(&Changes::new(at(31), SECRET).bind("bob"))).unwrap();
     assert_eq!(store.insert(&anonymous(3, 31)), Created::Full);
     assert_eq!(store.insert(&signed_in(3, 31)), Created::Full);
@@ -89,7 +88,7 @@ fn a_store_full_of_people_who_are_signed_in_is_full_until_one_expires() {
 }
 
 #[test]
-fn a_large_session_makes_as_many_small_ones_go_as_it_needs() {
+fn a_large_session_evicts_enough_small_ones() {
     let small = bytes_of(&anonymous(1, 0));
     let store = MemoryStore::builder().max_bytes(10 * small).build();
     for number in 0..10 {
@@ -108,7 +107,7 @@ fn bytes_of(record: &Record) -> usize {
 }
 
 #[test]
-fn a_session_that_no_eviction_makes_room_for_evicts_nobody() {
+fn a_session_that_cannot_fit_evicts_nobody() {
     let small = bytes_of(&anonymous(1, 0));
     let store = MemoryStore::builder().max_bytes(4 * small).build();
     store.insert(&anonymous(1, 0));
@@ -121,7 +120,7 @@ fn a_session_that_no_eviction_makes_room_for_evicts_nobody() {
 }
 
 #[test]
-fn what_a_session_writes_is_never_refused_and_the_next_new_one_pays() {
+fn writes_are_admitted_and_the_next_session_evicts() {
     let small = bytes_of(&anonymous(1, 0));
     let store = MemoryStore::builder().max_bytes(3 * small).build();
     for number in 0..3 {
@@ -136,7 +135,7 @@ fn what_a_session_writes_is_never_refused_and_the_next_new_one_pays() {
 }
 
 #[test]
-fn a_flood_is_paid_for_in_batches_and_every_eviction_is_reported_once() {
+fn a_flood_evicts_in_batches_and_reports_each_once() {
     let store = MemoryStore::builder().max_sessions(2000).build();
     let (mut evictions, mut evicted) = (0, HashSet::new());
     for number in 0..10_000 {
@@ -145,13 +144,13 @@ fn a_flood_is_paid_for_in_batches_and_every_eviction_is_reported_once() {
         assert!(batch.into_iter().all(|id| evicted.insert(id)));
         assert!(store.room.sessions() <= 2000);
     }
-    assert!(evictions < 300, "8,000 went in {evictions} batches");
+    assert!(evictions < 300, "8,000 were evicted in {evictions} batches");
     assert_eq!(evicted.len(), 10_000 - store.room.sessions());
     assert!((0..10_000).all(|number| is_alive(&store, number, 0) != evicted.contains(&id(number))));
 }
 
 #[test]
-fn few_who_may_go_are_found_among_many_who_may_not() {
+fn a_rare_evictable_session_is_found() {
     let store = MemoryStore::builder().max_sessions(20_000).build();
     for number in 0..19_999 {
         store.insert(&signed_in(number, 0));
@@ -164,7 +163,7 @@ fn few_who_may_go_are_found_among_many_who_may_not() {
 }
 
 #[test]
-fn threads_that_create_together_stay_within_the_limit() {
+fn concurrent_creates_stay_within_the_limit() {
     let store = Arc::new(MemoryStore::builder().max_sessions(100).build());
     let flood = |first: usize| {
         let store = Arc::clone(&store);
@@ -180,9 +179,9 @@ fn threads_that_create_together_stay_within_the_limit() {
 }
 
 #[test]
-fn nothing_is_counted_or_indexed_after_everybody_has_left() {
+fn removals_leave_no_count_and_no_index_entry() {
     let store = MemoryStore::default();
-    let leave: [fn(&MemoryStore); 4] = [
+    let removals: [fn(&MemoryStore); 4] = [
         |store| assert!((0..9).all(|number| store.remove_if(id(number), |_| true))),
         |store| assert_eq!(store.clear(), 9),
         |store| assert_eq!(store.remove_expired(100, at(1000)).len(), 9),
@@ -192,7 +191,7 @@ fn nothing_is_counted_or_indexed_after_everybody_has_left() {
             assert_eq!(store.clear(), 2);
         },
     ];
-    for leave in leave {
+    for remove in removals {
         for number in 0..9 {
             let principal = [None, Some("ada"), Some("bob")][number % 3];
             store.insert(&record(number, 0, principal, &vec![0; number]));
@@ -205,7 +204,7 @@ fn nothing_is_counted_or_indexed_after_everybody_has_left() {
         store.insert(&record(9, 0, None, b""));
         store.replace(id(9), |record| record.apply(&Changes::new(at(1), SECRET).set("more", b"more"))).unwrap();
         assert!(store.remove_if(id(9), |_| true));
-        leave(&store);
+        remove(&store);
         assert_eq!((store.room.sessions(), bytes(&store)), (0, 0));
         assert!(store.room.is_empty());
         assert!(store.index.is_empty());
@@ -214,7 +213,7 @@ fn nothing_is_counted_or_indexed_after_everybody_has_left() {
 }
 
 #[test]
-fn sweeps_go_on_where_the_last_one_ended() {
+fn a_sweep_continues_where_the_last_one_ended() {
     let store = MemoryStore::default();
     for number in 0..5000 {
         store.insert(&anonymous(number, if number % 2 == 0 { 0 } else { 1000 }));
@@ -232,7 +231,7 @@ fn sweeps_go_on_where_the_last_one_ended() {
 }
 
 #[test]
-fn a_page_is_a_slice_or_more_and_a_strange_cursor_is_past_the_end() {
+fn a_page_ends_with_a_slice_and_bad_cursors_are_empty() {
     let store = MemoryStore::default();
     for number in 0..10_000 {
         store.insert(&anonymous(number, 0));
@@ -241,15 +240,30 @@ fn a_page_is_a_slice_or_more_and_a_strange_cursor_is_past_the_end() {
     assert!(!first.records.is_empty() && first.records.len() < 1000);
     let next = first.next.unwrap();
     assert!(store.list(Some(&next), 1, at(0)).records.iter().all(|record| !first.records.contains(record)));
-    for strange in [&b""[..], b"x", &[0xff; 8], &[0; 9], &slices::COUNT.to_le_bytes()] {
-        let page = store.list(Some(&Cursor::from_bytes(strange)), 1, at(0));
+    for cursor in [&b""[..], b"x", &[0xff; 8], &[0; 9], &slices::COUNT.to_le_bytes()] {
+        let page = store.list(Some(&Cursor::from_bytes(cursor)), 1, at(0));
         assert!(page.records.is_empty() && page.next.is_none());
     }
 }
 
 #[test]
-fn debug_shows_how_many_there_are_and_nothing_of_them() {
+fn debug_shows_only_the_count() {
     let store = MemoryStore::default();
     store.insert(&record(1, 0, Some("ada"), b"secret"));
     assert_eq!(format!("{store:?}"), "MemoryStore { sessions: 1, .. }");
+}
+
+#[test]
+fn a_store_without_a_place_admits_nobody() {
+    let footprint = Footprint { id: id(1), principal: None, bytes: 1 };
+    for (sessions, bytes, fits) in [(0, 10, false), (1, 0, false), (1, 1, true)] {
+        let room = Room::new(sessions, bytes);
+        assert_eq!((room.fits(&footprint), room.admits(&footprint)), (fits, fits));
+    }
+}
+
+#[test]
+fn the_store_has_a_name_and_a_cursor_keeps_its_bytes() {
+    assert_eq!(MemoryStore::default().name(), "memory");
+    assert_eq!(Cursor::from_bytes(*b"page 2").as_bytes(), b"page 2");
 }

@@ -1,0 +1,171 @@
+//! What the log tells, by its fields: why a session is there no more.
+
+use std::cell::RefCell;
+use std::fmt::{self, Write as _};
+use std::sync::Once;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::Session;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, Subscriber, span};
+
+use crate::support::{Fixture, made_up_token};
+
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes down what each thread logs. It is there for the whole process: a place that logs before
+/// anybody listens may stay silent for good.
+struct Lines;
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "sessions_core"
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        LINES.with_borrow_mut(|lines| lines.push(line.0));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// An event's level and its fields.
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        write!(self.0, " {}={value:?}", field.name()).unwrap();
+    }
+}
+
+/// Returns what `work` logs on this thread, a line for each event.
+pub(crate) fn logged(work: impl FnOnce()) -> Vec<String> {
+    static LISTENS: Once = Once::new();
+    LISTENS.call_once(|| tracing::subscriber::set_global_default(Lines).unwrap());
+    LINES.take();
+    work();
+    LINES.take()
+}
+
+#[test]
+fn a_life_is_logged_at_debug_by_id_and_reason() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let mut id = None;
+    let lines = logged(|| {
+        browser.set("k", "v");
+        id = browser.visit(Session::id).result;
+        browser.visit(|session| session.login("ann").unwrap());
+        browser.visit(Session::destroy);
+        browser.set("k", "v");
+        block_on(fixture.sessions.destroy_all()).unwrap();
+    });
+    let id = id.unwrap();
+    let lines: Vec<_> = lines.into_iter().filter(|line| !line.starts_with("TRACE ")).collect();
+    assert_eq!(
+        lines[..2],
+        [format!("DEBUG message=session created id={id}"), format!("DEBUG message=session renewed id={id}")]
+    );
+    assert_eq!(lines[2], format!(r#"DEBUG message=session ended id={id} reason="logout""#));
+    assert_eq!(lines[4..], ["DEBUG message=all sessions ended count=1"]);
+}
+
+#[test]
+fn the_log_says_how_a_session_ended() {
+    let ended = |end: fn(&Fixture, &mut crate::support::Browser)| {
+        let fixture = Fixture::new();
+        let mut browser = fixture.browser();
+        browser.set("k", "v");
+        let lines = logged(|| end(&fixture, &mut browser));
+        lines.into_iter().filter(|line| line.contains("session ended")).collect::<String>()
+    };
+    let by_id = ended(|fixture, browser| {
+        let id = browser.start().id().unwrap();
+        assert!(block_on(fixture.sessions.destroy_by_id(id)).unwrap());
+    });
+    assert!(by_id.ends_with(r#"reason="administration""#), "{by_id}");
+    let swept = ended(|fixture, _| {
+        fixture.clock.advance(Duration::from_secs(13 * 60 * 60));
+        block_on(fixture.sessions.sweep(10)).unwrap();
+    });
+    assert!(swept.ends_with(r#"reason="expired""#), "{swept}");
+}
+
+#[test]
+fn the_log_says_why_a_cookie_opened_no_session() {
+    type Spoil = fn(&Fixture, &mut String);
+    let cases: [(Spoil, &str); 7] = [
+        (|_, cookie| cookie.push('x'), r#"DEBUG message=cookie opened no session reason="malformed""#),
+        (|_, cookie| *cookie = format!("__Host-id={}", made_up_token(1)), r#" reason="unknown or destroyed""#),
+        (
+            |_, cookie| {
+                let end = cookie.len() - 3;
+                let other = if &cookie[end..end + 1] == "A" { "B" } else { "A" };
+                cookie.replace_range(end..end + 1, other);
+            },
+            r#" reason="wrong secret""#,
+        ),
+        (|fixture, _| fixture.clock.advance(Duration::from_secs(31 * 60)), r#" reason="expired""#),
+        (
+            |fixture, cookie| {
+                let mut other = fixture.browser();
+                other.set("k", "v");
+                *cookie = format!("{cookie}; {}", other.cookie.unwrap());
+            },
+            r#" reason="ambiguous""#,
+        ),
+        (
+            |_, cookie| *cookie = (0..9).map(|seed| format!("__Host-id={};", made_up_token(seed))).collect(),
+            r#" reason="too many tokens""#,
+        ),
+        (
+            |fixture, _| fixture.store.unreadable.store(true, Ordering::SeqCst),
+            r#"ERROR message=cookie opened no session"#,
+        ),
+    ];
+    for (spoil, expected) in cases {
+        let fixture = Fixture::new();
+        let mut browser = fixture.browser();
+        browser.set("k", "v");
+        let mut cookie = browser.cookie.clone().unwrap();
+        spoil(&fixture, &mut cookie);
+        let lines = logged(|| drop(block_on(fixture.sessions.open().session([cookie.as_bytes()]))));
+        let rejections: Vec<_> = lines.iter().filter(|line| line.contains("cookie opened no session")).collect();
+        assert!(
+            !rejections.is_empty() && rejections.iter().all(|line| line.contains(expected)),
+            "{expected}: {lines:?}"
+        );
+        for line in rejections {
+            assert_eq!(line.starts_with("DEBUG "), !expected.starts_with("ERROR"), "{line}");
+            assert!(!line.contains(&cookie[cookie.len() - 22..]), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_cookie_without_secure_is_a_warning_when_it_is_built() {
+    let warnings = |is_secure: bool| {
+        let builder = sessions_core::Sessions::builder().sweep_every(None).cookie_name("shop");
+        let builder = if is_secure { builder } else { builder.insecure_http() };
+        logged(|| drop(builder.build().unwrap()))
+    };
+    assert_eq!(warnings(true), [""; 0]);
+    let told = warnings(false);
+    assert!(told.len() == 1 && told[0].starts_with("WARN ") && told[0].contains(r#"cookie="shop""#), "{told:?}");
+}

@@ -1,0 +1,71 @@
+//! The options of the builder.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sessions_core::{
+    Codec, ConfigErrorKind, Expiry, ManualClock, MemoryStore, OutagePolicy, SameSite, SealKey, SessionId, Sessions,
+    SessionsBuilder,
+};
+
+const KEY: &[u8] = b"a very sensitive key of 32 bytes!";
+
+/// A codec that nobody uses.
+#[derive(Debug)]
+struct Unread;
+
+impl Codec for Unread {
+    fn encode(&self, _: &serde_json::Value) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
+        Err("unused".into())
+    }
+
+    fn decode(&self, _: &[u8]) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+        Err("unused".into())
+    }
+}
+
+#[test]
+fn each_option_keeps_those_set_before() {
+    type Option = fn(SessionsBuilder) -> SessionsBuilder;
+    let options: [(&str, Option); 24] = [
+        ("store", |builder| builder.store(MemoryStore::default())),
+        ("shared_store", |builder| builder.shared_store(Arc::new(MemoryStore::default()))),
+        ("domain", |builder| builder.domain("example.com")),
+        ("path", |builder| builder.path("/shop")),
+        ("same_site", |builder| builder.same_site(SameSite::Strict)),
+        ("partitioned", SessionsBuilder::partitioned),
+        ("insecure_http", SessionsBuilder::insecure_http),
+        ("readable_by_scripts", SessionsBuilder::readable_by_scripts),
+        ("expiry", |builder| builder.expiry(Expiry::default())),
+        ("idle", |builder| builder.idle(Duration::from_secs(60))),
+        ("absolute", |builder| builder.absolute(None)),
+        ("touch_every", |builder| builder.touch_every(Duration::from_secs(1))),
+        ("sweep_every", |builder| builder.sweep_every(None)),
+        ("max_record_bytes", |builder| builder.max_record_bytes(1000)),
+        ("max_keys", |builder| builder.max_keys(10)),
+        ("outage", |builder| builder.outage(OutagePolicy::Anonymous)),
+        ("no_store", |builder| builder.no_store(false)),
+        ("signed", |builder| builder.signed([SealKey::new(KEY).unwrap()])),
+        ("encrypted", |builder| builder.encrypted([SealKey::new(KEY).unwrap()])),
+        ("id_generator", |builder| builder.id_generator(|| SessionId::from_bytes([1; 16]))),
+        ("clock", |builder| builder.clock(ManualClock::default())),
+        ("codec", |builder| builder.codec(Unread)),
+        ("on_event", |builder| builder.on_event(|_| {})),
+        ("on_destroy", |builder| builder.on_destroy(|_, _| {})),
+    ];
+    for (name, option) in options {
+        let builder = Sessions::builder().sweep_every(None).cookie_name("first");
+        let sessions = option(builder).build().unwrap();
+        assert_eq!(sessions.cookie_name(), "first", "{name}");
+    }
+}
+
+/// One test: there is one process.
+#[test]
+fn the_process_wide_manager_is_set_once() {
+    let build = |name| Sessions::builder().sweep_every(None).cookie_name(name).build().unwrap();
+    build("global").set_global().unwrap();
+    assert_eq!(Sessions::global().cookie_name(), "global");
+    assert_eq!(build("other").set_global().unwrap_err().kind(), ConfigErrorKind::GlobalAlreadySet);
+    assert_eq!(Sessions::global().cookie_name(), "global");
+}
