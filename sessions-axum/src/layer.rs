@@ -63,7 +63,7 @@ use crate::service::SessionService;
 ///
 /// ```
 /// use http::{Request, Response, header};
-/// use sessions_axum::{Error, SessionLayer, Sessions, SessionsExt};
+/// use sessions_axum::{SessionError, SessionLayer, Sessions, SessionsExt};
 /// use tower::{Layer, ServiceExt, service_fn};
 ///
 /// # pollster::block_on(async {
@@ -73,7 +73,7 @@ use crate::service::SessionService;
 ///     let sessions = within.clone();
 ///     async move {
 ///         sessions.start(&request).await?.set("name", "iris")?;
-///         Ok::<Response<String>, Error>(Response::new("ok".to_owned()))
+///         Ok::<Response<String>, SessionError>(Response::new("ok".to_owned()))
 ///     }
 /// });
 /// let service = SessionLayer::new(sessions).layer(service);

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_waits() {
+    fn thread_waits() {
         assert_eq!(block_on(answer_of_another_thread()), 7);
     }
 

@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_response_is_not_stored_and_an_outage_may_be_tried_again() {
+    fn error_response_forbids_caching_and_allows_retry() {
         use crate::error::ErrorKind;
         let no_store = || ("cache-control", "no-store".to_owned());
         let retry_after = ("retry-after", "1".to_owned());

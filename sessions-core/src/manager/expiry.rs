@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setter_changes_one_limit_only() {
+    fn setter_changes_only_its_timeout() {
         let browser = Expiry::never().cookie_until_browser_closes();
         assert_eq!(browser, Expiry::default().idle(None).absolute(None));
         assert!(!browser.cookie_persists() && Expiry::never().cookie_persists());

@@ -57,7 +57,7 @@ mod tests {
     use crate::platform::ManualClock;
 
     #[test]
-    fn a_full_slice_is_followed_at_once() {
+    fn full_slice_is_followed_at_once() {
         let clock = Arc::new(ManualClock::default());
         let sessions = Sessions::builder().clock(Arc::clone(&clock)).sweep_every(None).build().unwrap();
         for _ in 0..SLICE + 1 {

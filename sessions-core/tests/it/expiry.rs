@@ -267,7 +267,7 @@ fn failed_request_counts_as_use() {
 }
 
 #[test]
-fn a_listing_tells_who_it_is_and_until_when() {
+fn listing_names_principal_and_expiry() {
     let fixture = Fixture::with(|builder| builder.expiry(Expiry::default().idle(2 * MINUTE)));
     let mut browser = fixture.browser();
     browser.visit(|session| session.login("ann").unwrap());

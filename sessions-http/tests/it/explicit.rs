@@ -35,7 +35,7 @@ fn next_request_sees_what_was_finished() {
 }
 
 #[tokio::test]
-async fn a_preflight_begins_no_session() {
+async fn preflight_begins_no_session() {
     for (method, cookies) in [(Method::OPTIONS, 0), (Method::POST, 1)] {
         for by_parts in [false, true] {
             let (sessions, _) = manager_and_store();

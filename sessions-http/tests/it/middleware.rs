@@ -87,7 +87,7 @@ async fn handler_headers_are_kept_except_namesakes() {
 }
 
 #[tokio::test]
-async fn fields_for_shared_caches_give_way_to_a_cookie() {
+async fn cookie_removes_headers_for_shared_caches() {
     let (sessions, _) = manager_and_store();
     let handler = async |request| {
         let mut response = set_name(request).await?;
@@ -104,7 +104,7 @@ async fn fields_for_shared_caches_give_way_to_a_cookie() {
 }
 
 #[test]
-fn debug_output_shows_the_stage_and_no_response() {
+fn debug_output_shows_only_the_stage() {
     let (sessions, store) = manager_and_store();
     store.set(Mood::Later);
     let mut request = Request::new(());

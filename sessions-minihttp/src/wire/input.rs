@@ -74,8 +74,7 @@ impl Input {
         self.end += count;
     }
 
-    /// Records that the first `taken` bytes are consumed, and that `received` more bytes were received
-    /// into the space behind them.
+    /// Records that the first `taken` bytes are consumed, and `received` more are in the space behind.
     pub(crate) const fn advance(&mut self, taken: usize, received: usize) {
         self.start += taken;
         self.end += received;

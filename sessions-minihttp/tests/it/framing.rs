@@ -73,7 +73,7 @@ fn malformed_request_line_is_refused() {
 }
 
 #[test]
-fn a_refusal_is_complete() {
+fn refusal_is_a_complete_response() {
     let mut client = Client::new(serve(sessions(), routes));
     client.send(b"GET / HTTP/3.0\r\n\r\n");
     let answer = client.receive().unwrap();

@@ -217,7 +217,7 @@ fn view_matches_the_store() {
 }
 
 #[test]
-fn a_new_record_below_the_edits_is_measured_with_them() {
+fn rebased_record_is_measured_with_edits() {
     let mut view = view();
     let base = view.base().cloned();
     view.set(Verb::Set, "name", b"\"a longer name\"", &LIMITS).unwrap();
@@ -229,7 +229,7 @@ fn a_new_record_below_the_edits_is_measured_with_them() {
 }
 
 #[test]
-fn a_session_over_its_limit_can_still_change_what_it_has() {
+fn session_over_its_limit_can_change_entries() {
     let limits = Limits::new(1, 1);
     let mut view = view();
     view.set(Verb::Set, "n", b"2", &limits).unwrap();
