@@ -31,9 +31,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The future fails if the store cannot be read. The kind is
-    /// [`Unreadable`](crate::store::StoreErrorKind::Unreadable) for a damaged record, which the caller
-    /// treats as absent, and [`NewerFormat`](crate::store::StoreErrorKind::NewerFormat) for a record that
-    /// only a newer build can read, which stays valid for that build.
+    /// [`Unreadable`](crate::store::StoreErrorKind::Unreadable) for a damaged record, which the
+    /// caller treats as absent, and [`NewerFormat`](crate::store::StoreErrorKind::NewerFormat) for
+    /// a record that only a newer build can read, which stays valid for that build.
     fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>>;
 
     /// Stores a new record. An existing id is reported, never overwritten.
@@ -107,8 +107,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Removes at most `limit` records that have expired at `now`. Returns their ids.
     ///
-    /// A sweep never locks the whole store. It checks each record's deadline in the same atomic step
-    /// that removes the record. A store whose engine expires records by itself returns no ids.
+    /// A sweep never locks the whole store. It checks each record's deadline in the same atomic
+    /// step that removes the record. A store whose engine expires records by itself returns no ids.
     ///
     /// # Errors
     ///

@@ -127,8 +127,8 @@ impl<E: Engine> DiskStore<E> {
     }
 
     /// Sends a request without blocking. If too many are waiting, the answer is
-    /// [`Busy`](sessions_core::store::StoreErrorKind::Busy): a longer queue would only make every caller
-    /// wait longer.
+    /// [`Busy`](sessions_core::store::StoreErrorKind::Busy): a longer queue would only make every
+    /// caller wait longer.
     fn send<A: Send + 'static, T: 'static>(
         &self,
         request: impl FnOnce(Permit) -> Request<E>,

@@ -89,9 +89,6 @@ fn help() -> String {
     for step in steps::ALL {
         text.push_str(&format!("\n  {:<11}{}", step.name, step.about));
     }
-    for Step { name, about, .. } in steps::BY_NAME {
-        text.push_str(&format!("\n{name:<13}{about}"));
-    }
     for tool in tools::ALL {
         text.push_str(&format!("\n{:<13}{}", tool.name, tool.about));
     }
@@ -145,7 +142,7 @@ mod tests {
     #[test]
     fn help_names_every_step_and_tool() {
         let text = help();
-        for step in steps::ALL.iter().chain(steps::BY_NAME) {
+        for step in steps::ALL {
             assert!(text.contains(step.about), "{} is missing", step.name);
         }
         for tool in tools::ALL {

@@ -104,9 +104,9 @@ impl SessionsBuilder {
     /// given as an `Arc`.
     ///
     /// Of several managers that one browser meets, such as one for each path, each needs a
-    /// [`cookie_name`](Self::cookie_name) of its own. Over one store they have the same sessions and
-    /// principals, and accept each other's tokens: a part that must be kept apart needs a store of
-    /// its own.
+    /// [`cookie_name`](Self::cookie_name) of its own. Over one store they have the same sessions
+    /// and principals, and accept each other's tokens: a part that must be kept apart needs a store
+    /// of its own.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
@@ -156,10 +156,10 @@ impl SessionsBuilder {
 
     /// Sets whether browsers send the cookie over TLS only (`Secure`). The default is `true`.
     ///
-    /// `false` is meant for development: over plain HTTP, **anybody on the way can read the cookie**.
-    /// It is then called `id` by default, and a warning is logged. Headers never decide whether a
-    /// request came over TLS, since anybody can send them; behind a proxy that ends TLS the default
-    /// is right.
+    /// `false` is meant for development: over plain HTTP, **anybody on the way can read the
+    /// cookie**. It is then called `id` by default, and a warning is logged. Headers never decide
+    /// whether a request came over TLS, since anybody can send them; behind a proxy that ends TLS
+    /// the default is right.
     pub const fn secure(mut self, is_on: bool) -> Self {
         self.cookie.secure = is_on;
         self

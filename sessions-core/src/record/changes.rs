@@ -23,8 +23,8 @@ use crate::record::limits::Limits;
 ///    session was last seen at [`now`](Self::now).
 /// 4. The resulting record must be within the [`limits`](Self::limits) or smaller than before.
 ///
-/// A store that keeps whole records calls [`Record::apply`](crate::record::Record::apply), which does
-/// exactly this.
+/// A store that keeps whole records calls [`Record::apply`](crate::record::Record::apply), which
+/// does exactly this.
 ///
 /// The methods that take `self` build changes without a [`Session`](crate::Session), to test a
 /// store.

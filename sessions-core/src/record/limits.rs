@@ -9,8 +9,8 @@ pub(crate) const LONGEST_PRINCIPAL: usize = 1024;
 
 /// The limits of one record.
 ///
-/// Each commit's [`Changes`](crate::record::Changes) carry the limits, and [`Record::apply`] checks them in
-/// the store's atomic step. So concurrent requests cannot exceed them together.
+/// Each commit's [`Changes`](crate::record::Changes) carry the limits, and [`Record::apply`] checks
+/// them in the store's atomic step. So concurrent requests cannot exceed them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     bytes: usize,

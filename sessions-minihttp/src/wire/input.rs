@@ -74,7 +74,8 @@ impl Input {
         self.end += count;
     }
 
-    /// Records that the first `taken` bytes are consumed, and `received` more are in the space behind.
+    /// Records that the first `taken` bytes are consumed, and `received` more are in the space
+    /// behind.
     pub(crate) const fn advance(&mut self, taken: usize, received: usize) {
         self.start += taken;
         self.end += received;
