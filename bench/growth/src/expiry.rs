@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use hot::{login, read, sign_in, visit};
 use pollster::block_on;
-use sessions_core::{Sessions, SessionsBuilder};
 use sessions_core::store::{MemoryStore, Store};
 use sessions_core::testing::ManualClock;
+use sessions_core::{Sessions, SessionsBuilder};
 
 use crate::reader::{Waits, read_until};
 

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use pollster::block_on;
-use sessions_core::{Error, Session, Sessions};
 use sessions_core::adapter::{Exchange, SessionHeaders};
+use sessions_core::{Error, Session, Sessions};
 
 /// A handler: what a request does with its session.
 pub type Handler = fn(&Session) -> Result<(), Error>;

@@ -10,8 +10,7 @@ use crate::{open, runtime};
 
 pub(crate) fn run(store: &str, place: &str, clients: usize, time: Duration) {
     runtime().block_on(async {
-        let sessions =
-            Sessions::builder().store(open::store(store, place)).build().expect("the defaults are sound");
+        let sessions = Sessions::builder().store(open::store(store, place)).build().expect("the defaults are sound");
         let clients: Arc<Vec<Client>> = Arc::new(sign_in(&sessions, clients).await);
         let commits =
             rate(start(&clients, |clients, number| async move { clients[number].commit().await }), time).await;

@@ -12,8 +12,7 @@ use crate::{open, runtime};
 /// Creates sessions, and prints their size on disk after the store was closed.
 pub(crate) fn run(store: &str, place: &str, count: usize) {
     runtime().block_on(async {
-        let sessions =
-            Sessions::builder().store(open::store(store, place)).build().expect("the defaults are sound");
+        let sessions = Sessions::builder().store(open::store(store, place)).build().expect("the defaults are sound");
         drop(sign_in(&sessions, count).await);
     });
     if let Some(bytes) = bytes_on_disk(Path::new(place)) {

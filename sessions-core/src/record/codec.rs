@@ -82,10 +82,10 @@ impl Values {
 
     /// Decodes the value of the entry or flash `key`.
     pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
-        if let (Self::Coded(codec), [CODED, coded @ ..]) = (self, bytes) {
-            return decode_coded(&**codec, key, coded);
+        match (self, bytes) {
+            (Self::Coded(codec), [CODED, coded @ ..]) => decode_coded(&**codec, key, coded),
+            _ => serde_json::from_slice(bytes).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify()))),
         }
-        serde_json::from_slice(bytes).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify())))
     }
 }
 

@@ -66,7 +66,7 @@ impl AsyncStore for Asynchronous {
 fn a_wrapped_async_store_is_a_store() {
     let store = FromAsync::new(Asynchronous::default());
     assert_eq!(Store::name(&store), "asynchronous");
-    let sessions = Sessions::builder().store(store.clone()).sweep_every(None).build().unwrap();
+    let sessions = Sessions::builder().store(store).sweep_every(None).build().unwrap();
     let mut browser = crate::support::Browser { sessions, cookie: None };
     browser.visit(|session| {
         session.login("ann").unwrap();
