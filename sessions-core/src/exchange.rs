@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use crate::cookie::{Candidates, shows_plain_http};
 use crate::manager::Sessions;
-use outcome::keeps_nothing;
+use outcome::drops_writes;
 
 /// The session side of one request and its response, held by an adapter while the handler runs.
 ///
@@ -121,10 +121,11 @@ impl Exchange {
 
     /// Ends the exchange: writes the request's changes and returns the response headers.
     ///
-    /// The changes are written in one atomic store operation.
+    /// The changes are written in one atomic store operation; each session that the request
+    /// destroyed takes one of its own.
     ///
     /// `status` is the status of the response. A 5xx, 408 (a timeout layer cut the handler off) or
-    /// 413 (the handler wrote too much) drops the request's data but keeps a destroy and a renewal.
+    /// 413 (the handler wrote too much) drops the request's writes, except a destroy and a renewal.
     ///
     /// The result is [ready](Commit::try_ready) at once if there is nothing to write or the store
     /// answers at once. A running save is awaited first. The response headers must not be sent
@@ -143,7 +144,7 @@ impl Exchange {
         } else if !is_shared {
             return Commit::done(SessionHeaders::default());
         }
-        Commit::begin(self.shared, keeps_nothing(status))
+        Commit::begin(self.shared, drops_writes(status))
     }
 
     /// Ends the exchange of a request that gets no response.

@@ -252,7 +252,7 @@ mod tests {
             (
                 CallError::from(RecordError::NewerFormat).into_store_error("ram"),
                 StoreErrorKind::NewerFormat,
-                "newer than this build",
+                "newer format than this build",
             ),
         ] {
             assert_eq!((error.kind(), error.store()), (kind, "ram"));

@@ -40,9 +40,10 @@ impl Commit {
         Self(Progress::Done(Some(Ok(headers))))
     }
 
-    /// Commits before the response headers are sent. `keeps_nothing` drops the request's data.
-    pub(super) fn begin(shared: Arc<Shared>, keeps_nothing: bool) -> Self {
-        let mut driver = Driver::new(shared, Occasion::Headers { keeps_nothing });
+    /// Commits before the response headers are sent. `drops_writes` drops the request's
+    /// writes, except a destroy and a renewal.
+    pub(super) fn begin(shared: Arc<Shared>, drops_writes: bool) -> Self {
+        let mut driver = Driver::new(shared, Occasion::Headers { drops_writes });
         Self(match driver.begin() {
             Some(Ok(Step::Done(headers))) => Progress::Done(Some(Ok(headers))),
             Some(Ok(Step::Ask(question))) => Progress::Waiting(Box::pin(async move {

@@ -1,4 +1,4 @@
-//! The decision what a request's end asks of the store. Pure, so that a table can test it.
+//! What the end of a request asks of the store. Pure, so that a table can test it.
 
 /// Why a request's tokens could not be checked.
 ///
@@ -28,19 +28,20 @@ pub(crate) struct Facts {
     pub(crate) creates_nothing: bool,
     /// The request wrote entries, flashes, a principal or an idle timeout.
     pub(crate) wrote: bool,
-    /// The request read a flash, which must be removed.
+    /// There is any edit, if only the removal of a flash that was read.
     pub(crate) consumed: bool,
     /// The request asked for a new secret, by `renew` or `login`.
     pub(crate) renewed: bool,
     /// The time of last use is due to be written.
     pub(crate) touch_due: bool,
-    /// A new record would hold anything.
+    /// A new record would hold something. Never asked about a live session.
     pub(crate) storable: bool,
     /// The response headers were sent: no cookie can be set.
     pub(crate) headers_sent: bool,
 }
 
-/// What a commit does: at most one store operation, except for `Replace`.
+/// What a commit does: one store operation at most, unless it ends several sessions or replaces
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Nothing to write.
@@ -76,7 +77,7 @@ impl Outcome {
 ///
 /// A 5xx means that the request failed, 408 that a timeout layer cut its handler off, and 413 that
 /// its writes were too large.
-pub(crate) const fn keeps_nothing(status: u16) -> bool {
+pub(crate) const fn drops_writes(status: u16) -> bool {
     matches!(status, 408 | 413 | 500..)
 }
 
@@ -150,7 +151,7 @@ mod tests {
             (503, true),
             (599, true),
         ] {
-            assert_eq!(keeps_nothing(status), nothing, "{status}");
+            assert_eq!(drops_writes(status), nothing, "{status}");
         }
     }
 

@@ -30,8 +30,9 @@ pub(super) struct Driver {
 /// Why a commit runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Occasion {
-    /// The response headers are about to be sent; `keeps_nothing` drops the request's data.
-    Headers { keeps_nothing: bool },
+    /// The response headers are about to be sent; `drops_writes` drops the request's writes, except
+    /// a destroy and a renewal.
+    Headers { drops_writes: bool },
     /// The handler called `save`, and continues.
     Save,
 }
@@ -101,7 +102,7 @@ impl Driver {
         if self.turn.is_none() && state.is_busy() {
             return None;
         }
-        if self.keeps_nothing() {
+        if self.drops_writes() {
             state.drop_request_data();
         }
         let outcome = decide(state.facts(self.shared.creates_nothing));
@@ -179,8 +180,8 @@ impl Driver {
         })
     }
 
-    pub(super) fn keeps_nothing(&self) -> bool {
-        self.occasion == Occasion::Headers { keeps_nothing: true }
+    pub(super) fn drops_writes(&self) -> bool {
+        self.occasion == Occasion::Headers { drops_writes: true }
     }
 
     /// Returns whether anybody else holds the session and may look at it again.

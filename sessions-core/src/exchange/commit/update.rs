@@ -136,7 +136,7 @@ impl Update {
         }
         let changes = &self.writes.changes;
         let wrote = changes.edits().has_writes() || changes.new_idle().is_some();
-        if (wrote || self.renewed.is_some()) && !driver.keeps_nothing() {
+        if (wrote || self.renewed.is_some()) && !driver.drops_writes() {
             driver.shared.raise(&Event::Interrupted { id: self.id });
             return Err(Error::new(ErrorKind::Gone));
         }
