@@ -79,8 +79,8 @@
 //! # }
 //! ```
 //!
-//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions of
-//! the module [`global`].
+//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions
+//! of the module [`global`].
 //!
 //! # Failures
 //!
