@@ -185,10 +185,10 @@ fn a_body_that_is_no_json_object_is_refused(framework: Framework) {
 fn a_refusal_says_what_is_wrong(framework: Framework) {
     let server = Server::start(framework);
     for (route, status, reason) in [
-        ("/login", 400, "say who signs in: /login?user=ann"),
-        ("/incr?k=n&by=x", 400, "by is not a whole number"),
-        ("/nowhere", 404, "there is nothing here; / lists what there is"),
-        ("/fail", 500, "failed, as asked"),
+        ("/login", 400, "user is missing; try /login?user=ann"),
+        ("/incr?k=n&by=x", 400, "by is not an integer"),
+        ("/nowhere", 404, "not found; / lists the routes"),
+        ("/fail", 500, "failed as requested"),
     ] {
         let answer = server.visitor().get(route).expect_status(status).expect_no_cookie();
         assert_eq!(answer.text(), reason, "{answer}");
