@@ -327,3 +327,15 @@ fn destroy_ends_what_a_dropped_save_created() {
     let answer = browser.finish(&session, 200).unwrap();
     assert_eq!((browser.user(), fixture.count(), answer.set_cookie), (None, 0, None));
 }
+
+#[test]
+fn a_shifted_expiration_survives_a_renewal_under_way() {
+    let (fixture, mut browser, session) = with_cart();
+    session.renew();
+    let save = begin_save(&fixture, &session);
+    session.shift_expiration().unwrap();
+    block_on(save).unwrap();
+    fixture.store.counts();
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(fixture.store.counts().1, 1);
+}

@@ -107,7 +107,8 @@ impl Update {
             Some(live) => {
                 live.is_stale &= self.cookie.is_none();
                 if let Some(renewed) = self.renewed.take() {
-                    *live = renewed;
+                    // The rest stays: the handler may have shifted the expiration meanwhile.
+                    (live.token, live.hash) = (renewed.token, renewed.hash);
                 }
                 true
             }
