@@ -10,7 +10,6 @@ use crate::exchange::{Live, take_turn};
 use crate::id::SessionId;
 use crate::manager::{Event, StoreCall};
 use crate::record::Changes;
-use crate::record::Record;
 use crate::store::{Committed, Taken};
 
 /// Maps the result of reading an entry to the value that an update starts from.
@@ -189,16 +188,11 @@ impl Session {
         let loaded = self.shared.sessions.check_answer(StoreCall::Load, loaded)?;
         match loaded.filter(|record| record.secret_hash() == hash && record.is_live(now)) {
             Some(record) => {
-                self.rebase(Some(record));
+                self.shared.lock().rebase(Some(record));
                 Ok(())
             }
             None => Err(self.lose()),
         }
-    }
-
-    fn rebase(&self, base: Option<Record>) {
-        let mut state = self.shared.lock();
-        state.rebase(base);
     }
 
     /// Applies changes to the loaded record that the store has already applied to its own.
@@ -211,7 +205,7 @@ impl Session {
         let base = state.view().base().cloned();
         drop(state);
         if let Some(applied) = base.and_then(|record| record.apply_unconditionally(changes)) {
-            self.rebase(Some(applied));
+            self.shared.lock().rebase(Some(applied));
         }
     }
 
