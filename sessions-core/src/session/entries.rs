@@ -155,6 +155,7 @@ impl Session {
     }
 
     /// Decodes an entry or flash, and raises an event if it has another type.
+    #[inline]
     pub(super) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
         self.values().decode(key, bytes).inspect_err(|error| self.report_undecodable(error))
     }
