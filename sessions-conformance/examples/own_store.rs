@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use sessions_core::record::{Changes, Record, Refusal, SecretHash};
-use sessions_core::store::{AsyncStore, Committed, Created, Cursor, FromAsync, Page, StoreError, Taken};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, Page, StoreError};
 use sessions_core::{SessionId, Sessions, Timestamp};
 
 /// Keeps sessions in a map. A real store would ask its engine where this one locks.
@@ -38,30 +38,11 @@ impl AsyncStore for MapStore {
         })
     }
 
-    async fn commit(&self, id: SessionId, changes: Changes) -> Result<Committed, StoreError> {
-        self.atomically(|map| match map.get(&id).ok_or(Refusal::Gone).and_then(|record| record.apply(&changes)) {
-            Ok(record) => {
-                map.insert(id, record);
-                Committed::Applied
-            }
-            Err(refusal) => refusal.into(),
-        })
-    }
-
-    async fn take(
-        &self,
-        id: SessionId,
-        expected: SecretHash,
-        key: String,
-        now: Timestamp,
-    ) -> Result<Taken, StoreError> {
-        let removal = Changes::new(now, expected).remove(&key);
+    async fn commit(&self, base: Record, changes: Changes) -> Result<Result<Record, Refusal>, StoreError> {
         self.atomically(|map| {
-            let Some(old) = map.get(&id).cloned() else { return Taken::Gone };
-            let Ok(new) = old.apply(&removal) else { return Taken::Gone };
-            let Some(entry) = old.entry(&key) else { return Taken::Absent };
-            map.insert(id, new);
-            Taken::Value(entry.value().to_vec())
+            let record = map.get(&base.id()).ok_or(Refusal::Gone)?.apply(&changes)?;
+            map.insert(record.id(), record.clone());
+            Ok(record)
         })
     }
 

@@ -17,4 +17,3 @@ pub mod model;
 pub mod principals;
 pub mod races;
 pub mod sweep;
-pub mod take;

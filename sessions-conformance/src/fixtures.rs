@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use sessions_core::record::{Changes, Record, RecordBuilder, SecretHash};
-use sessions_core::store::{Committed, Created, StoreError, StoreErrorKind, Taken};
+use sessions_core::record::{Changes, Record, RecordBuilder, Refusal, SecretHash};
+use sessions_core::store::{Created, StoreError, StoreErrorKind};
 use sessions_core::{SessionId, Timestamp};
 
 use crate::subject::Subject;
@@ -49,6 +49,11 @@ pub(crate) fn fresh_id() -> SessionId {
 /// Starts an anonymous record with the usual timeouts.
 pub(crate) fn draft<'a>(id: SessionId, now: Timestamp) -> RecordBuilder<'a> {
     Record::builder(id, SECRET, now).idle(Some(IDLE)).absolute_deadline(now.after(LIFE))
+}
+
+/// Returns a record that a session had in the past.
+pub(crate) fn former(id: SessionId, now: Timestamp) -> Record {
+    built(draft(id, now).entry("former", b"1"))
 }
 
 pub(crate) fn built(draft: RecordBuilder<'_>) -> Record {
@@ -98,18 +103,24 @@ impl Subject {
         self.put(draft(fresh_id(), now).principal(Some(principal))).await.id()
     }
 
-    pub(crate) async fn commit(&self, id: SessionId, changes: &Changes) -> Committed {
-        answered(self.store().commit(id, changes).await)
+    /// Commits changes of a request that has loaded the record.
+    pub(crate) async fn commit(&self, id: SessionId, changes: &Changes) -> Result<(), Refusal> {
+        self.commit_on(&self.base(id, changes.now()).await, changes).await
+    }
+
+    /// Commits changes of a request that has loaded `base`, perhaps long ago.
+    pub(crate) async fn commit_on(&self, base: &Record, changes: &Changes) -> Result<(), Refusal> {
+        answered(self.store().commit(base, changes).await).map(|new| assert_eq!(new.id(), base.id()))
     }
 
     /// Commits changes that must be applied.
     pub(crate) async fn apply(&self, id: SessionId, changes: &Changes) {
-        assert_eq!(self.commit(id, changes).await, Committed::Applied, "of {changes:?}");
+        assert_eq!(self.commit(id, changes).await, Ok(()), "of {changes:?}");
     }
 
-    /// Takes an entry in a request that knows the usual secret.
-    pub(crate) async fn take(&self, id: SessionId, key: &str, now: Timestamp) -> Taken {
-        answered(self.store().take(id, &SECRET, key, now).await)
+    /// Returns the record that a request has loaded. If there is none now, it was another one.
+    pub(crate) async fn base(&self, id: SessionId, now: Timestamp) -> Record {
+        self.store().load(id, now).await.ok().flatten().unwrap_or_else(|| former(id, now))
     }
 
     pub(crate) async fn destroy(&self, id: SessionId) -> bool {

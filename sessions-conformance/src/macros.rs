@@ -113,6 +113,8 @@ macro_rules! __each_case {
             commit::a_commit_may_change_many_keys,
             commit::a_commit_leaves_other_sessions_alone,
             commit::a_commit_never_creates_a_record,
+            commit::a_commit_returns_the_new_record,
+            commit::a_commit_on_an_old_base_changes_the_current_record,
             changes::a_set_creates_or_replaces_an_entry,
             changes::a_removal_removes_one_entry,
             changes::only_set_immutable_replaces_an_immutable_entry,
@@ -135,12 +137,6 @@ macro_rules! __each_case {
             destroy::a_reused_id_has_nothing_of_the_old_session,
             destroy::destroy_all_ends_every_session,
             destroy::a_store_works_after_destroy_all,
-            take::a_take_removes_and_returns_one_entry,
-            take::a_take_of_a_missing_entry_is_absent,
-            take::a_take_returns_any_value,
-            take::a_take_with_a_wrong_secret_is_gone,
-            take::a_taken_entry_may_be_set_again,
-            take::racing_takes_of_an_entry_have_one_winner,
             expiry::an_idle_session_expires_at_its_deadline,
             expiry::a_session_expires_at_its_absolute_deadline,
             expiry::nothing_extends_the_absolute_deadline,
@@ -185,6 +181,7 @@ macro_rules! __each_case {
             races::limits_hold_among_racing_commits,
             races::the_last_write_of_a_key_wins_whole,
             races::a_requirement_admits_one_racing_commit,
+            races::racing_removals_of_a_required_value_have_one_winner,
             races::a_required_absence_admits_one_racing_commit,
             races::racing_renewals_have_one_winner,
             races::an_old_secret_writes_nothing_after_a_renewal,
@@ -192,7 +189,6 @@ macro_rules! __each_case {
             futures::a_dropped_commit_is_all_or_nothing,
             futures::a_dropped_create_is_all_or_nothing,
             futures::a_dropped_destroy_is_all_or_nothing,
-            futures::a_dropped_take_is_all_or_nothing,
             futures::a_dropped_destroy_of_a_principal_leaves_whole_sessions,
             futures::dropped_futures_leak_nothing,
             futures::a_future_borrows_nothing,
@@ -242,7 +238,7 @@ mod tests {
         let listed: BTreeSet<_> =
             __each_case!([names] []).into_iter().chain(__each_case_of_damage!([names] [])).collect();
         let sources = sources!(
-            changes commit create damage destroy expiry futures handles hostile listing model principals races sweep take
+            changes commit create damage destroy expiry futures handles hostile listing model principals races sweep
         );
         assert_eq!(include_str!("cases.rs").matches("pub mod ").count(), sources.len());
         let mut written = BTreeSet::new();

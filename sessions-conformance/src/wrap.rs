@@ -20,7 +20,6 @@ pub enum Verb {
     Load,
     Create,
     Commit,
-    Take,
     Destroy,
     DestroyAll,
     OfPrincipal,
@@ -32,11 +31,10 @@ pub enum Verb {
 
 impl Verb {
     /// All calls.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::Load,
         Self::Create,
         Self::Commit,
-        Self::Take,
         Self::Destroy,
         Self::DestroyAll,
         Self::OfPrincipal,
@@ -53,7 +51,6 @@ impl Verb {
             Self::Load => "load",
             Self::Create => "create",
             Self::Commit => "commit",
-            Self::Take => "take",
             Self::Destroy => "destroy",
             Self::DestroyAll => "destroy_all",
             Self::OfPrincipal => "of_principal",
@@ -89,14 +86,9 @@ macro_rules! implement_store {
                 self.around(Verb::Create, move |inner| inner.create(&record))
             }
 
-            fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
-                let changes = changes.clone();
-                self.around(Verb::Commit, move |inner| inner.commit(id, &changes))
-            }
-
-            fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
-                let (expected, key) = (*expected, key.to_owned());
-                self.around(Verb::Take, move |inner| inner.take(id, &expected, &key, now))
+            fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
+                let (base, changes) = (base.clone(), changes.clone());
+                self.around(Verb::Commit, move |inner| inner.commit(&base, &changes))
             }
 
             fn destroy(&self, id: SessionId) -> StoreFuture<bool> {

@@ -18,7 +18,8 @@ pub use response::{Header, ResponseHeaders, SessionHeaders};
 pub(crate) use commit::{save, take_turn};
 pub(crate) use lookup::Lookup;
 pub(crate) use shared::Shared;
-pub(crate) use state::{Live, State};
+pub(crate) use state::State;
+pub(crate) use view::View;
 
 use std::fmt;
 use std::sync::Arc;

@@ -187,7 +187,7 @@ impl Session {
     /// some sessions may then still be live.
     pub async fn destroy_others(&self) -> Result<usize, Error> {
         let (principal, id) = {
-            let mut state = self.shared.lock();
+            let state = self.shared.lock();
             let id = state.id();
             (state.principal().map(str::to_owned), id)
         };

@@ -12,11 +12,9 @@ pub use memory::{MemoryStore, MemoryStoreBuilder};
 
 use std::fmt;
 
-use crate::cookie::SecretHash;
 use crate::id::SessionId;
 use crate::platform::Timestamp;
-use crate::record::Changes;
-use crate::record::{Record, Refusal};
+use crate::record::{Changes, Record, Refusal};
 
 #[doc = include_str!("docs/store.md")]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
@@ -45,20 +43,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Applies changes to a live record in one atomic step, or not at all.
     ///
+    /// `base` is the record that the request loaded. It names the session, and a store that swaps
+    /// whole records needs no read while it is current. The changes apply to the record that the
+    /// store holds at commit time, however old `base` is.
+    ///
+    /// Returns the new record, or why [`Record::apply`] refused the changes.
+    ///
     /// # Errors
     ///
     /// The future fails if the store cannot write. After
     /// [`TimedOut`](crate::store::StoreErrorKind::TimedOut) the outcome is unknown.
-    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed>;
-
-    /// Removes one entry of a live record and returns its value.
-    ///
-    /// If several calls race for the entry, exactly one gets the value.
-    ///
-    /// # Errors
-    ///
-    /// The future fails if the store cannot write.
-    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken>;
+    fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>>;
 
     /// Ends a session permanently. Returns whether it existed.
     ///
@@ -134,55 +129,6 @@ pub enum Created {
 impl Created {
     /// The outcome of a store that evicted nothing.
     pub const STORED: Self = Self::Stored { evicted: Vec::new() };
-}
-
-/// The outcome of [`Store::commit`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Committed {
-    /// The changes were applied and are visible to the next load.
-    Applied,
-    /// The record was destroyed, has expired, or had its secret replaced since the request loaded
-    /// it.
-    Gone,
-    /// One change could not be applied, so none was.
-    Conflict,
-    /// The record would exceed the limits of the changes, so nothing was applied.
-    TooLarge,
-}
-
-impl From<Refusal> for Committed {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Gone => Self::Gone,
-            Refusal::Conflict => Self::Conflict,
-            Refusal::TooLarge => Self::TooLarge,
-        }
-    }
-}
-
-/// The outcome of [`Store::take`].
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Taken {
-    /// The value of the removed entry.
-    Value(Vec<u8>),
-    /// The record has no such entry.
-    Absent,
-    /// The record was destroyed, has expired, or had its secret replaced since the request loaded
-    /// it.
-    Gone,
-}
-
-/// Hides the value.
-impl fmt::Debug for Taken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Value(_) => "Value(..)",
-            Self::Absent => "Absent",
-            Self::Gone => "Gone",
-        })
-    }
 }
 
 /// One page of a listing.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use futures_channel::oneshot;
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::{Created, Cursor, Page, Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 
 use crate::batch::Batch;
@@ -164,14 +164,9 @@ impl<E: Engine> Store for DiskStore<E> {
         self.write(move |batch| batch.create(&record))
     }
 
-    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
-        let changes = changes.clone();
+    fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
+        let (id, changes) = (base.id(), changes.clone());
         self.write(move |batch| batch.commit(id, &changes))
-    }
-
-    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
-        let (expected, key) = (*expected, Box::<str>::from(key));
-        self.write(move |batch| batch.take(id, &expected, &key, now))
     }
 
     fn destroy(&self, id: SessionId) -> StoreFuture<bool> {

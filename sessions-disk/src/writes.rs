@@ -1,8 +1,8 @@
 //! The store's write calls, inside a batch.
 
-use sessions_core::record::{Changes, Record, RecordError, SecretHash};
-use sessions_core::store::{Committed, Created, Taken};
-use sessions_core::{SessionId, Timestamp};
+use sessions_core::SessionId;
+use sessions_core::record::{Changes, Record, RecordError, Refusal};
+use sessions_core::store::Created;
 
 use crate::batch::Batch;
 use crate::capacity::Usage;
@@ -51,35 +51,14 @@ impl<R: Reader> Batch<'_, R> {
     }
 
     /// Applies changes. An unreadable record is left as it is, and counts as gone.
-    pub(crate) fn commit(&mut self, id: SessionId, changes: &Changes) -> Result<Committed, CallError> {
+    pub(crate) fn commit(&mut self, id: SessionId, changes: &Changes) -> Result<Result<Record, Refusal>, CallError> {
         let Found::Frame(frame) = self.find(id)? else {
-            return Ok(Committed::Gone);
+            return Ok(Err(Refusal::Gone));
         };
         match frame.record.apply(changes) {
-            Ok(record) => self.replace(&frame, record).map(|()| Committed::Applied),
-            Err(refusal) => Ok(refusal.into()),
+            Ok(record) => self.replace(&frame, record.clone()).map(|()| Ok(record)),
+            Err(refusal) => Ok(Err(refusal)),
         }
-    }
-
-    /// Removes an entry and returns its value.
-    pub(crate) fn take(
-        &mut self,
-        id: SessionId,
-        expected: &SecretHash,
-        key: &str,
-        now: Timestamp,
-    ) -> Result<Taken, CallError> {
-        let Found::Frame(frame) = self.find(id)? else {
-            return Ok(Taken::Gone);
-        };
-        let Ok(record) = frame.record.apply(&Changes::new(now, *expected).remove(key)) else {
-            return Ok(Taken::Gone);
-        };
-        let Some(entry) = frame.record.entry(key) else {
-            return Ok(Taken::Absent);
-        };
-        self.replace(&frame, record)?;
-        Ok(Taken::Value(entry.value().to_vec()))
     }
 
     /// Ends a session, whether or not its record can be read. The index entries of an unreadable

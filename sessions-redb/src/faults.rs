@@ -5,8 +5,8 @@ mod disk;
 use std::sync::Arc;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{Committed, Created, Store, StoreError, StoreErrorKind};
+use sessions_core::record::{Changes, Record, Refusal, SecretHash};
+use sessions_core::store::{Created, Store, StoreError, StoreErrorKind};
 use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{DiskStore, Engine, EngineError, OpenError, Write, testing};
 
@@ -104,9 +104,9 @@ impl Sessions {
                 assert_eq!(block_on(store.create(&record(number)))?, expected);
             }
             Step::Commit(number) => {
-                let expected = if self.0[number].is_none() { Committed::Gone } else { Committed::Applied };
+                let expected = if self.0[number].is_none() { Err(Refusal::Gone) } else { Ok(()) };
                 let changes = Changes::new(NOW, SECRET).increment("n", 1);
-                assert_eq!(block_on(store.commit(id(number), &changes))?, expected);
+                assert_eq!(block_on(store.commit(&record(number), &changes))?.map(drop), expected);
             }
             Step::Destroy(number) => assert_eq!(block_on(store.destroy(id(number)))?, self.0[number].is_some()),
             Step::DestroyAllBut(number) => {

@@ -29,7 +29,6 @@ macro_rules! scripts {
 
 scripts! {
     COMMIT = "begin.lua" "ask_commit.lua" "open.lua" "commit.lua" "measure.lua" "write.lua";
-    TAKE = "begin.lua" "ask_take.lua" "open.lua" "take.lua" "write.lua";
     CREATE = "create.lua";
     DESTROY = "destroy.lua";
     ANNOUNCE = "announce.lua";

@@ -1,8 +1,8 @@
 //! Conversion of changes into the arguments of a script.
 
 use redis::Value;
-use sessions_core::record::{Change, Changes, Limits, Record, SecretHash};
-use sessions_core::store::{Committed, StoreError, Taken};
+use sessions_core::record::{Change, Changes, Limits, Record, Refusal, SecretHash};
+use sessions_core::store::StoreError;
 use sessions_core::{SessionId, Timestamp};
 
 use crate::call::{self, Call, bytes, items};
@@ -16,7 +16,6 @@ const GONE: i64 = 0;
 const APPLIED: i64 = 1;
 const CONFLICT: i64 = 2;
 const NEWER: i64 = 4;
-const ABSENT: i64 = 5;
 const TOO_LARGE: i64 = 6;
 
 /// The index entry that a session needs after a commit.
@@ -111,48 +110,21 @@ fn triple(call: &mut Call, operation: &str, key: &str, value: &[u8]) {
 }
 
 /// Parses the reply to a commit.
-pub(crate) fn committed(value: &Value) -> Result<(Committed, Option<Renewal>), StoreError> {
+pub(crate) fn committed(value: &Value) -> Result<(Result<(), Refusal>, Option<Renewal>), StoreError> {
     if let Some([Value::Int(APPLIED), principal, until]) = items(value) {
         let text = |value| bytes(value).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
         let renewal = text(principal).zip(text(until));
         let renewal = renewal.map(|(principal, until)| Renewal { principal, until });
-        return Ok((Committed::Applied, renewal));
+        return Ok((Ok(()), renewal));
     }
     let committed = match code(value)? {
-        APPLIED => Committed::Applied,
-        GONE => Committed::Gone,
-        CONFLICT => Committed::Conflict,
-        TOO_LARGE => Committed::TooLarge,
+        APPLIED => Ok(()),
+        GONE => Err(Refusal::Gone),
+        CONFLICT => Err(Refusal::Conflict),
+        TOO_LARGE => Err(Refusal::TooLarge),
         _ => return Err(Unreadable::Damaged.into()),
     };
     Ok((committed, None))
-}
-
-/// Creates the call that takes an entry, and the one that drops the taken value afterwards.
-pub(crate) fn take(core: &Core, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> (Call, Call) {
-    let session = core.keys.session(id);
-    let word = core.keys.word(&session, core.nonce());
-    let mut take = Call::script_with(&call::TAKE, &session, Some(&word));
-    begin(core, &mut take, now, expected);
-    take.arg(key.as_bytes());
-    // The mark is not removed. It also stops a late first try after somebody else has set the entry
-    // again.
-    let mut forget = Call::command("SET", &word);
-    forget.arg(b"").arg(b"XX").arg(b"KEEPTTL");
-    (take, forget)
-}
-
-/// Parses the reply to a take.
-pub(crate) fn taken(value: &Value) -> Result<Taken, StoreError> {
-    if let Some([Value::Int(APPLIED), value]) = items(value) {
-        let value = bytes(value).ok_or(Unreadable::Damaged)?;
-        return Ok(Taken::Value(value.to_vec()));
-    }
-    match code(value)? {
-        ABSENT => Ok(Taken::Absent),
-        GONE => Ok(Taken::Gone),
-        _ => Err(Unreadable::Damaged.into()),
-    }
 }
 
 fn code(value: &Value) -> Result<i64, Unreadable> {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use redis::Value;
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::{Created, Cursor, Page, Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 
 use crate::call::Call;
@@ -101,9 +101,11 @@ impl Store for RedisStore {
         })
     }
 
-    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
+    fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
+        let id = base.id();
         let call = commit::commit(&self.core, id, changes);
         let binding = index::is_binding(changes).then(|| changes.clone());
+        let load = Call::command("HGETALL", &self.core.keys.session(id));
         let now = changes.now();
         self.core.begin(|core| async move {
             let time = core.time_to_write();
@@ -112,7 +114,7 @@ impl Store for RedisStore {
                 None => Announced::Nothing,
             };
             let announced = match announced {
-                Announced::Refused(refusal) => return Ok(refusal.into()),
+                Announced::Refused(refusal) => return Ok(Err(refusal)),
                 Announced::Entry(entry) => Some(entry),
                 Announced::Nothing => None,
             };
@@ -120,18 +122,11 @@ impl Store for RedisStore {
             if let Some(renewal) = renewal.filter(|renewal| announced.as_ref() != Some(renewal)) {
                 index::renew(&core, id, &renewal, now);
             }
-            Ok(committed)
-        })
-    }
-
-    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
-        let (call, forget) = commit::take(&self.core, id, expected, key, now);
-        self.core.begin(|core| async move {
-            let taken = commit::taken(&core.write(&call, &core.time_to_write()).await?)?;
-            if matches!(taken, Taken::Value(_)) {
-                core.call_later(forget);
+            if let Err(refusal) = committed {
+                return Ok(Err(refusal));
             }
-            Ok(taken)
+            let record = fields::read(id, &core.read(&load).await?)?;
+            Ok(record.ok_or(Refusal::Gone))
         })
     }
 

@@ -1,7 +1,7 @@
 //! The meaning of each change.
 
+use sessions_core::record::Refusal;
 use sessions_core::record::{Changes, Record, RecordBuilder};
-use sessions_core::store::Committed;
 
 use crate::fixtures::{Line, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;
@@ -24,7 +24,7 @@ async fn after(subject: &Subject, before: Before, commit: Commit) -> Record {
 async fn assert_conflict(subject: &Subject, before: Before, commit: Commit) {
     let now = start();
     let record = subject.put(before(draft(fresh_id(), now))).await;
-    assert_eq!(subject.commit(record.id(), &commit(changes(now))).await, Committed::Conflict);
+    assert_eq!(subject.commit(record.id(), &commit(changes(now))).await, Err(Refusal::Conflict));
     assert_eq!(entries(&subject.find(record.id(), now).await), entries(&record));
 }
 
@@ -43,6 +43,9 @@ pub async fn a_removal_removes_one_entry(subject: &Subject) {
     let before: Before = |r| r.entry("a", b"1").entry("b", b"2").immutable("c", b"3");
     let found = after(subject, before, |c| c.remove("a").remove("c").remove("absent")).await;
     assert_eq!(entries(&found), [plain("b", b"2")]);
+    // An entry and a flash may have the same key.
+    let found = after(subject, |r| r.entry("a", b"1").flash("a", b"2"), |c| c.remove("a")).await;
+    assert_eq!((entries(&found), flashes(&found)), (vec![], vec![("a", &b"2"[..])]));
 }
 
 /// Checks that only `set_immutable` replaces an immutable entry.
@@ -66,7 +69,7 @@ pub async fn immutability_survives_other_commits(subject: &Subject) {
     let id = subject.begin(now).await;
     subject.apply(id, &changes(now).set_immutable("plan", b"1")).await;
     subject.apply(id, &changes(now).set("other", b"2")).await;
-    assert_eq!(subject.commit(id, &changes(now).set("plan", b"3")).await, Committed::Conflict);
+    assert_eq!(subject.commit(id, &changes(now).set("plan", b"3")).await, Err(Refusal::Conflict));
     subject.apply(id, &changes(now).remove("plan")).await;
     subject.apply(id, &changes(now).set("plan", b"4")).await;
     assert_eq!(entries(&subject.find(id, now).await), [plain("other", b"2"), plain("plan", b"4")]);
@@ -118,7 +121,7 @@ pub async fn an_increment_of_a_non_number_conflicts(subject: &Subject) {
     for (old, by) in refused {
         let record = subject.put(draft(fresh_id(), now).entry("sum", old)).await;
         let changes = changes(now).increment("sum", by);
-        assert_eq!(subject.commit(record.id(), &changes).await, Committed::Conflict, "{old:?} + {by}");
+        assert_eq!(subject.commit(record.id(), &changes).await, Err(Refusal::Conflict), "{old:?} + {by}");
         assert_eq!(value(&subject.find(record.id(), now).await, "sum"), old);
     }
 }

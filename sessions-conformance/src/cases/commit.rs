@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Limits};
-use sessions_core::store::{Committed, Created};
+use sessions_core::record::{Changes, Limits, Refusal};
+use sessions_core::store::Created;
 
 use crate::fixtures::{
-    IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, WRONG_SECRET, assert_same, built, changes, draft, entries,
-    flashes, fresh_id, start, value,
+    IDLE, LIFE, MILLISECOND, NEW_SECRET, SECOND, SECRET, WRONG_SECRET, answered, assert_same, built, changes, draft,
+    entries, flashes, fresh_id, start, value,
 };
 use crate::subject::Subject;
 
@@ -60,7 +60,7 @@ pub async fn a_wrong_secret_commits_nothing(subject: &Subject) {
     let record = subject.put(draft(fresh_id(), now).entry("key", b"1")).await;
     let stale = Changes::new(now.after(SECOND), WRONG_SECRET);
     let stale = stale.set("key", b"2").set_flash("notice", b"3").renew(NEW_SECRET).bind("eve").idle(LIFE);
-    assert_eq!(subject.commit(record.id(), &stale).await, Committed::Gone);
+    assert_eq!(subject.commit(record.id(), &stale).await, Err(Refusal::Gone));
     assert_same(&subject.find(record.id(), now).await, &record);
     assert!(subject.ids_of("eve", now).await.is_empty());
 }
@@ -70,7 +70,7 @@ pub async fn a_replaced_secret_opens_nothing(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
     subject.apply(id, &changes(now).renew(NEW_SECRET).set("key", b"1")).await;
-    assert_eq!(subject.commit(id, &changes(now).set("key", b"2")).await, Committed::Gone);
+    assert_eq!(subject.commit(id, &changes(now).set("key", b"2")).await, Err(Refusal::Gone));
     subject.apply(id, &Changes::new(now, NEW_SECRET).set("other", b"3")).await;
     let found = subject.find(id, now).await;
     assert_eq!(found.secret_hash(), NEW_SECRET);
@@ -118,7 +118,7 @@ pub async fn a_commit_is_all_or_nothing(subject: &Subject) {
         everything().increment("z", i64::MAX).require("zz", Some(b"")),
     ];
     for changes in refused {
-        assert_eq!(subject.commit(record.id(), &changes).await, Committed::Conflict, "of {changes:?}");
+        assert_eq!(subject.commit(record.id(), &changes).await, Err(Refusal::Conflict), "of {changes:?}");
         assert_same(&subject.find(record.id(), now).await, &record);
         assert!(subject.ids_of("eve", now).await.is_empty());
     }
@@ -145,7 +145,7 @@ pub async fn a_commit_past_a_limit_is_refused_whole(subject: &Subject) {
     for (name, limit, changes) in refused {
         let limits = if limit == keys { Limits::new(usize::MAX, keys) } else { Limits::new(bytes, usize::MAX) };
         let changes = changes.renew(NEW_SECRET).limited_to(limits);
-        assert_eq!(subject.commit(record.id(), &changes).await, Committed::TooLarge, "{name}");
+        assert_eq!(subject.commit(record.id(), &changes).await, Err(Refusal::TooLarge), "{name}");
         assert_same(&subject.find(record.id(), now).await, &record);
     }
     assert!(subject.ids_of("a", now).await.is_empty());
@@ -218,7 +218,7 @@ pub async fn a_commit_never_creates_a_record(subject: &Subject) {
         changes(now).renew(NEW_SECRET).idle(IDLE),
     ];
     for changes in attempts {
-        assert_eq!(subject.commit(id, &changes).await, Committed::Gone, "of {changes:?}");
+        assert_eq!(subject.commit(id, &changes).await, Err(Refusal::Gone), "of {changes:?}");
         assert_eq!(subject.load(id, now).await, None);
     }
     assert!(subject.ids_of("eve", now).await.is_empty());
@@ -227,4 +227,38 @@ pub async fn a_commit_never_creates_a_record(subject: &Subject) {
     let record = built(draft(id, now));
     assert_eq!(subject.create(&record).await, Created::STORED);
     assert_same(&subject.find(id, now).await, &record);
+}
+
+/// Checks that a commit returns the record that it wrote.
+pub async fn a_commit_returns_the_new_record(subject: &Subject) {
+    let now = start();
+    let base = subject.put(draft(fresh_id(), now).entry("count", b"1")).await;
+    // Another request writes in between.
+    subject.apply(base.id(), &changes(now).set("other", b"2")).await;
+    let changes = changes(now.after(SECOND)).increment("count", 1).bind("ada").renew(NEW_SECRET);
+    let new = answered(subject.store().commit(&base, &changes).await).expect("the changes apply to the record");
+    assert_eq!(entries(&new), [("count", &b"2"[..], false), ("other", b"2", false)]);
+    assert_same(&subject.find(base.id(), now.after(SECOND)).await, &new);
+}
+
+/// Checks that a commit applies to the stored record, however old the one that its request loaded.
+pub async fn a_commit_on_an_old_base_changes_the_current_record(subject: &Subject) {
+    let now = start();
+    let first = subject.put(draft(fresh_id(), now).entry("count", b"0").entry("old", b"1")).await;
+    for _ in 0..3 {
+        assert_eq!(subject.commit_on(&first, &changes(now).increment("count", 1)).await, Ok(()));
+    }
+    subject.apply(first.id(), &changes(now).remove("old").set("new", b"2")).await;
+    // What held when the request loaded the record counts no more.
+    let stale = changes(now).require("old", Some(b"1")).set("late", b"3");
+    assert_eq!(subject.commit_on(&first, &stale).await, Err(Refusal::Conflict));
+    let fitting = changes(now).require("new", Some(b"2")).set("late", b"3");
+    assert_eq!(subject.commit_on(&first, &fitting).await, Ok(()));
+    let found = subject.find(first.id(), now).await;
+    assert_eq!(entries(&found), [("count", &b"3"[..], false), ("late", b"3", false), ("new", b"2", false)]);
+    subject.apply(first.id(), &changes(now).renew(NEW_SECRET)).await;
+    assert_eq!(subject.commit_on(&first, &changes(now).set("late", b"4")).await, Err(Refusal::Gone));
+    assert!(subject.destroy(first.id()).await);
+    assert_eq!(subject.commit_on(&first, &changes(now).set("late", b"5")).await, Err(Refusal::Gone));
+    assert_eq!(subject.load(first.id(), now).await, None);
 }

@@ -1,8 +1,8 @@
 //! Creating records.
 
 use sessions_core::Timestamp;
-use sessions_core::record::Record;
-use sessions_core::store::{Committed, Created, Taken};
+use sessions_core::record::{Record, Refusal};
+use sessions_core::store::Created;
 
 use crate::fixtures::{
     IDLE, LIFE, NEW_SECRET, SECOND, SECRET, assert_same, built, changes, draft, fresh_id, start, value,
@@ -97,8 +97,7 @@ pub async fn an_absent_record_is_none_and_gone(subject: &Subject) {
     let now = start();
     let id = fresh_id();
     assert_eq!(subject.load(id, now).await, None);
-    assert_eq!(subject.commit(id, &changes(now).set("key", b"1")).await, Committed::Gone);
-    assert_eq!(subject.take(id, "key", now).await, Taken::Gone);
+    assert_eq!(subject.commit(id, &changes(now).set("key", b"1")).await, Err(Refusal::Gone));
     assert!(!subject.destroy(id).await);
     assert_eq!(subject.load(id, now).await, None);
     assert_eq!(subject.count().await, 0);

@@ -1,9 +1,10 @@
 //! Unreadable records, which concern only their own sessions.
 
-use sessions_core::store::{Committed, Created, StoreErrorKind, Taken};
+use sessions_core::record::Refusal;
+use sessions_core::store::{Created, StoreErrorKind};
 
 use crate::fixtures::{
-    IDLE, NEW_SECRET, SECRET, answered, assert_fails, assert_same, built, changes, draft, fresh_id, sorted, start,
+    IDLE, NEW_SECRET, answered, assert_fails, assert_same, built, changes, draft, former, fresh_id, sorted, start,
 };
 use crate::setup::Damage;
 use crate::subject::Subject;
@@ -29,14 +30,10 @@ async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId, kind: 
     for changes in
         [changes(now), changes(now).set("key", b"9").renew(NEW_SECRET), changes(now).clear_entries().clear_flashes()]
     {
-        match subject.store().commit(id, &changes).await {
-            Ok(committed) => assert_eq!(committed, Committed::Gone),
+        match subject.store().commit(&former(id, now), &changes).await {
+            Ok(committed) => assert_eq!(committed, Err(Refusal::Gone)),
             Err(error) => assert_eq!(error.kind(), kind),
         }
-    }
-    match subject.store().take(id, &SECRET, "key", now).await {
-        Ok(taken) => assert_eq!(taken, Taken::Gone),
-        Err(error) => assert_eq!(error.kind(), kind),
     }
     match subject.store().create(&built(draft(id, now))).await {
         Ok(created) => assert_eq!(created, Created::Exists),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Committed, Taken};
+use sessions_core::record::{Changes, Record, Refusal};
+
 use sessions_core::{SessionId, Timestamp};
 
 use crate::fixtures::{
@@ -15,9 +15,8 @@ use crate::subject::Subject;
 async fn assert_dead(subject: &Subject, id: SessionId, now: Timestamp) {
     assert_eq!(subject.load(id, now).await, None);
     let changes = changes(now).set("key", b"late").idle(LIFE).bind("eve");
-    assert_eq!(subject.commit(id, &changes).await, Committed::Gone);
-    assert_eq!(subject.commit(id, &Changes::new(now, SECRET)).await, Committed::Gone);
-    assert_eq!(subject.take(id, "key", now).await, Taken::Gone);
+    assert_eq!(subject.commit(id, &changes).await, Err(Refusal::Gone));
+    assert_eq!(subject.commit(id, &Changes::new(now, SECRET)).await, Err(Refusal::Gone));
     assert!(subject.ids_of("ada", now).await.is_empty());
     assert!(subject.ids_of("eve", now).await.is_empty());
     assert!(subject.listed(10, now).await.is_empty());
@@ -149,10 +148,8 @@ pub async fn a_record_from_the_future_is_dead(subject: &Subject) {
         assert_eq!(subject.load(id, now).await.is_some(), is_alive, "{ahead:?}");
         assert_eq!(subject.ids_of("ada", now).await.contains(&id), is_alive, "{ahead:?}");
         assert_eq!(subject.listed(10, now).await.contains(&id), is_alive, "{ahead:?}");
-        let committed = if is_alive { Committed::Applied } else { Committed::Gone };
+        let committed = if is_alive { Ok(()) } else { Err(Refusal::Gone) };
         assert_eq!(subject.commit(id, &changes(now).set("other", b"2")).await, committed, "{ahead:?}");
-        let taken = if is_alive { Taken::Absent } else { Taken::Gone };
-        assert_eq!(subject.take(id, "absent", now).await, taken, "{ahead:?}");
         assert!(subject.sweep(10, now).await.is_empty());
         assert_eq!(value(&subject.find(id, later).await, "key"), b"1");
         assert!(subject.destroy(id).await);

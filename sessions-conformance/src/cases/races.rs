@@ -1,7 +1,7 @@
 //! Racing requests on one session.
 
+use sessions_core::record::Refusal;
 use sessions_core::record::{Changes, Limits, SecretHash};
-use sessions_core::store::Committed;
 
 use crate::fixtures::{NEW_SECRET, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;
@@ -58,8 +58,8 @@ pub async fn limits_hold_among_racing_commits(subject: &Subject) {
                     let changes = changes(now).limited_to(limits);
                     let changes = changes.set(&format!("key {number} {round}"), &vec![b'1'; value_bytes]);
                     match subject.commit(id, &changes).await {
-                        Committed::Applied => applied += 1,
-                        answer => assert_eq!(answer, Committed::TooLarge),
+                        Ok(()) => applied += 1,
+                        answer => assert_eq!(answer, Err(Refusal::TooLarge)),
                     }
                 }
                 applied
@@ -91,6 +91,29 @@ pub async fn the_last_write_of_a_key_wins_whole(subject: &Subject) {
     assert!((0..16).any(|number: usize| number.to_string().repeat(100 * (number + 1)).as_bytes() == last));
 }
 
+/// Checks that one of several racing removals of a value that they require succeeds, while others
+/// write.
+pub async fn racing_removals_of_a_required_value_have_one_winner(subject: &Subject) {
+    let now = start();
+    for _ in 0..10 {
+        let id = subject.put(draft(fresh_id(), now).entry("code", b"secret")).await.id();
+        let answers = subject
+            .race(16, move |subject, number| async move {
+                if number >= 12 {
+                    subject.apply(id, &changes(now).increment("noise", 1)).await;
+                    return None;
+                }
+                Some(subject.commit(id, &changes(now).require("code", Some(b"secret")).remove("code")).await)
+            })
+            .await;
+        let answers: Vec<_> = answers.into_iter().flatten().collect();
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+        assert_eq!(answers.iter().filter(|answer| **answer == Err(Refusal::Conflict)).count(), 11);
+        let found = subject.find(id, now).await;
+        assert_eq!(entries(&found), [("noise", &b"4"[..], false)]);
+    }
+}
+
 /// Checks that a loop of read, require and set counts exactly.
 pub async fn a_requirement_admits_one_racing_commit(subject: &Subject) {
     let now = start();
@@ -103,7 +126,7 @@ pub async fn a_requirement_admits_one_racing_commit(subject: &Subject) {
                 let count: u32 = std::str::from_utf8(old).expect("a number").parse().expect("a number");
                 let next = (count + 1).to_string();
                 let changes = changes(now).require("count", Some(old)).set("count", next.as_bytes());
-                if subject.commit(id, &changes).await == Committed::Applied {
+                if subject.commit(id, &changes).await == Ok(()) {
                     break;
                 }
             }
@@ -125,9 +148,9 @@ pub async fn a_required_absence_admits_one_racing_commit(subject: &Subject) {
                 subject.commit(id, &changes(now).require("winner", None).set("winner", mine.as_bytes())).await
             })
             .await;
-        let winners: Vec<_> = (0..12).filter(|number| answers[*number] == Committed::Applied).collect();
+        let winners: Vec<_> = (0..12).filter(|number| answers[*number] == Ok(())).collect();
         assert_eq!(winners.len(), 1, "{answers:?}");
-        assert_eq!(answers.iter().filter(|answer| **answer == Committed::Conflict).count(), 11);
+        assert_eq!(answers.iter().filter(|answer| **answer == Err(Refusal::Conflict)).count(), 11);
         assert_eq!(value(&subject.find(id, now).await, "winner"), winners[0].to_string().as_bytes());
     }
 }
@@ -145,9 +168,9 @@ pub async fn racing_renewals_have_one_winner(subject: &Subject) {
                 subject.commit(id, &changes(now).renew(secret).bind(number.to_string())).await
             })
             .await;
-        let winners: Vec<_> = (0..12).filter(|number| answers[*number] == Committed::Applied).collect();
+        let winners: Vec<_> = (0..12).filter(|number| answers[*number] == Ok(())).collect();
         assert_eq!(winners.len(), 1, "{answers:?}");
-        assert_eq!(answers.iter().filter(|answer| **answer == Committed::Gone).count(), 11);
+        assert_eq!(answers.iter().filter(|answer| **answer == Err(Refusal::Gone)).count(), 11);
         let found = subject.find(id, now).await;
         assert_eq!(found.secret_hash(), SecretHash::from_bytes([winners[0] as u8; 32]));
         assert_eq!(found.principal(), Some(&*winners[0].to_string()));
@@ -167,9 +190,7 @@ pub async fn an_old_secret_writes_nothing_after_a_renewal(subject: &Subject) {
                     return 0;
                 }
                 let mut applied = 0;
-                while subject.commit(id, &changes(now).increment("count", 1).require("renewed", None)).await
-                    == Committed::Applied
-                {
+                while subject.commit(id, &changes(now).increment("count", 1).require("renewed", None)).await == Ok(()) {
                     applied += 1;
                 }
                 applied

@@ -1,6 +1,6 @@
 //! Sweeping expired sessions, and no others.
 
-use sessions_core::store::Committed;
+use sessions_core::record::Refusal;
 use sessions_core::{SessionId, Timestamp};
 
 use crate::fixtures::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, sorted, start};
@@ -120,7 +120,7 @@ pub async fn a_sweep_spares_a_session_seen_meanwhile(subject: &Subject) {
             for (at, id) in ids.iter().enumerate() {
                 if number < 2 {
                     swept.extend(subject.sweep(3, too_late).await);
-                } else if at % 4 == number - 2 && subject.commit(*id, &changes(in_time)).await == Committed::Applied {
+                } else if at % 4 == number - 2 && subject.commit(*id, &changes(in_time)).await == Ok(()) {
                     seen.push(*id);
                 }
             }
@@ -142,7 +142,7 @@ pub async fn a_swept_session_is_gone(subject: &Subject) {
     let ids = begin_many(subject, 5, now).await;
     sweep_all(subject, 5, 100, now.after(IDLE)).await;
     for id in ids {
-        assert_eq!(subject.commit(id, &changes(now.after(IDLE)).set("key", b"1")).await, Committed::Gone);
+        assert_eq!(subject.commit(id, &changes(now.after(IDLE)).set("key", b"1")).await, Err(Refusal::Gone));
         assert_eq!(subject.load(id, now.after(IDLE)).await, None);
     }
     assert!(subject.ids_of("ada", now.after(IDLE)).await.is_empty());

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::{Created, Cursor, Page, Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 
 use super::{Verb, implement_store};
@@ -83,6 +83,7 @@ impl<S: Store> fmt::Debug for CountingStore<S> {
 #[cfg(test)]
 mod tests {
     use pollster::block_on;
+    use sessions_core::record::SecretHash;
     use sessions_core::store::MemoryStore;
 
     use super::*;
@@ -97,8 +98,7 @@ mod tests {
         for times in 1..=3 {
             block_on(store.create(&record)).unwrap();
             block_on(store.load(id, now)).unwrap();
-            block_on(store.commit(id, &Changes::new(now, secret))).unwrap();
-            block_on(store.take(id, &secret, "key", now)).unwrap();
+            block_on(store.commit(&record, &Changes::new(now, secret))).unwrap().unwrap();
             block_on(store.of_principal("ada", now)).unwrap();
             block_on(store.destroy_of_principal("ada", None)).unwrap();
             block_on(store.count()).unwrap();
@@ -106,10 +106,10 @@ mod tests {
             block_on(store.sweep(10, now)).unwrap();
             block_on(store.destroy(id)).unwrap();
             block_on(store.destroy_all()).unwrap();
-            assert_eq!(Verb::ALL.map(|verb| store.calls_of(verb)), [times; 11]);
+            assert_eq!(Verb::ALL.map(|verb| store.calls_of(verb)), [times; 10]);
         }
         drop(store);
-        assert_eq!(read.calls(), 33);
+        assert_eq!(read.calls(), 30);
         read.reset();
         assert_eq!(read.calls(), 0);
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::{Created, Cursor, Page, Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 
 use super::{Verb, implement_store};
@@ -142,6 +142,7 @@ impl<S: Store> fmt::Debug for FailingStore<S> {
 #[cfg(test)]
 mod tests {
     use pollster::block_on;
+    use sessions_core::record::SecretHash;
     use sessions_core::store::MemoryStore;
 
     use super::*;
@@ -186,7 +187,7 @@ mod tests {
         store.fail(Verb::Commit, Failure::before(StoreErrorKind::Unavailable));
         block_on(store.create(&record())).unwrap();
         let changes = Changes::new(Timestamp::from_millis(0), SecretHash::from_bytes([2; 32]));
-        assert!(block_on(store.commit(record().id(), &changes)).is_err());
+        assert!(block_on(store.commit(&record(), &changes)).is_err());
         assert!(block_on(store.destroy(record().id())).unwrap());
     }
 }

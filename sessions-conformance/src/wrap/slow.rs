@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::{Created, Cursor, Page, Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 
 use super::{Gate, Verb, implement_store};
@@ -110,6 +110,7 @@ impl<S: Store> fmt::Debug for SlowStore<S> {
 
 #[cfg(test)]
 mod tests {
+    use sessions_core::record::SecretHash;
     use std::task::{Context, Waker};
 
     use pollster::block_on;

@@ -65,7 +65,10 @@ detects! {
     a_commit_of_the_dead: CommitIgnoresDeadlines by model::any_sequence_of_calls_matches_the_model;
     a_listing_with_gaps: ScanSkips by model::any_sequence_of_calls_matches_the_model;
     a_sweep_of_too_much: SweepIgnoresItsLimit by model::any_sequence_of_calls_matches_the_model;
-    a_take_that_two_have: TakeReadsThenRemoves by take::racing_takes_of_an_entry_have_one_winner;
+    a_removal_that_two_win: CommitReadsThenWrites by races::racing_removals_of_a_required_value_have_one_winner;
+    a_commit_to_what_was_loaded: CommitChangesTheBase by commit::a_commit_on_an_old_base_changes_the_current_record;
+    a_commit_that_returns_the_old_record: CommitReturnsTheBase by commit::a_commit_returns_the_new_record;
+    a_commit_with_another_record: CommitReturnsTheBase by model::any_sequence_of_calls_matches_the_model;
     a_load_that_touches: LoadTouches by expiry::a_load_does_not_extend_a_session;
     a_destroy_that_says_nothing: DestroyIsSilent by destroy::a_destroy_reports_whether_there_was_a_session;
     principals_that_are_prefixes: PrincipalsArePrefixes by principals::principals_are_compared_byte_for_byte;

@@ -8,7 +8,7 @@ use std::thread;
 
 use sessions_conformance::Damage;
 use sessions_core::record::{Change, Changes, Limits, Record, RecordBuilder, RecordError, Refusal, SecretHash};
-use sessions_core::store::{AsyncStore, Committed, Created, Cursor, FromAsync, Page, StoreError, Taken};
+use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, Page, StoreError};
 use sessions_core::{SessionId, Timestamp};
 
 /// A promise to break.
@@ -29,7 +29,8 @@ pub(crate) enum Fault {
     IncrementsAreFloats,
     ValuesAreText,
     KeysAreTrimmed,
-    TakeReadsThenRemoves,
+    CommitChangesTheBase,
+    CommitReturnsTheBase,
     LoadTouches,
     DestroyIsSilent,
     PrincipalsArePrefixes,
@@ -160,23 +161,24 @@ impl Bytes {
         if restarts { draft.absolute_deadline(new.last_seen().after(life)).build() } else { draft.build() }.unwrap()
     }
 
-    fn change(&self, id: SessionId, changes: &Changes) -> Result<Committed, StoreError> {
+    fn change(&self, base: &Record, changes: &Changes) -> Result<Result<Record, Refusal>, StoreError> {
+        let id = base.id();
         let mut records = self.lock();
         let Some(bytes) = records.get_mut(&id) else {
             if self.has(Fault::CommitMakesRecords) {
                 let record = Record::builder(id, *changes.expected_secret(), changes.now()).build().unwrap();
                 records.insert(id, record.as_bytes().to_vec());
-                return Ok(Committed::Applied);
+                return Ok(Ok(record));
             }
-            return Ok(Committed::Gone);
+            return Ok(Err(Refusal::Gone));
         };
-        Ok(match self.apply(&self.read(bytes)?, changes) {
-            Ok(record) => {
-                *bytes = record.as_bytes().to_vec();
-                Committed::Applied
-            }
-            Err(refusal) => refusal.into(),
-        })
+        let stored = self.read(bytes)?;
+        let before = if self.has(Fault::CommitChangesTheBase) { base } else { &stored };
+        let applied = self.apply(before, changes);
+        if let Ok(record) = &applied {
+            *bytes = record.as_bytes().to_vec();
+        }
+        Ok(if self.has(Fault::CommitReturnsTheBase) { applied.map(|_| base.clone()) } else { applied })
     }
 
     fn all(&self) -> Result<Vec<Record>, StoreError> {
@@ -271,7 +273,7 @@ impl AsyncStore for Bytes {
         if let Some(record) = &record {
             self.remembered.lock().unwrap().insert(id, record.clone());
             if self.has(Fault::LoadTouches) {
-                self.change(id, &Changes::new(now, record.secret_hash()))?;
+                let _ = self.change(record, &Changes::new(now, record.secret_hash()))?;
             }
         }
         Ok(record)
@@ -287,48 +289,26 @@ impl AsyncStore for Bytes {
         Ok(Created::STORED)
     }
 
-    async fn commit(&self, id: SessionId, changes: Changes) -> Result<Committed, StoreError> {
+    async fn commit(&self, base: Record, changes: Changes) -> Result<Result<Record, Refusal>, StoreError> {
+        let id = base.id();
         pause().await;
         if self.has(Fault::CommitReadsThenWrites) {
-            let Some(record) = self.get(id)? else { return Ok(Committed::Gone) };
+            let Some(record) = self.get(id)? else { return Ok(Err(Refusal::Gone)) };
             thread::yield_now();
-            let Ok(new) = record.apply(&changes) else { return Ok(Committed::Gone) };
+            let Ok(new) = record.apply(&changes) else { return Ok(Err(Refusal::Gone)) };
             self.lock().insert(id, new.as_bytes().to_vec());
-            return Ok(Committed::Applied);
+            return Ok(Ok(new));
         }
         if self.has(Fault::CommitIsTwoSteps) {
             let half = Changes::new(changes.now(), *changes.expected_secret());
             let half = changes.iter().fold(half, |half, change| repeat(half, &change));
-            if self.change(id, &half)? != Committed::Applied {
-                return Ok(Committed::Gone);
+            if self.change(&base, &half)?.is_err() {
+                return Ok(Err(Refusal::Gone));
             }
             pause().await;
-            return self.change(id, &rebuilt(&changes, changes.now(), *changes.expected_secret(), |rest, _| rest));
+            return self.change(&base, &rebuilt(&changes, changes.now(), *changes.expected_secret(), |rest, _| rest));
         }
-        self.change(id, &changes)
-    }
-
-    async fn take(
-        &self,
-        id: SessionId,
-        expected: SecretHash,
-        key: String,
-        now: Timestamp,
-    ) -> Result<Taken, StoreError> {
-        pause().await;
-        let removal = Changes::new(now, expected).remove(&key);
-        let mut records = self.lock();
-        let Some(bytes) = records.get(&id) else { return Ok(Taken::Gone) };
-        let record = self.read(bytes)?;
-        let Ok(new) = record.apply(&removal) else { return Ok(Taken::Gone) };
-        let Some(entry) = record.entry(&key) else { return Ok(Taken::Absent) };
-        if self.has(Fault::TakeReadsThenRemoves) {
-            drop(records);
-            thread::yield_now();
-            records = self.lock();
-        }
-        records.insert(id, new.as_bytes().to_vec());
-        Ok(Taken::Value(entry.value().to_vec()))
+        self.change(&base, &changes)
     }
 
     async fn destroy(&self, id: SessionId) -> Result<bool, StoreError> {

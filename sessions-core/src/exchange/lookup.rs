@@ -99,9 +99,8 @@ impl Search {
         let id = token.id();
         let reason = match answer {
             Ok(Some(record)) if record.id() == id && record.is_live(self.now) => {
-                let hash = token.secret().hash(id);
-                if record.secret_hash() == hash {
-                    self.accept(shared, Live { token, hash, is_stale, touch_due: is_stale }, record);
+                if record.secret_hash() == token.secret().hash(id) {
+                    self.accept(shared, Live { token, is_stale, touch_due: is_stale }, record);
                     return Ok(());
                 }
                 RejectReason::WrongSecret

@@ -24,9 +24,6 @@ pub(crate) struct State {
     pub(crate) by_plain_http: bool,
     pub(crate) stage: Stage,
     view: View,
-    /// Committed changes that are not applied to the view's record yet. Deferred because most
-    /// requests end without reading again.
-    pub(crate) settled: Option<Box<Changes>>,
     pub(crate) renewal: bool,
     login: Option<Box<str>>,
     pub(crate) idle: Option<Duration>,
@@ -59,7 +56,6 @@ pub(crate) enum Stage {
 #[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) token: Token,
-    pub(crate) hash: SecretHash,
     /// The cookie is sealed with a key that is no longer the first one.
     pub(crate) is_stale: bool,
     /// The time of last use must be written.
@@ -102,9 +98,13 @@ impl Writes {
 }
 
 impl Live {
-    pub(super) fn new(id: SessionId, secret: Secret) -> Self {
-        let hash = secret.hash(id);
-        Self { token: Token::new(id, secret), hash, is_stale: false, touch_due: false }
+    pub(super) const fn new(id: SessionId, secret: Secret) -> Self {
+        Self { token: Token::new(id, secret), is_stale: false, touch_due: false }
+    }
+
+    /// Hashes the token's secret.
+    pub(super) fn hash(&self) -> SecretHash {
+        self.token.secret().hash(self.id())
     }
 
     pub(crate) fn id(&self) -> SessionId {
@@ -141,25 +141,22 @@ impl State {
         self.live().map(Live::id)
     }
 
-    /// Returns the view, with committed changes applied to its record.
-    pub(crate) fn view(&mut self) -> &mut View {
-        if let Some(changes) = self.settled.take() {
-            self.fold(&changes);
-        }
+    pub(crate) const fn view(&mut self) -> &mut View {
         &mut self.view
     }
 
-    #[cold]
-    fn fold(&mut self, changes: &Changes) {
-        // Fails if the record in the store differs too much from this older one.
-        if let Some(base) = self.view.base().and_then(|record| record.apply_unconditionally(changes)) {
-            self.view.rebase(Some(base));
-        }
+    /// Returns the session's record as this request knows it.
+    pub(crate) const fn base(&self) -> Option<&Record> {
+        self.view.base()
+    }
+
+    /// Returns the record if the session is stored.
+    pub(crate) const fn live_base(&self) -> Option<&Record> {
+        if self.live().is_some() { self.base() } else { None }
     }
 
     /// Replaces the record below the request's own writes.
     pub(crate) fn rebase(&mut self, base: Option<Record>) {
-        self.settled = None;
         self.view.rebase(base);
     }
 
@@ -179,13 +176,10 @@ impl State {
         if self.live().is_some() || begins { Ok(()) } else { Err(Error::new(ErrorKind::NoSession)) }
     }
 
-    pub(crate) fn principal(&mut self) -> Option<&str> {
+    pub(crate) fn principal(&self) -> Option<&str> {
         match &self.login {
             Some(_) => self.login.as_deref(),
-            None => {
-                self.view();
-                self.view.base().and_then(Record::principal)
-            }
+            None => self.base().and_then(Record::principal),
         }
     }
 
@@ -194,7 +188,7 @@ impl State {
     /// A login in this request does not count: the cookie that its response sets already prevents
     /// caching.
     pub(super) fn is_signed_in(&self) -> bool {
-        self.view.base().is_some_and(Record::is_signed_in)
+        self.base().is_some_and(Record::is_signed_in)
     }
 
     pub(crate) fn login(&mut self, principal: &str) -> Result<(), Error> {
@@ -229,7 +223,6 @@ impl State {
 
     fn forget(&mut self) {
         self.view = View::default();
-        self.settled = None;
         self.renewal = false;
         self.take_cookie();
         self.drop_request_data();
@@ -237,10 +230,9 @@ impl State {
 
     /// Returns when the session expires with the request's changes, or `None` if it is not stored
     /// yet.
-    pub(crate) fn expires_at(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let idle = self.idle;
-        let record = self.view().base()?;
-        Some(match idle {
+    pub(crate) fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let record = self.base()?;
+        Some(match self.idle {
             Some(limit) => now.after(limit).min(record.absolute_deadline()),
             None => record.expires_at(),
         })
@@ -364,18 +356,6 @@ impl State {
         self.login = self.login.take().or_else(|| changes.new_principal().map(Into::into));
         self.idle = self.idle.or(changes.new_idle());
         self.view.restore(changes.into_edits());
-    }
-
-    /// Makes the view show a record that is stored or about to be.
-    pub(super) fn show(&mut self, record: Record) {
-        self.view().rebase(Some(record));
-    }
-
-    /// Makes the view show `changes` while the store applies them. Returns the previous record.
-    pub(super) fn show_changes(&mut self, changes: Changes) -> Option<Record> {
-        let before = self.view().base().cloned();
-        self.settled = Some(Box::new(changes));
-        before
     }
 
     /// Makes a newly stored session that of the request.

@@ -125,8 +125,6 @@ pub enum StoreCall {
     /// A [`Store::commit`](crate::store::Store::commit) that only updates the time of last use. The
     /// request continues if it fails.
     Touch,
-    /// [`Store::take`](crate::store::Store::take).
-    Take,
     /// [`Store::destroy`](crate::store::Store::destroy).
     Destroy,
     /// [`Store::sweep`](crate::store::Store::sweep).

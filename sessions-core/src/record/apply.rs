@@ -88,14 +88,6 @@ impl Record {
         Ok(fits.then(|| self.patched(&state, |bytes| bytes[place].copy_from_slice(value))))
     }
 
-    /// Applies changes that the store has already applied to its own record.
-    ///
-    /// Returns `None` if they cannot be applied to this copy.
-    pub(crate) fn apply_unconditionally(&self, changes: &Changes) -> Option<Self> {
-        let slots = Merge { base: self, changes }.slots().ok()?;
-        build::write(&self.changed_head(changes), slots.iter().copied()).ok()
-    }
-
     fn changed_head<'a>(&'a self, changes: &'a Changes) -> Head<'a> {
         Head {
             id: self.id(),

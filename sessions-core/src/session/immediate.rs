@@ -4,19 +4,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
-use crate::cookie::SecretHash;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{Live, take_turn};
-use crate::id::SessionId;
+use crate::exchange::{View, take_turn};
 use crate::manager::{Event, StoreCall};
-use crate::record::Changes;
-use crate::store::{Committed, Taken};
+use crate::record::{Changes, Record, Refusal};
 
 /// Maps the result of reading an entry to the value that an update starts from.
 type Judge<T> = fn(Result<Option<T>, Error>) -> Result<Option<T>, Error>;
 
-/// How often [`Session::update`] retries before it fails with `Conflict`.
-const UPDATE_ATTEMPTS: u32 = 64;
+/// How often [`Session::update`] and [`Session::take`] try before they fail with `Conflict`.
+const ATTEMPTS: u32 = 64;
 
 impl Session {
     /// Removes an entry from the store at once and returns its value.
@@ -27,40 +24,36 @@ impl Session {
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), [`Gone`](ErrorKind::Gone) if the
-    /// session ended meanwhile, and [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is
+    /// session ended meanwhile, [`Conflict`](ErrorKind::Conflict) if other requests changed the
+    /// entry 64 times in a row, and [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is
     /// removed in that case too.
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let _turn = take_turn(&self.shared).await?;
         self.send_increment(key).await?;
-        let Some((id, hash)) = self.stored_entry(key) else {
-            let value = self.get(key)?;
-            self.remove(key);
-            return Ok(value);
-        };
-        let now = self.shared.sessions.now();
-        let taken = self.shared.sessions.store().take(id, &hash, key, now).await;
-        match self.shared.sessions.check_answer(StoreCall::Take, taken)? {
-            Taken::Value(bytes) => {
-                self.forget(&Changes::new(now, hash).remove(key));
-                self.decode(key, &bytes).map(Some)
+        let mut is_fresh = false;
+        for _ in 0..ATTEMPTS {
+            let Some(base) = self.base_with(key) else {
+                let value = self.get(key)?;
+                self.remove(key);
+                return Ok(value);
+            };
+            let Some((value, _)) = base.entry_value(key) else {
+                if is_fresh {
+                    return Ok(None);
+                }
+                // Another request may have set it since.
+                self.load_again().await?;
+                is_fresh = true;
+                continue;
+            };
+            let changes = self.changes(&base).require(key, Some(value)).remove(key);
+            if self.commit_now(&base, &changes, |_| {}).await? {
+                return self.decode(key, value).map(Some);
             }
-            Taken::Absent => {
-                self.forget(&Changes::new(now, hash).remove(key));
-                Ok(None)
-            }
-            Taken::Gone => Err(self.lose()),
+            self.load_again().await?;
+            is_fresh = true;
         }
-    }
-
-    /// Returns the id and secret hash of the stored session that holds an entry.
-    ///
-    /// `None` if the entry exists only in this request.
-    fn stored_entry(&self, key: &str) -> Option<(SessionId, SecretHash)> {
-        let mut state = self.shared.lock();
-        if state.view().edits().hides_entry(key) {
-            return None;
-        }
-        state.live().map(id_and_hash)
+        Err(Error::new(ErrorKind::Conflict))
     }
 
     /// Replaces an entry with the result of `change`, atomically and at once.
@@ -108,30 +101,23 @@ impl Session {
     {
         let _turn = take_turn(&self.shared).await?;
         self.send_increment(key).await?;
-        for _ in 0..UPDATE_ATTEMPTS {
-            let Some((id, hash)) = self.stored_entry(key) else {
+        for _ in 0..ATTEMPTS {
+            let Some(base) = self.base_with(key) else {
                 let value = change(judge(self.get(key))?);
                 self.set(key, &value)?;
                 return Ok(value);
             };
-            let old = self.shared.lock().view().entry(key).map(|seen| seen.value.to_vec());
-            let decoded = old.as_ref().map(|bytes| self.decode(key, bytes)).transpose();
-            let value = change(judge(decoded)?);
-            let changes = self.changes(hash).require(key, old.as_deref());
+            let old = base.entry_value(key).map(|(value, _)| value);
+            let value = change(judge(old.map(|bytes| self.decode(key, bytes)).transpose())?);
+            let changes = self.changes(&base).require(key, old);
             let changes = self.encoded(&value, |bytes, state| {
                 state.view().check_set(key, bytes, &self.shared.sessions.config().limits)?;
                 Ok(changes.set(key, bytes))
             })?;
-            let committed = self.shared.sessions.store().commit(id, &changes).await;
-            match self.shared.sessions.check_answer(StoreCall::Commit, committed)? {
-                Committed::Applied => {
-                    self.forget(&changes);
-                    return Ok(value);
-                }
-                Committed::Conflict => self.load_again().await?,
-                Committed::TooLarge => return Err(Error::new(ErrorKind::TooLarge)),
-                Committed::Gone => return Err(self.lose()),
+            if self.commit_now(&base, &changes, |_| {}).await? {
+                return Ok(value);
             }
+            self.load_again().await?;
         }
         Err(Error::new(ErrorKind::Conflict))
     }
@@ -150,62 +136,75 @@ impl Session {
         self.load_again().await
     }
 
-    /// Sends the request's unsaved increment of an entry, so that the update starts from the
+    /// Sends the request's unsaved increment of an entry, so that what follows starts from the
     /// store's value.
     async fn send_increment(&self, key: &str) -> Result<(), Error> {
-        let Some((id, hash, by)) = self.pending_increment(key) else { return Ok(()) };
-        let changes = self.changes(hash).increment(key, by);
-        let committed = self.shared.sessions.store().commit(id, &changes).await;
-        match self.shared.sessions.check_answer(StoreCall::Commit, committed)? {
-            Committed::Applied => {
-                self.shared.lock().view().forget_increment(key, by);
-                self.forget(&changes);
-                Ok(())
+        let Some((base, by)) = self.pending_increment(key) else { return Ok(()) };
+        let changes = self.changes(&base).increment(key, by);
+        let is_sent = self.commit_now(&base, &changes, |view| view.forget_increment(key, by)).await?;
+        if is_sent { Ok(()) } else { Err(Error::new(ErrorKind::Conflict)) }
+    }
+
+    fn pending_increment(&self, key: &str) -> Option<(Record, i64)> {
+        let mut state = self.shared.lock();
+        let by = state.view().edits().increment_of(key)?;
+        state.live_base().map(|base| (base.clone(), by))
+    }
+
+    /// Returns the record of the stored session, or `None` if this request has changed the entry
+    /// or the session is not stored.
+    fn base_with(&self, key: &str) -> Option<Record> {
+        let mut state = self.shared.lock();
+        let is_changed = state.view().edits().hides_entry(key);
+        state.live_base().filter(|_| !is_changed).cloned()
+    }
+
+    fn changes(&self, base: &Record) -> Changes {
+        let sessions = &self.shared.sessions;
+        Changes::new(sessions.now(), base.secret_hash()).limited_to(sessions.config().limits)
+    }
+
+    /// Commits changes now and shows the new record. Returns `false` for a conflict.
+    ///
+    /// `absorb` removes what was committed from the request's own edits.
+    async fn commit_now(
+        &self,
+        base: &Record,
+        changes: &Changes,
+        absorb: impl FnOnce(&mut View),
+    ) -> Result<bool, Error> {
+        let sessions = &self.shared.sessions;
+        let answer = sessions.store().commit(base, changes).await;
+        match sessions.check_answer(StoreCall::Commit, answer)? {
+            Ok(record) => {
+                let mut state = self.shared.lock();
+                // The idle timeout was restarted, so a persistent cookie must be resent.
+                if let Some(live) = state.live_mut() {
+                    live.touch_due |= sessions.config().expiry.cookie_persists();
+                }
+                absorb(state.view());
+                state.rebase(Some(record));
+                Ok(true)
             }
-            Committed::Conflict => Err(Error::new(ErrorKind::Conflict)),
-            Committed::TooLarge => Err(Error::new(ErrorKind::TooLarge)),
-            Committed::Gone => Err(self.lose()),
+            Err(Refusal::Conflict) => Ok(false),
+            Err(Refusal::TooLarge) => Err(Error::new(ErrorKind::TooLarge)),
+            Err(Refusal::Gone) => Err(self.lose()),
         }
     }
 
-    fn changes(&self, hash: SecretHash) -> Changes {
-        let sessions = &self.shared.sessions;
-        Changes::new(sessions.now(), hash).limited_to(sessions.config().limits)
-    }
-
-    fn pending_increment(&self, key: &str) -> Option<(SessionId, SecretHash, i64)> {
-        let mut state = self.shared.lock();
-        let by = state.view().edits().increment_of(key)?;
-        state.live().map(|live| (live.id(), live.hash, by))
-    }
-
     async fn load_again(&self) -> Result<(), Error> {
-        let Some((id, hash)) = self.shared.lock().live().map(id_and_hash) else {
+        let Some(base) = self.shared.lock().live_base().cloned() else {
             return Ok(());
         };
-        let now = self.shared.sessions.now();
-        let loaded = self.shared.sessions.store().load(id, now).await;
-        let loaded = self.shared.sessions.check_answer(StoreCall::Load, loaded)?;
-        match loaded.filter(|record| record.secret_hash() == hash && record.is_live(now)) {
+        let sessions = &self.shared.sessions;
+        let now = sessions.now();
+        let loaded = sessions.check_answer(StoreCall::Load, sessions.store().load(base.id(), now).await)?;
+        match loaded.filter(|record| record.secret_hash() == base.secret_hash() && record.is_live(now)) {
             Some(record) => {
                 self.shared.lock().rebase(Some(record));
                 Ok(())
             }
             None => Err(self.lose()),
-        }
-    }
-
-    /// Applies changes to the loaded record that the store has already applied to its own.
-    fn forget(&self, changes: &Changes) {
-        let mut state = self.shared.lock();
-        // The idle timeout was restarted, so a persistent cookie must be resent.
-        if let Some(live) = state.live_mut() {
-            live.touch_due |= self.shared.sessions.config().expiry.cookie_persists();
-        }
-        let base = state.view().base().cloned();
-        drop(state);
-        if let Some(applied) = base.and_then(|record| record.apply_unconditionally(changes)) {
-            self.shared.lock().rebase(Some(applied));
         }
     }
 
@@ -219,9 +218,4 @@ impl Session {
         }
         Error::new(ErrorKind::Gone)
     }
-}
-
-/// Returns the id and secret hash by which the store finds a session.
-const fn id_and_hash(live: &Live) -> (SessionId, SecretHash) {
-    (live.token.id(), live.hash)
 }

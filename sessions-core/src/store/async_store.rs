@@ -4,13 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use super::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
-use crate::cookie::SecretHash;
+use super::{Created, Cursor, Page, Store, StoreFuture};
 use crate::error::StoreError;
 use crate::id::SessionId;
 use crate::platform::Timestamp;
-use crate::record::Changes;
-use crate::record::Record;
+use crate::record::{Changes, Record, Refusal};
 
 /// The [`Store`] contract with `async fn`s. An `Arc` of an `AsyncStore` is a [`Store`].
 ///
@@ -27,16 +25,11 @@ pub trait AsyncStore: fmt::Debug + Send + Sync + 'static {
     fn create(&self, record: Record) -> impl Future<Output = Result<Created, StoreError>> + Send;
 
     /// Implements [`Store::commit`].
-    fn commit(&self, id: SessionId, changes: Changes) -> impl Future<Output = Result<Committed, StoreError>> + Send;
-
-    /// Implements [`Store::take`].
-    fn take(
+    fn commit(
         &self,
-        id: SessionId,
-        expected: SecretHash,
-        key: String,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Taken, StoreError>> + Send;
+        base: Record,
+        changes: Changes,
+    ) -> impl Future<Output = Result<Result<Record, Refusal>, StoreError>> + Send;
 
     /// Implements [`Store::destroy`].
     fn destroy(&self, id: SessionId) -> impl Future<Output = Result<bool, StoreError>> + Send;
@@ -114,17 +107,10 @@ impl<S: AsyncStore> Store for FromAsync<S> {
         StoreFuture::new(async move { (*store).create(record).await })
     }
 
-    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
+    fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
         let store = Arc::clone(&self.0);
-        let changes = changes.clone();
-        StoreFuture::new(async move { (*store).commit(id, changes).await })
-    }
-
-    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
-        let store = Arc::clone(&self.0);
-        let expected = *expected;
-        let key = key.to_owned();
-        StoreFuture::new(async move { (*store).take(id, expected, key, now).await })
+        let (base, changes) = (base.clone(), changes.clone());
+        StoreFuture::new(async move { (*store).commit(base, changes).await })
     }
 
     fn destroy(&self, id: SessionId) -> StoreFuture<bool> {

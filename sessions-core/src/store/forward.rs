@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
-use crate::cookie::SecretHash;
+use super::{Created, Cursor, Page, Store, StoreFuture};
 use crate::id::SessionId;
 use crate::platform::Timestamp;
-use crate::record::{Changes, Record};
+use crate::record::{Changes, Record, Refusal};
 
 macro_rules! forward {
     ($pointer:ty) => {
@@ -23,12 +22,8 @@ macro_rules! forward {
                 (**self).create(record)
             }
 
-            fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
-                (**self).commit(id, changes)
-            }
-
-            fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
-                (**self).take(id, expected, key, now)
+            fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
+                (**self).commit(base, changes)
             }
 
             fn destroy(&self, id: SessionId) -> StoreFuture<bool> {

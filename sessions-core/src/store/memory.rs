@@ -12,12 +12,10 @@ use std::sync::atomic::AtomicUsize;
 
 use dashmap::Entry;
 
-use super::{Committed, Created, Cursor, Page, Store, StoreFuture, Taken};
-use crate::cookie::SecretHash;
+use super::{Created, Cursor, Page, Store, StoreFuture};
 use crate::id::SessionId;
 use crate::platform::Timestamp;
-use crate::record::Changes;
-use crate::record::{Record, Refusal};
+use crate::record::{Changes, Record, Refusal};
 use footprint::Footprint;
 use index::Index;
 use room::Room;
@@ -152,7 +150,7 @@ impl MemoryStore {
         Created::Stored { evicted }
     }
 
-    /// Replaces a record with the result of `change`. Returns the old record.
+    /// Replaces a record with the result of `change`, and returns the new record.
     fn replace(
         &self,
         id: SessionId,
@@ -165,7 +163,8 @@ impl MemoryStore {
         self.index.replace(&old, &new);
         self.room.replace(&old, &new);
         slice.replace(&old, &new);
-        Ok(std::mem::replace(&mut *place, record))
+        *place = record.clone();
+        Ok(record)
     }
 
     /// Removes a record if `condition` holds, in one atomic step. Returns whether it did.
@@ -186,19 +185,6 @@ impl MemoryStore {
         self.index.remove(&old);
         self.room.remove(&old);
         slice.remove(&old);
-    }
-
-    fn take_entry(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> Taken {
-        let removal = Changes::new(now, *expected).remove(key);
-        let old = self.replace(id, |record| {
-            let new = record.apply(&removal)?;
-            if record.entry(key).is_some() { Ok(new) } else { Err(Refusal::Conflict) }
-        });
-        match old {
-            Ok(old) => old.entry(key).map_or(Taken::Absent, |entry| Taken::Value(entry.value().to_vec())),
-            Err(Refusal::Gone) => Taken::Gone,
-            Err(_) => Taken::Absent,
-        }
     }
 
     fn clear(&self) -> u64 {
@@ -240,15 +226,8 @@ impl Store for MemoryStore {
         StoreFuture::ready(Ok(self.insert(record)))
     }
 
-    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
-        StoreFuture::ready(Ok(match self.replace(id, |record| record.apply(changes)) {
-            Ok(_) => Committed::Applied,
-            Err(refusal) => refusal.into(),
-        }))
-    }
-
-    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
-        StoreFuture::ready(Ok(self.take_entry(id, expected, key, now)))
+    fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
+        StoreFuture::ready(Ok(self.replace(base.id(), |record| record.apply(changes))))
     }
 
     fn destroy(&self, id: SessionId) -> StoreFuture<bool> {

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{
-    AsyncStore, Committed, Created, Cursor, FromAsync, MemoryStore, Page, Store, StoreError, Taken,
-};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, MemoryStore, Page, Store, StoreError};
 use sessions_core::{SessionId, Sessions, Timestamp};
 
 /// A memory store behind `async fn`s.
@@ -23,17 +21,8 @@ impl AsyncStore for Asynchronous {
     async fn create(&self, record: Record) -> Result<Created, StoreError> {
         self.0.create(&record).await
     }
-    async fn commit(&self, id: SessionId, changes: Changes) -> Result<Committed, StoreError> {
-        self.0.commit(id, &changes).await
-    }
-    async fn take(
-        &self,
-        id: SessionId,
-        expected: SecretHash,
-        key: String,
-        now: Timestamp,
-    ) -> Result<Taken, StoreError> {
-        self.0.take(id, &expected, &key, now).await
+    async fn commit(&self, base: Record, changes: Changes) -> Result<Result<Record, Refusal>, StoreError> {
+        self.0.commit(&base, &changes).await
     }
     async fn destroy(&self, id: SessionId) -> Result<bool, StoreError> {
         self.0.destroy(id).await

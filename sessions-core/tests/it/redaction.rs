@@ -1,6 +1,6 @@
 use sessions_core::adapter::SessionHeaders;
 use sessions_core::record::{Record, SecretHash};
-use sessions_core::store::{Cursor, StoreError, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::store::{Cursor, StoreError, StoreErrorKind, StoreFuture};
 use sessions_core::{SessionId, Sessions, Timestamp};
 
 use crate::support::Fixture;
@@ -80,8 +80,6 @@ fn debug_shows_what_helps_in_a_log() {
         (format!("{record:?}"), format!("Record {{ id: {id:?}")),
         (format!("{:?}", record.entry("k").unwrap()), r#"Entry { key: "k", .. }"#.to_owned()),
         (format!("{error:?}"), r#"Error { kind: Decode, key: "k", expected_type: "u32""#.to_owned()),
-        (format!("{:?}", Taken::Value(b"sensitive-value".to_vec())), "Value(..)".to_owned()),
-        (format!("{:?} {:?}", Taken::Absent, Taken::Gone), "Absent Gone".to_owned()),
         (format!("{:?}", Cursor::from_bytes(*b"sensitive")), "Cursor(..)".to_owned()),
         (format!("{load:?}"), "Load(..)".to_owned()),
         (format!("{ready:?} {later:?}"), "StoreFuture(ready) StoreFuture(later)".to_owned()),

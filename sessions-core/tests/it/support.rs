@@ -6,10 +6,8 @@ use std::task::Poll;
 
 use pollster::block_on;
 use sessions_core::adapter::CommitError;
-use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{
-    Committed, Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture, Taken,
-};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::{Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_core::testing::ManualClock;
 use sessions_core::{Error, Event, Session, SessionId, Sessions, SessionsBuilder, Timestamp};
 
@@ -191,11 +189,8 @@ impl Store for Probe {
     fn create(&self, record: &Record) -> StoreFuture<Created> {
         self.write(|| self.inner.create(record))
     }
-    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
-        self.write(|| self.inner.commit(id, changes))
-    }
-    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
-        self.write(|| self.inner.take(id, expected, key, now))
+    fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
+        self.write(|| self.inner.commit(base, changes))
     }
     fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
         self.write(|| self.inner.destroy(id))

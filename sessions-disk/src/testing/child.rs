@@ -9,7 +9,7 @@ use std::thread;
 use pollster::block_on;
 use sessions_core::SessionId;
 use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Committed, Created, Store, StoreError};
+use sessions_core::store::{Created, Store, StoreError};
 
 use super::sample::{NOW, Rng, SECRET};
 use crate::engine::Engine;
@@ -51,7 +51,7 @@ struct ChildWriter<E: Engine> {
     thread: u32,
     next: u32,
     /// The live sessions, with the last number written.
-    alive: Vec<(SessionId, u64)>,
+    alive: Vec<(Record, u64)>,
     rng: Rng,
 }
 
@@ -80,7 +80,7 @@ impl<E: Engine> ChildWriter<E> {
         report("begins", id, 0);
         assert_eq!(block_on(self.store.create(&record))?, Created::STORED);
         report("acknowledged", id, 0);
-        self.alive.push((id, 0));
+        self.alive.push((record, 0));
         Ok(())
     }
 
@@ -88,13 +88,14 @@ impl<E: Engine> ChildWriter<E> {
         let Some(at) = self.any() else {
             return Ok(());
         };
-        let (id, number) = &mut self.alive[at];
+        let (record, number) = &mut self.alive[at];
+        let id = record.id();
         *number += 1;
         let text = number.to_string();
         let changes = Changes::new(NOW, SECRET).set("one", text.as_bytes()).increment("other", 1);
-        report("begins", *id, &*text);
-        assert_eq!(block_on(self.store.commit(*id, &changes))?, Committed::Applied);
-        report("acknowledged", *id, &*text);
+        report("begins", id, &*text);
+        *record = block_on(self.store.commit(record, &changes))?.expect("the session is live");
+        report("acknowledged", id, &*text);
         Ok(())
     }
 
@@ -102,7 +103,8 @@ impl<E: Engine> ChildWriter<E> {
         let Some(at) = self.any() else {
             return Ok(());
         };
-        let (id, _) = self.alive.swap_remove(at);
+        let (record, _) = self.alive.swap_remove(at);
+        let id = record.id();
         report("begins", id, "destroyed");
         assert!(block_on(self.store.destroy(id))?);
         report("acknowledged", id, "destroyed");

@@ -173,7 +173,7 @@ fn use_damaged<E: Engine>(path: &Path) -> bool {
     // Whether these succeed does not matter, only that each is answered.
     let changes = Changes::new(NOW, SECRET).increment("n", 1);
     let answers: Vec<Result<(), StoreError>> = vec![
-        block_on(store.commit(id(0), &changes)).map(drop),
+        block_on(store.commit(&record(0), &changes)).map(drop),
         block_on(store.destroy(id(1))).map(drop),
         block_on(store.create(&record(RECORDS))).map(drop),
         block_on(store.of_principal("ann", NOW)).map(drop),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pollster::block_on;
 use sessions_core::Timestamp;
 use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Committed, Created, Store, StoreErrorKind};
+use sessions_core::store::{Created, Store, StoreErrorKind};
 
 use super::sample::{NOW, SECRET, id, until_it_works};
 use super::small_disk::SmallDisk;
@@ -184,7 +184,8 @@ impl<E: Engine> CheckedStore<E> {
     fn expect_no_growth(&mut self) {
         let numbers = self.numbers(Some("ann"));
         let grow = Changes::new(NOW, SECRET).set("more", &[b'y'; 50_000]);
-        let grown_at_once: Vec<_> = numbers.iter().map(|number| self.store.commit(id(*number), &grow)).collect();
+        let grown_at_once: Vec<_> =
+            numbers.iter().map(|number| self.store.commit(&record(*number, None), &grow)).collect();
         let refused = grown_at_once.into_iter().filter_map(|committing| block_on(committing).err()).collect::<Vec<_>>();
         assert!(!refused.is_empty(), "a full disk has no room");
         for error in &refused {
@@ -197,7 +198,7 @@ impl<E: Engine> CheckedStore<E> {
             let changes = Changes::new(NOW, SECRET).remove("more");
             let has_grown = loaded.entry("more").is_some();
             if has_grown {
-                assert_eq!(block_on(self.store.commit(id(number), &changes)).expect("it shrinks"), Committed::Applied);
+                assert_eq!(block_on(self.store.commit(&loaded, &changes)).expect("it shrinks").map(drop), Ok(()));
             }
         }
     }

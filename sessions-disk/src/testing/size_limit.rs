@@ -53,7 +53,7 @@ fn churn<E: Engine>(store: &DiskStore<E>, sizes: &[usize], write: u64, used: imp
         }
         let touch = Changes::new(NOW.after(Duration::from_secs(u64::from(first))), SECRET).increment("n", 1);
         let changing: Vec<_> =
-            (first..first + AT_ONCE).step_by(4).map(|number| store.commit(id(number), &touch)).collect();
+            (first..first + AT_ONCE).step_by(4).map(|number| store.commit(&record(number, 0), &touch)).collect();
         changing.into_iter().for_each(|changed| _ = block_on(changed).expect("the store writes"));
         first += AT_ONCE;
         largest = largest.max(used());

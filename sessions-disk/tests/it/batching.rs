@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use pollster::block_on;
-use sessions_core::record::{Changes, SecretHash};
-use sessions_core::store::{Committed, Created, Store, StoreError, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::record::{Changes, Refusal, SecretHash};
+use sessions_core::store::{Created, Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_disk::testing;
 
 use crate::support::{Disk, Options, RamStore, SECRET, at, id, increment, n, poll, record};
@@ -62,15 +62,13 @@ fn operations_of_one_write_run_in_order_and_fail_alone() {
     let (store, first) = held_up(&disk);
     let before = disk.written();
     let stranger = SecretHash::from_bytes([7; 32]);
-    let increments: Vec<_> = (0..100).map(|_| store.commit(id(0), &increment(1))).collect();
+    let increments: Vec<_> = (0..100).map(|_| store.commit(&record(0), &increment(1))).collect();
     let again = store.create(&record(0));
-    let stale = store.commit(id(0), &Changes::new(at(1), stranger).set("n", b"5"));
-    let conflict = store.commit(id(0), &increment(1).require("n", Some(b"99")));
-    let hundredth = store.commit(id(0), &Changes::new(at(1), SECRET).require("n", Some(b"100")).set("x", b"1"));
-    let taken = store.take(id(0), &SECRET, "x", at(1));
-    let absent = store.take(id(0), &SECRET, "x", at(1));
+    let stale = store.commit(&record(0), &Changes::new(at(1), stranger).set("n", b"5"));
+    let conflict = store.commit(&record(0), &increment(1).require("n", Some(b"99")));
+    let hundredth = store.commit(&record(0), &Changes::new(at(1), SECRET).require("n", Some(b"100")).set("x", b"1"));
     let destroyed = store.destroy(id(0));
-    let late = store.commit(id(0), &increment(1));
+    let late = store.commit(&record(0), &increment(1));
     let nothing = store.destroy(id(0));
     let anew = store.create(&record(0));
     let other = store.create(&record(1));
@@ -78,16 +76,14 @@ fn operations_of_one_write_run_in_order_and_fail_alone() {
 
     block_on(first).unwrap();
     for future in increments {
-        assert_eq!(block_on(future).unwrap(), Committed::Applied);
+        assert_eq!(block_on(future).unwrap().map(drop), Ok(()));
     }
     assert_eq!(block_on(again).unwrap(), Created::Exists);
-    assert_eq!(block_on(stale).unwrap(), Committed::Gone);
-    assert_eq!(block_on(conflict).unwrap(), Committed::Conflict);
-    assert_eq!(block_on(hundredth).unwrap(), Committed::Applied);
-    assert_eq!(block_on(taken).unwrap(), Taken::Value(b"1".to_vec()));
-    assert_eq!(block_on(absent).unwrap(), Taken::Absent);
+    assert_eq!(block_on(stale).unwrap().map(drop), Err(Refusal::Gone));
+    assert_eq!(block_on(conflict).unwrap().map(drop), Err(Refusal::Conflict));
+    assert_eq!(block_on(hundredth).unwrap().map(drop), Ok(()));
     assert!(block_on(destroyed).unwrap());
-    assert_eq!(block_on(late).unwrap(), Committed::Gone);
+    assert_eq!(block_on(late).unwrap().map(drop), Err(Refusal::Gone));
     assert!(!block_on(nothing).unwrap());
     assert_eq!(block_on(anew).unwrap(), Created::STORED);
     assert_eq!(block_on(other).unwrap(), Created::STORED);
@@ -103,8 +99,8 @@ fn operations_without_changes_write_nothing() {
     block_on(store.create(&record(1))).unwrap();
     let before = disk.written();
     assert_eq!(block_on(store.create(&record(1))).unwrap(), Created::Exists);
-    assert_eq!(block_on(store.commit(id(2), &increment(1))).unwrap(), Committed::Gone);
-    assert_eq!(block_on(store.commit(id(1), &increment(100))).unwrap(), Committed::Gone);
+    assert_eq!(block_on(store.commit(&record(2), &increment(1))).unwrap().map(drop), Err(Refusal::Gone));
+    assert_eq!(block_on(store.commit(&record(1), &increment(100))).unwrap().map(drop), Err(Refusal::Gone));
     assert!(!block_on(store.destroy(id(2))).unwrap());
     assert!(block_on(store.sweep(10, at(99))).unwrap().is_empty());
     assert_eq!(disk.written(), before);
@@ -116,7 +112,7 @@ fn reads_never_wait_and_see_everything_acknowledged() {
     let store = disk.open();
     block_on(store.create(&record(1))).unwrap();
     disk.shut();
-    let commit = store.commit(id(1), &increment(1));
+    let commit = store.commit(&record(1), &increment(1));
     disk.wait_for_writer();
 
     assert_eq!(n(&answer_now(store.load(id(1), at(1))).unwrap().unwrap()), 0);
@@ -125,7 +121,7 @@ fn reads_never_wait_and_see_everything_acknowledged() {
     assert!(answer_now(store.of_principal("ann", at(1))).unwrap().is_empty());
 
     disk.release();
-    block_on(commit).unwrap();
+    block_on(commit).unwrap().unwrap();
     assert_eq!(n(&answer_now(store.load(id(1), at(1))).unwrap().unwrap()), 1);
 }
 
@@ -195,7 +191,7 @@ fn a_dropped_operation_still_takes_effect() {
     let disk = Disk::new();
     let (store, first) = held_up(&disk);
     drop(store.create(&record(1)));
-    drop(store.commit(id(1), &increment(1)));
+    drop(store.commit(&record(1), &increment(1)));
     disk.release();
     block_on(first).unwrap();
     store.close().unwrap();

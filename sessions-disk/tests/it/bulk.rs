@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Committed, Created, Store, StoreFuture};
+use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::store::{Created, Store, StoreFuture};
 use sessions_disk::Table;
 
 use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, poll, record};
@@ -77,7 +77,7 @@ fn a_session_seen_again_is_relisted_and_not_swept() {
     let store = disk.open();
     fill(&store, 0..3);
     let listed = disk.keys(Table::Deadlines);
-    assert_eq!(block_on(store.commit(id(1), &increment(60))).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.commit(&record(1), &increment(60))).unwrap().map(drop), Ok(()));
     assert_eq!(disk.keys(Table::Deadlines), listed, "a commit lists nothing");
     let mut swept = block_on(store.sweep(10, at(100))).unwrap();
     swept.sort();
@@ -93,13 +93,13 @@ fn a_sweep_beside_a_commit_spares_the_session() {
     let store = disk.open();
     fill(&store, 0..2);
     disk.shut();
-    let busy = store.commit(id(0), &increment(1));
+    let busy = store.commit(&record(0), &increment(1));
     disk.wait_for_writer();
     let sweep = store.sweep(10, at(120));
-    let commit = store.commit(id(1), &increment(99));
+    let commit = store.commit(&record(1), &increment(99));
     disk.release();
-    block_on(busy).unwrap();
-    assert_eq!(block_on(commit).unwrap(), Committed::Applied);
+    block_on(busy).unwrap().unwrap();
+    assert_eq!(block_on(commit).unwrap().map(drop), Ok(()));
     assert_eq!(block_on(sweep).unwrap(), [id(0)]);
     assert!(block_on(store.load(id(1), at(120))).unwrap().is_some());
 }
@@ -116,11 +116,11 @@ fn a_sweep_is_throttled_but_makes_progress() {
     let sweep = store.sweep(1000, at(100));
     disk.wait_for_writer();
     // A slow disk makes the first slice take this long, so the next one has to wait.
-    let commits: Vec<_> = (0..1500).map(|_| store.commit(id(9999), &increment(1))).collect();
+    let commits: Vec<_> = (0..1500).map(|_| store.commit(&record(9999), &increment(1))).collect();
     thread::park_timeout(Duration::from_millis(100));
     disk.release();
     for commit in commits {
-        assert_eq!(block_on(commit).unwrap(), Committed::Applied);
+        assert_eq!(block_on(commit).unwrap().map(drop), Ok(()));
     }
     assert_eq!(block_on(sweep).unwrap().len(), 1000);
     let touched = disk.touched.lock().unwrap();
@@ -152,7 +152,7 @@ fn a_shorter_deadline_is_swept_in_time() {
     let store = Disk::new().open();
     fill(&store, 0..1);
     let shorter = Changes::new(at(10), SECRET).idle(Duration::from_secs(5));
-    block_on(store.commit(id(0), &shorter)).unwrap();
+    block_on(store.commit(&record(0), &shorter)).unwrap().unwrap();
     assert!(block_on(store.sweep(10, at(14))).unwrap().is_empty());
     assert_eq!(block_on(store.sweep(10, at(15))).unwrap(), [id(0)]);
 }
@@ -165,7 +165,7 @@ fn the_first_deadline_of_a_user_is_listed() {
     block_on(store.create(&endless)).unwrap();
     assert!(disk.keys(Table::Deadlines).is_empty());
     let limited = Changes::new(at(10), SECRET).idle(Duration::from_secs(5));
-    block_on(store.commit(id(0), &limited)).unwrap();
+    block_on(store.commit(&record(0), &limited)).unwrap().unwrap();
     assert_eq!(block_on(store.sweep(10, at(15))).unwrap(), [id(0)]);
     assert!(disk.keys(Table::Records).is_empty());
 }
@@ -179,7 +179,7 @@ fn a_sweep_skips_a_record_of_a_newer_format() {
     let swept: Vec<_> = (0..3).flat_map(|_| block_on(store.sweep(600, at(100))).unwrap()).collect();
     assert_eq!(swept.len(), 1199);
     assert_eq!(disk.value(Table::Records, id(0).as_bytes()), Some(newer));
-    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Gone);
+    assert_eq!(block_on(store.commit(&record(0), &increment(1))).unwrap().map(drop), Err(Refusal::Gone));
     // A destroy by its id ends it.
     assert!(block_on(store.destroy(id(0))).unwrap());
     // Its index entry is left over, and the next sweep removes it.
@@ -206,13 +206,13 @@ fn destroy_all_ends_everything_accepted_before_it() {
     make_newer(&disk, 5);
     disk.put(Table::Records, id(6).as_bytes(), b"noise");
     disk.shut();
-    let busy = store.commit(id(1999), &increment(1));
+    let busy = store.commit(&record(1999), &increment(1));
     disk.wait_for_writer();
     // These are accepted before the destroy, so it ends them too.
     let before: Vec<_> = (2000..2100).map(|number| store.create(&record(number))).collect();
     let all = store.destroy_all();
     disk.release();
-    block_on(busy).unwrap();
+    block_on(busy).unwrap().unwrap();
     before.into_iter().for_each(|future| drop(block_on(future).unwrap()));
     assert_eq!(block_on(all).unwrap(), 2100);
     assert_eq!(block_on(store.count()).unwrap(), 0);
@@ -227,11 +227,11 @@ fn commits_proceed_during_destroy_all() {
     let before = disk.written();
     let all = store.destroy_all();
     // This id sorts last, so its session lives until the last slice.
-    let mut last = Committed::Applied;
-    while last == Committed::Applied {
-        last = block_on(store.commit(id(4999), &increment(1))).unwrap();
+    let mut last = Ok(());
+    while last == Ok(()) {
+        last = block_on(store.commit(&record(4999), &increment(1))).unwrap().map(drop);
     }
-    assert_eq!(last, Committed::Gone);
+    assert_eq!(last, Err(Refusal::Gone));
     assert_eq!(block_on(all).unwrap(), 5000);
     assert!(disk.written() - before >= 10);
 }
@@ -331,7 +331,7 @@ fn a_logout_ends_unreadable_sessions_and_spares_one() {
     disk.put(Table::Records, id(2).as_bytes(), b"noise");
     // The index still has an entry of a session that is somebody else's by now.
     disk.put(Table::Records, id(3).as_bytes(), &disk.value(Table::Records, id(3).as_bytes()).unwrap());
-    block_on(store.commit(id(3), &Changes::new(at(1), SECRET).bind("bob"))).unwrap();
+    block_on(store.commit(&record(3), &Changes::new(at(1), SECRET).bind("bob"))).unwrap().unwrap();
 
     let of_ann: Vec<_> = block_on(store.of_principal("ann", at(1))).unwrap().iter().map(Record::id).collect();
     assert_eq!(of_ann, [id(0), id(4)]);

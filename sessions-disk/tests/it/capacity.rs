@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Committed, Created, Store};
+use sessions_core::store::{Created, Store};
 use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{Capacity, Table};
 
@@ -61,7 +61,7 @@ fn the_oldest_anonymous_session_is_evicted() {
 fn a_session_seen_again_is_no_longer_the_oldest() {
     let store = sessions(3).open();
     (0..3).for_each(|number| _ = create(&store, &seen(number, number)));
-    assert_eq!(block_on(store.commit(id(0), &increment(50))).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.commit(&record(0), &increment(50))).unwrap().map(drop), Ok(()));
     assert_eq!(create(&store, &seen(3, 60)), evicted([1]));
     assert_eq!(create(&store, &seen(4, 60)), evicted([2]));
     assert_eq!(create(&store, &seen(5, 60)), evicted([0]));
@@ -94,7 +94,7 @@ fn a_user_seen_again_is_not_evicted() {
     create(&store, &of(0, "ann"));
     create(&store, &seen(1, 60));
     let touch = Changes::new(at(50), SECRET);
-    assert_eq!(block_on(store.commit(id(0), &touch)).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.commit(&record(0), &touch)).unwrap().map(drop), Ok(()));
     assert_eq!(create(&store, &seen(2, 100)), evicted([1]));
     assert!(lives(&store, 0, at(100)));
 }
@@ -119,7 +119,7 @@ fn a_signed_in_session_is_not_evicted() {
     let store = sessions(2).open();
     (0..2).for_each(|number| _ = create(&store, &seen(number, number)));
     let sign_in = Changes::new(at(5), SECRET).bind("ann");
-    assert_eq!(block_on(store.commit(id(0), &sign_in)).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.commit(&record(0), &sign_in)).unwrap().map(drop), Ok(()));
     assert_eq!(create(&store, &seen(2, 6)), evicted([1]));
     assert_eq!(create(&store, &seen(3, 7)), evicted([2]));
 }
@@ -153,7 +153,7 @@ fn growth_is_paid_for_by_the_next_new_session() {
     let store = disk.open();
     (0..4).for_each(|number| assert_eq!(create(&store, &seen(number, number)), Created::STORED));
     let grow = Changes::new(at(5), SECRET).set("x", &[b'x'; 700]);
-    assert_eq!(block_on(store.commit(id(3), &grow)).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.commit(&record(3), &grow)).unwrap().map(drop), Ok(()));
     assert_eq!(create(&store, &seen(4, 6)), evicted([0, 1, 2]));
     expect_exact(&disk);
 }
@@ -208,8 +208,8 @@ fn counts_survive_a_restart() {
     let disk = sessions(10);
     let store = disk.open();
     (0..10).for_each(|number| _ = create(&store, &seen(number, number)));
-    block_on(store.commit(id(3), &Changes::new(at(10), SECRET).set("x", b"12345").remove("n"))).unwrap();
-    block_on(store.commit(id(4), &Changes::new(at(10), SECRET).increment("n", 100))).unwrap();
+    block_on(store.commit(&record(3), &Changes::new(at(10), SECRET).set("x", b"12345").remove("n"))).unwrap().unwrap();
+    block_on(store.commit(&record(4), &Changes::new(at(10), SECRET).increment("n", 100))).unwrap().unwrap();
     block_on(store.destroy(id(5))).unwrap();
     block_on(store.sweep(2, at(101))).unwrap();
     store.close().unwrap();
@@ -239,7 +239,7 @@ fn many_users_seen_again_are_not_evicted() {
     let touch = Changes::new(at(50), SECRET);
     for number in 0..200 {
         create(&store, &of(number, "ann"));
-        assert_eq!(block_on(store.commit(id(number), &touch)).unwrap(), Committed::Applied);
+        assert_eq!(block_on(store.commit(&record(number), &touch)).unwrap().map(drop), Ok(()));
     }
     assert_eq!(create(&store, &seen(200, 100)), Created::Full);
     assert_eq!(block_on(store.count()).unwrap(), 200);
@@ -267,7 +267,7 @@ fn a_login_without_a_deadline_leaves_the_list() {
     create(&store, &Record::builder(id(0), SECRET, at(0)).build().unwrap());
     assert_eq!(disk.keys(Table::Deadlines).len(), 1);
     let sign_in = Changes::new(at(5), SECRET).bind("ann");
-    assert_eq!(block_on(store.commit(id(0), &sign_in)).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.commit(&record(0), &sign_in)).unwrap().map(drop), Ok(()));
     assert!(disk.keys(Table::Deadlines).is_empty());
 }
 
@@ -277,7 +277,7 @@ fn eviction_goes_past_all_who_were_seen_again() {
     (0..17).for_each(|number| _ = create(&store, &seen(number, 0)));
     create(&store, &seen(17, 1));
     for number in 0..17 {
-        assert_eq!(block_on(store.commit(id(number), &increment(50))).unwrap(), Committed::Applied);
+        assert_eq!(block_on(store.commit(&record(number), &increment(50))).unwrap().map(drop), Ok(()));
     }
     assert_eq!(create(&store, &seen(18, 60)), evicted([17]));
 }
@@ -287,7 +287,7 @@ fn a_new_session_pays_for_few_who_were_seen_again() {
     let store = sessions(100).open();
     (0..100).for_each(|number| _ = create(&store, &seen(number, 0)));
     for number in 0..100 {
-        assert_eq!(block_on(store.commit(id(number), &increment(50))).unwrap(), Committed::Applied);
+        assert_eq!(block_on(store.commit(&record(number), &increment(50))).unwrap().map(drop), Ok(()));
     }
     assert_eq!(create(&store, &seen(100, 60)), evicted([64]), "the first after 64 that were listed anew");
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, RecordError};
-use sessions_core::store::{Committed, Created, Store, StoreErrorKind};
+use sessions_core::record::{Changes, Record, RecordError, Refusal};
+use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_core::{DestroyReason, Event, Sessions, StoreCall};
 use sessions_disk::{OpenErrorKind, Table, testing};
 
@@ -24,9 +24,9 @@ fn a_failed_write_fails_its_batch_and_changes_nothing() {
     let first = store.destroy(id(9));
     block_on(first).unwrap();
     disk.next_writes(&[Fate::Lost; 6]);
-    let first = store.commit(id(0), &increment(1));
+    let first = store.commit(&record(0), &increment(1));
     disk.wait_for_writer();
-    let second = store.commit(id(0), &increment(1));
+    let second = store.commit(&record(0), &increment(1));
     let third = store.destroy(id(1));
     let fourth = store.destroy_of_principal("ann", None);
     disk.release();
@@ -45,8 +45,8 @@ fn a_failed_write_fails_its_batch_and_changes_nothing() {
     assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 0);
     assert_eq!(block_on(store.of_principal("ann", at(1))).unwrap().len(), 1);
 
-    let committed = testing::until_it_works(|| block_on(store.commit(id(0), &increment(1))));
-    assert_eq!(committed, Committed::Applied);
+    let committed = testing::until_it_works(|| block_on(store.commit(&record(0), &increment(1))));
+    assert_eq!(committed.map(drop), Ok(()));
     assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 1);
 }
 
@@ -57,7 +57,7 @@ fn a_single_failure_is_retried_unnoticed() {
         let store = disk.open();
         block_on(store.create(&record(0))).unwrap();
         disk.next_writes(&[fate]);
-        assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied);
+        assert_eq!(block_on(store.commit(&record(0), &increment(1))).unwrap().map(drop), Ok(()));
         assert_eq!(n(&block_on(store.load(id(0), at(1))).unwrap().unwrap()), 1, "after {fate:?}");
     }
 }
@@ -71,17 +71,17 @@ fn calls_without_a_write_do_not_end_the_backoff() {
     let opens = disk.opens.load(Ordering::SeqCst);
     for (pause, opened) in [(50, 2), (100, 3), (200, 4)] {
         let begun = Instant::now();
-        block_on(store.commit(id(0), &increment(1))).unwrap_err();
+        block_on(store.commit(&record(0), &increment(1))).unwrap_err();
         assert_eq!(disk.opens.load(Ordering::SeqCst) - opens, opened, "only the first is retried at once");
         assert!(!testing::until_it_works(|| block_on(store.destroy(id(77)))));
         assert!(begun.elapsed() >= Duration::from_millis(pause));
     }
     disk.next_writes(&[]);
-    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.commit(&record(0), &increment(1))).unwrap().map(drop), Ok(()));
     disk.next_writes(&[Fate::Lost]);
     assert_eq!(
-        block_on(store.commit(id(0), &increment(1))).unwrap(),
-        Committed::Applied,
+        block_on(store.commit(&record(0), &increment(1))).unwrap().map(drop),
+        Ok(()),
         "a successful write resets the backoff"
     );
 }
@@ -113,10 +113,10 @@ fn a_write_not_yet_undone_is_never_read() {
     block_on(store.create(&record(0))).unwrap();
     // Undoing it fails twice.
     disk.next_writes(&[Fate::Unheard, Fate::Lost, Fate::Lost]);
-    block_on(store.commit(id(0), &increment(1))).unwrap_err();
+    block_on(store.commit(&record(0), &increment(1))).unwrap_err();
     let read = || block_on(store.load(id(0), at(1))).map(|record| n(&record.unwrap()));
     assert_eq!(testing::until_it_works(read), 0);
-    testing::until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+    let _ = testing::until_it_works(|| block_on(store.commit(&record(0), &increment(1))));
     assert_eq!(read().unwrap(), 1);
 }
 
@@ -127,11 +127,11 @@ fn reopening_is_retried_until_it_works() {
     block_on(store.create(&record(0))).unwrap();
     disk.refusals.store(2, Ordering::SeqCst);
     disk.next_writes(&[Fate::Lost]);
-    let error = block_on(store.commit(id(0), &increment(1))).unwrap_err();
+    let error = block_on(store.commit(&record(0), &increment(1))).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     // Reads recover without a write.
     assert_eq!(testing::until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
-    testing::until_it_works(|| block_on(store.commit(id(0), &increment(1))));
+    let _ = testing::until_it_works(|| block_on(store.commit(&record(0), &increment(1))));
 }
 
 #[test]
@@ -167,11 +167,14 @@ fn a_damaged_page_fails_only_its_own_session() {
     }
     *disk.damaged.lock().unwrap() = Some(id(1).as_bytes().to_vec());
     disk.shut();
-    let commits: Vec<_> = (0..3).map(|number| store.commit(id(number), &increment(1))).collect();
+    let commits: Vec<_> = (0..3).map(|number| store.commit(&record(number), &increment(1))).collect();
     disk.release();
-    let committed: Vec<_> =
-        commits.into_iter().map(block_on).map(|answer| answer.map_err(|error| error.kind())).collect();
-    let applied = Ok(Committed::Applied);
+    let committed: Vec<_> = commits
+        .into_iter()
+        .map(block_on)
+        .map(|answer| answer.map(|new| new.map(drop)).map_err(|error| error.kind()))
+        .collect();
+    let applied = Ok(Ok(()));
     assert_eq!(committed, [applied, Err(StoreErrorKind::Unreadable), applied]);
     assert_eq!(block_on(store.load(id(1), at(1))).unwrap_err().kind(), StoreErrorKind::Unreadable);
     assert_eq!(n(&block_on(store.load(id(2), at(1))).unwrap().unwrap()), 1);
@@ -232,13 +235,13 @@ fn a_half_failed_operation_is_rolled_back() {
     let entry = disk.keys(Table::Deadlines).remove(0);
     *disk.damaged.lock().unwrap() = Some([&entry[..9], id(1).as_bytes()].concat());
     disk.shut();
-    let commit = store.commit(id(0), &increment(1));
+    let commit = store.commit(&record(0), &increment(1));
     disk.wait_for_writer();
-    let (create, beside) = (store.create(&record(1)), store.commit(id(0), &increment(1)));
+    let (create, beside) = (store.create(&record(1)), store.commit(&record(0), &increment(1)));
     disk.release();
-    assert_eq!(block_on(commit).unwrap(), Committed::Applied);
+    assert_eq!(block_on(commit).unwrap().map(drop), Ok(()));
     assert_eq!(block_on(create).unwrap_err().kind(), StoreErrorKind::Unreadable);
-    assert_eq!(block_on(beside).unwrap(), Committed::Applied);
+    assert_eq!(block_on(beside).unwrap().map(drop), Ok(()));
     assert_eq!(block_on(store.load(id(1), at(1))).unwrap(), None);
     assert_eq!(disk.keys(Table::Deadlines).len(), 1);
 }
@@ -305,7 +308,7 @@ fn an_unreadable_record_is_gone_for_writes_and_kept() {
     assert_eq!(error.kind(), StoreErrorKind::Unreadable);
     let cause = std::error::Error::source(&error).unwrap();
     assert_eq!(cause.downcast_ref(), Some(&RecordError::Corrupt));
-    assert_eq!(block_on(store.commit(id(0), &increment(1))).unwrap(), Committed::Gone);
+    assert_eq!(block_on(store.commit(&record(0), &increment(1))).unwrap().map(drop), Err(Refusal::Gone));
     assert_eq!(block_on(store.create(&record(0))).unwrap(), Created::Exists);
     assert!(block_on(store.scan(None, 10, at(1))).unwrap().records.is_empty());
     assert_eq!(disk.value(Table::Records, id(0).as_bytes()), Some(bytes));
@@ -336,7 +339,7 @@ fn an_engine_that_fails_to_read_is_reopened() {
     let found = testing::until_it_works(|| block_on(store.of_principal("ann", at(1))));
     assert_eq!(found.len(), 1);
     fail();
-    assert_eq!(block_on(store.commit(id(1), &Changes::new(at(1), SECRET))).unwrap(), Committed::Applied);
+    assert_eq!(block_on(store.commit(&record(1), &Changes::new(at(1), SECRET))).unwrap().map(drop), Ok(()));
 }
 
 #[test]

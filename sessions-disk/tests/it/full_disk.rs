@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Committed, Created, Store, StoreErrorKind};
+use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_disk::{Capacity, Table, testing};
 use tempfile::TempDir;
 
@@ -58,7 +58,7 @@ fn an_operation_without_room_fails_alone() {
     let destroying: Vec<_> = (1..15).map(|number| store.destroy(id(number))).collect();
     // The others leave enough room for this, but not in the same transaction.
     let creating = store.create(&large(200, 1_800));
-    let growing = store.commit(id(50), &Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]));
+    let growing = store.commit(&record(50), &Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]));
     disk.release();
     std::iter::once(first).chain(destroying).for_each(|destroying| assert!(block_on(destroying).unwrap()));
     let created = block_on(creating);
@@ -75,9 +75,9 @@ fn growth_works_again_once_the_reserve_is_back() {
     let (disk, store, folder) = disk();
     disk.room.store(3_000, Ordering::SeqCst);
     let grow = Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]);
-    block_on(store.commit(id(50), &grow)).unwrap_err();
+    block_on(store.commit(&record(50), &grow)).unwrap_err();
     disk.room.store(0, Ordering::SeqCst);
-    testing::until_it_works(|| block_on(store.commit(id(50), &grow)).map(|done| assert_eq!(done, Committed::Applied)));
+    testing::until_it_works(|| block_on(store.commit(&record(50), &grow)).map(|done| assert!(done.is_ok())));
     assert!(folder.path().join("reserve").exists());
 }
 
@@ -102,7 +102,7 @@ fn the_limit_of_a_full_disk_outlives_the_process() {
     assert_eq!(disk.value(Table::Meta, b"ceiling"), None);
     disk.room.store(3_000, Ordering::SeqCst);
     let grow = Changes::new(at(1), SECRET).set("x", &[b'x'; 5_000]);
-    block_on(store.commit(id(50), &grow)).unwrap_err();
+    block_on(store.commit(&record(50), &grow)).unwrap_err();
     assert!(!block_on(store.destroy(id(500))).unwrap());
     assert_eq!(disk.value(Table::Meta, b"ceiling"), None, "nothing else was written");
     assert!(block_on(store.destroy(id(0))).unwrap());
@@ -110,7 +110,7 @@ fn the_limit_of_a_full_disk_outlives_the_process() {
     let ceiling = disk.value(Table::Meta, b"ceiling").unwrap();
     assert!(u64::from_le_bytes(ceiling.try_into().unwrap()) >= bytes as u64);
     disk.room.store(0, Ordering::SeqCst);
-    testing::until_it_works(|| block_on(store.commit(id(50), &grow)).map(|done| assert_eq!(done, Committed::Applied)));
+    testing::until_it_works(|| block_on(store.commit(&record(50), &grow)).map(|done| assert!(done.is_ok())));
     assert_eq!(disk.value(Table::Meta, b"ceiling"), None, "the disk has room again");
     drop(folder);
 }
@@ -140,9 +140,9 @@ fn a_full_disk_takes_a_little_growth_of_a_large_record() {
     assert_eq!(block_on(store.create(&large(200, 800))).unwrap(), Created::STORED);
     disk.room.store(3_000, Ordering::SeqCst);
     let grow =
-        |bytes: usize| block_on(store.commit(id(200), &Changes::new(at(1), SECRET).set("x", &vec![b'y'; bytes])));
+        |bytes: usize| block_on(store.commit(&record(200), &Changes::new(at(1), SECRET).set("x", &vec![b'y'; bytes])));
     assert_eq!(grow(5_000).unwrap_err().kind(), StoreErrorKind::Unavailable);
-    assert_eq!(grow(820).unwrap(), Committed::Applied);
+    assert_eq!(grow(820).unwrap().map(drop), Ok(()));
     assert_eq!(grow(1_500).unwrap_err().kind(), StoreErrorKind::Unavailable);
     drop(folder);
 }
@@ -157,7 +157,7 @@ fn a_store_over_the_limit_of_a_full_disk_takes_what_does_not_grow() {
     std::fs::create_dir(folder.path().join("reserve")).unwrap();
     (0..5).for_each(|_| drop(block_on(store.destroy(id(0))).unwrap_err()));
     disk.room.store(3_000, Ordering::SeqCst);
-    assert_eq!(block_on(store.commit(id(200), &increment(1))).unwrap(), Committed::Applied);
-    let grow = block_on(store.commit(id(200), &Changes::new(at(1), SECRET).set("x", b"x")));
+    assert_eq!(block_on(store.commit(&record(200), &increment(1))).unwrap().map(drop), Ok(()));
+    let grow = block_on(store.commit(&record(200), &Changes::new(at(1), SECRET).set("x", b"x")));
     assert_eq!(grow.unwrap_err().kind(), StoreErrorKind::Unavailable);
 }

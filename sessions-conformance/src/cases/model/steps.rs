@@ -37,11 +37,6 @@ pub(super) enum Step {
         late_by: u64,
         edits: Vec<Edit>,
     },
-    Take {
-        session: usize,
-        opening: Opening,
-        key: &'static str,
-    },
     Load {
         session: usize,
     },
@@ -141,7 +136,6 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(session, brief, principal, slots)| Step::Create { session, brief, principal, slots }),
         12 => (session(), opening(), 0..3_u64, vec(edit(), 0..4))
             .prop_map(|(session, opening, late_by, edits)| Step::Commit { session, opening, late_by, edits }),
-        2 => (session(), opening(), key()).prop_map(|(session, opening, key)| Step::Take { session, opening, key }),
         1 => session().prop_map(|session| Step::Load { session }),
         1 => session().prop_map(|session| Step::Destroy { session }),
         2 => (principal(), option::weighted(0.7, session()))

@@ -4,11 +4,11 @@ use std::array;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sessions_core::record::{Changes, Record, Refusal, SecretHash};
-use sessions_core::store::{Committed, Created, StoreError, Taken};
+use sessions_core::store::{Created, StoreError};
 use sessions_core::{SessionId, Timestamp};
 
 use super::steps::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
-use crate::fixtures::{BRIEF, built, draft, entries, flashes, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, built, draft, entries, flashes, former, fresh_id, sorted, start};
 use crate::subject::Subject;
 
 /// A result whose error is a message, so that a smaller sequence can be tried.
@@ -69,7 +69,6 @@ impl<'a> World<'a> {
             Step::Commit { session, opening, late_by, edits } => {
                 self.commit(self.ids[*session], *opening, *late_by, edits).await
             }
-            Step::Take { session, opening, key } => self.take(self.ids[*session], *opening, key).await,
             Step::Load { session } => self.check(self.ids[*session]).await,
             Step::Destroy { session } => self.destroy(self.ids[*session]).await,
             Step::DestroyOfPrincipal { principal, except } => {
@@ -109,38 +108,24 @@ impl<'a> World<'a> {
         let begun = Timestamp::from_millis(self.now.as_millis().saturating_sub(late_by));
         let secret = opening.secret(self.records.get(&id).map(Record::secret_hash));
         let changes = edits.iter().fold(Changes::new(begun, secret), |changes, edit| edit.write_to(changes));
-        let committed = answered(self.subject.store().commit(id, &changes).await)?;
-        let applied = self.records.get(&id).map_or(Err(Refusal::Gone), |record| record.apply(&changes));
-        let expected = match &applied {
-            Ok(_) => Committed::Applied,
-            Err(Refusal::Gone) => Committed::Gone,
-            Err(_) => Committed::Conflict,
+        // A request with an old secret has loaded an old record.
+        let base = match opening {
+            Opening::Right => self.subject.base(id, self.now).await,
+            Opening::First | Opening::Wrong => former(id, self.now),
         };
-        ensure!(committed == expected, "a commit returned {committed:?}, not {expected:?}");
-        if let Ok(record) = applied {
-            self.records.insert(id, record);
-        }
-        self.check(id).await
-    }
-
-    async fn take(&mut self, id: SessionId, opening: Opening, key: &str) -> Played {
-        let live = self.live(id, self.now).cloned();
-        let secret = opening.secret(live.as_ref().map(Record::secret_hash));
-        let taken = answered(self.subject.store().take(id, &secret, key, self.now).await)?;
-        let Some(record) = live.filter(|record| record.secret_hash() == secret) else {
-            ensure!(taken == Taken::Gone, "a take from no session returned {taken:?}");
-            return self.check(id).await;
-        };
-        let expected = record.entry(key).map_or(Taken::Absent, |entry| Taken::Value(entry.value().to_vec()));
-        ensure!(taken == expected, "a take returned {taken:?}, not {expected:?}, or another value");
-        if taken != Taken::Absent {
-            // Whether a take changes the version or the time is not promised.
-            let found = answered(self.subject.store().load(id, self.now).await)?.ok_or("a take ended the session")?;
-            let removed = record.apply(&Changes::new(self.now, secret).remove(key));
-            let removed = removed.map_err(|refusal| format!("the model refuses a removal: {refusal:?}"))?;
-            ensure!(entries(&found) == entries(&removed), "a take changed other entries");
-            ensure!(flashes(&found) == flashes(&removed), "a take changed the flashes");
-            self.records.insert(id, found);
+        let committed = answered(self.subject.store().commit(&base, &changes).await)?;
+        let expected = self.records.get(&id).map_or(Err(Refusal::Gone), |record| record.apply(&changes));
+        match (committed, expected) {
+            (Ok(new), Ok(expected)) => {
+                ensure!(new.version() == expected.version(), "a commit returned version {}", new.version());
+                ensure!(entries(&new) == entries(&expected), "a commit returned other entries");
+                ensure!(flashes(&new) == flashes(&expected), "a commit returned other flashes");
+                self.records.insert(id, expected);
+            }
+            (committed, expected) => {
+                let [committed, expected] = [committed, expected].map(|answer| answer.map(drop));
+                ensure!(committed == expected, "a commit returned {committed:?}, not {expected:?}");
+            }
         }
         self.check(id).await
     }

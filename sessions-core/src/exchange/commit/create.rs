@@ -52,7 +52,7 @@ impl Create {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
                 if driver.is_watched() {
-                    driver.shared.lock().show(self.record.clone());
+                    driver.shared.lock().rebase(Some(self.record.clone()));
                     self.is_shown = true;
                 }
                 Ok(Step::Ask(Box::new(Question::Create(self, answer))))
@@ -124,7 +124,7 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
             Live::new(id, secret)
         }
     };
-    let record = Record::builder(live.id(), live.hash, now)
+    let record = Record::builder(live.id(), live.hash(), now)
         .idle(changes.new_idle().or(config.expiry.idle_limit()))
         .absolute_deadline(config.expiry.absolute_deadline(now))
         .principal(changes.new_principal())

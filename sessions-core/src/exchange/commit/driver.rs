@@ -18,7 +18,8 @@ use crate::exchange::response::SessionHeaders;
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{State, Writes};
 use crate::manager::{Event, StoreCall};
-use crate::store::{Committed, Created, StoreFuture};
+use crate::record::{Record, Refusal};
+use crate::store::{Created, StoreFuture};
 
 /// One commit of an exchange.
 pub(super) struct Driver {
@@ -48,7 +49,7 @@ pub(super) enum Step {
 ///
 /// It holds no reference to the exchange, because the exchange may have to keep it.
 pub(crate) enum Question {
-    Update(Update, StoreFuture<Committed>),
+    Update(Update, StoreFuture<Result<Record, Refusal>>),
     Create(Create, StoreFuture<Created>),
     Destroy(Destroy, StoreFuture<bool>),
 }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
+use crate::cookie::SecretHash;
 
 const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
 const IDLE: Duration = Duration::from_secs(60);
