@@ -135,7 +135,7 @@ impl Search {
                 *stage = Stage::Live(live);
                 *found = Some(record);
             }
-            Stage::Blocked(_) => {}
+            Stage::Blocked(_) | Stage::Doomed(_) => {}
         }
     }
 

@@ -29,8 +29,6 @@ pub(crate) struct State {
     pub(crate) idle: Option<Duration>,
     /// A write was refused after the headers were sent, so no save may report success.
     refused_late: bool,
-    /// The session that the request destroyed, until the store has ended it.
-    doomed: Option<SessionId>,
     /// How often the request has called `destroy`.
     destroys: u32,
     saves: Option<Box<Saves>>,
@@ -50,6 +48,8 @@ pub(crate) enum Stage {
     Blocked(Blocked),
     /// The session ended or was renewed during the request.
     Lost,
+    /// The request destroyed the session, and the store has not ended it yet.
+    Doomed(SessionId),
 }
 
 /// The token of a stored session.
@@ -205,19 +205,22 @@ impl State {
 
     pub(crate) fn destroy(&mut self) {
         self.destroys += 1;
-        match std::mem::take(&mut self.stage) {
-            Stage::Live(live) => self.doomed = Some(live.id()),
-            Stage::Absent | Stage::Lost => {}
+        self.stage = match std::mem::take(&mut self.stage) {
+            Stage::Live(live) => Stage::Doomed(live.id()),
+            Stage::Absent | Stage::Lost => Stage::Absent,
             // Blocked stays blocked, and the commit ends the ambiguous sessions.
-            stage @ (Stage::Ambiguous(_) | Stage::Blocked(_)) => self.stage = stage,
-        }
+            stage @ (Stage::Ambiguous(_) | Stage::Blocked(_) | Stage::Doomed(_)) => stage,
+        };
         self.forget();
     }
 
     /// Records that the session ended or now has a newer token. A login starts a session of its
     /// own.
     pub(crate) fn lose(&mut self, signs_in: bool) {
-        self.stage = if signs_in { Stage::Absent } else { Stage::Lost };
+        // Whoever renewed the session meanwhile is signed out too.
+        if !matches!(self.stage, Stage::Doomed(_)) {
+            self.stage = if signs_in { Stage::Absent } else { Stage::Lost };
+        }
         self.forget();
     }
 
@@ -293,26 +296,25 @@ impl State {
     /// A login also ends all sessions that the request's tokens open: none of them is known to
     /// belong to the principal.
     pub(super) fn doomed(&self) -> &[SessionId] {
-        match (&self.doomed, &self.stage) {
-            (Some(id), _) => std::slice::from_ref(id),
-            (None, Stage::Ambiguous(ids)) if self.destroys > 0 || self.login.is_some() => ids,
+        match &self.stage {
+            Stage::Doomed(id) => std::slice::from_ref(id),
+            Stage::Ambiguous(ids) if self.destroys > 0 || self.login.is_some() => ids,
             _ => &[],
         }
     }
 
     /// Records that the store has ended a session.
     pub(super) fn record_destroyed(&mut self, id: SessionId) {
-        if self.doomed == Some(id) {
-            self.doomed = None;
-        } else if let Stage::Ambiguous(ids) = &mut self.stage {
-            ids.retain(|other| *other != id);
+        match &mut self.stage {
+            Stage::Doomed(doomed) if *doomed == id => self.stage = Stage::Absent,
+            Stage::Ambiguous(ids) => ids.retain(|other| *other != id),
+            _ => {}
         }
     }
 
     /// Gives up the destroy; the response reports the failure.
     pub(super) fn cancel_destroy(&mut self) {
-        self.doomed = None;
-        if let Stage::Ambiguous(_) = self.stage {
+        if let Stage::Doomed(_) | Stage::Ambiguous(_) = self.stage {
             self.stage = Stage::Absent;
         }
     }
@@ -365,8 +367,8 @@ impl State {
     }
 
     /// Records that the request destroyed a session while the store was creating it.
-    pub(super) const fn doom(&mut self, id: SessionId) {
-        self.doomed = Some(id);
+    pub(super) fn doom(&mut self, id: SessionId) {
+        self.stage = Stage::Doomed(id);
     }
 
     /// Discards the request's writes, except a destroy and a renewal, which protect the user.
