@@ -124,6 +124,11 @@ pub enum Created {
     Exists,
     /// The store is full, and no session may be evicted.
     Full,
+    /// The store's answer was lost, so the record may be stored.
+    ///
+    /// The store removes it, if need be later. Nobody knows its token, so the caller tries again
+    /// with another id.
+    Unanswered,
 }
 
 impl Created {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pollster::block_on;
-use sessions_core::store::Store;
+use sessions_core::store::{Store, StoreErrorKind};
 use sessions_core::testing::with_entropy;
 use sessions_core::{
     ConfigErrorKind, ErrorKind, Event, Opened, OutagePolicy, RejectReason, Seal, SessionId, StoreCall,
@@ -140,6 +140,29 @@ fn repeated_id_shares_no_session() {
     session.set("k", "second").unwrap();
     assert_eq!(second.finish(&session, 200).unwrap_err().kind(), ErrorKind::IdsExhausted);
     assert_eq!((first.get("k").as_deref(), fixture.count()), (Some("first"), 1));
+}
+
+#[test]
+fn a_create_without_an_answer_is_tried_with_another_id() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    fixture.store.lost_creates.store(3, Ordering::SeqCst);
+    browser.set("k", "v");
+    assert_eq!((browser.get("k").as_deref(), fixture.count()), (Some("v"), 1));
+
+    fixture.take_events();
+    fixture.store.lost_creates.store(100, Ordering::SeqCst);
+    let mut other = fixture.browser();
+    let session = other.start();
+    session.set("k", "w").unwrap();
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    let failed = Event::StoreFailed { call: StoreCall::Create, kind: StoreErrorKind::TimedOut };
+    assert_eq!((fixture.take_events(), fixture.store.lost_creates.load(Ordering::SeqCst)), (vec![failed], 96));
+    // The writes are kept for another save.
+    fixture.store.lost_creates.store(0, Ordering::SeqCst);
+    block_on(session.save()).unwrap();
+    other.finish(&session, 200).unwrap();
+    assert_eq!(other.get("k").as_deref(), Some("w"));
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use super::driver::{Driver, Question, Step};
 use crate::cookie::{Secret, SecretHash, SetCookie};
-use crate::error::{Error, ErrorKind, StoreError};
+use crate::error::{Error, ErrorKind, StoreError, StoreErrorKind};
 use crate::exchange::state::{Live, State, Writes};
 use crate::id::SessionId;
 use crate::manager::{DestroyReason, Event, StoreCall};
 use crate::record::{Changes, Record};
 use crate::store::Created;
 
-/// Number of ids to try before failing with `IdsExhausted`.
+/// Number of ids to try.
 const ID_ATTEMPTS: u32 = 4;
 
 /// A new session on its way to the store.
@@ -63,13 +63,15 @@ impl Create {
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<Created, StoreError>) -> Result<Step, Error> {
         match answer {
             Ok(Created::Stored { evicted }) => Ok(self.stored(driver, &evicted)),
-            Ok(Created::Exists) if self.attempts < ID_ATTEMPTS => {
+            Ok(Created::Exists | Created::Unanswered) if self.attempts < ID_ATTEMPTS => {
                 self.hide(driver);
                 Self::start(driver, self.writes.take(), self.attempts + 1)
             }
             Ok(Created::Exists) => Err(self.refused(driver, ErrorKind::IdsExhausted)),
             Ok(Created::Full) => Err(self.refused(driver, ErrorKind::StoreFull)),
-            Err(error) => {
+            answer => {
+                let lost = |_| StoreError::new(driver.shared.sessions.store().name(), StoreErrorKind::TimedOut);
+                let error = answer.map_or_else(|error| error, lost);
                 self.hide(driver);
                 Err(driver.store_failed(StoreCall::Create, error, Some(self.writes.take())))
             }
