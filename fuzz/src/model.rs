@@ -127,7 +127,7 @@ pub struct Model {
     last_seen: u64,
     idle: Option<Duration>,
     deadline: u64,
-    version: u64,
+    version: u32,
     principal: Option<String>,
     /// Values, and whether they are immutable.
     entries: BTreeMap<String, (Vec<u8>, bool)>,

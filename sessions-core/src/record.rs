@@ -49,6 +49,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// Length of a [`mark`](Self::mark) in bytes.
+    pub const MARK_LENGTH: usize = layout::MARK_LENGTH;
+
+    /// Length of a [`stamp`](Self::stamp) in bytes.
+    pub const STAMP_LENGTH: usize = layout::STAMP_LENGTH;
+
     /// Returns a builder of a record that was last seen at `created` and never expires.
     pub fn builder<'a>(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> RecordBuilder<'a> {
         RecordBuilder::new(id, secret_hash, created)
@@ -145,10 +151,35 @@ impl Record {
         !self.has_expired(now) && self.last_seen() <= now.after(CLOCK_TOLERANCE)
     }
 
-    /// Returns the number of commits applied to the record.
+    /// Returns the number of commits applied to the record. It wraps around.
     #[must_use]
-    pub fn version(&self) -> u64 {
-        layout::word(self.head(), layout::VERSION)
+    pub fn version(&self) -> u32 {
+        u32::from_le_bytes(layout::array(self.head(), layout::VERSION))
+    }
+
+    /// Returns the record's first bytes, with its version and the nonce of its stamp.
+    ///
+    /// With a stamp, no two states of a session have the same mark.
+    #[must_use]
+    pub fn mark(&self) -> &[u8; Self::MARK_LENGTH] {
+        self.bytes.first_chunk().expect("every record is checked or written by this module")
+    }
+
+    /// Returns the nonce of the record's stamp, or zero.
+    #[must_use]
+    pub fn nonce(&self) -> u32 {
+        u32::from_le_bytes(layout::array(self.head(), layout::NONCE))
+    }
+
+    /// Returns the stamp of the store that wrote the record, if it has one.
+    #[must_use]
+    pub fn stamp(&self) -> Option<&[u8; Self::STAMP_LENGTH]> {
+        self.bytes[self.size()..].first_chunk()
+    }
+
+    /// Returns the length of the record in bytes, without a stamp.
+    pub(crate) fn size(&self) -> usize {
+        layout::size(&self.bytes)
     }
 
     /// Returns the principal, if the session is signed in.
@@ -159,7 +190,7 @@ impl Record {
 
     /// Returns whether the session is signed in.
     pub(crate) fn is_signed_in(&self) -> bool {
-        self.head()[layout::SIGNED_IN] != 0
+        self.head()[layout::FLAGS] & layout::SIGNED_IN != 0
     }
 
     /// Returns an entry.

@@ -148,7 +148,7 @@ struct Head {
     seen: u64,
     idle: Option<u64>,
     absolute: Option<u64>,
-    version: u64,
+    version: u32,
     size: Option<u64>,
 }
 
@@ -285,7 +285,7 @@ mod tests {
         for limits in [(None, None), (Some(1_800_000), None), (None, Some(u64::MAX - 1)), (Some(0), Some(0))] {
             for size in [None, Some(96)] {
                 let (idle, absolute) = limits;
-                let head = Head { created: 5, seen: u64::MAX, idle, absolute, version: u64::MAX, size };
+                let head = Head { created: 5, seen: u64::MAX, idle, absolute, version: u32::MAX, size };
                 assert_eq!(Head::parse(head.to_string().as_bytes()), Ok(head));
             }
         }

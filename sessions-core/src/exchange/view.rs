@@ -289,7 +289,7 @@ impl View {
 
 /// Returns the size and the number of slots of an unedited record.
 fn measure_record(base: Option<&Record>) -> (usize, usize) {
-    base.map_or((record::HEAD_LENGTH, 0), |record| (record.as_bytes().len(), record.slot_count()))
+    base.map_or((record::HEAD_LENGTH, 0), |record| (record.size(), record.slot_count()))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) struct HeadState {
     pub(super) secret_hash: SecretHash,
     pub(super) last_seen: Timestamp,
     pub(super) idle_millis: u64,
-    pub(super) version: u64,
+    pub(super) version: u32,
 }
 
 /// A slot to write.
@@ -81,7 +81,7 @@ impl<'a> RecordBuilder<'a> {
     }
 
     /// Sets the number of commits applied to the record.
-    pub const fn version(mut self, version: u64) -> Self {
+    pub const fn version(mut self, version: u32) -> Self {
         self.head.state.version = version;
         self
     }
@@ -187,7 +187,7 @@ pub(super) fn write<'a>(
 fn write_head(bytes: &mut [u8], head: &Head<'_>, slot_count: u16) {
     let principal_length = head.principal.map_or(0, str::len) as u32;
     bytes[layout::FORMAT_AT] = layout::FORMAT;
-    bytes[layout::SIGNED_IN] = u8::from(head.principal.is_some());
+    bytes[layout::FLAGS] = if head.principal.is_some() { layout::SIGNED_IN } else { 0 };
     put(bytes, layout::SLOT_COUNT, slot_count.to_le_bytes());
     put(bytes, layout::PRINCIPAL_LENGTH, principal_length.to_le_bytes());
     put(bytes, layout::ID, *head.id.as_bytes());
@@ -210,10 +210,28 @@ impl Record {
     ///
     /// Most commits need no more: a touch or a counter.
     pub(super) fn patched(&self, state: &HeadState, patch: impl FnOnce(&mut [u8])) -> Self {
-        let mut shared: Arc<[u8]> = Arc::from(&*self.bytes);
+        let mut shared: Arc<[u8]> = Arc::from(&self.bytes[..self.size()]);
         let bytes = Arc::get_mut(&mut shared).expect("the new record is not shared yet");
+        bytes[layout::FLAGS] &= layout::SIGNED_IN;
+        put(bytes, layout::NONCE, [0; 4]);
         state.write(bytes);
         patch(bytes);
+        Self { bytes: shared }
+    }
+
+    /// Returns the record with a store's stamp in place of the one that it has.
+    ///
+    /// A store that replaces whole values compares [`mark`](Self::mark)s to find out whether a
+    /// record is still the one that it read, and keeps in the stamp what it needs to know about the
+    /// last writes. `nonce` must differ from that of every other write to the session. A stamp is
+    /// not part of the session: the records that [`apply`](Self::apply) returns have none.
+    #[must_use]
+    pub fn stamped(&self, nonce: u32, stamp: &[u8; Self::STAMP_LENGTH]) -> Self {
+        let own = &self.bytes[..self.size()];
+        let mut shared: Arc<[u8]> = own.iter().chain(stamp).copied().collect();
+        let bytes = Arc::get_mut(&mut shared).expect("the new record is not shared yet");
+        bytes[layout::FLAGS] |= layout::STAMPED;
+        put(bytes, layout::NONCE, nonce.to_le_bytes());
         Self { bytes: shared }
     }
 }

@@ -3,21 +3,25 @@
 //! ```text
 //! at   bytes
 //!  0     1   format
-//!  1     1   1 if the session is signed in, else 0
+//!  1     1   flags: 1 if the session is signed in, 2 if there is a stamp
 //!  2     2   number of slots
 //!  4     4   length of the principal
-//!  8    16   id
-//! 24    32   hash of the secret
-//! 56     8   created
-//! 64     8   last seen
-//! 72     8   idle timeout, all ones for none
-//! 80     8   absolute deadline, all ones for none
-//! 88     8   version
+//!  8     4   version
+//! 12     4   nonce of the stamp, else zero
+//! 16    16   id
+//! 32    32   hash of the secret
+//! 64     8   created
+//! 72     8   last seen
+//! 80     8   idle timeout, all ones for none
+//! 88     8   absolute deadline, all ones for none
 //! 96     …   the principal
 //!        8   for each slot: end of its payload (4, counted from the first payload),
 //!            length of its key (2), kind (1), zero (1)
 //!        …   for each slot its payload: key, value
+//!       32   the stamp, if there is one
 //! ```
+//!
+//! The first 16 bytes are the record's mark: with a stamp, no two states of a session have the same.
 
 use std::ops::Range;
 
@@ -25,18 +29,27 @@ use super::RecordError;
 
 pub(crate) const FORMAT: u8 = 1;
 pub(crate) const FORMAT_AT: usize = 0;
-pub(crate) const SIGNED_IN: usize = 1;
+pub(crate) const FLAGS: usize = 1;
 pub(crate) const SLOT_COUNT: usize = 2;
 pub(crate) const PRINCIPAL_LENGTH: usize = 4;
-pub(crate) const ID: usize = 8;
-pub(crate) const SECRET_HASH: usize = 24;
-pub(crate) const CREATED: usize = 56;
-pub(crate) const LAST_SEEN: usize = 64;
-pub(crate) const IDLE: usize = 72;
-pub(crate) const ABSOLUTE: usize = 80;
-pub(crate) const VERSION: usize = 88;
+pub(crate) const VERSION: usize = 8;
+pub(crate) const NONCE: usize = 12;
+pub(crate) const ID: usize = 16;
+pub(crate) const SECRET_HASH: usize = 32;
+pub(crate) const CREATED: usize = 64;
+pub(crate) const LAST_SEEN: usize = 72;
+pub(crate) const IDLE: usize = 80;
+pub(crate) const ABSOLUTE: usize = 88;
 /// Length of the fixed part of a record.
 pub(crate) const HEAD_LENGTH: usize = 96;
+/// Length of a record's mark.
+pub(crate) const MARK_LENGTH: usize = 16;
+/// Length of a stamp.
+pub(crate) const STAMP_LENGTH: usize = 32;
+/// The flag of a signed-in session.
+pub(crate) const SIGNED_IN: u8 = 1;
+/// The flag of a record with a stamp.
+pub(crate) const STAMPED: u8 = 2;
 /// Length of a slot's line in the index.
 pub(crate) const INDEX_LINE: usize = 8;
 /// A time that means "none".
@@ -108,12 +121,18 @@ pub(crate) fn slot_count(bytes: &[u8]) -> usize {
     usize::from(u16::from_le_bytes(array(bytes, SLOT_COUNT)))
 }
 
+/// Returns the length of a record without its stamp, or zero for a stamp that does not fit.
+pub(crate) fn size(bytes: &[u8]) -> usize {
+    let stamp = if bytes[FLAGS] & STAMPED == 0 { 0 } else { STAMP_LENGTH };
+    bytes.len().saturating_sub(stamp)
+}
+
 fn principal_length(bytes: &[u8]) -> usize {
     u32::from_le_bytes(array(bytes, PRINCIPAL_LENGTH)) as usize
 }
 
 pub(crate) fn principal(bytes: &[u8]) -> Option<&str> {
-    if bytes[SIGNED_IN] == 0 {
+    if bytes[FLAGS] & SIGNED_IN == 0 {
         return None;
     }
     std::str::from_utf8(&bytes[HEAD_LENGTH..HEAD_LENGTH + principal_length(bytes)]).ok()
@@ -184,7 +203,8 @@ fn head_is_sound(bytes: &[u8]) -> bool {
     let payload = principal_end.saturating_add(slot_count(bytes) * INDEX_LINE);
     payload <= bytes.len()
         && std::str::from_utf8(&bytes[HEAD_LENGTH..principal_end]).is_ok()
-        && (bytes[SIGNED_IN] == 1 || (bytes[SIGNED_IN] == 0 && principal_length(bytes) == 0))
+        && bytes[FLAGS] <= SIGNED_IN | STAMPED
+        && (bytes[FLAGS] & SIGNED_IN != 0 || principal_length(bytes) == 0)
 }
 
 fn payload_is_sound(bytes: &[u8]) -> bool {
@@ -197,5 +217,5 @@ fn payload_is_sound(bytes: &[u8]) -> bool {
         }
         end = place.value.end;
     }
-    end == bytes.len()
+    end == size(bytes)
 }

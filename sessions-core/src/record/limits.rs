@@ -62,14 +62,14 @@ impl Limits {
     ///
     /// A record that exceeds the limits, because they were lowered, may still shrink.
     pub(crate) fn admit(&self, old: &Record, new: &Record) -> bool {
-        let (old_length, length) = (old.as_bytes().len(), new.as_bytes().len());
+        let (old_length, length) = (old.size(), new.size());
         let (old_slots, slots) = (old.slot_count(), new.slot_count());
         (length <= self.bytes || length <= old_length) && (slots <= self.keys || slots <= old_slots)
     }
 
     /// Returns whether a new record may be stored.
     pub(crate) fn admit_new(&self, new: &Record) -> bool {
-        new.as_bytes().len() <= self.bytes && new.slot_count() <= self.keys
+        new.size() <= self.bytes && new.slot_count() <= self.keys
     }
 
     /// Returns whether these limits are within those of the format.

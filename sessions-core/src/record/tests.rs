@@ -171,10 +171,10 @@ fn a_record_of_nothing_reads_back() {
 #[test]
 fn a_principal_and_its_mark_go_together() {
     let good = record().as_bytes().to_vec();
-    assert_eq!(good[layout::SIGNED_IN], 1);
+    assert_eq!(good[layout::FLAGS], layout::SIGNED_IN);
     for mark in [0, 2, 255] {
         let mut bytes = good.clone();
-        bytes[layout::SIGNED_IN] = mark;
+        bytes[layout::FLAGS] = mark;
         assert_eq!(Record::decode(bytes), Err(RecordError::Corrupt), "{mark}");
     }
 }
@@ -203,4 +203,50 @@ fn a_flash_leaves_the_entry_of_its_name_alone() {
     assert_eq!((value(&changed, "n"), changed.flash("n")), (Some(&b"41"[..]), Some(&b"99"[..])));
     let changed = record().apply(&Changes::new(NOW, secret()).remove_flash("n")).unwrap();
     assert_eq!((value(&changed, "n"), changed.flash("n")), (Some(&b"41"[..]), None));
+}
+
+#[test]
+fn a_stamp_is_no_part_of_the_session() {
+    let plain = record();
+    let stamped = plain.stamped(7, &[9; Record::STAMP_LENGTH]);
+    assert_eq!((plain.stamp(), plain.nonce()), (None, 0));
+    assert_eq!((stamped.stamp(), stamped.nonce()), (Some(&[9; Record::STAMP_LENGTH]), 7));
+    assert_eq!((stamped.version(), stamped.id()), (plain.version(), plain.id()));
+    assert_eq!(stamped.size(), plain.as_bytes().len());
+    assert_eq!(stamped.as_bytes().len(), plain.as_bytes().len() + Record::STAMP_LENGTH);
+    assert!(stamped.entries().map(|entry| entry.value()).eq(plain.entries().map(|entry| entry.value())));
+    assert_eq!(Record::decode(stamped.as_bytes()).unwrap(), stamped);
+    assert_eq!(stamped.stamped(0, &[0; Record::STAMP_LENGTH]).size(), plain.size());
+
+    // A commit that patches the record and one that rebuilds it give the same as without a stamp.
+    for changes in [Changes::new(NOW, secret()), Changes::new(NOW, secret()).set("n", b"a longer value")] {
+        assert_eq!(stamped.apply(&changes).unwrap(), plain.apply(&changes).unwrap());
+    }
+    let full = Changes::new(NOW, secret()).set("x", &[b'x'; 20]).limited_to(Limits::new(plain.size() + 1, 100));
+    assert_eq!(stamped.apply(&full).unwrap_err(), Refusal::TooLarge);
+}
+
+#[test]
+fn a_mark_tells_states_of_a_session_apart() {
+    let first = record().stamped(1, &[1; Record::STAMP_LENGTH]);
+    let next = first.apply(&Changes::new(NOW, secret())).unwrap();
+    assert_ne!(first.mark(), next.mark());
+    assert_ne!(next.mark(), next.stamped(2, &[1; Record::STAMP_LENGTH]).mark());
+    assert_ne!(next.stamped(3, &[1; Record::STAMP_LENGTH]).mark(), next.stamped(2, &[1; Record::STAMP_LENGTH]).mark());
+    assert_eq!(first.mark(), &first.as_bytes()[..Record::MARK_LENGTH]);
+}
+
+#[test]
+fn a_stamp_that_does_not_fit_is_damage() {
+    let stamped = record().stamped(7, &[9; Record::STAMP_LENGTH]);
+    let bytes = stamped.as_bytes();
+    let shorter = &bytes[..bytes.len() - 1];
+    let longer = [bytes, b"x"].concat();
+    let mut unmarked = bytes.to_vec();
+    unmarked[layout::FLAGS] &= !layout::STAMPED;
+    let mut unknown = bytes.to_vec();
+    unknown[layout::FLAGS] |= 4;
+    for bytes in [shorter.to_vec(), longer, unmarked, unknown] {
+        assert_eq!(Record::decode(bytes), Err(RecordError::Corrupt));
+    }
 }

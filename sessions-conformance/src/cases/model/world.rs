@@ -221,7 +221,7 @@ impl<'a> World<'a> {
 struct Facts<'a> {
     secret: SecretHash,
     times: [Timestamp; 4],
-    version: u64,
+    version: u32,
     principal: Option<&'a str>,
     entries: Vec<crate::fixtures::Line<'a>>,
     flashes: Vec<(&'a str, &'a [u8])>,
