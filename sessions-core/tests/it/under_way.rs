@@ -79,7 +79,7 @@ fn unfinished_dropped_save_is_reported() {
     drop(begin_save(&fixture, &session));
     fixture.take_events();
     drop(session);
-    assert!(matches!(fixture.take_events()[..], [Event::Unsaved { id: Some(_) }]));
+    assert!(matches!(fixture.take_events()[..], [Event::Unsaved { id: Some(_), .. }]));
 }
 
 #[test]
