@@ -203,3 +203,40 @@ fn a_key_reads_and_writes_the_entry_of_its_name() {
     });
     assert_eq!(browser.visit(|session| VISITS.get(session).unwrap()).result, Some(3));
 }
+
+#[test]
+fn a_key_reads_and_writes_the_flash_of_its_name() {
+    const NOTICE: Key<String> = Key::new("notice");
+    let mut browser = Fixture::new().browser();
+    browser.visit(|session| {
+        session.set("notice", "an entry").unwrap();
+        assert!(!NOTICE.remove_flash(session));
+        NOTICE.set_flash(session, &"saved".to_owned()).unwrap();
+    });
+    browser.visit(|session| {
+        assert_eq!(session.peek_flash::<String>("notice").unwrap().as_deref(), Some("saved"));
+        assert_eq!(NOTICE.peek_flash(session).unwrap().as_deref(), Some("saved"));
+    });
+    assert_eq!(browser.visit(|session| NOTICE.flash(session).unwrap()).result.as_deref(), Some("saved"));
+    browser.visit(|session| {
+        assert_eq!(NOTICE.flash(session).unwrap(), None, "it was read");
+        NOTICE.set_flash(session, &"again".to_owned()).unwrap();
+        assert!(NOTICE.remove_flash(session) && !session.has_flash());
+        session.set_flash("notice", &7).unwrap();
+        assert_eq!(NOTICE.flash(session).unwrap_err().kind(), ErrorKind::Decode);
+    });
+    assert_eq!(browser.get("notice").as_deref(), Some("an entry"));
+}
+
+#[test]
+fn a_key_counts_and_updates_the_entry_of_its_name() {
+    const VISITS: Key<i64> = Key::new("visits");
+    let mut browser = Fixture::new().browser();
+    browser.visit(|session| assert_eq!(VISITS.increment(session, 5).unwrap(), 5));
+    let (first, second) = (browser.start(), browser.start());
+    assert_eq!((VISITS.increment(&first, 1).unwrap(), VISITS.decrement(&second, 2).unwrap()), (6, 3));
+    browser.finish(&first, 200).unwrap();
+    browser.finish(&second, 200).unwrap();
+    let doubled = browser.visit(|session| block_on(VISITS.update(session, |n| n.unwrap_or(0) * 2)).unwrap()).result;
+    assert_eq!((doubled, browser.get("visits").as_deref()), (8, Some("8")));
+}
