@@ -1,5 +1,8 @@
 //! Commits of requests that were dropped.
 
+// The twin of the file in sessions-http: only tokio, the error and the log target would be left to
+// share. Core has no runtime, and `tracing` requires a constant target.
+
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
