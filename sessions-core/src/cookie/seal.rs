@@ -1,12 +1,12 @@
 //! Signing and encrypting the token in the cookie.
 
 #[cfg(feature = "seal")]
-mod key;
+mod seal_key;
 #[cfg(feature = "seal")]
 mod keyed;
 
 #[cfg(feature = "seal")]
-pub use key::SealKey;
+pub use seal_key::SealKey;
 #[cfg(feature = "seal")]
 pub(crate) use keyed::{Keyed, Mode};
 
