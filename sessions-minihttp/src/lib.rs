@@ -5,10 +5,10 @@
 mod block_on;
 mod connection;
 mod ext;
-mod fields;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod global;
+mod headers;
 mod http;
 mod http_server;
 mod request;

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use sessions_core::Error;
 use sessions_core::adapter::SessionHeaders;
 
-use crate::fields::Fields;
+use crate::headers::Fields;
 use crate::http::Persistence;
 use crate::wire::Wire;
 
