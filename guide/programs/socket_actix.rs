@@ -1,6 +1,6 @@
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream};
-use sessions_actix::{Error, Session, SessionError, SessionMiddleware, Sessions};
+use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
 
 async fn sign_in(session: Session) -> Result<&'static str, SessionError> {
     session.login("ann")?;
@@ -27,7 +27,7 @@ async fn talk(session: Session, mut socket: actix_ws::Session, mut messages: Agg
     let _ = socket.close(None).await;
 }
 
-async fn count(session: &Session) -> Result<i64, Error> {
+async fn count(session: &Session) -> Result<i64, SessionError> {
     session.reload().await?; // an error if the session has ended meanwhile
     let count = session.increment("messages", 1)?;
     session.save().await?; // the response headers were sent long ago, so nothing else saves

@@ -3,7 +3,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use sessions_axum::{Error, Session, SessionError, SessionLayer, Sessions};
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 
 async fn sign_in(session: Session) -> Result<(), SessionError> {
     Ok(session.login("ann")?)
@@ -27,7 +27,7 @@ async fn talk(session: Session, mut socket: WebSocket) {
     }
 }
 
-async fn count(session: &Session) -> Result<i64, Error> {
+async fn count(session: &Session) -> Result<i64, SessionError> {
     session.reload().await?; // an error if the session has ended meanwhile
     let count = session.increment("messages", 1)?;
     session.save().await?; // the response headers were sent long ago, so nothing else saves

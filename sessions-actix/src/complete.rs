@@ -1,5 +1,8 @@
 //! Commits of requests that were dropped.
 
+// sessions-http has the same file. The common part is a task on tokio, an error and a log line of
+// this crate: core has no runtime, and `tracing` requires a constant target.
+
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 

@@ -1,5 +1,8 @@
 //! Reading cookies from request headers and writing the session's response headers.
 
+// sessions-http has the same over the types of http 1: actix-web still uses http 0.2, so no type is
+// common to both, and core names no header type.
+
 use std::borrow::Cow;
 
 use actix_web::HttpRequest;

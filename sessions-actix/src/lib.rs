@@ -90,6 +90,11 @@
 //! handler or middleware ends the session by the status of its response, and a panic as a 500. A
 //! status of 5xx, 408 or 413 drops the request's writes but keeps a `destroy` and a `renew`.
 //!
+//! [`SessionError`] is the only error of this crate. A session's own methods return core's
+//! [`Error`](sessions_core::Error), and `?` converts it. Code that names it, or compares with an
+//! [`ErrorKind`](sessions_core::ErrorKind), takes both from [`sessions_core`], which this crate
+//! re-exports.
+//!
 //! # Streams and sockets
 //!
 //! A session is saved before the response headers are sent. The body of a streamed response or the
@@ -136,7 +141,7 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Error, Expiry, Key, SameSite, SessionId, Sessions};
+pub use sessions_core::{Expiry, Key, SameSite, SessionId, Sessions};
 
 /// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_actix";

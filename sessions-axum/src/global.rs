@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Response;
-use sessions_core::{DestroyReason, Error, SessionId, Sessions};
+use sessions_core::{DestroyReason, SessionId, Sessions};
 use sessions_http::RequestHead;
 
 use crate::error::SessionError;
@@ -78,8 +78,8 @@ pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 's
 /// # Errors
 ///
 /// Same as [`Sessions::destroy_by_id`].
-pub async fn destroy_by_id(id: SessionId) -> Result<bool, Error> {
-    Sessions::global().destroy_by_id(id).await
+pub async fn destroy_by_id(id: SessionId) -> Result<bool, SessionError> {
+    Ok(Sessions::global().destroy_by_id(id).await?)
 }
 
 /// Ends all sessions on every node and returns how many.
@@ -87,6 +87,6 @@ pub async fn destroy_by_id(id: SessionId) -> Result<bool, Error> {
 /// # Errors
 ///
 /// Same as [`Sessions::destroy_all`].
-pub async fn destroy_all() -> Result<u64, Error> {
-    Sessions::global().destroy_all().await
+pub async fn destroy_all() -> Result<u64, SessionError> {
+    Ok(Sessions::global().destroy_all().await?)
 }

@@ -23,4 +23,4 @@ pub use manager::{
 };
 pub use platform::{Clock, SystemClock, Timestamp};
 pub use record::codec::Codec;
-pub use session::{Key, Session, Value};
+pub use session::{Key, Lenient, Session, Value};

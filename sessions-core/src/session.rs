@@ -9,6 +9,7 @@ mod load;
 mod value;
 
 pub use key::Key;
+pub use lenient::Lenient;
 pub use load::Load;
 pub use value::Value;
 

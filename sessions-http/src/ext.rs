@@ -11,7 +11,7 @@ use crate::error::SessionError;
 use crate::exchanges::join;
 use crate::headers::{load, write};
 use crate::request::RequestHead;
-use crate::sealed::Sealed;
+use crate::sealed_traits::Sealed;
 
 /// Explicit calls that start and finish a session, without a middleware.
 ///

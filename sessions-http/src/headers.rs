@@ -1,5 +1,8 @@
 //! Reading cookies from request headers and writing the session's response headers.
 
+// sessions-actix has the same over its own header map: actix-web still uses http 0.2, so no type is
+// common to both, and core names no header type.
+
 use std::borrow::Cow;
 
 use http::header::{CACHE_CONTROL, COOKIE, Entry, HOST, ORIGIN, REFERER, RETRY_AFTER, SET_COOKIE, VARY};

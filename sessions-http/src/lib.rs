@@ -50,7 +50,7 @@ mod future;
 pub mod global;
 mod headers;
 mod request;
-mod sealed;
+mod sealed_traits;
 
 pub use error::SessionError;
 pub use exchanges::{open, session};

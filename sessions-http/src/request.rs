@@ -3,7 +3,7 @@
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Request};
 
-use crate::sealed::Sealed;
+use crate::sealed_traits::Sealed;
 
 /// A request head: an [`http::Request`] with any body, or its [`Parts`].
 pub trait RequestHead: Sealed {

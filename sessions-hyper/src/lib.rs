@@ -118,6 +118,11 @@
 //! that was not saved. A response with status 5xx, 408 or 413, a service that fails and a handler
 //! that panics drop the request's writes but keep a `destroy` and a `renew`.
 //!
+//! [`SessionError`] is the only error of this crate. A session's own methods return core's
+//! [`Error`](sessions_core::Error), and `?` converts it. Code that names it, or compares with an
+//! [`ErrorKind`](sessions_core::ErrorKind), takes both from [`sessions_core`], which this crate
+//! re-exports.
+//!
 //! # Log
 //!
 //! This crate logs through `tracing` with the target `sessions_http`, the crate that it shares with
@@ -143,5 +148,5 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Error, Expiry, Key, SameSite, Session, SessionId, Sessions};
+pub use sessions_core::{Expiry, Key, SameSite, Session, SessionId, Sessions};
 pub use sessions_http::{RequestHead, ResponseFuture, SessionError, SessionsExt, global, session};

@@ -1,9 +1,9 @@
 //! Explicit calls: sessions of a manager, for a request.
 
-use sessions_core::{Error, Session, Sessions};
+use sessions_core::{Session, Sessions};
 
-use crate::block_on;
 use crate::request::{Request, load};
+use crate::{SessionError, block_on};
 
 /// Explicit calls on a manager, for programs with several of them.
 ///
@@ -30,7 +30,7 @@ pub trait SessionsExt {
     /// # Errors
     ///
     /// Same as [`Request::session`].
-    fn start(&self, request: &Request<'_>) -> Result<Session, Error>;
+    fn start(&self, request: &Request<'_>) -> Result<Session, SessionError>;
 
     /// Ends the manager's session of a request, if there is one.
     ///
@@ -38,7 +38,7 @@ pub trait SessionsExt {
     ///
     /// Same as [`Request::session`]. The store ends the session when the request is finished; if
     /// that fails, the client gets a 503.
-    fn destroy(&self, request: &Request<'_>) -> Result<(), Error>;
+    fn destroy(&self, request: &Request<'_>) -> Result<(), SessionError>;
 
     /// Loads the manager's session of a request that may_minihttp's own server serves.
     ///
@@ -74,20 +74,20 @@ pub trait SessionsExt {
     /// # Errors
     ///
     /// As [`Request::session`].
-    fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, Error>;
+    fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, SessionError>;
 }
 
 impl SessionsExt for Sessions {
-    fn start(&self, request: &Request<'_>) -> Result<Session, Error> {
+    fn start(&self, request: &Request<'_>) -> Result<Session, SessionError> {
         request.session_of(self)
     }
 
-    fn destroy(&self, request: &Request<'_>) -> Result<(), Error> {
+    fn destroy(&self, request: &Request<'_>) -> Result<(), SessionError> {
         self.start(request)?.destroy();
         Ok(())
     }
 
-    fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, Error> {
+    fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, SessionError> {
         let exchange = self.open_for(request.method());
         let session = block_on(load(&exchange, request.headers()))?;
         let _ = block_on(exchange.end(200))?;

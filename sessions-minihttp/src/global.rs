@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use sessions_core::{Error, Session, SessionId, Sessions};
+use sessions_core::{DestroyReason, Session, SessionId, Sessions};
 
-use crate::block_on;
 use crate::ext::SessionsExt as _;
 use crate::request::Request;
-use sessions_core::DestroyReason;
+use crate::{SessionError, block_on};
 
 /// Loads a request's session; see [`Request::session`].
 ///
 /// # Errors
 ///
 /// Same as [`Request::session`].
-pub fn start(request: &Request<'_>) -> Result<Session, Error> {
+pub fn start(request: &Request<'_>) -> Result<Session, SessionError> {
     Sessions::global().start(request)
 }
 
@@ -23,7 +22,7 @@ pub fn start(request: &Request<'_>) -> Result<Session, Error> {
 /// # Errors
 ///
 /// Same as [`SessionsExt::destroy`](crate::SessionsExt::destroy).
-pub fn destroy(request: &Request<'_>) -> Result<(), Error> {
+pub fn destroy(request: &Request<'_>) -> Result<(), SessionError> {
     Sessions::global().destroy(request)
 }
 
@@ -32,7 +31,7 @@ pub fn destroy(request: &Request<'_>) -> Result<(), Error> {
 /// # Errors
 ///
 /// Same as [`Request::session`] and [`Session::shift_expiration`].
-pub fn shift_expiration(request: &Request<'_>) -> Result<(), Error> {
+pub fn shift_expiration(request: &Request<'_>) -> Result<(), SessionError> {
     start(request)?.shift_expiration()
 }
 
@@ -41,7 +40,7 @@ pub fn shift_expiration(request: &Request<'_>) -> Result<(), Error> {
 /// # Errors
 ///
 /// Same as [`Request::session`] and [`Session::update_expiration`].
-pub fn update_expiration(request: &Request<'_>, idle: Duration) -> Result<(), Error> {
+pub fn update_expiration(request: &Request<'_>, idle: Duration) -> Result<(), SessionError> {
     start(request)?.update_expiration(idle)
 }
 
@@ -55,7 +54,7 @@ pub fn on_destroy(listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 's
 /// # Errors
 ///
 /// Same as [`Sessions::destroy_by_id`].
-pub fn destroy_by_id(id: SessionId) -> Result<bool, Error> {
+pub fn destroy_by_id(id: SessionId) -> Result<bool, SessionError> {
     block_on(Sessions::global().destroy_by_id(id))
 }
 
@@ -64,6 +63,6 @@ pub fn destroy_by_id(id: SessionId) -> Result<bool, Error> {
 /// # Errors
 ///
 /// Same as [`Sessions::destroy_all`].
-pub fn destroy_all() -> Result<u64, Error> {
+pub fn destroy_all() -> Result<u64, SessionError> {
     block_on(Sessions::global().destroy_all())
 }

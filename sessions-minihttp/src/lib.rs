@@ -5,10 +5,10 @@
 mod block_on;
 mod connection;
 mod ext;
-mod fields;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod global;
+mod headers;
 mod http;
 mod http_server;
 mod request;
@@ -29,8 +29,12 @@ pub use service::{BoxError, SessionService, WithSessions};
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Error, Expiry, Key, SameSite, Session, SessionId, Sessions};
+pub use sessions_core::{Expiry, Key, SameSite, Session, SessionId, Sessions};
 pub use stack::raise_stack_size;
+
+/// The error of a session. Unlike in other adapters, it is core's own, since every request has a
+/// session to load.
+pub type SessionError = sessions_core::Error;
 
 /// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_minihttp";

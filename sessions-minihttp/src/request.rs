@@ -5,11 +5,11 @@ use std::io::{self, BufRead, Read};
 
 use httparse::Header;
 use sessions_core::adapter::{Exchange, Load};
-use sessions_core::{Error, Session, Sessions};
+use sessions_core::{Session, Sessions};
 
-use crate::block_on;
 use crate::http::Head;
 use crate::visit::Visit;
+use crate::{SessionError, block_on};
 
 /// A request, with may_minihttp's methods and access to its session.
 ///
@@ -43,7 +43,7 @@ impl<'r> Request<'r> {
     ///
     /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
     /// be reached. A service that returns it with `?` responds with 503.
-    pub fn session(&self) -> Result<Session, Error> {
+    pub fn session(&self) -> Result<Session, SessionError> {
         self.session_of(self.sessions())
     }
 
@@ -53,7 +53,7 @@ impl<'r> Request<'r> {
         self.visit.sessions()
     }
 
-    pub(crate) fn session_of(&self, sessions: &Sessions) -> Result<Session, Error> {
+    pub(crate) fn session_of(&self, sessions: &Sessions) -> Result<Session, SessionError> {
         let exchange = self.visit.exchange(sessions);
         block_on(load(&exchange, self.headers()))
     }

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use sessions_core::Error;
 use sessions_core::adapter::SessionHeaders;
 
-use crate::fields::Fields;
+use crate::headers::Headers;
 use crate::http::Persistence;
 use crate::wire::Wire;
 
@@ -24,7 +24,7 @@ const LARGEST_KEPT: usize = 64 * 1024;
 pub struct Response {
     status: u16,
     reason: &'static str,
-    fields: Fields,
+    headers: Headers,
     body: Body,
     buffer: BytesMut,
 }
@@ -38,7 +38,7 @@ enum Body {
 
 impl Response {
     pub(crate) fn new() -> Self {
-        Self { status: OK.0, reason: OK.1, fields: Fields::default(), body: Body::Buffer, buffer: BytesMut::new() }
+        Self { status: OK.0, reason: OK.1, headers: Headers::default(), body: Body::Buffer, buffer: BytesMut::new() }
     }
 
     /// Sets the status and its reason phrase. The default is `200 Ok`.
@@ -61,7 +61,7 @@ impl Response {
     ///
     /// Panics if the line does not begin with a header name and a colon.
     pub fn header(&mut self, line: &str) -> &mut Self {
-        self.fields.push_line(line);
+        self.headers.push_line(line);
         self
     }
 
@@ -94,14 +94,14 @@ impl Response {
         self.status
     }
 
-    pub(crate) const fn fields(&mut self) -> &mut Fields {
-        &mut self.fields
+    pub(crate) const fn headers(&mut self) -> &mut Headers {
+        &mut self.headers
     }
 
     /// Resets the response for the next request.
     pub(crate) fn reset(&mut self) {
         (self.status, self.reason) = OK;
-        self.fields.clear();
+        self.headers.clear();
         self.body = Body::Buffer;
         if self.buffer.capacity() > LARGEST_KEPT {
             self.buffer = BytesMut::new();
@@ -113,18 +113,18 @@ impl Response {
     pub(crate) fn refuse(&mut self, status: u16) {
         self.reset();
         self.status_code(usize::from(status), reason(status));
-        SessionHeaders::of_failure().write_to(&mut self.fields);
+        SessionHeaders::of_failure().write_to(&mut self.headers);
     }
 
     /// Turns the response into the bare response to a session's error.
     pub(crate) fn refuse_for(&mut self, error: &Error) {
         self.refuse(error.status());
-        SessionHeaders::of_error(error).write_to(&mut self.fields);
+        SessionHeaders::of_error(error).write_to(&mut self.headers);
     }
 
     /// Returns whether the service wants the connection closed.
     pub(crate) const fn closes(&self) -> bool {
-        self.fields.close()
+        self.headers.close()
     }
 
     /// Writes the response. For a `HEAD` request the body is omitted but its length is sent.
@@ -154,7 +154,7 @@ impl Response {
             Persistence::Announced => b"\r\nConnection: keep-alive\r\n",
             Persistence::Close => b"\r\nConnection: close\r\n",
         });
-        output.extend_from_slice(self.fields.as_bytes());
+        output.extend_from_slice(self.headers.as_bytes());
         output.extend_from_slice(b"\r\n");
         wire.write(if has_body && !is_head { body } else { b"" })
     }
@@ -212,7 +212,7 @@ mod tests {
         let unavailable = StoreError::new("test", StoreErrorKind::Unavailable);
         response.refuse_for(&unavailable.into());
         assert_eq!((response.status(), body(&mut response).as_str()), (503, ""));
-        assert_eq!(response.fields().as_bytes(), b"Cache-Control: no-store\r\nRetry-After: 1\r\n");
+        assert_eq!(response.headers().as_bytes(), b"Cache-Control: no-store\r\nRetry-After: 1\r\n");
     }
 
     #[test]

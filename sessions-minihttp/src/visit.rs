@@ -41,7 +41,7 @@ impl<'r> Visit<'r> {
             response.refuse(error.status());
         }
         for result in results {
-            result.unwrap_or_else(report_failure).write_to(response.fields());
+            result.unwrap_or_else(report_failure).write_to(response.headers());
         }
     }
 }

@@ -177,7 +177,7 @@ impl Head {
             seen: words.number()?,
             idle: words.limit()?,
             absolute: words.limit()?,
-            version: words.number()?,
+            version: words.number()? as u32,
             size: if words.0.is_empty() { None } else { Some(words.number()?) },
         };
         if words.0.is_empty() { Ok(head) } else { Err(Unreadable::Damaged) }

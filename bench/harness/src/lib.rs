@@ -3,7 +3,7 @@
 pub mod actix;
 pub mod allocations;
 pub mod axum;
-pub mod program;
+pub mod command_line;
 mod route;
 mod subject;
 

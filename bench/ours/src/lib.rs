@@ -6,7 +6,7 @@ mod hyper;
 mod minihttp;
 mod store;
 
-use harness::program::{self, Subjects};
+use harness::command_line::{self, Subjects};
 use harness::{Visitor, axum::Axum};
 use sessions_core::Sessions;
 use store::Opened;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Runs the program.
 pub fn main() {
     if !minihttp::is_client() {
-        program::main(&Ours);
+        command_line::main(&Ours);
     }
 }
 

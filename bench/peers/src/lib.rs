@@ -6,12 +6,12 @@ mod poem;
 mod tower_sessions;
 
 use harness::axum::{self, Axum};
-use harness::program::{self, Subjects};
+use harness::command_line::{self, Subjects};
 use harness::{Visitor, redis_url};
 
 /// Runs the program.
 pub fn main() {
-    program::main(&Peers);
+    command_line::main(&Peers);
 }
 
 struct Peers;

@@ -8,7 +8,7 @@ use crate::redis::Redis;
 use crate::spread::Spread;
 use crate::subjects::told;
 use crate::table::{Table, grouped};
-use crate::{Options, Outcome, build};
+use crate::{Options, Outcome, compile};
 use folder::Folder;
 
 const STORES: [&str; 4] = ["memory", "redb", "fjall", "redis"];
@@ -31,7 +31,7 @@ struct Bench {
 }
 
 pub(crate) fn run(options: &Options) -> Outcome<String> {
-    let bench = Bench { program: build::program("stores")?, folder: Folder::make()?, redis: Redis::start()? };
+    let bench = Bench { program: compile::program("stores")?, folder: Folder::make()?, redis: Redis::start()? };
     let (rounds, seconds) = (options.rounds.unwrap_or(ROUNDS), options.seconds.unwrap_or(SECONDS));
     let rates = bench.rates(rounds, seconds)?;
     let sizes = bench.sizes()?;

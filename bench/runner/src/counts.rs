@@ -8,7 +8,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::valgrind::{allocations_of_one, of_one, two_at_a_time};
-use crate::{Outcome, build};
+use crate::{Outcome, compile};
 use figures::{Cost, Figures};
 use verdict::{Comparison, compare};
 
@@ -45,7 +45,7 @@ fn path() -> PathBuf {
 }
 
 fn count() -> Outcome<Figures> {
-    let hot = build::program("hot")?;
+    let hot = compile::program("hot")?;
     let names = said(&mut Command::new(&hot))?;
     let names: Vec<&str> = names.lines().collect();
     let costs = two_at_a_time(&names, |name| cost(&hot, name).map_err(|error| error.to_string()));

@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::subjects::told;
-use crate::{Options, Outcome, build};
+use crate::{Options, Outcome, compile};
 
 pub(crate) fn run(options: &Options) -> Outcome<String> {
-    let program = build::program("growth")?;
+    let program = compile::program("growth")?;
     let parts = [
         crowd::run(&program)?,
         entries::run(&program)?,

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::subjects::{Subject, Subjects, told};
 use crate::table::{Table, grouped, signed};
 use crate::valgrind::{of_one, two_at_a_time};
-use crate::{Options, Outcome, build};
+use crate::{Options, Outcome, compile};
 
 pub(crate) const ROUTES: [&str; 5] = ["/plain", "/plain-no-cookie", "/login", "/read", "/write"];
 
@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
 
 /// Counts the single hash of a request with a session: valgrind lacks SHA extensions.
 fn secret_hash() -> Outcome<i64> {
-    let hot = build::program("hot")?;
+    let hot = compile::program("hot")?;
     let hash = of_one(1000, |times| {
         let mut command = Command::new(&hot);
         command.args(["secret-hash", &times.to_string()]);

@@ -1,13 +1,13 @@
 //! `cargo xtask bench`: builds the subjects, measures them and prints tables.
 
-mod build;
 mod commits;
+mod compile;
 mod counts;
 mod facts;
 mod growth;
+mod idle_memory;
 mod instructions;
 mod lost;
-mod memory;
 mod options;
 mod page;
 mod plot;
@@ -47,7 +47,7 @@ const SECTIONS: &[Section] = &[
     Section { name: "weights", about: "what the instructions that a session adds are spent on", run: weights::run },
     Section { name: "times", about: "nanoseconds of CPU of a request, without sockets", run: times::run },
     Section { name: "sockets", about: "requests per second and CPU of the server, over sockets", run: sockets::run },
-    Section { name: "memory", about: "bytes of an idle session, in memory and in Redis", run: memory::run },
+    Section { name: "memory", about: "bytes of an idle session, in memory and in Redis", run: idle_memory::run },
     Section { name: "redis", about: "round trips, commands and bytes between server and Redis", run: traffic::run },
     Section {
         name: "commits",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, process};
 
-use crate::build::{self, Program};
+use crate::compile::{self, Program};
 use crate::redis::Redis;
 use crate::{Options, Outcome};
 
@@ -33,7 +33,7 @@ impl Subjects {
     ///
     /// Adds the subjects that they are compared with, grouped by framework.
     pub(crate) fn build(options: &Options, usual: impl Fn(&Subject) -> bool) -> Outcome<Self> {
-        let ours = build::subjects("ours")?;
+        let ours = compile::subjects("ours")?;
         let names = Command::new(&ours.plain).arg("list").output()?;
         let names = String::from_utf8(names.stdout)?;
         let is_peer = |name: &str| PEERS.contains(&name);
@@ -49,7 +49,7 @@ impl Subjects {
             wanted.iter().any(|wanted| wanted.name == subject.name || wanted.bare() == Some(&*subject.name))
         };
         all.retain(is_wanted);
-        let peers = all.iter().any(|subject| subject.is_peer).then(|| build::subjects("peers")).transpose()?;
+        let peers = all.iter().any(|subject| subject.is_peer).then(|| compile::subjects("peers")).transpose()?;
         let redis = all.iter().any(|subject| subject.store() == "redis").then(Redis::start).transpose()?;
         Ok(Self { all, redis, ours, peers, files: Files::new()? })
     }

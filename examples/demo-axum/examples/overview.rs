@@ -12,7 +12,7 @@ async fn index() -> &'static str {
 
 async fn set(session: Session) -> Result<String, SessionError> {
     session.set("name", "iris")?;
-    Ok(format!("All ok session set to: {}", session.get_string_or("name", "")))
+    Ok(format!("All ok session set to: {}", session.lenient("name").text().unwrap_or_default()))
 }
 
 async fn read(session: Session) -> Result<String, SessionError> {

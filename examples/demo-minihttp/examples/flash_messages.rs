@@ -13,7 +13,7 @@ fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
             "message stored".to_owned()
         }
         "/peek" => session.peek_flash::<String>("notice")?.unwrap_or_default(),
-        "/get" => session.flash_string_or("notice", "no message"),
+        "/get" => session.lenient_flash("notice").text().unwrap_or_else(|| "no message".to_owned()),
         _ => "try /set, /peek and /get".to_owned(),
     };
     response.header("Content-Type: text/plain").body_vec(text.into_bytes());

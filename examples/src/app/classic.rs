@@ -14,11 +14,11 @@ struct Business {
 
 pub(super) fn set(session: &Session) -> Result<Reply, Error> {
     session.set("name", "iris")?;
-    Ok(Reply::text(format!("All ok session set to: {}", session.get_string_or("name", ""))))
+    Ok(Reply::text(format!("All ok session set to: {}", session.lenient("name").text().unwrap_or_default())))
 }
 
 pub(super) fn get(session: &Session) -> Reply {
-    Reply::text(format!("The name on the /set was: {}", session.get_string_or("name", "")))
+    Reply::text(format!("The name on the /set was: {}", session.lenient("name").text().unwrap_or_default()))
 }
 
 pub(super) fn delete(session: &Session) -> Reply {

@@ -13,7 +13,7 @@ pub(super) fn set(request: Request<'_>, session: &Session) -> Result<Reply, Erro
 }
 
 pub(super) fn get(request: Request<'_>, session: &Session) -> Reply {
-    Reply::text(session.flash_string_or(&request.key(), ""))
+    Reply::text(session.lenient_flash(&request.key()).text().unwrap_or_default())
 }
 
 pub(super) fn peek(request: Request<'_>, session: &Session) -> Result<Reply, Error> {

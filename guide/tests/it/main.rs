@@ -3,12 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
 mod flashes;
+mod guide_pages;
 mod log;
 mod order_actix;
 mod order_axum;
 mod order_hyper;
 mod order_minihttp;
-mod pages;
 mod signing_in;
 mod socket_actix;
 mod socket_axum;

@@ -1,17 +1,17 @@
 //! Random sequences of calls, checked against a map of records in which each commit is
 //! [`Record::apply`](sessions_core::record::Record::apply).
 
-mod steps;
+mod sequence;
 mod world;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use crate::subject::Subject;
-use steps::Step;
+use sequence::Step;
 use world::World;
 
-/// Number of sequences, each of up to [`steps::LONGEST`] steps.
+/// Number of sequences, each of up to [`sequence::LONGEST`] steps.
 ///
 /// A store that waits for its disk runs these in a second or two.
 const SEQUENCES: usize = 32;
@@ -25,7 +25,7 @@ const MOST_TRIES: usize = 2000;
 /// run.
 pub async fn any_sequence_of_calls_matches_the_model(subject: &Subject) {
     let mut runner = TestRunner::deterministic();
-    let strategy = steps::sequence();
+    let strategy = sequence::sequence();
     for _ in 0..SEQUENCES {
         let mut tree = strategy.new_tree(&mut runner).expect("no sequence is filtered out");
         if let Err(why) = World::play(subject, &tree.current()).await {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod bytes;
-mod faults;
+mod broken_promises;
+mod byte_store;
 mod memory;
 mod support;

@@ -1,14 +1,14 @@
 //! Signing and encrypting the token in the cookie.
 
 #[cfg(feature = "seal")]
-mod key;
-#[cfg(feature = "seal")]
 mod keyed;
+#[cfg(feature = "seal")]
+mod seal_key;
 
 #[cfg(feature = "seal")]
-pub use key::SealKey;
-#[cfg(feature = "seal")]
 pub(crate) use keyed::{Keyed, Mode};
+#[cfg(feature = "seal")]
+pub use seal_key::SealKey;
 
 use std::error::Error as StdError;
 use std::fmt;

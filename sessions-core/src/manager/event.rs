@@ -12,21 +12,35 @@ use crate::id::SessionId;
 
 /// Something that happened to a session.
 ///
-/// It names the session by its public id and contains no token and no data.
+/// It names the session by its public id and contains no token and no data. A test of a listener
+/// creates events with the constructors:
+///
+/// ```
+/// use sessions_core::Event;
+///
+/// fn ends_sessions(event: &Event) -> bool {
+///     matches!(event, Event::Destroyed { .. } | Event::DestroyedAll { .. })
+/// }
+///
+/// assert!(ends_sessions(&Event::destroyed_all(3)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// A session was stored for the first time.
+    #[non_exhaustive]
     Created {
         /// The session.
         id: SessionId,
     },
     /// A session got a new secret; tokens issued before no longer work.
+    #[non_exhaustive]
     Renewed {
         /// The session.
         id: SessionId,
     },
     /// A session has ended.
+    #[non_exhaustive]
     Destroyed {
         /// The session.
         id: SessionId,
@@ -34,11 +48,13 @@ pub enum Event {
         reason: DestroyReason,
     },
     /// All sessions have ended.
+    #[non_exhaustive]
     DestroyedAll {
         /// The number of sessions that ended.
         count: u64,
     },
     /// A request's cookie opened no session; the request continued without one.
+    #[non_exhaustive]
     Rejected {
         /// The session that the cookie named, if any.
         id: Option<SessionId>,
@@ -46,17 +62,20 @@ pub enum Event {
         reason: RejectReason,
     },
     /// A request's writes were refused: its session had ended or was renewed meanwhile.
+    #[non_exhaustive]
     Interrupted {
         /// The session.
         id: SessionId,
     },
     /// A write after the response headers were sent was never saved.
+    #[non_exhaustive]
     Unsaved {
         /// The session, if it is stored.
         id: Option<SessionId>,
     },
     /// An entry or flash could not be read as the requested type, for example after a deploy that
     /// changed the type.
+    #[non_exhaustive]
     Undecodable {
         /// The session, if it is stored.
         id: Option<SessionId>,
@@ -66,12 +85,70 @@ pub enum Event {
         expected: &'static str,
     },
     /// A store operation failed.
+    #[non_exhaustive]
     StoreFailed {
         /// The operation that failed.
         call: StoreCall,
         /// The kind of failure.
         kind: StoreErrorKind,
     },
+}
+
+/// Constructors, for tests of a listener: the variants may gain fields.
+impl Event {
+    /// Creates a [`Created`](Self::Created).
+    #[must_use]
+    pub const fn created(id: SessionId) -> Self {
+        Self::Created { id }
+    }
+
+    /// Creates a [`Renewed`](Self::Renewed).
+    #[must_use]
+    pub const fn renewed(id: SessionId) -> Self {
+        Self::Renewed { id }
+    }
+
+    /// Creates a [`Destroyed`](Self::Destroyed).
+    #[must_use]
+    pub const fn destroyed(id: SessionId, reason: DestroyReason) -> Self {
+        Self::Destroyed { id, reason }
+    }
+
+    /// Creates a [`DestroyedAll`](Self::DestroyedAll).
+    #[must_use]
+    pub const fn destroyed_all(count: u64) -> Self {
+        Self::DestroyedAll { count }
+    }
+
+    /// Creates a [`Rejected`](Self::Rejected).
+    #[must_use]
+    pub const fn rejected(id: Option<SessionId>, reason: RejectReason) -> Self {
+        Self::Rejected { id, reason }
+    }
+
+    /// Creates an [`Interrupted`](Self::Interrupted).
+    #[must_use]
+    pub const fn interrupted(id: SessionId) -> Self {
+        Self::Interrupted { id }
+    }
+
+    /// Creates an [`Unsaved`](Self::Unsaved).
+    #[must_use]
+    pub const fn unsaved(id: Option<SessionId>) -> Self {
+        Self::Unsaved { id }
+    }
+
+    /// Creates an [`Undecodable`](Self::Undecodable).
+    #[must_use]
+    pub fn undecodable(id: Option<SessionId>, key: impl Into<Arc<str>>, expected: &'static str) -> Self {
+        Self::Undecodable { id, key: key.into(), expected }
+    }
+
+    /// Creates a [`StoreFailed`](Self::StoreFailed).
+    #[must_use]
+    pub const fn store_failed(call: StoreCall, kind: StoreErrorKind) -> Self {
+        Self::StoreFailed { call, kind }
+    }
 }
 
 /// Why a session ended.

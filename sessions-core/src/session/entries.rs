@@ -17,6 +17,8 @@ use crate::session::value::Value;
 impl Session {
     /// Returns an entry's value, or `None` if there is no such entry.
     ///
+    /// Strict: the text "7" is no number. [`lenient`](Self::lenient) reads it as one.
+    ///
     /// # Errors
     ///
     /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`; a wrong type is

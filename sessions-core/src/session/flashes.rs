@@ -52,20 +52,6 @@ impl Session {
         bytes.map(|bytes| self.decode(key, &bytes)).transpose()
     }
 
-    /// Returns a flash as a string and removes it for later requests; numbers and booleans are
-    /// formatted.
-    #[must_use]
-    pub fn flash_string(&self, key: &str) -> Option<String> {
-        let value = self.flash(key).ok().flatten();
-        value.as_ref().and_then(crate::session::value::lenient::string)
-    }
-
-    /// Returns a flash as a string, or `default`; see [`flash_string`](Self::flash_string).
-    #[must_use]
-    pub fn flash_string_or(&self, key: &str, default: &str) -> String {
-        self.flash_string(key).unwrap_or_else(|| default.to_owned())
-    }
-
     /// Returns whether there is any flash.
     #[must_use]
     pub fn has_flash(&self) -> bool {

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::session::Session;
 
-/// The key of an entry together with the type of its value.
+/// The key of an entry or flash together with the type of its value.
 ///
 /// Declared once as a constant, it keeps all uses of the entry consistent.
 ///
@@ -45,10 +45,44 @@ impl<T> Key<T> {
         self.name
     }
 
-    /// Removes the entry and returns whether it existed.
+    /// Removes the entry and returns whether it existed, as [`Session::remove`] does.
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const NAME: Key<String> = Key::new("name");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// NAME.set(&session, &"iris".to_owned())?;
+    /// assert!(NAME.remove(&session));
+    /// assert_eq!(NAME.get(&session)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove(&self, session: &Session) -> bool {
         session.remove(self.name)
+    }
+
+    /// Removes the flash and returns whether it existed, as [`Session::remove_flash`] does.
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const NOTICE: Key<String> = Key::new("notice");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// NOTICE.set_flash(&session, &"saved".to_owned())?;
+    /// assert!(NOTICE.remove_flash(&session));
+    /// assert_eq!(NOTICE.flash(&session)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
+    pub fn remove_flash(&self, session: &Session) -> bool {
+        session.remove_flash(self.name)
     }
 }
 
@@ -76,6 +110,55 @@ impl<T: DeserializeOwned> Key<T> {
     pub async fn take(&self, session: &Session) -> Result<Option<T>, Error> {
         session.take(self.name).await
     }
+
+    /// Returns the flash and removes it for later requests, as [`Session::flash`] does.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Session::flash`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const NOTICE: Key<String> = Key::new("notice");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// NOTICE.set_flash(&session, &"saved".to_owned())?;
+    /// assert_eq!(NOTICE.flash(&session)?.as_deref(), Some("saved"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn flash(&self, session: &Session) -> Result<Option<T>, Error> {
+        session.flash(self.name)
+    }
+
+    /// Returns the flash without removing it, as [`Session::peek_flash`] does.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Session::peek_flash`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const NOTICE: Key<String> = Key::new("notice");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// NOTICE.set_flash(&session, &"saved".to_owned())?;
+    /// assert_eq!(NOTICE.peek_flash(&session)?.as_deref(), Some("saved"));
+    /// assert!(session.has_flash());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn peek_flash(&self, session: &Session) -> Result<Option<T>, Error> {
+        session.peek_flash(self.name)
+    }
 }
 
 impl<T: Serialize> Key<T> {
@@ -96,6 +179,33 @@ impl<T: Serialize> Key<T> {
     pub fn set_immutable(&self, session: &Session, value: &T) -> Result<(), Error> {
         session.set_immutable(self.name, value)
     }
+
+    /// Stores a flash, as [`Session::set_flash`] does.
+    ///
+    /// A flash and an entry of the same name are two values.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Session::set_flash`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const SAVED: Key<u32> = Key::new("saved");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// SAVED.set_flash(&session, &3)?;
+    /// assert_eq!(SAVED.get(&session)?, None);
+    /// assert_eq!(SAVED.flash(&session)?, Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn set_flash(&self, session: &Session, value: &T) -> Result<(), Error> {
+        session.set_flash(self.name, value)
+    }
 }
 
 impl<T: Serialize + DeserializeOwned> Key<T> {
@@ -104,6 +214,28 @@ impl<T: Serialize + DeserializeOwned> Key<T> {
     /// # Errors
     ///
     /// Same as [`Session::update`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const CART: Key<Vec<String>> = Key::new("cart");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// let cart = CART
+    ///     .update(&session, |cart| {
+    ///         let mut cart = cart.unwrap_or_default();
+    ///         cart.push("tea".to_owned());
+    ///         cart
+    ///     })
+    ///     .await?;
+    /// assert_eq!(cart, ["tea"]);
+    /// assert_eq!(CART.get(&session)?, Some(cart));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn update(&self, session: &Session, change: impl FnMut(Option<T>) -> T) -> Result<T, Error> {
         session.update(self.name, change).await
     }
@@ -115,6 +247,59 @@ impl<T: Serialize + DeserializeOwned> Key<T> {
     /// Same as [`Session::update_or_discard`].
     pub async fn update_or_discard(&self, session: &Session, change: impl FnMut(Option<T>) -> T) -> Result<T, Error> {
         session.update_or_discard(self.name, change).await
+    }
+}
+
+/// Counting, only for `i64`: the store adds in that type, and at commit time a sum could leave the
+/// range of another one.
+impl Key<i64> {
+    /// Adds to the entry and returns the sum, as [`Session::increment`] does.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Session::increment`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const VISITS: Key<i64> = Key::new("visits");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// assert_eq!(VISITS.increment(&session, 1)?, 1);
+    /// assert_eq!(VISITS.increment(&session, 2)?, 3);
+    /// assert_eq!(VISITS.get(&session)?, Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn increment(&self, session: &Session, by: i64) -> Result<i64, Error> {
+        session.increment(self.name, by)
+    }
+
+    /// Subtracts from the entry and returns the difference, as [`Session::decrement`] does.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Session::decrement`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Key, Sessions};
+    ///
+    /// const CREDIT: Key<i64> = Key::new("credit");
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// CREDIT.set(&session, &10)?;
+    /// assert_eq!(CREDIT.decrement(&session, 3)?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn decrement(&self, session: &Session, by: i64) -> Result<i64, Error> {
+        session.decrement(self.name, by)
     }
 }
 

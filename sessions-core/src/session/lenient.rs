@@ -1,78 +1,169 @@
-//! go-sessions' typed getters, which also accept numbers and booleans written as strings.
+//! Lenient reading: go-sessions' typed getters, which also accept values written as text.
 
-use super::Session;
-use crate::session::value::lenient;
+use std::fmt;
+
+use serde_json::Value as Json;
+
+use crate::session::{Session, Value};
+
+/// A value for lenient reading: a text such as "7" is also read as the number 7.
+///
+/// For entries whose values come from forms or from code with other types. Each method returns
+/// `None` for a missing value and for one that it does not accept; where that must not be confused,
+/// use [`Session::get`].
+///
+/// ```
+/// use sessions_core::Sessions;
+///
+/// # pollster::block_on(async {
+/// let session = Sessions::builder().build()?.open().session([]).await?;
+/// session.set("age", "7")?;
+/// assert!(session.get::<i64>("age").is_err());
+/// assert_eq!(session.lenient("age").i64(), Some(7));
+/// assert_eq!(session.lenient("size").i64().unwrap_or(38), 38);
+///
+/// session.set_flash("saved", &3)?;
+/// assert_eq!(session.lenient_flash("saved").text().as_deref(), Some("3"));
+/// assert_eq!(session.entries()["age"].lenient().f64(), Some(7.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Lenient(Option<Json>);
 
 impl Session {
-    fn lenient<R>(&self, key: &str, read: fn(&serde_json::Value) -> Option<R>) -> Option<R> {
-        self.get(key).ok().flatten().as_ref().and_then(read)
+    /// Returns an entry for [`Lenient`] reading.
+    #[must_use]
+    pub fn lenient(&self, key: &str) -> Lenient {
+        Lenient(self.get(key).ok().flatten())
     }
 
-    /// Returns an entry as a string; numbers and booleans are formatted.
+    /// Returns a flash for [`Lenient`] reading and removes it for later requests.
     ///
-    /// `None` for anything else.
+    /// This request can read it again until it saves, as with [`flash`](Self::flash).
     #[must_use]
-    pub fn get_string(&self, key: &str) -> Option<String> {
-        self.lenient(key, lenient::string)
+    pub fn lenient_flash(&self, key: &str) -> Lenient {
+        Lenient(self.flash(key).ok().flatten())
+    }
+}
+
+impl Value {
+    /// Returns the value for [`Lenient`] reading.
+    #[must_use]
+    pub fn lenient(&self) -> Lenient {
+        Lenient(self.get().ok())
+    }
+}
+
+impl Lenient {
+    /// Returns the value as a string; numbers and booleans are formatted.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        match self.0.as_ref()? {
+            Json::String(text) => Some(text.clone()),
+            Json::Number(number) => Some(number.to_string()),
+            Json::Bool(truth) => Some(truth.to_string()),
+            Json::Null | Json::Array(_) | Json::Object(_) => None,
+        }
     }
 
-    /// Returns an entry as a string, or `default`.
+    /// Returns the value as an `i64`; numeric strings are accepted.
     #[must_use]
-    pub fn get_string_or(&self, key: &str, default: &str) -> String {
-        self.get_string(key).unwrap_or_else(|| default.to_owned())
+    pub fn i64(&self) -> Option<i64> {
+        match self.0.as_ref()? {
+            Json::Number(number) => number.as_i64(),
+            Json::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
     }
 
-    /// Returns an entry as an `i64`; numeric strings are accepted.
+    /// Returns the value as a `u64`; numeric strings are accepted.
+    #[must_use]
+    pub fn u64(&self) -> Option<u64> {
+        match self.0.as_ref()? {
+            Json::Number(number) => number.as_u64(),
+            Json::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Returns the value as an `f64`; numeric strings are accepted.
+    #[must_use]
+    pub fn f64(&self) -> Option<f64> {
+        match self.0.as_ref()? {
+            Json::Number(number) => number.as_f64(),
+            Json::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Returns the value as a boolean.
     ///
-    /// `None` for anything else.
+    /// Accepts a boolean, the numbers 1 and 0, and the strings `1 t T true True TRUE 0 f F false
+    /// False FALSE`.
     #[must_use]
-    pub fn get_i64(&self, key: &str) -> Option<i64> {
-        self.lenient(key, lenient::integer)
+    pub fn bool(&self) -> Option<bool> {
+        match self.0.as_ref()? {
+            Json::Bool(truth) => Some(*truth),
+            Json::Number(number) => match number.as_i64() {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
+                _ => None,
+            },
+            Json::String(text) => match text.as_str() {
+                "1" | "t" | "T" | "true" | "True" | "TRUE" => Some(true),
+                "0" | "f" | "F" | "false" | "False" | "FALSE" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Shows nothing of the value.
+impl fmt::Debug for Lenient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lenient(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn negative_numbers_are_not_unsigned() {
+        let unsigned = |value: &Json| Lenient(Some(value.clone())).u64();
+        let cases = [(json!(7), Some(7)), (json!("7"), Some(7)), (json!(u64::MAX), Some(u64::MAX)), (json!(-7), None)];
+        for (value, number) in cases {
+            assert_eq!(unsigned(&value), number, "{value}");
+        }
+        assert_eq!((unsigned(&json!("-7")), unsigned(&json!(7.5)), unsigned(&json!(true))), (None, None, None));
     }
 
-    /// Returns an entry as an `i64`, or `default`.
-    #[must_use]
-    pub fn get_i64_or(&self, key: &str, default: i64) -> i64 {
-        self.get_i64(key).unwrap_or(default)
+    #[test]
+    fn values_convert_as_in_go_sessions() {
+        let cases = [
+            (json!("1"), Some("1"), Some(1), Some(1.0), Some(true)),
+            (json!(1), Some("1"), Some(1), Some(1.0), Some(true)),
+            (json!(0), Some("0"), Some(0), Some(0.0), Some(false)),
+            (json!(2.5), Some("2.5"), None, Some(2.5), None),
+            (json!("false"), Some("false"), None, None, Some(false)),
+            (json!(true), Some("true"), None, None, Some(true)),
+            (json!(null), None, None, None, None),
+            (json!(["1"]), None, None, None, None),
+        ];
+        for (value, text, whole, real, truth) in cases {
+            let lenient = Lenient(Some(value.clone()));
+            let read = (lenient.text(), lenient.i64(), lenient.f64(), lenient.bool());
+            assert_eq!(read, (text.map(str::to_owned), whole, real, truth), "{value}");
+        }
     }
 
-    /// Returns an entry as a `u64`; numeric strings are accepted.
-    ///
-    /// `None` for anything else.
-    #[must_use]
-    pub fn get_u64(&self, key: &str) -> Option<u64> {
-        self.lenient(key, lenient::unsigned)
-    }
-
-    /// Returns an entry as a `u64`, or `default`.
-    #[must_use]
-    pub fn get_u64_or(&self, key: &str, default: u64) -> u64 {
-        self.get_u64(key).unwrap_or(default)
-    }
-
-    /// Returns an entry as an `f64`; numeric strings are accepted. `None` for anything else.
-    #[must_use]
-    pub fn get_f64(&self, key: &str) -> Option<f64> {
-        self.lenient(key, lenient::float)
-    }
-
-    /// Returns an entry as an `f64`, or `default`.
-    #[must_use]
-    pub fn get_f64_or(&self, key: &str, default: f64) -> f64 {
-        self.get_f64(key).unwrap_or(default)
-    }
-
-    /// Returns an entry as a boolean; 1, 0 and strings such as `true` are accepted.
-    ///
-    /// `None` for anything else.
-    #[must_use]
-    pub fn get_bool(&self, key: &str) -> Option<bool> {
-        self.lenient(key, lenient::boolean)
-    }
-
-    /// Returns an entry as a boolean, or `default`.
-    #[must_use]
-    pub fn get_bool_or(&self, key: &str, default: bool) -> bool {
-        self.get_bool(key).unwrap_or(default)
+    #[test]
+    fn debug_output_hides_the_value() {
+        assert_eq!(format!("{:?}", Lenient(Some(json!("secret")))), "Lenient(..)");
     }
 }

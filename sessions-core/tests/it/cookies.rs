@@ -31,7 +31,7 @@ fn two_live_sessions_are_ambiguous() {
     both.cookie = Some(format!("{}; {}", one.cookie.clone().unwrap(), other.cookie.clone().unwrap()));
     fixture.take_events();
     assert_eq!(both.user(), None);
-    assert!(fixture.take_events().contains(&Event::Rejected { id: None, reason: RejectReason::Ambiguous }));
+    assert!(fixture.take_events().contains(&Event::rejected(None, RejectReason::Ambiguous)));
     assert_eq!((one.user().as_deref(), other.user().as_deref()), (Some("victim"), Some("attacker")));
 }
 
@@ -76,7 +76,7 @@ fn a_wrong_secret_opens_nothing() {
     thief.cookie = Some(forged);
     fixture.take_events();
     assert_eq!(thief.user(), None);
-    assert_eq!(fixture.take_events(), [Event::Rejected { id, reason: RejectReason::WrongSecret }]);
+    assert_eq!(fixture.take_events(), [Event::rejected(id, RejectReason::WrongSecret)]);
 }
 
 #[test]

@@ -54,10 +54,11 @@ fn read_flashes_are_removed_unread_ones_stay() {
     browser.visit(|session| session.set_flash("a", "1").unwrap());
     browser.visit(|session| session.set_flash("b", &2).unwrap());
     assert_eq!(browser.visit(|session| session.peek_flash::<String>("a").unwrap()).result.as_deref(), Some("1"));
-    let twice = browser.visit(|session| (session.flash_string("a"), session.flash_string("a"))).result;
+    let twice = browser.visit(|session| (session.lenient_flash("a").text(), session.lenient_flash("a").text())).result;
     assert_eq!(twice, (Some("1".to_owned()), Some("1".to_owned())));
-    let rest = browser
-        .visit(|session| session.flashes().into_iter().map(|(key, value)| (key, value.as_i64())).collect::<Vec<_>>());
+    let rest = browser.visit(|session| {
+        session.flashes().into_iter().map(|(key, value)| (key, value.lenient().i64())).collect::<Vec<_>>()
+    });
     assert_eq!(rest.result, [("b".to_owned(), Some(2))]);
     assert!(!browser.visit(|session| session.has_flash()).result);
 }
@@ -74,16 +75,20 @@ fn getters_and_listings_read_what_was_set() {
         session.set("list", &["a", "ü%"]).unwrap();
     });
     browser.visit(|session| {
+        let text = session.lenient("text");
+        assert_eq!((text.i64(), text.bool(), text.f64().unwrap_or(0.0)), (Some(1), Some(true), 1.0));
         assert_eq!(
-            (session.get_i64("text"), session.get_bool("text"), session.get_f64_or("text", 0.0)),
-            (Some(1), Some(true), 1.0)
+            (session.lenient("whole").text().as_deref(), session.lenient("none").i64().unwrap_or(3)),
+            (Some("-7"), 3)
         );
-        assert_eq!((session.get_string("whole").as_deref(), session.get_i64_or("none", 3)), (Some("-7"), 3));
-        assert_eq!((session.get_f64("real"), session.get_bool_or("truth", false)), (Some(2.5), true));
+        assert_eq!(
+            (session.lenient("real").f64(), session.lenient("truth").bool().unwrap_or(false)),
+            (Some(2.5), true)
+        );
         assert_eq!(session.get::<u32>("whole").unwrap_err().kind(), ErrorKind::Decode);
         assert_eq!(session.get::<u32>("none").unwrap(), None);
         let entries = session.entries();
-        assert_eq!((session.len(), entries.len(), entries["truth"].as_bool()), (5, 5, Some(true)));
+        assert_eq!((session.len(), entries.len(), entries["truth"].lenient().bool()), (5, 5, Some(true)));
         assert_eq!(entries["list"].get::<Vec<String>>().unwrap(), ["a", "ü%"]);
     });
 }
@@ -115,10 +120,10 @@ fn listed_values_match_the_lenient_getters() {
         let entries = session.entries();
         for (key, (text, whole, unsigned, number, truth)) in cases {
             let value = &entries[key];
-            let read = (value.as_string(), value.as_i64(), value.as_u64(), value.as_f64(), value.as_bool());
-            assert_eq!(read, (text.map(str::to_owned), whole, unsigned, number, truth), "{key}");
-            let got = (session.get_string(key), session.get_i64(key), session.get_u64(key), session.get_f64(key));
-            assert_eq!((got, session.get_bool(key)), ((read.0, read.1, read.2, read.3), read.4), "{key}");
+            for lenient in [value.lenient(), session.lenient(key)] {
+                let read = (lenient.text(), lenient.i64(), lenient.u64(), lenient.f64(), lenient.bool());
+                assert_eq!(read, (text.map(str::to_owned), whole, unsigned, number, truth), "{key}");
+            }
             assert_eq!(format!("{value:?}"), "Value(..)", "the value is not shown");
         }
     });
@@ -150,8 +155,8 @@ fn flashes_come_and_go_unread() {
     browser.visit(set);
     browser.visit(|session| {
         assert!(session.remove_flash("a") && !session.remove_flash("a"));
-        assert_eq!(session.flash_string_or("b", "none"), "hello");
-        assert_eq!(session.flash_string_or("a", "none"), "none");
+        assert_eq!(session.lenient_flash("b").text().as_deref().unwrap_or("none"), "hello");
+        assert_eq!(session.lenient_flash("a").text().as_deref().unwrap_or("none"), "none");
     });
     assert_eq!(browser.visit(|session| session.flashes().into_keys().collect::<Vec<_>>()).result, ["c"]);
     browser.visit(set);
@@ -168,14 +173,13 @@ fn a_default_stands_in_for_a_missing_entry_only() {
         session.set("truth", &true).unwrap();
     });
     browser.visit(|session| {
-        assert_eq!(
-            (session.get_string_or("text", "iris"), session.get_string_or("none", "iris")),
-            ("rose".into(), "iris".into())
-        );
-        assert_eq!((session.get_i64_or("number", 3), session.get_i64_or("none", 3)), (7, 3));
-        assert_eq!((session.get_u64_or("number", 3), session.get_u64_or("none", 3)), (7, 3));
-        assert_eq!((session.get_f64_or("number", 3.0), session.get_f64_or("none", 3.0)), (7.0, 3.0));
-        assert_eq!((session.get_bool_or("truth", false), session.get_bool_or("none", false)), (true, false));
+        let text = |key| session.lenient(key).text().unwrap_or_else(|| "iris".to_owned());
+        assert_eq!((text("text"), text("none")), ("rose".into(), "iris".into()));
+        let (number, none) = (session.lenient("number"), session.lenient("none"));
+        assert_eq!((number.i64().unwrap_or(3), none.i64().unwrap_or(3)), (7, 3));
+        assert_eq!((number.u64().unwrap_or(3), none.u64().unwrap_or(3)), (7, 3));
+        assert_eq!((number.f64().unwrap_or(3.0), none.f64().unwrap_or(3.0)), (7.0, 3.0));
+        assert_eq!((session.lenient("truth").bool().unwrap_or(false), none.bool().unwrap_or(false)), (true, false));
     });
 }
 
@@ -198,4 +202,41 @@ fn a_key_reads_and_writes_the_entry_of_its_name() {
         assert_eq!(VISITS.set(session, &4).unwrap_err().kind(), ErrorKind::Immutable);
     });
     assert_eq!(browser.visit(|session| VISITS.get(session).unwrap()).result, Some(3));
+}
+
+#[test]
+fn a_key_reads_and_writes_the_flash_of_its_name() {
+    const NOTICE: Key<String> = Key::new("notice");
+    let mut browser = Fixture::new().browser();
+    browser.visit(|session| {
+        session.set("notice", "an entry").unwrap();
+        assert!(!NOTICE.remove_flash(session));
+        NOTICE.set_flash(session, &"saved".to_owned()).unwrap();
+    });
+    browser.visit(|session| {
+        assert_eq!(session.peek_flash::<String>("notice").unwrap().as_deref(), Some("saved"));
+        assert_eq!(NOTICE.peek_flash(session).unwrap().as_deref(), Some("saved"));
+    });
+    assert_eq!(browser.visit(|session| NOTICE.flash(session).unwrap()).result.as_deref(), Some("saved"));
+    browser.visit(|session| {
+        assert_eq!(NOTICE.flash(session).unwrap(), None, "it was read");
+        NOTICE.set_flash(session, &"again".to_owned()).unwrap();
+        assert!(NOTICE.remove_flash(session) && !session.has_flash());
+        session.set_flash("notice", &7).unwrap();
+        assert_eq!(NOTICE.flash(session).unwrap_err().kind(), ErrorKind::Decode);
+    });
+    assert_eq!(browser.get("notice").as_deref(), Some("an entry"));
+}
+
+#[test]
+fn a_key_counts_and_updates_the_entry_of_its_name() {
+    const VISITS: Key<i64> = Key::new("visits");
+    let mut browser = Fixture::new().browser();
+    browser.visit(|session| assert_eq!(VISITS.increment(session, 5).unwrap(), 5));
+    let (first, second) = (browser.start(), browser.start());
+    assert_eq!((VISITS.increment(&first, 1).unwrap(), VISITS.decrement(&second, 2).unwrap()), (6, 3));
+    browser.finish(&first, 200).unwrap();
+    browser.finish(&second, 200).unwrap();
+    let doubled = browser.visit(|session| block_on(VISITS.update(session, |n| n.unwrap_or(0) * 2)).unwrap()).result;
+    assert_eq!((doubled, browser.get("visits").as_deref()), (8, Some("8")));
 }

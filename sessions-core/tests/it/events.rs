@@ -14,8 +14,8 @@ fn a_whole_life_raises_its_events() {
     browser.visit(|session| session.login("ann").unwrap());
     let id = browser.visit(|session| session.id()).result.unwrap();
     browser.visit(|session| session.destroy());
-    let destroyed = Event::Destroyed { id, reason: DestroyReason::Logout };
-    assert_eq!(fixture.take_events(), [Event::Created { id }, Event::Renewed { id }, destroyed]);
+    let destroyed = Event::destroyed(id, DestroyReason::Logout);
+    assert_eq!(fixture.take_events(), [Event::created(id), Event::renewed(id), destroyed]);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn every_end_has_its_reason() {
     let id = browser.visit(|session| session.id()).result.unwrap();
     fixture.take_events();
     block_on(fixture.sessions.destroy_by_id(id)).unwrap();
-    assert_eq!(fixture.take_events(), [Event::Destroyed { id, reason: DestroyReason::Administration }]);
+    assert_eq!(fixture.take_events(), [Event::destroyed(id, DestroyReason::Administration)]);
     block_on(fixture.sessions.destroy_by_id(id)).unwrap();
     assert_eq!(fixture.take_events(), []);
 
@@ -48,7 +48,7 @@ fn interrupted_write_is_reported() {
     browser.clone().visit(|session| session.destroy());
     fixture.take_events();
     browser.finish(&late, 200).unwrap_err();
-    assert_eq!(fixture.take_events(), [Event::Interrupted { id }]);
+    assert_eq!(fixture.take_events(), [Event::interrupted(id)]);
 }
 
 #[test]
@@ -90,9 +90,9 @@ fn expired_and_unknown_sessions_are_distinguished() {
     fixture.clock.advance(std::time::Duration::from_secs(31 * 60));
     fixture.take_events();
     assert_eq!(browser.get("k"), None);
-    assert_eq!(fixture.take_events(), [Event::Rejected { id, reason: RejectReason::Expired }]);
+    assert_eq!(fixture.take_events(), [Event::rejected(id, RejectReason::Expired)]);
     block_on(fixture.sessions.sweep(10)).unwrap();
     fixture.take_events();
     assert_eq!(browser.get("k"), None);
-    assert_eq!(fixture.take_events(), [Event::Rejected { id, reason: RejectReason::Unknown }]);
+    assert_eq!(fixture.take_events(), [Event::rejected(id, RejectReason::Unknown)]);
 }

@@ -112,7 +112,7 @@ fn unreadable_record_is_rejected_and_reported() {
     fixture.store.unreadable.store(true, Ordering::SeqCst);
     fixture.take_events();
     assert_eq!(browser.get("k"), None);
-    assert_eq!(fixture.take_events(), [Event::Rejected { id, reason: RejectReason::Unreadable }]);
+    assert_eq!(fixture.take_events(), [Event::rejected(id, RejectReason::Unreadable)]);
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn too_many_tokens_change_nothing() {
             fixture.store.counts();
             assert_reads_nothing_and_changes_nothing(&browser, (ErrorKind::TooManyTokens, 400));
             assert_eq!(fixture.store.counts(), (0, 0));
-            let rejected = Event::Rejected { id: None, reason: RejectReason::TooMany };
+            let rejected = Event::rejected(None, RejectReason::TooMany);
             assert!(fixture.take_events().contains(&rejected));
         }
         assert_eq!((ann.user().as_deref(), fixture.count()), (Some("ann"), 1));
@@ -139,7 +139,7 @@ fn newer_format_record_is_left_alone() {
         fixture.store.newer.store(true, Ordering::SeqCst);
         fixture.take_events();
         assert_reads_nothing_and_changes_nothing(&ann, (ErrorKind::NewerFormat, 503));
-        assert!(fixture.take_events().contains(&Event::Rejected { id, reason: RejectReason::NewerFormat }));
+        assert!(fixture.take_events().contains(&Event::rejected(id, RejectReason::NewerFormat)));
         fixture.store.newer.store(false, Ordering::SeqCst);
         assert_eq!((ann.user().as_deref(), fixture.count()), (Some("ann"), 1));
     }
@@ -188,7 +188,8 @@ fn dropped_request_writes_nothing() {
         hang_up(&session);
         drop(session);
         assert_eq!(fixture.take_events(), [], "nothing is reported as unsaved");
-        let seen = browser.visit(|session| (session.get_string("k"), session.principal(), session.has_flash())).result;
+        let seen =
+            browser.visit(|session| (session.lenient("k").text(), session.principal(), session.has_flash())).result;
         assert_eq!(seen, (Some("before".to_owned()), None, true));
     }
 }
@@ -216,5 +217,5 @@ fn unsaved_stream_destroy_is_reported() {
     fixture.take_events();
     stream.destroy();
     drop(stream);
-    assert_eq!(fixture.take_events(), [Event::Unsaved { id }]);
+    assert_eq!(fixture.take_events(), [Event::unsaved(id)]);
 }

@@ -56,18 +56,18 @@ fn late_writes_need_a_stored_session() {
     let stream = browser.start();
     stream.set("k", "2").unwrap();
     browser.finish(&stream, 200).unwrap();
-    assert_eq!(stream.get_string("k").as_deref(), Some("2"));
+    assert_eq!(stream.lenient("k").text().as_deref(), Some("2"));
     stream.set("k", "3").unwrap();
     stream.increment("n", 1).unwrap();
     block_on(stream.save()).unwrap();
     assert_eq!(
-        browser.visit(|session| (session.get_string("k"), session.get_i64("n"))).result,
+        browser.visit(|session| (session.lenient("k").text(), session.lenient("n").i64())).result,
         (Some("3".to_owned()), Some(1))
     );
 
     browser.set("k", "4");
     block_on(stream.reload()).unwrap();
-    assert_eq!(stream.get_string("k").as_deref(), Some("4"));
+    assert_eq!(stream.lenient("k").text().as_deref(), Some("4"));
 
     stream.renew();
     assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
@@ -110,7 +110,7 @@ fn unsaved_stream_writes_are_reported() {
     stream.set("k", "2").unwrap();
     fixture.take_events();
     drop(stream);
-    assert_eq!(fixture.take_events(), [Event::Unsaved { id }]);
+    assert_eq!(fixture.take_events(), [Event::unsaved(id)]);
     browser.visit(|session| session.set("k", "3").unwrap());
     assert_eq!(fixture.take_events(), []);
 }

@@ -107,7 +107,7 @@ impl Browser {
     }
 
     pub(crate) fn get(&mut self, key: &str) -> Option<String> {
-        self.visit(|session| session.get_string(key)).result
+        self.visit(|session| session.lenient(key).text()).result
     }
 
     pub(crate) fn set(&mut self, key: &str, value: &str) {

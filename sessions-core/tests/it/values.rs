@@ -293,7 +293,7 @@ fn a_decode_error_names_key_and_type_not_the_value() {
         let shown = format!("{error} {error:?} {}", error.source().unwrap());
         assert!(shown.contains(key) && shown.contains("u32") && !shown.contains("forty"), "{shown}");
     }
-    let expected = |key: &str| Event::Undecodable { id, key: key.into(), expected: "u32" };
+    let expected = |key: &str| Event::undecodable(id, key, "u32");
     let events: Vec<_> =
         fixture.take_events().into_iter().filter(|event| matches!(event, Event::Undecodable { .. })).collect();
     assert_eq!(events, [expected("age"), expected("note"), expected("age"), expected("age")]);

@@ -262,8 +262,8 @@ fn a_failed_sweep_is_reported_and_the_next_works() {
         let builder = Sessions::builder().store(store.clone()).on_event(listener);
         let _sessions = builder.sweep_every(Duration::from_millis(1)).build().unwrap();
         let next = || events.recv_timeout(Duration::from_secs(30)).expect("the sweeper goes on");
-        let failed = Event::StoreFailed { call: StoreCall::Sweep, kind: StoreErrorKind::Unavailable };
-        let expired = |id| Event::Destroyed { id, reason: DestroyReason::Expired };
+        let failed = Event::store_failed(StoreCall::Sweep, StoreErrorKind::Unavailable);
+        let expired = |id| Event::destroyed(id, DestroyReason::Expired);
         assert_eq!(next(), failed);
         let swept = std::iter::repeat_with(next).find(|event| *event != failed);
         assert_eq!(swept, Some(expired(id(0))));

@@ -6,8 +6,8 @@
 mod bodies;
 mod connections;
 mod failures;
-mod fields;
 mod framing;
+mod headers;
 mod heads;
 mod minihttp;
 mod sessions;

@@ -11,7 +11,7 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     match request.path() {
         "/plain" => response.body("ok"),
         "/set" => request.session()?.set("name", "iris")?,
-        "/get" => response.body_vec(request.session()?.get_string_or("name", "").into_bytes()),
+        "/get" => response.body_vec(request.session()?.lenient("name").text().unwrap_or_default().into_bytes()),
         "/incr" => response.body_vec(request.session()?.increment("n", 1)?.to_string().into_bytes()),
         "/login" => request.session()?.login("user-42")?,
         "/user" => response.body_vec(request.session()?.principal().unwrap_or_default().into_bytes()),

@@ -7,7 +7,7 @@ use sessions_core::record::{Changes, Record, Refusal, SecretHash};
 use sessions_core::store::{Created, StoreError};
 use sessions_core::{SessionId, Timestamp};
 
-use super::steps::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
+use super::sequence::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
 use crate::fixtures::{BRIEF, built, draft, entries, flashes, former, fresh_id, sorted, start};
 use crate::subject::Subject;
 

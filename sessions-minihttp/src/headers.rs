@@ -12,14 +12,14 @@ const LARGEST_KEPT: usize = 16 * 1024;
 
 /// The header lines of a response in one string, as they are sent.
 #[derive(Default)]
-pub(crate) struct Fields {
+pub(crate) struct Headers {
     /// The lines, each with its line break.
     text: String,
     /// The connection must be closed.
     close: bool,
 }
 
-impl Fields {
+impl Headers {
     /// Returns the lines, each with its line break.
     pub(crate) const fn as_bytes(&self) -> &[u8] {
         self.text.as_bytes()
@@ -73,7 +73,7 @@ impl Fields {
     }
 }
 
-impl ResponseHeaders for Fields {
+impl ResponseHeaders for Headers {
     fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
         let has_others = self.lines().any(|line| value_of(line, header).is_some());
         for part in [name_of(header), ": ", &value, "\r\n"] {
@@ -127,61 +127,61 @@ const IS_TOKEN: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
 mod tests {
     use super::*;
 
-    fn fields(lines: &[&str]) -> Fields {
-        let mut fields = Fields::default();
-        lines.iter().for_each(|line| fields.push_line(line));
-        fields
+    fn headers(lines: &[&str]) -> Headers {
+        let mut headers = Headers::default();
+        lines.iter().for_each(|line| headers.push_line(line));
+        headers
     }
 
-    fn values(fields: &Fields, header: Header) -> Vec<&str> {
-        fields.lines().filter_map(|line| value_of(line, header)).collect()
+    fn values(headers: &Headers, header: Header) -> Vec<&str> {
+        headers.lines().filter_map(|line| value_of(line, header)).collect()
     }
 
     #[test]
     fn header_names_ignore_case() {
-        let fields = fields(&["SET-COOKIE: a=1", "X: set-cookie: b=2", "set-cookie:c=3\t", "Vary: Accept"]);
-        assert_eq!(values(&fields, Header::SetCookie), ["a=1", "c=3"]);
-        assert_eq!(values(&fields, Header::Vary), ["Accept"]);
-        assert_eq!(values(&fields, Header::CacheControl), [""; 0]);
+        let headers = headers(&["SET-COOKIE: a=1", "X: set-cookie: b=2", "set-cookie:c=3\t", "Vary: Accept"]);
+        assert_eq!(values(&headers, Header::SetCookie), ["a=1", "c=3"]);
+        assert_eq!(values(&headers, Header::Vary), ["Accept"]);
+        assert_eq!(values(&headers, Header::CacheControl), [""; 0]);
     }
 
     #[test]
     fn new_header_follows_kept_ones() {
-        let mut fields = fields(&["A: 1", "Set-Cookie: id=1", "B: 2", "set-cookie: other=2"]);
-        assert!(fields.add(Header::SetCookie, Cow::Borrowed("id=3")));
+        let mut headers = headers(&["A: 1", "Set-Cookie: id=1", "B: 2", "set-cookie: other=2"]);
+        assert!(headers.add(Header::SetCookie, Cow::Borrowed("id=3")));
         let mut seen = Vec::new();
-        fields.retain(Header::SetCookie, &mut |value| {
+        headers.retain(Header::SetCookie, &mut |value| {
             seen.push(value.to_vec());
             value != b"id=1"
         });
         assert_eq!(seen, [&b"id=1"[..], b"other=2", b"id=3"]);
-        assert_eq!(fields.text, "A: 1\r\nB: 2\r\nset-cookie: other=2\r\nSet-Cookie: id=3\r\n");
-        fields.retain(Header::SetCookie, &mut |_| false);
-        assert!(!fields.add(Header::SetCookie, Cow::Borrowed("c=4")));
-        assert_eq!(fields.text, "A: 1\r\nB: 2\r\nSet-Cookie: c=4\r\n");
+        assert_eq!(headers.text, "A: 1\r\nB: 2\r\nset-cookie: other=2\r\nSet-Cookie: id=3\r\n");
+        headers.retain(Header::SetCookie, &mut |_| false);
+        assert!(!headers.add(Header::SetCookie, Cow::Borrowed("c=4")));
+        assert_eq!(headers.text, "A: 1\r\nB: 2\r\nSet-Cookie: c=4\r\n");
     }
 
     #[test]
     fn header_line_cannot_become_two() {
-        let fields = fields(&["Location: /é\r\nSet-Cookie: id=planted\n\0"]);
-        assert_eq!(fields.text, "Location: /é  Set-Cookie: id=planted  \r\n");
-        assert_eq!(values(&fields, Header::SetCookie), [""; 0]);
+        let headers = headers(&["Location: /é\r\nSet-Cookie: id=planted\n\0"]);
+        assert_eq!(headers.text, "Location: /é  Set-Cookie: id=planted  \r\n");
+        assert_eq!(values(&headers, Header::SetCookie), [""; 0]);
     }
 
     #[test]
     fn line_without_a_name_is_refused() {
         for line in ["", ":", "no colon", "a b: 1", "\r\nSet-Cookie: a=1", " X: 1", "é: 1"] {
-            assert!(std::panic::catch_unwind(|| fields(&[line])).is_err(), "{line:?}");
+            assert!(std::panic::catch_unwind(|| headers(&[line])).is_err(), "{line:?}");
         }
     }
 
     #[test]
     fn server_sets_the_framing_headers() {
-        let own = fields(&["Content-Length: 5", "TRANSFER-ENCODING: chunked", "date: now", "A: 1"]);
+        let own = headers(&["Content-Length: 5", "TRANSFER-ENCODING: chunked", "date: now", "A: 1"]);
         assert_eq!((own.text.as_str(), own.close()), ("A: 1\r\n", false));
-        let closing = fields(&["connection:close ", "A: 1"]);
+        let closing = headers(&["connection:close ", "A: 1"]);
         assert_eq!((closing.text.as_str(), closing.close()), ("A: 1\r\n", true));
-        let other = fields(&["Connection: upgrade"]);
+        let other = headers(&["Connection: upgrade"]);
         assert_eq!((other.text.as_str(), other.close()), ("Connection: upgrade\r\n", false));
     }
 }
