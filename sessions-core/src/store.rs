@@ -116,6 +116,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 #[non_exhaustive]
 pub enum Created {
     /// The record was stored.
+    #[non_exhaustive]
     Stored {
         /// The ids of the sessions that were evicted to make room.
         evicted: Vec<SessionId>,
@@ -133,7 +134,13 @@ pub enum Created {
 
 impl Created {
     /// The outcome of a store that evicted nothing.
-    pub const STORED: Self = Self::Stored { evicted: Vec::new() };
+    pub const STORED: Self = Self::stored(Vec::new());
+
+    /// Creates the outcome of a store that evicted these sessions to make room.
+    #[must_use]
+    pub const fn stored(evicted: Vec<SessionId>) -> Self {
+        Self::Stored { evicted }
+    }
 }
 
 /// One page of a listing.

@@ -47,7 +47,7 @@ impl<R: Reader> Batch<'_, R> {
         self.put(Table::Records, id.as_bytes(), &frame.encode())?;
         self.list(&frame)?;
         self.update_usage(|usage| usage.with(frame.len()))?;
-        Ok(Created::Stored { evicted })
+        Ok(Created::stored(evicted))
     }
 
     /// Applies changes. An unreadable record is left as it is, and counts as gone.

@@ -147,7 +147,7 @@ impl MemoryStore {
             }
         }
         self.make_room(new.id, now, &mut evicted);
-        Created::Stored { evicted }
+        Created::stored(evicted)
     }
 
     /// Replaces a record with the result of `change`, and returns the new record.

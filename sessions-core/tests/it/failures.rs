@@ -156,7 +156,7 @@ fn a_create_without_an_answer_is_tried_with_another_id() {
     let session = other.start();
     session.set("k", "w").unwrap();
     assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
-    let failed = Event::StoreFailed { call: StoreCall::Create, kind: StoreErrorKind::TimedOut };
+    let failed = Event::store_failed(StoreCall::Create, StoreErrorKind::TimedOut);
     assert_eq!((fixture.take_events(), fixture.store.lost_creates.load(Ordering::SeqCst)), (vec![failed], 96));
     // The writes are kept for another save.
     fixture.store.lost_creates.store(0, Ordering::SeqCst);

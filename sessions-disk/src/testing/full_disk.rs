@@ -144,7 +144,7 @@ impl<E: Engine> CheckedStore<E> {
     #[track_caller]
     fn create(&mut self, number: u32, user: Option<&'static str>) -> bool {
         match block_on(self.store.create(&record(number, user))).expect("a full disk fails no create") {
-            Created::Stored { evicted } => {
+            Created::Stored { evicted, .. } => {
                 let before = self.alive.len();
                 self.alive.retain(|number, user| user.is_some() || !evicted.contains(&id(*number)));
                 assert_eq!(

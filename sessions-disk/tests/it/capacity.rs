@@ -27,7 +27,7 @@ fn create(store: &RamStore, record: &Record) -> Created {
 }
 
 fn evicted<const N: usize>(ids: [u64; N]) -> Created {
-    Created::Stored { evicted: ids.map(id).into() }
+    Created::stored(ids.map(id).into())
 }
 
 fn lives(store: &RamStore, number: u64, now: Timestamp) -> bool {
@@ -170,7 +170,9 @@ fn new_sessions_of_one_transaction_evict_each_other() {
     disk.release();
     let mut gone: Vec<SessionId> = Vec::new();
     for creating in std::iter::once(first).chain(rest) {
-        let Created::Stored { evicted } = block_on(creating).unwrap() else { panic!("anonymous sessions make room") };
+        let Created::Stored { evicted, .. } = block_on(creating).unwrap() else {
+            panic!("anonymous sessions make room")
+        };
         gone.extend(evicted);
     }
     gone.sort();

@@ -7,9 +7,9 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use sessions_minihttp::sessions_core::Timestamp;
-use sessions_minihttp::sessions_core::record::{Changes, Record, SecretHash};
+use sessions_minihttp::sessions_core::record::{Changes, Record, Refusal};
 use sessions_minihttp::sessions_core::store::{
-    Committed, Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture, Taken,
+    Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture,
 };
 use sessions_minihttp::{BoxError, Request, Response, SessionId, SessionService, Sessions, WithSessions};
 
@@ -199,14 +199,9 @@ impl Store for Fragile {
         self.write(|inner| inner.create(record))
     }
 
-    fn commit(&self, id: SessionId, changes: &Changes) -> StoreFuture<Committed> {
-        self.write(|inner| inner.commit(id, changes))
+    fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
+        self.write(|inner| inner.commit(base, changes))
     }
-
-    fn take(&self, id: SessionId, expected: &SecretHash, key: &str, now: Timestamp) -> StoreFuture<Taken> {
-        self.write(|inner| inner.take(id, expected, key, now))
-    }
-
     fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
         self.write(|inner| inner.destroy(id))
     }
