@@ -39,8 +39,8 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
         text.push_str(&format!("{}\n", table(&subjects, subject)?));
     }
     text.push_str(
-        "Instructions over the framework without sessions, by callgrind, which counts the same as cachegrind. What was inlined counts where \
-         it was inlined into. Negative is what the framework spends without sessions only.\n",
+        "Instructions compared with the framework without sessions, counted by callgrind, which agrees with cachegrind. An inlined function \
+         counts as part of the function that contains it. Negative figures are work that the framework does only without sessions.\n",
     );
     Ok(text)
 }
