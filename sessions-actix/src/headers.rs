@@ -33,7 +33,7 @@ struct Headers<'a>(&'a mut HeaderMap);
 
 impl ResponseHeaders for Headers<'_> {
     fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
-        // Inserted first, since handlers rarely set one of these headers: one look-up is then
+        // Inserted first, since handlers rarely set one of these headers: one lookup is then
         // enough.
         let others = self.0.insert(name_of(header), header_value(header, value));
         let has_others = !others.is_empty();

@@ -154,7 +154,7 @@ impl<R: Reader> Batch<'_, R> {
             return Ok(None);
         };
         let frame = match self.find(id) {
-            // One damaged page must not keep new sessions out for ever.
+            // One damaged page must not keep new sessions out forever.
             Err(error) if error.kind() == EngineErrorKind::Damaged => return Ok(None),
             Err(error) => return Err(error.into()),
             Ok(Found::Unreadable(RecordError::NewerFormat)) => return Ok(None),
