@@ -176,7 +176,7 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes the name of a new file or folder durable. Only then does it survive a loss of power.
+/// Makes the name of a new file or folder durable. Only then does it survive a power failure.
 ///
 /// # Errors
 ///

@@ -114,7 +114,7 @@ impl<E: Engine> Tables<E> {
         }
     }
 
-    /// Tries the transaction, and once more where that may help. Returns whether anything was
+    /// Tries the transaction, and retries it once if that may help. Returns whether anything was
     /// written.
     fn try_twice(&mut self, operations: &mut [BoxedOperation<E>], entries: usize) -> Result<bool, EngineError> {
         let error = match self.try_once(operations, entries) {
