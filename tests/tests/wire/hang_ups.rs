@@ -16,7 +16,7 @@ const SLOW: Duration = Duration::from_millis(1_500);
 /// Time that must be left when the client hangs up, so that the server can notice before the end.
 const LEFT: Duration = Duration::from_millis(1_000);
 
-/// Guards against a handler that was dropped together with its `destroy`, so that whoever hung up
+/// Regression: a handler was dropped together with its `destroy`, so that a client that hung up
 /// stayed signed in.
 fn a_hang_up_does_not_stop_a_logout(framework: Framework) {
     let server = Server::start(framework);
