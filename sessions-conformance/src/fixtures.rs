@@ -55,7 +55,7 @@ pub(crate) fn built(draft: RecordBuilder<'_>) -> Record {
     draft.build().expect("a sample record fits its format")
 }
 
-/// Starts changes of a request that knows the usual secret.
+/// Starts changes of a request that has the usual secret.
 pub(crate) fn changes(now: Timestamp) -> Changes {
     Changes::new(now, SECRET)
 }
@@ -107,7 +107,7 @@ impl Subject {
         assert_eq!(self.commit(id, changes).await, Committed::Applied, "of {changes:?}");
     }
 
-    /// Takes an entry in a request that knows the usual secret.
+    /// Takes an entry in a request that has the usual secret.
     pub(crate) async fn take(&self, id: SessionId, key: &str, now: Timestamp) -> Taken {
         answered(self.store().take(id, &SECRET, key, now).await)
     }

@@ -12,7 +12,7 @@ use crate::fixtures::{
 };
 use crate::subject::Subject;
 
-/// Most polls of a future before it is dropped.
+/// Maximum number of polls of a future before it is dropped.
 const POLLS: usize = 4;
 
 /// Polls a future up to `polls` times, and drops it.
