@@ -181,7 +181,7 @@ pub async fn a_future_borrows_nothing(subject: &Subject) {
     let parts = std::sync::Mutex::new(Some((commit, create, listed)));
     let race = subject.race(1, move |_, _| {
         let (commit, create, listed) =
-            parts.lock().expect("nothing panics with it").take().expect("there is one racer");
+            parts.lock().expect("nothing panics while holding it").take().expect("there is one racer");
         async move {
             answered(commit.await);
             answered(create.await);
