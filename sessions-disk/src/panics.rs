@@ -62,7 +62,7 @@ pub(crate) fn open_reader<E: Engine>(engine: &E) -> Result<CatchPanic<E::Reader>
     catch_panic(|| engine.reader()).map(CatchPanic)
 }
 
-/// Drops an engine. If it panics meanwhile, it is closed all the same.
+/// Drops an engine. If it panics meanwhile, it is closed anyway.
 pub(crate) fn close_engine<T>(engine: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(engine)));
 }

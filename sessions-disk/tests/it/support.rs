@@ -22,7 +22,7 @@ pub(crate) type RamStore = DiskStore<Ram>;
 pub(crate) enum Fate {
     /// An error, with nothing written.
     Lost,
-    /// An error, with everything written all the same.
+    /// An error, with everything written anyway.
     Unheard,
     /// A panic of the engine.
     Panic,
