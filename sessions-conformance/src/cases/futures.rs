@@ -1,4 +1,4 @@
-//! Dropped futures, as when a client hangs up: their effect is whole or none.
+//! Dropped futures, as when a client disconnects: they take effect completely or not at all.
 
 use std::future::poll_fn;
 use std::pin::Pin;
