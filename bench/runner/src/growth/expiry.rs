@@ -58,7 +58,7 @@ fn table(all: &[Waits], rounds: usize, seconds: f64) -> String {
          thread sweeps; {rounds} rounds. If all expire at once, a million are swept within {seconds:.1} s; if one after the other, they \
          expire over 4 s. The first line is for idle threads, one per processor: how long the machine itself stops a thread. Such a stop \
          delays a read if it stops the reader, or the sweeping thread while it holds a lock that the reader needs. The last column \
-         excludes the time that the kernel counts as waiting for a processor (`schedstat`). It does not count a stop of the whole virtual \
+         excludes the time that the kernel counts as waiting for a processor (`schedstat`). The kernel does not count a stop of the whole \
          machine.\n"
     )
 }
