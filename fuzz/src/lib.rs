@@ -37,7 +37,7 @@ impl Site {
         Self { sessions: options.build().expect("the options of a target are sound"), store }
     }
 
-    /// Loads the session of a request with these `Cookie` fields.
+    /// Loads the session of a request with these `Cookie` headers.
     pub fn load<'a>(&self, fields: impl IntoIterator<Item = &'a [u8]>) -> Session {
         block_on(self.sessions.open().session(fields)).expect("a store in memory does not fail")
     }

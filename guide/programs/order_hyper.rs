@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 type Answer = Response<Full<Bytes>>;
 
-/// The outermost function: makes a response of every error.
+/// The outermost function: turns every error into a response.
 async fn handle(request: Request<Incoming>) -> Result<Answer, Infallible> {
     Ok(route(request).await.unwrap_or_else(SessionError::into_response))
 }
@@ -29,7 +29,7 @@ async fn sign_in(request: Request<Incoming>) -> Result<Answer, SessionError> {
     Ok(Answer::default())
 }
 
-/// Passes the requests of members on.
+/// Lets only members through.
 async fn members_only(request: Request<Incoming>) -> Result<Answer, SessionError> {
     if sessions_hyper::session(&request).await?.principal().is_some() {
         return whoami(request).await;
@@ -45,7 +45,7 @@ async fn whoami(request: Request<Incoming>) -> Result<Answer, SessionError> {
 }
 
 async fn serve(listener: TcpListener, sessions: Sessions) -> Result<(), Box<dyn std::error::Error>> {
-    let service = SessionService::new(sessions, service_fn(handle)); // around all of it
+    let service = SessionService::new(sessions, service_fn(handle)); // around everything
     loop {
         let (stream, _) = listener.accept().await?;
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());

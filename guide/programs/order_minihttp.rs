@@ -8,7 +8,7 @@ fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     }
 }
 
-/// Passes the requests of members on.
+/// Lets only members through.
 fn members_only(request: &Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     if request.session()?.principal().is_none() {
         response.status_code(401, "Unauthorized");

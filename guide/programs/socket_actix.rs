@@ -16,7 +16,7 @@ async fn open(session: Session, request: HttpRequest, body: web::Payload) -> act
     Ok(response)
 }
 
-/// Answers each message until the visitor hangs up or is signed out.
+/// Answers each message until the visitor disconnects or is signed out.
 async fn talk(session: Session, mut socket: actix_ws::Session, mut messages: AggregatedMessageStream) {
     while let Some(Ok(AggregatedMessage::Text(text))) = messages.recv().await {
         let Ok(count) = count(&session).await else { break };

@@ -16,7 +16,7 @@ async fn open(session: Session, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(move |socket| talk(session, socket))
 }
 
-/// Answers each message until the visitor hangs up or is signed out.
+/// Answers each message until the visitor disconnects or is signed out.
 async fn talk(session: Session, mut socket: WebSocket) {
     while let Some(Ok(Message::Text(text))) = socket.recv().await {
         let Ok(count) = count(&session).await else { break };

@@ -10,7 +10,7 @@ use actix_web::{App, Error, HttpResponse, HttpServer};
 use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
 
 async fn login(session: Session) -> Result<Redirect, SessionError> {
-    session.login("ann")?; // after you have checked who it is
+    session.login("ann")?; // after you have verified who it is
     Ok(Redirect::to("/members/").see_other())
 }
 

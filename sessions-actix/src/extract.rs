@@ -24,7 +24,6 @@ use crate::{exchanges, headers};
 ///
 /// **Do not take an `Option<Session>`.** actix-web turns every extractor error into `None` there,
 /// so everybody would seem to be signed out while the store is down. No extractor can change that.
-/// change that.
 ///
 /// ```
 /// use sessions_actix::{Session, SessionError};

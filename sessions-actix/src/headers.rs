@@ -36,7 +36,7 @@ struct Headers<'a>(&'a mut HeaderMap);
 
 impl ResponseHeaders for Headers<'_> {
     fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
-        // Inserted first, since handlers rarely set one of these headers: one look-up is then
+        // Inserted first, since handlers rarely set one of these headers: one lookup is then
         // enough.
         let others = self.0.insert(name_of(header), header_value(header, value));
         let has_others = !others.is_empty();
@@ -64,7 +64,7 @@ fn header_value(header: Header, text: Cow<'static, str>) -> HeaderValue {
     match text {
         Cow::Borrowed(text) => static_value(text),
         Cow::Owned(text) => {
-            let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
+            let mut value = HeaderValue::try_from(text).expect("core forms only valid header values");
             // The value contains a token: keep it out of `Debug` output and HTTP/2's compression
             // tables.
             value.set_sensitive(header == Header::SetCookie);

@@ -79,15 +79,15 @@
 //! # }
 //! ```
 //!
-//! A program with one manager can leave it to the process: [`Sessions::global`], and the functions
-//! of the module [`global`].
+//! A program with one manager can use the process-wide one: [`Sessions::global`] and the functions
+//! in the module [`global`].
 //!
 //! # Failures
 //!
 //! A handler returns a [`SessionError`] when its session fails: the client gets a bare status, and
 //! the error is logged with its sources. A commit that fails replaces the handler's response in the
 //! same way, so a response never claims success for data that was not saved. An `Err` from a
-//! handler or middleware ends the session by the status of its response, and a panic as a 500. A
+//! handler or middleware counts as a response with the error's status, and a panic as a 500. A
 //! status of 5xx, 408 or 413 drops the request's writes but keeps a `destroy` and a `renew`.
 //!
 //! [`SessionError`] is the only error of this crate. A session's own methods return core's

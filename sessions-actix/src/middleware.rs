@@ -13,7 +13,7 @@ use crate::service::SessionService;
 /// sent.
 ///
 /// Handlers get the session with the extractor [`Session`](crate::Session). A request whose handler
-/// does not ask for it costs next to nothing: no header is read and the store is not asked.
+/// does not ask for it costs next to nothing: no header is read and the store is not accessed.
 ///
 /// If a handler returns an `Err` or panics, its session is finished too: a failed request saves
 /// none of its writes, but a logout in it takes effect. If saving fails, the handler's response is
@@ -45,8 +45,8 @@ use crate::service::SessionService;
 ///
 /// # Several threads
 ///
-/// Build the manager outside of the closure given to [`HttpServer`](actix_web::HttpServer), which
-/// runs once for each of its threads:
+/// Build the manager outside the closure that you pass to [`HttpServer`](actix_web::HttpServer),
+/// which runs once per worker thread:
 ///
 /// ```no_run
 /// use actix_web::{App, HttpServer};

@@ -15,7 +15,7 @@ async fn add(session: Session, Path(item): Path<String>) -> Result<Redirect, Ses
 }
 
 async fn login(session: Session) -> Result<Redirect, SessionError> {
-    session.login("ann")?; // after you have checked who it is
+    session.login("ann")?; // after you have verified who it is
     Ok(Redirect::to("/cart"))
 }
 

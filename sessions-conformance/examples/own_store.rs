@@ -1,4 +1,4 @@
-//! A store of one's own, and the tests that prove it. `cargo test -p sessions-conformance --example
+//! A custom store, and its conformance tests. `cargo test -p sessions-conformance --example
 //! own_store`
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use sessions_core::record::{Changes, Record, Refusal};
 use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, Page, StoreError};
 use sessions_core::{SessionId, Sessions, Timestamp};
 
-/// Keeps sessions in a map. A real store would ask its engine where this one locks.
+/// A store in a map. A real store would call its engine where this one locks.
 #[derive(Debug, Default)]
 struct MapStore(Mutex<BTreeMap<SessionId, Record>>);
 

@@ -60,7 +60,7 @@ pub(crate) fn built(draft: RecordBuilder<'_>) -> Record {
     draft.build().expect("a sample record fits its format")
 }
 
-/// Starts changes of a request that knows the usual secret.
+/// Starts changes of a request that has the usual secret.
 pub(crate) fn changes(now: Timestamp) -> Changes {
     Changes::new(now, SECRET)
 }

@@ -5,7 +5,7 @@
 
 use sessions_core::{Error, Sessions};
 
-/// Answers a request, given its `Cookie` field, and returns the `Set-Cookie` field.
+/// Answers a request, given its `Cookie` header, and returns the `Set-Cookie` header.
 async fn visit(sessions: &Sessions, cookie: &str) -> Result<Option<String>, Error> {
     let exchange = sessions.open();
 
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let set_cookie = pollster::block_on(visit(&sessions, ""))?.ok_or("a first visit sets the cookie")?;
     println!("Set-Cookie: {set_cookie}");
 
-    // The browser sends back what stands before the first semicolon.
+    // The browser sends back the part before the first semicolon.
     let cookie = set_cookie.split(';').next().unwrap_or_default();
     let set_cookie = pollster::block_on(visit(&sessions, cookie))?;
     println!("Set-Cookie: {set_cookie:?}");

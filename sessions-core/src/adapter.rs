@@ -1,8 +1,8 @@
-//! For writers of adapters: one request and its response, from the side of the session.
+//! For adapters: the session side of one request and its response.
 //!
 //! An adapter keeps an [`Exchange`] with the request, loads the session when the handler asks for
 //! it, ends the exchange when the handler is done, and writes the [`SessionHeaders`] to the
-//! response. It decides nothing itself.
+//! response. It makes no decisions itself.
 
 pub use crate::exchange::{
     Commit, CommitError, CommitGuard, Exchange, ExchangeGuard, Exchanges, Header, ResponseHeaders, SessionHeaders,

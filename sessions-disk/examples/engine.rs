@@ -1,7 +1,7 @@
 //! An engine behind the store on disk. `cargo run -p sessions-disk --example engine`
 //!
-//! This one keeps its tables in memory, so it forgets them with the process. A real one writes to
-//! files, and `write` returns once the batch would survive a loss of power.
+//! This engine keeps its tables in memory, so they are lost with the process. A real engine writes
+//! to files, and its `write` returns once the batch would survive a power failure.
 
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 

@@ -12,7 +12,7 @@ use crate::keys;
 type Key = (Table, Box<[u8]>);
 type Value = Option<Arc<[u8]>>;
 
-/// The tables as a batch's operations see them: the engine's content under the changes so far.
+/// The tables as a batch's operations see them: the engine's content with the changes so far.
 ///
 /// So the engine needs no transaction that can be read from, and the remains of a failed batch can
 /// be undone.

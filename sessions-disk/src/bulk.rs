@@ -14,18 +14,20 @@ use crate::operation::{Answer, Operation, run_isolated};
 use crate::permits::Permit;
 use crate::writes::Found;
 
-/// Most entries that the bulk operations of one transaction visit together.
+/// Maximum number of entries that the bulk operations of one transaction visit together.
 const ENTRIES: usize = 512;
-/// The same where other operations wait for the transaction.
+/// The same maximum if other operations wait for the transaction.
 const ENTRIES_BESIDE_OTHERS: usize = 64;
-/// Most entries in a slice of a sweep, which has its own transaction. Other operations wait for it.
+/// Maximum number of entries in a slice of a sweep, which has its own transaction. Other operations
+/// wait for it.
 pub(crate) const SWEEP_SLICE: usize = 256;
-/// Most bulk operations in one transaction. Each visits at least one entry.
+/// Maximum number of bulk operations in one transaction. Each visits at least one entry.
 pub(crate) const MAX_BULK: usize = ENTRIES_BESIDE_OTHERS;
 
 /// Returns how many entries each bulk operation of a transaction may visit.
 ///
-/// So a long one does not delay the short ones, nor do all of them delay the other operations.
+/// So a long operation does not delay short ones, and all of them together do not delay the other
+/// operations.
 pub(crate) fn slice_entries(bulk: usize, others: usize) -> usize {
     let entries = if others == 0 { ENTRIES } else { ENTRIES_BESIDE_OTHERS };
     entries / bulk.max(1)

@@ -37,7 +37,7 @@ impl DiskSpace {
         match space.reserve.as_ref().map_or(Ok(()), Reserve::allocate) {
             Ok(()) => {}
             Err(error) if is_full(&error) => space.ceiling = Some(ceiling.unwrap_or_else(|| limits.estimate(usage))),
-            // No file can be created beside the store. It must work all the same.
+            // No file can be created beside the store. It must work anyway.
             Err(_) => space.reserve = None,
         }
         space

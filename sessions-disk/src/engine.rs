@@ -60,7 +60,7 @@ pub trait Engine: Sized + Send + 'static {
         false
     }
 
-    /// Writes a batch atomically, and returns once it would survive a loss of power.
+    /// Writes a batch atomically, and returns once it would survive a power failure.
     ///
     /// The writes are sorted, and no two have the same key.
     ///

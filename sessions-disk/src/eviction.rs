@@ -15,8 +15,8 @@ use crate::writes::Found;
 
 /// Number of entries read at once.
 const PAGE: usize = 16;
-/// Most sessions that one new session relists because they were seen since they were listed. After
-/// that many, the next in the list is evicted even if it was seen.
+/// Maximum number of sessions that one new session relists because they were seen since they were
+/// listed. After that many, the next in the list is evicted even if it was seen.
 const MAX_RELISTED: u32 = 64;
 
 /// The entries of the deadlines table that a transaction has read as candidates for eviction.
@@ -154,7 +154,7 @@ impl<R: Reader> Batch<'_, R> {
             return Ok(None);
         };
         let frame = match self.find(id) {
-            // One damaged page must not keep new sessions out for ever.
+            // One damaged page must not keep new sessions out forever.
             Err(error) if error.kind() == EngineErrorKind::Damaged => return Ok(None),
             Err(error) => return Err(error.into()),
             Ok(Found::Unreadable(RecordError::NewerFormat)) => return Ok(None),

@@ -142,13 +142,13 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the size of a path's volume, where the system tells it. The path need not exist yet.
+/// Returns the size of a path's volume, if the system reports it. The path need not exist yet.
 #[must_use]
 pub fn volume_size(path: &Path) -> Option<u64> {
     volume(path).map(|volume| volume.size)
 }
 
-/// Returns the free space on a path's volume, where the system tells it.
+/// Returns the free space on a path's volume, if the system reports it.
 pub(crate) fn free_space(path: &Path) -> Option<u64> {
     volume(path).map(|volume| volume.free)
 }
@@ -176,7 +176,7 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes the name of a new file or folder durable. Only then does it survive a loss of power.
+/// Makes the name of a new file or folder durable. Only then does it survive a power failure.
 ///
 /// # Errors
 ///

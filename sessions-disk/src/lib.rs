@@ -14,9 +14,9 @@
 //!
 //! # What this crate does not do
 //!
-//! It shares no files between processes: one process at a time can open an engine's files. It
-//! encrypts nothing; the files hold the visitors' data, and engines create them readable by their
-//! owner only. It has no clock and starts no sweep by itself.
+//! It shares no files between processes: only one process at a time can open an engine's files. It
+//! encrypts nothing; the files contain the visitors' data, and engines create them readable by
+//! their owner only. It has no clock and starts no sweep by itself.
 //!
 //! # Features
 //!

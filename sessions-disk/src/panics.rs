@@ -41,7 +41,7 @@ pub(crate) fn catch_panic<T>(work: impl FnOnce() -> Result<T, EngineError>) -> R
 
 /// Opens an engine, retrying for a moment while it is locked.
 ///
-/// The lock may be about to go: it may belong to a process that is being replaced, or to a child
+/// The lock may be released soon: it may belong to a process that is being replaced, or to a child
 /// between fork and exec, which holds every file that its parent has open.
 pub(crate) fn open_engine<E: Engine>(options: &E::Options) -> Result<E, OpenError> {
     let begun = Instant::now();
@@ -62,7 +62,7 @@ pub(crate) fn open_reader<E: Engine>(engine: &E) -> Result<CatchPanic<E::Reader>
     catch_panic(|| engine.reader()).map(CatchPanic)
 }
 
-/// Drops an engine. One that panics while it is dropped is closed all the same.
+/// Drops an engine. If it panics meanwhile, it is closed anyway.
 pub(crate) fn close_engine<T>(engine: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(engine)));
 }

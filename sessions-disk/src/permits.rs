@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Most operations that may wait for the writer.
+/// Maximum number of operations that may wait for the writer.
 const MAX_WAITING: usize = 4096;
 
 /// The number of waiting operations. A bulk operation counts until it has finished.

@@ -12,7 +12,7 @@ use crate::error::CallError;
 use crate::frame::Frame;
 use crate::keys;
 
-/// Most records in a page, which is read on the caller's thread.
+/// Maximum number of records in a page, which is read on the caller's thread.
 const MAX_PAGE: usize = 1000;
 
 pub(crate) fn load<R: Reader>(reader: &R, id: SessionId) -> Result<Option<Record>, CallError> {

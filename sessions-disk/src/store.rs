@@ -45,7 +45,7 @@ impl<E: Engine> DiskStore<E> {
     ///
     /// # Errors
     ///
-    /// Fails with what is wrong with the files, and leaves them unchanged.
+    /// Fails if the files cannot be opened, and leaves them unchanged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::with_options(path.as_ref().into())
     }
@@ -54,7 +54,7 @@ impl<E: Engine> DiskStore<E> {
     ///
     /// # Errors
     ///
-    /// Fails with what is wrong with the files, and leaves them unchanged.
+    /// Fails if the files cannot be opened, and leaves them unchanged.
     pub fn with_options(options: E::Options) -> Result<Self, OpenError> {
         let tables = Tables::<E>::open(options)?;
         let shared = Arc::clone(tables.shared());

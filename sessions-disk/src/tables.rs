@@ -24,7 +24,7 @@ pub(crate) type BoxedOperation<E> = Box<dyn Operation<EngineReader<E>>>;
 
 /// The engine, and everything that is written to it.
 ///
-/// A write that failed may have taken effect all the same: the engine may have written everything
+/// A write that failed may have taken effect anyway: the engine may have written everything
 /// and only the disk's answer was lost. Its callers get an error, so the write must not show up
 /// later. Therefore the engine is reopened after each failure, and whatever of the batch is in the
 /// files is undone before anybody can read it.
@@ -114,7 +114,7 @@ impl<E: Engine> Tables<E> {
         }
     }
 
-    /// Tries the transaction, and once more where that may help. Returns whether anything was
+    /// Tries the transaction, and retries it once if that may help. Returns whether anything was
     /// written.
     fn try_twice(&mut self, operations: &mut [BoxedOperation<E>], entries: usize) -> Result<bool, EngineError> {
         let error = match self.try_once(operations, entries) {

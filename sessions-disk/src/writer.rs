@@ -10,10 +10,10 @@ use crate::permits::Permit;
 use crate::sweep_throttle::SweepThrottle;
 use crate::tables::{BoxedOperation, Tables};
 
-/// Most operations in one transaction.
+/// Maximum number of operations in one transaction.
 const MAX_BATCH: usize = 512;
 
-/// Most operations in one transaction while the disk is full.
+/// Maximum number of operations in one transaction while the disk is full.
 const MAX_BATCH_ON_FULL_DISK: usize = 16;
 
 /// A message to the writer.

@@ -93,7 +93,7 @@ impl<R: Reader> Batch<'_, R> {
         let id = record.id();
         let mut new = Frame::new(record);
         if new.class() == old.class() {
-            // The sweep finds out that a deadline has moved away, so a touch needs no second write.
+            // The sweep notices that a deadline has moved, so a touch needs no second write.
             new.due = new.due.min(old.due);
         }
         if new.len() > old.len() && !self.limits().admit_growth(self.usage()?, new.len() - old.len()) {

@@ -11,7 +11,7 @@ use sessions_fjall::FjallBuilder;
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join("sessions-fjall-restart");
     fs::create_dir_all(&folder)?;
-    // At most 100,000 sessions: then anonymous ones make room.
+    // At most 100,000 sessions; beyond that, anonymous ones are evicted.
     let store = FjallBuilder::new(folder.join("sessions.fjall")).max_sessions(100_000).open()?;
     let sessions = Sessions::builder().store(store.clone()).build()?;
 

@@ -45,11 +45,11 @@ impl FjallBuilder {
     /// The limit applies to an estimate: twice the bytes of the records plus 600 per session, and
     /// twice that under 1 GiB, where journal, reserve and the copy of a compaction weigh more.
     /// Measured under a small limit with records of 0.7 to 30 kB, the folder never takes more than
-    /// the limit. From 1 GiB on, up to 200 MiB of journals, the reserve of 64 MiB and the copy of a
-    /// compaction come on top. Commits to existing sessions are not refused.
+    /// the limit. From 1 GiB on, it also takes up to 200 MiB of journals, the reserve of 64 MiB and
+    /// the copy of a compaction. Commits to existing sessions are not refused.
     ///
-    /// Do not move the limit of an existing folder across 1 GiB: what that decides is fixed when
-    /// the folder is created.
+    /// Do not move the limit of an existing folder across 1 GiB: the settings that depend on it are
+    /// fixed when the folder is created.
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
@@ -69,7 +69,7 @@ impl FjallBuilder {
     ///
     /// # Errors
     ///
-    /// Fails with what is wrong with the files, and leaves them unchanged.
+    /// Fails if the folder cannot be opened, and leaves it unchanged.
     pub fn open(self) -> Result<FjallStore, OpenError> {
         FjallStore::with_options(self)
     }

@@ -191,7 +191,7 @@ fn open_database(path: &Path, options: &FjallBuilder, sizes: Sizes) -> Result<Op
 fn keyspace_options(sizes: Sizes) -> KeyspaceCreateOptions {
     let options = KeyspaceCreateOptions::default();
     let options = if sizes.are_small() {
-        // On a full disk fjall's compaction thread ends, and writes then block for ever.
+        // On a full disk fjall's compaction thread ends, and writes then block forever.
         options.compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(u8::MAX)))
     } else {
         options

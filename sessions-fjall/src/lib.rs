@@ -28,13 +28,13 @@
 //!
 //! # What this crate does not do
 //!
-//! It shares no folder between processes: the second to open it gets
-//! [`Locked`](OpenErrorKind::Locked). Use `sessions-redis` for sessions of several processes. It
-//! encrypts nothing; the files hold the visitors' data, and only their owner can read them.
+//! It shares no folder between processes: a second process that opens it gets
+//! [`Locked`](OpenErrorKind::Locked). To share sessions between processes, use `sessions-redis`. It
+//! encrypts nothing; the files contain the visitors' data, and only their owner can read them.
 //!
 //! It does not detect all damage to the journal. fjall may take a damaged byte for the end of the
 //! journal after a crash, and discard the rest. The latest writes, logouts included, are then lost
-//! without an error. Where the disk itself is not trusted, use `sessions-redb`.
+//! without an error. If you do not trust the disk, use `sessions-redb`.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

@@ -57,7 +57,7 @@ fn header_value(header: Header, text: Cow<'static, str>) -> HeaderValue {
     match text {
         Cow::Borrowed(text) => static_value(text),
         Cow::Owned(text) => {
-            let mut value = HeaderValue::try_from(text).expect("core forms header values of legal bytes");
+            let mut value = HeaderValue::try_from(text).expect("core forms only valid header values");
             // The value contains a token: keep it out of `Debug` output and HTTP/2's compression
             // tables.
             value.set_sensitive(header == Header::SetCookie);

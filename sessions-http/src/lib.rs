@@ -1,6 +1,6 @@
 //! Sessions over the types of the [`http`] crate, shared by the adapters for axum and hyper.
 //!
-//! Applications depend on `sessions-axum` or `sessions-hyper`, which re-export all that their users
+//! Applications depend on `sessions-axum` or `sessions-hyper`, which re-export what their users
 //! need. Use this crate to write an adapter for another framework that is built on the [`http`]
 //! crate: a middleware only has to call [`open`] with each request and wrap the handler's future in
 //! a [`ResponseFuture`].

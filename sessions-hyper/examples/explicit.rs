@@ -20,7 +20,7 @@ async fn answer(sessions: &Sessions, request: &Request<Incoming>) -> Result<Resp
     }
     let session = sessions.start(request).await?;
     if request.uri().path() == "/login" {
-        session.login("ann")?; // after you have checked who it is
+        session.login("ann")?; // after you have verified who it is
     }
     let name = session.principal().unwrap_or_else(|| "a stranger".to_owned());
     let mut response = Response::new(format!("hello, {name}"));

@@ -8,7 +8,7 @@ use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions, blo
 const LONGEST_NOTE: u64 = 1_000;
 
 fn notes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
-    let session = request.session()?; // before the body, which ends the headers
+    let session = request.session()?; // before `body`, which consumes the request
     let mut notes: Vec<String> = session.get("notes")?.unwrap_or_default();
     if request.method() == "POST" {
         let mut note = String::new();

@@ -73,7 +73,7 @@ pub trait SessionsExt {
     ///
     /// # Errors
     ///
-    /// As [`Request::session`].
+    /// Same as [`Request::session`].
     fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, SessionError>;
 }
 

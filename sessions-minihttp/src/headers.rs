@@ -40,7 +40,7 @@ impl Headers {
     pub(crate) fn push_line(&mut self, line: &str) {
         let end = line.bytes().position(|byte| !IS_TOKEN[usize::from(byte)]);
         let name = end.filter(|end| *end > 0 && line.as_bytes()[*end] == b':').map(|end| &line[..end]);
-        let name = name.expect("a header line begins with a field's name and a colon");
+        let name = name.expect("a header line begins with a name and a colon");
         if is_servers_own(name) {
             return;
         }

@@ -85,7 +85,7 @@ impl<'r> Request<'r> {
     /// Returns a reader of the body, whether it has a length or is chunked.
     ///
     /// This consumes the request, so start the session before. The size of a body is not limited;
-    /// read it through [`take`](Read::take). An unread rest is skipped.
+    /// read it through [`take`](Read::take). Whatever is left unread is skipped.
     #[must_use]
     pub fn body(self) -> Body<'r> {
         Body { reader: self.body }

@@ -109,7 +109,7 @@ impl Response {
         self.buffer.clear();
     }
 
-    /// Turns the response into a bare status, dropping all that the service set.
+    /// Turns the response into a bare status, dropping everything that the service set.
     pub(crate) fn refuse(&mut self, status: u16) {
         self.reset();
         self.status_code(usize::from(status), reason(status));

@@ -86,7 +86,7 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
 
     /// Sets the timeout for the head of a request, from its first byte. The default is 30 seconds.
     ///
-    /// Without it, a client that sends a byte now and then could keep its connection open for ever.
+    /// Without it, a client that sends a byte now and then could keep its connection open forever.
     /// On timeout the client gets a 408.
     pub const fn head_timeout(mut self, timeout: Duration) -> Self {
         self.head_timeout = timeout;

@@ -53,11 +53,11 @@ impl RedbBuilder {
     ///
     /// The limit applies to an estimate: twice the bytes of the records plus 256 per session must
     /// fit into seven eighths of what the reserve leaves. Measured with records of 0.7 to 30 kB and
-    /// 16 new sessions per transaction, the file never takes more than the limit; a larger
-    /// transaction takes up to three times what it writes on top. The file's length may be twice
-    /// the limit, since redb doubles it, but the unused part takes no disk space. Commits to
-    /// existing sessions are not refused, and redb never returns disk space, so the file stays as
-    /// large as it ever was.
+    /// 16 new sessions per transaction, the file never takes more than the limit. A larger
+    /// transaction needs additional space, up to three times what it writes. The file's length may
+    /// be twice the limit, since redb doubles it, but the unused part takes no disk space. Commits
+    /// to existing sessions are not refused, and redb never returns disk space, so the file never
+    /// shrinks.
     pub const fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
@@ -88,7 +88,7 @@ impl RedbBuilder {
     ///
     /// # Errors
     ///
-    /// Fails with what is wrong with the file, and leaves it unchanged.
+    /// Fails if the file cannot be opened, and leaves it unchanged.
     pub fn open(self) -> Result<RedbStore, OpenError> {
         RedbStore::with_options(self)
     }

@@ -27,9 +27,9 @@
 //!
 //! # What this crate does not do
 //!
-//! It shares no file between processes: the second to open it gets
-//! [`Locked`](OpenErrorKind::Locked). Use `sessions-redis` for sessions of several processes. It
-//! encrypts nothing; the file holds the visitors' data, and only its owner can read it.
+//! It shares no file between processes: a second process that opens it gets
+//! [`Locked`](OpenErrorKind::Locked). To share sessions between processes, use `sessions-redis`. It
+//! encrypts nothing; the file contains the visitors' data, and only its owner can read it.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 

@@ -73,7 +73,7 @@ impl Connection {
     /// # Errors
     ///
     /// Fails if the server closes the connection or sends something that is not HTTP. Two
-    /// Set-Cookie fields of one name count as that.
+    /// Set-Cookie headers of one name count as that.
     ///
     /// # Panics
     ///

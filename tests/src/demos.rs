@@ -36,8 +36,8 @@ fn build() -> HashMap<String, PathBuf> {
     cargo.args(["build", "--package", "demo-*", "--bins", "--all-features"]);
     cargo.arg("--profile").arg(if profile.ends_with("release") { "release" } else { "test" });
     cargo.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(target);
-    // Of the running test's package. Build scripts that watch them would run again, now here and
-    // now for a cargo started by hand.
+    // These describe the running test's package. Build scripts that watch them would otherwise run
+    // again, alternating with a cargo started by hand.
     for (name, _) in env::vars_os() {
         let is_of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
         if name.to_str().is_some_and(is_of_package) {

@@ -49,7 +49,7 @@ impl Framework {
         }
     }
 
-    /// Returns whether a handler is dropped when its client hangs up in this way.
+    /// Returns whether a handler is dropped when its client disconnects in this way.
     ///
     /// actix-web takes a closed connection for a half-closed one, and lets the handler run on. In
     /// may_minihttp every handler runs to its end.

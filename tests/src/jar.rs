@@ -18,11 +18,11 @@ pub struct Jar {
 pub struct Refusal(String);
 
 impl Jar {
-    /// Stores, replaces or removes a cookie as a Set-Cookie field from `url` demands.
+    /// Stores, replaces or removes a cookie as a Set-Cookie header from `url` demands.
     ///
     /// # Errors
     ///
-    /// Fails if a browser would ignore the field.
+    /// Fails if a browser would ignore the header.
     pub fn take(&mut self, field: &str, url: &Url) -> Result<(), Refusal> {
         let cookie = SetCookie::parse(field);
         check_secure(&cookie, url)?;
@@ -32,7 +32,7 @@ impl Jar {
         taken.map(drop).map_err(|error| Refusal(format!("{field}: {error}")))
     }
 
-    /// Returns the Cookie field for a request to `url`, if any cookie is to be sent.
+    /// Returns the Cookie header for a request to `url`, if any cookie is to be sent.
     #[must_use]
     pub fn field(&self, url: &Url) -> Option<String> {
         let pairs: Vec<String> =

@@ -82,7 +82,7 @@ impl Nginx {
         self.address.port()
     }
 
-    /// Sends a GET with a `Cookie` field through nginx.
+    /// Sends a GET with a `Cookie` header through nginx.
     ///
     /// # Panics
     ///
@@ -110,7 +110,7 @@ impl Drop for Nginx {
     }
 }
 
-/// Configuration that caches all that may be cached, and reports cache hits in a field.
+/// Configuration that caches everything that may be cached, and reports cache hits in a header.
 const CACHE: &str = "proxy_cache pages;
             proxy_cache_valid any 10m;
             add_header X-Cache $upstream_cache_status always;";

@@ -122,7 +122,7 @@ impl Output {
                 if let Some(address) = announced(&line)
                     && let Some(found) = found.take()
                 {
-                    // Nobody listens any more if the start took too long.
+                    // The receiver is gone if the start took too long.
                     let _ = found.send(address);
                 }
                 line.clear();

@@ -2,7 +2,7 @@ use std::fmt;
 
 /// A request that is sent exactly as it is written here.
 ///
-/// Fields keep their order, spelling and bytes, so that a test can send what no browser would.
+/// Headers keep their order, spelling and bytes, so that a test can send what no browser would.
 #[derive(Clone, Debug)]
 pub struct Request {
     method: String,
@@ -12,7 +12,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Returns a request for `target` with only a Host field.
+    /// Returns a request for `target` with only a Host header.
     #[must_use]
     pub fn new(method: &str, target: &str) -> Self {
         let fields = vec![(b"Host".to_vec(), b"localhost".to_vec())];
@@ -45,20 +45,20 @@ impl Request {
         request
     }
 
-    /// Appends a field.
+    /// Appends a header.
     #[must_use]
     pub fn field(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.fields.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
-    /// Appends a Cookie field.
+    /// Appends a Cookie header.
     #[must_use]
     pub fn cookie(self, value: impl AsRef<[u8]>) -> Self {
         self.field("Cookie", value)
     }
 
-    /// Replaces the value of the Host field.
+    /// Replaces the value of the Host header.
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
         self.fields[0].1 = host.into();

@@ -6,9 +6,9 @@ use crate::SetCookie;
 /// Size from which a head or a body counts as a fault of the server.
 const LIMIT: u64 = 4 << 20;
 
-/// A response with its fields in their original order and number.
+/// A response with its headers in their original order and number.
 ///
-/// Reading is strict: two Set-Cookie fields with one name are an error, since no server may send
+/// Reading is strict: two Set-Cookie headers with one name are an error, since no server may send
 /// them.
 #[derive(Clone)]
 pub struct Response {
@@ -55,7 +55,7 @@ impl Response {
         let cookies = self.set_cookies();
         for (index, cookie) in cookies.iter().enumerate() {
             if cookies[..index].iter().any(|earlier| earlier.name() == cookie.name()) {
-                return Err(fault(format!("two Set-Cookie fields named {} in {self}", cookie.name())));
+                return Err(fault(format!("two Set-Cookie headers named {} in {self}", cookie.name())));
             }
         }
         Ok(())
@@ -95,26 +95,26 @@ impl Response {
         self.status
     }
 
-    /// Returns the value of the first field with this name.
+    /// Returns the value of the first header with this name.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields(name).next()
     }
 
-    /// Returns the values of all fields with this name, in order.
+    /// Returns the values of all headers with this name, in order.
     pub fn fields<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         let of_name = move |(field, _): &&(String, String)| field.eq_ignore_ascii_case(name);
         self.fields.iter().filter(of_name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns the members of a list in lower case, from one field or several.
+    /// Returns the members of a list in lower case, from one header or several.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {
         let members = self.fields(name).flat_map(|value| value.split(','));
         members.map(|member| member.trim().to_ascii_lowercase()).collect()
     }
 
-    /// Returns all Set-Cookie fields, in order.
+    /// Returns all Set-Cookie headers, in order.
     #[must_use]
     pub fn set_cookies(&self) -> Vec<SetCookie> {
         self.fields("Set-Cookie").map(SetCookie::parse).collect()
@@ -243,6 +243,6 @@ mod tests {
     #[test]
     fn two_cookies_of_one_name_are_an_error() {
         let wire = "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=1\r\nset-cookie: a=2; Path=/\r\nContent-Length: 0\r\n\r\n";
-        assert!(read(wire, "GET /").unwrap_err().to_string().contains("two Set-Cookie fields named a"));
+        assert!(read(wire, "GET /").unwrap_err().to_string().contains("two Set-Cookie headers named a"));
     }
 }

@@ -154,7 +154,7 @@ impl Server {
         self.cookie_name
     }
 
-    /// Returns a Cookie field with this session cookie.
+    /// Returns a Cookie header with this session cookie.
     #[must_use]
     pub fn cookie(&self, value: &str) -> String {
         format!("{}={value}", self.cookie_name)

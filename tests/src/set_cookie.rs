@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A Set-Cookie field, split at its semicolons.
+/// A Set-Cookie header, split at its semicolons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetCookie {
     line: String,
@@ -10,7 +10,7 @@ pub struct SetCookie {
 }
 
 impl SetCookie {
-    /// Splits a field's value.
+    /// Splits a header's value.
     #[must_use]
     pub fn parse(line: &str) -> Self {
         let mut parts = line.split(';').map(str::trim);
@@ -24,7 +24,7 @@ impl SetCookie {
         }
     }
 
-    /// Returns the field's value as it was sent.
+    /// Returns the header's value as it was sent.
     #[must_use]
     pub fn line(&self) -> &str {
         &self.line
@@ -59,7 +59,7 @@ impl SetCookie {
         })
     }
 
-    /// Returns whether the field removes the cookie.
+    /// Returns whether the header removes the cookie.
     #[must_use]
     pub fn is_removal(&self) -> bool {
         self.attribute("Max-Age") == Some("0")

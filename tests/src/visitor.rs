@@ -11,7 +11,7 @@ const FRESH: Duration = Duration::from_secs(2);
 
 /// A client that keeps one connection and returns the session cookie it was given.
 ///
-/// It ignores the cookie's attributes, as clients do that are no browsers.
+/// It ignores the cookie's attributes, as clients other than browsers do.
 #[derive(Debug)]
 pub struct Visitor<'a> {
     server: &'a Server,

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use crate::command::line;
 use crate::{bench, fuzz, msrv};
 
-/// The step from which on tests wait for a good part of their time.
+/// The first step whose tests spend much of their time waiting.
 pub(crate) const DURING: &str = "unit";
 
 /// Steps with builds in folders of their own, which therefore delay no other step.

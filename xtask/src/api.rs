@@ -80,7 +80,7 @@ fn current() -> Result<Option<Vec<(String, String)>>, String> {
     Ok(Some(apis))
 }
 
-/// Lets rustdoc write JSON, which only a nightly compiler does by itself.
+/// Makes rustdoc write JSON, which by default only a nightly compiler does.
 fn write_json(names: &[&str]) -> Result<(), String> {
     let own = env::current_exe().map_err(|error| format!("cannot find the program of xtask: {error}"))?;
     let rustdoc = env::var_os("RUSTDOC").unwrap_or_else(|| "rustdoc".into());
@@ -91,8 +91,8 @@ fn write_json(names: &[&str]) -> Result<(), String> {
 
 /// Runs rustdoc with unstable options permitted, if this program was started in its place.
 ///
-/// Cargo cannot be told to permit them for rustdoc alone: `RUSTC_BOOTSTRAP` in its own environment
-/// would make it compile most dependencies once more.
+/// Cargo cannot permit them for rustdoc alone: `RUSTC_BOOTSTRAP` in its own environment would make
+/// it recompile most dependencies.
 pub(crate) fn stand_in_for_rustdoc() -> Option<ExitCode> {
     let rustdoc: OsString = env::var_os(RUSTDOC)?;
     let status = Command::new(rustdoc).args(env::args_os().skip(1)).env("RUSTC_BOOTSTRAP", "1").status();

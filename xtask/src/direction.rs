@@ -1,7 +1,7 @@
 //! Checks that our crates depend on each other in one direction only.
 //!
-//! Adapters and stores depend on the core, the core on nothing of ours, and no adapter on a store
-//! or the reverse.
+//! Adapters and stores depend on core, and core depends on none of our crates. No adapter depends
+//! on a store, and no store on an adapter.
 
 mod paths;
 mod rooms;
@@ -60,8 +60,8 @@ pub(crate) fn check() -> Result<(), String> {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n  ")) }
 }
 
-/// Unpublished members (examples, tests, xtask) may depend on anything, but nothing published on
-/// them.
+/// Unpublished members (examples, tests, xtask) may depend on anything, but no published crate may
+/// depend on them.
 fn faults(members: &[Member]) -> Vec<String> {
     let published = members.iter().filter(|member| member.is_published);
     published.flat_map(|member| faults_of(member, members)).collect()

@@ -1,4 +1,4 @@
-//! Installs what the checks need besides Rust: with apt-get as root, else it prints what to do.
+//! Installs what the checks need besides Rust: with apt-get as root; otherwise prints what to do.
 
 use std::env;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::command::{cargo, read, run, succeeds};
 #[derive(Clone, Copy, Debug)]
 struct Tool {
     binary: &'static str,
-    /// The Debian package that brings it.
+    /// The Debian package that contains it.
     package: &'static str,
     used_by: &'static str,
 }

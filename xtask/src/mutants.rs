@@ -12,7 +12,7 @@ use crate::command::{cargo, line, read, root};
 use crate::install;
 use outcomes::{Known, Outcomes};
 
-/// Crates that are mutated. Their own tests have to notice.
+/// Crates that are mutated. Their own tests have to catch the mutants.
 const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-disk";
 
 /// Options of cargo-mutants for every file. Documentation tests are left out: each takes longer

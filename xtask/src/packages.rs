@@ -1,13 +1,13 @@
-//! `cargo xtask packages`: what crates.io and docs.rs show of a crate is in it.
+//! `cargo xtask packages`: each crate contains what crates.io and docs.rs show of it.
 
 use serde_json::Value;
 
 use crate::command::{cargo, read};
 
-/// The most keywords that crates.io takes.
+/// Maximum number of keywords on crates.io.
 const MOST_KEYWORDS: usize = 5;
 
-/// Fails with what is missing in the published crates.
+/// Fails with what is missing from the published crates.
 pub(crate) fn check() -> Result<(), String> {
     let metadata = read(&mut cargo("metadata --no-deps --format-version 1"))?;
     let metadata: Value = serde_json::from_str(&metadata)

@@ -22,11 +22,11 @@ pub(crate) const ALL: &[Tool] = &[
         about: "compare the public API with the committed one: cargo xtask api [--bless]",
         run: api::run_words,
     },
-    Tool { name: "bench", about: "measure; `cargo xtask bench help` tells what", run: bench::run_sections },
-    Tool { name: "fuzz", about: "run each fuzz target for so many seconds: cargo xtask fuzz 60", run: fuzz::run_words },
+    Tool { name: "bench", about: "run benchmarks; `cargo xtask bench help` lists them", run: bench::run_sections },
+    Tool { name: "fuzz", about: "run each fuzz target for some seconds: cargo xtask fuzz 60", run: fuzz::run_words },
     Tool {
         name: "mutants",
-        about: "changes to the code that no test notices: all, 1/8 of them, or a file's",
+        about: "list code changes that no test catches: in all files, 1/8 of them, or one",
         run: mutants::run_words,
     },
 ];

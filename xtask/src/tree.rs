@@ -1,5 +1,5 @@
-//! Checks what must not be among the dependencies: of sessions-core a runtime or a framework, of a
-//! demo what a first run does not need.
+//! Checks that sessions-core depends on no runtime or framework, and a demo on nothing that a first
+//! run does not need.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ const FAMILIES: &[&str] = &["tokio", "async-std", "may", "axum", "actix", "hyper
 /// Runtimes whose name unrelated crates begin with, as in `smol_str`.
 const SINGLE: &[&str] = &["smol"];
 
-/// What `cargo run --bin demo-axum` is quicker without: the other frameworks, Redis and TLS.
+/// Dependencies that would slow down `cargo run --bin demo-axum`: other frameworks, Redis and TLS.
 const NOT_OF_A_FIRST_RUN: &[&str] = &["actix", "may", "redis", "rustls", "ring"];
 
 /// Fails with the names of the crates that sessions-core or demo-axum should not pull in.

@@ -9,10 +9,10 @@ use crate::command::{read, root};
 /// Longest comment line, in characters.
 const COLUMNS: usize = 100;
 
-/// Words that begin no doc line: they make a riddle of what a verb or a noun would state.
+/// Words that no doc line may begin with: a verb or a noun states the same plainly.
 const BANNED: &[&str] = &["Is ", "Says "];
 
-/// Fails with every comment line that breaks a rule, in all Rust files that git knows.
+/// Fails with every comment line that breaks a rule, in all Rust files that git lists.
 pub(crate) fn check() -> Result<(), String> {
     let list = read(Command::new("git").args(["ls-files", "*.rs"]).current_dir(root()))?;
     let mut faults = Vec::new();

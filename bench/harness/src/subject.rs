@@ -34,14 +34,14 @@ pub trait Subject {
 /// The parts of a response that a test checks.
 #[derive(Debug)]
 pub struct Answer {
-    /// Value of a `Cookie` field that sends the response's cookies back, empty without cookies.
+    /// Value of a `Cookie` header that sends the response's cookies back, empty without cookies.
     pub cookie: String,
     /// The body.
     pub text: String,
 }
 
 impl Answer {
-    /// Creates an answer from the `Set-Cookie` fields and the body.
+    /// Creates an answer from the `Set-Cookie` headers and the body.
     pub fn new<'a>(set_cookies: impl Iterator<Item = &'a [u8]>, body: &[u8]) -> Self {
         let pairs = set_cookies.map(|field| field.split(|byte| *byte == b';').next().unwrap_or_default());
         let pairs: Vec<_> = pairs.map(String::from_utf8_lossy).filter(|pair| !pair.ends_with('=')).collect();

@@ -82,11 +82,11 @@ impl Bench {
             loads.row(store, row.each_ref().map(|(_, loads)| rate(loads)));
         }
         Ok(format!(
-            "{commits}\nEach client has a session of its own, increments a number in it and waits for `Session::save`; all in one process, \
-             on a runtime with a worker for each processor. Median of {rounds} runs of {seconds} s. redb and fjall make each commit \
-             durable before they acknowledge it; appending to a file and making that durable, one after the other, this disk does {} \
-             times in a second. Redis runs on the same machine, and here writes nothing to its disk.\n\n\
-             {loads}\nThe session is found by its cookie and one number is read, through `Exchange::session` and `Session::get`.\n",
+            "{commits}\nEach client has its own session, increments a number in it and waits for `Session::save`. All run in one process, \
+             on a runtime with one worker per processor; median of {rounds} runs of {seconds} s. redb and fjall make each commit durable \
+             before they acknowledge it; sequential durable appends to a file reach {} per second on this disk. Redis runs on the same \
+             machine, without persistence.\n\n\
+             {loads}\nA load finds the session by its cookie and reads one number, through `Exchange::session` and `Session::get`.\n",
             rate(&disk).unwrap_or_default()
         ))
     }
@@ -104,8 +104,8 @@ impl Bench {
         self.redis.flush()?;
         table.row("redis", [Some(plain(bytes as f64))]);
         Ok(format!(
-            "{table}\n{} sessions of three small keys, written by 512 clients at a time: on the disk, after the store was closed; in \
-             Redis, the growth of `used_memory`. For the memory store see the section `memory`.\n",
+            "{table}\n{} sessions of three small keys, written by 512 concurrent clients. Sizes on disk are those after the store was \
+             closed; for Redis it is the growth of `used_memory`. For the memory store see the section `memory`.\n",
             plain(SESSIONS as f64)
         ))
     }
@@ -133,8 +133,8 @@ impl Bench {
             table.row(store, [rate(&without), rate(&with), ratio, rate(&swept), rate(&alone)]);
         }
         Ok(format!(
-            "{table}\nOf {} sessions, all have expired. Turns of a second with sweeping and without follow each other, {rounds} of each; the \
-             ratio is that of two neighbours, its median and between which it lies.\n",
+            "{table}\nThe store has {} expired sessions to sweep. Turns of one second with and without sweeping alternate, {rounds} of each. \
+             The ratio compares adjacent turns: the median, with the minimum and the maximum.\n",
             plain(EXPIRED as f64)
         ))
     }

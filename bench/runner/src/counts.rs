@@ -83,10 +83,10 @@ fn said(command: &mut Command) -> Outcome<String> {
 fn judge(comparison: &Comparison) -> Outcome {
     println!("{comparison}");
     if let Some(failure) = comparison.failure() {
-        return Err(format!("{failure}\nIf it must be: {WRITE}").into());
+        return Err(format!("{failure}\nIf the cost is justified: {WRITE}").into());
     }
     if let Some(news) = comparison.good_news() {
-        println!("{news}\nSo that it stays so: {WRITE}");
+        println!("{news}\nTo keep it so: {WRITE}");
     }
     Ok(())
 }

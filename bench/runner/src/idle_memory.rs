@@ -35,9 +35,9 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
         }
     }
     Ok(format!(
-        "{resident}\nSessions of three small keys (`user`, `n` and `theme`) that live for as long as each library has them live by itself, \
-         at three sizes of the store, and the growth of the process's resident memory.\n\n\
-         {redis}\nThe growth of the server's `used_memory`, indexes included. Sessions in cookies take nothing on the server.\n"
+        "{resident}\nThe growth of the process's resident memory, at three sizes of the store, with sessions of three small keys (`user`, \
+         `n` and `theme`) and each library's default lifetime.\n\n\
+         {redis}\nThe growth of the server's `used_memory`, including indexes. Sessions in cookies take no memory on the server.\n"
     ))
 }
 

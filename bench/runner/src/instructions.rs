@@ -109,9 +109,9 @@ fn differences(subjects: &Subjects, costs: &Costs, hash: i64) -> String {
         allocations.row(&subject.name, added.map(|cost| cost.map(|cost| signed(&short(cost.allocations)))));
     }
     format!(
-        "{instructions}\nOver the same framework without sessions. The layers of axum and tower are around the whole router, where each \
-         of them takes least; `sessions-axum-router-layer` is ours in `Router::layer`, which boxes every route once more. Ours without the one hash of the secret (`secret-hash`, {hash}), \
-         which a processor with SHA extensions does in 0.1 µs.\n\n{allocations}"
+        "{instructions}\nCompared with the same framework without sessions. The layers of axum and tower wrap the whole router, where they \
+         cost least; `sessions-axum-router-layer` is ours in `Router::layer`, which boxes every route once more. Our figures exclude the \
+         one hash of the secret (`secret-hash`, {hash}), which takes 0.1 µs on a processor with SHA extensions.\n\n{allocations}"
     )
 }
 

@@ -23,8 +23,8 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
         table.row(&subject.name, [Some(survived.to_string())]);
     }
     Ok(format!(
-        "{table}\n{rounds} times, {PARALLEL} requests with the cookies of one fresh session come at once, each over a connection of its \
-         own. Each reads the session, waits for 2 ms and sets a key that is its alone. Then the keys are counted that are there.\n"
+        "{table}\nIn each of {rounds} rounds, {PARALLEL} concurrent requests carry the cookies of one new session, each over its own \
+         connection. Each request reads the session, waits for 2 ms and sets a key of its own. Then the keys that survived are counted.\n"
     ))
 }
 

@@ -93,7 +93,7 @@ impl Jar {
         }
     }
 
-    /// Returns the value of the `Cookie` field.
+    /// Returns the value of the `Cookie` header.
     pub(crate) fn field(&self) -> String {
         let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.join("; ")

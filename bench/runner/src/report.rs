@@ -10,8 +10,8 @@ const TOP: &str = "\
 # Benchmarks
 
 Every table is printed by `cargo xtask bench`, which builds everything and needs a Linux machine with two cores.
-[bench/README.md](bench/README.md) tells how each figure is measured. Instructions, allocations, commands and bytes repeat on any machine of
-the kind; times do not, and are given as what a session adds to the same framework in the same round.
+[bench/README.md](bench/README.md) describes how each figure is measured. Instructions, allocations, commands and bytes are reproducible on any
+similar machine. Times are not, so they are given as what a session adds to the same framework in the same round.
 ";
 
 /// Name of the part with versions and machine.

@@ -154,12 +154,12 @@ fn tables(subjects: &Subjects, measured: &Measured, rounds: usize, seconds: u64)
     }
     let turn = wrk::TURN.as_millis();
     format!(
-        "{ratio}\nThe server has one worker thread and a core for itself; wrk, with {CONNECTIONS} connections, and Redis share another. A \
-         framework with sessions and the same without take turns of {turn} ms, {seconds} s each in a round, so that a machine that becomes \
-         faster or slower does so for both. The median of {rounds} rounds, the least and the most. Servers are started anew for each \
-         round.\n\n\
-         {added}\nTime that the server's threads had a processor, over that without sessions. As \
-         a share it is what the requests per second would be if nothing but the server's CPU bounded them, and holds on a busier machine.\n\n\
+        "{ratio}\nThe server has one worker thread and a core of its own; wrk, with {CONNECTIONS} connections, shares another core with \
+         Redis. A framework with sessions and the same framework without take turns of {turn} ms, {seconds} s each per round, so that \
+         changes in the machine's speed affect both. The figures are the median of {rounds} rounds, with the minimum and the maximum. Each \
+         round starts new servers.\n\n\
+         {added}\nCPU time of the server's threads, compared with that without sessions. The share below is what the requests per second \
+         would be if only the server's CPU limited them, and is also valid on a busy machine.\n\n\
          {cpu_ratio}\n{per_second}\n{cpu}"
     )
 }

@@ -66,7 +66,7 @@ fn tables(subjects: &Subjects, all: &HashMap<&str, [Spread; ROUTES.len()]>, roun
         }
     }
     format!(
-        "{added}\nTime that the process had a processor, over that of the same framework without sessions in the same round: the median of \
-         {rounds} rounds, the least and the most. Here the hash of the secret is among it. What Redis does itself is not.\n\n{bare}"
+        "{added}\nCPU time of the process, compared with the same framework without sessions in the same round: the median of {rounds} \
+         rounds, with the minimum and the maximum. It includes the hash of the secret, but not the work of Redis itself.\n\n{bare}"
     )
 }

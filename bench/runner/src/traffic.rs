@@ -30,8 +30,8 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
         bytes.row(&subject.name, counts.map(|[.., to, from]| Some(format!("{to:.0} / {from:.0}"))));
     }
     Ok(format!(
-        "{trips}\nHow often something arrives at the server per request; what comes together counts once.\n\n\
-         {commands}\nWhat the server executes per request, the commands within scripts included.\n\n{bytes}"
+        "{trips}\nThe number of times that Redis reads from its sockets, per request; what arrives together counts once.\n\n\
+         {commands}\nThe commands that Redis executes per request, including those in scripts.\n\n{bytes}"
     ))
 }
 

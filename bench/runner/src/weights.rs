@@ -21,7 +21,7 @@ const WEIGHTS: [(&str, &[&str]); 11] = [
     ("hash of the secret", &["sha2::"]),
     ("allocating and freeing", &["malloc", "free", "realloc", "calloc", "unlink_chunk", "raw_vec"]),
     ("copying and comparing bytes", &["memcpy", "memmove", "memcmp", "memset"]),
-    ("header fields of the framework", &["http::header", "::headers::", "fields::", "HeaderMap"]),
+    ("headers of the framework", &["http::header", "::headers::", "fields::", "HeaderMap"]),
     ("carrying the session in the request", &["http::extensions", "hashbrown::map", "::exchanges::"]),
     ("JSON and text", &["serde", "core::fmt", "alloc::fmt", "core::str", "itoa", "alloc::string"]),
     ("token and cookie", &["token::", "base64url::", "::cookie::", "read_cookies", "memchr"]),
@@ -39,8 +39,8 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
         text.push_str(&format!("{}\n", table(&subjects, subject)?));
     }
     text.push_str(
-        "Instructions over the framework without sessions, by callgrind, which counts the same as cachegrind. What was inlined counts where \
-         it was inlined into. Negative is what the framework spends without sessions only.\n",
+        "Instructions compared with the framework without sessions, counted by callgrind, which agrees with cachegrind. An inlined function \
+         counts as part of the function that contains it. Negative figures are work that the framework does only without sessions.\n",
     );
     Ok(text)
 }
@@ -93,7 +93,7 @@ mod tests {
             ("_int_free", "allocating and freeing"),
             (
                 "<sessions_http::headers::Headers as sessions_core::exchange::response::ResponseHeaders>::add",
-                "header fields of the framework",
+                "headers of the framework",
             ),
             ("sessions_core::cookie::token::Token::parse", "token and cookie"),
             ("sessions_core::exchange::lookup::Search::judge", "the session's life: load, view, commit"),

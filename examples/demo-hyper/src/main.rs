@@ -35,7 +35,7 @@ async fn main() -> Result<(), Failure> {
         };
         stream.set_nodelay(true)?;
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
-        // An error, such as a client that hangs up, ends this connection only.
+        // An error, such as a client that disconnects, ends this connection only.
         tokio::spawn(connections.watch(connection));
     }
     connections.shutdown().await;

@@ -32,7 +32,7 @@ pub(super) fn login(request: Request<'_>, session: &Session) -> Result<Reply, Er
     }
 }
 
-/// Waits before answering, so that a client can hang up after the session was destroyed.
+/// Waits before answering, so that a client can disconnect after the session was destroyed.
 pub(super) async fn logout(request: Request<'_>, session: &Session, wait: Wait) -> Reply {
     session.destroy();
     request.pause(wait).await;

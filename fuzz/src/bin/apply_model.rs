@@ -31,7 +31,7 @@ fuzz_target!(|input: Input<'_>| {
         match (record.apply(&changes), model.apply(&changes)) {
             (Ok(changed), Ok(())) => record = Record::decode(changed.as_bytes()).expect("a changed record decodes"),
             (Err(refusal), Err(expected)) if refusal == expected => {}
-            // The model knows no limits.
+            // The model has no limits.
             (Err(refusal), _) if !matches!(refusal, Refusal::Gone | Refusal::Conflict) => return,
             (done, expected) => panic!("{done:?} where the model says {expected:?}, of {changes:?}"),
         }

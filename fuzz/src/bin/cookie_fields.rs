@@ -1,7 +1,7 @@
-//! Reads arbitrary bytes as `Cookie` fields, one per line.
+//! Reads arbitrary bytes as `Cookie` headers, one per line.
 //!
-//! The live session is opened exactly if its cookie is among the first, and the number of lookups
-//! per request is bounded.
+//! The live session is opened if and only if its cookie is among the first, and the number of
+//! lookups per request is bounded.
 
 #![no_main]
 

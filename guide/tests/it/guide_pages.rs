@@ -109,7 +109,7 @@ fn anchors(markdown: &str) -> BTreeSet<String> {
     headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
 }
 
-/// Returns a page without its blocks of code, in which brackets are no links.
+/// Returns a page without its blocks of code, in which brackets are not links.
 fn without_code(markdown: &str) -> String {
     markdown.split("\n```").step_by(2).collect()
 }

@@ -24,7 +24,7 @@ pub(crate) async fn connect(
     Ok(tokio_tungstenite::client_async(request, stream).await?.0)
 }
 
-/// Sends a text and returns the answer, or `None` once the server has hung up.
+/// Sends a text and returns the answer, or `None` once the server has disconnected.
 pub(crate) async fn say(socket: &mut WebSocketStream<TcpStream>, text: &str) -> Option<String> {
     socket.send(tungstenite::Message::text(text)).await.unwrap();
     match socket.next().await {

@@ -251,7 +251,7 @@ async fn commit_survives_a_disconnect() {
     assert!(server.is_written(&cookie).await);
 }
 
-/// As documented at the middleware: a client that closes its side may still wait, so its handler
+/// As documented on the middleware: a client that closes its side may still wait, so its handler
 /// runs on.
 #[actix_web::test]
 async fn half_closed_client_does_not_stop_its_handler() {
@@ -272,7 +272,7 @@ async fn half_closed_client_does_not_stop_its_handler() {
     assert_eq!(server.sessions.count().await.unwrap(), 0);
 }
 
-/// As documented at the middleware: actix-web does not tell handlers that a stream was reset.
+/// As documented on the middleware: actix-web does not report to handlers that a stream was reset.
 #[actix_web::test]
 async fn http2_reset_does_not_stop_the_handler() {
     let mut server = Server::start(Connections::Http2);
@@ -296,7 +296,7 @@ async fn http2_reset_does_not_stop_the_handler() {
     assert_eq!(server.sessions.count().await.unwrap(), 0);
 }
 
-/// As documented at the middleware: the response to a body that ends early is like any other.
+/// As documented on the middleware: the response to a body that ends early is like any other.
 #[actix_web::test]
 async fn truncated_body_keeps_earlier_writes() {
     let server = Server::start(Connections::HalfClosed);

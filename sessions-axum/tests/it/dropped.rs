@@ -62,7 +62,7 @@ async fn look(session: Session) -> String {
     format!("{:?} {}", session.principal(), session.contains("written"))
 }
 
-/// Writes or logs out, and then waits for ever, reads the body or answers.
+/// Writes or logs out, and then waits forever, reads the body or answers.
 async fn act(
     session: Session,
     Path((deed, then)): Path<(String, String)>,
@@ -197,7 +197,7 @@ async fn commit_survives_a_disconnect() {
     assert!(server.is_written(&cookie).await);
 }
 
-/// As documented at the layer: the response to a body that ends early is like any other.
+/// As documented on the layer: the response to a body that ends early is like any other.
 #[tokio::test]
 async fn truncated_body_keeps_earlier_writes() {
     let mut server = Server::start().await;

@@ -11,7 +11,7 @@ use crate::fixtures::{
 };
 use crate::subject::Subject;
 
-/// Checks that acknowledged changes are stored, and the rest is unchanged.
+/// Checks that acknowledged changes are stored, and everything else is unchanged.
 pub async fn the_next_load_sees_a_commit(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("old", b"1").flash("notice", b"2")).await;
@@ -125,7 +125,7 @@ pub async fn a_commit_is_all_or_nothing(subject: &Subject) {
     subject.apply(record.id(), &everything()).await;
 }
 
-/// Checks that a commit that would exceed a limit is refused whole, whatever grows.
+/// Checks that a commit that would exceed a limit is refused completely, whatever grows.
 pub async fn a_commit_past_a_limit_is_refused_whole(subject: &Subject) {
     let now = start();
     let record =

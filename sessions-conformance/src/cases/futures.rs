@@ -1,4 +1,4 @@
-//! Dropped futures, as when a client hangs up: their effect is whole or none.
+//! Dropped futures, as when a client disconnects: they take effect completely or not at all.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use sessions_core::store::StoreFuture;
 use crate::fixtures::{BRIEF, NEW_SECRET, SECOND, answered, assert_same, built, changes, draft, fresh_id, start};
 use crate::subject::Subject;
 
-/// Most polls of a future before it is dropped.
+/// Maximum number of polls of a future before it is dropped.
 const POLLS: usize = 4;
 
 /// Polls a future up to `polls` times, and drops it.
@@ -165,7 +165,7 @@ pub async fn a_future_borrows_nothing(subject: &Subject) {
     let parts = std::sync::Mutex::new(Some((commit, create, listed)));
     let race = subject.race(1, move |_, _| {
         let (commit, create, listed) =
-            parts.lock().expect("nothing panics with it").take().expect("there is one racer");
+            parts.lock().expect("nothing panics while holding it").take().expect("there is one racer");
         async move {
             assert!(answered(commit.await).is_ok());
             answered(create.await);

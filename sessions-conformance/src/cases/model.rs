@@ -16,13 +16,13 @@ use world::World;
 /// A store that waits for its disk runs these in a second or two.
 const SEQUENCES: usize = 32;
 
-/// Most shorter sequences tried in place of one that failed.
+/// Maximum number of shorter sequences to try in place of one that failed.
 const MOST_TRIES: usize = 2000;
 
 /// Checks sequences of calls on a few sessions against a model.
 ///
-/// A sequence that fails is reduced to the steps that it takes. The sequences are the same in every
-/// run.
+/// A failing sequence is reduced to the steps that are needed to fail. The sequences are the same
+/// in every run.
 pub async fn any_sequence_of_calls_matches_the_model(subject: &Subject) {
     let mut runner = TestRunner::deterministic();
     let strategy = sequence::sequence();

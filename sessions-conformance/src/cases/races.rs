@@ -73,7 +73,7 @@ pub async fn limits_hold_among_racing_commits(subject: &Subject) {
     }
 }
 
-/// Checks that one of several racing writes of a key wins, whole.
+/// Checks that one of several racing writes of a key wins, completely.
 pub async fn the_last_write_of_a_key_wins_whole(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;

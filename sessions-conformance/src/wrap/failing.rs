@@ -117,7 +117,7 @@ impl<S: Store> FailingStore<S> {
         let Some(failure) = self.failure(verb) else {
             return call(self.inner());
         };
-        let error = StoreError::new(self.name(), failure.kind).caused_by(format!("{verb:?} was told to fail"));
+        let error = StoreError::new(self.name(), failure.kind).caused_by(format!("{verb:?} is set to fail"));
         match failure.moment {
             Moment::BeforeTheEffect => StoreFuture::ready(Err(error)),
             Moment::AfterTheEffect => {

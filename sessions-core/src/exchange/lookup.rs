@@ -14,10 +14,10 @@ use crate::platform::Timestamp;
 use crate::record::Record;
 use crate::store::StoreFuture;
 
-/// A look-up that is done or waits for the store.
+/// A lookup that is done or waits for the store.
 pub(crate) enum Lookup {
     Done(Result<(), Error>),
-    /// Boxed to keep a look-up small when the store answers at once.
+    /// Boxed to keep a lookup small when the store answers at once.
     Waiting(Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>),
 }
 

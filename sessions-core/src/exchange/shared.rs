@@ -36,7 +36,7 @@ impl Shared {
         self.is_loaded.load(Ordering::Acquire)
     }
 
-    /// Stores the result of a look-up, unless the session was already loaded.
+    /// Stores the result of a lookup, unless the session was already loaded.
     pub(super) fn load(&self, loaded: Loaded) {
         let mut state = self.lock();
         if !self.is_loaded() {

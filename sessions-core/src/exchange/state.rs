@@ -62,7 +62,7 @@ pub(crate) struct Live {
     pub(crate) touch_due: bool,
 }
 
-/// The result of a look-up.
+/// The result of a lookup.
 #[derive(Default)]
 pub(super) struct Loaded {
     pub(super) carried: bool,
@@ -114,7 +114,7 @@ impl Live {
 
 /// Reads and writes of the request.
 impl State {
-    /// Sets the result of the look-up. The view is still empty.
+    /// Sets the result of the lookup. The view is still empty.
     pub(super) fn load(&mut self, loaded: Loaded) {
         (self.carried, self.by_plain_http) = (loaded.carried, loaded.by_plain_http);
         self.stage = loaded.stage;

@@ -100,13 +100,13 @@ impl Default for SessionsBuilder {
 
 impl SessionsBuilder {
     /// Sets where sessions are kept. The default is a [`MemoryStore`](crate::store::MemoryStore),
-    /// which forgets them when the process ends. A store that is shared, or chosen at run time, is
-    /// given as an `Arc`.
+    /// which loses them when the process ends. Pass an `Arc` of a store that is shared or chosen at
+    /// run time.
     ///
-    /// Of several managers that one browser meets, such as one for each path, each needs a
-    /// [`cookie_name`](Self::cookie_name) of its own. Over one store they have the same sessions
-    /// and principals, and accept each other's tokens: a part that must be kept apart needs a store
-    /// of its own.
+    /// If one browser uses several managers, such as one per path, give each its own
+    /// [`cookie_name`](Self::cookie_name). With a shared store they have the same sessions and
+    /// principals, and accept each other's tokens; a part that must be separate needs its own
+    /// store.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
@@ -156,10 +156,10 @@ impl SessionsBuilder {
 
     /// Sets whether browsers send the cookie over TLS only (`Secure`). The default is `true`.
     ///
-    /// `false` is meant for development: over plain HTTP, **anybody on the way can read the
-    /// cookie**. It is then called `id` by default, and a warning is logged. Headers never decide
-    /// whether a request came over TLS, since anybody can send them; behind a proxy that ends TLS
-    /// the default is right.
+    /// `false` is meant for development: over plain HTTP, **anybody on the network path can read
+    /// the cookie**. Its default name is then `id`, and a warning is logged. Headers never decide
+    /// whether a request came over TLS, since anybody can send them; behind a proxy that terminates
+    /// TLS the default is right.
     pub const fn secure(mut self, is_on: bool) -> Self {
         self.cookie.secure = is_on;
         self
@@ -191,7 +191,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets how often a session that is only read has its time of last use written.
+    /// Sets how often the time of last use is written for a session that is only read.
     ///
     /// The default is a minute, and never more than a twentieth of the idle timeout. Reads in
     /// between cost no write; the idle timeout is accurate to this interval.
@@ -241,9 +241,9 @@ impl SessionsBuilder {
 
     /// Signs tokens with the first key; tokens signed with any of the keys are accepted.
     ///
-    /// A forged cookie is then rejected without a look-up.
+    /// A forged cookie is then rejected without a lookup.
     ///
-    /// Turning signing on or off signs everybody out: cookies of the other kind open nothing. To
+    /// Turning signing on or off signs everybody out: cookies of the other kind are rejected. To
     /// rotate a key, put the new one first. Tokens signed with the old key are re-signed at the
     /// session's next commit, within a minute while the session is in use. Remove the old key when
     /// all sessions have been used since or have expired.

@@ -259,7 +259,7 @@ fn log(event: &Event) {
             tracing::warn!(target: TARGET, id = id.map(display), "writes after the response headers were never saved");
         }
         Event::Undecodable { id, key, expected } => {
-            tracing::warn!(target: TARGET, id = id.map(display), %key, expected, "an entry is not of the type asked for");
+            tracing::warn!(target: TARGET, id = id.map(display), %key, expected, "an entry cannot be read as the requested type");
         }
         Event::StoreFailed { call, kind } => {
             tracing::error!(target: TARGET, call = ?call, kind = ?kind, "the session store failed");

@@ -10,7 +10,7 @@ use crate::id::SessionId;
 use crate::platform::Timestamp;
 use crate::record::{Changes, Record, Refusal};
 
-/// The [`Store`] contract with `async fn`s. An `Arc` of an `AsyncStore` is a [`Store`].
+/// The [`Store`] contract with `async fn`s. [`FromAsync`] makes a [`Store`] of it.
 ///
 /// Each method has the contract of the [`Store`] method with the same name. It takes its arguments
 /// by value and costs one allocation for its future.

@@ -1,4 +1,4 @@
-//! A store that is written in `async fn`s.
+//! A store with `async fn`s.
 
 use std::sync::Arc;
 

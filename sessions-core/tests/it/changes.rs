@@ -1,4 +1,4 @@
-//! What a store reads in the changes of a request.
+//! The changes of a request, as a store sees them.
 
 use sessions_core::Timestamp;
 use sessions_core::record::{Changes, SecretHash};

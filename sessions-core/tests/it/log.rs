@@ -1,4 +1,4 @@
-//! What the log tells, by its fields: why a session is there no more.
+//! The fields of the log lines: why a session is gone.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
@@ -17,8 +17,8 @@ thread_local! {
     static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Writes down what each thread logs. It is there for the whole process: a place that logs before
-/// anybody listens may stay silent for good.
+/// Records what each thread logs. It is set for the whole process: a call site that logs before
+/// there is a subscriber may stay disabled.
 struct Lines;
 
 impl Subscriber for Lines {

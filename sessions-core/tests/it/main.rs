@@ -1,4 +1,4 @@
-//! What a session promises, from the first cookie to the logout, without any HTTP.
+//! The promises of a session, from the first cookie to the logout, without HTTP.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 

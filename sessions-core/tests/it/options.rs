@@ -60,7 +60,7 @@ fn each_option_keeps_those_set_before() {
     }
 }
 
-/// One test: there is one process.
+/// A single test, because there is only one process.
 #[test]
 fn the_process_wide_manager_is_set_once() {
     let build = |name| Sessions::builder().sweep_every(None).cookie_name(name).build().unwrap();

@@ -1,4 +1,4 @@
-//! Sessions while a commit of theirs is running, and saves whose future is dropped.
+//! Sessions while their commit is running, and saves whose future is dropped.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -22,9 +22,9 @@ const EXPIRED: Timestamp = Timestamp::from_millis(NOW.as_millis() + 1_800_000);
 
 /// Checks a store on a disk that something else has filled.
 ///
-/// It must end sessions and grow none, lose nothing, do nothing by halves, and recover by itself
-/// once the disk has room. This mounts a small file system in memory, which takes Linux and root.
-/// Elsewhere it prints that it was skipped.
+/// It must end sessions, refuse growth, lose nothing, apply nothing partially, and recover by
+/// itself once the disk has room. This mounts a small file system in memory, which requires Linux
+/// and root. Elsewhere it prints that it was skipped.
 ///
 /// # Panics
 ///
@@ -69,8 +69,8 @@ pub fn survives_a_full_disk<E: Engine>() {
 /// Checks a store that has filled its disk itself.
 ///
 /// It must evict anonymous sessions, refuse new ones once only users are left, and still end any
-/// number of sessions, also after reopening. This mounts a small file system in memory, which takes
-/// Linux and root. Elsewhere it prints that it was skipped.
+/// number of sessions, also after reopening. This mounts a small file system in memory, which
+/// requires Linux and root. Elsewhere it prints that it was skipped.
 ///
 /// # Panics
 ///

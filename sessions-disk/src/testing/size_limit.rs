@@ -15,7 +15,7 @@ use crate::store::DiskStore;
 
 /// Sessions created at once, so that they share transactions.
 const AT_ONCE: u32 = 16;
-/// Most sessions created.
+/// Maximum number of sessions to create.
 const MAX_SESSIONS: u32 = 10_000;
 
 /// Checks that a store's files stay within its limit.
@@ -25,7 +25,7 @@ const MAX_SESSIONS: u32 = 10_000;
 ///
 /// # Panics
 ///
-/// Panics if they take more, or if less than an eighth of the limit is records in the end.
+/// Panics if they take more, or if the final records take less than an eighth of the limit.
 pub fn stays_within_its_limit<E: Engine>(max_bytes: u64, open: impl Fn(&Path) -> DiskStore<E>) {
     for sizes in [&[700][..], &[2_000], &[20_000], &[0, 300, 3_000, 30_000]] {
         let folder = folder();

@@ -14,7 +14,7 @@ use super::sample::folder;
 pub struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// Mounts a small disk, or prints that it cannot. This takes Linux and root.
+    /// Mounts a small disk, or prints that it cannot. This requires Linux and root.
     #[must_use]
     pub fn mount() -> Option<Self> {
         let folder = folder();
@@ -56,6 +56,6 @@ impl Drop for SmallDisk {
 
 /// Prints directly to standard error, since the harness hides the output of a test that passes.
 fn report_skipped() {
-    let message = "SKIPPED: a full disk: mounting a file system in memory takes Linux and root\n";
+    let message = "SKIPPED: a full disk: mounting a file system in memory requires Linux and root\n";
     let _ = std::io::stderr().write_all(message.as_bytes());
 }

@@ -22,7 +22,7 @@ pub(crate) type RamStore = DiskStore<Ram>;
 pub(crate) enum Fate {
     /// An error, with nothing written.
     Lost,
-    /// An error, with everything written all the same.
+    /// An error, with everything written anyway.
     Unheard,
     /// A panic of the engine.
     Panic,
@@ -60,7 +60,7 @@ pub(crate) struct Disk {
     pub(crate) torn: Mutex<Option<Vec<u8>>>,
     /// The capacity of the store, unlimited if `None`.
     pub(crate) capacity: Mutex<Option<Capacity>>,
-    /// Most bytes in a batch from now on, unlimited if 0.
+    /// Maximum number of bytes in a batch from now on, unlimited if 0.
     pub(crate) room: AtomicUsize,
     gate: Mutex<Gate>,
     moved: Condvar,

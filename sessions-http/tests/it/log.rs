@@ -73,8 +73,7 @@ fn server_faults_are_logged_with_causes() {
     let (log, response) = log_of(&store, serve(&sessions, Request::new(()), handler));
     assert_bare(&response, StatusCode::SERVICE_UNAVAILABLE);
     let line = log.lines().find(|line| line.contains("sessions_http: ")).unwrap();
-    for part in ["ERROR", "kind=StoreUnavailable", "status=503", "the session store is unavailable", "was told to fail"]
-    {
+    for part in ["ERROR", "kind=StoreUnavailable", "status=503", "the session store is unavailable", "is set to fail"] {
         assert!(line.contains(part), "{part}: {line}");
     }
 }

@@ -243,7 +243,7 @@ impl hyper::body::Body for Beginning {
     }
 }
 
-/// As documented at the wrapper: a handler that reads the body notices that its client is gone, and
+/// As documented on the wrapper: a handler that reads the body notices that its client is gone, and
 /// its response is like any other.
 #[tokio::test]
 async fn truncated_body_keeps_earlier_writes() {

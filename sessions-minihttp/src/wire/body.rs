@@ -12,7 +12,7 @@ const MOST_SKIPPED: u64 = 256 * 1024;
 
 /// The body of a request.
 ///
-/// It outlives the service, so that an unread rest is not taken for the next request.
+/// It outlives the service, so that unread bytes are not taken for the next request.
 pub(crate) struct Incoming<'c> {
     wire: &'c mut Wire,
     /// Number of body bytes that arrived with the head.

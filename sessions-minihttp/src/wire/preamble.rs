@@ -34,7 +34,7 @@ impl Preamble {
         if self.seconds != Some(seconds) {
             self.seconds = Some(seconds);
             let date = HttpDate::from(UNIX_EPOCH + Duration::from_secs(seconds));
-            write!(&mut self.text[BEGINNING.len()..DATE_END], "{date}").expect("dates of HTTP have this length");
+            write!(&mut self.text[BEGINNING.len()..DATE_END], "{date}").expect("every HTTP date has this length");
         }
     }
 

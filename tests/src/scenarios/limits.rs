@@ -17,7 +17,7 @@ const PAUSE: &str = "300";
 
 /// Writes 32 entries of 20 kB at once, of which three fit.
 ///
-/// All were kept, 640 kB, while limits were checked before the atomic step.
+/// Regression: all of them (640 kB) were kept when limits were checked before the atomic step.
 ///
 /// # Panics
 ///
@@ -31,7 +31,7 @@ pub fn parallel_large_writes_respect_the_size_limit(server: &Server) {
 
 /// Writes 400 small entries at once.
 ///
-/// More than the limit were kept while it was checked before the atomic step.
+/// Regression: more than the limit were kept when it was checked before the atomic step.
 ///
 /// # Panics
 ///
@@ -45,8 +45,8 @@ pub fn parallel_small_writes_respect_the_key_limit(server: &Server) {
 
 /// Writes `count` entries of 60 kB at once while another visitor is served.
 ///
-/// While limits were checked before the atomic step, 600 of them made a record of 36 MB. Each write
-/// copied all of it, and another visitor waited for seconds.
+/// Regression: when limits were checked before the atomic step, 600 of them made a record of 36 MB.
+/// Each write copied all of it, and another visitor waited for seconds.
 ///
 /// # Panics
 ///
@@ -110,7 +110,7 @@ fn is_kept(answer: Response) -> bool {
 
 /// Signs in with a name of 200,000 bytes.
 ///
-/// It was accepted once, and after one of 70,000 bytes every write of the session failed.
+/// Regression: it was accepted, and after a name of 70,000 bytes every write of the session failed.
 ///
 /// # Panics
 ///

@@ -1,7 +1,7 @@
 //! Requests with several session cookies.
 //!
-//! A successful logout has ended every session whose token it was sent. When only one token was
-//! looked at, the other sessions stayed alive behind a 200 and a removal cookie.
+//! A successful logout has ended every session whose token the request carried. Regression: when
+//! only one token was looked up, the other sessions stayed alive behind a 200 and a removal cookie.
 
 use crate::{Request, Response, Server, Visitor, random_token};
 

@@ -157,7 +157,7 @@ impl Ledger {
 
     fn login(&mut self, visitor: &mut Visitor<'_>) -> Going {
         let account = self.current.take().expect("there is a session to sign in to");
-        // Without a response it is unknown which cookie is valid, so the client starts anew.
+        // Without a response it is unknown which cookie is valid, so the client starts over.
         ask(visitor, &format!("/login?user={}", self.user))?.expect_text("ok");
         self.ended.push(account.token);
         self.current = Some(Account { token: visitor.token(), user: Some(self.user.clone()), ..account });

@@ -15,7 +15,7 @@ fn is_hit(answer: &Response) -> bool {
     answer.field("X-Cache") == Some("HIT")
 }
 
-/// Returns the Cookie field that a browser sends after this response.
+/// Returns the Cookie header that a browser sends after this response.
 #[track_caller]
 fn cookie_of(server: &Server, answer: &Response) -> String {
     match answer.set_cookies().as_slice() {

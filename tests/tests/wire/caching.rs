@@ -51,8 +51,8 @@ fn a_response_that_reads_the_session_varies_by_cookie(framework: Framework) {
     }
 }
 
-/// Guards against a page of a signed-in visitor that was shown again by the back button after the
-/// logout, when it was sent with `Vary` alone.
+/// Regression: the back button showed a signed-in visitor's page again after the logout, when the
+/// page was sent with `Vary` alone.
 fn a_signed_in_response_is_not_cached(framework: Framework) {
     let server = Server::start(framework);
     let mut signed_in = server.signed_in("ann");

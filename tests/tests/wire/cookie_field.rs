@@ -1,4 +1,4 @@
-//! Parsing of the Cookie field: many fields, any order, foreign cookies beside ours, no other name
+//! Parsing of `Cookie` headers: many of them, any order, foreign cookies beside ours, no other name
 //! for ours.
 
 use sessions_tests::{Framework, Request, Response, Server, in_every_framework, random_token};

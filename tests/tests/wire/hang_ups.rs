@@ -1,4 +1,4 @@
-//! Clients that hang up during their request.
+//! Clients that disconnect during their request.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ in_every_framework! {
 /// Duration of the requests of these clients.
 const SLOW: Duration = Duration::from_millis(1_500);
 
-/// Time that must be left when the client hangs up, so that the server can notice before the end.
+/// Time that must remain when the client disconnects, so that the server can notice in time.
 const LEFT: Duration = Duration::from_millis(1_000);
 
-/// Guards against a handler that was dropped together with its `destroy`, so that whoever hung up
-/// stayed signed in.
+/// Regression: a handler was dropped together with its `destroy`, so that a client that
+/// disconnected stayed signed in.
 fn a_hang_up_does_not_stop_a_logout(framework: Framework) {
     let server = Server::start(framework);
     for hang_up in [HangUp::Close, HangUp::Reset] {
@@ -45,7 +45,7 @@ fn a_hang_up_drops_the_write_with_its_handler(framework: Framework) {
     }
 }
 
-/// Sends a slow request with the visitor's cookie, and hangs up while the server handles it.
+/// Sends a slow request with the visitor's cookie, and disconnects while the server handles it.
 #[track_caller]
 fn hang_up_during(target: &str, hang_up: HangUp, server: &Server, visitor: &Visitor<'_>) {
     let slow = Request::get(target).cookie(server.cookie(&visitor.token())).to_bytes();
@@ -55,7 +55,7 @@ fn hang_up_during(target: &str, hang_up: HangUp, server: &Server, visitor: &Visi
         // first request.
         HangUp::Reset => [Request::get("/plain").to_bytes(), slow].concat(),
     };
-    // On a busy machine the request may be nearly over before its client hangs up. Such a round
+    // On a busy machine the request may be nearly over before its client disconnects. Such a round
     // does not count.
     for _ in 0..10 {
         let mut connection = server.connect();

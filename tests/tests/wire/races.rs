@@ -1,4 +1,4 @@
-//! Parallel requests of one session, which lose nothing of each other.
+//! Parallel requests of one session, which lose none of each other's writes.
 
 use sessions_tests::scenarios::races;
 use sessions_tests::{Framework, Server, each_together, in_every_framework, together};

@@ -66,8 +66,8 @@ fn the_key_can_be_given(framework: Framework) {
     }
 }
 
-/// Guards against cookies that kept the seal they were issued with, so that active visitors were
-/// signed out together with the old key.
+/// Regression: cookies kept the seal that they were issued with, so that active visitors were
+/// signed out when the old key was removed.
 fn a_cookie_is_resealed_after_a_key_change(framework: Framework) {
     let (old, new) = (key(0xa5), key(0x5a));
     let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");

@@ -7,10 +7,10 @@ use super::paths::{self, Import, Paths};
 use crate::command::root;
 
 /// Rooms of sessions-core, each a module at its root, the highest first: a room imports only from
-/// rooms below it. So circles are impossible, too.
+/// rooms below it. This also rules out cycles.
 const ROOMS: &[&str] = &["session", "exchange", "manager", "store", "record", "cookie", "error", "platform", "id"];
 
-/// Modules that show what the rooms hold, and therefore import from all of them.
+/// Modules that re-export items of the rooms, and therefore import from all of them.
 const FRONT: &[&str] = &["adapter", "testing"];
 
 /// A source file of sessions-core.
@@ -23,7 +23,7 @@ struct File {
     text: String,
 }
 
-/// Returns every import that runs up.
+/// Returns every import that points up.
 pub(super) fn faults() -> Result<Vec<String>, String> {
     let mut files = Vec::new();
     read_folder(&root().join("sessions-core/src"), &mut files)?;

@@ -35,8 +35,8 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
         table.row(&clients.to_string(), cells);
     }
     Ok(format!(
-        "{table}\nRequests per second of axum with sessions in memory, as a share of those of axum alone in the turns between: the median of \
-         {rounds} rounds of {SECONDS} s each, the least and the most. Server and clients have a core each.\n\n{}",
+        "{table}\nRequests per second of axum with sessions in memory, as a share of those of axum alone in alternating turns: the median of \
+         {rounds} rounds of {SECONDS} s each, with the minimum and the maximum. Server and clients have a core each.\n\n{}",
         plot(&ratios).write("clients")?
     ))
 }

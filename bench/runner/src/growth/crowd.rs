@@ -65,9 +65,9 @@ fn table(sizes: &[Size]) -> String {
         table.row(&short(*sessions as f64), [time(0), time(1), count(0), count(1), time(2)]);
     }
     format!(
-        "{table}\nA request to sessions-core alone: the cookie's token is parsed and hashed, the session found and two values read, or one \
-         incremented and committed. Each request is for another session, in an order that no cache foresees; the time is that of a \
-         processor, and grows by what memory is slower than caches. Instructions up to {} sessions.\n",
+        "{table}\nA request to sessions-core alone: it parses and hashes the cookie's token, finds the session, and reads two values, or \
+         increments one and commits. Each request is for a different session, in random order, so CPU time grows as fewer sessions fit into \
+         the caches. Instructions are counted up to {} sessions.\n",
         short(COUNTED as f64)
     )
 }

@@ -49,7 +49,7 @@ pub(crate) fn run(program: &Path) -> Outcome<String> {
         lines: lines(&of_bytes, |shape| shape.bytes),
     };
     Ok(format!(
-        "{}\nA read decodes the one value that it asks for. A commit copies the whole record.\n\n{}\n{}\n{}",
+        "{}\nA read decodes only the value that it asks for. A commit copies the whole record.\n\n{}\n{}\n{}",
         table("keys of 16 bytes, and a number among them", &of_keys, |shape| shape.keys.to_string()),
         keys.write("keys")?,
         table("three values of, and a number", &of_bytes, |shape| length(shape.bytes)),

@@ -54,12 +54,12 @@ fn table(all: &[Waits], rounds: usize, seconds: f64) -> String {
         table.row(name, [Some(short(*reads)), Some(thousandth), millis(*longest), millis(*longest_own)]);
     }
     format!(
-        "{table}\nReads of 10,000 other sessions through sessions-core, by one thread for each processor but one, while a manager's own \
-         thread sweeps; {rounds} rounds. All at once, a million are gone after {seconds:.1} s; one after the other, they expire within 4 s. \
-         The first line is of a thread for each processor that does nothing else: how long the machine stops one by itself. Such a stop \
-         meets reads in two ways, when it stops the reader, and when it stops the sweeping thread with a lock that the reader waits for. The \
-         last column leaves out what the kernel counts as waiting for a processor (`schedstat`), which is not all of the former: \
-         a machine that is stopped from outside does not count it.\n"
+        "{table}\nReads of 10,000 other sessions through sessions-core, by one thread on each processor but one, while the manager's own \
+         thread sweeps; {rounds} rounds. If all expire at once, a million are swept within {seconds:.1} s; if one after the other, they \
+         expire over 4 s. The first line is for idle threads, one per processor: how long the machine itself stops a thread. Such a stop \
+         delays a read if it stops the reader, or the sweeping thread while it holds a lock that the reader needs. The last column \
+         excludes the time that the kernel counts as waiting for a processor (`schedstat`). The kernel does not count a stop of the whole \
+         machine.\n"
     )
 }
 
