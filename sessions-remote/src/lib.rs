@@ -1,0 +1,17 @@
+#![doc = include_str!("docs/crate.md")]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
+mod commits;
+mod engine;
+mod options;
+mod queue;
+mod runtime;
+mod shared;
+mod store;
+mod tries;
+mod writers;
+
+pub use engine::{Answer, Engine, Failure, Swap, Values};
+pub use options::Options;
+pub use runtime::Background;
+pub use store::{OpenByUrl, RemoteStore};

@@ -1,0 +1,77 @@
+//! A tokio runtime for deadlines and background work, whatever the caller runs on.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// A single-threaded tokio runtime for an engine's connections and a store's deadlines.
+///
+/// The callers' futures are not spawned on it. They are polled where they are awaited, which may be
+/// another tokio, a coroutine or a blocked thread. Only what must continue between polls runs here.
+/// Cloning is cheap; the runtime ends with its last clone.
+#[derive(Clone, Debug)]
+pub struct Background(Arc<Owned>);
+
+#[derive(Debug)]
+struct Owned(Option<Runtime>);
+
+impl Background {
+    /// Starts the runtime on a thread named `name`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the thread cannot be started.
+    pub fn start(name: &str) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()?;
+        Ok(Self(Arc::new(Owned(Some(runtime)))))
+    }
+
+    /// Returns the runtime's handle, on which an engine starts its own tasks.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        let runtime = self.0.0.as_ref().expect("the runtime is taken only when it is dropped");
+        runtime.handle()
+    }
+
+    /// Polls a future within the runtime, wherever it is awaited.
+    pub(crate) const fn enclose<F: Future>(self, future: F) -> Enclosed<F> {
+        Enclosed { future, background: self }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // A plain drop would block, which is not allowed on another tokio runtime.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+pin_project! {
+    /// A future that is polled within a runtime, wherever that happens.
+    ///
+    /// The runtime is entered for each poll and left before it returns. It is never entered across
+    /// a wait, when a coroutine may move to another thread.
+    pub(crate) struct Enclosed<F> {
+        #[pin]
+        future: F,
+        // Declared last and kept: a timer panics if it is polled after its runtime has ended.
+        background: Background,
+    }
+}
+
+impl<F: Future> Future for Enclosed<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.background.handle().enter();
+        this.future.poll(context)
+    }
+}

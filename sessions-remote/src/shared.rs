@@ -1,0 +1,111 @@
+//! What all clones of a store and its background work share.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use sessions_core::SessionId;
+use sessions_core::record::Record;
+use sessions_core::store::{StoreErrorKind, StoreFuture};
+use tokio::sync::Semaphore;
+
+use crate::engine::{Answer, Engine};
+use crate::options::Options;
+use crate::queue::Job;
+use crate::runtime::Background;
+use crate::tries::{Deadline, Fault, Outage};
+
+/// The state of an opened store.
+pub(crate) struct Shared<E> {
+    pub(crate) engine: E,
+    pub(crate) options: Options,
+    /// The number under which this store signs what it writes.
+    pub(crate) writer: u32,
+    pub(crate) outage: Outage,
+    /// The commits that wait for another one of their session. A session with a commit under way
+    /// has an entry.
+    pub(crate) queues: DashMap<SessionId, Vec<Job>>,
+    in_flight: Arc<Semaphore>,
+    /// Declared last: the engine's connections may live on it.
+    pub(crate) background: Background,
+}
+
+impl<E: Engine> Shared<E> {
+    pub(crate) fn new(engine: E, options: Options, background: Background) -> Self {
+        Self {
+            engine,
+            options,
+            // Without random bytes no session is created either, and every commit fails.
+            writer: getrandom::u32().unwrap_or(0).max(1),
+            outage: Outage::default(),
+            queues: DashMap::new(),
+            in_flight: Arc::new(Semaphore::new(options.max_in_flight.min(Semaphore::MAX_PERMITS))),
+            background,
+        }
+    }
+
+    /// Starts a call, unless too many are in flight.
+    pub(crate) fn start<T, F>(self: &Arc<Self>, call: impl FnOnce(Arc<Self>) -> F) -> StoreFuture<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
+            return StoreFuture::ready(Err(Fault::of(StoreErrorKind::Busy).into_error(E::NAME)));
+        };
+        let call = call(Arc::clone(self));
+        StoreFuture::new(self.background.clone().enclose(async move {
+            let _permit = permit;
+            call.await.map_err(|fault| fault.into_error(E::NAME))
+        }))
+    }
+
+    pub(crate) fn load_deadline(&self) -> Deadline {
+        self.outage.start(self.options.load_deadline)
+    }
+
+    pub(crate) fn commit_deadline(&self) -> Deadline {
+        self.outage.start(self.options.commit_deadline)
+    }
+
+    /// Returns a number that no other write to the session has.
+    pub(crate) fn nonce(&self) -> Result<u32, Fault> {
+        getrandom::u32().map(|nonce| nonce.max(1)).map_err(|_| Fault::of(StoreErrorKind::Unavailable))
+    }
+
+    /// Reads a record.
+    pub(crate) async fn find(&self, id: SessionId, deadline: Deadline) -> Result<Option<Record>, Fault> {
+        let bytes = self.outage.repeat(deadline, || self.engine.get(id)).await.answer?;
+        bytes.map(|bytes| self.decode(id, bytes)).transpose()
+    }
+
+    /// Decodes the value of a session. One that belongs to another session is damaged.
+    pub(crate) fn decode(&self, id: SessionId, bytes: Vec<u8>) -> Result<Record, Fault> {
+        match Record::decode(bytes) {
+            Ok(record) if record.id() == id => Ok(record),
+            Ok(_) => Err(Fault::of(StoreErrorKind::Unreadable)),
+            Err(error) => Err(Fault::of(error.store_error_kind())),
+        }
+    }
+
+    /// Makes calls that nobody waits for, and that nothing depends on.
+    pub(crate) fn later<T, F>(self: &Arc<Self>, call: impl Fn(Arc<Self>) -> F + Send + Sync + 'static)
+    where
+        T: Send,
+        F: Future<Output = Answer<T>> + Send,
+    {
+        let shared = Arc::clone(self);
+        self.background.handle().spawn(async move {
+            let deadline = shared.commit_deadline();
+            let _ = shared.outage.repeat(deadline, || call(Arc::clone(&shared))).await;
+        });
+    }
+}
+
+/// Shows the engine.
+impl<E: Engine> fmt::Debug for Shared<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.engine.fmt(f)
+    }
+}

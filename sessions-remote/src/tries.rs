@@ -1,0 +1,152 @@
+//! One deadline over all tries of a call, pauses between them, and what is known when it ends.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sessions_core::store::{StoreError, StoreErrorKind};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::engine::{Answer, Failure, FailureKind};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// Deadline of a call while the database is known to be down.
+const DEADLINE_WHILE_DOWN: Duration = Duration::from_millis(50);
+
+/// When a call must be over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    at: Instant,
+    span: Duration,
+}
+
+/// A call that failed, as every commit that shared it is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    pub(crate) kind: StoreErrorKind,
+    pub(crate) is_full: bool,
+    cause: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// The answer to a call, and whether an earlier try may have done the same.
+pub(crate) struct Outcome<T> {
+    pub(crate) answer: Result<T, Fault>,
+    pub(crate) is_in_doubt: bool,
+}
+
+/// Whether the database could not be reached for a whole deadline.
+///
+/// Until it is reached again, calls fail after 50 ms rather than after a whole deadline each, which
+/// would make every request wait and fill up what is in flight.
+#[derive(Debug, Default)]
+pub(crate) struct Outage(AtomicBool);
+
+impl Fault {
+    pub(crate) const fn of(kind: StoreErrorKind) -> Self {
+        Self { kind, is_full: false, cause: None }
+    }
+
+    fn new(kind: StoreErrorKind, cause: impl Into<Arc<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, is_full: false, cause: Some(cause.into()) }
+    }
+
+    /// Says that the call may have been done all the same.
+    pub(crate) fn in_doubt(self) -> Self {
+        Self { kind: StoreErrorKind::TimedOut, ..self }
+    }
+
+    pub(crate) fn into_error(self, store: &'static str) -> StoreError {
+        let error = StoreError::new(store, self.kind);
+        match self.cause {
+            Some(cause) => error.caused_by(Shared(cause)),
+            None => error,
+        }
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        let kind = match failure.kind {
+            FailureKind::Unreached | FailureKind::Refused | FailureKind::Full => StoreErrorKind::Unavailable,
+            FailureKind::Lost => StoreErrorKind::TimedOut,
+            FailureKind::Unreadable => StoreErrorKind::Unreadable,
+        };
+        Self { is_full: failure.kind == FailureKind::Full, ..Self::new(kind, failure.cause) }
+    }
+}
+
+/// A cause that several errors share.
+#[derive(Debug)]
+struct Shared(Arc<dyn StdError + Send + Sync>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Shared {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Outage {
+    /// Starts the deadline of a call.
+    pub(crate) fn start(&self, span: Duration) -> Deadline {
+        let span = if self.0.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span };
+        Deadline { at: Instant::now() + span, span }
+    }
+
+    /// Tries until there is an answer that another try would not change, or the deadline has passed.
+    pub(crate) async fn repeat<T, F>(&self, deadline: Deadline, call: impl Fn() -> F) -> Outcome<T>
+    where
+        F: Future<Output = Answer<T>>,
+    {
+        let mut pause = FIRST_PAUSE;
+        let mut is_in_doubt = false;
+        let mut last = None;
+        loop {
+            let failure = match timeout_at(deadline.at, call()).await {
+                Ok(Ok(value)) => {
+                    self.0.store(false, Ordering::Relaxed);
+                    return Outcome { answer: Ok(value), is_in_doubt };
+                }
+                Ok(Err(failure)) => failure,
+                Err(_) => return Outcome { answer: Err(self.elapsed(deadline, last)), is_in_doubt: true },
+            };
+            is_in_doubt |= failure.kind == FailureKind::Lost;
+            let may_pass = matches!(failure.kind, FailureKind::Unreached | FailureKind::Lost);
+            if !may_pass {
+                return Outcome { answer: Err(failure.into()), is_in_doubt };
+            }
+            last = Some(failure);
+            // A part of the pause is left to chance, so that clients do not come back together.
+            let pause_now = pause.mul_f64(0.5 + 0.5 * chance());
+            if Instant::now() + pause_now >= deadline.at {
+                return Outcome { answer: Err(self.elapsed(deadline, last)), is_in_doubt };
+            }
+            sleep(pause_now).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Describes a call whose deadline has passed.
+    fn elapsed(&self, deadline: Deadline, last: Option<Failure>) -> Fault {
+        if let Some(failure) = last {
+            self.0.fetch_or(failure.kind == FailureKind::Unreached, Ordering::Relaxed);
+            return failure.into();
+        }
+        let cause: Box<dyn StdError + Send + Sync> = format!("no answer within {:?}", deadline.span).into();
+        Fault::new(StoreErrorKind::TimedOut, cause)
+    }
+}
+
+/// Returns a random number from 0 to 1. It need not be secret.
+pub(crate) fn chance() -> f64 {
+    getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
+}

@@ -1,0 +1,194 @@
+//! Calls whose answers are lost, and databases that cannot be reached.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use pollster::block_on;
+use sessions_core::record::{Changes, Record, Refusal, SecretHash};
+use sessions_core::store::{Created, Store, StoreErrorKind};
+use sessions_core::{SessionId, Timestamp};
+use sessions_remote::{Options, RemoteStore};
+
+use crate::map_engine::{Map, MapEngine};
+
+const SECRET: SecretHash = SecretHash::from_bytes([2; 32]);
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+fn open(map: &Map) -> RemoteStore<MapEngine> {
+    RemoteStore::new(MapEngine::over(map), Options::default()).unwrap()
+}
+
+fn record(number: u8) -> Record {
+    Record::builder(SessionId::from_bytes([number; 16]), SECRET, NOW).entry("n", b"0").build().unwrap()
+}
+
+fn increment() -> Changes {
+    Changes::new(NOW, SECRET).increment("n", 1)
+}
+
+fn n(store: &RemoteStore<MapEngine>, record: &Record) -> String {
+    let found = block_on(store.load(record.id(), NOW)).unwrap().unwrap();
+    String::from_utf8(found.entry("n").unwrap().value().to_vec()).unwrap()
+}
+
+fn calls(store: &RemoteStore<MapEngine>) -> usize {
+    store.engine().calls.swap(0, Ordering::SeqCst)
+}
+
+#[test]
+fn an_increment_is_done_once_however_often_its_answer_is_lost() {
+    let store = open(&Map::default());
+    let mut base = record(1);
+    assert_eq!(block_on(store.create(&base)).unwrap(), Created::STORED);
+    for round in 1..=5 {
+        store.engine().lost.store(round, Ordering::SeqCst);
+        base = block_on(store.commit(&base, &increment())).unwrap().unwrap();
+        assert_eq!(n(&store, &base), round.to_string());
+    }
+}
+
+#[test]
+fn a_lost_swap_is_found_behind_those_of_others() {
+    let map = Map::default();
+    let [store, other] = [open(&map), open(&map)];
+    let base = record(1);
+    block_on(store.create(&base)).unwrap();
+    std::thread::scope(|scope| {
+        let lossy = scope.spawn(|| {
+            for _ in 0..200 {
+                store.engine().lost.store(1, Ordering::SeqCst);
+                block_on(store.commit(&base, &increment())).unwrap().unwrap();
+            }
+        });
+        for _ in 0..200 {
+            block_on(other.commit(&base, &increment())).unwrap().unwrap();
+        }
+        lossy.join().unwrap();
+    });
+    assert_eq!(n(&store, &base), "400");
+}
+
+#[test]
+fn a_swap_that_cannot_be_judged_is_not_repeated() {
+    let map = Map::default();
+    let writers: Vec<_> = (0..5).map(|_| open(&map)).collect();
+    block_on(writers[0].create(&record(1))).unwrap();
+    let base = block_on(writers[0].load(record(1).id(), NOW)).unwrap().unwrap();
+    // The store loses an answer, and cannot ask again before four others have written.
+    let engine = writers[0].engine();
+    engine.lost.store(1, Ordering::SeqCst);
+    let kind = std::thread::scope(|scope| {
+        let slow = scope.spawn(|| {
+            let commit = block_on(writers[0].commit(&base, &increment()));
+            commit.map(drop).map_err(|error| error.kind())
+        });
+        while engine.lost.load(Ordering::SeqCst) > 0 {
+            std::thread::yield_now();
+        }
+        for other in &writers[1..] {
+            block_on(other.commit(&base, &increment())).unwrap().unwrap();
+        }
+        slow.join().unwrap()
+    });
+    // Its pause may have ended before the others came; then the swap is known to be done.
+    assert!(kind == Err(StoreErrorKind::TimedOut) || kind == Ok(()), "{kind:?}");
+    assert_eq!(n(&writers[0], &base), "5", "it is not done twice");
+}
+
+#[test]
+fn a_late_swap_changes_nothing() {
+    let store = open(&Map::default());
+    let base = record(1);
+    block_on(store.create(&base)).unwrap();
+    let first = block_on(store.commit(&base, &increment())).unwrap().unwrap();
+    assert!(block_on(store.destroy(base.id())).unwrap());
+    assert_eq!(block_on(store.commit(&first, &increment())).unwrap().unwrap_err(), Refusal::Gone);
+    assert!(store.engine().map.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_create_without_an_answer_is_removed() {
+    let store = open(&Map::default());
+    store.engine().lost.store(1, Ordering::SeqCst);
+    assert_eq!(block_on(store.create(&record(1))).unwrap(), Created::Unanswered);
+    let begun = Instant::now();
+    while !store.engine().map.lock().unwrap().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(5), "what was created is removed");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_commit_costs_one_call_and_the_next_on_its_answer_too() {
+    let store = open(&Map::default());
+    block_on(store.create(&record(1))).unwrap();
+    let base = block_on(store.load(record(1).id(), NOW)).unwrap().unwrap();
+    calls(&store);
+    let next = block_on(store.commit(&base, &increment())).unwrap().unwrap();
+    assert_eq!(calls(&store), 1);
+    block_on(store.commit(&next, &increment())).unwrap().unwrap();
+    assert_eq!(calls(&store), 1);
+    // A base that is not current costs a second call: the first returns the current record.
+    block_on(store.commit(&base, &increment())).unwrap().unwrap();
+    assert_eq!(calls(&store), 2);
+}
+
+#[test]
+fn commits_of_one_session_share_calls() {
+    let store = open(&Map::default());
+    block_on(store.create(&record(1))).unwrap();
+    let base = block_on(store.load(record(1).id(), NOW)).unwrap().unwrap();
+    calls(&store);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let commits: Vec<_> = (0..50).map(|_| store.commit(&base, &increment())).collect();
+                let all = commits.into_iter().map(|commit| async { drop(commit.await.unwrap().unwrap()) });
+                block_on(join(all));
+            });
+        }
+    });
+    assert_eq!(n(&store, &base), "400");
+    assert!(calls(&store) < 200, "400 commits share swaps");
+}
+
+/// Awaits all futures at once.
+async fn join(all: impl Iterator<Item = impl Future<Output = ()>>) {
+    let mut all: Vec<_> = all.map(Box::pin).collect();
+    std::future::poll_fn(|context| {
+        all.retain_mut(|future| future.as_mut().poll(context).is_pending());
+        if all.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+#[test]
+fn calls_of_a_database_that_is_down_fail_soon() {
+    let store = open(&Map::default());
+    block_on(store.create(&record(1))).unwrap();
+    store.engine().unreached.store(usize::MAX, Ordering::SeqCst);
+    let load = || block_on(store.load(record(1).id(), NOW)).map(drop).map_err(|error| error.kind());
+    let begun = Instant::now();
+    assert_eq!(load(), Err(StoreErrorKind::Unavailable));
+    assert!(begun.elapsed() > Duration::from_millis(300), "the first call waits for the database to return");
+    let begun = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(load(), Err(StoreErrorKind::Unavailable));
+    }
+    assert!(begun.elapsed() < Duration::from_millis(400), "the next ones know that it is down");
+    store.engine().unreached.store(0, Ordering::SeqCst);
+    assert_eq!(load(), Ok(()));
+    store.engine().unreached.store(3, Ordering::SeqCst);
+    assert_eq!(load(), Ok(()), "after an answer, calls wait again");
+}
+
+#[test]
+fn more_calls_than_allowed_are_refused() {
+    let options = Options::default().max_in_flight(1);
+    let store = RemoteStore::new(MapEngine::default(), options).unwrap();
+    let first = store.create(&record(1));
+    let second = block_on(store.create(&record(2))).unwrap_err();
+    assert_eq!(second.kind(), StoreErrorKind::Busy);
+    assert_eq!(block_on(first).unwrap(), Created::STORED);
+    assert_eq!(block_on(store.create(&record(2))).unwrap(), Created::STORED);
+}

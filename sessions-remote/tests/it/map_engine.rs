@@ -1,0 +1,123 @@
+//! An engine over a map, which can lose its answers.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use sessions_core::record::Record;
+use sessions_core::{SessionId, Timestamp};
+use sessions_remote::{Answer, Engine, Failure, Swap, Values};
+
+pub(crate) type Map = Arc<Mutex<BTreeMap<SessionId, Vec<u8>>>>;
+
+#[derive(Debug, Default)]
+pub(crate) struct MapEngine {
+    pub(crate) map: Map,
+    /// How many writes are done without an answer.
+    pub(crate) lost: AtomicUsize,
+    /// How many calls are not done.
+    pub(crate) unreached: AtomicUsize,
+    pub(crate) calls: AtomicUsize,
+}
+
+impl MapEngine {
+    pub(crate) fn over(map: &Map) -> Self {
+        Self { map: Arc::clone(map), ..Self::default() }
+    }
+
+    /// Waits once, so that other calls come in between and a future can be dropped here.
+    async fn lock(&self) -> Answer<MutexGuard<'_, BTreeMap<SessionId, Vec<u8>>>> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        if take_one(&self.unreached) {
+            return Err(Failure::unreached("the map is out of reach"));
+        }
+        Ok(self.map.lock().unwrap())
+    }
+
+    fn answer<T>(&self, value: T) -> Answer<T> {
+        if take_one(&self.lost) { Err(Failure::lost("the answer was lost")) } else { Ok(value) }
+    }
+}
+
+fn take_one(counter: &AtomicUsize) -> bool {
+    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+fn record(value: &[u8]) -> Option<Record> {
+    Record::decode(value).ok()
+}
+
+impl Engine for MapEngine {
+    const NAME: &'static str = "map";
+
+    async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
+        Ok(self.lock().await?.get(&id).cloned())
+    }
+
+    async fn insert(&self, new: &Record) -> Answer<bool> {
+        let is_free = {
+            let mut map = self.lock().await?;
+            let is_free = !map.contains_key(&new.id());
+            if is_free {
+                map.insert(new.id(), new.as_bytes().to_vec());
+            }
+            is_free
+        };
+        self.answer(is_free)
+    }
+
+    async fn swap(&self, before: &Record, after: &Record, _: Timestamp) -> Answer<Swap> {
+        let swap = match self.lock().await?.get_mut(&after.id()) {
+            Some(value) if value.starts_with(before.mark()) => {
+                *value = after.as_bytes().to_vec();
+                Swap::Done
+            }
+            Some(value) => Swap::Changed(value.clone()),
+            None => Swap::Missing,
+        };
+        self.answer(swap)
+    }
+
+    async fn delete(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
+        let deleted = self.lock().await?.remove(&id);
+        self.answer(deleted)
+    }
+
+    async fn of_principal(&self, principal: &str, _: Option<&[u8]>) -> Answer<Values> {
+        let map = self.lock().await?;
+        let is_theirs = |value: &&Vec<u8>| record(value).is_some_and(|record| record.principal() == Some(principal));
+        Ok(Values::new(map.values().filter(is_theirs).cloned().collect(), None))
+    }
+
+    async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
+        let mut map = self.lock().await?;
+        let is_theirs = |value: &[u8]| record(value).is_some_and(|record| record.principal() == Some(principal));
+        Ok(map.extract_if(.., |id, value| Some(*id) != except && is_theirs(value)).map(|(id, _)| id).collect())
+    }
+
+    async fn page(&self, from: Option<&[u8]>, limit: usize) -> Answer<Values> {
+        let map = self.lock().await?;
+        let first = from.and_then(|from| from.try_into().ok()).map(SessionId::from_bytes);
+        let mut rest = map.iter().filter(|(id, _)| Some(**id) >= first);
+        let values = rest.by_ref().take(limit).map(|(_, value)| value.clone()).collect();
+        Ok(Values::new(values, rest.next().map(|(id, _)| id.as_bytes().to_vec())))
+    }
+
+    async fn count(&self) -> Answer<u64> {
+        Ok(self.lock().await?.len() as u64)
+    }
+
+    async fn delete_all(&self) -> Answer<u64> {
+        Ok(std::mem::take(&mut *self.lock().await?).len() as u64)
+    }
+
+    async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
+        let mut map = self.lock().await?;
+        let is_expired = |value: &[u8]| record(value).is_some_and(|record| record.has_expired(now));
+        let expired: Vec<_> =
+            map.iter().filter(|(_, value)| is_expired(value)).map(|(id, _)| *id).take(limit).collect();
+        expired.iter().for_each(|id| drop(map.remove(id)));
+        Ok(expired)
+    }
+}
