@@ -45,7 +45,7 @@ impl Server {
     }
 
     fn launch(&mut self) {
-        self.guard = Some(Guard::start(self.folder.path(), &self.arguments()));
+        self.guard = Some(Guard::start(self.folder.path(), &crate::program(), &self.arguments(), None));
         let deadline = Instant::now() + START_TIMEOUT;
         while !self.answers() {
             let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
