@@ -1,14 +1,14 @@
-//! Real servers for tests: Redis and Redis clusters, Postgres, PgBouncer and MariaDB. Each has
-//! a private port of the loopback interface, and its data in a temporary folder.
+//! Real servers for tests: Redis, Valkey and Redis clusters, Postgres, PgBouncer and MariaDB. Each
+//! has a private port of the loopback interface, and its data in a temporary folder.
 //!
 //! A server stops when its [`Server`], [`Postgres`], [`PgBouncer`] or [`MariaDb`] is dropped, or
 //! when the test process ends, even if that is killed. If a server is not installed, [`installed`],
-//! [`Postgres::is_installed`] and so on print a notice and return `false`, and the test returns
-//! early.
+//! [`valkey_is_installed`], [`Postgres::is_installed`] and so on print a notice and return `false`,
+//! and the test returns early.
 //!
 //! The environment variable `SESSIONS_REDIS_SERVER` names another program to start than the
-//! redis-server on the `PATH`. redis-cli is always required. If tests run as root, databases run as
-//! another user, as they refuse root.
+//! redis-server on the `PATH`, and `SESSIONS_VALKEY_SERVER` another valkey-server. redis-cli is
+//! required for both. If tests run as root, databases run as another user, as they refuse root.
 //!
 //! A [`Proxy`] in front of a server acts as a bad network.
 //!
@@ -34,6 +34,7 @@ mod programs;
 mod proxy;
 mod server;
 mod template;
+mod valkey;
 
 pub use cluster::Cluster;
 pub use mariadb::MariaDb;
@@ -42,6 +43,7 @@ pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use server::Server;
+pub use valkey::valkey_is_installed;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
