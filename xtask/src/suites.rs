@@ -55,12 +55,19 @@ fn run_with_demos(tests: &str, environment: &[(&str, &str)]) -> Result<(), Strin
     run(required(&mut tests))
 }
 
-/// Turns skipped tests into failures: the programs that they need were installed.
+/// Names of the variables that turn skipped tests into failures: the programs that they need were
+/// installed.
+const REQUIRED: [&str; 5] = [
+    "SESSIONS_REQUIRE_REDIS",
+    "SESSIONS_REQUIRE_POSTGRES",
+    "SESSIONS_REQUIRE_MARIADB",
+    "SESSIONS_REQUIRE_NGINX",
+    "SESSIONS_REQUIRE_BROWSER",
+];
+
+/// Turns skipped tests into failures.
 fn required(tests: &mut Command) -> &mut Command {
-    for name in ["SESSIONS_REQUIRE_REDIS", "SESSIONS_REQUIRE_NGINX", "SESSIONS_REQUIRE_BROWSER"] {
-        tests.env(name, "1");
-    }
-    tests
+    tests.envs(REQUIRED.map(|name| (name, "1")))
 }
 
 #[cfg(test)]
