@@ -1,10 +1,14 @@
 //! Installs what the checks need besides Rust: with apt-get as root, else it prints what to do.
 
+mod valkey;
+
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::{env, fs};
 
 use crate::command::{cargo, read, run, succeeds};
+
+pub(crate) use valkey::is_installed as valkey_is_installed;
 
 /// A program that tests or benchmarks start.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +46,9 @@ const COMPONENTS: &[(&str, &str)] = &[("rustfmt", "fmt --version"), ("clippy", "
 /// Installs what the checks lack, or fails with a list of it.
 pub(crate) fn install() -> Result<(), String> {
     install_components()?;
-    install_tools(TOOLS)
+    install_tools(TOOLS)?;
+    valkey::install();
+    Ok(())
 }
 
 /// Installs what the benchmarks lack, or fails with a list of it.

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::command::{cargo, run};
+use crate::install;
 use crate::workspace::{Member, members, target_folder};
 
 /// Packages and features of every suite. Cargo unifies features over its selection, so it would
@@ -65,9 +66,13 @@ const REQUIRED: [&str; 5] = [
     "SESSIONS_REQUIRE_BROWSER",
 ];
 
-/// Turns skipped tests into failures.
+/// Turns skipped tests into failures, where a program was installed or had to be.
 fn required(tests: &mut Command) -> &mut Command {
-    tests.envs(REQUIRED.map(|name| (name, "1")))
+    tests.envs(REQUIRED.map(|name| (name, "1")));
+    if install::valkey_is_installed() {
+        tests.env("SESSIONS_REQUIRE_VALKEY", "1");
+    }
+    tests
 }
 
 #[cfg(test)]
