@@ -12,11 +12,15 @@ use crate::account::Account;
 /// The system closes the pipe if the test process is killed. Then only the shell is left to remove
 /// the folder. The script answers each request with a line.
 ///
+/// A signal from the terminal, or from what limits the time of the tests, reaches their whole
+/// process group. The shell ignores it, to be there for the cleaning up.
+///
 /// Signals go to the server and to the processes that it forked. Postgres moves these to sessions
 /// of their own, so there is no group to signal. The server is suspended first, so that it forks
 /// no more meanwhile. A killed Postgres leaves a segment of shared memory behind, which the seventh
 /// line of its `postmaster.pid` names.
-const SCRIPT: &str = r#"dir=$1; program=$2; shift 2
+const SCRIPT: &str = r#"trap '' INT QUIT HUP TERM
+dir=$1; program=$2; shift 2
 "$program" "$@" >>"$dir/log" 2>&1 &
 server=$!
 forked() { pgrep -P $server || cat /proc/$server/task/$server/children; }

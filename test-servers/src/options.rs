@@ -52,7 +52,8 @@ impl Options {
 
     /// Starts a Valkey server in place of a Redis server.
     ///
-    /// See [`valkey_is_installed`](crate::valkey_is_installed).
+    /// See [`valkey_is_installed`](crate::valkey_is_installed). The one that xtask installs has no
+    /// TLS.
     pub const fn valkey(mut self) -> Self {
         self.valkey = true;
         self

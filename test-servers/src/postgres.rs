@@ -128,7 +128,7 @@ impl Postgres {
     ///
     /// Panics if there is none, or if it takes too long.
     pub fn wait_for_standby(&self) {
-        let position = self.sql("SELECT pg_current_wal_insert_lsn()");
+        let position = self.sql("SELECT pg_current_wal_flush_lsn()");
         let query = format!("SELECT bool_and(replay_lsn >= '{position}') FROM pg_stat_replication");
         self.daemon.wait_until("the standby has caught up", || self.sql(&query) == "t");
     }

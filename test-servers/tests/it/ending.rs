@@ -4,8 +4,9 @@ use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ const DOOMED: &str = "SESSIONS_DOOMED_TEST";
 
 /// Time for servers to end on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Linux' list of segments of shared memory.
+const SEGMENTS: &str = "/proc/sysvipc/shm";
 
 /// What a server takes up on this machine.
 #[derive(Debug)]
@@ -30,6 +34,7 @@ impl Traces {
     fn of_postgres(server: &Postgres) -> Self {
         let segment = server.sql("SELECT pg_read_file('postmaster.pid')");
         let segment = segment.lines().nth(6).and_then(|line| line.split_whitespace().nth(1));
+        let segment = segment.filter(|_| Path::new(SEGMENTS).exists());
         Self {
             port: server.port(),
             folder: server.sql("SHOW unix_socket_directories"),
@@ -57,21 +62,23 @@ impl Traces {
     /// Returns, for port, folder and segment, whether it is still there.
     fn are_there(&self) -> Vec<bool> {
         let is_taken = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).is_err();
-        let segments = || fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        let segments = || fs::read_to_string(SEGMENTS).unwrap();
         let has = |id: &String| segments().lines().any(|line| line.split_whitespace().nth(1) == Some(id));
         [is_taken, Path::new(&self.folder).exists()].into_iter().chain(self.segment.iter().map(has)).collect()
     }
 }
 
-/// Runs the test `name` in another process, up to where it has started a server, and kills that.
-fn kill_test(name: &str) {
+/// Runs the current test in another process, up to where it has started a server, and ends that.
+fn end_test(end: fn(&mut Child)) {
+    let thread = thread::current();
+    let name = thread.name().unwrap();
     let mut command = Command::new(env::current_exe().unwrap());
-    command.args([name, "--exact", "--nocapture"]).env(DOOMED, "1");
+    command.args([name, "--exact", "--nocapture"]).env(DOOMED, "1").process_group(0);
     let mut doomed = command.stdout(Stdio::piped()).stdin(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(doomed.stdout.take().unwrap()).lines().map(Result::unwrap);
     let traces = lines.filter_map(|line| Traces::parse(&line)).next().unwrap();
     assert!(traces.are_there().iter().all(|is_there| *is_there), "{traces:?}");
-    doomed.kill().unwrap();
+    end(&mut doomed);
     doomed.wait().unwrap();
     wait_until_gone(&traces);
 }
@@ -93,8 +100,25 @@ fn wait_for_death() {
     let _ = std::io::stdin().read_line(&mut String::new());
 }
 
-#[test]
-fn postgres_ends_with_a_killed_test() {
+fn kill(doomed: &mut Child) {
+    doomed.kill().unwrap();
+}
+
+/// Sends the signal of Ctrl-C to the process group, as a terminal does.
+fn interrupt(doomed: &mut Child) {
+    signal_group(doomed, "INT");
+}
+
+fn terminate(doomed: &mut Child) {
+    signal_group(doomed, "TERM");
+}
+
+fn signal_group(doomed: &Child, signal: &str) {
+    let group = format!("-{}", doomed.id());
+    assert!(Command::new("kill").args(["-s", signal, "--", &group]).status().unwrap().success());
+}
+
+fn check_postgres(end: fn(&mut Child)) {
     if !Postgres::is_installed() {
         return;
     }
@@ -103,11 +127,10 @@ fn postgres_ends_with_a_killed_test() {
         Traces::of_postgres(&server).print();
         return wait_for_death();
     }
-    kill_test("ending::postgres_ends_with_a_killed_test");
+    end_test(end);
 }
 
-#[test]
-fn mariadb_ends_with_a_killed_test() {
+fn check_mariadb(end: fn(&mut Child)) {
     if !MariaDb::is_installed() {
         return;
     }
@@ -116,7 +139,37 @@ fn mariadb_ends_with_a_killed_test() {
         Traces::of_mariadb(&server).print();
         return wait_for_death();
     }
-    kill_test("ending::mariadb_ends_with_a_killed_test");
+    end_test(end);
+}
+
+#[test]
+fn postgres_ends_with_a_killed_test() {
+    check_postgres(kill);
+}
+
+#[test]
+fn postgres_ends_with_an_interrupted_test() {
+    check_postgres(interrupt);
+}
+
+#[test]
+fn postgres_ends_with_a_terminated_test() {
+    check_postgres(terminate);
+}
+
+#[test]
+fn mariadb_ends_with_a_killed_test() {
+    check_mariadb(kill);
+}
+
+#[test]
+fn mariadb_ends_with_an_interrupted_test() {
+    check_mariadb(interrupt);
+}
+
+#[test]
+fn mariadb_ends_with_a_terminated_test() {
+    check_mariadb(terminate);
 }
 
 #[test]
