@@ -89,6 +89,8 @@ impl<E: Engine> Shared<E> {
             if round > ROUNDS_IN_A_ROW {
                 let longest = Duration::from_micros(50 << round.min(6));
                 sleep(longest.mul_f64(chance())).await;
+                // What was read before the pause is old by now.
+                base = None;
             }
         }
     }

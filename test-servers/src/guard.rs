@@ -2,50 +2,89 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
-/// Shell script that starts the server, prints its process id, and kills it once stdin is closed.
+use crate::account::Account;
+
+/// Shell script that starts the server, signals it on request, and kills it once stdin is closed.
 ///
 /// The system closes the pipe if the test process is killed. Then only the shell is left to remove
-/// the folder.
-const SCRIPT: &str = r#"dir=$1; program=$2; shift 2
+/// the folder. The script answers each request with a line.
+///
+/// A signal from the terminal, or from what limits the time of the tests, reaches their whole
+/// process group. The shell ignores it, to be there for the cleaning up.
+///
+/// Signals go to the server and to the processes that it forked. Postgres moves these to sessions
+/// of their own, so there is no group to signal. The server is suspended first, so that it forks
+/// no more meanwhile. A killed Postgres leaves a segment of shared memory behind, which the seventh
+/// line of its `postmaster.pid` names.
+const SCRIPT: &str = r#"trap '' INT QUIT HUP TERM
+dir=$1; program=$2; shift 2
 "$program" "$@" >>"$dir/log" 2>&1 &
 server=$!
-echo $server
-read -r word
-kill -9 $server 2>/dev/null
-wait $server 2>/dev/null
+forked() { pgrep -P $server || cat /proc/$server/task/$server/children; }
+signal_all() { kill -s STOP $server; children=$(forked); kill -s "$1" $children $server; }
+kill_all() {
+    signal_all KILL
+    wait $server
+    for child in $children; do
+        while grep -q '^State:[[:space:]]*[^XZ[:space:]]' /proc/$child/status; do sleep 0.01; done
+    done
+    set -- $(sed -n 7p "$dir/data/postmaster.pid")
+    [ -z "$2" ] || ipcrm -m "$2"
+}
+while read -r word name; do
+    case $word in
+    signal) signal_all "$name"; echo ;;
+    end) kill -s "$name" $server; wait $server; server=; echo ;;
+    keep) break ;;
+    esac
+done
+[ -z "$server" ] || kill_all
 [ "$word" = keep ] || rm -rf "$dir""#;
 
 /// A running server process.
 #[derive(Debug)]
 pub(crate) struct Guard {
     shell: Child,
-    pub(crate) pid: u32,
+    answers: Mutex<BufReader<ChildStdout>>,
 }
 
 impl Guard {
-    pub(crate) fn start(folder: &Path, arguments: &[String]) -> Self {
+    /// Starts a program with its output in the folder's `log`, as another user if one is given.
+    pub(crate) fn start(folder: &Path, program: &Path, arguments: &[String], account: Option<Account>) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT, "sh"]).arg(folder).arg(crate::program()).args(arguments);
+        command.args(["-c", SCRIPT, "sh"]).arg(folder).arg(program).args(arguments);
+        if let Some(account) = account {
+            // The current folder may be closed to the account.
+            account.run(command.current_dir(folder));
+        }
         let mut shell = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("there is a shell");
-        let mut line = String::new();
         let output = shell.stdout.take().expect("its output was piped");
-        BufReader::new(output).read_line(&mut line).expect("the shell prints the process id");
-        let pid = line.trim().parse().expect("a process id is a number");
-        Self { shell, pid }
+        Self { shell, answers: Mutex::new(BufReader::new(output)) }
     }
 
-    /// Sends a signal to the server.
+    /// Sends a signal to the server and to the processes that it forked.
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.pid.to_string();
-        let mut command = Command::new("kill");
-        let _ = command.args(["-s", signal, &pid]).stderr(Stdio::null()).status();
+        self.request(&format!("signal {signal}\n"));
+    }
+
+    /// Sends a signal to the server and waits for its end.
+    pub(crate) fn end(self, signal: &str) {
+        self.request(&format!("end {signal}\n"));
+    }
+
+    fn request(&self, request: &str) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pipe = self.shell.stdin.as_ref().expect("its input was piped");
+        pipe.write_all(request.as_bytes()).expect("the shell runs until it is dropped");
+        answers.read_line(&mut String::new()).expect("the shell answers");
     }
 }
 

@@ -1,10 +1,14 @@
-//! Real Redis servers and clusters for tests: each on a private port of the loopback interface,
-//! with its data in a temporary folder.
+//! Real servers for tests: Redis, Valkey and Redis clusters, Postgres, PgBouncer and MariaDB. Each
+//! has a private port of the loopback interface, and its data in a temporary folder.
 //!
-//! A server stops when its [`Server`] is dropped, or when the test process ends, even if that is
-//! killed. If redis-server is not installed, [`installed`] prints a notice and returns `false`, and
-//! the test returns early. The environment variable `SESSIONS_REDIS_SERVER` names another program
-//! to start, such as a valkey-server or a Redis of another version. redis-cli is always required.
+//! A server stops when its [`Server`], [`Postgres`], [`PgBouncer`] or [`MariaDb`] is dropped, or
+//! when the test process ends, even if that is killed. If a server is not installed, [`installed`],
+//! [`valkey_is_installed`], [`Postgres::is_installed`] and so on print a notice and return `false`,
+//! and the test returns early.
+//!
+//! The environment variable `SESSIONS_REDIS_SERVER` names another program to start than the
+//! redis-server on the `PATH`, and `SESSIONS_VALKEY_SERVER` another valkey-server. redis-cli is
+//! required for both. If tests run as root, databases run as another user, as they refuse root.
 //!
 //! A [`Proxy`] in front of a server acts as a bad network.
 //!
@@ -16,23 +20,35 @@
 //! assert_eq!(server.cli(&["PING"]), "PONG");
 //! ```
 
+mod account;
 mod cluster;
+mod daemon;
 mod guard;
+mod mariadb;
 mod monitor;
 mod options;
+mod pgbouncer;
 mod port;
+mod postgres;
+mod programs;
 mod proxy;
 mod server;
+mod template;
+mod valkey;
 
 pub use cluster::Cluster;
+pub use mariadb::MariaDb;
 pub use options::Options;
+pub use pgbouncer::PgBouncer;
+pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use server::Server;
+pub use valkey::valkey_is_installed;
 
-use std::ffi::OsString;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::sync::OnceLock;
+
+use programs::{report_missing, version};
 
 /// Returns whether a redis-server can be started, and prints a notice if not.
 ///
@@ -42,27 +58,14 @@ use std::sync::OnceLock;
 #[must_use]
 pub fn installed() -> bool {
     static INSTALLED: OnceLock<bool> = OnceLock::new();
-    let installed = *INSTALLED.get_or_init(|| runs(program()) && runs("redis-cli".into()));
+    let installed = *INSTALLED.get_or_init(|| version(program()).is_some() && version("redis-cli").is_some());
     if !installed {
-        assert!(std::env::var_os("SESSIONS_REQUIRE_REDIS").is_none(), "redis-server is not installed");
-        let thread = std::thread::current();
-        let test = thread.name().unwrap_or("a test");
-        // Not with `eprintln!`: the test harness hides its output while the test passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: {test}: no redis-server found; `cargo xtask test` installs it, or on Debian `apt-get install redis-server`"
-        );
+        report_missing("redis-server", "SESSIONS_REQUIRE_REDIS", ", or on Debian `apt-get install redis-server`");
     }
     installed
 }
 
 /// Returns the program to start as a server.
-fn program() -> OsString {
-    std::env::var_os("SESSIONS_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
-}
-
-fn runs(program: OsString) -> bool {
-    let mut command = Command::new(program);
-    command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+fn program() -> PathBuf {
+    std::env::var_os("SESSIONS_REDIS_SERVER").map_or_else(|| "redis-server".into(), PathBuf::from)
 }

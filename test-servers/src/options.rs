@@ -10,6 +10,7 @@ pub struct Options {
     pub(crate) password: Option<String>,
     pub(crate) tls: bool,
     pub(crate) cluster: bool,
+    pub(crate) valkey: bool,
 }
 
 impl Options {
@@ -47,6 +48,15 @@ impl Options {
     pub fn cluster(mut self) -> Self {
         self.cluster = true;
         self.argument("--cluster-enabled", "yes").argument("--cluster-node-timeout", "1000")
+    }
+
+    /// Starts a Valkey server in place of a Redis server.
+    ///
+    /// See [`valkey_is_installed`](crate::valkey_is_installed). The one that xtask installs has no
+    /// TLS.
+    pub const fn valkey(mut self) -> Self {
+        self.valkey = true;
+        self
     }
 
     /// Starts the server and waits until it answers.

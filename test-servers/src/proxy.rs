@@ -74,7 +74,15 @@ impl Proxy {
         proxy
     }
 
-    /// Returns the URL of the server behind the proxy.
+    /// Returns the port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Returns the URL of the Redis server behind the proxy.
+    ///
+    /// Other servers have a method `url_through`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)

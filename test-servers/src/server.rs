@@ -14,7 +14,7 @@ use crate::port;
 /// Time for a server to start, on a machine that is busy with other tests.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running redis-server.
+/// A running redis-server or valkey-server.
 #[derive(Debug)]
 pub struct Server {
     guard: Option<Guard>,
@@ -45,7 +45,8 @@ impl Server {
     }
 
     fn launch(&mut self) {
-        self.guard = Some(Guard::start(self.folder.path(), &self.arguments()));
+        let program = if self.options.valkey { crate::valkey::program() } else { crate::program() };
+        self.guard = Some(Guard::start(self.folder.path(), &program, &self.arguments(), None));
         let deadline = Instant::now() + START_TIMEOUT;
         while !self.answers() {
             let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();

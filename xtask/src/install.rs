@@ -1,10 +1,14 @@
 //! Installs what the checks need besides Rust: with apt-get as root; otherwise prints what to do.
 
-use std::env;
-use std::path::Path;
-use std::process::Command;
+mod valkey;
+
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+use std::{env, fs};
 
 use crate::command::{cargo, read, run, succeeds};
+
+pub(crate) use valkey::is_installed as valkey_is_installed;
 
 /// A program that tests or benchmarks start.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +22,9 @@ struct Tool {
 /// Programs that the tests start.
 const TOOLS: &[Tool] = &[
     Tool { binary: "redis-server", package: "redis-server", used_by: "what concerns the Redis store" },
+    Tool { binary: "postgres", package: "postgresql", used_by: "what concerns SQL stores" },
+    Tool { binary: "mariadbd", package: "mariadb-server", used_by: "what concerns SQL stores" },
+    Tool { binary: "pgbouncer", package: "pgbouncer", used_by: "a pooler between a store and Postgres" },
     Tool { binary: "nginx", package: "nginx-light", used_by: "caching between visitor and server" },
     Tool { binary: "chromium", package: "chromium", used_by: "pages in a real browser" },
     Tool { binary: "chromedriver", package: "chromium-driver", used_by: "driving that browser" },
@@ -39,7 +46,9 @@ const COMPONENTS: &[(&str, &str)] = &[("rustfmt", "fmt --version"), ("clippy", "
 /// Installs what the checks lack, or fails with a list of it.
 pub(crate) fn install() -> Result<(), String> {
     install_components()?;
-    install_tools(TOOLS)
+    install_tools(TOOLS)?;
+    valkey::install();
+    Ok(())
 }
 
 /// Installs what the benchmarks lack, or fails with a list of it.
@@ -103,6 +112,7 @@ fn install_components() -> Result<(), String> {
 }
 
 fn install_packages(missing: &[&Tool]) -> Result<(), String> {
+    let _quiet = NoServices::new()?;
     run(&mut apt_get("update"))?;
     let packages = missing.iter().map(|tool| tool.package);
     run(apt_get("install").args(["--yes", "--no-install-recommends"]).args(packages))
@@ -116,6 +126,43 @@ fn apt_get(verb: &str) -> Command {
         // In the single-user runlevel, Debian's scripts start no service: tests start their own.
         .env("RUNLEVEL", "1");
     command
+}
+
+/// A ban on services for installed packages, where systemd ignores the runlevel.
+///
+/// Debian's scripts ask the program at [`POLICY`](Self::POLICY) before they start one.
+#[derive(Debug)]
+struct NoServices {
+    is_ours: bool,
+}
+
+impl NoServices {
+    const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+    fn new() -> Result<Self, String> {
+        let is_ours = !Path::new(Self::POLICY).exists();
+        if is_ours {
+            let failed = |why| format!("cannot write {}: {why}", Self::POLICY);
+            fs::write(Self::POLICY, policy(process::id())).map_err(failed)?;
+            run(Command::new("chmod").args(["+x", Self::POLICY]))?;
+        }
+        Ok(Self { is_ours })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.is_ours {
+            let _ = fs::remove_file(Self::POLICY);
+        }
+    }
+}
+
+/// Returns a script that denies services while a process runs: one that is killed leaves it behind.
+fn policy(process: u32) -> String {
+    format!(
+        "#!/bin/sh\n# Denies services while `cargo xtask test` installs packages.\n! kill -0 {process} 2>/dev/null || exit 101\n"
+    )
 }
 
 fn missing_of(tools: &[Tool], is_there: impl Fn(&str) -> bool) -> Vec<&Tool> {
@@ -140,7 +187,14 @@ fn advice(missing: &[&Tool]) -> String {
 fn on_path(binary: &str) -> bool {
     let name = format!("{binary}{}", env::consts::EXE_SUFFIX);
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| Path::new(&folder).join(&name).is_file())
+    env::split_paths(&path).chain(more_folders()).any(|folder| folder.join(&name).is_file())
+}
+
+/// Returns the folders of servers that Debian keeps off the `PATH`, or off that of most users.
+fn more_folders() -> impl Iterator<Item = PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let postgres = versions.map(|version| version.path().join("bin"));
+    postgres.chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
 }
 
 fn is_root() -> bool {
@@ -168,6 +222,17 @@ mod tests {
         assert!(text.contains("gone, for the other"), "{text}");
         assert!(text.contains("apt-get install gone-bin\n"), "{text}");
         assert!(!text.contains("one test"), "{text}");
+    }
+
+    #[test]
+    fn the_ban_on_services_ends_with_its_process() {
+        let run = |process| {
+            let status = Command::new("sh").args(["-c", &policy(process)]).status().unwrap();
+            status.code().unwrap()
+        };
+        let mut ended = Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        assert_eq!((run(process::id()), run(ended.id())), (101, 0));
     }
 
     #[test]

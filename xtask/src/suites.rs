@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::command::{cargo, run};
+use crate::install;
 use crate::workspace::{Member, members, target_folder};
 
 /// Packages and features of every suite. Cargo unifies features over its selection, so it would
@@ -55,10 +56,21 @@ fn run_with_demos(tests: &str, environment: &[(&str, &str)]) -> Result<(), Strin
     run(required(&mut tests))
 }
 
-/// Turns skipped tests into failures: the programs that they need were installed.
+/// Names of the variables that turn skipped tests into failures: the programs that they need were
+/// installed.
+const REQUIRED: [&str; 5] = [
+    "SESSIONS_REQUIRE_REDIS",
+    "SESSIONS_REQUIRE_POSTGRES",
+    "SESSIONS_REQUIRE_MARIADB",
+    "SESSIONS_REQUIRE_NGINX",
+    "SESSIONS_REQUIRE_BROWSER",
+];
+
+/// Turns skipped tests into failures, where a program was installed or had to be.
 fn required(tests: &mut Command) -> &mut Command {
-    for name in ["SESSIONS_REQUIRE_REDIS", "SESSIONS_REQUIRE_NGINX", "SESSIONS_REQUIRE_BROWSER"] {
-        tests.env(name, "1");
+    tests.envs(REQUIRED.map(|name| (name, "1")));
+    if install::valkey_is_installed() {
+        tests.env("SESSIONS_REQUIRE_VALKEY", "1");
     }
     tests
 }

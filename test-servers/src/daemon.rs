@@ -1,0 +1,111 @@
+//! What the database servers share: a process, its port and its folder.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::account::Account;
+use crate::guard::Guard;
+use crate::port;
+
+/// Time for a server to do what it is asked to, on a machine that is busy with other tests.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A server that can be stopped and started again with the same arguments, port and folder.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    guard: Option<Guard>,
+    program: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) port: u16,
+    pub(crate) account: Option<Account>,
+    /// Declared last, so that the server stops before its folder is removed.
+    folder: TempDir,
+}
+
+impl Daemon {
+    /// Makes the folder of a server and chooses its port.
+    pub(crate) fn new(program: PathBuf) -> Self {
+        let name = program.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let folder = TempDir::with_prefix(name + "-").expect("there is a folder for temporary files");
+        let account = Account::instead_of_owner(folder.path());
+        if let Some(account) = account {
+            account.own(folder.path()).expect("root may give a folder away");
+        }
+        Self { guard: None, program, arguments: Vec::new(), port: port::free(), account, folder }
+    }
+
+    /// Starts the server and waits until it answers.
+    pub(crate) fn launch(&mut self, answers: impl Fn(&Self) -> bool) {
+        self.guard = None;
+        self.guard = Some(Guard::start(self.folder.path(), &self.program, &self.arguments, self.account));
+        self.wait_until("the server answers", || answers(self));
+    }
+
+    /// Waits until a condition holds.
+    pub(crate) fn wait_until(&self, condition: &str, holds: impl Fn() -> bool) {
+        let deadline = Instant::now() + TIMEOUT;
+        while !holds() {
+            assert!(Instant::now() < deadline, "timed out waiting until {condition}:\n{}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Returns the folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the path of a file in the folder.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).to_string_lossy().into_owned()
+    }
+
+    /// Returns a command that runs in the folder, as the server's user and without its settings.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", path).env("LC_ALL", "C").current_dir(self.folder.path());
+        command.stdin(Stdio::null());
+        if let Some(account) = self.account {
+            account.run(&mut command);
+        }
+        command
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.guard = None;
+    }
+
+    /// Sends a signal and waits for the server's end.
+    pub(crate) fn stop(&mut self, signal: &str) {
+        if let Some(guard) = self.guard.take() {
+            guard.end(signal);
+        }
+    }
+
+    pub(crate) fn freeze(&self) {
+        self.guard.iter().for_each(|guard| guard.signal("STOP"));
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.guard.iter().for_each(|guard| guard.signal("CONT"));
+    }
+}
+
+/// Runs a command and returns what it prints.
+pub(crate) fn read(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
+    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+}
