@@ -9,7 +9,7 @@ use sessions_core::{SessionId, Timestamp};
 use tokio::time::sleep;
 
 use crate::engine::{Engine, Swap};
-use crate::shared::Shared;
+use crate::shared::{Shared, decode, nonce};
 use crate::tries::{Deadline, Fault, chance};
 use crate::writers::{Verdict, judge, sign};
 
@@ -103,7 +103,7 @@ impl<E: Engine> Shared<E> {
         now: Timestamp,
         deadline: Deadline,
     ) -> Result<(Swapped, Record), Fault> {
-        let nonce = self.nonce()?;
+        let nonce = nonce()?;
         let after = sign(after, Some(before), self.writer, nonce);
         if after.principal() != before.principal() {
             self.outage.repeat(deadline, || self.engine.list(&after)).await.answer?;
@@ -113,7 +113,7 @@ impl<E: Engine> Shared<E> {
             Ok(Swap::Done) => Swapped::Done,
             Ok(Swap::Missing) => Swapped::Missing,
             Ok(Swap::Changed(bytes)) => {
-                let current = self.decode(after.id(), bytes)?;
+                let current = decode(after.id(), bytes)?;
                 match outcome.is_in_doubt.then(|| judge(&current, before, self.writer, nonce)) {
                     Some(Verdict::Done) => Swapped::Done,
                     Some(Verdict::Unknown) => Swapped::Unknown(current),

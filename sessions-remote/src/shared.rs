@@ -69,24 +69,10 @@ impl<E: Engine> Shared<E> {
         self.outage.start(self.options.commit_deadline)
     }
 
-    /// Returns a number that no other write to the session has.
-    pub(crate) fn nonce(&self) -> Result<u32, Fault> {
-        getrandom::u32().map(|nonce| nonce.max(1)).map_err(|_| Fault::of(StoreErrorKind::Unavailable))
-    }
-
     /// Reads a record.
     pub(crate) async fn find(&self, id: SessionId, deadline: Deadline) -> Result<Option<Record>, Fault> {
         let bytes = self.outage.repeat(deadline, || self.engine.get(id)).await.answer?;
-        bytes.map(|bytes| self.decode(id, bytes)).transpose()
-    }
-
-    /// Decodes the value of a session. One that belongs to another session is damaged.
-    pub(crate) fn decode(&self, id: SessionId, bytes: Vec<u8>) -> Result<Record, Fault> {
-        match Record::decode(bytes) {
-            Ok(record) if record.id() == id => Ok(record),
-            Ok(_) => Err(Fault::of(StoreErrorKind::Unreadable)),
-            Err(error) => Err(Fault::of(error.store_error_kind())),
-        }
+        bytes.map(|bytes| decode(id, bytes)).transpose()
     }
 
     /// Makes calls that nobody waits for, and that nothing depends on.
@@ -101,6 +87,20 @@ impl<E: Engine> Shared<E> {
             let _ = shared.outage.repeat(deadline, || call(Arc::clone(&shared))).await;
         });
     }
+}
+
+/// Decodes the value of a session. One that belongs to another session is damaged.
+pub(crate) fn decode(id: SessionId, value: Vec<u8>) -> Result<Record, Fault> {
+    match Record::decode(value) {
+        Ok(record) if record.id() == id => Ok(record),
+        Ok(_) => Err(Fault::of(StoreErrorKind::Unreadable)),
+        Err(error) => Err(Fault::of(error.store_error_kind())),
+    }
+}
+
+/// Returns a number that no other write to a session has.
+pub(crate) fn nonce() -> Result<u32, Fault> {
+    getrandom::u32().map(|nonce| nonce.max(1)).map_err(|_| Fault::of(StoreErrorKind::Unavailable))
 }
 
 /// Shows the engine.

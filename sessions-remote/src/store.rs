@@ -12,7 +12,7 @@ use sessions_core::{SessionId, Timestamp};
 use crate::engine::{Answer, Engine, Values};
 use crate::options::Options;
 use crate::runtime::Background;
-use crate::shared::Shared;
+use crate::shared::{Shared, nonce};
 use crate::tries::Fault;
 use crate::writers::sign;
 
@@ -102,7 +102,7 @@ impl<E: Engine> RemoteStore<E> {
 impl<E: Engine> Shared<E> {
     async fn create(self: Arc<Self>, record: Record) -> Result<Created, Fault> {
         let deadline = self.commit_deadline();
-        let record = sign(&record, None, self.writer, self.nonce()?);
+        let record = sign(&record, None, self.writer, nonce()?);
         if record.principal().is_some() {
             self.outage.repeat(deadline, || self.engine.list(&record)).await.answer?;
         }

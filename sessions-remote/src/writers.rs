@@ -91,6 +91,9 @@ mod tests {
 
     use super::*;
 
+    /// Writers, each with its nonce.
+    type Writes = [(u32, u32)];
+
     const ME: u32 = 1;
 
     fn plain() -> Record {
@@ -99,7 +102,7 @@ mod tests {
     }
 
     /// Returns a record after writes by these writers, each with the nonce beside it.
-    fn after(base: &Record, writes: &[(u32, u32)]) -> Record {
+    fn after(base: &Record, writes: &Writes) -> Record {
         writes.iter().fold(base.clone(), |record, (writer, nonce)| sign(&plain(), Some(&record), *writer, *nonce))
     }
 
@@ -116,7 +119,7 @@ mod tests {
         let fresh = after(&plain(), &[(9, 90)]);
         let known = after(&plain(), &[(ME, 6), (9, 90)]);
         let others = [(11, 1), (12, 1), (13, 1), (14, 1)];
-        let table: [(&str, &Record, &[(u32, u32)], Verdict); 9] = [
+        let table: [(&str, &Record, &Writes, Verdict); 9] = [
             ("it is the last write", &fresh, &[(ME, 7)], Verdict::Done),
             ("others wrote after it", &fresh, &[(ME, 7), (11, 1), (12, 1), (13, 1)], Verdict::Done),
             ("only others wrote", &fresh, &others[..2], Verdict::NotDone),
