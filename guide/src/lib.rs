@@ -45,6 +45,10 @@ struct WebsocketsAndStreams;
 struct WhenASessionDisappears;
 
 #[cfg(doctest)]
+#[doc = include_str!("../your-own-store.md")]
+struct YourOwnStore;
+
+#[cfg(doctest)]
 #[doc = include_str!("../../sessions-actix/README.md")]
 struct SessionsActix;
 
@@ -79,6 +83,10 @@ struct SessionsMinihttp;
 #[cfg(doctest)]
 #[doc = include_str!("../../sessions-redb/README.md")]
 struct SessionsRedb;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-remote/README.md")]
+struct SessionsRemote;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../sessions-redis/README.md")]

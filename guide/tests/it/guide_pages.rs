@@ -44,6 +44,12 @@ fn pages_show_the_programs_that_run_here() {
 }
 
 #[test]
+fn the_page_on_stores_shows_the_engine_of_the_example() {
+    let text = read(root().join("sessions-remote/examples/engine.rs"));
+    assert!(read(root().join("guide/your-own-store.md")).contains(&format!("```rust,no_run\n{text}```\n")));
+}
+
+#[test]
 fn snippets_have_no_lines_that_only_rustdoc_hides() {
     let guide = root().join("guide");
     for page in stems(&guide, "md") {
