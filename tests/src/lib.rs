@@ -6,6 +6,7 @@
 //!   [`Response`] strictly;
 //! - [`Visitor`] keeps the session cookie it was given, whatever its attributes;
 //! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow;
+//! - [`history`] records what many clients are told, and checks it;
 //! - [`Chromium`] is a real one, and [`Nginx`] a real cache in front of a demo.
 //!
 //! The scenarios are in `tests/wire`, one module per topic. Each is a function that takes the
@@ -19,6 +20,7 @@ mod connection;
 mod demos;
 mod expectations;
 mod framework;
+pub mod history;
 mod jar;
 mod nginx;
 mod parallel;

@@ -1,0 +1,157 @@
+//! What clients of several servers asked and were told, and whether a correct store can have told
+//! them that.
+//!
+//! Clients work on the same sessions at once and write down each request with its times and its
+//! answer. A request without an answer may have been done or not. [`History::violations`] then
+//! checks:
+//!
+//! - what was acknowledged is there, until the session ends;
+//! - a session that was signed out stays signed out;
+//! - every key is linearizable: there is an order of all writes and reads, each within its own time,
+//!   in which every read returns the last write;
+//! - increments are exact;
+//! - a flash is not read again once a read of it was answered;
+//! - no data of one session shows up in another.
+
+mod check;
+mod crowd;
+mod register;
+
+#[cfg(test)]
+mod broken_stores;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+pub use crowd::{Site, work_until};
+
+/// A request of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Sets one of the session's registers to a value that nobody else writes.
+    Put {
+        /// The key of the register.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// Adds one to the session's counter.
+    Increment,
+    /// Reads all registers and the counter.
+    Read,
+    /// Sets the session's flash to a value that nobody else sets.
+    SetFlash {
+        /// The value.
+        value: String,
+    },
+    /// Reads the flash, which removes it.
+    TakeFlash,
+    /// Ends the session.
+    SignOut,
+}
+
+/// What a client was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A write is done.
+    Done,
+    /// The session's entries by key.
+    Entries(BTreeMap<String, String>),
+    /// The value of the flash, if there was one.
+    Flash(Option<String>),
+    /// The session has ended, and nothing was done.
+    Ended,
+    /// Nothing was done, and the session goes on.
+    Refused,
+    /// No answer, or an error: it may have been done.
+    Unknown,
+    /// An answer that no server may give.
+    Fault(String),
+}
+
+/// One request and its answer. Times are nanoseconds since the beginning of the history.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The number of the session.
+    pub session: usize,
+    /// What the client asked for.
+    pub act: Act,
+    /// When it asked.
+    pub begun: u64,
+    /// When it was told.
+    pub ended: u64,
+    /// What it was told.
+    pub told: Told,
+}
+
+/// All events so far.
+#[derive(Debug)]
+pub struct History {
+    start: Instant,
+    events: Mutex<Vec<Event>>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { start: Instant::now(), events: Mutex::default() }
+    }
+}
+
+/// The key of a session's counter.
+pub(crate) const COUNTER: &str = "count";
+
+/// The key under which a session holds its own name.
+pub(crate) const OWNER: &str = "owner";
+
+impl History {
+    /// Performs a request and writes it down.
+    pub fn record(&self, session: usize, act: Act, perform: impl FnOnce(&Act) -> Told) -> Told {
+        let begun = self.now();
+        let told = perform(&act);
+        let event = Event { session, act, begun, ended: self.now(), told: told.clone() };
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        told
+    }
+
+    /// Returns the number of requests so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Returns whether there were no requests.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns how many requests were answered, of all.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown = events.iter().filter(|event| event.told == Told::Unknown).count();
+        let sessions = events.iter().map(|event| event.session).max().map_or(0, |last| last + 1);
+        format!("{} requests in {sessions} sessions, {unknown} of them without an answer", events.len())
+    }
+
+    /// Returns what no correct store can have told, in words.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        check::violations(&events)
+    }
+
+    /// Returns the violations that remain where acknowledged writes may be lost, as in a failover
+    /// of a database that does not wait for its replicas: sign-outs that did not stay, data of
+    /// another session, and faults.
+    #[must_use]
+    pub fn violations_despite_losses(&self) -> Vec<String> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        check::violations_despite_losses(&events)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
