@@ -26,12 +26,23 @@ pub(crate) fn unit() -> Result<(), String> {
 
 /// Runs the demos over real sockets.
 pub(crate) fn wire() -> Result<(), String> {
-    run_with_demos("--test wire --test stores", &[("RUST_TEST_THREADS", WIRE_THREADS)])
+    run_with_demos("--test wire --test stores", "", &[("RUST_TEST_THREADS", WIRE_THREADS)])
+}
+
+/// Disturbs each database for the given number of minutes, and checks what clients were told.
+pub(crate) fn run_nemesis(words: &[String]) -> Result<(), String> {
+    let minutes = match words {
+        [word] => word.parse::<u64>().ok().filter(|minutes| *minutes > 0),
+        _ => None,
+    };
+    let minutes = minutes.ok_or("usage: cargo xtask nemesis MINUTES")?;
+    let seconds = (minutes * 60).to_string();
+    run_with_demos("--test stores", "nemesis -- --nocapture", &[("SESSIONS_NEMESIS_SECONDS", &seconds)])
 }
 
 /// Runs pages in a real browser.
 pub(crate) fn browser() -> Result<(), String> {
-    run_with_demos("--test browser", &[])
+    run_with_demos("--test browser", "", &[])
 }
 
 /// Returns the names of the integration tests that do not start the demos.
@@ -48,10 +59,10 @@ fn unit_tests(members: &[Member]) -> Result<Vec<&str>, String> {
 
 /// Builds the demos together with the tests, which would otherwise build them with another
 /// selection.
-fn run_with_demos(tests: &str, environment: &[(&str, &str)]) -> Result<(), String> {
+fn run_with_demos(tests: &str, choice: &str, environment: &[(&str, &str)]) -> Result<(), String> {
     run(&mut cargo(&format!("build {SELECTION} --profile test --bin demo-* {tests}")))?;
     let demos = target_folder()?.join("debug");
-    let mut tests = cargo(&format!("test {SELECTION} {tests}"));
+    let mut tests = cargo(&format!("test {SELECTION} {tests} {choice}"));
     tests.env("SESSIONS_DEMOS", demos).envs(environment.iter().copied());
     run(required(&mut tests))
 }

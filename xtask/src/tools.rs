@@ -1,6 +1,6 @@
 //! The commands with arguments of their own, in addition to the steps of `cargo xtask test`.
 
-use crate::{advisories, api, bench, fuzz, mutants};
+use crate::{advisories, api, bench, fuzz, mutants, suites};
 
 /// A command with arguments of its own.
 #[derive(Debug)]
@@ -28,6 +28,11 @@ pub(crate) const ALL: &[Tool] = &[
         name: "mutants",
         about: "list code changes that no test catches: in all files, 1/8 of them, or one",
         run: mutants::run_words,
+    },
+    Tool {
+        name: "nemesis",
+        about: "kill, freeze and cut off each database for minutes, and check what clients were told: cargo xtask nemesis 60",
+        run: suites::run_nemesis,
     },
 ];
 

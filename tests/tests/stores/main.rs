@@ -7,6 +7,7 @@ mod four_servers;
 mod full_disk;
 mod kills;
 mod ledger;
+mod nemesis;
 mod nginx_cache;
 mod outages;
 mod round_trips;

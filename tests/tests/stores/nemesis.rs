@@ -1,0 +1,245 @@
+//! Databases are killed, frozen and cut off while clients of four servers write down what they are
+//! told. What they wrote down is then checked.
+//!
+//! Each test takes ten seconds, or as many as `SESSIONS_NEMESIS_SECONDS` says.
+
+use std::env;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sessions_tests::history::{Act, History, Site, Told, work_until};
+use sessions_tests::{Options, Request, Response, Server, query};
+use test_servers::{Cluster, MariaDb, Options as Redis, Postgres, Proxy};
+
+use crate::support::FRAMEWORKS;
+
+/// Number of crowds of clients.
+const CROWDS: u64 = 3;
+
+/// Time between two disturbances.
+const CALM: Duration = Duration::from_millis(700);
+
+/// Four demos, one of each framework.
+struct Demos([Server; 4]);
+
+impl Demos {
+    /// Starts the demos, each with its own URL of the store.
+    fn start(url: impl Fn(usize) -> String) -> Self {
+        let mut number = 0;
+        Self(FRAMEWORKS.map(|framework| {
+            number += 1;
+            Options::new(framework).store(&url(number - 1)).start()
+        }))
+    }
+
+    fn ask(&self, server: usize, token: Option<&str>, target: &str) -> Option<Response> {
+        let server = &self.0[server];
+        let mut visitor = match token {
+            Some(token) => server.visitor_with(token),
+            None => server.visitor(),
+        };
+        visitor.try_ask(Request::get(target)).ok()
+    }
+}
+
+impl Site for Demos {
+    fn servers(&self) -> usize {
+        self.0.len()
+    }
+
+    fn sign_in(&self, server: usize, user: &str) -> Option<String> {
+        let answer = self.ask(server, None, &query("/login", &[("user", user)]))?;
+        let cookies = answer.set_cookies();
+        cookies.first().filter(|_| answer.status() == 200).map(|cookie| cookie.value().to_owned())
+    }
+
+    fn perform(&self, server: usize, token: &str, act: &Act) -> Told {
+        let target = match act {
+            Act::Put { key, value } => query("/put", &[("k", key), ("v", value)]),
+            Act::Increment => "/incr?k=count".to_owned(),
+            Act::Read => "/get/".to_owned(),
+            Act::SetFlash { value } => query("/flash/set", &[("k", "f"), ("v", value)]),
+            Act::TakeFlash => "/flash/get?k=f".to_owned(),
+            Act::SignOut => "/logout".to_owned(),
+        };
+        self.ask(server, Some(token), &target).map_or(Told::Unknown, |answer| told(act, &answer))
+    }
+}
+
+/// Returns what a response tells about the session whose token was sent.
+fn told(act: &Act, answer: &Response) -> Told {
+    let sets_cookie = !answer.set_cookies().is_empty();
+    match (answer.status(), act) {
+        (500.., _) if sets_cookie => Told::Fault(format!("{} with a cookie", answer.status())),
+        (500.., _) => Told::Unknown,
+        (401, _) => Told::Ended,
+        (200, Act::Read) => {
+            let entries = answer.clone().entries();
+            if entries.contains_key("owner") { Told::Entries(entries) } else { Told::Ended }
+        }
+        (200, Act::TakeFlash) => Told::Flash(Some(answer.text()).filter(|text| !text.is_empty())),
+        (200, Act::SignOut) => Told::Done,
+        // The write began a new session, since this one was over.
+        (200, _) if sets_cookie => Told::Ended,
+        (200, _) => Told::Done,
+        (409, _) => Told::Refused,
+        (status, _) => Told::Fault(status.to_string()),
+    }
+}
+
+/// Disturbs a database again and again while clients work, and returns what they were told.
+fn disturb(demos: &Demos, mut disturbance: impl FnMut(usize)) -> History {
+    let seconds = env::var("SESSIONS_NEMESIS_SECONDS").ok().and_then(|text| text.parse().ok());
+    let time = Duration::from_secs(seconds.unwrap_or(10));
+    let (history, is_over) = (History::default(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| work_until(&is_over, &history, demos, CROWDS));
+        let begun = Instant::now();
+        for round in 0.. {
+            thread::sleep(CALM);
+            if begun.elapsed() > time {
+                break;
+            }
+            disturbance(round);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    println!("{}", history.summary());
+    assert!(history.len() > 100, "hardly anybody was answered: {}", history.summary());
+    history
+}
+
+#[track_caller]
+fn expect_none(violations: &[String]) {
+    assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
+}
+
+/// Cuts the connections of the servers in one of several ways, for a moment.
+fn cut(proxies: &[Proxy], round: usize) {
+    for proxy in proxies {
+        match round % 3 {
+            0 => proxy.lose_every(7),
+            1 => proxy.swallow(),
+            _ => proxy.delay_replies(300),
+        }
+    }
+    thread::sleep(CALM);
+    for proxy in proxies {
+        proxy.lose_every(0);
+        proxy.delay_replies(0);
+        proxy.heal();
+    }
+}
+
+/// Disturbs one server of Redis' protocol that keeps every write on its disk.
+fn disturb_redis(options: Redis) {
+    let mut redis = options.durable().start();
+    let proxies: Vec<Proxy> = FRAMEWORKS.iter().map(|_| Proxy::to(redis.port())).collect();
+    let demos = Demos::start(|number| proxies[number].url());
+    let history = disturb(&demos, |round| match round % 3 {
+        0 => {
+            redis.kill();
+            thread::sleep(CALM);
+            redis.restart();
+        }
+        1 => {
+            redis.freeze();
+            thread::sleep(CALM);
+            redis.thaw();
+        }
+        _ => cut(&proxies, round / 3),
+    });
+    expect_none(&history.violations());
+}
+
+#[test]
+fn nothing_is_lost_in_redis() {
+    if test_servers::installed() {
+        disturb_redis(Redis::new());
+    }
+}
+
+#[test]
+fn nothing_is_lost_in_valkey() {
+    if test_servers::valkey_is_installed() {
+        disturb_redis(Redis::new().valkey());
+    }
+}
+
+#[test]
+fn no_sign_out_is_lost_in_a_cluster_that_fails_over() {
+    if !test_servers::installed() {
+        return;
+    }
+    let mut cluster = Cluster::start();
+    let url = format!("{}?wait_for_replicas=1", cluster.url());
+    let demos = Demos::start(|_| url.clone());
+    cluster.wait_for_replicas();
+    let history = disturb(&demos, |round| {
+        let number = round % 3;
+        cluster.servers_mut()[number].kill();
+        thread::sleep(5 * CALM);
+        cluster.servers_mut()[number].restart();
+        cluster.wait_until_whole();
+        cluster.wait_for_replicas();
+    });
+    expect_none(&history.violations_despite_losses());
+}
+
+#[test]
+fn nothing_is_lost_in_postgres() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let mut postgres = Postgres::start_with(Postgres::DURABLE);
+    let proxies: Vec<Proxy> = FRAMEWORKS.iter().map(|_| Proxy::to(postgres.port())).collect();
+    let demos = Demos::start(|number| postgres.url_through(&proxies[number]));
+    let history = disturb(&demos, |round| match round % 4 {
+        0 => {
+            postgres.kill();
+            thread::sleep(CALM);
+            postgres.restart();
+        }
+        1 => {
+            postgres.freeze();
+            thread::sleep(CALM);
+            postgres.thaw();
+        }
+        2 => drop(postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")),
+        _ => cut(&proxies, round / 4),
+    });
+    expect_none(&history.violations());
+}
+
+#[test]
+fn nothing_is_lost_in_mariadb() {
+    if !MariaDb::is_installed() {
+        return;
+    }
+    let mut mariadb = MariaDb::start_with(MariaDb::DURABLE);
+    let proxies: Vec<Proxy> = FRAMEWORKS.iter().map(|_| Proxy::to(mariadb.port())).collect();
+    let demos = Demos::start(|number| mariadb.url_through(&proxies[number]));
+    let history = disturb(&demos, |round| match round % 3 {
+        0 => {
+            mariadb.kill();
+            thread::sleep(CALM);
+            mariadb.restart();
+        }
+        1 => {
+            mariadb.freeze();
+            thread::sleep(CALM);
+            mariadb.thaw();
+        }
+        _ => cut(&proxies, round / 3),
+    });
+    expect_none(&history.violations());
+}
+
+#[test]
+fn nothing_is_lost_in_a_sqlite_file_of_four_processes() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let url = format!("sqlite:{}", folder.path().join("sessions.sqlite").display());
+    let demos = Demos::start(|_| url.clone());
+    expect_none(&disturb(&demos, |_| {}).violations());
+}
