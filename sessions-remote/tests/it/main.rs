@@ -5,3 +5,4 @@
 mod conformance;
 mod lost_answers;
 mod map_engine;
+mod turns;
