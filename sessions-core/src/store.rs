@@ -125,10 +125,10 @@ pub enum Created {
     Exists,
     /// The store is full, and no session may be evicted.
     Full,
-    /// The store's answer was lost, so the record may be stored.
+    /// The store's answer was lost, or the server that would hold this id cannot be reached.
     ///
-    /// The store removes it, if need be later. Nobody knows its token, so the caller tries again
-    /// with another id.
+    /// The record may have been stored; the store then removes it, if need be later. Nobody knows
+    /// its token, so the caller tries again with another id.
     Unanswered,
 }
 

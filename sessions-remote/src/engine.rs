@@ -36,6 +36,14 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// value; `None` if there was none.
     fn delete(&self, id: SessionId) -> impl Future<Output = Answer<Option<Vec<u8>>>> + Send;
 
+    /// Returns whether another session may be reached while one is not, since the values lie on
+    /// several servers.
+    ///
+    /// A new session whose server does not answer is then begun anew with another id.
+    fn is_sharded(&self) -> bool {
+        false
+    }
+
     /// Lists a session under its principal, before its value is written.
     ///
     /// Only an engine whose values and principals cannot be written in one atomic step needs this.
@@ -148,6 +156,13 @@ pub(crate) enum FailureKind {
     Full,
     Lost,
     Unreadable,
+}
+
+impl FailureKind {
+    /// Returns whether the same call may succeed later.
+    pub(crate) const fn may_pass(self) -> bool {
+        matches!(self, Self::Unreached | Self::Lost)
+    }
 }
 
 impl Failure {

@@ -16,6 +16,9 @@ use crate::shared::{Shared, nonce};
 use crate::tries::Fault;
 use crate::writers::sign;
 
+/// Number of ids that a new session may try. Each has its share of the deadline.
+const IDS: u32 = 4;
+
 /// Deadline of a call that goes through many sessions.
 const BULK_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -101,10 +104,12 @@ impl<E: Engine> RemoteStore<E> {
 
 impl<E: Engine> Shared<E> {
     async fn create(self: Arc<Self>, record: Record) -> Result<Created, Fault> {
-        let deadline = self.commit_deadline();
+        let is_sharded = self.engine.is_sharded();
+        let deadline = if is_sharded { self.commit_deadline().share(IDS) } else { self.commit_deadline() };
         let record = sign(&record, None, self.writer, nonce()?);
         if record.principal().is_some() {
-            self.outage.repeat(deadline, || self.engine.list(&record)).await.answer?;
+            // The list of a principal lies where it lies, whatever the id.
+            self.outage.repeat(self.commit_deadline(), || self.engine.list(&record)).await.answer?;
         }
         let outcome = self.outage.repeat(deadline, || self.engine.insert(&record)).await;
         match outcome.answer {
@@ -112,6 +117,7 @@ impl<E: Engine> Shared<E> {
             // The value that is there may be the one of a try whose answer was lost.
             Ok(false) if !outcome.is_in_doubt => Ok(Created::Exists),
             Err(fault) if fault.is_full => Ok(Created::Full),
+            Err(fault) if !outcome.is_in_doubt && is_sharded && fault.may_pass => Ok(Created::Unanswered),
             Err(fault) if !outcome.is_in_doubt => Err(fault),
             // Nobody knows the token, so that the caller may begin anew. What was stored goes.
             Ok(false) | Err(_) => {

@@ -24,11 +24,21 @@ pub(crate) struct Deadline {
     span: Duration,
 }
 
+impl Deadline {
+    /// Returns an earlier deadline, after the `count`th part of the time.
+    pub(crate) fn share(self, count: u32) -> Self {
+        let span = self.span / count;
+        Self { at: self.at - (self.span - span), span }
+    }
+}
+
 /// A call that failed, as every commit that shared it is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub(crate) kind: StoreErrorKind,
     pub(crate) is_full: bool,
+    /// Whether the same call may succeed later.
+    pub(crate) may_pass: bool,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -47,11 +57,11 @@ pub(crate) struct Outage(AtomicBool);
 
 impl Fault {
     pub(crate) const fn of(kind: StoreErrorKind) -> Self {
-        Self { kind, is_full: false, cause: None }
+        Self { kind, is_full: false, may_pass: false, cause: None }
     }
 
     fn new(kind: StoreErrorKind, cause: impl Into<Arc<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, is_full: false, cause: Some(cause.into()) }
+        Self { cause: Some(cause.into()), ..Self::of(kind) }
     }
 
     /// Says that the call may have been done all the same.
@@ -75,7 +85,8 @@ impl From<Failure> for Fault {
             FailureKind::Lost => StoreErrorKind::TimedOut,
             FailureKind::Unreadable => StoreErrorKind::Unreadable,
         };
-        Self { is_full: failure.kind == FailureKind::Full, ..Self::new(kind, failure.cause) }
+        let is_full = failure.kind == FailureKind::Full;
+        Self { is_full, may_pass: failure.kind.may_pass(), ..Self::new(kind, failure.cause) }
     }
 }
 
@@ -120,8 +131,7 @@ impl Outage {
                 Err(_) => return Outcome { answer: Err(self.elapsed(deadline, last)), is_in_doubt: true },
             };
             is_in_doubt |= failure.kind == FailureKind::Lost;
-            let may_pass = matches!(failure.kind, FailureKind::Unreached | FailureKind::Lost);
-            if !may_pass {
+            if !failure.kind.may_pass() {
                 return Outcome { answer: Err(failure.into()), is_in_doubt };
             }
             last = Some(failure);

@@ -183,6 +183,20 @@ fn calls_of_a_database_that_is_down_fail_soon() {
 }
 
 #[test]
+fn a_new_session_on_a_dead_server_tries_another_id() {
+    let engine = MapEngine { is_sharded: true, ..MapEngine::default() };
+    let store = RemoteStore::new(engine, Options::default()).unwrap();
+    store.engine().unreached.store(usize::MAX, Ordering::SeqCst);
+    let begun = Instant::now();
+    assert_eq!(block_on(store.create(&record(1))).unwrap(), Created::Unanswered);
+    assert!(begun.elapsed() < Duration::from_millis(500), "its share of a second took {:?}", begun.elapsed());
+    // Where all values lie on one server, another id is in vain.
+    let store = open(&Map::default());
+    store.engine().unreached.store(usize::MAX, Ordering::SeqCst);
+    assert_eq!(block_on(store.create(&record(1))).unwrap_err().kind(), StoreErrorKind::Unavailable);
+}
+
+#[test]
 fn more_calls_than_allowed_are_refused() {
     let options = Options::default().max_in_flight(1);
     let store = RemoteStore::new(MapEngine::default(), options).unwrap();

@@ -18,6 +18,7 @@ pub(crate) struct MapEngine {
     /// How many calls are not done.
     pub(crate) unreached: AtomicUsize,
     pub(crate) calls: AtomicUsize,
+    pub(crate) is_sharded: bool,
 }
 
 impl MapEngine {
@@ -50,6 +51,10 @@ fn record(value: &[u8]) -> Option<Record> {
 
 impl Engine for MapEngine {
     const NAME: &'static str = "map";
+
+    fn is_sharded(&self) -> bool {
+        self.is_sharded
+    }
 
     async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
         Ok(self.lock().await?.get(&id).cloned())
