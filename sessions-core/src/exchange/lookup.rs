@@ -38,18 +38,17 @@ impl Lookup {
             reject(shared, None, RejectReason::Malformed);
         }
         let Candidates { carried, by_plain_http, .. } = *candidates;
-        let loaded = Loaded { carried, by_plain_http, ..Loaded::default() };
-        let mut search = Search { now: Timestamp::from_millis(0), loaded };
+        let mut loaded = Loaded { carried, by_plain_http, ..Loaded::default() };
         if candidates.exceeded {
             reject(shared, None, RejectReason::TooMany);
-            search.loaded.stage = Stage::Blocked(Blocked::TooManyTokens);
-            return Self::Done(search.end(shared));
+            loaded.stage = Stage::Blocked(Blocked::TooManyTokens);
+            return Self::Done(end(shared, loaded));
         }
         let Some(mut candidate) = candidates.next() else {
             log_absence(shared, candidates);
-            return Self::Done(search.end(shared));
+            return Self::Done(end(shared, loaded));
         };
-        search.now = shared.sessions.now();
+        let mut search = Search { now: shared.sessions.now(), loaded };
         loop {
             match search.ask(shared, &candidate).try_ready() {
                 Ok(answer) => {
@@ -64,7 +63,7 @@ impl Lookup {
             }
             match candidates.next() {
                 Some(next) => candidate = next,
-                None => return Self::Done(search.end(shared)),
+                None => return Self::Done(end(shared, search.loaded)),
             }
         }
     }
@@ -87,7 +86,7 @@ impl Search {
             if let Err(error) = self.judge(&shared, candidate, answer.await) {
                 return self.fail(&shared, error);
             }
-            let Some(next) = rest.next() else { return self.end(&shared) };
+            let Some(next) = rest.next() else { return end(&shared, self.loaded) };
             answer = self.ask(&shared, &next);
             candidate = next;
         }
@@ -145,11 +144,6 @@ impl Search {
         self.loaded.record = None;
     }
 
-    fn end(self, shared: &Shared) -> Result<(), Error> {
-        shared.load(self.loaded);
-        Ok(())
-    }
-
     #[cold]
     fn fail(mut self, shared: &Shared, error: StoreError) -> Result<(), Error> {
         shared.raise(&Event::StoreFailed { call: StoreCall::Load, kind: error.kind() });
@@ -157,10 +151,16 @@ impl Search {
             OutagePolicy::Refuse => Err(error.into()),
             OutagePolicy::Anonymous => {
                 self.block(Blocked::Outage);
-                self.end(shared)
+                end(shared, self.loaded)
             }
         }
     }
+}
+
+/// Stores the result in the exchange.
+fn end(shared: &Shared, loaded: Loaded) -> Result<(), Error> {
+    shared.load(loaded);
+    Ok(())
 }
 
 /// Logs why a request has no session when no event is raised for it.

@@ -1,0 +1,137 @@
+//! What the end of the request has to know, and what it decides about the stage.
+
+use super::{Live, Stage, State};
+use crate::cookie::SetCookie;
+use crate::exchange::commit::Question;
+use crate::exchange::outcome::Facts;
+use crate::exchange::response::SessionHeaders;
+use crate::id::SessionId;
+use crate::manager::Sessions;
+use crate::record::Record;
+
+impl State {
+    /// Returns the response headers if the request only read: nothing to write, and no cookie to
+    /// set or remove.
+    #[inline]
+    pub(crate) fn headers_if_unchanged(&self, sessions: &Sessions) -> Option<SessionHeaders> {
+        let touch_due = self.live().is_some_and(|live| live.touch_due);
+        // One branch for all flags, since nearly no request has any of them set.
+        let is_marked = self.renewal | touch_due | self.headers_sent | (self.destroys > 0);
+        let wrote = !self.view.edits().is_empty() || self.login.is_some() || self.idle.is_some();
+        let is_unchanged = !(is_marked || wrote || self.saves.is_some());
+        is_unchanged.then(|| self.headers(sessions, None))
+    }
+
+    /// Returns the response headers of a request that used its session.
+    pub(crate) fn headers(&self, sessions: &Sessions, cookie: Option<SetCookie>) -> SessionHeaders {
+        let is_private = self.is_signed_in() && sessions.config().no_store;
+        SessionHeaders { cookie, vary: true, is_private, retry_after: false }
+    }
+
+    pub(crate) fn facts(&mut self, creates_nothing: bool) -> Facts {
+        let view = self.view();
+        let (writes, consumed) = (view.edits().has_writes(), !view.edits().is_empty());
+        let is_live = self.live().is_some();
+        // Computed only without a record, since it iterates over all writes.
+        let storable = !is_live && (self.login.is_some() || self.refused_late || self.view.would_store());
+        let blocked = match self.stage {
+            Stage::Blocked(blocked) => Some(blocked),
+            _ => None,
+        };
+        Facts {
+            live: is_live,
+            destroyed: !self.doomed().is_empty(),
+            lost: matches!(self.stage, Stage::Lost),
+            blocked,
+            creates_nothing,
+            wrote: writes
+                || self.login.is_some()
+                || self.idle.is_some()
+                || self.refused_late
+                || (blocked.is_some() && self.destroys > 0),
+            consumed,
+            renewed: self.renewal,
+            touch_due: self.live().is_some_and(|live| live.touch_due),
+            storable,
+            headers_sent: self.headers_sent,
+        }
+    }
+
+    /// Returns the sessions that the commit must end.
+    ///
+    /// A login also ends all sessions that the request's tokens open: none of them is known to
+    /// belong to the principal.
+    pub(crate) fn doomed(&self) -> &[SessionId] {
+        match &self.stage {
+            Stage::Doomed(id) => std::slice::from_ref(id),
+            Stage::Ambiguous(ids) if self.destroys > 0 || self.login.is_some() => ids,
+            _ => &[],
+        }
+    }
+
+    /// Records that the store has ended a session.
+    pub(crate) fn record_destroyed(&mut self, id: SessionId) {
+        match &mut self.stage {
+            Stage::Doomed(doomed) if *doomed == id => self.stage = Stage::Absent,
+            Stage::Ambiguous(ids) => ids.retain(|other| *other != id),
+            _ => {}
+        }
+    }
+
+    /// Gives up the destroy; the response reports the failure.
+    pub(crate) fn cancel_destroy(&mut self) {
+        if let Stage::Doomed(_) | Stage::Ambiguous(_) = self.stage {
+            self.stage = Stage::Absent;
+        }
+    }
+
+    /// Returns whether the session was destroyed and has no successor.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.destroys > 0 && self.live().is_none()
+    }
+
+    /// Makes a newly stored session that of the request.
+    pub(crate) fn adopt(&mut self, live: Live, record: Record) {
+        self.stage = Stage::Live(live);
+        self.rebase(Some(record));
+    }
+
+    /// Records that the request destroyed a session while the store was creating it.
+    pub(crate) fn doom(&mut self, id: SessionId) {
+        self.stage = Stage::Doomed(id);
+    }
+
+    /// Discards the writes of a request without a response. Returns whether it destroyed a session.
+    ///
+    /// Also returns the unanswered store operation of a dropped save, which the caller drops
+    /// outside the lock: nobody waits for it any more.
+    pub(crate) fn abandon(&mut self) -> (bool, Option<Box<Question>>) {
+        if self.headers_sent {
+            return (false, None);
+        }
+        self.drop_request_data();
+        self.renewal = false;
+        if let Some(live) = self.live_mut() {
+            live.touch_due = false;
+        }
+        self.take_cookie();
+        let destroys = !self.doomed().is_empty();
+        // A destroy is then committed as for a failed response.
+        self.headers_sent = !destroys;
+        (destroys, if destroys { None } else { self.take_dropped() })
+    }
+
+    /// Returns whether writes made after the response headers were sent are unsaved.
+    pub(crate) fn has_unsaved(&self) -> bool {
+        if !self.headers_sent {
+            return false;
+        }
+        let is_written = !self.view.edits().is_empty() || self.renewal || self.idle.is_some();
+        is_written || !self.doomed().is_empty() || self.has_dropped()
+    }
+
+    /// Returns the session that the request wrote to or destroyed.
+    pub(crate) fn written_id(&self) -> Option<SessionId> {
+        self.id().or_else(|| self.doomed().last().copied())
+    }
+}
