@@ -12,9 +12,9 @@ use sessions_core::{SessionId, Timestamp};
 /// An engine keeps bytes and compares them; it knows nothing of what a commit means. Each method is
 /// one try: the store around the engine adds the deadline, the retries and the queue of commits.
 ///
-/// A method may be called again after a [`Failure`], also after one that is [`Lost`](Failure::lost),
-/// and its future may be dropped at any await. Everything must be visible to every client of the
-/// database as soon as the future is ready.
+/// A method may be called again after a [`Failure`], also after one that is
+/// [`Lost`](Failure::lost), and its future may be dropped at any await. Everything must be visible
+/// to every client of the database as soon as the future is ready.
 pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The store's name for errors and events.
     const NAME: &'static str;
@@ -25,7 +25,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Stores a value, unless the session has one. Returns whether it did.
     fn insert(&self, new: &Record) -> impl Future<Output = Answer<bool>> + Send;
 
-    /// Replaces the value of a session if it still begins with the [mark](Record::mark) of `before`.
+    /// Replaces the value of a session if it still begins with the [mark](Record::mark) of
+    /// `before`.
     ///
     /// `now` is the time of the commit, for engines that need how long a value lives.
     fn swap(&self, before: &Record, after: &Record, now: Timestamp) -> impl Future<Output = Answer<Swap>> + Send;
@@ -84,8 +85,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 
     /// Removes at most `limit` values that have expired at `now`, and returns their ids.
     ///
-    /// The deadline is checked in the atomic step that removes a value. A value of a newer format is
-    /// kept. An engine that expires values by itself returns none.
+    /// The deadline is checked in the atomic step that removes a value. A value of a newer format
+    /// is kept. An engine that expires values by itself returns none.
     fn sweep(&self, limit: usize, now: Timestamp) -> impl Future<Output = Answer<Vec<SessionId>>> + Send;
 }
 

@@ -92,7 +92,8 @@ impl<E: Engine> Turn<E> {
     async fn run(mut self) {
         while !self.try_end() {
             let jobs = self.shared.queues.get_mut(&self.id).map(|mut queue| std::mem::take(&mut *queue));
-            // Who does not wait any more is told nothing, and what was dropped before it began is not done.
+            // Who does not wait any more is told nothing, and what was dropped before it began is
+            // not done.
             let jobs: Vec<Job> = jobs.unwrap_or_default().into_iter().filter(|job| !job.answer.is_closed()).collect();
             if jobs.is_empty() {
                 continue;

@@ -64,7 +64,7 @@ impl Fault {
         Self { cause: Some(cause.into()), ..Self::of(kind) }
     }
 
-    /// Says that the call may have been done all the same.
+    /// Marks that the call may have been done all the same.
     pub(crate) fn in_doubt(self) -> Self {
         Self { kind: StoreErrorKind::TimedOut, ..self }
     }
@@ -113,7 +113,8 @@ impl Outage {
         Deadline { at: Instant::now() + span, span }
     }
 
-    /// Tries until there is an answer that another try would not change, or the deadline has passed.
+    /// Tries until there is an answer that another try would not change, or the deadline has
+    /// passed.
     pub(crate) async fn repeat<T, F>(&self, deadline: Deadline, call: impl Fn() -> F) -> Outcome<T>
     where
         F: Future<Output = Answer<T>>,

@@ -2,10 +2,10 @@
 //! lost.
 //!
 //! A writer is an opened store. Each waits for one swap of a session before it sends the next, and
-//! an earlier one that arrives late finds that what it names is gone. So a writer's last nonce tells
-//! whether its latest swap was done, as long as the writer has not dropped out of the ring. Kept
-//! are writers rather than nonces: on a busy session, a ring of the last nonces forgets within four
-//! writes.
+//! an earlier one that arrives late finds that what it names is gone. So a writer's last nonce
+//! tells whether its latest swap was done, as long as the writer has not dropped out of the ring.
+//! Kept are writers rather than nonces: on a busy session, a ring of the last nonces forgets within
+//! four writes.
 
 use sessions_core::record::Record;
 

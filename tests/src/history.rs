@@ -7,8 +7,8 @@
 //!
 //! - what was acknowledged is there, until the session ends;
 //! - a session that was signed out stays signed out;
-//! - every key is linearizable: there is an order of all writes and reads, each within its own time,
-//!   in which every read returns the last write;
+//! - every key is linearizable: there is an order of all writes and reads, each within its own
+//!   time, in which every read returns the last write;
 //! - increments are exact;
 //! - a flash is not read again once a read of it was answered;
 //! - no data of one session shows up in another.
