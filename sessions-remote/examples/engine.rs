@@ -1,4 +1,5 @@
-//! An engine of one's own, and the tests that prove it. `cargo test -p sessions-remote --example engine`
+//! An engine of one's own, and the tests that prove it. `cargo test -p sessions-remote --example
+//! engine`
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,8 @@ use sessions_core::record::Record;
 use sessions_core::{SessionId, Sessions, Timestamp};
 use sessions_remote::{Answer, Engine, Options, RemoteStore, Swap, Values};
 
-/// A database of values by id. A real engine sends each call over a connection, and tells why one failed.
+/// A database of values by id. A real engine sends each call over a connection, and tells why one
+/// failed.
 #[derive(Debug, Default)]
 struct MapEngine(Mutex<HashMap<SessionId, Vec<u8>>>);
 

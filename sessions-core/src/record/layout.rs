@@ -21,7 +21,8 @@
 //!       32   the stamp, if there is one
 //! ```
 //!
-//! The first 16 bytes are the record's mark: with a stamp, no two states of a session have the same.
+//! The first 16 bytes are the record's mark: with a stamp, no two states of a session have the
+//! same.
 
 use std::ops::Range;
 
