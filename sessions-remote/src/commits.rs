@@ -187,3 +187,35 @@ fn is_touch(changes: &Changes) -> bool {
     let clears = changes.clears_entries() || changes.clears_flashes();
     !sets_head && !clears && changes.iter().next().is_none()
 }
+
+#[cfg(test)]
+mod tests {
+    use sessions_core::record::SecretHash;
+
+    use super::*;
+
+    #[test]
+    fn only_a_touch_may_be_applied_twice() {
+        let secret = SecretHash::from_bytes([1; 32]);
+        let touch = || Changes::new(Timestamp::from_millis(1), secret);
+        assert!(is_touch(&touch()));
+        let others = [
+            touch().renew(secret),
+            touch().bind("ann"),
+            touch().idle(Duration::from_secs(1)),
+            touch().clear_entries(),
+            touch().clear_flashes(),
+            touch().increment("n", 1),
+            touch().require("n", None),
+        ];
+        for changes in others {
+            assert!(!is_touch(&changes), "{changes:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_committed_at_its_latest_time() {
+        let at = |millis| Changes::new(Timestamp::from_millis(millis), SecretHash::from_bytes([1; 32]));
+        assert_eq!(now(&[&at(3), &at(5), &at(4)]), Timestamp::from_millis(5));
+    }
+}

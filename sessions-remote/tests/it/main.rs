@@ -5,4 +5,5 @@
 mod conformance;
 mod lost_answers;
 mod map_engine;
+mod principals;
 mod turns;

@@ -19,6 +19,8 @@ pub(crate) struct MapEngine {
     pub(crate) unreached: AtomicUsize,
     pub(crate) calls: AtomicUsize,
     pub(crate) is_sharded: bool,
+    /// What was listed, unlisted and written, in order.
+    pub(crate) log: Mutex<Vec<String>>,
 }
 
 impl MapEngine {
@@ -56,11 +58,22 @@ impl Engine for MapEngine {
         self.is_sharded
     }
 
+    async fn list(&self, record: &Record) -> Answer<()> {
+        self.log.lock().unwrap().push(format!("list {:?}", record.principal()));
+        Ok(())
+    }
+
+    async fn unlist(&self, principal: &str, _: SessionId) -> Answer<()> {
+        self.log.lock().unwrap().push(format!("unlist {principal}"));
+        Ok(())
+    }
+
     async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
         Ok(self.lock().await?.get(&id).cloned())
     }
 
     async fn insert(&self, new: &Record) -> Answer<bool> {
+        self.log.lock().unwrap().push("insert".to_owned());
         let is_free = {
             let mut map = self.lock().await?;
             let is_free = !map.contains_key(&new.id());
@@ -75,6 +88,7 @@ impl Engine for MapEngine {
     async fn swap(&self, before: &Record, after: &Record, _: Timestamp) -> Answer<Swap> {
         let swap = match self.lock().await?.get_mut(&after.id()) {
             Some(value) if value.starts_with(before.mark()) => {
+                self.log.lock().unwrap().push("swap".to_owned());
                 *value = after.as_bytes().to_vec();
                 Swap::Done
             }
