@@ -123,6 +123,19 @@ mod tests {
     }
 
     #[test]
+    fn each_manager_has_its_own_exchange() {
+        let [ours, theirs] = managers();
+        let mut exchanges = Exchanges::default();
+        assert!(exchanges.find(&ours).is_none());
+        for sessions in [&ours, &theirs] {
+            exchanges.join(sessions, "GET");
+            assert!(exchanges.find(sessions).unwrap().sessions().ptr_eq(sessions));
+        }
+        let taken: Vec<_> = exchanges.into_exchanges().collect();
+        assert!(taken.len() == 2 && taken[0].sessions().ptr_eq(&ours) && taken[1].sessions().ptr_eq(&theirs));
+    }
+
+    #[test]
     fn middleware_ends_an_explicitly_opened_exchange() {
         let [ours, theirs] = managers();
         let mut exchanges = Exchanges::default();

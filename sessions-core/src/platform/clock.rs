@@ -198,6 +198,13 @@ mod tests {
     }
 
     #[test]
+    fn system_time_converts_both_ways() {
+        let time = UNIX_EPOCH + Duration::from_millis(1_500);
+        assert_eq!(Timestamp::from(time), Timestamp::from_millis(1_500));
+        assert_eq!(Timestamp::from_millis(1_500).to_system_time(), Some(time));
+    }
+
+    #[test]
     fn never_has_no_system_time() {
         assert_eq!(Timestamp::NEVER.to_system_time(), None);
         assert_eq!(Timestamp::from(UNIX_EPOCH), Timestamp::from_millis(0));

@@ -1,6 +1,7 @@
 //! `Cache-Control`: which responses a cache or the browser's back button may store.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::Session;
@@ -63,6 +64,17 @@ fn a_signed_in_response_is_not_stored() {
         let expected = is_on.then(|| "no-store".to_owned());
         assert_eq!(cache_control(end(&session)), expected, "a signed-in handler {name}");
     }
+}
+
+#[test]
+fn a_signed_in_response_is_not_stored_if_its_session_ended_meanwhile() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann").unwrap());
+    fixture.clock.advance(Duration::from_secs(120));
+    let reader = browser.start();
+    browser.visit(Session::destroy);
+    assert_eq!(cache_control(end(&reader)).as_deref(), Some("no-store"));
 }
 
 #[test]

@@ -108,6 +108,16 @@ fn a_logout_does_not_fail_a_reader_in_flight() {
 }
 
 #[test]
+fn a_logout_does_not_fail_the_reader_of_a_flash() {
+    interleave(
+        |browser| browser.visit(|session| session.set_flash("notice", "saved").unwrap()).result,
+        |session| drop(session.lenient_flash("notice").text()),
+        Session::destroy,
+        |_, [reader, _], order| assert_eq!((reader.error, reader.cookie), (None, None), "{order}"),
+    );
+}
+
+#[test]
 fn two_logins_from_one_cookie_both_succeed() {
     interleave(
         |browser| browser.set("cart", "full"),

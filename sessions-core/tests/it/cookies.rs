@@ -1,3 +1,4 @@
+use pollster::block_on;
 use sessions_core::{Event, Expiry, RejectReason, SameSite, Sessions, SessionsBuilder};
 
 use crate::support::{Fixture, made_up_token};
@@ -18,6 +19,18 @@ fn the_live_one_of_several_cookies_is_used() {
         let mut browser = fixture.browser();
         browser.cookie = Some(cookie.clone());
         assert_eq!(browser.get("k").as_deref(), Some("v"), "{}", cookie.matches("__Host-id").count());
+    }
+}
+
+#[test]
+fn every_cookie_header_is_read() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let pair = browser.cookie.clone().unwrap();
+    for headers in [[pair.as_bytes(), b"theme=dark"], [b"theme=dark", pair.as_bytes()]] {
+        let session = block_on(fixture.sessions.open().session(headers)).unwrap();
+        assert_eq!(session.lenient("k").text().as_deref(), Some("v"));
     }
 }
 

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pollster::block_on;
-use sessions_core::{DestroyReason, Event, RejectReason};
+use sessions_core::store::Store;
+use sessions_core::{DestroyReason, Event, RejectReason, Session, Timestamp};
 
 use crate::support::Fixture;
 
@@ -92,6 +93,20 @@ fn expired_and_unknown_sessions_are_distinguished() {
     assert_eq!(browser.get("k"), None);
     assert_eq!(fixture.take_events(), [Event::rejected(id, RejectReason::Expired)]);
     block_on(fixture.sessions.sweep(10)).unwrap();
+    fixture.take_events();
+    assert_eq!(browser.get("k"), None);
+    assert_eq!(fixture.take_events(), [Event::rejected(id, RejectReason::Unknown)]);
+}
+
+#[test]
+fn record_of_another_id_is_no_answer() {
+    let fixture = Fixture::new();
+    let (mut browser, mut other) = (fixture.browser(), fixture.browser());
+    browser.set("k", "v");
+    other.set("k", "other");
+    let [id, other] = [&mut browser, &mut other].map(|browser| browser.visit(Session::id).result);
+    let record = block_on(fixture.store.load(other.unwrap(), Timestamp::from_millis(0))).unwrap();
+    *fixture.store.mixed_up.lock().unwrap() = record;
     fixture.take_events();
     assert_eq!(browser.get("k"), None);
     assert_eq!(fixture.take_events(), [Event::rejected(id, RejectReason::Unknown)]);

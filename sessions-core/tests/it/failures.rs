@@ -41,6 +41,7 @@ fn anonymous_outage_policy_refuses_writes() {
     assert_eq!(browser.get("k"), None);
     let writer = browser.start();
     fixture.store.down.store(false, Ordering::SeqCst);
+    block_on(writer.save()).expect("nothing to save");
     writer.set("k", "overwritten").unwrap();
     assert_eq!(browser.finish(&writer, 200).unwrap_err().kind(), ErrorKind::StoreUnavailable);
 
@@ -70,7 +71,11 @@ fn outage_at_commit_fails_without_a_cookie() {
     fixture.store.write_down.store(true, Ordering::SeqCst);
     let logout = browser.start();
     logout.destroy();
+    fixture.take_events();
     assert_eq!(browser.finish(&logout, 200).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    drop(logout);
+    // Reported once, by the response.
+    assert!(matches!(fixture.take_events()[..], [Event::StoreFailed { call: StoreCall::Destroy, .. }]));
     fixture.store.write_down.store(false, Ordering::SeqCst);
     assert_eq!(browser.get("k").as_deref(), Some("v"), "a logout that failed was not reported as success");
 }
@@ -92,6 +97,7 @@ fn failed_save_can_be_retried() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("n", "0");
+    let mut old = browser.clone();
     let session = browser.start();
     session.set("k", "v").unwrap();
     session.login("ann").unwrap();
@@ -101,6 +107,7 @@ fn failed_save_can_be_retried() {
     block_on(session.save()).unwrap();
     browser.finish(&session, 200).unwrap();
     assert_eq!((browser.get("k").as_deref(), browser.user().as_deref()), (Some("v"), Some("ann")));
+    assert_eq!(old.user(), None, "the login renewed the token");
 }
 
 #[test]

@@ -159,6 +159,20 @@ fn the_log_says_why_a_cookie_opened_no_session() {
 }
 
 #[test]
+fn the_log_says_why_a_request_has_no_token() {
+    for (cookie, reason) in
+        [(None, Some("no cookie")), (Some("theme=dark"), Some("cookies of other names")), (Some("__Host-id=x"), None)]
+    {
+        let fixture = Fixture::new();
+        let lines = logged(|| drop(block_on(fixture.sessions.open().session(cookie.map(str::as_bytes)))));
+        let absences: Vec<_> = lines.iter().filter(|line| line.contains("request without a session")).collect();
+        let expected = reason
+            .map(|reason| format!(r#"TRACE message=request without a session cookie="__Host-id" reason="{reason}""#));
+        assert_eq!(absences, Vec::from_iter(&expected), "{cookie:?}");
+    }
+}
+
+#[test]
 fn a_cookie_without_secure_is_a_warning_when_it_is_built() {
     let warnings = |is_secure: bool| {
         let builder = sessions_core::Sessions::builder().sweep_every(None).cookie_name("shop");

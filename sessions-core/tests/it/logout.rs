@@ -1,7 +1,9 @@
 //! A logout that reports success has ended every session that its request carried a token of, even
 //! if the client disconnects.
 
+use std::pin::pin;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Waker};
 
 use pollster::block_on;
 use sessions_core::{DestroyReason, ErrorKind, Event, RejectReason, Session};
@@ -47,6 +49,41 @@ fn logout_with_two_tokens_ends_both() {
 }
 
 #[test]
+fn saved_logout_is_done_once() {
+    for fixture in fixtures() {
+        let (one, other) = (member(&fixture, "ann"), member(&fixture, "eve"));
+        for mut browser in [with_cookies(&fixture, &[pair(&one), pair(&other)]), member(&fixture, "bob")] {
+            let session = browser.start();
+            session.destroy();
+            block_on(session.save()).unwrap();
+            fixture.store.counts();
+            let answer = browser.finish(&session, 200).unwrap();
+            assert!(answer.set_cookie.unwrap().contains("Max-Age=0"));
+            assert_eq!(fixture.store.counts(), (0, 0));
+        }
+        assert_eq!(fixture.count(), 0);
+    }
+}
+
+#[test]
+fn half_done_logout_is_finished_by_the_response() {
+    let fixture = Fixture::late();
+    let (one, other) = (member(&fixture, "ann"), member(&fixture, "eve"));
+    let mut both = with_cookies(&fixture, &[pair(&one), pair(&other)]);
+    let session = both.start();
+    session.destroy();
+    let mut save = pin!(session.save());
+    assert!(save.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    // The store has ended one session, and fails to end the other.
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    assert_eq!(block_on(save).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert_eq!(fixture.count(), 1);
+    fixture.store.write_down.store(false, Ordering::SeqCst);
+    both.finish(&session, 200).unwrap();
+    assert_eq!(fixture.count(), 0);
+}
+
+#[test]
 fn login_with_two_tokens_starts_anew() {
     for fixture in fixtures() {
         let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
@@ -89,6 +126,30 @@ fn logout_finds_its_token_among_others() {
                 assert_eq!(ann.user(), None);
             }
         }
+    }
+}
+
+#[test]
+fn renewal_after_a_logout_keeps_the_logout() {
+    for fixture in fixtures() {
+        let mut browser = member(&fixture, "ann");
+        browser.visit(|session| {
+            session.destroy();
+            session.renew();
+        });
+        assert_eq!((browser.cookie, fixture.count()), (None, 0));
+    }
+}
+
+#[test]
+fn failed_request_may_renew_an_ended_session() {
+    for fixture in fixtures() {
+        let mut browser = member(&fixture, "ann");
+        let session = browser.start();
+        session.renew();
+        browser.clone().visit(Session::destroy);
+        // The response already reports a failure, and there is nothing to protect any more.
+        assert_eq!(browser.finish(&session, 500).unwrap().set_cookie, None);
     }
 }
 

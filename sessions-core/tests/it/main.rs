@@ -11,6 +11,7 @@ mod data;
 mod events;
 mod expiry;
 mod failures;
+mod guards;
 mod late;
 mod lifecycle;
 mod log;

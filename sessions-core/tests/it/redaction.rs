@@ -1,3 +1,6 @@
+use std::sync::atomic::Ordering;
+
+use pollster::block_on;
 use sessions_core::adapter::SessionHeaders;
 use sessions_core::record::{Record, SecretHash};
 use sessions_core::store::{Cursor, StoreError, StoreErrorKind, StoreFuture};
@@ -24,7 +27,7 @@ fn debug_shows_no_token_and_no_data() {
     drop(commit);
     let renewing = browser.start();
     renewing.renew();
-    let headers: SessionHeaders = pollster::block_on(renewing.exchange().end(200)).unwrap();
+    let headers: SessionHeaders = block_on(renewing.exchange().end(200)).unwrap();
     shown += &format!("{headers:?} {:?}", fixture.take_events());
     for secret in [token.as_str(), &token[22..], "sensitive"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
@@ -74,6 +77,7 @@ fn debug_shows_what_helps_in_a_log() {
         (format!("{id}"), id.as_uuid().to_string()),
         (format!("{id:?}"), format!("SessionId({id})")),
         (format!("{session:?}"), id.to_string()),
+        (format!("{:?}", session.exchange()), id.to_string()),
         (format!("{:?}", fixture.sessions), "limits: Limits".to_owned()),
         (format!("{:?}", Sessions::builder().cookie_name("shop")), "shop".to_owned()),
         (started, format!("RecordBuilder {{ id: {id:?}, .. }}")),
@@ -82,11 +86,24 @@ fn debug_shows_what_helps_in_a_log() {
         (format!("{error:?}"), r#"Error { kind: Decode, key: "k", expected_type: "u32""#.to_owned()),
         (format!("{:?}", Cursor::from_bytes(*b"sensitive")), "Cursor(..)".to_owned()),
         (format!("{load:?}"), "Load(..)".to_owned()),
+        (format!("{:?}", session.exchange().end(200)), "Commit(ready)".to_owned()),
         (format!("{ready:?} {later:?}"), "StoreFuture(ready) StoreFuture(later)".to_owned()),
     ] {
         assert!(shown.contains(&expected), "{expected} not in {shown}");
         assert!(!shown.contains("sensitive") && !shown.contains("115, 101"), "{shown}");
     }
+}
+
+#[test]
+fn failed_commit_says_what_failed_and_keeps_the_cause() {
+    let fixture = Fixture::new();
+    let session = fixture.browser().start();
+    session.set("k", "v").unwrap();
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    let error = block_on(session.exchange().end(200)).unwrap_err();
+    assert_eq!(error.to_string(), "the session store is unavailable");
+    let cause = std::error::Error::source(&error).unwrap();
+    assert_eq!(cause.to_string(), "the probe store is unavailable");
 }
 
 #[test]

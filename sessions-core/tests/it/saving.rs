@@ -26,10 +26,41 @@ fn saved_cookie_is_sent_if_the_commit_fails() {
     block_on(session.save()).unwrap();
     session.set("k", "lost").unwrap();
     fixture.store.write_down.store(true, std::sync::atomic::Ordering::SeqCst);
-    let (error, mut headers) = block_on(session.exchange().end(200)).unwrap_err().into_parts();
+    let error = block_on(session.exchange().end(200)).unwrap_err();
+    assert!(error.headers().varies_by_cookie());
+    let (error, mut headers) = error.into_parts();
     assert_eq!(error.kind(), ErrorKind::StoreUnavailable);
     browser.keep(&headers.take_set_cookie().unwrap());
     assert_eq!(browser.get("k").as_deref(), Some("saved"));
+}
+
+#[test]
+fn save_without_a_new_token_sends_no_cookie() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let session = browser.start();
+    session.set("k", "saved").unwrap();
+    block_on(session.save()).unwrap();
+    session.set("k", "saved again").unwrap();
+    assert_eq!(browser.finish(&session, 200).unwrap().set_cookie, None);
+}
+
+#[test]
+fn ending_again_does_nothing() {
+    let changes: [fn(&Session); 3] = [Session::renew, Session::destroy, |session| session.shift_expiration().unwrap()];
+    for change in changes {
+        let fixture = Fixture::new();
+        let mut browser = fixture.browser();
+        browser.set("k", "v");
+        let session = browser.start();
+        browser.finish(&session, 200).unwrap();
+        change(&session);
+        fixture.store.counts();
+        let headers = block_on(session.exchange().end(200)).unwrap();
+        assert!(headers.is_empty());
+        assert_eq!(fixture.store.counts(), (0, 0));
+    }
 }
 
 #[test]

@@ -130,6 +130,8 @@ pub(crate) struct Probe {
     pub(crate) unreadable: AtomicBool,
     /// Makes every record one of a newer format.
     pub(crate) newer: AtomicBool,
+    /// Answers every load with this record, of whatever id.
+    pub(crate) mixed_up: std::sync::Mutex<Option<Record>>,
     pub(crate) panics: AtomicBool,
     /// Delays every answer to the second poll.
     pub(crate) late: AtomicBool,
@@ -186,7 +188,11 @@ impl Store for Probe {
         "probe"
     }
     fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
-        self.read(|| self.inner.load(id, now))
+        let mixed_up = self.mixed_up.lock().unwrap().clone();
+        self.read(|| match mixed_up {
+            Some(record) => StoreFuture::ready(Ok(Some(record))),
+            None => self.inner.load(id, now),
+        })
     }
     fn create(&self, record: &Record) -> StoreFuture<Created> {
         if self.lost_creates.load(Ordering::SeqCst) > 0 {

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use pollster::block_on;
@@ -136,6 +138,7 @@ fn destroy_during_a_renewal_removes_the_cookie() {
     let save = begin_save(&fixture, &session);
     session.destroy();
     block_on(save).unwrap();
+    assert!(session.is_empty());
     let answer = browser.finish(&session, 200).unwrap();
     assert_eq!(fixture.count(), 0);
     assert!(answer.set_cookie.unwrap().contains("Max-Age=0"));
@@ -182,7 +185,7 @@ fn new_session_is_visible_until_its_store_fails() {
     session.set("b", "1").unwrap();
     assert_eq!(block_on(save).unwrap_err().kind(), ErrorKind::StoreUnavailable);
     fixture.store.write_down.store(false, SeqCst);
-    assert_eq!((session.len(), session.id()), (2, None));
+    assert_eq!((session.len(), session.id(), session.expires_at()), (2, None, None));
     block_on(session.save()).unwrap();
     assert_eq!((session.len(), fixture.count()), (2, 1));
 }
@@ -215,6 +218,30 @@ fn reload_waits_for_a_running_renewal() {
     block_on(reload).unwrap();
     browser.finish(&session, 200).unwrap();
     assert_eq!(browser.get("cart").as_deref(), Some("full"));
+}
+
+#[test]
+fn end_of_a_save_wakes_those_who_wait() {
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    let (fixture, _, session) = with_cart();
+    session.set("a", "1").unwrap();
+    let save = begin_save(&fixture, &session);
+    let woken = [Arc::new(Woken::default()), Arc::new(Woken::default())];
+    let mut waiting = woken.each_ref().map(|_| -> Save<'_> { Box::pin(session.reload()) });
+    for (reload, woken) in waiting.iter_mut().zip(&woken) {
+        let waker = Waker::from(Arc::clone(woken));
+        assert!(reload.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(reload.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    assert_eq!(woken.each_ref().map(|woken| woken.0.load(SeqCst)), [0, 0]);
+    block_on(save).unwrap();
+    assert_eq!(woken.each_ref().map(|woken| woken.0.load(SeqCst)), [1, 1]);
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! Requests that are dropped early, as an adapter's guards see them.
+
+use std::future::Future;
+use std::task::{Context, Waker};
+
+use pollster::block_on;
+use sessions_core::adapter::{Commit, CommitGuard, ExchangeGuard};
+
+use crate::support::Fixture;
+
+/// Drives a commit to completion, as an adapter's runtime does.
+fn complete(commit: Commit) {
+    drop(block_on(commit).unwrap());
+}
+
+#[test]
+fn guard_of_a_dropped_request_logs_out() {
+    for fixture in [Fixture::new(), Fixture::late()] {
+        let mut browser = fixture.browser();
+        browser.set("k", "v");
+        let session = browser.start();
+        session.destroy();
+        let guard = ExchangeGuard::new(Some(session.exchange()), complete);
+        assert!(!guard.is_empty());
+        drop(guard);
+        assert_eq!(fixture.count(), 0);
+    }
+}
+
+#[test]
+fn taken_exchange_is_not_abandoned() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "before");
+    let session = browser.start();
+    session.set("k", "after").unwrap();
+    let mut guard = ExchangeGuard::new(Some(session.exchange()), complete);
+    let exchange = guard.take().unwrap();
+    assert!(guard.is_empty() && guard.take().is_none());
+    drop(guard);
+    drop(block_on(exchange.end(200)).unwrap());
+    assert_eq!(browser.get("k").as_deref(), Some("after"));
+    assert!(ExchangeGuard::new(None, complete).is_empty());
+}
+
+#[test]
+fn dropped_commit_is_completed() {
+    for is_dropped in [false, true] {
+        let fixture = Fixture::late();
+        let mut browser = fixture.browser();
+        browser.set("k", "v");
+        let session = browser.start();
+        // Two operations: the second one waits for the answer to the first.
+        session.destroy();
+        session.set_flash("bye", "see you").unwrap();
+        let mut guard = Box::pin(CommitGuard::new(session.exchange().end(200), complete));
+        assert!(guard.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(fixture.count(), 0);
+        if is_dropped {
+            drop(guard);
+        } else {
+            assert!(!block_on(guard).unwrap().is_empty());
+        }
+        assert_eq!(fixture.count(), 1);
+    }
+}
