@@ -186,6 +186,12 @@ impl Changes {
         self.limits
     }
 
+    /// Returns whether the changes only remove flashes that the request has read.
+    pub(crate) fn only_consumes(&self) -> bool {
+        let sets_head = self.new_secret.is_some() || self.new_principal.is_some() || self.new_idle.is_some();
+        !sets_head && !self.edits.is_empty() && !self.edits.has_writes()
+    }
+
     /// Returns whether all entries are removed before the changes are applied.
     #[must_use]
     pub const fn clears_entries(&self) -> bool {

@@ -135,6 +135,7 @@ impl Driver {
                 Blocked::Outage => ErrorKind::StoreUnavailable,
                 Blocked::NewerFormat => ErrorKind::NewerFormat,
                 Blocked::TooManyTokens => ErrorKind::TooManyTokens,
+                Blocked::Superseded => ErrorKind::Gone,
             })),
             Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),
             Outcome::NotCreated => Ok(Step::Done(self.headers(&mut state, None))),

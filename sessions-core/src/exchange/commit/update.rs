@@ -103,6 +103,13 @@ impl Update {
     }
 
     fn applied(&mut self, driver: &Driver, record: Record) -> Step {
+        let changes = &self.writes.changes;
+        if changes.only_consumes() && record.secret_hash() != *changes.expected_secret() {
+            // Another request renewed the session, which this one must not see. What it had read is
+            // consumed.
+            driver.shared.lock().lose(false);
+            return driver.done(None);
+        }
         let mut state = driver.shared.lock();
         let is_renewed = self.renewed.is_some();
         // The request may have ended the session meanwhile; the cookie is then obsolete.
