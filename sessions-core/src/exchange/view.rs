@@ -151,13 +151,7 @@ impl View {
 
     /// Sets the entries of another record that the request has not set itself.
     pub(crate) fn copy_entries(&mut self, record: &Record) {
-        for entry in record.entries() {
-            let position = self.edits.position(Scope::Entries, entry.key().as_bytes());
-            if position.is_err() {
-                let verb = if entry.is_immutable() { Verb::SetImmutable } else { Verb::Set };
-                self.edits.put_at(position, Edit { verb, key: entry.key().as_bytes(), value: entry.value(), by: 0 });
-            }
-        }
+        self.edits.copy_entries(record);
         (self.size, self.slots) = self.measure();
     }
 

@@ -8,6 +8,7 @@ pub(crate) use edits::{Edit, Edits, Scope, Verb};
 
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
+use crate::record::Record;
 use crate::record::limits::Limits;
 
 /// One request's writes to one session, applied to the live record in one atomic step.
@@ -140,6 +141,11 @@ impl Changes {
     pub(crate) fn take(&mut self) -> Self {
         let none = Self::new(self.now, self.expected_secret);
         std::mem::replace(self, none)
+    }
+
+    /// Sets the entries of a record that the changes do not name.
+    pub(crate) fn copy_entries(&mut self, record: &Record) {
+        self.edits.copy_entries(record);
     }
 
     pub(crate) fn into_edits(self) -> Edits {

@@ -155,3 +155,37 @@ fn a_live_token_counts_beside_a_superseded_one() {
         assert_eq!(session.principal().as_deref(), Some("ann"));
     }
 }
+
+#[test]
+fn a_login_that_another_one_overtakes_has_the_cart_too() {
+    for late in [false, true] {
+        let fixture = if late { Fixture::late() } else { Fixture::new() };
+        let mut slow = fixture.browser();
+        slow.set("cart", "7");
+        let signing_in = slow.start();
+        signing_in.login("ann").unwrap();
+        signing_in.set("own", "1").unwrap();
+        let mut other = slow.clone();
+        let mut fast = slow.clone();
+        fast.visit(|session| session.login("ann").unwrap());
+        let as_bob = other.start();
+        as_bob.login("bob").unwrap();
+        slow.finish(&signing_in, 200).unwrap();
+        other.finish(&as_bob, 200).unwrap();
+        assert_eq!((slow.get("cart").as_deref(), slow.get("own").as_deref()), (Some("7"), Some("1")));
+        assert_eq!((fast.get("cart").as_deref(), fast.get("own")), (Some("7"), None));
+        assert_eq!((other.user().as_deref(), other.get("cart")), (Some("bob"), None));
+    }
+}
+
+#[test]
+fn a_login_after_a_logout_gets_none_of_the_old_data() {
+    let fixture = Fixture::new();
+    let mut slow = fixture.browser();
+    slow.set("cart", "7");
+    let signing_in = slow.start();
+    signing_in.login("ann").unwrap();
+    slow.clone().visit(|session| session.destroy());
+    slow.finish(&signing_in, 200).unwrap();
+    assert_eq!((slow.user().as_deref(), slow.get("cart")), (Some("ann"), None));
+}

@@ -2,8 +2,8 @@
 
 use parking_lot::MutexGuard;
 
-use super::create::Create;
 use super::driver::{Driver, Question, Step};
+use super::sign_in::SignIn;
 use crate::cookie::{Secret, SetCookie};
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::exchange::state::{Live, State, Writes};
@@ -137,13 +137,12 @@ impl Update {
 
     /// Handles a session that ended during the request.
     ///
-    /// A logout stays a logout. A login has proven who the visitor is, so it gets a new session
-    /// with this request's changes and none of the old data.
+    /// A logout stays a logout. A login has proven who the visitor is, so it gets a new session.
     fn gone(&mut self, driver: &Driver) -> Result<Step, Error> {
         let signs_in = self.writes.changes.new_principal().is_some();
         driver.shared.lock().lose(signs_in);
         if signs_in {
-            return Create::start(driver, self.writes.take(), 1);
+            return SignIn::start(driver, self.base.clone(), self.writes.take());
         }
         let changes = &self.writes.changes;
         let wrote = changes.edits().has_writes() || changes.new_idle().is_some();
