@@ -19,6 +19,7 @@ pub struct Options {
     insecure_http: bool,
     idle: Duration,
     absolute: Duration,
+    grace: Duration,
     seal: Seal,
     sessions_max: Option<u64>,
 }
@@ -42,6 +43,7 @@ Options:
   --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
   --idle 30m             the idle timeout: how long a session lives without a request
   --absolute 12h         the absolute timeout: how long a session lives in any case
+  --grace 30s            how long a token counts as superseded after a login has replaced it
   --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random;
                          NEW,OLD rotates the key: the first one seals, all of them open
   --sessions-max 1000000 how many sessions the store holds at most; the default of redb: and fjall: is 10000000,
@@ -69,6 +71,7 @@ impl Options {
             insecure_http: false,
             idle: Duration::from_secs(30 * 60),
             absolute: Duration::from_secs(12 * 60 * 60),
+            grace: Duration::from_secs(30),
             seal: Seal::None,
             sessions_max: None,
         };
@@ -79,6 +82,7 @@ impl Options {
                 Arg::Long("store") => options.store = args.value()?.string()?,
                 Arg::Long("insecure-http") => options.insecure_http = true,
                 Arg::Long("idle") => options.idle = args.value()?.parse_with(humantime::parse_duration)?,
+                Arg::Long("grace") => options.grace = args.value()?.parse_with(humantime::parse_duration)?,
                 Arg::Long("absolute") => options.absolute = args.value()?.parse_with(humantime::parse_duration)?,
                 Arg::Long("seal") => options.seal = args.value()?.parse_with(Seal::parse)?,
                 Arg::Long("sessions-max") => options.sessions_max = Some(args.value()?.parse()?),
@@ -108,7 +112,8 @@ impl Options {
     /// Returns an error if the options are invalid or the store cannot be opened.
     pub fn sessions(&self) -> Result<Sessions, Failure> {
         let store = store::open(&self.store, self.sessions_max)?;
-        let builder = Sessions::builder().store(store).idle(self.idle).absolute(self.absolute);
+        let builder =
+            Sessions::builder().store(store).idle(self.idle).absolute(self.absolute).renewal_grace(self.grace);
         let builder = if self.insecure_http { builder.secure(false) } else { builder };
         let builder = match self.seal {
             Seal::None => builder,

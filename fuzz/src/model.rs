@@ -124,6 +124,8 @@ impl Action<'_> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     secret: [u8; 32],
+    /// The secret before, as far as the changes that were applied here tell.
+    former: Option<[u8; 32]>,
     last_seen: u64,
     idle: Option<Duration>,
     deadline: u64,
@@ -141,6 +143,7 @@ impl Model {
         let flashes = record.flashes();
         Self {
             secret: *record.secret_hash().as_bytes(),
+            former: None,
             last_seen: record.last_seen().as_millis(),
             idle: record.idle(),
             deadline: record.absolute_deadline().as_millis(),
@@ -149,6 +152,11 @@ impl Model {
             entries: entries.map(|e| (e.key().to_owned(), (e.value().to_vec(), e.is_immutable()))).collect(),
             flashes: flashes.map(|(key, value)| (key.to_owned(), value.to_vec())).collect(),
         }
+    }
+
+    /// Returns the model as its record shows it, without the former secret.
+    pub fn shown(&self) -> Self {
+        Self { former: None, ..self.clone() }
     }
 
     /// Starts the changes of a request.
@@ -162,14 +170,14 @@ impl Model {
     pub fn apply(&mut self, changes: &Changes) -> Result<(), Refusal> {
         let now = changes.now().as_millis();
         let idle_deadline = self.idle.map_or(u64::MAX, |idle| self.last_seen.saturating_add(idle.as_millis() as u64));
-        if now >= idle_deadline.min(self.deadline) || *changes.expected_secret().as_bytes() != self.secret {
+        if now >= idle_deadline.min(self.deadline) || !self.admits(changes) {
             return Err(Refusal::Gone);
         }
         let mut next = self.after_edits(changes).ok_or(Refusal::Conflict)?;
         next.last_seen = next.last_seen.max(now);
         next.version += 1;
         if let Some(secret) = changes.new_secret() {
-            next.secret = *secret.as_bytes();
+            next.former = Some(std::mem::replace(&mut next.secret, *secret.as_bytes()));
         }
         if let Some(principal) = changes.new_principal() {
             next.principal = Some(principal.to_owned());
@@ -179,6 +187,17 @@ impl Model {
         }
         *self = next;
         Ok(())
+    }
+
+    /// Returns whether the secret fits: the former one too, if the changes only consume flashes.
+    fn admits(&self, changes: &Changes) -> bool {
+        let sets_head =
+            changes.new_secret().is_some() || changes.new_principal().is_some() || changes.new_idle().is_some();
+        let clears = changes.clears_entries() || changes.clears_flashes();
+        let mut all = changes.iter().peekable();
+        let consumes = all.peek().is_some() && all.all(|change| matches!(change, Change::ConsumeFlash { .. }));
+        let expected = changes.expected_secret().as_bytes();
+        *expected == self.secret || (!sets_head && !clears && consumes && Some(*expected) == self.former)
     }
 
     fn after_edits(&self, changes: &Changes) -> Option<Self> {

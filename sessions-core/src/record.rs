@@ -157,6 +157,28 @@ impl Record {
         u32::from_le_bytes(layout::array(self.head(), layout::VERSION))
     }
 
+    /// Returns whether a secret was replaced by the record's own less than `grace` ago.
+    ///
+    /// Its token is superseded: requests that were under way at the renewal still carry it.
+    #[must_use]
+    pub fn supersedes(&self, secret: &SecretHash, now: Timestamp, grace: Duration) -> bool {
+        self.had_secret(secret) && self.former().is_some_and(|former| now.since(former.replaced) < grace)
+    }
+
+    /// Returns whether a secret is the one before the record's own.
+    fn had_secret(&self, secret: &SecretHash) -> bool {
+        self.former().is_some_and(|former| former.hash == secret.beginning())
+    }
+
+    fn former(&self) -> Option<build::Former> {
+        if self.head()[layout::FLAGS] & layout::RENEWED == 0 {
+            return None;
+        }
+        let at = layout::slots_end(&self.bytes);
+        let replaced = Timestamp::from_millis(layout::word(&self.bytes, at + 8));
+        Some(build::Former { hash: layout::array(&self.bytes, at), replaced })
+    }
+
     /// Returns the record's first bytes, with its version and the nonce of its stamp.
     ///
     /// With a stamp, no two states of a session have the same mark.

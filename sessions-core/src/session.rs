@@ -65,7 +65,8 @@ impl Session {
     /// The client's current token stops working when the request is committed. Call this at every
     /// change of privilege (OWASP, ASVS 7.2.4), so that a stolen or planted token is worthless
     /// afterwards. The id and the data stay. Concurrent requests with the old token can still read
-    /// what they loaded, but cannot write.
+    /// what they loaded, but cannot write; those that come later, within the
+    /// [`renewal_grace`](crate::SessionsBuilder::renewal_grace), see an empty session.
     pub fn renew(&self) {
         self.shared.lock().renewal = true;
     }

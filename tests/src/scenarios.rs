@@ -8,4 +8,5 @@ pub mod limits;
 pub mod login;
 pub mod logout;
 pub mod races;
+pub mod superseded;
 pub mod tokens;

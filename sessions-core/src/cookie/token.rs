@@ -135,6 +135,12 @@ impl SecretHash {
         Self(bytes)
     }
 
+    /// Returns the first bytes, which tell one secret of a session from another.
+    pub(crate) const fn beginning(&self) -> [u8; 8] {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        [a, b, c, d, e, f, g, h]
+    }
+
     /// Returns the 32 bytes to store.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

@@ -4,6 +4,7 @@ mod create;
 mod destroy;
 mod driver;
 mod error;
+mod sign_in;
 mod update;
 
 pub use error::CommitError;

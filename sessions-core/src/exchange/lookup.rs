@@ -98,11 +98,17 @@ impl Search {
         let id = token.id();
         let reason = match answer {
             Ok(Some(record)) if record.id() == id && record.is_live(self.now) => {
-                if record.secret_hash() == token.secret().hash(id) {
+                let hash = token.secret().hash(id);
+                if record.secret_hash() == hash {
                     self.accept(shared, Live { token, is_stale, touch_due: is_stale }, record);
                     return Ok(());
                 }
-                RejectReason::WrongSecret
+                if record.supersedes(&hash, self.now, shared.sessions.config().renewal_grace) {
+                    self.supersede(record);
+                    RejectReason::Superseded
+                } else {
+                    RejectReason::WrongSecret
+                }
             }
             Ok(Some(record)) if record.id() == id => RejectReason::Expired,
             Ok(_) => RejectReason::Unknown,
@@ -128,13 +134,21 @@ impl Search {
                 *found = None;
             }
             Stage::Ambiguous(ids) => ids.push(live.id()),
-            Stage::Absent | Stage::Lost => {
+            Stage::Absent | Stage::Superseded(_) | Stage::Lost => {
                 let interval = shared.sessions.config().touch_every_millis;
                 live.touch_due |= expiry::touch_is_due(&record, self.now, interval);
                 *stage = Stage::Live(live);
                 *found = Some(record);
             }
             Stage::Blocked(_) | Stage::Doomed(_) => {}
+        }
+    }
+
+    /// Records a token that was replaced a moment ago, unless another one opens a session.
+    #[cold]
+    fn supersede(&mut self, record: Record) {
+        if let Stage::Absent = self.loaded.stage {
+            self.loaded.stage = Stage::Superseded(record);
         }
     }
 

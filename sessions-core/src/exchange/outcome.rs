@@ -11,6 +11,8 @@ pub(crate) enum Blocked {
     NewerFormat,
     /// The request carries too many tokens to look up.
     TooManyTokens,
+    /// The request's token was replaced a moment ago. It may sign in, which begins a new session.
+    Superseded,
 }
 
 /// The facts about a session when its request ends.
@@ -91,7 +93,8 @@ pub(crate) const fn decide(facts: Facts) -> Outcome {
         };
     }
     if let Some(blocked) = facts.blocked {
-        return if facts.wrote { Outcome::Blocked(blocked) } else { Outcome::Keep };
+        let is_refused = facts.wrote || (facts.renewed && matches!(blocked, Blocked::Superseded));
+        return if is_refused { Outcome::Blocked(blocked) } else { Outcome::Keep };
     }
     if facts.lost {
         return if writes { Outcome::Interrupted } else { Outcome::Keep };
@@ -191,6 +194,17 @@ mod tests {
                 "a write, and there are too many tokens",
                 Facts { blocked: Some(Blocked::TooManyTokens), ..WRITTEN },
                 Outcome::Blocked(Blocked::TooManyTokens),
+            ),
+            ("a read with a superseded token", Facts { blocked: Some(Blocked::Superseded), ..NONE }, Outcome::Keep),
+            (
+                "a write with a superseded token",
+                Facts { blocked: Some(Blocked::Superseded), ..WRITTEN },
+                Outcome::Blocked(Blocked::Superseded),
+            ),
+            (
+                "a renewal of a superseded token",
+                Facts { blocked: Some(Blocked::Superseded), renewed: true, ..NONE },
+                Outcome::Blocked(Blocked::Superseded),
             ),
             ("a preflight that looks", Facts { creates_nothing: true, ..NONE }, Outcome::Keep),
             ("a preflight that writes", Facts { creates_nothing: true, ..WRITTEN }, Outcome::NotCreated),

@@ -49,6 +49,10 @@ pub(crate) enum Stage {
     Ambiguous(Vec<SessionId>),
     /// The request's tokens could not be checked.
     Blocked(Blocked),
+    /// The request's token was replaced by a newer one a moment ago.
+    ///
+    /// The request sees an empty session, since the token may have been planted before a login.
+    Superseded(Record),
     /// The session ended or was renewed during the request.
     Lost,
     /// The request destroyed the session, and the store has not ended it yet.
@@ -174,6 +178,13 @@ impl State {
         if self.principal().is_some_and(|other| other != principal) {
             self.view.drop_data();
         }
+        // The other login of the same person has the entries, and whose cookie stays is unknown.
+        if let Stage::Superseded(record) = &self.stage {
+            if record.principal() == Some(principal) {
+                self.view.copy_entries(record);
+            }
+            self.stage = Stage::Absent;
+        }
         self.login = Some(principal.into());
         self.renewal = true;
         Ok(())
@@ -184,8 +195,8 @@ impl State {
         self.stage = match std::mem::take(&mut self.stage) {
             Stage::Live(live) => Stage::Doomed(live.id()),
             Stage::Absent | Stage::Lost => Stage::Absent,
-            // Blocked stays blocked, and the commit ends the ambiguous sessions.
-            stage @ (Stage::Ambiguous(_) | Stage::Blocked(_) | Stage::Doomed(_)) => stage,
+            // What is blocked or superseded stays so, and the commit ends the ambiguous sessions.
+            stage @ (Stage::Ambiguous(_) | Stage::Blocked(_) | Stage::Superseded(_) | Stage::Doomed(_)) => stage,
         };
         self.forget();
     }

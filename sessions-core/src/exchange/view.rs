@@ -149,6 +149,12 @@ impl View {
         Ok(())
     }
 
+    /// Sets the entries of another record that the request has not set itself.
+    pub(crate) fn copy_entries(&mut self, record: &Record) {
+        self.edits.copy_entries(record);
+        (self.size, self.slots) = self.measure();
+    }
+
     /// Adds to an entry and returns the sum that the request sees. The store adds to its own value.
     pub(crate) fn increment(&mut self, key: &str, by: i64, limits: &Limits) -> Result<i64, Error> {
         let position = self.edits.position(Scope::Entries, key.as_bytes());

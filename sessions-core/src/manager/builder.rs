@@ -58,6 +58,8 @@ pub struct SessionsBuilder {
 pub(crate) struct Config {
     pub(crate) expiry: Expiry,
     pub(crate) touch_every_millis: u64,
+    /// How long the token before a renewal counts as superseded.
+    pub(crate) renewal_grace: Duration,
     pub(crate) sweep_every: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) outage: OutagePolicy,
@@ -85,6 +87,7 @@ impl Default for SessionsBuilder {
             config: Config {
                 expiry: Expiry::default(),
                 touch_every_millis: 60_000,
+                renewal_grace: Duration::from_secs(30),
                 sweep_every: Some(Duration::from_secs(10)),
                 limits: Limits::default(),
                 outage: OutagePolicy::default(),
@@ -188,6 +191,18 @@ impl SessionsBuilder {
     /// Sets the absolute timeout, `None` for none. The default is 12 hours (NIST SP 800-63B).
     pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.absolute(absolute);
+        self
+    }
+
+    /// Sets how long the token before a renewal counts as superseded; 30 seconds by default.
+    ///
+    /// Browsers send requests side by side, and some still carry the old token when a login has
+    /// replaced it. Such a request sees an empty session. Its writes are refused with 401, and its
+    /// response carries no cookie, so that it cannot sign its user out by beginning a new session.
+    /// It may sign in: the same principal then gets a session with a copy of the entries, another
+    /// one an empty session. Afterwards the old token is unknown, like any other.
+    pub const fn renewal_grace(mut self, grace: Duration) -> Self {
+        self.config.renewal_grace = grace;
         self
     }
 

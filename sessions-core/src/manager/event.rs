@@ -173,9 +173,11 @@ pub enum RejectReason {
     Malformed,
     /// No live session has its id: it ended or never existed.
     Unknown,
-    /// The session exists but its secret differs: the token was issued before a renewal, or
+    /// The session exists but its secret differs: the token was issued long before a renewal, or
     /// guessed.
     WrongSecret,
+    /// The session was renewed a moment ago, and the request still carries the token before it.
+    Superseded,
     /// The request carried the tokens of two live sessions. One of them may have been planted, so
     /// neither is used.
     Ambiguous,
@@ -296,6 +298,7 @@ impl RejectReason {
             Self::Malformed => "malformed",
             Self::Unknown => "unknown or destroyed",
             Self::WrongSecret => "wrong secret",
+            Self::Superseded => "superseded",
             Self::Ambiguous => "ambiguous",
             Self::Unreadable => "damaged record",
             Self::NewerFormat => "newer format",

@@ -1,7 +1,7 @@
 //! Applying changes to a record. This module defines the meaning of a commit.
 
 use super::Record;
-use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
+use super::build::{self, Former, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
 use super::layout::{self, Kind, Slot, Space};
 use crate::platform::whole_millis;
 use crate::record::changes::{Changes, Edit, Scope, Verb};
@@ -44,7 +44,7 @@ impl Record {
     /// # Ok::<(), sessions_core::record::RecordTooLarge>(())
     /// ```
     pub fn apply(&self, changes: &Changes) -> Result<Self, Refusal> {
-        if !self.is_live(changes.now()) || self.secret_hash() != *changes.expected_secret() {
+        if !self.is_live(changes.now()) || !self.admits(changes) {
             return Err(Refusal::Gone);
         }
         let merge = Merge { base: self, changes };
@@ -52,6 +52,15 @@ impl Record {
             return Err(Refusal::Conflict);
         }
         self.apply_merge(&merge)
+    }
+
+    /// Returns whether the changes come from a request that may make them.
+    ///
+    /// One whose secret was replaced meanwhile has shown its flashes all the same, so that they are
+    /// not shown again.
+    fn admits(&self, changes: &Changes) -> bool {
+        let expected = changes.expected_secret();
+        self.secret_hash() == *expected || (changes.only_consumes() && self.had_secret(expected))
     }
 
     fn apply_merge(&self, merge: &Merge<'_>) -> Result<Self, Refusal> {
@@ -67,6 +76,10 @@ impl Record {
     fn try_patch(&self, merge: &Merge<'_>) -> Result<Option<Self>, Refusal> {
         let edits = merge.changes.edits();
         if merge.changes.new_principal().is_some() || edits.clears_entries() || edits.clears_flashes() {
+            return Ok(None);
+        }
+        // The first renewal makes the record longer.
+        if merge.changes.new_secret().is_some() && self.former().is_none() {
             return Ok(None);
         }
         let state = self.changed_state(merge.changes);
@@ -89,12 +102,13 @@ impl Record {
     }
 
     fn changed_head<'a>(&'a self, changes: &'a Changes) -> Head<'a> {
+        let state = self.changed_state(changes);
         Head {
             id: self.id(),
             created: self.created(),
             absolute: self.absolute_deadline(),
             principal: changes.new_principal().or_else(|| self.principal()),
-            state: self.changed_state(changes),
+            state: HeadState { former: state.former.or_else(|| self.former()), ..state },
         }
     }
 
@@ -104,6 +118,9 @@ impl Record {
             last_seen: self.last_seen().max(changes.now()),
             idle_millis: changes.new_idle().map_or_else(|| self.idle_millis(), whole_millis),
             version: self.version().wrapping_add(1),
+            former: changes
+                .new_secret()
+                .map(|_| Former { hash: self.secret_hash().beginning(), replaced: changes.now() }),
         }
     }
 }

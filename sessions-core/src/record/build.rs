@@ -33,6 +33,17 @@ pub(super) struct HeadState {
     pub(super) last_seen: Timestamp,
     pub(super) idle_millis: u64,
     pub(super) version: u32,
+    /// `None` keeps what a patched record has.
+    pub(super) former: Option<Former>,
+}
+
+/// What a record knows of the secret before its own.
+#[derive(Clone, Copy)]
+pub(super) struct Former {
+    /// The first bytes of the secret's hash: enough to tell it, too few to open anything.
+    pub(super) hash: [u8; 8],
+    /// When it was replaced.
+    pub(super) replaced: Timestamp,
 }
 
 /// A slot to write.
@@ -57,7 +68,7 @@ impl<'a> From<Slot<'a>> for NewSlot<'a> {
 
 impl<'a> RecordBuilder<'a> {
     pub(super) const fn new(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> Self {
-        let state = HeadState { secret_hash, last_seen: created, idle_millis: NO_LIMIT, version: 0 };
+        let state = HeadState { secret_hash, last_seen: created, idle_millis: NO_LIMIT, version: 0, former: None };
         let head = Head { id, created, absolute: Timestamp::NEVER, principal: None, state };
         Self { head, slots: Vec::new() }
     }
@@ -163,7 +174,8 @@ pub(super) fn write<'a>(
     let (count, payload_length) =
         slots.clone().fold((0, 0), |(count, sum), slot| (count + 1, sum + slot.key.len() + slot.value.length()));
     let payload = index + count * INDEX_LINE;
-    let length = payload + payload_length;
+    let end = payload + payload_length;
+    let length = end + head.state.former.map_or(0, |_| layout::FORMER_LENGTH);
     let slot_count = u16::try_from(count).map_err(|_| RecordTooLarge)?;
     u32::try_from(length).map_err(|_| RecordTooLarge)?;
 
@@ -172,7 +184,7 @@ pub(super) fn write<'a>(
     let bytes = Arc::get_mut(&mut shared).expect("the new record is not shared yet");
     write_head(bytes, head, slot_count);
     bytes[layout::HEAD_LENGTH..index].copy_from_slice(principal.as_bytes());
-    let (start, payloads) = bytes.split_at_mut(payload);
+    let (start, payloads) = bytes[..end].split_at_mut(payload);
     let mut end = 0;
     for (line, slot) in start[index..].chunks_exact_mut(INDEX_LINE).zip(slots) {
         let key_length = u16::try_from(slot.key.len()).map_err(|_| RecordTooLarge)?;
@@ -193,6 +205,9 @@ fn write_head(bytes: &mut [u8], head: &Head<'_>, slot_count: u16) {
     put(bytes, layout::ID, *head.id.as_bytes());
     put(bytes, layout::CREATED, head.created.as_millis().to_le_bytes());
     put(bytes, layout::ABSOLUTE, head.absolute.as_millis().to_le_bytes());
+    if head.state.former.is_some() {
+        bytes[layout::FLAGS] |= layout::RENEWED;
+    }
     head.state.write(bytes);
 }
 
@@ -202,6 +217,11 @@ impl HeadState {
         put(bytes, layout::LAST_SEEN, self.last_seen.as_millis().to_le_bytes());
         put(bytes, layout::IDLE, self.idle_millis.to_le_bytes());
         put(bytes, layout::VERSION, self.version.to_le_bytes());
+        if let Some(former) = self.former {
+            let at = bytes.len() - layout::FORMER_LENGTH;
+            put(bytes, at, former.hash);
+            put(bytes, at + 8, former.replaced.as_millis().to_le_bytes());
+        }
     }
 }
 
@@ -212,7 +232,7 @@ impl Record {
     pub(super) fn patched(&self, state: &HeadState, patch: impl FnOnce(&mut [u8])) -> Self {
         let mut shared: Arc<[u8]> = Arc::from(&self.bytes[..self.size()]);
         let bytes = Arc::get_mut(&mut shared).expect("the new record is not shared yet");
-        bytes[layout::FLAGS] &= layout::SIGNED_IN;
+        bytes[layout::FLAGS] &= !layout::STAMPED;
         put(bytes, layout::NONCE, [0; 4]);
         state.write(bytes);
         patch(bytes);

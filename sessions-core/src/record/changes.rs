@@ -8,6 +8,7 @@ pub(crate) use edits::{Edit, Edits, Scope, Verb};
 
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
+use crate::record::Record;
 use crate::record::limits::Limits;
 
 /// One request's writes to one session, applied to the live record in one atomic step.
@@ -142,6 +143,11 @@ impl Changes {
         std::mem::replace(self, none)
     }
 
+    /// Sets the entries of a record that the changes do not name.
+    pub(crate) fn copy_entries(&mut self, record: &Record) {
+        self.edits.copy_entries(record);
+    }
+
     pub(crate) fn into_edits(self) -> Edits {
         self.edits
     }
@@ -184,6 +190,12 @@ impl Changes {
     #[must_use]
     pub const fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Returns whether the changes only remove flashes that the request has read.
+    pub(crate) fn only_consumes(&self) -> bool {
+        let sets_head = self.new_secret.is_some() || self.new_principal.is_some() || self.new_idle.is_some();
+        !sets_head && !self.edits.is_empty() && !self.edits.has_writes()
     }
 
     /// Returns whether all entries are removed before the changes are applied.

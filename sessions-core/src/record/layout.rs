@@ -3,7 +3,7 @@
 //! ```text
 //! at   bytes
 //!  0     1   format
-//!  1     1   flags: 1 if the session is signed in, 2 if there is a stamp
+//!  1     1   flags: 1 if the session is signed in, 2 if there is a stamp, 4 if it was renewed
 //!  2     2   number of slots
 //!  4     4   length of the principal
 //!  8     4   version
@@ -18,6 +18,7 @@
 //!        8   for each slot: end of its payload (4, counted from the first payload),
 //!            length of its key (2), kind (1), zero (1)
 //!        …   for each slot its payload: key, value
+//!       16   if the session was renewed: the first 8 bytes of the former secret's hash, and when
 //!       32   the stamp, if there is one
 //! ```
 //!
@@ -51,6 +52,10 @@ pub(crate) const STAMP_LENGTH: usize = 32;
 pub(crate) const SIGNED_IN: u8 = 1;
 /// The flag of a record with a stamp.
 pub(crate) const STAMPED: u8 = 2;
+/// The flag of a record that knows the secret before its own.
+pub(crate) const RENEWED: u8 = 4;
+/// Length of what a record knows of the secret before its own.
+pub(crate) const FORMER_LENGTH: usize = 16;
 /// Length of a slot's line in the index.
 pub(crate) const INDEX_LINE: usize = 8;
 /// A time that means "none".
@@ -126,6 +131,12 @@ pub(crate) fn slot_count(bytes: &[u8]) -> usize {
 pub(crate) fn size(bytes: &[u8]) -> usize {
     let stamp = if bytes[FLAGS] & STAMPED == 0 { 0 } else { STAMP_LENGTH };
     bytes.len().saturating_sub(stamp)
+}
+
+/// Returns where the last slot ends, or zero if what follows does not fit.
+pub(crate) fn slots_end(bytes: &[u8]) -> usize {
+    let former = if bytes[FLAGS] & RENEWED == 0 { 0 } else { FORMER_LENGTH };
+    size(bytes).saturating_sub(former)
 }
 
 fn principal_length(bytes: &[u8]) -> usize {
@@ -204,7 +215,7 @@ fn head_is_sound(bytes: &[u8]) -> bool {
     let payload = principal_end.saturating_add(slot_count(bytes) * INDEX_LINE);
     payload <= bytes.len()
         && std::str::from_utf8(&bytes[HEAD_LENGTH..principal_end]).is_ok()
-        && bytes[FLAGS] <= SIGNED_IN | STAMPED
+        && bytes[FLAGS] <= SIGNED_IN | STAMPED | RENEWED
         && (bytes[FLAGS] & SIGNED_IN != 0 || principal_length(bytes) == 0)
 }
 
@@ -218,5 +229,5 @@ fn payload_is_sound(bytes: &[u8]) -> bool {
         }
         end = place.value.end;
     }
-    end == size(bytes)
+    end == slots_end(bytes)
 }

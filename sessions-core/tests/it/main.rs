@@ -23,6 +23,7 @@ mod saving;
 #[cfg(feature = "seal")]
 mod sealing;
 mod signing;
+mod superseded;
 mod support;
 mod under_way;
 mod values;

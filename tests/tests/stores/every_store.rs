@@ -1,6 +1,6 @@
 //! Scenarios that hold on every store, in every framework.
 
-use sessions_tests::scenarios::{devices, flashes, flows, limits, login, logout, races, tokens};
+use sessions_tests::scenarios::{devices, flashes, flows, limits, login, logout, races, superseded, tokens};
 use sessions_tests::{Framework, Server};
 
 use crate::support::{Engine, Place, on_every_store_in_every_framework};
@@ -19,6 +19,7 @@ on_every_store_in_every_framework! {
     a_flood_of_large_writes_blocks_nobody_else,
     a_long_principal_is_refused,
     a_logout_ends_every_proven_session,
+    a_login_overtakes_requests,
 }
 
 fn on(framework: Framework, engine: Engine, scenario: impl Fn(&Server)) {
@@ -90,6 +91,13 @@ fn a_flood_of_large_writes_blocks_nobody_else(framework: Framework, engine: Engi
 
 fn a_long_principal_is_refused(framework: Framework, engine: Engine) {
     on(framework, engine, limits::a_long_principal_is_refused);
+}
+
+fn a_login_overtakes_requests(framework: Framework, engine: Engine) {
+    on(framework, engine, |server| {
+        superseded::overtaken_requests_are_refused_and_sign_nobody_out(server);
+        superseded::a_login_that_is_sent_twice_keeps_the_cart(server);
+    });
 }
 
 fn a_logout_ends_every_proven_session(framework: Framework, engine: Engine) {

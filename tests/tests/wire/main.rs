@@ -21,4 +21,5 @@ mod sealed;
 mod secrecy;
 mod set_cookie;
 mod startup;
+mod superseded;
 mod tokens;

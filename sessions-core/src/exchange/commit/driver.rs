@@ -10,6 +10,7 @@ use parking_lot::MutexGuard;
 use super::create::{self, Create};
 use super::destroy::Destroy;
 use super::error::CommitError;
+use super::sign_in::SignIn;
 use super::update::Update;
 use crate::cookie::SetCookie;
 use crate::error::{Error, ErrorKind, StoreError};
@@ -52,6 +53,7 @@ pub(crate) enum Question {
     Update(Update, StoreFuture<Result<Record, Refusal>>),
     Create(Create, StoreFuture<Created>),
     Destroy(Destroy, StoreFuture<bool>),
+    SignIn(SignIn, StoreFuture<Option<Record>>),
 }
 
 /// The right to use the store while other commits of the exchange wait.
@@ -135,6 +137,7 @@ impl Driver {
                 Blocked::Outage => ErrorKind::StoreUnavailable,
                 Blocked::NewerFormat => ErrorKind::NewerFormat,
                 Blocked::TooManyTokens => ErrorKind::TooManyTokens,
+                Blocked::Superseded => ErrorKind::Gone,
             })),
             Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),
             Outcome::NotCreated => Ok(Step::Done(self.headers(&mut state, None))),
@@ -263,6 +266,7 @@ impl Question {
             Self::Update(update, answer) => update.conclude(driver, ready!(Pin::new(answer).poll(context))),
             Self::Create(create, answer) => create.conclude(driver, ready!(Pin::new(answer).poll(context))),
             Self::Destroy(destroy, answer) => destroy.conclude(driver, ready!(Pin::new(answer).poll(context))),
+            Self::SignIn(sign_in, answer) => sign_in.conclude(driver, ready!(Pin::new(answer).poll(context))),
         })
     }
 }

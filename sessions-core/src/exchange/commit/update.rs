@@ -2,8 +2,8 @@
 
 use parking_lot::MutexGuard;
 
-use super::create::Create;
 use super::driver::{Driver, Question, Step};
+use super::sign_in::SignIn;
 use crate::cookie::{Secret, SetCookie};
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::exchange::state::{Live, State, Writes};
@@ -103,6 +103,13 @@ impl Update {
     }
 
     fn applied(&mut self, driver: &Driver, record: Record) -> Step {
+        let changes = &self.writes.changes;
+        if changes.only_consumes() && record.secret_hash() != *changes.expected_secret() {
+            // Another request renewed the session, which this one must not see. What it had read is
+            // consumed.
+            driver.shared.lock().lose(false);
+            return driver.done(None);
+        }
         let mut state = driver.shared.lock();
         let is_renewed = self.renewed.is_some();
         // The request may have ended the session meanwhile; the cookie is then obsolete.
@@ -130,13 +137,12 @@ impl Update {
 
     /// Handles a session that ended during the request.
     ///
-    /// A logout stays a logout. A login has proven who the visitor is, so it gets a new session
-    /// with this request's changes and none of the old data.
+    /// A logout stays a logout. A login has proven who the visitor is, so it gets a new session.
     fn gone(&mut self, driver: &Driver) -> Result<Step, Error> {
         let signs_in = self.writes.changes.new_principal().is_some();
         driver.shared.lock().lose(signs_in);
         if signs_in {
-            return Create::start(driver, self.writes.take(), 1);
+            return SignIn::start(driver, self.base.clone(), self.writes.take());
         }
         let changes = &self.writes.changes;
         let wrote = changes.edits().has_writes() || changes.new_idle().is_some();

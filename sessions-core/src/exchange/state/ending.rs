@@ -3,7 +3,7 @@
 use super::{Live, Stage, State};
 use crate::cookie::SetCookie;
 use crate::exchange::commit::Question;
-use crate::exchange::outcome::Facts;
+use crate::exchange::outcome::{Blocked, Facts};
 use crate::exchange::response::SessionHeaders;
 use crate::id::SessionId;
 use crate::manager::Sessions;
@@ -36,6 +36,7 @@ impl State {
         let storable = !is_live && (self.login.is_some() || self.refused_late || self.view.would_store());
         let blocked = match self.stage {
             Stage::Blocked(blocked) => Some(blocked),
+            Stage::Superseded(_) => Some(Blocked::Superseded),
             _ => None,
         };
         Facts {

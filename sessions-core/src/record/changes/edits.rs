@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use super::Change;
-use crate::record::Space;
 use crate::record::scratch::Scratch;
+use crate::record::{Record, Space};
 
 /// A list of edits, at most one per key and scope.
 #[derive(Clone, Default)]
@@ -268,6 +268,17 @@ impl Edits {
                 (_, verb) => (verb, edit.by),
             };
             self.put(verb, edit.key_text(), edit.value, by);
+        }
+    }
+
+    /// Sets the entries of a record that have no edit.
+    pub(crate) fn copy_entries(&mut self, record: &Record) {
+        for entry in record.entries() {
+            let position = self.position(Scope::Entries, entry.key().as_bytes());
+            if position.is_err() {
+                let verb = if entry.is_immutable() { Verb::SetImmutable } else { Verb::Set };
+                self.put_at(position, Edit { verb, key: entry.key().as_bytes(), value: entry.value(), by: 0 });
+            }
         }
     }
 

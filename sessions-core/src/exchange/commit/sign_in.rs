@@ -1,0 +1,48 @@
+//! A login whose session ended or was renewed while the request was under way.
+
+use super::create::Create;
+use super::driver::{Driver, Question, Step};
+use crate::error::{Error, StoreError};
+use crate::exchange::state::Writes;
+use crate::record::Record;
+
+/// A login on its way to a session of its own.
+pub(crate) struct SignIn {
+    /// The record that the request loaded.
+    base: Record,
+    writes: Writes,
+}
+
+impl SignIn {
+    /// Looks what became of the session.
+    pub(super) fn start(driver: &Driver, base: Record, writes: Writes) -> Result<Step, Error> {
+        let now = writes.changes.now();
+        let mut sign_in = Self { base, writes };
+        match driver.shared.sessions.store().load(sign_in.base.id(), now).try_ready() {
+            Ok(answer) => sign_in.conclude(driver, answer),
+            Err(answer) => Ok(Step::Ask(Box::new(Question::SignIn(sign_in, answer)))),
+        }
+    }
+
+    /// Creates the new session, with the entries of the old one if another login of the same
+    /// principal has it, and otherwise with this request's writes alone.
+    ///
+    /// A form that is sent twice so keeps the cart, whichever response arrives last.
+    pub(super) fn conclude(
+        &mut self,
+        driver: &Driver,
+        answer: Result<Option<Record>, StoreError>,
+    ) -> Result<Step, Error> {
+        let now = self.writes.changes.now();
+        let grace = driver.shared.sessions.config().renewal_grace;
+        let mut writes = self.writes.take();
+        let overtaken = answer.ok().flatten().filter(|record| {
+            let is_theirs = record.principal().is_some() && record.principal() == writes.changes.new_principal();
+            is_theirs && record.is_live(now) && record.supersedes(&self.base.secret_hash(), now, grace)
+        });
+        if let Some(record) = overtaken {
+            writes.changes.copy_entries(&record);
+        }
+        Create::start(driver, writes, 1)
+    }
+}
