@@ -114,6 +114,7 @@ macro_rules! __each_case {
             commit::a_commit_leaves_other_sessions_alone,
             commit::a_commit_never_creates_a_record,
             commit::a_commit_returns_the_new_record,
+            commit::an_overtaken_request_consumes_its_flash,
             commit::a_commit_on_an_old_base_changes_the_current_record,
             changes::a_set_creates_or_replaces_an_entry,
             changes::a_removal_removes_one_entry,

@@ -196,12 +196,13 @@ impl Record {
     /// Returns the stamp of the store that wrote the record, if it has one.
     #[must_use]
     pub fn stamp(&self) -> Option<&[u8; Self::STAMP_LENGTH]> {
-        self.bytes[self.size()..].first_chunk()
+        self.bytes[layout::size(&self.bytes)..].first_chunk()
     }
 
-    /// Returns the length of the record in bytes, without a stamp.
+    /// Returns the length in bytes that counts for the limits: without the stamp, and without what
+    /// a renewal adds, so that no limit stops one.
     pub(crate) fn size(&self) -> usize {
-        layout::size(&self.bytes)
+        layout::slots_end(&self.bytes)
     }
 
     /// Returns the principal, if the session is signed in.

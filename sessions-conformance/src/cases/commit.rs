@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Limits, Refusal};
+use sessions_core::record::{Changes, Limits, Refusal, SecretHash};
 use sessions_core::store::Created;
 
 use crate::fixtures::{
@@ -261,4 +261,26 @@ pub async fn a_commit_on_an_old_base_changes_the_current_record(subject: &Subjec
     assert!(subject.destroy(first.id()).await);
     assert_eq!(subject.commit_on(&first, &changes(now).set("late", b"5")).await, Err(Refusal::Gone));
     assert_eq!(subject.load(first.id(), now).await, None);
+}
+
+/// Checks that a request which a renewal overtook consumes the flash that it has shown, and does
+/// nothing else.
+pub async fn an_overtaken_request_consumes_its_flash(subject: &Subject) {
+    let now = start();
+    let id = subject.put(draft(fresh_id(), now).flash("seen", b"1").flash("other", b"2")).await.id();
+    subject.apply(id, &changes(now).renew(NEW_SECRET)).await;
+    assert!(subject.find(id, now).await.supersedes(&SECRET, now, SECOND));
+    let consume = |secret| Changes::new(now, secret).consume_flash("seen", b"1");
+    let another = SecretHash::from_bytes([0x11; 32]);
+    assert_eq!(subject.commit(id, &consume(another)).await, Err(Refusal::Gone));
+    assert_eq!(subject.commit(id, &consume(SECRET).set("late", b"3")).await, Err(Refusal::Gone));
+    assert_eq!(subject.commit(id, &consume(SECRET).bind("mallory")).await, Err(Refusal::Gone));
+    assert_eq!(subject.commit(id, &Changes::new(now, SECRET)).await, Err(Refusal::Gone));
+    assert_eq!(subject.commit(id, &consume(SECRET)).await, Ok(()));
+    let found = subject.find(id, now).await;
+    assert_eq!((flashes(&found), found.secret_hash()), (vec![("other", &b"2"[..])], NEW_SECRET));
+    assert!(found.supersedes(&SECRET, now, SECOND), "later commits keep it");
+    // Only the secret before counts.
+    subject.apply(id, &Changes::new(now, NEW_SECRET).renew(another)).await;
+    assert_eq!(subject.commit(id, &changes(now).consume_flash("other", b"2")).await, Err(Refusal::Gone));
 }

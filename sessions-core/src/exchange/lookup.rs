@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::cookie::{Candidate, Candidates};
+use crate::cookie::{Candidate, Candidates, SecretHash};
 use crate::error::{Error, StoreError, StoreErrorKind};
 use crate::exchange::outcome::Blocked;
 use crate::exchange::shared::Shared;
@@ -103,12 +103,7 @@ impl Search {
                     self.accept(shared, Live { token, is_stale, touch_due: is_stale }, record);
                     return Ok(());
                 }
-                if record.supersedes(&hash, self.now, shared.sessions.config().renewal_grace) {
-                    self.supersede(record);
-                    RejectReason::Superseded
-                } else {
-                    RejectReason::WrongSecret
-                }
+                self.judge_other_secret(shared, &hash, record)
             }
             Ok(Some(record)) if record.id() == id => RejectReason::Expired,
             Ok(_) => RejectReason::Unknown,
@@ -144,12 +139,17 @@ impl Search {
         }
     }
 
-    /// Records a token that was replaced a moment ago, unless another one opens a session.
+    /// Returns why a secret does not open its session. One that was replaced a moment ago counts,
+    /// unless another token opens a session.
     #[cold]
-    fn supersede(&mut self, record: Record) {
+    fn judge_other_secret(&mut self, shared: &Shared, hash: &SecretHash, record: Record) -> RejectReason {
+        if !record.supersedes(hash, self.now, shared.sessions.config().renewal_grace) {
+            return RejectReason::WrongSecret;
+        }
         if let Stage::Absent = self.loaded.stage {
             self.loaded.stage = Stage::Superseded(record);
         }
+        RejectReason::Superseded
     }
 
     /// Records that not all of the request's tokens could be checked, so no session is used.

@@ -230,7 +230,7 @@ impl Record {
     ///
     /// Most commits need no more: a touch or a counter.
     pub(super) fn patched(&self, state: &HeadState, patch: impl FnOnce(&mut [u8])) -> Self {
-        let mut shared: Arc<[u8]> = Arc::from(&self.bytes[..self.size()]);
+        let mut shared: Arc<[u8]> = Arc::from(&self.bytes[..layout::size(&self.bytes)]);
         let bytes = Arc::get_mut(&mut shared).expect("the new record is not shared yet");
         bytes[layout::FLAGS] &= !layout::STAMPED;
         put(bytes, layout::NONCE, [0; 4]);
@@ -247,7 +247,7 @@ impl Record {
     /// not part of the session: the records that [`apply`](Self::apply) returns have none.
     #[must_use]
     pub fn stamped(&self, nonce: u32, stamp: &[u8; Self::STAMP_LENGTH]) -> Self {
-        let own = &self.bytes[..self.size()];
+        let own = &self.bytes[..layout::size(&self.bytes)];
         let mut shared: Arc<[u8]> = own.iter().chain(stamp).copied().collect();
         let bytes = Arc::get_mut(&mut shared).expect("the new record is not shared yet");
         bytes[layout::FLAGS] |= layout::STAMPED;

@@ -135,6 +135,10 @@ pub(crate) fn size(bytes: &[u8]) -> usize {
 
 /// Returns where the last slot ends, or zero if what follows does not fit.
 pub(crate) fn slots_end(bytes: &[u8]) -> usize {
+    // Most records have neither.
+    if bytes[FLAGS] <= SIGNED_IN {
+        return bytes.len();
+    }
     let former = if bytes[FLAGS] & RENEWED == 0 { 0 } else { FORMER_LENGTH };
     size(bytes).saturating_sub(former)
 }

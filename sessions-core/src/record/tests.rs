@@ -250,3 +250,33 @@ fn a_stamp_that_does_not_fit_is_damage() {
         assert_eq!(Record::decode(bytes), Err(RecordError::Corrupt));
     }
 }
+
+#[test]
+fn a_renewal_keeps_the_beginning_of_the_former_secret() {
+    let (later, grace) = (NOW.after(Duration::from_secs(5)), Duration::from_secs(10));
+    let (second, third) = (SecretHash::from_bytes([0x22; 32]), SecretHash::from_bytes([0x33; 32]));
+    let first = record();
+    assert!(!first.supersedes(&secret(), NOW, grace));
+    let renewed = first.apply(&Changes::new(later, secret()).renew(second)).unwrap();
+    assert_eq!(renewed.as_bytes().len(), first.as_bytes().len() + layout::FORMER_LENGTH);
+    assert_eq!(renewed.size(), first.size(), "no limit stops a renewal");
+    let at = |seconds| renewed.supersedes(&secret(), later.after(Duration::from_secs(seconds)), grace);
+    assert!(at(0) && at(9) && !at(10));
+    assert!(!renewed.supersedes(&second, later, grace), "its own secret is not superseded");
+    assert_eq!(Record::decode(renewed.as_bytes()).unwrap(), renewed);
+
+    // Commits that patch the record and those that rebuild it keep it, and a renewal replaces it.
+    let stamped = renewed.stamped(7, &[9; Record::STAMP_LENGTH]);
+    for base in [&renewed, &stamped] {
+        for value in [&b"42"[..], b"a longer value"] {
+            let next = base.apply(&Changes::new(later, second).set("n", value)).unwrap();
+            assert!(next.supersedes(&secret(), later, grace));
+        }
+        let next = base.apply(&Changes::new(later, second).renew(third)).unwrap();
+        assert!(next.supersedes(&second, later, grace) && !next.supersedes(&secret(), later, grace));
+        assert_eq!(next.as_bytes().len(), renewed.as_bytes().len());
+    }
+    let mut cut = renewed.as_bytes().to_vec();
+    cut.truncate(cut.len() - 1);
+    assert_eq!(Record::decode(cut), Err(RecordError::Corrupt));
+}
