@@ -65,6 +65,8 @@ async fn cookies_that_open_no_session() {
     session.renew();
     let renewed = answer(exchange).await;
     assert!(request(&sessions, &ann).await.1.is_new());
+    clock.advance(Duration::from_secs(60));
+    assert!(request(&sessions, &ann).await.1.is_new());
     clock.advance(Duration::from_secs(86_400));
     assert!(request(&sessions, &renewed).await.1.is_new());
 }
