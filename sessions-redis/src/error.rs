@@ -6,12 +6,9 @@ use std::fmt;
 use std::io;
 
 use redis::{Client, ConnectionAddr, ErrorKind, RedisError, ServerError};
-use sessions_core::store::{StoreError, StoreErrorKind};
+use sessions_remote::Failure;
 
 use crate::refusal::Refusal;
-
-/// Name of the store in its errors.
-pub(crate) const NAME: &str = "redis";
 
 /// The reason why one try failed.
 #[derive(Clone, Debug)]
@@ -45,14 +42,6 @@ impl Fault {
         }
     }
 
-    /// Returns whether another try may succeed.
-    pub(crate) fn may_pass(&self) -> bool {
-        match self {
-            Self::Unreached(_) | Self::Lost(_) => true,
-            Self::Refused { refusal, .. } => refusal.may_pass(),
-        }
-    }
-
     /// Adds the name of the server to the message.
     pub(crate) fn at(self, server: impl fmt::Display) -> Self {
         match self {
@@ -68,9 +57,21 @@ impl Fault {
             Self::Refused { refusal, server } => Cause(format!("{server} {refusal}")),
         }
     }
+}
 
-    pub(crate) fn into_error(self, kind: StoreErrorKind) -> StoreError {
-        StoreError::new(NAME, kind).caused_by(self.cause())
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let new: fn(Cause) -> Self = match &fault {
+            Fault::Unreached(_) => Self::unreached,
+            Fault::Lost(_) => Self::lost,
+            Fault::Refused { refusal, .. } if refusal.may_pass() => Self::unreached,
+            Fault::Refused { refusal, .. } => match refusal.code() {
+                "OOM" => Self::full,
+                "WRONGTYPE" => Self::unreadable,
+                _ => Self::refused,
+            },
+        };
+        new(fault.cause())
     }
 }
 

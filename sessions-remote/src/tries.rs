@@ -152,7 +152,8 @@ impl Outage {
             self.is_known.fetch_or(failure.kind == FailureKind::Unreached, Ordering::Relaxed);
             return failure.into();
         }
-        let cause: Box<dyn StdError + Send + Sync> = format!("{} did not answer within {:?}", self.database, deadline.span).into();
+        let cause: Box<dyn StdError + Send + Sync> =
+            format!("{} did not answer within {:?}", self.database, deadline.span).into();
         Fault::new(StoreErrorKind::TimedOut, cause)
     }
 }

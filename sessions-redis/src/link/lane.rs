@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{Client, RedisError, RedisResult};
 use tokio::runtime::Handle;
@@ -17,11 +16,7 @@ use super::{Answer, Parcel};
 use crate::error::{Cause, Fault};
 
 /// Time that a request waits for a connection before it looks for another way.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// Milliseconds after which a connection without a reply to a request is given up.
-///
-/// A client does not learn that a server lost its power, or that a firewall dropped the connection.
-const SILENCE: u64 = 250;
+const PATIENCE: Duration = Duration::from_millis(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -33,9 +28,7 @@ pub(super) struct Lane {
     client: Client,
     home: Home,
     phase: watch::Sender<Phase>,
-    born: Instant,
-    /// Start of the silence after a request, in milliseconds of the lane's life; 0 for none.
-    silent_since: AtomicU64,
+    slack: Duration,
 }
 
 /// The runtimes of a connection.
@@ -59,14 +52,8 @@ enum Phase {
 }
 
 impl Lane {
-    pub(super) fn new(client: Client, home: Home) -> Arc<Self> {
-        Arc::new(Self {
-            client,
-            home,
-            phase: watch::Sender::new(Phase::Idle),
-            born: Instant::now(),
-            silent_since: AtomicU64::new(0),
-        })
+    pub(super) fn new(client: Client, home: Home, slack: Duration) -> Arc<Self> {
+        Arc::new(Self { client, home, phase: watch::Sender::new(Phase::Idle), slack })
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -83,20 +70,13 @@ impl Lane {
         });
     }
 
-    pub(super) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
+    pub(super) async fn send(self: &Arc<Self>, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
         let wire = self.wire().await?;
-        parcel.note_sent();
-        let mut vigil = Vigil::begin(self, &wire);
-        let answer = wire.exchange(parcel, asking).await;
-        vigil.end();
-        answer.map_err(|error| {
-            let fault = Fault::of_sent(&error);
-            if matches!(fault, Fault::Lost(_)) {
-                wire.give_up();
-                self.replace(&wire);
-            }
-            fault
-        })
+        let answer = wire.exchange(parcel, asking, self.slack).await;
+        if wire.is_broken() {
+            self.replace(&wire);
+        }
+        answer
     }
 
     async fn wire(self: &Arc<Self>) -> Result<Arc<Wire>, Fault> {
@@ -112,11 +92,6 @@ impl Lane {
             Some(Phase::Failed(cause)) => Err(Fault::Unreached(cause.clone())),
             _ => Err(Fault::Unreached(Cause::text("still connecting".to_owned()))),
         }
-    }
-
-    /// Returns the age of the lane in milliseconds, never 0.
-    fn age(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
     /// Starts to connect, unless that has started.
@@ -211,38 +186,6 @@ impl Phase {
             Ok(Some(Ok(Err(error)))) => Self::Failed(Cause::new(&error)),
             Ok(Some(Err(_)) | None) => Self::Homeless,
             Err(_) => Self::Failed(Cause::new(&RedisError::from(io::Error::from(io::ErrorKind::TimedOut)))),
-        }
-    }
-}
-
-/// Watches a request, and gives its connection up if that stayed silent until the deadline.
-struct Vigil<'a> {
-    lane: &'a Arc<Lane>,
-    wire: &'a Arc<Wire>,
-    ended: bool,
-}
-
-impl<'a> Vigil<'a> {
-    fn begin(lane: &'a Arc<Lane>, wire: &'a Arc<Wire>) -> Self {
-        if lane.silent_since.load(Ordering::Relaxed) == 0 {
-            let _ = lane.silent_since.compare_exchange(0, lane.age(), Ordering::Relaxed, Ordering::Relaxed);
-        }
-        Self { lane, wire, ended: false }
-    }
-
-    fn end(&mut self) {
-        self.lane.silent_since.store(0, Ordering::Relaxed);
-        self.ended = true;
-    }
-}
-
-impl Drop for Vigil<'_> {
-    fn drop(&mut self) {
-        let since = self.lane.silent_since.load(Ordering::Relaxed);
-        let is_silent = since != 0 && self.lane.age().saturating_sub(since) >= SILENCE;
-        if !self.ended && is_silent {
-            self.lane.silent_since.store(0, Ordering::Relaxed);
-            self.lane.replace(self.wire);
         }
     }
 }
