@@ -12,6 +12,7 @@ use crate::error::{Fault, OpenError};
 use crate::keys::{Key, Keys};
 use crate::link::{self, Form, Link, Parcel, Wait, WaitFor};
 use crate::options::RedisBuilder;
+use crate::principals::Entry;
 use crate::reply::into_bytes;
 use crate::scripts::{PATCH, SWAP};
 
@@ -178,7 +179,12 @@ impl Engine for Redis {
     }
 
     async fn unlist(&self, principal: &str, id: SessionId) -> Answer<()> {
-        self.leave(principal, &[id]).await
+        let session = self.keys.session(id);
+        match self.ask(session.slot(), || command("EXISTS", &session)).await? {
+            Value::Int(0) => self.leave(principal, &[id]).await,
+            // It may have become theirs again, in which case the entry has to stay.
+            _ => self.doubt(principal, &[Entry { id, score: String::new() }]).await,
+        }
     }
 
     async fn of_principal(&self, principal: &str, from: Option<&[u8]>) -> Answer<Values> {

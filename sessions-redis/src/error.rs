@@ -30,6 +30,18 @@ impl Fault {
         }
     }
 
+    /// Converts an error that redis-rs reports for a connection that it could not open.
+    pub(crate) fn of_connecting(error: &RedisError) -> Self {
+        match server_error(error) {
+            Some(server) => Self::refused(server),
+            // redis-rs does not pass on the server's reply to AUTH.
+            None if error.kind() == ErrorKind::AuthenticationFailed => {
+                Self::Refused { refusal: Refusal::of("WRONGPASS", ""), server: "the server".to_owned() }
+            }
+            None => Self::Unreached(Cause::new(error)),
+        }
+    }
+
     /// Converts the error reply of a server.
     pub(crate) fn refused(error: &ServerError) -> Self {
         Self::Refused { refusal: Refusal::new(error), server: "the server".to_owned() }

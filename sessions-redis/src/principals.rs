@@ -8,8 +8,8 @@
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use redis::Value;
+use sessions_core::SessionId;
 use sessions_core::record::Record;
-use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Answer, Failure, Values};
 
 use crate::engine::{AT_ONCE, Redis, command, odd_reply, span};
@@ -23,20 +23,19 @@ const STEP: usize = 250;
 const PATIENCE: u64 = 300_000;
 
 /// An entry of a principal's set.
-struct Entry {
-    id: SessionId,
-    /// The text of its score.
-    score: String,
+pub(crate) struct Entry {
+    pub(crate) id: SessionId,
+    /// The text of its score, empty if it is unknown.
+    pub(crate) score: String,
 }
 
 impl Redis {
     /// Enters a session that has a principal.
     pub(crate) async fn enter(&self, record: &Record) -> Answer<()> {
         let Some(principal) = record.principal() else { return Ok(()) };
-        let deadline = record.absolute_deadline();
         // A span, so that the server's clock need not agree with anybody's.
-        let life = span(record.last_seen(), deadline).map(|life| life.to_string()).unwrap_or_default();
-        debug_assert_eq!(life.is_empty(), deadline == Timestamp::NEVER);
+        let life =
+            span(record.last_seen(), record.absolute_deadline()).map(|life| life.to_string()).unwrap_or_default();
         self.run_on(principal, &LIST, &[record.id().as_bytes().to_vec(), life.into_bytes()]).await
     }
 
@@ -75,11 +74,12 @@ impl Redis {
         let (mut values, mut doubtful) = (Vec::new(), Vec::new());
         while let Some((value, entry)) = found.try_next().await? {
             match value {
-                None => doubtful.push(entry),
-                Some(value) => values.push(value),
+                Some(value) if may_be_of(principal, &value) => values.push(value),
+                _ => doubtful.push(entry),
             }
         }
-        self.doubt(principal, &doubtful).await;
+        // What fails is done at the next use.
+        let _ = self.doubt(principal, &doubtful).await;
         Ok(Values::new(values, (next != 0).then(|| next.to_be_bytes().to_vec())))
     }
 
@@ -102,7 +102,7 @@ impl Redis {
             }
             failure.map_or(Ok(()), Err)?;
             self.leave(principal, &ended).await?;
-            self.doubt(principal, &doubtful).await;
+            let _ = self.doubt(principal, &doubtful).await;
             all.append(&mut ended);
             position = next;
             if position == 0 {
@@ -148,13 +148,18 @@ impl Redis {
         Ok((next, entries.chunks(2).filter_map(entry).collect()))
     }
 
-    /// Doubts entries without a session of the principal. What fails is done at the next use.
-    async fn doubt(&self, principal: &str, entries: &[Entry]) {
-        if !entries.is_empty() {
-            let mut arguments = vec![PATIENCE.to_string().into_bytes()];
-            arguments
-                .extend(entries.iter().flat_map(|entry| [entry.id.as_bytes().to_vec(), entry.score.clone().into()]));
-            let _ = self.run_on(principal, &DOUBT, &arguments).await;
+    /// Doubts entries without a session of the principal.
+    pub(crate) async fn doubt(&self, principal: &str, entries: &[Entry]) -> Answer<()> {
+        if entries.is_empty() {
+            return Ok(());
         }
+        let mut arguments = vec![PATIENCE.to_string().into_bytes()];
+        arguments.extend(entries.iter().flat_map(|entry| [entry.id.as_bytes().to_vec(), entry.score.clone().into()]));
+        self.run_on(principal, &DOUBT, &arguments).await
     }
+}
+
+/// Returns whether a value can be the principal's. One that cannot be read may be.
+fn may_be_of(principal: &str, value: &[u8]) -> bool {
+    Record::decode(value).map_or(true, |record| record.principal() == Some(principal))
 }

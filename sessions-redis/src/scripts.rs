@@ -38,7 +38,8 @@ scripts! {
     /// nothing. Drops a few entries that have ended.
     LIST = "lua/list.lua";
     /// Doubts entries without a session, and drops those that have been doubted for long.
-    /// Arguments: the milliseconds of doubt, the entries, each before the score that it had.
+    /// Arguments: the milliseconds of doubt, the entries, each before the score that it had or
+    /// nothing.
     DOUBT = "lua/doubt.lua";
 }
 

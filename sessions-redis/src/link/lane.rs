@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::{Client, RedisError, RedisResult};
+use redis::{Client, RedisResult};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -46,7 +46,7 @@ enum Phase {
     Connecting,
     Ready(Arc<Wire>),
     /// The last try failed; another follows.
-    Failed(Cause),
+    Failed(Fault),
     /// The runtime has no sockets, or has ended.
     Homeless,
 }
@@ -89,7 +89,7 @@ impl Lane {
         let settled = tokio::time::timeout(PATIENCE, settled).await;
         match settled.ok().and_then(Result::ok).as_deref() {
             Some(Phase::Ready(wire)) => Ok(Arc::clone(wire)),
-            Some(Phase::Failed(cause)) => Err(Fault::Unreached(cause.clone())),
+            Some(Phase::Failed(fault)) => Err(fault.clone()),
             _ => Err(Fault::Unreached(Cause::text("still connecting".to_owned()))),
         }
     }
@@ -183,9 +183,9 @@ impl Phase {
     fn after(attempt: Result<Option<Result<RedisResult<Wire>, JoinError>>, Elapsed>) -> Self {
         match attempt {
             Ok(Some(Ok(Ok(wire)))) => Self::Ready(Arc::new(wire)),
-            Ok(Some(Ok(Err(error)))) => Self::Failed(Cause::new(&error)),
+            Ok(Some(Ok(Err(error)))) => Self::Failed(Fault::of_connecting(&error)),
             Ok(Some(Err(_)) | None) => Self::Homeless,
-            Err(_) => Self::Failed(Cause::new(&RedisError::from(io::Error::from(io::ErrorKind::TimedOut)))),
+            Err(_) => Self::Failed(Fault::of_connecting(&io::Error::from(io::ErrorKind::TimedOut).into())),
         }
     }
 }

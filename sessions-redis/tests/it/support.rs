@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Record, RecordBuilder, SecretHash};
-use sessions_core::store::Store;
+use sessions_core::record::{Changes, Record, RecordBuilder, Refusal, SecretHash};
+use sessions_core::store::{Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 use sessions_redis::{RedisBuilder, RedisStore};
 use test_servers::{Cluster, Options, Server};
@@ -56,6 +56,11 @@ pub(crate) fn record<'a>(id: SessionId) -> RecordBuilder<'a> {
 
 pub(crate) fn changes() -> Changes {
     Changes::new(NOW, SECRET)
+}
+
+/// Commits to a session from an old base.
+pub(crate) fn commit(store: &RedisStore, id: SessionId, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
+    store.commit(&record(id).build().unwrap(), changes)
 }
 
 /// Returns the text of a record's entry.
