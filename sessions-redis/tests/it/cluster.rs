@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{NOW, changes, cluster, commit, id, list, patient, record, text};
+use crate::support::{NOW, changes, cluster, commit, id, list, names, patient, record, text};
 use pollster::block_on;
 use sessions_core::SessionId;
 use sessions_core::record::{Refusal, SecretHash};
@@ -127,6 +127,35 @@ fn replicas_confirm_an_end_after_a_lost_reply() {
     let result = block_on(store.destroy(id));
     assert_eq!(proxy.losses(), 1);
     assert_eq!(result.unwrap_err().kind(), StoreErrorKind::TimedOut, "no replica has it");
+}
+
+#[test]
+fn ends_share_a_wait_for_replicas() {
+    if !test_servers::installed() {
+        return;
+    }
+    let [primary, replica] = [Server::start(), Server::start()];
+    let replication = Proxy::to(primary.port());
+    let port = replication.port().to_string();
+    assert_eq!(primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]), "OK");
+    assert_eq!(replica.cli(&["REPLICAOF", "127.0.0.1", &port]), "OK");
+    let store = patient().wait_for_replicas(1, Duration::from_secs(10)).open(&primary.url()).unwrap();
+    let create = || {
+        let id = id();
+        block_on(store.create(&record(id).build().unwrap())).unwrap();
+        id
+    };
+    assert!(block_on(store.destroy(create())).unwrap());
+    let ids: Vec<_> = (0..50).map(|_| create()).collect();
+    // Replicas confirm slowly.
+    replication.delay_replies(20);
+    let commands = primary.commands_during(|| {
+        let ends = ids.iter().map(|id| store.destroy(*id));
+        assert!(block_on(futures_util::future::try_join_all(ends)).unwrap().iter().all(|ended| *ended));
+    });
+    let count = |name: &str| names(&commands).iter().filter(|other| **other == name).count();
+    assert_eq!(count("GETDEL"), 50);
+    assert!((1..=5).contains(&count("WAIT")), "{} waits", count("WAIT"));
 }
 
 /// A client's session, and what the client knows of it.

@@ -248,7 +248,7 @@ fn a_store_opens_before_its_server_does() {
     let store = RedisStore::builder().prefix(prefix()).open(&server.url()).unwrap();
     let begun = Instant::now();
     assert_eq!(block_on(store.load(id(), NOW)).unwrap_err().kind(), StoreErrorKind::Unavailable);
-    assert!(begun.elapsed() >= Duration::from_millis(450), "it tries as long as it may");
+    assert!(begun.elapsed() >= Duration::from_millis(300), "it tries as long as it may");
     server.restart();
     let deadline = Instant::now() + Duration::from_secs(10);
     while block_on(store.ping()).is_err() {

@@ -165,7 +165,8 @@ fn a_late_create_makes_no_session_that_anybody_knows() {
     block_on(store.ping()).unwrap();
     let id = id();
     proxy.hold_next_request();
-    // The caller takes another id and another secret.
+    // Not even a retry that succeeds is an answer: the first try may arrive after a logout. The
+    // caller takes another id and another secret.
     assert_eq!(block_on(store.create(&record(id).build().unwrap())).unwrap(), Created::Unanswered);
 }
 

@@ -38,6 +38,7 @@ fn a_value_is_the_records_bytes() {
 /// Plays a session's life, and returns the commands of each step.
 fn round_trips(server: &Server, prefix: &str) -> Vec<Vec<String>> {
     let store = patient().prefix(prefix).open(&server.url()).unwrap();
+    block_on(store.ping()).unwrap();
     let base = record(id()).entry("a", b"1").build().unwrap();
     let step =
         |work: &mut dyn FnMut()| names(&server.commands_during(work)).iter().map(|name| (*name).to_owned()).collect();
@@ -134,7 +135,8 @@ fn everything_that_can_expire_has_a_time_to_live() {
         if number % 4 == 0 {
             changes = changes.bind("user-9");
         }
-        block_on(commit(&store, id, &changes)).unwrap().unwrap();
+        let base = block_on(store.load(id, NOW)).unwrap().unwrap();
+        block_on(store.commit(&base, &changes)).unwrap().unwrap();
     }
     let keys = server.cli(&["KEYS", "*"]);
     assert!(keys.lines().count() > 25, "{keys}");
@@ -202,8 +204,13 @@ fn what_is_no_session_is_unreadable_and_can_be_destroyed() {
     if !test_servers::installed() {
         return;
     }
-    let damages: [&[&str]; 5] =
-        [&["HSET", "field", "value"], &["RPUSH", "value"], &["SET", ""], &["SET", "short"], &["SETRANGE", "2", "~~"]];
+    let damages: [&[&str]; 5] = [
+        &["HSET", "field", "value"],
+        &["RPUSH", "value"],
+        &["SET", ""],
+        &["SET", "\u{1}short"],
+        &["SETRANGE", "2", "~~"],
+    ];
     let (store, prefix) = store();
     let well = id();
     block_on(store.create(&record(well).principal(Some("one")).build().unwrap())).unwrap();

@@ -1,6 +1,6 @@
 //! Limits of a record.
 
-use crate::support::{IDLE, changes, commit, id, patient, record};
+use crate::support::{IDLE, changes, id, patient, record};
 use pollster::block_on;
 use sessions_core::record::{Limits, Refusal, SecretHash};
 use sessions_core::store::Store;
@@ -34,7 +34,7 @@ fn a_commit_past_a_limit_leaves_nothing_behind() {
         (keys, changes().bind("user").increment("b", 1).set_immutable("c", b"1").idle(IDLE * 2)),
     ] {
         let changes = changes.renew(SecretHash::from_bytes([9; 32])).remove("n").limited_to(limits);
-        assert_eq!(block_on(commit(&store, id, &changes)).unwrap(), Err(Refusal::TooLarge), "{changes:?}");
+        assert_eq!(block_on(store.commit(&first, &changes)).unwrap(), Err(Refusal::TooLarge), "{changes:?}");
         assert_eq!(all(), before, "{changes:?}");
     }
 }

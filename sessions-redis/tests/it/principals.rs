@@ -192,12 +192,13 @@ fn a_refused_login_leaves_no_entry() {
     }
     let (store, prefix) = store();
     let id = id();
-    block_on(store.create(&record(id).entry("a", b"1").build().unwrap())).unwrap();
+    let base = record(id).entry("a", b"1").build().unwrap();
+    block_on(store.create(&base)).unwrap();
     for (refused, why) in [
         (changes().bind("user").require("a", Some(b"2")), Refusal::Conflict),
         (changes().bind("user").limited_to(Limits::new(100, 1)), Refusal::TooLarge),
     ] {
-        assert_eq!(block_on(commit(&store, id, &refused)).unwrap(), Err(why));
+        assert_eq!(block_on(store.commit(&base, &refused)).unwrap(), Err(why));
         assert_eq!(entries(&prefix, "user"), 0);
     }
     assert_eq!(block_on(commit(&store, crate::support::id(), &changes().bind("user"))).unwrap(), Err(Refusal::Gone));
