@@ -93,7 +93,10 @@ impl Engine for MapEngine {
     async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
         let mut map = self.lock().await?;
         let is_theirs = |value: &[u8]| record(value).is_some_and(|record| record.principal() == Some(principal));
-        Ok(map.extract_if(.., |id, value| Some(*id) != except && is_theirs(value)).map(|(id, _)| id).collect())
+        let theirs = map.iter().filter(|(id, value)| Some(**id) != except && is_theirs(value));
+        let ids: Vec<_> = theirs.map(|(id, _)| *id).collect();
+        ids.iter().for_each(|id| drop(map.remove(id)));
+        Ok(ids)
     }
 
     async fn page(&self, from: Option<&[u8]>, limit: usize) -> Answer<Values> {
