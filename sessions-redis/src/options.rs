@@ -84,12 +84,15 @@ impl RedisBuilder {
         self
     }
 
-    /// Makes the end of a session wait for replicas, for at most `within`, with WAIT.
+    /// Makes the end of a session and the renewal of its token wait for replicas, for at most
+    /// `within`, with WAIT.
     ///
     /// Without it, a primary that dies just after it acknowledged a logout may take the logout with
-    /// it: the replica that follows still has the session. Ask for as many replicas as each primary
-    /// has, since any of them may follow it. An end that too few replicas confirm is an error,
-    /// though the session is gone from the primary. What waits has connections of its own.
+    /// it: the replica that follows still has the session. In the same way, a token that was
+    /// replaced, as at a login, is valid again. Ask for as many replicas as each primary has, since
+    /// any of them may follow it. An end or a renewal that too few replicas confirm is an error,
+    /// though the primary has done it. What waits has connections of its own, and shares a WAIT
+    /// with what waits at the same time. The deadline of a write grows by `within`.
     pub const fn wait_for_replicas(mut self, replicas: u32, within: Duration) -> Self {
         self.wait = Some(WaitFor { replicas, within });
         self

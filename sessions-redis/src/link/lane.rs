@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{Client, RedisResult};
 use tokio::runtime::Handle;
@@ -43,7 +43,8 @@ pub(super) struct Home {
 #[derive(Clone)]
 enum Phase {
     Idle,
-    Connecting,
+    /// Since then.
+    Connecting(Instant),
     Ready(Arc<Wire>),
     /// The last try failed; another follows.
     Failed(Fault),
@@ -84,9 +85,14 @@ impl Lane {
             return Ok(Arc::clone(wire));
         }
         self.connect();
+        // Who comes late does not wait at all, so that what was not sent ends before its deadline.
+        let patience = match *self.phase.borrow() {
+            Phase::Connecting(since) => PATIENCE.saturating_sub(since.elapsed()),
+            _ => PATIENCE,
+        };
         let mut phases = self.phase.subscribe();
         let settled = phases.wait_for(|phase| matches!(phase, Phase::Ready(_) | Phase::Failed(_)));
-        let settled = tokio::time::timeout(PATIENCE, settled).await;
+        let settled = tokio::time::timeout(patience, settled).await;
         match settled.ok().and_then(Result::ok).as_deref() {
             Some(Phase::Ready(wire)) => Ok(Arc::clone(wire)),
             Some(Phase::Failed(fault)) => Err(fault.clone()),
@@ -113,7 +119,7 @@ impl Lane {
         let begins = self.phase.send_if_modified(|phase| {
             let due = is_due(phase);
             if due {
-                *phase = Phase::Connecting;
+                *phase = Phase::Connecting(Instant::now());
             }
             due
         });

@@ -311,7 +311,7 @@ fn nothing_acknowledged_is_lost_while_the_server_restarts() {
             let (store, acknowledged, in_doubt, is_over) = (&store, &acknowledged[number], &in_doubt[number], &is_over);
             scope.spawn(move || {
                 while !is_over.load(Ordering::SeqCst) {
-                    match block_on(commit(&store, *id, &changes().increment("count", 1))) {
+                    match block_on(commit(store, *id, &changes().increment("count", 1))) {
                         Ok(committed) => {
                             committed.unwrap();
                             acknowledged.fetch_add(1, Ordering::SeqCst);
