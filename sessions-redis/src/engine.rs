@@ -29,7 +29,7 @@ pub(crate) const SLACK: u64 = 60_000;
 /// clock is an error.
 pub(crate) const LONGEST_LIFE: u64 = 3_155_760_000_000;
 /// Number of commands of one call that are in flight at once.
-pub(crate) const AT_ONCE: usize = 64;
+pub(crate) const AT_ONCE: usize = 256;
 /// Length of a value that is worth to be patched rather than replaced.
 const LARGE: usize = 4096;
 /// Length of the part of a value that every commit changes.

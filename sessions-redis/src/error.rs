@@ -54,6 +54,14 @@ impl Fault {
         }
     }
 
+    /// Returns whether another try may succeed.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreached(_) | Self::Lost(_) => true,
+            Self::Refused { refusal, .. } => refusal.may_pass(),
+        }
+    }
+
     /// Adds the name of the server to the message.
     pub(crate) fn at(self, server: impl fmt::Display) -> Self {
         match self {
@@ -74,8 +82,8 @@ impl Fault {
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         let new: fn(Cause) -> Self = match &fault {
-            Fault::Unreached(_) => Self::unreached,
             Fault::Lost(_) => Self::lost,
+            Fault::Unreached(_) => Self::unreached,
             Fault::Refused { refusal, .. } if refusal.may_pass() => Self::unreached,
             Fault::Refused { refusal, .. } => match refusal.code() {
                 "OOM" => Self::full,

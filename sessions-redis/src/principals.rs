@@ -6,6 +6,8 @@
 //! entry that was found without a session of the principal: that may be about to be written, so
 //! such an entry is dropped only if it is found again after a while.
 
+use std::time::Duration;
+
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use redis::Value;
 use sessions_core::SessionId;
@@ -13,6 +15,7 @@ use sessions_core::record::Record;
 use sessions_remote::{Answer, Failure, Values};
 
 use crate::engine::{AT_ONCE, Redis, command, odd_reply, span};
+use crate::error::Fault;
 use crate::link::Form;
 use crate::reply::{bytes, items, number_text};
 use crate::scripts::{DELETE_OF, DOUBT, LIST, Script};
@@ -21,6 +24,9 @@ use crate::scripts::{DELETE_OF, DOUBT, LIST, Script};
 const STEP: usize = 250;
 /// Milliseconds for which an entry without a session is kept: longer than any write is under way.
 const PATIENCE: u64 = 300_000;
+/// Number of tries of each step, and the time between them.
+const MOST_TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// An entry of a principal's set.
 pub(crate) struct Entry {
@@ -122,10 +128,13 @@ impl Redis {
             command.arg(&length).arg(principal);
             command
         };
-        match self.write(&key, Form::Short, &build, Some(|value| *value == Value::Int(1))).await {
-            Ok(answer) => Ok(answer.value == Value::Int(1)),
-            Err(fault) if fault.code() == Some("WRONGTYPE") => Ok(false),
-            Err(fault) => Err(fault.into()),
+        let delete = || self.write(&key, Form::Short, &build, Some(|value| *value == Value::Int(1)));
+        match persist(delete).await {
+            (Ok(answer), _) if answer.value == Value::Int(1) => Ok(true),
+            // If an earlier try got no reply, that one has deleted it.
+            (Ok(answer), is_in_doubt) => Ok(is_in_doubt && answer.value == Value::Int(0)),
+            (Err(fault), _) if fault.code() == Some("WRONGTYPE") => Ok(false),
+            (Err(fault), _) => Err(fault.into()),
         }
     }
 
@@ -137,7 +146,7 @@ impl Redis {
             command.arg(position).arg("COUNT").arg(STEP);
             command
         };
-        let answer = self.ask(key.slot(), zscan).await?;
+        let answer = persist(|| self.ask(key.slot(), zscan)).await.0?;
         let Some([next, entries]) = items(&answer) else { return Err(odd_reply("ZSCAN")) };
         let next = number_text(next).and_then(|next| next.parse().ok()).ok_or_else(|| odd_reply("ZSCAN"))?;
         let entry = |pair: &[Value]| {
@@ -157,6 +166,25 @@ impl Redis {
         arguments.extend(entries.iter().flat_map(|entry| [entry.id.as_bytes().to_vec(), entry.score.clone().into()]));
         self.run_on(principal, &DOUBT, &arguments).await
     }
+}
+
+/// Repeats a call that may pass, and returns whether an earlier try may have done the work.
+///
+/// The store would repeat the whole, and what had ended until then would not be in its answer.
+async fn persist<T, F>(call: impl Fn() -> F) -> (Result<T, Fault>, bool)
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let mut is_in_doubt = false;
+    for _ in 0..MOST_TRIES {
+        match call().await {
+            Err(Fault::Lost(_)) => is_in_doubt = true,
+            Err(fault) if fault.may_pass() => {}
+            answer => return (answer, is_in_doubt),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    (call().await, is_in_doubt)
 }
 
 /// Returns whether a value can be the principal's. One that cannot be read may be.

@@ -32,7 +32,7 @@ scripts! {
     /// milliseconds that the value lives or nothing, the parts, each after its offset.
     PATCH = "lua/patch.lua";
     /// Deletes a value of a principal. Arguments: the length of the principal as in the value's
-    /// head, the principal. Returns whether it did.
+    /// head, the principal. Returns 1 if it did, 0 if there is none, and -1 if it is another's.
     DELETE_OF = "lua/delete_of.lua";
     /// Lists a session under a principal. Arguments: its id, the milliseconds that it may live or
     /// nothing. Drops a few entries that have ended.
