@@ -146,7 +146,9 @@ impl Redis {
             command.arg(position).arg("COUNT").arg(STEP);
             command
         };
-        let answer = persist(|| self.ask(key.slot(), zscan)).await.0?;
+        let ask = || self.ask(key.slot(), zscan);
+        // Nothing has ended before the first step.
+        let answer = if position == 0 { ask().await? } else { persist(ask).await.0? };
         let Some([next, entries]) = items(&answer) else { return Err(odd_reply("ZSCAN")) };
         let next = number_text(next).and_then(|next| next.parse().ok()).ok_or_else(|| odd_reply("ZSCAN"))?;
         let entry = |pair: &[Value]| {

@@ -91,3 +91,19 @@ impl<F: Future> Future for Enclosed<F> {
         this.future.poll(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_knows_the_runtime_of_its_caller() {
+        let background = Background::start("test").unwrap();
+        let ask = || background.clone().enclose(async { (caller().map(|caller| caller.id()), Handle::current().id()) });
+        let own = background.handle().id();
+        assert_eq!(pollster::block_on(ask()), (None, own));
+        let other = Runtime::new().unwrap();
+        assert_eq!(other.block_on(async { ask().await }), (Some(other.handle().id()), own));
+        assert!(caller().is_none());
+    }
+}

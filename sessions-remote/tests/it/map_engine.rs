@@ -15,6 +15,10 @@ pub(crate) struct MapEngine {
     pub(crate) map: Map,
     /// How many writes are done without an answer.
     pub(crate) lost: AtomicUsize,
+    /// How many calls get lost before they are done.
+    pub(crate) dropped: AtomicUsize,
+    /// How many swaps are done twice, as by a client that tries again by itself.
+    pub(crate) repeated: AtomicUsize,
     /// How many calls are not done.
     pub(crate) unreached: AtomicUsize,
     pub(crate) calls: AtomicUsize,
@@ -32,6 +36,9 @@ impl MapEngine {
         if take_one(&self.unreached) {
             return Err(Failure::unreached("the map is out of reach"));
         }
+        if take_one(&self.dropped) {
+            return Err(Failure::lost("the call was lost"));
+        }
         Ok(self.map.lock().unwrap())
     }
 
@@ -42,6 +49,17 @@ impl MapEngine {
 
 fn take_one(counter: &AtomicUsize) -> bool {
     counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+fn replace(map: &mut BTreeMap<SessionId, Vec<u8>>, before: &Record, after: &Record) -> Swap {
+    match map.get_mut(&after.id()) {
+        Some(value) if value.starts_with(before.mark()) => {
+            *value = after.as_bytes().to_vec();
+            Swap::Done
+        }
+        Some(value) => Swap::Changed(value.clone()),
+        None => Swap::Missing,
+    }
 }
 
 fn record(value: &[u8]) -> Option<Record> {
@@ -68,13 +86,10 @@ impl Engine for MapEngine {
     }
 
     async fn swap(&self, before: &Record, after: &Record, _: Timestamp) -> Answer<Swap> {
-        let swap = match self.lock().await?.get_mut(&after.id()) {
-            Some(value) if value.starts_with(before.mark()) => {
-                *value = after.as_bytes().to_vec();
-                Swap::Done
-            }
-            Some(value) => Swap::Changed(value.clone()),
-            None => Swap::Missing,
+        let swap = {
+            let mut map = self.lock().await?;
+            let first = replace(&mut map, before, after);
+            if take_one(&self.repeated) { replace(&mut map, before, after) } else { first }
         };
         self.answer(swap)
     }
