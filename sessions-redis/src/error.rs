@@ -6,12 +6,9 @@ use std::fmt;
 use std::io;
 
 use redis::{Client, ConnectionAddr, ErrorKind, RedisError, ServerError};
-use sessions_core::store::{StoreError, StoreErrorKind};
+use sessions_remote::Failure;
 
 use crate::refusal::Refusal;
-
-/// Name of the store in its errors.
-pub(crate) const NAME: &str = "redis";
 
 /// The reason why one try failed.
 #[derive(Clone, Debug)]
@@ -30,6 +27,18 @@ impl Fault {
         match server_error(error) {
             Some(server) => Self::refused(server),
             None => Self::Lost(Cause::new(error)),
+        }
+    }
+
+    /// Converts an error that redis-rs reports for a connection that it could not open.
+    pub(crate) fn of_connecting(error: &RedisError) -> Self {
+        match server_error(error) {
+            Some(server) => Self::refused(server),
+            // redis-rs does not pass on the server's reply to AUTH.
+            None if error.kind() == ErrorKind::AuthenticationFailed => {
+                Self::Refused { refusal: Refusal::of("WRONGPASS", ""), server: "the server".to_owned() }
+            }
+            None => Self::Unreached(Cause::new(error)),
         }
     }
 
@@ -68,9 +77,21 @@ impl Fault {
             Self::Refused { refusal, server } => Cause(format!("{server} {refusal}")),
         }
     }
+}
 
-    pub(crate) fn into_error(self, kind: StoreErrorKind) -> StoreError {
-        StoreError::new(NAME, kind).caused_by(self.cause())
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let new: fn(Cause) -> Self = match &fault {
+            Fault::Lost(_) => Self::lost,
+            Fault::Unreached(_) => Self::unreached,
+            Fault::Refused { refusal, .. } if refusal.may_pass() => Self::unreached,
+            Fault::Refused { refusal, .. } => match refusal.code() {
+                "OOM" => Self::full,
+                "WRONGTYPE" => Self::unreadable,
+                _ => Self::refused,
+            },
+        };
+        new(fault.cause())
     }
 }
 

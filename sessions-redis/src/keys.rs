@@ -50,18 +50,13 @@ impl Keys {
         Key(key.into())
     }
 
-    /// Returns the key that marks a write to a session as done.
+    /// Returns a key in the slot of a session, for a write that only replicas see.
     ///
-    /// It is in the session's slot and cannot be taken for a session.
-    pub(crate) fn word(&self, session: &Key, nonce: u64) -> Key {
+    /// It cannot be taken for a session.
+    pub(crate) fn barrier(&self, session: &Key) -> Key {
         let prefix = self.prefix.as_bytes();
-        let session = session.as_bytes();
         let (open, close): (&[u8], &[u8]) = if is_tagged(prefix) { (b"", b"") } else { (b"{", b"}") };
-        let mut key = Vec::with_capacity(prefix.len() + session.len() + 24);
-        [prefix, b"done:", open, session, close, b":"].iter().for_each(|part| key.extend_from_slice(part));
-        let halves = nonce.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        key.extend(halves.map(|half| b"0123456789abcdef"[usize::from(half)]));
-        Key(key.into())
+        Key([prefix, b"#w:", open, session.as_bytes(), close].concat().into())
     }
 
     /// Returns whether other keys can share the slots of sessions.
@@ -73,9 +68,9 @@ impl Keys {
 
     /// Returns the key of the index of a principal's sessions.
     ///
-    /// No session has such a key, since no id contains an `r`.
+    /// No session has such a key, since no id contains a `#`.
     pub(crate) fn principal(&self, principal: &str) -> Key {
-        Key(format!("{}principal:{principal}", self.prefix).into_bytes().into())
+        Key(format!("{}#p:{principal}", self.prefix).into_bytes().into())
     }
 
     /// Returns the id of a session's key, or `None` for any other key.
@@ -156,15 +151,15 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_in_the_slot_of_its_session() {
+    fn a_barrier_is_in_the_slot_of_its_session() {
         let id = SessionId::from_bytes([0xab; 16]);
         for prefix in ["session:", "", "{app}:s:", "a{b}c", "{a}{}"] {
             let keys = Keys::new(prefix);
             assert!(keys.can_be_tags(), "{prefix}");
             let session = keys.session(id);
-            let (one, other) = (keys.word(&session, 1), keys.word(&session, u64::MAX));
-            assert_eq!((one.slot(), other.slot()), (session.slot(), session.slot()), "{prefix}");
-            assert!(one != other && keys.id_of(one.as_bytes()).is_none(), "{prefix}");
+            let barrier = keys.barrier(&session);
+            assert_eq!(barrier.slot(), session.slot(), "{prefix}");
+            assert!(keys.id_of(barrier.as_bytes()).is_none(), "{prefix}");
         }
         for prefix in ["a}", "a{b", "{}", "}{", "{}{a}"] {
             assert!(!Keys::new(prefix).can_be_tags(), "{prefix}");
@@ -179,7 +174,7 @@ mod tests {
         assert_eq!(keys.id_of(key.as_bytes()), Some(id));
         let shouted = format!("s:{}", id.to_string().to_uppercase());
         let bare = format!("s:{}", id.as_uuid().simple());
-        for other in [shouted.as_str(), bare.as_str(), "s:", "", "x", "s:principal:"] {
+        for other in [shouted.as_str(), bare.as_str(), "s:", "", "x", "s:#p:"] {
             assert_eq!(keys.id_of(other.as_bytes()), None, "{other}");
         }
         let hostile = keys.principal(&id.to_string());

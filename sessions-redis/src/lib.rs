@@ -2,25 +2,23 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod address;
-mod call;
-mod commit;
+mod engine;
 mod error;
-mod fields;
-mod index;
 mod keys;
 mod link;
 mod options;
+mod principals;
 mod query;
 mod refusal;
-mod runtime;
+mod reply;
 mod scan;
-mod shared;
-mod store;
+mod scripts;
+mod walk;
 
+pub use engine::{Redis, RedisStore};
 pub use error::{OpenError, OpenErrorKind};
 pub use link::Connection;
 pub use options::RedisBuilder;
-pub use store::RedisStore;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

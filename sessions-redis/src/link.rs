@@ -7,15 +7,15 @@ mod node;
 mod topology;
 mod wire;
 
-use std::borrow::Cow;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, RedisResult, Value};
 
 use crate::error::Fault;
-use crate::fields::{LONGEST, whole_millis};
+use crate::keys::Key;
 pub(crate) use cluster::Cluster;
 pub use given::Connection;
 pub(crate) use given::Given;
@@ -29,13 +29,24 @@ pub(crate) enum Link {
     Given(Given),
 }
 
-/// A command with what is sent along, for one reply.
+/// The form of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A command that only some servers have.
+    Native,
+    /// A command that every server has, or a script by its hash.
+    Short,
+    /// A script by its text.
+    Whole,
+}
+
+/// A command for one slot, for one reply.
+#[derive(Clone, Copy)]
 pub(crate) struct Parcel<'a> {
     pub(crate) slot: u16,
-    pub(crate) command: Cow<'a, Cmd>,
-    /// The replicas that the server waits for after the command, on the same connection.
-    pub(crate) wait: Option<WaitFor>,
-    was_sent: AtomicBool,
+    pub(crate) first: Form,
+    pub(crate) build: &'a (dyn Fn(Form) -> Cmd + Send + Sync),
+    pub(crate) wait: Option<Wait<'a>>,
 }
 
 /// The number of replicas that must have a write, and their time for it.
@@ -45,17 +56,28 @@ pub(crate) struct WaitFor {
     pub(crate) within: Duration,
 }
 
+/// What to do between a reply and its use: wait for replicas.
+#[derive(Clone, Copy)]
+pub(crate) struct Wait<'a> {
+    pub(crate) what: WaitFor,
+    /// Returns whether the command wrote, judging by its reply.
+    pub(crate) wrote: fn(&Value) -> bool,
+    /// A key to write to if the command did not.
+    ///
+    /// WAIT waits for a connection's last write, and an earlier try may have written on another.
+    pub(crate) barrier: &'a Key,
+}
+
 /// The reply to a parcel.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) value: Value,
-    /// Number of replicas that have the write, if they were waited for.
-    pub(crate) replicas: u64,
+    pub(crate) form: Form,
 }
 
 impl Link {
     /// Tries once, follows redirects, and reconnects or looks up slots again where necessary.
-    pub(crate) async fn send(&self, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
+    pub(crate) async fn send(&self, parcel: Parcel<'_>) -> Result<Answer, Fault> {
         match self {
             Self::Node(node) => {
                 let answer = node.send(parcel, false).await;
@@ -98,49 +120,32 @@ impl Link {
     }
 }
 
-impl<'a> Parcel<'a> {
-    pub(crate) const fn new(slot: u16, command: Cow<'a, Cmd>, wait: Option<WaitFor>) -> Self {
-        Self { slot, command, wait, was_sent: AtomicBool::new(false) }
-    }
-
-    /// Records that a connection has the command, which cannot be undone.
-    fn note_sent(&self) {
-        self.was_sent.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn forget_sent(&self) {
-        self.was_sent.store(false, Ordering::Relaxed);
-    }
-
-    pub(crate) fn was_sent(&self) -> bool {
-        self.was_sent.load(Ordering::Relaxed)
-    }
-
-    /// Returns the pipeline that must arrive as a whole, or `None` for a single command.
-    fn pipeline(&self, asking: bool) -> Option<Pipeline> {
-        if !asking && self.wait.is_none() {
-            return None;
+impl Parcel<'_> {
+    /// Sends the first form that the server understands.
+    ///
+    /// `lacks_native` is what is known of the connection's server. A new connection asks again,
+    /// since it may lead to another one.
+    async fn offer<F>(&self, lacks_native: &AtomicBool, send: impl Fn(Cmd) -> F) -> Result<Answer, Fault>
+    where
+        F: Future<Output = RedisResult<Value>>,
+    {
+        let is_known = self.first == Form::Native && lacks_native.load(Ordering::Relaxed);
+        let mut form = if is_known { Form::Short } else { self.first };
+        loop {
+            let reply = send((self.build)(form)).await;
+            let refused = match reply.map_err(|error| Fault::of_sent(&error)) {
+                Ok(Value::ServerError(error)) => Fault::refused(&error),
+                Ok(value) => return Ok(Answer { value, form }),
+                Err(fault) => fault,
+            };
+            form = match (form, refused.code()) {
+                (Form::Native, Some("ERR")) => {
+                    lacks_native.store(true, Ordering::Relaxed);
+                    Form::Short
+                }
+                (Form::Short, Some("NOSCRIPT")) => Form::Whole,
+                _ => return Err(refused),
+            };
         }
-        let mut pipeline = redis::pipe();
-        if asking {
-            pipeline.cmd("ASKING");
-        }
-        pipeline.add_command(self.command.as_ref().clone());
-        if let Some(wait) = self.wait {
-            pipeline.cmd("WAIT").arg(wait.replicas).arg(whole_millis(wait.within).clamp(1, LONGEST));
-        }
-        Some(pipeline)
-    }
-
-    /// Returns the reply to the command from those to its pipeline.
-    fn answer(&self, mut values: Vec<Value>) -> Answer {
-        let replicas = match (self.wait, values.last()) {
-            (Some(_), Some(Value::Int(count))) => u64::try_from(*count).unwrap_or_default(),
-            _ => 0,
-        };
-        if self.wait.is_some() {
-            values.pop();
-        }
-        Answer { value: values.pop().unwrap_or_default(), replicas }
     }
 }

@@ -4,15 +4,14 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::{Client, ConnectionInfo};
+use sessions_remote::{Background, Options};
 
 use crate::address::{self, Address};
+use crate::engine::{Redis, RedisStore};
 use crate::error::{OpenError, OpenErrorKind};
 use crate::keys::Keys;
 use crate::link::{Cluster, Connection, Given, Link, Node, WaitFor};
 use crate::query::UrlOption;
-use crate::runtime::Background;
-use crate::shared::{Core, Limits};
-use crate::store::RedisStore;
 
 /// Default time to wait for replicas.
 const WAIT: Duration = Duration::from_millis(500);
@@ -85,12 +84,15 @@ impl RedisBuilder {
         self
     }
 
-    /// Makes the end of a session wait for replicas, for at most `within`, with WAIT.
+    /// Makes the end of a session and the renewal of its token wait for replicas, for at most
+    /// `within`, with WAIT.
     ///
     /// Without it, a primary that dies just after it acknowledged a logout may take the logout with
-    /// it: the replica that follows still has the session. Ask for as many replicas as each primary
-    /// has, since any of them may follow it. An end that too few replicas confirm is an error,
-    /// though the session is gone from the primary. What waits has connections of its own.
+    /// it: the replica that follows still has the session. In the same way, a token that was
+    /// replaced, as at a login, is valid again. Ask for as many replicas as each primary has, since
+    /// any of them may follow it. An end or a renewal that too few replicas confirm is an error,
+    /// though the primary has done it. What waits has connections of its own, and shares a WAIT
+    /// with what waits at the same time. The deadline of a write grows by `within`.
     pub const fn wait_for_replicas(mut self, replicas: u32, within: Duration) -> Self {
         self.wait = Some(WaitFor { replicas, within });
         self
@@ -164,8 +166,8 @@ impl RedisBuilder {
     /// Fails if options contradict each other.
     pub fn open_client(self, client: &Client) -> Result<RedisStore, OpenError> {
         let background = self.start()?;
-        let node = || Link::Node(Node::new(client.clone(), background.handle().clone()));
-        let links = (node(), node());
+        let node = |slack| Link::Node(Node::new(client.clone(), background.handle().clone(), slack));
+        let links = (node(Duration::ZERO), self.wait.map(|wait| (node(wait.within), wait)));
         Ok(self.finish(links, background))
     }
 
@@ -183,12 +185,12 @@ impl RedisBuilder {
 
     fn open_cluster_of(self, clients: &[Client]) -> Result<RedisStore, OpenError> {
         let background = self.start()?;
-        let cluster = || {
-            let cluster = Cluster::new(clients, background.handle()).map(Link::Cluster);
+        let cluster = |slack| {
+            let cluster = Cluster::new(clients, background.handle(), slack).map(Link::Cluster);
             cluster.ok_or_else(|| OpenError::new(OpenErrorKind::Options, "a cluster has at least one server"))
         };
-        let links = (cluster()?, cluster()?);
-        Ok(self.finish(links, background))
+        let patient = self.wait.map(|wait| cluster(wait.within).map(|link| (link, wait))).transpose()?;
+        Ok(self.finish((cluster(Duration::ZERO)?, patient), background))
     }
 
     /// Opens a store on an existing connection.
@@ -208,7 +210,7 @@ impl RedisBuilder {
         }
         let background = self.start()?;
         let link = Link::Given(Given::new(connection.into()));
-        Ok(self.finish((link.clone(), link), background))
+        Ok(self.finish((link, None), background))
     }
 
     fn start(&self) -> Result<Background, OpenError> {
@@ -225,22 +227,15 @@ impl RedisBuilder {
         }
         #[cfg(feature = "tls")]
         choose_who_encrypts();
-        Background::start().map_err(OpenError::thread)
+        Background::start("sessions-redis").map_err(OpenError::thread)
     }
 
-    fn finish(self, links: (Link, Link), background: Background) -> RedisStore {
-        let limits = Limits {
-            load_deadline: self.load_deadline,
-            commit_deadline: self.commit_deadline,
-            // The maximum of a semaphore means no limit.
-            max_in_flight: self.max_in_flight.min(tokio::sync::Semaphore::MAX_PERMITS),
-            wait: self.wait,
-        };
-        // Without a wait, one link is enough.
-        let (link, patient_link) = links;
-        let patient_link = if self.wait.is_some() { patient_link } else { link.clone() };
+    fn finish(self, (link, patient): (Link, Option<(Link, WaitFor)>), background: Background) -> RedisStore {
         link.warm_up();
-        RedisStore::new(Core::new(Keys::new(self.prefix), (link, patient_link), &limits, background))
+        let commit_deadline = self.commit_deadline.saturating_add(self.wait.map_or(Duration::ZERO, |wait| wait.within));
+        let options = Options::default().load_deadline(self.load_deadline).commit_deadline(commit_deadline);
+        let engine = Redis::new(Keys::new(self.prefix), link, patient);
+        RedisStore::with_background(engine, options.max_in_flight(self.max_in_flight), background)
     }
 }
 

@@ -1,155 +1,145 @@
 //! Iteration over all sessions, page by page and server by server.
 
-mod walk;
-
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use redis::Value;
-use sessions_core::record::Record;
-use sessions_core::store::{Cursor, Page, StoreError, StoreErrorKind};
-use sessions_core::{SessionId, Timestamp};
+use sessions_core::SessionId;
+use sessions_remote::{Answer, Failure, Values};
 
-use crate::call::{Call, bytes, items};
-use crate::error::{Cause, Fault};
-use crate::fields::{self, Unreadable};
-use crate::index::{self, AT_ONCE};
-use crate::shared::Core;
-use walk::{Server, Slots, Walk};
+use crate::engine::{AT_ONCE, Redis};
+use crate::error::Fault;
+use crate::reply::{bytes, items};
+use crate::walk::{Server, Slots, Walk};
 
-/// Minimum and maximum number of keys that a server examines per page.
+/// Minimum and maximum number of keys that a server examines per step.
 const FEWEST_KEYS: usize = 10;
 const MOST_KEYS: usize = 1000;
-/// Number of pages without a session that are skipped before the caller gets an empty one.
+/// Number of steps without a session before the caller gets an empty page.
 const MOST_EMPTY: usize = 100;
 /// Number of lookups for the server of a slot, and the time between them.
 const MOST_MISSES: u32 = 50;
 const MISS_PAUSE: Duration = Duration::from_millis(20);
 
-/// Returns one page of the live sessions.
-pub(crate) async fn page(core: &Core, from: Option<Cursor>, limit: usize, now: Timestamp) -> Result<Page, StoreError> {
-    let mut walk = from.map_or_else(Walk::default, |cursor| Walk::decode(cursor.as_bytes()));
-    let mut records = Vec::new();
-    let mut count = limit.clamp(FEWEST_KEYS, MOST_KEYS);
-    for _ in 0..MOST_EMPTY {
-        let ids = step(core, &mut walk, count).await?;
-        records = load_all(core, ids, now).await?;
-        if walk.is_over() || !records.is_empty() {
-            break;
+impl Redis {
+    pub(crate) async fn page_of(&self, from: Option<&[u8]>, limit: usize) -> Answer<Values> {
+        let mut walk = from.map_or_else(Walk::default, Walk::decode);
+        let mut values = Vec::new();
+        let mut count = limit.clamp(FEWEST_KEYS, MOST_KEYS);
+        for _ in 0..MOST_EMPTY {
+            values = self.values(self.step(&mut walk, count).await?).await?;
+            if walk.is_over() || !values.is_empty() {
+                break;
+            }
+            // Most keys belong to others, so take longer steps.
+            count = MOST_KEYS.min(count * 2);
         }
-        // Most keys belong to others, so take longer steps.
-        count = MOST_KEYS.min(count * 2);
+        Ok(Values::new(values, (!walk.is_over()).then(|| walk.encode())))
     }
-    let next = (!walk.is_over()).then(|| Cursor::from_bytes(walk.encode()));
-    Ok(Page::new(records, next))
-}
 
-async fn load_all(core: &Core, ids: Vec<SessionId>, now: Timestamp) -> Result<Vec<Record>, StoreError> {
-    let mut loads = stream::iter(ids.into_iter().map(|id| index::load(core, id))).buffer_unordered(AT_ONCE);
-    let mut records = Vec::new();
-    while let Some(loaded) = loads.next().await {
-        match loaded {
-            Ok(record) => records.extend(record.filter(|record| record.is_live(now))),
-            Err(error) if fields::is_of_one_record(&error) => {}
-            Err(error) => return Err(error),
+    /// Reads values, without those that are missing or no strings.
+    async fn values(&self, ids: Vec<SessionId>) -> Answer<Vec<Vec<u8>>> {
+        let values = stream::iter(ids.into_iter().map(|id| self.value(id))).buffer_unordered(AT_ONCE);
+        values.try_filter_map(|value| std::future::ready(Ok(value))).try_collect().await
+    }
+
+    pub(crate) async fn count_all(&self) -> Answer<u64> {
+        let (mut walk, mut count) = (Walk::default(), 0);
+        while !walk.is_over() {
+            count += self.step(&mut walk, MOST_KEYS).await?.len() as u64;
         }
+        Ok(count)
     }
-    Ok(records)
-}
 
-/// Returns the number of sessions.
-pub(crate) async fn count(core: &Core) -> Result<u64, StoreError> {
-    let mut walk = Walk::default();
-    let mut count = 0;
-    while !walk.is_over() {
-        count += step(core, &mut walk, MOST_KEYS).await?.len() as u64;
-    }
-    Ok(count)
-}
-
-/// Ends all sessions.
-pub(crate) async fn destroy_all(core: &Core) -> Result<u64, StoreError> {
-    let mut walk = Walk::default();
-    let mut count = 0;
-    while !walk.is_over() {
-        let ids = step(core, &mut walk, MOST_KEYS).await?;
-        let ends = ids.into_iter().map(|id| async move { (id, index::destroy(core, id, None).await) });
-        let mut ends = stream::iter(ends).buffer_unordered(AT_ONCE);
-        while let Some((id, end)) = ends.next().await {
-            let end = end?;
-            count += u64::from(end.was_there);
-            if let Some(principal) = end.principal {
-                index::forget(core, &principal, id);
+    pub(crate) async fn delete_each(&self) -> Answer<u64> {
+        let (mut walk, mut count) = (Walk::default(), 0);
+        while !walk.is_over() {
+            let ids = self.step(&mut walk, MOST_KEYS).await?;
+            let mut ends = stream::iter(ids.into_iter().map(|id| self.delete_and_unlist(id))).buffer_unordered(AT_ONCE);
+            while let Some(was_there) = ends.try_next().await? {
+                count += u64::from(was_there);
             }
         }
+        Ok(count)
     }
-    Ok(count)
-}
 
-/// Moves one step on, and returns the ids found there.
-async fn step(core: &Core, walk: &mut Walk, count: usize) -> Result<Vec<SessionId>, StoreError> {
-    let Some(slot) = walk.slot() else {
-        return Ok(Vec::new());
-    };
-    let before = server(core, slot).await?;
-    let stay = walk.stay_at(&before);
-    let (position, ids) = scan(core, slot, stay.position, count).await?;
-    let after = server(core, slot).await?;
-    // Another process has other keys in another order, so what it scanned means nothing.
-    if after.run != before.run {
-        walk.leave();
-        return Ok(Vec::new());
-    }
-    walk.go_on(stay, &after, position);
-    Ok(ids)
-}
-
-async fn scan(core: &Core, slot: u16, position: u64, count: usize) -> Result<(u64, Vec<SessionId>), StoreError> {
-    let mut command = redis::cmd("SCAN");
-    command.arg(position).arg("MATCH").arg(core.keys.pattern()).arg("COUNT").arg(count);
-    let answer = core.read(&Call::of_server(slot, command)).await?;
-    let Some([position, keys]) = items(&answer) else {
-        return Err(Unreadable::Damaged.into());
-    };
-    let position = bytes(position).and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok());
-    let keys = items(keys).unwrap_or_default().iter().filter_map(bytes);
-    let ids = keys.filter_map(|key| core.keys.id_of(key)).collect();
-    Ok((position.ok_or(Unreadable::Damaged)?, ids))
-}
-
-/// Returns the slots of the server that has a slot, and the name of its process.
-async fn server(core: &Core, slot: u16) -> Result<Server, StoreError> {
-    if !core.link.is_cluster() {
-        let run = run(core, slot).await?;
-        return Ok(Server { run, slots: Slots::all() });
-    }
-    let mut nodes = redis::cmd("CLUSTER");
-    nodes.arg("NODES");
-    let call = Call::of_server(slot, nodes);
-    for _ in 0..MOST_MISSES {
-        let answer = core.read(&call).await?;
-        let own = own_line(&text(&answer));
-        if let Some((name, slots)) = own.filter(|(_, slots)| slots.contains(slot)) {
-            let run = name + &run(core, slot).await?;
-            return Ok(Server { run, slots });
+    /// Moves one step on, and returns the ids found there.
+    async fn step(&self, walk: &mut Walk, count: usize) -> Answer<Vec<SessionId>> {
+        let Some(slot) = walk.slot() else {
+            return Ok(Vec::new());
+        };
+        let before = self.server(slot).await?;
+        let stay = walk.stay_at(&before);
+        let (position, ids) = self.scan(slot, stay.position, count).await?;
+        let after = self.server(slot).await?;
+        // Another process has other keys in another order, so what it scanned means nothing.
+        if after.run != before.run {
+            walk.leave();
+            return Ok(Vec::new());
         }
-        // The slot has moved. There was no redirect, since the command has no key.
-        core.link.warm_up();
-        tokio::time::sleep(MISS_PAUSE).await;
+        walk.go_on(stay, &after, position);
+        Ok(ids)
     }
-    let cause = Cause::text("no server says that it has the slot".to_owned());
-    Err(Fault::Unreached(cause).into_error(StoreErrorKind::Unavailable))
-}
 
-/// Returns the name of the process that has a slot.
-async fn run(core: &Core, slot: u16) -> Result<String, StoreError> {
-    let mut info = redis::cmd("INFO");
-    info.arg("server");
-    match core.read(&Call::of_server(slot, info)).await {
-        Ok(answer) => Ok(field(&answer, "run_id:")),
-        // A user without the right to ask does without the name.
-        Err(failure) if failure.code.is_some() => Ok(String::new()),
-        Err(failure) => Err(failure.into()),
+    async fn scan(&self, slot: u16, position: u64, count: usize) -> Answer<(u64, Vec<SessionId>)> {
+        let pattern = self.keys.pattern();
+        let answer = self
+            .ask(slot, || {
+                let mut command = redis::cmd("SCAN");
+                command.arg(position).arg("MATCH").arg(&pattern).arg("COUNT").arg(count);
+                command
+            })
+            .await?;
+        let reply = items(&answer).and_then(|reply| match reply {
+            [position, keys] => {
+                let position = std::str::from_utf8(bytes(position)?).ok()?.parse().ok()?;
+                let ids = items(keys)?.iter().filter_map(|key| self.keys.id_of(bytes(key)?)).collect();
+                Some((position, ids))
+            }
+            _ => None,
+        });
+        reply.ok_or_else(|| Failure::refused("the reply to SCAN is none"))
+    }
+
+    /// Returns the slots of the server that has a slot, and the name of its process.
+    async fn server(&self, slot: u16) -> Answer<Server> {
+        if !self.link.is_cluster() {
+            let run = self.run(slot).await?;
+            return Ok(Server { run, slots: Slots::all() });
+        }
+        for _ in 0..MOST_MISSES {
+            let answer = self
+                .ask(slot, || {
+                    let mut command = redis::cmd("CLUSTER");
+                    command.arg("NODES");
+                    command
+                })
+                .await?;
+            let own = own_line(&text(&answer));
+            if let Some((name, slots)) = own.filter(|(_, slots)| slots.contains(slot)) {
+                let run = name + &self.run(slot).await?;
+                return Ok(Server { run, slots });
+            }
+            // The slot has moved. There was no redirect, since the command has no key.
+            self.link.warm_up();
+            tokio::time::sleep(MISS_PAUSE).await;
+        }
+        Err(Failure::unreached("no server says that it has the slot"))
+    }
+
+    /// Returns the name of the process that has a slot.
+    async fn run(&self, slot: u16) -> Answer<String> {
+        let info = || {
+            let mut command = redis::cmd("INFO");
+            command.arg("server");
+            command
+        };
+        match self.ask(slot, info).await {
+            Ok(answer) => Ok(field(&answer, "run_id:")),
+            // A user without the right to ask does without the name.
+            Err(Fault::Refused { refusal, .. }) if refusal.code() == "NOPERM" => Ok(String::new()),
+            Err(fault) => Err(fault.into()),
+        }
     }
 }
 

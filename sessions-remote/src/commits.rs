@@ -114,10 +114,11 @@ impl<E: Engine> Shared<E> {
             Ok(Swap::Missing) => Swapped::Missing,
             Ok(Swap::Changed(bytes)) => {
                 let current = decode(after.id(), bytes)?;
-                match outcome.is_in_doubt.then(|| judge(&current, before, self.writer, nonce)) {
-                    Some(Verdict::Done) => Swapped::Done,
-                    Some(Verdict::Unknown) => Swapped::Unknown(current),
-                    Some(Verdict::NotDone) | None => Swapped::Changed(current),
+                match judge(&current, before, self.writer, nonce) {
+                    // Even if no answer was lost here: a client may have tried again by itself.
+                    Verdict::Done => Swapped::Done,
+                    Verdict::Unknown if outcome.is_in_doubt => Swapped::Unknown(current),
+                    Verdict::Unknown | Verdict::NotDone => Swapped::Changed(current),
                 }
             }
             Err(fault) => return Err(if outcome.is_in_doubt { fault.in_doubt() } else { fault }),

@@ -19,6 +19,11 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The store's name for errors and events.
     const NAME: &'static str;
 
+    /// Returns the database's name in errors, such as `127.0.0.1:6379`.
+    fn database(&self) -> String {
+        "the database".to_owned()
+    }
+
     /// Returns the value of a session.
     fn get(&self, id: SessionId) -> impl Future<Output = Answer<Option<Vec<u8>>>> + Send;
 

@@ -13,5 +13,5 @@ mod writers;
 
 pub use engine::{Answer, Engine, Failure, Swap, Values};
 pub use options::Options;
-pub use runtime::Background;
+pub use runtime::{Background, caller};
 pub use store::{OpenByUrl, RemoteStore};

@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::futures::TaskLocalFuture;
+use tokio::task_local;
 
 /// A single-threaded tokio runtime for an engine's connections and a store's deadlines.
 ///
@@ -39,8 +41,8 @@ impl Background {
     }
 
     /// Polls a future within the runtime, wherever it is awaited.
-    pub(crate) const fn enclose<F: Future>(self, future: F) -> Enclosed<F> {
-        Enclosed { future, background: self }
+    pub(crate) fn enclose<F: Future>(self, future: F) -> Enclosed<F> {
+        Enclosed { future: CALLER.scope(Handle::try_current().ok(), future), background: self }
     }
 }
 
@@ -53,6 +55,20 @@ impl Drop for Owned {
     }
 }
 
+task_local! {
+    /// The tokio runtime of the current call.
+    static CALLER: Option<Handle>;
+}
+
+/// Returns the tokio runtime on which the current call of a store was made, if any.
+///
+/// [`Handle::current`] is the store's own in a call. An engine that has a connection for each
+/// runtime chooses it by this one. What a store does in the background has no caller.
+#[must_use]
+pub fn caller() -> Option<Handle> {
+    CALLER.try_with(Clone::clone).ok().flatten()
+}
+
 pin_project! {
     /// A future that is polled within a runtime, wherever that happens.
     ///
@@ -60,7 +76,7 @@ pin_project! {
     /// a wait, when a coroutine may move to another thread.
     pub(crate) struct Enclosed<F> {
         #[pin]
-        future: F,
+        future: TaskLocalFuture<Option<Handle>, F>,
         // Declared last and kept: a timer panics if it is polled after its runtime has ended.
         background: Background,
     }
@@ -73,5 +89,21 @@ impl<F: Future> Future for Enclosed<F> {
         let this = self.project();
         let _entered = this.background.handle().enter();
         this.future.poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_knows_the_runtime_of_its_caller() {
+        let background = Background::start("test").unwrap();
+        let ask = || background.clone().enclose(async { (caller().map(|caller| caller.id()), Handle::current().id()) });
+        let own = background.handle().id();
+        assert_eq!(pollster::block_on(ask()), (None, own));
+        let other = Runtime::new().unwrap();
+        assert_eq!(other.block_on(async { ask().await }), (Some(other.handle().id()), own));
+        assert!(caller().is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! What all clones of a store and its background work share.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -33,12 +34,13 @@ pub(crate) struct Shared<E> {
 
 impl<E: Engine> Shared<E> {
     pub(crate) fn new(engine: E, options: Options, background: Background) -> Self {
+        let outage = Outage::of(engine.database());
         Self {
             engine,
             options,
             // Without random bytes no session is created either, and every commit fails.
             writer: getrandom::u32().unwrap_or(0).max(1),
-            outage: Outage::default(),
+            outage,
             queues: DashMap::new(),
             in_flight: Arc::new(Semaphore::new(options.max_in_flight.min(Semaphore::MAX_PERMITS))),
             background,
@@ -52,7 +54,8 @@ impl<E: Engine> Shared<E> {
         F: Future<Output = Result<T, Fault>> + Send + 'static,
     {
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
-            return StoreFuture::ready(Err(Fault::of(StoreErrorKind::Busy).into_error(E::NAME)));
+            let cause: Box<dyn StdError + Send + Sync> = "as many calls are in flight as `max_in_flight` allows".into();
+            return StoreFuture::ready(Err(Fault::new(StoreErrorKind::Busy, cause).into_error(E::NAME)));
         };
         let call = call(Arc::clone(self));
         StoreFuture::new(self.background.clone().enclose(async move {

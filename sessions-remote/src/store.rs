@@ -113,14 +113,14 @@ impl<E: Engine> Shared<E> {
         }
         let outcome = self.outage.repeat(deadline, || self.engine.insert(&record)).await;
         match outcome.answer {
-            Ok(true) => Ok(Created::STORED),
-            // The value that is there may be the one of a try whose answer was lost.
+            Ok(true) if !outcome.is_in_doubt => Ok(Created::STORED),
             Ok(false) if !outcome.is_in_doubt => Ok(Created::Exists),
             Err(fault) if fault.is_full => Ok(Created::Full),
             Err(fault) if !outcome.is_in_doubt && is_sharded && fault.may_pass => Ok(Created::Unanswered),
             Err(fault) if !outcome.is_in_doubt => Err(fault),
-            // Nobody knows the token, so that the caller may begin anew. What was stored goes.
-            Ok(false) | Err(_) => {
+            // Nobody knows the token, so that the caller may begin anew. What was stored goes. If a
+            // second try had been successful, the first one might still arrive after a logout.
+            Ok(_) | Err(_) => {
                 self.delete_later(&record);
                 Ok(Created::Unanswered)
             }

@@ -16,6 +16,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Deadline of a call while the database is known to be down.
 const DEADLINE_WHILE_DOWN: Duration = Duration::from_millis(50);
+/// Deadline in place of one that a clock cannot show.
+const FOREVER: Duration = Duration::from_secs(1 << 30);
 
 /// When a call must be over.
 #[derive(Clone, Copy, Debug)]
@@ -52,15 +54,19 @@ pub(crate) struct Outcome<T> {
 ///
 /// Until it is reached again, calls fail after 50 ms rather than after a whole deadline each, which
 /// would make every request wait and fill up what is in flight.
-#[derive(Debug, Default)]
-pub(crate) struct Outage(AtomicBool);
+#[derive(Debug)]
+pub(crate) struct Outage {
+    is_known: AtomicBool,
+    /// The database's name in errors.
+    database: String,
+}
 
 impl Fault {
     pub(crate) const fn of(kind: StoreErrorKind) -> Self {
         Self { kind, is_full: false, may_pass: false, cause: None }
     }
 
-    fn new(kind: StoreErrorKind, cause: impl Into<Arc<dyn StdError + Send + Sync>>) -> Self {
+    pub(crate) fn new(kind: StoreErrorKind, cause: impl Into<Arc<dyn StdError + Send + Sync>>) -> Self {
         Self { cause: Some(cause.into()), ..Self::of(kind) }
     }
 
@@ -107,10 +113,15 @@ impl StdError for Shared {
 }
 
 impl Outage {
+    pub(crate) const fn of(database: String) -> Self {
+        Self { is_known: AtomicBool::new(false), database }
+    }
+
     /// Starts the deadline of a call.
     pub(crate) fn start(&self, span: Duration) -> Deadline {
-        let span = if self.0.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span };
-        Deadline { at: Instant::now() + span, span }
+        let span = if self.is_known.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span };
+        let now = Instant::now();
+        Deadline { at: now.checked_add(span).unwrap_or_else(|| now + FOREVER), span }
     }
 
     /// Tries until there is an answer that another try would not change, or the deadline has
@@ -125,7 +136,7 @@ impl Outage {
         loop {
             let failure = match timeout_at(deadline.at, call()).await {
                 Ok(Ok(value)) => {
-                    self.0.store(false, Ordering::Relaxed);
+                    self.is_known.store(false, Ordering::Relaxed);
                     return Outcome { answer: Ok(value), is_in_doubt };
                 }
                 Ok(Err(failure)) => failure,
@@ -149,10 +160,11 @@ impl Outage {
     /// Describes a call whose deadline has passed.
     fn elapsed(&self, deadline: Deadline, last: Option<Failure>) -> Fault {
         if let Some(failure) = last {
-            self.0.fetch_or(failure.kind == FailureKind::Unreached, Ordering::Relaxed);
+            self.is_known.fetch_or(failure.kind == FailureKind::Unreached, Ordering::Relaxed);
             return failure.into();
         }
-        let cause: Box<dyn StdError + Send + Sync> = format!("no answer within {:?}", deadline.span).into();
+        let cause: Box<dyn StdError + Send + Sync> =
+            format!("{} did not answer within {:?}", self.database, deadline.span).into();
         Fault::new(StoreErrorKind::TimedOut, cause)
     }
 }

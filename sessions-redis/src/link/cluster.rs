@@ -1,6 +1,5 @@
 //! Clusters: the server of each slot, looked up again whenever a server redirects.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +13,7 @@ use tokio::sync::watch;
 
 use super::node::Node;
 use super::topology::{self, Range};
-use super::{Answer, Parcel};
+use super::{Answer, Form, Parcel};
 use crate::error::{Cause, Fault};
 use crate::refusal::Redirect;
 
@@ -27,7 +26,7 @@ const TOPOLOGY_TIMEOUT: Duration = Duration::from_millis(300);
 /// Minimum time between two lookups of the topology.
 const REFRESH_PAUSE: Duration = Duration::from_millis(20);
 /// Time that a request waits for a topology.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(30);
 
 type Address = (String, u16);
 
@@ -47,6 +46,7 @@ pub(crate) struct Cluster {
     /// The reason why the last lookup failed.
     failure: Mutex<Option<Cause>>,
     handle: Handle,
+    slack: Duration,
 }
 
 #[derive(Default)]
@@ -57,9 +57,9 @@ struct Map {
 
 impl Cluster {
     /// Creates a cluster from some of its servers, or returns `None` without any.
-    pub(crate) fn new(seeds: &[Client], handle: &Handle) -> Option<Arc<Self>> {
+    pub(crate) fn new(seeds: &[Client], handle: &Handle, slack: Duration) -> Option<Arc<Self>> {
         let template = seeds.first()?.get_connection_info().clone();
-        let seeds = seeds.iter().map(|client| Node::new(client.clone(), handle.clone()));
+        let seeds = seeds.iter().map(|client| Node::new(client.clone(), handle.clone(), slack));
         Some(Arc::new(Self {
             template,
             seeds: seeds.collect(),
@@ -69,6 +69,7 @@ impl Cluster {
             turn: AtomicUsize::new(0),
             failure: Mutex::default(),
             handle: handle.clone(),
+            slack,
         }))
     }
 
@@ -78,7 +79,7 @@ impl Cluster {
         format!("the cluster of {}", seeds.join(", "))
     }
 
-    pub(crate) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
+    pub(crate) async fn send(self: &Arc<Self>, parcel: Parcel<'_>) -> Result<Answer, Fault> {
         let mut node = self.owner(parcel.slot).await?;
         let mut asking = false;
         for _ in 0..MOST_REDIRECTS {
@@ -152,7 +153,7 @@ impl Cluster {
         };
         let client = Client::open(self.template.clone().set_addr(address));
         let client = client.map_err(|error| Fault::Unreached(Cause::new(&error)))?;
-        Ok(Node::new(client, self.handle.clone()))
+        Ok(Node::new(client, self.handle.clone(), self.slack))
     }
 
     /// Starts a lookup of the topology, unless one is running.
@@ -226,10 +227,13 @@ async fn look(cluster: Weak<Cluster>) {
 }
 
 async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), Cause> {
-    let mut command = redis::cmd("CLUSTER");
-    command.arg("SLOTS");
-    let parcel = Parcel::new(0, Cow::Owned(command), None);
-    let answer = tokio::time::timeout(TOPOLOGY_TIMEOUT, node.send(&parcel, false)).await;
+    let build = |_: Form| {
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("SLOTS");
+        command
+    };
+    let parcel = Parcel { slot: 0, first: Form::Short, build: &build, wait: None };
+    let answer = tokio::time::timeout(TOPOLOGY_TIMEOUT, node.send(parcel, false)).await;
     let because = |reason: &str| Cause::text(reason.to_owned()).at(node.name());
     let value = answer.map_err(|_| because("no answer"))?.map_err(Fault::cause)?.value;
     let ranges = topology::parse(&value).filter(|ranges| !ranges.is_empty());

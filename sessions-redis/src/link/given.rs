@@ -1,18 +1,19 @@
 //! Connections that the caller opened.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use redis::aio::{ConnectionLike, ConnectionManager, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
-use redis::{Cmd, RedisResult, Value};
+use redis::{Cmd, ErrorKind, RedisResult, Value};
+use sessions_remote::caller;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::node::refused;
 use super::{Answer, Parcel};
-use crate::error::{Cause, Fault};
-use crate::runtime::caller;
+use crate::error::Fault;
 
 /// A connection of the caller's, which a store shares with other users.
 ///
@@ -47,12 +48,13 @@ impl Connection {
 pub(crate) struct Given {
     connection: Connection,
     home: Option<Handle>,
+    lacks_native: Arc<AtomicBool>,
 }
 
 impl Given {
     /// Takes over a connection that belongs to the current runtime, if there is one.
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, home: Handle::try_current().ok() }
+        Self { connection, home: Handle::try_current().ok(), lacks_native: Arc::default() }
     }
 
     pub(crate) const fn is_cluster(&self) -> bool {
@@ -63,19 +65,20 @@ impl Given {
     ///
     /// On the store's, the timers and tasks of a new connection would end with the store, while the
     /// application still uses it.
-    pub(super) async fn send(&self, parcel: &Parcel<'_>) -> Result<Answer, Fault> {
-        let exchange = self.connection.clone().exchange(parcel.slot, parcel.command.as_ref().clone());
-        parcel.note_sent();
-        let mut exchanging = JoinSet::new();
-        match self.home.clone().or_else(caller) {
-            Some(home) => exchanging.spawn_on(exchange, &home),
-            None => exchanging.spawn(exchange),
+    pub(super) async fn send(&self, parcel: Parcel<'_>) -> Result<Answer, Fault> {
+        let send = |command| {
+            let exchange = self.connection.clone().exchange(parcel.slot, command);
+            let mut exchanging = JoinSet::new();
+            match self.home.clone().or_else(caller) {
+                Some(home) => exchanging.spawn_on(exchange, &home),
+                None => exchanging.spawn(exchange),
+            };
+            async move {
+                let answer = exchanging.join_next().await.and_then(Result::ok);
+                answer.unwrap_or_else(|| Err((ErrorKind::Client, "the runtime of the connection has ended").into()))
+            }
         };
-        let Some(Ok(answer)) = exchanging.join_next().await else {
-            return Err(Fault::Lost(Cause::text("the runtime of the connection has ended".to_owned())));
-        };
-        let value = answer.map_err(|error| Fault::of_sent(&error))?;
-        refused(Answer { value, replicas: 0 })
+        parcel.offer(&self.lacks_native, send).await
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use redis::{Client, RedisError, RedisResult};
+use redis::{Client, RedisResult};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -17,11 +16,7 @@ use super::{Answer, Parcel};
 use crate::error::{Cause, Fault};
 
 /// Time that a request waits for a connection before it looks for another way.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// Milliseconds after which a connection without a reply to a request is given up.
-///
-/// A client does not learn that a server lost its power, or that a firewall dropped the connection.
-const SILENCE: u64 = 250;
+const PATIENCE: Duration = Duration::from_millis(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -33,9 +28,7 @@ pub(super) struct Lane {
     client: Client,
     home: Home,
     phase: watch::Sender<Phase>,
-    born: Instant,
-    /// Start of the silence after a request, in milliseconds of the lane's life; 0 for none.
-    silent_since: AtomicU64,
+    slack: Duration,
 }
 
 /// The runtimes of a connection.
@@ -50,23 +43,18 @@ pub(super) struct Home {
 #[derive(Clone)]
 enum Phase {
     Idle,
-    Connecting,
+    /// Since then.
+    Connecting(Instant),
     Ready(Arc<Wire>),
     /// The last try failed; another follows.
-    Failed(Cause),
+    Failed(Fault),
     /// The runtime has no sockets, or has ended.
     Homeless,
 }
 
 impl Lane {
-    pub(super) fn new(client: Client, home: Home) -> Arc<Self> {
-        Arc::new(Self {
-            client,
-            home,
-            phase: watch::Sender::new(Phase::Idle),
-            born: Instant::now(),
-            silent_since: AtomicU64::new(0),
-        })
+    pub(super) fn new(client: Client, home: Home, slack: Duration) -> Arc<Self> {
+        Arc::new(Self { client, home, phase: watch::Sender::new(Phase::Idle), slack })
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -83,20 +71,13 @@ impl Lane {
         });
     }
 
-    pub(super) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
+    pub(super) async fn send(self: &Arc<Self>, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
         let wire = self.wire().await?;
-        parcel.note_sent();
-        let mut vigil = Vigil::begin(self, &wire);
-        let answer = wire.exchange(parcel, asking).await;
-        vigil.end();
-        answer.map_err(|error| {
-            let fault = Fault::of_sent(&error);
-            if matches!(fault, Fault::Lost(_)) {
-                wire.give_up();
-                self.replace(&wire);
-            }
-            fault
-        })
+        let answer = wire.exchange(parcel, asking, self.slack).await;
+        if wire.is_broken() {
+            self.replace(&wire);
+        }
+        answer
     }
 
     async fn wire(self: &Arc<Self>) -> Result<Arc<Wire>, Fault> {
@@ -104,19 +85,19 @@ impl Lane {
             return Ok(Arc::clone(wire));
         }
         self.connect();
+        // Who comes late does not wait at all, so that what was not sent ends before its deadline.
+        let patience = match *self.phase.borrow() {
+            Phase::Connecting(since) => PATIENCE.saturating_sub(since.elapsed()),
+            _ => PATIENCE,
+        };
         let mut phases = self.phase.subscribe();
         let settled = phases.wait_for(|phase| matches!(phase, Phase::Ready(_) | Phase::Failed(_)));
-        let settled = tokio::time::timeout(PATIENCE, settled).await;
+        let settled = tokio::time::timeout(patience, settled).await;
         match settled.ok().and_then(Result::ok).as_deref() {
             Some(Phase::Ready(wire)) => Ok(Arc::clone(wire)),
-            Some(Phase::Failed(cause)) => Err(Fault::Unreached(cause.clone())),
+            Some(Phase::Failed(fault)) => Err(fault.clone()),
             _ => Err(Fault::Unreached(Cause::text("still connecting".to_owned()))),
         }
-    }
-
-    /// Returns the age of the lane in milliseconds, never 0.
-    fn age(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
     /// Starts to connect, unless that has started.
@@ -138,7 +119,7 @@ impl Lane {
         let begins = self.phase.send_if_modified(|phase| {
             let due = is_due(phase);
             if due {
-                *phase = Phase::Connecting;
+                *phase = Phase::Connecting(Instant::now());
             }
             due
         });
@@ -208,41 +189,9 @@ impl Phase {
     fn after(attempt: Result<Option<Result<RedisResult<Wire>, JoinError>>, Elapsed>) -> Self {
         match attempt {
             Ok(Some(Ok(Ok(wire)))) => Self::Ready(Arc::new(wire)),
-            Ok(Some(Ok(Err(error)))) => Self::Failed(Cause::new(&error)),
+            Ok(Some(Ok(Err(error)))) => Self::Failed(Fault::of_connecting(&error)),
             Ok(Some(Err(_)) | None) => Self::Homeless,
-            Err(_) => Self::Failed(Cause::new(&RedisError::from(io::Error::from(io::ErrorKind::TimedOut)))),
-        }
-    }
-}
-
-/// Watches a request, and gives its connection up if that stayed silent until the deadline.
-struct Vigil<'a> {
-    lane: &'a Arc<Lane>,
-    wire: &'a Arc<Wire>,
-    ended: bool,
-}
-
-impl<'a> Vigil<'a> {
-    fn begin(lane: &'a Arc<Lane>, wire: &'a Arc<Wire>) -> Self {
-        if lane.silent_since.load(Ordering::Relaxed) == 0 {
-            let _ = lane.silent_since.compare_exchange(0, lane.age(), Ordering::Relaxed, Ordering::Relaxed);
-        }
-        Self { lane, wire, ended: false }
-    }
-
-    fn end(&mut self) {
-        self.lane.silent_since.store(0, Ordering::Relaxed);
-        self.ended = true;
-    }
-}
-
-impl Drop for Vigil<'_> {
-    fn drop(&mut self) {
-        let since = self.lane.silent_since.load(Ordering::Relaxed);
-        let is_silent = since != 0 && self.lane.age().saturating_sub(since) >= SILENCE;
-        if !self.ended && is_silent {
-            self.lane.silent_since.store(0, Ordering::Relaxed);
-            self.lane.replace(self.wire);
+            Err(_) => Self::Failed(Fault::of_connecting(&io::Error::from(io::ErrorKind::TimedOut).into())),
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use redis::{Client, Value};
+use redis::Client;
+use sessions_remote::caller;
 use tokio::runtime::{Handle, Id};
 
 use super::lane::{Home, Lane};
 use super::{Answer, Parcel};
 use crate::error::{Fault, name_of};
-use crate::runtime::caller;
 
 /// A server, with a connection for each tokio runtime, so that replies stay on one thread.
 ///
@@ -19,24 +20,26 @@ pub(crate) struct Node {
     client: Client,
     /// The store's runtime.
     background: Handle,
+    /// Time that the server may take for a reply because it waits for replicas.
+    slack: Duration,
     common: Arc<Lane>,
     /// A list, since there are few runtimes, and each request looks up its own.
     lanes: Mutex<Vec<(Id, Arc<Lane>)>>,
 }
 
 impl Node {
-    pub(crate) fn new(client: Client, background: Handle) -> Arc<Self> {
+    pub(crate) fn new(client: Client, background: Handle, slack: Duration) -> Arc<Self> {
         let home = Home { runtime: background.clone(), clock: background.clone() };
-        let common = Lane::new(client.clone(), home);
-        Arc::new(Self { client, background, common, lanes: Mutex::default() })
+        let common = Lane::new(client.clone(), home, slack);
+        Arc::new(Self { client, background, slack, common, lanes: Mutex::default() })
     }
 
     pub(crate) const fn client(&self) -> &Client {
         &self.client
     }
 
-    pub(crate) async fn send(self: &Arc<Self>, parcel: &Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
-        let answer = self.lane().send(parcel, asking).await.and_then(refused);
+    pub(crate) async fn send(self: &Arc<Self>, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
+        let answer = self.lane().send(parcel, asking).await;
         answer.map_err(|fault| fault.at(self.name()))
     }
 
@@ -58,7 +61,7 @@ impl Node {
             return Arc::clone(lane);
         }
         let home = Home { runtime, clock: self.background.clone() };
-        let lane = Lane::new(self.client.clone(), home);
+        let lane = Lane::new(self.client.clone(), home, self.slack);
         lanes.push((id, Arc::clone(&lane)));
         drop(lanes);
         let node = Arc::downgrade(self);
@@ -90,12 +93,5 @@ impl Node {
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Node").field(&self.name()).finish()
-    }
-}
-
-pub(super) fn refused(answer: Answer) -> Result<Answer, Fault> {
-    match answer.value {
-        Value::ServerError(error) => Err(Fault::refused(&error)),
-        _ => Ok(answer),
     }
 }

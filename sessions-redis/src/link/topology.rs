@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-use crate::call::{bytes, items};
+use crate::reply::{bytes, items};
 
 /// A range of slots, and its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,25 +4,31 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::ready;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, select, select_ok};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::SockRef};
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, RedisConnectionInfo, RedisResult};
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisConnectionInfo, RedisResult, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::{AbortHandle, yield_now};
 
-use super::{Answer, Parcel};
+use super::{Answer, Parcel, WaitFor};
+use crate::engine::{LONGEST_LIFE, whole_millis};
+use crate::error::{Cause, Fault};
 
 /// Maximum number of requests that wait to be written. The 50 of redis-rs are too few for a busy
 /// server.
 const ROOM: usize = 1024;
+/// Time after which a connection without a reply to any request is given up.
+const SILENCE: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(50);
 
 /// A connection, which ends with its last owner.
 pub(super) struct Wire {
@@ -35,9 +41,25 @@ pub(super) struct Wire {
 #[derive(Default)]
 struct State {
     under_way: AtomicUsize,
+    begun: AtomicUsize,
+    answered: AtomicUsize,
     /// Whether the connection is broken, so that no more replies will come.
     is_broken: AtomicBool,
+    is_silent: AtomicBool,
+    is_watched: AtomicBool,
     breaks: Notify,
+    /// Whether the server is known to lack the native form of a command.
+    lacks_native: AtomicBool,
+    /// Number of writes that were to wait for replicas.
+    writes: AtomicU64,
+    last_wait: Mutex<LastWait>,
+}
+
+/// The last WAIT: the number of writes before it, and of the replicas that had them.
+#[derive(Default)]
+struct LastWait {
+    writes: u64,
+    replicas: i64,
 }
 
 impl Wire {
@@ -73,23 +95,87 @@ impl Wire {
     /// Sends a parcel and waits for its reply, or for the end of the connection.
     ///
     /// redis-rs forgets a request that it receives at the very moment when the connection breaks.
-    pub(super) async fn exchange(&self, parcel: &Parcel<'_>, asking: bool) -> RedisResult<Answer> {
+    pub(super) async fn exchange(&self, parcel: Parcel<'_>, asking: bool, slack: Duration) -> Result<Answer, Fault> {
         let _under_way = UnderWay::begin(&self.state);
+        self.watch(slack);
         // Notified of breaks from here on, so no further check is needed.
         let breaks = self.state.breaks.notified();
-        if self.state.is_broken.load(Ordering::Relaxed) {
-            return Err(broken());
+        if self.is_broken() {
+            return Err(self.state.why_lost());
         }
-        match select(pin!(send(self.connection.clone(), parcel, asking)), pin!(breaks)).await {
+        let answer = match select(pin!(self.converse(parcel, asking)), pin!(breaks)).await {
             Either::Left((answer, _)) => answer,
             // The reply may have arrived meanwhile.
-            Either::Right(((), exchange)) => exchange.now_or_never().unwrap_or_else(|| Err(broken())),
-        }
+            Either::Right(((), exchange)) => exchange.now_or_never().unwrap_or_else(|| Err(self.state.why_lost())),
+        };
+        self.state.answered.fetch_add(1, Ordering::Relaxed);
+        answer
     }
 
-    /// Reports to all waiting requests that no reply will come.
-    pub(super) fn give_up(&self) {
-        self.state.give_up();
+    async fn converse(&self, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
+        let answer = parcel.offer(&self.state.lacks_native, |command| self.send(command, asking)).await?;
+        if let Some(wait) = parcel.wait {
+            if !(wait.wrote)(&answer.value) {
+                let mut barrier = redis::cmd("SET");
+                barrier.arg(wait.barrier.as_bytes()).arg("").arg("PX").arg(1);
+                refused(self.send(barrier, asking).await)?;
+            }
+            self.wait_for(wait.what).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Waits until the replicas have this connection's last write.
+    ///
+    /// Only one WAIT is under way, as it blocks the connection. Whoever comes meanwhile shares the
+    /// next one.
+    async fn wait_for(&self, wait: WaitFor) -> Result<(), Fault> {
+        let ticket = self.state.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut last = self.state.last_wait.lock().await;
+        if last.writes < ticket {
+            // Others whose replies arrived together with this one come first.
+            yield_now().await;
+            let writes = self.state.writes.load(Ordering::SeqCst);
+            let mut command = redis::cmd("WAIT");
+            command.arg(wait.replicas).arg(whole_millis(wait.within).clamp(1, LONGEST_LIFE));
+            let Value::Int(replicas) = refused(self.send(command, false).await)? else {
+                return Err(Fault::Lost(Cause::text("the server did not answer WAIT with a number".to_owned())));
+            };
+            *last = LastWait { writes, replicas };
+        }
+        if last.replicas >= i64::from(wait.replicas) {
+            return Ok(());
+        }
+        let (some, all) = (last.replicas, wait.replicas);
+        Err(Fault::Lost(Cause::text(format!("{some} of the {all} replicas of `wait_for_replicas` have the write"))))
+    }
+
+    async fn send(&self, command: Cmd, asking: bool) -> RedisResult<Value> {
+        let mut connection = self.connection.clone();
+        let reply = if asking {
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("ASKING").add_command(command);
+            let values = connection.send_packed_commands(&pipeline, 0, 2).await;
+            values.map(|mut values| values.pop().unwrap_or_default())
+        } else {
+            connection.send_packed_command(&command).await
+        };
+        if matches!(&reply, Err(error) if matches!(Fault::of_sent(error), Fault::Lost(_))) {
+            self.state.give_up();
+        }
+        reply
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.state.is_broken.load(Ordering::Relaxed)
+    }
+
+    /// Starts to watch for silence, unless that has started.
+    fn watch(&self, slack: Duration) {
+        if !self.state.is_watched.load(Ordering::Relaxed) && !self.state.is_watched.swap(true, Ordering::SeqCst) {
+            // On the store's runtime, which has a clock.
+            tokio::spawn(watch(Arc::clone(&self.state), SILENCE.saturating_add(slack)));
+        }
     }
 }
 
@@ -106,6 +192,52 @@ impl State {
         self.is_broken.store(true, Ordering::Relaxed);
         self.breaks.notify_waiters();
     }
+
+    fn why_lost(&self) -> Fault {
+        Fault::Lost(if self.is_silent.load(Ordering::Relaxed) {
+            Cause::text(format!("no answer for {SILENCE:?}"))
+        } else {
+            Cause::new(&io::Error::from(io::ErrorKind::BrokenPipe).into())
+        })
+    }
+}
+
+/// Gives a connection up that answers nothing for a while, together with all requests on it.
+///
+/// redis-rs would wait until each request's own deadline: a client does not learn that a server lost
+/// its power, or that a firewall dropped the connection. Counts ticks rather than looks at a clock,
+/// so that a process that was stopped itself blames nobody, and a request costs two counters.
+async fn watch(state: Arc<State>, silence: Duration) {
+    let counts = || (state.begun.load(Ordering::SeqCst), state.answered.load(Ordering::Relaxed));
+    let patience = silence.as_millis() / TICK.as_millis() + 1;
+    let (mut seen, mut quiet) = (counts(), 0);
+    while !state.is_broken.load(Ordering::Relaxed) {
+        tokio::time::sleep(TICK).await;
+        let now = counts();
+        if now.1 != seen.1 {
+            quiet = 0;
+        } else if now.0 != seen.0 || state.under_way.load(Ordering::Relaxed) > 0 {
+            quiet += 1;
+        } else {
+            state.is_watched.store(false, Ordering::SeqCst);
+            // A request that began just now may have found it watched.
+            if counts().0 == now.0 || state.is_watched.swap(true, Ordering::SeqCst) {
+                return;
+            }
+        }
+        if quiet >= patience {
+            state.is_silent.store(true, Ordering::Relaxed);
+            state.give_up();
+        }
+        seen = now;
+    }
+}
+
+fn refused(reply: RedisResult<Value>) -> Result<Value, Fault> {
+    match reply.map_err(|error| Fault::of_sent(&error))? {
+        Value::ServerError(error) => Err(Fault::refused(&error)),
+        value => Ok(value),
+    }
 }
 
 /// Counts a request while it is in flight.
@@ -114,6 +246,7 @@ struct UnderWay<'a>(&'a AtomicUsize);
 impl<'a> UnderWay<'a> {
     fn begin(state: &'a State) -> Self {
         state.under_way.fetch_add(1, Ordering::Relaxed);
+        state.begun.fetch_add(1, Ordering::SeqCst);
         Self(&state.under_way)
     }
 }
@@ -166,19 +299,6 @@ async fn drive(driver: impl Future<Output = ()>, state: Arc<State>) {
     });
     driven.await;
     state.give_up();
-}
-
-async fn send(mut connection: MultiplexedConnection, parcel: &Parcel<'_>, asking: bool) -> RedisResult<Answer> {
-    let Some(pipeline) = parcel.pipeline(asking) else {
-        let value = connection.send_packed_command(&parcel.command).await?;
-        return Ok(Answer { value, replicas: 0 });
-    };
-    let values = connection.send_packed_commands(&pipeline, 0, pipeline.len()).await?;
-    Ok(parcel.answer(values))
-}
-
-fn broken() -> redis::RedisError {
-    io::Error::from(io::ErrorKind::BrokenPipe).into()
 }
 
 #[cfg(test)]

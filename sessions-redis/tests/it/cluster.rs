@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{NOW, SECRET, changes, cluster, id, list, patient, record, text};
+use crate::support::{NOW, changes, cluster, commit, id, list, names, patient, record, text};
 use pollster::block_on;
 use sessions_core::SessionId;
-use sessions_core::store::{Committed, Created, Store, StoreErrorKind, StoreFuture, Taken};
+use sessions_core::record::{Refusal, SecretHash};
+use sessions_core::store::{Created, Store, StoreErrorKind, StoreFuture};
 use sessions_redis::RedisStore;
-use test_servers::{Cluster, Proxy, Server};
+use test_servers::{Cluster, Options, Proxy, Server};
 
 fn create_many(store: &RedisStore, count: usize) -> BTreeSet<SessionId> {
     let create = |id| {
@@ -35,7 +36,7 @@ fn sessions_are_listed_from_every_server() {
     let one = format!("redis-cluster://127.0.0.1:{}", cluster().servers()[5].port());
     let store = patient().prefix(prefix.as_str()).open(&one).unwrap();
     let ids = create_many(&store, 120);
-    let keys = cluster().on_primaries(&["KEYS", &format!("{prefix}????????-*")]);
+    let keys = cluster().on_primaries(&["KEYS", &format!("{prefix}????????-????-*")]);
     assert_eq!(keys.len(), 3);
     assert!(keys.iter().all(|keys| keys.lines().count() > 10), "{keys:?}");
 
@@ -61,7 +62,7 @@ fn no_command_needs_a_redirect() {
     };
     cluster().servers().iter().for_each(|server| drop(server.cli(&["CONFIG", "RESETSTAT"])));
     for id in &ids {
-        block_on(store.commit(*id, &changes().set("a", b"1"))).unwrap();
+        block_on(commit(&store, *id, &changes().set("a", b"1"))).unwrap().unwrap();
         assert!(block_on(store.load(*id, NOW)).unwrap().is_some());
     }
     assert_eq!(refusals(), Vec::<String>::new());
@@ -87,49 +88,81 @@ fn waiting_for_replicas_confirms_every_end() {
         .open(&lonely.url())
         .unwrap();
     let id = id();
-    block_on(store.create(&record(id).build().unwrap())).unwrap();
+    let first = record(id).build().unwrap();
+    block_on(store.create(&first)).unwrap();
+    block_on(store.commit(&first, &changes().set("a", b"1"))).unwrap().unwrap();
+    let renewal = changes().renew(SecretHash::from_bytes([9; 32]));
+    assert_eq!(block_on(store.commit(&first, &renewal)).unwrap_err().kind(), StoreErrorKind::TimedOut);
     assert_eq!(block_on(store.destroy(id)).unwrap_err().kind(), StoreErrorKind::TimedOut);
     assert!(block_on(store.load(id, NOW)).unwrap().is_none());
 }
 
 #[test]
 fn replicas_confirm_an_end_after_a_lost_reply() {
+    if test_servers::installed() {
+        confirm_after_a_lost_reply(&[Server::start(), Server::start()]);
+    }
+    // For its WAIT, only writes count.
+    if test_servers::valkey_is_installed() {
+        let start = || Options::new().valkey().start();
+        confirm_after_a_lost_reply(&[start(), start()]);
+    }
+}
+
+fn confirm_after_a_lost_reply([primary, replica]: &[Server; 2]) {
+    let replication = Proxy::to(primary.port());
+    let port = replication.url().rsplit_once(':').unwrap().1.to_owned();
+    assert_eq!(primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]), "OK");
+    assert_eq!(replica.cli(&["REPLICAOF", "127.0.0.1", &port]), "OK");
+    let proxy = Proxy::to(primary.port());
+    let store = RedisStore::builder()
+        .commit_deadline(Duration::from_millis(800))
+        .wait_for_replicas(1, Duration::from_millis(200))
+        .open(&proxy.url())
+        .unwrap();
+    let steady = patient().prefix("session:").open(&primary.url()).unwrap();
+    let id = id();
+    block_on(steady.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
+    while replica.cli(&["EXISTS", &format!("session:{id}")]) != "1" {
+        thread::sleep(Duration::from_millis(10));
+    }
+    // Both connections are open, and the server knows the script.
+    block_on(store.ping()).unwrap();
+    let _ = block_on(store.destroy(crate::support::id()));
+    replication.swallow();
+    proxy.lose_next_reply();
+    let result = block_on(store.destroy(id));
+    assert_eq!(proxy.losses(), 1);
+    assert_eq!(result.unwrap_err().kind(), StoreErrorKind::TimedOut, "no replica has it");
+}
+
+#[test]
+fn ends_share_a_wait_for_replicas() {
     if !test_servers::installed() {
         return;
     }
-    for is_everywhere in [false, true] {
-        let [primary, replica] = [Server::start(), Server::start()];
-        let replication = Proxy::to(primary.port());
-        let port = replication.url().rsplit_once(':').unwrap().1.to_owned();
-        assert_eq!(primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]), "OK");
-        assert_eq!(replica.cli(&["REPLICAOF", "127.0.0.1", &port]), "OK");
-        let proxy = Proxy::to(primary.port());
-        let store = RedisStore::builder()
-            .commit_deadline(Duration::from_millis(800))
-            .wait_for_replicas(1, Duration::from_millis(200))
-            .open(&proxy.url())
-            .unwrap();
-        let steady = patient().prefix("session:").open(&primary.url()).unwrap();
+    let [primary, replica] = [Server::start(), Server::start()];
+    let replication = Proxy::to(primary.port());
+    let port = replication.port().to_string();
+    assert_eq!(primary.cli(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]), "OK");
+    assert_eq!(replica.cli(&["REPLICAOF", "127.0.0.1", &port]), "OK");
+    let store = patient().wait_for_replicas(1, Duration::from_secs(10)).open(&primary.url()).unwrap();
+    let create = || {
         let id = id();
-        block_on(steady.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
-        while replica.cli(&["EXISTS", &format!("session:{id}")]) != "1" {
-            thread::sleep(Duration::from_millis(10));
-        }
-        // Both connections are open, and the server knows the script.
-        block_on(store.ping()).unwrap();
-        let _ = block_on(store.destroy(crate::support::id()));
-        replication.swallow();
-        let result = if is_everywhere {
-            // The first reply is the list of the sessions.
-            proxy.lose_reply(2);
-            block_on(store.destroy_of_principal("user", None)).map(drop)
-        } else {
-            proxy.lose_next_reply();
-            block_on(store.destroy(id)).map(drop)
-        };
-        assert_eq!(proxy.losses(), 1);
-        assert_eq!(result.unwrap_err().kind(), StoreErrorKind::TimedOut, "no replica has it");
-    }
+        block_on(store.create(&record(id).build().unwrap())).unwrap();
+        id
+    };
+    assert!(block_on(store.destroy(create())).unwrap());
+    let ids: Vec<_> = (0..50).map(|_| create()).collect();
+    // Replicas confirm slowly.
+    replication.delay_replies(20);
+    let commands = primary.commands_during(|| {
+        let ends = ids.iter().map(|id| store.destroy(*id));
+        assert!(block_on(futures_util::future::try_join_all(ends)).unwrap().iter().all(|ended| *ended));
+    });
+    let count = |name: &str| names(&commands).iter().filter(|other| **other == name).count();
+    assert_eq!(count("GETDEL"), 50);
+    assert!((1..=5).contains(&count("WAIT")), "{} waits", count("WAIT"));
 }
 
 /// A client's session, and what the client knows of it.
@@ -178,9 +211,9 @@ impl<'a> Load<'a> {
     /// Increments, reads back, and never sees another client's session.
     fn write(&self, client: &Client) {
         while !self.is_over.load(Ordering::SeqCst) {
-            match block_on(self.store.commit(client.id, &changes().increment("count", 1))) {
+            match block_on(commit(self.store, client.id, &changes().increment("count", 1))) {
                 Ok(committed) => {
-                    assert_eq!(committed, Committed::Applied);
+                    committed.unwrap();
                     client.acknowledged.fetch_add(1, Ordering::SeqCst);
                 }
                 Err(error) if error.kind() == StoreErrorKind::TimedOut => {
@@ -247,7 +280,7 @@ impl<'a> Load<'a> {
         assert!(ended.len() >= 25, "{} ended", ended.len());
         for id in ended.iter() {
             assert!(self.answered(|| self.store.load(*id, NOW)).is_none());
-            assert_eq!(self.answered(|| self.store.commit(*id, &changes())), Committed::Gone);
+            assert_eq!(self.answered(|| commit(self.store, *id, &changes())), Err(Refusal::Gone));
         }
     }
 
@@ -327,7 +360,7 @@ fn a_demoted_primary_is_not_read() {
     cluster.wait_for_replicas();
     cluster.servers_mut()[0].kill();
     for id in &ids {
-        assert_eq!(block_on(store.commit(*id, &changes().set("after", b"1"))).unwrap(), Committed::Applied);
+        block_on(commit(&store, *id, &changes().set("after", b"1"))).unwrap().unwrap();
     }
     cluster.servers_mut()[0].restart();
     for id in &ids {
@@ -360,11 +393,10 @@ fn a_session_in_a_moving_slot_is_written() {
     let store = RedisStore::builder().prefix("{a}:").open(&cluster.url()).unwrap();
     let [id, new] = [id(), id()];
     block_on(store.create(&record(id).entry("once", b"v").build().unwrap())).unwrap();
-    let increment = || block_on(store.commit(id, &changes().increment("count", 1)));
-    send_ahead(&cluster, &format!("{{a}}:{id}"), || assert_eq!(increment().unwrap(), Committed::Applied));
-    assert_eq!(increment().unwrap(), Committed::Applied);
-    assert!(block_on(store.take(id, &SECRET, "once", NOW)).unwrap() == Taken::Value(b"v".to_vec()));
-    assert_eq!(block_on(store.commit(id, &changes())).unwrap(), Committed::Applied);
+    let increment = || block_on(commit(&store, id, &changes().increment("count", 1)));
+    send_ahead(&cluster, &format!("{{a}}:{id}"), || drop(increment().unwrap().unwrap()));
+    increment().unwrap().unwrap();
+    block_on(commit(&store, id, &changes())).unwrap().unwrap();
     assert_eq!(text(&block_on(store.load(id, NOW)).unwrap().unwrap(), "count").unwrap(), "2");
     assert_eq!(block_on(store.create(&record(new).build().unwrap())).unwrap(), Created::STORED);
     assert_eq!(block_on(store.create(&record(new).build().unwrap())).unwrap(), Created::Exists);

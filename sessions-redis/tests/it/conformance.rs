@@ -7,12 +7,15 @@ use sessions_conformance::{Damage, Setup};
 use sessions_core::SessionId;
 use sessions_core::store::MemoryStore;
 
+const HALVE: &str = "local value = redis.call('GET', KEYS[1])
+    return redis.call('SET', KEYS[1], value:sub(1, #value / 2), 'KEEPTTL')";
+
 /// Sets a test up.
 ///
 /// If no server is installed, it prints a notice, and the memory store takes its place: the macro
 /// needs some store.
-fn setup(url: fn() -> String, damage: fn(&str, &[&str]), namespace: &str) -> Setup {
-    if !test_servers::installed() {
+fn setup(installed: fn() -> bool, url: fn() -> String, damage: fn(&str, &[&str]), namespace: &str) -> Setup {
+    if !installed() {
         return Setup::new(MemoryStore::default()).damaged_by(|_, _| {});
     }
     let prefix = format!("{namespace}:");
@@ -21,8 +24,9 @@ fn setup(url: fn() -> String, damage: fn(&str, &[&str]), namespace: &str) -> Set
     let spoil = move |id: SessionId, kind| {
         let key = format!("{prefix}{id}");
         match kind {
-            Damage::NewerFormat => damage(&key, &["HSET", &key, "h", "2"]),
-            _ => damage(&key, &["HDEL", &key, "s"]),
+            // The first byte is the format.
+            Damage::NewerFormat => damage(&key, &["SETRANGE", &key, "0", "c"]),
+            _ => damage(&key, &["EVAL", HALVE, "1", &key]),
         }
     };
     Setup::new(store).with_second_handle(other).expiring_by_itself().damaged_by(spoil)
@@ -33,10 +37,24 @@ mod one_server {
 
     fn setup(namespace: &str) -> Setup {
         super::setup(
+            test_servers::installed,
             || crate::support::server().url(),
             |_, command| drop(crate::support::server().cli(command)),
             namespace,
         )
+    }
+
+    sessions_conformance::store_conformance!(pollster::block_on, |namespace| setup(namespace));
+    sessions_conformance::damage_conformance!(pollster::block_on, |namespace| setup(namespace));
+}
+
+/// Its SET compares and swaps by itself.
+mod valkey {
+    use super::*;
+
+    fn setup(namespace: &str) -> Setup {
+        let damage = |_: &str, command: &[&str]| drop(crate::support::valkey().cli(command));
+        super::setup(test_servers::valkey_is_installed, || crate::support::valkey().url(), damage, namespace)
     }
 
     sessions_conformance::store_conformance!(pollster::block_on, |namespace| setup(namespace));
@@ -52,7 +70,7 @@ mod cluster {
     }
 
     fn setup(namespace: &str) -> Setup {
-        super::setup(|| crate::support::cluster().url(), at_its_primary, namespace)
+        super::setup(test_servers::installed, || crate::support::cluster().url(), at_its_primary, namespace)
     }
 
     sessions_conformance::store_conformance!(pollster::block_on, |namespace| setup(namespace));
@@ -69,7 +87,8 @@ mod a_unix_socket_and_the_newer_protocol {
     }
 
     fn setup(namespace: &str) -> Setup {
-        super::setup(url, |_, command| drop(crate::support::server().cli(command)), namespace)
+        let damage = |_: &str, command: &[&str]| drop(crate::support::server().cli(command));
+        super::setup(test_servers::installed, url, damage, namespace)
     }
 
     sessions_conformance::store_conformance!(pollster::block_on, |namespace| setup(namespace));

@@ -1,15 +1,15 @@
-//! The index of a principal's sessions: complete for bound sessions, and always checked.
+//! The lists of principals: complete for signed-in sessions, and always checked.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::support::{IDLE, NOW, SECRET, changes, id, names, patient, prefix, record, server};
+use crate::support::{IDLE, NOW, changes, commit, id, patient, prefix, record, server};
 use pollster::block_on;
-use sessions_core::record::{Changes, Limits, Record};
-use sessions_core::store::{Committed, Store};
-use sessions_core::{SessionId, Timestamp};
+use sessions_core::SessionId;
+use sessions_core::record::{Limits, Record, Refusal, SecretHash};
+use sessions_core::store::Store;
 use sessions_redis::RedisStore;
-use test_servers::Proxy;
+use test_servers::{Proxy, Server};
 
 fn store() -> (RedisStore, String) {
     let prefix = prefix();
@@ -21,8 +21,23 @@ fn ids(records: &[Record]) -> BTreeSet<SessionId> {
     records.iter().map(Record::id).collect()
 }
 
+/// Runs a command on a list whose last argument is an id, which no command line can hold.
+fn on_entry(prefix: &str, script: &str, principal: &str, id: SessionId) -> String {
+    let bytes: Vec<String> = id.as_bytes().iter().map(u8::to_string).collect();
+    let script = format!("local id = string.char({}) {script}", bytes.join(","));
+    server().cli(&["EVAL", &script, "1", &format!("{prefix}#p:{principal}")])
+}
+
 fn entries(prefix: &str, principal: &str) -> usize {
-    server().cli(&["ZCARD", &format!("{prefix}principal:{principal}")]).parse().unwrap()
+    server().cli(&["ZCARD", &format!("{prefix}#p:{principal}")]).parse().unwrap()
+}
+
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::yield_now();
+    }
 }
 
 #[test]
@@ -35,7 +50,7 @@ fn a_session_is_found_however_it_was_bound() {
     block_on(store.create(&record(created).principal(Some("user")).build().unwrap())).unwrap();
     block_on(store.create(&record(bound).build().unwrap())).unwrap();
     block_on(store.create(&record(other).principal(Some("user2")).build().unwrap())).unwrap();
-    assert_eq!(block_on(store.commit(bound, &changes().bind("user"))).unwrap(), Committed::Applied);
+    block_on(commit(&store, bound, &changes().bind("user"))).unwrap().unwrap();
     let found = block_on(store.of_principal("user", NOW)).unwrap();
     assert_eq!(ids(&found), BTreeSet::from([created, bound]));
     let ended = block_on(store.destroy_of_principal("user", Some(bound))).unwrap();
@@ -46,124 +61,57 @@ fn a_session_is_found_however_it_was_bound() {
 }
 
 #[test]
-fn a_foreign_session_in_the_index_is_ignored() {
+fn a_foreign_session_in_a_list_is_spared() {
     if !test_servers::installed() {
         return;
     }
     let (store, prefix) = store();
-    let [theirs, nobodys] = [id(), id()];
-    block_on(store.create(&record(theirs).principal(Some("them")).build().unwrap())).unwrap();
-    block_on(store.create(&record(nobodys).build().unwrap())).unwrap();
-    for id in [theirs.to_string(), nobodys.to_string(), "no id".to_owned()] {
-        let _ = server().cli(&["ZADD", &format!("{prefix}principal:me"), "inf", &id]);
-    }
+    // A principal that begins or ends alike, or none.
+    let principals = [Some("m"), Some("mee"), Some("mf"), Some(""), None];
+    let foreign = principals.map(|principal| {
+        let id = id();
+        block_on(store.create(&record(id).entry("me", b"me").principal(principal).build().unwrap())).unwrap();
+        on_entry(&prefix, "return redis.call('ZADD', KEYS[1], 'inf', id)", "me", id);
+        id
+    });
+    let _ = server().cli(&["ZADD", &format!("{prefix}#p:me"), "inf", "no id"]);
     assert!(block_on(store.of_principal("me", NOW)).unwrap().is_empty());
     assert!(block_on(store.destroy_of_principal("me", None)).unwrap().is_empty());
-    assert!(block_on(store.load(theirs, NOW)).unwrap().is_some());
-    assert!(block_on(store.load(nobodys, NOW)).unwrap().is_some());
+    for id in foreign {
+        assert!(block_on(store.load(id, NOW)).unwrap().is_some());
+    }
+    assert_eq!(block_on(store.destroy_of_principal("", None)).unwrap(), [foreign[3]], "the empty one is one, too");
 }
 
 #[test]
-fn a_lost_reply_ends_no_foreign_session() {
+fn a_lost_reply_ends_no_foreign_session_and_forgets_no_end() {
     if !test_servers::installed() {
         return;
     }
     let (steady, prefix) = store();
     let proxy = Proxy::to(server().port());
     let flaky = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    let mut ours: Vec<_> = (0..40).map(|_| id()).collect();
+    for id in &ours {
+        block_on(steady.create(&record(*id).principal(Some("me")).build().unwrap())).unwrap();
+    }
     let theirs = id();
     block_on(steady.create(&record(theirs).build().unwrap())).unwrap();
-    // The session is announced, and the commit that binds it is in flight.
-    let _ = server().cli(&["ZADD", &format!("{prefix}principal:me"), "inf", &theirs.to_string()]);
-    // The server knows the script.
-    block_on(flaky.destroy(id())).unwrap();
-    // The first reply is the list of the sessions.
+    // The session is listed, and the commit that binds it is in flight.
+    on_entry(&prefix, "return redis.call('ZADD', KEYS[1], 'inf', id)", "me", theirs);
+    block_on(flaky.ping()).unwrap();
+    // The first reply is the list.
     proxy.lose_reply(2);
     let ended = block_on(flaky.destroy_of_principal("me", None)).unwrap();
-    assert_eq!((ended, proxy.losses()), (Vec::new(), 1));
+    ours.sort();
+    assert_eq!((ended, proxy.losses()), (ours, 1));
     assert!(block_on(steady.load(theirs, NOW)).unwrap().is_some());
-    assert_eq!(block_on(steady.commit(theirs, &changes().bind("me"))).unwrap(), Committed::Applied);
+    block_on(commit(&steady, theirs, &changes().bind("me"))).unwrap().unwrap();
     assert_eq!(block_on(steady.destroy_of_principal("me", None)).unwrap(), [theirs]);
 }
 
 #[test]
-fn entries_of_dead_sessions_are_removed_on_use() {
-    if !test_servers::installed() {
-        return;
-    }
-    let (store, prefix) = store();
-    let [destroyed, vanished, living] = [id(), id(), id()];
-    for id in [destroyed, vanished, living] {
-        block_on(store.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
-    }
-    assert_eq!(entries(&prefix, "user"), 3);
-    assert!(block_on(store.destroy(destroyed)).unwrap());
-    let _ = server().cli(&["DEL", &format!("{prefix}{vanished}")]);
-    assert_eq!(ids(&block_on(store.of_principal("user", NOW)).unwrap()), BTreeSet::from([living]));
-    // Both are removed in the background.
-    while entries(&prefix, "user") != 1 {
-        std::thread::yield_now();
-    }
-}
-
-#[test]
-fn expired_entries_are_removed_by_new_ones() {
-    if !test_servers::installed() {
-        return;
-    }
-    let (store, prefix) = store();
-    let end = NOW.after(IDLE);
-    block_on(store.create(&record(id()).principal(Some("user")).absolute_deadline(end).build().unwrap())).unwrap();
-    let later = end.after(Duration::from_secs(61));
-    let second = Record::builder(id(), SECRET, later).idle(Some(IDLE)).principal(Some("user")).build().unwrap();
-    block_on(store.create(&second)).unwrap();
-    assert_eq!(entries(&prefix, "user"), 1);
-}
-
-#[test]
-fn activity_extends_the_entry_with_the_session() {
-    if !test_servers::installed() {
-        return;
-    }
-    let (store, prefix) = store();
-    let id = id();
-    let index = format!("{prefix}principal:user");
-    let good_until = || server().cli(&["ZSCORE", &index, &id.to_string()]).parse::<u64>().unwrap();
-    block_on(store.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
-    let mut now = NOW;
-    for _ in 0..12 {
-        now = now.after(IDLE / 3);
-        let touch = Changes::new(now, SECRET);
-        assert_eq!(block_on(store.commit(id, &touch)).unwrap(), Committed::Applied);
-        assert!(good_until() >= now.after(IDLE).as_millis(), "the entry would end before the session");
-    }
-    // The last ones were extended in the background.
-    let enough = NOW.after(IDLE * 6).as_millis();
-    while good_until() < enough {
-        std::thread::yield_now();
-    }
-    block_on(store.commit(id, &Changes::new(now, SECRET).idle(IDLE * 100))).unwrap();
-    assert!(good_until() >= now.after(IDLE * 100).as_millis());
-    assert_eq!(block_on(store.of_principal("user", now)).unwrap().len(), 1);
-}
-
-#[test]
-fn an_endless_session_has_an_endless_entry() {
-    if !test_servers::installed() {
-        return;
-    }
-    let (store, _) = store();
-    let id = id();
-    block_on(store.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
-    assert_eq!(block_on(store.commit(id, &changes().idle(Duration::MAX))).unwrap(), Committed::Applied);
-    let later = NOW.after(IDLE * 1000);
-    let second = Record::builder(crate::support::id(), SECRET, later).idle(Some(IDLE)).principal(Some("user"));
-    block_on(store.create(&second.build().unwrap())).unwrap();
-    assert_eq!(block_on(store.of_principal("user", later)).unwrap().len(), 2);
-}
-
-#[test]
-fn a_longer_limit_with_a_login_extends_the_entry() {
+fn a_session_that_leaves_while_others_end_is_spared() {
     if !test_servers::installed() {
         return;
     }
@@ -171,46 +119,95 @@ fn a_longer_limit_with_a_login_extends_the_entry() {
     let proxy = Proxy::to(server().port());
     let late = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
     block_on(late.ping()).unwrap();
-    let [longer, login] = [changes().idle(IDLE * 100), changes().bind("user")];
-    for (first, second) in [(&longer, &login), (&login, &longer)] {
-        let id = id();
-        block_on(steady.create(&record(id).build().unwrap())).unwrap();
-        proxy.hold_replies();
-        std::thread::scope(|scope| {
-            let slow = scope.spawn(|| block_on(late.commit(id, first)).unwrap());
-            // It has asked whose session it is, and has no reply yet.
-            proxy.wait_for_held_reply();
-            assert_eq!(block_on(steady.commit(id, second)).unwrap(), Committed::Applied);
-            proxy.release_replies();
-            assert_eq!(slow.join().unwrap(), Committed::Applied);
-        });
-        let index = format!("{prefix}principal:user");
-        let enough = NOW.after(IDLE * 300).as_millis();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while server().cli(&["ZSCORE", &index, &id.to_string()]).parse::<u64>().unwrap() < enough {
-            assert!(Instant::now() < deadline, "the entry would end before the session");
-        }
+    let [leaves, renewed] = [id(), id()];
+    for id in [leaves, renewed] {
+        block_on(steady.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
     }
+    proxy.hold_replies();
+    std::thread::scope(|scope| {
+        let ending = scope.spawn(|| block_on(late.destroy_of_principal("user", None)).unwrap());
+        // It has asked for the list, and has no reply yet.
+        proxy.wait_for_held_reply();
+        block_on(commit(&steady, leaves, &changes().bind("other"))).unwrap().unwrap();
+        block_on(commit(&steady, renewed, &changes().renew(SecretHash::from_bytes([9; 32])))).unwrap().unwrap();
+        proxy.release_replies();
+        assert_eq!(ending.join().unwrap(), [renewed]);
+    });
+    assert!(block_on(steady.load(leaves, NOW)).unwrap().is_some());
 }
 
 #[test]
-fn a_login_is_announced_once() {
+fn an_entry_without_a_session_is_doubted_then_dropped() {
     if !test_servers::installed() {
         return;
     }
-    let server = test_servers::Server::start();
-    let store = patient().open(&server.url()).unwrap();
-    for first in [record(id()), record(id()).absolute_deadline(NOW.after(IDLE)), record(id()).idle(None)] {
-        let first = first.build().unwrap();
-        block_on(store.create(&first)).unwrap();
-        // The server knows the scripts.
-        block_on(store.commit(first.id(), &changes().bind("user"))).unwrap();
-        let commands = server.commands_during(|| {
-            block_on(store.commit(first.id(), &changes().bind("user2"))).unwrap();
-            std::thread::sleep(Duration::from_millis(50));
-        });
-        assert_eq!(names(&commands), ["HGETALL", "EVALSHA", "EVALSHA"]);
+    let (store, prefix) = store();
+    let [vanished, living, destroyed] = [id(), id(), id()];
+    for id in [vanished, living, destroyed] {
+        block_on(store.create(&record(id).principal(Some("user")).build().unwrap())).unwrap();
     }
+    assert!(block_on(store.destroy(destroyed)).unwrap());
+    wait_until("the entry of a destroyed session goes", || entries(&prefix, "user") == 2);
+    let _ = server().cli(&["DEL", &format!("{prefix}{vanished}")]);
+    let score = |id| on_entry(&prefix, "return redis.call('ZSCORE', KEYS[1], id)", "user", id);
+    let list = || drop(block_on(store.of_principal("user", NOW)).unwrap());
+    list();
+    assert!(score(vanished).starts_with('-'), "it is doubted: {}", score(vanished));
+    assert_eq!(score(living), "inf");
+    // It may be about to be written.
+    list();
+    assert_eq!(entries(&prefix, "user"), 2);
+    // So long ago that no write is under way any more.
+    on_entry(&prefix, "return redis.call('ZINCRBY', KEYS[1], 301000, id)", "user", vanished);
+    list();
+    assert_eq!((entries(&prefix, "user"), score(living).as_str()), (1, "inf"));
+}
+
+#[test]
+fn a_doubted_entry_of_a_new_session_stays() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (steady, prefix) = store();
+    let proxy = Proxy::to(server().port());
+    let late = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
+    block_on(late.ping()).unwrap();
+    let id = id();
+    proxy.hold_replies();
+    std::thread::scope(|scope| {
+        let creating = scope.spawn(|| block_on(late.create(&record(id).principal(Some("user")).build().unwrap())));
+        // It has been listed, and is not written yet.
+        proxy.wait_for_held_reply();
+        assert!(block_on(steady.of_principal("user", NOW)).unwrap().is_empty());
+        proxy.release_replies();
+        creating.join().unwrap().unwrap();
+    });
+    assert_eq!(ids(&block_on(steady.of_principal("user", NOW)).unwrap()), BTreeSet::from([id]));
+}
+
+#[test]
+fn a_login_drops_ended_entries_and_keeps_the_list_in_time() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let create = |deadline| {
+        let id = id();
+        let new = record(id).principal(Some("user")).absolute_deadline(NOW.after(deadline));
+        block_on(store.create(&new.build().unwrap())).unwrap();
+        id
+    };
+    let left = || server().cli(&["PTTL", &format!("{prefix}#p:user")]).parse::<i64>().unwrap();
+    let ended = create(IDLE * 2);
+    let long = left();
+    assert!((IDLE * 2).as_millis() as i64 <= long && long <= (IDLE * 2).as_millis() as i64 + 60_000, "{long}");
+    create(IDLE);
+    assert!(left() > (IDLE * 2).as_millis() as i64 - 20_000, "a shorter life shortens no list");
+    on_entry(&prefix, "return redis.call('ZADD', KEYS[1], 1, id)", "user", ended);
+    create(IDLE * 3);
+    assert_eq!(entries(&prefix, "user"), 2);
+    block_on(store.create(&record(id()).principal(Some("user")).build().unwrap())).unwrap();
+    assert_eq!(left(), -1, "a session without a deadline keeps the list");
 }
 
 #[test]
@@ -220,77 +217,44 @@ fn a_refused_login_leaves_no_entry() {
     }
     let (store, prefix) = store();
     let id = id();
-    block_on(store.create(&record(id).entry("a", b"1").build().unwrap())).unwrap();
-    for (refused, committed) in [
-        (changes().bind("user").require("a", Some(b"2")), Committed::Conflict),
-        (changes().bind("user").limited_to(Limits::new(100, 1)), Committed::TooLarge),
-        (Changes::new(NOW.after(IDLE), SECRET).bind("user"), Committed::Gone),
+    let base = record(id).entry("a", b"1").build().unwrap();
+    block_on(store.create(&base)).unwrap();
+    for (refused, why) in [
+        (changes().bind("user").require("a", Some(b"2")), Refusal::Conflict),
+        (changes().bind("user").limited_to(Limits::new(100, 1)), Refusal::TooLarge),
     ] {
-        assert_eq!(block_on(store.commit(id, &refused)).unwrap(), committed);
+        assert_eq!(block_on(store.commit(&base, &refused)).unwrap(), Err(why));
         assert_eq!(entries(&prefix, "user"), 0);
     }
-    assert_eq!(block_on(store.commit(id, &changes().bind("user"))).unwrap(), Committed::Applied);
+    assert_eq!(block_on(commit(&store, crate::support::id(), &changes().bind("user"))).unwrap(), Err(Refusal::Gone));
+    block_on(commit(&store, id, &changes().bind("user"))).unwrap().unwrap();
     assert_eq!(block_on(store.of_principal("user", NOW)).unwrap().len(), 1);
-    assert!(block_on(store.of_principal("user", Timestamp::NEVER)).unwrap().is_empty());
-}
-
-/// It would be bound without an entry if the reason for its refusal went away meanwhile.
-#[test]
-fn a_login_refused_early_is_not_sent() {
-    if !test_servers::installed() {
-        return;
-    }
-    let (steady, prefix) = store();
-    let proxy = Proxy::to(server().port());
-    let late = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
-    block_on(late.ping()).unwrap();
-    let id = id();
-    block_on(steady.create(&record(id).build().unwrap())).unwrap();
-    proxy.hold_replies();
-    std::thread::scope(|scope| {
-        let early = changes().bind("user").require("ready", Some(b"1"));
-        let login = scope.spawn(move || block_on(late.commit(id, &early)).unwrap());
-        proxy.wait_for_held_reply();
-        assert_eq!(block_on(steady.commit(id, &changes().set("ready", b"1"))).unwrap(), Committed::Applied);
-        proxy.release_replies();
-        assert_eq!(login.join().unwrap(), Committed::Conflict);
-    });
-    assert_eq!(block_on(steady.load(id, NOW)).unwrap().unwrap().principal(), None);
 }
 
 #[test]
-fn a_login_without_room_is_refused() {
+fn a_long_list_never_holds_the_server() {
     if !test_servers::installed() {
         return;
     }
-    let (steady, prefix) = store();
-    let proxy = Proxy::to(server().port());
-    let late = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
-    block_on(late.ping()).unwrap();
-    let id = id();
-    let first = record(id).build().unwrap();
-    block_on(steady.create(&first)).unwrap();
-    let limits = Limits::new(first.as_bytes().len() + 20, usize::MAX);
-    proxy.hold_replies();
-    std::thread::scope(|scope| {
-        let login = scope.spawn(|| block_on(late.commit(id, &changes().bind("user").limited_to(limits))).unwrap());
-        // It has asked what is there, and has no reply yet.
-        proxy.wait_for_held_reply();
-        let fills = changes().set("0123456789", b"12").limited_to(limits);
-        assert_eq!(block_on(steady.commit(id, &fills)).unwrap(), Committed::Applied);
-        proxy.release_replies();
-        assert_eq!(login.join().unwrap(), Committed::TooLarge);
-    });
-    assert!(block_on(steady.of_principal("user", NOW)).unwrap().is_empty());
-    assert_eq!(block_on(steady.load(id, NOW)).unwrap().unwrap().principal(), None);
-}
-
-#[test]
-fn a_login_to_a_session_that_is_gone_leaves_no_entry() {
-    if !test_servers::installed() {
-        return;
-    }
-    let (store, prefix) = store();
-    assert_eq!(block_on(store.commit(id(), &changes().bind("user"))).unwrap(), Committed::Gone);
-    assert_eq!(entries(&prefix, "user"), 0);
+    let server = Server::start();
+    let store = patient().prefix("s:").open(&server.url()).unwrap();
+    let fill = "for at = 1, 20000 do redis.call('ZADD', KEYS[1], 1, string.format('%016d', at)) end";
+    let fill = |score: &str| {
+        server.cli(&["EVAL", &fill.replace(" 1, string", &format!(" {score}, string")), "1", "s:#p:user"])
+    };
+    let _ = fill("'inf'");
+    let ours = id();
+    block_on(store.create(&record(ours).principal(Some("user")).build().unwrap())).unwrap();
+    let watch = || assert_eq!(server.cli(&["CONFIG", "SET", "slowlog-log-slower-than", "5000"]), "OK");
+    watch();
+    let _ = server.cli(&["SLOWLOG", "RESET"]);
+    assert_eq!(ids(&block_on(store.of_principal("user", NOW)).unwrap()), BTreeSet::from([ours]));
+    assert_eq!(block_on(store.destroy_of_principal("user", None)).unwrap(), [ours]);
+    // Entries that have ended are dropped by and by.
+    let _ = server.cli(&["DEL", "s:#p:user"]);
+    let _ = fill("1");
+    let _ = server.cli(&["SLOWLOG", "RESET"]);
+    block_on(store.create(&record(id()).principal(Some("user")).build().unwrap())).unwrap();
+    assert_eq!(server.cli(&["ZCARD", "s:#p:user"]), "19901");
+    assert_eq!(server.cli(&["SLOWLOG", "LEN"]), "0", "{}", server.cli(&["SLOWLOG", "GET"]));
 }

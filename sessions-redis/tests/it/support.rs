@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Record, RecordBuilder, SecretHash};
-use sessions_core::store::Store;
+use sessions_core::record::{Changes, Record, RecordBuilder, Refusal, SecretHash};
+use sessions_core::store::{Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 use sessions_redis::{RedisBuilder, RedisStore};
-use test_servers::{Cluster, Server};
+use test_servers::{Cluster, Options, Server};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub(crate) const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
@@ -18,6 +18,12 @@ pub(crate) const IDLE: Duration = Duration::from_secs(1800);
 pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(Server::start)
+}
+
+/// Returns the Valkey server that tests share. It ends with the process.
+pub(crate) fn valkey() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Options::new().valkey().start())
 }
 
 /// Returns the cluster that tests share. It ends with the process.
@@ -50,6 +56,11 @@ pub(crate) fn record<'a>(id: SessionId) -> RecordBuilder<'a> {
 
 pub(crate) fn changes() -> Changes {
     Changes::new(NOW, SECRET)
+}
+
+/// Commits to a session from an old base.
+pub(crate) fn commit(store: &RedisStore, id: SessionId, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
+    store.commit(&record(id).build().unwrap(), changes)
 }
 
 /// Returns the text of a record's entry.

@@ -119,6 +119,30 @@ fn a_create_without_an_answer_is_removed() {
 }
 
 #[test]
+fn a_create_that_a_retry_has_done_is_not_trusted() {
+    let map = Map::default();
+    let store = open(&map);
+    // The first try may still arrive, after a logout.
+    store.engine().dropped.store(1, Ordering::SeqCst);
+    assert_eq!(block_on(store.create(&record(1))).unwrap(), Created::Unanswered);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !map.lock().unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "what the retry has stored stays");
+    }
+}
+
+#[test]
+fn a_swap_that_the_client_repeats_is_done_once() {
+    let store = open(&Map::default());
+    let base = record(1);
+    block_on(store.create(&base)).unwrap();
+    store.engine().repeated.store(1, Ordering::SeqCst);
+    let base = block_on(store.load(base.id(), NOW)).unwrap().unwrap();
+    block_on(store.commit(&base, &increment())).unwrap().unwrap();
+    assert_eq!(n(&store, &base), "1");
+}
+
+#[test]
 fn a_commit_costs_one_call_and_the_next_on_its_answer_too() {
     let store = open(&Map::default());
     block_on(store.create(&record(1))).unwrap();

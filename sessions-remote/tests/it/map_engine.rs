@@ -15,6 +15,10 @@ pub(crate) struct MapEngine {
     pub(crate) map: Map,
     /// How many writes are done without an answer.
     pub(crate) lost: AtomicUsize,
+    /// How many calls get lost before they are done.
+    pub(crate) dropped: AtomicUsize,
+    /// How many swaps are done twice, as by a client that tries again by itself.
+    pub(crate) repeated: AtomicUsize,
     /// How many calls are not done.
     pub(crate) unreached: AtomicUsize,
     pub(crate) calls: AtomicUsize,
@@ -35,6 +39,9 @@ impl MapEngine {
         if take_one(&self.unreached) {
             return Err(Failure::unreached("the map is out of reach"));
         }
+        if take_one(&self.dropped) {
+            return Err(Failure::lost("the call was lost"));
+        }
         Ok(self.map.lock().unwrap())
     }
 
@@ -45,6 +52,17 @@ impl MapEngine {
 
 fn take_one(counter: &AtomicUsize) -> bool {
     counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+fn replace(map: &mut BTreeMap<SessionId, Vec<u8>>, before: &Record, after: &Record) -> Swap {
+    match map.get_mut(&after.id()) {
+        Some(value) if value.starts_with(before.mark()) => {
+            *value = after.as_bytes().to_vec();
+            Swap::Done
+        }
+        Some(value) => Swap::Changed(value.clone()),
+        None => Swap::Missing,
+    }
 }
 
 fn record(value: &[u8]) -> Option<Record> {
@@ -86,14 +104,13 @@ impl Engine for MapEngine {
     }
 
     async fn swap(&self, before: &Record, after: &Record, _: Timestamp) -> Answer<Swap> {
-        let swap = match self.lock().await?.get_mut(&after.id()) {
-            Some(value) if value.starts_with(before.mark()) => {
+        let swap = {
+            let mut map = self.lock().await?;
+            let first = replace(&mut map, before, after);
+            if first == Swap::Done {
                 self.log.lock().unwrap().push("swap".to_owned());
-                *value = after.as_bytes().to_vec();
-                Swap::Done
             }
-            Some(value) => Swap::Changed(value.clone()),
-            None => Swap::Missing,
+            if take_one(&self.repeated) { replace(&mut map, before, after) } else { first }
         };
         self.answer(swap)
     }
@@ -112,7 +129,10 @@ impl Engine for MapEngine {
     async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
         let mut map = self.lock().await?;
         let is_theirs = |value: &[u8]| record(value).is_some_and(|record| record.principal() == Some(principal));
-        Ok(map.extract_if(.., |id, value| Some(*id) != except && is_theirs(value)).map(|(id, _)| id).collect())
+        let theirs = map.iter().filter(|(id, value)| Some(**id) != except && is_theirs(value));
+        let ids: Vec<_> = theirs.map(|(id, _)| *id).collect();
+        ids.iter().for_each(|id| drop(map.remove(id)));
+        Ok(ids)
     }
 
     async fn page(&self, from: Option<&[u8]>, limit: usize) -> Answer<Values> {

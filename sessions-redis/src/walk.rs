@@ -6,14 +6,14 @@ const SLOTS: u16 = 16_384;
 
 /// A set of slots, as sorted ranges with gaps between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Slots(Vec<(u16, u16)>);
+pub(crate) struct Slots(Vec<(u16, u16)>);
 
 impl Slots {
-    pub(super) fn all() -> Self {
+    pub(crate) fn all() -> Self {
         Self(vec![(0, SLOTS - 1)])
     }
 
-    pub(super) fn of(mut ranges: Vec<(u16, u16)>) -> Self {
+    pub(crate) fn of(mut ranges: Vec<(u16, u16)>) -> Self {
         ranges.retain(|(first, last)| first <= last && *last < SLOTS);
         ranges.sort_unstable();
         let mut merged: Vec<(u16, u16)> = Vec::with_capacity(ranges.len());
@@ -26,7 +26,7 @@ impl Slots {
         Self(merged)
     }
 
-    pub(super) fn contains(&self, slot: u16) -> bool {
+    pub(crate) fn contains(&self, slot: u16) -> bool {
         self.0.iter().any(|(first, last)| (*first..=*last).contains(&slot))
     }
 
@@ -53,17 +53,17 @@ impl Slots {
 
 /// The current state of a server.
 #[derive(Clone, Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     /// Name of the process: a restarted server has another.
-    pub(super) run: String,
-    pub(super) slots: Slots,
+    pub(crate) run: String,
+    pub(crate) slots: Slots,
 }
 
 /// The position of the walk at a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stay {
+pub(crate) struct Stay {
     run: String,
-    pub(super) position: u64,
+    pub(crate) position: u64,
     /// Slots that the server has had since the walk reached it.
     slots: Slots,
 }
@@ -73,30 +73,30 @@ pub(super) struct Stay {
 /// A slot is done once the walk has finished a server that had it all the time. A slot that moves
 /// meanwhile is walked again at its new place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     done: Slots,
     stay: Option<Stay>,
 }
 
 impl Walk {
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.slot().is_none()
     }
 
     /// Returns a slot of the next server.
-    pub(super) fn slot(&self) -> Option<u16> {
+    pub(crate) fn slot(&self) -> Option<u16> {
         let staying = self.stay.as_ref().and_then(|stay| stay.slots.first());
         staying.or_else(|| self.done.first_missing())
     }
 
     /// Continues at the server, or starts over if the walk was at another one.
-    pub(super) fn stay_at(&mut self, server: &Server) -> Stay {
+    pub(crate) fn stay_at(&mut self, server: &Server) -> Stay {
         let stay = self.stay.take().filter(|stay| stay.run == server.run);
         stay.unwrap_or_else(|| Stay { run: server.run.clone(), position: 0, slots: server.slots.clone() })
     }
 
     /// Stores the new position. Zero means that the server is done.
-    pub(super) fn go_on(&mut self, stay: Stay, server: &Server, position: u64) {
+    pub(crate) fn go_on(&mut self, stay: Stay, server: &Server, position: u64) {
         let slots = stay.slots.intersection(&server.slots);
         if position == 0 {
             self.done = self.done.union(&slots);
@@ -106,11 +106,11 @@ impl Walk {
         }
     }
 
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.stay = None;
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         write_slots(&mut bytes, &self.done);
         if let Some(stay) = &self.stay {
@@ -122,7 +122,7 @@ impl Walk {
     }
 
     /// Parses the bytes of [`encode`](Self::encode). Anything else starts a new walk.
-    pub(super) fn decode(bytes: &[u8]) -> Self {
+    pub(crate) fn decode(bytes: &[u8]) -> Self {
         Self::try_decode(bytes).unwrap_or_default()
     }
 

@@ -1,0 +1,326 @@
+//! The engine: a session is one string, and a principal's sessions are a sorted set.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::{Cmd, Value};
+use sessions_core::record::Record;
+use sessions_core::{SessionId, Timestamp};
+use sessions_remote::{Answer, Engine, Failure, OpenByUrl, RemoteStore, Swap, Values};
+
+use crate::error::{Fault, OpenError};
+use crate::keys::{Key, Keys};
+use crate::link::{self, Form, Link, Parcel, Wait, WaitFor};
+use crate::options::RedisBuilder;
+use crate::principals::Entry;
+use crate::reply::into_bytes;
+use crate::scripts::{PATCH, SWAP};
+
+/// A store in Redis, Valkey or a Redis Cluster.
+///
+/// Cheap to clone: the clones share their connections. The [crate's documentation](crate) describes
+/// what is stored, and how.
+pub type RedisStore = RemoteStore<Redis>;
+
+/// Milliseconds that a value stays after its session has ended, so that the log can say why there is
+/// no session, and clocks may differ.
+pub(crate) const SLACK: u64 = 60_000;
+/// The longest life of a key in milliseconds, a hundred years: more than a server can add to its
+/// clock is an error.
+pub(crate) const LONGEST_LIFE: u64 = 3_155_760_000_000;
+/// Number of commands of one call that are in flight at once.
+pub(crate) const AT_ONCE: usize = 256;
+/// Length of a value that is worth to be patched rather than replaced.
+const LARGE: usize = 4096;
+/// Length of the part of a value that every commit changes.
+const HEAD: usize = 96;
+
+/// The engine of a [`RedisStore`]: connections to the servers, and the names of keys.
+pub struct Redis {
+    pub(crate) keys: Keys,
+    pub(crate) link: Link,
+    /// What waits for replicas has connections of its own, so that no others queue behind it.
+    patient: Option<(Link, WaitFor)>,
+}
+
+impl Redis {
+    pub(crate) const fn new(keys: Keys, link: Link, patient: Option<(Link, WaitFor)>) -> Self {
+        Self { keys, link, patient }
+    }
+
+    /// Sends a command to the server that has a slot.
+    pub(crate) async fn ask(&self, slot: u16, command: impl Fn() -> Cmd + Send + Sync) -> Result<Value, Fault> {
+        let build = |_: Form| command();
+        let answer = self.link.send(Parcel { slot, first: Form::Short, build: &build, wait: None }).await?;
+        Ok(answer.value)
+    }
+
+    /// Writes to a session's key, and waits for the replicas if the write must not be lost.
+    pub(crate) async fn write(
+        &self,
+        key: &Key,
+        first: Form,
+        build: &(dyn Fn(Form) -> Cmd + Send + Sync),
+        for_good: Option<fn(&Value) -> bool>,
+    ) -> Result<link::Answer, Fault> {
+        let slot = key.slot();
+        // Boxed to keep its callers small: a coroutine's stack has no room for several copies.
+        match (&self.patient, for_good) {
+            (Some((link, what)), Some(wrote)) => {
+                let barrier = self.keys.barrier(key);
+                let wait = Some(Wait { what: *what, wrote, barrier: &barrier });
+                Box::pin(link.send(Parcel { slot, first, build, wait })).await
+            }
+            _ => Box::pin(self.link.send(Parcel { slot, first, build, wait: None })).await,
+        }
+    }
+
+    /// Reads a value. One that is no string counts as missing.
+    pub(crate) async fn value(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
+        match self.read(&self.keys.session(id)).await {
+            Err(fault) if fault.code() == Some("WRONGTYPE") => Ok(None),
+            answer => Ok(answer?),
+        }
+    }
+
+    async fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(into_bytes(self.ask(key.slot(), || command("GET", key)).await?))
+    }
+
+    /// Deletes a session together with its entry.
+    pub(crate) async fn delete_and_unlist(&self, id: SessionId) -> Answer<bool> {
+        let Some(value) = self.delete(id).await? else { return Ok(false) };
+        if let Ok(record) = Record::decode(value)
+            && let Some(principal) = record.principal()
+        {
+            self.unlist(principal, id).await?;
+        }
+        Ok(true)
+    }
+}
+
+impl Engine for Redis {
+    const NAME: &'static str = "redis";
+
+    fn database(&self) -> String {
+        self.link.name()
+    }
+
+    async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
+        Ok(self.read(&self.keys.session(id)).await?)
+    }
+
+    async fn insert(&self, new: &Record) -> Answer<bool> {
+        let key = self.keys.session(new.id());
+        let build = |_: Form| {
+            let mut command = set(&key, new, 0);
+            command.arg("NX");
+            with_life(command, life(new, new.last_seen()))
+        };
+        let answer = self.write(&key, Form::Short, &build, None).await?;
+        Ok(matches!(answer.value, Value::Okay))
+    }
+
+    async fn swap(&self, before: &Record, after: &Record, now: Timestamp) -> Answer<Swap> {
+        let key = self.keys.session(after.id());
+        let life = life(after, now);
+        let life_text = life.map(|life| life.to_string()).unwrap_or_default();
+        let patch = patch(before.as_bytes(), after.as_bytes());
+        let build = |form| match (form, &patch) {
+            (Form::Native, _) => {
+                let mut command = set(&key, after, before.as_bytes().len());
+                command.arg("IFEQ").arg(before.as_bytes());
+                with_life(command, life)
+            }
+            (_, None) => {
+                let mut command = SWAP.call(form, &key, after.as_bytes().len());
+                command.arg(before.mark()).arg(&life_text).arg(after.as_bytes());
+                command
+            }
+            (_, Some(parts)) => {
+                let mut command = PATCH.call(form, &key, LARGE);
+                command.arg(before.mark()).arg(&life_text);
+                for (at, part) in parts {
+                    command.arg(*at).arg(*part);
+                }
+                command
+            }
+        };
+        let first = if patch.is_some() { Form::Short } else { Form::Native };
+        let replaces_secret = before.secret_hash() != after.secret_hash();
+        let for_good = replaces_secret.then_some(is_done as fn(&Value) -> bool);
+        let answer = self.write(&key, first, &build, for_good).await?;
+        let current = match answer.value {
+            value if is_done(&value) => return Ok(Swap::Done),
+            // Only a script returns what the value is.
+            _ if answer.form == Form::Native => self.read(&key).await?,
+            value => into_bytes(value),
+        };
+        Ok(current.map_or(Swap::Missing, Swap::Changed))
+    }
+
+    async fn delete(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
+        let key = self.keys.session(id);
+        let getdel = |_: Form| command("GETDEL", &key);
+        match self.write(&key, Form::Short, &getdel, Some(|value| *value != Value::Nil)).await {
+            Ok(answer) => Ok(into_bytes(answer.value)),
+            // It is no session, but it lies where one would.
+            Err(fault) if fault.code() == Some("WRONGTYPE") => {
+                let del = |_: Form| command("DEL", &key);
+                let answer = self.write(&key, Form::Short, &del, Some(is_done)).await?;
+                Ok(is_done(&answer.value).then(Vec::new))
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    async fn list(&self, record: &Record) -> Answer<()> {
+        self.enter(record).await
+    }
+
+    async fn unlist(&self, principal: &str, id: SessionId) -> Answer<()> {
+        let session = self.keys.session(id);
+        match self.ask(session.slot(), || command("EXISTS", &session)).await? {
+            Value::Int(0) => self.leave(principal, &[id]).await,
+            // It may have become theirs again, in which case the entry has to stay.
+            _ => self.doubt(principal, &[Entry { id, score: String::new() }]).await,
+        }
+    }
+
+    async fn of_principal(&self, principal: &str, from: Option<&[u8]>) -> Answer<Values> {
+        self.values_of(principal, from).await
+    }
+
+    async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
+        self.delete_all_of(principal, except).await
+    }
+
+    async fn page(&self, from: Option<&[u8]>, limit: usize) -> Answer<Values> {
+        self.page_of(from, limit).await
+    }
+
+    async fn count(&self) -> Answer<u64> {
+        self.count_all().await
+    }
+
+    async fn delete_all(&self) -> Answer<u64> {
+        self.delete_each().await
+    }
+
+    /// Does nothing: the server drops expired sessions by itself.
+    async fn sweep(&self, _: usize, _: Timestamp) -> Answer<Vec<SessionId>> {
+        Ok(Vec::new())
+    }
+}
+
+impl OpenByUrl for Redis {
+    type Builder = RedisBuilder;
+    type Error = OpenError;
+
+    fn open(url: &str) -> Result<RedisStore, OpenError> {
+        RedisBuilder::default().open(url)
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("prefix", &self.keys.prefix())
+            .field("link", &self.link)
+            .field("wait_for_replicas", &self.patient.as_ref().map(|(_, wait)| wait))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts a command whose first argument is the key.
+pub(crate) fn command(name: &str, key: &Key) -> Cmd {
+    let mut command = Cmd::with_capacity(2, name.len() + key.as_bytes().len());
+    command.arg(name).arg(key.as_bytes());
+    command
+}
+
+fn set(key: &Key, record: &Record, more: usize) -> Cmd {
+    let mut command = Cmd::with_capacity(7, key.as_bytes().len() + record.as_bytes().len() + more + 32);
+    command.arg("SET").arg(key.as_bytes()).arg(record.as_bytes());
+    command
+}
+
+fn with_life(mut command: Cmd, life: Option<u64>) -> Cmd {
+    if let Some(life) = life {
+        command.arg("PX").arg(life);
+    }
+    command
+}
+
+/// Returns the milliseconds that a value must be kept, or `None` for ever.
+///
+/// A span, so that the server's clock need not agree with anybody's.
+fn life(record: &Record, now: Timestamp) -> Option<u64> {
+    span(now, record.expires_at())
+}
+
+/// Returns the milliseconds until a deadline, with the slack.
+pub(crate) fn span(now: Timestamp, deadline: Timestamp) -> Option<u64> {
+    let left = deadline.as_millis().saturating_sub(now.as_millis());
+    (deadline != Timestamp::NEVER).then(|| left.saturating_add(SLACK).min(LONGEST_LIFE))
+}
+
+/// Returns whether the reply says that something was written.
+fn is_done(value: &Value) -> bool {
+    matches!(value, Value::Int(1) | Value::Okay)
+}
+
+/// Returns the parts in which a large value differs from its predecessor: the head, the stamp, and
+/// one range between them. `None` if replacing the whole value is cheaper.
+fn patch<'a>(before: &[u8], after: &'a [u8]) -> Option<Vec<(usize, &'a [u8])>> {
+    let tail = after.len().checked_sub(Record::STAMP_LENGTH)?;
+    if after.len() < LARGE || before.len() != after.len() {
+        return None;
+    }
+    let (old, new) = (&before[HEAD..tail], &after[HEAD..tail]);
+    let start = old.iter().zip(new).position(|(old, new)| old != new).unwrap_or(new.len());
+    let same_at_end = old.iter().rev().zip(new.iter().rev()).position(|(old, new)| old != new);
+    let end = new.len() - same_at_end.unwrap_or(new.len() - start);
+    let mut parts = vec![(0, &after[..HEAD]), (tail, &after[tail..])];
+    if start < end {
+        parts.push((HEAD + start, &new[start..end]));
+    }
+    (end.saturating_sub(start) < after.len() / 4).then_some(parts)
+}
+
+/// Returns a duration in milliseconds, without what is beyond them.
+pub(crate) fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Describes a reply that no server sends.
+pub(crate) fn odd_reply(to: &'static str) -> Failure {
+    Failure::refused(format!("the server's reply to {to} has an unknown form"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_makes_the_new_value_of_the_old() {
+        let old: Vec<u8> = (0..6000_u32).map(|at| (at % 251) as u8).collect();
+        for (changed, is_patched) in
+            [(vec![], true), (vec![96], true), (vec![5967, 200], false), (vec![4000, 5000], true)]
+        {
+            let mut new = old.clone();
+            new[..HEAD].fill(7);
+            new[5968..].fill(9);
+            changed.iter().for_each(|at| new[*at] ^= 255);
+            let Some(parts) = patch(&old, &new) else {
+                assert!(!is_patched, "{changed:?}");
+                continue;
+            };
+            assert!(is_patched, "{changed:?}");
+            let mut made = old.clone();
+            parts.iter().for_each(|(at, part)| made[*at..at + part.len()].copy_from_slice(part));
+            assert!(made == new, "{changed:?}");
+        }
+        assert!(patch(&old, &old[1..]).is_none() && patch(&old[..4000], &old[..4000]).is_none());
+    }
+}

@@ -1,0 +1,195 @@
+//! The sessions of a principal: a sorted set of ids, which may be on another server.
+//!
+//! A session is entered before its value is written, so that none is ever missing. Each entry is
+//! checked against its session on use, so that extra entries do no harm. The score is when the
+//! session ends at the latest by the server's clock. It is negative, the time of the finding, for an
+//! entry that was found without a session of the principal: that may be about to be written, so
+//! such an entry is dropped only if it is found again after a while.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use redis::Value;
+use sessions_core::SessionId;
+use sessions_core::record::Record;
+use sessions_remote::{Answer, Failure, Values};
+
+use crate::engine::{AT_ONCE, Redis, command, odd_reply, span};
+use crate::error::Fault;
+use crate::link::Form;
+use crate::reply::{bytes, items, number_text};
+use crate::scripts::{DELETE_OF, DOUBT, LIST, Script};
+
+/// Number of entries that a server examines per step, which takes it less than a millisecond.
+const STEP: usize = 250;
+/// Milliseconds for which an entry without a session is kept: longer than any write is under way.
+const PATIENCE: u64 = 300_000;
+/// Number of tries of each step, and the time between them.
+const MOST_TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// An entry of a principal's set.
+pub(crate) struct Entry {
+    pub(crate) id: SessionId,
+    /// The text of its score, empty if it is unknown.
+    pub(crate) score: String,
+}
+
+impl Redis {
+    /// Enters a session that has a principal.
+    pub(crate) async fn enter(&self, record: &Record) -> Answer<()> {
+        let Some(principal) = record.principal() else { return Ok(()) };
+        // A span, so that the server's clock need not agree with anybody's.
+        let life =
+            span(record.last_seen(), record.absolute_deadline()).map(|life| life.to_string()).unwrap_or_default();
+        self.run_on(principal, &LIST, &[record.id().as_bytes().to_vec(), life.into_bytes()]).await
+    }
+
+    /// Removes entries of sessions that never come back.
+    pub(crate) async fn leave(&self, principal: &str, ids: &[SessionId]) -> Answer<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let key = self.keys.principal(principal);
+        let zrem = || {
+            let mut command = command("ZREM", &key);
+            command.arg(ids.iter().map(SessionId::as_bytes).collect::<Vec<_>>());
+            command
+        };
+        self.ask(key.slot(), zrem).await?;
+        Ok(())
+    }
+
+    async fn run_on(&self, principal: &str, script: &Script, arguments: &[Vec<u8>]) -> Answer<()> {
+        let key = self.keys.principal(principal);
+        let build = |form| {
+            let mut command = script.call(form, &key, arguments.iter().map(Vec::len).sum());
+            command.arg(arguments);
+            command
+        };
+        self.write(&key, Form::Short, &build, None).await?;
+        Ok(())
+    }
+
+    /// Returns one page of a principal's values.
+    pub(crate) async fn values_of(&self, principal: &str, from: Option<&[u8]>) -> Answer<Values> {
+        let from = from.and_then(|from| from.try_into().ok()).map_or(0, u64::from_be_bytes);
+        let (next, entries) = self.entries(principal, from).await?;
+        let read = |entry: Entry| async move { Ok::<_, Failure>((self.value(entry.id).await?, entry)) };
+        let mut found = stream::iter(entries.into_iter().map(read)).buffer_unordered(AT_ONCE);
+        let (mut values, mut doubtful) = (Vec::new(), Vec::new());
+        while let Some((value, entry)) = found.try_next().await? {
+            match value {
+                Some(value) if may_be_of(principal, &value) => values.push(value),
+                _ => doubtful.push(entry),
+            }
+        }
+        // What fails is done at the next use.
+        let _ = self.doubt(principal, &doubtful).await;
+        Ok(Values::new(values, (next != 0).then(|| next.to_be_bytes().to_vec())))
+    }
+
+    pub(crate) async fn delete_all_of(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
+        let (mut all, mut position) = (Vec::new(), 0);
+        loop {
+            let (next, mut entries) = self.entries(principal, position).await?;
+            entries.retain(|entry| Some(entry.id) != except);
+            let delete =
+                |entry: Entry| async move { Ok::<_, Failure>((self.delete_of(principal, entry.id).await?, entry)) };
+            let mut ends = stream::iter(entries.into_iter().map(delete)).buffer_unordered(AT_ONCE);
+            let (mut ended, mut doubtful, mut failure) = (Vec::new(), Vec::new(), None);
+            // A failure does not keep the others alive.
+            while let Some(end) = ends.next().await {
+                match end {
+                    Ok((true, entry)) => ended.push(entry.id),
+                    Ok((false, entry)) => doubtful.push(entry),
+                    Err(error) => failure = Some(error),
+                }
+            }
+            failure.map_or(Ok(()), Err)?;
+            self.leave(principal, &ended).await?;
+            let _ = self.doubt(principal, &doubtful).await;
+            all.append(&mut ended);
+            position = next;
+            if position == 0 {
+                all.sort_unstable();
+                all.dedup();
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Deletes a session if it is still the principal's.
+    async fn delete_of(&self, principal: &str, id: SessionId) -> Answer<bool> {
+        let key = self.keys.session(id);
+        let length = u32::try_from(principal.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let build = |form| {
+            let mut command = DELETE_OF.call(form, &key, principal.len());
+            command.arg(&length).arg(principal);
+            command
+        };
+        let delete = || self.write(&key, Form::Short, &build, Some(|value| *value == Value::Int(1)));
+        match persist(delete).await {
+            (Ok(answer), _) if answer.value == Value::Int(1) => Ok(true),
+            // If an earlier try got no reply, that one has deleted it.
+            (Ok(answer), is_in_doubt) => Ok(is_in_doubt && answer.value == Value::Int(0)),
+            (Err(fault), _) if fault.code() == Some("WRONGTYPE") => Ok(false),
+            (Err(fault), _) => Err(fault.into()),
+        }
+    }
+
+    /// Returns some entries, and the position of the next ones, or 0 at the end.
+    async fn entries(&self, principal: &str, position: u64) -> Answer<(u64, Vec<Entry>)> {
+        let key = self.keys.principal(principal);
+        let zscan = || {
+            let mut command = command("ZSCAN", &key);
+            command.arg(position).arg("COUNT").arg(STEP);
+            command
+        };
+        let ask = || self.ask(key.slot(), zscan);
+        // Nothing has ended before the first step.
+        let answer = if position == 0 { ask().await? } else { persist(ask).await.0? };
+        let Some([next, entries]) = items(&answer) else { return Err(odd_reply("ZSCAN")) };
+        let next = number_text(next).and_then(|next| next.parse().ok()).ok_or_else(|| odd_reply("ZSCAN"))?;
+        let entry = |pair: &[Value]| {
+            let id = SessionId::from_bytes(bytes(pair.first()?)?.try_into().ok()?);
+            Some(Entry { id, score: number_text(pair.get(1)?)? })
+        };
+        let entries = items(entries).ok_or_else(|| odd_reply("ZSCAN"))?;
+        Ok((next, entries.chunks(2).filter_map(entry).collect()))
+    }
+
+    /// Doubts entries without a session of the principal.
+    pub(crate) async fn doubt(&self, principal: &str, entries: &[Entry]) -> Answer<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut arguments = vec![PATIENCE.to_string().into_bytes()];
+        arguments.extend(entries.iter().flat_map(|entry| [entry.id.as_bytes().to_vec(), entry.score.clone().into()]));
+        self.run_on(principal, &DOUBT, &arguments).await
+    }
+}
+
+/// Repeats a call that may pass, and returns whether an earlier try may have done the work.
+///
+/// The store would repeat the whole, and what had ended until then would not be in its answer.
+async fn persist<T, F>(call: impl Fn() -> F) -> (Result<T, Fault>, bool)
+where
+    F: Future<Output = Result<T, Fault>>,
+{
+    let mut is_in_doubt = false;
+    for _ in 0..MOST_TRIES {
+        match call().await {
+            Err(Fault::Lost(_)) => is_in_doubt = true,
+            Err(fault) if fault.may_pass() => {}
+            answer => return (answer, is_in_doubt),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    (call().await, is_in_doubt)
+}
+
+/// Returns whether a value can be the principal's. One that cannot be read may be.
+fn may_be_of(principal: &str, value: &[u8]) -> bool {
+    Record::decode(value).map_or(true, |record| record.principal() == Some(principal))
+}
