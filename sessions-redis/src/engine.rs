@@ -106,6 +106,10 @@ impl Engine for Redis {
         self.link.name()
     }
 
+    fn is_sharded(&self) -> bool {
+        self.link.is_cluster()
+    }
+
     async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
         Ok(self.read(&self.keys.session(id)).await?)
     }
