@@ -1,0 +1,51 @@
+//! A connection that is borrowed from the pool, and given back wherever it is dropped.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::timeout;
+
+use crate::driver::{Connection, Database};
+
+/// Time for a connection to show that it is usable, when it is given back.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A borrowed connection.
+///
+/// sqlx gives a connection back by a task, which it can start only within a runtime, and which waits
+/// for the database without a limit. A call may be dropped anywhere, and in the middle of a
+/// statement. So a lease starts that task itself, and a connection that stays silent is dropped
+/// rather than kept out of the pool for ever.
+pub(crate) struct Lease<D: Database> {
+    connection: Option<PoolConnection<D::Sqlx>>,
+    runtime: Handle,
+    /// The turn to write, where one connection at a time does.
+    pub(crate) turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl<D: Database> Lease<D> {
+    pub(crate) const fn new(connection: PoolConnection<D::Sqlx>, runtime: Handle) -> Self {
+        Self { connection: Some(connection), runtime, turn: None }
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut Connection<D> {
+        self.connection.as_mut().expect("it is taken only when the lease is dropped")
+    }
+}
+
+impl<D: Database> Drop for Lease<D> {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            // Checks the connection, and ends what a dropped call has left open on it.
+            let returning = connection.return_to_pool();
+            self.runtime.spawn(timeout_in(returning));
+        }
+    }
+}
+
+/// Bounds a future. The timer is made when it is polled, which is within the runtime.
+async fn timeout_in(future: impl Future<Output = ()>) {
+    let _ = timeout(RETURN_TIMEOUT, future).await;
+}
