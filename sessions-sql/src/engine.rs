@@ -71,7 +71,8 @@ impl<D: Database> Sql<D> {
             Err(error) if is_loss::<D>(&error) => return Err(self.failure(&error)),
             Err(_) => {}
         }
-        let created = D::create_table(lease.connection(), &self.schema).await;
+        let created = D::create_table(lease.begin(), &self.schema).await;
+        lease.end(&created);
         created.map_err(|error| self.failure(&error))
     }
 
@@ -198,7 +199,8 @@ impl<D: Database> Engine for Sql<D> {
     async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
         let mut lease = self.writer().await?;
         let except: &[u8] = except.as_ref().map_or(&[], |id| id.as_bytes());
-        let deleted = D::delete_of_principal(lease.connection(), &self.statements, &hash_of(principal), except).await;
+        let deleted = D::delete_of_principal(lease.begin(), &self.statements, &hash_of(principal), except).await;
+        lease.end(&deleted);
         deleted.map_err(|error| self.failure(&error))
     }
 
@@ -223,7 +225,8 @@ impl<D: Database> Engine for Sql<D> {
         let mut lease = self.writer().await?;
         // The largest number is that of sessions that never expire.
         let (limit, now) = (number(limit), millis(now).min(i64::MAX - 1));
-        let swept = D::sweep(lease.connection(), &self.statements, limit, now).await;
+        let swept = D::sweep(lease.begin(), &self.statements, limit, now).await;
+        lease.end(&swept);
         swept.map_err(|error| self.failure(&error))
     }
 }

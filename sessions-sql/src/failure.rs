@@ -39,8 +39,9 @@ pub(crate) fn of_connecting<D: Database>(error: &Error, table: &Table) -> Failur
         Error::Io(error) => Failure::unreached(io::Error::new(error.kind(), error.to_string())),
         Error::PoolTimedOut => Failure::unreached("no connection was free or could be made in time"),
         Error::PoolClosed => Failure::refused("the application has closed the pool"),
-        Error::Tls(_) => Failure::refused(format!("no encrypted connection: {error}")),
-        Error::Configuration(_) | Error::Protocol(_) => Failure::refused(format!("cannot connect: {error}")),
+        Error::Configuration(_) => Failure::refused(format!("cannot connect: {error}")),
+        // Also a connection that is lost half-way.
+        Error::Tls(_) | Error::Protocol(_) => Failure::unreached(format!("cannot connect: {error}")),
         _ => Failure::unreached("cannot connect"),
     }
 }

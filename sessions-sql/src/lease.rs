@@ -23,29 +23,48 @@ pub(crate) struct Lease<D: Database> {
     runtime: Handle,
     /// The turn to write, where one connection at a time does.
     pub(crate) turn: Option<OwnedMutexGuard<()>>,
+    /// Whether the connection may be in the middle of a transaction.
+    is_open: bool,
 }
 
 impl<D: Database> Lease<D> {
     pub(crate) const fn new(connection: PoolConnection<D::Sqlx>, runtime: Handle) -> Self {
-        Self { connection: Some(connection), runtime, turn: None }
+        Self { connection: Some(connection), runtime, turn: None, is_open: false }
     }
 
     pub(crate) fn connection(&mut self) -> &mut Connection<D> {
         self.connection.as_mut().expect("it is taken only when the lease is dropped")
     }
+
+    /// Returns the connection for what may consist of several statements.
+    ///
+    /// If that is dropped half-way, or fails, the connection is closed. sqlx does not know of a
+    /// transaction whose BEGIN is under way, and would give the connection back with it: what the
+    /// next calls acknowledge would never be committed.
+    pub(crate) fn begin(&mut self) -> &mut Connection<D> {
+        self.is_open = true;
+        self.connection()
+    }
+
+    /// Ends what [`begin`](Self::begin) has begun.
+    pub(crate) const fn end<T>(&mut self, answer: &sqlx::Result<T>) {
+        self.is_open = answer.is_err();
+    }
 }
 
 impl<D: Database> Drop for Lease<D> {
     fn drop(&mut self) {
-        if let Some(mut connection) = self.connection.take() {
-            // Checks the connection, and ends what a dropped call has left open on it.
-            let returning = connection.return_to_pool();
-            self.runtime.spawn(timeout_in(returning));
+        let Some(mut connection) = self.connection.take() else { return };
+        if self.is_open {
+            self.runtime.spawn(async move { drop(connection.detach()) });
+        } else {
+            // Checks the connection, and reads what a dropped call has left unread.
+            self.runtime.spawn(in_time(connection.return_to_pool()));
         }
     }
 }
 
 /// Bounds a future. The timer is made when it is polled, which is within the runtime.
-async fn timeout_in(future: impl Future<Output = ()>) {
+async fn in_time(future: impl Future<Output = ()>) {
     let _ = timeout(RETURN_TIMEOUT, future).await;
 }

@@ -1,15 +1,23 @@
 //! The store contract, on each database.
 
-use crate::support::{mariadb, migrated, postgres, table};
+use crate::support::{patient, table};
+use pollster::block_on;
 use sessions_conformance::{Damage, Setup};
 use sessions_core::SessionId;
 use sessions_core::store::MemoryStore;
-use sessions_sql::Database;
+use sessions_sql::{Database, SqlBuilder, SqlStore};
 
 /// Sets a test up on a table of its own, which `sql` can change.
-fn setup<D: Database>(url: &str, literal: fn(&str) -> String, sql: impl Fn(&str) + Send + Sync + 'static) -> Setup {
+fn setup<D: Database>(
+    url: &str,
+    configure: fn(SqlBuilder<D>) -> SqlBuilder<D>,
+    literal: fn(&str) -> String,
+    sql: impl Fn(&str) + Send + Sync + 'static,
+) -> Setup {
     let table = table();
-    let (store, other) = (migrated::<D>(url, &table), migrated::<D>(url, &table));
+    let open = || configure(patient(&table)).open(url).unwrap();
+    let (store, other) = (open(), open());
+    block_on(store.migrate()).unwrap();
     let spoil = move |id: SessionId, damage| {
         let hex: String = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         let id = literal(&hex);
@@ -28,23 +36,59 @@ fn missing() -> Setup {
     Setup::new(MemoryStore::default()).damaged_by(|_, _| {})
 }
 
+#[cfg(feature = "postgres")]
 mod on_postgres {
     use super::*;
+    use crate::support::postgres;
 
-    fn setup() -> Setup {
-        if !test_servers::Postgres::is_installed() {
-            return missing();
-        }
+    fn setup(
+        url: &str,
+        configure: fn(SqlBuilder<sessions_sql::Postgres>) -> SqlBuilder<sessions_sql::Postgres>,
+    ) -> Setup {
         let literal = |hex: &str| format!(r"'\x{hex}'::bytea");
-        super::setup::<sessions_sql::Postgres>(&postgres().url(), literal, |sql| drop(postgres().sql(sql)))
+        super::setup(url, configure, literal, |sql| drop(postgres().sql(sql)))
     }
 
-    sessions_conformance::store_conformance!(pollster::block_on, setup());
-    sessions_conformance::damage_conformance!(pollster::block_on, setup());
+    mod directly {
+        use super::*;
+
+        fn setup() -> Setup {
+            if !test_servers::Postgres::is_installed() {
+                return missing();
+            }
+            super::setup(&postgres().url(), |builder| builder)
+        }
+
+        sessions_conformance::store_conformance!(pollster::block_on, setup());
+        sessions_conformance::damage_conformance!(pollster::block_on, setup());
+    }
+
+    mod through_pgbouncer {
+        use std::sync::OnceLock;
+
+        use test_servers::PgBouncer;
+
+        use super::*;
+
+        fn setup() -> Setup {
+            static POOLER: OnceLock<PgBouncer> = OnceLock::new();
+            if !PgBouncer::is_installed() {
+                return missing();
+            }
+            let settings = [("max_client_conn", "900"), ("default_pool_size", "8")];
+            let pooler = POOLER.get_or_init(|| PgBouncer::start_with(postgres(), &settings));
+            super::setup(&pooler.url(), |builder| builder.pgbouncer(true))
+        }
+
+        sessions_conformance::store_conformance!(pollster::block_on, setup());
+        sessions_conformance::damage_conformance!(pollster::block_on, setup());
+    }
 }
 
+#[cfg(feature = "mysql")]
 mod on_mariadb {
     use super::*;
+    use crate::support::mariadb;
 
     fn setup() -> Setup {
         if !test_servers::MariaDb::is_installed() {
@@ -55,13 +99,14 @@ mod on_mariadb {
             let sql = sql.replace("x'02' || substring(head, 2)", "concat(x'02', substring(head, 2))");
             drop(mariadb().sql(&sql));
         };
-        super::setup::<sessions_sql::MySql>(&mariadb().url(), literal, sql)
+        super::setup::<sessions_sql::MySql>(&mariadb().url(), |builder| builder, literal, sql)
     }
 
     sessions_conformance::store_conformance!(pollster::block_on, setup());
     sessions_conformance::damage_conformance!(pollster::block_on, setup());
 }
 
+#[cfg(feature = "sqlite")]
 mod on_sqlite {
     use sqlx::Connection;
 
@@ -81,7 +126,7 @@ mod on_sqlite {
             });
         };
         let literal = |hex: &str| format!("x'{hex}'");
-        super::setup::<sessions_sql::Sqlite>(&url, literal, sql).keeping(folder)
+        super::setup::<sessions_sql::Sqlite>(&url, |builder| builder, literal, sql).keeping(folder)
     }
 
     sessions_conformance::store_conformance!(pollster::block_on, setup());
