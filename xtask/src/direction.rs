@@ -33,7 +33,9 @@ const ROLES: &[(&str, Role)] = &[
     ("sessions-disk", Role::StoreBase),
     ("sessions-redb", Role::Store),
     ("sessions-fjall", Role::Store),
+    ("sessions-remote", Role::StoreBase),
     ("sessions-redis", Role::Store),
+    ("sessions-sql", Role::Store),
     ("sessions-conformance", Role::Contract),
 ];
 
