@@ -105,7 +105,7 @@ fn redis(url: &str) -> Opened {
 fn sql<D: sessions_sql::Database>(url: &str) -> Opened {
     use sessions_sql::SqlStore;
 
-    let store = sessions_sql::SqlBuilder::<D>::new().open(url).map_err(refusal)?;
+    let store = sessions_sql::SqlBuilder::<D>::default().open(url).map_err(refusal)?;
     pollster::block_on(store.migrate()).map_err(refusal)?;
     Ok(Arc::new(store))
 }

@@ -1,6 +1,5 @@
 //! Options of a store, and ways to open one.
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::driver::Database;
 use crate::engine::Sql;
 use crate::error::{OpenError, OpenErrorKind};
 use crate::query::Query;
+use crate::statements::schema;
 use crate::table::Table;
 
 /// Time in which a connection has to be made, for those who may still wait for one.
@@ -21,6 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A builder that opens a store with options.
 ///
 /// An option in the URL takes precedence.
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct SqlBuilder<D> {
     pub(crate) schema: Option<String>,
@@ -46,9 +47,8 @@ impl Limits {
     }
 }
 
-impl<D: Database> SqlBuilder<D> {
-    /// Creates a builder with default options.
-    pub fn new() -> Self {
+impl<D: Database> Default for SqlBuilder<D> {
+    fn default() -> Self {
         Self {
             schema: None,
             is_literal: false,
@@ -62,7 +62,9 @@ impl<D: Database> SqlBuilder<D> {
             database: PhantomData,
         }
     }
+}
 
+impl<D: Database> SqlBuilder<D> {
     /// Sets the name of the table; `sessions` by default.
     pub fn table(mut self, table: impl Into<String>) -> Self {
         self.table = table.into();
@@ -114,7 +116,7 @@ impl<D: Database> SqlBuilder<D> {
         let table = self.checked_table()?;
         let options = D::connect_options(base, &query, &self.limits)?;
         let background = Background::start(&format!("sessions-{}", D::NAME)).map_err(OpenError::thread)?;
-        let pool = D::pool_options(PoolOptions::new())
+        let pool = PoolOptions::new()
             .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
             .acquire_timeout(CONNECT_TIMEOUT)
             // A connection that is lost costs a try; to ask each time would cost a round trip.
@@ -158,7 +160,7 @@ impl<D: Database> SqlBuilder<D> {
     ///
     /// Fails if the table's name is invalid.
     pub fn schema_sql(&self) -> Result<String, OpenError> {
-        Ok(D::schema(&self.checked_table()?))
+        Ok(schema(&D::DIALECT, &self.checked_table()?))
     }
 
     /// Takes over the options of a URL.
@@ -170,10 +172,8 @@ impl<D: Database> SqlBuilder<D> {
         self.max_connections = query.number("max_connections")?.or(self.max_connections);
         self.table = query.get("table").map_or_else(|| std::mem::take(&mut self.table), str::to_owned);
         self.schema = query.get("schema").map(str::to_owned).or_else(|| self.schema.take());
-        #[cfg(feature = "postgres")]
-        if let Some(is_literal) = query.one_of("pgbouncer", &[("true", true), ("false", false)])? {
-            self.is_literal = is_literal;
-        }
+        let is_literal = query.one_of("pgbouncer", &[("true", true), ("false", false)])?;
+        self.is_literal = is_literal.unwrap_or(self.is_literal);
         Ok(())
     }
 
@@ -205,7 +205,7 @@ impl<D: Database> OpenByUrl for Sql<D> {
     type Error = OpenError;
 
     fn open(url: &str) -> Result<RemoteStore<Self>, OpenError> {
-        SqlBuilder::new().open(url)
+        SqlBuilder::default().open(url)
     }
 }
 
@@ -232,29 +232,5 @@ impl<D: Database> SqlStore for RemoteStore<Sql<D>> {
             let error = |failure| StoreError::new(D::NAME, StoreErrorKind::Unavailable).caused_by(failure);
             task.await.unwrap_or_else(ended).map_err(error)
         })
-    }
-}
-
-impl<D: Database> Default for SqlBuilder<D> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<D> Clone for SqlBuilder<D> {
-    fn clone(&self) -> Self {
-        Self { schema: self.schema.clone(), table: self.table.clone(), ..*self }
-    }
-}
-
-impl<D> fmt::Debug for SqlBuilder<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqlBuilder")
-            .field("schema", &self.schema)
-            .field("table", &self.table)
-            .field("limits", &self.limits)
-            .field("max_connections", &self.max_connections)
-            .field("pgbouncer", &self.is_literal)
-            .finish()
     }
 }

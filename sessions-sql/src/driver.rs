@@ -5,14 +5,12 @@ use std::future::Future;
 
 use sessions_core::SessionId;
 use sqlx::error::DatabaseError;
-use sqlx::pool::PoolOptions;
 
 use crate::builder::Limits;
 use crate::error::OpenError;
 use crate::failure::Verdict;
 use crate::query::Query;
 use crate::statements::{Columns, Dialect, Statement, Statements};
-use crate::table::Table;
 
 /// A database that sessions can be kept in: [`Postgres`](crate::Postgres),
 /// [`MySql`](crate::MySql) or [`Sqlite`](crate::Sqlite).
@@ -26,20 +24,19 @@ pub(crate) type Connection<D> = <<D as Driver>::Sqlx as sqlx::Database>::Connect
 type ConnectOptions<D> = <Connection<D> as sqlx::Connection>::Options;
 
 /// The private half of [`Database`].
-pub trait Driver: fmt::Debug + Send + Sync + 'static {
+pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// The database as sqlx knows it.
     type Sqlx: sqlx::Database;
 
     /// The store's name for errors and events.
     const NAME: &'static str;
 
-    /// Schemes of URLs, the first of them for error messages.
     const SCHEMES: &'static [&'static str];
 
-    /// Options of a URL that are passed on to sqlx.
+    /// Options of a URL that other databases do not have.
     const URL_OPTIONS: &'static [&'static str];
 
-    /// How the statements are written.
+    /// How statements are written.
     const DIALECT: Dialect;
 
     /// Number of connections that a store opens by default.
@@ -48,142 +45,84 @@ pub trait Driver: fmt::Debug + Send + Sync + 'static {
     /// Whether one connection at a time should write.
     const ONE_WRITER: bool = false;
 
-    /// Returns how to connect to the database of a URL, without its query.
-    fn connect_options(base: &str, query: &Query<'_>, limits: &Limits) -> Result<ConnectOptions<Self>, OpenError>
-    where
-        Self: Sized;
+    /// Returns how to connect to the database of a URL, given the part before its query.
+    fn connect_options(base: &str, query: &Query<'_>, limits: &Limits) -> Result<ConnectOptions<Self>, OpenError>;
 
-    /// Sets what a pool of our own needs beyond the common options.
-    fn pool_options(options: PoolOptions<Self::Sqlx>) -> PoolOptions<Self::Sqlx> {
-        options
+    /// Sends a statement.
+    fn send(
+        connection: &mut Connection<Self>,
+        statement: &Statement<'_>,
+    ) -> impl Future<Output = sqlx::Result<Sent>> + Send;
+
+    /// Removes the sessions that a statement is about in one atomic step, and returns their ids.
+    fn remove(
+        connection: &mut Connection<Self>,
+        _: &Statements,
+        statement: &Statement<'_>,
+    ) -> impl Future<Output = sqlx::Result<Vec<SessionId>>> + Send {
+        async move { Self::send(connection, statement).await?.ids() }
     }
-
-    /// Returns the statements that create the table.
-    fn schema(table: &Table) -> String;
-
-    /// Sends a statement and returns its rows.
-    fn rows(
-        connection: &mut Connection<Self>,
-        statement: &Statement<'_>,
-    ) -> impl Future<Output = sqlx::Result<Vec<Columns>>> + Send
-    where
-        Self: Sized;
-
-    /// Sends a statement and returns the number of rows that it changed.
-    fn affected(
-        connection: &mut Connection<Self>,
-        statement: &Statement<'_>,
-    ) -> impl Future<Output = sqlx::Result<u64>> + Send
-    where
-        Self: Sized;
-
-    /// Sends a statement and returns the number that it selects.
-    fn number(
-        connection: &mut Connection<Self>,
-        statement: &Statement<'_>,
-    ) -> impl Future<Output = sqlx::Result<i64>> + Send
-    where
-        Self: Sized;
-
-    /// Creates the table.
-    fn create_table(connection: &mut Connection<Self>, schema: &str) -> impl Future<Output = sqlx::Result<()>> + Send
-    where
-        Self: Sized;
-
-    /// Removes the sessions of a principal in one atomic step, and returns their ids.
-    fn delete_of_principal(
-        connection: &mut Connection<Self>,
-        statements: &Statements,
-        principal: &[u8],
-        except: &[u8],
-    ) -> impl Future<Output = sqlx::Result<Vec<SessionId>>> + Send
-    where
-        Self: Sized;
-
-    /// Removes at most `limit` sessions that have expired, and returns their ids.
-    fn sweep(
-        connection: &mut Connection<Self>,
-        statements: &Statements,
-        limit: i64,
-        now: i64,
-    ) -> impl Future<Output = sqlx::Result<Vec<SessionId>>> + Send
-    where
-        Self: Sized;
 
     /// Returns what an error of the database means.
     fn judge(error: &dyn DatabaseError) -> Verdict;
 }
 
-/// Returns the id in a row's first column.
-pub(crate) fn id(row: &Columns) -> sqlx::Result<SessionId> {
-    let bytes = row.first().and_then(|bytes| bytes.as_slice().try_into().ok());
-    bytes.map(SessionId::from_bytes).ok_or_else(|| sqlx::Error::Decode("an id has 16 bytes".into()))
+/// The answer to a statement.
+#[derive(Debug, Default)]
+pub struct Sent {
+    pub(crate) rows: Vec<Columns>,
+    /// Number of rows that were changed.
+    pub(crate) affected: u64,
 }
 
-pub(crate) fn ids(rows: &[Columns]) -> sqlx::Result<Vec<SessionId>> {
-    rows.iter().map(id).collect()
+impl Sent {
+    /// Returns the ids in the rows' first column.
+    pub(crate) fn ids(&self) -> sqlx::Result<Vec<SessionId>> {
+        let id = |row: &Columns| row.first()?.as_slice().try_into().ok().map(SessionId::from_bytes);
+        let ids: Option<_> = self.rows.iter().map(id).collect();
+        ids.ok_or_else(|| sqlx::Error::Decode("an id has 16 bytes".into()))
+    }
 }
 
-/// Writes the functions of [`Driver`] that send a statement.
+/// Writes [`Driver::send`].
 ///
-/// They are the same text for each database, but with its types: sqlx's traits tie a value, a row
-/// and a connection to one database each, and twenty bounds would say no more than this.
+/// It is the same text for each database, but with its types: sqlx's traits tie a value, a row and
+/// a connection to one database each, and twenty bounds would say no more than this.
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 macro_rules! send_with_sqlx {
     () => {
-        async fn rows(
+        async fn send(
             connection: &mut $crate::driver::Connection<Self>,
             statement: &$crate::statements::Statement<'_>,
-        ) -> sqlx::Result<Vec<$crate::statements::Columns>> {
-            use sqlx::{Executor as _, Row as _};
-            let rows = match &statement.literal {
-                Some(text) => connection.fetch_all(sqlx::raw_sql(text)).await?,
-                None => connection.fetch_all($crate::driver::bound!(statement)).await?,
-            };
-            rows.iter().map(|row| (0..row.len()).map(|at| row.try_get(at)).collect()).collect()
-        }
+        ) -> sqlx::Result<$crate::driver::Sent> {
+            use futures_util::TryStreamExt as _;
+            use sqlx::{Either, Executor as _, Row as _};
+            use $crate::statements::Value;
 
-        async fn affected(
-            connection: &mut $crate::driver::Connection<Self>,
-            statement: &$crate::statements::Statement<'_>,
-        ) -> sqlx::Result<u64> {
-            use sqlx::Executor as _;
-            let result = match &statement.literal {
-                Some(text) => connection.execute(sqlx::raw_sql(text)).await?,
-                None => connection.execute($crate::driver::bound!(statement)).await?,
+            let mut answer = if let Some(text) = &statement.literal {
+                connection.fetch_many(sqlx::raw_sql(text))
+            } else {
+                let query = sqlx::query::<Self::Sqlx>(statement.text);
+                connection.fetch_many(statement.values.iter().fold(query, |query, value| match value {
+                    Value::Bytes(bytes) => query.bind(*bytes),
+                    Value::Nothing => query.bind(None::<&[u8]>),
+                    Value::Number(number) => query.bind(*number),
+                }))
             };
-            Ok(result.rows_affected())
-        }
-
-        async fn number(
-            connection: &mut $crate::driver::Connection<Self>,
-            statement: &$crate::statements::Statement<'_>,
-        ) -> sqlx::Result<i64> {
-            use sqlx::{Executor as _, Row as _};
-            let row = match &statement.literal {
-                Some(text) => connection.fetch_one(sqlx::raw_sql(text)).await?,
-                None => connection.fetch_one($crate::driver::bound!(statement)).await?,
-            };
-            row.try_get(0)
+            let mut sent = $crate::driver::Sent::default();
+            while let Some(part) = answer.try_next().await? {
+                match part {
+                    Either::Left(result) => sent.affected += result.rows_affected(),
+                    Either::Right(row) => {
+                        let columns = (0..row.len()).map(|at| row.try_get(at));
+                        sent.rows.push(columns.collect::<sqlx::Result<_>>()?);
+                    }
+                }
+            }
+            Ok(sent)
         }
     };
 }
 
-/// Binds the values of a statement.
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-macro_rules! bound {
-    ($statement:expr) => {{
-        let mut query = sqlx::query::<Self::Sqlx>($statement.text);
-        for value in $statement.values {
-            query = match value {
-                $crate::statements::Value::Bytes(bytes) => query.bind(*bytes),
-                $crate::statements::Value::Nothing => query.bind(None::<&[u8]>),
-                $crate::statements::Value::Number(number) => query.bind(*number),
-            };
-        }
-        query
-    }};
-}
-
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
-pub(crate) use {bound, send_with_sqlx};
+pub(crate) use send_with_sqlx;

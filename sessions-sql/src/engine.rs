@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::driver::Database;
 use crate::failure::{is_loss, of_connecting, of_sent};
 use crate::lease::Lease;
-use crate::statements::{Columns, Statements, Value};
+use crate::statements::{Columns, Statement, Statements, Value, schema};
 use crate::table::Table;
 
 /// Length of the fixed part of a record. With the stamp, it is a row's head.
@@ -29,7 +29,7 @@ const PAGE: usize = 200;
 pub struct Sql<D: Database> {
     pool: Pool<D::Sqlx>,
     table: Table,
-    schema: Box<str>,
+    schema: String,
     statements: Statements,
     runtime: Handle,
     /// How long one try waits for a connection.
@@ -47,13 +47,7 @@ impl<D: Database> Sql<D> {
     ) -> Self {
         let statements = Statements::new(&D::DIALECT, &table, is_literal);
         let turn = D::ONE_WRITER.then(Arc::default);
-        Self { pool, schema: D::schema(&table).into(), table, statements, runtime, patience, turn }
-    }
-
-    /// Returns the statements that create the table.
-    #[must_use]
-    pub fn schema_sql(&self) -> &str {
-        &self.schema
+        Self { pool, schema: schema(&D::DIALECT, &table), table, statements, runtime, patience, turn }
     }
 
     pub(crate) const fn runtime(&self) -> &Handle {
@@ -66,14 +60,15 @@ impl<D: Database> Sql<D> {
     pub(crate) async fn migrate(&self) -> Answer<()> {
         let mut lease = self.writer().await?;
         let probe = self.statements.with(&self.statements.probe, &[Value::Bytes(&[])]);
-        match D::rows(lease.connection(), &probe).await {
+        match D::send(lease.connection(), &probe).await {
             Ok(_) => return Ok(()),
             Err(error) if is_loss::<D>(&error) => return Err(self.failure(&error)),
             Err(_) => {}
         }
-        let created = D::create_table(lease.begin(), &self.schema).await;
+        let schema = Statement { text: "", values: &[], literal: Some(self.schema.clone()) };
+        let created = D::send(lease.begin(), &schema).await;
         lease.end(&created);
-        created.map_err(|error| self.failure(&error))
+        created.map(drop).map_err(|error| self.failure(&error))
     }
 
     /// Borrows a connection to read.
@@ -118,20 +113,27 @@ impl<D: Database> Sql<D> {
         of_sent::<D>(error, &self.table)
     }
 
-    async fn rows(&self, lease: &mut Lease<D>, text: &str, values: &[Value<'_>]) -> Answer<Vec<Columns>> {
-        let statement = self.statements.with(text, values);
-        D::rows(lease.connection(), &statement).await.map_err(|error| self.failure(&error))
+    async fn rows(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<Columns>> {
+        let mut lease = self.reader().await?;
+        let sent = D::send(lease.connection(), &self.statements.with(text, values)).await;
+        sent.map(|sent| sent.rows).map_err(|error| self.failure(&error))
     }
 
     async fn affected(&self, text: &str, values: &[Value<'_>]) -> Answer<u64> {
         let mut lease = self.writer().await?;
-        let statement = self.statements.with(text, values);
-        D::affected(lease.connection(), &statement).await.map_err(|error| self.failure(&error))
+        let sent = D::send(lease.connection(), &self.statements.with(text, values)).await;
+        sent.map(|sent| sent.affected).map_err(|error| self.failure(&error))
+    }
+
+    async fn removed(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<SessionId>> {
+        let mut lease = self.writer().await?;
+        let removed = D::remove(lease.begin(), &self.statements, &self.statements.with(text, values)).await;
+        lease.end(&removed);
+        removed.map_err(|error| self.failure(&error))
     }
 
     async fn values(&self, text: &str, values: &[Value<'_>], limit: usize) -> Answer<Values> {
-        let mut lease = self.reader().await?;
-        let rows = self.rows(&mut lease, text, values).await?;
+        let rows = self.rows(text, values).await?;
         let next = if rows.len() < limit { None } else { rows.last().and_then(|row| row.first().cloned()) };
         Ok(Values::new(rows.iter().map(|row| value(&row[1..])).collect(), next))
     }
@@ -141,8 +143,7 @@ impl<D: Database> Engine for Sql<D> {
     const NAME: &'static str = D::NAME;
 
     async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
-        let mut lease = self.reader().await?;
-        let rows = self.rows(&mut lease, &self.statements.get, &[Value::Bytes(id.as_bytes())]).await?;
+        let rows = self.rows(&self.statements.get, &[Value::Bytes(id.as_bytes())]).await?;
         Ok(rows.first().map(|row| value(row)))
     }
 
@@ -158,8 +159,8 @@ impl<D: Database> Engine for Sql<D> {
         ];
         let mut lease = self.writer().await?;
         let statement = self.statements.with(&self.statements.insert, &values);
-        match D::affected(lease.connection(), &statement).await {
-            Ok(rows) => Ok(rows == 1),
+        match D::send(lease.connection(), &statement).await {
+            Ok(sent) => Ok(sent.affected == 1),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
             Err(error) => Err(self.failure(&error)),
         }
@@ -197,11 +198,9 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
-        let mut lease = self.writer().await?;
         let except: &[u8] = except.as_ref().map_or(&[], |id| id.as_bytes());
-        let deleted = D::delete_of_principal(lease.begin(), &self.statements, &hash_of(principal), except).await;
-        lease.end(&deleted);
-        deleted.map_err(|error| self.failure(&error))
+        let values = [Value::Bytes(&hash_of(principal)), Value::Bytes(except)];
+        self.removed(&self.statements.delete_of_principal, &values).await
     }
 
     async fn page(&self, from: Option<&[u8]>, limit: usize) -> Answer<Values> {
@@ -211,10 +210,9 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn count(&self) -> Answer<u64> {
-        let mut lease = self.reader().await?;
-        let statement = self.statements.with(&self.statements.count, &[]);
-        let count = D::number(lease.connection(), &statement).await.map_err(|error| self.failure(&error))?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        let rows = self.rows(&self.statements.count, &[]).await?;
+        let count = rows.first().and_then(|row| std::str::from_utf8(row.first()?).ok()?.parse().ok());
+        count.ok_or_else(|| Failure::unreadable("a count is a number"))
     }
 
     async fn delete_all(&self) -> Answer<u64> {
@@ -222,12 +220,16 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
-        let mut lease = self.writer().await?;
         // The largest number is that of sessions that never expire.
-        let (limit, now) = (number(limit), millis(now).min(i64::MAX - 1));
-        let swept = D::sweep(lease.begin(), &self.statements, limit, now).await;
-        lease.end(&swept);
-        swept.map_err(|error| self.failure(&error))
+        let (now, most) = (Value::Number(millis(now).min(i64::MAX - 1)), Value::Number(number(limit)));
+        loop {
+            let moved = self.affected(&self.statements.moved, &[now, now, most]).await?;
+            let newest_format = Value::Bytes(&[1]);
+            let removed = self.removed(&self.statements.expired, &[now, now, newest_format, most]).await?;
+            if !removed.is_empty() || moved < limit.max(1) as u64 {
+                return Ok(removed);
+            }
+        }
     }
 }
 

@@ -49,10 +49,6 @@ impl OpenError {
         Self { option: Some(name.to_owned()), ..error }
     }
 
-    pub(crate) fn no_tls() -> Self {
-        Self::new(OpenErrorKind::NoTls, "this build has no TLS: turn on the feature `tls` of sessions-sql")
-    }
-
     pub(crate) fn thread(error: io::Error) -> Self {
         Self { source: Some(error), ..Self::new(OpenErrorKind::Runtime, "its thread could not be started") }
     }

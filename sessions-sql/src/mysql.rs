@@ -1,27 +1,24 @@
 //! MySQL and MariaDB.
 
-use std::fmt::Write;
-
 use sessions_core::SessionId;
 use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
-use sqlx::{ConnectOptions, Connection, Executor};
+use sqlx::{Connection, Executor};
 
 use crate::builder::Limits;
-use crate::driver::{Database, Driver, ids, send_with_sqlx};
+use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::error::OpenError;
 use crate::failure::Verdict;
 use crate::query::Query;
-use crate::statements::{Dialect, Statement, Statements, Value, hex};
-use crate::table::Table;
+use crate::statements::{Dialect, Statement, Statements, Value};
 
 /// Sessions in MySQL or MariaDB.
 pub type MySqlStore = RemoteStore<Sql<MySql>>;
 
 /// MySQL 8.0 or MariaDB 10.6, or newer.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct MySql;
 
@@ -49,62 +46,42 @@ impl Driver for MySql {
     const URL_OPTIONS: &'static [&'static str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
     const CONNECTIONS: u32 = 10;
     const DIALECT: Dialect = Dialect {
-        least: "least",
         quote: '`',
         has_question_marks: true,
+        least: "least",
+        text_and_bytes: ["char", "binary"],
         // A row of the same id is an error, and told apart from others by its number.
         or_nothing: "",
         of_principal: "SELECT id FROM {table} WHERE principal = $1 AND id <> $2 FOR UPDATE",
-        expired: "SELECT id FROM {table} WHERE sweep_from <= $1 AND expires_at <= $2 AND substring(head, 1, 1) <= $3 \
-                  ORDER BY sweep_from LIMIT $4 FOR UPDATE SKIP LOCKED",
-        moved: "UPDATE {table} SET sweep_from = expires_at WHERE sweep_from <= $1 AND expires_at > $2 \
-                ORDER BY sweep_from LIMIT $3",
+        expired: "{due} FOR UPDATE SKIP LOCKED",
+        moved: "UPDATE {table} AS kept JOIN ({due}) AS due ON kept.id = due.id SET kept.sweep_from = kept.expires_at",
+        schema: SCHEMA,
     };
 
     fn connect_options(base: &str, query: &Query<'_>, _: &Limits) -> Result<MySqlConnectOptions, OpenError> {
-        let url = query.for_sqlx(base, Self::URL_OPTIONS)?;
-        let options =
-            MySqlConnectOptions::from_url(&url).map_err(|_| OpenError::url("the URL has an invalid option"))?;
-        Ok(options.disable_statement_logging())
-    }
-
-    fn schema(table: &Table) -> String {
-        let schema = SCHEMA.replace("{table}", &table.quoted());
-        schema.replace("{principal}", &table.index("principal")).replace("{sweep_from}", &table.index("sweep_from"))
+        query.connect_options(base, Self::URL_OPTIONS)
     }
 
     send_with_sqlx!();
 
-    async fn create_table(connection: &mut MySqlConnection, schema: &str) -> sqlx::Result<()> {
-        connection.execute(sqlx::raw_sql(schema)).await.map(drop)
-    }
-
-    async fn delete_of_principal(
+    /// Removes the rows that a statement selects and locks.
+    ///
+    /// MySQL's DELETE returns nothing. The default isolation would also lock the gaps between rows,
+    /// in which others are about to create sessions.
+    async fn remove(
         connection: &mut MySqlConnection,
         statements: &Statements,
-        principal: &[u8],
-        except: &[u8],
+        selected: &Statement<'_>,
     ) -> sqlx::Result<Vec<SessionId>> {
-        let values = [Value::Bytes(principal), Value::Bytes(except)];
-        let selected = statements.with(&statements.delete_of_principal, &values);
-        delete_selected(connection, statements, &selected).await
-    }
-
-    async fn sweep(
-        connection: &mut MySqlConnection,
-        statements: &Statements,
-        limit: i64,
-        now: i64,
-    ) -> sqlx::Result<Vec<SessionId>> {
-        let (now, most) = (Value::Number(now), Value::Number(limit));
-        loop {
-            let moved = Self::affected(connection, &statements.with(&statements.moved, &[now, now, most])).await?;
-            let values = [now, now, Value::Bytes(&[1]), most];
-            let ended = delete_selected(connection, statements, &statements.with(&statements.expired, &values)).await?;
-            if !ended.is_empty() || i64::try_from(moved).is_ok_and(|moved| moved < limit) || limit <= 0 {
-                return Ok(ended);
-            }
+        connection.execute(sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")).await?;
+        let mut transaction = connection.begin().await?;
+        let ids = Self::send(&mut transaction, selected).await?.ids()?;
+        for id in &ids {
+            let values = [Value::Bytes(id.as_bytes())];
+            Self::send(&mut transaction, &statements.with(&statements.delete, &values)).await?;
         }
+        transaction.commit().await?;
+        Ok(ids)
     }
 
     fn judge(error: &dyn DatabaseError) -> Verdict {
@@ -122,29 +99,4 @@ impl Driver for MySql {
             _ => Verdict::Refused,
         }
     }
-}
-
-/// Removes rows that a statement selects and locks, and returns their ids.
-///
-/// MySQL's DELETE returns nothing. The default isolation would also lock the gaps between rows,
-/// in which others are about to create sessions.
-async fn delete_selected(
-    connection: &mut MySqlConnection,
-    statements: &Statements,
-    selected: &Statement<'_>,
-) -> sqlx::Result<Vec<SessionId>> {
-    connection.execute(sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")).await?;
-    let mut transaction = connection.begin().await?;
-    let ids = ids(&MySql::rows(&mut transaction, selected).await?)?;
-    for slice in ids.chunks(1000) {
-        let mut text = statements.delete_ids.to_string();
-        for (at, id) in slice.iter().enumerate() {
-            // A string takes all text.
-            let _ = write!(text, "{}x'{}'", if at == 0 { '(' } else { ',' }, hex(id.as_bytes()));
-        }
-        text.push(')');
-        transaction.execute(sqlx::raw_sql(&text)).await?;
-    }
-    transaction.commit().await?;
-    Ok(ids)
 }

@@ -1,25 +1,22 @@
 //! PostgreSQL.
 
-use sessions_core::SessionId;
 use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Executor};
+use sqlx::postgres::PgConnectOptions;
 
 use crate::builder::{Limits, SqlBuilder};
-use crate::driver::{Database, Driver, ids, send_with_sqlx};
+use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::error::OpenError;
 use crate::failure::Verdict;
 use crate::query::Query;
-use crate::statements::{Dialect, Statements, Value};
-use crate::table::Table;
+use crate::statements::Dialect;
 
 /// Sessions in PostgreSQL.
 pub type PostgresStore = RemoteStore<Sql<Postgres>>;
 
 /// PostgreSQL 12 or newer, and what speaks its protocol and SQL.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Postgres;
 
@@ -46,7 +43,7 @@ impl SqlBuilder<Postgres> {
 /// Sent in one message, the statements are one transaction. The lock lets one server in at a time:
 /// IF NOT EXISTS alone fails if two create the same table at once.
 const SCHEMA: &str = "\
-SELECT pg_advisory_xact_lock(7310579640141);
+DO 'BEGIN PERFORM pg_advisory_xact_lock(7310579640141); END';
 CREATE TABLE IF NOT EXISTS {table} (
     id bytea PRIMARY KEY,
     head bytea NOT NULL,
@@ -60,22 +57,6 @@ CREATE INDEX IF NOT EXISTS {principal} ON {table} (principal) WHERE principal IS
 CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
 ";
 
-/// One slice of the sweep: what is due is locked, and then removed or moved on.
-///
-/// A locked row is its latest version, and stays so. The second column tells both kinds apart.
-const SWEEP: &str = "\
-WITH due AS (
-    SELECT id, expires_at FROM {table} WHERE sweep_from <= $1 AND substring(head, 1, 1) <= $2
-    ORDER BY sweep_from LIMIT $3 FOR UPDATE SKIP LOCKED
-), moved AS (
-    UPDATE {table} AS kept SET sweep_from = kept.expires_at FROM due
-    WHERE kept.id = due.id AND due.expires_at > $4 RETURNING kept.id
-), removed AS (
-    DELETE FROM {table} AS gone USING due
-    WHERE gone.id = due.id AND due.expires_at <= $5 RETURNING gone.id
-)
-SELECT id, 'removed'::bytea FROM removed UNION ALL SELECT id, 'moved'::bytea FROM moved";
-
 impl Driver for Postgres {
     type Sqlx = sqlx::Postgres;
 
@@ -84,61 +65,26 @@ impl Driver for Postgres {
     const URL_OPTIONS: &'static [&'static str] =
         &["schema", "pgbouncer", "sslmode", "sslrootcert", "sslcert", "sslkey", "host", "application_name"];
     const CONNECTIONS: u32 = 10;
+    // A row that `due` has locked is its latest version, and stays so.
     const DIALECT: Dialect = Dialect {
-        least: "least",
         quote: '"',
         has_question_marks: false,
+        least: "least",
+        text_and_bytes: ["text", "bytea"],
         or_nothing: "ON CONFLICT (id) DO NOTHING",
         of_principal: "DELETE FROM {table} WHERE principal = $1 AND id <> $2 RETURNING id",
-        expired: SWEEP,
-        moved: "",
+        expired: "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
+                  DELETE FROM {table} AS gone USING due WHERE gone.id = due.id RETURNING gone.id",
+        moved: "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
+                UPDATE {table} AS kept SET sweep_from = kept.expires_at FROM due WHERE kept.id = due.id",
+        schema: SCHEMA,
     };
 
     fn connect_options(base: &str, query: &Query<'_>, _: &Limits) -> Result<PgConnectOptions, OpenError> {
-        let url = query.for_sqlx(base, &Self::URL_OPTIONS[2..])?;
-        let options = PgConnectOptions::from_url(&url).map_err(|_| OpenError::url("the URL has an invalid option"))?;
-        Ok(options.disable_statement_logging())
-    }
-
-    fn schema(table: &Table) -> String {
-        let schema = SCHEMA.replace("{table}", &table.quoted());
-        schema.replace("{principal}", &table.index("principal")).replace("{sweep_from}", &table.index("sweep_from"))
+        query.connect_options(base, &Self::URL_OPTIONS[2..])
     }
 
     send_with_sqlx!();
-
-    async fn create_table(connection: &mut PgConnection, schema: &str) -> sqlx::Result<()> {
-        connection.execute(sqlx::raw_sql(schema)).await.map(drop)
-    }
-
-    async fn delete_of_principal(
-        connection: &mut PgConnection,
-        statements: &Statements,
-        principal: &[u8],
-        except: &[u8],
-    ) -> sqlx::Result<Vec<SessionId>> {
-        let values = [Value::Bytes(principal), Value::Bytes(except)];
-        ids(&Self::rows(connection, &statements.with(&statements.delete_of_principal, &values)).await?)
-    }
-
-    async fn sweep(
-        connection: &mut PgConnection,
-        statements: &Statements,
-        limit: i64,
-        now: i64,
-    ) -> sqlx::Result<Vec<SessionId>> {
-        let now = Value::Number(now);
-        let values = [now, Value::Bytes(&[1]), Value::Number(limit), now, now];
-        loop {
-            let mut rows = Self::rows(connection, &statements.with(&statements.expired, &values)).await?;
-            let is_last = rows.len() < usize::try_from(limit).unwrap_or(usize::MAX) || rows.is_empty();
-            rows.retain(|row| row[1] == b"removed");
-            // If all that were due have been seen since, others may be due behind them.
-            if is_last || !rows.is_empty() {
-                return ids(&rows);
-            }
-        }
-    }
 
     fn judge(error: &dyn DatabaseError) -> Verdict {
         match &*error.code().unwrap_or_default() {

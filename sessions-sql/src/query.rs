@@ -59,7 +59,6 @@ impl<'a> Query<'a> {
     }
 
     /// Returns one of a few values, each of them with its name.
-    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn one_of<T: Copy>(&self, name: &str, values: &[(&str, T)]) -> Result<Option<T>, OpenError> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let known = || values.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" or ");
@@ -67,25 +66,23 @@ impl<'a> Query<'a> {
         found.map(Some).ok_or_else(|| OpenError::url_option(name, format_args!("has to be {}", known())))
     }
 
-    /// Returns a URL with those of the options that are for sqlx.
+    /// Returns how to connect, given the URL before its query and the names of sqlx's options.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
-    pub(crate) fn for_sqlx(&self, base: &str, names: &[&str]) -> Result<url::Url, OpenError> {
-        const ENCODE: &str = "(in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
-        let invalid = || OpenError::url(format!("the URL is no URL of a database {ENCODE}"));
-        let mut url = url::Url::parse(base).map_err(|_| invalid())?;
-        if url.fragment().is_some() {
-            return Err(invalid());
-        }
+    pub(crate) fn connect_options<O: sqlx::ConnectOptions>(&self, base: &str, names: &[&str]) -> Result<O, OpenError> {
+        const INVALID: &str = "the URL is no URL of a database, or one of its options has a wrong value \
+                               (in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
+        const WITHOUT_TLS: [&str; 5] = ["disable", "disabled", "allow", "prefer", "preferred"];
+        let url = url::Url::parse(base).ok().filter(|url| url.fragment().is_none());
+        let mut url = url.ok_or_else(|| OpenError::url(INVALID))?;
         for (name, value) in self.options.iter().filter(|(name, _)| names.contains(&&**name)) {
-            let asks_for_tls = name.ends_with("mode")
-                && !matches!(&*value.to_lowercase(), "disable" | "disabled")
-                && !matches!(&*value.to_lowercase(), "allow" | "prefer" | "preferred");
-            if asks_for_tls && !cfg!(feature = "tls") {
-                return Err(OpenError::no_tls());
+            if name.ends_with("mode") && !WITHOUT_TLS.contains(&&*value.to_lowercase()) && !cfg!(feature = "tls") {
+                let reason = "this build has no TLS: turn on the feature `tls` of sessions-sql";
+                return Err(OpenError::new(OpenErrorKind::NoTls, reason));
             }
             url.query_pairs_mut().append_pair(name, value);
         }
-        Ok(url)
+        // sqlx logs slow statements with their texts, which may contain values.
+        O::from_url(&url).map(O::disable_statement_logging).map_err(|_| OpenError::url(INVALID))
     }
 }
 

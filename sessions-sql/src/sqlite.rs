@@ -2,26 +2,24 @@
 
 use std::path::Path;
 
-use sessions_core::SessionId;
 use sessions_remote::RemoteStore;
+use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Executor};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
 use crate::builder::Limits;
-use crate::driver::{Database, Driver, ids, send_with_sqlx};
+use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::error::{OpenError, OpenErrorKind};
 use crate::failure::Verdict;
 use crate::query::Query;
-use crate::statements::{Dialect, Statements, Value};
-use crate::table::Table;
+use crate::statements::Dialect;
 
 /// Sessions in a file of SQLite.
 pub type SqliteStore = RemoteStore<Sql<Sqlite>>;
 
 /// SQLite, which is built in. Several processes of one machine may share a file.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Sqlite;
 
@@ -29,6 +27,7 @@ impl Database for Sqlite {}
 
 /// The body is the last column, and comes last on a row's pages. A touch writes the first one only.
 const SCHEMA: &str = "\
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS {table} (
     id BLOB NOT NULL PRIMARY KEY,
     head BLOB NOT NULL,
@@ -39,6 +38,7 @@ CREATE TABLE IF NOT EXISTS {table} (
 );
 CREATE INDEX IF NOT EXISTS {principal} ON {table} (principal) WHERE principal IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
+COMMIT;
 ";
 
 /// The ways to write to the disk.
@@ -54,15 +54,15 @@ impl Driver for Sqlite {
     const CONNECTIONS: u32 = 4;
     const ONE_WRITER: bool = true;
     const DIALECT: Dialect = Dialect {
-        least: "min",
         quote: '"',
         has_question_marks: true,
+        least: "min",
+        text_and_bytes: ["text", "blob"],
         or_nothing: "ON CONFLICT (id) DO NOTHING",
         of_principal: "DELETE FROM {table} WHERE principal = $1 AND id <> $2 RETURNING id",
-        expired: "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE sweep_from <= $1 \
-                  AND expires_at <= $2 AND substring(head, 1, 1) <= $3 ORDER BY sweep_from LIMIT $4) RETURNING id",
-        moved: "UPDATE {table} SET sweep_from = expires_at WHERE id IN (SELECT id FROM {table} \
-                WHERE sweep_from <= $1 AND expires_at > $2 ORDER BY sweep_from LIMIT $3)",
+        expired: "DELETE FROM {table} WHERE id IN ({due}) RETURNING id",
+        moved: "UPDATE {table} SET sweep_from = expires_at WHERE id IN ({due})",
+        schema: SCHEMA,
     };
 
     fn connect_options(base: &str, query: &Query<'_>, limits: &Limits) -> Result<SqliteConnectOptions, OpenError> {
@@ -83,45 +83,7 @@ impl Driver for Sqlite {
         Ok(options.busy_timeout(limits.patience()).disable_statement_logging())
     }
 
-    fn schema(table: &Table) -> String {
-        let schema = SCHEMA.replace("{table}", &table.quoted());
-        schema.replace("{principal}", &table.index("principal")).replace("{sweep_from}", &table.index("sweep_from"))
-    }
-
     send_with_sqlx!();
-
-    async fn create_table(connection: &mut SqliteConnection, schema: &str) -> sqlx::Result<()> {
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        transaction.execute(sqlx::raw_sql(schema)).await?;
-        transaction.commit().await
-    }
-
-    async fn delete_of_principal(
-        connection: &mut SqliteConnection,
-        statements: &Statements,
-        principal: &[u8],
-        except: &[u8],
-    ) -> sqlx::Result<Vec<SessionId>> {
-        let values = [Value::Bytes(principal), Value::Bytes(except)];
-        ids(&Self::rows(connection, &statements.with(&statements.delete_of_principal, &values)).await?)
-    }
-
-    async fn sweep(
-        connection: &mut SqliteConnection,
-        statements: &Statements,
-        limit: i64,
-        now: i64,
-    ) -> sqlx::Result<Vec<SessionId>> {
-        let (now, most) = (Value::Number(now), Value::Number(limit));
-        loop {
-            let moved = Self::affected(connection, &statements.with(&statements.moved, &[now, now, most])).await?;
-            let values = [now, now, Value::Bytes(&[1]), most];
-            let ended = ids(&Self::rows(connection, &statements.with(&statements.expired, &values)).await?)?;
-            if !ended.is_empty() || i64::try_from(moved).is_ok_and(|moved| moved < limit) || limit <= 0 {
-                return Ok(ended);
-            }
-        }
-    }
 
     fn judge(error: &dyn DatabaseError) -> Verdict {
         // The primary code is in the last byte.

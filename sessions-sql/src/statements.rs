@@ -26,20 +26,23 @@ pub struct Statement<'a> {
 /// How a database writes what others write otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialect {
-    /// The function that returns the smaller of two numbers.
-    pub(crate) least: &'static str,
     /// The quotation mark of names.
     pub(crate) quote: char,
     /// Whether a value is `?`, and not `$` and its number.
     pub(crate) has_question_marks: bool,
+    /// The function that returns the smaller of two numbers.
+    pub(crate) least: &'static str,
+    /// The types of text and of bytes, as CAST knows them.
+    pub(crate) text_and_bytes: [&'static str; 2],
     /// What follows the values of an INSERT that leaves a row of the same id alone.
     pub(crate) or_nothing: &'static str,
-    /// The statement that removes a principal's sessions, or selects them for that.
+    /// Removes a principal's sessions and selects their ids, or only selects and locks them.
     pub(crate) of_principal: &'static str,
-    /// The statement that removes expired sessions, or selects them for that.
+    /// Removes the sessions that `{due}` selects in the same way.
     pub(crate) expired: &'static str,
-    /// The statement that moves the sweep past sessions that live on. Empty if `expired` does that.
+    /// Moves the sweep past the sessions that `{due}` selects.
     pub(crate) moved: &'static str,
+    pub(crate) schema: &'static str,
 }
 
 /// The statements of one table.
@@ -55,7 +58,6 @@ pub struct Statements {
     pub(crate) delete: Box<str>,
     pub(crate) of_principal: Box<str>,
     pub(crate) delete_of_principal: Box<str>,
-    pub(crate) delete_ids: Box<str>,
     pub(crate) page: Box<str>,
     pub(crate) count: Box<str>,
     pub(crate) delete_all: Box<str>,
@@ -72,12 +74,26 @@ impl fmt::Debug for Statement<'_> {
     }
 }
 
+/// What a sweep removes. A value of a newer format is kept.
+const EXPIRED: &str = "SELECT id FROM {table} WHERE sweep_from <= $1 AND expires_at <= $2 \
+                       AND substring(head, 1, 1) <= $3 ORDER BY sweep_from LIMIT $4";
+
+/// What has been seen since it was due.
+const MOVED: &str = "SELECT id FROM {table} WHERE sweep_from <= $1 AND expires_at > $2 ORDER BY sweep_from LIMIT $3";
+
+/// Returns the statements that create a table.
+pub(crate) fn schema(dialect: &Dialect, table: &Table) -> String {
+    let schema = dialect.schema.replace("{table}", &table.quoted());
+    schema.replace("{principal}", &table.index("principal")).replace("{sweep_from}", &table.index("sweep_from"))
+}
+
 impl Statements {
     pub(crate) fn new(dialect: &Dialect, table: &Table, is_literal: bool) -> Self {
         let table = table.quoted();
         let text = |text: &str| {
             let text = text.replace("{table}", &table).replace("{least}", dialect.least);
             let text = text.replace("{or_nothing}", dialect.or_nothing);
+            let text = text.replace("{text}", dialect.text_and_bytes[0]).replace("{bytes}", dialect.text_and_bytes[1]);
             if dialect.has_question_marks { with_question_marks(&text) } else { text }.into_boxed_str()
         };
         Self {
@@ -100,12 +116,11 @@ impl Statements {
                 "SELECT id, head, body FROM {table} WHERE principal = $1 AND id > $2 ORDER BY id LIMIT $3",
             ),
             delete_of_principal: text(dialect.of_principal),
-            delete_ids: text("DELETE FROM {table} WHERE id IN "),
             page: text("SELECT id, head, body FROM {table} WHERE id > $1 ORDER BY id LIMIT $2"),
-            count: text("SELECT count(*) FROM {table}"),
+            count: text("SELECT CAST(CAST(count(*) AS {text}) AS {bytes}) FROM {table}"),
             delete_all: text("DELETE FROM {table}"),
-            expired: text(dialect.expired),
-            moved: text(dialect.moved),
+            expired: text(&dialect.expired.replace("{due}", EXPIRED)),
+            moved: text(&dialect.moved.replace("{due}", MOVED)),
             is_literal,
         }
     }

@@ -7,7 +7,7 @@ const LONGEST: usize = 48;
 
 /// The name of a table, and of the schema that it is in.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub(crate) struct Table {
     schema: Option<Box<str>>,
     name: Box<str>,
     quote: char,

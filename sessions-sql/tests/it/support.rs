@@ -40,7 +40,7 @@ pub(crate) fn table() -> String {
 /// Returns a builder with deadlines for a machine that is busy with other tests.
 pub(crate) fn patient<D: Database>(table: &str) -> SqlBuilder<D> {
     let deadline = Duration::from_secs(20);
-    SqlBuilder::new().table(table).load_deadline(deadline).commit_deadline(deadline).max_connections(4)
+    SqlBuilder::default().table(table).load_deadline(deadline).commit_deadline(deadline).max_connections(4)
 }
 
 /// Opens a store and creates its table.
