@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{
     NOW, assert_increments_survive, chain, changes, count, increment, migrated, patient, postgres, stored, table,
@@ -89,7 +89,7 @@ fn a_silent_connection_is_replaced() {
     }
     let (proxy, table) = (Proxy::to(postgres().port()), table());
     drop(open(&postgres().url(), &table));
-    let builder = patient::<sessions_sql::Postgres>(&table).max_connections(2);
+    let builder = patient::<sessions_sql::Postgres>(&table).max_connections(1);
     let store = builder.clone().open(&postgres().url_through(&proxy)).unwrap();
     let record = stored(&store);
     let hasty = builder.load_deadline(Duration::from_millis(100)).commit_deadline(Duration::from_millis(100));
@@ -101,7 +101,10 @@ fn a_silent_connection_is_replaced() {
         assert!(matches!(kind, StoreErrorKind::TimedOut | StoreErrorKind::Unavailable), "{kind:?}");
     }
     proxy.heal();
-    while block_on(hasty.ping()).is_err() {}
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while block_on(hasty.ping()).is_err() {
+        assert!(Instant::now() < deadline, "the connection is kept out of the pool");
+    }
     increment(&hasty, &record).unwrap();
 }
 
