@@ -35,7 +35,7 @@ impl Background {
         Ok(Self(Arc::new(Owned { handle: runtime.handle().clone(), runtime: Some(runtime) })))
     }
 
-    /// Uses the tokio runtime that the caller is on, for an engine whose connections are made there.
+    /// Uses the caller's tokio runtime, for an engine whose connections are made on it.
     ///
     /// It must outlive the store. Returns `None` outside a runtime.
     #[must_use]

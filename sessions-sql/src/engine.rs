@@ -25,7 +25,8 @@ const FIXED: usize = 96;
 /// Most rows of a page. A row may have 64 KiB and more.
 const PAGE: usize = 200;
 
-/// Sessions in a table of a database: the engine of a [`RemoteStore`](sessions_remote::RemoteStore).
+/// Sessions in a table of a database, the engine of a
+/// [`RemoteStore`](sessions_remote::RemoteStore).
 pub struct Sql<D: Database> {
     pool: Pool<D::Sqlx>,
     table: Table,

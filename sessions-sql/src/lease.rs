@@ -14,8 +14,8 @@ const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A borrowed connection.
 ///
-/// sqlx gives a connection back by a task, which it can start only within a runtime, and which waits
-/// for the database without a limit. A call may be dropped anywhere, and in the middle of a
+/// sqlx gives a connection back by a task, which it can start only within a runtime, and which
+/// waits for the database without a limit. A call may be dropped anywhere, and in the middle of a
 /// statement. So a lease starts that task itself, and a connection that stays silent is dropped
 /// rather than kept out of the pool for ever.
 pub(crate) struct Lease<D: Database> {
