@@ -39,7 +39,9 @@ Options:
   --port 8080            the port to listen on, on 127.0.0.1; 0 picks a free one
   --store memory:        where sessions are kept: memory: redb:PATH fjall:PATH;
                          in a demo built with --features redis also redis://HOST rediss://HOST redis+unix:///PATH
-                         redis-cluster://HOST:PORT,HOST:PORT rediss-cluster://HOST:PORT, or the same with valkey
+                         redis-cluster://HOST:PORT,HOST:PORT rediss-cluster://HOST:PORT, or the same with valkey;
+                         with --features postgres, mysql or sqlite: postgres://HOST/DATABASE mysql://HOST/DATABASE
+                         sqlite:PATH
   --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
   --idle 30m             the idle timeout: how long a session lives without a request
   --absolute 12h         the absolute timeout: how long a session lives in any case
@@ -47,7 +49,7 @@ Options:
   --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random;
                          NEW,OLD rotates the key: the first one seals, all of them open
   --sessions-max 1000000 how many sessions the store holds at most; the default of redb: and fjall: is 10000000,
-                         and Redis has no such limit
+                         and Redis and SQL databases have no such limit
 ";
 
 impl Options {

@@ -16,6 +16,9 @@ enum Engine {
     Redb,
     Fjall,
     Redis,
+    Postgres,
+    MySql,
+    Sqlite,
 }
 
 /// Opens the store that a URL names, with at most `sessions_max` sessions.
@@ -35,6 +38,13 @@ pub(crate) fn open(url: &str, sessions_max: Option<u64>) -> Opened {
             .context("--sessions-max")
             .advice("set maxmemory on the server instead")),
         Some(Engine::Redis) => redis(url),
+        Some(Engine::Postgres | Engine::MySql | Engine::Sqlite) if sessions_max.is_some() => {
+            Err(Failure::new("SQL databases have no limit on sessions").context("--sessions-max"))
+        }
+        Some(Engine::Postgres) => postgres(url),
+        Some(Engine::MySql) => mysql(url),
+        Some(Engine::Sqlite) if path.is_empty() => Err(refusal("sqlite: needs a path, sqlite:PATH")),
+        Some(Engine::Sqlite) => sqlite(url),
         None => Err(refusal("no such store").advice("try memory: or redb:PATH or redis://localhost")),
     }
 }
@@ -48,6 +58,9 @@ impl Engine {
             "redb" => Some(Self::Redb),
             "fjall" => Some(Self::Fjall),
             "unix" => Some(Self::Redis),
+            "postgres" | "postgresql" => Some(Self::Postgres),
+            "mysql" | "mariadb" => Some(Self::MySql),
+            "sqlite" => Some(Self::Sqlite),
             _ if scheme.starts_with("redis") || scheme.starts_with("valkey") => Some(Self::Redis),
             _ => None,
         }
@@ -87,6 +100,31 @@ fn redis(url: &str) -> Opened {
     Ok(Arc::new(sessions_redis::RedisStore::open(url).map_err(refusal)?))
 }
 
+/// Opens a store in an SQL database and creates its table.
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+fn sql<D: sessions_sql::Database>(url: &str) -> Opened {
+    use sessions_sql::SqlStore;
+
+    let store = sessions_sql::SqlBuilder::<D>::default().open(url).map_err(refusal)?;
+    pollster::block_on(store.migrate()).map_err(refusal)?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(feature = "postgres")]
+fn postgres(url: &str) -> Opened {
+    sql::<sessions_sql::Postgres>(url)
+}
+
+#[cfg(feature = "mysql")]
+fn mysql(url: &str) -> Opened {
+    sql::<sessions_sql::MySql>(url)
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite(url: &str) -> Opened {
+    sql::<sessions_sql::Sqlite>(url)
+}
+
 #[cfg(not(feature = "redb"))]
 fn redb(_path: &str, _sessions_max: Option<u64>) -> Opened {
     Err(not_built_in("redb"))
@@ -102,7 +140,33 @@ fn redis(_url: &str) -> Opened {
     Err(not_built_in("redis"))
 }
 
-#[cfg(any(test, not(all(feature = "redb", feature = "fjall", feature = "redis"))))]
+#[cfg(not(feature = "postgres"))]
+fn postgres(_url: &str) -> Opened {
+    Err(not_built_in("postgres"))
+}
+
+#[cfg(not(feature = "mysql"))]
+fn mysql(_url: &str) -> Opened {
+    Err(not_built_in("mysql"))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn sqlite(_url: &str) -> Opened {
+    Err(not_built_in("sqlite"))
+}
+
+#[cfg_attr(
+    all(
+        feature = "redb",
+        feature = "fjall",
+        feature = "redis",
+        feature = "postgres",
+        feature = "mysql",
+        feature = "sqlite",
+        not(test)
+    ),
+    expect(dead_code, reason = "every store is built in")
+)]
 fn not_built_in(feature: &str) -> Failure {
     let advice = format!("add `--features {feature}` to the cargo command");
     refusal(format!("the {feature} store is not built in")).advice(advice)
@@ -131,6 +195,8 @@ mod tests {
         assert_eq!(name("memory:"), Some("memory"));
         assert_eq!(name(&format!("redb:{path}/sessions.redb")), cfg!(feature = "redb").then_some("redb"));
         assert_eq!(name(&format!("fjall:{path}/sessions")), cfg!(feature = "fjall").then_some("fjall"));
+        let sqlite = format!("sqlite:{path}/sessions.sqlite");
+        assert_eq!(name(&sqlite), cfg!(feature = "sqlite").then_some("sqlite"));
         assert_eq!(name("nowhere:"), None);
         assert_eq!(name("redb:"), None);
         assert_eq!(name("memory:sessions"), None);
@@ -163,12 +229,32 @@ mod tests {
         for (url, line) in [
             ("nowhere:", "--store: no such store; try memory: or redb:PATH or redis://localhost"),
             ("redb:", "--store: redb: needs a path, redb:PATH"),
+            ("sqlite:", "--store: sqlite: needs a path, sqlite:PATH"),
             ("memory:sessions", "--store: memory: takes nothing after the colon"),
         ] {
             assert_eq!(failure(url, None), line);
         }
         let line = failure("redis://:hunter2@localhost:port", None);
         assert!(line.starts_with("--store: ") && !line.contains("hunter2"), "{line}");
+    }
+
+    #[test]
+    fn every_scheme_of_an_sql_database_has_its_store() {
+        for (scheme, engine, feature, is_built_in) in [
+            ("postgres", Engine::Postgres, "postgres", cfg!(feature = "postgres")),
+            ("postgresql", Engine::Postgres, "postgres", cfg!(feature = "postgres")),
+            ("mysql", Engine::MySql, "mysql", cfg!(feature = "mysql")),
+            ("mariadb", Engine::MySql, "mysql", cfg!(feature = "mysql")),
+            ("sqlite", Engine::Sqlite, "sqlite", cfg!(feature = "sqlite")),
+        ] {
+            assert_eq!(Engine::named(scheme), Some(engine));
+            // An option that none of them has: nothing is opened.
+            let line = failure(&format!("{scheme}://:hunter2@localhost/x?colour=blue"), None);
+            let part = if is_built_in { "`colour` of the URL is unknown" } else { &format!("--features {feature}") };
+            assert!(line.contains(part) && !line.contains("hunter2"), "{line}");
+        }
+        let line = "--sessions-max: SQL databases have no limit on sessions";
+        assert_eq!(failure("postgres://localhost", Some(5)), line);
     }
 
     #[test]

@@ -25,6 +25,10 @@ struct MiddlewareOrder;
 struct SigningInAndOut;
 
 #[cfg(doctest)]
+#[doc = include_str!("../sql-in-production.md")]
+struct SqlInProduction;
+
+#[cfg(doctest)]
 #[doc = include_str!("../testing-your-application.md")]
 struct TestingYourApplication;
 
@@ -91,6 +95,10 @@ struct SessionsRemote;
 #[cfg(doctest)]
 #[doc = include_str!("../../sessions-redis/README.md")]
 struct SessionsRedis;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../sessions-sql/README.md")]
+struct SessionsSql;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../sessions-disk/README.md")]

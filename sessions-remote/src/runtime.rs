@@ -15,12 +15,16 @@ use tokio::task_local;
 ///
 /// The callers' futures are not spawned on it. They are polled where they are awaited, which may be
 /// another tokio, a coroutine or a blocked thread. Only what must continue between polls runs here.
-/// Cloning is cheap; the runtime ends with its last clone.
+/// Cloning is cheap; a runtime of its own ends with its last clone.
 #[derive(Clone, Debug)]
 pub struct Background(Arc<Owned>);
 
 #[derive(Debug)]
-struct Owned(Option<Runtime>);
+struct Owned {
+    handle: Handle,
+    /// The runtime, unless it is the application's.
+    runtime: Option<Runtime>,
+}
 
 impl Background {
     /// Starts the runtime on a thread named `name`.
@@ -30,14 +34,22 @@ impl Background {
     /// Fails if the thread cannot be started.
     pub fn start(name: &str) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()?;
-        Ok(Self(Arc::new(Owned(Some(runtime)))))
+        Ok(Self(Arc::new(Owned { handle: runtime.handle().clone(), runtime: Some(runtime) })))
+    }
+
+    /// Uses the caller's tokio runtime, for an engine whose connections are made on it.
+    ///
+    /// It must outlive the store. Returns `None` outside a runtime.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        let handle = Handle::try_current().ok()?;
+        Some(Self(Arc::new(Owned { handle, runtime: None })))
     }
 
     /// Returns the runtime's handle, on which an engine starts its own tasks.
     #[must_use]
     pub fn handle(&self) -> &Handle {
-        let runtime = self.0.0.as_ref().expect("the runtime is taken only when it is dropped");
-        runtime.handle()
+        &self.0.handle
     }
 
     /// Polls a future within the runtime, wherever it is awaited.
@@ -49,7 +61,7 @@ impl Background {
 impl Drop for Owned {
     fn drop(&mut self) {
         // A plain drop would block, which is not allowed on another tokio runtime.
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }

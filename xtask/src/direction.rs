@@ -35,6 +35,7 @@ const ROLES: &[(&str, Role)] = &[
     ("sessions-fjall", Role::Store),
     ("sessions-remote", Role::StoreBase),
     ("sessions-redis", Role::Store),
+    ("sessions-sql", Role::Store),
     ("sessions-conformance", Role::Contract),
 ];
 

@@ -1,0 +1,236 @@
+//! Options of a store, and ways to open one.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use sessions_core::store::{StoreError, StoreErrorKind, StoreFuture};
+use sessions_remote::{Background, Failure, OpenByUrl, Options, RemoteStore};
+use sqlx::Pool;
+use sqlx::pool::PoolOptions;
+
+use crate::driver::Database;
+use crate::engine::Sql;
+use crate::error::{OpenError, OpenErrorKind};
+use crate::query::Query;
+use crate::statements::schema;
+use crate::table::Table;
+
+/// Time in which a connection has to be made, for those who may still wait for one.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A builder that opens a store with options.
+///
+/// An option in the URL takes precedence.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SqlBuilder<D> {
+    pub(crate) schema: Option<String>,
+    pub(crate) is_literal: bool,
+    table: String,
+    limits: Limits,
+    max_connections: Option<u32>,
+    database: PhantomData<fn() -> D>,
+}
+
+/// Deadlines, and the number of calls in flight.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub(crate) load_deadline: Duration,
+    pub(crate) commit_deadline: Duration,
+    pub(crate) max_in_flight: usize,
+}
+
+impl Limits {
+    /// Returns how long one try waits for a connection or a lock, so that another may follow.
+    pub(crate) fn patience(&self) -> Duration {
+        self.load_deadline.min(self.commit_deadline) / 2
+    }
+}
+
+impl<D: Database> Default for SqlBuilder<D> {
+    fn default() -> Self {
+        Self {
+            schema: None,
+            is_literal: false,
+            table: "sessions".to_owned(),
+            limits: Limits {
+                load_deadline: Duration::from_millis(500),
+                commit_deadline: Duration::from_secs(1),
+                max_in_flight: 4096,
+            },
+            max_connections: None,
+            database: PhantomData,
+        }
+    }
+}
+
+impl<D: Database> SqlBuilder<D> {
+    /// Sets the name of the table; `sessions` by default.
+    pub fn table(mut self, table: impl Into<String>) -> Self {
+        self.table = table.into();
+        self
+    }
+
+    /// Sets the deadline of a load, retries included; 500 ms by default.
+    pub const fn load_deadline(mut self, deadline: Duration) -> Self {
+        self.limits.load_deadline = deadline;
+        self
+    }
+
+    /// Sets the deadline of a write, retries included; one second by default.
+    ///
+    /// Listings and what ends many sessions have a minute instead.
+    pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
+        self.limits.commit_deadline = deadline;
+        self
+    }
+
+    /// Sets the maximum number of calls in flight; 4096 by default.
+    ///
+    /// Further ones fail as [`Busy`](StoreErrorKind::Busy).
+    pub const fn max_in_flight(mut self, calls: usize) -> Self {
+        self.limits.max_in_flight = calls;
+        self
+    }
+
+    /// Sets the maximum number of connections; 10 by default, 4 for SQLite.
+    pub const fn max_connections(mut self, connections: u32) -> Self {
+        self.max_connections = Some(connections);
+        self
+    }
+
+    /// Opens a store.
+    ///
+    /// Nothing waits for the database here: one that is down is treated like one that goes down
+    /// later.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL or an option is invalid.
+    pub fn open(mut self, url: &str) -> Result<RemoteStore<Sql<D>>, OpenError> {
+        if !D::SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(OpenError::url(format!("the URL does not begin with {}", D::SCHEMES.join(" or "))));
+        }
+        let (base, query) = Query::of::<D>(url)?;
+        self.read(&query)?;
+        let table = self.checked_table()?;
+        let options = D::connect_options(base, &query, &self.limits)?;
+        let background = Background::start(&format!("sessions-{}", D::NAME)).map_err(OpenError::thread)?;
+        let pool = PoolOptions::new()
+            .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
+            .acquire_timeout(CONNECT_TIMEOUT)
+            // A connection that is lost costs a try; to ask each time would cost a round trip.
+            .test_before_acquire(false);
+        let pool = {
+            // The pool starts a task.
+            let _entered = background.handle().enter();
+            pool.connect_lazy_with(options)
+        };
+        Ok(self.finish(pool, table, background))
+    }
+
+    /// Opens a store on a pool of the application.
+    ///
+    /// Call this on the tokio runtime that the application runs on, which must outlive the store:
+    /// the pool's connections belong to it. While all of them are in use, calls of the store wait,
+    /// and fail at half their deadline.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an option is invalid, and outside a tokio runtime.
+    pub fn open_pool(self, pool: Pool<D::Sqlx>) -> Result<RemoteStore<Sql<D>>, OpenError> {
+        if self.max_connections.is_some() {
+            let reason = "`max_connections` is an option of your pool, not of a store that is given it";
+            return Err(OpenError::new(OpenErrorKind::Options, reason));
+        }
+        if self.is_literal {
+            let reason = "`pgbouncer` needs connections that log no statements: open the store with a URL";
+            return Err(OpenError::new(OpenErrorKind::Options, reason));
+        }
+        let table = self.checked_table()?;
+        let background = Background::current().ok_or_else(|| {
+            OpenError::new(OpenErrorKind::Runtime, "a pool is given on the tokio runtime that it is for")
+        })?;
+        Ok(self.finish(pool, table, background))
+    }
+
+    /// Returns the statements that create the table, to be run by hand.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the table's name is invalid.
+    pub fn schema_sql(&self) -> Result<String, OpenError> {
+        Ok(schema(&D::DIALECT, &self.checked_table()?))
+    }
+
+    /// Takes over the options of a URL.
+    fn read(&mut self, query: &Query<'_>) -> Result<(), OpenError> {
+        let limits = &mut self.limits;
+        limits.load_deadline = query.millis("load_deadline_ms")?.unwrap_or(limits.load_deadline);
+        limits.commit_deadline = query.millis("commit_deadline_ms")?.unwrap_or(limits.commit_deadline);
+        limits.max_in_flight = query.number("max_in_flight")?.map_or(limits.max_in_flight, |calls| calls as usize);
+        self.max_connections = query.number("max_connections")?.or(self.max_connections);
+        self.table = query.get("table").map_or_else(|| std::mem::take(&mut self.table), str::to_owned);
+        self.schema = query.get("schema").map(str::to_owned).or_else(|| self.schema.take());
+        let is_literal = query.one_of("pgbouncer", &[("true", true), ("false", false)])?;
+        self.is_literal = is_literal.unwrap_or(self.is_literal);
+        Ok(())
+    }
+
+    /// Checks the options, and returns the table.
+    fn checked_table(&self) -> Result<Table, OpenError> {
+        let limits = [
+            ("load_deadline", self.limits.load_deadline.is_zero()),
+            ("commit_deadline", self.limits.commit_deadline.is_zero()),
+            ("max_in_flight", self.limits.max_in_flight == 0),
+            ("max_connections", self.max_connections == Some(0)),
+        ];
+        if let Some((name, _)) = limits.iter().find(|(_, is_zero)| *is_zero) {
+            return Err(OpenError::new(OpenErrorKind::Options, format!("`{name}` is 0, which lets nothing through")));
+        }
+        Table::new(self.schema.as_deref(), &self.table, D::DIALECT.quote)
+    }
+
+    fn finish(self, pool: Pool<D::Sqlx>, table: Table, background: Background) -> RemoteStore<Sql<D>> {
+        let Limits { load_deadline, commit_deadline, max_in_flight } = self.limits;
+        let options = Options::default().load_deadline(load_deadline).commit_deadline(commit_deadline);
+        let runtime = background.handle().clone();
+        let engine = Sql::new(pool, table, self.is_literal, runtime, self.limits.patience());
+        RemoteStore::with_background(engine, options.max_in_flight(max_in_flight), background)
+    }
+}
+
+impl<D: Database> OpenByUrl for Sql<D> {
+    type Builder = SqlBuilder<D>;
+    type Error = OpenError;
+
+    fn open(url: &str) -> Result<RemoteStore<Self>, OpenError> {
+        SqlBuilder::default().open(url)
+    }
+}
+
+/// What stores in SQL databases have beyond others.
+pub trait SqlStore {
+    /// Creates the table, unless it is there.
+    ///
+    /// Several servers may do so at once. Where the table is, the role needs no more than the store
+    /// itself: SELECT, INSERT, UPDATE and DELETE on it.
+    ///
+    /// # Errors
+    ///
+    /// The future fails if the database cannot be reached, or refuses.
+    fn migrate(&self) -> StoreFuture<()>;
+}
+
+impl<D: Database> SqlStore for RemoteStore<Sql<D>> {
+    fn migrate(&self) -> StoreFuture<()> {
+        let store = self.clone();
+        // On the runtime, so that it does not matter where the future is polled.
+        let task = self.engine().runtime().spawn(async move { store.engine().migrate().await });
+        StoreFuture::new(async move {
+            let ended = |_| Err(Failure::unreached("the runtime of the connections has ended"));
+            let error = |failure| StoreError::new(D::NAME, StoreErrorKind::Unavailable).caused_by(failure);
+            task.await.unwrap_or_else(ended).map_err(error)
+        })
+    }
+}

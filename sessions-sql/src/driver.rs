@@ -1,0 +1,128 @@
+//! What differs between the databases, and how a statement is sent to each.
+
+use std::fmt;
+use std::future::Future;
+
+use sessions_core::SessionId;
+use sqlx::error::DatabaseError;
+
+use crate::builder::Limits;
+use crate::error::OpenError;
+use crate::failure::Verdict;
+use crate::query::Query;
+use crate::statements::{Columns, Dialect, Statement, Statements};
+
+/// A database that sessions can be kept in: [`Postgres`](crate::Postgres),
+/// [`MySql`](crate::MySql) or [`Sqlite`](crate::Sqlite).
+///
+/// It is sealed: another one is an [`Engine`](sessions_remote::Engine) of its own.
+pub trait Database: Driver {}
+
+/// The connection of a driver.
+pub(crate) type Connection<D> = <<D as Driver>::Sqlx as sqlx::Database>::Connection;
+
+type ConnectOptions<D> = <Connection<D> as sqlx::Connection>::Options;
+
+/// The private half of [`Database`].
+pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
+    /// The database as sqlx knows it.
+    type Sqlx: sqlx::Database;
+
+    /// The store's name for errors and events.
+    const NAME: &'static str;
+
+    const SCHEMES: &'static [&'static str];
+
+    /// Options of a URL that other databases do not have.
+    const URL_OPTIONS: &'static [&'static str];
+
+    /// How statements are written.
+    const DIALECT: Dialect;
+
+    /// Number of connections that a store opens by default.
+    const CONNECTIONS: u32;
+
+    /// Whether one connection at a time should write.
+    const ONE_WRITER: bool = false;
+
+    /// Returns how to connect to the database of a URL, given the part before its query.
+    fn connect_options(base: &str, query: &Query<'_>, limits: &Limits) -> Result<ConnectOptions<Self>, OpenError>;
+
+    /// Sends a statement.
+    fn send(
+        connection: &mut Connection<Self>,
+        statement: &Statement<'_>,
+    ) -> impl Future<Output = sqlx::Result<Sent>> + Send;
+
+    /// Removes the sessions that a statement is about in one atomic step, and returns their ids.
+    fn remove(
+        connection: &mut Connection<Self>,
+        _: &Statements,
+        statement: &Statement<'_>,
+    ) -> impl Future<Output = sqlx::Result<Vec<SessionId>>> + Send {
+        async move { Self::send(connection, statement).await?.ids() }
+    }
+
+    /// Returns what an error of the database means.
+    fn judge(error: &dyn DatabaseError) -> Verdict;
+}
+
+/// The answer to a statement.
+#[derive(Debug, Default)]
+pub struct Sent {
+    pub(crate) rows: Vec<Columns>,
+    /// Number of rows that were changed.
+    pub(crate) affected: u64,
+}
+
+impl Sent {
+    /// Returns the ids in the rows' first column.
+    pub(crate) fn ids(&self) -> sqlx::Result<Vec<SessionId>> {
+        let id = |row: &Columns| row.first()?.as_slice().try_into().ok().map(SessionId::from_bytes);
+        let ids: Option<_> = self.rows.iter().map(id).collect();
+        ids.ok_or_else(|| sqlx::Error::Decode("an id has 16 bytes".into()))
+    }
+}
+
+/// Writes [`Driver::send`].
+///
+/// It is the same text for each database, but with its types: sqlx's traits tie a value, a row and
+/// a connection to one database each, and twenty bounds would say no more than this.
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+macro_rules! send_with_sqlx {
+    () => {
+        async fn send(
+            connection: &mut $crate::driver::Connection<Self>,
+            statement: &$crate::statements::Statement<'_>,
+        ) -> sqlx::Result<$crate::driver::Sent> {
+            use futures_util::TryStreamExt as _;
+            use sqlx::{Either, Executor as _, Row as _};
+            use $crate::statements::Value;
+
+            let mut answer = if let Some(text) = &statement.literal {
+                connection.fetch_many(sqlx::raw_sql(text))
+            } else {
+                let query = sqlx::query::<Self::Sqlx>(statement.text);
+                connection.fetch_many(statement.values.iter().fold(query, |query, value| match value {
+                    Value::Bytes(bytes) => query.bind(*bytes),
+                    Value::Nothing => query.bind(None::<&[u8]>),
+                    Value::Number(number) => query.bind(*number),
+                }))
+            };
+            let mut sent = $crate::driver::Sent::default();
+            while let Some(part) = answer.try_next().await? {
+                match part {
+                    Either::Left(result) => sent.affected += result.rows_affected(),
+                    Either::Right(row) => {
+                        let columns = (0..row.len()).map(|at| row.try_get(at));
+                        sent.rows.push(columns.collect::<sqlx::Result<_>>()?);
+                    }
+                }
+            }
+            Ok(sent)
+        }
+    };
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
+pub(crate) use send_with_sqlx;

@@ -1,0 +1,300 @@
+//! The engine: what a remote store asks for, in statements.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sessions_core::record::Record;
+use sessions_core::{SessionId, Timestamp};
+use sessions_remote::{Answer, Engine, Failure, Swap, Values};
+use sha2::{Digest, Sha256};
+use sqlx::Pool;
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::driver::Database;
+use crate::failure::{is_loss, of_connecting, of_sent};
+use crate::lease::Lease;
+use crate::statements::{Columns, Statement, Statements, Value, schema};
+use crate::table::Table;
+
+/// Length of the fixed part of a record. With the stamp, it is a row's head.
+const FIXED: usize = 96;
+
+/// Most rows of a page. A row may have 64 KiB and more.
+const PAGE: usize = 200;
+
+/// Sessions in a table of a database, the engine of a
+/// [`RemoteStore`](sessions_remote::RemoteStore).
+pub struct Sql<D: Database> {
+    pool: Pool<D::Sqlx>,
+    table: Table,
+    schema: String,
+    statements: Statements,
+    runtime: Handle,
+    /// How long one try waits for a connection.
+    patience: Duration,
+    turn: Option<Arc<Mutex<()>>>,
+}
+
+impl<D: Database> Sql<D> {
+    pub(crate) fn new(
+        pool: Pool<D::Sqlx>,
+        table: Table,
+        is_literal: bool,
+        runtime: Handle,
+        patience: Duration,
+    ) -> Self {
+        let statements = Statements::new(&D::DIALECT, &table, is_literal);
+        let turn = D::ONE_WRITER.then(Arc::default);
+        Self { pool, schema: schema(&D::DIALECT, &table), table, statements, runtime, patience, turn }
+    }
+
+    pub(crate) const fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// Creates the table, unless it is there.
+    ///
+    /// If it is, a role without the right to create one will do.
+    pub(crate) async fn migrate(&self) -> Answer<()> {
+        let mut lease = self.writer().await?;
+        let probe = self.statements.with(&self.statements.probe, &[Value::Bytes(&[])]);
+        match D::send(lease.connection(), &probe).await {
+            Ok(_) => return Ok(()),
+            Err(error) if is_loss::<D>(&error) => return Err(self.failure(&error)),
+            Err(_) => {}
+        }
+        let schema = Statement { text: "", values: &[], literal: Some(self.schema.clone()) };
+        let created = D::send(lease.begin(), &schema).await;
+        lease.end(&created);
+        created.map(drop).map_err(|error| self.failure(&error))
+    }
+
+    /// Borrows a connection to read.
+    ///
+    /// Connections are made on the runtime, and not where a call is polled: a coroutine's stack is
+    /// small, and a call that gives up must not take back what the next one needs.
+    async fn reader(&self) -> Answer<Lease<D>> {
+        if let Some(connection) = self.pool.try_acquire() {
+            return Ok(Lease::new(connection, self.runtime.clone()));
+        }
+        let (pool, runtime) = (self.pool.clone(), self.runtime.clone());
+        let connecting = self.runtime.spawn(async move { pool.acquire().await.map(|free| Lease::new(free, runtime)) });
+        match timeout(self.patience, connecting).await {
+            Ok(Ok(Ok(lease))) => Ok(lease),
+            Ok(Ok(Err(error))) => Err(of_connecting::<D>(&error, &self.table)),
+            Ok(Err(_)) => Err(Failure::unreached("the runtime of the connections has ended")),
+            Err(_) => Err(of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.table)),
+        }
+    }
+
+    /// Borrows a connection to write.
+    async fn writer(&self) -> Answer<Lease<D>> {
+        let turn = match &self.turn {
+            None => None,
+            Some(turn) => match timeout(self.patience, Arc::clone(turn).lock_owned()).await {
+                Ok(turn) => Some(turn),
+                Err(_) => return Err(Failure::unreached("other writes of this process take too long")),
+            },
+        };
+        let mut lease = self.reader().await?;
+        lease.turn = turn;
+        Ok(lease)
+    }
+
+    fn failure(&self, error: &sqlx::Error) -> Failure {
+        if is_loss::<D>(error) {
+            // Likely, the others are lost too. Giving one back checks it.
+            while let Some(idle) = self.pool.try_acquire() {
+                drop(Lease::<D>::new(idle, self.runtime.clone()));
+            }
+        }
+        of_sent::<D>(error, &self.table)
+    }
+
+    async fn rows(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<Columns>> {
+        let mut lease = self.reader().await?;
+        let sent = D::send(lease.connection(), &self.statements.with(text, values)).await;
+        sent.map(|sent| sent.rows).map_err(|error| self.failure(&error))
+    }
+
+    async fn affected(&self, text: &str, values: &[Value<'_>]) -> Answer<u64> {
+        let mut lease = self.writer().await?;
+        let sent = D::send(lease.connection(), &self.statements.with(text, values)).await;
+        sent.map(|sent| sent.affected).map_err(|error| self.failure(&error))
+    }
+
+    async fn removed(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<SessionId>> {
+        let mut lease = self.writer().await?;
+        let removed = D::remove(lease.begin(), &self.statements, &self.statements.with(text, values)).await;
+        lease.end(&removed);
+        removed.map_err(|error| self.failure(&error))
+    }
+
+    async fn values(&self, text: &str, values: &[Value<'_>], limit: usize) -> Answer<Values> {
+        let rows = self.rows(text, values).await?;
+        let next = if rows.len() < limit { None } else { rows.last().and_then(|row| row.first().cloned()) };
+        Ok(Values::new(rows.iter().map(|row| value(&row[1..])).collect(), next))
+    }
+}
+
+impl<D: Database> Engine for Sql<D> {
+    const NAME: &'static str = D::NAME;
+
+    async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
+        let rows = self.rows(&self.statements.get, &[Value::Bytes(id.as_bytes())]).await?;
+        Ok(rows.first().map(|row| value(row)))
+    }
+
+    async fn insert(&self, new: &Record) -> Answer<bool> {
+        let (row, id) = (Row::of(new), new.id());
+        let values = [
+            Value::Bytes(id.as_bytes()),
+            Value::Bytes(&row.head),
+            Value::Bytes(row.body),
+            row.principal(),
+            Value::Number(row.expires_at),
+            Value::Number(row.expires_at),
+        ];
+        let mut lease = self.writer().await?;
+        let statement = self.statements.with(&self.statements.insert, &values);
+        match D::send(lease.connection(), &statement).await {
+            Ok(sent) => Ok(sent.affected == 1),
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    async fn swap(&self, before: &Record, after: &Record, _: Timestamp) -> Answer<Swap> {
+        let (old, new, id) = (Row::of(before), Row::of(after), after.id());
+        let (id, mark) = (Value::Bytes(id.as_bytes()), Value::Bytes(before.mark()));
+        let (head, expires_at) = (Value::Bytes(&new.head), Value::Number(new.expires_at));
+        // The row has the body of `before` if it has its mark.
+        let text_and_values = if old.body == new.body && old.principal == new.principal {
+            (&self.statements.swap_head, &[head, expires_at, expires_at, id, mark][..])
+        } else {
+            let body = Value::Bytes(new.body);
+            (&self.statements.swap, &[head, body, new.principal(), expires_at, expires_at, id, mark][..])
+        };
+        if self.affected(text_and_values.0, text_and_values.1).await? == 1 {
+            return Ok(Swap::Done);
+        }
+        // A statement of its own: within one, a SELECT would see the row as it was before another's
+        // commit that the UPDATE has waited for.
+        Ok(self.get(after.id()).await?.map_or(Swap::Missing, Swap::Changed))
+    }
+
+    async fn delete(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
+        let rows = self.affected(&self.statements.delete, &[Value::Bytes(id.as_bytes())]).await?;
+        Ok((rows == 1).then(Vec::new))
+    }
+
+    async fn of_principal(&self, principal: &str, from: Option<&[u8]>) -> Answer<Values> {
+        let principal = hash_of(principal);
+        // No id is as small as no bytes.
+        let values = [Value::Bytes(&principal), Value::Bytes(from.unwrap_or_default()), Value::Number(number(PAGE))];
+        self.values(&self.statements.of_principal, &values, PAGE).await
+    }
+
+    async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
+        let except: &[u8] = except.as_ref().map_or(&[], |id| id.as_bytes());
+        let values = [Value::Bytes(&hash_of(principal)), Value::Bytes(except)];
+        self.removed(&self.statements.delete_of_principal, &values).await
+    }
+
+    async fn page(&self, from: Option<&[u8]>, limit: usize) -> Answer<Values> {
+        let limit = limit.min(PAGE);
+        let values = [Value::Bytes(from.unwrap_or_default()), Value::Number(number(limit))];
+        self.values(&self.statements.page, &values, limit).await
+    }
+
+    async fn count(&self) -> Answer<u64> {
+        let rows = self.rows(&self.statements.count, &[]).await?;
+        let count = rows.first().and_then(|row| std::str::from_utf8(row.first()?).ok()?.parse().ok());
+        count.ok_or_else(|| Failure::unreadable("a count is a number"))
+    }
+
+    async fn delete_all(&self) -> Answer<u64> {
+        self.affected(&self.statements.delete_all, &[]).await
+    }
+
+    async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
+        // The largest number is that of sessions that never expire.
+        let (now, most) = (Value::Number(millis(now).min(i64::MAX - 1)), Value::Number(number(limit)));
+        loop {
+            let moved = self.affected(&self.statements.moved, &[now, now, most]).await?;
+            let newest_format = Value::Bytes(&[1]);
+            let removed = self.removed(&self.statements.expired, &[now, now, newest_format, most]).await?;
+            if !removed.is_empty() || moved < limit.max(1) as u64 {
+                return Ok(removed);
+            }
+        }
+    }
+}
+
+/// A record as it is stored.
+///
+/// The body, which is what may be large, is apart: a touch changes the head only.
+struct Row<'a> {
+    head: Vec<u8>,
+    body: &'a [u8],
+    principal: Option<[u8; 16]>,
+    expires_at: i64,
+}
+
+impl<'a> Row<'a> {
+    fn of(record: &'a Record) -> Self {
+        let (fixed, rest) = record.as_bytes().split_at(FIXED);
+        let stamp = record.stamp().map_or(&[][..], |stamp| stamp);
+        Self {
+            head: [fixed, stamp].concat(),
+            body: &rest[..rest.len() - stamp.len()],
+            principal: record.principal().map(hash_of),
+            expires_at: millis(record.expires_at()),
+        }
+    }
+
+    const fn principal(&self) -> Value<'_> {
+        match &self.principal {
+            Some(hash) => Value::Bytes(hash),
+            None => Value::Nothing,
+        }
+    }
+}
+
+/// Puts a record together from its head and its body, whether or not they are whole.
+fn value(row: &[Vec<u8>]) -> Vec<u8> {
+    let [head, body] = row else { return Vec::new() };
+    let (fixed, stamp) = head.split_at(head.len().min(FIXED));
+    [fixed, body, stamp].concat()
+}
+
+/// Returns the first 16 bytes of a principal's SHA-256.
+///
+/// The column holds no text, since PostgreSQL's can hold no zero byte and no index takes long keys.
+/// Nothing compares the principal itself: two that share 128 bits of SHA-256 are not known, and to
+/// find some by trying takes 2^64 hashes, all of them accepted as principals by the application. To
+/// find one for a given principal takes 2^128.
+fn hash_of(principal: &str) -> [u8; 16] {
+    let hash: [u8; 32] = Sha256::digest(principal.as_bytes()).into();
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash[..16]);
+    short
+}
+
+fn millis(time: Timestamp) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn number(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Shows the table.
+impl<D: Database> fmt::Debug for Sql<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sql").field("database", &D::NAME).field("table", &self.table.shown()).finish_non_exhaustive()
+    }
+}

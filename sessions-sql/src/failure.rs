@@ -1,0 +1,95 @@
+//! What an error means for the call that it ended, without what was sent.
+
+use std::io;
+
+use sessions_remote::Failure;
+use sqlx::Error;
+
+use crate::driver::Database;
+use crate::table::Table;
+
+/// What an error of the database means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing was done, and another try may succeed.
+    Again,
+    /// It may have been done.
+    Unknown,
+    /// The database has no room.
+    Full,
+    NoTable,
+    /// The role may not do it.
+    Denied,
+    ReadOnly,
+    /// The user, the password or the database of the URL is wrong.
+    Login,
+    /// Nothing was done, for another reason.
+    Refused,
+}
+
+/// Converts an error of connecting. Nothing was sent.
+pub(crate) fn of_connecting<D: Database>(error: &Error, table: &Table) -> Failure {
+    match error {
+        Error::Database(error) => match D::judge(&**error) {
+            Verdict::Again | Verdict::Unknown => Failure::unreached(described::<D>(&**error, "does not let us in yet")),
+            // It answers to what was sent so far: the name of a user, of a database.
+            Verdict::Login => Failure::refused(format!("the database refuses the connection: {}", error.message())),
+            verdict => of_verdict::<D>(verdict, &**error, table),
+        },
+        Error::Io(error) => Failure::unreached(io::Error::new(error.kind(), error.to_string())),
+        Error::PoolTimedOut => Failure::unreached("no connection was free or could be made in time"),
+        Error::PoolClosed => Failure::refused("the application has closed the pool"),
+        Error::Configuration(_) => Failure::refused(format!("cannot connect: {error}")),
+        // Also a connection that is lost half-way.
+        Error::Tls(_) | Error::Protocol(_) => Failure::unreached(format!("cannot connect: {error}")),
+        _ => Failure::unreached("cannot connect"),
+    }
+}
+
+/// Converts the error of a statement that was sent.
+pub(crate) fn of_sent<D: Database>(error: &Error, table: &Table) -> Failure {
+    match error {
+        Error::Database(error) => of_verdict::<D>(D::judge(&**error), &**error, table),
+        Error::Io(error) => Failure::lost(format!("the connection was lost: {}", error.kind())),
+        Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnIndexOutOfBounds { .. } => {
+            Failure::unreadable(format!("a row of the table {} is no session", table.shown()))
+        }
+        _ => Failure::lost("the connection was lost"),
+    }
+}
+
+/// Returns whether an error tells that a connection is gone.
+pub(crate) fn is_loss<D: Database>(error: &Error) -> bool {
+    match error {
+        Error::Database(error) => D::judge(&**error) == Verdict::Unknown,
+        error => matches!(error, Error::Io(_) | Error::Protocol(_) | Error::WorkerCrashed),
+    }
+}
+
+fn of_verdict<D: Database>(verdict: Verdict, error: &dyn sqlx::error::DatabaseError, table: &Table) -> Failure {
+    let table = table.shown();
+    match verdict {
+        Verdict::Again => Failure::unreached(described::<D>(error, "asks to try again")),
+        Verdict::Unknown => Failure::lost(described::<D>(error, "ended the connection")),
+        Verdict::Full => Failure::full(described::<D>(error, "has no room")),
+        Verdict::NoTable => {
+            let text = format!("the table {table} is missing or is not one of this store: run migrate()");
+            Failure::refused(described::<D>(error, &format!("refuses: {text}")))
+        }
+        Verdict::Denied => {
+            let text = format!("refuses: the role needs SELECT, INSERT, UPDATE and DELETE on the table {table}");
+            Failure::refused(described::<D>(error, &text))
+        }
+        Verdict::ReadOnly => Failure::refused(described::<D>(error, &format!("is read-only, also the table {table}"))),
+        Verdict::Login => Failure::refused(described::<D>(error, "refuses the user, the password or the database")),
+        Verdict::Refused => Failure::refused(described::<D>(error, &format!("refuses a statement on {table}"))),
+    }
+}
+
+/// Names an error by its code. Its own message may quote what was sent.
+fn described<D: Database>(error: &dyn sqlx::error::DatabaseError, what: &str) -> String {
+    match error.code() {
+        Some(code) => format!("the {} database {what} ({code})", D::NAME),
+        None => format!("the {} database {what}", D::NAME),
+    }
+}

@@ -1,0 +1,70 @@
+//! A connection that is borrowed from the pool, and given back wherever it is dropped.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::timeout;
+
+use crate::driver::{Connection, Database};
+
+/// Time for a connection to show that it is usable, when it is given back.
+const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A borrowed connection.
+///
+/// sqlx gives a connection back by a task, which it can start only within a runtime, and which
+/// waits for the database without a limit. A call may be dropped anywhere, and in the middle of a
+/// statement. So a lease starts that task itself, and a connection that stays silent is dropped
+/// rather than kept out of the pool for ever.
+pub(crate) struct Lease<D: Database> {
+    connection: Option<PoolConnection<D::Sqlx>>,
+    runtime: Handle,
+    /// The turn to write, where one connection at a time does.
+    pub(crate) turn: Option<OwnedMutexGuard<()>>,
+    /// Whether the connection may be in the middle of a transaction.
+    is_open: bool,
+}
+
+impl<D: Database> Lease<D> {
+    pub(crate) const fn new(connection: PoolConnection<D::Sqlx>, runtime: Handle) -> Self {
+        Self { connection: Some(connection), runtime, turn: None, is_open: false }
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut Connection<D> {
+        self.connection.as_mut().expect("it is taken only when the lease is dropped")
+    }
+
+    /// Returns the connection for what may consist of several statements.
+    ///
+    /// If that is dropped half-way, or fails, the connection is closed. sqlx does not know of a
+    /// transaction whose BEGIN is under way, and would give the connection back with it: what the
+    /// next calls acknowledge would never be committed.
+    pub(crate) fn begin(&mut self) -> &mut Connection<D> {
+        self.is_open = true;
+        self.connection()
+    }
+
+    /// Ends what [`begin`](Self::begin) has begun.
+    pub(crate) const fn end<T>(&mut self, answer: &sqlx::Result<T>) {
+        self.is_open = answer.is_err();
+    }
+}
+
+impl<D: Database> Drop for Lease<D> {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        if self.is_open {
+            self.runtime.spawn(async move { drop(connection.detach()) });
+        } else {
+            // Checks the connection, and reads what a dropped call has left unread.
+            self.runtime.spawn(in_time(connection.return_to_pool()));
+        }
+    }
+}
+
+/// Bounds a future. The timer is made when it is polled, which is within the runtime.
+async fn in_time(future: impl Future<Output = ()>) {
+    let _ = timeout(RETURN_TIMEOUT, future).await;
+}

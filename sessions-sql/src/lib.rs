@@ -1,0 +1,34 @@
+#![doc = include_str!("docs/crate.md")]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+#![expect(unnameable_types, reason = "`Database` is sealed, and its private half names them")]
+#![cfg_attr(
+    not(any(feature = "postgres", feature = "mysql", feature = "sqlite")),
+    expect(dead_code, reason = "without a database there is nothing to open")
+)]
+
+mod builder;
+mod driver;
+mod engine;
+mod error;
+mod failure;
+mod lease;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod query;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod statements;
+mod table;
+
+pub use builder::{SqlBuilder, SqlStore};
+pub use driver::Database;
+pub use engine::Sql;
+pub use error::{OpenError, OpenErrorKind};
+#[cfg(feature = "mysql")]
+pub use mysql::{MySql, MySqlStore};
+#[cfg(feature = "postgres")]
+pub use postgres::{Postgres, PostgresStore};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Sqlite, SqliteStore};

@@ -1,0 +1,102 @@
+//! MySQL and MariaDB.
+
+use sessions_core::SessionId;
+use sessions_remote::RemoteStore;
+use sqlx::error::DatabaseError;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
+use sqlx::{Connection, Executor};
+
+use crate::builder::Limits;
+use crate::driver::{Database, Driver, send_with_sqlx};
+use crate::engine::Sql;
+use crate::error::OpenError;
+use crate::failure::Verdict;
+use crate::query::Query;
+use crate::statements::{Dialect, Statement, Statements, Value};
+
+/// Sessions in MySQL or MariaDB.
+pub type MySqlStore = RemoteStore<Sql<MySql>>;
+
+/// MySQL 8.0 or MariaDB 10.6, or newer.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct MySql;
+
+impl Database for MySql {}
+
+/// An index may not be partial here.
+const SCHEMA: &str = "\
+CREATE TABLE IF NOT EXISTS {table} (
+    id BINARY(16) NOT NULL PRIMARY KEY,
+    head VARBINARY(255) NOT NULL,
+    body LONGBLOB NOT NULL,
+    principal BINARY(16),
+    expires_at BIGINT NOT NULL,
+    sweep_from BIGINT NOT NULL,
+    INDEX {principal} (principal),
+    INDEX {sweep_from} (sweep_from)
+) ENGINE = InnoDB;
+";
+
+impl Driver for MySql {
+    type Sqlx = sqlx::MySql;
+
+    const NAME: &'static str = "mysql";
+    const SCHEMES: &'static [&'static str] = &["mysql://", "mariadb://"];
+    const URL_OPTIONS: &'static [&'static str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
+    const CONNECTIONS: u32 = 10;
+    const DIALECT: Dialect = Dialect {
+        quote: '`',
+        has_question_marks: true,
+        least: "least",
+        text_and_bytes: ["char", "binary"],
+        // A row of the same id is an error, and told apart from others by its number.
+        or_nothing: "",
+        of_principal: "SELECT id FROM {table} WHERE principal = $1 AND id <> $2 FOR UPDATE",
+        expired: "{due} FOR UPDATE SKIP LOCKED",
+        moved: "UPDATE {table} AS kept JOIN ({due}) AS due ON kept.id = due.id SET kept.sweep_from = kept.expires_at",
+        schema: SCHEMA,
+    };
+
+    fn connect_options(base: &str, query: &Query<'_>, _: &Limits) -> Result<MySqlConnectOptions, OpenError> {
+        query.connect_options(base, Self::URL_OPTIONS)
+    }
+
+    send_with_sqlx!();
+
+    /// Removes the rows that a statement selects and locks.
+    ///
+    /// MySQL's DELETE returns nothing. The default isolation would also lock the gaps between rows,
+    /// in which others are about to create sessions.
+    async fn remove(
+        connection: &mut MySqlConnection,
+        statements: &Statements,
+        selected: &Statement<'_>,
+    ) -> sqlx::Result<Vec<SessionId>> {
+        connection.execute(sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")).await?;
+        let mut transaction = connection.begin().await?;
+        let ids = Self::send(&mut transaction, selected).await?.ids()?;
+        for id in &ids {
+            let values = [Value::Bytes(id.as_bytes())];
+            Self::send(&mut transaction, &statements.with(&statements.delete, &values)).await?;
+        }
+        transaction.commit().await?;
+        Ok(ids)
+    }
+
+    fn judge(error: &dyn DatabaseError) -> Verdict {
+        match error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number) {
+            // Deadlock, lock timeout, a changed snapshot, statement timeouts, too many connections.
+            1213 | 1205 | 1020 | 1969 | 3024 | 1040 | 1203 => Verdict::Again,
+            // Shutdown, interrupted, killed.
+            1053 | 1317 | 1927 | 4031 => Verdict::Unknown,
+            1021 | 1114 | 1041 | 1038 => Verdict::Full,
+            // No such table or column.
+            1146 | 1054 => Verdict::NoTable,
+            1142 | 1143 | 1227 | 1370 => Verdict::Denied,
+            1290 | 1792 | 1836 => Verdict::ReadOnly,
+            1044 | 1045 | 1049 | 1698 => Verdict::Login,
+            _ => Verdict::Refused,
+        }
+    }
+}

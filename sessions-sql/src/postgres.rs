@@ -1,0 +1,105 @@
+//! PostgreSQL.
+
+use sessions_remote::RemoteStore;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::builder::{Limits, SqlBuilder};
+use crate::driver::{Database, Driver, send_with_sqlx};
+use crate::engine::Sql;
+use crate::error::OpenError;
+use crate::failure::Verdict;
+use crate::query::Query;
+use crate::statements::Dialect;
+
+/// Sessions in PostgreSQL.
+pub type PostgresStore = RemoteStore<Sql<Postgres>>;
+
+/// PostgreSQL 12 or newer, and what speaks its protocol and SQL.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Postgres;
+
+impl Database for Postgres {}
+
+impl SqlBuilder<Postgres> {
+    /// Sets the schema of the table. By default, `search_path` decides.
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = Some(schema.into());
+        self
+    }
+
+    /// Makes the store work behind PgBouncer and other poolers in transaction mode.
+    ///
+    /// No statement is prepared: where each may run on another connection of the server, it might
+    /// not be there when it is needed. The values are written into the statements instead, as
+    /// hexadecimal digits. This costs the server some CPU, but no round trip.
+    pub const fn pgbouncer(mut self, is_used: bool) -> Self {
+        self.is_literal = is_used;
+        self
+    }
+}
+
+/// Sent in one message, the statements are one transaction. The lock lets one server in at a time:
+/// IF NOT EXISTS alone fails if two create the same table at once.
+const SCHEMA: &str = "\
+DO 'BEGIN PERFORM pg_advisory_xact_lock(7310579640141); END';
+CREATE TABLE IF NOT EXISTS {table} (
+    id bytea PRIMARY KEY,
+    head bytea NOT NULL,
+    body bytea NOT NULL,
+    principal bytea,
+    expires_at bigint NOT NULL,
+    sweep_from bigint NOT NULL
+) WITH (fillfactor = 90);
+ALTER TABLE {table} ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE INDEX IF NOT EXISTS {principal} ON {table} (principal) WHERE principal IS NOT NULL;
+CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
+";
+
+impl Driver for Postgres {
+    type Sqlx = sqlx::Postgres;
+
+    const NAME: &'static str = "postgres";
+    const SCHEMES: &'static [&'static str] = &["postgres://", "postgresql://"];
+    const URL_OPTIONS: &'static [&'static str] =
+        &["schema", "pgbouncer", "sslmode", "sslrootcert", "sslcert", "sslkey", "host", "application_name"];
+    const CONNECTIONS: u32 = 10;
+    // A row that `due` has locked is its latest version, and stays so.
+    const DIALECT: Dialect = Dialect {
+        quote: '"',
+        has_question_marks: false,
+        least: "least",
+        text_and_bytes: ["text", "bytea"],
+        or_nothing: "ON CONFLICT (id) DO NOTHING",
+        of_principal: "DELETE FROM {table} WHERE principal = $1 AND id <> $2 RETURNING id",
+        expired: "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
+                  DELETE FROM {table} AS gone USING due WHERE gone.id = due.id RETURNING gone.id",
+        moved: "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
+                UPDATE {table} AS kept SET sweep_from = kept.expires_at FROM due WHERE kept.id = due.id",
+        schema: SCHEMA,
+    };
+
+    fn connect_options(base: &str, query: &Query<'_>, _: &Limits) -> Result<PgConnectOptions, OpenError> {
+        query.connect_options(base, &Self::URL_OPTIONS[2..])
+    }
+
+    send_with_sqlx!();
+
+    fn judge(error: &dyn DatabaseError) -> Verdict {
+        match &*error.code().unwrap_or_default() {
+            // Serialization, deadlock, lock timeout, statement timeout, too many connections,
+            // starting up.
+            "40001" | "40P01" | "55P03" | "57014" | "53300" | "57P03" => Verdict::Again,
+            "57P01" | "57P02" | "57P05" => Verdict::Unknown,
+            "53100" | "53200" => Verdict::Full,
+            // No such table, column or schema.
+            "42P01" | "42703" | "3F000" => Verdict::NoTable,
+            "42501" => Verdict::Denied,
+            "25006" => Verdict::ReadOnly,
+            "28000" | "28P01" | "3D000" => Verdict::Login,
+            code if code.starts_with("08") => Verdict::Unknown,
+            _ => Verdict::Refused,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! SQLite.
+
+use std::path::Path;
+
+use sessions_remote::RemoteStore;
+use sqlx::ConnectOptions;
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+
+use crate::builder::Limits;
+use crate::driver::{Database, Driver, send_with_sqlx};
+use crate::engine::Sql;
+use crate::error::{OpenError, OpenErrorKind};
+use crate::failure::Verdict;
+use crate::query::Query;
+use crate::statements::Dialect;
+
+/// Sessions in a file of SQLite.
+pub type SqliteStore = RemoteStore<Sql<Sqlite>>;
+
+/// SQLite, which is built in. Several processes of one machine may share a file.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Sqlite;
+
+impl Database for Sqlite {}
+
+/// The body is the last column, and comes last on a row's pages. A touch writes the first one only.
+const SCHEMA: &str = "\
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS {table} (
+    id BLOB NOT NULL PRIMARY KEY,
+    head BLOB NOT NULL,
+    principal BLOB,
+    expires_at INTEGER NOT NULL,
+    sweep_from INTEGER NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS {principal} ON {table} (principal) WHERE principal IS NOT NULL;
+CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
+COMMIT;
+";
+
+/// The ways to write to the disk.
+const SYNCHRONOUS: &[(&str, SqliteSynchronous)] =
+    &[("full", SqliteSynchronous::Full), ("normal", SqliteSynchronous::Normal)];
+
+impl Driver for Sqlite {
+    type Sqlx = sqlx::Sqlite;
+
+    const NAME: &'static str = "sqlite";
+    const SCHEMES: &'static [&'static str] = &["sqlite:"];
+    const URL_OPTIONS: &'static [&'static str] = &["synchronous"];
+    const CONNECTIONS: u32 = 4;
+    const ONE_WRITER: bool = true;
+    const DIALECT: Dialect = Dialect {
+        quote: '"',
+        has_question_marks: true,
+        least: "min",
+        text_and_bytes: ["text", "blob"],
+        or_nothing: "ON CONFLICT (id) DO NOTHING",
+        of_principal: "DELETE FROM {table} WHERE principal = $1 AND id <> $2 RETURNING id",
+        expired: "DELETE FROM {table} WHERE id IN ({due}) RETURNING id",
+        moved: "UPDATE {table} SET sweep_from = expires_at WHERE id IN ({due})",
+        schema: SCHEMA,
+    };
+
+    fn connect_options(base: &str, query: &Query<'_>, limits: &Limits) -> Result<SqliteConnectOptions, OpenError> {
+        let path = base.strip_prefix("sqlite:").unwrap_or(base);
+        let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+        if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" {
+            let reason = "a store of SQLite is a file, sqlite:PATH (for sessions in memory there is MemoryStore)";
+            return Err(OpenError::url(reason));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let reason = format!("the folder {} of its file does not exist", folder.display());
+            return Err(OpenError::new(OpenErrorKind::Folder, reason));
+        }
+        let synchronous = query.one_of("synchronous", SYNCHRONOUS)?.unwrap_or(SqliteSynchronous::Full);
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
+        Ok(options.busy_timeout(limits.patience()).disable_statement_logging())
+    }
+
+    send_with_sqlx!();
+
+    fn judge(error: &dyn DatabaseError) -> Verdict {
+        // The primary code is in the last byte.
+        let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+        match code & 0xff {
+            // Busy, locked, the schema has changed.
+            5 | 6 | 17 => Verdict::Again,
+            13 => Verdict::Full,
+            8 => Verdict::ReadOnly,
+            // Permission, cannot open.
+            3 | 14 | 23 => Verdict::Denied,
+            // An error of the statement's text, which names the table and its columns.
+            1 => Verdict::NoTable,
+            _ => Verdict::Refused,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The texts of all statements, and their values.
+
+use std::fmt::{self, Write};
+
+use crate::table::Table;
+
+/// A row's columns. All that statements select is bytes, but for a count.
+pub(crate) type Columns = Vec<Vec<u8>>;
+
+/// A value of a statement.
+#[derive(Clone, Copy)]
+pub(crate) enum Value<'a> {
+    Bytes(&'a [u8]),
+    Nothing,
+    Number(i64),
+}
+
+/// A statement with its values.
+pub struct Statement<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) values: &'a [Value<'a>],
+    /// The text with the values in it, to be sent without preparing a statement.
+    pub(crate) literal: Option<String>,
+}
+
+/// How a database writes what others write otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect {
+    /// The quotation mark of names.
+    pub(crate) quote: char,
+    /// Whether a value is `?`, and not `$` and its number.
+    pub(crate) has_question_marks: bool,
+    /// The function that returns the smaller of two numbers.
+    pub(crate) least: &'static str,
+    /// The types of text and of bytes, as CAST knows them.
+    pub(crate) text_and_bytes: [&'static str; 2],
+    /// What follows the values of an INSERT that leaves a row of the same id alone.
+    pub(crate) or_nothing: &'static str,
+    /// Removes a principal's sessions and selects their ids, or only selects and locks them.
+    pub(crate) of_principal: &'static str,
+    /// Removes the sessions that `{due}` selects in the same way.
+    pub(crate) expired: &'static str,
+    /// Moves the sweep past the sessions that `{due}` selects.
+    pub(crate) moved: &'static str,
+    pub(crate) schema: &'static str,
+}
+
+/// The statements of one table.
+///
+/// Each value is in its text once, in order, so that `$1` and `?` mean the same.
+#[derive(Debug)]
+pub struct Statements {
+    pub(crate) probe: Box<str>,
+    pub(crate) get: Box<str>,
+    pub(crate) insert: Box<str>,
+    pub(crate) swap: Box<str>,
+    pub(crate) swap_head: Box<str>,
+    pub(crate) delete: Box<str>,
+    pub(crate) of_principal: Box<str>,
+    pub(crate) delete_of_principal: Box<str>,
+    pub(crate) page: Box<str>,
+    pub(crate) count: Box<str>,
+    pub(crate) delete_all: Box<str>,
+    pub(crate) expired: Box<str>,
+    pub(crate) moved: Box<str>,
+    /// Whether values are written into the texts.
+    is_literal: bool,
+}
+
+/// Hides the values.
+impl fmt::Debug for Statement<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statement").field("text", &self.text).finish_non_exhaustive()
+    }
+}
+
+/// What a sweep removes. A value of a newer format is kept.
+const EXPIRED: &str = "SELECT id FROM {table} WHERE sweep_from <= $1 AND expires_at <= $2 \
+                       AND substring(head, 1, 1) <= $3 ORDER BY sweep_from LIMIT $4";
+
+/// What has been seen since it was due.
+const MOVED: &str = "SELECT id FROM {table} WHERE sweep_from <= $1 AND expires_at > $2 ORDER BY sweep_from LIMIT $3";
+
+/// Returns the statements that create a table.
+pub(crate) fn schema(dialect: &Dialect, table: &Table) -> String {
+    let schema = dialect.schema.replace("{table}", &table.quoted());
+    schema.replace("{principal}", &table.index("principal")).replace("{sweep_from}", &table.index("sweep_from"))
+}
+
+impl Statements {
+    pub(crate) fn new(dialect: &Dialect, table: &Table, is_literal: bool) -> Self {
+        let table = table.quoted();
+        let text = |text: &str| {
+            let text = text.replace("{table}", &table).replace("{least}", dialect.least);
+            let text = text.replace("{or_nothing}", dialect.or_nothing);
+            let text = text.replace("{text}", dialect.text_and_bytes[0]).replace("{bytes}", dialect.text_and_bytes[1]);
+            if dialect.has_question_marks { with_question_marks(&text) } else { text }.into_boxed_str()
+        };
+        Self {
+            probe: text("SELECT id, head, body, principal FROM {table} WHERE expires_at < sweep_from AND id = $1"),
+            get: text("SELECT head, body FROM {table} WHERE id = $1"),
+            insert: text(
+                "INSERT INTO {table} (id, head, body, principal, expires_at, sweep_from) \
+                 VALUES ($1, $2, $3, $4, $5, $6) {or_nothing}",
+            ),
+            swap: text(
+                "UPDATE {table} SET head = $1, body = $2, principal = $3, expires_at = $4, \
+                 sweep_from = {least}(sweep_from, $5) WHERE id = $6 AND substring(head, 1, 16) = $7",
+            ),
+            swap_head: text(
+                "UPDATE {table} SET head = $1, expires_at = $2, sweep_from = {least}(sweep_from, $3) \
+                 WHERE id = $4 AND substring(head, 1, 16) = $5",
+            ),
+            delete: text("DELETE FROM {table} WHERE id = $1"),
+            of_principal: text(
+                "SELECT id, head, body FROM {table} WHERE principal = $1 AND id > $2 ORDER BY id LIMIT $3",
+            ),
+            delete_of_principal: text(dialect.of_principal),
+            page: text("SELECT id, head, body FROM {table} WHERE id > $1 ORDER BY id LIMIT $2"),
+            count: text("SELECT CAST(CAST(count(*) AS {text}) AS {bytes}) FROM {table}"),
+            delete_all: text("DELETE FROM {table}"),
+            expired: text(&dialect.expired.replace("{due}", EXPIRED)),
+            moved: text(&dialect.moved.replace("{due}", MOVED)),
+            is_literal,
+        }
+    }
+
+    /// Returns a statement with its values.
+    pub(crate) fn with<'a>(&self, text: &'a str, values: &'a [Value<'a>]) -> Statement<'a> {
+        Statement { text, values, literal: self.is_literal.then(|| literal(text, values)) }
+    }
+}
+
+/// Writes `?` for `$1`, `$2` and so on.
+fn with_question_marks(text: &str) -> String {
+    let mut parts = text.split('$');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + "?" + part.trim_start_matches(|letter: char| letter.is_ascii_digit()))
+}
+
+/// Writes values into a text: numbers, and bytes as hexadecimal digits, which need no escaping.
+fn literal(text: &str, values: &[Value<'_>]) -> String {
+    let mut parts = text.split('$');
+    let mut literal = parts.next().unwrap_or_default().to_owned();
+    for (part, value) in parts.zip(values) {
+        match value {
+            Value::Bytes(bytes) => {
+                literal += r"'\x";
+                literal += &hex(bytes);
+                literal += "'::bytea";
+            }
+            Value::Nothing => literal += "NULL",
+            Value::Number(number) => literal += &number.to_string(),
+        }
+        literal += part.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    }
+    literal
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // A string takes all text.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_numbered_or_in_order() {
+        assert_eq!(with_question_marks("a = $1, b = $22 AND c = $3"), "a = ?, b = ? AND c = ?");
+    }
+
+    #[test]
+    fn bytes_are_written_as_digits() {
+        let values = [Value::Bytes(b"';--"), Value::Nothing, Value::Number(-7)];
+        assert_eq!(literal("f($1, $2) = $3)", &values), r"f('\x273b2d2d'::bytea, NULL) = -7)");
+    }
+}

@@ -1,0 +1,118 @@
+//! Files of SQLite: shared by several handles, locked, read-only, missing.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{assert_increments_survive, assert_usable, chain, count, increment, migrated, patient, stored};
+use pollster::block_on;
+use sessions_core::store::StoreErrorKind;
+use sessions_sql::{OpenErrorKind, SqlStore, Sqlite, SqliteStore};
+use sqlx::{Connection, SqliteConnection};
+
+fn url(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join("sessions.sqlite").display())
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[test]
+fn several_handles_share_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| migrated::<Sqlite>(&url(folder.path()), "sessions"))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let failed = assert_increments_survive(&[&stores[0], &stores[1], &stores[2], &stores[3]], 50, || {});
+    assert_eq!(failed, 0);
+    stores.iter().for_each(|store| assert_usable(store));
+}
+
+#[test]
+fn a_file_outlives_its_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = migrated::<Sqlite>(&url(folder.path()), "sessions");
+    let record = stored(&store);
+    increment(&store, &record).unwrap();
+    drop(store);
+    let store = SqliteStore::open(&format!("{}?synchronous=normal&max_connections=1", url(folder.path()))).unwrap();
+    assert_eq!(count(&store, &record), 1);
+}
+
+#[test]
+fn a_lock_of_another_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = migrated::<Sqlite>(&url(folder.path()), "sessions");
+    let record = stored(&store);
+    let hasty = patient::<Sqlite>("sessions").load_deadline(Duration::from_millis(100));
+    let hasty = hasty.commit_deadline(Duration::from_millis(100)).open(&url(folder.path())).unwrap();
+    runtime().block_on(async {
+        let mut other = SqliteConnection::connect(&url(folder.path())).await.unwrap();
+        let writes = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let error = increment(&hasty, &record).unwrap_err();
+        assert!(matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::TimedOut));
+        writes.rollback().await.unwrap();
+    });
+    increment(&store, &record).unwrap();
+}
+
+#[test]
+fn a_folder_must_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = SqliteStore::open(&url(&folder.path().join("none"))).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::Folder);
+    assert!(error.to_string().ends_with("none of its file does not exist"), "{error}");
+    for (url, part) in [
+        ("sqlite:", "sqlite:PATH"),
+        ("sqlite::memory:", "MemoryStore"),
+        ("sqlite:x?synchronous=off", "has to be full or normal"),
+        ("sqlite:x?schema=app", "`schema` of the URL is unknown"),
+        ("postgres://localhost", "does not begin with sqlite:"),
+    ] {
+        let error = SqliteStore::open(url).unwrap_err();
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("sessions.sqlite"), vec![b'x'; 8192]).unwrap();
+    let error = block_on(SqliteStore::open(&url(folder.path())).unwrap().migrate()).unwrap_err();
+    assert!(chain(&error).contains("the database refused"), "{}", chain(&error));
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&url(folder.path())).unwrap();
+    let error = block_on(store.ping()).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(chain(&error).contains("run migrate()"), "{}", chain(&error));
+}
+
+#[test]
+fn a_full_database_creates_nothing_and_deletes() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(migrated::<Sqlite>(&url(folder.path()), "sessions"));
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("sessions.sqlite"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let store = runtime.block_on(async {
+        let pool = sqlx::SqlitePool::connect_lazy_with(options.pragma("max_page_count", "30"));
+        SqliteStore::builder().open_pool(pool).unwrap()
+    });
+    let large = vec![b'1'; 20_000];
+    let mut created = Vec::new();
+    let full = loop {
+        let record = crate::support::record().entry("large", &large).build().unwrap();
+        let answer = block_on(sessions_core::store::Store::create(&store, &record)).unwrap();
+        if answer != sessions_core::store::Created::STORED {
+            break answer;
+        }
+        created.push(record);
+    };
+    assert_eq!(full, sessions_core::store::Created::Full);
+    assert!(!created.is_empty());
+    assert!(block_on(sessions_core::store::Store::destroy(&store, created[0].id())).unwrap());
+}

@@ -1,0 +1,135 @@
+//! MariaDB: migrations, rights, faults and errors.
+
+use std::thread;
+
+use crate::support::{
+    assert_increments_survive, assert_usable, chain, count, id, increment, mariadb, migrated, patient, stored, table,
+};
+use pollster::block_on;
+use sessions_core::store::{Store, StoreErrorKind};
+use sessions_sql::{MySql, SqlStore};
+use test_servers::{MariaDb, Proxy};
+
+#[test]
+fn many_may_create_the_table_at_once() {
+    if !MariaDb::is_installed() {
+        return;
+    }
+    let table = table();
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| migrated::<MySql>(&mariadb().url(), &table))).collect();
+        threads.into_iter().for_each(|thread| assert_usable_once(&thread.join().unwrap()));
+    });
+}
+
+fn assert_usable_once(store: &dyn Store) {
+    let record = stored(store);
+    increment(store, &record).unwrap();
+    assert_eq!(count(store, &record), 1);
+}
+
+#[test]
+fn the_four_rights_are_enough() {
+    if !MariaDb::is_installed() {
+        return;
+    }
+    let (server, table) = (mariadb(), table());
+    let owner = migrated::<MySql>(&server.url(), &table);
+    let _ = server.sql(&format!(
+        "CREATE USER role_{table}@'127.0.0.1' IDENTIFIED BY 'hunter2'; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON test.{table} TO role_{table}@'127.0.0.1'"
+    ));
+    let url = server.url().replace("root@", &format!("role_{table}:hunter2@"));
+    let store = migrated::<MySql>(&url, &table);
+    assert_usable(&store);
+
+    let _ = server.sql(&format!("REVOKE DELETE ON test.{table} FROM role_{table}@'127.0.0.1'"));
+    let error = block_on(store.destroy(id())).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(chain(&error).contains("needs SELECT, INSERT, UPDATE and DELETE"), "{}", chain(&error));
+
+    let record = stored(&owner);
+    let _ = server.sql(&format!("DROP TABLE {table}"));
+    let error = increment(&owner, &record).unwrap_err();
+    assert!(chain(&error).contains(&format!("the table {table} is missing")), "{}", chain(&error));
+
+    let wrong = patient::<MySql>(&table).open(&url.replace("hunter2", "hunter3")).unwrap();
+    let error = block_on(wrong.ping()).unwrap_err();
+    assert!(chain(&error).contains("Access denied for user"), "{}", chain(&error));
+    assert!(!format!("{}{error:?}", chain(&error)).contains("hunter3"));
+}
+
+#[test]
+fn increments_survive_killed_servers_and_lost_answers() {
+    if !MariaDb::is_installed() {
+        return;
+    }
+    let mut server = MariaDb::start();
+    let proxy = Proxy::to(server.port());
+    let stores =
+        [migrated::<MySql>(&server.url_through(&proxy), "sessions"), migrated::<MySql>(&server.url(), "sessions")];
+    proxy.lose_every(20);
+    assert_eq!(assert_increments_survive(&[&stores[0], &stores[1]], 50, || {}), 0);
+    assert!(proxy.losses() > 5);
+    assert_increments_survive(&[&stores[0], &stores[1]], 200, || {
+        server.kill();
+        server.restart();
+    });
+    proxy.lose_every(-1);
+    assert_usable(&stores[1]);
+}
+
+#[test]
+fn a_read_only_server_says_so() {
+    if !MariaDb::is_installed() {
+        return;
+    }
+    let server = MariaDb::start();
+    let store = migrated::<MySql>(&server.url(), "sessions");
+    let record = stored(&store);
+    let _ = server.sql(
+        "CREATE USER app@'127.0.0.1'; GRANT SELECT, INSERT, UPDATE, DELETE ON test.* TO app@'127.0.0.1'; \
+         SET GLOBAL read_only = 1",
+    );
+    let url = server.url().replace("root@", "app@");
+    let app = patient::<MySql>("sessions").open(&url).unwrap();
+    let error = increment(&app, &record).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(chain(&error).contains("is read-only"), "{}", chain(&error));
+    block_on(app.migrate()).unwrap();
+}
+
+#[test]
+fn a_dropped_transaction_holds_nothing_back() {
+    if !MariaDb::is_installed() {
+        return;
+    }
+    let table = table();
+    let store = patient::<MySql>(&table).max_connections(1).open(&mariadb().url()).unwrap();
+    block_on(store.migrate()).unwrap();
+    let other = patient::<MySql>(&table).open(&mariadb().url()).unwrap();
+    let record = stored(&store);
+    for polls in 1..30 {
+        poll_and_drop(store.destroy_of_principal("bob", None), polls);
+        increment(&store, &record).unwrap();
+        assert_eq!(count(&other, &record), polls, "what is acknowledged is seen by others");
+    }
+}
+
+/// Polls a future some times, whenever it asks to be polled, and drops it.
+fn poll_and_drop<F: Future + Unpin>(mut future: F, polls: usize) {
+    struct Unpark(thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::sync::Arc::new(Unpark(thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    for _ in 0..polls {
+        if std::pin::Pin::new(&mut future).poll(&mut context).is_ready() {
+            return;
+        }
+        thread::park();
+    }
+}
