@@ -52,6 +52,9 @@ impl Record {
     /// Length of a [`mark`](Self::mark) in bytes.
     pub const MARK_LENGTH: usize = layout::MARK_LENGTH;
 
+    /// Length of the fixed part that every record begins with, in bytes.
+    pub const HEAD_LENGTH: usize = HEAD_LENGTH;
+
     /// Length of a [`stamp`](Self::stamp) in bytes.
     pub const STAMP_LENGTH: usize = layout::STAMP_LENGTH;
 
@@ -197,6 +200,14 @@ impl Record {
     #[must_use]
     pub fn stamp(&self) -> Option<&[u8; Self::STAMP_LENGTH]> {
         self.bytes[layout::size(&self.bytes)..].first_chunk()
+    }
+
+    /// Returns what follows the entries and flashes: what a renewal adds, and the stamp.
+    ///
+    /// A store that keeps it with the head can write a touch or a renewal without the entries.
+    #[must_use]
+    pub fn tail(&self) -> &[u8] {
+        &self.bytes[self.size()..]
     }
 
     /// Returns the length in bytes that counts for the limits: without the stamp, and without what

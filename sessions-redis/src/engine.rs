@@ -33,7 +33,7 @@ pub(crate) const AT_ONCE: usize = 256;
 /// Length of a value that is worth to be patched rather than replaced.
 const LARGE: usize = 4096;
 /// Length of the part of a value that every commit changes.
-const HEAD: usize = 96;
+const HEAD: usize = Record::HEAD_LENGTH;
 
 /// The engine of a [`RedisStore`]: connections to the servers, and the names of keys.
 pub struct Redis {

@@ -19,9 +19,6 @@ use crate::lease::Lease;
 use crate::statements::{Columns, Statement, Statements, Value, schema};
 use crate::table::Table;
 
-/// Length of the fixed part of a record. With the stamp, it is a row's head.
-const FIXED: usize = 96;
-
 /// Most rows of a page. A row may have 64 KiB and more.
 const PAGE: usize = 200;
 
@@ -246,11 +243,11 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn of(record: &'a Record) -> Self {
-        let (fixed, rest) = record.as_bytes().split_at(FIXED);
-        let stamp = record.stamp().map_or(&[][..], |stamp| stamp);
+        let (fixed, rest) = record.as_bytes().split_at(Record::HEAD_LENGTH);
+        let tail = record.tail();
         Self {
-            head: [fixed, stamp].concat(),
-            body: &rest[..rest.len() - stamp.len()],
+            head: [fixed, tail].concat(),
+            body: &rest[..rest.len() - tail.len()],
             principal: record.principal().map(hash_of),
             expires_at: millis(record.expires_at()),
         }
@@ -267,8 +264,8 @@ impl<'a> Row<'a> {
 /// Puts a record together from its head and its body, whether or not they are whole.
 fn value(row: &[Vec<u8>]) -> Vec<u8> {
     let [head, body] = row else { return Vec::new() };
-    let (fixed, stamp) = head.split_at(head.len().min(FIXED));
-    [fixed, body, stamp].concat()
+    let (fixed, tail) = head.split_at(head.len().min(Record::HEAD_LENGTH));
+    [fixed, body, tail].concat()
 }
 
 /// Returns the first 16 bytes of a principal's SHA-256.
