@@ -111,6 +111,8 @@ impl<E: Engine> Shared<E> {
         let outcome = self.outage.repeat(deadline, || self.engine.swap(before, &after, now)).await;
         let swapped = match outcome.answer {
             Ok(Swap::Done) => Swapped::Done,
+            // It may have been done before the session ended.
+            Ok(Swap::Missing) if outcome.is_in_doubt => return Err(Fault::of(StoreErrorKind::TimedOut)),
             Ok(Swap::Missing) => Swapped::Missing,
             Ok(Swap::Changed(bytes)) => {
                 let current = decode(after.id(), bytes)?;

@@ -3,6 +3,7 @@
 mod commits;
 mod compile;
 mod counts;
+mod databases;
 mod facts;
 mod growth;
 mod idle_memory;
@@ -53,6 +54,11 @@ const SECTIONS: &[Section] = &[
         name: "commits",
         about: "commits and loads per second of each store, and what sweeping takes from them",
         run: commits::run,
+    },
+    Section {
+        name: "databases",
+        about: "commits and loads per second of stores behind a network, and what they cost the database",
+        run: databases::run,
     },
     Section {
         name: "growth",

@@ -1,0 +1,68 @@
+//! Our stores.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::store::{self, Created};
+use sessions_core::{SessionId, Timestamp};
+use sessions_redis::RedisStore;
+use sessions_sql::{PostgresStore, SqliteStore};
+use tokio::sync::Mutex;
+
+const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
+
+pub(crate) type Store = Arc<dyn store::Store>;
+
+/// Opens the store of a URL.
+pub(crate) async fn open(url: &str) -> Store {
+    if url.starts_with("postgres") {
+        let store = PostgresStore::open(url).expect("the URL is valid");
+        store.migrate().await.expect("the table can be made");
+        Arc::new(store)
+    } else if url.starts_with("sqlite") {
+        let store = SqliteStore::open(url).expect("the URL is valid");
+        store.migrate().await.expect("the table can be made");
+        Arc::new(store)
+    } else {
+        Arc::new(RedisStore::open(url).expect("the URL is valid"))
+    }
+}
+
+/// A client that has loaded its session.
+pub(crate) struct Client {
+    store: Store,
+    base: Mutex<Record>,
+}
+
+impl Client {
+    pub(crate) async fn create(store: &Store, number: u64) -> Self {
+        let now: Timestamp = SystemTime::now().into();
+        let mut id = [0x5e; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        let record = Record::builder(SessionId::from_bytes(id), SECRET, now)
+            .idle(Some(Duration::from_secs(1800)))
+            .entry("user", b"\"ann\"")
+            .entry("n", b"1")
+            .entry("theme", b"\"dark\"");
+        let record = record.build().expect("it is small");
+        let created = store.create(&record).await.expect("the store writes");
+        assert!(matches!(created, Created::Stored { .. } | Created::Exists), "{created:?}");
+        let base = store.load(record.id(), now).await.expect("the store reads").expect("it was made");
+        Self { store: Arc::clone(store), base: Mutex::new(base) }
+    }
+
+    /// Adds one, exactly.
+    pub(crate) async fn commit(&self) {
+        let mut base = self.base.lock().await;
+        let changes = Changes::new(SystemTime::now().into(), SECRET).increment("n", 1);
+        let committed = self.store.commit(&base, &changes).await.expect("the store writes");
+        *base = committed.expect("the session is live");
+    }
+
+    pub(crate) async fn load(&self) {
+        let id = self.base.lock().await.id();
+        let loaded = self.store.load(id, SystemTime::now().into()).await.expect("the store reads");
+        assert!(loaded.is_some(), "the session is there");
+    }
+}
