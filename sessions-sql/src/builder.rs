@@ -7,6 +7,7 @@ use sessions_core::store::{StoreError, StoreErrorKind, StoreFuture};
 use sessions_remote::{Background, Failure, OpenByUrl, Options, RemoteStore};
 use sqlx::Pool;
 use sqlx::pool::PoolOptions;
+use tokio::time::{Instant, sleep};
 
 use crate::driver::Database;
 use crate::engine::Sql;
@@ -209,12 +210,17 @@ impl<D: Database> OpenByUrl for Sql<D> {
     }
 }
 
+/// How long a migration asks a database that is busy or not there, and the time between two tries.
+const MIGRATION: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// What stores in SQL databases have beyond others.
 pub trait SqlStore {
     /// Creates the table, unless it is there.
     ///
     /// Several servers may do so at once. Where the table is, the role needs no more than the store
-    /// itself: SELECT, INSERT, UPDATE and DELETE on it.
+    /// itself: SELECT, INSERT, UPDATE and DELETE on it. A database that is busy or just starting is
+    /// asked again for up to ten seconds.
     ///
     /// # Errors
     ///
@@ -226,7 +232,15 @@ impl<D: Database> SqlStore for RemoteStore<Sql<D>> {
     fn migrate(&self) -> StoreFuture<()> {
         let store = self.clone();
         // On the runtime, so that it does not matter where the future is polled.
-        let task = self.engine().runtime().spawn(async move { store.engine().migrate().await });
+        let task = self.engine().runtime().spawn(async move {
+            let until = Instant::now() + MIGRATION;
+            loop {
+                match store.engine().migrate().await {
+                    Err(failure) if failure.may_pass() && Instant::now() < until => sleep(PAUSE).await,
+                    done => return done,
+                }
+            }
+        });
         StoreFuture::new(async move {
             let ended = |_| Err(Failure::unreached("the runtime of the connections has ended"));
             let error = |failure| StoreError::new(D::NAME, StoreErrorKind::Unavailable).caused_by(failure);
