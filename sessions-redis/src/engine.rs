@@ -22,8 +22,8 @@ use crate::scripts::{PATCH, SWAP};
 /// what is stored, and how.
 pub type RedisStore = RemoteStore<Redis>;
 
-/// Milliseconds that a value stays after its session has ended, so that the log can say why there is
-/// no session, and clocks may differ.
+/// Milliseconds that a value stays after its session has ended, so that the log can say why there
+/// is no session, and clocks may differ.
 pub(crate) const SLACK: u64 = 60_000;
 /// The longest life of a key in milliseconds, a hundred years: more than a server can add to its
 /// clock is an error.

@@ -2,8 +2,8 @@
 //!
 //! A session is entered before its value is written, so that none is ever missing. Each entry is
 //! checked against its session on use, so that extra entries do no harm. The score is when the
-//! session ends at the latest by the server's clock. It is negative, the time of the finding, for an
-//! entry that was found without a session of the principal: that may be about to be written, so
+//! session ends at the latest by the server's clock. It is negative, the time of the finding, for
+//! an entry that was found without a session of the principal: that may be about to be written, so
 //! such an entry is dropped only if it is found again after a while.
 
 use std::time::Duration;

@@ -82,8 +82,8 @@ fn a_login_of_another_person_gets_nothing() {
 #[test]
 fn after_the_grace_the_token_is_unknown() {
     let fixture = Fixture::with(|builder| builder.renewal_grace(Duration::from_secs(10)));
-    let (old, new) = overtaken(&fixture, "ann");
-    let id = new.clone().visit(|session| session.id()).result;
+    let (old, mut new) = overtaken(&fixture, "ann");
+    let id = new.visit(|session| session.id()).result;
     let reason_after = |seconds| {
         fixture.clock.advance(Duration::from_secs(seconds));
         fixture.take_events();

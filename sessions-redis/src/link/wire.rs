@@ -204,9 +204,10 @@ impl State {
 
 /// Gives a connection up that answers nothing for a while, together with all requests on it.
 ///
-/// redis-rs would wait until each request's own deadline: a client does not learn that a server lost
-/// its power, or that a firewall dropped the connection. Counts ticks rather than looks at a clock,
-/// so that a process that was stopped itself blames nobody, and a request costs two counters.
+/// redis-rs would wait until each request's own deadline: a client does not learn that a server
+/// lost its power, or that a firewall dropped the connection. Counts ticks rather than looks at a
+/// clock, so that a process that was stopped itself blames nobody, and a request costs two
+/// counters.
 async fn watch(state: Arc<State>, silence: Duration) {
     let counts = || (state.begun.load(Ordering::SeqCst), state.answered.load(Ordering::Relaxed));
     let patience = silence.as_millis() / TICK.as_millis() + 1;

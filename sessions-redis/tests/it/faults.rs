@@ -116,7 +116,8 @@ fn a_late_first_try_does_nothing() {
         let proxy = Proxy::to(server.port());
         let store = patient().prefix(prefix.as_str()).open(&proxy.url()).unwrap();
         let steady = patient().prefix(prefix.as_str()).open(&server.url()).unwrap();
-        // Delivers the first try of a call after another try has been answered, and more has happened.
+        // Delivers the first try of a call after another try has been answered, and more has
+        // happened.
         let late = |call: &dyn Fn(), meanwhile: &dyn Fn()| {
             // A connection that is up, and knows what the server can.
             block_on(store.ping()).unwrap();

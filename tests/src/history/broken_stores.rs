@@ -213,7 +213,8 @@ fn violations(how: Break, time: Duration) -> Vec<String> {
 
 #[test]
 fn a_correct_store_has_no_violations() {
-    assert_eq!(violations(Break::Nothing, Duration::from_secs(2)), [String::new(); 0]);
+    let found = violations(Break::Nothing, Duration::from_secs(2));
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

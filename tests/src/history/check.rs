@@ -212,7 +212,7 @@ mod tests {
             vec![sign_out(5, 6, Told::Done), read(&[], 1, 9), event(Act::Read, 7, 8, Told::Ended)],
         ];
         for (number, history) in histories.iter().enumerate() {
-            assert_eq!(violations(history), [String::new(); 0], "history {number}");
+            assert!(violations(history).is_empty(), "history {number}: {:?}", violations(history));
         }
     }
 
