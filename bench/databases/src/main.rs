@@ -24,6 +24,13 @@ pub(crate) enum Client {
     Tower(tower::Client),
 }
 
+/// What clients repeat.
+#[derive(Clone, Copy)]
+enum Act {
+    Commit,
+    Load,
+}
+
 /// A store that clients share.
 enum Store {
     Ours(ours::Store),
@@ -90,9 +97,9 @@ async fn rates(store: &str, url: &str, count: u64, time: Duration) {
     for number in 0..count {
         clients.push(Arc::new(store.client(number).await));
     }
-    let commits = rate(&clients, time, async |client| client.commit().await).await;
+    let commits = rate(&clients, time, Act::Commit).await;
     println!("{commits:.0}");
-    let loads = rate(&clients, time, async |client| client.load().await).await;
+    let loads = rate(&clients, time, Act::Load).await;
     println!("{loads:.0}");
 }
 
@@ -102,7 +109,7 @@ async fn hot(store: &str, url: &str, count: u64, time: Duration) {
     for _ in 0..count {
         clients.push(Arc::new(store.client(u64::MAX).await));
     }
-    println!("{:.0}", rate(&clients, time, async |client| client.commit().await).await);
+    println!("{:.0}", rate(&clients, time, Act::Commit).await);
 }
 
 async fn fill(store: &str, url: &str, count: u64) {
@@ -113,11 +120,7 @@ async fn fill(store: &str, url: &str, count: u64) {
 }
 
 /// Lets each client repeat an action, and returns how often they did it in a second.
-async fn rate<F>(clients: &[Arc<Client>], time: Duration, act: F) -> f64
-where
-    F: AsyncFn(&Client) + Copy + Send + 'static,
-    for<'a> F::CallRefFuture<'a>: Send,
-{
+async fn rate(clients: &[Arc<Client>], time: Duration, act: Act) -> f64 {
     let (done, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let tasks: Vec<_> = clients
         .iter()
@@ -125,7 +128,10 @@ where
             let (client, done, is_over) = (Arc::clone(client), Arc::clone(&done), Arc::clone(&is_over));
             tokio::spawn(async move {
                 while !is_over.load(Ordering::Relaxed) {
-                    act(&client).await;
+                    match act {
+                        Act::Commit => client.commit().await,
+                        Act::Load => client.load().await,
+                    }
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             })

@@ -7,7 +7,7 @@ use sessions_core::record::{Changes, Record, SecretHash};
 use sessions_core::store::{self, Created};
 use sessions_core::{SessionId, Timestamp};
 use sessions_redis::RedisStore;
-use sessions_sql::{PostgresStore, SqliteStore};
+use sessions_sql::{PostgresStore, SqlStore, SqliteStore};
 use tokio::sync::Mutex;
 
 const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);

@@ -62,7 +62,12 @@ impl Servers {
         }];
         if let Some(valkey) = &self.valkey {
             let url = valkey.url();
-            all.push(Database { name: "Valkey", url, process: Some("valkey-server"), stores: &["ours", "tower-redis"] });
+            all.push(Database {
+                name: "Valkey",
+                url,
+                process: Some("valkey-server"),
+                stores: &["ours", "tower-redis"],
+            });
         }
         for (postgres, name) in self.postgres.iter().flatten().zip(["PostgreSQL", "PostgreSQL, asynchronous"]) {
             let url = postgres.url();
@@ -128,7 +133,8 @@ fn measure(
 ) -> Outcome {
     let mut child = start(program, &["rates", store, &database.url, &clients.to_string(), &seconds.to_string()])?;
     let mut lines = BufReader::new(child.stdout.take().ok_or("its output is read")?).lines();
-    for (rates, cpus) in [(&mut figures.commits, &mut figures.commit_cpu), (&mut figures.loads, &mut figures.load_cpu)] {
+    for (rates, cpus) in [(&mut figures.commits, &mut figures.commit_cpu), (&mut figures.loads, &mut figures.load_cpu)]
+    {
         if lines.next().ok_or("the program has ended")?? != "begin" {
             return Err("the program says when it begins".into());
         }
@@ -160,7 +166,7 @@ fn hot_rate(program: &PathBuf, database: &Database, store: &str, seconds: u64) -
 fn sizes(program: &PathBuf, servers: &Servers) -> Outcome<String> {
     let mut table = Table::new("Redis", &["bytes per anonymous session"]);
     for store in ["ours", "tower-redis"] {
-        servers.redis.cli(&["FLUSHALL"]);
+        let _ = servers.redis.cli(&["FLUSHALL"]);
         let before = used_memory(&servers.redis)?;
         finish(start(program, &["fill", store, &servers.redis.url(), &SESSIONS.to_string()])?)?;
         let bytes = used_memory(&servers.redis)?.saturating_sub(before) / SESSIONS;
@@ -194,7 +200,8 @@ fn cpu_of(database: &Database) -> Outcome<f64> {
         let Some((head, rest)) = stat.rsplit_once(") ") else { continue };
         if format!("{head})").contains(&name) {
             let fields: Vec<&str> = rest.split(' ').collect();
-            ticks += fields.get(11..13).into_iter().flatten().filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+            ticks +=
+                fields.get(11..13).into_iter().flatten().filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
         }
     }
     Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
