@@ -21,6 +21,10 @@ struct FromGoSessions;
 struct MiddlewareOrder;
 
 #[cfg(doctest)]
+#[doc = include_str!("../redis-in-production.md")]
+struct RedisInProduction;
+
+#[cfg(doctest)]
 #[doc = include_str!("../signing-in-and-out.md")]
 struct SigningInAndOut;
 
