@@ -69,7 +69,15 @@ impl Headers {
     }
 
     fn keep_lines(&mut self, mut keeps: impl FnMut(&str) -> bool) {
-        self.text = self.lines().filter(|line| keeps(line)).fold(String::new(), |text, line| text + line + "\r\n");
+        let mut start = 0;
+        while let Some(length) = memchr(b'\n', &self.text.as_bytes()[start..]) {
+            let end = start + length + 1;
+            if keeps(&self.text[start..end - 2]) {
+                start = end;
+            } else {
+                self.text.drain(start..end);
+            }
+        }
     }
 }
 
@@ -87,7 +95,13 @@ impl ResponseHeaders for Headers {
     }
 
     fn remove_if(&mut self, gives_way: &mut dyn FnMut(&str) -> bool) {
-        self.keep_lines(|line| !gives_way(&line.split(':').next().unwrap_or_default().to_ascii_lowercase()));
+        let mut name = String::new();
+        self.keep_lines(|line| {
+            name.clear();
+            name.push_str(line.split(':').next().unwrap_or_default());
+            name.make_ascii_lowercase();
+            !gives_way(&name)
+        });
     }
 }
 

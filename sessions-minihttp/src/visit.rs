@@ -36,11 +36,14 @@ impl<'r> Visit<'r> {
         // All exchanges are ended before anything is written: an error replaces the response but
         // not the cookies.
         let end = |exchange: Exchange| exchange.end(status).try_ready().unwrap_or_else(block_on);
-        let results: Vec<_> = self.exchanges.into_inner().into_exchanges().map(end).collect();
-        if let Some(error) = results.iter().find_map(|result| result.as_ref().err()) {
+        let mut results = self.exchanges.into_inner().into_exchanges().map(end);
+        let first = results.next();
+        // Allocates only in a request with several managers.
+        let others: Vec<_> = results.collect();
+        if let Some(error) = first.iter().chain(&others).find_map(|result| result.as_ref().err()) {
             response.refuse(error.status());
         }
-        for result in results {
+        for result in first.into_iter().chain(others) {
             result.unwrap_or_else(report_failure).write_to(response.headers());
         }
     }
