@@ -105,7 +105,7 @@ impl Bench {
         table.row("redis", [Some(plain(bytes as f64))]);
         Ok(format!(
             "{table}\n{} sessions of three small keys, written by 512 concurrent clients. Sizes on disk are those after the store was \
-             closed; for Redis it is the growth of `used_memory`. For the memory store see the section `memory`.\n",
+             closed, without its reserve; for Redis it is the growth of `used_memory`. For the memory store see the section `memory`.\n",
             plain(SESSIONS as f64)
         ))
     }

@@ -20,12 +20,13 @@ pub(crate) fn run(store: &str, place: &str, count: usize) {
     }
 }
 
-/// Returns the size of all files below a path on disk, or `None` if there are none.
+/// Returns the size of all files below a path on disk, or `None` if there are none. The reserve of a
+/// store does not count, since it does not grow with its sessions.
 fn bytes_on_disk(path: &Path) -> Option<u64> {
     let metadata = fs::symlink_metadata(path).ok()?;
     if !metadata.is_dir() {
         return Some(metadata.blocks() * 512);
     }
-    let entries = fs::read_dir(path).ok()?.flatten();
+    let entries = fs::read_dir(path).ok()?.flatten().filter(|entry| entry.file_name() != "reserve");
     Some(entries.filter_map(|entry| bytes_on_disk(&entry.path())).sum())
 }
