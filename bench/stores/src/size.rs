@@ -20,8 +20,9 @@ pub(crate) fn run(store: &str, place: &str, count: usize) {
     }
 }
 
-/// Returns the size of all files below a path on disk, or `None` if there are none. The reserve of a
-/// store does not count, since it does not grow with its sessions.
+/// Returns the size of all files below a path on disk, or `None` if there are none.
+///
+/// The reserve of a store does not count, since it does not grow with the sessions.
 fn bytes_on_disk(path: &Path) -> Option<u64> {
     let metadata = fs::symlink_metadata(path).ok()?;
     if !metadata.is_dir() {

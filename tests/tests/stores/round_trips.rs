@@ -9,7 +9,7 @@ in_every_framework! {
 }
 
 const LOAD: &str = "GET";
-/// The script that replaces a value if it is the one that was read. These servers have no command for it.
+/// The script that replaces a value if it is the one that was read.
 const COMMIT: &str = "EVALSHA";
 const CREATE: &str = "SET";
 /// Lists a session under its principal.
