@@ -35,21 +35,13 @@ const WAIT: Duration = Duration::from_millis(500);
 #[must_use]
 pub struct RedisBuilder {
     prefix: Box<str>,
-    load_deadline: Duration,
-    commit_deadline: Duration,
-    max_in_flight: usize,
+    options: Options,
     wait: Option<WaitFor>,
 }
 
 impl RedisBuilder {
     pub(crate) fn new() -> Self {
-        Self {
-            prefix: "session:".into(),
-            load_deadline: Duration::from_millis(500),
-            commit_deadline: Duration::from_secs(1),
-            max_in_flight: 4096,
-            wait: None,
-        }
+        Self { prefix: "session:".into(), options: Options::default(), wait: None }
     }
 
     /// Sets the prefix of all keys; `session:` by default.
@@ -63,13 +55,13 @@ impl RedisBuilder {
 
     /// Sets the deadline of a read, retries included; 500 ms by default.
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
-        self.load_deadline = deadline;
+        self.options.load_deadline = deadline;
         self
     }
 
     /// Sets the deadline of a write, retries included; one second by default.
     pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
-        self.commit_deadline = deadline;
+        self.options.commit_deadline = deadline;
         self
     }
 
@@ -80,7 +72,7 @@ impl RedisBuilder {
     /// The limit bounds what accumulates while a server is slow. A refused operation costs nothing
     /// and is known to have done nothing.
     pub const fn max_in_flight(mut self, operations: usize) -> Self {
-        self.max_in_flight = operations;
+        self.options.max_in_flight = operations;
         self
     }
 
@@ -214,12 +206,7 @@ impl RedisBuilder {
     }
 
     fn start(&self) -> Result<Background, OpenError> {
-        let limits = [
-            ("load_deadline", self.load_deadline.is_zero()),
-            ("commit_deadline", self.commit_deadline.is_zero()),
-            ("max_in_flight", self.max_in_flight == 0),
-        ];
-        if let Some((name, _)) = limits.iter().find(|(_, is_zero)| *is_zero) {
+        if let Some(name) = self.options.find_zero() {
             return Err(OpenError::new(OpenErrorKind::Options, format!("`{name}` is 0, which lets nothing through")));
         }
         if !Keys::new(&*self.prefix).can_be_tags() {
@@ -232,10 +219,11 @@ impl RedisBuilder {
 
     fn finish(self, (link, patient): (Link, Option<(Link, WaitFor)>), background: Background) -> RedisStore {
         link.warm_up();
-        let commit_deadline = self.commit_deadline.saturating_add(self.wait.map_or(Duration::ZERO, |wait| wait.within));
-        let options = Options::default().load_deadline(self.load_deadline).commit_deadline(commit_deadline);
-        let engine = Redis::new(Keys::new(self.prefix), link, patient);
-        RedisStore::with_background(engine, options.max_in_flight(self.max_in_flight), background)
+        let mut options = self.options;
+        if let Some(wait) = self.wait {
+            options.commit_deadline = options.commit_deadline.saturating_add(wait.within);
+        }
+        RedisStore::with_background(Redis::new(Keys::new(self.prefix), link, patient), options, background)
     }
 }
 
@@ -260,9 +248,9 @@ impl fmt::Debug for RedisBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisBuilder")
             .field("prefix", &self.prefix)
-            .field("load_deadline", &self.load_deadline)
-            .field("commit_deadline", &self.commit_deadline)
-            .field("max_in_flight", &self.max_in_flight)
+            .field("load_deadline", &self.options.load_deadline)
+            .field("commit_deadline", &self.options.commit_deadline)
+            .field("max_in_flight", &self.options.max_in_flight)
             .field("wait_for_replicas", &self.wait)
             .finish()
     }

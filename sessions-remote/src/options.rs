@@ -13,10 +13,14 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use]
+#[non_exhaustive]
 pub struct Options {
-    pub(crate) load_deadline: Duration,
-    pub(crate) commit_deadline: Duration,
-    pub(crate) max_in_flight: usize,
+    /// The deadline of a load, retries included.
+    pub load_deadline: Duration,
+    /// The deadline of a write, retries included.
+    pub commit_deadline: Duration,
+    /// The maximum number of calls in flight.
+    pub max_in_flight: usize,
 }
 
 impl Default for Options {
@@ -48,5 +52,16 @@ impl Options {
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.max_in_flight = calls;
         self
+    }
+
+    /// Returns the name of an option that is 0, which would let nothing through.
+    #[must_use]
+    pub fn find_zero(&self) -> Option<&'static str> {
+        let options = [
+            ("load_deadline", self.load_deadline.is_zero()),
+            ("commit_deadline", self.commit_deadline.is_zero()),
+            ("max_in_flight", self.max_in_flight == 0),
+        ];
+        options.into_iter().find_map(|(name, is_zero)| is_zero.then_some(name))
     }
 }

@@ -28,24 +28,14 @@ pub struct SqlBuilder<D> {
     pub(crate) schema: Option<String>,
     pub(crate) is_literal: bool,
     table: String,
-    limits: Limits,
+    options: Options,
     max_connections: Option<u32>,
     database: PhantomData<fn() -> D>,
 }
 
-/// Deadlines, and the number of calls in flight.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub(crate) load_deadline: Duration,
-    pub(crate) commit_deadline: Duration,
-    pub(crate) max_in_flight: usize,
-}
-
-impl Limits {
-    /// Returns how long one try waits for a connection or a lock, so that another may follow.
-    pub(crate) fn patience(&self) -> Duration {
-        self.load_deadline.min(self.commit_deadline) / 2
-    }
+/// Returns how long one try waits for a connection or a lock, so that another may follow.
+fn patience(options: &Options) -> Duration {
+    options.load_deadline.min(options.commit_deadline) / 2
 }
 
 impl<D: Database> Default for SqlBuilder<D> {
@@ -54,11 +44,7 @@ impl<D: Database> Default for SqlBuilder<D> {
             schema: None,
             is_literal: false,
             table: "sessions".to_owned(),
-            limits: Limits {
-                load_deadline: Duration::from_millis(500),
-                commit_deadline: Duration::from_secs(1),
-                max_in_flight: 4096,
-            },
+            options: Options::default(),
             max_connections: None,
             database: PhantomData,
         }
@@ -74,7 +60,7 @@ impl<D: Database> SqlBuilder<D> {
 
     /// Sets the deadline of a load, retries included; 500 ms by default.
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
-        self.limits.load_deadline = deadline;
+        self.options.load_deadline = deadline;
         self
     }
 
@@ -82,7 +68,7 @@ impl<D: Database> SqlBuilder<D> {
     ///
     /// Listings and what ends many sessions have a minute instead.
     pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
-        self.limits.commit_deadline = deadline;
+        self.options.commit_deadline = deadline;
         self
     }
 
@@ -90,7 +76,7 @@ impl<D: Database> SqlBuilder<D> {
     ///
     /// Further ones fail as [`Busy`](StoreErrorKind::Busy).
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
-        self.limits.max_in_flight = calls;
+        self.options.max_in_flight = calls;
         self
     }
 
@@ -115,7 +101,7 @@ impl<D: Database> SqlBuilder<D> {
         let (base, query) = Query::of::<D>(url)?;
         self.read(&query)?;
         let table = self.checked_table()?;
-        let options = D::connect_options(base, &query, &self.limits)?;
+        let options = D::connect_options(base, &query, patience(&self.options))?;
         let background = Background::start(&format!("sessions-{}", D::NAME)).map_err(OpenError::thread)?;
         let pool = PoolOptions::new()
             .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
@@ -166,10 +152,10 @@ impl<D: Database> SqlBuilder<D> {
 
     /// Takes over the options of a URL.
     fn read(&mut self, query: &Query<'_>) -> Result<(), OpenError> {
-        let limits = &mut self.limits;
-        limits.load_deadline = query.millis("load_deadline_ms")?.unwrap_or(limits.load_deadline);
-        limits.commit_deadline = query.millis("commit_deadline_ms")?.unwrap_or(limits.commit_deadline);
-        limits.max_in_flight = query.number("max_in_flight")?.map_or(limits.max_in_flight, |calls| calls as usize);
+        let options = &mut self.options;
+        options.load_deadline = query.millis("load_deadline_ms")?.unwrap_or(options.load_deadline);
+        options.commit_deadline = query.millis("commit_deadline_ms")?.unwrap_or(options.commit_deadline);
+        options.max_in_flight = query.number("max_in_flight")?.map_or(options.max_in_flight, |calls| calls as usize);
         self.max_connections = query.number("max_connections")?.or(self.max_connections);
         self.table = query.get("table").map_or_else(|| std::mem::take(&mut self.table), str::to_owned);
         self.schema = query.get("schema").map(str::to_owned).or_else(|| self.schema.take());
@@ -180,24 +166,17 @@ impl<D: Database> SqlBuilder<D> {
 
     /// Checks the options, and returns the table.
     fn checked_table(&self) -> Result<Table, OpenError> {
-        let limits = [
-            ("load_deadline", self.limits.load_deadline.is_zero()),
-            ("commit_deadline", self.limits.commit_deadline.is_zero()),
-            ("max_in_flight", self.limits.max_in_flight == 0),
-            ("max_connections", self.max_connections == Some(0)),
-        ];
-        if let Some((name, _)) = limits.iter().find(|(_, is_zero)| *is_zero) {
+        let no_connections = (self.max_connections == Some(0)).then_some("max_connections");
+        if let Some(name) = self.options.find_zero().or(no_connections) {
             return Err(OpenError::new(OpenErrorKind::Options, format!("`{name}` is 0, which lets nothing through")));
         }
         Table::new(self.schema.as_deref(), &self.table, D::DIALECT.quote)
     }
 
     fn finish(self, pool: Pool<D::Sqlx>, table: Table, background: Background) -> RemoteStore<Sql<D>> {
-        let Limits { load_deadline, commit_deadline, max_in_flight } = self.limits;
-        let options = Options::default().load_deadline(load_deadline).commit_deadline(commit_deadline);
         let runtime = background.handle().clone();
-        let engine = Sql::new(pool, table, self.is_literal, runtime, self.limits.patience());
-        RemoteStore::with_background(engine, options.max_in_flight(max_in_flight), background)
+        let engine = Sql::new(pool, table, self.is_literal, runtime, patience(&self.options));
+        RemoteStore::with_background(engine, self.options, background)
     }
 }
 

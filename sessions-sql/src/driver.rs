@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 
 use sessions_core::SessionId;
 use sqlx::error::DatabaseError;
 
-use crate::builder::Limits;
 use crate::error::OpenError;
 use crate::failure::Verdict;
 use crate::query::Query;
@@ -46,7 +46,9 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     const ONE_WRITER: bool = false;
 
     /// Returns how to connect to the database of a URL, given the part before its query.
-    fn connect_options(base: &str, query: &Query<'_>, limits: &Limits) -> Result<ConnectOptions<Self>, OpenError>;
+    ///
+    /// A try waits for a lock for as long as `patience`.
+    fn connect_options(base: &str, query: &Query<'_>, patience: Duration) -> Result<ConnectOptions<Self>, OpenError>;
 
     /// Sends a statement.
     fn send(

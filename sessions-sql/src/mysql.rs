@@ -1,12 +1,13 @@
 //! MySQL and MariaDB.
 
+use std::time::Duration;
+
 use sessions_core::SessionId;
 use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{Connection, Executor};
 
-use crate::builder::Limits;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::error::OpenError;
@@ -58,7 +59,7 @@ impl Driver for MySql {
         schema: SCHEMA,
     };
 
-    fn connect_options(base: &str, query: &Query<'_>, _: &Limits) -> Result<MySqlConnectOptions, OpenError> {
+    fn connect_options(base: &str, query: &Query<'_>, _: Duration) -> Result<MySqlConnectOptions, OpenError> {
         query.connect_options(base, Self::URL_OPTIONS)
     }
 

@@ -1,10 +1,12 @@
 //! PostgreSQL.
 
+use std::time::Duration;
+
 use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::builder::{Limits, SqlBuilder};
+use crate::builder::SqlBuilder;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::error::OpenError;
@@ -80,7 +82,7 @@ impl Driver for Postgres {
         schema: SCHEMA,
     };
 
-    fn connect_options(base: &str, query: &Query<'_>, _: &Limits) -> Result<PgConnectOptions, OpenError> {
+    fn connect_options(base: &str, query: &Query<'_>, _: Duration) -> Result<PgConnectOptions, OpenError> {
         query.connect_options(base, &Self::URL_OPTIONS[2..])
     }
 

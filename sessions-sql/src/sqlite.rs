@@ -1,13 +1,13 @@
 //! SQLite.
 
 use std::path::Path;
+use std::time::Duration;
 
 use sessions_remote::RemoteStore;
 use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-use crate::builder::Limits;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::error::{OpenError, OpenErrorKind};
@@ -65,7 +65,7 @@ impl Driver for Sqlite {
         schema: SCHEMA,
     };
 
-    fn connect_options(base: &str, query: &Query<'_>, limits: &Limits) -> Result<SqliteConnectOptions, OpenError> {
+    fn connect_options(base: &str, query: &Query<'_>, patience: Duration) -> Result<SqliteConnectOptions, OpenError> {
         let path = base.strip_prefix("sqlite:").unwrap_or(base);
         let path = Path::new(path.strip_prefix("//").unwrap_or(path));
         if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" {
@@ -80,7 +80,7 @@ impl Driver for Sqlite {
         let synchronous = query.one_of("synchronous", SYNCHRONOUS)?.unwrap_or(SqliteSynchronous::Full);
         let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
         let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
-        Ok(options.busy_timeout(limits.patience()).disable_statement_logging())
+        Ok(options.busy_timeout(patience).disable_statement_logging())
     }
 
     send_with_sqlx!();
