@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redis::ProtocolVersion;
+use sessions_remote::may_show_option;
 use url::Url;
 
 use crate::error::{OpenError, OpenErrorKind};
@@ -97,16 +98,10 @@ enum Complaint {
 
 impl Complaint {
     /// Creates the error.
-    ///
-    /// A name is not repeated if it may be part of a password with a `?`:
-    /// `redis://:pass?word@host`.
     fn about(self, name: &str, url: &Url) -> OpenError {
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-        let is_harmless = !name.is_empty() && name.len() <= 32 && name.bytes().all(is_name);
-        let may_be_password = url.query().is_some_and(|query| query.contains('@'));
         match self {
             Self::Value(reason) => OpenError::url_option(name, reason),
-            Self::Unknown if is_harmless && !may_be_password => {
+            Self::Unknown if may_show_option(name, url.query().unwrap_or_default()) => {
                 OpenError::url_option(name, format_args!("is unknown; there are {KNOWN}"))
             }
             Self::Unknown => {

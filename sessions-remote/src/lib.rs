@@ -9,9 +9,11 @@ mod runtime;
 mod shared;
 mod store;
 mod tries;
+mod url_options;
 mod writers;
 
 pub use engine::{Answer, Engine, Failure, Swap, Values};
 pub use options::Options;
 pub use runtime::{Background, caller};
 pub use store::{OpenByUrl, RemoteStore};
+pub use url_options::may_show_option;

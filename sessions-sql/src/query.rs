@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use sessions_remote::may_show_option;
 use url::form_urlencoded;
 
 use crate::driver::Database;
@@ -87,14 +88,9 @@ impl<'a> Query<'a> {
 }
 
 /// Returns the error for an unknown option.
-///
-/// A name is not repeated if it may be part of a password with a `?`:
-/// `postgres://app:pass?word@host`.
 fn unknown<D: Database>(name: &str, query: &str) -> OpenError {
     let known = OURS.iter().chain(D::URL_OPTIONS).copied().collect::<Vec<_>>().join(", ");
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let is_harmless = !name.is_empty() && name.len() <= 32 && name.bytes().all(is_name);
-    if is_harmless && !query.contains('@') {
+    if may_show_option(name, query) {
         return OpenError::url_option(name, format_args!("is unknown; there are {known}"));
     }
     let reason =
