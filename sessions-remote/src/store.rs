@@ -164,9 +164,7 @@ impl<E: Engine> Shared<E> {
     async fn of_principal(self: Arc<Self>, principal: String, now: Timestamp) -> Result<Vec<Record>, Fault> {
         let (mut records, mut from) = (Vec::new(), None);
         loop {
-            let deadline = self.outage.start(BULK_DEADLINE);
-            let page = self.outage.repeat(deadline, || self.engine.of_principal(&principal, from.as_deref()));
-            let page = page.await.answer?;
+            let page = self.in_bulk(|| self.engine.of_principal(&principal, from.as_deref())).await?;
             records.extend(live(page.values, now).filter(|record| record.principal() == Some(&*principal)));
             from = page.next;
             if from.is_none() {

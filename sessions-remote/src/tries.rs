@@ -78,7 +78,7 @@ impl Fault {
     pub(crate) fn into_error(self, store: &'static str) -> StoreError {
         let error = StoreError::new(store, self.kind);
         match self.cause {
-            Some(cause) => error.caused_by(Shared(cause)),
+            Some(cause) => error.caused_by(SharedCause(cause)),
             None => error,
         }
     }
@@ -98,15 +98,15 @@ impl From<Failure> for Fault {
 
 /// A cause that several errors share.
 #[derive(Debug)]
-struct Shared(Arc<dyn StdError + Send + Sync>);
+struct SharedCause(Arc<dyn StdError + Send + Sync>);
 
-impl fmt::Display for Shared {
+impl fmt::Display for SharedCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl StdError for Shared {
+impl StdError for SharedCause {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source()
     }

@@ -169,13 +169,13 @@ impl<D: Database> Engine for Sql<D> {
         let (id, mark) = (Value::Bytes(id.as_bytes()), Value::Bytes(before.mark()));
         let (head, expires_at) = (Value::Bytes(&new.head), Value::Number(new.expires_at));
         // The row has the body of `before` if it has its mark.
-        let text_and_values = if old.body == new.body && old.principal == new.principal {
+        let (text, values) = if old.body == new.body && old.principal == new.principal {
             (&self.statements.swap_head, &[head, expires_at, expires_at, id, mark][..])
         } else {
             let body = Value::Bytes(new.body);
             (&self.statements.swap, &[head, body, new.principal(), expires_at, expires_at, id, mark][..])
         };
-        if self.affected(text_and_values.0, text_and_values.1).await? == 1 {
+        if self.affected(text, values).await? == 1 {
             return Ok(Swap::Done);
         }
         // A statement of its own: within one, a SELECT would see the row as it was before another's
