@@ -1,8 +1,8 @@
 //! Group commit: the commits of one session within a process share one swap.
 //!
-//! The first caller leads: it commits at once, and on its own. Who comes meanwhile queues, and is
-//! committed together afterwards. Without the queue a busy session is ten times slower, since of
-//! all swaps under way one succeeds.
+//! The first caller leads: it commits at once, and on its own. Commits that come meanwhile queue,
+//! and are done together afterwards. Without the queue a busy session is ten times slower, since
+//! only one of all swaps under way succeeds.
 
 use std::sync::Arc;
 
@@ -92,8 +92,8 @@ impl<E: Engine> Turn<E> {
     async fn run(mut self) {
         while !self.try_end() {
             let jobs = self.shared.queues.get_mut(&self.id).map(|mut queue| std::mem::take(&mut *queue));
-            // Who does not wait any more is told nothing, and what was dropped before it began is
-            // not done.
+            // A caller that no longer waits has dropped its commit before it began, so it is not
+            // done.
             let jobs: Vec<Job> = jobs.unwrap_or_default().into_iter().filter(|job| !job.answer.is_closed()).collect();
             if jobs.is_empty() {
                 continue;

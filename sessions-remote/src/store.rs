@@ -108,7 +108,7 @@ impl<E: Engine> Shared<E> {
         let deadline = if is_sharded { self.commit_deadline().share(IDS) } else { self.commit_deadline() };
         let record = sign(&record, None, self.writer, nonce()?);
         if record.principal().is_some() {
-            // The list of a principal lies where it lies, whatever the id.
+            // Has the whole deadline: another id would not move the principal's list.
             self.outage.repeat(self.commit_deadline(), || self.engine.list(&record)).await.answer?;
         }
         let outcome = self.outage.repeat(deadline, || self.engine.insert(&record)).await;

@@ -4,8 +4,8 @@
 //! A writer is an opened store. Each waits for one swap of a session before it sends the next, and
 //! an earlier one that arrives late finds that what it names is gone. So a writer's last nonce
 //! tells whether its latest swap was done, as long as the writer has not dropped out of the ring.
-//! Kept are writers rather than nonces: on a busy session, a ring of the last nonces forgets within
-//! four writes.
+//! The ring holds writers rather than nonces, since on a busy session a ring of the last nonces
+//! would forget within four writes.
 
 use sessions_core::record::Record;
 

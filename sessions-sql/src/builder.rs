@@ -193,7 +193,7 @@ impl<D: Database> OpenByUrl for Sql<D> {
 const MIGRATION: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What stores in SQL databases have beyond others.
+/// The calls that only stores in SQL databases have.
 pub trait SqlStore {
     /// Creates the table, unless it is there.
     ///

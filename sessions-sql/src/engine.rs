@@ -19,7 +19,7 @@ use crate::lease::Lease;
 use crate::statements::{Columns, Statement, Statements, Value, schema};
 use crate::table::Table;
 
-/// Most rows of a page. A row may have 64 KiB and more.
+/// Maximum number of rows in a page. A row may have 64 KiB and more.
 const PAGE: usize = 200;
 
 /// Sessions in a table of a database, the engine of a
@@ -103,7 +103,7 @@ impl<D: Database> Sql<D> {
 
     fn failure(&self, error: &sqlx::Error) -> Failure {
         if is_loss::<D>(error) {
-            // Likely, the others are lost too. Giving one back checks it.
+            // The others are probably lost too. Giving one back checks it.
             while let Some(idle) = self.pool.try_acquire() {
                 drop(Lease::<D>::new(idle, self.runtime.clone()));
             }
@@ -190,7 +190,7 @@ impl<D: Database> Engine for Sql<D> {
 
     async fn of_principal(&self, principal: &str, from: Option<&[u8]>) -> Answer<Values> {
         let principal = hash_of(principal);
-        // No id is as small as no bytes.
+        // Every id is greater than no bytes at all.
         let values = [Value::Bytes(&principal), Value::Bytes(from.unwrap_or_default()), Value::Number(number(PAGE))];
         self.values(&self.statements.of_principal, &values, PAGE).await
     }
