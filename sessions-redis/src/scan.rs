@@ -7,7 +7,7 @@ use redis::Value;
 use sessions_core::SessionId;
 use sessions_remote::{Answer, Failure, Values};
 
-use crate::engine::{AT_ONCE, Redis};
+use crate::engine::{AT_ONCE, Redis, odd_reply};
 use crate::error::Fault;
 use crate::reply::{bytes, items};
 use crate::walk::{Server, Slots, Walk};
@@ -98,7 +98,7 @@ impl Redis {
             }
             _ => None,
         });
-        reply.ok_or_else(|| Failure::refused("the reply to SCAN is none"))
+        reply.ok_or_else(|| odd_reply("SCAN"))
     }
 
     /// Returns the slots of the server that has a slot, and the name of its process.
