@@ -71,6 +71,8 @@ pub enum ErrorKind {
     ZeroExpiry,
     /// The operation needs a session, and there is none.
     NoSession,
+    /// The operation needs a principal, and nobody is signed in.
+    NotSignedIn,
     /// The operation needs a cookie, but the response headers were already sent.
     AlreadyCommitted,
 }
@@ -123,7 +125,7 @@ impl Error {
     /// Returns the HTTP status to send to the client.
     ///
     /// - 400: too many session cookies
-    /// - 401: the session is gone
+    /// - 401: the session is gone, or nobody is signed in
     /// - 409: conflict
     /// - 413: the record would be too large
     /// - 503: the store failed, is full, or has a record that only a newer build can read
@@ -136,7 +138,7 @@ impl Error {
         match self.0.kind {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
             ErrorKind::TooManyTokens => 400,
-            ErrorKind::Gone => 401,
+            ErrorKind::Gone | ErrorKind::NotSignedIn => 401,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
             _ => 500,
@@ -161,6 +163,7 @@ impl Error {
         !matches!(
             self.0.kind,
             ErrorKind::Gone
+                | ErrorKind::NotSignedIn
                 | ErrorKind::Conflict
                 | ErrorKind::TooLarge
                 | ErrorKind::TooManyTokens
@@ -209,6 +212,7 @@ impl fmt::Display for Error {
                 "an idle timeout below one millisecond would end the session at once; call `destroy` instead"
             }
             ErrorKind::NoSession => "there is no session",
+            ErrorKind::NotSignedIn => "nobody is signed in",
             ErrorKind::AlreadyCommitted => {
                 "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
                  or sign in before the response starts"
@@ -267,6 +271,7 @@ mod tests {
             (ErrorKind::Seal, 500, true),
             (ErrorKind::ZeroExpiry, 500, true),
             (ErrorKind::NoSession, 500, true),
+            (ErrorKind::NotSignedIn, 401, false),
             (ErrorKind::AlreadyCommitted, 500, true),
         ] {
             let error = Error::new(kind);
