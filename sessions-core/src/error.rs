@@ -73,6 +73,8 @@ pub enum ErrorKind {
     NoSession,
     /// The operation needs a principal, and nobody is signed in.
     NotSignedIn,
+    /// The principal has as many sessions as are allowed, so the login was refused.
+    TooManySessions,
     /// The operation needs a cookie, but the response headers were already sent.
     AlreadyCommitted,
 }
@@ -126,6 +128,7 @@ impl Error {
     ///
     /// - 400: too many session cookies
     /// - 401: the session is gone, or nobody is signed in
+    /// - 403: the principal has too many sessions
     /// - 409: conflict
     /// - 413: the record would be too large
     /// - 503: the store failed, is full, or has a record that only a newer build can read
@@ -139,6 +142,7 @@ impl Error {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
             ErrorKind::TooManyTokens => 400,
             ErrorKind::Gone | ErrorKind::NotSignedIn => 401,
+            ErrorKind::TooManySessions => 403,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
             _ => 500,
@@ -164,6 +168,7 @@ impl Error {
             self.0.kind,
             ErrorKind::Gone
                 | ErrorKind::NotSignedIn
+                | ErrorKind::TooManySessions
                 | ErrorKind::Conflict
                 | ErrorKind::TooLarge
                 | ErrorKind::TooManyTokens
@@ -213,6 +218,7 @@ impl fmt::Display for Error {
             }
             ErrorKind::NoSession => "there is no session",
             ErrorKind::NotSignedIn => "nobody is signed in",
+            ErrorKind::TooManySessions => "the principal has as many sessions as are allowed",
             ErrorKind::AlreadyCommitted => {
                 "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
                  or sign in before the response starts"
@@ -272,6 +278,7 @@ mod tests {
             (ErrorKind::ZeroExpiry, 500, true),
             (ErrorKind::NoSession, 500, true),
             (ErrorKind::NotSignedIn, 401, false),
+            (ErrorKind::TooManySessions, 403, false),
             (ErrorKind::AlreadyCommitted, 500, true),
         ] {
             let error = Error::new(kind);

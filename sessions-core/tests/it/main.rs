@@ -14,6 +14,7 @@ mod failures;
 mod guards;
 mod late;
 mod lifecycle;
+mod limits;
 mod log;
 mod logins;
 mod logout;
