@@ -128,6 +128,7 @@ mod future;
 pub mod global;
 mod headers;
 mod middleware;
+mod request;
 mod service;
 
 pub use error::SessionError;

@@ -7,4 +7,5 @@
 pub use crate::exchange::{
     Commit, CommitError, CommitGuard, Exchange, ExchangeGuard, Exchanges, Header, ResponseHeaders, SessionHeaders,
 };
+pub use crate::request::{RequestHeader, RequestHeaders};
 pub use crate::session::Load;

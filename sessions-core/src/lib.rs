@@ -9,6 +9,7 @@ mod id;
 mod manager;
 mod platform;
 pub mod record;
+mod request;
 mod session;
 pub mod store;
 pub mod testing;
