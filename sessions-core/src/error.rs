@@ -43,6 +43,9 @@ pub enum ErrorKind {
     NewerFormat,
     /// The request has too many session cookies to determine its session.
     TooManyTokens,
+    /// Another site made the browser send the request; see
+    /// [`CrossOrigin`](crate::CrossOrigin).
+    CrossOrigin,
     /// The store has reached its limits, and every session in it is signed in.
     StoreFull,
     /// The session was destroyed, renewed or expired while the request was under way. Nothing was
@@ -124,6 +127,7 @@ impl Error {
     ///
     /// - 400: too many session cookies
     /// - 401: the session is gone
+    /// - 403: another site made the browser send the request
     /// - 409: conflict
     /// - 413: the record would be too large
     /// - 503: the store failed, is full, or has a record that only a newer build can read
@@ -137,6 +141,7 @@ impl Error {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
             ErrorKind::TooManyTokens => 400,
             ErrorKind::Gone => 401,
+            ErrorKind::CrossOrigin => 403,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
             _ => 500,
@@ -164,6 +169,7 @@ impl Error {
                 | ErrorKind::Conflict
                 | ErrorKind::TooLarge
                 | ErrorKind::TooManyTokens
+                | ErrorKind::CrossOrigin
                 | ErrorKind::Immutable
                 | ErrorKind::NotANumber
         )
@@ -194,6 +200,7 @@ impl fmt::Display for Error {
             ErrorKind::StoreUnavailable => "the session store is unavailable",
             ErrorKind::NewerFormat => "a newer build wrote the session, and only that build can change or end it",
             ErrorKind::TooManyTokens => "the request has too many session cookies; the client must delete some",
+            ErrorKind::CrossOrigin => "another site made the browser send the request, and its origin is not trusted",
             ErrorKind::StoreFull => "the session store is full",
             ErrorKind::Gone => "the session ended while the request was under way",
             ErrorKind::Conflict => "the session has changed in a way that conflicts with the request",
@@ -257,6 +264,7 @@ mod tests {
             (ErrorKind::Conflict, 409, false),
             (ErrorKind::NewerFormat, 503, true),
             (ErrorKind::TooManyTokens, 400, false),
+            (ErrorKind::CrossOrigin, 403, false),
             (ErrorKind::Immutable, 500, false),
             (ErrorKind::NotANumber, 500, false),
             (ErrorKind::TooLarge, 413, false),

@@ -25,8 +25,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::cookie::{Candidates, shows_plain_http};
-use crate::error::Error;
-use crate::manager::Sessions;
+use crate::error::{Error, ErrorKind};
+use crate::manager::{Event, RejectReason, Sessions};
 use crate::request::{RequestHeader, RequestHeaders};
 use outcome::drops_writes;
 
@@ -124,8 +124,12 @@ impl Exchange {
         Lookup::begin(&self.shared, &mut candidates)
     }
 
-    /// Examines the rest of a request whose cookies were read.
+    /// Examines the rest of a request whose cookies were read, and refuses one of another site.
     pub(crate) fn examine(&self, request: &impl RequestHeaders, candidates: &mut Candidates) -> Result<(), Error> {
+        if self.shared.sessions.config().cross_origin.refuses(request, candidates.carried) {
+            self.shared.raise(&Event::Rejected { id: None, reason: RejectReason::CrossOrigin });
+            return Err(Error::new(ErrorKind::CrossOrigin));
+        }
         if !candidates.carried && self.shared.sessions.cookie_is_secure() {
             candidates.by_plain_http = came_by_plain_http(request);
         }

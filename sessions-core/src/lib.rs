@@ -24,4 +24,5 @@ pub use manager::{
 };
 pub use platform::{Clock, SystemClock, Timestamp};
 pub use record::codec::Codec;
+pub use request::CrossOrigin;
 pub use session::{Key, Lenient, Session, Value};

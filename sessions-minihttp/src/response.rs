@@ -171,6 +171,7 @@ const fn reason(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
         401 => "Unauthorized",
+        403 => "Forbidden",
         408 => "Request Timeout",
         409 => "Conflict",
         413 => "Content Too Large",

@@ -35,6 +35,8 @@ pub enum ConfigErrorKind {
     ZeroInterval,
     /// The limits allow more bytes or keys than the record format can store.
     RecordLimits,
+    /// A trusted origin is not of the form `scheme://host` or `scheme://host:port`.
+    TrustedOrigin,
     /// The process-wide session manager is already in use.
     GlobalAlreadySet,
 }
@@ -71,6 +73,7 @@ impl fmt::Display for ConfigError {
                 "a sweep interval below one millisecond would sweep without a pause; use `None` to disable sweeping"
             }
             ConfigErrorKind::RecordLimits => "a record can hold at most 4,294,967,295 bytes and 65,535 keys",
+            ConfigErrorKind::TrustedOrigin => "a trusted origin is not valid",
             ConfigErrorKind::GlobalAlreadySet => "the process-wide session manager is already in use",
         })?;
         self.advice.as_ref().map_or(Ok(()), |advice| write!(f, ": {advice}"))

@@ -16,6 +16,7 @@ use crate::platform::{Clock, Entropy, SystemClock, fill_random, whole_millis};
 use crate::record::Limits;
 use crate::record::Values;
 use crate::record::codec::Codec;
+use crate::request::{CrossOrigin, CrossOriginRule};
 use crate::store::{MemoryStore, Store};
 
 /// What happens to requests that ask for their session while the store is unreachable.
@@ -64,6 +65,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) outage: OutagePolicy,
     pub(crate) no_store: bool,
+    pub(crate) cross_origin: CrossOriginRule,
     pub(crate) values: Values,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) entropy: Entropy,
@@ -92,6 +94,7 @@ impl Default for SessionsBuilder {
                 limits: Limits::default(),
                 outage: OutagePolicy::default(),
                 no_store: true,
+                cross_origin: CrossOriginRule::default(),
                 values: Values::Json,
                 clock: Box::new(SystemClock),
                 entropy: fill_random,
@@ -254,6 +257,26 @@ impl SessionsBuilder {
         self
     }
 
+    /// Sets which requests from other sites are refused with 403. The default is
+    /// [`CrossOrigin::RefuseCrossSite`].
+    ///
+    /// Requests are checked when they ask for their session, so a route that does not is not
+    /// affected, and neither is any `GET`. Behind a proxy that replaces `Host`, a browser that
+    /// sends no `Sec-Fetch-Site` is refused: let the proxy pass `Host` on, or trust the origin.
+    pub const fn cross_origin(mut self, refused: CrossOrigin) -> Self {
+        self.config.cross_origin.refused = refused;
+        self
+    }
+
+    /// Adds origins whose requests are not refused, such as `https://login.example.com`.
+    ///
+    /// A sign-in at another site that ends with a posted form (`response_mode=form_post`) needs
+    /// this if the cookie has `SameSite=None`, or with [`CrossOrigin::RefuseCrossOrigin`].
+    pub fn trusted_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.cross_origin.trusted.extend(origins.into_iter().map(Into::into));
+        self
+    }
+
     /// Signs tokens with the first key; tokens signed with any of the keys are accepted.
     ///
     /// A forged cookie is then rejected without a lookup.
@@ -325,8 +348,9 @@ impl SessionsBuilder {
     /// # Errors
     ///
     /// Returns the first invalid option: a zero timeout or interval, limits that a record cannot
-    /// hold, a weak key, or a cookie that browsers would reject.
-    pub fn build(self) -> Result<Sessions, ConfigError> {
+    /// hold, a weak key, an origin that no browser sends, or a cookie that browsers would
+    /// reject.
+    pub fn build(mut self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));
         }
@@ -336,6 +360,7 @@ impl SessionsBuilder {
         if !self.config.limits.fits_format() {
             return Err(ConfigError::new(ConfigErrorKind::RecordLimits));
         }
+        self.config.cross_origin.check()?;
         let form = self.seal.apply(self.cookie.build()?)?;
         if !self.cookie.secure {
             tracing::warn!(

@@ -46,7 +46,9 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// Same as [`session`](Self::session).
+    /// Returns [`CrossOrigin`](crate::ErrorKind::CrossOrigin) if another site made the browser send
+    /// the request; see [`cross_origin`](crate::SessionsBuilder::cross_origin). Otherwise the same
+    /// as [`session`](Self::session).
     pub fn session_from(&self, request: &impl RequestHeaders) -> Load {
         let cookies = request.values(RequestHeader::Cookie);
         let lookup = self.look_up(cookies, |candidates| self.examine(request, candidates));

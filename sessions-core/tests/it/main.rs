@@ -7,6 +7,7 @@ mod caching;
 mod changes;
 mod concurrency;
 mod cookies;
+mod cross_origin;
 mod data;
 mod events;
 mod expiry;

@@ -4,6 +4,7 @@ mod anonymous;
 mod caching;
 mod capacity;
 mod cookie_field;
+mod cross_site;
 mod failures;
 mod flashes;
 mod flows;
