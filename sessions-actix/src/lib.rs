@@ -120,6 +120,7 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod complete;
+mod device;
 mod error;
 mod exchanges;
 mod ext;
@@ -131,6 +132,7 @@ mod middleware;
 mod request;
 mod service;
 
+pub use device::device;
 pub use error::SessionError;
 pub use ext::SessionsExt;
 pub use extract::{Extraction, OptionalExtraction, OptionalSession, Session};
@@ -142,7 +144,7 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Expiry, Key, SameSite, SessionId, Sessions};
+pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, SessionId, Sessions, TrustedProxies};
 
 /// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_actix";

@@ -114,6 +114,7 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod device;
 mod error;
 mod ext;
 mod extract;
@@ -121,6 +122,7 @@ pub mod global;
 mod layer;
 mod service;
 
+pub use device::device;
 pub use error::SessionError;
 pub use ext::SessionsExt;
 pub use extract::Session;
@@ -131,5 +133,5 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Expiry, Key, SameSite, SessionId, Sessions};
+pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, SessionId, Sessions, TrustedProxies};
 pub use sessions_http::{RequestHead, ResponseFuture};

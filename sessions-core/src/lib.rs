@@ -24,5 +24,5 @@ pub use manager::{
 };
 pub use platform::{Clock, SystemClock, Timestamp};
 pub use record::codec::Codec;
-pub use request::CrossOrigin;
+pub use request::{CrossOrigin, Device, TrustedProxies};
 pub use session::{Key, Lenient, Session, Value};

@@ -43,6 +43,7 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod complete;
+mod device;
 mod error;
 mod exchanges;
 mod ext;
@@ -52,6 +53,7 @@ mod headers;
 mod request;
 mod sealed_traits;
 
+pub use device::device;
 pub use error::SessionError;
 pub use exchanges::{open, session};
 pub use ext::SessionsExt;

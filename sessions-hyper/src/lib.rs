@@ -148,5 +148,5 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Expiry, Key, SameSite, Session, SessionId, Sessions};
-pub use sessions_http::{RequestHead, ResponseFuture, SessionError, SessionsExt, global, session};
+pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, Session, SessionId, Sessions, TrustedProxies};
+pub use sessions_http::{RequestHead, ResponseFuture, SessionError, SessionsExt, device, global, session};

@@ -4,6 +4,7 @@
 
 mod block_on;
 mod connection;
+mod device;
 mod ext;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -20,6 +21,7 @@ mod visit;
 mod wire;
 
 pub use block_on::block_on;
+pub use device::device;
 pub use ext::SessionsExt;
 pub use http_server::{HttpServer, HttpService, HttpServiceFactory};
 pub use request::{Body, Request};
@@ -29,7 +31,7 @@ pub use service::{BoxError, SessionService, WithSessions};
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Expiry, Key, SameSite, Session, SessionId, Sessions};
+pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, Session, SessionId, Sessions, TrustedProxies};
 pub use stack::raise_stack_size;
 
 /// The error of a session. Unlike in other adapters, it is core's own, since every request has a

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
+use std::net::SocketAddr;
 
 use httparse::Header;
 use sessions_core::adapter::{RequestHeader, RequestHeaders};
@@ -58,7 +59,7 @@ impl<'r> Request<'r> {
         block_on(exchange.session_from(&self.request_head()))
     }
 
-    fn request_head(&self) -> RequestHead<'_> {
+    pub(crate) fn request_head(&self) -> RequestHead<'_> {
         RequestHead { method: self.head.method, target: self.head.path, headers: self.head.headers }
     }
 
@@ -72,6 +73,14 @@ impl<'r> Request<'r> {
     #[must_use]
     pub fn path(&self) -> &str {
         self.head.path
+    }
+
+    /// Returns the address of the other end of the connection: the client, or a proxy.
+    ///
+    /// See [`device`](crate::device) for the address of a client behind proxies.
+    #[must_use]
+    pub const fn peer(&self) -> SocketAddr {
+        self.visit.peer()
     }
 
     /// Returns the minor version of HTTP/1.

@@ -37,6 +37,8 @@ pub enum ConfigErrorKind {
     RecordLimits,
     /// A trusted origin is not of the form `scheme://host` or `scheme://host:port`.
     TrustedOrigin,
+    /// A trusted proxy is not an address or a network.
+    TrustedProxy,
     /// The process-wide session manager is already in use.
     GlobalAlreadySet,
 }
@@ -74,6 +76,7 @@ impl fmt::Display for ConfigError {
             }
             ConfigErrorKind::RecordLimits => "a record can hold at most 4,294,967,295 bytes and 65,535 keys",
             ConfigErrorKind::TrustedOrigin => "a trusted origin is not valid",
+            ConfigErrorKind::TrustedProxy => "a trusted proxy is not an address or a network",
             ConfigErrorKind::GlobalAlreadySet => "the process-wide session manager is already in use",
         })?;
         self.advice.as_ref().map_or(Ok(()), |advice| write!(f, ": {advice}"))
