@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use sessions_core::SessionId;
-use sessions_core::record::{Change, Changes, Record, RecordTooLarge, Refusal, SecretHash};
+use sessions_core::record::{Change, Changes, Lifetime, Record, RecordTooLarge, Refusal, SecretHash};
+use sessions_core::{SessionId, Timestamp};
 
 use crate::NOW;
 
 const SECRET: [u8; 32] = [1; 32];
 const WRONG_SECRET: [u8; 32] = [2; 32];
+const NEXT_SECRET: [u8; 32] = [3; 32];
 
 /// Contents of a new record.
 #[derive(Arbitrary, Debug)]
@@ -51,8 +52,23 @@ pub enum Action<'a> {
     ClearEntries,
     ClearFlashes,
     Renew,
+    /// A rotation that leaves alone what has begun less than so many milliseconds ago.
+    Rotate(u16),
     Bind(&'a str),
-    Idle(u32),
+    Confirm,
+    Live {
+        idle: u32,
+        persists: bool,
+    },
+}
+
+/// The secret that a request shows.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub enum Shown {
+    Own,
+    Next,
+    Former,
+    Wrong,
 }
 
 impl Draft<'_> {
@@ -114,8 +130,16 @@ impl Action<'_> {
             Self::ClearEntries => changes.clear_entries(),
             Self::ClearFlashes => changes.clear_flashes(),
             Self::Renew => changes.renew(SecretHash::from_bytes(SECRET)),
+            Self::Rotate(millis) => {
+                let since = changes.now().as_millis().saturating_sub((*millis).into());
+                changes.rotate(SecretHash::from_bytes(NEXT_SECRET), Timestamp::from_millis(since))
+            }
             Self::Bind(principal) => changes.bind(*principal),
-            Self::Idle(millis) => changes.idle(Duration::from_millis((*millis).into())),
+            Self::Confirm => changes.confirm(),
+            Self::Live { idle, persists } => {
+                let idle = Duration::from_millis((*idle).into());
+                changes.lifetime(Lifetime::ENDLESS.with_idle(idle).with_persistent_cookie(*persists))
+            }
         }
     }
 }
@@ -124,11 +148,16 @@ impl Action<'_> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     secret: [u8; 32],
-    /// The secret before, as far as the changes that were applied here tell.
-    former: Option<[u8; 32]>,
+    /// The secret before, as far as the changes that were applied here tell, and whether a rotation
+    /// replaced it.
+    former: Option<([u8; 32], bool)>,
+    /// The secret that a rotation has sent, and when.
+    successor: Option<([u8; 32], u64)>,
     last_seen: u64,
     idle: Option<Duration>,
     deadline: u64,
+    persists: bool,
+    signed_in_at: Option<u64>,
     version: u32,
     principal: Option<String>,
     /// Values, and whether they are immutable.
@@ -144,9 +173,12 @@ impl Model {
         Self {
             secret: *record.secret_hash().as_bytes(),
             former: None,
+            successor: None,
             last_seen: record.last_seen().as_millis(),
             idle: record.idle(),
             deadline: record.absolute_deadline().as_millis(),
+            persists: record.lifetime().cookie_persists(),
+            signed_in_at: record.signed_in_at().map(Timestamp::as_millis),
             version: record.version(),
             principal: record.principal().map(str::to_owned),
             entries: entries.map(|e| (e.key().to_owned(), (e.value().to_vec(), e.is_immutable()))).collect(),
@@ -154,15 +186,20 @@ impl Model {
         }
     }
 
-    /// Returns the model as its record shows it, without the former secret.
+    /// Returns the model as its record shows it, without the other secrets.
     pub fn shown(&self) -> Self {
-        Self { former: None, ..self.clone() }
+        Self { former: None, successor: None, ..self.clone() }
     }
 
     /// Starts the changes of a request.
-    pub fn request(&self, millis_later: u16, wrong_secret: bool) -> Changes {
-        let now = sessions_core::Timestamp::from_millis(self.last_seen.saturating_add(millis_later.into()));
-        let secret = if wrong_secret { WRONG_SECRET } else { self.secret };
+    pub fn request(&self, millis_later: u16, shown: Shown) -> Changes {
+        let now = Timestamp::from_millis(self.last_seen.saturating_add(millis_later.into()));
+        let secret = match shown {
+            Shown::Own => self.secret,
+            Shown::Next => self.successor.map_or(NEXT_SECRET, |(secret, _)| secret),
+            Shown::Former => self.former.map_or(WRONG_SECRET, |(secret, _)| secret),
+            Shown::Wrong => WRONG_SECRET,
+        };
         Changes::new(now, SecretHash::from_bytes(secret))
     }
 
@@ -176,28 +213,56 @@ impl Model {
         let mut next = self.after_edits(changes).ok_or(Refusal::Conflict)?;
         next.last_seen = next.last_seen.max(now);
         next.version += 1;
-        if let Some(secret) = changes.new_secret() {
-            next.former = Some(std::mem::replace(&mut next.secret, *secret.as_bytes()));
+        next.replace_secret(changes);
+        if changes.confirms() && (changes.new_principal().is_some() || next.principal.is_some()) {
+            next.signed_in_at = Some(now);
         }
         if let Some(principal) = changes.new_principal() {
             next.principal = Some(principal.to_owned());
         }
-        if let Some(idle) = changes.new_idle() {
-            next.idle = Some(idle);
+        if let Some(lifetime) = changes.new_lifetime() {
+            (next.idle, next.deadline) = (lifetime.idle(), lifetime.absolute_deadline().as_millis());
+            next.persists = lifetime.cookie_persists();
         }
         *self = next;
         Ok(())
     }
 
-    /// Returns whether the secret fits: the former one too, if the changes only consume flashes.
+    /// Renews the secret, begins a rotation or ends one.
+    fn replace_secret(&mut self, changes: &Changes) {
+        let (now, expected) = (changes.now().as_millis(), *changes.expected_secret().as_bytes());
+        let is_own = expected == self.secret;
+        let is_first_use = !is_own && self.successor.is_some_and(|(secret, _)| secret == expected);
+        if let Some(secret) = changes.new_secret() {
+            (self.former, self.successor) = (Some((expected, false)), None);
+            self.secret = *secret.as_bytes();
+        } else if is_first_use {
+            (self.former, self.successor) = (Some((self.secret, true)), None);
+            self.secret = expected;
+        } else if let Some((secret, unless_since)) = changes.rotation()
+            && is_own
+            && self.successor.is_none_or(|(_, since)| since <= unless_since.as_millis())
+        {
+            self.successor = Some((*secret.as_bytes(), now));
+        }
+    }
+
+    /// Returns whether the secret fits: its own, or the one that a rotation has sent. The former one
+    /// fits too, if a rotation replaced it and the changes sign nobody in, or if they only consume
+    /// flashes.
     fn admits(&self, changes: &Changes) -> bool {
-        let sets_head =
-            changes.new_secret().is_some() || changes.new_principal().is_some() || changes.new_idle().is_some();
+        let sets_head = changes.changes_head();
         let clears = changes.clears_entries() || changes.clears_flashes();
         let mut all = changes.iter().peekable();
         let consumes = all.peek().is_some() && all.all(|change| matches!(change, Change::ConsumeFlash { .. }));
         let expected = changes.expected_secret().as_bytes();
-        *expected == self.secret || (!sets_head && !clears && consumes && Some(*expected) == self.former)
+        let is_former = self.former.is_some_and(|(secret, _)| secret == *expected);
+        let is_rotated = is_former && self.former.is_some_and(|(_, by_rotation)| by_rotation);
+        let renews = changes.new_secret().is_some() || changes.new_principal().is_some();
+        *expected == self.secret
+            || self.successor.is_some_and(|(secret, _)| secret == *expected)
+            || (is_rotated && !renews)
+            || (is_former && !sets_head && !clears && consumes)
     }
 
     fn after_edits(&self, changes: &Changes) -> Option<Self> {

@@ -174,8 +174,8 @@ pub(crate) fn assert_same(found: &Record, expected: &Record) {
     assert_eq!(found.secret_hash(), expected.secret_hash());
     assert_eq!(found.created(), expected.created(), "created");
     assert_eq!(found.last_seen(), expected.last_seen(), "last seen");
-    assert_eq!(found.idle(), expected.idle(), "idle timeout");
-    assert_eq!(found.absolute_deadline(), expected.absolute_deadline(), "absolute deadline");
+    assert_eq!(found.lifetime(), expected.lifetime());
+    assert_eq!(found.signed_in_at(), expected.signed_in_at(), "time of signing in");
     assert_eq!(found.version(), expected.version(), "version");
     assert_eq!(found.principal(), expected.principal(), "principal");
     assert_eq!(entries(found), entries(expected));

@@ -107,6 +107,8 @@ macro_rules! __each_case {
             commit::a_wrong_secret_commits_nothing,
             commit::a_replaced_secret_opens_nothing,
             commit::a_login_is_one_commit,
+            commit::a_confirmation_is_kept,
+            commit::a_rotation_ends_at_the_first_use_of_its_secret,
             commit::a_commit_is_all_or_nothing,
             commit::a_commit_past_a_limit_is_refused_whole,
             commit::limits_never_stop_a_record_from_shrinking,

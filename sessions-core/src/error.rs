@@ -74,6 +74,8 @@ pub enum ErrorKind {
     ZeroExpiry,
     /// The operation needs a session, and there is none.
     NoSession,
+    /// The operation needs a principal, and nobody is signed in.
+    NotSignedIn,
     /// The operation needs a cookie, but the response headers were already sent.
     AlreadyCommitted,
 }
@@ -126,7 +128,7 @@ impl Error {
     /// Returns the HTTP status to send to the client.
     ///
     /// - 400: too many session cookies
-    /// - 401: the session is gone
+    /// - 401: the session is gone, or nobody is signed in
     /// - 403: another site made the browser send the request
     /// - 409: conflict
     /// - 413: the record would be too large
@@ -140,7 +142,7 @@ impl Error {
         match self.0.kind {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
             ErrorKind::TooManyTokens => 400,
-            ErrorKind::Gone => 401,
+            ErrorKind::Gone | ErrorKind::NotSignedIn => 401,
             ErrorKind::CrossOrigin => 403,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
@@ -166,6 +168,7 @@ impl Error {
         !matches!(
             self.0.kind,
             ErrorKind::Gone
+                | ErrorKind::NotSignedIn
                 | ErrorKind::Conflict
                 | ErrorKind::TooLarge
                 | ErrorKind::TooManyTokens
@@ -216,6 +219,7 @@ impl fmt::Display for Error {
                 "an idle timeout below one millisecond would end the session at once; call `destroy` instead"
             }
             ErrorKind::NoSession => "there is no session",
+            ErrorKind::NotSignedIn => "nobody is signed in",
             ErrorKind::AlreadyCommitted => {
                 "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
                  or sign in before the response starts"
@@ -275,6 +279,7 @@ mod tests {
             (ErrorKind::Seal, 500, true),
             (ErrorKind::ZeroExpiry, 500, true),
             (ErrorKind::NoSession, 500, true),
+            (ErrorKind::NotSignedIn, 401, false),
             (ErrorKind::AlreadyCommitted, 500, true),
         ] {
             let error = Error::new(kind);

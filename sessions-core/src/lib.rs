@@ -20,9 +20,10 @@ pub use cookie::{Opened, SameSite, Seal};
 pub use error::{ConfigError, ConfigErrorKind, Error, ErrorKind};
 pub use id::{InvalidSessionId, SessionId};
 pub use manager::{
-    DestroyReason, Event, Expiry, OutagePolicy, RejectReason, SessionInfo, Sessions, SessionsBuilder, StoreCall,
+    DestroyReason, Event, Expiry, OutagePolicy, Principal, RejectReason, SessionInfo, Sessions, SessionsBuilder,
+    StoreCall,
 };
 pub use platform::{Clock, SystemClock, Timestamp};
 pub use record::codec::Codec;
 pub use request::{CrossOrigin, Device, TrustedProxies};
-pub use session::{Key, Lenient, Session, Value};
+pub use session::{Key, Lenient, Login, Session, Value};

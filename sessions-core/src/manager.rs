@@ -9,7 +9,7 @@ mod sessions;
 mod sweeper;
 
 pub use builder::{OutagePolicy, SessionsBuilder};
-pub use event::{DestroyReason, Event, RejectReason, StoreCall};
+pub use event::{DestroyReason, Event, Principal, RejectReason, StoreCall};
 pub use expiry::Expiry;
 pub use info::SessionInfo;
 pub use sessions::Sessions;

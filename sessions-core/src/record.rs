@@ -6,8 +6,10 @@ mod changes;
 pub(crate) mod codec;
 pub(crate) mod integer;
 mod layout;
+mod lifetime;
 mod limits;
 mod scratch;
+mod tail;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,9 +21,10 @@ pub(crate) use apply::add;
 pub(crate) use build::slot_size;
 pub use build::{RecordBuilder, RecordTooLarge};
 pub use changes::{Change, Changes};
+pub use lifetime::Lifetime;
 pub use limits::Limits;
 
-pub(crate) use changes::{Edit, Edits, Scope, Verb};
+pub(crate) use changes::{Edit, Edits, HeadChanges, NewSecret, Scope, Verb};
 pub(crate) use codec::Values;
 pub(crate) use limits::LONGEST_PRINCIPAL;
 pub(crate) use scratch::Scratch;
@@ -33,6 +36,7 @@ use crate::id::SessionId;
 use crate::platform::{CLOCK_TOLERANCE, Timestamp};
 use layout::Kind;
 pub(crate) use layout::Space;
+use tail::{Former, Successor, Tail};
 
 /// The stored form of a session.
 ///
@@ -107,13 +111,16 @@ impl Record {
         self.timestamp(layout::LAST_SEEN)
     }
 
+    /// Returns the session's timeouts, and whether its cookie persists.
+    pub fn lifetime(&self) -> Lifetime {
+        let persists = self.has_flag(layout::PERSISTS);
+        Lifetime::from_parts(self.idle_millis(), self.absolute_deadline(), persists)
+    }
+
     /// Returns the idle timeout, or `None` if there is none.
     #[must_use]
     pub fn idle(&self) -> Option<Duration> {
-        match self.idle_millis() {
-            layout::NO_LIMIT => None,
-            millis => Some(Duration::from_millis(millis)),
-        }
+        self.lifetime().idle()
     }
 
     /// Returns the idle timeout in milliseconds, or [`layout::NO_LIMIT`].
@@ -132,8 +139,7 @@ impl Record {
     /// Returns when the session expires unless it is seen before.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        let idle_deadline = self.last_seen().as_millis().saturating_add(self.idle_millis());
-        Timestamp::from_millis(idle_deadline).min(self.absolute_deadline())
+        self.lifetime().ends_at(self.last_seen())
     }
 
     /// Returns whether the session has expired at `now`, so that a sweep may remove it.
@@ -168,18 +174,64 @@ impl Record {
         self.had_secret(secret) && self.former().is_some_and(|former| now.since(former.replaced) < grace)
     }
 
+    /// Returns whether a secret is the one that a rotation has sent to the client.
+    ///
+    /// It opens the session like the record's own, and replaces it with the next commit.
+    #[must_use]
+    pub fn has_successor(&self, secret: &SecretHash) -> bool {
+        self.successor().is_some_and(|successor| successor.hash == *secret)
+    }
+
+    /// Returns whether a secret is the newest that was sent to the client.
+    pub(crate) fn newest_secret_is(&self, secret: &SecretHash) -> bool {
+        match self.successor() {
+            Some(successor) => successor.hash == *secret,
+            None => self.secret_hash() == *secret,
+        }
+    }
+
+    /// Returns when the session got the newest of its secrets.
+    pub(crate) fn newest_secret_since(&self) -> Timestamp {
+        let tail = self.tail_parts();
+        let successor = tail.successor.map(|successor| successor.since);
+        successor.or(tail.former.map(|former| former.replaced)).unwrap_or_else(|| self.created())
+    }
+
+    /// Returns when a rotation last sent a secret that was not used yet.
+    pub(crate) fn rotating_since(&self) -> Option<Timestamp> {
+        self.successor().map(|successor| successor.since)
+    }
+
+    /// Returns whether a request that knows a secret may go on with the record: neither a login nor
+    /// a renewal has replaced it, and at most one rotation.
+    pub(crate) fn continues_from(&self, secret: &SecretHash) -> bool {
+        self.secret_hash() == *secret || self.has_successor(secret) || self.has_rotated_from(secret)
+    }
+
     /// Returns whether a secret is the one before the record's own.
     fn had_secret(&self, secret: &SecretHash) -> bool {
         self.former().is_some_and(|former| former.hash == secret.beginning())
     }
 
-    fn former(&self) -> Option<build::Former> {
-        if self.head()[layout::FLAGS] & layout::RENEWED == 0 {
-            return None;
-        }
-        let at = layout::slots_end(&self.bytes);
-        let replaced = Timestamp::from_millis(layout::word(&self.bytes, at + 8));
-        Some(build::Former { hash: layout::array(&self.bytes, at), replaced })
+    /// Returns whether a rotation replaced a secret by the record's own.
+    fn has_rotated_from(&self, secret: &SecretHash) -> bool {
+        self.former().is_some_and(|former| former.by_rotation && former.hash == secret.beginning())
+    }
+
+    fn former(&self) -> Option<Former> {
+        if self.has_flag(layout::RENEWED) { self.tail_parts().former } else { None }
+    }
+
+    fn successor(&self) -> Option<Successor> {
+        if self.has_flag(layout::ROTATING) { self.tail_parts().successor } else { None }
+    }
+
+    fn tail_parts(&self) -> Tail {
+        Tail::read(&self.bytes)
+    }
+
+    fn has_flag(&self, flag: u8) -> bool {
+        self.head()[layout::FLAGS] & flag != 0
     }
 
     /// Returns the record's first bytes, with its version and the nonce of its stamp.
@@ -202,7 +254,8 @@ impl Record {
         self.bytes[layout::size(&self.bytes)..].first_chunk()
     }
 
-    /// Returns what follows the entries and flashes: what a renewal adds, and the stamp.
+    /// Returns what follows the entries and flashes: the times and secrets of a login, and the
+    /// stamp.
     ///
     /// A store that keeps it with the head can write a touch or a renewal without the entries.
     #[must_use]
@@ -210,8 +263,8 @@ impl Record {
         &self.bytes[self.size()..]
     }
 
-    /// Returns the length in bytes that counts for the limits: without the stamp, and without what
-    /// a renewal adds, so that no limit stops one.
+    /// Returns the length in bytes that counts for the limits: without the [`tail`](Self::tail), so
+    /// that no limit stops a renewal.
     pub(crate) fn size(&self) -> usize {
         layout::slots_end(&self.bytes)
     }
@@ -224,7 +277,13 @@ impl Record {
 
     /// Returns whether the session is signed in.
     pub(crate) fn is_signed_in(&self) -> bool {
-        self.head()[layout::FLAGS] & layout::SIGNED_IN != 0
+        self.has_flag(layout::SIGNED_IN)
+    }
+
+    /// Returns when the principal last proved who they are, if the session is signed in.
+    #[must_use]
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        self.tail_parts().signed_in_at
     }
 
     /// Returns an entry.

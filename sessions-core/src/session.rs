@@ -6,11 +6,13 @@ mod immediate;
 mod key;
 mod lenient;
 mod load;
+mod login;
 mod value;
 
 pub use key::Key;
 pub use lenient::Lenient;
 pub use load::Load;
+pub use login::Login;
 pub use value::Value;
 
 use std::fmt;
@@ -83,7 +85,50 @@ impl Session {
     /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) and changes nothing if the principal is
     /// longer than 1,024 bytes.
     pub fn login(&self, principal: &str) -> Result<(), Error> {
-        self.shared.lock().login(principal)
+        self.login_with(Login::new(principal))
+    }
+
+    /// Signs a principal in like [`login`](Self::login), with timeouts of its own: "keep me signed
+    /// in".
+    ///
+    /// # Errors
+    ///
+    /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) for a principal longer than 1,024 bytes,
+    /// and [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for a timeout below a millisecond. Nothing
+    /// is changed then.
+    pub fn login_with(&self, login: Login) -> Result<(), Error> {
+        let sessions = &self.shared.sessions;
+        self.shared.lock().login(login, &sessions.config().expiry, sessions.now())
+    }
+
+    /// Records that the principal has just proved again who they are, and renews the session.
+    ///
+    /// Call this when a signed-in visitor has entered their password again.
+    /// [`signed_in_within`](Self::signed_in_within) then starts anew; timeouts and data stay.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in.
+    pub fn confirm(&self) -> Result<(), Error> {
+        self.shared.lock().confirm()
+    }
+
+    /// Returns when the principal last proved who they are, by a login or
+    /// [`confirm`](Self::confirm).
+    #[must_use]
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        let now = self.shared.sessions.now();
+        self.shared.lock().signed_in_at(now)
+    }
+
+    /// Returns whether the principal has proved who they are less than `duration` ago.
+    ///
+    /// Ask this before money moves or a password changes, and let the visitor sign in again
+    /// otherwise (ASVS 7.5.3).
+    #[must_use]
+    pub fn signed_in_within(&self, duration: Duration) -> bool {
+        let now = self.shared.sessions.now();
+        self.signed_in_at().is_some_and(|time| now.since(time) < duration)
     }
 
     /// Ends the session on every node, before the response is sent; the response removes the
@@ -131,9 +176,11 @@ impl Session {
         Ok(())
     }
 
-    /// Sets an idle timeout for this session alone.
+    /// Makes this session end `idle` from now unless it is used again, and its cookie outlive the
+    /// browser.
     ///
-    /// It is stored with the record, and later commits keep it. The absolute timeout still applies.
+    /// The timeout is stored with the record, and later commits keep it; a login replaces it. An
+    /// absolute timeout that would end the session earlier is moved to `idle` from now.
     ///
     /// # Errors
     ///
@@ -144,10 +191,8 @@ impl Session {
         if whole_millis(idle) == 0 {
             return Err(Error::new(ErrorKind::ZeroExpiry));
         }
-        let mut state = self.shared.lock();
-        state.require_session()?;
-        state.idle = Some(idle);
-        Ok(())
+        let sessions = &self.shared.sessions;
+        self.shared.lock().set_expiration(idle, &sessions.config().expiry, sessions.now())
     }
 
     /// Writes the request's changes to the store now.

@@ -186,14 +186,13 @@ fn now(all: &[&Changes]) -> Timestamp {
 
 /// Returns whether changes may be applied twice: they write nothing but the time.
 fn is_touch(changes: &Changes) -> bool {
-    let sets_head = changes.new_secret().is_some() || changes.new_principal().is_some() || changes.new_idle().is_some();
     let clears = changes.clears_entries() || changes.clears_flashes();
-    !sets_head && !clears && changes.iter().next().is_none()
+    !changes.changes_head() && !clears && changes.iter().next().is_none()
 }
 
 #[cfg(test)]
 mod tests {
-    use sessions_core::record::SecretHash;
+    use sessions_core::record::{Lifetime, SecretHash};
 
     use super::*;
 
@@ -205,7 +204,9 @@ mod tests {
         let others = [
             touch().renew(secret),
             touch().bind("ann"),
-            touch().idle(Duration::from_secs(1)),
+            touch().confirm(),
+            touch().rotate(secret, Timestamp::from_millis(0)),
+            touch().lifetime(Lifetime::ENDLESS.with_idle(Duration::from_secs(1))),
             touch().clear_entries(),
             touch().clear_flashes(),
             touch().increment("n", 1),

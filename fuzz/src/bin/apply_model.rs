@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use fuzz::model::{Action, Draft, Model};
+use fuzz::model::{Action, Draft, Model, Shown};
 use libfuzzer_sys::{arbitrary, fuzz_target};
 use sessions_core::record::{Record, Refusal};
 
@@ -17,7 +17,7 @@ struct Input<'a> {
 
 #[derive(arbitrary::Arbitrary, Debug)]
 struct Request<'a> {
-    wrong_secret: bool,
+    shown: Shown,
     millis_later: u16,
     actions: Vec<Action<'a>>,
 }
@@ -25,8 +25,8 @@ struct Request<'a> {
 fuzz_target!(|input: Input<'_>| {
     let Ok(mut record) = input.record.build() else { return };
     let mut model = Model::of(&record);
-    for Request { wrong_secret, millis_later, actions } in &input.requests {
-        let changes = model.request(*millis_later, *wrong_secret);
+    for Request { shown, millis_later, actions } in &input.requests {
+        let changes = model.request(*millis_later, *shown);
         let changes = actions.iter().fold(changes, |changes, action| action.write_to(changes));
         match (record.apply(&changes), model.apply(&changes)) {
             (Ok(changed), Ok(())) => record = Record::decode(changed.as_bytes()).expect("a changed record decodes"),

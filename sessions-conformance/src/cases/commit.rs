@@ -1,8 +1,7 @@
 //! Commits as a whole.
 
-use std::time::Duration;
-
-use sessions_core::record::{Changes, Limits, Refusal, SecretHash};
+use sessions_core::Timestamp;
+use sessions_core::record::{Changes, Lifetime, Limits, Refusal, SecretHash};
 use sessions_core::store::Created;
 
 use crate::fixtures::{
@@ -59,7 +58,12 @@ pub async fn a_wrong_secret_commits_nothing(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("key", b"1")).await;
     let stale = Changes::new(now.after(SECOND), WRONG_SECRET);
-    let stale = stale.set("key", b"2").set_flash("notice", b"3").renew(NEW_SECRET).bind("eve").idle(LIFE);
+    let stale = stale
+        .set("key", b"2")
+        .set_flash("notice", b"3")
+        .renew(NEW_SECRET)
+        .bind("eve")
+        .lifetime(Lifetime::ENDLESS.with_idle(LIFE));
     assert_eq!(subject.commit(record.id(), &stale).await, Err(Refusal::Gone));
     assert_same(&subject.find(record.id(), now).await, &record);
     assert!(subject.ids_of("eve", now).await.is_empty());
@@ -77,25 +81,78 @@ pub async fn a_replaced_secret_opens_nothing(subject: &Subject) {
     assert_eq!(entries(&found), [("key", &b"1"[..], false), ("other", b"3", false)]);
 }
 
-/// Checks that one commit can renew, bind a principal and set the idle timeout.
+/// Checks that one commit can renew, bind a principal and set the lifetime.
 pub async fn a_login_is_one_commit(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).entry("cart", b"[]").flash("notice", b"1")).await;
-    let idle = Duration::from_secs(7 * 60);
-    let login =
-        changes(now.after(SECOND)).renew(NEW_SECRET).bind("ada").idle(idle).remove("cart").set("name", b"\"Ada\"");
+    let lifetime =
+        Lifetime::ENDLESS.with_idle(7 * IDLE).with_absolute_deadline(now.after(9 * LIFE)).with_persistent_cookie(true);
+    let login = changes(now.after(SECOND))
+        .renew(NEW_SECRET)
+        .bind("ada")
+        .lifetime(lifetime)
+        .remove("cart")
+        .set("name", b"\"Ada\"");
     subject.apply(record.id(), &login).await;
     let found = subject.find(record.id(), now.after(SECOND)).await;
     assert_eq!(found.secret_hash(), NEW_SECRET);
     assert_eq!(found.principal(), Some("ada"));
-    assert_eq!(found.idle(), Some(idle));
+    assert_eq!(found.signed_in_at(), Some(now.after(SECOND)));
+    assert_eq!(found.lifetime(), lifetime);
     assert_eq!(found.created(), now);
     assert_eq!(found.last_seen(), now.after(SECOND));
-    assert_eq!(found.absolute_deadline(), now.after(LIFE));
     assert_eq!(found.version(), 1);
     assert_eq!(entries(&found), [("name", &b"\"Ada\""[..], false)]);
     assert_eq!(flashes(&found), [("notice", &b"1"[..])]);
     assert_eq!(subject.ids_of("ada", now.after(SECOND)).await, [record.id()]);
+}
+
+/// Checks that a confirmation is kept, and changes nothing else.
+pub async fn a_confirmation_is_kept(subject: &Subject) {
+    let now = start();
+    let record =
+        subject.put(draft(fresh_id(), now).principal(Some("ada")).signed_in_at(Some(now)).entry("key", b"1")).await;
+    assert_eq!(subject.find(record.id(), now).await.signed_in_at(), Some(now));
+    let later = now.after(SECOND);
+    subject.apply(record.id(), &changes(later).set("key", b"22")).await;
+    assert_eq!(subject.find(record.id(), later).await.signed_in_at(), Some(now));
+    subject.apply(record.id(), &changes(later).confirm().renew(NEW_SECRET)).await;
+    let found = subject.find(record.id(), later).await;
+    assert_eq!((found.signed_in_at(), found.principal()), (Some(later), Some("ada")));
+    assert_eq!((found.lifetime(), entries(&found)), (record.lifetime(), vec![("key", &b"22"[..], false)]));
+}
+
+/// Checks that a rotation waits for the first use of its secret, through commits of every kind.
+pub async fn a_rotation_ends_at_the_first_use_of_its_secret(subject: &Subject) {
+    let now = start();
+    let id = subject.begin_of("ada", now).await;
+    let touches = |secret| {
+        [
+            Changes::new(now, secret),
+            Changes::new(now, secret).set("key", b"1"),
+            Changes::new(now, secret).set("key", b"a longer value"),
+        ]
+    };
+    subject.apply(id, &changes(now).rotate(NEW_SECRET, now)).await;
+    for touch in touches(SECRET) {
+        subject.apply(id, &touch).await;
+        let found = subject.find(id, now).await;
+        assert_eq!(found.secret_hash(), SECRET);
+        assert!(found.has_successor(&NEW_SECRET), "the rotation goes on");
+    }
+    subject.apply(id, &changes(now).rotate(WRONG_SECRET, Timestamp::from_millis(0))).await;
+    for touch in touches(NEW_SECRET) {
+        subject.apply(id, &touch).await;
+        let found = subject.find(id, now).await;
+        assert_eq!(found.secret_hash(), NEW_SECRET, "its first use ends it");
+        assert!(!found.has_successor(&NEW_SECRET) && found.supersedes(&SECRET, now, SECOND));
+    }
+    // What was under way with the old secret is written; it renews nothing.
+    subject.apply(id, &changes(now).set("late", b"1")).await;
+    assert_eq!(subject.commit(id, &changes(now).renew(SECRET)).await, Err(Refusal::Gone));
+    subject.apply(id, &Changes::new(now, NEW_SECRET).renew(SECRET)).await;
+    assert_eq!(subject.commit(id, &Changes::new(now, NEW_SECRET)).await, Err(Refusal::Gone));
+    assert_eq!(subject.ids_of("ada", now).await, [id]);
 }
 
 /// Checks that one change that cannot be applied stops all others, wherever it stands.
@@ -104,7 +161,8 @@ pub async fn a_commit_is_all_or_nothing(subject: &Subject) {
     let record = draft(fresh_id(), now).entry("text", b"\"five\"").entry("kept", b"1").immutable("plan", b"2");
     let record = subject.put(record.flash("notice", b"3")).await;
     let everything = || {
-        let changes = changes(now.after(SECOND)).renew(NEW_SECRET).bind("eve").idle(2 * IDLE);
+        let changes =
+            changes(now.after(SECOND)).renew(NEW_SECRET).bind("eve").lifetime(Lifetime::ENDLESS.with_idle(2 * IDLE));
         let changes = changes.set("a", b"x").remove("kept").increment("visits", 1).set_immutable("b", b"x");
         changes.set_flash("later", b"x").consume_flash("notice", b"3")
     };
@@ -215,7 +273,7 @@ pub async fn a_commit_never_creates_a_record(subject: &Subject) {
         changes(now).clear_entries().clear_flashes(),
         changes(now).require("key", None),
         changes(now).bind("eve"),
-        changes(now).renew(NEW_SECRET).idle(IDLE),
+        changes(now).renew(NEW_SECRET).lifetime(Lifetime::ENDLESS.with_idle(IDLE)),
     ];
     for changes in attempts {
         assert_eq!(subject.commit(id, &changes).await, Err(Refusal::Gone), "of {changes:?}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::record::{Changes, Lifetime, Record, Refusal};
 
 use sessions_core::{SessionId, Timestamp};
 
@@ -14,7 +14,7 @@ use crate::subject::Subject;
 /// Checks that no call finds the session of `ada` with the entry `key`.
 async fn assert_dead(subject: &Subject, id: SessionId, now: Timestamp) {
     assert_eq!(subject.load(id, now).await, None);
-    let changes = changes(now).set("key", b"late").idle(LIFE).bind("eve");
+    let changes = changes(now).set("key", b"late").lifetime(Lifetime::ENDLESS.with_idle(LIFE)).bind("eve");
     assert_eq!(subject.commit(id, &changes).await, Err(Refusal::Gone));
     assert_eq!(subject.commit(id, &Changes::new(now, SECRET)).await, Err(Refusal::Gone));
     assert!(subject.ids_of("ada", now).await.is_empty());
@@ -59,11 +59,12 @@ pub async fn nothing_extends_the_absolute_deadline(subject: &Subject) {
         .put(draft(fresh_id(), now).absolute_deadline(now.after(IDLE)).principal(Some("ada")).entry("key", b"1"))
         .await;
     let (id, last) = (record.id(), just_before(now.after(IDLE)));
+    let lifetime = record.lifetime();
     let attempts = [
         changes(last),
         changes(last).set("key", b"2").clear_flashes(),
-        changes(last).idle(Duration::from_secs(u32::MAX.into())),
-        changes(last).idle(Duration::MAX),
+        changes(last).lifetime(lifetime.with_idle(Duration::from_secs(u32::MAX.into()))),
+        changes(last).lifetime(lifetime.with_idle(None)),
         changes(last).bind("ada"),
     ];
     for changes in attempts {
@@ -107,7 +108,7 @@ pub async fn a_longer_idle_timeout_survives_later_commits(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let (id, idle) = (record.id(), 4 * IDLE);
-    subject.apply(id, &changes(now).idle(idle)).await;
+    subject.apply(id, &changes(now).lifetime(Lifetime::ENDLESS.with_idle(idle))).await;
     let later = now.after(2 * IDLE);
     subject.apply(id, &changes(later).set("key", b"2")).await;
     subject.apply(id, &changes(later).increment("visits", 1)).await;
@@ -122,7 +123,7 @@ pub async fn a_shorter_idle_timeout_applies_at_once(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
     let id = record.id();
-    subject.apply(id, &changes(now).idle(BRIEF)).await;
+    subject.apply(id, &changes(now).lifetime(Lifetime::ENDLESS.with_idle(BRIEF))).await;
     assert_eq!(subject.load(id, now.after(BRIEF)).await, None);
     let later = now.after(SECOND);
     subject.apply(id, &changes(later).set("key", b"2")).await;
@@ -134,7 +135,7 @@ pub async fn a_shorter_idle_timeout_applies_at_once(subject: &Subject) {
 pub async fn a_zero_idle_timeout_ends_the_session(subject: &Subject) {
     let now = start();
     let record = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1")).await;
-    subject.apply(record.id(), &changes(now).idle(Duration::ZERO)).await;
+    subject.apply(record.id(), &changes(now).lifetime(Lifetime::ENDLESS.with_idle(Duration::ZERO))).await;
     assert_dead(subject, record.id(), now).await;
 }
 

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use sessions_core::record::Record;
+use sessions_core::record::{Lifetime, Record};
 use sessions_core::store::StoreFuture;
 
 use crate::fixtures::{BRIEF, NEW_SECRET, SECOND, answered, assert_same, built, changes, draft, fresh_id, start};
@@ -40,7 +40,7 @@ pub async fn a_dropped_commit_is_all_or_nothing(subject: &Subject) {
         let commit = changes(now.after(SECOND))
             .renew(NEW_SECRET)
             .bind("ada")
-            .idle(9 * BRIEF)
+            .lifetime(Lifetime::ENDLESS.with_idle(9 * BRIEF))
             .remove("kept")
             .increment("count", 1);
         let commit =

@@ -1,8 +1,7 @@
 //! The sessions of a principal.
 
 use sessions_core::SessionId;
-use sessions_core::record::Refusal;
-use sessions_core::record::{Changes, Record};
+use sessions_core::record::{Changes, Lifetime, Record, Refusal};
 
 use crate::fixtures::{BRIEF, IDLE, NEW_SECRET, answered, assert_same, changes, draft, fresh_id, sorted, start};
 use crate::subject::Subject;
@@ -38,7 +37,7 @@ pub async fn a_binding_survives_other_commits(subject: &Subject) {
     subject.apply(id, &changes(now).set("key", b"1").clear_flashes()).await;
     subject.apply(id, &changes(now).clear_entries().bind("ada")).await;
     subject.apply(id, &changes(now).renew(NEW_SECRET)).await;
-    subject.apply(id, &Changes::new(now, NEW_SECRET).idle(2 * IDLE)).await;
+    subject.apply(id, &Changes::new(now, NEW_SECRET).lifetime(Lifetime::ENDLESS.with_idle(2 * IDLE))).await;
     assert_eq!(answered(subject.store().of_principal("ada", now).await).len(), 1);
     assert_eq!(subject.find(id, now).await.principal(), Some("ada"));
 }

@@ -200,10 +200,10 @@ impl Bytes {
 fn copy(record: &Record) -> RecordBuilder<'_> {
     let draft = Record::builder(record.id(), record.secret_hash(), record.created())
         .last_seen(record.last_seen())
-        .idle(record.idle())
-        .absolute_deadline(record.absolute_deadline())
+        .lifetime(record.lifetime())
         .version(record.version())
-        .principal(record.principal());
+        .principal(record.principal())
+        .signed_in_at(record.signed_in_at());
     let draft = record.entries().fold(draft, |draft, entry| draft.entry(entry.key(), entry.value()));
     record.flashes().fold(draft, |draft, (key, value)| draft.flash(key, value))
 }
@@ -234,8 +234,14 @@ fn head(changes: &Changes, now: Timestamp, secret: SecretHash) -> Changes {
     if let Some(principal) = changes.new_principal() {
         copy = copy.bind(principal);
     }
-    if let Some(idle) = changes.new_idle() {
-        copy = copy.idle(idle);
+    if let Some((secret, unless_since)) = changes.rotation() {
+        copy = copy.rotate(*secret, unless_since);
+    }
+    if let Some(lifetime) = changes.new_lifetime() {
+        copy = copy.lifetime(lifetime);
+    }
+    if changes.confirms() {
+        copy = copy.confirm();
     }
     copy
 }

@@ -99,8 +99,11 @@ impl Search {
         let reason = match answer {
             Ok(Some(record)) if record.id() == id && record.is_live(self.now) => {
                 let hash = token.secret().hash(id);
-                if record.secret_hash() == hash {
-                    self.accept(shared, Live { token, is_stale, touch_due: is_stale }, record);
+                let is_successor = record.secret_hash() != hash && record.has_successor(&hash);
+                if is_successor || record.secret_hash() == hash {
+                    // The first use of a successor is written, which ends its rotation.
+                    let touch_due = is_stale || is_successor;
+                    self.accept(shared, Live { is_stale, touch_due, is_successor, ..Live::of_token(token) }, record);
                     return Ok(());
                 }
                 self.judge_other_secret(shared, &hash, record)
@@ -130,8 +133,11 @@ impl Search {
             }
             Stage::Ambiguous(ids) => ids.push(live.id()),
             Stage::Absent | Stage::Superseded(_) | Stage::Lost => {
-                let interval = shared.sessions.config().touch_every_millis;
-                live.touch_due |= expiry::touch_is_due(&record, self.now, interval);
+                let config = shared.sessions.config();
+                live.rotation_due = !live.is_successor
+                    && config.rotate_every.is_some_and(|every| expiry::rotation_is_due(&record, self.now, every));
+                live.touch_due |=
+                    live.rotation_due || expiry::touch_is_due(&record, self.now, config.touch_every_millis);
                 *stage = Stage::Live(live);
                 *found = Some(record);
             }

@@ -13,8 +13,10 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::outcome::Blocked;
 use crate::exchange::view::View;
 use crate::id::SessionId;
+use crate::manager::Expiry;
 use crate::platform::Timestamp;
-use crate::record::{LONGEST_PRINCIPAL, Record};
+use crate::record::{HeadChanges, Lifetime, Record};
+use crate::session::Login;
 use turns::Saves;
 
 /// The session of one request: what was loaded and what the request did to it.
@@ -28,8 +30,8 @@ pub(crate) struct State {
     pub(crate) stage: Stage,
     view: View,
     pub(crate) renewal: bool,
-    login: Option<Box<str>>,
-    pub(crate) idle: Option<Duration>,
+    /// What the request changes besides entries and flashes. A new secret is added by the commit.
+    head: HeadChanges,
     /// A write was refused after the headers were sent, so no save may report success.
     refused_late: bool,
     /// How often the request has called `destroy`.
@@ -67,6 +69,12 @@ pub(crate) struct Live {
     pub(crate) is_stale: bool,
     /// The time of last use must be written.
     pub(crate) touch_due: bool,
+    /// The client should get a new secret.
+    pub(crate) rotation_due: bool,
+    /// A newer token is on its way to the client, so this one is not sent again.
+    pub(crate) is_replaced: bool,
+    /// The token is one that a rotation has sent.
+    pub(crate) is_successor: bool,
 }
 
 /// The result of a lookup.
@@ -80,7 +88,17 @@ pub(super) struct Loaded {
 
 impl Live {
     pub(super) const fn new(id: SessionId, secret: Secret) -> Self {
-        Self { token: Token::new(id, secret), is_stale: false, touch_due: false }
+        Self::of_token(Token::new(id, secret))
+    }
+
+    pub(super) const fn of_token(token: Token) -> Self {
+        Self { token, is_stale: false, touch_due: false, rotation_due: false, is_replaced: false, is_successor: false }
+    }
+
+    /// Replaces the token by a renewed one.
+    pub(super) fn replace_token(&mut self, token: Token) {
+        self.token = token;
+        (self.is_replaced, self.is_successor) = (false, false);
     }
 
     /// Hashes the token's secret.
@@ -135,6 +153,31 @@ impl State {
         if self.live().is_some() { self.base() } else { None }
     }
 
+    /// Returns the hash of the secret that the stored session must have for this request's writes.
+    ///
+    /// It is that of the record as this request knows it, so that the request goes on when another
+    /// one ends a rotation.
+    pub(crate) fn expected_secret(&self) -> Option<SecretHash> {
+        let base = self.live_base()?;
+        let live = self.live().filter(|live| live.is_successor);
+        Some(live.map_or_else(|| base.secret_hash(), Live::hash))
+    }
+
+    /// Returns the lifetime that the request gives to the session, if any.
+    pub(super) const fn new_lifetime(&self) -> Option<Lifetime> {
+        self.head.lifetime
+    }
+
+    /// Goes on with the record that the store has now. `expected` is the hash of the secret that
+    /// this request knows.
+    pub(crate) fn follow(&mut self, record: Record, expected: &SecretHash, is_shown: bool) {
+        let Stage::Live(live) = &mut self.stage else { return };
+        live.is_replaced |= !record.newest_secret_is(expected);
+        if is_shown {
+            self.rebase(Some(record));
+        }
+    }
+
     /// Replaces the record below the request's own writes.
     pub(crate) fn rebase(&mut self, base: Option<Record>) {
         self.view.rebase(base);
@@ -152,15 +195,23 @@ impl State {
 
     /// Returns an error if there is no session and the request starts none.
     pub(crate) fn require_session(&mut self) -> Result<(), Error> {
-        let begins = self.login.is_some() || self.view().would_store();
+        let begins = self.head.principal.is_some() || self.view().would_store();
         if self.live().is_some() || begins { Ok(()) } else { Err(Error::new(ErrorKind::NoSession)) }
     }
 
     pub(crate) fn principal(&self) -> Option<&str> {
-        match &self.login {
-            Some(_) => self.login.as_deref(),
+        match &self.head.principal {
+            Some(principal) => Some(principal),
             None => self.base().and_then(Record::principal),
         }
+    }
+
+    /// Returns when the principal last proved who they are.
+    pub(crate) fn signed_in_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.head.principal.is_some() || self.head.confirms {
+            return Some(now);
+        }
+        self.base().and_then(Record::signed_in_at)
     }
 
     /// Returns whether the loaded record has a principal.
@@ -171,22 +222,41 @@ impl State {
         self.base().is_some_and(Record::is_signed_in)
     }
 
-    pub(crate) fn login(&mut self, principal: &str) -> Result<(), Error> {
-        if principal.len() > LONGEST_PRINCIPAL {
-            return Err(Error::new(ErrorKind::TooLarge));
-        }
-        if self.principal().is_some_and(|other| other != principal) {
+    pub(crate) fn login(&mut self, login: Login, expiry: &Expiry, now: Timestamp) -> Result<(), Error> {
+        let (principal, lifetime) = login.resolve(expiry, now)?;
+        if self.principal().is_some_and(|other| *other != *principal) {
             self.view.drop_data();
         }
         // The other login of the same person has the entries, and whose cookie stays is unknown.
         if let Stage::Superseded(record) = &self.stage {
-            if record.principal() == Some(principal) {
+            if record.principal() == Some(&principal) {
                 self.view.copy_entries(record);
             }
             self.stage = Stage::Absent;
         }
-        self.login = Some(principal.into());
+        self.head = HeadChanges { principal: Some(principal), lifetime: Some(lifetime), ..HeadChanges::default() };
         self.renewal = true;
+        Ok(())
+    }
+
+    /// Records that the principal has proved again who they are.
+    pub(crate) fn confirm(&mut self) -> Result<(), Error> {
+        if self.principal().is_none() {
+            return Err(Error::new(ErrorKind::NotSignedIn));
+        }
+        self.head.confirms = true;
+        self.renewal = true;
+        Ok(())
+    }
+
+    /// Makes the session end `idle` from now unless it is used, and its cookie persist.
+    pub(crate) fn set_expiration(&mut self, idle: Duration, expiry: &Expiry, now: Timestamp) -> Result<(), Error> {
+        self.require_session()?;
+        let stored = self.base().map(Record::lifetime);
+        let lifetime = self.head.lifetime.or(stored).unwrap_or_else(|| expiry.lifetime(now));
+        let deadline = lifetime.absolute_deadline().max(now.after(idle));
+        self.head.lifetime =
+            Some(lifetime.with_idle(idle).with_absolute_deadline(deadline).with_persistent_cookie(true));
         Ok(())
     }
 
@@ -222,8 +292,8 @@ impl State {
     /// yet.
     pub(crate) fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
         let record = self.base()?;
-        Some(match self.idle {
-            Some(limit) => now.after(limit).min(record.absolute_deadline()),
+        Some(match self.head.lifetime {
+            Some(lifetime) => lifetime.ends_at(now),
             None => record.expires_at(),
         })
     }

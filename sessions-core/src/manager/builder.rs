@@ -61,6 +61,8 @@ pub(crate) struct Config {
     pub(crate) touch_every_millis: u64,
     /// How long the token before a renewal counts as superseded.
     pub(crate) renewal_grace: Duration,
+    /// How often a session gets a new secret while it is in use.
+    pub(crate) rotate_every: Option<Duration>,
     pub(crate) sweep_every: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) outage: OutagePolicy,
@@ -90,6 +92,7 @@ impl Default for SessionsBuilder {
                 expiry: Expiry::default(),
                 touch_every_millis: 60_000,
                 renewal_grace: Duration::from_secs(30),
+                rotate_every: None,
                 sweep_every: Some(Duration::from_secs(10)),
                 limits: Limits::default(),
                 outage: OutagePolicy::default(),
@@ -206,6 +209,21 @@ impl SessionsBuilder {
     /// one an empty session. Afterwards the old token is unknown, like any other.
     pub const fn renewal_grace(mut self, grace: Duration) -> Self {
         self.config.renewal_grace = grace;
+        self
+    }
+
+    /// Sets how often a session in use gets a new secret, `None` for never, which is the default.
+    ///
+    /// A stolen token then stops working once its owner goes on (OWASP's renewal timeout). The new
+    /// token is sent with a response, and the old one works on until the new one is first used. So
+    /// neither requests side by side nor a response that is lost sign anybody out; a token that did
+    /// not come back after a minute is replaced by another. A login and
+    /// [`renew`](crate::Session::renew) replace the token at once, as ever.
+    ///
+    /// A stream or socket keeps its session if it saves or [reloads](crate::Session::reload) once
+    /// per interval.
+    pub fn rotate_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.config.rotate_every = interval.into();
         self
     }
 
@@ -354,7 +372,8 @@ impl SessionsBuilder {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));
         }
-        if self.config.sweep_every.is_some_and(|interval| whole_millis(interval) == 0) {
+        let intervals = [self.config.sweep_every, self.config.rotate_every];
+        if intervals.into_iter().flatten().any(|interval| whole_millis(interval) == 0) {
             return Err(ConfigError::new(ConfigErrorKind::ZeroInterval));
         }
         if !self.config.limits.fits_format() {

@@ -39,6 +39,14 @@ pub enum Event {
         /// The session.
         id: SessionId,
     },
+    /// A principal has signed in.
+    #[non_exhaustive]
+    SignedIn {
+        /// The session.
+        id: SessionId,
+        /// Who has signed in. The log does not show it.
+        principal: Principal,
+    },
     /// A session has ended.
     #[non_exhaustive]
     Destroyed {
@@ -109,6 +117,12 @@ impl Event {
         Self::Renewed { id }
     }
 
+    /// Creates a [`SignedIn`](Self::SignedIn).
+    #[must_use]
+    pub fn signed_in(id: SessionId, principal: &str) -> Self {
+        Self::SignedIn { id, principal: principal.into() }
+    }
+
     /// Creates a [`Destroyed`](Self::Destroyed).
     #[must_use]
     pub const fn destroyed(id: SessionId, reason: DestroyReason) -> Self {
@@ -149,6 +163,36 @@ impl Event {
     #[must_use]
     pub const fn store_failed(call: StoreCall, kind: StoreErrorKind) -> Self {
         Self::StoreFailed { call, kind }
+    }
+}
+
+/// The name of a principal in an event. Its `Debug` output is redacted, unlike its `Display`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Principal {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Principal(..)")
     }
 }
 
@@ -252,6 +296,7 @@ fn log(event: &Event) {
     match event {
         Event::Created { id } => tracing::debug!(target: TARGET, %id, "session created"),
         Event::Renewed { id } => tracing::debug!(target: TARGET, %id, "session renewed"),
+        Event::SignedIn { id, .. } => tracing::debug!(target: TARGET, %id, "principal signed in"),
         Event::Destroyed { id, reason } => {
             tracing::debug!(target: TARGET, %id, reason = reason.as_str(), "session ended");
         }

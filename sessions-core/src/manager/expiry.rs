@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::platform::{Timestamp, whole_millis};
-use crate::record::Record;
+use crate::record::{Lifetime, Record};
 
 /// How long sessions live, and how long browsers keep their cookie.
 ///
@@ -81,27 +81,18 @@ impl Expiry {
         self
     }
 
-    pub(crate) const fn idle_limit(&self) -> Option<Duration> {
-        self.idle
-    }
-
-    pub(crate) fn absolute_deadline(&self, created: Timestamp) -> Timestamp {
-        self.absolute.map_or(Timestamp::NEVER, |limit| created.after(limit))
-    }
-
-    pub(crate) fn cookie_persists(&self) -> bool {
-        self.cookie == CookieLifetime::UntilExpiry
+    /// Returns the lifetime of a session that begins at `now`.
+    pub(crate) fn lifetime(&self, now: Timestamp) -> Lifetime {
+        Lifetime::ENDLESS
+            .with_idle(self.idle)
+            .with_absolute_deadline(self.absolute.map_or(Timestamp::NEVER, |limit| now.after(limit)))
+            .with_persistent_cookie(self.cookie == CookieLifetime::UntilExpiry)
     }
 
     /// Returns whether a timeout is zero when rounded down to milliseconds, the unit of a record.
     pub(crate) fn is_zero(&self) -> bool {
         [self.idle, self.absolute].into_iter().flatten().any(|limit| whole_millis(limit) == 0)
     }
-}
-
-/// Returns when a session with these timeouts ends if it was last used at `now`.
-pub(crate) fn ends_at(now: Timestamp, idle: Option<Duration>, absolute: Timestamp) -> Timestamp {
-    idle.map_or(Timestamp::NEVER, |limit| now.after(limit)).min(absolute)
 }
 
 /// Returns whether the time of last use is due to be written.
@@ -111,6 +102,18 @@ pub(crate) fn ends_at(now: Timestamp, idle: Option<Duration>, absolute: Timestam
 pub(crate) fn touch_is_due(record: &Record, now: Timestamp, touch_every_millis: u64) -> bool {
     let interval = touch_every_millis.min(record.idle_millis() / 20);
     now.as_millis().saturating_sub(record.last_seen().as_millis()) >= interval.max(1)
+}
+
+/// How long a secret that a rotation has sent is waited for. Then another one is sent, since the
+/// response was probably lost.
+pub(crate) const ROTATION_GRACE: Duration = Duration::from_secs(60);
+
+/// Returns whether a session that is used at `now` is due for a new secret.
+pub(crate) fn rotation_is_due(record: &Record, now: Timestamp, rotate_every: Duration) -> bool {
+    match record.rotating_since() {
+        Some(since) => now.since(since) >= ROTATION_GRACE,
+        None => now.since(record.newest_secret_since()) >= rotate_every,
+    }
 }
 
 #[cfg(test)]
@@ -128,6 +131,9 @@ mod tests {
     fn nearer_timeout_ends_a_session() {
         let at = Timestamp::from_millis;
         let idle = |millis| Some(Duration::from_millis(millis));
+        let ends_at = |now, idle: Option<Duration>, absolute| {
+            Lifetime::ENDLESS.with_idle(idle).with_absolute_deadline(absolute).ends_at(now)
+        };
         for (now, limit, absolute, end) in [
             (at(10), idle(5), at(100), at(15)),
             (at(99), idle(5), at(100), at(100)),
@@ -164,7 +170,8 @@ mod tests {
     fn setter_changes_only_its_timeout() {
         let browser = Expiry::never().cookie_until_browser_closes();
         assert_eq!(browser, Expiry::default().idle(None).absolute(None));
-        assert!(!browser.cookie_persists() && Expiry::never().cookie_persists());
+        let persists = |expiry: Expiry| expiry.lifetime(Timestamp::from_millis(0)).cookie_persists();
+        assert!(!persists(browser) && persists(Expiry::never()));
         assert_eq!(browser.cookie_until_expiry(), Expiry::never());
     }
 }

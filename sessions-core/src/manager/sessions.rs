@@ -12,6 +12,7 @@ use crate::manager::event::{DestroyReason, Event, Listeners, StoreCall, TARGET};
 use crate::manager::info::SessionInfo;
 use crate::manager::sweeper::Sweeper;
 use crate::platform::Timestamp;
+use crate::record::Lifetime;
 use crate::store::{Cursor, Store};
 
 /// The session manager: configuration, store and event listeners.
@@ -264,14 +265,9 @@ impl Sessions {
         self.inner.form.removal()
     }
 
-    /// Returns the cookie for a token of a session that ends at `expires_at`.
-    pub(crate) fn token_cookie(
-        &self,
-        token: &Token,
-        expires_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<SetCookie, Error> {
-        let max_age = self.config().expiry.cookie_persists().then(|| match expires_at {
+    /// Returns the cookie for a token of a session that is used at `now`.
+    pub(crate) fn token_cookie(&self, token: &Token, lifetime: Lifetime, now: Timestamp) -> Result<SetCookie, Error> {
+        let max_age = lifetime.cookie_persists().then(|| match lifetime.ends_at(now) {
             Timestamp::NEVER => Duration::MAX,
             deadline => deadline.since(now),
         });

@@ -1,10 +1,11 @@
 //! Applying changes to a record. This module defines the meaning of a commit.
 
 use super::Record;
-use super::build::{self, Former, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
+use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
 use super::layout::{self, Kind, Slot, Space};
-use crate::platform::whole_millis;
-use crate::record::changes::{Changes, Edit, Scope, Verb};
+use super::tail::{Former, Successor, Tail};
+use crate::cookie::SecretHash;
+use crate::record::changes::{Changes, Edit, NewSecret, Scope, Verb};
 use crate::record::integer;
 
 /// Why changes were not applied. The record is unchanged.
@@ -17,6 +18,16 @@ pub enum Refusal {
     Conflict,
     /// The record would exceed its limits or those of the format.
     TooLarge,
+}
+
+/// Which of a record's secrets a request has shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Own,
+    /// The secret that a rotation has sent. Its first use makes it the record's own.
+    Successor,
+    /// The secret before the record's own.
+    Former,
 }
 
 impl Record {
@@ -44,48 +55,60 @@ impl Record {
     /// # Ok::<(), sessions_core::record::RecordTooLarge>(())
     /// ```
     pub fn apply(&self, changes: &Changes) -> Result<Self, Refusal> {
-        if !self.is_live(changes.now()) || !self.admits(changes) {
+        if !self.is_live(changes.now()) {
             return Err(Refusal::Gone);
         }
+        let shown = self.shown_secret(changes).ok_or(Refusal::Gone)?;
         let merge = Merge { base: self, changes };
         if !merge.requirements_hold() {
             return Err(Refusal::Conflict);
         }
-        self.apply_merge(&merge)
+        self.apply_merge(&merge, self.changed_state(changes, shown))
     }
 
-    /// Returns whether the changes come from a request that may make them.
-    ///
-    /// One whose secret was replaced meanwhile has shown its flashes all the same, so that they are
-    /// not shown again.
-    fn admits(&self, changes: &Changes) -> bool {
+    /// Returns which secret the changes' request has shown, if it may make them.
+    fn shown_secret(&self, changes: &Changes) -> Option<Shown> {
         let expected = changes.expected_secret();
-        self.secret_hash() == *expected || (changes.only_consumes() && self.had_secret(expected))
+        if self.secret_hash() == *expected { Some(Shown::Own) } else { self.shown_other_secret(changes, expected) }
     }
 
-    fn apply_merge(&self, merge: &Merge<'_>) -> Result<Self, Refusal> {
-        if let Some(patched) = self.try_patch(merge)? {
+    /// Returns which secret other than the record's own a request has shown.
+    ///
+    /// A request that was under way when a rotation ended may still write. One whose secret was
+    /// renewed away has shown its flashes all the same, so that they are not shown again.
+    #[cold]
+    fn shown_other_secret(&self, changes: &Changes, expected: &SecretHash) -> Option<Shown> {
+        if self.has_successor(expected) {
+            return Some(Shown::Successor);
+        }
+        let only_writes = changes.new_secret().is_none() && changes.new_principal().is_none();
+        let is_admitted =
+            (only_writes && self.has_rotated_from(expected)) || (changes.only_consumes() && self.had_secret(expected));
+        is_admitted.then_some(Shown::Former)
+    }
+
+    fn apply_merge(&self, merge: &Merge<'_>, state: HeadState) -> Result<Self, Refusal> {
+        if let Some(patched) = self.try_patch(merge, &state)? {
             return Ok(patched);
         }
-        let merged = build::write(&self.changed_head(merge.changes), merge.slots()?.iter().copied());
+        let merged = build::write(&self.changed_head(merge.changes, state), merge.slots()?.iter().copied());
         let merged = merged.map_err(|_: RecordTooLarge| Refusal::TooLarge)?;
         if merge.changes.limits().admit(self, &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
     }
 
     /// Copies the record and overwrites values in place, if no length and no slot changes.
-    fn try_patch(&self, merge: &Merge<'_>) -> Result<Option<Self>, Refusal> {
+    fn try_patch(&self, merge: &Merge<'_>, state: &HeadState) -> Result<Option<Self>, Refusal> {
         let edits = merge.changes.edits();
         if merge.changes.new_principal().is_some() || edits.clears_entries() || edits.clears_flashes() {
             return Ok(None);
         }
-        // The first renewal makes the record longer.
-        if merge.changes.new_secret().is_some() && self.former().is_none() {
+        // The first renewal, for example, makes the record longer.
+        if state.tail.is_some_and(|tail| !tail.fits(self.head()[layout::FLAGS])) {
             return Ok(None);
         }
-        let state = self.changed_state(merge.changes);
         let mut list = edits.iter();
         let edit = match (list.next(), list.next()) {
-            (None, _) => return Ok(Some(self.patched(&state, |_| {}))),
+            (None, _) => return Ok(Some(self.patched(state, |_| {}))),
             (Some(edit), None) => edit,
             (Some(_), Some(_)) => return Ok(None),
         };
@@ -98,30 +121,61 @@ impl Record {
         let mut digits = itoa::Buffer::new();
         let value = new.value.bytes(&mut digits);
         let fits = new.kind == kind && value.len() == place.len();
-        Ok(fits.then(|| self.patched(&state, |bytes| bytes[place].copy_from_slice(value))))
+        Ok(fits.then(|| self.patched(state, |bytes| bytes[place].copy_from_slice(value))))
     }
 
-    fn changed_head<'a>(&'a self, changes: &'a Changes) -> Head<'a> {
-        let state = self.changed_state(changes);
+    fn changed_head<'a>(&'a self, changes: &'a Changes, state: HeadState) -> Head<'a> {
         Head {
             id: self.id(),
             created: self.created(),
-            absolute: self.absolute_deadline(),
             principal: changes.new_principal().or_else(|| self.principal()),
-            state: HeadState { former: state.former.or_else(|| self.former()), ..state },
+            state: HeadState { tail: state.tail.or_else(|| Some(self.tail_parts())), ..state },
         }
     }
 
-    fn changed_state(&self, changes: &Changes) -> HeadState {
+    fn changed_state(&self, changes: &Changes, shown: Shown) -> HeadState {
+        let secret_hash = match (changes.new_secret(), shown) {
+            (Some(renewed), _) => *renewed,
+            (None, Shown::Successor) => *changes.expected_secret(),
+            (None, _) => self.secret_hash(),
+        };
         HeadState {
-            secret_hash: changes.new_secret().copied().unwrap_or_else(|| self.secret_hash()),
+            secret_hash,
             last_seen: self.last_seen().max(changes.now()),
-            idle_millis: changes.new_idle().map_or_else(|| self.idle_millis(), whole_millis),
+            lifetime: changes.new_lifetime().unwrap_or_else(|| self.lifetime()),
             version: self.version().wrapping_add(1),
-            former: changes
-                .new_secret()
-                .map(|_| Former { hash: self.secret_hash().beginning(), replaced: changes.now() }),
+            tail: if changes.changes_head() || shown == Shown::Successor {
+                Some(self.changed_tail(changes, shown))
+            } else {
+                None
+            },
         }
+    }
+
+    fn changed_tail(&self, changes: &Changes, shown: Shown) -> Tail {
+        let mut tail = self.tail_parts();
+        let now = changes.now();
+        if changes.confirms() && (self.is_signed_in() || changes.new_principal().is_some()) {
+            tail.signed_in_at = Some(now);
+        }
+        match changes.head().secret {
+            Some(NewSecret::Renewed(_)) => {
+                let hash = changes.expected_secret().beginning();
+                tail.former = Some(Former { hash, replaced: now, by_rotation: false });
+                tail.successor = None;
+            }
+            _ if shown == Shown::Successor => {
+                let hash = self.secret_hash().beginning();
+                tail.former = Some(Former { hash, replaced: now, by_rotation: true });
+                tail.successor = None;
+            }
+            Some(NewSecret::Rotating { hash, unless_since }) if shown == Shown::Own => {
+                let begun = tail.successor.filter(|begun| begun.since > unless_since);
+                tail.successor = begun.or(Some(Successor { hash, since: now }));
+            }
+            _ => {}
+        }
+        tail
     }
 }
 

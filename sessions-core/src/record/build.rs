@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Record;
-use super::layout::{self, INDEX_LINE, Kind, NO_LIMIT, Slot};
+use super::layout::{self, INDEX_LINE, Kind, Slot};
+use super::lifetime::Lifetime;
+use super::tail::{self, Tail};
 use crate::cookie::SecretHash;
 use crate::id::SessionId;
-use crate::platform::{Timestamp, whole_millis};
+use crate::platform::Timestamp;
 use crate::record::changes::Changes;
 
 /// A builder of a [`Record`], for stores that keep the parts of a record separately.
 #[must_use]
 pub struct RecordBuilder<'a> {
-    pub(super) head: Head<'a>,
+    head: Head<'a>,
+    signed_in_at: Option<Timestamp>,
     slots: Vec<NewSlot<'a>>,
 }
 
@@ -22,28 +25,19 @@ pub struct RecordBuilder<'a> {
 pub(super) struct Head<'a> {
     pub(super) id: SessionId,
     pub(super) created: Timestamp,
-    pub(super) absolute: Timestamp,
     pub(super) principal: Option<&'a str>,
     pub(super) state: HeadState,
 }
 
 /// The fields of the head that every commit may change without changing a length.
+#[derive(Clone, Copy)]
 pub(super) struct HeadState {
     pub(super) secret_hash: SecretHash,
     pub(super) last_seen: Timestamp,
-    pub(super) idle_millis: u64,
+    pub(super) lifetime: Lifetime,
     pub(super) version: u32,
-    /// `None` keeps what a patched record has.
-    pub(super) former: Option<Former>,
-}
-
-/// What a record knows of the secret before its own.
-#[derive(Clone, Copy)]
-pub(super) struct Former {
-    /// The first bytes of the secret's hash: enough to tell it, too few to open anything.
-    pub(super) hash: [u8; 8],
-    /// When it was replaced.
-    pub(super) replaced: Timestamp,
+    /// `None` keeps the tail of a patched record.
+    pub(super) tail: Option<Tail>,
 }
 
 /// A slot to write.
@@ -68,9 +62,9 @@ impl<'a> From<Slot<'a>> for NewSlot<'a> {
 
 impl<'a> RecordBuilder<'a> {
     pub(super) const fn new(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> Self {
-        let state = HeadState { secret_hash, last_seen: created, idle_millis: NO_LIMIT, version: 0, former: None };
-        let head = Head { id, created, absolute: Timestamp::NEVER, principal: None, state };
-        Self { head, slots: Vec::new() }
+        let lifetime = Lifetime::ENDLESS;
+        let state = HeadState { secret_hash, last_seen: created, lifetime, version: 0, tail: None };
+        Self { head: Head { id, created, principal: None, state }, signed_in_at: None, slots: Vec::new() }
     }
 
     /// Sets when the session was last seen.
@@ -81,13 +75,19 @@ impl<'a> RecordBuilder<'a> {
 
     /// Sets the idle timeout, or `None` for none.
     pub fn idle(mut self, idle: Option<Duration>) -> Self {
-        self.head.state.idle_millis = idle.map_or(NO_LIMIT, whole_millis);
+        self.head.state.lifetime = self.head.state.lifetime.with_idle(idle);
         self
     }
 
     /// Sets the absolute deadline, or [`Timestamp::NEVER`] for none.
     pub const fn absolute_deadline(mut self, absolute: Timestamp) -> Self {
-        self.head.absolute = absolute;
+        self.head.state.lifetime = self.head.state.lifetime.with_absolute_deadline(absolute);
+        self
+    }
+
+    /// Sets the timeouts, and whether the cookie persists.
+    pub const fn lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.head.state.lifetime = lifetime;
         self
     }
 
@@ -100,6 +100,12 @@ impl<'a> RecordBuilder<'a> {
     /// Sets the principal, or `None` if the session is not signed in.
     pub const fn principal(mut self, principal: Option<&'a str>) -> Self {
         self.head.principal = principal;
+        self
+    }
+
+    /// Sets when the principal signed in.
+    pub const fn signed_in_at(mut self, time: Option<Timestamp>) -> Self {
+        self.signed_in_at = time;
         self
     }
 
@@ -128,13 +134,19 @@ impl<'a> RecordBuilder<'a> {
     /// # Errors
     ///
     /// Returns [`RecordTooLarge`] if the record exceeds the limits of the format.
-    pub fn build(self) -> Result<Record, RecordTooLarge> {
-        write(&self.head, self.slots.iter().copied())
+    pub fn build(mut self) -> Result<Record, RecordTooLarge> {
+        let slots = std::mem::take(&mut self.slots);
+        write(&self.into_head(), slots.iter().copied())
     }
 
     /// Builds the record with the entries and flashes of `changes` only.
     pub(crate) fn build_with(self, changes: &Changes) -> Result<Record, RecordTooLarge> {
-        write(&self.head, super::apply::first_slots(changes))
+        write(&self.into_head(), super::apply::first_slots(changes))
+    }
+
+    fn into_head(mut self) -> Head<'a> {
+        self.head.state.tail = Some(Tail { signed_in_at: self.signed_in_at, ..Tail::default() });
+        self.head
     }
 }
 
@@ -175,7 +187,7 @@ pub(super) fn write<'a>(
         slots.clone().fold((0, 0), |(count, sum), slot| (count + 1, sum + slot.key.len() + slot.value.length()));
     let payload = index + count * INDEX_LINE;
     let end = payload + payload_length;
-    let length = end + head.state.former.map_or(0, |_| layout::FORMER_LENGTH);
+    let length = end + head.state.tail.map_or(0, |tail| tail::length(tail.flags()));
     let slot_count = u16::try_from(count).map_err(|_| RecordTooLarge)?;
     u32::try_from(length).map_err(|_| RecordTooLarge)?;
 
@@ -204,10 +216,6 @@ fn write_head(bytes: &mut [u8], head: &Head<'_>, slot_count: u16) {
     put(bytes, layout::PRINCIPAL_LENGTH, principal_length.to_le_bytes());
     put(bytes, layout::ID, *head.id.as_bytes());
     put(bytes, layout::CREATED, head.created.as_millis().to_le_bytes());
-    put(bytes, layout::ABSOLUTE, head.absolute.as_millis().to_le_bytes());
-    if head.state.former.is_some() {
-        bytes[layout::FLAGS] |= layout::RENEWED;
-    }
     head.state.write(bytes);
 }
 
@@ -215,12 +223,15 @@ impl HeadState {
     fn write(&self, bytes: &mut [u8]) {
         put(bytes, layout::SECRET_HASH, *self.secret_hash.as_bytes());
         put(bytes, layout::LAST_SEEN, self.last_seen.as_millis().to_le_bytes());
-        put(bytes, layout::IDLE, self.idle_millis.to_le_bytes());
+        put(bytes, layout::IDLE, self.lifetime.idle_millis().to_le_bytes());
+        put(bytes, layout::ABSOLUTE, self.lifetime.absolute_deadline().as_millis().to_le_bytes());
         put(bytes, layout::VERSION, self.version.to_le_bytes());
-        if let Some(former) = self.former {
-            let at = bytes.len() - layout::FORMER_LENGTH;
-            put(bytes, at, former.hash);
-            put(bytes, at + 8, former.replaced.as_millis().to_le_bytes());
+        bytes[layout::FLAGS] &= !layout::PERSISTS;
+        if self.lifetime.cookie_persists() {
+            bytes[layout::FLAGS] |= layout::PERSISTS;
+        }
+        if let Some(tail) = &self.tail {
+            tail.write(bytes);
         }
     }
 }

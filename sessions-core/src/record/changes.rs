@@ -2,13 +2,12 @@
 
 mod edits;
 
-use std::time::Duration;
-
 pub(crate) use edits::{Edit, Edits, Scope, Verb};
 
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
 use crate::record::Record;
+use crate::record::lifetime::Lifetime;
 use crate::record::limits::Limits;
 
 /// One request's writes to one session, applied to the live record in one atomic step.
@@ -20,8 +19,8 @@ use crate::record::limits::Limits;
 ///    [`now`](Self::now), and every [`Change::Require`] must hold.
 /// 2. Clears come first, then the other changes in any order: no two of them name the same key of
 ///    the same kind.
-/// 3. The secret, the principal and the idle timeout are replaced if there are new ones, and the
-///    session was last seen at [`now`](Self::now).
+/// 3. The secret, the principal and the lifetime are replaced if there are new ones, and the session
+///    was last seen at [`now`](Self::now).
 /// 4. The resulting record must be within the [`limits`](Self::limits) or smaller than before.
 ///
 /// A store that keeps whole records calls [`Record::apply`](crate::record::Record::apply), which
@@ -33,11 +32,47 @@ use crate::record::limits::Limits;
 pub struct Changes {
     now: Timestamp,
     expected_secret: SecretHash,
-    new_secret: Option<SecretHash>,
-    new_principal: Option<Box<str>>,
-    new_idle: Option<Duration>,
+    head: HeadChanges,
     limits: Limits,
     edits: Edits,
+}
+
+/// What changes besides entries and flashes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeadChanges {
+    pub(crate) secret: Option<NewSecret>,
+    pub(crate) principal: Option<Box<str>>,
+    pub(crate) lifetime: Option<Lifetime>,
+    /// The principal has proved again who they are.
+    pub(crate) confirms: bool,
+}
+
+/// A secret that a commit gives to a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NewSecret {
+    /// It replaces the record's own at once.
+    Renewed(SecretHash),
+    /// It replaces the record's own when it is first used.
+    Rotating {
+        hash: SecretHash,
+        /// A rotation that has begun after this time is left alone.
+        unless_since: Timestamp,
+    },
+}
+
+impl NewSecret {
+    /// Returns the hash of the secret.
+    pub(crate) const fn hash(self) -> SecretHash {
+        match self {
+            Self::Renewed(hash) | Self::Rotating { hash, .. } => hash,
+        }
+    }
+}
+
+impl HeadChanges {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.secret.is_none() && self.principal.is_none() && self.lifetime.is_none() && !self.confirms
+    }
 }
 
 /// A change to one key of a record.
@@ -122,19 +157,17 @@ impl Changes {
     /// Creates changes that only record that the session was seen at `now`.
     #[must_use]
     pub fn new(now: Timestamp, expected_secret: SecretHash) -> Self {
-        Self::from_parts(now, expected_secret, None, None, None, Limits::FORMAT, Edits::default())
+        Self::from_parts(now, expected_secret, HeadChanges::default(), Limits::FORMAT, Edits::default())
     }
 
     pub(crate) const fn from_parts(
         now: Timestamp,
         expected_secret: SecretHash,
-        new_secret: Option<SecretHash>,
-        new_principal: Option<Box<str>>,
-        new_idle: Option<Duration>,
+        head: HeadChanges,
         limits: Limits,
         edits: Edits,
     ) -> Self {
-        Self { now, expected_secret, new_secret, new_principal, new_idle, limits, edits }
+        Self { now, expected_secret, head, limits, edits }
     }
 
     /// Takes the changes, leaving none.
@@ -148,8 +181,12 @@ impl Changes {
         self.edits.copy_entries(record);
     }
 
-    pub(crate) fn into_edits(self) -> Edits {
-        self.edits
+    pub(crate) fn into_parts(self) -> (HeadChanges, Edits) {
+        (self.head, self.edits)
+    }
+
+    pub(crate) const fn head(&self) -> &HeadChanges {
+        &self.head
     }
 
     pub(crate) const fn edits(&self) -> &Edits {
@@ -171,19 +208,45 @@ impl Changes {
     /// Returns the hash of the new secret, if the session is renewed.
     #[must_use]
     pub const fn new_secret(&self) -> Option<&SecretHash> {
-        self.new_secret.as_ref()
+        match &self.head.secret {
+            Some(NewSecret::Renewed(hash)) => Some(hash),
+            _ => None,
+        }
+    }
+
+    /// Returns the hash of the secret that a rotation sends to the client, if one begins.
+    ///
+    /// A rotation that has begun after the time beside it is left alone.
+    #[must_use]
+    pub const fn rotation(&self) -> Option<(&SecretHash, Timestamp)> {
+        match &self.head.secret {
+            Some(NewSecret::Rotating { hash, unless_since }) => Some((hash, *unless_since)),
+            _ => None,
+        }
     }
 
     /// Returns the new principal, if the request signs in.
     #[must_use]
     pub fn new_principal(&self) -> Option<&str> {
-        self.new_principal.as_deref()
+        self.head.principal.as_deref()
     }
 
-    /// Returns the session's new idle timeout, if it changes.
+    /// Returns the session's new lifetime, if it changes.
     #[must_use]
-    pub const fn new_idle(&self) -> Option<Duration> {
-        self.new_idle
+    pub const fn new_lifetime(&self) -> Option<Lifetime> {
+        self.head.lifetime
+    }
+
+    /// Returns whether the principal has just proved who they are, by signing in or again.
+    #[must_use]
+    pub const fn confirms(&self) -> bool {
+        self.head.confirms || self.head.principal.is_some()
+    }
+
+    /// Returns whether anything changes besides entries, flashes and the time of last use.
+    #[must_use]
+    pub const fn changes_head(&self) -> bool {
+        !self.head.is_empty()
     }
 
     /// Returns the limits of the resulting record, by default those of the format.
@@ -194,8 +257,7 @@ impl Changes {
 
     /// Returns whether the changes only remove flashes that the request has read.
     pub(crate) fn only_consumes(&self) -> bool {
-        let sets_head = self.new_secret.is_some() || self.new_principal.is_some() || self.new_idle.is_some();
-        !sets_head && !self.edits.is_empty() && !self.edits.has_writes()
+        !self.changes_head() && !self.edits.is_empty() && !self.edits.has_writes()
     }
 
     /// Returns whether all entries are removed before the changes are applied.
@@ -218,21 +280,38 @@ impl Changes {
     /// Replaces the secret.
     #[must_use]
     pub const fn renew(mut self, secret: SecretHash) -> Self {
-        self.new_secret = Some(secret);
+        self.head.secret = Some(NewSecret::Renewed(secret));
+        self
+    }
+
+    /// Sends the client a new secret, which replaces the record's own when it is first used.
+    ///
+    /// A rotation that has begun after `unless_since` is left alone: other requests of the client
+    /// may be under way with its secret.
+    #[must_use]
+    pub const fn rotate(mut self, secret: SecretHash, unless_since: Timestamp) -> Self {
+        self.head.secret = Some(NewSecret::Rotating { hash: secret, unless_since });
         self
     }
 
     /// Binds the session to a principal.
     #[must_use]
     pub fn bind(mut self, principal: impl Into<Box<str>>) -> Self {
-        self.new_principal = Some(principal.into());
+        self.head.principal = Some(principal.into());
         self
     }
 
-    /// Replaces the idle timeout.
+    /// Records that the principal has proved again who they are.
     #[must_use]
-    pub const fn idle(mut self, idle: Duration) -> Self {
-        self.new_idle = Some(idle);
+    pub const fn confirm(mut self) -> Self {
+        self.head.confirms = true;
+        self
+    }
+
+    /// Replaces the timeouts, and whether the cookie persists.
+    #[must_use]
+    pub const fn lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.head.lifetime = Some(lifetime);
         self
     }
 

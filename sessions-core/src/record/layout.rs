@@ -3,7 +3,9 @@
 //! ```text
 //! at   bytes
 //!  0     1   format
-//!  1     1   flags: 1 if the session is signed in, 2 if there is a stamp, 4 if it was renewed
+//!  1     1   flags: 1 if the session is signed in, 2 if there is a stamp, 4 if it was renewed,
+//!            8 if its cookie persists, 16 if its secret rotates, 32 if the former secret rotated,
+//!            64 if it is known when the principal signed in
 //!  2     2   number of slots
 //!  4     4   length of the principal
 //!  8     4   version
@@ -18,7 +20,9 @@
 //!        8   for each slot: end of its payload (4, counted from the first payload),
 //!            length of its key (2), kind (1), zero (1)
 //!        …   for each slot its payload: key, value
-//!       16   if the session was renewed: the first 8 bytes of the former secret's hash, and when
+//!        8   if it is known: when the principal last proved who they are
+//!       16   if it was renewed: the first 8 bytes of the former secret's hash, and when
+//!       40   if its secret rotates: the hash of the next secret, and when it was sent
 //!       32   the stamp, if there is one
 //! ```
 //!
@@ -27,7 +31,7 @@
 
 use std::ops::Range;
 
-use super::RecordError;
+use super::{RecordError, tail};
 
 pub(crate) const FORMAT: u8 = 1;
 pub(crate) const FORMAT_AT: usize = 0;
@@ -54,8 +58,14 @@ pub(crate) const SIGNED_IN: u8 = 1;
 pub(crate) const STAMPED: u8 = 2;
 /// The flag of a record that knows the secret before its own.
 pub(crate) const RENEWED: u8 = 4;
-/// Length of what a record knows of the secret before its own.
-pub(crate) const FORMER_LENGTH: usize = 16;
+/// The flag of a session whose cookie persists.
+pub(crate) const PERSISTS: u8 = 8;
+/// The flag of a record that knows the secret after its own.
+pub(crate) const ROTATING: u8 = 16;
+/// The flag of a record whose former secret was replaced by a rotation.
+pub(crate) const ROTATED: u8 = 32;
+/// The flag of a record that knows when its principal last proved who they are.
+pub(crate) const PROVED: u8 = 64;
 /// Length of a slot's line in the index.
 pub(crate) const INDEX_LINE: usize = 8;
 /// A time that means "none".
@@ -135,12 +145,7 @@ pub(crate) fn size(bytes: &[u8]) -> usize {
 
 /// Returns where the last slot ends, or zero if what follows does not fit.
 pub(crate) fn slots_end(bytes: &[u8]) -> usize {
-    // Most records have neither.
-    if bytes[FLAGS] <= SIGNED_IN {
-        return bytes.len();
-    }
-    let former = if bytes[FLAGS] & RENEWED == 0 { 0 } else { FORMER_LENGTH };
-    size(bytes).saturating_sub(former)
+    size(bytes).saturating_sub(tail::length(bytes[FLAGS]))
 }
 
 fn principal_length(bytes: &[u8]) -> usize {
@@ -219,8 +224,13 @@ fn head_is_sound(bytes: &[u8]) -> bool {
     let payload = principal_end.saturating_add(slot_count(bytes) * INDEX_LINE);
     payload <= bytes.len()
         && std::str::from_utf8(&bytes[HEAD_LENGTH..principal_end]).is_ok()
-        && bytes[FLAGS] <= SIGNED_IN | STAMPED | RENEWED
+        && flags_are_sound(bytes[FLAGS])
         && (bytes[FLAGS] & SIGNED_IN != 0 || principal_length(bytes) == 0)
+}
+
+const fn flags_are_sound(flags: u8) -> bool {
+    let is_known = flags <= SIGNED_IN | STAMPED | RENEWED | PERSISTS | ROTATING | ROTATED | PROVED;
+    is_known && (flags & ROTATED == 0 || flags & RENEWED != 0)
 }
 
 fn payload_is_sound(bytes: &[u8]) -> bool {

@@ -127,13 +127,13 @@ fn a_changed_flash_is_not_consumed() {
 #[test]
 fn a_renewal_replaces_secret_principal_and_timeout() {
     let new = SecretHash::from_bytes([8; 32]);
-    let changes = Changes::new(NOW, secret()).renew(new).bind("bob").idle(Duration::from_secs(5));
+    let changes = Changes::new(NOW, secret())
+        .renew(new)
+        .bind("bob")
+        .lifetime(Lifetime::ENDLESS.with_idle(Duration::from_secs(5)));
     let changed = record().apply(&changes).unwrap();
     assert_eq!((changed.secret_hash(), changed.principal()), (new, Some("bob")));
-    assert_eq!(
-        (changed.idle(), changed.absolute_deadline()),
-        (Some(Duration::from_secs(5)), Timestamp::from_millis(90_000))
-    );
+    assert_eq!((changed.idle(), changed.absolute_deadline()), (Some(Duration::from_secs(5)), Timestamp::NEVER));
     assert_eq!(changed.apply(&Changes::new(NOW, secret())), Err(Refusal::Gone));
 }
 
@@ -212,7 +212,7 @@ fn a_stamp_is_no_part_of_the_session() {
     assert_eq!((plain.stamp(), plain.nonce()), (None, 0));
     assert_eq!((stamped.stamp(), stamped.nonce()), (Some(&[9; Record::STAMP_LENGTH]), 7));
     assert_eq!((stamped.version(), stamped.id()), (plain.version(), plain.id()));
-    assert_eq!(stamped.size(), plain.as_bytes().len());
+    assert_eq!(stamped.size(), plain.size());
     assert_eq!(stamped.as_bytes().len(), plain.as_bytes().len() + Record::STAMP_LENGTH);
     assert!(stamped.entries().map(|entry| entry.value()).eq(plain.entries().map(|entry| entry.value())));
     assert_eq!(Record::decode(stamped.as_bytes()).unwrap(), stamped);
@@ -258,7 +258,7 @@ fn a_renewal_keeps_the_beginning_of_the_former_secret() {
     let first = record();
     assert!(!first.supersedes(&secret(), NOW, grace));
     let renewed = first.apply(&Changes::new(later, secret()).renew(second)).unwrap();
-    assert_eq!(renewed.as_bytes().len(), first.as_bytes().len() + layout::FORMER_LENGTH);
+    assert_eq!(renewed.as_bytes().len(), first.as_bytes().len() + 16);
     assert_eq!(renewed.size(), first.size(), "no limit stops a renewal");
     let at = |seconds| renewed.supersedes(&secret(), later.after(Duration::from_secs(seconds)), grace);
     assert!(at(0) && at(9) && !at(10));
@@ -279,4 +279,134 @@ fn a_renewal_keeps_the_beginning_of_the_former_secret() {
     let mut cut = renewed.as_bytes().to_vec();
     cut.truncate(cut.len() - 1);
     assert_eq!(Record::decode(cut), Err(RecordError::Corrupt));
+}
+
+/// Returns a hash of one repeated byte.
+fn hash(byte: u8) -> SecretHash {
+    SecretHash::from_bytes([byte; 32])
+}
+
+/// Returns a record whose secret rotates to `hash(2)`, begun at `NOW`.
+fn rotating() -> Record {
+    record().apply(&Changes::new(NOW, secret()).rotate(hash(2), NOW)).unwrap()
+}
+
+#[test]
+fn a_tail_has_what_its_flags_say() {
+    let brief = Lifetime::ENDLESS.with_idle(Duration::from_secs(7)).with_persistent_cookie(true);
+    let touch = || Changes::new(NOW, secret());
+    let anonymous = Record::builder(id(), secret(), NOW).entry("n", b"41").build().unwrap();
+    let table = [
+        (anonymous.clone(), 0),
+        (anonymous.apply(&touch().lifetime(brief)).unwrap(), 0),
+        (anonymous.apply(&touch().confirm()).unwrap(), 0),
+        (anonymous.apply(&touch().renew(hash(2))).unwrap(), 16),
+        (anonymous.apply(&touch().rotate(hash(2), NOW)).unwrap(), 40),
+        (anonymous.apply(&touch().bind("ann")).unwrap(), 8),
+        (anonymous.apply(&touch().bind("ann").renew(hash(2))).unwrap(), 24),
+        (rotating(), 40),
+        (rotating().apply(&Changes::new(NOW, hash(2)).rotate(hash(3), NOW)).unwrap(), 16),
+    ];
+    for (record, tail) in table {
+        assert_eq!(record.tail().len(), tail);
+        let stamped = record.stamped(7, &[9; Record::STAMP_LENGTH]);
+        assert_eq!(stamped.tail().len(), tail + Record::STAMP_LENGTH);
+        for record in [record, stamped] {
+            assert_eq!(Record::decode(record.as_bytes()).unwrap(), record);
+            let cut = &record.as_bytes()[..record.as_bytes().len() - 1];
+            assert_eq!(Record::decode(cut), Err(RecordError::Corrupt));
+            // A patch and a rebuild keep the tail.
+            for value in [&b"42"[..], b"a longer value"] {
+                let next = record.apply(&Changes::new(NOW, record.secret_hash()).set("n", value)).unwrap();
+                assert_eq!(next.tail(), &record.tail()[..tail]);
+                assert_eq!(next.lifetime(), record.lifetime());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_says_when_its_principal_signed_in() {
+    let at = |seconds| NOW.after(Duration::from_secs(seconds));
+    assert_eq!(record().signed_in_at(), None, "it is not known");
+    let anonymous = Record::builder(id(), secret(), NOW).build().unwrap();
+    assert_eq!(anonymous.signed_in_at(), None);
+    let confirmed = anonymous.apply(&Changes::new(at(1), secret()).confirm()).unwrap();
+    assert_eq!(confirmed.signed_in_at(), None, "nobody is signed in");
+    let ann = anonymous.apply(&Changes::new(at(2), secret()).bind("ann")).unwrap();
+    assert_eq!(ann.signed_in_at(), Some(at(2)));
+    let used = ann.apply(&Changes::new(at(3), secret()).set("n", b"1")).unwrap();
+    assert_eq!(used.signed_in_at(), Some(at(2)));
+    let confirmed = used.apply(&Changes::new(at(4), secret()).confirm()).unwrap();
+    assert_eq!((confirmed.signed_in_at(), confirmed.principal()), (Some(at(4)), Some("ann")));
+}
+
+#[test]
+fn a_rotation_ends_with_the_first_use_of_the_new_secret() {
+    let both = rotating();
+    assert_eq!(both.secret_hash(), secret());
+    assert!(both.has_successor(&hash(2)) && both.newest_secret_is(&hash(2)) && !both.newest_secret_is(&secret()));
+    assert!(both.continues_from(&secret()) && both.continues_from(&hash(2)) && !both.continues_from(&hash(3)));
+
+    // The old secret works on.
+    let written = both.apply(&Changes::new(NOW, secret()).set("n", b"1")).unwrap();
+    assert!(written.has_successor(&hash(2)));
+    assert_eq!(both.apply(&Changes::new(NOW, hash(3))), Err(Refusal::Gone));
+
+    // The new one ends the rotation. What was under way with the old one is still written.
+    let later = NOW.after(Duration::from_secs(5));
+    let ended = written.apply(&Changes::new(later, hash(2))).unwrap();
+    assert_eq!(ended.secret_hash(), hash(2));
+    assert!(!ended.has_successor(&hash(2)) && ended.newest_secret_is(&hash(2)) && ended.continues_from(&secret()));
+    assert!(ended.supersedes(&secret(), later, Duration::from_secs(1)));
+    assert_eq!(ended.newest_secret_since(), later);
+    let late = ended.apply(&Changes::new(later, secret()).increment("n", 1)).unwrap();
+    assert_eq!((late.secret_hash(), value(&late, "n")), (hash(2), Some(&b"2"[..])));
+
+    // But neither a login nor a renewal, and nothing after another renewal.
+    for changes in [Changes::new(later, secret()).bind("ann"), Changes::new(later, secret()).renew(hash(4))] {
+        assert_eq!(ended.apply(&changes), Err(Refusal::Gone));
+    }
+    let rotated = ended.apply(&Changes::new(later, secret()).rotate(hash(5), later)).unwrap();
+    assert!(!rotated.has_successor(&hash(5)), "a request with the old secret begins no rotation");
+    let renewed = ended.apply(&Changes::new(later, hash(2)).renew(hash(6))).unwrap();
+    for stale in [secret(), hash(2)] {
+        assert_eq!(renewed.apply(&Changes::new(later, stale).set("n", b"9")), Err(Refusal::Gone));
+        assert!(!renewed.continues_from(&stale));
+    }
+}
+
+#[test]
+fn a_rotation_is_begun_once() {
+    let begin = |record: &Record, seconds, secret, next| {
+        let now = NOW.after(Duration::from_secs(seconds));
+        let grace = Duration::from_secs(60);
+        record.apply(&Changes::new(now, secret).rotate(next, now.before(grace))).unwrap()
+    };
+    let endless = Record::builder(id(), secret(), NOW).build().unwrap();
+    let first = begin(&endless, 0, secret(), hash(2));
+    let second = begin(&first, 59, secret(), hash(3));
+    assert!(second.has_successor(&hash(2)) && !second.has_successor(&hash(3)));
+    assert_eq!(second.rotating_since(), Some(NOW));
+    let third = begin(&first, 60, secret(), hash(4));
+    assert!(third.has_successor(&hash(4)) && !third.has_successor(&hash(2)));
+}
+
+#[test]
+fn a_renewal_ends_a_rotation() {
+    for shown in [secret(), hash(2)] {
+        let renewed = rotating().apply(&Changes::new(NOW, shown).renew(hash(6))).unwrap();
+        assert_eq!(renewed.secret_hash(), hash(6));
+        assert!(renewed.supersedes(&shown, NOW, Duration::from_secs(1)), "the token in use is superseded");
+        assert!(!renewed.has_successor(&hash(2)) && !renewed.continues_from(&shown));
+    }
+}
+
+#[test]
+fn a_rotated_secret_is_a_former_one() {
+    let ended = rotating().apply(&Changes::new(NOW, hash(2))).unwrap();
+    let mut bytes = ended.as_bytes().to_vec();
+    assert_eq!(bytes[layout::FLAGS], layout::SIGNED_IN | layout::RENEWED | layout::ROTATED);
+    bytes[layout::FLAGS] &= !layout::RENEWED;
+    assert_eq!(Record::decode(bytes), Err(RecordError::Corrupt));
 }

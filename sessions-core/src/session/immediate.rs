@@ -161,7 +161,8 @@ impl Session {
 
     fn changes(&self, base: &Record) -> Changes {
         let sessions = &self.shared.sessions;
-        Changes::new(sessions.now(), base.secret_hash()).limited_to(sessions.config().limits)
+        let expected = self.shared.lock().expected_secret().unwrap_or_else(|| base.secret_hash());
+        Changes::new(sessions.now(), expected).limited_to(sessions.config().limits)
     }
 
     /// Commits changes now and shows the new record. Returns `false` for a conflict.
@@ -180,10 +181,10 @@ impl Session {
                 let mut state = self.shared.lock();
                 // The idle timeout was restarted, so a persistent cookie must be resent.
                 if let Some(live) = state.live_mut() {
-                    live.touch_due |= sessions.config().expiry.cookie_persists();
+                    live.touch_due |= record.lifetime().cookie_persists();
                 }
                 absorb(state.view());
-                state.rebase(Some(record));
+                state.follow(record, changes.expected_secret(), true);
                 Ok(true)
             }
             Err(Refusal::Conflict) => Ok(false),
@@ -193,15 +194,19 @@ impl Session {
     }
 
     async fn load_again(&self) -> Result<(), Error> {
-        let Some(base) = self.shared.lock().live_base().cloned() else {
-            return Ok(());
+        let (base, expected) = {
+            let state = self.shared.lock();
+            let (Some(base), Some(expected)) = (state.live_base().cloned(), state.expected_secret()) else {
+                return Ok(());
+            };
+            (base, expected)
         };
         let sessions = &self.shared.sessions;
         let now = sessions.now();
         let loaded = sessions.check_answer(StoreCall::Load, sessions.store().load(base.id(), now).await)?;
-        match loaded.filter(|record| record.secret_hash() == base.secret_hash() && record.is_live(now)) {
+        match loaded.filter(|record| record.continues_from(&expected) && record.is_live(now)) {
             Some(record) => {
-                self.shared.lock().rebase(Some(record));
+                self.shared.lock().follow(record, &expected, true);
                 Ok(())
             }
             None => Err(self.lose()),

@@ -16,7 +16,12 @@ fn a_whole_life_raises_its_events() {
     let id = browser.visit(|session| session.id()).result.unwrap();
     browser.visit(|session| session.destroy());
     let destroyed = Event::destroyed(id, DestroyReason::Logout);
-    assert_eq!(fixture.take_events(), [Event::created(id), Event::renewed(id), destroyed]);
+    let signed_in = Event::signed_in(id, "ann");
+    let events = fixture.take_events();
+    assert_eq!(events, [Event::created(id), Event::renewed(id), signed_in, destroyed]);
+    assert!(!format!("{events:?}").contains("ann"), "the principal is not logged by accident");
+    let Event::SignedIn { principal, .. } = &events[2] else { panic!("{events:?}") };
+    assert_eq!((principal.as_str(), principal.to_string().as_str()), ("ann", "ann"));
 }
 
 #[test]

@@ -80,17 +80,32 @@ fn own_idle_timeout_is_stored_and_kept() {
 }
 
 #[test]
-fn idle_timeout_never_exceeds_the_absolute_one() {
+fn own_timeout_moves_an_earlier_absolute_one() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
+    let remaining = |browser: &mut crate::support::Browser, own: Duration| {
+        browser.visit(|session| session.update_expiration(own).unwrap());
+        browser.visit(|session| session.remaining()).result
+    };
     browser.set("k", "v");
-    let left = browser.visit(|session| {
-        session.update_expiration(Duration::MAX).unwrap();
-        session.remaining()
-    });
-    assert_eq!(left.result, Some(Duration::from_secs(12 * 60 * 60)));
-    fixture.clock.advance(Duration::from_secs(12 * 60 * 60));
-    assert_eq!(browser.get("k"), None);
+    let day = 24 * 60 * MINUTE;
+    assert_eq!(remaining(&mut browser, 30 * day), Some(30 * day));
+    fixture.clock.advance(29 * day);
+    browser.set("k", "w");
+    assert_eq!(browser.visit(|session| session.remaining()).result, Some(day), "use does not extend the deadline");
+
+    // A shorter one leaves the deadline alone.
+    let mut other = fixture.browser();
+    other.set("k", "v");
+    assert_eq!(remaining(&mut other, MINUTE), Some(MINUTE));
+    for _ in 0..12 * 120 - 1 {
+        fixture.clock.advance(MINUTE / 2);
+        other.set("k", "w");
+    }
+    fixture.clock.advance(MINUTE / 2);
+    assert_eq!(other.get("k"), None, "12 hours are over");
+    browser.set("k", "v");
+    assert_eq!(remaining(&mut browser, Duration::MAX), None, "it never ends");
 }
 
 #[test]

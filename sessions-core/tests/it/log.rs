@@ -82,8 +82,9 @@ fn a_life_is_logged_at_debug_by_id_and_reason() {
         lines[..2],
         [format!("DEBUG message=session created id={id}"), format!("DEBUG message=session renewed id={id}")]
     );
-    assert_eq!(lines[2], format!(r#"DEBUG message=session ended id={id} reason="logout""#));
-    assert_eq!(lines[4..], ["DEBUG message=all sessions ended count=1"]);
+    assert_eq!(lines[2], format!("DEBUG message=principal signed in id={id}"));
+    assert_eq!(lines[3], format!(r#"DEBUG message=session ended id={id} reason="logout""#));
+    assert_eq!(lines[5..], ["DEBUG message=all sessions ended count=1"]);
 }
 
 #[test]

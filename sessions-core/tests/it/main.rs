@@ -16,10 +16,12 @@ mod guards;
 mod late;
 mod lifecycle;
 mod log;
+mod logins;
 mod logout;
 mod options;
 mod plain_http;
 mod redaction;
+mod rotation;
 mod saving;
 #[cfg(feature = "seal")]
 mod sealing;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::record::{Changes, Lifetime, Record, Refusal};
 use sessions_core::store::{Created, Store, StoreFuture};
 use sessions_disk::Table;
 
@@ -151,7 +151,7 @@ fn closing_ends_the_throttling_of_a_sweep() {
 fn a_shorter_deadline_is_swept_in_time() {
     let store = Disk::new().open();
     fill(&store, 0..1);
-    let shorter = Changes::new(at(10), SECRET).idle(Duration::from_secs(5));
+    let shorter = Changes::new(at(10), SECRET).lifetime(Lifetime::ENDLESS.with_idle(Duration::from_secs(5)));
     block_on(store.commit(&record(0), &shorter)).unwrap().unwrap();
     assert!(block_on(store.sweep(10, at(14))).unwrap().is_empty());
     assert_eq!(block_on(store.sweep(10, at(15))).unwrap(), [id(0)]);
@@ -164,7 +164,7 @@ fn the_first_deadline_of_a_user_is_listed() {
     let endless = Record::builder(id(0), SECRET, at(0)).principal(Some("ann")).build().unwrap();
     block_on(store.create(&endless)).unwrap();
     assert!(disk.keys(Table::Deadlines).is_empty());
-    let limited = Changes::new(at(10), SECRET).idle(Duration::from_secs(5));
+    let limited = Changes::new(at(10), SECRET).lifetime(Lifetime::ENDLESS.with_idle(Duration::from_secs(5)));
     block_on(store.commit(&record(0), &limited)).unwrap().unwrap();
     assert_eq!(block_on(store.sweep(10, at(15))).unwrap(), [id(0)]);
     assert!(disk.keys(Table::Records).is_empty());

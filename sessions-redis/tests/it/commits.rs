@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{NOW, SECRET, changes, commit, id, patient, record, server};
 use pollster::block_on;
 use sessions_core::Timestamp;
-use sessions_core::record::{Changes, Limits, Record, Refusal, SecretHash};
+use sessions_core::record::{Changes, Lifetime, Limits, Record, Refusal, SecretHash};
 use sessions_core::store::{Created, Store};
 
 /// A small random number generator, the same in every run.
@@ -75,8 +75,8 @@ fn random_changes(dice: &mut Dice, now: Timestamp) -> Changes {
         };
     }
     match dice.roll(15) {
-        0 => changes.idle(Duration::from_millis(dice.roll(10_000_000))),
-        1 => changes.idle(Duration::MAX),
+        0 => changes.lifetime(Lifetime::ENDLESS.with_idle(Duration::from_millis(dice.roll(10_000_000)))),
+        1 => changes.lifetime(Lifetime::ENDLESS.with_idle(Duration::MAX)),
         2 => changes.bind(dice.one_of(&["", "user", "=", "ключ"])),
         _ => changes,
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, SECRET, changes, commit, id, names, patient, prefix, record, server, text, valkey};
 use pollster::block_on;
-use sessions_core::record::{Changes, Refusal, SecretHash};
+use sessions_core::record::{Changes, Lifetime, Refusal, SecretHash};
 use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_redis::RedisStore;
 use test_servers::{Options, Proxy, Server};
@@ -233,7 +233,11 @@ fn wiped_sessions_are_gone_and_new_ones_work() {
     block_on(store.create(&record(before).principal(Some("user")).build().unwrap())).unwrap();
     assert_eq!(server.cli(&["FLUSHALL"]), "OK");
     assert!(block_on(store.load(before, NOW)).unwrap().is_none());
-    let writes = [changes().set("a", b"1"), changes().bind("user"), changes().idle(Duration::from_secs(9))];
+    let writes = [
+        changes().set("a", b"1"),
+        changes().bind("user"),
+        changes().lifetime(Lifetime::ENDLESS.with_idle(Duration::from_secs(9))),
+    ];
     for change in writes {
         assert_eq!(block_on(commit(&store, before, &change)).unwrap(), Err(Refusal::Gone));
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{IDLE, NOW, SECRET, changes, commit, id, names, patient, prefix, record, server, text, valkey};
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, Refusal};
+use sessions_core::record::{Changes, Lifetime, Record, Refusal};
 use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_redis::RedisStore;
 use test_servers::{Options, Server};
@@ -170,14 +170,22 @@ fn a_time_to_live_follows_the_limits() {
             };
             block_on(store.create(&record(id).entry("a", &vec![b'x'; size]).build().unwrap())).unwrap();
             near(IDLE);
-            block_on(commit(&store, id, &changes().idle(IDLE * 3))).unwrap().unwrap();
+            block_on(commit(&store, id, &changes().lifetime(Lifetime::ENDLESS.with_idle(IDLE * 3)))).unwrap().unwrap();
             near(IDLE * 3);
-            block_on(commit(&store, id, &changes().idle(Duration::MAX))).unwrap().unwrap();
+            block_on(commit(&store, id, &changes().lifetime(Lifetime::ENDLESS.with_idle(Duration::MAX))))
+                .unwrap()
+                .unwrap();
             assert_eq!(left(), -1, "it never expires");
-            block_on(commit(&store, id, &changes().idle(IDLE))).unwrap().unwrap();
+            block_on(commit(&store, id, &changes().lifetime(Lifetime::ENDLESS.with_idle(IDLE)))).unwrap().unwrap();
             near(IDLE);
             // Longer than anybody will be there to see.
-            block_on(commit(&store, id, &changes().idle(Duration::from_secs(1 << 50)))).unwrap().unwrap();
+            block_on(commit(
+                &store,
+                id,
+                &changes().lifetime(Lifetime::ENDLESS.with_idle(Duration::from_secs(1 << 50))),
+            ))
+            .unwrap()
+            .unwrap();
             assert!(left() > 3_155_000_000_000);
         }
     }

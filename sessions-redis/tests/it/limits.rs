@@ -2,7 +2,7 @@
 
 use crate::support::{IDLE, changes, id, patient, record};
 use pollster::block_on;
-use sessions_core::record::{Limits, Refusal, SecretHash};
+use sessions_core::record::{Lifetime, Limits, Refusal, SecretHash};
 use sessions_core::store::Store;
 use test_servers::Server;
 
@@ -31,7 +31,14 @@ fn a_commit_past_a_limit_leaves_nothing_behind() {
         (bytes, changes().bind(long.as_str())),
         (bytes, changes().clear_entries().bind("user").set("a", long.as_bytes())),
         (keys, changes().set("b", b"1").set_flash("b", b"1")),
-        (keys, changes().bind("user").increment("b", 1).set_immutable("c", b"1").idle(IDLE * 2)),
+        (
+            keys,
+            changes()
+                .bind("user")
+                .increment("b", 1)
+                .set_immutable("c", b"1")
+                .lifetime(Lifetime::ENDLESS.with_idle(IDLE * 2)),
+        ),
     ] {
         let changes = changes.renew(SecretHash::from_bytes([9; 32])).remove("n").limited_to(limits);
         assert_eq!(block_on(store.commit(&first, &changes)).unwrap(), Err(Refusal::TooLarge), "{changes:?}");

@@ -2,7 +2,7 @@
 
 use crate::support::{IDLE, NOW, SECRET, migrated, postgres, record, table};
 use pollster::block_on;
-use sessions_core::record::Changes;
+use sessions_core::record::{Changes, Lifetime};
 use sessions_core::store::{Created, Store};
 use test_servers::Postgres;
 
@@ -72,7 +72,7 @@ fn a_sweep_moves_on_what_was_seen() {
     assert!(block_on(store.sweep(1, NOW.after(IDLE))).unwrap().is_empty());
     assert_eq!(distance(), "0");
     // A shorter timeout is due earlier.
-    let shorter = Changes::new(NOW.after(IDLE / 2), SECRET).idle(IDLE / 10);
+    let shorter = Changes::new(NOW.after(IDLE / 2), SECRET).lifetime(Lifetime::ENDLESS.with_idle(IDLE / 10));
     assert!(block_on(store.commit(&touched, &shorter)).unwrap().is_ok());
     assert_eq!(distance(), "0");
     assert_eq!(block_on(store.sweep(1, NOW.after(IDLE))).unwrap(), [record.id()]);

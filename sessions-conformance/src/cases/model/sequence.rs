@@ -8,7 +8,7 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::prop_oneof;
 use proptest::sample::select;
-use sessions_core::record::{Changes, SecretHash};
+use sessions_core::record::{Changes, Lifetime, SecretHash};
 
 use crate::fixtures::{BRIEF, NEW_SECRET, SECRET, WRONG_SECRET};
 
@@ -118,7 +118,7 @@ impl Edit {
             Self::ClearFlashes => changes.clear_flashes(),
             Self::Renew => changes.renew(NEW_SECRET),
             Self::Bind(principal) => changes.bind(principal),
-            Self::Idle(idle) => changes.idle(idle),
+            Self::Idle(idle) => changes.lifetime(Lifetime::ENDLESS.with_idle(idle)),
         }
     }
 }

@@ -94,6 +94,7 @@ impl Create {
             driver.shared.sessions.warn_of_plain_http();
         }
         driver.shared.raise(&Event::Created { id });
+        driver.report_login(id, &self.writes.changes);
         for id in evicted {
             driver.shared.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
         }
@@ -126,15 +127,16 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
             Live::new(id, secret)
         }
     };
+    let lifetime = changes.new_lifetime().unwrap_or_else(|| config.expiry.lifetime(now));
     let record = Record::builder(live.id(), live.hash(), now)
-        .idle(changes.new_idle().or(config.expiry.idle_limit()))
-        .absolute_deadline(config.expiry.absolute_deadline(now))
+        .lifetime(lifetime)
         .principal(changes.new_principal())
+        .signed_in_at(changes.new_principal().map(|_| now))
         .build_with(changes)
         .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
     if !config.limits.admit_new(&record) {
         return Err(Error::new(ErrorKind::TooLarge));
     }
-    let cookie = sessions.token_cookie(&live.token, record.expires_at(), now)?;
+    let cookie = sessions.token_cookie(&live.token, lifetime, now)?;
     Ok((live, record, cookie))
 }

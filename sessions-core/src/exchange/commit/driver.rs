@@ -18,8 +18,9 @@ use crate::exchange::outcome::{Blocked, Outcome, decide};
 use crate::exchange::response::SessionHeaders;
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{State, Writes};
+use crate::id::SessionId;
 use crate::manager::{Event, StoreCall};
-use crate::record::{Record, Refusal};
+use crate::record::{Changes, Record, Refusal};
 use crate::store::{Created, StoreFuture};
 
 /// One commit of an exchange.
@@ -188,6 +189,11 @@ impl Driver {
         self.occasion == Occasion::Headers { drops_writes: true }
     }
 
+    /// Returns whether the response headers can still carry a cookie.
+    pub(super) fn can_set_cookie(&self, state: &State) -> bool {
+        self.occasion != Occasion::Save || !state.headers_sent
+    }
+
     /// Returns whether anybody else holds the session and may look at it again.
     pub(super) fn is_watched(&self) -> bool {
         Arc::strong_count(&self.shared) > 1
@@ -208,6 +214,13 @@ impl Driver {
 
     pub(super) fn done(&self, cookie: Option<SetCookie>) -> Step {
         Step::Done(self.headers(&mut self.shared.lock(), cookie))
+    }
+
+    /// Raises an event if changes that were saved sign a principal in.
+    pub(super) fn report_login(&self, id: SessionId, changes: &Changes) {
+        if let Some(principal) = changes.new_principal() {
+            self.shared.raise(&Event::SignedIn { id, principal: principal.into() });
+        }
     }
 
     /// Raises an event for a failed store operation, and gives the writes back.

@@ -4,12 +4,13 @@ use parking_lot::MutexGuard;
 
 use super::driver::{Driver, Question, Step};
 use super::sign_in::SignIn;
-use crate::cookie::{Secret, SetCookie};
+use crate::cookie::{Secret, SecretHash, SetCookie, Token};
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::exchange::state::{Live, State, Writes};
-use crate::manager::{Event, StoreCall, expiry};
+use crate::manager::expiry::ROTATION_GRACE;
+use crate::manager::{Event, StoreCall};
 use crate::platform::Timestamp;
-use crate::record::{Record, Refusal};
+use crate::record::{NewSecret, Record, Refusal};
 
 /// Changes on their way to the store.
 pub(crate) struct Update {
@@ -17,8 +18,10 @@ pub(crate) struct Update {
     base: Record,
     writes: Writes,
     /// The new token of a renewed session.
-    renewed: Option<Live>,
-    /// Only the time of last use is written.
+    renewed: Option<Token>,
+    /// The hash of the secret in the cookie.
+    sent: SecretHash,
+    /// Only the time of last use is written, and perhaps a rotation begun.
     is_touch: bool,
     /// The cookie with the new token or expiry.
     ///
@@ -33,22 +36,27 @@ impl Update {
         let state = &mut *guard;
         let sessions = &driver.shared.sessions;
         let now = sessions.now();
-        let (Some(live), Some(base)) = (state.live(), state.live_base().cloned()) else {
+        let (Some(live), Some(base), Some(expected)) =
+            (state.live(), state.live_base().cloned(), state.expected_secret())
+        else {
             return Err(Error::new(ErrorKind::NoSession));
         };
-        let renewed = match state.renewal {
-            true => Some(Live::new(live.id(), Secret::random(sessions.config().entropy)?)),
-            false => None,
+        let issued = issue(driver, state, live, now)?;
+        // Every commit restarts the idle timeout, and with it the age of a cookie that persists.
+        let lifetime = state.new_lifetime().unwrap_or_else(|| base.lifetime());
+        let resends = !live.is_replaced && (live.is_stale || lifetime.cookie_persists());
+        let token = match &issued {
+            Some((token, _)) => Some(token.clone()),
+            None => resends.then(|| live.token.clone()),
         };
-        // Every commit restarts the idle timeout.
-        let sends_cookie = renewed.is_some() || live.is_stale || sessions.config().expiry.cookie_persists();
-        let token = sends_cookie.then(|| renewed.as_ref().unwrap_or(live).token.clone());
-        let secret = renewed.as_ref().map(Live::hash);
-        let writes = state.take_writes(now, base.secret_hash(), secret, sessions.config().limits);
+        let secret = issued.as_ref().map(|(_, secret)| *secret);
+        let sent = secret.map_or(expected, NewSecret::hash);
+        let renewed = issued.and_then(|(token, secret)| matches!(secret, NewSecret::Renewed(_)).then_some(token));
+        let writes = state.take_writes(now, expected, secret, sessions.config().limits);
         drop(guard);
-        let mut update = Self { base, writes, renewed, is_touch, cookie: None, is_shown: false };
+        let mut update = Self { base, writes, renewed, sent, is_touch, cookie: None, is_shown: false };
         if let Some(token) = token {
-            match sessions.token_cookie(&token, update.expires_at(), now) {
+            match sessions.token_cookie(&token, lifetime, now) {
                 Ok(cookie) => update.cookie = Some(cookie),
                 Err(error) => {
                     driver.give_back(Some(update.writes));
@@ -57,12 +65,6 @@ impl Update {
             }
         }
         update.ask(driver)
-    }
-
-    /// Returns when the session will expire.
-    fn expires_at(&self) -> Timestamp {
-        let idle = self.writes.changes.new_idle().or(self.base.idle());
-        expiry::ends_at(self.writes.changes.now(), idle, self.base.absolute_deadline())
     }
 
     fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
@@ -112,26 +114,27 @@ impl Update {
         }
         let mut state = driver.shared.lock();
         let is_renewed = self.renewed.is_some();
-        // The request may have ended the session meanwhile; the cookie is then obsolete.
-        let is_alive = match state.live_mut() {
+        let expected = if is_renewed { self.sent } else { *changes.expected_secret() };
+        // The request may have ended the session meanwhile, or another one begun a rotation; the
+        // cookie is then obsolete.
+        let is_obsolete = match state.live_mut() {
             Some(live) => {
                 live.is_stale &= self.cookie.is_none();
-                if let Some(renewed) = self.renewed.take() {
+                if let Some(token) = self.renewed.take() {
                     // The rest stays: the handler may have shifted the expiration meanwhile.
-                    live.token = renewed.token;
+                    live.replace_token(token);
                 }
-                true
+                !record.newest_secret_is(&self.sent)
             }
-            None => false,
+            None => true,
         };
-        if is_alive && driver.is_watched() {
-            state.rebase(Some(record));
-        }
-        let headers = driver.headers(&mut state, self.cookie.take().filter(|_| is_alive));
+        state.follow(record, &expected, driver.is_watched());
+        let headers = driver.headers(&mut state, self.cookie.take().filter(|_| !is_obsolete));
         drop(state);
         if is_renewed {
             driver.shared.raise(&Event::Renewed { id: self.base.id() });
         }
+        driver.report_login(self.base.id(), &self.writes.changes);
         Step::Done(headers)
     }
 
@@ -145,7 +148,7 @@ impl Update {
             return SignIn::start(driver, self.base.clone(), self.writes.take());
         }
         let changes = &self.writes.changes;
-        let wrote = changes.edits().has_writes() || changes.new_idle().is_some();
+        let wrote = changes.edits().has_writes() || changes.new_lifetime().is_some();
         if (wrote || self.renewed.is_some()) && !driver.drops_writes() {
             driver.shared.raise(&Event::Interrupted { id: self.base.id() });
             return Err(Error::new(ErrorKind::Gone));
@@ -164,4 +167,24 @@ impl Update {
             driver.shared.lock().rebase(Some(self.base.clone()));
         }
     }
+}
+
+/// Creates the client's next token, if the request asked for one or a rotation is due.
+fn issue(driver: &Driver, state: &State, live: &Live, now: Timestamp) -> Result<Option<(Token, NewSecret)>, Error> {
+    let entropy = driver.shared.sessions.config().entropy;
+    let secret = if state.renewal {
+        Secret::random(entropy)?
+    } else if live.rotation_due && driver.can_set_cookie(state) {
+        // A request that only looked does not fail for it.
+        let Ok(secret) = Secret::random(entropy) else { return Ok(None) };
+        secret
+    } else {
+        return Ok(None);
+    };
+    let hash = secret.hash(live.id());
+    let secret_change = match state.renewal {
+        true => NewSecret::Renewed(hash),
+        false => NewSecret::Rotating { hash, unless_since: now.before(ROTATION_GRACE) },
+    };
+    Ok(Some((Token::new(live.id(), secret), secret_change)))
 }

@@ -17,7 +17,7 @@ impl State {
         let touch_due = self.live().is_some_and(|live| live.touch_due);
         // One branch for all flags, since nearly no request has any of them set.
         let is_marked = self.renewal | touch_due | self.headers_sent | (self.destroys > 0);
-        let wrote = !self.view.edits().is_empty() || self.login.is_some() || self.idle.is_some();
+        let wrote = !self.view.edits().is_empty() || !self.head.is_empty();
         let is_unchanged = !(is_marked || wrote || self.saves.is_some());
         is_unchanged.then(|| self.headers(sessions, None))
     }
@@ -33,7 +33,7 @@ impl State {
         let (writes, consumed) = (view.edits().has_writes(), !view.edits().is_empty());
         let is_live = self.live().is_some();
         // Computed only without a record, since it iterates over all writes.
-        let storable = !is_live && (self.login.is_some() || self.refused_late || self.view.would_store());
+        let storable = !is_live && (self.head.principal.is_some() || self.refused_late || self.view.would_store());
         let blocked = match self.stage {
             Stage::Blocked(blocked) => Some(blocked),
             Stage::Superseded(_) => Some(Blocked::Superseded),
@@ -45,11 +45,7 @@ impl State {
             lost: matches!(self.stage, Stage::Lost),
             blocked,
             creates_nothing,
-            wrote: writes
-                || self.login.is_some()
-                || self.idle.is_some()
-                || self.refused_late
-                || (blocked.is_some() && self.destroys > 0),
+            wrote: writes || !self.head.is_empty() || self.refused_late || (blocked.is_some() && self.destroys > 0),
             consumed,
             renewed: self.renewal,
             touch_due: self.live().is_some_and(|live| live.touch_due),
@@ -65,7 +61,7 @@ impl State {
     pub(crate) fn doomed(&self) -> &[SessionId] {
         match &self.stage {
             Stage::Doomed(id) => std::slice::from_ref(id),
-            Stage::Ambiguous(ids) if self.destroys > 0 || self.login.is_some() => ids,
+            Stage::Ambiguous(ids) if self.destroys > 0 || self.head.principal.is_some() => ids,
             _ => &[],
         }
     }
@@ -114,6 +110,7 @@ impl State {
         self.renewal = false;
         if let Some(live) = self.live_mut() {
             live.touch_due = false;
+            live.rotation_due = false;
         }
         self.take_cookie();
         let destroys = !self.doomed().is_empty();
@@ -127,7 +124,7 @@ impl State {
         if !self.headers_sent {
             return false;
         }
-        let is_written = !self.view.edits().is_empty() || self.renewal || self.idle.is_some();
+        let is_written = !self.view.edits().is_empty() || self.renewal || !self.head.is_empty();
         is_written || !self.doomed().is_empty() || self.has_dropped()
     }
 

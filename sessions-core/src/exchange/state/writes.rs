@@ -3,7 +3,7 @@
 use super::State;
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
-use crate::record::{Changes, Limits};
+use crate::record::{Changes, HeadChanges, Limits, NewSecret};
 
 /// A request's writes, taken out for a commit.
 pub(crate) struct Writes {
@@ -31,16 +31,17 @@ impl State {
         &mut self,
         now: Timestamp,
         expected: SecretHash,
-        renewed: Option<SecretHash>,
+        secret: Option<NewSecret>,
         limits: Limits,
     ) -> Writes {
         let edits = self.view().take_edits();
         self.renewal = false;
         if let Some(live) = self.live_mut() {
             live.touch_due = false;
+            live.rotation_due = false;
         }
-        let (login, idle) = (self.login.take(), self.idle.take());
-        let changes = Changes::from_parts(now, expected, renewed, login, idle, limits, edits);
+        let head = HeadChanges { secret, ..std::mem::take(&mut self.head) };
+        let changes = Changes::from_parts(now, expected, head, limits, edits);
         Writes { changes, destroys: self.destroys }
     }
 
@@ -50,22 +51,24 @@ impl State {
         if !self.wants(&writes) {
             return;
         }
-        let changes = writes.changes;
-        self.renewal |= changes.new_secret().is_some();
-        self.login = self.login.take().or_else(|| changes.new_principal().map(Into::into));
-        self.idle = self.idle.or(changes.new_idle());
-        self.view.restore(changes.into_edits());
+        let (head, edits) = writes.changes.into_parts();
+        self.renewal |= matches!(head.secret, Some(NewSecret::Renewed(_)));
+        self.head.principal = self.head.principal.take().or(head.principal);
+        self.head.lifetime = self.head.lifetime.or(head.lifetime);
+        self.head.confirms |= head.confirms;
+        self.view.restore(edits);
     }
 
     /// Discards the request's writes, except a destroy and a renewal, which protect the user.
     pub(crate) fn drop_request_data(&mut self) {
         self.view().discard_edits();
-        (self.login, self.idle) = (None, None);
+        self.head = HeadChanges::default();
     }
 
     /// Discards what would need a cookie, once the response headers were sent.
     pub(crate) fn drop_late(&mut self) {
-        (self.renewal, self.login, self.refused_late) = (false, None, false);
+        (self.renewal, self.refused_late) = (false, false);
+        (self.head.principal, self.head.confirms) = (None, false);
         if self.live().is_none() {
             self.view().discard_edits();
         }

@@ -1,0 +1,220 @@
+//! New secrets for sessions in use, while requests with the old one are under way.
+
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::adapter::SessionHeaders;
+use sessions_core::{ErrorKind, Event, Expiry, Session, Sessions};
+
+use crate::support::{Browser, Fixture};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn fixture() -> Fixture {
+    Fixture::with(|builder| builder.rotate_every(15 * MINUTE).idle(60 * MINUTE))
+}
+
+/// Returns a browser that is signed in, and whose session is due for a new secret.
+fn due(fixture: &Fixture) -> Browser {
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann").unwrap());
+    fixture.clock.advance(15 * MINUTE);
+    browser
+}
+
+#[test]
+fn a_session_in_use_gets_a_new_secret() {
+    for late in [false, true] {
+        let fixture = fixture();
+        let mut browser = due(&fixture);
+        fixture.store.late.store(late, std::sync::atomic::Ordering::SeqCst);
+        fixture.take_events();
+        let mut old = browser.clone();
+        assert!(browser.visit(Session::principal).set_cookie.is_some(), "a look is enough");
+        assert_ne!(browser.cookie, old.cookie);
+        assert_eq!(old.user().as_deref(), Some("ann"), "the old token works until the new one is used");
+        assert_eq!(fixture.take_events(), [], "nobody is rejected, and nothing is renewed");
+
+        let first_use = browser.visit(Session::principal);
+        assert_eq!((first_use.result.as_deref(), first_use.set_cookie), (Some("ann"), None));
+        let superseded = old.visit(Session::principal);
+        assert_eq!((superseded.result, superseded.set_cookie), (None, None));
+        assert_eq!(browser.user().as_deref(), Some("ann"));
+
+        // The next one is due after the same time again.
+        fixture.clock.advance(15 * MINUTE - SECOND);
+        let before = browser.cookie.clone();
+        browser.set("k", "v");
+        assert_eq!(browser.cookie, before);
+        fixture.clock.advance(SECOND);
+        browser.set("k", "w");
+        assert_ne!(browser.cookie, before);
+        assert_eq!(browser.get("k").as_deref(), Some("w"), "the write went with the rotation");
+    }
+}
+
+#[test]
+fn requests_side_by_side_get_one_new_secret() {
+    let fixture = fixture();
+    let mut browser = due(&fixture);
+    let requests: Vec<Session> = (0..20).map(|_| browser.start()).collect();
+    let mut cookies = Vec::new();
+    for session in &requests {
+        session.increment("n", 1).unwrap();
+        let mut headers = block_on(session.exchange().end(200)).unwrap();
+        cookies.extend(headers.take_set_cookie());
+    }
+    assert_eq!(cookies.len(), 1);
+    // A request that came with the old token meanwhile sends no cookie either.
+    assert_eq!(browser.visit(|session| session.increment("n", 1).unwrap()).set_cookie, None);
+    browser.keep(&cookies[0]);
+    assert_eq!((browser.user().as_deref(), browser.get("n").as_deref()), (Some("ann"), Some("21")));
+}
+
+#[test]
+fn requests_under_way_finish_after_the_first_use() {
+    let fixture = fixture();
+    let mut browser = due(&fixture);
+    let under_way: Vec<Session> = (0..3).map(|_| browser.start()).collect();
+    browser.visit(Session::principal);
+    browser.visit(Session::principal);
+    under_way[0].increment("n", 1).unwrap();
+    block_on(under_way[0].save()).unwrap();
+    under_way[0].increment("n", 1).unwrap();
+    let mut headers: SessionHeaders = block_on(under_way[0].exchange().end(200)).unwrap();
+    assert_eq!(headers.take_set_cookie(), None);
+    block_on(under_way[1].reload()).unwrap();
+    assert_eq!(under_way[1].lenient("n").i64(), Some(2));
+    assert_eq!(block_on(under_way[1].take::<i64>("n")).unwrap(), Some(2));
+
+    // It may sign nobody in, or out of the newer token.
+    under_way[2].renew();
+    let refused = block_on(under_way[2].exchange().end(200)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Gone);
+    assert_eq!(browser.user().as_deref(), Some("ann"));
+}
+
+#[test]
+fn a_lost_response_signs_nobody_out() {
+    let fixture = fixture();
+    let mut browser = due(&fixture);
+    let mut lost = browser.clone();
+    assert!(lost.visit(Session::principal).set_cookie.is_some());
+
+    fixture.clock.advance(59 * SECOND);
+    let waits = browser.visit(Session::principal);
+    assert_eq!((waits.result.as_deref(), waits.set_cookie), (Some("ann"), None));
+    fixture.clock.advance(SECOND);
+    let again = browser.visit(Session::principal);
+    assert_eq!(again.result.as_deref(), Some("ann"));
+    assert!(again.set_cookie.is_some(), "another one is sent");
+    assert_eq!(browser.user().as_deref(), Some("ann"));
+    assert_eq!(lost.user(), None, "the lost one opens nothing any more");
+}
+
+#[test]
+fn a_late_response_is_no_loss() {
+    let fixture = fixture();
+    let mut browser = due(&fixture);
+    browser.visit(Session::principal);
+    fixture.clock.advance(30 * MINUTE);
+    assert_eq!(browser.user().as_deref(), Some("ann"));
+}
+
+#[test]
+fn a_login_or_renewal_ends_a_rotation() {
+    let deeds: [fn(&Session); 3] =
+        [Session::renew, |session| session.login("ann").unwrap(), |session| session.confirm().unwrap()];
+    for deed in deeds {
+        for uses_new in [false, true] {
+            let fixture = fixture();
+            let mut old = due(&fixture);
+            let mut new = old.clone();
+            new.visit(Session::principal);
+            let (mut user, mut other) = if uses_new { (new.clone(), old.clone()) } else { (old.clone(), new.clone()) };
+            assert!(user.visit(deed).set_cookie.is_some());
+            assert_eq!(user.user().as_deref(), Some("ann"));
+            assert_eq!((other.user(), old.user(), new.user()), (None, None, None));
+        }
+    }
+}
+
+#[test]
+fn cookie_that_persists_never_goes_back() {
+    let fixture = Fixture::with(|builder| {
+        builder.expiry(Expiry::default().idle(60 * MINUTE).cookie_until_expiry()).rotate_every(15 * MINUTE)
+    });
+    let mut browser = due(&fixture);
+    let early = browser.start();
+    let mut other = browser.clone();
+    browser.visit(Session::principal);
+    // Their responses come after that with the new token.
+    for _ in 0..2 {
+        assert_eq!(other.visit(|session| session.increment("n", 1).unwrap()).set_cookie, None);
+    }
+    browser.visit(Session::principal);
+    early.increment("n", 1).unwrap();
+    block_on(early.save()).unwrap();
+    early.increment("n", 1).unwrap();
+    assert_eq!(block_on(early.exchange().end(200)).unwrap().take_set_cookie(), None);
+    assert_eq!(browser.get("n").as_deref(), Some("4"));
+}
+
+#[test]
+fn a_save_may_begin_the_rotation_and_a_stream_does_not() {
+    let fixture = fixture();
+    let mut browser = due(&fixture);
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    block_on(session.save()).unwrap();
+    session.set("k", "w").unwrap();
+    assert!(browser.finish(&session, 200).unwrap().set_cookie.is_some());
+    assert_eq!(browser.get("k").as_deref(), Some("w"));
+
+    fixture.clock.advance(15 * MINUTE - SECOND);
+    let stream = browser.start();
+    browser.finish(&stream, 200).unwrap();
+    fixture.clock.advance(SECOND);
+    stream.set("k", "x").unwrap();
+    block_on(stream.save()).unwrap();
+    let mut other = browser.clone();
+    assert!(other.visit(Session::principal).set_cookie.is_some(), "the rotation is still due");
+
+    // The stream goes on across rotations that it follows.
+    for round in 0..3 {
+        other.visit(Session::principal);
+        if round % 2 == 0 {
+            block_on(stream.reload()).unwrap();
+        } else {
+            stream.increment("n", 1).unwrap();
+            block_on(stream.save()).unwrap();
+        }
+        fixture.clock.advance(15 * MINUTE);
+        assert!(other.visit(Session::principal).set_cookie.is_some());
+    }
+    assert_eq!(stream.principal().as_deref(), Some("ann"));
+}
+
+#[test]
+fn a_rotation_that_fails_is_tried_again() {
+    let fixture = fixture();
+    let mut browser = due(&fixture);
+    fixture.store.write_down.store(true, std::sync::atomic::Ordering::SeqCst);
+    let failed = browser.visit(Session::principal);
+    assert_eq!((failed.result.as_deref(), failed.set_cookie), (Some("ann"), None));
+    fixture.store.write_down.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert!(browser.visit(Session::principal).set_cookie.is_some());
+    assert!(fixture.take_events().iter().any(|event| matches!(event, Event::StoreFailed { .. })));
+}
+
+#[test]
+fn without_random_bytes_a_look_does_not_fail() {
+    let fixture = fixture();
+    let browser = due(&fixture);
+    let builder = Sessions::builder().store(fixture.store).clock(fixture.clock).rotate_every(MINUTE);
+    let builder = sessions_core::testing::with_entropy(builder, |_| Err(std::io::Error::other("none")));
+    let mut browser = Browser { sessions: builder.build().unwrap(), ..browser };
+    let look = browser.visit(Session::principal);
+    assert_eq!((look.result.as_deref(), look.set_cookie), (Some("ann"), None));
+}
