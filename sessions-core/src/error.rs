@@ -24,6 +24,15 @@ struct Parts {
     kind: ErrorKind,
     source: Option<Cause>,
     undecodable: Option<Undecodable>,
+    redirect: Option<Redirect>,
+}
+
+/// Where the response to a denial sends the client.
+pub(crate) enum Redirect {
+    /// By 303 and `Location`.
+    SeeOther(String),
+    /// By `HX-Redirect`, which htmx follows whatever the status is.
+    HxRedirect(String),
 }
 
 /// An entry or flash that could not be read.
@@ -46,6 +55,8 @@ pub enum ErrorKind {
     /// Another site made the browser send the request; see
     /// [`CrossOrigin`](crate::CrossOrigin).
     CrossOrigin,
+    /// The route is for visitors who proved a short time ago who they are.
+    ConfirmationRequired,
     /// The store has reached its limits, and every session in it is signed in.
     StoreFull,
     /// The session was destroyed, renewed or expired while the request was under way. Nothing was
@@ -83,12 +94,20 @@ pub enum ErrorKind {
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Parts { kind, source: None, undecodable: None }))
+        Self(Box::new(Parts { kind, source: None, undecodable: None, redirect: None }))
     }
 
     #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
-        Self(Box::new(Parts { kind, source: Some(source.into()), undecodable: None }))
+        Self(Box::new(Parts { kind, source: Some(source.into()), undecodable: None, redirect: None }))
+    }
+
+    /// Creates the error of a visitor who is not admitted.
+    #[cold]
+    pub(crate) fn new_denial(kind: ErrorKind, redirect: Option<Redirect>) -> Self {
+        let mut error = Self::new(kind);
+        error.0.redirect = redirect;
+        error
     }
 
     #[cold]
@@ -102,6 +121,21 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Returns the address of the page that the response sends the client to.
+    ///
+    /// Only a denial has one: with [`NotSignedIn`](ErrorKind::NotSignedIn) it is the login
+    /// page, with [`ConfirmationRequired`](ErrorKind::ConfirmationRequired) the confirm page.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        match self.0.redirect.as_ref()? {
+            Redirect::SeeOther(url) | Redirect::HxRedirect(url) => Some(url),
+        }
+    }
+
+    pub(crate) fn redirect(&self) -> Option<&Redirect> {
+        self.0.redirect.as_ref()
     }
 
     /// Returns the key of the entry or flash that could not be read.
@@ -127,8 +161,9 @@ impl Error {
 
     /// Returns the HTTP status to send to the client.
     ///
+    /// - 303: the visitor must sign in or confirm, and the browser shows the page for that
     /// - 400: too many session cookies
-    /// - 401: the session is gone, or nobody is signed in
+    /// - 401: the session is gone, or the visitor must sign in or confirm
     /// - 403: another site made the browser send the request
     /// - 409: conflict
     /// - 413: the record would be too large
@@ -142,7 +177,11 @@ impl Error {
         match self.0.kind {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
             ErrorKind::TooManyTokens => 400,
-            ErrorKind::Gone | ErrorKind::NotSignedIn => 401,
+            ErrorKind::NotSignedIn | ErrorKind::ConfirmationRequired => match self.0.redirect {
+                Some(Redirect::SeeOther(_)) => 303,
+                _ => 401,
+            },
+            ErrorKind::Gone => 401,
             ErrorKind::CrossOrigin => 403,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
@@ -173,6 +212,7 @@ impl Error {
                 | ErrorKind::TooLarge
                 | ErrorKind::TooManyTokens
                 | ErrorKind::CrossOrigin
+                | ErrorKind::ConfirmationRequired
                 | ErrorKind::Immutable
                 | ErrorKind::NotANumber
         )
@@ -204,6 +244,7 @@ impl fmt::Display for Error {
             ErrorKind::NewerFormat => "a newer build wrote the session, and only that build can change or end it",
             ErrorKind::TooManyTokens => "the request has too many session cookies; the client must delete some",
             ErrorKind::CrossOrigin => "another site made the browser send the request, and its origin is not trusted",
+            ErrorKind::ConfirmationRequired => "the visitor proved too long ago who they are",
             ErrorKind::StoreFull => "the session store is full",
             ErrorKind::Gone => "the session ended while the request was under way",
             ErrorKind::Conflict => "the session has changed in a way that conflicts with the request",
@@ -269,6 +310,7 @@ mod tests {
             (ErrorKind::NewerFormat, 503, true),
             (ErrorKind::TooManyTokens, 400, false),
             (ErrorKind::CrossOrigin, 403, false),
+            (ErrorKind::ConfirmationRequired, 401, false),
             (ErrorKind::Immutable, 500, false),
             (ErrorKind::NotANumber, 500, false),
             (ErrorKind::TooLarge, 413, false),

@@ -13,12 +13,12 @@ mod view;
 pub use commit::{Commit, CommitError};
 pub use exchanges::Exchanges;
 pub use guard::{CommitGuard, ExchangeGuard};
-pub use response::{Header, ResponseHeaders, SessionHeaders};
+pub use response::{Header, ResponseHeaders, SessionHeaders, write_redirect};
 
 pub(crate) use commit::{save, take_turn};
 pub(crate) use lookup::Lookup;
 pub(crate) use shared::Shared;
-pub(crate) use state::State;
+pub(crate) use state::{Stage, State};
 pub(crate) use view::View;
 
 use std::fmt;

@@ -25,5 +25,5 @@ pub use manager::{
 };
 pub use platform::{Clock, SystemClock, Timestamp};
 pub use record::codec::Codec;
-pub use request::{CrossOrigin, Device, TrustedProxies};
+pub use request::{CrossOrigin, Device, TrustedProxies, local_path};
 pub use session::{Key, Lenient, Login, Session, Value};

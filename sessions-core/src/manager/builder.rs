@@ -16,7 +16,7 @@ use crate::platform::{Clock, Entropy, SystemClock, fill_random, whole_millis};
 use crate::record::Limits;
 use crate::record::Values;
 use crate::record::codec::Codec;
-use crate::request::{CrossOrigin, CrossOriginRule};
+use crate::request::{CrossOrigin, CrossOriginRule, Pages};
 use crate::store::{MemoryStore, Store};
 
 /// What happens to requests that ask for their session while the store is unreachable.
@@ -68,6 +68,7 @@ pub(crate) struct Config {
     pub(crate) outage: OutagePolicy,
     pub(crate) no_store: bool,
     pub(crate) cross_origin: CrossOriginRule,
+    pub(crate) pages: Pages,
     pub(crate) values: Values,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) entropy: Entropy,
@@ -98,6 +99,7 @@ impl Default for SessionsBuilder {
                 outage: OutagePolicy::default(),
                 no_store: true,
                 cross_origin: CrossOriginRule::default(),
+                pages: Pages::default(),
                 values: Values::Json,
                 clock: Box::new(SystemClock),
                 entropy: fill_random,
@@ -295,6 +297,25 @@ impl SessionsBuilder {
         self
     }
 
+    /// Sets the page where visitors sign in, such as `/login`.
+    ///
+    /// A browser that asks for a page for signed-in visitors is sent there, with the path that it
+    /// asked for as the parameter `next`. Check that with [`local_path`](crate::local_path) when it
+    /// comes back. Without a login page, and for other requests such as `fetch`, the response is a
+    /// bare 401.
+    pub fn login_page(mut self, path: impl Into<String>) -> Self {
+        self.config.pages.login = Some(path.into());
+        self
+    }
+
+    /// Sets the page where signed-in visitors prove again who they are.
+    ///
+    /// The default is the [`login_page`](Self::login_page).
+    pub fn confirm_page(mut self, path: impl Into<String>) -> Self {
+        self.config.pages.confirm = Some(path.into());
+        self
+    }
+
     /// Signs tokens with the first key; tokens signed with any of the keys are accepted.
     ///
     /// A forged cookie is then rejected without a lookup.
@@ -366,7 +387,7 @@ impl SessionsBuilder {
     /// # Errors
     ///
     /// Returns the first invalid option: a zero timeout or interval, limits that a record cannot
-    /// hold, a weak key, an origin that no browser sends, or a cookie that browsers would
+    /// hold, a weak key, an origin that no browser sends, a page of another site, or a cookie that browsers would
     /// reject.
     pub fn build(mut self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
@@ -380,6 +401,7 @@ impl SessionsBuilder {
             return Err(ConfigError::new(ConfigErrorKind::RecordLimits));
         }
         self.config.cross_origin.check()?;
+        self.config.pages.check()?;
         let form = self.seal.apply(self.cookie.build()?)?;
         if !self.cookie.secure {
             tracing::warn!(

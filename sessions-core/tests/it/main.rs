@@ -12,6 +12,7 @@ mod data;
 mod events;
 mod expiry;
 mod failures;
+mod gates;
 mod guards;
 mod late;
 mod lifecycle;

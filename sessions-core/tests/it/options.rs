@@ -47,6 +47,8 @@ fn each_option_keeps_those_set_before() {
         ("no_store", |builder| builder.no_store(false)),
         ("cross_origin", |builder| builder.cross_origin(CrossOrigin::Off)),
         ("trusted_origins", |builder| builder.trusted_origins(["https://login.example"])),
+        ("login_page", |builder| builder.login_page("/login")),
+        ("confirm_page", |builder| builder.confirm_page("/confirm")),
         #[cfg(feature = "seal")]
         ("signed", |builder| builder.signed([sessions_core::SealKey::new(KEY).unwrap()])),
         #[cfg(feature = "seal")]
