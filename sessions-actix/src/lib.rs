@@ -126,6 +126,7 @@ mod exchanges;
 mod ext;
 mod extract;
 mod future;
+mod gate;
 pub mod global;
 mod headers;
 mod middleware;
@@ -137,6 +138,7 @@ pub use error::SessionError;
 pub use ext::SessionsExt;
 pub use extract::{Extraction, OptionalExtraction, OptionalSession, Session};
 pub use future::ResponseFuture;
+pub use gate::{Admission, OptionalAdmission, OptionalSignedIn, SignedIn, SignedInMiddleware, SignedInService};
 pub use middleware::SessionMiddleware;
 pub use service::SessionService;
 
@@ -144,7 +146,7 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, SessionId, Sessions, TrustedProxies};
+pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, SessionId, Sessions, TrustedProxies, local_path};
 
 /// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_actix";

@@ -118,6 +118,7 @@ mod device;
 mod error;
 mod ext;
 mod extract;
+mod gate;
 pub mod global;
 mod layer;
 mod service;
@@ -126,6 +127,7 @@ pub use device::device;
 pub use error::SessionError;
 pub use ext::SessionsExt;
 pub use extract::Session;
+pub use gate::{SignedIn, SignedInLayer, SignedInService};
 pub use layer::SessionLayer;
 pub use service::SessionService;
 
@@ -133,5 +135,5 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, SessionId, Sessions, TrustedProxies};
+pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, SessionId, Sessions, TrustedProxies, local_path};
 pub use sessions_http::{RequestHead, ResponseFuture};

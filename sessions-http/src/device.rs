@@ -26,5 +26,5 @@ use crate::request::{Head, RequestHead};
 /// ```
 #[must_use]
 pub fn device<R: RequestHead>(request: &R, peer: impl Into<Option<IpAddr>>, proxies: &TrustedProxies) -> Device {
-    Device::of(&Head(request), peer.into(), proxies)
+    Device::of(&Head::of(request), peer.into(), proxies)
 }

@@ -5,15 +5,21 @@
 
 use std::borrow::Cow;
 
-use http::header::{CACHE_CONTROL, Entry, RETRY_AFTER, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, Entry, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sessions_core::adapter::{Header, ResponseHeaders, SessionHeaders};
+use sessions_core::Error;
+use sessions_core::adapter::{self, Header, ResponseHeaders, SessionHeaders};
 
 /// Writes the session's headers to a response.
 pub(crate) fn write(session: SessionHeaders, headers: &mut HeaderMap) {
     if !session.is_empty() {
         session.write_to(&mut Headers(headers));
     }
+}
+
+/// Writes where the response to an error sends the client.
+pub(crate) fn write_redirect(error: &Error, headers: &mut HeaderMap) {
+    adapter::write_redirect(error, &mut Headers(headers));
 }
 
 struct Headers<'a>(&'a mut HeaderMap);
@@ -70,6 +76,7 @@ fn name_of(header: Header) -> HeaderName {
         Header::Vary => VARY,
         Header::CacheControl => CACHE_CONTROL,
         Header::RetryAfter => RETRY_AFTER,
+        Header::Location => LOCATION,
         other => HeaderName::from_static(other.name()),
     }
 }

@@ -48,6 +48,7 @@ mod error;
 mod exchanges;
 mod ext;
 mod future;
+mod gate;
 pub mod global;
 mod headers;
 mod request;
@@ -58,6 +59,7 @@ pub use error::SessionError;
 pub use exchanges::{open, session};
 pub use ext::SessionsExt;
 pub use future::ResponseFuture;
+pub use gate::{SignedIn, signed_in, signed_in_from};
 pub use request::RequestHead;
 
 /// The `tracing` target of this crate's log lines.

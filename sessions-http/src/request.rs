@@ -60,25 +60,40 @@ impl RequestHead for Parts {
 
 /// Loads the session of a request.
 pub(crate) fn load<R: RequestHead>(exchange: &Exchange, request: &R) -> Load {
-    exchange.session_from(&Head(request))
+    exchange.session_from(&Head::of(request))
 }
 
 /// A request head as core reads it.
-pub(crate) struct Head<'a, R>(pub(crate) &'a R);
+pub(crate) struct Head<'a, R> {
+    request: &'a R,
+    /// The URI as the client sent it.
+    uri: &'a Uri,
+}
+
+impl<'a, R: RequestHead> Head<'a, R> {
+    pub(crate) fn of(request: &'a R) -> Self {
+        Self { request, uri: request.uri() }
+    }
+
+    /// Takes the URI from before a framework changed it.
+    pub(crate) const fn with_uri(request: &'a R, uri: &'a Uri) -> Self {
+        Self { request, uri }
+    }
+}
 
 impl<R: RequestHead> RequestHeaders for Head<'_, R> {
     fn method(&self) -> &str {
-        self.0.method().as_str()
+        self.request.method().as_str()
     }
 
     fn target(&self) -> &str {
-        self.0.uri().path_and_query().map_or("", |target| target.as_str())
+        self.uri.path_and_query().map_or("", |target| target.as_str())
     }
 
     #[inline]
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
-        let authority = if header == RequestHeader::Host { authority(self.0.uri()) } else { None };
-        let values = self.0.headers().get_all(name_of(header)).iter().map(HeaderValue::as_bytes);
+        let authority = if header == RequestHeader::Host { authority(self.uri) } else { None };
+        let values = self.request.headers().get_all(name_of(header)).iter().map(HeaderValue::as_bytes);
         authority.into_iter().chain(values.filter(move |_| authority.is_none()))
     }
 }
@@ -120,7 +135,7 @@ mod tests {
     use super::*;
 
     fn values<R: RequestHead>(request: &R, header: RequestHeader) -> Vec<String> {
-        Head(request).values(header).map(|value| value.escape_ascii().to_string()).collect()
+        Head::of(request).values(header).map(|value| value.escape_ascii().to_string()).collect()
     }
 
     #[test]
@@ -133,7 +148,7 @@ mod tests {
         }
         let request = request.body(()).unwrap();
         assert_eq!(values(&request, RequestHeader::Cookie), ["a=1", "b=2; c=3", "d=\\xff"]);
-        assert_eq!((Head(&request).method(), Head(&request).target()), ("GET", "/a%20b?c=d"));
+        assert_eq!((Head::of(&request).method(), Head::of(&request).target()), ("GET", "/a%20b?c=d"));
     }
 
     #[test]
@@ -171,6 +186,6 @@ mod tests {
             let request = Request::get(target).header("host", host).body(()).unwrap();
             assert_eq!(values(&request, RequestHeader::Host), expected, "{target}");
         }
-        assert_eq!(Head(&Request::get("https://b.example:8443/c?d").body(()).unwrap()).target(), "/c?d");
+        assert_eq!(Head::of(&Request::get("https://b.example:8443/c?d").body(()).unwrap()).target(), "/c?d");
     }
 }

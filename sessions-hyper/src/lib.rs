@@ -140,13 +140,19 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod gate;
 mod service;
 
+pub use gate::SignedInService;
 pub use service::SessionService;
 
 #[doc(no_inline)]
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, Session, SessionId, Sessions, TrustedProxies};
-pub use sessions_http::{RequestHead, ResponseFuture, SessionError, SessionsExt, device, global, session};
+pub use sessions_core::{
+    CrossOrigin, Device, Expiry, Key, SameSite, Session, SessionId, Sessions, TrustedProxies, local_path,
+};
+pub use sessions_http::{
+    RequestHead, ResponseFuture, SessionError, SessionsExt, SignedIn, device, global, session, signed_in,
+};

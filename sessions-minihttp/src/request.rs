@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::net::SocketAddr;
 
 use httparse::Header;
-use sessions_core::adapter::{RequestHeader, RequestHeaders};
+use sessions_core::adapter::{Gate, RequestHeader, RequestHeaders, SignedIn};
 use sessions_core::{Session, Sessions};
 
 use crate::http::Head;
@@ -46,6 +46,28 @@ impl<'r> Request<'r> {
     /// be reached. A service that returns it with `?` responds with 503.
     pub fn session(&self) -> Result<Session, SessionError> {
         self.session_of(self.sessions())
+    }
+
+    /// Returns the request's session if its visitor is signed in.
+    ///
+    /// ```
+    /// use sessions_minihttp::{BoxError, Request, Response};
+    ///
+    /// fn orders(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+    ///     let user = request.signed_in()?;
+    ///     response.body_vec(format!("the orders of {}", user.principal()).into_bytes());
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NotSignedIn`](sessions_core::ErrorKind::NotSignedIn) if nobody is signed in.
+    /// A service that returns it with `?` sends a browser that asks for a page to the
+    /// [`login_page`](sessions_core::SessionsBuilder::login_page) with 303, htmx by `HX-Redirect`,
+    /// and everything else gets a bare 401. Otherwise the same as [`session`](Self::session).
+    pub fn signed_in(&self) -> Result<SignedIn, SessionError> {
+        Gate::of(&self.request_head()).admit(self.session()?)
     }
 
     /// Returns the manager that the service was wrapped with.

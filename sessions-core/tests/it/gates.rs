@@ -69,7 +69,9 @@ fn visitor_of_an_unreachable_store_is_not_sent_to_the_login_page() {
 
 #[test]
 fn invalid_page_is_refused() {
-    for builder in [Sessions::builder().login_page("https://a.example"), Sessions::builder().confirm_page("//a.example")] {
+    for builder in
+        [Sessions::builder().login_page("https://a.example"), Sessions::builder().confirm_page("//a.example")]
+    {
         assert_eq!(builder.build().unwrap_err().kind(), ConfigErrorKind::Page);
     }
 }
