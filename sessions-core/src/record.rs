@@ -190,6 +190,11 @@ impl Record {
         }
     }
 
+    /// Returns whether the session has had more than one secret.
+    pub(crate) fn has_had_other_secrets(&self) -> bool {
+        self.has_flag(layout::RENEWED | layout::ROTATING)
+    }
+
     /// Returns when the session got the newest of its secrets.
     pub(crate) fn newest_secret_since(&self) -> Timestamp {
         let tail = self.tail_parts();

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::cookie::{Candidate, Candidates, SecretHash};
+use crate::cookie::{Candidate, Candidates, Token};
 use crate::error::{Error, StoreError, StoreErrorKind};
 use crate::exchange::outcome::Blocked;
 use crate::exchange::shared::Shared;
@@ -99,14 +99,14 @@ impl Search {
         let reason = match answer {
             Ok(Some(record)) if record.id() == id && record.is_live(self.now) => {
                 let hash = token.secret().hash(id);
-                let is_successor = record.secret_hash() != hash && record.has_successor(&hash);
-                if is_successor || record.secret_hash() == hash {
-                    // The first use of a successor is written, which ends its rotation.
-                    let touch_due = is_stale || is_successor;
-                    self.accept(shared, Live { is_stale, touch_due, is_successor, ..Live::of_token(token) }, record);
+                if record.secret_hash() == hash {
+                    self.accept(shared, Live::opened_by(token, is_stale, false), record);
                     return Ok(());
                 }
-                self.judge_other_secret(shared, &hash, record)
+                match self.judge_other_secret(shared, token, is_stale, record) {
+                    Some(reason) => reason,
+                    None => return Ok(()),
+                }
             }
             Ok(Some(record)) if record.id() == id => RejectReason::Expired,
             Ok(_) => RejectReason::Unknown,
@@ -123,6 +123,7 @@ impl Search {
 
     /// Accepts a live session. If the request's tokens open two, one may have been planted, so
     /// neither is used.
+    #[inline]
     fn accept(&mut self, shared: &Shared, mut live: Live, record: Record) {
         let Loaded { stage, record: found, .. } = &mut self.loaded;
         match stage {
@@ -145,17 +146,30 @@ impl Search {
         }
     }
 
-    /// Returns why a secret does not open its session. One that was replaced a moment ago counts,
-    /// unless another token opens a session.
+    /// Judges a secret that is not the record's own, and returns why it does not open the session.
+    ///
+    /// One that a rotation has sent opens it. One that was replaced a moment ago counts, unless
+    /// another token opens a session.
     #[cold]
-    fn judge_other_secret(&mut self, shared: &Shared, hash: &SecretHash, record: Record) -> RejectReason {
-        if !record.supersedes(hash, self.now, shared.sessions.config().renewal_grace) {
-            return RejectReason::WrongSecret;
+    fn judge_other_secret(
+        &mut self,
+        shared: &Shared,
+        token: Token,
+        is_stale: bool,
+        record: Record,
+    ) -> Option<RejectReason> {
+        let hash = token.secret().hash(token.id());
+        if record.has_successor(&hash) {
+            self.accept(shared, Live::opened_by(token, is_stale, true), record);
+            return None;
+        }
+        if !record.supersedes(&hash, self.now, shared.sessions.config().renewal_grace) {
+            return Some(RejectReason::WrongSecret);
         }
         if let Stage::Absent = self.loaded.stage {
             self.loaded.stage = Stage::Superseded(record);
         }
-        RejectReason::Superseded
+        Some(RejectReason::Superseded)
     }
 
     /// Records that not all of the request's tokens could be checked, so no session is used.

@@ -31,7 +31,9 @@ pub(crate) struct State {
     view: View,
     pub(crate) renewal: bool,
     /// What the request changes besides entries and flashes. A new secret is added by the commit.
-    head: HeadChanges,
+    ///
+    /// Boxed, since most requests change nothing of it.
+    head: Option<Box<HeadChanges>>,
     /// A write was refused after the headers were sent, so no save may report success.
     refused_late: bool,
     /// How often the request has called `destroy`.
@@ -88,17 +90,27 @@ pub(super) struct Loaded {
 
 impl Live {
     pub(super) const fn new(id: SessionId, secret: Secret) -> Self {
-        Self::of_token(Token::new(id, secret))
+        Self::opened_by(Token::new(id, secret), false, false)
     }
 
-    pub(super) const fn of_token(token: Token) -> Self {
-        Self { token, is_stale: false, touch_due: false, rotation_due: false, is_replaced: false, is_successor: false }
+    /// The first use of a successor is written, which ends its rotation.
+    pub(super) const fn opened_by(token: Token, is_stale: bool, is_successor: bool) -> Self {
+        let touch_due = is_stale || is_successor;
+        Self { token, is_stale, touch_due, rotation_due: false, is_replaced: false, is_successor }
     }
 
     /// Replaces the token by a renewed one.
     pub(super) fn replace_token(&mut self, token: Token) {
         self.token = token;
         (self.is_replaced, self.is_successor) = (false, false);
+    }
+
+    /// Returns the hash of the secret that the session must have for this request's writes.
+    ///
+    /// It is that of the record as the request knows it, so that the request goes on when another
+    /// one ends a rotation.
+    pub(super) fn expected_secret(&self, base: &Record) -> SecretHash {
+        if self.is_successor { self.hash() } else { base.secret_hash() }
     }
 
     /// Hashes the token's secret.
@@ -154,25 +166,21 @@ impl State {
     }
 
     /// Returns the hash of the secret that the stored session must have for this request's writes.
-    ///
-    /// It is that of the record as this request knows it, so that the request goes on when another
-    /// one ends a rotation.
     pub(crate) fn expected_secret(&self) -> Option<SecretHash> {
-        let base = self.live_base()?;
-        let live = self.live().filter(|live| live.is_successor);
-        Some(live.map_or_else(|| base.secret_hash(), Live::hash))
+        Some(self.live()?.expected_secret(self.base()?))
     }
 
     /// Returns the lifetime that the request gives to the session, if any.
-    pub(super) const fn new_lifetime(&self) -> Option<Lifetime> {
-        self.head.lifetime
+    pub(super) fn new_lifetime(&self) -> Option<Lifetime> {
+        self.head.as_ref()?.lifetime
     }
 
     /// Goes on with the record that the store has now. `expected` is the hash of the secret that
     /// this request knows.
+    #[inline]
     pub(crate) fn follow(&mut self, record: Record, expected: &SecretHash, is_shown: bool) {
         let Stage::Live(live) = &mut self.stage else { return };
-        live.is_replaced |= !record.newest_secret_is(expected);
+        live.is_replaced |= record.has_had_other_secrets() && !record.newest_secret_is(expected);
         if is_shown {
             self.rebase(Some(record));
         }
@@ -195,20 +203,24 @@ impl State {
 
     /// Returns an error if there is no session and the request starts none.
     pub(crate) fn require_session(&mut self) -> Result<(), Error> {
-        let begins = self.head.principal.is_some() || self.view().would_store();
+        let begins = self.signs_in() || self.view().would_store();
         if self.live().is_some() || begins { Ok(()) } else { Err(Error::new(ErrorKind::NoSession)) }
     }
 
     pub(crate) fn principal(&self) -> Option<&str> {
-        match &self.head.principal {
-            Some(principal) => Some(principal),
-            None => self.base().and_then(Record::principal),
-        }
+        let login = self.head.as_ref().and_then(|head| head.principal.as_deref());
+        login.or_else(|| self.base().and_then(Record::principal))
+    }
+
+    /// Returns whether the request signs a principal in.
+    pub(super) fn signs_in(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.principal.is_some())
     }
 
     /// Returns when the principal last proved who they are.
     pub(crate) fn signed_in_at(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.head.principal.is_some() || self.head.confirms {
+        let proves = self.head.as_ref().is_some_and(|head| head.confirms || head.principal.is_some());
+        if proves {
             return Some(now);
         }
         self.base().and_then(Record::signed_in_at)
@@ -234,7 +246,8 @@ impl State {
             }
             self.stage = Stage::Absent;
         }
-        self.head = HeadChanges { principal: Some(principal), lifetime: Some(lifetime), ..HeadChanges::default() };
+        let head = HeadChanges { principal: Some(principal), lifetime: Some(lifetime), ..HeadChanges::default() };
+        self.head = Some(Box::new(head));
         self.renewal = true;
         Ok(())
     }
@@ -244,7 +257,7 @@ impl State {
         if self.principal().is_none() {
             return Err(Error::new(ErrorKind::NotSignedIn));
         }
-        self.head.confirms = true;
+        self.head.get_or_insert_default().confirms = true;
         self.renewal = true;
         Ok(())
     }
@@ -253,9 +266,9 @@ impl State {
     pub(crate) fn set_expiration(&mut self, idle: Duration, expiry: &Expiry, now: Timestamp) -> Result<(), Error> {
         self.require_session()?;
         let stored = self.base().map(Record::lifetime);
-        let lifetime = self.head.lifetime.or(stored).unwrap_or_else(|| expiry.lifetime(now));
+        let lifetime = self.new_lifetime().or(stored).unwrap_or_else(|| expiry.lifetime(now));
         let deadline = lifetime.absolute_deadline().max(now.after(idle));
-        self.head.lifetime =
+        self.head.get_or_insert_default().lifetime =
             Some(lifetime.with_idle(idle).with_absolute_deadline(deadline).with_persistent_cookie(true));
         Ok(())
     }
@@ -292,7 +305,7 @@ impl State {
     /// yet.
     pub(crate) fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
         let record = self.base()?;
-        Some(match self.head.lifetime {
+        Some(match self.new_lifetime() {
             Some(lifetime) => lifetime.ends_at(now),
             None => record.expires_at(),
         })

@@ -50,6 +50,9 @@ impl View {
 
     /// Takes the edits out for a commit.
     pub(crate) fn take_edits(&mut self) -> Edits {
+        if self.edits.is_empty() {
+            return Edits::default();
+        }
         (self.size, self.slots) = measure_record(self.base.as_ref());
         std::mem::take(&mut self.edits)
     }

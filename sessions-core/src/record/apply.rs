@@ -129,7 +129,11 @@ impl Record {
             id: self.id(),
             created: self.created(),
             principal: changes.new_principal().or_else(|| self.principal()),
-            state: HeadState { tail: state.tail.or_else(|| Some(self.tail_parts())), ..state },
+            state: HeadState {
+                lifetime: state.lifetime.or_else(|| Some(self.lifetime())),
+                tail: state.tail.or_else(|| Some(self.tail_parts())),
+                ..state
+            },
         }
     }
 
@@ -142,7 +146,7 @@ impl Record {
         HeadState {
             secret_hash,
             last_seen: self.last_seen().max(changes.now()),
-            lifetime: changes.new_lifetime().unwrap_or_else(|| self.lifetime()),
+            lifetime: changes.new_lifetime(),
             version: self.version().wrapping_add(1),
             tail: if changes.changes_head() || shown == Shown::Successor {
                 Some(self.changed_tail(changes, shown))
@@ -158,7 +162,7 @@ impl Record {
         if changes.confirms() && (self.is_signed_in() || changes.new_principal().is_some()) {
             tail.signed_in_at = Some(now);
         }
-        match changes.head().secret {
+        match changes.head().and_then(|head| head.secret) {
             Some(NewSecret::Renewed(_)) => {
                 let hash = changes.expected_secret().beginning();
                 tail.former = Some(Former { hash, replaced: now, by_rotation: false });

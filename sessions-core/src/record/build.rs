@@ -17,6 +17,7 @@ use crate::record::changes::Changes;
 #[must_use]
 pub struct RecordBuilder<'a> {
     head: Head<'a>,
+    lifetime: Lifetime,
     signed_in_at: Option<Timestamp>,
     slots: Vec<NewSlot<'a>>,
 }
@@ -34,8 +35,9 @@ pub(super) struct Head<'a> {
 pub(super) struct HeadState {
     pub(super) secret_hash: SecretHash,
     pub(super) last_seen: Timestamp,
-    pub(super) lifetime: Lifetime,
     pub(super) version: u32,
+    /// `None` keeps the lifetime of a patched record.
+    pub(super) lifetime: Option<Lifetime>,
     /// `None` keeps the tail of a patched record.
     pub(super) tail: Option<Tail>,
 }
@@ -62,9 +64,9 @@ impl<'a> From<Slot<'a>> for NewSlot<'a> {
 
 impl<'a> RecordBuilder<'a> {
     pub(super) const fn new(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> Self {
-        let lifetime = Lifetime::ENDLESS;
-        let state = HeadState { secret_hash, last_seen: created, lifetime, version: 0, tail: None };
-        Self { head: Head { id, created, principal: None, state }, signed_in_at: None, slots: Vec::new() }
+        let state = HeadState { secret_hash, last_seen: created, version: 0, lifetime: None, tail: None };
+        let head = Head { id, created, principal: None, state };
+        Self { head, lifetime: Lifetime::ENDLESS, signed_in_at: None, slots: Vec::new() }
     }
 
     /// Sets when the session was last seen.
@@ -75,19 +77,19 @@ impl<'a> RecordBuilder<'a> {
 
     /// Sets the idle timeout, or `None` for none.
     pub fn idle(mut self, idle: Option<Duration>) -> Self {
-        self.head.state.lifetime = self.head.state.lifetime.with_idle(idle);
+        self.lifetime = self.lifetime.with_idle(idle);
         self
     }
 
     /// Sets the absolute deadline, or [`Timestamp::NEVER`] for none.
     pub const fn absolute_deadline(mut self, absolute: Timestamp) -> Self {
-        self.head.state.lifetime = self.head.state.lifetime.with_absolute_deadline(absolute);
+        self.lifetime = self.lifetime.with_absolute_deadline(absolute);
         self
     }
 
     /// Sets the timeouts, and whether the cookie persists.
     pub const fn lifetime(mut self, lifetime: Lifetime) -> Self {
-        self.head.state.lifetime = lifetime;
+        self.lifetime = lifetime;
         self
     }
 
@@ -145,6 +147,7 @@ impl<'a> RecordBuilder<'a> {
     }
 
     fn into_head(mut self) -> Head<'a> {
+        self.head.state.lifetime = Some(self.lifetime);
         self.head.state.tail = Some(Tail { signed_in_at: self.signed_in_at, ..Tail::default() });
         self.head
     }
@@ -220,15 +223,18 @@ fn write_head(bytes: &mut [u8], head: &Head<'_>, slot_count: u16) {
 }
 
 impl HeadState {
+    #[inline]
     fn write(&self, bytes: &mut [u8]) {
         put(bytes, layout::SECRET_HASH, *self.secret_hash.as_bytes());
         put(bytes, layout::LAST_SEEN, self.last_seen.as_millis().to_le_bytes());
-        put(bytes, layout::IDLE, self.lifetime.idle_millis().to_le_bytes());
-        put(bytes, layout::ABSOLUTE, self.lifetime.absolute_deadline().as_millis().to_le_bytes());
         put(bytes, layout::VERSION, self.version.to_le_bytes());
-        bytes[layout::FLAGS] &= !layout::PERSISTS;
-        if self.lifetime.cookie_persists() {
-            bytes[layout::FLAGS] |= layout::PERSISTS;
+        if let Some(lifetime) = &self.lifetime {
+            put(bytes, layout::IDLE, lifetime.idle_millis().to_le_bytes());
+            put(bytes, layout::ABSOLUTE, lifetime.absolute_deadline().as_millis().to_le_bytes());
+            bytes[layout::FLAGS] &= !layout::PERSISTS;
+            if lifetime.cookie_persists() {
+                bytes[layout::FLAGS] |= layout::PERSISTS;
+            }
         }
         if let Some(tail) = &self.tail {
             tail.write(bytes);

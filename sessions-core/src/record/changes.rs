@@ -32,7 +32,8 @@ use crate::record::limits::Limits;
 pub struct Changes {
     now: Timestamp,
     expected_secret: SecretHash,
-    head: HeadChanges,
+    /// Boxed, since most commits have none.
+    head: Option<Box<HeadChanges>>,
     limits: Limits,
     edits: Edits,
 }
@@ -60,18 +61,19 @@ pub(crate) enum NewSecret {
     },
 }
 
+impl HeadChanges {
+    /// Returns whether anything but the secret changes.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.principal.is_some() || self.lifetime.is_some() || self.confirms
+    }
+}
+
 impl NewSecret {
     /// Returns the hash of the secret.
     pub(crate) const fn hash(self) -> SecretHash {
         match self {
             Self::Renewed(hash) | Self::Rotating { hash, .. } => hash,
         }
-    }
-}
-
-impl HeadChanges {
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.secret.is_none() && self.principal.is_none() && self.lifetime.is_none() && !self.confirms
     }
 }
 
@@ -157,13 +159,13 @@ impl Changes {
     /// Creates changes that only record that the session was seen at `now`.
     #[must_use]
     pub fn new(now: Timestamp, expected_secret: SecretHash) -> Self {
-        Self::from_parts(now, expected_secret, HeadChanges::default(), Limits::FORMAT, Edits::default())
+        Self::from_parts(now, expected_secret, None, Limits::FORMAT, Edits::default())
     }
 
     pub(crate) const fn from_parts(
         now: Timestamp,
         expected_secret: SecretHash,
-        head: HeadChanges,
+        head: Option<Box<HeadChanges>>,
         limits: Limits,
         edits: Edits,
     ) -> Self {
@@ -181,12 +183,16 @@ impl Changes {
         self.edits.copy_entries(record);
     }
 
-    pub(crate) fn into_parts(self) -> (HeadChanges, Edits) {
+    pub(crate) fn into_parts(self) -> (Option<Box<HeadChanges>>, Edits) {
         (self.head, self.edits)
     }
 
-    pub(crate) const fn head(&self) -> &HeadChanges {
-        &self.head
+    pub(crate) fn head(&self) -> Option<&HeadChanges> {
+        self.head.as_deref()
+    }
+
+    fn head_mut(&mut self) -> &mut HeadChanges {
+        self.head.get_or_insert_default()
     }
 
     pub(crate) const fn edits(&self) -> &Edits {
@@ -207,8 +213,8 @@ impl Changes {
 
     /// Returns the hash of the new secret, if the session is renewed.
     #[must_use]
-    pub const fn new_secret(&self) -> Option<&SecretHash> {
-        match &self.head.secret {
+    pub fn new_secret(&self) -> Option<&SecretHash> {
+        match &self.head()?.secret {
             Some(NewSecret::Renewed(hash)) => Some(hash),
             _ => None,
         }
@@ -218,8 +224,8 @@ impl Changes {
     ///
     /// A rotation that has begun after the time beside it is left alone.
     #[must_use]
-    pub const fn rotation(&self) -> Option<(&SecretHash, Timestamp)> {
-        match &self.head.secret {
+    pub fn rotation(&self) -> Option<(&SecretHash, Timestamp)> {
+        match &self.head()?.secret {
             Some(NewSecret::Rotating { hash, unless_since }) => Some((hash, *unless_since)),
             _ => None,
         }
@@ -228,25 +234,25 @@ impl Changes {
     /// Returns the new principal, if the request signs in.
     #[must_use]
     pub fn new_principal(&self) -> Option<&str> {
-        self.head.principal.as_deref()
+        self.head()?.principal.as_deref()
     }
 
     /// Returns the session's new lifetime, if it changes.
     #[must_use]
-    pub const fn new_lifetime(&self) -> Option<Lifetime> {
-        self.head.lifetime
+    pub fn new_lifetime(&self) -> Option<Lifetime> {
+        self.head()?.lifetime
     }
 
     /// Returns whether the principal has just proved who they are, by signing in or again.
     #[must_use]
-    pub const fn confirms(&self) -> bool {
-        self.head.confirms || self.head.principal.is_some()
+    pub fn confirms(&self) -> bool {
+        self.head().is_some_and(|head| head.confirms || head.principal.is_some())
     }
 
     /// Returns whether anything changes besides entries, flashes and the time of last use.
     #[must_use]
     pub const fn changes_head(&self) -> bool {
-        !self.head.is_empty()
+        self.head.is_some()
     }
 
     /// Returns the limits of the resulting record, by default those of the format.
@@ -279,8 +285,8 @@ impl Changes {
 
     /// Replaces the secret.
     #[must_use]
-    pub const fn renew(mut self, secret: SecretHash) -> Self {
-        self.head.secret = Some(NewSecret::Renewed(secret));
+    pub fn renew(mut self, secret: SecretHash) -> Self {
+        self.head_mut().secret = Some(NewSecret::Renewed(secret));
         self
     }
 
@@ -289,29 +295,29 @@ impl Changes {
     /// A rotation that has begun after `unless_since` is left alone: other requests of the client
     /// may be under way with its secret.
     #[must_use]
-    pub const fn rotate(mut self, secret: SecretHash, unless_since: Timestamp) -> Self {
-        self.head.secret = Some(NewSecret::Rotating { hash: secret, unless_since });
+    pub fn rotate(mut self, secret: SecretHash, unless_since: Timestamp) -> Self {
+        self.head_mut().secret = Some(NewSecret::Rotating { hash: secret, unless_since });
         self
     }
 
     /// Binds the session to a principal.
     #[must_use]
     pub fn bind(mut self, principal: impl Into<Box<str>>) -> Self {
-        self.head.principal = Some(principal.into());
+        self.head_mut().principal = Some(principal.into());
         self
     }
 
     /// Records that the principal has proved again who they are.
     #[must_use]
-    pub const fn confirm(mut self) -> Self {
-        self.head.confirms = true;
+    pub fn confirm(mut self) -> Self {
+        self.head_mut().confirms = true;
         self
     }
 
     /// Replaces the timeouts, and whether the cookie persists.
     #[must_use]
-    pub const fn lifetime(mut self, lifetime: Lifetime) -> Self {
-        self.head.lifetime = Some(lifetime);
+    pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.head_mut().lifetime = Some(lifetime);
         self
     }
 

@@ -145,6 +145,10 @@ pub(crate) fn size(bytes: &[u8]) -> usize {
 
 /// Returns where the last slot ends, or zero if what follows does not fit.
 pub(crate) fn slots_end(bytes: &[u8]) -> usize {
+    // Most records of visitors end with their slots.
+    if bytes[FLAGS] <= SIGNED_IN {
+        return bytes.len();
+    }
     size(bytes).saturating_sub(tail::length(bytes[FLAGS]))
 }
 

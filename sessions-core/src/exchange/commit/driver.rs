@@ -212,6 +212,7 @@ impl Driver {
     }
 
     /// Raises an event if changes that were saved sign a principal in.
+    #[inline]
     pub(super) fn report_login(&self, id: SessionId, changes: &Changes) {
         if let Some(principal) = changes.new_principal() {
             self.shared.raise(&Event::SignedIn { id, principal: principal.into() });

@@ -17,18 +17,22 @@ pub(crate) struct Update {
     /// The record before the changes.
     base: Record,
     writes: Writes,
-    /// The new token of a renewed session.
-    renewed: Option<Token>,
-    /// The hash of the secret in the cookie.
-    sent: SecretHash,
+    /// The session gets a new token at once.
+    is_renewal: bool,
     /// Only the time of last use is written, and perhaps a rotation begun.
     is_touch: bool,
-    /// The cookie with the new token or expiry.
-    ///
-    /// Formed before the store is asked: nothing is committed that the client could not be sent.
-    cookie: Option<SetCookie>,
+    /// The new token, or the one in use with its new expiry.
+    sent: Option<Sent>,
     /// The handle already shows the changes.
     is_shown: bool,
+}
+
+/// A token that the response sends.
+struct Sent {
+    token: Token,
+    hash: SecretHash,
+    /// Formed before the store is asked: nothing is committed that the client could not be sent.
+    cookie: SetCookie,
 }
 
 impl Update {
@@ -36,28 +40,26 @@ impl Update {
         let state = &mut *guard;
         let sessions = &driver.shared.sessions;
         let now = sessions.now();
-        let (Some(live), Some(base), Some(expected)) =
-            (state.live(), state.live_base().cloned(), state.expected_secret())
-        else {
+        let (Some(live), Some(base)) = (state.live(), state.live_base().cloned()) else {
             return Err(Error::new(ErrorKind::NoSession));
         };
+        let expected = live.expected_secret(&base);
         let issued = issue(driver, state, live, now)?;
         // Every commit restarts the idle timeout, and with it the age of a cookie that persists.
         let lifetime = state.new_lifetime().unwrap_or_else(|| base.lifetime());
         let resends = !live.is_replaced && (live.is_stale || lifetime.cookie_persists());
-        let token = match &issued {
-            Some((token, _)) => Some(token.clone()),
-            None => resends.then(|| live.token.clone()),
-        };
         let secret = issued.as_ref().map(|(_, secret)| *secret);
-        let sent = secret.map_or(expected, NewSecret::hash);
-        let renewed = issued.and_then(|(token, secret)| matches!(secret, NewSecret::Renewed(_)).then_some(token));
+        let token = match issued {
+            Some((token, secret)) => Some((token, secret.hash())),
+            None => resends.then(|| (live.token.clone(), expected)),
+        };
+        let is_renewal = state.renewal;
         let writes = state.take_writes(now, expected, secret, sessions.config().limits);
         drop(guard);
-        let mut update = Self { base, writes, renewed, sent, is_touch, cookie: None, is_shown: false };
-        if let Some(token) = token {
+        let mut update = Self { base, writes, is_renewal, is_touch, sent: None, is_shown: false };
+        if let Some((token, hash)) = token {
             match sessions.token_cookie(&token, lifetime, now) {
-                Ok(cookie) => update.cookie = Some(cookie),
+                Ok(cookie) => update.sent = Some(Sent { token, hash, cookie }),
                 Err(error) => {
                     driver.give_back(Some(update.writes));
                     return Err(error);
@@ -113,29 +115,28 @@ impl Update {
             return driver.done(None);
         }
         let mut state = driver.shared.lock();
-        let is_renewed = self.renewed.is_some();
-        let expected = if is_renewed { self.sent } else { *changes.expected_secret() };
-        // The request may have ended the session meanwhile, or another one begun a rotation; the
-        // cookie is then obsolete.
-        let is_obsolete = match state.live_mut() {
-            Some(live) => {
-                live.is_stale &= self.cookie.is_none();
-                if let Some(token) = self.renewed.take() {
-                    // The rest stays: the handler may have shifted the expiration meanwhile.
-                    live.replace_token(token);
-                }
-                !record.newest_secret_is(&self.sent)
-            }
-            None => true,
-        };
-        state.follow(record, &expected, driver.is_watched());
-        let headers = driver.headers(&mut state, self.cookie.take().filter(|_| !is_obsolete));
+        let is_sent = self.sent.as_ref().is_some_and(|sent| record.newest_secret_is(&sent.hash));
+        state.follow(record, changes.expected_secret(), driver.is_watched());
+        let cookie = if is_sent { self.take_cookie(&mut state) } else { None };
+        let headers = driver.headers(&mut state, cookie);
         drop(state);
-        if is_renewed {
+        if self.is_renewal {
             driver.shared.raise(&Event::Renewed { id: self.base.id() });
         }
         driver.report_login(self.base.id(), &self.writes.changes);
         Step::Done(headers)
+    }
+
+    /// Returns the cookie of a token that is still the newest, unless the request has ended the
+    /// session meanwhile.
+    fn take_cookie(&mut self, state: &mut State) -> Option<SetCookie> {
+        let (Sent { token, cookie, .. }, live) = (self.sent.take()?, state.live_mut()?);
+        live.is_stale = false;
+        if self.is_renewal {
+            // The rest stays: the handler may have shifted the expiration meanwhile.
+            live.replace_token(token);
+        }
+        Some(cookie)
     }
 
     /// Handles a session that ended during the request.
@@ -149,7 +150,7 @@ impl Update {
         }
         let changes = &self.writes.changes;
         let wrote = changes.edits().has_writes() || changes.new_lifetime().is_some();
-        if (wrote || self.renewed.is_some()) && !driver.drops_writes() {
+        if (wrote || self.is_renewal) && !driver.drops_writes() {
             driver.shared.raise(&Event::Interrupted { id: self.base.id() });
             return Err(Error::new(ErrorKind::Gone));
         }

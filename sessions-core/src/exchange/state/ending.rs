@@ -17,7 +17,7 @@ impl State {
         let touch_due = self.live().is_some_and(|live| live.touch_due);
         // One branch for all flags, since nearly no request has any of them set.
         let is_marked = self.renewal | touch_due | self.headers_sent | (self.destroys > 0);
-        let wrote = !self.view.edits().is_empty() || !self.head.is_empty();
+        let wrote = !self.view.edits().is_empty() || self.head.is_some();
         let is_unchanged = !(is_marked || wrote || self.saves.is_some());
         is_unchanged.then(|| self.headers(sessions, None))
     }
@@ -33,7 +33,7 @@ impl State {
         let (writes, consumed) = (view.edits().has_writes(), !view.edits().is_empty());
         let is_live = self.live().is_some();
         // Computed only without a record, since it iterates over all writes.
-        let storable = !is_live && (self.head.principal.is_some() || self.refused_late || self.view.would_store());
+        let storable = !is_live && (self.signs_in() || self.refused_late || self.view.would_store());
         let blocked = match self.stage {
             Stage::Blocked(blocked) => Some(blocked),
             Stage::Superseded(_) => Some(Blocked::Superseded),
@@ -45,7 +45,7 @@ impl State {
             lost: matches!(self.stage, Stage::Lost),
             blocked,
             creates_nothing,
-            wrote: writes || !self.head.is_empty() || self.refused_late || (blocked.is_some() && self.destroys > 0),
+            wrote: writes || self.head.is_some() || self.refused_late || (blocked.is_some() && self.destroys > 0),
             consumed,
             renewed: self.renewal,
             touch_due: self.live().is_some_and(|live| live.touch_due),
@@ -61,7 +61,7 @@ impl State {
     pub(crate) fn doomed(&self) -> &[SessionId] {
         match &self.stage {
             Stage::Doomed(id) => std::slice::from_ref(id),
-            Stage::Ambiguous(ids) if self.destroys > 0 || self.head.principal.is_some() => ids,
+            Stage::Ambiguous(ids) if self.destroys > 0 || self.signs_in() => ids,
             _ => &[],
         }
     }
@@ -124,7 +124,7 @@ impl State {
         if !self.headers_sent {
             return false;
         }
-        let is_written = !self.view.edits().is_empty() || self.renewal || !self.head.is_empty();
+        let is_written = !self.view.edits().is_empty() || self.renewal || self.head.is_some();
         is_written || !self.doomed().is_empty() || self.has_dropped()
     }
 

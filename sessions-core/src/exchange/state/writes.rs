@@ -27,6 +27,7 @@ impl State {
     }
 
     /// Takes the request's writes out for a commit at `now`.
+    #[inline]
     pub(crate) fn take_writes(
         &mut self,
         now: Timestamp,
@@ -40,7 +41,10 @@ impl State {
             live.touch_due = false;
             live.rotation_due = false;
         }
-        let head = HeadChanges { secret, ..std::mem::take(&mut self.head) };
+        let mut head = self.head.take();
+        if secret.is_some() {
+            head.get_or_insert_default().secret = secret;
+        }
         let changes = Changes::from_parts(now, expected, head, limits, edits);
         Writes { changes, destroys: self.destroys }
     }
@@ -52,23 +56,35 @@ impl State {
             return;
         }
         let (head, edits) = writes.changes.into_parts();
-        self.renewal |= matches!(head.secret, Some(NewSecret::Renewed(_)));
-        self.head.principal = self.head.principal.take().or(head.principal);
-        self.head.lifetime = self.head.lifetime.or(head.lifetime);
-        self.head.confirms |= head.confirms;
+        if let Some(head) = head {
+            self.take_back_head(*head);
+        }
         self.view.restore(edits);
+    }
+
+    fn take_back_head(&mut self, older: HeadChanges) {
+        self.renewal |= matches!(older.secret, Some(NewSecret::Renewed(_)));
+        let newer = self.head.take().map_or_else(HeadChanges::default, |head| *head);
+        let head = HeadChanges {
+            secret: None,
+            principal: newer.principal.or(older.principal),
+            lifetime: newer.lifetime.or(older.lifetime),
+            confirms: newer.confirms || older.confirms,
+        };
+        self.head = head.is_wanted().then(|| Box::new(head));
     }
 
     /// Discards the request's writes, except a destroy and a renewal, which protect the user.
     pub(crate) fn drop_request_data(&mut self) {
         self.view().discard_edits();
-        self.head = HeadChanges::default();
+        self.head = None;
     }
 
     /// Discards what would need a cookie, once the response headers were sent.
     pub(crate) fn drop_late(&mut self) {
         (self.renewal, self.refused_late) = (false, false);
-        (self.head.principal, self.head.confirms) = (None, false);
+        let lifetime = self.new_lifetime();
+        self.head = lifetime.map(|_| Box::new(HeadChanges { lifetime, ..HeadChanges::default() }));
         if self.live().is_none() {
             self.view().discard_edits();
         }

@@ -4,7 +4,7 @@ use super::*;
 use crate::cookie::SecretHash;
 use crate::id::SessionId;
 use crate::platform::Timestamp;
-use crate::record::{Change, Changes, HeadChanges};
+use crate::record::{Change, Changes};
 
 const LIMITS: Limits = Limits::new(64 * 1024, 256);
 
@@ -206,9 +206,7 @@ fn view_matches_the_store() {
     let base = view.base().unwrap().clone();
     let expected: BTreeMap<String, String> =
         entries(&view).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let stored = base
-        .apply(&Changes::from_parts(base.created(), hash(), HeadChanges::default(), LIMITS, view.take_edits()))
-        .unwrap();
+    let stored = base.apply(&Changes::from_parts(base.created(), hash(), None, LIMITS, view.take_edits())).unwrap();
     let view = View::new(Some(stored));
     assert_eq!(
         entries(&view).into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>(),
