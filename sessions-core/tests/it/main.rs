@@ -9,6 +9,7 @@ mod concurrency;
 mod cookies;
 mod cross_origin;
 mod data;
+mod devices;
 mod events;
 mod expiry;
 mod failures;
