@@ -387,8 +387,8 @@ impl SessionsBuilder {
     /// # Errors
     ///
     /// Returns the first invalid option: a zero timeout or interval, limits that a record cannot
-    /// hold, a weak key, an origin that no browser sends, a page of another site, or a cookie that browsers would
-    /// reject.
+    /// hold, a weak key, an origin that no browser sends, a page of another site, or a cookie that
+    /// browsers would reject.
     pub fn build(mut self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));

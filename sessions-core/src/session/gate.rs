@@ -24,8 +24,8 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and the reason
-    /// if that is unknown, for example because the store could not be reached.
+    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and the
+    /// reason if that is unknown, for example because the store could not be reached.
     pub fn admit(self, session: Session) -> Result<SignedIn, Error> {
         match session.principal() {
             Some(principal) => Ok(SignedIn { session, principal, gate: self }),

@@ -46,6 +46,6 @@ fn own_pages_links_and_other_clients_pass(framework: Framework) {
         visitor.ask(request).expect_text("ok");
     }
     assert_eq!(visitor.entries()["cart"], "4 books");
-    // Without our cookie, which browsers do not send from another site, it is a visitor like others.
+    // Without our cookie, which browsers do not send from another site, it is a new visitor.
     server.ask(&form().field("Sec-Fetch-Site", "cross-site")).expect_text("ok");
 }
