@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde::Serialize;
-use sessions_core::{Error, Session};
+use sessions_core::{Device, Error, Session};
 
 /// The first page, which lists the routes.
 const INDEX: &str = include_str!("index.html");
@@ -30,6 +30,7 @@ pub struct Request<'a> {
     path: &'a str,
     query: &'a str,
     body: &'a [u8],
+    device: Option<&'a Device>,
 }
 
 /// A response, without cookies, which the adapter adds.
@@ -48,7 +49,14 @@ impl<'a> Request<'a> {
     /// and body.
     #[must_use]
     pub const fn new(method: &'a str, path: &'a str, query: &'a str, body: &'a [u8]) -> Self {
-        Self { method, path, query, body }
+        Self { method, path, query, body, device: None }
+    }
+
+    /// Adds the device that sent the request.
+    #[must_use]
+    pub const fn from_device(mut self, device: &'a Device) -> Self {
+        self.device = Some(device);
+        self
     }
 
     /// Returns a decoded parameter, from the body of a POST or else from the query.
@@ -107,6 +115,20 @@ pub fn answer_without_session(request: Request<'_>) -> Reply {
         ("GET" | "HEAD", "/plain") => Reply::text("ok"),
         _ => Reply::status(405),
     }
+}
+
+/// Answers a request to `/private` or `/fresh`, which only signed-in visitors reach.
+#[must_use]
+pub fn answer_signed_in(principal: &str) -> Reply {
+    Reply::text(principal)
+}
+
+/// Returns how long ago a visitor of `/fresh?within=10s` may have signed in.
+#[must_use]
+pub fn freshness(query: &str) -> Duration {
+    let request = Request::new("GET", "/fresh", query, b"");
+    let within = request.parameter("within").and_then(|text| humantime::parse_duration(&text).ok());
+    within.unwrap_or(Duration::from_secs(600))
 }
 
 /// Answers a request to any other route.

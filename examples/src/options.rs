@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
-use sessions_core::{SealKey, Sessions};
+use sessions_core::{SealKey, Sessions, TrustedProxies};
 
 use crate::{Failure, start_log, store};
 
@@ -22,6 +22,7 @@ pub struct Options {
     grace: Duration,
     seal: Seal,
     sessions_max: Option<u64>,
+    proxies: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,7 @@ Options:
                          NEW,OLD rotates the key: the first one seals, all of them open
   --sessions-max 1000000 how many sessions the store holds at most; the default of redb: and fjall: is 10000000,
                          and Redis and SQL databases have no such limit
+  --trust-proxy 10.0.0.0/8  a proxy whose X-Forwarded-For is believed; may be given several times
 ";
 
 impl Options {
@@ -76,6 +78,7 @@ impl Options {
             grace: Duration::from_secs(30),
             seal: Seal::None,
             sessions_max: None,
+            proxies: Vec::new(),
         };
         let mut args = lexopt::Parser::from_args(args);
         while let Some(arg) = args.next()? {
@@ -88,6 +91,7 @@ impl Options {
                 Arg::Long("absolute") => options.absolute = args.value()?.parse_with(humantime::parse_duration)?,
                 Arg::Long("seal") => options.seal = args.value()?.parse_with(Seal::parse)?,
                 Arg::Long("sessions-max") => options.sessions_max = Some(args.value()?.parse()?),
+                Arg::Long("trust-proxy") => options.proxies.push(args.value()?.string()?),
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected().into()),
             }
@@ -107,6 +111,15 @@ impl Options {
         Failure::to_listen(self.address(), error).advice("choose another port with --port")
     }
 
+    /// Returns the proxies whose reports on their clients are believed.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if one is no address and no network.
+    pub fn proxies(&self) -> Result<TrustedProxies, Failure> {
+        Ok(TrustedProxies::new(&self.proxies)?)
+    }
+
     /// Builds the session manager that these options describe.
     ///
     /// # Errors
@@ -116,6 +129,7 @@ impl Options {
         let store = store::open(&self.store, self.sessions_max)?;
         let builder =
             Sessions::builder().store(store).idle(self.idle).absolute(self.absolute).renewal_grace(self.grace);
+        let builder = builder.login_page("/");
         let builder = if self.insecure_http { builder.secure(false) } else { builder };
         let builder = match self.seal {
             Seal::None => builder,

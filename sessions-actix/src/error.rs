@@ -11,7 +11,7 @@ use sessions_core::{Error, ErrorKind};
 use tracing::field::{debug, display};
 
 use crate::TARGET;
-use crate::headers::write;
+use crate::headers::{write, write_redirect};
 
 /// The error of a session, or of a request without a session middleware.
 ///
@@ -109,6 +109,9 @@ impl ResponseError for SessionError {
         self.log();
         let mut response = HttpResponse::new(self.status_code());
         write(self.0.headers.clone(), response.headers_mut());
+        if let Some(error) = &self.0.error {
+            write_redirect(error, response.headers_mut());
+        }
         response
     }
 }

@@ -10,7 +10,7 @@ use sessions_core::{Error, Sessions};
 use crate::complete::complete;
 use crate::error::SessionError;
 use crate::extract::Session;
-use crate::{exchanges, headers};
+use crate::{exchanges, headers, request};
 
 /// Explicit calls that start, finish and destroy a session, without a middleware.
 ///
@@ -99,7 +99,7 @@ pub trait SessionsExt: sealed::Sealed {
 impl SessionsExt for Sessions {
     async fn start(&self, request: &HttpRequest) -> Result<Session, SessionError> {
         let exchange = exchanges::join(self, request);
-        Ok(headers::load(&exchange, request).await?.into())
+        Ok(request::load(&exchange, request).await?.into())
     }
 
     async fn finish<B>(

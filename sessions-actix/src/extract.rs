@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use sessions_core::adapter::Load;
 
 use crate::error::SessionError;
-use crate::{exchanges, headers};
+use crate::{exchanges, request};
 
 /// An extractor of the request's session; the first one in a request loads it.
 ///
@@ -60,7 +60,7 @@ impl FromRequest for Session {
     type Future = Extraction;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Extraction(exchanges::innermost(request).map(|exchange| headers::load(&exchange, request)))
+        Extraction(exchanges::innermost(request).map(|exchange| request::load(&exchange, request)))
     }
 }
 

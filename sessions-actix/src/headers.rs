@@ -1,35 +1,26 @@
-//! Reading cookies from request headers and writing the session's response headers.
+//! Writing the session's headers to a response.
 
 // sessions-http has the same over the types of http 1: actix-web still uses http 0.2, so no type is
 // common to both, and core names no header type.
 
 use std::borrow::Cow;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{
-    CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERER, RETRY_AFTER, SET_COOKIE, VARY,
+    CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE, VARY,
 };
-use sessions_core::adapter::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
-
-/// Iterates over the values of all `Cookie` headers.
-fn cookies(request: &HttpRequest) -> impl Iterator<Item = &[u8]> {
-    request.headers().get_all(COOKIE).map(HeaderValue::as_bytes)
-}
-
-/// Loads the session of a request.
-pub(crate) fn load(exchange: &Exchange, request: &HttpRequest) -> Load {
-    exchange.session_from(cookies(request), || {
-        let headers = request.headers();
-        let origin = headers.get(ORIGIN).or_else(|| headers.get(REFERER))?;
-        Some((origin.as_bytes(), headers.get(HOST)?.as_bytes()))
-    })
-}
+use sessions_core::Error;
+use sessions_core::adapter::{self, Header, ResponseHeaders, SessionHeaders};
 
 /// Writes the session's headers to a response.
 pub(crate) fn write(session: SessionHeaders, headers: &mut HeaderMap) {
     if !session.is_empty() {
         session.write_to(&mut Headers(headers));
     }
+}
+
+/// Writes where the response to an error sends the client.
+pub(crate) fn write_redirect(error: &Error, headers: &mut HeaderMap) {
+    adapter::write_redirect(error, &mut Headers(headers));
 }
 
 struct Headers<'a>(&'a mut HeaderMap);
@@ -90,6 +81,7 @@ fn name_of(header: Header) -> HeaderName {
         Header::Vary => VARY,
         Header::CacheControl => CACHE_CONTROL,
         Header::RetryAfter => RETRY_AFTER,
+        Header::Location => LOCATION,
         other => HeaderName::from_static(other.name()),
     }
 }

@@ -82,6 +82,16 @@
 //! A program with one manager can use the process-wide one: [`Sessions::global`] and the functions
 //! in the module [`global`].
 //!
+//! # Signed-in visitors
+//!
+//! [`SignedIn`] is an extractor for pages that only signed-in visitors see, and
+//! [`SignedInMiddleware`] wraps whole scopes. Others are sent to the
+//! [`login_page`](sessions_core::SessionsBuilder::login_page), or get 401 if they did not ask for a
+//! page. [`device`] returns the address and user agent of a client.
+//!
+//! An unsafe request that another site sent with our cookie gets 403 when it asks for its session;
+//! see [`CrossOrigin`].
+//!
 //! # Failures
 //!
 //! A handler returns a [`SessionError`] when its session fails: the client gets a bare status, and
@@ -109,8 +119,9 @@
 //!
 //! # What this crate does not do
 //!
-//! - It does not protect against request forgery beyond `SameSite=Lax`, and does not authenticate
-//!   anybody.
+//! - It does not authenticate anybody: verify a password, or ask another site, and then call
+//!   [`login`](sessions_core::Session::login).
+//! - It has no form tokens, and does not protect a `GET` that changes something.
 //! - It does not use actix-web's own cookie parser, which decodes names: a cookie whose name merely
 //!   decodes to ours is ignored.
 //! - It does not make a cache inside it safe: place a middleware that caches responses around this
@@ -120,20 +131,25 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod complete;
+mod device;
 mod error;
 mod exchanges;
 mod ext;
 mod extract;
 mod future;
+mod gate;
 pub mod global;
 mod headers;
 mod middleware;
+mod request;
 mod service;
 
+pub use device::device;
 pub use error::SessionError;
 pub use ext::SessionsExt;
 pub use extract::{Extraction, OptionalExtraction, OptionalSession, Session};
 pub use future::ResponseFuture;
+pub use gate::{Admission, OptionalAdmission, OptionalSignedIn, SignedIn, SignedInMiddleware, SignedInService};
 pub use middleware::SessionMiddleware;
 pub use service::SessionService;
 
@@ -141,7 +157,7 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Expiry, Key, SameSite, SessionId, Sessions};
+pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, SessionId, Sessions, TrustedProxies, local_path};
 
 /// The `tracing` target of this crate's log lines.
 pub(crate) const TARGET: &str = "sessions_actix";

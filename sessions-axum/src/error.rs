@@ -34,6 +34,10 @@ impl SessionError {
         self.0.kind()
     }
 
+    pub(crate) fn into_bare_response<B: Default>(self) -> http::Response<B> {
+        self.0.into_response()
+    }
+
     /// Returns the status for the client, which reveals nothing internal; see [`Error::status`].
     #[must_use]
     pub fn status(&self) -> StatusCode {

@@ -84,6 +84,16 @@
 //! A program with one manager can use the process-wide one: [`Sessions::global`] and the functions
 //! in the module [`global`].
 //!
+//! # Signed-in visitors
+//!
+//! [`SignedIn`] is an extractor for pages that only signed-in visitors see, and [`SignedInLayer`]
+//! wraps whole routers. Others are sent to the
+//! [`login_page`](sessions_core::SessionsBuilder::login_page), or get 401 if they did not ask for a
+//! page. [`device`] returns the address and user agent of a client.
+//!
+//! An unsafe request that another site sent with our cookie gets 403 when it asks for its session;
+//! see [`CrossOrigin`].
+//!
 //! # Failures
 //!
 //! A handler returns a [`SessionError`] when its session fails: the client gets a bare status, and
@@ -105,8 +115,9 @@
 //!
 //! # What this crate does not do
 //!
-//! - It does not protect against request forgery beyond `SameSite=Lax`, and does not authenticate
-//!   anybody.
+//! - It does not authenticate anybody: verify a password, or ask another site, and then call
+//!   [`login`](sessions_core::Session::login).
+//! - It has no form tokens, and does not protect a `GET` that changes something.
 //! - It does not save what a streamed body writes after the response headers were sent; call
 //!   [`save`](sessions_core::Session::save) for that.
 //! - It does not make a cache inside it safe: place a layer that caches responses around this one,
@@ -114,16 +125,20 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod device;
 mod error;
 mod ext;
 mod extract;
+mod gate;
 pub mod global;
 mod layer;
 mod service;
 
+pub use device::device;
 pub use error::SessionError;
 pub use ext::SessionsExt;
 pub use extract::Session;
+pub use gate::{SignedIn, SignedInLayer, SignedInService};
 pub use layer::SessionLayer;
 pub use service::SessionService;
 
@@ -131,5 +146,5 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Expiry, Key, SameSite, SessionId, Sessions};
+pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, SessionId, Sessions, TrustedProxies, local_path};
 pub use sessions_http::{RequestHead, ResponseFuture};

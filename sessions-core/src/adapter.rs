@@ -6,5 +6,7 @@
 
 pub use crate::exchange::{
     Commit, CommitError, CommitGuard, Exchange, ExchangeGuard, Exchanges, Header, ResponseHeaders, SessionHeaders,
+    write_redirect,
 };
-pub use crate::session::Load;
+pub use crate::request::{Gate, RequestHeader, RequestHeaders};
+pub use crate::session::{Load, SignedIn};

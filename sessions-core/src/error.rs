@@ -24,6 +24,15 @@ struct Parts {
     kind: ErrorKind,
     source: Option<Cause>,
     undecodable: Option<Undecodable>,
+    redirect: Option<Redirect>,
+}
+
+/// Where the response to a denial sends the client.
+pub(crate) enum Redirect {
+    /// By 303 and `Location`.
+    SeeOther(String),
+    /// By `HX-Redirect`, which htmx follows whatever the status is.
+    HxRedirect(String),
 }
 
 /// An entry or flash that could not be read.
@@ -43,6 +52,11 @@ pub enum ErrorKind {
     NewerFormat,
     /// The request has too many session cookies to determine its session.
     TooManyTokens,
+    /// Another site made the browser send the request; see
+    /// [`CrossOrigin`](crate::CrossOrigin).
+    CrossOrigin,
+    /// The route is for visitors who proved a short time ago who they are.
+    ConfirmationRequired,
     /// The store has reached its limits, and every session in it is signed in.
     StoreFull,
     /// The session was destroyed, renewed or expired while the request was under way. Nothing was
@@ -82,12 +96,20 @@ pub enum ErrorKind {
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Parts { kind, source: None, undecodable: None }))
+        Self(Box::new(Parts { kind, source: None, undecodable: None, redirect: None }))
     }
 
     #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
-        Self(Box::new(Parts { kind, source: Some(source.into()), undecodable: None }))
+        Self(Box::new(Parts { kind, source: Some(source.into()), undecodable: None, redirect: None }))
+    }
+
+    /// Creates the error of a visitor who is not admitted.
+    #[cold]
+    pub(crate) fn new_denial(kind: ErrorKind, redirect: Option<Redirect>) -> Self {
+        let mut error = Self::new(kind);
+        error.0.redirect = redirect;
+        error
     }
 
     #[cold]
@@ -101,6 +123,21 @@ impl Error {
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Returns the address of the page that the response sends the client to.
+    ///
+    /// Only a denial has one: with [`NotSignedIn`](ErrorKind::NotSignedIn) it is the login
+    /// page, with [`ConfirmationRequired`](ErrorKind::ConfirmationRequired) the confirm page.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        match self.0.redirect.as_ref()? {
+            Redirect::SeeOther(url) | Redirect::HxRedirect(url) => Some(url),
+        }
+    }
+
+    pub(crate) fn redirect(&self) -> Option<&Redirect> {
+        self.0.redirect.as_ref()
     }
 
     /// Returns the key of the entry or flash that could not be read.
@@ -126,9 +163,10 @@ impl Error {
 
     /// Returns the HTTP status to send to the client.
     ///
+    /// - 303: the visitor must sign in or confirm, and the browser shows the page for that
     /// - 400: too many session cookies
-    /// - 401: the session is gone, or nobody is signed in
-    /// - 403: the principal has too many sessions
+    /// - 401: the session is gone, or the visitor must sign in or confirm
+    /// - 403: another site made the browser send the request, or the principal has too many sessions
     /// - 409: conflict
     /// - 413: the record would be too large
     /// - 503: the store failed, is full, or has a record that only a newer build can read
@@ -141,8 +179,12 @@ impl Error {
         match self.0.kind {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
             ErrorKind::TooManyTokens => 400,
-            ErrorKind::Gone | ErrorKind::NotSignedIn => 401,
-            ErrorKind::TooManySessions => 403,
+            ErrorKind::NotSignedIn | ErrorKind::ConfirmationRequired => match self.0.redirect {
+                Some(Redirect::SeeOther(_)) => 303,
+                _ => 401,
+            },
+            ErrorKind::Gone => 401,
+            ErrorKind::CrossOrigin | ErrorKind::TooManySessions => 403,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
             _ => 500,
@@ -172,6 +214,8 @@ impl Error {
                 | ErrorKind::Conflict
                 | ErrorKind::TooLarge
                 | ErrorKind::TooManyTokens
+                | ErrorKind::CrossOrigin
+                | ErrorKind::ConfirmationRequired
                 | ErrorKind::Immutable
                 | ErrorKind::NotANumber
         )
@@ -202,6 +246,8 @@ impl fmt::Display for Error {
             ErrorKind::StoreUnavailable => "the session store is unavailable",
             ErrorKind::NewerFormat => "a newer build wrote the session, and only that build can change or end it",
             ErrorKind::TooManyTokens => "the request has too many session cookies; the client must delete some",
+            ErrorKind::CrossOrigin => "another site made the browser send the request, and its origin is not trusted",
+            ErrorKind::ConfirmationRequired => "the visitor proved too long ago who they are",
             ErrorKind::StoreFull => "the session store is full",
             ErrorKind::Gone => "the session ended while the request was under way",
             ErrorKind::Conflict => "the session has changed in a way that conflicts with the request",
@@ -267,6 +313,8 @@ mod tests {
             (ErrorKind::Conflict, 409, false),
             (ErrorKind::NewerFormat, 503, true),
             (ErrorKind::TooManyTokens, 400, false),
+            (ErrorKind::CrossOrigin, 403, false),
+            (ErrorKind::ConfirmationRequired, 401, false),
             (ErrorKind::Immutable, 500, false),
             (ErrorKind::NotANumber, 500, false),
             (ErrorKind::TooLarge, 413, false),

@@ -13,19 +13,21 @@ mod view;
 pub use commit::{Commit, CommitError};
 pub use exchanges::Exchanges;
 pub use guard::{CommitGuard, ExchangeGuard};
-pub use response::{Header, ResponseHeaders, SessionHeaders};
+pub use response::{Header, ResponseHeaders, SessionHeaders, write_redirect};
 
 pub(crate) use commit::{save, take_turn};
 pub(crate) use lookup::Lookup;
 pub(crate) use shared::Shared;
-pub(crate) use state::State;
+pub(crate) use state::{Stage, State};
 pub(crate) use view::View;
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::cookie::{Candidates, shows_plain_http};
-use crate::manager::Sessions;
+use crate::error::{Error, ErrorKind};
+use crate::manager::{Event, RejectReason, Sessions};
+use crate::request::{RequestHeader, RequestHeaders};
 use outcome::drops_writes;
 
 /// The session side of one request and its response, held by an adapter while the handler runs.
@@ -99,10 +101,12 @@ impl Exchange {
     }
 
     /// Looks up the session that the request's cookies open, unless it was looked up before.
+    ///
+    /// `examine` sees which cookies were found, and may refuse the request.
     pub(crate) fn look_up<'a>(
         &self,
         cookies: impl IntoIterator<Item = &'a [u8]>,
-        page: impl FnOnce() -> Option<(&'a [u8], &'a [u8])>,
+        examine: impl FnOnce(&mut Candidates) -> Result<(), Error>,
     ) -> Lookup {
         if self.shared.is_loaded() {
             return Lookup::Done(Ok(()));
@@ -114,10 +118,22 @@ impl Exchange {
                 break;
             }
         }
-        if !candidates.carried && sessions.cookie_is_secure() {
-            candidates.by_plain_http = page().is_some_and(|(origin, host)| shows_plain_http(origin, host));
+        if let Err(error) = examine(&mut candidates) {
+            return Lookup::Done(Err(error));
         }
         Lookup::begin(&self.shared, &mut candidates)
+    }
+
+    /// Examines the rest of a request whose cookies were read, and refuses one of another site.
+    pub(crate) fn examine(&self, request: &impl RequestHeaders, candidates: &mut Candidates) -> Result<(), Error> {
+        if self.shared.sessions.config().cross_origin.refuses(request, candidates.carried) {
+            self.shared.raise(&Event::Rejected { id: None, reason: RejectReason::CrossOrigin });
+            return Err(Error::new(ErrorKind::CrossOrigin));
+        }
+        if !candidates.carried && self.shared.sessions.cookie_is_secure() {
+            candidates.by_plain_http = came_by_plain_http(request);
+        }
+        Ok(())
     }
 
     /// Ends the exchange: writes the request's changes and returns the response headers.
@@ -165,6 +181,12 @@ impl Exchange {
         drop(dropped);
         destroys.then(|| Commit::begin(self.share(), true))
     }
+}
+
+/// Returns whether the request came over plain HTTP from a remote host.
+fn came_by_plain_http(request: &impl RequestHeaders) -> bool {
+    let page = request.first(RequestHeader::Origin).or_else(|| request.first(RequestHeader::Referer));
+    page.is_some_and(|page| request.first(RequestHeader::Host).is_some_and(|host| shows_plain_http(page, host)))
 }
 
 impl fmt::Debug for Exchange {

@@ -9,6 +9,7 @@ mod id;
 mod manager;
 mod platform;
 pub mod record;
+mod request;
 mod session;
 pub mod store;
 pub mod testing;
@@ -24,4 +25,5 @@ pub use manager::{
 };
 pub use platform::{Clock, SystemClock, Timestamp};
 pub use record::codec::Codec;
+pub use request::{CrossOrigin, Device, TrustedProxies, local_path};
 pub use session::{Key, Lenient, Login, Session, Value};

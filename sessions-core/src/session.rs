@@ -2,6 +2,7 @@
 
 mod entries;
 mod flashes;
+mod gate;
 mod immediate;
 mod key;
 mod lenient;
@@ -9,6 +10,7 @@ mod load;
 mod login;
 mod value;
 
+pub use gate::SignedIn;
 pub use key::Key;
 pub use lenient::Lenient;
 pub use load::Load;

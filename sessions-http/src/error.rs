@@ -9,7 +9,7 @@ use sessions_core::{Error, ErrorKind};
 use tracing::field::{debug, display};
 
 use crate::TARGET;
-use crate::headers::write;
+use crate::headers::{write, write_redirect};
 
 /// The error of a session, or of a request without a session middleware.
 ///
@@ -66,6 +66,9 @@ impl SessionError {
         let mut response = Response::new(B::default());
         *response.status_mut() = self.status();
         write(self.0.headers, response.headers_mut());
+        if let Some(error) = &self.0.error {
+            write_redirect(error, response.headers_mut());
+        }
         response
     }
 

@@ -10,8 +10,7 @@ use sessions_core::adapter::{Exchange, Exchanges};
 use sessions_core::{Session, Sessions};
 
 use crate::error::SessionError;
-use crate::headers::load;
-use crate::request::RequestHead;
+use crate::request::{RequestHead, load};
 
 /// Opens an exchange for a request and stores it in the request's extensions.
 ///
@@ -54,7 +53,7 @@ fn make_room(extensions: &mut Extensions) {
 /// cannot be loaded.
 pub fn session<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send + Unpin {
     let exchange = request.extensions().get::<Exchanges>().and_then(Exchanges::innermost);
-    let mut load = exchange.map(|exchange| load(exchange, request.headers()));
+    let mut load = exchange.map(|exchange| load(exchange, request));
     // Not an `async` block, which would move the load once more.
     poll_fn(move |context| match &mut load {
         Some(load) => Pin::new(load).poll(context).map_err(SessionError::from),

@@ -9,8 +9,8 @@ use sessions_core::{Error, Session, Sessions};
 use crate::complete::complete;
 use crate::error::SessionError;
 use crate::exchanges::join;
-use crate::headers::{load, write};
-use crate::request::RequestHead;
+use crate::headers::write;
+use crate::request::{RequestHead, load};
 use crate::sealed_traits::Sealed;
 
 /// Explicit calls that start and finish a session, without a middleware.
@@ -88,7 +88,7 @@ pub trait SessionsExt: Sealed {
 
 impl SessionsExt for Sessions {
     fn start<R: RequestHead>(&self, request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send {
-        let load = load(&join(self, request), request.headers());
+        let load = load(&join(self, request), request);
         async { Ok(load.await?) }
     }
 

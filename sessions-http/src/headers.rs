@@ -1,32 +1,25 @@
-//! Reading cookies from request headers and writing the session's response headers.
+//! Writing the session's headers to a response.
 
 // sessions-actix has the same over its own header map: actix-web still uses http 0.2, so no type is
 // common to both, and core names no header type.
 
 use std::borrow::Cow;
 
-use http::header::{CACHE_CONTROL, COOKIE, Entry, HOST, ORIGIN, REFERER, RETRY_AFTER, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, Entry, LOCATION, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sessions_core::adapter::{Exchange, Header, Load, ResponseHeaders, SessionHeaders};
-
-/// Iterates over the values of all `Cookie` headers; over HTTP/2 there may be one per cookie.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes)
-}
-
-/// Loads the session of a request.
-pub(crate) fn load(exchange: &Exchange, headers: &HeaderMap) -> Load {
-    exchange.session_from(cookies(headers), || {
-        let origin = headers.get(ORIGIN).or_else(|| headers.get(REFERER))?;
-        Some((origin.as_bytes(), headers.get(HOST)?.as_bytes()))
-    })
-}
+use sessions_core::Error;
+use sessions_core::adapter::{self, Header, ResponseHeaders, SessionHeaders};
 
 /// Writes the session's headers to a response.
 pub(crate) fn write(session: SessionHeaders, headers: &mut HeaderMap) {
     if !session.is_empty() {
         session.write_to(&mut Headers(headers));
     }
+}
+
+/// Writes where the response to an error sends the client.
+pub(crate) fn write_redirect(error: &Error, headers: &mut HeaderMap) {
+    adapter::write_redirect(error, &mut Headers(headers));
 }
 
 struct Headers<'a>(&'a mut HeaderMap);
@@ -83,6 +76,7 @@ fn name_of(header: Header) -> HeaderName {
         Header::Vary => VARY,
         Header::CacheControl => CACHE_CONTROL,
         Header::RetryAfter => RETRY_AFTER,
+        Header::Location => LOCATION,
         other => HeaderName::from_static(other.name()),
     }
 }
@@ -97,13 +91,6 @@ mod tests {
 
     fn values(headers: &HeaderMap, name: HeaderName) -> Vec<&str> {
         headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
-    }
-
-    #[test]
-    fn cookie_headers_are_passed_on_unchanged() {
-        let mut headers = headers(&[(COOKIE, "a=1"), (VARY, "Accept"), (COOKIE, "b=2; c=3")]);
-        headers.append(COOKIE, HeaderValue::from_bytes(b"d=\xff").unwrap());
-        assert_eq!(cookies(&headers).collect::<Vec<_>>(), [b"a=1".as_slice(), b"b=2; c=3", b"d=\xff"]);
     }
 
     #[test]

@@ -43,19 +43,23 @@
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod complete;
+mod device;
 mod error;
 mod exchanges;
 mod ext;
 mod future;
+mod gate;
 pub mod global;
 mod headers;
 mod request;
 mod sealed_traits;
 
+pub use device::device;
 pub use error::SessionError;
 pub use exchanges::{open, session};
 pub use ext::SessionsExt;
 pub use future::ResponseFuture;
+pub use gate::{SignedIn, signed_in, signed_in_from};
 pub use request::RequestHead;
 
 /// The `tracing` target of this crate's log lines.

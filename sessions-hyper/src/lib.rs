@@ -110,6 +110,16 @@
 //! A program with one manager can use the process-wide one: [`Sessions::global`] and the functions
 //! in the module [`global`].
 //!
+//! # Signed-in visitors
+//!
+//! [`signed_in`] guards pages that only signed-in visitors see, and [`SignedInService`] wraps whole
+//! services. Others are sent to the [`login_page`](sessions_core::SessionsBuilder::login_page), or
+//! get 401 if they did not ask for a page. [`device`] returns the address and user agent of a
+//! client.
+//!
+//! An unsafe request that another site sent with our cookie gets 403 when it asks for its session;
+//! see [`CrossOrigin`].
+//!
 //! # Failures
 //!
 //! [`into_response`](SessionError::into_response) converts a [`SessionError`] into a response: the
@@ -131,8 +141,9 @@
 //!
 //! # What this crate does not do
 //!
-//! - It does not protect against request forgery beyond `SameSite=Lax`, and does not authenticate
-//!   anybody.
+//! - It does not authenticate anybody: verify a password, or ask another site, and then call
+//!   [`login`](sessions_core::Session::login).
+//! - It has no form tokens, and does not protect a `GET` that changes something.
 //! - It does not save what a streamed body writes after the response headers were sent; call
 //!   [`save`](Session::save) for that.
 //! - It wraps only hyper's own services. For a tower service use `sessions-axum`, which works
@@ -140,13 +151,19 @@
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+mod gate;
 mod service;
 
+pub use gate::SignedInService;
 pub use service::SessionService;
 
 #[doc(no_inline)]
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Expiry, Key, SameSite, Session, SessionId, Sessions};
-pub use sessions_http::{RequestHead, ResponseFuture, SessionError, SessionsExt, global, session};
+pub use sessions_core::{
+    CrossOrigin, Device, Expiry, Key, SameSite, Session, SessionId, Sessions, TrustedProxies, local_path,
+};
+pub use sessions_http::{
+    RequestHead, ResponseFuture, SessionError, SessionsExt, SignedIn, device, global, session, signed_in,
+};

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub(crate) struct Connection<S> {
 struct Station<S> {
     app: Arc<App<S>>,
     id: usize,
+    peer: SocketAddr,
     /// Created at the first request, and again after a panic, which may have left it in a bad
     /// state.
     service: Option<S>,
@@ -55,8 +57,8 @@ enum End {
 }
 
 impl<S: SessionService> Connection<S> {
-    pub(crate) fn new(app: Arc<App<S>>, id: usize, wire: Wire) -> Self {
-        let station = Station { app, id, service: None, response: Response::new() };
+    pub(crate) fn new(app: Arc<App<S>>, id: usize, peer: SocketAddr, wire: Wire) -> Self {
+        let station = Station { app, id, peer, service: None, response: Response::new() };
         Self { wire, input: Input::new(), head_due: None, station }
     }
 
@@ -129,7 +131,7 @@ impl<S: SessionService> Station<S> {
     /// Calls the service and finishes its sessions.
     fn answer(&mut self, head: &Head<'_, '_>, incoming: &mut Incoming<'_>) {
         self.response.reset();
-        let visit = Visit::new(&self.app.sessions, head.method);
+        let visit = Visit::new(&self.app.sessions, head.method, self.peer);
         let request = Request::new(head, incoming, &visit);
         let (service, response) = (&mut self.service, &mut self.response);
         let answered = catch_unwind(AssertUnwindSafe(|| {

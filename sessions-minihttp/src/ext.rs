@@ -2,7 +2,7 @@
 
 use sessions_core::{Session, Sessions};
 
-use crate::request::{Request, load};
+use crate::request::{Request, RequestHead};
 use crate::{SessionError, block_on};
 
 /// Explicit calls on a manager, for programs with several of them.
@@ -89,7 +89,8 @@ impl SessionsExt for Sessions {
 
     fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, SessionError> {
         let exchange = self.open_for(request.method());
-        let session = block_on(load(&exchange, request.headers()))?;
+        let head = RequestHead { method: request.method(), target: request.path(), headers: request.headers() };
+        let session = block_on(exchange.session_from(&head))?;
         let _ = block_on(exchange.end(200))?;
         Ok(session)
     }

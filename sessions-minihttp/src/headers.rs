@@ -130,6 +130,8 @@ const fn name_of(header: Header) -> &'static str {
         Header::Vary => "Vary",
         Header::CacheControl => "Cache-Control",
         Header::RetryAfter => "Retry-After",
+        Header::Location => "Location",
+        Header::HxRedirect => "HX-Redirect",
         other => other.name(),
     }
 }

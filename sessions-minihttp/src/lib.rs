@@ -4,9 +4,11 @@
 
 mod block_on;
 mod connection;
+mod device;
 mod ext;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gate;
 pub mod global;
 mod headers;
 mod http;
@@ -20,7 +22,9 @@ mod visit;
 mod wire;
 
 pub use block_on::block_on;
+pub use device::device;
 pub use ext::SessionsExt;
+pub use gate::SignedInService;
 pub use http_server::{HttpServer, HttpService, HttpServiceFactory};
 pub use request::{Body, Request};
 pub use response::Response;
@@ -29,7 +33,10 @@ pub use service::{BoxError, SessionService, WithSessions};
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{Expiry, Key, SameSite, Session, SessionId, Sessions};
+pub use sessions_core::adapter::SignedIn;
+pub use sessions_core::{
+    CrossOrigin, Device, Expiry, Key, SameSite, Session, SessionId, Sessions, TrustedProxies, local_path,
+};
 pub use stack::raise_stack_size;
 
 /// The error of a session. Unlike in other adapters, it is core's own, since every request has a

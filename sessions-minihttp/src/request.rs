@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
+use std::net::SocketAddr;
 
 use httparse::Header;
-use sessions_core::adapter::{Exchange, Load};
+use sessions_core::adapter::{Gate, RequestHeader, RequestHeaders, SignedIn};
 use sessions_core::{Session, Sessions};
 
 use crate::http::Head;
@@ -47,6 +48,28 @@ impl<'r> Request<'r> {
         self.session_of(self.sessions())
     }
 
+    /// Returns the request's session if its visitor is signed in.
+    ///
+    /// ```
+    /// use sessions_minihttp::{BoxError, Request, Response};
+    ///
+    /// fn orders(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+    ///     let user = request.signed_in()?;
+    ///     response.body_vec(format!("the orders of {}", user.principal()).into_bytes());
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NotSignedIn`](sessions_core::ErrorKind::NotSignedIn) if nobody is signed in.
+    /// A service that returns it with `?` sends a browser that asks for a page to the
+    /// [`login_page`](sessions_core::SessionsBuilder::login_page) with 303, htmx by `HX-Redirect`,
+    /// and everything else gets a bare 401. Otherwise the same as [`session`](Self::session).
+    pub fn signed_in(&self) -> Result<SignedIn, SessionError> {
+        Gate::of(&self.request_head()).admit(self.session()?)
+    }
+
     /// Returns the manager that the service was wrapped with.
     #[must_use]
     pub const fn sessions(&self) -> &Sessions {
@@ -55,7 +78,11 @@ impl<'r> Request<'r> {
 
     pub(crate) fn session_of(&self, sessions: &Sessions) -> Result<Session, SessionError> {
         let exchange = self.visit.exchange(sessions);
-        block_on(load(&exchange, self.headers()))
+        block_on(exchange.session_from(&self.request_head()))
+    }
+
+    pub(crate) fn request_head(&self) -> RequestHead<'_> {
+        RequestHead { method: self.head.method, target: self.head.path, headers: self.head.headers }
     }
 
     /// Returns the method as it was sent.
@@ -68,6 +95,14 @@ impl<'r> Request<'r> {
     #[must_use]
     pub fn path(&self) -> &str {
         self.head.path
+    }
+
+    /// Returns the address of the other end of the connection: the client, or a proxy.
+    ///
+    /// See [`device`](crate::device) for the address of a client behind proxies.
+    #[must_use]
+    pub const fn peer(&self) -> SocketAddr {
+        self.visit.peer()
     }
 
     /// Returns the minor version of HTTP/1.
@@ -99,17 +134,42 @@ impl fmt::Debug for Request<'_> {
     }
 }
 
-/// Loads the session for a request's headers.
-pub(crate) fn load(exchange: &Exchange, headers: &[Header<'_>]) -> Load {
-    exchange.session_from(fields(headers, "cookie"), || {
-        let first = |name| fields(headers, name).next();
-        Some((first("origin").or_else(|| first("referer"))?, first("host")?))
-    })
+/// A request head as core reads it.
+pub(crate) struct RequestHead<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) headers: &'a [Header<'a>],
 }
 
-/// Iterates over the values of the headers with a lower-case name.
-fn fields<'a>(headers: &'a [Header<'_>], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-    headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+impl RequestHeaders for RequestHead<'_> {
+    fn method(&self) -> &str {
+        self.method
+    }
+
+    fn target(&self) -> &str {
+        path_of(self.target)
+    }
+
+    fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
+        let authority = if header == RequestHeader::Host { authority_of(self.target) } else { None };
+        let named = self.headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(header.name()));
+        authority.into_iter().chain(named.map(|field| field.value).filter(move |_| authority.is_none()))
+    }
+}
+
+/// Returns the path and query of a request target in any form.
+fn path_of(target: &str) -> &str {
+    match target.split_once("://") {
+        Some((_, rest)) if !target.starts_with('/') => rest.find(['/', '?']).map_or("", |start| &rest[start..]),
+        _ => target,
+    }
+}
+
+/// Returns the host and port of a request target in absolute form.
+fn authority_of(target: &str) -> Option<&[u8]> {
+    let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host).as_bytes())
 }
 
 /// The body of a request. Reading it blocks the coroutine.
@@ -141,5 +201,28 @@ impl BufRead for Body<'_> {
 impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absolute_target_has_a_path_and_a_host() {
+        for (target, path, host) in [
+            ("/a?b=://c", "/a?b=://c", None),
+            ("//b.example/", "//b.example/", None),
+            ("http://b.example:81/a?c", "/a?c", Some("b.example:81")),
+            ("http://u:p@b.example?c", "?c", Some("b.example")),
+            ("http://b.example", "", Some("b.example")),
+            ("*", "*", None),
+        ] {
+            let host = host.unwrap_or("a.example").as_bytes();
+            let headers = [Header { name: "Accept", value: b"*/*" }, Header { name: "HOST", value: b"a.example" }];
+            let head = RequestHead { method: "GET", target, headers: &headers };
+            assert_eq!((head.target(), head.first(RequestHeader::Host)), (path, Some(host)), "{target}");
+            assert_eq!(head.values(RequestHeader::Host).count(), 1, "{target}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::mem;
 
 use bytes::BytesMut;
 use sessions_core::Error;
-use sessions_core::adapter::SessionHeaders;
+use sessions_core::adapter::{SessionHeaders, write_redirect};
 
 use crate::headers::Headers;
 use crate::http::Persistence;
@@ -120,6 +120,7 @@ impl Response {
     pub(crate) fn refuse_for(&mut self, error: &Error) {
         self.refuse(error.status());
         SessionHeaders::of_error(error).write_to(&mut self.headers);
+        write_redirect(error, &mut self.headers);
     }
 
     /// Returns whether the service wants the connection closed.
@@ -169,8 +170,10 @@ impl fmt::Debug for Response {
 
 const fn reason(status: u16) -> &'static str {
     match status {
+        303 => "See Other",
         400 => "Bad Request",
         401 => "Unauthorized",
+        403 => "Forbidden",
         408 => "Request Timeout",
         409 => "Conflict",
         413 => "Content Too Large",

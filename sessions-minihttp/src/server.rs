@@ -49,7 +49,7 @@ fn bind(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpListener> 
 impl<S: SessionService + Send + 'static> Server<S> {
     fn run(&self) {
         loop {
-            let accepted = self.listener.accept().and_then(|(stream, _)| self.serve(stream));
+            let accepted = self.listener.accept().and_then(|(stream, peer)| self.serve(stream, peer));
             match accepted {
                 Err(error) if !is_of_connection(&error) => {
                     tracing::error!(target: TARGET, error = &error as &dyn std::error::Error, "cannot accept a connection");
@@ -60,12 +60,12 @@ impl<S: SessionService + Send + 'static> Server<S> {
         }
     }
 
-    fn serve(&self, stream: TcpStream) -> io::Result<()> {
+    fn serve(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         let id = number(&stream);
         // Responses are already written in one piece, so delaying them gains nothing.
         stream.set_nodelay(true)?;
         let wire = Wire::new(stream, Arc::clone(&self.watch), self.limits)?;
-        let connection = Connection::new(Arc::clone(&self.app), id, wire);
+        let connection = Connection::new(Arc::clone(&self.app), id, peer, wire);
         may::go!(Builder::new().id(id), move || connection.run()).map(drop)
     }
 }

@@ -1,6 +1,7 @@
 //! The sessions of one request until they are finished.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 
 use sessions_core::adapter::{CommitError, Exchange, Exchanges, SessionHeaders};
 use sessions_core::{Error, Sessions};
@@ -12,16 +13,22 @@ use crate::{TARGET, block_on};
 pub(crate) struct Visit<'r> {
     sessions: &'r Sessions,
     method: &'r str,
+    peer: SocketAddr,
     exchanges: RefCell<Exchanges>,
 }
 
 impl<'r> Visit<'r> {
-    pub(crate) fn new(sessions: &'r Sessions, method: &'r str) -> Self {
-        Self { sessions, method, exchanges: RefCell::default() }
+    pub(crate) fn new(sessions: &'r Sessions, method: &'r str, peer: SocketAddr) -> Self {
+        Self { sessions, method, peer, exchanges: RefCell::default() }
     }
 
     pub(crate) const fn sessions(&self) -> &'r Sessions {
         self.sessions
+    }
+
+    /// Returns the address of the other end of the connection.
+    pub(crate) const fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     /// Returns the request's exchange with a manager, the same one at every call.

@@ -2,18 +2,21 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use sessions_actix::{Session, SessionError, SessionMiddleware};
+use sessions_actix::{Session, SessionError, SessionMiddleware, SignedIn, TrustedProxies, device};
 use sessions_examples::{Failure, Options, announce, app};
 
 #[actix_web::main]
 async fn main() -> Result<(), Failure> {
     let options = Options::from_args();
-    let sessions = options.sessions()?;
+    let (sessions, proxies) = (options.sessions()?, web::Data::new(options.proxies()?));
     let server = HttpServer::new(move || {
         App::new()
             .wrap(SessionMiddleware::new(sessions.clone()))
+            .app_data(proxies.clone())
             .route("/", web::to(without_session))
             .route("/plain", web::to(without_session))
+            .route("/private", web::get().to(private))
+            .route("/fresh", web::get().to(fresh))
             .default_service(web::to(with_session))
     })
     .bind(options.address())
@@ -30,8 +33,24 @@ async fn without_session(request: HttpRequest) -> HttpResponse {
     respond(app::answer_without_session(request))
 }
 
-async fn with_session(session: Session, request: HttpRequest, body: web::Bytes) -> Result<HttpResponse, SessionError> {
+async fn private(user: SignedIn) -> HttpResponse {
+    respond(app::answer_signed_in(user.principal()))
+}
+
+async fn fresh(user: SignedIn, request: HttpRequest) -> Result<HttpResponse, SessionError> {
+    user.within(app::freshness(request.query_string()))?;
+    Ok(respond(app::answer_signed_in(user.principal())))
+}
+
+async fn with_session(
+    session: Session,
+    proxies: web::Data<TrustedProxies>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, SessionError> {
+    let device = device(&request, &proxies);
     let request = app::Request::new(request.method().as_str(), request.path(), request.query_string(), &body);
+    let request = request.from_device(&device);
     let wait: app::Wait = |duration| Box::pin(tokio::time::sleep(duration));
     Ok(respond(app::answer(request, &session, wait).await?))
 }

@@ -1,12 +1,15 @@
 //! The demo on axum: `cargo run --bin demo-axum`.
 
+use std::net::SocketAddr;
+
 use axum::body::Bytes;
-use axum::extract::Request;
-use axum::http::{Method, Uri, header};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
 use axum::{Router, routing};
-use sessions_axum::{Session, SessionError, SessionLayer};
+use sessions_axum::{Session, SessionError, SessionLayer, SignedIn, TrustedProxies, device};
 use sessions_examples::{Failure, Options, announce, app, shutdown_signal};
 use tokio::net::TcpListener;
 
@@ -16,12 +19,16 @@ async fn main() -> Result<(), Failure> {
     let app = Router::new()
         .route("/", routing::any(without_session))
         .route("/plain", routing::any(without_session))
+        .route("/private", routing::get(private))
+        .route("/fresh", routing::get(fresh))
         .fallback(with_session)
-        .layer(SessionLayer::new(options.sessions()?));
+        .layer(SessionLayer::new(options.sessions()?))
+        .with_state(options.proxies()?);
     let listener = TcpListener::bind(options.address()).await.map_err(|error| options.failure_to_listen(error))?;
     announce(listener.local_addr()?);
     // Send responses at once, even when a client pipelines requests.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, app).with_graceful_shutdown(shutdown_signal()).await?;
     Ok(())
 }
@@ -31,8 +38,23 @@ async fn without_session(request: Request) -> Response {
     respond(app::answer_without_session(request))
 }
 
-async fn with_session(session: Session, method: Method, uri: Uri, body: Bytes) -> Result<Response, SessionError> {
-    let request = app::Request::new(method.as_str(), uri.path(), uri.query().unwrap_or_default(), &body);
+async fn private(user: SignedIn) -> Response {
+    respond(app::answer_signed_in(user.principal()))
+}
+
+async fn fresh(user: SignedIn, uri: Uri) -> Result<Response, SessionError> {
+    user.within(app::freshness(uri.query().unwrap_or_default()))?;
+    Ok(respond(app::answer_signed_in(user.principal())))
+}
+
+async fn with_session(
+    session: Session,
+    State(proxies): State<TrustedProxies>,
+    parts: Parts,
+    body: Bytes,
+) -> Result<Response, SessionError> {
+    let (device, query) = (device(&parts, &proxies), parts.uri.query().unwrap_or_default());
+    let request = app::Request::new(parts.method.as_str(), parts.uri.path(), query, &body).from_device(&device);
     let wait: app::Wait = |duration| Box::pin(tokio::time::sleep(duration));
     Ok(respond(app::answer(request, &session, wait).await?))
 }

@@ -5,14 +5,16 @@ use std::net::{SocketAddr, TcpListener};
 
 use http::StatusCode;
 use sessions_examples::{Failure, Options, announce, app};
-use sessions_minihttp::{BoxError, Request, Response, WithSessions, block_on};
+use sessions_minihttp::{BoxError, Request, Response, TrustedProxies, WithSessions, block_on, device};
 
 /// The largest request body, in bytes.
 const MAX_BODY: u64 = 1 << 20;
 
 fn main() -> Result<(), Failure> {
     let options = Options::from_args();
-    let server = WithSessions::new(options.sessions()?, handle);
+    let proxies = options.proxies()?;
+    let service = move |request: Request<'_>, response: &mut Response| handle(request, response, &proxies);
+    let server = WithSessions::new(options.sessions()?, service);
     let address = free_address(options.address()).map_err(|error| options.failure_to_listen(error))?;
     let server = server.start(address).map_err(|error| options.failure_to_listen(error))?;
     announce(address);
@@ -26,21 +28,28 @@ fn free_address(address: SocketAddr) -> std::io::Result<SocketAddr> {
     TcpListener::bind(address)?.local_addr()
 }
 
-fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxies) -> Result<(), BoxError> {
     let method = request.method().to_owned();
     let target = request.path().to_owned();
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let reply = if matches!(path, "/" | "/plain") {
         app::answer_without_session(app::Request::new(&method, path, query, b""))
+    } else if matches!((&*method, path), ("GET" | "HEAD", "/private" | "/fresh")) {
+        let user = request.signed_in()?;
+        if path == "/fresh" {
+            user.within(app::freshness(query))?;
+        }
+        app::answer_signed_in(user.principal())
     } else {
-        let session = request.session()?;
+        let (session, device) = (request.session()?, device(&request, proxies));
         let mut body = Vec::new();
         request.body().take(MAX_BODY).read_to_end(&mut body)?;
         let wait: app::Wait = |duration| {
             may::coroutine::sleep(duration);
             Box::pin(std::future::ready(()))
         };
-        block_on(app::answer(app::Request::new(&method, path, query, &body), &session, wait))?
+        let request = app::Request::new(&method, path, query, &body).from_device(&device);
+        block_on(app::answer(request, &session, wait))?
     };
     let reason = StatusCode::from_u16(reply.status)?.canonical_reason().unwrap_or_default();
     response.status_code(usize::from(reply.status), reason);

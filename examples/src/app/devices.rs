@@ -1,9 +1,12 @@
 //! Signing in and out, here and everywhere else.
 
 use serde::Serialize;
-use sessions_core::{Error, Session};
+use sessions_core::{self as core, Error, Key, Session};
 
 use super::{Reply, Request, Wait};
+
+/// The device that signed in.
+pub(super) const DEVICE: Key<core::Device> = Key::new("device");
 
 #[derive(Serialize)]
 struct WhoAmI {
@@ -19,6 +22,7 @@ struct Device {
     created: u64,
     last_seen: u64,
     current: bool,
+    device: Option<core::Device>,
 }
 
 pub(super) fn login(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
@@ -26,6 +30,9 @@ pub(super) fn login(request: Request<'_>, session: &Session) -> Result<Reply, Er
     match request.parameter("user").filter(|user| !user.is_empty()) {
         Some(user) => {
             session.login(&user)?;
+            if let Some(device) = request.device.filter(|device| device.user_agent().is_some()) {
+                DEVICE.set(session, device)?;
+            }
             Ok(Reply::text("ok"))
         }
         None => Ok(Reply::refusal(400, "user is missing; try /login?user=ann")),
@@ -54,13 +61,16 @@ pub(super) async fn list(session: &Session) -> Result<Reply, Error> {
     };
     let devices: Vec<Device> = sessions
         .iter()
-        .map(|info| Device {
-            id: info.id().to_string(),
-            created: info.created().as_millis(),
-            last_seen: info.last_seen().as_millis(),
-            current: Some(info.id()) == session.id(),
+        .map(|info| {
+            Ok(Device {
+                id: info.id().to_string(),
+                created: info.created().as_millis(),
+                last_seen: info.last_seen().as_millis(),
+                current: Some(info.id()) == session.id(),
+                device: info.get(DEVICE.name())?,
+            })
         })
-        .collect();
+        .collect::<Result<_, Error>>()?;
     Ok(Reply::json(&devices))
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sessions_core::{Error, Session};
 
+use super::devices::DEVICE;
 use super::{Reply, Request};
 
 pub(super) fn set(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
@@ -38,7 +39,8 @@ pub(super) async fn destroy_all(session: &Session) -> Result<Reply, Error> {
 }
 
 fn entries(session: &Session) -> Result<Reply, Error> {
+    let others = session.entries().into_iter().filter(|(key, _)| *key != DEVICE.name());
     let entries: BTreeMap<String, Value> =
-        session.entries().into_iter().map(|(key, value)| Ok((key, value.get()?))).collect::<Result<_, Error>>()?;
+        others.map(|(key, value)| Ok((key, value.get()?))).collect::<Result<_, Error>>()?;
     Ok(Reply::json(&entries))
 }

@@ -8,6 +8,7 @@ mod endings;
 mod explicit;
 mod failures;
 mod faulty;
+mod gates;
 mod log;
 mod nesting;
 mod preflight;

@@ -137,5 +137,8 @@ async fn middleware_skips_an_explicit_finish() {
     .await;
     let cookie = get(&app, "/in", "").await.cookie().unwrap();
     get(&app, "/out", &cookie).await.assert_removes_cookie();
-    assert!(matches!(events.lock().unwrap()[..], [Event::Created { .. }, Event::Destroyed { .. }]));
+    assert!(matches!(
+        events.lock().unwrap()[..],
+        [Event::Created { .. }, Event::SignedIn { .. }, Event::Destroyed { .. }]
+    ));
 }

@@ -5,6 +5,7 @@
 mod dropped;
 mod explicit;
 mod extract;
+mod gates;
 mod layer;
 mod preflight;
 mod spawned;

@@ -37,6 +37,12 @@ pub enum ConfigErrorKind {
     NoSessions,
     /// The limits allow more bytes or keys than the record format can store.
     RecordLimits,
+    /// A trusted origin is not of the form `scheme://host` or `scheme://host:port`.
+    TrustedOrigin,
+    /// A trusted proxy is not an address or a network.
+    TrustedProxy,
+    /// The login or confirm page is not a path of this site.
+    Page,
     /// The process-wide session manager is already in use.
     GlobalAlreadySet,
 }
@@ -74,6 +80,9 @@ impl fmt::Display for ConfigError {
             }
             ConfigErrorKind::NoSessions => "a principal needs at least one session; `None` allows any number",
             ConfigErrorKind::RecordLimits => "a record can hold at most 4,294,967,295 bytes and 65,535 keys",
+            ConfigErrorKind::TrustedOrigin => "a trusted origin is not valid",
+            ConfigErrorKind::TrustedProxy => "a trusted proxy is not an address or a network",
+            ConfigErrorKind::Page => "the login or confirm page is not a path of this site",
             ConfigErrorKind::GlobalAlreadySet => "the process-wide session manager is already in use",
         })?;
         self.advice.as_ref().map_or(Ok(()), |advice| write!(f, ": {advice}"))

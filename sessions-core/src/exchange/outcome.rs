@@ -1,5 +1,7 @@
 //! What the end of a request asks of the store. Pure, so that a table can test it.
 
+use crate::error::ErrorKind;
+
 /// Why a request's tokens could not be checked.
 ///
 /// The request reads an empty session, and can neither write to a session nor end one.
@@ -13,6 +15,18 @@ pub(crate) enum Blocked {
     TooManyTokens,
     /// The request's token was replaced a moment ago. It may sign in, which begins a new session.
     Superseded,
+}
+
+impl Blocked {
+    /// Returns the kind of error for whoever needs the session.
+    pub(crate) const fn kind(self) -> ErrorKind {
+        match self {
+            Self::Outage => ErrorKind::StoreUnavailable,
+            Self::NewerFormat => ErrorKind::NewerFormat,
+            Self::TooManyTokens => ErrorKind::TooManyTokens,
+            Self::Superseded => ErrorKind::Gone,
+        }
+    }
 }
 
 /// The facts about a session when its request ends.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::cookie::{SetCookie, have_same_name};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Redirect};
 
 /// The headers that a response must carry for the session.
 ///
@@ -30,6 +30,10 @@ pub enum Header {
     CacheControl,
     /// `Retry-After`.
     RetryAfter,
+    /// `Location`.
+    Location,
+    /// `HX-Redirect`, which htmx follows.
+    HxRedirect,
 }
 
 impl Header {
@@ -41,6 +45,8 @@ impl Header {
             Self::Vary => "vary",
             Self::CacheControl => "cache-control",
             Self::RetryAfter => "retry-after",
+            Self::Location => "location",
+            Self::HxRedirect => "hx-redirect",
         }
     }
 }
@@ -64,10 +70,12 @@ pub trait ResponseHeaders {
 impl SessionHeaders {
     /// Returns the headers of a bare error response.
     ///
-    /// It must not be cached, and after a 503 the client may retry in a second.
+    /// It must not be cached, and after a 503 the client may retry in a second. A denial depends on
+    /// the cookie; [`write_redirect`] writes where it sends the client.
     #[cold]
     pub fn of_error(error: &Error) -> Self {
-        Self { retry_after: error.status() == 503, ..Self::of_failure() }
+        let vary = matches!(error.kind(), ErrorKind::NotSignedIn | ErrorKind::ConfirmationRequired);
+        Self { retry_after: error.status() == 503, vary, ..Self::of_failure() }
     }
 
     /// Returns the headers of a bare response to a failure of the program itself.
@@ -122,6 +130,17 @@ impl SessionHeaders {
             put(headers, Header::RetryAfter, Cow::Borrowed("1"), |_, _| true);
         }
     }
+}
+
+/// Writes where the bare response to an error sends the client, if it is a denial.
+#[cold]
+pub fn write_redirect(error: &Error, headers: &mut impl ResponseHeaders) {
+    let (header, url) = match error.redirect() {
+        Some(Redirect::SeeOther(url)) => (Header::Location, url),
+        Some(Redirect::HxRedirect(url)) => (Header::HxRedirect, url),
+        None => return,
+    };
+    put(headers, header, Cow::Owned(url.clone()), |_, _| true);
 }
 
 /// Returns whether a header other than `Cache-Control` controls caching.
@@ -318,8 +337,23 @@ mod tests {
     }
 
     #[test]
+    fn denial_sends_the_client_to_a_page() {
+        let written = |redirect| {
+            let error = Error::new_denial(ErrorKind::NotSignedIn, redirect);
+            let mut head = Head::default();
+            SessionHeaders::of_error(&error).write_to(&mut head);
+            write_redirect(&error, &mut head);
+            (error.status(), head.0)
+        };
+        let private = || vec![("vary", "Cookie".to_owned()), ("cache-control", "no-store".to_owned())];
+        let with = |header, value: &str| [private(), vec![(header, value.to_owned())]].concat();
+        assert_eq!(written(None), (401, private()));
+        assert_eq!(written(Some(Redirect::SeeOther("/in".to_owned()))), (303, with("location", "/in")));
+        assert_eq!(written(Some(Redirect::HxRedirect("/in".to_owned()))), (401, with("hx-redirect", "/in")));
+    }
+
+    #[test]
     fn error_response_forbids_caching_and_allows_retry() {
-        use crate::error::ErrorKind;
         let no_store = || ("cache-control", "no-store".to_owned());
         let retry_after = ("retry-after", "1".to_owned());
         assert_eq!(written(SessionHeaders::of_failure(), &[]), [no_store()]);

@@ -16,6 +16,7 @@ use crate::platform::{Clock, Entropy, SystemClock, fill_random, whole_millis};
 use crate::record::Limits;
 use crate::record::Values;
 use crate::record::codec::Codec;
+use crate::request::{CrossOrigin, CrossOriginRule, Pages};
 use crate::store::{MemoryStore, Store};
 
 /// What happens to requests that ask for their session while the store is unreachable.
@@ -81,6 +82,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) outage: OutagePolicy,
     pub(crate) no_store: bool,
+    pub(crate) cross_origin: CrossOriginRule,
+    pub(crate) pages: Pages,
     pub(crate) values: Values,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) entropy: Entropy,
@@ -112,6 +115,8 @@ impl Default for SessionsBuilder {
                 limits: Limits::default(),
                 outage: OutagePolicy::default(),
                 no_store: true,
+                cross_origin: CrossOriginRule::default(),
+                pages: Pages::default(),
                 values: Values::Json,
                 clock: Box::new(SystemClock),
                 entropy: fill_random,
@@ -309,6 +314,45 @@ impl SessionsBuilder {
         self
     }
 
+    /// Sets which requests from other sites are refused with 403. The default is
+    /// [`CrossOrigin::RefuseCrossSite`].
+    ///
+    /// Requests are checked when they ask for their session, so a route that does not is not
+    /// affected, and neither is any `GET`. Behind a proxy that replaces `Host`, a browser that
+    /// sends no `Sec-Fetch-Site` is refused: let the proxy pass `Host` on, or trust the origin.
+    pub const fn cross_origin(mut self, refused: CrossOrigin) -> Self {
+        self.config.cross_origin.refused = refused;
+        self
+    }
+
+    /// Adds origins whose requests are not refused, such as `https://login.example.com`.
+    ///
+    /// A sign-in at another site that ends with a posted form (`response_mode=form_post`) needs
+    /// this if the cookie has `SameSite=None`, or with [`CrossOrigin::RefuseCrossOrigin`].
+    pub fn trusted_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.cross_origin.trusted.extend(origins.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets the page where visitors sign in, such as `/login`.
+    ///
+    /// A browser that asks for a page for signed-in visitors is sent there, with the path that it
+    /// asked for as the parameter `next`. Check that with [`local_path`](crate::local_path) when it
+    /// comes back. Without a login page, and for other requests such as `fetch`, the response is a
+    /// bare 401.
+    pub fn login_page(mut self, path: impl Into<String>) -> Self {
+        self.config.pages.login = Some(path.into());
+        self
+    }
+
+    /// Sets the page where signed-in visitors prove again who they are.
+    ///
+    /// The default is the [`login_page`](Self::login_page).
+    pub fn confirm_page(mut self, path: impl Into<String>) -> Self {
+        self.config.pages.confirm = Some(path.into());
+        self
+    }
+
     /// Signs tokens with the first key; tokens signed with any of the keys are accepted.
     ///
     /// A forged cookie is then rejected without a lookup.
@@ -380,8 +424,9 @@ impl SessionsBuilder {
     /// # Errors
     ///
     /// Returns the first invalid option: a zero timeout or interval, limits that a record cannot
-    /// hold, a weak key, or a cookie that browsers would reject.
-    pub fn build(self) -> Result<Sessions, ConfigError> {
+    /// hold, a weak key, an origin that no browser sends, a page of another site, or a cookie that
+    /// browsers would reject.
+    pub fn build(mut self) -> Result<Sessions, ConfigError> {
         if self.config.expiry.is_zero() {
             return Err(ConfigError::new(ConfigErrorKind::ZeroExpiry));
         }
@@ -395,6 +440,8 @@ impl SessionsBuilder {
         if !self.config.limits.fits_format() {
             return Err(ConfigError::new(ConfigErrorKind::RecordLimits));
         }
+        self.config.cross_origin.check()?;
+        self.config.pages.check()?;
         let form = self.seal.apply(self.cookie.build()?)?;
         if !self.cookie.secure {
             tracing::warn!(

@@ -61,7 +61,8 @@ pub enum Event {
         /// The number of sessions that ended.
         count: u64,
     },
-    /// A request's cookie opened no session; the request continued without one.
+    /// A request's cookie opened no session; the request continued without one, except after a
+    /// [`CrossOrigin`](RejectReason::CrossOrigin).
     #[non_exhaustive]
     Rejected {
         /// The session that the cookie named, if any.
@@ -235,6 +236,8 @@ pub enum RejectReason {
     Expired,
     /// The request carried too many tokens, so none was looked up.
     TooMany,
+    /// Another site made the browser send the request, which was refused with 403.
+    CrossOrigin,
 }
 
 /// A store operation.
@@ -355,6 +358,7 @@ impl RejectReason {
             Self::NewerFormat => "newer format",
             Self::Expired => "expired",
             Self::TooMany => "too many tokens",
+            Self::CrossOrigin => "cross-origin request",
         }
     }
 }

@@ -1,74 +1,97 @@
 //! The description of a session in a listing.
 
+use std::fmt;
+
+use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use crate::error::Error;
 use crate::id::SessionId;
 use crate::platform::Timestamp;
-use crate::record::Record;
+use crate::record::{Record, Values};
 
-/// The description of a session in a listing: no secret and no data.
-#[derive(Clone, Debug)]
+/// The description of a session in a listing, without its secret.
+///
+/// Its entries can be read, for example the [`Device`](crate::Device) that an application stored at
+/// the login. Neither `Debug` nor `Serialize` shows them.
+#[derive(Clone)]
 pub struct SessionInfo {
-    id: SessionId,
-    created: Timestamp,
-    last_seen: Timestamp,
-    expires_at: Timestamp,
-    principal: Option<Box<str>>,
-}
-
-impl From<&Record> for SessionInfo {
-    fn from(record: &Record) -> Self {
-        Self {
-            id: record.id(),
-            created: record.created(),
-            last_seen: record.last_seen(),
-            expires_at: record.expires_at(),
-            principal: record.principal().map(Into::into),
-        }
-    }
+    record: Record,
+    values: Values,
 }
 
 impl SessionInfo {
+    pub(super) const fn new(record: Record, values: Values) -> Self {
+        Self { record, values }
+    }
+
     /// Returns the session's public id.
     #[must_use]
-    pub const fn id(&self) -> SessionId {
-        self.id
+    pub fn id(&self) -> SessionId {
+        self.record.id()
     }
 
     /// Returns when the session was first stored.
     #[must_use]
-    pub const fn created(&self) -> Timestamp {
-        self.created
+    pub fn created(&self) -> Timestamp {
+        self.record.created()
     }
 
     /// Returns when the session was last used, to the minute by default.
     #[must_use]
-    pub const fn last_seen(&self) -> Timestamp {
-        self.last_seen
+    pub fn last_seen(&self) -> Timestamp {
+        self.record.last_seen()
     }
 
     /// Returns when the session expires if it is not used again, or `None` for never.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
-        (self.expires_at != Timestamp::NEVER).then_some(self.expires_at)
+        Some(self.record.expires_at()).filter(|time| *time != Timestamp::NEVER)
     }
 
     /// Returns the principal that is signed in, if any.
     #[must_use]
     pub fn principal(&self) -> Option<&str> {
-        self.principal.as_deref()
+        self.record.principal()
+    }
+
+    /// Returns when the principal last proved who they are; see
+    /// [`Session::signed_in_at`](crate::Session::signed_in_at).
+    #[must_use]
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        self.record.signed_in_at()
+    }
+
+    /// Returns the value of an entry, or `None` if there is no such entry.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.record.entry(key).map(|entry| self.values.decode(key, entry.value())).transpose()
     }
 }
 
 /// Writes the id as text, and times as milliseconds since the Unix epoch.
 impl Serialize for SessionInfo {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut info = serializer.serialize_struct("SessionInfo", 5)?;
+        let mut info = serializer.serialize_struct("SessionInfo", 6)?;
         info.serialize_field("id", &self.id())?;
         info.serialize_field("created", &self.created())?;
         info.serialize_field("last_seen", &self.last_seen())?;
         info.serialize_field("expires_at", &self.expires_at())?;
         info.serialize_field("principal", &self.principal())?;
+        info.serialize_field("signed_in_at", &self.signed_in_at())?;
         info.end()
+    }
+}
+
+impl fmt::Debug for SessionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionInfo")
+            .field("id", &self.id())
+            .field("created", &self.created())
+            .field("last_seen", &self.last_seen())
+            .finish_non_exhaustive()
     }
 }

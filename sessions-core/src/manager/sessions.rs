@@ -12,7 +12,7 @@ use crate::manager::event::{DestroyReason, Event, Listeners, StoreCall, TARGET};
 use crate::manager::info::SessionInfo;
 use crate::manager::sweeper::Sweeper;
 use crate::platform::Timestamp;
-use crate::record::Lifetime;
+use crate::record::{Lifetime, Record};
 use crate::store::{Cursor, Store};
 
 /// The session manager: configuration, store and event listeners.
@@ -130,9 +130,30 @@ impl Sessions {
     /// reached.
     pub async fn sessions_of(&self, principal: &str) -> Result<Vec<SessionInfo>, Error> {
         let records = self.check_answer(StoreCall::Load, self.store().of_principal(principal, self.now()).await)?;
-        let mut sessions: Vec<_> = records.iter().map(SessionInfo::from).collect();
+        let mut sessions: Vec<_> = records.into_iter().map(|record| self.info(record)).collect();
         sessions.sort_by_key(|session| std::cmp::Reverse((session.created(), session.id())));
         Ok(sessions)
+    }
+
+    fn info(&self, record: Record) -> SessionInfo {
+        SessionInfo::new(record, self.config().values.clone())
+    }
+
+    /// Ends one session if it belongs to a principal, and returns whether it did.
+    ///
+    /// For a "your devices" page, whose form names the session to sign out: nobody can end a
+    /// session of somebody else.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store fails: the
+    /// session may then still be live.
+    pub async fn destroy_session_of(&self, principal: &str, id: SessionId) -> Result<bool, Error> {
+        let record = self.check_answer(StoreCall::Load, self.store().load(id, self.now()).await)?;
+        match record {
+            Some(record) if record.principal() == Some(principal) => self.destroy_by_id(id).await,
+            _ => Ok(false),
+        }
     }
 
     /// Ends a principal's sessions except one and returns how many: "sign out everywhere else".
@@ -184,7 +205,7 @@ impl Sessions {
     /// reached.
     pub async fn scan(&self, from: Option<Cursor>, limit: usize) -> Result<(Vec<SessionInfo>, Option<Cursor>), Error> {
         let page = self.check_answer(StoreCall::Load, self.store().scan(from, limit, self.now()).await)?;
-        Ok((page.records.iter().map(SessionInfo::from).collect(), page.next))
+        Ok((page.records.into_iter().map(|record| self.info(record)).collect(), page.next))
     }
 
     /// Removes up to `limit` expired records from the store and returns how many.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use super::Session;
 use crate::error::Error;
 use crate::exchange::{Exchange, Lookup, Shared};
+use crate::request::{RequestHeader, RequestHeaders};
 
 /// The future that [`Exchange::session`] returns.
 ///
@@ -33,26 +34,25 @@ impl Exchange {
     /// [`OutagePolicy::Anonymous`](crate::OutagePolicy::Anonymous). The caller must not treat the
     /// visitor as signed out in that case.
     pub fn session<'a>(&self, cookies: impl IntoIterator<Item = &'a [u8]>) -> Load {
-        self.session_from(cookies, || None)
+        Load { lookup: self.look_up(cookies, |_| Ok(())), shared: Some(self.share()) }
     }
 
-    /// Loads the request's session, and warns if its cookie cannot reach the browser.
+    /// Loads the session of a request from its head, as [`session`](Self::session) does from its
+    /// cookies.
     ///
-    /// `page` returns the values of the request's `Origin` header (or else `Referer`) and of its
-    /// `Host` header. It is called only for a request without our cookie. If the values show that
-    /// the request came over plain HTTP from a host that is not local, and the response sets a
-    /// `Secure` cookie, a warning is logged, at most once a minute: browsers drop that cookie
-    /// silently.
+    /// If a request without our cookie came over plain HTTP from a host that is not local, as its
+    /// `Origin` (or else `Referer`) and `Host` show, and the response sets a `Secure` cookie, a
+    /// warning is logged, at most once a minute: browsers drop that cookie silently.
     ///
     /// # Errors
     ///
-    /// Same as [`session`](Self::session).
-    pub fn session_from<'a>(
-        &self,
-        cookies: impl IntoIterator<Item = &'a [u8]>,
-        page: impl FnOnce() -> Option<(&'a [u8], &'a [u8])>,
-    ) -> Load {
-        Load { lookup: self.look_up(cookies, page), shared: Some(self.share()) }
+    /// Returns [`CrossOrigin`](crate::ErrorKind::CrossOrigin) if another site made the browser send
+    /// the request; see [`cross_origin`](crate::SessionsBuilder::cross_origin). Otherwise the same
+    /// as [`session`](Self::session).
+    pub fn session_from(&self, request: &impl RequestHeaders) -> Load {
+        let cookies = request.values(RequestHeader::Cookie);
+        let lookup = self.look_up(cookies, |candidates| self.examine(request, candidates));
+        Load { lookup, shared: Some(self.share()) }
     }
 }
 

@@ -316,6 +316,7 @@ fn a_listing_serializes_ids_as_text_and_times_as_milliseconds() {
         "last_seen": now,
         "expires_at": now + 30 * 60 * 1000,
         "principal": "ann",
+        "signed_in_at": now,
     }]);
     assert_eq!(serde_json::to_value(&listed).unwrap(), expected);
     let text = expected[0]["id"].clone();

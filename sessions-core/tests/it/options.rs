@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sessions_core::store::MemoryStore;
 use sessions_core::testing::ManualClock;
-use sessions_core::{Codec, ConfigErrorKind, Expiry, OutagePolicy, SameSite, SessionId, Sessions, SessionsBuilder};
+use sessions_core::{
+    Codec, ConfigErrorKind, CrossOrigin, Expiry, OutagePolicy, SameSite, SessionId, Sessions, SessionsBuilder,
+};
 
 #[cfg(feature = "seal")]
 const KEY: &[u8] = b"a very sensitive key of 32 bytes!";
@@ -43,6 +45,10 @@ fn each_option_keeps_those_set_before() {
         ("max_keys", |builder| builder.max_keys(10)),
         ("outage", |builder| builder.outage(OutagePolicy::Anonymous)),
         ("no_store", |builder| builder.no_store(false)),
+        ("cross_origin", |builder| builder.cross_origin(CrossOrigin::Off)),
+        ("trusted_origins", |builder| builder.trusted_origins(["https://login.example"])),
+        ("login_page", |builder| builder.login_page("/login")),
+        ("confirm_page", |builder| builder.confirm_page("/confirm")),
         #[cfg(feature = "seal")]
         ("signed", |builder| builder.signed([sessions_core::SealKey::new(KEY).unwrap()])),
         #[cfg(feature = "seal")]

@@ -4,17 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sessions_core::Sessions;
+use sessions_core::adapter::RequestHeader;
 use sessions_core::testing::ManualClock;
 
 use crate::log::logged;
+use crate::support::Fake;
 
 /// Returns the number of warnings from one request, which may sign in.
 fn warnings(sessions: &Sessions, cookie: &str, origin: &'static str, signs_in: bool) -> usize {
-    let page = || Some((origin.as_bytes(), b"myhost.test".as_slice()));
+    let request = Fake::get("/").with(&[
+        (RequestHeader::Cookie, cookie),
+        (RequestHeader::Origin, origin),
+        (RequestHeader::Host, "myhost.test"),
+    ]);
     let lines = logged(|| {
         pollster::block_on(async {
             let exchange = sessions.open();
-            let session = exchange.session_from([cookie.as_bytes()], page).await.unwrap();
+            let session = exchange.session_from(&request).await.unwrap();
             if signs_in {
                 session.login("iris").unwrap();
             }

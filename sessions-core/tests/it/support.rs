@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use pollster::block_on;
-use sessions_core::adapter::CommitError;
+use sessions_core::adapter::{CommitError, RequestHeader, RequestHeaders};
 use sessions_core::record::{Changes, Record, Refusal};
 use sessions_core::store::{Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_core::testing::ManualClock;
@@ -54,6 +54,43 @@ impl Fixture {
 
     pub(crate) fn take_events(&self) -> Vec<Event> {
         std::mem::take(&mut self.events.lock().unwrap())
+    }
+}
+
+/// The head of a request.
+#[derive(Clone)]
+pub(crate) struct Fake {
+    method: &'static str,
+    target: &'static str,
+    headers: Vec<(RequestHeader, String)>,
+}
+
+impl Fake {
+    pub(crate) const fn new(method: &'static str, target: &'static str) -> Self {
+        Self { method, target, headers: Vec::new() }
+    }
+
+    pub(crate) const fn get(target: &'static str) -> Self {
+        Self::new("GET", target)
+    }
+
+    pub(crate) fn with(mut self, headers: &[(RequestHeader, &str)]) -> Self {
+        self.headers.extend(headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self
+    }
+}
+
+impl RequestHeaders for Fake {
+    fn method(&self) -> &str {
+        self.method
+    }
+
+    fn target(&self) -> &str {
+        self.target
+    }
+
+    fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
+        self.headers.iter().filter(move |(name, _)| *name == header).map(|(_, value)| value.as_bytes())
     }
 }
 

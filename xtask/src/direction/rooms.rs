@@ -8,7 +8,8 @@ use crate::command::root;
 
 /// Rooms of sessions-core, each a module at its root, the highest first: a room imports only from
 /// rooms below it. This also rules out cycles.
-const ROOMS: &[&str] = &["session", "exchange", "manager", "store", "record", "cookie", "error", "platform", "id"];
+const ROOMS: &[&str] =
+    &["session", "exchange", "manager", "request", "store", "record", "cookie", "error", "platform", "id"];
 
 /// Modules that re-export items of the rooms, and therefore import from all of them.
 const FRONT: &[&str] = &["adapter", "testing"];

@@ -15,7 +15,7 @@ use super::sign_in::SignIn;
 use super::update::Update;
 use crate::cookie::SetCookie;
 use crate::error::{Error, ErrorKind, StoreError};
-use crate::exchange::outcome::{Blocked, Outcome, decide};
+use crate::exchange::outcome::{Outcome, decide};
 use crate::exchange::response::SessionHeaders;
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{State, Writes};
@@ -136,12 +136,7 @@ impl Driver {
             Outcome::Destroy => Destroy::start(self, state, false),
             Outcome::Replace => Destroy::start(self, state, true),
             Outcome::Interrupted => Err(Error::new(ErrorKind::Gone)),
-            Outcome::Blocked(blocked) => Err(Error::new(match blocked {
-                Blocked::Outage => ErrorKind::StoreUnavailable,
-                Blocked::NewerFormat => ErrorKind::NewerFormat,
-                Blocked::TooManyTokens => ErrorKind::TooManyTokens,
-                Blocked::Superseded => ErrorKind::Gone,
-            })),
+            Outcome::Blocked(blocked) => Err(Error::new(blocked.kind())),
             Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),
             Outcome::NotCreated => Ok(Step::Done(self.headers(&mut state, None))),
             Outcome::TooLate => {

@@ -1,0 +1,256 @@
+//! Routes for signed-in visitors only.
+
+use std::future::{Future, Ready, ready};
+use std::ops::Deref;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{self, Context, Poll};
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::{Error, FromRequest, HttpRequest};
+use sessions_core::adapter::{self, Gate, Load};
+use sessions_core::{ErrorKind, Session};
+
+use crate::error::SessionError;
+use crate::exchanges;
+use crate::request::{Head, load};
+
+/// An extractor of the session of a signed-in visitor.
+///
+/// It dereferences to [`Session`]. A visitor who is not signed in does not reach the handler: a
+/// browser that asks for a page is sent to the
+/// [`login_page`](crate::sessions_core::SessionsBuilder::login_page) with 303, htmx by
+/// `HX-Redirect`, and everything else gets a bare 401. If the store cannot be reached, the response
+/// is a 503.
+///
+/// A handler that serves strangers too takes an [`OptionalSignedIn`]. Do not take an
+/// `Option<SignedIn>`, which is also `None` while the store is down; see
+/// [`Session`](crate::Session).
+///
+/// ```
+/// use actix_web::{App, web};
+/// use sessions_actix::{SessionMiddleware, Sessions, SignedIn};
+///
+/// async fn orders(user: SignedIn) -> String {
+///     format!("the orders of {}", user.principal())
+/// }
+///
+/// # use actix_web::test::{TestRequest, call_service, init_service};
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = Sessions::builder().login_page("/login").build()?;
+/// let app = App::new().wrap(SessionMiddleware::new(sessions)).route("/orders", web::get().to(orders));
+///
+/// // A browser that asks for the page:
+/// let app = init_service(app).await;
+/// let request = TestRequest::with_uri("/orders?page=2").insert_header(("accept", "text/html")).to_request();
+/// let response = call_service(&app, request).await;
+/// assert_eq!(response.status(), 303);
+/// assert_eq!(response.headers().get("location").unwrap(), "/login?next=/orders%3Fpage%3D2");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct SignedIn(adapter::SignedIn);
+
+impl SignedIn {
+    /// Returns who is signed in.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        self.0.principal()
+    }
+
+    /// Returns the session.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        self.0.session()
+    }
+
+    /// Checks that the visitor proved who they are not longer ago than this.
+    ///
+    /// For what needs more than a session, such as changing a password. A handler returns the error
+    /// with `?`:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sessions_actix::{SessionError, SignedIn};
+    ///
+    /// async fn change_password(user: SignedIn) -> Result<&'static str, SessionError> {
+    ///     user.within(Duration::from_secs(10 * 60))?;
+    ///     Ok("changed")
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConfirmationRequired`](ErrorKind::ConfirmationRequired). Its response sends a
+    /// browser that asks for a page to the
+    /// [`confirm_page`](crate::sessions_core::SessionsBuilder::confirm_page), and is a 401
+    /// otherwise.
+    pub fn within(&self, time: Duration) -> Result<(), SessionError> {
+        Ok(self.0.within(time)?)
+    }
+}
+
+impl Deref for SignedIn {
+    type Target = Session;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.session()
+    }
+}
+
+impl FromRequest for SignedIn {
+    type Error = SessionError;
+    type Future = Admission;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let exchange = exchanges::innermost(request);
+        Admission(exchange.map(|exchange| (load(&exchange, request), Some(Gate::of(&Head(request))))))
+    }
+}
+
+/// The future of an extracted [`SignedIn`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Admission(Option<(Load, Option<Gate>)>);
+
+impl Future for Admission {
+    type Output = Result<SignedIn, SessionError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some((load, gate)) = &mut self.0 else { return Poll::Ready(Err(SessionError::no_middleware())) };
+        let session = task::ready!(Pin::new(load).poll(context))?;
+        let gate = gate.take().expect("a future is not polled after it was ready");
+        Poll::Ready(Ok(SignedIn(gate.admit(session)?)))
+    }
+}
+
+/// An extractor of a signed-in visitor's session, or of `None` if nobody is signed in.
+///
+/// Unlike an `Option<SignedIn>`, it fails like [`SignedIn`] if the store cannot be reached.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "handlers take it apart in their arguments")]
+pub struct OptionalSignedIn(pub Option<SignedIn>);
+
+impl FromRequest for OptionalSignedIn {
+    type Error = SessionError;
+    type Future = OptionalAdmission;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        OptionalAdmission(SignedIn::from_request(request, payload))
+    }
+}
+
+/// The future of an extracted [`OptionalSignedIn`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct OptionalAdmission(Admission);
+
+impl Future for OptionalAdmission {
+    type Output = Result<OptionalSignedIn, SessionError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|admitted| match admitted {
+            Err(error) if error.kind() == Some(ErrorKind::NotSignedIn) => Ok(OptionalSignedIn(None)),
+            admitted => admitted.map(|user| OptionalSignedIn(Some(user))),
+        })
+    }
+}
+
+/// A middleware around routes that only signed-in visitors reach; see [`SignedIn`].
+///
+/// Wrap the app in a [`SessionMiddleware`](crate::SessionMiddleware) outside it, and leave the login
+/// page out.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use sessions_actix::{SessionMiddleware, Sessions, SignedInMiddleware};
+///
+/// # use actix_web::test::{TestRequest, init_service, try_call_service};
+/// # #[actix_web::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sessions = Sessions::builder().login_page("/login").build()?;
+/// let orders = web::get().to(async || "orders");
+/// let app = App::new()
+///     .service(web::scope("/account").wrap(SignedInMiddleware::new()).route("/orders", orders))
+///     .route("/login", web::get().to(async || "who are you?"))
+///     .wrap(SessionMiddleware::new(sessions));
+///
+/// let app = init_service(app).await;
+/// let request = TestRequest::with_uri("/account/orders").insert_header(("accept", "text/html")).to_request();
+/// let denied = try_call_service(&app, request).await.unwrap_err().error_response();
+/// assert_eq!(denied.headers().get("location").unwrap(), "/login?next=/account/orders");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SignedInMiddleware {
+    within: Option<Duration>,
+}
+
+impl SignedInMiddleware {
+    /// Creates the middleware.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { within: None }
+    }
+
+    /// Admits only visitors who proved who they are not longer ago than this; see
+    /// [`SignedIn::within`].
+    #[must_use]
+    pub const fn within(mut self, time: Duration) -> Self {
+        self.within = Some(time);
+        self
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for SignedInMiddleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<B>;
+    type Error = Error;
+    type Transform = SignedInService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(SignedInService { service: Rc::new(service), within: self.within }))
+    }
+}
+
+/// The service that [`SignedInMiddleware`] produces.
+#[derive(Debug)]
+pub struct SignedInService<S> {
+    service: Rc<S>,
+    within: Option<Duration>,
+}
+
+impl<S, B> Service<ServiceRequest> for SignedInService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+{
+    type Response = S::Response;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let (admission, service) = (request.extract::<SignedIn>(), Rc::clone(&self.service));
+        let within = self.within;
+        Box::pin(async move {
+            let user = admission.await?;
+            if let Some(time) = within {
+                user.within(time)?;
+            }
+            // Not held while the handler runs: it would keep the session alive beyond the request.
+            drop(user);
+            service.call(request).await
+        })
+    }
+}

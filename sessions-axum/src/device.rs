@@ -1,0 +1,48 @@
+//! The device that sent a request.
+
+use std::net::SocketAddr;
+
+use axum::extract::ConnectInfo;
+use sessions_core::{Device, TrustedProxies};
+use sessions_http::RequestHead;
+
+/// Returns the address and the user agent of a request's client.
+///
+/// The address is known if the router is served with
+/// `router.into_make_service_with_connect_info::<SocketAddr>()`. Behind a reverse proxy that is the
+/// address of the proxy. Name the proxies that you trust, and let them report their clients, in
+/// nginx with `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`.
+///
+/// ```
+/// use axum::extract::State;
+/// use axum::http::request::Parts;
+/// use sessions_axum::{Session, SessionError, TrustedProxies, device};
+///
+/// async fn login(session: Session, State(proxies): State<TrustedProxies>, parts: Parts) -> Result<(), SessionError> {
+///     session.set("device", &device(&parts, &proxies))?;
+///     Ok(session.login("ann")?) // after you have verified who it is
+/// }
+/// # let _: axum::Router<TrustedProxies> = axum::Router::new().route("/", axum::routing::get(login));
+/// ```
+#[must_use]
+pub fn device<R: RequestHead>(request: &R, proxies: &TrustedProxies) -> Device {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    sessions_http::device(request, peer.map(|ConnectInfo(peer)| peer.ip()), proxies)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn address_comes_from_connect_info() {
+        let proxies = TrustedProxies::new(["127.0.0.1"]).unwrap();
+        let mut request = Request::get("/").header("x-forwarded-for", "198.51.100.7").body(()).unwrap();
+        assert_eq!(device(&request, &proxies).address(), None);
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4711))));
+        assert_eq!(device(&request, &proxies).address().unwrap().to_string(), "198.51.100.7");
+        assert_eq!(device(&request, &TrustedProxies::default()).address().unwrap().to_string(), "127.0.0.1");
+    }
+}

@@ -1,0 +1,20 @@
+//! What is read from a request, and what its headers decide. Pure, so that tables can test it.
+
+mod cross_origin;
+mod device;
+#[cfg(test)]
+mod fake;
+mod gate;
+mod headers;
+mod next;
+mod proxies;
+
+pub use cross_origin::CrossOrigin;
+pub use device::Device;
+pub use gate::Gate;
+pub use headers::{RequestHeader, RequestHeaders};
+pub use next::local_path;
+pub use proxies::TrustedProxies;
+
+pub(crate) use cross_origin::CrossOriginRule;
+pub(crate) use gate::Pages;

@@ -1,0 +1,253 @@
+//! How a request is answered whose visitor is not admitted.
+
+use super::headers::{RequestHeader, RequestHeaders};
+use super::next::{local_path, next_of, with_next};
+use crate::error::{ConfigError, ConfigErrorKind, Error, ErrorKind, Redirect};
+
+/// How a request is answered if its visitor is not admitted, as its headers ask for it.
+///
+/// An adapter makes it before it loads the session, and then [admits](Self::admit) the visitor:
+///
+/// | request | answer |
+/// |---|---|
+/// | a page that the browser shows: `GET` with `Sec-Fetch-Mode: navigate`, or with `Accept: text/html` and no Fetch Metadata | 303 to the page, with the path as `next` |
+/// | htmx: `HX-Request: true` | 401 with `HX-Redirect` |
+/// | everything else: `fetch`, images, forms, API clients | 401 |
+#[derive(Clone, Debug)]
+pub struct Gate {
+    answer: Answer,
+    /// The page to return to.
+    next: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Status,
+    SeeOther,
+    HxRedirect,
+}
+
+/// Where visitors who are not admitted can sign in or prove who they are.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    pub(crate) login: Option<String>,
+    pub(crate) confirm: Option<String>,
+}
+
+impl Gate {
+    /// Reads from a request how to answer it.
+    #[must_use]
+    pub fn of(request: &impl RequestHeaders) -> Self {
+        let answer = Answer::to(request);
+        let next = match answer {
+            Answer::Status => None,
+            Answer::SeeOther => next_of(request.target()),
+            Answer::HxRedirect => page_of_htmx(request),
+        };
+        Self { answer, next: next.map(str::to_owned) }
+    }
+
+    /// Returns the error for a visitor who is not signed in.
+    pub(crate) fn refuse_stranger(&self, pages: &Pages) -> Error {
+        self.refuse(ErrorKind::NotSignedIn, pages.login.as_deref())
+    }
+
+    /// Returns the error for a visitor who signed in too long ago.
+    pub(crate) fn refuse_stale(&self, pages: &Pages) -> Error {
+        let page = pages.confirm.as_deref().or(pages.login.as_deref());
+        self.refuse(ErrorKind::ConfirmationRequired, page)
+    }
+
+    fn refuse(&self, kind: ErrorKind, page: Option<&str>) -> Error {
+        Error::new_denial(kind, page.and_then(|page| self.redirect(page)))
+    }
+
+    fn redirect(&self, page: &str) -> Option<Redirect> {
+        let url = match self.next.as_deref() {
+            // A redirect to the page itself would never end.
+            Some(next) if self.answer == Answer::SeeOther && path_of(next) == path_of(page) => return None,
+            Some(next) => with_next(page, next),
+            None => page.to_owned(),
+        };
+        match self.answer {
+            Answer::Status => None,
+            Answer::SeeOther => Some(Redirect::SeeOther(url)),
+            Answer::HxRedirect => Some(Redirect::HxRedirect(url)),
+        }
+    }
+}
+
+impl Answer {
+    fn to(request: &impl RequestHeaders) -> Self {
+        if request.first(RequestHeader::HxRequest) == Some(b"true") {
+            return Self::HxRedirect;
+        }
+        let shows_page = matches!(request.method(), "GET" | "HEAD")
+            && match request.first(RequestHeader::SecFetchMode) {
+                Some(mode) => mode == b"navigate" && !is_frame(request),
+                None => accepts_html(request),
+            };
+        if shows_page { Self::SeeOther } else { Self::Status }
+    }
+}
+
+/// Returns whether a page is loaded into a part of another one, where nobody would sign in.
+fn is_frame(request: &impl RequestHeaders) -> bool {
+    !matches!(request.first(RequestHeader::SecFetchDest), None | Some(b"document"))
+}
+
+fn accepts_html(request: &impl RequestHeaders) -> bool {
+    let ranges = request.values(RequestHeader::Accept).flat_map(|value| value.split(|byte| *byte == b','));
+    ranges.filter_map(|range| range.split(|byte| *byte == b';').next()).any(|media_type| {
+        let media_type = media_type.trim_ascii();
+        media_type.eq_ignore_ascii_case(b"text/html")
+    })
+}
+
+/// Returns the path of the page that htmx is part of, which asked for a fragment.
+fn page_of_htmx(request: &impl RequestHeaders) -> Option<&str> {
+    if request.first(RequestHeader::HxBoosted) == Some(b"true") && request.method() == "GET" {
+        return next_of(request.target());
+    }
+    let url = str::from_utf8(request.first(RequestHeader::HxCurrentUrl)?).ok()?;
+    let (_, rest) = url.split_once("://")?;
+    next_of(&rest[rest.find('/')?..])
+}
+
+fn path_of(target: &str) -> &str {
+    target.split(['?', '#']).next().unwrap_or(target)
+}
+
+impl Pages {
+    /// Checks that both are paths of this site.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let is_page = |page: &str| local_path(page).is_some() && !page.contains('#');
+        match self.login.iter().chain(&self.confirm).find(|page| !is_page(page)) {
+            Some(page) => Err(ConfigError::new(ConfigErrorKind::Page)
+                .with_advice(format!("{page:?}; write a path such as \"/login\", without a fragment"))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::Fake;
+    use super::RequestHeader::{Accept, HxBoosted, HxCurrentUrl, HxRequest, SecFetchDest, SecFetchMode};
+    use super::*;
+
+    fn pages(login: Option<&str>, confirm: Option<&str>) -> Pages {
+        Pages { login: login.map(str::to_owned), confirm: confirm.map(str::to_owned) }
+    }
+
+    /// Returns the status of a denial and where it sends the client.
+    fn answer(error: &Error) -> (u16, Option<&str>) {
+        (error.status(), error.location())
+    }
+
+    const NAVIGATION: &[(RequestHeader, &str)] = &[(SecFetchMode, "navigate"), (SecFetchDest, "document")];
+    const BROWSER_ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+    #[test]
+    fn headers_decide_the_answer() {
+        let redirected = (303, Some("/login?next=/private%3Fa%3Db"));
+        type Row<'a> = (&'a str, &'a [(RequestHeader, &'a str)], (u16, Option<&'a str>));
+        let table: [Row<'_>; 23] = [
+            ("GET", NAVIGATION, redirected),
+            ("HEAD", NAVIGATION, redirected),
+            ("POST", NAVIGATION, (401, None)),
+            ("DELETE", NAVIGATION, (401, None)),
+            ("GET", &[(SecFetchMode, "navigate")], redirected),
+            ("GET", &[(SecFetchMode, "navigate"), (SecFetchDest, "iframe")], (401, None)),
+            ("GET", &[(SecFetchMode, "navigate"), (SecFetchDest, "embed")], (401, None)),
+            ("GET", &[(SecFetchMode, "cors"), (Accept, "*/*")], (401, None)),
+            ("GET", &[(SecFetchMode, "cors"), (Accept, BROWSER_ACCEPT)], (401, None)),
+            ("GET", &[(SecFetchMode, "same-origin"), (Accept, "text/html")], (401, None)),
+            ("GET", &[(SecFetchMode, "no-cors"), (SecFetchDest, "image")], (401, None)),
+            ("GET", &[(SecFetchMode, "websocket")], (401, None)),
+            ("GET", &[(Accept, BROWSER_ACCEPT)], redirected),
+            ("GET", &[(Accept, "application/json"), (Accept, "TEXT/HTML ; q=0.5")], redirected),
+            ("POST", &[(Accept, BROWSER_ACCEPT)], (401, None)),
+            ("GET", &[(Accept, "application/json")], (401, None)),
+            ("GET", &[(Accept, "text/html-fragment")], (401, None)),
+            ("GET", &[(Accept, "*/*")], (401, None)),
+            ("GET", &[], (401, None)),
+            ("GET", &[(HxRequest, "true"), (Accept, "text/html")], (401, Some("/login"))),
+            ("POST", &[(HxRequest, "true"), (SecFetchMode, "cors")], (401, Some("/login"))),
+            ("GET", &[(HxRequest, "false"), (SecFetchMode, "navigate")], redirected),
+            ("GET", &[(HxRequest, "true"), (HxBoosted, "true")], (401, Some("/login?next=/private%3Fa%3Db"))),
+        ];
+        for (method, headers, expected) in table {
+            let gate = Gate::of(&Fake { method, target: "/private?a=b", headers });
+            let error = gate.refuse_stranger(&pages(Some("/login"), None));
+            assert_eq!((error.kind(), answer(&error)), (ErrorKind::NotSignedIn, expected), "{method} {headers:?}");
+            assert_eq!(answer(&gate.refuse_stranger(&Pages::default())), (401, None), "{method} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn htmx_returns_to_the_page_around_it() {
+        for (url, location) in [
+            ("https://shop.example/orders?page=2", "/login?next=/orders%3Fpage%3D2"),
+            ("https://shop.example/", "/login?next=/"),
+            ("https://shop.example", "/login"),
+            ("https://evil.example//evil.example", "/login"),
+            ("https://shop.example/\\evil", "/login"),
+            ("about:blank", "/login"),
+            ("", "/login"),
+        ] {
+            let headers = [(HxRequest, "true"), (HxCurrentUrl, url)];
+            for method in ["GET", "POST"] {
+                let gate = Gate::of(&Fake { method, target: "/fragment", headers: &headers });
+                let error = gate.refuse_stranger(&pages(Some("/login"), None));
+                assert_eq!(answer(&error), (401, Some(location)), "{url}");
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_target_is_no_next() {
+        for target in ["//evil.example", "/\\evil.example", "https://evil.example/", "*", ""] {
+            let gate = Gate::of(&Fake { method: "GET", target, headers: NAVIGATION });
+            let error = gate.refuse_stranger(&pages(Some("/login"), None));
+            assert_eq!(answer(&error), (303, Some("/login")), "{target}");
+        }
+    }
+
+    #[test]
+    fn login_page_does_not_redirect_to_itself() {
+        for (target, status) in [("/login", 401), ("/login?a=b", 401), ("/login/", 303), ("/login2", 303)] {
+            let gate = Gate::of(&Fake { method: "GET", target, headers: NAVIGATION });
+            let error = gate.refuse_stranger(&pages(Some("/login?lang=de"), None));
+            assert_eq!(error.status(), status, "{target}");
+        }
+    }
+
+    #[test]
+    fn confirm_page_is_the_login_page_by_default() {
+        let gate = Gate::of(&Fake { method: "GET", target: "/a", headers: NAVIGATION });
+        for (login, confirm, expected) in [
+            (None, None, (401, None)),
+            (Some("/login"), None, (303, Some("/login?next=/a"))),
+            (Some("/login"), Some("/confirm"), (303, Some("/confirm?next=/a"))),
+            (None, Some("/confirm"), (303, Some("/confirm?next=/a"))),
+        ] {
+            let error = gate.refuse_stale(&pages(login, confirm));
+            assert_eq!((error.kind(), answer(&error)), (ErrorKind::ConfirmationRequired, expected));
+        }
+    }
+
+    #[test]
+    fn pages_are_paths_of_this_site() {
+        for good in ["/", "/login", "/login?lang=de", "/a/b"] {
+            assert_eq!(pages(Some(good), Some(good)).check(), Ok(()), "{good}");
+        }
+        for bad in ["", "login", "//login", "https://login.example", "/login#top", "/log in", "/anmelden\u{e9}"] {
+            for pages in [pages(Some(bad), None), pages(Some("/"), Some(bad))] {
+                let error = pages.check().unwrap_err();
+                assert_eq!(error.kind(), ConfigErrorKind::Page, "{bad}");
+                assert!(error.to_string().contains(&format!("{bad:?}")), "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The headers of a request, as core sees them.
+
+/// A request header that sessions use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestHeader {
+    /// `Cookie`.
+    Cookie,
+    /// `Authorization`.
+    Authorization,
+    /// `Origin`.
+    Origin,
+    /// `Referer`.
+    Referer,
+    /// `Host`, or the authority of the request target, such as `:authority` of HTTP/2.
+    Host,
+    /// `Sec-Fetch-Site`.
+    SecFetchSite,
+    /// `Sec-Fetch-Mode`.
+    SecFetchMode,
+    /// `Sec-Fetch-Dest`.
+    SecFetchDest,
+    /// `Accept`.
+    Accept,
+    /// `User-Agent`.
+    UserAgent,
+    /// `Forwarded`.
+    Forwarded,
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `HX-Request`, which htmx sends.
+    HxRequest,
+    /// `HX-Boosted`, which htmx sends.
+    HxBoosted,
+    /// `HX-Current-URL`, which htmx sends.
+    HxCurrentUrl,
+}
+
+impl RequestHeader {
+    /// Returns the header's name, in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cookie => "cookie",
+            Self::Authorization => "authorization",
+            Self::Origin => "origin",
+            Self::Referer => "referer",
+            Self::Host => "host",
+            Self::SecFetchSite => "sec-fetch-site",
+            Self::SecFetchMode => "sec-fetch-mode",
+            Self::SecFetchDest => "sec-fetch-dest",
+            Self::Accept => "accept",
+            Self::UserAgent => "user-agent",
+            Self::Forwarded => "forwarded",
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::HxRequest => "hx-request",
+            Self::HxBoosted => "hx-boosted",
+            Self::HxCurrentUrl => "hx-current-url",
+        }
+    }
+}
+
+/// The head of a framework's request, implemented by each adapter.
+pub trait RequestHeaders {
+    /// Returns the method.
+    fn method(&self) -> &str;
+
+    /// Returns the path and query of the request, as the client sent them.
+    fn target(&self) -> &str;
+
+    /// Iterates over the values of all headers of this name, in order.
+    ///
+    /// For [`Host`](RequestHeader::Host) it returns the authority of the request target instead, if
+    /// there is one: HTTP/2 has no `Host`, and RFC 9112 section 3.2.2 lets the target win.
+    fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]>;
+
+    /// Returns the value of the first header of this name.
+    fn first(&self, header: RequestHeader) -> Option<&[u8]> {
+        self.values(header).next()
+    }
+}

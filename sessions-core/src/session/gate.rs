@@ -1,0 +1,90 @@
+//! Admitting signed-in visitors only.
+
+use std::fmt;
+use std::ops::Deref;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::exchange::Stage;
+use crate::request::Gate;
+use crate::session::Session;
+
+/// The session of a signed-in visitor, as a [`Gate`] admits them.
+///
+/// Each adapter has a type of its own around this.
+#[derive(Clone)]
+pub struct SignedIn {
+    session: Session,
+    principal: String,
+    gate: Gate,
+}
+
+impl Gate {
+    /// Admits a visitor who is signed in.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and the
+    /// reason if that is unknown, for example because the store could not be reached.
+    pub fn admit(self, session: Session) -> Result<SignedIn, Error> {
+        match session.principal() {
+            Some(principal) => Ok(SignedIn { session, principal, gate: self }),
+            None => Err(session.why_unknown().unwrap_or_else(|| {
+                let sessions = &session.shared.sessions;
+                self.refuse_stranger(&sessions.config().pages)
+            })),
+        }
+    }
+}
+
+impl Session {
+    /// Returns why it is unknown who is signed in, if it is.
+    fn why_unknown(&self) -> Option<Error> {
+        match self.shared.lock().stage {
+            Stage::Blocked(blocked) => Some(Error::new(blocked.kind())),
+            _ => None,
+        }
+    }
+}
+
+impl SignedIn {
+    /// Returns who is signed in.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        &self.principal
+    }
+
+    /// Returns the session.
+    #[must_use]
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Checks that the visitor proved who they are not longer ago than this.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConfirmationRequired`](crate::ErrorKind::ConfirmationRequired). Its response sends
+    /// a browser that asks for a page to the
+    /// [`confirm_page`](crate::SessionsBuilder::confirm_page), and is a 401 otherwise.
+    pub fn within(&self, time: Duration) -> Result<(), Error> {
+        if self.session.signed_in_within(time) {
+            return Ok(());
+        }
+        Err(self.gate.refuse_stale(&self.session.shared.sessions.config().pages))
+    }
+}
+
+impl Deref for SignedIn {
+    type Target = Session;
+
+    fn deref(&self) -> &Self::Target {
+        &self.session
+    }
+}
+
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedIn").field("session", &self.session).finish_non_exhaustive()
+    }
+}

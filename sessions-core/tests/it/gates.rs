@@ -1,0 +1,77 @@
+//! Gates that admit only visitors who are signed in, or were so a short time ago.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::adapter::{Gate, RequestHeader, SignedIn};
+use sessions_core::{ConfigErrorKind, Error, ErrorKind, OutagePolicy, Sessions};
+
+use crate::support::{Fake, Fixture};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn fixture() -> Fixture {
+    Fixture::with(|builder| builder.login_page("/login").confirm_page("/confirm"))
+}
+
+/// Signs in and returns the cookie.
+fn sign_in(fixture: &Fixture) -> String {
+    let exchange = fixture.sessions.open();
+    block_on(exchange.session([])).unwrap().login("ann").unwrap();
+    let set_cookie = block_on(exchange.end(200)).unwrap().take_set_cookie().unwrap();
+    set_cookie.split(';').next().unwrap().to_owned()
+}
+
+/// Asks for a page for signed-in visitors.
+fn ask(fixture: &Fixture, cookie: &str) -> Result<SignedIn, Error> {
+    let page = Fake::get("/orders").with(&[(RequestHeader::Cookie, cookie), (RequestHeader::Accept, "text/html")]);
+    Gate::of(&page).admit(block_on(fixture.sessions.open().session_from(&page))?)
+}
+
+#[test]
+fn only_signed_in_visitors_are_admitted() {
+    let fixture = fixture();
+    let user = ask(&fixture, &sign_in(&fixture)).unwrap();
+    assert_eq!((user.principal(), user.session().id().is_some()), ("ann", true));
+    assert_eq!(user.get::<i32>("cart").unwrap(), None, "it is a session too");
+
+    let denied = ask(&fixture, "theme=dark").unwrap_err();
+    assert_eq!((denied.kind(), denied.status()), (ErrorKind::NotSignedIn, 303));
+    assert_eq!(denied.location(), Some("/login?next=/orders"));
+    assert!(!format!("{denied} {denied:?}").contains("orders"), "a path may be private");
+}
+
+#[test]
+fn stale_login_must_be_confirmed() {
+    let fixture = fixture();
+    let cookie = sign_in(&fixture);
+    fixture.clock.advance(9 * MINUTE);
+    let user = ask(&fixture, &cookie).unwrap();
+    user.within(10 * MINUTE).unwrap();
+    let denied = user.within(9 * MINUTE).unwrap_err();
+    assert_eq!((denied.kind(), denied.status()), (ErrorKind::ConfirmationRequired, 303));
+    assert_eq!(denied.location(), Some("/confirm?next=/orders"));
+    user.confirm().unwrap();
+    user.within(MINUTE).unwrap();
+}
+
+#[test]
+fn visitor_of_an_unreachable_store_is_not_sent_to_the_login_page() {
+    for policy in [OutagePolicy::Refuse, OutagePolicy::Anonymous] {
+        let fixture = Fixture::with(|builder| builder.login_page("/login").outage(policy));
+        let cookie = sign_in(&fixture);
+        fixture.store.down.store(true, Ordering::SeqCst);
+        let denied = ask(&fixture, &cookie).unwrap_err();
+        assert_eq!((denied.status(), denied.location()), (503, None), "{policy:?}");
+    }
+}
+
+#[test]
+fn invalid_page_is_refused() {
+    for builder in
+        [Sessions::builder().login_page("https://a.example"), Sessions::builder().confirm_page("//a.example")]
+    {
+        assert_eq!(builder.build().unwrap_err().kind(), ConfigErrorKind::Page);
+    }
+}
