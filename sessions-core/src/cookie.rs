@@ -15,7 +15,7 @@ pub use seal::SealKey;
 pub use seal::{Opened, Seal};
 pub use token::{Secret, SecretHash, Token};
 
-pub(crate) use find::{Candidate, Candidates};
+pub(crate) use find::{Candidate, Candidates, Transport};
 pub(crate) use form::{CookieForm, CookieOptions};
 pub(crate) use plain_http::{LastWarning, shows_plain_http};
 #[cfg(feature = "seal")]

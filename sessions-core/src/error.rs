@@ -57,6 +57,8 @@ pub enum ErrorKind {
     CrossOrigin,
     /// The route is for visitors who proved a short time ago who they are.
     ConfirmationRequired,
+    /// The request has both a bearer token and our cookie, or two bearer tokens.
+    TwoTransports,
     /// The store has reached its limits, and every session in it is signed in.
     StoreFull,
     /// The session was destroyed, renewed or expired while the request was under way. Nothing was
@@ -164,7 +166,7 @@ impl Error {
     /// Returns the HTTP status to send to the client.
     ///
     /// - 303: the visitor must sign in or confirm, and the browser shows the page for that
-    /// - 400: too many session cookies
+    /// - 400: too many session cookies, or a cookie beside a bearer token
     /// - 401: the session is gone, or the visitor must sign in or confirm
     /// - 403: another site made the browser send the request, or the principal has too many sessions
     /// - 409: conflict
@@ -178,7 +180,7 @@ impl Error {
     pub const fn status(&self) -> u16 {
         match self.0.kind {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
-            ErrorKind::TooManyTokens => 400,
+            ErrorKind::TooManyTokens | ErrorKind::TwoTransports => 400,
             ErrorKind::NotSignedIn | ErrorKind::ConfirmationRequired => match self.0.redirect {
                 Some(Redirect::SeeOther(_)) => 303,
                 _ => 401,
@@ -214,6 +216,7 @@ impl Error {
                 | ErrorKind::Conflict
                 | ErrorKind::TooLarge
                 | ErrorKind::TooManyTokens
+                | ErrorKind::TwoTransports
                 | ErrorKind::CrossOrigin
                 | ErrorKind::ConfirmationRequired
                 | ErrorKind::Immutable
@@ -248,6 +251,7 @@ impl fmt::Display for Error {
             ErrorKind::TooManyTokens => "the request has too many session cookies; the client must delete some",
             ErrorKind::CrossOrigin => "another site made the browser send the request, and its origin is not trusted",
             ErrorKind::ConfirmationRequired => "the visitor proved too long ago who they are",
+            ErrorKind::TwoTransports => "the request has more than one token: send a cookie or one bearer token",
             ErrorKind::StoreFull => "the session store is full",
             ErrorKind::Gone => "the session ended while the request was under way",
             ErrorKind::Conflict => "the session has changed in a way that conflicts with the request",
@@ -327,6 +331,7 @@ mod tests {
             (ErrorKind::NoSession, 500, true),
             (ErrorKind::NotSignedIn, 401, false),
             (ErrorKind::TooManySessions, 403, false),
+            (ErrorKind::TwoTransports, 400, false),
             (ErrorKind::AlreadyCommitted, 500, true),
         ] {
             let error = Error::new(kind);

@@ -24,10 +24,10 @@ pub(crate) use view::View;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cookie::{Candidates, shows_plain_http};
+use crate::cookie::{Candidates, Transport, shows_plain_http};
 use crate::error::{Error, ErrorKind};
 use crate::manager::{Event, RejectReason, Sessions};
-use crate::request::{RequestHeader, RequestHeaders};
+use crate::request::{RequestHeader, RequestHeaders, bearer_token};
 use outcome::drops_writes;
 
 /// The session side of one request and its response, held by an adapter while the handler runs.
@@ -126,13 +126,29 @@ impl Exchange {
 
     /// Examines the rest of a request whose cookies were read, and refuses one of another site.
     pub(crate) fn examine(&self, request: &impl RequestHeaders, candidates: &mut Candidates) -> Result<(), Error> {
-        if self.shared.sessions.config().cross_origin.refuses(request, candidates.carried) {
+        if self.shared.sessions.config().cross_origin.refuses(request, candidates.has_cookie()) {
             self.shared.raise(&Event::Rejected { id: None, reason: RejectReason::CrossOrigin });
             return Err(Error::new(ErrorKind::CrossOrigin));
         }
-        if !candidates.carried && self.shared.sessions.cookie_is_secure() {
-            candidates.by_plain_http = came_by_plain_http(request);
+        if self.shared.sessions.config().bearer {
+            self.read_bearer(request, candidates)?;
         }
+        let is_none = candidates.transport == Transport::None;
+        if is_none && self.shared.sessions.cookie_is_secure() && came_by_plain_http(request) {
+            candidates.transport = Transport::NoneByPlainHttp;
+        }
+        Ok(())
+    }
+
+    /// Reads the bearer token of a request, and refuses one that has a second token.
+    fn read_bearer(&self, request: &impl RequestHeaders, candidates: &mut Candidates) -> Result<(), Error> {
+        let mut tokens = request.values(RequestHeader::Authorization).filter_map(bearer_token);
+        let Some(token) = tokens.next() else { return Ok(()) };
+        if candidates.has_cookie() || tokens.next().is_some() {
+            self.shared.raise(&Event::Rejected { id: None, reason: RejectReason::TwoTransports });
+            return Err(Error::new(ErrorKind::TwoTransports));
+        }
+        candidates.set_bearer(self.shared.sessions.cookie_form().open(token));
         Ok(())
     }
 

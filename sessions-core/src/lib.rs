@@ -26,4 +26,4 @@ pub use manager::{
 pub use platform::{Clock, SystemClock, Timestamp};
 pub use record::codec::Codec;
 pub use request::{CrossOrigin, Device, TrustedProxies, local_path};
-pub use session::{Key, Lenient, Login, Session, Value};
+pub use session::{Issued, Key, Lenient, Login, Session, Value};

@@ -1,5 +1,6 @@
 //! What is read from a request, and what its headers decide. Pure, so that tables can test it.
 
+mod bearer;
 mod cross_origin;
 mod device;
 #[cfg(test)]
@@ -16,5 +17,6 @@ pub use headers::{RequestHeader, RequestHeaders};
 pub use next::local_path;
 pub use proxies::TrustedProxies;
 
+pub(crate) use bearer::bearer_token;
 pub(crate) use cross_origin::CrossOriginRule;
 pub(crate) use gate::Pages;

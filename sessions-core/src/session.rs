@@ -4,6 +4,7 @@ mod entries;
 mod flashes;
 mod gate;
 mod immediate;
+mod issue;
 mod key;
 mod lenient;
 mod load;
@@ -11,6 +12,7 @@ mod login;
 mod value;
 
 pub use gate::SignedIn;
+pub use issue::Issued;
 pub use key::Key;
 pub use lenient::Lenient;
 pub use load::Load;
@@ -224,6 +226,23 @@ impl Session {
     /// are dropped.
     pub async fn save(&self) -> Result<(), Error> {
         save(&self.shared).await
+    }
+
+    /// Ends one session of the principal, and returns whether there was one with this id: a "sign
+    /// out" button on a page of devices.
+    ///
+    /// An id of another principal's session ends nothing, so it may come from the client. The
+    /// request's own session should be ended by [`destroy`](Self::destroy), which also removes the
+    /// cookie.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and
+    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be reached: the
+    /// session may then still be live.
+    pub async fn destroy_device(&self, id: SessionId) -> Result<bool, Error> {
+        let principal = self.principal().ok_or_else(|| Error::new(ErrorKind::NotSignedIn))?;
+        self.shared.sessions.destroy_session_of(&principal, id).await
     }
 
     /// Ends the principal's other sessions and returns how many: "sign out everywhere else".

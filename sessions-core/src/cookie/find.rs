@@ -24,6 +24,19 @@ pub(crate) struct Candidate {
     pub(crate) is_stale: bool,
 }
 
+/// How a request carries a token, if it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Transport {
+    #[default]
+    None,
+    /// It carries none, and its browser would drop a `Secure` cookie.
+    NoneByPlainHttp,
+    /// In a cookie with our name.
+    Cookie,
+    /// In the `Authorization` header.
+    Bearer,
+}
+
 /// The tokens in the cookies with our name.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
@@ -34,16 +47,13 @@ pub(crate) struct Candidates {
     bytes: usize,
     /// Number of values of our name that were examined.
     examined: usize,
-    /// Whether the client sent a cookie with our name.
-    pub(crate) carried: bool,
+    pub(crate) transport: Transport,
     /// Whether a cookie with our name was not a token.
     pub(crate) malformed: bool,
     /// Whether there may be more tokens than were read.
     pub(crate) exceeded: bool,
     /// Whether the client sent cookies with other names.
     pub(crate) has_foreign: bool,
-    /// Whether the client's browser would drop a `Secure` cookie.
-    pub(crate) by_plain_http: bool,
 }
 
 impl Candidates {
@@ -68,6 +78,21 @@ impl Candidates {
         }
     }
 
+    /// Returns whether the client sent a cookie with our name.
+    pub(crate) const fn has_cookie(&self) -> bool {
+        matches!(self.transport, Transport::Cookie)
+    }
+
+    /// Takes the bearer token of a request without our cookie, `None` if it is not well-formed.
+    pub(crate) fn set_bearer(&mut self, candidate: Option<Candidate>) {
+        self.transport = Transport::Bearer;
+        match candidate {
+            // There is no cookie to seal anew.
+            Some(candidate) => self.first = Some(Candidate { is_stale: false, ..candidate }),
+            None => self.malformed = true,
+        }
+    }
+
     /// Removes and returns the next token.
     pub(crate) fn next(&mut self) -> Option<Candidate> {
         self.first.take().or_else(|| self.others.pop())
@@ -89,7 +114,7 @@ impl Candidates {
                 self.has_foreign = true;
                 continue;
             };
-            self.carried = true;
+            self.transport = Transport::Cookie;
             self.examined += 1;
             self.exceeded |= self.examined > MAX_VALUES;
             if self.exceeded {
@@ -233,7 +258,7 @@ mod tests {
             open(value)
         };
         let mut found = find(&[(bad(1000) + &ours).as_bytes()], count);
-        assert!(found.carried && found.malformed && found.exceeded && found.next().is_none());
+        assert!(found.has_cookie() && found.malformed && found.exceeded && found.next().is_none());
         assert_eq!(opened.get(), MAX_VALUES);
     }
 
@@ -241,11 +266,11 @@ mod tests {
     fn a_long_header_is_read_up_to_a_limit() {
         let long = "a=b; ".repeat(100_000) + "__Host-id=" + &text(1);
         let found = find(&[long.as_bytes()], open);
-        assert!(!found.carried && found.exceeded);
+        assert!(!found.has_cookie() && found.exceeded);
         assert!(!find(&[&long.as_bytes()[..MAX_BYTES]], open).exceeded);
         let (half, ours) = ("a".repeat(MAX_BYTES / 2), format!("__Host-id={}", text(1)));
         assert!(!find(&[half.as_bytes(), half.as_bytes()], open).exceeded, "all fields count");
         let found = find(&[half.as_bytes(), half.as_bytes(), ours.as_bytes()], open);
-        assert!(found.exceeded && !found.carried);
+        assert!(found.exceeded && !found.has_cookie());
     }
 }

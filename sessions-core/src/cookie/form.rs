@@ -121,10 +121,28 @@ impl CookieForm {
 
     /// Reads the tokens in a `Cookie` header. Returns whether to read another one.
     pub(crate) fn read(&self, header: &[u8], candidates: &mut Candidates) -> bool {
-        candidates.read(&self.name, header, |value| match &self.seal {
+        candidates.read(&self.name, header, |value| self.open(value))
+    }
+
+    /// Reads the token in a cookie's value or a bearer token.
+    #[inline]
+    pub(crate) fn open(&self, value: &[u8]) -> Option<Candidate> {
+        match &self.seal {
             None => Token::parse(value).map(|token| Candidate { token, is_stale: false }),
             Some(seal) => open_sealed(&**seal, value),
-        })
+        }
+    }
+
+    /// Returns a token as text, as in the cookie's value.
+    pub(crate) fn token_text(&self, token: &Token) -> Result<String, Error> {
+        match &self.seal {
+            None => {
+                let mut text = String::with_capacity(Token::TEXT_LENGTH);
+                token.write_text(&mut text);
+                Ok(text)
+            }
+            Some(seal) => seal_token(&**seal, token),
+        }
     }
 
     /// Returns the header that sets the cookie.

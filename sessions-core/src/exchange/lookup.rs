@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::cookie::{Candidate, Candidates, Token};
+use crate::cookie::{Candidate, Candidates, Token, Transport};
 use crate::error::{Error, StoreError, StoreErrorKind};
 use crate::exchange::outcome::Blocked;
 use crate::exchange::shared::Shared;
@@ -37,8 +37,7 @@ impl Lookup {
         if candidates.malformed {
             reject(shared, None, RejectReason::Malformed);
         }
-        let Candidates { carried, by_plain_http, .. } = *candidates;
-        let mut loaded = Loaded { carried, by_plain_http, ..Loaded::default() };
+        let mut loaded = Loaded { transport: candidates.transport, ..Loaded::default() };
         if candidates.exceeded {
             reject(shared, None, RejectReason::TooMany);
             loaded.stage = Stage::Blocked(Blocked::TooManyTokens);
@@ -99,13 +98,17 @@ impl Search {
         let reason = match answer {
             Ok(Some(record)) if record.id() == id && record.is_live(self.now) => {
                 let hash = token.secret().hash(id);
-                if record.secret_hash() == hash {
-                    self.accept(shared, Live::opened_by(token, is_stale, false), record);
-                    return Ok(());
-                }
-                match self.judge_other_secret(shared, token, is_stale, record) {
-                    Some(reason) => reason,
-                    None => return Ok(()),
+                let opened = if record.secret_hash() == hash {
+                    Ok(Live::opened_by(token, is_stale, false))
+                } else {
+                    self.judge_other_secret(shared, token, is_stale, &record)
+                };
+                match opened {
+                    Ok(live) => {
+                        self.accept(shared, live, record);
+                        return Ok(());
+                    }
+                    Err(reason) => reason,
                 }
             }
             Ok(Some(record)) if record.id() == id => RejectReason::Expired,
@@ -125,7 +128,7 @@ impl Search {
     /// neither is used.
     #[inline]
     fn accept(&mut self, shared: &Shared, mut live: Live, record: Record) {
-        let Loaded { stage, record: found, .. } = &mut self.loaded;
+        let Loaded { stage, record: found, transport } = &mut self.loaded;
         match stage {
             Stage::Live(first) => {
                 reject(shared, None, RejectReason::Ambiguous);
@@ -135,10 +138,12 @@ impl Search {
             Stage::Ambiguous(ids) => ids.push(live.id()),
             Stage::Absent | Stage::Superseded(_) | Stage::Lost => {
                 let config = shared.sessions.config();
-                live.rotation_due = !live.is_successor
-                    && config.rotate_every.is_some_and(|every| expiry::rotation_is_due(&record, self.now, every));
-                live.touch_due |=
-                    live.rotation_due || expiry::touch_is_due(&record, self.now, config.touch_every_millis);
+                live.touch_due |= expiry::touch_is_due(&record, self.now, config.touch_every_millis);
+                if let Some(every) = config.rotate_every {
+                    let rotates = !live.is_successor && *transport == Transport::Cookie;
+                    live.rotation_due = rotates && expiry::rotation_is_due(&record, self.now, every);
+                    live.touch_due |= live.rotation_due;
+                }
                 *stage = Stage::Live(live);
                 *found = Some(record);
             }
@@ -156,20 +161,19 @@ impl Search {
         shared: &Shared,
         token: Token,
         is_stale: bool,
-        record: Record,
-    ) -> Option<RejectReason> {
+        record: &Record,
+    ) -> Result<Live, RejectReason> {
         let hash = token.secret().hash(token.id());
         if record.has_successor(&hash) {
-            self.accept(shared, Live::opened_by(token, is_stale, true), record);
-            return None;
+            return Ok(Live::opened_by(token, is_stale, true));
         }
         if !record.supersedes(&hash, self.now, shared.sessions.config().renewal_grace) {
-            return Some(RejectReason::WrongSecret);
+            return Err(RejectReason::WrongSecret);
         }
         if let Stage::Absent = self.loaded.stage {
-            self.loaded.stage = Stage::Superseded(record);
+            self.loaded.stage = Stage::Superseded(record.clone());
         }
-        Some(RejectReason::Superseded)
+        Err(RejectReason::Superseded)
     }
 
     /// Records that not all of the request's tokens could be checked, so no session is used.
@@ -199,7 +203,7 @@ fn end(shared: &Shared, loaded: Loaded) -> Result<(), Error> {
 
 /// Logs why a request has no session when no event is raised for it.
 fn log_absence(shared: &Shared, candidates: &Candidates) {
-    if !candidates.carried {
+    if let Transport::None | Transport::NoneByPlainHttp = candidates.transport {
         let reason = if candidates.has_foreign { "cookies of other names" } else { "no cookie" };
         tracing::trace!(target: TARGET, cookie = shared.sessions.cookie_name(), reason, "request without a session");
     }

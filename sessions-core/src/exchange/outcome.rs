@@ -15,6 +15,8 @@ pub(crate) enum Blocked {
     TooManyTokens,
     /// The request's token was replaced a moment ago. It may sign in, which begins a new session.
     Superseded,
+    /// The request's bearer token opens no session.
+    NoSuchBearer,
 }
 
 impl Blocked {
@@ -24,7 +26,7 @@ impl Blocked {
             Self::Outage => ErrorKind::StoreUnavailable,
             Self::NewerFormat => ErrorKind::NewerFormat,
             Self::TooManyTokens => ErrorKind::TooManyTokens,
-            Self::Superseded => ErrorKind::Gone,
+            Self::Superseded | Self::NoSuchBearer => ErrorKind::Gone,
         }
     }
 }
@@ -107,7 +109,8 @@ pub(crate) const fn decide(facts: Facts) -> Outcome {
         };
     }
     if let Some(blocked) = facts.blocked {
-        let is_refused = facts.wrote || (facts.renewed && matches!(blocked, Blocked::Superseded));
+        let is_refused =
+            facts.wrote || (facts.renewed && matches!(blocked, Blocked::Superseded | Blocked::NoSuchBearer));
         return if is_refused { Outcome::Blocked(blocked) } else { Outcome::Keep };
     }
     if facts.lost {

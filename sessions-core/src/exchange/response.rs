@@ -12,10 +12,20 @@ use crate::error::{Error, ErrorKind, Redirect};
 #[must_use = "the client gets no cookie unless this is written to the response"]
 pub struct SessionHeaders {
     pub(super) cookie: Option<SetCookie>,
-    pub(super) vary: bool,
+    pub(super) vary: Vary,
     /// The response is for one visitor only: somebody is signed in, or it reports an error.
     pub(super) is_private: bool,
     pub(super) retry_after: bool,
+}
+
+/// By which request headers a response varies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Vary {
+    #[default]
+    No,
+    ByCookie,
+    /// By the cookie and the bearer token.
+    ByBoth,
 }
 
 /// A response header that sessions use.
@@ -74,7 +84,8 @@ impl SessionHeaders {
     /// the cookie; [`write_redirect`] writes where it sends the client.
     #[cold]
     pub fn of_error(error: &Error) -> Self {
-        let vary = matches!(error.kind(), ErrorKind::NotSignedIn | ErrorKind::ConfirmationRequired);
+        let varies = matches!(error.kind(), ErrorKind::NotSignedIn | ErrorKind::ConfirmationRequired);
+        let vary = if varies { Vary::ByCookie } else { Vary::No };
         Self { retry_after: error.status() == 503, vary, ..Self::of_failure() }
     }
 
@@ -87,7 +98,7 @@ impl SessionHeaders {
     /// Returns whether there is nothing to write.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.cookie.is_none() && !self.vary && !self.is_private && !self.retry_after
+        self.cookie.is_none() && matches!(self.vary, Vary::No) && !self.is_private && !self.retry_after
     }
 
     /// Takes out the value of the `Set-Cookie` header.
@@ -101,7 +112,7 @@ impl SessionHeaders {
     /// Returns whether the response needs `Vary: Cookie`.
     #[must_use]
     pub const fn varies_by_cookie(&self) -> bool {
-        self.vary
+        !matches!(self.vary, Vary::No)
     }
 
     /// Writes the headers to a response.
@@ -114,10 +125,14 @@ impl SessionHeaders {
     /// - `Cache-Control: no-store` if somebody is signed in, so that the browser's back button does
     ///   not show the page after a logout. Skipped if the handler set `Cache-Control` itself, or
     ///   with [`no_store(false)`](crate::SessionsBuilder::no_store).
-    /// - `Vary: Cookie` if the session was used, merged into an existing `Vary`.
+    /// - `Vary: Cookie` if the session was used, merged into an existing `Vary`; with
+    ///   [bearer tokens](crate::SessionsBuilder::bearer) also `Authorization`.
     pub fn write_to(self, headers: &mut impl ResponseHeaders) {
-        if self.vary {
-            vary_by_cookie(headers);
+        if self.vary != Vary::No {
+            vary_by(headers, "Cookie");
+        }
+        if self.vary == Vary::ByBoth {
+            vary_by(headers, "Authorization");
         }
         if let Some(cookie) = self.cookie {
             put(headers, Header::SetCookie, Cow::Owned(cookie.into_string()), have_same_name);
@@ -176,22 +191,22 @@ fn make_way(headers: &mut impl ResponseHeaders, header: Header, gives_way: fn(&[
     }
 }
 
-fn vary_by_cookie(headers: &mut impl ResponseHeaders) {
-    if headers.add(Header::Vary, Cow::Borrowed("Cookie")) {
-        merge_vary(headers);
+fn vary_by(headers: &mut impl ResponseHeaders, name: &'static str) {
+    if headers.add(Header::Vary, Cow::Borrowed(name)) {
+        merge_vary(headers, name);
     }
 }
 
 #[cold]
-fn merge_vary(headers: &mut impl ResponseHeaders) {
+fn merge_vary(headers: &mut impl ResponseHeaders, name: &str) {
     let mut others = values(headers, Header::Vary);
     others.pop();
-    if varies_by_cookie(&others) {
+    if varies_by(&others, name) {
         retain(headers, Header::Vary, |place, _| place < others.len());
     } else {
         // One line, because some caches read only one.
         retain(headers, Header::Vary, |_, _| false);
-        let names: Vec<_> = field_names(&others).chain(["Cookie"]).collect();
+        let names: Vec<_> = field_names(&others).chain([name]).collect();
         headers.add(Header::Vary, Cow::Owned(names.join(", ")));
     }
 }
@@ -211,8 +226,8 @@ fn values(headers: &mut impl ResponseHeaders, header: Header) -> Vec<Vec<u8>> {
     values
 }
 
-fn varies_by_cookie(values: &[Vec<u8>]) -> bool {
-    field_names(values).any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
+fn varies_by(values: &[Vec<u8>], wanted: &str) -> bool {
+    field_names(values).any(|name| name == "*" || name.eq_ignore_ascii_case(wanted))
 }
 
 fn field_names(values: &[Vec<u8>]) -> impl Iterator<Item = &str> {
@@ -258,7 +273,7 @@ mod tests {
 
     fn vary(before: &[&str]) -> Vec<String> {
         let fields: Vec<_> = before.iter().map(|value| ("vary", *value)).collect();
-        let attach = SessionHeaders { vary: true, ..SessionHeaders::default() };
+        let attach = SessionHeaders { vary: Vary::ByCookie, ..SessionHeaders::default() };
         written(attach, &fields).into_iter().map(|(_, value)| value).collect()
     }
 
@@ -330,7 +345,7 @@ mod tests {
         assert!(SessionHeaders::default().is_empty());
         let cookie = CookieOptions::default().build().unwrap().removal();
         assert!(!SessionHeaders { cookie: Some(cookie), ..SessionHeaders::default() }.is_empty());
-        assert!(!SessionHeaders { vary: true, ..SessionHeaders::default() }.is_empty());
+        assert!(!SessionHeaders { vary: Vary::ByCookie, ..SessionHeaders::default() }.is_empty());
         assert!(!SessionHeaders { is_private: true, ..SessionHeaders::default() }.is_empty());
         assert!(!SessionHeaders { retry_after: true, ..SessionHeaders::default() }.is_empty());
         assert_eq!(written(SessionHeaders::default(), &fields).len(), 2);

@@ -8,7 +8,7 @@ pub(crate) use writes::Writes;
 
 use std::time::Duration;
 
-use crate::cookie::{Secret, SecretHash, Token};
+use crate::cookie::{Secret, SecretHash, Token, Transport};
 use crate::error::{Error, ErrorKind};
 use crate::exchange::outcome::Blocked;
 use crate::exchange::view::View;
@@ -23,10 +23,7 @@ use turns::Saves;
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) headers_sent: bool,
-    /// The client sent a cookie with our name.
-    pub(crate) carried: bool,
-    /// The request came over plain HTTP, so the browser would drop a `Secure` cookie.
-    pub(crate) by_plain_http: bool,
+    pub(crate) transport: Transport,
     pub(crate) stage: Stage,
     view: View,
     pub(crate) renewal: bool,
@@ -82,8 +79,7 @@ pub(crate) struct Live {
 /// The result of a lookup.
 #[derive(Default)]
 pub(super) struct Loaded {
-    pub(super) carried: bool,
-    pub(super) by_plain_http: bool,
+    pub(super) transport: Transport,
     pub(super) stage: Stage,
     pub(super) record: Option<Record>,
 }
@@ -126,11 +122,27 @@ impl Live {
 impl State {
     /// Sets the result of the lookup. The view is still empty.
     pub(super) fn load(&mut self, loaded: Loaded) {
-        (self.carried, self.by_plain_http) = (loaded.carried, loaded.by_plain_http);
+        self.transport = loaded.transport;
         self.stage = loaded.stage;
+        if self.by_bearer() {
+            self.restrict_to_bearer();
+        }
         if let Some(record) = loaded.record {
             self.view.load(record);
         }
+    }
+
+    /// Lets the request begin no session, since no cookie could carry its token to the client.
+    #[cold]
+    fn restrict_to_bearer(&mut self) {
+        if let Stage::Absent | Stage::Superseded(_) = self.stage {
+            self.stage = Stage::Blocked(Blocked::NoSuchBearer);
+        }
+    }
+
+    /// Returns whether the request carries a bearer token, so that its response sets no cookie.
+    pub(crate) const fn by_bearer(&self) -> bool {
+        matches!(self.transport, Transport::Bearer)
     }
 
     pub(crate) const fn live(&self) -> Option<&Live> {

@@ -78,6 +78,8 @@ pub(crate) struct Config {
     /// How many sessions a principal may have.
     pub(crate) sessions_per_principal: Option<usize>,
     pub(crate) limit_policy: LimitPolicy,
+    /// Requests may carry their token as a bearer token.
+    pub(crate) bearer: bool,
     pub(crate) sweep_every: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) outage: OutagePolicy,
@@ -111,6 +113,7 @@ impl Default for SessionsBuilder {
                 rotate_every: None,
                 sessions_per_principal: Some(1000),
                 limit_policy: LimitPolicy::default(),
+                bearer: false,
                 sweep_every: Some(Duration::from_secs(10)),
                 limits: Limits::default(),
                 outage: OutagePolicy::default(),
@@ -263,6 +266,20 @@ impl SessionsBuilder {
     /// [`LimitPolicy::EndOldest`].
     pub const fn limit_policy(mut self, policy: LimitPolicy) -> Self {
         self.config.limit_policy = policy;
+        self
+    }
+
+    /// Sets whether clients may send their token as `Authorization: Bearer …` (RFC 6750). The default
+    /// is `false`.
+    ///
+    /// This is for clients without a cookie jar, such as command-line tools and native apps.
+    /// [`Sessions::issue`] gives them a token. A request with a bearer token is never answered with
+    /// a cookie and begins no session; with both the token and our cookie it is refused with 400.
+    /// Responses that used their session vary by both headers. Browsers never send such a token by
+    /// themselves, so no other site can make them use it; but a script that stores one can leak it,
+    /// so give pages cookies.
+    pub const fn bearer(mut self, is_on: bool) -> Self {
+        self.config.bearer = is_on;
         self
     }
 

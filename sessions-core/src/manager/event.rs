@@ -236,6 +236,8 @@ pub enum RejectReason {
     Expired,
     /// The request carried too many tokens, so none was looked up.
     TooMany,
+    /// The request carried both a bearer token and our cookie, or two bearer tokens.
+    TwoTransports,
     /// Another site made the browser send the request, which was refused with 403.
     CrossOrigin,
 }
@@ -358,6 +360,7 @@ impl RejectReason {
             Self::NewerFormat => "newer format",
             Self::Expired => "expired",
             Self::TooMany => "too many tokens",
+            Self::TwoTransports => "cookie and bearer token",
             Self::CrossOrigin => "cross-origin request",
         }
     }

@@ -149,11 +149,27 @@ impl Sessions {
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store fails: the
     /// session may then still be live.
     pub async fn destroy_session_of(&self, principal: &str, id: SessionId) -> Result<bool, Error> {
-        let record = self.check_answer(StoreCall::Load, self.store().load(id, self.now()).await)?;
-        match record {
+        match self.find_record(id).await? {
             Some(record) if record.principal() == Some(principal) => self.destroy_by_id(id).await,
             _ => Ok(false),
         }
+    }
+
+    /// Finds a live session by its public id, to look at what it holds.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be
+    /// reached, and an error of its kind if the record cannot be read.
+    pub async fn find(&self, id: SessionId) -> Result<Option<SessionInfo>, Error> {
+        let record = self.find_record(id).await?;
+        Ok(record.map(|record| self.info(record)))
+    }
+
+    async fn find_record(&self, id: SessionId) -> Result<Option<Record>, Error> {
+        let now = self.now();
+        let record = self.check_answer(StoreCall::Load, self.store().load(id, now).await)?;
+        Ok(record.filter(|record| record.is_live(now)))
     }
 
     /// Ends a principal's sessions except one and returns how many: "sign out everywhere else".
@@ -263,6 +279,10 @@ impl Sessions {
     /// Reads the tokens in a `Cookie` header. Returns whether to read further headers.
     pub(crate) fn read_cookies(&self, header: &[u8], candidates: &mut Candidates) -> bool {
         self.inner.form.read(header, candidates)
+    }
+
+    pub(crate) fn cookie_form(&self) -> &CookieForm {
+        &self.inner.form
     }
 
     pub(crate) fn cookie_is_secure(&self) -> bool {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
 mod async_store;
+mod bearer;
 mod caching;
 mod changes;
 mod concurrency;
@@ -15,6 +16,7 @@ mod expiry;
 mod failures;
 mod gates;
 mod guards;
+mod issue;
 mod late;
 mod lifecycle;
 mod limits;

@@ -1,7 +1,7 @@
 //! Storing a new session.
 
 use super::driver::{Driver, Question, Step};
-use crate::cookie::{Secret, SecretHash, SetCookie};
+use crate::cookie::{Secret, SecretHash, SetCookie, Transport};
 use crate::error::{Error, ErrorKind, StoreError, StoreErrorKind};
 use crate::exchange::state::{Live, State, Writes};
 use crate::id::SessionId;
@@ -88,7 +88,7 @@ impl Create {
             state.adopt(self.live.clone(), self.record.clone());
         }
         let headers = driver.headers(&mut state, self.cookie.take().filter(|_| is_wanted));
-        let by_plain_http = state.by_plain_http;
+        let by_plain_http = state.transport == Transport::NoneByPlainHttp;
         drop(state);
         if by_plain_http {
             driver.shared.sessions.warn_of_plain_http();

@@ -13,10 +13,10 @@ use super::error::CommitError;
 use super::limit::Limit;
 use super::sign_in::SignIn;
 use super::update::Update;
-use crate::cookie::SetCookie;
+use crate::cookie::{SetCookie, Transport};
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::exchange::outcome::{Outcome, decide};
-use crate::exchange::response::SessionHeaders;
+use crate::exchange::response::{SessionHeaders, Vary};
 use crate::exchange::shared::Shared;
 use crate::exchange::state::{State, Writes};
 use crate::id::SessionId;
@@ -111,7 +111,8 @@ impl Driver {
         if self.drops_writes() {
             state.drop_request_data();
         }
-        let outcome = decide(state.facts(self.shared.creates_nothing));
+        let creates_nothing = self.shared.creates_nothing || state.by_bearer();
+        let outcome = decide(state.facts(creates_nothing));
         state.headers_sent |= is_last;
         // Without other holders of the session there is nobody to take turns with.
         if outcome.asks_store() && self.turn.is_none() && self.is_watched() {
@@ -176,7 +177,7 @@ impl Driver {
             let mut state = self.shared.lock();
             state.headers_sent = true;
             let cookie = state.take_cookie();
-            let vary = cookie.is_some();
+            let vary = if cookie.is_some() { Vary::ByCookie } else { Vary::No };
             let headers = SessionHeaders { cookie, vary, ..SessionHeaders::of_error(&error) };
             CommitError::new(error, headers)
         })
@@ -198,14 +199,16 @@ impl Driver {
 
     /// Returns the response headers; a save keeps the cookie for them instead.
     pub(super) fn headers(&self, state: &mut State, cookie: Option<SetCookie>) -> SessionHeaders {
-        let cookie = cookie.or_else(|| state.take_cookie());
+        let cookie = cookie.or_else(|| state.take_cookie()).filter(|_| !state.by_bearer());
         if self.occasion == Occasion::Save {
             if let Some(cookie) = cookie {
                 state.keep_cookie(cookie);
             }
             return SessionHeaders::default();
         }
-        let removal = || (state.carried && state.has_ended()).then(|| self.shared.sessions.removal_cookie());
+        let removal = || {
+            (state.transport == Transport::Cookie && state.has_ended()).then(|| self.shared.sessions.removal_cookie())
+        };
         state.headers(&self.shared.sessions, cookie.or_else(removal))
     }
 

@@ -47,7 +47,7 @@ impl Update {
         let issued = issue(driver, state, live, now)?;
         // Every commit restarts the idle timeout, and with it the age of a cookie that persists.
         let lifetime = state.new_lifetime().unwrap_or_else(|| base.lifetime());
-        let resends = !live.is_replaced && (live.is_stale || lifetime.cookie_persists());
+        let resends = !live.is_replaced && !state.by_bearer() && (live.is_stale || lifetime.cookie_persists());
         let secret = issued.as_ref().map(|(_, secret)| *secret);
         let token = match issued {
             Some((token, secret)) => Some((token, secret.hash())),
@@ -142,8 +142,10 @@ impl Update {
     ///
     /// A logout stays a logout. A login has proven who the visitor is, so it gets a new session.
     fn gone(&mut self, driver: &Driver) -> Result<Step, Error> {
-        let signs_in = self.writes.changes.new_principal().is_some();
-        driver.shared.lock().lose(signs_in);
+        let mut state = driver.shared.lock();
+        let signs_in = self.writes.changes.new_principal().is_some() && !state.by_bearer();
+        state.lose(signs_in);
+        drop(state);
         if signs_in {
             return SignIn::start(driver, self.base.clone(), self.writes.take());
         }

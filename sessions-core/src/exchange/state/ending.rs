@@ -4,7 +4,7 @@ use super::{Live, Stage, State};
 use crate::cookie::SetCookie;
 use crate::exchange::commit::Question;
 use crate::exchange::outcome::{Blocked, Facts};
-use crate::exchange::response::SessionHeaders;
+use crate::exchange::response::{SessionHeaders, Vary};
 use crate::id::SessionId;
 use crate::manager::Sessions;
 use crate::record::Record;
@@ -25,7 +25,12 @@ impl State {
     /// Returns the response headers of a request that used its session.
     pub(crate) fn headers(&self, sessions: &Sessions, cookie: Option<SetCookie>) -> SessionHeaders {
         let is_private = self.is_signed_in() && sessions.config().no_store;
-        SessionHeaders { cookie, vary: true, is_private, retry_after: false }
+        SessionHeaders {
+            cookie,
+            vary: if sessions.config().bearer { Vary::ByBoth } else { Vary::ByCookie },
+            is_private,
+            retry_after: false,
+        }
     }
 
     pub(crate) fn facts(&mut self, creates_nothing: bool) -> Facts {

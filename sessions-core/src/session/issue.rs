@@ -1,0 +1,126 @@
+//! Sessions without a request, and what a client needs to use them.
+
+use std::fmt;
+
+use super::Session;
+use super::login::Login;
+use crate::error::{Error, ErrorKind};
+use crate::id::SessionId;
+use crate::manager::Sessions;
+
+/// A session that was begun without a request, and what a client needs to use it.
+///
+/// Whoever has it is signed in: hand it to its client alone. `Debug` does not show the token.
+#[derive(Clone)]
+#[must_use]
+pub struct Issued {
+    id: SessionId,
+    set_cookie: String,
+}
+
+impl Sessions {
+    /// Signs a principal in without a request, and returns the new session's cookie and token.
+    ///
+    /// For an application's tests, for [bearer tokens](crate::SessionsBuilder::bearer), and for
+    /// moving users over from another library.
+    ///
+    /// ```
+    /// use sessions_core::{Login, Session, Sessions};
+    ///
+    /// # pollster::block_on(async {
+    /// let sessions = Sessions::builder().build()?;
+    /// let issued = sessions.issue(Login::new("ann")).await?;
+    ///
+    /// // A client sends the cookie.
+    /// let session = sessions.open().session([issued.cookie().as_bytes()]).await?;
+    /// assert_eq!(session.principal().as_deref(), Some("ann"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Session::login_with`] and [`Session::save`].
+    pub async fn issue(&self, login: Login) -> Result<Issued, Error> {
+        self.issue_with(login, |_| Ok(())).await
+    }
+
+    /// Signs a principal in like [`issue`](Self::issue), and lets `fill` write to the new session.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`issue`](Self::issue), and the error of `fill`; nothing is stored then.
+    pub async fn issue_with(
+        &self,
+        login: Login,
+        fill: impl FnOnce(&Session) -> Result<(), Error>,
+    ) -> Result<Issued, Error> {
+        let exchange = self.open();
+        let session = exchange.session([]).await?;
+        session.login_with(login)?;
+        fill(&session)?;
+        let mut headers = exchange.end(200).await?;
+        let (id, set_cookie) = (session.id(), headers.take_set_cookie());
+        let (Some(id), Some(set_cookie)) = (id, set_cookie) else {
+            // `fill` has destroyed the session.
+            return Err(Error::new(ErrorKind::NoSession));
+        };
+        Ok(Issued { id, set_cookie })
+    }
+}
+
+impl Issued {
+    /// Returns the session's public id.
+    #[must_use]
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Returns the cookie as a client sends it in its `Cookie` header: `name=value`.
+    #[must_use]
+    pub fn cookie(&self) -> &str {
+        self.set_cookie.split(';').next().unwrap_or_default()
+    }
+
+    /// Returns the value of a `Set-Cookie` header that gives the session to a browser.
+    ///
+    /// Send `Cache-Control: no-store` with it.
+    #[must_use]
+    pub fn set_cookie(&self) -> &str {
+        &self.set_cookie
+    }
+
+    /// Returns the token, to be sent as `Authorization: Bearer …` to a manager that was built with
+    /// [`bearer`](crate::SessionsBuilder::bearer).
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.cookie().split_once('=').map_or("", |(_, token)| token)
+    }
+}
+
+impl Session {
+    /// Returns the token of a request that came with a bearer token.
+    ///
+    /// A renewal replaces it, and no cookie carries the new one: after
+    /// [`confirm`](Self::confirm) or [`renew`](Self::renew) [`save`](Self::save) the session, and
+    /// give the client this token in the response's body. Returns `None` for a session of a cookie
+    /// and for one that has ended.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Seal`](ErrorKind::Seal) if the token cannot be sealed.
+    pub fn bearer_token(&self) -> Result<Option<String>, Error> {
+        let token = {
+            let state = self.shared.lock();
+            state.live().filter(|_| state.by_bearer()).map(|live| live.token.clone())
+        };
+        token.map(|token| self.shared.sessions.cookie_form().token_text(&token)).transpose()
+    }
+}
+
+/// Shows the id.
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued").field("id", &self.id).finish_non_exhaustive()
+    }
+}

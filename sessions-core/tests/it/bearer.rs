@@ -1,0 +1,149 @@
+//! Tokens in the `Authorization` header.
+
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::adapter::{CommitError, RequestHeader, SessionHeaders};
+use sessions_core::{Error, ErrorKind, Event, Expiry, Issued, Login, RejectReason, Session, SessionsBuilder};
+
+use crate::support::{Fake, Fixture, made_up_token};
+
+fn fixture_with(options: impl FnOnce(SessionsBuilder) -> SessionsBuilder) -> (Fixture, Issued) {
+    let fixture = Fixture::with(|builder| options(builder.bearer(true)));
+    let issued = block_on(fixture.sessions.issue(Login::new("ann"))).unwrap();
+    fixture.take_events();
+    (fixture, issued)
+}
+
+fn fixture() -> (Fixture, Issued) {
+    fixture_with(|builder| builder)
+}
+
+fn request(token: &str) -> Fake {
+    Fake::new("POST", "/").with(&[(RequestHeader::Authorization, &format!("Bearer {token}"))])
+}
+
+/// Runs a whole request.
+fn visit<R>(
+    fixture: &Fixture,
+    request: &Fake,
+    handler: impl FnOnce(&Session) -> R,
+) -> Result<(R, Result<SessionHeaders, CommitError>), Error> {
+    let exchange = fixture.sessions.open();
+    let session = block_on(exchange.session_from(request))?;
+    let result = handler(&session);
+    Ok((result, block_on(exchange.end(200))))
+}
+
+/// Runs a request that must succeed, and checks that it is answered without a cookie.
+fn ask<R>(fixture: &Fixture, token: &str, handler: impl FnOnce(&Session) -> R) -> R {
+    let (result, headers) = visit(fixture, &request(token), handler).unwrap();
+    assert!(headers.unwrap().take_set_cookie().is_none());
+    result
+}
+
+#[test]
+fn a_bearer_token_opens_its_session_without_a_cookie() {
+    for expiry in [Expiry::default(), Expiry::default().cookie_until_expiry()] {
+        let (fixture, issued) = fixture_with(|builder| builder.expiry(expiry).rotate_every(Duration::from_secs(1)));
+        fixture.clock.advance(Duration::from_secs(600));
+        assert_eq!(ask(&fixture, issued.token(), Session::principal).as_deref(), Some("ann"));
+        ask(&fixture, issued.token(), |session| session.set("k", "v").unwrap());
+        fixture.clock.advance(Duration::from_secs(600));
+        assert_eq!(ask(&fixture, issued.token(), |session| session.lenient("k").text()).as_deref(), Some("v"));
+        let bearer = ask(&fixture, issued.token(), Session::bearer_token).unwrap();
+        assert_eq!(bearer.as_deref(), Some(issued.token()), "it is not rotated");
+        ask(&fixture, issued.token(), Session::destroy);
+        assert_eq!(ask(&fixture, issued.token(), Session::principal), None);
+    }
+}
+
+#[test]
+fn without_the_option_no_token_is_read() {
+    let (fixture, issued) = fixture_with(|builder| builder.bearer(false));
+    let (principal, headers) = visit(&fixture, &request(issued.token()), Session::principal).unwrap();
+    assert_eq!(principal, None);
+    let mut other = fixture.browser();
+    other.cookie = Some(issued.cookie().to_owned());
+    assert_eq!(other.user().as_deref(), Some("ann"), "the cookie is");
+    drop(headers);
+}
+
+#[test]
+fn a_request_has_one_token() {
+    let (fixture, issued) = fixture();
+    let cookie = issued.cookie().to_owned();
+    let both = request(issued.token()).with(&[(RequestHeader::Cookie, &cookie)]);
+    let twice = request(issued.token()).with(&[(RequestHeader::Authorization, "bearer x")]);
+    for request in [both, twice] {
+        let error = visit(&fixture, &request, Session::principal).unwrap_err();
+        assert_eq!((error.kind(), error.status(), error.is_servers_fault()), (ErrorKind::TwoTransports, 400, false));
+        assert_eq!(fixture.take_events(), [Event::rejected(None, RejectReason::TwoTransports)]);
+    }
+    let foreign = request(issued.token()).with(&[(RequestHeader::Cookie, "theme=dark")]);
+    assert_eq!(visit(&fixture, &foreign, Session::principal).unwrap().0.as_deref(), Some("ann"));
+    let basic = Fake::get("/").with(&[(RequestHeader::Authorization, "Basic YTpi"), (RequestHeader::Cookie, &cookie)]);
+    assert_eq!(visit(&fixture, &basic, Session::principal).unwrap().0.as_deref(), Some("ann"));
+}
+
+#[test]
+fn a_token_that_opens_nothing_begins_nothing() {
+    let (fixture, issued) = fixture();
+    let old = issued.token().to_owned();
+    ask(&fixture, &old, |session| {
+        session.renew();
+        block_on(session.save()).unwrap();
+    });
+    for token in ["", "garbage", &made_up_token(7), &old] {
+        assert_eq!(ask(&fixture, token, |session| (session.principal(), session.len())), (None, 0), "{token}");
+        let writes: [fn(&Session); 4] = [
+            |session| session.set("k", "v").unwrap(),
+            |session| session.login("eve").unwrap(),
+            Session::renew,
+            Session::destroy,
+        ];
+        for write in writes {
+            let (saved, ended) = visit(&fixture, &request(token), |session| {
+                write(session);
+                block_on(session.save()).unwrap_err().kind()
+            })
+            .unwrap();
+            let ended = ended.unwrap_err();
+            assert_eq!((saved, ended.kind(), ended.status()), (ErrorKind::Gone, ErrorKind::Gone, 401));
+        }
+    }
+    assert_eq!(fixture.count(), 1);
+    // A session that a bearer request ends has no successor.
+    let (fixture, issued) = self::fixture();
+    ask(&fixture, issued.token(), |session| {
+        session.destroy();
+        session.set_flash("bye", "x").unwrap();
+    });
+    assert_eq!(fixture.count(), 0);
+}
+
+#[test]
+fn a_renewed_token_is_handed_out_by_the_application() {
+    let (fixture, issued) = fixture();
+    let new = ask(&fixture, issued.token(), |session| {
+        session.confirm().unwrap();
+        block_on(session.save()).unwrap();
+        session.bearer_token().unwrap().unwrap()
+    });
+    assert_ne!(new, issued.token());
+    assert_eq!(ask(&fixture, &new, Session::principal).as_deref(), Some("ann"));
+    assert_eq!(ask(&fixture, issued.token(), Session::principal), None);
+    assert_eq!(fixture.browser().start().bearer_token().unwrap(), None);
+}
+
+#[test]
+fn a_login_on_a_session_that_ended_meanwhile_is_refused() {
+    let (fixture, issued) = fixture();
+    let (_, ended) = visit(&fixture, &request(issued.token()), |session| {
+        ask(&fixture, issued.token(), Session::destroy);
+        session.login("ann").unwrap();
+    })
+    .unwrap();
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(fixture.count(), 0);
+}
