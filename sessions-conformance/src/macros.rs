@@ -151,6 +151,7 @@ macro_rules! __each_case {
             expiry::a_record_from_the_future_is_dead,
             expiry::each_session_has_its_own_deadline,
             principals::a_principal_has_the_sessions_bound_to_it,
+            principals::sessions_of_a_principal_are_counted,
             principals::a_binding_survives_other_commits,
             principals::a_new_binding_replaces_the_old,
             principals::an_ended_session_has_no_principal,

@@ -23,6 +23,8 @@ pub enum Verb {
     Destroy,
     DestroyAll,
     OfPrincipal,
+    /// [`Store::count_of_principal`].
+    CountOfPrincipal,
     DestroyOfPrincipal,
     Count,
     Scan,
@@ -31,13 +33,14 @@ pub enum Verb {
 
 impl Verb {
     /// All calls.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Load,
         Self::Create,
         Self::Commit,
         Self::Destroy,
         Self::DestroyAll,
         Self::OfPrincipal,
+        Self::CountOfPrincipal,
         Self::DestroyOfPrincipal,
         Self::Count,
         Self::Scan,
@@ -54,6 +57,7 @@ impl Verb {
             Self::Destroy => "destroy",
             Self::DestroyAll => "destroy_all",
             Self::OfPrincipal => "of_principal",
+            Self::CountOfPrincipal => "count_of_principal",
             Self::DestroyOfPrincipal => "destroy_of_principal",
             Self::Count => "count",
             Self::Scan => "scan",
@@ -102,6 +106,11 @@ macro_rules! implement_store {
             fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
                 let principal = principal.to_owned();
                 self.around(Verb::OfPrincipal, move |inner| inner.of_principal(&principal, now))
+            }
+
+            fn count_of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<u64> {
+                let principal = principal.to_owned();
+                self.around(Verb::CountOfPrincipal, move |inner| inner.count_of_principal(&principal, now))
             }
 
             fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {

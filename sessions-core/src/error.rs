@@ -87,6 +87,8 @@ pub enum ErrorKind {
     NoSession,
     /// The operation needs a principal, and nobody is signed in.
     NotSignedIn,
+    /// The principal has as many sessions as are allowed, so the login was refused.
+    TooManySessions,
     /// The operation needs a cookie, but the response headers were already sent.
     AlreadyCommitted,
 }
@@ -164,7 +166,7 @@ impl Error {
     /// - 303: the visitor must sign in or confirm, and the browser shows the page for that
     /// - 400: too many session cookies
     /// - 401: the session is gone, or the visitor must sign in or confirm
-    /// - 403: another site made the browser send the request
+    /// - 403: another site made the browser send the request, or the principal has too many sessions
     /// - 409: conflict
     /// - 413: the record would be too large
     /// - 503: the store failed, is full, or has a record that only a newer build can read
@@ -182,7 +184,7 @@ impl Error {
                 _ => 401,
             },
             ErrorKind::Gone => 401,
-            ErrorKind::CrossOrigin => 403,
+            ErrorKind::CrossOrigin | ErrorKind::TooManySessions => 403,
             ErrorKind::Conflict => 409,
             ErrorKind::TooLarge => 413,
             _ => 500,
@@ -208,6 +210,7 @@ impl Error {
             self.0.kind,
             ErrorKind::Gone
                 | ErrorKind::NotSignedIn
+                | ErrorKind::TooManySessions
                 | ErrorKind::Conflict
                 | ErrorKind::TooLarge
                 | ErrorKind::TooManyTokens
@@ -261,6 +264,7 @@ impl fmt::Display for Error {
             }
             ErrorKind::NoSession => "there is no session",
             ErrorKind::NotSignedIn => "nobody is signed in",
+            ErrorKind::TooManySessions => "the principal has as many sessions as are allowed",
             ErrorKind::AlreadyCommitted => {
                 "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
                  or sign in before the response starts"
@@ -322,6 +326,7 @@ mod tests {
             (ErrorKind::ZeroExpiry, 500, true),
             (ErrorKind::NoSession, 500, true),
             (ErrorKind::NotSignedIn, 401, false),
+            (ErrorKind::TooManySessions, 403, false),
             (ErrorKind::AlreadyCommitted, 500, true),
         ] {
             let error = Error::new(kind);

@@ -20,8 +20,8 @@ pub use cookie::{Opened, SameSite, Seal};
 pub use error::{ConfigError, ConfigErrorKind, Error, ErrorKind};
 pub use id::{InvalidSessionId, SessionId};
 pub use manager::{
-    DestroyReason, Event, Expiry, OutagePolicy, Principal, RejectReason, SessionInfo, Sessions, SessionsBuilder,
-    StoreCall,
+    DestroyReason, Event, Expiry, LimitPolicy, OutagePolicy, Principal, RejectReason, SessionInfo, Sessions,
+    SessionsBuilder, StoreCall,
 };
 pub use platform::{Clock, SystemClock, Timestamp};
 pub use record::codec::Codec;

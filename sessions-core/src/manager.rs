@@ -8,7 +8,7 @@ mod info;
 mod sessions;
 mod sweeper;
 
-pub use builder::{OutagePolicy, SessionsBuilder};
+pub use builder::{LimitPolicy, OutagePolicy, SessionsBuilder};
 pub use event::{DestroyReason, Event, Principal, RejectReason, StoreCall};
 pub use expiry::Expiry;
 pub use info::SessionInfo;

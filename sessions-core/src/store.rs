@@ -77,6 +77,22 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The future fails if the store cannot be read.
     fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>>;
 
+    /// Counts the sessions of a principal. Sessions that have ended may be counted for a while.
+    ///
+    /// Every login asks for it, so a store should have a cheaper way than to load the records, as
+    /// this default does.
+    ///
+    /// # Errors
+    ///
+    /// The future fails if the store cannot be read.
+    fn count_of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<u64> {
+        let number = |records: Vec<Record>| records.len() as u64;
+        match self.of_principal(principal, now).try_ready() {
+            Ok(answer) => StoreFuture::ready(answer.map(number)),
+            Err(later) => StoreFuture::new(async move { later.await.map(number) }),
+        }
+    }
+
     /// Ends the sessions of a principal, except one. Returns the ids of the ended sessions.
     ///
     /// # Errors

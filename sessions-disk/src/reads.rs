@@ -25,18 +25,29 @@ pub(crate) fn usage<R: Reader>(reader: &R) -> Result<Usage, EngineError> {
     Ok(reader.get(Table::Meta, keys::USAGE, Usage::decode)?.unwrap_or_default())
 }
 
-/// Returns a principal's records. Each is checked, since an index entry may have outlived its
-/// record.
-pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestamp) -> Result<Vec<Record>, CallError> {
+/// Counts a principal's entries in the index, some of which may have outlived their records.
+pub(crate) fn count_of_principal<R: Reader>(reader: &R, principal: &str) -> Result<u64, CallError> {
+    let mut count = 0;
+    read_index(reader, principal, |_| count += 1)?;
+    Ok(count)
+}
+
+fn read_index<R: Reader>(reader: &R, principal: &str, mut read: impl FnMut(&[u8])) -> Result<(), EngineError> {
     let prefix = keys::principal_prefix(principal);
-    let mut ids = Vec::new();
     reader.range(Table::Principals, Bound::Included(&prefix), |key, _| {
         if !key.starts_with(&prefix) {
             return ControlFlow::Break(());
         }
-        ids.extend(keys::id(key));
+        read(key);
         ControlFlow::Continue(())
-    })?;
+    })
+}
+
+/// Returns a principal's records. Each is checked, since an index entry may have outlived its
+/// record.
+pub(crate) fn of_principal<R: Reader>(reader: &R, principal: &str, now: Timestamp) -> Result<Vec<Record>, CallError> {
+    let mut ids = Vec::new();
+    read_index(reader, principal, |key| ids.extend(keys::id(key)))?;
     let mut records = Vec::with_capacity(ids.len());
     for id in ids {
         match load(reader, id) {

@@ -181,6 +181,10 @@ impl<E: Engine> Store for DiskStore<E> {
         self.read(|reader| reads::of_principal(reader, principal, now))
     }
 
+    fn count_of_principal(&self, principal: &str, _: Timestamp) -> StoreFuture<u64> {
+        self.read(|reader| reads::count_of_principal(reader, principal))
+    }
+
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
         let principal = principal.into();
         self.end(Scope::OfPrincipal { principal, except }, |ended| ended)

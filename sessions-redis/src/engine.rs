@@ -195,6 +195,10 @@ impl Engine for Redis {
         self.values_of(principal, from).await
     }
 
+    async fn count_of_principal(&self, principal: &str) -> Answer<u64> {
+        self.count_entries(principal).await
+    }
+
     async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
         self.delete_all_of(principal, except).await
     }

@@ -71,6 +71,16 @@ impl Redis {
         Ok(())
     }
 
+    /// Counts a principal's entries, some of which may have outlived their sessions.
+    pub(crate) async fn count_entries(&self, principal: &str) -> Answer<u64> {
+        let key = self.keys.principal(principal);
+        let answer = self.ask(key.slot(), || command("ZCARD", &key)).await?;
+        match answer {
+            Value::Int(count) => u64::try_from(count).map_err(|_| odd_reply("ZCARD")),
+            _ => Err(odd_reply("ZCARD")),
+        }
+    }
+
     /// Returns one page of a principal's values.
     pub(crate) async fn values_of(&self, principal: &str, from: Option<&[u8]>) -> Answer<Values> {
         let from = from.and_then(|from| from.try_into().ok()).map_or(0, u64::from_be_bytes);

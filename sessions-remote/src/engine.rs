@@ -70,6 +70,23 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// It may return others too, such as a value whose principal has changed.
     fn of_principal(&self, principal: &str, from: Option<&[u8]>) -> impl Future<Output = Answer<Values>> + Send;
 
+    /// Counts the sessions of a principal, and perhaps some that have ended.
+    ///
+    /// Every login asks for it. This default loads them.
+    fn count_of_principal(&self, principal: &str) -> impl Future<Output = Answer<u64>> + Send {
+        async move {
+            let (mut count, mut from) = (0, None);
+            loop {
+                let page = self.of_principal(principal, from.as_deref()).await?;
+                count += page.values.len() as u64;
+                from = page.next;
+                if from.is_none() {
+                    return Ok(count);
+                }
+            }
+        }
+    }
+
     /// Removes the values of a principal's sessions except one, and returns their ids.
     ///
     /// Each value is removed only if the session is still the principal's.

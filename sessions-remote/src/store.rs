@@ -215,6 +215,11 @@ impl<E: Engine> Store for RemoteStore<E> {
         self.shared.start(move |shared| shared.of_principal(principal, now))
     }
 
+    fn count_of_principal(&self, principal: &str, _: Timestamp) -> StoreFuture<u64> {
+        let principal = principal.to_owned();
+        self.shared.start(|shared| async move { shared.in_bulk(|| shared.engine.count_of_principal(&principal)).await })
+    }
+
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
         let principal = principal.to_owned();
         self.shared.start(move |shared| async move {

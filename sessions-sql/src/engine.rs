@@ -117,6 +117,13 @@ impl<D: Database> Sql<D> {
         sent.map(|sent| sent.rows).map_err(|error| self.failure(&error))
     }
 
+    /// Returns the only number that a statement finds.
+    async fn number_in(&self, text: &str, values: &[Value<'_>]) -> Answer<u64> {
+        let rows = self.rows(text, values).await?;
+        let number = rows.first().and_then(|row| std::str::from_utf8(row.first()?).ok()?.parse().ok());
+        number.ok_or_else(|| Failure::unreadable("a count is a number"))
+    }
+
     async fn affected(&self, text: &str, values: &[Value<'_>]) -> Answer<u64> {
         let mut lease = self.writer().await?;
         let sent = D::send(lease.connection(), &self.statements.with(text, values)).await;
@@ -195,6 +202,10 @@ impl<D: Database> Engine for Sql<D> {
         self.values(&self.statements.of_principal, &values, PAGE).await
     }
 
+    async fn count_of_principal(&self, principal: &str) -> Answer<u64> {
+        self.number_in(&self.statements.count_of_principal, &[Value::Bytes(&hash_of(principal))]).await
+    }
+
     async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
         let except: &[u8] = except.as_ref().map_or(&[], |id| id.as_bytes());
         let values = [Value::Bytes(&hash_of(principal)), Value::Bytes(except)];
@@ -208,9 +219,7 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn count(&self) -> Answer<u64> {
-        let rows = self.rows(&self.statements.count, &[]).await?;
-        let count = rows.first().and_then(|row| std::str::from_utf8(row.first()?).ok()?.parse().ok());
-        count.ok_or_else(|| Failure::unreadable("a count is a number"))
+        self.number_in(&self.statements.count, &[]).await
     }
 
     async fn delete_all(&self) -> Answer<u64> {

@@ -57,6 +57,7 @@ pub struct Statements {
     pub(crate) swap_head: Box<str>,
     pub(crate) delete: Box<str>,
     pub(crate) of_principal: Box<str>,
+    pub(crate) count_of_principal: Box<str>,
     pub(crate) delete_of_principal: Box<str>,
     pub(crate) page: Box<str>,
     pub(crate) count: Box<str>,
@@ -114,6 +115,9 @@ impl Statements {
             delete: text("DELETE FROM {table} WHERE id = $1"),
             of_principal: text(
                 "SELECT id, head, body FROM {table} WHERE principal = $1 AND id > $2 ORDER BY id LIMIT $3",
+            ),
+            count_of_principal: text(
+                "SELECT CAST(CAST(count(*) AS {text}) AS {bytes}) FROM {table} WHERE principal = $1",
             ),
             delete_of_principal: text(dialect.of_principal),
             page: text("SELECT id, head, body FROM {table} WHERE id > $1 ORDER BY id LIMIT $2"),

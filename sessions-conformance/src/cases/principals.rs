@@ -30,6 +30,24 @@ pub async fn a_principal_has_the_sessions_bound_to_it(subject: &Subject) {
     assert_eq!(subject.find(anonymous, now).await.principal(), Some("ada"));
 }
 
+/// Checks that a principal's sessions are counted: all that are live, and no others' ones.
+pub async fn sessions_of_a_principal_are_counted(subject: &Subject) {
+    let now = start();
+    let count = async |principal| answered(subject.store().count_of_principal(principal, now).await);
+    assert_eq!(count("ada").await, 0);
+    for number in 1..=12 {
+        let id = subject.begin_of("ada", now).await;
+        assert_eq!(count("ada").await, number);
+        subject.apply(id, &changes(now).bind("ada").set("key", b"1")).await;
+        assert_eq!(count("ada").await, number, "a binding counts once");
+    }
+    subject.begin(now).await;
+    subject.begin_of("bob", now).await;
+    assert_eq!((count("ada").await, count("bob").await, count("nobody").await), (12, 1, 0));
+    end(subject, "ada", None).await;
+    assert_eq!((count("ada").await, count("bob").await), (0, 1));
+}
+
 /// Checks that commits, renewals and a second login keep one binding.
 pub async fn a_binding_survives_other_commits(subject: &Subject) {
     let now = start();

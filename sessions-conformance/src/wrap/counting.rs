@@ -100,16 +100,17 @@ mod tests {
             block_on(store.load(id, now)).unwrap();
             block_on(store.commit(&record, &Changes::new(now, secret))).unwrap().unwrap();
             block_on(store.of_principal("ada", now)).unwrap();
+            block_on(store.count_of_principal("ada", now)).unwrap();
             block_on(store.destroy_of_principal("ada", None)).unwrap();
             block_on(store.count()).unwrap();
             block_on(store.scan(None, 10, now)).unwrap();
             block_on(store.sweep(10, now)).unwrap();
             block_on(store.destroy(id)).unwrap();
             block_on(store.destroy_all()).unwrap();
-            assert_eq!(Verb::ALL.map(|verb| store.calls_of(verb)), [times; 10]);
+            assert_eq!(Verb::ALL.map(|verb| store.calls_of(verb)), [times; 11]);
         }
         drop(store);
-        assert_eq!(read.calls(), 30);
+        assert_eq!(read.calls(), 33);
         read.reset();
         assert_eq!(read.calls(), 0);
     }

@@ -31,8 +31,10 @@ pub enum ConfigErrorKind {
     SealKey,
     /// The idle or absolute timeout is below one millisecond: every session would end at once.
     ZeroExpiry,
-    /// The interval between two sweeps is below one millisecond.
+    /// The interval between two sweeps or rotations is below one millisecond.
     ZeroInterval,
+    /// The limit of a principal's sessions is zero: nobody could sign in.
+    NoSessions,
     /// The limits allow more bytes or keys than the record format can store.
     RecordLimits,
     /// A trusted origin is not of the form `scheme://host` or `scheme://host:port`.
@@ -74,8 +76,9 @@ impl fmt::Display for ConfigError {
             ConfigErrorKind::SealKey => "the key is missing, shorter than 32 bytes or obviously not random",
             ConfigErrorKind::ZeroExpiry => "a timeout below one millisecond would end every session at once",
             ConfigErrorKind::ZeroInterval => {
-                "a sweep interval below one millisecond would sweep without a pause; use `None` to disable sweeping"
+                "an interval below one millisecond would sweep or rotate without a pause; `None` turns it off"
             }
+            ConfigErrorKind::NoSessions => "a principal needs at least one session; `None` allows any number",
             ConfigErrorKind::RecordLimits => "a record can hold at most 4,294,967,295 bytes and 65,535 keys",
             ConfigErrorKind::TrustedOrigin => "a trusted origin is not valid",
             ConfigErrorKind::TrustedProxy => "a trusted proxy is not an address or a network",

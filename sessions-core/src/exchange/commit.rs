@@ -4,6 +4,7 @@ mod create;
 mod destroy;
 mod driver;
 mod error;
+mod limit;
 mod sign_in;
 mod update;
 

@@ -34,6 +34,18 @@ pub enum OutagePolicy {
     Anonymous,
 }
 
+/// What happens when a principal signs in beyond
+/// [`sessions_per_principal`](SessionsBuilder::sessions_per_principal).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LimitPolicy {
+    /// The principal's oldest logins end.
+    #[default]
+    EndOldest,
+    /// The new login is refused with 403, and the visitor's session ends.
+    RefuseLogin,
+}
+
 pub(crate) type IdGenerator = Arc<dyn Fn() -> SessionId + Send + Sync>;
 
 /// The builder of a [`Sessions`]; every default is the safe choice.
@@ -63,6 +75,9 @@ pub(crate) struct Config {
     pub(crate) renewal_grace: Duration,
     /// How often a session gets a new secret while it is in use.
     pub(crate) rotate_every: Option<Duration>,
+    /// How many sessions a principal may have.
+    pub(crate) sessions_per_principal: Option<usize>,
+    pub(crate) limit_policy: LimitPolicy,
     pub(crate) sweep_every: Option<Duration>,
     pub(crate) limits: Limits,
     pub(crate) outage: OutagePolicy,
@@ -94,6 +109,8 @@ impl Default for SessionsBuilder {
                 touch_every_millis: 60_000,
                 renewal_grace: Duration::from_secs(30),
                 rotate_every: None,
+                sessions_per_principal: Some(1000),
+                limit_policy: LimitPolicy::default(),
                 sweep_every: Some(Duration::from_secs(10)),
                 limits: Limits::default(),
                 outage: OutagePolicy::default(),
@@ -226,6 +243,26 @@ impl SessionsBuilder {
     /// per interval.
     pub fn rotate_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.config.rotate_every = interval.into();
+        self
+    }
+
+    /// Sets how many sessions a principal may have at once, `None` for any number.
+    ///
+    /// The default is 1,000, so that no single account can fill the store. A login beyond it ends
+    /// the principal's oldest logins, each with the event
+    /// [`SessionLimit`](DestroyReason::SessionLimit), or is refused, by
+    /// [`limit_policy`](Self::limit_policy). Once all logins have settled, there are never more. A
+    /// login costs one more call to the store for it, which counts the principal's sessions.
+    pub fn sessions_per_principal(mut self, most: impl Into<Option<usize>>) -> Self {
+        self.config.sessions_per_principal = most.into();
+        self
+    }
+
+    /// Sets what happens to a login beyond
+    /// [`sessions_per_principal`](Self::sessions_per_principal). The default is
+    /// [`LimitPolicy::EndOldest`].
+    pub const fn limit_policy(mut self, policy: LimitPolicy) -> Self {
+        self.config.limit_policy = policy;
         self
     }
 
@@ -396,6 +433,9 @@ impl SessionsBuilder {
         let intervals = [self.config.sweep_every, self.config.rotate_every];
         if intervals.into_iter().flatten().any(|interval| whole_millis(interval) == 0) {
             return Err(ConfigError::new(ConfigErrorKind::ZeroInterval));
+        }
+        if self.config.sessions_per_principal == Some(0) {
+            return Err(ConfigError::new(ConfigErrorKind::NoSessions));
         }
         if !self.config.limits.fits_format() {
             return Err(ConfigError::new(ConfigErrorKind::RecordLimits));

@@ -206,6 +206,8 @@ pub enum DestroyReason {
     Expired,
     /// The store evicted it to make room: it was anonymous, or expired and not swept yet.
     Evicted,
+    /// Its principal has signed in elsewhere more often than is allowed.
+    SessionLimit,
     /// It was destroyed by its id or together with others of its principal.
     Administration,
 }
@@ -253,6 +255,9 @@ pub enum StoreCall {
     Touch,
     /// [`Store::destroy`](crate::store::Store::destroy).
     Destroy,
+    /// The calls that keep the number of a principal's sessions within its limit. The login stands
+    /// if they fail.
+    Limit,
     /// [`Store::sweep`](crate::store::Store::sweep).
     Sweep,
 }
@@ -334,6 +339,7 @@ impl DestroyReason {
             Self::Logout => "logout",
             Self::Expired => "expired",
             Self::Evicted => "evicted",
+            Self::SessionLimit => "session limit",
             Self::Administration => "administration",
         }
     }

@@ -44,6 +44,15 @@ pub trait AsyncStore: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
 
+    /// Implements [`Store::count_of_principal`].
+    fn count_of_principal(
+        &self,
+        principal: String,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        async move { Ok(self.of_principal(principal, now).await?.len() as u64) }
+    }
+
     /// Implements [`Store::destroy_of_principal`].
     fn destroy_of_principal(
         &self,
@@ -127,6 +136,12 @@ impl<S: AsyncStore> Store for FromAsync<S> {
         let store = Arc::clone(&self.0);
         let principal = principal.to_owned();
         StoreFuture::new(async move { (*store).of_principal(principal, now).await })
+    }
+
+    fn count_of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<u64> {
+        let store = Arc::clone(&self.0);
+        let principal = principal.to_owned();
+        StoreFuture::new(async move { (*store).count_of_principal(principal, now).await })
     }
 
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {

@@ -38,6 +38,10 @@ macro_rules! forward {
                 (**self).of_principal(principal, now)
             }
 
+            fn count_of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<u64> {
+                (**self).count_of_principal(principal, now)
+            }
+
             fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
                 (**self).destroy_of_principal(principal, except)
             }

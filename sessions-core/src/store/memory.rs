@@ -242,6 +242,10 @@ impl Store for MemoryStore {
         StoreFuture::ready(Ok(self.find_of_principal(principal, now)))
     }
 
+    fn count_of_principal(&self, principal: &str, _: Timestamp) -> StoreFuture<u64> {
+        StoreFuture::ready(Ok(self.index.count(principal) as u64))
+    }
+
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
         StoreFuture::ready(Ok(self.remove_of_principal(principal, except)))
     }

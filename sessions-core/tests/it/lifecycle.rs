@@ -136,8 +136,10 @@ fn request_costs_at_most_one_load_and_write() {
     let mut browser = fixture.browser();
     browser.visit(|session| session.len());
     assert_eq!(fixture.store.counts(), (0, 0), "a visitor who looks");
-    browser.visit(|session| session.login("ann").unwrap());
+    browser.visit(|session| session.set("cart", "7").unwrap());
     assert_eq!(fixture.store.counts(), (0, 1), "a new session");
+    browser.visit(|session| session.login("ann").unwrap());
+    assert_eq!(fixture.store.counts(), (2, 1), "a login, which also counts the principal's sessions");
     browser.visit(|session| session.len());
     assert_eq!(fixture.store.counts(), (1, 0), "a read");
     browser.visit(|session| {

@@ -17,6 +17,7 @@ mod gates;
 mod guards;
 mod late;
 mod lifecycle;
+mod limits;
 mod log;
 mod logins;
 mod logout;

@@ -162,6 +162,7 @@ pub(crate) struct Probe {
     inner: MemoryStore,
     pub(crate) down: AtomicBool,
     pub(crate) write_down: AtomicBool,
+    pub(crate) read_down: AtomicBool,
     /// How many creates get no answer.
     pub(crate) lost_creates: AtomicUsize,
     pub(crate) unreadable: AtomicBool,
@@ -204,7 +205,7 @@ impl Probe {
         if self.newer.load(Ordering::SeqCst) {
             return self.answer(StoreFuture::ready(Err(StoreError::new("probe", StoreErrorKind::NewerFormat))));
         }
-        let is_down = self.down.load(Ordering::SeqCst);
+        let is_down = self.down.load(Ordering::SeqCst) || self.read_down.load(Ordering::SeqCst);
         self.answer(if is_down { failed() } else { call() })
     }
 
@@ -249,6 +250,9 @@ impl Store for Probe {
     }
     fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
         self.read(|| self.inner.of_principal(principal, now))
+    }
+    fn count_of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<u64> {
+        self.read(|| self.inner.count_of_principal(principal, now))
     }
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
         self.write(|| self.inner.destroy_of_principal(principal, except))

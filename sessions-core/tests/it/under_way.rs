@@ -86,7 +86,7 @@ fn unfinished_dropped_save_is_reported() {
 
 #[test]
 fn response_waits_for_a_running_save() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::with(|builder| builder.sessions_per_principal(None));
     let mut browser = fixture.browser();
     let exchange = fixture.sessions.open();
     let session = block_on(exchange.session([])).unwrap();

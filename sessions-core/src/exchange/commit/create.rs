@@ -94,11 +94,10 @@ impl Create {
             driver.shared.sessions.warn_of_plain_http();
         }
         driver.shared.raise(&Event::Created { id });
-        driver.report_login(id, &self.writes.changes);
         for id in evicted {
             driver.shared.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
         }
-        Step::Done(headers)
+        driver.saved(id, &self.writes.changes, headers)
     }
 
     fn refused(&mut self, driver: &Driver, kind: ErrorKind) -> Error {

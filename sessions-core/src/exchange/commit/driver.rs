@@ -10,6 +10,7 @@ use parking_lot::MutexGuard;
 use super::create::{self, Create};
 use super::destroy::Destroy;
 use super::error::CommitError;
+use super::limit::Limit;
 use super::sign_in::SignIn;
 use super::update::Update;
 use crate::cookie::SetCookie;
@@ -55,6 +56,7 @@ pub(crate) enum Question {
     Create(Create, StoreFuture<Created>),
     Destroy(Destroy, StoreFuture<bool>),
     SignIn(SignIn, StoreFuture<Option<Record>>),
+    Limit(Limit),
 }
 
 /// The right to use the store while other commits of the exchange wait.
@@ -211,11 +213,15 @@ impl Driver {
         Step::Done(self.headers(&mut self.shared.lock(), cookie))
     }
 
-    /// Raises an event if changes that were saved sign a principal in.
+    /// Ends a commit that was saved. A login is reported, and may end older ones.
     #[inline]
-    pub(super) fn report_login(&self, id: SessionId, changes: &Changes) {
-        if let Some(principal) = changes.new_principal() {
-            self.shared.raise(&Event::SignedIn { id, principal: principal.into() });
+    pub(super) fn saved(&self, id: SessionId, changes: &Changes, headers: SessionHeaders) -> Step {
+        match changes.new_principal() {
+            None => Step::Done(headers),
+            Some(principal) => {
+                self.shared.raise(&Event::SignedIn { id, principal: principal.into() });
+                Limit::start(self, id, principal, headers)
+            }
         }
     }
 
@@ -275,6 +281,10 @@ impl Question {
             Self::Update(update, answer) => update.conclude(driver, ready!(Pin::new(answer).poll(context))),
             Self::Create(create, answer) => create.conclude(driver, ready!(Pin::new(answer).poll(context))),
             Self::Destroy(destroy, answer) => destroy.conclude(driver, ready!(Pin::new(answer).poll(context))),
+            Self::Limit(limit) => {
+                let answer = ready!(limit.poll(context));
+                limit.conclude(driver, answer)
+            }
             Self::SignIn(sign_in, answer) => sign_in.conclude(driver, ready!(Pin::new(answer).poll(context))),
         })
     }

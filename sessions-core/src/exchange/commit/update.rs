@@ -123,8 +123,7 @@ impl Update {
         if self.is_renewal {
             driver.shared.raise(&Event::Renewed { id: self.base.id() });
         }
-        driver.report_login(self.base.id(), &self.writes.changes);
-        Step::Done(headers)
+        driver.saved(self.base.id(), &self.writes.changes, headers)
     }
 
     /// Returns the cookie of a token that is still the newest, unless the request has ended the

@@ -68,6 +68,11 @@ impl Index {
         self.ids.get(&self.key(principal)).map_or_else(Vec::new, |ids| ids.to_vec())
     }
 
+    /// Returns the number of a principal's sessions, possibly with others.
+    pub(super) fn count(&self, principal: &str) -> usize {
+        self.ids.get(&self.key(principal)).map_or(0, |ids| ids.len())
+    }
+
     /// Shrinks the index if it is almost empty.
     pub(super) fn trim(&self) {
         trim(&self.ids);
@@ -99,6 +104,13 @@ impl Ids {
                 ids.remove(&id);
                 ids.is_empty()
             }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(ids) => ids.len(),
         }
     }
 

@@ -1,0 +1,138 @@
+//! How many sessions a principal may have, checked after each login.
+
+use std::cmp::Reverse;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::driver::{Driver, Question, Step};
+use crate::error::{Error, ErrorKind, StoreError};
+use crate::exchange::response::SessionHeaders;
+use crate::id::SessionId;
+use crate::manager::{DestroyReason, Event, LimitPolicy, Sessions, StoreCall};
+use crate::record::Record;
+use crate::store::StoreFuture;
+
+/// A login whose principal may have too many sessions.
+pub(crate) struct Limit {
+    /// The headers that the login has ended with.
+    headers: SessionHeaders,
+    /// Ends the sessions beyond the limit. Returns whether the login's own stays.
+    enforce: Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send>>,
+}
+
+impl Limit {
+    /// Checks the limit after a login was committed.
+    pub(super) fn start(driver: &Driver, id: SessionId, principal: &str, headers: SessionHeaders) -> Step {
+        let sessions = &driver.shared.sessions;
+        let Some(most) = sessions.config().sessions_per_principal else { return Step::Done(headers) };
+        let count = match sessions.store().count_of_principal(principal, sessions.now()).try_ready() {
+            Ok(Ok(count)) if count <= most as u64 => return Step::Done(headers),
+            Ok(answer) => StoreFuture::ready(answer),
+            Err(later) => later,
+        };
+        let enforce = Box::pin(enforce(sessions.clone(), most, id, principal.into(), count));
+        Step::Ask(Box::new(Question::Limit(Self { headers, enforce })))
+    }
+
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, StoreError>> {
+        self.enforce.as_mut().poll(context)
+    }
+
+    /// Ends the login's commit.
+    ///
+    /// If the store fails, the login stands: the principal's next one checks again.
+    pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
+        match answer {
+            Ok(false) => {
+                driver.shared.lock().lose(false);
+                return Err(Error::new(ErrorKind::TooManySessions));
+            }
+            Ok(true) => {}
+            Err(error) => driver.shared.raise(&Event::StoreFailed { call: StoreCall::Limit, kind: error.kind() }),
+        }
+        Ok(Step::Done(std::mem::take(&mut self.headers)))
+    }
+}
+
+async fn enforce(
+    sessions: Sessions,
+    most: usize,
+    own: SessionId,
+    principal: Box<str>,
+    count: StoreFuture<u64>,
+) -> Result<bool, StoreError> {
+    if count.await? <= most as u64 {
+        return Ok(true);
+    }
+    let records = sessions.store().of_principal(&principal, sessions.now()).await?;
+    let ended = choose(records, most, own, sessions.config().limit_policy);
+    let stays = !ended.contains(&own);
+    for id in ended {
+        if sessions.store().destroy(id).await? {
+            sessions.raise(&Event::Destroyed { id, reason: DestroyReason::SessionLimit });
+        }
+    }
+    Ok(stays)
+}
+
+/// Returns the sessions to end.
+///
+/// All logins that see the same sessions choose the same ones, so that logins side by side leave
+/// as many as are allowed. A login that replaces older ones is not ended by itself, even if the
+/// clock of its server is behind.
+fn choose(mut records: Vec<Record>, most: usize, own: SessionId, policy: LimitPolicy) -> Vec<SessionId> {
+    let age = |record: &Record| (record.signed_in_at().unwrap_or_else(|| record.created()), record.id());
+    let excess = records.len().saturating_sub(most);
+    match policy {
+        LimitPolicy::EndOldest => {
+            records.retain(|record| record.id() != own);
+            records.sort_unstable_by_key(age);
+        }
+        LimitPolicy::RefuseLogin => {
+            records.sort_unstable_by_key(|record| Reverse(age(record)));
+        }
+    }
+    records.iter().take(excess).map(Record::id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cookie::SecretHash;
+    use crate::platform::Timestamp;
+
+    fn id(number: u8) -> SessionId {
+        SessionId::from_bytes([number; 16])
+    }
+
+    /// Returns a record of a login at a time, or of one whose time is not known.
+    fn login(number: u8, millis: Option<u64>) -> Record {
+        let created = Timestamp::from_millis(30);
+        Record::builder(id(number), SecretHash::from_bytes([0; 32]), created)
+            .principal(Some("ann"))
+            .signed_in_at(millis.map(Timestamp::from_millis))
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn oldest_logins_end_and_newest_are_refused() {
+        let five =
+            || vec![login(5, Some(50)), login(1, Some(10)), login(4, Some(40)), login(2, Some(20)), login(3, None)];
+        let (end, refuse) = (LimitPolicy::EndOldest, LimitPolicy::RefuseLogin);
+        let table: [(&str, usize, u8, LimitPolicy, &[u8]); 8] = [
+            ("as many as are allowed", 5, 5, end, &[]),
+            ("two too many", 3, 5, end, &[1, 2]),
+            ("one by a clock that is behind", 3, 1, end, &[2, 3]),
+            ("one session per principal", 1, 4, end, &[1, 2, 3, 5]),
+            ("a login that has ended meanwhile", 3, 9, end, &[1, 2]),
+            ("a refused login", 4, 5, refuse, &[5]),
+            ("two refused logins, seen by one of them", 3, 4, refuse, &[5, 4]),
+            ("a login that was early enough", 4, 3, refuse, &[5]),
+        ];
+        for (name, most, own, policy, ended) in table {
+            let ended: Vec<_> = ended.iter().copied().map(id).collect();
+            assert_eq!(choose(five(), most, id(own), policy), ended, "{name}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! How many sessions a principal may have.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::store::MemoryStore;
+use sessions_core::{
+    ConfigErrorKind, DestroyReason, ErrorKind, Event, LimitPolicy, Session, SessionId, Sessions, StoreCall,
+};
+
+use crate::support::{Browser, Fixture};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Signs a new visitor in, a second after the last one.
+fn login(fixture: &Fixture, user: &str) -> Browser {
+    fixture.clock.advance(SECOND);
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login(user).unwrap());
+    browser
+}
+
+fn ids_of(sessions: &Sessions, user: &str) -> BTreeSet<SessionId> {
+    block_on(sessions.sessions_of(user)).unwrap().iter().map(sessions_core::SessionInfo::id).collect()
+}
+
+#[test]
+fn a_login_beyond_the_limit_ends_the_oldest() {
+    for late in [false, true] {
+        let fixture = Fixture::with(|builder| builder.sessions_per_principal(3));
+        fixture.store.late.store(late, Ordering::SeqCst);
+        let mut others: Vec<Browser> = (0..2).map(|_| login(&fixture, "bob")).collect();
+        let mut browsers: Vec<Browser> = (0..3).map(|_| login(&fixture, "ann")).collect();
+        let first = browsers[0].visit(Session::id).result.unwrap();
+        fixture.take_events();
+
+        // The oldest is the one that signed in first, and not the one that began first.
+        let mut visitor = fixture.browser();
+        visitor.set("cart", "7");
+        fixture.clock.advance(SECOND);
+        visitor.visit(|session| session.login("ann").unwrap());
+        assert_eq!(browsers[0].user(), None);
+        assert!(browsers[1..].iter_mut().chain([&mut visitor]).all(|browser| browser.user().as_deref() == Some("ann")));
+        assert!(others.iter_mut().all(|browser| browser.user().as_deref() == Some("bob")));
+        assert_eq!(visitor.get("cart").as_deref(), Some("7"));
+        let ended = Event::destroyed(first, DestroyReason::SessionLimit);
+        assert!(fixture.take_events().contains(&ended));
+
+        // Signing in again in the same browser takes no other place.
+        browsers[1].visit(|session| session.login("ann").unwrap());
+        assert_eq!(ids_of(&fixture.sessions, "ann").len(), 3);
+        assert_eq!(browsers[2].user().as_deref(), Some("ann"));
+    }
+}
+
+#[test]
+fn a_login_beyond_the_limit_can_be_refused() {
+    for (late, saves) in [(false, false), (true, false), (false, true), (true, true)] {
+        let fixture = Fixture::with(|builder| builder.sessions_per_principal(2).limit_policy(LimitPolicy::RefuseLogin));
+        fixture.store.late.store(late, Ordering::SeqCst);
+        let mut browsers: Vec<Browser> = (0..2).map(|_| login(&fixture, "ann")).collect();
+        fixture.clock.advance(SECOND);
+        let mut third = fixture.browser();
+        third.set("cart", "7");
+        let session = third.start();
+        session.login("ann").unwrap();
+        let refused = if saves {
+            let error = block_on(session.save()).unwrap_err();
+            assert_eq!(third.finish(&session, 403).unwrap().set_cookie, None);
+            error
+        } else {
+            let (error, mut headers) = third.finish(&session, 200).unwrap_err().into_parts();
+            assert_eq!(headers.take_set_cookie(), None);
+            error
+        };
+        assert_eq!(
+            (refused.kind(), refused.status(), refused.is_servers_fault()),
+            (ErrorKind::TooManySessions, 403, false)
+        );
+        assert_eq!((session.principal(), third.user()), (None, None));
+        assert!(browsers.iter_mut().all(|browser| browser.user().as_deref() == Some("ann")));
+        browsers[0].visit(Session::destroy);
+        assert_eq!(login(&fixture, "ann").user().as_deref(), Some("ann"), "there is room again");
+    }
+}
+
+#[test]
+fn a_login_stands_if_its_limit_cannot_be_checked() {
+    let fixture = Fixture::with(|builder| builder.sessions_per_principal(1));
+    login(&fixture, "ann");
+    let mut second = fixture.browser();
+    let session = second.start();
+    session.login("ann").unwrap();
+    fixture.take_events();
+    fixture.store.read_down.store(true, Ordering::SeqCst);
+    second.finish(&session, 200).unwrap();
+    fixture.store.read_down.store(false, Ordering::SeqCst);
+    let failed = |event: &Event| matches!(event, Event::StoreFailed { call: StoreCall::Limit, .. });
+    assert!(fixture.take_events().iter().any(failed));
+    assert_eq!((second.user().as_deref(), ids_of(&fixture.sessions, "ann").len()), (Some("ann"), 2));
+    login(&fixture, "ann");
+    assert_eq!(ids_of(&fixture.sessions, "ann").len(), 1, "the next login checks again");
+}
+
+#[test]
+fn logins_side_by_side_leave_as_many_as_are_allowed() {
+    for policy in [LimitPolicy::EndOldest, LimitPolicy::RefuseLogin] {
+        for _ in 0..20 {
+            let store = Arc::new(MemoryStore::default());
+            let servers: Vec<Sessions> = (0..4)
+                .map(|_| {
+                    let builder = Sessions::builder().store(Arc::clone(&store)).sweep_every(None);
+                    builder.sessions_per_principal(5).limit_policy(policy).build().unwrap()
+                })
+                .collect();
+            thread::scope(|scope| {
+                for sessions in &servers {
+                    for _ in 0..16 {
+                        scope.spawn(|| {
+                            let mut browser = Browser { sessions: sessions.clone(), cookie: None };
+                            let session = browser.start();
+                            session.login("ann").unwrap();
+                            _ = browser.finish(&session, 200);
+                        });
+                    }
+                }
+            });
+            let left = ids_of(&servers[0], "ann").len();
+            assert!((1..=5).contains(&left), "{left} sessions, {policy:?}");
+            if policy == LimitPolicy::EndOldest {
+                assert_eq!(left, 5);
+            }
+        }
+    }
+}
+
+#[test]
+fn one_account_does_not_fill_the_store() {
+    let store = MemoryStore::builder().max_sessions(2000).build();
+    let fixture = Fixture::with(|builder| builder.store(store));
+    for _ in 0..2000 {
+        login(&fixture, "ann");
+    }
+    assert_eq!(fixture.count(), 1000);
+    assert_eq!(login(&fixture, "bob").user().as_deref(), Some("bob"));
+}
+
+#[test]
+fn a_limit_allows_at_least_one() {
+    let refused = Sessions::builder().sessions_per_principal(0).build().unwrap_err();
+    assert_eq!(refused.kind(), ConfigErrorKind::NoSessions);
+    let fixture = Fixture::with(|builder| builder.sessions_per_principal(None));
+    fixture.store.counts();
+    login(&fixture, "ann");
+    assert_eq!(fixture.store.counts(), (0, 1), "without a limit nothing is counted");
+}
