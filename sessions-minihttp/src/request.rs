@@ -150,9 +150,11 @@ impl RequestHeaders for RequestHead<'_> {
         path_of(self.target)
     }
 
+    #[inline]
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
         let authority = if header == RequestHeader::Host { authority_of(self.target) } else { None };
-        let named = self.headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(header.name()));
+        let name = header.name();
+        let named = self.headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
         authority.into_iter().chain(named.map(|field| field.value).filter(move |_| authority.is_none()))
     }
 }

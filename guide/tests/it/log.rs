@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sessions_conformance::{FailingStore, Failure, Verb};
-use sessions_core::adapter::Exchange;
+use sessions_core::adapter::{Exchange, RequestHeader, RequestHeaders};
 use sessions_core::store::{MemoryStore, StoreErrorKind};
 use sessions_core::testing::ManualClock;
 use sessions_core::{Session, SessionId, Sessions};
@@ -53,6 +53,7 @@ async fn cookies_that_open_no_session() {
     for cookies in ["", "theme=dark", "__Host-id=made-up", &nine[0], &nine.join("; "), &format!("{ann}; {eve}")] {
         assert!(request(&sessions, cookies).await.1.is_new());
     }
+    assert!(sessions.open().session_from(&ForeignPost(ann.clone())).await.is_err());
     for kind in [StoreErrorKind::Unreadable, StoreErrorKind::NewerFormat] {
         store.fail(Verb::Load, Failure::before(kind));
         assert!(request(&sessions, &ann).await.1.is_new());
@@ -110,6 +111,28 @@ async fn writes_that_fail() {
     sessions.destroy_principal("ann").await.unwrap();
     session.set("cart", "late").unwrap();
     late.end(200).await.unwrap_err();
+}
+
+/// A form that another site posted, with a cookie.
+struct ForeignPost(String);
+
+impl RequestHeaders for ForeignPost {
+    fn method(&self) -> &str {
+        "POST"
+    }
+
+    fn target(&self) -> &str {
+        "/"
+    }
+
+    fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
+        let value = match header {
+            RequestHeader::Cookie => Some(self.0.as_bytes()),
+            RequestHeader::SecFetchSite => Some(&b"cross-site"[..]),
+            _ => None,
+        };
+        value.into_iter()
+    }
 }
 
 async fn request(sessions: &Sessions, cookies: &str) -> (Exchange, Session) {

@@ -64,10 +64,10 @@ impl Gate {
 
     fn redirect(&self, page: &str) -> Option<Redirect> {
         let url = match self.next.as_deref() {
+            Some(next) if path_of(next) != path_of(page) => with_next(page, next),
             // A redirect to the page itself would never end.
-            Some(next) if self.answer == Answer::SeeOther && path_of(next) == path_of(page) => return None,
-            Some(next) => with_next(page, next),
-            None => page.to_owned(),
+            Some(_) if self.answer == Answer::SeeOther => return None,
+            _ => page.to_owned(),
         };
         match self.answer {
             Answer::Status => None,
@@ -191,6 +191,7 @@ mod tests {
             ("https://shop.example/orders?page=2", "/login?next=/orders%3Fpage%3D2"),
             ("https://shop.example/", "/login?next=/"),
             ("https://shop.example", "/login"),
+            ("https://shop.example/login?a=b", "/login"),
             ("https://evil.example//evil.example", "/login"),
             ("https://shop.example/\\evil", "/login"),
             ("about:blank", "/login"),

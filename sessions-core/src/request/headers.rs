@@ -38,6 +38,7 @@ pub enum RequestHeader {
 
 impl RequestHeader {
     /// Returns the header's name, in lower case.
+    #[inline]
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ mod bodies;
 mod connections;
 mod failures;
 mod framing;
+mod gates;
 mod headers;
 mod heads;
 mod minihttp;
