@@ -31,13 +31,23 @@ impl Browser {
         pairs.join("; ")
     }
 
+    /// Returns the value of a cookie, or an empty text.
+    pub(crate) fn value_of(&self, name: &str) -> &str {
+        self.cookies.get(name).map_or("", String::as_str)
+    }
+
+    /// Sets a cookie as somebody who tampers with the browser does.
+    pub(crate) fn plant(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
     pub(crate) fn keep(&mut self, set_cookie: &str) {
         let (pair, attributes) = set_cookie.split_once(';').unwrap_or((set_cookie, ""));
         let (name, value) = pair.split_once('=').unwrap();
         if value.is_empty() || attributes.contains("Max-Age=0") {
             self.cookies.remove(name);
         } else {
-            self.cookies.insert(name.to_owned(), value.to_owned());
+            self.plant(name, value);
         }
     }
 
