@@ -21,6 +21,10 @@ struct FromGoSessions;
 struct MiddlewareOrder;
 
 #[cfg(doctest)]
+#[doc = include_str!("../moving-from-actix-session.md")]
+struct MovingFromActixSession;
+
+#[cfg(doctest)]
 #[doc = include_str!("../moving-from-tower-sessions.md")]
 struct MovingFromTowerSessions;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Programs, and the page that shows each.
 const PROGRAMS: &[(&str, &str)] = &[
     ("flashes", "flash-messages"),
+    ("moving_actix_session", "moving-from-actix-session"),
     ("moving_tower_sessions", "moving-from-tower-sessions"),
     ("moving_tower_sessions_keys", "moving-from-tower-sessions"),
     ("order_actix", "middleware-order"),

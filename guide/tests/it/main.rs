@@ -5,6 +5,7 @@
 mod flashes;
 mod guide_pages;
 mod log;
+mod moving_actix_session;
 mod moving_tower_sessions;
 mod moving_tower_sessions_keys;
 mod order_actix;

@@ -78,9 +78,15 @@ impl Browser {
 
     /// Gets a page of a server, and returns its status and its body.
     pub(crate) fn visit(&mut self, server: SocketAddr, path: &str) -> (u16, String) {
+        self.ask(server, "GET", path)
+    }
+
+    /// Sends a request without a body, and returns the status and the body of the response.
+    pub(crate) fn ask(&mut self, server: SocketAddr, method: &str, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(server).unwrap();
         let cookies = self.cookie();
-        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
