@@ -25,6 +25,10 @@ struct MiddlewareOrder;
 struct MovingFromActixSession;
 
 #[cfg(doctest)]
+#[doc = include_str!("../moving-from-axum-session.md")]
+struct MovingFromAxumSession;
+
+#[cfg(doctest)]
 #[doc = include_str!("../moving-from-tower-sessions.md")]
 struct MovingFromTowerSessions;
 
