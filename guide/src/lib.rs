@@ -21,6 +21,22 @@ struct FromGoSessions;
 struct MiddlewareOrder;
 
 #[cfg(doctest)]
+#[doc = include_str!("../moving-from-actix-session.md")]
+struct MovingFromActixSession;
+
+#[cfg(doctest)]
+#[doc = include_str!("../moving-from-axum-session.md")]
+struct MovingFromAxumSession;
+
+#[cfg(doctest)]
+#[doc = include_str!("../moving-from-tower-sessions.md")]
+struct MovingFromTowerSessions;
+
+#[cfg(doctest)]
+#[doc = include_str!("../moving-users-over.md")]
+struct MovingUsersOver;
+
+#[cfg(doctest)]
 #[doc = include_str!("../redis-in-production.md")]
 struct RedisInProduction;
 

@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 /// Programs, and the page that shows each.
 const PROGRAMS: &[(&str, &str)] = &[
     ("flashes", "flash-messages"),
+    ("moving_actix_session", "moving-from-actix-session"),
+    ("moving_axum_session", "moving-from-axum-session"),
+    ("moving_axum_session_keys", "moving-from-axum-session"),
+    ("moving_tower_sessions", "moving-from-tower-sessions"),
+    ("moving_tower_sessions_keys", "moving-from-tower-sessions"),
     ("order_actix", "middleware-order"),
     ("order_axum", "middleware-order"),
     ("order_hyper", "middleware-order"),

@@ -5,6 +5,11 @@
 mod flashes;
 mod guide_pages;
 mod log;
+mod moving_actix_session;
+mod moving_axum_session;
+mod moving_axum_session_keys;
+mod moving_tower_sessions;
+mod moving_tower_sessions_keys;
 mod order_actix;
 mod order_axum;
 mod order_hyper;

@@ -19,7 +19,7 @@ pub(crate) async fn connect(
     browser: &Browser,
 ) -> Result<WebSocketStream<TcpStream>, SocketError> {
     let mut request = format!("ws://{server}/socket").into_client_request()?;
-    request.headers_mut().insert("cookie", HeaderValue::from_str(browser.cookie()).unwrap());
+    request.headers_mut().insert("cookie", HeaderValue::from_str(&browser.cookie()).unwrap());
     let stream = TcpStream::connect(server).await.unwrap();
     Ok(tokio_tungstenite::client_async(request, stream).await?.0)
 }

@@ -1,5 +1,6 @@
-//! A browser that keeps one cookie.
+//! A browser that keeps its cookies.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 
@@ -9,10 +10,10 @@ use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request};
 use tower::ServiceExt as _;
 
-/// A browser that keeps one cookie.
+/// A browser that keeps its cookies by name, whatever their attributes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Browser {
-    cookie: String,
+    cookies: BTreeMap<String, String>,
 }
 
 /// A response as a browser sees it.
@@ -24,19 +25,36 @@ pub(crate) struct Answer {
 }
 
 impl Browser {
-    pub(crate) fn cookie(&self) -> &str {
-        &self.cookie
+    /// Returns what the browser sends in its `Cookie` header.
+    pub(crate) fn cookie(&self) -> String {
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ")
     }
 
-    pub(crate) fn keep(&mut self, set_cookie: Option<&str>) {
-        if let Some(set_cookie) = set_cookie {
-            let pair = set_cookie.split(';').next().unwrap();
-            self.cookie = if pair.ends_with('=') { String::new() } else { pair.to_owned() };
+    /// Returns the value of a cookie, or an empty text.
+    pub(crate) fn value_of(&self, name: &str) -> &str {
+        self.cookies.get(name).map_or("", String::as_str)
+    }
+
+    /// Sets a cookie as somebody who tampers with the browser does.
+    pub(crate) fn plant(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(crate) fn keep(&mut self, set_cookie: &str) {
+        let (pair, attributes) = set_cookie.split_once(';').unwrap_or((set_cookie, ""));
+        let (name, value) = pair.split_once('=').unwrap();
+        if value.is_empty() || attributes.contains("Max-Age=0") {
+            self.cookies.remove(name);
+        } else {
+            self.plant(name, value);
         }
     }
 
     fn keep_of(&mut self, headers: &HeaderMap) {
-        self.keep(headers.get(SET_COOKIE).map(|value| value.to_str().unwrap()));
+        for set_cookie in headers.get_all(SET_COOKIE) {
+            self.keep(set_cookie.to_str().unwrap());
+        }
     }
 
     pub(crate) async fn get(&mut self, app: &Router, path: &str) -> Answer {
@@ -48,7 +66,7 @@ impl Browser {
     }
 
     async fn send(&mut self, app: &Router, method: Method, path: &str, form: &str) -> Answer {
-        let request = Request::builder().method(method).uri(path).header(COOKIE, &self.cookie);
+        let request = Request::builder().method(method).uri(path).header(COOKIE, self.cookie());
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let response = app.clone().oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap();
         self.keep_of(response.headers());
@@ -60,9 +78,15 @@ impl Browser {
 
     /// Gets a page of a server, and returns its status and its body.
     pub(crate) fn visit(&mut self, server: SocketAddr, path: &str) -> (u16, String) {
+        self.ask(server, "GET", path)
+    }
+
+    /// Sends a request without a body, and returns the status and the body of the response.
+    pub(crate) fn ask(&mut self, server: SocketAddr, method: &str, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(server).unwrap();
+        let cookies = self.cookie();
         let head =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {}\r\n\r\n", self.cookie);
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -72,7 +96,9 @@ impl Browser {
                 .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
                 .map(|(_, value)| value.to_owned())
         };
-        self.keep(head.lines().find_map(field).as_deref());
+        for set_cookie in head.lines().filter_map(field) {
+            self.keep(&set_cookie);
+        }
         (head[9..12].parse().unwrap(), body.to_owned())
     }
 }
