@@ -82,7 +82,7 @@ impl Chromium {
     pub fn follow(&self, selector: &str) {
         // A new document has no such mark.
         self.session.post(RUN, &script("window.isLeft = true"));
-        self.session.post(&format!("{}/click", self.element(selector)), &json!({}));
+        self.click(selector);
         let arrived = script("return !window.isLeft && document.readyState === 'complete'");
         let deadline = Instant::now() + PATIENCE;
         // Fails while one document replaces the other.
@@ -90,6 +90,16 @@ impl Chromium {
             assert!(Instant::now() < deadline, "no page loads after a click on {selector}");
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Clicks the first element that a CSS selector finds, on a page that stays.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such element, or if it is hidden.
+    #[track_caller]
+    pub fn click(&self, selector: &str) {
+        self.session.post(&format!("{}/click", self.element(selector)), &json!({}));
     }
 
     /// Replaces the text of the first field that a CSS selector finds.
@@ -111,6 +121,14 @@ impl Chromium {
     pub fn text(&self) -> String {
         let text = self.evaluate("(document.querySelector('body > pre') ?? document.body).innerText");
         text.as_str().unwrap_or_default().trim().to_owned()
+    }
+
+    /// Returns the text of the first element that a CSS selector finds, if there is one.
+    #[must_use]
+    #[track_caller]
+    pub fn text_of(&self, selector: &str) -> Option<String> {
+        let found = self.evaluate(&format!("document.querySelector({})?.innerText ?? null", json!(selector)));
+        found.as_str().map(|text| text.trim().to_owned())
     }
 
     /// Returns the value of a JavaScript expression in the page.

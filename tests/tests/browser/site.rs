@@ -1,6 +1,9 @@
 //! A demo, and a browser that visits it.
 
-use sessions_tests::{Chromium, Framework, Nginx, Server};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sessions_tests::{Chromium, Framework, Nginx, PATIENCE, Server};
 
 /// The way from a browser to a demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,43 @@ impl Site {
     #[track_caller]
     pub(crate) fn expect_text(&self, text: &str) {
         assert_eq!(self.browser.text(), text);
+    }
+
+    /// Fills in a form of the page and posts it.
+    #[track_caller]
+    pub(crate) fn submit(&self, action: &str, fields: &[(&str, &str)]) {
+        for (name, value) in fields {
+            self.browser.fill(&format!("form[action='{action}'] [name={name}]"), value);
+        }
+        self.browser.follow(&format!("form[action='{action}'] button"));
+    }
+
+    /// Returns the path and the query of the page.
+    #[track_caller]
+    pub(crate) fn path(&self) -> String {
+        self.browser.evaluate("location.pathname + location.search").as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Expects the text of the first element that a CSS selector finds.
+    #[track_caller]
+    pub(crate) fn expect_element(&self, selector: &str, text: &str) {
+        assert_eq!(self.browser.text_of(selector).as_deref(), Some(text), "{selector} of\n{}", self.browser.text());
+    }
+
+    /// Expects that a CSS selector finds nothing.
+    #[track_caller]
+    pub(crate) fn expect_no_element(&self, selector: &str) {
+        assert_eq!(self.browser.text_of(selector), None, "{selector} of\n{}", self.browser.text());
+    }
+
+    /// Waits until a script of the page has changed the text of an element.
+    #[track_caller]
+    pub(crate) fn wait_for_element(&self, selector: &str, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.browser.text_of(selector).as_deref() != Some(text) {
+            assert!(Instant::now() < deadline, "{selector} does not become {text} on\n{}", self.browser.text());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Opens `/whoami` and expects a signed-in user.
