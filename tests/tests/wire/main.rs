@@ -1,6 +1,7 @@
 //! Scenarios over real sockets, in every framework.
 
 mod anonymous;
+mod bearer;
 mod caching;
 mod capacity;
 mod cookie_field;
