@@ -22,6 +22,7 @@ mod overview;
 mod page;
 mod principals;
 mod races;
+mod rotation;
 mod sealed;
 mod secrecy;
 mod set_cookie;
