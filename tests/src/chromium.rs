@@ -17,8 +17,12 @@ pub struct Chromium {
     session: Session,
     _driver: Driver,
     /// Declared last, so that the browser stops before its profile is removed.
-    _profile: TempDir,
+    profile: Profile,
 }
+
+/// What a [`Chromium`] keeps on the disk, such as cookies that outlive it.
+#[derive(Debug)]
+pub struct Profile(TempDir);
 
 /// A tab of a [`Chromium`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +42,31 @@ impl Chromium {
             return None;
         }
         let profile = TempDir::with_prefix("chromium-").expect("there is a folder for temporary files");
-        let driver = Driver::start(profile.path());
-        let session = Session::start(driver.address, &capabilities(profile.path()));
-        Some(Self { session, _driver: driver, _profile: profile })
+        Some(Self::reopen(Profile(profile)))
+    }
+
+    /// Starts a browser again with the profile of one that was [closed](Self::close).
+    ///
+    /// # Panics
+    ///
+    /// Panics if the browser does not start.
+    #[must_use]
+    pub fn reopen(profile: Profile) -> Self {
+        let folder = profile.0.path();
+        let driver = Driver::start(folder);
+        let session = Session::start(driver.address, &capabilities(folder));
+        Self { session, _driver: driver, profile }
+    }
+
+    /// Closes the browser as its user does, with all its tabs, and keeps its profile.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the browser does not close.
+    #[must_use]
+    pub fn close(self) -> Profile {
+        self.session.end();
+        self.profile
     }
 
     /// Opens a URL and waits for the page.

@@ -64,14 +64,17 @@ fn a_login_is_read_back(framework: Framework, way: Way) {
 fn two_tabs_share_the_session(framework: Framework, way: Way) {
     let Some(site) = Site::start(framework, way) else { return };
     let first = site.browser.tab();
-    site.expect("/login?user=ann", "ok");
+    site.open("/");
+    site.submit("/login", &[("user", "ann")]);
     site.browser.open_tab();
     assert_ne!(site.browser.tab(), first);
     site.expect_user("ann");
-    site.expect("/put?k=color&v=blue", "ok");
+    site.open("/");
+    site.submit("/put", &[("k", "color"), ("v", "blue")]);
     site.browser.switch_to(&first);
     site.expect("/get/", r#"{"color":"blue"}"#);
-    site.expect("/logout", "ok");
+    site.open("/");
+    site.submit("/logout", &[]);
     site.browser.open_tab();
     site.expect("/get/", "{}");
 }

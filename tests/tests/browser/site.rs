@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use sessions_tests::{Chromium, Framework, Nginx, PATIENCE, Server};
 
 /// The way from a browser to a demo.
@@ -81,10 +82,27 @@ impl Site {
         self.browser.follow(&format!("form[action='{action}'] button"));
     }
 
+    /// Opens `/whoami` and returns when the user last proved who they are, in milliseconds.
+    #[track_caller]
+    pub(crate) fn signed_in_at(&self) -> u64 {
+        self.whoami()["signed_in_at"].as_u64().expect("a signed-in user has a time")
+    }
+
     /// Returns the path and the query of the page.
     #[track_caller]
     pub(crate) fn path(&self) -> String {
         self.browser.evaluate("location.pathname + location.search").as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Repeats an action until it leads to a path, with its query.
+    #[track_caller]
+    pub(crate) fn repeat_until_at(&self, path: &str, act: impl Fn()) {
+        let deadline = Instant::now() + PATIENCE;
+        act();
+        while self.path() != path {
+            assert!(Instant::now() < deadline, "the browser does not arrive at {path}, but at {}", self.path());
+            act();
+        }
     }
 
     /// Expects the text of the first element that a CSS selector finds.
@@ -109,12 +127,16 @@ impl Site {
         }
     }
 
+    #[track_caller]
+    fn whoami(&self) -> Value {
+        self.open("/whoami");
+        serde_json::from_str(&self.browser.text()).expect("the answer is JSON")
+    }
+
     /// Opens `/whoami` and expects a signed-in user.
     #[track_caller]
     pub(crate) fn expect_user(&self, user: &str) {
-        self.open("/whoami");
-        let whoami: serde_json::Value = serde_json::from_str(&self.browser.text()).expect("the answer is JSON");
-        assert_eq!(whoami["user"], user);
+        assert_eq!(self.whoami()["user"], user);
     }
 }
 
