@@ -2,11 +2,11 @@
 
 use std::mem;
 
-use sessions_tests::{Chromium, Framework};
+use sessions_tests::{Chromium, Framework, in_every_framework};
 
-use crate::site::{Site, Way, in_every_framework_and_way};
+use crate::site::{Site, Way};
 
-in_every_framework_and_way! {
+in_every_framework! {
     sign_in_leads_back_to_the_protected_page,
     confirmation_leads_back_to_the_page_that_asked,
     remembered_login_survives_a_restart_of_the_browser,
@@ -16,8 +16,8 @@ in_every_framework_and_way! {
 /// The first row of the session's state.
 const USER: &str = "[aria-labelledby=state] td";
 
-fn sign_in_leads_back_to_the_protected_page(framework: Framework, way: Way) {
-    let Some(site) = Site::start(framework, way) else { return };
+fn sign_in_leads_back_to_the_protected_page(framework: Framework) {
+    let Some(site) = Site::start(framework, Way::Direct) else { return };
     site.open("/private");
     assert_eq!(site.path(), "/?next=/private");
     site.expect_element(USER, "nobody");
@@ -42,10 +42,10 @@ fn sign_in_leads_back_to_the_protected_page(framework: Framework, way: Way) {
     });
 }
 
-fn confirmation_leads_back_to_the_page_that_asked(framework: Framework, way: Way) {
+fn confirmation_leads_back_to_the_page_that_asked(framework: Framework) {
     const PAGE: &str = "/fresh?within=1s";
     const ASKING: &str = "/?next=/fresh%3Fwithin%3D1s";
-    let Some(site) = Site::start(framework, way) else { return };
+    let Some(site) = Site::start(framework, Way::Direct) else { return };
     site.open("/");
     site.submit("/login", &[("user", "ann")]);
     let signed_in = site.signed_in_at();
@@ -62,8 +62,8 @@ fn confirmation_leads_back_to_the_page_that_asked(framework: Framework, way: Way
     assert!(site.signed_in_at() > signed_in, "a confirmation counts as a login");
 }
 
-fn remembered_login_survives_a_restart_of_the_browser(framework: Framework, way: Way) {
-    let Some(mut site) = Site::start(framework, way) else { return };
+fn remembered_login_survives_a_restart_of_the_browser(framework: Framework) {
+    let Some(mut site) = Site::start(framework, Way::Direct) else { return };
     for (is_remembered, user) in [(false, "nobody"), (true, "ann")] {
         site.open("/");
         site.expect_element(USER, "nobody");
@@ -79,8 +79,8 @@ fn remembered_login_survives_a_restart_of_the_browser(framework: Framework, way:
     }
 }
 
-fn device_is_signed_out_from_another_profile(framework: Framework, way: Way) {
-    let Some(mut site) = Site::start(framework, way) else { return };
+fn device_is_signed_out_from_another_profile(framework: Framework) {
+    let Some(mut site) = Site::start(framework, Way::Direct) else { return };
     let Some(mut other) = Chromium::start() else { return };
     for _ in 0..2 {
         site.open("/");
