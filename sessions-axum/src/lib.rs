@@ -146,5 +146,7 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
-pub use sessions_core::{CrossOrigin, Device, Expiry, Key, SameSite, SessionId, Sessions, TrustedProxies, local_path};
+pub use sessions_core::{
+    CrossOrigin, Device, Expiry, Key, Login, SameSite, SessionId, Sessions, TrustedProxies, local_path,
+};
 pub use sessions_http::{RequestHead, ResponseFuture};

@@ -162,7 +162,7 @@ pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
 pub use sessions_core::{
-    CrossOrigin, Device, Expiry, Key, SameSite, Session, SessionId, Sessions, TrustedProxies, local_path,
+    CrossOrigin, Device, Expiry, Key, Login, SameSite, Session, SessionId, Sessions, TrustedProxies, local_path,
 };
 pub use sessions_http::{
     RequestHead, ResponseFuture, SessionError, SessionsExt, SignedIn, device, global, session, signed_in,

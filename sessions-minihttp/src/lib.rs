@@ -35,7 +35,7 @@ pub use sessions_core;
 pub use sessions_core::SealKey;
 pub use sessions_core::adapter::SignedIn;
 pub use sessions_core::{
-    CrossOrigin, Device, Expiry, Key, SameSite, Session, SessionId, Sessions, TrustedProxies, local_path,
+    CrossOrigin, Device, Expiry, Key, Login, SameSite, Session, SessionId, Sessions, TrustedProxies, local_path,
 };
 pub use stack::raise_stack_size;
 

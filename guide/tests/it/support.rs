@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request};
 use tower::ServiceExt as _;
 
@@ -67,7 +67,7 @@ impl Browser {
 
     async fn send(&mut self, app: &Router, method: Method, path: &str, form: &str) -> Answer {
         let request = Request::builder().method(method).uri(path).header(COOKIE, self.cookie());
-        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").header(ACCEPT, "text/html");
         let response = app.clone().oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap();
         self.keep_of(response.headers());
         let location = response.headers().get(LOCATION).map_or("", |value| value.to_str().unwrap()).to_owned();

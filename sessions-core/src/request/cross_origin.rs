@@ -1,5 +1,6 @@
 //! Whether another site may have made the browser send a request.
 
+use super::bearer::bearer_token;
 use super::headers::{RequestHeader, RequestHeaders};
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -24,8 +25,8 @@ pub enum CrossOrigin {
     /// Requests from every other origin, also those without our cookie.
     ///
     /// This adds what `SameSite` does not prevent: requests from other subdomains and ports, and a
-    /// foreign page that signs its visitor in to the attacker's account. A client that sends an
-    /// `Authorization` header and no cookie of ours passes.
+    /// foreign page that signs its visitor in to the attacker's account. A client that sends a
+    /// bearer token and no cookie of ours passes.
     RefuseCrossOrigin,
 }
 
@@ -61,8 +62,10 @@ impl CrossOriginRule {
             CrossOrigin::RefuseCrossSite => false,
             CrossOrigin::RefuseCrossOrigin => true,
         };
-        // A form or an image of another site cannot send an Authorization header.
-        let may_be_forged = carried || (is_strict && request.first(RequestHeader::Authorization).is_none());
+        // A foreign page cannot make the browser send a bearer token. Other schemes it can: browsers
+        // remember passwords of `Basic` and add them themselves.
+        let has_bearer = || request.first(RequestHeader::Authorization).and_then(bearer_token).is_some();
+        let may_be_forged = carried || (is_strict && !has_bearer());
         may_be_forged && is_foreign(request, is_strict) && !self.trusts(request)
     }
 
@@ -264,10 +267,13 @@ mod tests {
         let refuses = |mode, headers: &[(RequestHeader, &str)]| {
             rule(mode, &[]).refuses(&Fake { method: "POST", target: "/login", headers }, false)
         };
-        let foreign = [(SecFetchSite, "cross-site"), (Host, "shop.example"), (Authorization, "Bearer x")];
-        assert!(!refuses(CrossOrigin::RefuseCrossSite, &foreign[..2]));
-        assert!(refuses(CrossOrigin::RefuseCrossOrigin, &foreign[..2]));
-        assert!(!refuses(CrossOrigin::RefuseCrossOrigin, &foreign), "a form cannot send Authorization");
+        let foreign = [(SecFetchSite, "cross-site"), (Host, "shop.example")];
+        assert!(!refuses(CrossOrigin::RefuseCrossSite, &foreign));
+        assert!(refuses(CrossOrigin::RefuseCrossOrigin, &foreign));
+        for (credentials, refused) in [("Bearer x", false), ("bearer x", false), ("Basic YTpi", true), ("", true)] {
+            let headers = [&foreign[..], &[(Authorization, credentials)]].concat();
+            assert_eq!(refuses(CrossOrigin::RefuseCrossOrigin, &headers), refused, "{credentials}");
+        }
     }
 
     #[test]

@@ -19,12 +19,14 @@ const LONGEST_NEXT: usize = 2048;
 /// ```
 ///
 /// The path begins with one `/`, and contains only visible ASCII without backslashes: browsers
-/// read `\` as `/`, and skip tabs and line breaks. Use it decoded, as form parsers return it.
+/// read `\` as `/`, and skip tabs and line breaks. Browsers also encode `"`, `<` and `>` in a path,
+/// so these are refused, for templates that forget to escape. Use it decoded, as form parsers
+/// return it.
 #[must_use]
 pub fn local_path(next: &str) -> Option<&str> {
     let [b'/', rest @ ..] = next.as_bytes() else { return None };
-    let is_local = rest.first() != Some(&b'/') && rest.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\');
-    is_local.then_some(next)
+    let is_allowed = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>');
+    (rest.first() != Some(&b'/') && rest.iter().all(is_allowed)).then_some(next)
 }
 
 /// Returns a path if it may become a `next`.
@@ -101,6 +103,10 @@ mod tests {
             "/\u{2028}/evil.example",
             "/\u{ff0f}evil.example",
             "/caf\u{e9}",
+            "/\"><script>alert(1)</script>",
+            "/a?b=<",
+            "/a?b=>",
+            "/a?b=\"",
             "http:/evil.example",
             "https://evil.example",
             "HTTPS:evil.example",

@@ -158,3 +158,36 @@ fn a_limit_allows_at_least_one() {
     login(&fixture, "ann");
     assert_eq!(fixture.store.counts(), (0, 1), "without a limit nothing is counted");
 }
+
+/// Polls two logins in the order that the bits of `order` tell, and returns how many sessions stay.
+fn run(order: u32, policy: LimitPolicy, most: usize) -> usize {
+    let fixture = Fixture::with(|builder| builder.sessions_per_principal(most).limit_policy(policy));
+    login(&fixture, "ann");
+    fixture.store.late.store(true, Ordering::SeqCst);
+    let mut logins: Vec<_> = (0..2)
+        .map(|_| {
+            let sessions = fixture.sessions.clone();
+            Box::pin(async move { sessions.issue(sessions_core::Login::new("ann")).await.is_ok() })
+        })
+        .collect();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut done = [false; 2];
+    for step in (0..).take_while(|step| *step < 100) {
+        let first = if step < 32 { order >> step & 1 } else { step & 1 } as usize;
+        let Some(next) = [first, 1 - first].into_iter().find(|login| !done[*login]) else { break };
+        done[next] = logins[next].as_mut().poll(&mut context).is_ready();
+    }
+    assert_eq!(done, [true; 2], "both logins end");
+    ids_of(&fixture.sessions, "ann").len()
+}
+
+#[test]
+fn no_order_of_two_logins_leaves_too_many() {
+    for order in 0..1 << 10 {
+        for most in [1, 2] {
+            assert_eq!(run(order, LimitPolicy::EndOldest, most), most, "{order:b}");
+            let left = run(order, LimitPolicy::RefuseLogin, most);
+            assert!((1..=most).contains(&left), "{left} sessions, {order:b}");
+        }
+    }
+}

@@ -218,3 +218,63 @@ fn without_random_bytes_a_look_does_not_fail() {
     let look = browser.visit(Session::principal);
     assert_eq!((look.result.as_deref(), look.set_cookie), (Some("ann"), None));
 }
+
+/// Returns all orders of the steps of some requests, which each take `steps`.
+fn orders(requests: usize, steps: usize) -> Vec<Vec<usize>> {
+    fn extend(left: &mut [usize], order: &mut Vec<usize>, orders: &mut Vec<Vec<usize>>) {
+        if left.iter().all(|steps| *steps == 0) {
+            return orders.push(order.clone());
+        }
+        for request in 0..left.len() {
+            if left[request] > 0 {
+                left[request] -= 1;
+                order.push(request);
+                extend(left, order, orders);
+                order.pop();
+                left[request] += 1;
+            }
+        }
+    }
+    let mut orders = Vec::new();
+    extend(&mut vec![steps; requests], &mut Vec::new(), &mut orders);
+    orders
+}
+
+#[test]
+fn no_order_of_requests_signs_the_user_out() {
+    let all = orders(3, 3);
+    assert_eq!(all.len(), 1680);
+    for order in all {
+        // Which responses are lost on their way.
+        for lost in 0..8_u8 {
+            let fixture = fixture();
+            let mut browser = due(&fixture);
+            let mut sessions: [Option<Session>; 3] = [const { None }; 3];
+            let mut cookies: [Option<String>; 3] = [const { None }; 3];
+            let mut steps = [0; 3];
+            for request in &order {
+                let request = *request;
+                steps[request] += 1;
+                match steps[request] {
+                    1 => sessions[request] = Some(browser.start()),
+                    2 => {
+                        let session = sessions[request].take().unwrap();
+                        assert_eq!(session.principal().as_deref(), Some("ann"), "{order:?}, lost {lost:b}");
+                        if request > 0 {
+                            session.increment("n", 1).unwrap();
+                        }
+                        let mut headers = block_on(session.exchange().end(200)).unwrap();
+                        cookies[request] = headers.take_set_cookie();
+                    }
+                    _ => {
+                        if let Some(cookie) = cookies[request].take().filter(|_| lost & 1 << request == 0) {
+                            browser.keep(&cookie);
+                        }
+                    }
+                }
+            }
+            let seen = browser.visit(|session| (session.principal(), session.lenient("n").i64())).result;
+            assert_eq!(seen, (Some("ann".to_owned()), Some(2)), "{order:?}, lost {lost:b}");
+        }
+    }
+}
