@@ -1,5 +1,6 @@
 //! Signing in and out, here and everywhere else.
 
+use std::cmp::Reverse;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -109,7 +110,7 @@ pub(super) async fn list(session: &Session) -> Result<Reply, Error> {
     Ok(Reply::json(&of(session).await?))
 }
 
-/// Returns where the visitor is signed in.
+/// Returns where the visitor is signed in, this session first.
 pub(super) async fn of(session: &Session) -> Result<Vec<Device>, Error> {
     let Some(user) = session.principal() else { return Ok(Vec::new()) };
     let sessions = session.exchange().sessions().sessions_of(&user).await?;
@@ -124,7 +125,9 @@ pub(super) async fn of(session: &Session) -> Result<Vec<Device>, Error> {
             device: info.get(DEVICE.name()).unwrap_or_default(),
         }
     };
-    Ok(sessions.iter().map(device).collect())
+    let mut devices: Vec<Device> = sessions.iter().map(device).collect();
+    devices.sort_unstable_by_key(|device| (!device.current, Reverse(device.last_seen)));
+    Ok(devices)
 }
 
 pub(super) async fn logout_others(session: &Session) -> Result<Reply, Error> {

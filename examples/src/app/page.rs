@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write as _};
 
 use serde_json::Value as Json;
-use sessions_core::{Error, Session, Timestamp, Value, local_path};
+use sessions_core::{Error, Session, SessionId, Timestamp, Value, local_path};
 
 use super::devices::{self, DEVICE, Device};
 use super::{Reply, Request};
@@ -14,10 +14,12 @@ const PAGE: &str = include_str!("../index.html");
 /// Shows the page. The flashes on it are consumed, so they are shown once.
 pub(super) async fn show(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
     let next = request.parameter("next").unwrap_or_default();
+    let next = local_path(&next).unwrap_or("/");
     let hidden = if session.principal().is_none() { " hidden" } else { "" };
     // Nothing of a visitor's looks like a comment, since `<` is escaped in it.
     let page = PAGE
-        .replace("<!--next-->", &Text(local_path(&next).unwrap_or("/")).to_string())
+        .replace("<!--next-->", &Text(next).to_string())
+        .replace("<!--reason-->", &reason(session, next))
         .replace("<!--hidden-->", hidden)
         .replace("<!--visits-->", &session.lenient("visits").i64().unwrap_or_default().to_string())
         .replace("<!--flashes-->", &flashes(session)?)
@@ -25,6 +27,15 @@ pub(super) async fn show(request: Request<'_>, session: &Session) -> Result<Repl
         .replace("<!--entries-->", &entries(session)?)
         .replace("<!--devices-->", &list(&devices::of(session).await?));
     Ok(Reply::html(page))
+}
+
+/// Returns why a gate sent the visitor here, if one did.
+fn reason(session: &Session, next: &str) -> String {
+    match (session.principal(), next) {
+        (_, "/") => String::new(),
+        (None, next) => format!("<p><strong>To see {}, sign in.</strong></p>", Text(next)),
+        (Some(_), next) => format!("<p><strong>To see {}, confirm that it is you.</strong></p>", Text(next)),
+    }
 }
 
 /// Returns each flash as a paragraph that screen readers announce.
@@ -71,17 +82,17 @@ fn entries(session: &Session) -> Result<String, Error> {
     Ok(html)
 }
 
-/// Returns the devices as items of a list, each but the current one with a button to end it.
+/// Returns the devices as items of a list, each but the current one with a form to sign it out.
 fn list(devices: &[Device]) -> String {
     let mut html = String::new();
     for Device { id, last_seen, current, device, .. } in devices {
-        let user_agent = device.as_ref().and_then(|device| device.user_agent()).unwrap_or("unknown device");
+        let user_agent = Text(device.as_ref().and_then(|device| device.user_agent()).unwrap_or("unknown device"));
         let address = device.as_ref().and_then(|device| device.address());
         let address = address.map_or_else(|| "unknown address".to_owned(), |address| address.to_string());
-        push(&mut html, format_args!("<li>{}, {address}, last used {}", Text(user_agent), Time(*last_seen)));
+        push(&mut html, format_args!("<li>{user_agent}, {address}, last used {}", Time(*last_seen)));
         match current {
             true => push(&mut html, format_args!(" <strong>(this device)</strong></li>\n")),
-            false => push(&mut html, format_args!("{}</li>\n", SignOut(&id.to_string()))),
+            false => push(&mut html, format_args!("{}</li>\n", SignOut { id, user_agent })),
         }
     }
     html
@@ -100,6 +111,7 @@ fn shown(value: &Value) -> Result<String, Error> {
 }
 
 /// A text that HTML shows as it is, also within quotes.
+#[derive(Clone, Copy)]
 struct Text<'a>(&'a str);
 
 impl Display for Text<'_> {
@@ -135,16 +147,20 @@ impl Display for Time {
     }
 }
 
-/// A form that ends a session of the visitor's.
-struct SignOut<'a>(&'a str);
+/// A form that ends another session of the visitor's.
+struct SignOut<'a> {
+    id: &'a SessionId,
+    user_agent: Text<'a>,
+}
 
 impl Display for SignOut<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, user_agent } = self;
         write!(
             f,
             "<form method=\"post\" action=\"/logout_device\"><input type=\"hidden\" name=\"next\" value=\"/\">\
-             <input type=\"hidden\" name=\"id\" value=\"{}\"><button>Sign out this device</button></form>",
-            self.0
+             <input type=\"hidden\" name=\"id\" value=\"{id}\">\
+             <button aria-label=\"Sign out {user_agent}\">Sign out</button></form>",
         )
     }
 }
@@ -182,7 +198,14 @@ mod tests {
         let request = Request::new("GET", "/", "next=/private%3Fa%3Db%26c", b"");
         let page = show(request, &session).await.unwrap().body;
         assert!(!page.contains("<!--"), "{page}");
-        for shown in ["&lt;ann&gt;", "&lt;key&gt;", "&lt;value&gt;", "&lt;flash&gt;", "value=\"/private?a=b&amp;c\""] {
+        for shown in [
+            "&lt;ann&gt;",
+            "&lt;key&gt;",
+            "&lt;value&gt;",
+            "&lt;flash&gt;",
+            "value=\"/private?a=b&amp;c\"",
+            "confirm that it is you.",
+        ] {
             assert!(page.contains(shown), "{shown} in {page}");
         }
     }
