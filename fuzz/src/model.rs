@@ -247,9 +247,9 @@ impl Model {
         }
     }
 
-    /// Returns whether the secret fits: its own, or the one that a rotation has sent. The former one
-    /// fits too, if a rotation replaced it and the changes sign nobody in, or if they only consume
-    /// flashes.
+    /// Returns whether the secret fits: its own, or the one that a rotation has sent. The former
+    /// one fits too, if a rotation replaced it and the changes sign nobody in, or if they only
+    /// consume flashes.
     fn admits(&self, changes: &Changes) -> bool {
         let sets_head = changes.changes_head();
         let clears = changes.clears_entries() || changes.clears_flashes();

@@ -162,8 +162,8 @@ impl Future for OptionalAdmission {
 
 /// A middleware around routes that only signed-in visitors reach; see [`SignedIn`].
 ///
-/// Wrap the app in a [`SessionMiddleware`](crate::SessionMiddleware) outside it, and leave the login
-/// page out.
+/// Wrap the app in a [`SessionMiddleware`](crate::SessionMiddleware) outside it, and leave the
+/// login page out.
 ///
 /// ```
 /// use actix_web::{App, web};

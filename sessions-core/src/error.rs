@@ -168,7 +168,8 @@ impl Error {
     /// - 303: the visitor must sign in or confirm, and the browser shows the page for that
     /// - 400: too many session cookies, or a cookie beside a bearer token
     /// - 401: the session is gone, or the visitor must sign in or confirm
-    /// - 403: another site made the browser send the request, or the principal has too many sessions
+    /// - 403: another site made the browser send the request, or the principal has too many
+    ///   sessions
     /// - 409: conflict
     /// - 413: the record would be too large
     /// - 503: the store failed, is full, or has a record that only a newer build can read

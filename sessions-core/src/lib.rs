@@ -20,10 +20,10 @@ pub use cookie::{Opened, SameSite, Seal};
 pub use error::{ConfigError, ConfigErrorKind, Error, ErrorKind};
 pub use id::{InvalidSessionId, SessionId};
 pub use manager::{
-    DestroyReason, Event, Expiry, LimitPolicy, OutagePolicy, Principal, RejectReason, SessionInfo, Sessions,
+    DestroyReason, Event, Expiry, LimitPolicy, Login, OutagePolicy, Principal, RejectReason, SessionInfo, Sessions,
     SessionsBuilder, StoreCall,
 };
 pub use platform::{Clock, SystemClock, Timestamp};
 pub use record::codec::Codec;
 pub use request::{CrossOrigin, Device, TrustedProxies, local_path};
-pub use session::{Issued, Key, Lenient, Login, Session, Value};
+pub use session::{Issued, Key, Lenient, Session, Value};

@@ -5,6 +5,7 @@ mod event;
 pub(crate) mod expiry;
 mod global;
 mod info;
+mod login;
 mod sessions;
 mod sweeper;
 
@@ -12,6 +13,7 @@ pub use builder::{LimitPolicy, OutagePolicy, SessionsBuilder};
 pub use event::{DestroyReason, Event, Principal, RejectReason, StoreCall};
 pub use expiry::Expiry;
 pub use info::SessionInfo;
+pub use login::Login;
 pub use sessions::Sessions;
 
 pub(crate) use event::TARGET;

@@ -8,7 +8,6 @@ mod issue;
 mod key;
 mod lenient;
 mod load;
-mod login;
 mod value;
 
 pub use gate::SignedIn;
@@ -16,7 +15,6 @@ pub use issue::Issued;
 pub use key::Key;
 pub use lenient::Lenient;
 pub use load::Load;
-pub use login::Login;
 pub use value::Value;
 
 use std::fmt;
@@ -26,6 +24,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Exchange, Shared, save};
 use crate::id::SessionId;
+use crate::manager::Login;
 use crate::platform::{Timestamp, whole_millis};
 
 #[doc = include_str!("docs/session.md")]

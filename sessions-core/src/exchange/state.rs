@@ -13,10 +13,9 @@ use crate::error::{Error, ErrorKind};
 use crate::exchange::outcome::Blocked;
 use crate::exchange::view::View;
 use crate::id::SessionId;
-use crate::manager::Expiry;
+use crate::manager::{Expiry, Login};
 use crate::platform::Timestamp;
 use crate::record::{HeadChanges, Lifetime, Record};
-use crate::session::Login;
 use turns::Saves;
 
 /// The session of one request: what was loaded and what the request did to it.

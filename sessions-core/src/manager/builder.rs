@@ -270,8 +270,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets whether clients may send their token as `Authorization: Bearer …` (RFC 6750). The default
-    /// is `false`.
+    /// Sets whether clients may send their token as `Authorization: Bearer …` (RFC 6750). The
+    /// default is `false`.
     ///
     /// This is for clients without a cookie jar, such as command-line tools and native apps.
     /// [`Sessions::issue`] gives them a token. A request with a bearer token is never answered with

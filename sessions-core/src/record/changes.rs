@@ -19,8 +19,8 @@ use crate::record::limits::Limits;
 ///    [`now`](Self::now), and every [`Change::Require`] must hold.
 /// 2. Clears come first, then the other changes in any order: no two of them name the same key of
 ///    the same kind.
-/// 3. The secret, the principal and the lifetime are replaced if there are new ones, and the session
-///    was last seen at [`now`](Self::now).
+/// 3. The secret, the principal and the lifetime are replaced if there are new ones, a rotation
+///    begins or ends, and the session was last seen at [`now`](Self::now).
 /// 4. The resulting record must be within the [`limits`](Self::limits) or smaller than before.
 ///
 /// A store that keeps whole records calls [`Record::apply`](crate::record::Record::apply), which

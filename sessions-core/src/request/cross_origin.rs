@@ -62,8 +62,8 @@ impl CrossOriginRule {
             CrossOrigin::RefuseCrossSite => false,
             CrossOrigin::RefuseCrossOrigin => true,
         };
-        // A foreign page cannot make the browser send a bearer token. Other schemes it can: browsers
-        // remember passwords of `Basic` and add them themselves.
+        // A foreign page cannot make the browser send a bearer token. Other schemes it can:
+        // browsers remember passwords of `Basic` and add them themselves.
         let has_bearer = || request.first(RequestHeader::Authorization).and_then(bearer_token).is_some();
         let may_be_forged = carried || (is_strict && !has_bearer());
         may_be_forged && is_foreign(request, is_strict) && !self.trusts(request)

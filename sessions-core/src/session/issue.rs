@@ -3,10 +3,9 @@
 use std::fmt;
 
 use super::Session;
-use super::login::Login;
 use crate::error::{Error, ErrorKind};
 use crate::id::SessionId;
-use crate::manager::Sessions;
+use crate::manager::{Login, Sessions};
 
 /// A session that was begun without a request, and what a client needs to use it.
 ///

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::manager::Expiry;
+use crate::manager::expiry::Expiry;
 use crate::platform::{Timestamp, whole_millis};
 use crate::record::{LONGEST_PRINCIPAL, Lifetime};
 
