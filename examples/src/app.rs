@@ -4,18 +4,18 @@ mod classic;
 mod devices;
 mod flashes;
 mod flows;
+mod forms;
+mod page;
 mod writes;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 use serde::Serialize;
 use sessions_core::{Device, Error, Session};
-
-/// The first page, which lists the routes.
-const INDEX: &str = include_str!("index.html");
 
 /// The longest pause that a request can ask for.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
@@ -40,6 +40,8 @@ pub struct Reply {
     pub status: u16,
     /// The content type.
     pub content_type: &'static str,
+    /// More headers, with names in lower case.
+    pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: String,
 }
@@ -65,6 +67,11 @@ impl<'a> Request<'a> {
         form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| Cow::into_owned(value))
     }
 
+    /// Returns a parameter such as `30d`, if it is a duration.
+    fn duration(&self, name: &str) -> Option<Duration> {
+        self.parameter(name).and_then(|text| humantime::parse_duration(&text).ok())
+    }
+
     fn key(&self) -> String {
         self.parameter("k").unwrap_or_default()
     }
@@ -80,11 +87,15 @@ impl<'a> Request<'a> {
 
 impl Reply {
     fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
-        Self { status, content_type, body: body.into() }
+        Self { status, content_type, headers: Vec::new(), body: body.into() }
     }
 
     fn text(body: impl Into<String>) -> Self {
         Self::new(200, "text/plain; charset=utf-8", body)
+    }
+
+    fn html(body: String) -> Self {
+        Self::new(200, "text/html; charset=utf-8", body)
     }
 
     fn json(value: &impl Serialize) -> Self {
@@ -94,10 +105,21 @@ impl Reply {
         }
     }
 
+    /// Creates a reply with a token, which no cache may keep.
+    fn token(token: &str) -> Self {
+        let headers = vec![("cache-control", "no-store".to_owned())];
+        Self { headers, ..Self::json(&BTreeMap::from([("token", token)])) }
+    }
+
     /// Creates a reply without a body.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self::refusal(status, "")
+    }
+
+    /// Creates a reply that sends the browser to another page of this site.
+    fn see_other(path: &str) -> Self {
+        Self { headers: vec![("location", path.to_owned())], ..Self::status(303) }
     }
 
     /// Creates a reply with the reason why a request is refused.
@@ -106,13 +128,12 @@ impl Reply {
     }
 }
 
-/// Answers a request to `/` or `/plain`, which do not touch the session.
+/// Answers a request to `/plain`, which does not touch the session.
 #[must_use]
 pub fn answer_without_session(request: Request<'_>) -> Reply {
-    match (request.method, request.path) {
-        ("OPTIONS", _) => Reply::status(204),
-        ("GET" | "HEAD", "/") => Reply::new(200, "text/html; charset=utf-8", INDEX),
-        ("GET" | "HEAD", "/plain") => Reply::text("ok"),
+    match request.method {
+        "OPTIONS" => Reply::status(204),
+        "GET" | "HEAD" => Reply::text("ok"),
         _ => Reply::status(405),
     }
 }
@@ -126,9 +147,7 @@ pub fn answer_signed_in(principal: &str) -> Reply {
 /// Returns how long ago a visitor of `/fresh?within=10s` may have signed in.
 #[must_use]
 pub fn freshness(query: &str) -> Duration {
-    let request = Request::new("GET", "/fresh", query, b"");
-    let within = request.parameter("within").and_then(|text| humantime::parse_duration(&text).ok());
-    within.unwrap_or(Duration::from_secs(600))
+    Request::new("GET", "/fresh", query, b"").duration("within").unwrap_or(Duration::from_secs(600))
 }
 
 /// Answers a request to any other route.
@@ -137,40 +156,66 @@ pub fn freshness(query: &str) -> Duration {
 ///
 /// Returns an error of the session, which the framework turns into a response.
 pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Result<Reply, Error> {
-    match (request.method, request.path) {
-        ("OPTIONS", _) => Ok(Reply::status(204)),
-        ("POST", "/set/") => flows::set(request, session),
-        ("POST", "/put") => writes::put(request, session, wait).await,
-        ("POST", "/login") => devices::login(request, session),
-        ("GET" | "HEAD", path) => match path {
-            "/set" => classic::set(session),
-            "/get" => Ok(classic::get(session)),
-            "/delete" => Ok(classic::delete(session)),
-            "/clear" => Ok(classic::clear(session)),
-            "/update" => classic::update(session),
-            "/destroy" => Ok(classic::destroy(session)),
-            "/set_immutable" => classic::set_immutable(session),
-            "/get_immutable" => classic::get_immutable(session),
-            "/get/" => flows::get(session),
-            "/clear/" => flows::clear(session),
-            "/destroy/" => flows::destroy(session),
-            "/destroyall/" => flows::destroy_all(session).await,
-            "/put" => writes::put(request, session, wait).await,
-            "/incr" => writes::increment(request, session),
-            "/fail" => writes::fail(session),
-            "/panic" => writes::panic(session),
-            "/flash/set" => flashes::set(request, session),
-            "/flash/get" => Ok(flashes::get(request, session)),
-            "/flash/peek" => flashes::peek(request, session),
-            "/flash/all" => flashes::all(session),
-            "/flash/clear" => Ok(flashes::clear(session)),
-            "/login" => devices::login(request, session),
-            "/logout" => Ok(devices::logout(request, session, wait).await),
-            "/whoami" => Ok(devices::whoami(session)),
-            "/sessions" => devices::list(session).await,
-            "/logout_others" => devices::logout_others(session).await,
-            _ => Ok(Reply::refusal(404, "not found; / lists the routes")),
+    match request.method {
+        "OPTIONS" => Ok(Reply::status(204)),
+        "GET" | "HEAD" => match look(request, session).await? {
+            Some(reply) => Ok(reply),
+            // The forms post what changes something. A GET is for trying it by hand, and for tests.
+            None => {
+                let reply = change(request, session, wait).await?;
+                Ok(reply.unwrap_or_else(|| Reply::refusal(404, "not found; / lists the routes")))
+            }
+        },
+        "POST" => match change(request, session, wait).await? {
+            Some(reply) => forms::end(request, session, reply),
+            None => Ok(Reply::status(405)),
         },
         _ => Ok(Reply::status(405)),
     }
+}
+
+/// Answers a request that only looks at the session, though a look consumes flashes.
+async fn look(request: Request<'_>, session: &Session) -> Result<Option<Reply>, Error> {
+    Ok(Some(match request.path {
+        "/" => page::show(request, session).await?,
+        "/get" => classic::get(session),
+        "/get_immutable" => classic::get_immutable(session)?,
+        "/get/" => flows::get(session)?,
+        "/visits" => writes::visits(session),
+        "/flash/get" => flashes::get(request, session),
+        "/flash/peek" => flashes::peek(request, session)?,
+        "/flash/all" => flashes::all(session)?,
+        "/whoami" => devices::whoami(session),
+        "/sessions" => devices::list(session).await?,
+        _ => return Ok(None),
+    }))
+}
+
+/// Answers a request that changes something.
+async fn change(request: Request<'_>, session: &Session, wait: Wait) -> Result<Option<Reply>, Error> {
+    Ok(Some(match request.path {
+        "/set" => classic::set(session)?,
+        "/delete" => classic::delete(session),
+        "/clear" => classic::clear(session),
+        "/update" => classic::update(session)?,
+        "/destroy" => classic::destroy(session),
+        "/set_immutable" => classic::set_immutable(session)?,
+        "/set/" if request.method == "POST" => flows::set(request, session)?,
+        "/clear/" => flows::clear(session)?,
+        "/destroy/" => flows::destroy(session)?,
+        "/destroyall/" => flows::destroy_all(session).await?,
+        "/put" => writes::put(request, session, wait).await?,
+        "/incr" => writes::increment(request, session)?,
+        "/fail" => writes::fail(session)?,
+        "/panic" => writes::panic(session)?,
+        "/flash/set" => flashes::set(request, session)?,
+        "/flash/clear" => flashes::clear(session),
+        "/login" => devices::login(request, session)?,
+        "/api/login" => devices::login_without_cookie(request, session).await?,
+        "/confirm" => devices::confirm(session).await?,
+        "/logout" => devices::logout(request, session, wait).await,
+        "/logout_device" => devices::logout_device(request, session).await?,
+        "/logout_others" => devices::logout_others(session).await?,
+        _ => return Ok(None),
+    }))
 }

@@ -20,6 +20,9 @@ pub struct Options {
     idle: Duration,
     absolute: Duration,
     grace: Duration,
+    rotate: Option<Duration>,
+    per_principal: Option<usize>,
+    bearer: bool,
     seal: Seal,
     sessions_max: Option<u64>,
     proxies: Vec<String>,
@@ -47,6 +50,9 @@ Options:
   --idle 30m             the idle timeout: how long a session lives without a request
   --absolute 12h         the absolute timeout: how long a session lives in any case
   --grace 30s            how long a token counts as superseded after a login has replaced it
+  --rotate 15m           how often a session in use gets a new token; never by default
+  --per-principal 1000   how many sessions a user may have at once; a further login ends the oldest
+  --bearer               also accepts the token of /api/login, as Authorization: Bearer TOKEN
   --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random;
                          NEW,OLD rotates the key: the first one seals, all of them open
   --sessions-max 1000000 how many sessions the store holds at most; the default of redb: and fjall: is 10000000,
@@ -76,6 +82,9 @@ impl Options {
             idle: Duration::from_secs(30 * 60),
             absolute: Duration::from_secs(12 * 60 * 60),
             grace: Duration::from_secs(30),
+            rotate: None,
+            per_principal: None,
+            bearer: false,
             seal: Seal::None,
             sessions_max: None,
             proxies: Vec::new(),
@@ -88,6 +97,9 @@ impl Options {
                 Arg::Long("insecure-http") => options.insecure_http = true,
                 Arg::Long("idle") => options.idle = args.value()?.parse_with(humantime::parse_duration)?,
                 Arg::Long("grace") => options.grace = args.value()?.parse_with(humantime::parse_duration)?,
+                Arg::Long("rotate") => options.rotate = Some(args.value()?.parse_with(humantime::parse_duration)?),
+                Arg::Long("bearer") => options.bearer = true,
+                Arg::Long("per-principal") => options.per_principal = Some(args.value()?.parse()?),
                 Arg::Long("absolute") => options.absolute = args.value()?.parse_with(humantime::parse_duration)?,
                 Arg::Long("seal") => options.seal = args.value()?.parse_with(Seal::parse)?,
                 Arg::Long("sessions-max") => options.sessions_max = Some(args.value()?.parse()?),
@@ -127,9 +139,12 @@ impl Options {
     /// Returns an error if the options are invalid or the store cannot be opened.
     pub fn sessions(&self) -> Result<Sessions, Failure> {
         let store = store::open(&self.store, self.sessions_max)?;
-        let builder =
-            Sessions::builder().store(store).idle(self.idle).absolute(self.absolute).renewal_grace(self.grace);
-        let builder = builder.login_page("/");
+        let builder = Sessions::builder().store(store).idle(self.idle).absolute(self.absolute);
+        let builder = builder.renewal_grace(self.grace).rotate_every(self.rotate).bearer(self.bearer).login_page("/");
+        let builder = match self.per_principal {
+            Some(most) => builder.sessions_per_principal(most),
+            None => builder,
+        };
         let builder = if self.insecure_http { builder.secure(false) } else { builder };
         let builder = match self.seal {
             Seal::None => builder,
@@ -231,7 +246,15 @@ mod tests {
 
     #[test]
     fn invalid_options_are_refused() {
-        for args in [&["--prot", "1"][..], &["--port", "x"], &["--idle", "soon"], &["--seal", "wax"], &["stray"]] {
+        for args in [
+            &["--prot", "1"][..],
+            &["--port", "x"],
+            &["--idle", "soon"],
+            &["--rotate", "often"],
+            &["--per-principal", "few"],
+            &["--seal", "wax"],
+            &["stray"],
+        ] {
             assert!(parse(args).is_err(), "{args:?}");
         }
         assert!(parse(&["--store", "nowhere:"]).unwrap().sessions().is_err());

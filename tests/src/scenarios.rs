@@ -7,6 +7,8 @@ pub mod flows;
 pub mod limits;
 pub mod login;
 pub mod logout;
+pub mod principals;
 pub mod races;
+pub mod rotation;
 pub mod superseded;
 pub mod tokens;

@@ -13,7 +13,6 @@ async fn main() -> Result<(), Failure> {
         App::new()
             .wrap(SessionMiddleware::new(sessions.clone()))
             .app_data(proxies.clone())
-            .route("/", web::to(without_session))
             .route("/plain", web::to(without_session))
             .route("/private", web::get().to(private))
             .route("/fresh", web::get().to(fresh))
@@ -57,5 +56,9 @@ async fn with_session(
 
 fn respond(reply: app::Reply) -> HttpResponse {
     let status = StatusCode::from_u16(reply.status).unwrap_or_default();
-    HttpResponse::build(status).content_type(reply.content_type).body(reply.body)
+    let mut response = HttpResponse::build(status);
+    for header in reply.headers {
+        response.insert_header(header);
+    }
+    response.content_type(reply.content_type).body(reply.body)
 }

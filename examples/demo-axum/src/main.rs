@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::serve::ListenerExt;
 use axum::{Router, routing};
 use sessions_axum::{Session, SessionError, SessionLayer, SignedIn, TrustedProxies, device};
@@ -17,7 +17,6 @@ use tokio::net::TcpListener;
 async fn main() -> Result<(), Failure> {
     let options = Options::from_args();
     let app = Router::new()
-        .route("/", routing::any(without_session))
         .route("/plain", routing::any(without_session))
         .route("/private", routing::get(private))
         .route("/fresh", routing::get(fresh))
@@ -61,5 +60,6 @@ async fn with_session(
 
 fn respond(reply: app::Reply) -> Response {
     let status = axum::http::StatusCode::from_u16(reply.status).unwrap_or_default();
-    (status, [(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response()
+    let content_type = [(header::CONTENT_TYPE, reply.content_type)];
+    (status, content_type, AppendHeaders(reply.headers), reply.body).into_response()
 }

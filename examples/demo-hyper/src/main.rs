@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -53,8 +53,7 @@ async fn handle(
     proxies: Arc<TrustedProxies>,
 ) -> Result<Answer, Infallible> {
     let method = request.method().as_str();
-    let plain = matches!(request.uri().path(), "/" | "/plain");
-    if plain {
+    if request.uri().path() == "/plain" {
         let request = app::Request::new(method, request.uri().path(), "", b"");
         return Ok(respond(app::answer_without_session(request)));
     }
@@ -95,5 +94,10 @@ fn respond(reply: app::Reply) -> Answer {
     let mut response = Response::new(Full::from(reply.body));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or_default();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
     response
 }

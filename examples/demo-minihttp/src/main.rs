@@ -32,7 +32,7 @@ fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxie
     let method = request.method().to_owned();
     let target = request.path().to_owned();
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    let reply = if matches!(path, "/" | "/plain") {
+    let reply = if path == "/plain" {
         app::answer_without_session(app::Request::new(&method, path, query, b""))
     } else if matches!((&*method, path), ("GET" | "HEAD", "/private" | "/fresh")) {
         let user = request.signed_in()?;
@@ -54,6 +54,9 @@ fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxie
     let reason = StatusCode::from_u16(reply.status)?.canonical_reason().unwrap_or_default();
     response.status_code(usize::from(reply.status), reason);
     response.header(&format!("Content-Type: {}", reply.content_type));
+    for (name, value) in reply.headers {
+        response.header(&format!("{name}: {value}"));
+    }
     response.body_vec(reply.body.into_bytes());
     Ok(())
 }

@@ -6,40 +6,52 @@ use crate::site::{Site, Way, in_every_framework_and_way};
 
 in_every_framework_and_way! {
     a_posted_form_is_kept,
-    a_reload_posts_the_form_again,
-    a_form_signs_in,
+    a_reload_does_not_post_the_form_again,
+    a_flash_is_shown_once,
+    the_counter_follows_other_tabs,
 }
 
 fn a_posted_form_is_kept(framework: Framework, way: Way) {
     let Some(site) = Site::start(framework, way) else { return };
     site.open("/");
-    site.browser.fill("form[action='/put'] [name=k]", "city");
-    site.browser.fill("form[action='/put'] [name=v]", "Thessaloniki & Αθήνα");
-    site.browser.follow("form[action='/put'] button");
-    site.expect_text("ok");
-    site.expect("/get/", r#"{"city":"Thessaloniki & Αθήνα"}"#);
-    site.expect_after_reload(r#"{"city":"Thessaloniki & Αθήνα"}"#);
+    site.submit("/put", &[("k", "city"), ("v", "Thessaloniki & <b>Αθήνα</b>")]);
+    assert_eq!(site.path(), "/");
+    site.expect_element("#entries", "city\tThessaloniki & <b>Αθήνα</b>");
+    site.browser.reload();
+    site.expect_element("#entries", "city\tThessaloniki & <b>Αθήνα</b>");
+    site.expect("/get/", r#"{"city":"Thessaloniki & <b>Αθήνα</b>"}"#);
 }
 
-fn a_reload_posts_the_form_again(framework: Framework, way: Way) {
+fn a_reload_does_not_post_the_form_again(framework: Framework, way: Way) {
     let Some(site) = Site::start(framework, way) else { return };
     site.open("/");
-    site.browser.fill("form[action='/put'] [name=k]", "color");
-    site.browser.follow("form[action='/put'] button");
-    site.expect_text("ok");
-    let form = site.browser.tab();
+    for visits in ["1", "2"] {
+        site.submit("/incr", &[]);
+        site.expect_element("#visits", visits);
+    }
+    site.browser.reload();
+    site.expect_element("#visits", "2");
+    site.submit("/clear", &[]);
+    site.expect_element("#visits", "0");
+}
+
+fn a_flash_is_shown_once(framework: Framework, way: Way) {
+    let Some(site) = Site::start(framework, way) else { return };
+    site.open("/");
+    site.submit("/flash/set", &[("v", "Saved & <kept>.")]);
+    site.expect_element("[role=status]", "Saved & <kept>.");
+    site.browser.reload();
+    site.expect_no_element("[role=status]");
+}
+
+fn the_counter_follows_other_tabs(framework: Framework, way: Way) {
+    let Some(site) = Site::start(framework, way) else { return };
+    site.open("/");
+    site.submit("/incr", &[]);
+    site.browser.click("#live input");
+    let first = site.browser.tab();
     site.browser.open_tab();
-    site.expect("/clear/", "{}");
-    site.browser.switch_to(&form);
-    site.expect_after_reload("ok");
-    site.expect("/get/", r#"{"color":"blue"}"#);
-}
-
-fn a_form_signs_in(framework: Framework, way: Way) {
-    let Some(site) = Site::start(framework, way) else { return };
-    site.open("/");
-    site.browser.fill("form[action='/login'] [name=user]", "ann");
-    site.browser.follow("form[action='/login'] button");
-    site.expect_text("ok");
-    site.expect_user("ann");
+    site.expect("/incr?k=visits&by=41", "42");
+    site.browser.switch_to(&first);
+    site.wait_for_element("#visits", "42");
 }

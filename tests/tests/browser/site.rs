@@ -1,6 +1,10 @@
 //! A demo, and a browser that visits it.
 
-use sessions_tests::{Chromium, Framework, Nginx, Server};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sessions_tests::{Chromium, Framework, Nginx, PATIENCE, Server};
 
 /// The way from a browser to a demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,12 +73,70 @@ impl Site {
         assert_eq!(self.browser.text(), text);
     }
 
+    /// Fills in a form of the page and posts it.
+    #[track_caller]
+    pub(crate) fn submit(&self, action: &str, fields: &[(&str, &str)]) {
+        for (name, value) in fields {
+            self.browser.fill(&format!("form[action='{action}'] [name={name}]"), value);
+        }
+        self.browser.follow(&format!("form[action='{action}'] button"));
+    }
+
+    /// Opens `/whoami` and returns when the user last proved who they are, in milliseconds.
+    #[track_caller]
+    pub(crate) fn signed_in_at(&self) -> u64 {
+        self.whoami()["signed_in_at"].as_u64().expect("a signed-in user has a time")
+    }
+
+    /// Returns the path and the query of the page.
+    #[track_caller]
+    pub(crate) fn path(&self) -> String {
+        self.browser.evaluate("location.pathname + location.search").as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Repeats an action until it leads to a path, with its query.
+    #[track_caller]
+    pub(crate) fn repeat_until_at(&self, path: &str, act: impl Fn()) {
+        let deadline = Instant::now() + PATIENCE;
+        act();
+        while self.path() != path {
+            assert!(Instant::now() < deadline, "the browser does not arrive at {path}, but at {}", self.path());
+            act();
+        }
+    }
+
+    /// Expects the text of the first element that a CSS selector finds.
+    #[track_caller]
+    pub(crate) fn expect_element(&self, selector: &str, text: &str) {
+        assert_eq!(self.browser.text_of(selector).as_deref(), Some(text), "{selector} of\n{}", self.browser.text());
+    }
+
+    /// Expects that a CSS selector finds nothing.
+    #[track_caller]
+    pub(crate) fn expect_no_element(&self, selector: &str) {
+        assert_eq!(self.browser.text_of(selector), None, "{selector} of\n{}", self.browser.text());
+    }
+
+    /// Waits until a script of the page has changed the text of an element.
+    #[track_caller]
+    pub(crate) fn wait_for_element(&self, selector: &str, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.browser.text_of(selector).as_deref() != Some(text) {
+            assert!(Instant::now() < deadline, "{selector} does not become {text} on\n{}", self.browser.text());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[track_caller]
+    fn whoami(&self) -> Value {
+        self.open("/whoami");
+        serde_json::from_str(&self.browser.text()).expect("the answer is JSON")
+    }
+
     /// Opens `/whoami` and expects a signed-in user.
     #[track_caller]
     pub(crate) fn expect_user(&self, user: &str) {
-        self.open("/whoami");
-        let whoami: serde_json::Value = serde_json::from_str(&self.browser.text()).expect("the answer is JSON");
-        assert_eq!(whoami["user"], user);
+        assert_eq!(self.whoami()["user"], user);
     }
 }
 

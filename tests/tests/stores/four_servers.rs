@@ -1,6 +1,7 @@
 //! One session on four servers with different frameworks, which share only the store.
 
-use sessions_tests::{Server, Visitor, each_together};
+use sessions_tests::scenarios::{principals, rotation};
+use sessions_tests::{Framework, Server, Visitor, each_together};
 
 use crate::support::{Engine, Place, on_engines};
 
@@ -16,6 +17,11 @@ on_engines! {
         increments_on_all_servers_add_up,
         a_flash_is_read_once_across_servers,
     ]
+}
+
+on_engines! {
+    [limited_redis Redis, limited_postgres Postgres]
+    [a_user_has_no_more_sessions_than_allowed, a_rotation_signs_nobody_out_on_any_server]
 }
 
 /// Returns the same browser on each of the servers.
@@ -141,4 +147,21 @@ fn a_flash_is_read_once_across_servers(engine: Engine) {
             visitor.get("/flash/get?k=notice").expect_text("");
         }
     }
+}
+
+/// Two of the frameworks, of which one has threads that block.
+const TWO: [Framework; 2] = [Framework::Axum, Framework::Minihttp];
+
+fn a_user_has_no_more_sessions_than_allowed(engine: Engine) {
+    let Some(place) = Place::new(engine) else { return };
+    let [first, second] = TWO.map(|framework| place.start_with(framework, &["--per-principal", "5"]));
+    principals::parallel_logins_leave_no_more_than_allowed(&[&first, &second], 5);
+}
+
+fn a_rotation_signs_nobody_out_on_any_server(engine: Engine) {
+    let Some(place) = Place::new(engine) else { return };
+    let [first, second] = TWO.map(|framework| place.start_with(framework, &["--rotate", "1ms"]));
+    rotation::parallel_requests_sign_nobody_out(&[&first, &second], 5);
+    rotation::lost_response_signs_nobody_out(&second);
+    rotation::first_use_of_the_new_token_ends_the_old_one(&first);
 }

@@ -51,7 +51,6 @@ fn while_redis_is_gone_nothing_is_lost(framework: Framework) {
             expect_unavailable(visitor.get(target));
         }
         visitor.get("/plain").expect_text("ok").expect_no_cookie();
-        visitor.get("/").expect_ok().expect_no_cookie();
     }
     // A visitor without a session needs nothing from the store.
     server.visitor().get("/get/").expect_text("{}").expect_no_cookie();

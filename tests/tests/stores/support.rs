@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sessions_tests::{Framework, Options, Server};
 use tempfile::TempDir;
-use test_servers::Cluster;
+use test_servers::{Cluster, Postgres};
 
 /// All frameworks, for tests that alternate between them.
 pub(crate) const FRAMEWORKS: [Framework; 4] =
@@ -19,6 +19,7 @@ pub(crate) enum Engine {
     Fjall,
     Redis,
     RedisCluster,
+    Postgres,
 }
 
 impl Engine {
@@ -27,7 +28,7 @@ impl Engine {
         match self {
             Self::Redb => format!("redb:{}", path.display()),
             Self::Fjall => format!("fjall:{}", path.display()),
-            Self::Redis | Self::RedisCluster => panic!("{self:?} lies in no folder"),
+            Self::Redis | Self::RedisCluster | Self::Postgres => panic!("{self:?} lies in no folder"),
         }
     }
 }
@@ -52,6 +53,7 @@ impl Place {
             }
             Engine::Redis => test_servers::installed().then(|| Self::with_prefix(&redis().url())),
             Engine::RedisCluster => test_servers::installed().then(|| Self::with_prefix(&cluster().url())),
+            Engine::Postgres => Postgres::is_installed().then(Self::with_database),
         }
     }
 
@@ -67,9 +69,25 @@ impl Place {
         Self { url: format!("{server}?prefix=test-{number}%3A"), _folder: None }
     }
 
+    /// Returns a database of its own on a server that other tests share.
+    fn with_database() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        drop(postgres().sql(&format!("CREATE DATABASE {name}")));
+        let server = postgres().url();
+        let (server, _) = server.rsplit_once('/').expect("the URL ends with a database");
+        Self { url: format!("{server}/{name}"), _folder: None }
+    }
+
     /// Starts a demo with this store.
     pub(crate) fn start(&self, framework: Framework) -> Server {
         Options::new(framework).store(&self.url).start()
+    }
+
+    /// Starts a demo with this store and more arguments.
+    pub(crate) fn start_with(&self, framework: Framework, arguments: &[&str]) -> Server {
+        let options = Options::new(framework).store(&self.url);
+        arguments.iter().fold(options, |options, argument| options.argument(argument)).start()
     }
 
     /// Starts all four demos with this store.
@@ -82,6 +100,12 @@ impl Place {
 fn redis() -> &'static test_servers::Server {
     static REDIS: OnceLock<test_servers::Server> = OnceLock::new();
     REDIS.get_or_init(test_servers::Server::start)
+}
+
+/// Returns the database that tests share. It ends with the process.
+fn postgres() -> &'static Postgres {
+    static POSTGRES: OnceLock<Postgres> = OnceLock::new();
+    POSTGRES.get_or_init(Postgres::start)
 }
 
 /// Returns the cluster that tests share. It ends with the process.

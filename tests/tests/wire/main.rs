@@ -1,6 +1,7 @@
 //! Scenarios over real sockets, in every framework.
 
 mod anonymous;
+mod bearer;
 mod caching;
 mod capacity;
 mod cookie_field;
@@ -18,11 +19,14 @@ mod login;
 mod logout;
 mod methods;
 mod overview;
+mod page;
 mod principals;
 mod races;
+mod rotation;
 mod sealed;
 mod secrecy;
 mod set_cookie;
+mod sign_ins;
 mod startup;
 mod superseded;
 mod tokens;

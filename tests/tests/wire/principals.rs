@@ -1,13 +1,15 @@
 //! Sessions of one user, listed and ended from one of them.
 
-use sessions_tests::scenarios::devices;
-use sessions_tests::{Framework, Server, in_every_framework};
+use sessions_tests::scenarios::{devices, principals};
+use sessions_tests::{Framework, Options, Server, Visitor, in_every_framework};
 
 in_every_framework! {
     a_user_lists_all_sessions_and_the_current_one,
     logout_others_ends_only_the_users_other_sessions,
     a_login_after_logout_others_stays,
     an_anonymous_visitor_lists_no_sessions,
+    a_login_beyond_the_limit_ends_the_oldest,
+    parallel_logins_leave_no_more_than_allowed,
 }
 
 fn a_user_lists_all_sessions_and_the_current_one(framework: Framework) {
@@ -36,4 +38,22 @@ fn an_anonymous_visitor_lists_no_sessions(framework: Framework) {
     }
     ann.expect_user("ann");
     anonymous.get("/get").expect_name("iris");
+}
+
+fn limited(framework: Framework, most: &str) -> Server {
+    Options::new(framework).argument("--per-principal").argument(most).start()
+}
+
+fn a_login_beyond_the_limit_ends_the_oldest(framework: Framework) {
+    let server = limited(framework, "2");
+    let mut bob = server.signed_in("bob");
+    let mut logins: Vec<Visitor<'_>> = (0..4).map(|_| server.signed_in("ann")).collect();
+    // Logins of one millisecond have no order, so that any of the older ones may have ended.
+    let alive: Vec<bool> = logins.iter_mut().map(|visitor| visitor.whoami().user.is_some()).collect();
+    assert_eq!((alive.iter().filter(|alive| **alive).count(), alive[3]), (2, true), "{alive:?}");
+    bob.expect_user("bob");
+}
+
+fn parallel_logins_leave_no_more_than_allowed(framework: Framework) {
+    principals::parallel_logins_leave_no_more_than_allowed(&[&limited(framework, "5")], 5);
 }

@@ -1,0 +1,96 @@
+//! Tokens that are replaced while a session is in use. The server is started with `--rotate 1ms`,
+//! so that nearly every request begins a rotation if none is under way.
+
+use crate::{Response, Server, SetCookie, Visitor, each_together};
+
+/// Sends 20 requests with the old token while it is replaced, at all servers by turns.
+///
+/// # Panics
+///
+/// Panics if the rule does not hold.
+#[track_caller]
+pub fn parallel_requests_sign_nobody_out(servers: &[&Server], rounds: usize) {
+    let mut rotations = 0;
+    for round in 0..rounds {
+        let token = servers[0].signed_in("ann").token();
+        let tab = |index: usize| servers[index % servers.len()].visitor_with(&token);
+        let mut tabs: Vec<Visitor<'_>> = (0..20).map(tab).collect();
+        each_together(&mut tabs, |index, tab| match index / 2 % 2 {
+            0 => expect_kept(&tab.get(&format!("/put?k=k{index}&v={round}"))),
+            _ => expect_kept(&tab.get("/whoami")),
+        });
+        let mut replaced: Vec<String> = tabs.iter().flat_map(Visitor::issued).cloned().collect();
+        replaced.dedup();
+        assert!(replaced.len() <= 1, "several tokens were sent, of which one can count: {}", replaced.len());
+        rotations += replaced.len();
+        // The browser goes on with the token that it was given last.
+        let mut browser = servers[round % servers.len()].visitor_with(replaced.first().unwrap_or(&token));
+        let written = browser.entries();
+        assert_eq!(written.len(), 10, "{written:?}");
+        browser.expect_user("ann");
+    }
+    assert!(rotations > 0, "no token was replaced in {rounds} rounds");
+}
+
+/// Loses the response that brings the new token, and goes on with the old one.
+///
+/// # Panics
+///
+/// Panics if the rule does not hold.
+#[track_caller]
+pub fn lost_response_signs_nobody_out(server: &Server) {
+    let visitor = server.signed_in("ann");
+    drop(rotated(&visitor));
+    let mut visitor = visitor.twin();
+    for round in ["1", "2", "3"] {
+        visitor.put("k", round).expect_no_cookie();
+        visitor.expect_user("ann");
+        assert_eq!(visitor.entries()["k"], round);
+    }
+}
+
+/// Uses the new token, which ends the old one.
+///
+/// # Panics
+///
+/// Panics if the rule does not hold.
+#[track_caller]
+pub fn first_use_of_the_new_token_ends_the_old_one(server: &Server) {
+    let visitor = server.signed_in("ann");
+    let old = visitor.token();
+    let mut rotated = rotated(&visitor);
+    server.visitor_with(&old).expect_user("ann");
+    rotated.expect_user("ann");
+    for target in ["/put?k=a&v=1", "/logout", "/incr?k=n"] {
+        let mut late = server.visitor_with(&old);
+        late.get(target).expect_status(401).expect_no_cookie();
+        late.expect_anonymous();
+    }
+    rotated.expect_user("ann");
+    assert!(rotated.entries().is_empty(), "{:?}", rotated.entries());
+    rotated.get("/logout").expect_ok();
+    for token in [&old, &rotated.issued()[0]] {
+        server.visitor_with(token).expect_anonymous();
+    }
+}
+
+/// Returns a tab of the visitor's that was given a new token.
+#[track_caller]
+fn rotated<'a>(visitor: &Visitor<'a>) -> Visitor<'a> {
+    // A rotation is due a millisecond after the login.
+    for _ in 0..1000 {
+        let mut tab = visitor.twin();
+        tab.get("/whoami").expect_ok();
+        if !tab.issued().is_empty() {
+            return tab;
+        }
+    }
+    panic!("no token was replaced");
+}
+
+/// Expects an answer to a signed-in visitor, who is not signed out by it.
+#[track_caller]
+fn expect_kept(answer: &Response) {
+    let is_removed = answer.set_cookies().iter().any(SetCookie::is_removal);
+    assert!(answer.status() == 200 && !is_removed, "{answer}");
+}

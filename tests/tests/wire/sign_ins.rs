@@ -1,0 +1,104 @@
+//! How long a login lasts, and how fresh it is.
+
+use serde_json::Value;
+use sessions_tests::{Framework, Options, Response, Server, Visitor, in_every_framework};
+
+in_every_framework! {
+    whoami_tells_when_a_login_began_and_ends,
+    remembered_login_outlives_browser_and_timeouts,
+    remember_that_is_no_time_is_refused,
+    confirmation_makes_a_login_fresh_again,
+}
+
+const HOUR: u64 = 60 * 60 * 1000;
+const DAY: u64 = 24 * HOUR;
+
+/// Returns a time of `/whoami`, in milliseconds since the Unix epoch, or `None` for null.
+#[track_caller]
+fn time(visitor: &mut Visitor<'_>, name: &str) -> Option<u64> {
+    let whoami = visitor.get("/whoami").json();
+    assert!(whoami[name].is_null() || whoami[name].is_u64(), "{name} of {whoami}");
+    whoami[name].as_u64()
+}
+
+/// Returns the `Max-Age` of the only cookie.
+#[track_caller]
+fn max_age(answer: &Response) -> Option<u64> {
+    let cookies = answer.set_cookies();
+    assert_eq!(cookies.len(), 1, "{answer}");
+    cookies[0].attribute("Max-Age").map(|seconds| seconds.parse().expect("Max-Age is a number"))
+}
+
+/// Expects a time of 30 days, less what a busy machine takes for a request. `unit` is that of a
+/// second.
+#[track_caller]
+fn expect_month(time: Option<u64>, unit: u64) {
+    let month = 30 * 24 * 60 * 60 * unit;
+    assert!(time.is_some_and(|time| (month - 60 * unit..=month).contains(&time)), "{time:?}");
+}
+
+fn whoami_tells_when_a_login_began_and_ends(framework: Framework) {
+    let server = Options::new(framework).argument("--idle").argument("2h").start();
+    let mut visitor = server.visitor();
+    assert_eq!((time(&mut visitor, "signed_in_at"), time(&mut visitor, "ends_at")), (None, None));
+    visitor.put("cart", "3 books");
+    assert_eq!(time(&mut visitor, "signed_in_at"), None);
+    assert!(time(&mut visitor, "ends_at").is_some(), "an anonymous session ends too");
+    visitor.login("ann");
+    let signed_in = time(&mut visitor, "signed_in_at").expect("ann has signed in");
+    let ends = time(&mut visitor, "ends_at").expect("the session ends");
+    // A busy machine may need some time between the two.
+    assert!((ends - signed_in).abs_diff(2 * HOUR) < 60_000, "{signed_in} to {ends}");
+    let sessions = visitor.get("/sessions").json();
+    assert_eq!(sessions[0]["signed_in_at"], signed_in, "{sessions}");
+}
+
+fn remembered_login_outlives_browser_and_timeouts(framework: Framework) {
+    let server = Options::new(framework).argument("--absolute").argument("1h").start();
+    let mut visitor = server.visitor();
+    assert_eq!(max_age(&visitor.login("ann")), None, "an ordinary cookie ends with the browser");
+    let remembered = visitor.get("/login?user=ann&remember=30d").expect_text("ok");
+    expect_month(max_age(&remembered), 1);
+    let signed_in = time(&mut visitor, "signed_in_at").expect("ann has signed in");
+    let ends = time(&mut visitor, "ends_at");
+    expect_month(ends.map(|ends| ends - signed_in), 1000);
+    visitor.put("cart", "3 books");
+    assert_eq!(time(&mut visitor, "ends_at"), ends, "use does not prolong it");
+    // The next login is an ordinary one again.
+    assert_eq!(max_age(&visitor.login("ann")), None);
+    assert!(time(&mut visitor, "ends_at") < Some(signed_in + DAY));
+}
+
+fn remember_that_is_no_time_is_refused(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.visitor();
+    for remember in ["", "soon", "0s", "1us", "401d", "-1d"] {
+        let refused = visitor.get(&format!("/login?user=ann&remember={remember}"));
+        refused.expect_status(400).expect_no_cookie();
+    }
+    visitor.get("/login?user=ann&remember=400d").expect_text("ok");
+}
+
+fn confirmation_makes_a_login_fresh_again(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.visitor();
+    visitor.get("/confirm").expect_status(401).expect_no_cookie();
+    visitor.login("ann");
+    visitor.put("cart", "3 books");
+    let (id, before) = (visitor.id(), visitor.token());
+    let signed_in = time(&mut visitor, "signed_in_at").expect("ann has signed in");
+    // Times are whole milliseconds, so a confirmation may fall into that of the login.
+    let confirmed = (0..1000).find_map(|_| {
+        visitor.get("/confirm").expect_text("ok");
+        time(&mut visitor, "signed_in_at").filter(|confirmed| *confirmed > signed_in)
+    });
+    let confirmed = confirmed.expect("a confirmation counts as a login");
+    visitor.get("/fresh?within=1h").expect_text("ann");
+    visitor.get("/fresh?within=0s").expect_status(401);
+    assert_eq!((visitor.id(), visitor.entries()["cart"].as_str()), (id, "3 books"));
+    assert_ne!(visitor.token(), before, "a confirmation replaces the token");
+    server.visitor_with(&before).expect_anonymous();
+    let sessions = visitor.get("/sessions").json();
+    assert_eq!(sessions.as_array().map(Vec::len), Some(1), "{sessions}");
+    assert_eq!(sessions[0]["signed_in_at"], Value::from(confirmed));
+}
