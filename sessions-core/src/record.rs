@@ -182,12 +182,11 @@ impl Record {
         self.successor().is_some_and(|successor| successor.hash == *secret)
     }
 
-    /// Returns whether a secret is the newest that was sent to the client.
-    pub(crate) fn newest_secret_is(&self, secret: &SecretHash) -> bool {
-        match self.successor() {
-            Some(successor) => successor.hash == *secret,
-            None => self.secret_hash() == *secret,
-        }
+    /// Returns the hash of the newest secret that was sent to the client: the successor of the
+    /// record's own, or else its own.
+    #[must_use]
+    pub fn newest_secret(&self) -> SecretHash {
+        self.successor().map_or_else(|| self.secret_hash(), |successor| successor.hash)
     }
 
     /// Returns whether the session has had more than one secret.

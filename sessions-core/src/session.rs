@@ -230,9 +230,8 @@ impl Session {
     /// Ends one session of the principal, and returns whether there was one with this id: a "sign
     /// out" button on a page of devices.
     ///
-    /// An id of another principal's session ends nothing, so it may come from the client. The
-    /// request's own session should be ended by [`destroy`](Self::destroy), which also removes the
-    /// cookie.
+    /// An id of another principal's session ends nothing, so it may come from the client. For the
+    /// request's own session this is [`destroy`](Self::destroy).
     ///
     /// # Errors
     ///
@@ -241,6 +240,10 @@ impl Session {
     /// session may then still be live.
     pub async fn destroy_device(&self, id: SessionId) -> Result<bool, Error> {
         let principal = self.principal().ok_or_else(|| Error::new(ErrorKind::NotSignedIn))?;
+        if self.id() == Some(id) {
+            self.destroy();
+            return Ok(true);
+        }
         self.shared.sessions.destroy_session_of(&principal, id).await
     }
 

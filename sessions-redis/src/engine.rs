@@ -151,8 +151,10 @@ impl Engine for Redis {
             }
         };
         let first = if patch.is_some() { Form::Short } else { Form::Native };
-        let replaces_secret = before.secret_hash() != after.secret_hash();
-        let for_good = replaces_secret.then_some(is_done as fn(&Value) -> bool);
+        // What is sent to a client, or replaced, must not be undone by a failover.
+        let secrets = |record: &Record| (record.secret_hash(), record.newest_secret());
+        let changes_secret = secrets(before) != secrets(after);
+        let for_good = changes_secret.then_some(is_done as fn(&Value) -> bool);
         let answer = self.write(&key, first, &build, for_good).await?;
         let current = match answer.value {
             value if is_done(&value) => return Ok(Swap::Done),

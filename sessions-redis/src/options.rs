@@ -76,12 +76,12 @@ impl RedisBuilder {
         self
     }
 
-    /// Makes the end of a session and the renewal of its token wait for replicas, for at most
-    /// `within`, with WAIT.
+    /// Makes the end of a session and the renewal or rotation of its token wait for replicas, for
+    /// at most `within`, with WAIT.
     ///
     /// Without it, a primary that dies just after it acknowledged a logout may take the logout with
     /// it: the replica that follows still has the session. In the same way, a token that was
-    /// replaced, as at a login, is valid again. Ask for as many replicas as each primary has, since
+    /// replaced, as at a login, is valid again, and one that a rotation has sent opens nothing. Ask for as many replicas as each primary has, since
     /// any of them may follow it. An end or a renewal that too few replicas confirm is an error,
     /// though the primary has done it. What waits has connections of its own, and shares a WAIT
     /// with what waits at the same time. The deadline of a write grows by `within`.

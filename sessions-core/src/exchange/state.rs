@@ -191,7 +191,7 @@ impl State {
     #[inline]
     pub(crate) fn follow(&mut self, record: Record, expected: &SecretHash, is_shown: bool) {
         let Stage::Live(live) = &mut self.stage else { return };
-        live.is_replaced |= record.has_had_other_secrets() && !record.newest_secret_is(expected);
+        live.is_replaced |= record.has_had_other_secrets() && record.newest_secret() != *expected;
         if is_shown {
             self.rebase(Some(record));
         }

@@ -55,6 +55,9 @@ fn only_an_own_device_is_signed_out() {
     let mut end = |id| browser.visit(|session| block_on(session.destroy_device(id))).result;
     assert_eq!((end(bob.id()).unwrap(), end(phone.id()).unwrap(), end(phone.id()).unwrap()), (false, true, false));
     assert_eq!(fixture.count(), 2);
+    let own = browser.visit(|session| block_on(session.destroy_device(ann.id())).unwrap());
+    assert!(own.result && own.set_cookie.is_some_and(|cookie| cookie.contains("Max-Age=0")));
+    assert_eq!(fixture.count(), 1);
     let stranger = fixture.browser().start();
     assert_eq!(block_on(stranger.destroy_device(bob.id())).unwrap_err().kind(), ErrorKind::NotSignedIn);
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::support::{NOW, changes, cluster, commit, id, list, names, patient, record, text};
 use pollster::block_on;
 use sessions_core::SessionId;
-use sessions_core::record::{Refusal, SecretHash};
+use sessions_core::record::{Changes, Refusal, SecretHash};
 use sessions_core::store::{Created, Store, StoreErrorKind, StoreFuture};
 use sessions_redis::RedisStore;
 use test_servers::{Cluster, Options, Proxy, Server};
@@ -91,8 +91,11 @@ fn waiting_for_replicas_confirms_every_end() {
     let first = record(id).build().unwrap();
     block_on(store.create(&first)).unwrap();
     block_on(store.commit(&first, &changes().set("a", b"1"))).unwrap().unwrap();
-    let renewal = changes().renew(SecretHash::from_bytes([9; 32]));
-    assert_eq!(block_on(store.commit(&first, &renewal)).unwrap_err().kind(), StoreErrorKind::TimedOut);
+    let (sent, next) = (SecretHash::from_bytes([8; 32]), SecretHash::from_bytes([9; 32]));
+    let first_use = Changes::new(NOW, sent);
+    for changes in [changes().rotate(sent, NOW), first_use, Changes::new(NOW, sent).renew(next)] {
+        assert_eq!(block_on(store.commit(&first, &changes)).unwrap_err().kind(), StoreErrorKind::TimedOut);
+    }
     assert_eq!(block_on(store.destroy(id)).unwrap_err().kind(), StoreErrorKind::TimedOut);
     assert!(block_on(store.load(id, NOW)).unwrap().is_none());
 }

@@ -115,7 +115,7 @@ impl Update {
             return driver.done(None);
         }
         let mut state = driver.shared.lock();
-        let is_sent = self.sent.as_ref().is_some_and(|sent| record.newest_secret_is(&sent.hash));
+        let is_sent = self.sent.as_ref().is_some_and(|sent| record.newest_secret() == sent.hash);
         state.follow(record, changes.expected_secret(), driver.is_watched());
         let cookie = if is_sent { self.take_cookie(&mut state) } else { None };
         let headers = driver.headers(&mut state, cookie);
