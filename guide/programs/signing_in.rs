@@ -1,11 +1,11 @@
 use axum::Router;
-use axum::extract::{Form, Request};
+use axum::extract::Form;
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
-use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use sessions_axum::sessions_core::ConfigError;
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SignedIn};
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -31,28 +31,24 @@ async fn sign_out(session: Session) -> Redirect {
     Redirect::to("/")
 }
 
-async fn sign_out_elsewhere(session: Session) -> Result<String, SessionError> {
-    let ended = session.destroy_others().await?;
+async fn sign_out_elsewhere(user: SignedIn) -> Result<String, SessionError> {
+    let ended = user.destroy_others().await?;
     Ok(format!("ended {ended} other sessions"))
 }
 
-async fn account(session: Session) -> String {
-    format!("signed in as {}", session.principal().unwrap_or_default())
+/// Visitors who are not signed in are sent to the form.
+async fn account(user: SignedIn) -> String {
+    format!("signed in as {}", user.principal())
 }
 
-/// Sends visitors who are not signed in to the form.
-async fn members_only(session: Session, request: Request, next: Next) -> Response {
-    if session.principal().is_none() {
-        return Redirect::to("/").into_response();
-    }
-    next.run(request).await
+fn sessions() -> Result<Sessions, ConfigError> {
+    Sessions::builder().login_page("/").build()
 }
 
 fn app(sessions: Sessions) -> Router {
     Router::new()
         .route("/account", get(account))
         .route("/sign-out-elsewhere", post(sign_out_elsewhere))
-        .layer(from_fn(members_only)) // for the routes above it
         .route("/", get(|| async { "the sign-in form" }))
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
@@ -62,5 +58,5 @@ fn app(sessions: Sessions) -> Router {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    Ok(axum::serve(listener, app(Sessions::builder().build()?)).await?)
+    Ok(axum::serve(listener, app(sessions()?)).await?)
 }

@@ -10,10 +10,10 @@ const ANN: &str = "user=ann&password=open+sesame";
 
 #[tokio::test]
 async fn only_members_see_the_account() {
-    let app = app(Sessions::builder().build().unwrap());
+    let app = app(sessions().unwrap());
     let mut browser = Browser::default();
     let refused = browser.get(&app, "/account").await;
-    assert_eq!((refused.status, refused.location.as_str()), (303, "/"));
+    assert_eq!((refused.status, refused.location.as_str()), (303, "/?next=/account"));
     assert_eq!(browser.post(&app, "/sign-in", "user=ann&password=guess").await.status, 401);
     assert_eq!(browser.cookie(), "");
 
@@ -23,7 +23,7 @@ async fn only_members_see_the_account() {
 
 #[tokio::test]
 async fn signing_out_ends_the_session_on_the_server() {
-    let app = app(Sessions::builder().build().unwrap());
+    let app = app(sessions().unwrap());
     let mut browser = Browser::default();
     browser.post(&app, "/sign-in", ANN).await;
     let mut thief = browser.clone();
@@ -34,7 +34,7 @@ async fn signing_out_ends_the_session_on_the_server() {
 
 #[tokio::test]
 async fn signing_out_elsewhere_keeps_this_session() {
-    let app = app(Sessions::builder().build().unwrap());
+    let app = app(sessions().unwrap());
     let [mut phone, mut laptop] = [Browser::default(), Browser::default()];
     for browser in [&mut phone, &mut laptop] {
         browser.post(&app, "/sign-in", ANN).await;

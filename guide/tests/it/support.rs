@@ -6,14 +6,19 @@ use std::net::{SocketAddr, TcpStream};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request};
 use tower::ServiceExt as _;
+
+/// The type of a form's contents.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A browser that keeps its cookies by name, whatever their attributes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Browser {
     cookies: BTreeMap<String, String>,
+    /// The last `Set-Cookie` header.
+    set_cookie: String,
 }
 
 /// A response as a browser sees it.
@@ -41,7 +46,13 @@ impl Browser {
         self.cookies.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Returns the last `Set-Cookie` header that the browser got.
+    pub(crate) fn set_cookie(&self) -> &str {
+        &self.set_cookie
+    }
+
     pub(crate) fn keep(&mut self, set_cookie: &str) {
+        set_cookie.clone_into(&mut self.set_cookie);
         let (pair, attributes) = set_cookie.split_once(';').unwrap_or((set_cookie, ""));
         let (name, value) = pair.split_once('=').unwrap();
         if value.is_empty() || attributes.contains("Max-Age=0") {
@@ -67,7 +78,7 @@ impl Browser {
 
     async fn send(&mut self, app: &Router, method: Method, path: &str, form: &str) -> Answer {
         let request = Request::builder().method(method).uri(path).header(COOKIE, self.cookie());
-        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.header(ACCEPT, "text/html").header(CONTENT_TYPE, FORM);
         let response = app.clone().oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap();
         self.keep_of(response.headers());
         let location = response.headers().get(LOCATION).map_or("", |value| value.to_str().unwrap()).to_owned();
@@ -83,10 +94,20 @@ impl Browser {
 
     /// Sends a request without a body, and returns the status and the body of the response.
     pub(crate) fn ask(&mut self, server: SocketAddr, method: &str, path: &str) -> (u16, String) {
+        self.ask_with(server, &format!("{method} {path}"), "", "")
+    }
+
+    /// Sends a request with headers, each with its line break, and a body.
+    pub(crate) fn ask_with(&mut self, server: SocketAddr, line: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(server).unwrap();
-        let cookies = self.cookie();
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n");
+        let cookies = match self.cookie() {
+            cookies if cookies.is_empty() => String::new(),
+            cookies => format!("Cookie: {cookies}\r\n"),
+        };
+        let length = body.len();
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{cookies}{headers}\r\n{body}"
+        );
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
