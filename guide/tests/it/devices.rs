@@ -102,9 +102,12 @@ async fn a_login_beyond_the_limit_ends_the_oldest() {
 
 #[actix_web::test]
 async fn a_login_beyond_the_limit_is_refused_with_a_reason() {
+    // Logins within one millisecond have no order.
+    let clock = Arc::new(ManualClock::default());
     let builder = Sessions::builder().sessions_per_principal(1).limit_policy(LimitPolicy::RefuseLogin);
-    let app = app!(builder.build().unwrap());
+    let app = app!(builder.clock(Arc::clone(&clock)).build().unwrap());
     let (_, first) = sign_in!(&app, "ann", "first");
+    clock.advance(Duration::from_secs(1));
     let (status, cookie) = sign_in!(&app, "ann", "second");
     assert_eq!((status, cookie.as_str()), (403, ""));
     assert_eq!(send!(&app, &first, Method::GET, "/devices").0, 200);
