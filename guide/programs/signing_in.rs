@@ -4,13 +4,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
-use sessions_axum::sessions_core::ConfigError;
-use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SignedIn};
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SignedIn, SignedInLayer, local_path};
 
 #[derive(Deserialize)]
 struct Credentials {
     user: String,
     password: String,
+    /// The page that the visitor asked for, from a hidden field of the form.
+    next: Option<String>,
 }
 
 async fn sign_in(session: Session, Form(form): Form<Credentials>) -> Result<Response, SessionError> {
@@ -18,7 +19,9 @@ async fn sign_in(session: Session, Form(form): Form<Credentials>) -> Result<Resp
         return Ok((StatusCode::UNAUTHORIZED, "wrong user or password").into_response());
     }
     session.login(&form.user)?;
-    Ok(Redirect::to("/account").into_response())
+    // Only a path of this host: the parameter may come from somebody else's link.
+    let next = form.next.as_deref().and_then(local_path).unwrap_or("/account");
+    Ok(Redirect::to(next).into_response())
 }
 
 /// Stands for your own check against a stored password hash.
@@ -31,24 +34,20 @@ async fn sign_out(session: Session) -> Redirect {
     Redirect::to("/")
 }
 
-async fn sign_out_elsewhere(user: SignedIn) -> Result<String, SessionError> {
-    let ended = user.destroy_others().await?;
+async fn sign_out_elsewhere(session: Session) -> Result<String, SessionError> {
+    let ended = session.destroy_others().await?;
     Ok(format!("ended {ended} other sessions"))
 }
 
-/// Visitors who are not signed in are sent to the form.
 async fn account(user: SignedIn) -> String {
     format!("signed in as {}", user.principal())
-}
-
-fn sessions() -> Result<Sessions, ConfigError> {
-    Sessions::builder().login_page("/").build()
 }
 
 fn app(sessions: Sessions) -> Router {
     Router::new()
         .route("/account", get(account))
         .route("/sign-out-elsewhere", post(sign_out_elsewhere))
+        .layer(SignedInLayer::new()) // for the routes above it
         .route("/", get(|| async { "the sign-in form" }))
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
@@ -58,5 +57,6 @@ fn app(sessions: Sessions) -> Router {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    Ok(axum::serve(listener, app(sessions()?)).await?)
+    let sessions = Sessions::builder().login_page("/").build()?;
+    Ok(axum::serve(listener, app(sessions)).await?)
 }

@@ -10,7 +10,7 @@ const ANN: &str = "user=ann&password=open+sesame";
 
 #[tokio::test]
 async fn only_members_see_the_account() {
-    let app = app(sessions().unwrap());
+    let app = app(Sessions::builder().login_page("/").build().unwrap());
     let mut browser = Browser::default();
     let refused = browser.get(&app, "/account").await;
     assert_eq!((refused.status, refused.location.as_str()), (303, "/?next=/account"));
@@ -22,8 +22,19 @@ async fn only_members_see_the_account() {
 }
 
 #[tokio::test]
+async fn signing_in_returns_to_the_page_that_was_asked_for() {
+    let app = app(Sessions::builder().login_page("/").build().unwrap());
+    for (next, location) in
+        [("%2Faccount%3Ftab%3D2", "/account?tab=2"), ("https%3A%2F%2Fevil.example", "/account"), ("//evil", "/account")]
+    {
+        let form = format!("{ANN}&next={next}");
+        assert_eq!(Browser::default().post(&app, "/sign-in", &form).await.location, location);
+    }
+}
+
+#[tokio::test]
 async fn signing_out_ends_the_session_on_the_server() {
-    let app = app(sessions().unwrap());
+    let app = app(Sessions::builder().login_page("/").build().unwrap());
     let mut browser = Browser::default();
     browser.post(&app, "/sign-in", ANN).await;
     let mut thief = browser.clone();
@@ -34,7 +45,7 @@ async fn signing_out_ends_the_session_on_the_server() {
 
 #[tokio::test]
 async fn signing_out_elsewhere_keeps_this_session() {
-    let app = app(sessions().unwrap());
+    let app = app(Sessions::builder().login_page("/").build().unwrap());
     let [mut phone, mut laptop] = [Browser::default(), Browser::default()];
     for browser in [&mut phone, &mut laptop] {
         browser.post(&app, "/sign-in", ANN).await;

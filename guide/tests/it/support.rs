@@ -10,9 +10,6 @@ use axum::http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request};
 use tower::ServiceExt as _;
 
-/// The type of a form's contents.
-const FORM: &str = "application/x-www-form-urlencoded";
-
 /// A browser that keeps its cookies by name, whatever their attributes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Browser {
@@ -78,7 +75,7 @@ impl Browser {
 
     async fn send(&mut self, app: &Router, method: Method, path: &str, form: &str) -> Answer {
         let request = Request::builder().method(method).uri(path).header(COOKIE, self.cookie());
-        let request = request.header(ACCEPT, "text/html").header(CONTENT_TYPE, FORM);
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").header(ACCEPT, "text/html");
         let response = app.clone().oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap();
         self.keep_of(response.headers());
         let location = response.headers().get(LOCATION).map_or("", |value| value.to_str().unwrap()).to_owned();
