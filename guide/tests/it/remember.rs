@@ -1,7 +1,6 @@
 //! The program of the page on staying signed in.
 
 #![expect(dead_code, reason = "the program's `main` is not called")]
-#![expect(clippy::needless_pass_by_value, reason = "a service owns its request")]
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
