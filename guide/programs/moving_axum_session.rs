@@ -12,13 +12,16 @@ use axum_session::{DatabaseError, DatabasePool, SessionAnyPool, SessionNullPool}
 use cookie::Cookie;
 use cookie::time::{Duration, OffsetDateTime};
 use serde::{Deserialize, Serialize};
-use sessions_axum::sessions_core::Error;
 use sessions_axum::sessions_core::store::{StoreError, StoreErrorKind};
+use sessions_axum::sessions_core::{Error, Login};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 use tokio::sync::Mutex;
 
 /// The table of the old sessions.
 const TABLE: &str = "sessions";
+
+/// How long a session with `longterm` goes on. axum_session's own default is 60 days.
+const LONGTERM: std::time::Duration = std::time::Duration::from_secs(60 * 24 * 60 * 60);
 
 /// What is left of axum_session.
 #[derive(Clone)]
@@ -70,10 +73,12 @@ impl Old {
             if self.signed_out.lock().await.contains(&user) {
                 return Ok(());
             }
-            session.login(&user)?;
+            let login = Login::new(user);
+            session.login_with(if record.longterm { login.remember(LONGTERM) } else { login })?;
         }
         for key in ["cart", "theme"] {
-            if let Some(Ok(value)) = record.data.get(key).map(|value| serde_json::from_str::<serde_json::Value>(value)) {
+            if let Some(Ok(value)) = record.data.get(key).map(|value| serde_json::from_str::<serde_json::Value>(value))
+            {
                 session.set(key, &value)?;
             }
         }

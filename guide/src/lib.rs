@@ -9,12 +9,20 @@ struct ChoosingAStore;
 struct DeployingAChangedType;
 
 #[cfg(doctest)]
+#[doc = include_str!("../devices-and-limits.md")]
+struct DevicesAndLimits;
+
+#[cfg(doctest)]
 #[doc = include_str!("../flash-messages.md")]
 struct FlashMessages;
 
 #[cfg(doctest)]
 #[doc = include_str!("../from-go-sessions.md")]
 struct FromGoSessions;
+
+#[cfg(doctest)]
+#[doc = include_str!("../keep-me-signed-in.md")]
+struct KeepMeSignedIn;
 
 #[cfg(doctest)]
 #[doc = include_str!("../middleware-order.md")]
@@ -37,8 +45,32 @@ struct MovingFromTowerSessions;
 struct MovingUsersOver;
 
 #[cfg(doctest)]
+#[doc = include_str!("../native-clients.md")]
+struct NativeClients;
+
+#[cfg(doctest)]
+#[doc = include_str!("../oauth.md")]
+struct Oauth;
+
+#[cfg(doctest)]
+#[doc = include_str!("../pages-for-members.md")]
+struct PagesForMembers;
+
+#[cfg(doctest)]
 #[doc = include_str!("../redis-in-production.md")]
 struct RedisInProduction;
+
+#[cfg(doctest)]
+#[doc = include_str!("../request-forgery.md")]
+struct RequestForgery;
+
+#[cfg(doctest)]
+#[doc = include_str!("../roles-and-permissions.md")]
+struct RolesAndPermissions;
+
+#[cfg(doctest)]
+#[doc = include_str!("../several-hosts.md")]
+struct SeveralHosts;
 
 #[cfg(doctest)]
 #[doc = include_str!("../signing-in-and-out.md")]

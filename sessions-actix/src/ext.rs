@@ -83,7 +83,8 @@ pub trait SessionsExt: sealed::Sealed {
         response: &mut HttpResponse<B>,
     ) -> impl Future<Output = Result<(), SessionError>>;
 
-    /// Sets an idle timeout for the request's session alone.
+    /// Sets the idle timeout of the request's session, and keeps its cookie as long; see
+    /// [`Session::update_expiration`](sessions_core::Session::update_expiration).
     ///
     /// # Errors
     ///

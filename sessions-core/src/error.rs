@@ -82,8 +82,8 @@ pub enum ErrorKind {
     IdsExhausted,
     /// The token could not be sealed.
     Seal,
-    /// A session's own idle timeout is below one millisecond. To end a session at once, use
-    /// [`destroy`](crate::Session::destroy).
+    /// A timeout of a login, or of a session of its own, is below one millisecond. To end a session
+    /// at once, use [`destroy`](crate::Session::destroy).
     ZeroExpiry,
     /// The operation needs a session, and there is none.
     NoSession,
@@ -265,7 +265,7 @@ impl fmt::Display for Error {
             ErrorKind::IdsExhausted => "cannot find a free session id: the id generator repeats itself",
             ErrorKind::Seal => "cannot seal the token",
             ErrorKind::ZeroExpiry => {
-                "an idle timeout below one millisecond would end the session at once; call `destroy` instead"
+                "a timeout below one millisecond would end the session at once; call `destroy` instead"
             }
             ErrorKind::NoSession => "there is no session",
             ErrorKind::NotSignedIn => "nobody is signed in",

@@ -179,11 +179,11 @@ impl Session {
         Ok(())
     }
 
-    /// Makes this session end `idle` from now unless it is used again, and its cookie outlive the
-    /// browser.
+    /// Sets the idle timeout of this session, and makes its cookie outlive the browser.
     ///
     /// The timeout is stored with the record, and later commits keep it; a login replaces it. An
-    /// absolute timeout that would end the session earlier is moved to `idle` from now.
+    /// absolute timeout that would come earlier is moved to `idle` from now. The session then ends
+    /// at that time even if it is used, unless this is called again.
     ///
     /// # Errors
     ///

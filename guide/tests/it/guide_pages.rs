@@ -6,19 +6,26 @@ use std::path::{Path, PathBuf};
 
 /// Programs, and the page that shows each.
 const PROGRAMS: &[(&str, &str)] = &[
+    ("devices", "devices-and-limits"),
     ("flashes", "flash-messages"),
+    ("members", "pages-for-members"),
     ("moving_actix_session", "moving-from-actix-session"),
     ("moving_axum_session", "moving-from-axum-session"),
     ("moving_axum_session_keys", "moving-from-axum-session"),
     ("moving_tower_sessions", "moving-from-tower-sessions"),
     ("moving_tower_sessions_keys", "moving-from-tower-sessions"),
+    ("oauth", "oauth"),
     ("order_actix", "middleware-order"),
     ("order_axum", "middleware-order"),
     ("order_hyper", "middleware-order"),
     ("order_minihttp", "middleware-order"),
+    ("other_host", "several-hosts"),
+    ("remember", "keep-me-signed-in"),
+    ("roles", "roles-and-permissions"),
     ("signing_in", "signing-in-and-out"),
     ("socket_actix", "websockets-and-streams"),
     ("socket_axum", "websockets-and-streams"),
+    ("tokens", "native-clients"),
 ];
 
 fn root() -> PathBuf {

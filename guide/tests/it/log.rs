@@ -54,6 +54,8 @@ async fn cookies_that_open_no_session() {
         assert!(request(&sessions, cookies).await.1.is_new());
     }
     assert!(sessions.open().session_from(&ForeignPost(ann.clone())).await.is_err());
+    let with_bearer = Sessions::builder().bearer(true).build().unwrap();
+    assert!(with_bearer.open().session_from(&TwoTokens(ann.clone())).await.is_err());
     for kind in [StoreErrorKind::Unreadable, StoreErrorKind::NewerFormat] {
         store.fail(Verb::Load, Failure::before(kind));
         assert!(request(&sessions, &ann).await.1.is_new());
@@ -90,6 +92,10 @@ async fn sessions_that_end() {
     answer(exchange).await;
     signed_in(&sessions).await;
     sessions.destroy_principal("ann").await.unwrap();
+    let one_each = Sessions::builder().sessions_per_principal(1).build().unwrap();
+    for _ in 0..2 {
+        signed_in(&one_each).await;
+    }
     signed_in(&sessions).await;
     sessions.destroy_all().await.unwrap();
 }
@@ -129,6 +135,28 @@ impl RequestHeaders for ForeignPost {
         let value = match header {
             RequestHeader::Cookie => Some(self.0.as_bytes()),
             RequestHeader::SecFetchSite => Some(&b"cross-site"[..]),
+            _ => None,
+        };
+        value.into_iter()
+    }
+}
+
+/// A request with a cookie and a bearer token.
+struct TwoTokens(String);
+
+impl RequestHeaders for TwoTokens {
+    fn method(&self) -> &str {
+        "GET"
+    }
+
+    fn target(&self) -> &str {
+        "/"
+    }
+
+    fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
+        let value = match header {
+            RequestHeader::Cookie => Some(self.0.as_bytes()),
+            RequestHeader::Authorization => Some(&b"Bearer other"[..]),
             _ => None,
         };
         value.into_iter()

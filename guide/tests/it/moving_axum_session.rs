@@ -36,6 +36,10 @@ mod before {
         session.set("user", user.name);
     }
 
+    async fn stay(session: Session) {
+        session.set_longterm(true);
+    }
+
     async fn sign_out(session: Session) {
         session.destroy();
     }
@@ -49,6 +53,7 @@ mod before {
         Router::new()
             .route("/put", post(put))
             .route("/sign-in", post(sign_in))
+            .route("/stay", post(stay))
             .route("/sign-out", post(sign_out))
             .route("/whoami", get(whoami))
             .layer(SessionLayer::new(store))
@@ -158,6 +163,23 @@ async fn the_first_request_moves_user_and_cart() {
     }
     browser.post(&app, "/sign-out", "").await;
     assert_eq!(browser.get(&app, "/account").await.body, "nobody with ");
+}
+
+#[tokio::test]
+async fn a_user_who_wanted_to_stay_signed_in_stays() {
+    let pool = Memory::default();
+    let [mut stays, mut other] = [signed_in(&pool, "ann").await, signed_in(&pool, "ann").await];
+    assert_eq!(stays.post(&before::app(pool.clone()).await, "/stay", "").await.status, 200);
+    let app = app(sessions(), old(pool, Duration::MINUTE));
+    let set_cookie = async |browser: &mut Browser| {
+        let request =
+            Request::get("/account").header(COOKIE, browser.cookie()).body(axum::body::Body::empty()).unwrap();
+        let response = tower::ServiceExt::oneshot(app.clone(), request).await.unwrap();
+        let headers = response.headers().get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap().to_owned());
+        headers.into_iter().find(|header| header.starts_with("__Host-id=")).unwrap()
+    };
+    assert!(set_cookie(&mut stays).await.contains("; Max-Age=5184000"));
+    assert!(!set_cookie(&mut other).await.contains("; Max-Age"));
 }
 
 #[tokio::test]

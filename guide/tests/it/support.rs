@@ -14,6 +14,8 @@ use tower::ServiceExt as _;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Browser {
     cookies: BTreeMap<String, String>,
+    /// The last `Set-Cookie` header.
+    set_cookie: String,
 }
 
 /// A response as a browser sees it.
@@ -41,7 +43,13 @@ impl Browser {
         self.cookies.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Returns the last `Set-Cookie` header that the browser got.
+    pub(crate) fn set_cookie(&self) -> &str {
+        &self.set_cookie
+    }
+
     pub(crate) fn keep(&mut self, set_cookie: &str) {
+        set_cookie.clone_into(&mut self.set_cookie);
         let (pair, attributes) = set_cookie.split_once(';').unwrap_or((set_cookie, ""));
         let (name, value) = pair.split_once('=').unwrap();
         if value.is_empty() || attributes.contains("Max-Age=0") {
@@ -83,10 +91,20 @@ impl Browser {
 
     /// Sends a request without a body, and returns the status and the body of the response.
     pub(crate) fn ask(&mut self, server: SocketAddr, method: &str, path: &str) -> (u16, String) {
+        self.ask_with(server, &format!("{method} {path}"), "", "")
+    }
+
+    /// Sends a request with headers, each with its line break, and a body.
+    pub(crate) fn ask_with(&mut self, server: SocketAddr, line: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(server).unwrap();
-        let cookies = self.cookie();
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {cookies}\r\n\r\n");
+        let cookies = match self.cookie() {
+            cookies if cookies.is_empty() => String::new(),
+            cookies => format!("Cookie: {cookies}\r\n"),
+        };
+        let length = body.len();
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{cookies}{headers}\r\n{body}"
+        );
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

@@ -33,7 +33,9 @@ pub enum Event {
         /// The session.
         id: SessionId,
     },
-    /// A session got a new secret; tokens issued before no longer work.
+    /// A login or a renewal gave a session a new secret; tokens issued before no longer work.
+    ///
+    /// A rotation, which replaces the secret of a session in use, raises no event.
     #[non_exhaustive]
     Renewed {
         /// The session.

@@ -100,10 +100,10 @@ impl Issued {
 impl Session {
     /// Returns the token of a request that came with a bearer token.
     ///
-    /// A renewal replaces it, and no cookie carries the new one: after
+    /// A renewal replaces it, and no cookie carries the new one: after [`login`](Self::login),
     /// [`confirm`](Self::confirm) or [`renew`](Self::renew) [`save`](Self::save) the session, and
-    /// give the client this token in the response's body. Returns `None` for a session of a cookie
-    /// and for one that has ended.
+    /// give the client this token in the response's body. Before the save, this is still the old
+    /// token. Returns `None` for a session of a cookie and for one that has ended.
     ///
     /// # Errors
     ///

@@ -1,0 +1,91 @@
+//! The program of the page on signing in with another site.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use crate::support::Browser;
+
+include!("../../programs/oauth.rs");
+
+/// A provider whose visitors are all called ann. It keeps the challenge of each code.
+#[derive(Debug, Default)]
+struct Fake(Mutex<HashMap<String, String>>);
+
+#[async_trait::async_trait]
+impl Provider for Fake {
+    fn login_url(&self, state: &str, challenge: &str) -> String {
+        format!("https://login.example/?state={state}&code_challenge={challenge}&code_challenge_method=S256")
+    }
+
+    async fn subject(&self, code: &str, verifier: &str) -> Option<String> {
+        let challenge = self.0.lock().unwrap().remove(code)?;
+        let is_right = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == challenge;
+        is_right.then(|| "ann".to_owned())
+    }
+}
+
+impl Fake {
+    /// Signs the visitor in who was sent to `url`, and returns what it sends back.
+    fn sign_in(&self, url: &str) -> Callback {
+        let (_, query) = url.split_once('?').unwrap();
+        let mut query: HashMap<String, String> = serde_urlencoded::from_str(query).unwrap();
+        let code = format!("code-{}", self.0.lock().unwrap().len());
+        self.0.lock().unwrap().insert(code.clone(), query.remove("code_challenge").unwrap());
+        Callback { code, state: query.remove("state").unwrap() }
+    }
+}
+
+fn program() -> (Router, Arc<Fake>) {
+    let provider = Arc::new(Fake::default());
+    let sessions = Sessions::builder().login_page("/login").build().unwrap();
+    (app(sessions, Arc::clone(&provider) as Arc<dyn Provider>), provider)
+}
+
+fn path(callback: &Callback) -> String {
+    format!("/callback?{}", serde_urlencoded::to_string(callback).unwrap())
+}
+
+#[tokio::test]
+async fn a_visitor_comes_back_signed_in() {
+    let (app, provider) = program();
+    let mut browser = Browser::default();
+    let denied = browser.get(&app, "/account").await;
+    let sent = browser.get(&app, &denied.location).await;
+    let (before, callback) = (browser.clone(), provider.sign_in(&sent.location));
+    assert_eq!(browser.get(&app, &path(&callback)).await.location, "/account");
+    assert_eq!(browser.get(&app, "/account").await.body, "signed in as ann");
+    // The login has replaced the token, and the code works once.
+    assert_ne!(before.cookie(), browser.cookie());
+    assert_eq!(browser.get(&app, &path(&callback)).await.status, 400);
+}
+
+#[tokio::test]
+async fn an_answer_by_form_is_redirected() {
+    let (app, provider) = program();
+    let mut browser = Browser::default();
+    let sent = browser.get(&app, "/login?next=/account").await;
+    let form = serde_urlencoded::to_string(provider.sign_in(&sent.location)).unwrap();
+    // The browser leaves out the cookie.
+    let redirected = Browser::default().post(&app, "/callback", &form).await;
+    assert_eq!(redirected.status, 303);
+    assert_eq!(browser.get(&app, &redirected.location).await.location, "/account");
+    assert_eq!(browser.get(&app, "/account").await.body, "signed in as ann");
+}
+
+#[tokio::test]
+async fn answers_meant_for_others_sign_nobody_in() {
+    let (app, provider) = program();
+    let [mut ann, mut mallory] = [Browser::default(), Browser::default()];
+    let sent = mallory.get(&app, "/login").await;
+    let planted = provider.sign_in(&sent.location);
+    // Mallory sends her own answer to Ann, who has begun nothing, and then to one who has.
+    assert_eq!(ann.get(&app, &path(&planted)).await.status, 400);
+    let sent = ann.get(&app, "/login").await;
+    assert_eq!(ann.get(&app, &path(&planted)).await.status, 400);
+    assert_eq!(ann.get(&app, "/account").await.status, 303);
+    // The code of another sign-in does not fit the verifier.
+    let sent = ann.get(&app, &sent.location.replace("https://login.example/", "/login")).await;
+    let own = provider.sign_in(&sent.location);
+    let mixed = Callback { code: planted.code, state: own.state };
+    assert_eq!(ann.get(&app, &path(&mixed)).await.status, 502);
+}
