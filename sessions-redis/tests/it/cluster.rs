@@ -94,7 +94,8 @@ fn waiting_for_replicas_confirms_every_end() {
     let (sent, next) = (SecretHash::from_bytes([8; 32]), SecretHash::from_bytes([9; 32]));
     let first_use = Changes::new(NOW, sent);
     for changes in [changes().rotate(sent, NOW), first_use, Changes::new(NOW, sent).renew(next)] {
-        assert_eq!(block_on(store.commit(&first, &changes)).unwrap_err().kind(), StoreErrorKind::TimedOut);
+        let current = block_on(store.load(id, NOW)).unwrap().unwrap();
+        assert_eq!(block_on(store.commit(&current, &changes)).unwrap_err().kind(), StoreErrorKind::TimedOut);
     }
     assert_eq!(block_on(store.destroy(id)).unwrap_err().kind(), StoreErrorKind::TimedOut);
     assert!(block_on(store.load(id, NOW)).unwrap().is_none());
