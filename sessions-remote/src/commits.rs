@@ -105,7 +105,9 @@ impl<E: Engine> Shared<E> {
     ) -> Result<(Swapped, Record), Fault> {
         let nonce = nonce()?;
         let after = sign(after, Some(before), self.writer, nonce);
-        if after.principal() != before.principal() {
+        // A list may forget an entry at the session's deadline, so a later one is listed again.
+        let lives_longer = after.principal().is_some() && after.absolute_deadline() > before.absolute_deadline();
+        if lives_longer || after.principal() != before.principal() {
             self.outage.repeat(deadline, || self.engine.list(&after)).await.answer?;
         }
         let outcome = self.outage.repeat(deadline, || self.engine.swap(before, &after, now)).await;

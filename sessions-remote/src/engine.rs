@@ -50,7 +50,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         false
     }
 
-    /// Lists a session under its principal, before its value is written.
+    /// Lists a session under its principal, before its value is written: at a login, and when its
+    /// absolute deadline moves on.
     ///
     /// Only an engine whose values and principals cannot be written in one atomic step needs this.
     /// An entry without a value, or of a value that has another principal, must do no harm.

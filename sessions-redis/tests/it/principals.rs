@@ -211,6 +211,26 @@ fn a_login_drops_ended_entries_and_keeps_the_list_in_time() {
 }
 
 #[test]
+fn a_session_that_lives_longer_stays_in_the_list() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let score = |id| {
+        let score = on_entry(&prefix, "return redis.call('ZSCORE', KEYS[1], id)", "user", id);
+        score.parse::<f64>().unwrap()
+    };
+    let brief = record(id()).principal(Some("user")).absolute_deadline(NOW.after(IDLE)).build().unwrap();
+    block_on(store.create(&brief)).unwrap();
+    let before = score(brief.id());
+    let remembered = brief.lifetime().with_absolute_deadline(NOW.after(IDLE * 100));
+    block_on(commit(&store, brief.id(), &changes().lifetime(remembered))).unwrap().unwrap();
+    assert!(score(brief.id()) - before > (IDLE * 98).as_secs_f64() * 1000.0);
+    let left = server().cli(&["PTTL", &format!("{prefix}#p:user")]).parse::<i64>().unwrap();
+    assert!(left > (IDLE * 98).as_millis() as i64, "{left}");
+}
+
+#[test]
 fn a_refused_login_leaves_no_entry() {
     if !test_servers::installed() {
         return;

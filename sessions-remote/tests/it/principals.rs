@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
-use sessions_core::record::{Changes, Record, SecretHash};
+use sessions_core::record::{Changes, Lifetime, Record, SecretHash};
 use sessions_core::store::Store;
 use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Failure, Options, RemoteStore, Swap, Values};
@@ -43,7 +43,14 @@ fn a_session_is_listed_before_it_is_written_and_unlisted_afterwards() {
     expect(&store, &["list Some(\"ann\")", "swap"]);
     let still = block_on(store.commit(&ann, &touch().bind("ann"))).unwrap().unwrap();
     expect(&store, &["swap"]);
-    let bob = block_on(store.commit(&still, &touch().bind("bob"))).unwrap().unwrap();
+    let until = |hours: u64| Lifetime::ENDLESS.with_absolute_deadline(NOW.after(Duration::from_secs(hours * 3600)));
+    let brief = block_on(store.commit(&still, &touch().lifetime(until(1)))).unwrap().unwrap();
+    expect(&store, &["swap"]);
+    let longer = block_on(store.commit(&brief, &touch().lifetime(until(2)))).unwrap().unwrap();
+    expect(&store, &["list Some(\"ann\")", "swap"]);
+    let same = block_on(store.commit(&longer, &touch().lifetime(until(2)).set("k", b"2"))).unwrap().unwrap();
+    expect(&store, &["swap"]);
+    let bob = block_on(store.commit(&same, &touch().bind("bob"))).unwrap().unwrap();
     expect(&store, &["list Some(\"bob\")", "swap", "unlist ann"]);
     assert!(block_on(store.destroy(bob.id())).unwrap());
     expect(&store, &["unlist bob"]);
