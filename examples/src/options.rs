@@ -203,8 +203,12 @@ mod tests {
         let options =
             parse(&["--port", "0", "--idle=5m", "--absolute", "1h", "--seal", "signed", "--insecure-http"]).unwrap();
         assert_eq!((options.port, options.idle), (0, Duration::from_secs(300)));
+        assert_eq!((options.rotate, options.per_principal, options.bearer), (None, None, false));
         let sessions = options.sessions().unwrap();
         assert_eq!(sessions.cookie_name(), "id");
+        let options = parse(&["--rotate", "15m", "--per-principal", "3", "--bearer"]).unwrap();
+        let rotate = Some(Duration::from_secs(900));
+        assert_eq!((options.rotate, options.per_principal, options.bearer), (rotate, Some(3), true));
     }
 
     #[tokio::test]

@@ -52,6 +52,13 @@ fn the_counter_follows_other_tabs(framework: Framework, way: Way) {
     let first = site.browser.tab();
     site.browser.open_tab();
     site.expect("/incr?k=visits&by=41", "42");
+    let second = site.browser.tab();
     site.browser.switch_to(&first);
     site.wait_for_element("#visits", "42");
+    site.expect_element("#live :checked", "");
+    // The session ends, and with it the counter.
+    site.browser.switch_to(&second);
+    site.expect("/destroy", "ok");
+    site.browser.switch_to(&first);
+    site.wait_until_gone("#live :checked");
 }

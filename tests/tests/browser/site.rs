@@ -120,9 +120,20 @@ impl Site {
     /// Waits until a script of the page has changed the text of an element.
     #[track_caller]
     pub(crate) fn wait_for_element(&self, selector: &str, text: &str) {
+        self.wait_until(selector, Some(text));
+    }
+
+    /// Waits until a script of the page has changed it so that a CSS selector finds nothing.
+    #[track_caller]
+    pub(crate) fn wait_until_gone(&self, selector: &str) {
+        self.wait_until(selector, None);
+    }
+
+    #[track_caller]
+    fn wait_until(&self, selector: &str, text: Option<&str>) {
         let deadline = Instant::now() + PATIENCE;
-        while self.browser.text_of(selector).as_deref() != Some(text) {
-            assert!(Instant::now() < deadline, "{selector} does not become {text} on\n{}", self.browser.text());
+        while self.browser.text_of(selector).as_deref() != text {
+            assert!(Instant::now() < deadline, "{selector} does not become {text:?} on\n{}", self.browser.text());
             thread::sleep(Duration::from_millis(10));
         }
     }

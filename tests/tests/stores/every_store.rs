@@ -1,6 +1,8 @@
 //! Scenarios that hold on every store, in every framework.
 
-use sessions_tests::scenarios::{devices, flashes, flows, limits, login, logout, races, superseded, tokens};
+use sessions_tests::scenarios::{
+    devices, flashes, flows, limits, login, logout, principals, races, rotation, superseded, tokens,
+};
 use sessions_tests::{Framework, Server};
 
 use crate::support::{Engine, Place, on_every_store_in_every_framework};
@@ -20,11 +22,18 @@ on_every_store_in_every_framework! {
     a_long_principal_is_refused,
     a_logout_ends_every_proven_session,
     a_login_overtakes_requests,
+    a_rotation_signs_nobody_out,
+    a_user_has_no_more_sessions_than_allowed,
 }
 
 fn on(framework: Framework, engine: Engine, scenario: impl Fn(&Server)) {
+    with(framework, engine, &[], scenario);
+}
+
+/// Runs a scenario on a demo that is started with more arguments.
+fn with(framework: Framework, engine: Engine, arguments: &[&str], scenario: impl Fn(&Server)) {
     if let Some(place) = Place::new(engine) {
-        scenario(&place.start(framework));
+        scenario(&place.start_with(framework, arguments));
     }
 }
 
@@ -97,6 +106,20 @@ fn a_login_overtakes_requests(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
         superseded::overtaken_requests_are_refused_and_sign_nobody_out(server);
         superseded::a_login_that_is_sent_twice_keeps_the_cart(server);
+    });
+}
+
+fn a_rotation_signs_nobody_out(framework: Framework, engine: Engine) {
+    with(framework, engine, &["--rotate", "1ms"], |server| {
+        rotation::parallel_requests_sign_nobody_out(&[server], 5);
+        rotation::lost_response_signs_nobody_out(server);
+        rotation::first_use_of_the_new_token_ends_the_old_one(server);
+    });
+}
+
+fn a_user_has_no_more_sessions_than_allowed(framework: Framework, engine: Engine) {
+    with(framework, engine, &["--per-principal", "5"], |server| {
+        principals::parallel_logins_leave_no_more_than_allowed(&[server], 5);
     });
 }
 
