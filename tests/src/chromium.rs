@@ -17,8 +17,12 @@ pub struct Chromium {
     session: Session,
     _driver: Driver,
     /// Declared last, so that the browser stops before its profile is removed.
-    _profile: TempDir,
+    profile: Profile,
 }
+
+/// What a [`Chromium`] keeps on the disk, such as cookies that outlive it.
+#[derive(Debug)]
+pub struct Profile(TempDir);
 
 /// A tab of a [`Chromium`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +42,31 @@ impl Chromium {
             return None;
         }
         let profile = TempDir::with_prefix("chromium-").expect("there is a folder for temporary files");
-        let driver = Driver::start(profile.path());
-        let session = Session::start(driver.address, &capabilities(profile.path()));
-        Some(Self { session, _driver: driver, _profile: profile })
+        Some(Self::reopen(Profile(profile)))
+    }
+
+    /// Starts a browser again with the profile of one that was [closed](Self::close).
+    ///
+    /// # Panics
+    ///
+    /// Panics if the browser does not start.
+    #[must_use]
+    pub fn reopen(profile: Profile) -> Self {
+        let folder = profile.0.path();
+        let driver = Driver::start(folder);
+        let session = Session::start(driver.address, &capabilities(folder));
+        Self { session, _driver: driver, profile }
+    }
+
+    /// Closes the browser as its user does, with all its tabs, and keeps its profile.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the browser does not close.
+    #[must_use]
+    pub fn close(self) -> Profile {
+        self.session.end();
+        self.profile
     }
 
     /// Opens a URL and waits for the page.
@@ -82,7 +108,7 @@ impl Chromium {
     pub fn follow(&self, selector: &str) {
         // A new document has no such mark.
         self.session.post(RUN, &script("window.isLeft = true"));
-        self.session.post(&format!("{}/click", self.element(selector)), &json!({}));
+        self.click(selector);
         let arrived = script("return !window.isLeft && document.readyState === 'complete'");
         let deadline = Instant::now() + PATIENCE;
         // Fails while one document replaces the other.
@@ -90,6 +116,16 @@ impl Chromium {
             assert!(Instant::now() < deadline, "no page loads after a click on {selector}");
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Clicks the first element that a CSS selector finds, on a page that stays.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such element, or if it is hidden.
+    #[track_caller]
+    pub fn click(&self, selector: &str) {
+        self.session.post(&format!("{}/click", self.element(selector)), &json!({}));
     }
 
     /// Replaces the text of the first field that a CSS selector finds.
@@ -111,6 +147,14 @@ impl Chromium {
     pub fn text(&self) -> String {
         let text = self.evaluate("(document.querySelector('body > pre') ?? document.body).innerText");
         text.as_str().unwrap_or_default().trim().to_owned()
+    }
+
+    /// Returns the text of the first element that a CSS selector finds, if there is one.
+    #[must_use]
+    #[track_caller]
+    pub fn text_of(&self, selector: &str) -> Option<String> {
+        let found = self.evaluate(&format!("document.querySelector({})?.innerText ?? null", json!(selector)));
+        found.as_str().map(|text| text.trim().to_owned())
     }
 
     /// Returns the value of a JavaScript expression in the page.

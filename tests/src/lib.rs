@@ -36,7 +36,7 @@ mod visitor;
 mod webdriver;
 
 pub use browser::Browser;
-pub use chromium::{Chromium, Tab};
+pub use chromium::{Chromium, Profile, Tab};
 pub use connection::{Connection, HangUp, PATIENCE};
 pub use framework::Framework;
 pub use jar::{Jar, Refusal};

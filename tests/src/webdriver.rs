@@ -60,6 +60,16 @@ impl Session {
         self.try_send(&Request::post_json(&self.target(command), &parameters.to_string()))
     }
 
+    /// Ends the session and closes its browser.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the browser does not close.
+    #[track_caller]
+    pub(crate) fn end(&self) {
+        self.send(&Request::new("DELETE", &self.path));
+    }
+
     fn target(&self, command: &str) -> String {
         format!("{}{command}", self.path)
     }
