@@ -40,7 +40,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     // Kept until the end of the program: the database stops when it is dropped.
     let temporary = if options.database.is_none() { Some(temporary::start()?) } else { None };
     let url = options.database.clone().or_else(|| temporary.as_ref().map(|server| server.url()));
-    let (database, store) = connect(&url.unwrap_or_default()).await.map_err(|error| error as Box<dyn Error>)?;
+    let (database, store) =
+        connect(&url.unwrap_or_default()).await.map_err(|error| format!("cannot open the database: {error}"))?;
 
     let listener = TcpListener::bind(options.address)
         .await

@@ -1,0 +1,12 @@
+//! The application over HTTP, without sockets: requests go to its router directly.
+
+mod accounts;
+mod client;
+mod confirmation;
+mod devices;
+mod forgery;
+mod logins;
+mod program;
+mod providers;
+#[path = "../support/mod.rs"]
+mod support;
