@@ -48,7 +48,6 @@ impl App {
 }
 
 /// Returns the session manager's options.
-#[must_use]
 pub fn sessions(store: impl Store) -> SessionsBuilder {
     Sessions::builder()
         .store(store)

@@ -33,9 +33,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let options = match Options::parse(std::env::args_os().skip(1))? {
-        Ok(options) => options,
-        Err(help) => return Ok(print(&mut io::stdout(), help)),
+    let Some(options) = Options::parse(std::env::args_os().skip(1))? else {
+        print(&mut io::stdout(), Options::HELP);
+        return Ok(());
     };
     // Kept until the end of the program: the database stops when it is dropped.
     let temporary = if options.database.is_none() { Some(temporary::start()?) } else { None };

@@ -10,7 +10,6 @@ use sessions_axum::TrustedProxies;
 
 use crate::oauth::Registration;
 
-/// The text of `--help`.
 const HELP: &str = "\
 members-axum, an application with members
 
@@ -41,12 +40,15 @@ pub struct Options {
 }
 
 impl Options {
-    /// Parses the command line. Returns the help instead if it asks for that.
+    /// The text of `--help`.
+    pub const HELP: &str = HELP;
+
+    /// Parses the command line. Returns `None` if it asks for help.
     ///
     /// # Errors
     ///
     /// Fails if the command line is invalid.
-    pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Result<Self, &'static str>, Box<dyn Error>> {
+    pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, Box<dyn Error>> {
         let mut options = Self {
             address: (Ipv4Addr::LOCALHOST, 8080).into(),
             database: env::var("DATABASE_URL").ok(),
@@ -65,12 +67,12 @@ impl Options {
                 Arg::Long("insecure-http") => options.insecure_http = true,
                 Arg::Long("trust-proxy") => proxies.push(args.value()?.string()?),
                 Arg::Long("oauth") => options.provider = Some(args.value()?.string()?),
-                Arg::Long("help") | Arg::Short('h') => return Ok(Err(HELP)),
+                Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected().into()),
             }
         }
         options.proxies = TrustedProxies::new(proxies)?;
-        Ok(Ok(options))
+        Ok(Some(options))
     }
 
     /// Returns how this application, which listens on `address`, is registered at its provider.
@@ -97,7 +99,7 @@ impl Options {
 mod tests {
     use super::*;
 
-    fn parse(args: &[&str]) -> Result<Result<Options, &'static str>, Box<dyn Error>> {
+    fn parse(args: &[&str]) -> Result<Option<Options>, Box<dyn Error>> {
         Options::parse(args.iter().map(OsString::from))
     }
 
@@ -112,9 +114,9 @@ mod tests {
 
     #[test]
     fn help_lists_every_option() {
-        let help = parse(&["--help"]).unwrap().unwrap_err();
+        assert!(parse(&["--help"]).unwrap().is_none());
         for option in ["--port", "--database", "--origin", "--insecure-http", "--trust-proxy", "--oauth"] {
-            assert!(help.contains(option), "{option}");
+            assert!(Options::HELP.contains(option), "{option}");
         }
         assert!(parse(&["--prot", "1"]).unwrap_err().to_string().contains("--prot"));
     }

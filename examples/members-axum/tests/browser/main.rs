@@ -1,5 +1,7 @@
 //! The application in a real Chromium.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod pages;
 mod site;
 #[path = "../support/mod.rs"]

@@ -2,7 +2,7 @@
 
 use sessions_tests::Chromium;
 
-use crate::site::{PASSWORD, Site, send};
+use crate::site::{PASSWORD, Site, other_browser, send};
 
 #[test]
 fn a_visitor_signs_up_and_out_and_in() {
@@ -47,11 +47,12 @@ fn only_a_remembered_login_outlives_the_browser() {
 }
 
 #[test]
-fn a_new_password_signs_out_the_other_browser() {
+fn the_other_browser_is_signed_out() {
     let Some((site, laptop)) = Site::start() else { return };
-    let phone = site.other_browser();
+    let phone = other_browser();
     site.sign_up(&laptop, "ann");
     site.sign_in(&phone, "ann");
+    // By a new password.
     laptop.follow("a[href='/account/password']");
     send(&laptop, &[("password", "close sesame")]);
     site.expect(&laptop, "/account", "Your password is changed. Other sessions ended: 1.");
@@ -59,14 +60,10 @@ fn a_new_password_signs_out_the_other_browser() {
     site.expect(&phone, "/login?next=/account", "Sign in");
     laptop.reload();
     site.expect(&laptop, "/account", "Hello, ann");
-}
 
-#[test]
-fn the_page_of_devices_signs_out_the_other_browser() {
-    let Some((site, laptop)) = Site::start() else { return };
-    let phone = site.other_browser();
-    site.sign_up(&laptop, "ann");
-    site.sign_in(&phone, "ann");
+    // By the page of devices.
+    send(&phone, &[("name", "ann"), ("password", "close sesame")]);
+    site.expect(&phone, "/account", "Hello, ann");
     site.open(&laptop, "/devices");
     let shown = laptop.text();
     assert!(shown.contains("Chrome/") && shown.contains("127.0.0.1") && shown.contains("this device"), "{shown}");
@@ -91,9 +88,6 @@ fn a_provider_signs_in_once_for_each_attempt() {
     assert!(browser.text().contains("it was used already"), "{}", browser.text());
     site.open(&browser, "/account");
     site.expect(&browser, "/account", "Hello, iris");
-    let other = site.other_browser();
-    other.open(&replay);
-    assert!(other.text().contains("was not begun here"), "{}", other.text());
 }
 
 #[test]

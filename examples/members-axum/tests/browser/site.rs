@@ -32,11 +32,6 @@ impl Site {
         Some((Self { origin, provider, _runtime: runtime }, browser))
     }
 
-    /// Returns another browser, as on another device.
-    pub(crate) fn other_browser(&self) -> Chromium {
-        Chromium::start().expect("the first browser has started")
-    }
-
     /// Opens a page of the application.
     #[track_caller]
     pub(crate) fn open(&self, browser: &Chromium, target: &str) {
@@ -71,6 +66,11 @@ impl Site {
         send(browser, &[("name", name), ("password", PASSWORD)]);
         self.expect(browser, "/account", name);
     }
+}
+
+/// Returns another browser, as on another device.
+pub(crate) fn other_browser() -> Chromium {
+    Chromium::start().expect("the first browser has started")
 }
 
 /// Fills in the form on the page and sends it.
