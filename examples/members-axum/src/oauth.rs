@@ -166,7 +166,7 @@ impl OAuth {
 }
 
 impl Registration {
-    /// Returns the client's name and password as the provider expects them (RFC 6749 section 2.3.1).
+    /// Returns the client's name and password as RFC 6749 section 2.3.1 writes them.
     fn credentials(&self) -> String {
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let pair = format!("{}:{}", encoded(&self.client_id), encoded(&self.client_secret));

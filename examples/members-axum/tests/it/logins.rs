@@ -81,11 +81,15 @@ async fn a_failed_login_takes_as_long_for_an_unknown_user() {
     let Some(site) = Site::start().await else { return };
     site.member("ann").await;
     let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
-    for _ in 0..5 {
+    // The shortest times have the least of what else the machine does.
+    for round in 1..=40 {
         known = known.min(time_of_failure(site.browser(), "ann").await);
         unknown = unknown.min(time_of_failure(site.browser(), "bob").await);
+        if round >= 5 && unknown * 2 > known {
+            return;
+        }
     }
-    assert!(unknown * 2 > known, "{unknown:?} for an unknown user, {known:?} for a known one");
+    panic!("{unknown:?} for an unknown user, {known:?} for a known one");
 }
 
 async fn time_of_failure(mut browser: Browser<'_>, name: &str) -> Duration {
