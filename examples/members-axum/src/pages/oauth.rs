@@ -75,7 +75,12 @@ pub(crate) async fn finish(
     let name = name.as_deref().and_then(UserName::new).unwrap_or_else(UserName::member);
     let identity = Identity { issuer: oauth.issuer(), subject: &id };
     let user = app.users.find_or_create_by_identity(&identity, &name).await?;
-    sign_in(&session, user, &device, Stay::Short)?;
+    if session.principal() == Some(user.to_string()) {
+        // A login would end "keep me signed in".
+        session.confirm()?;
+    } else {
+        sign_in(&session, user, &device, Stay::Short)?;
+    }
     Ok(Redirect::to(&pending.next).into_response())
 }
 

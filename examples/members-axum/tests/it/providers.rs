@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use url::Url;
 
-use crate::client::{Browser, Page, Site};
+use crate::client::{Browser, PASSWORD, Page, Site};
 
 /// Signs in at the provider, and returns the last page and the address that led to it.
 pub(crate) async fn sign_in(site: &Site, browser: &mut Browser<'_>) -> (Page, String) {
@@ -55,12 +55,25 @@ async fn a_name_at_the_provider_opens_no_account_here() {
     assert!(nameless.get("/account").await.shows(">member<"));
 }
 
+const SLOW_INSERT: &str = "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS \
+    'BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END'; \
+    CREATE TRIGGER wait BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION wait()";
+
 #[tokio::test]
-async fn two_first_visits_at_once_make_one_user() {
+async fn first_visits_at_once_make_one_user() {
     let Some(site) = Site::start().await else { return };
-    let (mut one, mut other) = (site.browser(), site.browser());
-    tokio::join!(sign_in(&site, &mut one), sign_in(&site, &mut other));
-    assert!(one.is_signed_in().await && other.is_signed_in().await);
+    let mut browsers = [site.browser(), site.browser(), site.browser(), site.browser()];
+    let mut callbacks = Vec::new();
+    for browser in &mut browsers {
+        callbacks.push(approved(&site, &begin(browser).await));
+    }
+    // Slow enough that all of them look for the user before one is there.
+    sqlx::raw_sql(SLOW_INSERT).execute(&site.database).await.unwrap();
+    let [a, b, c, d] = &mut browsers;
+    let pages = tokio::join!(a.get(&callbacks[0]), b.get(&callbacks[1]), c.get(&callbacks[2]), d.get(&callbacks[3]));
+    for page in [pages.0, pages.1, pages.2, pages.3] {
+        assert_eq!(page.location(), "/devices", "{page:?}");
+    }
     let users: i64 = sqlx::query_scalar("SELECT count(*) FROM users").fetch_one(&site.database).await.unwrap();
     assert_eq!(users, 1);
 }
@@ -145,6 +158,23 @@ async fn a_member_without_a_password_confirms_at_the_provider() {
     assert_eq!(request.get("prompt").map(String::as_str), Some("login"), "the provider asks again");
     iris.get(&approved(&site, &request)).await;
     assert_eq!(iris.get("/account/password").await.status, StatusCode::OK);
-    assert_eq!(iris.post("/account/password", &[("password", "open sesame")]).await.location(), "/account");
+    assert_eq!(iris.post("/account/password", &[("password", PASSWORD)]).await.location(), "/account");
     assert_eq!(site.browser().login("iris").await.location(), "/account");
+}
+
+#[tokio::test]
+async fn a_confirmation_at_the_provider_keeps_the_login() {
+    let Some(site) = Site::start().await else { return };
+    let mut iris = site.browser();
+    sign_in(&site, &mut iris).await;
+    iris.post("/account/password", &[("password", PASSWORD)]).await;
+    let fields = [("name", "iris"), ("password", PASSWORD), ("remember", "on")];
+    assert!(iris.post("/login", &fields).await.sets_lasting_cookie());
+    let (page, _) = sign_in(&site, &mut iris).await;
+    assert!(page.sets_lasting_cookie(), "{page:?}");
+    // Somebody else does not go on in her session.
+    site.provider.is_used_by("8", "oscar");
+    let (page, _) = sign_in(&site, &mut iris).await;
+    assert!(!page.sets_lasting_cookie(), "{page:?}");
+    assert!(iris.get("/account").await.shows(">oscar<"));
 }
