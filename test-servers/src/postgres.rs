@@ -44,11 +44,17 @@ impl Postgres {
     /// Panics if it cannot be started and `SESSIONS_REQUIRE_POSTGRES` is set.
     #[must_use]
     pub fn is_installed() -> bool {
-        let is_installed = programs().is_some();
+        let is_installed = Self::can_start();
         if !is_installed {
             report_missing("Postgres", "SESSIONS_REQUIRE_POSTGRES", ", or on Debian `apt-get install postgresql`");
         }
         is_installed
+    }
+
+    /// Returns whether Postgres can be started, for programs that are no tests.
+    #[must_use]
+    pub fn can_start() -> bool {
+        programs().is_some()
     }
 
     /// Starts a server with default settings.

@@ -109,6 +109,7 @@ fn clippy() -> Result<(), String> {
 /// a store.
 fn examples() -> Result<(), String> {
     run(&mut cargo("check --package demo-* --bins --examples"))?;
+    run(&mut cargo("check --package members-* --bins"))?;
     run(&mut cargo("test --package demo-* --test it"))
 }
 

@@ -10,16 +10,16 @@ use crate::workspace::{Member, members, target_folder};
 /// compile many dependencies again for another one.
 const SELECTION: &str = "--workspace --all-features";
 
-/// The package whose integration tests start the demos. They have steps of their own.
+/// The package whose integration tests have steps of their own: they start the demos or a browser.
 const DEMO_TESTS: &str = "sessions-tests";
 
 /// Number of wire tests at a time, which wait for most of theirs.
 const WIRE_THREADS: &str = "4";
 
-/// Runs all tests but those that start the demos.
+/// Runs all tests but those that have a step of their own.
 pub(crate) fn unit() -> Result<(), String> {
     let mut tests = cargo(&format!("test {SELECTION} --lib --bins"));
-    tests.args(unit_tests(&members()?)?.iter().flat_map(|name| ["--test", name]));
+    tests.args(unit_tests(&members()?).iter().flat_map(|name| ["--test", name]));
     run(required(&mut tests))?;
     run(required(&mut cargo(&format!("test {SELECTION} --doc"))))
 }
@@ -45,16 +45,17 @@ pub(crate) fn browser() -> Result<(), String> {
     run_with_demos("--test browser", "", &[])
 }
 
-/// Returns the names of the integration tests that do not start the demos.
-fn unit_tests(members: &[Member]) -> Result<Vec<&str>, String> {
+/// Returns the names of the integration tests that have no step of their own.
+///
+/// A test of another package that has the name of such a step, such as `browser`, runs in it.
+fn unit_tests(members: &[Member]) -> Vec<&str> {
     let (demo_tests, others): (Vec<_>, Vec<_>) = members.iter().partition(|member| member.name == DEMO_TESTS);
-    let mut names: Vec<&str> = others.iter().flat_map(|member| &member.tests).map(String::as_str).collect();
+    let own_steps: Vec<&String> = demo_tests.iter().flat_map(|member| &member.tests).collect();
+    let others = others.iter().flat_map(|member| &member.tests).filter(|name| !own_steps.contains(name));
+    let mut names: Vec<&str> = others.map(String::as_str).collect();
     names.sort_unstable();
     names.dedup();
-    match demo_tests.iter().flat_map(|member| &member.tests).find(|name| names.contains(&name.as_str())) {
-        Some(name) => Err(format!("`{name}` also names a test of {DEMO_TESTS}; rename one of the two")),
-        None => Ok(names),
-    }
+    names
 }
 
 /// Builds the demos together with the tests, which would otherwise build them with another
@@ -105,19 +106,19 @@ mod tests {
     #[test]
     fn every_test_but_those_of_the_demos_is_a_unit_test() {
         let members = [member("core", &["it"]), member(DEMO_TESTS, &["wire"]), member("redb", &["it", "engine"])];
-        assert_eq!(unit_tests(&members).unwrap(), ["engine", "it"]);
+        assert_eq!(unit_tests(&members), ["engine", "it"]);
     }
 
     #[test]
-    fn a_test_with_the_name_of_a_demo_test_is_an_error() {
-        let members = [member("core", &["wire"]), member(DEMO_TESTS, &["wire"])];
-        assert!(unit_tests(&members).unwrap_err().contains("`wire`"));
+    fn a_test_with_the_name_of_a_step_runs_there() {
+        let members = [member("members", &["it", "browser"]), member(DEMO_TESTS, &["browser", "wire"])];
+        assert_eq!(unit_tests(&members), ["it"]);
     }
 
     #[test]
     fn the_tests_of_this_workspace_are_found() {
         let members = members().unwrap();
-        assert!(unit_tests(&members).unwrap().contains(&"it"));
+        assert!(unit_tests(&members).contains(&"it"));
         assert!(members.iter().any(|member| member.name == DEMO_TESTS && member.tests.len() > 1));
     }
 }

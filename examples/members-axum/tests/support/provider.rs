@@ -1,0 +1,144 @@
+//! A small OpenID provider, as strict as a real one about codes and PKCE.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::extract::{Query, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Html;
+use axum::routing::{get, post};
+use axum::{Form, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use members_axum::oauth::{OAuth, Registration};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+
+const CLIENT: (&str, &str) = ("members", "correct horse");
+
+type Parameters = HashMap<String, String>;
+
+/// A running provider. Whoever comes is signed in as one and the same user.
+#[derive(Clone)]
+pub(crate) struct Provider {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// The id and the name of the user.
+    user: Mutex<(String, String)>,
+    /// The requests for which a code was issued and not yet exchanged.
+    codes: Mutex<HashMap<String, Parameters>>,
+    /// The last request for a sign-in.
+    asked: Mutex<Parameters>,
+    count: AtomicU32,
+}
+
+impl Provider {
+    /// Starts the provider on the current runtime.
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let provider = Self { address: listener.local_addr().unwrap(), shared: Arc::default() };
+        provider.is_used_by("7", "iris");
+        let router = Router::new()
+            .route("/.well-known/openid-configuration", get(configuration))
+            .route("/authorize", get(authorize))
+            .route("/token", post(token))
+            .route("/userinfo", get(userinfo))
+            .route("/elsewhere", get(elsewhere))
+            .with_state(provider.clone());
+        tokio::spawn(async { axum::serve(listener, router).await });
+        provider
+    }
+
+    /// Selects the user at the browser.
+    pub(crate) fn is_used_by(&self, id: &str, name: &str) {
+        *self.shared.user.lock().unwrap() = (id.to_owned(), name.to_owned());
+    }
+
+    /// Returns the provider as the application, reached at `origin`, knows it.
+    pub(crate) fn as_oauth(&self, origin: &str) -> OAuth {
+        let registration = Registration {
+            issuer: self.url(""),
+            client_id: CLIENT.0.to_owned(),
+            client_secret: CLIENT.1.to_owned(),
+            redirect_uri: format!("{origin}/oauth/callback"),
+        };
+        OAuth::new(registration).unwrap()
+    }
+
+    /// Returns the URL of a path of the provider.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Returns the last request for a sign-in.
+    pub(crate) fn asked(&self) -> MutexGuard<'_, Parameters> {
+        self.shared.asked.lock().unwrap()
+    }
+
+    /// Issues a code for a request, as after a sign-in, and returns the address to come back to.
+    pub(crate) fn approve(&self, request: &Parameters) -> String {
+        let code = format!("code-{}", self.shared.count.fetch_add(1, Ordering::Relaxed));
+        self.shared.codes.lock().unwrap().insert(code.clone(), request.clone());
+        format!("{}?code={code}&state={}", request["redirect_uri"], request["state"])
+    }
+}
+
+async fn configuration(State(provider): State<Provider>) -> String {
+    let endpoints = json!({
+        "issuer": provider.url(""),
+        "authorization_endpoint": provider.url("/authorize"),
+        "token_endpoint": provider.url("/token"),
+        "userinfo_endpoint": provider.url("/userinfo"),
+    });
+    endpoints.to_string()
+}
+
+async fn authorize(State(provider): State<Provider>, Query(request): Query<Parameters>) -> Html<String> {
+    let back = provider.approve(&request).replace('&', "&amp;");
+    *provider.asked() = request;
+    Html(format!("<a id=\"allow\" href=\"{back}\">Allow</a>"))
+}
+
+async fn token(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    Form(form): Form<Parameters>,
+) -> Result<String, StatusCode> {
+    let expected = format!("Basic {}", STANDARD.encode(format!("{}:{}", CLIENT.0, CLIENT.1.replace(' ', "+"))));
+    if headers.get(AUTHORIZATION).is_none_or(|value| *value != expected) {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    let request = provider.shared.codes.lock().unwrap().remove(&form["code"]).ok_or(StatusCode::BAD_REQUEST)?;
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"]));
+    let is_right = request["code_challenge_method"] == "S256"
+        && request["code_challenge"] == challenge
+        && request["redirect_uri"] == form["redirect_uri"]
+        && request["client_id"] == CLIENT.0
+        && form["grant_type"] == "authorization_code";
+    if is_right {
+        Ok(json!({ "access_token": "opaque", "token_type": "Bearer" }).to_string())
+    } else {
+        Err(StatusCode::BAD_REQUEST)
+    }
+}
+
+async fn userinfo(State(provider): State<Provider>, headers: HeaderMap) -> Result<String, StatusCode> {
+    if headers.get(AUTHORIZATION).is_none_or(|value| *value != "Bearer opaque") {
+        return Err(StatusCode::UNAUTHORIZED);
+    }
+    let (id, name) = provider.shared.user.lock().unwrap().clone();
+    Ok(json!({ "sub": id, "preferred_username": name }).to_string())
+}
+
+/// A page of another site, with a button that posts to an address of its choice.
+async fn elsewhere(Query(query): Query<Parameters>) -> Html<String> {
+    Html(format!("<form method=\"post\" action=\"{}\"><button>Win a prize</button></form>", query["action"]))
+}
