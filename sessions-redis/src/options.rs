@@ -81,10 +81,11 @@ impl RedisBuilder {
     ///
     /// Without it, a primary that dies just after it acknowledged a logout may take the logout with
     /// it: the replica that follows still has the session. In the same way, a token that was
-    /// replaced, as at a login, is valid again, and one that a rotation has sent opens nothing. Ask for as many replicas as each primary has, since
-    /// any of them may follow it. An end or a renewal that too few replicas confirm is an error,
-    /// though the primary has done it. What waits has connections of its own, and shares a WAIT
-    /// with what waits at the same time. The deadline of a write grows by `within`.
+    /// replaced, as at a login, is valid again, and one that a rotation has sent opens nothing. Ask
+    /// for as many replicas as each primary has, since any of them may follow it. An end or a
+    /// renewal that too few replicas confirm is an error, though the primary has done it. What
+    /// waits has connections of its own, and shares a WAIT with what waits at the same time. The
+    /// deadline of a write grows by `within`.
     pub const fn wait_for_replicas(mut self, replicas: u32, within: Duration) -> Self {
         self.wait = Some(WaitFor { replicas, within });
         self
