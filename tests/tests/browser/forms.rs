@@ -1,6 +1,6 @@
 //! Forms that are filled in and posted.
 
-use sessions_tests::Framework;
+use sessions_tests::{Framework, in_every_framework};
 
 use crate::site::{Site, Way, in_every_framework_and_way};
 
@@ -8,6 +8,9 @@ in_every_framework_and_way! {
     a_posted_form_is_kept,
     a_reload_does_not_post_the_form_again,
     a_flash_is_shown_once,
+}
+
+in_every_framework! {
     the_counter_follows_other_tabs,
 }
 
@@ -44,8 +47,8 @@ fn a_flash_is_shown_once(framework: Framework, way: Way) {
     site.expect_no_element("[role=status]");
 }
 
-fn the_counter_follows_other_tabs(framework: Framework, way: Way) {
-    let Some(site) = Site::start(framework, way) else { return };
+fn the_counter_follows_other_tabs(framework: Framework) {
+    let Some(site) = Site::start(framework, Way::Direct) else { return };
     site.open("/");
     site.submit("/incr", &[]);
     site.browser.click("#live input");

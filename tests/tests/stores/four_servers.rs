@@ -155,7 +155,7 @@ const TWO: [Framework; 2] = [Framework::Axum, Framework::Minihttp];
 fn a_user_has_no_more_sessions_than_allowed(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let [first, second] = TWO.map(|framework| place.start_with(framework, &["--per-principal", "5"]));
-    principals::parallel_logins_leave_no_more_than_allowed(&[&first, &second], 5);
+    principals::parallel_logins_leave_no_more_than_allowed(&[&first, &second], 64, 5);
 }
 
 fn a_rotation_signs_nobody_out_on_any_server(engine: Engine) {
