@@ -73,7 +73,8 @@ fn print(out: &mut dyn Write, line: &str) {
     let _ = writeln!(out, "{line}");
 }
 
-/// Catches Ctrl-C and SIGTERM, which service managers send, and returns a future that waits for one.
+/// Catches Ctrl-C and SIGTERM, which service managers send, and returns a future that waits for
+/// either.
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
