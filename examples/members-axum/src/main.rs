@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use members_axum::oauth::OAuth;
 use members_axum::{App, Options, Settings, connect, router, sessions};
 use tokio::net::TcpListener;
-use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -53,9 +53,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let app = App::new(database, settings)?;
     let sessions = sessions(store).secure(!options.insecure_http).build()?;
 
+    // Before anybody reads that the program is ready, and stops it.
+    let stop = stop_signal()?;
     print(&mut io::stdout(), &format!("listening on http://{address}"));
     let service = router(app, sessions).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(asked_to_stop()).await?;
+    axum::serve(listener, service).with_graceful_shutdown(stop).await?;
     Ok(())
 }
 
@@ -71,15 +73,14 @@ fn print(out: &mut dyn Write, line: &str) {
     let _ = writeln!(out, "{line}");
 }
 
-/// Waits for Ctrl-C, or for SIGTERM, which service managers send.
-async fn asked_to_stop() {
-    #[cfg(unix)]
-    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+/// Catches Ctrl-C and SIGTERM, which service managers send, and returns a future that waits for
+/// either.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
         tokio::select! {
-            _ = ctrl_c() => (),
+            _ = interrupt.recv() => (),
             _ = terminate.recv() => (),
         }
-        return;
-    }
-    let _ = ctrl_c().await;
+    })
 }

@@ -35,7 +35,6 @@ struct Inner {
 
 /// What a provider knows of this application.
 #[derive(Clone)]
-#[expect(clippy::exhaustive_structs, reason = "OAuth has these four")]
 pub struct Registration {
     /// The URL of the provider.
     pub issuer: String,

@@ -35,6 +35,10 @@ impl Client {
         let mut roots = RootCertStore::empty();
         // A system without certificates can still ask a provider on the same machine.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Self::trusting(roots)
+    }
+
+    fn trusting(roots: RootCertStore) -> Result<Self, OAuthError> {
         let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| OAuthError::caused_by("TLS cannot be set up", error))?
@@ -97,4 +101,70 @@ where
         return Err(OAuthError::caused_by("the provider refuses", response.status().to_string()));
     }
     Ok(Limited::new(response.into_body(), LIMIT).collect().await.map_err(failed)?.to_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::ServerConfig;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    /// Starts a server that answers one request, and returns its URL and its certificate.
+    async fn serve(answer: &'static str) -> (Url, CertificateDer<'static>) {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/a?b=c", listener.local_addr().unwrap().port());
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            // Fails if the client does not trust the certificate.
+            let Ok(mut stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return };
+            let mut head = [0; 1024];
+            let length = stream.read(&mut head).await.unwrap();
+            assert!(head[..length].starts_with(b"GET /a?b=c HTTP/1.1\r\nhost: localhost:"));
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        });
+        (url.parse().unwrap(), cert.der().clone())
+    }
+
+    #[tokio::test]
+    async fn a_provider_with_a_trusted_certificate_is_asked() {
+        let (url, certificate) = serve("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = Client::trusting(roots).unwrap();
+        assert_eq!(client.send(&url, Request::new(String::new())).await.unwrap(), "hi");
+    }
+
+    #[tokio::test]
+    async fn a_provider_with_another_certificate_is_not_asked() {
+        let (url, _) = serve("").await;
+        let error = Client::new().unwrap().send(&url, Request::new(String::new())).await.unwrap_err();
+        let cause = error.source().expect("the error has a cause").to_string();
+        assert!(cause.contains("certificate"), "{cause}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_an_error() {
+        let (url, certificate) = serve("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = Client::trusting(roots).unwrap();
+        let error = client.send(&url, Request::new(String::new())).await.unwrap_err();
+        assert_eq!(error.to_string(), "the provider refuses");
+    }
 }

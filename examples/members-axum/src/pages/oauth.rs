@@ -3,7 +3,7 @@
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use sessions_axum::{Key, Session};
 
@@ -86,6 +86,5 @@ pub(crate) async fn finish(
 
 fn refuse(session: &Session, reason: &str) -> Result<Response, Error> {
     let body = format!("<p>{}</p><p><a href=\"/login\">Begin again</a></p>", Text(reason));
-    let page: Html<String> = page("Not signed in", session, &body)?;
-    Ok((StatusCode::BAD_REQUEST, page).into_response())
+    Ok((StatusCode::BAD_REQUEST, page("Not signed in", session, &body)?).into_response())
 }
