@@ -58,8 +58,10 @@ fn add_anonymous(server: &Server) -> bool {
 struct Told {
     token: String,
     entries: BTreeMap<String, String>,
-    /// Cookies of signed-in users.
-    users: Vec<String>,
+    /// Cookies of signed-in users, and their names.
+    users: Vec<(String, String)>,
+    /// How many users have signed in.
+    logins: usize,
     /// Cookies of users that signed out.
     ended: Vec<String>,
 }
@@ -67,7 +69,7 @@ struct Told {
 impl Told {
     fn new(server: &Server) -> Self {
         let token = server.signed_in("ann").token();
-        let mut told = Self { token, entries: BTreeMap::new(), users: Vec::new(), ended: Vec::new() };
+        let mut told = Self { token, entries: BTreeMap::new(), users: Vec::new(), logins: 0, ended: Vec::new() };
         assert!(told.put(server, "first", "1") && (0..30).all(|_| told.sign_in(server)), "there is room at first");
         told
     }
@@ -86,9 +88,12 @@ impl Told {
     #[track_caller]
     fn sign_in(&mut self, server: &Server) -> bool {
         let mut user = server.visitor();
-        let is_kept = is_done(user.get("/login?user=bob"));
+        // A user has 1,000 sessions at most.
+        let name = format!("user-{}", self.logins / 500);
+        let is_kept = is_done(user.get(&format!("/login?user={name}")));
         assert_eq!(user.cookie().is_some(), is_kept, "who is signed in has a cookie");
-        self.users.extend(user.cookie().map(str::to_owned));
+        self.logins += 1;
+        self.users.extend(user.cookie().map(|cookie| (cookie.to_owned(), name)));
         is_kept
     }
 
@@ -100,14 +105,14 @@ impl Told {
     /// Grows records until a write is refused, and then writes something small.
     fn grow_until_refused(&mut self, server: &Server) {
         let value = "y".repeat(20_000);
-        let mut growing: Vec<_> = self.users.iter().map(|token| server.visitor_with(token)).collect();
+        let mut growing: Vec<_> = self.users.iter().map(|(token, _)| server.visitor_with(token)).collect();
         let refused = growing.iter_mut().any(|user| !is_done(user.get(&format!("/put?k=filler&v={value}"))));
         assert!(refused, "the disk does not fill up");
     }
 
     #[track_caller]
     fn sign_out(&mut self, server: &Server, count: usize) {
-        for token in self.users.drain(..count) {
+        for (token, _) in self.users.drain(..count) {
             server.visitor_with(&token).get("/logout").expect_ok();
             self.ended.push(token);
         }
@@ -141,7 +146,7 @@ impl Told {
         let mut ann = at_last(&self.token);
         ann.expect_user("ann");
         assert_eq!(ann.entries(), self.entries);
-        self.users.iter().step_by(10).for_each(|token| at_last(token).expect_user("bob"));
+        self.users.iter().step_by(10).for_each(|(token, name)| at_last(token).expect_user(name));
         self.ended.iter().map(|token| at_last(token)).for_each(|mut visitor: Visitor<'_>| visitor.expect_anonymous());
     }
 }
