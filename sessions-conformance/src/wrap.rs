@@ -23,7 +23,6 @@ pub enum Verb {
     Destroy,
     DestroyAll,
     OfPrincipal,
-    /// [`Store::count_of_principal`].
     CountOfPrincipal,
     DestroyOfPrincipal,
     Count,
