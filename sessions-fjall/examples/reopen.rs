@@ -1,4 +1,4 @@
-//! Sessions that outlive the process. `cargo run -p sessions-fjall --example restart`, again and
+//! Sessions that outlive the process. `cargo run -p sessions-fjall --example reopen`, again and
 //! again.
 
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
@@ -9,7 +9,7 @@ use sessions_core::Sessions;
 use sessions_fjall::FjallBuilder;
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::temp_dir().join("sessions-fjall-restart");
+    let folder = std::env::temp_dir().join("sessions-fjall-reopen");
     fs::create_dir_all(&folder)?;
     // At most 100,000 sessions; beyond that, anonymous ones are evicted.
     let store = FjallBuilder::new(folder.join("sessions.fjall")).max_sessions(100_000).open()?;
