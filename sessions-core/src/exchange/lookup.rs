@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::cookie::{Candidate, Candidates, Token, Transport};
+use crate::cookie::{Candidate, Candidates, SecretHash, Transport};
 use crate::error::{Error, StoreError, StoreErrorKind};
 use crate::exchange::outcome::Blocked;
 use crate::exchange::shared::Shared;
@@ -99,13 +99,13 @@ impl Search {
             Ok(Some(record)) if record.id() == id && record.is_live(self.now) => {
                 let hash = token.secret().hash(id);
                 let opened = if record.secret_hash() == hash {
-                    Ok(Live::opened_by(token, is_stale, false))
+                    Ok(false)
                 } else {
-                    self.judge_other_secret(shared, token, is_stale, &record)
+                    self.judge_other_secret(shared, &hash, &record)
                 };
                 match opened {
-                    Ok(live) => {
-                        self.accept(shared, live, record);
+                    Ok(is_successor) => {
+                        self.accept(shared, Live::opened_by(token, is_stale, is_successor), record);
                         return Ok(());
                     }
                     Err(reason) => reason,
@@ -151,23 +151,21 @@ impl Search {
         }
     }
 
-    /// Judges a secret that is not the record's own, and returns why it does not open the session.
+    /// Judges a secret that is not the record's own, and returns whether a rotation has sent it, or
+    /// why it does not open the session.
     ///
-    /// One that a rotation has sent opens it. One that was replaced a moment ago counts, unless
-    /// another token opens a session.
+    /// One that was replaced a moment ago counts, unless another token opens a session.
     #[cold]
     fn judge_other_secret(
         &mut self,
         shared: &Shared,
-        token: Token,
-        is_stale: bool,
+        hash: &SecretHash,
         record: &Record,
-    ) -> Result<Live, RejectReason> {
-        let hash = token.secret().hash(token.id());
-        if record.has_successor(&hash) {
-            return Ok(Live::opened_by(token, is_stale, true));
+    ) -> Result<bool, RejectReason> {
+        if record.has_successor(hash) {
+            return Ok(true);
         }
-        if !record.supersedes(&hash, self.now, shared.sessions.config().renewal_grace) {
+        if !record.supersedes(hash, self.now, shared.sessions.config().renewal_grace) {
             return Err(RejectReason::WrongSecret);
         }
         if let Stage::Absent = self.loaded.stage {
