@@ -1,6 +1,7 @@
 //! The session manager: one per program, or one per part of a site.
 
 mod builder;
+mod config;
 mod event;
 pub(crate) mod expiry;
 mod global;
@@ -9,7 +10,8 @@ mod login;
 mod sessions;
 mod sweeper;
 
-pub use builder::{LimitPolicy, OutagePolicy, SessionsBuilder};
+pub use builder::SessionsBuilder;
+pub use config::{LimitPolicy, OutagePolicy};
 pub use event::{DestroyReason, Event, Principal, RejectReason, StoreCall};
 pub use expiry::Expiry;
 pub use info::SessionInfo;

@@ -9,44 +9,15 @@ use crate::cookie::{CookieForm, CookieOptions, SameSite, Seal};
 use crate::cookie::{Keyed, SealKey, SealMode};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::id::SessionId;
+use crate::manager::config::{Config, LimitPolicy, OutagePolicy};
 use crate::manager::event::{DestroyReason, Event, Listeners, TARGET};
 use crate::manager::expiry::Expiry;
 use crate::manager::sessions::Sessions;
-use crate::platform::{Clock, Entropy, SystemClock, fill_random, whole_millis};
-use crate::record::Limits;
+use crate::platform::{Clock, Entropy, whole_millis};
 use crate::record::Values;
 use crate::record::codec::Codec;
-use crate::request::{CrossOrigin, CrossOriginRule, Pages};
+use crate::request::CrossOrigin;
 use crate::store::{MemoryStore, Store};
-
-/// What happens to requests that ask for their session while the store is unreachable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OutagePolicy {
-    /// The request fails with 503; its cookie and record are kept.
-    ///
-    /// Routes that do not ask for a session are not affected.
-    #[default]
-    Refuse,
-    /// The request sees an empty session, and fails with 503 only if it writes to it.
-    ///
-    /// Its cookie and record are kept.
-    Anonymous,
-}
-
-/// What happens when a principal signs in beyond
-/// [`sessions_per_principal`](SessionsBuilder::sessions_per_principal).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LimitPolicy {
-    /// The principal's oldest logins end.
-    #[default]
-    EndOldest,
-    /// The new login is refused with 403, and the visitor's session ends.
-    RefuseLogin,
-}
-
-pub(crate) type IdGenerator = Arc<dyn Fn() -> SessionId + Send + Sync>;
 
 /// The builder of a [`Sessions`]; every default is the safe choice.
 ///
@@ -67,31 +38,6 @@ pub struct SessionsBuilder {
     config: Config,
 }
 
-/// The options that are used as given.
-pub(crate) struct Config {
-    pub(crate) expiry: Expiry,
-    pub(crate) touch_every_millis: u64,
-    /// How long the token before a renewal counts as superseded.
-    pub(crate) renewal_grace: Duration,
-    /// How often a session gets a new secret while it is in use.
-    pub(crate) rotate_every: Option<Duration>,
-    /// How many sessions a principal may have.
-    pub(crate) sessions_per_principal: Option<usize>,
-    pub(crate) limit_policy: LimitPolicy,
-    /// Requests may carry their token as a bearer token.
-    pub(crate) bearer: bool,
-    pub(crate) sweep_every: Option<Duration>,
-    pub(crate) limits: Limits,
-    pub(crate) outage: OutagePolicy,
-    pub(crate) no_store: bool,
-    pub(crate) cross_origin: CrossOriginRule,
-    pub(crate) pages: Pages,
-    pub(crate) values: Values,
-    pub(crate) clock: Box<dyn Clock>,
-    pub(crate) entropy: Entropy,
-    pub(crate) id_generator: Option<IdGenerator>,
-}
-
 enum SealOption {
     None,
     #[cfg(feature = "seal")]
@@ -106,25 +52,7 @@ impl Default for SessionsBuilder {
             cookie: CookieOptions::default(),
             seal: SealOption::None,
             listeners: Listeners::default(),
-            config: Config {
-                expiry: Expiry::default(),
-                touch_every_millis: 60_000,
-                renewal_grace: Duration::from_secs(30),
-                rotate_every: None,
-                sessions_per_principal: Some(1000),
-                limit_policy: LimitPolicy::default(),
-                bearer: false,
-                sweep_every: Some(Duration::from_secs(10)),
-                limits: Limits::default(),
-                outage: OutagePolicy::default(),
-                no_store: true,
-                cross_origin: CrossOriginRule::default(),
-                pages: Pages::default(),
-                values: Values::Json,
-                clock: Box::new(SystemClock),
-                entropy: fill_random,
-                id_generator: None,
-            },
+            config: Config::default(),
         }
     }
 }
@@ -414,7 +342,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets the clock. The default is the [`SystemClock`].
+    /// Sets the clock. The default is the [`SystemClock`](crate::SystemClock).
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.config.clock = Box::new(clock);
         self
@@ -501,11 +429,5 @@ impl fmt::Debug for SessionsBuilder {
             .field("store", &self.store)
             .field("cookie", &self.cookie)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config").field("expiry", &self.expiry).field("limits", &self.limits).finish_non_exhaustive()
     }
 }
