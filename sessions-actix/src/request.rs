@@ -5,7 +5,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use sessions_core::adapter::{Exchange, Load, RequestHeader, RequestHeaders};
+use sessions_core::adapter::{Exchange, Load, RequestHeader, RequestHeaders, host_of};
 
 /// Loads the session of a request.
 pub(crate) fn load(exchange: &Exchange, request: &HttpRequest) -> Load {
@@ -34,8 +34,7 @@ impl RequestHeaders for Head<'_> {
 
 /// Returns the host and port of a URI that has them.
 fn authority(uri: &Uri) -> Option<&[u8]> {
-    let authority = uri.authority()?.as_str();
-    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host).as_bytes())
+    uri.authority().map(|authority| host_of(authority.as_str()))
 }
 
 /// Returns the name of a header. No name is parsed for a request.

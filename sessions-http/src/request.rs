@@ -3,7 +3,7 @@
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri};
-use sessions_core::adapter::{Exchange, Load, RequestHeader, RequestHeaders};
+use sessions_core::adapter::{Exchange, Load, RequestHeader, RequestHeaders, host_of};
 
 use crate::sealed_traits::Sealed;
 
@@ -100,8 +100,7 @@ impl<R: RequestHead> RequestHeaders for Head<'_, R> {
 
 /// Returns the host and port of a URI that has them.
 fn authority(uri: &Uri) -> Option<&[u8]> {
-    let authority = uri.authority()?.as_str();
-    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host).as_bytes())
+    uri.authority().map(|authority| host_of(authority.as_str()))
 }
 
 /// Returns the name of a header. No name is parsed for a request.

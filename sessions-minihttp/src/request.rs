@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::net::SocketAddr;
 
 use httparse::Header;
-use sessions_core::adapter::{Gate, RequestHeader, RequestHeaders, SignedIn};
+use sessions_core::adapter::{Gate, RequestHeader, RequestHeaders, SignedIn, host_of};
 use sessions_core::{Session, Sessions};
 
 use crate::http::Head;
@@ -170,8 +170,7 @@ fn path_of(target: &str) -> &str {
 /// Returns the host and port of a request target in absolute form.
 fn authority_of(target: &str) -> Option<&[u8]> {
     let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
-    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host).as_bytes())
+    rest.split(['/', '?']).next().map(host_of)
 }
 
 /// The body of a request. Reading it blocks the coroutine.

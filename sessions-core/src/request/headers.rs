@@ -61,6 +61,13 @@ impl RequestHeader {
     }
 }
 
+/// Returns the host and port of an authority, without a user before them: the value of
+/// [`RequestHeader::Host`].
+#[must_use]
+pub fn host_of(authority: &str) -> &[u8] {
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host).as_bytes()
+}
+
 /// The head of a framework's request, implemented by each adapter.
 pub trait RequestHeaders {
     /// Returns the method.
