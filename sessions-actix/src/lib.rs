@@ -158,7 +158,8 @@ pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
 pub use sessions_core::{
-    CrossOrigin, Device, Expiry, Key, Login, SameSite, SessionId, Sessions, TrustedProxies, local_path,
+    CrossOrigin, Device, ErrorKind, Expiry, Key, LimitPolicy, Login, SameSite, SessionId, SessionInfo, Sessions,
+    Timestamp, TrustedProxies, local_path,
 };
 
 /// The `tracing` target of this crate's log lines.

@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Exchange, Shared, save};
 use crate::id::SessionId;
-use crate::manager::Login;
+use crate::manager::{Login, SessionInfo};
 use crate::platform::{Timestamp, whole_millis};
 
 #[doc = include_str!("docs/session.md")]
@@ -225,6 +225,21 @@ impl Session {
     /// are dropped.
     pub async fn save(&self) -> Result<(), Error> {
         save(&self.shared).await
+    }
+
+    /// Returns the principal's live sessions, this one among them: the rows of a page of devices.
+    ///
+    /// They are as the store has them: what this request has written and not saved is not in them.
+    /// [`Key::get_from`](crate::Key::get_from) reads an entry of one, such as the
+    /// [`Device`](crate::Device) that the application stored at the login.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and
+    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be reached.
+    pub async fn devices(&self) -> Result<Vec<SessionInfo>, Error> {
+        let principal = self.principal().ok_or_else(|| Error::new(ErrorKind::NotSignedIn))?;
+        self.shared.sessions.sessions_of(&principal).await
     }
 
     /// Ends one session of the principal, and returns whether there was one with this id: a "sign

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::manager::SessionInfo;
 use crate::session::Session;
 
 /// The key of an entry or flash together with the type of its value.
@@ -94,6 +95,32 @@ impl<T: DeserializeOwned> Key<T> {
     /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`.
     pub fn get(&self, session: &Session) -> Result<Option<T>, Error> {
         session.get(self.name)
+    }
+
+    /// Returns the entry's value in a session of a listing, as [`SessionInfo::get`] does.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Decode`](crate::ErrorKind::Decode) if the entry is not a `T`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{Key, Login, Sessions};
+    ///
+    /// const BROWSER: Key<String> = Key::new("browser");
+    ///
+    /// # pollster::block_on(async {
+    /// let sessions = Sessions::builder().build()?;
+    /// let login = |session: &sessions_core::Session| BROWSER.set(session, &"Firefox".to_owned());
+    /// let _ = sessions.issue_with(Login::new("ann"), login).await?;
+    /// let devices = sessions.sessions_of("ann").await?;
+    /// assert_eq!(BROWSER.get_from(&devices[0])?.as_deref(), Some("Firefox"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn get_from(&self, info: &SessionInfo) -> Result<Option<T>, Error> {
+        info.get(self.name)
     }
 
     /// Returns the entry's value or discards it, as [`Session::get_or_discard`] does.

@@ -61,3 +61,23 @@ fn only_an_own_device_is_signed_out() {
     let stranger = fixture.browser().start();
     assert_eq!(block_on(stranger.destroy_device(bob.id())).unwrap_err().kind(), ErrorKind::NotSignedIn);
 }
+
+#[test]
+fn the_devices_are_the_principals_own_sessions() {
+    const DEVICE: sessions_core::Key<String> = sessions_core::Key::new("device");
+
+    let fixture = Fixture::new();
+    let issue = |user, device: &str| {
+        let fill = |session: &Session| DEVICE.set(session, &device.to_owned());
+        block_on(fixture.sessions.issue_with(Login::new(user), fill)).unwrap()
+    };
+    let (laptop, phone, _) = (issue("ann", "laptop"), issue("ann", "phone"), issue("bob", "tablet"));
+    let mut browser = Browser { sessions: fixture.sessions.clone(), cookie: Some(laptop.cookie().to_owned()) };
+    let devices = browser.visit(|session| block_on(session.devices()).unwrap()).result;
+    let mut rows: Vec<_> = devices.iter().map(|info| (DEVICE.get_from(info).unwrap().unwrap(), info.id())).collect();
+    rows.sort();
+    assert_eq!(rows, [("laptop".to_owned(), laptop.id()), ("phone".to_owned(), phone.id())]);
+
+    let stranger = fixture.browser().start();
+    assert_eq!(block_on(stranger.devices()).unwrap_err().kind(), ErrorKind::NotSignedIn);
+}
