@@ -1,9 +1,13 @@
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};
-use sessions_actix::sessions_core::{ConfigError, ErrorKind, Timestamp};
+use sessions_actix::sessions_core::ConfigError;
 use sessions_actix::{
-    Device, Session, SessionError, SessionId, SessionMiddleware, Sessions, SignedIn, TrustedProxies, device,
+    Device, ErrorKind, Key, Session, SessionError, SessionId, SessionMiddleware, Sessions, SignedIn, Timestamp,
+    TrustedProxies, device,
 };
+
+/// Where a session was signed in.
+const DEVICE: Key<Device> = Key::new("device");
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -21,7 +25,7 @@ async fn login(
         return Ok(HttpResponse::Unauthorized().body("wrong user or password"));
     }
     session.login(&form.user)?;
-    session.set("device", &device(&request, &proxies))?;
+    DEVICE.set(&session, &device(&request, &proxies))?;
     // Only with `LimitPolicy::RefuseLogin`. Without this, the response is a bare 403.
     match session.save().await {
         Err(error) if error.kind() == ErrorKind::TooManySessions => {
@@ -48,10 +52,10 @@ struct Row {
     is_this_one: bool,
 }
 
-async fn devices(user: SignedIn, sessions: web::Data<Sessions>) -> Result<web::Json<Vec<Row>>, SessionError> {
+async fn devices(user: SignedIn) -> Result<web::Json<Vec<Row>>, SessionError> {
     let mut rows = Vec::new();
-    for info in sessions.sessions_of(user.principal()).await? {
-        let device: Device = info.get("device")?.unwrap_or_default();
+    for info in user.devices().await? {
+        let device = DEVICE.get_from(&info)?.unwrap_or_default();
         rows.push(Row {
             id: info.id(),
             last_seen: info.last_seen(),
@@ -98,7 +102,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let proxies = TrustedProxies::new(["127.0.0.1", "::1"])?; // nginx on the same machine
     let app = move || {
         App::new()
-            .app_data(web::Data::new(sessions.clone()))
             .app_data(web::Data::new(proxies.clone()))
             .configure(routes)
             .wrap(SessionMiddleware::new(sessions.clone()))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::http::header::{COOKIE, SET_COOKIE, USER_AGENT};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use sessions_actix::sessions_core::LimitPolicy;
+use sessions_actix::LimitPolicy;
 use sessions_actix::sessions_core::testing::ManualClock;
 
 include!("../../programs/devices.rs");
