@@ -1,0 +1,21 @@
+//! An application with members, to copy from: actix-web, Redis and server-side sessions.
+//!
+//! Visitors sign up and sign in with a password. They may stay signed in, see their devices, sign
+//! them out, and change their password. See the README beside the manifest for what is where.
+
+mod app;
+mod database;
+mod error;
+mod flash;
+mod html;
+mod member;
+mod options;
+mod pages;
+mod passwords;
+mod sign_in;
+mod users;
+
+pub use app::{AppState, app, sessions};
+pub use database::connect;
+pub use options::Options;
+pub use passwords::PasswordError;
