@@ -1,0 +1,8 @@
+//! The application in a real Chromium.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod pages;
+mod site;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,55 @@
+//! Changing the password, which needs a recent proof of who one is.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+
+use crate::client::{PASSWORD, Site};
+
+const LATER: Duration = Duration::from_secs(11 * 60);
+const NEW: (&str, &str) = ("password", "close sesame");
+
+#[actix_web::test]
+async fn a_new_password_ends_the_other_sessions() {
+    let Some(site) = Site::start().await else { return };
+    let mut ann = site.member("ann").await;
+    let mut phone = site.browser();
+    phone.login("ann").await;
+    let bystander = site.member("bob").await;
+    let token = ann.cookie.clone();
+    assert_eq!(ann.post("/account/password", &[NEW]).await.location(), "/account");
+    assert_ne!(ann.cookie, token, "the token is replaced");
+    assert!(ann.get("/account").await.shows("Other sessions ended: 1."));
+    assert!(!phone.is_signed_in().await);
+    assert!(bystander.clone().is_signed_in().await);
+    assert_eq!(phone.login("ann").await.status, StatusCode::UNAUTHORIZED, "the old password is dead");
+    assert_eq!(phone.post("/login", &[("name", "ann"), NEW]).await.location(), "/account");
+}
+
+#[actix_web::test]
+async fn an_old_login_is_confirmed_first() {
+    let Some(site) = Site::start().await else { return };
+    let mut ann = site.member("ann").await;
+    assert_eq!(ann.get("/account/password").await.status, StatusCode::OK);
+    site.clock.advance(LATER);
+    assert_eq!(ann.get("/account/password").await.location(), "/confirm?next=/account/password");
+    assert_eq!(ann.post("/account/password", &[NEW]).await.location(), "/confirm?next=/account/password");
+    assert_eq!(site.browser().login("ann").await.location(), "/account", "the password is the old one");
+
+    let wrong = ann.post("/confirm", &[("password", "a guess"), ("next", "/account/password")]).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(ann.get("/account/password").await.location(), "/confirm?next=/account/password");
+    let right = ann.post("/confirm", &[("password", PASSWORD), ("next", "/account/password")]).await;
+    assert_eq!(right.location(), "/account/password");
+    assert_eq!(ann.get("/account/password").await.status, StatusCode::OK);
+    assert_eq!(ann.post("/account/password", &[NEW]).await.location(), "/account");
+}
+
+#[actix_web::test]
+async fn a_short_password_changes_nothing() {
+    let Some(site) = Site::start().await else { return };
+    let mut ann = site.member("ann").await;
+    assert_eq!(ann.post("/account/password", &[("password", "short")]).await.location(), "/account/password");
+    assert!(ann.get("/account/password").await.shows("at least 8 characters"));
+    assert_eq!(site.browser().login("ann").await.location(), "/account");
+}

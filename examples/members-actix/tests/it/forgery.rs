@@ -1,0 +1,33 @@
+//! Requests that another site made the browser send.
+
+use actix_web::http::StatusCode;
+
+use crate::client::{PASSWORD, Site};
+
+#[actix_web::test]
+async fn a_post_from_another_site_changes_nothing() {
+    let Some(site) = Site::start().await else { return };
+    let mut ann = site.member("ann").await;
+    for origin in ["cross-site", "same-site"] {
+        for target in ["/logout", "/account/password", "/devices/end-others", "/confirm"] {
+            let page = ann.post_from(origin, target, &[("password", "close sesame")]).await;
+            assert_eq!(page.status, StatusCode::FORBIDDEN, "{origin} {target}");
+            assert!(page.shows("Another site sent this request"), "{page:?}");
+        }
+    }
+    assert!(ann.is_signed_in().await);
+    assert_eq!(site.browser().login("ann").await.location(), "/account", "the password is the old one");
+}
+
+/// The visitor would go on in the attacker's account.
+#[actix_web::test]
+async fn another_site_cannot_sign_anybody_in() {
+    let Some(site) = Site::start().await else { return };
+    site.member("mallory").await;
+    let mut victim = site.browser();
+    let fields = [("name", "mallory"), ("password", PASSWORD)];
+    for target in ["/login", "/sign-up"] {
+        assert_eq!(victim.post_from("cross-site", target, &fields).await.status, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(victim.cookie, None);
+}
