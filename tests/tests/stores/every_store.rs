@@ -104,16 +104,16 @@ fn a_long_principal_is_refused(framework: Framework, engine: Engine) {
 
 fn a_login_overtakes_requests(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
-        superseded::overtaken_requests_are_refused_and_sign_nobody_out(server);
-        superseded::a_login_that_is_sent_twice_keeps_the_cart(server);
+        superseded::overtaken_requests_are_refused_and_sign_nobody_out(&[server]);
+        superseded::a_login_that_is_sent_twice_keeps_the_cart(&[server]);
     });
 }
 
 fn a_rotation_signs_nobody_out(framework: Framework, engine: Engine) {
     with(framework, engine, &["--rotate", "1ms"], |server| {
         rotation::parallel_requests_sign_nobody_out(&[server], 2);
-        rotation::lost_response_signs_nobody_out(server);
-        rotation::first_use_of_the_new_token_ends_the_old_one(server);
+        rotation::lost_response_signs_nobody_out(&[server]);
+        rotation::first_use_of_the_new_token_ends_the_old_one(&[server]);
     });
 }
 
@@ -121,7 +121,7 @@ fn a_user_has_no_more_sessions_than_allowed(framework: Framework, engine: Engine
     // On a busy machine, as many creates at once exceed the deadline of calls over a network.
     let logins = if engine == Engine::RedisCluster { 16 } else { 64 };
     with(framework, engine, &["--per-principal", "5"], |server| {
-        principals::parallel_logins_leave_no_more_than_allowed(&[server], logins, 5);
+        principals::parallel_logins_leave_no_more_than_allowed(&[server], logins, 5, 1);
     });
 }
 

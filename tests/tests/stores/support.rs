@@ -92,7 +92,12 @@ impl Place {
 
     /// Starts all four demos with this store.
     pub(crate) fn start_four(&self) -> [Server; 4] {
-        FRAMEWORKS.map(|framework| self.start(framework))
+        self.start_four_with(&[])
+    }
+
+    /// Starts all four demos with this store and more arguments.
+    pub(crate) fn start_four_with(&self, arguments: &[&str]) -> [Server; 4] {
+        FRAMEWORKS.map(|framework| self.start_with(framework, arguments))
     }
 }
 

@@ -19,11 +19,11 @@ fn parallel_requests_sign_nobody_out(framework: Framework) {
 }
 
 fn lost_response_signs_nobody_out(framework: Framework) {
-    rotation::lost_response_signs_nobody_out(&rotating(framework));
+    rotation::lost_response_signs_nobody_out(&[&rotating(framework)]);
 }
 
 fn first_use_of_the_new_token_ends_the_old_one(framework: Framework) {
-    rotation::first_use_of_the_new_token_ends_the_old_one(&rotating(framework));
+    rotation::first_use_of_the_new_token_ends_the_old_one(&[&rotating(framework)]);
 }
 
 fn token_is_kept_until_a_rotation_is_due(framework: Framework) {

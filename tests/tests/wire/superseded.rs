@@ -10,11 +10,11 @@ in_every_framework! {
 }
 
 fn overtaken_requests_are_refused_and_sign_nobody_out(framework: Framework) {
-    superseded::overtaken_requests_are_refused_and_sign_nobody_out(&Server::start(framework));
+    superseded::overtaken_requests_are_refused_and_sign_nobody_out(&[&Server::start(framework)]);
 }
 
 fn a_login_that_is_sent_twice_keeps_the_cart(framework: Framework) {
-    superseded::a_login_that_is_sent_twice_keeps_the_cart(&Server::start(framework));
+    superseded::a_login_that_is_sent_twice_keeps_the_cart(&[&Server::start(framework)]);
 }
 
 fn after_the_grace_an_old_token_is_unknown(framework: Framework) {
