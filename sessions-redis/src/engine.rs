@@ -6,11 +6,11 @@ use std::time::Duration;
 use redis::{Cmd, Value};
 use sessions_core::record::Record;
 use sessions_core::{SessionId, Timestamp};
-use sessions_remote::{Answer, Engine, Failure, OpenByUrl, RemoteStore, Swap, Values};
+use sessions_remote::{Answer, Engine, Failure, OpenByUrl, RemoteStore, Swap, Values, shows_write};
 
 use crate::error::{Fault, OpenError};
 use crate::keys::{Key, Keys};
-use crate::link::{self, Form, Link, Parcel, Wait, WaitFor};
+use crate::link::{self, Form, Judge, Link, Parcel, Wait, WaitFor, Written};
 use crate::options::RedisBuilder;
 use crate::principals::Entry;
 use crate::reply::into_bytes;
@@ -56,19 +56,21 @@ impl Redis {
     }
 
     /// Writes to a session's key, and waits for the replicas if the write must not be lost.
+    ///
+    /// `for_good` judges by the reply which write that is.
     pub(crate) async fn write(
         &self,
         key: &Key,
         first: Form,
         build: &(dyn Fn(Form) -> Cmd + Send + Sync),
-        for_good: Option<fn(&Value) -> bool>,
+        for_good: Option<&Judge<'_>>,
     ) -> Result<link::Answer, Fault> {
         let slot = key.slot();
         // Boxed to keep its callers small: a coroutine's stack has no room for several copies.
         match (&self.patient, for_good) {
-            (Some((link, what)), Some(wrote)) => {
+            (Some((link, what)), Some(judge)) => {
                 let barrier = self.keys.barrier(key);
-                let wait = Some(Wait { what: *what, wrote, barrier: &barrier });
+                let wait = Some(Wait { what: *what, judge, barrier: &barrier });
                 Box::pin(link.send(Parcel { slot, first, build, wait })).await
             }
             _ => Box::pin(self.link.send(Parcel { slot, first, build, wait: None })).await,
@@ -150,12 +152,14 @@ impl Engine for Redis {
                 command
             }
         };
-        let first = if patch.is_some() { Form::Short } else { Form::Native };
         // What is sent to a client, or replaced, must not be undone by a failover.
         let secrets = |record: &Record| (record.secret_hash(), record.newest_secret());
-        let changes_secret = secrets(before) != secrets(after);
-        let for_good = changes_secret.then_some(is_done as fn(&Value) -> bool);
-        let answer = self.write(&key, first, &build, for_good).await?;
+        let is_for_good = self.patient.is_some() && secrets(before) != secrets(after);
+        let judge = |value: &Value| judge_swap(value, after);
+        // The judge has to see the value, which the native form does not return. A read would not
+        // do: by then, another server may answer.
+        let first = if patch.is_some() || is_for_good { Form::Short } else { Form::Native };
+        let answer = self.write(&key, first, &build, is_for_good.then_some(&judge)).await?;
         let current = match answer.value {
             value if is_done(&value) => return Ok(Swap::Done),
             // Only a script returns what the value is.
@@ -168,12 +172,12 @@ impl Engine for Redis {
     async fn delete(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
         let key = self.keys.session(id);
         let getdel = |_: Form| command("GETDEL", &key);
-        match self.write(&key, Form::Short, &getdel, Some(|value| *value != Value::Nil)).await {
+        match self.write(&key, Form::Short, &getdel, Some(&judge_end)).await {
             Ok(answer) => Ok(into_bytes(answer.value)),
             // It is no session, but it lies where one would.
             Err(fault) if fault.code() == Some("WRONGTYPE") => {
                 let del = |_: Form| command("DEL", &key);
-                let answer = self.write(&key, Form::Short, &del, Some(is_done)).await?;
+                let answer = self.write(&key, Form::Short, &del, Some(&judge_end)).await?;
                 Ok(is_done(&answer.value).then(Vec::new))
             }
             Err(fault) => Err(fault.into()),
@@ -278,6 +282,30 @@ pub(crate) fn span(now: Timestamp, deadline: Timestamp) -> Option<u64> {
 /// Returns whether the reply says that something was written.
 fn is_done(value: &Value) -> bool {
     matches!(value, Value::Int(1) | Value::Okay)
+}
+
+/// Judges the reply to a swap: a mismatch wrote nothing, unless the value shows that an earlier try
+/// of the same swap did.
+///
+/// The swap is then done, though no reply said so, and must be as safe as any other. Without such a
+/// trace it is tried again on the value that was found, and only that try waits.
+fn judge_swap(value: &Value, after: &Record) -> Written {
+    match value {
+        value if is_done(value) => Written::Now,
+        Value::BulkString(current) if shows_write(current, after) => Written::Earlier,
+        _ => Written::Nothing,
+    }
+}
+
+/// Judges the reply to the removal of a session.
+///
+/// To find nothing is a promise too. A logout that too few replicas confirmed is an error, and a
+/// client that repeats it must not be told that the session is gone before they have that.
+pub(crate) fn judge_end(value: &Value) -> Written {
+    match value {
+        Value::Nil | Value::Int(..=0) => Written::Earlier,
+        _ => Written::Now,
+    }
 }
 
 /// Returns the parts in which a large value differs from its predecessor: the head, the stamp, and

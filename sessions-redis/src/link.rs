@@ -60,12 +60,26 @@ pub(crate) struct WaitFor {
 #[derive(Clone, Copy)]
 pub(crate) struct Wait<'a> {
     pub(crate) what: WaitFor,
-    /// Returns whether the command wrote, judging by its reply.
-    pub(crate) wrote: fn(&Value) -> bool,
-    /// A key to write to if the command did not.
-    ///
-    /// WAIT waits for a connection's last write, and an earlier try may have written on another.
+    /// Returns what was written, judging by the reply.
+    pub(crate) judge: &'a Judge<'a>,
+    /// A key to write to if the write was an [`Earlier`](Written::Earlier) one.
     pub(crate) barrier: &'a Key,
+}
+
+/// A function from a reply to what was written.
+pub(crate) type Judge<'a> = dyn Fn(&Value) -> Written + Send + Sync + 'a;
+
+/// The write that the replicas must have before a reply is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// The command's own.
+    Now,
+    /// One before it, perhaps on another connection.
+    ///
+    /// WAIT waits for a connection's last write. So another one is made first.
+    Earlier,
+    /// None: the reply promises nothing that a failover could undo.
+    Nothing,
 }
 
 /// The reply to a parcel.

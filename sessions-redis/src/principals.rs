@@ -14,7 +14,7 @@ use sessions_core::SessionId;
 use sessions_core::record::Record;
 use sessions_remote::{Answer, Failure, Values};
 
-use crate::engine::{AT_ONCE, Redis, command, odd_reply, span};
+use crate::engine::{AT_ONCE, Redis, command, judge_end, odd_reply, span};
 use crate::error::Fault;
 use crate::link::Form;
 use crate::reply::{bytes, items, number_text};
@@ -138,7 +138,7 @@ impl Redis {
             command.arg(&length).arg(principal);
             command
         };
-        let delete = || self.write(&key, Form::Short, &build, Some(|value| *value == Value::Int(1)));
+        let delete = || self.write(&key, Form::Short, &build, Some(&judge_end));
         match persist(delete).await {
             (Ok(answer), _) if answer.value == Value::Int(1) => Ok(true),
             // If an earlier try got no reply, that one has deleted it.

@@ -17,3 +17,4 @@ pub use options::Options;
 pub use runtime::{Background, caller};
 pub use store::{OpenByUrl, RemoteStore};
 pub use url_options::may_show_option;
+pub use writers::shows_write;

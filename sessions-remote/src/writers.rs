@@ -84,6 +84,18 @@ pub(crate) fn judge(current: &Record, before: &Record, writer: u32, nonce: u32) 
     }
 }
 
+/// Returns whether a value shows that a swap was done that would have written `after`.
+///
+/// It was one of the last four writers' last writes. An engine whose writes become safe only later,
+/// such as once replicas have them, learns by it that a swap which found another value has been
+/// done by an earlier try.
+#[must_use]
+pub fn shows_write(value: &[u8], after: &Record) -> bool {
+    let [write, ..] = Writers::of(after).0;
+    Record::decode(value.to_vec())
+        .is_ok_and(|current| Writers::of(&current).nonce_of(write.writer) == Some(write.nonce))
+}
+
 #[cfg(test)]
 mod tests {
     use sessions_core::record::SecretHash;
@@ -136,7 +148,10 @@ mod tests {
             ("the writer wrote something before", &fresh, &[(ME, 6), (11, 1)], Verdict::NotDone),
         ];
         for (name, base, writes, verdict) in table {
-            assert_eq!(judge(&after(base, writes), base, ME, 7), verdict, "{name}");
+            let current = after(base, writes);
+            assert_eq!(judge(&current, base, ME, 7), verdict, "{name}");
+            let swapped = sign(&plain(), Some(base), ME, 7);
+            assert_eq!(shows_write(current.as_bytes(), &swapped), verdict == Verdict::Done, "{name}");
         }
     }
 }

@@ -19,7 +19,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::{AbortHandle, yield_now};
 
-use super::{Answer, Parcel, WaitFor};
+use super::{Answer, Parcel, WaitFor, Written};
 use crate::engine::{LONGEST_LIFE, whole_millis};
 use crate::error::{Cause, Fault};
 
@@ -114,14 +114,17 @@ impl Wire {
 
     async fn converse(&self, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
         let answer = parcel.offer(&self.state.lacks_native, |command| self.send(command, asking)).await?;
-        if let Some(wait) = parcel.wait {
-            if !(wait.wrote)(&answer.value) {
+        let Some(wait) = parcel.wait else { return Ok(answer) };
+        match (wait.judge)(&answer.value) {
+            Written::Nothing => return Ok(answer),
+            Written::Now => {}
+            Written::Earlier => {
                 let mut barrier = redis::cmd("SET");
                 barrier.arg(wait.barrier.as_bytes()).arg("").arg("PX").arg(1);
                 refused(self.send(barrier, asking).await)?;
             }
-            self.wait_for(wait.what).await?;
         }
+        self.wait_for(wait.what).await?;
         Ok(answer)
     }
 

@@ -13,3 +13,4 @@ mod principals;
 mod shutdown;
 mod silence;
 mod support;
+mod waits;
