@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use actix_web::web::{Form, Html, Redirect};
 use humantime::format_rfc3339_seconds;
 use serde::Deserialize;
-use sessions_actix::sessions_core::{SessionInfo, Timestamp};
-use sessions_actix::{Device, SessionId};
+use sessions_actix::{Device, SessionId, SessionInfo, Timestamp};
 
 use crate::error::Error;
 use crate::flash;
@@ -21,11 +20,11 @@ pub(crate) struct Choice {
 }
 
 pub(crate) async fn show(member: Member) -> Result<Html, Error> {
-    let sessions = member.exchange().sessions().sessions_of(member.signed_in.principal()).await?;
+    let sessions = member.devices().await?;
     let mut rows = String::new();
     for info in &sessions {
         // A device that cannot be read is no reason to hide its session.
-        let device = info.get::<Device>(DEVICE.name()).ok().flatten().unwrap_or_default();
+        let device = DEVICE.get_from(info).ok().flatten().unwrap_or_default();
         row(&mut rows, info, &device, Some(info.id()) == member.id());
     }
     let body = format!(
