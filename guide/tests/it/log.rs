@@ -18,6 +18,9 @@ const GUIDE: &str = include_str!("../../when-a-session-disappears.md");
 async fn the_guide_shows_every_line_of_the_log() {
     let log = Log::default();
     let written = log.clone();
+    // With one dispatcher, tracing asks that of the thread which first logs a line whether the line
+    // is wanted at all. Another test's thread has none, and would silence the line here.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(
         tracing_subscriber::fmt()
             .with_max_level(LevelFilter::TRACE)
