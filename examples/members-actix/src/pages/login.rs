@@ -46,14 +46,25 @@ pub(crate) async fn submit(
     // Verified also if there is no such user, which takes the same time.
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let is_right = state.passwords.verify(form.password, hash).await?;
-    let Some(user) = user.filter(|_| is_right) else {
-        // Whether the user exists is not said. A flash would store a session for each try.
-        let page = self::form(&session, next, &problem("Wrong name or password."))?;
-        return Ok(Either::Right(page.customize().with_status(StatusCode::UNAUTHORIZED)));
-    };
+    let Some(user) = user.filter(|_| is_right) else { return Ok(Either::Right(refuse(&session, next)?)) };
     let stay = Stay::of_checkbox(form.remember.as_ref());
     sign_in(&session, &user.id, &device(&request, &state.proxies), stay)?;
+    // A new password ends the sessions that are stored by then. So this one is stored first, and
+    // ended if the password that was right is no longer.
+    session.save().await?;
+    let current = state.users.find(&user.id).await?;
+    if current.is_none_or(|current| current.password_hash != user.password_hash) {
+        session.destroy();
+        return Ok(Either::Right(refuse(&session, next)?));
+    }
     Ok(Either::Left(go(next)))
+}
+
+/// Shows the form again. Whether the user exists is not said.
+fn refuse(session: &Session, next: &str) -> Result<impl Responder + use<>, Error> {
+    // A flash would store a session for each try.
+    let page = form(session, next, &problem("Wrong name or password."))?;
+    Ok(page.customize().with_status(StatusCode::UNAUTHORIZED))
 }
 
 /// Ends the session. The message is the first entry of a new one.

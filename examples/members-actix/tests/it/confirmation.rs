@@ -1,10 +1,11 @@
 //! Changing the password, which needs a recent proof of who one is.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use crate::client::{PASSWORD, Site};
+use crate::client::{Browser, PASSWORD, Site};
 
 const LATER: Duration = Duration::from_secs(11 * 60);
 const NEW: (&str, &str) = ("password", "close sesame");
@@ -24,6 +25,33 @@ async fn a_new_password_ends_the_other_sessions() {
     assert!(bystander.clone().is_signed_in().await);
     assert_eq!(phone.login("ann").await.status, StatusCode::UNAUTHORIZED, "the old password is dead");
     assert_eq!(phone.post("/login", &[("name", "ann"), NEW]).await.location(), "/account");
+}
+
+#[actix_web::test]
+async fn a_login_with_the_old_password_ends_with_it() {
+    let Some(site) = Site::start().await else { return };
+    let mut ann = site.member("ann").await;
+    let mut thieves = [site.browser(), site.browser(), site.browser(), site.browser()];
+    let [one, two, three, four] = &mut thieves;
+    let is_changed = Cell::new(false);
+    let change = async {
+        let page = ann.post("/account/password", &[NEW]).await;
+        is_changed.set(true);
+        page
+    };
+    // Hashes wait for each other, so some logins are right before the change and stored after it.
+    let (changed, ..) = tokio::join!(
+        change,
+        log_in_until(&is_changed, one),
+        log_in_until(&is_changed, two),
+        log_in_until(&is_changed, three),
+        log_in_until(&is_changed, four),
+    );
+    assert_eq!(changed.location(), "/account");
+    assert!(ann.is_signed_in().await);
+    for mut thief in thieves {
+        assert!(!thief.is_signed_in().await);
+    }
 }
 
 #[actix_web::test]
@@ -52,4 +80,11 @@ async fn a_short_password_changes_nothing() {
     assert_eq!(ann.post("/account/password", &[("password", "short")]).await.location(), "/account/password");
     assert!(ann.get("/account/password").await.shows("at least 8 characters"));
     assert_eq!(site.browser().login("ann").await.location(), "/account");
+}
+
+/// Signs in with the old password again and again.
+async fn log_in_until(is_changed: &Cell<bool>, thief: &mut Browser<'_>) {
+    while !is_changed.get() {
+        thief.login("ann").await;
+    }
 }

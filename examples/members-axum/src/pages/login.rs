@@ -51,13 +51,24 @@ pub(crate) async fn submit(
     // Verified also if there is no such user, which takes the same time.
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let is_right = app.passwords.verify(form.password, hash).await?;
-    let Some(user) = user.filter(|_| is_right) else {
-        // Whether the user exists is not said. A flash would store a session for each try.
-        let page = self::form(&app, &session, next, &problem("Wrong name or password."))?;
-        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
-    };
+    let Some(user) = user.filter(|_| is_right) else { return refuse(&app, &session, next) };
     sign_in(&session, user.id, &device, Stay::of_checkbox(form.remember.as_ref()))?;
+    // A new password ends the sessions that are stored by then. So this one is stored first, and
+    // ended if the password that was right is no longer.
+    session.save().await?;
+    let current = app.users.find(user.id).await?;
+    if current.is_none_or(|current| current.password_hash != user.password_hash) {
+        session.destroy();
+        return refuse(&app, &session, next);
+    }
     Ok(Redirect::to(next).into_response())
+}
+
+/// Shows the form again. Whether the user exists is not said.
+fn refuse(app: &App, session: &Session, next: &str) -> Result<Response, Error> {
+    // A flash would store a session for each try.
+    let page = form(app, session, next, &problem("Wrong name or password."))?;
+    Ok((StatusCode::UNAUTHORIZED, page).into_response())
 }
 
 /// Ends the session. The message is the first entry of a new one.
