@@ -129,9 +129,8 @@
 //! that panics drop the request's writes but keep a `destroy` and a `renew`.
 //!
 //! [`SessionError`] is the only error of this crate. A session's own methods return core's
-//! [`Error`](sessions_core::Error), and `?` converts it. Code that names it, or compares with an
-//! [`ErrorKind`](sessions_core::ErrorKind), takes both from [`sessions_core`], which this crate
-//! re-exports.
+//! [`Error`](sessions_core::Error), and `?` converts it. Code that compares its [`ErrorKind`]
+//! finds that here; the type itself is in [`sessions_core`], which this crate re-exports.
 //!
 //! # Log
 //!
