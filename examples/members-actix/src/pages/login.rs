@@ -49,8 +49,8 @@ pub(crate) async fn submit(
     let Some(user) = user.filter(|_| is_right) else { return Ok(Either::Right(refuse(&session, next)?)) };
     let stay = Stay::of_checkbox(form.remember.as_ref());
     sign_in(&session, &user.id, &device(&request, &state.proxies), stay)?;
-    // A new password ends the sessions that are stored by then. So this one is stored first, and
-    // ended if the password that was right is no longer.
+    // Changing the password ends only sessions that are already stored. So store this one first,
+    // then end it if the password has changed since it was checked.
     session.save().await?;
     let current = state.users.find(&user.id).await?;
     if current.is_none_or(|current| current.password_hash != user.password_hash) {

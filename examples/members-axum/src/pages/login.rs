@@ -53,8 +53,8 @@ pub(crate) async fn submit(
     let is_right = app.passwords.verify(form.password, hash).await?;
     let Some(user) = user.filter(|_| is_right) else { return refuse(&app, &session, next) };
     sign_in(&session, user.id, &device, Stay::of_checkbox(form.remember.as_ref()))?;
-    // A new password ends the sessions that are stored by then. So this one is stored first, and
-    // ended if the password that was right is no longer.
+    // Changing the password ends only sessions that are already stored. So store this one first,
+    // then end it if the password has changed since it was checked.
     session.save().await?;
     let current = app.users.find(user.id).await?;
     if current.is_none_or(|current| current.password_hash != user.password_hash) {
