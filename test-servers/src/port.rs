@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Start of the search: below the ephemeral ports of the system.
 const FIRST: u16 = 10_000;
-const COUNT: u16 = 12_000;
+/// Number of ports to search. None of them is another server's cluster bus.
+const COUNT: u16 = BUS;
 /// Distance from a cluster node's port to its second one, the cluster bus.
 pub(crate) const BUS: u16 = 10_000;
 
