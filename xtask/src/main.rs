@@ -21,6 +21,7 @@ mod steps;
 mod suites;
 mod tools;
 mod tree;
+mod watchdog;
 mod words;
 mod workspace;
 

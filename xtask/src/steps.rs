@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 use crate::ahead::{self, Ahead};
 use crate::command::{cargo, run};
 use crate::{
-    api, bench, deny, direction, features, fuzz, install, lints, msrv, packages, snippets, suites, tree, words,
+    api, bench, deny, direction, features, fuzz, install, lints, msrv, packages, snippets, suites, tree, watchdog,
+    words,
 };
+
+/// Time after which a step counts as hanging. On two cores the longest takes about ten minutes.
+const LIMIT: Duration = Duration::from_secs(25 * 60);
 
 /// A check, which can also be run alone by its name.
 #[derive(Debug)]
@@ -75,7 +79,11 @@ pub(crate) fn run_all(steps: &[&Step]) -> Result<(), String> {
         if step.name == ahead::DURING {
             ahead.start(steps[index..].iter().map(|later| later.name));
         }
-        let result = (step.run)();
+        let name = step.name;
+        let result = watchdog::run_within(LIMIT, step.run, move || {
+            println!("xtask: step `{name}` hangs: killing its programs after {}", seconds(LIMIT));
+            watchdog::kill_programs();
+        });
         let time = seconds(start.elapsed());
         result.map_err(|why| failure(step.name, &time, &why))?;
         println!("<== {}: ok, {time}\n", step.name);
