@@ -1,5 +1,6 @@
 //! A cluster of six servers: three primaries, and a replica of each.
 
+use std::io::{Read, Seek};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,30 +38,24 @@ impl Cluster {
     ///
     /// Panics if it takes too long.
     pub fn wait_until_whole(&self) {
-        self.wait_until("the cluster is whole", |server| {
+        self.wait_until("the cluster is whole", |_, server| {
             server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok") && is_replicated(server)
         });
     }
 
     fn join(&self) {
         let addresses = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port()));
-        let mut command = Command::new("redis-cli");
-        command.args(["--cluster", "create"]).args(addresses);
-        command.args(["--cluster-replicas", "1", "--cluster-yes"]).stdin(Stdio::null());
-        let output = command.output().expect("redis-cli runs");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "cannot create the cluster:\n{said}");
+        let mut arguments: Vec<String> = vec!["create".into()];
+        arguments.extend(addresses);
+        arguments.extend(["--cluster-replicas".into(), "1".into()]);
+        manage(&arguments);
     }
 
-    /// Waits until a condition holds on every running server.
-    ///
-    /// # Panics
-    ///
-    /// Panics if it takes too long.
-    pub fn wait_until(&self, condition: &str, holds: impl Fn(&Server) -> bool) {
+    /// Waits until a condition holds on every server.
+    fn wait_until(&self, condition: &str, holds: impl Fn(usize, &Server) -> bool) {
         let deadline = Instant::now() + TIMEOUT;
-        for server in &self.servers {
-            while !holds(server) {
+        for (index, server) in self.servers.iter().enumerate() {
+            while !holds(index, server) {
                 assert!(Instant::now() < deadline, "timed out waiting until {condition}");
                 thread::sleep(Duration::from_millis(20));
             }
@@ -74,21 +69,22 @@ impl Cluster {
     /// Panics if they cannot be moved.
     pub fn move_slots(&self, from: &str, to: &str, count: u16) {
         let address = format!("127.0.0.1:{}", self.servers[0].port());
-        let mut command = Command::new("redis-cli");
-        command.args(["--cluster", "reshard", &address, "--cluster-from", from, "--cluster-to", to]);
-        command.args(["--cluster-slots", &count.to_string(), "--cluster-yes"]).stdin(Stdio::null());
-        let output = command.output().expect("redis-cli runs");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "cannot move slots:\n{said}");
+        let count = count.to_string();
+        let arguments = ["reshard", &address, "--cluster-from", from, "--cluster-to", to, "--cluster-slots", &count];
+        manage(&arguments.map(str::to_owned));
     }
 
-    /// Waits until every replica has caught up with its primary.
+    /// Waits until every replica has what its primary held when this was called.
     ///
     /// # Panics
     ///
     /// Panics if it takes too long.
     pub fn wait_for_replicas(&self) {
-        self.wait_until("the replicas have caught up", |server| !is_primary(server) || replica_is_current(server));
+        // Clients may go on writing, so a replica's offset need never equal that of its primary.
+        let written: Vec<_> = self.servers.iter().map(|server| offset(server, "master_repl_offset:")).collect();
+        self.wait_until("the replicas have caught up", |index, server| {
+            !is_primary(server) || offset(server, "slave0:") >= written[index]
+        });
     }
 
     /// Returns the URL, which names all servers.
@@ -128,6 +124,26 @@ impl Cluster {
     }
 }
 
+/// Runs `redis-cli --cluster`, which waits without an end for servers that do not agree.
+fn manage(arguments: &[String]) {
+    let mut command = Command::new("redis-cli");
+    command.arg("--cluster").args(arguments).arg("--cluster-yes");
+    // A pipe that nobody reads meanwhile could fill up.
+    let mut said = tempfile::tempfile().expect("there is a folder for temporary files");
+    command.stdin(Stdio::null()).stdout(said.try_clone().expect("a file has two handles"));
+    let mut child = command.spawn().expect("redis-cli runs");
+    let deadline = Instant::now() + TIMEOUT;
+    while child.try_wait().expect("redis-cli is our child").is_none() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    // Fails only if it has ended.
+    let _ = child.kill();
+    let status = child.wait().expect("redis-cli is our child");
+    let mut text = String::new();
+    said.rewind().and_then(|()| said.read_to_string(&mut text)).expect("the file is ours");
+    assert!(status.success(), "{command:?}: {status}\n{text}");
+}
+
 fn is_primary(server: &Server) -> bool {
     server.cli(&["ROLE"]).starts_with("master")
 }
@@ -137,10 +153,11 @@ fn is_replicated(server: &Server) -> bool {
     info.contains("connected_slaves:1") || info.contains("master_link_status:up")
 }
 
-fn replica_is_current(server: &Server) -> bool {
+/// Returns the offset on a line of a server's `INFO replication`: its own, or that which a replica
+/// has acknowledged.
+fn offset(server: &Server, name: &str) -> Option<u64> {
     let info = server.cli(&["INFO", "replication"]);
-    let find = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name));
-    let acknowledged =
-        find("slave0:").and_then(|replica| replica.split(',').find_map(|part| part.strip_prefix("offset=")));
-    acknowledged.is_some() && acknowledged == find("master_repl_offset:")
+    let line = info.lines().find_map(|line| line.trim().strip_prefix(name))?;
+    let offset = line.split(',').find_map(|part| part.strip_prefix("offset=")).unwrap_or(line);
+    offset.parse().ok()
 }
