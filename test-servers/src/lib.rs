@@ -32,6 +32,7 @@ mod port;
 mod postgres;
 mod programs;
 mod proxy;
+mod raise_on_drop;
 mod server;
 mod template;
 mod valkey;
@@ -42,6 +43,7 @@ pub use options::Options;
 pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
+pub use raise_on_drop::RaiseOnDrop;
 pub use server::Server;
 pub use valkey::valkey_is_installed;
 

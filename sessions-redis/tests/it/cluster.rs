@@ -15,7 +15,7 @@ use sessions_core::SessionId;
 use sessions_core::record::{Changes, Refusal, SecretHash};
 use sessions_core::store::{Created, Store, StoreErrorKind, StoreFuture};
 use sessions_redis::RedisStore;
-use test_servers::{Cluster, Options, Proxy, Server};
+use test_servers::{Cluster, Options, Proxy, RaiseOnDrop, Server};
 
 fn create_many(store: &RedisStore, count: usize) -> BTreeSet<SessionId> {
     let create = |id| {
@@ -176,15 +176,6 @@ struct Client {
     in_doubt: AtomicU64,
 }
 
-/// Ends the load when it is dropped.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 struct Load<'a> {
     store: &'a RedisStore,
     clients: Vec<Client>,
@@ -267,7 +258,7 @@ impl<'a> Load<'a> {
             scope.spawn(|| self.come_and_go());
             scope.spawn(|| self.come_and_go());
             // Also if the rest fails: the clients would run for ever.
-            let _over = Over(&self.is_over);
+            let _over = RaiseOnDrop(&self.is_over);
             self.wait_for_progress(20);
             meanwhile();
         });

@@ -12,7 +12,7 @@ use pollster::block_on;
 use sessions_core::record::{Changes, Lifetime, Refusal, SecretHash};
 use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_redis::RedisStore;
-use test_servers::{Options, Proxy, Server};
+use test_servers::{Options, Proxy, RaiseOnDrop, Server};
 
 const NEW_SECRET: SecretHash = SecretHash::from_bytes([8; 32]);
 
@@ -282,15 +282,6 @@ fn a_demoted_server_is_retried_until_promoted() {
     });
 }
 
-/// Ends the background work when it is dropped.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 /// Clients increment counters, each in its own session, while the server is killed and restarted.
 #[test]
 fn nothing_acknowledged_is_lost_while_the_server_restarts() {
@@ -330,7 +321,7 @@ fn nothing_acknowledged_is_lost_while_the_server_restarts() {
             });
         }
         // Also if the rest fails: the clients would run for ever.
-        let _over = Over(&is_over);
+        let _over = RaiseOnDrop(&is_over);
         for _ in 0..4 {
             let target = acknowledged.iter().map(|count| count.load(Ordering::SeqCst) + 20).collect::<Vec<_>>();
             let deadline = Instant::now() + Duration::from_secs(30);

@@ -14,7 +14,7 @@ use pollster::block_on;
 use sessions_core::store::{Store, StoreErrorKind};
 use sessions_remote::RemoteStore;
 use sessions_sql::{PostgresStore, Sql};
-use test_servers::{Postgres, Proxy};
+use test_servers::{Postgres, Proxy, RaiseOnDrop};
 
 fn open(url: &str, table: &str) -> RemoteStore<Sql<sessions_sql::Postgres>> {
     migrated(url, table)
@@ -34,13 +34,14 @@ fn increments_survive_killed_connections() {
     thread::scope(|scope| {
         let killer = scope.spawn(|| {
             let mut killed = 0;
-            while !is_over.load(Ordering::Relaxed) || killed == 0 {
+            while !is_over.load(Ordering::SeqCst) || killed == 0 {
                 killed += server.sql(&kill).parse::<usize>().unwrap();
             }
             killed
         });
+        let over = RaiseOnDrop(&is_over);
         let failed = assert_increments_survive(&[&stores[0], &stores[1]], 100, || {});
-        is_over.store(true, Ordering::Relaxed);
+        drop(over);
         assert!(killer.join().unwrap() > 0);
         assert_eq!(failed, 0, "each was tried until it was known to be done");
     });

@@ -38,7 +38,7 @@ pub fn work_until(is_over: &AtomicBool, history: &History, site: &impl Site, cro
                 let mut random = Random(crowd + 1);
                 while !is_over.load(Ordering::Relaxed) {
                     let session = sessions.fetch_add(1, Ordering::Relaxed);
-                    live(session, &mut random, history, site);
+                    live(session, &mut random, history, site, is_over);
                 }
             });
         }
@@ -46,7 +46,7 @@ pub fn work_until(is_over: &AtomicBool, history: &History, site: &impl Site, cro
 }
 
 /// Works on one session from its sign-in to its sign-out, and a little longer.
-fn live(session: usize, random: &mut Random, history: &History, site: &impl Site) {
+fn live(session: usize, random: &mut Random, history: &History, site: &impl Site, is_over: &AtomicBool) {
     let server = random.below(site.servers());
     let Some(token) = site.sign_in(server, &format!("user-{session}")) else { return };
     let own = Act::Put { key: OWNER.to_owned(), value: owner(session) };
@@ -68,7 +68,8 @@ fn live(session: usize, random: &mut Random, history: &History, site: &impl Site
                     ask(choices.act(session, client, number));
                 }
                 if client == 0 {
-                    while ask(Act::SignOut) == Told::Unknown {}
+                    // A site that stays down would be asked forever.
+                    while ask(Act::SignOut) == Told::Unknown && !is_over.load(Ordering::Relaxed) {}
                 }
                 for number in REQUESTS.0..REQUESTS.0 + REQUESTS.1 {
                     ask(choices.act(session, client, number));

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sessions_tests::{PATIENCE, Response, Server, Visitor};
+use test_servers::RaiseOnDrop;
 
 #[track_caller]
 pub(crate) fn expect_unavailable(answer: Response) {
@@ -37,6 +38,7 @@ pub(crate) fn under_load(
 ) -> usize {
     let (is_over, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
+        let _over = RaiseOnDrop(&is_over);
         let asking: Vec<_> = (tokens.iter())
             .map(|token| {
                 let (is_over, answers, check) = (&is_over, &answers, &check);
@@ -61,7 +63,6 @@ pub(crate) fn under_load(
             answers.load(Ordering::SeqCst) >= before + 4 * tokens.len()
                 || asking.iter().any(|asker| asker.is_finished())
         });
-        is_over.store(true, Ordering::SeqCst);
     });
     answers.into_inner()
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sessions_tests::{Framework, Options, Response, Server};
-use test_servers::Cluster;
+use test_servers::{Cluster, RaiseOnDrop};
 
 use crate::expectations::{expect_kept, expect_unavailable, signed_in, wait_for, wait_until};
 
@@ -32,7 +32,7 @@ fn a_killed_primary_costs_seconds_and_no_logout() {
             let (load, server) = (&load, &servers[client % servers.len()]);
             scope.spawn(move || load.visit(server, client));
         }
-        let _over = Over(&load.is_over);
+        let _over = RaiseOnDrop(&load.is_over);
         load.wait_for_rounds(3);
         cluster.servers_mut()[0].kill();
         let killed = Instant::now();
@@ -68,15 +68,6 @@ struct Load {
     refused: AtomicUsize,
     /// Cookies whose logout was acknowledged.
     ended: Mutex<Vec<String>>,
-}
-
-/// Ends the load on drop, also if the test fails.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
 
 impl Load {

@@ -4,13 +4,13 @@
 //! Each test takes ten seconds, or as many as `SESSIONS_NEMESIS_SECONDS` says.
 
 use std::env;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sessions_tests::history::{Act, History, Site, Told, work_until};
 use sessions_tests::{Options, Request, Response, Server, query};
-use test_servers::{Cluster, MariaDb, Options as Redis, Postgres, Proxy};
+use test_servers::{Cluster, MariaDb, Options as Redis, Postgres, Proxy, RaiseOnDrop};
 
 use crate::support::FRAMEWORKS;
 
@@ -94,6 +94,7 @@ fn disturb(demos: &Demos, mut disturbance: impl FnMut(usize)) -> History {
     let time = Duration::from_secs(seconds.unwrap_or(10));
     let (history, is_over) = (History::default(), AtomicBool::new(false));
     thread::scope(|scope| {
+        let _over = RaiseOnDrop(&is_over);
         scope.spawn(|| work_until(&is_over, &history, demos, CROWDS));
         let begun = Instant::now();
         for round in 0.. {
@@ -103,7 +104,6 @@ fn disturb(demos: &Demos, mut disturbance: impl FnMut(usize)) -> History {
             }
             disturbance(round);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     #[expect(clippy::print_stdout, reason = "what `cargo xtask nemesis` is run for")]
     {
