@@ -1,9 +1,8 @@
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};
-use sessions_actix::sessions_core::ConfigError;
 use sessions_actix::{
-    Device, ErrorKind, Key, Session, SessionError, SessionId, SessionMiddleware, Sessions, SignedIn, Timestamp,
-    TrustedProxies, device,
+    ConfigError, Device, ErrorKind, Key, Session, SessionError, SessionId, SessionMiddleware, Sessions, SignedIn,
+    Timestamp, TrustedProxies, device,
 };
 
 /// Where a session was signed in.
@@ -70,12 +69,8 @@ async fn devices(user: SignedIn) -> Result<web::Json<Vec<Row>>, SessionError> {
 
 /// The button beside a device.
 async fn sign_out(user: SignedIn, id: web::Path<SessionId>) -> Result<HttpResponse, SessionError> {
-    if user.id() == Some(*id) {
-        user.destroy(); // also removes the cookie
-    } else if !user.destroy_device(*id).await? {
-        return Ok(HttpResponse::NotFound().finish());
-    }
-    Ok(HttpResponse::NoContent().finish())
+    let ended = user.destroy_device(*id).await?; // for this session also removes the cookie
+    Ok(if ended { HttpResponse::NoContent() } else { HttpResponse::NotFound() }.finish())
 }
 
 async fn sign_out_everywhere(user: SignedIn) -> Result<HttpResponse, SessionError> {

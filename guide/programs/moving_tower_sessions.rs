@@ -8,13 +8,13 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{RequestExt, Router};
-use sessions_axum::sessions_core::store::{StoreError, StoreErrorKind};
 use sessions_axum::sessions_core::Error;
+use sessions_axum::sessions_core::store::{StoreError, StoreErrorKind};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 use tokio::sync::Mutex;
+use tower_sessions::MemoryStore;
 use tower_sessions::cookie::Cookie;
 use tower_sessions::cookie::time::{Duration, OffsetDateTime};
-use tower_sessions::MemoryStore;
 use tower_sessions::session::Id;
 use tower_sessions::session_store::{self, SessionStore};
 

@@ -2,8 +2,7 @@ use axum::Router;
 use axum::http::Method;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::routing::{get, post};
-use sessions_axum::sessions_core::ConfigError;
-use sessions_axum::{CrossOrigin, Session, SessionError, SessionLayer, Sessions, SignedIn};
+use sessions_axum::{ConfigError, CrossOrigin, Session, SessionError, SessionLayer, Sessions, SignedIn};
 use tower_http::cors::CorsLayer;
 
 /// The host of the pages, whose scripts call this one: `https://api.example.com`.

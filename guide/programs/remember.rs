@@ -2,8 +2,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use serde::Deserialize;
-use sessions_minihttp::sessions_core::Login;
-use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions};
+use sessions_minihttp::{BoxError, Login, Request, Response, Sessions, WithSessions};
 
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 

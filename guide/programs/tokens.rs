@@ -9,8 +9,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::json;
-use sessions_hyper::sessions_core::{ConfigError, Login};
-use sessions_hyper::{SessionError, SessionService, Sessions, signed_in};
+use sessions_hyper::{ConfigError, Login, SessionError, SessionService, Sessions, signed_in};
 use tokio::net::TcpListener;
 
 type Answer = Response<Full<Bytes>>;

@@ -161,8 +161,8 @@ pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
 pub use sessions_core::{
-    CrossOrigin, Device, ErrorKind, Expiry, Key, LimitPolicy, Login, SameSite, Session, SessionId, SessionInfo,
-    Sessions, Timestamp, TrustedProxies, local_path,
+    ConfigError, CrossOrigin, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, SameSite, Session, SessionId,
+    SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies, local_path,
 };
 pub use sessions_http::{
     RequestHead, ResponseFuture, SessionError, SessionsExt, SignedIn, device, global, session, signed_in,

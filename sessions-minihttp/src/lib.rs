@@ -35,8 +35,8 @@ pub use sessions_core;
 pub use sessions_core::SealKey;
 pub use sessions_core::adapter::SignedIn;
 pub use sessions_core::{
-    CrossOrigin, Device, ErrorKind, Expiry, Key, LimitPolicy, Login, SameSite, Session, SessionId, SessionInfo,
-    Sessions, Timestamp, TrustedProxies, local_path,
+    ConfigError, CrossOrigin, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, SameSite, Session, SessionId,
+    SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies, local_path,
 };
 pub use stack::raise_stack_size;
 

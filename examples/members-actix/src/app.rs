@@ -7,9 +7,8 @@ use actix_web::middleware::{DefaultHeaders, ErrorHandlers};
 use actix_web::web::{Data, ServiceConfig, get, post, resource};
 use actix_web::{App, Error};
 use redis::aio::ConnectionManager;
-use sessions_actix::sessions_core::SessionsBuilder;
 use sessions_actix::sessions_core::store::Store;
-use sessions_actix::{CrossOrigin, SessionMiddleware, Sessions, TrustedProxies};
+use sessions_actix::{CrossOrigin, SessionMiddleware, Sessions, SessionsBuilder, TrustedProxies};
 
 use crate::error::fill_error_page;
 use crate::pages::{account, confirm, devices, home, login, password, sign_up};

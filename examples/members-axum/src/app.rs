@@ -5,9 +5,8 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Response};
 use axum::middleware::map_response;
 use axum::routing::{get, post};
-use sessions_axum::sessions_core::SessionsBuilder;
 use sessions_axum::sessions_core::store::Store;
-use sessions_axum::{CrossOrigin, SessionLayer, Sessions, TrustedProxies};
+use sessions_axum::{CrossOrigin, SessionLayer, Sessions, SessionsBuilder, TrustedProxies};
 use sqlx::PgPool;
 
 use crate::error::fill_error_page;

@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, COOKIE};
 use actix_web::test::{TestRequest, init_service, try_call_service};
-use sessions_actix::sessions_core::Login;
+use sessions_actix::Login;
 
 include!("../../programs/roles.rs");
 

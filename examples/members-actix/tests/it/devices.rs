@@ -1,6 +1,6 @@
 //! The page of devices.
 
-use sessions_actix::sessions_core::Login;
+use sessions_actix::Login;
 
 use crate::client::Site;
 

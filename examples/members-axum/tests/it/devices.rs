@@ -1,6 +1,6 @@
 //! The page of devices.
 
-use sessions_axum::sessions_core::Login;
+use sessions_axum::Login;
 
 use crate::client::Site;
 
