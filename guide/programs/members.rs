@@ -6,8 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
-use sessions_axum::sessions_core::ConfigError;
-use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SignedIn, SignedInLayer, local_path};
+use sessions_axum::{ConfigError, Session, SessionError, SessionLayer, Sessions, SignedIn, SignedInLayer, local_path};
 
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 

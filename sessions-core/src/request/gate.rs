@@ -11,8 +11,9 @@ use crate::error::{ConfigError, ConfigErrorKind, Error, ErrorKind, Redirect};
 /// | request | answer |
 /// |---|---|
 /// | a page that the browser shows: `GET` with `Sec-Fetch-Mode: navigate`, or with `Accept: text/html` and no Fetch Metadata | 303 to the page, with the path as `next` |
+/// | a form that the browser posts, by the same signs | 303 to the page, with the path of the form as `next`, from `Referer` |
 /// | htmx: `HX-Request: true` | 401 with `HX-Redirect` |
-/// | everything else: `fetch`, images, forms, API clients | 401 |
+/// | everything else: `fetch`, images, API clients | 401 |
 #[derive(Clone, Debug)]
 pub struct Gate {
     answer: Answer,
@@ -23,7 +24,10 @@ pub struct Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Status,
+    /// A redirect that comes back to the page that was asked for.
     SeeOther,
+    /// A redirect that comes back to the page with the form, since a `GET` would not post it again.
+    SeeOtherForPost,
     HxRedirect,
 }
 
@@ -42,6 +46,7 @@ impl Gate {
         let next = match answer {
             Answer::Status => None,
             Answer::SeeOther => next_of(request.target()),
+            Answer::SeeOtherForPost => path_in(request, RequestHeader::Referer),
             Answer::HxRedirect => page_of_htmx(request),
         };
         Self { answer, next: next.map(str::to_owned) }
@@ -71,7 +76,7 @@ impl Gate {
         };
         match self.answer {
             Answer::Status => None,
-            Answer::SeeOther => Some(Redirect::SeeOther(url)),
+            Answer::SeeOther | Answer::SeeOtherForPost => Some(Redirect::SeeOther(url)),
             Answer::HxRedirect => Some(Redirect::HxRedirect(url)),
         }
     }
@@ -82,12 +87,15 @@ impl Answer {
         if request.first(RequestHeader::HxRequest) == Some(b"true") {
             return Self::HxRedirect;
         }
-        let shows_page = matches!(request.method(), "GET" | "HEAD")
-            && match request.first(RequestHeader::SecFetchMode) {
-                Some(mode) => mode == b"navigate" && !is_frame(request),
-                None => accepts_html(request),
-            };
-        if shows_page { Self::SeeOther } else { Self::Status }
+        let shows_page = match request.first(RequestHeader::SecFetchMode) {
+            Some(mode) => mode == b"navigate" && !is_frame(request),
+            None => accepts_html(request),
+        };
+        match request.method() {
+            "GET" | "HEAD" if shows_page => Self::SeeOther,
+            "POST" if shows_page => Self::SeeOtherForPost,
+            _ => Self::Status,
+        }
     }
 }
 
@@ -109,7 +117,12 @@ fn page_of_htmx(request: &impl RequestHeaders) -> Option<&str> {
     if request.first(RequestHeader::HxBoosted) == Some(b"true") && request.method() == "GET" {
         return next_of(request.target());
     }
-    let url = str::from_utf8(request.first(RequestHeader::HxCurrentUrl)?).ok()?;
+    path_in(request, RequestHeader::HxCurrentUrl)
+}
+
+/// Returns the path of the URL in a header.
+fn path_in(request: &impl RequestHeaders, header: RequestHeader) -> Option<&str> {
+    let url = str::from_utf8(request.first(header)?).ok()?;
     let (_, rest) = url.split_once("://")?;
     next_of(&rest[rest.find('/')?..])
 }
@@ -133,7 +146,7 @@ impl Pages {
 #[cfg(test)]
 mod tests {
     use super::super::fake::Fake;
-    use super::RequestHeader::{Accept, HxBoosted, HxCurrentUrl, HxRequest, SecFetchDest, SecFetchMode};
+    use super::RequestHeader::{Accept, HxBoosted, HxCurrentUrl, HxRequest, Referer, SecFetchDest, SecFetchMode};
     use super::*;
 
     fn pages(login: Option<&str>, confirm: Option<&str>) -> Pages {
@@ -152,10 +165,12 @@ mod tests {
     fn headers_decide_the_answer() {
         let redirected = (303, Some("/login?next=/private%3Fa%3Db"));
         type Row<'a> = (&'a str, &'a [(RequestHeader, &'a str)], (u16, Option<&'a str>));
-        let table: [Row<'_>; 23] = [
+        let table: [Row<'_>; 25] = [
             ("GET", NAVIGATION, redirected),
             ("HEAD", NAVIGATION, redirected),
-            ("POST", NAVIGATION, (401, None)),
+            ("POST", NAVIGATION, (303, Some("/login"))),
+            ("POST", &[(SecFetchMode, "cors"), (Referer, "https://shop.example/")], (401, None)),
+            ("POST", &[(SecFetchMode, "navigate"), (SecFetchDest, "iframe")], (401, None)),
             ("DELETE", NAVIGATION, (401, None)),
             ("GET", &[(SecFetchMode, "navigate")], redirected),
             ("GET", &[(SecFetchMode, "navigate"), (SecFetchDest, "iframe")], (401, None)),
@@ -167,7 +182,7 @@ mod tests {
             ("GET", &[(SecFetchMode, "websocket")], (401, None)),
             ("GET", &[(Accept, BROWSER_ACCEPT)], redirected),
             ("GET", &[(Accept, "application/json"), (Accept, "TEXT/HTML ; q=0.5")], redirected),
-            ("POST", &[(Accept, BROWSER_ACCEPT)], (401, None)),
+            ("POST", &[(Accept, BROWSER_ACCEPT)], (303, Some("/login"))),
             ("GET", &[(Accept, "application/json")], (401, None)),
             ("GET", &[(Accept, "text/html-fragment")], (401, None)),
             ("GET", &[(Accept, "*/*")], (401, None)),
@@ -186,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn htmx_returns_to_the_page_around_it() {
+    fn forms_and_htmx_return_to_their_page() {
         for (url, location) in [
             ("https://shop.example/orders?page=2", "/login?next=/orders%3Fpage%3D2"),
             ("https://shop.example/", "/login?next=/"),
@@ -197,11 +212,12 @@ mod tests {
             ("about:blank", "/login"),
             ("", "/login"),
         ] {
-            let headers = [(HxRequest, "true"), (HxCurrentUrl, url)];
-            for method in ["GET", "POST"] {
-                let gate = Gate::of(&Fake { method, target: "/fragment", headers: &headers });
+            let htmx: &[_] = &[(HxRequest, "true"), (HxCurrentUrl, url)];
+            let form = &[(SecFetchMode, "navigate"), (Referer, url)];
+            for (method, headers, status) in [("GET", htmx, 401), ("POST", htmx, 401), ("POST", form, 303)] {
+                let gate = Gate::of(&Fake { method, target: "/orders/delete", headers });
                 let error = gate.refuse_stranger(&pages(Some("/login"), None));
-                assert_eq!(answer(&error), (401, Some(location)), "{url}");
+                assert_eq!(answer(&error), (status, Some(location)), "{url}");
             }
         }
     }

@@ -42,6 +42,9 @@ fn stranger_is_answered_as_the_request_asks_for(framework: Framework) {
     }
     let htmx = Request::get("/private").field("HX-Request", "true").field("HX-Current-URL", "http://localhost/get?a=b");
     expect_denial(&server.ask(&htmx), 401, "HX-Redirect", Some("/?next=/get%3Fa%3Db"));
+    let form = Request::post_form("/private", &[]).field("Referer", "http://localhost/get?a=b");
+    expect_denial(&server.ask(&form.clone().field("Accept", BROWSER)), 303, "Location", Some("/?next=/get%3Fa%3Db"));
+    expect_denial(&server.ask(&form), 401, "Location", None);
 }
 
 fn signed_in_visitor_passes(framework: Framework) {

@@ -33,10 +33,7 @@ pub(crate) async fn submit(
     member: Member,
     Form(form): Form<NewPassword>,
 ) -> Result<Redirect, Error> {
-    if !member.signed_in_within(FRESH) {
-        // The form was open for too long. A gate answers a POST with 401, so this one redirects.
-        return Ok(go("/confirm?next=/account/password"));
-    }
+    member.signed_in.within(FRESH)?;
     if let Err(problem) = check(&form.password) {
         flash::problem(&member, problem)?;
         return Ok(go("/account/password"));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::body::{MessageBody, to_bytes};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, USER_AGENT};
+use actix_web::http::header::{CONTENT_TYPE, COOKIE, LOCATION, REFERER, SET_COOKIE, USER_AGENT};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::Data;
 use form_urlencoded::Serializer;
@@ -91,8 +91,10 @@ impl<'a> Browser<'a> {
     /// Posts a form of a page elsewhere.
     pub(crate) async fn post_from(&mut self, site: &str, target: &str, fields: &[(&str, &str)]) -> Page {
         let form = Serializer::new(String::new()).extend_pairs(fields).finish();
+        // Most forms have no `action`, and post to the address of their page.
         let request = TestRequest::post()
             .uri(target)
+            .insert_header((REFERER, format!("http://members.example{target}")))
             .insert_header((CONTENT_TYPE, "application/x-www-form-urlencoded"))
             .insert_header(("sec-fetch-site", site))
             .set_payload(form);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, USER_AGENT};
+use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, REFERER, SET_COOKIE, USER_AGENT};
 use axum::http::{Request, StatusCode, request};
 use form_urlencoded::Serializer;
 use members_axum::{App, Settings, connect, router, sessions};
@@ -94,7 +94,9 @@ impl<'a> Browser<'a> {
     /// Posts a form of a page elsewhere.
     pub(crate) async fn post_from(&mut self, site: &str, target: &str, fields: &[(&str, &str)]) -> Page {
         let form = Serializer::new(String::new()).extend_pairs(fields).finish();
+        // Most forms have no `action`, and post to the address of their page.
         let request = Request::post(target)
+            .header(REFERER, format!("{ORIGIN}{target}"))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("sec-fetch-site", site);
         self.visit(request, Body::from(form)).await
