@@ -20,7 +20,7 @@ use crate::request::{Head, load};
 /// An extractor of the session of a signed-in visitor.
 ///
 /// It dereferences to [`Session`]. A visitor who is not signed in does not reach the handler: a
-/// browser that asks for a page is sent to the
+/// browser that asks for a page, or posts a form, is sent to the
 /// [`login_page`](crate::sessions_core::SessionsBuilder::login_page) with 303, htmx by
 /// `HX-Redirect`, and everything else gets a bare 401. If the store cannot be reached, the response
 /// is a 503.

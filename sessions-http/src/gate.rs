@@ -59,7 +59,7 @@ impl Deref for SignedIn {
 /// # Errors
 ///
 /// Fails with [`NotSignedIn`](sessions_core::ErrorKind::NotSignedIn) if nobody is signed in.
-/// Its response sends a browser that asks for a page to the
+/// Its response sends a browser that asks for a page, or posts a form, to the
 /// [`login_page`](sessions_core::SessionsBuilder::login_page), and is a bare 401 otherwise. Fails
 /// like [`session`](crate::session) if it is not known who is signed in.
 pub fn signed_in<R: RequestHead>(

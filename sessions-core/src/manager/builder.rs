@@ -283,9 +283,9 @@ impl SessionsBuilder {
     /// Sets the page where visitors sign in, such as `/login`.
     ///
     /// A browser that asks for a page for signed-in visitors is sent there, with the path that it
-    /// asked for as the parameter `next`. Check that with [`local_path`](crate::local_path) when it
-    /// comes back. Without a login page, and for other requests such as `fetch`, the response is a
-    /// bare 401.
+    /// asked for as the parameter `next`, and one that posts a form with the path of the page with
+    /// the form. Check that with [`local_path`](crate::local_path) when it comes back. Without a
+    /// login page, and for other requests such as `fetch`, the response is a bare 401.
     pub fn login_page(mut self, path: impl Into<String>) -> Self {
         self.config.pages.login = Some(path.into());
         self

@@ -100,7 +100,7 @@ fn is_foreign(request: &impl RequestHeaders, is_strict: bool) -> bool {
 
 /// Returns whether an origin has this host, and with `is_strict` also its port. The scheme of the
 /// request is unknown behind a proxy, and does not count.
-fn is_of_host(origin: &[u8], host: &[u8], is_strict: bool) -> bool {
+pub(super) fn is_of_host(origin: &[u8], host: &[u8], is_strict: bool) -> bool {
     // `null`, which pages in a sandbox send, is no one's origin.
     let Some(start) = memchr::memmem::find(origin, b"://") else { return false };
     let (scheme, authority) = (&origin[..start], &origin[start + 3..]);

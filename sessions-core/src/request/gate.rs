@@ -1,5 +1,6 @@
 //! How a request is answered whose visitor is not admitted.
 
+use super::cross_origin::is_of_host;
 use super::headers::{RequestHeader, RequestHeaders};
 use super::next::{local_path, next_of, with_next};
 use crate::error::{ConfigError, ConfigErrorKind, Error, ErrorKind, Redirect};
@@ -11,7 +12,7 @@ use crate::error::{ConfigError, ConfigErrorKind, Error, ErrorKind, Redirect};
 /// | request | answer |
 /// |---|---|
 /// | a page that the browser shows: `GET` with `Sec-Fetch-Mode: navigate`, or with `Accept: text/html` and no Fetch Metadata | 303 to the page, with the path as `next` |
-/// | a form that the browser posts, by the same signs | 303 to the page, with the path of the form as `next`, from `Referer` |
+/// | a form that the browser posts, by the same signs | 303 to the page, with the path of the page with the form as `next`: `Referer`, if it has our `Host` |
 /// | htmx: `HX-Request: true` | 401 with `HX-Redirect` |
 /// | everything else: `fetch`, images, API clients | 401 |
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ impl Gate {
         let next = match answer {
             Answer::Status => None,
             Answer::SeeOther => next_of(request.target()),
-            Answer::SeeOtherForPost => path_in(request, RequestHeader::Referer),
+            Answer::SeeOtherForPost => page_of_form(request),
             Answer::HxRedirect => page_of_htmx(request),
         };
         Self { answer, next: next.map(str::to_owned) }
@@ -117,14 +118,22 @@ fn page_of_htmx(request: &impl RequestHeaders) -> Option<&str> {
     if request.first(RequestHeader::HxBoosted) == Some(b"true") && request.method() == "GET" {
         return next_of(request.target());
     }
-    path_in(request, RequestHeader::HxCurrentUrl)
+    let (_, path) = split_url(request.first(RequestHeader::HxCurrentUrl)?)?;
+    next_of(path)
 }
 
-/// Returns the path of the URL in a header.
-fn path_in(request: &impl RequestHeaders, header: RequestHeader) -> Option<&str> {
-    let url = str::from_utf8(request.first(header)?).ok()?;
-    let (_, rest) = url.split_once("://")?;
-    next_of(&rest[rest.find('/')?..])
+/// Returns the path of the page whose form was posted, if it is a page of this host.
+fn page_of_form(request: &impl RequestHeaders) -> Option<&str> {
+    let (origin, path) = split_url(request.first(RequestHeader::Referer)?)?;
+    let host = request.first(RequestHeader::Host)?;
+    next_of(path).filter(|_| is_of_host(origin.as_bytes(), host, true))
+}
+
+/// Splits a URL into its origin and its path.
+fn split_url(url: &[u8]) -> Option<(&str, &str)> {
+    let url = str::from_utf8(url).ok()?;
+    let authority = url.find("://")? + "://".len();
+    Some(url.split_at(authority + url[authority..].find('/')?))
 }
 
 fn path_of(target: &str) -> &str {
@@ -146,7 +155,7 @@ impl Pages {
 #[cfg(test)]
 mod tests {
     use super::super::fake::Fake;
-    use super::RequestHeader::{Accept, HxBoosted, HxCurrentUrl, HxRequest, Referer, SecFetchDest, SecFetchMode};
+    use super::RequestHeader::{Accept, Host, HxBoosted, HxCurrentUrl, HxRequest, Referer, SecFetchDest, SecFetchMode};
     use super::*;
 
     fn pages(login: Option<&str>, confirm: Option<&str>) -> Pages {
@@ -213,12 +222,28 @@ mod tests {
             ("", "/login"),
         ] {
             let htmx: &[_] = &[(HxRequest, "true"), (HxCurrentUrl, url)];
-            let form = &[(SecFetchMode, "navigate"), (Referer, url)];
+            let form = &[(SecFetchMode, "navigate"), (Referer, url), (Host, "shop.example")];
             for (method, headers, status) in [("GET", htmx, 401), ("POST", htmx, 401), ("POST", form, 303)] {
                 let gate = Gate::of(&Fake { method, target: "/orders/delete", headers });
                 let error = gate.refuse_stranger(&pages(Some("/login"), None));
                 assert_eq!(answer(&error), (status, Some(location)), "{url}");
             }
+        }
+    }
+
+    #[test]
+    fn foreign_form_is_no_next() {
+        for (referer, host, location) in [
+            ("https://shop.example:8443/a", "shop.example:8443", "/login?next=/a"),
+            ("http://localhost:8080/a", "localhost:8080", "/login?next=/a"),
+            ("https://evil.example/a", "shop.example", "/login"),
+            ("https://shop.example/a", "shop.example:8443", "/login"),
+            ("https://shop.example@evil.example/a", "shop.example", "/login"),
+        ] {
+            let headers = [(SecFetchMode, "navigate"), (Referer, referer), (Host, host)];
+            let gate = Gate::of(&Fake { method: "POST", target: "/delete", headers: &headers });
+            let error = gate.refuse_stranger(&pages(Some("/login"), None));
+            assert_eq!(answer(&error), (303, Some(location)), "{referer}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix_web::body::{MessageBody, to_bytes};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, COOKIE, LOCATION, REFERER, SET_COOKIE, USER_AGENT};
+use actix_web::http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, REFERER, SET_COOKIE, USER_AGENT};
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::Data;
 use form_urlencoded::Serializer;
@@ -94,6 +94,7 @@ impl<'a> Browser<'a> {
         // Most forms have no `action`, and post to the address of their page.
         let request = TestRequest::post()
             .uri(target)
+            .insert_header((HOST, "members.example"))
             .insert_header((REFERER, format!("http://members.example{target}")))
             .insert_header((CONTENT_TYPE, "application/x-www-form-urlencoded"))
             .insert_header(("sec-fetch-site", site))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, REFERER, SET_COOKIE, USER_AGENT};
+use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, REFERER, SET_COOKIE, USER_AGENT};
 use axum::http::{Request, StatusCode, request};
 use form_urlencoded::Serializer;
 use members_axum::{App, Settings, connect, router, sessions};
@@ -96,6 +96,7 @@ impl<'a> Browser<'a> {
         let form = Serializer::new(String::new()).extend_pairs(fields).finish();
         // Most forms have no `action`, and post to the address of their page.
         let request = Request::post(target)
+            .header(HOST, "members.example")
             .header(REFERER, format!("{ORIGIN}{target}"))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("sec-fetch-site", site);
