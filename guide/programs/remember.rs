@@ -45,7 +45,7 @@ fn login(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> 
         return Ok(());
     }
     let login = Login::new(form.user);
-    session.login_with(if form.remember.is_some() { login.remember(MONTH) } else { login })?;
+    session.login(if form.remember.is_some() { login.remember(MONTH) } else { login })?;
     response.status_code(303, "See Other").header("Location: /");
     Ok(())
 }

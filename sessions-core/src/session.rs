@@ -53,6 +53,13 @@ impl Session {
         self.shared.lock().id()
     }
 
+    /// Returns the time by the manager's clock, which the timestamps of a session compare with:
+    /// `session.now().since(info.last_seen())` is how long ago a device was used.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.sessions.now()
+    }
+
     /// Returns whether the session is not stored yet.
     #[must_use]
     pub fn is_new(&self) -> bool {
@@ -83,25 +90,16 @@ impl Session {
     /// stored before signing in is kept, unless the session belongs to another principal: then it
     /// is dropped first. Call this only after the visitor has proven their identity.
     ///
-    /// # Errors
-    ///
-    /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) and changes nothing if the principal is
-    /// longer than 1,024 bytes.
-    pub fn login(&self, principal: &str) -> Result<(), Error> {
-        self.login_with(Login::new(principal))
-    }
-
-    /// Signs a principal in like [`login`](Self::login), with timeouts of its own: "keep me signed
-    /// in".
+    /// A [`Login`] in place of the principal's name has timeouts of its own: "keep me signed in".
     ///
     /// # Errors
     ///
     /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) for a principal longer than 1,024 bytes,
     /// and [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for a timeout below a millisecond. Nothing
     /// is changed then.
-    pub fn login_with(&self, login: Login) -> Result<(), Error> {
+    pub fn login(&self, login: impl Into<Login>) -> Result<(), Error> {
         let sessions = &self.shared.sessions;
-        self.shared.lock().login(login, &sessions.config().expiry, sessions.now())
+        self.shared.lock().login(login.into(), &sessions.config().expiry, sessions.now())
     }
 
     /// Records that the principal has just proved again who they are, and renews the session.

@@ -32,7 +32,7 @@ impl Stay {
 /// Signs a user in.
 pub(crate) fn sign_in(session: &Session, user: &UserId, device: &Device, stay: Stay) -> Result<(), Error> {
     let login = Login::new(user.as_principal());
-    session.login_with(match stay {
+    session.login(match stay {
         Stay::Short => login,
         Stay::Remembered => login.remember(REMEMBERED),
     })?;

@@ -41,7 +41,7 @@ pub(super) fn login(request: Request<'_>, session: &Session) -> Result<Reply, Er
         Ok(login) => login,
         Err(refusal) => return Ok(refusal),
     };
-    session.login_with(login)?;
+    session.login(login)?;
     store_device(request, session)?;
     Ok(Reply::text("ok"))
 }

@@ -21,7 +21,7 @@ use crate::record::{LONGEST_PRINCIPAL, Lifetime};
 /// let session = exchange.session([]).await?;
 ///
 /// // The box "keep me signed in" was ticked.
-/// session.login_with(Login::new("ann").remember(Duration::from_secs(30 * 86_400)))?;
+/// session.login(Login::new("ann").remember(Duration::from_secs(30 * 86_400)))?;
 ///
 /// let cookie = exchange.end(200).await?.take_set_cookie().unwrap();
 /// assert!(cookie.contains("; Max-Age="), "it outlives the browser");
@@ -47,8 +47,9 @@ enum Timeout {
 
 impl Login {
     /// Creates a sign-in with the manager's timeouts.
-    pub fn new(principal: impl Into<Box<str>>) -> Self {
-        Self { principal: principal.into(), idle: Timeout::Managers, absolute: Timeout::Managers, persists: false }
+    pub fn new(principal: impl Into<String>) -> Self {
+        let principal = principal.into().into_boxed_str();
+        Self { principal, idle: Timeout::Managers, absolute: Timeout::Managers, persists: false }
     }
 
     /// Keeps the principal signed in for `duration`, used or not: "keep me signed in".
@@ -96,6 +97,24 @@ impl Login {
         };
         let persists = self.persists || lifetime.cookie_persists();
         Ok((self.principal, lifetime.with_persistent_cookie(persists)))
+    }
+}
+
+impl From<&str> for Login {
+    fn from(principal: &str) -> Self {
+        Self::new(principal)
+    }
+}
+
+impl From<&String> for Login {
+    fn from(principal: &String) -> Self {
+        Self::new(principal)
+    }
+}
+
+impl From<String> for Login {
+    fn from(principal: String) -> Self {
+        Self::new(principal)
     }
 }
 

@@ -24,11 +24,11 @@ impl Sessions {
     /// moving users over from another library.
     ///
     /// ```
-    /// use sessions_core::{Login, Session, Sessions};
+    /// use sessions_core::{Session, Sessions};
     ///
     /// # pollster::block_on(async {
     /// let sessions = Sessions::builder().build()?;
-    /// let issued = sessions.issue(Login::new("ann")).await?;
+    /// let issued = sessions.issue("ann").await?;
     ///
     /// // A client sends the cookie.
     /// let session = sessions.open().session([issued.cookie().as_bytes()]).await?;
@@ -39,8 +39,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Same as [`Session::login_with`] and [`Session::save`].
-    pub async fn issue(&self, login: Login) -> Result<Issued, Error> {
+    /// Same as [`Session::login`] and [`Session::save`].
+    pub async fn issue(&self, login: impl Into<Login>) -> Result<Issued, Error> {
         self.issue_with(login, |_| Ok(())).await
     }
 
@@ -51,12 +51,12 @@ impl Sessions {
     /// Same as [`issue`](Self::issue), and the error of `fill`; nothing is stored then.
     pub async fn issue_with(
         &self,
-        login: Login,
+        login: impl Into<Login>,
         fill: impl FnOnce(&Session) -> Result<(), Error>,
     ) -> Result<Issued, Error> {
         let exchange = self.open();
         let session = exchange.session([]).await?;
-        session.login_with(login)?;
+        session.login(login)?;
         fill(&session)?;
         let mut headers = exchange.end(200).await?;
         let (id, set_cookie) = (session.id(), headers.take_set_cookie());

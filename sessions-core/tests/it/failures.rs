@@ -260,7 +260,7 @@ fn principal_counts_toward_the_record_size() {
     browser.set("k", "v");
     let login = |browser: &mut Browser| {
         let session = browser.start();
-        session.login(&"p".repeat(110)).unwrap();
+        session.login("p".repeat(110)).unwrap();
         browser.finish(&session, 200).unwrap_err().kind()
     };
     assert_eq!(login(&mut browser), ErrorKind::TooLarge);
@@ -283,7 +283,7 @@ fn full_store_evicts_only_anonymous_sessions() {
     let browser = || Browser { sessions: sessions.clone(), cookie: None };
     let mut members: Vec<_> = (0..20).map(|_| browser()).collect();
     for (number, member) in members.iter_mut().enumerate() {
-        member.visit(|session| session.login(&number.to_string()).unwrap());
+        member.visit(|session| session.login(number.to_string()).unwrap());
     }
     for _ in 0..10_000 {
         browser().set("k", "v");

@@ -56,7 +56,7 @@ fn longest(fixture: &Fixture, browser: &mut Browser) -> Duration {
 #[test]
 fn every_login_has_a_lifetime_of_its_own() {
     const LOGIN: fn(&Session) = |session| session.login("ann").unwrap();
-    const REMEMBERED: fn(&Session) = |session| session.login_with(Login::new("ann").remember(30 * DAY)).unwrap();
+    const REMEMBERED: fn(&Session) = |session| session.login(Login::new("ann").remember(30 * DAY)).unwrap();
     const WRITE: fn(&Session) = |session| _ = session.increment("n", 1).unwrap();
     const SAVED: fn(&Session) = |session| {
         session.increment("n", 1).unwrap();
@@ -104,13 +104,13 @@ fn every_login_has_a_lifetime_of_its_own() {
                 remaining: 2 * MINUTE,
                 at_most: 12 * HOUR,
                 ..brief("short", Duration::ZERO, |session| {
-                    session.login_with(Login::new("ann").idle(2 * MINUTE)).unwrap();
+                    session.login(Login::new("ann").idle(2 * MINUTE)).unwrap();
                 })
             },
             Step {
                 at_most: 8 * HOUR,
                 ..brief("a shift", MINUTE, |session| {
-                    session.login_with(Login::new("ann").absolute(8 * HOUR)).unwrap();
+                    session.login(Login::new("ann").absolute(8 * HOUR)).unwrap();
                 })
             },
             Step {
@@ -169,13 +169,13 @@ fn invalid_logins_change_nothing() {
         (Login::new("ann").absolute(zero), ErrorKind::ZeroExpiry),
         (Login::new("x".repeat(1025)), ErrorKind::TooLarge),
     ] {
-        let refused = browser.visit(|session| session.login_with(login).unwrap_err().kind());
+        let refused = browser.visit(|session| session.login(login).unwrap_err().kind());
         assert_eq!((refused.result, refused.set_cookie), (kind, None));
     }
     assert_eq!(browser.user(), None);
     let endless = Login::new("ann").idle(None).absolute(None);
     assert!(!format!("{endless:?}").contains("ann"));
-    browser.visit(|session| session.login_with(endless).unwrap());
+    browser.visit(|session| session.login(endless).unwrap());
     assert_eq!(browser.visit(Session::remaining).result, None);
 }
 

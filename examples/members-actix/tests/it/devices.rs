@@ -1,7 +1,5 @@
 //! The page of devices.
 
-use sessions_actix::Login;
-
 use crate::client::Site;
 
 #[actix_web::test]
@@ -56,7 +54,7 @@ async fn all_others_are_signed_out_at_once() {
 async fn an_issued_session_reaches_the_page() {
     let Some(site) = Site::start().await else { return };
     site.member("ann").await;
-    let issued = site.sessions.issue(Login::new("ann")).await.unwrap();
+    let issued = site.sessions.issue("ann").await.unwrap();
     let mut browser = site.browser();
     browser.cookie = Some(issued.cookie().to_owned());
     let page = browser.get("/devices").await;

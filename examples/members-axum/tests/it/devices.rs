@@ -1,7 +1,5 @@
 //! The page of devices.
 
-use sessions_axum::Login;
-
 use crate::client::Site;
 
 #[tokio::test]
@@ -51,7 +49,7 @@ async fn an_issued_session_reaches_the_page() {
     let Some(site) = Site::start().await else { return };
     site.member("ann").await;
     let id: i64 = sqlx::query_scalar("SELECT id FROM users").fetch_one(&site.database).await.unwrap();
-    let issued = site.sessions.issue(Login::new(id.to_string())).await.unwrap();
+    let issued = site.sessions.issue(id.to_string()).await.unwrap();
     let mut browser = site.browser();
     browser.cookie = Some(issued.cookie().to_owned());
     let page = browser.get("/devices").await;
