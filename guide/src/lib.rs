@@ -1,6 +1,10 @@
 //! Compiles what the pages of the guide show, and the READMEs of the crates.
 
 #[cfg(doctest)]
+#[doc = include_str!("../accounts.md")]
+struct Accounts;
+
+#[cfg(doctest)]
 #[doc = include_str!("../choosing-a-store.md")]
 struct ChoosingAStore;
 

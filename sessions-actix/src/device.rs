@@ -22,8 +22,8 @@ use crate::request::Head;
 ///     proxies: web::Data<TrustedProxies>,
 ///     request: HttpRequest,
 /// ) -> Result<&'static str, SessionError> {
-///     session.set("device", &device(&request, &proxies))?;
 ///     session.login("ann")?; // after you have verified who it is
+///     session.set("device", &device(&request, &proxies))?;
 ///     Ok("welcome")
 /// }
 /// # let _ = actix_web::App::new().route("/", web::get().to(login));

@@ -19,8 +19,8 @@ use sessions_http::RequestHead;
 /// use sessions_axum::{Session, SessionError, TrustedProxies, device};
 ///
 /// async fn login(session: Session, State(proxies): State<TrustedProxies>, parts: Parts) -> Result<(), SessionError> {
-///     session.set("device", &device(&parts, &proxies))?;
-///     Ok(session.login("ann")?) // after you have verified who it is
+///     session.login("ann")?; // after you have verified who it is
+///     Ok(session.set("device", &device(&parts, &proxies))?)
 /// }
 /// # let _: axum::Router<TrustedProxies> = axum::Router::new().route("/", axum::routing::get(login));
 /// ```

@@ -16,8 +16,8 @@ use crate::request::Request;
 /// fn login(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
 ///     let proxies = TrustedProxies::new(["127.0.0.1"])?;
 ///     let session = request.session()?;
-///     session.set("device", &device(&request, &proxies))?;
 ///     session.login("ann")?; // after you have verified who it is
+///     session.set("device", &device(&request, &proxies))?;
 ///     response.body("welcome");
 ///     Ok(())
 /// }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Programs, and the page that shows each.
 const PROGRAMS: &[(&str, &str)] = &[
+    ("accounts", "accounts"),
+    ("accounts_actix", "accounts"),
     ("devices", "devices-and-limits"),
     ("flashes", "flash-messages"),
     ("members", "pages-for-members"),

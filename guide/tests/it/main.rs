@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
+mod accounts;
+mod accounts_actix;
 mod devices;
 mod flashes;
 mod guide_pages;
