@@ -6,7 +6,10 @@ mod flashes;
 mod flows;
 mod forms;
 mod page;
+mod visits;
 mod writes;
+
+pub use visits::Visits;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -43,7 +46,16 @@ pub struct Reply {
     /// More headers, with names in lower case.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
-    pub body: String,
+    pub body: Body,
+}
+
+/// The body of a response.
+#[derive(Debug)]
+pub enum Body {
+    /// A text that is sent as a whole.
+    Text(String),
+    /// Events that are sent as they happen.
+    Visits(Visits),
 }
 
 impl<'a> Request<'a> {
@@ -87,7 +99,7 @@ impl<'a> Request<'a> {
 
 impl Reply {
     fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
-        Self { status, content_type, headers: Vec::new(), body: body.into() }
+        Self { status, content_type, headers: Vec::new(), body: Body::Text(body.into()) }
     }
 
     fn text(body: impl Into<String>) -> Self {
@@ -158,7 +170,7 @@ pub fn freshness(query: &str) -> Duration {
 pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Result<Reply, Error> {
     match request.method {
         "OPTIONS" => Ok(Reply::status(204)),
-        "GET" | "HEAD" => match look(request, session).await? {
+        "GET" | "HEAD" => match look(request, session, wait).await? {
             Some(reply) => Ok(reply),
             // The forms post what changes something. A GET is for trying it by hand, and for tests.
             None => {
@@ -175,13 +187,13 @@ pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Resu
 }
 
 /// Answers a request that only looks at the session, though a look consumes flashes.
-async fn look(request: Request<'_>, session: &Session) -> Result<Option<Reply>, Error> {
+async fn look(request: Request<'_>, session: &Session, wait: Wait) -> Result<Option<Reply>, Error> {
     Ok(Some(match request.path {
         "/" => page::show(request, session).await?,
         "/get" => classic::get(session),
         "/get_immutable" => classic::get_immutable(session)?,
         "/get/" => flows::get(session)?,
-        "/visits" => writes::visits(session),
+        "/visits" => visits::show(request, session, wait),
         "/flash/get" => flashes::get(request, session),
         "/flash/peek" => flashes::peek(request, session)?,
         "/flash/all" => flashes::all(session)?,

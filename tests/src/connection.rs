@@ -80,14 +80,22 @@ impl Connection {
     /// Panics if the server does neither in time.
     #[track_caller]
     pub fn receive(&mut self, asked: &str) -> io::Result<Response> {
-        let answer = Response::read(&mut self.reader, asked);
-        if let Err(error) = &answer
-            && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-        {
-            panic!("{asked}: the server hangs: no response and no end of the connection within {PATIENCE:?}");
-        }
+        let answer = in_time(asked, Response::read(&mut self.reader, asked));
         self.is_open = self.is_open && answer.as_ref().is_ok_and(Response::keeps_alive);
         answer
+    }
+
+    /// Reads the head of the response to the request `asked`.
+    #[track_caller]
+    pub(crate) fn receive_head(&mut self, asked: &str) -> io::Result<Response> {
+        in_time(asked, Response::read_head(&mut self.reader, asked))
+    }
+
+    /// Reads the next chunk of a body whose head was [received](Self::receive_head), or `None` at
+    /// its end.
+    #[track_caller]
+    pub(crate) fn receive_chunk(&mut self, head: &Response) -> io::Result<Option<Vec<u8>>> {
+        in_time(&head.to_string(), head.read_chunk(&mut self.reader))
     }
 
     /// Sends a request and reads the response.
@@ -115,4 +123,15 @@ impl Connection {
         // Fails only if the server closed it first.
         let _ = self.writer.shutdown(Shutdown::Both);
     }
+}
+
+/// Panics if the read timed out.
+#[track_caller]
+fn in_time<T>(asked: &str, read: io::Result<T>) -> io::Result<T> {
+    if let Err(error) = &read
+        && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+    {
+        panic!("{asked}: the server hangs: it sends nothing and does not close the connection within {PATIENCE:?}");
+    }
+    read
 }

@@ -49,6 +49,17 @@ impl Framework {
         }
     }
 
+    /// Returns whether a response can be sent while its body is still being made.
+    ///
+    /// may_minihttp sends each body as a whole, so its streams of events have one event each.
+    #[must_use]
+    pub const fn streams_bodies(self) -> bool {
+        match self {
+            Self::Axum | Self::Actix | Self::Hyper => true,
+            Self::Minihttp => false,
+        }
+    }
+
     /// Returns whether a handler is dropped when its client disconnects in this way.
     ///
     /// actix-web takes a closed connection for a half-closed one, and lets the handler run on. In

@@ -4,6 +4,7 @@
 //! - [`Server`] builds, starts and stops a demo of one [`Framework`];
 //! - [`Connection`] sends a [`Request`] exactly as written, malformed ones included, and reads a
 //!   [`Response`] strictly;
+//! - [`Events`] reads a response while it is being sent;
 //! - [`Visitor`] keeps the session cookie it was given, whatever its attributes;
 //! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow;
 //! - [`history`] records what many clients are told, and checks it;
@@ -18,6 +19,7 @@ mod browser;
 mod chromium;
 mod connection;
 mod demos;
+mod events;
 mod expectations;
 mod framework;
 pub mod history;
@@ -38,6 +40,7 @@ mod webdriver;
 pub use browser::Browser;
 pub use chromium::{Chromium, Profile, Tab};
 pub use connection::{Connection, HangUp, PATIENCE};
+pub use events::Events;
 pub use framework::Framework;
 pub use jar::{Jar, Refusal};
 pub use nginx::Nginx;
@@ -79,6 +82,29 @@ macro_rules! in_every_framework {
     ($($scenario:ident),* $(,)?) => {$(
         mod $scenario {
             $crate::in_every_framework! { @tests super::$scenario }
+        }
+    )*};
+}
+
+/// Makes one test per framework that [streams bodies](Framework::streams_bodies) of each scenario.
+#[macro_export]
+macro_rules! in_frameworks_that_stream {
+    ($($scenario:ident),* $(,)?) => {$(
+        mod $scenario {
+            #[test]
+            fn axum() {
+                super::$scenario($crate::Framework::Axum);
+            }
+
+            #[test]
+            fn actix() {
+                super::$scenario($crate::Framework::Actix);
+            }
+
+            #[test]
+            fn hyper() {
+                super::$scenario($crate::Framework::Hyper);
+            }
         }
     )*};
 }

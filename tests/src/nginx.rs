@@ -42,17 +42,30 @@ impl Nginx {
     /// Panics if nginx does not start in time.
     #[must_use]
     pub fn passing(server: &Server) -> Option<Self> {
-        Self::start(server, "")
+        Self::start(server, "proxy_http_version 1.1;")
     }
 
-    fn start(server: &Server, cache: &str) -> Option<Self> {
+    /// Starts an nginx that forwards everything over HTTP/1.0, its default for long. It collects
+    /// responses before it passes them on, unless they forbid it.
+    ///
+    /// If nginx is not installed, reports the test as skipped and returns `None`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if nginx does not start in time.
+    #[must_use]
+    pub fn buffering(server: &Server) -> Option<Self> {
+        Self::start(server, "proxy_http_version 1.0;")
+    }
+
+    fn start(server: &Server, options: &str) -> Option<Self> {
         if !NGINX.is_installed() {
             return None;
         }
         let folder = TempDir::with_prefix("nginx-").expect("there is a folder for temporary files");
         let address = free_address();
         let path = folder.path().join("nginx.conf");
-        fs::write(&path, configuration(&folder, address, server, cache)).expect("the folder is ours");
+        fs::write(&path, configuration(&folder, address, server, options)).expect("the folder is ours");
         let process = Command::new("nginx")
             .args(["-e", "stderr", "-p"])
             .arg(folder.path())
@@ -82,6 +95,17 @@ impl Nginx {
         self.address.port()
     }
 
+    /// Connects to nginx.
+    ///
+    /// # Panics
+    ///
+    /// Panics if nginx does not accept the connection.
+    #[must_use]
+    #[track_caller]
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address)
+    }
+
     /// Sends a GET with a `Cookie` header through nginx.
     ///
     /// # Panics
@@ -95,7 +119,7 @@ impl Nginx {
             Some(cookie) => request.cookie(cookie),
             None => request,
         };
-        match Connection::open(self.address).exchange(&request) {
+        match self.connect().exchange(&request) {
             Ok(answer) => answer,
             Err(error) => panic!("{request}: no response through nginx: {error}"),
         }
@@ -111,12 +135,13 @@ impl Drop for Nginx {
 }
 
 /// Configuration that caches everything that may be cached, and reports cache hits in a header.
-const CACHE: &str = "proxy_cache pages;
+const CACHE: &str = "proxy_http_version 1.1;
+            proxy_cache pages;
             proxy_cache_valid any 10m;
             add_header X-Cache $upstream_cache_status always;";
 
 /// Returns a configuration with a single process, so that killing it leaves nothing behind.
-fn configuration(folder: &TempDir, address: SocketAddr, server: &Server, cache: &str) -> String {
+fn configuration(folder: &TempDir, address: SocketAddr, server: &Server, options: &str) -> String {
     let folder = folder.path().display();
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {folder}/{kind};"))
@@ -135,9 +160,8 @@ http {{
         listen {address};
         location / {{
             proxy_pass http://{demo};
-            proxy_http_version 1.1;
             proxy_set_header Host localhost;
-            {cache}
+            {options}
         }}
     }}
 }}

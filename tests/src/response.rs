@@ -31,7 +31,8 @@ impl Response {
         }
     }
 
-    fn read_head(source: &mut impl BufRead, asked: &str) -> io::Result<Self> {
+    /// Reads the status and the headers.
+    pub(crate) fn read_head(source: &mut impl BufRead, asked: &str) -> io::Result<Self> {
         let line = read_line(source)?;
         let (version, rest) = line.split_once(' ').ok_or_else(|| fault(format!("status line {line:?}")))?;
         let status = rest.get(..3).and_then(|code| code.parse().ok());
@@ -66,8 +67,11 @@ impl Response {
         if self.asked.starts_with("HEAD ") || matches!(self.status, 204 | 304) {
             return Ok(body);
         }
-        if self.field("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
-            return read_chunks(source);
+        if self.is_chunked() {
+            while let Some(chunk) = read_chunk(source)? {
+                body.extend_from_slice(&chunk);
+            }
+            return Ok(body);
         }
         match self.field("Content-Length") {
             Some(length) => {
@@ -79,6 +83,15 @@ impl Response {
             }
         }
         Ok(body)
+    }
+
+    /// Reads the next chunk of the body, or `None` at its end.
+    pub(crate) fn read_chunk(&self, source: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+        if self.is_chunked() { read_chunk(source) } else { Err(fault("a body that is not sent in chunks".to_owned())) }
+    }
+
+    fn is_chunked(&self) -> bool {
+        self.field("Transfer-Encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
     }
 
     /// Returns whether the connection stays open after this response.
@@ -181,21 +194,21 @@ fn read_exactly(source: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> i
     Ok(())
 }
 
-fn read_chunks(source: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let line = read_line(source)?;
-        let digits = line.split(';').next().unwrap_or_default().trim();
-        let length = u64::from_str_radix(digits, 16).map_err(|_| fault(format!("chunk {line:?}")))?;
-        if length == 0 {
-            while !read_line(source)?.is_empty() {}
-            return Ok(body);
-        }
-        read_exactly(source, length, &mut body)?;
-        if !read_line(source)?.is_empty() {
-            return Err(fault(format!("a chunk longer than its {length} bytes")));
-        }
+/// Reads a chunk, or `None` for the one of no bytes that ends a body.
+fn read_chunk(source: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let line = read_line(source)?;
+    let digits = line.split(';').next().unwrap_or_default().trim();
+    let length = u64::from_str_radix(digits, 16).map_err(|_| fault(format!("chunk {line:?}")))?;
+    if length == 0 {
+        while !read_line(source)?.is_empty() {}
+        return Ok(None);
     }
+    let mut chunk = Vec::new();
+    read_exactly(source, length, &mut chunk)?;
+    if !read_line(source)?.is_empty() {
+        return Err(fault(format!("a chunk longer than its {length} bytes")));
+    }
+    Ok(Some(chunk))
 }
 
 #[cfg(test)]

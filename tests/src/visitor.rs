@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{Connection, Request, Response, Server, SetCookie, query};
+use crate::{Connection, Events, Request, Response, Server, SetCookie, query};
 
 /// Idle time after which a connection is not reused.
 const FRESH: Duration = Duration::from_secs(2);
@@ -103,6 +103,32 @@ impl<'a> Visitor<'a> {
     #[track_caller]
     pub fn get(&mut self, target: &str) -> Response {
         self.ask(Request::get(target))
+    }
+
+    /// Asks for a stream of events, on a connection of its own.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no response.
+    #[must_use]
+    #[track_caller]
+    pub fn follow(&self, target: &str) -> Events {
+        self.follow_over(self.server.connect(), target)
+    }
+
+    /// Asks for a stream of events over a connection, such as one to a proxy.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no response.
+    #[must_use]
+    #[track_caller]
+    pub fn follow_over(&self, connection: Connection, target: &str) -> Events {
+        let request = Request::get(target).cookie(self.server.cookie(&self.token()));
+        match Events::open(connection, &request) {
+            Ok(events) => events,
+            Err(error) => panic!("{request}: no response: {error}"),
+        }
     }
 
     /// Posts a JSON text.

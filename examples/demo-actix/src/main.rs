@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use sessions_actix::{Session, SessionError, SessionMiddleware, SignedIn, TrustedProxies, device};
-use sessions_examples::{Failure, Options, announce, app};
+use sessions_examples::{Failure, Options, announce, app, shutdown_signal};
 
 #[actix_web::main]
 async fn main() -> Result<(), Failure> {
@@ -23,8 +23,8 @@ async fn main() -> Result<(), Failure> {
     for address in server.addrs() {
         announce(address);
     }
-    // On SIGTERM and Ctrl-C, actix-web answers the requests that are under way and returns.
-    Ok(server.run().await?)
+    // Then actix-web answers the requests that are under way and returns.
+    Ok(server.shutdown_signal(shutdown_signal()).run().await?)
 }
 
 async fn without_session(request: HttpRequest) -> HttpResponse {
@@ -60,5 +60,9 @@ fn respond(reply: app::Reply) -> HttpResponse {
     for header in reply.headers {
         response.insert_header(header);
     }
-    response.content_type(reply.content_type).body(reply.body)
+    response.content_type(reply.content_type);
+    match reply.body {
+        app::Body::Text(text) => response.body(text),
+        app::Body::Visits(visits) => response.streaming(visits.into_stream()),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Uri, header};
@@ -61,5 +61,9 @@ async fn with_session(
 fn respond(reply: app::Reply) -> Response {
     let status = axum::http::StatusCode::from_u16(reply.status).unwrap_or_default();
     let content_type = [(header::CONTENT_TYPE, reply.content_type)];
-    (status, content_type, AppendHeaders(reply.headers), reply.body).into_response()
+    let body = match reply.body {
+        app::Body::Text(text) => Body::from(text),
+        app::Body::Visits(visits) => Body::from_stream(visits.into_stream()),
+    };
+    (status, content_type, AppendHeaders(reply.headers), body).into_response()
 }

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use futures_util::TryStreamExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,7 +22,7 @@ use tokio::net::TcpListener;
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -91,7 +93,11 @@ async fn with_session(
 }
 
 fn respond(reply: app::Reply) -> Answer {
-    let mut response = Response::new(Full::from(reply.body));
+    let body = match reply.body {
+        app::Body::Text(text) => Full::from(text).boxed_unsync(),
+        app::Body::Visits(visits) => StreamBody::new(visits.into_stream().map_ok(Frame::data)).boxed_unsync(),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or_default();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     for (name, value) in reply.headers {

@@ -57,6 +57,12 @@ fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxie
     for (name, value) in reply.headers {
         response.header(&format!("{name}: {value}"));
     }
-    response.body_vec(reply.body.into_bytes());
+    let text = match reply.body {
+        app::Body::Text(text) => text,
+        // may_minihttp sends each body as a whole, so this one ends after its first event. The
+        // browser asks again a second later.
+        app::Body::Visits(mut visits) => block_on(visits.next()).unwrap_or_default(),
+    };
+    response.body_vec(text.into_bytes());
     Ok(())
 }

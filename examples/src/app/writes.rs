@@ -17,18 +17,6 @@ pub(super) fn increment(request: Request<'_>, session: &Session) -> Result<Reply
     Ok(Reply::text(session.increment(&request.key(), by)?.to_string()))
 }
 
-/// Shows how often the page was counted as an event stream.
-///
-/// The stream ends after one event, and the browser asks again a second later: every request loads
-/// the session anew, so the counter stops when the session ends. A 204 stops the browser.
-pub(super) fn visits(session: &Session) -> Reply {
-    if session.is_new() {
-        return Reply::status(204);
-    }
-    let visits = session.lenient("visits").i64().unwrap_or_default();
-    Reply::new(200, "text/event-stream", format!("retry: 1000\ndata: {visits}\n\n"))
-}
-
 /// Writes, then fails, which drops the write.
 pub(super) fn fail(session: &Session) -> Result<Reply, Error> {
     session.set("failed", &true)?;

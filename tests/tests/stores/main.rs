@@ -11,5 +11,6 @@ mod nemesis;
 mod nginx_cache;
 mod outages;
 mod round_trips;
+mod streams;
 mod support;
 mod terminations;

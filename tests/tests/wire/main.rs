@@ -30,3 +30,4 @@ mod sign_ins;
 mod startup;
 mod superseded;
 mod tokens;
+mod visits;

@@ -9,7 +9,6 @@ in_every_framework! {
     next_page_is_never_on_another_site,
     whatever_is_shown_is_escaped,
     page_shows_a_flash_once,
-    counter_is_an_event_stream_until_the_session_ends,
 }
 
 /// Posts a form of the page, and returns the page after it.
@@ -119,17 +118,4 @@ fn page_shows_a_flash_once(framework: Framework) {
     let page = post(&mut visitor, "/login", &[("user", "ann")]);
     assert!(page.contains("You are signed in."), "{page}");
     assert!(!visitor.get("/").expect_ok().text().contains("You are signed in."));
-}
-
-fn counter_is_an_event_stream_until_the_session_ends(framework: Framework) {
-    let server = Server::start(framework);
-    let mut visitor = server.visitor();
-    visitor.get("/visits").expect_status(204).expect_no_cookie();
-    visitor.get("/incr?k=visits&by=3").expect_text("3");
-    let event = visitor.get("/visits").expect_ok().expect_no_cookie();
-    assert_eq!(event.field("Content-Type"), Some("text/event-stream"), "{event}");
-    assert_eq!(event.text(), "retry: 1000\ndata: 3\n\n");
-    let mut follower = visitor.twin();
-    visitor.get("/logout").expect_ok();
-    follower.get("/visits").expect_status(204).expect_no_cookie();
 }
