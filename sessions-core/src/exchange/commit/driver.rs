@@ -221,11 +221,14 @@ impl Driver {
     pub(super) fn saved(&self, id: SessionId, changes: &Changes, headers: SessionHeaders) -> Step {
         match changes.new_principal() {
             None => Step::Done(headers),
-            Some(principal) => {
-                self.shared.raise(&Event::SignedIn { id, principal: principal.into() });
-                Limit::start(self, id, principal, headers)
-            }
+            Some(principal) => self.signed_in(id, principal, headers),
         }
+    }
+
+    #[cold]
+    fn signed_in(&self, id: SessionId, principal: &str, headers: SessionHeaders) -> Step {
+        self.shared.raise(&Event::SignedIn { id, principal: principal.into() });
+        Limit::start(self, id, principal, headers)
     }
 
     /// Raises an event for a failed store operation, and gives the writes back.
