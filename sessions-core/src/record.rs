@@ -171,7 +171,7 @@ impl Record {
     /// Its token is superseded: requests that were under way at the renewal still carry it.
     #[must_use]
     pub fn supersedes(&self, secret: &SecretHash, now: Timestamp, grace: Duration) -> bool {
-        self.had_secret(secret) && self.former().is_some_and(|former| now.since(former.replaced) < grace)
+        self.find_former(secret).is_some_and(|former| now.since(former.replaced) < grace)
     }
 
     /// Returns whether a secret is the one that a rotation has sent to the client.
@@ -212,18 +212,23 @@ impl Record {
         self.secret_hash() == *secret || self.has_successor(secret) || self.has_rotated_from(secret)
     }
 
-    /// Returns whether a secret is the one before the record's own.
+    /// Returns whether a secret is one that was replaced.
     fn had_secret(&self, secret: &SecretHash) -> bool {
-        self.former().is_some_and(|former| former.hash == secret.beginning())
+        self.find_former(secret).is_some()
     }
 
     /// Returns whether a rotation replaced a secret by the record's own.
     fn has_rotated_from(&self, secret: &SecretHash) -> bool {
-        self.former().is_some_and(|former| former.by_rotation && former.hash == secret.beginning())
+        self.has_flag(layout::ROTATED)
+            && self.tail_parts().former.is_some_and(|former| former.hash == secret.beginning())
     }
 
-    fn former(&self) -> Option<Former> {
-        if self.has_flag(layout::RENEWED) { self.tail_parts().former } else { None }
+    /// Returns one of the last secrets that were replaced.
+    fn find_former(&self, secret: &SecretHash) -> Option<Former> {
+        if !self.has_flag(layout::RENEWED) {
+            return None;
+        }
+        self.tail_parts().formers().find(|former| former.hash == secret.beginning())
     }
 
     fn successor(&self) -> Option<Successor> {

@@ -62,10 +62,11 @@ impl<'r> Request<'r> {
     ///
     /// # Errors
     ///
-    /// Returns [`NotSignedIn`](sessions_core::ErrorKind::NotSignedIn) if nobody is signed in.
-    /// A service that returns it with `?` sends a browser that asks for a page, or posts a form, to
+    /// Returns [`NotSignedIn`](sessions_core::ErrorKind::NotSignedIn) if nobody is signed in. A
+    /// service that returns it with `?` sends a browser that asks for a page, or posts a form, to
     /// the [`login_page`](sessions_core::SessionsBuilder::login_page) with 303, htmx by
-    /// `HX-Redirect`, and everything else gets a bare 401. Otherwise the same as [`session`](Self::session).
+    /// `HX-Redirect`, and everything else gets a bare 401. Otherwise the same as
+    /// [`session`](Self::session).
     pub fn signed_in(&self) -> Result<SignedIn, SessionError> {
         Gate::of(&self.request_head()).admit(self.session()?)
     }

@@ -15,6 +15,8 @@ pub(crate) enum Blocked {
     TooManyTokens,
     /// The request's token was replaced a moment ago. It may sign in, which begins a new session.
     Superseded,
+    /// The request's tokens open several sessions. It may sign in or out, which ends all of them.
+    Ambiguous,
     /// The request's bearer token opens no session.
     NoSuchBearer,
 }
@@ -26,7 +28,7 @@ impl Blocked {
             Self::Outage => ErrorKind::StoreUnavailable,
             Self::NewerFormat => ErrorKind::NewerFormat,
             Self::TooManyTokens => ErrorKind::TooManyTokens,
-            Self::Superseded | Self::NoSuchBearer => ErrorKind::Gone,
+            Self::Superseded | Self::Ambiguous | Self::NoSuchBearer => ErrorKind::Gone,
         }
     }
 }
@@ -211,6 +213,17 @@ mod tests {
                 "a write, and there are too many tokens",
                 Facts { blocked: Some(Blocked::TooManyTokens), ..WRITTEN },
                 Outcome::Blocked(Blocked::TooManyTokens),
+            ),
+            ("a read with two tokens", Facts { blocked: Some(Blocked::Ambiguous), ..NONE }, Outcome::Keep),
+            (
+                "a write with two tokens",
+                Facts { blocked: Some(Blocked::Ambiguous), ..WRITTEN },
+                Outcome::Blocked(Blocked::Ambiguous),
+            ),
+            (
+                "a login with two tokens",
+                Facts { blocked: Some(Blocked::Ambiguous), destroyed: true, ..WRITTEN },
+                Outcome::Replace,
             ),
             ("a read with a superseded token", Facts { blocked: Some(Blocked::Superseded), ..NONE }, Outcome::Keep),
             (

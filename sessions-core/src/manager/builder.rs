@@ -156,7 +156,8 @@ impl SessionsBuilder {
     /// replaced it. Such a request sees an empty session. Its writes are refused with 401, and its
     /// response carries no cookie, so that it cannot sign its user out by beginning a new session.
     /// It may sign in: the same principal then gets a session with a copy of the entries, another
-    /// one an empty session. Afterwards the old token is unknown, like any other.
+    /// one an empty session. Afterwards the old token is unknown, like any other. Of several
+    /// renewals within an hour the last three tokens count, and otherwise the last one.
     pub const fn renewal_grace(mut self, grace: Duration) -> Self {
         self.config.renewal_grace = grace;
         self

@@ -3,7 +3,7 @@
 use super::Record;
 use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
 use super::layout::{self, Kind, Slot, Space};
-use super::tail::{Former, Successor, Tail};
+use super::tail::{Successor, Tail};
 use crate::cookie::SecretHash;
 use crate::record::changes::{Changes, Edit, NewSecret, Scope, Verb};
 use crate::record::integer;
@@ -164,13 +164,16 @@ impl Record {
         }
         match changes.head().and_then(|head| head.secret) {
             Some(NewSecret::Renewed(_)) => {
-                let hash = changes.expected_secret().beginning();
-                tail.former = Some(Former { hash, replaced: now, by_rotation: false });
-                tail.successor = None;
+                // While a secret rotates, requests are under way with two of them.
+                let (shown, successor) = (changes.expected_secret(), tail.successor.take());
+                let secrets = [Some(self.secret_hash()), successor.map(|successor| successor.hash)];
+                for other in secrets.iter().flatten().filter(|secret| *secret != shown) {
+                    tail.replace(other, now, false);
+                }
+                tail.replace(shown, now, false);
             }
             _ if shown == Shown::Successor => {
-                let hash = self.secret_hash().beginning();
-                tail.former = Some(Former { hash, replaced: now, by_rotation: true });
+                tail.replace(&self.secret_hash(), now, true);
                 tail.successor = None;
             }
             Some(NewSecret::Rotating { hash, unless_since }) if shown == Shown::Own => {

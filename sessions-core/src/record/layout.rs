@@ -5,7 +5,7 @@
 //!  0     1   format
 //!  1     1   flags: 1 if the session is signed in, 2 if there is a stamp, 4 if it was renewed,
 //!            8 if its cookie persists, 16 if its secret rotates, 32 if the former secret rotated,
-//!            64 if it is known when the principal signed in
+//!            64 if it is known when the principal signed in, 128 if there were earlier secrets
 //!  2     2   number of slots
 //!  4     4   length of the principal
 //!  8     4   version
@@ -22,6 +22,7 @@
 //!        …   for each slot its payload: key, value
 //!        8   if it is known: when the principal last proved who they are
 //!       16   if it was renewed: the first 8 bytes of the former secret's hash, and when
+//!       32   if there were earlier secrets: the same for the two before it, or zeros
 //!       40   if its secret rotates: the hash of the next secret, and when it was sent
 //!       32   the stamp, if there is one
 //! ```
@@ -66,6 +67,8 @@ pub(crate) const ROTATING: u8 = 16;
 pub(crate) const ROTATED: u8 = 32;
 /// The flag of a record that knows when its principal last proved who they are.
 pub(crate) const PROVED: u8 = 64;
+/// The flag of a record that knows secrets before the former one.
+pub(crate) const EARLIER: u8 = 128;
 /// Length of a slot's line in the index.
 pub(crate) const INDEX_LINE: usize = 8;
 /// A time that means "none".
@@ -233,8 +236,7 @@ fn head_is_sound(bytes: &[u8]) -> bool {
 }
 
 const fn flags_are_sound(flags: u8) -> bool {
-    let is_known = flags <= SIGNED_IN | STAMPED | RENEWED | PERSISTS | ROTATING | ROTATED | PROVED;
-    is_known && (flags & ROTATED == 0 || flags & RENEWED != 0)
+    flags & (ROTATED | EARLIER) == 0 || flags & RENEWED != 0
 }
 
 fn payload_is_sound(bytes: &[u8]) -> bool {

@@ -1,31 +1,37 @@
 //! What a record keeps behind its entries. All of it is optional, so that a session has only the
 //! bytes that it needs.
 
-use super::layout::{FLAGS, PROVED, RENEWED, ROTATED, ROTATING, array, size, word};
+use std::time::Duration;
+
+use super::layout::{EARLIER, FLAGS, PROVED, RENEWED, ROTATED, ROTATING, array, size, word};
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
 
 /// The flags that tell what a tail contains.
-const SHAPE: u8 = PROVED | RENEWED | ROTATING;
+const SHAPE: u8 = PROVED | RENEWED | EARLIER | ROTATING;
 
 /// What a record knows about its login and about the secrets before and after its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tail {
     /// When the principal last proved who they are.
     pub(super) signed_in_at: Option<Timestamp>,
+    /// The secret before the record's own.
     pub(super) former: Option<Former>,
+    /// Those before it, the newest first. Requests may still carry them if a renewal followed
+    /// another one, or ended a rotation.
+    pub(super) earlier: [Option<Former>; 2],
+    /// A rotation replaced the former secret, and neither a login nor a renewal.
+    pub(super) has_rotated: bool,
     pub(super) successor: Option<Successor>,
 }
 
-/// The secret before the record's own.
+/// A secret that was replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Former {
     /// The first bytes of the secret's hash: enough to tell it, too few to open anything.
     pub(super) hash: [u8; 8],
     /// When it was replaced.
     pub(super) replaced: Timestamp,
-    /// A rotation replaced it, and neither a login nor a renewal.
-    pub(super) by_rotation: bool,
 }
 
 /// The secret that a rotation has sent to the client. It becomes the record's own when it is first
@@ -37,16 +43,41 @@ pub(super) struct Successor {
     pub(super) since: Timestamp,
 }
 
+/// How long earlier secrets are of interest. The next replacement removes older ones.
+const KEPT: Duration = Duration::from_secs(60 * 60);
+
 const PROVED_LENGTH: usize = 8;
 const FORMER_LENGTH: usize = 16;
+const EARLIER_LENGTH: usize = 2 * FORMER_LENGTH;
 const SUCCESSOR_LENGTH: usize = 40;
+
+/// The length of the tail for each value of the flags: a table, since every request measures a
+/// record.
+const LENGTHS: [usize; 256] = {
+    let mut lengths = [0; 256];
+    let mut flags = 0;
+    while flags < lengths.len() {
+        let parts = [
+            (PROVED, PROVED_LENGTH),
+            (RENEWED, FORMER_LENGTH),
+            (EARLIER, EARLIER_LENGTH),
+            (ROTATING, SUCCESSOR_LENGTH),
+        ];
+        let mut part = 0;
+        while part < parts.len() {
+            if flags & parts[part].0 as usize != 0 {
+                lengths[flags] += parts[part].1;
+            }
+            part += 1;
+        }
+        flags += 1;
+    }
+    lengths
+};
 
 /// Returns the length of the tail of a record with these flags.
 pub(super) const fn length(flags: u8) -> usize {
-    // Without branches, since every request measures a record.
-    ((flags & PROVED) / PROVED) as usize * PROVED_LENGTH
-        + ((flags & RENEWED) / RENEWED) as usize * FORMER_LENGTH
-        + ((flags & ROTATING) / ROTATING) as usize * SUCCESSOR_LENGTH
+    LENGTHS[flags as usize]
 }
 
 impl Tail {
@@ -61,28 +92,44 @@ impl Tail {
             is_there.then_some(start)
         };
         let time = |at: usize| Timestamp::from_millis(word(bytes, at));
+        let former = |at: usize| Former { hash: array(bytes, at), replaced: time(at + 8) };
+        let is_empty = |at: usize| bytes[at..at + FORMER_LENGTH] == [0; FORMER_LENGTH];
         Self {
             signed_in_at: part(PROVED, PROVED_LENGTH).map(time),
-            former: part(RENEWED, FORMER_LENGTH).map(|at| Former {
-                hash: array(bytes, at),
-                replaced: time(at + 8),
-                by_rotation: flags & ROTATED != 0,
+            former: part(RENEWED, FORMER_LENGTH).map(former),
+            earlier: part(EARLIER, EARLIER_LENGTH).map_or([None; 2], |at| {
+                [at, at + FORMER_LENGTH].map(|at| if is_empty(at) { None } else { Some(former(at)) })
             }),
+            has_rotated: flags & ROTATED != 0,
             successor: part(ROTATING, SUCCESSOR_LENGTH)
                 .map(|at| Successor { hash: SecretHash::from_bytes(array(bytes, at)), since: time(at + 32) }),
         }
     }
 
+    /// Iterates over the secrets that were replaced, the newest first.
+    pub(super) fn formers(&self) -> impl Iterator<Item = Former> + use<> {
+        let [first, second] = self.earlier;
+        [self.former, first, second].into_iter().flatten()
+    }
+
+    /// Adds a secret that is replaced now. Only the last three are kept, and of those before it
+    /// only what was replaced a short time ago.
+    pub(super) fn replace(&mut self, hash: &SecretHash, now: Timestamp, by_rotation: bool) {
+        let is_recent = |former: &Former| now.since(former.replaced) < KEPT;
+        let older = self.former.replace(Former { hash: hash.beginning(), replaced: now });
+        let mut older = older.into_iter().chain(self.earlier.into_iter().flatten()).filter(is_recent);
+        self.earlier = [older.next(), older.next()];
+        self.has_rotated = by_rotation;
+    }
+
     /// Returns the flags of a record with this tail.
     pub(super) const fn flags(&self) -> u8 {
         let proved = if self.signed_in_at.is_some() { PROVED } else { 0 };
-        let renewed = match self.former {
-            Some(Former { by_rotation: true, .. }) => RENEWED | ROTATED,
-            Some(_) => RENEWED,
-            None => 0,
-        };
+        let renewed = if self.former.is_some() { RENEWED } else { 0 };
+        let earlier = if self.earlier[0].is_some() { EARLIER } else { 0 };
+        let rotated = if self.has_rotated { ROTATED } else { 0 };
         let rotating = if self.successor.is_some() { ROTATING } else { 0 };
-        proved | renewed | rotating
+        proved | renewed | earlier | rotated | rotating
     }
 
     /// Returns whether a record with these flags has room for exactly this tail.
@@ -104,9 +151,11 @@ impl Tail {
         if let Some(time) = self.signed_in_at {
             put(&time.as_millis().to_le_bytes());
         }
-        if let Some(Former { hash, replaced, .. }) = self.former {
+        let earlier = if self.earlier[0].is_some() { &self.earlier[..] } else { &[] };
+        for former in self.former.iter().map(Some).chain(earlier.iter().map(Option::as_ref)) {
+            let (hash, replaced) = former.map_or(([0; 8], 0), |former| (former.hash, former.replaced.as_millis()));
             put(&hash);
-            put(&replaced.as_millis().to_le_bytes());
+            put(&replaced.to_le_bytes());
         }
         if let Some(Successor { hash, since }) = self.successor {
             put(hash.as_bytes());

@@ -265,7 +265,7 @@ fn a_renewal_keeps_the_beginning_of_the_former_secret() {
     assert!(!renewed.supersedes(&second, later, grace), "its own secret is not superseded");
     assert_eq!(Record::decode(renewed.as_bytes()).unwrap(), renewed);
 
-    // Commits that patch the record and those that rebuild it keep it, and a renewal replaces it.
+    // Commits that patch the record and those that rebuild it keep it, and a renewal adds to it.
     let stamped = renewed.stamped(7, &[9; Record::STAMP_LENGTH]);
     for base in [&renewed, &stamped] {
         for value in [&b"42"[..], b"a longer value"] {
@@ -273,9 +273,15 @@ fn a_renewal_keeps_the_beginning_of_the_former_secret() {
             assert!(next.supersedes(&secret(), later, grace));
         }
         let next = base.apply(&Changes::new(later, second).renew(third)).unwrap();
-        assert!(next.supersedes(&second, later, grace) && !next.supersedes(&secret(), later, grace));
-        assert_eq!(next.as_bytes().len(), renewed.as_bytes().len());
+        assert!(next.supersedes(&second, later, grace) && next.supersedes(&secret(), later, grace));
+        assert_eq!(next.as_bytes().len(), renewed.as_bytes().len() + 32);
+        assert_eq!(Record::decode(next.as_bytes()).unwrap(), next);
     }
+    let hour = later.after(Duration::from_secs(60 * 60));
+    let endless = renewed.apply(&Changes::new(later, second).lifetime(Lifetime::ENDLESS)).unwrap();
+    let next = endless.apply(&Changes::new(hour, second).renew(third)).unwrap();
+    assert!(next.supersedes(&second, hour, grace));
+    assert_eq!(next.as_bytes().len(), renewed.as_bytes().len(), "older ones are of no interest any more");
     let mut cut = renewed.as_bytes().to_vec();
     cut.truncate(cut.len() - 1);
     assert_eq!(Record::decode(cut), Err(RecordError::Corrupt));
@@ -306,6 +312,8 @@ fn a_tail_has_what_its_flags_say() {
         (anonymous.apply(&touch().bind("ann").renew(hash(2))).unwrap(), 24),
         (rotating(), 40),
         (rotating().apply(&Changes::new(NOW, hash(2)).rotate(hash(3), NOW)).unwrap(), 16),
+        (rotating().apply(&touch().renew(hash(3))).unwrap(), 48),
+        (rotating().apply(&Changes::new(NOW, hash(2)).renew(hash(3))).unwrap(), 48),
     ];
     for (record, tail) in table {
         assert_eq!(record.tail().len(), tail);

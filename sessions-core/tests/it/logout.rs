@@ -95,6 +95,26 @@ fn login_with_two_tokens_starts_anew() {
 }
 
 #[test]
+fn write_with_two_tokens_is_refused() {
+    for fixture in fixtures() {
+        let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
+        let mut both = with_cookies(&fixture, &[pair(&one), pair(&other)]);
+        let session = both.start();
+        session.set("k", "v").unwrap();
+        let refused = block_on(session.exchange().end(200)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Gone);
+        assert!(refused.into_parts().1.take_set_cookie().is_none());
+        assert_eq!((one.user().as_deref(), other.user().as_deref()), (Some("ann"), Some("eve")));
+        // After it has ended both, a request begins anew.
+        both.visit(|session| {
+            session.destroy();
+            session.set("k", "v").unwrap();
+        });
+        assert_eq!((both.get("k").as_deref(), fixture.count()), (Some("v"), 1));
+    }
+}
+
+#[test]
 fn login_dropped_by_a_failure_ends_nothing() {
     for fixture in fixtures() {
         let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));

@@ -122,11 +122,13 @@ fn a_late_response_is_no_loss() {
     assert_eq!(browser.user().as_deref(), Some("ann"));
 }
 
+/// What replaces the token at once.
+const DEEDS: [fn(&Session); 3] =
+    [Session::renew, |session| session.login("ann").unwrap(), |session| session.confirm().unwrap()];
+
 #[test]
 fn a_login_or_renewal_ends_a_rotation() {
-    let deeds: [fn(&Session); 3] =
-        [Session::renew, |session| session.login("ann").unwrap(), |session| session.confirm().unwrap()];
-    for deed in deeds {
+    for deed in DEEDS {
         for uses_new in [false, true] {
             let fixture = fixture();
             let mut old = due(&fixture);
@@ -136,8 +138,37 @@ fn a_login_or_renewal_ends_a_rotation() {
             assert!(user.visit(deed).set_cookie.is_some());
             assert_eq!(user.user().as_deref(), Some("ann"));
             assert_eq!((other.user(), old.user(), new.user()), (None, None, None));
+            // Requests under way carry both tokens, and neither may begin a session.
+            for late in [&mut old, &mut new] {
+                expect_superseded(late);
+            }
+            fixture.clock.advance(30 * SECOND);
+            assert!(other.visit(|session| session.set("k", "v").unwrap()).set_cookie.is_some(), "unknown by now");
         }
     }
+}
+
+/// Expects that a write is refused without a cookie.
+fn expect_superseded(browser: &mut Browser) {
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    let refused = block_on(session.exchange().end(200)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Gone);
+    assert!(refused.into_parts().1.take_set_cookie().is_none());
+}
+
+#[test]
+fn tokens_before_several_renewals_are_superseded() {
+    let fixture = fixture();
+    let mut browser = due(&fixture);
+    let mut older = Vec::new();
+    for _ in 0..4 {
+        older.insert(0, browser.clone());
+        assert!(browser.visit(Session::renew).set_cookie.is_some());
+    }
+    older[..3].iter_mut().for_each(expect_superseded);
+    assert!(older[3].visit(|session| session.set("k", "v").unwrap()).set_cookie.is_some(), "one too old");
+    assert_eq!(browser.user().as_deref(), Some("ann"));
 }
 
 #[test]
@@ -238,6 +269,42 @@ fn orders(requests: usize, steps: usize) -> Vec<Vec<usize>> {
     let mut orders = Vec::new();
     extend(&mut vec![steps; requests], &mut Vec::new(), &mut orders);
     orders
+}
+
+/// A visit that rotates, one that writes and one that renews, in all orders. Whatever cookie
+/// arrives last, no request begins a session as nobody.
+#[test]
+fn no_order_with_a_renewal_makes_the_user_nobody() {
+    for (deed, order) in DEEDS.iter().flat_map(|deed| orders(3, 3).into_iter().map(move |order| (deed, order))) {
+        let fixture = fixture();
+        let mut browser = due(&fixture);
+        let mut sessions: [Option<Session>; 3] = [const { None }; 3];
+        let mut cookies: [Option<String>; 3] = [const { None }; 3];
+        let mut steps = [0; 3];
+        for request in &order {
+            steps[*request] += 1;
+            match steps[*request] {
+                1 => sessions[*request] = Some(browser.start()),
+                2 => {
+                    let session = sessions[*request].take().unwrap();
+                    match request {
+                        0 => drop(session.principal()),
+                        1 => drop(session.increment("n", 1).unwrap()),
+                        _ => deed(&session),
+                    }
+                    let headers = block_on(session.exchange().end(200));
+                    cookies[*request] = headers.ok().and_then(|mut headers| headers.take_set_cookie());
+                }
+                _ => cookies[*request].take().into_iter().for_each(|cookie| browser.keep(&cookie)),
+            }
+        }
+        let session = browser.start();
+        session.increment("n", 1).unwrap();
+        match block_on(session.exchange().end(200)) {
+            Ok(_) => assert_eq!(browser.user().as_deref(), Some("ann"), "{order:?}"),
+            Err(refused) => assert_eq!(refused.kind(), ErrorKind::Gone, "{order:?}"),
+        }
+    }
 }
 
 #[test]

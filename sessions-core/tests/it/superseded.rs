@@ -100,15 +100,19 @@ fn after_the_grace_the_token_is_unknown() {
 }
 
 #[test]
-fn only_the_last_token_is_superseded() {
+fn the_last_three_tokens_are_superseded() {
     let fixture = Fixture::new();
     let (oldest, mut new) = overtaken(&fixture, "ann");
-    let old = new.clone();
-    new.visit(|session| session.renew());
+    let mut older = vec![oldest];
+    for _ in 0..3 {
+        older.push(new.clone());
+        new.visit(|session| session.renew());
+    }
     let id = new.visit(|session| session.id()).result;
     fixture.take_events();
-    let _ = (oldest.start(), old.start());
-    let reasons = [RejectReason::WrongSecret, RejectReason::Superseded];
+    older.iter().for_each(|browser| drop(browser.start()));
+    let superseded = RejectReason::Superseded;
+    let reasons = [RejectReason::WrongSecret, superseded, superseded, superseded];
     assert_eq!(fixture.take_events(), reasons.map(|reason| Event::rejected(id, reason)));
 }
 

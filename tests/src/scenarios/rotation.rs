@@ -82,6 +82,32 @@ pub fn first_use_of_the_new_token_ends_the_old_one(servers: &[&Server]) {
     }
 }
 
+/// Renews with one of two tokens while a token is replaced. Requests with the other one, which
+/// were sent before, begin no session as nobody.
+///
+/// # Panics
+///
+/// Panics if the rule does not hold.
+#[track_caller]
+pub fn a_renewal_overtakes_both_tokens(servers: &[&Server]) {
+    for target in ["/confirm", "/login?user=ann"] {
+        for uses_new in [false, true] {
+            let old = servers[0].signed_in("ann").token();
+            let new = rotated(servers[servers.len() - 1], &old).token();
+            let mut browser = servers[0].visitor_with(if uses_new { &new } else { &old });
+            browser.get(target).expect_ok();
+            for token in [&old, &new] {
+                for server in servers {
+                    let mut late = server.visitor_with(token);
+                    late.get("/put?k=a&v=1").expect_status(401).expect_no_cookie();
+                    late.expect_anonymous();
+                }
+            }
+            browser.expect_user("ann");
+        }
+    }
+}
+
 /// Returns a tab that was given a new token for this one.
 #[track_caller]
 fn rotated<'a>(server: &'a Server, token: &str) -> Visitor<'a> {

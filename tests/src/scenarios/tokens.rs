@@ -40,6 +40,24 @@ pub fn a_login_with_two_live_tokens_ends_both_sessions(server: &Server) {
     visitors.iter_mut().for_each(Visitor::expect_anonymous);
 }
 
+/// Writes with the cookies of two live sessions. A new session would take the place of one of the
+/// cookies in the browser, and a logout could not end the session of that one any more.
+///
+/// # Panics
+///
+/// Panics if the rule does not hold.
+#[track_caller]
+pub fn a_write_with_two_live_tokens_is_refused(server: &Server) {
+    let mut visitors = [server.signed_in("ann"), server.signed_in("eve")];
+    let pairs = [0, 1].map(|index: usize| server.cookie(&visitors[index].token()));
+    for target in ["/put?k=a&v=1", "/incr?k=n", "/flash/set?k=notice&v=late"] {
+        ask(server, target, &pairs).expect_status(401).expect_no_cookie();
+    }
+    ask(server, "/get/", &pairs).expect_text("{}").expect_no_cookie();
+    expect_signed_out(server, ask(server, "/logout", &pairs));
+    visitors.iter_mut().for_each(Visitor::expect_anonymous);
+}
+
 /// Signs out with a live cookie among cookies without a session.
 ///
 /// # Panics

@@ -114,6 +114,7 @@ fn a_rotation_signs_nobody_out(framework: Framework, engine: Engine) {
         rotation::parallel_requests_sign_nobody_out(&[server], 2);
         rotation::lost_response_signs_nobody_out(&[server]);
         rotation::first_use_of_the_new_token_ends_the_old_one(&[server]);
+        rotation::a_renewal_overtakes_both_tokens(&[server]);
     });
 }
 
@@ -129,6 +130,7 @@ fn a_logout_ends_every_proven_session(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
         tokens::a_logout_with_two_live_tokens_ends_both_sessions(server);
         tokens::a_login_with_two_live_tokens_ends_both_sessions(server);
+        tokens::a_write_with_two_live_tokens_is_refused(server);
         tokens::a_logout_finds_its_token_among_strangers(server);
         tokens::a_logout_with_nine_tokens_is_refused_and_ends_nothing(server);
     });

@@ -171,4 +171,5 @@ fn a_rotation_signs_nobody_out_on_any_server(engine: Engine) {
     rotation::parallel_requests_sign_nobody_out(&servers, 5);
     rotation::lost_response_signs_nobody_out(&servers);
     rotation::first_use_of_the_new_token_ends_the_old_one(&servers);
+    rotation::a_renewal_overtakes_both_tokens(&servers);
 }

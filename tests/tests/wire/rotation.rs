@@ -7,6 +7,7 @@ in_every_framework! {
     parallel_requests_sign_nobody_out,
     lost_response_signs_nobody_out,
     first_use_of_the_new_token_ends_the_old_one,
+    a_renewal_overtakes_both_tokens,
     token_is_kept_until_a_rotation_is_due,
 }
 
@@ -24,6 +25,10 @@ fn lost_response_signs_nobody_out(framework: Framework) {
 
 fn first_use_of_the_new_token_ends_the_old_one(framework: Framework) {
     rotation::first_use_of_the_new_token_ends_the_old_one(&[&rotating(framework)]);
+}
+
+fn a_renewal_overtakes_both_tokens(framework: Framework) {
+    rotation::a_renewal_overtakes_both_tokens(&[&rotating(framework)]);
 }
 
 fn token_is_kept_until_a_rotation_is_due(framework: Framework) {

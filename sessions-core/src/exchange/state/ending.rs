@@ -42,6 +42,7 @@ impl State {
         let blocked = match self.stage {
             Stage::Blocked(blocked) => Some(blocked),
             Stage::Superseded(_) => Some(Blocked::Superseded),
+            Stage::Ambiguous(ref ids) if !ids.is_empty() => Some(Blocked::Ambiguous),
             _ => None,
         };
         Facts {
