@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use sessions_core::adapter::{CommitError, Exchange, Exchanges, SessionHeaders};
 use sessions_core::{Error, Sessions};
 
+use tracing::field::{debug, display};
+
 use crate::response::Response;
 use crate::{TARGET, block_on};
 
@@ -65,10 +67,10 @@ fn report_failure(error: CommitError) -> SessionHeaders {
 
 /// Logs why a request failed. The client learns only the status.
 pub(crate) fn report(error: &Error) {
-    let cause: &(dyn std::error::Error + 'static) = error;
+    let (kind, status, cause) = (debug(error.kind()), error.status(), display(error.chain()));
     if error.is_servers_fault() {
-        tracing::error!(target: TARGET, error = cause, "the session of a request failed");
+        tracing::error!(target: TARGET, kind, status, error = cause, "a request failed because of its session");
     } else {
-        tracing::debug!(target: TARGET, error = cause, "the session of a request was refused");
+        tracing::debug!(target: TARGET, kind, status, error = cause, "a request was refused because of its session");
     }
 }

@@ -33,13 +33,25 @@ impl Session {
     /// # Errors
     ///
     /// Returns [`Decode`](crate::ErrorKind::Decode) if the flash is not a `T`; the flash is then
-    /// kept.
+    /// kept. [`flash_or_discard`](Self::flash_or_discard) removes such a flash.
     pub fn flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let value = self.peek_flash(key)?;
         if value.is_some() {
             self.shared.lock().view().consume_flash(key);
         }
         Ok(value)
+    }
+
+    /// Returns a flash, and removes it for later requests even if it is not a `T`.
+    ///
+    /// Useful after a deploy that changed the flash's type. A flash of another type raises
+    /// [`Event::Undecodable`](crate::Event::Undecodable).
+    #[must_use]
+    pub fn flash_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        self.flash(key).unwrap_or_else(|_| {
+            self.remove_flash(key);
+            None
+        })
     }
 
     /// Returns a flash without removing it.

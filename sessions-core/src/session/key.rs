@@ -162,6 +162,13 @@ impl<T: DeserializeOwned> Key<T> {
         session.flash(self.name)
     }
 
+    /// Returns the flash and removes it even if it is not a `T`, as [`Session::flash_or_discard`]
+    /// does.
+    #[must_use]
+    pub fn flash_or_discard(&self, session: &Session) -> Option<T> {
+        session.flash_or_discard(self.name)
+    }
+
     /// Returns the flash without removing it, as [`Session::peek_flash`] does.
     ///
     /// # Errors

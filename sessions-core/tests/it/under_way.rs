@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use pollster::block_on;
+use sessions_core::adapter::Exchange;
 use sessions_core::{Error, ErrorKind, Event, Session};
 
 use crate::support::{Browser, Fixture};
@@ -82,6 +83,32 @@ fn unfinished_dropped_save_is_reported() {
     fixture.take_events();
     drop(session);
     assert!(matches!(fixture.take_events()[..], [Event::Unsaved { id: Some(_), .. }]));
+}
+
+/// Clients can cause each of these, and could otherwise fill the log with warnings.
+#[test]
+fn refused_writes_are_not_reported_as_unsaved() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login("ann").unwrap());
+    let write = |exchange: Exchange, cookies: &[&[u8]]| {
+        fixture.take_events();
+        let session = block_on(exchange.session(cookies.iter().copied())).unwrap();
+        session.set("k", "v").unwrap();
+        session.renew();
+        let answer = block_on(session.exchange().end(200));
+        drop((session, exchange));
+        let unsaved = fixture.take_events().iter().any(|event| matches!(event, Event::Unsaved { .. }));
+        assert!(!unsaved);
+        answer.err().map(|error| error.kind())
+    };
+    let many: Vec<String> = (0..300).map(|_| format!("{}=x", fixture.sessions.cookie_name())).collect();
+    let many: Vec<&[u8]> = many.iter().map(String::as_bytes).collect();
+    assert_eq!(write(fixture.sessions.open(), &many), Some(ErrorKind::TooManyTokens));
+    assert_eq!(write(fixture.sessions.open_for("OPTIONS"), &[]), None);
+    let old = browser.cookie.clone().unwrap();
+    browser.visit(Session::renew);
+    assert_eq!(write(fixture.sessions.open(), &[old.as_bytes()]), Some(ErrorKind::Gone));
 }
 
 #[test]

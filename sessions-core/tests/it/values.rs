@@ -318,6 +318,24 @@ fn get_or_discard_removes_an_unreadable_entry() {
 }
 
 #[test]
+fn flash_or_discard_removes_an_unreadable_flash() {
+    const AGE: Key<u32> = Key::new("age");
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    let calls: [fn(&Session) -> Option<u32>; 2] =
+        [|session| session.flash_or_discard("age"), |session| AGE.flash_or_discard(session)];
+    for discard in calls {
+        browser.visit(|session| session.set_flash("age", "old").unwrap());
+        assert_eq!(browser.visit(|session| session.flash::<u32>("age").unwrap_err().kind()).result, ErrorKind::Decode);
+        assert_eq!(browser.visit(discard).result, None);
+        assert!(!browser.visit(Session::has_flash).result);
+    }
+    browser.visit(|session| AGE.set_flash(session, &40).unwrap());
+    assert_eq!(browser.visit(|session| AGE.flash_or_discard(session)).result, Some(40));
+    assert!(!browser.visit(Session::has_flash).result);
+}
+
+#[test]
 fn update_or_discard_replaces_an_unreadable_entry() {
     const AGE: Key<u32> = Key::new("age");
     let fixture = Fixture::new();

@@ -136,15 +136,27 @@ impl Driver {
             }
             Outcome::Destroy => Destroy::start(self, state, false),
             Outcome::Replace => Destroy::start(self, state, true),
-            Outcome::Interrupted => Err(Error::new(ErrorKind::Gone)),
-            Outcome::Blocked(blocked) => Err(Error::new(blocked.kind())),
+            Outcome::Interrupted => Err(self.refuse(&mut state, ErrorKind::Gone)),
+            Outcome::Blocked(blocked) => Err(self.refuse(&mut state, blocked.kind())),
             Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),
-            Outcome::NotCreated => Ok(Step::Done(self.headers(&mut state, None))),
+            Outcome::NotCreated => {
+                state.drop_all();
+                Ok(Step::Done(self.headers(&mut state, None)))
+            }
             Outcome::TooLate => {
                 state.drop_late();
                 Err(Error::new(ErrorKind::AlreadyCommitted))
             }
         }
+    }
+
+    /// Refuses the writes. A response that tells its client so has no unsaved ones.
+    #[cold]
+    fn refuse(&self, state: &mut State, kind: ErrorKind) -> Error {
+        if self.occasion != Occasion::Save {
+            state.drop_all();
+        }
+        Error::new(kind)
     }
 
     /// Commits once no other commit is running.

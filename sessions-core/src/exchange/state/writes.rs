@@ -80,6 +80,12 @@ impl State {
         self.head = None;
     }
 
+    /// Discards the request's writes and its renewal.
+    pub(crate) fn drop_all(&mut self) {
+        self.drop_request_data();
+        self.renewal = false;
+    }
+
     /// Discards what would need a cookie, once the response headers were sent.
     pub(crate) fn drop_late(&mut self) {
         (self.renewal, self.refused_late) = (false, false);
