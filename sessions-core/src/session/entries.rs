@@ -57,10 +57,10 @@ impl Session {
     /// Sets an entry. Setting an equal value changes nothing.
     ///
     /// [`get`](Self::get) returns every accepted value unchanged, for types whose serde
-    /// implementations are derived or come from the standard library and read what they write.
-    /// Some derived ones do not: a field that is only skipped when it is written, and, inside of
-    /// `#[serde(flatten)]` or of an internally tagged enum, maps whose keys are numbers and integers
-    /// of 128 bits. `get` then fails with [`Decode`](crate::ErrorKind::Decode).
+    /// implementations are derived or come from the standard library and read what they write. Some
+    /// derived ones do not: a field that is only skipped when it is written, and, inside of
+    /// `#[serde(flatten)]` or of an internally tagged enum, maps whose keys are numbers and
+    /// integers of 128 bits. `get` then fails with [`Decode`](crate::ErrorKind::Decode).
     ///
     /// # Errors
     ///

@@ -77,7 +77,7 @@ fn eight_logins_at_once_from_one_cookie_all_sign_in(framework: Framework) {
 
 fn writes_that_race_a_login_never_leak_the_session(framework: Framework) {
     let server = Server::start(framework);
-    for _ in 0..5 {
+    for _ in 0..20 {
         let mut visitor = server.visitor();
         visitor.put("cart", "3 books");
         let id = visitor.id();
@@ -90,19 +90,13 @@ fn writes_that_race_a_login_never_leak_the_session(framework: Framework) {
         let entries = tabs[0].entries();
         assert_eq!(tabs[0].id(), id);
         assert!(entries.contains_key("cart"), "{entries:?}");
-        for (index, (tab, answer)) in tabs.iter_mut().zip(&answers).enumerate().skip(1) {
+        for (index, answer) in answers.iter().enumerate().skip(1) {
             let key = format!("k{index}");
             match (answer.status(), answer.set_cookies().len()) {
                 // Written before the login.
                 (200, 0) => assert!(entries.contains_key(&key), "{key} was lost:\n{answer}"),
-                // Refused, since the secret had changed.
+                // Refused, since the secret had changed. A new session would sign the user out.
                 (401, 0) => assert!(!entries.contains_key(&key), "{key} was written:\n{answer}"),
-                // Written after the login, to a new session.
-                (200, 1) => {
-                    assert_eq!(tab.entries(), [(key, "1".to_owned())].into());
-                    assert_eq!(tab.whoami().user, None);
-                    assert_ne!(tab.id(), id);
-                }
                 _ => panic!("neither written nor refused:\n{answer}"),
             }
         }
