@@ -21,6 +21,9 @@ use crate::reply::{bytes, items, number_text};
 use crate::scripts::{DELETE_OF, DOUBT, LIST, Script};
 
 /// Number of entries that a server examines per step, which takes it less than a millisecond.
+///
+/// A page may be several times as long while the server resizes the set's table, so what is done
+/// to its entries is divided again.
 const STEP: usize = 250;
 /// Milliseconds for which an entry without a session is kept: longer than any write is under way.
 const PATIENCE: u64 = 300_000;
@@ -47,16 +50,15 @@ impl Redis {
 
     /// Removes entries of sessions that never come back.
     pub(crate) async fn leave(&self, principal: &str, ids: &[SessionId]) -> Answer<()> {
-        if ids.is_empty() {
-            return Ok(());
-        }
         let key = self.keys.principal(principal);
-        let zrem = || {
-            let mut command = command("ZREM", &key);
-            command.arg(ids.iter().map(SessionId::as_bytes).collect::<Vec<_>>());
-            command
-        };
-        self.ask(key.slot(), zrem).await?;
+        for some in ids.chunks(STEP) {
+            let zrem = || {
+                let mut command = command("ZREM", &key);
+                command.arg(some.iter().map(SessionId::as_bytes).collect::<Vec<_>>());
+                command
+            };
+            self.ask(key.slot(), zrem).await?;
+        }
         Ok(())
     }
 
@@ -171,12 +173,12 @@ impl Redis {
 
     /// Doubts entries without a session of the principal.
     pub(crate) async fn doubt(&self, principal: &str, entries: &[Entry]) -> Answer<()> {
-        if entries.is_empty() {
-            return Ok(());
+        for some in entries.chunks(STEP) {
+            let mut arguments = vec![PATIENCE.to_string().into_bytes()];
+            arguments.extend(some.iter().flat_map(|entry| [entry.id.as_bytes().to_vec(), entry.score.clone().into()]));
+            self.run_on(principal, &DOUBT, &arguments).await?;
         }
-        let mut arguments = vec![PATIENCE.to_string().into_bytes()];
-        arguments.extend(entries.iter().flat_map(|entry| [entry.id.as_bytes().to_vec(), entry.score.clone().into()]));
-        self.run_on(principal, &DOUBT, &arguments).await
+        Ok(())
     }
 }
 

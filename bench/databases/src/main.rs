@@ -1,6 +1,7 @@
 //! Stores behind a network for many clients, and those of tower-sessions, without a framework.
 
 mod ours;
+mod principal;
 mod tower;
 
 use std::env;
@@ -15,6 +16,7 @@ const USAGE: &str = "\
 usage: rates STORE URL CLIENTS SECONDS       commits and loads in a second, each client on its own session
        hot STORE URL CLIENTS SECONDS         commits in a second, all clients of all processes on one session
        fill STORE URL SESSIONS               creates sessions
+       principal WHAT URL SESSIONS           does one thing to a principal's sessions, in our store
 
 STORE is ours, or tower-redis, tower-postgres or tower-sqlite";
 
@@ -78,6 +80,7 @@ fn main() {
             ["rates", store, url, clients, seconds] => rates(store, url, number(clients), time(seconds)).await,
             ["hot", store, url, clients, seconds] => hot(store, url, number(clients), time(seconds)).await,
             ["fill", store, url, sessions] => fill(store, url, number(sessions)).await,
+            ["principal", what, url, sessions] => principal::run(what, url, number(sessions)).await,
             _ => panic!("{USAGE}"),
         }
     });

@@ -12,6 +12,7 @@ mod lost;
 mod options;
 mod page;
 mod plot;
+mod principals;
 mod redis;
 mod report;
 mod server;
@@ -64,6 +65,11 @@ const SECTIONS: &[Section] = &[
         name: "growth",
         about: "what a request costs as sessions, keys, values and clients grow, and while a million expire",
         run: growth::run,
+    },
+    Section {
+        name: "principals",
+        about: "how long a server is held by a principal with a million sessions",
+        run: principals::run,
     },
     Section { name: "lost", about: "changes that survive eight parallel requests of one visitor", run: lost::run },
 ];
