@@ -177,6 +177,8 @@ impl Proxy {
 
 impl State {
     fn join(self: &Arc<Self>, client: TcpStream, server: TcpStream) {
+        // Both ends disable Nagle's algorithm, and would wait for the proxy's.
+        let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (Ok(from_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else {
             return;
         };
