@@ -11,6 +11,14 @@ use crate::server::Server;
 /// Time for the servers to agree, on a machine that is busy with other tests.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Script that sends some keys of slot `ARGV[1]` to port `ARGV[2]`, and returns the number of those
+/// that stay. Keys need not be text.
+const SEND_KEYS: &str = "local keys = redis.call('CLUSTER', 'GETKEYSINSLOT', ARGV[1], 50)
+if #keys > 0 then
+    redis.call('MIGRATE', '127.0.0.1', ARGV[2], '', 0, 5000, 'KEYS', unpack(keys))
+end
+return redis.call('CLUSTER', 'COUNTKEYSINSLOT', ARGV[1])";
+
 /// A running cluster of three primaries and three replicas.
 #[derive(Debug)]
 pub struct Cluster {
@@ -72,6 +80,35 @@ impl Cluster {
         let count = count.to_string();
         let arguments = ["reshard", &address, "--cluster-from", from, "--cluster-to", to, "--cluster-slots", &count];
         manage(&arguments.map(str::to_owned));
+    }
+
+    /// Moves the slot of a key between two primaries, named by their index.
+    ///
+    /// The slot pauses in every state that it passes through: before and after its keys move, and
+    /// with an owner that not all primaries know yet.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it cannot be moved.
+    pub fn move_slot_of(&self, key: &str, (from, to): (usize, usize), pause: Duration) {
+        let (source, target) = (&self.servers[from], &self.servers[to]);
+        let [source_id, target_id] = [source, target].map(|server| server.cli(&["CLUSTER", "MYID"]));
+        let (slot, port) = (source.cli(&["CLUSTER", "KEYSLOT", key]), target.port().to_string());
+        let set = |server: &Server, state: &[&str]| {
+            assert_eq!(server.cli(&[&["CLUSTER", "SETSLOT", &slot], state].concat()), "OK", "{state:?}");
+            thread::sleep(pause);
+        };
+        set(target, &["IMPORTING", &source_id]);
+        set(source, &["MIGRATING", &target_id]);
+        loop {
+            let left = source.cli(&["EVAL", SEND_KEYS, "0", &slot, &port]);
+            if left.parse::<u64>().unwrap_or_else(|_| panic!("the keys of a slot are sent: {left}")) == 0 {
+                break;
+            }
+        }
+        thread::sleep(pause);
+        set(target, &["NODE", &target_id]);
+        set(source, &["NODE", &target_id]);
     }
 
     /// Waits until every replica has what its primary held when this was called.

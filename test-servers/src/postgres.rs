@@ -94,11 +94,24 @@ impl Postgres {
     /// Panics if it does not start.
     #[must_use]
     pub fn start_standby(primary: &Self) -> Self {
+        Self::start_standby_at(primary, &primary.url())
+    }
+
+    /// Starts a standby that reaches its primary through a proxy, which can cut it off.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not start.
+    #[must_use]
+    pub fn start_standby_through(primary: &Self, proxy: &Proxy) -> Self {
+        Self::start_standby_at(primary, &primary.url_through(proxy))
+    }
+
+    fn start_standby_at(primary: &Self, url: &str) -> Self {
         let settings = primary.settings.iter().filter(|(name, _)| name != STANDBY_NAMES);
         let mut standby = Self::new(settings.cloned().collect());
         let options = ["--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"];
-        let url = format!("--dbname={}", primary.url());
-        read(standby.command("pg_basebackup").args(options).arg(url));
+        read(standby.command("pg_basebackup").args(options).arg(format!("--dbname={url}")));
         standby.launch();
         standby
     }
@@ -126,6 +139,19 @@ impl Postgres {
     /// Panics if it is no standby.
     pub fn promote(&self) {
         assert_eq!(self.sql("SELECT pg_promote()"), "t", "the standby is promoted");
+    }
+
+    /// Makes commits wait until a standby has them too.
+    ///
+    /// A standby that is started later inherits this: once promoted, it waits for one of its own.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the server does not run.
+    pub fn require_standby(&self) {
+        // Not in the arguments: a standby copies the file that this is written to.
+        let _ = self.sql(&format!("ALTER SYSTEM SET {STANDBY_NAMES} = '*'"));
+        assert_eq!(self.sql("SELECT pg_reload_conf()"), "t", "the setting is read");
     }
 
     /// Waits until every standby shows all that was committed so far.

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -16,6 +16,8 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct State {
+    /// Port that new connections lead to.
+    target: AtomicU16,
     /// Number of replies until one is lost together with its connection; none if negative.
     replies_left: AtomicI64,
     /// Value that `replies_left` is reset to after each loss.
@@ -52,6 +54,7 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let state = Arc::new(State {
+            target: AtomicU16::new(port),
             replies_left: AtomicI64::new(-1),
             every: AtomicI64::new(-1),
             losses: AtomicU64::new(0),
@@ -66,7 +69,8 @@ impl Proxy {
         let proxy = Self { address, state: Arc::clone(&state) };
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                if let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+                let target = state.target.load(Ordering::SeqCst);
+                if let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)) {
                     state.join(client, server);
                 }
             }
@@ -86,6 +90,11 @@ impl Proxy {
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}", self.address)
+    }
+
+    /// Leads new connections to another port. Existing ones stay with their server.
+    pub fn retarget(&self, port: u16) {
+        self.state.target.store(port, Ordering::SeqCst);
     }
 
     /// Loses the next reply, and the connection with it.
@@ -168,6 +177,8 @@ impl Proxy {
 
 impl State {
     fn join(self: &Arc<Self>, client: TcpStream, server: TcpStream) {
+        // Both ends disable Nagle's algorithm, and would wait for the proxy's.
+        let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (Ok(from_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else {
             return;
         };

@@ -126,6 +126,13 @@ impl History {
         self.len() == 0
     }
 
+    /// Returns the number of requests that were answered.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().filter(|event| event.told != Told::Unknown).count()
+    }
+
     /// Returns how many requests were answered, of all.
     #[must_use]
     pub fn summary(&self) -> String {

@@ -151,6 +151,26 @@ fn a_held_request_reaches_postgres_after_its_client_left() {
 }
 
 #[test]
+fn a_proxy_leads_new_connections_to_another_server() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let (first, second) = (Postgres::start(), Postgres::start());
+    let count = |server: &Postgres| server.sql("SELECT count(*) FROM t");
+    let _ = (first.sql("CREATE TABLE t (value int)"), second.sql("CREATE TABLE t (value int)"));
+    let proxy = Proxy::to(first.port());
+    let mut old = Connection::sign_in(proxy.port());
+    proxy.retarget(second.port());
+    old.query("INSERT INTO t VALUES (1)");
+    assert!(!old.receive().unwrap().is_empty());
+    assert_eq!((count(&first).as_str(), count(&second).as_str()), ("1", "0"), "the old one stays where it is");
+    let mut new = Connection::sign_in(proxy.port());
+    new.query("INSERT INTO t VALUES (2)");
+    assert!(!new.receive().unwrap().is_empty());
+    assert_eq!((count(&first).as_str(), count(&second).as_str()), ("1", "1"));
+}
+
+#[test]
 fn a_proxy_stands_before_mariadb() {
     if !MariaDb::is_installed() {
         return;

@@ -1,6 +1,8 @@
 //! A standby that takes over from its primary.
 
-use test_servers::Postgres;
+use std::thread;
+
+use test_servers::{Postgres, Proxy};
 
 #[test]
 fn a_promoted_standby_has_the_rows_of_its_dead_primary() {
@@ -30,4 +32,50 @@ fn a_synchronous_primary_waits_for_its_standby() {
     primary.kill();
     standby.promote();
     assert_eq!(standby.sql("INSERT INTO t VALUES (43); SELECT count(*) FROM t"), "2", "it waits for no other");
+}
+
+/// Returns the number of commits that wait for a standby.
+fn waiting(server: &Postgres) -> String {
+    server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+}
+
+#[test]
+fn a_promoted_standby_inherits_the_need_of_one() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let mut primary = Postgres::start();
+    primary.require_standby();
+    let mut second = Postgres::start_standby(&primary);
+    let _ = primary.sql("CREATE TABLE t (value int)");
+    primary.kill();
+    second.promote();
+    let third = thread::scope(|scope| {
+        let commit = scope.spawn(|| second.sql("INSERT INTO t VALUES (42)"));
+        while waiting(&second) == "0" {}
+        assert_eq!(second.sql("SELECT count(*) FROM t"), "0");
+        let third = Postgres::start_standby(&second);
+        let _ = commit.join().unwrap();
+        third
+    });
+    second.kill();
+    third.promote();
+    assert_eq!(third.sql("SELECT value FROM t"), "42");
+}
+
+#[test]
+fn a_standby_that_is_cut_off_lacks_later_commits() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let mut primary = Postgres::start();
+    let proxy = Proxy::to(primary.port());
+    let standby = Postgres::start_standby_through(&primary, &proxy);
+    let _ = primary.sql("CREATE TABLE t (value int); INSERT INTO t VALUES (42)");
+    primary.wait_for_standby();
+    proxy.swallow();
+    let _ = primary.sql("INSERT INTO t VALUES (43)");
+    primary.kill();
+    standby.promote();
+    assert_eq!(standby.sql("SELECT value FROM t"), "42");
 }

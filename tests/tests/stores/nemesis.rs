@@ -1,9 +1,11 @@
-//! Databases are killed, frozen and cut off while clients of four servers write down what they are
-//! told. What they wrote down is then checked.
+//! Databases are killed, frozen, cut off, failed over and resharded while clients of four servers
+//! write down what they are told. What they wrote down is then checked.
 //!
-//! Each test takes ten seconds, or as many as `SESSIONS_NEMESIS_SECONDS` says.
+//! Each test takes ten seconds, or as many as `SESSIONS_NEMESIS_SECONDS` says, and longer if it
+//! needs them for two disturbances.
 
 use std::env;
+use std::mem;
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +21,15 @@ const CROWDS: u64 = 3;
 
 /// Time between two disturbances.
 const CALM: Duration = Duration::from_millis(700);
+
+/// Least number of disturbances.
+const LEAST: usize = 2;
+
+/// Number of answers between two disturbances.
+const ANSWERS: usize = 20;
+
+/// Time for clients to be answered again after a disturbance.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Four demos, one of each framework.
 struct Demos([Server; 4]);
@@ -99,7 +110,8 @@ fn disturb(demos: &Demos, mut disturbance: impl FnMut(usize)) -> History {
         let begun = Instant::now();
         for round in 0.. {
             thread::sleep(CALM);
-            if begun.elapsed() > time {
+            wait_for_answers(&history);
+            if round >= LEAST && begun.elapsed() > time {
                 break;
             }
             disturbance(round);
@@ -111,6 +123,15 @@ fn disturb(demos: &Demos, mut disturbance: impl FnMut(usize)) -> History {
     }
     assert!(history.len() > 100, "hardly anybody was answered: {}", history.summary());
     history
+}
+
+/// Waits until clients are answered, so that a disturbance meets some who work.
+fn wait_for_answers(history: &History) {
+    let (begun, before) = (Instant::now(), history.answered());
+    while history.answered() < before + ANSWERS {
+        assert!(begun.elapsed() < PATIENCE, "nobody is answered any more: {}", history.summary());
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[track_caller]
@@ -191,6 +212,25 @@ fn no_sign_out_is_lost_in_a_cluster_that_fails_over() {
 }
 
 #[test]
+fn nothing_is_lost_in_a_cluster_that_is_resharded() {
+    if !test_servers::installed() {
+        return;
+    }
+    let cluster = Cluster::start();
+    // With this prefix all keys are in one slot, so that every client meets its move.
+    let url = format!("{}?prefix=%7Bnemesis%7D%3A", cluster.url());
+    let demos = Demos::start(|_| url.clone());
+    let first = cluster.primary_of("{nemesis}");
+    let history = disturb(&demos, |round| {
+        let from = (first + round) % 3;
+        cluster.move_slot_of("{nemesis}", (from, (from + 1) % 3), CALM / 20);
+    });
+    let redirects = cluster.on_primaries(&["INFO", "errorstats"]).join("\n");
+    assert!(redirects.contains("errorstat_ASK"), "no client met a slot on its way: {redirects}");
+    expect_none(&history.violations());
+}
+
+#[test]
 fn nothing_is_lost_in_postgres() {
     if !Postgres::is_installed() {
         return;
@@ -211,6 +251,37 @@ fn nothing_is_lost_in_postgres() {
         }
         2 => drop(postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")),
         _ => cut(&proxies, round / 4),
+    });
+    expect_none(&history.violations());
+}
+
+#[test]
+fn nothing_is_lost_when_postgres_fails_over() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let mut primary = Postgres::start_with(Postgres::DURABLE);
+    primary.require_standby();
+    let proxies: Vec<Proxy> = FRAMEWORKS.iter().map(|_| Proxy::to(primary.port())).collect();
+    let replication = Proxy::to(primary.port());
+    let mut standby = Postgres::start_standby_through(&primary, &replication);
+    let demos = Demos::start(|number| primary.url_through(&proxies[number]));
+    let history = disturb(&demos, |round| {
+        primary.wait_for_standby();
+        if round % 2 == 1 {
+            // What the primary acknowledged now, the next one would lack.
+            replication.swallow();
+            thread::sleep(CALM);
+        }
+        // It never comes back, so nobody has to be kept from it.
+        primary.kill();
+        standby.promote();
+        replication.heal();
+        for proxy in proxies.iter().chain([&replication]) {
+            proxy.retarget(standby.port());
+        }
+        let next = Postgres::start_standby_through(&standby, &replication);
+        primary = mem::replace(&mut standby, next);
     });
     expect_none(&history.violations());
 }
