@@ -6,7 +6,7 @@ use pollster::block_on;
 use sessions_core::adapter::SessionHeaders;
 use sessions_core::{ErrorKind, Event, Expiry, Session, Sessions};
 
-use crate::support::{Browser, Fixture};
+use crate::support::{Browser, Fixture, orders};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
@@ -248,27 +248,6 @@ fn without_random_bytes_a_look_does_not_fail() {
     let mut browser = Browser { sessions: builder.build().unwrap(), ..browser };
     let look = browser.visit(Session::principal);
     assert_eq!((look.result.as_deref(), look.set_cookie), (Some("ann"), None));
-}
-
-/// Returns all orders of the steps of some requests, which each take `steps`.
-fn orders(requests: usize, steps: usize) -> Vec<Vec<usize>> {
-    fn extend(left: &mut [usize], order: &mut Vec<usize>, orders: &mut Vec<Vec<usize>>) {
-        if left.iter().all(|steps| *steps == 0) {
-            return orders.push(order.clone());
-        }
-        for request in 0..left.len() {
-            if left[request] > 0 {
-                left[request] -= 1;
-                order.push(request);
-                extend(left, order, orders);
-                order.pop();
-                left[request] += 1;
-            }
-        }
-    }
-    let mut orders = Vec::new();
-    extend(&mut vec![steps; requests], &mut Vec::new(), &mut orders);
-    orders
 }
 
 /// A visit that rotates, one that writes and one that renews, in all orders. Whatever cookie

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{ErrorKind, Event, RejectReason};
+use sessions_core::{ErrorKind, Event, RejectReason, Session};
 
-use crate::support::{Browser, Fixture};
+use crate::support::{Browser, Fixture, orders};
 
 /// Returns a visitor with a cart, and the same one after a login: two views of one browser, whose
 /// old token is under way.
@@ -34,7 +34,7 @@ fn a_look_sees_nothing_and_gets_no_cookie() {
 fn writes_are_refused_and_begin_no_session() {
     let fixture = Fixture::new();
     let (old, mut new) = overtaken(&fixture, "ann");
-    let writes: [fn(&sessions_core::Session); 5] = [
+    let writes: [fn(&Session); 5] = [
         |session| session.set("k", "v").unwrap(),
         |session| assert_eq!(session.increment("n", 1).unwrap(), 1),
         |session| session.set_flash("f", "v").unwrap(),
@@ -97,6 +97,59 @@ fn after_the_grace_the_token_is_unknown() {
     late.set("k", "v");
     assert_eq!(late.get("k").as_deref(), Some("v"));
     assert_eq!(fixture.count(), 2);
+}
+
+/// A write, a look at a flash and two logins with one cookie, each begun and ended in all orders.
+#[test]
+fn no_order_of_logins_loses_the_cart_or_signs_anybody_out() {
+    let all = orders(4, 2);
+    assert_eq!(all.len(), 2520);
+    for (other, order) in ["ann", "bob"].iter().flat_map(|other| all.iter().map(move |order| (*other, order))) {
+        let fixture = Fixture::new();
+        let mut browser = fixture.browser();
+        browser.visit(|session| {
+            session.set("cart", "7").unwrap();
+            session.set_flash("notice", "saved").unwrap();
+        });
+        let users = [None, None, Some("ann"), Some(other)];
+        let mut tabs = [(); 4].map(|()| browser.clone());
+        let mut sessions: [Option<Session>; 4] = [const { None }; 4];
+        let (mut shown, mut written, mut first) = (None, false, None);
+        for request in order {
+            let Some(session) = sessions[*request].take() else {
+                sessions[*request] = Some(tabs[*request].start());
+                continue;
+            };
+            match *request {
+                0 => session.set("k", "v").unwrap(),
+                1 => shown = session.flash::<String>("notice").unwrap(),
+                _ => session.login(users[*request].unwrap()).unwrap(),
+            }
+            let ended = tabs[*request].finish(&session, 200);
+            match *request {
+                0 | 1 => match ended {
+                    Ok(answer) => {
+                        assert_eq!(answer.set_cookie, None, "{order:?}");
+                        written |= *request == 0;
+                    }
+                    Err(refused) => assert_eq!(refused.kind(), ErrorKind::Gone, "{order:?}"),
+                },
+                _ => {
+                    assert!(ended.unwrap().set_cookie.is_some(), "{order:?}");
+                    first = first.or(Some(*request));
+                }
+            }
+        }
+        let first = first.unwrap();
+        for login in [2, 3] {
+            assert_eq!(tabs[login].user().as_deref(), users[login], "{order:?}");
+            let cart = Some("7").filter(|_| users[login] == users[first]);
+            assert_eq!(tabs[login].get("cart").as_deref(), cart, "{order:?}");
+        }
+        assert_eq!(tabs[first].get("k").is_some(), written, "{order:?}");
+        let again = tabs[first].visit(|session| session.flash::<String>("notice").unwrap()).result;
+        assert!(shown.is_none() || again.is_none(), "{order:?}: a flash was shown twice");
+    }
 }
 
 #[test]

@@ -268,6 +268,27 @@ impl Store for Probe {
     }
 }
 
+/// Returns all orders of the steps of some requests, which each take `steps`.
+pub(crate) fn orders(requests: usize, steps: usize) -> Vec<Vec<usize>> {
+    fn extend(left: &mut [usize], order: &mut Vec<usize>, orders: &mut Vec<Vec<usize>>) {
+        if left.iter().all(|steps| *steps == 0) {
+            return orders.push(order.clone());
+        }
+        for request in 0..left.len() {
+            if left[request] > 0 {
+                left[request] -= 1;
+                order.push(request);
+                extend(left, order, orders);
+                order.pop();
+                left[request] += 1;
+            }
+        }
+    }
+    let mut orders = Vec::new();
+    extend(&mut vec![steps; requests], &mut Vec::new(), &mut orders);
+    orders
+}
+
 /// Returns a well-formed token that was never issued.
 pub(crate) fn made_up_token(seed: usize) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
