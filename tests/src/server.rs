@@ -1,9 +1,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::process::Process;
-use crate::{Connection, Framework, Request, Response, Visitor, demos};
+use crate::{Connection, Framework, Request, Response, Visitor, demos, query};
 
 /// Protection of the cookie's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +25,21 @@ pub struct Options {
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
     on_one_core: bool,
+    by_bearer: bool,
 }
 
 impl Options {
     /// Returns the demo's default options.
     #[must_use]
     pub fn new(framework: Framework) -> Self {
-        Self { framework, cookie_name: "__Host-id", arguments: Vec::new(), environment: Vec::new(), on_one_core: false }
+        Self {
+            framework,
+            cookie_name: "__Host-id",
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            on_one_core: false,
+            by_bearer: false,
+        }
     }
 
     /// Selects the protection of the cookie's value.
@@ -63,6 +72,13 @@ impl Options {
         self
     }
 
+    /// Lets the visitors send their token in an `Authorization` header and keep no cookie.
+    #[must_use]
+    pub fn bearer(mut self) -> Self {
+        self.by_bearer = true;
+        self.argument("--bearer")
+    }
+
     /// Sets an environment variable of the demo.
     #[must_use]
     pub fn environment(mut self, name: &'static str, value: &str) -> Self {
@@ -85,7 +101,8 @@ impl Options {
     #[must_use]
     pub fn start(self) -> Server {
         let (process, address) = Process::start(&mut self.command(), self.framework);
-        Server { framework: self.framework, cookie_name: self.cookie_name, address, process }
+        let Self { framework, cookie_name, by_bearer, .. } = self;
+        Server { framework, cookie_name, by_bearer, address, process }
     }
 
     /// Starts a demo that must fail, and returns its exit status and all output.
@@ -127,6 +144,7 @@ fn first_core() -> Option<String> {
 pub struct Server {
     framework: Framework,
     cookie_name: &'static str,
+    by_bearer: bool,
     address: SocketAddr,
     process: Process,
 }
@@ -160,6 +178,16 @@ impl Server {
         format!("{}={value}", self.cookie_name)
     }
 
+    /// Adds a session's token to a request, as a visitor of this server does.
+    #[must_use]
+    pub fn authorize(&self, request: Request, token: &str) -> Request {
+        if self.by_bearer {
+            request.field("Authorization", format!("Bearer {token}"))
+        } else {
+            request.cookie(self.cookie(token))
+        }
+    }
+
     /// Returns the port that the demo listens on.
     #[must_use]
     pub const fn port(&self) -> u16 {
@@ -183,16 +211,27 @@ impl Server {
         Connection::open(self.address)
     }
 
-    /// Returns a visitor without a session.
+    /// Returns a visitor without a session, or for bearer tokens one who has just signed in with a
+    /// name that nobody else has.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the demo refuses the login.
     #[must_use]
+    #[track_caller]
     pub fn visitor(&self) -> Visitor<'_> {
-        Visitor::new(self)
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        if self.by_bearer {
+            self.signed_in(&format!("visitor-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+        } else {
+            Visitor::new(self)
+        }
     }
 
-    /// Returns a visitor with this session cookie.
+    /// Returns a visitor with this session token.
     #[must_use]
-    pub fn visitor_with(&self, cookie: &str) -> Visitor<'_> {
-        Visitor::with_cookie(self, cookie)
+    pub fn visitor_with(&self, token: &str) -> Visitor<'_> {
+        Visitor::with_token(self, token)
     }
 
     /// Returns a visitor who has just signed in.
@@ -203,6 +242,11 @@ impl Server {
     #[must_use]
     #[track_caller]
     pub fn signed_in(&self, user: &str) -> Visitor<'_> {
+        if self.by_bearer {
+            let answer = self.ask(&Request::get(&query("/api/login", &[("user", user)])));
+            let token = answer.expect_ok().expect_no_cookie().json();
+            return self.visitor_with(token["token"].as_str().expect("the response has a token"));
+        }
         let mut visitor = self.visitor();
         visitor.login(user);
         visitor

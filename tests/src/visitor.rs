@@ -36,8 +36,8 @@ impl<'a> Visitor<'a> {
         Self { server, connection: None, cookie: None, issued: Vec::new() }
     }
 
-    pub(crate) fn with_cookie(server: &'a Server, cookie: &str) -> Self {
-        Self { cookie: Some(cookie.to_owned()), ..Self::new(server) }
+    pub(crate) fn with_token(server: &'a Server, token: &str) -> Self {
+        Self { cookie: Some(token.to_owned()), ..Self::new(server) }
     }
 
     /// Returns a second tab of the same browser: the same cookie on its own connection.
@@ -83,7 +83,7 @@ impl<'a> Visitor<'a> {
     #[track_caller]
     pub fn try_ask(&mut self, request: Request) -> io::Result<Response> {
         let request = match &self.cookie {
-            Some(value) => request.cookie(self.server.cookie(value)),
+            Some(token) => self.server.authorize(request, token),
             None => request,
         };
         let mut connection = self.connected()?;

@@ -61,8 +61,8 @@ fn logout_during_a_slow_request(server: &Server, index: usize) -> bool {
     visitor.put("before", "1");
     let mut old = visitor.twin();
     let mut slow = server.connect();
-    let request =
-        Request::get(&format!("/put?k=late&v=1&ms={}", SLOW.as_millis())).cookie(server.cookie(&visitor.token()));
+    let request = Request::get(&format!("/put?k=late&v=1&ms={}", SLOW.as_millis()));
+    let request = server.authorize(request, &visitor.token());
     let due = Instant::now() + SLOW;
     slow.send(&request.to_bytes()).expect("the server reads the slow request");
     // When this response arrives, the slow request has been running for 100 ms and has loaded the

@@ -35,8 +35,7 @@ pub fn parallel_writes_of_different_keys_all_stay(server: &Server, rounds: usize
 pub fn parallel_increments_add_up(server: &Server, clients: usize, each: usize) {
     let mut visitor = server.visitor();
     visitor.get("/set").expect_ok();
-    let field = server.cookie(&visitor.token());
-    let increment = Request::get("/incr?k=visits&by=1").cookie(&field);
+    let increment = server.authorize(Request::get("/incr?k=visits&by=1"), &visitor.token());
     let total = clients * each;
     together(clients, |_| {
         let mut connection = server.connect();

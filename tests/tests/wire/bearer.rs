@@ -1,5 +1,6 @@
 //! Clients without a cookie jar, which send their token in an `Authorization` header.
 
+use sessions_tests::scenarios::{devices, flashes, limits, logout, races};
 use sessions_tests::{Framework, Options, Request, Response, Seal, Server, in_every_framework};
 
 in_every_framework! {
@@ -8,6 +9,7 @@ in_every_framework! {
     confirmation_gives_another_token,
     bearer_tokens_are_an_option,
     login_by_the_api_is_checked_like_any_other,
+    the_rules_of_cookies_hold_for_bearer_tokens,
 }
 
 /// Starts a demo that accepts bearer tokens.
@@ -87,4 +89,21 @@ fn login_by_the_api_is_checked_like_any_other(framework: Framework) {
     let month = 30 * 24 * 60 * 60 * 1000;
     // A busy machine may need some time between the two.
     assert!((time("ends_at") - time("signed_in_at")).abs_diff(month) < 60_000, "{whoami}");
+}
+
+fn the_rules_of_cookies_hold_for_bearer_tokens(framework: Framework) {
+    for seal in [Seal::Plain, Seal::Encrypted] {
+        let server = Options::new(framework).seal(seal).bearer().start();
+        flashes::a_flash_is_read_once(&server);
+        flashes::a_peek_leaves_the_flash(&server);
+        races::parallel_writes_of_different_keys_all_stay(&server, 5);
+        races::parallel_increments_add_up(&server, 8, 10);
+        limits::parallel_large_writes_respect_the_size_limit(&server);
+        limits::parallel_small_writes_respect_the_key_limit(&server);
+        devices::a_user_lists_all_sessions_and_the_current_one(&server);
+        devices::logout_others_ends_only_the_users_other_sessions(&server);
+        devices::a_login_after_logout_others_stays(&server);
+        logout::racing_requests_never_revive_a_session(&server, 5);
+        logout::a_request_in_flight_cannot_undo_a_logout(&server, 2);
+    }
 }
