@@ -63,7 +63,8 @@ impl Record {
         if !merge.requirements_hold() {
             return Err(Refusal::Conflict);
         }
-        self.apply_merge(&merge, self.changed_state(changes, shown))
+        let tail = (changes.changes_head() || shown == Shown::Successor).then(|| self.changed_tail(changes, shown));
+        self.apply_merge(&merge, self.changed_state(changes, shown), tail.as_ref())
     }
 
     /// Returns which secret the changes' request has shown, if it may make them.
@@ -87,28 +88,28 @@ impl Record {
         is_admitted.then_some(Shown::Former)
     }
 
-    fn apply_merge(&self, merge: &Merge<'_>, state: HeadState) -> Result<Self, Refusal> {
-        if let Some(patched) = self.try_patch(merge, &state)? {
+    fn apply_merge(&self, merge: &Merge<'_>, state: HeadState, tail: Option<&Tail>) -> Result<Self, Refusal> {
+        if let Some(patched) = self.try_patch(merge, &state, tail)? {
             return Ok(patched);
         }
-        let merged = build::write(&self.changed_head(merge.changes, state), merge.slots()?.iter().copied());
+        let merged = build::write(&self.changed_head(merge.changes, state, tail), merge.slots()?.iter().copied());
         let merged = merged.map_err(|_: RecordTooLarge| Refusal::TooLarge)?;
         if merge.changes.limits().admit(self, &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
     }
 
     /// Copies the record and overwrites values in place, if no length and no slot changes.
-    fn try_patch(&self, merge: &Merge<'_>, state: &HeadState) -> Result<Option<Self>, Refusal> {
+    fn try_patch(&self, merge: &Merge<'_>, state: &HeadState, tail: Option<&Tail>) -> Result<Option<Self>, Refusal> {
         let edits = merge.changes.edits();
         if merge.changes.new_principal().is_some() || edits.clears_entries() || edits.clears_flashes() {
             return Ok(None);
         }
         // The first renewal, for example, makes the record longer.
-        if state.tail.is_some_and(|tail| !tail.fits(self.head()[layout::FLAGS])) {
+        if tail.is_some_and(|tail| !tail.fits(self.head()[layout::FLAGS])) {
             return Ok(None);
         }
         let mut list = edits.iter();
         let edit = match (list.next(), list.next()) {
-            (None, _) => return Ok(Some(self.patched(state, |_| {}))),
+            (None, _) => return Ok(Some(self.patched(state, tail, |_| {}))),
             (Some(edit), None) => edit,
             (Some(_), Some(_)) => return Ok(None),
         };
@@ -121,19 +122,16 @@ impl Record {
         let mut digits = itoa::Buffer::new();
         let value = new.value.bytes(&mut digits);
         let fits = new.kind == kind && value.len() == place.len();
-        Ok(fits.then(|| self.patched(state, |bytes| bytes[place].copy_from_slice(value))))
+        Ok(fits.then(|| self.patched(state, tail, |bytes| bytes[place].copy_from_slice(value))))
     }
 
-    fn changed_head<'a>(&'a self, changes: &'a Changes, state: HeadState) -> Head<'a> {
+    fn changed_head<'a>(&'a self, changes: &'a Changes, state: HeadState, tail: Option<&Tail>) -> Head<'a> {
         Head {
             id: self.id(),
             created: self.created(),
             principal: changes.new_principal().or_else(|| self.principal()),
-            state: HeadState {
-                lifetime: state.lifetime.or_else(|| Some(self.lifetime())),
-                tail: state.tail.or_else(|| Some(self.tail_parts())),
-                ..state
-            },
+            state: HeadState { lifetime: state.lifetime.or_else(|| Some(self.lifetime())), ..state },
+            tail: tail.copied().unwrap_or_else(|| self.tail_parts()),
         }
     }
 
@@ -148,11 +146,6 @@ impl Record {
             last_seen: self.last_seen().max(changes.now()),
             lifetime: changes.new_lifetime(),
             version: self.version().wrapping_add(1),
-            tail: if changes.changes_head() || shown == Shown::Successor {
-                Some(self.changed_tail(changes, shown))
-            } else {
-                None
-            },
         }
     }
 

@@ -18,7 +18,6 @@ use crate::record::changes::Changes;
 pub struct RecordBuilder<'a> {
     head: Head<'a>,
     lifetime: Lifetime,
-    signed_in_at: Option<Timestamp>,
     slots: Vec<NewSlot<'a>>,
 }
 
@@ -28,6 +27,7 @@ pub(super) struct Head<'a> {
     pub(super) created: Timestamp,
     pub(super) principal: Option<&'a str>,
     pub(super) state: HeadState,
+    pub(super) tail: Tail,
 }
 
 /// The fields of the head that every commit may change without changing a length.
@@ -38,8 +38,6 @@ pub(super) struct HeadState {
     pub(super) version: u32,
     /// `None` keeps the lifetime of a patched record.
     pub(super) lifetime: Option<Lifetime>,
-    /// `None` keeps the tail of a patched record.
-    pub(super) tail: Option<Tail>,
 }
 
 /// A slot to write.
@@ -64,9 +62,9 @@ impl<'a> From<Slot<'a>> for NewSlot<'a> {
 
 impl<'a> RecordBuilder<'a> {
     pub(super) const fn new(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> Self {
-        let state = HeadState { secret_hash, last_seen: created, version: 0, lifetime: None, tail: None };
-        let head = Head { id, created, principal: None, state };
-        Self { head, lifetime: Lifetime::ENDLESS, signed_in_at: None, slots: Vec::new() }
+        let state = HeadState { secret_hash, last_seen: created, version: 0, lifetime: None };
+        let head = Head { id, created, principal: None, state, tail: Tail::NONE };
+        Self { head, lifetime: Lifetime::ENDLESS, slots: Vec::new() }
     }
 
     /// Sets when the session was last seen.
@@ -107,7 +105,7 @@ impl<'a> RecordBuilder<'a> {
 
     /// Sets when the principal signed in.
     pub const fn signed_in_at(mut self, time: Option<Timestamp>) -> Self {
-        self.signed_in_at = time;
+        self.head.tail.signed_in_at = time;
         self
     }
 
@@ -148,7 +146,6 @@ impl<'a> RecordBuilder<'a> {
 
     fn into_head(mut self) -> Head<'a> {
         self.head.state.lifetime = Some(self.lifetime);
-        self.head.state.tail = Some(Tail { signed_in_at: self.signed_in_at, ..Tail::default() });
         self.head
     }
 }
@@ -190,7 +187,7 @@ pub(super) fn write<'a>(
         slots.clone().fold((0, 0), |(count, sum), slot| (count + 1, sum + slot.key.len() + slot.value.length()));
     let payload = index + count * INDEX_LINE;
     let end = payload + payload_length;
-    let length = end + head.state.tail.map_or(0, |tail| tail::length(tail.flags()));
+    let length = end + tail::length(head.tail.flags());
     let slot_count = u16::try_from(count).map_err(|_| RecordTooLarge)?;
     u32::try_from(length).map_err(|_| RecordTooLarge)?;
 
@@ -220,6 +217,7 @@ fn write_head(bytes: &mut [u8], head: &Head<'_>, slot_count: u16) {
     put(bytes, layout::ID, *head.id.as_bytes());
     put(bytes, layout::CREATED, head.created.as_millis().to_le_bytes());
     head.state.write(bytes);
+    head.tail.write(bytes);
 }
 
 impl HeadState {
@@ -236,22 +234,23 @@ impl HeadState {
                 bytes[layout::FLAGS] |= layout::PERSISTS;
             }
         }
-        if let Some(tail) = &self.tail {
-            tail.write(bytes);
-        }
     }
 }
 
 impl Record {
-    /// Copies the record with a new head state, and lets `patch` overwrite values in place.
+    /// Copies the record with a new head state, and a new tail if one is given, and lets `patch`
+    /// overwrite values in place.
     ///
     /// Most commits need no more: a touch or a counter.
-    pub(super) fn patched(&self, state: &HeadState, patch: impl FnOnce(&mut [u8])) -> Self {
+    pub(super) fn patched(&self, state: &HeadState, tail: Option<&Tail>, patch: impl FnOnce(&mut [u8])) -> Self {
         let mut shared: Arc<[u8]> = Arc::from(&self.bytes[..layout::size(&self.bytes)]);
         let bytes = Arc::get_mut(&mut shared).expect("the new record is not shared yet");
         bytes[layout::FLAGS] &= !layout::STAMPED;
         put(bytes, layout::NONCE, [0; 4]);
         state.write(bytes);
+        if let Some(tail) = tail {
+            tail.write(bytes);
+        }
         patch(bytes);
         Self { bytes: shared }
     }

@@ -11,7 +11,7 @@ use crate::platform::Timestamp;
 const SHAPE: u8 = PROVED | RENEWED | EARLIER | ROTATING;
 
 /// What a record knows about its login and about the secrets before and after its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tail {
     /// When the principal last proved who they are.
     pub(super) signed_in_at: Option<Timestamp>,
@@ -81,6 +81,9 @@ pub(super) const fn length(flags: u8) -> usize {
 }
 
 impl Tail {
+    pub(super) const NONE: Self =
+        Self { signed_in_at: None, former: None, earlier: [None; 2], has_rotated: false, successor: None };
+
     /// Reads the tail of checked bytes.
     pub(super) fn read(bytes: &[u8]) -> Self {
         let flags = bytes[FLAGS];
