@@ -21,7 +21,7 @@ pub trait Database: Driver {}
 /// The connection of a driver.
 pub(crate) type Connection<D> = <<D as Driver>::Sqlx as sqlx::Database>::Connection;
 
-type ConnectOptions<D> = <Connection<D> as sqlx::Connection>::Options;
+pub(crate) type ConnectOptions<D> = <Connection<D> as sqlx::Connection>::Options;
 
 /// The private half of [`Database`].
 pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
@@ -49,6 +49,11 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     ///
     /// A try waits for a lock for as long as `patience`.
     fn connect_options(base: &str, query: &Query<'_>, patience: Duration) -> Result<ConnectOptions<Self>, OpenError>;
+
+    /// Returns where the database is, for messages, if that may be shown.
+    fn place(_: &ConnectOptions<Self>) -> Option<String> {
+        None
+    }
 
     /// Sends a statement.
     fn send(

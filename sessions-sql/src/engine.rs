@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::driver::Database;
-use crate::failure::{is_loss, of_connecting, of_sent};
+use crate::failure::{Place, is_loss, of_connecting, of_sent};
 use crate::lease::Lease;
 use crate::statements::{Columns, Statement, Statements, Value, schema};
 use crate::table::Table;
@@ -26,7 +26,7 @@ const PAGE: usize = 200;
 /// [`RemoteStore`](sessions_remote::RemoteStore).
 pub struct Sql<D: Database> {
     pool: Pool<D::Sqlx>,
-    table: Table,
+    place: Place,
     schema: String,
     statements: Statements,
     runtime: Handle,
@@ -45,7 +45,9 @@ impl<D: Database> Sql<D> {
     ) -> Self {
         let statements = Statements::new(&D::DIALECT, &table, is_literal);
         let turn = D::ONE_WRITER.then(Arc::default);
-        Self { pool, schema: schema(&D::DIALECT, &table), table, statements, runtime, patience, turn }
+        let schema = schema(&D::DIALECT, &table);
+        let place = Place::of::<D>(&pool.connect_options(), table);
+        Self { pool, schema, place, statements, runtime, patience, turn }
     }
 
     pub(crate) const fn runtime(&self) -> &Handle {
@@ -81,9 +83,9 @@ impl<D: Database> Sql<D> {
         let connecting = self.runtime.spawn(async move { pool.acquire().await.map(|free| Lease::new(free, runtime)) });
         match timeout(self.patience, connecting).await {
             Ok(Ok(Ok(lease))) => Ok(lease),
-            Ok(Ok(Err(error))) => Err(of_connecting::<D>(&error, &self.table)),
+            Ok(Ok(Err(error))) => Err(of_connecting::<D>(&error, &self.place)),
             Ok(Err(_)) => Err(Failure::unreached("the runtime of the connections has ended")),
-            Err(_) => Err(of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.table)),
+            Err(_) => Err(of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.place)),
         }
     }
 
@@ -108,7 +110,7 @@ impl<D: Database> Sql<D> {
                 drop(Lease::<D>::new(idle, self.runtime.clone()));
             }
         }
-        of_sent::<D>(error, &self.table)
+        of_sent::<D>(error, &self.place)
     }
 
     async fn rows(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<Columns>> {
@@ -301,6 +303,9 @@ fn number(number: usize) -> i64 {
 /// Shows the table.
 impl<D: Database> fmt::Debug for Sql<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sql").field("database", &D::NAME).field("table", &self.table.shown()).finish_non_exhaustive()
+        f.debug_struct("Sql")
+            .field("database", &D::NAME)
+            .field("table", &self.place.table.shown())
+            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,10 @@
 //! SQLite.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use sessions_disk::files;
 use sessions_remote::RemoteStore;
 use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
@@ -41,6 +43,9 @@ CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
 COMMIT;
 ";
 
+/// What SQLite appends to the database's path for the files beside it. They get its permissions.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 /// The ways to write to the disk.
 const SYNCHRONOUS: &[(&str, SqliteSynchronous)] =
     &[("full", SqliteSynchronous::Full), ("normal", SqliteSynchronous::Normal)];
@@ -78,12 +83,17 @@ impl Driver for Sqlite {
             return Err(OpenError::new(OpenErrorKind::Folder, reason));
         }
         let synchronous = query.one_of("synchronous", SYNCHRONOUS)?.unwrap_or(SqliteSynchronous::Full);
-        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        prepare_file(path)?;
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(false);
         let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
         Ok(options.busy_timeout(patience).disable_statement_logging())
     }
 
     send_with_sqlx!();
+
+    fn place(options: &SqliteConnectOptions) -> Option<String> {
+        Some(options.get_filename().display().to_string())
+    }
 
     fn judge(error: &dyn DatabaseError) -> Verdict {
         // The primary code is in the last byte.
@@ -93,11 +103,33 @@ impl Driver for Sqlite {
             5 | 6 | 17 => Verdict::Again,
             13 => Verdict::Full,
             8 => Verdict::ReadOnly,
+            23 => Verdict::Denied,
             // Permission, cannot open.
-            3 | 14 | 23 => Verdict::Denied,
+            3 | 14 => Verdict::NoAccess,
+            // Damaged, no database.
+            11 | 26 => Verdict::Damaged,
             // An error of the statement's text, which names the table and its columns.
             1 => Verdict::NoTable,
             _ => Verdict::Refused,
         }
     }
+}
+
+/// Creates the database file for its owner only, or checks the one that is there.
+///
+/// SQLite would follow a link, trust what anybody has written, and create the file as the umask says.
+fn prepare_file(path: &Path) -> Result<(), OpenError> {
+    /// Creating the file opens and closes it, which would drop the locks of a store that has just
+    /// opened it in another thread.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    files::prepare_private(Sqlite::NAME, path).map_err(|error| OpenError::file(path, error))?;
+    for suffix in BESIDE {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(suffix);
+        let beside = Path::new(&beside);
+        files::check_private(Sqlite::NAME, beside).map_err(|error| OpenError::file(beside, error))?;
+    }
+    let private = files::make_private(path).map_err(|error| sessions_disk::OpenError::io(Sqlite::NAME, error));
+    private.map_err(|error| OpenError::file(path, error))
 }
