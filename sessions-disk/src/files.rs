@@ -179,8 +179,10 @@ pub fn volume_size(path: &Path) -> Option<u64> {
     volume(path).map(|volume| volume.size)
 }
 
-/// Returns the free space on a path's volume, if the system reports it.
-pub(crate) fn free_space(path: &Path) -> Option<u64> {
+/// Returns the free space on a path's volume, if the system reports it. The path need not exist
+/// yet.
+#[must_use]
+pub fn free_space(path: &Path) -> Option<u64> {
     volume(path).map(|volume| volume.free)
 }
 

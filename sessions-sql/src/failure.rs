@@ -71,6 +71,9 @@ pub(crate) fn of_connecting<D: Database>(error: &Error, place: &Place) -> Failur
 pub(crate) fn of_sent<D: Database>(error: &Error, place: &Place) -> Failure {
     match error {
         Error::Database(error) => of_verdict(D::judge(&**error), &**error, place),
+        Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Failure::full(format!("the disk of the {} has no room for anonymous sessions", place.database))
+        }
         Error::Io(error) => Failure::lost(format!("the connection was lost: {}", error.kind())),
         Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnIndexOutOfBounds { .. } => {
             Failure::unreadable(format!("a row of the table {} is no session", place.table.shown()))
@@ -83,7 +86,8 @@ pub(crate) fn of_sent<D: Database>(error: &Error, place: &Place) -> Failure {
 pub(crate) fn is_loss<D: Database>(error: &Error) -> bool {
     match error {
         Error::Database(error) => D::judge(&**error) == Verdict::Unknown,
-        error => matches!(error, Error::Io(_) | Error::Protocol(_) | Error::WorkerCrashed),
+        Error::Io(error) => error.kind() != io::ErrorKind::StorageFull,
+        error => matches!(error, Error::Protocol(_) | Error::WorkerCrashed),
     }
 }
 
