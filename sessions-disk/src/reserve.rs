@@ -49,12 +49,12 @@ impl Reserve {
         fs::symlink_metadata(&self.path).is_ok()
     }
 
-    /// Creates the file unless it exists, and returns `false` if the disk is too full for it.
+    /// Creates the file unless it exists. Returns `false` if the disk is too full for it.
     ///
-    /// Where no file can be created for another reason, the store has to do without, and this
+    /// Where no file can be created for another reason, the store has to do without one, and this
     /// returns `true`.
     #[must_use]
-    pub fn is_allocated(&self) -> bool {
+    pub fn try_allocate(&self) -> bool {
         !self.allocate().is_err_and(|error| is_full(&error))
     }
 
@@ -115,8 +115,13 @@ mod tests {
         reserve.allocate().unwrap();
         assert!(fs::read(&reserve.path).unwrap() == [1; 100_000], "it is not made anew");
         assert!(!reserve.is_disk_full());
+        assert!(reserve.exists());
         reserve.release();
+        assert!(!reserve.exists());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        // Larger than any disk; and where there is no folder, which is no matter of room.
+        assert!(!Reserve::new(&reserve.path, 1 << 60).try_allocate());
+        assert!(Reserve::new(&folder.path().join("missing").join("reserve"), 1).try_allocate());
     }
 
     #[test]

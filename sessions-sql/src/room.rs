@@ -50,7 +50,7 @@ impl Room {
 
     /// Returns whether the disk has room for all sessions. Allocates the reserve as soon as it has.
     pub(crate) fn is_ample(&self) -> bool {
-        self.reserve.exists() || (self.free().is_none_or(|free| free >= AMPLE) && self.reserve.is_allocated())
+        self.reserve.exists() || (self.free().is_none_or(|free| free >= AMPLE) && self.reserve.try_allocate())
     }
 
     fn free(&self) -> Option<u64> {
