@@ -93,7 +93,9 @@ impl OpenError {
         self.path.as_deref()
     }
 
-    fn reason(&self) -> &'static str {
+    /// Returns the reason without the path, and what to do about it where that is known.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
         match self.kind {
             OpenErrorKind::Locked => "this process or another already has it open",
             OpenErrorKind::Missing => "its folder does not exist; create that first",

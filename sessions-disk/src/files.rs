@@ -32,6 +32,37 @@ pub fn open_private(store: &'static str, path: &Path) -> Result<File, OpenError>
     Ok(file)
 }
 
+/// Checks a store's file, or creates an empty one for its owner only.
+///
+/// A file that somebody else may have put there or written to is refused, as by [`open_private`].
+/// This is for an engine that opens the file by its path. One that is there already is not opened
+/// here: closing it would drop the locks that this process holds on it.
+///
+/// # Errors
+///
+/// Fails if the file cannot be created, or must not be trusted. The error names it.
+pub fn prepare_private(store: &'static str, path: &Path) -> Result<(), OpenError> {
+    match create_private(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => check_private(store, path),
+        created => created.map(drop).map_err(|error| io_error(store, path, error)),
+    }
+}
+
+/// Checks a file, which may be missing.
+///
+/// One that somebody else may have put there or written to is refused, as by [`open_private`].
+///
+/// # Errors
+///
+/// Fails if the file must not be trusted. The error names it.
+pub fn check_private(store: &'static str, path: &Path) -> Result<(), OpenError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => check_trusted(&found, found.is_file()).map_err(|kind| OpenError::new(store, kind).at(path)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io_error(store, path, error)),
+    }
+}
+
 /// Checks a store's folder, or creates it for its owner only. Its parent must exist.
 ///
 /// A folder that somebody else may have put there or written to is refused, as by [`open_private`].
@@ -148,8 +179,10 @@ pub fn volume_size(path: &Path) -> Option<u64> {
     volume(path).map(|volume| volume.size)
 }
 
-/// Returns the free space on a path's volume, if the system reports it.
-pub(crate) fn free_space(path: &Path) -> Option<u64> {
+/// Returns the free space on a path's volume, if the system reports it. The path need not exist
+/// yet.
+#[must_use]
+pub fn free_space(path: &Path) -> Option<u64> {
     volume(path).map(|volume| volume.free)
 }
 

@@ -54,4 +54,5 @@ mod writes;
 pub use capacity::Capacity;
 pub use engine::{Engine, EngineError, EngineErrorKind, Reader, Table, Write};
 pub use error::{OpenError, OpenErrorKind};
+pub use reserve::Reserve;
 pub use store::DiskStore;

@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 use crate::files;
 
 /// A file that occupies disk space. Removing it leaves room for ending sessions on a full disk.
+///
+/// [`DiskStore`](crate::DiskStore) has one of its own, see [`Capacity`](crate::Capacity).
 #[derive(Debug)]
-pub(crate) struct Reserve {
+pub struct Reserve {
     path: PathBuf,
     bytes: u64,
 }
 
 impl Reserve {
-    pub(crate) fn new(path: &Path, bytes: u64) -> Self {
+    /// Describes a reserve of `bytes` bytes. Nothing is allocated yet.
+    #[must_use]
+    pub fn new(path: &Path, bytes: u64) -> Self {
         Self { path: path.to_owned(), bytes }
     }
 
@@ -39,8 +43,23 @@ impl Reserve {
         allocated.inspect_err(|_| self.release())
     }
 
+    /// Returns whether there is a file, which is not looked at.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok()
+    }
+
+    /// Creates the file unless it exists. Returns `false` if the disk is too full for it.
+    ///
+    /// Where no file can be created for another reason, the store has to do without one, and this
+    /// returns `true`.
+    #[must_use]
+    pub fn try_allocate(&self) -> bool {
+        !self.allocate().is_err_and(|error| is_full(&error))
+    }
+
     /// Removes the file. Nothing can be done about a failure.
-    pub(crate) fn release(&self) {
+    pub fn release(&self) {
         let _ = fs::remove_file(&self.path);
     }
 
@@ -69,7 +88,8 @@ fn allocate_blocks(file: File, bytes: u64) -> io::Result<()> {
 }
 
 fn write_zeros(mut file: File, bytes: u64) -> io::Result<()> {
-    let zeros = [0; 1 << 16];
+    // Not on the stack, which may be that of a coroutine.
+    let zeros = vec![0; 1 << 16];
     let mut left = bytes;
     while left > 0 {
         let length = left.min(zeros.len() as u64);
@@ -95,8 +115,13 @@ mod tests {
         reserve.allocate().unwrap();
         assert!(fs::read(&reserve.path).unwrap() == [1; 100_000], "it is not made anew");
         assert!(!reserve.is_disk_full());
+        assert!(reserve.exists());
         reserve.release();
+        assert!(!reserve.exists());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        // Larger than any disk; and where there is no folder, which is no matter of room.
+        assert!(!Reserve::new(&reserve.path, 1 << 60).try_allocate());
+        assert!(Reserve::new(&folder.path().join("missing").join("reserve"), 1).try_allocate());
     }
 
     #[test]

@@ -102,6 +102,7 @@ impl<D: Database> SqlBuilder<D> {
         self.read(&query)?;
         let table = self.checked_table()?;
         let options = D::connect_options(base, &query, patience(&self.options))?;
+        let room = D::room(&options);
         let background = Background::start(&format!("sessions-{}", D::NAME)).map_err(OpenError::thread)?;
         let pool = PoolOptions::new()
             .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
@@ -113,7 +114,7 @@ impl<D: Database> SqlBuilder<D> {
             let _entered = background.handle().enter();
             pool.connect_lazy_with(options)
         };
-        Ok(self.finish(pool, table, background))
+        Ok(self.finish(pool, table, background, room))
     }
 
     /// Opens a store on a pool of the application.
@@ -138,7 +139,7 @@ impl<D: Database> SqlBuilder<D> {
         let background = Background::current().ok_or_else(|| {
             OpenError::new(OpenErrorKind::Runtime, "a pool is given on the tokio runtime that it is for")
         })?;
-        Ok(self.finish(pool, table, background))
+        Ok(self.finish(pool, table, background, None))
     }
 
     /// Returns the statements that create the table, to be run by hand.
@@ -173,9 +174,16 @@ impl<D: Database> SqlBuilder<D> {
         Table::new(self.schema.as_deref(), &self.table, D::DIALECT.quote)
     }
 
-    fn finish(self, pool: Pool<D::Sqlx>, table: Table, background: Background) -> RemoteStore<Sql<D>> {
+    fn finish(
+        self,
+        pool: Pool<D::Sqlx>,
+        table: Table,
+        background: Background,
+        room: Option<D::Room>,
+    ) -> RemoteStore<Sql<D>> {
         let runtime = background.handle().clone();
-        let engine = Sql::new(pool, table, self.is_literal, runtime, patience(&self.options));
+        let mut engine = Sql::new(pool, table, self.is_literal, runtime, patience(&self.options));
+        engine.room = room;
         RemoteStore::with_background(engine, self.options, background)
     }
 }

@@ -21,12 +21,15 @@ pub trait Database: Driver {}
 /// The connection of a driver.
 pub(crate) type Connection<D> = <<D as Driver>::Sqlx as sqlx::Database>::Connection;
 
-type ConnectOptions<D> = <Connection<D> as sqlx::Connection>::Options;
+pub(crate) type ConnectOptions<D> = <Connection<D> as sqlx::Connection>::Options;
 
 /// The private half of [`Database`].
 pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// The database as sqlx knows it.
     type Sqlx: sqlx::Database;
+
+    /// What keeps room on the disk for ending sessions, if that is up to the store.
+    type Room: Send + Sync;
 
     /// The store's name for errors and events.
     const NAME: &'static str;
@@ -50,23 +53,62 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// A try waits for a lock for as long as `patience`.
     fn connect_options(base: &str, query: &Query<'_>, patience: Duration) -> Result<ConnectOptions<Self>, OpenError>;
 
+    /// Returns where the database is, for messages, if that may be shown.
+    fn place(_: &ConnectOptions<Self>) -> Option<String> {
+        None
+    }
+
     /// Sends a statement.
     fn send(
         connection: &mut Connection<Self>,
         statement: &Statement<'_>,
     ) -> impl Future<Output = sqlx::Result<Sent>> + Send;
 
+    /// Returns what keeps room on the disk of a database that the store connects to.
+    fn room(_: &ConnectOptions<Self>) -> Option<Self::Room> {
+        None
+    }
+
+    /// Returns whether the disk has room for all sessions.
+    fn is_ample(_: &Self::Room) -> bool {
+        true
+    }
+
+    /// Sends a statement that writes.
+    ///
+    /// If there is a `room`, a connection whose call was dropped must not be used again.
+    fn write(
+        connection: &mut Connection<Self>,
+        statement: &Statement<'_>,
+        _room: Option<&Self::Room>,
+        _: Need,
+    ) -> impl Future<Output = sqlx::Result<Sent>> + Send {
+        Self::send(connection, statement)
+    }
+
     /// Removes the sessions that a statement is about in one atomic step, and returns their ids.
     fn remove(
         connection: &mut Connection<Self>,
         _: &Statements,
         statement: &Statement<'_>,
+        room: Option<&Self::Room>,
     ) -> impl Future<Output = sqlx::Result<Vec<SessionId>>> + Send {
-        async move { Self::send(connection, statement).await?.ids() }
+        async move { Self::write(connection, statement, room, Need::End).await?.ids() }
     }
 
     /// Returns what an error of the database means.
     fn judge(error: &dyn DatabaseError) -> Verdict;
+}
+
+/// What a write needs on a disk that is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Room for ending sessions, which there has to be.
+    End,
+    /// Room for the session of a user.
+    User,
+    /// Room for an anonymous session.
+    Guest,
 }
 
 /// The answer to a statement.

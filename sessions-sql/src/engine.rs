@@ -13,26 +13,29 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::driver::Database;
-use crate::failure::{is_loss, of_connecting, of_sent};
+use crate::driver::{Database, Need, Sent};
+use crate::failure::{Place, is_loss, of_connecting, of_sent};
 use crate::lease::Lease;
 use crate::statements::{Columns, Statement, Statements, Value, schema};
 use crate::table::Table;
 
 /// Maximum number of rows in a page. A row may have 64 KiB and more.
 const PAGE: usize = 200;
+/// Maximum number of sessions that a sweep removes at once while the disk is full.
+const SMALL_SWEEP: usize = 50;
 
 /// Sessions in a table of a database, the engine of a
 /// [`RemoteStore`](sessions_remote::RemoteStore).
 pub struct Sql<D: Database> {
     pool: Pool<D::Sqlx>,
-    table: Table,
+    place: Place,
     schema: String,
     statements: Statements,
     runtime: Handle,
     /// How long one try waits for a connection.
     patience: Duration,
     turn: Option<Arc<Mutex<()>>>,
+    pub(crate) room: Option<D::Room>,
 }
 
 impl<D: Database> Sql<D> {
@@ -45,7 +48,9 @@ impl<D: Database> Sql<D> {
     ) -> Self {
         let statements = Statements::new(&D::DIALECT, &table, is_literal);
         let turn = D::ONE_WRITER.then(Arc::default);
-        Self { pool, schema: schema(&D::DIALECT, &table), table, statements, runtime, patience, turn }
+        let schema = schema(&D::DIALECT, &table);
+        let place = Place::of::<D>(&pool.connect_options(), table);
+        Self { pool, schema, place, statements, runtime, patience, turn, room: None }
     }
 
     pub(crate) const fn runtime(&self) -> &Handle {
@@ -81,9 +86,9 @@ impl<D: Database> Sql<D> {
         let connecting = self.runtime.spawn(async move { pool.acquire().await.map(|free| Lease::new(free, runtime)) });
         match timeout(self.patience, connecting).await {
             Ok(Ok(Ok(lease))) => Ok(lease),
-            Ok(Ok(Err(error))) => Err(of_connecting::<D>(&error, &self.table)),
+            Ok(Ok(Err(error))) => Err(of_connecting::<D>(&error, &self.place)),
             Ok(Err(_)) => Err(Failure::unreached("the runtime of the connections has ended")),
-            Err(_) => Err(of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.table)),
+            Err(_) => Err(of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.place)),
         }
     }
 
@@ -108,7 +113,7 @@ impl<D: Database> Sql<D> {
                 drop(Lease::<D>::new(idle, self.runtime.clone()));
             }
         }
-        of_sent::<D>(error, &self.table)
+        of_sent::<D>(error, &self.place)
     }
 
     async fn rows(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<Columns>> {
@@ -124,15 +129,28 @@ impl<D: Database> Sql<D> {
         number.ok_or_else(|| Failure::unreadable("a count is a number"))
     }
 
-    async fn affected(&self, text: &str, values: &[Value<'_>]) -> Answer<u64> {
+    /// Sends a statement that writes.
+    async fn write(&self, lease: &mut Lease<D>, text: &str, values: &[Value<'_>], need: Need) -> sqlx::Result<Sent> {
+        let statement = self.statements.with(text, values);
+        if self.room.is_none() {
+            return D::send(lease.connection(), &statement).await;
+        }
+        let sent = D::write(lease.begin(), &statement, self.room.as_ref(), need).await;
+        // Only a call that is dropped leaves something half done.
+        lease.end(&Ok(()));
+        sent
+    }
+
+    async fn affected(&self, text: &str, values: &[Value<'_>], need: Need) -> Answer<u64> {
         let mut lease = self.writer().await?;
-        let sent = D::send(lease.connection(), &self.statements.with(text, values)).await;
+        let sent = self.write(&mut lease, text, values, need).await;
         sent.map(|sent| sent.affected).map_err(|error| self.failure(&error))
     }
 
     async fn removed(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<SessionId>> {
         let mut lease = self.writer().await?;
-        let removed = D::remove(lease.begin(), &self.statements, &self.statements.with(text, values)).await;
+        let statement = self.statements.with(text, values);
+        let removed = D::remove(lease.begin(), &self.statements, &statement, self.room.as_ref()).await;
         lease.end(&removed);
         removed.map_err(|error| self.failure(&error))
     }
@@ -163,8 +181,8 @@ impl<D: Database> Engine for Sql<D> {
             Value::Number(row.expires_at),
         ];
         let mut lease = self.writer().await?;
-        let statement = self.statements.with(&self.statements.insert, &values);
-        match D::send(lease.connection(), &statement).await {
+        let need = if row.principal.is_some() { Need::User } else { Need::Guest };
+        match self.write(&mut lease, &self.statements.insert, &values, need).await {
             Ok(sent) => Ok(sent.affected == 1),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
             Err(error) => Err(self.failure(&error)),
@@ -182,7 +200,7 @@ impl<D: Database> Engine for Sql<D> {
             let body = Value::Bytes(new.body);
             (&self.statements.swap, &[head, body, new.principal(), expires_at, expires_at, id, mark][..])
         };
-        if self.affected(text, values).await? == 1 {
+        if self.affected(text, values, need_of(&old, &new)).await? == 1 {
             return Ok(Swap::Done);
         }
         // A statement of its own: within one, a SELECT would see the row as it was before another's
@@ -191,7 +209,7 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn delete(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
-        let rows = self.affected(&self.statements.delete, &[Value::Bytes(id.as_bytes())]).await?;
+        let rows = self.affected(&self.statements.delete, &[Value::Bytes(id.as_bytes())], Need::End).await?;
         Ok((rows == 1).then(Vec::new))
     }
 
@@ -223,14 +241,16 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn delete_all(&self) -> Answer<u64> {
-        self.affected(&self.statements.delete_all, &[]).await
+        self.affected(&self.statements.delete_all, &[], Need::End).await
     }
 
     async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
+        let is_full = self.room.as_ref().is_some_and(|room| !D::is_ample(room));
+        let limit = if is_full { limit.min(SMALL_SWEEP) } else { limit };
         // The largest number is that of sessions that never expire.
         let (now, most) = (Value::Number(millis(now).min(i64::MAX - 1)), Value::Number(number(limit)));
         loop {
-            let moved = self.affected(&self.statements.moved, &[now, now, most]).await?;
+            let moved = self.affected(&self.statements.moved, &[now, now, most], Need::End).await?;
             let newest_format = Value::Bytes(&[1]);
             let removed = self.removed(&self.statements.expired, &[now, now, newest_format, most]).await?;
             if !removed.is_empty() || moved < limit.max(1) as u64 {
@@ -270,6 +290,17 @@ impl<'a> Row<'a> {
     }
 }
 
+/// Returns what a swap needs on a full disk. Sessions may shrink, and users may sign out.
+fn need_of(old: &Row<'_>, new: &Row<'_>) -> Need {
+    if new.principal.is_some() {
+        Need::User
+    } else if old.principal.is_some() || new.body.len() <= old.body.len() {
+        Need::End
+    } else {
+        Need::Guest
+    }
+}
+
 /// Puts a record together from its head and its body, whether or not they are whole.
 fn value(row: &[Vec<u8>]) -> Vec<u8> {
     let [head, body] = row else { return Vec::new() };
@@ -301,6 +332,9 @@ fn number(number: usize) -> i64 {
 /// Shows the table.
 impl<D: Database> fmt::Debug for Sql<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sql").field("database", &D::NAME).field("table", &self.table.shown()).finish_non_exhaustive()
+        f.debug_struct("Sql")
+            .field("database", &D::NAME)
+            .field("table", &self.place.table.shown())
+            .finish_non_exhaustive()
     }
 }

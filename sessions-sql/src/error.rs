@@ -13,7 +13,7 @@ pub struct OpenError {
     kind: OpenErrorKind,
     option: Option<String>,
     reason: Cow<'static, str>,
-    source: Option<io::Error>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 /// The kind of an [`OpenError`].
@@ -30,6 +30,8 @@ pub enum OpenErrorKind {
     Options,
     /// The folder of a database file does not exist.
     Folder,
+    /// The database file cannot be created, or somebody else may have put it there or written to it.
+    File,
     /// A thread could not be started, or a pool was given outside a tokio runtime.
     Runtime,
 }
@@ -50,7 +52,13 @@ impl OpenError {
     }
 
     pub(crate) fn thread(error: io::Error) -> Self {
-        Self { source: Some(error), ..Self::new(OpenErrorKind::Runtime, "its thread could not be started") }
+        Self { source: Some(error.into()), ..Self::new(OpenErrorKind::Runtime, "its thread could not be started") }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn file(path: &std::path::Path, error: sessions_disk::OpenError) -> Self {
+        let reason = format!("{}: {}", path.display(), error.reason());
+        Self { source: Some(error.into()), ..Self::new(OpenErrorKind::File, reason) }
     }
 
     /// Returns the kind of the error.
@@ -74,6 +82,6 @@ impl fmt::Display for OpenError {
 
 impl StdError for OpenError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|error| error as _)
+        self.source.as_ref().map(|error| &**error as _)
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use sessions_remote::Failure;
 use sqlx::Error;
 
-use crate::driver::Database;
+use crate::driver::{ConnectOptions, Database};
 use crate::table::Table;
 
 /// What an error of the database means.
@@ -20,6 +20,10 @@ pub enum Verdict {
     NoTable,
     /// The role may not do it.
     Denied,
+    /// The process may not open the file.
+    NoAccess,
+    /// The file is damaged, or is something else.
+    Damaged,
     ReadOnly,
     /// The user, the password or the database of the URL is wrong.
     Login,
@@ -27,14 +31,31 @@ pub enum Verdict {
     Refused,
 }
 
+/// What messages are about.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) table: Table,
+    /// The name of the database, and its path if it is a file.
+    database: String,
+}
+
+impl Place {
+    pub(crate) fn of<D: Database>(options: &ConnectOptions<D>, table: Table) -> Self {
+        let place = D::place(options).map_or_else(String::new, |place| format!(" {place}"));
+        Self { table, database: format!("{} database{place}", D::NAME) }
+    }
+}
+
 /// Converts an error of connecting. Nothing was sent.
-pub(crate) fn of_connecting<D: Database>(error: &Error, table: &Table) -> Failure {
+pub(crate) fn of_connecting<D: Database>(error: &Error, place: &Place) -> Failure {
     match error {
         Error::Database(error) => match D::judge(&**error) {
-            Verdict::Again | Verdict::Unknown => Failure::unreached(described::<D>(&**error, "does not let us in yet")),
+            Verdict::Again | Verdict::Unknown => {
+                Failure::unreached(described(&**error, place, "does not let us in yet"))
+            }
             // It answers to what was sent so far: the name of a user, of a database.
             Verdict::Login => Failure::refused(format!("the database refuses the connection: {}", error.message())),
-            verdict => of_verdict::<D>(verdict, &**error, table),
+            verdict => of_verdict(verdict, &**error, place),
         },
         Error::Io(error) => Failure::unreached(io::Error::new(error.kind(), error.to_string())),
         Error::PoolTimedOut => Failure::unreached("no connection was free or could be made in time"),
@@ -47,12 +68,15 @@ pub(crate) fn of_connecting<D: Database>(error: &Error, table: &Table) -> Failur
 }
 
 /// Converts the error of a statement that was sent.
-pub(crate) fn of_sent<D: Database>(error: &Error, table: &Table) -> Failure {
+pub(crate) fn of_sent<D: Database>(error: &Error, place: &Place) -> Failure {
     match error {
-        Error::Database(error) => of_verdict::<D>(D::judge(&**error), &**error, table),
+        Error::Database(error) => of_verdict(D::judge(&**error), &**error, place),
+        Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+            Failure::full(format!("the disk of the {} has no room for anonymous sessions", place.database))
+        }
         Error::Io(error) => Failure::lost(format!("the connection was lost: {}", error.kind())),
         Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnIndexOutOfBounds { .. } => {
-            Failure::unreadable(format!("a row of the table {} is no session", table.shown()))
+            Failure::unreadable(format!("a row of the table {} is no session", place.table.shown()))
         }
         _ => Failure::lost("the connection was lost"),
     }
@@ -62,34 +86,45 @@ pub(crate) fn of_sent<D: Database>(error: &Error, table: &Table) -> Failure {
 pub(crate) fn is_loss<D: Database>(error: &Error) -> bool {
     match error {
         Error::Database(error) => D::judge(&**error) == Verdict::Unknown,
-        error => matches!(error, Error::Io(_) | Error::Protocol(_) | Error::WorkerCrashed),
+        Error::Io(error) => error.kind() != io::ErrorKind::StorageFull,
+        error => matches!(error, Error::Protocol(_) | Error::WorkerCrashed),
     }
 }
 
-fn of_verdict<D: Database>(verdict: Verdict, error: &dyn sqlx::error::DatabaseError, table: &Table) -> Failure {
-    let table = table.shown();
+fn of_verdict(verdict: Verdict, error: &dyn sqlx::error::DatabaseError, place: &Place) -> Failure {
+    let table = place.table.shown();
     match verdict {
-        Verdict::Again => Failure::unreached(described::<D>(error, "asks to try again")),
-        Verdict::Unknown => Failure::lost(described::<D>(error, "ended the connection")),
-        Verdict::Full => Failure::full(described::<D>(error, "has no room")),
+        Verdict::Again => Failure::unreached(described(error, place, "asks to try again")),
+        Verdict::Unknown => Failure::lost(described(error, place, "ended the connection")),
+        Verdict::Full => Failure::full(described(error, place, "has no room")),
         Verdict::NoTable => {
             let text = format!("the table {table} is missing or is not one of this store: run migrate()");
-            Failure::refused(described::<D>(error, &format!("refuses: {text}")))
+            Failure::refused(described(error, place, &format!("refuses: {text}")))
         }
         Verdict::Denied => {
             let text = format!("refuses: the role needs SELECT, INSERT, UPDATE and DELETE on the table {table}");
-            Failure::refused(described::<D>(error, &text))
+            Failure::refused(described(error, place, &text))
         }
-        Verdict::ReadOnly => Failure::refused(described::<D>(error, &format!("is read-only, also the table {table}"))),
-        Verdict::Login => Failure::refused(described::<D>(error, "refuses the user, the password or the database")),
-        Verdict::Refused => Failure::refused(described::<D>(error, &format!("refuses a statement on {table}"))),
+        Verdict::NoAccess => {
+            let text = "cannot be opened: is the file there, and may this process write to it and to its folder?";
+            Failure::refused(described(error, place, text))
+        }
+        Verdict::Damaged => {
+            let text = "is damaged, or the file is something else: use another path, or restore a backup";
+            Failure::refused(described(error, place, text))
+        }
+        Verdict::ReadOnly => {
+            Failure::refused(described(error, place, &format!("is read-only, also the table {table}")))
+        }
+        Verdict::Login => Failure::refused(described(error, place, "refuses the user, the password or the database")),
+        Verdict::Refused => Failure::refused(described(error, place, &format!("refuses a statement on {table}"))),
     }
 }
 
 /// Names an error by its code. Its own message may quote what was sent.
-fn described<D: Database>(error: &dyn sqlx::error::DatabaseError, what: &str) -> String {
+fn described(error: &dyn sqlx::error::DatabaseError, place: &Place, what: &str) -> String {
     match error.code() {
-        Some(code) => format!("the {} database {what} ({code})", D::NAME),
-        None => format!("the {} database {what}", D::NAME),
+        Some(code) => format!("the {} {what} ({code})", place.database),
+        None => format!("the {} {what}", place.database),
     }
 }

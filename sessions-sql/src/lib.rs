@@ -18,6 +18,8 @@ mod mysql;
 mod postgres;
 mod query;
 #[cfg(feature = "sqlite")]
+mod room;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod statements;
 mod table;

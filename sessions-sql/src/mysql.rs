@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS {table} (
 
 impl Driver for MySql {
     type Sqlx = sqlx::MySql;
+    type Room = ();
 
     const NAME: &'static str = "mysql";
     const SCHEMES: &'static [&'static str] = &["mysql://", "mariadb://"];
@@ -73,6 +74,7 @@ impl Driver for MySql {
         connection: &mut MySqlConnection,
         statements: &Statements,
         selected: &Statement<'_>,
+        _: Option<&()>,
     ) -> sqlx::Result<Vec<SessionId>> {
         connection.execute(sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")).await?;
         let mut transaction = connection.begin().await?;

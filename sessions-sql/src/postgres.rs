@@ -61,6 +61,7 @@ CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
 
 impl Driver for Postgres {
     type Sqlx = sqlx::Postgres;
+    type Room = ();
 
     const NAME: &'static str = "postgres";
     const SCHEMES: &'static [&'static str] = &["postgres://", "postgresql://"];

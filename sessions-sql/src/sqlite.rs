@@ -1,19 +1,22 @@
 //! SQLite.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use sessions_disk::files;
 use sessions_remote::RemoteStore;
-use sqlx::ConnectOptions;
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection};
 
-use crate::driver::{Database, Driver, send_with_sqlx};
+use crate::driver::{Database, Driver, Need, Sent, send_with_sqlx};
 use crate::engine::Sql;
 use crate::error::{OpenError, OpenErrorKind};
 use crate::failure::Verdict;
 use crate::query::Query;
-use crate::statements::Dialect;
+use crate::room::{Room, WAL_PAGES};
+use crate::statements::{Dialect, Statement};
 
 /// Sessions in a file of SQLite.
 pub type SqliteStore = RemoteStore<Sql<Sqlite>>;
@@ -41,12 +44,16 @@ CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
 COMMIT;
 ";
 
+/// What SQLite appends to the database's path for the files beside it. They get its permissions.
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 /// The ways to write to the disk.
 const SYNCHRONOUS: &[(&str, SqliteSynchronous)] =
     &[("full", SqliteSynchronous::Full), ("normal", SqliteSynchronous::Normal)];
 
 impl Driver for Sqlite {
     type Sqlx = sqlx::Sqlite;
+    type Room = Room;
 
     const NAME: &'static str = "sqlite";
     const SCHEMES: &'static [&'static str] = &["sqlite:"];
@@ -78,26 +85,87 @@ impl Driver for Sqlite {
             return Err(OpenError::new(OpenErrorKind::Folder, reason));
         }
         let synchronous = query.one_of("synchronous", SYNCHRONOUS)?.unwrap_or(SqliteSynchronous::Full);
-        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        prepare_file(path)?;
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(false);
         let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
+        let options = options.pragma("wal_autocheckpoint", WAL_PAGES);
         Ok(options.busy_timeout(patience).disable_statement_logging())
     }
 
     send_with_sqlx!();
 
+    fn room(options: &SqliteConnectOptions) -> Option<Room> {
+        Some(Room::open(options.get_filename()))
+    }
+
+    fn is_ample(room: &Room) -> bool {
+        room.is_ample()
+    }
+
+    async fn write(
+        connection: &mut SqliteConnection,
+        statement: &Statement<'_>,
+        room: Option<&Room>,
+        need: Need,
+    ) -> sqlx::Result<Sent> {
+        match room {
+            Some(room) => room.send(connection, statement, need).await,
+            None => Self::send(connection, statement).await,
+        }
+    }
+
+    fn place(options: &SqliteConnectOptions) -> Option<String> {
+        Some(options.get_filename().display().to_string())
+    }
+
     fn judge(error: &dyn DatabaseError) -> Verdict {
+        let code = code(error);
         // The primary code is in the last byte.
-        let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
         match code & 0xff {
             // Busy, locked, the schema has changed.
             5 | 6 | 17 => Verdict::Again,
             13 => Verdict::Full,
+            _ if code == SHARED_MEMORY => Verdict::Full,
             8 => Verdict::ReadOnly,
+            23 => Verdict::Denied,
             // Permission, cannot open.
-            3 | 14 | 23 => Verdict::Denied,
+            3 | 14 => Verdict::NoAccess,
+            // Damaged, no database.
+            11 | 26 => Verdict::Damaged,
             // An error of the statement's text, which names the table and its columns.
             1 => Verdict::NoTable,
             _ => Verdict::Refused,
         }
     }
+}
+
+/// The code for the file of shared memory, which could not be made larger.
+const SHARED_MEMORY: i32 = 4874;
+
+fn code(error: &dyn DatabaseError) -> i32 {
+    error.code().and_then(|code| code.parse().ok()).unwrap_or_default()
+}
+
+/// Returns whether a statement was not carried out because the disk is full.
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| Sqlite::judge(error) == Verdict::Full)
+}
+
+/// Creates the database file for its owner only, or checks the one that is there.
+///
+/// SQLite would follow a link, trust what anybody has written, and create the file as the umask says.
+fn prepare_file(path: &Path) -> Result<(), OpenError> {
+    /// Creating the file opens and closes it, which would drop the locks of a store that has just
+    /// opened it in another thread.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    files::prepare_private(Sqlite::NAME, path).map_err(|error| OpenError::file(path, error))?;
+    for suffix in BESIDE {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(suffix);
+        let beside = Path::new(&beside);
+        files::check_private(Sqlite::NAME, beside).map_err(|error| OpenError::file(beside, error))?;
+    }
+    let private = files::make_private(path).map_err(|error| sessions_disk::OpenError::io(Sqlite::NAME, error));
+    private.map_err(|error| OpenError::file(path, error))
 }

@@ -78,12 +78,108 @@ fn a_folder_must_exist() {
     }
 }
 
+/// Checks that a store is not opened, with a message that begins with a path.
+#[cfg(unix)]
+#[track_caller]
+fn assert_refused(folder: &Path, path: &Path, reason: &str) {
+    let error = SqliteStore::open(&url(folder)).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::File);
+    let message = format!("cannot open the SQL store: {}: {reason}", path.display());
+    assert!(error.to_string().starts_with(&message), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[test]
+#[cfg(unix)]
+fn untrusted_files_are_refused() {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.sqlite");
+    fs::create_dir(&file).unwrap();
+    assert_refused(folder.path(), &file, "it is a folder");
+    fs::remove_dir(&file).unwrap();
+
+    let target = folder.path().join("target");
+    symlink(&target, &file).unwrap();
+    assert_refused(folder.path(), &file, "it is a symbolic link");
+    assert!(!target.exists(), "nothing is created where a link points to");
+    fs::write(&target, "").unwrap();
+    assert_refused(folder.path(), &file, "it is a symbolic link");
+    fs::remove_file(&file).unwrap();
+
+    let kept = migrated::<Sqlite>(&url(folder.path()), "sessions");
+    let record = stored(&kept);
+    for suffix in ["", "-wal", "-shm"] {
+        let file = folder.path().join(format!("sessions.sqlite{suffix}"));
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o666)).unwrap();
+        assert_refused(folder.path(), &file, "other users may write to it");
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        // Only root can give files away.
+        let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(folder.path()).unwrap());
+        if chown(&file, Some(12_345), None).is_ok() {
+            assert_refused(folder.path(), &file, "it belongs to another user");
+            chown(&file, Some(owner), None).unwrap();
+        }
+    }
+    let store = SqliteStore::open(&url(folder.path())).unwrap();
+    assert_eq!(count(&store, &record), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sessions.sqlite");
+    for _ in 0..2 {
+        let store = migrated::<Sqlite>(&url(folder.path()), "sessions");
+        stored(&store);
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}", entry.path().display());
+        }
+        assert!(fs::read_dir(folder.path()).unwrap().count() >= 3, "there are a -wal and a -shm");
+        // Also those of one that others could read until now.
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    }
+}
+
+/// A process that closes any descriptor of a file loses all its locks on it. Without them, another
+/// process may take the -wal for its own to remove.
+#[test]
+#[cfg(target_os = "linux")]
+fn opening_a_file_again_keeps_its_locks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = migrated::<Sqlite>(&url(folder.path()), "sessions");
+    let record = stored(&store);
+    let file = fs::metadata(folder.path().join("sessions.sqlite")).unwrap();
+    let inode = format!(":{} ", std::os::unix::fs::MetadataExt::ino(&file));
+    let is_locked = || fs::read_to_string("/proc/locks").unwrap().contains(&inode);
+    assert!(is_locked());
+    let again = SqliteStore::open(&url(folder.path())).unwrap();
+    assert!(is_locked());
+    drop(again);
+    assert_eq!(count(&store, &record), 0);
+}
+
 #[test]
 fn what_is_no_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("sessions.sqlite"), vec![b'x'; 8192]).unwrap();
+    let file = folder.path().join("sessions.sqlite");
+    fs::write(&file, vec![b'x'; 8192]).unwrap();
     let error = block_on(SqliteStore::open(&url(folder.path())).unwrap().migrate()).unwrap_err();
-    assert!(chain(&error).contains("the database refused"), "{}", chain(&error));
+    let message = format!("the database refused: the sqlite database {} is damaged, or", file.display());
+    assert!(chain(&error).contains(&message), "{}", chain(&error));
+
+    // It goes after the store was opened, and is not created anew.
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&url(folder.path())).unwrap();
+    let file = folder.path().join("sessions.sqlite");
+    fs::remove_file(&file).unwrap();
+    let error = block_on(store.migrate()).unwrap_err();
+    let message = format!("the sqlite database {} cannot be opened: is the file there", file.display());
+    assert!(chain(&error).contains(&message), "{}", chain(&error));
 
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(&url(folder.path())).unwrap();

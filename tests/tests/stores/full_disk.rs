@@ -11,7 +11,7 @@ use crate::expectations::{expect_unavailable, wait_for};
 use crate::support::{Engine, Place, on_engines};
 
 on_engines! {
-    [redb Redb, fjall Fjall]
+    [redb Redb, fjall Fjall, sqlite Sqlite]
     [a_full_disk_allows_logouts_and_loses_nothing]
 }
 
@@ -24,7 +24,7 @@ fn a_full_disk_allows_logouts_and_loses_nothing(engine: Engine) {
         for round in 0..2 {
             (0..50).for_each(|_| assert!(add_anonymous(&server), "there is room at first"));
             let ballast = disk.fill();
-            (0..100).for_each(|_| assert!(add_anonymous(&server), "anonymous sessions make room for each other"));
+            fill_with_visitors(engine, &server);
             told.sign_in_until_refused(&server);
             told.grow_until_refused(&server);
             told.sign_out(&server, 10);
@@ -42,6 +42,16 @@ fn a_full_disk_allows_logouts_and_loses_nothing(engine: Engine) {
             told.write_again(&server, round);
             told.expect(&server);
         }
+    }
+}
+
+/// Creates anonymous sessions, which make room for each other. SQLite evicts none and refuses them.
+#[track_caller]
+fn fill_with_visitors(engine: Engine, server: &Server) {
+    if engine == Engine::Sqlite {
+        assert!((0..5_000).any(|_| !add_anonymous(server)), "the disk does not fill up");
+    } else {
+        (0..100).for_each(|_| assert!(add_anonymous(server), "anonymous sessions make room for each other"));
     }
 }
 

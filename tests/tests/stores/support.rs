@@ -20,6 +20,7 @@ pub(crate) enum Engine {
     Redis,
     RedisCluster,
     Postgres,
+    Sqlite,
 }
 
 impl Engine {
@@ -28,6 +29,7 @@ impl Engine {
         match self {
             Self::Redb => format!("redb:{}", path.display()),
             Self::Fjall => format!("fjall:{}", path.display()),
+            Self::Sqlite => format!("sqlite:{}", path.display()),
             Self::Redis | Self::RedisCluster | Self::Postgres => panic!("{self:?} lies in no folder"),
         }
     }
@@ -47,7 +49,7 @@ impl Place {
     /// If a program is missing, reports the test as skipped and returns `None`.
     pub(crate) fn new(engine: Engine) -> Option<Self> {
         match engine {
-            Engine::Redb | Engine::Fjall => {
+            Engine::Redb | Engine::Fjall | Engine::Sqlite => {
                 let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");
                 Some(Self { url: engine.url_in(folder.path()), _folder: Some(folder) })
             }
