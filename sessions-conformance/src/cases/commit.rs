@@ -329,7 +329,7 @@ pub async fn an_overtaken_request_consumes_its_flash(subject: &Subject) {
     subject.apply(id, &changes(now).renew(NEW_SECRET)).await;
     assert!(subject.find(id, now).await.supersedes(&SECRET, now, SECOND));
     let consume = |secret| Changes::new(now, secret).consume_flash("seen", b"1");
-    let another = SecretHash::from_bytes([0x11; 32]);
+    let [another, third, fourth] = [0x11, 0x12, 0x13].map(|byte| SecretHash::from_bytes([byte; 32]));
     assert_eq!(subject.commit(id, &consume(another)).await, Err(Refusal::Gone));
     assert_eq!(subject.commit(id, &consume(SECRET).set("late", b"3")).await, Err(Refusal::Gone));
     assert_eq!(subject.commit(id, &consume(SECRET).bind("mallory")).await, Err(Refusal::Gone));
@@ -338,7 +338,11 @@ pub async fn an_overtaken_request_consumes_its_flash(subject: &Subject) {
     let found = subject.find(id, now).await;
     assert_eq!((flashes(&found), found.secret_hash()), (vec![("other", &b"2"[..])], NEW_SECRET));
     assert!(found.supersedes(&SECRET, now, SECOND), "later commits keep it");
-    // Only the secret before counts.
-    subject.apply(id, &Changes::new(now, NEW_SECRET).renew(another)).await;
+    // Only the last three secrets count.
+    for (own, next) in [(NEW_SECRET, another), (another, third)] {
+        subject.apply(id, &Changes::new(now, own).renew(next)).await;
+        assert!(subject.find(id, now).await.supersedes(&SECRET, now, SECOND));
+    }
+    subject.apply(id, &Changes::new(now, third).renew(fourth)).await;
     assert_eq!(subject.commit(id, &changes(now).consume_flash("other", b"2")).await, Err(Refusal::Gone));
 }
