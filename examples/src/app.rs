@@ -210,6 +210,7 @@ async fn change(request: Request<'_>, session: &Session, wait: Wait) -> Result<O
         "/delete" => classic::delete(session),
         "/clear" => classic::clear(session),
         "/update" => classic::update(session)?,
+        "/expire" => classic::expire(request, session)?,
         "/destroy" => classic::destroy(session),
         "/set_immutable" => classic::set_immutable(session)?,
         "/set/" if request.method == "POST" => flows::set(request, session)?,

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sessions_core::{Error, Key, Session};
 
-use super::Reply;
+use super::devices::REMEMBER;
+use super::{Reply, Request};
 
 const BUSINESS: Key<Vec<Business>> = Key::new("businessEdit");
 
@@ -36,6 +37,18 @@ pub(super) fn update(session: &Session) -> Result<Reply, Error> {
     if !session.is_new() {
         session.shift_expiration()?;
     }
+    Ok(Reply::text("ok"))
+}
+
+/// Replaces the idle timeout of a session that exists.
+pub(super) fn expire(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
+    let Some(idle) = request.duration("after").filter(|idle| REMEMBER.contains(idle)) else {
+        return Ok(Reply::refusal(400, "after is not a time of at most 400 days; try /expire?after=10m"));
+    };
+    if session.is_new() {
+        return Ok(Reply::refusal(409, "there is no session yet"));
+    }
+    session.update_expiration(idle)?;
     Ok(Reply::text("ok"))
 }
 

@@ -13,7 +13,8 @@ use super::{Reply, Request, Wait};
 pub(super) const DEVICE: Key<core::Device> = Key::new("device");
 
 /// How long a login can be remembered. Browsers keep no cookie for longer than 400 days.
-const REMEMBER: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(400 * 24 * 60 * 60);
+pub(super) const REMEMBER: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(400 * 24 * 60 * 60);
 
 /// Who is signed in. Times are milliseconds since the Unix epoch.
 #[derive(Serialize)]
