@@ -223,7 +223,7 @@ async fn change(request: Request<'_>, session: &Session, wait: Wait) -> Result<O
         "/panic" => writes::panic(session)?,
         "/flash/set" => flashes::set(request, session)?,
         "/flash/clear" => flashes::clear(session),
-        "/login" => devices::login(request, session)?,
+        "/login" => devices::login(request, session).await?,
         "/api/login" => devices::login_without_cookie(request, session).await?,
         "/confirm" => devices::confirm(session).await?,
         "/logout" => devices::logout(request, session, wait).await,
