@@ -37,7 +37,7 @@ fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxie
     };
     let reply = if path == "/plain" {
         app::answer_without_session(app::Request::new(&method, path, query, b""))
-    } else if matches!((&*method, path), ("GET" | "HEAD", "/private" | "/fresh")) {
+    } else if matches!((&*method, path), ("GET" | "HEAD", "/private" | "/fresh") | ("POST", "/private")) {
         let user = request.signed_in()?;
         if path == "/fresh" {
             user.within(app::freshness(query))?;
