@@ -9,7 +9,7 @@ use sqlx::Pool;
 use sqlx::pool::PoolOptions;
 use tokio::time::{Instant, sleep};
 
-use crate::driver::{ConnectOptions, Database};
+use crate::driver::Database;
 use crate::engine::Sql;
 use crate::error::{OpenError, OpenErrorKind};
 use crate::query::Query;
@@ -95,7 +95,13 @@ impl<D: Database> SqlBuilder<D> {
     ///
     /// Fails if the URL or an option is invalid.
     pub fn open(mut self, url: &str) -> Result<RemoteStore<Sql<D>>, OpenError> {
-        let (options, table) = self.parse(url)?;
+        if !D::SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(OpenError::url(format!("the URL does not begin with {}", D::SCHEMES.join(" or "))));
+        }
+        let (base, query) = Query::of::<D>(url)?;
+        self.read(&query)?;
+        let table = self.checked_table()?;
+        let options = D::connect_options(base, &query, patience(&self.options))?;
         let background = Background::start(&format!("sessions-{}", D::NAME)).map_err(OpenError::thread)?;
         let pool = PoolOptions::new()
             .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
@@ -144,18 +150,7 @@ impl<D: Database> SqlBuilder<D> {
         Ok(schema(&D::DIALECT, &self.checked_table()?))
     }
 
-    /// Takes over the options of a URL, and returns how to connect to its database and the table.
-    pub(crate) fn parse(&mut self, url: &str) -> Result<(ConnectOptions<D>, Table), OpenError> {
-        if !D::SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
-            return Err(OpenError::url(format!("the URL does not begin with {}", D::SCHEMES.join(" or "))));
-        }
-        let (base, query) = Query::of::<D>(url)?;
-        self.read(&query)?;
-        let table = self.checked_table()?;
-        Ok((D::connect_options(base, &query, patience(&self.options))?, table))
-    }
-
-    /// Takes over the options of a query.
+    /// Takes over the options of a URL.
     fn read(&mut self, query: &Query<'_>) -> Result<(), OpenError> {
         let options = &mut self.options;
         options.load_deadline = query.millis("load_deadline_ms")?.unwrap_or(options.load_deadline);

@@ -21,7 +21,7 @@ pub trait Database: Driver {}
 /// The connection of a driver.
 pub(crate) type Connection<D> = <<D as Driver>::Sqlx as sqlx::Database>::Connection;
 
-pub(crate) type ConnectOptions<D> = <Connection<D> as sqlx::Connection>::Options;
+type ConnectOptions<D> = <Connection<D> as sqlx::Connection>::Options;
 
 /// The private half of [`Database`].
 pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {

@@ -32,7 +32,3 @@ pub use mysql::{MySql, MySqlStore};
 pub use postgres::{Postgres, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, SqliteStore};
-
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing;
