@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
-use sessions_core::{SealKey, Sessions, TrustedProxies};
+use sessions_core::{LimitPolicy, SealKey, Sessions, TrustedProxies};
 
 use crate::{Failure, start_log, store};
 
@@ -22,10 +22,12 @@ pub struct Options {
     grace: Duration,
     rotate: Option<Duration>,
     per_principal: Option<usize>,
+    limit_policy: LimitPolicy,
     bearer: bool,
     seal: Seal,
     sessions_max: Option<u64>,
     proxies: Vec<String>,
+    forwarded: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +53,15 @@ Options:
   --absolute 12h         the absolute timeout: how long a session lives in any case
   --grace 30s            how long a token counts as superseded after a login has replaced it
   --rotate 15m           how often a session in use gets a new token; never by default
-  --per-principal 1000   how many sessions a user may have at once; a further login ends the oldest
+  --per-principal 1000   how many sessions a user may have at once; see --limit-policy
+  --limit-policy end-oldest  what a further login does: end-oldest ends the oldest, refuse answers 403
   --bearer               also accepts the token of /api/login, as Authorization: Bearer TOKEN
   --seal none            none, signed or encrypted tokens; the key is SESSIONS_KEY (hex, 32 bytes or more), or random;
                          NEW,OLD rotates the key: the first one seals, all of them open
   --sessions-max 1000000 how many sessions the store holds at most; the default of redb: and fjall: is 10000000,
                          and Redis and SQL databases have no such limit
   --trust-proxy 10.0.0.0/8  a proxy whose X-Forwarded-For is believed; may be given several times
+  --forwarded            reads the header Forwarded of such a proxy in place of X-Forwarded-For
 ";
 
 impl Options {
@@ -84,10 +88,12 @@ impl Options {
             grace: Duration::from_secs(30),
             rotate: None,
             per_principal: None,
+            limit_policy: LimitPolicy::EndOldest,
             bearer: false,
             seal: Seal::None,
             sessions_max: None,
             proxies: Vec::new(),
+            forwarded: false,
         };
         let mut args = lexopt::Parser::from_args(args);
         while let Some(arg) = args.next()? {
@@ -100,10 +106,12 @@ impl Options {
                 Arg::Long("rotate") => options.rotate = Some(args.value()?.parse_with(humantime::parse_duration)?),
                 Arg::Long("bearer") => options.bearer = true,
                 Arg::Long("per-principal") => options.per_principal = Some(args.value()?.parse()?),
+                Arg::Long("limit-policy") => options.limit_policy = args.value()?.parse_with(limit_policy)?,
                 Arg::Long("absolute") => options.absolute = args.value()?.parse_with(humantime::parse_duration)?,
                 Arg::Long("seal") => options.seal = args.value()?.parse_with(Seal::parse)?,
                 Arg::Long("sessions-max") => options.sessions_max = Some(args.value()?.parse()?),
                 Arg::Long("trust-proxy") => options.proxies.push(args.value()?.string()?),
+                Arg::Long("forwarded") => options.forwarded = true,
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected().into()),
             }
@@ -129,7 +137,8 @@ impl Options {
     ///
     /// Returns an error if one is no address and no network.
     pub fn proxies(&self) -> Result<TrustedProxies, Failure> {
-        Ok(TrustedProxies::new(&self.proxies)?)
+        let proxies = TrustedProxies::new(&self.proxies)?;
+        Ok(if self.forwarded { proxies.with_forwarded() } else { proxies })
     }
 
     /// Builds the session manager that these options describe.
@@ -141,6 +150,7 @@ impl Options {
         let store = store::open(&self.store, self.sessions_max)?;
         let builder = Sessions::builder().store(store).idle(self.idle).absolute(self.absolute);
         let builder = builder.renewal_grace(self.grace).rotate_every(self.rotate).bearer(self.bearer).login_page("/");
+        let builder = builder.limit_policy(self.limit_policy);
         let builder = match self.per_principal {
             Some(most) => builder.sessions_per_principal(most),
             None => builder,
@@ -169,6 +179,14 @@ impl Seal {
             "encrypted" => Ok(Self::Encrypted),
             _ => Err("expected none, signed or encrypted"),
         }
+    }
+}
+
+fn limit_policy(text: &str) -> Result<LimitPolicy, &'static str> {
+    match text {
+        "end-oldest" => Ok(LimitPolicy::EndOldest),
+        "refuse" => Ok(LimitPolicy::RefuseLogin),
+        _ => Err("expected end-oldest or refuse"),
     }
 }
 
@@ -208,7 +226,10 @@ mod tests {
         assert_eq!(sessions.cookie_name(), "id");
         let options = parse(&["--rotate", "15m", "--per-principal", "3", "--bearer"]).unwrap();
         let rotate = Some(Duration::from_secs(900));
+        assert_eq!((options.limit_policy, options.forwarded), (LimitPolicy::EndOldest, false));
         assert_eq!((options.rotate, options.per_principal, options.bearer), (rotate, Some(3), true));
+        let options = parse(&["--limit-policy", "refuse", "--forwarded"]).unwrap();
+        assert_eq!((options.limit_policy, options.forwarded), (LimitPolicy::RefuseLogin, true));
     }
 
     #[tokio::test]
@@ -256,6 +277,7 @@ mod tests {
             &["--idle", "soon"],
             &["--rotate", "often"],
             &["--per-principal", "few"],
+            &["--limit-policy", "lenient"],
             &["--seal", "wax"],
             &["stray"],
         ] {

@@ -32,6 +32,10 @@ pub(crate) fn open(url: &str, sessions_max: Option<u64>) -> Opened {
         Some(Engine::Redb | Engine::Fjall) if path.is_empty() => {
             Err(refusal(format!("{scheme}: needs a path, {scheme}:PATH")))
         }
+        // A file of that name would be made without a word about the option.
+        Some(Engine::Redb | Engine::Fjall) if path.contains('?') => {
+            Err(refusal(format!("{scheme}: takes no options; leave out what begins with `?`")))
+        }
         Some(Engine::Redb) => redb(path, sessions_max),
         Some(Engine::Fjall) => fjall(path, sessions_max),
         Some(Engine::Redis) if sessions_max.is_some() => Err(Failure::new("Redis has no limit on sessions")
@@ -236,6 +240,19 @@ mod tests {
         }
         let line = failure("redis://:hunter2@localhost:port", None);
         assert!(line.starts_with("--store: ") && !line.contains("hunter2"), "{line}");
+    }
+
+    #[test]
+    fn an_option_of_a_store_on_the_disk_makes_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        for scheme in ["redb", "fjall"] {
+            let url = format!("{scheme}:{}/x?foo=1", folder.path().display());
+            assert_eq!(
+                failure(&url, None),
+                format!("--store: {scheme}: takes no options; leave out what begins with `?`")
+            );
+        }
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     }
 
     #[test]

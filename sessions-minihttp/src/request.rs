@@ -92,10 +92,17 @@ impl<'r> Request<'r> {
         self.head.method
     }
 
-    /// Returns the request target: the path, and the query if there is one.
+    /// Returns the path, and the query if there is one.
+    ///
+    /// A target in absolute form, `http://host/path`, which a server has to accept (RFC 9112
+    /// section 3.2.2), is returned without its scheme and host. Without a path it is `/`, or only
+    /// the query if it has one.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.head.path
+        match path_of(self.head.path) {
+            "" => "/",
+            path => path,
+        }
     }
 
     /// Returns the address of the other end of the connection: the client, or a proxy.

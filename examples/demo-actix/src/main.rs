@@ -15,6 +15,7 @@ async fn main() -> Result<(), Failure> {
             .app_data(proxies.clone())
             .route("/plain", web::to(without_session))
             .route("/private", web::get().to(private))
+            .route("/private", web::post().to(private))
             .route("/fresh", web::get().to(fresh))
             .default_service(web::to(with_session))
     })

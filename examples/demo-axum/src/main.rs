@@ -18,7 +18,7 @@ async fn main() -> Result<(), Failure> {
     let options = Options::from_args();
     let app = Router::new()
         .route("/plain", routing::any(without_session))
-        .route("/private", routing::get(private))
+        .route("/private", routing::get(private).post(private))
         .route("/fresh", routing::get(fresh))
         .fallback(with_session)
         .layer(SessionLayer::new(options.sessions()?))

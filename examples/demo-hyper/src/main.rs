@@ -60,7 +60,7 @@ async fn handle(
         return Ok(respond(app::answer_without_session(request)));
     }
     let answer = match (method, request.uri().path()) {
-        ("GET" | "HEAD", "/private" | "/fresh") => private(&request).await,
+        ("GET" | "HEAD", "/private" | "/fresh") | ("POST", "/private") => private(&request).await,
         _ => with_session(request, peer, &proxies).await,
     };
     Ok(answer.unwrap_or_else(SessionError::into_response))

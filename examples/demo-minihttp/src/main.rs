@@ -31,10 +31,13 @@ fn free_address(address: SocketAddr) -> std::io::Result<SocketAddr> {
 fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxies) -> Result<(), BoxError> {
     let method = request.method().to_owned();
     let target = request.path().to_owned();
-    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let (path, query) = match target.split_once('?').unwrap_or((&target, "")) {
+        ("", query) => ("/", query),
+        parts => parts,
+    };
     let reply = if path == "/plain" {
         app::answer_without_session(app::Request::new(&method, path, query, b""))
-    } else if matches!((&*method, path), ("GET" | "HEAD", "/private" | "/fresh")) {
+    } else if matches!((&*method, path), ("GET" | "HEAD", "/private" | "/fresh") | ("POST", "/private")) {
         let user = request.signed_in()?;
         if path == "/fresh" {
             user.within(app::freshness(query))?;
@@ -43,13 +46,16 @@ fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxie
     } else {
         let (session, device) = (request.session()?, device(&request, proxies));
         let mut body = Vec::new();
-        request.body().take(MAX_BODY).read_to_end(&mut body)?;
-        let wait: app::Wait = |duration| {
-            may::coroutine::sleep(duration);
-            Box::pin(std::future::ready(()))
-        };
-        let request = app::Request::new(&method, path, query, &body).from_device(&device);
-        block_on(app::answer(request, &session, wait))?
+        if request.body().take(MAX_BODY + 1).read_to_end(&mut body)? as u64 > MAX_BODY {
+            app::Reply::status(413)
+        } else {
+            let wait: app::Wait = |duration| {
+                may::coroutine::sleep(duration);
+                Box::pin(std::future::ready(()))
+            };
+            let request = app::Request::new(&method, path, query, &body).from_device(&device);
+            block_on(app::answer(request, &session, wait))?
+        }
     };
     let reason = StatusCode::from_u16(reply.status)?.canonical_reason().unwrap_or_default();
     response.status_code(usize::from(reply.status), reason);

@@ -1,9 +1,11 @@
 //! The routes of go-sessions' overview example.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sessions_core::{Error, Key, Session};
 
-use super::Reply;
+use super::devices::REMEMBER;
+use super::{Reply, Request};
 
 const BUSINESS: Key<Vec<Business>> = Key::new("businessEdit");
 
@@ -39,6 +41,18 @@ pub(super) fn update(session: &Session) -> Result<Reply, Error> {
     Ok(Reply::text("ok"))
 }
 
+/// Replaces the idle timeout of a session that exists.
+pub(super) fn expire(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
+    let Some(idle) = request.duration("after").filter(|idle| REMEMBER.contains(idle)) else {
+        return Ok(Reply::refusal(400, "after is not a time of at most 400 days; try /expire?after=10m"));
+    };
+    if session.is_new() {
+        return Ok(Reply::refusal(409, "there is no session yet"));
+    }
+    session.update_expiration(idle)?;
+    Ok(Reply::text("ok"))
+}
+
 pub(super) fn destroy(session: &Session) -> Reply {
     session.destroy();
     Reply::text("ok")
@@ -53,8 +67,13 @@ pub(super) fn set_immutable(session: &Session) -> Result<Reply, Error> {
 }
 
 pub(super) fn get_immutable(session: &Session) -> Result<Reply, Error> {
-    let first = BUSINESS.get(session)?.and_then(|list| list.into_iter().next());
-    Ok(Reply::text(match first {
+    // As JSON, since `/put?k=businessEdit` can write anything there, and a mismatch of types would
+    // be logged as a fault of this program.
+    let stored = session.get::<Value>(BUSINESS.name())?.unwrap_or_else(|| Value::Array(Vec::new()));
+    let Ok(list) = serde_json::from_value::<Vec<Business>>(stored) else {
+        return Ok(Reply::refusal(409, "another value is stored there; /set_immutable replaces it"));
+    };
+    Ok(Reply::text(match list.into_iter().next() {
         Some(business) => format!("[]businessModel[0].Name remains: {}", business.name),
         None => "please navigate to the /set_immutable first".to_owned(),
     }))

@@ -13,7 +13,8 @@ use super::{Reply, Request, Wait};
 pub(super) const DEVICE: Key<core::Device> = Key::new("device");
 
 /// How long a login can be remembered. Browsers keep no cookie for longer than 400 days.
-const REMEMBER: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(400 * 24 * 60 * 60);
+pub(super) const REMEMBER: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(400 * 24 * 60 * 60);
 
 /// Who is signed in. Times are milliseconds since the Unix epoch.
 #[derive(Serialize)]
@@ -36,14 +37,15 @@ pub(super) struct Device {
     pub(super) device: Option<core::Device>,
 }
 
-pub(super) fn login(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
+/// Signs in the visitor, whose token is replaced.
+pub(super) async fn login(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
     let login = match requested_login(request) {
         Ok(login) => login,
         Err(refusal) => return Ok(refusal),
     };
     session.login(login)?;
     store_device(request, session)?;
-    Ok(Reply::text("ok"))
+    renewed(session).await
 }
 
 /// Signs in a client without a cookie jar, which sends the token as `Authorization: Bearer`.
@@ -77,11 +79,16 @@ fn requested_login(request: Request<'_>) -> Result<Login, Reply> {
     }
 }
 
-/// Records that it is still the same visitor. A real application checks the password again.
-///
-/// That replaces the token. A client without a cookie jar gets the new one in the body.
+/// Records that it is still the same visitor, whose token is replaced. A real application checks
+/// the password again.
 pub(super) async fn confirm(session: &Session) -> Result<Reply, Error> {
     session.confirm()?;
+    renewed(session).await
+}
+
+/// Answers a request that replaces the token. A client without a cookie jar gets the new one in
+/// the body.
+async fn renewed(session: &Session) -> Result<Reply, Error> {
     if session.bearer_token()?.is_none() {
         return Ok(Reply::text("ok"));
     }

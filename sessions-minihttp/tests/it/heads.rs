@@ -37,6 +37,24 @@ fn of_size(size: usize) -> String {
 }
 
 #[test]
+fn absolute_target_has_the_path_of_a_relative_one() {
+    let mut client = Client::new(serve(sessions(), |request: Request<'_>, response: &mut Response| {
+        response.body_vec(request.path().as_bytes().to_vec());
+        Ok(())
+    }));
+    for (target, path) in [
+        ("/a?b", "/a?b"),
+        ("http://test/a?b=http://c/", "/a?b=http://c/"),
+        ("http://test", "/"),
+        ("http://test?b", "?b"),
+        ("/a/http://test/b", "/a/http://test/b"),
+    ] {
+        let answer = client.ask(&get(target, ""));
+        assert_eq!((answer.status, answer.body.as_str()), (200, path), "{target}");
+    }
+}
+
+#[test]
 fn request_may_have_100_headers() {
     let mut client = client();
     let cookie = client.get("/", "").cookie().to_owned();

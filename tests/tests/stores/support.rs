@@ -6,21 +6,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sessions_tests::{Framework, Options, Server};
 use tempfile::TempDir;
-use test_servers::{Cluster, Postgres};
+use test_servers::{Cluster, MariaDb, Postgres};
 
 /// All frameworks, for tests that alternate between them.
 pub(crate) const FRAMEWORKS: [Framework; 4] =
     [Framework::Axum, Framework::Actix, Framework::Hyper, Framework::Minihttp];
+
+/// Deadlines of SQL stores, since many writes of one row wait for each other. The default of
+/// half a second is too short for that on a busy machine.
+const UNHURRIED: &str = "load_deadline_ms=10000&commit_deadline_ms=20000";
 
 /// The kind of store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     Redb,
     Fjall,
+    Sqlite,
     Redis,
     RedisCluster,
     Postgres,
-    Sqlite,
+    MariaDb,
 }
 
 impl Engine {
@@ -29,8 +34,10 @@ impl Engine {
         match self {
             Self::Redb => format!("redb:{}", path.display()),
             Self::Fjall => format!("fjall:{}", path.display()),
-            Self::Sqlite => format!("sqlite:{}", path.display()),
-            Self::Redis | Self::RedisCluster | Self::Postgres => panic!("{self:?} lies in no folder"),
+            Self::Sqlite => format!("sqlite:{}?{UNHURRIED}", path.display()),
+            Self::Redis | Self::RedisCluster | Self::Postgres | Self::MariaDb => {
+                panic!("{self:?} lies in no folder")
+            }
         }
     }
 }
@@ -55,7 +62,10 @@ impl Place {
             }
             Engine::Redis => test_servers::installed().then(|| Self::with_prefix(&redis().url())),
             Engine::RedisCluster => test_servers::installed().then(|| Self::with_prefix(&cluster().url())),
-            Engine::Postgres => Postgres::is_installed().then(Self::with_database),
+            Engine::Postgres => Postgres::is_installed()
+                .then(|| Self::with_database(&postgres().url(), |statement| postgres().sql(statement))),
+            Engine::MariaDb => MariaDb::is_installed()
+                .then(|| Self::with_database(&mariadb().url(), |statement| mariadb().sql(statement))),
         }
     }
 
@@ -72,13 +82,12 @@ impl Place {
     }
 
     /// Returns a database of its own on a server that other tests share.
-    fn with_database() -> Self {
+    fn with_database(server: &str, run: impl Fn(&str) -> String) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        drop(postgres().sql(&format!("CREATE DATABASE {name}")));
-        let server = postgres().url();
+        drop(run(&format!("CREATE DATABASE {name}")));
         let (server, _) = server.rsplit_once('/').expect("the URL ends with a database");
-        Self { url: format!("{server}/{name}"), _folder: None }
+        Self { url: format!("{server}/{name}?{UNHURRIED}"), _folder: None }
     }
 
     /// Starts a demo with this store.
@@ -115,6 +124,12 @@ fn postgres() -> &'static Postgres {
     POSTGRES.get_or_init(Postgres::start)
 }
 
+/// Returns the database that tests share. It ends with the process.
+fn mariadb() -> &'static MariaDb {
+    static MARIADB: OnceLock<MariaDb> = OnceLock::new();
+    MARIADB.get_or_init(MariaDb::start)
+}
+
 /// Returns the cluster that tests share. It ends with the process.
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
@@ -149,12 +164,24 @@ macro_rules! on_every_store_in_every_framework {
                 sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::Fjall }
             }
 
+            mod sqlite {
+                sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::Sqlite }
+            }
+
             mod redis {
                 sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::Redis }
             }
 
             mod redis_cluster {
                 sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::RedisCluster }
+            }
+
+            mod postgres {
+                sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::Postgres }
+            }
+
+            mod mariadb {
+                sessions_tests::in_every_framework! { @tests super::super::$scenario, $crate::support::Engine::MariaDb }
             }
         }
     )*};

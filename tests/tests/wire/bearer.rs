@@ -7,6 +7,7 @@ in_every_framework! {
     token_of_the_api_signs_a_client_in,
     token_and_cookie_in_one_request_are_refused,
     confirmation_gives_another_token,
+    login_gives_another_token,
     bearer_tokens_are_an_option,
     login_by_the_api_is_checked_like_any_other,
     the_rules_of_cookies_hold_for_bearer_tokens,
@@ -68,6 +69,24 @@ fn confirmation_gives_another_token(framework: Framework) {
     assert_ne!(first, second);
     assert_eq!(ask(&server, "/whoami", &second).json()["user"], "ann");
     assert!(ask(&server, "/whoami", &first).json()["user"].is_null());
+}
+
+fn login_gives_another_token(framework: Framework) {
+    for seal in [Seal::Plain, Seal::Encrypted] {
+        let server = start(framework, seal);
+        let first = token(server.ask(&Request::get("/api/login?user=ann")));
+        ask(&server, "/put?k=cart&v=7", &first).expect_text("ok");
+        let second = token(ask(&server, "/login?user=ann", &first));
+        assert_ne!(first, second);
+        assert_eq!(ask(&server, "/whoami", &second).json()["user"], "ann");
+        assert_eq!(ask(&server, "/get/", &second).entries()["cart"], "7");
+        assert!(ask(&server, "/whoami", &first).json()["user"].is_null());
+        // A refused login leaves the token alone.
+        ask(&server, "/login?user=", &second).expect_status(400);
+        let third = token(ask(&server, "/login?user=bob", &second));
+        assert_eq!(ask(&server, "/whoami", &third).json()["user"], "bob");
+        assert!(ask(&server, "/whoami", &second).json()["user"].is_null());
+    }
 }
 
 fn bearer_tokens_are_an_option(framework: Framework) {

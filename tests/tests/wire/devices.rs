@@ -6,6 +6,7 @@ use sessions_tests::{Framework, Options, Request, Server, Visitor, in_every_fram
 in_every_framework! {
     device_of_a_login_is_listed,
     only_a_trusted_proxy_reports_an_address,
+    forwarded_of_a_trusted_proxy_may_count_instead,
     one_device_is_signed_out_from_another,
     device_of_another_user_is_not_signed_out,
 }
@@ -39,6 +40,18 @@ fn only_a_trusted_proxy_reports_an_address(framework: Framework) {
     assert_eq!(address(&behind_proxy), "198.51.100.7");
     let behind_another = Options::new(framework).argument("--trust-proxy").argument("10.0.0.0/8").start();
     assert_eq!(address(&behind_another), "127.0.0.1");
+}
+
+fn forwarded_of_a_trusted_proxy_may_count_instead(framework: Framework) {
+    let spoofed = ("X-Forwarded-For", "192.0.2.66");
+    let address = |proxy: &str, headers: &[(&str, &str)]| {
+        let server = Options::new(framework).argument("--trust-proxy").argument(proxy).argument("--forwarded").start();
+        device(&server, &[&[("User-Agent", "Firefox")], headers].concat())["address"].clone()
+    };
+    let forwarded = ("Forwarded", "for=192.0.2.66, for=\"[2001:db8::7]:4711\";proto=https");
+    assert_eq!(address("127.0.0.1", &[spoofed, forwarded]), "2001:db8::7");
+    assert_eq!(address("127.0.0.1", &[spoofed]), "127.0.0.1");
+    assert_eq!(address("10.0.0.0/8", &[spoofed, forwarded]), "127.0.0.1");
 }
 
 /// Posts the form that signs a device out, and expects a status.

@@ -5,6 +5,7 @@ use sessions_tests::{Framework, Server, Visitor, in_every_framework, query};
 in_every_framework! {
     an_immutable_entry_is_read_back,
     a_plain_write_cannot_change_an_immutable_entry,
+    an_entry_of_another_type_is_no_fault,
 }
 
 /// The name that `/set_immutable` stores.
@@ -30,6 +31,19 @@ fn a_plain_write_cannot_change_an_immutable_entry(framework: Framework) {
     visitor.get(&query("/put", &[("k", key), ("v", "Gabriel")])).expect_failure().expect_no_cookie();
     assert_eq!(visitor.entries(), entries);
     expect_stored(&mut visitor);
+}
+
+fn an_entry_of_another_type_is_no_fault(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.visitor();
+    // The key that `/set_immutable` uses.
+    visitor.put("businessEdit", "Gabriel");
+    visitor.get("/get_immutable").expect_status(409).expect_no_cookie();
+    visitor.get("/").expect_ok();
+    visitor.get("/set_immutable").expect_ok();
+    expect_stored(&mut visitor);
+    let log = server.stop();
+    assert!(!log.contains(" WARN ") && !log.contains(" ERROR "), "a client fills the log:\n{log}");
 }
 
 #[track_caller]

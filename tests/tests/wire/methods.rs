@@ -3,6 +3,8 @@
 use sessions_tests::{Framework, Request, Server, in_every_framework};
 
 in_every_framework! {
+    a_target_may_have_the_absolute_form,
+    a_large_form_is_refused_as_a_whole,
     head_is_get_without_the_body,
     options_makes_no_session,
     a_form_is_posted,
@@ -56,4 +58,30 @@ fn a_form_is_posted(framework: Framework) {
     // The fields of the form count, not the query of its target.
     visitor.ask(Request::post_form("/login?user=eve", &[])).expect_status(400);
     visitor.expect_user("Ann Éluard");
+}
+
+fn a_target_may_have_the_absolute_form(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.signed_in("ann");
+    visitor.get("http://localhost/plain").expect_text("ok");
+    visitor.get("http://localhost/put?k=cart&v=http://3").expect_text("ok");
+    assert_eq!(visitor.entries()["cart"], "http://3");
+    visitor.get("http://localhost/private").expect_text("ann");
+    for page in ["http://localhost", "http://localhost?next=/private"] {
+        assert!(visitor.get(page).expect_ok().text().contains("Sessions demo"), "{page}");
+    }
+    // The path counts, not where the target seems to begin.
+    visitor.get("/plain/http://localhost/private").expect_status(404);
+}
+
+fn a_large_form_is_refused_as_a_whole(framework: Framework) {
+    let server = Server::start(framework);
+    let mut visitor = server.signed_in("ann");
+    let tail = "x".repeat(3 << 20);
+    let large = Request::post_form("/put", &[("k", "a"), ("v", "1"), ("tail", &tail)]);
+    // On a connection of its own, which a server may close instead of reading the rest.
+    visitor.twin().ask(large).expect_status(413).expect_no_cookie();
+    assert!(visitor.entries().is_empty());
+    visitor.ask(Request::post_form("/put", &[("k", "a"), ("v", "1"), ("tail", &tail[..1000])])).expect_text("ok");
+    assert_eq!(visitor.entries()["a"], "1");
 }

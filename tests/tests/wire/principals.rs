@@ -9,6 +9,7 @@ in_every_framework! {
     a_login_after_logout_others_stays,
     an_anonymous_visitor_lists_no_sessions,
     a_login_beyond_the_limit_ends_the_oldest,
+    a_login_beyond_the_limit_may_be_refused,
     parallel_logins_leave_no_more_than_allowed,
 }
 
@@ -52,6 +53,27 @@ fn a_login_beyond_the_limit_ends_the_oldest(framework: Framework) {
     let alive: Vec<bool> = logins.iter_mut().map(|visitor| visitor.whoami().user.is_some()).collect();
     assert_eq!((alive.iter().filter(|alive| **alive).count(), alive[3]), (2, true), "{alive:?}");
     bob.expect_user("bob");
+}
+
+fn a_login_beyond_the_limit_may_be_refused(framework: Framework) {
+    let options = Options::new(framework).argument("--per-principal").argument("2");
+    let server = options.argument("--limit-policy").argument("refuse").start();
+    let [mut laptop, mut phone] = [(); 2].map(|()| server.signed_in("ann"));
+    let mut tablet = server.visitor();
+    tablet.put("cart", "3 books");
+    for _ in 0..2 {
+        tablet.get("/login?user=ann").expect_status(403);
+        tablet.expect_anonymous();
+    }
+    laptop.expect_user("ann");
+    phone.expect_user("ann");
+    server.signed_in("bob").expect_user("bob");
+    // A login that replaces one's own is not one more.
+    phone.login("ann");
+    phone.get("/logout").expect_text("ok");
+    tablet.login("ann");
+    tablet.expect_user("ann");
+    laptop.expect_user("ann");
 }
 
 fn parallel_logins_leave_no_more_than_allowed(framework: Framework) {

@@ -8,6 +8,8 @@ in_every_framework! {
     remembered_login_outlives_browser_and_timeouts,
     remember_that_is_no_time_is_refused,
     confirmation_makes_a_login_fresh_again,
+    expiry_of_one_session_can_be_changed,
+    expiry_that_is_no_time_is_refused,
 }
 
 const HOUR: u64 = 60 * 60 * 1000;
@@ -101,4 +103,37 @@ fn confirmation_makes_a_login_fresh_again(framework: Framework) {
     let sessions = visitor.get("/sessions").json();
     assert_eq!(sessions.as_array().map(Vec::len), Some(1), "{sessions}");
     assert_eq!(sessions[0]["signed_in_at"], Value::from(confirmed));
+}
+
+fn expiry_of_one_session_can_be_changed(framework: Framework) {
+    let server = Options::new(framework).argument("--absolute").argument("1h").start();
+    let (mut visitor, mut other) = (server.signed_in("ann"), server.signed_in("ann"));
+    let signed_in = time(&mut visitor, "signed_in_at").expect("ann has signed in");
+    let ends = time(&mut other, "ends_at");
+    for (after, minutes) in [("10m", 10), ("2h", 120), ("5m", 5)] {
+        let answer = visitor.get(&format!("/expire?after={after}")).expect_text("ok");
+        // A busy machine may need some time between the login and this.
+        let age = max_age(&answer);
+        assert!(age.is_some_and(|age| (minutes * 60 - 60..=minutes * 60).contains(&age)), "{age:?} for {after}");
+        let lasts = time(&mut visitor, "ends_at").map(|ends| ends - signed_in);
+        let is_close = |lasts: u64| lasts.abs_diff(minutes * 60_000) < 60_000;
+        assert!(lasts.is_some_and(is_close), "{lasts:?} ms for {after}");
+    }
+    visitor.expect_user("ann");
+    assert_eq!(time(&mut other, "ends_at"), ends, "another session keeps its own");
+    // The next login is an ordinary one again.
+    assert_eq!(max_age(&visitor.login("ann")), None);
+}
+
+fn expiry_that_is_no_time_is_refused(framework: Framework) {
+    let server = Server::start(framework);
+    server.visitor().get("/expire?after=10m").expect_status(409).expect_no_cookie();
+    let mut visitor = server.signed_in("ann");
+    let ends = time(&mut visitor, "ends_at");
+    for target in ["/expire", "/expire?after=", "/expire?after=soon", "/expire?after=0s", "/expire?after=1us"] {
+        visitor.get(target).expect_status(400).expect_no_cookie();
+    }
+    visitor.get("/expire?after=401d").expect_status(400).expect_no_cookie();
+    assert_eq!(time(&mut visitor, "ends_at"), ends);
+    visitor.expect_user("ann");
 }
