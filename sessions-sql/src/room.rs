@@ -11,7 +11,8 @@ use crate::statements::Statement;
 
 /// Length of the reserve. It holds what the -wal holds at most, and some transactions.
 const RESERVE: u64 = 4 << 20;
-/// Free space from which on the reserve is allocated again, so that the next write does not need it.
+/// Free space from which on the reserve is allocated again, so that the next write does not need
+/// it.
 const AMPLE: u64 = RESERVE / 2 * 3;
 /// Free space that sessions of users leave to those who sign out.
 const LEFT: u64 = RESERVE / 4;

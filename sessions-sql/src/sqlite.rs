@@ -153,7 +153,8 @@ pub(crate) fn is_full(error: &sqlx::Error) -> bool {
 
 /// Creates the database file for its owner only, or checks the one that is there.
 ///
-/// SQLite would follow a link, trust what anybody has written, and create the file as the umask says.
+/// SQLite would follow a link, trust what anybody has written, and create the file as the umask
+/// says.
 fn prepare_file(path: &Path) -> Result<(), OpenError> {
     /// Creating the file opens and closes it, which would drop the locks of a store that has just
     /// opened it in another thread.
