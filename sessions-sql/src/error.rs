@@ -30,7 +30,8 @@ pub enum OpenErrorKind {
     Options,
     /// The folder of a database file does not exist.
     Folder,
-    /// The database file cannot be created, or somebody else may have put it there or written to it.
+    /// The database file cannot be created, or somebody else may have put it there or written to
+    /// it.
     File,
     /// A thread could not be started, or a pool was given outside a tokio runtime.
     Runtime,
