@@ -194,7 +194,7 @@ async fn look(request: Request<'_>, session: &Session, wait: Wait) -> Result<Opt
         "/get_immutable" => classic::get_immutable(session)?,
         "/get/" => flows::get(session)?,
         "/visits" => visits::show(request, session, wait),
-        "/flash/get" => flashes::get(request, session),
+        "/flash/get" => flashes::get(request, session, wait).await,
         "/flash/peek" => flashes::peek(request, session)?,
         "/flash/all" => flashes::all(session)?,
         "/whoami" => devices::whoami(session),

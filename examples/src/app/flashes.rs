@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sessions_core::{Error, Session};
 
-use super::{Reply, Request};
+use super::{Reply, Request, Wait};
 
 pub(super) fn set(request: Request<'_>, session: &Session) -> Result<Reply, Error> {
     session.set_flash(&request.key(), &request.parameter("v").unwrap_or_default())?;
     Ok(Reply::text("ok"))
 }
 
-pub(super) fn get(request: Request<'_>, session: &Session) -> Reply {
-    Reply::text(session.lenient_flash(&request.key()).text().unwrap_or_default())
+/// Waits between reading and answering, so that a login can overtake the request.
+pub(super) async fn get(request: Request<'_>, session: &Session, wait: Wait) -> Reply {
+    let text = session.lenient_flash(&request.key()).text().unwrap_or_default();
+    request.pause(wait).await;
+    Reply::text(text)
 }
 
 pub(super) fn peek(request: Request<'_>, session: &Session) -> Result<Reply, Error> {

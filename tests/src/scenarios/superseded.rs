@@ -58,6 +58,40 @@ pub fn requests_in_flight_are_kept_or_refused(servers: &[&Server], rounds: usize
     assert!(refused > 0, "no request was overtaken in {rounds} rounds");
 }
 
+/// Signs in on the first server while the last one shows a flash to a request with the old token.
+///
+/// # Panics
+///
+/// Panics if the rule does not hold.
+#[track_caller]
+pub fn a_flash_is_shown_once_beside_a_login(servers: &[&Server], rounds: usize) {
+    let last = servers[servers.len() - 1];
+    let mut overtaken = 0;
+    for _ in 0..rounds {
+        let mut visitor = servers[0].visitor();
+        visitor.get("/flash/set?k=notice&v=saved").expect_ok();
+        let mut tabs = [visitor.twin(), last.visitor_with(&visitor.token())];
+        let shown = each_together(&mut tabs, |index, tab| match index {
+            0 => {
+                // Meanwhile the other request has loaded the session.
+                tab.get("/put?k=cart&v=7&ms=80").expect_ok();
+                tab.login("ann");
+                None
+            }
+            _ => {
+                let answer = tab.get("/flash/get?k=notice&ms=200").expect_no_cookie();
+                // The request may also come after the login, and see nothing.
+                Some(answer.expect_ok().text()).filter(|text| !text.is_empty())
+            }
+        });
+        let again = tabs[0].get("/flash/get?k=notice").expect_ok().text();
+        let shown = shown.into_iter().flatten().count();
+        assert!(shown + usize::from(!again.is_empty()) == 1, "shown {shown} times, then {again:?}");
+        overtaken += shown;
+    }
+    assert!(overtaken > 0, "no request was overtaken in {rounds} rounds");
+}
+
 /// Sends a login twice, to the first server and to the last, as an impatient visitor does.
 ///
 /// # Panics

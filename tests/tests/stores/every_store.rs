@@ -105,6 +105,8 @@ fn a_long_principal_is_refused(framework: Framework, engine: Engine) {
 fn a_login_overtakes_requests(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
         superseded::overtaken_requests_are_refused_and_sign_nobody_out(&[server]);
+        superseded::requests_in_flight_are_kept_or_refused(&[server, server, server], 5);
+        superseded::a_flash_is_shown_once_beside_a_login(&[server], 3);
         superseded::a_login_that_is_sent_twice_keeps_the_cart(&[server]);
     });
 }

@@ -161,6 +161,7 @@ fn a_login_overtakes_requests_on_all_servers(engine: Engine) {
     let servers = servers.each_ref();
     superseded::overtaken_requests_are_refused_and_sign_nobody_out(&servers);
     superseded::requests_in_flight_are_kept_or_refused(&servers, 5);
+    superseded::a_flash_is_shown_once_beside_a_login(&servers, 5);
     superseded::a_login_that_is_sent_twice_keeps_the_cart(&servers);
 }
 
