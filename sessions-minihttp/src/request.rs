@@ -92,17 +92,27 @@ impl<'r> Request<'r> {
         self.head.method
     }
 
-    /// Returns the path, and the query if there is one.
+    /// Returns the path, without the query that may_minihttp's own requests have there.
     ///
     /// A target in absolute form, `http://host/path`, which a server has to accept (RFC 9112
-    /// section 3.2.2), is returned without its scheme and host. Without a path it is `/`, or only
-    /// the query if it has one.
+    /// section 3.2.2), has the path after its host, or `/`.
     #[must_use]
     pub fn path(&self) -> &str {
-        match path_of(self.head.path) {
+        match self.path_and_query().0 {
             "" => "/",
             path => path,
         }
+    }
+
+    /// Returns the query, without its question mark.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.path_and_query().1
+    }
+
+    fn path_and_query(&self) -> (&str, Option<&str>) {
+        let target = path_of(self.head.path);
+        target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)))
     }
 
     /// Returns the address of the other end of the connection: the client, or a proxy.
@@ -137,8 +147,7 @@ impl<'r> Request<'r> {
 
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path().split('?').next();
-        f.debug_struct("Request").field("method", &self.method()).field("path", &path).finish_non_exhaustive()
+        f.debug_struct("Request").field("method", &self.method()).field("path", &self.path()).finish_non_exhaustive()
     }
 }
 

@@ -95,8 +95,8 @@ impl HttpService for Bare {
 
 fn handle(request: sessions_minihttp::Request<'_>, response: &mut sessions_minihttp::Response) -> Result<(), BoxError> {
     response.header("Content-Type: text/plain; charset=utf-8");
-    let (path, query) = request.path().split_once('?').unwrap_or((request.path(), ""));
-    match path {
+    let query = request.query().unwrap_or_default();
+    match request.path() {
         "/plain" => {
             response.body("ok");
         }

@@ -30,11 +30,8 @@ fn free_address(address: SocketAddr) -> std::io::Result<SocketAddr> {
 
 fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxies) -> Result<(), BoxError> {
     let method = request.method().to_owned();
-    let target = request.path().to_owned();
-    let (path, query) = match target.split_once('?').unwrap_or((&target, "")) {
-        ("", query) => ("/", query),
-        parts => parts,
-    };
+    let (path, query) = (request.path().to_owned(), request.query().unwrap_or_default().to_owned());
+    let (path, query) = (path.as_str(), query.as_str());
     let reply = if path == "/plain" {
         app::answer_without_session(app::Request::new(&method, path, query, b""))
     } else if matches!((&*method, path), ("GET" | "HEAD", "/private" | "/fresh") | ("POST", "/private")) {

@@ -33,6 +33,7 @@ fn a_ticked_box_keeps_a_visitor_signed_in() {
     clock.advance(MONTH - Duration::from_secs(60));
     assert_eq!(remembered.visit(server, "/"), (200, "signed in as ann".to_owned()));
     assert_eq!(other.visit(server, "/").0, 401);
+    assert_eq!(other.visit(server, "/login?next=/"), (200, FORM.to_owned()), "where a gate sends a browser");
     clock.advance(Duration::from_secs(60));
     assert_eq!(remembered.visit(server, "/").0, 401);
 }

@@ -12,7 +12,7 @@ fn account(request: Request<'_>, response: &mut Response) -> Result<(), BoxError
 }
 
 fn site(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
-    match request.path().split('?').next().unwrap_or_default() {
+    match request.path() {
         "/login" => request.session()?.login("ann")?,
         "/pay" => request.signed_in()?.within(Duration::ZERO)?,
         "/fresh" => return SignedInService::new(account).within(Duration::ZERO).call(request, response),

@@ -58,7 +58,7 @@ fn session_overrides_its_own_headers() {
 fn dynamic_header_cannot_become_two() {
     let mut client = Client::new(serve(sessions(), routes));
     let answer = client.get("/to/home?n=1", "");
-    assert_eq!((answer.status, answer.one("location")), (303, Some("home?n=1")));
+    assert_eq!((answer.status, answer.one("location")), (303, Some("home")));
     let answer = client.get("/to/home%0D%0ASet-Cookie:%20id=planted", "");
     assert!(answer.one("location").is_some_and(|value| value.starts_with("home  Set-Cookie:")));
     assert_ne!(answer.cookie(), "id=planted");

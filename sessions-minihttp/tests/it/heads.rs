@@ -39,15 +39,17 @@ fn of_size(size: usize) -> String {
 #[test]
 fn absolute_target_has_the_path_of_a_relative_one() {
     let mut client = Client::new(serve(sessions(), |request: Request<'_>, response: &mut Response| {
-        response.body_vec(request.path().as_bytes().to_vec());
+        response.body_vec(format!("{} {:?}", request.path(), request.query()).into_bytes());
         Ok(())
     }));
     for (target, path) in [
-        ("/a?b", "/a?b"),
-        ("http://test/a?b=http://c/", "/a?b=http://c/"),
-        ("http://test", "/"),
-        ("http://test?b", "?b"),
-        ("/a/http://test/b", "/a/http://test/b"),
+        ("/a", "/a None"),
+        ("/a?", "/a Some(\"\")"),
+        ("/a?b?c", "/a Some(\"b?c\")"),
+        ("http://test/a?b=http://c/", "/a Some(\"b=http://c/\")"),
+        ("http://test", "/ None"),
+        ("http://test?b", "/ Some(\"b\")"),
+        ("/a/http://test/b", "/a/http://test/b None"),
     ] {
         let answer = client.ask(&get(target, ""));
         assert_eq!((answer.status, answer.body.as_str()), (200, path), "{target}");
