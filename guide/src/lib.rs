@@ -5,6 +5,10 @@
 struct Accounts;
 
 #[cfg(doctest)]
+#[doc = include_str!("../accounts-without-a-framework.md")]
+struct AccountsWithoutAFramework;
+
+#[cfg(doctest)]
 #[doc = include_str!("../choosing-a-store.md")]
 struct ChoosingAStore;
 

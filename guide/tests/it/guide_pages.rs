@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const PROGRAMS: &[(&str, &str)] = &[
     ("accounts", "accounts"),
     ("accounts_actix", "accounts"),
+    ("accounts_hyper", "accounts-without-a-framework"),
+    ("accounts_minihttp", "accounts-without-a-framework"),
     ("devices", "devices-and-limits"),
     ("flashes", "flash-messages"),
     ("members", "pages-for-members"),

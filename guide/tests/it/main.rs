@@ -4,6 +4,9 @@
 
 mod accounts;
 mod accounts_actix;
+mod accounts_flow;
+mod accounts_hyper;
+mod accounts_minihttp;
 mod devices;
 mod flashes;
 mod guide_pages;
