@@ -56,10 +56,13 @@ impl Store {
 }
 
 impl Client {
-    async fn commit(&self) {
+    async fn commit(&self) -> bool {
         match self {
             Self::Ours(client) => client.commit().await,
-            Self::Tower(client) => client.commit().await,
+            Self::Tower(client) => {
+                client.commit().await;
+                true
+            }
         }
     }
 
@@ -131,11 +134,14 @@ async fn rate(clients: &[Arc<Client>], time: Duration, act: Act) -> f64 {
             let (client, done, is_over) = (Arc::clone(client), Arc::clone(&done), Arc::clone(&is_over));
             tokio::spawn(async move {
                 while !is_over.load(Ordering::Relaxed) {
-                    match act {
+                    let is_done = match act {
                         Act::Commit => client.commit().await,
-                        Act::Load => client.load().await,
-                    }
-                    done.fetch_add(1, Ordering::Relaxed);
+                        Act::Load => {
+                            client.load().await;
+                            true
+                        }
+                    };
+                    done.fetch_add(u64::from(is_done), Ordering::Relaxed);
                 }
             })
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sessions_core::record::{Changes, Record, SecretHash};
-use sessions_core::store::{self, Created};
+use sessions_core::store::{self, Created, StoreErrorKind};
 use sessions_core::{SessionId, Timestamp};
 use sessions_redis::RedisStore;
 use sessions_sql::{PostgresStore, SqlStore, SqliteStore};
@@ -52,12 +52,17 @@ impl Client {
         Self { store: Arc::clone(store), base: Mutex::new(base) }
     }
 
-    /// Adds one, exactly.
-    pub(crate) async fn commit(&self) {
+    /// Adds one, exactly, and returns whether it was done within the deadline: writers of one row in
+    /// several processes may wait longer.
+    pub(crate) async fn commit(&self) -> bool {
         let mut base = self.base.lock().await;
         let changes = Changes::new(SystemTime::now().into(), SECRET).increment("n", 1);
-        let committed = self.store.commit(&base, &changes).await.expect("the store writes");
-        *base = committed.expect("the session is live");
+        match self.store.commit(&base, &changes).await {
+            Ok(committed) => *base = committed.expect("the session is live"),
+            Err(error) if error.kind() == StoreErrorKind::TimedOut => return false,
+            Err(error) => panic!("the store does not write: {error}"),
+        }
+        true
     }
 
     pub(crate) async fn load(&self) {
