@@ -52,8 +52,8 @@ impl Client {
         Self { store: Arc::clone(store), base: Mutex::new(base) }
     }
 
-    /// Adds one, exactly, and returns whether it was done within the deadline: writers of one row in
-    /// several processes may wait longer.
+    /// Adds one, exactly, and returns whether it was done within the deadline: writers of one row
+    /// in several processes may wait longer.
     pub(crate) async fn commit(&self) -> bool {
         let mut base = self.base.lock().await;
         let changes = Changes::new(SystemTime::now().into(), SECRET).increment("n", 1);
