@@ -178,15 +178,22 @@ impl RequestHeaders for RequestHead<'_> {
 
 /// Returns the path and query of a request target in any form.
 fn path_of(target: &str) -> &str {
+    // Nearly every target is a path, which needs no search.
+    if target.starts_with('/') {
+        return target;
+    }
     match target.split_once("://") {
-        Some((_, rest)) if !target.starts_with('/') => rest.find(['/', '?']).map_or("", |start| &rest[start..]),
-        _ => target,
+        Some((_, rest)) => rest.find(['/', '?']).map_or("", |start| &rest[start..]),
+        None => target,
     }
 }
 
 /// Returns the host and port of a request target in absolute form.
 fn authority_of(target: &str) -> Option<&[u8]> {
-    let (_, rest) = target.split_once("://").filter(|_| !target.starts_with('/'))?;
+    if target.starts_with('/') {
+        return None;
+    }
+    let (_, rest) = target.split_once("://")?;
     rest.split(['/', '?']).next().map(host_of)
 }
 
