@@ -223,7 +223,7 @@ impl Record {
             && self.tail_parts().former.is_some_and(|former| former.hash == secret.beginning())
     }
 
-    /// Returns one of the last secrets that were replaced.
+    /// Returns when a secret was replaced, if it is one of the last that were.
     fn find_former(&self, secret: &SecretHash) -> Option<Former> {
         if !self.has_flag(layout::RENEWED) {
             return None;

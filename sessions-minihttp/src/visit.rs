@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 
 use sessions_core::adapter::{CommitError, Exchange, Exchanges, SessionHeaders};
 use sessions_core::{Error, Sessions};
-
 use tracing::field::{debug, display};
 
 use crate::response::Response;
