@@ -3,11 +3,14 @@
 //! What was acknowledged holds, what was refused was not done, and the store works again once the
 //! server does.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{NOW, SECRET, changes, commit, id, names, patient, prefix, record, server, text, valkey};
+use crate::support::{
+    NOW, SECRET, changes, commit, create_on_disk, id, names, patient, prefix, record, server, text, valkey,
+};
 use pollster::block_on;
 use sessions_core::record::{Changes, Lifetime, Refusal, SecretHash};
 use sessions_core::store::{Created, Store, StoreErrorKind};
@@ -291,13 +294,8 @@ fn nothing_acknowledged_is_lost_while_the_server_restarts() {
     const CLIENTS: usize = 8;
     let mut server = Options::new().durable().start();
     let store = RedisStore::builder().open(&server.url()).unwrap();
-    let ids: Vec<_> = (0..CLIENTS).map(|_| id()).collect();
-    for (number, id) in ids.iter().enumerate() {
-        let number = number.to_string();
-        block_on(store.create(&record(*id).entry("whose", number.as_bytes()).build().unwrap())).unwrap();
-    }
-    let destroyed = id();
-    block_on(store.create(&record(destroyed).build().unwrap())).unwrap();
+    let ids: Vec<_> = (0..CLIENTS).map(|number| create_on_disk(&store, "whose", &number.to_string())).collect();
+    let destroyed = create_on_disk(&store, "whose", "nobody's");
     assert!(block_on(store.destroy(destroyed)).unwrap());
     let [acknowledged, in_doubt]: [Vec<AtomicU64>; 2] =
         [(); 2].map(|()| (0..CLIENTS).map(|_| AtomicU64::new(0)).collect());
@@ -353,10 +351,8 @@ fn a_listing_survives_the_restart_of_its_server() {
     }
     let mut server = Options::new().durable().start();
     let store = patient().open(&server.url()).unwrap();
-    let mut missing: std::collections::BTreeSet<_> = (0..300).map(|_| id()).collect();
-    for id in &missing {
-        block_on(store.create(&record(*id).build().unwrap())).unwrap();
-    }
+    let mut missing: BTreeSet<_> =
+        (0..300).map(|number| create_on_disk(&store, "number", &number.to_string())).collect();
     let mut cursor = None;
     let mut pages = 0;
     loop {

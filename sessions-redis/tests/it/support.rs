@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use sessions_core::record::{Changes, Record, RecordBuilder, Refusal, SecretHash};
-use sessions_core::store::{Store, StoreFuture};
+use sessions_core::store::{Created, Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 use sessions_redis::{RedisBuilder, RedisStore};
 use test_servers::{Cluster, Options, Server};
@@ -52,6 +52,23 @@ pub(crate) fn id() -> SessionId {
 /// Returns a builder for a record that lives for half an hour.
 pub(crate) fn record<'a>(id: SessionId) -> RecordBuilder<'a> {
     Record::builder(id, SECRET, NOW).idle(Some(IDLE))
+}
+
+/// Creates a session on a server that writes to a disk before it answers.
+///
+/// While the disk is busy, the answer may be too late. Then the store takes the session back, and
+/// another one is created.
+pub(crate) fn create_on_disk(store: &RedisStore, key: &str, value: &str) -> SessionId {
+    for _ in 0..10 {
+        let id = id();
+        let new = record(id).entry(key, value.as_bytes()).build().unwrap();
+        let created = pollster::block_on(store.create(&new)).unwrap();
+        if created == Created::STORED {
+            return id;
+        }
+        assert_eq!(created, Created::Unanswered);
+    }
+    panic!("no answer to any of ten sessions");
 }
 
 pub(crate) fn changes() -> Changes {
