@@ -1,12 +1,11 @@
 //! Parser for URLs: the servers and a few options.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
+use sessions_remote::{OpenError, OpenErrorKind, UrlOptions};
 use url::{ParseError, Url};
-
-use crate::error::{OpenError, OpenErrorKind};
-use crate::query::{Access, Query, UrlOption};
 
 /// The servers that a URL names.
 pub(crate) enum Address {
@@ -23,11 +22,22 @@ impl fmt::Debug for Address {
     }
 }
 
+/// The URL options of this store, beside those of each remote store.
+const OWN: &[&str] = &["prefix", "wait_for_replicas", "db", "user", "pass", "protocol"];
+
+/// The values of the option `protocol`.
+const PROTOCOLS: &[(&str, ProtocolVersion)] = &[
+    ("resp2", ProtocolVersion::RESP2),
+    ("resp3", ProtocolVersion::RESP3),
+    ("2", ProtocolVersion::RESP2),
+    ("3", ProtocolVersion::RESP3),
+];
+
 /// Hint for a URL that may have been cut off within its password.
 const ENCODE: &str = "(in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
 
 /// Parses a URL into its servers and the options of the store.
-pub(crate) fn parse(url: &str) -> Result<(Address, Vec<UrlOption>), OpenError> {
+pub(crate) fn parse(url: &str) -> Result<(Address, UrlOptions), OpenError> {
     let (scheme, rest) = url.split_once("://").ok_or_else(unknown_scheme)?;
     match scheme {
         "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix" => {
@@ -40,8 +50,16 @@ pub(crate) fn parse(url: &str) -> Result<(Address, Vec<UrlOption>), OpenError> {
     }
 }
 
+fn url_error(reason: impl Into<Cow<'static, str>>) -> OpenError {
+    OpenError::new(OpenErrorKind::Url, reason)
+}
+
+fn no_tls() -> OpenError {
+    OpenError::new(OpenErrorKind::NoTls, "this build has no TLS: turn on the feature `tls` of sessions-redis")
+}
+
 fn unknown_scheme() -> OpenError {
-    OpenError::url(
+    url_error(
         "the URL begins with none of redis://, rediss://, redis+unix://, redis-cluster:// and rediss-cluster:// \
          (or the same with valkey)",
     )
@@ -50,7 +68,7 @@ fn unknown_scheme() -> OpenError {
 /// Parses `user:password@host:port,host:port/?options`.
 ///
 /// All servers share everything but host and port.
-fn cluster(scheme: &str, rest: &str) -> Result<(Address, Vec<UrlOption>), OpenError> {
+fn cluster(scheme: &str, rest: &str) -> Result<(Address, UrlOptions), OpenError> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, tail) = rest.split_at(end);
     let (user, hosts) = match authority.rsplit_once('@') {
@@ -58,44 +76,44 @@ fn cluster(scheme: &str, rest: &str) -> Result<(Address, Vec<UrlOption>), OpenEr
         Some((user, _)) if user.contains([',', '@']) => {
             let reason =
                 "user and password stand once, before the first host; in them, write `,` as %2C and `@` as %40";
-            return Err(OpenError::url(reason));
+            return Err(url_error(reason));
         }
         Some((user, hosts)) => (format!("{user}@"), hosts),
         None => (String::new(), authority),
     };
     let mut clients = Vec::new();
-    let mut options = Vec::new();
+    let mut options = UrlOptions::default();
     for host in hosts.split(',') {
         let (client, found) = server(&format!("{scheme}://{user}{host}{tail}"))?;
         clients.push(client);
         options = found;
     }
     if clients.iter().any(|client| client.get_connection_info().redis_settings().db() != 0) {
-        return Err(OpenError::url("a cluster has no database but 0"));
+        return Err(url_error("a cluster has no database but 0"));
     }
     Ok((Address::Cluster(clients), options))
 }
 
 /// Parses the URL of one server.
-fn server(text: &str) -> Result<(Client, Vec<UrlOption>), OpenError> {
+fn server(text: &str) -> Result<(Client, UrlOptions), OpenError> {
     let url = Url::parse(text).map_err(|error| unreadable(text, error))?;
     check(&url)?;
-    let Query { options, access } = Query::of(&url)?;
-    if access.database.is_some() && names_database(&url) {
+    let options = UrlOptions::parse(url.query().unwrap_or_default(), OWN)?;
+    if options.get("db").is_some() && names_database(&url) {
         return Err(twice("db"));
     }
     let mut bare = url;
     bare.set_query(None);
     // redis-rs quotes the URL in its message. After `check`, this is the only possible complaint.
-    let complaint = |_| OpenError::url("the user or the password is no UTF-8");
-    let info = with_access(bare.into_connection_info().map_err(complaint)?, access)?;
+    let complaint = |_| url_error("the user or the password is no UTF-8");
+    let info = with_access(bare.into_connection_info().map_err(complaint)?, &options)?;
     // Nagle's algorithm would delay a request until the previous one is answered (RFC 896).
     let settings = info.tcp_settings().clone().set_nodelay(true);
     Ok((from_info(info.set_tcp_settings(settings))?, options))
 }
 
 fn unreadable(text: &str, error: ParseError) -> OpenError {
-    OpenError::url(match error {
+    url_error(match error {
         ParseError::EmptyHost | ParseError::InvalidPort if is_socket(text) => NO_HOST.to_owned(),
         ParseError::EmptyHost => format!("a host is missing {ENCODE}"),
         ParseError::InvalidPort => format!("the port is no number from 1 to 65535 {ENCODE}"),
@@ -114,7 +132,7 @@ fn is_socket(url: &str) -> bool {
 /// Refuses what redis-rs refuses without a reason, and what it does not notice.
 fn check(url: &Url) -> Result<(), OpenError> {
     if let Some(fragment) = url.fragment() {
-        return Err(OpenError::url(match fragment {
+        return Err(url_error(match fragment {
             "insecure" => {
                 "`#insecure` is not supported: give the server's certificate to `RedisBuilder::open_client`".into()
             }
@@ -128,24 +146,24 @@ fn check_socket(url: &Url) -> Result<(), OpenError> {
     let has_user = !url.username().is_empty() || url.password().is_some();
     let has_path = url.path().len() > 1;
     if has_user || url.port().is_some() || url.host_str().is_some_and(|host| !host.is_empty()) || !has_path {
-        return Err(OpenError::url(NO_HOST));
+        return Err(url_error(NO_HOST));
     }
     Ok(())
 }
 
 fn check_server(url: &Url) -> Result<(), OpenError> {
     if matches!(url.scheme(), "rediss" | "valkeys") && !cfg!(feature = "tls") {
-        return Err(OpenError::no_tls());
+        return Err(no_tls());
     }
     let host = url.host_str().unwrap_or_default();
     if host.is_empty() {
-        return Err(OpenError::url(format!("a host is missing {ENCODE}")));
+        return Err(url_error(format!("a host is missing {ENCODE}")));
     }
     if host.contains(',') {
-        return Err(OpenError::url("several servers are a cluster: redis-cluster://host:port,host:port"));
+        return Err(url_error("several servers are a cluster: redis-cluster://host:port,host:port"));
     }
     if matches!(host, "0.0.0.0" | "[::]") {
-        return Err(OpenError::url("0.0.0.0 and [::] are addresses to listen on; name the one to connect to"));
+        return Err(url_error("0.0.0.0 and [::] are addresses to listen on; name the one to connect to"));
     }
     if url.port() == Some(0) {
         return Err(unreadable("", ParseError::InvalidPort));
@@ -153,7 +171,7 @@ fn check_server(url: &Url) -> Result<(), OpenError> {
     let database = url.path().trim_matches('/');
     if !database.is_empty() && database.parse::<u32>().is_err() {
         let reason = format!("the database after the host is no number, as in redis://host:6379/1 {ENCODE}");
-        return Err(OpenError::url(reason));
+        return Err(url_error(reason));
     }
     Ok(())
 }
@@ -167,18 +185,21 @@ fn twice(name: &str) -> OpenError {
 }
 
 /// Merges the access from the query into the connection.
-fn with_access(info: ConnectionInfo, access: Access) -> Result<ConnectionInfo, OpenError> {
-    let mut settings = info.redis_settings().clone().set_protocol(access.protocol);
-    if let Some(database) = access.database {
+fn with_access(info: ConnectionInfo, options: &UrlOptions) -> Result<ConnectionInfo, OpenError> {
+    let mut settings = info.redis_settings().clone();
+    if let Some(protocol) = options.one_of("protocol", PROTOCOLS)? {
+        settings = settings.set_protocol(protocol);
+    }
+    if let Some(database) = options.number("db")? {
         settings = settings.set_db(database.into());
     }
-    if let Some(user) = access.user {
+    if let Some(user) = options.get("user") {
         if settings.username().is_some() {
             return Err(twice("user"));
         }
         settings = settings.set_username(user);
     }
-    if let Some(password) = access.password {
+    if let Some(password) = options.get("pass") {
         if settings.password().is_some() {
             return Err(twice("pass"));
         }
@@ -187,7 +208,7 @@ fn with_access(info: ConnectionInfo, access: Access) -> Result<ConnectionInfo, O
     if settings.username().is_some() && settings.password().is_none() {
         // redis-rs would send nothing, and the server would use the default user for everything.
         let reason = "a user needs a password, as in redis://USER:PASSWORD@host; one who has none may give any";
-        return Err(OpenError::url(reason));
+        return Err(url_error(reason));
     }
     Ok(info.set_redis_settings(settings))
 }
@@ -196,16 +217,16 @@ pub(crate) fn from_info(info: ConnectionInfo) -> Result<Client, OpenError> {
     if !info.addr().is_supported() {
         return Err(match info.addr() {
             ConnectionAddr::Unix(_) => OpenError::new(OpenErrorKind::Options, "this system has no Unix sockets"),
-            _ => OpenError::no_tls(),
+            _ => no_tls(),
         });
     }
-    Client::open(info).map_err(|_| OpenError::url("redis-rs cannot make a client of it"))
+    Client::open(info).map_err(|_| url_error("redis-rs cannot make a client of it"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::RedisStore;
 
     fn clients(url: &str) -> Vec<Client> {
         match parse(url).unwrap().0 {
@@ -244,17 +265,11 @@ mod tests {
     }
 
     #[test]
-    fn options_are_parsed_and_not_passed_on() {
-        let url = "redis://h?prefix=a%3Ab%3A&load_deadline_ms=5&commit_deadline_ms=7&max_in_flight=9&wait_for_replicas=1\
-                   &protocol=resp3";
-        let options = [
-            UrlOption::Prefix("a:b:".to_owned()),
-            UrlOption::LoadDeadline(Duration::from_millis(5)),
-            UrlOption::CommitDeadline(Duration::from_millis(7)),
-            UrlOption::MaxInFlight(9),
-            UrlOption::WaitForReplicas(1),
-        ];
-        assert_eq!(parse(url).unwrap().1, options);
+    fn options_are_not_passed_on() {
+        let url = "redis://h?prefix=a%3Ab%3A&wait_for_replicas=1&max_in_flight=9&protocol=resp3";
+        let (_, options) = parse(url).unwrap();
+        assert_eq!((options.get("prefix"), options.number("wait_for_replicas").unwrap()), (Some("a:b:"), Some(1)));
+        assert_eq!(addresses(url), ["h:6379"]);
     }
 
     #[test]
@@ -278,7 +293,7 @@ mod tests {
         for client in clients("redis-cluster://a,b?user=me&pass=pw&protocol=3") {
             let settings = client.get_connection_info().redis_settings();
             assert_eq!((settings.username(), settings.password()), (Some("me"), Some("pw")));
-            assert_eq!(settings.protocol(), redis::ProtocolVersion::RESP3);
+            assert_eq!(settings.protocol(), ProtocolVersion::RESP3);
         }
     }
 
@@ -355,7 +370,7 @@ mod tests {
             ("redis://h?=hunter2", None),
         ];
         for (url, option) in bad {
-            let error = parse(url).unwrap_err();
+            let error = RedisStore::open(url).unwrap_err();
             assert_eq!((error.kind(), error.option()), (OpenErrorKind::UrlOption, option), "{url}");
             let shown = format!("{error} {error:?}");
             assert!(option.is_none_or(|option| error.to_string().contains(&format!("`{option}`"))), "{shown}");

@@ -6,9 +6,9 @@ use std::time::Duration;
 use redis::{Cmd, Value};
 use sessions_core::record::Record;
 use sessions_core::{SessionId, Timestamp};
-use sessions_remote::{Answer, Engine, Failure, OpenByUrl, RemoteStore, Swap, Values, shows_write};
+use sessions_remote::{Answer, Engine, Failure, OpenByUrl, OpenError, RemoteStore, Swap, Values, shows_write};
 
-use crate::error::{Fault, OpenError};
+use crate::error::Fault;
 use crate::keys::{Key, Keys};
 use crate::link::{self, Form, Judge, Link, Parcel, Wait, WaitFor, Written};
 use crate::options::RedisBuilder;
@@ -229,7 +229,6 @@ impl Engine for Redis {
 
 impl OpenByUrl for Redis {
     type Builder = RedisBuilder;
-    type Error = OpenError;
 
     fn open(url: &str) -> Result<RedisStore, OpenError> {
         RedisBuilder::default().open(url)

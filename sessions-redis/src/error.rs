@@ -1,9 +1,7 @@
-//! Errors, without any secrets of the failed calls.
+//! Why a try failed, without any secrets of the call.
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 
 use redis::{Client, ConnectionAddr, ErrorKind, RedisError, ServerError};
 use sessions_remote::Failure;
@@ -158,81 +156,5 @@ pub(crate) fn name_of(client: &Client) -> String {
             format!("[{host}]:{port}")
         }
         address => address.to_string(),
-    }
-}
-
-/// An error that prevented a store from being opened.
-///
-/// It shows neither the URL nor a secret in it.
-#[derive(Debug)]
-pub struct OpenError {
-    kind: OpenErrorKind,
-    option: Option<String>,
-    reason: Cow<'static, str>,
-    source: Option<io::Error>,
-}
-
-/// The kind of an [`OpenError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OpenErrorKind {
-    /// The URL has a form that this store does not know.
-    Url,
-    /// An option in the URL is unknown, repeated or has an invalid value.
-    UrlOption,
-    /// The URL asks for TLS, but the feature `tls` is off.
-    NoTls,
-    /// Options contradict each other or the given connection.
-    Options,
-    /// A thread could not be started.
-    Thread,
-}
-
-impl OpenError {
-    pub(crate) fn new(kind: OpenErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, option: None, reason: reason.into(), source: None }
-    }
-
-    pub(crate) fn url(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(OpenErrorKind::Url, reason)
-    }
-
-    /// Creates the error for an option of a URL, whose name must be safe to show.
-    pub(crate) fn url_option(name: &str, reason: impl fmt::Display) -> Self {
-        let error = Self::new(OpenErrorKind::UrlOption, format!("the option `{name}` of the URL {reason}"));
-        Self { option: Some(name.to_owned()), ..error }
-    }
-
-    pub(crate) fn no_tls() -> Self {
-        Self::new(OpenErrorKind::NoTls, "this build has no TLS: turn on the feature `tls` of sessions-redis")
-    }
-
-    pub(crate) fn thread(error: io::Error) -> Self {
-        let reason = "its thread could not be started";
-        Self { source: Some(error), ..Self::new(OpenErrorKind::Thread, reason) }
-    }
-
-    /// Returns the kind of the error.
-    #[must_use]
-    pub const fn kind(&self) -> OpenErrorKind {
-        self.kind
-    }
-
-    /// Returns the name of the refused URL option, if it is safe to show.
-    #[must_use]
-    pub fn option(&self) -> Option<&str> {
-        self.option.as_deref()
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot open the redis store: {}", self.reason)
-    }
-}
-
-impl StdError for OpenError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|error| error as _)
     }
 }

@@ -8,7 +8,6 @@ mod keys;
 mod link;
 mod options;
 mod principals;
-mod query;
 mod refusal;
 mod reply;
 mod scan;
@@ -16,9 +15,9 @@ mod scripts;
 mod walk;
 
 pub use engine::{Redis, RedisStore};
-pub use error::{OpenError, OpenErrorKind};
 pub use link::Connection;
 pub use options::RedisBuilder;
+pub use sessions_remote::{OpenError, OpenErrorKind};
 
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -4,14 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::{Client, ConnectionInfo};
-use sessions_remote::{Background, Options};
+use sessions_remote::{Background, OpenError, OpenErrorKind, Options, UrlOptions};
 
 use crate::address::{self, Address};
 use crate::engine::{Redis, RedisStore};
-use crate::error::{OpenError, OpenErrorKind};
 use crate::keys::Keys;
 use crate::link::{Cluster, Connection, Given, Link, Node, WaitFor};
-use crate::query::UrlOption;
 
 /// Default time to wait for replicas.
 const WAIT: Duration = Duration::from_millis(500);
@@ -128,24 +126,23 @@ impl RedisBuilder {
     /// user, no password and not the URL.
     pub fn open(self, url: &str) -> Result<RedisStore, OpenError> {
         let (address, options) = address::parse(url)?;
-        let builder = options.into_iter().fold(self, Self::with_url_option);
+        let builder = self.read(&options)?;
         match address {
             Address::Server(client) => builder.open_client(&client),
             Address::Cluster(clients) => builder.open_cluster_of(&clients),
         }
     }
 
-    fn with_url_option(self, option: UrlOption) -> Self {
-        match option {
-            UrlOption::Prefix(prefix) => self.prefix(prefix),
-            UrlOption::LoadDeadline(deadline) => self.load_deadline(deadline),
-            UrlOption::CommitDeadline(deadline) => self.commit_deadline(deadline),
-            UrlOption::MaxInFlight(operations) => self.max_in_flight(operations),
-            UrlOption::WaitForReplicas(replicas) => {
-                let within = self.wait.map_or(WAIT, |wait| wait.within);
-                self.wait_for_replicas(replicas, within)
-            }
+    /// Takes over the options of a URL.
+    fn read(mut self, url: &UrlOptions) -> Result<Self, OpenError> {
+        self.options.read(url)?;
+        if let Some(prefix) = url.get("prefix") {
+            self.prefix = prefix.into();
         }
+        if let Some(replicas) = url.number("wait_for_replicas")? {
+            self.wait = Some(WaitFor { replicas, within: self.wait.map_or(WAIT, |wait| wait.within) });
+        }
+        Ok(self)
     }
 
     /// Opens a store on the server of a client, which may have its own certificates.
@@ -207,15 +204,13 @@ impl RedisBuilder {
     }
 
     fn start(&self) -> Result<Background, OpenError> {
-        if let Some(name) = self.options.find_zero() {
-            return Err(OpenError::new(OpenErrorKind::Options, format!("`{name}` is 0, which lets nothing through")));
-        }
+        self.options.check()?;
         if !Keys::new(&*self.prefix).can_be_tags() {
             return Err(OpenError::new(OpenErrorKind::Options, "braces in `prefix` have to be a whole {tag}"));
         }
         #[cfg(feature = "tls")]
         choose_who_encrypts();
-        Background::start("sessions-redis").map_err(OpenError::thread)
+        Background::start("sessions-redis")
     }
 
     fn finish(self, (link, patient): (Link, Option<(Link, WaitFor)>), background: Background) -> RedisStore {

@@ -3,18 +3,20 @@
 
 mod commits;
 mod engine;
+mod open_error;
 mod options;
 mod queue;
 mod runtime;
 mod shared;
 mod store;
 mod tries;
-mod url_options;
+mod url;
 mod writers;
 
 pub use engine::{Answer, Engine, Failure, Swap, Values};
+pub use open_error::{OpenError, OpenErrorKind};
 pub use options::Options;
 pub use runtime::{Background, caller};
 pub use store::{OpenByUrl, RemoteStore};
-pub use url_options::may_show_option;
+pub use url::UrlOptions;
 pub use writers::shows_write;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::open_error::OpenError;
+use crate::url::UrlOptions;
+
 /// Deadlines and limits of a remote store.
 ///
 /// ```
@@ -30,6 +33,9 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Their names in URLs.
+    pub(crate) const IN_URLS: &[&str] = &["load_deadline_ms", "commit_deadline_ms", "max_in_flight"];
+
     /// Sets the deadline of a load, retries included; 500 ms by default.
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
         self.load_deadline = deadline;
@@ -54,14 +60,33 @@ impl Options {
         self
     }
 
-    /// Returns the name of an option that is 0, which would let nothing through.
-    #[must_use]
-    pub fn find_zero(&self) -> Option<&'static str> {
+    /// Takes over the options of a URL: `load_deadline_ms`, `commit_deadline_ms`, `max_in_flight`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a value is no whole number.
+    pub fn read(&mut self, url: &UrlOptions) -> Result<(), OpenError> {
+        let millis = |name| Ok(url.number(name)?.map(|millis| Duration::from_millis(millis.into())));
+        self.load_deadline = millis("load_deadline_ms")?.unwrap_or(self.load_deadline);
+        self.commit_deadline = millis("commit_deadline_ms")?.unwrap_or(self.commit_deadline);
+        self.max_in_flight = url.number("max_in_flight")?.map_or(self.max_in_flight, |calls| calls as usize);
+        Ok(())
+    }
+
+    /// Checks the options.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one is 0, which would let nothing through.
+    pub fn check(&self) -> Result<(), OpenError> {
         let options = [
             ("load_deadline", self.load_deadline.is_zero()),
             ("commit_deadline", self.commit_deadline.is_zero()),
             ("max_in_flight", self.max_in_flight == 0),
         ];
-        options.into_iter().find_map(|(name, is_zero)| is_zero.then_some(name))
+        match options.into_iter().find(|(_, is_zero)| *is_zero) {
+            Some((name, _)) => Err(OpenError::zero(name)),
+            None => Ok(()),
+        }
     }
 }

@@ -11,6 +11,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::futures::TaskLocalFuture;
 use tokio::task_local;
 
+use crate::open_error::{OpenError, OpenErrorKind};
+
 /// A single-threaded tokio runtime for an engine's connections and a store's deadlines.
 ///
 /// The callers' futures are not spawned on it. They are polled where they are awaited, which may be
@@ -32,8 +34,12 @@ impl Background {
     /// # Errors
     ///
     /// Fails if the thread cannot be started.
-    pub fn start(name: &str) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()?;
+    pub fn start(name: &str) -> Result<Self, OpenError> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build();
+        let error = |error: io::Error| {
+            OpenError::new(OpenErrorKind::Runtime, "its thread could not be started").caused_by(error)
+        };
+        let runtime = runtime.map_err(error)?;
         Ok(Self(Arc::new(Owned { handle: runtime.handle().clone(), runtime: Some(runtime) })))
     }
 

@@ -1,7 +1,6 @@
 //! The store around every engine.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use sessions_core::store::{Created, Cursor, Page, Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 
 use crate::engine::{Answer, Engine, Values};
+use crate::open_error::OpenError;
 use crate::options::Options;
 use crate::runtime::Background;
 use crate::shared::{Shared, nonce};
@@ -35,15 +35,12 @@ pub trait OpenByUrl: Engine + Sized {
     /// Options to open a store with.
     type Builder: Default;
 
-    /// Why a store cannot be opened.
-    type Error;
-
     /// Opens a store with default options.
     ///
     /// # Errors
     ///
     /// Fails if the URL or its options are invalid.
-    fn open(url: &str) -> Result<RemoteStore<Self>, Self::Error>;
+    fn open(url: &str) -> Result<RemoteStore<Self>, OpenError>;
 }
 
 impl<E: OpenByUrl> RemoteStore<E> {
@@ -54,7 +51,7 @@ impl<E: OpenByUrl> RemoteStore<E> {
     /// # Errors
     ///
     /// Fails if the URL or its options are invalid.
-    pub fn open(url: &str) -> Result<Self, E::Error> {
+    pub fn open(url: &str) -> Result<Self, OpenError> {
         E::open(url)
     }
 
@@ -71,7 +68,7 @@ impl<E: Engine> RemoteStore<E> {
     /// # Errors
     ///
     /// Fails if the runtime's thread cannot be started.
-    pub fn new(engine: E, options: Options) -> io::Result<Self> {
+    pub fn new(engine: E, options: Options) -> Result<Self, OpenError> {
         let background = Background::start(&format!("sessions-{}", E::NAME))?;
         Ok(Self::with_background(engine, options, background))
     }

@@ -4,20 +4,21 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use sessions_core::store::{StoreError, StoreErrorKind, StoreFuture};
-use sessions_remote::{Background, Failure, OpenByUrl, Options, RemoteStore};
+use sessions_remote::{Background, Failure, OpenByUrl, OpenError, OpenErrorKind, Options, RemoteStore, UrlOptions};
 use sqlx::Pool;
 use sqlx::pool::PoolOptions;
 use tokio::time::{Instant, sleep};
 
 use crate::driver::Database;
 use crate::engine::Sql;
-use crate::error::{OpenError, OpenErrorKind};
-use crate::query::Query;
 use crate::statements::schema;
 use crate::table::Table;
 
 /// Time in which a connection has to be made, for those who may still wait for one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The URL options of every SQL store, beside those of each remote store.
+const OWN: &[&str] = &["table", "max_connections"];
 
 /// A builder that opens a store with options.
 ///
@@ -96,14 +97,16 @@ impl<D: Database> SqlBuilder<D> {
     /// Fails if the URL or an option is invalid.
     pub fn open(mut self, url: &str) -> Result<RemoteStore<Sql<D>>, OpenError> {
         if !D::SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
-            return Err(OpenError::url(format!("the URL does not begin with {}", D::SCHEMES.join(" or "))));
+            let reason = format!("the URL does not begin with {}", D::SCHEMES.join(" or "));
+            return Err(OpenError::new(OpenErrorKind::Url, reason));
         }
-        let (base, query) = Query::of::<D>(url)?;
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let query = UrlOptions::parse(query, &[OWN, D::URL_OPTIONS].concat())?;
         self.read(&query)?;
         let table = self.checked_table()?;
         let options = D::connect_options(base, &query, patience(&self.options))?;
         let room = D::room(&options);
-        let background = Background::start(&format!("sessions-{}", D::NAME)).map_err(OpenError::thread)?;
+        let background = Background::start(&format!("sessions-{}", D::NAME))?;
         let pool = PoolOptions::new()
             .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
             .acquire_timeout(CONNECT_TIMEOUT)
@@ -152,11 +155,8 @@ impl<D: Database> SqlBuilder<D> {
     }
 
     /// Takes over the options of a URL.
-    fn read(&mut self, query: &Query<'_>) -> Result<(), OpenError> {
-        let options = &mut self.options;
-        options.load_deadline = query.millis("load_deadline_ms")?.unwrap_or(options.load_deadline);
-        options.commit_deadline = query.millis("commit_deadline_ms")?.unwrap_or(options.commit_deadline);
-        options.max_in_flight = query.number("max_in_flight")?.map_or(options.max_in_flight, |calls| calls as usize);
+    fn read(&mut self, query: &UrlOptions) -> Result<(), OpenError> {
+        self.options.read(query)?;
         self.max_connections = query.number("max_connections")?.or(self.max_connections);
         self.table = query.get("table").map_or_else(|| std::mem::take(&mut self.table), str::to_owned);
         self.schema = query.get("schema").map(str::to_owned).or_else(|| self.schema.take());
@@ -167,9 +167,9 @@ impl<D: Database> SqlBuilder<D> {
 
     /// Checks the options, and returns the table.
     fn checked_table(&self) -> Result<Table, OpenError> {
-        let no_connections = (self.max_connections == Some(0)).then_some("max_connections");
-        if let Some(name) = self.options.find_zero().or(no_connections) {
-            return Err(OpenError::new(OpenErrorKind::Options, format!("`{name}` is 0, which lets nothing through")));
+        self.options.check()?;
+        if self.max_connections == Some(0) {
+            return Err(OpenError::zero("max_connections"));
         }
         Table::new(self.schema.as_deref(), &self.table, D::DIALECT.quote)
     }
@@ -190,7 +190,6 @@ impl<D: Database> SqlBuilder<D> {
 
 impl<D: Database> OpenByUrl for Sql<D> {
     type Builder = SqlBuilder<D>;
-    type Error = OpenError;
 
     fn open(url: &str) -> Result<RemoteStore<Self>, OpenError> {
         SqlBuilder::default().open(url)

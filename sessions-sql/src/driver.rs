@@ -7,10 +7,9 @@ use std::time::Duration;
 use sessions_core::SessionId;
 use sqlx::error::DatabaseError;
 
-use crate::error::OpenError;
 use crate::failure::Verdict;
-use crate::query::Query;
 use crate::statements::{Columns, Dialect, Statement, Statements};
+use sessions_remote::{OpenError, UrlOptions};
 
 /// A database that sessions can be kept in: [`Postgres`](crate::Postgres),
 /// [`MySql`](crate::MySql) or [`Sqlite`](crate::Sqlite).
@@ -51,7 +50,7 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// Returns how to connect to the database of a URL, given the part before its query.
     ///
     /// A try waits for a lock for as long as `patience`.
-    fn connect_options(base: &str, query: &Query<'_>, patience: Duration) -> Result<ConnectOptions<Self>, OpenError>;
+    fn connect_options(base: &str, url: &UrlOptions, patience: Duration) -> Result<ConnectOptions<Self>, OpenError>;
 
     /// Returns where the database is, for messages, if that may be shown.
     fn place(_: &ConnectOptions<Self>) -> Option<String> {

@@ -7,16 +7,16 @@
 )]
 
 mod builder;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod connect;
 mod driver;
 mod engine;
-mod error;
 mod failure;
 mod lease;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
-mod query;
 #[cfg(feature = "sqlite")]
 mod room;
 #[cfg(feature = "sqlite")]
@@ -27,10 +27,10 @@ mod table;
 pub use builder::{SqlBuilder, SqlStore};
 pub use driver::Database;
 pub use engine::Sql;
-pub use error::{OpenError, OpenErrorKind};
 #[cfg(feature = "mysql")]
 pub use mysql::{MySql, MySqlStore};
 #[cfg(feature = "postgres")]
 pub use postgres::{Postgres, PostgresStore};
+pub use sessions_remote::{OpenError, OpenErrorKind};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, SqliteStore};

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use sessions_core::SessionId;
-use sessions_remote::RemoteStore;
+use sessions_remote::{OpenError, RemoteStore, UrlOptions};
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{Connection, Executor};
 
+use crate::connect::connect_options;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
-use crate::error::OpenError;
 use crate::failure::Verdict;
-use crate::query::Query;
 use crate::statements::{Dialect, Statement, Statements, Value};
 
 /// Sessions in MySQL or MariaDB.
@@ -60,8 +59,8 @@ impl Driver for MySql {
         schema: SCHEMA,
     };
 
-    fn connect_options(base: &str, query: &Query<'_>, _: Duration) -> Result<MySqlConnectOptions, OpenError> {
-        query.connect_options(base, Self::URL_OPTIONS)
+    fn connect_options(base: &str, options: &UrlOptions, _: Duration) -> Result<MySqlConnectOptions, OpenError> {
+        connect_options(base, options, Self::URL_OPTIONS)
     }
 
     send_with_sqlx!();

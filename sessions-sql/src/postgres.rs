@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use sessions_remote::RemoteStore;
+use sessions_remote::{OpenError, RemoteStore, UrlOptions};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::builder::SqlBuilder;
+use crate::connect::connect_options;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
-use crate::error::OpenError;
 use crate::failure::Verdict;
-use crate::query::Query;
 use crate::statements::Dialect;
 
 /// Sessions in PostgreSQL.
@@ -83,8 +82,8 @@ impl Driver for Postgres {
         schema: SCHEMA,
     };
 
-    fn connect_options(base: &str, query: &Query<'_>, _: Duration) -> Result<PgConnectOptions, OpenError> {
-        query.connect_options(base, &Self::URL_OPTIONS[2..])
+    fn connect_options(base: &str, options: &UrlOptions, _: Duration) -> Result<PgConnectOptions, OpenError> {
+        connect_options(base, options, &Self::URL_OPTIONS[2..])
     }
 
     send_with_sqlx!();

@@ -5,16 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sessions_disk::files;
-use sessions_remote::RemoteStore;
+use sessions_remote::{OpenError, OpenErrorKind, RemoteStore, UrlOptions};
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
 use crate::driver::{Database, Driver, Need, Sent, send_with_sqlx};
 use crate::engine::Sql;
-use crate::error::{OpenError, OpenErrorKind};
 use crate::failure::Verdict;
-use crate::query::Query;
 use crate::room::{Room, WAL_PAGES};
 use crate::statements::{Dialect, Statement};
 
@@ -72,19 +70,19 @@ impl Driver for Sqlite {
         schema: SCHEMA,
     };
 
-    fn connect_options(base: &str, query: &Query<'_>, patience: Duration) -> Result<SqliteConnectOptions, OpenError> {
+    fn connect_options(base: &str, url: &UrlOptions, patience: Duration) -> Result<SqliteConnectOptions, OpenError> {
         let path = base.strip_prefix("sqlite:").unwrap_or(base);
         let path = Path::new(path.strip_prefix("//").unwrap_or(path));
         if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" {
             let reason = "a store of SQLite is a file, sqlite:PATH (for sessions in memory there is MemoryStore)";
-            return Err(OpenError::url(reason));
+            return Err(OpenError::new(OpenErrorKind::Url, reason));
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
             let reason = format!("the folder {} of its file does not exist", folder.display());
             return Err(OpenError::new(OpenErrorKind::Folder, reason));
         }
-        let synchronous = query.one_of("synchronous", SYNCHRONOUS)?.unwrap_or(SqliteSynchronous::Full);
+        let synchronous = url.one_of("synchronous", SYNCHRONOUS)?.unwrap_or(SqliteSynchronous::Full);
         prepare_file(path)?;
         let options = SqliteConnectOptions::new().filename(path).create_if_missing(false);
         let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
@@ -160,13 +158,18 @@ fn prepare_file(path: &Path) -> Result<(), OpenError> {
     /// opened it in another thread.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    files::prepare_private(Sqlite::NAME, path).map_err(|error| OpenError::file(path, error))?;
+    files::prepare_private(Sqlite::NAME, path).map_err(|error| file_error(path, error))?;
     for suffix in BESIDE {
         let mut beside = path.as_os_str().to_owned();
         beside.push(suffix);
         let beside = Path::new(&beside);
-        files::check_private(Sqlite::NAME, beside).map_err(|error| OpenError::file(beside, error))?;
+        files::check_private(Sqlite::NAME, beside).map_err(|error| file_error(beside, error))?;
     }
     let private = files::make_private(path).map_err(|error| sessions_disk::OpenError::io(Sqlite::NAME, error));
-    private.map_err(|error| OpenError::file(path, error))
+    private.map_err(|error| file_error(path, error))
+}
+
+fn file_error(path: &Path, error: sessions_disk::OpenError) -> OpenError {
+    let reason = format!("{}: {}", path.display(), error.reason());
+    OpenError::new(OpenErrorKind::File, reason).caused_by(error)
 }

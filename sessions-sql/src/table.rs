@@ -1,6 +1,6 @@
 //! The name of the table.
 
-use crate::error::{OpenError, OpenErrorKind};
+use sessions_remote::{OpenError, OpenErrorKind};
 
 /// Longest name. With what is appended for an index, it stays below PostgreSQL's 63 bytes.
 const LONGEST: usize = 48;

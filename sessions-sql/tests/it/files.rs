@@ -84,7 +84,7 @@ fn a_folder_must_exist() {
 fn assert_refused(folder: &Path, path: &Path, reason: &str) {
     let error = SqliteStore::open(&url(folder)).unwrap_err();
     assert_eq!(error.kind(), OpenErrorKind::File);
-    let message = format!("cannot open the SQL store: {}: {reason}", path.display());
+    let message = format!("cannot open the session store: {}: {reason}", path.display());
     assert!(error.to_string().starts_with(&message), "{error}");
     assert!(std::error::Error::source(&error).is_some());
 }

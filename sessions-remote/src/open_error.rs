@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 
 /// An error that prevented a store from being opened.
 ///
@@ -26,7 +25,7 @@ pub enum OpenErrorKind {
     UrlOption,
     /// The URL asks for TLS, but the feature `tls` is off.
     NoTls,
-    /// Options of the builder contradict each other, or one has an invalid value.
+    /// Options contradict each other or a given connection, or one has an invalid value.
     Options,
     /// The folder of a database file does not exist.
     Folder,
@@ -38,28 +37,27 @@ pub enum OpenErrorKind {
 }
 
 impl OpenError {
-    pub(crate) fn new(kind: OpenErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
+    /// Creates an error. The reason must be safe to show.
+    pub fn new(kind: OpenErrorKind, reason: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, option: None, reason: reason.into(), source: None }
     }
 
-    pub(crate) fn url(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(OpenErrorKind::Url, reason)
-    }
-
     /// Creates the error for an option of a URL, whose name must be safe to show.
-    pub(crate) fn url_option(name: &str, reason: impl fmt::Display) -> Self {
+    pub fn url_option(name: &str, reason: impl fmt::Display) -> Self {
         let error = Self::new(OpenErrorKind::UrlOption, format!("the option `{name}` of the URL {reason}"));
         Self { option: Some(name.to_owned()), ..error }
     }
 
-    pub(crate) fn thread(error: io::Error) -> Self {
-        Self { source: Some(error.into()), ..Self::new(OpenErrorKind::Runtime, "its thread could not be started") }
+    /// Creates the error for an option that is 0, which would let nothing through.
+    #[must_use]
+    pub fn zero(name: &str) -> Self {
+        Self::new(OpenErrorKind::Options, format!("`{name}` is 0, which lets nothing through"))
     }
 
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn file(path: &std::path::Path, error: sessions_disk::OpenError) -> Self {
-        let reason = format!("{}: {}", path.display(), error.reason());
-        Self { source: Some(error.into()), ..Self::new(OpenErrorKind::File, reason) }
+    /// Adds the cause, which must be safe to show.
+    #[must_use]
+    pub fn caused_by(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { source: Some(source.into()), ..self }
     }
 
     /// Returns the kind of the error.
@@ -77,7 +75,7 @@ impl OpenError {
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot open the SQL store: {}", self.reason)
+        write!(f, "cannot open the session store: {}", self.reason)
     }
 }
 
