@@ -182,8 +182,7 @@ impl<D: Database> SqlBuilder<D> {
         room: Option<D::Room>,
     ) -> RemoteStore<Sql<D>> {
         let runtime = background.handle().clone();
-        let mut engine = Sql::new(pool, table, self.is_literal, runtime, patience(&self.options));
-        engine.room = room;
+        let engine = Sql::new(pool, table, self.is_literal, runtime, patience(&self.options), room);
         RemoteStore::with_background(engine, self.options, background)
     }
 }

@@ -35,7 +35,7 @@ pub struct Sql<D: Database> {
     /// How long one try waits for a connection.
     patience: Duration,
     turn: Option<Arc<Mutex<()>>>,
-    pub(crate) room: Option<D::Room>,
+    room: Option<D::Room>,
 }
 
 impl<D: Database> Sql<D> {
@@ -45,12 +45,13 @@ impl<D: Database> Sql<D> {
         is_literal: bool,
         runtime: Handle,
         patience: Duration,
+        room: Option<D::Room>,
     ) -> Self {
         let statements = Statements::new(&D::DIALECT, &table, is_literal);
         let turn = D::ONE_WRITER.then(Arc::default);
         let schema = schema(&D::DIALECT, &table);
         let place = Place::of::<D>(&pool.connect_options(), table);
-        Self { pool, schema, place, statements, runtime, patience, turn, room: None }
+        Self { pool, schema, place, statements, runtime, patience, turn, room }
     }
 
     pub(crate) const fn runtime(&self) -> &Handle {
