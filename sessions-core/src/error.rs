@@ -89,6 +89,8 @@ pub enum ErrorKind {
     NoSession,
     /// The operation needs a principal, and nobody is signed in.
     NotSignedIn,
+    /// The principal of a login is empty. It would look like nobody.
+    EmptyPrincipal,
     /// The principal has as many sessions as are allowed, so the login was refused.
     TooManySessions,
     /// The operation needs a cookie, but the response headers were already sent.
@@ -166,7 +168,7 @@ impl Error {
     /// Returns the HTTP status to send to the client.
     ///
     /// - 303: the visitor must sign in or confirm, and the browser shows the page for that
-    /// - 400: too many session cookies, or a cookie beside a bearer token
+    /// - 400: too many session cookies, a cookie beside a bearer token, or a login without a name
     /// - 401: the session is gone, or the visitor must sign in or confirm
     /// - 403: another site made the browser send the request, or the principal has too many
     ///   sessions
@@ -181,7 +183,7 @@ impl Error {
     pub const fn status(&self) -> u16 {
         match self.0.kind {
             ErrorKind::StoreUnavailable | ErrorKind::StoreFull | ErrorKind::NewerFormat => 503,
-            ErrorKind::TooManyTokens | ErrorKind::TwoTransports => 400,
+            ErrorKind::TooManyTokens | ErrorKind::TwoTransports | ErrorKind::EmptyPrincipal => 400,
             ErrorKind::NotSignedIn | ErrorKind::ConfirmationRequired => match self.0.redirect {
                 Some(Redirect::SeeOther(_)) => 303,
                 _ => 401,
@@ -213,6 +215,7 @@ impl Error {
             self.0.kind,
             ErrorKind::Gone
                 | ErrorKind::NotSignedIn
+                | ErrorKind::EmptyPrincipal
                 | ErrorKind::TooManySessions
                 | ErrorKind::Conflict
                 | ErrorKind::TooLarge
@@ -269,6 +272,7 @@ impl fmt::Display for Error {
             }
             ErrorKind::NoSession => "there is no session",
             ErrorKind::NotSignedIn => "nobody is signed in",
+            ErrorKind::EmptyPrincipal => "the principal is empty",
             ErrorKind::TooManySessions => "the principal has as many sessions as are allowed",
             ErrorKind::AlreadyCommitted => {
                 "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
@@ -331,6 +335,7 @@ mod tests {
             (ErrorKind::ZeroExpiry, 500, true),
             (ErrorKind::NoSession, 500, true),
             (ErrorKind::NotSignedIn, 401, false),
+            (ErrorKind::EmptyPrincipal, 400, false),
             (ErrorKind::TooManySessions, 403, false),
             (ErrorKind::TwoTransports, 400, false),
             (ErrorKind::AlreadyCommitted, 500, true),

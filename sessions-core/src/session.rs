@@ -94,9 +94,10 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) for a principal longer than 1,024 bytes,
-    /// and [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for a timeout below a millisecond. Nothing
-    /// is changed then.
+    /// Returns [`EmptyPrincipal`](crate::ErrorKind::EmptyPrincipal) for an empty principal,
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) for one longer than 1,024 bytes, and
+    /// [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for a timeout below a millisecond. Nothing is
+    /// changed then.
     pub fn login(&self, login: impl Into<Login>) -> Result<(), Error> {
         let sessions = &self.shared.sessions;
         self.shared.lock().login(login.into(), &sessions.config().expiry, sessions.now())

@@ -78,8 +78,12 @@ impl Login {
 
     /// Checks the sign-in and returns its principal and lifetime.
     pub(crate) fn resolve(self, expiry: &Expiry, now: Timestamp) -> Result<(Box<str>, Lifetime), Error> {
+        if self.principal.is_empty() {
+            return Err(Error::new(ErrorKind::EmptyPrincipal));
+        }
         if self.principal.len() > LONGEST_PRINCIPAL {
-            return Err(Error::new(ErrorKind::TooLarge));
+            let cause = format!("the principal is longer than {LONGEST_PRINCIPAL} bytes");
+            return Err(Error::with_source(ErrorKind::TooLarge, cause));
         }
         if [self.idle, self.absolute].into_iter().any(Timeout::is_zero) {
             return Err(Error::new(ErrorKind::ZeroExpiry));

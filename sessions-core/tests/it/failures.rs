@@ -241,12 +241,15 @@ fn writes_of_one_request_are_limited() {
 }
 
 #[test]
-fn principal_is_at_most_1024_bytes() {
+fn principal_has_1_to_1024_bytes() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let (longest, longer) = ("p".repeat(1024), "p".repeat(1025));
     browser.visit(|session| {
-        assert_eq!(session.login(&longer).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert_eq!(session.login("").unwrap_err().kind(), ErrorKind::EmptyPrincipal);
+        let error = session.login(&longer).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.chain().to_string().ends_with(": the principal is longer than 1024 bytes"), "{error:?}");
         assert_eq!(session.principal(), None);
         session.login(&longest).unwrap();
     });

@@ -168,6 +168,7 @@ fn invalid_logins_change_nothing() {
         (Login::new("ann").idle(zero), ErrorKind::ZeroExpiry),
         (Login::new("ann").absolute(zero), ErrorKind::ZeroExpiry),
         (Login::new("x".repeat(1025)), ErrorKind::TooLarge),
+        (Login::new(""), ErrorKind::EmptyPrincipal),
     ] {
         let refused = browser.visit(|session| session.login(login).unwrap_err().kind());
         assert_eq!((refused.result, refused.set_cookie), (kind, None));
