@@ -67,8 +67,7 @@ async fn login(
     if !is_right(&form.user, &form.password) {
         return Ok((StatusCode::UNAUTHORIZED, Html(LOGIN)).into_response());
     }
-    let login = Login::new(form.user);
-    session.login(if form.remember.is_some() { login.remember(MONTH) } else { login })?;
+    session.login(Login::new(form.user).remember(form.remember.is_some().then_some(MONTH)))?;
     // Clients connect to this server directly, so no proxy is trusted.
     DEVICE.set(&session, &device(&request, &TrustedProxies::default()))?;
     Ok(page.redirect())
@@ -168,7 +167,7 @@ fn app(sessions: Sessions) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().init(); // shows why a request failed
+    tracing_subscriber::fmt().init(); // shows what fails; what is refused, at DEBUG
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     let service = app(sessions()?).into_make_service_with_connect_info::<SocketAddr>(); // for `device`
     Ok(axum::serve(listener, service).await?)

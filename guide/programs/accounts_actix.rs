@@ -71,8 +71,7 @@ async fn login(
     if !is_right(&form.user, &form.password) {
         return Ok(Either::Left(show(LOGIN).customize().with_status(StatusCode::UNAUTHORIZED)));
     }
-    let login = Login::new(&form.user);
-    session.login(if form.remember.is_some() { login.remember(MONTH) } else { login })?;
+    session.login(Login::new(&form.user).remember(form.remember.is_some().then_some(MONTH)))?;
     // Clients connect to this server directly, so no proxy is trusted.
     DEVICE.set(&session, &device(&request, &TrustedProxies::default()))?;
     Ok(Either::Right(go_to(page.next())))
@@ -169,7 +168,7 @@ fn routes(config: &mut ServiceConfig) {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().init(); // shows why a request failed
+    tracing_subscriber::fmt().init(); // shows what fails; what is refused, at DEBUG
     let sessions = SessionMiddleware::new(sessions()?); // outside of the closure: one manager for all workers
     let app = move || App::new().configure(routes).wrap(sessions.clone());
     Ok(HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?)

@@ -87,8 +87,7 @@ async fn login(request: Request<Incoming>, peer: IpAddr) -> Result<Answer, Sessi
     let Some(form) = form.filter(|form| is_right(&form.user, &form.password)) else {
         return Ok(show(StatusCode::UNAUTHORIZED, LOGIN));
     };
-    let login = Login::new(form.user);
-    session.login(if form.remember.is_some() { login.remember(MONTH) } else { login })?;
+    session.login(Login::new(form.user).remember(form.remember.is_some().then_some(MONTH)))?;
     DEVICE.set(&session, &device)?;
     Ok(redirect(&next))
 }
@@ -208,6 +207,6 @@ async fn serve(listener: TcpListener, sessions: Sessions) -> Result<(), Box<dyn 
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().init(); // shows why a request failed
+    tracing_subscriber::fmt().init(); // shows what fails; what is refused, at DEBUG
     serve(TcpListener::bind("127.0.0.1:8080").await?, sessions()?).await
 }

@@ -81,8 +81,7 @@ fn login(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> 
         refuse(response, LOGIN);
         return Ok(());
     };
-    let login = Login::new(form.user);
-    session.login(if form.remember.is_some() { login.remember(MONTH) } else { login })?;
+    session.login(Login::new(form.user).remember(form.remember.is_some().then_some(MONTH)))?;
     DEVICE.set(&session, &device)?;
     redirect(response, &next);
     Ok(())
@@ -198,7 +197,7 @@ fn sessions() -> Result<Sessions, ConfigError> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().init(); // shows why a request failed
+    tracing_subscriber::fmt().init(); // shows what fails; what is refused, at DEBUG
     let server = WithSessions::new(sessions()?, handle).start("127.0.0.1:8080")?;
     server.join().map_err(|_| "the server panicked".into())
 }

@@ -74,7 +74,7 @@ impl Old {
                 return Ok(());
             }
             let login = Login::new(user);
-            session.login(if record.longterm { login.remember(LONGTERM) } else { login })?;
+            session.login(login.remember(record.longterm.then_some(LONGTERM)))?;
         }
         for key in ["cart", "theme"] {
             if let Some(Ok(value)) = record.data.get(key).map(|value| serde_json::from_str::<serde_json::Value>(value))

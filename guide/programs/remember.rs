@@ -44,8 +44,7 @@ fn login(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> 
         response.status_code(401, "Unauthorized");
         return Ok(());
     }
-    let login = Login::new(form.user);
-    session.login(if form.remember.is_some() { login.remember(MONTH) } else { login })?;
+    session.login(Login::new(form.user).remember(form.remember.is_some().then_some(MONTH)))?;
     response.status_code(303, "See Other").header("Location: /");
     Ok(())
 }

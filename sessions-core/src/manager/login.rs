@@ -56,11 +56,13 @@ impl Login {
     ///
     /// The session ends `duration` after this login, its idle timeout is as long, and its cookie
     /// outlives the browser. Everybody else keeps the manager's timeouts. Browsers keep a cookie
-    /// for 400 days at most.
-    pub const fn remember(mut self, duration: Duration) -> Self {
-        self.idle = Timeout::Own(duration);
-        self.absolute = Timeout::Own(duration);
-        self.persists = true;
+    /// for 400 days at most. `None`, for a box that was not ticked, changes nothing.
+    pub fn remember(mut self, duration: impl Into<Option<Duration>>) -> Self {
+        if let Some(duration) = duration.into() {
+            self.idle = Timeout::Own(duration);
+            self.absolute = Timeout::Own(duration);
+            self.persists = true;
+        }
         self
     }
 
