@@ -214,7 +214,7 @@ pub enum DestroyReason {
     Administration,
 }
 
-/// Why a cookie opened no session.
+/// Why a request opened no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {
@@ -330,9 +330,9 @@ fn log_rejection(id: Option<SessionId>, reason: RejectReason) {
     let (id, text) = (id.map(display), reason.as_str());
     match reason {
         RejectReason::Unreadable | RejectReason::NewerFormat => {
-            tracing::error!(target: TARGET, id, reason = text, "cookie opened no session");
+            tracing::error!(target: TARGET, id, reason = text, "request opened no session");
         }
-        _ => tracing::debug!(target: TARGET, id, reason = text, "cookie opened no session"),
+        _ => tracing::debug!(target: TARGET, id, reason = text, "request opened no session"),
     }
 }
 

@@ -112,7 +112,7 @@ fn the_log_says_how_a_session_ended() {
 fn the_log_says_why_a_cookie_opened_no_session() {
     type Spoil = fn(&Fixture, &mut String);
     let cases: [(Spoil, &str); 7] = [
-        (|_, cookie| cookie.push('x'), r#"DEBUG message=cookie opened no session reason="malformed""#),
+        (|_, cookie| cookie.push('x'), r#"DEBUG message=request opened no session reason="malformed""#),
         (|_, cookie| *cookie = format!("__Host-id={}", made_up_token(1)), r#" reason="unknown or destroyed""#),
         (
             |_, cookie| {
@@ -137,7 +137,7 @@ fn the_log_says_why_a_cookie_opened_no_session() {
         ),
         (
             |fixture, _| fixture.store.unreadable.store(true, Ordering::SeqCst),
-            r#"ERROR message=cookie opened no session"#,
+            r#"ERROR message=request opened no session"#,
         ),
     ];
     for (spoil, expected) in cases {
@@ -147,7 +147,7 @@ fn the_log_says_why_a_cookie_opened_no_session() {
         let mut cookie = browser.cookie.clone().unwrap();
         spoil(&fixture, &mut cookie);
         let lines = logged(|| drop(block_on(fixture.sessions.open().session([cookie.as_bytes()]))));
-        let rejections: Vec<_> = lines.iter().filter(|line| line.contains("cookie opened no session")).collect();
+        let rejections: Vec<_> = lines.iter().filter(|line| line.contains("request opened no session")).collect();
         assert!(
             !rejections.is_empty() && rejections.iter().all(|line| line.contains(expected)),
             "{expected}: {lines:?}"
