@@ -61,6 +61,10 @@ struct NativeClients;
 struct Oauth;
 
 #[cfg(doctest)]
+#[doc = include_str!("../own-errors-and-extractors.md")]
+struct OwnErrorsAndExtractors;
+
+#[cfg(doctest)]
 #[doc = include_str!("../pages-for-members.md")]
 struct PagesForMembers;
 

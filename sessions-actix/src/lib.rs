@@ -100,9 +100,9 @@
 //! handler or middleware counts as a response with the error's status, and a panic as a 500. A
 //! status of 5xx, 408 or 413 drops the request's writes but keeps a `destroy` and a `renew`.
 //!
-//! [`SessionError`] is the only error of this crate. A session's own methods return core's
-//! [`Error`](sessions_core::Error), and `?` converts it. Code that compares its [`ErrorKind`]
-//! finds that here; the type itself is in [`sessions_core`], which this crate re-exports.
+//! [`SessionError`] is what this crate's functions return, and becomes the response. The methods of
+//! a session return core's [`Error`](sessions_core::Error) of an [`ErrorKind`]. In a handler that
+//! returns a `SessionError`, `?` converts it; an error type of your own needs a `From` for both.
 //!
 //! # Streams and sockets
 //!

@@ -128,9 +128,9 @@
 //! that was not saved. A response with status 5xx, 408 or 413, a service that fails and a handler
 //! that panics drop the request's writes but keep a `destroy` and a `renew`.
 //!
-//! [`SessionError`] is the only error of this crate. A session's own methods return core's
-//! [`Error`](sessions_core::Error), and `?` converts it. Code that compares its [`ErrorKind`]
-//! finds that here; the type itself is in [`sessions_core`], which this crate re-exports.
+//! [`SessionError`] is what this crate's functions return, and becomes the response. The methods of
+//! a session return core's [`Error`](sessions_core::Error) of an [`ErrorKind`]. In a handler that
+//! returns a `SessionError`, `?` converts it; an error type of your own needs a `From` for both.
 //!
 //! # Log
 //!

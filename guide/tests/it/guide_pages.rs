@@ -24,6 +24,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("order_hyper", "middleware-order"),
     ("order_minihttp", "middleware-order"),
     ("other_host", "several-hosts"),
+    ("own_types", "own-errors-and-extractors"),
     ("remember", "keep-me-signed-in"),
     ("roles", "roles-and-permissions"),
     ("signing_in", "signing-in-and-out"),

@@ -23,6 +23,7 @@ mod order_axum;
 mod order_hyper;
 mod order_minihttp;
 mod other_host;
+mod own_types;
 mod remember;
 mod roles;
 mod signing_in;
