@@ -65,6 +65,7 @@ async fn front_page(user: Option<SignedIn>) -> String {
 }
 
 async fn change_password(user: SignedIn) -> Result<&'static str, SessionError> {
+    user.renew();
     user.destroy_others().await?;
     Ok("changed, and signed out everywhere else")
 }
@@ -74,10 +75,10 @@ fn sessions() -> Result<Sessions, ConfigError> {
 }
 
 fn app(sessions: Sessions) -> Router {
-    let account = Router::new().route("/orders", get(orders)).layer(SignedInLayer::new());
+    let account = Router::new().route("/orders", get(orders)).route_layer(SignedInLayer::new());
     let password = Router::new()
         .route("/password", get(|| async { "the form for a new password" }).post(change_password))
-        .layer(SignedInLayer::new().within(TEN_MINUTES));
+        .route_layer(SignedInLayer::new().within(TEN_MINUTES));
     Router::new()
         .nest("/account", account.merge(password))
         .route("/", get(front_page))

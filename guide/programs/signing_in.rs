@@ -47,7 +47,7 @@ fn app(sessions: Sessions) -> Router {
     Router::new()
         .route("/account", get(account))
         .route("/sign-out-elsewhere", post(sign_out_elsewhere))
-        .layer(SignedInLayer::new()) // for the routes above it
+        .route_layer(SignedInLayer::new()) // for the routes above it
         .route("/", get(|| async { "the sign-in form" }))
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))

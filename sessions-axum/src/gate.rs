@@ -67,7 +67,7 @@ impl SignedIn {
         self.0.session()
     }
 
-    /// Checks that the visitor proved who they are not longer ago than this.
+    /// Checks that the visitor proved who they are less than this ago.
     ///
     /// For what needs more than a session, such as changing a password. A handler returns the error
     /// with `?`:
@@ -145,7 +145,7 @@ fn admit<R: RequestHead>(request: &R) -> impl Future<Output = Result<SignedIn, S
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let account = Router::new().route("/orders", get(async || "orders")).route("/address", get(async || "address"));
 /// let app: Router = Router::new()
-///     .nest("/account", account.layer(SignedInLayer::new()))
+///     .nest("/account", account.route_layer(SignedInLayer::new()))
 ///     .route("/login", get(async || "who are you?"))
 ///     .layer(SessionLayer::new(Sessions::builder().login_page("/login").build()?));
 /// # use axum::body::Body;
@@ -170,7 +170,7 @@ impl SignedInLayer {
         Self { within: None }
     }
 
-    /// Admits only visitors who proved who they are not longer ago than this; see
+    /// Admits only visitors who proved who they are less than this ago; see
     /// [`SignedIn::within`].
     #[must_use]
     pub const fn within(mut self, time: Duration) -> Self {

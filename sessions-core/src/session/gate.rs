@@ -60,7 +60,7 @@ impl SignedIn {
         &self.session
     }
 
-    /// Checks that the visitor proved who they are not longer ago than this.
+    /// Checks that the visitor proved who they are less than this ago.
     ///
     /// # Errors
     ///
