@@ -1,4 +1,4 @@
-//! An engine over a map, which can lose its answers.
+//! An engine over a map, which can lose its answers and let its calls wait at a gate.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use sessions_core::record::Record;
 use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Answer, Engine, Failure, Swap, Values};
+
+use crate::gates::Gates;
 
 pub(crate) type Map = Arc<Mutex<BTreeMap<SessionId, Vec<u8>>>>;
 
@@ -23,6 +25,8 @@ pub(crate) struct MapEngine {
     pub(crate) unreached: AtomicUsize,
     pub(crate) calls: AtomicUsize,
     pub(crate) is_sharded: bool,
+    /// Where each call waits until a test lets it pass.
+    pub(crate) gates: Option<Arc<Gates>>,
     /// What was listed, unlisted and written, in order.
     pub(crate) log: Mutex<Vec<String>>,
 }
@@ -32,10 +36,14 @@ impl MapEngine {
         Self { map: Arc::clone(map), ..Self::default() }
     }
 
-    /// Waits once, so that other calls come in between and a future can be dropped here.
-    async fn lock(&self) -> Answer<MutexGuard<'_, BTreeMap<SessionId, Vec<u8>>>> {
+    /// Waits at the gate, or else once, so that other calls come in between and a future can be
+    /// dropped here.
+    async fn lock(&self, call: &'static str) -> Answer<MutexGuard<'_, BTreeMap<SessionId, Vec<u8>>>> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        tokio::task::yield_now().await;
+        match &self.gates {
+            Some(gates) => gates.pass(call).await,
+            None => tokio::task::yield_now().await,
+        }
         if take_one(&self.unreached) {
             return Err(Failure::unreached("the map is out of reach"));
         }
@@ -87,13 +95,13 @@ impl Engine for MapEngine {
     }
 
     async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
-        Ok(self.lock().await?.get(&id).cloned())
+        Ok(self.lock("get").await?.get(&id).cloned())
     }
 
     async fn insert(&self, new: &Record) -> Answer<bool> {
         self.log.lock().unwrap().push("insert".to_owned());
         let is_free = {
-            let mut map = self.lock().await?;
+            let mut map = self.lock("insert").await?;
             let is_free = !map.contains_key(&new.id());
             if is_free {
                 map.insert(new.id(), new.as_bytes().to_vec());
@@ -105,7 +113,7 @@ impl Engine for MapEngine {
 
     async fn swap(&self, before: &Record, after: &Record, _: Timestamp) -> Answer<Swap> {
         let swap = {
-            let mut map = self.lock().await?;
+            let mut map = self.lock("swap").await?;
             let first = replace(&mut map, before, after);
             if first == Swap::Done {
                 self.log.lock().unwrap().push("swap".to_owned());
@@ -116,18 +124,18 @@ impl Engine for MapEngine {
     }
 
     async fn delete(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
-        let deleted = self.lock().await?.remove(&id);
+        let deleted = self.lock("delete").await?.remove(&id);
         self.answer(deleted)
     }
 
     async fn of_principal(&self, principal: &str, _: Option<&[u8]>) -> Answer<Values> {
-        let map = self.lock().await?;
+        let map = self.lock("of_principal").await?;
         let is_theirs = |value: &&Vec<u8>| record(value).is_some_and(|record| record.principal() == Some(principal));
         Ok(Values::new(map.values().filter(is_theirs).cloned().collect(), None))
     }
 
     async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
-        let mut map = self.lock().await?;
+        let mut map = self.lock("delete_of_principal").await?;
         let is_theirs = |value: &[u8]| record(value).is_some_and(|record| record.principal() == Some(principal));
         let theirs = map.iter().filter(|(id, value)| Some(**id) != except && is_theirs(value));
         let ids: Vec<_> = theirs.map(|(id, _)| *id).collect();
@@ -136,7 +144,7 @@ impl Engine for MapEngine {
     }
 
     async fn page(&self, from: Option<&[u8]>, limit: usize) -> Answer<Values> {
-        let map = self.lock().await?;
+        let map = self.lock("page").await?;
         let first = from.and_then(|from| from.try_into().ok()).map(SessionId::from_bytes);
         let mut rest = map.iter().filter(|(id, _)| Some(**id) >= first);
         let values = rest.by_ref().take(limit).map(|(_, value)| value.clone()).collect();
@@ -144,15 +152,15 @@ impl Engine for MapEngine {
     }
 
     async fn count(&self) -> Answer<u64> {
-        Ok(self.lock().await?.len() as u64)
+        Ok(self.lock("count").await?.len() as u64)
     }
 
     async fn delete_all(&self) -> Answer<u64> {
-        Ok(std::mem::take(&mut *self.lock().await?).len() as u64)
+        Ok(std::mem::take(&mut *self.lock("delete_all").await?).len() as u64)
     }
 
     async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
-        let mut map = self.lock().await?;
+        let mut map = self.lock("sweep").await?;
         let is_expired = |value: &[u8]| record(value).is_some_and(|record| record.has_expired(now));
         let expired: Vec<_> =
             map.iter().filter(|(_, value)| is_expired(value)).map(|(id, _)| *id).take(limit).collect();
