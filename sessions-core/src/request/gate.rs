@@ -236,6 +236,7 @@ mod tests {
         for (referer, host, location) in [
             ("https://shop.example:8443/a", "shop.example:8443", "/login?next=/a"),
             ("http://localhost:8080/a", "localhost:8080", "/login?next=/a"),
+            ("http://a/b", "a", "/login?next=/b"),
             ("https://evil.example/a", "shop.example", "/login"),
             ("https://shop.example/a", "shop.example:8443", "/login"),
             ("https://shop.example@evil.example/a", "shop.example", "/login"),
