@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
-use sessions_core::{LimitPolicy, SealKey, Sessions, TrustedProxies};
+use sessions_core::{CrossOrigin, LimitPolicy, SealKey, Sessions, TrustedProxies};
 
 use crate::{Failure, start_log, store};
 
@@ -28,6 +28,8 @@ pub struct Options {
     sessions_max: Option<u64>,
     proxies: Vec<String>,
     forwarded: bool,
+    cross_origin: CrossOrigin,
+    trusted_origins: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +64,9 @@ Options:
                          and Redis and SQL databases have no such limit
   --trust-proxy 10.0.0.0/8  a proxy whose X-Forwarded-For is believed; may be given several times
   --forwarded            reads the header Forwarded of such a proxy in place of X-Forwarded-For
+  --cross-origin cross-site  which requests that change something get 403: cross-site those of other sites with our
+                         cookie, cross-origin those of all other origins, off none
+  --trust-origin https://login.example  an origin whose requests pass; may be given several times
 ";
 
 impl Options {
@@ -94,6 +99,8 @@ impl Options {
             sessions_max: None,
             proxies: Vec::new(),
             forwarded: false,
+            cross_origin: CrossOrigin::default(),
+            trusted_origins: Vec::new(),
         };
         let mut args = lexopt::Parser::from_args(args);
         while let Some(arg) = args.next()? {
@@ -112,6 +119,8 @@ impl Options {
                 Arg::Long("sessions-max") => options.sessions_max = Some(args.value()?.parse()?),
                 Arg::Long("trust-proxy") => options.proxies.push(args.value()?.string()?),
                 Arg::Long("forwarded") => options.forwarded = true,
+                Arg::Long("cross-origin") => options.cross_origin = args.value()?.parse_with(cross_origin)?,
+                Arg::Long("trust-origin") => options.trusted_origins.push(args.value()?.string()?),
                 Arg::Long("help") | Arg::Short('h') => return Ok(None),
                 other => return Err(other.unexpected().into()),
             }
@@ -151,6 +160,7 @@ impl Options {
         let builder = Sessions::builder().store(store).idle(self.idle).absolute(self.absolute);
         let builder = builder.renewal_grace(self.grace).rotate_every(self.rotate).bearer(self.bearer).login_page("/");
         let builder = builder.limit_policy(self.limit_policy);
+        let builder = builder.cross_origin(self.cross_origin).trusted_origins(&self.trusted_origins);
         let builder = match self.per_principal {
             Some(most) => builder.sessions_per_principal(most),
             None => builder,
@@ -187,6 +197,15 @@ fn limit_policy(text: &str) -> Result<LimitPolicy, &'static str> {
         "end-oldest" => Ok(LimitPolicy::EndOldest),
         "refuse" => Ok(LimitPolicy::RefuseLogin),
         _ => Err("expected end-oldest or refuse"),
+    }
+}
+
+fn cross_origin(text: &str) -> Result<CrossOrigin, &'static str> {
+    match text {
+        "off" => Ok(CrossOrigin::Off),
+        "cross-site" => Ok(CrossOrigin::RefuseCrossSite),
+        "cross-origin" => Ok(CrossOrigin::RefuseCrossOrigin),
+        _ => Err("expected off, cross-site or cross-origin"),
     }
 }
 
@@ -230,6 +249,13 @@ mod tests {
         assert_eq!((options.rotate, options.per_principal, options.bearer), (rotate, Some(3), true));
         let options = parse(&["--limit-policy", "refuse", "--forwarded"]).unwrap();
         assert_eq!((options.limit_policy, options.forwarded), (LimitPolicy::RefuseLogin, true));
+        assert_eq!(options.cross_origin, CrossOrigin::RefuseCrossSite);
+        let options =
+            parse(&["--cross-origin", "off", "--trust-origin=https://a.example", "--trust-origin", "x"]).unwrap();
+        assert_eq!(options.cross_origin, CrossOrigin::Off);
+        assert_eq!(options.trusted_origins, ["https://a.example", "x"]);
+        let options = parse(&["--cross-origin", "cross-origin"]).unwrap();
+        assert_eq!(options.cross_origin, CrossOrigin::RefuseCrossOrigin);
     }
 
     #[tokio::test]
@@ -278,11 +304,14 @@ mod tests {
             &["--rotate", "often"],
             &["--per-principal", "few"],
             &["--limit-policy", "lenient"],
+            &["--cross-origin", "same-site"],
+            &["--trust-origin"],
             &["--seal", "wax"],
             &["stray"],
         ] {
             assert!(parse(args).is_err(), "{args:?}");
         }
         assert!(parse(&["--store", "nowhere:"]).unwrap().sessions().is_err());
+        assert!(parse(&["--trust-origin", "a.example"]).unwrap().sessions().is_err());
     }
 }
