@@ -7,6 +7,7 @@ in_every_framework! {
     a_taken_port_is_named,
     a_store_failure_at_startup_is_one_line,
     an_invalid_option_is_reported_in_one_line,
+    an_option_that_cannot_be_read_is_named_before_the_help,
     a_store_that_is_down_is_logged,
     the_log_follows_rust_log,
 }
@@ -52,6 +53,22 @@ fn an_invalid_option_is_reported_in_one_line(framework: Framework) {
     let sealed = Options::new(framework).argument("--seal").argument("signed");
     let line = only_line(sealed.environment("SESSIONS_KEY", "no hex"));
     assert!(line.starts_with("Error: SESSIONS_KEY is not hex: "), "{line}");
+    for origin in ["app.example", "https://app.example/", "https://*.example", "null", ""] {
+        let line = only_line(Options::new(framework).argument("--trust-origin").argument(origin));
+        assert!(line.starts_with("Error: a trusted origin is not valid") && line.contains(origin), "{line}");
+    }
+}
+
+fn an_option_that_cannot_be_read_is_named_before_the_help(framework: Framework) {
+    for value in ["same-site", "none", "OFF", ""] {
+        let options = Options::new(framework).argument("--cross-origin").argument(value);
+        let (status, output) = options.start_expecting_failure();
+        assert_eq!(status.code(), Some(2), "{output}");
+        let line = output.lines().next().unwrap_or_default();
+        assert!(line.contains(&format!("{value:?}")), "{line}");
+        assert!(line.ends_with("expected off, cross-site or cross-origin"), "{line}");
+        assert!(output.contains("--cross-origin cross-site  which requests"), "{output}");
+    }
 }
 
 fn a_store_that_is_down_is_logged(framework: Framework) {
