@@ -4,6 +4,7 @@
 pub mod devices;
 pub mod flashes;
 pub mod flows;
+pub mod lifetimes;
 pub mod limits;
 pub mod login;
 pub mod logout;
