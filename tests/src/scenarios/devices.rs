@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Server, Visitor, together};
+use crate::{Request, Server, Visitor, together};
 
 /// Lists the sessions of a user.
 ///
@@ -80,6 +80,57 @@ pub fn a_login_after_logout_others_stays(server: &Server) {
         assert_eq!(listed_ids(&mut after), [after.id()], "list and sessions agree");
         after.get("/logout").expect_ok();
     }
+}
+
+/// Ends another session of a user by its id, and then the current one.
+///
+/// # Panics
+///
+/// Panics if the rule does not hold.
+#[track_caller]
+pub fn one_device_is_signed_out_from_another(server: &Server) {
+    let [mut laptop, mut phone, mut tablet] = [(); 3].map(|()| server.signed_in("ann"));
+    let (page, id) = (laptop.get("/").expect_ok().text(), phone.id());
+    assert!(page.contains(&format!("name=\"id\" value=\"{id}\"")), "{page}");
+    assert!(!page.contains(&format!("name=\"id\" value=\"{}\"", laptop.id())), "{page}");
+    sign_out(&mut laptop, &id, 200);
+    phone.expect_anonymous();
+    tablet.expect_user("ann");
+    sign_out(&mut laptop, &id, 404);
+    // Its own session ends as by a logout.
+    let own = laptop.id();
+    sign_out(&mut laptop, &own, 200);
+    assert_eq!(laptop.cookie(), None);
+    tablet.expect_user("ann");
+}
+
+/// Tries to end the sessions of others by their ids, and by what is no id of a session.
+///
+/// # Panics
+///
+/// Panics if the rule does not hold.
+#[track_caller]
+pub fn device_of_another_user_is_not_signed_out(server: &Server) {
+    let (mut ann, mut stranger) = (server.signed_in("ann"), server.visitor());
+    stranger.put("cart", "3 books");
+    let ids = [ann.id(), stranger.id()];
+    let mut bob = server.signed_in("bob");
+    for id in &ids {
+        sign_out(&mut bob, id, 404);
+        sign_out(&mut server.visitor(), id, 401);
+    }
+    for id in ["", "x", "00000000-0000-0000-0000"] {
+        sign_out(&mut bob, id, 400);
+    }
+    sign_out(&mut bob, "00000000-0000-0000-0000-000000000000", 404);
+    ann.expect_user("ann");
+    assert_eq!(stranger.entries()["cart"], "3 books");
+}
+
+/// Posts the form that signs a device out, and expects a status.
+#[track_caller]
+fn sign_out(visitor: &mut Visitor<'_>, id: &str, status: u16) {
+    visitor.ask(Request::post_form("/logout_device", &[("id", id)])).expect_status(status);
 }
 
 /// Returns the list that `/sessions` responds with.

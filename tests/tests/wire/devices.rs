@@ -1,7 +1,8 @@
 //! What a devices page shows of each login.
 
 use serde_json::{Value, json};
-use sessions_tests::{Framework, Options, Request, Server, Visitor, in_every_framework};
+use sessions_tests::scenarios::devices;
+use sessions_tests::{Framework, Options, Request, Server, in_every_framework};
 
 in_every_framework! {
     device_of_a_login_is_listed,
@@ -54,43 +55,10 @@ fn forwarded_of_a_trusted_proxy_may_count_instead(framework: Framework) {
     assert_eq!(address("10.0.0.0/8", &[spoofed, forwarded]), "127.0.0.1");
 }
 
-/// Posts the form that signs a device out, and expects a status.
-#[track_caller]
-fn sign_out(visitor: &mut Visitor<'_>, id: &str, status: u16) {
-    visitor.ask(Request::post_form("/logout_device", &[("id", id)])).expect_status(status);
-}
-
 fn one_device_is_signed_out_from_another(framework: Framework) {
-    let server = Server::start(framework);
-    let [mut laptop, mut phone, mut tablet] = [(); 3].map(|()| server.signed_in("ann"));
-    let (page, id) = (laptop.get("/").expect_ok().text(), phone.id());
-    assert!(page.contains(&format!("name=\"id\" value=\"{id}\"")), "{page}");
-    assert!(!page.contains(&format!("name=\"id\" value=\"{}\"", laptop.id())), "{page}");
-    sign_out(&mut laptop, &id, 200);
-    phone.expect_anonymous();
-    tablet.expect_user("ann");
-    sign_out(&mut laptop, &id, 404);
-    // Its own session ends as by a logout.
-    let own = laptop.id();
-    sign_out(&mut laptop, &own, 200);
-    assert_eq!(laptop.cookie(), None);
-    tablet.expect_user("ann");
+    devices::one_device_is_signed_out_from_another(&Server::start(framework));
 }
 
 fn device_of_another_user_is_not_signed_out(framework: Framework) {
-    let server = Server::start(framework);
-    let (mut ann, mut stranger) = (server.signed_in("ann"), server.visitor());
-    stranger.put("cart", "3 books");
-    let ids = [ann.id(), stranger.id()];
-    let mut bob = server.signed_in("bob");
-    for id in &ids {
-        sign_out(&mut bob, id, 404);
-        sign_out(&mut server.visitor(), id, 401);
-    }
-    for id in ["", "x", "00000000-0000-0000-0000"] {
-        sign_out(&mut bob, id, 400);
-    }
-    sign_out(&mut bob, "00000000-0000-0000-0000-000000000000", 404);
-    ann.expect_user("ann");
-    assert_eq!(stranger.entries()["cart"], "3 books");
+    devices::device_of_another_user_is_not_signed_out(&Server::start(framework));
 }
