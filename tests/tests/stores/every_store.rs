@@ -1,7 +1,7 @@
 //! Scenarios that hold on every store, in every framework.
 
 use sessions_tests::scenarios::{
-    devices, flashes, flows, limits, login, logout, principals, races, rotation, superseded, tokens,
+    devices, flashes, flows, lifetimes, limits, login, logout, principals, races, rotation, superseded, tokens,
 };
 use sessions_tests::{Framework, Server};
 
@@ -24,6 +24,7 @@ on_every_store_in_every_framework! {
     a_login_overtakes_requests,
     a_rotation_signs_nobody_out,
     a_user_has_no_more_sessions_than_allowed,
+    a_login_lasts_as_long_as_asked_for,
 }
 
 fn on(framework: Framework, engine: Engine, scenario: impl Fn(&Server)) {
@@ -135,5 +136,16 @@ fn a_logout_ends_every_proven_session(framework: Framework, engine: Engine) {
         tokens::a_write_with_two_live_tokens_is_refused(server);
         tokens::a_logout_finds_its_token_among_strangers(server);
         tokens::a_logout_with_nine_tokens_is_refused_and_ends_nothing(server);
+    });
+}
+
+fn a_login_lasts_as_long_as_asked_for(framework: Framework, engine: Engine) {
+    with(framework, engine, &lifetimes::ARGUMENTS, |server| {
+        lifetimes::whoami_tells_when_a_login_began_and_ends(&[server]);
+        lifetimes::remembered_login_outlives_browser_and_timeouts(&[server]);
+        lifetimes::remembered_login_ends_at_its_time(&[server]);
+        lifetimes::confirmation_makes_a_login_fresh_again(&[server]);
+        lifetimes::confirmation_keeps_the_lifetime(&[server]);
+        lifetimes::expiry_of_one_session_can_be_changed(&[server]);
     });
 }

@@ -1,6 +1,6 @@
 //! One session on four servers with different frameworks, which share only the store.
 
-use sessions_tests::scenarios::{principals, rotation, superseded};
+use sessions_tests::scenarios::{lifetimes, principals, rotation, superseded};
 use sessions_tests::{Server, Visitor, each_together};
 
 use crate::support::{Engine, Place, on_engines};
@@ -19,6 +19,7 @@ on_engines! {
         a_user_has_no_more_sessions_than_allowed,
         a_login_overtakes_requests_on_all_servers,
         a_rotation_signs_nobody_out_on_any_server,
+        a_login_lasts_equally_long_on_all_servers,
     ]
 }
 
@@ -173,4 +174,16 @@ fn a_rotation_signs_nobody_out_on_any_server(engine: Engine) {
     rotation::lost_response_signs_nobody_out(&servers);
     rotation::first_use_of_the_new_token_ends_the_old_one(&servers);
     rotation::a_renewal_overtakes_both_tokens(&servers);
+}
+
+fn a_login_lasts_equally_long_on_all_servers(engine: Engine) {
+    let Some(place) = Place::new(engine) else { return };
+    let servers = place.start_four_with(&lifetimes::ARGUMENTS);
+    let servers = servers.each_ref();
+    lifetimes::whoami_tells_when_a_login_began_and_ends(&servers);
+    lifetimes::remembered_login_outlives_browser_and_timeouts(&servers);
+    lifetimes::remembered_login_ends_at_its_time(&servers);
+    lifetimes::confirmation_makes_a_login_fresh_again(&servers);
+    lifetimes::confirmation_keeps_the_lifetime(&servers);
+    lifetimes::expiry_of_one_session_can_be_changed(&servers);
 }

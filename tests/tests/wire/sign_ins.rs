@@ -6,22 +6,28 @@ use sessions_tests::{Framework, Options, Server, Visitor, in_every_framework};
 in_every_framework! {
     whoami_tells_when_a_login_began_and_ends,
     remembered_login_outlives_browser_and_timeouts,
+    remembered_login_ends_at_its_time,
     remember_that_is_no_time_is_refused,
     confirmation_makes_a_login_fresh_again,
+    confirmation_keeps_the_lifetime,
     expiry_of_one_session_can_be_changed,
     expiry_that_is_no_time_is_refused,
 }
 
-fn with_timeout(framework: Framework, option: &str, timeout: &str) -> Server {
-    Options::new(framework).argument(option).argument(timeout).start()
+fn start(framework: Framework) -> Server {
+    lifetimes::ARGUMENTS.into_iter().fold(Options::new(framework), Options::argument).start()
 }
 
 fn whoami_tells_when_a_login_began_and_ends(framework: Framework) {
-    lifetimes::whoami_tells_when_a_login_began_and_ends(&with_timeout(framework, "--idle", "2h"));
+    lifetimes::whoami_tells_when_a_login_began_and_ends(&[&start(framework)]);
 }
 
 fn remembered_login_outlives_browser_and_timeouts(framework: Framework) {
-    lifetimes::remembered_login_outlives_browser_and_timeouts(&with_timeout(framework, "--absolute", "1h"));
+    lifetimes::remembered_login_outlives_browser_and_timeouts(&[&start(framework)]);
+}
+
+fn remembered_login_ends_at_its_time(framework: Framework) {
+    lifetimes::remembered_login_ends_at_its_time(&[&start(framework)]);
 }
 
 fn remember_that_is_no_time_is_refused(framework: Framework) {
@@ -35,11 +41,15 @@ fn remember_that_is_no_time_is_refused(framework: Framework) {
 }
 
 fn confirmation_makes_a_login_fresh_again(framework: Framework) {
-    lifetimes::confirmation_makes_a_login_fresh_again(&Server::start(framework));
+    lifetimes::confirmation_makes_a_login_fresh_again(&[&start(framework)]);
+}
+
+fn confirmation_keeps_the_lifetime(framework: Framework) {
+    lifetimes::confirmation_keeps_the_lifetime(&[&start(framework)]);
 }
 
 fn expiry_of_one_session_can_be_changed(framework: Framework) {
-    lifetimes::expiry_of_one_session_can_be_changed(&with_timeout(framework, "--absolute", "1h"));
+    lifetimes::expiry_of_one_session_can_be_changed(&[&start(framework)]);
 }
 
 fn expiry_that_is_no_time_is_refused(framework: Framework) {
