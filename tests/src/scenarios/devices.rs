@@ -82,48 +82,59 @@ pub fn a_login_after_logout_others_stays(server: &Server) {
     }
 }
 
-/// Ends another session of a user by its id, and then the current one.
+/// Ends another session of a user by its id, which the last server began, and then the current one.
 ///
 /// # Panics
 ///
 /// Panics if the rule does not hold.
 #[track_caller]
-pub fn one_device_is_signed_out_from_another(server: &Server) {
-    let [mut laptop, mut phone, mut tablet] = [(); 3].map(|()| server.signed_in("ann"));
+pub fn one_device_is_signed_out_from_another(servers: &[&Server]) {
+    let last = servers[servers.len() - 1];
+    let (mut laptop, mut phone, mut tablet) =
+        (servers[0].signed_in("ann"), last.signed_in("ann"), last.signed_in("ann"));
     let (page, id) = (laptop.get("/").expect_ok().text(), phone.id());
     assert!(page.contains(&format!("name=\"id\" value=\"{id}\"")), "{page}");
     assert!(!page.contains(&format!("name=\"id\" value=\"{}\"", laptop.id())), "{page}");
     sign_out(&mut laptop, &id, 200);
-    phone.expect_anonymous();
+    servers.iter().for_each(|server| server.visitor_with(&phone.token()).expect_anonymous());
     tablet.expect_user("ann");
+    let mut others = vec![laptop.id(), tablet.id()];
+    others.sort_unstable();
+    assert_eq!(listed_ids(&mut laptop), others);
     sign_out(&mut laptop, &id, 404);
     // Its own session ends as by a logout.
-    let own = laptop.id();
+    let (own, token) = (laptop.id(), laptop.token());
     sign_out(&mut laptop, &own, 200);
     assert_eq!(laptop.cookie(), None);
+    servers.iter().for_each(|server| server.visitor_with(&token).expect_anonymous());
     tablet.expect_user("ann");
+    assert_eq!(listed_ids(&mut tablet), [tablet.id()]);
 }
 
-/// Tries to end the sessions of others by their ids, and by what is no id of a session.
+/// Tries on the last server to end the sessions of others by their ids, and by what is no id of a
+/// session.
 ///
 /// # Panics
 ///
 /// Panics if the rule does not hold.
 #[track_caller]
-pub fn device_of_another_user_is_not_signed_out(server: &Server) {
-    let (mut ann, mut stranger) = (server.signed_in("ann"), server.visitor());
+pub fn device_of_another_user_is_not_signed_out(servers: &[&Server]) {
+    let last = servers[servers.len() - 1];
+    let (mut ann, mut stranger) = (servers[0].signed_in("ann"), servers[0].visitor());
     stranger.put("cart", "3 books");
-    let ids = [ann.id(), stranger.id()];
-    let mut bob = server.signed_in("bob");
-    for id in &ids {
-        sign_out(&mut bob, id, 404);
-        sign_out(&mut server.visitor(), id, 401);
+    let mut bob = last.signed_in("bob");
+    for id in [ann.id(), stranger.id()] {
+        sign_out(&mut bob, &id, 404);
+        sign_out(&mut last.visitor(), &id, 401);
+        // A visitor who is not signed in has no devices, not even this one.
+        sign_out(&mut last.visitor_with(&stranger.token()), &id, 401);
     }
-    for id in ["", "x", "00000000-0000-0000-0000"] {
+    for id in ["", "x", "00000000-0000-0000-0000", &ann.token(), &"0".repeat(4000)] {
         sign_out(&mut bob, id, 400);
     }
     sign_out(&mut bob, "00000000-0000-0000-0000-000000000000", 404);
     ann.expect_user("ann");
+    bob.expect_user("bob");
     assert_eq!(stranger.entries()["cart"], "3 books");
 }
 

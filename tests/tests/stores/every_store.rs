@@ -15,6 +15,7 @@ on_every_store_in_every_framework! {
     eight_logins_at_once_all_sign_in,
     visitors_come_and_go,
     a_user_sees_and_ends_the_other_sessions,
+    a_device_is_signed_out_by_its_id,
     flashes_are_shown_once,
     destroyall_leaves_no_session,
     a_session_stays_within_its_limits,
@@ -69,6 +70,13 @@ fn a_user_sees_and_ends_the_other_sessions(framework: Framework, engine: Engine)
     on(framework, engine, devices::a_user_lists_all_sessions_and_the_current_one);
     on(framework, engine, devices::logout_others_ends_only_the_users_other_sessions);
     on(framework, engine, devices::a_login_after_logout_others_stays);
+}
+
+fn a_device_is_signed_out_by_its_id(framework: Framework, engine: Engine) {
+    on(framework, engine, |server| {
+        devices::one_device_is_signed_out_from_another(&[server]);
+        devices::device_of_another_user_is_not_signed_out(&[server]);
+    });
 }
 
 fn flashes_are_shown_once(framework: Framework, engine: Engine) {

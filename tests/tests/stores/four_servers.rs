@@ -1,6 +1,6 @@
 //! One session on four servers with different frameworks, which share only the store.
 
-use sessions_tests::scenarios::{lifetimes, principals, rotation, superseded};
+use sessions_tests::scenarios::{devices, lifetimes, principals, rotation, superseded};
 use sessions_tests::{Server, Visitor, each_together};
 
 use crate::support::{Engine, Place, on_engines};
@@ -12,6 +12,7 @@ on_engines! {
         a_write_is_seen_on_all_servers,
         a_logout_counts_on_all_servers_at_once,
         a_logout_of_others_counts_on_all_servers,
+        a_device_is_signed_out_on_all_servers,
         a_logout_ends_requests_in_flight_elsewhere,
         writes_on_all_servers_lose_nothing,
         increments_on_all_servers_add_up,
@@ -89,6 +90,13 @@ fn a_logout_of_others_counts_on_all_servers(engine: Engine) {
             }
         }
     }
+}
+
+fn a_device_is_signed_out_on_all_servers(engine: Engine) {
+    let Some(place) = Place::new(engine) else { return };
+    let servers = place.start_four();
+    devices::one_device_is_signed_out_from_another(&servers.each_ref());
+    devices::device_of_another_user_is_not_signed_out(&servers.each_ref());
 }
 
 fn a_logout_ends_requests_in_flight_elsewhere(engine: Engine) {

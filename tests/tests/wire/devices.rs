@@ -56,9 +56,9 @@ fn forwarded_of_a_trusted_proxy_may_count_instead(framework: Framework) {
 }
 
 fn one_device_is_signed_out_from_another(framework: Framework) {
-    devices::one_device_is_signed_out_from_another(&Server::start(framework));
+    devices::one_device_is_signed_out_from_another(&[&Server::start(framework)]);
 }
 
 fn device_of_another_user_is_not_signed_out(framework: Framework) {
-    devices::device_of_another_user_is_not_signed_out(&Server::start(framework));
+    devices::device_of_another_user_is_not_signed_out(&[&Server::start(framework)]);
 }
