@@ -95,5 +95,5 @@ fn a_login_beyond_the_limit_may_be_refused(framework: Framework) {
 }
 
 fn parallel_logins_leave_no_more_than_allowed(framework: Framework) {
-    principals::parallel_logins_leave_no_more_than_allowed(&[&limited(framework, "5")], 64, 5, 1);
+    principals::parallel_logins_leave_no_more_than_allowed(&[&limited(framework, "5")], 64, 5, 5);
 }
