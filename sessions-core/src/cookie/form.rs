@@ -149,8 +149,8 @@ impl CookieForm {
     ///
     /// Without a `max_age`, the browser drops the cookie when it closes.
     pub(crate) fn set(&self, token: &Token, max_age: Option<Duration>) -> Result<SetCookie, Error> {
-        // Rounded down, so that the cookie never outlives the record.
-        let max_age = max_age.map(|age| age.as_secs().min(MAX_AGE));
+        // Rounded down, so that the cookie never outlives the record; but 0 would remove it.
+        let max_age = max_age.map(|age| age.as_secs().clamp(1, MAX_AGE));
         match &self.seal {
             None => self.render(|text| token.write_text(text), max_age),
             Some(seal) => {
@@ -236,12 +236,13 @@ mod tests {
         let form = options().build().unwrap();
         let removal = form.removal().into_string();
         assert_eq!(removal, "__Host-id=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
-        assert_eq!(set(&options(), Some(Duration::ZERO)).replace("TOKEN", ""), removal);
+        let cookie = set(&options(), Some(Duration::from_secs(1)));
+        assert_eq!(cookie.replace("TOKEN", "").replace("Max-Age=1", "Max-Age=0"), removal);
     }
 
     #[test]
     fn max_age_is_rounded_down_and_at_most_400_days() {
-        let cases = [(1_999, "1"), (60_000, "60"), (u64::MAX, "34560000")];
+        let cases = [(1, "1"), (999, "1"), (1_999, "1"), (60_000, "60"), (u64::MAX, "34560000")];
         for (millis, age) in cases {
             let text = set(&options(), Some(Duration::from_millis(millis)));
             assert_eq!(text.rsplit('=').next(), Some(age));
