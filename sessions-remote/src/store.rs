@@ -7,8 +7,9 @@ use std::time::Duration;
 use sessions_core::record::{Changes, Record, Refusal};
 use sessions_core::store::{Created, Cursor, Page, Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
+use tokio::time::timeout;
 
-use crate::engine::{Answer, Engine, Values};
+use crate::engine::{Answer, Engine, Failure, Values};
 use crate::open_error::OpenError;
 use crate::options::Options;
 use crate::runtime::Background;
@@ -21,6 +22,9 @@ const IDS: u32 = 4;
 
 /// Deadline of a call that goes through many sessions.
 const BULK_DEADLINE: Duration = Duration::from_secs(60);
+/// How many deadlines of a write such a call waits for one page, whose connection may be silent, or
+/// for a database that cannot be reached.
+const PATIENCE: u32 = 5;
 
 /// A session store in a database behind a network.
 ///
@@ -155,13 +159,32 @@ impl<E: Engine> Shared<E> {
     where
         F: Future<Output = Answer<T>>,
     {
-        self.outage.repeat(self.outage.start(BULK_DEADLINE), call).await.answer
+        let deadline = self.outage.start(BULK_DEADLINE).unless_unreached_for(self.patience());
+        self.outage.repeat(deadline, call).await.answer
+    }
+
+    /// Reads a page of sessions.
+    async fn page<F>(&self, read: impl Fn() -> F) -> Result<Values, Fault>
+    where
+        F: Future<Output = Answer<Values>>,
+    {
+        let limit = self.patience();
+        let silent = || Failure::lost(format!("a page of sessions did not come within {limit:?}"));
+        self.in_bulk(|| {
+            let page = read();
+            async move { timeout(limit, page).await.unwrap_or_else(|_| Err(silent())) }
+        })
+        .await
+    }
+
+    const fn patience(&self) -> Duration {
+        self.options.commit_deadline.saturating_mul(PATIENCE)
     }
 
     async fn of_principal(self: Arc<Self>, principal: String, now: Timestamp) -> Result<Vec<Record>, Fault> {
         let (mut records, mut from) = (Vec::new(), None);
         loop {
-            let page = self.in_bulk(|| self.engine.of_principal(&principal, from.as_deref())).await?;
+            let page = self.page(|| self.engine.of_principal(&principal, from.as_deref())).await?;
             records.extend(live(page.values, now).filter(|record| record.principal() == Some(&*principal)));
             from = page.next;
             if from.is_none() {
@@ -175,7 +198,7 @@ impl<E: Engine> Shared<E> {
 
     async fn list_page(self: Arc<Self>, from: Option<Cursor>, limit: usize, now: Timestamp) -> Result<Page, Fault> {
         let from = from.as_ref().map(Cursor::as_bytes);
-        let Values { values, next } = self.in_bulk(|| self.engine.page(from, limit.max(1))).await?;
+        let Values { values, next } = self.page(|| self.engine.page(from, limit.max(1))).await?;
         Ok(Page::new(live(values, now).collect(), next.map(Cursor::from_bytes)))
     }
 }
@@ -214,7 +237,11 @@ impl<E: Engine> Store for RemoteStore<E> {
 
     fn count_of_principal(&self, principal: &str, _: Timestamp) -> StoreFuture<u64> {
         let principal = principal.to_owned();
-        self.shared.start(|shared| async move { shared.in_bulk(|| shared.engine.count_of_principal(&principal)).await })
+        self.shared.start(|shared| async move {
+            // A login waits for it.
+            let deadline = shared.commit_deadline();
+            shared.outage.repeat(deadline, || shared.engine.count_of_principal(&principal)).await.answer
+        })
     }
 
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {

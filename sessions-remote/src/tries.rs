@@ -24,13 +24,20 @@ const FOREVER: Duration = Duration::from_secs(1 << 30);
 pub(crate) struct Deadline {
     at: Instant,
     span: Duration,
+    /// How long a database that cannot be reached is tried again.
+    patience: Duration,
 }
 
 impl Deadline {
     /// Returns an earlier deadline, after the `count`th part of the time.
     pub(crate) fn share(self, count: u32) -> Self {
         let span = self.span / count;
-        Self { at: self.at - (self.span - span), span }
+        Self { at: self.at - (self.span - span), span, ..self }
+    }
+
+    /// Returns a deadline that passes earlier if the database cannot be reached for this long.
+    pub(crate) fn unless_unreached_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 }
 
@@ -121,7 +128,7 @@ impl Outage {
     pub(crate) fn start(&self, span: Duration) -> Deadline {
         let span = if self.is_known.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span };
         let now = Instant::now();
-        Deadline { at: now.checked_add(span).unwrap_or_else(|| now + FOREVER), span }
+        Deadline { at: now.checked_add(span).unwrap_or_else(|| now + FOREVER), span, patience: span }
     }
 
     /// Tries until there is an answer that another try would not change, or the deadline has
@@ -133,6 +140,7 @@ impl Outage {
         let mut pause = FIRST_PAUSE;
         let mut is_in_doubt = false;
         let mut last = None;
+        let mut unreached_since = None;
         loop {
             let failure = match timeout_at(deadline.at, call()).await {
                 Ok(Ok(value)) => {
@@ -146,10 +154,15 @@ impl Outage {
             if !failure.kind.may_pass() {
                 return Outcome { answer: Err(failure.into()), is_in_doubt };
             }
+            unreached_since = match failure.kind {
+                FailureKind::Unreached => unreached_since.or_else(|| Some(Instant::now())),
+                _ => None,
+            };
             last = Some(failure);
+            let until = unreached_since.and_then(|since| since.checked_add(deadline.patience));
             // A part of the pause is left to chance, so that clients do not come back together.
             let pause_now = pause.mul_f64(0.5 + 0.5 * chance());
-            if Instant::now() + pause_now >= deadline.at {
+            if Instant::now() + pause_now >= until.map_or(deadline.at, |until| until.min(deadline.at)) {
                 return Outcome { answer: Err(self.elapsed(deadline, last)), is_in_doubt };
             }
             sleep(pause_now).await;

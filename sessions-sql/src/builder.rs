@@ -67,7 +67,8 @@ impl<D: Database> SqlBuilder<D> {
 
     /// Sets the deadline of a write, retries included; one second by default.
     ///
-    /// Listings and what ends many sessions have a minute instead.
+    /// Listings and what ends many sessions have a minute instead, and five times this deadline if
+    /// the database cannot be reached.
     pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
         self.options.commit_deadline = deadline;
         self

@@ -1,6 +1,7 @@
 //! The engine: what a remote store asks for, in statements.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use sessions_core::record::Record;
 use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Answer, Engine, Failure, Swap, Values};
 use sha2::{Digest, Sha256};
-use sqlx::Pool;
+use sqlx::{Connection, Pool};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -107,6 +108,16 @@ impl<D: Database> Sql<D> {
         Ok(lease)
     }
 
+    /// Borrows a connection for a statement that may take long, once it has shown that it answers.
+    async fn checked_writer(&self) -> Answer<Lease<D>> {
+        let mut lease = self.writer().await?;
+        // If it does not, the connection is closed rather than given back.
+        let answer = timeout(self.patience, lease.begin().ping()).await;
+        let answer = answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+        lease.end(&answer);
+        answer.map(|()| lease).map_err(|error| of_connecting::<D>(&error, &self.place))
+    }
+
     fn failure(&self, error: &sqlx::Error) -> Failure {
         if is_loss::<D>(error) {
             // The others are probably lost too. Giving one back checks it.
@@ -149,7 +160,7 @@ impl<D: Database> Sql<D> {
     }
 
     async fn removed(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<SessionId>> {
-        let mut lease = self.writer().await?;
+        let mut lease = self.checked_writer().await?;
         let statement = self.statements.with(text, values);
         let removed = D::remove(lease.begin(), &self.statements, &statement, self.room.as_ref()).await;
         lease.end(&removed);

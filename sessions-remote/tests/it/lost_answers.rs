@@ -240,6 +240,46 @@ fn a_new_session_on_a_dead_server_tries_another_id() {
     assert_eq!(block_on(store.create(&record(1))).unwrap_err().kind(), StoreErrorKind::Unavailable);
 }
 
+/// Regression: a login counts its principal's sessions, and waited a minute for a silent
+/// connection.
+#[test]
+fn a_silent_connection_delays_what_a_visitor_waits_for_only_briefly() {
+    let options = Options::default().commit_deadline(Duration::from_millis(40));
+    let store = RemoteStore::new(MapEngine::default(), options).unwrap();
+    block_on(store.create(&record(1))).unwrap();
+    let silent = || store.engine().silent.store(1, Ordering::SeqCst);
+    let begun = Instant::now();
+    silent();
+    let count = block_on(store.count_of_principal("ann", NOW));
+    assert_eq!(count.unwrap_err().kind(), StoreErrorKind::TimedOut);
+    silent();
+    assert_eq!(block_on(store.of_principal("ann", NOW)).unwrap(), [], "the next connection answers");
+    silent();
+    assert_eq!(block_on(store.scan(None, 10, NOW)).unwrap().records.len(), 1);
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
+}
+
+/// Regression: signing out everywhere else waited a minute for a server that was down.
+#[test]
+fn a_server_that_is_down_fails_long_calls_too() {
+    let options = Options::default().commit_deadline(Duration::from_millis(40));
+    type Call = fn(&RemoteStore<MapEngine>) -> Option<StoreErrorKind>;
+    let calls: [Call; 3] = [
+        |store| block_on(store.destroy_of_principal("ann", None)).err().map(|error| error.kind()),
+        |store| block_on(store.of_principal("ann", NOW)).err().map(|error| error.kind()),
+        |store| block_on(store.destroy_all()).err().map(|error| error.kind()),
+    ];
+    let begun = Instant::now();
+    for call in calls {
+        let store = RemoteStore::new(MapEngine::default(), options).unwrap();
+        store.engine().unreached.store(usize::MAX, Ordering::SeqCst);
+        assert_eq!(call(&store), Some(StoreErrorKind::Unavailable));
+        store.engine().unreached.store(0, Ordering::SeqCst);
+        assert_eq!(call(&store), None);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
+}
+
 #[test]
 fn more_calls_than_allowed_are_refused() {
     let options = Options::default().max_in_flight(1);

@@ -23,6 +23,8 @@ pub(crate) struct MapEngine {
     pub(crate) repeated: AtomicUsize,
     /// How many calls are not done.
     pub(crate) unreached: AtomicUsize,
+    /// How many calls are never answered.
+    pub(crate) silent: AtomicUsize,
     pub(crate) calls: AtomicUsize,
     pub(crate) is_sharded: bool,
     /// Where each call waits until a test lets it pass.
@@ -43,6 +45,9 @@ impl MapEngine {
         match &self.gates {
             Some(gates) => gates.pass(call).await,
             None => tokio::task::yield_now().await,
+        }
+        if take_one(&self.silent) {
+            return std::future::pending().await;
         }
         if take_one(&self.unreached) {
             return Err(Failure::unreached("the map is out of reach"));

@@ -109,6 +109,32 @@ fn a_silent_connection_is_replaced() {
     increment(&hasty, &record).unwrap();
 }
 
+/// Regression: what a login and a new password wait for waited a minute.
+#[test]
+fn a_silent_connection_holds_up_no_principal() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    type Call = fn(&PostgresStore) -> bool;
+    let calls: [Call; 3] = [
+        |store| block_on(store.count_of_principal("ann", NOW)).is_err(),
+        |store| block_on(store.of_principal("ann", NOW)).is_err(),
+        |store| block_on(store.destroy_of_principal("ann", None)).is_err(),
+    ];
+    let (proxy, table) = (Proxy::to(postgres().port()), table());
+    drop(open(&postgres().url(), &table));
+    let builder = patient::<sessions_sql::Postgres>(&table).commit_deadline(Duration::from_millis(200));
+    let begun = Instant::now();
+    for call in calls {
+        let store = builder.clone().open(&postgres().url_through(&proxy)).unwrap();
+        block_on(store.ping()).unwrap();
+        proxy.swallow();
+        assert!(call(&store));
+        proxy.heal();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "it took {:?}", begun.elapsed());
+}
+
 #[test]
 fn a_synchronous_standby_has_what_was_acknowledged() {
     if !Postgres::is_installed() {
