@@ -7,14 +7,13 @@ use std::time::Duration;
 use sessions_core::record::{Changes, Record, Refusal};
 use sessions_core::store::{Created, Cursor, Page, Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
-use tokio::time::timeout;
 
-use crate::engine::{Answer, Engine, Failure, Values};
+use crate::engine::{Answer, Engine, Values};
 use crate::open_error::OpenError;
 use crate::options::Options;
 use crate::runtime::Background;
 use crate::shared::{Shared, nonce};
-use crate::tries::Fault;
+use crate::tries::{Deadline, Fault};
 use crate::writers::sign;
 
 /// Number of ids that a new session may try. Each has its share of the deadline.
@@ -159,22 +158,15 @@ impl<E: Engine> Shared<E> {
     where
         F: Future<Output = Answer<T>>,
     {
-        let deadline = self.outage.start(BULK_DEADLINE).unless_unreached_for(self.patience());
-        self.outage.repeat(deadline, call).await.answer
+        self.outage.repeat(self.bulk_deadline(), call).await.answer
     }
 
-    /// Reads a page of sessions.
-    async fn page<F>(&self, read: impl Fn() -> F) -> Result<Values, Fault>
-    where
-        F: Future<Output = Answer<Values>>,
-    {
-        let limit = self.patience();
-        let silent = || Failure::lost(format!("a page of sessions did not come within {limit:?}"));
-        self.in_bulk(|| {
-            let page = read();
-            async move { timeout(limit, page).await.unwrap_or_else(|_| Err(silent())) }
-        })
-        .await
+    fn bulk_deadline(&self) -> Deadline {
+        self.outage.start(BULK_DEADLINE).unless_unreached_for(self.patience())
+    }
+
+    fn page_deadline(&self) -> Deadline {
+        self.bulk_deadline().with_tries_of(self.patience())
     }
 
     const fn patience(&self) -> Duration {
@@ -184,7 +176,8 @@ impl<E: Engine> Shared<E> {
     async fn of_principal(self: Arc<Self>, principal: String, now: Timestamp) -> Result<Vec<Record>, Fault> {
         let (mut records, mut from) = (Vec::new(), None);
         loop {
-            let page = self.page(|| self.engine.of_principal(&principal, from.as_deref())).await?;
+            let read = || self.engine.of_principal(&principal, from.as_deref());
+            let page = self.outage.repeat(self.page_deadline(), read).await.answer?;
             records.extend(live(page.values, now).filter(|record| record.principal() == Some(&*principal)));
             from = page.next;
             if from.is_none() {
@@ -198,7 +191,8 @@ impl<E: Engine> Shared<E> {
 
     async fn list_page(self: Arc<Self>, from: Option<Cursor>, limit: usize, now: Timestamp) -> Result<Page, Fault> {
         let from = from.as_ref().map(Cursor::as_bytes);
-        let Values { values, next } = self.page(|| self.engine.page(from, limit.max(1))).await?;
+        let read = || self.engine.page(from, limit.max(1));
+        let Values { values, next } = self.outage.repeat(self.page_deadline(), read).await.answer?;
         Ok(Page::new(live(values, now).collect(), next.map(Cursor::from_bytes)))
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Deadline {
     span: Duration,
     /// How long a database that cannot be reached is tried again.
     patience: Duration,
+    /// How long one try may take: its connection may have become silent.
+    longest_try: Duration,
 }
 
 impl Deadline {
@@ -36,8 +38,18 @@ impl Deadline {
     }
 
     /// Returns a deadline that passes earlier if the database cannot be reached for this long.
-    pub(crate) fn unless_unreached_for(self, patience: Duration) -> Self {
+    pub(crate) const fn unless_unreached_for(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Returns a deadline for tries that each take no longer than this.
+    pub(crate) const fn with_tries_of(self, longest_try: Duration) -> Self {
+        Self { longest_try, ..self }
+    }
+
+    /// Returns when a try that starts now must be over.
+    fn of_try(self) -> Instant {
+        Instant::now().checked_add(self.longest_try).map_or(self.at, |end| end.min(self.at))
     }
 }
 
@@ -128,7 +140,7 @@ impl Outage {
     pub(crate) fn start(&self, span: Duration) -> Deadline {
         let span = if self.is_known.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span };
         let now = Instant::now();
-        Deadline { at: now.checked_add(span).unwrap_or_else(|| now + FOREVER), span, patience: span }
+        Deadline { at: now.checked_add(span).unwrap_or_else(|| now + FOREVER), span, patience: span, longest_try: span }
     }
 
     /// Tries until there is an answer that another try would not change, or the deadline has
@@ -142,12 +154,14 @@ impl Outage {
         let mut last = None;
         let mut unreached_since = None;
         loop {
-            let failure = match timeout_at(deadline.at, call()).await {
+            let end = deadline.of_try();
+            let failure = match timeout_at(end, call()).await {
                 Ok(Ok(value)) => {
                     self.is_known.store(false, Ordering::Relaxed);
                     return Outcome { answer: Ok(value), is_in_doubt };
                 }
                 Ok(Err(failure)) => failure,
+                Err(_) if end < deadline.at => Failure::lost(self.silence(deadline.longest_try)),
                 Err(_) => return Outcome { answer: Err(self.elapsed(deadline, last)), is_in_doubt: true },
             };
             is_in_doubt |= failure.kind == FailureKind::Lost;
@@ -176,9 +190,12 @@ impl Outage {
             self.is_known.fetch_or(failure.kind == FailureKind::Unreached, Ordering::Relaxed);
             return failure.into();
         }
-        let cause: Box<dyn StdError + Send + Sync> =
-            format!("{} did not answer within {:?}", self.database, deadline.span).into();
+        let cause: Box<dyn StdError + Send + Sync> = self.silence(deadline.span).into();
         Fault::new(StoreErrorKind::TimedOut, cause)
+    }
+
+    fn silence(&self, time: Duration) -> String {
+        format!("{} did not answer within {time:?}", self.database)
     }
 }
 
