@@ -68,7 +68,7 @@ impl SignedIn {
         self.0.session()
     }
 
-    /// Checks that the visitor proved who they are less than this ago.
+    /// Checks that the visitor proved who they are less than `time` ago.
     ///
     /// For what needs more than a session, such as changing a password. A handler returns the error
     /// with `?`:
@@ -198,7 +198,7 @@ impl SignedInMiddleware {
         Self { within: None }
     }
 
-    /// Admits only visitors who proved who they are less than this ago; see
+    /// Admits only visitors who proved who they are less than `time` ago; see
     /// [`SignedIn::within`].
     #[must_use]
     pub const fn within(mut self, time: Duration) -> Self {

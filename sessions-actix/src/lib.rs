@@ -101,8 +101,9 @@
 //! status of 5xx, 408 or 413 drops the request's writes but keeps a `destroy` and a `renew`.
 //!
 //! [`SessionError`] is what this crate's functions return, and becomes the response. The methods of
-//! a session return core's [`Error`](sessions_core::Error) of an [`ErrorKind`]. In a handler that
-//! returns a `SessionError`, `?` converts it; an error type of your own needs a `From` for both.
+//! a session return core's [`Error`](sessions_core::Error), which has an [`ErrorKind`]. In a
+//! handler that returns a `SessionError`, `?` converts it; an error type of your own needs a `From`
+//! for both.
 //!
 //! # Streams and sockets
 //!

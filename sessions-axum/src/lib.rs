@@ -103,8 +103,9 @@
 //! keep a `destroy` and a `renew`.
 //!
 //! [`SessionError`] is what this crate's functions return, and becomes the response. The methods of
-//! a session return core's [`Error`](sessions_core::Error) of an [`ErrorKind`]. In a handler that
-//! returns a `SessionError`, `?` converts it; an error type of your own needs a `From` for both.
+//! a session return core's [`Error`](sessions_core::Error), which has an [`ErrorKind`]. In a
+//! handler that returns a `SessionError`, `?` converts it; an error type of your own needs a `From`
+//! for both.
 //!
 //! # Log
 //!

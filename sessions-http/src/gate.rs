@@ -32,7 +32,7 @@ impl SignedIn {
         self.0.session()
     }
 
-    /// Checks that the visitor proved who they are less than this ago.
+    /// Checks that the visitor proved who they are less than `time` ago.
     ///
     /// For what needs more than a session, such as changing a password.
     ///

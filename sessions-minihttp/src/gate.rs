@@ -42,7 +42,7 @@ impl<S: SessionService> SignedInService<S> {
         Self { inner, within: None }
     }
 
-    /// Admits only visitors who proved who they are less than this ago.
+    /// Admits only visitors who proved who they are less than `time` ago.
     ///
     /// Others get the response that [`SignedIn::within`](crate::SignedIn::within) describes.
     #[must_use]

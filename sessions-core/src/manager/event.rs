@@ -63,13 +63,13 @@ pub enum Event {
         /// The number of sessions that ended.
         count: u64,
     },
-    /// A request's cookie opened no session; the request continued without one, except after a
+    /// A request opened no session. It continued without one, except after a
     /// [`CrossOrigin`](RejectReason::CrossOrigin).
     #[non_exhaustive]
     Rejected {
-        /// The session that the cookie named, if any.
+        /// The session that the request's token named, if any.
         id: Option<SessionId>,
-        /// Why the cookie was rejected.
+        /// Why the request opened no session.
         reason: RejectReason,
     },
     /// A request's writes were refused: its session had ended or was renewed meanwhile.

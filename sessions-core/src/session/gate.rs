@@ -60,7 +60,7 @@ impl SignedIn {
         &self.session
     }
 
-    /// Checks that the visitor proved who they are less than this ago.
+    /// Checks that the visitor proved who they are less than `time` ago.
     ///
     /// # Errors
     ///
