@@ -16,6 +16,9 @@ const DEMO_TESTS: &str = "sessions-tests";
 /// Number of wire tests at a time, which wait for most of theirs.
 const WIRE_THREADS: &str = "4";
 
+/// Number of databases disturbed at a time: all of them, so that it takes no longer than one.
+const NEMESIS_THREADS: &str = "16";
+
 /// Runs all tests but those that have a step of their own.
 pub(crate) fn unit() -> Result<(), String> {
     let mut tests = cargo(&format!("test {SELECTION} --lib --bins"));
@@ -37,7 +40,8 @@ pub(crate) fn run_nemesis(words: &[String]) -> Result<(), String> {
     };
     let minutes = minutes.ok_or("usage: cargo xtask nemesis MINUTES")?;
     let seconds = (minutes * 60).to_string();
-    run_with_demos("--test stores", "nemesis -- --nocapture", &[("SESSIONS_NEMESIS_SECONDS", &seconds)])
+    let environment = [("SESSIONS_NEMESIS_SECONDS", seconds.as_str()), ("RUST_TEST_THREADS", NEMESIS_THREADS)];
+    run_with_demos("--test stores", "nemesis -- --nocapture", &environment)
 }
 
 /// Runs pages in a real browser.
