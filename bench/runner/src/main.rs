@@ -10,6 +10,7 @@ mod idle_memory;
 mod instructions;
 mod lost;
 mod options;
+mod outages;
 mod page;
 mod plot;
 mod principals;
@@ -70,6 +71,11 @@ const SECTIONS: &[Section] = &[
         name: "principals",
         about: "how long a server is held by a principal with a million sessions",
         run: principals::run,
+    },
+    Section {
+        name: "outages",
+        about: "what visitors notice while Redis is killed, or its network falls silent",
+        run: outages::run,
     },
     Section { name: "lost", about: "changes that survive eight parallel requests of one visitor", run: lost::run },
 ];

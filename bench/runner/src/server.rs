@@ -19,8 +19,19 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a subject, on a core if one is given, and waits until it listens.
     pub(crate) fn start(subjects: &Subjects, subject: &Subject, core: Option<u32>) -> Outcome<Self> {
+        Self::start_with(subjects, subject, core, &[])
+    }
+
+    /// Starts a subject with these variables in its environment.
+    pub(crate) fn start_with(
+        subjects: &Subjects,
+        subject: &Subject,
+        core: Option<u32>,
+        environment: &[(&str, &str)],
+    ) -> Outcome<Self> {
         let port = free_port()?;
         let mut command = subjects.command(subject, &["serve", &subject.name, &port.to_string()]);
+        command.envs(environment.iter().copied());
         if let Some(core) = core {
             command = pinned(core, &command);
         }
