@@ -130,6 +130,12 @@ impl Search {
     fn accept(&mut self, shared: &Shared, mut live: Live, record: Record) {
         let Loaded { stage, record: found, transport } = &mut self.loaded;
         match stage {
+            // Its secret and the one that a rotation has sent, in cookies of two paths.
+            Stage::Live(first) if first.id() == live.id() => {
+                if live.is_successor {
+                    *first = live;
+                }
+            }
             Stage::Live(first) => {
                 reject(shared, None, RejectReason::Ambiguous);
                 *stage = Stage::Ambiguous(vec![first.id(), live.id()]);

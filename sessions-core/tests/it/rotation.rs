@@ -324,3 +324,23 @@ fn no_order_of_requests_signs_the_user_out() {
         }
     }
 }
+
+#[test]
+fn a_secret_and_its_successor_are_one_session() {
+    let fixture = Fixture::with(|builder| builder.rotate_every(Duration::from_secs(60)));
+    let mut old = fixture.browser();
+    old.set("cart", "7");
+    fixture.clock.advance(Duration::from_secs(61));
+    let mut new = old.clone();
+    new.get("cart");
+    let pairs = [old.cookie.take().unwrap(), new.cookie.take().unwrap()];
+    for order in [[0, 1], [1, 0]] {
+        let mut both = fixture.browser();
+        both.cookie = Some(order.map(|number| pairs[number].as_str()).join("; "));
+        assert_eq!(both.get("cart").as_deref(), Some("7"), "{order:?}");
+    }
+    let mut both = fixture.browser();
+    both.cookie = Some(pairs.join("; "));
+    both.visit(|session| session.destroy());
+    assert_eq!(fixture.count(), 0);
+}
