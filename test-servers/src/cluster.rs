@@ -100,11 +100,15 @@ impl Cluster {
         };
         set(target, &["IMPORTING", &source_id]);
         set(source, &["MIGRATING", &target_id]);
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let left = source.cli(&["EVAL", SEND_KEYS, "0", &slot, &port]);
-            if left.parse::<u64>().unwrap_or_else(|_| panic!("the keys of a slot are sent: {left}")) == 0 {
+            if left == "0" {
                 break;
             }
+            // On a busy machine the servers lose sight of each other for a moment.
+            let is_down = left.contains("CLUSTERDOWN") && Instant::now() < deadline;
+            assert!(is_down || left.parse::<u64>().is_ok(), "the keys of a slot are sent: {left}");
         }
         thread::sleep(pause);
         set(target, &["NODE", &target_id]);
