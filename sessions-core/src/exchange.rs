@@ -15,11 +15,10 @@ pub use exchanges::Exchanges;
 pub use guard::{CommitGuard, ExchangeGuard};
 pub use response::{Header, ResponseHeaders, SessionHeaders, write_redirect};
 
-pub(crate) use commit::{save, take_turn};
+pub(crate) use commit::{save, save_increment, take_turn};
 pub(crate) use lookup::Lookup;
 pub(crate) use shared::Shared;
 pub(crate) use state::{Stage, State};
-pub(crate) use view::View;
 
 use std::fmt;
 use std::sync::Arc;

@@ -30,10 +30,14 @@ pub(crate) struct State {
     ///
     /// Boxed, since most requests change nothing of it.
     head: Option<Box<HeadChanges>>,
-    /// A write was refused after the headers were sent, so no save may report success.
-    refused_late: bool,
+    /// A write or a logout was refused or dropped, so no save may report success.
+    is_refused: bool,
+    /// The request has seen the record of a principal that it does not see any more.
+    has_seen_principal: bool,
     /// How often the request has called `destroy`.
     destroys: u32,
+    /// The response has told that the last of them failed.
+    pub(crate) is_destroy_reported: bool,
     saves: Option<Box<Saves>>,
 }
 
@@ -186,14 +190,32 @@ impl State {
         self.head.as_ref()?.lifetime
     }
 
-    /// Goes on with the record that the store has now. `expected` is the hash of the secret that
-    /// this request knows.
+    /// Goes on with the record that the store has now. `known` is the hash of the newest secret
+    /// that this request knows.
+    ///
+    /// A record that was renewed meanwhile belongs to whoever has its new secret: this request's
+    /// token may have been planted before a login. So the session is lost to this request, even if
+    /// its writes were committed before the renewal.
     #[inline]
-    pub(crate) fn follow(&mut self, record: Record, expected: &SecretHash, is_shown: bool) {
+    pub(crate) fn follow(&mut self, record: Record, known: &SecretHash, is_shown: bool) {
         let Stage::Live(live) = &mut self.stage else { return };
-        live.is_replaced |= record.has_had_other_secrets() && record.newest_secret() != *expected;
+        if record.has_had_other_secrets() {
+            if !record.continues_from(known) {
+                return self.lose();
+            }
+            live.is_replaced |= record.newest_secret() != *known;
+        }
         if is_shown {
             self.rebase(Some(record));
+        }
+    }
+
+    /// Lets the response send a persistent cookie again, after a commit that sends none has
+    /// restarted the idle timeout.
+    pub(crate) fn resend_cookie(&mut self, record: &Record) {
+        let persists = record.lifetime().cookie_persists();
+        if let Some(live) = self.live_mut() {
+            live.touch_due |= persists;
         }
     }
 
@@ -202,12 +224,16 @@ impl State {
         self.view.rebase(base);
     }
 
+    /// Returns whether the session ended or was renewed during the request.
+    pub(crate) const fn is_lost(&self) -> bool {
+        matches!(self.stage, Stage::Lost)
+    }
+
     /// Returns the view for writing an entry or flash.
     pub(crate) fn writable(&mut self) -> Result<&mut View, Error> {
         if self.headers_sent && self.live().is_none() {
-            self.refused_late = true;
-            let is_lost = matches!(self.stage, Stage::Lost);
-            return Err(Error::new(if is_lost { ErrorKind::Gone } else { ErrorKind::AlreadyCommitted }));
+            self.is_refused = true;
+            return Err(Error::new(if self.is_lost() { ErrorKind::Gone } else { ErrorKind::AlreadyCommitted }));
         }
         Ok(self.view())
     }
@@ -237,12 +263,12 @@ impl State {
         self.base().and_then(Record::signed_in_at)
     }
 
-    /// Returns whether the loaded record has a principal.
+    /// Returns whether the request has loaded a record with a principal.
     ///
     /// A login in this request does not count: the cookie that its response sets already prevents
     /// caching.
-    pub(super) fn is_signed_in(&self) -> bool {
-        self.base().is_some_and(Record::is_signed_in)
+    pub(super) fn saw_principal(&self) -> bool {
+        self.has_seen_principal || self.base().is_some_and(Record::is_signed_in)
     }
 
     pub(crate) fn login(&mut self, login: Login, expiry: &Expiry, now: Timestamp) -> Result<(), Error> {
@@ -250,12 +276,18 @@ impl State {
         if self.principal().is_some_and(|other| *other != *principal) {
             self.view.drop_data();
         }
-        // The other login of the same person has the entries, and whose cookie stays is unknown.
-        if let Stage::Superseded(record) = &self.stage {
-            if record.principal() == Some(&principal) {
-                self.view.copy_entries(record);
+        match &self.stage {
+            // A logout with such a token is refused, so a login behind it cannot succeed.
+            Stage::Superseded(record) if self.destroys == 0 => {
+                // The other login of the same person has the entries, and whose cookie stays is
+                // unknown.
+                if record.principal() == Some(&principal) {
+                    self.view.copy_entries(record);
+                }
+                self.stage = Stage::Absent;
             }
-            self.stage = Stage::Absent;
+            Stage::Lost if !self.is_refused && !self.by_bearer() => self.stage = Stage::Absent,
+            _ => {}
         }
         let head = HeadChanges { principal: Some(principal), lifetime: Some(lifetime), ..HeadChanges::default() };
         self.head = Some(Box::new(head));
@@ -286,26 +318,36 @@ impl State {
 
     pub(crate) fn destroy(&mut self) {
         self.destroys += 1;
-        self.stage = match std::mem::take(&mut self.stage) {
-            Stage::Live(live) => Stage::Doomed(live.id()),
-            Stage::Absent | Stage::Lost => Stage::Absent,
-            // What is blocked or superseded stays so, and the commit ends the ambiguous sessions.
-            stage @ (Stage::Ambiguous(_) | Stage::Blocked(_) | Stage::Superseded(_) | Stage::Doomed(_)) => stage,
-        };
-        self.forget();
-    }
-
-    /// Records that the session ended or now has a newer token. A login starts a session of its
-    /// own.
-    pub(crate) fn lose(&mut self, signs_in: bool) {
-        // Whoever renewed the session meanwhile is signed out too.
-        if !matches!(self.stage, Stage::Doomed(_)) {
-            self.stage = if signs_in { Stage::Absent } else { Stage::Lost };
+        self.is_destroy_reported = false;
+        // Whoever has renewed the session may still use it.
+        self.is_refused |= self.is_lost();
+        if let Stage::Live(live) = &self.stage {
+            self.stage = Stage::Doomed(live.id());
         }
         self.forget();
     }
 
+    /// Records that the session ended or now has a newer token.
+    pub(crate) fn lose(&mut self) {
+        // After a destroy, whoever renewed the session meanwhile is signed out too.
+        if !matches!(self.stage, Stage::Doomed(_)) {
+            self.stage = Stage::Lost;
+            self.is_refused |= self.view.edits().has_writes() || self.head.is_some() || self.renewal;
+        }
+        self.forget();
+    }
+
+    /// Records the same for a login, which begins a session of its own. What the request has
+    /// written since goes into that one.
+    pub(crate) fn begin_anew(&mut self) {
+        self.has_seen_principal = self.saw_principal();
+        self.stage = Stage::Absent;
+        self.take_cookie();
+        self.rebase(None);
+    }
+
     fn forget(&mut self) {
+        self.has_seen_principal = self.saw_principal();
         self.view = View::default();
         self.renewal = false;
         self.take_cookie();

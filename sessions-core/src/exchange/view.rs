@@ -64,9 +64,11 @@ impl View {
         (self.size, self.slots) = self.measure();
     }
 
-    /// Subtracts an increment that was saved from the edits, since the record will include it.
-    pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
-        self.edits.forget_increment(key, by);
+    /// Takes the increment of an entry of the record out of the edits.
+    pub(crate) fn take_increment(&mut self, key: &str) -> Option<Edits> {
+        let increment = self.edits.take_increment(key)?;
+        (self.size, self.slots) = self.measure();
+        Some(increment)
     }
 
     /// Replaces the record below the edits.

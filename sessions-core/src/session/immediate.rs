@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::Session;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{View, take_turn};
+use crate::exchange::{save_increment, take_turn};
 use crate::manager::{Event, StoreCall};
 use crate::record::{Changes, Record, Refusal};
 
@@ -29,7 +29,7 @@ impl Session {
     /// removed in that case too.
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let _turn = take_turn(&self.shared).await?;
-        self.send_increment(key).await?;
+        save_increment(&self.shared, key).await?;
         let mut is_fresh = false;
         for _ in 0..ATTEMPTS {
             let Some(base) = self.base_with(key) else {
@@ -47,7 +47,7 @@ impl Session {
                 continue;
             };
             let changes = self.changes(&base).require(key, Some(value)).remove(key);
-            if self.commit_now(&base, &changes, |_| {}).await? {
+            if self.commit_now(&base, &changes).await? {
                 return self.decode(key, value).map(Some);
             }
             self.load_again().await?;
@@ -100,7 +100,7 @@ impl Session {
         F: FnMut(Option<T>) -> T,
     {
         let _turn = take_turn(&self.shared).await?;
-        self.send_increment(key).await?;
+        save_increment(&self.shared, key).await?;
         for _ in 0..ATTEMPTS {
             let Some(base) = self.base_with(key) else {
                 let value = change(judge(self.get(key))?);
@@ -114,7 +114,7 @@ impl Session {
                 state.view().check_set(key, bytes, &self.shared.sessions.config().limits)?;
                 Ok(changes.set(key, bytes))
             })?;
-            if self.commit_now(&base, &changes, |_| {}).await? {
+            if self.commit_now(&base, &changes).await? {
                 return Ok(value);
             }
             self.load_again().await?;
@@ -136,21 +136,6 @@ impl Session {
         self.load_again().await
     }
 
-    /// Sends the request's unsaved increment of an entry, so that what follows starts from the
-    /// store's value.
-    async fn send_increment(&self, key: &str) -> Result<(), Error> {
-        let Some((base, by)) = self.pending_increment(key) else { return Ok(()) };
-        let changes = self.changes(&base).increment(key, by);
-        let is_sent = self.commit_now(&base, &changes, |view| view.forget_increment(key, by)).await?;
-        if is_sent { Ok(()) } else { Err(Error::new(ErrorKind::Conflict)) }
-    }
-
-    fn pending_increment(&self, key: &str) -> Option<(Record, i64)> {
-        let mut state = self.shared.lock();
-        let by = state.view().edits().increment_of(key)?;
-        state.live_base().map(|base| (base.clone(), by))
-    }
-
     /// Returns the record of the stored session, or `None` if this request has changed the entry
     /// or the session is not stored.
     fn base_with(&self, key: &str) -> Option<Record> {
@@ -166,24 +151,13 @@ impl Session {
     }
 
     /// Commits changes now and shows the new record. Returns `false` for a conflict.
-    ///
-    /// `absorb` removes what was committed from the request's own edits.
-    async fn commit_now(
-        &self,
-        base: &Record,
-        changes: &Changes,
-        absorb: impl FnOnce(&mut View),
-    ) -> Result<bool, Error> {
+    async fn commit_now(&self, base: &Record, changes: &Changes) -> Result<bool, Error> {
         let sessions = &self.shared.sessions;
         let answer = sessions.store().commit(base, changes).await;
         match sessions.check_answer(StoreCall::Commit, answer)? {
             Ok(record) => {
                 let mut state = self.shared.lock();
-                // The idle timeout was restarted, so a persistent cookie must be resent.
-                if let Some(live) = state.live_mut() {
-                    live.touch_due |= record.lifetime().cookie_persists();
-                }
-                absorb(state.view());
+                state.resend_cookie(&record);
                 state.follow(record, changes.expected_secret(), true);
                 Ok(true)
             }
@@ -196,10 +170,11 @@ impl Session {
     async fn load_again(&self) -> Result<(), Error> {
         let (base, expected) = {
             let state = self.shared.lock();
-            let (Some(base), Some(expected)) = (state.live_base().cloned(), state.expected_secret()) else {
-                return Ok(());
-            };
-            (base, expected)
+            match (state.live_base().cloned(), state.expected_secret()) {
+                (Some(base), Some(expected)) => (base, expected),
+                _ if state.is_lost() => return Err(Error::new(ErrorKind::Gone)),
+                _ => return Ok(()),
+            }
         };
         let sessions = &self.shared.sessions;
         let now = sessions.now();
@@ -216,7 +191,7 @@ impl Session {
     fn lose(&self) -> Error {
         let mut state = self.shared.lock();
         let id = state.id();
-        state.lose(false);
+        state.lose();
         drop(state);
         if let Some(id) = id {
             self.shared.raise(&Event::Interrupted { id });

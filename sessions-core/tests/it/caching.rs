@@ -77,6 +77,21 @@ fn a_signed_in_response_is_not_stored_if_its_session_ended_meanwhile() {
     assert_eq!(cache_control(end(&reader)).as_deref(), Some("no-store"));
 }
 
+/// It had read the session before it was lost.
+#[test]
+fn a_response_that_showed_a_flash_is_not_stored_if_its_session_ended_meanwhile() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.login("ann").unwrap();
+        session.set_flash("notice", "saved").unwrap();
+    });
+    let session = browser.start();
+    assert_eq!(session.flash::<String>("notice").unwrap().as_deref(), Some("saved"));
+    browser.clone().visit(Session::destroy);
+    assert_eq!(cache_control(end(&session)).as_deref(), Some("no-store"));
+}
+
 #[test]
 fn a_response_that_ignores_its_session_may_be_stored() {
     let fixture = Fixture::new();

@@ -24,6 +24,7 @@ mod log;
 mod logins;
 mod logout;
 mod options;
+mod overtaken;
 mod plain_http;
 mod redaction;
 mod rotation;

@@ -159,7 +159,7 @@ impl Browser {
 /// A memory store whose calls are counted and can be made to fail.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    inner: MemoryStore,
+    inner: Arc<MemoryStore>,
     pub(crate) down: AtomicBool,
     pub(crate) write_down: AtomicBool,
     pub(crate) read_down: AtomicBool,
@@ -173,6 +173,9 @@ pub(crate) struct Probe {
     pub(crate) panics: AtomicBool,
     /// Delays every answer to the second poll.
     pub(crate) late: AtomicBool,
+    /// Answers a commit with the record as it is by then, like a store with one write for several
+    /// commits.
+    pub(crate) batches: AtomicBool,
     pub(crate) loads: AtomicUsize,
     pub(crate) writes: AtomicUsize,
 }
@@ -240,7 +243,18 @@ impl Store for Probe {
         self.write(|| self.inner.create(record))
     }
     fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
-        self.write(|| self.inner.commit(base, changes))
+        let (store, id, now) = (Arc::clone(&self.inner), base.id(), changes.now());
+        let batches = self.batches.load(Ordering::SeqCst);
+        let answer = self.write(|| self.inner.commit(base, changes));
+        if !batches {
+            return answer;
+        }
+        StoreFuture::new(async move {
+            match answer.await? {
+                Ok(record) => Ok(Ok(store.load(id, now).await?.unwrap_or(record))),
+                refused => Ok(refused),
+            }
+        })
     }
     fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
         self.write(|| self.inner.destroy(id))

@@ -52,7 +52,7 @@ impl Create {
             Ok(answer) => self.conclude(driver, answer),
             Err(answer) => {
                 if driver.is_watched() {
-                    driver.shared.lock().rebase(Some(self.record.clone()));
+                    driver.shared.lock().rebase_for(&self.writes, Some(self.record.clone()));
                     self.is_shown = true;
                 }
                 Ok(Step::Ask(Box::new(Question::Create(self, answer))))
@@ -109,7 +109,7 @@ impl Create {
     /// Makes the handle show no record again, if it shows this one.
     fn hide(&mut self, driver: &Driver) {
         if std::mem::take(&mut self.is_shown) {
-            driver.shared.lock().rebase(None);
+            driver.shared.lock().rebase_for(&self.writes, None);
         }
     }
 }

@@ -74,6 +74,15 @@ pub(crate) async fn save(shared: &Arc<Shared>) -> Result<(), Error> {
     Driver::new(Arc::clone(shared), Occasion::Save).run().await.map(drop)
 }
 
+/// Commits the request's unsaved increment of an entry, and nothing else. The caller has the turn.
+pub(crate) async fn save_increment(shared: &Arc<Shared>, key: &str) -> Result<(), Error> {
+    let driver = Driver::new(Arc::clone(shared), Occasion::Save);
+    match Update::start_increment(&driver, key)? {
+        Step::Done(_) => Ok(()),
+        Step::Ask(question) => driver.settle(question).await.map(drop),
+    }
+}
+
 /// Waits until no other commit of the exchange is running, and blocks others until the guard is
 /// dropped.
 ///
@@ -252,13 +261,14 @@ impl Driver {
 
     /// Gives unsaved writes back to a handler that called `save`, so that it can retry.
     ///
-    /// A response is the last attempt, so it reports a destroy that failed.
+    /// A response is the last attempt: it reports its writes, and a destroy before them, as failed.
     pub(super) fn give_back(&self, writes: Option<Writes>) {
         let mut state = self.shared.lock();
         match (self.occasion, writes) {
             (Occasion::Save, Some(writes)) => state.take_back(writes),
             (Occasion::Save, None) => {}
-            (Occasion::Headers { .. }, _) => state.cancel_destroy(),
+            (Occasion::Headers { .. }, Some(writes)) if !state.wants(&writes) => {}
+            (Occasion::Headers { .. }, _) => state.is_destroy_reported = true,
         }
     }
 }

@@ -44,7 +44,7 @@ impl Limit {
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
         match answer {
             Ok(false) => {
-                driver.shared.lock().lose(false);
+                driver.shared.lock().lose();
                 return Err(Error::new(ErrorKind::TooManySessions));
             }
             Ok(true) => {}

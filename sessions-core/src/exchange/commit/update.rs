@@ -6,6 +6,7 @@ use super::driver::{Driver, Question, Step};
 use super::sign_in::SignIn;
 use crate::cookie::{Secret, SecretHash, SetCookie, Token};
 use crate::error::{Error, ErrorKind, StoreError};
+use crate::exchange::response::SessionHeaders;
 use crate::exchange::state::{Live, State, Writes};
 use crate::manager::expiry::ROTATION_GRACE;
 use crate::manager::{Event, StoreCall};
@@ -69,6 +70,19 @@ impl Update {
         update.ask(driver)
     }
 
+    /// Starts a commit of the increment of one entry alone.
+    pub(super) fn start_increment(driver: &Driver, key: &str) -> Result<Step, Error> {
+        let sessions = &driver.shared.sessions;
+        let mut state = driver.shared.lock();
+        let Some(base) = state.live_base().cloned() else { return Ok(Step::Done(SessionHeaders::default())) };
+        let Some(writes) = state.take_increment(key, sessions.now(), sessions.config().limits) else {
+            return Ok(Step::Done(SessionHeaders::default()));
+        };
+        state.resend_cookie(&base);
+        drop(state);
+        Self { base, writes, is_renewal: false, is_touch: false, sent: None, is_shown: false }.ask(driver)
+    }
+
     fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
         match driver.shared.sessions.store().commit(&self.base, &self.writes.changes).try_ready() {
             Ok(answer) => self.conclude(driver, answer),
@@ -76,7 +90,7 @@ impl Update {
                 if driver.is_watched()
                     && let Ok(record) = self.base.apply(&self.writes.changes)
                 {
-                    driver.shared.lock().rebase(Some(record));
+                    driver.shared.lock().rebase_for(&self.writes, Some(record));
                     self.is_shown = true;
                 }
                 Ok(Step::Ask(Box::new(Question::Update(self, answer))))
@@ -108,15 +122,10 @@ impl Update {
 
     fn applied(&mut self, driver: &Driver, record: Record) -> Step {
         let changes = &self.writes.changes;
-        if changes.only_consumes() && record.secret_hash() != *changes.expected_secret() {
-            // Another request renewed the session, which this one must not see. What it had read is
-            // consumed.
-            driver.shared.lock().lose(false);
-            return driver.done(None);
-        }
+        let known = changes.new_secret().unwrap_or_else(|| changes.expected_secret());
         let mut state = driver.shared.lock();
         let is_sent = self.sent.as_ref().is_some_and(|sent| record.newest_secret() == sent.hash);
-        state.follow(record, changes.expected_secret(), driver.is_watched());
+        state.follow(record, known, driver.is_watched());
         let cookie = if is_sent { self.take_cookie(&mut state) } else { None };
         let headers = driver.headers(&mut state, cookie);
         drop(state);
@@ -144,11 +153,13 @@ impl Update {
     fn gone(&mut self, driver: &Driver) -> Result<Step, Error> {
         let mut state = driver.shared.lock();
         let signs_in = self.writes.changes.new_principal().is_some() && !state.by_bearer();
-        state.lose(signs_in);
-        drop(state);
-        if signs_in {
+        if signs_in && state.wants(&self.writes) {
+            state.begin_anew();
+            drop(state);
             return SignIn::start(driver, self.base.clone(), self.writes.take());
         }
+        state.lose();
+        drop(state);
         let changes = &self.writes.changes;
         let wrote = changes.edits().has_writes() || changes.new_lifetime().is_some();
         if (wrote || self.is_renewal) && !driver.drops_writes() {
@@ -166,7 +177,7 @@ impl Update {
     /// Makes the handle show the previous record again, if it shows the changes.
     fn hide(&mut self, driver: &Driver) {
         if std::mem::take(&mut self.is_shown) {
-            driver.shared.lock().rebase(Some(self.base.clone()));
+            driver.shared.lock().rebase_for(&self.writes, Some(self.base.clone()));
         }
     }
 }

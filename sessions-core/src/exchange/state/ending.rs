@@ -24,7 +24,7 @@ impl State {
 
     /// Returns the response headers of a request that used its session.
     pub(crate) fn headers(&self, sessions: &Sessions, cookie: Option<SetCookie>) -> SessionHeaders {
-        let is_private = self.is_signed_in() && sessions.config().no_store;
+        let is_private = self.saw_principal() && sessions.config().no_store;
         SessionHeaders {
             cookie,
             vary: if sessions.config().bearer { Vary::ByBoth } else { Vary::ByCookie },
@@ -38,7 +38,7 @@ impl State {
         let (writes, consumed) = (view.edits().has_writes(), !view.edits().is_empty());
         let is_live = self.live().is_some();
         // Computed only without a record, since it iterates over all writes.
-        let storable = !is_live && (self.signs_in() || self.refused_late || self.view.would_store());
+        let storable = !is_live && (self.signs_in() || self.is_refused || self.view.would_store());
         let blocked = match self.stage {
             Stage::Blocked(blocked) => Some(blocked),
             Stage::Superseded(_) => Some(Blocked::Superseded),
@@ -48,10 +48,10 @@ impl State {
         Facts {
             live: is_live,
             destroyed: !self.doomed().is_empty(),
-            lost: matches!(self.stage, Stage::Lost),
+            lost: self.is_lost(),
             blocked,
             creates_nothing,
-            wrote: writes || self.head.is_some() || self.refused_late || (blocked.is_some() && self.destroys > 0),
+            wrote: writes || self.head.is_some() || self.is_refused || (blocked.is_some() && self.destroys > 0),
             consumed,
             renewed: self.renewal,
             touch_due: self.live().is_some_and(|live| live.touch_due),
@@ -78,13 +78,6 @@ impl State {
             Stage::Doomed(doomed) if *doomed == id => self.stage = Stage::Absent,
             Stage::Ambiguous(ids) => ids.retain(|other| *other != id),
             _ => {}
-        }
-    }
-
-    /// Gives up the destroy; the response reports the failure.
-    pub(crate) fn cancel_destroy(&mut self) {
-        if let Stage::Doomed(_) | Stage::Ambiguous(_) = self.stage {
-            self.stage = Stage::Absent;
         }
     }
 
@@ -131,7 +124,8 @@ impl State {
             return false;
         }
         let is_written = !self.view.edits().is_empty() || self.renewal || self.head.is_some();
-        is_written || !self.doomed().is_empty() || self.has_dropped()
+        let destroys = !self.doomed().is_empty() && !self.is_destroy_reported;
+        is_written || destroys || self.has_dropped()
     }
 
     /// Returns the session that the request wrote to or destroyed.

@@ -3,7 +3,7 @@
 use super::State;
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
-use crate::record::{Changes, HeadChanges, Limits, NewSecret};
+use crate::record::{Changes, HeadChanges, Limits, NewSecret, Record};
 
 /// A request's writes, taken out for a commit.
 pub(crate) struct Writes {
@@ -24,6 +24,16 @@ impl State {
     /// Returns whether the writes are still wanted, that is, not followed by a `destroy`.
     pub(crate) const fn wants(&self, writes: &Writes) -> bool {
         self.destroys == writes.destroys
+    }
+
+    /// Replaces the record below the request's own writes while a commit of some is under way.
+    ///
+    /// Does nothing if they are not wanted any more: the record may be that of a session which the
+    /// request has ended since.
+    pub(crate) fn rebase_for(&mut self, writes: &Writes, base: Option<Record>) {
+        if self.wants(writes) {
+            self.rebase(base);
+        }
     }
 
     /// Takes the request's writes out for a commit at `now`.
@@ -47,6 +57,14 @@ impl State {
         }
         let changes = Changes::from_parts(now, expected, head, limits, edits);
         Writes { changes, destroys: self.destroys }
+    }
+
+    /// Takes only the increment of one entry out for a commit, if there is one.
+    pub(crate) fn take_increment(&mut self, key: &str, now: Timestamp, limits: Limits) -> Option<Writes> {
+        let expected = self.expected_secret()?;
+        let edits = self.view.take_increment(key)?;
+        let changes = Changes::from_parts(now, expected, None, limits, edits);
+        Some(Writes { changes, destroys: self.destroys })
     }
 
     /// Puts back the writes of a failed commit, below newer ones, unless a `destroy` made them
@@ -88,7 +106,7 @@ impl State {
 
     /// Discards what would need a cookie, once the response headers were sent.
     pub(crate) fn drop_late(&mut self) {
-        (self.renewal, self.refused_late) = (false, false);
+        (self.renewal, self.is_refused) = (false, false);
         let lifetime = self.new_lifetime();
         self.head = lifetime.map(|_| Box::new(HeadChanges { lifetime, ..HeadChanges::default() }));
         if self.live().is_none() {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Change;
 use crate::record::scratch::Scratch;
-use crate::record::{Record, Space};
+use crate::record::{self, Record, Space};
 
 /// A list of edits, at most one per key and scope.
 #[derive(Clone, Default)]
@@ -185,23 +185,11 @@ impl Edits {
         self.clear_entries || self.position(Scope::Entries, key.as_bytes()).is_ok()
     }
 
-    /// Returns the pending increment of an entry of the record.
-    pub(crate) fn increment_of(&self, key: &str) -> Option<i64> {
-        let edit = self.find(Scope::Entries, key.as_bytes())?;
-        (edit.verb == Verb::Increment && !self.clear_entries).then_some(edit.by)
-    }
-
-    /// Subtracts `by` from a pending increment, and removes the edit if nothing remains.
-    pub(crate) fn forget_increment(&mut self, key: &str, by: i64) {
-        let Ok(at) = self.position(Scope::Entries, key.as_bytes()) else { return };
-        let edit = &mut self.list[at];
-        if edit.verb != Verb::Increment {
-            return;
-        }
-        edit.by = edit.by.wrapping_sub(by);
-        if edit.by == 0 {
-            self.list.remove(at);
-        }
+    /// Takes out the increment of an entry of the record, if there is one.
+    pub(crate) fn take_increment(&mut self, key: &str) -> Option<Self> {
+        let at = self.position(Scope::Entries, key.as_bytes()).ok()?;
+        let is_pending = self.list[at].verb == Verb::Increment && !self.clear_entries;
+        is_pending.then(|| Self { list: vec![self.list.remove(at)], ..Self::default() })
     }
 
     /// Returns the position of a key's edit, or where to insert it.
@@ -271,13 +259,27 @@ impl Edits {
         }
     }
 
-    /// Sets the entries of a record that have no edit.
+    /// Sets the entries of a record that have no edit, and adds to those that are incremented.
     pub(crate) fn copy_entries(&mut self, record: &Record) {
+        if self.clear_entries {
+            return;
+        }
         for entry in record.entries() {
-            let position = self.position(Scope::Entries, entry.key().as_bytes());
-            if position.is_err() {
-                let verb = if entry.is_immutable() { Verb::SetImmutable } else { Verb::Set };
-                self.put_at(position, Edit { verb, key: entry.key().as_bytes(), value: entry.value(), by: 0 });
+            let key = entry.key().as_bytes();
+            let position = self.position(Scope::Entries, key);
+            match self.at(position).map(|edit| (edit.verb, edit.by)) {
+                None => {
+                    let verb = if entry.is_immutable() { Verb::SetImmutable } else { Verb::Set };
+                    self.put_at(position, Edit { verb, key, value: entry.value(), by: 0 });
+                }
+                Some((Verb::Increment, by)) => {
+                    if let Some(sum) = record::add(Some(entry.value()), by) {
+                        let mut digits = itoa::Buffer::new();
+                        let value = digits.format(sum).as_bytes();
+                        self.put_at(position, Edit { verb: Verb::Increment, key, value, by: sum });
+                    }
+                }
+                Some(_) => {}
             }
         }
     }
@@ -425,7 +427,7 @@ mod tests {
                 edits.clear_flashes();
                 model.retain(|(scope, ..)| *scope != Scope::Flashes);
             } else if step % 10 == 9 {
-                edits.forget_increment(&key, 1);
+                let _ = edits.take_increment(&key);
                 model.retain(|(scope, known, verb)| (*scope, known, *verb) != (Scope::Entries, &key, Verb::Increment));
             } else {
                 edits.put(verb, &key, b"", 1);

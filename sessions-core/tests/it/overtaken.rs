@@ -1,0 +1,285 @@
+//! Requests that another one overtakes while they wait for the store.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::SeqCst;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use pollster::block_on;
+use sessions_core::{ErrorKind, Session};
+
+use crate::support::{Browser, Fixture};
+
+fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Lets something happen while the store has done what a call asks for and has not answered yet.
+fn meanwhile<F: Future>(fixture: &Fixture, call: impl FnOnce() -> F, happen: impl FnOnce()) -> F::Output {
+    fixture.store.late.store(true, SeqCst);
+    let mut call = Box::pin(call());
+    assert!(poll(call.as_mut()).is_pending());
+    fixture.store.late.store(false, SeqCst);
+    happen();
+    block_on(call)
+}
+
+fn with_cart(fixture: &Fixture) -> Browser {
+    let mut browser = fixture.browser();
+    browser.set("cart", "7");
+    browser
+}
+
+fn sign_in(browser: &Browser) -> Browser {
+    let mut other = browser.clone();
+    other.visit(|session| {
+        session.login("ann").unwrap();
+        session.set("secret", "of ann").unwrap();
+    });
+    other
+}
+
+#[track_caller]
+fn expect_lost(session: &Session) {
+    assert_eq!((session.principal(), session.entries().len()), (None, 0));
+    for _ in 0..2 {
+        assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+    }
+    session.set("later", "v").unwrap();
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Gone);
+}
+
+/// The store answered such a commit with the record after the login, and the request went on with
+/// it: with a token that may have been planted.
+#[test]
+fn a_write_committed_before_a_login_does_not_see_it() {
+    let fixture = Fixture::new();
+    fixture.store.batches.store(true, SeqCst);
+    for is_update in [false, true] {
+        let old = with_cart(&fixture);
+        let session = old.start();
+        let mut new = None;
+        if is_update {
+            let update = || session.update("k", |_: Option<String>| "v".to_owned());
+            assert_eq!(meanwhile(&fixture, update, || new = Some(sign_in(&old))).unwrap(), "v");
+        } else {
+            session.set("k", "v").unwrap();
+            meanwhile(&fixture, || session.save(), || new = Some(sign_in(&old))).unwrap();
+        }
+        expect_lost(&session);
+        let mut new = new.unwrap();
+        assert_eq!((new.get("k").as_deref(), new.get("later")), (Some("v"), None));
+    }
+}
+
+#[test]
+fn a_touch_committed_before_a_login_does_not_see_it() {
+    let fixture = Fixture::new();
+    fixture.store.batches.store(true, SeqCst);
+    let old = with_cart(&fixture);
+    fixture.clock.advance(Duration::from_secs(120));
+    // A response with a stream, which holds the session.
+    let session = old.start();
+    let mut headers = meanwhile(&fixture, || session.exchange().end(200), || drop(sign_in(&old))).unwrap();
+    assert_eq!(headers.take_set_cookie(), None);
+    assert_eq!((session.principal(), session.entries().len()), (None, 0));
+    assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+}
+
+#[test]
+fn writes_made_while_the_session_was_lost_are_refused() {
+    let fixture = Fixture::new();
+    fixture.store.batches.store(true, SeqCst);
+    let mut old = with_cart(&fixture);
+    let session = old.start();
+    session.set("k", "v").unwrap();
+    let save = || session.save();
+    let happen = || {
+        sign_in(&old);
+        session.set("later", "v").unwrap();
+    };
+    meanwhile(&fixture, save, happen).unwrap();
+    assert_eq!(old.finish(&session, 200).unwrap_err().kind(), ErrorKind::Gone);
+}
+
+#[test]
+fn unsaved_writes_are_refused_with_a_lost_update() {
+    let fixture = Fixture::new();
+    let mut old = with_cart(&fixture);
+    let session = old.start();
+    session.set("later", "v").unwrap();
+    sign_in(&old);
+    let update = block_on(session.update("k", |_: Option<String>| "v".to_owned()));
+    assert_eq!(update.unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(old.finish(&session, 200).unwrap_err().kind(), ErrorKind::Gone);
+}
+
+#[test]
+fn a_flash_is_read_beside_the_end_of_a_rotation() {
+    let fixture = Fixture::with(|builder| builder.rotate_every(Duration::from_secs(60)));
+    let mut old = fixture.browser();
+    old.visit(|session| {
+        session.login("ann").unwrap();
+        session.set_flash("notice", "saved").unwrap();
+    });
+    fixture.clock.advance(Duration::from_secs(61));
+    let mut new = old.clone();
+    new.user();
+    assert_ne!(old.cookie, new.cookie);
+    let session = old.start();
+    // The first use of the new token ends the rotation.
+    new.user();
+    assert_eq!(session.flash::<String>("notice").unwrap().as_deref(), Some("saved"));
+    block_on(session.save()).unwrap();
+    assert_eq!(session.principal().as_deref(), Some("ann"));
+    session.set("k", "v").unwrap();
+    assert_eq!(old.finish(&session, 200).unwrap().set_cookie, None);
+    assert_eq!(new.get("k").as_deref(), Some("v"));
+}
+
+/// The response removed the cookie, and the session lived on under the newer token.
+#[test]
+fn a_logout_of_a_lost_session_is_refused() {
+    let fixture = Fixture::new();
+    let mut old = with_cart(&fixture);
+    let session = old.start();
+    let mut new = sign_in(&old);
+    assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+    session.destroy();
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Gone);
+    let refused = old.finish(&session, 200).unwrap_err();
+    assert_eq!((refused.kind(), refused.into_parts().1.take_set_cookie()), (ErrorKind::Gone, None));
+    assert_eq!(new.user().as_deref(), Some("ann"));
+}
+
+#[test]
+fn a_login_after_a_lost_session_begins_a_new_one() {
+    let fixture = Fixture::new();
+    let mut old = with_cart(&fixture);
+    let session = old.start();
+    sign_in(&old);
+    assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+    session.login("bob").unwrap();
+    assert!(old.finish(&session, 200).unwrap().set_cookie.is_some());
+    assert_eq!((old.user().as_deref(), old.get("cart")), (Some("bob"), None));
+}
+
+#[test]
+fn a_logout_and_login_with_a_superseded_token_is_refused() {
+    let fixture = Fixture::new();
+    let mut old = with_cart(&fixture);
+    let mut new = sign_in(&old);
+    let session = old.start();
+    session.destroy();
+    session.login("bob").unwrap();
+    assert_eq!(old.finish(&session, 200).unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!((new.user().as_deref(), fixture.count()), (Some("ann"), 1));
+}
+
+/// The new session took the place of the one that was to end.
+#[test]
+fn a_logout_beside_the_save_of_an_overtaken_login_ends_the_session() {
+    let fixture = Fixture::new();
+    let mut old = with_cart(&fixture);
+    let session = old.start();
+    let mut new = sign_in(&old);
+    session.login("ann").unwrap();
+    let saved = meanwhile(&fixture, || session.save(), || session.destroy());
+    assert_eq!(saved.unwrap_err().kind(), ErrorKind::Gone);
+    assert!(old.finish(&session, 200).unwrap().set_cookie.unwrap().contains("Max-Age=0"));
+    assert_eq!((new.user(), fixture.count()), (None, 0));
+}
+
+/// The data was shown again, and an equal value that was set then began no session.
+#[test]
+fn a_failed_save_does_not_undo_a_destroy() {
+    let fixture = Fixture::new();
+    let mut browser = with_cart(&fixture);
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    fixture.store.write_down.store(true, SeqCst);
+    let saved = meanwhile(&fixture, || session.save(), || session.destroy());
+    assert_eq!(saved.unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    assert!(session.entries().is_empty());
+    fixture.store.write_down.store(false, SeqCst);
+    session.set("cart", "7").unwrap();
+    assert!(browser.finish(&session, 200).unwrap().set_cookie.is_some());
+    assert_eq!((browser.get("cart").as_deref(), fixture.count()), (Some("7"), 1));
+}
+
+#[test]
+fn a_destroy_beside_a_failed_response_can_be_saved() {
+    for destroys_before in [false, true] {
+        let fixture = Fixture::new();
+        let mut browser = with_cart(&fixture);
+        let session = browser.start();
+        match destroys_before {
+            true => session.destroy(),
+            false => session.set("k", "v").unwrap(),
+        }
+        fixture.store.write_down.store(true, SeqCst);
+        let failed = meanwhile(&fixture, || session.exchange().end(200), || session.destroy());
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::StoreUnavailable);
+        assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+        assert_eq!(fixture.count(), 1);
+        fixture.store.write_down.store(false, SeqCst);
+        block_on(session.save()).unwrap();
+        assert_eq!((browser.get("cart"), fixture.count()), (None, 0));
+    }
+}
+
+#[test]
+fn an_increment_before_a_dropped_update_counts_once() {
+    for is_done in [true, false] {
+        let fixture = Fixture::new();
+        let mut browser = fixture.browser();
+        browser.visit(|session| session.increment("n", 1).unwrap());
+        let session = browser.start();
+        session.increment("n", 1).unwrap();
+        fixture.store.late.store(true, SeqCst);
+        fixture.store.write_down.store(!is_done, SeqCst);
+        let mut update = Box::pin(session.update("n", |n: Option<i64>| n.unwrap_or(0) + 10));
+        assert!(poll(update.as_mut()).is_pending());
+        drop(update);
+        fixture.store.write_down.store(false, SeqCst);
+        browser.finish(&session, 200).unwrap();
+        assert_eq!(browser.visit(|session| session.get::<i64>("n").unwrap()).result, Some(2));
+    }
+}
+
+#[test]
+fn an_overtaken_login_counts_from_the_other_ones_number() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.increment("n", 5).unwrap());
+    let mut tabs = [browser.clone(), browser.clone(), browser];
+    let sessions = [tabs[0].start(), tabs[1].start()];
+    for (session, tab) in sessions.iter().zip(&mut tabs) {
+        assert_eq!(session.increment("n", 1).unwrap(), 6);
+        session.login("ann").unwrap();
+        tab.finish(session, 200).unwrap();
+    }
+    let session = tabs[2].start();
+    assert_eq!(session.increment("n", 1).unwrap(), 1);
+    session.login("ann").unwrap();
+    assert_eq!(session.get::<i64>("n").unwrap(), Some(7));
+    tabs[2].finish(&session, 200).unwrap();
+    let numbers = tabs.map(|mut tab| tab.visit(|session| session.get::<i64>("n").unwrap()).result);
+    assert_eq!(numbers, [Some(6), Some(7), Some(7)]);
+}
+
+#[test]
+fn a_cleared_session_gets_no_entries_of_the_other_login() {
+    let fixture = Fixture::new();
+    let browser = with_cart(&fixture);
+    let mut tabs = [browser.clone(), browser];
+    let sessions = [tabs[0].start(), tabs[1].start()];
+    sessions[1].clear();
+    for (session, tab) in sessions.iter().zip(&mut tabs) {
+        session.login("ann").unwrap();
+        tab.finish(session, 200).unwrap();
+    }
+    let carts = tabs.map(|mut tab| tab.get("cart"));
+    assert_eq!(carts, [Some("7".to_owned()), None]);
+}
