@@ -97,6 +97,10 @@ impl Network {
             None => (text, None),
         };
         let address: IpAddr = address.parse().ok()?;
+        // Addresses are compared in the form that `to_canonical` gives them.
+        if address.to_canonical() != address {
+            return None;
+        }
         let bits = if address.is_ipv4() { 32 } else { 128 };
         let length = match length {
             None => bits,
@@ -124,36 +128,38 @@ impl Network {
 }
 
 /// Iterates over the elements of a comma-separated list, the last one first.
+fn elements_from_the_end(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    split_from_the_end(list, b',')
+}
+
+/// Iterates over the parts between separators outside of quotes, the last one first.
 ///
 /// Quotes are paired from the end as well. So a quote that a client leaves open cannot swallow the
 /// element that a proxy appends.
-fn elements_from_the_end(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn split_from_the_end(list: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
         let list = rest?;
         let mut is_quoted = false;
-        let comma = list.iter().rposition(|byte| {
-            is_quoted ^= *byte == b'"';
-            *byte == b',' && !is_quoted
+        let end = (0..list.len()).rev().find(|at| {
+            is_quoted ^= list[*at] == b'"' && !is_escaped(list, *at);
+            list[*at] == separator && !is_quoted
         });
-        let element = match comma {
-            Some(comma) => {
-                rest = Some(&list[..comma]);
-                &list[comma + 1..]
-            }
-            None => {
-                rest = None;
-                list
-            }
-        };
-        Some(element.trim_ascii())
+        rest = end.map(|end| &list[..end]);
+        Some(list[end.map_or(0, |end| end + 1)..].trim_ascii())
     })
 }
 
-/// Returns the node in the `for` parameter of an element of `Forwarded`.
+/// Returns whether a character of a quoted text has a backslash that belongs to it.
+fn is_escaped(text: &[u8], at: usize) -> bool {
+    let backslashes = text[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+    !backslashes.is_multiple_of(2)
+}
+
+/// Returns the node in the `for` parameter of an element of `Forwarded`, which has one at most.
 fn forwarded_for(element: &[u8]) -> Option<&[u8]> {
-    element.split(|byte| *byte == b';').find_map(|pair| {
-        let (name, value) = pair.trim_ascii().split_at_checked(4)?;
+    split_from_the_end(element, b';').find_map(|pair| {
+        let (name, value) = pair.split_at_checked(4)?;
         name.eq_ignore_ascii_case(b"for=").then_some(value)
     })
 }
@@ -245,6 +251,12 @@ mod tests {
             (&["for=\"203.0.113.9, for=198.51.100.7"], Some("198.51.100.7")),
             (&["for=203.0.113.9;x=\"a\\\", for=198.51.100.7"], Some("198.51.100.7")),
             (&["for=203.0.113.9, for=198.51.100.7;x=\"a, b\""], Some("198.51.100.7")),
+            // What a client has put into a value that its proxy quotes.
+            (&["proto=http;host=\"a;for=203.0.113.9;b\";for=198.51.100.7"], Some("198.51.100.7")),
+            (&["for=198.51.100.7;host=\"a;for=203.0.113.9;b\""], Some("198.51.100.7")),
+            (&["for=203.0.113.9;x=y, for=198.51.100.7;host=\"a\\\"b\""], Some("198.51.100.7")),
+            (&["for=203.0.113.9;x=y, for=198.51.100.7;host=\"a\\\", b\""], Some("198.51.100.7")),
+            (&["for=203.0.113.9;x=y, for=198.51.100.7;host=\"a\\\\\""], Some("198.51.100.7")),
             (&["for=unknown"], None),
             (&["for=_hidden, for=10.9.9.9"], None),
             (&["proto=https"], None),
@@ -291,7 +303,17 @@ mod tests {
 
     #[test]
     fn invalid_proxy_is_named() {
-        for bad in ["", "localhost", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/-1", "10.0.0.0/+8"] {
+        for bad in [
+            "",
+            "localhost",
+            "10.0.0.0/",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0/8",
+            "10.0.0.0/-1",
+            "10.0.0.0/+8",
+            "::ffff:10.0.0.0",
+        ] {
             let error = TrustedProxies::new(["127.0.0.1", bad]).unwrap_err();
             assert_eq!(error.kind(), ConfigErrorKind::TrustedProxy, "{bad:?}");
             assert!(error.to_string().contains(&format!("{bad:?}")), "{error}");
