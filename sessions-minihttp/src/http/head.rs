@@ -50,7 +50,7 @@ pub(crate) fn parse<'h, 'b>(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Result
     let Request { method: Some(method), path: Some(path), version: Some(version), headers } = request else {
         return Err(Refusal::Malformed);
     };
-    if !lines_end_in_crlf(&bytes[..length], headers) {
+    if !lines_end_in_crlf(&bytes[..length], headers) || !is_target(method, path) {
         return Err(Refusal::Malformed);
     }
     let framing = Framing::of(version, headers)?;
@@ -70,6 +70,24 @@ fn lines_end_in_crlf(head: &[u8], headers: &[Header<'_>]) -> bool {
     head.ends_with(b"\r\n\r\n")
         && headers.iter().all(|field| begins_line(field.name))
         && head[..empty_lines].chunks(2).all(|line| line == b"\r\n")
+}
+
+/// Returns whether a request target has one of the four forms of HTTP (RFC 9112 section 3.2). Of
+/// another one, a proxy in front may have read another path.
+fn is_target(method: &str, target: &str) -> bool {
+    if target.starts_with('/') {
+        return true;
+    }
+    match method {
+        "CONNECT" => !target.contains(['/', '?', '#']),
+        "OPTIONS" if target == "*" => true,
+        _ => target.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)),
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 /// Distinguishes an unsupported HTTP version from a malformed request line.
@@ -176,6 +194,32 @@ mod tests {
         ];
         for bytes in table {
             assert_eq!(length(bytes), Err(Refusal::Malformed), "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn target_has_one_of_four_forms() {
+        for (line, is_accepted) in [
+            ("GET /", true),
+            ("GET /a?b=://c", true),
+            ("GET http://h/a", true),
+            ("GET HTTP+x.1://h?a", true),
+            ("OPTIONS *", true),
+            ("CONNECT h:443", true),
+            ("GET *", false),
+            ("GET admin", false),
+            ("GET ?a", false),
+            ("GET x?y=://z/admin", false),
+            ("GET x#://h/admin", false),
+            ("GET ://h/admin", false),
+            ("GET 1://h/admin", false),
+            ("OPTIONS **", false),
+            ("CONNECT /a", true),
+            ("CONNECT h/a", false),
+            ("CONNECT http://h/a", false),
+        ] {
+            let head = format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(length(head.as_bytes()).is_ok(), is_accepted, "{line}");
         }
     }
 
