@@ -47,7 +47,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// whole records needs no read while it is current. The changes apply to the record that the
     /// store holds at commit time, however old `base` is.
     ///
-    /// Returns the new record, or why [`Record::apply`] refused the changes.
+    /// Returns the new record, with commits that came after this one if need be, or why
+    /// [`Record::apply`] refused the changes.
     ///
     /// # Errors
     ///
