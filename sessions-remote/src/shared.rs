@@ -17,6 +17,9 @@ use crate::queue::Job;
 use crate::runtime::Background;
 use crate::tries::{Deadline, Fault, Outage};
 
+/// The id of no session, to see whether the database answers.
+pub(crate) const NOBODY: SessionId = SessionId::from_bytes([0; 16]);
+
 /// The state of an opened store.
 pub(crate) struct Shared<E> {
     pub(crate) engine: E,
@@ -57,11 +60,23 @@ impl<E: Engine> Shared<E> {
             let cause: Box<dyn StdError + Send + Sync> = "as many calls are in flight as `max_in_flight` allows".into();
             return StoreFuture::ready(Err(Fault::new(StoreErrorKind::Busy, cause).into_error(E::NAME)));
         };
+        if self.outage.begin_probe() {
+            self.probe();
+        }
         let call = call(Arc::clone(self));
         StoreFuture::new(self.background.clone().enclose(async move {
             let _permit = permit;
             call.await.map_err(|fault| fault.into_error(E::NAME))
         }))
+    }
+
+    /// Probes the database in the background.
+    #[cold]
+    fn probe(self: &Arc<Self>) {
+        let shared = Arc::clone(self);
+        self.background.handle().spawn(async move {
+            shared.outage.probe(shared.options.load_deadline, || shared.engine.get(NOBODY)).await;
+        });
     }
 
     pub(crate) fn load_deadline(&self) -> Deadline {

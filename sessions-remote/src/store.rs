@@ -12,7 +12,7 @@ use crate::engine::{Answer, Engine, Values};
 use crate::open_error::OpenError;
 use crate::options::Options;
 use crate::runtime::Background;
-use crate::shared::{Shared, nonce};
+use crate::shared::{NOBODY, Shared, nonce};
 use crate::tries::{Deadline, Fault};
 use crate::writers::sign;
 
@@ -95,9 +95,8 @@ impl<E: Engine> RemoteStore<E> {
     /// The future fails if it does not.
     pub fn ping(&self) -> StoreFuture<()> {
         self.shared.start(|shared| async move {
-            let nobody = SessionId::from_bytes([0; 16]);
             let deadline = shared.load_deadline();
-            shared.outage.repeat(deadline, || shared.engine.get(nobody)).await.answer.map(drop)
+            shared.outage.repeat(deadline, || shared.engine.get(NOBODY)).await.answer.map(drop)
         })
     }
 }

@@ -31,10 +31,16 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
+    fn of(span: Duration) -> Self {
+        let now = Instant::now();
+        Self { at: now.checked_add(span).unwrap_or_else(|| now + FOREVER), span, patience: span, longest_try: span }
+    }
+
     /// Returns an earlier deadline, after the `count`th part of the time.
     pub(crate) fn share(self, count: u32) -> Self {
         let span = self.span / count;
-        Self { at: self.at - (self.span - span), span, ..self }
+        // One that a clock cannot show stays as it is.
+        Self { at: self.at.checked_sub(self.span - span).unwrap_or(self.at), span, ..self }
     }
 
     /// Returns a deadline that passes earlier if the database cannot be reached for this long.
@@ -72,10 +78,12 @@ pub(crate) struct Outcome<T> {
 /// Whether the database could not be reached for a whole deadline.
 ///
 /// Until it is reached again, calls fail after 50 ms rather than after a whole deadline each, which
-/// would make every request wait and fill up what is in flight.
+/// would make every request wait and fill up what is in flight. A database may take longer than
+/// that to answer, so a probe that nobody waits for has a whole deadline.
 #[derive(Debug)]
 pub(crate) struct Outage {
     is_known: AtomicBool,
+    is_probed: AtomicBool,
     /// The database's name in errors.
     database: String,
 }
@@ -133,14 +141,28 @@ impl StdError for SharedCause {
 
 impl Outage {
     pub(crate) const fn of(database: String) -> Self {
-        Self { is_known: AtomicBool::new(false), database }
+        Self { is_known: AtomicBool::new(false), is_probed: AtomicBool::new(false), database }
     }
 
     /// Starts the deadline of a call.
     pub(crate) fn start(&self, span: Duration) -> Deadline {
-        let span = if self.is_known.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span };
-        let now = Instant::now();
-        Deadline { at: now.checked_add(span).unwrap_or_else(|| now + FOREVER), span, patience: span, longest_try: span }
+        Deadline::of(if self.is_known.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span })
+    }
+
+    /// Returns whether the caller should [`probe`](Self::probe): in an outage, and not while
+    /// another one does.
+    pub(crate) fn begin_probe(&self) -> bool {
+        self.is_known.load(Ordering::Relaxed) && !self.is_probed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Tries for a whole deadline whether the database can be reached again.
+    pub(crate) async fn probe<T, F>(&self, span: Duration, call: impl Fn() -> F)
+    where
+        F: Future<Output = Answer<T>>,
+    {
+        // If it can, the outage is over.
+        let _ = self.repeat(Deadline::of(span), call).await;
+        self.is_probed.store(false, Ordering::Relaxed);
     }
 
     /// Tries until there is an answer that another try would not change, or the deadline has

@@ -226,6 +226,32 @@ fn calls_of_a_database_that_is_down_fail_soon() {
     assert_eq!(load(), Ok(()), "after an answer, calls wait again");
 }
 
+/// Regression: calls had 50 ms until one was answered, so none ever was.
+#[test]
+fn a_slow_database_is_reached_again_after_an_outage() {
+    let engine = MapEngine { latency: Duration::from_millis(75), ..MapEngine::default() };
+    let store = RemoteStore::new(engine, Options::default().load_deadline(Duration::from_secs(1))).unwrap();
+    let load = || block_on(store.load(record(1).id(), NOW)).map(drop).map_err(|error| error.kind());
+    assert_eq!(load(), Ok(()));
+    store.engine().unreached.store(usize::MAX, Ordering::SeqCst);
+    assert!(load().is_err());
+    store.engine().unreached.store(0, Ordering::SeqCst);
+    let begun = Instant::now();
+    while load().is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the database is taken for down all the time");
+    }
+    for _ in 0..5 {
+        assert_eq!(load(), Ok(()), "calls have a whole deadline again");
+    }
+}
+
+#[test]
+fn a_deadline_that_no_clock_can_show_has_shares() {
+    let engine = MapEngine { is_sharded: true, ..MapEngine::default() };
+    let store = RemoteStore::new(engine, Options::default().commit_deadline(Duration::MAX)).unwrap();
+    assert_eq!(block_on(store.create(&record(1))).unwrap(), Created::STORED);
+}
+
 #[test]
 fn a_new_session_on_a_dead_server_tries_another_id() {
     let engine = MapEngine { is_sharded: true, ..MapEngine::default() };

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use sessions_core::record::Record;
 use sessions_core::{SessionId, Timestamp};
@@ -26,6 +27,8 @@ pub(crate) struct MapEngine {
     /// How many calls are never answered.
     pub(crate) silent: AtomicUsize,
     pub(crate) calls: AtomicUsize,
+    /// The time that each call takes.
+    pub(crate) latency: Duration,
     pub(crate) is_sharded: bool,
     /// Where each call waits until a test lets it pass.
     pub(crate) gates: Option<Arc<Gates>>,
@@ -45,6 +48,9 @@ impl MapEngine {
         match &self.gates {
             Some(gates) => gates.pass(call).await,
             None => tokio::task::yield_now().await,
+        }
+        if !self.latency.is_zero() {
+            tokio::time::sleep(self.latency).await;
         }
         if take_one(&self.silent) {
             return std::future::pending().await;
