@@ -45,6 +45,8 @@ pub(crate) struct Response {
     pub(crate) seen: Option<String>,
     pub(crate) error: Option<ErrorKind>,
     pub(crate) set_cookie: Option<String>,
+    /// Whom a handle that outlives the response shows as signed in then.
+    pub(crate) principal_after: Option<String>,
 }
 
 impl Response {
@@ -257,13 +259,13 @@ async fn answer(sessions: &Sessions, cookie: Option<&str>, deed: Deed, keeps: bo
     };
     let seen = deed(&session);
     let kept = keeps.then_some(session);
-    let response = match exchange.end(200).await {
-        Ok(mut headers) => Response { seen, error: None, set_cookie: headers.take_set_cookie() },
+    let (error, mut headers) = match exchange.end(200).await {
+        Ok(headers) => (None, headers),
         Err(refused) => {
-            let (error, mut headers) = refused.into_parts();
-            Response { seen, error: Some(error.kind()), set_cookie: headers.take_set_cookie() }
+            let (error, headers) = refused.into_parts();
+            (Some(error.kind()), headers)
         }
     };
-    drop(kept);
-    response
+    let principal_after = kept.and_then(|session| session.principal());
+    Response { seen, error, set_cookie: headers.take_set_cookie(), principal_after }
 }

@@ -27,6 +27,7 @@ fn race(steps: &[Step], at_least: usize) {
                 continue;
             }
             assert_eq!(response.set_cookie, None, "{name}");
+            assert_eq!(response.principal_after, None, "{name}");
             assert!(matches!(response.error, None | Some(ErrorKind::Gone)), "{name}: {response:?}");
             kept |= *name == "write" && response.error.is_none();
             shown += usize::from(response.seen.is_some());
@@ -53,6 +54,12 @@ fn race(steps: &[Step], at_least: usize) {
 fn a_write_beside_a_login_is_kept_or_refused() {
     race(&[ANN, ("write", 1, WRITE)], 12);
     race(&[ANN, ("write", 0, WRITE)], 8);
+}
+
+/// Regression: a write that was committed with the login behind it went on as the member.
+#[test]
+fn writes_in_one_swap_with_a_login_do_not_see_it() {
+    race(&[ANN, ("write", 0, WRITE), ("write", 0, WRITE)], 30);
 }
 
 #[test]
