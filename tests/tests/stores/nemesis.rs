@@ -119,7 +119,7 @@ fn disturb(demos: &Demos, mut disturbance: impl FnMut(usize)) -> History {
     });
     #[expect(clippy::print_stdout, reason = "what `cargo xtask nemesis` is run for")]
     {
-        println!("{}", history.summary());
+        println!("{}: {}", thread::current().name().unwrap_or_default(), history.summary());
     }
     assert!(history.len() > 100, "hardly anybody was answered: {}", history.summary());
     history
