@@ -11,11 +11,17 @@ use sessions_core::SessionId;
 use sessions_core::record::{Changes, Record};
 use sessions_core::store::StoreErrorKind;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::commits::Committed;
 use crate::engine::Engine;
 use crate::shared::Shared;
 use crate::tries::Fault;
+
+/// How many deadlines a commit that waits for its turn may take: that of the leader, that of the
+/// commits before it, and its own. It takes longer if a caller holds the leader's future without
+/// polling it.
+const DEADLINES: u32 = 3;
 
 /// A commit that waits for its turn.
 pub(crate) struct Job {
@@ -60,7 +66,9 @@ impl<E: Engine> Shared<E> {
             }
         };
         if let Some(waiting) = waiting {
-            return waiting.await.unwrap_or_else(|_| Err(Fault::of(StoreErrorKind::TimedOut)));
+            let longest = self.options.commit_deadline.saturating_mul(DEADLINES);
+            let answer = timeout(longest, waiting).await.ok().and_then(Result::ok);
+            return answer.unwrap_or_else(|| Err(Fault::of(StoreErrorKind::TimedOut)));
         }
         let mut turn = Turn { shared: self, id, record: None, state: TurnState::Caller };
         let batch = turn.shared.commit(id, Some(base), &[&changes], deadline).await;

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::record::{Changes, Record, SecretHash};
@@ -35,6 +36,23 @@ fn abandon<T>(future: StoreFuture<T>, polls: usize) -> bool {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     (0..polls).any(|_| future.as_mut().poll(&mut context).is_ready())
+}
+
+/// Regression: the others waited for as long as the leader was held.
+#[test]
+fn a_leader_that_nobody_polls_holds_others_up_for_a_while_only() {
+    let options = Options::default().commit_deadline(Duration::from_millis(20));
+    let store = RemoteStore::new(MapEngine::default(), options).unwrap();
+    let record = Record::builder(SessionId::from_bytes([1; 16]), SECRET, NOW).build().unwrap();
+    block_on(store.create(&record)).unwrap();
+    let base = block_on(store.load(record.id(), NOW)).unwrap().unwrap();
+    let mut leader = Box::pin(store.commit(&base, &add("leader")));
+    assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let other = block_on(store.commit(&base, &add("other")));
+    assert_eq!(other.unwrap_err().kind(), StoreErrorKind::TimedOut);
+    drop(leader);
+    let last = block_on(store.commit(&base, &add("last"))).unwrap().unwrap();
+    assert_eq!((value(&last, "other"), value(&last, "last")), (0, 1));
 }
 
 #[test]
