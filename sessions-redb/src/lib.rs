@@ -28,8 +28,9 @@
 //! # What this crate does not do
 //!
 //! It shares no file between processes: a second process that opens it gets
-//! [`Locked`](OpenErrorKind::Locked). To share sessions between processes, use `sessions-redis`. It
-//! encrypts nothing; the file contains the visitors' data, and only its owner can read it.
+//! [`Locked`](OpenErrorKind::Locked). To share sessions between processes, use `sessions-redis` or
+//! `sessions-sql`. It encrypts nothing; the file contains the visitors' data, and only its owner
+//! can read it.
 
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
