@@ -108,7 +108,7 @@
 //! # Streams and sockets
 //!
 //! A session is saved before the response headers are sent. The body of a streamed response or the
-//! actor of a WebSocket may keep a clone of the [`Session`]; its later writes reach the store
+//! task of a WebSocket may keep a clone of the [`Session`]; its later writes reach the store
 //! through [`save`](sessions_core::Session::save).
 //!
 //! # Log

@@ -45,7 +45,10 @@ struct Undecodable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The store could not be read or written. Nothing that the request wrote was saved.
+    /// The store could not be read or written.
+    ///
+    /// What the request wrote was not saved, unless the store
+    /// [timed out](crate::store::StoreErrorKind::TimedOut): then it may have been.
     StoreUnavailable,
     /// The session's record has a format that only a newer build can read. The record is left
     /// unchanged, and the session stays valid for that build.
@@ -59,7 +62,7 @@ pub enum ErrorKind {
     ConfirmationRequired,
     /// The request has both a bearer token and our cookie, or two bearer tokens.
     TwoTransports,
-    /// The store has reached its limits, and every session in it is signed in.
+    /// The store has no room for another session, and may evict none.
     StoreFull,
     /// The session was destroyed, renewed or expired while the request was under way. Nothing was
     /// written.

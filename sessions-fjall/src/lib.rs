@@ -1,7 +1,7 @@
 //! A session store in a folder on the local disk, with [fjall](https://docs.rs/fjall).
 //!
-//! fjall is an LSM tree. It writes more per second than `sessions-redb`, and compacts its files in
-//! its own threads.
+//! fjall is an LSM tree. Sessions take about half the space that they take in `sessions-redb`. It
+//! compacts its files in its own threads.
 //!
 //! ```
 //! use sessions_core::{SessionId, Timestamp};
@@ -29,8 +29,9 @@
 //! # What this crate does not do
 //!
 //! It shares no folder between processes: a second process that opens it gets
-//! [`Locked`](OpenErrorKind::Locked). To share sessions between processes, use `sessions-redis`. It
-//! encrypts nothing; the files contain the visitors' data, and only their owner can read them.
+//! [`Locked`](OpenErrorKind::Locked). To share sessions between processes, use `sessions-redis` or
+//! `sessions-sql`. It encrypts nothing; the files contain the visitors' data, and only their owner
+//! can read them.
 //!
 //! It does not detect all damage to the journal. fjall may take a damaged byte for the end of the
 //! journal after a crash, and discard the rest. The latest writes, logouts included, are then lost

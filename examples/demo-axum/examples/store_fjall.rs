@@ -1,6 +1,6 @@
-//! Sessions in a folder on the disk, for frequent writes. `cargo run --example store_fjall`, then
-//! open <http://127.0.0.1:8080/>, restart the example, and reload the page. The sessions are in the
-//! folder `sessions.fjall`.
+//! Sessions in a folder on the disk, which outlive the process and take less space than in redb.
+//! `cargo run --example store_fjall`, then open <http://127.0.0.1:8080/>, restart the example, and
+//! reload the page. The sessions are in the folder `sessions.fjall`.
 
 use axum::{Router, routing::get};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};

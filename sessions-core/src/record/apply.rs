@@ -12,7 +12,7 @@ use crate::record::integer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The record is dead, or its secret was replaced after the request loaded it.
+    /// The record is dead, or was renewed after the request loaded it.
     Gone,
     /// A requirement does not hold, an entry is immutable, or a value cannot be incremented.
     Conflict,

@@ -47,8 +47,10 @@ impl Exchange {
     /// # Errors
     ///
     /// Returns [`CrossOrigin`](crate::ErrorKind::CrossOrigin) if another site made the browser send
-    /// the request; see [`cross_origin`](crate::SessionsBuilder::cross_origin). Otherwise the same
-    /// as [`session`](Self::session).
+    /// the request; see [`cross_origin`](crate::SessionsBuilder::cross_origin). Returns
+    /// [`TwoTransports`](crate::ErrorKind::TwoTransports) for a bearer token beside our cookie or a
+    /// second one; see [`bearer`](crate::SessionsBuilder::bearer). Otherwise the same as
+    /// [`session`](Self::session).
     pub fn session_from(&self, request: &impl RequestHeaders) -> Load {
         let cookies = request.values(RequestHeader::Cookie);
         let lookup = self.look_up(cookies, |candidates| self.examine(request, candidates));
