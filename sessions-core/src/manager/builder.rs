@@ -183,9 +183,10 @@ impl SessionsBuilder {
     /// The default is 1,000, so that no single account can fill the store. A login beyond it ends
     /// the principal's oldest logins, each with the event
     /// [`SessionLimit`](DestroyReason::SessionLimit), or is refused, by
-    /// [`limit_policy`](Self::limit_policy). Once all logins have settled, there are never more;
-    /// which ones are the oldest is told by the clocks of the servers. A login costs one more call
-    /// to the store for it, which counts the principal's sessions.
+    /// [`limit_policy`](Self::limit_policy). Once all logins have settled, there are no more than
+    /// that, unless the store failed at the last one. The clocks of the servers decide which logins
+    /// are the oldest. A login costs one more call to the store, which counts the principal's
+    /// sessions.
     pub fn sessions_per_principal(mut self, most: impl Into<Option<usize>>) -> Self {
         self.config.sessions_per_principal = most.into();
         self
