@@ -42,7 +42,9 @@ pub trait SessionsExt: sealed::Sealed {
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
-    /// be reached. The visitor must then not be treated as signed out.
+    /// be reached. The visitor must then not be treated as signed out. Returns
+    /// [`CrossOrigin`](sessions_core::ErrorKind::CrossOrigin) if another site made the browser send
+    /// the request.
     fn start(&self, request: &HttpRequest) -> impl Future<Output = Result<Session, SessionError>>;
 
     /// Saves the request's changes and writes the session's headers to the response.
@@ -52,7 +54,8 @@ pub trait SessionsExt: sealed::Sealed {
     ///
     /// # Errors
     ///
-    /// Returns why nothing was saved. The response must then not be sent; return the error instead.
+    /// Returns why the changes were not saved, or may not have been. The response must then not be
+    /// sent; return the error instead.
     fn finish<B>(
         &self,
         session: &sessions_core::Session,

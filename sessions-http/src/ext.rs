@@ -32,7 +32,8 @@ pub trait SessionsExt: Sealed {
     /// # Errors
     ///
     /// Fails with [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store
-    /// cannot be reached.
+    /// cannot be reached, and with [`CrossOrigin`](sessions_core::ErrorKind::CrossOrigin) if
+    /// another site made the browser send the request.
     fn start<R: RequestHead>(&self, request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send;
 
     /// Saves the request's changes and writes the session's headers to the response.
@@ -42,7 +43,8 @@ pub trait SessionsExt: Sealed {
     ///
     /// # Errors
     ///
-    /// Fails if nothing was saved. The response must then not be sent; send the error instead.
+    /// Fails if the changes were not saved, or may not have been. The response must then not be
+    /// sent; send the error instead.
     fn finish<B>(
         &self,
         session: &Session,

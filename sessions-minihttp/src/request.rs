@@ -43,7 +43,8 @@ impl<'r> Request<'r> {
     /// # Errors
     ///
     /// Returns [`StoreUnavailable`](sessions_core::ErrorKind::StoreUnavailable) if the store cannot
-    /// be reached. A service that returns it with `?` responds with 503.
+    /// be reached, and [`CrossOrigin`](sessions_core::ErrorKind::CrossOrigin) if another site made
+    /// the browser send the request. A service that returns it with `?` responds with 503 or 403.
     pub fn session(&self) -> Result<Session, SessionError> {
         self.session_of(self.sessions())
     }
@@ -138,7 +139,8 @@ impl<'r> Request<'r> {
     /// Returns a reader of the body, whether it has a length or is chunked.
     ///
     /// This consumes the request, so start the session before. The size of a body is not limited;
-    /// read it through [`take`](Read::take). Whatever is left unread is skipped.
+    /// read it through [`take`](Read::take). What is left unread is skipped, up to 256 KiB; after
+    /// more, the connection is closed.
     #[must_use]
     pub fn body(self) -> Body<'r> {
         Body { reader: self.body }

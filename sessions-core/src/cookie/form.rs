@@ -26,7 +26,8 @@ pub enum SameSite {
     /// stops most request forgery.
     #[default]
     Lax,
-    /// Always. Requires `Secure` and your own protection against request forgery.
+    /// Always. Requires `Secure`. Against request forgery only
+    /// [`CrossOrigin`](crate::CrossOrigin) is left.
     None,
 }
 
