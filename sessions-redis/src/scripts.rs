@@ -1,6 +1,6 @@
 //! The scripts, which are sent by their hash until a server does not know them.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use redis::{Cmd, Script as Hashed};
 
@@ -11,45 +11,40 @@ use crate::link::Form;
 #[derive(Debug)]
 pub(crate) struct Script {
     code: &'static str,
-    hash: LazyLock<String>,
+    hash: OnceLock<String>,
 }
 
-macro_rules! scripts {
-    ($($(#[$doc:meta])* $name:ident = $file:literal;)+) => {
-        $($(#[$doc])*
-        pub(crate) static $name: Script = Script {
-            code: include_str!($file),
-            hash: LazyLock::new(|| Hashed::new(include_str!($file)).get_hash().to_owned()),
-        };)+
-    };
-}
-
-scripts! {
-    /// Replaces a value that still begins with a mark. Arguments: the mark, the milliseconds that
-    /// the value lives or nothing, the new value. Returns 1, or else the value.
-    SWAP = "lua/swap.lua";
-    /// Overwrites parts of a value that still begins with a mark. Arguments: the mark, the
-    /// milliseconds that the value lives or nothing, the parts, each after its offset.
-    PATCH = "lua/patch.lua";
-    /// Deletes a value of a principal. Arguments: the length of the principal as in the value's
-    /// head, the principal. Returns 1 if it did, 0 if there is none, and -1 if it is another's.
-    DELETE_OF = "lua/delete_of.lua";
-    /// Lists a session under a principal. Arguments: its id, the milliseconds that it may live or
-    /// nothing. Drops a few entries that have ended.
-    LIST = "lua/list.lua";
-    /// Doubts entries without a session, and drops those that have been doubted for long.
-    /// Arguments: the milliseconds of doubt, the entries, each before the score that it had or
-    /// nothing.
-    DOUBT = "lua/doubt.lua";
-}
+/// Replaces a value that still begins with a mark. Arguments: the mark, the milliseconds that
+/// the value lives or nothing, the new value. Returns 1, or else the value.
+pub(crate) static SWAP: Script = Script::new(include_str!("lua/swap.lua"));
+/// Overwrites parts of a value that still begins with a mark. Arguments: the mark, the
+/// milliseconds that the value lives or nothing, the parts, each after its offset.
+pub(crate) static PATCH: Script = Script::new(include_str!("lua/patch.lua"));
+/// Deletes a value of a principal. Arguments: the length of the principal as in the value's
+/// head, the principal. Returns 1 if it did, 0 if there is none, and -1 if it is another's.
+pub(crate) static DELETE_OF: Script = Script::new(include_str!("lua/delete_of.lua"));
+/// Lists a session under a principal. Arguments: its id, the milliseconds that it may live or
+/// nothing. Drops a few entries that have ended.
+pub(crate) static LIST: Script = Script::new(include_str!("lua/list.lua"));
+/// Doubts entries without a session, and drops those that have been doubted for long.
+/// Arguments: the milliseconds of doubt, the entries, each before the score that it had or
+/// nothing.
+pub(crate) static DOUBT: Script = Script::new(include_str!("lua/doubt.lua"));
 
 impl Script {
+    const fn new(code: &'static str) -> Self {
+        Self { code, hash: OnceLock::new() }
+    }
+
     /// Starts a call of the script.
     pub(crate) fn call(&self, form: Form, key: &Key, argument_bytes: usize) -> Cmd {
         let mut command = Cmd::with_capacity(8, argument_bytes + key.as_bytes().len() + 96);
         match form {
             Form::Whole => command.arg("EVAL").arg(self.code),
-            Form::Native | Form::Short => command.arg("EVALSHA").arg(self.hash.as_str()),
+            Form::Native | Form::Short => {
+                let hash = self.hash.get_or_init(|| Hashed::new(self.code).get_hash().to_owned());
+                command.arg("EVALSHA").arg(hash)
+            }
         };
         command.arg(1).arg(key.as_bytes());
         command
