@@ -1,91 +1,87 @@
 //! Why a try failed, without any secrets of the call.
 
 use std::error::Error as StdError;
-use std::fmt;
 
-use redis::{Client, ConnectionAddr, ErrorKind, RedisError, ServerError};
+use redis::{Client, ConnectionAddr, ErrorKind, RedisError, RedisResult, ServerError, Value};
 use sessions_remote::Failure;
 
 use crate::refusal::Refusal;
 
-/// The reason why one try failed.
+/// The reason why one try failed, with a cause that is safe to log.
+///
+/// redis-rs's own error is not: it quotes the server's reply, which may quote the command.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// Nothing was sent.
-    Unreached(Cause),
+    Unreached(String),
     /// The command was sent, but no reply came: it may or may not be done.
-    Lost(Cause),
+    Lost(String),
     /// The server refused the command, so nothing was done.
-    Refused { refusal: Refusal, server: String },
+    Refused(Refusal),
 }
 
 impl Fault {
-    /// Converts an error that redis-rs reports for a command that may have been sent.
-    pub(crate) fn of_sent(error: &RedisError) -> Self {
-        match server_error(error) {
-            Some(server) => Self::refused(server),
-            None => Self::Lost(Cause::new(error)),
+    /// Returns the reply to a command that may have been sent.
+    pub(crate) fn check(reply: RedisResult<Value>) -> Result<Value, Self> {
+        reply.and_then(Value::extract_error).map_err(|error| Self::of_sent(&error))
+    }
+
+    fn of_sent(error: &RedisError) -> Self {
+        match StdError::source(error).and_then(|source| source.downcast_ref::<ServerError>()) {
+            Some(reply) => Self::Refused(Refusal::of(reply.code(), reply.details().unwrap_or_default())),
+            None => Self::Lost(cause(error)),
         }
     }
 
     /// Converts an error that redis-rs reports for a connection that it could not open.
     pub(crate) fn of_connecting(error: &RedisError) -> Self {
-        match server_error(error) {
-            Some(server) => Self::refused(server),
+        match Self::of_sent(error) {
             // redis-rs does not pass on the server's reply to AUTH.
-            None if error.kind() == ErrorKind::AuthenticationFailed => {
-                Self::Refused { refusal: Refusal::of("WRONGPASS", ""), server: "the server".to_owned() }
+            Self::Lost(_) if error.kind() == ErrorKind::AuthenticationFailed => {
+                Self::Refused(Refusal::of("WRONGPASS", ""))
             }
-            None => Self::Unreached(Cause::new(error)),
+            Self::Lost(cause) => Self::Unreached(cause),
+            refused => refused,
         }
-    }
-
-    /// Converts the error reply of a server.
-    pub(crate) fn refused(error: &ServerError) -> Self {
-        Self::Refused { refusal: Refusal::new(error), server: "the server".to_owned() }
     }
 
     pub(crate) const fn code(&self) -> Option<&'static str> {
         match self {
-            Self::Refused { refusal, .. } => Some(refusal.code()),
+            Self::Refused(refusal) => Some(refusal.code),
             _ => None,
         }
     }
 
     /// Returns whether another try may succeed.
     pub(crate) fn may_pass(&self) -> bool {
+        !matches!(self, Self::Refused(refusal) if !refusal.may_pass())
+    }
+
+    /// Adds the name of the server to the cause.
+    pub(crate) fn at(self, server: &str) -> Self {
         match self {
-            Self::Unreached(_) | Self::Lost(_) => true,
-            Self::Refused { refusal, .. } => refusal.may_pass(),
+            Self::Unreached(cause) => Self::Unreached(format!("{server}: {cause}")),
+            Self::Lost(cause) => Self::Lost(format!("{server}: {cause}")),
+            Self::Refused(refusal) => Self::Refused(Refusal { text: format!("{server} {}", refusal.text), ..refusal }),
         }
     }
 
-    /// Adds the name of the server to the message.
-    pub(crate) fn at(self, server: impl fmt::Display) -> Self {
-        match self {
-            Self::Unreached(cause) => Self::Unreached(cause.at(server)),
-            Self::Lost(cause) => Self::Lost(cause.at(server)),
-            Self::Refused { refusal, .. } => Self::Refused { refusal, server: server.to_string() },
-        }
-    }
-
-    pub(crate) fn cause(self) -> Cause {
+    pub(crate) fn cause(self) -> String {
         match self {
             Self::Unreached(cause) | Self::Lost(cause) => cause,
-            Self::Refused { refusal, server } => Cause(format!("{server} {refusal}")),
+            Self::Refused(refusal) => refusal.text,
         }
     }
 }
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
-        let new: fn(Cause) -> Self = match &fault {
+        let new: fn(String) -> Self = match &fault {
             Fault::Lost(_) => Self::lost,
-            Fault::Unreached(_) => Self::unreached,
-            Fault::Refused { refusal, .. } if refusal.may_pass() => Self::unreached,
-            Fault::Refused { refusal, .. } => match refusal.code() {
-                "OOM" => Self::full,
-                "WRONGTYPE" => Self::unreadable,
+            fault if fault.may_pass() => Self::unreached,
+            fault => match fault.code() {
+                Some("OOM") => Self::full,
+                Some("WRONGTYPE") => Self::unreadable,
                 _ => Self::refused,
             },
         };
@@ -93,41 +89,15 @@ impl From<Fault> for Failure {
     }
 }
 
-fn server_error(error: &RedisError) -> Option<&ServerError> {
-    StdError::source(error).and_then(|source| source.downcast_ref())
-}
-
-/// A cause that is safe to log.
-///
-/// redis-rs's own error is not: it quotes the server's reply, which may quote the command.
-#[derive(Clone, Debug)]
-pub(crate) struct Cause(String);
-
-impl Cause {
-    pub(crate) fn new(error: &RedisError) -> Self {
-        match error.kind() {
-            // A message of the system or of TLS, which does not contain what was sent.
-            ErrorKind::Io => Self(in_lower_case(&error.to_string())),
-            // redis-rs does not pass on the server's reply to AUTH.
-            ErrorKind::AuthenticationFailed => Self::refusal(&Refusal::of("WRONGPASS", "")),
-            ErrorKind::Server(_) | ErrorKind::Extension => {
-                Self::refusal(&Refusal::of(error.code().unwrap_or("ERR"), error.detail().unwrap_or_default()))
-            }
-            _ => Self(in_lower_case(error.category())),
+fn cause(error: &RedisError) -> String {
+    match error.kind() {
+        // A message of the system or of TLS, which does not contain what was sent.
+        ErrorKind::Io => in_lower_case(&error.to_string()),
+        ErrorKind::Server(_) => {
+            let refusal = Refusal::of(error.code().unwrap_or_default(), error.detail().unwrap_or_default());
+            format!("the server {}", refusal.text)
         }
-    }
-
-    fn refusal(refusal: &Refusal) -> Self {
-        Self(format!("the server {refusal}"))
-    }
-
-    pub(crate) const fn text(text: String) -> Self {
-        Self(text)
-    }
-
-    /// Adds the name of the server.
-    pub(crate) fn at(self, server: impl fmt::Display) -> Self {
-        Self(format!("{server}: {}", self.0))
+        _ => in_lower_case(error.category()),
     }
 }
 
@@ -140,14 +110,6 @@ fn in_lower_case(text: &str) -> String {
         None => text.to_owned(),
     }
 }
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl StdError for Cause {}
 
 /// Returns a server's name for errors: `host:port`, or the path of its socket.
 pub(crate) fn name_of(client: &Client) -> String {

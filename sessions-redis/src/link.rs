@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::{Cmd, RedisResult, Value};
+use redis::{Cmd, Value};
 
 use crate::error::Fault;
 use crate::keys::Key;
@@ -141,24 +141,22 @@ impl Parcel<'_> {
     /// since it may lead to another one.
     async fn offer<F>(&self, lacks_native: &AtomicBool, send: impl Fn(Cmd) -> F) -> Result<Answer, Fault>
     where
-        F: Future<Output = RedisResult<Value>>,
+        F: Future<Output = Result<Value, Fault>>,
     {
         let is_known = self.first == Form::Native && lacks_native.load(Ordering::Relaxed);
         let mut form = if is_known { Form::Short } else { self.first };
         loop {
-            let reply = send((self.build)(form)).await;
-            let refused = match reply.map_err(|error| Fault::of_sent(&error)) {
-                Ok(Value::ServerError(error)) => Fault::refused(&error),
+            let fault = match send((self.build)(form)).await {
                 Ok(value) => return Ok(Answer { value, form }),
                 Err(fault) => fault,
             };
-            form = match (form, refused.code()) {
+            form = match (form, fault.code()) {
                 (Form::Native, Some("ERR")) => {
                     lacks_native.store(true, Ordering::Relaxed);
                     Form::Short
                 }
                 (Form::Short, Some("NOSCRIPT")) => Form::Whole,
-                _ => return Err(refused),
+                _ => return Err(fault),
             };
         }
     }

@@ -1,15 +1,12 @@
 //! Error replies of servers, and what to do about them.
 
-use std::fmt;
-
-use redis::ServerError;
-
 /// The error reply of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
-    code: &'static str,
-    redirect: Option<Redirect>,
-    text: String,
+    pub(crate) code: &'static str,
+    pub(crate) redirect: Option<Redirect>,
+    /// What follows the name of the server in a message.
+    pub(crate) text: String,
 }
 
 /// The server to ask instead.
@@ -23,7 +20,7 @@ pub(crate) struct Redirect {
 }
 
 /// The known codes, each with its meaning and the remedy.
-const CODES: [(&str, &str); 17] = [
+const CODES: [(&str, &str); 16] = [
     ("NOAUTH", "asks for a password: put it into the URL as redis://:PASSWORD@host"),
     ("WRONGPASS", "does not accept the user or the password, or wants none: check the URL, redis://USER:PASSWORD@host"),
     ("NOPERM", "does not give this user the rights that a store needs: the documentation of sessions-redis lists them"),
@@ -40,7 +37,18 @@ const CODES: [(&str, &str); 17] = [
     ("MISCONF", "cannot save to its disk, and takes no writes: see its log"),
     ("NOREPLICAS", "has fewer replicas than min-replicas-to-write, and takes no writes"),
     ("WRONGTYPE", "has something else under a session's key: choose a prefix that no other program uses"),
-    ("ERR", "answered ERR"),
+];
+
+/// Any other code.
+const OTHER: (&str, &str) = ("ERR", "answered ERR");
+
+/// Codes of errors that come without, by words in their text.
+const NAMES: [(&str, &str); 3] = [
+    ("Authentication required", "NOAUTH"),
+    // The reply to a long command of an unauthenticated client: `Protocol error: unauthenticated
+    // multibulk length`.
+    ("unauthenticated", "NOAUTH"),
+    ("no permissions", "NOPERM"),
 ];
 
 /// Errors without a code of their own, by words in their text.
@@ -53,29 +61,15 @@ const DETAILS: [(&str, &str); 6] = [
     ("invalid DB index", "has no such database: choose another in the URL"),
 ];
 
-const AUTHENTICATION: [&str; 2] = ["Authentication required", "unauthenticated"];
-
 impl Refusal {
-    pub(crate) fn new(error: &ServerError) -> Self {
-        Self::of(error.code(), error.details().unwrap_or_default())
-    }
-
     /// Classifies a reply by its code and details.
     ///
     /// The details are dropped, since they may quote what was sent.
     pub(crate) fn of(code: &str, details: &str) -> Self {
-        let code = code_of(code, details);
+        let (code, meaning) = classify(code, details);
         let once = code == "ASK";
         let redirect = if once || code == "MOVED" { target(details, once) } else { None };
-        Self { code, redirect, text: text(code, details) }
-    }
-
-    pub(crate) const fn code(&self) -> &'static str {
-        self.code
-    }
-
-    pub(crate) const fn redirect(&self) -> Option<&Redirect> {
-        self.redirect.as_ref()
+        Self { code, redirect, text: text(code, meaning, details) }
     }
 
     /// Returns whether the same command may be accepted later.
@@ -87,39 +81,24 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
-    /// Writes what follows the name of the server.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-fn code_of(code: &str, details: &str) -> &'static str {
-    let known = |word: &str| CODES.iter().map(|(code, _)| *code).find(|code| *code == word);
+/// Returns the known code of a reply, and its meaning.
+fn classify(code: &str, details: &str) -> (&'static str, &'static str) {
+    let known = |word: &str| CODES.into_iter().find(|(code, _)| *code == word);
+    let named = || NAMES.iter().find(|(words, _)| details.contains(words)).and_then(|(_, code)| known(code));
     // Redis 6 reports an error inside a script as `ERR Error running script (…): -READONLY You
     // can't…`.
-    let inner = || details.split([' ', '-']).filter(|word| *word != "ERR").find_map(known);
-    match known(code) {
-        // The reply to a long command of an unauthenticated client: `Protocol error:
-        // unauthenticated multibulk length`.
-        Some("ERR") | None if AUTHENTICATION.iter().any(|words| details.contains(words)) => "NOAUTH",
-        Some("ERR") | None if details.contains("no permissions") => "NOPERM",
-        Some("ERR") | None => inner().unwrap_or("ERR"),
-        Some(code) => code,
-    }
+    let inner = || details.split([' ', '-']).find_map(known);
+    known(code).or_else(named).or_else(inner).unwrap_or(OTHER)
 }
 
-fn text(code: &str, details: &str) -> String {
-    if code == "ERR"
-        && let Some((_, text)) = DETAILS.iter().find(|(words, _)| details.contains(words))
-    {
-        return (*text).to_owned();
+fn text(code: &str, meaning: &str, details: &str) -> String {
+    if code == OTHER.0 {
+        let detail = DETAILS.iter().find(|(words, _)| details.contains(words));
+        return detail.map_or(meaning, |(_, meaning)| meaning).to_owned();
     }
-    let text = CODES.iter().find(|(known, _)| *known == code).map_or("refused", |(_, text)| *text);
-    let name = if code == "ERR" { String::new() } else { format!(" ({code})") };
     match forbidden(details).filter(|_| code == "NOPERM") {
-        Some(command) => format!("{text}, `{command}` among them{name}"),
-        None => format!("{text}{name}"),
+        Some(command) => format!("{meaning}, `{command}` among them ({code})"),
+        None => format!("{meaning} ({code})"),
     }
 }
 
@@ -146,9 +125,9 @@ mod tests {
     #[test]
     fn script_errors_of_old_servers_are_recognised() {
         let details = "Error running script (call to f_1): @user_script:3: -READONLY You can't write against a read only replica.";
-        assert_eq!(code_of("ERR", details), "READONLY");
-        assert_eq!(code_of("ERR", "unknown command"), "ERR");
-        assert_eq!(code_of("MOVED", "1 127.0.0.1:1"), "MOVED");
+        assert_eq!(classify("ERR", details).0, "READONLY");
+        assert_eq!(classify("ERR", "unknown command").0, "ERR");
+        assert_eq!(classify("MOVED", "1 127.0.0.1:1").0, "MOVED");
     }
 
     #[test]
@@ -175,7 +154,7 @@ mod tests {
             ("HUNTER2", "hunter2", "answered ERR"),
         ];
         for (code, details, end) in told {
-            let shown = Refusal::of(code, details).to_string();
+            let shown = Refusal::of(code, details).text;
             assert!(shown.contains(end), "{shown}");
             assert!(!shown.to_lowercase().contains("hunter2"), "{shown}");
         }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::node::Node;
 use super::topology::{self, Range};
 use super::{Answer, Form, Parcel};
-use crate::error::{Cause, Fault};
+use crate::error::Fault;
 use crate::refusal::Redirect;
 
 /// Maximum number of redirects of a request before it starts over.
@@ -44,7 +44,7 @@ pub(crate) struct Cluster {
     looks: watch::Sender<u64>,
     turn: AtomicUsize,
     /// The reason why the last lookup failed.
-    failure: Mutex<Option<Cause>>,
+    failure: Mutex<Option<String>>,
     handle: Handle,
     slack: Duration,
 }
@@ -87,12 +87,12 @@ impl Cluster {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            let Fault::Refused { refusal, .. } = &fault else {
+            let Fault::Refused(refusal) = &fault else {
                 self.refresh();
                 return Err(fault);
             };
-            let Some(redirect) = refusal.redirect() else {
-                if matches!(refusal.code(), "CLUSTERDOWN" | "READONLY" | "MOVED") {
+            let Some(redirect) = &refusal.redirect else {
+                if matches!(refusal.code, "CLUSTERDOWN" | "READONLY" | "MOVED") {
                     self.refresh();
                 }
                 return Err(fault);
@@ -103,7 +103,7 @@ impl Cluster {
             }
             node = self.redirected(redirect, &node)?;
         }
-        Err(Fault::Unreached(Cause::text("the servers redirect in circles".to_owned())))
+        Err(Fault::Unreached("the servers redirect in circles".to_owned()))
     }
 
     async fn owner(self: &Arc<Self>, slot: u16) -> Result<Arc<Node>, Fault> {
@@ -118,9 +118,9 @@ impl Cluster {
     }
 
     /// Returns why a slot has no server: the failure of the last lookup, if any.
-    fn why_unknown(&self) -> Cause {
+    fn why_unknown(&self) -> String {
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.clone().unwrap_or_else(|| Cause::text("no server of the cluster has the slot".to_owned()))
+        failure.clone().unwrap_or_else(|| "no server of the cluster has the slot".to_owned())
     }
 
     fn known_owner(&self, slot: u16) -> Option<Arc<Node>> {
@@ -152,7 +152,7 @@ impl Cluster {
             _ => ConnectionAddr::Tcp(host.clone(), *port),
         };
         let client = Client::open(self.template.clone().set_addr(address));
-        let client = client.map_err(|error| Fault::Unreached(Cause::new(&error)))?;
+        let client = client.map_err(|error| Fault::of_connecting(&error))?;
         Ok(Node::new(client, self.handle.clone(), self.slack))
     }
 
@@ -226,7 +226,7 @@ async fn look(cluster: Weak<Cluster>) {
     }
 }
 
-async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), Cause> {
+async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), String> {
     let build = |_: Form| {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
@@ -234,7 +234,7 @@ async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), Cause> 
     };
     let parcel = Parcel { slot: 0, first: Form::Short, build: &build, wait: None };
     let answer = tokio::time::timeout(TOPOLOGY_TIMEOUT, node.send(parcel, false)).await;
-    let because = |reason: &str| Cause::text(reason.to_owned()).at(node.name());
+    let because = |reason: &str| format!("{}: {reason}", node.name());
     let value = answer.map_err(|_| because("no answer"))?.map_err(Fault::cause)?.value;
     let ranges = topology::parse(&value).filter(|ranges| !ranges.is_empty());
     Ok((ranges.ok_or_else(|| because("the cluster has no slots yet"))?, Arc::clone(node)))

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use redis::aio::{ConnectionLike, ConnectionManager, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
-use redis::{Cmd, ErrorKind, RedisResult, Value};
+use redis::{Cmd, RedisResult, Value};
 use sessions_remote::caller;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -74,8 +74,10 @@ impl Given {
                 None => exchanging.spawn(exchange),
             };
             async move {
-                let answer = exchanging.join_next().await.and_then(Result::ok);
-                answer.unwrap_or_else(|| Err((ErrorKind::Client, "the runtime of the connection has ended").into()))
+                match exchanging.join_next().await {
+                    Some(Ok(reply)) => Fault::check(reply).map_err(|fault| fault.at("the server")),
+                    _ => Err(Fault::Lost("the runtime of the connection has ended".to_owned())),
+                }
             }
         };
         parcel.offer(&self.lacks_native, send).await

@@ -1,7 +1,6 @@
 //! A connection to one server, which reconnects whenever it breaks.
 
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use tokio::time::error::Elapsed;
 
 use super::wire::Wire;
 use super::{Answer, Parcel};
-use crate::error::{Cause, Fault};
+use crate::error::Fault;
 
 /// Time that a request waits for a connection before it looks for another way.
 const PATIENCE: Duration = Duration::from_millis(30);
@@ -96,7 +95,7 @@ impl Lane {
         match settled.ok().and_then(Result::ok).as_deref() {
             Some(Phase::Ready(wire)) => Ok(Arc::clone(wire)),
             Some(Phase::Failed(fault)) => Err(fault.clone()),
-            _ => Err(Fault::Unreached(Cause::text("still connecting".to_owned()))),
+            _ => Err(Fault::Unreached("still connecting".to_owned())),
         }
     }
 
@@ -191,7 +190,7 @@ impl Phase {
             Ok(Some(Ok(Ok(wire)))) => Self::Ready(Arc::new(wire)),
             Ok(Some(Ok(Err(error)))) => Self::Failed(Fault::of_connecting(&error)),
             Ok(Some(Err(_)) | None) => Self::Homeless,
-            Err(_) => Self::Failed(Fault::of_connecting(&io::Error::from(io::ErrorKind::TimedOut).into())),
+            Err(_) => Self::Failed(Fault::Unreached("timed out".to_owned())),
         }
     }
 }

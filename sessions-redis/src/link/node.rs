@@ -40,7 +40,7 @@ impl Node {
 
     pub(crate) async fn send(self: &Arc<Self>, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
         let answer = self.lane().send(parcel, asking).await;
-        answer.map_err(|fault| fault.at(self.name()))
+        answer.map_err(|fault| fault.at(&self.name()))
     }
 
     /// Returns the server's name for errors.

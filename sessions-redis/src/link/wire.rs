@@ -1,7 +1,6 @@
 //! An established connection to one server.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -21,7 +20,7 @@ use tokio::task::{AbortHandle, yield_now};
 
 use super::{Answer, Parcel, WaitFor, Written};
 use crate::engine::{LONGEST_LIFE, whole_millis};
-use crate::error::{Cause, Fault};
+use crate::error::Fault;
 
 /// Maximum number of requests that wait to be written. The 50 of redis-rs are too few for a busy
 /// server.
@@ -121,7 +120,7 @@ impl Wire {
             Written::Earlier => {
                 let mut barrier = redis::cmd("SET");
                 barrier.arg(wait.barrier.as_bytes()).arg("").arg("PX").arg(1);
-                refused(self.send(barrier, asking).await)?;
+                self.send(barrier, asking).await?;
             }
         }
         self.wait_for(wait.what).await?;
@@ -141,8 +140,8 @@ impl Wire {
             let writes = self.state.writes.load(Ordering::SeqCst);
             let mut command = redis::cmd("WAIT");
             command.arg(wait.replicas).arg(whole_millis(wait.within).clamp(1, LONGEST_LIFE));
-            let Value::Int(replicas) = refused(self.send(command, false).await)? else {
-                return Err(Fault::Lost(Cause::text("the server did not answer WAIT with a number".to_owned())));
+            let Value::Int(replicas) = self.send(command, false).await? else {
+                return Err(Fault::Lost("the server did not answer WAIT with a number".to_owned()));
             };
             *last = LastWait { writes, replicas };
         }
@@ -150,10 +149,10 @@ impl Wire {
             return Ok(());
         }
         let (some, all) = (last.replicas, wait.replicas);
-        Err(Fault::Lost(Cause::text(format!("{some} of the {all} replicas of `wait_for_replicas` have the write"))))
+        Err(Fault::Lost(format!("{some} of the {all} replicas of `wait_for_replicas` have the write")))
     }
 
-    async fn send(&self, command: Cmd, asking: bool) -> RedisResult<Value> {
+    async fn send(&self, command: Cmd, asking: bool) -> Result<Value, Fault> {
         let mut connection = self.connection.clone();
         let reply = if asking {
             let mut pipeline = redis::pipe();
@@ -163,7 +162,8 @@ impl Wire {
         } else {
             connection.send_packed_command(&command).await
         };
-        if matches!(&reply, Err(error) if matches!(Fault::of_sent(error), Fault::Lost(_))) {
+        let reply = Fault::check(reply);
+        if matches!(reply, Err(Fault::Lost(_))) {
             self.state.give_up();
         }
         reply
@@ -198,9 +198,9 @@ impl State {
 
     fn why_lost(&self) -> Fault {
         Fault::Lost(if self.is_silent.load(Ordering::Relaxed) {
-            Cause::text(format!("no answer for {SILENCE:?}"))
+            format!("no answer for {SILENCE:?}")
         } else {
-            Cause::new(&io::Error::from(io::ErrorKind::BrokenPipe).into())
+            "broken pipe".to_owned()
         })
     }
 }
@@ -234,13 +234,6 @@ async fn watch(state: Arc<State>, silence: Duration) {
             state.give_up();
         }
         seen = now;
-    }
-}
-
-fn refused(reply: RedisResult<Value>) -> Result<Value, Fault> {
-    match reply.map_err(|error| Fault::of_sent(&error))? {
-        Value::ServerError(error) => Err(Fault::refused(&error)),
-        value => Ok(value),
     }
 }
 
