@@ -3,17 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use redis::{Cmd, Value};
+use redis::{Cmd, FromRedisValue, Value};
 use sessions_core::record::Record;
 use sessions_core::{SessionId, Timestamp};
-use sessions_remote::{Answer, Engine, Failure, OpenByUrl, OpenError, RemoteStore, Swap, Values, shows_write};
+use sessions_remote::{Answer, Engine, OpenByUrl, OpenError, RemoteStore, Swap, Values, shows_write};
 
 use crate::error::Fault;
 use crate::keys::{Key, Keys};
 use crate::link::{self, Form, Judge, Link, Parcel, Wait, WaitFor, Written};
 use crate::options::RedisBuilder;
 use crate::principals::Entry;
-use crate::reply::into_bytes;
 use crate::scripts::{PATCH, SWAP};
 
 /// A store in Redis, Valkey or a Redis Cluster.
@@ -48,11 +47,15 @@ impl Redis {
         Self { keys, link, patient }
     }
 
-    /// Sends a command to the server that has a slot.
-    pub(crate) async fn ask(&self, slot: u16, command: impl Fn() -> Cmd + Send + Sync) -> Result<Value, Fault> {
+    /// Sends a command to the server that has a slot, and reads the reply.
+    pub(crate) async fn ask<T>(&self, slot: u16, command: impl Fn() -> Cmd + Send + Sync) -> Result<T, Fault>
+    where
+        T: FromRedisValue,
+    {
         let build = |_: Form| command();
         let answer = self.link.send(Parcel { slot, first: Form::Short, build: &build, wait: None }).await?;
-        Ok(answer.value)
+        // redis-rs's own error quotes the reply.
+        redis::from_redis_value(answer.value).map_err(|_| Fault::odd_reply())
     }
 
     /// Writes to a session's key, and waits for the replicas if the write must not be lost.
@@ -86,7 +89,7 @@ impl Redis {
     }
 
     async fn read(&self, key: &Key) -> Result<Option<Vec<u8>>, Fault> {
-        Ok(into_bytes(self.ask(key.slot(), || command("GET", key)).await?))
+        self.ask(key.slot(), || command("GET", key)).await
     }
 
     /// Deletes a session together with its entry.
@@ -121,7 +124,7 @@ impl Engine for Redis {
         let build = |_: Form| {
             let mut command = set(&key, new, 0);
             command.arg("NX");
-            with_life(command, life(new, new.last_seen()))
+            with_life(command, span(new.last_seen(), new.expires_at()))
         };
         let answer = self.write(&key, Form::Short, &build, None).await?;
         Ok(matches!(answer.value, Value::Okay))
@@ -129,7 +132,7 @@ impl Engine for Redis {
 
     async fn swap(&self, before: &Record, after: &Record, now: Timestamp) -> Answer<Swap> {
         let key = self.keys.session(after.id());
-        let life = life(after, now);
+        let life = span(now, after.expires_at());
         let life_text = life.map(|life| life.to_string()).unwrap_or_default();
         let patch = patch(before.as_bytes(), after.as_bytes());
         let build = |form| match (form, &patch) {
@@ -190,11 +193,11 @@ impl Engine for Redis {
 
     async fn unlist(&self, principal: &str, id: SessionId) -> Answer<()> {
         let session = self.keys.session(id);
-        match self.ask(session.slot(), || command("EXISTS", &session)).await? {
-            Value::Int(0) => self.leave(principal, &[id]).await,
+        if self.ask(session.slot(), || command("EXISTS", &session)).await? {
             // It may have become theirs again, in which case the entry has to stay.
-            _ => self.doubt(principal, &[Entry { id, score: String::new() }]).await,
+            return self.doubt(principal, &[Entry { id, score: String::new() }]).await;
         }
+        self.leave(principal, &[id]).await
     }
 
     async fn of_principal(&self, principal: &str, from: Option<&[u8]>) -> Answer<Values> {
@@ -265,14 +268,9 @@ fn with_life(mut command: Cmd, life: Option<u64>) -> Cmd {
     command
 }
 
-/// Returns the milliseconds that a value must be kept, or `None` for ever.
+/// Returns the milliseconds until a deadline, with the slack, or `None` for ever.
 ///
 /// A span, so that the server's clock need not agree with anybody's.
-fn life(record: &Record, now: Timestamp) -> Option<u64> {
-    span(now, record.expires_at())
-}
-
-/// Returns the milliseconds until a deadline, with the slack.
 pub(crate) fn span(now: Timestamp, deadline: Timestamp) -> Option<u64> {
     let left = deadline.as_millis().saturating_sub(now.as_millis());
     (deadline != Timestamp::NEVER).then(|| left.saturating_add(SLACK).min(LONGEST_LIFE))
@@ -330,9 +328,9 @@ pub(crate) fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Describes a reply that no server sends.
-pub(crate) fn odd_reply(to: &'static str) -> Failure {
-    Failure::refused(format!("the server's reply to {to} has an unknown form"))
+/// Returns the value in a reply, if it has one.
+fn into_bytes(reply: Value) -> Option<Vec<u8>> {
+    redis::from_redis_value(reply).unwrap_or_default()
 }
 
 #[cfg(test)]

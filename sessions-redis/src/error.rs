@@ -45,6 +45,12 @@ impl Fault {
         }
     }
 
+    /// Describes a reply of a form that no server sends.
+    pub(crate) fn odd_reply() -> Self {
+        let text = "the server's reply has an unknown form".to_owned();
+        Self::Refused(Refusal { code: "ERR", redirect: None, text })
+    }
+
     pub(crate) const fn code(&self) -> Option<&'static str> {
         match self {
             Self::Refused(refusal) => Some(refusal.code),

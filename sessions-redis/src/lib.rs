@@ -9,7 +9,6 @@ mod link;
 mod options;
 mod principals;
 mod refusal;
-mod reply;
 mod scan;
 mod scripts;
 mod walk;

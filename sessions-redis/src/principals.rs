@@ -14,10 +14,9 @@ use sessions_core::SessionId;
 use sessions_core::record::Record;
 use sessions_remote::{Answer, Failure, Values};
 
-use crate::engine::{AT_ONCE, Redis, command, judge_end, odd_reply, span};
+use crate::engine::{AT_ONCE, Redis, command, judge_end, span};
 use crate::error::Fault;
 use crate::link::Form;
-use crate::reply::{bytes, items, number_text};
 use crate::scripts::{DELETE_OF, DOUBT, LIST, Script};
 
 /// Number of entries that a server examines per step, which takes it less than a millisecond.
@@ -57,7 +56,7 @@ impl Redis {
                 command.arg(some.iter().map(SessionId::as_bytes).collect::<Vec<_>>());
                 command
             };
-            self.ask(key.slot(), zrem).await?;
+            self.ask::<()>(key.slot(), zrem).await?;
         }
         Ok(())
     }
@@ -76,11 +75,7 @@ impl Redis {
     /// Counts a principal's entries, some of which may have outlived their sessions.
     pub(crate) async fn count_entries(&self, principal: &str) -> Answer<u64> {
         let key = self.keys.principal(principal);
-        let answer = self.ask(key.slot(), || command("ZCARD", &key)).await?;
-        match answer {
-            Value::Int(count) => u64::try_from(count).map_err(|_| odd_reply("ZCARD")),
-            _ => Err(odd_reply("ZCARD")),
-        }
+        Ok(self.ask(key.slot(), || command("ZCARD", &key)).await?)
     }
 
     /// Returns one page of a principal's values.
@@ -160,15 +155,13 @@ impl Redis {
         };
         let ask = || self.ask(key.slot(), zscan);
         // Nothing has ended before the first step.
-        let answer = if position == 0 { ask().await? } else { persist(ask).await.0? };
-        let Some([next, entries]) = items(&answer) else { return Err(odd_reply("ZSCAN")) };
-        let next = number_text(next).and_then(|next| next.parse().ok()).ok_or_else(|| odd_reply("ZSCAN"))?;
-        let entry = |pair: &[Value]| {
-            let id = SessionId::from_bytes(bytes(pair.first()?)?.try_into().ok()?);
-            Some(Entry { id, score: number_text(pair.get(1)?)? })
+        let (next, pairs): (u64, Vec<(Vec<u8>, String)>) =
+            if position == 0 { ask().await? } else { persist(ask).await.0? };
+        let entry = |(id, score): (Vec<u8>, String)| {
+            let id = SessionId::from_bytes(id.try_into().ok()?);
+            Some(Entry { id, score })
         };
-        let entries = items(entries).ok_or_else(|| odd_reply("ZSCAN"))?;
-        Ok((next, entries.chunks(2).filter_map(entry).collect()))
+        Ok((next, pairs.into_iter().filter_map(entry).collect()))
     }
 
     /// Doubts entries without a session of the principal.

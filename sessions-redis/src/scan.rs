@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use redis::Value;
+use redis::InfoDict;
 use sessions_core::SessionId;
 use sessions_remote::{Answer, Failure, Values};
 
-use crate::engine::{AT_ONCE, Redis, odd_reply};
-use crate::reply::{bytes, items};
+use crate::engine::{AT_ONCE, Redis};
 use crate::walk::{Server, Slots, Walk};
 
 /// Minimum and maximum number of keys that a server examines per step.
@@ -82,22 +81,9 @@ impl Redis {
 
     async fn scan(&self, slot: u16, position: u64, count: usize) -> Answer<(u64, Vec<SessionId>)> {
         let pattern = self.keys.pattern();
-        let answer = self
-            .ask(slot, || {
-                let mut command = redis::cmd("SCAN");
-                command.arg(position).arg("MATCH").arg(&pattern).arg("COUNT").arg(count);
-                command
-            })
-            .await?;
-        let reply = items(&answer).and_then(|reply| match reply {
-            [position, keys] => {
-                let position = std::str::from_utf8(bytes(position)?).ok()?.parse().ok()?;
-                let ids = items(keys)?.iter().filter_map(|key| self.keys.id_of(bytes(key)?)).collect();
-                Some((position, ids))
-            }
-            _ => None,
-        });
-        reply.ok_or_else(|| odd_reply("SCAN"))
+        let scan = || redis::cmd("SCAN").arg(position).arg("MATCH").arg(&pattern).arg("COUNT").arg(count).clone();
+        let (position, keys): (u64, Vec<Vec<u8>>) = self.ask(slot, scan).await?;
+        Ok((position, keys.iter().filter_map(|key| self.keys.id_of(key)).collect()))
     }
 
     /// Returns the slots of the server that has a slot, and the name of its process.
@@ -107,15 +93,8 @@ impl Redis {
             return Ok(Server { run, slots: Slots::all() });
         }
         for _ in 0..MOST_MISSES {
-            let answer = self
-                .ask(slot, || {
-                    let mut command = redis::cmd("CLUSTER");
-                    command.arg("NODES");
-                    command
-                })
-                .await?;
-            let own = own_line(&text(&answer));
-            if let Some((name, slots)) = own.filter(|(_, slots)| slots.contains(slot)) {
+            let nodes: String = self.ask(slot, || redis::cmd("CLUSTER").arg("NODES").clone()).await?;
+            if let Some((name, slots)) = own_line(&nodes).filter(|(_, slots)| slots.contains(slot)) {
                 let run = name + &self.run(slot).await?;
                 return Ok(Server { run, slots });
             }
@@ -128,26 +107,13 @@ impl Redis {
 
     /// Returns the name of the process that has a slot.
     async fn run(&self, slot: u16) -> Answer<String> {
-        let info = || {
-            let mut command = redis::cmd("INFO");
-            command.arg("server");
-            command
-        };
-        match self.ask(slot, info).await {
-            Ok(answer) => Ok(field(&answer, "run_id:")),
+        match self.ask::<InfoDict>(slot, || redis::cmd("INFO").arg("server").clone()).await {
+            Ok(info) => Ok(info.get("run_id").unwrap_or_default()),
             // A user without the right to ask does without the name.
             Err(fault) if fault.code() == Some("NOPERM") => Ok(String::new()),
             Err(fault) => Err(fault.into()),
         }
     }
-}
-
-fn text(value: &Value) -> String {
-    String::from_utf8_lossy(bytes(value).unwrap_or_default()).into_owned()
-}
-
-fn field(value: &Value, name: &str) -> String {
-    text(value).lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
 }
 
 /// Returns the name and the slots of the replying server from its reply to CLUSTER NODES.

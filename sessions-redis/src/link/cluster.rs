@@ -227,11 +227,7 @@ async fn look(cluster: Weak<Cluster>) {
 }
 
 async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), String> {
-    let build = |_: Form| {
-        let mut command = redis::cmd("CLUSTER");
-        command.arg("SLOTS");
-        command
-    };
+    let build = |_: Form| redis::cmd("CLUSTER").arg("SLOTS").clone();
     let parcel = Parcel { slot: 0, first: Form::Short, build: &build, wait: None };
     let answer = tokio::time::timeout(TOPOLOGY_TIMEOUT, node.send(parcel, false)).await;
     let because = |reason: &str| format!("{}: {reason}", node.name());

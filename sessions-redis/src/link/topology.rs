@@ -2,8 +2,6 @@
 
 use redis::Value;
 
-use crate::reply::{bytes, items};
-
 /// A range of slots, and its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
@@ -18,35 +16,25 @@ pub(crate) struct Owner {
     /// Empty if the server that was asked means its own host.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Name that the server keeps for life.
-    pub(crate) name: Vec<u8>,
 }
 
 /// Parses the reply to CLUSTER SLOTS, sorted by slot.
-pub(crate) fn parse(value: &Value) -> Option<Vec<Range>> {
-    let mut ranges = items(value)?.iter().map(range).collect::<Option<Vec<_>>>()?;
+pub(crate) fn parse(reply: &Value) -> Option<Vec<Range>> {
+    let Value::Array(rows) = reply else { return None };
+    let mut ranges = rows.iter().map(range).collect::<Option<Vec<_>>>()?;
     ranges.sort_by_key(|range| range.first);
     Some(ranges)
 }
 
-fn range(value: &Value) -> Option<Range> {
-    let [Value::Int(first), Value::Int(last), owner, ..] = items(value)? else {
-        return None;
-    };
-    Some(Range { first: u16::try_from(*first).ok()?, last: u16::try_from(*last).ok()?, owner: self::owner(owner)? })
-}
-
-fn owner(value: &Value) -> Option<Owner> {
-    let [host, Value::Int(port), name, ..] = items(value)? else {
-        return None;
-    };
-    let host = String::from_utf8(bytes(host).unwrap_or_default().to_vec()).ok()?;
-    Some(Owner {
-        // A server that does not know its own name sends a question mark.
-        host: if host == "?" { String::new() } else { host },
-        port: u16::try_from(*port).ok()?,
-        name: bytes(name)?.to_vec(),
-    })
+fn range(row: &Value) -> Option<Range> {
+    let Value::Array(row) = row else { return None };
+    let [Value::Int(first), Value::Int(last), Value::Array(owner), ..] = &row[..] else { return None };
+    let [host, Value::Int(port), ..] = &owner[..] else { return None };
+    let host: Option<String> = redis::from_redis_value_ref(host).ok()?;
+    // A server that does not know its own name sends nothing or a question mark.
+    let host = host.filter(|host| host != "?").unwrap_or_default();
+    let owner = Owner { host, port: u16::try_from(*port).ok()? };
+    Some(Range { first: u16::try_from(*first).ok()?, last: u16::try_from(*last).ok()?, owner })
 }
 
 /// Returns the owner of a slot from sorted ranges.
