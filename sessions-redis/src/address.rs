@@ -1,25 +1,17 @@
 //! Parser for URLs: the servers and a few options.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 use sessions_remote::{OpenError, OpenErrorKind, UrlOptions};
 use url::{ParseError, Url};
 
-/// The servers that a URL names.
+/// Servers to connect to.
+#[derive(Debug)]
 pub(crate) enum Address {
-    Server(Box<Client>),
-    Cluster(Vec<Client>),
-}
-
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Server(_) => "Server(..)",
-            Self::Cluster(_) => "Cluster(..)",
-        })
-    }
+    Server(Box<ConnectionInfo>),
+    /// Some servers of a cluster.
+    Cluster(Vec<ConnectionInfo>),
 }
 
 /// The URL options of this store, beside those of each remote store.
@@ -41,8 +33,8 @@ pub(crate) fn parse(url: &str) -> Result<(Address, UrlOptions), OpenError> {
     let (scheme, rest) = url.split_once("://").ok_or_else(unknown_scheme)?;
     match scheme {
         "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix" => {
-            let (client, options) = server(url)?;
-            Ok((Address::Server(Box::new(client)), options))
+            let (info, options) = server(url)?;
+            Ok((Address::Server(Box::new(info)), options))
         }
         "redis-cluster" | "valkey-cluster" => cluster("redis", rest),
         "rediss-cluster" | "valkeys-cluster" => cluster("rediss", rest),
@@ -81,35 +73,34 @@ fn cluster(scheme: &str, rest: &str) -> Result<(Address, UrlOptions), OpenError>
         Some((user, hosts)) => (format!("{user}@"), hosts),
         None => (String::new(), authority),
     };
-    let mut clients = Vec::new();
+    let mut servers = Vec::new();
     let mut options = UrlOptions::default();
     for host in hosts.split(',') {
-        let (client, found) = server(&format!("{scheme}://{user}{host}{tail}"))?;
-        clients.push(client);
+        let (info, found) = server(&format!("{scheme}://{user}{host}{tail}"))?;
+        servers.push(info);
         options = found;
     }
-    if clients.iter().any(|client| client.get_connection_info().redis_settings().db() != 0) {
+    if servers.iter().any(|info| info.redis_settings().db() != 0) {
         return Err(url_error("a cluster has no database but 0"));
     }
-    Ok((Address::Cluster(clients), options))
+    Ok((Address::Cluster(servers), options))
 }
 
 /// Parses the URL of one server.
-fn server(text: &str) -> Result<(Client, UrlOptions), OpenError> {
-    let url = Url::parse(text).map_err(|error| unreadable(text, error))?;
+fn server(text: &str) -> Result<(ConnectionInfo, UrlOptions), OpenError> {
+    let mut url = Url::parse(text).map_err(|error| unreadable(text, error))?;
     check(&url)?;
     let options = UrlOptions::parse(url.query().unwrap_or_default(), OWN)?;
-    if options.get("db").is_some() && names_database(&url) {
+    if options.get("db").is_some() && !is_socket(url.scheme()) && !database(&url).is_empty() {
         return Err(twice("db"));
     }
-    let mut bare = url;
-    bare.set_query(None);
+    url.set_query(None);
     // redis-rs quotes the URL in its message. After `check`, this is the only possible complaint.
     let complaint = |_| url_error("the user or the password is no UTF-8");
-    let info = with_access(bare.into_connection_info().map_err(complaint)?, &options)?;
+    let info = with_access(url.into_connection_info().map_err(complaint)?, &options)?;
     // Nagle's algorithm would delay a request until the previous one is answered (RFC 896).
     let settings = info.tcp_settings().clone().set_nodelay(true);
-    Ok((from_info(info.set_tcp_settings(settings))?, options))
+    Ok((info.set_tcp_settings(settings), options))
 }
 
 fn unreadable(text: &str, error: ParseError) -> OpenError {
@@ -168,16 +159,15 @@ fn check_server(url: &Url) -> Result<(), OpenError> {
     if url.port() == Some(0) {
         return Err(unreadable("", ParseError::InvalidPort));
     }
-    let database = url.path().trim_matches('/');
-    if !database.is_empty() && database.parse::<u32>().is_err() {
+    if !database(url).is_empty() && database(url).parse::<u32>().is_err() {
         let reason = format!("the database after the host is no number, as in redis://host:6379/1 {ENCODE}");
         return Err(url_error(reason));
     }
     Ok(())
 }
 
-fn names_database(url: &Url) -> bool {
-    !is_socket(url.scheme()) && !url.path().trim_matches('/').is_empty()
+fn database(url: &Url) -> &str {
+    url.path().trim_matches('/')
 }
 
 fn twice(name: &str) -> OpenError {
@@ -213,14 +203,13 @@ fn with_access(info: ConnectionInfo, options: &UrlOptions) -> Result<ConnectionI
     Ok(info.set_redis_settings(settings))
 }
 
-pub(crate) fn from_info(info: ConnectionInfo) -> Result<Client, OpenError> {
-    if !info.addr().is_supported() {
-        return Err(match info.addr() {
-            ConnectionAddr::Unix(_) => OpenError::new(OpenErrorKind::Options, "this system has no Unix sockets"),
-            _ => no_tls(),
-        });
+/// Refuses a server that this build cannot connect to.
+pub(crate) fn check_support(info: &ConnectionInfo) -> Result<(), OpenError> {
+    match info.addr() {
+        address if address.is_supported() => Ok(()),
+        ConnectionAddr::Unix(_) => Err(OpenError::new(OpenErrorKind::Options, "this system has no Unix sockets")),
+        _ => Err(no_tls()),
     }
-    Client::open(info).map_err(|_| url_error("redis-rs cannot make a client of it"))
 }
 
 #[cfg(test)]
@@ -228,15 +217,15 @@ mod tests {
     use super::*;
     use crate::RedisStore;
 
-    fn clients(url: &str) -> Vec<Client> {
+    fn servers(url: &str) -> Vec<ConnectionInfo> {
         match parse(url).unwrap().0 {
-            Address::Server(client) => vec![*client],
-            Address::Cluster(clients) => clients,
+            Address::Server(info) => vec![*info],
+            Address::Cluster(servers) => servers,
         }
     }
 
     fn addresses(url: &str) -> Vec<String> {
-        clients(url).iter().map(|client| client.get_connection_info().addr().to_string()).collect()
+        servers(url).iter().map(|info| info.addr().to_string()).collect()
     }
 
     #[test]
@@ -250,17 +239,17 @@ mod tests {
 
     #[test]
     fn user_password_and_database_are_read() {
-        let Address::Server(client) = parse("redis://me:p%2Fw@h/5?prefix=a").unwrap().0 else {
+        let Address::Server(info) = parse("redis://me:p%2Fw@h/5?prefix=a").unwrap().0 else {
             panic!("one server");
         };
-        let settings = client.get_connection_info().redis_settings();
+        let settings = info.redis_settings();
         assert_eq!((settings.username(), settings.password(), settings.db()), (Some("me"), Some("p/w"), 5));
     }
 
     #[test]
     fn nagles_algorithm_is_off() {
         for url in ["redis://h", "redis-cluster://h"] {
-            assert!(clients(url).iter().all(|client| client.get_connection_info().tcp_settings().nodelay()), "{url}");
+            assert!(servers(url).iter().all(|info| info.tcp_settings().nodelay()), "{url}");
         }
     }
 
@@ -282,16 +271,16 @@ mod tests {
             "redis+unix:///run/redis.sock?db=3&user=me&pass=p%2Fw",
         ];
         for url in urls {
-            let clients = clients(url);
-            let settings = clients[0].get_connection_info().redis_settings();
+            let servers = servers(url);
+            let settings = servers[0].redis_settings();
             assert_eq!(
                 (settings.username(), settings.password(), settings.db()),
                 (Some("me"), Some("p/w"), 3),
                 "{url}"
             );
         }
-        for client in clients("redis-cluster://a,b?user=me&pass=pw&protocol=3") {
-            let settings = client.get_connection_info().redis_settings();
+        for info in servers("redis-cluster://a,b?user=me&pass=pw&protocol=3") {
+            let settings = info.redis_settings();
             assert_eq!((settings.username(), settings.password()), (Some("me"), Some("pw")));
             assert_eq!(settings.protocol(), ProtocolVersion::RESP3);
         }

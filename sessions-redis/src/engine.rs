@@ -39,14 +39,10 @@ pub struct Redis {
     pub(crate) keys: Keys,
     pub(crate) link: Link,
     /// What waits for replicas has connections of its own, so that no others queue behind it.
-    patient: Option<(Link, WaitFor)>,
+    pub(crate) patient: Option<(Link, WaitFor)>,
 }
 
 impl Redis {
-    pub(crate) const fn new(keys: Keys, link: Link, patient: Option<(Link, WaitFor)>) -> Self {
-        Self { keys, link, patient }
-    }
-
     /// Sends a command to the server that has a slot, and reads the reply.
     pub(crate) async fn ask<T>(&self, slot: u16, command: impl Fn() -> Cmd + Send + Sync) -> Result<T, Fault>
     where

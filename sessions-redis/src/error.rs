@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use redis::{Client, ConnectionAddr, ErrorKind, RedisError, RedisResult, ServerError, Value};
+use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
 use sessions_remote::Failure;
 
 use crate::refusal::Refusal;
@@ -114,15 +114,5 @@ fn in_lower_case(text: &str) -> String {
     match letters.next().filter(|_| is_word) {
         Some(first) => first.to_lowercase().chain(letters).collect(),
         None => text.to_owned(),
-    }
-}
-
-/// Returns a server's name for errors: `host:port`, or the path of its socket.
-pub(crate) fn name_of(client: &Client) -> String {
-    match client.get_connection_info().addr() {
-        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } if host.contains(':') => {
-            format!("[{host}]:{port}")
-        }
-        address => address.to_string(),
     }
 }

@@ -1,10 +1,10 @@
 //! Options of a store, and ways to open one.
 
-use std::fmt;
 use std::time::Duration;
 
 use redis::{Client, ConnectionInfo};
-use sessions_remote::{Background, OpenError, OpenErrorKind, Options, UrlOptions};
+use sessions_remote::{Background, OpenError, OpenErrorKind, Options};
+use tokio::runtime::Handle;
 
 use crate::address::{self, Address};
 use crate::engine::{Redis, RedisStore};
@@ -29,19 +29,21 @@ const WAIT: Duration = Duration::from_millis(500);
 ///     .open("redis://:password@localhost:6379/1")?;
 /// # Ok::<(), sessions_redis::OpenError>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct RedisBuilder {
     prefix: Box<str>,
     options: Options,
-    wait: Option<WaitFor>,
+    wait_for_replicas: Option<WaitFor>,
+}
+
+impl Default for RedisBuilder {
+    fn default() -> Self {
+        Self { prefix: "session:".into(), options: Options::default(), wait_for_replicas: None }
+    }
 }
 
 impl RedisBuilder {
-    pub(crate) fn new() -> Self {
-        Self { prefix: "session:".into(), options: Options::default(), wait: None }
-    }
-
     /// Sets the prefix of all keys; `session:` by default.
     ///
     /// Stores that share a database need different prefixes, and none may be the beginning of
@@ -85,7 +87,7 @@ impl RedisBuilder {
     /// waits has connections of its own, and shares a WAIT with what waits at the same time. The
     /// deadline of a write grows by `within`.
     pub const fn wait_for_replicas(mut self, replicas: u32, within: Duration) -> Self {
-        self.wait = Some(WaitFor { replicas, within });
+        self.wait_for_replicas = Some(WaitFor { replicas, within });
         self
     }
 
@@ -124,25 +126,17 @@ impl RedisBuilder {
     /// feature, [`Options`](OpenErrorKind::Options) for options that contradict each other, and
     /// [`Url`](OpenErrorKind::Url) for anything else. The error says what is wrong, and shows no
     /// user, no password and not the URL.
-    pub fn open(self, url: &str) -> Result<RedisStore, OpenError> {
-        let (address, options) = address::parse(url)?;
-        let builder = self.read(&options)?;
-        match address {
-            Address::Server(client) => builder.open_client(&client),
-            Address::Cluster(clients) => builder.open_cluster_of(&clients),
-        }
-    }
-
-    /// Takes over the options of a URL.
-    fn read(mut self, url: &UrlOptions) -> Result<Self, OpenError> {
-        self.options.read(url)?;
+    pub fn open(mut self, url: &str) -> Result<RedisStore, OpenError> {
+        let (address, url) = address::parse(url)?;
+        self.options.read(&url)?;
         if let Some(prefix) = url.get("prefix") {
             self.prefix = prefix.into();
         }
         if let Some(replicas) = url.number("wait_for_replicas")? {
-            self.wait = Some(WaitFor { replicas, within: self.wait.map_or(WAIT, |wait| wait.within) });
+            let within = self.wait_for_replicas.map_or(WAIT, |wait| wait.within);
+            self.wait_for_replicas = Some(WaitFor { replicas, within });
         }
-        Ok(self)
+        self.open_address(&address)
     }
 
     /// Opens a store on the server of a client, which may have its own certificates.
@@ -153,12 +147,9 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// Fails if options contradict each other.
+    /// Fails if options contradict each other, or if this build has no TLS and the client needs it.
     pub fn open_client(self, client: &Client) -> Result<RedisStore, OpenError> {
-        let background = self.start()?;
-        let node = |slack| Link::Node(Node::new(client.clone(), background.handle().clone(), slack));
-        let links = (node(Duration::ZERO), self.wait.map(|wait| (node(wait.within), wait)));
-        Ok(self.finish(links, background))
+        self.open_address(&Address::Server(Box::new(client.get_connection_info().clone())))
     }
 
     /// Opens a store on a cluster, given some of its servers.
@@ -167,20 +158,26 @@ impl RedisBuilder {
     ///
     /// # Errors
     ///
-    /// Fails without a server, or if options contradict each other.
+    /// Fails without a server, if options contradict each other, or if this build has no TLS and a
+    /// server needs it.
     pub fn open_cluster(self, servers: impl IntoIterator<Item = ConnectionInfo>) -> Result<RedisStore, OpenError> {
-        let clients = servers.into_iter().map(address::from_info).collect::<Result<Vec<_>, _>>()?;
-        self.open_cluster_of(&clients)
+        self.open_address(&Address::Cluster(servers.into_iter().collect()))
     }
 
-    fn open_cluster_of(self, clients: &[Client]) -> Result<RedisStore, OpenError> {
-        let background = self.start()?;
-        let cluster = |slack| {
-            let cluster = Cluster::new(clients, background.handle(), slack).map(Link::Cluster);
-            cluster.ok_or_else(|| OpenError::new(OpenErrorKind::Options, "a cluster has at least one server"))
-        };
-        let patient = self.wait.map(|wait| cluster(wait.within).map(|link| (link, wait))).transpose()?;
-        Ok(self.finish((cluster(Duration::ZERO)?, patient), background))
+    fn open_address(self, address: &Address) -> Result<RedisStore, OpenError> {
+        match address {
+            Address::Server(server) => {
+                address::check_support(server)?;
+                self.open_link(|runtime, slack| Link::Node(Node::new(server, runtime, slack)))
+            }
+            Address::Cluster(servers) => {
+                servers.iter().try_for_each(address::check_support)?;
+                let [template, ..] = &servers[..] else {
+                    return Err(OpenError::new(OpenErrorKind::Options, "a cluster has at least one server"));
+                };
+                self.open_link(|runtime, slack| Link::Cluster(Cluster::new(template, servers, runtime, slack)))
+            }
+        }
     }
 
     /// Opens a store on an existing connection.
@@ -194,32 +191,32 @@ impl RedisBuilder {
     /// [`wait_for_replicas`](Self::wait_for_replicas): other users of the connection would have to
     /// wait.
     pub fn open_connection(self, connection: impl Into<Connection>) -> Result<RedisStore, OpenError> {
-        if self.wait.is_some() {
+        if self.wait_for_replicas.is_some() {
             let reason = "`wait_for_replicas` needs a connection that nobody else uses: use `open` or `open_client`";
             return Err(OpenError::new(OpenErrorKind::Options, reason));
         }
-        let background = self.start()?;
-        let link = Link::Given(Given::new(connection.into()));
-        Ok(self.finish((link, None), background))
+        let given = Given::new(connection.into());
+        self.open_link(|_, _| Link::Given(given.clone()))
     }
 
-    fn start(&self) -> Result<Background, OpenError> {
+    /// Opens a store on the links that `link` makes, given their runtime and the time for which the
+    /// server may wait before it replies.
+    fn open_link(self, link: impl Fn(&Handle, Duration) -> Link) -> Result<RedisStore, OpenError> {
         self.options.check()?;
-        if !Keys::new(&*self.prefix).can_be_tags() {
+        let keys = Keys::new(self.prefix);
+        if !keys.can_be_tags() {
             return Err(OpenError::new(OpenErrorKind::Options, "braces in `prefix` have to be a whole {tag}"));
         }
         #[cfg(feature = "tls")]
         choose_who_encrypts();
-        Background::start("sessions-redis")
-    }
-
-    fn finish(self, (link, patient): (Link, Option<(Link, WaitFor)>), background: Background) -> RedisStore {
-        link.warm_up();
-        let mut options = self.options;
-        if let Some(wait) = self.wait {
-            options.commit_deadline = options.commit_deadline.saturating_add(wait.within);
-        }
-        RedisStore::with_background(Redis::new(Keys::new(self.prefix), link, patient), options, background)
+        let background = Background::start("sessions-redis")?;
+        let link = |slack| link(background.handle(), slack);
+        let slack = self.wait_for_replicas.map_or(Duration::ZERO, |wait| wait.within);
+        let patient = self.wait_for_replicas.map(|wait| (link(slack), wait));
+        let engine = Redis { keys, link: link(Duration::ZERO), patient };
+        engine.link.warm_up();
+        let options = self.options.commit_deadline(self.options.commit_deadline.saturating_add(slack));
+        Ok(RedisStore::with_background(engine, options, background))
     }
 }
 
@@ -231,23 +228,5 @@ fn choose_who_encrypts() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Another thread may have chosen first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-}
-
-impl Default for RedisBuilder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for RedisBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisBuilder")
-            .field("prefix", &self.prefix)
-            .field("load_deadline", &self.options.load_deadline)
-            .field("commit_deadline", &self.options.commit_deadline)
-            .field("max_in_flight", &self.options.max_in_flight)
-            .field("wait_for_replicas", &self.wait)
-            .finish()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use futures_util::future::select_ok;
-use redis::{Client, ConnectionAddr, ConnectionInfo};
+use redis::{ConnectionAddr, ConnectionInfo};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -56,13 +56,16 @@ struct Map {
 }
 
 impl Cluster {
-    /// Creates a cluster from some of its servers, or returns `None` without any.
-    pub(crate) fn new(seeds: &[Client], handle: &Handle, slack: Duration) -> Option<Arc<Self>> {
-        let template = seeds.first()?.get_connection_info().clone();
-        let seeds = seeds.iter().map(|client| Node::new(client.clone(), handle.clone(), slack));
-        Some(Arc::new(Self {
-            template,
-            seeds: seeds.collect(),
+    /// Creates a cluster from some of its servers.
+    pub(crate) fn new(
+        template: &ConnectionInfo,
+        seeds: &[ConnectionInfo],
+        handle: &Handle,
+        slack: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            template: template.clone(),
+            seeds: seeds.iter().map(|seed| Node::new(seed, handle, slack)).collect(),
             map: RwLock::default(),
             is_refreshing: AtomicBool::new(false),
             looks: watch::Sender::new(0),
@@ -70,7 +73,7 @@ impl Cluster {
             failure: Mutex::default(),
             handle: handle.clone(),
             slack,
-        }))
+        })
     }
 
     /// Returns the name of the cluster for errors: the servers it was opened with.
@@ -101,7 +104,7 @@ impl Cluster {
             if !asking {
                 self.refresh();
             }
-            node = self.redirected(redirect, &node)?;
+            node = self.redirected(redirect, &node);
         }
         Err(Fault::Unreached("the servers redirect in circles".to_owned()))
     }
@@ -129,19 +132,14 @@ impl Cluster {
         map.nodes.get(&(owner.host.clone(), owner.port)).map(Arc::clone)
     }
 
-    fn redirected(&self, redirect: &Redirect, from: &Node) -> Result<Arc<Node>, Fault> {
+    fn redirected(&self, redirect: &Redirect, from: &Node) -> Arc<Node> {
         let host = if redirect.host.is_empty() { host_of(from) } else { redirect.host.clone() };
         let address = (host, redirect.port);
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(node) = map.nodes.get(&address) {
-            return Ok(Arc::clone(node));
-        }
-        let node = self.node(&address)?;
-        map.nodes.insert(address, Arc::clone(&node));
-        Ok(node)
+        Arc::clone(map.nodes.entry(address).or_insert_with_key(|address| self.node(address)))
     }
 
-    fn node(&self, (host, port): &Address) -> Result<Arc<Node>, Fault> {
+    fn node(&self, (host, port): &Address) -> Arc<Node> {
         let address = match self.template.addr() {
             ConnectionAddr::TcpTls { insecure, tls_params, .. } => ConnectionAddr::TcpTls {
                 host: host.clone(),
@@ -151,9 +149,7 @@ impl Cluster {
             },
             _ => ConnectionAddr::Tcp(host.clone(), *port),
         };
-        let client = Client::open(self.template.clone().set_addr(address));
-        let client = client.map_err(|error| Fault::of_connecting(&error))?;
-        Ok(Node::new(client, self.handle.clone(), self.slack))
+        Node::new(&self.template.clone().set_addr(address), &self.handle, self.slack)
     }
 
     /// Starts a lookup of the topology, unless one is running.
@@ -183,14 +179,8 @@ impl Cluster {
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
         let mut nodes = HashMap::new();
         for Range { owner, .. } in &ranges {
-            let address = (owner.host.clone(), owner.port);
-            if nodes.contains_key(&address) {
-                continue;
-            }
-            let known = map.nodes.remove(&address);
-            if let Some(node) = known.or_else(|| self.node(&address).ok()) {
-                nodes.insert(address, node);
-            }
+            let known = |address: &Address| map.nodes.remove(address).unwrap_or_else(|| self.node(address));
+            nodes.entry((owner.host.clone(), owner.port)).or_insert_with_key(known);
         }
         *map = Map { ranges, nodes };
     }
@@ -237,7 +227,7 @@ async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), String>
 }
 
 fn host_of(node: &Node) -> String {
-    match node.client().get_connection_info().addr() {
+    match node.address() {
         ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.clone(),
         _ => String::new(),
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use redis::{Client, RedisResult};
+use redis::{ConnectionInfo, RedisResult};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// It connects at the first request, and again whenever it breaks.
 pub(super) struct Lane {
-    client: Client,
+    info: ConnectionInfo,
     home: Home,
     phase: watch::Sender<Phase>,
     slack: Duration,
@@ -52,8 +52,8 @@ enum Phase {
 }
 
 impl Lane {
-    pub(super) fn new(client: Client, home: Home, slack: Duration) -> Arc<Self> {
-        Arc::new(Self { client, home, phase: watch::Sender::new(Phase::Idle), slack })
+    pub(super) fn new(info: ConnectionInfo, home: Home, slack: Duration) -> Arc<Self> {
+        Arc::new(Self { info, home, phase: watch::Sender::new(Phase::Idle), slack })
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -131,9 +131,9 @@ impl Lane {
     ///
     /// Without sockets there the task panics, and after the runtime's end it never runs.
     fn attempt(&self) -> JoinSet<RedisResult<Wire>> {
-        let client = self.client.clone();
+        let info = self.info.clone();
         let mut attempt = JoinSet::new();
-        attempt.spawn_on(async move { Wire::connect(&client).await }, &self.home.runtime);
+        attempt.spawn_on(async move { Wire::connect(&info).await }, &self.home.runtime);
         attempt
     }
 }

@@ -4,20 +4,20 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::Client;
+use redis::{ConnectionAddr, ConnectionInfo};
 use sessions_remote::caller;
 use tokio::runtime::{Handle, Id};
 
 use super::lane::{Home, Lane};
 use super::{Answer, Parcel};
-use crate::error::{Fault, name_of};
+use crate::error::Fault;
 
 /// A server, with a connection for each tokio runtime, so that replies stay on one thread.
 ///
 /// The connection on the store's runtime serves callers without tokio or without sockets, and
 /// others until their own is ready.
 pub(crate) struct Node {
-    client: Client,
+    info: ConnectionInfo,
     /// The store's runtime.
     background: Handle,
     /// Time that the server may take for a reply because it waits for replicas.
@@ -28,14 +28,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(client: Client, background: Handle, slack: Duration) -> Arc<Self> {
+    pub(crate) fn new(info: &ConnectionInfo, background: &Handle, slack: Duration) -> Arc<Self> {
         let home = Home { runtime: background.clone(), clock: background.clone() };
-        let common = Lane::new(client.clone(), home, slack);
-        Arc::new(Self { client, background, slack, common, lanes: Mutex::default() })
+        let common = Lane::new(info.clone(), home, slack);
+        Arc::new(Self { info: info.clone(), background: background.clone(), slack, common, lanes: Mutex::default() })
     }
 
-    pub(crate) const fn client(&self) -> &Client {
-        &self.client
+    pub(crate) fn address(&self) -> &ConnectionAddr {
+        self.info.addr()
     }
 
     pub(crate) async fn send(self: &Arc<Self>, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
@@ -43,9 +43,14 @@ impl Node {
         answer.map_err(|fault| fault.at(&self.name()))
     }
 
-    /// Returns the server's name for errors.
+    /// Returns the server's name for errors: `host:port`, or the path of its socket.
     pub(crate) fn name(&self) -> String {
-        name_of(&self.client)
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } if host.contains(':') => {
+                format!("[{host}]:{port}")
+            }
+            address => address.to_string(),
+        }
     }
 
     /// Returns the connection of the caller's runtime, if it is ready.
@@ -61,7 +66,7 @@ impl Node {
             return Arc::clone(lane);
         }
         let home = Home { runtime, clock: self.background.clone() };
-        let lane = Lane::new(self.client.clone(), home, self.slack);
+        let lane = Lane::new(self.info.clone(), home, self.slack);
         lanes.push((id, Arc::clone(&lane)));
         drop(lanes);
         let node = Arc::downgrade(self);

@@ -11,7 +11,10 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select, select_ok};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::SockRef};
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, RedisConnectionInfo, RedisResult, Value};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, RedisConnectionInfo, RedisResult,
+    Value,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -63,8 +66,7 @@ struct LastWait {
 
 impl Wire {
     /// Connects, and spawns its task on the current runtime.
-    pub(super) async fn connect(client: &Client) -> RedisResult<Self> {
-        let info = client.get_connection_info();
+    pub(super) async fn connect(info: &ConnectionInfo) -> RedisResult<Self> {
         match info.addr() {
             ConnectionAddr::Tcp(host, port) => {
                 Self::on(connect_tcp(host, *port, info.tcp_settings()).await?, info.redis_settings()).await
@@ -73,8 +75,9 @@ impl Wire {
             ConnectionAddr::Unix(path) => {
                 Self::on(tokio::net::UnixStream::connect(path).await?, info.redis_settings()).await
             }
-            // redis-rs does not expose what a client has for TLS.
+            // redis-rs does not expose what is needed for TLS.
             _ => {
+                let client = Client::open(info.clone())?;
                 let connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
                 Ok(Self { connection, state: Arc::default(), driver: None })
             }
