@@ -124,12 +124,10 @@ impl Link {
         }
     }
 
-    /// Starts to connect, so that the first request need not wait for it.
-    pub(crate) fn warm_up(&self) {
-        match self {
-            Self::Node(node) => node.connect(),
-            Self::Cluster(cluster) => cluster.refresh(),
-            Self::Given(_) => {}
+    /// Starts to look up the servers of a cluster.
+    pub(crate) fn refresh(&self) {
+        if let Self::Cluster(cluster) = self {
+            cluster.refresh();
         }
     }
 }

@@ -214,7 +214,8 @@ impl RedisBuilder {
         let slack = self.wait_for_replicas.map_or(Duration::ZERO, |wait| wait.within);
         let patient = self.wait_for_replicas.map(|wait| (link(slack), wait));
         let engine = Redis { keys, link: link(Duration::ZERO), patient };
-        engine.link.warm_up();
+        // So that the first request need not wait for it.
+        engine.link.refresh();
         let options = self.options.commit_deadline(self.options.commit_deadline.saturating_add(slack));
         Ok(RedisStore::with_background(engine, options, background))
     }

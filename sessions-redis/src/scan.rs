@@ -99,7 +99,7 @@ impl Redis {
                 return Ok(Server { run, slots });
             }
             // The slot has moved. There was no redirect, since the command has no key.
-            self.link.warm_up();
+            self.link.refresh();
             tokio::time::sleep(MISS_PAUSE).await;
         }
         Err(Failure::unreached("no server says that it has the slot"))

@@ -8,7 +8,7 @@ use redis::{ConnectionAddr, ConnectionInfo};
 use sessions_remote::caller;
 use tokio::runtime::{Handle, Id};
 
-use super::lane::{Home, Lane};
+use super::lane::Lane;
 use super::{Answer, Parcel};
 use crate::error::Fault;
 
@@ -29,8 +29,7 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(info: &ConnectionInfo, background: &Handle, slack: Duration) -> Arc<Self> {
-        let home = Home { runtime: background.clone(), clock: background.clone() };
-        let common = Lane::new(info.clone(), home, slack);
+        let common = Lane::new(info.clone(), background.clone(), background.clone(), slack);
         Arc::new(Self { info: info.clone(), background: background.clone(), slack, common, lanes: Mutex::default() })
     }
 
@@ -38,7 +37,7 @@ impl Node {
         self.info.addr()
     }
 
-    pub(crate) async fn send(self: &Arc<Self>, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
+    pub(crate) async fn send(&self, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
         let answer = self.lane().send(parcel, asking).await;
         answer.map_err(|fault| fault.at(&self.name()))
     }
@@ -54,28 +53,20 @@ impl Node {
     }
 
     /// Returns the connection of the caller's runtime, if it is ready.
-    fn lane(self: &Arc<Self>) -> Arc<Lane> {
+    fn lane(&self) -> Arc<Lane> {
         let own = caller().map(|runtime| self.lane_on(runtime));
         own.filter(|lane| lane.is_ready()).unwrap_or_else(|| Arc::clone(&self.common))
     }
 
-    fn lane_on(self: &Arc<Self>, runtime: Handle) -> Arc<Lane> {
+    fn lane_on(&self, runtime: Handle) -> Arc<Lane> {
         let id = runtime.id();
         let mut lanes = self.lanes();
         if let Some((_, lane)) = lanes.iter().find(|(other, _)| *other == id) {
             return Arc::clone(lane);
         }
-        let home = Home { runtime, clock: self.background.clone() };
-        let lane = Lane::new(self.info.clone(), home, self.slack);
+        lanes.retain(|(_, lane)| !lane.is_over());
+        let lane = Lane::new(self.info.clone(), runtime, self.background.clone(), self.slack);
         lanes.push((id, Arc::clone(&lane)));
-        drop(lanes);
-        let node = Arc::downgrade(self);
-        lane.at_end(move || {
-            if let Some(node) = node.upgrade() {
-                node.lanes().retain(|(other, _)| *other != id);
-            }
-        });
-        lane.connect();
         lane
     }
 
@@ -83,15 +74,10 @@ impl Node {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts to connect, unless that has started.
-    pub(crate) fn connect(&self) {
-        self.common.connect();
-    }
-
     /// Gives up all current connections and connects again.
     pub(crate) fn reconnect(&self) {
-        self.common.reconnect();
-        self.lanes().iter().for_each(|(_, lane)| lane.reconnect());
+        self.common.reconnect_if(|_| true);
+        self.lanes().iter().for_each(|(_, lane)| lane.reconnect_if(|_| true));
     }
 }
 
