@@ -4,20 +4,14 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) code: &'static str,
-    pub(crate) redirect: Option<Redirect>,
+    /// The server to ask instead: for this once, announced with ASKING, if the code is `ASK`.
+    pub(crate) redirect: Option<Endpoint>,
     /// What follows the name of the server in a message.
     pub(crate) text: String,
 }
 
-/// The server to ask instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Redirect {
-    /// Empty if the server means its own host.
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    /// Whether the redirect is for this once, announced with ASKING.
-    pub(crate) once: bool,
-}
+/// The host and the port of a server, as another server names them.
+pub(crate) type Endpoint = (String, u16);
 
 /// The known codes, each with its meaning and the remedy.
 const CODES: [(&str, &str); 16] = [
@@ -67,8 +61,7 @@ impl Refusal {
     /// The details are dropped, since they may quote what was sent.
     pub(crate) fn of(code: &str, details: &str) -> Self {
         let (code, meaning) = classify(code, details);
-        let once = code == "ASK";
-        let redirect = if once || code == "MOVED" { target(details, once) } else { None };
+        let redirect = if matches!(code, "ASK" | "MOVED") { target(details) } else { None };
         Self { code, redirect, text: text(code, meaning, details) }
     }
 
@@ -111,11 +104,9 @@ fn forbidden(details: &str) -> Option<&str> {
 }
 
 /// Parses `3999 127.0.0.1:6381`.
-fn target(details: &str, once: bool) -> Option<Redirect> {
+fn target(details: &str) -> Option<Endpoint> {
     let (host, port) = details.split(' ').nth(1)?.rsplit_once(':')?;
-    // A server that does not know its own name sends a question mark.
-    let host = if host == "?" { "" } else { host };
-    Some(Redirect { host: host.to_owned(), port: port.parse().ok()?, once })
+    Some((host.to_owned(), port.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -132,11 +123,10 @@ mod tests {
 
     #[test]
     fn redirects_to_any_host_are_parsed() {
-        let redirect = target("3999 ::1:6381", true).unwrap();
-        assert_eq!((redirect.host.as_str(), redirect.port, redirect.once), ("::1", 6381, true));
-        assert_eq!(target("3999 :6381", false).unwrap().host, "");
-        assert_eq!(target("3999 ?:6381", false).unwrap().host, "");
-        assert!(target("3999", false).is_none());
+        assert_eq!(target("3999 ::1:6381"), Some(("::1".to_owned(), 6381)));
+        assert_eq!(target("3999 :6381"), Some((String::new(), 6381)));
+        assert_eq!(target("3999 ?:6381"), Some(("?".to_owned(), 6381)));
+        assert_eq!(target("3999"), None);
     }
 
     #[test]

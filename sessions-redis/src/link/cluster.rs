@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::select_ok;
@@ -15,7 +15,7 @@ use super::node::Node;
 use super::topology::{self, Range};
 use super::{Answer, Form, Parcel};
 use crate::error::Fault;
-use crate::refusal::Redirect;
+use crate::refusal::Endpoint;
 
 /// Maximum number of redirects of a request before it starts over.
 const MOST_REDIRECTS: usize = 5;
@@ -28,8 +28,6 @@ const REFRESH_PAUSE: Duration = Duration::from_millis(20);
 /// Time that a request waits for a topology.
 const PATIENCE: Duration = Duration::from_millis(30);
 
-type Address = (String, u16);
-
 /// A cluster that finds servers with CLUSTER SLOTS and by their redirects.
 ///
 /// redis-rs's own is not used. During its lookup of the topology, requests to every server wait
@@ -40,19 +38,17 @@ pub(crate) struct Cluster {
     seeds: Vec<Arc<Node>>,
     map: RwLock<Map>,
     is_refreshing: AtomicBool,
-    /// Number of lookups of the topology.
-    looks: watch::Sender<u64>,
+    /// The reason why the last lookup of the topology failed.
+    failure: watch::Sender<Option<String>>,
     turn: AtomicUsize,
-    /// The reason why the last lookup failed.
-    failure: Mutex<Option<String>>,
     handle: Handle,
     slack: Duration,
 }
 
 #[derive(Default)]
 struct Map {
-    ranges: Vec<Range>,
-    nodes: HashMap<Address, Arc<Node>>,
+    ranges: Vec<Range<Arc<Node>>>,
+    nodes: HashMap<Endpoint, Arc<Node>>,
 }
 
 impl Cluster {
@@ -68,9 +64,8 @@ impl Cluster {
             seeds: seeds.iter().map(|seed| Node::new(seed, handle, slack)).collect(),
             map: RwLock::default(),
             is_refreshing: AtomicBool::new(false),
-            looks: watch::Sender::new(0),
+            failure: watch::Sender::new(None),
             turn: AtomicUsize::new(0),
-            failure: Mutex::default(),
             handle: handle.clone(),
             slack,
         })
@@ -94,17 +89,17 @@ impl Cluster {
                 self.refresh();
                 return Err(fault);
             };
-            let Some(redirect) = &refusal.redirect else {
+            let Some(target) = &refusal.redirect else {
                 if matches!(refusal.code, "CLUSTERDOWN" | "READONLY" | "MOVED") {
                     self.refresh();
                 }
                 return Err(fault);
             };
-            asking = redirect.once;
+            asking = refusal.code == "ASK";
             if !asking {
                 self.refresh();
             }
-            node = self.redirected(redirect, &node);
+            node = self.redirected(target, &node);
         }
         Err(Fault::Unreached("the servers redirect in circles".to_owned()))
     }
@@ -113,33 +108,28 @@ impl Cluster {
         if let Some(node) = self.known_owner(slot) {
             return Ok(node);
         }
-        let mut looks = self.looks.subscribe();
+        let mut looks = self.failure.subscribe();
         self.refresh();
         // After a timeout or a failed lookup, the result is the same.
         let _ = tokio::time::timeout(PATIENCE, looks.changed()).await;
-        self.known_owner(slot).ok_or_else(|| Fault::Unreached(self.why_unknown()))
-    }
-
-    /// Returns why a slot has no server: the failure of the last lookup, if any.
-    fn why_unknown(&self) -> String {
-        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.clone().unwrap_or_else(|| "no server of the cluster has the slot".to_owned())
+        self.known_owner(slot).ok_or_else(|| {
+            let failure = self.failure.borrow().clone();
+            Fault::Unreached(failure.unwrap_or_else(|| "no server of the cluster has the slot".to_owned()))
+        })
     }
 
     fn known_owner(&self, slot: u16) -> Option<Arc<Node>> {
         let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
-        let owner = topology::find(&map.ranges, slot)?;
-        map.nodes.get(&(owner.host.clone(), owner.port)).map(Arc::clone)
+        topology::find(&map.ranges, slot).map(Arc::clone)
     }
 
-    fn redirected(&self, redirect: &Redirect, from: &Node) -> Arc<Node> {
-        let host = if redirect.host.is_empty() { host_of(from) } else { redirect.host.clone() };
-        let address = (host, redirect.port);
+    fn redirected(&self, target: &Endpoint, by: &Node) -> Arc<Node> {
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(map.nodes.entry(address).or_insert_with_key(|address| self.node(address)))
+        let node = map.nodes.entry(resolve(target, by));
+        Arc::clone(node.or_insert_with_key(|endpoint| self.node(endpoint)))
     }
 
-    fn node(&self, (host, port): &Address) -> Arc<Node> {
+    fn node(&self, (host, port): &Endpoint) -> Arc<Node> {
         let address = match self.template.addr() {
             ConnectionAddr::TcpTls { insecure, tls_params, .. } => ConnectionAddr::TcpTls {
                 host: host.clone(),
@@ -155,7 +145,7 @@ impl Cluster {
     /// Starts a lookup of the topology, unless one is running.
     pub(crate) fn refresh(self: &Arc<Self>) {
         if !self.is_refreshing.swap(true, Ordering::AcqRel) {
-            self.handle.spawn(look(Arc::downgrade(self)));
+            self.handle.spawn(Arc::clone(self).look());
         }
     }
 
@@ -170,67 +160,56 @@ impl Cluster {
         advisers
     }
 
-    fn install(&self, mut ranges: Vec<Range>, adviser: &Node) {
-        for range in &mut ranges {
-            if range.owner.host.is_empty() {
-                range.owner.host = host_of(adviser);
-            }
-        }
+    fn install(&self, ranges: Vec<Range<Endpoint>>, adviser: &Node) {
         let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
         let mut nodes = HashMap::new();
-        for Range { owner, .. } in &ranges {
-            let known = |address: &Address| map.nodes.remove(address).unwrap_or_else(|| self.node(address));
-            nodes.entry((owner.host.clone(), owner.port)).or_insert_with_key(known);
+        let mut owned = Vec::with_capacity(ranges.len());
+        for Range { first, last, owner } in ranges {
+            let known = |endpoint: &Endpoint| map.nodes.remove(endpoint).unwrap_or_else(|| self.node(endpoint));
+            let owner = Arc::clone(nodes.entry(resolve(&owner, adviser)).or_insert_with_key(known));
+            owned.push(Range { first, last, owner });
         }
-        *map = Map { ranges, nodes };
+        *map = Map { ranges: owned, nodes };
     }
-}
 
-async fn look(cluster: Weak<Cluster>) {
-    let advisers = cluster.upgrade().map(|cluster| cluster.advisers()).unwrap_or_default();
-    let mut failure = None;
-    for some in advisers.chunks(ASKED_AT_ONCE) {
-        let asked = some.iter().map(|node| Box::pin(slots_from(node)));
-        let (ranges, adviser) = match select_ok(asked).await {
-            Ok((found, _)) => found,
-            Err(cause) => {
-                failure = Some(cause);
-                continue;
+    /// Looks up the topology, and lets some time pass before the next lookup.
+    async fn look(self: Arc<Self>) {
+        let mut failure = None;
+        for some in self.advisers().chunks(ASKED_AT_ONCE) {
+            match select_ok(some.iter().map(|node| Box::pin(slots_from(node)))).await {
+                Ok(((ranges, adviser), _)) => {
+                    self.install(ranges, adviser);
+                    failure = None;
+                    break;
+                }
+                Err(cause) => failure = Some(cause),
             }
-        };
-        failure = None;
-        if let Some(cluster) = cluster.upgrade() {
-            cluster.install(ranges, &adviser);
         }
-        break;
-    }
-    if let Some(cluster) = cluster.upgrade() {
-        *cluster.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-    }
-    if let Some(cluster) = cluster.upgrade() {
-        cluster.looks.send_modify(|looks| *looks += 1);
-    }
-    tokio::time::sleep(REFRESH_PAUSE).await;
-    if let Some(cluster) = cluster.upgrade() {
-        cluster.is_refreshing.store(false, Ordering::Release);
+        self.failure.send_replace(failure);
+        tokio::time::sleep(REFRESH_PAUSE).await;
+        self.is_refreshing.store(false, Ordering::Release);
     }
 }
 
-async fn slots_from(node: &Arc<Node>) -> Result<(Vec<Range>, Arc<Node>), String> {
+async fn slots_from(node: &Node) -> Result<(Vec<Range<Endpoint>>, &Node), String> {
     let build = |_: Form| redis::cmd("CLUSTER").arg("SLOTS").clone();
     let parcel = Parcel { slot: 0, first: Form::Short, build: &build, wait: None };
     let answer = tokio::time::timeout(TOPOLOGY_TIMEOUT, node.send(parcel, false)).await;
     let because = |reason: &str| format!("{}: {reason}", node.name());
     let value = answer.map_err(|_| because("no answer"))?.map_err(Fault::cause)?.value;
     let ranges = topology::parse(&value).filter(|ranges| !ranges.is_empty());
-    Ok((ranges.ok_or_else(|| because("the cluster has no slots yet"))?, Arc::clone(node)))
+    Ok((ranges.ok_or_else(|| because("the cluster has no slots yet"))?, node))
 }
 
-fn host_of(node: &Node) -> String {
-    match node.address() {
-        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host.clone(),
-        _ => String::new(),
-    }
+/// Returns the endpoint that a server means. One without a host has the server's own.
+fn resolve((host, port): &Endpoint, named_by: &Node) -> Endpoint {
+    let own = match named_by.address() {
+        ConnectionAddr::Tcp(own, _) | ConnectionAddr::TcpTls { host: own, .. } => own,
+        _ => host,
+    };
+    // A server that does not know its own name sends nothing, or a question mark.
+    let host = if matches!(&**host, "" | "?") { own } else { host };
+    (host.clone(), *port)
 }
 
 impl fmt::Debug for Cluster {
