@@ -2,8 +2,8 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::ready;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Mutex, Notify};
-use tokio::task::{AbortHandle, yield_now};
+use tokio::task::{JoinSet, yield_now};
 
 use super::{Answer, Parcel, WaitFor, Written};
 use crate::engine::{LONGEST_LIFE, whole_millis};
@@ -36,8 +36,8 @@ const TICK: Duration = Duration::from_millis(50);
 pub(super) struct Wire {
     connection: MultiplexedConnection,
     state: Arc<State>,
-    /// The task that writes and reads. redis-rs has its own if there is none.
-    driver: Option<AbortHandle>,
+    /// The task that writes and reads, unless redis-rs has its own.
+    _driver: JoinSet<()>,
 }
 
 #[derive(Default)]
@@ -45,11 +45,10 @@ struct State {
     under_way: AtomicUsize,
     begun: AtomicUsize,
     answered: AtomicUsize,
-    /// Whether the connection is broken, so that no more replies will come.
-    is_broken: AtomicBool,
-    is_silent: AtomicBool,
     is_watched: AtomicBool,
-    breaks: Notify,
+    /// The reason why no more replies will come, once the connection is broken.
+    end: OnceLock<String>,
+    ends: Notify,
     /// Whether the server is known to lack the native form of a command.
     lacks_native: AtomicBool,
     /// Number of writes that were to wait for replicas.
@@ -79,7 +78,7 @@ impl Wire {
             _ => {
                 let client = Client::open(info.clone())?;
                 let connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
-                Ok(Self { connection, state: Arc::default(), driver: None })
+                Ok(Self { connection, state: Arc::default(), _driver: JoinSet::new() })
             }
         }
     }
@@ -90,8 +89,9 @@ impl Wire {
     {
         let (connection, driver) = MultiplexedConnection::new_with_config(settings, stream, config()).await?;
         let state = Arc::<State>::default();
-        let driver = tokio::spawn(drive(driver, Arc::clone(&state)));
-        Ok(Self { connection, state, driver: Some(driver.abort_handle()) })
+        let mut task = JoinSet::new();
+        task.spawn(drive(driver, Arc::clone(&state)));
+        Ok(Self { connection, state, _driver: task })
     }
 
     /// Sends a parcel and waits for its reply, or for the end of the connection.
@@ -100,12 +100,12 @@ impl Wire {
     pub(super) async fn exchange(&self, parcel: Parcel<'_>, asking: bool, slack: Duration) -> Result<Answer, Fault> {
         let _under_way = UnderWay::begin(&self.state);
         self.watch(slack);
-        // Notified of breaks from here on, so no further check is needed.
-        let breaks = self.state.breaks.notified();
+        // Notified from here on, so no further check is needed.
+        let ends = self.state.ends.notified();
         if self.is_broken() {
             return Err(self.state.why_lost());
         }
-        let answer = match select(pin!(self.converse(parcel, asking)), pin!(breaks)).await {
+        let answer = match select(pin!(self.converse(parcel, asking)), pin!(ends)).await {
             Either::Left((answer, _)) => answer,
             // The reply may have arrived meanwhile.
             Either::Right(((), exchange)) => exchange.now_or_never().unwrap_or_else(|| Err(self.state.why_lost())),
@@ -166,14 +166,14 @@ impl Wire {
             connection.send_packed_command(&command).await
         };
         let reply = Fault::check(reply);
-        if matches!(reply, Err(Fault::Lost(_))) {
-            self.state.give_up();
+        if let Err(Fault::Lost(cause)) = &reply {
+            self.state.give_up(cause);
         }
         reply
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.state.is_broken.load(Ordering::Relaxed)
+        self.state.end.get().is_some()
     }
 
     /// Starts to watch for silence, unless that has started.
@@ -185,26 +185,15 @@ impl Wire {
     }
 }
 
-impl Drop for Wire {
-    fn drop(&mut self) {
-        if let Some(driver) = &self.driver {
-            driver.abort();
-        }
-    }
-}
-
 impl State {
-    fn give_up(&self) {
-        self.is_broken.store(true, Ordering::Relaxed);
-        self.breaks.notify_waiters();
+    fn give_up(&self, cause: &str) {
+        // The first cause stays.
+        let _ = self.end.set(cause.to_owned());
+        self.ends.notify_waiters();
     }
 
     fn why_lost(&self) -> Fault {
-        Fault::Lost(if self.is_silent.load(Ordering::Relaxed) {
-            format!("no answer for {SILENCE:?}")
-        } else {
-            "broken pipe".to_owned()
-        })
+        Fault::Lost(self.end.get().cloned().unwrap_or_default())
     }
 }
 
@@ -218,7 +207,7 @@ async fn watch(state: Arc<State>, silence: Duration) {
     let counts = || (state.begun.load(Ordering::SeqCst), state.answered.load(Ordering::Relaxed));
     let patience = silence.as_millis() / TICK.as_millis() + 1;
     let (mut seen, mut quiet) = (counts(), 0);
-    while !state.is_broken.load(Ordering::Relaxed) {
+    while state.end.get().is_none() {
         tokio::time::sleep(TICK).await;
         let now = counts();
         if now.1 != seen.1 {
@@ -233,8 +222,7 @@ async fn watch(state: Arc<State>, silence: Duration) {
             }
         }
         if quiet >= patience {
-            state.is_silent.store(true, Ordering::Relaxed);
-            state.give_up();
+            state.give_up(&format!("no answer for {SILENCE:?}"));
         }
         seen = now;
     }
@@ -298,7 +286,7 @@ async fn drive(driver: impl Future<Output = ()>, state: Arc<State>) {
         driver.as_mut().poll(context)
     });
     driven.await;
-    state.give_up();
+    state.give_up("broken pipe");
 }
 
 #[cfg(test)]
