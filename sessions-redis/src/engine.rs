@@ -117,11 +117,8 @@ impl Engine for Redis {
 
     async fn insert(&self, new: &Record) -> Answer<bool> {
         let key = self.keys.session(new.id());
-        let build = |_: Form| {
-            let mut command = set(&key, new, 0);
-            command.arg("NX");
-            with_life(command, span(new.last_seen(), new.expires_at()))
-        };
+        let life = span(new.last_seen(), new.expires_at());
+        let build = |_: Form| set(&key, new, &[b"NX"], life);
         let answer = self.write(&key, Form::Short, &build, None).await?;
         Ok(matches!(answer.value, Value::Okay))
     }
@@ -132,24 +129,12 @@ impl Engine for Redis {
         let life_text = life.map(|life| life.to_string()).unwrap_or_default();
         let patch = patch(before.as_bytes(), after.as_bytes());
         let build = |form| match (form, &patch) {
-            (Form::Native, _) => {
-                let mut command = set(&key, after, before.as_bytes().len());
-                command.arg("IFEQ").arg(before.as_bytes());
-                with_life(command, life)
-            }
+            (Form::Native, _) => set(&key, after, &[b"IFEQ", before.as_bytes()], life),
             (_, None) => {
-                let mut command = SWAP.call(form, &key, after.as_bytes().len());
-                command.arg(before.mark()).arg(&life_text).arg(after.as_bytes());
-                command
+                let value = after.as_bytes();
+                SWAP.call(form, &key, value.len(), (before.mark(), &life_text, value))
             }
-            (_, Some(parts)) => {
-                let mut command = PATCH.call(form, &key, LARGE);
-                command.arg(before.mark()).arg(&life_text);
-                for (at, part) in parts {
-                    command.arg(*at).arg(*part);
-                }
-                command
-            }
+            (_, Some(parts)) => PATCH.call(form, &key, LARGE, (before.mark(), &life_text, parts)),
         };
         // What is sent to a client, or replaced, must not be undone by a failover.
         let secrets = |record: &Record| (record.secret_hash(), record.newest_secret());
@@ -251,16 +236,11 @@ pub(crate) fn command(name: &str, key: &Key) -> Cmd {
     command
 }
 
-fn set(key: &Key, record: &Record, more: usize) -> Cmd {
-    let mut command = Cmd::with_capacity(7, key.as_bytes().len() + record.as_bytes().len() + more + 32);
-    command.arg("SET").arg(key.as_bytes()).arg(record.as_bytes());
-    command
-}
-
-fn with_life(mut command: Cmd, life: Option<u64>) -> Cmd {
-    if let Some(life) = life {
-        command.arg("PX").arg(life);
-    }
+fn set(key: &Key, record: &Record, condition: &[&[u8]], life: Option<u64>) -> Cmd {
+    let (key, value) = (key.as_bytes(), record.as_bytes());
+    let room = key.len() + value.len() + condition.iter().map(|part| part.len()).sum::<usize>();
+    let mut command = Cmd::with_capacity(7, room + 32);
+    command.arg("SET").arg(key).arg(value).arg(condition).arg(life.map(|life| ("PX", life)));
     command
 }
 

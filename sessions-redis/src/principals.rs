@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use redis::Value;
+use redis::{ToRedisArgs, Value};
 use sessions_core::SessionId;
 use sessions_core::record::Record;
 use sessions_remote::{Answer, Failure, Values};
@@ -42,9 +42,9 @@ impl Redis {
     pub(crate) async fn enter(&self, record: &Record) -> Answer<()> {
         let Some(principal) = record.principal() else { return Ok(()) };
         // A span, so that the server's clock need not agree with anybody's.
-        let life =
-            span(record.last_seen(), record.absolute_deadline()).map(|life| life.to_string()).unwrap_or_default();
-        self.run_on(principal, &LIST, &[record.id().as_bytes().to_vec(), life.into_bytes()]).await
+        let life = span(record.last_seen(), record.absolute_deadline());
+        let life = life.map(|life| life.to_string()).unwrap_or_default();
+        self.run_on(principal, &LIST, (record.id().as_bytes(), life)).await
     }
 
     /// Removes entries of sessions that never come back.
@@ -61,13 +61,12 @@ impl Redis {
         Ok(())
     }
 
-    async fn run_on(&self, principal: &str, script: &Script, arguments: &[Vec<u8>]) -> Answer<()> {
+    async fn run_on<A>(&self, principal: &str, script: &Script, arguments: A) -> Answer<()>
+    where
+        A: ToRedisArgs + Send + Sync,
+    {
         let key = self.keys.principal(principal);
-        let build = |form| {
-            let mut command = script.call(form, &key, arguments.iter().map(Vec::len).sum());
-            command.arg(arguments);
-            command
-        };
+        let build = |form| script.call(form, &key, 32, &arguments);
         self.write(&key, Form::Short, &build, None).await?;
         Ok(())
     }
@@ -130,11 +129,7 @@ impl Redis {
     async fn delete_of(&self, principal: &str, id: SessionId) -> Answer<bool> {
         let key = self.keys.session(id);
         let length = u32::try_from(principal.len()).unwrap_or(u32::MAX).to_le_bytes();
-        let build = |form| {
-            let mut command = DELETE_OF.call(form, &key, principal.len());
-            command.arg(&length).arg(principal);
-            command
-        };
+        let build = |form| DELETE_OF.call(form, &key, principal.len(), (&length, principal));
         let delete = || self.write(&key, Form::Short, &build, Some(&judge_end));
         match persist(delete).await {
             (Ok(answer), _) if answer.value == Value::Int(1) => Ok(true),
@@ -148,12 +143,7 @@ impl Redis {
     /// Returns some entries, and the position of the next ones, or 0 at the end.
     async fn entries(&self, principal: &str, position: u64) -> Answer<(u64, Vec<Entry>)> {
         let key = self.keys.principal(principal);
-        let zscan = || {
-            let mut command = command("ZSCAN", &key);
-            command.arg(position).arg("COUNT").arg(STEP);
-            command
-        };
-        let ask = || self.ask(key.slot(), zscan);
+        let ask = || self.ask(key.slot(), || command("ZSCAN", &key).arg(position).arg("COUNT").arg(STEP).clone());
         // Nothing has ended before the first step.
         let (next, pairs): (u64, Vec<(Vec<u8>, String)>) =
             if position == 0 { ask().await? } else { persist(ask).await.0? };
@@ -167,9 +157,8 @@ impl Redis {
     /// Doubts entries without a session of the principal.
     pub(crate) async fn doubt(&self, principal: &str, entries: &[Entry]) -> Answer<()> {
         for some in entries.chunks(STEP) {
-            let mut arguments = vec![PATIENCE.to_string().into_bytes()];
-            arguments.extend(some.iter().flat_map(|entry| [entry.id.as_bytes().to_vec(), entry.score.clone().into()]));
-            self.run_on(principal, &DOUBT, &arguments).await?;
+            let doubted: Vec<_> = some.iter().map(|entry| (entry.id.as_bytes(), &*entry.score)).collect();
+            self.run_on(principal, &DOUBT, (PATIENCE, doubted)).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use redis::{Cmd, Script as Hashed};
+use redis::{Cmd, Script as Hashed, ToRedisArgs};
 
 use crate::keys::Key;
 use crate::link::Form;
@@ -36,9 +36,9 @@ impl Script {
         Self { code, hash: OnceLock::new() }
     }
 
-    /// Starts a call of the script.
-    pub(crate) fn call(&self, form: Form, key: &Key, argument_bytes: usize) -> Cmd {
-        let mut command = Cmd::with_capacity(8, argument_bytes + key.as_bytes().len() + 96);
+    /// Returns a call of the script, given the length of most of its arguments.
+    pub(crate) fn call(&self, form: Form, key: &Key, length: usize, arguments: impl ToRedisArgs) -> Cmd {
+        let mut command = Cmd::with_capacity(8, length + key.as_bytes().len() + 96);
         match form {
             Form::Whole => command.arg("EVAL").arg(self.code),
             Form::Native | Form::Short => {
@@ -46,7 +46,7 @@ impl Script {
                 command.arg("EVALSHA").arg(hash)
             }
         };
-        command.arg(1).arg(key.as_bytes());
+        command.arg(1).arg(key.as_bytes()).arg(arguments);
         command
     }
 }
