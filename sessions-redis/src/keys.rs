@@ -7,7 +7,8 @@ use sessions_core::SessionId;
 
 /// Length of the text of an id.
 const ID_LENGTH: usize = 36;
-const SLOTS: u16 = 16_384;
+/// Number of slots of a cluster.
+pub(crate) const SLOTS: u16 = 16_384;
 
 /// A key in its stored form. It may contain a principal, so `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]

@@ -25,8 +25,9 @@ impl Redis {
         let mut values = Vec::new();
         let mut count = limit.clamp(FEWEST_KEYS, MOST_KEYS);
         for _ in 0..MOST_EMPTY {
-            values = self.values(self.step(&mut walk, count).await?).await?;
-            if walk.is_over() || !values.is_empty() {
+            let Some(slot) = walk.slot() else { break };
+            values = self.values(self.step(&mut walk, slot, count).await?).await?;
+            if !values.is_empty() {
                 break;
             }
             // Most keys belong to others, so take longer steps.
@@ -43,16 +44,16 @@ impl Redis {
 
     pub(crate) async fn count_all(&self) -> Answer<u64> {
         let (mut walk, mut count) = (Walk::default(), 0);
-        while !walk.is_over() {
-            count += self.step(&mut walk, MOST_KEYS).await?.len() as u64;
+        while let Some(slot) = walk.slot() {
+            count += self.step(&mut walk, slot, MOST_KEYS).await?.len() as u64;
         }
         Ok(count)
     }
 
     pub(crate) async fn delete_each(&self) -> Answer<u64> {
         let (mut walk, mut count) = (Walk::default(), 0);
-        while !walk.is_over() {
-            let ids = self.step(&mut walk, MOST_KEYS).await?;
+        while let Some(slot) = walk.slot() {
+            let ids = self.step(&mut walk, slot, MOST_KEYS).await?;
             let mut ends = stream::iter(ids.into_iter().map(|id| self.delete_and_unlist(id))).buffer_unordered(AT_ONCE);
             while let Some(was_there) = ends.try_next().await? {
                 count += u64::from(was_there);
@@ -61,18 +62,14 @@ impl Redis {
         Ok(count)
     }
 
-    /// Moves one step on, and returns the ids found there.
-    async fn step(&self, walk: &mut Walk, count: usize) -> Answer<Vec<SessionId>> {
-        let Some(slot) = walk.slot() else {
-            return Ok(Vec::new());
-        };
+    /// Moves one step on at the server of a slot, and returns the ids found there.
+    async fn step(&self, walk: &mut Walk, slot: u16, count: usize) -> Answer<Vec<SessionId>> {
         let before = self.server(slot).await?;
         let stay = walk.stay_at(&before);
         let (position, ids) = self.scan(slot, stay.position, count).await?;
         let after = self.server(slot).await?;
         // Another process has other keys in another order, so what it scanned means nothing.
         if after.run != before.run {
-            walk.leave();
             return Ok(Vec::new());
         }
         walk.go_on(stay, &after, position);

@@ -2,7 +2,7 @@
 //!
 //! A walk can continue in another request, in another process, and after a failover.
 
-const SLOTS: u16 = 16_384;
+use crate::keys::SLOTS;
 
 /// A set of slots, as sorted ranges with gaps between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,6 +90,8 @@ impl Walk {
     }
 
     /// Continues at the server, or starts over if the walk was at another one.
+    ///
+    /// Unless [`go_on`](Self::go_on) follows, the walk has left the server.
     pub(crate) fn stay_at(&mut self, server: &Server) -> Stay {
         let stay = self.stay.take().filter(|stay| stay.run == server.run);
         stay.unwrap_or_else(|| Stay { run: server.run.clone(), position: 0, slots: server.slots.clone() })
@@ -104,10 +106,6 @@ impl Walk {
         } else {
             self.stay = Some(Stay { position, slots, ..stay });
         }
-    }
-
-    pub(crate) fn leave(&mut self) {
-        self.stay = None;
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
