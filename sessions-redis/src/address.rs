@@ -134,9 +134,7 @@ fn check(url: &Url) -> Result<(), OpenError> {
 }
 
 fn check_socket(url: &Url) -> Result<(), OpenError> {
-    let has_user = !url.username().is_empty() || url.password().is_some();
-    let has_path = url.path().len() > 1;
-    if has_user || url.port().is_some() || url.host_str().is_some_and(|host| !host.is_empty()) || !has_path {
+    if !url.authority().is_empty() || url.path().len() <= 1 {
         return Err(url_error(NO_HOST));
     }
     Ok(())
