@@ -1,7 +1,6 @@
 //! The engine: a session is one string, and a principal's sessions are a sorted set.
 
 use std::fmt;
-use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue, Value};
 use sessions_core::record::Record;
@@ -297,11 +296,6 @@ fn patch<'a>(before: &[u8], after: &'a [u8]) -> Option<Vec<(usize, &'a [u8])>> {
         parts.push((HEAD + start, &new[start..end]));
     }
     (end.saturating_sub(start) < after.len() / 4).then_some(parts)
-}
-
-/// Returns a duration in milliseconds, without what is beyond them.
-pub(crate) fn whole_millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Returns the value in a reply, if it has one.

@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::{JoinSet, yield_now};
 
 use super::{Answer, Parcel, WaitFor, Written};
-use crate::engine::{LONGEST_LIFE, whole_millis};
+use crate::engine::LONGEST_LIFE;
 use crate::error::Fault;
 
 /// Maximum number of requests that wait to be written. The 50 of redis-rs are too few for a busy
@@ -142,7 +142,7 @@ impl Wire {
             yield_now().await;
             let writes = self.state.writes.load(Ordering::SeqCst);
             let mut command = redis::cmd("WAIT");
-            command.arg(wait.replicas).arg(whole_millis(wait.within).clamp(1, LONGEST_LIFE));
+            command.arg(wait.replicas).arg(wait.within.as_millis().clamp(1, LONGEST_LIFE.into()));
             let Value::Int(replicas) = self.send(command, false).await? else {
                 return Err(Fault::Lost("the server did not answer WAIT with a number".to_owned()));
             };
