@@ -22,7 +22,7 @@ pub(crate) use given::Given;
 pub(crate) use node::Node;
 
 /// A link to servers.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Link {
     Node(Arc<Node>),
     Cluster(Arc<Cluster>),

@@ -195,8 +195,8 @@ impl RedisBuilder {
             let reason = "`wait_for_replicas` needs a connection that nobody else uses: use `open` or `open_client`";
             return Err(OpenError::new(OpenErrorKind::Options, reason));
         }
-        let given = Given::new(connection.into());
-        self.open_link(|_, _| Link::Given(given.clone()))
+        let connection = connection.into();
+        self.open_link(|_, _| Link::Given(Given::new(connection.clone())))
     }
 
     /// Opens a store on the links that `link` makes, given their runtime and the time for which the

@@ -1,7 +1,6 @@
 //! Connections that the caller opened.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use redis::aio::{ConnectionLike, ConnectionManager, MultiplexedConnection};
@@ -44,17 +43,16 @@ impl Connection {
 }
 
 /// A connection of the caller's, and the runtime of its timers and tasks.
-#[derive(Clone)]
 pub(crate) struct Given {
     connection: Connection,
     home: Option<Handle>,
-    lacks_native: Arc<AtomicBool>,
+    lacks_native: AtomicBool,
 }
 
 impl Given {
     /// Takes over a connection that belongs to the current runtime, if there is one.
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, home: Handle::try_current().ok(), lacks_native: Arc::default() }
+        Self { connection, home: Handle::try_current().ok(), lacks_native: AtomicBool::new(false) }
     }
 
     pub(crate) const fn is_cluster(&self) -> bool {
