@@ -30,8 +30,9 @@ const PATIENCE: Duration = Duration::from_millis(30);
 
 /// A cluster that finds servers with CLUSTER SLOTS and by their redirects.
 ///
-/// redis-rs's own is not used. During its lookup of the topology, requests to every server wait
-/// until a dead one times out; and while no server replies, it retries without a pause.
+/// redis-rs's own is not used. It asks a primary that went silent for ever, though a replica has
+/// replaced it long ago; and during its lookup of the topology, requests to every server wait until
+/// a dead one times out.
 pub(crate) struct Cluster {
     /// Settings that the connections to all servers share.
     template: ConnectionInfo,

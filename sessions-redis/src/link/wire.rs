@@ -96,7 +96,8 @@ impl Wire {
 
     /// Sends a parcel and waits for its reply, or for the end of the connection.
     ///
-    /// redis-rs forgets a request that it receives at the very moment when the connection breaks.
+    /// redis-rs notices no silence, and forgets a request that it receives at the very moment when
+    /// the connection breaks.
     pub(super) async fn exchange(&self, parcel: Parcel<'_>, asking: bool, slack: Duration) -> Result<Answer, Fault> {
         let _under_way = UnderWay::begin(&self.state);
         self.watch(slack);
@@ -199,10 +200,10 @@ impl State {
 
 /// Gives a connection up that answers nothing for a while, together with all requests on it.
 ///
-/// redis-rs would wait until each request's own deadline: a client does not learn that a server
-/// lost its power, or that a firewall dropped the connection. Counts ticks rather than looks at a
-/// clock, so that a process that was stopped itself blames nobody, and a request costs two
-/// counters.
+/// A client does not learn that a server lost its power, or that a firewall dropped the connection.
+/// redis-rs has a timeout for each request, which one behind many others exceeds though replies
+/// keep coming. Counts ticks rather than looks at a clock, so that a process that was stopped
+/// itself blames nobody, and a request costs two counters.
 async fn watch(state: Arc<State>, silence: Duration) {
     let counts = || (state.begun.load(Ordering::SeqCst), state.answered.load(Ordering::Relaxed));
     let patience = silence.as_millis() / TICK.as_millis() + 1;

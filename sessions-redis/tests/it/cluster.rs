@@ -345,6 +345,22 @@ fn a_replica_replaces_a_killed_primary() {
 }
 
 #[test]
+fn a_replica_replaces_a_silent_primary() {
+    if !test_servers::installed() {
+        return;
+    }
+    let cluster = Cluster::start();
+    let store = patient().open(&cluster.url()).unwrap();
+    let ids = create_many(&store, 30);
+    cluster.wait_for_replicas();
+    // It keeps its connections open, and redirects nobody.
+    cluster.servers()[0].freeze();
+    for id in &ids {
+        assert!(block_on(store.load(*id, NOW)).unwrap().is_some());
+    }
+}
+
+#[test]
 fn a_demoted_primary_is_not_read() {
     if !test_servers::installed() {
         return;

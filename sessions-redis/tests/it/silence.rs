@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{NOW, changes, commit, id, patient, prefix, record, server, text};
+use crate::support::{NOW, changes, commit, id, names, patient, prefix, record, server, text};
 use pollster::block_on;
 use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_redis::RedisStore;
@@ -24,6 +24,29 @@ fn a_silent_connection_is_given_up() {
     let found = block_on(futures_util::future::try_join_all(loads)).unwrap();
     assert!(found.iter().all(Option::is_some));
     assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_slow_connection_that_answers_is_kept() {
+    if !test_servers::installed() {
+        return;
+    }
+    const LOADS: usize = 40;
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let store = patient().open(&proxy.url()).unwrap();
+    let id = id();
+    block_on(store.create(&record(id).entry("size", &[b'x'; 20_000]).build().unwrap())).unwrap();
+    // Of 16 KiB each, so that the last of all replies comes long after a silence.
+    proxy.delay_replies(20);
+    let begun = Instant::now();
+    let commands = server.commands_during(|| {
+        let loads = (0..LOADS).map(|_| store.load(id, NOW));
+        let found = block_on(futures_util::future::try_join_all(loads)).unwrap();
+        assert!(found.iter().all(Option::is_some));
+    });
+    assert!(begun.elapsed() >= Duration::from_millis(500), "{:?}", begun.elapsed());
+    assert_eq!(names(&commands).iter().filter(|name| **name == "GET").count(), LOADS, "nothing was tried again");
 }
 
 #[test]
