@@ -50,7 +50,7 @@ impl Redis {
         let build = |_: Form| command();
         let answer = self.link.send(Parcel { slot, first: Form::Short, build: &build, wait: None }).await?;
         // redis-rs's own error quotes the reply.
-        redis::from_redis_value(answer.value).map_err(|_| Fault::odd_reply())
+        redis::from_redis_value(answer.value).map_err(|_| Fault::odd_reply(&command()))
     }
 
     /// Writes to a session's key, and waits for the replicas if the write must not be lost.

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
+use redis::{Arg, Cmd, ErrorKind, RedisError, RedisResult, ServerError, Value};
 use sessions_remote::Failure;
 
 use crate::refusal::Refusal;
@@ -45,9 +45,13 @@ impl Fault {
         }
     }
 
-    /// Describes a reply of a form that no server sends.
-    pub(crate) fn odd_reply() -> Self {
-        let text = "the server's reply has an unknown form".to_owned();
+    /// Describes a reply to a command that no server sends.
+    pub(crate) fn odd_reply(to: &Cmd) -> Self {
+        let name = match to.args_iter().next() {
+            Some(Arg::Simple(name)) => String::from_utf8_lossy(name),
+            _ => "a command".into(),
+        };
+        let text = format!("the server's reply to {name} has an unknown form");
         Self::Refused(Refusal { code: "ERR", redirect: None, text })
     }
 
@@ -114,5 +118,16 @@ fn in_lower_case(text: &str) -> String {
     match letters.next().filter(|_| is_word) {
         Some(first) => first.to_lowercase().chain(letters).collect(),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_reply_names_the_command_alone() {
+        let fault = Fault::odd_reply(redis::cmd("GET").arg("hunter2"));
+        assert_eq!(fault.cause(), "the server's reply to GET has an unknown form");
     }
 }

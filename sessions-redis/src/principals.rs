@@ -66,6 +66,7 @@ impl Redis {
         A: ToRedisArgs + Send + Sync,
     {
         let key = self.keys.principal(principal);
+        // Room for an id and a number.
         let build = |form| script.call(form, &key, 32, &arguments);
         self.write(&key, Form::Short, &build, None).await?;
         Ok(())
