@@ -32,7 +32,6 @@ pub(super) struct Lane {
     slack: Duration,
 }
 
-#[derive(Clone)]
 enum Phase {
     /// Since then. For ever if the runtime has no sockets.
     Connecting(Instant),
