@@ -34,6 +34,8 @@ pub(crate) struct State {
     is_refused: bool,
     /// The request has seen the record of a principal that it does not see any more.
     has_seen_principal: bool,
+    /// The request has signed in although its token had been replaced.
+    pub(crate) was_overtaken: bool,
     /// How often the request has called `destroy`.
     destroys: u32,
     /// The response has told that the last of them failed.
@@ -73,6 +75,9 @@ pub(crate) struct Live {
     pub(crate) touch_due: bool,
     /// The client should get a new secret.
     pub(crate) rotation_due: bool,
+    /// The response must send the cookie again, which it does with a touch: only then is it known
+    /// to be still the newest one.
+    pub(crate) cookie_due: bool,
     /// A newer token is on its way to the client, so this one is not sent again.
     pub(crate) is_replaced: bool,
     /// The token is one that a rotation has sent.
@@ -95,7 +100,7 @@ impl Live {
     /// The first use of a successor is written, which ends its rotation.
     pub(super) const fn opened_by(token: Token, is_stale: bool, is_successor: bool) -> Self {
         let touch_due = is_stale || is_successor;
-        Self { token, is_stale, touch_due, rotation_due: false, is_replaced: false, is_successor }
+        Self { token, is_stale, touch_due, rotation_due: false, cookie_due: false, is_replaced: false, is_successor }
     }
 
     /// Replaces the token by a renewed one.
@@ -212,10 +217,9 @@ impl State {
 
     /// Lets the response send a persistent cookie again, after a commit that sends none has
     /// restarted the idle timeout.
-    pub(crate) fn resend_cookie(&mut self, record: &Record) {
-        let persists = record.lifetime().cookie_persists();
+    pub(crate) fn resend_cookie(&mut self, lifetime: Lifetime) {
         if let Some(live) = self.live_mut() {
-            live.touch_due |= persists;
+            live.cookie_due |= lifetime.cookie_persists();
         }
     }
 
@@ -284,9 +288,11 @@ impl State {
                 if record.principal() == Some(&principal) {
                     self.view.copy_entries(record);
                 }
-                self.stage = Stage::Absent;
+                (self.stage, self.was_overtaken) = (Stage::Absent, true);
             }
-            Stage::Lost if !self.is_refused && !self.by_bearer() => self.stage = Stage::Absent,
+            Stage::Lost if !self.is_refused && !self.by_bearer() => {
+                (self.stage, self.was_overtaken) = (Stage::Absent, true);
+            }
             _ => {}
         }
         let head = HeadChanges { principal: Some(principal), lifetime: Some(lifetime), ..HeadChanges::default() };
@@ -319,12 +325,19 @@ impl State {
     pub(crate) fn destroy(&mut self) {
         self.destroys += 1;
         self.is_destroy_reported = false;
+        match &self.stage {
+            Stage::Live(live) => self.stage = Stage::Doomed(live.id()),
+            Stage::Absent if self.was_overtaken => self.stage = Stage::Lost,
+            _ => {}
+        }
         // Whoever has renewed the session may still use it.
         self.is_refused |= self.is_lost();
-        if let Stage::Live(live) = &self.stage {
-            self.stage = Stage::Doomed(live.id());
-        }
         self.forget();
+    }
+
+    /// Returns how often the request has called `destroy`.
+    pub(crate) const fn destroys(&self) -> u32 {
+        self.destroys
     }
 
     /// Records that the session ended or now has a newer token.
@@ -341,7 +354,7 @@ impl State {
     /// written since goes into that one.
     pub(crate) fn begin_anew(&mut self) {
         self.has_seen_principal = self.saw_principal();
-        self.stage = Stage::Absent;
+        (self.stage, self.was_overtaken) = (Stage::Absent, true);
         self.take_cookie();
         self.rebase(None);
     }

@@ -58,9 +58,10 @@ impl Session {
     ///
     /// [`get`](Self::get) returns every accepted value unchanged, for types whose serde
     /// implementations are derived or come from the standard library and read what they write. Some
-    /// derived ones do not: a field that is only skipped when it is written, and, inside of
-    /// `#[serde(flatten)]` or of an internally tagged enum, maps whose keys are numbers and
-    /// integers of 128 bits. `get` then fails with [`Decode`](crate::ErrorKind::Decode).
+    /// derived ones do not: a field that is only skipped when it is written, an internally tagged
+    /// variant with a field of the tag's name, and, inside of `#[serde(flatten)]` or of an
+    /// internally tagged or untagged enum, integers of 128 bits and maps whose keys are numbers or
+    /// booleans. `get` then fails with [`Decode`](crate::ErrorKind::Decode).
     ///
     /// # Errors
     ///

@@ -157,7 +157,7 @@ impl Session {
         match sessions.check_answer(StoreCall::Commit, answer)? {
             Ok(record) => {
                 let mut state = self.shared.lock();
-                state.resend_cookie(&record);
+                state.resend_cookie(record.lifetime());
                 state.follow(record, changes.expected_secret(), true);
                 Ok(true)
             }

@@ -92,7 +92,7 @@ impl Lenient {
     pub fn f64(&self) -> Option<f64> {
         match self.0.as_ref()? {
             Json::Number(number) => number.as_f64(),
-            Json::String(text) => text.trim().parse().ok(),
+            Json::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
             _ => None,
         }
     }
@@ -154,6 +154,8 @@ mod tests {
             (json!(true), Some("true"), None, None, Some(true)),
             (json!(null), None, None, None, None),
             (json!(["1"]), None, None, None, None),
+            (json!("NaN"), Some("NaN"), None, None, None),
+            (json!("1e999"), Some("1e999"), None, None, None),
         ];
         for (value, text, whole, real, truth) in cases {
             let lenient = Lenient(Some(value.clone()));

@@ -7,9 +7,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{ErrorKind, Session};
+use sessions_core::{ErrorKind, Login, Session};
 
 use crate::support::{Browser, Fixture};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
@@ -282,4 +284,90 @@ fn a_cleared_session_gets_no_entries_of_the_other_login() {
     }
     let carts = tabs.map(|mut tab| tab.get("cart"));
     assert_eq!(carts, [Some("7".to_owned()), None]);
+}
+
+/// The cookie of a save was sent with the response, however long after: over one of a newer token.
+#[test]
+fn a_saved_session_sends_no_token_that_was_replaced_since() {
+    let remembering = |fixture: &Fixture| {
+        let mut browser = fixture.browser();
+        browser.visit(|session| session.login(Login::new("ann").remember(30 * DAY)).unwrap());
+        browser
+    };
+    let rotating = |fixture: &Fixture| {
+        let mut browser = fixture.browser();
+        browser.visit(|session| session.login("ann").unwrap());
+        fixture.clock.advance(Duration::from_secs(61));
+        browser
+    };
+    let fixture = Fixture::new();
+    let rotation = Fixture::with(|builder| builder.rotate_every(Duration::from_secs(60)));
+    for mut slow in [remembering(&fixture), rotating(&rotation)] {
+        let session = slow.start();
+        session.set("k", "v").unwrap();
+        block_on(session.save()).unwrap();
+        let mut quick = slow.clone();
+        quick.visit(|session| session.confirm().unwrap());
+        assert_eq!(slow.finish(&session, 200).unwrap().set_cookie, None);
+        assert_eq!((quick.user().as_deref(), quick.get("k").as_deref()), (Some("ann"), Some("v")));
+    }
+}
+
+#[test]
+fn a_saved_session_sends_its_persistent_cookie_again() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| session.login(Login::new("ann").remember(30 * DAY)).unwrap());
+    let session = browser.start();
+    session.set("k", "v").unwrap();
+    block_on(session.save()).unwrap();
+    fixture.store.counts();
+    block_on(session.save()).unwrap();
+    assert_eq!(fixture.store.counts(), (0, 0), "a save without writes asks nothing of the store");
+    assert!(browser.finish(&session, 200).unwrap().set_cookie.unwrap().contains("Max-Age=2592000"));
+}
+
+#[test]
+fn a_refused_dropped_save_does_not_stop_a_destroy() {
+    for status in [200, 500] {
+        let fixture = Fixture::new();
+        let mut browser = with_cart(&fixture);
+        let session = browser.start();
+        session.set("cart", "8").unwrap();
+        browser.clone().visit(|session| session.set_immutable("cart", "9").unwrap());
+        fixture.store.late.store(true, SeqCst);
+        let mut save = Box::pin(session.save());
+        assert!(poll(save.as_mut()).is_pending());
+        drop(save);
+        fixture.store.late.store(false, SeqCst);
+        session.destroy();
+        browser.finish(&session, status).unwrap();
+        assert_eq!((browser.get("cart"), fixture.count()), (None, 0));
+    }
+}
+
+/// The response removed the cookie of a session that lives on.
+#[test]
+fn a_logout_behind_an_overtaken_login_claims_nothing() {
+    for (is_lost, is_saved) in [(false, false), (false, true), (true, false), (true, true)] {
+        let fixture = Fixture::new();
+        let mut old = with_cart(&fixture);
+        let before = is_lost.then(|| old.start());
+        let mut new = sign_in(&old);
+        let session = before.unwrap_or_else(|| old.start());
+        if is_lost {
+            assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+        }
+        session.login("ann").unwrap();
+        if is_saved {
+            block_on(session.save()).unwrap();
+            assert_eq!(fixture.count(), 2);
+        }
+        session.destroy();
+        match old.finish(&session, 200) {
+            Ok(answer) => assert_eq!((is_saved, answer.set_cookie), (true, None), "only its own session ended"),
+            Err(refused) => assert_eq!((is_saved, refused.kind()), (false, ErrorKind::Gone)),
+        }
+        assert_eq!((new.user().as_deref(), fixture.count()), (Some("ann"), 1));
+    }
 }

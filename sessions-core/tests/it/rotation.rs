@@ -193,7 +193,7 @@ fn cookie_that_persists_never_goes_back() {
 }
 
 #[test]
-fn a_save_may_begin_the_rotation_and_a_stream_does_not() {
+fn a_save_and_a_stream_begin_no_rotation() {
     let fixture = fixture();
     let mut browser = due(&fixture);
     let session = browser.start();

@@ -14,7 +14,7 @@ const ID_ATTEMPTS: u32 = 4;
 
 /// A new session on its way to the store.
 pub(crate) struct Create {
-    writes: Writes,
+    pub(super) writes: Writes,
     live: Live,
     record: Record,
     /// The cookie with the token.

@@ -92,8 +92,14 @@ pub(crate) async fn take_turn(shared: &Arc<Shared>) -> Result<TurnGuard, Error> 
     let dropped = poll_fn(|context| shared.lock().poll_turn(context)).await;
     let turn = TurnGuard(Arc::clone(shared));
     if let Some(question) = dropped {
+        let destroys = question.destroys();
         match Driver::new(Arc::clone(shared), Occasion::Save).settle(question).await {
-            Err(error) if error.kind() != ErrorKind::StoreUnavailable => return Err(error),
+            Err(error) if error.kind() != ErrorKind::StoreUnavailable => {
+                // A destroy has made the writes obsolete since, and must not fail with them.
+                if destroys.is_none_or(|destroys| shared.lock().destroys() == destroys) {
+                    return Err(error);
+                }
+            }
             // The unsaved writes are retried together with the newer ones.
             Ok(_) | Err(_) => {}
         }
@@ -121,7 +127,7 @@ impl Driver {
             state.drop_request_data();
         }
         let creates_nothing = self.shared.creates_nothing || state.by_bearer();
-        let outcome = decide(state.facts(creates_nothing));
+        let outcome = decide(state.facts(is_last, creates_nothing));
         state.headers_sent |= is_last;
         // Without other holders of the session there is nobody to take turns with.
         if outcome.asks_store() && self.turn.is_none() && self.is_watched() {
@@ -206,11 +212,6 @@ impl Driver {
 
     pub(super) fn drops_writes(&self) -> bool {
         self.occasion == Occasion::Headers { drops_writes: true }
-    }
-
-    /// Returns whether the response headers can still carry a cookie.
-    pub(super) fn can_set_cookie(&self, state: &State) -> bool {
-        self.occasion != Occasion::Save || !state.headers_sent
     }
 
     /// Returns whether anybody else holds the session and may look at it again.
@@ -304,6 +305,16 @@ impl Drop for Asked<'_> {
 }
 
 impl Question {
+    /// Returns how often the request had called `destroy` when the writes under way were made.
+    fn destroys(&self) -> Option<u32> {
+        match self {
+            Self::Update(update, _) => Some(update.writes.destroys()),
+            Self::Create(create, _) => Some(create.writes.destroys()),
+            Self::SignIn(sign_in, _) => Some(sign_in.writes.destroys()),
+            Self::Destroy(..) | Self::Limit(_) => None,
+        }
+    }
+
     fn poll(&mut self, driver: &Driver, context: &mut Context<'_>) -> Poll<Result<Step, Error>> {
         Poll::Ready(match self {
             Self::Update(update, answer) => update.conclude(driver, ready!(Pin::new(answer).poll(context))),

@@ -10,7 +10,7 @@ use crate::record::Record;
 pub(crate) struct SignIn {
     /// The record that the request loaded.
     base: Record,
-    writes: Writes,
+    pub(super) writes: Writes,
 }
 
 impl SignIn {

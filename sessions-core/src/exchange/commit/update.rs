@@ -2,7 +2,7 @@
 
 use parking_lot::MutexGuard;
 
-use super::driver::{Driver, Question, Step};
+use super::driver::{Driver, Occasion, Question, Step};
 use super::sign_in::SignIn;
 use crate::cookie::{Secret, SecretHash, SetCookie, Token};
 use crate::error::{Error, ErrorKind, StoreError};
@@ -17,7 +17,7 @@ use crate::record::{NewSecret, Record, Refusal};
 pub(crate) struct Update {
     /// The record before the changes.
     base: Record,
-    writes: Writes,
+    pub(super) writes: Writes,
     /// The session gets a new token at once.
     is_renewal: bool,
     /// Only the time of last use is written, and perhaps a rotation begun.
@@ -46,16 +46,22 @@ impl Update {
         };
         let expected = live.expected_secret(&base);
         let issued = issue(driver, state, live, now)?;
+        let rotation_due = live.rotation_due;
         // Every commit restarts the idle timeout, and with it the age of a cookie that persists.
         let lifetime = state.new_lifetime().unwrap_or_else(|| base.lifetime());
         let resends = !live.is_replaced && !state.by_bearer() && (live.is_stale || lifetime.cookie_persists());
+        // Until the response, another request may replace the token of a save.
+        let is_save = driver.occasion == Occasion::Save;
         let secret = issued.as_ref().map(|(_, secret)| *secret);
         let token = match issued {
             Some((token, secret)) => Some((token, secret.hash())),
-            None => resends.then(|| (live.token.clone(), expected)),
+            None => (resends && !is_save).then(|| (live.token.clone(), expected)),
         };
         let is_renewal = state.renewal;
         let writes = state.take_writes(now, expected, secret, sessions.config().limits);
+        if is_save && let Some(live) = state.live_mut() {
+            (live.rotation_due, live.cookie_due) = (rotation_due, resends);
+        }
         drop(guard);
         let mut update = Self { base, writes, is_renewal, is_touch, sent: None, is_shown: false };
         if let Some((token, hash)) = token {
@@ -78,7 +84,7 @@ impl Update {
         let Some(writes) = state.take_increment(key, sessions.now(), sessions.config().limits) else {
             return Ok(Step::Done(SessionHeaders::default()));
         };
-        state.resend_cookie(&base);
+        state.resend_cookie(base.lifetime());
         drop(state);
         Self { base, writes, is_renewal: false, is_touch: false, sent: None, is_shown: false }.ask(driver)
     }
@@ -187,7 +193,7 @@ fn issue(driver: &Driver, state: &State, live: &Live, now: Timestamp) -> Result<
     let entropy = driver.shared.sessions.config().entropy;
     let secret = if state.renewal {
         Secret::random(entropy)?
-    } else if live.rotation_due && driver.can_set_cookie(state) {
+    } else if live.rotation_due && !live.is_replaced && driver.occasion != Occasion::Save {
         // A request that only looked does not fail for it.
         let Ok(secret) = Secret::random(entropy) else { return Ok(None) };
         secret

@@ -14,7 +14,7 @@ impl State {
     /// set or remove.
     #[inline]
     pub(crate) fn headers_if_unchanged(&self, sessions: &Sessions) -> Option<SessionHeaders> {
-        let touch_due = self.live().is_some_and(|live| live.touch_due);
+        let touch_due = self.live().is_some_and(|live| live.touch_due | live.cookie_due);
         // One branch for all flags, since nearly no request has any of them set.
         let is_marked = self.renewal | touch_due | self.headers_sent | (self.destroys > 0);
         let wrote = !self.view.edits().is_empty() || self.head.is_some();
@@ -33,7 +33,7 @@ impl State {
         }
     }
 
-    pub(crate) fn facts(&mut self, creates_nothing: bool) -> Facts {
+    pub(crate) fn facts(&mut self, is_last: bool, creates_nothing: bool) -> Facts {
         let view = self.view();
         let (writes, consumed) = (view.edits().has_writes(), !view.edits().is_empty());
         let is_live = self.live().is_some();
@@ -54,7 +54,7 @@ impl State {
             wrote: writes || self.head.is_some() || self.is_refused || (blocked.is_some() && self.destroys > 0),
             consumed,
             renewed: self.renewal,
-            touch_due: self.live().is_some_and(|live| live.touch_due),
+            touch_due: self.live().is_some_and(|live| live.touch_due || (is_last && live.cookie_due)),
             storable,
             headers_sent: self.headers_sent,
         }
@@ -81,9 +81,10 @@ impl State {
         }
     }
 
-    /// Returns whether the session was destroyed and has no successor.
+    /// Returns whether the session that the client's token opens was destroyed, and has no
+    /// successor.
     pub(crate) const fn has_ended(&self) -> bool {
-        self.destroys > 0 && self.live().is_none()
+        self.destroys > 0 && self.live().is_none() && !self.was_overtaken
     }
 
     /// Makes a newly stored session that of the request.
@@ -108,8 +109,7 @@ impl State {
         self.drop_request_data();
         self.renewal = false;
         if let Some(live) = self.live_mut() {
-            live.touch_due = false;
-            live.rotation_due = false;
+            (live.touch_due, live.rotation_due, live.cookie_due) = (false, false, false);
         }
         self.take_cookie();
         let destroys = !self.doomed().is_empty();

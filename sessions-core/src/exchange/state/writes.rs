@@ -14,6 +14,11 @@ pub(crate) struct Writes {
 }
 
 impl Writes {
+    /// Returns how often the request had called `destroy` before.
+    pub(crate) const fn destroys(&self) -> u32 {
+        self.destroys
+    }
+
     /// Takes the writes out and leaves none.
     pub(crate) fn take(&mut self) -> Self {
         Self { changes: self.changes.take(), destroys: self.destroys }
@@ -48,8 +53,7 @@ impl State {
         let edits = self.view().take_edits();
         self.renewal = false;
         if let Some(live) = self.live_mut() {
-            live.touch_due = false;
-            live.rotation_due = false;
+            (live.touch_due, live.rotation_due, live.cookie_due) = (false, false, false);
         }
         let mut head = self.head.take();
         if secret.is_some() {

@@ -101,7 +101,12 @@ impl Serializer for Walk {
         serialize_bool(bool)
         serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_i128(i128)
         serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_u128(u128)
-        serialize_char(char) serialize_str(&str) serialize_bytes(&[u8])
+        serialize_char(char) serialize_str(&str)
+    }
+
+    // JSON writes an array of numbers.
+    fn serialize_bytes(self, _: &[u8]) -> Result<Shape, Refused> {
+        self.deeper().map(|_| Shape::Other)
     }
 
     fn serialize_f32(self, value: f32) -> Result<Shape, Refused> {
@@ -269,5 +274,28 @@ impl<T: Serialize + ?Sized> Serialize for OneKey<'_, T> {
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry(self.0, &())?;
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes within nested lists.
+    struct Nested(usize);
+
+    impl Serialize for Nested {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            match self.0 {
+                0 => serializer.serialize_bytes(b"bytes"),
+                depth => serializer.collect_seq([Self(depth - 1)]),
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_a_list_of_their_own() {
+        assert_eq!(check(&Nested(MAX_DEPTH - 1)), Ok(()));
+        assert_eq!(check(&Nested(MAX_DEPTH)), Err(Refused::TooDeep));
     }
 }
