@@ -11,7 +11,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use pin_project_lite::pin_project;
-use sessions_core::adapter::{CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
+use sessions_core::adapter::{Commit, CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
 
 use crate::complete::complete;
 use crate::error::SessionError;
@@ -81,9 +81,10 @@ where
             Stage::Handling(guard) => {
                 let ended = ready!(run(this.handler, context));
                 let exchange = guard.take().expect("a future is not polled after it was ready");
-                match exchange.end(status(&ended)).try_ready() {
-                    Ok(saved) => Poll::Ready(finish(ended, saved)),
-                    Err(commit) => {
+                match end(exchange, &ended).map(Commit::try_ready) {
+                    None => Poll::Ready(finish(ended, Ok(SessionHeaders::default()))),
+                    Some(Ok(saved)) => Poll::Ready(finish(ended, saved)),
+                    Some(Err(commit)) => {
                         let commit = CommitGuard::new(commit, complete);
                         *this.stage = Stage::Committing(Box::new((commit, ended)));
                         self.poll(context)
@@ -113,11 +114,13 @@ where
     }
 }
 
-fn status<B>(ended: &Ended<B>) -> u16 {
+/// Ends a request. After a panic nothing can send the token of a renewal, so only a destroy is
+/// committed then.
+fn end<B>(exchange: Exchange, ended: &Ended<B>) -> Option<Commit> {
     match ended {
-        Ok(response) => response.status().as_u16(),
-        Err(Failure::Error { status, .. }) => status.as_u16(),
-        Err(Failure::Panic(_)) => 500,
+        Ok(response) => Some(exchange.end(response.status().as_u16())),
+        Err(Failure::Error { status, .. }) => Some(exchange.end(status.as_u16())),
+        Err(Failure::Panic(_)) => exchange.abandon(),
     }
 }
 

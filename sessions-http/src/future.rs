@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use pin_project_lite::pin_project;
-use sessions_core::adapter::{CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
+use sessions_core::adapter::{Commit, CommitError, CommitGuard, Exchange, ExchangeGuard, SessionHeaders};
 
 use crate::complete::complete;
 use crate::error::SessionError;
@@ -19,8 +19,9 @@ pin_project! {
     /// The future of a response, which is ready once its session is committed.
     ///
     /// If the commit fails, a bare response with the error's status replaces the handler's. If the
-    /// handler fails or panics, the session is first committed as for a 5xx response (data dropped,
-    /// destroy and renewal kept), and the failure or panic is then passed on.
+    /// handler fails without a response or panics, its writes are dropped and a destroy is carried
+    /// out first, and the failure or panic is then passed on. A login or renewal is dropped too,
+    /// since no response could send its token.
     ///
     /// If it is dropped while the handler runs, because the client disconnected or a timeout layer
     /// cut it off, the handler's writes are dropped but a destroy is still carried out. A commit
@@ -76,15 +77,14 @@ where
                 if answer.is_pending() && panic.is_none() {
                     return Poll::Pending;
                 }
-                if let Some(exchange) = guard.take() {
-                    // Most commits are ready at once, and the answer need not be stored.
-                    match exchange.end(status_of(&answer)).try_ready() {
-                        Ok(result) => conclude(&mut answer, result),
-                        Err(commit) => {
-                            let commit = CommitGuard::new(commit, complete);
-                            stage.set(Stage::Committing { commit, end: End { answer, panic } });
-                            return self.poll(context);
-                        }
+                // Most commits are ready at once, and the answer need not be stored.
+                match guard.take().and_then(|exchange| end(exchange, &answer)).map(Commit::try_ready) {
+                    None => {}
+                    Some(Ok(result)) => conclude(&mut answer, result),
+                    Some(Err(commit)) => {
+                        let commit = CommitGuard::new(commit, complete);
+                        stage.set(Stage::Committing { commit, end: End { answer, panic } });
+                        return self.poll(context);
                     }
                 }
                 if let Some(panic) = panic {
@@ -105,10 +105,12 @@ where
     }
 }
 
-fn status_of<B, E>(answer: &Poll<Result<Response<B>, E>>) -> u16 {
+/// Ends a request. Without a response nothing can send the token of a renewal, so only a destroy is
+/// committed then.
+fn end<B, E>(exchange: Exchange, answer: &Poll<Result<Response<B>, E>>) -> Option<Commit> {
     match answer {
-        Poll::Ready(Ok(response)) => response.status().as_u16(),
-        _ => 500,
+        Poll::Ready(Ok(response)) => Some(exchange.end(response.status().as_u16())),
+        _ => exchange.abandon(),
     }
 }
 

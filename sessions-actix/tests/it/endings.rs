@@ -45,6 +45,11 @@ async fn set_and_panic(session: Session) -> &'static str {
     panic!("on purpose")
 }
 
+async fn renew_and_panic(session: Session) -> &'static str {
+    session.renew();
+    panic!("on purpose")
+}
+
 async fn leave_and_panic(session: Session) -> &'static str {
     session.destroy();
     panic!("on purpose")
@@ -58,6 +63,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/set_and_fail", web::get().to(set_and_fail))
         .route("/leave_and_fail", web::get().to(leave_and_fail))
         .route("/set_and_panic", web::get().to(set_and_panic))
+        .route("/renew_and_panic", web::get().to(renew_and_panic))
         .route("/leave_and_panic", web::get().to(leave_and_panic));
 }
 
@@ -103,6 +109,15 @@ async fn panic_propagates_and_drops_the_writes() {
     let app = app(&sessions(), routes).await;
     let cookie = get(&app, "/set", "").await.cookie().unwrap();
     assert_eq!(panic_of(get(&app, "/set_and_panic", &cookie)).await, "on purpose");
+    assert_eq!(get(&app, "/get", &cookie).await.body, "iris");
+}
+
+/// Regression: the session had a new secret, and nobody got its token.
+#[actix_web::test]
+async fn panic_drops_a_renewal() {
+    let app = app(&sessions(), routes).await;
+    let cookie = get(&app, "/set", "").await.cookie().unwrap();
+    assert_eq!(panic_of(get(&app, "/renew_and_panic", &cookie)).await, "on purpose");
     assert_eq!(get(&app, "/get", &cookie).await.body, "iris");
 }
 

@@ -131,8 +131,32 @@ fn app_that_panics(sessions: Sessions) -> Router {
         session.destroy();
         panic!("asked to panic")
     }
+    async fn login(session: Session) -> Result<(), SessionError> {
+        session.login("iris")?;
+        panic!("asked to panic")
+    }
+    async fn renew(session: Session) {
+        session.renew();
+        panic!("asked to panic")
+    }
     let routes = routes().route("/panic/write", get(write)).route("/panic/destroy", get(destroy));
+    let routes = routes.route("/panic/login", get(login)).route("/panic/renew", get(renew));
     routes.layer(SessionLayer::new(sessions))
+}
+
+/// Regression: the session had a new secret, and nobody got its token.
+#[tokio::test]
+async fn panic_keeps_no_token_that_nobody_gets() {
+    let sessions = manager_and_store().0;
+    let app = app_that_panics(sessions.clone());
+    let mut browser = Browser::default();
+    assert!(panics(&app, &browser, "/panic/login").await);
+    assert_eq!(sessions.count().await.unwrap(), 0);
+    browser.get(&app, "/login").await;
+    for path in ["/panic/login", "/panic/renew"] {
+        assert!(panics(&app, &browser, path).await);
+        assert_eq!(browser.get(&app, "/whoami").await.body, "iris", "{path}");
+    }
 }
 
 #[tokio::test]
