@@ -91,7 +91,10 @@ impl SessionsExt for Sessions {
         let exchange = self.open_for(request.method());
         let head = RequestHead { method: request.method(), target: request.path(), headers: request.headers() };
         let session = block_on(exchange.session_from(&head))?;
-        let _ = block_on(exchange.end(200))?;
+        // Records that the session is in use. Nobody writes the headers of a response, so nothing
+        // may be begun that needs them, such as a rotation.
+        block_on(session.save())?;
+        drop(exchange.abandon());
         Ok(session)
     }
 }

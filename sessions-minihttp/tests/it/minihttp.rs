@@ -2,11 +2,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BufMut as _;
 use sessions_minihttp::{
     HttpServer, HttpService, HttpServiceFactory, Request, Response, Sessions, SessionsExt, WithSessions, block_on,
 };
+
+use sessions_minihttp::sessions_core::testing::ManualClock;
 
 use crate::support::{Client, listen, sessions, set_global};
 
@@ -108,4 +112,23 @@ fn may_minihttps_server_uses_existing_sessions() {
     assert_eq!(block_on(sessions.count()).unwrap(), 1);
     assert_eq!(theirs.get("/logout", &cookie).body, "Ok(())");
     assert_eq!(block_on(sessions.count()).unwrap(), 0);
+}
+
+/// Regression: a load began a rotation whose token nobody sent, and no other began for a minute.
+#[test]
+fn may_minihttps_server_begins_no_rotation() {
+    let clock = Arc::new(ManualClock::default());
+    let minute = Duration::from_secs(60);
+    let builder = Sessions::builder().secure(false).clock(Arc::clone(&clock)).rotate_every(minute);
+    let sessions = builder.build().unwrap();
+    let ours = listen(|address| WithSessions::new(sessions.clone(), HttpServer(Moved)).start(address).is_ok());
+    let service = Unmoved(sessions.clone());
+    let theirs = listen(|address| may_minihttp::HttpServer(service.clone()).start(address).is_ok());
+    let (mut theirs, mut ours) = (Client::new(theirs), Client::new(ours));
+    let cookie = ours.get("/set", "").cookie().to_owned();
+    clock.advance(minute);
+    assert_eq!(theirs.get("/", &cookie).body, "Ok(())");
+    let answer = ours.get("/get", &cookie);
+    assert_eq!(answer.body, "Some(2)");
+    assert_ne!(answer.cookie(), cookie);
 }
