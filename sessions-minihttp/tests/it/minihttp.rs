@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BufMut as _;
+use sessions_minihttp::sessions_core::testing::ManualClock;
 use sessions_minihttp::{
     HttpServer, HttpService, HttpServiceFactory, Request, Response, Sessions, SessionsExt, WithSessions, block_on,
 };
-
-use sessions_minihttp::sessions_core::testing::ManualClock;
 
 use crate::support::{Client, listen, sessions, set_global};
 
