@@ -108,9 +108,8 @@ impl<D: Database> Sql<D> {
         Ok(lease)
     }
 
-    /// Borrows a connection for a statement that may take long, once it has shown that it answers.
-    async fn checked_writer(&self) -> Answer<Lease<D>> {
-        let mut lease = self.writer().await?;
+    /// Returns a connection for a statement that may take long, once it has shown that it answers.
+    async fn checked(&self, mut lease: Lease<D>) -> Answer<Lease<D>> {
         // If it does not, the connection is closed rather than given back.
         let answer = timeout(self.patience, lease.begin().ping()).await;
         let answer = answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
@@ -128,15 +127,14 @@ impl<D: Database> Sql<D> {
         of_sent::<D>(error, &self.place)
     }
 
-    async fn rows(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<Columns>> {
-        let mut lease = self.reader().await?;
+    async fn rows(&self, mut lease: Lease<D>, text: &str, values: &[Value<'_>]) -> Answer<Vec<Columns>> {
         let sent = D::send(lease.connection(), &self.statements.with(text, values)).await;
         sent.map(|sent| sent.rows).map_err(|error| self.failure(&error))
     }
 
     /// Returns the only number that a statement finds.
-    async fn number_in(&self, text: &str, values: &[Value<'_>]) -> Answer<u64> {
-        let rows = self.rows(text, values).await?;
+    async fn number_in(&self, lease: Lease<D>, text: &str, values: &[Value<'_>]) -> Answer<u64> {
+        let rows = self.rows(lease, text, values).await?;
         let number = rows.first().and_then(|row| std::str::from_utf8(row.first()?).ok()?.parse().ok());
         number.ok_or_else(|| Failure::unreadable("a count is a number"))
     }
@@ -153,14 +151,13 @@ impl<D: Database> Sql<D> {
         sent
     }
 
-    async fn affected(&self, text: &str, values: &[Value<'_>], need: Need) -> Answer<u64> {
-        let mut lease = self.writer().await?;
+    async fn affected(&self, mut lease: Lease<D>, text: &str, values: &[Value<'_>], need: Need) -> Answer<u64> {
         let sent = self.write(&mut lease, text, values, need).await;
         sent.map(|sent| sent.affected).map_err(|error| self.failure(&error))
     }
 
     async fn removed(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<SessionId>> {
-        let mut lease = self.checked_writer().await?;
+        let mut lease = self.checked(self.writer().await?).await?;
         let statement = self.statements.with(text, values);
         let removed = D::remove(lease.begin(), &self.statements, &statement, self.room.as_ref()).await;
         lease.end(&removed);
@@ -168,7 +165,7 @@ impl<D: Database> Sql<D> {
     }
 
     async fn values(&self, text: &str, values: &[Value<'_>], limit: usize) -> Answer<Values> {
-        let rows = self.rows(text, values).await?;
+        let rows = self.rows(self.reader().await?, text, values).await?;
         let next = if rows.len() < limit { None } else { rows.last().and_then(|row| row.first().cloned()) };
         Ok(Values::new(rows.iter().map(|row| value(&row[1..])).collect(), next))
     }
@@ -178,7 +175,7 @@ impl<D: Database> Engine for Sql<D> {
     const NAME: &'static str = D::NAME;
 
     async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
-        let rows = self.rows(&self.statements.get, &[Value::Bytes(id.as_bytes())]).await?;
+        let rows = self.rows(self.reader().await?, &self.statements.get, &[Value::Bytes(id.as_bytes())]).await?;
         Ok(rows.first().map(|row| value(row)))
     }
 
@@ -212,7 +209,7 @@ impl<D: Database> Engine for Sql<D> {
             let body = Value::Bytes(new.body);
             (&self.statements.swap, &[head, body, new.principal(), expires_at, expires_at, id, mark][..])
         };
-        if self.affected(text, values, need_of(&old, &new)).await? == 1 {
+        if self.affected(self.writer().await?, text, values, need_of(&old, &new)).await? == 1 {
             return Ok(Swap::Done);
         }
         // A statement of its own: within one, a SELECT would see the row as it was before another's
@@ -221,7 +218,8 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn delete(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
-        let rows = self.affected(&self.statements.delete, &[Value::Bytes(id.as_bytes())], Need::End).await?;
+        let lease = self.writer().await?;
+        let rows = self.affected(lease, &self.statements.delete, &[Value::Bytes(id.as_bytes())], Need::End).await?;
         Ok((rows == 1).then(Vec::new))
     }
 
@@ -233,7 +231,8 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn count_of_principal(&self, principal: &str) -> Answer<u64> {
-        self.number_in(&self.statements.count_of_principal, &[Value::Bytes(&hash_of(principal))]).await
+        let lease = self.reader().await?;
+        self.number_in(lease, &self.statements.count_of_principal, &[Value::Bytes(&hash_of(principal))]).await
     }
 
     async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
@@ -249,11 +248,13 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn count(&self) -> Answer<u64> {
-        self.number_in(&self.statements.count, &[]).await
+        let lease = self.checked(self.reader().await?).await?;
+        self.number_in(lease, &self.statements.count, &[]).await
     }
 
     async fn delete_all(&self) -> Answer<u64> {
-        self.affected(&self.statements.delete_all, &[], Need::End).await
+        let lease = self.checked(self.writer().await?).await?;
+        self.affected(lease, &self.statements.delete_all, &[], Need::End).await
     }
 
     async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
@@ -262,7 +263,8 @@ impl<D: Database> Engine for Sql<D> {
         // The largest number is that of sessions that never expire.
         let (now, most) = (Value::Number(millis(now).min(i64::MAX - 1)), Value::Number(number(limit)));
         loop {
-            let moved = self.affected(&self.statements.moved, &[now, now, most], Need::End).await?;
+            let lease = self.checked(self.writer().await?).await?;
+            let moved = self.affected(lease, &self.statements.moved, &[now, now, most], Need::End).await?;
             let newest_format = Value::Bytes(&[1]);
             let removed = self.removed(&self.statements.expired, &[now, now, newest_format, most]).await?;
             if !removed.is_empty() || moved < limit.max(1) as u64 {
