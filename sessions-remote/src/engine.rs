@@ -217,14 +217,6 @@ impl Failure {
     }
 }
 
-impl Failure {
-    /// Returns whether the same call may succeed later.
-    #[must_use]
-    pub const fn may_pass(&self) -> bool {
-        self.kind.may_pass()
-    }
-}
-
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {

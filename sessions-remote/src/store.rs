@@ -99,6 +99,21 @@ impl<E: Engine> RemoteStore<E> {
             shared.outage.repeat(deadline, || shared.engine.get(NOBODY)).await.answer.map(drop)
         })
     }
+
+    /// Makes a call that only stores with this engine have, and tries again until `deadline` has
+    /// passed.
+    ///
+    /// A database that could not be reached before has the whole deadline too.
+    pub fn call<T, F>(&self, deadline: Duration, call: impl Fn(Self) -> F + Send + Sync + 'static) -> StoreFuture<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Answer<T>> + Send + 'static,
+    {
+        let store = self.clone();
+        self.shared.start(move |shared| async move {
+            shared.outage.repeat(Deadline::after(deadline), || call(store.clone())).await.answer
+        })
+    }
 }
 
 impl<E: Engine> Shared<E> {

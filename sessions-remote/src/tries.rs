@@ -31,7 +31,8 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    fn of(span: Duration) -> Self {
+    /// Returns the deadline of a call that starts now.
+    pub(crate) fn after(span: Duration) -> Self {
         let now = Instant::now();
         Self { at: now.checked_add(span).unwrap_or_else(|| now + FOREVER), span, patience: span, longest_try: span }
     }
@@ -146,7 +147,7 @@ impl Outage {
 
     /// Starts the deadline of a call.
     pub(crate) fn start(&self, span: Duration) -> Deadline {
-        Deadline::of(if self.is_known.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span })
+        Deadline::after(if self.is_known.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span })
     }
 
     /// Returns whether the caller should [`probe`](Self::probe): in an outage, and not while
@@ -161,7 +162,7 @@ impl Outage {
         F: Future<Output = Answer<T>>,
     {
         // If it can, the outage is over.
-        let _ = self.repeat(Deadline::of(span), call).await;
+        let _ = self.repeat(Deadline::after(span), call).await;
         self.is_probed.store(false, Ordering::Relaxed);
     }
 

@@ -3,11 +3,10 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use sessions_core::store::{StoreError, StoreErrorKind, StoreFuture};
-use sessions_remote::{Background, Failure, OpenByUrl, OpenError, OpenErrorKind, Options, RemoteStore, UrlOptions};
+use sessions_core::store::StoreFuture;
+use sessions_remote::{Background, OpenByUrl, OpenError, OpenErrorKind, Options, RemoteStore, UrlOptions};
 use sqlx::Pool;
 use sqlx::pool::PoolOptions;
-use tokio::time::{Instant, sleep};
 
 use crate::driver::Database;
 use crate::engine::Sql;
@@ -76,7 +75,7 @@ impl<D: Database> SqlBuilder<D> {
 
     /// Sets the maximum number of calls in flight; 4096 by default.
     ///
-    /// Further ones fail as [`Busy`](StoreErrorKind::Busy).
+    /// Further ones fail as [`Busy`](sessions_core::store::StoreErrorKind::Busy).
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.options.max_in_flight = calls;
         self
@@ -196,9 +195,8 @@ impl<D: Database> OpenByUrl for Sql<D> {
     }
 }
 
-/// How long a migration asks a database that is busy or not there, and the time between two tries.
+/// How long a migration asks a database that is busy or not there.
 const MIGRATION: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The calls that only stores in SQL databases have.
 pub trait SqlStore {
@@ -216,21 +214,6 @@ pub trait SqlStore {
 
 impl<D: Database> SqlStore for RemoteStore<Sql<D>> {
     fn migrate(&self) -> StoreFuture<()> {
-        let store = self.clone();
-        // On the runtime, so that it does not matter where the future is polled.
-        let task = self.engine().runtime().spawn(async move {
-            let until = Instant::now() + MIGRATION;
-            loop {
-                match store.engine().migrate().await {
-                    Err(failure) if failure.may_pass() && Instant::now() < until => sleep(PAUSE).await,
-                    done => return done,
-                }
-            }
-        });
-        StoreFuture::new(async move {
-            let ended = |_| Err(Failure::unreached("the runtime of the connections has ended"));
-            let error = |failure| StoreError::new(D::NAME, StoreErrorKind::Unavailable).caused_by(failure);
-            task.await.unwrap_or_else(ended).map_err(error)
-        })
+        self.call(MIGRATION, |store| async move { store.engine().migrate().await })
     }
 }

@@ -55,10 +55,6 @@ impl<D: Database> Sql<D> {
         Self { pool, schema, place, statements, runtime, patience, turn, room }
     }
 
-    pub(crate) const fn runtime(&self) -> &Handle {
-        &self.runtime
-    }
-
     /// Creates the table, unless it is there.
     ///
     /// If it is, a role without the right to create one will do.

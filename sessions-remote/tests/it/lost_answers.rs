@@ -7,7 +7,7 @@ use pollster::block_on;
 use sessions_core::record::{Changes, Record, Refusal, SecretHash};
 use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_core::{SessionId, Timestamp};
-use sessions_remote::{Options, RemoteStore};
+use sessions_remote::{Engine, Options, RemoteStore};
 
 use crate::map_engine::{Map, MapEngine};
 
@@ -304,6 +304,21 @@ fn a_server_that_is_down_fails_long_calls_too() {
         assert_eq!(call(&store), None);
     }
     assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
+}
+
+#[test]
+fn a_call_of_the_engines_own_has_its_whole_deadline() {
+    let options = Options::default().load_deadline(Duration::from_millis(20));
+    let store = RemoteStore::new(MapEngine::default(), options).unwrap();
+    store.engine().unreached.store(usize::MAX, Ordering::SeqCst);
+    assert!(block_on(store.ping()).is_err());
+    // Their pauses are longer than calls wait now.
+    store.engine().unreached.store(10, Ordering::SeqCst);
+    let get = |store: RemoteStore<MapEngine>| async move { store.engine().get(SessionId::from_bytes([1; 16])).await };
+    assert_eq!(block_on(store.call(Duration::from_secs(20), get)).unwrap(), None);
+    store.engine().unreached.store(usize::MAX, Ordering::SeqCst);
+    let error = block_on(store.call(Duration::from_millis(20), get)).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
 }
 
 #[test]
