@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::driver::{Database, Need, Sent};
-use crate::failure::{Place, is_loss, of_connecting, of_sent};
+use crate::failure::{Place, Verdict, of_connecting, of_sent, verdict};
 use crate::lease::Lease;
 use crate::statements::{Columns, Statement, Statements, Value, schema};
 use crate::table::Table;
@@ -63,7 +63,7 @@ impl<D: Database> Sql<D> {
         let probe = self.statements.with(&self.statements.probe, &[Value::Bytes(&[])]);
         match D::send(lease.connection(), &probe).await {
             Ok(_) => return Ok(()),
-            Err(error) if is_loss::<D>(&error) => return Err(self.failure(&error)),
+            Err(error) if verdict::<D>(&error) == Verdict::Unknown => return Err(self.failure(&error)),
             Err(_) => {}
         }
         let schema = Statement { text: "", values: &[], literal: Some(self.schema.clone()) };
@@ -114,7 +114,7 @@ impl<D: Database> Sql<D> {
     }
 
     fn failure(&self, error: &sqlx::Error) -> Failure {
-        if is_loss::<D>(error) {
+        if verdict::<D>(error) == Verdict::Unknown {
             // The others are probably lost too. Giving one back checks it.
             while let Some(idle) = self.pool.try_acquire() {
                 drop(Lease::<D>::new(idle, self.runtime.clone()));

@@ -1,12 +1,14 @@
 //! Room on the disk of a SQLite file, kept for ending sessions.
 
+use std::io;
 use std::path::Path;
 
 use sessions_disk::{Reserve, files};
 use sqlx::{Executor, SqliteConnection};
 
 use crate::driver::{Driver, Need, Sent};
-use crate::sqlite::{Sqlite, is_full};
+use crate::failure::{Verdict, verdict};
+use crate::sqlite::Sqlite;
 use crate::statements::Statement;
 
 /// Length of the reserve. It holds what the -wal holds at most, and some transactions.
@@ -67,7 +69,7 @@ impl Room {
     ) -> sqlx::Result<Sent> {
         if self.is_ample() {
             match Sqlite::send(connection, statement).await {
-                Err(error) if is_full(&error) => {}
+                Err(error) if verdict::<Sqlite>(&error) == Verdict::Full => {}
                 sent => return sent,
             }
             self.reserve.release();
@@ -77,7 +79,9 @@ impl Room {
         let may_grow = match need {
             Need::End => true,
             Need::User => self.free().is_some_and(|free| free >= LEFT),
-            Need::Guest if free_pages(connection).await? < FREE_PAGES => return Err(no_room()),
+            Need::Guest if free_pages(connection).await? < FREE_PAGES => {
+                return Err(io::Error::new(io::ErrorKind::StorageFull, "what is left is for users").into());
+            }
             Need::Guest => false,
         };
         if may_grow {
@@ -95,7 +99,7 @@ impl Room {
 /// Sends a statement, once more if the -wal had no room for it.
 async fn send_or_empty_wal(connection: &mut SqliteConnection, statement: &Statement<'_>) -> sqlx::Result<Sent> {
     match Sqlite::send(connection, statement).await {
-        Err(error) if is_full(&error) => {
+        Err(error) if verdict::<Sqlite>(&error) == Verdict::Full => {
             empty_wal(connection).await?;
             Sqlite::send(connection, statement).await
         }
@@ -111,8 +115,4 @@ async fn empty_wal(connection: &mut SqliteConnection) -> sqlx::Result<()> {
 /// Returns the number of pages in the file that hold nothing.
 async fn free_pages(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
     sqlx::query_scalar("PRAGMA freelist_count").fetch_one(connection).await
-}
-
-fn no_room() -> sqlx::Error {
-    sqlx::Error::Io(std::io::ErrorKind::StorageFull.into())
 }

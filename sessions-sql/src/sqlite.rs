@@ -117,7 +117,7 @@ impl Driver for Sqlite {
     }
 
     fn judge(error: &dyn DatabaseError) -> Verdict {
-        let code = code(error);
+        let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();
         // The primary code is in the last byte.
         match code & 0xff {
             // Busy, locked, the schema has changed.
@@ -139,15 +139,6 @@ impl Driver for Sqlite {
 
 /// The code for the file of shared memory, which could not be made larger.
 const SHARED_MEMORY: i32 = 4874;
-
-fn code(error: &dyn DatabaseError) -> i32 {
-    error.code().and_then(|code| code.parse().ok()).unwrap_or_default()
-}
-
-/// Returns whether a statement was not carried out because the disk is full.
-pub(crate) fn is_full(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| Sqlite::judge(error) == Verdict::Full)
-}
 
 /// Creates the database file for its owner only, or checks the one that is there.
 ///
