@@ -1,6 +1,7 @@
 //! The texts of all statements, and their values.
 
 use std::fmt::{self, Write};
+use std::iter;
 
 use crate::table::Table;
 
@@ -95,7 +96,7 @@ impl Statements {
             let text = text.replace("{table}", &table).replace("{least}", dialect.least);
             let text = text.replace("{or_nothing}", dialect.or_nothing);
             let text = text.replace("{text}", dialect.text_and_bytes[0]).replace("{bytes}", dialect.text_and_bytes[1]);
-            if dialect.has_question_marks { with_question_marks(&text) } else { text }.into_boxed_str()
+            if dialect.has_question_marks { replace_values(&text, iter::repeat("?")) } else { text }.into_boxed_str()
         };
         Self {
             probe: text("SELECT id, head, body, principal FROM {table} WHERE expires_at < sweep_from AND id = $1"),
@@ -131,42 +132,34 @@ impl Statements {
 
     /// Returns a statement with its values.
     pub(crate) fn with<'a>(&self, text: &'a str, values: &'a [Value<'a>]) -> Statement<'a> {
-        Statement { text, values, literal: self.is_literal.then(|| literal(text, values)) }
+        Statement { text, values, literal: self.is_literal.then(|| replace_values(text, values.iter().map(literal))) }
     }
 }
 
-/// Writes `?` for `$1`, `$2` and so on.
-fn with_question_marks(text: &str) -> String {
+/// Replaces `$1`, `$2` and so on, in this order.
+fn replace_values(text: &str, replacements: impl Iterator<Item = impl AsRef<str>>) -> String {
     let mut parts = text.split('$');
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + "?" + part.trim_start_matches(|letter: char| letter.is_ascii_digit()))
-}
-
-/// Writes values into a text: numbers, and bytes as hexadecimal digits, which need no escaping.
-fn literal(text: &str, values: &[Value<'_>]) -> String {
-    let mut parts = text.split('$');
-    let mut literal = parts.next().unwrap_or_default().to_owned();
-    for (part, value) in parts.zip(values) {
-        match value {
-            Value::Bytes(bytes) => {
-                literal += r"'\x";
-                literal += &hex(bytes);
-                literal += "'::bytea";
-            }
-            Value::Nothing => literal += "NULL",
-            Value::Number(number) => literal += &number.to_string(),
-        }
-        literal += part.trim_start_matches(|letter: char| letter.is_ascii_digit());
-    }
-    literal
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // A string takes all text.
-        let _ = write!(text, "{byte:02x}");
-        text
+    parts.zip(replacements).fold(first, |text, (part, replacement)| {
+        text + replacement.as_ref() + part.trim_start_matches(|letter: char| letter.is_ascii_digit())
     })
+}
+
+/// Writes a value as PostgreSQL reads it: bytes as hexadecimal digits, which need no escaping.
+fn literal(value: &Value<'_>) -> String {
+    match value {
+        Value::Bytes(bytes) => {
+            let mut text = String::with_capacity(2 * bytes.len() + 12);
+            text += r"'\x";
+            for byte in *bytes {
+                // A string takes all text.
+                let _ = write!(text, "{byte:02x}");
+            }
+            text + "'::bytea"
+        }
+        Value::Nothing => "NULL".to_owned(),
+        Value::Number(number) => number.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -175,12 +168,13 @@ mod tests {
 
     #[test]
     fn values_are_numbered_or_in_order() {
-        assert_eq!(with_question_marks("a = $1, b = $22 AND c = $3"), "a = ?, b = ? AND c = ?");
+        assert_eq!(replace_values("a = $1, b = $22 AND c = $3", iter::repeat("?")), "a = ?, b = ? AND c = ?");
     }
 
     #[test]
     fn bytes_are_written_as_digits() {
         let values = [Value::Bytes(b"';--"), Value::Nothing, Value::Number(-7)];
-        assert_eq!(literal("f($1, $2) = $3)", &values), r"f('\x273b2d2d'::bytea, NULL) = -7)");
+        let text = replace_values("f($1, $2) = $3)", values.iter().map(literal));
+        assert_eq!(text, r"f('\x273b2d2d'::bytea, NULL) = -7)");
     }
 }
