@@ -101,7 +101,7 @@ impl<D: Database> SqlBuilder<D> {
             return Err(OpenError::new(OpenErrorKind::Url, reason));
         }
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
-        let query = UrlOptions::parse(query, &[OWN, D::URL_OPTIONS].concat())?;
+        let query = UrlOptions::parse(query, &[OWN, D::OWN_OPTIONS, D::SQLX_OPTIONS].concat())?;
         self.read(&query)?;
         let table = self.checked_table()?;
         let options = D::connect_options(base, &query, patience(&self.options))?;

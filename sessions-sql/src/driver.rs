@@ -7,6 +7,7 @@ use std::time::Duration;
 use sessions_core::SessionId;
 use sqlx::error::DatabaseError;
 
+use crate::connect::connect_options;
 use crate::failure::Verdict;
 use crate::statements::{Columns, Dialect, Statement, Statements};
 use sessions_remote::{OpenError, UrlOptions};
@@ -35,8 +36,11 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
 
     const SCHEMES: &'static [&'static str];
 
-    /// Options of a URL that other databases do not have.
-    const URL_OPTIONS: &'static [&'static str];
+    /// Options of a URL that other stores do not have.
+    const OWN_OPTIONS: &'static [&'static str] = &[];
+
+    /// Options of a URL that sqlx reads.
+    const SQLX_OPTIONS: &'static [&'static str] = &[];
 
     /// How statements are written.
     const DIALECT: Dialect;
@@ -50,7 +54,9 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// Returns how to connect to the database of a URL, given the part before its query.
     ///
     /// A try waits for a lock for as long as `patience`.
-    fn connect_options(base: &str, url: &UrlOptions, patience: Duration) -> Result<ConnectOptions<Self>, OpenError>;
+    fn connect_options(base: &str, url: &UrlOptions, _patience: Duration) -> Result<ConnectOptions<Self>, OpenError> {
+        connect_options(base, url, Self::SQLX_OPTIONS)
+    }
 
     /// Returns where the database is, for messages, if that may be shown.
     fn place(_: &ConnectOptions<Self>) -> Option<String> {

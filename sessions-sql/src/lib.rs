@@ -7,7 +7,6 @@
 )]
 
 mod builder;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod connect;
 mod driver;
 mod engine;

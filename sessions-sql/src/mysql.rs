@@ -1,14 +1,11 @@
 //! MySQL and MariaDB.
 
-use std::time::Duration;
-
 use sessions_core::SessionId;
-use sessions_remote::{OpenError, RemoteStore, UrlOptions};
+use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
+use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
 use sqlx::{Connection, Executor};
 
-use crate::connect::connect_options;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
@@ -44,7 +41,7 @@ impl Driver for MySql {
 
     const NAME: &'static str = "mysql";
     const SCHEMES: &'static [&'static str] = &["mysql://", "mariadb://"];
-    const URL_OPTIONS: &'static [&'static str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
+    const SQLX_OPTIONS: &'static [&'static str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
     const CONNECTIONS: u32 = 10;
     const DIALECT: Dialect = Dialect {
         quote: '`',
@@ -58,10 +55,6 @@ impl Driver for MySql {
         moved: "UPDATE {table} AS kept JOIN ({due}) AS due ON kept.id = due.id SET kept.sweep_from = kept.expires_at",
         schema: SCHEMA,
     };
-
-    fn connect_options(base: &str, options: &UrlOptions, _: Duration) -> Result<MySqlConnectOptions, OpenError> {
-        connect_options(base, options, Self::URL_OPTIONS)
-    }
 
     send_with_sqlx!();
 

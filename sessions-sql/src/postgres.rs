@@ -1,13 +1,9 @@
 //! PostgreSQL.
 
-use std::time::Duration;
-
-use sessions_remote::{OpenError, RemoteStore, UrlOptions};
+use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
-use sqlx::postgres::PgConnectOptions;
 
 use crate::builder::SqlBuilder;
-use crate::connect::connect_options;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
@@ -64,8 +60,9 @@ impl Driver for Postgres {
 
     const NAME: &'static str = "postgres";
     const SCHEMES: &'static [&'static str] = &["postgres://", "postgresql://"];
-    const URL_OPTIONS: &'static [&'static str] =
-        &["schema", "pgbouncer", "sslmode", "sslrootcert", "sslcert", "sslkey", "host", "application_name"];
+    const OWN_OPTIONS: &'static [&'static str] = &["schema", "pgbouncer"];
+    const SQLX_OPTIONS: &'static [&'static str] =
+        &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "application_name"];
     const CONNECTIONS: u32 = 10;
     // A row that `due` has locked is its latest version, and stays so.
     const DIALECT: Dialect = Dialect {
@@ -81,10 +78,6 @@ impl Driver for Postgres {
                 UPDATE {table} AS kept SET sweep_from = kept.expires_at FROM due WHERE kept.id = due.id",
         schema: SCHEMA,
     };
-
-    fn connect_options(base: &str, options: &UrlOptions, _: Duration) -> Result<PgConnectOptions, OpenError> {
-        connect_options(base, options, &Self::URL_OPTIONS[2..])
-    }
 
     send_with_sqlx!();
 

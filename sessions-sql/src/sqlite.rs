@@ -55,7 +55,7 @@ impl Driver for Sqlite {
 
     const NAME: &'static str = "sqlite";
     const SCHEMES: &'static [&'static str] = &["sqlite:"];
-    const URL_OPTIONS: &'static [&'static str] = &["synchronous"];
+    const OWN_OPTIONS: &'static [&'static str] = &["synchronous"];
     const CONNECTIONS: u32 = 4;
     const ONE_WRITER: bool = true;
     const DIALECT: Dialect = Dialect {
