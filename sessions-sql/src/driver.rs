@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sessions_core::SessionId;
 use sqlx::error::DatabaseError;
+use tokio::sync::Semaphore;
 
 use crate::connect::connect_options;
 use crate::failure::Verdict;
@@ -46,10 +47,10 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     const DIALECT: Dialect;
 
     /// Number of connections that a store opens by default.
-    const CONNECTIONS: u32;
+    const CONNECTIONS: u32 = 10;
 
-    /// Whether one connection at a time should write.
-    const ONE_WRITER: bool = false;
+    /// Number of connections that may write at once.
+    const WRITERS: usize = Semaphore::MAX_PERMITS;
 
     /// Returns how to connect to the database of a URL, given the part before its query.
     ///

@@ -11,7 +11,7 @@ use sessions_remote::{Answer, Engine, Failure, Swap, Values};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Pool};
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::driver::{Database, Need, Sent};
@@ -35,7 +35,7 @@ pub struct Sql<D: Database> {
     runtime: Handle,
     /// How long one try waits for a connection.
     patience: Duration,
-    turn: Option<Arc<Mutex<()>>>,
+    writers: Arc<Semaphore>,
     room: Option<D::Room>,
 }
 
@@ -49,10 +49,10 @@ impl<D: Database> Sql<D> {
         room: Option<D::Room>,
     ) -> Self {
         let statements = Statements::new(&D::DIALECT, &table, is_literal);
-        let turn = D::ONE_WRITER.then(Arc::default);
+        let writers = Arc::new(Semaphore::new(D::WRITERS));
         let schema = schema(&D::DIALECT, &table);
         let place = Place::of::<D>(&pool.connect_options(), table);
-        Self { pool, schema, place, statements, runtime, patience, turn, room }
+        Self { pool, schema, place, statements, runtime, patience, writers, room }
     }
 
     /// Creates the table, unless it is there.
@@ -92,15 +92,10 @@ impl<D: Database> Sql<D> {
 
     /// Borrows a connection to write.
     async fn writer(&self) -> Answer<Lease<D>> {
-        let turn = match &self.turn {
-            None => None,
-            Some(turn) => match timeout(self.patience, Arc::clone(turn).lock_owned()).await {
-                Ok(turn) => Some(turn),
-                Err(_) => return Err(Failure::unreached("other writes of this process take too long")),
-            },
-        };
+        let turn = timeout(self.patience, Arc::clone(&self.writers).acquire_owned()).await;
+        let turn = turn.map_err(|_| Failure::unreached("other writes of this process take too long"))?;
         let mut lease = self.reader().await?;
-        lease.turn = turn;
+        lease.turn = turn.ok();
         Ok(lease)
     }
 

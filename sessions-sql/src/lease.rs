@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use tokio::runtime::Handle;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::driver::{Connection, Database};
@@ -21,8 +21,8 @@ const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct Lease<D: Database> {
     connection: Option<PoolConnection<D::Sqlx>>,
     runtime: Handle,
-    /// The turn to write, where one connection at a time does.
-    pub(crate) turn: Option<OwnedMutexGuard<()>>,
+    /// The turn to write.
+    pub(crate) turn: Option<OwnedSemaphorePermit>,
     /// Whether the connection may be in the middle of a transaction.
     is_open: bool,
 }

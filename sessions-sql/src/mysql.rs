@@ -42,7 +42,6 @@ impl Driver for MySql {
     const NAME: &'static str = "mysql";
     const SCHEMES: &'static [&'static str] = &["mysql://", "mariadb://"];
     const SQLX_OPTIONS: &'static [&'static str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
-    const CONNECTIONS: u32 = 10;
     const DIALECT: Dialect = Dialect {
         quote: '`',
         has_question_marks: true,

@@ -63,7 +63,6 @@ impl Driver for Postgres {
     const OWN_OPTIONS: &'static [&'static str] = &["schema", "pgbouncer"];
     const SQLX_OPTIONS: &'static [&'static str] =
         &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "application_name"];
-    const CONNECTIONS: u32 = 10;
     // A row that `due` has locked is its latest version, and stays so.
     const DIALECT: Dialect = Dialect {
         quote: '"',

@@ -57,7 +57,7 @@ impl Driver for Sqlite {
     const SCHEMES: &'static [&'static str] = &["sqlite:"];
     const OWN_OPTIONS: &'static [&'static str] = &["synchronous"];
     const CONNECTIONS: u32 = 4;
-    const ONE_WRITER: bool = true;
+    const WRITERS: usize = 1;
     const DIALECT: Dialect = Dialect {
         quote: '"',
         has_question_marks: true,
