@@ -30,7 +30,6 @@ const SMALL_SWEEP: usize = 50;
 pub struct Sql<D: Database> {
     pool: Pool<D::Sqlx>,
     place: Place,
-    schema: String,
     statements: Statements,
     runtime: Handle,
     /// How long one try waits for a connection.
@@ -50,9 +49,8 @@ impl<D: Database> Sql<D> {
     ) -> Self {
         let statements = Statements::new(&D::DIALECT, &table, is_literal);
         let writers = Arc::new(Semaphore::new(D::WRITERS));
-        let schema = schema(&D::DIALECT, &table);
         let place = Place::of::<D>(&pool.connect_options(), table);
-        Self { pool, schema, place, statements, runtime, patience, writers, room }
+        Self { pool, place, statements, runtime, patience, writers, room }
     }
 
     /// Creates the table, unless it is there.
@@ -66,7 +64,8 @@ impl<D: Database> Sql<D> {
             Err(error) if verdict::<D>(&error) == Verdict::Unknown => return Err(self.failure(&error)),
             Err(_) => {}
         }
-        let schema = Statement { text: "", values: &[], literal: Some(self.schema.clone()) };
+        let schema = schema(&D::DIALECT, &self.place.table);
+        let schema = Statement { text: "", values: &[], literal: Some(schema) };
         let created = D::send(lease.begin(), &schema).await;
         lease.end(&created);
         created.map(drop).map_err(|error| self.failure(&error))
@@ -252,7 +251,7 @@ impl<D: Database> Engine for Sql<D> {
         let is_full = self.room.as_ref().is_some_and(|room| !D::is_ample(room));
         let limit = if is_full { limit.min(SMALL_SWEEP) } else { limit };
         // The largest number is that of sessions that never expire.
-        let (now, most) = (Value::Number(millis(now).min(i64::MAX - 1)), Value::Number(number(limit)));
+        let (now, most) = (Value::Number(number(now.as_millis()).min(i64::MAX - 1)), Value::Number(number(limit)));
         loop {
             let lease = self.checked(self.writer().await?).await?;
             let moved = self.affected(lease, &self.statements.moved, &[now, now, most], Need::End).await?;
@@ -283,7 +282,7 @@ impl<'a> Row<'a> {
             head: [fixed, tail].concat(),
             body: &rest[..rest.len() - tail.len()],
             principal: record.principal().map(hash_of),
-            expires_at: millis(record.expires_at()),
+            expires_at: number(record.expires_at().as_millis()),
         }
     }
 
@@ -320,18 +319,13 @@ fn value(row: &[Vec<u8>]) -> Vec<u8> {
 /// find some by trying takes 2^64 hashes, all of them accepted as principals by the application. To
 /// find one for a given principal takes 2^128.
 fn hash_of(principal: &str) -> [u8; 16] {
-    let hash: [u8; 32] = Sha256::digest(principal.as_bytes()).into();
-    let mut short = [0; 16];
-    short.copy_from_slice(&hash[..16]);
-    short
+    let hash = Sha256::digest(principal.as_bytes());
+    std::array::from_fn(|at| hash[at])
 }
 
-fn millis(time: Timestamp) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn number(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+/// Returns a number, or the largest one that a column holds.
+fn number(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }
 
 /// Shows the table.
