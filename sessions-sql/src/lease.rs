@@ -55,16 +55,13 @@ impl<D: Database> Lease<D> {
 impl<D: Database> Drop for Lease<D> {
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else { return };
+        // A timer can be made here, and the pool may start tasks.
+        let _entered = self.runtime.enter();
         if self.is_open {
-            self.runtime.spawn(async move { drop(connection.detach()) });
+            drop(connection.detach());
         } else {
             // Checks the connection, and reads what a dropped call has left unread.
-            self.runtime.spawn(in_time(connection.return_to_pool()));
+            tokio::spawn(timeout(RETURN_TIMEOUT, connection.return_to_pool()));
         }
     }
-}
-
-/// Bounds a future. The timer is made when it is polled, which is within the runtime.
-async fn in_time(future: impl Future<Output = ()>) {
-    let _ = timeout(RETURN_TIMEOUT, future).await;
 }
