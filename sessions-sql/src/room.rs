@@ -8,7 +8,7 @@ use sqlx::{Executor, SqliteConnection};
 
 use crate::driver::{Driver, Need, Sent};
 use crate::failure::{Verdict, verdict};
-use crate::sqlite::Sqlite;
+use crate::sqlite::{Sqlite, beside};
 use crate::statements::Statement;
 
 /// Length of the reserve. It holds what the -wal holds at most, and some transactions.
@@ -42,9 +42,7 @@ impl Room {
     ///
     /// Releases it if there is too little room to open the database.
     pub(crate) fn open(file: &Path) -> Self {
-        let mut path = file.as_os_str().to_owned();
-        path.push("-reserve");
-        let room = Self { reserve: Reserve::new(Path::new(&path), RESERVE), file: file.into() };
+        let room = Self { reserve: Reserve::new(&beside(file, "-reserve"), RESERVE), file: file.into() };
         if room.is_ample() && room.free().is_some_and(|free| free < LEFT) {
             room.reserve.release();
         }

@@ -1,6 +1,6 @@
 //! SQLite.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -83,7 +83,10 @@ impl Driver for Sqlite {
             return Err(OpenError::new(OpenErrorKind::Folder, reason));
         }
         let synchronous = url.one_of("synchronous", SYNCHRONOUS)?.unwrap_or(SqliteSynchronous::Full);
-        prepare_file(path)?;
+        prepare_file(path).map_err(|error| {
+            let place = error.path().unwrap_or(path).display();
+            OpenError::new(OpenErrorKind::File, format!("{place}: {}", error.reason())).caused_by(error)
+        })?;
         let options = SqliteConnectOptions::new().filename(path).create_if_missing(false);
         let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
         let options = options.pragma("wal_autocheckpoint", WAL_PAGES);
@@ -144,23 +147,21 @@ const SHARED_MEMORY: i32 = 4874;
 ///
 /// SQLite would follow a link, trust what anybody has written, and create the file as the umask
 /// says.
-fn prepare_file(path: &Path) -> Result<(), OpenError> {
+fn prepare_file(path: &Path) -> Result<(), sessions_disk::OpenError> {
     /// Creating the file opens and closes it, which would drop the locks of a store that has just
     /// opened it in another thread.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    files::prepare_private(Sqlite::NAME, path).map_err(|error| file_error(path, error))?;
+    files::prepare_private(Sqlite::NAME, path)?;
     for suffix in BESIDE {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(suffix);
-        let beside = Path::new(&beside);
-        files::check_private(Sqlite::NAME, beside).map_err(|error| file_error(beside, error))?;
+        files::check_private(Sqlite::NAME, &beside(path, suffix))?;
     }
-    let private = files::make_private(path).map_err(|error| sessions_disk::OpenError::io(Sqlite::NAME, error));
-    private.map_err(|error| file_error(path, error))
+    files::make_private(path).map_err(|error| sessions_disk::OpenError::io(Sqlite::NAME, error).at(path))
 }
 
-fn file_error(path: &Path, error: sessions_disk::OpenError) -> OpenError {
-    let reason = format!("{}: {}", path.display(), error.reason());
-    OpenError::new(OpenErrorKind::File, reason).caused_by(error)
+/// Returns the path of a file beside the database.
+pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
