@@ -151,7 +151,7 @@ impl<D: Database> SqlBuilder<D> {
     ///
     /// Fails if the table's name is invalid.
     pub fn schema_sql(&self) -> Result<String, OpenError> {
-        Ok(schema(&D::DIALECT, &self.checked_table()?))
+        Ok(schema::<D>(&self.checked_table()?))
     }
 
     /// Takes over the options of a URL.
@@ -171,7 +171,7 @@ impl<D: Database> SqlBuilder<D> {
         if self.max_connections == Some(0) {
             return Err(OpenError::zero("max_connections"));
         }
-        Table::new(self.schema.as_deref(), &self.table, D::DIALECT.quote)
+        Table::new(self.schema.as_deref(), &self.table, D::QUOTE)
     }
 
     fn finish(

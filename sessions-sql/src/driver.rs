@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::connect::connect_options;
 use crate::failure::Verdict;
-use crate::statements::{Columns, Dialect, Statement, Statements};
+use crate::statements::{Columns, Statement, Statements};
 use sessions_remote::{OpenError, UrlOptions};
 
 /// A database that sessions can be kept in: [`Postgres`](crate::Postgres),
@@ -43,8 +43,32 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// Options of a URL that sqlx reads.
     const SQLX_OPTIONS: &'static [&'static str] = &[];
 
-    /// How statements are written.
-    const DIALECT: Dialect;
+    /// The quotation mark of names.
+    const QUOTE: char = '"';
+
+    /// Whether a value is `?` in a statement, and not `$` and its number.
+    const HAS_QUESTION_MARKS: bool = true;
+
+    /// The function that returns the smaller of two numbers.
+    const LEAST: &'static str = "least";
+
+    /// The types of text and of bytes, as CAST knows them.
+    const TEXT_AND_BYTES: [&'static str; 2];
+
+    /// What follows the values of an INSERT that leaves a row of the same id alone.
+    const OR_NOTHING: &'static str = "ON CONFLICT (id) DO NOTHING";
+
+    /// Removes a principal's sessions and selects their ids, or only selects and locks them.
+    const OF_PRINCIPAL: &'static str = "DELETE FROM {table} WHERE principal = $1 AND id <> $2 RETURNING id";
+
+    /// Removes the sessions that `{due}` selects in the same way.
+    const EXPIRED: &'static str;
+
+    /// Moves the sweep past the sessions that `{due}` selects.
+    const MOVED: &'static str;
+
+    /// Creates the table.
+    const SCHEMA: &'static str;
 
     /// Number of connections that a store opens by default.
     const CONNECTIONS: u32 = 10;

@@ -47,7 +47,7 @@ impl<D: Database> Sql<D> {
         patience: Duration,
         room: Option<D::Room>,
     ) -> Self {
-        let statements = Statements::new(&D::DIALECT, &table, is_literal);
+        let statements = Statements::new::<D>(&table, is_literal);
         let writers = Arc::new(Semaphore::new(D::WRITERS));
         let place = Place::of::<D>(&pool.connect_options(), table);
         Self { pool, place, statements, runtime, patience, writers, room }
@@ -64,7 +64,7 @@ impl<D: Database> Sql<D> {
             Err(error) if verdict::<D>(&error) == Verdict::Unknown => return Err(self.failure(&error)),
             Err(_) => {}
         }
-        let schema = schema(&D::DIALECT, &self.place.table);
+        let schema = schema::<D>(&self.place.table);
         let schema = Statement { text: "", values: &[], literal: Some(schema) };
         let created = D::send(lease.begin(), &schema).await;
         lease.end(&created);

@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor};
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
-use crate::statements::{Dialect, Statement, Statements, Value};
+use crate::statements::{Statement, Statements, Value};
 
 /// Sessions in MySQL or MariaDB.
 pub type MySqlStore = RemoteStore<Sql<MySql>>;
@@ -42,18 +42,15 @@ impl Driver for MySql {
     const NAME: &'static str = "mysql";
     const SCHEMES: &'static [&'static str] = &["mysql://", "mariadb://"];
     const SQLX_OPTIONS: &'static [&'static str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
-    const DIALECT: Dialect = Dialect {
-        quote: '`',
-        has_question_marks: true,
-        least: "least",
-        text_and_bytes: ["char", "binary"],
-        // A row of the same id is an error, and told apart from others by its number.
-        or_nothing: "",
-        of_principal: "SELECT id FROM {table} WHERE principal = $1 AND id <> $2 FOR UPDATE",
-        expired: "{due} FOR UPDATE SKIP LOCKED",
-        moved: "UPDATE {table} AS kept JOIN ({due}) AS due ON kept.id = due.id SET kept.sweep_from = kept.expires_at",
-        schema: SCHEMA,
-    };
+    const QUOTE: char = '`';
+    const TEXT_AND_BYTES: [&'static str; 2] = ["char", "binary"];
+    // A row of the same id is an error, and told apart from others by its number.
+    const OR_NOTHING: &'static str = "";
+    const OF_PRINCIPAL: &'static str = "SELECT id FROM {table} WHERE principal = $1 AND id <> $2 FOR UPDATE";
+    const EXPIRED: &'static str = "{due} FOR UPDATE SKIP LOCKED";
+    const MOVED: &'static str =
+        "UPDATE {table} AS kept JOIN ({due}) AS due ON kept.id = due.id SET kept.sweep_from = kept.expires_at";
+    const SCHEMA: &'static str = SCHEMA;
 
     send_with_sqlx!();
 

@@ -7,7 +7,6 @@ use crate::builder::SqlBuilder;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
-use crate::statements::Dialect;
 
 /// Sessions in PostgreSQL.
 pub type PostgresStore = RemoteStore<Sql<Postgres>>;
@@ -63,20 +62,14 @@ impl Driver for Postgres {
     const OWN_OPTIONS: &'static [&'static str] = &["schema", "pgbouncer"];
     const SQLX_OPTIONS: &'static [&'static str] =
         &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "application_name"];
+    const HAS_QUESTION_MARKS: bool = false;
+    const TEXT_AND_BYTES: [&'static str; 2] = ["text", "bytea"];
     // A row that `due` has locked is its latest version, and stays so.
-    const DIALECT: Dialect = Dialect {
-        quote: '"',
-        has_question_marks: false,
-        least: "least",
-        text_and_bytes: ["text", "bytea"],
-        or_nothing: "ON CONFLICT (id) DO NOTHING",
-        of_principal: "DELETE FROM {table} WHERE principal = $1 AND id <> $2 RETURNING id",
-        expired: "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
-                  DELETE FROM {table} AS gone USING due WHERE gone.id = due.id RETURNING gone.id",
-        moved: "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
-                UPDATE {table} AS kept SET sweep_from = kept.expires_at FROM due WHERE kept.id = due.id",
-        schema: SCHEMA,
-    };
+    const EXPIRED: &'static str = "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
+        DELETE FROM {table} AS gone USING due WHERE gone.id = due.id RETURNING gone.id";
+    const MOVED: &'static str = "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
+        UPDATE {table} AS kept SET sweep_from = kept.expires_at FROM due WHERE kept.id = due.id";
+    const SCHEMA: &'static str = SCHEMA;
 
     send_with_sqlx!();
 

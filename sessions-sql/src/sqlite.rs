@@ -14,7 +14,7 @@ use crate::driver::{Database, Driver, Need, Sent, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
 use crate::room::{Room, WAL_PAGES};
-use crate::statements::{Dialect, Statement};
+use crate::statements::Statement;
 
 /// Sessions in a file of SQLite.
 pub type SqliteStore = RemoteStore<Sql<Sqlite>>;
@@ -58,17 +58,11 @@ impl Driver for Sqlite {
     const OWN_OPTIONS: &'static [&'static str] = &["synchronous"];
     const CONNECTIONS: u32 = 4;
     const WRITERS: usize = 1;
-    const DIALECT: Dialect = Dialect {
-        quote: '"',
-        has_question_marks: true,
-        least: "min",
-        text_and_bytes: ["text", "blob"],
-        or_nothing: "ON CONFLICT (id) DO NOTHING",
-        of_principal: "DELETE FROM {table} WHERE principal = $1 AND id <> $2 RETURNING id",
-        expired: "DELETE FROM {table} WHERE id IN ({due}) RETURNING id",
-        moved: "UPDATE {table} SET sweep_from = expires_at WHERE id IN ({due})",
-        schema: SCHEMA,
-    };
+    const LEAST: &'static str = "min";
+    const TEXT_AND_BYTES: [&'static str; 2] = ["text", "blob"];
+    const EXPIRED: &'static str = "DELETE FROM {table} WHERE id IN ({due}) RETURNING id";
+    const MOVED: &'static str = "UPDATE {table} SET sweep_from = expires_at WHERE id IN ({due})";
+    const SCHEMA: &'static str = SCHEMA;
 
     fn connect_options(base: &str, url: &UrlOptions, patience: Duration) -> Result<SqliteConnectOptions, OpenError> {
         let path = base.strip_prefix("sqlite:").unwrap_or(base);

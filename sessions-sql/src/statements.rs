@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 use std::iter;
 
+use crate::driver::Driver;
 use crate::table::Table;
 
 /// A row's columns. All that statements select is bytes, but for a count.
@@ -22,28 +23,6 @@ pub struct Statement<'a> {
     pub(crate) values: &'a [Value<'a>],
     /// The text with the values in it, to be sent without preparing a statement.
     pub(crate) literal: Option<String>,
-}
-
-/// How a database writes what others write otherwise.
-#[derive(Clone, Copy, Debug)]
-pub struct Dialect {
-    /// The quotation mark of names.
-    pub(crate) quote: char,
-    /// Whether a value is `?`, and not `$` and its number.
-    pub(crate) has_question_marks: bool,
-    /// The function that returns the smaller of two numbers.
-    pub(crate) least: &'static str,
-    /// The types of text and of bytes, as CAST knows them.
-    pub(crate) text_and_bytes: [&'static str; 2],
-    /// What follows the values of an INSERT that leaves a row of the same id alone.
-    pub(crate) or_nothing: &'static str,
-    /// Removes a principal's sessions and selects their ids, or only selects and locks them.
-    pub(crate) of_principal: &'static str,
-    /// Removes the sessions that `{due}` selects in the same way.
-    pub(crate) expired: &'static str,
-    /// Moves the sweep past the sessions that `{due}` selects.
-    pub(crate) moved: &'static str,
-    pub(crate) schema: &'static str,
 }
 
 /// The statements of one table.
@@ -84,19 +63,19 @@ const EXPIRED: &str = "SELECT id FROM {table} WHERE sweep_from <= $1 AND expires
 const MOVED: &str = "SELECT id FROM {table} WHERE sweep_from <= $1 AND expires_at > $2 ORDER BY sweep_from LIMIT $3";
 
 /// Returns the statements that create a table.
-pub(crate) fn schema(dialect: &Dialect, table: &Table) -> String {
-    let schema = dialect.schema.replace("{table}", &table.quoted());
+pub(crate) fn schema<D: Driver>(table: &Table) -> String {
+    let schema = D::SCHEMA.replace("{table}", &table.quoted());
     schema.replace("{principal}", &table.index("principal")).replace("{sweep_from}", &table.index("sweep_from"))
 }
 
 impl Statements {
-    pub(crate) fn new(dialect: &Dialect, table: &Table, is_literal: bool) -> Self {
+    pub(crate) fn new<D: Driver>(table: &Table, is_literal: bool) -> Self {
         let table = table.quoted();
         let text = |text: &str| {
-            let text = text.replace("{table}", &table).replace("{least}", dialect.least);
-            let text = text.replace("{or_nothing}", dialect.or_nothing);
-            let text = text.replace("{text}", dialect.text_and_bytes[0]).replace("{bytes}", dialect.text_and_bytes[1]);
-            if dialect.has_question_marks { replace_values(&text, iter::repeat("?")) } else { text }.into_boxed_str()
+            let text = text.replace("{table}", &table).replace("{least}", D::LEAST);
+            let text = text.replace("{or_nothing}", D::OR_NOTHING);
+            let text = text.replace("{text}", D::TEXT_AND_BYTES[0]).replace("{bytes}", D::TEXT_AND_BYTES[1]);
+            if D::HAS_QUESTION_MARKS { replace_values(&text, iter::repeat("?")) } else { text }.into_boxed_str()
         };
         Self {
             probe: text("SELECT id, head, body, principal FROM {table} WHERE expires_at < sweep_from AND id = $1"),
@@ -120,12 +99,12 @@ impl Statements {
             count_of_principal: text(
                 "SELECT CAST(CAST(count(*) AS {text}) AS {bytes}) FROM {table} WHERE principal = $1",
             ),
-            delete_of_principal: text(dialect.of_principal),
+            delete_of_principal: text(D::OF_PRINCIPAL),
             page: text("SELECT id, head, body FROM {table} WHERE id > $1 ORDER BY id LIMIT $2"),
             count: text("SELECT CAST(CAST(count(*) AS {text}) AS {bytes}) FROM {table}"),
             delete_all: text("DELETE FROM {table}"),
-            expired: text(&dialect.expired.replace("{due}", EXPIRED)),
-            moved: text(&dialect.moved.replace("{due}", MOVED)),
+            expired: text(&D::EXPIRED.replace("{due}", EXPIRED)),
+            moved: text(&D::MOVED.replace("{due}", MOVED)),
             is_literal,
         }
     }
