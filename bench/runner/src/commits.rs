@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::redis::Redis;
 use crate::spread::Spread;
 use crate::subjects::told;
-use crate::table::{Table, grouped};
+use crate::table::{Table, plain};
 use crate::{Options, Outcome, compile};
 use folder::Folder;
 
@@ -147,8 +147,4 @@ fn numbers<const N: usize>(told: &str) -> Outcome<[f64; N]> {
 
 fn rate(of: &Spread) -> Option<String> {
     of.median().map(plain)
-}
-
-fn plain(number: f64) -> String {
-    grouped(number.round() as i64).trim_start_matches('+').to_owned()
 }

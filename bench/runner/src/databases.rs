@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use test_servers::{Options as Redis, Postgres, Server, valkey_is_installed};
 
 use crate::spread::Spread;
-use crate::table::{Table, grouped};
+use crate::table::{Table, plain};
 use crate::{Options, Outcome, compile};
 
 const CLIENTS: [usize; 3] = [1, 8, 64];
@@ -214,8 +214,4 @@ fn rate(rates: &Spread, cpu: &Spread) -> Option<String> {
         Some(cpu) => format!("{rate} ({cpu:.1})"),
         None => rate,
     })
-}
-
-fn plain(number: f64) -> String {
-    grouped(number.round() as i64).trim_start_matches('+').to_owned()
 }

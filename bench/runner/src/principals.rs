@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use test_servers::{Options as Redis, Server, valkey_is_installed};
 
 use crate::subjects::told;
-use crate::table::{Table, grouped};
+use crate::table::{Table, plain};
 use crate::{Options, Outcome, compile};
 use watch::{Held, Watch};
 
@@ -41,7 +41,7 @@ pub(crate) fn run(_: &Options) -> Outcome<String> {
          no others. The first column is the longest event of `LATENCY LATEST` and its name; empty if none took a millisecond. The \
          second is the longest of the PINGs that another connection sends meanwhile. Both count the time in which other processes of the \
          machine had the server's core. The servers have no persistence, and otherwise their defaults.\n",
-        plain(SESSIONS)
+        plain(SESSIONS as f64)
     ))
 }
 
@@ -118,8 +118,4 @@ fn version(server: &Server) -> String {
         Some(version) => format!("Valkey {version}"),
         None => format!("Redis {}", field("redis_version:").unwrap_or_default()),
     }
-}
-
-fn plain(number: u64) -> String {
-    grouped(number as i64).trim_start_matches('+').to_owned()
 }

@@ -45,6 +45,11 @@ pub(crate) fn grouped(number: i64) -> String {
     text
 }
 
+/// Formats a number with thousands separators, rounded.
+pub(crate) fn plain(number: f64) -> String {
+    grouped(number.round() as i64).trim_start_matches('+').to_owned()
+}
+
 /// Adds a plus to a number without a sign.
 pub(crate) fn signed(number: &str) -> String {
     if number.starts_with('-') { number.to_owned() } else { format!("+{number}") }
