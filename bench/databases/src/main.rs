@@ -2,6 +2,7 @@
 
 mod ours;
 mod principal;
+mod size;
 mod tower;
 
 use std::env;
@@ -16,6 +17,7 @@ const USAGE: &str = "\
 usage: rates STORE URL CLIENTS SECONDS       commits and loads in a second, each client on its own session
        hot STORE URL CLIENTS SECONDS         commits in a second, all clients of all processes on one session
        fill STORE URL SESSIONS               creates sessions
+       size URL TABLE SESSIONS               bytes of a session in SQL; of those in the table anonymous, or signed_in
        principal WHAT URL SESSIONS           does one thing to a principal's sessions, in our store
 
 STORE is ours, or tower-redis, tower-postgres or tower-sqlite";
@@ -83,6 +85,7 @@ fn main() {
             ["rates", store, url, clients, seconds] => rates(store, url, number(clients), time(seconds)).await,
             ["hot", store, url, clients, seconds] => hot(store, url, number(clients), time(seconds)).await,
             ["fill", store, url, sessions] => fill(store, url, number(sessions)).await,
+            ["size", url, table, sessions] => size::run(url, table, number(sessions)).await,
             ["principal", what, url, sessions] => principal::run(what, url, number(sessions)).await,
             _ => panic!("{USAGE}"),
         }

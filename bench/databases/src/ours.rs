@@ -7,7 +7,7 @@ use sessions_core::record::{Changes, Record, SecretHash};
 use sessions_core::store::{self, Created, StoreErrorKind};
 use sessions_core::{SessionId, Timestamp};
 use sessions_redis::RedisStore;
-use sessions_sql::{PostgresStore, SqlStore, SqliteStore};
+use sessions_sql::{Database, MySql, Postgres, SqlBuilder, SqlStore, Sqlite};
 use tokio::sync::Mutex;
 
 const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
@@ -16,17 +16,18 @@ pub(crate) type Store = Arc<dyn store::Store>;
 
 /// Opens the store of a URL.
 pub(crate) async fn open(url: &str) -> Store {
-    if url.starts_with("postgres") {
-        let store = PostgresStore::open(url).expect("the URL is valid");
-        store.migrate().await.expect("the table can be made");
-        Arc::new(store)
-    } else if url.starts_with("sqlite") {
-        let store = SqliteStore::open(url).expect("the URL is valid");
-        store.migrate().await.expect("the table can be made");
-        Arc::new(store)
-    } else {
-        Arc::new(RedisStore::open(url).expect("the URL is valid"))
+    match url.split(':').next() {
+        Some("postgres") => migrated::<Postgres>(url).await,
+        Some("mysql") => migrated::<MySql>(url).await,
+        Some("sqlite") => migrated::<Sqlite>(url).await,
+        _ => Arc::new(RedisStore::open(url).expect("the URL is valid")),
     }
+}
+
+async fn migrated<D: Database>(url: &str) -> Store {
+    let store = SqlBuilder::<D>::default().open(url).expect("the URL is valid");
+    store.migrate().await.expect("the table can be made");
+    Arc::new(store)
 }
 
 /// A client that has loaded its session.

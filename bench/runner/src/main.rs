@@ -17,6 +17,7 @@ mod principals;
 mod redis;
 mod report;
 mod server;
+mod sizes;
 mod sockets;
 mod spread;
 mod subjects;
@@ -61,6 +62,11 @@ const SECTIONS: &[Section] = &[
         name: "databases",
         about: "commits and loads per second of stores behind a network, and what they cost the database",
         run: databases::run,
+    },
+    Section {
+        name: "sizes",
+        about: "bytes of a session in databases with SQL, and of what a commit logs there",
+        run: sizes::run,
     },
     Section {
         name: "growth",
