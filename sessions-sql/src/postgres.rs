@@ -78,7 +78,7 @@ impl Driver for Postgres {
             // Serialization, deadlock, lock timeout, statement timeout, too many connections,
             // starting up.
             "40001" | "40P01" | "55P03" | "57014" | "53300" | "57P03" => Verdict::Again,
-            "57P01" | "57P02" | "57P05" => Verdict::Unknown,
+            "57P01" | "57P02" | "57P05" | "40003" => Verdict::Unknown,
             "53100" | "53200" => Verdict::Full,
             // No such table, column or schema.
             "42P01" | "42703" | "3F000" => Verdict::NoTable,
