@@ -121,7 +121,7 @@ fn may_minihttps_server_begins_no_rotation() {
     let builder = Sessions::builder().secure(false).clock(Arc::clone(&clock)).rotate_every(minute);
     let sessions = builder.build().unwrap();
     let ours = listen(|address| WithSessions::new(sessions.clone(), HttpServer(Moved)).start(address).is_ok());
-    let service = Unmoved(sessions.clone());
+    let service = Unmoved(sessions);
     let theirs = listen(|address| may_minihttp::HttpServer(service.clone()).start(address).is_ok());
     let (mut theirs, mut ours) = (Client::new(theirs), Client::new(ours));
     let cookie = ours.get("/set", "").cookie().to_owned();
