@@ -87,6 +87,9 @@ pub(crate) enum Written {
 pub(crate) struct Answer {
     pub(crate) value: Value,
     pub(crate) form: Form,
+    /// Number of the connection, which leads to the same process for as long as it exists. Zero for
+    /// one of the caller's, which may reconnect unnoticed.
+    pub(crate) connection: u64,
 }
 
 impl Link {
@@ -145,7 +148,7 @@ impl Parcel<'_> {
         let mut form = if is_known { Form::Short } else { self.first };
         loop {
             let fault = match send((self.build)(form)).await {
-                Ok(value) => return Ok(Answer { value, form }),
+                Ok(value) => return Ok(Answer { value, form, connection: 0 }),
                 Err(fault) => fault,
             };
             form = match (form, fault.code()) {

@@ -17,7 +17,7 @@ use sessions_remote::{Answer, Failure, Values};
 use crate::engine::{AT_ONCE, Redis, command, judge_end, span};
 use crate::error::Fault;
 use crate::link::Form;
-use crate::scripts::{DELETE_OF, DOUBT, LIST, Script};
+use crate::scripts::{DELETE_OF, DOUBT, ENTRIES, LIST, Script};
 
 /// Number of entries that a server examines per step, which takes it less than a millisecond.
 ///
@@ -35,6 +35,19 @@ pub(crate) struct Entry {
     pub(crate) id: SessionId,
     /// The text of its score, empty if it is unknown.
     pub(crate) score: String,
+}
+
+/// How far a principal's set has been read.
+///
+/// A position means nothing to another process, even to the same server after a restart: each has
+/// an order of its own. What it has passed there would be skipped, and a logout leave it alive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    position: u64,
+    /// Name of the process, empty for a user without the right to ask.
+    run: String,
+    /// Number of the connection, which tells processes apart where there is no name.
+    connection: u64,
 }
 
 impl Redis {
@@ -80,8 +93,8 @@ impl Redis {
 
     /// Returns one page of a principal's values.
     pub(crate) async fn values_of(&self, principal: &str, from: Option<&[u8]>) -> Answer<Values> {
-        let from = from.and_then(|from| from.try_into().ok()).map_or(0, u64::from_be_bytes);
-        let (next, entries) = self.entries(principal, from).await?;
+        let from = from.and_then(Place::decode).unwrap_or_default();
+        let (next, entries) = self.entries(principal, &from).await?;
         let read = |entry: Entry| async move { Ok::<_, Failure>((self.value(entry.id).await?, entry)) };
         let mut found = stream::iter(entries.into_iter().map(read)).buffer_unordered(AT_ONCE);
         let (mut values, mut doubtful) = (Vec::new(), Vec::new());
@@ -93,13 +106,13 @@ impl Redis {
         }
         // What fails is done at the next use.
         let _ = self.doubt(principal, &doubtful).await;
-        Ok(Values::new(values, (next != 0).then(|| next.to_be_bytes().to_vec())))
+        Ok(Values::new(values, next.map(|next| next.encode())))
     }
 
     pub(crate) async fn delete_all_of(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
-        let (mut all, mut position) = (Vec::new(), 0);
+        let (mut all, mut place) = (Vec::new(), Place::default());
         loop {
-            let (next, mut entries) = self.entries(principal, position).await?;
+            let (next, mut entries) = self.entries(principal, &place).await?;
             entries.retain(|entry| Some(entry.id) != except);
             let delete =
                 |entry: Entry| async move { Ok::<_, Failure>((self.delete_of(principal, entry.id).await?, entry)) };
@@ -117,12 +130,12 @@ impl Redis {
             self.leave(principal, &ended).await?;
             let _ = self.doubt(principal, &doubtful).await;
             all.append(&mut ended);
-            position = next;
-            if position == 0 {
+            let Some(next) = next else {
                 all.sort_unstable();
                 all.dedup();
                 return Ok(all);
-            }
+            };
+            place = next;
         }
     }
 
@@ -141,18 +154,37 @@ impl Redis {
         }
     }
 
-    /// Returns some entries, and the position of the next ones, or 0 at the end.
-    async fn entries(&self, principal: &str, position: u64) -> Answer<(u64, Vec<Entry>)> {
-        let key = self.keys.principal(principal);
-        let ask = || self.ask(key.slot(), || command("ZSCAN", &key).arg(position).arg("COUNT").arg(STEP).clone());
+    /// Returns some entries, and the place of the next ones, or `None` at the end.
+    ///
+    /// In another process than the place's, the set is begun anew.
+    async fn entries(&self, principal: &str, place: &Place) -> Answer<(Option<Place>, Vec<Entry>)> {
         // Nothing has ended before the first step.
-        let (next, pairs): (u64, Vec<(Vec<u8>, String)>) =
-            if position == 0 { ask().await? } else { persist(ask).await.0? };
+        let mut answer = if place.position == 0 {
+            self.read_entries(principal, place).await?
+        } else {
+            persist(|| self.read_entries(principal, place)).await.0?
+        };
+        let is_another = answer.0.run.is_empty() && answer.0.connection != place.connection;
+        if place.position != 0 && is_another {
+            let start = Place::default();
+            answer = persist(|| self.read_entries(principal, &start)).await.0?;
+        }
+        let (next, pairs) = answer;
         let entry = |(id, score): (Vec<u8>, String)| {
             let id = SessionId::from_bytes(id.try_into().ok()?);
             Some(Entry { id, score })
         };
-        Ok((next, pairs.into_iter().filter_map(entry).collect()))
+        Ok(((next.position != 0).then_some(next), pairs.into_iter().filter_map(entry).collect()))
+    }
+
+    async fn read_entries(&self, principal: &str, place: &Place) -> Result<(Place, Vec<(Vec<u8>, String)>), Fault> {
+        let key = self.keys.principal(principal);
+        let build = |form| ENTRIES.call(form, &key, 64, (&place.run, place.position, STEP));
+        let answer = self.write(&key, Form::Short, &build, None).await?;
+        // redis-rs's own error quotes the reply.
+        let (run, (position, pairs)) =
+            redis::from_redis_value(answer.value).map_err(|_| Fault::odd_reply(&build(Form::Short)))?;
+        Ok((Place { position, run, connection: answer.connection }, pairs))
     }
 
     /// Doubts entries without a session of the principal.
@@ -162,6 +194,19 @@ impl Redis {
             self.run_on(principal, &DOUBT, (PATIENCE, doubted)).await?;
         }
         Ok(())
+    }
+}
+
+impl Place {
+    fn encode(&self) -> Vec<u8> {
+        [&self.position.to_be_bytes(), &self.connection.to_be_bytes(), self.run.as_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (position, rest) = bytes.split_first_chunk()?;
+        let (connection, run) = rest.split_first_chunk()?;
+        let run = String::from_utf8(run.to_vec()).ok()?;
+        Some(Self { position: u64::from_be_bytes(*position), run, connection: u64::from_be_bytes(*connection) })
     }
 }
 

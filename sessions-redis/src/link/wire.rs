@@ -42,6 +42,7 @@ pub(super) struct Wire {
 
 #[derive(Default)]
 struct State {
+    number: u64,
     under_way: AtomicUsize,
     begun: AtomicUsize,
     answered: AtomicUsize,
@@ -78,7 +79,7 @@ impl Wire {
             _ => {
                 let client = Client::open(info.clone())?;
                 let connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
-                Ok(Self { connection, state: Arc::default(), _driver: JoinSet::new() })
+                Ok(Self { connection, state: State::new(), _driver: JoinSet::new() })
             }
         }
     }
@@ -88,7 +89,7 @@ impl Wire {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (connection, driver) = MultiplexedConnection::new_with_config(settings, stream, config()).await?;
-        let state = Arc::<State>::default();
+        let state = State::new();
         let mut task = JoinSet::new();
         task.spawn(drive(driver, Arc::clone(&state)));
         Ok(Self { connection, state, _driver: task })
@@ -117,6 +118,7 @@ impl Wire {
 
     async fn converse(&self, parcel: Parcel<'_>, asking: bool) -> Result<Answer, Fault> {
         let answer = parcel.offer(&self.state.lacks_native, |command| self.send(command, asking)).await?;
+        let answer = Answer { connection: self.state.number, ..answer };
         let Some(wait) = parcel.wait else { return Ok(answer) };
         match (wait.judge)(&answer.value) {
             Written::Nothing => return Ok(answer),
@@ -187,6 +189,12 @@ impl Wire {
 }
 
 impl State {
+    /// Creates the state of a new connection.
+    fn new() -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Self { number: NEXT.fetch_add(1, Ordering::Relaxed), ..Self::default() })
+    }
+
     fn give_up(&self, cause: &str) {
         // The first cause stays.
         let _ = self.end.set(cause.to_owned());
