@@ -158,13 +158,14 @@ impl<E: Engine> Shared<E> {
 
     async fn destroy(self: Arc<Self>, id: SessionId) -> Result<bool, Fault> {
         let outcome = self.outage.repeat(self.commit_deadline(), || self.engine.delete(id)).await;
-        let deleted = outcome.answer?;
+        let is_in_doubt = outcome.is_in_doubt;
+        let deleted = outcome.settle()?;
         let principal = deleted.as_ref().and_then(|bytes| principal(bytes));
         if let Some(principal) = principal {
             self.unlist_later(principal, id);
         }
         // If an earlier try got no answer, that one may have removed it.
-        Ok(deleted.is_some() || outcome.is_in_doubt)
+        Ok(deleted.is_some() || is_in_doubt)
     }
 
     /// Makes a call that goes through many sessions.
@@ -172,7 +173,7 @@ impl<E: Engine> Shared<E> {
     where
         F: Future<Output = Answer<T>>,
     {
-        self.outage.repeat(self.bulk_deadline(), call).await.answer
+        self.outage.repeat(self.bulk_deadline(), call).await.settle()
     }
 
     fn bulk_deadline(&self) -> Deadline {

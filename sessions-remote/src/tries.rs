@@ -76,6 +76,13 @@ pub(crate) struct Outcome<T> {
     pub(crate) is_in_doubt: bool,
 }
 
+impl<T> Outcome<T> {
+    /// Returns the answer, where a fault leaves open whether an earlier try has done it.
+    pub(crate) fn settle(self) -> Result<T, Fault> {
+        self.answer.map_err(|fault| if self.is_in_doubt { fault.in_doubt() } else { fault })
+    }
+}
+
 /// Whether the database could not be reached for a whole deadline.
 ///
 /// Until it is reached again, calls fail after 50 ms rather than after a whole deadline each, which

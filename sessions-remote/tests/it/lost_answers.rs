@@ -331,3 +331,25 @@ fn more_calls_than_allowed_are_refused() {
     assert_eq!(block_on(first).unwrap(), Created::STORED);
     assert_eq!(block_on(store.create(&record(2))).unwrap(), Created::STORED);
 }
+
+/// The first try may have done it, though the last one reached nobody.
+#[test]
+fn an_end_without_an_answer_is_in_doubt_in_an_outage() {
+    let options = || Options::default().commit_deadline(Duration::from_millis(100));
+    let open = || RemoteStore::new(MapEngine::default(), options()).unwrap();
+    let cut = |store: &RemoteStore<MapEngine>, dropped| {
+        store.engine().dropped.store(dropped, Ordering::SeqCst);
+        store.engine().unreached.store(usize::MAX, Ordering::SeqCst);
+    };
+    for (dropped, kind) in [(1, StoreErrorKind::TimedOut), (0, StoreErrorKind::Unavailable)] {
+        let one = open();
+        cut(&one, dropped);
+        assert_eq!(block_on(one.destroy(record(1).id())).unwrap_err().kind(), kind);
+        let all = open();
+        cut(&all, dropped);
+        assert_eq!(block_on(all.destroy_all()).unwrap_err().kind(), kind);
+        let theirs = open();
+        cut(&theirs, dropped);
+        assert_eq!(block_on(theirs.destroy_of_principal("ann", None)).unwrap_err().kind(), kind);
+    }
+}

@@ -55,11 +55,11 @@ impl MapEngine {
         if take_one(&self.silent) {
             return std::future::pending().await;
         }
-        if take_one(&self.unreached) {
-            return Err(Failure::unreached("the map is out of reach"));
-        }
         if take_one(&self.dropped) {
             return Err(Failure::lost("the call was lost"));
+        }
+        if take_one(&self.unreached) {
+            return Err(Failure::unreached("the map is out of reach"));
         }
         Ok(self.map.lock().unwrap())
     }
