@@ -67,6 +67,17 @@ impl Fault {
         !matches!(self, Self::Refused(refusal) if !refusal.may_pass())
     }
 
+    /// Marks that the command was done before, and only its confirmation failed.
+    ///
+    /// A refusal would say that nothing was done, and a redirect send the command again as if it
+    /// had not been.
+    pub(crate) fn behind_write(self) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Lost(format!("the write was not confirmed: the server {}", refusal.text)),
+            fault => Self::Lost(fault.cause()),
+        }
+    }
+
     /// Adds the name of the server to the cause.
     pub(crate) fn at(self, server: &str) -> Self {
         match self {

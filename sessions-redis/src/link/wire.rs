@@ -21,7 +21,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::{JoinSet, yield_now};
 
-use super::{Answer, Parcel, WaitFor, Written};
+use super::{Answer, Parcel, Wait, WaitFor, Written};
 use crate::engine::LONGEST_LIFE;
 use crate::error::Fault;
 
@@ -121,16 +121,19 @@ impl Wire {
         let answer = Answer { connection: self.state.number, ..answer };
         let Some(wait) = parcel.wait else { return Ok(answer) };
         match (wait.judge)(&answer.value) {
-            Written::Nothing => return Ok(answer),
-            Written::Now => {}
-            Written::Earlier => {
-                let mut barrier = redis::cmd("SET");
-                barrier.arg(wait.barrier.as_bytes()).arg("").arg("PX").arg(1);
-                self.send(barrier, asking).await?;
-            }
+            Written::Nothing => Ok(answer),
+            written => self.confirm(wait, written, asking).await.map(|()| answer).map_err(Fault::behind_write),
         }
-        self.wait_for(wait.what).await?;
-        Ok(answer)
+    }
+
+    /// Waits until the replicas have a write.
+    async fn confirm(&self, wait: Wait<'_>, written: Written, asking: bool) -> Result<(), Fault> {
+        if written == Written::Earlier {
+            let mut barrier = redis::cmd("SET");
+            barrier.arg(wait.barrier.as_bytes()).arg("").arg("PX").arg(1);
+            self.send(barrier, asking).await?;
+        }
+        self.wait_for(wait.what).await
     }
 
     /// Waits until the replicas have this connection's last write.

@@ -1,12 +1,13 @@
 //! Which replies wait for replicas. A WAIT for no replica is answered at once, but is counted.
 
+use std::error::Error;
 use std::time::Duration;
 
 use crate::support::{NOW, changes, commit, id, names, patient, record};
 use pollster::block_on;
 use sessions_core::SessionId;
 use sessions_core::record::SecretHash;
-use sessions_core::store::Store;
+use sessions_core::store::{Store, StoreErrorKind};
 use sessions_redis::RedisStore;
 use test_servers::{Options, Proxy, Server};
 
@@ -107,4 +108,48 @@ fn to_find_no_session_waits() {
         // The first script lists the entries.
         assert_eq!(sent(server, end_all)[..4], ["EVALSHA", "EVALSHA", "SET", "WAIT"]);
     });
+}
+
+/// The end of a session is done before its confirmation fails.
+#[test]
+fn a_refused_wait_leaves_an_end_in_doubt() {
+    on_each(|server| {
+        let deadline = Duration::from_millis(500);
+        let builder = RedisStore::builder().prefix("session:").commit_deadline(deadline);
+        let store = builder.wait_for_replicas(0, Duration::from_secs(5)).open(&server.url()).unwrap();
+        for forbidden in ["-wait", "-set"] {
+            let id = create(&store, 1);
+            assert_eq!(server.cli(&["ACL", "SETUSER", "default", forbidden]), "OK");
+            if forbidden == "-set" {
+                // Then there is nothing to end, and it is the write before WAIT that is refused.
+                assert_eq!(server.cli(&["DEL", &format!("session:{id}")]), "1");
+            }
+            let error = block_on(store.destroy(id)).unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::TimedOut, "{forbidden}");
+            let cause = error.source().unwrap().to_string();
+            assert!(cause.contains("not confirmed") && cause.contains("NOPERM"), "{cause}");
+            assert_eq!(server.cli(&["EXISTS", &format!("session:{id}")]), "0");
+            assert_eq!(server.cli(&["ACL", "SETUSER", "default", "+@all"]), "OK");
+        }
+    });
+}
+
+#[test]
+fn a_primary_demoted_while_an_end_waits_leaves_it_in_doubt() {
+    if !test_servers::installed() {
+        return;
+    }
+    let [server, other] = [Server::start(), Server::start()];
+    let builder = RedisStore::builder().prefix("session:").commit_deadline(Duration::from_secs(3));
+    let store = builder.wait_for_replicas(1, Duration::from_secs(3)).open(&server.url()).unwrap();
+    let id = create(&store, 1);
+    let kind = std::thread::scope(|scope| {
+        let ending = scope.spawn(|| block_on(store.destroy(id)).map_err(|error| error.kind()));
+        while !server.cli(&["CLIENT", "LIST"]).contains("cmd=wait") {
+            std::thread::yield_now();
+        }
+        assert_eq!(server.cli(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]), "OK");
+        ending.join().unwrap()
+    });
+    assert_eq!(kind, Err(StoreErrorKind::TimedOut));
 }
