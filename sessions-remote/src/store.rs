@@ -123,7 +123,10 @@ impl<E: Engine> Shared<E> {
         let record = sign(&record, None, self.writer, nonce()?);
         if record.principal().is_some() {
             // Has the whole deadline: another id would not move the principal's list.
-            self.outage.repeat(self.commit_deadline(), || self.engine.list(&record)).await.answer?;
+            match self.outage.repeat(self.commit_deadline(), || self.engine.list(&record)).await.answer {
+                Err(fault) if fault.is_full => return Ok(Created::Full),
+                listed => listed?,
+            }
         }
         let outcome = self.outage.repeat(deadline, || self.engine.insert(&record)).await;
         match outcome.answer {

@@ -26,6 +26,8 @@ pub(crate) struct MapEngine {
     pub(crate) unreached: AtomicUsize,
     /// How many calls are never answered.
     pub(crate) silent: AtomicUsize,
+    /// How many sessions cannot be listed, since there is no room.
+    pub(crate) full: AtomicUsize,
     pub(crate) calls: AtomicUsize,
     /// The time that each call takes.
     pub(crate) latency: Duration,
@@ -97,7 +99,7 @@ impl Engine for MapEngine {
 
     async fn list(&self, record: &Record) -> Answer<()> {
         self.log.lock().unwrap().push(format!("list {:?}", record.principal()));
-        Ok(())
+        if take_one(&self.full) { Err(Failure::full("the list is full")) } else { Ok(()) }
     }
 
     async fn unlist(&self, principal: &str, _: SessionId) -> Answer<()> {

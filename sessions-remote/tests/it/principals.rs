@@ -1,10 +1,11 @@
 //! An engine that keeps principals apart from the values is told of every change.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use sessions_core::record::{Changes, Lifetime, Record, SecretHash};
-use sessions_core::store::Store;
+use sessions_core::store::{Created, Store};
 use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Failure, Options, RemoteStore, Swap, Values};
 
@@ -87,4 +88,13 @@ fn a_failure_says_what_became_of_the_call_and_why() {
         assert_eq!(failure.to_string(), text);
         assert!(std::error::Error::source(&failure).is_some());
     }
+}
+
+#[test]
+fn a_session_that_a_full_database_cannot_list_is_full() {
+    let store = open();
+    store.engine().full.store(1, Ordering::SeqCst);
+    assert_eq!(block_on(store.create(&record(Some("ann")))).unwrap(), Created::Full);
+    assert!(store.engine().map.lock().unwrap().is_empty());
+    assert_eq!(block_on(store.create(&record(Some("ann")))).unwrap(), Created::STORED);
 }
