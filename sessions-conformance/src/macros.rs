@@ -217,6 +217,7 @@ macro_rules! __each_case_of_damage {
             damage::a_damaged_record_stops_no_logout,
             damage::a_damaged_record_stops_no_sweep,
             damage::a_newer_format_is_left_unchanged,
+            damage::a_newer_format_stops_no_logout,
         }
     };
 }

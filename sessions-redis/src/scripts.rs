@@ -20,8 +20,9 @@ pub(crate) static SWAP: Script = Script::new(include_str!("lua/swap.lua"));
 /// Overwrites parts of a value that still begins with a mark. Arguments: the mark, the
 /// milliseconds that the value lives or nothing, the parts, each after its offset.
 pub(crate) static PATCH: Script = Script::new(include_str!("lua/patch.lua"));
-/// Deletes a value of a principal. Arguments: the length of the principal as in the value's
-/// head, the principal. Returns 1 if it did, 0 if there is none, and -1 if it is another's.
+/// Deletes a value of a principal, or one of a newer format, which only a newer build could read: a
+/// logout must also hold there. Arguments: the length of the principal as in the value's head, the
+/// principal. Returns 1 if it did, 0 if there is none, and -1 if it is another's.
 pub(crate) static DELETE_OF: Script = Script::new(include_str!("lua/delete_of.lua"));
 /// Lists a session under a principal. Arguments: its id, the milliseconds that it may live or
 /// nothing. Drops a few entries that have ended.

@@ -89,6 +89,18 @@ pub async fn a_damaged_record_stops_no_logout(subject: &Subject) {
     assert_eq!(subject.load(ids[1], now).await, None);
 }
 
+/// Checks that a principal's session of a newer format ends with the others.
+///
+/// A logout must also hold for the build that can read it.
+pub async fn a_newer_format_stops_no_logout(subject: &Subject) {
+    let ids = damaged(subject, Damage::NewerFormat).await;
+    let ended = sorted(answered(subject.store().destroy_of_principal("ada", Some(ids[1])).await));
+    assert_eq!(ended, [ids[0], ids[2]]);
+    assert_fails(&subject.store().load(ids[1], start()).await, StoreErrorKind::NewerFormat);
+    assert_eq!(answered(subject.store().destroy_of_principal("ada", None).await), [ids[1]]);
+    assert_eq!(subject.load(ids[1], start()).await, None);
+}
+
 /// Checks that a sweep skips or removes a damaged record, and continues.
 pub async fn a_damaged_record_stops_no_sweep(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;

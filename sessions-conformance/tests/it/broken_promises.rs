@@ -82,6 +82,7 @@ detects! {
     damage_that_is_hidden: DamageIsNone by damage::a_damaged_record_harms_no_other_session;
     damage_that_spreads: DamageStopsListings by damage::a_damaged_record_harms_no_other_session;
     a_sweep_of_the_future: NewerFormatsAreSwept by damage::a_newer_format_is_left_unchanged;
+    a_logout_of_this_build_alone: NewerFormatsSurviveLogouts by damage::a_newer_format_stops_no_logout;
 }
 
 #[test]

@@ -90,6 +90,12 @@ fn record(value: &[u8]) -> Option<Record> {
     Record::decode(value).ok()
 }
 
+/// Reads a record of whatever format, in place of an index of principals.
+fn as_this_format(value: &[u8]) -> Option<Record> {
+    let (_, rest) = value.split_first()?;
+    record(&[&[1], rest].concat())
+}
+
 impl Engine for MapEngine {
     const NAME: &'static str = "map";
 
@@ -149,7 +155,8 @@ impl Engine for MapEngine {
 
     async fn delete_of_principal(&self, principal: &str, except: Option<SessionId>) -> Answer<Vec<SessionId>> {
         let mut map = self.lock("delete_of_principal").await?;
-        let is_theirs = |value: &[u8]| record(value).is_some_and(|record| record.principal() == Some(principal));
+        let is_theirs =
+            |value: &[u8]| as_this_format(value).is_some_and(|record| record.principal() == Some(principal));
         let theirs = map.iter().filter(|(id, value)| Some(**id) != except && is_theirs(value));
         let ids: Vec<_> = theirs.map(|(id, _)| *id).collect();
         ids.iter().for_each(|id| drop(map.remove(id)));
