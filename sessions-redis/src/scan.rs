@@ -44,8 +44,16 @@ impl Redis {
 
     pub(crate) async fn count_all(&self) -> Answer<u64> {
         let (mut walk, mut count) = (Walk::default(), 0);
+        let mut counted = Slots::default();
         while let Some(slot) = walk.slot() {
-            count += self.step(&mut walk, slot, MOST_KEYS).await?.len() as u64;
+            let ids = self.step(&mut walk, slot, MOST_KEYS).await?;
+            // A server is walked again for its new slots alone. What moves may be counted twice.
+            let is_new = |id: &&SessionId| {
+                let slot = self.keys.session(**id).slot();
+                !counted.contains(slot) || walk.follows(slot)
+            };
+            count += ids.iter().filter(is_new).count() as u64;
+            counted = walk.with_done(&counted);
         }
         Ok(count)
     }
@@ -87,13 +95,13 @@ impl Redis {
     async fn server(&self, slot: u16) -> Answer<Server> {
         if !self.link.is_cluster() {
             let run = self.run(slot).await?;
-            return Ok(Server { run, slots: Slots::all() });
+            return Ok(Server { run, slots: Slots::all(), leaving: Vec::new() });
         }
         for _ in 0..MOST_MISSES {
             let nodes: String = self.ask(slot, || redis::cmd("CLUSTER").arg("NODES").clone()).await?;
-            if let Some((name, slots)) = own_line(&nodes).filter(|(_, slots)| slots.contains(slot)) {
-                let run = name + &self.run(slot).await?;
-                return Ok(Server { run, slots });
+            if let Some(server) = own_server(&nodes).filter(|server| server.slots.contains(slot)) {
+                let run = server.run + &self.run(slot).await?;
+                return Ok(Server { run, ..server });
             }
             // The slot has moved. There was no redirect, since the command has no key.
             self.link.refresh();
@@ -113,17 +121,30 @@ impl Redis {
     }
 }
 
-/// Returns the name and the slots of the replying server from its reply to CLUSTER NODES.
-fn own_line(nodes: &str) -> Option<(String, Slots)> {
+/// Returns the replying server from its reply to CLUSTER NODES.
+fn own_server(nodes: &str) -> Option<Server> {
     let own = nodes.lines().find(|line| line.split(' ').nth(2).is_some_and(|flags| flags.contains("myself")))?;
     let (name, _) = own.split_once(' ')?;
+    let moves = own.split(' ').skip(8).filter_map(|word| {
+        let (slot, to) = word.strip_prefix('[')?.strip_suffix(']')?.split_once("->-")?;
+        Some((slot.parse().ok()?, to))
+    });
+    let with_receiver = |(slot, to): (u16, &str)| {
+        let receiver = nodes.lines().find(|line| line.split(' ').next() == Some(to))?;
+        Some((slot, slots(receiver)?))
+    };
+    Some(Server { run: name.to_owned(), slots: slots(own)?, leaving: moves.filter_map(with_receiver).collect() })
+}
+
+/// Returns the slots of a server from its line.
+fn slots(line: &str) -> Option<Slots> {
     // Slots in brackets are being moved, and also listed where they still are.
-    let ranges = own.split(' ').skip(8).filter(|range| !range.starts_with('['));
+    let ranges = line.split(' ').skip(8).filter(|range| !range.starts_with('['));
     let bounds = ranges.map(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         Some((first.parse().ok()?, last.parse().ok()?))
     });
-    Some((name.to_owned(), Slots::of(bounds.collect::<Option<_>>()?)))
+    Some(Slots::of(bounds.collect::<Option<_>>()?))
 }
 
 #[cfg(test)]
@@ -134,9 +155,10 @@ mod tests {
     fn only_a_servers_own_slots_are_read() {
         let nodes = "aaa 127.0.0.1:1@1 master - 0 0 1 connected 0-99\n\
                      bbb 127.0.0.1:2@2 myself,master - 0 0 2 connected 100-199 300 [100->-aaa] [400-<-aaa]\n";
-        let (name, slots) = own_line(nodes).unwrap();
-        assert_eq!(name, "bbb");
-        assert_eq!(slots, Slots::of(vec![(100, 199), (300, 300)]));
-        assert!(own_line("aaa 127.0.0.1:1@1 master - 0 0 1 connected 0-99").is_none());
+        let server = own_server(nodes).unwrap();
+        assert_eq!(server.run, "bbb");
+        assert_eq!(server.slots, Slots::of(vec![(100, 199), (300, 300)]));
+        assert_eq!(server.leaving, [(100, Slots::of(vec![(0, 99)]))]);
+        assert!(own_server("aaa 127.0.0.1:1@1 master - 0 0 1 connected 0-99").is_none());
     }
 }

@@ -45,6 +45,18 @@ impl Slots {
         Self::of([self.0.as_slice(), &other.0].concat())
     }
 
+    fn difference(&self, other: &Self) -> Self {
+        let mut ranges = self.0.clone();
+        for (first, last) in &other.0 {
+            let cut = |(from, to): (u16, u16)| {
+                let below = first.checked_sub(1).map(|end| (from, to.min(end)));
+                [below, Some((from.max(last + 1), to))].into_iter().flatten().filter(|(from, to)| from <= to)
+            };
+            ranges = ranges.into_iter().flat_map(cut).collect();
+        }
+        Self::of(ranges)
+    }
+
     fn intersection(&self, other: &Self) -> Self {
         let pairs = self.0.iter().flat_map(|one| other.0.iter().map(move |other| (one, other)));
         Self::of(pairs.map(|(one, other)| (one.0.max(other.0), one.1.min(other.1))).collect())
@@ -57,6 +69,8 @@ pub(crate) struct Server {
     /// Name of the process: a restarted server has another.
     pub(crate) run: String,
     pub(crate) slots: Slots,
+    /// Slots that are moving away, each with all slots of the server that receives it.
+    pub(crate) leaving: Vec<(u16, Slots)>,
 }
 
 /// The position of the walk at a server.
@@ -71,10 +85,14 @@ pub(crate) struct Stay {
 /// A walk over all slots.
 ///
 /// A slot is done once the walk has finished a server that had it all the time. A slot that moves
-/// meanwhile is walked again at its new place.
+/// meanwhile is walked again at its new place. While it is moving, some of its keys are at the new
+/// place already, which may have been walked before they came. So the server there is walked again
+/// after the one that they leave: once for each slot, as none comes later that has not been seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Walk {
     done: Slots,
+    /// Moving slots whose new server is walked again, or has been.
+    followed: Slots,
     stay: Option<Stay>,
 }
 
@@ -103,14 +121,31 @@ impl Walk {
         if position == 0 {
             self.done = self.done.union(&slots);
             self.stay = None;
+            for (slot, at_receiver) in &server.leaving {
+                if slots.contains(*slot) && !self.followed.contains(*slot) {
+                    self.followed = self.followed.union(&Slots::of(vec![(*slot, *slot)]));
+                    self.done = self.done.difference(at_receiver);
+                }
+            }
         } else {
             self.stay = Some(Stay { position, slots, ..stay });
         }
     }
 
+    /// Adds the slots that are done now to others.
+    pub(crate) fn with_done(&self, others: &Slots) -> Slots {
+        self.done.union(others)
+    }
+
+    /// Returns whether a slot was moving when its server had been walked.
+    pub(crate) fn follows(&self, slot: u16) -> bool {
+        self.followed.contains(slot)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         write_slots(&mut bytes, &self.done);
+        write_slots(&mut bytes, &self.followed);
         if let Some(stay) = &self.stay {
             bytes.extend(stay.position.to_be_bytes());
             write_slots(&mut bytes, &stay.slots);
@@ -126,14 +161,15 @@ impl Walk {
 
     fn try_decode(mut bytes: &[u8]) -> Option<Self> {
         let done = read_slots(&mut bytes)?;
+        let followed = read_slots(&mut bytes)?;
         if bytes.is_empty() {
-            return Some(Self { done, stay: None });
+            return Some(Self { done, followed, stay: None });
         }
         let position = u64::from_be_bytes(*bytes.split_off(..8)?.first_chunk()?);
         let slots = read_slots(&mut bytes)?;
         let run = String::from_utf8(bytes.to_vec()).ok()?;
         let stay = Some(Stay { run, position, slots });
-        Some(Self { done, stay })
+        Some(Self { done, followed, stay })
     }
 }
 
@@ -157,7 +193,7 @@ mod tests {
     use super::*;
 
     fn server(run: &str, slots: &[(u16, u16)]) -> Server {
-        Server { run: run.to_owned(), slots: Slots::of(slots.to_vec()) }
+        Server { run: run.to_owned(), slots: Slots::of(slots.to_vec()), leaving: Vec::new() }
     }
 
     fn visit(walk: &mut Walk, server: &Server, position: u64) {
@@ -186,6 +222,33 @@ mod tests {
         visit(&mut walk, &server("a", &[(0, 4), (6, 16_383)]), 9);
         visit(&mut walk, &server("a", &[(0, 16_383)]), 0);
         assert_eq!(walk.slot(), Some(5));
+    }
+
+    #[test]
+    fn a_server_that_receives_a_slot_is_walked_again_once() {
+        let [first, second] = [server("a", &[(0, 99)]), server("b", &[(100, 16_383)])];
+        // Each sends the other one a slot.
+        let first = Server { leaving: vec![(50, second.slots.clone())], ..first };
+        let second = Server { leaving: vec![(150, first.slots.clone())], ..second };
+        let mut walk = Walk::default();
+        visit(&mut walk, &first, 0);
+        assert_eq!(walk.slot(), Some(100));
+        visit(&mut walk, &second, 0);
+        assert_eq!(walk.slot(), Some(0));
+        assert_eq!(Walk::decode(&walk.encode()), walk);
+        visit(&mut walk, &first, 0);
+        assert!(walk.is_over());
+    }
+
+    #[test]
+    fn slots_are_taken_out_of_others() {
+        let all = Slots::all();
+        let some = Slots::of(vec![(0, 4), (10, 10), (16_000, SLOTS - 1)]);
+        let rest = all.difference(&some);
+        assert_eq!(rest, Slots::of(vec![(5, 9), (11, 15_999)]));
+        assert_eq!(rest.union(&some), all);
+        assert_eq!(rest.difference(&some), rest);
+        assert_eq!(some.difference(&all), Slots::default());
     }
 
     #[test]
