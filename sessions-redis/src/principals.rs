@@ -126,8 +126,8 @@ impl Redis {
                     Err(error) => failure = Some(error),
                 }
             }
-            failure.map_or(Ok(()), Err)?;
-            self.leave(principal, &ended).await?;
+            let left = self.leave(principal, &ended).await;
+            failure.map_or(left, Err)?;
             let _ = self.doubt(principal, &doubtful).await;
             all.append(&mut ended);
             let Some(next) = next else {

@@ -7,7 +7,7 @@ use crate::support::{IDLE, NOW, changes, commit, id, names, patient, prefix, rec
 use pollster::block_on;
 use sessions_core::SessionId;
 use sessions_core::record::{Limits, Record, Refusal, SecretHash};
-use sessions_core::store::Store;
+use sessions_core::store::{Store, StoreErrorKind};
 use sessions_redis::RedisStore;
 use sessions_remote::Engine;
 use test_servers::{Proxy, Server};
@@ -389,4 +389,24 @@ fn a_failover_while_a_principal_is_logged_out_spares_no_session() {
         let left = twins[1].cli(&["EVAL", "return #redis.call('KEYS', 's:????????-*')", "0"]);
         assert_eq!(left, "0", "{may_ask}");
     }
+}
+
+#[test]
+fn what_has_ended_leaves_the_list_though_another_cannot_end() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let store = patient().prefix("s:").open(&server.url()).unwrap();
+    let ids: Vec<_> = fill(&store, 3).into_iter().collect();
+    let rights = |keys: &[&str]| {
+        let command = [&["ACL", "SETUSER", "default", "resetkeys"], keys].concat();
+        assert_eq!(server.cli(&command), "OK");
+    };
+    rights(&["~s:#p:*", &format!("~s:{}", ids[0]), &format!("~s:{}", ids[1])]);
+    let error = block_on(store.destroy_of_principal("user", None)).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(server.cli(&["ZCARD", "s:#p:user"]), "1");
+    rights(&["~*"]);
+    assert_eq!(block_on(store.destroy_of_principal("user", None)).unwrap(), [ids[2]]);
 }
