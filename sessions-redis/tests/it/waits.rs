@@ -153,3 +153,18 @@ fn a_primary_demoted_while_an_end_waits_leaves_it_in_doubt() {
     });
     assert_eq!(kind, Err(StoreErrorKind::TimedOut));
 }
+
+#[test]
+fn a_full_server_confirms_that_nothing_is_left() {
+    on_each(|server| {
+        let store = waiting(&server.url());
+        let id = create(&store, 1);
+        // Its entry in the list of its principal remains.
+        assert_eq!(server.cli(&["DEL", &format!("session:{id}")]), "1");
+        assert_eq!(server.cli(&["CONFIG", "SET", "maxmemory", "1"]), "OK");
+        let end_all = || assert_eq!(block_on(store.destroy_of_principal("user", None)).unwrap(), []);
+        // What is refused is not among the commands.
+        assert_eq!(sent(server, end_all)[..3], ["EVALSHA", "EVALSHA", "WAIT"]);
+        assert!(!block_on(store.destroy(id)).unwrap());
+    });
+}
