@@ -24,6 +24,8 @@ pub(crate) struct Batch<'a, R> {
     /// The values that the current operation has replaced, for rolling it back.
     replaced: Vec<(Key, Value)>,
     pub(crate) candidates: Candidates,
+    /// Number of entries that may still be visited to bring the store back within its limits.
+    pub(crate) surplus_left: usize,
     /// The entry of the last evicted session.
     pub(crate) evicted_at: Option<Vec<u8>>,
 }
@@ -51,6 +53,7 @@ impl<'a, R: Reader> Batch<'a, R> {
             cells: BTreeMap::new(),
             replaced: Vec::new(),
             candidates,
+            surplus_left: limits.max_surplus,
             evicted_at: None,
         }
     }

@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::bulk::SWEEP_SLICE;
+
 /// Largest growth of a record at a login.
 const SMALL_GROWTH: u64 = 512;
+/// Maximum number of entries that a transaction visits to bring a store back within its limits.
+/// Other operations wait for the transaction, so this is as many as in a slice of a sweep.
+const MAX_SURPLUS: usize = SWEEP_SLICE;
 
 /// The limits of a store, and its reserve of disk space.
 ///
@@ -26,6 +31,9 @@ pub(crate) struct Limits {
     /// Limits of the estimate for growing records: those that grow a little, and the others.
     /// Unlimited unless the disk is full.
     pub(crate) max_growth: [u64; 2],
+    /// Maximum number of entries that the new sessions visit together to bring a store back within
+    /// its limits, after they have evicted what they take themselves.
+    pub(crate) max_surplus: usize,
     per_session: u64,
     per_byte: u64,
 }
@@ -40,7 +48,14 @@ pub(crate) struct Usage {
 impl Capacity {
     /// Creates a capacity without a reserve. Each session is estimated at its bytes plus 160.
     pub const fn new(max_sessions: u64, max_bytes: u64) -> Self {
-        let limits = Limits { max_sessions, max_bytes, max_growth: [u64::MAX; 2], per_session: 160, per_byte: 1 };
+        let limits = Limits {
+            max_sessions,
+            max_bytes,
+            max_growth: [u64::MAX; 2],
+            max_surplus: MAX_SURPLUS,
+            per_session: 160,
+            per_byte: 1,
+        };
         Self { limits, reserve: None }
     }
 
@@ -81,6 +96,11 @@ impl Limits {
     /// Returns whether the usage is allowed with a new session in it.
     pub(crate) const fn admit(&self, usage: Usage) -> bool {
         usage.sessions <= self.max_sessions && self.estimate(usage) <= self.max_bytes
+    }
+
+    /// Returns whether a usage takes no more room than another.
+    pub(crate) const fn takes_no_more(&self, usage: Usage, than: Usage) -> bool {
+        usage.sessions <= than.sessions && self.estimate(usage) <= self.estimate(than)
     }
 
     /// Returns whether a record may grow by `bytes` bytes.
@@ -145,6 +165,15 @@ mod tests {
             assert_eq!(limits.admit(Usage { sessions, bytes }), is_admitted, "{sessions} {bytes}");
         }
         assert!(limits.admit_growth(Usage { sessions: 3, bytes: 1 << 40 }, 1 << 40));
+    }
+
+    #[test]
+    fn a_usage_takes_no_more_if_neither_sessions_nor_estimate_grow() {
+        let limits = Capacity::new(2, 1000).estimate(100, 2).limits();
+        let before = Usage { sessions: 4, bytes: 500 };
+        for (sessions, bytes, takes_no_more) in [(4, 500, true), (3, 550, true), (3, 551, false), (5, 0, false)] {
+            assert_eq!(limits.takes_no_more(Usage { sessions, bytes }, before), takes_no_more, "{sessions} {bytes}");
+        }
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::reserve::{Reserve, is_full};
 
 /// Divisor of the ceiling: each time that the ceiling proves too high, it drops by this part.
 const CEILING_STEP: u64 = 32;
+/// Number of entries that a transaction visits to bring the store below the ceiling. A full disk
+/// has room for small transactions only, and it may have room for all sessions again at once.
+const MAX_SURPLUS: usize = 16;
 /// Pause between attempts to restore the reserve.
 const RESTORE_INTERVAL: Duration = Duration::from_millis(50);
 /// Divisor of the reserve: the part left for small growth, such as that of a login.
@@ -58,6 +61,7 @@ impl DiskSpace {
             let margin = self.reserve.as_ref().map_or(0, Reserve::bytes) / SMALL_GROWTH_PART;
             limits.max_bytes = limits.max_bytes.min(ceiling);
             limits.max_growth = [ceiling.saturating_add(margin), ceiling];
+            limits.max_surplus = limits.max_surplus.min(MAX_SURPLUS);
         }
         limits
     }
@@ -128,6 +132,7 @@ mod tests {
         assert!(space.is_disk_full(), "each attempt costs a file");
         let limits = space.limits();
         assert_eq!((limits.max_sessions, limits.max_bytes, limits.max_growth), (100, 2_000, [3_000, 2_000]));
+        assert_eq!(limits.max_surplus, MAX_SURPLUS);
         // Only a ceiling that proved too high is lowered further.
         space.lower_ceiling(USAGE);
         assert_eq!(space.ceiling(), Some(2_000 - 62));

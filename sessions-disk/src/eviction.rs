@@ -8,6 +8,7 @@ use sessions_core::record::RecordError;
 use sessions_core::{SessionId, Timestamp};
 
 use crate::batch::Batch;
+use crate::capacity::Usage;
 use crate::engine::{EngineError, EngineErrorKind, Reader, Table};
 use crate::error::CallError;
 use crate::keys::{self, Class};
@@ -76,15 +77,33 @@ impl Candidates {
 impl<R: Reader> Batch<'_, R> {
     /// Evicts sessions until a new record of `bytes` bytes fits. Returns the evicted ids, or `None`
     /// if it cannot fit.
+    ///
+    /// A store may be far over its limits: they were lowered, or the disk is full. Then a new
+    /// session is also admitted if the store is no fuller with it than before. Each transaction
+    /// evicts a limited surplus, so that the store shrinks in steps. Refusing the new session
+    /// instead would leave nobody to return the evicted ids to.
     pub(crate) fn make_room(&mut self, bytes: u64, now: Timestamp) -> Result<Option<Vec<SessionId>>, CallError> {
+        let limits = self.limits();
+        if !limits.admit(Usage::default().with(bytes)) {
+            return Ok(None);
+        }
+        let before = self.usage()?;
         let mut evicted = Vec::new();
         let mut relists_left = MAX_RELISTED;
         loop {
-            if self.limits().admit(self.usage()?.with(bytes)) {
+            let usage = self.usage()?.with(bytes);
+            if limits.admit(usage) {
                 return Ok(Some(evicted));
             }
+            let is_paid_for = limits.takes_no_more(usage, before);
+            if is_paid_for {
+                let Some(left) = self.surplus_left.checked_sub(1) else {
+                    return Ok(Some(evicted));
+                };
+                self.surplus_left = left;
+            }
             let Some(key) = self.candidate(now)? else {
-                return Ok(None);
+                return Ok(is_paid_for.then_some(evicted));
             };
             evicted.extend(self.evict(&key, now, &mut relists_left)?);
         }

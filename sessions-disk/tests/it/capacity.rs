@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::record::{Changes, Record};
-use sessions_core::store::{Created, Store};
+use sessions_core::store::{Created, Store, StoreFuture};
 use sessions_core::{SessionId, Timestamp};
 use sessions_disk::{Capacity, Table};
 
@@ -313,4 +313,80 @@ fn an_engine_that_fails_during_an_eviction_is_reopened() {
     (0..2).for_each(|number| _ = create(&store, &seen(number, number)));
     *disk.failing.lock().unwrap() = Some(id(0).as_bytes().to_vec());
     assert_eq!(create(&store, &seen(2, 3)), evicted([0]));
+}
+
+/// Opens a full store again with a limit of `max` sessions.
+fn lower_limit(disk: &Arc<Disk>, store: &RamStore, max: u64) -> RamStore {
+    store.close().unwrap();
+    *disk.capacity.lock().unwrap() = Some(Capacity::new(max, u64::MAX));
+    disk.open()
+}
+
+#[test]
+fn a_lowered_limit_is_reached_in_steps() {
+    let disk = sessions(u64::MAX);
+    let store = disk.open();
+    (0..1_000).for_each(|number| _ = create(&store, &seen(number, 0)));
+    let store = lower_limit(&disk, &store, 300);
+    for (number, first, left) in [(1_000, 0, 744), (1_001, 257, 488), (1_002, 514, 300), (1_003, 703, 300)] {
+        let end = number + 1 - left;
+        assert_eq!(create(&store, &seen(number, 1)), Created::stored((first..end).map(id).collect()), "{number}");
+        assert_eq!(block_on(store.count()).unwrap(), left);
+    }
+    expect_exact(&disk);
+}
+
+#[test]
+fn new_sessions_of_one_transaction_share_the_steps_to_a_lowered_limit() {
+    let disk = sessions(u64::MAX);
+    let store = disk.open();
+    (0..1_000).for_each(|number| _ = create(&store, &seen(number, 0)));
+    let store = lower_limit(&disk, &store, 300);
+    disk.shut();
+    let first = store.create(&seen(1_000, 1));
+    disk.wait_for_writer();
+    let creating: Vec<_> = (1_001..1_011).map(|number| store.create(&seen(number, 1))).collect();
+    disk.step();
+    let evicted = |creating: StoreFuture<Created>| match block_on(creating).unwrap() {
+        Created::Stored { evicted, .. } => evicted.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(evicted(first), 257);
+    disk.release();
+    assert_eq!(creating.into_iter().map(evicted).collect::<Vec<_>>(), [257, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(block_on(store.count()).unwrap(), 488);
+    expect_exact(&disk);
+}
+
+#[test]
+fn a_limit_below_the_number_of_users_ends_none_of_them() {
+    let disk = sessions(u64::MAX);
+    let store = disk.open();
+    (0..500).for_each(|number| _ = create(&store, &seen(number, 0)));
+    (500..600).for_each(|number| _ = create(&store, &of(number, "ann")));
+    let store = lower_limit(&disk, &store, 50);
+    for number in 600..602 {
+        assert!(matches!(create(&store, &of(number, "bob")), Created::Stored { .. }), "anonymous sessions make room");
+    }
+    assert_eq!(block_on(store.count()).unwrap(), 102);
+    for newcomer in [of(602, "bob"), seen(602, 1)] {
+        assert_eq!(create(&store, &newcomer), Created::Full);
+    }
+    assert!((500..602).all(|number| lives(&store, number, at(1))));
+    expect_exact(&disk);
+}
+
+#[test]
+fn a_record_larger_than_a_lowered_limit_evicts_nobody() {
+    let disk = Disk::with_capacity(Capacity::unlimited());
+    let store = disk.open();
+    (0..300).for_each(|number| _ = create(&store, &seen(number, 0)));
+    store.close().unwrap();
+    *disk.capacity.lock().unwrap() = Some(Capacity::new(u64::MAX, 1_000).estimate(0, 1));
+    let store = disk.open();
+    let (before, visited) = (disk.dump(), disk.visited.load(Ordering::SeqCst));
+    let builder = Record::builder(id(300), SECRET, at(1)).idle(Some(Duration::from_secs(100)));
+    assert_eq!(create(&store, &builder.entry("x", &[b'x'; 1_000]).build().unwrap()), Created::Full);
+    assert_eq!(disk.dump(), before);
+    assert_eq!(disk.visited.load(Ordering::SeqCst), visited, "nobody is looked for in vain");
 }
