@@ -6,7 +6,8 @@ use crate::capacity::{Capacity, Limits, Usage};
 use crate::engine::{EngineError, EngineErrorKind};
 use crate::reserve::{Reserve, is_full};
 
-/// Divisor of the ceiling: each time that the ceiling proves too high, it drops by this part.
+/// Divisor of the ceiling: when a store that is down to the ceiling still has no room, the ceiling
+/// drops by this part.
 const CEILING_STEP: u64 = 32;
 /// Number of entries that a transaction visits to bring the store below the ceiling. A full disk
 /// has room for small transactions only, and it may have room for all sessions again at once.
@@ -76,7 +77,8 @@ impl DiskSpace {
         }
     }
 
-    /// Releases the reserve, and limits the store to what it holds.
+    /// Releases the reserve, and limits the store to what it holds, or to less if it has failed at
+    /// that size.
     pub(crate) fn lower_ceiling(&mut self, usage: Usage) {
         let Some(reserve) = &self.reserve else {
             return;
@@ -84,8 +86,11 @@ impl DiskSpace {
         reserve.release();
         let held = self.limits.estimate(usage);
         self.ceiling = Some(match self.ceiling {
-            Some(ceiling) if ceiling <= held => ceiling.min(held) - held.min(ceiling) / CEILING_STEP,
-            _ => held,
+            // The last step has not taken effect yet: the store evicts as fast as it may. Further
+            // steps would not make room sooner, only evict more in the end.
+            Some(ceiling) if ceiling < held => ceiling,
+            Some(ceiling) if ceiling == held => held - held / CEILING_STEP,
+            Some(_) | None => held,
         });
         self.last_attempt = Instant::now();
     }
@@ -133,9 +138,11 @@ mod tests {
         let limits = space.limits();
         assert_eq!((limits.max_sessions, limits.max_bytes, limits.max_growth), (100, 2_000, [3_000, 2_000]));
         assert_eq!(limits.max_surplus, MAX_SURPLUS);
-        // Only a ceiling that proved too high is lowered further.
-        space.lower_ceiling(USAGE);
-        assert_eq!(space.ceiling(), Some(2_000 - 62));
+        // Only a ceiling that proved too high is lowered further, and once only.
+        for _ in 0..3 {
+            space.lower_ceiling(USAGE);
+            assert_eq!(space.ceiling(), Some(2_000 - 62));
+        }
         space.lower_ceiling(USAGE.without(500));
         assert_eq!(space.ceiling(), Some(1_000));
         space.last_attempt -= RESTORE_INTERVAL;

@@ -14,8 +14,12 @@ use crate::support::{Disk, RamStore, SECRET, at, id, increment, of, record};
 
 /// Creates a disk with a hundred users on it, and the reserve of their store.
 fn disk() -> (Arc<Disk>, RamStore, TempDir) {
+    disk_with_reserve(4096)
+}
+
+fn disk_with_reserve(bytes: u64) -> (Arc<Disk>, RamStore, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let capacity = Capacity::new(u64::MAX, u64::MAX).estimate(0, 1).reserve(folder.path().join("reserve"), 4096);
+    let capacity = Capacity::new(u64::MAX, u64::MAX).estimate(0, 1).reserve(folder.path().join("reserve"), bytes);
     let disk = Disk::with_capacity(capacity);
     let store = disk.open();
     for number in 0..100 {
@@ -149,15 +153,36 @@ fn a_full_disk_takes_a_little_growth_of_a_large_record() {
 
 #[test]
 fn a_store_over_the_limit_of_a_full_disk_takes_what_does_not_grow() {
-    let (disk, store, folder) = disk();
+    let (disk, store, folder) = disk_with_reserve(64);
     assert_eq!(block_on(store.create(&record(200))).unwrap(), Created::STORED);
-    // The limit falls with each failure, and the reserve cannot come back.
+    // The reserve cannot come back, and does not help: the limit falls below what the store holds.
+    drop(folder);
     disk.room.store(10, Ordering::SeqCst);
     block_on(store.destroy(id(0))).unwrap_err();
-    std::fs::create_dir(folder.path().join("reserve")).unwrap();
-    (0..5).for_each(|_| drop(block_on(store.destroy(id(0))).unwrap_err()));
     disk.room.store(3_000, Ordering::SeqCst);
     assert_eq!(block_on(store.commit(&record(200), &increment(1))).unwrap().map(drop), Ok(()));
     let grow = block_on(store.commit(&record(200), &Changes::new(at(1), SECRET).set("x", b"x")));
     assert_eq!(grow.unwrap_err().kind(), StoreErrorKind::Unavailable);
+}
+
+#[test]
+fn a_disk_that_was_full_for_a_moment_costs_few_sessions() {
+    let (disk, store, folder) = disk();
+    (1_000..3_000).for_each(|number| assert_eq!(block_on(store.create(&record(number))).unwrap(), Created::STORED));
+    // The reserve does not help, and cannot come back.
+    drop(folder);
+    disk.room.store(10, Ordering::SeqCst);
+    (0..10).for_each(|_| drop(block_on(store.create(&record(3_000))).unwrap_err()));
+    disk.room.store(0, Ordering::SeqCst);
+    let mut steps = Vec::new();
+    for number in 3_000..3_100 {
+        let Created::Stored { evicted, .. } = block_on(store.create(&record(number))).unwrap() else {
+            panic!("anonymous sessions make room");
+        };
+        steps.push(evicted.len());
+    }
+    assert_eq!(steps[..3], [17; 3], "{steps:?}");
+    assert_eq!(steps[10..], [1; 90], "{steps:?}");
+    let left = block_on(store.count()).unwrap();
+    assert!((2_030..2_050).contains(&left), "{left} of 2,100 are left");
 }
