@@ -99,8 +99,8 @@
 //! A handler returns a [`SessionError`] when its session fails: the client gets a bare status, and
 //! the error is logged with its sources. A commit that fails replaces the handler's response in the
 //! same way, so a response never claims success for data that was not saved. A response with status
-//! 5xx, 408 or 413, a service that fails and a handler that panics drop the request's writes but
-//! keep a `destroy` and a `renew`.
+//! 5xx, 408 or 413 drops the request's writes but keeps a `destroy` and a `renew`. A service that
+//! fails and a handler that panics keep only a `destroy`: no response could send a new token.
 //!
 //! [`SessionError`] is what this crate's functions return, and becomes the response. The methods of
 //! a session return core's [`Error`](sessions_core::Error), which has an [`ErrorKind`]. In a
