@@ -1,21 +1,15 @@
 //! Requests that another one overtakes while they wait for the store.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::Ordering::SeqCst;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::{ErrorKind, Login, Session};
 
-use crate::support::{Browser, Fixture};
+use crate::support::{Browser, Fixture, poll};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
 
 /// Lets something happen while the store has done what a call asks for and has not answered yet.
 fn meanwhile<F: Future>(fixture: &Fixture, call: impl FnOnce() -> F, happen: impl FnOnce()) -> F::Output {

@@ -1,8 +1,10 @@
 //! A browser with one cookie, and stores that misbehave.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use pollster::block_on;
 use sessions_core::adapter::{CommitError, RequestHeader, RequestHeaders};
@@ -280,6 +282,11 @@ impl Store for Probe {
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
         self.write(|| self.inner.sweep(limit, now))
     }
+}
+
+/// Polls a future once.
+pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Returns all orders of the steps of some requests, which each take `steps`.

@@ -6,14 +6,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::adapter::Exchange;
 use sessions_core::{Error, ErrorKind, Event, Session};
 
-use crate::support::{Browser, Fixture};
+use crate::support::{Browser, Fixture, poll};
 
 type Save<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>>;
 
@@ -23,10 +23,6 @@ fn begin_save<'a>(fixture: &Fixture, session: &'a Session) -> Save<'a> {
     let mut save: Save<'a> = Box::pin(session.save());
     assert!(poll(save.as_mut()).is_pending());
     save
-}
-
-fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 fn with_cart() -> (Fixture, Browser, Session) {
