@@ -74,7 +74,7 @@ impl TrustedProxies {
         }
         let header = if self.reads_forwarded { RequestHeader::Forwarded } else { RequestHeader::XForwardedFor };
         let values: Vec<_> = request.values(header).collect();
-        let elements = values.into_iter().rev().flat_map(elements_from_the_end);
+        let elements = values.into_iter().rev().flat_map(|list| split_from_the_end(list, b','));
         for element in elements.filter(|element| !element.is_empty()) {
             let node = if self.reads_forwarded { forwarded_for(element)? } else { element };
             client = address_of(node)?.to_canonical();
@@ -125,11 +125,6 @@ impl Network {
             _ => false,
         }
     }
-}
-
-/// Iterates over the elements of a comma-separated list, the last one first.
-fn elements_from_the_end(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    split_from_the_end(list, b',')
 }
 
 /// Iterates over the parts between separators outside of quotes, the last one first.
