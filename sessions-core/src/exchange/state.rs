@@ -35,7 +35,7 @@ pub(crate) struct State {
     /// The request has seen the record of a principal that it does not see any more.
     has_seen_principal: bool,
     /// The request has signed in although its token had been replaced.
-    pub(crate) was_overtaken: bool,
+    was_overtaken: bool,
     /// How often the request has called `destroy`.
     destroys: u32,
     /// The response has told that the last of them failed.

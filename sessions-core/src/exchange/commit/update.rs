@@ -80,8 +80,9 @@ impl Update {
     pub(super) fn start_increment(driver: &Driver, key: &str) -> Result<Step, Error> {
         let sessions = &driver.shared.sessions;
         let mut state = driver.shared.lock();
-        let Some(base) = state.live_base().cloned() else { return Ok(Step::Done(SessionHeaders::default())) };
-        let Some(writes) = state.take_increment(key, sessions.now(), sessions.config().limits) else {
+        let base = state.live_base().cloned();
+        let writes = state.take_increment(key, sessions.now(), sessions.config().limits);
+        let (Some(base), Some(writes)) = (base, writes) else {
             return Ok(Step::Done(SessionHeaders::default()));
         };
         state.resend_cookie(base.lifetime());
