@@ -125,9 +125,9 @@
 //! [`into_response`](SessionError::into_response) converts a [`SessionError`] into a response: the
 //! client gets a bare status, and the error is logged with its sources. A commit that fails
 //! replaces the handler's response in the same way, so a response never claims success for data
-//! that was not saved. A response with status 5xx, 408 or 413 drops the request's writes but keeps a
-//! `destroy` and a `renew`. A service that fails and a handler that panics keep only a `destroy`: no
-//! response could send a new token.
+//! that was not saved. A response with status 5xx, 408 or 413 drops the request's writes but keeps
+//! a `destroy` and a `renew`. A service that fails and a handler that panics keep only a
+//! `destroy`: no response could send a new token.
 //!
 //! [`SessionError`] is what this crate's functions return, and becomes the response. The methods of
 //! a session return core's [`Error`](sessions_core::Error), which has an [`ErrorKind`]. In a
