@@ -1,8 +1,10 @@
 //! A connection to one server, which reconnects whenever it breaks.
 
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use futures_util::future::select;
 use redis::ConnectionInfo;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -17,6 +19,9 @@ const PATIENCE: Duration = Duration::from_millis(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Together with the pause, the longest time that a server is back without being noticed.
+const SHORT_TIMEOUT: Duration = Duration::from_millis(100);
+const SHORT_PAUSE: Duration = Duration::from_millis(80);
 
 /// A connection to one server, shared by all requests of one runtime.
 ///
@@ -103,14 +108,26 @@ impl Lane {
 
 /// Tries to connect until there is a connection, or no user of it.
 ///
+/// Beside attempts that a slow server can answer, short ones are made: a server that returns is
+/// reached at once, even if the network has swallowed a longer one.
+async fn keep_connecting(lane: Weak<Lane>) {
+    let short = async {
+        tokio::time::sleep(SHORT_TIMEOUT).await;
+        repeat_attempts(&lane, SHORT_TIMEOUT, SHORT_PAUSE).await;
+    };
+    select(pin!(repeat_attempts(&lane, CONNECT_TIMEOUT, LONGEST_PAUSE)), pin!(short)).await;
+}
+
+/// Makes one attempt after the other, with growing pauses.
+///
 /// This runs on the runtime with the clock, and only the attempts run on the lane's own. A task
 /// there that slept by the clock of the store's runtime would panic when the store is dropped.
-async fn keep_connecting(lane: Weak<Lane>) {
+async fn repeat_attempts(lane: &Weak<Lane>, limit: Duration, longest_pause: Duration) {
     let mut pause = FIRST_PAUSE;
     while let Some((info, runtime)) = lane.upgrade().map(|lane| (lane.info.clone(), lane.runtime.clone())) {
         let mut attempt = JoinSet::new();
         attempt.spawn_on(async move { Wire::connect(&info).await }, &runtime);
-        let attempted = tokio::time::timeout(CONNECT_TIMEOUT, attempt.join_next()).await;
+        let attempted = tokio::time::timeout(limit, attempt.join_next()).await;
         let phase = match attempted {
             Ok(Some(Ok(Ok(wire)))) => Phase::Ready(Arc::new(wire)),
             Ok(Some(Ok(Err(error)))) => Phase::Failed(Fault::of_connecting(&error)),
@@ -126,9 +143,9 @@ async fn keep_connecting(lane: Weak<Lane>) {
         if is_over {
             return;
         }
-        // Only one attempt may be running, even on a runtime that is blocked.
+        // A runtime that is blocked must not collect attempts.
         attempt.shutdown().await;
         tokio::time::sleep(pause).await;
-        pause = LONGEST_PAUSE.min(pause * 2);
+        pause = longest_pause.min(pause * 2);
     }
 }

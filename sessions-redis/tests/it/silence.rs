@@ -1,5 +1,8 @@
 //! Silent or slow servers and connections: nobody waits for longer than the deadline.
 
+use std::io::{ErrorKind, Read};
+use std::net::TcpListener;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, commit, id, names, patient, prefix, record, server, text};
@@ -24,6 +27,20 @@ fn a_silent_connection_is_given_up() {
     let found = block_on(futures_util::future::try_join_all(loads)).unwrap();
     assert!(found.iter().all(Option::is_some));
     assert!(begun.elapsed() >= Duration::from_millis(200), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_swallowed_attempt_to_connect_holds_up_no_other() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let store = RedisStore::builder().open(&format!("redis://{}", silent.local_addr().unwrap())).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| block_on(store.ping()).unwrap_err());
+        let (mut first, _) = silent.accept().unwrap();
+        let _second = silent.accept().unwrap();
+        first.set_nonblocking(true).unwrap();
+        let end = first.read_to_end(&mut Vec::new());
+        assert_eq!(end.unwrap_err().kind(), ErrorKind::WouldBlock, "the first one is still open");
+    });
 }
 
 #[test]
