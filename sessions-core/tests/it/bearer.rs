@@ -59,6 +59,16 @@ fn a_bearer_token_opens_its_session_without_a_cookie() {
 }
 
 #[test]
+fn a_bearer_token_that_never_changes_costs_no_write() {
+    let second = Duration::from_secs(1);
+    let (fixture, issued) = fixture_with(|builder| builder.rotate_every(second));
+    fixture.clock.advance(second);
+    fixture.store.counts();
+    ask(&fixture, issued.token(), Session::principal);
+    assert_eq!(fixture.store.counts(), (1, 0), "one load");
+}
+
+#[test]
 fn without_the_option_no_token_is_read() {
     let (fixture, issued) = fixture_with(|builder| builder.bearer(false));
     let (principal, headers) = visit(&fixture, &request(issued.token()), Session::principal).unwrap();
@@ -138,12 +148,17 @@ fn a_renewed_token_is_handed_out_by_the_application() {
 
 #[test]
 fn a_login_on_a_session_that_ended_meanwhile_is_refused() {
-    let (fixture, issued) = fixture();
-    let (_, ended) = visit(&fixture, &request(issued.token()), |session| {
-        ask(&fixture, issued.token(), Session::destroy);
-        session.login("ann").unwrap();
-    })
-    .unwrap();
-    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Gone);
-    assert_eq!(fixture.count(), 0);
+    for is_noticed in [false, true] {
+        let (fixture, issued) = fixture();
+        let (_, ended) = visit(&fixture, &request(issued.token()), |session| {
+            ask(&fixture, issued.token(), Session::destroy);
+            if is_noticed {
+                assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+            }
+            session.login("ann").unwrap();
+        })
+        .unwrap();
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Gone);
+        assert_eq!(fixture.count(), 0);
+    }
 }

@@ -162,6 +162,19 @@ fn a_login_after_a_lost_session_begins_a_new_one() {
 }
 
 #[test]
+fn a_login_after_refused_writes_is_refused() {
+    let fixture = Fixture::new();
+    let mut old = with_cart(&fixture);
+    let session = old.start();
+    session.set("later", "v").unwrap();
+    sign_in(&old);
+    assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+    session.login("bob").unwrap();
+    assert_eq!(old.finish(&session, 200).unwrap_err().kind(), ErrorKind::Gone);
+    assert_eq!(fixture.count(), 1);
+}
+
+#[test]
 fn a_logout_and_login_with_a_superseded_token_is_refused() {
     let fixture = Fixture::new();
     let mut old = with_cart(&fixture);
