@@ -9,6 +9,7 @@ mod faults;
 mod layout;
 mod limits;
 mod messages;
+mod moving_slots;
 mod principals;
 mod shutdown;
 mod silence;
