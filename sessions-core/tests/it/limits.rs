@@ -140,9 +140,9 @@ fn logins_side_by_side_leave_as_many_as_are_allowed() {
 
 #[test]
 fn one_account_does_not_fill_the_store() {
-    let store = MemoryStore::builder().max_sessions(2000).build();
+    let store = MemoryStore::builder().max_sessions(1100).build();
     let fixture = Fixture::with(|builder| builder.store(store));
-    for _ in 0..2000 {
+    for _ in 0..1100 {
         login(&fixture, "ann");
     }
     assert_eq!(fixture.count(), 1000);

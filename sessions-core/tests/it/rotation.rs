@@ -292,9 +292,9 @@ fn no_order_of_requests_signs_the_user_out() {
     let all = orders(3, 3);
     assert_eq!(all.len(), 1680);
     for order in all {
+        let fixture = fixture();
         // Which responses are lost on their way.
         for lost in 0..8_u8 {
-            let fixture = fixture();
             let mut browser = due(&fixture);
             let mut sessions: [Option<Session>; 3] = [const { None }; 3];
             let mut cookies: [Option<String>; 3] = [const { None }; 3];
