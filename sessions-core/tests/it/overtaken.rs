@@ -163,15 +163,24 @@ fn a_login_after_a_lost_session_begins_a_new_one() {
 
 #[test]
 fn a_login_after_refused_writes_is_refused() {
-    let fixture = Fixture::new();
-    let mut old = with_cart(&fixture);
-    let session = old.start();
-    session.set("later", "v").unwrap();
-    sign_in(&old);
-    assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
-    session.login("bob").unwrap();
-    assert_eq!(old.finish(&session, 200).unwrap_err().kind(), ErrorKind::Gone);
-    assert_eq!(fixture.count(), 1);
+    let deeds: [fn(&Session); 3] = [
+        |session| session.set("later", "v").unwrap(),
+        |session| session.update_expiration(DAY).unwrap(),
+        Session::renew,
+    ];
+    for (deed, signs_in) in deeds.iter().flat_map(|deed| [(deed, false), (deed, true)]) {
+        let fixture = Fixture::new();
+        let mut old = with_cart(&fixture);
+        let session = old.start();
+        deed(&session);
+        sign_in(&old);
+        assert_eq!(block_on(session.reload()).unwrap_err().kind(), ErrorKind::Gone);
+        if signs_in {
+            session.login("bob").unwrap();
+        }
+        assert_eq!(old.finish(&session, 200).unwrap_err().kind(), ErrorKind::Gone);
+        assert_eq!(fixture.count(), 1);
+    }
 }
 
 #[test]

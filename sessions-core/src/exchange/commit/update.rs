@@ -112,7 +112,6 @@ impl Update {
     ) -> Result<Step, Error> {
         match answer {
             Ok(Ok(record)) => Ok(self.applied(driver, record)),
-            Ok(Err(Refusal::Gone)) if self.is_touch => Ok(driver.done(None)),
             Ok(Err(Refusal::Gone)) => self.gone(driver),
             Ok(Err(Refusal::Conflict)) => Err(self.refused(driver, ErrorKind::Conflict)),
             Ok(Err(Refusal::TooLarge)) => Err(self.refused(driver, ErrorKind::TooLarge)),

@@ -14,7 +14,7 @@ impl State {
     /// set or remove.
     #[inline]
     pub(crate) fn headers_if_unchanged(&self, sessions: &Sessions) -> Option<SessionHeaders> {
-        let touch_due = self.live().is_some_and(|live| live.touch_due | live.cookie_due);
+        let touch_due = self.live().is_some_and(|live| live.touch_due || live.cookie_due);
         // One branch for all flags, since nearly no request has any of them set.
         let is_marked = self.renewal | touch_due | self.headers_sent | (self.destroys > 0);
         let wrote = !self.view.edits().is_empty() || self.head.is_some();
