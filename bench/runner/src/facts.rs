@@ -21,10 +21,21 @@ const PACKAGES: [(&str, &[&str]); 3] = [
             "sessions-redb",
             "sessions-fjall",
             "sessions-redis",
+            "sessions-sql",
         ],
     ),
-    ("others", &["tower-sessions", "tower-sessions-redis-store", "axum_session", "actix-session", "poem"]),
-    ("under both", &["axum", "actix-web", "hyper", "may_minihttp", "tokio", "redb", "fjall", "redis", "fred"]),
+    (
+        "others",
+        &[
+            "tower-sessions",
+            "tower-sessions-redis-store",
+            "tower-sessions-sqlx-store",
+            "axum_session",
+            "actix-session",
+            "poem",
+        ],
+    ),
+    ("under both", &["axum", "actix-web", "hyper", "may_minihttp", "tokio", "redb", "fjall", "redis", "fred", "sqlx"]),
 ];
 
 /// Returns the versions of everything, and the machine without its name.
