@@ -1,5 +1,6 @@
 //! How long a login lasts, and how long ago it was.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pollster::block_on;
@@ -210,6 +211,16 @@ fn presence_is_proved_by_a_login_or_a_confirmation() {
     assert_eq!(recent(&mut browser), (true, true));
     assert_eq!((browser.visit(Session::id).result, browser.get("cart").as_deref()), (before, Some("7")));
     assert_eq!(old.user(), None);
+
+    // A save that fails leaves the proof to the response.
+    fixture.clock.advance(20 * MINUTE);
+    let session = browser.start();
+    session.confirm().unwrap();
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::StoreUnavailable);
+    fixture.store.write_down.store(false, Ordering::SeqCst);
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(recent(&mut browser), (true, true));
 
     // A response that fails keeps the new token, as after any renewal, and not the proof.
     fixture.clock.advance(20 * MINUTE);

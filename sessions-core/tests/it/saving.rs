@@ -1,3 +1,7 @@
+//! Saving before the response, and after its headers were sent.
+
+use std::time::Duration;
+
 use pollster::block_on;
 use sessions_core::{Error, ErrorKind, Event, Session};
 
@@ -101,7 +105,11 @@ fn late_writes_need_a_stored_session() {
     assert_eq!(stream.lenient("k").text().as_deref(), Some("4"));
 
     stream.renew();
+    stream.update_expiration(Duration::from_secs(60)).unwrap();
     assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    block_on(stream.save()).unwrap();
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(browser.get("k"), None, "what needs no cookie was saved");
 }
 
 #[test]

@@ -71,6 +71,18 @@ fn dropped_save_is_retried_or_its_refusal_reported() {
 }
 
 #[test]
+fn a_dropped_save_behind_a_destroy_is_reported() {
+    let (fixture, mut browser, session) = with_cart();
+    session.destroy();
+    session.set("a", "1").unwrap();
+    block_on(session.save()).unwrap();
+    session.set("a", "2").unwrap();
+    block_on(fixture.sessions.destroy_all()).unwrap();
+    drop(begin_save(&fixture, &session));
+    assert_eq!(browser.finish(&session, 200).unwrap_err().kind(), ErrorKind::Gone);
+}
+
+#[test]
 fn unfinished_dropped_save_is_reported() {
     let (fixture, mut browser, session) = with_cart();
     browser.finish(&session, 200).unwrap();
