@@ -9,7 +9,7 @@ use std::time::Duration;
 use pollster::block_on;
 use sessions_core::store::MemoryStore;
 use sessions_core::{
-    ConfigErrorKind, DestroyReason, ErrorKind, Event, LimitPolicy, Session, SessionId, Sessions, StoreCall,
+    Clock, ConfigErrorKind, DestroyReason, ErrorKind, Event, LimitPolicy, Session, SessionId, Sessions, StoreCall,
 };
 
 use crate::support::{Browser, Fixture};
@@ -104,6 +104,22 @@ fn a_login_stands_if_its_limit_cannot_be_checked() {
     assert_eq!((second.user().as_deref(), ids_of(&fixture.sessions, "ann").len()), (Some("ann"), 2));
     login(&fixture, "ann");
     assert_eq!(ids_of(&fixture.sessions, "ann").len(), 1, "the next login checks again");
+}
+
+/// A login by a server whose clock is behind. Which one stays is decided by the clocks alone, so that
+/// both servers decide the same.
+#[test]
+fn the_clocks_decide_which_login_is_the_oldest() {
+    for (policy, stays) in [(LimitPolicy::EndOldest, 0), (LimitPolicy::RefuseLogin, 1)] {
+        let fixture = Fixture::with(|builder| builder.sessions_per_principal(1).limit_policy(policy));
+        let now = fixture.clock.now();
+        fixture.clock.set(now.after(60 * SECOND));
+        let ahead = login(&fixture, "ann");
+        fixture.clock.set(now);
+        let behind = login(&fixture, "ann");
+        let users = [ahead, behind].map(|mut browser| browser.user());
+        assert_eq!((users[stays].as_deref(), users[1 - stays].as_deref()), (Some("ann"), None), "{policy:?}");
+    }
 }
 
 #[test]
