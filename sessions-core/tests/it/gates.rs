@@ -35,6 +35,8 @@ fn only_signed_in_visitors_are_admitted() {
     let user = ask(&fixture, &sign_in(&fixture)).unwrap();
     assert_eq!((user.principal(), user.session().id().is_some()), ("ann", true));
     assert_eq!(user.get::<i32>("cart").unwrap(), None, "it is a session too");
+    let debug = format!("{user:?}");
+    assert!(debug.contains(&user.id().unwrap().to_string()) && !debug.contains("ann"), "{debug}");
 
     let denied = ask(&fixture, "theme=dark").unwrap_err();
     assert_eq!((denied.kind(), denied.status()), (ErrorKind::NotSignedIn, 303));

@@ -248,6 +248,26 @@ fn a_destroy_beside_a_failed_response_can_be_saved() {
 }
 
 #[test]
+fn a_destroy_is_unsaved_unless_a_failed_response_has_told_so() {
+    let destroy: fn(&Session) = Session::destroy;
+    let write: fn(&Session) = |session| session.set("k", "v").unwrap();
+    let nothing: fn(&Session) = |_| {};
+    let table: [(&[fn(&Session)], fn(&Session), usize); 4] =
+        [(&[write], destroy, 1), (&[write], nothing, 0), (&[destroy], nothing, 0), (&[destroy, write], nothing, 0)];
+    for (number, (before, meantime, unsaved)) in table.into_iter().enumerate() {
+        let fixture = Fixture::new();
+        let session = with_cart(&fixture).start();
+        before.iter().for_each(|deed| deed(&session));
+        fixture.store.write_down.store(true, SeqCst);
+        let failed = meanwhile(&fixture, || session.exchange().end(200), || meantime(&session));
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::StoreUnavailable);
+        fixture.take_events();
+        drop(session);
+        assert_eq!(fixture.take_events().len(), unsaved, "{number}");
+    }
+}
+
+#[test]
 fn an_increment_before_a_dropped_update_counts_once() {
     for is_done in [true, false] {
         let fixture = Fixture::new();
