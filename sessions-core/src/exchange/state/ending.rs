@@ -95,7 +95,8 @@ impl State {
 
     /// Records that the request destroyed a session while the store was creating it.
     pub(crate) fn doom(&mut self, id: SessionId) {
-        self.stage = Stage::Doomed(id);
+        // The destroy was refused if the session had replaced a lost one, and is possible now.
+        (self.stage, self.is_refused) = (Stage::Doomed(id), false);
     }
 
     /// Discards the writes of a request without a response. Returns whether it destroyed a session.
