@@ -263,7 +263,7 @@ fn visit_due<R: Reader>(
     match found {
         // The session may be live. Only the build that wrote it can tell.
         Found::Unreadable(RecordError::NewerFormat) => return Ok(None),
-        Found::Frame(frame) if frame.record.is_live(now) => {
+        Found::Frame(frame) if !frame.record.has_expired(now) => {
             batch.remove(Table::Deadlines, key)?;
             if keys::deadline(frame.class(), frame.due, id) == *key {
                 batch.relist(frame)?;

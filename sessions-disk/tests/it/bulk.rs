@@ -88,6 +88,19 @@ fn a_session_seen_again_is_relisted_and_not_swept() {
 }
 
 #[test]
+fn a_sweep_by_a_clock_that_is_behind_ends_nothing() {
+    let store = Disk::new().open();
+    fill(&store, 0..1);
+    let mut session = record(0);
+    for seconds in [90, 180, 270, 360, 450] {
+        session = block_on(store.commit(&session, &increment(seconds))).unwrap().unwrap();
+    }
+    assert!(block_on(store.load(id(0), at(120))).unwrap().is_none_or(|record| !record.is_live(at(120))));
+    assert!(block_on(store.sweep(10, at(120))).unwrap().is_empty());
+    assert!(block_on(store.load(id(0), at(450))).unwrap().is_some());
+}
+
+#[test]
 fn a_sweep_beside_a_commit_spares_the_session() {
     let disk = Disk::new();
     let store = disk.open();
