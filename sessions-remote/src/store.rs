@@ -129,18 +129,20 @@ impl<E: Engine> Shared<E> {
             }
         }
         let outcome = self.outage.repeat(deadline, || self.engine.insert(&record)).await;
-        match outcome.answer {
-            Ok(true) if !outcome.is_in_doubt => Ok(Created::STORED),
-            Ok(false) if !outcome.is_in_doubt => Ok(Created::Exists),
+        let is_in_doubt = outcome.is_in_doubt;
+        if is_in_doubt {
+            // Nobody knows the token, so what was stored can go. If a second try was successful, the
+            // first one might still arrive after a logout.
+            self.delete_later(&record);
+        }
+        match outcome.settle() {
+            Ok(_) if is_in_doubt => Ok(Created::Unanswered),
+            Ok(true) => Ok(Created::STORED),
+            Ok(false) => Ok(Created::Exists),
             Err(fault) if fault.is_full => Ok(Created::Full),
-            Err(fault) if !outcome.is_in_doubt && is_sharded && fault.may_pass => Ok(Created::Unanswered),
-            Err(fault) if !outcome.is_in_doubt => Err(fault),
-            // Nobody knows the token, so that the caller may begin anew. What was stored goes. If a
-            // second try had been successful, the first one might still arrive after a logout.
-            Ok(_) | Err(_) => {
-                self.delete_later(&record);
-                Ok(Created::Unanswered)
-            }
+            // Another id may lead to another server.
+            Err(fault) if is_sharded && (is_in_doubt || fault.may_pass) => Ok(Created::Unanswered),
+            Err(fault) => Err(fault),
         }
     }
 
@@ -193,9 +195,10 @@ impl<E: Engine> Shared<E> {
 
     async fn of_principal(self: Arc<Self>, principal: String, now: Timestamp) -> Result<Vec<Record>, Fault> {
         let (mut records, mut from) = (Vec::new(), None);
+        let deadline = self.page_deadline();
         loop {
             let read = || self.engine.of_principal(&principal, from.as_deref());
-            let page = self.outage.repeat(self.page_deadline(), read).await.answer?;
+            let page = self.outage.repeat(deadline, read).await.answer?;
             records.extend(live(page.values, now).filter(|record| record.principal() == Some(&*principal)));
             from = page.next;
             if from.is_none() {

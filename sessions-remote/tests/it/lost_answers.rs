@@ -151,6 +151,34 @@ fn a_create_that_a_retry_has_done_is_not_trusted() {
     }
 }
 
+/// Regression: another id had a deadline of its own, four in all.
+#[test]
+fn a_create_that_is_not_answered_in_time_fails() {
+    let options = Options::default().commit_deadline(Duration::from_millis(40));
+    let store = RemoteStore::new(MapEngine::default(), options).unwrap();
+    store.engine().silent.store(1, Ordering::SeqCst);
+    assert_eq!(block_on(store.create(&record(1))).unwrap_err().kind(), StoreErrorKind::TimedOut);
+    let engine = MapEngine { is_sharded: true, ..MapEngine::default() };
+    let store = RemoteStore::new(engine, options).unwrap();
+    store.engine().silent.store(1, Ordering::SeqCst);
+    let answer = block_on(store.create(&record(1))).unwrap();
+    assert_eq!(answer, Created::Unanswered, "where another id may be on another server, it has its share");
+}
+
+/// Regression: it stayed, and counted for its principal.
+#[test]
+fn a_create_without_an_answer_on_a_full_server_is_removed() {
+    let store = open(&Map::default());
+    store.engine().lost.store(1, Ordering::SeqCst);
+    store.engine().full_inserts.store(1, Ordering::SeqCst);
+    assert_eq!(block_on(store.create(&record(1))).unwrap(), Created::Full);
+    let begun = Instant::now();
+    while !store.engine().map.lock().unwrap().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(5), "what was created is removed");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_swap_that_the_client_repeats_is_done_once() {
     let store = open(&Map::default());

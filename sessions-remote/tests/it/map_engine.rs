@@ -28,6 +28,8 @@ pub(crate) struct MapEngine {
     pub(crate) silent: AtomicUsize,
     /// How many sessions cannot be listed, since there is no room.
     pub(crate) full: AtomicUsize,
+    /// How many inserts that were done before find no room.
+    pub(crate) full_inserts: AtomicUsize,
     pub(crate) calls: AtomicUsize,
     /// The time that each call takes.
     pub(crate) latency: Duration,
@@ -122,6 +124,9 @@ impl Engine for MapEngine {
         let is_free = {
             let mut map = self.lock("insert").await?;
             let is_free = !map.contains_key(&new.id());
+            if !is_free && take_one(&self.full_inserts) {
+                return Err(Failure::full("the map is full"));
+            }
             if is_free {
                 map.insert(new.id(), new.as_bytes().to_vec());
             }
