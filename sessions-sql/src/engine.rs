@@ -61,14 +61,14 @@ impl<D: Database> Sql<D> {
         let probe = self.statements.with(&self.statements.probe, &[Value::Bytes(&[])]);
         match D::send(lease.connection(), &probe).await {
             Ok(_) => return Ok(()),
-            Err(error) if verdict::<D>(&error) == Verdict::Unknown => return Err(self.failure(&error)),
+            Err(error) if verdict::<D>(&error) == Verdict::Unknown => return Err(self.failure(&mut lease, &error)),
             Err(_) => {}
         }
         let schema = schema::<D>(&self.place.table);
         let schema = Statement { text: "", values: &[], literal: Some(schema) };
         let created = D::send(lease.begin(), &schema).await;
         lease.end(&created);
-        created.map(drop).map_err(|error| self.failure(&error))
+        created.map(drop).map_err(|error| self.failure(&mut lease, &error))
     }
 
     /// Borrows a connection to read.
@@ -107,19 +107,25 @@ impl<D: Database> Sql<D> {
         answer.map(|()| lease).map_err(|error| of_connecting::<D>(&error, &self.place))
     }
 
-    fn failure(&self, error: &sqlx::Error) -> Failure {
-        if verdict::<D>(error) == Verdict::Unknown {
+    /// Converts the error of a statement, and closes connections that are of no use any more.
+    fn failure(&self, lease: &mut Lease<D>, error: &sqlx::Error) -> Failure {
+        match verdict::<D>(error) {
             // The others are probably lost too. Giving one back checks it.
-            while let Some(idle) = self.pool.try_acquire() {
-                drop(Lease::<D>::new(idle, self.runtime.clone()));
+            Verdict::Unknown => {
+                while let Some(idle) = self.pool.try_acquire() {
+                    drop(Lease::<D>::new(idle, self.runtime.clone()));
+                }
             }
+            // A primary that was demoted: a new connection may lead to its successor.
+            Verdict::ReadOnly => lease.close(),
+            _ => {}
         }
         of_sent::<D>(error, &self.place)
     }
 
     async fn rows(&self, mut lease: Lease<D>, text: &str, values: &[Value<'_>]) -> Answer<Vec<Columns>> {
         let sent = D::send(lease.connection(), &self.statements.with(text, values)).await;
-        sent.map(|sent| sent.rows).map_err(|error| self.failure(&error))
+        sent.map(|sent| sent.rows).map_err(|error| self.failure(&mut lease, &error))
     }
 
     /// Returns the only number that a statement finds.
@@ -143,7 +149,7 @@ impl<D: Database> Sql<D> {
 
     async fn affected(&self, mut lease: Lease<D>, text: &str, values: &[Value<'_>], need: Need) -> Answer<u64> {
         let sent = self.write(&mut lease, text, values, need).await;
-        sent.map(|sent| sent.affected).map_err(|error| self.failure(&error))
+        sent.map(|sent| sent.affected).map_err(|error| self.failure(&mut lease, &error))
     }
 
     async fn removed(&self, text: &str, values: &[Value<'_>]) -> Answer<Vec<SessionId>> {
@@ -151,7 +157,7 @@ impl<D: Database> Sql<D> {
         let statement = self.statements.with(text, values);
         let removed = D::remove(lease.begin(), &self.statements, &statement, self.room.as_ref()).await;
         lease.end(&removed);
-        removed.map_err(|error| self.failure(&error))
+        removed.map_err(|error| self.failure(&mut lease, &error))
     }
 
     async fn values(&self, text: &str, values: &[Value<'_>], limit: usize) -> Answer<Values> {
@@ -184,7 +190,7 @@ impl<D: Database> Engine for Sql<D> {
         match self.write(&mut lease, &self.statements.insert, &values, need).await {
             Ok(sent) => Ok(sent.affected == 1),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
-            Err(error) => Err(self.failure(&error)),
+            Err(error) => Err(self.failure(&mut lease, &error)),
         }
     }
 

@@ -23,13 +23,13 @@ pub(crate) struct Lease<D: Database> {
     runtime: Handle,
     /// The turn to write.
     pub(crate) turn: Option<OwnedSemaphorePermit>,
-    /// Whether the connection may be in the middle of a transaction.
-    is_open: bool,
+    /// Whether the connection must be closed, for example in the middle of a transaction.
+    closes: bool,
 }
 
 impl<D: Database> Lease<D> {
     pub(crate) const fn new(connection: PoolConnection<D::Sqlx>, runtime: Handle) -> Self {
-        Self { connection: Some(connection), runtime, turn: None, is_open: false }
+        Self { connection: Some(connection), runtime, turn: None, closes: false }
     }
 
     pub(crate) fn connection(&mut self) -> &mut Connection<D> {
@@ -42,13 +42,18 @@ impl<D: Database> Lease<D> {
     /// transaction whose BEGIN is under way, and would give the connection back with it: what the
     /// next calls acknowledge would never be committed.
     pub(crate) fn begin(&mut self) -> &mut Connection<D> {
-        self.is_open = true;
+        self.close();
         self.connection()
+    }
+
+    /// Lets the connection be closed rather than given back.
+    pub(crate) const fn close(&mut self) {
+        self.closes = true;
     }
 
     /// Ends what [`begin`](Self::begin) has begun.
     pub(crate) const fn end<T>(&mut self, answer: &sqlx::Result<T>) {
-        self.is_open = answer.is_err();
+        self.closes = answer.is_err();
     }
 }
 
@@ -57,7 +62,7 @@ impl<D: Database> Drop for Lease<D> {
         let Some(mut connection) = self.connection.take() else { return };
         // A timer can be made here, and the pool may start tasks.
         let _entered = self.runtime.enter();
-        if self.is_open {
+        if self.closes {
             drop(connection.detach());
         } else {
             // Checks the connection, and reads what a dropped call has left unread.
