@@ -10,18 +10,29 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::wire::Wire;
+use super::wire::{Wire, find_addresses};
 use super::{Answer, Parcel};
 use crate::error::Fault;
 
 /// Time that a request waits for a connection before it looks for another way.
 const PATIENCE: Duration = Duration::from_millis(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Together with the pause, the longest time that a server is back without being noticed.
-const SHORT_TIMEOUT: Duration = Duration::from_millis(100);
-const SHORT_PAUSE: Duration = Duration::from_millis(80);
+/// Time after which a server is not expected back any moment.
+const SHORT_ATTEMPTS: Duration = Duration::from_secs(60);
+
+const LONG: Pace =
+    Pace { limit: Duration::from_secs(1), longest_pause: Duration::from_secs(1), reports_failures: true };
+/// The longest time that a server is back without being noticed.
+const SHORT: Pace =
+    Pace { limit: Duration::from_millis(100), longest_pause: Duration::from_millis(80), reports_failures: false };
+
+/// How attempts to connect follow each other.
+#[derive(Clone, Copy)]
+struct Pace {
+    limit: Duration,
+    longest_pause: Duration,
+    reports_failures: bool,
+}
 
 /// A connection to one server, shared by all requests of one runtime.
 ///
@@ -108,44 +119,57 @@ impl Lane {
 
 /// Tries to connect until there is a connection, or no user of it.
 ///
-/// Beside attempts that a slow server can answer, short ones are made: a server that returns is
-/// reached at once, even if the network has swallowed a longer one.
+/// Beside attempts that a slow server can answer, short ones are made for a while: a server that
+/// returns is reached at once, even if the network has swallowed a longer one.
 async fn keep_connecting(lane: Weak<Lane>) {
     let short = async {
-        tokio::time::sleep(SHORT_TIMEOUT).await;
-        repeat_attempts(&lane, SHORT_TIMEOUT, SHORT_PAUSE).await;
+        tokio::time::sleep(SHORT.limit).await;
+        if tokio::time::timeout(SHORT_ATTEMPTS, repeat_attempts(&lane, SHORT)).await.is_err() {
+            std::future::pending().await
+        }
     };
-    select(pin!(repeat_attempts(&lane, CONNECT_TIMEOUT, LONGEST_PAUSE)), pin!(short)).await;
+    select(pin!(repeat_attempts(&lane, LONG)), pin!(short)).await;
 }
 
 /// Makes one attempt after the other, with growing pauses.
 ///
 /// This runs on the runtime with the clock, and only the attempts run on the lane's own. A task
 /// there that slept by the clock of the store's runtime would panic when the store is dropped.
-async fn repeat_attempts(lane: &Weak<Lane>, limit: Duration, longest_pause: Duration) {
+async fn repeat_attempts(lane: &Weak<Lane>, pace: Pace) {
     let mut pause = FIRST_PAUSE;
     while let Some((info, runtime)) = lane.upgrade().map(|lane| (lane.info.clone(), lane.runtime.clone())) {
-        let mut attempt = JoinSet::new();
-        attempt.spawn_on(async move { Wire::connect(&info).await }, &runtime);
-        let attempted = tokio::time::timeout(limit, attempt.join_next()).await;
-        let phase = match attempted {
-            Ok(Some(Ok(Ok(wire)))) => Phase::Ready(Arc::new(wire)),
-            Ok(Some(Ok(Err(error)))) => Phase::Failed(Fault::of_connecting(&error)),
-            Err(_) => Phase::Failed(Fault::Unreached("timed out".to_owned())),
-            // Without sockets on its runtime the task panics, and after the runtime's end it never
-            // runs.
-            Ok(Some(Err(_)) | None) => return,
-        };
-        let is_over = matches!(phase, Phase::Ready(_));
-        let Some(lane) = lane.upgrade() else { return };
-        lane.phase.send_replace(phase);
-        drop(lane);
-        if is_over {
-            return;
+        let attempted = attempt(&info, &runtime, pace.limit).await;
+        let (Some(attempted), Some(lane)) = (attempted, lane.upgrade()) else { return };
+        match attempted {
+            Ok(wire) => {
+                lane.phase.send_replace(Phase::Ready(Arc::new(wire)));
+                return;
+            }
+            Err(fault) if pace.reports_failures => _ = lane.phase.send_replace(Phase::Failed(fault)),
+            Err(_) => {}
         }
-        // A runtime that is blocked must not collect attempts.
-        attempt.shutdown().await;
+        drop(lane);
         tokio::time::sleep(pause).await;
-        pause = longest_pause.min(pause * 2);
+        pause = pace.longest_pause.min(pause * 2);
     }
+}
+
+/// Tries to connect once, or returns `None` if the runtime has ended or has no sockets.
+async fn attempt(info: &ConnectionInfo, runtime: &Handle, limit: Duration) -> Option<Result<Wire, Fault>> {
+    // Waited for without the limit: a lookup takes a thread and cannot be aborted.
+    let mut lookup = JoinSet::new();
+    lookup.spawn_on(find_addresses(info.clone()), runtime);
+    let addresses = match lookup.join_next().await?.ok()? {
+        Ok(addresses) => addresses,
+        Err(error) => return Some(Err(Fault::of_connecting(&error.into()))),
+    };
+    let mut attempt = JoinSet::new();
+    attempt.spawn_on(Wire::connect(info.clone(), addresses), runtime);
+    let attempted = tokio::time::timeout(limit, attempt.join_next()).await;
+    // A runtime that is blocked must not collect attempts.
+    attempt.shutdown().await;
+    Some(match attempted {
+        Ok(joined) => joined?.ok()?.map_err(|error| Fault::of_connecting(&error)),
+        Err(_) => Err(Fault::Unreached("timed out".to_owned())),
+    })
 }

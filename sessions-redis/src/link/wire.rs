@@ -1,6 +1,8 @@
 //! An established connection to one server.
 
 use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -65,11 +67,11 @@ struct LastWait {
 }
 
 impl Wire {
-    /// Connects, and spawns its task on the current runtime.
-    pub(super) async fn connect(info: &ConnectionInfo) -> RedisResult<Self> {
+    /// Connects to one of the addresses, and spawns its task on the current runtime.
+    pub(super) async fn connect(info: ConnectionInfo, addresses: Vec<SocketAddr>) -> RedisResult<Self> {
         match info.addr() {
-            ConnectionAddr::Tcp(host, port) => {
-                Self::on(connect_tcp(host, *port, info.tcp_settings()).await?, info.redis_settings()).await
+            ConnectionAddr::Tcp(..) => {
+                Self::on(connect_tcp(addresses, info.tcp_settings()).await?, info.redis_settings()).await
             }
             #[cfg(unix)]
             ConnectionAddr::Unix(path) => {
@@ -77,7 +79,7 @@ impl Wire {
             }
             // redis-rs does not expose what is needed for TLS.
             _ => {
-                let client = Client::open(info.clone())?;
+                let client = Client::open(info)?;
                 let connection = client.get_multiplexed_async_connection_with_config(&config()).await?;
                 Ok(Self { connection, state: State::new(), _driver: JoinSet::new() })
             }
@@ -270,10 +272,19 @@ fn config() -> AsyncConnectionConfig {
     config.set_pipeline_buffer_size(ROOM)
 }
 
-/// Tries all addresses of a host at once, as redis-rs does.
-async fn connect_tcp(host: &str, port: u16, settings: &TcpSettings) -> RedisResult<TcpStream> {
-    let attempts: Vec<_> =
-        lookup_host((host, port)).await?.map(|address| Box::pin(TcpStream::connect(address))).collect();
+/// Looks up the addresses of a server, if it has a host.
+pub(super) async fn find_addresses(info: ConnectionInfo) -> io::Result<Vec<SocketAddr>> {
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            Ok(lookup_host((host.as_str(), *port)).await?.collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Tries all addresses at once, as redis-rs does.
+async fn connect_tcp(addresses: Vec<SocketAddr>, settings: &TcpSettings) -> RedisResult<TcpStream> {
+    let attempts: Vec<_> = addresses.into_iter().map(|address| Box::pin(TcpStream::connect(address))).collect();
     if attempts.is_empty() {
         return Err((ErrorKind::InvalidClientConfig, "the host has no address").into());
     }
