@@ -109,15 +109,15 @@ impl<D: Database> Sql<D> {
 
     /// Converts the error of a statement, and closes connections that are of no use any more.
     fn failure(&self, lease: &mut Lease<D>, error: &sqlx::Error) -> Failure {
+        let idle = || Some(Lease::<D>::new(self.pool.try_acquire()?, self.runtime.clone()));
         match verdict::<D>(error) {
             // The others are probably lost too. Giving one back checks it.
-            Verdict::Unknown => {
-                while let Some(idle) = self.pool.try_acquire() {
-                    drop(Lease::<D>::new(idle, self.runtime.clone()));
-                }
+            Verdict::Unknown => std::iter::from_fn(idle).for_each(drop),
+            // The primary was demoted, and new connections may lead to its successor.
+            Verdict::ReadOnly => {
+                lease.close();
+                std::iter::from_fn(idle).for_each(|mut idle| idle.close());
             }
-            // A primary that was demoted: a new connection may lead to its successor.
-            Verdict::ReadOnly => lease.close(),
             _ => {}
         }
         of_sent::<D>(error, &self.place)

@@ -80,12 +80,12 @@ fn a_read_only_database_says_so() {
         "CREATE ROLE {role} LOGIN; GRANT ALL ON {table} TO {role}; ALTER ROLE {role} SET default_transaction_read_only = on"
     ));
     let url = server.url().replace("postgres@", &format!("{role}@"));
-    let reader = patient::<sessions_sql::Postgres>(&table).open(&url).unwrap();
+    let reader = patient::<sessions_sql::Postgres>(&table).max_connections(1).open(&url).unwrap();
     assert!(block_on(reader.load(record.id(), crate::support::NOW)).unwrap().is_some());
     let error = increment(&reader, &record).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(chain(&error).contains("is read-only") && chain(&error).contains("25006"), "{}", chain(&error));
-    // As after a failover, a new connection may write, and each that may not is closed.
+    // As after a failover, a new connection may write, and the one that may not is closed.
     let _ = server.sql(&format!("ALTER ROLE {role} RESET default_transaction_read_only"));
     _ = increment(&reader, &record).unwrap();
 }
