@@ -4,7 +4,7 @@ use pollster::block_on;
 use sessions_core::adapter::SessionHeaders;
 use sessions_core::record::{Record, SecretHash};
 use sessions_core::store::{Cursor, StoreError, StoreErrorKind, StoreFuture};
-use sessions_core::{SessionId, Sessions, Timestamp};
+use sessions_core::{Login, SessionId, Sessions, Timestamp};
 
 use crate::support::Fixture;
 
@@ -73,6 +73,9 @@ fn debug_shows_what_helps_in_a_log() {
     let load = fixture.sessions.open().session([cookie.as_bytes()]);
     let ready = StoreFuture::ready(Ok("sensitive-value"));
     let later = StoreFuture::new(async { Ok("sensitive-value") });
+    let login = Login::new("sensitive-name");
+    let issued = block_on(fixture.sessions.issue(login.clone())).unwrap();
+    assert!(!format!("{issued:?}").contains(issued.token()));
     for (shown, expected) in [
         (format!("{id}"), id.as_uuid().to_string()),
         (format!("{id:?}"), format!("SessionId({id})")),
@@ -88,6 +91,8 @@ fn debug_shows_what_helps_in_a_log() {
         (format!("{load:?}"), "Load(..)".to_owned()),
         (format!("{:?}", session.exchange().end(200)), "Commit(ready)".to_owned()),
         (format!("{ready:?} {later:?}"), "StoreFuture(ready) StoreFuture(later)".to_owned()),
+        (format!("{login:?}"), "Login { idle:".to_owned()),
+        (format!("{issued:?}"), issued.id().to_string()),
     ] {
         assert!(shown.contains(&expected), "{expected} not in {shown}");
         assert!(!shown.contains("sensitive") && !shown.contains("115, 101"), "{shown}");

@@ -84,6 +84,7 @@ fn late_writes_need_a_stored_session() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     let stream = browser.start();
+    block_on(stream.reload()).unwrap();
     browser.finish(&stream, 200).unwrap();
     assert_eq!(stream.set("k", "v").unwrap_err().kind(), ErrorKind::AlreadyCommitted);
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, commit, id, names, patient, prefix, record, server, text};
 use pollster::block_on;
-use sessions_core::store::{Created, Store, StoreErrorKind};
+use sessions_core::store::{Store, StoreErrorKind};
 use sessions_redis::RedisStore;
 use test_servers::{Proxy, Server};
 
