@@ -26,7 +26,7 @@ const LOGIN: &str = r#"<form method="post">
 <label><input name="remember" type="checkbox"> keep me signed in</label> <button>Sign in</button></form>"#;
 
 const CONFIRM: &str = r#"<form method="post">
-<p>Please enter your password again.</p><input name="password" type="password"> <button>Go on</button></form>"#;
+<p>Please enter your password again.</p><input name="password" type="password"> <button>Continue</button></form>"#;
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -167,7 +167,7 @@ fn app(sessions: Sessions) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().init(); // shows what fails; what is refused, at DEBUG
+    tracing_subscriber::fmt().init(); // logs failures; refused requests are logged at DEBUG
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     let service = app(sessions()?).into_make_service_with_connect_info::<SocketAddr>(); // for `device`
     Ok(axum::serve(listener, service).await?)

@@ -22,7 +22,7 @@ const LOGIN: &str = r#"<form method="post">
 <label><input name="remember" type="checkbox"> keep me signed in</label> <button>Sign in</button></form>"#;
 
 const CONFIRM: &str = r#"<form method="post">
-<p>Please enter your password again.</p><input name="password" type="password"> <button>Go on</button></form>"#;
+<p>Please enter your password again.</p><input name="password" type="password"> <button>Continue</button></form>"#;
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -168,7 +168,7 @@ fn routes(config: &mut ServiceConfig) {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().init(); // shows what fails; what is refused, at DEBUG
+    tracing_subscriber::fmt().init(); // logs failures; refused requests are logged at DEBUG
     let sessions = SessionMiddleware::new(sessions()?); // outside of the closure: one manager for all workers
     let app = move || App::new().configure(routes).wrap(sessions.clone());
     Ok(HttpServer::new(app).bind("127.0.0.1:8080")?.run().await?)

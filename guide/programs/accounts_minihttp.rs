@@ -21,7 +21,7 @@ const LOGIN: &str = r#"<form method="post">
 <label><input name="remember" type="checkbox"> keep me signed in</label> <button>Sign in</button></form>"#;
 
 const CONFIRM: &str = r#"<form method="post">
-<p>Please enter your password again.</p><input name="password" type="password"> <button>Go on</button></form>"#;
+<p>Please enter your password again.</p><input name="password" type="password"> <button>Continue</button></form>"#;
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -197,7 +197,7 @@ fn sessions() -> Result<Sessions, ConfigError> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    tracing_subscriber::fmt().init(); // shows what fails; what is refused, at DEBUG
+    tracing_subscriber::fmt().init(); // logs failures; refused requests are logged at DEBUG
     let server = WithSessions::new(sessions()?, handle).start("127.0.0.1:8080")?;
     server.join().map_err(|_| "the server panicked".into())
 }

@@ -65,6 +65,7 @@ async fn front_page(user: Option<SignedIn>) -> String {
 }
 
 async fn change_password(user: SignedIn) -> Result<&'static str, SessionError> {
+    // First write the new password to your database, so that nobody signs in with the old one.
     user.renew();
     user.destroy_others().await?;
     Ok("changed, and signed out everywhere else")

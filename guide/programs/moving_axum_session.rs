@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 /// The table of the old sessions.
 const TABLE: &str = "sessions";
 
-/// How long a session with `longterm` goes on. axum_session's own default is 60 days.
+/// How long a session with `longterm` lasts. axum_session's own default is 60 days.
 const LONGTERM: std::time::Duration = std::time::Duration::from_secs(60 * 24 * 60 * 60);
 
 /// What is left of axum_session.

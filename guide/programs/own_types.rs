@@ -15,18 +15,24 @@ use sessions_axum::{ConfigError, Session, SessionError, SessionLayer, Sessions, 
 
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 
-/// Stands for your database: the passwords of the users.
+/// A user, as your database knows them. It would hold a hash of the password.
+#[derive(Clone)]
+struct User {
+    password: String,
+    mail: String,
+}
+
+/// Stands for your database.
 #[derive(Default)]
-struct Users(Mutex<HashMap<String, String>>);
+struct Users(Mutex<HashMap<String, User>>);
 
 impl Users {
-    fn password_of(&self, name: &str) -> Result<String, AppError> {
-        let users = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        users.get(name).cloned().ok_or(AppError::NoUser)
+    fn find(&self, name: &str) -> Option<User> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    fn set_password(&self, name: &str, password: String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), password);
+    fn save(&self, name: &str, user: User) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), user);
     }
 }
 
@@ -35,6 +41,7 @@ impl Users {
 enum AppError {
     Session(SessionError),
     NoUser,
+    WrongPassword,
 }
 
 /// From extractors and gates.
@@ -57,6 +64,7 @@ impl IntoResponse for AppError {
             // Has the status, or the way to the login page, and writes to the log.
             Self::Session(error) => error.into_response(),
             Self::NoUser => StatusCode::NOT_FOUND.into_response(),
+            Self::WrongPassword => StatusCode::UNAUTHORIZED.into_response(),
         }
     }
 }
@@ -64,7 +72,7 @@ impl IntoResponse for AppError {
 /// An extractor of the signed-in user, with what the database knows about them.
 struct CurrentUser {
     session: SignedIn,
-    password: String,
+    user: User,
 }
 
 impl FromRequestParts<Arc<Users>> for CurrentUser {
@@ -72,8 +80,8 @@ impl FromRequestParts<Arc<Users>> for CurrentUser {
 
     async fn from_request_parts(parts: &mut Parts, users: &Arc<Users>) -> Result<Self, AppError> {
         let session = SignedIn::from_request_parts(parts, users).await?;
-        let password = users.password_of(session.principal())?;
-        Ok(Self { session, password })
+        let user = users.find(session.principal()).ok_or(AppError::NoUser)?;
+        Ok(Self { session, user })
     }
 }
 
@@ -88,15 +96,15 @@ async fn login(
     State(users): State<Arc<Users>>,
     Form(form): Form<Credentials>,
 ) -> Result<Redirect, AppError> {
-    if users.password_of(&form.user)? != form.password {
-        return Err(AppError::NoUser);
+    if users.find(&form.user).is_none_or(|user| user.password != form.password) {
+        return Err(AppError::WrongPassword);
     }
     session.login(&form.user)?;
     Ok(Redirect::to("/account"))
 }
 
-async fn account(user: CurrentUser) -> String {
-    format!("{}, your password has {} letters", user.session.principal(), user.password.len())
+async fn account(CurrentUser { session, user }: CurrentUser) -> String {
+    format!("{}, we write to {}", session.principal(), user.mail)
 }
 
 #[derive(Deserialize)]
@@ -105,21 +113,22 @@ struct NewPassword {
 }
 
 async fn change_password(
-    user: CurrentUser,
+    CurrentUser { session, user }: CurrentUser,
     State(users): State<Arc<Users>>,
     Form(form): Form<NewPassword>,
 ) -> Result<Redirect, AppError> {
-    user.session.within(TEN_MINUTES)?;
+    session.within(TEN_MINUTES)?;
     // First the password, so that nobody signs in with the old one in between.
-    users.set_password(user.session.principal(), form.password);
-    user.session.renew();
-    user.session.destroy_others().await?;
+    users.save(session.principal(), User { password: form.password, ..user });
+    session.renew();
+    session.destroy_others().await?;
     Ok(Redirect::to("/account"))
 }
 
-/// Gives an empty response of an error a page. Its status and its headers stay.
+/// Adds a page to an empty error response, whose status and headers stay.
 async fn show_error(response: Response) -> Response {
     let page = match response.status() {
+        StatusCode::UNAUTHORIZED => "Please sign in again.",
         StatusCode::FORBIDDEN => "Another site sent this request, so nothing was changed.",
         StatusCode::NOT_FOUND => "There is nothing here.",
         StatusCode::SERVICE_UNAVAILABLE => "We cannot answer right now. Try again in a moment.",

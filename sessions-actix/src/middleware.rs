@@ -15,9 +15,10 @@ use crate::service::SessionService;
 /// Handlers get the session with the extractor [`Session`](crate::Session). A request whose handler
 /// does not ask for it costs next to nothing: no header is read and the store is not accessed.
 ///
-/// If a handler returns an `Err` or panics, its session is finished too: a failed request saves
-/// none of its writes, but a logout in it takes effect. If saving fails, the handler's response is
-/// not sent; the client gets the bare status of the [`SessionError`](crate::SessionError).
+/// An `Err` counts as a response with the error's status: a 5xx, 408 or 413 drops the request's
+/// writes, and other statuses save them. A panic drops them too. A logout takes effect in each
+/// case. If saving fails, the handler's response is not sent; the client gets the bare status of
+/// the [`SessionError`](crate::SessionError).
 ///
 /// Wrapping twice with one manager commits once. With two managers, extractors get the session of
 /// the inner one.

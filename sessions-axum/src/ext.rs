@@ -26,9 +26,9 @@ pub trait SessionsExt: sealed::Sealed {
     ///
     /// An empty session is stored if something is written to it and it is finished.
     ///
-    /// Without a middleware around the caller, each call begins an exchange of its own: start a
-    /// session once per request, and not around a middleware of the same manager. Each of two new
-    /// sessions would send a cookie, and the last one would stay.
+    /// Without a middleware around the caller, each call begins an exchange of its own: call this
+    /// once per request, and not around a middleware of the same manager. Two new sessions would
+    /// each send a cookie, and the browser would keep the last.
     ///
     /// # Errors
     ///

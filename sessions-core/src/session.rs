@@ -106,7 +106,7 @@ impl Session {
     /// Records that the principal has just proved again who they are, and renews the session.
     ///
     /// Call this when a signed-in visitor has entered their password again.
-    /// [`signed_in_within`](Self::signed_in_within) then starts anew; timeouts and data stay.
+    /// [`signed_in_within`](Self::signed_in_within) then counts from now; timeouts and data stay.
     ///
     /// # Errors
     ///

@@ -1,5 +1,4 @@
-//! An engine of one's own, and the tests that prove it. `cargo test -p sessions-remote --example
-//! engine`
+//! A custom engine and its tests. `cargo test -p sessions-remote --example engine`
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

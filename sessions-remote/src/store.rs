@@ -131,7 +131,7 @@ impl<E: Engine> Shared<E> {
         let outcome = self.outage.repeat(deadline, || self.engine.insert(&record)).await;
         let is_in_doubt = outcome.is_in_doubt;
         if is_in_doubt {
-            // Nobody knows the token, so what was stored can go. If a second try was successful, the
+            // Nobody knows the token, so what was stored can go. If a second try succeeded, the
             // first one might still arrive after a logout.
             self.delete_later(&record);
         }

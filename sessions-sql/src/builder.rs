@@ -200,7 +200,7 @@ const MIGRATION: Duration = Duration::from_secs(10);
 
 /// The calls that only stores in SQL databases have.
 pub trait SqlStore {
-    /// Creates the table, unless it is there.
+    /// Creates the table, unless it exists.
     ///
     /// Several servers may do so at once. Where the table is, the role needs no more than the store
     /// itself: SELECT, INSERT, UPDATE and DELETE on it. A database that is busy or just starting is

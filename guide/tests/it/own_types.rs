@@ -12,7 +12,7 @@ const ANN: &str = "user=ann&password=secret";
 
 fn users() -> Arc<Users> {
     let users = Users::default();
-    users.set_password("ann", "secret".to_owned());
+    users.save("ann", User { password: "secret".to_owned(), mail: "ann@example.org".to_owned() });
     Arc::new(users)
 }
 
@@ -23,9 +23,9 @@ async fn the_extractor_leads_to_the_login() {
     let denied = browser.get(&app, "/account").await;
     assert_eq!((denied.status, denied.location.as_str()), (303, "/login?next=/account"));
     let wrong = browser.post(&app, "/login", "user=ann&password=guess").await;
-    assert_eq!((wrong.status, wrong.body.as_str()), (404, "There is nothing here."));
+    assert_eq!((wrong.status, wrong.body.as_str()), (401, "Please sign in again."));
     assert_eq!(browser.post(&app, "/login", ANN).await.location, "/account");
-    assert_eq!(browser.get(&app, "/account").await.body, "ann, your password has 6 letters");
+    assert_eq!(browser.get(&app, "/account").await.body, "ann, we write to ann@example.org");
 }
 
 #[tokio::test]
@@ -39,7 +39,9 @@ async fn a_new_password_ends_the_other_sessions() {
     }
     let stolen = browser.clone();
     assert_eq!(browser.post(&app, "/password", "password=better+one").await.location, "/account");
-    assert_eq!(browser.get(&app, "/account").await.body, "ann, your password has 10 letters");
+    assert_eq!(browser.get(&app, "/account").await.status, 200);
+    assert_eq!(Browser::default().post(&app, "/login", ANN).await.status, 401);
+    assert_eq!(Browser::default().post(&app, "/login", "user=ann&password=better+one").await.status, 303);
     for mut other in [thief, stolen] {
         assert_ne!(other.get(&app, "/account").await.status, 200);
     }

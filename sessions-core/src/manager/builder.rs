@@ -124,7 +124,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets whether scripts of the page cannot read the cookie (`HttpOnly`). The default is `true`.
+    /// Sets whether the cookie is hidden from scripts (`HttpOnly`). The default is `true`.
     ///
     /// With `false`, **any script that slips into a page can steal sessions**.
     pub const fn http_only(mut self, is_on: bool) -> Self {
@@ -154,10 +154,11 @@ impl SessionsBuilder {
     ///
     /// Browsers send requests side by side, and some still carry the old token when a login has
     /// replaced it. Such a request sees an empty session. Its writes are refused with 401, and its
-    /// response carries no cookie, so that it cannot sign its user out by beginning a new session.
-    /// It may sign in: the same principal then gets a session with a copy of the entries, another
-    /// one an empty session. Afterwards the old token is unknown, like any other. Of several
-    /// renewals within an hour the last three tokens count, and otherwise the last one.
+    /// response carries no cookie, so that no new session's cookie signs the user out. It may sign
+    /// in: the same principal then gets a session with a copy of the entries, a different principal
+    /// an empty session. Afterwards the old token is unknown, like any other. After several
+    /// renewals within an hour, the last three replaced tokens count as superseded; otherwise only
+    /// the last one.
     pub const fn renewal_grace(mut self, grace: Duration) -> Self {
         self.config.renewal_grace = grace;
         self
@@ -167,7 +168,7 @@ impl SessionsBuilder {
     ///
     /// A stolen token then stops working once its owner goes on (OWASP's renewal timeout). The new
     /// token is sent with a response, and the old one works on until the new one is first used. So
-    /// neither requests side by side nor a response that is lost sign anybody out; a token that did
+    /// neither concurrent requests nor a response that is lost sign anybody out; a token that did
     /// not come back after a minute is replaced by another. A login and
     /// [`renew`](crate::Session::renew) replace the token at once, as ever.
     ///
@@ -183,10 +184,10 @@ impl SessionsBuilder {
     /// The default is 1,000, so that no single account can fill the store. A login beyond it ends
     /// the principal's oldest logins, each with the event
     /// [`SessionLimit`](DestroyReason::SessionLimit), or is refused, by
-    /// [`limit_policy`](Self::limit_policy). Once all logins have settled, there are no more than
-    /// that, unless the store failed at the last one. The clocks of the servers decide which logins
-    /// are the oldest. A login costs one more call to the store, which counts the principal's
-    /// sessions.
+    /// [`limit_policy`](Self::limit_policy). Concurrent logins may exceed the limit for a moment,
+    /// and a store that fails at this check until the next login. The clocks of the servers decide
+    /// which logins are the oldest. A login costs one more call to the store, which counts the
+    /// principal's sessions.
     pub fn sessions_per_principal(mut self, most: impl Into<Option<usize>>) -> Self {
         self.config.sessions_per_principal = most.into();
         self

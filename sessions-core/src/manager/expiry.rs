@@ -104,8 +104,8 @@ pub(crate) fn touch_is_due(record: &Record, now: Timestamp, touch_every_millis: 
     now.as_millis().saturating_sub(record.last_seen().as_millis()) >= interval.max(1)
 }
 
-/// How long a secret that a rotation has sent is waited for. Then another one is sent, since the
-/// response was probably lost.
+/// How long to wait for the first use of a rotated secret before sending another: the response was
+/// probably lost.
 pub(crate) const ROTATION_GRACE: Duration = Duration::from_secs(60);
 
 /// Returns whether a session that is used at `now` is due for a new secret.

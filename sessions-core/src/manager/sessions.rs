@@ -123,7 +123,7 @@ impl Sessions {
         Ok(count)
     }
 
-    /// Lists a principal's live sessions, newest first, as for a "your devices" page.
+    /// Lists a principal's live sessions, newest first, for example for a "your devices" page.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! How a request is answered whose visitor is not admitted.
+//! The answer to a request whose visitor is not admitted.
 
 use super::cross_origin::is_of_host;
 use super::headers::{RequestHeader, RequestHeaders};

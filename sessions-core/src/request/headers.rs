@@ -87,3 +87,45 @@ pub trait RequestHeaders {
         self.values(header).next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_have_the_names_of_their_standards() {
+        use RequestHeader::*;
+        let table = [
+            (Cookie, "cookie"),
+            (Authorization, "authorization"),
+            (Origin, "origin"),
+            (Referer, "referer"),
+            (Host, "host"),
+            (SecFetchSite, "sec-fetch-site"),
+            (SecFetchMode, "sec-fetch-mode"),
+            (SecFetchDest, "sec-fetch-dest"),
+            (Accept, "accept"),
+            (UserAgent, "user-agent"),
+            (Forwarded, "forwarded"),
+            (XForwardedFor, "x-forwarded-for"),
+            (HxRequest, "hx-request"),
+            (HxBoosted, "hx-boosted"),
+            (HxCurrentUrl, "hx-current-url"),
+        ];
+        for (header, name) in table {
+            assert_eq!(header.name(), name);
+        }
+    }
+
+    #[test]
+    fn the_host_of_an_authority_is_without_its_user() {
+        for (authority, host) in [
+            ("a.example:8080", "a.example:8080"),
+            ("ann:secret@a.example", "a.example"),
+            ("", ""),
+            ("a@b@[::1]", "[::1]"),
+        ] {
+            assert_eq!(host_of(authority), host.as_bytes());
+        }
+    }
+}

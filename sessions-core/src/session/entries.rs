@@ -17,7 +17,7 @@ use crate::session::value::Value;
 impl Session {
     /// Returns an entry's value, or `None` if there is no such entry.
     ///
-    /// Strict: the text "7" is no number. [`lenient`](Self::lenient) reads it as one.
+    /// This is strict: the text "7" is not a number. [`lenient`](Self::lenient) reads it as one.
     ///
     /// # Errors
     ///

@@ -103,7 +103,7 @@ impl Session {
     /// A renewal replaces it, and no cookie carries the new one: after [`login`](Self::login),
     /// [`confirm`](Self::confirm) or [`renew`](Self::renew) [`save`](Self::save) the session, and
     /// give the client this token in the response's body. Before the save, this is still the old
-    /// token. Returns `None` for a session of a cookie and for one that has ended.
+    /// token. Returns `None` for a session from a cookie and for one that has ended.
     ///
     /// # Errors
     ///

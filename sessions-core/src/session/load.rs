@@ -48,8 +48,8 @@ impl Exchange {
     ///
     /// Returns [`CrossOrigin`](crate::ErrorKind::CrossOrigin) if another site made the browser send
     /// the request; see [`cross_origin`](crate::SessionsBuilder::cross_origin). Returns
-    /// [`TwoTransports`](crate::ErrorKind::TwoTransports) for a bearer token beside our cookie or a
-    /// second one; see [`bearer`](crate::SessionsBuilder::bearer). Otherwise the same as
+    /// [`TwoTransports`](crate::ErrorKind::TwoTransports) for a bearer token beside our cookie, or
+    /// for two bearer tokens; see [`bearer`](crate::SessionsBuilder::bearer). Otherwise the same as
     /// [`session`](Self::session).
     pub fn session_from(&self, request: &impl RequestHeaders) -> Load {
         let cookies = request.values(RequestHeader::Cookie);

@@ -106,7 +106,7 @@ fn a_login_stands_if_its_limit_cannot_be_checked() {
     assert_eq!(ids_of(&fixture.sessions, "ann").len(), 1, "the next login checks again");
 }
 
-/// A login by a server whose clock is behind. Which one stays is decided by the clocks alone, so that
+/// A login by a server whose clock is behind. The clocks alone decide which one stays, so that
 /// both servers decide the same.
 #[test]
 fn the_clocks_decide_which_login_is_the_oldest() {
