@@ -5,6 +5,7 @@
 mod dropped;
 mod explicit;
 mod failures;
+mod gates;
 mod global;
 mod log;
 mod middleware;
