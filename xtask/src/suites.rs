@@ -13,8 +13,8 @@ const SELECTION: &str = "--workspace --all-features";
 /// The package whose integration tests have steps of their own: they start the demos or a browser.
 const DEMO_TESTS: &str = "sessions-tests";
 
-/// Number of wire tests at a time, which wait for most of theirs.
-const WIRE_THREADS: &str = "4";
+/// Number of tests with demos or browsers at a time, which wait for most of theirs.
+const DEMO_THREADS: &str = "4";
 
 /// Number of databases disturbed at a time: all of them, so that it takes no longer than one.
 const NEMESIS_THREADS: &str = "16";
@@ -27,9 +27,10 @@ pub(crate) fn unit() -> Result<(), String> {
     run(required(&mut cargo(&format!("test {SELECTION} --doc"))))
 }
 
-/// Runs the demos over real sockets.
+/// Runs the demos over real sockets, and disturbs each database for a minute.
 pub(crate) fn wire() -> Result<(), String> {
-    run_with_demos("--test wire --test stores", "", &[("RUST_TEST_THREADS", WIRE_THREADS)])
+    run_with_demos("--test wire --test stores", "-- --skip nemesis", &[("RUST_TEST_THREADS", DEMO_THREADS)])?;
+    disturb(1)
 }
 
 /// Disturbs each database for the given number of minutes, and checks what clients were told.
@@ -38,7 +39,10 @@ pub(crate) fn run_nemesis(words: &[String]) -> Result<(), String> {
         [word] => word.parse::<u64>().ok().filter(|minutes| *minutes > 0),
         _ => None,
     };
-    let minutes = minutes.ok_or("usage: cargo xtask nemesis MINUTES")?;
+    disturb(minutes.ok_or("usage: cargo xtask nemesis MINUTES")?)
+}
+
+fn disturb(minutes: u64) -> Result<(), String> {
     let seconds = (minutes * 60).to_string();
     let environment = [("SESSIONS_NEMESIS_SECONDS", seconds.as_str()), ("RUST_TEST_THREADS", NEMESIS_THREADS)];
     run_with_demos("--test stores", "nemesis -- --nocapture", &environment)
@@ -46,7 +50,7 @@ pub(crate) fn run_nemesis(words: &[String]) -> Result<(), String> {
 
 /// Runs pages in a real browser.
 pub(crate) fn browser() -> Result<(), String> {
-    run_with_demos("--test browser", "", &[])
+    run_with_demos("--test browser", "", &[("RUST_TEST_THREADS", DEMO_THREADS)])
 }
 
 /// Returns the names of the integration tests that have no step of their own.
