@@ -214,21 +214,7 @@ impl Error {
     /// flood the log.
     #[must_use]
     pub const fn is_servers_fault(&self) -> bool {
-        !matches!(
-            self.0.kind,
-            ErrorKind::Gone
-                | ErrorKind::NotSignedIn
-                | ErrorKind::EmptyPrincipal
-                | ErrorKind::TooManySessions
-                | ErrorKind::Conflict
-                | ErrorKind::TooLarge
-                | ErrorKind::TooManyTokens
-                | ErrorKind::TwoTransports
-                | ErrorKind::CrossOrigin
-                | ErrorKind::ConfirmationRequired
-                | ErrorKind::Immutable
-                | ErrorKind::NotANumber
-        )
+        self.status() >= 500 && !matches!(self.0.kind, ErrorKind::Immutable | ErrorKind::NotANumber)
     }
 }
 
