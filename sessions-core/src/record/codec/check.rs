@@ -192,20 +192,14 @@ impl Serializer for Walk {
 /// A traversal of the elements of an array or the fields of an object.
 struct Inside(Walk);
 
-impl Inside {
-    fn walk<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), Refused> {
-        value.serialize(self.0).map(drop)
-    }
-}
-
-macro_rules! elements {
-    ($($trait:ident::$method:ident)+) => {
+macro_rules! inside {
+    ($($trait:ident::$method:ident($($name:ty)?))+) => {
         $(impl $trait for Inside {
             type Ok = Shape;
             type Error = Refused;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
-                self.walk(value)
+            fn $method<T: Serialize + ?Sized>(&mut self, $(_: $name,)? value: &T) -> Result<(), Refused> {
+                value.serialize(self.0).map(drop)
             }
 
             fn end(self) -> Result<Shape, Refused> {
@@ -215,31 +209,14 @@ macro_rules! elements {
     };
 }
 
-macro_rules! fields {
-    ($($trait:ident)+) => {
-        $(impl $trait for Inside {
-            type Ok = Shape;
-            type Error = Refused;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, _: &'static str, value: &T) -> Result<(), Refused> {
-                self.walk(value)
-            }
-
-            fn end(self) -> Result<Shape, Refused> {
-                Ok(Shape::Other)
-            }
-        })+
-    };
+inside! {
+    SerializeSeq::serialize_element()
+    SerializeTuple::serialize_element()
+    SerializeTupleStruct::serialize_field()
+    SerializeTupleVariant::serialize_field()
+    SerializeStruct::serialize_field(&'static str)
+    SerializeStructVariant::serialize_field(&'static str)
 }
-
-elements! {
-    SerializeSeq::serialize_element
-    SerializeTuple::serialize_element
-    SerializeTupleStruct::serialize_field
-    SerializeTupleVariant::serialize_field
-}
-
-fields! { SerializeStruct SerializeStructVariant }
 
 /// A traversal of a map that detects repeated keys, as a struct with a flattened map may have.
 struct InsideMap {
