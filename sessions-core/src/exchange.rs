@@ -113,7 +113,7 @@ impl Exchange {
         let sessions = &self.shared.sessions;
         let mut candidates = Candidates::default();
         for header in cookies {
-            if !sessions.read_cookies(header, &mut candidates) {
+            if !sessions.cookie_form().read(header, &mut candidates) {
                 break;
             }
         }
@@ -133,7 +133,7 @@ impl Exchange {
             self.read_bearer(request, candidates)?;
         }
         let is_none = candidates.transport == Transport::None;
-        if is_none && self.shared.sessions.cookie_is_secure() && came_by_plain_http(request) {
+        if is_none && self.shared.sessions.cookie_form().is_secure() && came_by_plain_http(request) {
             candidates.transport = Transport::NoneByPlainHttp;
         }
         Ok(())

@@ -24,7 +24,7 @@ const WEIGHTS: [(&str, &[&str]); 11] = [
     ("headers of the framework", &["http::header", "::headers::", "fields::", "HeaderMap"]),
     ("carrying the session in the request", &["http::extensions", "hashbrown::map", "::exchanges::"]),
     ("JSON and text", &["serde", "core::fmt", "alloc::fmt", "core::str", "itoa", "alloc::string"]),
-    ("token and cookie", &["token::", "base64url::", "::cookie::", "read_cookies", "memchr"]),
+    ("token and cookie", &["token::", "base64url::", "::cookie::", "memchr"]),
     ("store and record", &["::store::", "dashmap", "::record::", "hashbrown"]),
     ("time and random bytes", &["time::", "::clock::", "entropy", "getrandom"]),
     ("the session's life: load, view, commit", &["sessions_core"]),

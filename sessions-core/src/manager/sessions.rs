@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::cookie::{Candidates, CookieForm, LastWarning, SetCookie, Token};
+use crate::cookie::{CookieForm, LastWarning, SetCookie, Token};
 use crate::error::{Error, StoreError};
 use crate::id::SessionId;
 use crate::manager::builder::{SessionsBuilder, destroy_listener};
@@ -277,17 +277,8 @@ impl Sessions {
         self.inner.listeners.raise(event);
     }
 
-    /// Reads the tokens in a `Cookie` header. Returns whether to read further headers.
-    pub(crate) fn read_cookies(&self, header: &[u8], candidates: &mut Candidates) -> bool {
-        self.inner.form.read(header, candidates)
-    }
-
     pub(crate) fn cookie_form(&self) -> &CookieForm {
         &self.inner.form
-    }
-
-    pub(crate) fn cookie_is_secure(&self) -> bool {
-        self.inner.form.is_secure()
     }
 
     /// Warns, at most once a minute, that the browser will drop the cookie.
@@ -301,10 +292,6 @@ impl Sessions {
                  secure(false) in development"
             );
         }
-    }
-
-    pub(crate) fn removal_cookie(&self) -> SetCookie {
-        self.inner.form.removal()
     }
 
     /// Returns the cookie for a token of a session that is used at `now`.

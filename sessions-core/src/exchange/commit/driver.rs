@@ -229,7 +229,8 @@ impl Driver {
             return SessionHeaders::default();
         }
         let removal = || {
-            (state.transport == Transport::Cookie && state.has_ended()).then(|| self.shared.sessions.removal_cookie())
+            let is_due = state.transport == Transport::Cookie && state.has_ended();
+            is_due.then(|| self.shared.sessions.cookie_form().removal())
         };
         state.headers(&self.shared.sessions, cookie.or_else(removal))
     }
