@@ -14,8 +14,8 @@ use crate::manager::event::{DestroyReason, Event, Listeners, TARGET};
 use crate::manager::expiry::Expiry;
 use crate::manager::sessions::Sessions;
 use crate::platform::{Clock, Entropy, whole_millis};
-use crate::record::Values;
 use crate::record::codec::Codec;
+use crate::record::{Limits, Values};
 use crate::request::CrossOrigin;
 use crate::store::{MemoryStore, Store};
 
@@ -235,13 +235,13 @@ impl SessionsBuilder {
     /// Sets the maximum size of a record in bytes. The default is 65,536, the maximum
     /// 4,294,967,295.
     pub const fn max_record_bytes(mut self, bytes: usize) -> Self {
-        self.config.limits = self.config.limits.with_bytes(bytes);
+        self.config.limits = Limits::new(bytes, self.config.limits.keys());
         self
     }
 
     /// Sets the maximum number of entries and flashes. The default is 256, the maximum 65,535.
     pub const fn max_keys(mut self, keys: usize) -> Self {
-        self.config.limits = self.config.limits.with_keys(keys);
+        self.config.limits = Limits::new(self.config.limits.bytes(), keys);
         self
     }
 

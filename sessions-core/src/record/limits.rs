@@ -41,16 +41,6 @@ impl Limits {
         self.keys
     }
 
-    pub(crate) const fn with_bytes(mut self, bytes: usize) -> Self {
-        self.bytes = bytes;
-        self
-    }
-
-    pub(crate) const fn with_keys(mut self, keys: usize) -> Self {
-        self.keys = keys;
-        self
-    }
-
     /// Returns the maximum number of keys that one request may write to.
     ///
     /// A request may replace all keys of a full record. 8,192 bounds the cost of sorting them.
