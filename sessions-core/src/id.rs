@@ -1,7 +1,7 @@
 //! The public id of a session.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
 use serde::de::Error as _;
@@ -108,18 +108,9 @@ impl std::error::Error for InvalidSessionId {}
 ///
 /// The default generator's ids are random already. One multiplication spreads the ids of a weaker
 /// generator. The hash need not resist flooding: an id from a client is looked up, never inserted.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct IdHash;
+pub(crate) type IdHash = BuildHasherDefault<IdHasher>;
 
-impl BuildHasher for IdHash {
-    type Hasher = IdHasher;
-
-    fn build_hasher(&self) -> IdHasher {
-        IdHasher(0)
-    }
-}
-
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
@@ -146,6 +137,7 @@ impl Hasher for IdHasher {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::hash::BuildHasher;
 
     use super::*;
 
@@ -155,7 +147,7 @@ mod tests {
     fn ids_of_a_weak_generator_hash_apart() {
         let count = 10_000;
         let hashes = |id: fn(u128) -> u128| -> Vec<u64> {
-            (0..count).map(|number| IdHash.hash_one(SessionId::from_bytes(id(number).to_be_bytes()))).collect()
+            (0..count).map(|number| IdHash::new().hash_one(SessionId::from_bytes(id(number).to_be_bytes()))).collect()
         };
         for hashes in [hashes(|number| number), hashes(|number| number << 64), hashes(|number| number << 64 | number)] {
             let distinct =

@@ -33,7 +33,7 @@ enum Ids {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { hash: RandomState::new(), ids: DashMap::with_hasher_and_shard_amount(IdHash, SHARDS) }
+        Self { hash: RandomState::new(), ids: DashMap::with_hasher_and_shard_amount(IdHash::new(), SHARDS) }
     }
 }
 

@@ -56,7 +56,7 @@ impl Slices {
 
 impl Slice {
     fn new() -> Self {
-        Self { records: DashMap::with_hasher_and_shard_amount(IdHash, SHARDS), anonymous: AtomicUsize::new(0) }
+        Self { records: DashMap::with_hasher_and_shard_amount(IdHash::new(), SHARDS), anonymous: AtomicUsize::new(0) }
     }
 
     pub(super) fn add(&self, new: &Footprint<'_>) {
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_map_that_may_grow_again_keeps_its_memory() {
-        let map = DashMap::with_hasher_and_shard_amount(IdHash, SHARDS);
+        let map = DashMap::with_hasher_and_shard_amount(IdHash::new(), SHARDS);
         for number in 0..10_000_u64 {
             map.insert(number, ());
         }
@@ -150,7 +150,7 @@ mod tests {
         let full = map.capacity();
         trim(&map);
         assert_eq!(map.capacity(), full);
-        let small = DashMap::with_capacity_and_hasher_and_shard_amount(100, IdHash, SHARDS);
+        let small = DashMap::with_capacity_and_hasher_and_shard_amount(100, IdHash::new(), SHARDS);
         small.insert(1_u64, ());
         let full = small.capacity();
         assert!(full > 8 * small.len(), "{full}");
