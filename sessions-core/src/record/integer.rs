@@ -4,19 +4,15 @@
 ///
 /// Returns `None` for anything else, and if the number is out of range.
 pub(crate) fn parse(text: &[u8]) -> Option<i64> {
-    let (is_negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() || (digits[0] == b'0' && text.len() > 1) {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    if text != b"0" && !matches!(digits, [b'1'..=b'9', ..]) {
         return None;
     }
-    // The sum is negative, since `i64` has one more negative number than positive ones.
-    let sum = digits.iter().try_fold(0_i64, |sum, digit| {
-        let value = digit.wrapping_sub(b'0');
-        if value > 9 { None } else { sum.checked_mul(10)?.checked_sub(i64::from(value)) }
-    })?;
-    if is_negative { Some(sum) } else { sum.checked_neg() }
+    let sign = if digits.len() == text.len() { 1 } else { -1 };
+    digits.iter().try_fold(0_i64, |sum, digit| {
+        let digit = char::from(*digit).to_digit(10)?;
+        sum.checked_mul(10)?.checked_add(sign * i64::from(digit))
+    })
 }
 
 #[cfg(test)]
