@@ -151,15 +151,10 @@ impl SecretHash {
 impl PartialEq for SecretHash {
     fn eq(&self, other: &Self) -> bool {
         // Word by word without an early exit; only the union of all differences is compared.
-        let words = self.0.chunks_exact(8).zip(other.0.chunks_exact(8));
+        let words = self.0.as_chunks().0.iter().zip(other.0.as_chunks().0);
+        let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
         words.fold(0, |sum, (own, other)| sum | (word(own) ^ word(other))).ct_eq(&0).into()
     }
-}
-
-fn word(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(bytes);
-    u64::from_le_bytes(word)
 }
 
 impl Eq for SecretHash {}
