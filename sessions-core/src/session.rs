@@ -272,13 +272,11 @@ impl Session {
     pub async fn destroy_others(&self) -> Result<usize, Error> {
         let (principal, id) = {
             let state = self.shared.lock();
-            let id = state.id();
-            (state.principal().map(str::to_owned), id)
+            (state.principal().map(str::to_owned), state.id())
         };
-        match (principal, id) {
-            (Some(principal), Some(id)) => self.shared.sessions.destroy_others(&principal, id).await,
-            (Some(principal), None) => self.shared.sessions.destroy_principal(&principal).await,
-            (None, _) => Ok(0),
+        match principal {
+            Some(principal) => self.shared.sessions.destroy_of(&principal, id).await,
+            None => Ok(0),
         }
     }
 }

@@ -193,7 +193,8 @@ impl Sessions {
         self.destroy_of(principal, None).await
     }
 
-    async fn destroy_of(&self, principal: &str, except: Option<SessionId>) -> Result<usize, Error> {
+    /// Ends a principal's sessions, but for one that may be excepted, and returns how many.
+    pub(crate) async fn destroy_of(&self, principal: &str, except: Option<SessionId>) -> Result<usize, Error> {
         let ended =
             self.check_answer(StoreCall::Destroy, self.store().destroy_of_principal(principal, except).await)?;
         for id in &ended {
