@@ -24,18 +24,17 @@ pub use changes::{Change, Changes};
 pub use lifetime::Lifetime;
 pub use limits::Limits;
 
-pub(crate) use changes::{Edit, Edits, HeadChanges, NewSecret, Scope, Verb};
+pub(crate) use changes::{Edit, Edits, HeadChanges, NewSecret, Verb};
 pub(crate) use codec::Values;
 pub(crate) use limits::LONGEST_PRINCIPAL;
 pub(crate) use scratch::Scratch;
 
-pub(crate) use layout::{HEAD_LENGTH, INDEX_LINE};
+pub(crate) use layout::{HEAD_LENGTH, INDEX_LINE, Scope};
 
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
 use crate::platform::{CLOCK_TOLERANCE, Timestamp};
 use layout::Kind;
-pub(crate) use layout::Space;
 use tail::{Former, Successor, Tail};
 
 /// The stored form of a session.
@@ -301,28 +300,30 @@ impl Record {
         self.entries().find(|entry| entry.key == key)
     }
 
-    /// Returns an entry's value and whether it is immutable, without reading other entries.
-    pub(crate) fn entry_value(&self, key: &str) -> Option<(&[u8], bool)> {
-        let (kind, value) = layout::find(&self.bytes, Space::Entries, key.as_bytes())?;
+    /// Returns the value of an entry or flash, and whether it is immutable, without reading others.
+    pub(crate) fn find(&self, scope: Scope, key: &str) -> Option<(&[u8], bool)> {
+        let (kind, value) = layout::find(&self.bytes, scope, key.as_bytes())?;
         Some((&self.bytes[value], kind == Kind::Immutable))
     }
 
     /// Returns the value of a flash.
     #[must_use]
     pub fn flash(&self, key: &str) -> Option<&[u8]> {
-        layout::find(&self.bytes, Space::Flashes, key.as_bytes()).map(|(_, value)| &self.bytes[value])
+        self.find(Scope::Flashes, key).map(|(value, _)| value)
     }
 
     /// Returns the entries, in no particular order.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        layout::slots(&self.bytes).filter(|slot| slot.kind.space() == Space::Entries).map(Entry::from_slot)
+        self.slots(Scope::Entries).map(Entry::from_slot)
     }
 
     /// Returns the keys and values of the flashes, in no particular order.
     pub fn flashes(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        layout::slots(&self.bytes)
-            .filter(|slot| slot.kind.space() == Space::Flashes)
-            .map(|slot| (slot.key_text(), slot.value))
+        self.slots(Scope::Flashes).map(|slot| (slot.key_text(), slot.value))
+    }
+
+    pub(crate) fn slots(&self, scope: Scope) -> impl Iterator<Item = layout::Slot<'_>> {
+        layout::slots(&self.bytes).filter(move |slot| slot.kind.scope() == scope)
     }
 
     /// Returns the number of entries and flashes.

@@ -1,9 +1,7 @@
 //! What a request sees of its session: the loaded record with the request's own writes on top.
 
 use crate::error::{Error, ErrorKind};
-use crate::record::Limits;
-use crate::record::{self, Record};
-use crate::record::{Edit, Edits, Scope, Verb};
+use crate::record::{self, Edit, Edits, Limits, Record, Scope, Verb};
 
 #[derive(Debug)]
 pub(crate) struct View {
@@ -12,7 +10,7 @@ pub(crate) struct View {
     /// Size in bytes of the record with the edits applied.
     size: usize,
     /// Number of entries and flashes with the edits applied.
-    slots: usize,
+    count: usize,
 }
 
 impl Default for View {
@@ -21,22 +19,29 @@ impl Default for View {
     }
 }
 
-/// An entry as the request sees it.
+/// An entry or flash as the request sees it.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen<'a> {
     pub(crate) value: &'a [u8],
     is_immutable: bool,
 }
 
+impl<'a> Seen<'a> {
+    fn of_edit(edit: Edit<'a>) -> Option<Self> {
+        let is_removed = matches!(edit.verb, Verb::Remove | Verb::RemoveFlash);
+        (!is_removed).then_some(Self { value: edit.value, is_immutable: edit.verb == Verb::SetImmutable })
+    }
+}
+
 impl View {
     pub(crate) fn new(base: Option<Record>) -> Self {
-        let (size, slots) = measure_record(base.as_ref());
-        Self { base, edits: Edits::default(), size, slots }
+        let (size, count) = measure_record(base.as_ref());
+        Self { base, edits: Edits::default(), size, count }
     }
 
     /// Sets the record of a view that is still empty.
     pub(crate) fn load(&mut self, record: Record) {
-        (self.size, self.slots) = measure_record(Some(&record));
+        (self.size, self.count) = measure_record(Some(&record));
         self.base = Some(record);
     }
 
@@ -53,7 +58,7 @@ impl View {
         if self.edits.is_empty() {
             return Edits::default();
         }
-        (self.size, self.slots) = measure_record(self.base.as_ref());
+        (self.size, self.count) = measure_record(self.base.as_ref());
         std::mem::take(&mut self.edits)
     }
 
@@ -61,13 +66,13 @@ impl View {
     pub(crate) fn restore(&mut self, edits: Edits) {
         let newer = std::mem::replace(&mut self.edits, edits);
         self.edits.merge(&newer);
-        (self.size, self.slots) = self.measure();
+        (self.size, self.count) = self.measure();
     }
 
     /// Takes the increment of an entry of the record out of the edits.
     pub(crate) fn take_increment(&mut self, key: &str) -> Option<Edits> {
         let increment = self.edits.take_increment(key)?;
-        (self.size, self.slots) = self.measure();
+        (self.size, self.count) = self.measure();
         Some(increment)
     }
 
@@ -76,75 +81,55 @@ impl View {
         let edits = std::mem::take(&mut self.edits);
         *self = Self { edits, ..Self::new(base) };
         if !self.edits.is_empty() {
-            (self.size, self.slots) = self.measure();
+            (self.size, self.count) = self.measure();
         }
     }
 
     fn measure(&self) -> (usize, usize) {
         let principal = self.base.as_ref().and_then(Record::principal).map_or(0, str::len);
-        let entries = self.entries().map(|(key, value)| record::slot_size(key, value));
-        let flashes = self.flashes().map(|(key, value)| record::slot_size(key, value));
-        entries
-            .chain(flashes)
-            .fold((record::HEAD_LENGTH + principal, 0), |(size, slots), slot| (size + slot, slots + 1))
+        self.slots(Scope::Entries)
+            .chain(self.slots(Scope::Flashes))
+            .map(|(key, value)| record::slot_size(key, value))
+            .fold((record::HEAD_LENGTH + principal, 0), |(size, count), slot| (size + slot, count + 1))
     }
 
-    pub(crate) fn entry(&self, key: &str) -> Option<Seen<'_>> {
-        self.seen(key, self.edits.find(Scope::Entries, key.as_bytes()))
+    /// Finds an entry or flash.
+    pub(crate) fn find(&self, scope: Scope, key: &str) -> Option<Seen<'_>> {
+        self.seen(scope, key, self.edits.find(scope, key.as_bytes()))
     }
 
-    /// Returns an entry, given the request's edit of it.
-    fn seen<'a>(&'a self, key: &str, edit: Option<Edit<'a>>) -> Option<Seen<'a>> {
+    /// Returns an entry or flash, given the request's edit of it.
+    fn seen<'a>(&'a self, scope: Scope, key: &str, edit: Option<Edit<'a>>) -> Option<Seen<'a>> {
         match edit {
-            Some(edit) => Self::edited_entry(edit),
-            None if self.edits.clears_entries() => None,
-            None => self.base_entry(key),
+            Some(edit) => Seen::of_edit(edit),
+            None if self.edits.clears(scope) => None,
+            None => {
+                let (value, is_immutable) = self.base.as_ref()?.find(scope, key)?;
+                Some(Seen { value, is_immutable })
+            }
         }
     }
 
-    fn base_entry(&self, key: &str) -> Option<Seen<'_>> {
-        let (value, is_immutable) = self.base.as_ref()?.entry_value(key)?;
-        Some(Seen { value, is_immutable })
+    /// Iterates over the keys and values of the entries or flashes.
+    pub(crate) fn slots(&self, scope: Scope) -> impl Iterator<Item = (&str, &[u8])> {
+        let base = self.base.iter().filter(move |_| !self.edits.clears(scope));
+        let kept = base.flat_map(move |record| record.slots(scope));
+        let kept = kept.filter(move |slot| self.edits.find(scope, slot.key).is_none());
+        let edited = self.edits.iter().filter(move |edit| edit.verb.scope() == scope);
+        kept.map(|slot| (slot.key_text(), slot.value))
+            .chain(edited.filter_map(|edit| Some((edit.key_text(), Seen::of_edit(edit)?.value))))
     }
 
-    fn edited_entry(edit: Edit<'_>) -> Option<Seen<'_>> {
-        let is_immutable = edit.verb == Verb::SetImmutable;
-        (edit.verb != Verb::Remove).then_some(Seen { value: edit.value, is_immutable })
-    }
-
-    pub(crate) fn flash(&self, key: &str) -> Option<&[u8]> {
-        match self.edits.find(Scope::Flashes, key.as_bytes()) {
-            Some(edit) => (edit.verb != Verb::RemoveFlash).then_some(edit.value),
-            None if self.edits.clears_flashes() => None,
-            None => self.base.as_ref()?.flash(key),
-        }
-    }
-
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let kept = self.base.iter().flat_map(Record::entries).filter(|entry| {
-            !self.edits.clears_entries() && self.edits.find(Scope::Entries, entry.key().as_bytes()).is_none()
-        });
-        let edited = self.edits.iter().filter(|edit| edit.verb.scope() == Scope::Entries);
-        kept.map(|entry| (entry.key(), entry.value()))
-            .chain(edited.filter_map(|edit| Some((edit.key_text(), Self::edited_entry(edit)?.value))))
-    }
-
-    pub(crate) fn flashes(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let kept = self.base.iter().flat_map(Record::flashes).filter(|(key, _)| {
-            !self.edits.clears_flashes() && self.edits.find(Scope::Flashes, key.as_bytes()).is_none()
-        });
-        let edited = self.edits.iter().filter(|edit| edit.verb.scope() == Scope::Flashes);
-        kept.chain(edited.filter(|edit| edit.verb != Verb::RemoveFlash).map(|edit| (edit.key_text(), edit.value)))
-    }
-
-    /// Sets an entry; setting an equal value changes nothing.
+    /// Sets an entry or flash; setting an entry to an equal value changes nothing.
     pub(crate) fn set(&mut self, verb: Verb, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
-        let immutable = verb == Verb::SetImmutable;
-        let position = self.edits.position(Scope::Entries, key.as_bytes());
-        let old = self.seen(key, self.edits.at(position));
+        let (scope, is_immutable) = (verb.scope(), verb == Verb::SetImmutable);
+        let position = self.edits.position(scope, key.as_bytes());
+        let old = self.seen(scope, key, self.edits.at(position));
+        // Another request may have read the stored flash, so an equal one is set all the same.
+        let may_keep = scope == Scope::Entries;
         match old {
-            Some(seen) if seen.is_immutable && !immutable => return Err(Error::new(ErrorKind::Immutable)),
-            Some(seen) if seen.is_immutable == immutable && seen.value == value => return Ok(()),
+            Some(seen) if seen.is_immutable && !is_immutable => return Err(Error::new(ErrorKind::Immutable)),
+            Some(seen) if may_keep && seen.is_immutable == is_immutable && seen.value == value => return Ok(()),
             _ => {}
         }
         let old = old.map(|seen| seen.value.len());
@@ -157,7 +142,7 @@ impl View {
     /// Sets the entries of another record that the request has not set itself.
     pub(crate) fn copy_entries(&mut self, record: &Record) {
         self.edits.copy_entries(record);
-        (self.size, self.slots) = self.measure();
+        (self.size, self.count) = self.measure();
     }
 
     /// Adds to an entry and returns the sum that the request sees. The store adds to its own value.
@@ -170,7 +155,7 @@ impl View {
             Some(edit) => (Verb::Increment, edit.by.checked_add(by)),
             None => (Verb::Increment, Some(by)),
         };
-        let old = self.seen(key, edit);
+        let old = self.seen(Scope::Entries, key, edit);
         if old.is_some_and(|seen| seen.is_immutable) {
             return Err(Error::new(ErrorKind::Immutable));
         }
@@ -185,30 +170,22 @@ impl View {
         Ok(sum)
     }
 
-    /// Removes an entry and returns whether it existed.
-    pub(crate) fn remove(&mut self, key: &str) -> bool {
-        let Some(old) = self.entry(key).map(|seen| seen.value.len()) else {
+    /// Removes an entry or flash, by the verb, and returns whether it existed.
+    pub(crate) fn remove(&mut self, verb: Verb, key: &str) -> bool {
+        let Some(old) = self.find(verb.scope(), key).map(|seen| seen.value.len()) else {
             return false;
         };
-        self.shrink(key, old);
-        self.edits.put(Verb::Remove, key, b"", 0);
+        self.size -= record::INDEX_LINE + key.len() + old;
+        self.count -= 1;
+        self.edits.put(verb, key, b"", 0);
         true
     }
 
-    pub(crate) fn clear(&mut self) {
-        if self.entries().next().is_some() {
-            self.edits.clear_entries();
-            (self.size, self.slots) = self.measure();
+    pub(crate) fn clear(&mut self, scope: Scope) {
+        if self.slots(scope).next().is_some() {
+            self.edits.clear(scope);
+            (self.size, self.count) = self.measure();
         }
-    }
-
-    pub(crate) fn set_flash(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
-        let position = self.edits.position(Scope::Flashes, key.as_bytes());
-        let old = self.flash(key).map(<[u8]>::len);
-        self.check_edits(position.is_err(), limits)?;
-        self.grow(key, old, value.len(), limits)?;
-        self.edits.put_at(position, Edit { verb: Verb::SetFlash, key: key.as_bytes(), value, by: 0 });
-        Ok(())
     }
 
     /// Marks a flash as read: this request still sees it, the next one does not.
@@ -217,35 +194,18 @@ impl View {
             Some(Verb::SetFlash) => self.edits.set_verb(Scope::Flashes, key, Verb::SpendFlash),
             Some(_) => {}
             None => {
-                if let Some(value) = self.flash(key).map(<[u8]>::to_vec) {
+                if let Some(value) = self.find(Scope::Flashes, key).map(|seen| seen.value.to_vec()) {
                     self.edits.put(Verb::ConsumeFlash, key, &value, 0);
                 }
             }
         }
     }
 
-    /// Removes a flash and returns whether it existed.
-    pub(crate) fn remove_flash(&mut self, key: &str) -> bool {
-        let Some(old) = self.flash(key).map(<[u8]>::len) else {
-            return false;
-        };
-        self.shrink(key, old);
-        self.edits.put(Verb::RemoveFlash, key, b"", 0);
-        true
-    }
-
-    pub(crate) fn clear_flashes(&mut self) {
-        if self.flashes().next().is_some() {
-            self.edits.clear_flashes();
-            (self.size, self.slots) = self.measure();
-        }
-    }
-
     /// Drops all data, which belongs to another principal.
     pub(crate) fn drop_data(&mut self) {
-        self.edits.clear_entries();
-        self.edits.clear_flashes();
-        (self.size, self.slots) = self.measure();
+        self.edits.clear(Scope::Entries);
+        self.edits.clear(Scope::Flashes);
+        (self.size, self.count) = self.measure();
     }
 
     /// Discards the request's writes.
@@ -257,19 +217,19 @@ impl View {
     /// request.
     pub(crate) fn would_store(&self) -> bool {
         let spent = self.edits.iter().filter(|edit| edit.verb == Verb::SpendFlash).count();
-        self.slots > spent
+        self.count > spent
     }
 
     /// Returns an error if a plain set of the entry to this value is not allowed.
     pub(crate) fn check_set(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
-        let before = (self.size, self.slots);
-        let old = self.entry(key);
+        let before = (self.size, self.count);
+        let old = self.find(Scope::Entries, key);
         if old.is_some_and(|seen| seen.is_immutable) {
             return Err(Error::new(ErrorKind::Immutable));
         }
         let old = old.map(|seen| seen.value.len());
         let fits = self.grow(key, old, value.len(), limits);
-        (self.size, self.slots) = before;
+        (self.size, self.count) = before;
         fits
     }
 
@@ -283,18 +243,13 @@ impl View {
     fn grow(&mut self, key: &str, old: Option<usize>, new: usize, limits: &Limits) -> Result<(), Error> {
         let freed = old.map_or(0, |length| record::INDEX_LINE + key.len() + length);
         let size = self.size - freed + record::INDEX_LINE + key.len() + new;
-        let slots = self.slots + usize::from(old.is_none());
-        let fits = size <= limits.bytes() && slots <= limits.keys() && key.len() <= usize::from(u16::MAX);
+        let count = self.count + usize::from(old.is_none());
+        let fits = size <= limits.bytes() && count <= limits.keys() && key.len() <= usize::from(u16::MAX);
         if !fits && size > self.size {
             return Err(Error::new(ErrorKind::TooLarge));
         }
-        (self.size, self.slots) = (size, slots);
+        (self.size, self.count) = (size, count);
         Ok(())
-    }
-
-    fn shrink(&mut self, key: &str, old: usize) {
-        self.size -= record::INDEX_LINE + key.len() + old;
-        self.slots -= 1;
     }
 }
 

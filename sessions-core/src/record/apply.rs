@@ -2,10 +2,10 @@
 
 use super::Record;
 use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
-use super::layout::{self, Kind, Slot, Space};
+use super::layout::{self, Kind, Scope, Slot};
 use super::tail::{Successor, Tail};
 use crate::cookie::SecretHash;
-use crate::record::changes::{Changes, Edit, NewSecret, Scope, Verb};
+use crate::record::changes::{Changes, Edit, NewSecret, Verb};
 use crate::record::integer;
 
 /// Why changes were not applied. The record is unchanged.
@@ -100,7 +100,7 @@ impl Record {
     /// Copies the record and overwrites values in place, if no length and no slot changes.
     fn try_patch(&self, merge: &Merge<'_>, state: &HeadState, tail: Option<&Tail>) -> Result<Option<Self>, Refusal> {
         let edits = merge.changes.edits();
-        if merge.changes.new_principal().is_some() || edits.clears_entries() || edits.clears_flashes() {
+        if merge.changes.new_principal().is_some() || edits.clears_any() {
             return Ok(None);
         }
         // The first renewal, for example, makes the record longer.
@@ -116,7 +116,7 @@ impl Record {
         if edit.verb.scope() != Scope::Entries {
             return Ok(None);
         }
-        let Some((kind, place)) = layout::find(&self.bytes, Space::Entries, edit.key) else { return Ok(None) };
+        let Some((kind, place)) = layout::find(&self.bytes, Scope::Entries, edit.key) else { return Ok(None) };
         let old = Slot { kind, key: edit.key, value: &self.bytes[place.clone()] };
         let Some(new) = changed_entry(edit, Some(old))? else { return Ok(None) };
         let mut digits = itoa::Buffer::new();
@@ -200,23 +200,23 @@ struct Merge<'a> {
 }
 
 impl<'a> Merge<'a> {
-    fn find(&self, space: Space, key: &'a [u8]) -> Option<Slot<'a>> {
+    fn find(&self, scope: Scope, key: &'a [u8]) -> Option<Slot<'a>> {
         let bytes = &self.base.bytes;
-        let (kind, value) = layout::find(bytes, space, key)?;
+        let (kind, value) = layout::find(bytes, scope, key)?;
         Some(Slot { kind, key, value: &bytes[value] })
     }
 
     /// Finds a slot, unless a clear removes it first.
-    fn find_uncleared(&self, space: Space, key: &'a [u8]) -> Option<Slot<'a>> {
-        if self.changes.edits().clears(space) { None } else { self.find(space, key) }
+    fn find_uncleared(&self, scope: Scope, key: &'a [u8]) -> Option<Slot<'a>> {
+        if self.changes.edits().clears(scope) { None } else { self.find(scope, key) }
     }
 
     fn requirements_hold(&self) -> bool {
         let edits = self.changes.edits();
         !edits.has_requirements()
             || edits.iter().all(|edit| match edit.verb {
-                Verb::Require => self.find(Space::Entries, edit.key).is_some_and(|slot| slot.value == edit.value),
-                Verb::RequireAbsent => self.find(Space::Entries, edit.key).is_none(),
+                Verb::Require => self.find(Scope::Entries, edit.key).is_some_and(|slot| slot.value == edit.value),
+                Verb::RequireAbsent => self.find(Scope::Entries, edit.key).is_none(),
                 _ => true,
             })
     }
@@ -226,15 +226,15 @@ impl<'a> Merge<'a> {
         let edits = self.changes.edits();
         let mut slots = Vec::with_capacity(self.base.slot_count() + edits.iter().count());
         for slot in layout::slots(&self.base.bytes) {
-            let space = slot.kind.space();
-            if !edits.clears(space) && edits.find(space.into(), slot.key).is_none() {
+            let scope = slot.kind.scope();
+            if !edits.clears(scope) && edits.find(scope, slot.key).is_none() {
                 slots.push(slot.into());
             }
         }
         for edit in edits.iter() {
             slots.extend(match edit.verb.scope() {
                 Scope::Requirements => None,
-                Scope::Entries => changed_entry(edit, self.find_uncleared(Space::Entries, edit.key))?,
+                Scope::Entries => changed_entry(edit, self.find_uncleared(Scope::Entries, edit.key))?,
                 Scope::Flashes => self.flash(edit),
             });
         }
@@ -246,7 +246,7 @@ impl<'a> Merge<'a> {
         match edit.verb {
             Verb::SetFlash => Some(NewSlot { kind: Kind::Flash, key, value: NewValue::Bytes(value) }),
             Verb::ConsumeFlash => {
-                self.find_uncleared(Space::Flashes, key).filter(|slot| slot.value != value).map(NewSlot::from)
+                self.find_uncleared(Scope::Flashes, key).filter(|slot| slot.value != value).map(NewSlot::from)
             }
             _ => None,
         }

@@ -2,11 +2,12 @@
 
 mod edits;
 
-pub(crate) use edits::{Edit, Edits, Scope, Verb};
+pub(crate) use edits::{Edit, Edits, Verb};
 
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
 use crate::record::Record;
+use crate::record::layout::Scope;
 use crate::record::lifetime::Lifetime;
 use crate::record::limits::Limits;
 
@@ -271,13 +272,13 @@ impl Changes {
     /// Returns whether all entries are removed before the changes are applied.
     #[must_use]
     pub const fn clears_entries(&self) -> bool {
-        self.edits.clears_entries()
+        self.edits.clears(Scope::Entries)
     }
 
     /// Returns whether all flashes are removed before the changes are applied.
     #[must_use]
     pub const fn clears_flashes(&self) -> bool {
-        self.edits.clears_flashes()
+        self.edits.clears(Scope::Flashes)
     }
 
     /// Iterates over the changes, at most one per key and kind (entry, flash, requirement).
@@ -389,14 +390,14 @@ impl Changes {
     /// Clears the entries and discards earlier changes to entries.
     #[must_use]
     pub fn clear_entries(mut self) -> Self {
-        self.edits.clear_entries();
+        self.edits.clear(Scope::Entries);
         self
     }
 
     /// Clears the flashes and discards earlier changes to flashes.
     #[must_use]
     pub fn clear_flashes(mut self) -> Self {
-        self.edits.clear_flashes();
+        self.edits.clear(Scope::Flashes);
         self
     }
 }

@@ -82,18 +82,22 @@ pub(crate) enum Kind {
     Flash = 2,
 }
 
-/// A namespace of keys. An entry and a flash may have the same key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Space {
+/// The scope of a key. An entry and a flash may have the same key.
+///
+/// Within a scope, each key has at most one slot and at most one edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope {
     Entries,
     Flashes,
+    /// What edits require of entries. No slot is in this scope.
+    Requirements,
 }
 
 impl Kind {
-    pub(crate) const fn space(self) -> Space {
+    pub(crate) const fn scope(self) -> Scope {
         match self {
-            Self::Plain | Self::Immutable => Space::Entries,
-            Self::Flash => Space::Flashes,
+            Self::Plain | Self::Immutable => Scope::Entries,
+            Self::Flash => Scope::Flashes,
         }
     }
 
@@ -174,8 +178,8 @@ struct Place {
 }
 
 impl Place {
-    fn is_in(&self, space: Space) -> bool {
-        Kind::from_byte(self.kind).is_some_and(|kind| kind.space() == space)
+    fn is_in(&self, scope: Scope) -> bool {
+        Kind::from_byte(self.kind).is_some_and(|kind| kind.scope() == scope)
     }
 }
 
@@ -208,8 +212,8 @@ pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = Slot<'_>> {
 }
 
 /// Finds the range of a slot's value in checked bytes, without reading other values.
-pub(crate) fn find(bytes: &[u8], space: Space, key: &[u8]) -> Option<(Kind, Range<usize>)> {
-    let place = places(bytes).find(|place| bytes[place.key.clone()] == *key && place.is_in(space))?;
+pub(crate) fn find(bytes: &[u8], scope: Scope, key: &[u8]) -> Option<(Kind, Range<usize>)> {
+    let place = places(bytes).find(|place| bytes[place.key.clone()] == *key && place.is_in(scope))?;
     Some((Kind::from_byte(place.kind)?, place.value))
 }
 

@@ -10,8 +10,7 @@ use super::Session;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::State;
 use crate::manager::Event;
-use crate::record::Scratch;
-use crate::record::Verb;
+use crate::record::{Scope, Scratch, Verb};
 use crate::session::value::Value;
 
 impl Session {
@@ -28,14 +27,14 @@ impl Session {
         let mut state = self.shared.lock();
         let view = state.view();
         if view.edits().hides_entry(key) {
-            let value = view.entry(key).map(|seen| seen.value.to_vec());
+            let value = view.find(Scope::Entries, key).map(|seen| seen.value.to_vec());
             drop(state);
             return value.map(|value| self.decode(key, &value)).transpose();
         }
         let Some(record) = view.base().cloned() else { return Ok(None) };
         // Decoding runs the handler's own code, so it must not run under the lock.
         drop(state);
-        match record.entry_value(key) {
+        match record.find(Scope::Entries, key) {
             Some((value, _)) => self.decode(key, value).map(Some),
             None => Ok(None),
         }
@@ -93,13 +92,13 @@ impl Session {
     /// Removes an entry and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove(&self, key: &str) -> bool {
-        self.shared.lock().view().remove(key)
+        self.shared.lock().view().remove(Verb::Remove, key)
     }
 
     /// Removes all entries, including immutable ones. The session, its principal and its flashes
     /// stay.
     pub fn clear(&self) {
-        self.shared.lock().view().clear();
+        self.shared.lock().view().clear(Scope::Entries);
     }
 
     /// Adds to an entry and returns the sum. A missing entry counts as 0.
@@ -130,26 +129,26 @@ impl Session {
     /// Returns whether an entry with this key exists.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
-        self.shared.lock().view().entry(key).is_some()
+        self.shared.lock().view().find(Scope::Entries, key).is_some()
     }
 
     /// Returns the number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.lock().view().entries().count()
+        self.shared.lock().view().slots(Scope::Entries).count()
     }
 
     /// Returns whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.shared.lock().view().entries().next().is_none()
+        self.shared.lock().view().slots(Scope::Entries).next().is_none()
     }
 
     /// Returns all entries by key.
     #[must_use]
     pub fn entries(&self) -> BTreeMap<String, Value> {
         let mut state = self.shared.lock();
-        self.collect(state.view().entries())
+        self.collect(state.view().slots(Scope::Entries))
     }
 
     pub(super) fn collect<'a>(&self, slots: impl Iterator<Item = (&'a str, &'a [u8])>) -> BTreeMap<String, Value> {

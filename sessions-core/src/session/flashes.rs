@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::Session;
 use crate::error::Error;
+use crate::record::{Scope, Verb};
 use crate::session::value::Value;
 
 impl Session {
@@ -20,7 +21,7 @@ impl Session {
     pub fn set_flash<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.encoded(value, |bytes, state| {
             let limits = &self.shared.sessions.config().limits;
-            state.writable()?.set_flash(key, bytes, limits)
+            state.writable()?.set(Verb::SetFlash, key, bytes, limits)
         })
     }
 
@@ -60,21 +61,21 @@ impl Session {
     ///
     /// Returns [`Decode`](crate::ErrorKind::Decode) if the flash is not a `T`.
     pub fn peek_flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let bytes = self.shared.lock().view().flash(key).map(<[u8]>::to_vec);
+        let bytes = self.shared.lock().view().find(Scope::Flashes, key).map(|seen| seen.value.to_vec());
         bytes.map(|bytes| self.decode(key, &bytes)).transpose()
     }
 
     /// Returns whether there is any flash.
     #[must_use]
     pub fn has_flash(&self) -> bool {
-        self.shared.lock().view().flashes().next().is_some()
+        self.shared.lock().view().slots(Scope::Flashes).next().is_some()
     }
 
     /// Returns all flashes by key and removes them for later requests.
     #[must_use]
     pub fn flashes(&self) -> BTreeMap<String, Value> {
         let mut state = self.shared.lock();
-        let flashes = self.collect(state.view().flashes());
+        let flashes = self.collect(state.view().slots(Scope::Flashes));
         for key in flashes.keys() {
             state.view().consume_flash(key);
         }
@@ -84,11 +85,11 @@ impl Session {
     /// Removes a flash and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove_flash(&self, key: &str) -> bool {
-        self.shared.lock().view().remove_flash(key)
+        self.shared.lock().view().remove(Verb::RemoveFlash, key)
     }
 
     /// Removes all flashes.
     pub fn clear_flashes(&self) {
-        self.shared.lock().view().clear_flashes();
+        self.shared.lock().view().clear(Scope::Flashes);
     }
 }

@@ -7,7 +7,7 @@ use super::Session;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{save_increment, take_turn};
 use crate::manager::{Event, StoreCall};
-use crate::record::{Changes, Record, Refusal};
+use crate::record::{Changes, Record, Refusal, Scope};
 
 /// Maps the result of reading an entry to the value that an update starts from.
 type Judge<T> = fn(Result<Option<T>, Error>) -> Result<Option<T>, Error>;
@@ -37,7 +37,7 @@ impl Session {
                 self.remove(key);
                 return Ok(value);
             };
-            let Some((value, _)) = base.entry_value(key) else {
+            let Some((value, _)) = base.find(Scope::Entries, key) else {
                 if is_fresh {
                     return Ok(None);
                 }
@@ -107,7 +107,7 @@ impl Session {
                 self.set(key, &value)?;
                 return Ok(value);
             };
-            let old = base.entry_value(key).map(|(value, _)| value);
+            let old = base.find(Scope::Entries, key).map(|(value, _)| value);
             let value = change(judge(old.map(|bytes| self.decode(key, bytes)).transpose())?);
             let changes = self.changes(&base).require(key, old);
             let changes = self.encoded(&value, |bytes, state| {

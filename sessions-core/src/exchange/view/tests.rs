@@ -22,7 +22,11 @@ fn view() -> View {
 }
 
 fn entries(view: &View) -> BTreeMap<&str, &str> {
-    view.entries().map(|(key, value)| (key, std::str::from_utf8(value).unwrap())).collect()
+    view.slots(Scope::Entries).map(|(key, value)| (key, std::str::from_utf8(value).unwrap())).collect()
+}
+
+fn flash<'a>(view: &'a View, key: &str) -> Option<&'a [u8]> {
+    view.find(Scope::Flashes, key).map(|seen| seen.value)
 }
 
 fn changes(view: &View) -> Vec<Change<'_>> {
@@ -30,8 +34,7 @@ fn changes(view: &View) -> Vec<Change<'_>> {
 }
 
 fn assert_size_is_exact(view: &mut View) {
-    let (size, slots) = (view.size, view.slots);
-    assert_eq!((size, slots), view.measure());
+    assert_eq!((view.size, view.count), view.measure());
 }
 
 #[test]
@@ -39,7 +42,7 @@ fn later_reads_see_earlier_writes() {
     let mut view = view();
     view.set(Verb::Set, "name", b"\"rose\"", &LIMITS).unwrap();
     view.set(Verb::Set, "new", b"2", &LIMITS).unwrap();
-    assert!(view.remove("n") && !view.remove("n") && !view.remove("missing"));
+    assert!(view.remove(Verb::Remove, "n") && !view.remove(Verb::Remove, "n") && !view.remove(Verb::Remove, "missing"));
     assert_eq!(entries(&view), BTreeMap::from([("name", "\"rose\""), ("new", "2"), ("plan", "\"pro\"")]));
     assert_size_is_exact(&mut view);
 }
@@ -49,11 +52,21 @@ fn equal_value_is_no_change() {
     let mut view = view();
     view.set(Verb::Set, "name", b"\"iris\"", &LIMITS).unwrap();
     view.set(Verb::SetImmutable, "plan", b"\"pro\"", &LIMITS).unwrap();
-    assert!(view.edits().is_empty() && !view.remove("missing"));
+    assert!(view.edits().is_empty() && !view.remove(Verb::Remove, "missing"));
     let mut empty = View::new(None);
-    empty.clear();
-    empty.clear_flashes();
+    empty.clear(Scope::Entries);
+    empty.clear(Scope::Flashes);
     assert!(empty.edits().is_empty());
+}
+
+#[test]
+fn equal_flash_is_set_again() {
+    let mut view = view();
+    view.set(Verb::SetFlash, "note", b"\"saved\"", &LIMITS).unwrap();
+    assert!(
+        changes(&view) == [Change::SetFlash { key: "note", value: b"\"saved\"" }],
+        "another request may have read it"
+    );
 }
 
 #[test]
@@ -74,7 +87,7 @@ fn only_set_immutable_replaces_an_immutable_entry() {
     assert_eq!(view.set(Verb::Set, "plan", b"1", &LIMITS).unwrap_err().kind(), ErrorKind::Immutable);
     view.set(Verb::SetImmutable, "name", b"\"iris\"", &LIMITS).unwrap();
     assert_eq!(view.set(Verb::Set, "name", b"1", &LIMITS).unwrap_err().kind(), ErrorKind::Immutable);
-    assert!(view.remove("plan"));
+    assert!(view.remove(Verb::Remove, "plan"));
     view.set(Verb::Set, "plan", b"1", &LIMITS).unwrap();
 }
 
@@ -111,13 +124,13 @@ fn only_integers_can_be_incremented() {
 fn clearing_leaves_flashes_and_later_writes() {
     let mut view = view();
     view.set(Verb::Set, "a", b"1", &LIMITS).unwrap();
-    view.clear();
-    assert!(entries(&view).is_empty() && view.flash("note").is_some());
+    view.clear(Scope::Entries);
+    assert!(entries(&view).is_empty() && flash(&view, "note").is_some());
     view.set(Verb::Set, "plan", b"2", &LIMITS).unwrap();
     assert_eq!(view.increment("n", 5, &LIMITS).unwrap(), 5);
     assert_eq!(entries(&view), BTreeMap::from([("plan", "2"), ("n", "5")]));
-    view.clear_flashes();
-    assert!(view.flash("note").is_none());
+    view.clear(Scope::Flashes);
+    assert!(flash(&view, "note").is_none());
     assert_size_is_exact(&mut view);
 }
 
@@ -126,29 +139,29 @@ fn flash_is_visible_until_its_request_ends() {
     let mut view = view();
     view.consume_flash("note");
     view.consume_flash("missing");
-    assert_eq!(view.flash("note"), Some(&b"\"saved\""[..]));
+    assert_eq!(flash(&view, "note"), Some(&b"\"saved\""[..]));
     assert!(changes(&view) == [Change::ConsumeFlash { key: "note", seen: b"\"saved\"" }]);
     assert!(!view.edits().has_writes(), "reading a flash is no write");
 
-    view.set_flash("own", b"1", &LIMITS).unwrap();
+    view.set(Verb::SetFlash, "own", b"1", &LIMITS).unwrap();
     view.consume_flash("own");
-    assert_eq!(view.flash("own"), Some(&b"1"[..]));
+    assert_eq!(flash(&view, "own"), Some(&b"1"[..]));
     assert!(changes(&view)[1] == Change::RemoveFlash { key: "own" });
 
-    assert!(view.remove_flash("note") && !view.remove_flash("note"));
-    assert!(view.flash("note").is_none());
+    assert!(view.remove(Verb::RemoveFlash, "note") && !view.remove(Verb::RemoveFlash, "note"));
+    assert!(flash(&view, "note").is_none());
     assert_size_is_exact(&mut view);
 }
 
 #[test]
 fn flash_read_in_its_own_request_stores_nothing() {
     let mut view = View::new(None);
-    view.set_flash("own", b"1", &LIMITS).unwrap();
+    view.set(Verb::SetFlash, "own", b"1", &LIMITS).unwrap();
     assert!(view.would_store());
     view.consume_flash("own");
     assert!(!view.would_store());
     view.set(Verb::Set, "a", b"1", &LIMITS).unwrap();
-    assert!(view.would_store() && view.remove("a") && !view.would_store());
+    assert!(view.would_store() && view.remove(Verb::Remove, "a") && !view.would_store());
 }
 
 #[test]
@@ -158,9 +171,9 @@ fn oversized_write_changes_nothing() {
     let refused = view.set(Verb::Set, "big", &[b'1'; 100], &limits).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::TooLarge);
     assert!(view.edits().is_empty());
-    view.set_flash("k", b"1", &limits).unwrap();
+    view.set(Verb::SetFlash, "k", b"1", &limits).unwrap();
     assert_eq!(view.set(Verb::Set, "l", b"1", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
-    assert!(view.remove("n"));
+    assert!(view.remove(Verb::Remove, "n"));
     view.set(Verb::Set, "l", b"1", &limits).unwrap();
     assert_size_is_exact(&mut view);
 }
@@ -173,7 +186,7 @@ fn principal_always_counts_toward_the_size() {
     let mut view = View::new(Some(record.build().unwrap()));
     assert_size_is_exact(&mut view);
     let loaded = view.size;
-    view.clear();
+    view.clear(Scope::Entries);
     view.set(Verb::Set, "n", b"1", &LIMITS).unwrap();
     assert_eq!(view.size, loaded);
 }
@@ -183,7 +196,7 @@ fn session_over_its_limit_can_shrink() {
     let limits = Limits::new(1, 1);
     let mut view = view();
     view.set(Verb::Set, "name", b"1", &limits).unwrap();
-    assert!(view.remove("plan"));
+    assert!(view.remove(Verb::Remove, "plan"));
     assert_eq!(view.set(Verb::Set, "x", b"", &limits).unwrap_err().kind(), ErrorKind::TooLarge);
 }
 
@@ -200,9 +213,9 @@ fn view_matches_the_store() {
     let mut view = view();
     view.set(Verb::Set, "name", b"\"rose\"", &LIMITS).unwrap();
     view.increment("n", 4, &LIMITS).unwrap();
-    view.remove("plan");
-    view.set_flash("more", b"1", &LIMITS).unwrap();
-    view.remove_flash("note");
+    view.remove(Verb::Remove, "plan");
+    view.set(Verb::SetFlash, "more", b"1", &LIMITS).unwrap();
+    view.remove(Verb::RemoveFlash, "note");
     let base = view.base().unwrap().clone();
     let expected: BTreeMap<String, String> =
         entries(&view).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
@@ -212,7 +225,7 @@ fn view_matches_the_store() {
         entries(&view).into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect::<BTreeMap<_, _>>(),
         expected
     );
-    assert_eq!(view.flashes().collect::<Vec<_>>(), [("more", &b"1"[..])]);
+    assert_eq!(view.slots(Scope::Flashes).collect::<Vec<_>>(), [("more", &b"1"[..])]);
 }
 
 #[test]

@@ -5,13 +5,13 @@ use std::fmt;
 
 use super::Change;
 use crate::record::scratch::Scratch;
-use crate::record::{self, Record, Space};
+use crate::record::{self, Record, Scope};
 
 /// A list of edits, at most one per key and scope.
 #[derive(Clone, Default)]
 pub(crate) struct Edits {
-    clear_entries: bool,
-    clear_flashes: bool,
+    /// For each [`Scope`], whether it is cleared before the edits are applied.
+    clears: [bool; 3],
     /// Whether there are edits in [`Scope::Requirements`].
     has_requirements: bool,
     /// Sorted by scope and key once it is longer than [`LINEAR_SEARCH`].
@@ -66,29 +66,12 @@ pub(crate) enum Verb {
     SpendFlash,
 }
 
-/// The scope of a key. Within a scope, each key has at most one edit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Scope {
-    Requirements,
-    Entries,
-    Flashes,
-}
-
 impl Verb {
     pub(crate) const fn scope(self) -> Scope {
         match self {
             Self::Require | Self::RequireAbsent => Scope::Requirements,
             Self::Set | Self::SetImmutable | Self::Remove | Self::Increment => Scope::Entries,
             Self::SetFlash | Self::RemoveFlash | Self::ConsumeFlash | Self::SpendFlash => Scope::Flashes,
-        }
-    }
-}
-
-impl From<Space> for Scope {
-    fn from(space: Space) -> Self {
-        match space {
-            Space::Entries => Self::Entries,
-            Space::Flashes => Self::Flashes,
         }
     }
 }
@@ -133,19 +116,14 @@ impl Stored {
 }
 
 impl Edits {
-    pub(crate) const fn clears_entries(&self) -> bool {
-        self.clear_entries
+    /// Returns whether a scope is cleared before the edits are applied.
+    pub(crate) const fn clears(&self, scope: Scope) -> bool {
+        self.clears[scope as usize]
     }
 
-    pub(crate) const fn clears_flashes(&self) -> bool {
-        self.clear_flashes
-    }
-
-    pub(crate) const fn clears(&self, space: Space) -> bool {
-        match space {
-            Space::Entries => self.clear_entries,
-            Space::Flashes => self.clear_flashes,
-        }
+    /// Returns whether any scope is cleared.
+    pub(crate) const fn clears_any(&self) -> bool {
+        self.clears(Scope::Entries) || self.clears(Scope::Flashes)
     }
 
     /// Returns whether there are requirements.
@@ -155,7 +133,7 @@ impl Edits {
 
     /// Returns whether applying the edits is a no-op.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.list.is_empty() && !self.clear_entries && !self.clear_flashes
+        self.list.is_empty() && !self.clears_any()
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -164,7 +142,7 @@ impl Edits {
 
     /// Returns whether there are edits other than consumed flashes.
     pub(crate) fn has_writes(&self) -> bool {
-        self.clear_entries || self.clear_flashes || self.list.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
+        self.clears_any() || self.list.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Edit<'_>> + Clone {
@@ -182,13 +160,13 @@ impl Edits {
 
     /// Returns whether the edits hide the record's entry from the request.
     pub(crate) fn hides_entry(&self, key: &str) -> bool {
-        self.clear_entries || self.position(Scope::Entries, key.as_bytes()).is_ok()
+        self.clears(Scope::Entries) || self.position(Scope::Entries, key.as_bytes()).is_ok()
     }
 
     /// Takes out the increment of an entry of the record, if there is one.
     pub(crate) fn take_increment(&mut self, key: &str) -> Option<Self> {
         let at = self.position(Scope::Entries, key.as_bytes()).ok()?;
-        let is_pending = self.list[at].verb == Verb::Increment && !self.clear_entries;
+        let is_pending = self.list[at].verb == Verb::Increment && !self.clears(Scope::Entries);
         is_pending.then(|| Self { list: vec![self.list.remove(at)], ..Self::default() })
     }
 
@@ -241,11 +219,10 @@ impl Edits {
 
     /// Merges newer edits into these. The values of the newer edits already include these.
     pub(crate) fn merge(&mut self, newer: &Self) {
-        if newer.clear_entries {
-            self.clear_entries();
-        }
-        if newer.clear_flashes {
-            self.clear_flashes();
+        for scope in [Scope::Entries, Scope::Flashes] {
+            if newer.clears(scope) {
+                self.clear(scope);
+            }
         }
         for edit in newer.iter() {
             let old = self.find(edit.verb.scope(), edit.key);
@@ -261,7 +238,7 @@ impl Edits {
 
     /// Sets the entries of a record that have no edit, and adds to those that are incremented.
     pub(crate) fn copy_entries(&mut self, record: &Record) {
-        if self.clear_entries {
+        if self.clears(Scope::Entries) {
             return;
         }
         for entry in record.entries() {
@@ -290,17 +267,9 @@ impl Edits {
         }
     }
 
-    pub(crate) fn clear_entries(&mut self) {
-        self.clear_entries = true;
-        self.forget(Scope::Entries);
-    }
-
-    pub(crate) fn clear_flashes(&mut self) {
-        self.clear_flashes = true;
-        self.forget(Scope::Flashes);
-    }
-
-    fn forget(&mut self, scope: Scope) {
+    /// Clears a scope and discards its earlier edits.
+    pub(crate) fn clear(&mut self, scope: Scope) {
+        self.clears[scope as usize] = true;
         self.list.retain(|edit| edit.verb.scope() != scope);
     }
 
@@ -382,20 +351,20 @@ mod tests {
         assert_eq!(all(&edits), all(&expected));
 
         let mut cleared = Edits::default();
-        cleared.clear_entries();
+        cleared.clear(Scope::Entries);
         cleared.put(Verb::Set, "new", b"1", 0);
         edits.merge(&cleared);
         let flash = Change::RemoveFlash { key: "flash" };
-        assert!(edits.clears_entries() && edits.changes().eq([flash, Change::Set { key: "new", value: b"1" }]));
+        assert!(edits.clears(Scope::Entries) && edits.changes().eq([flash, Change::Set { key: "new", value: b"1" }]));
     }
 
     #[test]
     fn a_clear_discards_earlier_edits() {
         let mut edits = Edits::default();
         edits.put(Verb::Set, "a", b"1", 0);
-        edits.clear_entries();
+        edits.clear(Scope::Entries);
         edits.put(Verb::Set, "b", b"2", 0);
-        assert!(edits.clears(Space::Entries) && !edits.clears(Space::Flashes));
+        assert!(edits.clears(Scope::Entries) && !edits.clears(Scope::Flashes));
         assert!(edits.changes().eq([Change::Set { key: "b", value: b"2" }]));
     }
 
@@ -424,7 +393,7 @@ mod tests {
             let key = format!("{}", step * 7919 % 61);
             let verb = [Verb::Set, Verb::SetFlash, Verb::Increment, Verb::Remove][step % 4];
             if step % 151 == 150 {
-                edits.clear_flashes();
+                edits.clear(Scope::Flashes);
                 model.retain(|(scope, ..)| *scope != Scope::Flashes);
             } else if step % 10 == 9 {
                 let _ = edits.take_increment(&key);
@@ -451,7 +420,7 @@ mod tests {
             edits.has_writes()
         };
         assert!(!with(|_| {}) && !Edits::default().has_writes());
-        assert!(with(Edits::clear_entries) && with(Edits::clear_flashes));
+        assert!(with(|edits| edits.clear(Scope::Entries)) && with(|edits| edits.clear(Scope::Flashes)));
         assert!(with(|edits| edits.put(Verb::Set, "k", b"1", 0)));
     }
 }
