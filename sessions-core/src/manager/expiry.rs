@@ -21,16 +21,10 @@ use crate::record::{Lifetime, Record};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Expiry {
-    idle: Option<Duration>,
-    absolute: Option<Duration>,
-    cookie: CookieLifetime,
-}
-
-/// When a browser drops the cookie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CookieLifetime {
-    BrowserSession,
-    UntilExpiry,
+    pub(super) idle: Option<Duration>,
+    pub(super) absolute: Option<Duration>,
+    /// Browsers keep the cookie until the session expires.
+    pub(super) persists: bool,
 }
 
 impl Default for Expiry {
@@ -41,7 +35,7 @@ impl Default for Expiry {
         Self {
             idle: Some(Duration::from_secs(30 * 60)),
             absolute: Some(Duration::from_secs(12 * 60 * 60)),
-            cookie: CookieLifetime::BrowserSession,
+            persists: false,
         }
     }
 }
@@ -51,7 +45,7 @@ impl Expiry {
     ///
     /// Browsers keep the cookie for 400 days.
     pub const fn never() -> Self {
-        Self { idle: None, absolute: None, cookie: CookieLifetime::UntilExpiry }
+        Self { idle: None, absolute: None, persists: true }
     }
 
     /// Sets the idle timeout, `None` for none. The default is 30 minutes.
@@ -68,7 +62,7 @@ impl Expiry {
 
     /// Makes the cookie end with the browser: it has no `Max-Age`. This is the default.
     pub const fn cookie_until_browser_closes(mut self) -> Self {
-        self.cookie = CookieLifetime::BrowserSession;
+        self.persists = false;
         self
     }
 
@@ -77,7 +71,7 @@ impl Expiry {
     /// Its `Max-Age` is the session's remaining time, and it is resent whenever the idle timeout
     /// restarts.
     pub const fn cookie_until_expiry(mut self) -> Self {
-        self.cookie = CookieLifetime::UntilExpiry;
+        self.persists = true;
         self
     }
 
@@ -86,7 +80,7 @@ impl Expiry {
         Lifetime::ENDLESS
             .with_idle(self.idle)
             .with_absolute_deadline(self.absolute.map_or(Timestamp::NEVER, |limit| now.after(limit)))
-            .with_persistent_cookie(self.cookie == CookieLifetime::UntilExpiry)
+            .with_persistent_cookie(self.persists)
     }
 
     /// Returns whether a timeout is zero when rounded down to milliseconds, the unit of a record.

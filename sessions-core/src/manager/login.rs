@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
 use crate::manager::expiry::Expiry;
-use crate::platform::{Timestamp, whole_millis};
+use crate::platform::Timestamp;
 use crate::record::{LONGEST_PRINCIPAL, Lifetime};
 
 /// A sign-in: the principal, and how long they stay signed in.
@@ -41,8 +41,8 @@ pub struct Login {
 #[derive(Clone, Copy, Debug)]
 enum Timeout {
     Managers,
-    Own(Duration),
-    Endless,
+    /// Its own, `None` for none.
+    Own(Option<Duration>),
 }
 
 impl Login {
@@ -58,9 +58,9 @@ impl Login {
     /// outlives the browser. Everybody else keeps the manager's timeouts. Browsers keep a cookie
     /// for 400 days at most. `None`, for a box that was not ticked, changes nothing.
     pub fn remember(mut self, duration: impl Into<Option<Duration>>) -> Self {
-        if let Some(duration) = duration.into() {
-            self.idle = Timeout::Own(duration);
-            self.absolute = Timeout::Own(duration);
+        let duration = duration.into();
+        if duration.is_some() {
+            (self.idle, self.absolute) = (Timeout::Own(duration), Timeout::Own(duration));
             self.persists = true;
         }
         self
@@ -68,13 +68,13 @@ impl Login {
 
     /// Sets the idle timeout of this login, `None` for none.
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
-        self.idle = idle.into().into();
+        self.idle = Timeout::Own(idle.into());
         self
     }
 
     /// Sets the absolute timeout of this login, `None` for none.
     pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
-        self.absolute = absolute.into().into();
+        self.absolute = Timeout::Own(absolute.into());
         self
     }
 
@@ -87,22 +87,15 @@ impl Login {
             let cause = format!("the principal is longer than {LONGEST_PRINCIPAL} bytes");
             return Err(Error::with_source(ErrorKind::TooLarge, cause));
         }
-        if [self.idle, self.absolute].into_iter().any(Timeout::is_zero) {
+        let expiry = Expiry {
+            idle: self.idle.resolve(expiry.idle),
+            absolute: self.absolute.resolve(expiry.absolute),
+            persists: self.persists || expiry.persists,
+        };
+        if expiry.is_zero() {
             return Err(Error::new(ErrorKind::ZeroExpiry));
         }
-        let lifetime = expiry.lifetime(now);
-        let lifetime = match self.idle {
-            Timeout::Managers => lifetime,
-            Timeout::Own(limit) => lifetime.with_idle(limit),
-            Timeout::Endless => lifetime.with_idle(None),
-        };
-        let lifetime = match self.absolute {
-            Timeout::Managers => lifetime,
-            Timeout::Own(limit) => lifetime.with_absolute_deadline(now.after(limit)),
-            Timeout::Endless => lifetime.with_absolute_deadline(Timestamp::NEVER),
-        };
-        let persists = self.persists || lifetime.cookie_persists();
-        Ok((self.principal, lifetime.with_persistent_cookie(persists)))
+        Ok((self.principal, expiry.lifetime(now)))
     }
 }
 
@@ -125,14 +118,11 @@ impl From<String> for Login {
 }
 
 impl Timeout {
-    fn is_zero(self) -> bool {
-        matches!(self, Self::Own(limit) if whole_millis(limit) == 0)
-    }
-}
-
-impl From<Option<Duration>> for Timeout {
-    fn from(limit: Option<Duration>) -> Self {
-        limit.map_or(Self::Endless, Self::Own)
+    fn resolve(self, managers: Option<Duration>) -> Option<Duration> {
+        match self {
+            Self::Managers => managers,
+            Self::Own(limit) => limit,
+        }
     }
 }
 
