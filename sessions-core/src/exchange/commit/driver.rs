@@ -56,7 +56,7 @@ pub(crate) enum Question {
     Create(Create, StoreFuture<Created>),
     Destroy(Destroy, StoreFuture<bool>),
     SignIn(SignIn, StoreFuture<Option<Record>>),
-    Limit(Limit),
+    Limit(Limit, StoreFuture<bool>),
 }
 
 /// The right to use the store while other commits of the exchange wait.
@@ -312,7 +312,7 @@ impl Question {
             Self::Update(update, _) => Some(update.writes.destroys()),
             Self::Create(create, _) => Some(create.writes.destroys()),
             Self::SignIn(sign_in, _) => Some(sign_in.writes.destroys()),
-            Self::Destroy(..) | Self::Limit(_) => None,
+            Self::Destroy(..) | Self::Limit(..) => None,
         }
     }
 
@@ -321,11 +321,8 @@ impl Question {
             Self::Update(update, answer) => update.conclude(driver, ready!(Pin::new(answer).poll(context))),
             Self::Create(create, answer) => create.conclude(driver, ready!(Pin::new(answer).poll(context))),
             Self::Destroy(destroy, answer) => destroy.conclude(driver, ready!(Pin::new(answer).poll(context))),
-            Self::Limit(limit) => {
-                let answer = ready!(limit.poll(context));
-                limit.conclude(driver, answer)
-            }
             Self::SignIn(sign_in, answer) => sign_in.conclude(driver, ready!(Pin::new(answer).poll(context))),
+            Self::Limit(limit, answer) => limit.conclude(driver, ready!(Pin::new(answer).poll(context))),
         })
     }
 }

@@ -1,8 +1,6 @@
 //! How many sessions a principal may have, checked after each login.
 
 use std::cmp::Reverse;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use super::driver::{Driver, Question, Step};
 use crate::error::{Error, ErrorKind, StoreError};
@@ -16,8 +14,6 @@ use crate::store::StoreFuture;
 pub(crate) struct Limit {
     /// The headers that the login has ended with.
     headers: SessionHeaders,
-    /// Ends the sessions beyond the limit. Returns whether the login is accepted.
-    enforce: Pin<Box<dyn Future<Output = Result<bool, StoreError>> + Send>>,
 }
 
 impl Limit {
@@ -30,12 +26,8 @@ impl Limit {
             Ok(answer) => StoreFuture::ready(answer),
             Err(later) => later,
         };
-        let enforce = Box::pin(enforce(sessions.clone(), most, id, principal.into(), count));
-        Step::Ask(Box::new(Question::Limit(Self { headers, enforce })))
-    }
-
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<bool, StoreError>> {
-        self.enforce.as_mut().poll(context)
+        let accepted = StoreFuture::new(enforce(sessions.clone(), most, id, principal.into(), count));
+        Step::Ask(Box::new(Question::Limit(Self { headers }, accepted)))
     }
 
     /// Ends the login's commit.
@@ -54,6 +46,7 @@ impl Limit {
     }
 }
 
+/// Ends the sessions beyond the limit. Returns whether the login is accepted.
 async fn enforce(
     sessions: Sessions,
     most: usize,
