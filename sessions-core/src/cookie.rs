@@ -3,7 +3,6 @@
 mod base64url;
 mod find;
 mod form;
-mod plain_http;
 mod rules;
 mod seal;
 mod set_cookie;
@@ -17,7 +16,6 @@ pub use token::{Secret, SecretHash, Token};
 
 pub(crate) use find::{Candidate, Candidates, Transport};
 pub(crate) use form::{CookieForm, CookieOptions};
-pub(crate) use plain_http::{LastWarning, shows_plain_http};
 #[cfg(feature = "seal")]
 pub(crate) use seal::{Keyed, Mode as SealMode};
 pub(crate) use set_cookie::{SetCookie, have_same_name};

@@ -23,10 +23,10 @@ pub(crate) use state::{Stage, State};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cookie::{Candidates, Transport, shows_plain_http};
+use crate::cookie::{Candidates, Transport};
 use crate::error::{Error, ErrorKind};
 use crate::manager::{Event, RejectReason, Sessions};
-use crate::request::{RequestHeader, RequestHeaders, bearer_token};
+use crate::request::{RequestHeader, RequestHeaders, bearer_token, shows_plain_http};
 use outcome::drops_writes;
 
 /// The session side of one request and its response, held by an adapter while the handler runs.

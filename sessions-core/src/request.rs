@@ -8,6 +8,7 @@ mod fake;
 mod gate;
 mod headers;
 mod next;
+mod plain_http;
 mod proxies;
 
 pub use cross_origin::CrossOrigin;
@@ -20,3 +21,4 @@ pub use proxies::TrustedProxies;
 pub(crate) use bearer::bearer_token;
 pub(crate) use cross_origin::CrossOriginRule;
 pub(crate) use gate::Pages;
+pub(crate) use plain_http::{LastWarning, shows_plain_http};

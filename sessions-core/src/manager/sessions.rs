@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::cookie::{CookieForm, LastWarning, SetCookie, Token};
+use crate::cookie::{CookieForm, SetCookie, Token};
 use crate::error::{Error, StoreError};
 use crate::id::SessionId;
 use crate::manager::builder::{SessionsBuilder, destroy_listener};
@@ -14,6 +14,7 @@ use crate::manager::info::SessionInfo;
 use crate::manager::sweeper::Sweeper;
 use crate::platform::Timestamp;
 use crate::record::{Lifetime, Record};
+use crate::request::LastWarning;
 use crate::store::{Cursor, Store};
 
 /// The session manager: configuration, store and event listeners.
