@@ -122,7 +122,7 @@ const fn default_port(scheme: &[u8]) -> &'static [u8] {
 }
 
 /// Splits the port off a host, which may be an IPv6 address in brackets.
-fn split_port(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub(super) fn split_port(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr::memrchr(b':', authority) {
         Some(colon) if !authority[colon..].contains(&b']') => (&authority[..colon], Some(&authority[colon + 1..])),
         _ => (authority, None),

@@ -1,41 +1,31 @@
 //! Detecting requests over plain HTTP, where browsers silently drop a `Secure` cookie.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::cross_origin::{is_of_host, split_port};
 use crate::platform::Timestamp;
+
+const HTTP: &[u8] = b"http://";
 
 /// Returns whether the headers show that a request came over plain HTTP from a remote host.
 ///
-/// `origin` is the `Origin` header, or else `Referer`. The origin of another host proves nothing
+/// `page` is the `Origin` header, or else `Referer`. The origin of another host proves nothing
 /// about this one. Local hosts do not count, since browsers accept `Secure` cookies from them.
-pub(crate) fn shows_plain_http(origin: &[u8], host: &[u8]) -> bool {
-    let Some(rest) = strip_scheme(origin) else { return false };
-    let end = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
-    let authority = without_default_port(&rest[..end]);
-    !authority.is_empty() && authority.eq_ignore_ascii_case(without_default_port(host)) && !is_local(authority)
+pub(crate) fn shows_plain_http(page: &[u8], host: &[u8]) -> bool {
+    let Some((scheme, rest)) = page.split_at_checked(HTTP.len()) else { return false };
+    let length = memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len());
+    let origin = &page[..HTTP.len() + length];
+    scheme.eq_ignore_ascii_case(HTTP) && is_of_host(origin, host, true) && !is_local(split_port(&rest[..length]).0)
 }
 
-fn strip_scheme(url: &[u8]) -> Option<&[u8]> {
-    let (scheme, rest) = url.split_at_checked("http://".len())?;
-    scheme.eq_ignore_ascii_case(b"http://").then_some(rest)
-}
-
-fn without_default_port(authority: &[u8]) -> &[u8] {
-    authority.strip_suffix(b":80").unwrap_or(authority)
-}
-
-/// Returns whether an authority is `localhost`, a name under it, or a loopback address.
-fn is_local(authority: &[u8]) -> bool {
-    let Ok(authority) = str::from_utf8(authority) else { return false };
-    if let Some(address) = authority.strip_prefix('[') {
-        let address = address.split_once(']').map(|(address, _)| address.parse::<Ipv6Addr>());
-        return matches!(address, Some(Ok(address)) if address.is_loopback());
-    }
-    let (host, _) = authority.split_once(':').unwrap_or((authority, ""));
-    let last_label = host.rsplit('.').next().unwrap_or(host);
-    last_label.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
+/// Returns whether a host is `localhost`, a name under it, or a loopback address.
+fn is_local(host: &[u8]) -> bool {
+    let Ok(host) = str::from_utf8(host) else { return false };
+    let last_label = host.rsplit_once('.').map_or(host, |(_, label)| label);
+    let address = host.trim_matches(['[', ']']).parse();
+    last_label.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The time of the last warning.
