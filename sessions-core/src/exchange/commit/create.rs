@@ -23,8 +23,6 @@ pub(crate) struct Create {
     /// sent.
     cookie: Option<SetCookie>,
     attempts: u32,
-    /// The handle already shows the record.
-    is_shown: bool,
 }
 
 /// Takes a request's writes out for a new record, which has no secret to check.
@@ -37,9 +35,7 @@ pub(super) fn first_writes(driver: &Driver, state: &mut State) -> Writes {
 impl Create {
     pub(super) fn start(driver: &Driver, writes: Writes, attempts: u32) -> Result<Step, Error> {
         match make(driver, &writes.changes) {
-            Ok((live, record, cookie)) => {
-                Self { writes, live, record, cookie: Some(cookie), attempts, is_shown: false }.ask(driver)
-            }
+            Ok((live, record, cookie)) => Self { writes, live, record, cookie: Some(cookie), attempts }.ask(driver),
             Err(error) => {
                 driver.give_back(Some(writes));
                 Err(error)
@@ -53,7 +49,6 @@ impl Create {
             Err(answer) => {
                 if driver.is_watched() {
                     driver.shared.lock().rebase_for(&self.writes, Some(self.record.clone()));
-                    self.is_shown = true;
                 }
                 Ok(Step::Ask(Box::new(Question::Create(self, answer))))
             }
@@ -106,11 +101,9 @@ impl Create {
         Error::new(kind)
     }
 
-    /// Makes the handle show no record again, if it shows this one.
-    fn hide(&mut self, driver: &Driver) {
-        if std::mem::take(&mut self.is_shown) {
-            driver.shared.lock().rebase_for(&self.writes, None);
-        }
+    /// Makes the handle show no record again. Only the commit whose turn it is shows one.
+    fn hide(&self, driver: &Driver) {
+        driver.shared.lock().rebase_for(&self.writes, None);
     }
 }
 

@@ -24,8 +24,6 @@ pub(crate) struct Update {
     is_touch: bool,
     /// The new token, or the one in use with its new expiry.
     sent: Option<Sent>,
-    /// The handle already shows the changes.
-    is_shown: bool,
 }
 
 /// A token that the response sends.
@@ -63,7 +61,7 @@ impl Update {
             (live.rotation_due, live.cookie_due) = (rotation_due, resends);
         }
         drop(guard);
-        let mut update = Self { base, writes, is_renewal, is_touch, sent: None, is_shown: false };
+        let mut update = Self { base, writes, is_renewal, is_touch, sent: None };
         if let Some((token, hash)) = token {
             match sessions.token_cookie(&token, lifetime, now) {
                 Ok(cookie) => update.sent = Some(Sent { token, hash, cookie }),
@@ -87,7 +85,7 @@ impl Update {
         };
         state.resend_cookie(base.lifetime());
         drop(state);
-        Self { base, writes, is_renewal: false, is_touch: false, sent: None, is_shown: false }.ask(driver)
+        Self { base, writes, is_renewal: false, is_touch: false, sent: None }.ask(driver)
     }
 
     fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
@@ -98,7 +96,6 @@ impl Update {
                     && let Ok(record) = self.base.apply(&self.writes.changes)
                 {
                     driver.shared.lock().rebase_for(&self.writes, Some(record));
-                    self.is_shown = true;
                 }
                 Ok(Step::Ask(Box::new(Question::Update(self, answer))))
             }
@@ -180,11 +177,10 @@ impl Update {
         Error::new(kind)
     }
 
-    /// Makes the handle show the previous record again, if it shows the changes.
-    fn hide(&mut self, driver: &Driver) {
-        if std::mem::take(&mut self.is_shown) {
-            driver.shared.lock().rebase_for(&self.writes, Some(self.base.clone()));
-        }
+    /// Makes the handle show the previous record again. Only the commit whose turn it is shows
+    /// another one.
+    fn hide(&self, driver: &Driver) {
+        driver.shared.lock().rebase_for(&self.writes, Some(self.base.clone()));
     }
 }
 
