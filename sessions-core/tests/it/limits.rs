@@ -12,7 +12,7 @@ use sessions_core::{
     Clock, ConfigErrorKind, DestroyReason, ErrorKind, Event, LimitPolicy, Session, SessionId, Sessions, StoreCall,
 };
 
-use crate::support::{Browser, Fixture};
+use crate::support::{Browser, Fixture, poll};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -85,6 +85,33 @@ fn a_login_beyond_the_limit_can_be_refused() {
         assert!(browsers.iter_mut().all(|browser| browser.user().as_deref() == Some("ann")));
         browsers[0].visit(Session::destroy);
         assert_eq!(login(&fixture, "ann").user().as_deref(), Some("ann"), "there is room again");
+    }
+}
+
+/// Whether the store creates the session, counts the principal's or ends the refused one.
+#[test]
+fn a_logout_during_a_refused_login_succeeds() {
+    for (polls, is_dropped) in (1..5).flat_map(|polls| [(polls, false), (polls, true)]) {
+        let fixture = Fixture::with(|builder| builder.sessions_per_principal(1).limit_policy(LimitPolicy::RefuseLogin));
+        login(&fixture, "ann");
+        fixture.clock.advance(SECOND);
+        let mut second = fixture.browser();
+        let session = second.start();
+        session.login("ann").unwrap();
+        fixture.store.late.store(true, Ordering::SeqCst);
+        let mut save = Box::pin(session.save());
+        for _ in 0..polls {
+            assert!(poll(save.as_mut()).is_pending());
+        }
+        session.destroy();
+        session.set("notice", "bye").unwrap();
+        match is_dropped {
+            true => drop(save),
+            false => block_on(save).unwrap(),
+        }
+        second.finish(&session, 200).unwrap();
+        let seen = (second.user(), second.get("notice"));
+        assert_eq!(seen, (None, Some("bye".to_owned())), "{polls} polls, dropped: {is_dropped}");
     }
 }
 

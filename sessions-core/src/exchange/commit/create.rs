@@ -92,7 +92,7 @@ impl Create {
         for id in evicted {
             driver.shared.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
         }
-        driver.saved(id, &self.writes.changes, headers)
+        driver.saved(id, &self.writes, headers)
     }
 
     fn refused(&mut self, driver: &Driver, kind: ErrorKind) -> Error {

@@ -21,7 +21,7 @@ use crate::exchange::shared::Shared;
 use crate::exchange::state::{State, Writes};
 use crate::id::SessionId;
 use crate::manager::{Event, StoreCall};
-use crate::record::{Changes, Record, Refusal};
+use crate::record::{Record, Refusal};
 use crate::store::{Created, StoreFuture};
 
 /// One commit of an exchange.
@@ -241,17 +241,17 @@ impl Driver {
 
     /// Ends a commit that was saved. A login is reported, and may end older ones.
     #[inline]
-    pub(super) fn saved(&self, id: SessionId, changes: &Changes, headers: SessionHeaders) -> Step {
-        match changes.new_principal() {
+    pub(super) fn saved(&self, id: SessionId, writes: &Writes, headers: SessionHeaders) -> Step {
+        match writes.changes.new_principal() {
             None => Step::Done(headers),
-            Some(principal) => self.signed_in(id, principal, headers),
+            Some(principal) => self.signed_in(id, principal, writes.destroys(), headers),
         }
     }
 
     #[cold]
-    fn signed_in(&self, id: SessionId, principal: &str, headers: SessionHeaders) -> Step {
+    fn signed_in(&self, id: SessionId, principal: &str, destroys: u32, headers: SessionHeaders) -> Step {
         self.shared.raise(&Event::SignedIn { id, principal: principal.into() });
-        Limit::start(self, id, principal, headers)
+        Limit::start(self, id, principal, destroys, headers)
     }
 
     /// Raises an event for a failed store operation, and gives the writes back.
@@ -312,7 +312,8 @@ impl Question {
             Self::Update(update, _) => Some(update.writes.destroys()),
             Self::Create(create, _) => Some(create.writes.destroys()),
             Self::SignIn(sign_in, _) => Some(sign_in.writes.destroys()),
-            Self::Destroy(..) | Self::Limit(..) => None,
+            Self::Limit(limit, _) => Some(limit.destroys),
+            Self::Destroy(..) => None,
         }
     }
 

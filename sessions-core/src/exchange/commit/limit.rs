@@ -14,11 +14,19 @@ use crate::store::StoreFuture;
 pub(crate) struct Limit {
     /// The headers that the login has ended with.
     headers: SessionHeaders,
+    /// The number of `destroy` calls before the login. A later one ends it, refused or not.
+    pub(super) destroys: u32,
 }
 
 impl Limit {
     /// Checks the limit after a login was committed.
-    pub(super) fn start(driver: &Driver, id: SessionId, principal: &str, headers: SessionHeaders) -> Step {
+    pub(super) fn start(
+        driver: &Driver,
+        id: SessionId,
+        principal: &str,
+        destroys: u32,
+        headers: SessionHeaders,
+    ) -> Step {
         let sessions = &driver.shared.sessions;
         let Some(most) = sessions.config().sessions_per_principal else { return Step::Done(headers) };
         let count = match sessions.store().count_of_principal(principal, sessions.now()).try_ready() {
@@ -27,7 +35,7 @@ impl Limit {
             Err(later) => later,
         };
         let accepted = StoreFuture::new(enforce(sessions.clone(), most, id, principal.into(), count));
-        Step::Ask(Box::new(Question::Limit(Self { headers }, accepted)))
+        Step::Ask(Box::new(Question::Limit(Self { headers, destroys }, accepted)))
     }
 
     /// Ends the login's commit.
@@ -36,8 +44,11 @@ impl Limit {
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
         match answer {
             Ok(false) => {
-                driver.shared.lock().lose();
-                return Err(Error::new(ErrorKind::TooManySessions));
+                let mut state = driver.shared.lock();
+                if state.destroys() == self.destroys {
+                    state.lose();
+                    return Err(Error::new(ErrorKind::TooManySessions));
+                }
             }
             Ok(true) => {}
             Err(error) => driver.shared.raise(&Event::StoreFailed { call: StoreCall::Limit, kind: error.kind() }),

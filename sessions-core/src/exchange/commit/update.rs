@@ -135,7 +135,7 @@ impl Update {
         if self.is_renewal {
             driver.shared.raise(&Event::Renewed { id: self.base.id() });
         }
-        driver.saved(self.base.id(), &self.writes.changes, headers)
+        driver.saved(self.base.id(), &self.writes, headers)
     }
 
     /// Returns the cookie of a token that is still the newest, unless the request has ended the
