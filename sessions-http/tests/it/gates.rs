@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use http::header::{ACCEPT, LOCATION};
 use http::{Request, Response, StatusCode};
+use sessions_core::Sessions;
 use sessions_http::{SessionError, signed_in};
 
 use crate::support::{Answer, manager_and_store, request_after, serve, sign_in};
@@ -29,4 +31,21 @@ async fn only_a_signed_in_visitor_is_admitted() {
     assert_eq!(stranger.map_err(status).unwrap_err(), StatusCode::UNAUTHORIZED);
     let stale = serve(&sessions, request_after(&cookie), confirmed_just_now).await;
     assert_eq!(stale.map_err(status).unwrap_err(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_login_page_leads_back() {
+    let sessions = Sessions::builder().login_page("/login").build().unwrap();
+    for is_in_parts in [false, true] {
+        let handler = async move |request: Request<()>| {
+            let denied = match is_in_parts {
+                true => signed_in(&request.into_parts().0).await,
+                false => signed_in(&request).await,
+            };
+            Answer::Ok(denied.unwrap_err().into_response())
+        };
+        let request = Request::get("/orders").header(ACCEPT, "text/html").body(()).unwrap();
+        let response = serve(&sessions, request, handler).await.unwrap();
+        assert_eq!(response.headers()[LOCATION], "/login?next=/orders");
+    }
 }
