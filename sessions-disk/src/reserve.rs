@@ -113,7 +113,7 @@ mod tests {
         }
         fs::write(&reserve.path, [1; 100_000]).unwrap();
         reserve.allocate().unwrap();
-        assert!(fs::read(&reserve.path).unwrap() == [1; 100_000], "it is not made anew");
+        assert!(fs::read(&reserve.path).unwrap() == [1; 100_000], "it is not made again");
         assert!(!reserve.is_disk_full());
         assert!(reserve.exists());
         reserve.release();

@@ -156,7 +156,7 @@ impl Redis {
 
     /// Returns some entries, and the place of the next ones, or `None` at the end.
     ///
-    /// In another process than the place's, the set is begun anew.
+    /// In another process than the place's, the set is read from its start.
     async fn entries(&self, principal: &str, place: &Place) -> Answer<(Option<Place>, Vec<Entry>)> {
         // Nothing has ended before the first step.
         let mut answer = if place.position == 0 {

@@ -29,7 +29,7 @@ pub(crate) static DELETE_OF: Script = Script::new(include_str!("lua/delete_of.lu
 pub(crate) static LIST: Script = Script::new(include_str!("lua/list.lua"));
 /// Returns the name of the server's process, or nothing if the user may not ask for it, and what
 /// ZSCAN replies. Arguments: the name of the process whose position it is, the position, the number
-/// of entries. In another process, the position means nothing, so that the list is begun anew.
+/// of entries. In another process, the position means nothing, so the list is read from its start.
 pub(crate) static ENTRIES: Script = Script::new(include_str!("lua/entries.lua"));
 /// Doubts entries without a session, and drops those that have been doubted for long.
 /// Arguments: the milliseconds of doubt, the entries, each before the score that it had or

@@ -45,7 +45,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Returns whether another session may be reached while one is not, since the values lie on
     /// several servers.
     ///
-    /// A new session whose server does not answer is then begun anew with another id.
+    /// A new session whose server does not answer is then created under another id.
     fn is_sharded(&self) -> bool {
         false
     }

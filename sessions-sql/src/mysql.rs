@@ -78,7 +78,7 @@ impl Driver for MySql {
     fn judge(error: &dyn DatabaseError) -> Verdict {
         match error.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number) {
             // Deadlock, lock timeout, a changed snapshot, statement timeouts, too many connections,
-            // a statement to prepare anew, a node that is not ready, a conflict of two nodes.
+            // a statement to prepare again, a node that is not ready, a conflict of two nodes.
             1213 | 1205 | 1020 | 1969 | 3024 | 1040 | 1203 | 1615 | 1047 | 3101 => Verdict::Again,
             // Shutdown, interrupted, killed.
             1053 | 1317 | 1927 | 4031 => Verdict::Unknown,

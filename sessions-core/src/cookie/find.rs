@@ -87,7 +87,7 @@ impl Candidates {
     pub(crate) fn set_bearer(&mut self, candidate: Option<Candidate>) {
         self.transport = Transport::Bearer;
         match candidate {
-            // There is no cookie to seal anew.
+            // There is no cookie to seal again.
             Some(candidate) => self.first = Some(Candidate { is_stale: false, ..candidate }),
             None => self.malformed = true,
         }

@@ -166,11 +166,10 @@ impl SessionsBuilder {
 
     /// Sets how often a session in use gets a new secret, `None` for never, which is the default.
     ///
-    /// A stolen token then stops working once its owner goes on (OWASP's renewal timeout). The new
-    /// token is sent with a response, and the old one works on until the new one is first used. So
-    /// neither concurrent requests nor a response that is lost sign anybody out; a token that did
-    /// not come back after a minute is replaced by another. A login and
-    /// [`renew`](crate::Session::renew) replace the token at once, as ever.
+    /// A stolen token then stops working at its owner's next requests (OWASP's renewal timeout).
+    /// The old token works until the new one is first used, so neither concurrent requests nor a
+    /// lost response sign anybody out. A new token that was not used within a minute is replaced. A
+    /// login and [`renew`](crate::Session::renew) still replace the token at once.
     ///
     /// A stream or socket keeps its session if it saves or [reloads](crate::Session::reload) once
     /// per interval.

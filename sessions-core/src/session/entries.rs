@@ -55,12 +55,12 @@ impl Session {
 
     /// Sets an entry. Setting an equal value changes nothing.
     ///
-    /// [`get`](Self::get) returns every accepted value unchanged, for types whose serde
-    /// implementations are derived or come from the standard library and read what they write. Some
-    /// derived ones do not: a field that is only skipped when it is written, an internally tagged
-    /// variant with a field of the tag's name, and, inside of `#[serde(flatten)]` or of an
-    /// internally tagged or untagged enum, integers of 128 bits and maps whose keys are numbers or
-    /// booleans. `get` then fails with [`Decode`](crate::ErrorKind::Decode).
+    /// [`get`](Self::get) returns every accepted value unchanged if the type's serde
+    /// implementations read what they write. Some derived ones do not: fields skipped only on
+    /// writing, and an internally tagged variant with a field of the tag's name. Within
+    /// `#[serde(flatten)]`, internally tagged and untagged enums, 128-bit integers and maps with
+    /// number or boolean keys do not either. `get` then fails with
+    /// [`Decode`](crate::ErrorKind::Decode).
     ///
     /// # Errors
     ///

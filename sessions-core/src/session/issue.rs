@@ -9,7 +9,7 @@ use crate::manager::{Login, Sessions};
 
 /// A session that was begun without a request, and what a client needs to use it.
 ///
-/// Whoever has it is signed in: hand it to its client alone. `Debug` does not show the token.
+/// Whoever has it is signed in: give it only to its client. `Debug` does not show the token.
 #[derive(Clone)]
 #[must_use]
 pub struct Issued {

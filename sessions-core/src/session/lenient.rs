@@ -9,8 +9,8 @@ use crate::session::{Session, Value};
 /// A value for lenient reading: a text such as "7" is also read as the number 7.
 ///
 /// For entries whose values come from forms or from code with other types. Each method returns
-/// `None` for a missing value and for one that it does not accept; where that must not be confused,
-/// use [`Session::get`].
+/// `None` for a missing value and for one that it does not accept; to tell them apart, use
+/// [`Session::get`].
 ///
 /// ```
 /// use sessions_core::Sessions;
