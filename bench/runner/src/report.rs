@@ -11,7 +11,8 @@ const TOP: &str = "\
 
 Every table is printed by `cargo xtask bench`, which builds everything and needs a Linux machine with two cores.
 [bench/README.md](bench/README.md) describes how each figure is measured. Instructions, allocations, commands and bytes are reproducible on any
-similar machine. Times are not, so they are given as what a session adds to the same framework in the same round.
+similar machine. Times are not, so they are given as what a session adds to the same framework in the same round. The routes: `/plain` ignores
+the session (`/plain-no-cookie`: and the request has none), `/login` begins one with three values, `/read` reads two, and `/write` adds 1 to one.
 ";
 
 /// Name of the part with versions and machine.
