@@ -127,7 +127,7 @@ impl Record {
             id: self.id(),
             created: self.created(),
             principal: changes.new_principal().or_else(|| self.principal()),
-            state: HeadState { lifetime: state.lifetime.or_else(|| Some(self.lifetime())), ..state },
+            state,
             tail: tail.copied().unwrap_or_else(|| self.tail_parts()),
         }
     }
@@ -141,7 +141,7 @@ impl Record {
         HeadState {
             secret_hash,
             last_seen: self.last_seen().max(changes.now()),
-            lifetime: changes.new_lifetime(),
+            lifetime: changes.new_lifetime().unwrap_or_else(|| self.lifetime()),
             version: self.version().wrapping_add(1),
         }
     }

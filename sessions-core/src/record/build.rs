@@ -17,7 +17,6 @@ use crate::record::changes::Changes;
 #[must_use]
 pub struct RecordBuilder<'a> {
     head: Head<'a>,
-    lifetime: Lifetime,
     slots: Vec<NewSlot<'a>>,
 }
 
@@ -36,8 +35,7 @@ pub(super) struct HeadState {
     pub(super) secret_hash: SecretHash,
     pub(super) last_seen: Timestamp,
     pub(super) version: u32,
-    /// `None` keeps the lifetime of a patched record.
-    pub(super) lifetime: Option<Lifetime>,
+    pub(super) lifetime: Lifetime,
 }
 
 /// A slot to write.
@@ -62,9 +60,9 @@ impl<'a> From<Slot<'a>> for NewSlot<'a> {
 
 impl<'a> RecordBuilder<'a> {
     pub(super) const fn new(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> Self {
-        let state = HeadState { secret_hash, last_seen: created, version: 0, lifetime: None };
+        let state = HeadState { secret_hash, last_seen: created, version: 0, lifetime: Lifetime::ENDLESS };
         let head = Head { id, created, principal: None, state, tail: Tail::NONE };
-        Self { head, lifetime: Lifetime::ENDLESS, slots: Vec::new() }
+        Self { head, slots: Vec::new() }
     }
 
     /// Sets when the session was last seen.
@@ -75,19 +73,19 @@ impl<'a> RecordBuilder<'a> {
 
     /// Sets the idle timeout, or `None` for none.
     pub fn idle(mut self, idle: Option<Duration>) -> Self {
-        self.lifetime = self.lifetime.with_idle(idle);
+        self.head.state.lifetime = self.head.state.lifetime.with_idle(idle);
         self
     }
 
     /// Sets the absolute deadline, or [`Timestamp::NEVER`] for none.
     pub const fn absolute_deadline(mut self, absolute: Timestamp) -> Self {
-        self.lifetime = self.lifetime.with_absolute_deadline(absolute);
+        self.head.state.lifetime = self.head.state.lifetime.with_absolute_deadline(absolute);
         self
     }
 
     /// Sets the timeouts, and whether the cookie persists.
     pub const fn lifetime(mut self, lifetime: Lifetime) -> Self {
-        self.lifetime = lifetime;
+        self.head.state.lifetime = lifetime;
         self
     }
 
@@ -134,19 +132,13 @@ impl<'a> RecordBuilder<'a> {
     /// # Errors
     ///
     /// Returns [`RecordTooLarge`] if the record exceeds the limits of the format.
-    pub fn build(mut self) -> Result<Record, RecordTooLarge> {
-        let slots = std::mem::take(&mut self.slots);
-        write(&self.into_head(), slots.iter().copied())
+    pub fn build(self) -> Result<Record, RecordTooLarge> {
+        write(&self.head, self.slots.iter().copied())
     }
 
     /// Builds the record with the entries and flashes of `changes` only.
     pub(crate) fn build_with(self, changes: &Changes) -> Result<Record, RecordTooLarge> {
-        write(&self.into_head(), super::apply::first_slots(changes))
-    }
-
-    fn into_head(mut self) -> Head<'a> {
-        self.head.state.lifetime = Some(self.lifetime);
-        self.head
+        write(&self.head, super::apply::first_slots(changes))
     }
 }
 
@@ -226,13 +218,11 @@ impl HeadState {
         put(bytes, layout::SECRET_HASH, *self.secret_hash.as_bytes());
         put(bytes, layout::LAST_SEEN, self.last_seen.as_millis().to_le_bytes());
         put(bytes, layout::VERSION, self.version.to_le_bytes());
-        if let Some(lifetime) = &self.lifetime {
-            put(bytes, layout::IDLE, lifetime.idle_millis().to_le_bytes());
-            put(bytes, layout::ABSOLUTE, lifetime.absolute_deadline().as_millis().to_le_bytes());
-            bytes[layout::FLAGS] &= !layout::PERSISTS;
-            if lifetime.cookie_persists() {
-                bytes[layout::FLAGS] |= layout::PERSISTS;
-            }
+        put(bytes, layout::IDLE, self.lifetime.idle_millis().to_le_bytes());
+        put(bytes, layout::ABSOLUTE, self.lifetime.absolute_deadline().as_millis().to_le_bytes());
+        bytes[layout::FLAGS] &= !layout::PERSISTS;
+        if self.lifetime.cookie_persists() {
+            bytes[layout::FLAGS] |= layout::PERSISTS;
         }
     }
 }
