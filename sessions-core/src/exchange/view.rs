@@ -115,9 +115,8 @@ impl View {
         let base = self.base.iter().filter(move |_| !self.edits.clears(scope));
         let kept = base.flat_map(move |record| record.slots(scope));
         let kept = kept.filter(move |slot| self.edits.find(scope, slot.key).is_none());
-        let edited = self.edits.iter().filter(move |edit| edit.verb.scope() == scope);
-        kept.map(|slot| (slot.key_text(), slot.value))
-            .chain(edited.filter_map(|edit| Some((edit.key_text(), Seen::of_edit(edit)?.value))))
+        let edited = self.edits.of(scope).filter_map(|edit| Some((edit.key_text(), Seen::of_edit(edit)?.value)));
+        kept.map(|slot| (slot.key_text(), slot.value)).chain(edited)
     }
 
     /// Sets an entry or flash; setting an entry to an equal value changes nothing.

@@ -200,13 +200,10 @@ impl<'a> Merge<'a> {
     }
 
     fn requirements_hold(&self) -> bool {
-        let edits = self.changes.edits();
-        !edits.has_requirements()
-            || edits.iter().all(|edit| match edit.verb {
-                Verb::Require => self.find(Scope::Entries, edit.key).is_some_and(|slot| slot.value == edit.value),
-                Verb::RequireAbsent => self.find(Scope::Entries, edit.key).is_none(),
-                _ => true,
-            })
+        self.changes.edits().of(Scope::Requirements).all(|edit| {
+            let value = self.find(Scope::Entries, edit.key).map(|slot| slot.value);
+            value == (edit.verb == Verb::Require).then_some(edit.value)
+        })
     }
 
     /// Returns the slots of the new record, unchanged ones first.

@@ -12,8 +12,6 @@ use crate::record::{self, Record, Scope};
 pub(crate) struct Edits {
     /// For each [`Scope`], whether it is cleared before the edits are applied.
     clears: [bool; 3],
-    /// Whether there are edits in [`Scope::Requirements`].
-    has_requirements: bool,
     /// Sorted by scope and key once it is longer than [`LINEAR_SEARCH`].
     list: Vec<Stored>,
 }
@@ -126,11 +124,6 @@ impl Edits {
         self.clears(Scope::Entries) || self.clears(Scope::Flashes)
     }
 
-    /// Returns whether there are requirements.
-    pub(crate) const fn has_requirements(&self) -> bool {
-        self.has_requirements
-    }
-
     /// Returns whether applying the edits is a no-op.
     pub(crate) const fn is_empty(&self) -> bool {
         self.list.is_empty() && !self.clears_any()
@@ -147,6 +140,11 @@ impl Edits {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Edit<'_>> + Clone {
         self.list.iter().map(Stored::as_edit)
+    }
+
+    /// Iterates over the edits in one scope.
+    pub(crate) fn of(&self, scope: Scope) -> impl Iterator<Item = Edit<'_>> {
+        self.list.iter().filter(move |edit| edit.verb.scope() == scope).map(Stored::as_edit)
     }
 
     pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<Edit<'_>> {
@@ -213,7 +211,6 @@ impl Edits {
 
     pub(crate) fn require(&mut self, key: &str, value: Option<&[u8]>) {
         let verb = if value.is_some() { Verb::Require } else { Verb::RequireAbsent };
-        self.has_requirements = true;
         self.put(verb, key, value.unwrap_or_default(), 0);
     }
 
