@@ -64,13 +64,6 @@ pub(crate) enum NewSecret {
     },
 }
 
-impl HeadChanges {
-    /// Returns whether anything but the secret changes.
-    pub(crate) const fn is_wanted(&self) -> bool {
-        self.principal.is_some() || self.lifetime.is_some() || self.confirms
-    }
-}
-
 impl NewSecret {
     /// Returns the hash of the secret.
     pub(crate) const fn hash(self) -> SecretHash {

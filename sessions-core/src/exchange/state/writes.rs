@@ -93,7 +93,8 @@ impl State {
             lifetime: newer.lifetime.or(older.lifetime),
             confirms: newer.confirms || older.confirms,
         };
-        self.head = head.is_wanted().then(|| Box::new(head));
+        let is_wanted = head.principal.is_some() || head.lifetime.is_some() || head.confirms;
+        self.head = is_wanted.then(|| Box::new(head));
     }
 
     /// Discards the request's writes, except a destroy and a renewal, which protect the user.
