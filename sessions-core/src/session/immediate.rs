@@ -30,28 +30,22 @@ impl Session {
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let _turn = take_turn(&self.shared).await?;
         save_increment(&self.shared, key).await?;
-        let mut is_fresh = false;
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let Some(base) = self.base_with(key) else {
                 let value = self.get(key)?;
                 self.remove(key);
                 return Ok(value);
             };
-            let Some((value, _)) = base.find(Scope::Entries, key) else {
-                if is_fresh {
-                    return Ok(None);
+            if let Some((value, _)) = base.find(Scope::Entries, key) {
+                let changes = self.changes(&base).require(key, Some(value)).remove(key);
+                if self.commit_now(&base, &changes).await? {
+                    return self.decode(key, value).map(Some);
                 }
-                // Another request may have set it since.
-                self.load_again().await?;
-                is_fresh = true;
-                continue;
-            };
-            let changes = self.changes(&base).require(key, Some(value)).remove(key);
-            if self.commit_now(&base, &changes).await? {
-                return self.decode(key, value).map(Some);
+            } else if attempt > 0 {
+                return Ok(None);
             }
+            // Another request may have set or changed it since.
             self.load_again().await?;
-            is_fresh = true;
         }
         Err(Error::new(ErrorKind::Conflict))
     }
