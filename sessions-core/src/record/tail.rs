@@ -51,33 +51,11 @@ const FORMER_LENGTH: usize = 16;
 const EARLIER_LENGTH: usize = 2 * FORMER_LENGTH;
 const SUCCESSOR_LENGTH: usize = 40;
 
-/// The length of the tail for each value of the flags: a table, since every request measures a
-/// record.
-const LENGTHS: [usize; 256] = {
-    let mut lengths = [0; 256];
-    let mut flags = 0;
-    while flags < lengths.len() {
-        let parts = [
-            (PROVED, PROVED_LENGTH),
-            (RENEWED, FORMER_LENGTH),
-            (EARLIER, EARLIER_LENGTH),
-            (ROTATING, SUCCESSOR_LENGTH),
-        ];
-        let mut part = 0;
-        while part < parts.len() {
-            if flags & parts[part].0 as usize != 0 {
-                lengths[flags] += parts[part].1;
-            }
-            part += 1;
-        }
-        flags += 1;
-    }
-    lengths
-};
-
 /// Returns the length of the tail of a record with these flags.
-pub(super) const fn length(flags: u8) -> usize {
-    LENGTHS[flags as usize]
+pub(super) fn length(flags: u8) -> usize {
+    let parts =
+        [(PROVED, PROVED_LENGTH), (RENEWED, FORMER_LENGTH), (EARLIER, EARLIER_LENGTH), (ROTATING, SUCCESSOR_LENGTH)];
+    parts.iter().map(|(flag, length)| if flags & flag == 0 { 0 } else { *length }).sum()
 }
 
 impl Tail {
