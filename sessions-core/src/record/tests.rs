@@ -334,6 +334,17 @@ fn a_tail_has_what_its_flags_say() {
 }
 
 #[test]
+fn replaced_secrets_are_forgotten_after_an_hour() {
+    for (minutes, tail) in [(59, 48), (60, 16)] {
+        let later = NOW.after(Duration::from_secs(minutes * 60));
+        let endless = Record::builder(id(), secret(), NOW).build().unwrap();
+        let renewed = endless.apply(&Changes::new(NOW, secret()).renew(hash(2))).unwrap();
+        let again = renewed.apply(&Changes::new(later, hash(2)).renew(hash(3))).unwrap();
+        assert_eq!(again.tail().len(), tail, "{minutes}");
+    }
+}
+
+#[test]
 fn a_record_says_when_its_principal_signed_in() {
     let at = |seconds| NOW.after(Duration::from_secs(seconds));
     assert_eq!(record().signed_in_at(), None, "it is not known");
