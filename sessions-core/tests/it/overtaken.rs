@@ -249,10 +249,11 @@ fn a_destroy_beside_a_failed_response_can_be_saved() {
 
 #[test]
 fn a_destroy_is_unsaved_unless_a_failed_response_has_told_so() {
-    let destroy: fn(&Session) = Session::destroy;
-    let write: fn(&Session) = |session| session.set("k", "v").unwrap();
-    let nothing: fn(&Session) = |_| {};
-    let table: [(&[fn(&Session)], fn(&Session), usize); 4] =
+    type Deed = fn(&Session);
+    let destroy: Deed = Session::destroy;
+    let write: Deed = |session| session.set("k", "v").unwrap();
+    let nothing: Deed = |_| {};
+    let table: [(&[Deed], Deed, usize); 4] =
         [(&[write], destroy, 1), (&[write], nothing, 0), (&[destroy], nothing, 0), (&[destroy, write], nothing, 0)];
     for (number, (before, meantime, unsaved)) in table.into_iter().enumerate() {
         let fixture = Fixture::new();
