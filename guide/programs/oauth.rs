@@ -61,7 +61,7 @@ async fn callback(
     session: Session,
     Query(callback): Query<Callback>,
 ) -> Result<Response, SessionError> {
-    // Of all requests with this state, one gets it.
+    // Only one request gets it.
     let pending: Option<Pending> = session.take("oauth").await?;
     let Some(pending) = pending.filter(|pending| pending.state == callback.state) else {
         return Ok((StatusCode::BAD_REQUEST, "please sign in again").into_response());
