@@ -45,8 +45,10 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
         "{table}\n{VISITORS} visitors ask for `/read`, each on a connection of its own and {} ms after the last answer, of a server that reaches \
          Redis through a proxy. First the proxy drops all bytes of the connections that are open, while new ones work. Then Redis is killed for \
          {} s and restarted, and at last the proxy drops all bytes on every connection for as long. *Back after* is the time from the end of the \
-         outage, or from the moment when the restarted Redis answers others, to the first answer from the store. Where no figure is given, no request failed or none was answered.\n",
+         outage, or from the moment when the restarted Redis answers others, to the first answer from the store. A figure is \
+         missing where nothing was answered within {} s of the end, or no request began in that time.\n",
         PAUSE.as_millis(),
+        OUTAGE.as_secs(),
         OUTAGE.as_secs(),
     ))
 }
