@@ -140,6 +140,19 @@ fn stream_of_an_ended_session_gets_gone() {
 }
 
 #[test]
+fn stream_of_a_session_that_a_touch_finds_ended_is_empty() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "1");
+    fixture.clock.advance(Duration::from_secs(120));
+    let stream = browser.start();
+    browser.clone().visit(|session| session.destroy());
+    assert_eq!(stream.lenient("k").text().as_deref(), Some("1"));
+    browser.finish(&stream, 200).unwrap();
+    assert_eq!((stream.lenient("k").text(), stream.id()), (None, None));
+}
+
+#[test]
 fn unsaved_stream_writes_are_reported() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
