@@ -312,8 +312,8 @@ impl Question {
             Self::Update(update, _) => Some(update.writes.destroys()),
             Self::Create(create, _) => Some(create.writes.destroys()),
             Self::SignIn(sign_in, _) => Some(sign_in.writes.destroys()),
-            Self::Limit(limit, _) => Some(limit.destroys),
-            Self::Destroy(..) => None,
+            // The limit judges by itself whether a destroy came later.
+            Self::Destroy(..) | Self::Limit(..) => None,
         }
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct Limit {
     /// The headers that the login has ended with.
     headers: SessionHeaders,
     /// The number of `destroy` calls before the login. A later one ends it, refused or not.
-    pub(super) destroys: u32,
+    destroys: u32,
 }
 
 impl Limit {
