@@ -183,10 +183,10 @@ impl SessionsBuilder {
     /// The default is 1,000, so that no single account can fill the store. A login beyond it ends
     /// the principal's oldest logins, each with the event
     /// [`SessionLimit`](DestroyReason::SessionLimit), or is refused, by
-    /// [`limit_policy`](Self::limit_policy). Concurrent logins may exceed the limit for a moment,
-    /// and a store that fails at this check until the next login. The clocks of the servers decide
-    /// which logins are the oldest. A login costs one more call to the store, which counts the
-    /// principal's sessions.
+    /// [`limit_policy`](Self::limit_policy). Concurrent logins may exceed the limit for a moment.
+    /// If the store fails at this check, the next login checks again. The clocks of the servers
+    /// decide which logins are the oldest. A login costs one more call to the store, which counts
+    /// the principal's sessions.
     pub fn sessions_per_principal(mut self, most: impl Into<Option<usize>>) -> Self {
         self.config.sessions_per_principal = most.into();
         self
