@@ -101,6 +101,8 @@ impl Redis {
 
 impl Engine for Redis {
     const NAME: &'static str = "redis";
+    const EXPIRES_VALUES: bool = true;
+    const LISTS_PRINCIPALS: bool = true;
 
     fn database(&self) -> String {
         self.link.name()

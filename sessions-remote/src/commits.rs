@@ -107,7 +107,7 @@ impl<E: Engine> Shared<E> {
         let after = sign(after, Some(before), self.writer, nonce);
         // A list may forget an entry at the session's deadline, so a later one is listed again.
         let lives_longer = after.principal().is_some() && after.absolute_deadline() > before.absolute_deadline();
-        if lives_longer || after.principal() != before.principal() {
+        if E::LISTS_PRINCIPALS && (lives_longer || after.principal() != before.principal()) {
             self.outage.repeat(deadline, || self.engine.list(&after)).await.answer?;
         }
         let outcome = self.outage.repeat(deadline, || self.engine.swap(before, &after, now)).await;

@@ -19,6 +19,14 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// The store's name for errors and events.
     const NAME: &'static str;
 
+    /// Whether the database drops expired values by itself. [`sweep`](Self::sweep) is then never
+    /// called.
+    const EXPIRES_VALUES: bool = false;
+
+    /// Whether sessions are listed under their principals apart from their values, by
+    /// [`list`](Self::list) and [`unlist`](Self::unlist), which are else never called.
+    const LISTS_PRINCIPALS: bool = false;
+
     /// Returns the database's name in errors, such as `127.0.0.1:6379`.
     fn database(&self) -> String {
         "the database".to_owned()
@@ -109,7 +117,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Removes at most `limit` values that have expired at `now`, and returns their ids.
     ///
     /// The deadline is checked in the atomic step that removes a value. A value of a newer format
-    /// is kept. An engine that expires values by itself returns none.
+    /// is kept.
     fn sweep(&self, limit: usize, now: Timestamp) -> impl Future<Output = Answer<Vec<SessionId>>> + Send;
 }
 

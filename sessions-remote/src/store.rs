@@ -121,7 +121,7 @@ impl<E: Engine> Shared<E> {
         let is_sharded = self.engine.is_sharded();
         let deadline = if is_sharded { self.commit_deadline().share(IDS) } else { self.commit_deadline() };
         let record = sign(&record, None, self.writer, nonce()?);
-        if record.principal().is_some() {
+        if E::LISTS_PRINCIPALS && record.principal().is_some() {
             // Has the whole deadline: another id would not move the principal's list.
             match self.outage.repeat(self.commit_deadline(), || self.engine.list(&record)).await.answer {
                 Err(fault) if fault.is_full => return Ok(Created::Full),
@@ -155,6 +155,9 @@ impl<E: Engine> Shared<E> {
     }
 
     pub(crate) fn unlist_later(self: &Arc<Self>, principal: String, id: SessionId) {
+        if !E::LISTS_PRINCIPALS {
+            return;
+        }
         self.later(move |shared| {
             let principal = principal.clone();
             async move { shared.engine.unlist(&principal, id).await }
@@ -275,6 +278,9 @@ impl<E: Engine> Store for RemoteStore<E> {
     }
 
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
+        if E::EXPIRES_VALUES {
+            return StoreFuture::ready(Ok(Vec::new()));
+        }
         self.shared.start(move |shared| async move { shared.in_bulk(|| shared.engine.sweep(limit, now)).await })
     }
 }

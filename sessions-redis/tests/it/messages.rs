@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, commit, id, record};
 use futures_util::FutureExt;
@@ -86,6 +86,21 @@ fn an_unreachable_server_is_named() {
     assert_all_tell(&hurried().open("redis+unix:///nowhere/redis.sock?user=ada&pass=hunter2").unwrap(), &[socket]);
     let unknown = "redis://:hunter2@no-such-host.invalid";
     assert_all_tell(&hurried().open(unknown).unwrap(), &["no-such-host.invalid:6379: "]);
+}
+
+/// Regression: a sweep, which needs no server here, counted as an answer.
+#[test]
+fn a_sweep_does_not_end_an_outage() {
+    let store = hurried().open("redis://127.0.0.1:1").unwrap();
+    let time_of_load = || {
+        let begun = Instant::now();
+        block_on(store.load(id(), NOW)).unwrap_err();
+        begun.elapsed()
+    };
+    assert!(time_of_load() > Duration::from_millis(250), "the first call waits for the server to return");
+    assert_eq!(block_on(store.sweep(10, NOW)).unwrap(), []);
+    let soon = time_of_load();
+    assert!(soon < Duration::from_millis(280), "a call in an outage took {soon:?}");
 }
 
 #[test]

@@ -100,6 +100,7 @@ fn as_this_format(value: &[u8]) -> Option<Record> {
 
 impl Engine for MapEngine {
     const NAME: &'static str = "map";
+    const LISTS_PRINCIPALS: bool = true;
 
     fn is_sharded(&self) -> bool {
         self.is_sharded
