@@ -74,8 +74,12 @@ impl<E: Engine> Shared<E> {
     #[cold]
     fn probe(self: &Arc<Self>) {
         let shared = Arc::clone(self);
+        // A random id, since of several servers the same one might be gone for long.
+        let mut id = *NOBODY.as_bytes();
+        let _ = getrandom::fill(&mut id);
         self.background.handle().spawn(async move {
-            shared.outage.probe(shared.options.load_deadline, || shared.engine.get(NOBODY)).await;
+            let get = || shared.engine.get(SessionId::from_bytes(id));
+            shared.outage.probe(shared.options.load_deadline, get).await;
         });
     }
 

@@ -1,10 +1,9 @@
 //! One deadline over all tries of a call, pauses between them, and what is known when it ends.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sessions_core::store::{StoreError, StoreErrorKind};
@@ -22,6 +21,7 @@ const FOREVER: Duration = Duration::from_secs(1 << 30);
 /// When a call must be over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
+    begun: Instant,
     at: Instant,
     span: Duration,
     /// How long a database that cannot be reached is tried again.
@@ -34,7 +34,8 @@ impl Deadline {
     /// Returns the deadline of a call that starts now.
     pub(crate) fn after(span: Duration) -> Self {
         let now = Instant::now();
-        Self { at: now.checked_add(span).unwrap_or_else(|| now + FOREVER), span, patience: span, longest_try: span }
+        let at = now.checked_add(span).unwrap_or_else(|| now + FOREVER);
+        Self { begun: now, at, span, patience: span, longest_try: span }
     }
 
     /// Returns an earlier deadline, after the `count`th part of the time.
@@ -83,7 +84,7 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Whether the database could not be reached for a whole deadline.
+/// Whether the database could not be reached for a whole deadline, by anybody.
 ///
 /// Until it is reached again, calls fail after 50 ms rather than after a whole deadline each, which
 /// would make every request wait and fill up what is in flight. A database may take longer than
@@ -92,6 +93,9 @@ impl<T> Outcome<T> {
 pub(crate) struct Outage {
     is_known: AtomicBool,
     is_probed: AtomicBool,
+    opened: Instant,
+    /// Milliseconds from then to the last answer, of whichever server.
+    answered: AtomicU64,
     /// The database's name in errors.
     database: String,
 }
@@ -113,7 +117,7 @@ impl Fault {
     pub(crate) fn into_error(self, store: &'static str) -> StoreError {
         let error = StoreError::new(store, self.kind);
         match self.cause {
-            Some(cause) => error.caused_by(SharedCause(cause)),
+            Some(cause) => error.caused_by(cause),
             None => error,
         }
     }
@@ -131,25 +135,15 @@ impl From<Failure> for Fault {
     }
 }
 
-/// A cause that several errors share.
-#[derive(Debug)]
-struct SharedCause(Arc<dyn StdError + Send + Sync>);
-
-impl fmt::Display for SharedCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl StdError for SharedCause {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source()
-    }
-}
-
 impl Outage {
-    pub(crate) const fn of(database: String) -> Self {
-        Self { is_known: AtomicBool::new(false), is_probed: AtomicBool::new(false), database }
+    pub(crate) fn of(database: String) -> Self {
+        Self {
+            is_known: AtomicBool::new(false),
+            is_probed: AtomicBool::new(false),
+            opened: Instant::now(),
+            answered: AtomicU64::new(0),
+            database,
+        }
     }
 
     /// Starts the deadline of a call.
@@ -187,7 +181,7 @@ impl Outage {
             let end = deadline.of_try();
             let failure = match timeout_at(end, call()).await {
                 Ok(Ok(value)) => {
-                    self.is_known.store(false, Ordering::Relaxed);
+                    self.note_answer();
                     return Outcome { answer: Ok(value), is_in_doubt };
                 }
                 Ok(Err(failure)) => failure,
@@ -214,10 +208,30 @@ impl Outage {
         }
     }
 
+    /// Ends the outage. Stores only what has changed, since all threads read it.
+    fn note_answer(&self) {
+        let now = self.since_opened(Instant::now());
+        if self.answered.load(Ordering::Relaxed) != now {
+            self.answered.store(now, Ordering::Relaxed);
+        }
+        if self.is_known.load(Ordering::Relaxed) {
+            self.is_known.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn since_opened(&self, time: Instant) -> u64 {
+        time.saturating_duration_since(self.opened).as_millis().try_into().unwrap_or(u64::MAX)
+    }
+
     /// Describes a call whose deadline has passed.
     fn elapsed(&self, deadline: Deadline, last: Option<Failure>) -> Fault {
         if let Some(failure) = last {
-            self.is_known.fetch_or(failure.kind == FailureKind::Unreached, Ordering::Relaxed);
+            // If another call was answered meanwhile, it is one server of several, or all
+            // connections are in use.
+            let is_answered = self.answered.load(Ordering::Relaxed) > self.since_opened(deadline.begun);
+            if failure.kind == FailureKind::Unreached && !is_answered {
+                self.is_known.store(true, Ordering::Relaxed);
+            }
             return failure.into();
         }
         let cause: Box<dyn StdError + Send + Sync> = self.silence(deadline.span).into();

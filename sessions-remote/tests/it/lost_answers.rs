@@ -273,6 +273,27 @@ fn a_slow_database_is_reached_again_after_an_outage() {
     }
 }
 
+/// Regression: calls of every server had 50 ms once one server was down.
+#[test]
+fn one_dead_server_of_several_is_no_outage() {
+    let engine = MapEngine { is_sharded: true, lonely: Some(record(1).id()), ..MapEngine::default() };
+    let options = Options::default().load_deadline(Duration::from_millis(200));
+    let store = RemoteStore::new(engine, options).unwrap();
+    let load = |number| {
+        let begun = Instant::now();
+        (block_on(store.load(record(number).id(), NOW)).is_ok(), begun.elapsed())
+    };
+    std::thread::scope(|scope| {
+        let dead = scope.spawn(|| load(1));
+        while !dead.is_finished() {
+            assert!(load(2).0);
+        }
+        assert!(!dead.join().unwrap().0);
+    });
+    let (is_ok, took) = load(1);
+    assert!(!is_ok && took > Duration::from_millis(90), "a call ended after {took:?}");
+}
+
 #[test]
 fn a_deadline_that_no_clock_can_show_has_shares() {
     let engine = MapEngine { is_sharded: true, ..MapEngine::default() };

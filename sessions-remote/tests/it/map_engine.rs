@@ -34,6 +34,8 @@ pub(crate) struct MapEngine {
     /// The time that each call takes.
     pub(crate) latency: Duration,
     pub(crate) is_sharded: bool,
+    /// The session whose server cannot be reached.
+    pub(crate) lonely: Option<SessionId>,
     /// Where each call waits until a test lets it pass.
     pub(crate) gates: Option<Arc<Gates>>,
     /// What was listed, unlisted and written, in order.
@@ -117,6 +119,9 @@ impl Engine for MapEngine {
     }
 
     async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
+        if self.lonely == Some(id) {
+            return Err(Failure::unreached("its server is out of reach"));
+        }
         Ok(self.lock("get").await?.get(&id).cloned())
     }
 
