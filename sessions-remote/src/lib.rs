@@ -16,7 +16,7 @@ mod writers;
 pub use engine::{Answer, Engine, Failure, Swap, Values};
 pub use open_error::{OpenError, OpenErrorKind};
 pub use options::Options;
-pub use runtime::{Background, caller};
+pub use runtime::{Background, caller, try_ends};
 pub use store::{OpenByUrl, RemoteStore};
 pub use url::UrlOptions;
 pub use writers::shows_write;

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::futures::TaskLocalFuture;
 use tokio::task_local;
+use tokio::time::Instant;
 
 use crate::open_error::{OpenError, OpenErrorKind};
 
@@ -76,6 +77,8 @@ impl Drop for Owned {
 task_local! {
     /// The tokio runtime of the current call.
     static CALLER: Option<Handle>;
+    /// When the current try is given up.
+    pub(crate) static TRY_ENDS: Instant;
 }
 
 /// Returns the tokio runtime on which the current call of a store was made, if any.
@@ -85,6 +88,16 @@ task_local! {
 #[must_use]
 pub fn caller() -> Option<Handle> {
     CALLER.try_with(Clone::clone).ok().flatten()
+}
+
+/// Returns when the current try of a call is given up, if there is one.
+///
+/// What is given up may have been done. An engine that has sent nothing, since it still waits for a
+/// connection, ends with [`Failure::unreached`](crate::Failure::unreached) a moment earlier, so
+/// that this is known.
+#[must_use]
+pub fn try_ends() -> Option<Instant> {
+    TRY_ENDS.try_with(|end| *end).ok()
 }
 
 pin_project! {

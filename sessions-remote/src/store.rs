@@ -119,14 +119,17 @@ impl<E: Engine> RemoteStore<E> {
 impl<E: Engine> Shared<E> {
     async fn create(self: Arc<Self>, record: Record) -> Result<Created, Fault> {
         let is_sharded = self.engine.is_sharded();
-        let deadline = if is_sharded { self.commit_deadline().share(IDS) } else { self.commit_deadline() };
+        let mut deadline = self.commit_deadline();
         let record = sign(&record, None, self.writer, nonce()?);
         if E::LISTS_PRINCIPALS && record.principal().is_some() {
             // Has the whole deadline: another id would not move the principal's list.
-            match self.outage.repeat(self.commit_deadline(), || self.engine.list(&record)).await.answer {
+            match self.outage.repeat(deadline, || self.engine.list(&record)).await.answer {
                 Err(fault) if fault.is_full => return Ok(Created::Full),
                 listed => listed?,
             }
+        }
+        if is_sharded {
+            deadline = self.commit_deadline().share(IDS);
         }
         let outcome = self.outage.repeat(deadline, || self.engine.insert(&record)).await;
         let is_in_doubt = outcome.is_in_doubt;

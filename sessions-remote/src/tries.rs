@@ -10,6 +10,7 @@ use sessions_core::store::{StoreError, StoreErrorKind};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::engine::{Answer, Failure, FailureKind};
+use crate::runtime::TRY_ENDS;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -179,7 +180,12 @@ impl Outage {
         let mut unreached_since = None;
         loop {
             let end = deadline.of_try();
-            let failure = match timeout_at(end, call()).await {
+            if end <= Instant::now() {
+                // Not sent, so that it is known that it was not done.
+                let fault = last.map_or_else(|| Failure::unreached("no time was left for it").into(), Failure::into);
+                return Outcome { answer: Err(fault), is_in_doubt };
+            }
+            let failure = match timeout_at(end, TRY_ENDS.scope(end, call())).await {
                 Ok(Ok(value)) => {
                     self.note_answer();
                     return Outcome { answer: Ok(value), is_in_doubt };

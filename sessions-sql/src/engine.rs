@@ -22,6 +22,8 @@ use crate::table::Table;
 
 /// Maximum number of rows in a page. A row may have 64 KiB and more.
 const PAGE: usize = 200;
+/// Time before the end of a try in which nothing is begun that it could not wait for.
+const MARGIN: Duration = Duration::from_millis(5);
 /// Maximum number of sessions that a sweep removes at once while the disk is full.
 const SMALL_SWEEP: usize = 50;
 

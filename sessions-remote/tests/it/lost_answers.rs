@@ -356,6 +356,14 @@ fn a_server_that_is_down_fails_long_calls_too() {
 }
 
 #[test]
+fn a_call_is_not_sent_after_its_deadline() {
+    let store = RemoteStore::new(MapEngine::default(), Options::default().commit_deadline(Duration::ZERO)).unwrap();
+    let error = block_on(store.destroy(record(1).id())).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "it is known that it was not done");
+    assert_eq!(store.engine().calls.load(Ordering::SeqCst), 0);
+}
+
+#[test]
 fn a_call_of_the_engines_own_has_its_whole_deadline() {
     let options = Options::default().load_deadline(Duration::from_millis(20));
     let store = RemoteStore::new(MapEngine::default(), options).unwrap();
