@@ -14,9 +14,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::connections::Lease;
 use crate::driver::{Database, Need, Sent};
 use crate::failure::{Place, Verdict, of_connecting, of_sent, verdict};
-use crate::lease::Lease;
 use crate::statements::{Columns, Statement, Statements, Value, schema};
 use crate::table::Table;
 

@@ -8,10 +8,11 @@
 
 mod builder;
 mod connect;
+mod connections;
 mod driver;
 mod engine;
 mod failure;
-mod lease;
+
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
