@@ -30,12 +30,8 @@ const SMALL_SWEEP: usize = 50;
 /// Sessions in a table of a database, the engine of a
 /// [`RemoteStore`](sessions_remote::RemoteStore).
 pub struct Sql<D: Database> {
-    pool: Pool<D::Sqlx>,
-    place: Place,
+    connections: Arc<Connections<D>>,
     statements: Statements,
-    runtime: Handle,
-    /// How long one try waits for a connection.
-    patience: Duration,
     writers: Arc<Semaphore>,
     room: Option<D::Room>,
 }
@@ -257,16 +253,21 @@ impl<D: Database> Engine for Sql<D> {
 
     async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
         let is_full = self.room.as_ref().is_some_and(|room| !D::is_ample(room));
-        let limit = if is_full { limit.min(SMALL_SWEEP) } else { limit };
+        let step = if is_full { limit.min(SMALL_SWEEP) } else { limit }.max(1);
         // The largest number is that of sessions that never expire.
-        let (now, most) = (Value::Number(number(now.as_millis()).min(i64::MAX - 1)), Value::Number(number(limit)));
+        let now = Value::Number(number(now.as_millis()).min(i64::MAX - 1));
+        let mut swept = Vec::new();
         loop {
             let lease = self.checked(self.writer().await?).await?;
+            let most = Value::Number(number(step));
             let moved = self.affected(lease, &self.statements.moved, &[now, now, most], Need::End).await?;
-            let newest_format = Value::Bytes(&[1]);
-            let removed = self.removed(&self.statements.expired, &[now, now, newest_format, most]).await?;
-            if !removed.is_empty() || moved < limit.max(1) as u64 {
-                return Ok(removed);
+            let (newest_format, most) = (Value::Bytes(&[1]), step.min(limit - swept.len()));
+            let values = [now, now, newest_format, Value::Number(number(most))];
+            let removed = self.removed(&self.statements.expired, &values).await?;
+            let is_last = removed.len() < most && moved < step as u64;
+            swept.extend(removed);
+            if is_last || swept.len() >= limit {
+                return Ok(swept);
             }
         }
     }

@@ -95,3 +95,24 @@ fn many_that_live_on_do_not_hide_one_that_has_expired() {
     assert_eq!(block_on(store.sweep(2, NOW.after(IDLE + IDLE / 5))).unwrap(), [expired.id()]);
     assert_eq!(block_on(store.count()).unwrap(), 10);
 }
+
+/// Regression: a sweep that removed some left those behind that it would have moved on next.
+#[test]
+fn a_sweep_leaves_nothing_that_is_due() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let (server, table) = (postgres(), table());
+    let store = migrated::<sessions_sql::Postgres>(&server.url(), &table);
+    let expired = record().idle(Some(IDLE / 2)).build().unwrap();
+    assert_eq!(block_on(store.create(&expired)).unwrap(), Created::STORED);
+    for _ in 0..10 {
+        let record = record().build().unwrap();
+        assert_eq!(block_on(store.create(&record)).unwrap(), Created::STORED);
+        assert!(block_on(store.commit(&record, &Changes::new(NOW.after(IDLE / 2), SECRET))).unwrap().is_ok());
+    }
+    let now = NOW.after(IDLE);
+    assert_eq!(block_on(store.sweep(2, now)).unwrap(), [expired.id()]);
+    let due = format!("SELECT count(*) FROM {table} WHERE sweep_from <= {}", now.as_millis());
+    assert_eq!(server.sql(&due), "0");
+}
