@@ -107,7 +107,8 @@ impl Wire {
         // Notified from here on, so no further check is needed.
         let ends = self.state.ends.notified();
         if self.is_broken() {
-            return Err(self.state.why_lost());
+            // Nothing was sent, so it is known that nothing was done.
+            return Err(Fault::Unreached("the connection had ended".to_owned()));
         }
         let answer = match select(pin!(self.converse(parcel, asking)), pin!(ends)).await {
             Either::Left((answer, _)) => answer,

@@ -225,6 +225,22 @@ fn forgotten_scripts_are_sent_again() {
     }
 }
 
+/// Regression: the first call after a restart counted as sent, and might have ended a session.
+#[test]
+fn a_call_on_a_connection_that_has_ended_is_not_in_doubt() {
+    if !test_servers::installed() {
+        return;
+    }
+    let mut server = Server::start();
+    let store = patient().open(&server.url()).unwrap();
+    for _ in 0..3 {
+        block_on(store.ping()).unwrap();
+        server.kill();
+        server.restart();
+        assert!(!block_on(store.destroy(id())).unwrap(), "there was no session");
+    }
+}
+
 #[test]
 fn wiped_sessions_are_gone_and_new_ones_work() {
     if !test_servers::installed() {
