@@ -111,11 +111,7 @@ impl Link {
 
     /// Returns whether slots may have several owners.
     pub(crate) const fn is_cluster(&self) -> bool {
-        match self {
-            Self::Node(_) => false,
-            Self::Cluster(_) => true,
-            Self::Given(given) => given.is_cluster(),
-        }
+        matches!(self, Self::Cluster(_))
     }
 
     /// Returns the servers' names for errors.

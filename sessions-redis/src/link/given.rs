@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 
 use redis::aio::{ConnectionLike, ConnectionManager, MultiplexedConnection};
-use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{Cmd, RedisResult, Value};
 use sessions_remote::caller;
 use tokio::runtime::Handle;
@@ -17,7 +15,9 @@ use crate::error::Fault;
 /// A connection of the caller's, which a store shares with other users.
 ///
 /// It keeps its own settings, and reconnects as its type does: a [`MultiplexedConnection`] does
-/// not.
+/// not. None for a cluster is taken: redis-rs sends a command again by itself when its answer is
+/// lost, and the first one may arrive after a logout. Use [`open`](crate::RedisBuilder::open) or
+/// [`open_cluster`](crate::RedisBuilder::open_cluster) there.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Connection {
@@ -25,19 +25,13 @@ pub enum Connection {
     Multiplexed(MultiplexedConnection),
     /// A connection to one server, which reconnects.
     Manager(ConnectionManager),
-    /// A connection to a cluster.
-    Cluster(ClusterConnection),
 }
 
 impl Connection {
-    async fn exchange(self, slot: u16, command: Cmd) -> RedisResult<Value> {
+    async fn exchange(self, command: Cmd) -> RedisResult<Value> {
         match self {
             Self::Multiplexed(mut connection) => connection.req_packed_command(&command).await,
             Self::Manager(mut connection) => connection.req_packed_command(&command).await,
-            Self::Cluster(mut connection) => {
-                let owner = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
-                connection.route_command(command, RoutingInfo::SingleNode(owner)).await
-            }
         }
     }
 }
@@ -55,17 +49,13 @@ impl Given {
         Self { connection, home: Handle::try_current().ok(), lacks_native: AtomicBool::new(false) }
     }
 
-    pub(crate) const fn is_cluster(&self) -> bool {
-        matches!(self.connection, Connection::Cluster(_))
-    }
-
     /// Sends a parcel on the connection's own runtime.
     ///
     /// On the store's, the timers and tasks of a new connection would end with the store, while the
     /// application still uses it.
     pub(super) async fn send(&self, parcel: Parcel<'_>) -> Result<Answer, Fault> {
         let send = |command| {
-            let exchange = self.connection.clone().exchange(parcel.slot, command);
+            let exchange = self.connection.clone().exchange(command);
             let mut exchanging = JoinSet::new();
             match self.home.clone().or_else(caller) {
                 Some(home) => exchanging.spawn_on(exchange, &home),
@@ -93,7 +83,6 @@ impl fmt::Debug for Connection {
         f.write_str(match self {
             Self::Multiplexed(_) => "Connection::Multiplexed(..)",
             Self::Manager(_) => "Connection::Manager(..)",
-            Self::Cluster(_) => "Connection::Cluster(..)",
         })
     }
 }
@@ -107,11 +96,5 @@ impl From<MultiplexedConnection> for Connection {
 impl From<ConnectionManager> for Connection {
     fn from(connection: ConnectionManager) -> Self {
         Self::Manager(connection)
-    }
-}
-
-impl From<ClusterConnection> for Connection {
-    fn from(connection: ClusterConnection) -> Self {
-        Self::Cluster(connection)
     }
 }

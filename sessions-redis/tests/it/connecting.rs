@@ -153,10 +153,6 @@ fn the_callers_own_connection_is_used() {
         exercise_async(&patient().open_connection(multiplexed).unwrap()).await;
         let manager = client.get_connection_manager().await.unwrap();
         exercise_async(&patient().open_connection(manager).unwrap()).await;
-        let nodes: Vec<_> = cluster().servers().iter().map(Server::url).collect();
-        let connection = redis::cluster::ClusterClient::new(nodes).unwrap().get_async_connection().await.unwrap();
-        let store = patient().open_connection(connection).unwrap();
-        exercise_async(&store).await;
         let waiting = patient().wait_for_replicas(1, Duration::from_secs(1));
         let multiplexed = client.get_multiplexed_async_connection().await.unwrap();
         assert_eq!(waiting.open_connection(multiplexed).unwrap_err().kind(), OpenErrorKind::Options);
