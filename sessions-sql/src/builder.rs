@@ -8,9 +8,11 @@ use sessions_remote::{Background, OpenByUrl, OpenError, OpenErrorKind, Options, 
 use sqlx::Pool;
 use sqlx::pool::PoolOptions;
 
+use crate::connections::Connections;
 use crate::driver::Database;
 use crate::engine::Sql;
-use crate::statements::schema;
+use crate::failure::Place;
+use crate::statements::{Statements, schema};
 use crate::table::Table;
 
 /// Time in which a connection has to be made, for those who may still wait for one.
@@ -117,7 +119,7 @@ impl<D: Database> SqlBuilder<D> {
             let _entered = background.handle().enter();
             pool.connect_lazy_with(options)
         };
-        Ok(self.finish(pool, table, background, room))
+        Ok(self.finish(pool, true, table, background, room))
     }
 
     /// Opens a store on a pool of the application.
@@ -142,7 +144,7 @@ impl<D: Database> SqlBuilder<D> {
         let background = Background::current().ok_or_else(|| {
             OpenError::new(OpenErrorKind::Runtime, "a pool is given on the tokio runtime that it is for")
         })?;
-        Ok(self.finish(pool, table, background, None))
+        Ok(self.finish(pool, false, table, background, None))
     }
 
     /// Returns the statements that create the table, to be run by hand.
@@ -177,12 +179,16 @@ impl<D: Database> SqlBuilder<D> {
     fn finish(
         self,
         pool: Pool<D::Sqlx>,
+        is_own: bool,
         table: Table,
         background: Background,
         room: Option<D::Room>,
     ) -> RemoteStore<Sql<D>> {
+        let statements = Statements::new::<D>(&table, self.is_literal);
+        let place = Place::of::<D>(&pool.connect_options(), table);
         let runtime = background.handle().clone();
-        let engine = Sql::new(pool, table, self.is_literal, runtime, patience(&self.options), room);
+        let connections = Connections::new(pool, is_own, place, runtime, patience(&self.options));
+        let engine = Sql::new(connections, statements, room);
         RemoteStore::with_background(engine, self.options, background)
     }
 }

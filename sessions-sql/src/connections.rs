@@ -1,39 +1,151 @@
-//! A connection that is borrowed from the pool, and given back wherever it is dropped.
+//! The connections of a store, each lent to one call at a time.
 
+use std::iter;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sessions_remote::{Answer, Failure, try_ends};
+use sqlx::Pool;
 use sqlx::pool::PoolConnection;
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::driver::{Connection, Database};
+use crate::driver::{Connection, Database, Driver};
+use crate::failure::{Place, of_connecting};
 
-/// Time for a connection to show that it is usable, when it is given back.
+/// Time for a connection to show that it is usable, when it is given back to the pool.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time before the end of a try at which it no longer waits for a connection.
+const MARGIN: Duration = Duration::from_millis(5);
+/// How long a connection is lent again without going back to the pool, which ends old ones.
+const KEPT_FOR: Duration = Duration::from_secs(60);
 
-/// A borrowed connection.
+/// The connections of a store.
+///
+/// Calls queue here, and not in the pool. A call that gives up leaves this queue at once, while
+/// sqlx needs a task to wait for a connection, which would stay in the pool's queue after the call,
+/// in front of later calls and of the application's own queries.
+pub(crate) struct Connections<D: Database> {
+    pool: Pool<D::Sqlx>,
+    pub(crate) place: Place,
+    runtime: Handle,
+    /// One for each connection that the pool may open.
+    turns: Arc<Semaphore>,
+    /// How long one try waits for a connection.
+    patience: Duration,
+    /// Whether no one else uses the pool.
+    is_own: bool,
+    /// Connections that can be lent at once. The pool would first ask the database whether one that
+    /// is given back still answers.
+    ready: Mutex<Vec<Borrowed<D>>>,
+}
+
+/// A connection of the pool, and when it was borrowed.
+type Borrowed<D> = (PoolConnection<<D as Driver>::Sqlx>, Instant);
+
+impl<D: Database> Connections<D> {
+    pub(crate) fn new(pool: Pool<D::Sqlx>, is_own: bool, place: Place, runtime: Handle, patience: Duration) -> Self {
+        let turns = Arc::new(Semaphore::new(pool.options().get_max_connections() as usize));
+        Self { pool, place, runtime, turns, patience, is_own, ready: Mutex::default() }
+    }
+
+    /// Lends a connection.
+    ///
+    /// Connections are made on the runtime, and not where a call is polled: a coroutine's stack is
+    /// small, and a call that gives up must not take back what the next one needs.
+    pub(crate) async fn lend(self: &Arc<Self>) -> Answer<Lease<D>> {
+        let late = |_| of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.place);
+        let end = self.patience_ends();
+        let turn = timeout_at(end, Arc::clone(&self.turns).acquire_owned()).await.map_err(late)?.ok();
+        if let Some(idle) = self.idle() {
+            return Ok(Lease::new(self, idle, turn));
+        }
+        let home = Arc::clone(self);
+        let acquiring = self.runtime.spawn(async move {
+            let connection = home.pool.acquire().await?;
+            Ok(Lease::new(&home, (connection, Instant::now()), turn))
+        });
+        match timeout_at(end, acquiring).await.map_err(late)? {
+            Ok(lease) => lease.map_err(|error| of_connecting::<D>(&error, &self.place)),
+            Err(_) => Err(Failure::unreached("the runtime of the connections has ended")),
+        }
+    }
+
+    /// Returns until when the current try waits for a connection.
+    pub(crate) fn patience_ends(&self) -> Instant {
+        let patience = Instant::now() + self.patience;
+        try_ends().and_then(|end| end.checked_sub(MARGIN)).map_or(patience, |end| end.min(patience))
+    }
+
+    /// Takes a connection that nobody uses.
+    fn idle(&self) -> Option<Borrowed<D>> {
+        while let Some(ready) = self.ready().pop() {
+            if ready.1.elapsed() < KEPT_FOR {
+                return Some(ready);
+            }
+            self.give_back(ready, false);
+        }
+        Some((self.pool.try_acquire()?, Instant::now()))
+    }
+
+    /// Closes all connections that nobody uses, or lets the pool check them.
+    pub(crate) fn clear(&self, closes: bool) {
+        iter::from_fn(|| self.idle()).for_each(|idle| self.give_back(idle, closes));
+    }
+
+    fn give_back(&self, (mut connection, _): Borrowed<D>, closes: bool) {
+        // A timer can be made here, and the pool may start tasks.
+        let _entered = self.runtime.enter();
+        if closes {
+            drop(connection.detach());
+        } else {
+            // Checks the connection, and reads what a dropped call has left unread.
+            tokio::spawn(timeout(RETURN_TIMEOUT, connection.return_to_pool()));
+        }
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Vec<Borrowed<D>>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<D: Database> Drop for Connections<D> {
+    fn drop(&mut self) {
+        let ready = std::mem::take(&mut *self.ready());
+        ready.into_iter().for_each(|ready| self.give_back(ready, true));
+    }
+}
+
+/// A connection that is lent to a call, and given back wherever the call is dropped.
 ///
 /// sqlx gives a connection back by a task, which it can start only within a runtime, and which
 /// waits for the database without a limit. A call may be dropped anywhere, and in the middle of a
 /// statement. So a lease starts that task itself, and a connection that stays silent is dropped
 /// rather than kept out of the pool for ever.
 pub(crate) struct Lease<D: Database> {
-    connection: Option<PoolConnection<D::Sqlx>>,
-    runtime: Handle,
+    borrowed: Option<Borrowed<D>>,
+    home: Arc<Connections<D>>,
     /// The turn to write.
-    pub(crate) turn: Option<OwnedSemaphorePermit>,
+    pub(crate) write_turn: Option<OwnedSemaphorePermit>,
+    /// Ends when the connection is there for the next call.
+    _turn: Option<OwnedSemaphorePermit>,
+    /// Whether all that was sent has been answered.
+    is_answered: bool,
     /// Whether the connection must be closed, for example in the middle of a transaction.
     closes: bool,
 }
 
 impl<D: Database> Lease<D> {
-    pub(crate) const fn new(connection: PoolConnection<D::Sqlx>, runtime: Handle) -> Self {
-        Self { connection: Some(connection), runtime, turn: None, closes: false }
+    fn new(home: &Arc<Connections<D>>, borrowed: Borrowed<D>, turn: Option<OwnedSemaphorePermit>) -> Self {
+        let (borrowed, home) = (Some(borrowed), Arc::clone(home));
+        Self { borrowed, home, write_turn: None, _turn: turn, is_answered: false, closes: false }
     }
 
+    /// Returns the connection for one statement, which then [ends](Self::end).
     pub(crate) fn connection(&mut self) -> &mut Connection<D> {
-        self.connection.as_mut().expect("it is taken only when the lease is dropped")
+        self.is_answered = false;
+        &mut self.borrowed.as_mut().expect("it is taken only when the lease is dropped").0
     }
 
     /// Returns the connection for what may consist of several statements.
@@ -51,22 +163,19 @@ impl<D: Database> Lease<D> {
         self.closes = true;
     }
 
-    /// Ends what [`begin`](Self::begin) has begun.
-    pub(crate) const fn end<T>(&mut self, answer: &sqlx::Result<T>) {
-        self.closes = answer.is_err();
+    /// Ends what was sent.
+    pub(crate) const fn end(&mut self, is_answered: bool) {
+        self.is_answered = is_answered;
+        self.closes &= !is_answered;
     }
 }
 
 impl<D: Database> Drop for Lease<D> {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        // A timer can be made here, and the pool may start tasks.
-        let _entered = self.runtime.enter();
-        if self.closes {
-            drop(connection.detach());
-        } else {
-            // Checks the connection, and reads what a dropped call has left unread.
-            tokio::spawn(timeout(RETURN_TIMEOUT, connection.return_to_pool()));
+        match self.borrowed.take() {
+            Some(borrowed) if self.is_answered && self.home.is_own => self.home.ready().push(borrowed),
+            Some(borrowed) => self.home.give_back(borrowed, self.closes),
+            None => {}
         }
     }
 }

@@ -83,10 +83,8 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
         connect_options(base, url, Self::SQLX_OPTIONS)
     }
 
-    /// Returns where the database is, for messages, if that may be shown.
-    fn place(_: &ConnectOptions<Self>) -> Option<String> {
-        None
-    }
+    /// Returns where the database is, for messages.
+    fn place(options: &ConnectOptions<Self>) -> String;
 
     /// Sends a statement.
     fn send(

@@ -3,27 +3,22 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sessions_core::record::Record;
 use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Answer, Engine, Failure, Swap, Values};
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, Pool};
-use tokio::runtime::Handle;
+use sqlx::Connection;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
-use crate::connections::Lease;
+use crate::connections::{Connections, Lease};
 use crate::driver::{Database, Need, Sent};
-use crate::failure::{Place, Verdict, of_connecting, of_sent, verdict};
+use crate::failure::{Verdict, of_connecting, of_sent, verdict};
 use crate::statements::{Columns, Statement, Statements, Value, schema};
-use crate::table::Table;
 
 /// Maximum number of rows in a page. A row may have 64 KiB and more.
 const PAGE: usize = 200;
-/// Time before the end of a try in which nothing is begun that it could not wait for.
-const MARGIN: Duration = Duration::from_millis(5);
 /// Maximum number of sessions that a sweep removes at once while the disk is full.
 const SMALL_SWEEP: usize = 50;
 
@@ -37,18 +32,9 @@ pub struct Sql<D: Database> {
 }
 
 impl<D: Database> Sql<D> {
-    pub(crate) fn new(
-        pool: Pool<D::Sqlx>,
-        table: Table,
-        is_literal: bool,
-        runtime: Handle,
-        patience: Duration,
-        room: Option<D::Room>,
-    ) -> Self {
-        let statements = Statements::new::<D>(&table, is_literal);
+    pub(crate) fn new(connections: Connections<D>, statements: Statements, room: Option<D::Room>) -> Self {
         let writers = Arc::new(Semaphore::new(D::WRITERS));
-        let place = Place::of::<D>(&pool.connect_options(), table);
-        Self { pool, place, statements, runtime, patience, writers, room }
+        Self { connections: Arc::new(connections), statements, writers, room }
     }
 
     /// Creates the table, unless it is there.
@@ -62,67 +48,49 @@ impl<D: Database> Sql<D> {
             Err(error) if verdict::<D>(&error) == Verdict::Unknown => return Err(self.failure(&mut lease, &error)),
             Err(_) => {}
         }
-        let schema = schema::<D>(&self.place.table);
+        let schema = schema::<D>(&self.connections.place.table);
         let schema = Statement { text: "", values: &[], literal: Some(schema) };
         let created = D::send(lease.begin(), &schema).await;
-        lease.end(&created);
+        lease.end(created.is_ok());
         created.map(drop).map_err(|error| self.failure(&mut lease, &error))
-    }
-
-    /// Borrows a connection to read.
-    ///
-    /// Connections are made on the runtime, and not where a call is polled: a coroutine's stack is
-    /// small, and a call that gives up must not take back what the next one needs.
-    async fn reader(&self) -> Answer<Lease<D>> {
-        if let Some(connection) = self.pool.try_acquire() {
-            return Ok(Lease::new(connection, self.runtime.clone()));
-        }
-        let (pool, runtime) = (self.pool.clone(), self.runtime.clone());
-        let connecting = self.runtime.spawn(async move { pool.acquire().await.map(|free| Lease::new(free, runtime)) });
-        match timeout(self.patience, connecting).await {
-            Ok(Ok(Ok(lease))) => Ok(lease),
-            Ok(Ok(Err(error))) => Err(of_connecting::<D>(&error, &self.place)),
-            Ok(Err(_)) => Err(Failure::unreached("the runtime of the connections has ended")),
-            Err(_) => Err(of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.place)),
-        }
     }
 
     /// Borrows a connection to write.
     async fn writer(&self) -> Answer<Lease<D>> {
-        let turn = timeout(self.patience, Arc::clone(&self.writers).acquire_owned()).await;
+        let turn = timeout_at(self.connections.patience_ends(), Arc::clone(&self.writers).acquire_owned()).await;
         let turn = turn.map_err(|_| Failure::unreached("other writes of this process take too long"))?;
-        let mut lease = self.reader().await?;
-        lease.turn = turn.ok();
+        let mut lease = self.connections.lend().await?;
+        lease.write_turn = turn.ok();
         Ok(lease)
     }
 
     /// Returns a connection for a statement that may take long, once it has shown that it answers.
     async fn checked(&self, mut lease: Lease<D>) -> Answer<Lease<D>> {
         // If it does not, the connection is closed rather than given back.
-        let answer = timeout(self.patience, lease.begin().ping()).await;
+        let answer = timeout_at(self.connections.patience_ends(), lease.begin().ping()).await;
         let answer = answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-        lease.end(&answer);
-        answer.map(|()| lease).map_err(|error| of_connecting::<D>(&error, &self.place))
+        lease.end(answer.is_ok());
+        answer.map(|()| lease).map_err(|error| of_connecting::<D>(&error, &self.connections.place))
     }
 
     /// Converts the error of a statement, and closes connections that are of no use any more.
     fn failure(&self, lease: &mut Lease<D>, error: &sqlx::Error) -> Failure {
-        let idle = || Some(Lease::<D>::new(self.pool.try_acquire()?, self.runtime.clone()));
         match verdict::<D>(error) {
-            // The others are probably lost too. Giving one back checks it.
-            Verdict::Unknown => std::iter::from_fn(idle).for_each(drop),
+            // The others are probably lost too.
+            Verdict::Unknown => self.connections.clear(false),
             // The primary was demoted, and new connections may lead to its successor.
             Verdict::ReadOnly => {
                 lease.close();
-                std::iter::from_fn(idle).for_each(|mut idle| idle.close());
+                self.connections.clear(true);
             }
             _ => {}
         }
-        of_sent::<D>(error, &self.place)
+        of_sent::<D>(error, &self.connections.place)
     }
 
     async fn rows(&self, mut lease: Lease<D>, text: &str, values: &[Value<'_>]) -> Answer<Vec<Columns>> {
         let sent = D::send(lease.connection(), &self.statements.with(text, values)).await;
+        lease.end(sent.is_ok());
         sent.map(|sent| sent.rows).map_err(|error| self.failure(&mut lease, &error))
     }
 
@@ -136,12 +104,10 @@ impl<D: Database> Sql<D> {
     /// Sends a statement that writes.
     async fn write(&self, lease: &mut Lease<D>, text: &str, values: &[Value<'_>], need: Need) -> sqlx::Result<Sent> {
         let statement = self.statements.with(text, values);
-        if self.room.is_none() {
-            return D::send(lease.connection(), &statement).await;
-        }
-        let sent = D::write(lease.begin(), &statement, self.room.as_ref(), need).await;
-        // Only a call that is dropped leaves something half done.
-        lease.end(&Ok(()));
+        let connection = if self.room.is_some() { lease.begin() } else { lease.connection() };
+        let sent = D::write(connection, &statement, self.room.as_ref(), need).await;
+        // In SQLite, only a call that is dropped leaves something half done.
+        lease.end(sent.is_ok() || self.room.is_some());
         sent
     }
 
@@ -154,12 +120,12 @@ impl<D: Database> Sql<D> {
         let mut lease = self.checked(self.writer().await?).await?;
         let statement = self.statements.with(text, values);
         let removed = D::remove(lease.begin(), &self.statements, &statement, self.room.as_ref()).await;
-        lease.end(&removed);
+        lease.end(removed.is_ok());
         removed.map_err(|error| self.failure(&mut lease, &error))
     }
 
     async fn values(&self, text: &str, values: &[Value<'_>], limit: usize) -> Answer<Values> {
-        let rows = self.rows(self.reader().await?, text, values).await?;
+        let rows = self.rows(self.connections.lend().await?, text, values).await?;
         let next = if rows.len() < limit { None } else { rows.last().and_then(|row| row.first().cloned()) };
         Ok(Values::new(rows.iter().map(|row| value(&row[1..])).collect(), next))
     }
@@ -168,8 +134,13 @@ impl<D: Database> Sql<D> {
 impl<D: Database> Engine for Sql<D> {
     const NAME: &'static str = D::NAME;
 
+    fn database(&self) -> String {
+        format!("the {}", self.connections.place.database)
+    }
+
     async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
-        let rows = self.rows(self.reader().await?, &self.statements.get, &[Value::Bytes(id.as_bytes())]).await?;
+        let rows =
+            self.rows(self.connections.lend().await?, &self.statements.get, &[Value::Bytes(id.as_bytes())]).await?;
         Ok(rows.first().map(|row| value(row)))
     }
 
@@ -225,7 +196,7 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn count_of_principal(&self, principal: &str) -> Answer<u64> {
-        let lease = self.reader().await?;
+        let lease = self.connections.lend().await?;
         self.number_in(lease, &self.statements.count_of_principal, &[Value::Bytes(&hash_of(principal))]).await
     }
 
@@ -242,7 +213,7 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn count(&self) -> Answer<u64> {
-        let lease = self.checked(self.reader().await?).await?;
+        let lease = self.checked(self.connections.lend().await?).await?;
         self.number_in(lease, &self.statements.count, &[]).await
     }
 
@@ -342,7 +313,7 @@ impl<D: Database> fmt::Debug for Sql<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sql")
             .field("database", &D::NAME)
-            .field("table", &self.place.table.shown())
+            .field("table", &self.connections.place.table.shown())
             .finish_non_exhaustive()
     }
 }

@@ -38,14 +38,13 @@ pub enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) table: Table,
-    /// The name of the database, and its path if it is a file.
-    database: String,
+    /// The name of the database and where it is.
+    pub(crate) database: String,
 }
 
 impl Place {
     pub(crate) fn of<D: Driver>(options: &ConnectOptions<D>, table: Table) -> Self {
-        let place = D::place(options).map_or_else(String::new, |place| format!(" {place}"));
-        Self { table, database: format!("{} database{place}", D::NAME) }
+        Self { table, database: format!("{} database {}", D::NAME, D::place(options)) }
     }
 }
 
@@ -96,7 +95,9 @@ pub(crate) fn of_connecting<D: Driver>(error: &Error, place: &Place) -> Failure 
             _ => of_sent::<D>(error, place),
         },
         Error::Io(error) => Failure::unreached(io::Error::new(error.kind(), error.to_string())),
-        Error::PoolTimedOut => Failure::unreached("no connection was free or could be made in time"),
+        Error::PoolTimedOut => {
+            Failure::unreached(format!("no connection to the {} was free or could be made in time", place.database))
+        }
         Error::PoolClosed => Failure::refused("the application has closed the pool"),
         Error::Configuration(_) => Failure::refused(format!("cannot connect: {error}")),
         // Also a connection that is lost half-way.

@@ -3,9 +3,10 @@
 use sessions_core::SessionId;
 use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
-use sqlx::mysql::{MySqlConnection, MySqlDatabaseError};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{Connection, Executor};
 
+use crate::connect::address;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
@@ -53,6 +54,10 @@ impl Driver for MySql {
     const SCHEMA: &'static str = SCHEMA;
 
     send_with_sqlx!();
+
+    fn place(options: &MySqlConnectOptions) -> String {
+        address(options.get_host(), options.get_port(), options.get_socket())
+    }
 
     /// Removes the rows that a statement selects and locks.
     ///

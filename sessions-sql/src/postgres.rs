@@ -2,8 +2,10 @@
 
 use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::builder::SqlBuilder;
+use crate::connect::address;
 use crate::driver::{Database, Driver, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
@@ -72,6 +74,10 @@ impl Driver for Postgres {
     const SCHEMA: &'static str = SCHEMA;
 
     send_with_sqlx!();
+
+    fn place(options: &PgConnectOptions) -> String {
+        address(options.get_host(), options.get_port(), options.get_socket())
+    }
 
     fn judge(error: &dyn DatabaseError) -> Verdict {
         match &*error.code().unwrap_or_default() {

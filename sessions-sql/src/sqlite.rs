@@ -109,8 +109,8 @@ impl Driver for Sqlite {
         }
     }
 
-    fn place(options: &SqliteConnectOptions) -> Option<String> {
-        Some(options.get_filename().display().to_string())
+    fn place(options: &SqliteConnectOptions) -> String {
+        options.get_filename().display().to_string()
     }
 
     fn judge(error: &dyn DatabaseError) -> Verdict {

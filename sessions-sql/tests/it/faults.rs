@@ -79,7 +79,7 @@ fn increments_survive_lost_answers() {
     proxy.lose_next_reply();
     increment(&stores[0], &record).unwrap();
     assert_eq!((proxy.losses(), count(&stores[0], &record)), (1, 2));
-    proxy.lose_every(20);
+    proxy.lose_every(8);
     assert_eq!(assert_increments_survive(&[&stores[0], &stores[1]], 50, || {}), 0);
     assert!(proxy.losses() > 10);
 }

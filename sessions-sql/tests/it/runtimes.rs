@@ -3,12 +3,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
-use crate::support::{NOW, changes, count, migrated, postgres, stored, table};
+use crate::support::{NOW, changes, count, id, migrated, postgres, stored, table};
 use pollster::block_on;
 use sessions_core::store::Store;
 use sessions_sql::{OpenErrorKind, PostgresStore, SqlStore};
 use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
 use test_servers::Postgres;
 
 #[test]
@@ -32,6 +34,26 @@ fn coroutines_may_call_the_store() {
         writer.join().unwrap();
     }
     assert_eq!(count(&*store, &record), 160);
+}
+
+/// Regression: each stayed in the pool's queue, in front of the application's own queries.
+#[test]
+fn calls_that_give_up_leave_the_queue_of_the_pool() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy(&postgres().url()).unwrap();
+    let builder = PostgresStore::builder().table(table()).load_deadline(Duration::from_millis(20));
+    let store = builder.open_pool(pool.clone()).unwrap();
+    block_on(store.migrate()).unwrap();
+    let _busy = runtime.block_on(pool.acquire()).unwrap();
+    for _ in 0..20 {
+        assert!(block_on(store.load(id(), NOW)).is_err());
+    }
+    let tasks = runtime.metrics().num_alive_tasks();
+    assert!(tasks < 5, "{tasks} tasks wait for 20 calls that have ended");
 }
 
 #[test]
