@@ -1,6 +1,6 @@
 //! Damaged records and files.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use pollster::block_on;
@@ -117,47 +117,78 @@ fn expect<E: Engine>(store: &DiskStore<E>, is_sound: impl Fn(u32) -> bool) {
 pub fn survives_damaged_files<E: Engine>() {
     let folder = folder();
     let sound = folder.path().join("sound");
-    {
-        let store = DiskStore::<E>::open(&sound).expect("a new store is opened");
-        fill(&store, 0..RECORDS);
-    }
+    fs::create_dir(&sound).expect("a folder can be made");
+    fill(&DiskStore::<E>::open(sound.join("store")).expect("a new store is opened"), 0..RECORDS);
+    let files = Content::read_all(&sound);
     let mut rng = Rng::new();
     let mut opened = 0;
     for round in 0..60 {
         let path = folder.path().join(format!("round-{round}"));
-        let files = copy(&sound, &path);
-        damage(&files, &mut rng);
-        opened += u32::from(use_damaged::<E>(&path));
+        files.iter().for_each(|file| file.write(&file.bytes, &path));
+        let with_bytes: Vec<_> = files.iter().filter(|file| !file.bytes.is_empty()).collect();
+        let file = with_bytes[rng.below(with_bytes.len())];
+        file.write(&damaged(&file.bytes, &mut rng), &path);
+        opened += u32::from(use_damaged::<E>(&path.join("store")));
     }
+    assert!(opened > 0, "no damaged store could be opened");
     eprintln!("{opened} of 60 damaged stores could be opened");
 }
 
-/// Copies a file or a folder, and returns the files that are not empty.
-fn copy(from: &Path, to: &Path) -> Vec<PathBuf> {
-    if from.is_file() {
-        let length = fs::copy(from, to).expect("a file can be copied");
-        return if length > 0 { vec![to.to_owned()] } else { Vec::new() };
-    }
-    fs::create_dir(to).expect("a folder can be made");
-    let entries = fs::read_dir(from).expect("a folder can be read");
-    entries
-        .flat_map(|entry| {
-            let entry = entry.expect("a folder can be read");
-            copy(&entry.path(), &to.join(entry.file_name()))
-        })
-        .collect()
+/// The content of a file.
+struct Content {
+    path: PathBuf,
+    /// Without the zeros at the end, for which a file may have been allocated ahead.
+    bytes: Vec<u8>,
+    zeros: u64,
 }
 
-fn damage(files: &[PathBuf], rng: &mut Rng) {
-    let path = &files[rng.below(files.len())];
-    let mut bytes = fs::read(path).expect("a file can be read");
-    let start = rng.below(bytes.len());
+impl Content {
+    /// Reads all files in a folder and below.
+    fn read_all(folder: &Path) -> Vec<Self> {
+        let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+        while let Some(next) = folders.pop() {
+            for entry in fs::read_dir(next).expect("a folder can be read") {
+                let path = entry.expect("a folder can be read").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    files.push(Self::read(folder, &path));
+                }
+            }
+        }
+        files
+    }
+
+    fn read(folder: &Path, path: &Path) -> Self {
+        const BLOCK: [u8; 4096] = [0; 4096];
+        let mut bytes = fs::read(path).expect("a file can be read");
+        let length = bytes.len();
+        while bytes.ends_with(&BLOCK) {
+            bytes.truncate(bytes.len() - BLOCK.len());
+        }
+        let path = path.strip_prefix(folder).expect("it is in the folder").to_owned();
+        Self { path, zeros: (length - bytes.len()) as u64, bytes }
+    }
+
+    /// Writes the file into another folder, with these bytes in place of its own.
+    fn write(&self, bytes: &[u8], folder: &Path) {
+        let path = folder.join(&self.path);
+        fs::create_dir_all(path.parent().unwrap_or(folder)).expect("a folder can be made");
+        fs::write(&path, bytes).expect("a file can be written");
+        let file = File::options().write(true).open(path).expect("a file can be opened");
+        file.set_len(bytes.len() as u64 + self.zeros).expect("a file can be extended");
+    }
+}
+
+/// Changes or cuts off some of the bytes of a file.
+fn damaged(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
+    let (mut bytes, start) = (bytes.to_vec(), rng.below(bytes.len()));
     match rng.below(8) {
         0 => bytes.truncate(start),
         1 => bytes[start..].fill(0),
         more => bytes[start..].iter_mut().take(1 << more).for_each(|byte| *byte ^= 1 << rng.below(8)),
     }
-    fs::write(path, bytes).expect("a file can be written");
+    bytes
 }
 
 /// Uses a damaged store as an application would. Returns whether it could be opened.
