@@ -3,6 +3,8 @@
 mod disk;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use pollster::block_on;
 use sessions_core::record::{Changes, Record, Refusal, SecretHash};
@@ -162,7 +164,7 @@ fn count_operations() -> usize {
 /// Failed steps must have no effect, acknowledged ones theirs, and the store must recover when the
 /// disk does.
 fn fail_at_every_operation(fault: Fault) {
-    for first in 0..count_operations() {
+    at_every_operation(|first| {
         let fault = Fault { first, ..fault };
         let disk = Disk::new(fault);
         let store = testing::until_it_works(|| open(&disk));
@@ -174,7 +176,18 @@ fn fail_at_every_operation(fault: Fault) {
         store.close().unwrap();
         let store = testing::until_it_works(|| open(&disk));
         assert_eq!(testing::until_it_works(|| Sessions::read(&store)), sessions, "{fault:?}");
-    }
+    });
+}
+
+/// Calls `test` with each number of an operation, some of them at a time: they mostly wait for the
+/// pause after a failure.
+fn at_every_operation(test: impl Fn(usize) + Sync) {
+    let (next, end) = (AtomicUsize::new(0), count_operations());
+    let work = &|| {
+        let numbers = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        numbers.take_while(|first| *first < end).for_each(&test);
+    };
+    thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(work))));
 }
 
 #[test]
@@ -204,7 +217,7 @@ fn writes_reported_as_failed_leave_no_trace() {
 
 #[test]
 fn acknowledged_writes_survive_a_power_loss() {
-    for first in 0..count_operations() {
+    at_every_operation(|first| {
         let disk = Disk::new(Fault { first, length: usize::MAX, kind: disk::Kind::Broken });
         let mut possible = vec![Sessions::default()];
         if let Ok(store) = open(&disk) {
@@ -224,5 +237,5 @@ fn acknowledged_writes_survive_a_power_loss() {
             let sessions = Sessions::read(&open(&disk).unwrap()).unwrap();
             assert!(possible.contains(&sessions), "{sessions:?} is none of {possible:?}, operation {first}");
         }
-    }
+    });
 }
