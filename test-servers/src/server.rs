@@ -69,6 +69,8 @@ impl Server {
             ["--bind", "127.0.0.1", "--port", plain, "--dir", &folder, "--unixsocket", &socket, "--save", ""]
                 .map(str::to_owned)
                 .into();
+        // Replicas of tests do not wait for others that might want a copy, too.
+        arguments.extend(["--repl-diskless-sync-delay", "0"].map(str::to_owned));
         if self.options.tls {
             let file = |name: &str| format!("{folder}/{name}");
             let tls = ["--tls-port", tls, "--tls-cert-file", &file("cert.pem"), "--tls-key-file", &file("key.pem")];
