@@ -20,7 +20,7 @@ fn secret(number: u8) -> SecretHash {
 
 /// Opens a store that waits for replicas, and makes its connections.
 fn waiting(url: &str) -> RedisStore {
-    let store = patient().prefix("session:").wait_for_replicas(0, Duration::from_secs(5)).open(url).unwrap();
+    let store = patient().prefix("session:").wait_for_replicas(0, Duration::from_millis(300)).open(url).unwrap();
     block_on(store.ping()).unwrap();
     let id = create(&store, LARGE);
     // The server learns the scripts.
@@ -140,8 +140,8 @@ fn a_primary_demoted_while_an_end_waits_leaves_it_in_doubt() {
         return;
     }
     let [server, other] = [Server::start(), Server::start()];
-    let builder = RedisStore::builder().prefix("session:").commit_deadline(Duration::from_secs(3));
-    let store = builder.wait_for_replicas(1, Duration::from_secs(3)).open(&server.url()).unwrap();
+    let builder = RedisStore::builder().prefix("session:").commit_deadline(Duration::from_secs(1));
+    let store = builder.wait_for_replicas(1, Duration::from_secs(1)).open(&server.url()).unwrap();
     let id = create(&store, 1);
     let kind = std::thread::scope(|scope| {
         let ending = scope.spawn(|| block_on(store.destroy(id)).map_err(|error| error.kind()));
