@@ -131,7 +131,7 @@ fn a_rotation_signs_nobody_out(framework: Framework, engine: Engine) {
 
 fn a_user_has_no_more_sessions_than_allowed(framework: Framework, engine: Engine) {
     with(framework, engine, &["--per-principal", "5"], |server| {
-        principals::parallel_logins_leave_no_more_than_allowed(&[server], 64, 5, 5);
+        principals::parallel_logins_leave_no_more_than_allowed(&[server], 24, 5, 3);
     });
 }
 

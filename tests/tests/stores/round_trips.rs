@@ -1,5 +1,7 @@
 //! Number of Redis commands per request, as recorded by the servers.
 
+use std::sync::{Mutex, PoisonError};
+
 use sessions_tests::{Framework, Options, Server, in_every_framework};
 use test_servers::Cluster;
 
@@ -30,7 +32,10 @@ fn a_request_costs_the_same_on_a_cluster(framework: Framework) {
     if !test_servers::installed() {
         return;
     }
-    let cluster = Cluster::start();
+    // Nobody else may send commands meanwhile.
+    static CLUSTER: Mutex<Option<Cluster>> = Mutex::new(None);
+    let mut cluster = CLUSTER.lock().unwrap_or_else(PoisonError::into_inner);
+    let cluster = cluster.get_or_insert_with(Cluster::start);
     let server = Options::new(framework).store(&cluster.url()).start();
     // Replicas receive only what their primaries send.
     let primaries: Vec<_> = cluster.servers()[..3].iter().collect();
