@@ -96,7 +96,7 @@ impl Drop for Process {
         self.end();
         if thread::panicking() {
             let text = self.output.text();
-            let tail: Vec<&str> = text.lines().rev().take(20).collect();
+            let tail: Vec<&str> = text.lines().rev().take(100).collect();
             eprintln!("the last lines of the demo:");
             tail.iter().rev().for_each(|line| eprintln!("  {line}"));
         }
