@@ -3,13 +3,14 @@
 use std::process::{Child, Command, Stdio};
 
 use crate::command::line;
-use crate::{bench, fuzz, msrv};
+use crate::{bench, fuzz, install, msrv};
 
 /// The first step whose tests spend much of their time waiting.
 pub(crate) const DURING: &str = "unit";
 
 /// Steps with builds in folders of their own, which therefore delay no other step.
-const BUILDS: &[(&str, Builds)] = &[("fuzz", fuzz::builds), ("counts", bench::builds), ("msrv", msrv::builds)];
+const BUILDS: &[(&str, Builds)] =
+    &[("fuzz", fuzz::builds), ("counts", bench::builds), ("msrv", msrv::builds), ("deny", install::missing_cargo_deny)];
 
 /// A function that returns the builds of a step.
 type Builds = fn() -> Vec<Command>;

@@ -23,7 +23,7 @@ pub(crate) fn run_sections(words: &[String]) -> Result<(), String> {
 ///
 /// Without valgrind the comparison is skipped, with a notice.
 pub(crate) fn counts() -> Result<(), String> {
-    run(cargo("test --quiet --package runner --manifest-path").arg(manifest()))?;
+    run(&mut test_of_runner())?;
     match install::install_for_counts() {
         Ok(()) => run(runner().arg("counts")),
         Err(why) => {
@@ -37,7 +37,15 @@ pub(crate) fn counts() -> Result<(), String> {
 pub(crate) fn builds() -> Vec<Command> {
     let mut build = cargo("build --release --quiet --package runner --package hot --bins --manifest-path");
     build.arg(manifest());
-    vec![build]
+    let mut test = test_of_runner();
+    test.arg("--no-run");
+    vec![build, test]
+}
+
+fn test_of_runner() -> Command {
+    let mut test = cargo("test --quiet --package runner --manifest-path");
+    test.arg(manifest());
+    test
 }
 
 /// Checks the benchmarks' formatting.

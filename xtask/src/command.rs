@@ -14,6 +14,12 @@ pub(crate) fn cargo(arguments: &str) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(arguments.split_whitespace()).current_dir(root());
+    // These describe xtask. Build scripts that watch them would run again after each cargo that is
+    // started by hand.
+    let describes_xtask = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(describes_xtask)) {
+        command.env_remove(name);
+    }
     command
 }
 

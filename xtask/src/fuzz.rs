@@ -23,19 +23,17 @@ pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
     }
 }
 
-/// Runs each target for a few seconds.
+/// Checks the targets for warnings, and runs each of them for a few seconds.
+///
+/// Both here, since their builds take some time and are [started early](crate::ahead).
 pub(crate) fn run_briefly() -> Result<(), String> {
+    run(&mut clippy())?;
     run_all(SECONDS)
 }
 
 /// Checks the targets' formatting.
 pub(crate) fn fmt() -> Result<(), String> {
     run(cargo("fmt --all --check").current_dir(folder()))
-}
-
-/// Checks the targets for warnings.
-pub(crate) fn clippy() -> Result<(), String> {
-    run(&mut in_folder("clippy --release -- -D warnings"))
 }
 
 fn run_all(seconds: u32) -> Result<(), String> {
@@ -53,9 +51,13 @@ fn run_all(seconds: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns the build of all targets.
+/// Returns the builds that [`run_briefly`] needs. One waits for the other.
 pub(crate) fn builds() -> Vec<Command> {
-    vec![build()]
+    vec![build(), clippy()]
+}
+
+fn clippy() -> Command {
+    in_folder("clippy --release -- -D warnings")
 }
 
 fn build() -> Command {

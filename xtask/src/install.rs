@@ -68,22 +68,25 @@ pub(crate) fn install_for_fuzz() -> Result<(), String> {
 
 /// Installs cargo-deny if it is missing.
 pub(crate) fn install_cargo_deny() -> Result<(), String> {
-    install_cargo_tool("deny", "0.20.2")
+    missing_cargo_deny().iter_mut().try_for_each(run)
+}
+
+/// Returns the installation of cargo-deny if it is missing.
+pub(crate) fn missing_cargo_deny() -> Vec<Command> {
+    missing_cargo_tool("deny", "0.20.2").into_iter().collect()
 }
 
 /// Installs cargo-mutants if it is missing.
 pub(crate) fn install_cargo_mutants() -> Result<(), String> {
-    install_cargo_tool("mutants", "27.1.0")
+    missing_cargo_tool("mutants", "27.1.0").iter_mut().try_for_each(run)
 }
 
-/// Builds a subcommand of cargo from its sources if it is missing.
+/// Returns a command that builds a subcommand of cargo from its sources, if it is missing.
 ///
 /// Without optimizations, which would take longer than they save.
-fn install_cargo_tool(name: &str, version: &str) -> Result<(), String> {
-    if succeeds(&mut cargo(&format!("{name} --version"))) {
-        return Ok(());
-    }
-    run(&mut cargo(&format!("install cargo-{name} --version {version} --locked --debug --quiet")))
+fn missing_cargo_tool(name: &str, version: &str) -> Option<Command> {
+    let is_installed = succeeds(&mut cargo(&format!("{name} --version")));
+    (!is_installed).then(|| cargo(&format!("install cargo-{name} --version {version} --locked --debug --quiet")))
 }
 
 fn install_tools(tools: &[Tool]) -> Result<(), String> {

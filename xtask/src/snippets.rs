@@ -118,7 +118,10 @@ fn write_workspace(folder: &Path, packages: &[Package], members: &[Member]) -> R
         .filter(|member| member.is_published)
         .map(|member| format!("{} = {{ path = {:?} }}\n", member.name, member.folder().display().to_string()))
         .collect();
-    let manifest = format!("[workspace]\nresolver = \"3\"\nmembers = [\"snippets-*\"]\n\n[patch.crates-io]\n{patches}");
+    // The root's profiles, so that what other steps have built is used again.
+    let profiles = "[profile.dev]\ndebug = \"line-tables-only\"\n\n[profile.dev.package.\"*\"]\ndebug = false\n";
+    let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"snippets-*\"]\n";
+    let manifest = format!("{workspace}\n{profiles}\n[patch.crates-io]\n{patches}");
     write(&folder.join("Cargo.toml"), &manifest)?;
     write(&folder.join("Cargo.lock"), &read(&root().join("Cargo.lock"))?)?;
     for (number, package) in packages.iter().enumerate() {
