@@ -27,7 +27,7 @@ async fn members_only<B: MessageBody + 'static>(
 fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::scope("/members").wrap(from_fn(members_only)).route("/whoami", web::get().to(whoami)))
-        .route("/sign-in", web::get().to(sign_in))
+        .route("/sign-in", web::post().to(sign_in))
         .default_service(web::to(whoami));
 }
 

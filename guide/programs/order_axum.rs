@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -32,7 +32,7 @@ fn app(sessions: Sessions) -> Router {
     let members = Router::new().route("/whoami", get(whoami)).layer(from_fn(members_only));
     Router::new()
         .nest("/members", members)
-        .route("/sign-in", get(sign_in))
+        .route("/sign-in", post(sign_in))
         .route("/slow", get(std::future::pending::<()>))
         .route("/panic", get(async |session: Session| -> () { panic!("asked for by {:?}", session.id()) }))
         .fallback(whoami)

@@ -4,7 +4,7 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use sessions_hyper::{SessionError, SessionService, Sessions};
 use tokio::net::TcpListener;
@@ -17,9 +17,9 @@ async fn handle(request: Request<Incoming>) -> Result<Answer, Infallible> {
 }
 
 async fn route(request: Request<Incoming>) -> Result<Answer, SessionError> {
-    match request.uri().path() {
-        "/sign-in" => sign_in(request).await,
-        path if path.starts_with("/members/") => members_only(request).await,
+    match (request.method(), request.uri().path()) {
+        (&Method::POST, "/sign-in") => sign_in(request).await,
+        (_, path) if path.starts_with("/members/") => members_only(request).await,
         _ => whoami(request).await,
     }
 }

@@ -1,9 +1,9 @@
 use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions};
 
 fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
-    match request.path() {
-        "/sign-in" => Ok(request.session()?.login("ann")?),
-        path if path.starts_with("/members/") => members_only(&request, response),
+    match (request.method(), request.path()) {
+        ("POST", "/sign-in") => Ok(request.session()?.login("ann")?),
+        (_, path) if path.starts_with("/members/") => members_only(&request, response),
         _ => whoami(&request, response),
     }
 }

@@ -35,7 +35,7 @@ async fn count(session: &Session) -> Result<i64, SessionError> {
 }
 
 fn routes(config: &mut web::ServiceConfig) {
-    config.route("/sign-in", web::get().to(sign_in)).route("/socket", web::get().to(open));
+    config.route("/sign-in", web::post().to(sign_in)).route("/socket", web::get().to(open));
 }
 
 #[actix_web::main]

@@ -2,7 +2,7 @@ use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, post};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 
 async fn sign_in(session: Session) -> Result<(), SessionError> {
@@ -35,7 +35,7 @@ async fn count(session: &Session) -> Result<i64, SessionError> {
 }
 
 fn app(sessions: Sessions) -> Router {
-    Router::new().route("/sign-in", get(sign_in)).route("/socket", any(open)).layer(SessionLayer::new(sessions))
+    Router::new().route("/sign-in", post(sign_in)).route("/socket", any(open)).layer(SessionLayer::new(sessions))
 }
 
 #[tokio::main]

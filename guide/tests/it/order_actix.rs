@@ -14,7 +14,7 @@ async fn only_members_pass_the_scope() {
     let refused = call_service(&app, TestRequest::with_uri("/members/whoami").to_request()).await;
     assert_eq!(refused.status(), 401);
 
-    let signed_in = call_service(&app, TestRequest::with_uri("/sign-in").to_request()).await;
+    let signed_in = call_service(&app, TestRequest::post().uri("/sign-in").to_request()).await;
     let set_cookie = signed_in.headers().get(SET_COOKIE).unwrap().to_str().unwrap();
     let cookie = set_cookie.split(';').next().unwrap();
     for path in ["/members/whoami", "/nowhere"] {

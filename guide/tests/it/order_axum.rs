@@ -11,7 +11,7 @@ async fn every_layer_does_its_part() {
     let app = app(Sessions::builder().build().unwrap());
     let mut browser = Browser::default();
     assert_eq!(browser.get(&app, "/members/whoami").await.status, 401);
-    browser.get(&app, "/sign-in").await;
+    browser.post(&app, "/sign-in", "").await;
     assert_eq!(browser.get(&app, "/members/whoami").await.body, "ann");
     assert_eq!(browser.get(&app, "/nowhere").await.body, "ann");
     assert_eq!(browser.get(&app, "/slow").await.status, 504);
@@ -36,11 +36,11 @@ async fn routes_that_follow_the_layer_have_no_sessions() {
 #[tokio::test]
 async fn a_nested_layer_of_another_manager_counts() {
     let [shop, staff] = ["shop", "staff"].map(|name| Sessions::builder().cookie_name(name).build().unwrap());
-    let routes = || Router::new().route("/sign-in", get(sign_in)).route("/whoami", get(whoami));
+    let routes = || Router::new().route("/sign-in", post(sign_in)).route("/whoami", get(whoami));
     let app = routes().nest("/staff", routes().layer(SessionLayer::new(staff.clone())));
     let app = app.layer(SessionLayer::new(shop.clone()));
     let mut browser = Browser::default();
-    browser.get(&app, "/staff/sign-in").await;
+    browser.post(&app, "/staff/sign-in", "").await;
     assert!(browser.cookie().starts_with("staff="));
     assert_eq!((shop.count().await.unwrap(), staff.count().await.unwrap()), (0, 1));
 }

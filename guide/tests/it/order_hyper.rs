@@ -15,7 +15,7 @@ async fn only_members_pass() {
     let browse = move || {
         let mut browser = Browser::default();
         assert_eq!(browser.visit(server, "/members/whoami").0, 401);
-        browser.visit(server, "/sign-in");
+        browser.ask(server, "POST", "/sign-in");
         assert_eq!(browser.visit(server, "/members/whoami"), (200, "ann".to_owned()));
         assert_eq!(browser.visit(server, "/nowhere"), (200, "ann".to_owned()));
     };

@@ -15,6 +15,6 @@ fn only_members_pass() {
     let _running = WithSessions::new(Sessions::builder().build().unwrap(), handle).start(server).unwrap();
     let mut browser = Browser::default();
     assert_eq!(browser.visit(server, "/members/whoami").0, 401);
-    browser.visit(server, "/sign-in");
+    browser.ask(server, "POST", "/sign-in");
     assert_eq!(browser.visit(server, "/members/whoami"), (200, "ann".to_owned()));
 }

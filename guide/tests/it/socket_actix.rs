@@ -17,7 +17,7 @@ async fn a_socket_saves_and_ends_with_the_session() {
     let mut browser = Browser::default();
     assert!(connect(address, &browser).await.is_err());
     let visit = move || {
-        browser.visit(address, "/sign-in");
+        browser.ask(address, "POST", "/sign-in");
         browser
     };
     let browser = web::block(visit).await.unwrap();

@@ -42,7 +42,7 @@ async fn a_socket_saves_and_ends_with_the_session() {
 
     let mut browser = Browser::default();
     assert!(connect(server, &browser).await.is_err());
-    browser.get(&app, "/sign-in").await;
+    browser.post(&app, "/sign-in", "").await;
     let mut socket = connect(server, &browser).await.unwrap();
     assert_eq!(say(&mut socket, "hello").await.as_deref(), Some("1: hello"));
     assert_eq!(say(&mut socket, "again").await.as_deref(), Some("2: again"));
