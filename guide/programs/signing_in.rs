@@ -1,7 +1,7 @@
 use axum::Router;
-use axum::extract::Form;
+use axum::extract::{Form, Query};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SignedIn, SignedInLayer, local_path};
@@ -12,6 +12,22 @@ struct Credentials {
     password: String,
     /// The page that the visitor asked for, from a hidden field of the form.
     next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    next: Option<String>,
+}
+
+/// The form. It sends on the `next` that the redirect to it has brought.
+async fn form(Query(page): Query<Page>) -> Html<String> {
+    let next = page.next.as_deref().and_then(local_path).unwrap_or("/account");
+    Html(format!(
+        r#"<form method="post" action="/sign-in">
+<input name="user"> <input name="password" type="password">
+<input name="next" type="hidden" value="{}"> <button>Sign in</button></form>"#,
+        next.replace('&', "&amp;") // `local_path` accepts no quotes, `<` or `>`
+    ))
 }
 
 async fn sign_in(session: Session, Form(form): Form<Credentials>) -> Result<Response, SessionError> {
@@ -48,7 +64,7 @@ fn app(sessions: Sessions) -> Router {
         .route("/account", get(account))
         .route("/sign-out-elsewhere", post(sign_out_elsewhere))
         .route_layer(SignedInLayer::new()) // for the routes above it
-        .route("/", get(|| async { "the sign-in form" }))
+        .route("/", get(form))
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
         .layer(SessionLayer::new(sessions)) // last: around everything that uses the session

@@ -6,6 +6,12 @@ use crate::support::Browser;
 
 include!("../../programs/signing_in.rs");
 
+/// Returns the value of the form's hidden field, as a browser reads it.
+fn hidden_next(form: &str) -> String {
+    let (_, value) = form.split_once(r#"name="next" type="hidden" value=""#).unwrap();
+    value.split('"').next().unwrap().replace("&amp;", "&")
+}
+
 const ANN: &str = "user=ann&password=open+sesame";
 
 #[tokio::test]
@@ -14,6 +20,7 @@ async fn only_members_see_the_account() {
     let mut browser = Browser::default();
     let refused = browser.get(&app, "/account").await;
     assert_eq!((refused.status, refused.location.as_str()), (303, "/?next=/account"));
+    assert_eq!(hidden_next(&browser.get(&app, &refused.location).await.body), "/account");
     assert_eq!(browser.post(&app, "/sign-in", "user=ann&password=guess").await.status, 401);
     assert_eq!(browser.cookie(), "");
 
@@ -24,9 +31,13 @@ async fn only_members_see_the_account() {
 #[tokio::test]
 async fn signing_in_returns_to_the_page_that_was_asked_for() {
     let app = app(Sessions::builder().login_page("/").build().unwrap());
-    for (next, location) in
-        [("%2Faccount%3Ftab%3D2", "/account?tab=2"), ("https%3A%2F%2Fevil.example", "/account"), ("//evil", "/account")]
-    {
+    for (next, location) in [
+        ("%2Faccount%3Ftab%3D2%26copy", "/account?tab=2&copy"),
+        ("https%3A%2F%2Fevil.example", "/account"),
+        ("//evil", "/account"),
+    ] {
+        let page = Browser::default().get(&app, &format!("/?next={next}")).await;
+        assert_eq!(hidden_next(&page.body), location);
         let form = format!("{ANN}&next={next}");
         assert_eq!(Browser::default().post(&app, "/sign-in", &form).await.location, location);
     }
