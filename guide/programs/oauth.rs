@@ -25,11 +25,12 @@ struct Page {
     next: Option<String>,
 }
 
-/// What the provider sends back.
+/// What the provider sends back: a code, or why there is none.
 #[derive(Serialize, Deserialize)]
 struct Callback {
-    code: String,
     state: String,
+    code: Option<String>,
+    error: Option<String>,
 }
 
 /// Sends the visitor to the provider.
@@ -55,7 +56,7 @@ fn random() -> Option<String> {
     Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The visitor comes back with a code.
+/// The visitor comes back, with a code or without.
 async fn callback(
     State(provider): State<Arc<dyn Provider>>,
     session: Session,
@@ -66,7 +67,16 @@ async fn callback(
     let Some(pending) = pending.filter(|pending| pending.state == callback.state) else {
         return Ok((StatusCode::BAD_REQUEST, "please sign in again").into_response());
     };
-    let Some(subject) = provider.subject(&callback.code, &pending.verifier).await else {
+    let Some(code) = callback.code else {
+        let is_refused = callback.error.as_deref() == Some("access_denied"); // by the visitor
+        let (status, text) = if is_refused {
+            (StatusCode::FORBIDDEN, "you have not signed in")
+        } else {
+            (StatusCode::BAD_GATEWAY, "signing in has failed; please try again")
+        };
+        return Ok((status, text).into_response());
+    };
+    let Some(subject) = provider.subject(&code, &pending.verifier).await else {
         return Ok(StatusCode::BAD_GATEWAY.into_response());
     };
     session.login(&subject)?;

@@ -31,7 +31,7 @@ impl Fake {
         let mut query: HashMap<String, String> = serde_urlencoded::from_str(query).unwrap();
         let code = format!("code-{}", self.0.lock().unwrap().len());
         self.0.lock().unwrap().insert(code.clone(), query.remove("code_challenge").unwrap());
-        Callback { code, state: query.remove("state").unwrap() }
+        Callback { state: query.remove("state").unwrap(), code: Some(code), error: None }
     }
 }
 
@@ -86,6 +86,23 @@ async fn answers_meant_for_others_sign_nobody_in() {
     // The code of another sign-in does not fit the verifier.
     let sent = ann.get(&app, &sent.location.replace("https://login.example/", "/login")).await;
     let own = provider.sign_in(&sent.location);
-    let mixed = Callback { code: planted.code, state: own.state };
+    let mixed = Callback { code: planted.code, ..own };
     assert_eq!(ann.get(&app, &path(&mixed)).await.status, 502);
+}
+
+#[tokio::test]
+async fn a_visitor_who_refuses_is_told_so() {
+    for (error, status) in [("access_denied", 403), ("server_error", 502)] {
+        let (app, provider) = program();
+        let mut browser = Browser::default();
+        let sent = browser.get(&app, "/login").await;
+        let state = provider.sign_in(&sent.location).state;
+        let refusal = Callback { state, code: None, error: Some(error.to_owned()) };
+        // By a form, which is redirected, and the sign-in has ended then.
+        let form = serde_urlencoded::to_string(&refusal).unwrap();
+        let redirected = Browser::default().post(&app, "/callback", &form).await;
+        assert_eq!(browser.get(&app, &redirected.location).await.status, status, "{error}");
+        assert_eq!(browser.get(&app, &path(&refusal)).await.status, 400);
+        assert_eq!(browser.get(&app, "/account").await.status, 303);
+    }
 }
