@@ -106,6 +106,7 @@ async fn logout(session: Session) -> Redirect {
 
 async fn close_account(user: SignedIn) -> Result<Redirect, SessionError> {
     user.within(TEN_MINUTES)?; // or the visitor is asked for the password first
+    // Delete the account from your database here, so that nobody can sign in to it again.
     user.destroy_others().await?;
     user.destroy();
     Ok(go_to("/login"))

@@ -121,6 +121,7 @@ async fn account(request: &Request<Incoming>) -> Result<Answer, SessionError> {
 async fn close_account(request: &Request<Incoming>) -> Result<Answer, SessionError> {
     let user = signed_in(request).await?;
     user.within(TEN_MINUTES)?; // or the visitor is asked for the password first
+    // Delete the account from your database here, so that nobody can sign in to it again.
     user.destroy_others().await?;
     user.destroy();
     Ok(redirect("/login"))

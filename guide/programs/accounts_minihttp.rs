@@ -118,6 +118,7 @@ fn account(request: &Request<'_>, response: &mut Response) -> Result<(), BoxErro
 fn close_account(request: &Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     let user = request.signed_in()?;
     user.within(TEN_MINUTES)?; // or the visitor is asked for the password first
+    // Delete the account from your database here, so that nobody can sign in to it again.
     block_on(user.destroy_others())?;
     user.destroy();
     redirect(response, "/login");
