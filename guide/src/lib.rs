@@ -105,6 +105,10 @@ struct TlsAndProxies;
 struct TwoServers;
 
 #[cfg(doctest)]
+#[doc = include_str!("../values.md")]
+struct Values;
+
+#[cfg(doctest)]
 #[doc = include_str!("../websockets-and-streams.md")]
 struct WebsocketsAndStreams;
 

@@ -31,6 +31,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("socket_actix", "websockets-and-streams"),
     ("socket_axum", "websockets-and-streams"),
     ("tokens", "native-clients"),
+    ("values", "values"),
 ];
 
 fn root() -> PathBuf {

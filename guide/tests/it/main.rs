@@ -31,3 +31,4 @@ mod socket_actix;
 mod socket_axum;
 mod support;
 mod tokens;
+mod values;
