@@ -77,7 +77,7 @@ async fn login(
     Ok(Either::Right(go_to(page.next())))
 }
 
-/// Stands for your own check against a stored password hash.
+/// Placeholder: check against your stored password hash.
 fn is_right(_user: &str, password: &str) -> bool {
     password == "open sesame"
 }

@@ -41,7 +41,7 @@ async fn login(session: Session, page: Query<Page>, Form(form): Form<Credentials
     Ok(page.redirect())
 }
 
-/// Stands for your own check against a stored password hash.
+/// Placeholder: check against your stored password hash.
 fn is_right(form: &Credentials) -> bool {
     form.password == "open sesame"
 }

@@ -49,7 +49,7 @@ fn login(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> 
     Ok(())
 }
 
-/// Stands for your own check against a stored password hash.
+/// Placeholder: check against your stored password hash.
 fn is_right(form: &Credentials) -> bool {
     form.password == "open sesame"
 }

@@ -40,7 +40,7 @@ async fn sign_in(session: Session, Form(form): Form<Credentials>) -> Result<Resp
     Ok(Redirect::to(next).into_response())
 }
 
-/// Stands for your own check against a stored password hash.
+/// Placeholder: check against your stored password hash.
 fn is_right(form: &Credentials) -> bool {
     form.password == "open sesame"
 }

@@ -22,7 +22,7 @@ struct Credentials {
     password: String,
 }
 
-/// Stands for your own check against a stored password hash.
+/// Placeholder: check against your stored password hash.
 fn is_right(form: &Credentials) -> bool {
     form.password == "open sesame"
 }
