@@ -60,7 +60,11 @@ impl Session {
         self.shared.sessions.now()
     }
 
-    /// Returns whether the session is not stored yet.
+    /// Returns whether the request has no stored session.
+    ///
+    /// Also true after [`destroy`](Self::destroy), once a call has failed with
+    /// [`Gone`](crate::ErrorKind::Gone), and for a request whose tokens open no session or could
+    /// not be checked.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.shared.lock().live().is_none()
@@ -219,9 +223,37 @@ impl Session {
     /// the changes are kept for another attempt. If the store timed out, they may have been written
     /// anyway, and a second attempt then adds an increment twice. [`Gone`](crate::ErrorKind::Gone)
     /// and [`Conflict`](crate::ErrorKind::Conflict) mean that nothing was written and the changes
-    /// were dropped. [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) means that a cookie
-    /// would have to be set but the response headers were sent; the changes that need the cookie
-    /// are dropped.
+    /// were dropped; [`TooLarge`](crate::ErrorKind::TooLarge) that nothing was written, since the
+    /// record would exceed its limits. [`TooManySessions`](crate::ErrorKind::TooManySessions) means
+    /// that the login was refused, and that the session has ended.
+    /// [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) means that a cookie would have to
+    /// be set but the response headers were sent; the changes that need the cookie are dropped.
+    /// [`NoSession`](crate::ErrorKind::NoSession) means that the request may begin none: it is an
+    /// `OPTIONS` request.
+    ///
+    /// [`TooManyTokens`](crate::ErrorKind::TooManyTokens) and
+    /// [`NewerFormat`](crate::ErrorKind::NewerFormat) mean that the request's tokens could not be
+    /// checked. If no new token can be made, the error is [`Entropy`](crate::ErrorKind::Entropy),
+    /// [`Seal`](crate::ErrorKind::Seal) or [`IdsExhausted`](crate::ErrorKind::IdsExhausted).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// let sessions = Sessions::builder().build()?;
+    /// let exchange = sessions.open();
+    /// let session = exchange.session([]).await?;
+    /// session.set("order", &17)?;
+    /// session.save().await?;
+    ///
+    /// // It is kept, whatever the status of the response.
+    /// let _ = exchange.end(500).await?;
+    /// assert_eq!(sessions.count().await?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn save(&self) -> Result<(), Error> {
         save(&self.shared).await
     }

@@ -214,10 +214,11 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets how often the time of last use is written for a session that is only read.
+    /// Sets how often reads write the time of last use; once a minute by default.
     ///
-    /// The default is a minute, and never more than a twentieth of the idle timeout. Reads in
-    /// between cost no write; the idle timeout is accurate to this interval.
+    /// Reads in between cost no write, and the idle timeout is accurate to this interval. A session
+    /// whose idle timeout is below 20 intervals is touched more often: once in a twentieth of its
+    /// idle timeout.
     pub const fn touch_every(mut self, interval: Duration) -> Self {
         self.config.touch_every_millis = whole_millis(interval);
         self
@@ -362,7 +363,10 @@ impl SessionsBuilder {
         self
     }
 
-    /// Calls `listener` with the id and reason of every session that ends.
+    /// Calls `listener` with the id and reason of each session that this manager ends, as
+    /// [`Sessions::on_destroy`] does.
+    ///
+    /// [`destroy_all`](Sessions::destroy_all) does not call it.
     pub fn on_destroy(self, listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) -> Self {
         self.on_event(destroy_listener(listener))
     }

@@ -63,13 +63,16 @@ pub enum Event {
         /// The number of sessions that ended.
         count: u64,
     },
-    /// A request opened no session. It continued without one, except after a
-    /// [`CrossOrigin`](RejectReason::CrossOrigin).
+    /// A request's token opened no session, or the request was refused.
+    ///
+    /// After [`CrossOrigin`](RejectReason::CrossOrigin) and
+    /// [`TwoTransports`](RejectReason::TwoTransports) the request is refused. Otherwise it
+    /// continues, without a session or with the one that another of its tokens opens.
     #[non_exhaustive]
     Rejected {
         /// The session that the request's token named, if any.
         id: Option<SessionId>,
-        /// Why the request opened no session.
+        /// Why the token opened no session.
         reason: RejectReason,
     },
     /// A request's writes were refused: its session had ended or was renewed meanwhile.
@@ -198,7 +201,7 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// Why a session ended.
+/// The reason why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DestroyReason {
@@ -214,7 +217,7 @@ pub enum DestroyReason {
     Administration,
 }
 
-/// Why a request opened no session.
+/// The reason why a token opened no session, or why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectReason {

@@ -90,10 +90,11 @@ impl Sessions {
         self.inner.listeners.add(Arc::new(listener));
     }
 
-    /// Calls `listener` with the id and reason of every session that ends from now on.
+    /// Calls `listener` with the id and reason of each session that this manager ends from now on.
     ///
-    /// [`destroy_all`](Self::destroy_all) does not call it; it raises [`Event::DestroyedAll`]
-    /// instead.
+    /// Sessions that other nodes end do not call it, nor do those that expire in Redis, which
+    /// removes them by itself. [`destroy_all`](Self::destroy_all) does not call it; it raises
+    /// [`Event::DestroyedAll`] instead.
     pub fn on_destroy(&self, listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
         self.on_event(destroy_listener(listener));
     }

@@ -16,7 +16,8 @@ use crate::record::scratch::Scratch;
 ///
 /// A codec receives each value as a [`serde_json::Value`], which costs at least one allocation; the
 /// built-in JSON encoding does not. Integers bypass the codec and are stored as decimal text, so
-/// that a store can increment them.
+/// that a store can increment them. A codec that encrypts therefore leaves integers readable, as
+/// well as keys and principals, which are not values.
 ///
 /// ```
 /// use sessions_core::{Codec, Sessions};

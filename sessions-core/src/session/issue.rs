@@ -48,7 +48,8 @@ impl Sessions {
     ///
     /// # Errors
     ///
-    /// Same as [`issue`](Self::issue), and the error of `fill`; nothing is stored then.
+    /// Same as [`issue`](Self::issue), the error of `fill`, and [`NoSession`](ErrorKind::NoSession)
+    /// if `fill` destroys the session. Nothing is stored then.
     pub async fn issue_with(
         &self,
         login: impl Into<Login>,
