@@ -85,6 +85,27 @@ impl Session {
     /// [`renewal_grace`](crate::SessionsBuilder::renewal_grace), see an empty session.
     pub fn renew(&self) {
         self.shared.lock().renewal = true;
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let sessions = Sessions::builder().build()?;
+    /// # let issued = sessions.issue("ann").await?;
+    /// # let exchange = sessions.open();
+    /// # let session = exchange.session([issued.cookie().as_bytes()]).await?;
+    /// // Ann has become an administrator.
+    /// session.renew();
+    /// assert!(exchange.end(200).await?.take_set_cookie().is_some());
+    /// // The token from before opens nothing.
+    /// assert!(sessions.open().session([issued.cookie().as_bytes()]).await?.is_new());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[doc(alias = "cycle_id")]
+    #[doc(alias = "regenerate")]
     }
 
     /// Signs a principal in: renews the session and binds it to the principal.
@@ -104,6 +125,23 @@ impl Session {
     /// changed then.
     pub fn login(&self, login: impl Into<Login>) -> Result<(), Error> {
         let sessions = &self.shared.sessions;
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// session.set("cart", "tea")?;
+    /// // The visitor has entered the right password.
+    /// session.login("ann")?;
+    /// assert_eq!(session.principal().as_deref(), Some("ann"));
+    /// assert_eq!(session.get::<String>("cart")?.as_deref(), Some("tea"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[doc(alias = "sign_in")]
         self.shared.lock().login(login.into(), &sessions.config().expiry, sessions.now())
     }
 
@@ -117,6 +155,24 @@ impl Session {
     /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in.
     pub fn confirm(&self) -> Result<(), Error> {
         self.shared.lock().confirm()
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let sessions = Sessions::builder().build()?;
+    /// # let issued = sessions.issue("ann").await?;
+    /// # let exchange = sessions.open();
+    /// # let session = exchange.session([issued.cookie().as_bytes()]).await?;
+    /// // Ann has entered her password again.
+    /// session.confirm()?;
+    /// let cookie = exchange.end(200).await?.take_set_cookie();
+    /// assert!(cookie.is_some_and(|cookie| !cookie.starts_with(issued.cookie())), "a new token");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     }
 
     /// Returns when the principal last proved who they are, by a login or
@@ -148,6 +204,27 @@ impl Session {
     /// finish the exchange itself; if it is dropped before that, the session is not ended.
     pub fn destroy(&self) {
         self.shared.lock().destroy();
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let sessions = Sessions::builder().build()?;
+    /// # let issued = sessions.issue("ann").await?;
+    /// # let exchange = sessions.open();
+    /// # let session = exchange.session([issued.cookie().as_bytes()]).await?;
+    /// session.destroy();
+    /// assert_eq!(session.principal(), None);
+    /// let _ = exchange.end(200).await?;
+    /// assert_eq!(sessions.count().await?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    #[doc(alias = "logout")]
+    #[doc(alias = "flush")]
+    #[doc(alias = "purge")]
     }
 
     /// Returns how long the session lives unless it is used again.
@@ -270,6 +347,23 @@ impl Session {
     /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be reached.
     pub async fn devices(&self) -> Result<Vec<SessionInfo>, Error> {
         let principal = self.principal().ok_or_else(|| Error::new(ErrorKind::NotSignedIn))?;
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let sessions = Sessions::builder().build()?;
+    /// # let [phone, laptop] = [sessions.issue("ann").await?, sessions.issue("ann").await?];
+    /// # let session = sessions.open().session([laptop.cookie().as_bytes()]).await?;
+    /// // Ann has signed in on two devices, and this is the request of one.
+    /// let devices = session.devices().await?;
+    /// assert_eq!(devices.len(), 2);
+    /// assert_eq!(devices.iter().filter(|device| Some(device.id()) == session.id()).count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
         self.shared.sessions.sessions_of(&principal).await
     }
 
@@ -304,6 +398,22 @@ impl Session {
     pub async fn destroy_others(&self) -> Result<usize, Error> {
         let (principal, id) = {
             let state = self.shared.lock();
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let sessions = Sessions::builder().build()?;
+    /// # let [phone, laptop] = [sessions.issue("ann").await?, sessions.issue("ann").await?];
+    /// # let session = sessions.open().session([laptop.cookie().as_bytes()]).await?;
+    /// assert_eq!(session.destroy_others().await?, 1);
+    /// // The phone is signed out.
+    /// assert!(sessions.open().session([phone.cookie().as_bytes()]).await?.is_new());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
             (state.principal().map(str::to_owned), state.id())
         };
         match principal {

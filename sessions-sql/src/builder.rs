@@ -218,6 +218,25 @@ pub trait SqlStore {
     fn migrate(&self) -> StoreFuture<()>;
 }
 
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")]
+    /// # pollster::block_on(async {
+    /// use sessions_core::Sessions;
+    /// use sessions_sql::{SqlStore, SqliteStore};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let url = format!("sqlite:{}", folder.path().join("sessions.sqlite").display());
+    /// let store = SqliteStore::open(&url)?;
+    /// store.migrate().await?;
+    /// store.migrate().await?; // does nothing
+    /// let sessions = Sessions::builder().store(store).build()?;
+    /// assert_eq!(sessions.count().await?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
 impl<D: Database> SqlStore for RemoteStore<Sql<D>> {
     fn migrate(&self) -> StoreFuture<()> {
         self.call(MIGRATION, |store| async move { store.engine().migrate().await })

@@ -223,6 +223,31 @@ impl Sessions {
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be
     /// reached.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let sessions = Sessions::builder().build()?;
+    /// # for name in ["ann", "ben", "cem"] {
+    /// #     let _ = sessions.issue(name).await?;
+    /// # }
+    /// let (mut names, mut next) = (Vec::new(), None);
+    /// loop {
+    ///     let (page, cursor) = sessions.scan(next, 100).await?;
+    ///     names.extend(page.iter().filter_map(|info| info.principal().map(str::to_owned)));
+    ///     next = cursor;
+    ///     if next.is_none() {
+    ///         break;
+    ///     }
+    /// }
+    /// names.sort();
+    /// assert_eq!(names, ["ann", "ben", "cem"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn scan(&self, from: Option<Cursor>, limit: usize) -> Result<(Vec<SessionInfo>, Option<Cursor>), Error> {
         let page = self.check_answer(StoreCall::Load, self.store().scan(from, limit, self.now()).await)?;
         Ok((page.records.into_iter().map(|record| self.info(record)).collect(), page.next))

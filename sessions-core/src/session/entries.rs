@@ -45,6 +45,20 @@ impl Session {
     /// Useful after a deploy that changed the entry's type. The removal raises
     /// [`Event::Undecodable`](crate::Event::Undecodable). It is a write like any other, so a 5xx
     /// response drops it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// session.set("theme", "dark")?; // an older build wrote a text
+    /// assert_eq!(session.get_or_discard::<u32>("theme"), None);
+    /// assert!(!session.contains("theme"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use]
     pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         self.get(key).unwrap_or_else(|_| {
@@ -69,6 +83,7 @@ impl Session {
     /// [`Encode`](crate::ErrorKind::Encode) for a value that could not be read back unchanged: a
     /// float that is not finite, `Some(None)`, a map whose keys JSON cannot represent, or arrays
     /// and objects nested more than 127 deep. The entry keeps its old value.
+    #[doc(alias = "insert")]
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
         self.put(Verb::Set, key, value)
     }

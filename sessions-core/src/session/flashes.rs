@@ -35,6 +35,28 @@ impl Session {
     ///
     /// Returns [`Decode`](crate::ErrorKind::Decode) if the flash is not a `T`; the flash is then
     /// kept. [`flash_or_discard`](Self::flash_or_discard) removes such a flash.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let sessions = Sessions::builder().build()?;
+    /// # let notice = |session: &sessions_core::Session| session.set_flash("notice", "saved");
+    /// # let issued = sessions.issue_with("ann", notice).await?;
+    /// # let cookie = issued.cookie().as_bytes();
+    /// let exchange = sessions.open();
+    /// let session = exchange.session([cookie]).await?;
+    /// assert_eq!(session.flash::<String>("notice")?.as_deref(), Some("saved"));
+    /// let _ = exchange.end(200).await?;
+    ///
+    /// // The next request does not find it.
+    /// let session = sessions.open().session([cookie]).await?;
+    /// assert_eq!(session.flash::<String>("notice")?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub fn flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let value = self.peek_flash(key)?;
         if value.is_some() {

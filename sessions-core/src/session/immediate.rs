@@ -27,6 +27,20 @@ impl Session {
     /// session ended meanwhile, [`Conflict`](ErrorKind::Conflict) if other requests changed the
     /// entry 64 times in a row, and [`Decode`](ErrorKind::Decode) if the entry is not a `T`; it is
     /// removed in that case too.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// session.set("code", "271828")?;
+    /// assert_eq!(session.take::<String>("code").await?.as_deref(), Some("271828"));
+    /// assert_eq!(session.take::<String>("code").await?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let _turn = take_turn(&self.shared).await?;
         save_increment(&self.shared, key).await?;
@@ -63,6 +77,26 @@ impl Session {
     ///
     /// Same as [`get`](Self::get), [`set`](Self::set) and [`save`](Self::save); also
     /// [`Conflict`](ErrorKind::Conflict) if other requests won the race 64 times in a row.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::Sessions;
+    ///
+    /// # pollster::block_on(async {
+    /// # let session = Sessions::builder().build()?.open().session([]).await?;
+    /// for item in ["tea", "cake"] {
+    ///     let add = |cart: Option<Vec<String>>| {
+    ///         let mut cart = cart.unwrap_or_default();
+    ///         cart.push(item.to_owned());
+    ///         cart
+    ///     };
+    ///     session.update("cart", add).await?;
+    /// }
+    /// assert_eq!(session.get::<Vec<String>>("cart")?.unwrap_or_default(), ["tea", "cake"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn update<T, F>(&self, key: &str, change: F) -> Result<T, Error>
     where
         T: Serialize + DeserializeOwned,
@@ -125,6 +159,26 @@ impl Session {
     ///
     /// Returns [`StoreUnavailable`](ErrorKind::StoreUnavailable), and [`Gone`](ErrorKind::Gone) if
     /// another request ended or renewed the session; the handle is then empty.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sessions_core::{ErrorKind, Sessions};
+    ///
+    /// # pollster::block_on(async {
+    /// # let sessions = Sessions::builder().build()?;
+    /// # let issued = sessions.issue("ann").await?;
+    /// # let session = sessions.open().session([issued.cookie().as_bytes()]).await?;
+    /// session.reload().await?;
+    /// assert!(session.principal().is_some());
+    ///
+    /// // Meanwhile an administrator signs ann out.
+    /// sessions.destroy_principal("ann").await?;
+    /// assert_eq!(session.reload().await.unwrap_err().kind(), ErrorKind::Gone);
+    /// assert!(session.principal().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     pub async fn reload(&self) -> Result<(), Error> {
         let _turn = take_turn(&self.shared).await?;
         self.load_again().await
