@@ -58,7 +58,7 @@ pub enum ErrorKind {
     /// Another site made the browser send the request; see
     /// [`CrossOrigin`](crate::CrossOrigin).
     CrossOrigin,
-    /// The route is for visitors who proved a short time ago who they are.
+    /// The route requires a recent login or confirmation.
     ConfirmationRequired,
     /// The request has both a bearer token and our cookie, or two bearer tokens.
     TwoTransports,
@@ -92,7 +92,7 @@ pub enum ErrorKind {
     NoSession,
     /// The operation needs a principal, and nobody is signed in.
     NotSignedIn,
-    /// The principal of a login is empty. It would look like nobody.
+    /// The principal of a login is empty. It could not be told apart from an anonymous visitor.
     EmptyPrincipal,
     /// The principal has as many sessions as are allowed, so the login was refused.
     TooManySessions,

@@ -181,8 +181,9 @@ impl Record {
         self.successor().is_some_and(|successor| successor.hash == *secret)
     }
 
-    /// Returns the hash of the newest secret that was sent to the client: the successor of the
-    /// record's own, or else its own.
+    /// Returns the hash of the newest secret that was sent to the client.
+    ///
+    /// This is the successor of the record's own, or else its own.
     #[must_use]
     pub fn newest_secret(&self) -> SecretHash {
         self.successor().map_or_else(|| self.secret_hash(), |successor| successor.hash)

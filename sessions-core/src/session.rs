@@ -53,8 +53,10 @@ impl Session {
         self.shared.lock().id()
     }
 
-    /// Returns the time by the manager's clock, which the timestamps of a session compare with:
-    /// `session.now().since(info.last_seen())` is how long ago a device was used.
+    /// Returns the current time of the manager's clock.
+    ///
+    /// The timestamps of a session compare with it: `session.now().since(info.last_seen())` is how
+    /// long ago a device was used.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.sessions.now()
@@ -83,8 +85,6 @@ impl Session {
     /// afterwards. The id and the data stay. Concurrent requests with the old token can still read
     /// what they loaded, but cannot write; those that come later, within the
     /// [`renewal_grace`](crate::SessionsBuilder::renewal_grace), see an empty session.
-    pub fn renew(&self) {
-        self.shared.lock().renewal = true;
     ///
     /// # Example
     ///
@@ -106,6 +106,8 @@ impl Session {
     /// ```
     #[doc(alias = "cycle_id")]
     #[doc(alias = "regenerate")]
+    pub fn renew(&self) {
+        self.shared.lock().renewal = true;
     }
 
     /// Signs a principal in: renews the session and binds it to the principal.
@@ -123,8 +125,6 @@ impl Session {
     /// [`TooLarge`](crate::ErrorKind::TooLarge) for one longer than 1,024 bytes, and
     /// [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for a timeout below a millisecond. Nothing is
     /// changed then.
-    pub fn login(&self, login: impl Into<Login>) -> Result<(), Error> {
-        let sessions = &self.shared.sessions;
     ///
     /// # Example
     ///
@@ -142,6 +142,8 @@ impl Session {
     /// # }).unwrap();
     /// ```
     #[doc(alias = "sign_in")]
+    pub fn login(&self, login: impl Into<Login>) -> Result<(), Error> {
+        let sessions = &self.shared.sessions;
         self.shared.lock().login(login.into(), &sessions.config().expiry, sessions.now())
     }
 
@@ -153,8 +155,6 @@ impl Session {
     /// # Errors
     ///
     /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in.
-    pub fn confirm(&self) -> Result<(), Error> {
-        self.shared.lock().confirm()
     ///
     /// # Example
     ///
@@ -173,6 +173,8 @@ impl Session {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    pub fn confirm(&self) -> Result<(), Error> {
+        self.shared.lock().confirm()
     }
 
     /// Returns when the principal last proved who they are, by a login or
@@ -202,8 +204,6 @@ impl Session {
     /// Within an adapter's middleware the destroy takes effect however the request ends: with a
     /// 5xx, a panic, a timeout or a client that disconnects. A handler without a middleware must
     /// finish the exchange itself; if it is dropped before that, the session is not ended.
-    pub fn destroy(&self) {
-        self.shared.lock().destroy();
     ///
     /// # Example
     ///
@@ -225,6 +225,8 @@ impl Session {
     #[doc(alias = "logout")]
     #[doc(alias = "flush")]
     #[doc(alias = "purge")]
+    pub fn destroy(&self) {
+        self.shared.lock().destroy();
     }
 
     /// Returns how long the session lives unless it is used again.
@@ -261,9 +263,9 @@ impl Session {
 
     /// Sets the idle timeout of this session, and makes its cookie outlive the browser.
     ///
-    /// The timeout is stored with the record, and later commits keep it; a login replaces it. An
-    /// absolute timeout that would come earlier is moved to `idle` from now. The session then ends
-    /// at that time even if it is used, unless this is called again.
+    /// The timeout is stored with the record, and later commits keep it; a login replaces it. If
+    /// the absolute timeout would end the session sooner, it is moved to `idle` from now. The
+    /// session then ends at that time even if it is used, unless this is called again.
     ///
     /// # Errors
     ///
@@ -335,9 +337,9 @@ impl Session {
         save(&self.shared).await
     }
 
-    /// Returns the principal's live sessions, this one among them: the rows of a page of devices.
+    /// Lists the principal's live sessions, this one included, for a page of devices.
     ///
-    /// They are as the store has them: what this request has written and not saved is not in them.
+    /// They reflect the store: unsaved writes of this request are not included.
     /// [`Key::get_from`](crate::Key::get_from) reads an entry of one, such as the
     /// [`Device`](crate::Device) that the application stored at the login.
     ///
@@ -345,8 +347,6 @@ impl Session {
     ///
     /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and
     /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot be reached.
-    pub async fn devices(&self) -> Result<Vec<SessionInfo>, Error> {
-        let principal = self.principal().ok_or_else(|| Error::new(ErrorKind::NotSignedIn))?;
     ///
     /// # Example
     ///
@@ -364,11 +364,14 @@ impl Session {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    pub async fn devices(&self) -> Result<Vec<SessionInfo>, Error> {
+        let principal = self.principal().ok_or_else(|| Error::new(ErrorKind::NotSignedIn))?;
         self.shared.sessions.sessions_of(&principal).await
     }
 
-    /// Ends one session of the principal, and returns whether there was one with this id: a "sign
-    /// out" button on a page of devices.
+    /// Ends one session of the principal, and returns whether it existed.
+    ///
+    /// This is the "sign out" button on a page of devices.
     ///
     /// An id of another principal's session ends nothing, so it may come from the client. For the
     /// request's own session this is [`destroy`](Self::destroy).
@@ -395,9 +398,6 @@ impl Session {
     ///
     /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
     /// some sessions may then still be live.
-    pub async fn destroy_others(&self) -> Result<usize, Error> {
-        let (principal, id) = {
-            let state = self.shared.lock();
     ///
     /// # Example
     ///
@@ -414,6 +414,9 @@ impl Session {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    pub async fn destroy_others(&self) -> Result<usize, Error> {
+        let (principal, id) = {
+            let state = self.shared.lock();
             (state.principal().map(str::to_owned), state.id())
         };
         match principal {

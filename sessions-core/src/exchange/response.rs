@@ -147,7 +147,7 @@ impl SessionHeaders {
     }
 }
 
-/// Writes where the bare response to an error sends the client, if it is a denial.
+/// Writes the redirect of a denial, if there is one.
 #[cold]
 pub fn write_redirect(error: &Error, headers: &mut impl ResponseHeaders) {
     let (header, url) = match error.redirect() {

@@ -58,9 +58,10 @@ impl Default for SessionsBuilder {
 }
 
 impl SessionsBuilder {
-    /// Sets where sessions are kept. The default is a [`MemoryStore`](crate::store::MemoryStore),
-    /// which loses them when the process ends. Pass an `Arc` of a store that is shared or chosen at
-    /// run time.
+    /// Sets where sessions are kept.
+    ///
+    /// The default is a [`MemoryStore`](crate::store::MemoryStore), which loses them when the
+    /// process ends. Pass an `Arc` of a store that is shared or chosen at run time.
     ///
     /// If one browser uses several managers, such as one per path, give each its own
     /// [`cookie_name`](Self::cookie_name). With a shared store they have the same sessions and
@@ -106,8 +107,9 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets whether browsers keep a separate cookie for each site that embeds ours (CHIPS). The
-    /// default is `false`.
+    /// Sets whether browsers keep a separate cookie per embedding site (CHIPS).
+    ///
+    /// The default is `false`.
     pub const fn partitioned(mut self, is_on: bool) -> Self {
         self.cookie.partitioned = is_on;
         self
@@ -150,7 +152,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets how long the token before a renewal counts as superseded; 30 seconds by default.
+    /// Sets how long a replaced token counts as superseded; 30 seconds by default.
     ///
     /// Browsers send requests side by side, and some still carry the old token when a login has
     /// replaced it. Such a request sees an empty session. Its writes are refused with 401, and its
@@ -164,7 +166,7 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets how often a session in use gets a new secret, `None` for never, which is the default.
+    /// Sets how often a session in use gets a new secret; `None`, the default, for never.
     ///
     /// A stolen token then stops working at its owner's next requests (OWASP's renewal timeout).
     /// The old token works until the new one is first used, so neither concurrent requests nor a
@@ -200,8 +202,9 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets whether clients may send their token as `Authorization: Bearer …` (RFC 6750). The
-    /// default is `false`.
+    /// Sets whether clients may send their token as `Authorization: Bearer …`.
+    ///
+    /// The default is `false`. RFC 6750 describes such tokens.
     ///
     /// This is for clients without a cookie jar, such as command-line tools and native apps.
     /// [`Sessions::issue`] gives them a token. A request with a bearer token is never answered with
@@ -226,20 +229,25 @@ impl SessionsBuilder {
 
     /// Sets how often a background thread sweeps expired records; `None` for never.
     ///
-    /// The default is 10 seconds. An expired session is rejected whether it was swept or not.
+    /// The default is 10 seconds. An expired session is rejected whether it was swept or not, so
+    /// the interval only determines how long its record takes up space.
     pub fn sweep_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.config.sweep_every = interval.into();
         self
     }
 
-    /// Sets the maximum size of a record in bytes. The default is 65,536, the maximum
-    /// 4,294,967,295.
+    /// Sets the maximum size of a record in bytes.
+    ///
+    /// The default is 65,536, the maximum 4,294,967,295. Each request that uses a session loads its
+    /// whole record.
     pub const fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.config.limits = Limits::new(bytes, self.config.limits.keys());
         self
     }
 
-    /// Sets the maximum number of entries and flashes. The default is 256, the maximum 65,535.
+    /// Sets the maximum number of entries and flashes.
+    ///
+    /// The default is 256, the maximum 65,535.
     pub const fn max_keys(mut self, keys: usize) -> Self {
         self.config.limits = Limits::new(self.config.limits.bytes(), keys);
         self
@@ -285,10 +293,10 @@ impl SessionsBuilder {
 
     /// Sets the page where visitors sign in, such as `/login`.
     ///
-    /// A browser that asks for a page for signed-in visitors is sent there, with the path that it
-    /// asked for as the parameter `next`, and one that posts a form with the path of the page with
-    /// the form. Check that with [`local_path`](crate::local_path) when it comes back. Without a
-    /// login page, and for other requests such as `fetch`, the response is a bare 401.
+    /// A browser that requests a members' page is redirected here, with the requested path as
+    /// `next`. After a posted form, `next` is the path of the page that contains the form. Check
+    /// that with [`local_path`](crate::local_path) when it comes back. Without a login page, and
+    /// for other requests such as `fetch`, the response is a bare 401.
     pub fn login_page(mut self, path: impl Into<String>) -> Self {
         self.config.pages.login = Some(path.into());
         self
@@ -338,8 +346,9 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets a custom generator of session ids. They must be unique but need not be unguessable: the
-    /// secret is separate.
+    /// Sets a custom generator of session ids.
+    ///
+    /// They must be unique but need not be unguessable: the secret is separate.
     pub fn id_generator(mut self, generator: impl Fn() -> SessionId + Send + Sync + 'static) -> Self {
         self.config.id_generator = Some(Arc::new(generator));
         self

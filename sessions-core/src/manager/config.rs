@@ -10,7 +10,7 @@ use crate::platform::{Clock, Entropy, SystemClock, fill_random};
 use crate::record::{Limits, Values};
 use crate::request::{CrossOriginRule, Pages};
 
-/// What happens to requests that ask for their session while the store is unreachable.
+/// The treatment of requests that ask for their session while the store is unreachable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutagePolicy {
@@ -25,7 +25,7 @@ pub enum OutagePolicy {
     Anonymous,
 }
 
-/// What happens when a principal signs in beyond
+/// The treatment of a login beyond
 /// [`sessions_per_principal`](crate::SessionsBuilder::sessions_per_principal).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::platform::{Timestamp, whole_millis};
 use crate::record::{Lifetime, Record};
 
-/// How long sessions live, and how long browsers keep their cookie.
+/// The timeouts of sessions, and the lifetime of their cookie in browsers.
 ///
 /// Both timeouts are stored in the record, and the server enforces them at every read. The cookie's
 /// `Max-Age` is only a hint to the browser.
@@ -41,7 +41,9 @@ impl Default for Expiry {
 }
 
 impl Expiry {
-    /// No timeouts: whoever has the cookie stays signed in until the session is destroyed.
+    /// Creates an expiry without timeouts.
+    ///
+    /// Whoever has the cookie stays signed in until the session is destroyed.
     ///
     /// Browsers keep the cookie for 400 days.
     pub const fn never() -> Self {

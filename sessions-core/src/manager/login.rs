@@ -9,7 +9,7 @@ use crate::record::{LONGEST_PRINCIPAL, Lifetime};
 
 /// A sign-in: the principal, and how long they stay signed in.
 ///
-/// Without more it has the manager's timeouts, and a cookie as the manager sets it.
+/// By default it uses the manager's timeouts and cookie settings.
 ///
 /// ```
 /// use std::time::Duration;

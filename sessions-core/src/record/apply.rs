@@ -8,7 +8,7 @@ use crate::cookie::SecretHash;
 use crate::record::changes::{Changes, Edit, NewSecret, Verb};
 use crate::record::integer;
 
-/// Why changes were not applied. The record is unchanged.
+/// The reason why changes were not applied. The record is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

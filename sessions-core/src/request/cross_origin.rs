@@ -4,12 +4,12 @@ use super::bearer::bearer_token;
 use super::headers::{RequestHeader, RequestHeaders};
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Which requests from other sites are refused.
+/// The requests from other sites that are refused.
 ///
 /// Only unsafe requests count: those with a method other than `GET`, `HEAD`, `OPTIONS` and `TRACE`.
 /// A refused request gets a 403 when it asks for its session. Browsers report where a request comes
 /// from in `Sec-Fetch-Site`, and older ones, or those on a page over plain HTTP, in `Origin`.
-/// Clients that send neither are no browsers and pass.
+/// Clients that send neither are not browsers, and are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CrossOrigin {

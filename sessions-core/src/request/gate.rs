@@ -5,7 +5,7 @@ use super::headers::{RequestHeader, RequestHeaders};
 use super::next::{local_path, next_of, with_next};
 use crate::error::{ConfigError, ConfigErrorKind, Error, ErrorKind, Redirect};
 
-/// How a request is answered if its visitor is not admitted, as its headers ask for it.
+/// The response to a visitor who is not admitted, chosen by the request's headers.
 ///
 /// An adapter makes it before it loads the session, and then [admits](Self::admit) the visitor:
 ///

@@ -70,10 +70,10 @@ impl Session {
     /// Sets an entry. Setting an equal value changes nothing.
     ///
     /// [`get`](Self::get) returns every accepted value unchanged if the type's serde
-    /// implementations read what they write. Some derived ones do not: fields skipped only on
-    /// writing, and an internally tagged variant with a field of the tag's name. Within
-    /// `#[serde(flatten)]`, internally tagged and untagged enums, 128-bit integers and maps with
-    /// number or boolean keys do not either. `get` then fails with
+    /// implementations read what they write. Some derived implementations do not: those with fields
+    /// skipped only when serializing, and those of an internally tagged variant with a field of the
+    /// tag's name. Within `#[serde(flatten)]`, internally tagged and untagged enums, 128-bit
+    /// integers and maps with number or boolean keys do not either. `get` then fails with
     /// [`Decode`](crate::ErrorKind::Decode).
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::exchange::Stage;
 use crate::request::Gate;
 use crate::session::Session;
 
-/// The session of a signed-in visitor, as a [`Gate`] admits them.
+/// The session of a visitor whom a [`Gate`] has admitted.
 ///
 /// Each adapter has a type of its own around this.
 #[derive(Clone)]

@@ -90,8 +90,9 @@ impl Issued {
         &self.set_cookie
     }
 
-    /// Returns the token, to be sent as `Authorization: Bearer …` to a manager that was built with
-    /// [`bearer`](crate::SessionsBuilder::bearer).
+    /// Returns the token, which a client sends as `Authorization: Bearer …`.
+    ///
+    /// Only a manager that was built with [`bearer`](crate::SessionsBuilder::bearer) accepts it.
     #[must_use]
     pub fn token(&self) -> &str {
         self.cookie().split_once('=').map_or("", |(_, token)| token)

@@ -89,13 +89,14 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStoreBuilder {
-    /// Sets the maximum number of sessions.
+    /// Sets the maximum number of sessions; 1,000,000 by default.
     pub const fn max_sessions(mut self, sessions: usize) -> Self {
         self.max_sessions = sessions;
         self
     }
 
-    /// Sets the maximum size of all sessions in bytes, including the overhead of each.
+    /// Sets the maximum size of all sessions in bytes, including the overhead of each; 1 GiB by
+    /// default.
     pub const fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
