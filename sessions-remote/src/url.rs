@@ -43,7 +43,7 @@ impl UrlOptions {
                 return Err(unknown(&name, query, &known().collect::<Vec<_>>().join(", ")));
             }
             if options.get(&name).is_some() {
-                return Err(OpenError::url_option(&name, "is there twice"));
+                return Err(OpenError::url_option(&name, "is given twice"));
             }
             options.0.push((name.into_owned(), value.into_owned()));
         }
@@ -92,10 +92,11 @@ impl fmt::Debug for UrlOptions {
 
 fn unknown(name: &str, query: &str, known: &str) -> OpenError {
     if may_show(name, query) {
-        return OpenError::url_option(name, format_args!("is unknown; there are {known}"));
+        return OpenError::url_option(name, format_args!("is unknown; the known options are {known}"));
     }
-    let reason =
-        format!("an option of the URL is unknown; there are {known} (in a password, write `?` as %3F and `&` as %26)");
+    let reason = format!(
+        "an option of the URL is unknown; the known options are {known} (in a password, write `?` as %3F and `&` as %26)"
+    );
     OpenError::new(OpenErrorKind::UrlOption, reason)
 }
 

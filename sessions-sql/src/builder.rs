@@ -133,7 +133,7 @@ impl<D: Database> SqlBuilder<D> {
     /// Fails if an option is invalid, and outside a tokio runtime.
     pub fn open_pool(self, pool: Pool<D::Sqlx>) -> Result<RemoteStore<Sql<D>>, OpenError> {
         if self.max_connections.is_some() {
-            let reason = "`max_connections` is an option of your pool, not of a store that is given it";
+            let reason = "cannot set `max_connections` for an existing pool: set it on the pool";
             return Err(OpenError::new(OpenErrorKind::Options, reason));
         }
         if self.is_literal {
@@ -142,7 +142,7 @@ impl<D: Database> SqlBuilder<D> {
         }
         let table = self.checked_table()?;
         let background = Background::current().ok_or_else(|| {
-            OpenError::new(OpenErrorKind::Runtime, "a pool is given on the tokio runtime that it is for")
+            OpenError::new(OpenErrorKind::Runtime, "`open_pool` must be called within the pool's tokio runtime")
         })?;
         Ok(self.finish(pool, false, table, background, None))
     }

@@ -23,13 +23,13 @@ fn a_refused_url_names_the_option_and_no_password() {
         (
             "postgres://app:hunter2@localhost/app?tabel=x",
             OpenErrorKind::UrlOption,
-            "`tabel` of the URL is unknown; there are table,",
+            "`tabel` of the URL is unknown; the known options are table,",
         ),
         ("postgres://app:x?hunter2@localhost/app", OpenErrorKind::UrlOption, "in a password, write `?` as %3F"),
         (
             "postgres://app:hunter2@localhost/app?table=x&table=y",
             OpenErrorKind::UrlOption,
-            "`table` of the URL is there twice",
+            "`table` of the URL is given twice",
         ),
         (
             "postgres://app:hunter2@localhost/app?max_connections=many",
