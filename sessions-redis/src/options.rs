@@ -54,6 +54,9 @@ impl RedisBuilder {
     }
 
     /// Sets the deadline of a read, retries included; 500 ms by default.
+    ///
+    /// A connection without a reply is abandoned after 250 ms, so the default leaves time for a
+    /// second try.
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
         self.options.load_deadline = deadline;
         self
@@ -76,16 +79,15 @@ impl RedisBuilder {
         self
     }
 
-    /// Makes the end of a session and the renewal or rotation of its token wait for replicas, for
-    /// at most `within`, with WAIT.
+    /// Makes logouts, renewals and rotations wait for replicas (`WAIT`), for at most `within`.
     ///
     /// Without it, a primary that dies just after it acknowledged a logout may take the logout with
     /// it: the replica that follows still has the session. In the same way, a token that was
     /// replaced, as at a login, is valid again, and one that a rotation has sent opens nothing. Ask
-    /// for as many replicas as each primary has, since any of them may follow it. An end or a
-    /// renewal that too few replicas confirm is an error, though the primary has done it. What
-    /// waits has connections of its own, and shares a WAIT with what waits at the same time. The
-    /// deadline of a write grows by `within`.
+    /// for as many replicas as each primary has, since any of them may follow it. If too few
+    /// replicas confirm, the call fails, although the primary has applied it. Waiting calls use
+    /// separate connections, and concurrent ones share one `WAIT`. The deadline of a write grows by
+    /// `within`.
     pub const fn wait_for_replicas(mut self, replicas: u32, within: Duration) -> Self {
         self.wait_for_replicas = Some(WaitFor { replicas, within });
         self
@@ -108,7 +110,7 @@ impl RedisBuilder {
     ///
     /// | option | sets |
     /// |---|---|
-    /// | `db`, `user`, `pass` | the database, the user and the password, where they do not stand before the `?`. A cluster has no database but 0 |
+    /// | `db`, `user`, `pass` | the database, the user and the password, if they are not given before the `?`. A cluster has no database but 0 |
     /// | `protocol` | `resp2`, the default, or `resp3` |
     /// | `prefix` | [`prefix`](Self::prefix) |
     /// | `load_deadline_ms`, `commit_deadline_ms` | [`load_deadline`](Self::load_deadline) and [`commit_deadline`](Self::commit_deadline) |

@@ -172,7 +172,7 @@ impl fmt::Debug for Values {
     }
 }
 
-/// Why an engine has no answer.
+/// The failure of one try of an engine.
 ///
 /// Its cause is logged and shown, so it must not contain a value, a key or a password.
 #[derive(Debug)]
@@ -198,28 +198,33 @@ impl FailureKind {
 }
 
 impl Failure {
-    /// Nothing was done, and the same try may succeed later: there is no connection, or the
-    /// database asks to try again.
+    /// Creates a failure of a try that did nothing and may succeed later.
+    ///
+    /// There is no connection, or the database asks to try again.
     pub fn unreached(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { kind: FailureKind::Unreached, cause: cause.into() }
     }
 
-    /// Nothing was done, and another try would be in vain: a wrong password, a missing table.
+    /// Creates a failure of a try that did nothing; retrying would not help.
+    ///
+    /// Examples are a wrong password and a missing table.
     pub fn refused(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { kind: FailureKind::Refused, cause: cause.into() }
     }
 
-    /// Nothing was done, since the database has no room.
+    /// Creates a failure of a try that did nothing, since the database has no room.
     pub fn full(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { kind: FailureKind::Full, cause: cause.into() }
     }
 
-    /// It may have been done: the call was sent, and no answer came.
+    /// Creates a failure of a try that may have taken effect.
+    ///
+    /// The call was sent, and no answer came.
     pub fn lost(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { kind: FailureKind::Lost, cause: cause.into() }
     }
 
-    /// What is stored under the id is no value of this store.
+    /// Creates a failure for a stored value that does not belong to this store.
     pub fn unreadable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { kind: FailureKind::Unreadable, cause: cause.into() }
     }

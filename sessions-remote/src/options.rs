@@ -44,8 +44,8 @@ impl Options {
 
     /// Sets the deadline of a write, retries included; one second by default.
     ///
-    /// Listings and what ends many sessions have a minute instead, and five times this deadline if
-    /// the database cannot be reached.
+    /// Listings and bulk deletions have one minute instead, and five times this deadline if the
+    /// database cannot be reached.
     pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
         self.commit_deadline = deadline;
         self

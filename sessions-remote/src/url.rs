@@ -34,7 +34,7 @@ impl UrlOptions {
     ///
     /// # Errors
     ///
-    /// Fails with [`UrlOption`](OpenErrorKind::UrlOption) if an option is unknown or there twice.
+    /// Fails with [`UrlOption`](OpenErrorKind::UrlOption) if an option is unknown or given twice.
     pub fn parse(query: &str, own: &[&str]) -> Result<Self, OpenError> {
         let known = || own.iter().chain(Options::IN_URLS).copied();
         let mut options = Self(Vec::new());
@@ -71,7 +71,7 @@ impl UrlOptions {
         self.get(name).map(parse).transpose()
     }
 
-    /// Returns the one of a few values, each given with its name, that an option is set to.
+    /// Returns the listed value that an option names, if the option is set.
     ///
     /// # Errors
     ///

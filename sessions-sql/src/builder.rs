@@ -61,6 +61,9 @@ impl<D: Database> SqlBuilder<D> {
     }
 
     /// Sets the deadline of a load, retries included; 500 ms by default.
+    ///
+    /// One try waits for a connection or a lock for at most half of the shorter deadline, so that
+    /// another may follow.
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
         self.options.load_deadline = deadline;
         self
@@ -68,8 +71,8 @@ impl<D: Database> SqlBuilder<D> {
 
     /// Sets the deadline of a write, retries included; one second by default.
     ///
-    /// Listings and what ends many sessions have a minute instead, and five times this deadline if
-    /// the database cannot be reached.
+    /// Listings and bulk deletions have one minute instead, and five times this deadline if the
+    /// database cannot be reached.
     pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
         self.options.commit_deadline = deadline;
         self
@@ -208,16 +211,13 @@ const MIGRATION: Duration = Duration::from_secs(10);
 pub trait SqlStore {
     /// Creates the table, unless it exists.
     ///
-    /// Several servers may do so at once. Where the table is, the role needs no more than the store
-    /// itself: SELECT, INSERT, UPDATE and DELETE on it. A database that is busy or just starting is
-    /// asked again for up to ten seconds.
+    /// Several servers may do so at once. If the table already exists, the role needs no more
+    /// rights than the store itself: SELECT, INSERT, UPDATE and DELETE on it. A database that is
+    /// busy or just starting is asked again for up to ten seconds.
     ///
     /// # Errors
     ///
     /// The future fails if the database cannot be reached, or refuses.
-    fn migrate(&self) -> StoreFuture<()>;
-}
-
     ///
     /// # Example
     ///
@@ -237,6 +237,9 @@ pub trait SqlStore {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    fn migrate(&self) -> StoreFuture<()>;
+}
+
 impl<D: Database> SqlStore for RemoteStore<Sql<D>> {
     fn migrate(&self) -> StoreFuture<()> {
         self.call(MIGRATION, |store| async move { store.engine().migrate().await })
