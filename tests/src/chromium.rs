@@ -1,7 +1,8 @@
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,14 +12,27 @@ use tempfile::TempDir;
 use crate::webdriver::Session;
 use crate::{CHROMEDRIVER, CHROMIUM, PATIENCE};
 
-/// A headless Chromium with a profile of its own. It stops when dropped.
+/// A headless Chromium with a profile that has seen no page.
+///
+/// When it is dropped, it forgets all pages, and another test uses it: to start one takes longer
+/// than most tests.
 #[derive(Debug)]
 pub struct Chromium {
+    /// `None` once it is closed.
+    running: Option<Running>,
+}
+
+/// A running browser. It stops when dropped.
+#[derive(Debug)]
+struct Running {
     session: Session,
     _driver: Driver,
     /// Declared last, so that the browser stops before its profile is removed.
     profile: Profile,
 }
+
+/// Browsers that no test uses. They end with the process.
+static UNUSED: Mutex<Vec<Running>> = Mutex::new(Vec::new());
 
 /// What a [`Chromium`] keeps on the disk, such as cookies that outlive it.
 #[derive(Debug)]
@@ -29,7 +43,7 @@ pub struct Profile(TempDir);
 pub struct Tab(String);
 
 impl Chromium {
-    /// Starts a browser with one empty tab.
+    /// Returns a browser with one empty tab.
     ///
     /// If none is installed, reports the test as skipped and returns `None`.
     ///
@@ -40,6 +54,9 @@ impl Chromium {
     pub fn start() -> Option<Self> {
         if !(CHROMIUM.is_installed() && CHROMEDRIVER.is_installed()) {
             return None;
+        }
+        if let Some(running) = unused().pop() {
+            return Some(Self { running: Some(running) });
         }
         let profile = TempDir::with_prefix("chromium-").expect("there is a folder for temporary files");
         Some(Self::reopen(Profile(profile)))
@@ -55,7 +72,7 @@ impl Chromium {
         let folder = profile.0.path();
         let driver = Driver::start(folder);
         let session = Session::start(driver.address, &capabilities(folder));
-        Self { session, _driver: driver, profile }
+        Self { running: Some(Running { session, _driver: driver, profile }) }
     }
 
     /// Closes the browser as its user does, with all its tabs, and keeps its profile.
@@ -64,9 +81,14 @@ impl Chromium {
     ///
     /// Panics if the browser does not close.
     #[must_use]
-    pub fn close(self) -> Profile {
-        self.session.end();
-        self.profile
+    pub fn close(mut self) -> Profile {
+        let running = self.running.take().expect("it is closed once");
+        running.session.end();
+        running.profile
+    }
+
+    fn session(&self) -> &Session {
+        &self.running.as_ref().expect("it is used until it is closed").session
     }
 
     /// Opens a URL and waits for the page.
@@ -76,7 +98,7 @@ impl Chromium {
     /// Panics if the browser shows an error page instead.
     #[track_caller]
     pub fn open(&self, url: &str) {
-        self.session.post("/url", &json!({ "url": url }));
+        self.session().post("/url", &json!({ "url": url }));
     }
 
     /// Presses the reload button.
@@ -86,7 +108,7 @@ impl Chromium {
     /// Panics if the browser shows an error page instead.
     #[track_caller]
     pub fn reload(&self) {
-        self.session.post("/refresh", &json!({}));
+        self.session().post("/refresh", &json!({}));
     }
 
     /// Presses the back button.
@@ -96,7 +118,7 @@ impl Chromium {
     /// Panics if the browser shows an error page instead.
     #[track_caller]
     pub fn back(&self) {
-        self.session.post("/back", &json!({}));
+        self.session().post("/back", &json!({}));
     }
 
     /// Clicks the first element that a CSS selector finds, and waits for the next page.
@@ -107,12 +129,12 @@ impl Chromium {
     #[track_caller]
     pub fn follow(&self, selector: &str) {
         // A new document has no such mark.
-        self.session.post(RUN, &script("window.isLeft = true"));
+        self.session().post(RUN, &script("window.isLeft = true"));
         self.click(selector);
         let arrived = script("return !window.isLeft && document.readyState === 'complete'");
         let deadline = Instant::now() + PATIENCE;
         // Fails while one document replaces the other.
-        while self.session.try_post(RUN, &arrived) != Ok(Value::Bool(true)) {
+        while self.session().try_post(RUN, &arrived) != Ok(Value::Bool(true)) {
             assert!(Instant::now() < deadline, "no page loads after a click on {selector}");
             thread::sleep(Duration::from_millis(5));
         }
@@ -125,7 +147,7 @@ impl Chromium {
     /// Panics if there is no such element, or if it is hidden.
     #[track_caller]
     pub fn click(&self, selector: &str) {
-        self.session.post(&format!("{}/click", self.element(selector)), &json!({}));
+        self.session().post(&format!("{}/click", self.element(selector)), &json!({}));
     }
 
     /// Replaces the text of the first field that a CSS selector finds.
@@ -136,8 +158,8 @@ impl Chromium {
     #[track_caller]
     pub fn fill(&self, selector: &str, text: &str) {
         let field = self.element(selector);
-        self.session.post(&format!("{field}/clear"), &json!({}));
-        self.session.post(&format!("{field}/value"), &json!({ "text": text }));
+        self.session().post(&format!("{field}/clear"), &json!({}));
+        self.session().post(&format!("{field}/value"), &json!({ "text": text }));
     }
 
     /// Returns the text of the page, or of the text or JSON that the browser shows in a frame of
@@ -165,35 +187,35 @@ impl Chromium {
     #[must_use]
     #[track_caller]
     pub fn evaluate(&self, expression: &str) -> Value {
-        self.session.post(RUN, &script(&format!("return {expression}")))
+        self.session().post(RUN, &script(&format!("return {expression}")))
     }
 
     /// Returns the URL of the page.
     #[must_use]
     #[track_caller]
     pub fn url(&self) -> String {
-        self.session.get("/url").as_str().unwrap_or_default().to_owned()
+        self.session().get("/url").as_str().unwrap_or_default().to_owned()
     }
 
     /// Returns the cookies of the page in WebDriver's form.
     #[must_use]
     #[track_caller]
     pub fn cookies(&self) -> Vec<Value> {
-        self.session.get("/cookie").as_array().cloned().unwrap_or_default()
+        self.session().get("/cookie").as_array().cloned().unwrap_or_default()
     }
 
     /// Returns the tab that all other methods act on.
     #[must_use]
     #[track_caller]
     pub fn tab(&self) -> Tab {
-        Tab(self.session.get("/window").as_str().expect("a tab has a handle").to_owned())
+        Tab(self.session().get("/window").as_str().expect("a tab has a handle").to_owned())
     }
 
     /// Opens an empty tab and switches to it.
     #[track_caller]
     pub fn open_tab(&self) {
-        let tab = self.session.post("/window/new", &json!({ "type": "tab" }));
-        self.session.post("/window", &json!({ "handle": tab["handle"] }));
+        let tab = self.session().post("/window/new", &json!({ "type": "tab" }));
+        self.session().post("/window", &json!({ "handle": tab["handle"] }));
     }
 
     /// Switches to another tab.
@@ -203,16 +225,44 @@ impl Chromium {
     /// Panics if the tab is closed.
     #[track_caller]
     pub fn switch_to(&self, tab: &Tab) {
-        self.session.post("/window", &json!({ "handle": tab.0 }));
+        self.session().post("/window", &json!({ "handle": tab.0 }));
     }
 
     /// Returns the path of the commands for the first element that a CSS selector finds.
     #[track_caller]
     fn element(&self, selector: &str) -> String {
-        let found = self.session.post("/element", &json!({ "using": "css selector", "value": selector }));
+        let found = self.session().post("/element", &json!({ "using": "css selector", "value": selector }));
         let id = found.as_object().and_then(|object| object.values().next()).and_then(Value::as_str);
         format!("/element/{}", id.expect("an element has an id"))
     }
+}
+
+impl Running {
+    /// Closes all tabs but an empty one, and forgets what was seen.
+    fn forget(&self) -> Result<(), String> {
+        let tabs = self.session.get("/window/handles");
+        let new = self.session.try_post("/window/new", &json!({ "type": "tab" }))?;
+        for tab in tabs.as_array().into_iter().flatten() {
+            self.session.try_post("/window", &json!({ "handle": tab }))?;
+            self.session.try_delete("/window")?;
+        }
+        self.session.try_post("/window", &json!({ "handle": new["handle"] }))?;
+        for command in ["Network.clearBrowserCookies", "Network.clearBrowserCache"] {
+            self.session.try_post("/goog/cdp/execute", &json!({ "cmd": command, "params": {} }))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let running = self.running.take().filter(|_| !thread::panicking());
+        unused().extend(running.filter(|running| running.forget().is_ok()));
+    }
+}
+
+fn unused() -> MutexGuard<'static, Vec<Running>> {
+    UNUSED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Command that runs a script.
@@ -231,8 +281,12 @@ fn capabilities(profile: &Path) -> Value {
 
 /// Runs the driver, and kills it with its browsers once stdin is closed.
 ///
-/// The system closes the pipe if the test process is killed.
-const SCRIPT: &str = "chromedriver --port=0 & exec >&-; read -r _; kill -KILL 0";
+/// The system closes the pipe when the test process ends. Then only the shell is left to remove the
+/// folder.
+const SCRIPT: &str = r#"setsid chromedriver --port=0 &
+exec >&-; read -r word
+kill -KILL -$! || kill -KILL $!; wait
+[ "$word" = keep ] || rm -rf "$HOME""#;
 
 /// A running chromedriver.
 #[derive(Debug)]
@@ -268,7 +322,9 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        drop(self.shell.stdin.take());
+        // The folder outlives a browser that is closed.
+        let told = self.shell.stdin.take().map(|mut stdin| stdin.write_all(b"keep\n"));
+        drop(told);
         // Fails only if the process has ended already.
         let _ = self.shell.wait();
     }

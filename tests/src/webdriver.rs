@@ -60,6 +60,15 @@ impl Session {
         self.try_send(&Request::post_json(&self.target(command), &parameters.to_string()))
     }
 
+    /// Sends a command that removes something, and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the driver's message if the browser cannot execute the command.
+    pub(crate) fn try_delete(&self, command: &str) -> Result<Value, String> {
+        self.try_send(&Request::new("DELETE", &self.target(command)))
+    }
+
     /// Ends the session and closes its browser.
     ///
     /// # Panics
