@@ -392,12 +392,11 @@ impl Session {
 
     /// Ends the principal's other sessions and returns how many: "sign out everywhere else".
     ///
-    /// Returns 0 if nobody is signed in.
-    ///
     /// # Errors
     ///
-    /// Returns [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write:
-    /// some sessions may then still be live.
+    /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and
+    /// [`StoreUnavailable`](crate::ErrorKind::StoreUnavailable) if the store cannot write: some
+    /// sessions may then still be live.
     ///
     /// # Example
     ///
@@ -419,10 +418,8 @@ impl Session {
             let state = self.shared.lock();
             (state.principal().map(str::to_owned), state.id())
         };
-        match principal {
-            Some(principal) => self.shared.sessions.destroy_of(&principal, id).await,
-            None => Ok(0),
-        }
+        let principal = principal.ok_or_else(|| Error::new(ErrorKind::NotSignedIn))?;
+        self.shared.sessions.destroy_of(&principal, id).await
     }
 }
 

@@ -138,7 +138,10 @@ pub(super) async fn of(session: &Session) -> Result<Vec<Device>, Error> {
 }
 
 pub(super) async fn logout_others(session: &Session) -> Result<Reply, Error> {
-    session.destroy_others().await?;
+    // Who is not signed in has no other sessions.
+    if session.principal().is_some() {
+        session.destroy_others().await?;
+    }
     Ok(Reply::text("ok"))
 }
 

@@ -1,4 +1,5 @@
 use pollster::block_on;
+use sessions_core::ErrorKind;
 
 use crate::support::Fixture;
 
@@ -113,6 +114,8 @@ fn sessions_of_a_principal_are_listed_and_ended() {
 
     let ended = browsers[1].visit(|session| block_on(session.destroy_others()).unwrap()).result;
     assert_eq!(ended, 2);
+    let anonymous = fixture.browser().visit(|session| block_on(session.destroy_others()).unwrap_err().kind()).result;
+    assert_eq!(anonymous, ErrorKind::NotSignedIn);
     let alive: Vec<_> = browsers.iter_mut().map(|browser| browser.user().is_some()).collect();
     assert_eq!(alive, [false, true, false]);
     assert_eq!(stranger.user().as_deref(), Some("bob"));
