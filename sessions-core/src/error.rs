@@ -132,6 +132,14 @@ impl Error {
         self.0.kind
     }
 
+    /// Returns why the store failed, if this is an error of the store.
+    ///
+    /// After a [`TimedOut`](StoreErrorKind::TimedOut) write, the change may have been made.
+    #[must_use]
+    pub fn store_error_kind(&self) -> Option<StoreErrorKind> {
+        self.0.source.as_ref()?.downcast_ref().map(StoreError::kind)
+    }
+
     /// Returns the address of the page that the response sends the client to.
     ///
     /// Only a denial has one: with [`NotSignedIn`](ErrorKind::NotSignedIn) it is the login
@@ -279,7 +287,11 @@ impl StdError for Error {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::with_source(ErrorKind::StoreUnavailable, error)
+        let kind = match error.kind() {
+            StoreErrorKind::NewerFormat => ErrorKind::NewerFormat,
+            _ => ErrorKind::StoreUnavailable,
+        };
+        Self::with_source(kind, error)
     }
 }
 

@@ -4,7 +4,7 @@ use pollster::block_on;
 use sessions_core::adapter::SessionHeaders;
 use sessions_core::record::{Record, SecretHash};
 use sessions_core::store::{Cursor, StoreError, StoreErrorKind, StoreFuture};
-use sessions_core::{Login, SessionId, Sessions, Timestamp};
+use sessions_core::{ErrorKind, Login, SessionId, Sessions, Timestamp};
 
 use crate::support::Fixture;
 
@@ -120,6 +120,9 @@ fn errors_say_what_failed_and_keep_the_cause() {
     let error = sessions_core::Error::from(StoreError::new("probe", StoreErrorKind::Busy).caused_by("a long queue"));
     let chain = "the session store is unavailable: the probe store is busy: its queue is full: a long queue";
     assert_eq!(error.chain().to_string(), chain);
+    assert_eq!((error.kind(), error.store_error_kind()), (ErrorKind::StoreUnavailable, Some(StoreErrorKind::Busy)));
+    let newer = sessions_core::Error::from(StoreError::new("probe", StoreErrorKind::NewerFormat));
+    assert_eq!((newer.kind(), newer.store_error_kind()), (ErrorKind::NewerFormat, Some(StoreErrorKind::NewerFormat)));
     let long = "k".repeat(65_536);
     let record =
         Record::builder(SessionId::from_bytes([1; 16]), SecretHash::from_bytes([1; 32]), Timestamp::from_millis(1));
