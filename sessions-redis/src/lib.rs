@@ -16,6 +16,8 @@ mod walk;
 pub use engine::{Redis, RedisStore};
 pub use link::Connection;
 pub use options::RedisBuilder;
+/// The version whose clients and connections a builder takes.
+pub use redis;
 pub use sessions_remote::{OpenError, OpenErrorKind};
 
 #[cfg(fuzzing)]

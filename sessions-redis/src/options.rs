@@ -48,8 +48,8 @@ impl RedisBuilder {
     ///
     /// Stores that share a database need different prefixes, and none may be the beginning of
     /// another. Braces must form a whole `{tag}`, which determines the slot in a cluster.
-    pub fn prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
-        self.prefix = prefix.into();
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into().into();
         self
     }
 
