@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use sqlx::{PgPool, SqlitePool};
+use sqlx::PgPool;
+use sqlx::sqlite::SqlitePoolOptions;
 use time::{Duration, OffsetDateTime};
 use tokio::sync::Mutex;
 use tower_sessions_core::SessionStore;
@@ -31,8 +32,9 @@ pub(crate) async fn open(kind: &str, url: &str) -> Store {
             Arc::new(store)
         }
         "sqlite" => {
-            let url = format!("{url}?mode=rwc");
-            let store = SqliteStore::new(SqlitePool::connect(&url).await.expect("the file can be made"));
+            let pool = SqlitePoolOptions::new().max_connections(4);
+            let pool = pool.connect(&format!("{url}?mode=rwc")).await.expect("the file can be made");
+            let store = SqliteStore::new(pool);
             store.migrate().await.expect("the table can be made");
             Arc::new(store)
         }
