@@ -1,6 +1,7 @@
 //! The response future of the middleware.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -109,9 +110,26 @@ where
 {
     // Unwind safe: the handler is not polled again after a panic.
     match catch_unwind(AssertUnwindSafe(|| handler.poll(context))) {
-        Ok(polled) => polled.map_err(|error| Failure::Error { status: error.error_response().status(), error }),
+        Ok(polled) => polled.map_err(|mut error| Failure::Error { status: status_of(&mut error), error }),
         Err(panic) => Poll::Ready(Err(Failure::Panic(panic))),
     }
+}
+
+/// Returns the status of the response that an error will become.
+///
+/// Making that response may take it out of the error, as that of `InternalError::from_response`, or
+/// write to a log, so the error is asked for its status first. A 500 is also the status of an error
+/// that defines only its response. That response is then made, and the client gets that same one.
+fn status_of(error: &mut Error) -> StatusCode {
+    let status = error.as_response_error().status_code();
+    if status != StatusCode::INTERNAL_SERVER_ERROR {
+        return status;
+    }
+    let response = error.error_response();
+    let status = response.status();
+    let made = Cell::new(Some(response));
+    error.add_response_mapper(move |made_again| made.take().unwrap_or(made_again));
+    status
 }
 
 /// Ends a request. After a panic nothing can send the token of a renewal, so only a destroy is

@@ -1,13 +1,15 @@
 //! Requests that fail.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Waker};
 
 use actix_web::dev::Service;
-use actix_web::error::{Error, ErrorBadRequest, ErrorForbidden, ErrorInternalServerError};
-use actix_web::http::header::{SET_COOKIE, VARY};
+use actix_web::error::{Error, ErrorBadRequest, ErrorForbidden, ErrorInternalServerError, InternalError};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{LOCATION, SET_COOKIE, VARY};
 use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::web::{self, ServiceConfig};
@@ -225,13 +227,65 @@ async fn inner_error_carries_the_cookie() {
 
 #[actix_web::test]
 async fn inner_error_ends_by_its_status() {
-    let app = refusing_app(&sessions(), || ErrorForbidden("no")).await;
-    let kept = get(&app, "/refused/set", "").await;
-    assert_eq!(get(&app, "/get", &kept.cookie().unwrap()).await.body, "iris");
+    // `Refusal` defines its response, and not its status.
+    for error in [|| ErrorForbidden("no"), || Refusal.into()] {
+        let app = refusing_app(&sessions(), error).await;
+        let kept = get(&app, "/refused/set", "").await;
+        assert_eq!(get(&app, "/get", &kept.cookie().unwrap()).await.body, "iris");
+    }
 
     let app = refusing_app(&sessions(), || ErrorInternalServerError("broken")).await;
     let dropped = get(&app, "/refused/set", "").await;
     assert_eq!((dropped.status.as_u16(), dropped.cookie()), (500, None));
+}
+
+/// Regression: the middleware took the response out of the error, and the client got a bare 500.
+#[actix_web::test]
+async fn response_within_an_inner_error_is_sent() {
+    fn redirect() -> Error {
+        let response = HttpResponse::SeeOther().insert_header((LOCATION, "/login")).finish();
+        InternalError::from_response("a stranger", response).into()
+    }
+    fn broken() -> Error {
+        InternalError::from_response("broken", HttpResponse::InternalServerError().body("a page")).into()
+    }
+    let answer = get(&refusing_app(&sessions(), redirect).await, "/refused/set", "").await;
+    assert_eq!((answer.status.as_u16(), answer.all(LOCATION)), (303, vec!["/login"]));
+    assert!(answer.cookie().is_some());
+
+    let answer = get(&refusing_app(&sessions(), broken).await, "/refused/set", "").await;
+    assert_eq!((answer.status.as_u16(), &answer.body[..], answer.cookie()), (500, &b"a page"[..], None));
+}
+
+#[actix_web::test]
+async fn inner_errors_response_is_made_once() {
+    thread_local! {
+        static MADE: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// An error that would write to a log when it becomes a response.
+    #[derive(Debug)]
+    struct Logged;
+
+    impl std::fmt::Display for Logged {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("logged")
+        }
+    }
+
+    impl ResponseError for Logged {
+        fn status_code(&self) -> StatusCode {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+
+        fn error_response(&self) -> HttpResponse {
+            MADE.set(MADE.get() + 1);
+            HttpResponse::new(self.status_code())
+        }
+    }
+
+    let answer = get(&refusing_app(&sessions(), || Logged.into()).await, "/refused/set", "").await;
+    assert_eq!((answer.status.as_u16(), MADE.get()), (503, 1));
 }
 
 #[actix_web::test]
