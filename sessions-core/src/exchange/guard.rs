@@ -1,7 +1,7 @@
 //! Guards for requests that are dropped because the client disconnected or a timeout fired.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::exchange::Exchange;
 use crate::exchange::commit::{Commit, CommitError};
@@ -48,7 +48,7 @@ impl Drop for ExchangeGuard {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct CommitGuard {
-    /// `None` once the commit is done.
+    /// `None` once the commit is done, or if the store panicked.
     commit: Option<Commit>,
     complete: fn(Commit),
 }
@@ -64,10 +64,14 @@ impl Future for CommitGuard {
     type Output = Result<SessionHeaders, CommitError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let commit = self.commit.as_mut().expect("a future is not polled after it was ready");
-        let result = ready!(Pin::new(commit).poll(context));
-        self.commit = None;
-        Poll::Ready(result)
+        // Taken out while polling: if the store panics, dropping the guard must not poll it again,
+        // which would be a second panic while unwinding.
+        let mut commit = self.commit.take().expect("a future is not polled after it was ready");
+        let polled = Pin::new(&mut commit).poll(context);
+        if polled.is_pending() {
+            self.commit = Some(commit);
+        }
+        polled
     }
 }
 

@@ -1,12 +1,14 @@
 //! Requests that are dropped early, as an adapter's guards see them.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
 use pollster::block_on;
 use sessions_core::adapter::{Commit, CommitGuard, ExchangeGuard};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, poll};
 
 /// Drives a commit to completion, as an adapter's runtime does.
 fn complete(commit: Commit) {
@@ -63,4 +65,22 @@ fn dropped_commit_is_completed() {
         }
         assert_eq!(fixture.count(), 1);
     }
+}
+
+/// Regression: the guard polled the commit once more when it was dropped, and the second panic
+/// aborted the process.
+#[test]
+fn commit_is_not_polled_after_a_panic() {
+    let fixture = Fixture::late();
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let session = browser.start();
+    // Two operations: the store panics when it is asked for the second one.
+    session.destroy();
+    session.set_flash("bye", "see you").unwrap();
+    let mut guard = Box::pin(CommitGuard::new(session.exchange().end(200), complete));
+    assert!(poll(guard.as_mut()).is_pending());
+    fixture.store.panics.store(true, Ordering::SeqCst);
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(guard.as_mut()))).is_err());
+    drop(guard);
 }
