@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::Once;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use actix_web::{HttpResponse, ResponseError};
 use sessions_core::adapter::{CommitError, SessionHeaders};
 use sessions_core::{Error, ErrorKind};
 use tracing::field::{debug, display};
 
 use crate::TARGET;
-use crate::headers::{write, write_redirect};
+use crate::headers::{session_cookies, write, write_redirect};
 
 /// The error of a session, or of a request without a session middleware.
 ///
@@ -41,16 +42,26 @@ struct Parts {
     error: Option<Error>,
     /// The headers that the response must carry.
     headers: SessionHeaders,
+    /// The cookies of other sessions in the response that the error replaces.
+    others: Vec<HeaderValue>,
     logged: Once,
 }
 
 impl SessionError {
     fn new(error: Option<Error>, headers: SessionHeaders) -> Self {
-        Self(Box::new(Parts { error, headers, logged: Once::new() }))
+        Self(Box::new(Parts { error, headers, others: Vec::new(), logged: Once::new() }))
     }
 
     pub(crate) fn no_middleware() -> Self {
         Self::new(None, SessionHeaders::of_failure())
+    }
+
+    /// Keeps the cookies that other sessions have set in the response that the error replaces.
+    ///
+    /// An inner middleware has already committed them, and nothing else sends a new token.
+    pub(crate) fn replacing(mut self, replaced: &HeaderMap) -> Self {
+        self.0.others.extend(session_cookies(replaced).cloned());
+        self
     }
 
     /// Returns the kind of the session's error.
@@ -108,9 +119,13 @@ impl ResponseError for SessionError {
     fn error_response(&self) -> HttpResponse {
         self.log();
         let mut response = HttpResponse::new(self.status_code());
-        write(self.0.headers.clone(), response.headers_mut());
+        let headers = response.headers_mut();
+        for cookie in &self.0.others {
+            headers.append(SET_COOKIE, cookie.clone());
+        }
+        write(self.0.headers.clone(), headers);
         if let Some(error) = &self.0.error {
-            write_redirect(error, response.headers_mut());
+            write_redirect(error, headers);
         }
         response
     }

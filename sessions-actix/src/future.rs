@@ -151,7 +151,10 @@ fn finish<B: MessageBody>(ended: Ended<B>, saved: Result<SessionHeaders, CommitE
                 write(headers, response.headers_mut());
                 Ok(response.map_into_left_body())
             }
-            Err(error) => Ok(response.error_response(SessionError::from(error)).map_into_right_body()),
+            Err(error) => {
+                let error = SessionError::from(error).replacing(response.headers());
+                Ok(response.error_response(error).map_into_right_body())
+            }
         },
         Err(failure) => Err(failure.finish(saved)),
     }
@@ -161,7 +164,10 @@ impl Failure {
     fn finish(self, saved: Result<SessionHeaders, CommitError>) -> Error {
         match (self, saved.map_err(SessionError::from)) {
             (Self::Error { error, .. }, Ok(headers)) => add_to_error(headers, error),
-            (Self::Error { .. }, Err(error)) => error.into(),
+            // Response mappers of inner middlewares have the cookies.
+            (Self::Error { error: replaced, .. }, Err(error)) => {
+                error.replacing(replaced.error_response().headers()).into()
+            }
             (Self::Panic(panic), saved) => {
                 if let Err(error) = saved {
                     error.log();

@@ -1,15 +1,16 @@
 //! The error that handlers return.
 
 use std::error::Error as StdError;
-use std::fmt;
+use std::{fmt, mem};
 
+use http::header::SET_COOKIE;
 use http::{Response, StatusCode};
 use sessions_core::adapter::{CommitError, SessionHeaders};
 use sessions_core::{Error, ErrorKind};
 use tracing::field::{debug, display};
 
 use crate::TARGET;
-use crate::headers::{write, write_redirect};
+use crate::headers::{session_cookies, write, write_redirect};
 
 /// The error of a session, or of a request without a session middleware.
 ///
@@ -62,14 +63,27 @@ impl SessionError {
     #[cold]
     #[must_use]
     pub fn into_response<B: Default>(self) -> Response<B> {
-        self.log();
-        let mut response = Response::new(B::default());
-        *response.status_mut() = self.status();
-        write(self.0.headers, response.headers_mut());
-        if let Some(error) = &self.0.error {
-            write_redirect(error, response.headers_mut());
-        }
+        let mut response = Response::default();
+        self.replace(&mut response);
         response
+    }
+
+    /// Replaces a response, but not the cookies that other sessions have set in it.
+    ///
+    /// An inner middleware has already committed them, and nothing else sends a new token.
+    #[cold]
+    pub(crate) fn replace<B: Default>(self, response: &mut Response<B>) {
+        self.log();
+        let replaced = mem::take(response);
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        for cookie in session_cookies(replaced.headers()) {
+            headers.append(SET_COOKIE, cookie.clone());
+        }
+        write(self.0.headers, headers);
+        if let Some(error) = &self.0.error {
+            write_redirect(error, headers);
+        }
     }
 
     /// Logs the error and its sources.

@@ -18,8 +18,9 @@ use crate::headers::write;
 pin_project! {
     /// The future of a response, which is ready once its session is committed.
     ///
-    /// If the commit fails, a bare response with the error's status replaces the handler's. If the
-    /// handler fails without a response or panics, its writes are dropped and a destroy is carried
+    /// If the commit fails, a bare response with the error's status replaces the handler's; cookies
+    /// of another manager's session, from a middleware inside this one, are kept. If the handler
+    /// fails without a response or panics, its writes are dropped and a destroy is carried
     /// out first, and the failure or panic is then passed on. A login or renewal is dropped too,
     /// since no response could send its token.
     ///
@@ -118,7 +119,7 @@ fn end<B, E>(exchange: Exchange, answer: &Poll<Result<Response<B>, E>>) -> Optio
 fn conclude<B: Default, E>(answer: &mut Poll<Result<Response<B>, E>>, result: Result<SessionHeaders, CommitError>) {
     match (answer, result) {
         (Poll::Ready(Ok(response)), Ok(headers)) => write(headers, response.headers_mut()),
-        (Poll::Ready(Ok(response)), Err(error)) => *response = SessionError::from(error).into_response(),
+        (Poll::Ready(Ok(response)), Err(error)) => SessionError::from(error).replace(response),
         (_, Err(error)) => SessionError::from(error).log(),
         (_, Ok(_)) => {}
     }

@@ -22,6 +22,14 @@ pub(crate) fn write_redirect(error: &Error, headers: &mut HeaderMap) {
     adapter::write_redirect(error, &mut Headers(headers));
 }
 
+/// Returns the cookies that sessions have set in a response.
+///
+/// They are the sensitive ones; see [`header_value`]. Those that a handler marked itself are among
+/// them.
+pub(crate) fn session_cookies(headers: &HeaderMap) -> impl Iterator<Item = &HeaderValue> {
+    headers.get_all(SET_COOKIE).iter().filter(|cookie| cookie.is_sensitive())
+}
+
 struct Headers<'a>(&'a mut HeaderMap);
 
 impl ResponseHeaders for Headers<'_> {

@@ -1,11 +1,16 @@
 //! Nested middlewares, and explicit calls around and inside them.
 
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::error::ErrorForbidden;
+use actix_web::http::header::{CACHE_CONTROL, SET_COOKIE};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::test::init_service;
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use sessions_actix::sessions_core::Event;
 use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions, SessionsExt};
+use sessions_conformance::Verb;
 
+use crate::faulty::faulty;
 use crate::support::{Answer, app, get, listen, sessions};
 
 fn named(name: &str) -> Sessions {
@@ -19,7 +24,7 @@ async fn set(session: Session) -> Result<&'static str, SessionError> {
 
 /// Returns the names of the cookies that a response sets.
 fn names(answer: &Answer) -> Vec<&str> {
-    let cookies = answer.all(actix_web::http::header::SET_COOKIE);
+    let cookies = answer.all(SET_COOKIE);
     cookies.iter().map(|cookie| cookie.split_once('=').unwrap().0).collect()
 }
 
@@ -73,6 +78,48 @@ async fn outer_session_is_finished_by_its_middleware() {
         .wrap(SessionMiddleware::new(outer))
         .route("/", web::get().to(both));
     assert_eq!(names(&get(&init_service(app).await, "/", "").await), ["__Host-inner", "__Host-outer"]);
+}
+
+/// Regression: the inner session's new token was lost with the response, and its visitor signed
+/// out.
+#[actix_web::test]
+async fn failed_outer_commit_keeps_the_inner_cookie() {
+    async fn both(
+        session: Session,
+        request: HttpRequest,
+        outer: web::Data<Sessions>,
+    ) -> Result<HttpResponse, SessionError> {
+        session.login("iris")?;
+        outer.start(&request).await?.set("name", "iris")?;
+        Ok(HttpResponse::Ok().insert_header((SET_COOKIE, "a=1")).insert_header((CACHE_CONTROL, "private")).finish())
+    }
+    async fn whoami(session: Session) -> String {
+        session.principal().unwrap_or_default()
+    }
+    let ((outer, store), inner) = (faulty(), named("__Host-inner"));
+    let failing = web::scope("/failing").route("/both", web::get().to(both)).wrap_fn(|request, service| {
+        let response = service.call(request);
+        async move {
+            response.await?;
+            Err::<ServiceResponse, _>(ErrorForbidden("no"))
+        }
+    });
+    let app = App::new()
+        .app_data(web::Data::new(outer.clone()))
+        .service(failing)
+        .route("/both", web::get().to(both))
+        .route("/whoami", web::get().to(whoami))
+        .wrap(SessionMiddleware::new(inner))
+        .wrap(SessionMiddleware::new(outer));
+    let app = init_service(app).await;
+    store.fail(Verb::Create);
+    for path in ["/both", "/failing/both"] {
+        let answer = get(&app, path, "").await;
+        assert_eq!((answer.status.as_u16(), names(&answer)), (503, vec!["__Host-inner"]), "{path}");
+        assert_eq!(answer.all(CACHE_CONTROL), ["no-store"], "{path}");
+        let (cookie, _) = answer.all(SET_COOKIE)[0].split_once(';').unwrap();
+        assert_eq!(get(&app, "/whoami", cookie).await.body, "iris", "{path}");
+    }
 }
 
 #[actix_web::test]

@@ -3,14 +3,15 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SessionsExt};
 use sessions_conformance::Verb;
 use tower::ServiceExt;
 
-use crate::support::{Browser, TestStore, fail, manager, manager_and_store};
+use crate::support::{Browser, TestStore, fail, manager, manager_and_store, set_cookies};
 
 async fn login(session: Session) {
     session.login("iris").unwrap();
@@ -74,6 +75,29 @@ async fn inner_manager_is_extracted() {
     let app = routes().layer(SessionLayer::new(inner.clone())).layer(SessionLayer::new(outer.clone()));
     Browser::default().get(&app, "/login").await;
     assert_eq!((outer.count().await.unwrap(), inner.count().await.unwrap()), (0, 1));
+}
+
+/// Regression: the inner session's new token was lost with the response, and its visitor signed
+/// out.
+#[tokio::test]
+async fn failed_outer_commit_keeps_the_inner_cookie() {
+    async fn both(outer: Sessions, session: Session, request: Parts) -> Result<Response, SessionError> {
+        session.login("iris")?;
+        outer.start(&request).await?.set("name", "iris")?;
+        Ok(([("set-cookie", "a=1"), ("cache-control", "private")], "welcome").into_response())
+    }
+    let failing = store();
+    let (outer, inner) = (manager("outer", &failing), manager("inner", &store()));
+    let manager = outer.clone();
+    let app = routes().route("/both", get(move |session, request| both(manager.clone(), session, request)));
+    let app = app.layer(SessionLayer::new(inner)).layer(SessionLayer::new(outer));
+    fail(&failing, &[Verb::Create]);
+    let mut browser = Browser::default();
+    let response = app.clone().oneshot(browser.request("/both")).await.unwrap();
+    assert_eq!((response.status(), set_cookies(&response).len()), (StatusCode::SERVICE_UNAVAILABLE, 1));
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    browser.keep(&response);
+    assert_eq!(browser.get(&app, "/whoami").await.body, "iris");
 }
 
 fn store() -> TestStore {

@@ -9,7 +9,7 @@ use sessions_core::{ErrorKind, Sessions};
 use sessions_http::{SessionError, SessionsExt, session};
 
 use crate::support::{
-    Answer, Mood, assert_bare, manager_and_store, pending_once, request_after, serve, set_cookies, sign_in,
+    Answer, Mood, TestStore, assert_bare, manager_and_store, pending_once, request_after, serve, set_cookies, sign_in,
 };
 
 async fn is_signed_in(sessions: &Sessions, signed_in: &Response<String>) -> bool {
@@ -148,6 +148,26 @@ async fn interrupted_write_sets_no_cookie() {
     };
     let response = serve(&sessions, request_after(&signed_in), handler).await.unwrap();
     assert_bare(&response, StatusCode::UNAUTHORIZED);
+}
+
+/// Regression: the inner session's new token was lost with the response, and its visitor signed
+/// out.
+#[tokio::test]
+async fn failed_outer_commit_keeps_the_inner_cookie() {
+    let ((outer, store), inner) = (manager_and_store(), TestStore::new().manager("__Host-inner"));
+    let handler = async |request| {
+        session(&request).await?.login("iris")?;
+        outer.start(&request).await?.set("name", "iris")?;
+        let mut response = Response::new("welcome".to_owned());
+        response.headers_mut().insert(SET_COOKIE, HeaderValue::from_static("a=1"));
+        Answer::Ok(response)
+    };
+    store.set(Mood::FailsToWrite);
+    let response = serve(&outer, Request::new(()), |request| serve(&inner, request, handler)).await.unwrap();
+    assert_eq!((response.status(), response.body().as_str()), (StatusCode::SERVICE_UNAVAILABLE, ""));
+    assert_eq!(set_cookies(response.headers()).len(), 1);
+    let session = inner.start(&request_after(&response)).await.unwrap();
+    assert_eq!(session.principal().as_deref(), Some("iris"));
 }
 
 #[tokio::test]

@@ -106,6 +106,31 @@ async fn nested_wrappers_set_one_cookie() {
     assert_eq!(sessions.count().await.unwrap(), 1);
 }
 
+/// Regression: the inner session's new token was lost with the response, and its visitor signed
+/// out.
+#[tokio::test]
+async fn failed_outer_commit_keeps_the_inner_cookie() {
+    let (outer, store) = manager_and_store();
+    let inner = Sessions::builder().cookie_name("__Host-inner").build().unwrap();
+    let manager = outer.clone();
+    let handler = service_fn(move |request| {
+        let outer = manager.clone();
+        async move {
+            if request.uri().path() == "/login" {
+                outer.start(&request).await?.set("name", "iris")?;
+            }
+            answer(&request).await
+        }
+    });
+    let service = SessionService::new(outer, SessionService::new(inner, handler));
+    fail(&store, Verb::Create);
+    let response = service.call(request("/login", None)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    let whoami = service.call(request("/whoami", Some(&response))).await.unwrap();
+    assert_eq!(body(whoami).await, "iris");
+}
+
 #[tokio::test]
 async fn outage_is_503_without_a_cookie() {
     let (sessions, store) = manager_and_store();
