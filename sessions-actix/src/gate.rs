@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{self, Context, Poll};
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, FromRequest, HttpRequest};
 use sessions_core::adapter::{self, Gate, Load};
@@ -163,13 +163,14 @@ impl Future for OptionalAdmission {
 /// A middleware around routes that only signed-in visitors reach; see [`SignedIn`].
 ///
 /// Wrap the app in a [`SessionMiddleware`](crate::SessionMiddleware) outside it, and leave the
-/// login page out.
+/// login page out. Everybody else gets a response, not an `Err`, so that `Logger`, `ErrorHandlers`
+/// and other middleware around it handle it like those of handlers.
 ///
 /// ```
 /// use actix_web::{App, web};
 /// use sessions_actix::{SessionMiddleware, Sessions, SignedInMiddleware};
 ///
-/// # use actix_web::test::{TestRequest, init_service, try_call_service};
+/// # use actix_web::test::{TestRequest, call_service, init_service};
 /// # #[actix_web::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let sessions = Sessions::builder().login_page("/login").build()?;
@@ -181,7 +182,7 @@ impl Future for OptionalAdmission {
 ///
 /// let app = init_service(app).await;
 /// let request = TestRequest::with_uri("/account/orders").insert_header(("accept", "text/html")).to_request();
-/// let denied = try_call_service(&app, request).await.unwrap_err().error_response();
+/// let denied = call_service(&app, request).await;
 /// assert_eq!(denied.headers().get("location").unwrap(), "/login?next=/account/orders");
 /// # Ok(())
 /// # }
@@ -212,7 +213,7 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody,
 {
-    type Response = ServiceResponse<B>;
+    type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
     type Transform = SignedInService<S>;
     type InitError = ();
@@ -233,10 +234,11 @@ pub struct SignedInService<S> {
 impl<S, B> Service<ServiceRequest> for SignedInService<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody,
 {
-    type Response = S::Response;
+    type Response = ServiceResponse<EitherBody<B>>;
     type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, Error>>>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
 
     forward_ready!(service);
 
@@ -244,13 +246,11 @@ where
         let (admission, service) = (request.extract::<SignedIn>(), Rc::clone(&self.service));
         let within = self.within;
         Box::pin(async move {
-            let user = admission.await?;
-            if let Some(time) = within {
-                user.within(time)?;
+            // The user is not held while the handler runs: the session would outlive the request.
+            match admission.await.and_then(|user| within.map_or(Ok(()), |time| user.within(time))) {
+                Ok(()) => service.call(request).await.map(ServiceResponse::map_into_left_body),
+                Err(error) => Ok(request.error_response(error).map_into_right_body()),
             }
-            // Not held while the handler runs: it would keep the session alive beyond the request.
-            drop(user);
-            service.call(request).await
         })
     }
 }

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, COOKIE, LOCATION, VARY};
-use actix_web::test::TestRequest;
+use actix_web::App;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AGE, CACHE_CONTROL, COOKIE, HeaderValue, LOCATION, VARY};
+use actix_web::middleware::{ErrorHandlerResponse, ErrorHandlers};
+use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, ServiceConfig};
-use sessions_actix::{OptionalSignedIn, Session, SessionError, Sessions, SignedIn, SignedInMiddleware};
+use sessions_actix::{
+    OptionalSignedIn, Session, SessionError, SessionMiddleware, Sessions, SignedIn, SignedInMiddleware,
+};
 use sessions_conformance::{FailingStore, Failure, Verb};
 
 use crate::support::{app, ask, bare_app, get};
@@ -53,6 +59,34 @@ async fn stranger_is_sent_to_the_login_page() {
         let denied = get(&app, path, "").await;
         denied.assert_is_bare(401);
         assert_eq!(denied.all(LOCATION), [""; 0], "{path}");
+    }
+}
+
+/// Regression: the middleware refused with an `Err`, which `ErrorHandlers` and `Logger` pass on.
+#[actix_web::test]
+async fn refusal_is_a_response_for_outer_middleware() {
+    async fn sign_in(session: Session) -> Result<&'static str, SessionError> {
+        session.login("ann")?;
+        Ok("")
+    }
+    let gate = |path, gate: SignedInMiddleware| web::scope(path).wrap(gate).route("", web::get().to(async || "in"));
+    let seen = ErrorHandlers::new().handler(StatusCode::UNAUTHORIZED, |mut response: ServiceResponse<_>| {
+        assert!(response.response().error().unwrap().as_error::<SessionError>().is_some());
+        response.headers_mut().insert(AGE, HeaderValue::from_static("1"));
+        Ok(ErrorHandlerResponse::Response(response.map_into_left_body()))
+    });
+    let app = App::new()
+        .route("/login", web::get().to(sign_in))
+        .service(gate("/gate", SignedInMiddleware::new()))
+        .service(gate("/fresh", SignedInMiddleware::new().within(Duration::ZERO)))
+        .wrap(SessionMiddleware::new(sessions()))
+        .wrap(seen);
+    let app = init_service(app).await;
+    let cookie = get(&app, "/login", "").await.cookie().unwrap();
+    for (path, cookie) in [("/gate", ""), ("/fresh", &cookie[..])] {
+        let denied = get(&app, path, cookie).await;
+        denied.assert_is_bare(401);
+        assert_eq!(denied.all(AGE), ["1"], "{path}");
     }
 }
 
