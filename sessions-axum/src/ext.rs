@@ -48,7 +48,7 @@ pub trait SessionsExt: sealed::Sealed {
     /// sent; send the error instead.
     fn finish<B>(
         &self,
-        session: &Session,
+        session: &sessions_core::Session,
         response: &mut Response<B>,
     ) -> impl Future<Output = Result<(), SessionError>> + Send;
 
@@ -97,7 +97,7 @@ impl SessionsExt for Sessions {
 
     fn finish<B>(
         &self,
-        session: &Session,
+        session: &sessions_core::Session,
         response: &mut Response<B>,
     ) -> impl Future<Output = Result<(), SessionError>> + Send {
         adapt(sessions_http::SessionsExt::finish(self, session, response))

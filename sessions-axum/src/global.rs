@@ -25,7 +25,7 @@ pub fn start<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session
 ///
 /// Same as [`SessionsExt::finish`].
 pub fn finish<B>(
-    session: &Session,
+    session: &sessions_core::Session,
     response: &mut Response<B>,
 ) -> impl Future<Output = Result<(), SessionError>> + Send {
     Sessions::global().finish(session, response)

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sessions_axum::sessions_core::Session as CoreSession;
-use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SessionsExt};
+use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SessionsExt, SignedIn, global};
 
 use crate::support::{Browser, manager_and_store};
 
@@ -62,11 +62,41 @@ async fn layer_does_not_finish_twice() {
 }
 
 #[tokio::test]
+async fn every_form_of_session_can_be_finished() {
+    async fn by_user(user: SignedIn, State(sessions): State<Sessions>) -> Result<Response, SessionError> {
+        let mut response = count(&user)?.into_response();
+        sessions.finish(&user, &mut response).await?;
+        Ok(response)
+    }
+    async fn by_core(session: Session) -> Result<Response, SessionError> {
+        let session = CoreSession::from(session);
+        let mut response = count(&session)?.into_response();
+        global::finish(&session, &mut response).await?;
+        Ok(response)
+    }
+    async fn sign_in(session: Session) -> Result<(), SessionError> {
+        Ok(session.login("iris")?)
+    }
+    let sessions = manager_and_store().0;
+    let app: Router = Router::new()
+        .route("/login", get(sign_in))
+        .route("/user", get(by_user))
+        .route("/core", get(by_core))
+        .layer(SessionLayer::new(sessions.clone()))
+        .with_state(sessions);
+    let mut browser = Browser::default();
+    browser.get(&app, "/login").await;
+    for (path, visits) in [("/user", "1"), ("/core", "2"), ("/user", "3")] {
+        assert_eq!(browser.get(&app, path).await.body, visits, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn process_has_a_manager() {
     async fn visits(request: Request) -> Result<Response, SessionError> {
-        let session = sessions_axum::global::start(&request).await?;
+        let session = global::start(&request).await?;
         let mut response = count(&session)?.into_response();
-        sessions_axum::global::finish(&session, &mut response).await?;
+        global::finish(&session, &mut response).await?;
         Ok(response)
     }
     let app = Router::new().route("/", get(visits));
