@@ -51,7 +51,9 @@ fn make_room(extensions: &mut Extensions) {
 ///
 /// Fails if there is no middleware (see [`SessionError::is_no_middleware`]), or if the session
 /// cannot be loaded.
-pub fn session<R: RequestHead>(request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send + Unpin {
+pub fn session<R: RequestHead>(
+    request: &R,
+) -> impl Future<Output = Result<Session, SessionError>> + Send + Unpin + use<R> {
     let exchange = request.extensions().get::<Exchanges>().and_then(Exchanges::innermost);
     let mut load = exchange.map(|exchange| load(exchange, request));
     // Not an `async` block, which would move the load once more.

@@ -1,7 +1,7 @@
 //! The middleware on requests that succeed.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
 
 use http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
@@ -21,6 +21,23 @@ async fn set_name(request: Request<()>) -> Answer {
 async fn get_name(request: Request<()>) -> Answer {
     let name = session(&request).await?.get::<String>("name")?;
     Ok(Response::new(name.unwrap_or_default()))
+}
+
+/// A middleware loads the session and moves its request on, as a boxed future that outlives it.
+#[tokio::test]
+async fn loading_does_not_borrow_the_request() {
+    type Loading = Pin<Box<dyn Future<Output = Result<Session, SessionError>> + Send>>;
+
+    fn load(request: Request<()>) -> (Loading, Request<()>) {
+        (Box::pin(session(&request)), request)
+    }
+    let (sessions, _) = manager_and_store();
+    let handler = async |request| {
+        let (loading, request) = load(request);
+        loading.await?.set("name", "rose")?;
+        get_name(request).await
+    };
+    assert_eq!(serve(&sessions, Request::new(()), handler).await.unwrap().body(), "rose");
 }
 
 #[tokio::test]
