@@ -15,6 +15,7 @@ use crate::request::{RequestHead, load};
 /// Opens an exchange for a request and stores it in the request's extensions.
 ///
 /// Returns the exchange if the caller must end it, and `None` if an outer middleware will.
+#[must_use = "an exchange that nobody ends saves nothing"]
 pub fn open<B>(sessions: &Sessions, request: &mut Request<B>) -> Option<Exchange> {
     // Cheap to clone for all standard methods.
     let method = request.method().clone();

@@ -28,6 +28,7 @@ pin_project! {
     /// cut it off, the handler's writes are dropped but a destroy is still carried out. A commit
     /// that has begun is completed. If the store does not answer at once, a task on the current
     /// tokio runtime waits for it; without a runtime a warning is logged.
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F: Future> {
         #[pin]
         stage: Stage<F>,

@@ -27,6 +27,7 @@ impl Exchanges {
     /// Makes the manager's exchange the innermost one.
     ///
     /// Returns it if the caller must end it, and `None` if an outer middleware will.
+    #[must_use = "an exchange that nobody ends saves nothing"]
     pub fn wrap(&mut self, sessions: &Sessions, method: &str) -> Option<Exchange> {
         let Some(innermost) = &mut self.innermost else {
             let exchange = sessions.open_for(method);
@@ -46,6 +47,7 @@ impl Exchanges {
     }
 
     /// Returns the manager's exchange; opens one if there is none.
+    #[must_use = "without the exchange there is no session"]
     pub fn join(&mut self, sessions: &Sessions, method: &str) -> Exchange {
         if let Some(exchange) = self.find(sessions) {
             return exchange.clone();
@@ -117,6 +119,7 @@ mod tests {
         let mut exchanges = Exchanges::default();
         assert!(exchanges.innermost().is_none());
         for sessions in [&ours, &theirs, &ours] {
+            #[expect(unused_must_use, reason = "the compiler warns of an exchange that nobody ends")]
             exchanges.wrap(sessions, "GET");
             assert!(is_innermost(&exchanges, sessions));
         }
@@ -128,6 +131,7 @@ mod tests {
         let mut exchanges = Exchanges::default();
         assert!(exchanges.find(&ours).is_none());
         for sessions in [&ours, &theirs] {
+            #[expect(unused_must_use, reason = "the compiler warns of an exchange that nobody uses")]
             exchanges.join(sessions, "GET");
             assert!(exchanges.find(sessions).unwrap().sessions().ptr_eq(sessions));
         }
@@ -139,8 +143,7 @@ mod tests {
     fn middleware_ends_an_explicitly_opened_exchange() {
         let [ours, theirs] = managers();
         let mut exchanges = Exchanges::default();
-        exchanges.join(&ours, "GET");
-        exchanges.join(&theirs, "GET");
+        let (_, _) = (exchanges.join(&ours, "GET"), exchanges.join(&theirs, "GET"));
         assert!(is_innermost(&exchanges, &ours));
         assert!(exchanges.wrap(&theirs, "GET").is_some());
         assert!(exchanges.wrap(&ours, "GET").is_some());

@@ -40,6 +40,15 @@ async fn loading_does_not_borrow_the_request() {
     assert_eq!(serve(&sessions, Request::new(()), handler).await.unwrap().body(), "rose");
 }
 
+#[test]
+fn compiler_warns_of_what_saves_nothing() {
+    let (sessions, _) = manager_and_store();
+    #[expect(unused_must_use, reason = "nobody ends the exchange")]
+    open(&sessions, &mut Request::new(()));
+    #[expect(unused_must_use, reason = "nobody polls the future")]
+    ResponseFuture::new(std::future::ready(Answer::Ok(Response::default())), None);
+}
+
 #[tokio::test]
 async fn unused_session_costs_nothing() {
     let (sessions, store) = manager_and_store();
