@@ -159,8 +159,8 @@ pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
 pub use sessions_core::{
-    ConfigError, CrossOrigin, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, SameSite, SessionId,
-    SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies, local_path,
+    ConfigError, CrossOrigin, DestroyReason, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, OutagePolicy,
+    RejectReason, SameSite, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies, local_path,
 };
 
 /// The `tracing` target of this crate's log lines.

@@ -163,8 +163,9 @@ pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
 pub use sessions_core::{
-    ConfigError, CrossOrigin, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, SameSite, Session, SessionId,
-    SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies, local_path,
+    ConfigError, CrossOrigin, DestroyReason, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, OutagePolicy,
+    RejectReason, SameSite, Session, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies,
+    local_path,
 };
 pub use sessions_http::{
     RequestHead, ResponseFuture, SessionError, SessionsExt, SignedIn, device, global, session, signed_in,

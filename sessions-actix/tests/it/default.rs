@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::{COOKIE, SET_COOKIE};
 use actix_web::test::TestRequest;
 use actix_web::{HttpRequest, HttpResponse};
-use sessions_actix::sessions_core::DestroyReason;
+use sessions_actix::DestroyReason;
 
 fn request(cookie: &str) -> HttpRequest {
     TestRequest::default().insert_header((COOKIE, cookie)).to_http_request()

@@ -1,6 +1,6 @@
 //! Explicit calls without a middleware.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -8,8 +8,9 @@ use actix_web::http::header::{COOKIE, SET_COOKIE, VARY};
 use actix_web::test::TestRequest;
 use actix_web::{HttpRequest, HttpResponse};
 use sessions_actix::sessions_core::testing::ManualClock;
-use sessions_actix::sessions_core::{ErrorKind, Expiry};
-use sessions_actix::{Sessions, SessionsExt};
+use sessions_actix::{
+    DestroyReason, ErrorKind, Event, Expiry, Login, OutagePolicy, RejectReason, Sessions, SessionsExt,
+};
 
 use crate::support::sessions;
 
@@ -117,4 +118,22 @@ async fn shifting_needs_a_session() {
     assert_eq!(shifted.unwrap_err().kind(), Some(ErrorKind::NoSession));
     let updated = sessions.update_expiration(&request(""), &mut response, Duration::from_secs(1)).await;
     assert_eq!(updated.unwrap_err().kind(), Some(ErrorKind::NoSession));
+}
+
+/// Options and listeners take types that are at the crate's root.
+#[actix_web::test]
+async fn listeners_get_reasons() {
+    let (rejected, ended) = (Arc::<OnceLock<RejectReason>>::default(), Arc::<OnceLock<DestroyReason>>::default());
+    let (of_request, of_session) = (Arc::clone(&rejected), Arc::clone(&ended));
+    let builder = Sessions::builder().outage(OutagePolicy::Anonymous).on_event(move |event| {
+        if let Event::Rejected { reason, .. } = event {
+            of_request.set(*reason).unwrap();
+        }
+    });
+    let sessions = builder.build().unwrap();
+    sessions.on_destroy(move |_, reason| of_session.set(reason).unwrap());
+    assert!(sessions.start(&request("__Host-id=x")).await.unwrap().is_new());
+    drop(sessions.issue(Login::new("iris")).await.unwrap());
+    sessions.destroy_principal("iris").await.unwrap();
+    assert_eq!((rejected.get(), ended.get()), (Some(&RejectReason::Malformed), Some(&DestroyReason::Administration)));
 }

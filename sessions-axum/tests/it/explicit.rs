@@ -1,12 +1,17 @@
 //! Sessions that are started and finished by explicit calls, and the process-wide manager.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sessions_axum::sessions_core::Session as CoreSession;
-use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SessionsExt, SignedIn, global};
+use sessions_axum::{
+    DestroyReason, Event, Login, OutagePolicy, RejectReason, Session, SessionError, SessionLayer, Sessions,
+    SessionsExt, SignedIn, global,
+};
 
 use crate::support::{Browser, manager_and_store};
 
@@ -103,4 +108,23 @@ async fn process_has_a_manager() {
     let mut browser = Browser::default();
     assert_eq!(browser.get(&app, "/").await.body, "1");
     assert_eq!(browser.get(&app, "/").await.body, "2");
+}
+
+/// Options and listeners take types that are at the crate's root.
+#[tokio::test]
+async fn listeners_get_reasons() {
+    let (rejected, ended) = (Arc::<OnceLock<RejectReason>>::default(), Arc::<OnceLock<DestroyReason>>::default());
+    let (of_request, of_session) = (Arc::clone(&rejected), Arc::clone(&ended));
+    let builder = Sessions::builder().outage(OutagePolicy::Anonymous).on_event(move |event| {
+        if let Event::Rejected { reason, .. } = event {
+            of_request.set(*reason).unwrap();
+        }
+    });
+    let sessions = builder.build().unwrap();
+    sessions.on_destroy(move |_, reason| of_session.set(reason).unwrap());
+    let request = http::Request::get("/").header("cookie", "__Host-id=x").body(()).unwrap();
+    assert!(sessions.start(&request).await.unwrap().is_new());
+    drop(sessions.issue(Login::new("iris")).await.unwrap());
+    sessions.destroy_principal("iris").await.unwrap();
+    assert_eq!((rejected.get(), ended.get()), (Some(&RejectReason::Malformed), Some(&DestroyReason::Administration)));
 }

@@ -8,6 +8,7 @@ mod gates;
 use std::convert::Infallible;
 use std::io::Cursor;
 use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -17,7 +18,10 @@ use hyper::{Request, Response, StatusCode};
 use sessions_conformance::{FailingStore, Failure, Verb};
 use sessions_hyper::sessions_core::ErrorKind;
 use sessions_hyper::sessions_core::store::{MemoryStore, StoreErrorKind};
-use sessions_hyper::{SessionError, SessionService, Sessions, SessionsExt, session};
+use sessions_hyper::{
+    DestroyReason, Event, Login, OutagePolicy, RejectReason, SessionError, SessionService, Sessions, SessionsExt,
+    session,
+};
 
 type Body = Full<Bytes>;
 type TestStore = FailingStore<MemoryStore>;
@@ -223,4 +227,23 @@ async fn bodies_need_not_be_send() {
     let body = Full::new(Cursor::new(Rc::from(*b"a body that is not `Send`")));
     let response = service.call(Request::from_parts(parts, body as Full<Cursor<Rc<[u8]>>>)).await.unwrap();
     assert!(response.headers().contains_key(SET_COOKIE));
+}
+
+/// Options and listeners take types that are at the crate's root.
+#[tokio::test]
+async fn listeners_get_reasons() {
+    let (rejected, ended) = (Arc::<OnceLock<RejectReason>>::default(), Arc::<OnceLock<DestroyReason>>::default());
+    let (of_request, of_session) = (Arc::clone(&rejected), Arc::clone(&ended));
+    let builder = Sessions::builder().outage(OutagePolicy::Anonymous).on_event(move |event| {
+        if let Event::Rejected { reason, .. } = event {
+            of_request.set(*reason).unwrap();
+        }
+    });
+    let sessions = builder.build().unwrap();
+    sessions.on_destroy(move |_, reason| of_session.set(reason).unwrap());
+    let request = Request::get("/").header(COOKIE, "__Host-id=x").body(()).unwrap();
+    assert!(sessions.start(&request).await.unwrap().is_new());
+    drop(sessions.issue(Login::new("iris")).await.unwrap());
+    sessions.destroy_principal("iris").await.unwrap();
+    assert_eq!((rejected.get(), ended.get()), (Some(&RejectReason::Malformed), Some(&DestroyReason::Administration)));
 }
