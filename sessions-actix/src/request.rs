@@ -3,9 +3,9 @@
 // sessions-http has the same over the types of http 1.
 
 use actix_web::HttpRequest;
-use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
-use sessions_core::adapter::{Exchange, Load, RequestHeader, RequestHeaders, host_of};
+use actix_web::http::uri::Authority;
+use sessions_core::adapter::{Exchange, Load, RequestHeader, RequestHeaders};
 
 /// Loads the session of a request.
 pub(crate) fn load(exchange: &Exchange, request: &HttpRequest) -> Load {
@@ -24,17 +24,14 @@ impl RequestHeaders for Head<'_> {
         self.0.uri().path_and_query().map_or("", |target| target.as_str())
     }
 
+    fn authority(&self) -> Option<&str> {
+        self.0.uri().authority().map(Authority::as_str)
+    }
+
     #[inline]
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
-        let authority = if header == RequestHeader::Host { authority(self.0.uri()) } else { None };
-        let values = self.0.headers().get_all(name_of(header)).map(HeaderValue::as_bytes);
-        authority.into_iter().chain(values.filter(move |_| authority.is_none()))
+        self.0.headers().get_all(name_of(header)).map(HeaderValue::as_bytes)
     }
-}
-
-/// Returns the host and port of a URI that has them.
-fn authority(uri: &Uri) -> Option<&[u8]> {
-    uri.authority().map(|authority| host_of(authority.as_str()))
 }
 
 /// Returns the name of a header. No name is parsed for a request.
@@ -92,7 +89,7 @@ mod tests {
     fn authority_of_the_target_is_the_host() {
         for (target, expected) in [("/", "a.example"), ("https://b.example:8443/c", "b.example:8443")] {
             let request = TestRequest::with_uri(target).insert_header(("host", "a.example")).to_http_request();
-            assert_eq!(values(&request, RequestHeader::Host), [expected], "{target}");
+            assert_eq!(Head(&request).host(), Some(expected.as_bytes()), "{target}");
         }
     }
 }

@@ -8,5 +8,5 @@ pub use crate::exchange::{
     Commit, CommitError, CommitGuard, Exchange, ExchangeGuard, Exchanges, Header, ResponseHeaders, SessionHeaders,
     write_redirect,
 };
-pub use crate::request::{Gate, RequestHeader, RequestHeaders, host_of};
+pub use crate::request::{Gate, RequestHeader, RequestHeaders};
 pub use crate::session::{Load, SignedIn};

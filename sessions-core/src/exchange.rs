@@ -201,7 +201,7 @@ impl Exchange {
 /// Returns whether the request came over plain HTTP from a remote host.
 fn came_by_plain_http(request: &impl RequestHeaders) -> bool {
     let page = request.first(RequestHeader::Origin).or_else(|| request.first(RequestHeader::Referer));
-    page.is_some_and(|page| request.first(RequestHeader::Host).is_some_and(|host| shows_plain_http(page, host)))
+    page.is_some_and(|page| request.host().is_some_and(|host| shows_plain_http(page, host)))
 }
 
 impl fmt::Debug for Exchange {

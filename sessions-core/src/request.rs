@@ -14,7 +14,7 @@ mod proxies;
 pub use cross_origin::CrossOrigin;
 pub use device::Device;
 pub use gate::Gate;
-pub use headers::{RequestHeader, RequestHeaders, host_of};
+pub use headers::{RequestHeader, RequestHeaders};
 pub use next::local_path;
 pub use proxies::TrustedProxies;
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use std::net::SocketAddr;
 
 use httparse::Header;
-use sessions_core::adapter::{Gate, RequestHeader, RequestHeaders, SignedIn, host_of};
+use sessions_core::adapter::{Gate, RequestHeader, RequestHeaders, SignedIn};
 use sessions_core::{Session, Sessions};
 
 use crate::http::Head;
@@ -169,12 +169,15 @@ impl RequestHeaders for RequestHead<'_> {
         path_of(self.target)
     }
 
+    fn authority(&self) -> Option<&str> {
+        authority_of(self.target)
+    }
+
     #[inline]
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
-        let authority = if header == RequestHeader::Host { authority_of(self.target) } else { None };
         let name = header.name();
         let named = self.headers.iter().filter(move |field| field.name.eq_ignore_ascii_case(name));
-        authority.into_iter().chain(named.map(|field| field.value).filter(move |_| authority.is_none()))
+        named.map(|field| field.value)
     }
 }
 
@@ -190,13 +193,13 @@ fn path_of(target: &str) -> &str {
     }
 }
 
-/// Returns the host and port of a request target in absolute form.
-fn authority_of(target: &str) -> Option<&[u8]> {
+/// Returns the authority of a request target in absolute form.
+fn authority_of(target: &str) -> Option<&str> {
     if target.starts_with('/') {
         return None;
     }
     let (_, rest) = target.split_once("://")?;
-    rest.split(['/', '?']).next().map(host_of)
+    rest.split(['/', '?']).next()
 }
 
 /// The body of a request. Reading it blocks the coroutine.
@@ -248,8 +251,7 @@ mod tests {
             let host = host.unwrap_or("a.example").as_bytes();
             let headers = [Header { name: "Accept", value: b"*/*" }, Header { name: "HOST", value: b"a.example" }];
             let head = RequestHead { method: "GET", target, headers: &headers };
-            assert_eq!((head.target(), head.first(RequestHeader::Host)), (path, Some(host)), "{target}");
-            assert_eq!(head.values(RequestHeader::Host).count(), 1, "{target}");
+            assert_eq!((head.target(), head.host()), (path, Some(host)), "{target}");
         }
     }
 }

@@ -24,6 +24,10 @@ impl RequestHeaders for Page<'_> {
         self.target
     }
 
+    fn authority(&self) -> Option<&str> {
+        None
+    }
+
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
         self.headers.iter().filter(move |(name, _)| *name == header).map(|(_, value)| *value)
     }

@@ -134,6 +134,10 @@ impl RequestHeaders for ForeignPost {
         "/"
     }
 
+    fn authority(&self) -> Option<&str> {
+        None
+    }
+
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
         let value = match header {
             RequestHeader::Cookie => Some(self.0.as_bytes()),
@@ -154,6 +158,10 @@ impl RequestHeaders for TwoTokens {
 
     fn target(&self) -> &str {
         "/"
+    }
+
+    fn authority(&self) -> Option<&str> {
+        None
     }
 
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {

@@ -94,7 +94,7 @@ fn is_foreign(request: &impl RequestHeaders, is_strict: bool) -> bool {
     let Some(origin) = request.first(RequestHeader::Origin).filter(|origin| !origin.is_empty()) else {
         return false;
     };
-    let host = request.first(RequestHeader::Host).unwrap_or_default();
+    let host = request.host().unwrap_or_default();
     !is_of_host(origin, host, is_strict)
 }
 

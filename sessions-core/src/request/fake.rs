@@ -18,6 +18,10 @@ impl RequestHeaders for Fake<'_> {
         self.target
     }
 
+    fn authority(&self) -> Option<&str> {
+        None
+    }
+
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
         self.headers.iter().filter(move |(name, _)| *name == header).map(|(_, value)| value.as_bytes())
     }

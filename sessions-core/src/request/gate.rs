@@ -125,7 +125,7 @@ fn page_of_htmx(request: &impl RequestHeaders) -> Option<&str> {
 /// Returns the path of the page whose form was posted, if it is a page of this host.
 fn page_of_form(request: &impl RequestHeaders) -> Option<&str> {
     let (origin, path) = split_url(request.first(RequestHeader::Referer)?)?;
-    let host = request.first(RequestHeader::Host)?;
+    let host = request.host()?;
     next_of(path).filter(|_| is_of_host(origin.as_bytes(), host, true))
 }
 

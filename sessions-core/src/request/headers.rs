@@ -12,7 +12,7 @@ pub enum RequestHeader {
     Origin,
     /// `Referer`.
     Referer,
-    /// `Host`, or the authority of the request target, such as `:authority` of HTTP/2.
+    /// `Host`.
     Host,
     /// `Sec-Fetch-Site`.
     SecFetchSite,
@@ -61,13 +61,6 @@ impl RequestHeader {
     }
 }
 
-/// Returns the host and port of an authority, without a user before them: the value of
-/// [`RequestHeader::Host`].
-#[must_use]
-pub fn host_of(authority: &str) -> &[u8] {
-    authority.rsplit_once('@').map_or(authority, |(_, host)| host).as_bytes()
-}
-
 /// The head of a framework's request, implemented by each adapter.
 pub trait RequestHeaders {
     /// Returns the method.
@@ -76,16 +69,30 @@ pub trait RequestHeaders {
     /// Returns the path and query of the request, as the client sent them.
     fn target(&self) -> &str;
 
-    /// Iterates over the values of all headers of this name, in order.
+    /// Returns the authority of the request target, if it has one.
     ///
-    /// For [`Host`](RequestHeader::Host) it returns the authority of the request target instead, if
-    /// there is one: HTTP/2 has no `Host`, and RFC 9112 section 3.2.2 lets the target win.
+    /// It is `:authority` in HTTP/2, and part of a target in absolute form in HTTP/1.
+    fn authority(&self) -> Option<&str>;
+
+    /// Iterates over the values of all headers of this name, in order.
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]>;
 
     /// Returns the value of the first header of this name.
     fn first(&self, header: RequestHeader) -> Option<&[u8]> {
         self.values(header).next()
     }
+
+    /// Returns the host and port that the request is for.
+    ///
+    /// The authority of the target wins over `Host` (RFC 9112 section 3.2.2). HTTP/2 has no `Host`.
+    fn host(&self) -> Option<&[u8]> {
+        self.authority().map(host_of).or_else(|| self.first(RequestHeader::Host))
+    }
+}
+
+/// Returns the host and port of an authority, without a user before them.
+fn host_of(authority: &str) -> &[u8] {
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host).as_bytes()
 }
 
 #[cfg(test)]

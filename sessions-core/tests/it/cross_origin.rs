@@ -62,6 +62,26 @@ fn foreign_post_passes_if_the_check_is_off() {
 }
 
 #[test]
+fn authority_of_the_target_wins_over_the_host_header() {
+    let fixture = Fixture::new();
+    let cookie = cookie(&fixture);
+    for (authority, host, is_refused) in [
+        ("shop.example", "backend.internal", false),
+        ("ann@shop.example", "", false),
+        ("backend.internal", "shop.example", true),
+    ] {
+        let headers = [
+            (RequestHeader::Cookie, &*cookie),
+            (RequestHeader::Origin, "https://shop.example"),
+            (RequestHeader::Host, host),
+        ];
+        let post = Fake::new("POST", "/buy").at(authority).with(&headers);
+        let refused = block_on(fixture.sessions.open().session_from(&post)).is_err();
+        assert_eq!(refused, is_refused, "{authority} {host}");
+    }
+}
+
+#[test]
 fn invalid_origin_is_named() {
     let error = Sessions::builder().trusted_origins(["https://a.example", "https://b.example/"]).build().unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::TrustedOrigin);

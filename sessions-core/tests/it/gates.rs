@@ -45,6 +45,20 @@ fn only_signed_in_visitors_are_admitted() {
 }
 
 #[test]
+fn form_of_the_targets_authority_is_found_again() {
+    let fixture = fixture();
+    for (authority, location) in [("shop.example", "/login?next=/cart"), ("evil.example", "/login")] {
+        let form = Fake::new("POST", "/buy").at(authority).with(&[
+            (RequestHeader::SecFetchMode, "navigate"),
+            (RequestHeader::Referer, "https://shop.example/cart"),
+            (RequestHeader::Host, "shop.example"),
+        ]);
+        let denied = Gate::of(&form).admit(block_on(fixture.sessions.open().session([])).unwrap()).unwrap_err();
+        assert_eq!(denied.location(), Some(location), "{authority}");
+    }
+}
+
+#[test]
 fn stale_login_must_be_confirmed() {
     let fixture = fixture();
     let cookie = sign_in(&fixture);

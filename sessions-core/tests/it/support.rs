@@ -64,16 +64,23 @@ impl Fixture {
 pub(crate) struct Fake {
     method: &'static str,
     target: &'static str,
+    authority: Option<&'static str>,
     headers: Vec<(RequestHeader, String)>,
 }
 
 impl Fake {
     pub(crate) const fn new(method: &'static str, target: &'static str) -> Self {
-        Self { method, target, headers: Vec::new() }
+        Self { method, target, authority: None, headers: Vec::new() }
     }
 
     pub(crate) const fn get(target: &'static str) -> Self {
         Self::new("GET", target)
+    }
+
+    /// Gives the target an authority, as HTTP/2 does.
+    pub(crate) const fn at(mut self, authority: &'static str) -> Self {
+        self.authority = Some(authority);
+        self
     }
 
     pub(crate) fn with(mut self, headers: &[(RequestHeader, &str)]) -> Self {
@@ -89,6 +96,10 @@ impl RequestHeaders for Fake {
 
     fn target(&self) -> &str {
         self.target
+    }
+
+    fn authority(&self) -> Option<&str> {
+        self.authority
     }
 
     fn values(&self, header: RequestHeader) -> impl Iterator<Item = &[u8]> {
