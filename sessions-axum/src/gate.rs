@@ -10,7 +10,7 @@ use axum::extract::OriginalUri;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use http::{Request, Response};
-use sessions_core::{ErrorKind, Session};
+use sessions_core::{ErrorKind, Session, adapter};
 use sessions_http::RequestHead;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -52,7 +52,7 @@ use crate::error::SessionError;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct SignedIn(sessions_http::SignedIn);
+pub struct SignedIn(adapter::SignedIn);
 
 impl SignedIn {
     /// Returns who is signed in.

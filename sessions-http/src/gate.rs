@@ -1,58 +1,14 @@
 //! Admitting signed-in visitors only.
 
 use std::future::poll_fn;
-use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Poll, ready};
-use std::time::Duration;
 
 use http::Uri;
-use sessions_core::Session;
-use sessions_core::adapter::{self, Exchanges, Gate};
+use sessions_core::adapter::{Exchanges, Gate, SignedIn};
 
 use crate::error::SessionError;
 use crate::request::{Head, RequestHead, load};
-
-/// The session of a signed-in visitor, as [`signed_in`] returns it.
-///
-/// It dereferences to [`Session`].
-#[derive(Clone, Debug)]
-pub struct SignedIn(adapter::SignedIn);
-
-impl SignedIn {
-    /// Returns who is signed in.
-    #[must_use]
-    pub fn principal(&self) -> &str {
-        self.0.principal()
-    }
-
-    /// Returns the session.
-    #[must_use]
-    pub const fn session(&self) -> &Session {
-        self.0.session()
-    }
-
-    /// Checks that the visitor proved who they are less than `time` ago.
-    ///
-    /// For what needs more than a session, such as changing a password.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`ConfirmationRequired`](sessions_core::ErrorKind::ConfirmationRequired). Its
-    /// response sends a browser that asks for a page to the
-    /// [`confirm_page`](sessions_core::SessionsBuilder::confirm_page), and is a 401 otherwise.
-    pub fn within(&self, time: Duration) -> Result<(), SessionError> {
-        Ok(self.0.within(time)?)
-    }
-}
-
-impl Deref for SignedIn {
-    type Target = Session;
-
-    fn deref(&self) -> &Self::Target {
-        self.0.session()
-    }
-}
 
 /// Loads the session of a request that came through a middleware, if its visitor is signed in.
 ///
@@ -88,6 +44,6 @@ pub fn signed_in_from<R: RequestHead>(
         let Some((load, gate)) = &mut loading else { return Poll::Ready(Err(SessionError::no_middleware())) };
         let session = ready!(Pin::new(load).poll(context))?;
         let gate = gate.take().expect("a future is not polled after it was ready");
-        Poll::Ready(Ok(SignedIn(gate.admit(session)?)))
+        Poll::Ready(gate.admit(session).map_err(SessionError::from))
     })
 }

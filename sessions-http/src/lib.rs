@@ -59,7 +59,7 @@ pub use error::SessionError;
 pub use exchanges::{open, session};
 pub use ext::SessionsExt;
 pub use future::ResponseFuture;
-pub use gate::{SignedIn, signed_in, signed_in_from};
+pub use gate::{signed_in, signed_in_from};
 pub use request::RequestHead;
 
 /// The `tracing` target of this crate's log lines.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::service::Service;
+use sessions_core::adapter::SignedIn;
 use sessions_http::{SessionError, signed_in};
 
 /// A service that only signed-in visitors reach. Wrap it in a
@@ -71,7 +72,8 @@ where
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
         let (admitted, inner, within) = (signed_in(&request), self.inner.clone(), self.within);
         Box::pin(async move {
-            match admitted.await.and_then(|user| within.map_or(Ok(()), |time| user.within(time))) {
+            let is_fresh = |user: SignedIn| Ok(within.map_or(Ok(()), |time| user.within(time))?);
+            match admitted.await.and_then(is_fresh) {
                 Ok(()) => inner.call(request).await,
                 Err(error) => Ok(SessionError::into_response(error)),
             }

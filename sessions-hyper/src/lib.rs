@@ -162,11 +162,10 @@ pub use service::SessionService;
 pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
+pub use sessions_core::adapter::SignedIn;
 pub use sessions_core::{
     ConfigError, CrossOrigin, DestroyReason, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, OutagePolicy,
     RejectReason, SameSite, Session, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies,
     local_path,
 };
-pub use sessions_http::{
-    RequestHead, ResponseFuture, SessionError, SessionsExt, SignedIn, device, global, session, signed_in,
-};
+pub use sessions_http::{RequestHead, ResponseFuture, SessionError, SessionsExt, device, global, session, signed_in};

@@ -11,7 +11,7 @@ use crate::session::Session;
 
 /// The session of a visitor whom a [`Gate`] has admitted.
 ///
-/// Each adapter has a type of its own around this.
+/// Adapters whose extractors need a type of their own wrap this.
 #[derive(Clone)]
 pub struct SignedIn {
     session: Session,

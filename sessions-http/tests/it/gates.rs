@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, LOCATION};
 use http::{Request, Response, StatusCode};
 use sessions_core::Sessions;
+use sessions_core::adapter::SignedIn;
 use sessions_http::{SessionError, signed_in};
 
 use crate::support::{Answer, manager_and_store, request_after, serve, sign_in};
@@ -16,7 +17,8 @@ async fn whoami(request: Request<()>) -> Answer {
 }
 
 async fn confirmed_just_now(request: Request<()>) -> Answer {
-    signed_in(&request).await?.within(Duration::ZERO)?;
+    let user: SignedIn = signed_in(&request).await?;
+    user.within(Duration::ZERO)?;
     Ok(Response::default())
 }
 
