@@ -73,6 +73,21 @@ impl SessionError {
         self.0.error.as_ref().map(Error::kind)
     }
 
+    /// Returns core's error, or `None` without a session middleware.
+    ///
+    /// It has what a page of your own needs: [`location`](Error::location), to which a denial sends
+    /// the client, the [`key`](Error::key) of an entry, and the [`chain`](Error::chain) for a log.
+    #[must_use]
+    pub const fn error(&self) -> Option<&Error> {
+        self.0.error.as_ref()
+    }
+
+    /// Returns whether there is no session middleware around the handler.
+    #[must_use]
+    pub const fn is_no_middleware(&self) -> bool {
+        self.0.error.is_none()
+    }
+
     /// Logs the error and its sources.
     ///
     /// The level is `ERROR` only for a server fault, so that clients cannot flood the log.

@@ -34,6 +34,21 @@ impl SessionError {
         self.0.kind()
     }
 
+    /// Returns core's error, or `None` without a [`SessionLayer`](crate::SessionLayer).
+    ///
+    /// It has what a page of your own needs: [`location`](Error::location), to which a denial sends
+    /// the client, the [`key`](Error::key) of an entry, and the [`chain`](Error::chain) for a log.
+    #[must_use]
+    pub const fn error(&self) -> Option<&Error> {
+        self.0.error()
+    }
+
+    /// Returns whether there is no [`SessionLayer`](crate::SessionLayer) around the handler.
+    #[must_use]
+    pub const fn is_no_middleware(&self) -> bool {
+        self.0.is_no_middleware()
+    }
+
     pub(crate) fn into_bare_response<B: Default>(self) -> http::Response<B> {
         self.0.into_response()
     }

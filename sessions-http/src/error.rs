@@ -38,7 +38,7 @@ impl SessionError {
 
     /// Returns whether there is no session middleware around the handler.
     #[must_use]
-    pub fn is_no_middleware(&self) -> bool {
+    pub const fn is_no_middleware(&self) -> bool {
         self.0.error.is_none()
     }
 
@@ -46,6 +46,15 @@ impl SessionError {
     #[must_use]
     pub fn kind(&self) -> Option<ErrorKind> {
         self.0.error.as_ref().map(Error::kind)
+    }
+
+    /// Returns core's error, or `None` without a session middleware.
+    ///
+    /// It has what a page of your own needs: [`location`](Error::location), to which a denial sends
+    /// the client, the [`key`](Error::key) of an entry, and the [`chain`](Error::chain) for a log.
+    #[must_use]
+    pub const fn error(&self) -> Option<&Error> {
+        self.0.error.as_ref()
     }
 
     /// Returns the status for the client, which reveals nothing internal; see [`Error::status`].

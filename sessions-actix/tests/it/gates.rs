@@ -15,6 +15,7 @@ use sessions_actix::{
 use sessions_conformance::{FailingStore, Failure, Verb};
 
 use crate::support::{app, ask, bare_app, get};
+use sessions_actix::sessions_core::Error;
 use sessions_actix::sessions_core::store::{MemoryStore, StoreErrorKind};
 
 fn routes(config: &mut ServiceConfig) {
@@ -117,6 +118,20 @@ async fn failed_store_signs_nobody_out() {
     store.recover();
     let answer = get(&app, "/greet", &cookie).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_ref()), (200, &b"ann"[..]));
+}
+
+#[actix_web::test]
+async fn refusal_names_the_login_page_and_a_missing_middleware() {
+    fn shown(config: &mut ServiceConfig) {
+        let shown = async |user: Result<SignedIn, SessionError>| {
+            let error = user.unwrap_err();
+            format!("{:?} {}", error.error().and_then(Error::location), error.is_no_middleware())
+        };
+        config.route("/page", web::get().to(shown));
+    }
+    let shown_inside = ask(&app(&sessions(), shown).await, page("/page", "")).await;
+    assert_eq!(shown_inside.body, "Some(\"/login?next=/page\") false");
+    assert_eq!(get(&bare_app(&sessions(), shown).await, "/page", "").await.body, "None true");
 }
 
 #[actix_web::test]

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::http::header::{CACHE_CONTROL, HeaderName, LOCATION, VARY};
 use axum::http::{Request, Response};
 use axum::routing::get;
+use sessions_axum::sessions_core::Error;
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SignedIn, SignedInLayer};
 use sessions_conformance::Verb;
 use tower::ServiceExt;
@@ -102,6 +103,21 @@ async fn failed_store_signs_nobody_out() {
     }
     store.recover();
     assert_eq!(ann.get(&app, "/greet").await.body, "ann");
+}
+
+#[tokio::test]
+async fn refusal_names_the_login_page_and_a_missing_layer() {
+    async fn page(user: Result<SignedIn, SessionError>) -> String {
+        let error = user.unwrap_err();
+        format!("{:?} {}", error.error().and_then(Error::location), error.is_no_middleware())
+    }
+    let sessions = Sessions::builder().login_page("/login").build().unwrap();
+    let bare = Router::new().route("/page", get(page));
+    let app = bare.clone().layer(SessionLayer::new(sessions));
+    let request = Request::get("/page").header("accept", "text/html").body(Body::empty()).unwrap();
+    let shown = app.oneshot(request).await.unwrap().into_body();
+    assert_eq!(to_bytes(shown, 1024).await.unwrap(), "Some(\"/login?next=/page\") false");
+    assert_eq!(Browser::default().get(&bare, "/page").await.body, "None true");
 }
 
 #[tokio::test]
