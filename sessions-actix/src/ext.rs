@@ -21,6 +21,7 @@ use crate::{exchanges, headers, request};
 /// A store write that has begun is completed even if the handler is dropped. A handler that is
 /// dropped before it finishes changes nothing; even a
 /// [`destroy`](crate::sessions_core::Session::destroy) has no effect then.
+///
 /// ```
 /// use actix_web::{HttpRequest, HttpResponse, web};
 /// use sessions_actix::{SessionError, Sessions, SessionsExt};
@@ -38,6 +39,9 @@ pub trait SessionsExt: sealed::Sealed {
     /// Loads the session that the request's cookie opens, or returns an empty one.
     ///
     /// Its changes are saved only if it is [finished](Self::finish).
+    ///
+    /// All calls for one request share its session, also without a middleware: actix-web lets them
+    /// keep it with the request. In the adapters for axum and hyper each call then begins anew.
     ///
     /// # Errors
     ///

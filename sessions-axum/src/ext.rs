@@ -26,9 +26,11 @@ pub trait SessionsExt: sealed::Sealed {
     ///
     /// An empty session is stored if something is written to it and it is finished.
     ///
-    /// Without a middleware around the caller, each call begins an exchange of its own: call this
-    /// once per request, and not around a middleware of the same manager. Two new sessions would
-    /// each send a cookie, and the browser would keep the last.
+    /// Without a middleware around the caller, each call begins an exchange of its own, since it
+    /// cannot keep one with a shared request: call this once per request, and not around a
+    /// middleware of the same manager. Two new sessions would each send a cookie, and the browser
+    /// would keep the last. In the adapters for actix-web and may_minihttp all calls share one
+    /// session.
     ///
     /// # Errors
     ///

@@ -29,9 +29,10 @@ pub trait SessionsExt: Sealed {
     ///
     /// An empty session is stored if something is written to it and it is finished.
     ///
-    /// Without a middleware around the caller, each call begins an exchange of its own: start a
-    /// session once per request, and not around a middleware of the same manager. Each of two new
-    /// sessions would send a cookie, and the last one would stay.
+    /// Without a middleware around the caller, each call begins an exchange of its own, since it
+    /// cannot keep one with a shared request: start a session once per request, and not around a
+    /// middleware of the same manager. Each of two new sessions would send a cookie, and the last
+    /// one would stay. In the adapters for actix-web and may_minihttp all calls share one session.
     ///
     /// # Errors
     ///

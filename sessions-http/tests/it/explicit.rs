@@ -168,3 +168,12 @@ async fn calls_are_send_with_any_body() {
     is_send(sessions.finish(&session, &mut response)).await.unwrap();
     is_send(sessions.destroy(&request, &mut response)).await.unwrap();
 }
+
+#[tokio::test]
+async fn each_start_without_a_middleware_is_its_own() {
+    let (sessions, _) = manager_and_store();
+    let request = Request::new(());
+    let (one, other) = (sessions.start(&request).await.unwrap(), sessions.start(&request).await.unwrap());
+    one.set("name", "iris").unwrap();
+    assert!(other.is_empty());
+}
