@@ -10,11 +10,12 @@ use std::time::Duration;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, FromRequest, HttpRequest};
+use sessions_core::ErrorKind;
 use sessions_core::adapter::{self, Gate, Load};
-use sessions_core::{ErrorKind, Session};
 
 use crate::error::SessionError;
 use crate::exchanges;
+use crate::extract::Session;
 use crate::request::{Head, load};
 
 /// An extractor of the session of a signed-in visitor.
@@ -53,19 +54,27 @@ use crate::request::{Head, load};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct SignedIn(adapter::SignedIn);
+pub struct SignedIn {
+    user: adapter::SignedIn,
+    /// The user's session in this crate's type, for helpers that take that.
+    session: Session,
+}
 
 impl SignedIn {
+    fn of(user: adapter::SignedIn) -> Self {
+        Self { session: user.session().clone().into(), user }
+    }
+
     /// Returns who is signed in.
     #[must_use]
     pub fn principal(&self) -> &str {
-        self.0.principal()
+        self.user.principal()
     }
 
     /// Returns the session.
     #[must_use]
     pub const fn session(&self) -> &Session {
-        self.0.session()
+        &self.session
     }
 
     /// Checks that the visitor proved who they are less than `time` ago.
@@ -90,7 +99,7 @@ impl SignedIn {
     /// [`confirm_page`](crate::sessions_core::SessionsBuilder::confirm_page), and is a 401
     /// otherwise.
     pub fn within(&self, time: Duration) -> Result<(), SessionError> {
-        Ok(self.0.within(time)?)
+        Ok(self.user.within(time)?)
     }
 }
 
@@ -98,7 +107,7 @@ impl Deref for SignedIn {
     type Target = Session;
 
     fn deref(&self) -> &Self::Target {
-        self.0.session()
+        &self.session
     }
 }
 
@@ -124,7 +133,7 @@ impl Future for Admission {
         let Some((load, gate)) = &mut self.0 else { return Poll::Ready(Err(SessionError::no_middleware())) };
         let session = task::ready!(Pin::new(load).poll(context))?;
         let gate = gate.take().expect("a future is not polled after it was ready");
-        Poll::Ready(Ok(SignedIn(gate.admit(session)?)))
+        Poll::Ready(Ok(SignedIn::of(gate.admit(session)?)))
     }
 }
 

@@ -10,12 +10,13 @@ use axum::extract::OriginalUri;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 use http::{Request, Response};
-use sessions_core::{ErrorKind, Session, adapter};
+use sessions_core::{ErrorKind, adapter};
 use sessions_http::RequestHead;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::SessionError;
+use crate::extract::Session;
 
 /// An extractor of the session of a signed-in visitor.
 ///
@@ -52,19 +53,27 @@ use crate::error::SessionError;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct SignedIn(adapter::SignedIn);
+pub struct SignedIn {
+    user: adapter::SignedIn,
+    /// The user's session in this crate's type, for helpers that take that.
+    session: Session,
+}
 
 impl SignedIn {
+    fn of(user: adapter::SignedIn) -> Self {
+        Self { session: user.session().clone().into(), user }
+    }
+
     /// Returns who is signed in.
     #[must_use]
     pub fn principal(&self) -> &str {
-        self.0.principal()
+        self.user.principal()
     }
 
     /// Returns the session.
     #[must_use]
     pub const fn session(&self) -> &Session {
-        self.0.session()
+        &self.session
     }
 
     /// Checks that the visitor proved who they are less than `time` ago.
@@ -89,7 +98,7 @@ impl SignedIn {
     /// [`confirm_page`](crate::sessions_core::SessionsBuilder::confirm_page), and is a 401
     /// otherwise.
     pub fn within(&self, time: Duration) -> Result<(), SessionError> {
-        Ok(self.0.within(time)?)
+        Ok(self.user.within(time)?)
     }
 }
 
@@ -97,7 +106,7 @@ impl Deref for SignedIn {
     type Target = Session;
 
     fn deref(&self) -> &Self::Target {
-        self.0.session()
+        &self.session
     }
 }
 
@@ -105,7 +114,8 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     type Rejection = SessionError;
 
     fn from_request_parts(parts: &mut Parts, _state: &S) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
-        admit(parts)
+        let admitted = admit(parts);
+        async { Ok(Self::of(admitted.await?)) }
     }
 }
 
@@ -120,17 +130,17 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for SignedIn {
         async {
             match admitted.await {
                 Err(error) if error.kind() == Some(ErrorKind::NotSignedIn) => Ok(None),
-                admitted => admitted.map(Some),
+                admitted => Ok(Some(Self::of(admitted?))),
             }
         }
     }
 }
 
 /// Admits the visitor of a request that `Router::nest` may have changed.
-fn admit<R: RequestHead>(request: &R) -> impl Future<Output = Result<SignedIn, SessionError>> + Send + use<R> {
+fn admit<R: RequestHead>(request: &R) -> impl Future<Output = Result<adapter::SignedIn, SessionError>> + Send + use<R> {
     let original = request.extensions().get::<OriginalUri>().map_or(request.uri(), |OriginalUri(uri)| uri);
     let admitted = sessions_http::signed_in_from(request, original);
-    async { Ok(SignedIn(admitted.await?)) }
+    async { Ok(admitted.await?) }
 }
 
 /// A layer around routes that only signed-in visitors reach; see [`SignedIn`].
@@ -215,7 +225,8 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            match admitted.await.and_then(|user| within.map_or(Ok(()), |time| user.within(time))) {
+            let is_fresh = |user: adapter::SignedIn| Ok(within.map_or(Ok(()), |time| user.within(time))?);
+            match admitted.await.and_then(is_fresh) {
                 Ok(()) => inner.call(request).await,
                 Err(error) => Ok(error.into_bare_response()),
             }

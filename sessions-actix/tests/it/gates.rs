@@ -28,8 +28,19 @@ fn routes(config: &mut ServiceConfig) {
         .route("/orders", web::get().to(async |user: SignedIn| user.principal().to_owned()))
         .route("/pay", web::get().to(async |user: SignedIn| user.within(Duration::ZERO).map(|()| "")))
         .route("/greet", web::get().to(greet))
+        .route("/visits", web::get().to(visits))
         .service(web::scope("/layer").wrap(SignedInMiddleware::new()).route("/orders", web::get().to(async || "in")))
         .service(web::scope("/fresh").wrap(fresh).route("", web::get().to(async || "in")));
+}
+
+/// Calls a helper for handlers that take either form of session.
+async fn visits(user: SignedIn) -> Result<String, SessionError> {
+    async fn count(session: &Session) -> Result<i64, SessionError> {
+        session.reload().await?;
+        Ok(session.increment("visits", 1)?)
+    }
+    assert_eq!(user.session().id(), user.id());
+    Ok(count(&user).await?.to_string())
 }
 
 async fn greet(OptionalSignedIn(user): OptionalSignedIn) -> String {
@@ -95,7 +106,7 @@ async fn refusal_is_a_response_for_outer_middleware() {
 async fn signed_in_visitor_is_admitted() {
     let app = app(&sessions(), routes).await;
     let cookie = get(&app, "/login", "").await.cookie().unwrap();
-    for (path, body) in [("/orders", "ann"), ("/layer/orders", "in"), ("/greet", "ann")] {
+    for (path, body) in [("/orders", "ann"), ("/layer/orders", "in"), ("/greet", "ann"), ("/visits", "1")] {
         assert_eq!(get(&app, path, &cookie).await.body, body, "{path}");
     }
     assert_eq!(get(&app, "/greet", "").await.body, "stranger");

@@ -22,6 +22,16 @@ async fn orders(user: SignedIn) -> String {
     user.principal().to_owned()
 }
 
+/// Calls a helper for handlers that take either form of session.
+async fn visits(user: SignedIn) -> Result<String, SessionError> {
+    async fn count(session: &Session) -> Result<i64, SessionError> {
+        session.reload().await?;
+        Ok(session.increment("visits", 1)?)
+    }
+    assert_eq!(user.session().id(), user.id());
+    Ok(count(&user).await?.to_string())
+}
+
 async fn greet(user: Option<SignedIn>) -> String {
     user.map_or_else(|| "stranger".to_owned(), |user| user.principal().to_owned())
 }
@@ -37,6 +47,7 @@ fn routes() -> Router {
         .route("/login", get(login))
         .route("/greet", get(greet))
         .route("/pay", get(pay))
+        .route("/visits", get(visits))
         .nest("/account", account)
         .nest("/layer", Router::new().route("/orders", get(async || "in")).layer(SignedInLayer::new()))
         .nest("/fresh", paid)
@@ -79,7 +90,7 @@ async fn stranger_is_sent_to_the_login_page() {
 async fn signed_in_visitor_is_admitted() {
     let (app, mut ann) = (app(), Browser::default());
     ann.get(&app, "/login").await;
-    for (path, body) in [("/account/orders", "ann"), ("/layer/orders", "in"), ("/greet", "ann")] {
+    for (path, body) in [("/account/orders", "ann"), ("/layer/orders", "in"), ("/greet", "ann"), ("/visits", "1")] {
         let answer = ann.get(&app, path).await;
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, body), "{path}");
     }
