@@ -4,16 +4,14 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The public id of a session: a UUID that never changes.
 ///
 /// It may appear in logs, listings and [`destroy_by_id`](crate::Sessions::destroy_by_id): an id
 /// identifies a session but does not grant access to it. Access takes the secret half of the
-/// session's [`Token`](crate::record::Token).
+/// session's [`Token`](crate::record::Token). It is serialized as its text.
 ///
 /// ```
 /// use sessions_core::SessionId;
@@ -23,8 +21,9 @@ use uuid::Uuid;
 /// assert!("../etc/passwd".parse::<SessionId>().is_err());
 /// # Ok::<(), sessions_core::InvalidSessionId>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(Uuid);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(#[serde(with = "uuid::serde::hyphenated")] Uuid);
 
 impl SessionId {
     /// Creates an id from a UUID.
@@ -66,20 +65,6 @@ impl fmt::Display for SessionId {
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SessionId({self})")
-    }
-}
-
-/// Writes the text of the id.
-impl Serialize for SessionId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// Reads the text of an id, as a path segment has it.
-impl<'de> Deserialize<'de> for SessionId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -29,6 +29,7 @@ use crate::store::{MemoryStore, Store};
 /// assert!(Sessions::builder().cookie_name("__Host-shop").domain("example.com").build().is_err());
 /// # Ok::<(), sessions_core::ConfigError>(())
 /// ```
+#[derive(Default)]
 #[must_use]
 pub struct SessionsBuilder {
     store: Option<Arc<dyn Store>>,
@@ -38,23 +39,13 @@ pub struct SessionsBuilder {
     config: Config,
 }
 
+#[derive(Default)]
 enum SealOption {
+    #[default]
     None,
     #[cfg(feature = "seal")]
     Keyed(SealMode, Vec<SealKey>),
     Own(Arc<dyn Seal>),
-}
-
-impl Default for SessionsBuilder {
-    fn default() -> Self {
-        Self {
-            store: None,
-            cookie: CookieOptions::default(),
-            seal: SealOption::None,
-            listeners: Listeners::default(),
-            config: Config::default(),
-        }
-    }
 }
 
 impl SessionsBuilder {

@@ -99,20 +99,8 @@ impl Login {
     }
 }
 
-impl From<&str> for Login {
-    fn from(principal: &str) -> Self {
-        Self::new(principal)
-    }
-}
-
-impl From<&String> for Login {
-    fn from(principal: &String) -> Self {
-        Self::new(principal)
-    }
-}
-
-impl From<String> for Login {
-    fn from(principal: String) -> Self {
+impl<T: Into<String>> From<T> for Login {
+    fn from(principal: T) -> Self {
         Self::new(principal)
     }
 }

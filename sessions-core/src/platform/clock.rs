@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// A point in time, in whole milliseconds since the Unix epoch.
 ///
-/// Arithmetic saturates at [`Timestamp::NEVER`], so a deadline cannot wrap around.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Arithmetic saturates at [`Timestamp::NEVER`], so a deadline cannot wrap around. It is serialized
+/// as its milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
@@ -52,13 +54,6 @@ impl Timestamp {
     #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {
         if self == Self::NEVER { None } else { UNIX_EPOCH.checked_add(Duration::from_millis(self.0)) }
-    }
-}
-
-/// Writes the milliseconds since the Unix epoch.
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(self.0)
     }
 }
 

@@ -279,11 +279,15 @@ impl Changes {
         self.edits.changes()
     }
 
+    fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
     /// Replaces the secret.
     #[must_use]
-    pub fn renew(mut self, secret: SecretHash) -> Self {
-        self.head_mut().secret = Some(NewSecret::Renewed(secret));
-        self
+    pub fn renew(self, secret: SecretHash) -> Self {
+        self.with(|changes| changes.head_mut().secret = Some(NewSecret::Renewed(secret)))
     }
 
     /// Sends the client a new secret, which replaces the record's own when it is first used.
@@ -291,30 +295,26 @@ impl Changes {
     /// A rotation that has begun after `unless_since` is left alone: other requests of the client
     /// may be under way with its secret.
     #[must_use]
-    pub fn rotate(mut self, secret: SecretHash, unless_since: Timestamp) -> Self {
-        self.head_mut().secret = Some(NewSecret::Rotating { hash: secret, unless_since });
-        self
+    pub fn rotate(self, secret: SecretHash, unless_since: Timestamp) -> Self {
+        self.with(|changes| changes.head_mut().secret = Some(NewSecret::Rotating { hash: secret, unless_since }))
     }
 
     /// Binds the session to a principal.
     #[must_use]
-    pub fn bind(mut self, principal: impl Into<Box<str>>) -> Self {
-        self.head_mut().principal = Some(principal.into());
-        self
+    pub fn bind(self, principal: impl Into<Box<str>>) -> Self {
+        self.with(|changes| changes.head_mut().principal = Some(principal.into()))
     }
 
     /// Records that the principal has proved again who they are.
     #[must_use]
-    pub fn confirm(mut self) -> Self {
-        self.head_mut().confirms = true;
-        self
+    pub fn confirm(self) -> Self {
+        self.with(|changes| changes.head_mut().confirms = true)
     }
 
     /// Replaces the timeouts, and whether the cookie persists.
     #[must_use]
-    pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
-        self.head_mut().lifetime = Some(lifetime);
-        self
+    pub fn lifetime(self, lifetime: Lifetime) -> Self {
+        self.with(|changes| changes.head_mut().lifetime = Some(lifetime))
     }
 
     /// Limits the size of the resulting record.
@@ -326,71 +326,61 @@ impl Changes {
 
     /// Adds a [`Change::Require`].
     #[must_use]
-    pub fn require(mut self, key: &str, value: Option<&[u8]>) -> Self {
-        self.edits.require(key, value);
-        self
+    pub fn require(self, key: &str, value: Option<&[u8]>) -> Self {
+        self.with(|changes| changes.edits.require(key, value))
     }
 
     /// Adds a [`Change::Set`].
     #[must_use]
-    pub fn set(mut self, key: &str, value: &[u8]) -> Self {
-        self.edits.put(Verb::Set, key, value, 0);
-        self
+    pub fn set(self, key: &str, value: &[u8]) -> Self {
+        self.with(|changes| changes.edits.put(Verb::Set, key, value, 0))
     }
 
     /// Adds a [`Change::SetImmutable`].
     #[must_use]
-    pub fn set_immutable(mut self, key: &str, value: &[u8]) -> Self {
-        self.edits.put(Verb::SetImmutable, key, value, 0);
-        self
+    pub fn set_immutable(self, key: &str, value: &[u8]) -> Self {
+        self.with(|changes| changes.edits.put(Verb::SetImmutable, key, value, 0))
     }
 
     /// Adds a [`Change::Remove`].
     #[must_use]
-    pub fn remove(mut self, key: &str) -> Self {
-        self.edits.put(Verb::Remove, key, b"", 0);
-        self
+    pub fn remove(self, key: &str) -> Self {
+        self.with(|changes| changes.edits.put(Verb::Remove, key, b"", 0))
     }
 
     /// Adds a [`Change::Increment`].
     #[must_use]
-    pub fn increment(mut self, key: &str, by: i64) -> Self {
-        self.edits.put(Verb::Increment, key, b"", by);
-        self
+    pub fn increment(self, key: &str, by: i64) -> Self {
+        self.with(|changes| changes.edits.put(Verb::Increment, key, b"", by))
     }
 
     /// Adds a [`Change::SetFlash`].
     #[must_use]
-    pub fn set_flash(mut self, key: &str, value: &[u8]) -> Self {
-        self.edits.put(Verb::SetFlash, key, value, 0);
-        self
+    pub fn set_flash(self, key: &str, value: &[u8]) -> Self {
+        self.with(|changes| changes.edits.put(Verb::SetFlash, key, value, 0))
     }
 
     /// Adds a [`Change::RemoveFlash`].
     #[must_use]
-    pub fn remove_flash(mut self, key: &str) -> Self {
-        self.edits.put(Verb::RemoveFlash, key, b"", 0);
-        self
+    pub fn remove_flash(self, key: &str) -> Self {
+        self.with(|changes| changes.edits.put(Verb::RemoveFlash, key, b"", 0))
     }
 
     /// Adds a [`Change::ConsumeFlash`].
     #[must_use]
-    pub fn consume_flash(mut self, key: &str, seen: &[u8]) -> Self {
-        self.edits.put(Verb::ConsumeFlash, key, seen, 0);
-        self
+    pub fn consume_flash(self, key: &str, seen: &[u8]) -> Self {
+        self.with(|changes| changes.edits.put(Verb::ConsumeFlash, key, seen, 0))
     }
 
     /// Clears the entries and discards earlier changes to entries.
     #[must_use]
-    pub fn clear_entries(mut self) -> Self {
-        self.edits.clear(Scope::Entries);
-        self
+    pub fn clear_entries(self) -> Self {
+        self.with(|changes| changes.edits.clear(Scope::Entries))
     }
 
     /// Clears the flashes and discards earlier changes to flashes.
     #[must_use]
-    pub fn clear_flashes(mut self) -> Self {
-        self.edits.clear(Scope::Flashes);
-        self
+    pub fn clear_flashes(self) -> Self {
+        self.with(|changes| changes.edits.clear(Scope::Flashes))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use crate::error::{Error, ErrorKind};
 use crate::record::scratch::Scratch;
@@ -85,7 +86,7 @@ impl Values {
     pub(crate) fn decode<T: DeserializeOwned>(&self, key: &str, bytes: &[u8]) -> Result<T, Error> {
         match (self, bytes) {
             (Self::Coded(codec), [CODED, coded @ ..]) => decode_coded(&**codec, key, coded),
-            _ => serde_json::from_slice(bytes).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify()))),
+            _ => serde_json::from_slice(bytes).map_err(|cause| decode_error::<T>(key, unquoted(&cause))),
         }
     }
 }
@@ -108,12 +109,12 @@ fn encode_coded<T: Serialize + ?Sized>(codec: &dyn Codec, value: &T, out: &mut S
 #[inline(never)]
 fn decode_coded<T: DeserializeOwned>(codec: &dyn Codec, key: &str, coded: &[u8]) -> Result<T, Error> {
     let value = codec.decode(coded).map_err(|cause| decode_error::<T>(key, cause))?;
-    serde_json::from_value(value).map_err(|cause| decode_error::<T>(key, Unquoted(cause.classify())))
+    serde_json::from_value(value).map_err(|cause| decode_error::<T>(key, unquoted(&cause)))
 }
 
 #[cold]
 fn encode_error(cause: &serde_json::Error) -> Error {
-    Error::with_source(ErrorKind::Encode, Unquoted(cause.classify()))
+    Error::with_source(ErrorKind::Encode, unquoted(cause))
 }
 
 #[cold]
@@ -121,20 +122,12 @@ fn decode_error<T>(key: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>)
     Error::new_undecodable(key, std::any::type_name::<T>(), cause)
 }
 
-/// The category of a JSON error. Its message is dropped, since it may quote the value.
-#[derive(Debug)]
-struct Unquoted(serde_json::error::Category);
-
-impl fmt::Display for Unquoted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use serde_json::error::Category;
-        f.write_str(match self.0 {
-            Category::Io => "the value cannot be written",
-            Category::Syntax => "the bytes are not JSON",
-            Category::Data => "the value does not match the requested type",
-            Category::Eof => "the JSON ends unexpectedly",
-        })
+/// Describes a JSON error without its message, which may quote the value.
+fn unquoted(cause: &serde_json::Error) -> &'static str {
+    match cause.classify() {
+        Category::Io => "the value cannot be written",
+        Category::Syntax => "the bytes are not JSON",
+        Category::Data => "the value does not match the requested type",
+        Category::Eof => "the JSON ends unexpectedly",
     }
 }
-
-impl StdError for Unquoted {}

@@ -230,7 +230,8 @@ impl SerializeMap for InsideMap {
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
         // Inside an object, since JSON writes keys differently from values.
-        let text = serde_json::to_vec(&OneKey(key)).map_err(|_| Refused::Key)?;
+        let mut text = Vec::new();
+        serde_json::Serializer::new(&mut text).collect_map([(key, ())]).map_err(|_| Refused::Key)?;
         if self.keys.insert(text) { Ok(()) } else { Err(Refused::RepeatedKey) }
     }
 
@@ -240,17 +241,6 @@ impl SerializeMap for InsideMap {
 
     fn end(self) -> Result<Shape, Refused> {
         Ok(Shape::Other)
-    }
-}
-
-/// A map with one key.
-struct OneKey<'a, T: ?Sized>(&'a T);
-
-impl<T: Serialize + ?Sized> Serialize for OneKey<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.0, &())?;
-        map.end()
     }
 }
 
