@@ -41,7 +41,7 @@ async fn global_functions_use_the_global_manager() {
     let other = sessions_actix::global::start(&request(&stored().await)).await.unwrap().id().unwrap();
     assert!(sessions_actix::global::destroy_by_id(other).await.unwrap());
     assert!(!sessions_actix::global::destroy_by_id(other).await.unwrap());
-    assert_eq!(*reasons.lock().unwrap(), [DestroyReason::Logout, DestroyReason::Administration]);
+    assert_eq!(*reasons.lock().unwrap(), [DestroyReason::Logout, DestroyReason::Revoked]);
 
     stored().await;
     assert_eq!(sessions_actix::global::destroy_all().await.unwrap(), 1);

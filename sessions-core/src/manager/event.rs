@@ -70,7 +70,7 @@ pub enum Event {
     /// continues, without a session or with the one that another of its tokens opens.
     #[non_exhaustive]
     Rejected {
-        /// The session that the request's token named, if any.
+        /// The session that the token named, if any.
         id: Option<SessionId>,
         /// Why the token opened no session.
         reason: RejectReason,
@@ -214,7 +214,7 @@ pub enum DestroyReason {
     /// Its principal has signed in elsewhere more often than is allowed.
     SessionLimit,
     /// It was destroyed by its id or together with others of its principal.
-    Administration,
+    Revoked,
 }
 
 /// The reason why a token opened no session, or why a request was refused.
@@ -309,9 +309,7 @@ fn log(event: &Event) {
         Event::Created { id } => tracing::debug!(target: TARGET, %id, "session created"),
         Event::Renewed { id } => tracing::debug!(target: TARGET, %id, "session renewed"),
         Event::SignedIn { id, .. } => tracing::debug!(target: TARGET, %id, "principal signed in"),
-        Event::Destroyed { id, reason } => {
-            tracing::debug!(target: TARGET, %id, reason = reason.as_str(), "session ended");
-        }
+        Event::Destroyed { id, reason } => tracing::debug!(target: TARGET, %id, ?reason, "session ended"),
         Event::DestroyedAll { count } => tracing::debug!(target: TARGET, count, "all sessions ended"),
         Event::Rejected { id, reason } => log_rejection(*id, *reason),
         Event::Interrupted { id } => {
@@ -324,50 +322,18 @@ fn log(event: &Event) {
             tracing::warn!(target: TARGET, id = id.map(display), %key, expected, "an entry cannot be read as the requested type");
         }
         Event::StoreFailed { call, kind } => {
-            tracing::error!(target: TARGET, call = ?call, kind = ?kind, "the session store failed");
+            tracing::error!(target: TARGET, ?call, ?kind, "the session store failed");
         }
     }
 }
 
 fn log_rejection(id: Option<SessionId>, reason: RejectReason) {
-    let (id, text) = (id.map(display), reason.as_str());
+    let id = id.map(display);
     match reason {
         RejectReason::Unreadable | RejectReason::NewerFormat => {
-            tracing::error!(target: TARGET, id, reason = text, "request opened no session");
+            tracing::error!(target: TARGET, id, ?reason, "a token opened no session");
         }
-        _ => tracing::debug!(target: TARGET, id, reason = text, "request opened no session"),
-    }
-}
-
-impl DestroyReason {
-    /// Returns the reason for the log.
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Logout => "logout",
-            Self::Expired => "expired",
-            Self::Evicted => "evicted",
-            Self::SessionLimit => "session limit",
-            Self::Administration => "administration",
-        }
-    }
-}
-
-impl RejectReason {
-    /// Returns the reason for the log.
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Unknown => "unknown or destroyed",
-            Self::WrongSecret => "wrong secret",
-            Self::Superseded => "superseded",
-            Self::Ambiguous => "ambiguous",
-            Self::Unreadable => "damaged record",
-            Self::NewerFormat => "newer format",
-            Self::Expired => "expired",
-            Self::TooMany => "too many tokens",
-            Self::TwoTransports => "cookie and bearer token",
-            Self::CrossOrigin => "cross-origin request",
-        }
+        _ => tracing::debug!(target: TARGET, id, ?reason, "a token opened no session"),
     }
 }
 

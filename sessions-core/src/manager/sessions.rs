@@ -108,7 +108,7 @@ impl Sessions {
     pub async fn destroy_by_id(&self, id: SessionId) -> Result<bool, Error> {
         let existed = self.check_answer(StoreCall::Destroy, self.store().destroy(id).await)?;
         if existed {
-            self.raise(&Event::Destroyed { id, reason: DestroyReason::Administration });
+            self.raise(&Event::Destroyed { id, reason: DestroyReason::Revoked });
         }
         Ok(existed)
     }
@@ -200,7 +200,7 @@ impl Sessions {
         let ended =
             self.check_answer(StoreCall::Destroy, self.store().destroy_of_principal(principal, except).await)?;
         for id in &ended {
-            self.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Administration });
+            self.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Revoked });
         }
         Ok(ended.len())
     }

@@ -32,7 +32,7 @@ fn every_end_has_its_reason() {
     let id = browser.visit(|session| session.id()).result.unwrap();
     fixture.take_events();
     block_on(fixture.sessions.destroy_by_id(id)).unwrap();
-    assert_eq!(fixture.take_events(), [Event::destroyed(id, DestroyReason::Administration)]);
+    assert_eq!(fixture.take_events(), [Event::destroyed(id, DestroyReason::Revoked)]);
     block_on(fixture.sessions.destroy_by_id(id)).unwrap();
     assert_eq!(fixture.take_events(), []);
 

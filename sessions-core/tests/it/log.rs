@@ -83,7 +83,7 @@ fn a_life_is_logged_at_debug_by_id_and_reason() {
         [format!("DEBUG message=session created id={id}"), format!("DEBUG message=session renewed id={id}")]
     );
     assert_eq!(lines[2], format!("DEBUG message=principal signed in id={id}"));
-    assert_eq!(lines[3], format!(r#"DEBUG message=session ended id={id} reason="logout""#));
+    assert_eq!(lines[3], format!("DEBUG message=session ended id={id} reason=Logout"));
     assert_eq!(lines[5..], ["DEBUG message=all sessions ended count=1"]);
 }
 
@@ -100,44 +100,44 @@ fn the_log_says_how_a_session_ended() {
         let id = browser.start().id().unwrap();
         assert!(block_on(fixture.sessions.destroy_by_id(id)).unwrap());
     });
-    assert!(by_id.ends_with(r#"reason="administration""#), "{by_id}");
+    assert!(by_id.ends_with("reason=Revoked"), "{by_id}");
     let swept = ended(|fixture, _| {
         fixture.clock.advance(Duration::from_secs(13 * 60 * 60));
         block_on(fixture.sessions.sweep(10)).unwrap();
     });
-    assert!(swept.ends_with(r#"reason="expired""#), "{swept}");
+    assert!(swept.ends_with("reason=Expired"), "{swept}");
 }
 
 #[test]
 fn the_log_says_why_a_cookie_opened_no_session() {
     type Spoil = fn(&Fixture, &mut String);
     let cases: [(Spoil, &str); 7] = [
-        (|_, cookie| cookie.push('x'), r#"DEBUG message=request opened no session reason="malformed""#),
-        (|_, cookie| *cookie = format!("__Host-id={}", made_up_token(1)), r#" reason="unknown or destroyed""#),
+        (|_, cookie| cookie.push('x'), "DEBUG message=a token opened no session reason=Malformed"),
+        (|_, cookie| *cookie = format!("__Host-id={}", made_up_token(1)), " reason=Unknown"),
         (
             |_, cookie| {
                 let end = cookie.len() - 3;
                 let other = if &cookie[end..end + 1] == "A" { "B" } else { "A" };
                 cookie.replace_range(end..end + 1, other);
             },
-            r#" reason="wrong secret""#,
+            " reason=WrongSecret",
         ),
-        (|fixture, _| fixture.clock.advance(Duration::from_secs(31 * 60)), r#" reason="expired""#),
+        (|fixture, _| fixture.clock.advance(Duration::from_secs(31 * 60)), " reason=Expired"),
         (
             |fixture, cookie| {
                 let mut other = fixture.browser();
                 other.set("k", "v");
                 *cookie = format!("{cookie}; {}", other.cookie.unwrap());
             },
-            r#" reason="ambiguous""#,
+            " reason=Ambiguous",
         ),
         (
             |_, cookie| *cookie = (0..9).map(|seed| format!("__Host-id={};", made_up_token(seed))).collect(),
-            r#" reason="too many tokens""#,
+            " reason=TooMany",
         ),
         (
             |fixture, _| fixture.store.unreadable.store(true, Ordering::SeqCst),
-            r#"ERROR message=request opened no session"#,
+            "ERROR message=a token opened no session",
         ),
     ];
     for (spoil, expected) in cases {
@@ -147,7 +147,7 @@ fn the_log_says_why_a_cookie_opened_no_session() {
         let mut cookie = browser.cookie.clone().unwrap();
         spoil(&fixture, &mut cookie);
         let lines = logged(|| drop(block_on(fixture.sessions.open().session([cookie.as_bytes()]))));
-        let rejections: Vec<_> = lines.iter().filter(|line| line.contains("request opened no session")).collect();
+        let rejections: Vec<_> = lines.iter().filter(|line| line.contains("a token opened no session")).collect();
         assert!(
             !rejections.is_empty() && rejections.iter().all(|line| line.contains(expected)),
             "{expected}: {lines:?}"
