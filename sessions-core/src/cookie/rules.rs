@@ -10,41 +10,29 @@ use crate::error::{ConfigError, ConfigErrorKind};
 const MAX_ATTRIBUTE_LENGTH: usize = 1024;
 
 pub(crate) fn check(options: &CookieOptions, name: &str) -> Result<(), ConfigError> {
-    validate(options, name).map_err(|kind| advise(options, name, ConfigError::new(kind)))
-}
-
-/// Adds the rejected value to an error, and what to write instead.
-fn advise(options: &CookieOptions, name: &str, error: ConfigError) -> ConfigError {
-    match (error.kind(), &options.domain) {
-        (ConfigErrorKind::CookieDomain, Some(domain)) => {
+    require(is_name(name), ConfigErrorKind::CookieName, || format!("{name:?}"))?;
+    require(prefix_allows(options, name), ConfigErrorKind::CookiePrefix, || match required_by_prefix(name) {
+        Some(required) => format!("{name:?} requires {required}"),
+        None => format!("browsers ignore case in prefixes, so {name:?} must spell its prefix exactly"),
+    })?;
+    require(is_path(&options.path), ConfigErrorKind::CookiePath, || format!("{:?}", options.path))?;
+    if let Some(domain) = &options.domain {
+        require(is_domain(domain), ConfigErrorKind::CookieDomain, || {
             match domain.strip_prefix('.').filter(|rest| is_domain(rest)) {
-                Some(rest) => {
-                    error.with_advice(format!("write {rest:?} instead of {domain:?}; it covers subdomains too"))
-                }
-                None => error.with_advice(format!("{domain:?}")),
+                Some(rest) => format!("write {rest:?} instead of {domain:?}; it covers subdomains too"),
+                None => format!("{domain:?}"),
             }
-        }
-        (ConfigErrorKind::CookiePrefix, _) => error.with_advice(match required_by_prefix(name) {
-            Some(required) => format!("{name:?} requires {required}"),
-            None => format!("browsers ignore case in prefixes, so {name:?} must spell its prefix exactly"),
-        }),
-        (ConfigErrorKind::CookieName, _) => error.with_advice(format!("{name:?}")),
-        (ConfigErrorKind::CookiePath, _) => error.with_advice(format!("{:?}", options.path)),
-        _ => error,
+        })?;
     }
+    let needs_secure =
+        |is_set: bool, kind| if is_set && !options.secure { Err(ConfigError::new(kind)) } else { Ok(()) };
+    needs_secure(options.same_site == SameSite::None, ConfigErrorKind::SameSiteNoneNeedsSecure)?;
+    needs_secure(options.partitioned, ConfigErrorKind::PartitionedNeedsSecure)
 }
 
-fn validate(options: &CookieOptions, name: &str) -> Result<(), ConfigErrorKind> {
-    require(is_name(name), ConfigErrorKind::CookieName)?;
-    require(prefix_allows(options, name), ConfigErrorKind::CookiePrefix)?;
-    require(is_path(&options.path), ConfigErrorKind::CookiePath)?;
-    require(options.domain.as_deref().is_none_or(is_domain), ConfigErrorKind::CookieDomain)?;
-    require(options.secure || options.same_site != SameSite::None, ConfigErrorKind::SameSiteNoneNeedsSecure)?;
-    require(options.secure || !options.partitioned, ConfigErrorKind::PartitionedNeedsSecure)
-}
-
-fn require(holds: bool, otherwise: ConfigErrorKind) -> Result<(), ConfigErrorKind> {
-    if holds { Ok(()) } else { Err(otherwise) }
+/// Refuses an option unless the condition holds, with the rejected value and what to write instead.
+fn require(holds: bool, kind: ConfigErrorKind, advice: impl FnOnce() -> String) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::new(kind).with_advice(advice())) }
 }
 
 /// Returns whether a name is an RFC 9110 token that leaves room for a value.
@@ -128,6 +116,10 @@ mod tests {
         CookieOptions::default()
     }
 
+    fn kind_of(options: &CookieOptions, name: &str) -> Option<ConfigErrorKind> {
+        check(options, name).err().map(|error| error.kind())
+    }
+
     #[test]
     fn names_are_tokens() {
         for good in ["id", "sid", "__Host-id", "__Secure-id", "a.b", "x!#$%&'*+-.^_`|~"] {
@@ -137,7 +129,7 @@ mod tests {
         assert_eq!(check(&options(), &longest), Ok(()));
         let long = longest + "n";
         for bad in ["", " ", "a b", "a=b", "a;b", "a,b", "a\"b", "a\\b", "a\nb", "a\0b", "é", "a(b", "a/b", &long] {
-            assert_eq!(validate(&options(), bad), Err(ConfigErrorKind::CookieName), "{bad:?}");
+            assert_eq!(kind_of(&options(), bad), Some(ConfigErrorKind::CookieName), "{bad:?}");
         }
     }
 
@@ -274,8 +266,8 @@ mod tests {
     fn same_site_none_and_partitioned_need_secure() {
         let none = CookieOptions { same_site: SameSite::None, secure: false, ..options() };
         let partitioned = CookieOptions { partitioned: true, secure: false, ..options() };
-        assert_eq!(validate(&none, "id"), Err(ConfigErrorKind::SameSiteNoneNeedsSecure));
-        assert_eq!(validate(&partitioned, "id"), Err(ConfigErrorKind::PartitionedNeedsSecure));
+        assert_eq!(kind_of(&none, "id"), Some(ConfigErrorKind::SameSiteNoneNeedsSecure));
+        assert_eq!(kind_of(&partitioned, "id"), Some(ConfigErrorKind::PartitionedNeedsSecure));
         assert_eq!(check(&CookieOptions { secure: true, ..none }, "id"), Ok(()));
     }
 
