@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::headers::{RequestHeader, RequestHeaders};
 use crate::error::{ConfigError, ConfigErrorKind};
 
@@ -23,15 +25,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// nginx reports the address with `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies {
-    networks: Vec<Network>,
+    networks: Vec<IpNet>,
     reads_forwarded: bool,
-}
-
-/// An address range: the addresses that equal `address` in the first `length` bits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    length: u32,
 }
 
 impl TrustedProxies {
@@ -45,7 +40,7 @@ impl TrustedProxies {
     /// address and no network.
     pub fn new(proxies: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, ConfigError> {
         let network = |text: &str| {
-            Network::parse(text).ok_or_else(|| {
+            network_of(text).ok_or_else(|| {
                 ConfigError::new(ConfigErrorKind::TrustedProxy)
                     .with_advice(format!("{text:?}; write an address or a network, such as \"10.0.0.0/8\""))
             })
@@ -86,45 +81,19 @@ impl TrustedProxies {
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|network| network.contains(address))
+        self.networks.iter().any(|network| network.contains(&address))
     }
 }
 
-impl Network {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, length) = match text.split_once('/') {
-            Some((address, length)) => (address, Some(length)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        // Addresses are compared in the form that `to_canonical` gives them.
-        if address.to_canonical() != address {
-            return None;
-        }
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        let length = match length {
-            None => bits,
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().ok().filter(|length| *length <= bits)?
-            }
-            Some(_) => return None,
-        };
-        Some(Self { address, length })
+/// Returns the network that a text names, or the one of a single address.
+fn network_of(text: &str) -> Option<IpNet> {
+    // Read by the standard library first: ipnet takes `010.0.0.0` for `10.0.0.0`.
+    let address: IpAddr = text.split('/').next()?.parse().ok()?;
+    // Addresses are compared in the form that `to_canonical` gives them.
+    if address.to_canonical() != address {
+        return None;
     }
-
-    fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.length
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.length
-            }
-            _ => false,
-        }
-    }
+    if text.contains('/') { text.parse().ok() } else { Some(address.into()) }
 }
 
 /// Iterates over the parts between separators outside of quotes, the last one first.
@@ -291,8 +260,8 @@ mod tests {
             ("2001:db8::/33", "2001:db8:8000::1", false),
             ("::1/128", "::1", true),
         ] {
-            let network = Network::parse(network).unwrap();
-            assert_eq!(network.contains(address.parse().unwrap()), contained, "{network:?} {address}");
+            let network = network_of(network).unwrap();
+            assert_eq!(network.contains(&address.parse::<IpAddr>().unwrap()), contained, "{network:?} {address}");
         }
     }
 
@@ -307,6 +276,7 @@ mod tests {
             "10.0.0/8",
             "10.0.0.0/-1",
             "10.0.0.0/+8",
+            "010.0.0.0/8",
             "::ffff:10.0.0.0",
         ] {
             let error = TrustedProxies::new(["127.0.0.1", bad]).unwrap_err();
