@@ -12,18 +12,7 @@ use crate::id::SessionId;
 
 /// Something that happened to a session.
 ///
-/// It names the session by its public id and contains no token and no data. A test of a listener
-/// creates events with the constructors:
-///
-/// ```
-/// use sessions_core::Event;
-///
-/// fn ends_sessions(event: &Event) -> bool {
-///     matches!(event, Event::Destroyed { .. } | Event::DestroyedAll { .. })
-/// }
-///
-/// assert!(ends_sessions(&Event::destroyed_all(3)));
-/// ```
+/// It names the session by its public id and contains no token and no data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -106,69 +95,6 @@ pub enum Event {
         /// The kind of failure.
         kind: StoreErrorKind,
     },
-}
-
-/// Constructors, for tests of a listener: the variants may gain fields.
-impl Event {
-    /// Creates a [`Created`](Self::Created).
-    #[must_use]
-    pub const fn created(id: SessionId) -> Self {
-        Self::Created { id }
-    }
-
-    /// Creates a [`Renewed`](Self::Renewed).
-    #[must_use]
-    pub const fn renewed(id: SessionId) -> Self {
-        Self::Renewed { id }
-    }
-
-    /// Creates a [`SignedIn`](Self::SignedIn).
-    #[must_use]
-    pub fn signed_in(id: SessionId, principal: &str) -> Self {
-        Self::SignedIn { id, principal: principal.into() }
-    }
-
-    /// Creates a [`Destroyed`](Self::Destroyed).
-    #[must_use]
-    pub const fn destroyed(id: SessionId, reason: DestroyReason) -> Self {
-        Self::Destroyed { id, reason }
-    }
-
-    /// Creates a [`DestroyedAll`](Self::DestroyedAll).
-    #[must_use]
-    pub const fn destroyed_all(count: u64) -> Self {
-        Self::DestroyedAll { count }
-    }
-
-    /// Creates a [`Rejected`](Self::Rejected).
-    #[must_use]
-    pub const fn rejected(id: Option<SessionId>, reason: RejectReason) -> Self {
-        Self::Rejected { id, reason }
-    }
-
-    /// Creates an [`Interrupted`](Self::Interrupted).
-    #[must_use]
-    pub const fn interrupted(id: SessionId) -> Self {
-        Self::Interrupted { id }
-    }
-
-    /// Creates an [`Unsaved`](Self::Unsaved).
-    #[must_use]
-    pub const fn unsaved(id: Option<SessionId>) -> Self {
-        Self::Unsaved { id }
-    }
-
-    /// Creates an [`Undecodable`](Self::Undecodable).
-    #[must_use]
-    pub fn undecodable(id: Option<SessionId>, key: impl Into<Arc<str>>, expected: &'static str) -> Self {
-        Self::Undecodable { id, key: key.into(), expected }
-    }
-
-    /// Creates a [`StoreFailed`](Self::StoreFailed).
-    #[must_use]
-    pub const fn store_failed(call: StoreCall, kind: StoreErrorKind) -> Self {
-        Self::StoreFailed { call, kind }
-    }
 }
 
 /// The name of a principal in an event. Its `Debug` output is redacted, unlike its `Display`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::adapter::{CommitError, RequestHeader, SessionHeaders};
-use sessions_core::{Error, ErrorKind, Event, Expiry, Issued, Login, RejectReason, Session, SessionsBuilder};
+use sessions_core::{Error, ErrorKind, Expiry, Issued, Login, RejectReason, Session, SessionsBuilder};
 
 use crate::support::{Fake, Fixture, made_up_token};
 
@@ -88,7 +88,7 @@ fn a_request_has_one_token() {
     for request in [both, twice] {
         let error = visit(&fixture, &request, Session::principal).unwrap_err();
         assert_eq!((error.kind(), error.status(), error.is_servers_fault()), (ErrorKind::TwoTransports, 400, false));
-        assert_eq!(fixture.take_events(), [Event::rejected(None, RejectReason::TwoTransports)]);
+        assert_eq!(fixture.take_rejections(), [(None, RejectReason::TwoTransports)]);
     }
     let foreign = request(issued.token()).with(&[(RequestHeader::Cookie, "theme=dark")]);
     assert_eq!(visit(&fixture, &foreign, Session::principal).unwrap().0.as_deref(), Some("ann"));

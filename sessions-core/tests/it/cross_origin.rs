@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use pollster::block_on;
 use sessions_core::adapter::RequestHeader;
-use sessions_core::{ConfigErrorKind, CrossOrigin, ErrorKind, Event, RejectReason, Sessions};
+use sessions_core::{ConfigErrorKind, CrossOrigin, ErrorKind, RejectReason, Sessions};
 
 use crate::support::{Fake, Fixture};
 
@@ -34,7 +34,7 @@ fn foreign_post_reaches_neither_session_nor_store() {
     let exchange = fixture.sessions.open();
     let error = block_on(exchange.session_from(&post.with(&FOREIGN))).unwrap_err();
     assert_eq!((error.kind(), error.status(), error.is_servers_fault()), (ErrorKind::CrossOrigin, 403, false));
-    assert_eq!(fixture.take_events(), [Event::rejected(None, RejectReason::CrossOrigin)]);
+    assert_eq!(fixture.take_rejections(), [(None, RejectReason::CrossOrigin)]);
     assert_eq!(fixture.store.loads.load(Ordering::SeqCst), loads, "the store is not asked");
     assert!(block_on(exchange.end(403)).unwrap().take_set_cookie().is_none());
 

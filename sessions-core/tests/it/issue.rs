@@ -13,7 +13,11 @@ fn an_issued_session_is_like_any_other() {
     let month = Duration::from_secs(30 * 86_400);
     let login = Login::new("ann").remember(month);
     let issued = block_on(fixture.sessions.issue_with(login, |session| session.set("cart", "7"))).unwrap();
-    assert_eq!(fixture.take_events(), [Event::created(issued.id()), Event::signed_in(issued.id(), "ann")]);
+    let [Event::Created { id, .. }, Event::SignedIn { id: signed_in, principal, .. }] = &fixture.take_events()[..]
+    else {
+        panic!("a session begins, and its principal signs in");
+    };
+    assert_eq!((*id, *signed_in, principal.as_str()), (issued.id(), issued.id(), "ann"));
     assert!(issued.set_cookie().starts_with(issued.cookie()) && issued.set_cookie().contains("; Max-Age=2592000"));
     assert!(issued.cookie().ends_with(issued.token()) && !issued.token().is_empty());
     assert!(!format!("{issued:?}").contains(issued.token()));

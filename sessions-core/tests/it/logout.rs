@@ -203,8 +203,9 @@ fn too_many_tokens_change_nothing() {
             fixture.store.counts();
             assert_reads_nothing_and_changes_nothing(&browser, (ErrorKind::TooManyTokens, 400));
             assert_eq!(fixture.store.counts(), (0, 0));
-            let rejected = Event::rejected(None, RejectReason::TooMany);
-            assert!(fixture.take_events().contains(&rejected));
+            let is_expected =
+                |event: &Event| matches!(event, Event::Rejected { id: None, reason: RejectReason::TooMany, .. });
+            assert!(fixture.take_events().iter().any(is_expected));
         }
         assert_eq!((ann.user().as_deref(), fixture.count()), (Some("ann"), 1));
     }
@@ -220,7 +221,8 @@ fn newer_format_record_is_left_alone() {
         fixture.store.newer.store(true, Ordering::SeqCst);
         fixture.take_events();
         assert_reads_nothing_and_changes_nothing(&ann, (ErrorKind::NewerFormat, 503));
-        assert!(fixture.take_events().contains(&Event::rejected(id, RejectReason::NewerFormat)));
+        let is_expected = |event: &Event| matches!(event, Event::Rejected { id: rejected, reason: RejectReason::NewerFormat, .. } if *rejected == id);
+        assert!(fixture.take_events().iter().any(is_expected));
         fixture.store.newer.store(false, Ordering::SeqCst);
         assert_eq!((ann.user().as_deref(), fixture.count()), (Some("ann"), 1));
     }
@@ -298,5 +300,5 @@ fn unsaved_stream_destroy_is_reported() {
     fixture.take_events();
     stream.destroy();
     drop(stream);
-    assert_eq!(fixture.take_events(), [Event::unsaved(id)]);
+    assert!(matches!(fixture.take_events()[..], [Event::Unsaved { id: unsaved, .. }] if unsaved == id));
 }

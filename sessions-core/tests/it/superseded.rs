@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{ErrorKind, Event, RejectReason, Session};
+use sessions_core::{ErrorKind, RejectReason, Session};
 
 use crate::support::{Browser, Fixture, orders};
 
@@ -26,7 +26,7 @@ fn a_look_sees_nothing_and_gets_no_cookie() {
     fixture.take_events();
     let look = old.visit(|session| (session.principal(), session.entries().len(), session.is_new()));
     assert_eq!((look.result, look.set_cookie), ((None, 0, true), None));
-    assert_eq!(fixture.take_events(), [Event::rejected(id, RejectReason::Superseded)]);
+    assert_eq!(fixture.take_rejections(), [(id, RejectReason::Superseded)]);
     assert_eq!((new.user().as_deref(), new.get("cart").as_deref()), (Some("ann"), Some("7")));
 }
 
@@ -88,10 +88,10 @@ fn after_the_grace_the_token_is_unknown() {
         fixture.clock.advance(Duration::from_secs(seconds));
         fixture.take_events();
         let _ = old.start();
-        fixture.take_events()
+        fixture.take_rejections()
     };
-    assert_eq!(reason_after(9), [Event::rejected(id, RejectReason::Superseded)]);
-    assert_eq!(reason_after(1), [Event::rejected(id, RejectReason::WrongSecret)]);
+    assert_eq!(reason_after(9), [(id, RejectReason::Superseded)]);
+    assert_eq!(reason_after(1), [(id, RejectReason::WrongSecret)]);
     // Then a write begins a session, as with any unknown token.
     let mut late = old.clone();
     late.set("k", "v");
@@ -166,7 +166,7 @@ fn the_last_three_tokens_are_superseded() {
     older.iter().for_each(|browser| drop(browser.start()));
     let superseded = RejectReason::Superseded;
     let reasons = [RejectReason::WrongSecret, superseded, superseded, superseded];
-    assert_eq!(fixture.take_events(), reasons.map(|reason| Event::rejected(id, reason)));
+    assert_eq!(fixture.take_rejections(), reasons.map(|reason| (id, reason)));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use sessions_core::adapter::{CommitError, RequestHeader, RequestHeaders};
 use sessions_core::record::{Changes, Record, Refusal};
 use sessions_core::store::{Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_core::testing::ManualClock;
-use sessions_core::{Error, Event, Session, SessionId, Sessions, SessionsBuilder, Timestamp};
+use sessions_core::{Error, Event, RejectReason, Session, SessionId, Sessions, SessionsBuilder, Timestamp};
 
 /// A manager with a manual clock, a probed store and recorded events.
 pub(crate) struct Fixture {
@@ -56,6 +56,15 @@ impl Fixture {
 
     pub(crate) fn take_events(&self) -> Vec<Event> {
         std::mem::take(&mut self.events.lock().unwrap())
+    }
+
+    /// Returns the rejected tokens. Nothing else may have happened.
+    pub(crate) fn take_rejections(&self) -> Vec<(Option<SessionId>, RejectReason)> {
+        let rejection = |event| match event {
+            Event::Rejected { id, reason, .. } => (id, reason),
+            other => panic!("{other:?}"),
+        };
+        self.take_events().into_iter().map(rejection).collect()
     }
 }
 
