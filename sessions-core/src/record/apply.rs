@@ -1,5 +1,7 @@
 //! Applying changes to a record. This module defines the meaning of a commit.
 
+use std::fmt;
+
 use super::Record;
 use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
 use super::layout::{self, Kind, Scope, Slot};
@@ -19,6 +21,18 @@ pub enum Refusal {
     /// The record would exceed its limits or those of the format.
     TooLarge,
 }
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "the session has ended or was renewed",
+            Self::Conflict => "a requirement does not hold, or an entry cannot be changed so",
+            Self::TooLarge => "the record would exceed its limits",
+        })
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 /// Which of a record's secrets a request has shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,12 +61,12 @@ impl Record {
     /// let secret = SecretHash::from_bytes([2; 32]);
     /// let record = Record::builder(id, secret, now).entry("visits", b"1").build()?;
     ///
-    /// let changed = record.apply(&Changes::new(now, secret).increment("visits", 1)).unwrap();
+    /// let changed = record.apply(&Changes::new(now, secret).increment("visits", 1))?;
     /// assert_eq!(changed.entry("visits").unwrap().value(), b"2");
     ///
     /// let stale = Changes::new(now, SecretHash::from_bytes([3; 32])).increment("visits", 1);
     /// assert_eq!(record.apply(&stale).unwrap_err(), Refusal::Gone);
-    /// # Ok::<(), sessions_core::record::RecordTooLarge>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn apply(&self, changes: &Changes) -> Result<Self, Refusal> {
         if !self.is_live(changes.now()) {

@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering;
 
 use pollster::block_on;
 use sessions_core::adapter::SessionHeaders;
-use sessions_core::record::{Record, SecretHash};
+use sessions_core::record::{Record, Refusal, SecretHash};
 use sessions_core::store::{Cursor, StoreError, StoreErrorKind, StoreFuture};
 use sessions_core::{ErrorKind, Login, SessionId, Sessions, Timestamp};
 
@@ -77,7 +77,7 @@ fn debug_shows_what_helps_in_a_log() {
     let issued = block_on(fixture.sessions.issue(login.clone())).unwrap();
     assert!(!format!("{issued:?}").contains(issued.token()));
     for (shown, expected) in [
-        (format!("{id}"), id.as_uuid().to_string()),
+        (format!("{id}"), id.to_uuid().to_string()),
         (format!("{id:?}"), format!("SessionId({id})")),
         (format!("{session:?}"), id.to_string()),
         (format!("{:?}", session.exchange()), id.to_string()),
@@ -131,6 +131,9 @@ fn errors_say_what_failed_and_keep_the_cause() {
         (store.to_string(), "the probe store did not answer in time"),
         ("x".parse::<SessionId>().unwrap_err().to_string(), "invalid session id: not a UUID"),
         (Record::decode([1]).unwrap_err().to_string(), "the record is damaged"),
+        (Refusal::Gone.to_string(), "the session has ended or was renewed"),
+        (Refusal::Conflict.to_string(), "a requirement does not hold, or an entry cannot be changed so"),
+        (Refusal::TooLarge.to_string(), "the record would exceed its limits"),
         (too_large.to_string(), "the record is too large for the record format"),
     ] {
         assert_eq!(told, expected);
