@@ -6,7 +6,7 @@
 //! ```
 //! use sessions_core::{SessionId, Timestamp};
 //! use sessions_core::record::{Record, SecretHash};
-//! use sessions_core::store::Store;
+//! use sessions_core::store::{Created, Store};
 //! use sessions_fjall::FjallStore;
 //!
 //! # let folder = tempfile::tempdir()?;
@@ -15,7 +15,7 @@
 //!
 //! let (id, secret, now) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([2; 32]), Timestamp::from_millis(0));
 //! let record = Record::builder(id, secret, now).entry("user", b"\"ann\"").build()?;
-//! pollster::block_on(store.create(&record))?;
+//! assert_eq!(pollster::block_on(store.create(&record))?, Created::STORED);
 //! store.close()?;
 //!
 //! let store = FjallStore::open(&path)?;
