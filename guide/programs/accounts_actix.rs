@@ -117,7 +117,7 @@ async fn devices(user: SignedIn) -> Result<Html, SessionError> {
     for info in user.devices().await? {
         let device = DEVICE.get_from(&info)?.unwrap_or_default();
         let address = device.address().map_or_else(|| "?".to_owned(), |address| address.to_string());
-        let minutes = user.now().since(info.last_seen()).as_secs() / 60;
+        let minutes = user.now().since(info.last_seen_at()).as_secs() / 60;
         let this = if user.id() == Some(info.id()) { ", this one" } else { "" };
         let _ = write!(
             page,

@@ -133,7 +133,7 @@ async fn devices(request: &Request<Incoming>) -> Result<Answer, SessionError> {
     for info in user.devices().await? {
         let device = DEVICE.get_from(&info)?.unwrap_or_default();
         let address = device.address().map_or_else(|| "?".to_owned(), |address| address.to_string());
-        let minutes = user.now().since(info.last_seen()).as_secs() / 60;
+        let minutes = user.now().since(info.last_seen_at()).as_secs() / 60;
         let this = if user.id() == Some(info.id()) { ", this one" } else { "" };
         let _ = write!(
             page,

@@ -131,7 +131,7 @@ fn devices(request: &Request<'_>, response: &mut Response) -> Result<(), BoxErro
     for info in block_on(user.devices())? {
         let device = DEVICE.get_from(&info)?.unwrap_or_default();
         let address = device.address().map_or_else(|| "?".to_owned(), |address| address.to_string());
-        let minutes = user.now().since(info.last_seen()).as_secs() / 60;
+        let minutes = user.now().since(info.last_seen_at()).as_secs() / 60;
         let this = if user.id() == Some(info.id()) { ", this one" } else { "" };
         let _ = write!(
             page,

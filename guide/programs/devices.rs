@@ -57,7 +57,7 @@ async fn devices(user: SignedIn) -> Result<web::Json<Vec<Row>>, SessionError> {
         let device = DEVICE.get_from(&info)?.unwrap_or_default();
         rows.push(Row {
             id: info.id(),
-            last_seen: info.last_seen(),
+            last_seen: info.last_seen_at(),
             signed_in_at: info.signed_in_at(),
             address: device.address().map(|address| address.to_string()),
             user_agent: device.user_agent().map(str::to_owned),

@@ -124,8 +124,8 @@ pub(super) async fn of(session: &Session) -> Result<Vec<Device>, Error> {
     let device = |info: &SessionInfo| {
         Device {
             id: info.id(),
-            created: info.created(),
-            last_seen: info.last_seen(),
+            created: info.created_at(),
+            last_seen: info.last_seen_at(),
             signed_in_at: info.signed_in_at(),
             current: Some(info.id()) == session.id(),
             // `/put?k=device` can write anything there.

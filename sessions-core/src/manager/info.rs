@@ -33,13 +33,13 @@ impl SessionInfo {
 
     /// Returns when the session was first stored.
     #[must_use]
-    pub fn created(&self) -> Timestamp {
+    pub fn created_at(&self) -> Timestamp {
         self.record.created()
     }
 
     /// Returns when the session was last used, to the minute by default.
     #[must_use]
-    pub fn last_seen(&self) -> Timestamp {
+    pub fn last_seen_at(&self) -> Timestamp {
         self.record.last_seen()
     }
 
@@ -77,8 +77,8 @@ impl Serialize for SessionInfo {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut info = serializer.serialize_struct("SessionInfo", 6)?;
         info.serialize_field("id", &self.id())?;
-        info.serialize_field("created", &self.created())?;
-        info.serialize_field("last_seen", &self.last_seen())?;
+        info.serialize_field("created_at", &self.created_at())?;
+        info.serialize_field("last_seen_at", &self.last_seen_at())?;
         info.serialize_field("expires_at", &self.expires_at())?;
         info.serialize_field("principal", &self.principal())?;
         info.serialize_field("signed_in_at", &self.signed_in_at())?;
@@ -90,8 +90,8 @@ impl fmt::Debug for SessionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionInfo")
             .field("id", &self.id())
-            .field("created", &self.created())
-            .field("last_seen", &self.last_seen())
+            .field("created_at", &self.created_at())
+            .field("last_seen_at", &self.last_seen_at())
             .finish_non_exhaustive()
     }
 }

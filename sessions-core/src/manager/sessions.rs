@@ -134,7 +134,7 @@ impl Sessions {
     pub async fn sessions_of(&self, principal: &str) -> Result<Vec<SessionInfo>, Error> {
         let records = self.check_answer(StoreCall::Load, self.store().of_principal(principal, self.now()).await)?;
         let mut sessions: Vec<_> = records.into_iter().map(|record| self.info(record)).collect();
-        sessions.sort_by_key(|session| std::cmp::Reverse((session.created(), session.id())));
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at(), session.id())));
         Ok(sessions)
     }
 

@@ -23,7 +23,7 @@ fn listing_reads_the_device_of_the_login() {
     let listed = block_on(fixture.sessions.sessions_of("ann")).unwrap();
     let device: Device = listed[0].get("device").unwrap().unwrap();
     assert_eq!(device.user_agent(), Some("Firefox"));
-    assert_eq!(listed[0].signed_in_at(), Some(listed[0].created()));
+    assert_eq!(listed[0].signed_in_at(), Some(listed[0].created_at()));
     assert_eq!(listed[0].get::<Device>("other").unwrap(), None);
     assert_eq!(listed[0].get::<u8>("device").unwrap_err().kind(), ErrorKind::Decode);
     let (scanned, _) = block_on(fixture.sessions.scan(None, 10)).unwrap();

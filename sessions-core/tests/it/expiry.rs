@@ -293,7 +293,7 @@ fn listing_names_principal_and_expiry() {
     let [info] = &listed[..] else { panic!("{listed:?}") };
     assert_eq!((info.id(), info.principal(), info.expires_at()), (id, Some("ann"), ends));
     assert_eq!(ends, Some(fixture.clock.now().after(2 * MINUTE)));
-    assert_eq!(info.last_seen().since(info.created()), MINUTE);
+    assert_eq!(info.last_seen_at().since(info.created_at()), MINUTE);
 
     let fixture = Fixture::with(|builder| builder.expiry(Expiry::never()));
     let mut browser = fixture.browser();
@@ -312,8 +312,8 @@ fn a_listing_serializes_ids_as_text_and_times_as_milliseconds() {
     let now = fixture.clock.now().as_millis();
     let expected = serde_json::json!([{
         "id": listed[0].id().to_string(),
-        "created": now,
-        "last_seen": now,
+        "created_at": now,
+        "last_seen_at": now,
         "expires_at": now + 30 * 60 * 1000,
         "principal": "ann",
         "signed_in_at": now,

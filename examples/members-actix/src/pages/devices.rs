@@ -68,7 +68,7 @@ fn row(rows: &mut String, info: &SessionInfo, device: &Device, is_current: bool)
         Text(agent),
         Text(&address),
         info.signed_in_at().map(date).unwrap_or_default(),
-        date(info.last_seen()),
+        date(info.last_seen_at()),
     );
 }
 
