@@ -26,12 +26,6 @@ use uuid::Uuid;
 pub struct SessionId(#[serde(with = "uuid::serde::hyphenated")] Uuid);
 
 impl SessionId {
-    /// Creates an id from a UUID.
-    #[must_use]
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
     /// Creates a version 4 UUID from 16 random bytes.
     pub(crate) fn from_random(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
@@ -51,7 +45,7 @@ impl SessionId {
 
     /// Returns the UUID.
     #[must_use]
-    pub const fn as_uuid(&self) -> Uuid {
+    pub const fn to_uuid(self) -> Uuid {
         self.0
     }
 }

@@ -48,7 +48,7 @@ impl Keys {
     pub(crate) fn session(&self, id: SessionId) -> Key {
         let mut key = Vec::with_capacity(self.prefix.len() + ID_LENGTH);
         key.extend_from_slice(self.prefix.as_bytes());
-        key.extend_from_slice(id.as_uuid().hyphenated().encode_lower(&mut [0; ID_LENGTH]).as_bytes());
+        key.extend_from_slice(id.to_uuid().hyphenated().encode_lower(&mut [0; ID_LENGTH]).as_bytes());
         Key(key.into())
     }
 
@@ -154,7 +154,7 @@ mod tests {
         let key = keys.session(id);
         assert_eq!(keys.id_of(key.as_bytes()), Some(id));
         let shouted = format!("s:{}", id.to_string().to_uppercase());
-        let bare = format!("s:{}", id.as_uuid().simple());
+        let bare = format!("s:{}", id.to_uuid().simple());
         for other in [shouted.as_str(), bare.as_str(), "s:", "", "x", "s:#p:"] {
             assert_eq!(keys.id_of(other.as_bytes()), None, "{other}");
         }

@@ -109,12 +109,6 @@ impl SessionHeaders {
         self.cookie.take().map(SetCookie::into_string)
     }
 
-    /// Returns whether the response needs `Vary: Cookie`.
-    #[must_use]
-    pub const fn varies_by_cookie(&self) -> bool {
-        !matches!(self.vary, Vary::No)
-    }
-
     /// Writes the headers to a response.
     ///
     /// - At most one `Set-Cookie` with our name (RFC 6265bis section 4.1.1). It replaces any that

@@ -1,39 +1,16 @@
 //! `Cache-Control`: which responses a cache or the browser's back button may store.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use pollster::block_on;
 use sessions_core::Session;
-use sessions_core::adapter::{Header, ResponseHeaders, SessionHeaders};
+use sessions_core::adapter::SessionHeaders;
 
-use crate::support::Fixture;
-
-/// The headers of a response.
-#[derive(Default)]
-struct Headers(Vec<(&'static str, String)>);
-
-impl ResponseHeaders for Headers {
-    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
-        let has_others = self.0.iter().any(|(name, _)| *name == header.name());
-        self.0.push((header.name(), value.into_owned()));
-        has_others
-    }
-
-    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
-        self.0.retain(|(name, value)| *name != header.name() || keeps(value.as_bytes()));
-    }
-
-    fn remove_if(&mut self, condition: &mut dyn FnMut(&str) -> bool) {
-        self.0.retain(|(name, _)| !condition(name));
-    }
-}
+use crate::support::{Fixture, written};
 
 /// Returns the `Cache-Control` of a response with these headers.
 fn cache_control(headers: SessionHeaders) -> Option<String> {
-    let mut written = Headers::default();
-    headers.write_to(&mut written);
-    written.0.into_iter().find(|(name, _)| *name == "cache-control").map(|(_, value)| value)
+    written(headers).into_iter().find(|(name, _)| *name == "cache-control").map(|(_, value)| value)
 }
 
 fn end(session: &Session) -> SessionHeaders {

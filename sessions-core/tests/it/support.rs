@@ -1,5 +1,6 @@
 //! A browser with one cookie, and stores that misbehave.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use pollster::block_on;
-use sessions_core::adapter::{CommitError, RequestHeader, RequestHeaders};
+use sessions_core::adapter::{CommitError, Header, RequestHeader, RequestHeaders, ResponseHeaders, SessionHeaders};
 use sessions_core::record::{Changes, Record, Refusal};
 use sessions_core::store::{Created, Cursor, MemoryStore, Page, Store, StoreError, StoreErrorKind, StoreFuture};
 use sessions_core::testing::ManualClock;
@@ -124,6 +125,38 @@ pub(crate) struct Browser {
     pub(crate) cookie: Option<String>,
 }
 
+/// The headers of a response.
+#[derive(Default)]
+struct Headers(Vec<(&'static str, String)>);
+
+impl ResponseHeaders for Headers {
+    fn add(&mut self, header: Header, value: Cow<'static, str>) -> bool {
+        let has_others = self.0.iter().any(|(name, _)| *name == header.name());
+        self.0.push((header.name(), value.into_owned()));
+        has_others
+    }
+
+    fn retain(&mut self, header: Header, keeps: &mut dyn FnMut(&[u8]) -> bool) {
+        self.0.retain(|(name, value)| *name != header.name() || keeps(value.as_bytes()));
+    }
+
+    fn remove_if(&mut self, condition: &mut dyn FnMut(&str) -> bool) {
+        self.0.retain(|(name, _)| !condition(name));
+    }
+}
+
+/// Returns the names and values of the headers, as an adapter writes them.
+pub(crate) fn written(headers: SessionHeaders) -> Vec<(&'static str, String)> {
+    let mut written = Headers::default();
+    headers.write_to(&mut written);
+    written.0
+}
+
+/// Returns whether the response needs `Vary: Cookie`.
+pub(crate) fn varies(headers: SessionHeaders) -> bool {
+    written(headers).contains(&("vary", "Cookie".to_owned()))
+}
+
 /// The result of a request.
 #[derive(Debug)]
 pub(crate) struct Answer<R> {
@@ -144,12 +177,12 @@ impl Browser {
 
     /// Finishes a request as an adapter does for a response with this status, and keeps its cookie.
     pub(crate) fn finish(&mut self, session: &Session, status: u16) -> Result<Answer<()>, CommitError> {
-        let mut attach = block_on(session.exchange().end(status))?;
-        let set_cookie = attach.take_set_cookie();
+        let mut headers = block_on(session.exchange().end(status))?;
+        let set_cookie = headers.take_set_cookie();
         if let Some(text) = &set_cookie {
             self.keep(text);
         }
-        Ok(Answer { result: (), set_cookie, varies: attach.varies_by_cookie() })
+        Ok(Answer { result: (), set_cookie, varies: varies(headers) })
     }
 
     pub(crate) fn keep(&mut self, set_cookie: &str) {

@@ -39,7 +39,7 @@ impl Slices {
     pub(super) fn of(&self, id: SessionId) -> &Slice {
         // The top bits of the product depend on every bit of both halves, so that consecutive ids
         // are spread too.
-        let (one, other) = id.as_uuid().as_u64_pair();
+        let (one, other) = id.to_uuid().as_u64_pair();
         let spread = one.wrapping_add(other).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         &self.0[(spread >> (u64::BITS - COUNT.trailing_zeros())) as usize]
     }
