@@ -142,9 +142,7 @@ impl MemoryStore {
             Entry::Occupied(_) => return Created::Exists,
             Entry::Vacant(vacant) => {
                 let _guard = vacant.insert(record.clone());
-                self.index.add(&new);
-                self.room.add(&new);
-                slice.add(&new);
+                self.account(slice, None, Some(&new));
             }
         }
         self.make_room(new.id, now, &mut evicted);
@@ -161,9 +159,7 @@ impl MemoryStore {
         let mut place = slice.records.get_mut(&id).ok_or(Refusal::Gone)?;
         let record = change(&place)?;
         let (old, new) = (Footprint::of(&place), Footprint::of(&record));
-        self.index.replace(&old, &new);
-        self.room.replace(&old, &new);
-        slice.replace(&old, &new);
+        self.account(slice, Some(&old), Some(&new));
         *place = record.clone();
         Ok(record)
     }
@@ -174,31 +170,36 @@ impl MemoryStore {
         let removed = slice.records.remove_if(&id, |_, record| {
             let removes = condition(record);
             if removes {
-                self.uncount(slice, record);
+                self.account(slice, Some(&Footprint::of(record)), None);
             }
             removes
         });
         removed.is_some()
     }
 
-    fn uncount(&self, slice: &Slice, record: &Record) {
-        let old = Footprint::of(record);
-        self.index.remove(&old);
-        self.room.remove(&old);
-        slice.remove(&old);
+    /// Replaces what a record was by what it is now, in the index and in every count.
+    // Inlined, since each caller knows whether there is an old and a new record.
+    #[inline(always)]
+    fn account(&self, slice: &Slice, old: Option<&Footprint<'_>>, new: Option<&Footprint<'_>>) {
+        // Most commits change times only, or a value for one of the same length.
+        if old == new {
+            return;
+        }
+        self.index.change(old, new);
+        self.room.change(old, new);
+        slice.change(old, new);
     }
 
     fn clear(&self) -> u64 {
         let mut cleared = 0;
         for slice in self.slices.all() {
             slice.records.retain(|_, record| {
-                self.uncount(slice, record);
+                self.account(slice, Some(&Footprint::of(record)), None);
                 cleared += 1;
                 false
             });
             slice.trim();
         }
-        self.index.trim();
         cleared
     }
 

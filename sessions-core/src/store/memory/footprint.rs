@@ -7,9 +7,10 @@ use crate::record::Record;
 const OVERHEAD: usize = 104;
 
 /// Approximate bytes per signed-in session in the index of principals.
-const INDEX_OVERHEAD: usize = 72;
+const INDEX_OVERHEAD: usize = 42;
 
 /// The id, principal and size of a record, read once for each change to it.
+#[derive(PartialEq, Eq)]
 pub(super) struct Footprint<'a> {
     pub(super) id: SessionId,
     pub(super) principal: Option<&'a str>,

@@ -23,21 +23,17 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&self, bytes: usize) {
-        self.sessions.fetch_add(1, Relaxed);
-        self.bytes.fetch_add(bytes, Relaxed);
+    fn change(&self, old: Option<&Footprint<'_>>, new: Option<&Footprint<'_>>) {
+        adjust(&self.sessions, usize::from(old.is_some()), usize::from(new.is_some()));
+        adjust(&self.bytes, old.map_or(0, |old| old.bytes), new.map_or(0, |new| new.bytes));
     }
+}
 
-    fn subtract(&self, bytes: usize) {
-        self.sessions.fetch_sub(1, Relaxed);
-        self.bytes.fetch_sub(bytes, Relaxed);
-    }
-
-    fn resize(&self, old: usize, new: usize) {
-        if old != new {
-            // One wrapping addition, also to shrink: a reader never sees the sum of both sizes.
-            self.bytes.fetch_add(new.wrapping_sub(old), Relaxed);
-        }
+/// Replaces what a record adds to a count.
+pub(super) fn adjust(count: &AtomicUsize, old: usize, new: usize) {
+    if old != new {
+        // One wrapping addition, also to shrink: a reader never sees the sum of both.
+        count.fetch_add(new.wrapping_sub(old), Relaxed);
     }
 }
 
@@ -76,27 +72,11 @@ impl Room {
         self.sessions() > self.max_sessions || self.bytes() > self.max_bytes
     }
 
-    pub(super) fn add(&self, new: &Footprint<'_>) {
-        self.all.add(new.bytes);
-        if new.principal.is_some() {
-            self.signed_in.add(new.bytes);
-        }
-    }
-
-    pub(super) fn remove(&self, old: &Footprint<'_>) {
-        self.all.subtract(old.bytes);
-        if old.principal.is_some() {
-            self.signed_in.subtract(old.bytes);
-        }
-    }
-
-    pub(super) fn replace(&self, old: &Footprint<'_>, new: &Footprint<'_>) {
-        self.all.resize(old.bytes, new.bytes);
-        match (old.principal, new.principal) {
-            (None, None) => {}
-            (None, Some(_)) => self.signed_in.add(new.bytes),
-            (Some(_), None) => self.signed_in.subtract(old.bytes),
-            (Some(_), Some(_)) => self.signed_in.resize(old.bytes, new.bytes),
-        }
+    /// Replaces what a record was by what it is now.
+    #[inline]
+    pub(super) fn change(&self, old: Option<&Footprint<'_>>, new: Option<&Footprint<'_>>) {
+        self.all.change(old, new);
+        let [old, new] = [old, new].map(|record| record.filter(|record| record.principal.is_some()));
+        self.signed_in.change(old, new);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use dashmap::DashMap;
 
 use super::footprint::Footprint;
+use super::room::adjust;
 use crate::id::{IdHash, SessionId};
 use crate::record::Record;
 
@@ -59,23 +60,11 @@ impl Slice {
         Self { records: DashMap::with_hasher_and_shard_amount(IdHash::new(), SHARDS), anonymous: AtomicUsize::new(0) }
     }
 
-    pub(super) fn add(&self, new: &Footprint<'_>) {
-        if new.principal.is_none() {
-            self.anonymous.fetch_add(1, Relaxed);
-        }
-    }
-
-    pub(super) fn remove(&self, old: &Footprint<'_>) {
-        if old.principal.is_none() {
-            self.anonymous.fetch_sub(1, Relaxed);
-        }
-    }
-
-    pub(super) fn replace(&self, old: &Footprint<'_>, new: &Footprint<'_>) {
-        if old.principal.is_some() != new.principal.is_some() {
-            self.add(new);
-            self.remove(old);
-        }
+    /// Replaces what a record was by what it is now.
+    #[inline]
+    pub(super) fn change(&self, old: Option<&Footprint<'_>>, new: Option<&Footprint<'_>>) {
+        let [old, new] = [old, new].map(|record| record.is_some_and(|record| record.principal.is_none()));
+        adjust(&self.anonymous, usize::from(old), usize::from(new));
     }
 
     pub(super) fn has_anonymous(&self) -> bool {
@@ -89,7 +78,7 @@ impl Slice {
 }
 
 /// Shrinks a map that is almost empty.
-pub(super) fn trim<K: Eq + Hash, V>(map: &DashMap<K, V, IdHash>) {
+fn trim<K: Eq + Hash, V>(map: &DashMap<K, V, IdHash>) {
     let capacity = map.capacity();
     // The factor of 8 avoids shrinking a map that soon grows again. A map of up to 256 is not worth
     // taking the locks.

@@ -23,7 +23,6 @@ impl MemoryStore {
                 return removed;
             }
         }
-        self.index.trim();
         removed
     }
 
