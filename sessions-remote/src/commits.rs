@@ -75,7 +75,7 @@ impl<E: Engine> Shared<E> {
                 Ok((Swapped::Unknown(current), _)) => {
                     let unknown = Err(Fault::of(StoreErrorKind::TimedOut));
                     let open =
-                        answers.iter_mut().zip(all).filter(|(answer, changes)| answer.is_none() && !is_touch(changes));
+                        answers.iter_mut().zip(all).filter(|(answer, changes)| answer.is_none() && !changes.is_touch());
                     open.for_each(|(answer, _)| *answer = Some(unknown.clone()));
                     if answers.iter().all(Option::is_some) {
                         return complete(answers, &unknown);
@@ -186,38 +186,11 @@ fn now(all: &[&Changes]) -> Timestamp {
     all.iter().map(|changes| changes.now()).max().unwrap_or(Timestamp::from_millis(0))
 }
 
-/// Returns whether changes may be applied twice: they write nothing but the time.
-fn is_touch(changes: &Changes) -> bool {
-    let clears = changes.clears_entries() || changes.clears_flashes();
-    !changes.changes_head() && !clears && changes.iter().next().is_none()
-}
-
 #[cfg(test)]
 mod tests {
-    use sessions_core::record::{Lifetime, SecretHash};
+    use sessions_core::record::SecretHash;
 
     use super::*;
-
-    #[test]
-    fn only_a_touch_may_be_applied_twice() {
-        let secret = SecretHash::from_bytes([1; 32]);
-        let touch = || Changes::new(Timestamp::from_millis(1), secret);
-        assert!(is_touch(&touch()));
-        let others = [
-            touch().renew(secret),
-            touch().bind("ann"),
-            touch().confirm(),
-            touch().rotate(secret, Timestamp::from_millis(0)),
-            touch().lifetime(Lifetime::ENDLESS.with_idle(Duration::from_secs(1))),
-            touch().clear_entries(),
-            touch().clear_flashes(),
-            touch().increment("n", 1),
-            touch().require("n", None),
-        ];
-        for changes in others {
-            assert!(!is_touch(&changes), "{changes:?}");
-        }
-    }
 
     #[test]
     fn a_batch_is_committed_at_its_latest_time() {

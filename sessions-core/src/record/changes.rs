@@ -251,6 +251,13 @@ impl Changes {
         self.head.is_some()
     }
 
+    /// Returns whether nothing changes but the time of last use, so that the changes may be applied
+    /// twice.
+    #[must_use]
+    pub const fn is_touch(&self) -> bool {
+        !self.changes_head() && self.edits.is_empty()
+    }
+
     /// Returns the limits of the resulting record, by default those of the format.
     #[must_use]
     pub const fn limits(&self) -> Limits {

@@ -1,7 +1,9 @@
 //! The changes of a request, as a store sees them.
 
+use std::time::Duration;
+
 use sessions_core::Timestamp;
-use sessions_core::record::{Changes, SecretHash};
+use sessions_core::record::{Changes, Lifetime, SecretHash};
 
 fn changes() -> Changes {
     Changes::new(Timestamp::from_millis(1), SecretHash::from_bytes([1; 32]))
@@ -14,6 +16,25 @@ fn entries_and_flashes_are_cleared_apart() {
     assert_eq!(both(&changes().clear_entries()), (true, false));
     assert_eq!(both(&changes().clear_flashes()), (false, true));
     assert_eq!(both(&changes().clear_flashes().clear_entries()), (true, true));
+}
+
+#[test]
+fn only_a_touch_changes_nothing_else() {
+    assert!(changes().is_touch());
+    let others = [
+        changes().renew(SecretHash::from_bytes([1; 32])),
+        changes().bind("ann"),
+        changes().confirm(),
+        changes().rotate(SecretHash::from_bytes([1; 32]), Timestamp::from_millis(0)),
+        changes().lifetime(Lifetime::ENDLESS.with_idle(Duration::from_secs(1))),
+        changes().clear_entries(),
+        changes().clear_flashes(),
+        changes().increment("n", 1),
+        changes().require("n", None),
+    ];
+    for changes in others {
+        assert!(!changes.is_touch(), "{changes:?}");
+    }
 }
 
 #[test]
