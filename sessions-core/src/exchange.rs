@@ -16,7 +16,6 @@ pub use guard::{CommitGuard, ExchangeGuard};
 pub use response::{Header, ResponseHeaders, SessionHeaders, write_redirect};
 
 pub(crate) use commit::{save, save_increment, take_turn};
-pub(crate) use lookup::Lookup;
 pub(crate) use shared::Shared;
 pub(crate) use state::{Stage, State};
 
@@ -26,6 +25,7 @@ use std::sync::Arc;
 use crate::cookie::{Candidates, Transport};
 use crate::error::{Error, ErrorKind};
 use crate::manager::{Event, RejectReason, Sessions};
+use crate::platform::MaybeReady;
 use crate::request::{RequestHeader, RequestHeaders, bearer_token, shows_plain_http};
 use outcome::drops_writes;
 
@@ -101,14 +101,16 @@ impl Exchange {
 
     /// Looks up the session that the request's cookies open, unless it was looked up before.
     ///
-    /// `examine` sees which cookies were found, and may refuse the request.
-    pub(crate) fn look_up<'a>(
+    /// `examine` sees which cookies were found, and may refuse the request. `handle` makes a handle
+    /// of the session.
+    pub(crate) fn look_up<'a, T: 'static>(
         &self,
         cookies: impl IntoIterator<Item = &'a [u8]>,
         examine: impl FnOnce(&mut Candidates) -> Result<(), Error>,
-    ) -> Lookup {
+        handle: fn(Arc<Shared>) -> T,
+    ) -> MaybeReady<Result<T, Error>> {
         if self.shared.is_loaded() {
-            return Lookup::Done(Ok(()));
+            return MaybeReady::ready(Ok(handle(self.share())));
         }
         let sessions = &self.shared.sessions;
         let mut candidates = Candidates::default();
@@ -118,9 +120,9 @@ impl Exchange {
             }
         }
         if let Err(error) = examine(&mut candidates) {
-            return Lookup::Done(Err(error));
+            return MaybeReady::ready(Err(error));
         }
-        Lookup::begin(&self.shared, &mut candidates)
+        lookup::begin(&self.shared, &mut candidates, handle)
     }
 
     /// Examines the rest of a request whose cookies were read, and refuses one of another site.
@@ -159,11 +161,12 @@ impl Exchange {
     /// `status` is the status of the response. A 5xx, 408 (a timeout layer cut the handler off) or
     /// 413 (the handler wrote too much) drops the request's writes, except a destroy and a renewal.
     ///
-    /// The result is [ready](Commit::try_ready) at once if there is nothing to write or the store
-    /// answers at once. A running save is awaited first. The response headers must not be sent
-    /// before the commit is done. Ending an exchange again does nothing; a session that is loaded
-    /// from it afterwards can no longer set a cookie.
+    /// The result is [ready](MaybeReady::try_ready) at once if there is nothing to write or the
+    /// store answers at once. A running save is awaited first. The response headers must not be
+    /// sent before the commit is done. Ending an exchange again does nothing; a session that is
+    /// loaded from it afterwards can no longer set a cookie.
     #[inline]
+    #[must_use = "nothing is saved unless this is awaited"]
     pub fn end(self, status: u16) -> Commit {
         // If not shared, nobody can ask for the session any more.
         let is_shared = Arc::strong_count(&self.shared) > 1;
@@ -171,12 +174,12 @@ impl Exchange {
             let mut state = self.shared.lock();
             if let Some(headers) = state.headers_if_unchanged(&self.shared.sessions) {
                 state.headers_sent = is_shared;
-                return Commit::done(headers);
+                return Commit::ready(Ok(headers));
             }
         } else if !is_shared {
-            return Commit::done(SessionHeaders::default());
+            return Commit::ready(Ok(SessionHeaders::default()));
         }
-        Commit::begin(self.shared, drops_writes(status))
+        commit::begin(self.shared, drops_writes(status))
     }
 
     /// Ends the exchange of a request that gets no response.
@@ -194,7 +197,7 @@ impl Exchange {
         drop(state);
         // Dropped outside the lock, since it may run a store's code.
         drop(dropped);
-        destroys.then(|| Commit::begin(self.share(), true))
+        destroys.then(|| commit::begin(self.share(), true))
     }
 }
 

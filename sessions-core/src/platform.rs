@@ -1,9 +1,11 @@
-//! Time and random bytes, the only things that the core takes from the operating system.
+//! Time and random bytes, all that core takes from the operating system, and a kind of future.
 
 mod clock;
 mod entropy;
+mod maybe_ready;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use maybe_ready::MaybeReady;
 
 pub(crate) use clock::{CLOCK_TOLERANCE, whole_millis};
 pub(crate) use entropy::{Entropy, fill_random};

@@ -2,19 +2,31 @@
 
 mod async_store;
 mod forward;
-mod future;
 mod memory;
 
 pub use crate::error::{StoreError, StoreErrorKind};
 pub use async_store::{AsyncStore, FromAsync};
-pub use future::StoreFuture;
 pub use memory::{MemoryStore, MemoryStoreBuilder};
+
+pub use crate::platform::MaybeReady;
 
 use std::fmt;
 
 use crate::id::SessionId;
 use crate::platform::Timestamp;
 use crate::record::{Changes, Record, Refusal};
+
+/// The future of a store call: ready without an allocation, or boxed.
+///
+/// ```
+/// use sessions_core::store::StoreFuture;
+///
+/// let now = StoreFuture::ready(Ok(1));
+/// let later = StoreFuture::new(async { Ok(2) });
+/// assert_eq!(pollster::block_on(now)? + pollster::block_on(later)?, 3);
+/// # Ok::<(), sessions_core::store::StoreError>(())
+/// ```
+pub type StoreFuture<T> = MaybeReady<Result<T, StoreError>>;
 
 #[doc = include_str!("docs/store.md")]
 pub trait Store: fmt::Debug + Send + Sync + 'static {

@@ -1,6 +1,5 @@
 //! Looking up the session for the tokens in a request's cookies.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::cookie::{Candidate, Candidates, SecretHash, Transport};
@@ -10,16 +9,9 @@ use crate::exchange::shared::Shared;
 use crate::exchange::state::{Live, Loaded, Stage};
 use crate::id::SessionId;
 use crate::manager::{Event, OutagePolicy, RejectReason, StoreCall, TARGET, expiry};
-use crate::platform::Timestamp;
+use crate::platform::{MaybeReady, Timestamp};
 use crate::record::Record;
 use crate::store::StoreFuture;
-
-/// A lookup that is done or waits for the store.
-pub(crate) enum Lookup {
-    Done(Result<(), Error>),
-    /// Boxed to keep a lookup small when the store answers at once.
-    Waiting(Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>),
-}
 
 /// The search for the single live session that the tokens open.
 struct Search {
@@ -29,41 +21,47 @@ struct Search {
 
 type Answer = Result<Option<Record>, StoreError>;
 
-impl Lookup {
-    /// Looks up the candidates in the request's cookies and stores the result in the exchange.
-    ///
-    /// The remaining candidates are moved out only if the store does not answer at once.
-    pub(super) fn begin(shared: &Arc<Shared>, candidates: &mut Candidates) -> Self {
-        if candidates.malformed {
-            reject(shared, None, RejectReason::Malformed);
-        }
-        let mut loaded = Loaded { transport: candidates.transport, ..Loaded::default() };
-        if candidates.exceeded {
-            reject(shared, None, RejectReason::TooMany);
-            loaded.stage = Stage::Blocked(Blocked::TooManyTokens);
-            return Self::Done(end(shared, loaded));
-        }
-        let Some(mut candidate) = candidates.next() else {
-            log_absence(shared, candidates);
-            return Self::Done(end(shared, loaded));
-        };
-        let mut search = Search { now: shared.sessions.now(), loaded };
-        loop {
-            match search.ask(shared, &candidate).try_ready() {
-                Ok(answer) => {
-                    if let Err(error) = search.judge(shared, candidate, answer) {
-                        return Self::Done(search.fail(shared, error));
-                    }
-                }
-                Err(answer) => {
-                    let rest = std::mem::take(candidates);
-                    return Self::Waiting(Box::pin(search.wait(Arc::clone(shared), rest, candidate, answer)));
+/// Looks up the candidates in the request's cookies, stores the result in the exchange, and makes a
+/// handle of it.
+///
+/// The remaining candidates are moved out only if the store does not answer at once.
+pub(super) fn begin<T: 'static>(
+    shared: &Arc<Shared>,
+    candidates: &mut Candidates,
+    handle: fn(Arc<Shared>) -> T,
+) -> MaybeReady<Result<T, Error>> {
+    let done = |result: Result<(), Error>| MaybeReady::ready(result.map(|()| handle(Arc::clone(shared))));
+    if candidates.malformed {
+        reject(shared, None, RejectReason::Malformed);
+    }
+    let mut loaded = Loaded { transport: candidates.transport, ..Loaded::default() };
+    if candidates.exceeded {
+        reject(shared, None, RejectReason::TooMany);
+        loaded.stage = Stage::Blocked(Blocked::TooManyTokens);
+        return done(end(shared, loaded));
+    }
+    let Some(mut candidate) = candidates.next() else {
+        log_absence(shared, candidates);
+        return done(end(shared, loaded));
+    };
+    let mut search = Search { now: shared.sessions.now(), loaded };
+    loop {
+        match search.ask(shared, &candidate).try_ready() {
+            Ok(answer) => {
+                if let Err(error) = search.judge(shared, candidate, answer) {
+                    return done(search.fail(shared, error));
                 }
             }
-            match candidates.next() {
-                Some(next) => candidate = next,
-                None => return Self::Done(end(shared, search.loaded)),
+            Err(answer) => {
+                let (shared, rest) = (Arc::clone(shared), std::mem::take(candidates));
+                return MaybeReady::new(async move {
+                    search.wait(&shared, rest, candidate, answer).await.map(|()| handle(shared))
+                });
             }
+        }
+        match candidates.next() {
+            Some(next) => candidate = next,
+            None => return done(end(shared, search.loaded)),
         }
     }
 }
@@ -76,17 +74,17 @@ impl Search {
     /// Continues the search with a store that does not answer at once.
     async fn wait(
         mut self,
-        shared: Arc<Shared>,
+        shared: &Shared,
         mut rest: Candidates,
         mut candidate: Candidate,
         mut answer: StoreFuture<Option<Record>>,
     ) -> Result<(), Error> {
         loop {
-            if let Err(error) = self.judge(&shared, candidate, answer.await) {
-                return self.fail(&shared, error);
+            if let Err(error) = self.judge(shared, candidate, answer.await) {
+                return self.fail(shared, error);
             }
-            let Some(next) = rest.next() else { return end(&shared, self.loaded) };
-            answer = self.ask(&shared, &next);
+            let Some(next) = rest.next() else { return end(shared, self.loaded) };
+            answer = self.ask(shared, &next);
             candidate = next;
         }
     }

@@ -88,9 +88,9 @@ fn debug_shows_what_helps_in_a_log() {
         (format!("{:?}", record.entry("k").unwrap()), r#"Entry { key: "k", .. }"#.to_owned()),
         (format!("{error:?}"), r#"Error { kind: Decode, key: "k", expected_type: "u32""#.to_owned()),
         (format!("{:?}", Cursor::from_bytes(*b"sensitive")), "Cursor(..)".to_owned()),
-        (format!("{load:?}"), "Load(..)".to_owned()),
-        (format!("{:?}", session.exchange().end(200)), "Commit(ready)".to_owned()),
-        (format!("{ready:?} {later:?}"), "StoreFuture(ready) StoreFuture(later)".to_owned()),
+        (format!("{load:?}"), "MaybeReady(ready)".to_owned()),
+        (format!("{:?}", session.exchange().end(200)), "MaybeReady(ready)".to_owned()),
+        (format!("{ready:?} {later:?}"), "MaybeReady(ready) MaybeReady(later)".to_owned()),
         (format!("{login:?}"), "Login { idle:".to_owned()),
         (format!("{issued:?}"), issued.id().to_string()),
     ] {
