@@ -21,6 +21,7 @@ pub(crate) use apply::add;
 pub(crate) use build::slot_size;
 pub use build::{RecordBuilder, RecordTooLarge};
 pub use changes::{Change, Changes};
+pub use layout::Entry;
 pub use lifetime::Lifetime;
 pub use limits::Limits;
 
@@ -34,7 +35,6 @@ pub(crate) use layout::{HEAD_LENGTH, INDEX_LINE, Scope};
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
 use crate::platform::{CLOCK_TOLERANCE, Timestamp};
-use layout::Kind;
 use tail::{Former, Successor, Tail};
 
 /// The stored form of a session.
@@ -298,32 +298,31 @@ impl Record {
     /// Returns an entry.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<Entry<'_>> {
-        self.entries().find(|entry| entry.key == key)
+        self.find(Scope::Entries, key.as_bytes())
     }
 
-    /// Returns the value of an entry or flash, and whether it is immutable, without reading others.
-    pub(crate) fn find(&self, scope: Scope, key: &str) -> Option<(&[u8], bool)> {
-        let (kind, value) = layout::find(&self.bytes, scope, key.as_bytes())?;
-        Some((&self.bytes[value], kind == Kind::Immutable))
+    /// Returns an entry or flash, without reading others.
+    pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<Entry<'_>> {
+        layout::find(&self.bytes, scope, key).map(|(entry, _)| entry)
     }
 
     /// Returns the value of a flash.
     #[must_use]
     pub fn flash(&self, key: &str) -> Option<&[u8]> {
-        self.find(Scope::Flashes, key).map(|(value, _)| value)
+        self.find(Scope::Flashes, key.as_bytes()).map(|flash| flash.value)
     }
 
     /// Returns the entries, in no particular order.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.slots(Scope::Entries).map(Entry::from_slot)
+        self.slots(Scope::Entries)
     }
 
     /// Returns the keys and values of the flashes, in no particular order.
     pub fn flashes(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.slots(Scope::Flashes).map(|slot| (slot.key_text(), slot.value))
+        self.slots(Scope::Flashes).map(|flash| (flash.key(), flash.value))
     }
 
-    pub(crate) fn slots(&self, scope: Scope) -> impl Iterator<Item = layout::Slot<'_>> {
+    pub(crate) fn slots(&self, scope: Scope) -> impl Iterator<Item = Entry<'_>> {
         layout::slots(&self.bytes).filter(move |slot| slot.kind.scope() == scope)
     }
 
@@ -353,45 +352,6 @@ impl fmt::Debug for Record {
             .field("slots", &self.slot_count())
             .field("bytes", &self.bytes.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// An entry of a [`Record`].
-#[derive(Clone, Copy)]
-pub struct Entry<'a> {
-    key: &'a str,
-    value: &'a [u8],
-    immutable: bool,
-}
-
-impl<'a> Entry<'a> {
-    fn from_slot(slot: layout::Slot<'a>) -> Self {
-        Self { key: slot.key_text(), value: slot.value, immutable: slot.kind == Kind::Immutable }
-    }
-
-    /// Returns the entry's key.
-    #[must_use]
-    pub const fn key(&self) -> &'a str {
-        self.key
-    }
-
-    /// Returns the entry's encoded value.
-    #[must_use]
-    pub const fn value(&self) -> &'a [u8] {
-        self.value
-    }
-
-    /// Returns whether only `set_immutable` may replace the entry.
-    #[must_use]
-    pub const fn is_immutable(&self) -> bool {
-        self.immutable
-    }
-}
-
-/// Shows the key, never the value.
-impl fmt::Debug for Entry<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

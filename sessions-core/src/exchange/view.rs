@@ -1,7 +1,7 @@
 //! What a request sees of its session: the loaded record with the request's own writes on top.
 
 use crate::error::{Error, ErrorKind};
-use crate::record::{self, Edit, Edits, Limits, Record, Scope, Verb};
+use crate::record::{self, Edit, Edits, Entry, Limits, Record, Scope, Verb};
 
 #[derive(Debug)]
 pub(crate) struct View {
@@ -16,20 +16,6 @@ pub(crate) struct View {
 impl Default for View {
     fn default() -> Self {
         Self::new(None)
-    }
-}
-
-/// An entry or flash as the request sees it.
-#[derive(Clone, Copy)]
-pub(crate) struct Seen<'a> {
-    pub(crate) value: &'a [u8],
-    is_immutable: bool,
-}
-
-impl<'a> Seen<'a> {
-    fn of_edit(edit: Edit<'a>) -> Option<Self> {
-        let is_removed = matches!(edit.verb, Verb::Remove | Verb::RemoveFlash);
-        (!is_removed).then_some(Self { value: edit.value, is_immutable: edit.verb == Verb::SetImmutable })
     }
 }
 
@@ -94,19 +80,17 @@ impl View {
     }
 
     /// Finds an entry or flash.
-    pub(crate) fn find(&self, scope: Scope, key: &str) -> Option<Seen<'_>> {
+    pub(crate) fn find(&self, scope: Scope, key: &str) -> Option<Entry<'_>> {
         self.seen(scope, key, self.edits.find(scope, key.as_bytes()))
     }
 
     /// Returns an entry or flash, given the request's edit of it.
-    fn seen<'a>(&'a self, scope: Scope, key: &str, edit: Option<Edit<'a>>) -> Option<Seen<'a>> {
+    #[inline]
+    fn seen<'a>(&'a self, scope: Scope, key: &str, edit: Option<Edit<'a>>) -> Option<Entry<'a>> {
         match edit {
-            Some(edit) => Seen::of_edit(edit),
+            Some(edit) => edit.seen(),
             None if self.edits.clears(scope) => None,
-            None => {
-                let (value, is_immutable) = self.base.as_ref()?.find(scope, key)?;
-                Some(Seen { value, is_immutable })
-            }
+            None => self.base.as_ref()?.find(scope, key.as_bytes()),
         }
     }
 
@@ -114,9 +98,8 @@ impl View {
     pub(crate) fn slots(&self, scope: Scope) -> impl Iterator<Item = (&str, &[u8])> {
         let base = self.base.iter().filter(move |_| !self.edits.clears(scope));
         let kept = base.flat_map(move |record| record.slots(scope));
-        let kept = kept.filter(move |slot| self.edits.find(scope, slot.key).is_none());
-        let edited = self.edits.of(scope).filter_map(|edit| Some((edit.key_text(), Seen::of_edit(edit)?.value)));
-        kept.map(|slot| (slot.key_text(), slot.value)).chain(edited)
+        let kept = kept.filter(move |entry| self.edits.find(scope, entry.key).is_none());
+        kept.chain(self.edits.of(scope).filter_map(Edit::seen)).map(|entry| (entry.key(), entry.value))
     }
 
     /// Sets an entry or flash; setting an entry to an equal value changes nothing.
@@ -127,8 +110,8 @@ impl View {
         // Another request may have read the stored flash, so an equal one is set all the same.
         let may_keep = scope == Scope::Entries;
         match old {
-            Some(seen) if seen.is_immutable && !is_immutable => return Err(Error::new(ErrorKind::Immutable)),
-            Some(seen) if may_keep && seen.is_immutable == is_immutable && seen.value == value => return Ok(()),
+            Some(seen) if seen.is_immutable() && !is_immutable => return Err(Error::new(ErrorKind::Immutable)),
+            Some(seen) if may_keep && seen.is_immutable() == is_immutable && seen.value == value => return Ok(()),
             _ => {}
         }
         let old = old.map(|seen| seen.value.len());
@@ -155,7 +138,7 @@ impl View {
             None => (Verb::Increment, Some(by)),
         };
         let old = self.seen(Scope::Entries, key, edit);
-        if old.is_some_and(|seen| seen.is_immutable) {
+        if old.is_some_and(|seen| seen.is_immutable()) {
             return Err(Error::new(ErrorKind::Immutable));
         }
         let by_all = by_all.ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
@@ -223,7 +206,7 @@ impl View {
     pub(crate) fn check_set(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let before = (self.size, self.count);
         let old = self.find(Scope::Entries, key);
-        if old.is_some_and(|seen| seen.is_immutable) {
+        if old.is_some_and(|seen| seen.is_immutable()) {
             return Err(Error::new(ErrorKind::Immutable));
         }
         let old = old.map(|seen| seen.value.len());

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Record;
 use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
-use super::layout::{self, Kind, Scope, Slot};
+use super::layout::{self, Entry, Kind, Scope};
 use super::tail::{Successor, Tail};
 use crate::cookie::SecretHash;
 use crate::record::changes::{Changes, Edit, NewSecret, Verb};
@@ -73,12 +73,11 @@ impl Record {
             return Err(Refusal::Gone);
         }
         let shown = self.shown_secret(changes).ok_or(Refusal::Gone)?;
-        let merge = Merge { base: self, changes };
-        if !merge.requirements_hold() {
+        if !self.meets_requirements(changes) {
             return Err(Refusal::Conflict);
         }
         let tail = (changes.changes_head() || shown == Shown::Successor).then(|| self.changed_tail(changes, shown));
-        self.apply_merge(&merge, self.changed_state(changes, shown), tail.as_ref())
+        self.merge(changes, self.changed_state(changes, shown), tail.as_ref())
     }
 
     /// Returns which secret the changes' request has shown, if it may make them.
@@ -102,19 +101,27 @@ impl Record {
         is_admitted.then_some(Shown::Former)
     }
 
-    fn apply_merge(&self, merge: &Merge<'_>, state: HeadState, tail: Option<&Tail>) -> Result<Self, Refusal> {
-        if let Some(patched) = self.try_patch(merge, &state, tail)? {
+    fn meets_requirements(&self, changes: &Changes) -> bool {
+        changes.edits().of(Scope::Requirements).all(|edit| {
+            let value = self.find(Scope::Entries, edit.key).map(|entry| entry.value);
+            value == (edit.verb == Verb::Require).then_some(edit.value)
+        })
+    }
+
+    fn merge(&self, changes: &Changes, state: HeadState, tail: Option<&Tail>) -> Result<Self, Refusal> {
+        if let Some(patched) = self.try_patch(changes, &state, tail)? {
             return Ok(patched);
         }
-        let merged = build::write(&self.changed_head(merge.changes, state, tail), merge.slots()?.iter().copied());
+        let slots = self.merged_slots(changes)?;
+        let merged = build::write(&self.changed_head(changes, state, tail), slots.iter().copied());
         let merged = merged.map_err(|_: RecordTooLarge| Refusal::TooLarge)?;
-        if merge.changes.limits().admit(self, &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
+        if changes.limits().admit(self, &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
     }
 
     /// Copies the record and overwrites values in place, if no length and no slot changes.
-    fn try_patch(&self, merge: &Merge<'_>, state: &HeadState, tail: Option<&Tail>) -> Result<Option<Self>, Refusal> {
-        let edits = merge.changes.edits();
-        if merge.changes.new_principal().is_some() || edits.clears_any() {
+    fn try_patch(&self, changes: &Changes, state: &HeadState, tail: Option<&Tail>) -> Result<Option<Self>, Refusal> {
+        let edits = changes.edits();
+        if changes.new_principal().is_some() || edits.clears_any() {
             return Ok(None);
         }
         // The first renewal, for example, makes the record longer.
@@ -127,13 +134,30 @@ impl Record {
             (Some(edit), None) => edit,
             (Some(_), Some(_)) => return Ok(None),
         };
-        let Some((kind, place)) = layout::find(&self.bytes, edit.verb.scope(), edit.key) else { return Ok(None) };
-        let old = Slot { kind, key: edit.key, value: &self.bytes[place.clone()] };
+        let Some((old, at)) = layout::find(&self.bytes, edit.verb.scope(), edit.key) else { return Ok(None) };
         let Some(new) = changed_slot(edit, Some(old))? else { return Ok(None) };
         let mut digits = itoa::Buffer::new();
         let value = new.value.bytes(&mut digits);
-        let fits = new.kind == kind && value.len() == place.len();
-        Ok(fits.then(|| self.patched(state, tail, |bytes| bytes[place].copy_from_slice(value))))
+        let fits = new.kind == old.kind && value.len() == old.value.len();
+        Ok(fits.then(|| self.patched(state, tail, |bytes| bytes[at..at + value.len()].copy_from_slice(value))))
+    }
+
+    /// Returns the slots of the new record, unchanged ones first.
+    fn merged_slots<'a>(&'a self, changes: &'a Changes) -> Result<Vec<NewSlot<'a>>, Refusal> {
+        let edits = changes.edits();
+        let mut slots = Vec::with_capacity(self.slot_count() + edits.len());
+        for entry in layout::slots(&self.bytes) {
+            let scope = entry.kind.scope();
+            if !edits.clears(scope) && edits.find(scope, entry.key).is_none() {
+                slots.push(entry.into());
+            }
+        }
+        for edit in edits.iter() {
+            let scope = edit.verb.scope();
+            let old = if edits.clears(scope) { None } else { self.find(scope, edit.key) };
+            slots.extend(changed_slot(edit, old)?);
+        }
+        Ok(slots)
     }
 
     fn changed_head<'a>(&'a self, changes: &'a Changes, state: HeadState, tail: Option<&Tail>) -> Head<'a> {
@@ -195,54 +219,12 @@ pub(super) fn first_slots(changes: &Changes) -> impl Iterator<Item = NewSlot<'_>
     changes.edits().iter().filter_map(|edit| changed_slot(edit, None).ok().flatten())
 }
 
-/// A record and the changes to apply to it.
-struct Merge<'a> {
-    base: &'a Record,
-    changes: &'a Changes,
-}
-
-impl<'a> Merge<'a> {
-    fn find(&self, scope: Scope, key: &'a [u8]) -> Option<Slot<'a>> {
-        let bytes = &self.base.bytes;
-        let (kind, value) = layout::find(bytes, scope, key)?;
-        Some(Slot { kind, key, value: &bytes[value] })
-    }
-
-    /// Finds a slot, unless a clear removes it first.
-    fn find_uncleared(&self, scope: Scope, key: &'a [u8]) -> Option<Slot<'a>> {
-        if self.changes.edits().clears(scope) { None } else { self.find(scope, key) }
-    }
-
-    fn requirements_hold(&self) -> bool {
-        self.changes.edits().of(Scope::Requirements).all(|edit| {
-            let value = self.find(Scope::Entries, edit.key).map(|slot| slot.value);
-            value == (edit.verb == Verb::Require).then_some(edit.value)
-        })
-    }
-
-    /// Returns the slots of the new record, unchanged ones first.
-    fn slots(&self) -> Result<Vec<NewSlot<'a>>, Refusal> {
-        let edits = self.changes.edits();
-        let mut slots = Vec::with_capacity(self.base.slot_count() + edits.iter().count());
-        for slot in layout::slots(&self.base.bytes) {
-            let scope = slot.kind.scope();
-            if !edits.clears(scope) && edits.find(scope, slot.key).is_none() {
-                slots.push(slot.into());
-            }
-        }
-        for edit in edits.iter() {
-            slots.extend(changed_slot(edit, self.find_uncleared(edit.verb.scope(), edit.key))?);
-        }
-        Ok(slots)
-    }
-}
-
 /// Returns what a change makes of a slot, where `old` is the slot before.
 // Inlined, since most of it vanishes for a new record: it is 4 % of a login.
 #[inline(always)]
-fn changed_slot<'a>(edit: Edit<'a>, old: Option<Slot<'a>>) -> Result<Option<NewSlot<'a>>, Refusal> {
+fn changed_slot<'a>(edit: Edit<'a>, old: Option<Entry<'a>>) -> Result<Option<NewSlot<'a>>, Refusal> {
     let (key, value) = (edit.key, NewValue::Bytes(edit.value));
-    let is_immutable = old.is_some_and(|slot| slot.kind == Kind::Immutable);
+    let is_immutable = old.is_some_and(|entry| entry.is_immutable());
     if is_immutable && matches!(edit.verb, Verb::Set | Verb::Increment) {
         return Err(Refusal::Conflict);
     }
@@ -250,11 +232,11 @@ fn changed_slot<'a>(edit: Edit<'a>, old: Option<Slot<'a>>) -> Result<Option<NewS
         Verb::Set => Some(NewSlot { kind: Kind::Plain, key, value }),
         Verb::SetImmutable => Some(NewSlot { kind: Kind::Immutable, key, value }),
         Verb::Increment => {
-            let sum = add(old.map(|slot| slot.value), edit.by).ok_or(Refusal::Conflict)?;
+            let sum = add(old.map(|entry| entry.value), edit.by).ok_or(Refusal::Conflict)?;
             Some(NewSlot { kind: Kind::Plain, key, value: NewValue::Integer(sum) })
         }
         Verb::SetFlash => Some(NewSlot { kind: Kind::Flash, key, value }),
-        Verb::ConsumeFlash => old.filter(|slot| slot.value != edit.value).map(NewSlot::from),
+        Verb::ConsumeFlash => old.filter(|flash| flash.value != edit.value).map(NewSlot::from),
         Verb::Require | Verb::RequireAbsent | Verb::Remove | Verb::RemoveFlash | Verb::SpendFlash => None,
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Record;
-use super::layout::{self, INDEX_LINE, Kind, Slot};
+use super::layout::{self, Entry, INDEX_LINE, Kind};
 use super::lifetime::Lifetime;
 use super::tail::{self, Tail};
 use crate::cookie::SecretHash;
@@ -52,9 +52,9 @@ pub(super) enum NewValue<'a> {
     Integer(i64),
 }
 
-impl<'a> From<Slot<'a>> for NewSlot<'a> {
-    fn from(slot: Slot<'a>) -> Self {
-        Self { kind: slot.kind, key: slot.key, value: NewValue::Bytes(slot.value) }
+impl<'a> From<Entry<'a>> for NewSlot<'a> {
+    fn from(entry: Entry<'a>) -> Self {
+        Self { kind: entry.kind, key: entry.key, value: NewValue::Bytes(entry.value) }
     }
 }
 

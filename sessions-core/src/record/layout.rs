@@ -30,6 +30,7 @@
 //! The first 16 bytes are the record's mark: with a stamp, no two states of a session have the
 //! same.
 
+use std::fmt;
 use std::ops::Range;
 
 use super::{RecordError, tail};
@@ -111,17 +112,40 @@ impl Kind {
     }
 }
 
+/// An entry of a [`Record`](super::Record).
+// Inside the crate also a flash, which is an entry of another kind.
 #[derive(Clone, Copy)]
-pub(crate) struct Slot<'a> {
+pub struct Entry<'a> {
     pub(crate) kind: Kind,
     /// The key. It is UTF-8, but checked only when needed as text.
     pub(crate) key: &'a [u8],
     pub(crate) value: &'a [u8],
 }
 
-impl<'a> Slot<'a> {
-    pub(crate) fn key_text(&self) -> &'a str {
+impl<'a> Entry<'a> {
+    /// Returns the entry's key.
+    #[must_use]
+    pub fn key(&self) -> &'a str {
         text(self.key)
+    }
+
+    /// Returns the entry's encoded value.
+    #[must_use]
+    pub const fn value(&self) -> &'a [u8] {
+        self.value
+    }
+
+    /// Returns whether only `set_immutable` may replace the entry.
+    #[must_use]
+    pub const fn is_immutable(&self) -> bool {
+        matches!(self.kind, Kind::Immutable)
+    }
+}
+
+/// Shows the key, never the value.
+impl fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("key", &self.key()).finish_non_exhaustive()
     }
 }
 
@@ -177,12 +201,6 @@ struct Place {
     value: Range<usize>,
 }
 
-impl Place {
-    fn is_in(&self, scope: Scope) -> bool {
-        Kind::from_byte(self.kind).is_some_and(|kind| kind.scope() == scope)
-    }
-}
-
 fn places(bytes: &[u8]) -> impl Iterator<Item = Place> + '_ {
     let index = HEAD_LENGTH + principal_length(bytes);
     let payload = index + slot_count(bytes) * INDEX_LINE;
@@ -198,8 +216,8 @@ fn places(bytes: &[u8]) -> impl Iterator<Item = Place> + '_ {
     })
 }
 
-fn slot<'a>(bytes: &'a [u8], place: &Place) -> Option<Slot<'a>> {
-    Some(Slot {
+fn entry<'a>(bytes: &'a [u8], place: &Place) -> Option<Entry<'a>> {
+    Some(Entry {
         kind: Kind::from_byte(place.kind)?,
         key: bytes.get(place.key.clone())?,
         value: bytes.get(place.value.clone())?,
@@ -207,14 +225,21 @@ fn slot<'a>(bytes: &'a [u8], place: &Place) -> Option<Slot<'a>> {
 }
 
 /// Iterates over the slots of checked bytes.
-pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = Slot<'_>> {
-    places(bytes).filter_map(|place| slot(bytes, &place))
+pub(crate) fn slots(bytes: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    places(bytes).filter_map(|place| entry(bytes, &place))
 }
 
-/// Finds the range of a slot's value in checked bytes, without reading other values.
-pub(crate) fn find(bytes: &[u8], scope: Scope, key: &[u8]) -> Option<(Kind, Range<usize>)> {
-    let place = places(bytes).find(|place| bytes[place.key.clone()] == *key && place.is_in(scope))?;
-    Some((Kind::from_byte(place.kind)?, place.value))
+/// Finds a slot in checked bytes, without reading other values. Returns it, and where its value
+/// begins.
+pub(crate) fn find<'a>(bytes: &'a [u8], scope: Scope, key: &[u8]) -> Option<(Entry<'a>, usize)> {
+    places(bytes).find_map(|place| {
+        let (stored, at) = (&bytes[place.key], place.value.start);
+        if stored != key {
+            return None;
+        }
+        let kind = Kind::from_byte(place.kind).filter(|kind| kind.scope() == scope)?;
+        Some((Entry { kind, key: stored, value: &bytes[place.value] }, at))
+    })
 }
 
 /// Checks all lengths in `bytes`, which the functions above rely on.
@@ -247,7 +272,7 @@ fn payload_is_sound(bytes: &[u8]) -> bool {
     let mut end = HEAD_LENGTH + principal_length(bytes) + slot_count(bytes) * INDEX_LINE;
     for place in places(bytes) {
         let is_sound = place.value.start <= place.value.end
-            && slot(bytes, &place).is_some_and(|slot| std::str::from_utf8(slot.key).is_ok());
+            && entry(bytes, &place).is_some_and(|entry| std::str::from_utf8(entry.key).is_ok());
         if !is_sound {
             return false;
         }

@@ -34,8 +34,8 @@ impl Session {
         let Some(record) = view.base().cloned() else { return Ok(None) };
         // Decoding runs the handler's own code, so it must not run under the lock.
         drop(state);
-        match record.find(Scope::Entries, key) {
-            Some((value, _)) => self.decode(key, value).map(Some),
+        match record.entry(key) {
+            Some(entry) => self.decode(key, entry.value()).map(Some),
             None => Ok(None),
         }
     }

@@ -7,7 +7,7 @@ use super::Session;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{save_increment, take_turn};
 use crate::manager::{Event, StoreCall};
-use crate::record::{Changes, Record, Refusal, Scope};
+use crate::record::{Changes, Record, Refusal};
 
 /// Maps the result of reading an entry to the value that an update starts from.
 type Judge<T> = fn(Result<Option<T>, Error>) -> Result<Option<T>, Error>;
@@ -50,7 +50,7 @@ impl Session {
                 self.remove(key);
                 return Ok(value);
             };
-            if let Some((value, _)) = base.find(Scope::Entries, key) {
+            if let Some(value) = base.entry(key).map(|entry| entry.value()) {
                 let changes = self.changes(&base).require(key, Some(value)).remove(key);
                 if self.commit_now(&base, &changes).await? {
                     return self.decode(key, value).map(Some);
@@ -135,7 +135,7 @@ impl Session {
                 self.set(key, &value)?;
                 return Ok(value);
             };
-            let old = base.find(Scope::Entries, key).map(|(value, _)| value);
+            let old = base.entry(key).map(|entry| entry.value());
             let value = change(judge(old.map(|bytes| self.decode(key, bytes)).transpose())?);
             let changes = self.changes(&base).require(key, old);
             let changes = self.encoded(&value, |bytes, state| {

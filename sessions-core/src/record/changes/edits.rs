@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use super::Change;
+use crate::record::layout::Kind;
 use crate::record::scratch::Scratch;
-use crate::record::{self, Record, Scope};
+use crate::record::{self, Entry, Record, Scope};
 
 /// A list of edits, at most one per key and scope.
 #[derive(Clone, Default)]
@@ -77,6 +78,17 @@ impl Verb {
 impl<'a> Edit<'a> {
     pub(crate) fn key_text(&self) -> &'a str {
         std::str::from_utf8(self.key).expect("keys are copied from strings")
+    }
+
+    /// Returns the entry or flash that the request sees after the edit.
+    pub(crate) fn seen(self) -> Option<Entry<'a>> {
+        let kind = match self.verb {
+            Verb::Set | Verb::Increment => Kind::Plain,
+            Verb::SetImmutable => Kind::Immutable,
+            Verb::SetFlash | Verb::ConsumeFlash | Verb::SpendFlash => Kind::Flash,
+            Verb::Require | Verb::RequireAbsent | Verb::Remove | Verb::RemoveFlash => return None,
+        };
+        Some(Entry { kind, key: self.key, value: self.value })
     }
 }
 
