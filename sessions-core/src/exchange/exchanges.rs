@@ -2,6 +2,8 @@
 
 use std::mem;
 
+use smallvec::SmallVec;
+
 use crate::exchange::Exchange;
 use crate::manager::Sessions;
 
@@ -12,8 +14,8 @@ use crate::manager::Sessions;
 /// of an enclosing middleware. Extractors use the [innermost](Self::innermost) exchange.
 #[derive(Clone, Debug, Default)]
 pub struct Exchanges {
-    innermost: Option<Entry>,
-    others: Vec<Entry>,
+    /// Innermost first. Nearly every request has one.
+    entries: SmallVec<[Entry; 1]>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,21 +31,15 @@ impl Exchanges {
     /// Returns it if the caller must end it, and `None` if an outer middleware will.
     #[must_use = "an exchange that nobody ends saves nothing"]
     pub fn wrap(&mut self, sessions: &Sessions, method: &str) -> Option<Exchange> {
-        let Some(innermost) = &mut self.innermost else {
-            let exchange = sessions.open_for(method);
-            self.innermost = Some(Entry { exchange: exchange.clone(), is_wrapped: true });
-            return Some(exchange);
+        let position = self.entries.iter().position(|entry| entry.exchange.sessions().ptr_eq(sessions));
+        let mut entry = match position {
+            Some(position) => self.entries.remove(position),
+            None => Entry { exchange: sessions.open_for(method), is_wrapped: false },
         };
-        if !innermost.is_of(sessions) {
-            let position = self.others.iter().position(|entry| entry.is_of(sessions));
-            let entry = match position {
-                Some(position) => self.others.swap_remove(position),
-                None => Entry { exchange: sessions.open_for(method), is_wrapped: false },
-            };
-            self.others.push(mem::replace(innermost, entry));
-        }
         // An outer explicit call may have opened it, but cannot be relied on to end it.
-        (!mem::replace(&mut innermost.is_wrapped, true)).then(|| innermost.exchange.clone())
+        let exchange = (!mem::replace(&mut entry.is_wrapped, true)).then(|| entry.exchange.clone());
+        self.entries.insert(0, entry);
+        exchange
     }
 
     /// Returns the manager's exchange; opens one if there is none.
@@ -53,11 +49,7 @@ impl Exchanges {
             return exchange.clone();
         }
         let exchange = sessions.open_for(method);
-        let entry = Entry { exchange: exchange.clone(), is_wrapped: false };
-        match &self.innermost {
-            Some(_) => self.others.push(entry),
-            None => self.innermost = Some(entry),
-        }
+        self.entries.push(Entry { exchange: exchange.clone(), is_wrapped: false });
         exchange
     }
 
@@ -70,23 +62,17 @@ impl Exchanges {
     /// Returns the innermost middleware's exchange, or else that of the first explicit call.
     #[must_use]
     pub fn innermost(&self) -> Option<&Exchange> {
-        self.innermost.as_ref().map(|entry| &entry.exchange)
+        self.iter().next()
     }
 
     /// Iterates over the exchanges, innermost first.
     pub fn iter(&self) -> impl Iterator<Item = &Exchange> {
-        self.innermost.iter().chain(&self.others).map(|entry| &entry.exchange)
+        self.entries.iter().map(|entry| &entry.exchange)
     }
 
     /// Takes the exchanges out, innermost first.
     pub fn into_exchanges(self) -> impl Iterator<Item = Exchange> {
-        self.innermost.into_iter().chain(self.others).map(|entry| entry.exchange)
-    }
-}
-
-impl Entry {
-    fn is_of(&self, sessions: &Sessions) -> bool {
-        self.exchange.sessions().ptr_eq(sessions)
+        self.entries.into_iter().map(|entry| entry.exchange)
     }
 }
 
