@@ -3,6 +3,7 @@
 mod body;
 mod input;
 mod preamble;
+mod retired;
 mod socket;
 mod watch;
 

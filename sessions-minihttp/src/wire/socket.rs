@@ -4,31 +4,19 @@ use std::io::{self, ErrorKind, Write as _};
 use std::net::Shutdown;
 use std::sync::Arc;
 
-use may::net::TcpStream;
-
-use super::watch::{Alarm, Watch};
+use super::watch::{Watch, Watched};
 
 /// The socket of a connection.
 pub(crate) struct Socket {
-    stream: TcpStream,
-    alarm: Arc<Alarm>,
+    watched: Arc<Watched>,
     watch: Arc<Watch>,
     #[cfg(unix)]
     events: unix::Events,
+    #[cfg(not(unix))]
+    stream: may::net::TcpStream,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, watch: Arc<Watch>) -> io::Result<Self> {
-        let alarm = watch.alarm(Waker::of(&stream)?);
-        Ok(Self {
-            stream,
-            alarm,
-            watch,
-            #[cfg(unix)]
-            events: unix::Events::default(),
-        })
-    }
-
     /// Writes all bytes. The client must take some of them every `limit` milliseconds.
     pub(crate) fn write_all(&mut self, mut bytes: &[u8], limit: u64) -> io::Result<()> {
         while !bytes.is_empty() {
@@ -43,7 +31,7 @@ impl Socket {
 
     /// Ends our side of the stream.
     pub(crate) fn end(&self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
+        self.watched.stream.shutdown(Shutdown::Write)
     }
 
     /// Returns the time `limit` milliseconds from now.
@@ -61,30 +49,36 @@ impl Socket {
     }
 }
 
+/// Ends the stream at once, and closes the socket [later](super::retired).
+///
+/// Data that arrives until then is ignored: with `Shutdown::Both` it would reset the connection,
+/// and the client might lose the response.
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Fails if the client has closed the connection, or the stream has already been ended.
+        let _ = self.end();
+        self.watch.retire(Arc::clone(&self.watched));
+    }
+}
+
 #[cfg(unix)]
-pub(crate) use unix::Waker;
+pub(super) use unix::{Stream, wake};
 
 #[cfg(unix)]
 mod unix {
     use std::io::{self, ErrorKind, Read as _};
+    use std::sync::Arc;
 
-    use may::io::{WaitIo as _, WaitIoWaker};
-    use may::net::TcpStream;
+    use may::io::WaitIo as _;
 
-    use super::Socket;
+    use super::{Socket, Watch};
+
+    /// What a connection shares with its watch.
+    pub(crate) type Stream = may::net::TcpStream;
 
     /// Wakes a waiting connection.
-    pub(crate) struct Waker(WaitIoWaker);
-
-    impl Waker {
-        #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-        pub(crate) fn of(stream: &TcpStream) -> io::Result<Self> {
-            Ok(Self(stream.waker()))
-        }
-
-        pub(crate) fn wake(&self) {
-            self.0.wakeup();
-        }
+    pub(crate) fn wake(stream: &Stream) {
+        stream.waker().wakeup();
     }
 
     /// The known state of a socket, as reported by events.
@@ -117,6 +111,11 @@ mod unix {
     }
 
     impl Socket {
+        #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+        pub(crate) fn new(stream: may::net::TcpStream, watch: Arc<Watch>) -> io::Result<Self> {
+            Ok(Self { watched: watch.watch(stream), watch, events: Events::default() })
+        }
+
         /// Reads what has arrived, waiting for it until `due`. Returns 0 at the end of the stream.
         pub(crate) fn read(&mut self, buffer: &mut [u8], due: u64) -> io::Result<usize> {
             if self.events.all_read {
@@ -133,10 +132,10 @@ mod unix {
         pub(super) fn attempt(
             &mut self,
             due: u64,
-            mut operation: impl FnMut(&mut std::net::TcpStream) -> io::Result<usize>,
+            mut operation: impl FnMut(&mut &std::net::TcpStream) -> io::Result<usize>,
         ) -> io::Result<usize> {
             loop {
-                match operation(self.stream.inner_mut()) {
+                match operation(&mut self.watched.stream.inner()) {
                     Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(due)?,
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     done => return done,
@@ -149,9 +148,9 @@ mod unix {
             if self.is_past(due) {
                 return Err(ErrorKind::TimedOut.into());
             }
-            self.alarm.set(due);
-            let flags = self.stream.wait_io();
-            self.alarm.clear();
+            self.watched.set_due(due);
+            let flags = self.watched.stream.wait_io();
+            self.watched.clear_due();
             self.events.wake(flags);
             Ok(())
         }
@@ -159,33 +158,33 @@ mod unix {
 }
 
 #[cfg(not(unix))]
-pub(crate) use other::Waker;
+pub(super) use other::{Stream, wake};
 
 #[cfg(not(unix))]
 mod other {
     use std::io::{self, Read as _};
     use std::net::Shutdown;
+    use std::sync::Arc;
 
-    use may::net::TcpStream;
+    use super::{Socket, Watch};
 
-    use super::Socket;
+    /// What a connection shares with its watch: a second handle, because may needs the first one
+    /// exclusively.
+    pub(crate) type Stream = std::net::TcpStream;
 
     /// Wakes a waiting connection by shutting it down: may can wait for a socket's events only on
     /// Unix.
-    pub(crate) struct Waker(std::net::TcpStream);
-
-    impl Waker {
-        pub(crate) fn of(stream: &TcpStream) -> io::Result<Self> {
-            stream.inner().try_clone().map(Self)
-        }
-
-        pub(crate) fn wake(&self) {
-            // The connection may have ended meanwhile.
-            let _ = self.0.shutdown(Shutdown::Both);
-        }
+    pub(crate) fn wake(stream: &Stream) {
+        // The connection may have ended meanwhile.
+        let _ = stream.shutdown(Shutdown::Both);
     }
 
     impl Socket {
+        pub(crate) fn new(stream: may::net::TcpStream, watch: Arc<Watch>) -> io::Result<Self> {
+            let watched = watch.watch(stream.inner().try_clone()?);
+            Ok(Self { watched, watch, stream })
+        }
+
         pub(crate) fn read(&mut self, buffer: &mut [u8], due: u64) -> io::Result<usize> {
             self.attempt(due, |stream| stream.read(buffer))
         }
@@ -193,12 +192,42 @@ mod other {
         pub(super) fn attempt(
             &mut self,
             due: u64,
-            mut operation: impl FnMut(&mut TcpStream) -> io::Result<usize>,
+            mut operation: impl FnMut(&mut may::net::TcpStream) -> io::Result<usize>,
         ) -> io::Result<usize> {
-            self.alarm.set(due);
+            self.watched.set_due(due);
             let done = operation(&mut self.stream);
-            self.alarm.clear();
+            self.watched.clear_due();
             done
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn ended_connection_is_closed_later() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = may::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+
+        let watch = Arc::new(Watch::new());
+        let socket = Socket::new(stream, Arc::clone(&watch)).unwrap();
+        let watched = Arc::downgrade(&socket.watched);
+        drop(socket);
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0, "the peer sees the end at once");
+        // What it still sends is not answered with a reset.
+        peer.write_all(b"x").unwrap();
+        assert!(peer.take_error().unwrap().is_none());
+        watch.tick(999);
+        assert_eq!(watched.strong_count(), 1);
+        watch.tick(watch.elapsed() + 1000);
+        assert_eq!(watched.strong_count(), 0);
     }
 }
