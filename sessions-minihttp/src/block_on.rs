@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
+use may::coroutine::{self, Coroutine};
 use may::sync::Blocker;
 
 /// Waits for a future, blocking the current coroutine or, outside of one, the thread.
@@ -25,7 +26,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => {
-            let unpark = Arc::new(Unpark(Blocker::new(false)));
+            let unpark = Arc::new(Unpark::new());
             let waker = Waker::from(Arc::clone(&unpark));
             let mut context = Context::from_waker(&waker);
             loop {
@@ -34,21 +35,34 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
                 }
                 // Without a deadline, parking ends only by a wake-up. A cancelled coroutine
                 // unwinds, which drops the future.
-                let _ = unpark.0.park(None);
+                let _ = unpark.blocker.park(None);
             }
         }
     }
 }
 
-struct Unpark(Blocker);
+struct Unpark {
+    /// Dropping it waits for the thread that the coroutine has left.
+    blocker: Blocker,
+    /// In may 0.3.51, that thread uses the coroutine's `Cancel`, which this keeps alive. A waker on
+    /// another thread may be dropped after the coroutine has ended.
+    _coroutine: Option<Coroutine>,
+}
+
+impl Unpark {
+    fn new() -> Self {
+        let coroutine = coroutine::is_coroutine().then(coroutine::current);
+        Self { blocker: Blocker::new(false), _coroutine: coroutine }
+    }
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.blocker.unpark();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
+        self.blocker.unpark();
     }
 }
 
