@@ -50,7 +50,13 @@ pub(crate) fn parse<'h, 'b>(bytes: &'b [u8], slots: &'h mut Slots<'b>) -> Result
     let Request { method: Some(method), path: Some(path), version: Some(version), headers } = request else {
         return Err(Refusal::Malformed);
     };
-    if !lines_end_in_crlf(&bytes[..length], headers) || !is_target(method, path) {
+    if !lines_end_in_crlf(&bytes[..length], headers) {
+        return Err(Refusal::Malformed);
+    }
+    if method == "CONNECT" {
+        return Err(Refusal::Tunnel);
+    }
+    if !is_target(method, path) {
         return Err(Refusal::Malformed);
     }
     let framing = Framing::of(version, headers)?;
@@ -72,17 +78,12 @@ fn lines_end_in_crlf(head: &[u8], headers: &[Header<'_>]) -> bool {
         && head[..empty_lines].chunks(2).all(|line| line == b"\r\n")
 }
 
-/// Returns whether a request target has one of the four forms of HTTP (RFC 9112 section 3.2). Of
-/// another one, a proxy in front may have read another path.
+/// Returns whether a request target has one of the forms of HTTP (RFC 9112 section 3.2), without
+/// that of `CONNECT`. Of another one, a proxy in front may have read another path.
 fn is_target(method: &str, target: &str) -> bool {
-    if target.starts_with('/') {
-        return true;
-    }
-    match method {
-        "CONNECT" => !target.contains(['/', '?', '#']),
-        "OPTIONS" if target == "*" => true,
-        _ => target.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)),
-    }
+    target.starts_with('/')
+        || (method == "OPTIONS" && target == "*")
+        || target.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme))
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -198,14 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn target_has_one_of_four_forms() {
+    fn target_has_one_of_three_forms() {
         for (line, is_accepted) in [
             ("GET /", true),
             ("GET /a?b=://c", true),
             ("GET http://h/a", true),
             ("GET HTTP+x.1://h?a", true),
             ("OPTIONS *", true),
-            ("CONNECT h:443", true),
             ("GET *", false),
             ("GET admin", false),
             ("GET ?a", false),
@@ -214,13 +214,20 @@ mod tests {
             ("GET ://h/admin", false),
             ("GET 1://h/admin", false),
             ("OPTIONS **", false),
-            ("CONNECT /a", true),
-            ("CONNECT h/a", false),
-            ("CONNECT http://h/a", false),
         ] {
             let head = format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n");
             assert_eq!(length(head.as_bytes()).is_ok(), is_accepted, "{line}");
         }
+    }
+
+    /// A 2xx that answered it would begin a tunnel, however long its body (RFC 9110 section 9.3.6).
+    #[test]
+    fn tunnel_is_refused() {
+        for target in ["h:443", "h", "/a", "http://h/a"] {
+            let head = format!("CONNECT {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(length(head.as_bytes()), Err(Refusal::Tunnel), "{target}");
+        }
+        assert_eq!(Refusal::Tunnel.status(), 501);
     }
 
     #[test]

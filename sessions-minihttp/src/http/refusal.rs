@@ -10,6 +10,8 @@ pub(crate) enum Refusal {
     Slow,
     /// The head has too many bytes or headers.
     TooLarge,
+    /// `CONNECT` asks for a tunnel, which only proxies provide.
+    Tunnel,
     /// The body has a transfer coding other than `chunked`.
     UnknownCoding,
     /// The version is neither HTTP/1.0 nor HTTP/1.1.
@@ -23,7 +25,7 @@ impl Refusal {
             Self::Malformed => 400,
             Self::Slow => 408,
             Self::TooLarge => 431,
-            Self::UnknownCoding => 501,
+            Self::Tunnel | Self::UnknownCoding => 501,
             Self::UnsupportedVersion => 505,
         }
     }
