@@ -7,6 +7,10 @@ use super::refusal::Refusal;
 /// Maximum size of the line that begins a chunk, with its extensions.
 pub(crate) const MAX_LINE: usize = 1024;
 
+/// Maximum size of all chunk extensions of a body. Without it, each byte of a body could come with
+/// a line of extensions (CVE-2023-39326 in Go).
+const MAX_EXTENSIONS: usize = 16 * 1024;
+
 /// Maximum size of the trailer section.
 const MAX_TRAILERS: usize = 8 * 1024;
 
@@ -17,6 +21,8 @@ const MAX_DIGITS: usize = 15;
 #[derive(Debug)]
 pub(crate) struct Chunked {
     state: State,
+    /// Number of bytes in chunk extensions so far.
+    extensions: usize,
     /// Number of trailer bytes so far.
     trailers: usize,
 }
@@ -46,7 +52,7 @@ pub(crate) enum Next {
 
 impl Chunked {
     pub(crate) const fn new() -> Self {
-        Self { state: State::Size, trailers: 0 }
+        Self { state: State::Size, extensions: 0, trailers: 0 }
     }
 
     /// Parses the framing at the beginning of `bytes`. Returns its length and what follows it.
@@ -100,10 +106,12 @@ impl Chunked {
 
     fn size(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
         let Some(line) = line(bytes, MAX_LINE)? else { return Ok(None) };
-        self.state = match size(line).ok_or(Refusal::Malformed)? {
-            0 => State::Trailer,
-            size => State::Data(size),
-        };
+        let (size, extensions) = size(line).ok_or(Refusal::Malformed)?;
+        self.extensions += extensions.len();
+        if self.extensions > MAX_EXTENSIONS {
+            return Err(Refusal::TooLarge);
+        }
+        self.state = if size == 0 { State::Trailer } else { State::Data(size) };
         Ok(Some(line.len() + 2))
     }
 
@@ -136,15 +144,16 @@ fn line(bytes: &[u8], longest: usize) -> Result<Option<&[u8]>, Refusal> {
 }
 
 /// Parses the size at the beginning of a chunk: hexadecimal digits, then optional extensions after
-/// a semicolon.
-fn size(line: &[u8]) -> Option<u64> {
+/// a semicolon. Returns the size and the rest of the line.
+fn size(line: &[u8]) -> Option<(u64, &[u8])> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (digits, rest) = line.split_at(digits);
     let extends = rest.is_empty() || rest.trim_ascii_start().starts_with(b";");
     if digits.is_empty() || digits.len() > MAX_DIGITS || !extends {
         return None;
     }
-    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    let size = u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    Some((size, rest))
 }
 
 fn is_field(line: &[u8]) -> bool {
@@ -241,6 +250,15 @@ mod tests {
         let trailers = |count: usize| format!("0\r\n{}\r\n", format!("X: {}\r\n", "x".repeat(253)).repeat(count));
         assert!(decode(trailers(32).as_bytes()).is_ok_and(|decoded| decoded.is_some()));
         assert_eq!(decode(trailers(33).as_bytes()), Err(431));
+    }
+
+    #[test]
+    fn extensions_are_limited_in_total() {
+        let chunks = |count: usize| format!("1;{}\r\nx\r\n", "x".repeat(511)).repeat(count);
+        let body = |count: usize, last: &str| decode(format!("{}{last}\r\n\r\n", chunks(count)).as_bytes());
+        assert!(body(32, "0").is_ok_and(|decoded| decoded.is_some()));
+        assert_eq!(body(32, "0;"), Err(431));
+        assert_eq!(decode(chunks(33).as_bytes()), Err(431));
     }
 
     #[test]

@@ -123,7 +123,8 @@ fn next_request_follows_any_body() {
 /// Returns a request with a body in chunks of this size.
 fn chunked(path: &str, body: &str, size: usize) -> String {
     let chunks: String = body.as_bytes().chunks(size).fold(String::new(), |chunks, chunk| {
-        chunks + &format!("{:x};ext\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap())
+        let extension = if chunks.is_empty() { ";ext" } else { "" };
+        chunks + &format!("{:x}{extension}\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap())
     });
     post(path, "Transfer-Encoding: chunked\r\n", &(chunks + "0\r\nTrailer: 1\r\n\r\n"))
 }
