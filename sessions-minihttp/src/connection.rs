@@ -130,7 +130,6 @@ impl<S: SessionService> Connection<S> {
 impl<S: SessionService> Station<S> {
     /// Calls the service and finishes its sessions.
     fn answer(&mut self, head: &Head<'_, '_>, incoming: &mut Incoming<'_>) {
-        self.response.reset();
         let visit = Visit::new(&self.app.sessions, head.method, self.peer);
         let request = Request::new(head, incoming, &visit);
         let (service, response) = (&mut self.service, &mut self.response);
@@ -160,6 +159,8 @@ impl<S: SessionService> Station<S> {
             _ => Persistence::Close,
         };
         self.response.write_to(wire, head.method == "HEAD", persistence).map_err(|_| End::Silent)?;
+        // At once rather than for the next response, so that an idle connection keeps no body.
+        self.response.reset();
         match persistence {
             Persistence::Close if may_go_on => {
                 // Best effort: the connection is closed either way.
@@ -193,4 +194,33 @@ fn refuse(error: &BoxError, broken: Option<Refusal>, response: &mut Response) ->
 /// Finds a session's error, even inside an I/O error.
 fn session_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     error.downcast_ref().or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use may::net::TcpStream;
+
+    use super::*;
+    use crate::wire::{Limits, Watch};
+
+    #[test]
+    fn written_response_is_not_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let peer = listener.local_addr().unwrap();
+        let limits = Limits { head: 1_000_000, idle: 1_000_000 };
+        let mut wire = Wire::new(stream, Watch::start(limits), limits).unwrap();
+
+        let service = |_: Request<'_>, _: &mut Response| Ok(());
+        let app = App { sessions: Sessions::builder().build().unwrap(), make: Box::new(move |_| service) };
+        let mut station = Station { app: Arc::new(app), id: 0, peer, service: None, response: Response::new() };
+        station.response.status_code(404, "Not Found").body_vec(vec![0; 1000]);
+        let mut slots = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+        let head = http::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &mut slots).unwrap().unwrap();
+        assert!(station.respond(&head, true, &mut wire).is_ok());
+        assert!(station.response.body_mut().is_empty());
+        assert_eq!(station.response.status(), 200);
+    }
 }
