@@ -26,6 +26,9 @@ pub(crate) struct Incoming<'c> {
     left: Left,
     /// The client waits for a 100 before it sends anything.
     awaits_continue: bool,
+    /// When the rest of the body must have arrived, once it is skipped. The response waits for it,
+    /// so it has one deadline and not one for each part.
+    skip_due: Option<u64>,
 }
 
 enum Left {
@@ -57,7 +60,8 @@ impl<'c> Incoming<'c> {
         };
         // A client that has begun to send does not wait.
         let awaits_continue = framing.expects_continue && received.is_empty();
-        Self { wire, came: received.len(), received, spare, start: 0, end: 0, left, awaits_continue }
+        let came = received.len();
+        Self { wire, came, received, spare, start: 0, end: 0, left, awaits_continue, skip_due: None }
     }
 
     /// Returns why the body was cut off, if it was.
@@ -72,9 +76,10 @@ impl<'c> Incoming<'c> {
     ///
     /// # Errors
     ///
-    /// Fails if the end of the body cannot be found: it was cut off, is too large to skip, or the
-    /// client has not begun to send it.
+    /// Fails if the end of the body cannot be found: it was cut off, is too large or too slow to
+    /// skip, or the client has not begun to send it.
     pub(crate) fn finish(mut self) -> Result<Rest, Unread> {
+        self.skip_due = Some(self.wire.idle_due());
         self.skip()?;
         Ok(match self.received.len() {
             0 => Rest { taken: self.came + self.start, received: self.end },
@@ -156,10 +161,15 @@ impl<'c> Incoming<'c> {
         }
         (self.start, self.end) = (0, self.end - self.start);
         self.send_continue()?;
-        let due = self.wire.idle_due();
+        let due = self.due();
         let received = self.wire.receive(&mut self.spare[self.end..], due);
         self.end += self.expect(received)?;
         Ok(())
+    }
+
+    /// Returns when a wait that begins now times out.
+    fn due(&self) -> u64 {
+        self.skip_due.unwrap_or_else(|| self.wire.idle_due())
     }
 
     /// Sends the 100 that a client waits for before it sends the body.
@@ -201,7 +211,7 @@ impl Read for Incoming<'_> {
         let here = self.buffered();
         let count = if here.is_empty() {
             self.send_continue()?;
-            let due = self.wire.idle_due();
+            let due = self.due();
             let received = self.wire.receive(&mut buffer[..left], due);
             self.expect(received)?
         } else {

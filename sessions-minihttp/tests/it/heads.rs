@@ -175,6 +175,20 @@ fn stalled_body_times_out() {
 }
 
 #[test]
+fn slow_unread_body_does_not_delay_the_response() {
+    let mut client = impatient(LONG, SHORT);
+    client.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 30\r\n\r\n");
+    // Each byte arrives long before any timeout between two bytes would fire.
+    for _ in 0..30 {
+        client.send(b"x");
+        std::thread::sleep(SHORT / 10);
+    }
+    let answer = client.receive().unwrap();
+    assert_eq!((answer.status, answer.one("connection")), (200, Some("close")), "it did not wait for all of them");
+    client.assert_ended();
+}
+
+#[test]
 fn client_that_reads_nothing_times_out() {
     let (alive, calls) = (Arc::new(()), Arc::new(AtomicUsize::new(0)));
     let service = {
