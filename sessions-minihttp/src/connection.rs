@@ -48,9 +48,9 @@ struct Station<S> {
 
 /// Why a connection ends.
 enum End {
-    /// The client disconnected or got its last response.
+    /// The client disconnected or was idle.
     Silent,
-    /// The client may still be sending.
+    /// The client got its last response, and may still be sending.
     Unread,
     /// The client's data is refused.
     Refused(Refusal),
@@ -71,7 +71,14 @@ impl<S: SessionService> Connection<S> {
         };
         match end {
             End::Silent => {}
-            End::Unread => self.wire.close_unread(self.input.scratch()),
+            End::Unread => {
+                if self.wire.flush().is_ok() {
+                    // The service may own something that others need, for example a database
+                    // connection.
+                    drop(self.station);
+                    self.wire.close_unread(self.input.scratch());
+                }
+            }
             End::Refused(refusal) => {
                 tracing::debug!(target: TARGET, status = refusal.status(), "a request was refused: {refusal:?}");
                 let Station { response, .. } = &mut self.station;
@@ -162,12 +169,8 @@ impl<S: SessionService> Station<S> {
         // At once rather than for the next response, so that an idle connection keeps no body.
         self.response.reset();
         match persistence {
-            Persistence::Close if may_go_on => {
-                // Best effort: the connection is closed either way.
-                let _ = wire.flush();
-                Err(End::Silent)
-            }
-            _ => Ok(()),
+            Persistence::Close => Err(End::Unread),
+            Persistence::Implied | Persistence::Announced => Ok(()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Persistent, closed and numerous connections.
 
+use std::sync::{Arc, Mutex};
+
 use sessions_minihttp::{BoxError, Request, Response, Sessions, block_on};
 
 use crate::support::{Client, get, serve, service, sessions, wait_until};
@@ -56,6 +58,30 @@ fn service_may_close_its_connection() {
     let answer = client.receive().unwrap();
     assert_eq!((answer.body.as_str(), answer.one("connection")), ("ok", Some("close")));
     client.assert_ended();
+}
+
+/// Closing a connection with unread bytes resets it, and the client may lose the response.
+#[test]
+fn bytes_after_the_last_request_reset_nothing() {
+    let (began, begins) = may::sync::mpsc::channel();
+    let (answer, answers) = may::sync::mpsc::channel();
+    let (began, answers) = (Arc::new(Mutex::new(began)), Arc::new(Mutex::new(answers)));
+    let service = service(move |request: Request<'_>, response: &mut Response| {
+        began.lock().unwrap().send(())?;
+        answers.lock().unwrap().recv()?;
+        routes(request, response)
+    });
+    let address = serve(sessions(), service);
+    // A pipelined request, and the line break that old clients send after a form.
+    for (first, rest) in [(get("/close", ""), get("/", "")), (request("1.1", "close"), "\r\n".to_owned())] {
+        let mut client = Client::new(address);
+        client.send(first.as_bytes());
+        begins.recv().unwrap();
+        client.send(rest.as_bytes());
+        answer.send(()).unwrap();
+        assert_eq!(client.receive().unwrap().body, "ok");
+        client.assert_ended();
+    }
 }
 
 /// The end of the stream may arrive with the last request, before or after it was read.

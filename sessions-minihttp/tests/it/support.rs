@@ -126,6 +126,7 @@ impl Client {
         let mut rest = Vec::new();
         self.stream.read_to_end(&mut rest).unwrap();
         assert_eq!(rest.escape_ascii().to_string(), "");
+        assert!(self.stream.get_ref().take_error().unwrap().is_none(), "it was reset afterwards");
     }
 
     pub(crate) fn ask(&mut self, request: &str) -> Answer {
