@@ -11,8 +11,12 @@ fn notes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> 
     let session = request.session()?; // before `body`, which consumes the request
     let mut notes: Vec<String> = session.get("notes")?.unwrap_or_default();
     if request.method() == "POST" {
-        let mut note = String::new();
-        request.body().take(LONGEST_NOTE).read_to_string(&mut note)?;
+        let mut note = Vec::new();
+        request.body().take(LONGEST_NOTE).read_to_end(&mut note)?;
+        let Ok(note) = String::from_utf8(note) else {
+            response.status_code(400, "Bad Request");
+            return Ok(());
+        };
         let with_note = |notes: Option<Vec<String>>| notes.into_iter().flatten().chain([note.clone()]).collect();
         notes = block_on(session.update("notes", with_note))?;
     }
