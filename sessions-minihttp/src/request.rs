@@ -74,7 +74,7 @@ impl<'r> Request<'r> {
 
     /// Returns the manager that the service was wrapped with.
     #[must_use]
-    pub const fn sessions(&self) -> &Sessions {
+    pub const fn sessions(&self) -> &'r Sessions {
         self.visit.sessions()
     }
 
@@ -89,7 +89,7 @@ impl<'r> Request<'r> {
 
     /// Returns the method as it was sent.
     #[must_use]
-    pub fn method(&self) -> &str {
+    pub fn method(&self) -> &'r str {
         self.head.method
     }
 
@@ -98,7 +98,7 @@ impl<'r> Request<'r> {
     /// A target in absolute form, `http://host/path`, which a server has to accept (RFC 9112
     /// section 3.2.2), has the path after its host, or `/`.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub fn path(&self) -> &'r str {
         match self.path_and_query().0 {
             "" => "/",
             path => path,
@@ -107,11 +107,11 @@ impl<'r> Request<'r> {
 
     /// Returns the query, without its question mark.
     #[must_use]
-    pub fn query(&self) -> Option<&str> {
+    pub fn query(&self) -> Option<&'r str> {
         self.path_and_query().1
     }
 
-    fn path_and_query(&self) -> (&str, Option<&str>) {
+    fn path_and_query(&self) -> (&'r str, Option<&'r str>) {
         let target = path_of(self.head.path);
         target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)))
     }
@@ -132,7 +132,7 @@ impl<'r> Request<'r> {
 
     /// Returns the headers in their order.
     #[must_use]
-    pub fn headers(&self) -> &[Header<'_>] {
+    pub fn headers(&self) -> &'r [Header<'r>] {
         self.head.headers
     }
 

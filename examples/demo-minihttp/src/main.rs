@@ -29,12 +29,10 @@ fn free_address(address: SocketAddr) -> std::io::Result<SocketAddr> {
 }
 
 fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxies) -> Result<(), BoxError> {
-    let method = request.method().to_owned();
-    let (path, query) = (request.path().to_owned(), request.query().unwrap_or_default().to_owned());
-    let (path, query) = (path.as_str(), query.as_str());
+    let (method, path, query) = (request.method(), request.path(), request.query().unwrap_or_default());
     let reply = if path == "/plain" {
-        app::answer_without_session(app::Request::new(&method, path, query, b""))
-    } else if matches!((&*method, path), ("GET" | "HEAD", "/private" | "/fresh") | ("POST", "/private")) {
+        app::answer_without_session(app::Request::new(method, path, query, b""))
+    } else if matches!((method, path), ("GET" | "HEAD", "/private" | "/fresh") | ("POST", "/private")) {
         let user = request.signed_in()?;
         if path == "/fresh" {
             user.within(app::freshness(query))?;
@@ -50,7 +48,7 @@ fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxie
                 may::coroutine::sleep(duration);
                 Box::pin(std::future::ready(()))
             };
-            let request = app::Request::new(&method, path, query, &body).from_device(&device);
+            let request = app::Request::new(method, path, query, &body).from_device(&device);
             block_on(app::answer(request, &session, wait))?
         }
     };

@@ -51,6 +51,22 @@ fn body_is_read_after_the_session() {
     assert_eq!(answer.body, text);
 }
 
+/// Compiles only if what is read of the head does not borrow the request, which `body` consumes.
+#[test]
+fn head_is_usable_after_the_body() {
+    let service = service(|request: Request<'_>, response: &mut Response| {
+        let (sessions, method, path, query) = (request.sessions(), request.method(), request.path(), request.query());
+        let fields = request.headers();
+        let mut text = String::new();
+        request.body().read_to_string(&mut text)?;
+        let (count, fields) = (block_on(sessions.count())?, fields.len());
+        response.body_vec(format!("{method} {path} {query:?} {fields} {count} {text}").into_bytes());
+        Ok(())
+    });
+    let answer = Client::new(serve(sessions(), service)).ask(&sized("/a?b", "text"));
+    assert_eq!(answer.body, "POST /a Some(\"b\") 2 0 text");
+}
+
 #[test]
 fn unread_body_is_not_the_next_request() {
     let mut client = client();

@@ -12,15 +12,15 @@ const SECRET: &str = "secret-of-the-service";
 
 fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     response.header("X-Answer: whole").body("answer");
-    let path = request.path().to_owned();
+    let path = request.path();
     if path == "/plain" {
         return Ok(());
     }
-    let session = match path.as_str() {
+    let session = match path {
         "/io" => request.session().map_err(io::Error::other)?,
         _ => request.session()?,
     };
-    match path.as_str() {
+    match path {
         "/set" => session.set("n", &1)?,
         "/len" => response.body_vec(session.len().to_string().into_bytes()),
         "/err" => {
