@@ -295,6 +295,13 @@ impl From<StoreError> for Error {
     }
 }
 
+/// For handlers that return [`std::io::Result`]. Adapters find the error inside.
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> Self {
+        Self::other(error)
+    }
+}
+
 /// Displays an error followed by its sources.
 struct Chain<'a>(&'a Error);
 
@@ -313,6 +320,14 @@ impl fmt::Display for Chain<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn io_error_contains_the_sessions() {
+        let error = std::io::Error::from(Error::new(ErrorKind::Gone));
+        assert_eq!(error.kind(), std::io::ErrorKind::Other);
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+        assert_eq!(inner.map(Error::kind), Some(ErrorKind::Gone));
+    }
 
     #[test]
     fn client_errors_are_not_the_servers_fault() {

@@ -58,13 +58,13 @@ pub trait SessionsExt {
     ///
     /// impl may_minihttp::HttpService for Counter {
     ///     fn call(&mut self, req: may_minihttp::Request, rsp: &mut may_minihttp::Response) -> io::Result<()> {
-    ///         let session = self.0.load(&req).map_err(io::Error::other)?;
+    ///         let session = self.0.load(&req)?;
     ///         if session.is_new() {
     ///             rsp.status_code(401, "Unauthorized");
     ///             return Ok(());
     ///         }
-    ///         let count = session.increment("n", 1).map_err(io::Error::other)?;
-    ///         block_on(session.save()).map_err(io::Error::other)?;
+    ///         let count = session.increment("n", 1)?;
+    ///         block_on(session.save())?;
     ///         rsp.header("Vary: Cookie").body_vec(count.to_string().into_bytes());
     ///         Ok(())
     ///     }

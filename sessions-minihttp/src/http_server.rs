@@ -28,7 +28,7 @@ use crate::service::{BoxError, SessionService, WithSessions};
 ///
 /// impl HttpService for Visits {
 ///     fn call(&mut self, req: Request, rsp: &mut Response) -> io::Result<()> {
-///         let visits = req.session().and_then(|session| session.increment("visits", 1)).map_err(io::Error::other)?;
+///         let visits = req.session()?.increment("visits", 1)?;
 ///         rsp.header("Content-Type: text/plain").body_vec(visits.to_string().into_bytes());
 ///         Ok(())
 ///     }

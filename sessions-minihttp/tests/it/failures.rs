@@ -17,7 +17,7 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
         return Ok(());
     }
     let session = match path {
-        "/io" => request.session().map_err(io::Error::other)?,
+        "/io" => request.session().map_err(io::Error::from)?,
         _ => request.session()?,
     };
     match path {

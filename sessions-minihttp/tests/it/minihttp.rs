@@ -25,9 +25,9 @@ impl HttpService for Moved {
                 req.body().read_to_string(&mut body)?;
                 rsp.header("Content-Type: text/plain").body_vec(body.into_bytes());
             }
-            "/set" => req.session().and_then(|session| session.set("n", &1)).map_err(io::Error::other)?,
+            "/set" => req.session()?.set("n", &1)?,
             "/get" => {
-                let n: Option<u32> = req.session().and_then(|session| session.get("n")).map_err(io::Error::other)?;
+                let n: Option<u32> = req.session()?.get("n")?;
                 rsp.body_vec(format!("{n:?}").into_bytes());
             }
             "/fields" => {
@@ -76,10 +76,10 @@ struct Unmoved(Sessions);
 
 impl may_minihttp::HttpService for Unmoved {
     fn call(&mut self, req: may_minihttp::Request<'_, '_, '_>, rsp: &mut may_minihttp::Response<'_>) -> io::Result<()> {
-        let session = self.0.load(&req).map_err(io::Error::other)?;
+        let session = self.0.load(&req)?;
         let written = match req.path() {
             "/login" => {
-                session.login("user-42").map_err(io::Error::other)?;
+                session.login("user-42")?;
                 Ok(())
             }
             "/logout" => {
