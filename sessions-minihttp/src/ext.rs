@@ -24,7 +24,7 @@ use crate::{SessionError, block_on};
 ///     }
 /// }
 /// ```
-pub trait SessionsExt {
+pub trait SessionsExt: sealed::Sealed {
     /// Loads the manager's session of a request and returns it, the same one at every call.
     ///
     /// # Errors
@@ -97,4 +97,12 @@ impl SessionsExt for Sessions {
         drop(exchange.abandon());
         Ok(session)
     }
+}
+
+mod sealed {
+    /// The seal of [`SessionsExt`](super::SessionsExt), so that methods can be added to it.
+    #[expect(unnameable_types, reason = "a trait that others can name is not sealed")]
+    pub trait Sealed {}
+
+    impl Sealed for sessions_core::Sessions {}
 }
