@@ -1,5 +1,7 @@
 //! Explicit calls: sessions of a manager, for a request.
 
+use std::time::Duration;
+
 use sessions_core::{Session, Sessions};
 
 use crate::request::{Request, RequestHead};
@@ -39,6 +41,23 @@ pub trait SessionsExt: sealed::Sealed {
     /// Same as [`Request::session`]. The store ends the session when the request is finished; if
     /// that fails, the client gets a 503.
     fn destroy(&self, request: &Request<'_>) -> Result<(), SessionError>;
+
+    /// Restarts the idle timeout of the manager's session of a request, and of its cookie.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`NoSession`](sessions_core::ErrorKind::NoSession) if the request has none, and
+    /// like [`start`](Self::start).
+    fn shift_expiration(&self, request: &Request<'_>) -> Result<(), SessionError>;
+
+    /// Sets the idle timeout of the manager's session of a request, and keeps its cookie as long;
+    /// see [`Session::update_expiration`].
+    ///
+    /// # Errors
+    ///
+    /// Same as [`shift_expiration`](Self::shift_expiration), and
+    /// [`ZeroExpiry`](sessions_core::ErrorKind::ZeroExpiry) if `idle` is below one millisecond.
+    fn update_expiration(&self, request: &Request<'_>, idle: Duration) -> Result<(), SessionError>;
 
     /// Loads the manager's session of a request that may_minihttp's own server serves.
     ///
@@ -85,6 +104,14 @@ impl SessionsExt for Sessions {
     fn destroy(&self, request: &Request<'_>) -> Result<(), SessionError> {
         self.start(request)?.destroy();
         Ok(())
+    }
+
+    fn shift_expiration(&self, request: &Request<'_>) -> Result<(), SessionError> {
+        self.start(request)?.shift_expiration()
+    }
+
+    fn update_expiration(&self, request: &Request<'_>, idle: Duration) -> Result<(), SessionError> {
+        self.start(request)?.update_expiration(idle)
     }
 
     fn load(&self, request: &may_minihttp::Request<'_, '_, '_>) -> Result<Session, SessionError> {

@@ -32,7 +32,7 @@ pub fn destroy(request: &Request<'_>) -> Result<(), SessionError> {
 ///
 /// Same as [`Request::session`] and [`Session::shift_expiration`].
 pub fn shift_expiration(request: &Request<'_>) -> Result<(), SessionError> {
-    start(request)?.shift_expiration()
+    Sessions::global().shift_expiration(request)
 }
 
 /// Sets an idle timeout for a request's session; see [`Session::update_expiration`].
@@ -41,7 +41,7 @@ pub fn shift_expiration(request: &Request<'_>) -> Result<(), SessionError> {
 ///
 /// Same as [`Request::session`] and [`Session::update_expiration`].
 pub fn update_expiration(request: &Request<'_>, idle: Duration) -> Result<(), SessionError> {
-    start(request)?.update_expiration(idle)
+    Sessions::global().update_expiration(request, idle)
 }
 
 /// Calls `listener` for every session that ends; see [`Sessions::on_destroy`].

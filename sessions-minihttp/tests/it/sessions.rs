@@ -1,9 +1,14 @@
 //! The life of sessions.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use sessions_minihttp::global::{destroy_by_id, start, update_expiration};
-use sessions_minihttp::{BoxError, Request, Response, SessionService, Sessions, SessionsExt, WithSessions, block_on};
+use sessions_minihttp::sessions_core::testing::ManualClock;
+use sessions_minihttp::{
+    BoxError, Expiry, Request, Response, SessionService, Sessions, SessionsExt, WithSessions, block_on,
+};
 
 use crate::support::{Client, get, listen, serve, service, sessions, set_global};
 
@@ -172,13 +177,42 @@ fn server_may_have_several_managers() {
 }
 
 #[test]
+fn explicit_calls_change_the_idle_timeout() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let clock = Arc::new(ManualClock::default());
+    let expiry = Expiry::default().idle(minutes(10)).cookie_until_expiry();
+    let sessions = Sessions::builder().secure(false).clock(Arc::clone(&clock)).expiry(expiry).build().unwrap();
+    let staff = sessions.clone();
+    let service = service(move |request: Request<'_>, response: &mut Response| {
+        match request.path() {
+            "/shift" => staff.shift_expiration(&request)?,
+            "/shorten" => staff.update_expiration(&request, minutes(5))?,
+            _ => response.body_vec(staff.start(&request)?.increment("n", 1)?.to_string().into_bytes()),
+        }
+        Ok(())
+    });
+    let mut client = Client::new(serve(sessions, service));
+    let cookie = client.get("/", "").cookie().to_owned();
+    for (path, max_age) in [("/shift", 600), ("/shorten", 300)] {
+        // So early that use alone would not restart it.
+        clock.advance(Duration::from_secs(1));
+        let answer = client.get(path, &cookie);
+        let set = answer.one("set-cookie").unwrap();
+        assert!(set.contains(&format!("Max-Age={max_age}")), "{path}: {set}");
+        assert_eq!(client.get(path, "").status, 500, "there is no session");
+    }
+    clock.advance(minutes(5));
+    assert_eq!(client.get("/", &cookie).body, "1", "it has expired");
+}
+
+#[test]
 fn global_manager_serves_too() {
     set_global();
     let service = service(|request: Request<'_>, response: &mut Response| {
         let session = start(&request)?;
         match request.path() {
             "/end" => _ = session.id().map(destroy_by_id).transpose()?,
-            "/shorten" => update_expiration(&request, std::time::Duration::from_secs(60))?,
+            "/shorten" => update_expiration(&request, Duration::from_secs(60))?,
             "/logout" => sessions_minihttp::global::destroy(&request)?,
             _ => response.body_vec(session.increment("n", 1)?.to_string().into_bytes()),
         }
