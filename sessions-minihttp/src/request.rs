@@ -205,9 +205,9 @@ fn authority_of(target: &str) -> Option<&str> {
 /// The body of a request. Reading it blocks the coroutine.
 ///
 /// A body that is cut off is an error: `UnexpectedEof` if the client disconnected, `TimedOut` if it
-/// sent nothing for the [idle timeout](crate::WithSessions::idle_timeout), and `InvalidData` if a
-/// chunk is malformed. If the service returns the error, the client gets a 400 or 408, and the
-/// request's session writes are dropped.
+/// sent nothing for the [connection timeout](crate::WithSessions::connection_timeout), and
+/// `InvalidData` if a chunk is malformed. If the service returns the error, the client gets a 400
+/// or 408, and the request's session writes are dropped.
 pub struct Body<'r> {
     reader: &'r mut (dyn BufRead + 'r),
 }

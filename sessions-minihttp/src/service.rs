@@ -16,12 +16,12 @@ use crate::server;
 use crate::stack;
 use crate::wire::Limits;
 
-/// The default of [`WithSessions::head_timeout`].
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The default of [`WithSessions::header_timeout`].
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The default of [`WithSessions::idle_timeout`]. Proxies keep connections open for 60 seconds, and
-/// the client side should close first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// The default of [`WithSessions::connection_timeout`]. Proxies keep connections open for 60
+/// seconds, and the client side should close first.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Any error that a service may return.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -62,8 +62,8 @@ where
 #[must_use = "nothing is served before `start`"]
 pub struct WithSessions<S> {
     app: App<S>,
-    head_timeout: Duration,
-    idle_timeout: Duration,
+    header_timeout: Duration,
+    connection_timeout: Duration,
 }
 
 impl<S: SessionService + Send + 'static> WithSessions<S> {
@@ -81,15 +81,15 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
     /// `HttpServiceFactory`.
     pub fn per_connection(sessions: Sessions, make: impl Fn(usize) -> S + Send + Sync + 'static) -> Self {
         let app = App { sessions, make: Box::new(make) };
-        Self { app, head_timeout: HEAD_TIMEOUT, idle_timeout: IDLE_TIMEOUT }
+        Self { app, header_timeout: HEADER_TIMEOUT, connection_timeout: CONNECTION_TIMEOUT }
     }
 
-    /// Sets the timeout for the head of a request, from its first byte. The default is 30 seconds.
+    /// Sets the timeout for a request's headers, from its first byte. The default is 30 seconds.
     ///
     /// Without it, a client that sends a byte now and then could keep its connection open forever.
     /// On timeout the client gets a 408.
-    pub const fn head_timeout(mut self, timeout: Duration) -> Self {
-        self.head_timeout = timeout;
+    pub const fn header_timeout(mut self, timeout: Duration) -> Self {
+        self.header_timeout = timeout;
         self
     }
 
@@ -98,8 +98,8 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
     /// It applies to waiting for the next request, for more of a body, and for room to send more of
     /// a response. Behind a proxy, make it longer than the proxy keeps connections open, so that no
     /// request arrives while the connection is being closed.
-    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
+    pub const fn connection_timeout(mut self, timeout: Duration) -> Self {
+        self.connection_timeout = timeout;
         self
     }
 
@@ -113,7 +113,7 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
     /// Returns an error if the address cannot be listened on, or `InvalidInput` for a timeout of
     /// less than a millisecond.
     pub fn start(self, address: impl ToSocketAddrs) -> io::Result<JoinHandle<()>> {
-        let limits = Limits { head: milliseconds(self.head_timeout)?, idle: milliseconds(self.idle_timeout)? };
+        let limits = Limits { head: milliseconds(self.header_timeout)?, idle: milliseconds(self.connection_timeout)? };
         stack::raise_stack_size();
         server::start(self.app, limits, address)
     }

@@ -110,7 +110,7 @@ fn head_may_arrive_byte_by_byte() {
 /// Serves with timeouts so short that a test can wait for them.
 fn impatient(head: Duration, idle: Duration) -> Client {
     Client::new(listen(|address| {
-        let server = WithSessions::new(sessions(), routes).head_timeout(head).idle_timeout(idle);
+        let server = WithSessions::new(sessions(), routes).header_timeout(head).connection_timeout(idle);
         server.start(address).is_ok()
     }))
 }
@@ -135,7 +135,7 @@ fn slow_head_is_refused() {
 }
 
 #[test]
-fn head_timeout_begins_with_its_first_byte() {
+fn header_timeout_begins_with_its_first_byte() {
     let limit = Duration::from_millis(800);
     let mut client = impatient(limit, LONG);
     for _ in 0..2 {
@@ -201,7 +201,7 @@ fn client_that_reads_nothing_times_out() {
         }
     };
     let address = listen(|address| {
-        let server = WithSessions::new(sessions(), service.clone()).head_timeout(SHORT).idle_timeout(SHORT);
+        let server = WithSessions::new(sessions(), service.clone()).header_timeout(SHORT).connection_timeout(SHORT);
         server.start(address).is_ok()
     });
     let unconnected = Arc::strong_count(&alive);
@@ -214,7 +214,7 @@ fn client_that_reads_nothing_times_out() {
 #[test]
 fn zero_timeout_is_refused() {
     for (head, idle) in [(Duration::ZERO, LONG), (LONG, Duration::ZERO), (Duration::from_micros(999), LONG)] {
-        let server = WithSessions::new(sessions(), routes).head_timeout(head).idle_timeout(idle);
+        let server = WithSessions::new(sessions(), routes).header_timeout(head).connection_timeout(idle);
         assert_eq!(server.start("127.0.0.1:0").unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
     }
 }
