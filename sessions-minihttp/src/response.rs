@@ -51,6 +51,29 @@ impl Response {
         self
     }
 
+    /// Returns the status, for services that wrap others.
+    ///
+    /// The client may get another one: if the service returns an error, or if its sessions cannot
+    /// be saved, the server replaces the response.
+    ///
+    /// ```
+    /// use sessions_minihttp::{BoxError, Request, Response, SessionService};
+    ///
+    /// fn counted(mut inner: impl SessionService) -> impl SessionService {
+    ///     let mut missing = 0;
+    ///     move |request: Request<'_>, response: &mut Response| -> Result<(), BoxError> {
+    ///         inner.call(request, response)?;
+    ///         missing += u64::from(response.status() == 404);
+    ///         response.header(&format!("X-Missing: {missing}"));
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
     /// Adds a header line, such as `Content-Type: text/html`.
     ///
     /// A line break in its value becomes a space, so that nobody can inject a header or a response.
@@ -88,10 +111,6 @@ impl Response {
     fn refill(&mut self, bytes: &[u8]) {
         self.buffer.clear();
         self.buffer.extend_from_slice(bytes);
-    }
-
-    pub(crate) const fn status(&self) -> u16 {
-        self.status
     }
 
     pub(crate) const fn headers(&mut self) -> &mut Headers {

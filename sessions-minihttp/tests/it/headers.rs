@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sessions_minihttp::{BoxError, Request, Response};
 
-use crate::support::{Client, serve, sessions};
+use crate::support::{Client, serve, service, sessions};
 
 fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     let path = request.path();
@@ -70,4 +70,19 @@ fn nameless_header_fails_only_its_request() {
     assert_eq!(client.get("/nameless", "").status, 500);
     assert_eq!(client.get("/write", "").body, "written in parts");
     assert_eq!(client.get("/many/0", "").body, "", "nothing of the answer before is left");
+}
+
+#[test]
+fn wrapping_service_sees_the_status() {
+    let service = service(|request: Request<'_>, response: &mut Response| {
+        routes(request, response)?;
+        let status = response.status();
+        response.body_vec(status.to_string().into_bytes());
+        Ok(())
+    });
+    let mut client = Client::new(serve(sessions(), service));
+    for (path, status) in [("/cached", 200), ("/to/x", 303)] {
+        let answer = client.get(path, "");
+        assert_eq!((answer.status, answer.body), (status, status.to_string()));
+    }
 }
