@@ -6,6 +6,7 @@ mod block_on;
 mod connection;
 mod device;
 mod ext;
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod gate;
