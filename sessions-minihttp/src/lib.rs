@@ -36,8 +36,9 @@ pub use sessions_core;
 pub use sessions_core::SealKey;
 pub use sessions_core::adapter::SignedIn;
 pub use sessions_core::{
-    ConfigError, CrossOrigin, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, SameSite, Session, SessionId,
-    SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies, local_path,
+    ConfigError, CrossOrigin, DestroyReason, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, OutagePolicy,
+    RejectReason, SameSite, Session, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies,
+    local_path,
 };
 pub use stack::raise_stack_size;
 

@@ -1,13 +1,14 @@
 //! The life of sessions.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sessions_minihttp::global::{destroy_by_id, start, update_expiration};
 use sessions_minihttp::sessions_core::testing::ManualClock;
 use sessions_minihttp::{
-    BoxError, Expiry, Request, Response, SessionService, Sessions, SessionsExt, WithSessions, block_on,
+    BoxError, DestroyReason, Event, Expiry, OutagePolicy, RejectReason, Request, Response, SessionService, Sessions,
+    SessionsExt, WithSessions, block_on,
 };
 
 use crate::support::{Client, get, listen, serve, service, sessions, set_global};
@@ -203,6 +204,27 @@ fn explicit_calls_change_the_idle_timeout() {
     }
     clock.advance(minutes(5));
     assert_eq!(client.get("/", &cookie).body, "1", "it has expired");
+}
+
+#[test]
+fn listeners_learn_the_reasons() {
+    let (ended, rejected) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let (on_end, on_reject) = (Arc::clone(&ended), Arc::clone(&rejected));
+    let builder = Sessions::builder().secure(false).outage(OutagePolicy::Anonymous);
+    let sessions = builder
+        .on_destroy(move |_, reason| on_end.lock().unwrap().push(reason))
+        .on_event(move |event| {
+            if let Event::Rejected { reason, .. } = event {
+                on_reject.lock().unwrap().push(*reason);
+            }
+        })
+        .build()
+        .unwrap();
+    let mut client = Client::new(serve(sessions, routes));
+    let cookie = client.get("/login", "id=x").cookie().to_owned();
+    assert_eq!(client.get("/logout", &cookie).status, 200);
+    assert_eq!(*rejected.lock().unwrap(), [RejectReason::Malformed]);
+    assert_eq!(*ended.lock().unwrap(), [DestroyReason::Logout]);
 }
 
 #[test]
