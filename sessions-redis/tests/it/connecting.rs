@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{NOW, changes, cluster, commit, id, patient, prefix, record, server, text};
+use crate::support::{NOW, changes, commit, id, patient, prefix, record, server, text};
 use pollster::block_on;
 use sessions_core::store::{Created, Store, StoreErrorKind};
 use sessions_redis::{OpenErrorKind, RedisStore};
