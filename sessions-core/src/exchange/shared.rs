@@ -51,12 +51,13 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// Reports writes that were made after the response headers were sent and never saved.
+    /// Reports writes that were never saved: those after the response headers were sent, and those
+    /// of a request that nobody ended.
     fn drop(&mut self) {
         let state = self.state.get_mut();
         if state.has_unsaved() {
             let id = state.written_id();
-            self.raise(&Event::Unsaved { id });
+            self.sessions.raise_unsaved(id);
         }
     }
 }

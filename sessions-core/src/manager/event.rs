@@ -70,7 +70,8 @@ pub enum Event {
         /// The session.
         id: SessionId,
     },
-    /// A write after the response headers were sent was never saved.
+    /// A write or a destroy was never saved: it came after the response headers were sent, or
+    /// nobody finished the request.
     #[non_exhaustive]
     Unsaved {
         /// The session, if it is stored.
@@ -242,7 +243,7 @@ fn log(event: &Event) {
             tracing::debug!(target: TARGET, %id, "writes refused: the session ended or was renewed during the request");
         }
         Event::Unsaved { id } => {
-            tracing::warn!(target: TARGET, id = id.map(display), "writes after the response headers were never saved");
+            tracing::debug!(target: TARGET, id = id.map(display), "writes were never saved");
         }
         Event::Undecodable { id, key, expected } => {
             tracing::warn!(target: TARGET, id = id.map(display), %key, expected, "an entry cannot be read as the requested type");

@@ -40,6 +40,8 @@ pub(crate) struct Inner {
     listeners: Listeners,
     /// When the warning about dropped cookies was last logged.
     plain_http: LastWarning,
+    /// When the warning about unsaved writes was last logged.
+    unsaved: LastWarning,
     /// Stops its thread when the last clone of the manager is dropped.
     sweeper: OnceLock<Sweeper>,
 }
@@ -51,8 +53,9 @@ impl Sessions {
     }
 
     pub(crate) fn new(config: Config, form: CookieForm, store: Arc<dyn Store>, listeners: Listeners) -> Self {
-        let (plain_http, sweeper) = (LastWarning::default(), OnceLock::new());
-        let inner = Arc::new(Inner { config, form, store, listeners, plain_http, sweeper });
+        let (plain_http, unsaved) = Default::default();
+        let inner = Inner { config, form, store, listeners, plain_http, unsaved, sweeper: OnceLock::new() };
+        let inner = Arc::new(inner);
         if let Some(interval) = inner.config.sweep_every {
             // Started only now: the thread stops if it finds no manager.
             inner.sweeper.get_or_init(|| Sweeper::spawn(Arc::downgrade(&inner), interval));
@@ -303,6 +306,20 @@ impl Sessions {
 
     pub(crate) fn raise(&self, event: &Event) {
         self.inner.listeners.raise(event);
+    }
+
+    /// Reports writes that were never saved. Warns at most once a minute, since a client that
+    /// disconnects can be the reason, too.
+    #[cold]
+    pub(crate) fn raise_unsaved(&self, id: Option<SessionId>) {
+        if self.inner.unsaved.is_due(self.now()) {
+            tracing::warn!(
+                target: TARGET,
+                id = id.map(display),
+                "writes to a session, or its end, were never saved: call `save` after the response headers were sent, and `finish` or                  `Exchange::end` where no middleware does"
+            );
+        }
+        self.raise(&Event::Unsaved { id });
     }
 
     pub(crate) fn cookie_form(&self) -> &CookieForm {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pollster::block_on;
 use sessions_core::{Error, ErrorKind, Event, Session};
 
+use crate::log::logged;
 use crate::support::{Fixture, varies};
 
 #[test]
@@ -167,6 +168,28 @@ fn unsaved_stream_writes_are_reported() {
     assert!(matches!(fixture.take_events()[..], [Event::Unsaved { id: unsaved, .. }] if unsaved == id));
     browser.visit(|session| session.set("k", "3").unwrap());
     assert_eq!(fixture.take_events(), []);
+}
+
+/// Regression: a logout whose request nobody finished was lost without a word.
+#[test]
+fn a_request_that_nobody_ends_is_reported() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("k", "1");
+    let id = browser.visit(Session::id).result;
+    let works: [fn(&Session); 3] =
+        [|session| session.set("k", "2").unwrap(), Session::destroy, |session| session.login("ann").unwrap()];
+    for (round, work) in works.into_iter().enumerate() {
+        fixture.take_events();
+        let lines = logged(|| work(&browser.start()));
+        let events = fixture.take_events();
+        assert!(matches!(events[..], [Event::Unsaved { id: unsaved, .. }] if unsaved == id), "{events:?}");
+        // Clients can cause it, so there is one warning a minute.
+        let warns = lines.iter().filter(|line| line.starts_with("WARN ")).count();
+        assert_eq!(warns, usize::from(round == 0), "{lines:?}");
+    }
+    drop(browser.start().lenient("k").text());
+    assert_eq!(fixture.take_events(), [], "nothing was written");
 }
 
 type Write = fn(&Session) -> Result<(), Error>;

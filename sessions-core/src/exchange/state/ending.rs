@@ -119,11 +119,8 @@ impl State {
         (destroys, if destroys { None } else { self.take_dropped() })
     }
 
-    /// Returns whether writes made after the response headers were sent are unsaved.
+    /// Returns whether writes, or a destroy, are unsaved.
     pub(crate) fn has_unsaved(&self) -> bool {
-        if !self.headers_sent {
-            return false;
-        }
         let is_written = !self.view.edits().is_empty() || self.renewal || self.head.is_some();
         let destroys = !self.doomed().is_empty() && !self.is_destroy_reported;
         is_written || destroys || self.has_dropped()
