@@ -55,8 +55,8 @@ impl Session {
 
     /// Returns the current time of the manager's clock.
     ///
-    /// The timestamps of a session compare with it: `session.now().since(info.last_seen_at())` is how
-    /// long ago a device was used.
+    /// The timestamps of a session compare with it: `session.now().since(info.last_seen_at())` is
+    /// how long ago a device was used.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.shared.sessions.now()
