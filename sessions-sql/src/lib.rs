@@ -32,7 +32,7 @@ pub use mysql::{MySql, MySqlStore};
 #[cfg(feature = "postgres")]
 pub use postgres::{Postgres, PostgresStore};
 pub use sessions_remote::{OpenError, OpenErrorKind};
-/// The version whose pools a builder takes.
-pub use sqlx;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, SqliteStore};
+/// The version whose pools a builder takes.
+pub use sqlx;
