@@ -245,5 +245,5 @@ async fn listeners_get_reasons() {
     assert!(sessions.start(&request).await.unwrap().is_new());
     drop(sessions.issue(Login::new("iris")).await.unwrap());
     sessions.destroy_principal("iris").await.unwrap();
-    assert_eq!((rejected.get(), ended.get()), (Some(&RejectReason::Malformed), Some(&DestroyReason::Administration)));
+    assert_eq!((rejected.get(), ended.get()), (Some(&RejectReason::Malformed), Some(&DestroyReason::Revoked)));
 }
