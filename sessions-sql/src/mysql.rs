@@ -22,20 +22,6 @@ pub struct MySql;
 
 impl Database for MySql {}
 
-/// An index may not be partial here.
-const SCHEMA: &str = "\
-CREATE TABLE IF NOT EXISTS {table} (
-    id BINARY(16) NOT NULL PRIMARY KEY,
-    head VARBINARY(255) NOT NULL,
-    body LONGBLOB NOT NULL,
-    principal BINARY(16),
-    expires_at BIGINT NOT NULL,
-    sweep_from BIGINT NOT NULL,
-    INDEX {principal} (principal),
-    INDEX {sweep_from} (sweep_from)
-) ENGINE = InnoDB;
-";
-
 impl Driver for MySql {
     type Sqlx = sqlx::MySql;
     type Room = ();
@@ -51,7 +37,8 @@ impl Driver for MySql {
     const EXPIRED: &'static str = "{due} FOR UPDATE SKIP LOCKED";
     const MOVED: &'static str =
         "UPDATE {table} AS kept JOIN ({due}) AS due ON kept.id = due.id SET kept.sweep_from = kept.expires_at";
-    const SCHEMA: &'static str = SCHEMA;
+    // An index may not be partial here.
+    const SCHEMA: &'static str = include_str!("sql/mysql.sql");
 
     send_with_sqlx!();
 

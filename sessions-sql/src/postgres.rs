@@ -38,23 +38,6 @@ impl SqlBuilder<Postgres> {
     }
 }
 
-/// Sent in one message, the statements are one transaction. The lock lets one server in at a time:
-/// IF NOT EXISTS alone fails if two create the same table at once.
-const SCHEMA: &str = "\
-DO 'BEGIN PERFORM pg_advisory_xact_lock(7310579640141); END';
-CREATE TABLE IF NOT EXISTS {table} (
-    id bytea PRIMARY KEY,
-    head bytea NOT NULL,
-    body bytea NOT NULL,
-    principal bytea,
-    expires_at bigint NOT NULL,
-    sweep_from bigint NOT NULL
-) WITH (fillfactor = 90);
-ALTER TABLE {table} ALTER COLUMN body SET STORAGE EXTERNAL;
-CREATE INDEX IF NOT EXISTS {principal} ON {table} (principal) WHERE principal IS NOT NULL;
-CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
-";
-
 impl Driver for Postgres {
     type Sqlx = sqlx::Postgres;
     type Room = ();
@@ -71,7 +54,9 @@ impl Driver for Postgres {
         DELETE FROM {table} AS gone USING due WHERE gone.id = due.id RETURNING gone.id";
     const MOVED: &'static str = "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
         UPDATE {table} AS kept SET sweep_from = kept.expires_at FROM due WHERE kept.id = due.id";
-    const SCHEMA: &'static str = SCHEMA;
+    // Sent in one message, the statements are one transaction. The lock lets one server in at a
+    // time: IF NOT EXISTS alone fails if two create the same table at once.
+    const SCHEMA: &'static str = include_str!("sql/postgres.sql");
 
     send_with_sqlx!();
 

@@ -26,22 +26,6 @@ pub struct Sqlite;
 
 impl Database for Sqlite {}
 
-/// The body is the last column, and comes last on a row's pages. A touch writes the first one only.
-const SCHEMA: &str = "\
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS {table} (
-    id BLOB NOT NULL PRIMARY KEY,
-    head BLOB NOT NULL,
-    principal BLOB,
-    expires_at INTEGER NOT NULL,
-    sweep_from INTEGER NOT NULL,
-    body BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS {principal} ON {table} (principal) WHERE principal IS NOT NULL;
-CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
-COMMIT;
-";
-
 /// What SQLite appends to the database's path for the files beside it. They get its permissions.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
@@ -62,7 +46,9 @@ impl Driver for Sqlite {
     const TEXT_AND_BYTES: [&'static str; 2] = ["text", "blob"];
     const EXPIRED: &'static str = "DELETE FROM {table} WHERE id IN ({due}) RETURNING id";
     const MOVED: &'static str = "UPDATE {table} SET sweep_from = expires_at WHERE id IN ({due})";
-    const SCHEMA: &'static str = SCHEMA;
+    // The body is the last column, and comes last on a row's pages. A touch writes the first one
+    // only.
+    const SCHEMA: &'static str = include_str!("sql/sqlite.sql");
 
     fn connect_options(base: &str, url: &UrlOptions, patience: Duration) -> Result<SqliteConnectOptions, OpenError> {
         let path = base.strip_prefix("sqlite:").unwrap_or(base);
