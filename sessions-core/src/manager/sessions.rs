@@ -316,7 +316,8 @@ impl Sessions {
             tracing::warn!(
                 target: TARGET,
                 id = id.map(display),
-                "writes to a session, or its end, were never saved: call `save` after the response headers were sent, and `finish` or                  `Exchange::end` where no middleware does"
+                "writes to a session, or its end, were never saved: call `save` after the response headers were sent, and `finish` or \
+                 `Exchange::end` where no middleware does"
             );
         }
         self.raise(&Event::Unsaved { id });
