@@ -173,7 +173,7 @@ impl Exchange {
         if self.shared.is_loaded() {
             let mut state = self.shared.lock();
             if let Some(headers) = state.headers_if_unchanged(&self.shared.sessions) {
-                state.headers_sent = is_shared;
+                (state.headers_sent, state.is_over) = (is_shared, !is_shared);
                 return Commit::ready(Ok(headers));
             }
         } else if !is_shared {

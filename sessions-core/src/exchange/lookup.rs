@@ -198,6 +198,7 @@ impl Search {
 }
 
 /// Stores the result in the exchange.
+#[inline]
 fn end(shared: &Shared, loaded: Loaded) -> Result<(), Error> {
     shared.load(loaded);
     Ok(())

@@ -55,7 +55,7 @@ impl Drop for Shared {
     /// of a request that nobody ended.
     fn drop(&mut self) {
         let state = self.state.get_mut();
-        if state.has_unsaved() {
+        if *self.is_loaded.get_mut() && !state.is_over && state.has_unsaved() {
             let id = state.written_id();
             self.sessions.raise_unsaved(id);
         }

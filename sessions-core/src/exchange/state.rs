@@ -22,6 +22,8 @@ use turns::Saves;
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) headers_sent: bool,
+    /// The request has ended with nothing to write, and nobody holds its session.
+    pub(crate) is_over: bool,
     pub(crate) transport: Transport,
     pub(crate) stage: Stage,
     view: View,
