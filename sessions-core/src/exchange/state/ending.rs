@@ -121,8 +121,8 @@ impl State {
 
     /// Returns whether writes, or a destroy, are unsaved.
     pub(crate) fn has_unsaved(&self) -> bool {
-        let is_written = self.renewal | self.head.is_some() | !self.view.edits().is_empty();
-        let destroys = self.destroys > 0 && !self.doomed().is_empty() && !self.is_destroy_reported;
+        let is_written = !self.view.edits().is_empty() || self.renewal || self.head.is_some();
+        let destroys = !self.doomed().is_empty() && !self.is_destroy_reported;
         is_written || destroys || self.has_dropped()
     }
 
