@@ -1,9 +1,8 @@
 //! Requests that are dropped early, as an adapter's guards see them.
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Waker};
 
 use pollster::block_on;
 use sessions_core::adapter::{Commit, CommitGuard, ExchangeGuard};
@@ -45,18 +44,23 @@ fn taken_exchange_is_not_abandoned() {
     assert!(ExchangeGuard::new(None, complete).is_empty());
 }
 
+/// Begins a commit of a destroy and a create. The second one waits for the answer to the first.
+fn commit_of_two_operations(fixture: &Fixture) -> Pin<Box<CommitGuard>> {
+    let mut browser = fixture.browser();
+    browser.set("k", "v");
+    let session = browser.start();
+    session.destroy();
+    session.set_flash("bye", "see you").unwrap();
+    let mut guard = Box::pin(CommitGuard::new(session.exchange().end(200), complete));
+    assert!(poll(guard.as_mut()).is_pending());
+    guard
+}
+
 #[test]
 fn dropped_commit_is_completed() {
     for is_dropped in [false, true] {
         let fixture = Fixture::late();
-        let mut browser = fixture.browser();
-        browser.set("k", "v");
-        let session = browser.start();
-        // Two operations: the second one waits for the answer to the first.
-        session.destroy();
-        session.set_flash("bye", "see you").unwrap();
-        let mut guard = Box::pin(CommitGuard::new(session.exchange().end(200), complete));
-        assert!(guard.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let guard = commit_of_two_operations(&fixture);
         assert_eq!(fixture.count(), 0);
         if is_dropped {
             drop(guard);
@@ -72,14 +76,8 @@ fn dropped_commit_is_completed() {
 #[test]
 fn commit_is_not_polled_after_a_panic() {
     let fixture = Fixture::late();
-    let mut browser = fixture.browser();
-    browser.set("k", "v");
-    let session = browser.start();
-    // Two operations: the store panics when it is asked for the second one.
-    session.destroy();
-    session.set_flash("bye", "see you").unwrap();
-    let mut guard = Box::pin(CommitGuard::new(session.exchange().end(200), complete));
-    assert!(poll(guard.as_mut()).is_pending());
+    let mut guard = commit_of_two_operations(&fixture);
+    // When it is asked for the second one.
     fixture.store.panics.store(true, Ordering::SeqCst);
     assert!(catch_unwind(AssertUnwindSafe(|| poll(guard.as_mut()))).is_err());
     drop(guard);
