@@ -1,4 +1,4 @@
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -283,7 +283,7 @@ fn capabilities(profile: &Path) -> Value {
 ///
 /// The system closes the pipe when the test process ends. Then only the shell is left to remove the
 /// folder.
-const SCRIPT: &str = r#"setsid chromedriver --port=0 &
+const SCRIPT: &str = r#"setsid chromedriver --port="$PORT" &
 exec >&-; read -r word
 kill -KILL -$! || kill -KILL $!; wait
 [ "$word" = keep ] || rm -rf "$HOME""#;
@@ -295,28 +295,53 @@ struct Driver {
     shell: Child,
     address: SocketAddr,
     /// Kept open, so that the driver can print without failing.
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
 }
 
 impl Driver {
     /// Starts a driver that writes its files to `folder`.
     fn start(folder: &Path) -> Self {
+        let mut printed = String::new();
+        // It listens on the same port of IPv6 and IPv4. One that is free in the first may be in use
+        // in the second.
+        for _ in 0..5 {
+            match Self::listen(folder, 0) {
+                Ok(driver) => return driver,
+                Err(text) => printed = text,
+            }
+        }
+        panic!("chromedriver does not start: {printed}");
+    }
+
+    /// Starts a driver on a port, or on a free one for 0.
+    ///
+    /// # Errors
+    ///
+    /// Returns what the driver printed if it ends before it listens.
+    fn listen(folder: &Path, port: u16) -> Result<Self, String> {
         let mut command = Command::new("sh");
         in_group_of_its_own(&mut command);
         let mut shell = command
             .args(["-c", SCRIPT])
             .env("HOME", folder)
             .env("TMPDIR", folder)
+            .env("PORT", port.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("there is a shell");
-        let output = shell.stdout.take().expect("its output was piped");
-        let mut output = BufReader::new(output);
-        let port = output.by_ref().lines().map_while(Result::ok).find_map(|line| announced(&line));
-        let port = port.expect("chromedriver announces its port");
-        Self { shell, address: (Ipv4Addr::LOCALHOST, port).into(), _output: output }
+        let output = BufReader::new(shell.stdout.take().expect("its output was piped"));
+        let mut driver = Self { shell, address: (Ipv4Addr::LOCALHOST, port).into(), output };
+
+        let mut printed = String::new();
+        while driver.output.read_line(&mut printed).is_ok_and(|length| length > 0) {
+            if let Some(port) = announced(&printed) {
+                driver.address.set_port(port);
+                return Ok(driver);
+            }
+        }
+        Err(printed)
     }
 }
 
@@ -339,19 +364,34 @@ fn in_group_of_its_own(command: &mut Command) {
 #[cfg(not(unix))]
 fn in_group_of_its_own(_command: &mut Command) {}
 
-/// Returns the port from the line that chromedriver prints at start.
-fn announced(line: &str) -> Option<u16> {
-    let (_, port) = line.split_once("started successfully on port ")?;
+/// Returns the port from what chromedriver prints at start.
+fn announced(printed: &str) -> Option<u16> {
+    let (_, port) = printed.split_once("started successfully on port ")?;
     port.trim_end().trim_end_matches('.').parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
     fn the_port_is_read_from_the_announcement() {
         assert_eq!(announced("ChromeDriver was started successfully on port 40745."), Some(40745));
         assert_eq!(announced("Starting ChromeDriver 156.0.8078.108 on port 0"), None);
+    }
+
+    #[test]
+    fn a_driver_that_ends_shows_its_reason() {
+        if !CHROMEDRIVER.is_installed() {
+            return;
+        }
+        let folder = TempDir::new().expect("there is a folder for temporary files");
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+        let port = other.local_addr().expect("it listens").port();
+        let printed = Driver::listen(folder.path(), port).expect_err("the port is in use");
+        assert!(printed.contains("port not available"), "{printed}");
+        assert!(folder.path().exists(), "another driver can use the folder");
     }
 }
