@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::account::Account;
 use crate::guard::Guard;
-use crate::port;
+use crate::port::free_port;
 
 /// Time for a server to do what it is asked to, on a machine that is busy with other tests.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ impl Daemon {
         if let Some(account) = account {
             account.own(folder.path()).expect("root may give a folder away");
         }
-        Self { guard: None, program, arguments: Vec::new(), port: port::free(), account, folder }
+        Self { guard: None, program, arguments: Vec::new(), port: free_port(), account, folder }
     }
 
     /// Starts the server and waits until it answers.

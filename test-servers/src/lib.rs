@@ -41,6 +41,7 @@ pub use cluster::Cluster;
 pub use mariadb::MariaDb;
 pub use options::Options;
 pub use pgbouncer::PgBouncer;
+pub use port::free_port;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use raise_on_drop::RaiseOnDrop;

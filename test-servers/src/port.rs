@@ -10,8 +10,16 @@ const COUNT: u16 = BUS;
 /// Distance from a cluster node's port to its second one, the cluster bus.
 pub(crate) const BUS: u16 = 10_000;
 
-/// Returns a port that is free, as is the matching port for the cluster bus.
-pub(crate) fn free() -> u16 {
+/// Returns a port of the loopback interface for a server to listen on.
+///
+/// It is below the ephemeral ports, so that no connection takes it before the server does. The
+/// matching port for a cluster bus is free too.
+///
+/// # Panics
+///
+/// Panics if no port is free.
+#[must_use]
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Processes start at different offsets, so that they do not race for the same ports.
     let start = (u64::from(std::process::id()) * 97 % u64::from(COUNT)) as u16;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::guard::Guard;
 use crate::options::Options;
-use crate::port;
+use crate::port::free_port;
 
 /// Time for a server to start, on a machine that is busy with other tests.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -39,7 +39,7 @@ impl Server {
     pub(crate) fn with(options: Options) -> Self {
         let folder = TempDir::with_prefix("redis-").expect("there is a folder for temporary files");
         let certificate = options.tls.then(|| make_certificate(&folder));
-        let mut server = Self { guard: None, port: port::free(), options, certificate, folder };
+        let mut server = Self { guard: None, port: free_port(), options, certificate, folder };
         server.launch();
         server
     }

@@ -1,10 +1,11 @@
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use test_servers::free_port;
 
 use crate::{Connection, NGINX, Request, Response, Server};
 
@@ -63,7 +64,7 @@ impl Nginx {
             return None;
         }
         let folder = TempDir::with_prefix("nginx-").expect("there is a folder for temporary files");
-        let address = free_address();
+        let address = (Ipv4Addr::LOCALHOST, free_port()).into();
         let path = folder.path().join("nginx.conf");
         fs::write(&path, configuration(&folder, address, server, options)).expect("the folder is ours");
         let process = Command::new("nginx")
@@ -168,9 +169,4 @@ http {{
 ",
         demo = server.address()
     )
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-    listener.local_addr().expect("a listener has an address")
 }
