@@ -44,9 +44,15 @@ impl Headers {
         if is_servers_own(name) {
             return;
         }
-        if name.eq_ignore_ascii_case("connection") && line[name.len() + 1..].trim().eq_ignore_ascii_case("close") {
-            self.close = true;
-            return;
+        if name.eq_ignore_ascii_case("connection") {
+            let lists = |wanted: &str| {
+                line[name.len() + 1..].split(',').any(|option| option.trim().eq_ignore_ascii_case(wanted))
+            };
+            self.close |= lists("close");
+            // Whether the connection stays open is decided later, and announced by the server.
+            if lists("close") || lists("keep-alive") {
+                return;
+            }
         }
         if memchr3(b'\r', b'\n', 0, line.as_bytes()).is_some() {
             // Required by RFC 9110 section 5.5.
@@ -195,8 +201,11 @@ mod tests {
     fn server_sets_the_framing_headers() {
         let own = headers(&["Content-Length: 5", "TRANSFER-ENCODING: chunked", "date: now", "A: 1"]);
         assert_eq!((own.text.as_str(), own.close()), ("A: 1\r\n", false));
-        let closing = headers(&["connection:close ", "A: 1"]);
-        assert_eq!((closing.text.as_str(), closing.close()), ("A: 1\r\n", true));
+        for line in ["connection:close ", "Connection: keep-alive, Close", "Connection: x,close"] {
+            let closing = headers(&[line, "A: 1"]);
+            assert_eq!((closing.text.as_str(), closing.close()), ("A: 1\r\n", true), "{line}");
+        }
+        assert_eq!(headers(&["Connection: Keep-Alive"]).text, "");
         let other = headers(&["Connection: upgrade"]);
         assert_eq!((other.text.as_str(), other.close()), ("Connection: upgrade\r\n", false));
     }
