@@ -116,19 +116,15 @@ impl<S: SessionService> Connection<S> {
 
     fn receive(&mut self) -> Result<(), End> {
         self.wire.flush().map_err(|_| End::Silent)?;
-        let due = if self.input.is_empty() {
-            self.wire.idle_due()
-        } else {
-            *self.head_due.get_or_insert_with(|| self.wire.head_due())
-        };
+        let is_idle = self.input.is_blank();
+        let due =
+            if is_idle { self.wire.idle_due() } else { *self.head_due.get_or_insert_with(|| self.wire.head_due()) };
         match self.wire.receive(self.input.room(), due) {
             Ok(count @ 1..) => {
                 self.input.receive(count);
                 Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::TimedOut && !self.input.is_empty() => {
-                Err(End::Refused(Refusal::Slow))
-            }
+            Err(error) if error.kind() == ErrorKind::TimedOut && !is_idle => Err(End::Refused(Refusal::Slow)),
             Ok(0) | Err(_) => Err(End::Silent),
         }
     }

@@ -27,8 +27,16 @@ impl Input {
         Self { bytes: vec![0; SIZE], start: 0, end: 0, incomplete: 0 }
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    const fn is_empty(&self) -> bool {
         self.start == self.end
+    }
+
+    /// Returns whether no request has begun.
+    ///
+    /// The line break that old clients send after a form belongs to no request (RFC 9112 section
+    /// 2.2).
+    pub(crate) fn is_blank(&self) -> bool {
+        b"\r\n".starts_with(&self.bytes[self.start..self.end])
     }
 
     /// Returns the bytes and the space behind them, which is enough for parts of a body.
