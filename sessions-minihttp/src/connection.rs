@@ -149,7 +149,10 @@ impl<S: SessionService> Station<S> {
                 FAILED
             }
         };
-        visit.finish(status, response);
+        if catch_unwind(AssertUnwindSafe(|| visit.finish(status, response))).is_err() {
+            tracing::error!(target: TARGET, "a store panicked");
+            response.refuse(FAILED);
+        }
         if panicked {
             self.service = None;
         }

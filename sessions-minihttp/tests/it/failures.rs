@@ -149,6 +149,23 @@ fn failed_write_replaces_the_response() {
     assert_eq!(client.get("/len", &cookie).body, "1");
 }
 
+/// What the connection has not sent yet is not lost either.
+#[test]
+fn panicking_store_fails_only_its_request() {
+    let (sessions, store) = fragile();
+    let (mut client, cookie) = client_with_session(sessions);
+    store.writes_panic.store(true, Ordering::SeqCst);
+    let requests = [get("/len", &cookie), get("/set", ""), get("/logout-err", &cookie), get("/len", &cookie)];
+    client.send(requests.concat().as_bytes());
+    assert_eq!(client.receive().unwrap().body, "1");
+    for _ in 0..2 {
+        let answer = client.receive().unwrap();
+        assert_bare(&answer, 500);
+        assert_eq!(answer.one("set-cookie"), None);
+    }
+    assert_eq!(client.receive().unwrap().body, "1");
+}
+
 #[test]
 fn saved_cookie_is_sent_if_the_commit_fails() {
     let (sessions, store) = fragile();

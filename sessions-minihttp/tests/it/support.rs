@@ -171,6 +171,7 @@ pub(crate) struct Fragile {
     inner: MemoryStore,
     pub(crate) loads_fail: AtomicBool,
     pub(crate) writes_fail: AtomicBool,
+    pub(crate) writes_panic: AtomicBool,
 }
 
 impl Fragile {
@@ -179,6 +180,7 @@ impl Fragile {
     }
 
     fn write<T>(&self, answer: impl FnOnce(&MemoryStore) -> StoreFuture<T>) -> StoreFuture<T> {
+        assert!(!self.writes_panic.load(Ordering::SeqCst), "a store's panic");
         if self.writes_fail.load(Ordering::SeqCst) { self.fail() } else { answer(&self.inner) }
     }
 
