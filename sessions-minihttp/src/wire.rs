@@ -31,8 +31,8 @@ const LINGER: u64 = 1000;
 
 /// The socket of a connection and its output.
 ///
-/// Responses to pipelined requests are collected, and written before the connection waits for
-/// anything.
+/// Responses to pipelined requests are collected, and written before the connection waits for its
+/// client.
 pub(crate) struct Wire {
     socket: Socket,
     output: Vec<u8>,
