@@ -150,6 +150,8 @@ impl Response {
     /// Writes the response. For a `HEAD` request the body is omitted but its length is sent.
     pub(crate) fn write_to(&mut self, wire: &mut Wire, is_head: bool, persistence: Persistence) -> io::Result<()> {
         let body = match &self.body {
+            // Clients may know that it has none, and take it for the next response.
+            _ if self.status == 205 => b"",
             Body::Buffer => &self.buffer[..],
             Body::Text(text) => text.as_bytes(),
             Body::Bytes(bytes) => bytes,
