@@ -38,7 +38,11 @@ where
 fn bind(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpListener> {
     let mut result = Err(io::Error::new(ErrorKind::InvalidInput, "no address to listen on"));
     for address in addresses {
-        result = TcpListener::bind(address);
+        // may shares a port with other sockets that do the same (`SO_REUSEPORT`). A second server
+        // would start without an error, and each would get a part of the connections. So the port
+        // must be free for a socket that does not share it.
+        let exclusive = std::net::TcpListener::bind(address).map(drop);
+        result = exclusive.and_then(|()| TcpListener::bind(address));
         if result.is_ok() {
             break;
         }

@@ -1,8 +1,9 @@
 //! Persistent, closed and numerous connections.
 
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 
-use sessions_minihttp::{BoxError, Request, Response, Sessions, block_on};
+use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions, block_on};
 
 use crate::support::{Client, get, serve, service, sessions, wait_until};
 
@@ -17,6 +18,14 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
 /// Returns a request with this `Connection` header.
 fn request(version: &str, connection: &str) -> String {
     format!("GET / HTTP/{version}\r\nHost: test\r\nConnection: {connection}\r\n\r\n")
+}
+
+/// Each server would get a part of the connections.
+#[test]
+fn port_of_another_server_is_not_shared() {
+    let address = serve(sessions(), routes);
+    let second = WithSessions::new(sessions(), routes).start(address);
+    assert_eq!(second.unwrap_err().kind(), ErrorKind::AddrInUse);
 }
 
 #[test]
