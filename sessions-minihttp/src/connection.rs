@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
+use std::iter;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -193,9 +194,11 @@ fn refuse(error: &BoxError, broken: Option<Refusal>, response: &mut Response) ->
     FAILED
 }
 
-/// Finds a session's error, even inside an I/O error.
+/// Finds a session's error among an error and its sources, and inside I/O errors.
 fn session_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
-    error.downcast_ref().or_else(|| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref())
+    let inner = |error: &'a (dyn StdError + 'static)| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
+    let mut errors = iter::successors(Some(error), |&error| error.source());
+    errors.find_map(|error| error.downcast_ref().or_else(|| inner(error)))
 }
 
 #[cfg(test)]

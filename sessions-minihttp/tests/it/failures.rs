@@ -1,14 +1,31 @@
 //! Services and stores that fail.
 
-use std::io;
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::{fmt, io};
 
 use sessions_minihttp::{BoxError, Request, Response, Sessions, block_on};
 
 use crate::support::{Answer, Client, fragile, get, serve, service, sessions};
 
 const SECRET: &str = "secret-of-the-service";
+
+/// An error as applications define them.
+#[derive(Debug)]
+struct OwnError<E>(E);
+
+impl<E> fmt::Display for OwnError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SECRET)
+    }
+}
+
+impl<E: Error + 'static> Error for OwnError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
 
 fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     response.header("X-Answer: whole").body("answer");
@@ -18,6 +35,8 @@ fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError>
     }
     let session = match path {
         "/io" => request.session().map_err(io::Error::from)?,
+        "/own" => request.session().map_err(OwnError)?,
+        "/own-io" => request.session().map_err(|error| OwnError(io::Error::from(error)))?,
         _ => request.session()?,
     };
     match path {
@@ -124,7 +143,7 @@ fn failed_load_fails_only_its_routes() {
     let (sessions, store) = fragile();
     let (mut client, cookie) = client_with_session(sessions);
     store.loads_fail.store(true, Ordering::SeqCst);
-    for path in ["/len", "/io", "/set", "/logout-err"] {
+    for path in ["/len", "/io", "/own", "/own-io", "/set", "/logout-err"] {
         let answer = client.get(path, &cookie);
         assert_bare(&answer, 503);
         assert_eq!((answer.one("set-cookie"), answer.one("vary")), (None, None));
