@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
+use axum::extract::connect_info::MockConnectInfo;
 use sessions_core::{Device, TrustedProxies};
 use sessions_http::RequestHead;
 
@@ -11,7 +12,8 @@ use sessions_http::RequestHead;
 /// The address is known if the router is served with
 /// `router.into_make_service_with_connect_info::<SocketAddr>()`. Behind a reverse proxy that is the
 /// address of the proxy. Name the proxies that you trust, and let them report their clients, in
-/// nginx with `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`.
+/// nginx with `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`. Tests without a
+/// connection set the address with axum's [`MockConnectInfo`].
 ///
 /// ```
 /// use axum::extract::State;
@@ -26,8 +28,10 @@ use sessions_http::RequestHead;
 /// ```
 #[must_use]
 pub fn device<R: RequestHead>(request: &R, proxies: &TrustedProxies) -> Device {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    sessions_http::device(request, peer.map(|ConnectInfo(peer)| peer.ip()), proxies)
+    let extensions = request.extensions();
+    let peer = extensions.get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
+    let mocked = || extensions.get().map(|MockConnectInfo(peer): &MockConnectInfo<SocketAddr>| peer.ip());
+    sessions_http::device(request, peer.or_else(mocked), proxies)
 }
 
 #[cfg(test)]
@@ -41,6 +45,9 @@ mod tests {
         let proxies = TrustedProxies::new(["127.0.0.1"]).unwrap();
         let mut request = Request::get("/").header("x-forwarded-for", "198.51.100.7").body(()).unwrap();
         assert_eq!(device(&request, &proxies).address(), None);
+        request.extensions_mut().insert(MockConnectInfo(SocketAddr::from(([192, 0, 2, 1], 4711))));
+        assert_eq!(device(&request, &proxies).address().unwrap().to_string(), "192.0.2.1");
+        // As in axum's own extractor, a real connection counts first.
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4711))));
         assert_eq!(device(&request, &proxies).address().unwrap().to_string(), "198.51.100.7");
         assert_eq!(device(&request, &TrustedProxies::default()).address().unwrap().to_string(), "127.0.0.1");
