@@ -104,8 +104,8 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
         self
     }
 
-    /// Listens on an address and serves in coroutines. Cancelling the returned coroutine stops the
-    /// server.
+    /// Listens on an address and serves in coroutines. Cancelling the returned coroutine closes the
+    /// listener; connections that are open are still served.
     ///
     /// [Raises the stack size](crate::raise_stack_size) of coroutines first.
     ///
