@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr3};
 use sessions_core::adapter::{Header, ResponseHeaders};
 
-use crate::http::letters_digits_and;
+use crate::http::IS_TOKEN;
 
 /// Maximum capacity that a response's headers keep for the next response.
 const LARGEST_KEPT: usize = 16 * 1024;
@@ -141,9 +141,6 @@ const fn name_of(header: Header) -> &'static str {
         other => other.name(),
     }
 }
-
-/// Bytes that RFC 9110 allows in a header name.
-const IS_TOKEN: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
 
 #[cfg(test)]
 mod tests {

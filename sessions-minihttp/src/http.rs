@@ -6,7 +6,7 @@ mod framing;
 mod head;
 mod refusal;
 
-pub(crate) use bytes::letters_digits_and;
+pub(crate) use bytes::IS_TOKEN;
 pub(crate) use chunked::{Chunked, Next};
 pub(crate) use framing::{BodyLength, Framing, Persistence};
 pub(crate) use head::{Head, MAX_FIELDS, MAX_HEAD, parse};

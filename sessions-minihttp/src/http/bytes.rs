@@ -1,4 +1,7 @@
-//! Sets of bytes that are allowed in parts of a request head.
+//! Sets of bytes that are allowed in parts of a head.
+
+/// Bytes that RFC 9110 allows in a header name.
+pub(crate) const IS_TOKEN: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~");
 
 /// Returns a table that is true for the ASCII letters and digits, and for `others`.
 pub(crate) const fn letters_digits_and(others: &[u8]) -> [bool; 256] {
