@@ -24,14 +24,21 @@ struct Server<S> {
     limits: Limits,
 }
 
-/// Listens on an address and serves connections.
-pub(crate) fn start<S>(app: App<S>, limits: Limits, address: impl ToSocketAddrs) -> io::Result<JoinHandle<()>>
+/// Listens on an address and serves connections. Returns the address too, which may have been one
+/// of several, or without a port.
+pub(crate) fn start<S>(
+    app: App<S>,
+    limits: Limits,
+    address: impl ToSocketAddrs,
+) -> io::Result<(SocketAddr, JoinHandle<()>)>
 where
     S: SessionService + Send + 'static,
 {
     let listener = bind(address.to_socket_addrs()?)?;
+    let address = listener.local_addr()?;
     let server = Server { app: Arc::new(app), listener, watch: Watch::start(limits), limits };
-    may::go!(Builder::new().name("sessions-minihttp".to_owned()), move || server.run())
+    let running = may::go!(Builder::new().name("sessions-minihttp".to_owned()), move || server.run())?;
+    Ok((address, running))
 }
 
 /// Binds to the first address that can be bound.

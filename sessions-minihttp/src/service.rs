@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use may::coroutine::JoinHandle;
@@ -114,6 +114,32 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
     /// Returns an error if the address cannot be listened on, or `InvalidInput` for a timeout of
     /// less than a millisecond.
     pub fn start(self, address: impl ToSocketAddrs) -> io::Result<JoinHandle<()>> {
+        Ok(self.start_with_address(address)?.1)
+    }
+
+    /// Does the same as [`start`](Self::start), and also returns the address that it listens on.
+    ///
+    /// With port 0, which lets the system choose a free port, that is the only way to learn which
+    /// one it is. Tests need it:
+    ///
+    /// ```
+    /// use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions};
+    ///
+    /// fn hello(_: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
+    ///     response.body("hello");
+    ///     Ok(())
+    /// }
+    ///
+    /// let server = WithSessions::new(Sessions::builder().build()?, hello);
+    /// let (address, _server) = server.start_with_address("127.0.0.1:0")?;
+    /// assert_ne!(address.port(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Same as [`start`](Self::start).
+    pub fn start_with_address(self, address: impl ToSocketAddrs) -> io::Result<(SocketAddr, JoinHandle<()>)> {
         let limits = Limits { head: milliseconds(self.header_timeout)?, idle: milliseconds(self.connection_timeout)? };
         stack::raise_stack_size();
         server::start(self.app, limits, address)

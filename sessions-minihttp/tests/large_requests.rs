@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
 use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions};
 
@@ -55,12 +55,7 @@ fn serve() -> SocketAddr {
         }
         Ok(())
     };
-    loop {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        if WithSessions::new(Sessions::builder().build().unwrap(), service).start(address).is_ok() {
-            return address;
-        }
-    }
+    WithSessions::new(Sessions::builder().build().unwrap(), service).start_with_address("127.0.0.1:0").unwrap().0
 }
 
 /// Returns the peak resident memory.

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
 use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions, block_on};
 
@@ -46,12 +46,7 @@ fn serve(sessions: &Sessions) -> SocketAddr {
         request.session()?.login("user-42")?;
         Ok(())
     };
-    loop {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        if WithSessions::new(sessions.clone(), login).start(address).is_ok() {
-            return address;
-        }
-    }
+    WithSessions::new(sessions.clone(), login).start_with_address("127.0.0.1:0").unwrap().0
 }
 
 fn resident_bytes() -> usize {

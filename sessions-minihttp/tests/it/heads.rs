@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sessions_minihttp::{BoxError, Request, Response, WithSessions};
 
-use crate::support::{Client, get, listen, serve, sessions, wait_until};
+use crate::support::{Client, get, run, serve, sessions, wait_until};
 
 const LARGEST: usize = 64 * 1024;
 
@@ -109,10 +109,7 @@ fn head_may_arrive_byte_by_byte() {
 
 /// Serves with timeouts so short that a test can wait for them.
 fn impatient(head: Duration, idle: Duration) -> Client {
-    Client::new(listen(|address| {
-        let server = WithSessions::new(sessions(), routes).header_timeout(head).connection_timeout(idle);
-        server.start(address).is_ok()
-    }))
+    Client::new(run(WithSessions::new(sessions(), routes).header_timeout(head).connection_timeout(idle)))
 }
 
 const SHORT: Duration = Duration::from_millis(100);
@@ -208,10 +205,7 @@ fn client_that_reads_nothing_times_out() {
             Ok(())
         }
     };
-    let address = listen(|address| {
-        let server = WithSessions::new(sessions(), service.clone()).header_timeout(SHORT).connection_timeout(SHORT);
-        server.start(address).is_ok()
-    });
+    let address = run(WithSessions::new(sessions(), service).header_timeout(SHORT).connection_timeout(SHORT));
     let unconnected = Arc::strong_count(&alive);
     let mut client = Client::new(address);
     client.send(get("/", "").as_bytes());

@@ -11,7 +11,7 @@ use sessions_minihttp::{
     HttpServer, HttpService, HttpServiceFactory, Request, Response, Sessions, SessionsExt, WithSessions, block_on,
 };
 
-use crate::support::{Client, listen, sessions, set_global};
+use crate::support::{Client, listen, run, sessions, set_global};
 
 /// A service ported by replacing only the crate's name.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ fn ported_program_is_served() {
     let addresses: [SocketAddr; 3] = [
         listen(|address| HttpServer(Moved).start(address).is_ok()),
         listen(|address| Moved.start(address).is_ok()),
-        listen(|address| WithSessions::new(sessions(), HttpServer(Moved)).start(address).is_ok()),
+        run(WithSessions::new(sessions(), HttpServer(Moved))),
     ];
     for address in addresses {
         let mut client = Client::new(address);
@@ -97,7 +97,7 @@ impl may_minihttp::HttpService for Unmoved {
 #[test]
 fn may_minihttps_server_uses_existing_sessions() {
     let sessions = sessions();
-    let ours = listen(|address| WithSessions::new(sessions.clone(), HttpServer(Moved)).start(address).is_ok());
+    let ours = run(WithSessions::new(sessions.clone(), HttpServer(Moved)));
     let service = Unmoved(sessions.clone());
     let theirs = listen(|address| may_minihttp::HttpServer(service.clone()).start(address).is_ok());
     let mut theirs = Client::new(theirs);
@@ -120,7 +120,7 @@ fn may_minihttps_server_begins_no_rotation() {
     let minute = Duration::from_secs(60);
     let builder = Sessions::builder().secure(false).clock(Arc::clone(&clock)).rotate_every(minute);
     let sessions = builder.build().unwrap();
-    let ours = listen(|address| WithSessions::new(sessions.clone(), HttpServer(Moved)).start(address).is_ok());
+    let ours = run(WithSessions::new(sessions.clone(), HttpServer(Moved)));
     let service = Unmoved(sessions);
     let theirs = listen(|address| may_minihttp::HttpServer(service.clone()).start(address).is_ok());
     let (mut theirs, mut ours) = (Client::new(theirs), Client::new(ours));

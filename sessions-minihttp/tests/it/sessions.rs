@@ -11,7 +11,7 @@ use sessions_minihttp::{
     SessionsExt, WithSessions, block_on,
 };
 
-use crate::support::{Client, get, listen, serve, service, sessions, set_global};
+use crate::support::{Client, get, run, serve, service, sessions, set_global};
 
 fn routes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     match request.path() {
@@ -266,13 +266,11 @@ impl SessionService for PerConnection {
 #[test]
 fn each_connection_may_have_its_own_service() {
     static MADE: AtomicUsize = AtomicUsize::new(0);
-    let address = listen(|address| {
-        let make = |_| {
-            MADE.fetch_add(1, Ordering::SeqCst);
-            PerConnection(0)
-        };
-        WithSessions::per_connection(sessions(), make).start(address).is_ok()
-    });
+    let make = |_| {
+        MADE.fetch_add(1, Ordering::SeqCst);
+        PerConnection(0)
+    };
+    let address = run(WithSessions::per_connection(sessions(), make));
     let (mut one, mut other) = (Client::new(address), Client::new(address));
     assert_eq!([one.get("/", "").body, one.get("/", "").body, other.get("/", "").body], ["1", "2", "1"]);
     assert_eq!(one.get("/panic", "").status, 500);

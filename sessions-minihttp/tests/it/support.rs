@@ -28,10 +28,16 @@ pub(crate) fn set_global() {
 
 /// Serves a service until the process ends.
 pub(crate) fn serve(sessions: Sessions, service: impl SessionService + Clone + Send + Sync + 'static) -> SocketAddr {
-    listen(|address| WithSessions::new(sessions.clone(), service.clone()).start(address).is_ok())
+    run(WithSessions::new(sessions, service))
 }
 
-/// Finds a free port. Another process may take it before the server does.
+/// Starts a server on a free port, until the process ends.
+pub(crate) fn run(server: WithSessions<impl SessionService + Send + 'static>) -> SocketAddr {
+    server.start_with_address("127.0.0.1:0").unwrap().0
+}
+
+/// Finds a free port for a server that reports no address. Another process may take it before the
+/// server does.
 pub(crate) fn listen(start: impl Fn(SocketAddr) -> bool) -> SocketAddr {
     for _ in 0..100 {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
