@@ -11,7 +11,12 @@ pub(crate) fn wrap(sessions: &Sessions, request: &HttpRequest) -> Option<Exchang
 
 /// Returns the manager's exchange of the request; opens one if there is none.
 pub(crate) fn join(sessions: &Sessions, request: &HttpRequest) -> Exchange {
-    request.extensions_mut().get_or_insert_with(Exchanges::default).join(sessions, request.method().as_str())
+    // Looked for first, since a handler may hold a borrow of the extensions: a second one that may
+    // write would panic.
+    let found = request.extensions().get::<Exchanges>().and_then(|exchanges| exchanges.find(sessions).cloned());
+    found.unwrap_or_else(|| {
+        request.extensions_mut().get_or_insert_with(Exchanges::default).join(sessions, request.method().as_str())
+    })
 }
 
 /// Returns the exchange that extractors use.

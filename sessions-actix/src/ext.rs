@@ -42,6 +42,8 @@ pub trait SessionsExt: sealed::Sealed {
     ///
     /// All calls for one request share its session, also without a middleware: actix-web lets them
     /// keep it with the request. In the adapters for axum and hyper each call then begins anew.
+    /// The first call then writes to the request's
+    /// [extensions](actix_web::HttpMessage::extensions), and panics while they are borrowed.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, SET_COOKIE, VARY};
 use actix_web::test::TestRequest;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use sessions_actix::sessions_core::testing::ManualClock;
 use sessions_actix::{
     DestroyReason, ErrorKind, Event, Expiry, Login, OutagePolicy, RejectReason, Sessions, SessionsExt,
@@ -49,6 +49,19 @@ async fn unfinished_session_is_not_saved() {
     let sessions = sessions();
     sessions.start(&request("")).await.unwrap().set("name", "iris").unwrap();
     assert_eq!(sessions.count().await.unwrap(), 0);
+}
+
+/// Two borrows of which one may write would panic.
+#[actix_web::test]
+#[expect(clippy::await_holding_refcell_ref, reason = "handlers do that")]
+async fn started_session_is_found_while_extensions_are_borrowed() {
+    let sessions = sessions();
+    let request = request("");
+    sessions.start(&request).await.unwrap().set("name", "iris").unwrap();
+    let extensions = request.extensions();
+    let again = sessions.start(&request).await.unwrap();
+    drop(extensions);
+    assert_eq!(again.get::<String>("name").unwrap().as_deref(), Some("iris"));
 }
 
 #[actix_web::test]
