@@ -77,14 +77,19 @@ impl DiskSpace {
         }
     }
 
-    /// Releases the reserve, and limits the store to what it holds, or to less if it has failed at
-    /// that size.
-    pub(crate) fn lower_ceiling(&mut self, usage: Usage) {
-        let Some(reserve) = &self.reserve else {
+    /// Removes the reserve, until the disk has room for it again.
+    pub(crate) fn release(&self) {
+        self.reserve.iter().for_each(Reserve::release);
+    }
+
+    /// Limits the store to what it holds, or to less if it has failed at that size.
+    ///
+    /// Without its usage, the store keeps its limit until the next failure.
+    pub(crate) fn lower_ceiling(&mut self, usage: Option<Usage>) {
+        if self.reserve.is_none() {
             return;
-        };
-        reserve.release();
-        let held = self.limits.estimate(usage);
+        }
+        let held = usage.map_or(u64::MAX, |usage| self.limits.estimate(usage));
         self.ceiling = Some(match self.ceiling {
             // The last step has not taken effect yet: the store evicts as fast as it may. Further
             // steps would not make room sooner, only evict more in the end.
@@ -130,8 +135,11 @@ mod tests {
         let mut space = disk_space(&reserve, 4_000);
         assert!(!space.is_disk_full() && reserve.exists());
         assert_eq!(space.time_to_restore(), None);
-        space.lower_ceiling(USAGE);
+        space.release();
+        space.lower_ceiling(None);
         assert!(space.is_disk_full() && !reserve.exists());
+        assert_eq!(space.limits().max_bytes, 10_000, "what the store holds is not known");
+        space.lower_ceiling(Some(USAGE));
         space.last_attempt += RESTORE_INTERVAL;
         space.restore();
         assert!(space.is_disk_full(), "each attempt costs a file");
@@ -140,10 +148,12 @@ mod tests {
         assert_eq!(limits.max_surplus, MAX_SURPLUS);
         // Only a ceiling that proved too high is lowered further, and once only.
         for _ in 0..3 {
-            space.lower_ceiling(USAGE);
+            space.lower_ceiling(Some(USAGE));
             assert_eq!(space.ceiling(), Some(2_000 - 62));
         }
-        space.lower_ceiling(USAGE.without(500));
+        space.lower_ceiling(None);
+        assert_eq!(space.ceiling(), Some(2_000 - 62));
+        space.lower_ceiling(Some(USAGE.without(500)));
         assert_eq!(space.ceiling(), Some(1_000));
         space.last_attempt -= RESTORE_INTERVAL;
         space.restore();
@@ -168,7 +178,8 @@ mod tests {
     fn a_store_works_without_a_reserve() {
         let folder = tempfile::tempdir().unwrap();
         let mut space = disk_space(&folder.path().join("missing").join("reserve"), 4_000);
-        space.lower_ceiling(USAGE);
+        space.release();
+        space.lower_ceiling(Some(USAGE));
         assert!(!space.is_disk_full());
         assert_eq!(space.limits().max_bytes, 10_000);
     }

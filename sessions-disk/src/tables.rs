@@ -121,28 +121,35 @@ impl<E: Engine> Tables<E> {
             Ok(has_written) => return Ok(has_written),
             Err(error) => error,
         };
-        let is_disk_full = self.check_disk_full(&error);
         // Reopening may be all it takes: some engines refuse every write after one failure in the
         // background.
-        if self.reopen().is_err() || !(is_disk_full || self.write_backoff.is_fresh()) {
-            return Err(error);
+        match self.reopen_after(&error) {
+            Ok(is_disk_full) if is_disk_full || self.write_backoff.is_fresh() => {}
+            Ok(_) | Err(_) => return Err(error),
         }
         let result = self.try_once(operations, entries);
         if let Err(error) = &result {
-            self.check_disk_full(error);
             // Reads must go on while writes fail. If reopening fails, `recover` tries again.
-            let _ = self.reopen();
+            let _ = self.reopen_after(error);
         }
         result
     }
 
-    /// Returns whether a write failed because the disk is full, and lowers the ceiling if so.
-    fn check_disk_full(&mut self, error: &EngineError) -> bool {
-        let is_full = self.disk_space.is_out_of_space(error);
-        if is_full && let Some(reader) = self.shared.reader() {
-            self.disk_space.lower_ceiling(reads::usage(&*reader).unwrap_or_default());
+    /// Reopens the engine after a failed write. Returns whether the disk is full, and lowers the
+    /// ceiling if so.
+    fn reopen_after(&mut self, error: &EngineError) -> Result<bool, EngineError> {
+        let is_disk_full = self.disk_space.is_out_of_space(error);
+        if is_disk_full {
+            // Opening may need room too.
+            self.disk_space.release();
         }
-        is_full
+        let opened = self.reopen();
+        if is_disk_full {
+            // Read only now, since some engines refuse reads too until they are reopened.
+            let usage = self.shared.reader().and_then(|reader| reads::usage(&*reader).ok());
+            self.disk_space.lower_ceiling(usage);
+        }
+        opened.map(|()| is_disk_full)
     }
 
     /// Tries the transaction. Returns whether anything was written: success without a write does

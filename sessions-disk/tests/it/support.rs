@@ -209,6 +209,8 @@ impl Engine for Ram {
         let room = self.0.room.load(Ordering::SeqCst);
         let bytes: usize = writes.iter().map(|write| write.key.len() + write.value.map_or(0, <[u8]>::len)).sum();
         if room > 0 && bytes > room {
+            // Some engines refuse reads too after a failed write, until they are reopened.
+            self.0.is_unreadable.store(true, Ordering::SeqCst);
             return Err(EngineError::io(io::ErrorKind::StorageFull.into()));
         }
         let fate = self.0.fates.lock().unwrap().pop().unwrap_or(Fate::Written);
