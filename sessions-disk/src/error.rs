@@ -188,8 +188,11 @@ impl StdError for DiskFull {}
 /// The cause of an error while the files are not open.
 ///
 /// The store was closed, its writer has died, or the files could not be reopened.
-#[derive(Debug)]
-pub(crate) struct NotOpen;
+#[derive(Debug, Default)]
+pub(crate) struct NotOpen {
+    /// Why they could not be reopened.
+    reason: Option<EngineError>,
+}
 
 impl fmt::Display for NotOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -197,9 +200,17 @@ impl fmt::Display for NotOpen {
     }
 }
 
-impl StdError for NotOpen {}
+impl StdError for NotOpen {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.reason.as_ref().map(|reason| reason as _)
+    }
+}
 
 impl NotOpen {
+    pub(crate) const fn because_of(reason: Option<EngineError>) -> Self {
+        Self { reason }
+    }
+
     pub(crate) fn into_store_error(self, store: &'static str) -> StoreError {
         StoreError::new(store, StoreErrorKind::Unavailable).caused_by(self)
     }
@@ -249,7 +260,7 @@ mod tests {
             (engine(EngineError::full(io())), StoreErrorKind::Unavailable, "the disk is full"),
             (engine(EngineError::damaged(io())), StoreErrorKind::Unreadable, "the engine's files are damaged"),
             (CallError::Full.into_store_error("ram"), StoreErrorKind::Unavailable, "no session can grow"),
-            (NotOpen.into_store_error("ram"), StoreErrorKind::Unavailable, "the files are not open"),
+            (NotOpen::default().into_store_error("ram"), StoreErrorKind::Unavailable, "the files are not open"),
             (CallError::from(RecordError::Corrupt).into_store_error("ram"), StoreErrorKind::Unreadable, "damaged"),
             (
                 CallError::from(RecordError::NewerFormat).into_store_error("ram"),

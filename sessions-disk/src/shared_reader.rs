@@ -5,6 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockRead
 use std::thread;
 use std::time::Duration;
 
+use crate::engine::EngineError;
+use crate::error::NotOpen;
+
 /// Longest wait for callers to drop a withdrawn reader.
 const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(10);
 const WITHDRAW_POLL: Duration = Duration::from_millis(1);
@@ -21,6 +24,8 @@ pub(crate) struct SharedReader<R> {
     has_failed: AtomicBool,
     is_reopening: Mutex<bool>,
     reopened: Condvar,
+    /// Why the engine could not be reopened the last time.
+    failure: Mutex<Option<EngineError>>,
 }
 
 impl<R> SharedReader<R> {
@@ -30,6 +35,7 @@ impl<R> SharedReader<R> {
             has_failed: AtomicBool::new(false),
             is_reopening: Mutex::new(false),
             reopened: Condvar::new(),
+            failure: Mutex::new(None),
         }
     }
 
@@ -49,9 +55,15 @@ impl<R> SharedReader<R> {
     }
 
     /// Wakes the waiting readers, whether or not the files could be opened.
-    pub(crate) fn end_reopening(&self) {
+    pub(crate) fn end_reopening(&self, failure: Option<&EngineError>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure.cloned();
         *self.is_reopening() = false;
         self.reopened.notify_all();
+    }
+
+    /// Returns the cause of an error while there is no reader.
+    pub(crate) fn not_open(&self) -> NotOpen {
+        NotOpen::because_of(self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     fn is_reopening(&self) -> MutexGuard<'_, bool> {
@@ -137,7 +149,7 @@ mod tests {
         let begun = Instant::now();
         assert!(shared.reader().is_none());
         assert!(begun.elapsed() >= REOPEN_WAIT);
-        shared.end_reopening();
+        shared.end_reopening(None);
         assert!(!*shared.is_reopening(), "nobody waits any more");
     }
 

@@ -86,13 +86,13 @@ impl<E: Engine> DiskStore<E> {
     ///
     /// Fails if the writer had died. Everything that it had acknowledged is kept.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.inner.close().map_err(|NotOpen| NotOpen.into_store_error(E::NAME))
+        self.inner.close().map_err(|error| error.into_store_error(E::NAME))
     }
 
     /// Reads what has been acknowledged, on this thread.
     fn read<T>(&self, read: impl FnOnce(&EngineReader<E>) -> Result<T, CallError>) -> StoreFuture<T> {
         let Some(reader) = self.inner.shared.reader() else {
-            return StoreFuture::ready(Err(NotOpen.into_store_error(E::NAME)));
+            return StoreFuture::ready(Err(self.inner.shared.not_open().into_store_error(E::NAME)));
         };
         let result = read(&reader);
         if let Err(CallError::Engine(error)) = &result {
@@ -142,10 +142,10 @@ impl<E: Engine> DiskStore<E> {
             Ok(()) => StoreFuture::new(async move {
                 match answer.await {
                     Ok(result) => result.map(conclude).map_err(|fault| fault.into_store_error(E::NAME)),
-                    Err(oneshot::Canceled) => Err(NotOpen.into_store_error(E::NAME)),
+                    Err(oneshot::Canceled) => Err(NotOpen::default().into_store_error(E::NAME)),
                 }
             }),
-            Err(SendError(_)) => StoreFuture::ready(Err(NotOpen.into_store_error(E::NAME))),
+            Err(SendError(_)) => StoreFuture::ready(Err(NotOpen::default().into_store_error(E::NAME))),
         }
     }
 }
@@ -213,7 +213,7 @@ impl<E: Engine> Inner<E> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         // It fails only where the writer has ended.
         let _ = self.requests.send(Request::Close);
-        thread.take().map_or(Ok(()), JoinHandle::join).map_err(|_| NotOpen)
+        thread.take().map_or(Ok(()), JoinHandle::join).map_err(|_| NotOpen::default())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::backoff::Backoff;
 use crate::batch::{Batch, KeyChange};
 use crate::disk_space::DiskSpace;
 use crate::engine::{Engine, EngineError, Reader, Table, Write};
-use crate::error::{NotOpen, OpenError, OpenErrorKind};
+use crate::error::{OpenError, OpenErrorKind};
 use crate::eviction::EvictionCursor;
 use crate::keys;
 use crate::operation::Operation;
@@ -50,10 +50,7 @@ pub(crate) struct Tables<E: Engine> {
 impl<E: Engine> Tables<E> {
     pub(crate) fn open(options: E::Options) -> Result<Self, OpenError> {
         let path = E::path(&options).map(Path::to_owned);
-        Self::open_at(options).map_err(|error| match &path {
-            Some(path) => error.at(path),
-            None => error,
-        })
+        Self::open_at(options).map_err(|error| at(error, path.as_deref()))
     }
 
     fn open_at(options: E::Options) -> Result<Self, OpenError> {
@@ -157,7 +154,7 @@ impl<E: Engine> Tables<E> {
     fn try_once(&mut self, operations: &mut [BoxedOperation<E>], entries: usize) -> Result<bool, EngineError> {
         let reader = self.shared.reader();
         let (Some(engine), Some(reader)) = (&mut self.engine, reader) else {
-            return Err(EngineError::unavailable(NotOpen));
+            return Err(EngineError::unavailable(self.shared.not_open()));
         };
         let mut batch = Batch::new(&*reader, entries, self.disk_space.limits(), self.eviction_cursor.candidates());
         for operation in operations {
@@ -193,13 +190,14 @@ impl<E: Engine> Tables<E> {
     fn reopen(&mut self) -> Result<(), EngineError> {
         self.shared.begin_reopening();
         let opened = self.open_again();
-        self.shared.end_reopening();
+        self.shared.end_reopening(opened.as_ref().err());
         opened
     }
 
     fn open_again(&mut self) -> Result<(), EngineError> {
         self.close();
-        let mut engine = open_engine::<E>(&self.options).map_err(EngineError::unavailable)?;
+        let opened = open_engine::<E>(&self.options).map_err(|error| at(error, E::path(&self.options)));
+        let mut engine = opened.map_err(EngineError::unavailable)?;
         self.undo(&mut engine)?;
         publish(&self.shared, &engine)?;
         self.engine = Some(engine);
@@ -250,6 +248,14 @@ impl<E: Engine> Tables<E> {
 impl<E: Engine> Drop for Tables<E> {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Adds the path of the files to an error, if the engine names it.
+fn at(error: OpenError, path: Option<&Path>) -> OpenError {
+    match path {
+        Some(path) => error.at(path),
+        None => error,
     }
 }
 

@@ -135,6 +135,41 @@ fn reopening_is_retried_until_it_works() {
 }
 
 #[test]
+fn an_error_tells_why_the_files_cannot_be_reopened() {
+    let disk = Disk::new();
+    let store = disk.open();
+    block_on(store.create(&record(0))).unwrap();
+    disk.refusals.store(usize::MAX, Ordering::SeqCst);
+    disk.next_writes(&[Fate::Lost]);
+    block_on(store.commit(&record(0), &increment(1))).unwrap_err();
+    let reading = block_on(store.load(id(0), at(1))).unwrap_err();
+    let writing = testing::until_it_works(|| match block_on(store.commit(&record(0), &increment(1))) {
+        // Until the pause is over, it is the error of the write that has failed.
+        Err(error) if !chain(&error).contains("not open") => Err(error),
+        answer => Ok(answer.unwrap_err()),
+    });
+    for error in [reading, writing] {
+        assert!(chain(&error).contains("the files are not open"), "{}", chain(&error));
+        assert!(
+            chain(&error).ends_with("cannot open the ram store: it cannot be read, written or created"),
+            "{}",
+            chain(&error)
+        );
+    }
+    disk.refusals.store(0, Ordering::SeqCst);
+    assert_eq!(testing::until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
+    store.close().unwrap();
+    let closed = block_on(store.load(id(0), at(1))).unwrap_err();
+    assert!(chain(&closed).ends_with("the files are not open"), "{}", chain(&closed));
+}
+
+/// Returns an error and its sources as one text.
+fn chain(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[test]
 fn a_panic_in_a_write_is_an_error() {
     let disk = Disk::new();
     let store = disk.open();
