@@ -40,6 +40,10 @@ macro_rules! detects {
 
 detects! {
     a_create_that_overwrites: CreateOverwrites by create::a_taken_id_is_reported_and_never_overwritten;
+    a_create_that_drops_parts: CreateDropsParts by create::a_created_record_is_loaded_as_it_was;
+    a_listing_of_parts: CreateDropsParts by listing::a_listing_shows_whole_records;
+    a_timeout_that_is_cut: CreateLimitsTimeouts by create::huge_limits_are_kept;
+    an_end_of_what_never_ends: CreateLimitsTimeouts by create::a_record_without_limits_never_expires;
     a_race_for_an_id_that_all_win: CreateOverwrites by create::racing_creates_of_one_id_have_one_winner;
     a_commit_that_makes_records: CommitMakesRecords by commit::a_commit_never_creates_a_record;
     a_commit_that_undoes_a_destroy: CommitMakesRecords by destroy::a_destroyed_session_is_gone;
@@ -73,8 +77,10 @@ detects! {
     a_destroy_that_says_nothing: DestroyIsSilent by destroy::a_destroy_reports_whether_there_was_a_session;
     principals_that_are_prefixes: PrincipalsArePrefixes by principals::principals_are_compared_byte_for_byte;
     principals_that_keep_the_dead: PrincipalsKeepTheExpired by principals::an_ended_session_has_no_principal;
+    principals_that_are_miscounted: PrincipalsAreMiscounted by principals::sessions_of_a_principal_are_counted;
     an_exception_that_is_not_made: SparesNobody by principals::one_session_may_be_spared;
     a_sweep_without_a_limit: SweepIgnoresItsLimit by sweep::a_sweep_stops_at_its_limit;
+    a_sweep_that_only_reports: SweepOnlyReports by sweep::a_swept_session_is_gone;
     a_sweep_that_looks_once: SweepLooksOnce by sweep::a_sweep_spares_a_session_seen_meanwhile;
     a_listing_that_skips: ScanSkips by listing::a_listing_has_every_live_session;
     a_count_that_is_off: CountIsOff by listing::the_count_follows_creates_and_destroys;

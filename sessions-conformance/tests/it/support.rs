@@ -16,6 +16,8 @@ use sessions_core::{SessionId, Timestamp};
 pub(crate) enum Fault {
     None,
     CreateOverwrites,
+    CreateDropsParts,
+    CreateLimitsTimeouts,
     CommitMakesRecords,
     CommitIgnoresSecrets,
     CommitIgnoresDeadlines,
@@ -35,9 +37,11 @@ pub(crate) enum Fault {
     DestroyIsSilent,
     PrincipalsArePrefixes,
     PrincipalsKeepTheExpired,
+    PrincipalsAreMiscounted,
     SparesNobody,
     SweepIgnoresItsLimit,
     SweepLooksOnce,
+    SweepOnlyReports,
     ScanSkips,
     CountIsOff,
     HandlesRemember,
@@ -299,7 +303,17 @@ impl AsyncStore for Bytes {
         if records.contains_key(&record.id()) && !self.has(Fault::CreateOverwrites) {
             return Ok(Created::Exists);
         }
-        records.insert(record.id(), record.as_bytes().to_vec());
+        let stored = match self.fault {
+            // Whether an entry is immutable.
+            Fault::CreateDropsParts => copy(&record).build().unwrap(),
+            Fault::CreateLimitsTimeouts => {
+                let year = std::time::Duration::from_secs(365 * 86_400);
+                let idle = record.idle().unwrap_or(year).min(year);
+                copy(&record).idle(Some(idle)).build().unwrap()
+            }
+            _ => record,
+        };
+        records.insert(stored.id(), stored.as_bytes().to_vec());
         Ok(Created::STORED)
     }
 
@@ -364,6 +378,11 @@ impl AsyncStore for Bytes {
         Ok(ended)
     }
 
+    async fn count_of_principal(&self, principal: String, now: Timestamp) -> Result<u64, StoreError> {
+        let count = self.of_principal(principal, now).await?.len() as u64;
+        Ok(if self.has(Fault::PrincipalsAreMiscounted) { count.min(10) } else { count })
+    }
+
     async fn count(&self) -> Result<u64, StoreError> {
         pause().await;
         let count = self.lock().len() as u64;
@@ -397,8 +416,8 @@ impl AsyncStore for Bytes {
             thread::yield_now();
             records = self.lock();
         }
-        for id in &expired {
-            records.remove(id);
+        if !self.has(Fault::SweepOnlyReports) {
+            expired.iter().for_each(|id| drop(records.remove(id)));
         }
         Ok(expired)
     }
