@@ -2,13 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod accounts;
 mod client;
-mod confirmation;
-mod devices;
-mod forgery;
-mod logins;
-mod program;
 mod providers;
+#[path = "../../../members-tests/it/mod.rs"]
+mod shared;
 #[path = "../support/mod.rs"]
 mod support;

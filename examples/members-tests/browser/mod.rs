@@ -1,0 +1,3 @@
+//! What members do, in a real Chromium.
+
+mod pages;
