@@ -26,7 +26,7 @@ use crate::request::Head;
 ///     session.set("device", &device(&request, &proxies))?;
 ///     Ok("welcome")
 /// }
-/// # let _ = actix_web::App::new().route("/", web::get().to(login));
+/// # let _ = actix_web::App::new().route("/", web::post().to(login));
 /// ```
 #[must_use]
 pub fn device(request: &HttpRequest, proxies: &TrustedProxies) -> Device {

@@ -66,13 +66,13 @@
 //! let sessions = Sessions::builder().build()?;
 //! let app = App::new()
 //!     .app_data(web::Data::new(sessions.clone()))
-//!     .route("/in", web::get().to(sign_in))
-//!     .route("/out", web::get().to(sign_out));
+//!     .route("/in", web::post().to(sign_in))
+//!     .route("/out", web::post().to(sign_out));
 //! # let app = init_service(app).await;
-//! # let response = call_service(&app, TestRequest::with_uri("/in").to_request()).await;
+//! # let response = call_service(&app, TestRequest::post().uri("/in").to_request()).await;
 //! # let (cookie, _) = response.headers().get(SET_COOKIE).unwrap().to_str()?.split_once(';').unwrap();
 //! # assert_eq!(sessions.sessions_of("iris").await?.len(), 1);
-//! # let request = TestRequest::with_uri("/out").insert_header((COOKIE, cookie)).to_request();
+//! # let request = TestRequest::post().uri("/out").insert_header((COOKIE, cookie)).to_request();
 //! # call_service(&app, request).await;
 //! # assert_eq!(sessions.sessions_of("iris").await?.len(), 0);
 //! # Ok(())

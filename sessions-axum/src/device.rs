@@ -24,7 +24,7 @@ use sessions_http::RequestHead;
 ///     session.login("ann")?; // after you have verified who it is
 ///     Ok(session.set("device", &device(&parts, &proxies))?)
 /// }
-/// # let _: axum::Router<TrustedProxies> = axum::Router::new().route("/", axum::routing::get(login));
+/// # let _: axum::Router<TrustedProxies> = axum::Router::new().route("/", axum::routing::post(login));
 /// ```
 #[must_use]
 pub fn device<R: RequestHead>(request: &R, proxies: &TrustedProxies) -> Device {

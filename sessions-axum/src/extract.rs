@@ -22,7 +22,8 @@ use crate::error::SessionError;
 /// failures itself takes a `Result<Session, SessionError>`.
 ///
 /// ```
-/// use axum::{Router, routing::get};
+/// use axum::Router;
+/// use axum::routing::{get, post};
 /// use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 ///
 /// async fn greet(session: Option<Session>) -> String {
@@ -34,14 +35,14 @@ use crate::error::SessionError;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let sessions = Sessions::builder().build()?;
 /// let app: Router = Router::new()
-///     .route("/in", get(async |session: Session| Ok::<_, SessionError>(session.login("iris")?)))
+///     .route("/in", post(async |session: Session| Ok::<_, SessionError>(session.login("iris")?)))
 ///     .route("/", get(greet))
 ///     .layer(SessionLayer::new(sessions))
 ///     .route("/without", get(greet));
 /// # use axum::body::{Body, to_bytes};
 /// # use axum::http::{Request, header::{COOKIE, SET_COOKIE}};
 /// # use tower::ServiceExt;
-/// # let response = app.clone().oneshot(Request::get("/in").body(Body::empty())?).await?;
+/// # let response = app.clone().oneshot(Request::post("/in").body(Body::empty())?).await?;
 /// # let (cookie, _) = response.headers()[SET_COOKIE].to_str()?.split_once(';').unwrap();
 /// # let cookie = cookie.to_owned();
 /// # let get = async |path| {

@@ -44,7 +44,7 @@
 //! ```
 //! use axum::extract::{Request, State};
 //! use axum::response::{IntoResponse, Response};
-//! use axum::{Router, routing::get};
+//! use axum::{Router, routing::post};
 //! use sessions_axum::{SessionError, Sessions, SessionsExt};
 //!
 //! async fn sign_in(State(sessions): State<Sessions>, request: Request) -> Result<Response, SessionError> {
@@ -65,15 +65,15 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let sessions = Sessions::builder().build()?;
 //! let app: Router = Router::new()
-//!     .route("/in", get(sign_in))
-//!     .route("/out", get(sign_out))
+//!     .route("/in", post(sign_in))
+//!     .route("/out", post(sign_out))
 //!     .with_state(sessions.clone());
 //! # use axum::body::Body;
 //! # use axum::http::header::{COOKIE, SET_COOKIE};
 //! # use tower::ServiceExt;
-//! # let response = app.clone().oneshot(Request::get("/in").body(Body::empty())?).await?;
+//! # let response = app.clone().oneshot(Request::post("/in").body(Body::empty())?).await?;
 //! # let (cookie, _) = response.headers()[SET_COOKIE].to_str()?.split_once(';').unwrap();
-//! # let request = Request::get("/out").header(COOKIE, cookie).body(Body::empty())?;
+//! # let request = Request::post("/out").header(COOKIE, cookie).body(Body::empty())?;
 //! # assert_eq!(sessions.sessions_of("iris").await?.len(), 1);
 //! # app.oneshot(request).await?;
 //! # assert_eq!(sessions.sessions_of("iris").await?.len(), 0);

@@ -1,31 +1,51 @@
 //! Sessions by explicit calls, with no wrapper. `cargo run -p sessions-hyper --example explicit`,
-//! then open <http://127.0.0.1:8080/>, <http://127.0.0.1:8080/login> and
-//! <http://127.0.0.1:8080/logout>.
+//! then open <http://127.0.0.1:8080/>.
 
 use std::convert::Infallible;
 
 use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use sessions_hyper::{SessionError, Sessions, SessionsExt};
 use tokio::net::TcpListener;
 
+/// A login and a logout are posted: other sites can make a browser send any `GET` with our cookie.
+const FORMS: &str = r#"<form method="post" action="/login"><button>Sign in</button></form>
+<form method="post" action="/logout"><button>Sign out</button></form>"#;
+
 async fn answer(sessions: &Sessions, request: &Request<Incoming>) -> Result<Response<String>, SessionError> {
-    if request.uri().path() == "/logout" {
-        let mut response = Response::new("good bye".to_owned());
-        sessions.destroy(request, &mut response).await?;
-        return Ok(response);
+    match (request.method(), request.uri().path()) {
+        (&Method::POST, "/login") => {
+            let session = sessions.start(request).await?;
+            session.login("ann")?; // after you have verified who it is
+            let mut response = front_page_next();
+            sessions.finish(&session, &mut response).await?;
+            Ok(response)
+        }
+        (&Method::POST, "/logout") => {
+            let mut response = front_page_next();
+            sessions.destroy(request, &mut response).await?;
+            Ok(response)
+        }
+        _ => {
+            let session = sessions.start(request).await?;
+            let name = session.principal().unwrap_or_else(|| "a stranger".to_owned());
+            let mut response = Response::new(format!("<p>Hello, {name}.</p>\n{FORMS}"));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            sessions.finish(&session, &mut response).await?;
+            Ok(response)
+        }
     }
-    let session = sessions.start(request).await?;
-    if request.uri().path() == "/login" {
-        session.login("ann")?; // after you have verified who it is
-    }
-    let name = session.principal().unwrap_or_else(|| "a stranger".to_owned());
-    let mut response = Response::new(format!("hello, {name}"));
-    sessions.finish(&session, &mut response).await?;
-    Ok(response)
+}
+
+fn front_page_next() -> Response<String> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
+    response
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -75,31 +75,33 @@
 //! ```
 //! use http_body_util::Full;
 //! use hyper::body::Bytes;
-//! use hyper::{Request, Response};
+//! use hyper::{Method, Request, Response, StatusCode};
 //! use sessions_hyper::{SessionError, Sessions, SessionsExt};
 //!
 //! type Answer = Result<Response<Full<Bytes>>, SessionError>;
 //!
 //! async fn handle<B>(sessions: &Sessions, request: Request<B>) -> Answer {
 //!     let mut response = Response::new(Full::default());
-//!     if request.uri().path() == "/logout" {
-//!         sessions.destroy(&request, &mut response).await?;
-//!         return Ok(response);
+//!     match (request.method(), request.uri().path()) {
+//!         (&Method::POST, "/login") => {
+//!             let session = sessions.start(&request).await?;
+//!             session.login("iris")?;
+//!             sessions.finish(&session, &mut response).await?;
+//!         }
+//!         (&Method::POST, "/logout") => sessions.destroy(&request, &mut response).await?,
+//!         _ => *response.status_mut() = StatusCode::NOT_FOUND,
 //!     }
-//!     let session = sessions.start(&request).await?;
-//!     session.login("iris")?;
-//!     sessions.finish(&session, &mut response).await?;
 //!     Ok(response)
 //! }
 //!
 //! # pollster::block_on(async {
 //! # use hyper::header::{COOKIE, SET_COOKIE};
 //! let sessions = Sessions::builder().build()?;
-//! let response = handle(&sessions, Request::new(())).await?;
+//! let response = handle(&sessions, Request::post("/login").body(())?).await?;
 //! let (cookie, _) = response.headers()[SET_COOKIE].to_str()?.split_once(';').unwrap();
 //! assert_eq!(sessions.sessions_of("iris").await?.len(), 1);
 //!
-//! let request = Request::get("/logout").header(COOKIE, cookie).body(())?;
+//! let request = Request::post("/logout").header(COOKIE, cookie).body(())?;
 //! let response = handle(&sessions, request).await?;
 //! assert!(response.headers()[SET_COOKIE].to_str()?.contains("Max-Age=0"));
 //! assert_eq!(sessions.sessions_of("iris").await?.len(), 0);

@@ -17,8 +17,8 @@ use crate::{SessionError, block_on};
 ///
 /// fn service(staff: Sessions) -> impl FnMut(Request<'_>, &mut Response) -> Result<(), BoxError> + Clone {
 ///     move |request, response| {
-///         match request.path() {
-///             "/staff/logout" => staff.destroy(&request)?,
+///         match (request.method(), request.path()) {
+///             ("POST", "/staff/logout") => staff.destroy(&request)?,
 ///             _ => staff.start(&request)?.set("seen", &true)?,
 ///         }
 ///         response.body("ok");
