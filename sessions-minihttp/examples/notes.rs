@@ -1,5 +1,6 @@
 //! Notes that a visitor posts. Run with `cargo run -p sessions-minihttp --example notes`, then
-//! `curl --cookie-jar jar --cookie jar --data 'buy tea' http://127.0.0.1:8080/`.
+//! `curl --cookie-jar jar --cookie jar --data 'buy tea' http://127.0.0.1:8080/`. Since 7.79, curl
+//! takes `Secure` cookies from this machine also without TLS.
 
 use std::io::Read;
 
@@ -25,8 +26,6 @@ fn notes(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> 
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // curl drops `Secure` cookies without TLS.
-    let sessions = Sessions::builder().secure(false).build()?;
-    let server = WithSessions::new(sessions, notes).start("127.0.0.1:8080")?;
+    let server = WithSessions::new(Sessions::builder().build()?, notes).start("127.0.0.1:8080")?;
     server.join().map_err(|_| "the server panicked".into())
 }
