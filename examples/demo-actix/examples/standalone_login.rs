@@ -1,31 +1,38 @@
 //! Signing in and out, and a page for members. `cargo run --example standalone_login`, then open
-//! <http://127.0.0.1:8080/secret>.
+//! <http://127.0.0.1:8080/>.
 
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::web::{Html, Redirect, get, post};
+use actix_web::{App, HttpResponse, HttpServer};
 use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
 use sessions_examples::{Failure, address, announce, start_log};
 
-async fn index() -> &'static str {
-    "Try /secret, /login and /logout."
+/// A login and a logout are posted: other sites can make a browser send any `GET` with our cookie.
+const PAGE: &str = r#"<form method="post" action="/login"><button>Sign in</button></form>
+<form method="post" action="/logout"><button>Sign out</button></form>
+<a href="/secret">The page for members</a>"#;
+
+async fn index() -> Html {
+    Html::new(PAGE)
 }
 
 async fn secret(session: Session) -> HttpResponse {
     match session.principal() {
         Some(name) => HttpResponse::Ok().body(format!("The cake is a lie, {name}!")),
-        None => HttpResponse::Forbidden().body("Sign in at /login first."),
+        None => HttpResponse::Forbidden().body("Sign in at / first."),
     }
 }
 
-async fn login(session: Session) -> Result<&'static str, SessionError> {
+async fn login(session: Session) -> Result<Redirect, SessionError> {
     // Check a password here. Signing in replaces the token, so a token that was planted before is
     // worthless.
     session.login("iris")?;
-    Ok("Signed in. Go to /secret.")
+    Ok(Redirect::to("/secret").see_other())
 }
 
-async fn logout(session: Session) -> &'static str {
+async fn logout(session: Session) -> Redirect {
+    // In every tab and on every server, before the response is sent.
     session.destroy();
-    "Signed out, everywhere this session was open."
+    Redirect::to("/").see_other()
 }
 
 #[actix_web::main]
@@ -35,10 +42,10 @@ async fn main() -> Result<(), Failure> {
     let server = HttpServer::new(move || {
         App::new()
             .wrap(SessionMiddleware::new(sessions.clone()))
-            .route("/", web::get().to(index))
-            .route("/secret", web::get().to(secret))
-            .route("/login", web::get().to(login))
-            .route("/logout", web::get().to(logout))
+            .route("/", get().to(index))
+            .route("/secret", get().to(secret))
+            .route("/login", post().to(login))
+            .route("/logout", post().to(logout))
     })
     .bind(address)
     .map_err(|error| Failure::to_listen(address, error))?;

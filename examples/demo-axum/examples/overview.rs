@@ -1,13 +1,22 @@
 //! Values in a session: set, get, delete, clear, destroy. `cargo run --example overview`, then open
-//! <http://127.0.0.1:8080/set>.
+//! <http://127.0.0.1:8080/>.
 
-use axum::{Router, routing::get};
+use axum::Router;
+use axum::response::Html;
+use axum::routing::{get, post};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 use sessions_examples::{Failure, address, announce, start_log};
 use tokio::net::TcpListener;
 
-async fn index() -> &'static str {
-    "try /set, /get, /delete, /clear and /destroy"
+/// What changes something is posted: other sites can make a browser send any `GET` with our cookie.
+const PAGE: &str = r#"<form method="post">
+<button formaction="/set">Set</button> <a href="/get">Get</a>
+<button formaction="/delete">Delete</button> <button formaction="/clear">Clear</button>
+<button formaction="/destroy">Destroy</button>
+</form>"#;
+
+async fn index() -> Html<&'static str> {
+    Html(PAGE)
 }
 
 async fn set(session: Session) -> Result<String, SessionError> {
@@ -41,11 +50,11 @@ async fn main() -> Result<(), Failure> {
     let sessions = Sessions::builder().build()?;
     let app = Router::new()
         .route("/", get(index))
-        .route("/set", get(set))
+        .route("/set", post(set))
         .route("/get", get(read))
-        .route("/delete", get(delete))
-        .route("/clear", get(clear))
-        .route("/destroy", get(destroy))
+        .route("/delete", post(delete))
+        .route("/clear", post(clear))
+        .route("/destroy", post(destroy))
         .layer(SessionLayer::new(sessions));
     let address = address()?;
     let listener = TcpListener::bind(address).await.map_err(|error| Failure::to_listen(address, error))?;

@@ -1,22 +1,25 @@
 //! Messages that are shown once. `cargo run --example flash_messages`, then open
-//! <http://127.0.0.1:8080/set> and <http://127.0.0.1:8080/get>, twice.
+//! <http://127.0.0.1:8080/>, store a message, and open <http://127.0.0.1:8080/get> twice.
 
 use sessions_examples::{Failure, address, announce, start_log};
 use sessions_minihttp::{BoxError, Request, Response, Sessions, WithSessions};
 
+const PAGE: &str = r#"<form method="post" action="/set"><button>Store a message</button></form>
+<a href="/peek">Peek</a> <a href="/get">Get</a>"#;
+
 #[expect(clippy::needless_pass_by_value, reason = "a service owns its request")]
 fn handle(request: Request<'_>, response: &mut Response) -> Result<(), BoxError> {
     let session = request.session()?;
-    let text = match request.path() {
-        "/set" => {
+    let (kind, text) = match (request.method(), request.path()) {
+        ("POST", "/set") => {
             session.set_flash("notice", "your changes were saved")?;
-            "message stored".to_owned()
+            ("plain", "message stored".to_owned())
         }
-        "/peek" => session.peek_flash::<String>("notice")?.unwrap_or_default(),
-        "/get" => session.lenient_flash("notice").text().unwrap_or_else(|| "no message".to_owned()),
-        _ => "try /set, /peek and /get".to_owned(),
+        (_, "/peek") => ("plain", session.peek_flash::<String>("notice")?.unwrap_or_default()),
+        (_, "/get") => ("plain", session.lenient_flash("notice").text().unwrap_or_else(|| "no message".to_owned())),
+        _ => ("html", PAGE.to_owned()),
     };
-    response.header("Content-Type: text/plain").body_vec(text.into_bytes());
+    response.header(&format!("Content-Type: text/{kind}")).body_vec(text.into_bytes());
     Ok(())
 }
 
