@@ -1,4 +1,11 @@
 //! What the routes of the demos do, in every framework.
+//!
+//! Each route that changes something also answers a `GET`. In go-sessions' examples and tests,
+//! which `classic` and `flows` are taken from, all of them do; the scenarios in `tests/` follow the
+//! same links in every framework, and people try them in a browser. **Do not copy that.** A link or
+//! an image on another site makes a browser send such a `GET` with our cookie, and
+//! [`CrossOrigin`](sessions_core::CrossOrigin) refuses no `GET`, since it cannot tell it from a
+//! visit. The page's own forms post, and so does every other example.
 
 mod classic;
 mod devices;
@@ -172,7 +179,7 @@ pub async fn answer(request: Request<'_>, session: &Session, wait: Wait) -> Resu
         "OPTIONS" => Ok(Reply::status(204)),
         "GET" | "HEAD" => match look(request, session, wait).await? {
             Some(reply) => Ok(reply),
-            // The forms post what changes something. A GET is for trying it by hand, and for tests.
+            // For trying it by hand, and for tests; an application answers 405.
             None => {
                 let reply = change(request, session, wait).await?;
                 Ok(reply.unwrap_or_else(|| Reply::refusal(404, "not found; / lists the routes")))
