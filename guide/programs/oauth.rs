@@ -3,13 +3,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SignedIn, local_path};
 use sha2::{Digest, Sha256};
+
+/// The form has no `action`, so the browser posts it to the same address, with `next`.
+const FORM: &str = r#"<form method="post"><button>Sign in with login.example</button></form>"#;
 
 /// A sign-in that has begun. Only this visitor's session has it.
 #[derive(Serialize, Deserialize)]
@@ -106,7 +109,7 @@ trait Provider: Send + Sync {
 
 fn app(sessions: Sessions, provider: Arc<dyn Provider>) -> Router {
     Router::new()
-        .route("/login", get(login))
+        .route("/login", get(|| async { Html(FORM) }).post(login))
         .route("/callback", get(callback).post(callback_by_form))
         .route("/account", get(account))
         .layer(SessionLayer::new(sessions))

@@ -50,7 +50,9 @@ async fn a_visitor_comes_back_signed_in() {
     let (app, provider) = program();
     let mut browser = Browser::default();
     let denied = browser.get(&app, "/account").await;
-    let sent = browser.get(&app, &denied.location).await;
+    assert!(browser.get(&app, &denied.location).await.body.contains("<form method=\"post\">"));
+    assert_eq!(browser.cookie(), "", "a GET begins no sign-in");
+    let sent = browser.post(&app, &denied.location, "").await;
     let (before, callback) = (browser.clone(), provider.sign_in(&sent.location));
     assert_eq!(browser.get(&app, &path(&callback)).await.location, "/account");
     assert_eq!(browser.get(&app, "/account").await.body, "signed in as ann");
@@ -63,7 +65,7 @@ async fn a_visitor_comes_back_signed_in() {
 async fn an_answer_by_form_is_redirected() {
     let (app, provider) = program();
     let mut browser = Browser::default();
-    let sent = browser.get(&app, "/login?next=/account").await;
+    let sent = browser.post(&app, "/login?next=/account", "").await;
     let form = serde_urlencoded::to_string(provider.sign_in(&sent.location)).unwrap();
     // The browser leaves out the cookie.
     let redirected = Browser::default().post(&app, "/callback", &form).await;
@@ -76,15 +78,15 @@ async fn an_answer_by_form_is_redirected() {
 async fn answers_meant_for_others_sign_nobody_in() {
     let (app, provider) = program();
     let [mut ann, mut mallory] = [Browser::default(), Browser::default()];
-    let sent = mallory.get(&app, "/login").await;
+    let sent = mallory.post(&app, "/login", "").await;
     let planted = provider.sign_in(&sent.location);
     // Mallory sends her own answer to Ann, who has begun nothing, and then to one who has.
     assert_eq!(ann.get(&app, &path(&planted)).await.status, 400);
-    let sent = ann.get(&app, "/login").await;
+    let sent = ann.post(&app, "/login", "").await;
     assert_eq!(ann.get(&app, &path(&planted)).await.status, 400);
     assert_eq!(ann.get(&app, "/account").await.status, 303);
     // The code of another sign-in does not fit the verifier.
-    let sent = ann.get(&app, &sent.location.replace("https://login.example/", "/login")).await;
+    let sent = ann.post(&app, &sent.location.replace("https://login.example/", "/login"), "").await;
     let own = provider.sign_in(&sent.location);
     let mixed = Callback { code: planted.code, ..own };
     assert_eq!(ann.get(&app, &path(&mixed)).await.status, 502);
@@ -95,7 +97,7 @@ async fn a_visitor_who_refuses_is_told_so() {
     for (error, status) in [("access_denied", 403), ("server_error", 502)] {
         let (app, provider) = program();
         let mut browser = Browser::default();
-        let sent = browser.get(&app, "/login").await;
+        let sent = browser.post(&app, "/login", "").await;
         let state = provider.sign_in(&sent.location).state;
         let refusal = Callback { state, code: None, error: Some(error.to_owned()) };
         // By a form, which is redirected, and the sign-in has ended then.
