@@ -46,7 +46,11 @@ pub(crate) struct Usage {
 }
 
 impl Capacity {
-    /// Creates a capacity without a reserve. Each session is estimated at its bytes plus 160.
+    /// Creates a capacity without a reserve, of a number of sessions and of bytes on the disk.
+    ///
+    /// Until [`estimate`](Self::estimate) sets what an engine needs, each session counts as the
+    /// bytes of its record plus 160 for its keys and indexes: too little for most engines, so
+    /// measure.
     pub const fn new(max_sessions: u64, max_bytes: u64) -> Self {
         let limits = Limits {
             max_sessions,

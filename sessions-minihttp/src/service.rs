@@ -19,8 +19,7 @@ use crate::wire::Limits;
 /// The default of [`WithSessions::header_timeout`].
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The default of [`WithSessions::connection_timeout`]. Proxies keep connections open for 60
-/// seconds, and the client side should close first.
+/// The default of [`WithSessions::connection_timeout`].
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Any error that a service may return.
@@ -88,7 +87,8 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
     /// Sets the timeout for a request's headers, from its first byte. The default is 30 seconds.
     ///
     /// Without it, a client that sends a byte now and then could keep its connection open forever.
-    /// On timeout the client gets a 408.
+    /// On timeout the client gets a 408. The default is hyper's. A shorter one frees the sockets of
+    /// such clients earlier, but fails for slow networks.
     pub const fn header_timeout(mut self, timeout: Duration) -> Self {
         self.header_timeout = timeout;
         self
@@ -98,7 +98,9 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
     ///
     /// It applies to waiting for the next request, for more of a body, and for room to send more of
     /// a response. Behind a proxy, make it longer than the proxy keeps connections open, so that no
-    /// request arrives while the connection is being closed.
+    /// request arrives while the connection is being closed: nginx and most load balancers keep
+    /// them for 60 seconds, which the default exceeds. The cost is that a client that went away
+    /// without a word takes up a socket and a coroutine for this long.
     pub const fn connection_timeout(mut self, timeout: Duration) -> Self {
         self.connection_timeout = timeout;
         self

@@ -37,12 +37,20 @@ impl Options {
     pub(crate) const IN_URLS: &[&str] = &["load_deadline_ms", "commit_deadline_ms", "max_in_flight"];
 
     /// Sets the deadline of a load, retries included; 500 ms by default.
+    ///
+    /// This is how long a request waits for its session in an outage, until nobody has reached the
+    /// database for a whole deadline; then it is 50 ms. An interruption that is shorter goes
+    /// unnoticed. With a longer deadline more of them do, but more requests wait at a time.
     pub const fn load_deadline(mut self, deadline: Duration) -> Self {
         self.load_deadline = deadline;
         self
     }
 
     /// Sets the deadline of a write, retries included; one second by default.
+    ///
+    /// The response waits for it. It is twice as long as for a load because more is lost: a visitor
+    /// can reload a page, but has to enter a form again, and does not know whether the first try
+    /// was saved after all.
     ///
     /// Listings and bulk deletions have one minute instead, and five times this deadline if the
     /// database cannot be reached.
@@ -54,8 +62,10 @@ impl Options {
     /// Sets the maximum number of calls in flight; 4096 by default.
     ///
     /// Further ones fail as [`Busy`](sessions_core::store::StoreErrorKind::Busy). The limit bounds
-    /// what accumulates while the database is slow. A refused call costs nothing, and is known to
-    /// have done nothing.
+    /// what accumulates while the database is slow: with the default, 256 MiB if every call holds a
+    /// record of 64 KiB. A refused call costs nothing, and is known to have done nothing. At the
+    /// 11,500 commits/s that PostgreSQL reached (`cargo xtask bench databases`), 4096 calls are
+    /// done in 360 ms, so only a database that is slower than its deadline refuses any.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.max_in_flight = calls;
         self

@@ -27,11 +27,12 @@ impl SqlBuilder<Postgres> {
         self
     }
 
-    /// Makes the store work behind PgBouncer and other poolers in transaction mode.
+    /// Makes the store work behind PgBouncer and other poolers in transaction mode; off by default.
     ///
     /// No statement is prepared: where each may run on another connection of the server, it might
     /// not be there when it is needed. The values are written into the statements instead, as
-    /// hexadecimal digits. This costs the server some CPU, but no round trip.
+    /// hexadecimal digits. This costs the server some CPU and sends twice the bytes, but takes no
+    /// further round trip.
     pub const fn pgbouncer(mut self, is_used: bool) -> Self {
         self.is_literal = is_used;
         self
