@@ -2,7 +2,8 @@
 
 use sessions_tests::Chromium;
 
-use crate::site::{PASSWORD, Site, other_browser, send};
+use super::visits::{PASSWORD, other_browser, send};
+use crate::site::Site;
 
 #[test]
 fn a_visitor_signs_up_and_out_and_in() {
@@ -74,28 +75,11 @@ fn the_other_browser_is_signed_out() {
 }
 
 #[test]
-fn a_provider_signs_in_once_for_each_attempt() {
-    let Some((site, browser)) = Site::start() else { return };
-    site.open(&browser, "/devices");
-    browser.follow("form[action='/oauth'] button");
-    assert!(browser.url().starts_with(&site.provider.url("/authorize")), "{}", browser.url());
-    assert_eq!(site.provider.asked()["code_challenge_method"], "S256");
-    browser.follow("#allow");
-    site.expect(&browser, "/devices", "this device");
-    // The address of the callback is in the history, and its state is used up.
-    let replay = site.provider.approve(&site.provider.asked());
-    browser.open(&replay);
-    assert!(browser.text().contains("it was used already"), "{}", browser.text());
-    site.open(&browser, "/account");
-    site.expect(&browser, "/account", "Hello, iris");
-}
-
-#[test]
 fn a_form_of_another_site_is_refused() {
     let Some((site, browser)) = Site::start() else { return };
     site.sign_up(&browser, "ann");
     for target in ["/logout", "/devices/end-others"] {
-        browser.open(&site.provider.url(&format!("/elsewhere?action={}", site.url(target))));
+        browser.open(&site.page_elsewhere(target));
         browser.follow("form button");
         site.expect(&browser, target, "403 Forbidden");
     }

@@ -1,10 +1,9 @@
 //! Signing up, and what a member's page shows.
 
-use axum::http::StatusCode;
+use super::browser::PASSWORD;
+use crate::site::Site;
 
-use crate::client::{PASSWORD, Site};
-
-#[tokio::test]
+#[crate::async_test]
 async fn sign_up_signs_in() {
     let Some(site) = Site::start().await else { return };
     let mut ann = site.member("ann").await;
@@ -13,7 +12,7 @@ async fn sign_up_signs_in() {
     assert!(!ann.get("/account").await.shows("Welcome!"), "a flash is shown once");
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn a_taken_name_is_refused_by_a_flash() {
     let Some(site) = Site::start().await else { return };
     site.member("ann").await;
@@ -26,7 +25,7 @@ async fn a_taken_name_is_refused_by_a_flash() {
     assert_eq!(site.browser().login("ann").await.location(), "/account", "her password is still the same");
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn one_of_two_gets_the_name() {
     let Some(site) = Site::start().await else { return };
     let (mut one, mut other) = (site.browser(), site.browser());
@@ -37,7 +36,7 @@ async fn one_of_two_gets_the_name() {
     assert_eq!(locations, ["/account", "/sign-up"]);
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn bad_names_and_passwords_are_refused() {
     let Some(site) = Site::start().await else { return };
     for (name, password, reason) in [
@@ -53,26 +52,26 @@ async fn bad_names_and_passwords_are_refused() {
     }
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn a_deleted_user_is_signed_out() {
     let Some(site) = Site::start().await else { return };
     let mut ann = site.member("ann").await;
-    sqlx::query("DELETE FROM users").execute(&site.database).await.unwrap();
+    site.delete_user("ann").await;
     assert_eq!(ann.get("/account").await.location(), "/login");
     assert_eq!(site.sessions.count().await.unwrap(), 0);
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn errors_have_pages() {
-    let Some(site) = Site::start().await else { return };
+    let Some(mut site) = Site::start().await else { return };
     let page = site.browser().get("/nowhere").await;
-    assert_eq!(page.status, StatusCode::NOT_FOUND);
+    assert_eq!(page.status, 404);
     assert!(page.shows("There is no such page."));
-    site.database.close().await;
+    site.end_database().await;
     let mut stranger = site.browser();
     stranger.cookie = Some("__Host-id=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned());
     for page in [stranger.login("ann").await, stranger.get("/account").await] {
-        assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(page.status, 503);
         assert!(page.shows("We cannot answer right now."), "{page:?}");
     }
 }

@@ -3,14 +3,13 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use axum::http::StatusCode;
-
-use crate::client::{Browser, PASSWORD, Site};
+use super::browser::{Browser, PASSWORD};
+use crate::site::Site;
 
 const LATER: Duration = Duration::from_secs(11 * 60);
 const NEW: (&str, &str) = ("password", "close sesame");
 
-#[tokio::test]
+#[crate::async_test]
 async fn a_new_password_ends_the_other_sessions() {
     let Some(site) = Site::start().await else { return };
     let mut ann = site.member("ann").await;
@@ -23,11 +22,11 @@ async fn a_new_password_ends_the_other_sessions() {
     assert!(ann.get("/account").await.shows("Other sessions ended: 1."));
     assert!(!phone.is_signed_in().await);
     assert!(bystander.clone().is_signed_in().await);
-    assert_eq!(phone.login("ann").await.status, StatusCode::UNAUTHORIZED, "the old password is dead");
+    assert_eq!(phone.login("ann").await.status, 401, "the old password is dead");
     assert_eq!(phone.post("/login", &[("name", "ann"), NEW]).await.location(), "/account");
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn a_login_with_the_old_password_ends_with_it() {
     let Some(site) = Site::start().await else { return };
     let mut ann = site.member("ann").await;
@@ -54,26 +53,26 @@ async fn a_login_with_the_old_password_ends_with_it() {
     }
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn an_old_login_is_confirmed_first() {
     let Some(site) = Site::start().await else { return };
     let mut ann = site.member("ann").await;
-    assert_eq!(ann.get("/account/password").await.status, StatusCode::OK);
+    assert_eq!(ann.get("/account/password").await.status, 200);
     site.clock.advance(LATER);
     assert_eq!(ann.get("/account/password").await.location(), "/confirm?next=/account/password");
     assert_eq!(ann.post("/account/password", &[NEW]).await.location(), "/confirm?next=/account/password");
     assert_eq!(site.browser().login("ann").await.location(), "/account", "the password is the old one");
 
     let wrong = ann.post("/confirm", &[("password", "a guess"), ("next", "/account/password")]).await;
-    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(wrong.status, 401);
     assert_eq!(ann.get("/account/password").await.location(), "/confirm?next=/account/password");
     let right = ann.post("/confirm", &[("password", PASSWORD), ("next", "/account/password")]).await;
     assert_eq!(right.location(), "/account/password");
-    assert_eq!(ann.get("/account/password").await.status, StatusCode::OK);
+    assert_eq!(ann.get("/account/password").await.status, 200);
     assert_eq!(ann.post("/account/password", &[NEW]).await.location(), "/account");
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn a_short_password_changes_nothing() {
     let Some(site) = Site::start().await else { return };
     let mut ann = site.member("ann").await;

@@ -1,15 +1,17 @@
 //! The page of devices.
 
-use crate::client::Site;
+use crate::site::Site;
 
-#[tokio::test]
+#[crate::async_test]
 async fn devices_are_listed_and_signed_out() {
     let Some(site) = Site::start().await else { return };
     let mut laptop = site.member("ann").await;
     let mut phone = site.browser().named("<phone>");
     phone.login("ann").await;
     let page = laptop.get("/devices").await;
-    assert!(page.shows("&lt;phone&gt;") && page.shows("tests/1") && page.shows("2001-09-09T01:46:40Z"), "{page:?}");
+    for shown in ["&lt;phone&gt;", "tests/1", "192.0.2.7", "2001-09-09T01:46:40Z"] {
+        assert!(page.shows(shown), "{shown} {page:?}");
+    }
     let id = id_of_other(&page.text);
     assert_eq!(laptop.post("/devices/end", &[("id", &id)]).await.location(), "/devices");
     assert!(laptop.get("/devices").await.shows("The device is signed out."));
@@ -18,7 +20,7 @@ async fn devices_are_listed_and_signed_out() {
     assert!(laptop.get("/devices").await.shows("signed out already"));
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn nobody_ends_the_session_of_another_member() {
     let Some(site) = Site::start().await else { return };
     let mut ann = site.member("ann").await;
@@ -31,7 +33,7 @@ async fn nobody_ends_the_session_of_another_member() {
     assert!(second.is_signed_in().await);
 }
 
-#[tokio::test]
+#[crate::async_test]
 async fn all_others_are_signed_out_at_once() {
     let Some(site) = Site::start().await else { return };
     let mut ann = site.member("ann").await;
@@ -44,12 +46,11 @@ async fn all_others_are_signed_out_at_once() {
 }
 
 /// A test of a page for members needs no login form: the session is begun without one.
-#[tokio::test]
+#[crate::async_test]
 async fn an_issued_session_reaches_the_page() {
     let Some(site) = Site::start().await else { return };
     site.member("ann").await;
-    let id: i64 = sqlx::query_scalar("SELECT id FROM users").fetch_one(&site.database).await.unwrap();
-    let issued = site.sessions.issue(id.to_string()).await.unwrap();
+    let issued = site.sessions.issue(site.principal_of("ann").await).await.unwrap();
     let mut browser = site.browser();
     browser.cookie = Some(issued.cookie().to_owned());
     let page = browser.get("/devices").await;

@@ -4,19 +4,17 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use test_servers::Postgres;
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_members-axum");
+use crate::site::{NO_DATABASE, PROGRAM, URL_VARIABLE, is_database_installed};
 
 #[test]
 fn one_command_starts_it() {
-    if !Postgres::is_installed() {
+    if !is_database_installed() {
         return;
     }
     let mut command = Command::new(PROGRAM);
     let mut program = command
         .args(["--port", "0"])
-        .env_remove("DATABASE_URL")
+        .env_remove(URL_VARIABLE)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -36,16 +34,12 @@ fn one_command_starts_it() {
 
 #[test]
 fn a_failure_is_one_line() {
-    for (args, line) in [
-        (
-            vec!["--database", "postgres://127.0.0.1:1/none"],
-            "members-axum: cannot open the database: error communicating with database: ",
-        ),
-        (vec!["--oops"], "members-axum: invalid option '--oops'"),
-    ] {
+    let (option, url, reason) = NO_DATABASE;
+    for (args, reason) in [(vec![option, url], reason), (vec!["--oops"], "invalid option '--oops'")] {
         let output = Command::new(PROGRAM).args(args).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success());
-        assert!(errors.starts_with(line) && errors.lines().count() == 1, "{errors}");
+        let name = PROGRAM.rsplit('/').next().unwrap();
+        assert!(errors.starts_with(&format!("{name}: {reason}")) && errors.lines().count() == 1, "{errors}");
     }
 }

@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod pages;
+#[path = "../../../members-tests/browser/mod.rs"]
+mod shared;
 mod site;
 #[path = "../support/mod.rs"]
 mod support;

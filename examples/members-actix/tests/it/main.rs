@@ -2,12 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod accounts;
-mod client;
-mod confirmation;
-mod devices;
-mod forgery;
-mod logins;
-mod program;
+#[path = "../../../members-tests/it/mod.rs"]
+mod shared;
+mod site;
 #[path = "../support/mod.rs"]
 mod support;
+mod users;
+
+pub(crate) use actix_web::test as async_test;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod providers;
 #[path = "../../../members-tests/browser/mod.rs"]
 mod shared;
 mod site;

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod client;
 mod providers;
 #[path = "../../../members-tests/it/mod.rs"]
 mod shared;
+mod site;
 #[path = "../support/mod.rs"]
 mod support;
+
+pub(crate) use tokio::test as async_test;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use url::Url;
 
-use crate::client::{Browser, PASSWORD, Page, Site};
+use crate::shared::browser::{Browser, PASSWORD, Page};
+use crate::site::Site;
 
 /// Signs in at the provider, and returns the last page and the address that led to it.
 pub(crate) async fn sign_in(site: &Site, browser: &mut Browser<'_>) -> (Page, String) {
@@ -88,7 +88,7 @@ async fn a_replay_is_refused() {
     // Not because the code is used up: the provider has issued another one.
     for replay in [callback, approved(&site, &request)] {
         let page = iris.get(&replay).await;
-        assert_eq!(page.status, StatusCode::BAD_REQUEST);
+        assert_eq!(page.status, 400);
         assert!(page.shows("used already"), "{page:?}");
     }
     assert!(iris.is_signed_in().await);
@@ -114,12 +114,12 @@ async fn a_foreign_state_is_refused() {
     begin(&mut victim).await;
     // An attacker's link would sign the victim in to the attacker's account.
     for mut browser in [victim, site.browser()] {
-        assert_eq!(browser.get(&foreign).await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(browser.get(&foreign).await.status, 400);
         assert!(!browser.is_signed_in().await);
     }
     for missing in ["/oauth/callback", "/oauth/callback?code=code-0"] {
         begin(&mut attacker).await;
-        assert_eq!(attacker.get(missing).await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(attacker.get(missing).await.status, 400);
     }
 }
 
@@ -131,7 +131,7 @@ async fn a_code_of_another_sign_in_is_refused_by_the_provider() {
     let code = stolen.split(['=', '&']).nth(1).unwrap();
     let own = begin(&mut thief).await;
     let page = thief.get(&format!("/oauth/callback?code={code}&state={}", own["state"])).await;
-    assert_eq!(page.status, StatusCode::BAD_GATEWAY, "the verifier is not that of the code");
+    assert_eq!(page.status, 502, "the verifier is not that of the code");
     assert!(!thief.is_signed_in().await);
 }
 
@@ -141,7 +141,7 @@ async fn a_denial_is_said_plainly() {
     let mut iris = site.browser();
     let state = begin(&mut iris).await.remove("state").unwrap();
     let page = iris.get(&format!("/oauth/callback?error=access_denied&state={state}")).await;
-    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    assert_eq!(page.status, 400);
     assert!(page.shows("did not sign you in"));
 }
 
@@ -153,11 +153,11 @@ async fn a_member_without_a_password_confirms_at_the_provider() {
     site.clock.advance(Duration::from_secs(11 * 60));
     assert_eq!(iris.get("/account/password").await.location(), "/confirm?next=/account/password");
     assert!(iris.get("/confirm?next=/account/password").await.shows("action=\"/oauth\""));
-    assert_eq!(iris.post("/confirm", &[("password", "")]).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(iris.post("/confirm", &[("password", "")]).await.status, 401);
     let request = begin(&mut iris).await;
     assert_eq!(request.get("prompt").map(String::as_str), Some("login"), "the provider asks again");
     iris.get(&approved(&site, &request)).await;
-    assert_eq!(iris.get("/account/password").await.status, StatusCode::OK);
+    assert_eq!(iris.get("/account/password").await.status, 200);
     assert_eq!(iris.post("/account/password", &[("password", PASSWORD)]).await.location(), "/account");
     assert_eq!(site.browser().login("iris").await.location(), "/account");
 }
@@ -177,4 +177,28 @@ async fn a_confirmation_at_the_provider_keeps_the_login() {
     let (page, _) = sign_in(&site, &mut iris).await;
     assert!(!page.sets_lasting_cookie(), "{page:?}");
     assert!(iris.get("/account").await.shows(">oscar<"));
+}
+
+#[tokio::test]
+async fn a_member_without_a_password_looks_like_no_member() {
+    let Some(site) = Site::start().await else { return };
+    sign_in(&site, &mut site.browser()).await;
+    let mut answers = Vec::new();
+    for name in ["iris", "nobody"] {
+        let page = site.browser().post("/login", &[("name", name), ("password", "a guess")]).await;
+        assert_eq!(page.status, 401);
+        answers.push(page.text);
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(site.sessions.count().await.unwrap(), 1, "a failed login stores no session");
+}
+
+#[tokio::test]
+async fn another_site_begins_no_sign_in() {
+    let Some(site) = Site::start().await else { return };
+    for origin in ["cross-site", "same-site"] {
+        let page = site.browser().post_from(origin, "/oauth", &[]).await;
+        assert_eq!(page.status, 403, "{origin}");
+        assert!(page.shows("Another site sent this request"), "{page:?}");
+    }
 }
