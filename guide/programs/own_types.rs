@@ -157,6 +157,8 @@ fn app(sessions: Sessions, users: Arc<Users>) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let users = Arc::new(Users::default());
+    users.save("ann", User { password: "open sesame".to_owned(), mail: "ann@example.com".to_owned() });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    Ok(axum::serve(listener, app(sessions()?, Arc::default())).await?)
+    Ok(axum::serve(listener, app(sessions()?, users)).await?)
 }
