@@ -62,6 +62,28 @@ fn pages_show_the_programs_that_run_here() {
 }
 
 #[test]
+fn pages_name_what_their_programs_need() {
+    let guide = root().join("guide");
+    let (index, manifest) = (read(guide.join("README.md")), read(guide.join("Cargo.toml")));
+    let (_, known) = manifest.split_once("[dev-dependencies]").unwrap();
+    let known = known.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+    // The adapters re-export sessions-core.
+    let known: Vec<&str> = known.filter(|name| !matches!(*name, "" | "sessions-core")).collect();
+    for (program, page) in PROGRAMS {
+        let code = read(guide.join("programs").join(program).with_extension("rs"));
+        let page_text = read(guide.join(page).with_extension("md")).replace(&code, "");
+        let adapters = ["axum", "actix", "hyper", "minihttp"];
+        let adapter = adapters.into_iter().find(|name| uses(&code, &format!("sessions_{name}")));
+        let always =
+            adapter.and_then(|name| index.split("```").find(|block| block.contains(&format!("\nsessions-{name} = "))));
+        let named = format!("{page_text}{}", always.unwrap_or_default());
+        for name in known.iter().filter(|name| uses(&code, &name.replace('-', "_"))) {
+            assert!(named.contains(*name), "{page}.md does not name {name}, which {program}.rs uses");
+        }
+    }
+}
+
+#[test]
 fn the_page_on_stores_shows_the_engine_of_the_example() {
     let text = read(root().join("sessions-remote/examples/engine.rs"));
     assert!(read(root().join("guide/your-own-store.md")).contains(&format!("```rust,no_run\n{text}```\n")));
@@ -114,6 +136,12 @@ fn tests_that_security_names_exist() {
     for name in names {
         assert!(root().join("tests/tests/wire").join(name).exists(), "SECURITY.md names {name}");
     }
+}
+
+/// Returns whether a program has a path that begins with the name of a crate.
+fn uses(code: &str, name: &str) -> bool {
+    code.match_indices(&format!("{name}::"))
+        .any(|(at, _)| !code[..at].ends_with(|before: char| before.is_alphanumeric() || matches!(before, '_' | ':')))
 }
 
 /// Returns the targets of the links of a page that stay in this repository.
