@@ -50,7 +50,7 @@ pub use request::{Request, query};
 pub use response::Response;
 pub use server::{Options, Seal, Server};
 pub use set_cookie::SetCookie;
-pub use token::{BASE64URL, decoded, encoded, random_token};
+pub use token::{BASE64URL, decoded, encoded, random_token, secret_bytes, secret_texts};
 pub use visitor::{Visitor, WhoAmI};
 
 /// Makes one test per framework of each scenario, a function that takes a [`Framework`].

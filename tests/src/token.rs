@@ -36,6 +36,41 @@ pub fn encoded(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Length of a token's text.
+const TOKEN: usize = 43;
+
+/// Digits of a token before those that belong to its secret alone.
+const ID: usize = 22;
+
+/// Returns the bytes that a cookie's value reveals to whoever reads it: its own, and those of the
+/// token at its end and of the secret in that.
+#[must_use]
+pub fn secret_bytes(value: &str) -> Vec<Vec<u8>> {
+    let token = decoded(token_in(value)).filter(|bytes| bytes.len() == 32);
+    let secret = token.iter().map(|token| token[16..].to_vec());
+    decoded(value).into_iter().chain(secret).chain(token.clone()).collect()
+}
+
+/// Returns the texts in which a cookie's value could be written: as it is, its secret alone, and
+/// bytes in base64url, in hexadecimal or as a list.
+#[must_use]
+pub fn secret_texts(value: &str) -> Vec<String> {
+    let mut texts = vec![value.to_owned(), token_in(value)[ID..].to_owned()];
+    for bytes in secret_bytes(value) {
+        texts.push(encoded(&bytes));
+        texts.push(bytes.iter().map(|byte| format!("{byte:02x}")).collect());
+        texts.push(bytes.iter().map(|byte| format!("{byte:02X}")).collect());
+        texts.push(format!("{bytes:?}").trim_matches(['[', ']']).to_owned());
+    }
+    texts
+}
+
+/// Returns the end of a cookie's value, which is the token unless it is encrypted. A signature
+/// precedes the token.
+fn token_in(value: &str) -> &str {
+    &value[value.len() - TOKEN..]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +81,18 @@ mod tests {
         assert_eq!((one.len(), other.len()), (43, 43));
         assert_eq!(decoded(&one).map(|bytes| encoded(&bytes)), Some(one.clone()));
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn secrets_are_found_in_signed_values() {
+        let token = random_token();
+        let secret = decoded(&token).unwrap()[16..].to_vec();
+        for value in [token.clone(), random_token() + &token] {
+            assert!(secret_bytes(&value).contains(&secret));
+            let texts = secret_texts(&value);
+            assert!(
+                [&value, &token, &token[22..], &encoded(&secret)].iter().all(|text| texts.iter().any(|it| it == *text))
+            );
+        }
     }
 }
