@@ -1,6 +1,6 @@
 //! A MariaDB server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Proxy;
@@ -110,6 +110,12 @@ impl MariaDb {
     #[must_use]
     pub fn sql(&self, statements: &str) -> String {
         read(client(&self.daemon).args(["-e", statements]))
+    }
+
+    /// Returns the folder of all the server's files: its data, its logs and its sockets.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.daemon.folder()
     }
 
     /// Kills the server without warning.

@@ -193,6 +193,12 @@ impl Postgres {
         psql(&self.daemon, &self.programs, ROLE, statements)
     }
 
+    /// Returns the folder of all the server's files: its data, its logs and its sockets.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.daemon.folder()
+    }
+
     /// Kills the server and its connections without warning.
     pub fn kill(&mut self) {
         self.daemon.kill();

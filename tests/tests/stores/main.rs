@@ -1,5 +1,6 @@
 //! Demos with stores that outlive them, and faults of processes, servers and networks.
 
+mod at_rest;
 mod every_store;
 mod expectations;
 mod failover;

@@ -90,6 +90,11 @@ impl Place {
         Self { url: format!("{server}/{name}?{UNHURRIED}"), _folder: None }
     }
 
+    /// Returns the URL of the store.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Starts a demo with this store.
     pub(crate) fn start(&self, framework: Framework) -> Server {
         Options::new(framework).store(&self.url).start()
