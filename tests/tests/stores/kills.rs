@@ -15,7 +15,7 @@ use crate::ledger::Clients;
 use crate::support::{Engine, FRAMEWORKS, Place, on_engines};
 
 on_engines! {
-    [redb Redb, fjall Fjall]
+    [redb Redb, fjall Fjall, sqlite Sqlite]
     [
         a_killed_demo_keeps_acknowledged_writes,
         acknowledged_writes_survive_a_kill,
@@ -56,7 +56,9 @@ fn acknowledged_writes_survive_a_kill(engine: Engine) {
         server.wait_until_ended();
     }
     let acknowledged = clients.acknowledged();
-    assert!(acknowledged > 10 * kills, "only {acknowledged} writes came before the kills");
+    // SQLite syncs each commit on its own.
+    let least = if engine == Engine::Sqlite { 3 } else { 10 };
+    assert!(acknowledged > least * kills, "only {acknowledged} writes came before the kills");
     clients.check(&place.start(FRAMEWORKS[0]));
 }
 
