@@ -9,6 +9,7 @@ mod explicit;
 mod failures;
 mod faulty;
 mod gates;
+mod http2;
 mod log;
 mod nesting;
 mod preflight;

@@ -6,6 +6,7 @@ mod dropped;
 mod explicit;
 mod extract;
 mod gates;
+mod http2;
 mod layer;
 mod preflight;
 mod spawned;

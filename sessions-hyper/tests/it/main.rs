@@ -4,6 +4,7 @@
 
 mod dropped;
 mod gates;
+mod http2;
 
 use std::convert::Infallible;
 use std::io::Cursor;
