@@ -37,12 +37,13 @@ const CODES: [(&str, &str); 16] = [
 const OTHER: (&str, &str) = ("ERR", "answered ERR");
 
 /// Codes of errors that come without, by words in their text.
-const NAMES: [(&str, &str); 3] = [
+const NAMES: [(&str, &str); 4] = [
     ("Authentication required", "NOAUTH"),
     // The reply to a long command of an unauthenticated client: `Protocol error: unauthenticated
     // multibulk length`.
     ("unauthenticated", "NOAUTH"),
     ("no permissions", "NOPERM"),
+    ("The user executing the script can't", "NOPERM"),
 ];
 
 /// Errors without a code of their own, by words in their text.
@@ -138,6 +139,11 @@ mod tests {
             ("WRONGPASS", "invalid username-password pair", "(WRONGPASS)"),
             ("NOPERM", "this user has no permissions to run the 'hgetall' command", "`hgetall` among them (NOPERM)"),
             ("NOPERM", "this user has no permissions to run the 'HUNTER2' command", "lists them (NOPERM)"),
+            (
+                "ERR",
+                "The user executing the script can't run this command or subcommand script: f_1, on @user_script:3.",
+                "lists them (NOPERM)",
+            ),
             ("ERR", "DB index is out of range", "choose another"),
             ("ERR", "unknown command 'HGETALL', with args beginning with: 'hunter2'", "6.2 or later"),
             ("ERR", "hunter2", "answered ERR"),
