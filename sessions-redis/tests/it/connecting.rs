@@ -78,26 +78,6 @@ fn user_password_and_database_are_used() {
 }
 
 #[test]
-fn the_documented_rights_are_enough() {
-    if !test_servers::installed() {
-        return;
-    }
-    let server = Server::start();
-    let rights = ["+@string", "+@sortedset", "+@keyspace", "+@scripting", "+@connection", "+time"];
-    let command = [["ACL", "SETUSER", "ada", "on", ">secret1", "~mine:*"].as_slice(), &rights].concat();
-    assert_eq!(server.cli(&command), "OK");
-    let url = format!("redis://ada:secret1@127.0.0.1:{}?prefix=mine%3A", server.port());
-    exercise(&patient().open(&url).unwrap());
-    let waiting = RedisStore::builder()
-        .commit_deadline(Duration::from_millis(300))
-        .wait_for_replicas(1, Duration::from_millis(50))
-        .open(&url)
-        .unwrap();
-    // There is no replica to wait for, but the user has the right to wait.
-    assert_eq!(block_on(waiting.destroy(id())).unwrap_err().kind(), StoreErrorKind::TimedOut);
-}
-
-#[test]
 fn tls_is_spoken_and_the_certificate_is_checked() {
     if !test_servers::installed() {
         return;

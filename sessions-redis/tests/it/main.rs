@@ -11,6 +11,7 @@ mod limits;
 mod messages;
 mod moving_slots;
 mod principals;
+mod rights;
 mod shutdown;
 mod silence;
 mod support;
