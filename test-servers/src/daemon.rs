@@ -1,7 +1,8 @@
 //! What the database servers share: a process, its port and its folder.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::account::Account;
+use crate::certificate::Certificate;
 use crate::guard::Guard;
 use crate::port::free_port;
 
@@ -54,6 +56,17 @@ impl Daemon {
             assert!(Instant::now() < deadline, "timed out waiting until {condition}:\n{}", self.log());
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Makes a certificate that the server can read, with its key.
+    pub(crate) fn certificate(&self) -> Certificate {
+        let certificate = Certificate::new_in(self.folder.path());
+        for path in [certificate.path(), certificate.key()] {
+            // Postgres refuses a key that others can read.
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("the file is ours");
+            self.account.map_or(Ok(()), |account| account.own(&path)).expect("root may give a file away");
+        }
+        certificate
     }
 
     fn log(&self) -> String {

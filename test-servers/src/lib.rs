@@ -21,6 +21,7 @@
 //! ```
 
 mod account;
+mod certificate;
 mod cluster;
 mod daemon;
 mod guard;
@@ -37,6 +38,7 @@ mod server;
 mod template;
 mod valkey;
 
+pub use certificate::Certificate;
 pub use cluster::Cluster;
 pub use mariadb::MariaDb;
 pub use options::Options;

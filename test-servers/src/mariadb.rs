@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Proxy;
 use crate::daemon::{Daemon, read};
 use crate::programs::{find, report_missing, version};
 use crate::template;
+use crate::{Certificate, Proxy};
 
 /// The server, the program that initializes its data, and its client.
 const PROGRAMS: [&str; 3] = ["mariadbd", "mariadb-install-db", "mariadb"];
@@ -25,6 +25,7 @@ const LOG_SIZE: &str = "--innodb-log-file-size=8M";
 #[derive(Debug)]
 pub struct MariaDb {
     daemon: Daemon,
+    certificate: Option<Certificate>,
 }
 
 impl MariaDb {
@@ -62,19 +63,40 @@ impl MariaDb {
     /// Panics if it does not start.
     #[must_use]
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::new().fill_and_launch(settings)
+    }
+
+    /// Starts a server whose port accepts TLS only, with a new certificate for `localhost`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not start.
+    #[must_use]
+    pub fn start_with_tls() -> Self {
+        let mut server = Self::new();
+        let certificate = server.daemon.certificate();
+        let [path, key] = [certificate.path(), certificate.key()].map(|path| path.to_string_lossy().into_owned());
+        server.certificate = Some(certificate);
+        server.fill_and_launch(&[("ssl-cert", &path), ("ssl-key", &key), ("require-secure-transport", "on")])
+    }
+
+    fn new() -> Self {
+        Self { daemon: Daemon::new(find(PROGRAMS[0]).expect("MariaDB is installed")), certificate: None }
+    }
+
+    fn fill_and_launch(mut self, settings: &[(&str, &str)]) -> Self {
         let [server, install, _] = PROGRAMS.map(|name| find(name).expect("MariaDB is installed"));
         let version = version(&server).expect("mariadbd runs");
-        let mut daemon = Daemon::new(server);
-        template::fill(&daemon, &[&version, &INSTALL.join(" ")], || {
+        let daemon = &mut self.daemon;
+        template::fill(daemon, &[&version, &INSTALL.join(" ")], || {
             let mut command = daemon.command(&install);
             read(command.args(INSTALL).arg(format!("--datadir={}", daemon.file("data"))));
             // A folder is a database. The one that the program would make is latin1.
             read(daemon.command("mkdir").arg("data/test"));
         });
-        daemon.arguments = arguments(&daemon, settings);
-        let mut server = Self { daemon };
-        server.launch();
-        server
+        daemon.arguments = arguments(daemon, settings);
+        self.launch();
+        self
     }
 
     fn launch(&mut self) {
@@ -94,6 +116,18 @@ impl MariaDb {
     #[must_use]
     pub fn url(&self) -> String {
         url(self.daemon.port)
+    }
+
+    /// Returns the path of the Unix socket.
+    #[must_use]
+    pub fn socket(&self) -> String {
+        socket(&self.daemon)
+    }
+
+    /// Returns the server's certificate, if it uses TLS.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// Returns the URL to use the server through a proxy.

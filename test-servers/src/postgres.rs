@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Proxy;
 use crate::daemon::{Daemon, read};
 use crate::programs::{find, report_missing, version};
 use crate::template;
+use crate::{Certificate, Proxy};
 
 /// Folder where Debian keeps each version of Postgres, none of them on the `PATH`.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -17,6 +17,9 @@ const ROLE: &str = "postgres";
 
 /// Options of initdb.
 const INITDB: [&str; 5] = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale", "--no-sync"];
+
+/// Who may connect to a server with TLS.
+const TLS_ONLY: &str = "local all all trust\nhostssl all all all trust\n";
 
 /// A setting that concerns a primary only.
 const STANDBY_NAMES: &str = "synchronous_standby_names";
@@ -31,6 +34,7 @@ pub struct Postgres {
     /// The folder of Postgres' programs.
     programs: PathBuf,
     settings: Vec<(String, String)>,
+    certificate: Option<Certificate>,
 }
 
 impl Postgres {
@@ -74,14 +78,35 @@ impl Postgres {
     /// Panics if it does not start.
     #[must_use]
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
-        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut server = Self::new(settings);
-        let version = version(server.program("postgres")).expect("postgres runs");
-        template::fill(&server.daemon, &[&version, &INITDB.join(" ")], || {
-            read(server.command("initdb").args(INITDB).args(["-D", "data"]));
+        Self::new(owned(settings)).fill_and_launch()
+    }
+
+    /// Starts a server whose port accepts TLS only, with a new certificate for `localhost`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not start.
+    #[must_use]
+    pub fn start_with_tls() -> Self {
+        let mut server = Self::new(Vec::new());
+        let certificate = server.daemon.certificate();
+        let rules = server.daemon.folder().join("pg_hba.conf");
+        fs::write(&rules, TLS_ONLY).expect("the folder is ours");
+        let files = [("ssl_cert_file", certificate.path()), ("ssl_key_file", certificate.key()), ("hba_file", rules)];
+        let files = files.iter().map(|(name, path)| ((*name).to_owned(), path.display().to_string()));
+        server.settings = owned(&[("ssl", "on")]).into_iter().chain(files).collect();
+        server.daemon.arguments = arguments(&server.daemon, &server.settings);
+        server.certificate = Some(certificate);
+        server.fill_and_launch()
+    }
+
+    fn fill_and_launch(mut self) -> Self {
+        let version = version(self.program("postgres")).expect("postgres runs");
+        template::fill(&self.daemon, &[&version, &INITDB.join(" ")], || {
+            read(self.command("initdb").args(INITDB).args(["-D", "data"]));
         });
-        server.launch();
-        server
+        self.launch();
+        self
     }
 
     /// Starts a standby that streams the changes of a primary, with the same settings.
@@ -120,7 +145,7 @@ impl Postgres {
         let programs = programs().expect("Postgres is installed");
         let mut daemon = Daemon::new(programs.join("postgres"));
         daemon.arguments = arguments(&daemon, &settings);
-        Self { daemon, programs, settings }
+        Self { daemon, programs, settings, certificate: None }
     }
 
     fn launch(&mut self) {
@@ -175,6 +200,12 @@ impl Postgres {
     #[must_use]
     pub fn url(&self) -> String {
         url(self.daemon.port)
+    }
+
+    /// Returns the server's certificate, if it uses TLS.
+    #[must_use]
+    pub const fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// Returns the URL to use the server through a proxy.
@@ -250,6 +281,10 @@ impl Drop for Postgres {
         self.daemon.thaw();
         self.daemon.stop("QUIT");
     }
+}
+
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Returns the folder of Postgres' programs: that of the `PATH`, or else the newest of Debian's.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::certificate::Certificate;
 use crate::guard::Guard;
 use crate::options::Options;
 use crate::port::free_port;
@@ -20,7 +21,7 @@ pub struct Server {
     guard: Option<Guard>,
     port: u16,
     options: Options,
-    certificate: Option<String>,
+    certificate: Option<Certificate>,
     /// Declared last, so that the server stops before its folder is removed.
     folder: TempDir,
 }
@@ -38,7 +39,7 @@ impl Server {
 
     pub(crate) fn with(options: Options) -> Self {
         let folder = TempDir::with_prefix("redis-").expect("there is a folder for temporary files");
-        let certificate = options.tls.then(|| make_certificate(&folder));
+        let certificate = options.tls.then(|| Certificate::new_in(folder.path()));
         let mut server = Self { guard: None, port: free_port(), options, certificate, folder };
         server.launch();
         server
@@ -106,10 +107,10 @@ impl Server {
         self.folder.path().join("redis.sock").to_string_lossy().into_owned()
     }
 
-    /// Returns the server's certificate as PEM, if it uses TLS.
+    /// Returns the server's certificate, if it uses TLS.
     #[must_use]
-    pub fn certificate(&self) -> Option<&str> {
-        self.certificate.as_deref()
+    pub const fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// Runs a command with redis-cli over the Unix socket and returns what it prints.
@@ -153,12 +154,4 @@ impl Server {
     pub fn thaw(&self) {
         self.guard.iter().for_each(|guard| guard.signal("CONT"));
     }
-}
-
-fn make_certificate(folder: &TempDir) -> String {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a name makes a certificate");
-    let pem = made.cert.pem();
-    fs::write(folder.path().join("cert.pem"), &pem).expect("the folder is ours");
-    fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).expect("the folder is ours");
-    pem
 }

@@ -110,7 +110,7 @@ fn a_cluster_is_reached_by_tls_and_with_a_password() {
 }
 
 fn certificates(server: &Server) -> redis::TlsCertificates {
-    redis::TlsCertificates { client_tls: None, root_cert: server.certificate().map(|pem| pem.as_bytes().to_vec()) }
+    redis::TlsCertificates { client_tls: None, root_cert: server.certificate().map(|it| it.pem().as_bytes().to_vec()) }
 }
 
 #[test]

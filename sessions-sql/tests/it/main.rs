@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod conformance;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod connecting;
 #[cfg(feature = "postgres")]
 mod faults;
 #[cfg(feature = "sqlite")]
