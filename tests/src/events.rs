@@ -50,6 +50,7 @@ impl Events {
     /// Returns the lines up to the next empty one, or `None` at the end of the stream.
     #[track_caller]
     fn block(&mut self) -> Option<String> {
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some((block, rest)) = self.rest.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());
@@ -64,6 +65,7 @@ impl Events {
                 }
                 Err(error) => panic!("the stream breaks off: {error}; its response was\n{}", self.head),
             }
+            assert!(Instant::now() < deadline, "the server sends an event without end");
         }
     }
 }

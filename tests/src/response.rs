@@ -22,13 +22,14 @@ pub struct Response {
 impl Response {
     /// Reads the response to the request `asked`, whose first word is the method.
     pub(crate) fn read(source: &mut impl BufRead, asked: &str) -> io::Result<Self> {
-        loop {
+        for _ in 0..100 {
             let mut response = Self::read_head(source, asked)?;
             if response.status / 100 != 1 {
                 response.body = response.read_body(source)?;
                 return Ok(response);
             }
         }
+        Err(fault("a hundred interim responses and no other".to_owned()))
     }
 
     /// Reads the status and the headers.
@@ -42,6 +43,9 @@ impl Response {
             let line = read_line(source)?;
             if line.is_empty() {
                 break;
+            }
+            if fields.len() == 1000 {
+                return Err(fault("more than a thousand headers".to_owned()));
             }
             let (name, value) = line.split_once(':').ok_or_else(|| fault(format!("field {line:?}")))?;
             fields.push((name.to_owned(), value.trim().to_owned()));

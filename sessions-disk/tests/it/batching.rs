@@ -136,6 +136,7 @@ fn more_than_4096_waiting_operations_are_refused_at_once() {
             Poll::Ready(answer) => break answer.unwrap_err(),
             Poll::Pending => waiting.push(future),
         }
+        assert!(waiting.len() <= 4096, "more than 4096 operations wait");
     };
     assert_eq!(refused.kind(), StoreErrorKind::Busy);
     assert_eq!(waiting.len(), 4096);
@@ -168,6 +169,7 @@ fn a_bulk_operation_counts_as_waiting_until_it_ends() {
             }
         }
         assert!(ends.len() < 4096, "more than 4096 operations wait");
+        assert!(creates.len() < 1000, "operations end before they are done");
         disk.step();
         ends.retain_mut(|end| poll(end).is_pending());
     };

@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use http::header::{CACHE_CONTROL, COOKIE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -79,6 +80,7 @@ impl TestStore {
     /// Polls a future to completion, letting the calls that wait at the gate through one at a time.
     pub(crate) fn drive<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
+        let begun = Instant::now();
         loop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 return output;
@@ -86,6 +88,7 @@ impl TestStore {
             if self.gate.held() > 0 {
                 self.gate.let_one_through();
             }
+            assert!(begun.elapsed() < Duration::from_secs(60), "the future waits for nothing at the gate");
         }
     }
 }

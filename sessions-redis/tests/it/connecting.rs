@@ -245,7 +245,7 @@ fn wait_in_coroutine<F: Future + Unpin>(mut future: F) -> F::Output {
         let waker = Waker::from(Arc::new(Unpark(Arc::clone(&blocker))));
         match std::pin::Pin::new(&mut future).poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => drop(blocker.park(None)),
+            Poll::Pending => blocker.park(Some(Duration::from_secs(60))).expect("the call wakes its caller"),
         }
     }
 }

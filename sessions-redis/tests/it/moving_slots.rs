@@ -1,6 +1,7 @@
 //! Sessions whose slot is on its way to another server of a cluster.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use crate::cluster::create_many;
 use crate::support::{NOW, changes, commit, id, patient, record, text};
@@ -85,6 +86,7 @@ fn a_session_that_moves_behind_a_walk_is_found() {
     assert_eq!(servers[from].cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &name(first)]), "OK");
     let at_first: Vec<_> = ids.iter().filter(|id| cluster.primary_of(&key(id)) == first).collect();
     let (mut listed, mut cursor, mut has_moved) = (BTreeSet::new(), None, false);
+    let begun = Instant::now();
     loop {
         let page = block_on(store.scan(cursor, 10, NOW)).unwrap();
         listed.extend(page.records.iter().map(Record::id));
@@ -98,6 +100,7 @@ fn a_session_that_moves_behind_a_walk_is_found() {
         if cursor.is_none() {
             break;
         }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the listing has no end");
     }
     assert!(has_moved && listed == ids, "{} of {}", listed.len(), ids.len());
     // What is between two servers may be counted at both.

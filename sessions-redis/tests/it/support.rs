@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sessions_core::record::{Changes, Record, RecordBuilder, Refusal, SecretHash};
 use sessions_core::store::{Created, Store, StoreFuture};
@@ -94,6 +94,7 @@ pub(crate) fn names(commands: &[Vec<String>]) -> Vec<&str> {
 pub(crate) fn list(store: &RedisStore) -> BTreeSet<SessionId> {
     let mut listed = BTreeSet::new();
     let mut cursor = None;
+    let begun = Instant::now();
     loop {
         let page = pollster::block_on(store.scan(cursor, 10, NOW)).unwrap();
         listed.extend(page.records.iter().map(Record::id));
@@ -101,5 +102,6 @@ pub(crate) fn list(store: &RedisStore) -> BTreeSet<SessionId> {
         if cursor.is_none() {
             return listed;
         }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the listing has no end");
     }
 }

@@ -1,7 +1,7 @@
 //! Which replies wait for replicas. A WAIT for no replica is answered at once, but is counted.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{NOW, changes, commit, id, names, patient, record};
 use pollster::block_on;
@@ -145,7 +145,9 @@ fn a_primary_demoted_while_an_end_waits_leaves_it_in_doubt() {
     let id = create(&store, 1);
     let kind = std::thread::scope(|scope| {
         let ending = scope.spawn(|| block_on(store.destroy(id)).map_err(|error| error.kind()));
+        let begun = Instant::now();
         while !server.cli(&["CLIENT", "LIST"]).contains("cmd=wait") {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the end does not wait");
             std::thread::yield_now();
         }
         assert_eq!(server.cli(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]), "OK");

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use sessions_core::testing::ManualClock;
@@ -59,6 +59,8 @@ impl Response {
 
 /// A deadline that no test reaches.
 const NEVER: Duration = Duration::from_secs(60 * 60);
+/// Time for what ends if nothing is wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Two servers, each with a manager and a store of its own, over one map.
 pub(crate) struct Servers {
@@ -147,12 +149,14 @@ impl Servers {
         let mut running: Vec<_> =
             requests.iter().map(|request| self.start(request, keeps, first_cookie.clone())).collect();
         self.gates.shut();
+        let begun = Instant::now();
         loop {
             self.settle(requests, &mut running, &first_cookie);
             let waiting = self.gates.count();
             if waiting == 0 {
                 break;
             }
+            assert!(begun.elapsed() < PATIENCE, "the requests call their stores without end");
             self.clock.advance(self.tick);
             self.gates.let_pass(order.choose(waiting));
         }
@@ -176,6 +180,7 @@ impl Servers {
     /// Polls what was woken, until everything waits: requests, and what the stores do in the
     /// background.
     fn settle(&self, requests: &[Request], running: &mut [Running<'_>], first_cookie: &FirstCookie) {
+        let begun = Instant::now();
         loop {
             for (request, running) in requests.iter().zip(&mut *running) {
                 self.gates.name_caller(request.name);
@@ -193,6 +198,7 @@ impl Servers {
             if !running.iter().any(Running::is_woken) {
                 return;
             }
+            assert!(begun.elapsed() < PATIENCE, "a request wakes itself without end");
         }
     }
 }

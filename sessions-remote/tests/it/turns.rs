@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pollster::block_on;
 use sessions_core::record::{Changes, Record, SecretHash};
@@ -134,11 +134,13 @@ fn may_block_on<T>(future: StoreFuture<T>) -> Result<T, sessions_core::store::St
     let mut future = pin!(future);
     let waker = Waker::from(std::sync::Arc::new(Unpark(may::coroutine::current())));
     let mut context = Context::from_waker(&waker);
+    let begun = Instant::now();
     loop {
         match future.as_mut().poll(&mut context) {
             Poll::Ready(answer) => return answer,
-            Poll::Pending => may::coroutine::park(),
+            Poll::Pending => may::coroutine::park_timeout(Duration::from_secs(60)),
         }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the call does not wake its caller");
     }
 }
 

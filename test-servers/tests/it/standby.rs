@@ -1,6 +1,7 @@
 //! A standby that takes over from its primary.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use test_servers::{Postgres, Proxy};
 
@@ -52,7 +53,10 @@ fn a_promoted_standby_inherits_the_need_of_one() {
     second.promote();
     let third = thread::scope(|scope| {
         let commit = scope.spawn(|| second.sql("INSERT INTO t VALUES (42)"));
-        while waiting(&second) == "0" {}
+        let begun = Instant::now();
+        while waiting(&second) == "0" {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the commit does not wait");
+        }
         assert_eq!(second.sql("SELECT count(*) FROM t"), "0");
         let third = Postgres::start_standby(&second);
         let _ = commit.join().unwrap();
