@@ -33,7 +33,7 @@ mod small_disk;
 pub use damage::{corrupt, detects_damaged_records, make_newer, survives_damaged_files};
 pub use full_disk::{survives_a_full_disk, survives_filling_its_disk};
 pub use golden::{golden_tables, reads_golden_files, write_golden_sample};
-pub use kills::survives_kills;
+pub use kills::{store_survives_kills, survives_kills};
 pub use opening::{creates_private_files, opens_once, refuses_untrusted_paths};
 pub use sample::until_it_works;
 pub use size_limit::stays_within_its_limit;

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::io::Write;
-use std::path::Path;
 use std::process;
 use std::thread;
 
@@ -12,8 +11,6 @@ use sessions_core::record::{Changes, Record};
 use sessions_core::store::{Created, Store, StoreError};
 
 use super::sample::{NOW, Rng, SECRET};
-use crate::engine::Engine;
-use crate::store::DiskStore;
 
 /// The variable with the round's number, for the child.
 pub(super) const ROUND: &str = "SESSIONS_KILLS_ROUND";
@@ -32,9 +29,8 @@ pub(super) fn number(record: &Record) -> u64 {
 }
 
 /// Writes to the store until the process is killed or its parent is gone.
-pub(super) fn write_until_killed<E: Engine>(path: &Path) -> ! {
+pub(super) fn write_until_killed<S: Store + Clone>(store: &S) -> ! {
     let round = env::var(ROUND).ok().and_then(|round| round.parse().ok()).expect("the parent says which round it is");
-    let store = DiskStore::<E>::open(path).expect("the store is opened");
     let threads = (0..THREADS).map(|thread| {
         let store = store.clone();
         thread::spawn(move || ChildWriter::new(store, round, thread).write())
@@ -45,8 +41,8 @@ pub(super) fn write_until_killed<E: Engine>(path: &Path) -> ! {
     process::exit(1);
 }
 
-struct ChildWriter<E: Engine> {
-    store: DiskStore<E>,
+struct ChildWriter<S> {
+    store: S,
     round: u32,
     thread: u32,
     next: u32,
@@ -55,8 +51,8 @@ struct ChildWriter<E: Engine> {
     rng: Rng,
 }
 
-impl<E: Engine> ChildWriter<E> {
-    fn new(store: DiskStore<E>, round: u32, thread: u32) -> Self {
+impl<S: Store> ChildWriter<S> {
+    fn new(store: S, round: u32, thread: u32) -> Self {
         Self { store, round, thread, next: 0, alive: Vec::new(), rng: Rng::new() }
     }
 

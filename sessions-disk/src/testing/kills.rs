@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::store::DiskStore;
 
 /// The variable with the store's path, set for a child process.
-const CHILD: &str = "SESSIONS_KILLS_STORE";
+pub(super) const CHILD: &str = "SESSIONS_KILLS_STORE";
 /// The variable with the number of kills, 40 if it is not set.
 const ROUNDS: &str = "SESSIONS_KILLS";
 
@@ -35,8 +35,19 @@ const ROUNDS: &str = "SESSIONS_KILLS";
 ///
 /// Panics if something acknowledged is lost, or the files cannot be opened.
 pub fn survives_kills<E: Engine>(test: &str) {
+    store_survives_kills(test, |path| DiskStore::<E>::open(path).expect("the store is opened"));
+}
+
+/// Checks the same of a store with files that is no [`DiskStore`].
+///
+/// `open` opens it, and creates it if there is none.
+///
+/// # Panics
+///
+/// Panics if something acknowledged is lost.
+pub fn store_survives_kills<S: Store + Clone>(test: &str, open: impl Fn(&Path) -> S) {
     if let Some(path) = env::var_os(CHILD) {
-        child::write_until_killed::<E>(Path::new(&path));
+        child::write_until_killed(&open(Path::new(&path)));
     }
     let rounds = env::var(ROUNDS).map_or(40, |rounds| rounds.parse().expect("a number of rounds"));
     let folder = folder();
@@ -46,7 +57,7 @@ pub fn survives_kills<E: Engine>(test: &str) {
     for round in 0..rounds {
         let child = spawn(test, &path, round);
         oracle.listen(child, 1 + rng.below(400));
-        oracle.verify::<E>(&path);
+        oracle.verify(&open(&path));
     }
     eprintln!("{} acknowledgements over {rounds} kills, none lost", oracle.acknowledgements);
 }
@@ -75,8 +86,8 @@ enum State {
     Destroyed,
 }
 
-#[derive(Default)]
-struct Oracle {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Oracle {
     reports: HashMap<SessionId, Reported>,
     acknowledgements: usize,
 }
@@ -88,11 +99,7 @@ impl Oracle {
         let mut heard = 0;
         for line in BufReader::new(output).lines() {
             let line = line.expect("a pipe can be read");
-            // The harness may print before the report, and a last line that was cut off lacks the
-            // mark at its end.
-            if let Some(words) = line.split_once('@').and_then(|(_, words)| words.strip_suffix('.')) {
-                heard += usize::from(self.record(words));
-            }
+            heard += usize::from(self.hear(&line));
             if heard == until {
                 child.kill().expect("a child can be killed");
             }
@@ -100,6 +107,14 @@ impl Oracle {
         let status = child.wait().expect("a child can be waited for");
         assert!(heard >= until, "the child ended by itself, with {status}");
         self.acknowledgements += heard;
+    }
+
+    /// Records a line of a child, and returns whether it was an acknowledgement.
+    pub(super) fn hear(&mut self, line: &str) -> bool {
+        // The harness may print before the report, and a last line that was cut off lacks the mark
+        // at its end.
+        let words = line.split_once('@').and_then(|(_, words)| words.strip_suffix('.'));
+        words.is_some_and(|words| self.record(words))
     }
 
     /// Records a report, and returns whether it was an acknowledgement.
@@ -120,8 +135,7 @@ impl Oracle {
     }
 
     /// Compares the store with the reports.
-    fn verify<E: Engine>(&mut self, path: &Path) {
-        let store = DiskStore::<E>::open(path).expect("the store is opened after a kill");
+    pub(super) fn verify(&mut self, store: &impl Store) {
         let mut alive = 0;
         for (id, reports) in &mut self.reports {
             let record = block_on(store.load(*id, NOW)).expect("a session is read after a kill");
@@ -132,13 +146,12 @@ impl Oracle {
             *reports = Reported { acknowledged: Some(found), begun: None };
             alive += u64::from(record.is_some());
         }
-        verify_indexes(&store, alive);
-        store.close().expect("the store is closed");
+        verify_indexes(store, alive);
     }
 }
 
 /// Checks that the count, the listing and the index of principals agree with the records.
-fn verify_indexes<E: Engine>(store: &DiskStore<E>, alive: u64) {
+fn verify_indexes(store: &impl Store, alive: u64) {
     assert_eq!(block_on(store.count()).expect("the count is read"), alive);
     let mut listed = Vec::new();
     let mut cursor = None;
@@ -149,6 +162,7 @@ fn verify_indexes<E: Engine>(store: &DiskStore<E>, alive: u64) {
         if cursor.is_none() {
             break;
         }
+        assert!(listed.len() as u64 <= alive, "the listing has no end");
     }
     assert_eq!(listed.len() as u64, alive);
     for thread in 0..child::THREADS {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::support::{assert_increments_survive, assert_usable, chain, count, increment, migrated, patient, stored};
 use pollster::block_on;
 use sessions_core::store::StoreErrorKind;
+use sessions_disk::testing;
 use sessions_sql::{OpenErrorKind, SqlStore, Sqlite, SqliteStore};
 use sqlx::{Connection, SqliteConnection};
 
@@ -17,6 +18,16 @@ fn url(folder: &Path) -> String {
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Opens the store at a path, which has a file if it was opened before.
+fn opened(path: &Path) -> SqliteStore {
+    migrated::<Sqlite>(&format!("sqlite:{}", path.display()), "sessions")
+}
+
+#[test]
+fn acknowledged_writes_survive_kills() {
+    testing::store_survives_kills("files::acknowledged_writes_survive_kills", opened);
 }
 
 #[test]
