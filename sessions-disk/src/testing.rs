@@ -2,7 +2,8 @@
 //! cannot make.
 //!
 //! Call each function from a test of its own. It panics if the engine fails the check. With the
-//! tests of `sessions-conformance` they are an engine's test suite.
+//! tests of `sessions-conformance` they are an engine's test suite. On Linux,
+//! `survives_power_losses` belongs to it too.
 //!
 //! ```no_run
 //! use sessions_disk::{Engine, testing};
@@ -26,6 +27,8 @@ mod full_disk;
 mod golden;
 mod kills;
 mod opening;
+#[cfg(target_os = "linux")]
+mod power;
 mod sample;
 mod size_limit;
 mod small_disk;
@@ -35,6 +38,8 @@ pub use full_disk::{survives_a_full_disk, survives_filling_its_disk};
 pub use golden::{golden_tables, reads_golden_files, write_golden_sample};
 pub use kills::{store_survives_kills, survives_kills};
 pub use opening::{creates_private_files, opens_once, refuses_untrusted_paths};
+#[cfg(target_os = "linux")]
+pub use power::survives_power_losses;
 pub use sample::until_it_works;
 pub use size_limit::stays_within_its_limit;
 pub use small_disk::SmallDisk;

@@ -25,6 +25,7 @@ const TOOLS: &[Tool] = &[
     Tool { binary: "postgres", package: "postgresql", used_by: "what concerns SQL stores" },
     Tool { binary: "mariadbd", package: "mariadb-server", used_by: "what concerns SQL stores" },
     Tool { binary: "pgbouncer", package: "pgbouncer", used_by: "a pooler between a store and Postgres" },
+    Tool { binary: "strace", package: "strace", used_by: "what a power failure leaves on a disk" },
     Tool { binary: "nginx", package: "nginx-light", used_by: "caching between visitor and server" },
     Tool { binary: "chromium", package: "chromium", used_by: "pages in a real browser" },
     Tool { binary: "chromedriver", package: "chromium-driver", used_by: "driving that browser" },

@@ -16,6 +16,14 @@ fn acknowledged_writes_survive_kills() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn acknowledged_writes_survive_power_losses() {
+    testing::survives_power_losses("engine::acknowledged_writes_survive_power_losses", |path| {
+        FjallStore::open(path).unwrap()
+    });
+}
+
+#[test]
 fn a_full_disk_loses_nothing() {
     testing::survives_a_full_disk::<Fjall>();
 }

@@ -12,6 +12,15 @@ fn acknowledged_writes_survive_kills() {
     testing::survives_kills::<Redb>("engine::acknowledged_writes_survive_kills");
 }
 
+/// `src/faults.rs` has one at each operation of redb. Here, the file is also created and reopened.
+#[test]
+#[cfg(target_os = "linux")]
+fn acknowledged_writes_survive_power_losses() {
+    testing::survives_power_losses("engine::acknowledged_writes_survive_power_losses", |path| {
+        RedbStore::open(path).unwrap()
+    });
+}
+
 #[test]
 fn a_full_disk_loses_nothing() {
     testing::survives_a_full_disk::<Redb>();

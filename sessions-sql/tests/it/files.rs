@@ -30,6 +30,13 @@ fn acknowledged_writes_survive_kills() {
     testing::store_survives_kills("files::acknowledged_writes_survive_kills", opened);
 }
 
+/// So `synchronous` is `full` by default, as documented.
+#[test]
+#[cfg(target_os = "linux")]
+fn acknowledged_writes_survive_power_losses() {
+    testing::survives_power_losses("files::acknowledged_writes_survive_power_losses", opened);
+}
+
 #[test]
 fn several_handles_share_a_file() {
     let folder = tempfile::tempdir().unwrap();
