@@ -27,6 +27,8 @@ pub(crate) const BRIEF: Duration = Duration::from_secs(5 * 60);
 /// The absolute timeout of every sample record.
 pub(crate) const LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 
+/// Longer than any case lasts by the times that it passes to the store.
+const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -36,6 +38,15 @@ pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 /// time.
 pub(crate) fn start() -> Timestamp {
     SystemTime::now().into()
+}
+
+/// Returns the time at which a case that sweeps starts.
+///
+/// What expires in such a case has expired by the wall clock too, for an engine that removes only
+/// what is due by both. One that expires records by itself starts at the present.
+pub(crate) fn long_ago(subject: &Subject) -> Timestamp {
+    let now = SystemTime::now();
+    if subject.expires_by_itself() { now.into() } else { (now - MONTH).into() }
 }
 
 /// Returns an id that no other call has returned.

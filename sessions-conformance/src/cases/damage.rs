@@ -4,14 +4,14 @@ use sessions_core::record::Refusal;
 use sessions_core::store::{Created, StoreErrorKind};
 
 use crate::fixtures::{
-    IDLE, NEW_SECRET, answered, assert_fails, assert_same, built, changes, draft, former, fresh_id, sorted, start,
+    IDLE, NEW_SECRET, answered, assert_fails, assert_same, built, changes, draft, former, fresh_id, long_ago, sorted,
 };
 use crate::setup::Damage;
 use crate::subject::Subject;
 
 /// Stores a record between two others, damages it, and returns the ids.
 async fn damaged(subject: &Subject, damage: Damage) -> [sessions_core::SessionId; 3] {
-    let now = start();
+    let now = long_ago(subject);
     let mut ids = [fresh_id(), fresh_id(), fresh_id()];
     ids.sort_unstable();
     for id in ids {
@@ -25,7 +25,7 @@ async fn damaged(subject: &Subject, damage: Damage) -> [sessions_core::SessionId
 
 /// Checks that no call reads or changes the record, or fails in another way.
 async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId, kind: StoreErrorKind) {
-    let now = start();
+    let now = long_ago(subject);
     assert_fails(&subject.store().load(id, now).await, kind);
     for changes in
         [changes(now), changes(now).set("key", b"9").renew(NEW_SECRET), changes(now).clear_entries().clear_flashes()]
@@ -44,7 +44,7 @@ async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId, kind: 
 
 /// Checks that every call finds the other sessions.
 async fn assert_others_unharmed(subject: &Subject, [one, _, other]: [sessions_core::SessionId; 3]) {
-    let now = start();
+    let now = long_ago(subject);
     assert_eq!(subject.ids_of("ada", now).await, [one, other]);
     assert_eq!(subject.listed(1, now).await, [one, other]);
     assert_eq!(subject.listed(100, now).await, [one, other]);
@@ -71,7 +71,7 @@ pub async fn a_damaged_record_harms_no_other_session(subject: &Subject) {
 /// Checks that a damaged record can be destroyed and its id used again.
 pub async fn a_damaged_record_can_be_destroyed(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
-    let now = start();
+    let now = long_ago(subject);
     assert!(subject.destroy(ids[1]).await);
     assert_eq!(subject.load(ids[1], now).await, None);
     let record = subject.put(draft(ids[1], now)).await;
@@ -81,7 +81,7 @@ pub async fn a_damaged_record_can_be_destroyed(subject: &Subject) {
 /// Checks that a damaged record does not keep a principal's other sessions alive.
 pub async fn a_damaged_record_stops_no_logout(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
-    let now = start();
+    let now = long_ago(subject);
     let ended = sorted(answered(subject.store().destroy_of_principal("ada", None).await));
     assert!(ended.contains(&ids[0]) && ended.contains(&ids[2]));
     assert_eq!(subject.load(ids[0], now).await, None);
@@ -96,15 +96,15 @@ pub async fn a_newer_format_stops_no_logout(subject: &Subject) {
     let ids = damaged(subject, Damage::NewerFormat).await;
     let ended = sorted(answered(subject.store().destroy_of_principal("ada", Some(ids[1])).await));
     assert_eq!(ended, [ids[0], ids[2]]);
-    assert_fails(&subject.store().load(ids[1], start()).await, StoreErrorKind::NewerFormat);
+    assert_fails(&subject.store().load(ids[1], long_ago(subject)).await, StoreErrorKind::NewerFormat);
     assert_eq!(answered(subject.store().destroy_of_principal("ada", None).await), [ids[1]]);
-    assert_eq!(subject.load(ids[1], start()).await, None);
+    assert_eq!(subject.load(ids[1], long_ago(subject)).await, None);
 }
 
 /// Checks that a sweep skips or removes a damaged record, and continues.
 pub async fn a_damaged_record_stops_no_sweep(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
-    let later = start().after(2 * IDLE);
+    let later = long_ago(subject).after(2 * IDLE);
     let mut swept = Vec::new();
     for _ in 0..10 {
         swept.extend(subject.sweep(2, later).await);
@@ -121,8 +121,8 @@ pub async fn a_newer_format_is_left_unchanged(subject: &Subject) {
     assert_unusable(subject, ids[1], StoreErrorKind::NewerFormat).await;
     assert_others_unharmed(subject, ids).await;
     for _ in 0..10 {
-        let swept = subject.sweep(2, start().after(2 * IDLE)).await;
+        let swept = subject.sweep(2, long_ago(subject).after(2 * IDLE)).await;
         assert!(!swept.contains(&ids[1]));
     }
-    assert_fails(&subject.store().load(ids[1], start()).await, StoreErrorKind::NewerFormat);
+    assert_fails(&subject.store().load(ids[1], long_ago(subject)).await, StoreErrorKind::NewerFormat);
 }

@@ -5,7 +5,7 @@ use sessions_core::record::Refusal;
 use sessions_core::store::Created;
 
 use crate::fixtures::{
-    BRIEF, NEW_SECRET, answered, assert_same, built, changes, draft, fresh_id, sorted, start, value,
+    BRIEF, NEW_SECRET, answered, assert_same, built, changes, draft, fresh_id, long_ago, sorted, start, value,
 };
 use crate::subject::Subject;
 
@@ -57,7 +57,7 @@ pub async fn a_renewal_is_seen_through_the_other_handle(subject: &Subject) {
 /// Checks that both handles find and end a principal's sessions.
 pub async fn principals_are_seen_through_the_other_handle(subject: &Subject) {
     let (here, there) = (subject, &subject.through_other_handle());
-    let now = start();
+    let now = long_ago(here);
     let (first, second) = (here.begin_of("ada", now).await, there.begin(now).await);
     here.apply(second, &changes(now).bind("ada")).await;
     for handle in [here, there] {
@@ -74,7 +74,7 @@ pub async fn principals_are_seen_through_the_other_handle(subject: &Subject) {
 /// Checks that a session written through one handle can be swept through the other.
 pub async fn a_sweep_is_seen_through_the_other_handle(subject: &Subject) {
     let (here, there) = (subject, &subject.through_other_handle());
-    let now = start();
+    let now = long_ago(subject);
     let id = here.put(draft(fresh_id(), now).idle(Some(BRIEF))).await.id();
     let seen = here.put(draft(fresh_id(), now).idle(Some(BRIEF))).await.id();
     here.apply(seen, &changes(now.after(BRIEF / 2))).await;
@@ -86,7 +86,7 @@ pub async fn a_sweep_is_seen_through_the_other_handle(subject: &Subject) {
 
 /// Checks that two namespaces in the same place share no session.
 pub async fn namespaces_are_separate(one: &Subject, other: &Subject) {
-    let now = start();
+    let now = long_ago(one);
     let record = one.put(draft(fresh_id(), now).principal(Some("ada")).entry("key", b"1").idle(Some(BRIEF))).await;
     let id = record.id();
     assert_eq!(other.load(id, now).await, None);

@@ -3,7 +3,9 @@
 use sessions_core::SessionId;
 use sessions_core::record::{Changes, Lifetime, Record, Refusal};
 
-use crate::fixtures::{BRIEF, IDLE, NEW_SECRET, answered, assert_same, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{
+    BRIEF, IDLE, NEW_SECRET, answered, assert_same, changes, draft, fresh_id, long_ago, sorted, start,
+};
 use crate::subject::Subject;
 
 async fn end(subject: &Subject, principal: &str, except: Option<SessionId>) -> Vec<SessionId> {
@@ -77,7 +79,7 @@ pub async fn a_new_binding_replaces_the_old(subject: &Subject) {
 
 /// Checks that ended sessions leave their principal's list.
 pub async fn an_ended_session_has_no_principal(subject: &Subject) {
-    let now = start();
+    let now = long_ago(subject);
     let (destroyed, brief, stays) = (
         subject.begin_of("ada", now).await,
         draft(fresh_id(), now).idle(Some(BRIEF)),

@@ -3,7 +3,7 @@
 use sessions_core::record::Refusal;
 use sessions_core::{SessionId, Timestamp};
 
-use crate::fixtures::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, long_ago, sorted};
 use crate::subject::Subject;
 
 async fn begin_many(subject: &Subject, number: usize, now: Timestamp) -> Vec<SessionId> {
@@ -32,7 +32,7 @@ async fn sweep_all(subject: &Subject, expected: usize, limit: usize, now: Timest
 
 /// Checks that a sweep of live sessions, or with a limit of zero, removes none.
 pub async fn a_sweep_removes_no_live_session(subject: &Subject) {
-    let now = start();
+    let now = long_ago(subject);
     assert!(subject.sweep(100, now).await.is_empty());
     let ids = begin_many(subject, 20, now).await;
     assert!(subject.sweep(100, now.after(BRIEF - MILLISECOND)).await.is_empty());
@@ -44,7 +44,7 @@ pub async fn a_sweep_removes_no_live_session(subject: &Subject) {
 
 /// Checks that all expired sessions are removed and reported once, and the others kept.
 pub async fn a_sweep_removes_and_reports_expired_sessions(subject: &Subject) {
-    let now = start();
+    let now = long_ago(subject);
     let expired = begin_many(subject, 20, now).await;
     let living = subject.begin_of("ada", now).await;
     let swept = sweep_all(subject, 20, 100, now.after(BRIEF)).await;
@@ -68,7 +68,7 @@ pub async fn a_sweep_removes_and_reports_expired_sessions(subject: &Subject) {
 
 /// Checks that a sweep stops at its limit, and repeated sweeps remove everything.
 pub async fn a_sweep_stops_at_its_limit(subject: &Subject) {
-    let now = start();
+    let now = long_ago(subject);
     let expired = begin_many(subject, 50, now).await;
     let living = subject.begin(now).await;
     let swept = sweep_all(subject, 50, 7, now.after(BRIEF)).await;
@@ -84,7 +84,7 @@ pub async fn a_sweep_stops_at_its_limit(subject: &Subject) {
 
 /// Checks that racing sweeps report each session once.
 pub async fn racing_sweeps_report_each_session_once(subject: &Subject) {
-    let now = start();
+    let now = long_ago(subject);
     let expired = begin_many(subject, 60, now).await;
     let race = subject.race(4, move |subject, _| async move {
         let mut swept = Vec::new();
@@ -108,7 +108,7 @@ pub async fn racing_sweeps_report_each_session_once(subject: &Subject) {
 ///
 /// No sweep removes a session after an acknowledged commit.
 pub async fn a_sweep_spares_a_session_seen_meanwhile(subject: &Subject) {
-    let now = start();
+    let now = long_ago(subject);
     let ids = begin_many(subject, 40, now).await;
     // By the sweepers' clocks all have expired, by the requests' clocks none.
     let (in_time, too_late) = (now.after(BRIEF - MILLISECOND), now.after(BRIEF));
@@ -138,7 +138,7 @@ pub async fn a_sweep_spares_a_session_seen_meanwhile(subject: &Subject) {
 
 /// Checks that a swept session is gone for requests in flight.
 pub async fn a_swept_session_is_gone(subject: &Subject) {
-    let now = start();
+    let now = long_ago(subject);
     let ids = begin_many(subject, 5, now).await;
     sweep_all(subject, 5, 100, now.after(IDLE)).await;
     for id in ids {

@@ -8,7 +8,7 @@ use sessions_core::store::{Created, StoreError};
 use sessions_core::{SessionId, Timestamp};
 
 use super::sequence::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
-use crate::fixtures::{BRIEF, built, draft, entries, flashes, former, fresh_id, sorted, start};
+use crate::fixtures::{BRIEF, built, draft, entries, flashes, former, fresh_id, long_ago, sorted};
 use crate::subject::Subject;
 
 /// A result whose error is a message, so that a smaller sequence can be tried.
@@ -35,7 +35,7 @@ impl<'a> World<'a> {
     /// Runs a sequence with new ids on an empty store, and empties it afterwards.
     pub(super) async fn play(subject: &'a Subject, steps: &[Step]) -> Played {
         let mut world =
-            Self { subject, ids: array::from_fn(|_| fresh_id()), now: start(), records: BTreeMap::default() };
+            Self { subject, ids: array::from_fn(|_| fresh_id()), now: long_ago(subject), records: BTreeMap::default() };
         let mut played = Ok(());
         for (number, step) in steps.iter().enumerate() {
             played = world.step(step).await.map_err(|why| format!("step {number}: {why}"));
