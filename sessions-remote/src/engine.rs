@@ -117,7 +117,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Removes at most `limit` values that have expired at `now`, and returns their ids.
     ///
     /// The deadline is checked in the atomic step that removes a value. A value of a newer format
-    /// is kept.
+    /// is kept. If the database has a clock, it should remove only what has expired by that one
+    /// too: where the clock of one server is hours ahead, the sessions of all others stay.
     fn sweep(&self, limit: usize, now: Timestamp) -> impl Future<Output = Answer<Vec<SessionId>>> + Send;
 }
 

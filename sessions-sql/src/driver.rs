@@ -52,6 +52,9 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// The function that returns the smaller of two numbers.
     const LEAST: &'static str = "least";
 
+    /// The time by the database's clock, in milliseconds. It may be rounded down to the second.
+    const NOW: &'static str;
+
     /// The types of text and of bytes, as CAST knows them.
     const TEXT_AND_BYTES: [&'static str; 2];
 

@@ -225,8 +225,7 @@ impl<D: Database> Engine for Sql<D> {
     async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
         let is_full = self.room.as_ref().is_some_and(|room| !D::is_ample(room));
         let step = if is_full { limit.min(SMALL_SWEEP) } else { limit }.max(1);
-        // The largest number is that of sessions that never expire.
-        let now = Value::Number(number(now.as_millis()).min(i64::MAX - 1));
+        let now = Value::Number(number(now.as_millis()));
         let mut swept = Vec::new();
         loop {
             let lease = self.checked(self.writer().await?).await?;

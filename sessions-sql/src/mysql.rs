@@ -30,6 +30,7 @@ impl Driver for MySql {
     const SCHEMES: &'static [&'static str] = &["mysql://", "mariadb://"];
     const SQLX_OPTIONS: &'static [&'static str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
     const QUOTE: char = '`';
+    const NOW: &'static str = "CAST(unix_timestamp() * 1000 AS signed)";
     const TEXT_AND_BYTES: [&'static str; 2] = ["char", "binary"];
     // A row of the same id is an error, and told apart from others by its number.
     const OR_NOTHING: &'static str = "";

@@ -49,6 +49,7 @@ impl Driver for Postgres {
     const SQLX_OPTIONS: &'static [&'static str] =
         &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "application_name"];
     const HAS_QUESTION_MARKS: bool = false;
+    const NOW: &'static str = "CAST(extract(epoch FROM now()) * 1000 AS bigint)";
     const TEXT_AND_BYTES: [&'static str; 2] = ["text", "bytea"];
     // A row that `due` has locked is its latest version, and stays so.
     const EXPIRED: &'static str = "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \

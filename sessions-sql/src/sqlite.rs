@@ -43,6 +43,7 @@ impl Driver for Sqlite {
     const CONNECTIONS: u32 = 4;
     const WRITERS: usize = 1;
     const LEAST: &'static str = "min";
+    const NOW: &'static str = "(CAST(strftime('%s', 'now') AS integer) * 1000)";
     const TEXT_AND_BYTES: [&'static str; 2] = ["text", "blob"];
     const EXPIRED: &'static str = "DELETE FROM {table} WHERE id IN ({due}) RETURNING id";
     const MOVED: &'static str = "UPDATE {table} SET sweep_from = expires_at WHERE id IN ({due})";

@@ -55,12 +55,15 @@ impl fmt::Debug for Statement<'_> {
     }
 }
 
-/// What a sweep removes. A value of a newer format is kept.
-const EXPIRED: &str = "SELECT id FROM {table} WHERE sweep_from <= $1 AND expires_at <= $2 \
-                       AND substring(head, 1, 1) <= $3 ORDER BY sweep_from LIMIT $4";
+/// What a sweep removes: what has expired by this process' clock and by the database's, so that
+/// one that is wrong removes no live session. A value of a newer format is kept.
+const EXPIRED: &str = "SELECT id FROM {table} WHERE sweep_from <= {least}($1, {now}) \
+                       AND expires_at <= {least}($2, {now}) AND substring(head, 1, 1) <= $3 \
+                       ORDER BY sweep_from LIMIT $4";
 
 /// What has been seen since it was due.
-const MOVED: &str = "SELECT id FROM {table} WHERE sweep_from <= $1 AND expires_at > $2 ORDER BY sweep_from LIMIT $3";
+const MOVED: &str = "SELECT id FROM {table} WHERE sweep_from <= {least}($1, {now}) \
+                     AND expires_at > {least}($2, {now}) ORDER BY sweep_from LIMIT $3";
 
 /// Returns the statements that create a table.
 pub(crate) fn schema<D: Driver>(table: &Table) -> String {
@@ -72,7 +75,7 @@ impl Statements {
     pub(crate) fn new<D: Driver>(table: &Table, is_literal: bool) -> Self {
         let table = table.quoted();
         let text = |text: &str| {
-            let text = text.replace("{table}", &table).replace("{least}", D::LEAST);
+            let text = text.replace("{table}", &table).replace("{least}", D::LEAST).replace("{now}", D::NOW);
             let text = text.replace("{or_nothing}", D::OR_NOTHING);
             let text = text.replace("{text}", D::TEXT_AND_BYTES[0]).replace("{bytes}", D::TEXT_AND_BYTES[1]);
             if D::HAS_QUESTION_MARKS { replace_values(&text, iter::repeat("?")) } else { text }.into_boxed_str()

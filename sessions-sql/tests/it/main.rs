@@ -2,6 +2,7 @@
 #![cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod clocks;
 mod conformance;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod connecting;
