@@ -9,7 +9,7 @@ use sqlx::Pool;
 use sqlx::pool::PoolOptions;
 
 use crate::connections::Connections;
-use crate::driver::Database;
+use crate::driver::{Database, Origin};
 use crate::engine::Sql;
 use crate::failure::Place;
 use crate::statements::{Statements, schema};
@@ -28,7 +28,7 @@ const OWN: &[&str] = &["table", "max_connections"];
 #[must_use]
 pub struct SqlBuilder<D> {
     pub(crate) schema: Option<String>,
-    pub(crate) is_literal: bool,
+    pub(crate) pgbouncer: Option<bool>,
     table: String,
     options: Options,
     max_connections: Option<u32>,
@@ -44,7 +44,7 @@ impl<D: Database> Default for SqlBuilder<D> {
     fn default() -> Self {
         Self {
             schema: None,
-            is_literal: false,
+            pgbouncer: None,
             table: "sessions".to_owned(),
             options: Options::default(),
             max_connections: None,
@@ -129,7 +129,8 @@ impl<D: Database> SqlBuilder<D> {
         let query = UrlOptions::parse(query, &[OWN, D::OWN_OPTIONS, D::SQLX_OPTIONS].concat())?;
         self.read(&query)?;
         let table = self.checked_table()?;
-        let options = D::connect_options(base, &query, patience(&self.options))?;
+        let origin = if self.pgbouncer.is_some() { Origin::Declared } else { Origin::Direct };
+        let options = D::connect_options(base, &query, patience(&self.options), origin)?;
         let room = D::room(&options);
         let background = Background::start(&format!("sessions-{}", D::NAME))?;
         let pool = PoolOptions::new()
@@ -142,7 +143,7 @@ impl<D: Database> SqlBuilder<D> {
             let _entered = background.handle().enter();
             pool.connect_lazy_with(options)
         };
-        Ok(self.finish(pool, true, table, background, room))
+        Ok(self.finish(pool, origin, table, background, room))
     }
 
     /// Opens a store on a pool of the application.
@@ -150,6 +151,9 @@ impl<D: Database> SqlBuilder<D> {
     /// Call this on the tokio runtime that the application runs on, which must outlive the store:
     /// the pool's connections belong to it. While all of them are in use, calls of the store wait,
     /// and fail at half their deadline.
+    ///
+    /// The connections must not lead through a pooler in transaction mode, which may run the
+    /// prepared statement of another client in place of ours.
     ///
     /// # Errors
     ///
@@ -159,7 +163,7 @@ impl<D: Database> SqlBuilder<D> {
             let reason = "cannot set `max_connections` for an existing pool: set it on the pool";
             return Err(OpenError::new(OpenErrorKind::Options, reason));
         }
-        if self.is_literal {
+        if self.pgbouncer == Some(true) {
             let reason = "`pgbouncer` needs connections that log no statements: open the store with a URL";
             return Err(OpenError::new(OpenErrorKind::Options, reason));
         }
@@ -167,7 +171,7 @@ impl<D: Database> SqlBuilder<D> {
         let background = Background::current().ok_or_else(|| {
             OpenError::new(OpenErrorKind::Runtime, "`open_pool` must be called within the pool's tokio runtime")
         })?;
-        Ok(self.finish(pool, false, table, background, None))
+        Ok(self.finish(pool, Origin::Given, table, background, None))
     }
 
     /// Returns the statements that create the table, to be run by hand.
@@ -185,8 +189,7 @@ impl<D: Database> SqlBuilder<D> {
         self.max_connections = query.number("max_connections")?.or(self.max_connections);
         self.table = query.get("table").map_or_else(|| std::mem::take(&mut self.table), str::to_owned);
         self.schema = query.get("schema").map(str::to_owned).or_else(|| self.schema.take());
-        let is_literal = query.one_of("pgbouncer", &[("true", true), ("false", false)])?;
-        self.is_literal = is_literal.unwrap_or(self.is_literal);
+        self.pgbouncer = query.one_of("pgbouncer", &[("true", true), ("false", false)])?.or(self.pgbouncer);
         Ok(())
     }
 
@@ -202,15 +205,15 @@ impl<D: Database> SqlBuilder<D> {
     fn finish(
         self,
         pool: Pool<D::Sqlx>,
-        is_own: bool,
+        origin: Origin,
         table: Table,
         background: Background,
         room: Option<D::Room>,
     ) -> RemoteStore<Sql<D>> {
-        let statements = Statements::new::<D>(&table, self.is_literal);
+        let statements = Statements::new::<D>(&table, self.pgbouncer == Some(true));
         let place = Place::of::<D>(&pool.connect_options(), table);
         let runtime = background.handle().clone();
-        let connections = Connections::new(pool, is_own, place, runtime, patience(&self.options));
+        let connections = Connections::new(pool, origin, place, runtime, patience(&self.options));
         let engine = Sql::new(connections, statements, room);
         RemoteStore::with_background(engine, self.options, background)
     }

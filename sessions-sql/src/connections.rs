@@ -1,8 +1,9 @@
 //! The connections of a store, each lent to one call at a time.
 
-use std::iter;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{io, iter};
 
 use sessions_remote::{Answer, Failure, try_ends};
 use sqlx::Pool;
@@ -11,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::driver::{Connection, Database, Driver};
+use crate::driver::{Connection, Database, Driver, Origin};
 use crate::failure::{Place, of_connecting};
 
 /// Time for a connection to show that it is usable, when it is given back to the pool.
@@ -34,8 +35,9 @@ pub(crate) struct Connections<D: Database> {
     turns: Arc<Semaphore>,
     /// How long one try waits for a connection.
     patience: Duration,
-    /// Whether no one else uses the pool.
-    is_own: bool,
+    origin: Origin,
+    /// Whether a connection of the pool has been found to be as it must be.
+    is_examined: AtomicBool,
     /// Connections that can be lent at once. The pool would first ask the database whether one that
     /// is given back still answers.
     ready: Mutex<Vec<Borrowed<D>>>,
@@ -45,9 +47,10 @@ pub(crate) struct Connections<D: Database> {
 type Borrowed<D> = (PoolConnection<<D as Driver>::Sqlx>, Instant);
 
 impl<D: Database> Connections<D> {
-    pub(crate) fn new(pool: Pool<D::Sqlx>, is_own: bool, place: Place, runtime: Handle, patience: Duration) -> Self {
+    pub(crate) fn new(pool: Pool<D::Sqlx>, origin: Origin, place: Place, runtime: Handle, patience: Duration) -> Self {
         let turns = Arc::new(Semaphore::new(pool.options().get_max_connections() as usize));
-        Self { pool, place, runtime, turns, patience, is_own, ready: Mutex::default() }
+        let (is_examined, ready) = (AtomicBool::new(false), Mutex::default());
+        Self { pool, place, runtime, turns, patience, origin, is_examined, ready }
     }
 
     /// Lends a connection.
@@ -58,17 +61,39 @@ impl<D: Database> Connections<D> {
         let late = |_| of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.place);
         let end = self.patience_ends();
         let turn = timeout_at(end, Arc::clone(&self.turns).acquire_owned()).await.map_err(late)?.ok();
-        if let Some(idle) = self.idle() {
-            return Ok(Lease::new(self, idle, turn));
+        if let Some(ready) = self.next_ready() {
+            return Ok(Lease::new(self, ready, turn));
         }
-        let home = Arc::clone(self);
-        let acquiring = self.runtime.spawn(async move {
-            let connection = home.pool.acquire().await?;
-            Ok(Lease::new(&home, (connection, Instant::now()), turn))
-        });
-        match timeout_at(end, acquiring).await.map_err(late)? {
-            Ok(lease) => lease.map_err(|error| of_connecting::<D>(&error, &self.place)),
-            Err(_) => Err(Failure::unreached("the runtime of the connections has ended")),
+        let lease = if let Some(idle) = self.pool.try_acquire() {
+            Lease::new(self, (idle, Instant::now()), turn)
+        } else {
+            let home = Arc::clone(self);
+            let acquiring = self.runtime.spawn(async move {
+                let connection = home.pool.acquire().await?;
+                Ok(Lease::new(&home, (connection, Instant::now()), turn))
+            });
+            match timeout_at(end, acquiring).await.map_err(late)? {
+                Ok(lease) => lease.map_err(|error| of_connecting::<D>(&error, &self.place))?,
+                Err(_) => return Err(Failure::unreached("the runtime of the connections has ended")),
+            }
+        };
+        // Each one of its own, since others may be behind the next. A pool of the application's
+        // would cost a round trip per call.
+        let is_known = self.origin == Origin::Given && self.is_examined.load(Ordering::Relaxed);
+        if is_known { Ok(lease) } else { self.examined(lease).await }
+    }
+
+    /// Examines a connection, which also shows that it answers.
+    pub(crate) async fn examined(&self, mut lease: Lease<D>) -> Answer<Lease<D>> {
+        let answer = timeout_at(self.patience_ends(), D::examine(lease.connection(), self.origin)).await;
+        let answer = answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+        match answer.map_err(|error| of_connecting::<D>(&error, &self.place))? {
+            Some(fault) => Err(Failure::refused(fault)),
+            None => {
+                lease.end(true);
+                self.is_examined.store(true, Ordering::Relaxed);
+                Ok(lease)
+            }
         }
     }
 
@@ -78,20 +103,21 @@ impl<D: Database> Connections<D> {
         try_ends().and_then(|end| end.checked_sub(MARGIN)).map_or(patience, |end| end.min(patience))
     }
 
-    /// Takes a connection that nobody uses.
-    fn idle(&self) -> Option<Borrowed<D>> {
+    /// Takes a connection that can be lent at once.
+    fn next_ready(&self) -> Option<Borrowed<D>> {
         while let Some(ready) = self.ready().pop() {
             if ready.1.elapsed() < KEPT_FOR {
                 return Some(ready);
             }
             self.give_back(ready, false);
         }
-        Some((self.pool.try_acquire()?, Instant::now()))
+        None
     }
 
     /// Closes all connections that nobody uses, or lets the pool check them.
     pub(crate) fn clear(&self, closes: bool) {
-        iter::from_fn(|| self.idle()).for_each(|idle| self.give_back(idle, closes));
+        let idle = || self.next_ready().or_else(|| Some((self.pool.try_acquire()?, Instant::now())));
+        iter::from_fn(idle).for_each(|idle| self.give_back(idle, closes));
     }
 
     fn give_back(&self, (mut connection, _): Borrowed<D>, closes: bool) {
@@ -173,7 +199,7 @@ impl<D: Database> Lease<D> {
 impl<D: Database> Drop for Lease<D> {
     fn drop(&mut self) {
         match self.borrowed.take() {
-            Some(borrowed) if self.is_answered && self.home.is_own => self.home.ready().push(borrowed),
+            Some(borrowed) if self.is_answered && self.home.origin != Origin::Given => self.home.ready().push(borrowed),
             Some(borrowed) => self.home.give_back(borrowed, self.closes),
             None => {}
         }

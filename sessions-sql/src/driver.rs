@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use sessions_core::SessionId;
+use sqlx::Connection as _;
 use sqlx::error::DatabaseError;
 use tokio::sync::Semaphore;
 
@@ -82,8 +83,23 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// Returns how to connect to the database of a URL, given the part before its query.
     ///
     /// A try waits for a lock for as long as `patience`.
-    fn connect_options(base: &str, url: &UrlOptions, _patience: Duration) -> Result<ConnectOptions<Self>, OpenError> {
+    fn connect_options(
+        base: &str,
+        url: &UrlOptions,
+        _patience: Duration,
+        _: Origin,
+    ) -> Result<ConnectOptions<Self>, OpenError> {
         connect_options(base, url, Self::SQLX_OPTIONS)
+    }
+
+    /// Returns what is wrong with a connection, if anything.
+    ///
+    /// Mends it if the store has made it.
+    fn examine(
+        connection: &mut Connection<Self>,
+        _: Origin,
+    ) -> impl Future<Output = sqlx::Result<Option<&'static str>>> + Send {
+        async move { connection.ping().await.map(|()| None) }
     }
 
     /// Returns where the database is, for messages.
@@ -129,6 +145,17 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
 
     /// Returns what an error of the database means.
     fn judge(error: &dyn DatabaseError) -> Verdict;
+}
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The store makes it, and leads nowhere but to the database.
+    Direct,
+    /// The store makes it, and the options say whether it leads through a pooler.
+    Declared,
+    /// It is of the application's pool.
+    Given,
 }
 
 /// What a write needs on a disk that is full.

@@ -1,20 +1,18 @@
 //! The engine: what a remote store asks for, in statements.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use sessions_core::record::Record;
 use sessions_core::{SessionId, Timestamp};
 use sessions_remote::{Answer, Engine, Failure, Swap, Values};
 use sha2::{Digest, Sha256};
-use sqlx::Connection;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use crate::connections::{Connections, Lease};
 use crate::driver::{Database, Need, Sent};
-use crate::failure::{Verdict, of_connecting, of_sent, verdict};
+use crate::failure::{Verdict, of_sent, verdict};
 use crate::statements::{Columns, Statement, Statements, Value, schema};
 
 /// Maximum number of rows in a page. A row may have 64 KiB and more.
@@ -66,11 +64,9 @@ impl<D: Database> Sql<D> {
 
     /// Returns a connection for a statement that may take long, once it has shown that it answers.
     async fn checked(&self, mut lease: Lease<D>) -> Answer<Lease<D>> {
-        // If it does not, the connection is closed rather than given back.
-        let answer = timeout_at(self.connections.patience_ends(), lease.begin().ping()).await;
-        let answer = answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-        lease.end(answer.is_ok());
-        answer.map(|()| lease).map_err(|error| of_connecting::<D>(&error, &self.connections.place))
+        // If it does not, it is closed rather than given back.
+        lease.close();
+        self.connections.examined(lease).await
     }
 
     /// Converts the error of a statement, and closes connections that are of no use any more.
@@ -78,6 +74,8 @@ impl<D: Database> Sql<D> {
         match verdict::<D>(error) {
             // The others are probably lost too.
             Verdict::Unknown => self.connections.clear(false),
+            // The connection has lost the statements that were prepared on it.
+            Verdict::Pooled => lease.close(),
             // The primary was demoted, and new connections may lead to its successor.
             Verdict::ReadOnly => {
                 lease.close();

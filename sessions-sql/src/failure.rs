@@ -26,6 +26,8 @@ pub enum Verdict {
     /// The file is damaged, or is something else.
     Damaged,
     ReadOnly,
+    /// A pooler is in between that prepared statements do not pass.
+    Pooled,
     /// A row is no session.
     Unreadable,
     /// The user, the password or the database of the URL is wrong.
@@ -79,6 +81,7 @@ pub(crate) fn of_sent<D: Driver>(error: &Error, place: &Place) -> Failure {
             "is damaged, or the file is something else: use another path, or restore a backup".to_owned()
         }
         Verdict::ReadOnly => format!("is read-only, also the table {table}"),
+        Verdict::Pooled => "is behind a pooler in transaction mode: open the store with `pgbouncer=true`".to_owned(),
         Verdict::Login => "refuses the user, the password or the database".to_owned(),
         Verdict::Refused => format!("refuses a statement on {table}"),
     };

@@ -1,12 +1,15 @@
 //! PostgreSQL.
 
-use sessions_remote::RemoteStore;
+use std::time::Duration;
+
+use sessions_remote::{OpenError, RemoteStore, UrlOptions};
 use sqlx::error::DatabaseError;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, Executor, Row};
 
 use crate::builder::SqlBuilder;
-use crate::connect::address;
-use crate::driver::{Database, Driver, send_with_sqlx};
+use crate::connect::{address, connect_options};
+use crate::driver::{Database, Driver, Origin, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
 
@@ -27,17 +30,24 @@ impl SqlBuilder<Postgres> {
         self
     }
 
-    /// Makes the store work behind PgBouncer and other poolers in transaction mode; off by default.
+    /// Sets whether the store works behind PgBouncer or another pooler in transaction mode.
     ///
-    /// No statement is prepared: where each may run on another connection of the server, it might
-    /// not be there when it is needed. The values are written into the statements instead, as
-    /// hexadecimal digits. This costs the server some CPU and sends twice the bytes, but takes no
-    /// further round trip.
+    /// With `true`, no statement is prepared: where each may run on another connection of the
+    /// server, it might not be there when it is needed. The values are written into the statements
+    /// instead, as hexadecimal digits. This costs no round trip, but about twice the server's CPU.
+    ///
+    /// With `false`, statements are prepared, also through a pooler: for one in session mode, or
+    /// one that passes them on. By default, a connection through a pooler is refused, since it may
+    /// run the statement of another client in place of ours.
     pub const fn pgbouncer(mut self, is_used: bool) -> Self {
-        self.is_literal = is_used;
+        self.pgbouncer = Some(is_used);
         self
     }
 }
+
+/// The setting by which a connection is known again, and its value. The store reads no such number.
+const MARKED: &str = "extra_float_digits";
+const MARK: i8 = -7;
 
 impl Driver for Postgres {
     type Sqlx = sqlx::Postgres;
@@ -60,6 +70,29 @@ impl Driver for Postgres {
     // time: IF NOT EXISTS alone fails if two create the same table at once.
     const SCHEMA: &'static str = include_str!("sql/postgres.sql");
 
+    fn connect_options(
+        base: &str,
+        url: &UrlOptions,
+        _: Duration,
+        origin: Origin,
+    ) -> Result<PgConnectOptions, OpenError> {
+        let options: PgConnectOptions = connect_options(base, url, Self::SQLX_OPTIONS)?;
+        Ok(options.extra_float_digits((origin == Origin::Direct).then_some(MARK)))
+    }
+
+    /// Finds a pooler by a setting that it does not pass on to the connections that it shares.
+    async fn examine(connection: &mut PgConnection, origin: Origin) -> sqlx::Result<Option<&'static str>> {
+        if origin != Origin::Direct {
+            return connection.ping().await.map(|()| None);
+        }
+        let row = connection.fetch_one(sqlx::raw_sql("SHOW extra_float_digits")).await?;
+        let is_direct = row.try_get::<String, _>(0)? == MARK.to_string();
+        Ok((!is_direct).then_some(
+            "there is a pooler before the database: add `pgbouncer=true` to the URL, or `pgbouncer=false` \
+             if it is in session mode or passes prepared statements on",
+        ))
+    }
+
     send_with_sqlx!();
 
     fn place(options: &PgConnectOptions) -> String {
@@ -71,6 +104,12 @@ impl Driver for Postgres {
             // Serialization, deadlock, lock timeout, statement timeout, too many connections,
             // starting up.
             "40001" | "40P01" | "55P03" | "57014" | "53300" | "57P03" => Verdict::Again,
+            // A prepared statement is missing, is there already, or has other parameters; or the
+            // pooler does not know our mark.
+            "26000" | "42P05" => Verdict::Pooled,
+            "08P01" if ["prepared statement", MARKED].iter().any(|part| error.message().contains(part)) => {
+                Verdict::Pooled
+            }
             "57P01" | "57P02" | "57P05" | "40003" => Verdict::Unknown,
             "53100" | "53200" => Verdict::Full,
             // No such table, column or schema.

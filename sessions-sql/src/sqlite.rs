@@ -10,7 +10,7 @@ use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
-use crate::driver::{Database, Driver, Need, Sent, send_with_sqlx};
+use crate::driver::{Database, Driver, Need, Origin, Sent, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
 use crate::room::{Room, WAL_PAGES};
@@ -51,7 +51,12 @@ impl Driver for Sqlite {
     // only.
     const SCHEMA: &'static str = include_str!("sql/sqlite.sql");
 
-    fn connect_options(base: &str, url: &UrlOptions, patience: Duration) -> Result<SqliteConnectOptions, OpenError> {
+    fn connect_options(
+        base: &str,
+        url: &UrlOptions,
+        patience: Duration,
+        _: Origin,
+    ) -> Result<SqliteConnectOptions, OpenError> {
         let path = base.strip_prefix("sqlite:").unwrap_or(base);
         let path = Path::new(path.strip_prefix("//").unwrap_or(path));
         if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" {

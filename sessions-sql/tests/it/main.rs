@@ -19,6 +19,8 @@ mod messages;
 #[cfg(feature = "postgres")]
 mod migrating;
 #[cfg(feature = "postgres")]
+mod pooling;
+#[cfg(feature = "postgres")]
 mod runtimes;
 mod support;
 #[cfg(feature = "postgres")]
