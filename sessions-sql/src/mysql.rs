@@ -4,10 +4,10 @@ use sessions_core::SessionId;
 use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
-use sqlx::{Connection, Executor};
+use sqlx::{Connection, Executor, Row};
 
 use crate::connect::address;
-use crate::driver::{Database, Driver, send_with_sqlx};
+use crate::driver::{Database, Driver, Origin, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
 use crate::statements::{Statement, Statements, Value};
@@ -42,6 +42,17 @@ impl Driver for MySql {
     const SCHEMA: &'static str = include_str!("sql/mysql.sql");
 
     send_with_sqlx!();
+
+    /// Without autocommit, a commit would be neither durable nor seen by others, and a read be old.
+    async fn examine(connection: &mut MySqlConnection, origin: Origin) -> sqlx::Result<Option<&'static str>> {
+        if origin != Origin::Given {
+            connection.execute(sqlx::raw_sql("SET autocommit = 1")).await?;
+            return Ok(None);
+        }
+        let row = connection.fetch_one(sqlx::raw_sql("SELECT @@autocommit = 1")).await?;
+        let is_on = row.try_get::<i64, _>(0)? == 1;
+        Ok((!is_on).then_some("autocommit is off in the pool's connections, so that commits would not last"))
+    }
 
     fn place(options: &MySqlConnectOptions) -> String {
         address(options.get_host(), options.get_port(), options.get_socket())

@@ -3,11 +3,12 @@
 use std::thread;
 
 use crate::support::{
-    assert_increments_survive, assert_usable, chain, count, id, increment, mariadb, migrated, patient, stored, table,
+    assert_increments_survive, assert_usable, chain, count, id, increment, mariadb, migrated, patient, record, stored,
+    table,
 };
 use pollster::block_on;
 use sessions_core::store::{Store, StoreErrorKind};
-use sessions_sql::{MySql, SqlStore};
+use sessions_sql::{MySql, MySqlStore, SqlStore};
 use test_servers::{MariaDb, Proxy};
 
 #[test]
@@ -97,6 +98,49 @@ fn a_read_only_server_says_so() {
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(chain(&error).contains("is read-only"), "{}", chain(&error));
     block_on(app.migrate()).unwrap();
+}
+
+/// A server that turns autocommit off for all that connect, and a user that it applies to.
+fn without_autocommit() -> Option<(MariaDb, String)> {
+    MariaDb::is_installed().then(|| {
+        let server = MariaDb::start_with(&[("init-connect", "SET autocommit = 0")]);
+        let _ = server.sql("CREATE USER app@'127.0.0.1'; GRANT ALL ON test.* TO app@'127.0.0.1'");
+        let url = server.url().replace("root@", "app@");
+        (server, url)
+    })
+}
+
+#[test]
+fn commits_last_where_autocommit_is_off() {
+    let Some((server, url)) = without_autocommit() else { return };
+    let (app, other) = (migrated::<MySql>(&url, "sessions"), migrated::<MySql>(&server.url(), "sessions"));
+    let (record, ended) = (stored(&app), stored(&app));
+    assert_eq!(count(&other, &record), 0);
+    increment(&other, &record).unwrap();
+    assert_eq!(count(&app, &record), 1, "a read is no older than the call");
+    increment(&app, &record).unwrap();
+    assert!(block_on(app.destroy(ended.id())).unwrap());
+    drop(app);
+    assert_eq!((count(&other, &record), block_on(other.count()).unwrap()), (2, 1));
+}
+
+#[test]
+fn a_pool_without_autocommit_is_refused() {
+    let Some((server, url)) = without_autocommit() else { return };
+    drop(migrated::<MySql>(&server.url(), "sessions"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let open = |url: &str| {
+        let pool = sqlx::MySqlPool::connect_lazy(url).unwrap();
+        MySqlStore::builder().open_pool(pool).unwrap()
+    };
+    assert_usable(&open(&server.url()));
+    let store = open(&url);
+    for error in [block_on(store.create(&record().build().unwrap())).map(drop), block_on(store.ping())] {
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(chain(&error).contains("autocommit is off in the pool's connections"), "{}", chain(&error));
+    }
 }
 
 #[test]
