@@ -1,9 +1,10 @@
 //! The connections of a store, each lent to one call at a time.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{io, iter};
+use std::{io, iter, mem};
 
 use sessions_remote::{Answer, Failure, try_ends};
 use sqlx::Pool;
@@ -40,7 +41,7 @@ pub(crate) struct Connections<D: Database> {
     is_examined: AtomicBool,
     /// Connections that can be lent at once. The pool would first ask the database whether one that
     /// is given back still answers.
-    ready: Mutex<Vec<Borrowed<D>>>,
+    ready: Mutex<VecDeque<Borrowed<D>>>,
 }
 
 /// A connection of the pool, and when it was borrowed.
@@ -103,21 +104,24 @@ impl<D: Database> Connections<D> {
         try_ends().and_then(|end| end.checked_sub(MARGIN)).map_or(patience, |end| end.min(patience))
     }
 
-    /// Takes a connection that can be lent at once.
+    /// Takes the connection that has been ready for the longest time. So most of them go back after
+    /// a rush, and the pool can close them.
     fn next_ready(&self) -> Option<Borrowed<D>> {
-        while let Some(ready) = self.ready().pop() {
+        loop {
+            let ready = self.ready().pop_front()?;
             if ready.1.elapsed() < KEPT_FOR {
                 return Some(ready);
             }
             self.give_back(ready, false);
         }
-        None
     }
 
     /// Closes all connections that nobody uses, or lets the pool check them.
     pub(crate) fn clear(&self, closes: bool) {
-        let idle = || self.next_ready().or_else(|| Some((self.pool.try_acquire()?, Instant::now())));
-        iter::from_fn(idle).for_each(|idle| self.give_back(idle, closes));
+        let mut idle = mem::take(&mut *self.ready());
+        // All of them first, since one that is given back can be acquired again.
+        idle.extend(iter::from_fn(|| Some((self.pool.try_acquire()?, Instant::now()))));
+        idle.into_iter().for_each(|idle| self.give_back(idle, closes));
     }
 
     fn give_back(&self, (mut connection, _): Borrowed<D>, closes: bool) {
@@ -131,14 +135,14 @@ impl<D: Database> Connections<D> {
         }
     }
 
-    fn ready(&self) -> MutexGuard<'_, Vec<Borrowed<D>>> {
+    fn ready(&self) -> MutexGuard<'_, VecDeque<Borrowed<D>>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<D: Database> Drop for Connections<D> {
     fn drop(&mut self) {
-        let ready = std::mem::take(&mut *self.ready());
+        let ready = mem::take(&mut *self.ready());
         ready.into_iter().for_each(|ready| self.give_back(ready, true));
     }
 }
@@ -199,9 +203,74 @@ impl<D: Database> Lease<D> {
 impl<D: Database> Drop for Lease<D> {
     fn drop(&mut self) {
         match self.borrowed.take() {
-            Some(borrowed) if self.is_answered && self.home.origin != Origin::Given => self.home.ready().push(borrowed),
+            Some(borrowed) if self.is_answered && self.home.origin != Origin::Given => {
+                self.home.ready().push_back(borrowed)
+            }
             Some(borrowed) => self.home.give_back(borrowed, self.closes),
             None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+    use tokio::runtime::Runtime;
+
+    use super::*;
+    use crate::sqlite::Sqlite;
+    use crate::table::Table;
+
+    const CONNECTIONS: usize = 4;
+
+    /// Returns connections that can be lent at once, and how often one was given back to the pool.
+    fn connections(runtime: &Runtime) -> (Arc<Connections<Sqlite>>, Arc<AtomicUsize>) {
+        let returns = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&returns);
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS as u32).after_release(move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async { Ok(true) })
+        });
+        let _entered = runtime.enter();
+        let pool = pool.connect_lazy_with(SqliteConnectOptions::new().in_memory(true));
+        let place = Place::of::<Sqlite>(&pool.connect_options(), Table::new(None, "sessions", '"').unwrap());
+        let patience = Duration::from_secs(20);
+        let connections = Connections::new(pool, Origin::Direct, place, runtime.handle().clone(), patience);
+        let connections = Arc::new(connections);
+        let lent = [(); CONNECTIONS].map(|()| runtime.block_on(connections.lend()).unwrap());
+        drop(lent);
+        assert_eq!((connections.ready().len(), returns.load(Ordering::SeqCst)), (CONNECTIONS, 0));
+        (connections, returns)
+    }
+
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    }
+
+    /// Regression: only one that was lent again went back, and most of a rush were kept for ever.
+    #[test]
+    fn an_old_connection_goes_back_to_the_pool() {
+        let runtime = runtime();
+        let (connections, _) = connections(&runtime);
+        connections.ready()[0].1 -= KEPT_FOR;
+        let _lease = runtime.block_on(connections.lend()).unwrap();
+        assert_eq!(connections.ready().len(), CONNECTIONS - 2);
+    }
+
+    /// Regression: what the pool had checked was taken again to be checked.
+    #[test]
+    fn each_connection_is_checked_once() {
+        let runtime = runtime();
+        let (connections, returns) = connections(&runtime);
+        for round in 1..=100 {
+            connections.clear(false);
+            while connections.pool.num_idle() < CONNECTIONS {
+                std::thread::yield_now();
+            }
+            assert!(returns.load(Ordering::SeqCst) <= round * CONNECTIONS, "{returns:?} in round {round}");
         }
     }
 }
