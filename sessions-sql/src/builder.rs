@@ -7,6 +7,7 @@ use sessions_core::store::StoreFuture;
 use sessions_remote::{Background, OpenByUrl, OpenError, OpenErrorKind, Options, RemoteStore, UrlOptions};
 use sqlx::Pool;
 use sqlx::pool::PoolOptions;
+use tokio::runtime::Handle;
 
 use crate::connections::Connections;
 use crate::driver::{Database, Origin};
@@ -38,6 +39,10 @@ pub struct SqlBuilder<D> {
 /// Returns how long one try waits for a connection or a lock, so that another may follow.
 fn patience(options: &Options) -> Duration {
     options.load_deadline.min(options.commit_deadline) / 2
+}
+
+fn background<D: Database>() -> Result<Background, OpenError> {
+    Background::start(&format!("sessions-{}", D::NAME))
 }
 
 impl<D: Database> Default for SqlBuilder<D> {
@@ -132,7 +137,8 @@ impl<D: Database> SqlBuilder<D> {
         let origin = if self.pgbouncer.is_some() { Origin::Declared } else { Origin::Direct };
         let options = D::connect_options(base, &query, patience(&self.options), origin)?;
         let room = D::room(&options);
-        let background = Background::start(&format!("sessions-{}", D::NAME))?;
+        let background = background::<D>()?;
+        let runtime = background.handle().clone();
         let pool = PoolOptions::new()
             .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
             .acquire_timeout(CONNECT_TIMEOUT)
@@ -140,10 +146,10 @@ impl<D: Database> SqlBuilder<D> {
             .test_before_acquire(false);
         let pool = {
             // The pool starts a task.
-            let _entered = background.handle().enter();
+            let _entered = runtime.enter();
             pool.connect_lazy_with(options)
         };
-        Ok(self.finish(pool, origin, table, background, room))
+        Ok(self.finish(pool, origin, table, background, runtime, room))
     }
 
     /// Opens a store on a pool of the application.
@@ -168,10 +174,12 @@ impl<D: Database> SqlBuilder<D> {
             return Err(OpenError::new(OpenErrorKind::Options, reason));
         }
         let table = self.checked_table()?;
-        let background = Background::current().ok_or_else(|| {
+        let runtime = Handle::try_current().map_err(|_| {
             OpenError::new(OpenErrorKind::Runtime, "`open_pool` must be called within the pool's tokio runtime")
         })?;
-        Ok(self.finish(pool, Origin::Given, table, background, None))
+        // Its timers work also when the application's runtime ends, and where that is busy.
+        let background = background::<D>()?;
+        Ok(self.finish(pool, Origin::Given, table, background, runtime, None))
     }
 
     /// Returns the statements that create the table, to be run by hand.
@@ -208,11 +216,11 @@ impl<D: Database> SqlBuilder<D> {
         origin: Origin,
         table: Table,
         background: Background,
+        runtime: Handle,
         room: Option<D::Room>,
     ) -> RemoteStore<Sql<D>> {
         let statements = Statements::new::<D>(&table, self.pgbouncer == Some(true));
         let place = Place::of::<D>(&pool.connect_options(), table);
-        let runtime = background.handle().clone();
         let connections = Connections::new(pool, origin, place, runtime, patience(&self.options));
         let engine = Sql::new(connections, statements, room);
         RemoteStore::with_background(engine, self.options, background)

@@ -231,3 +231,9 @@ fn a_full_database_creates_nothing_and_deletes() {
     assert!(!created.is_empty());
     assert!(block_on(sessions_core::store::Store::destroy(&store, created[0].id())).unwrap());
 }
+
+#[test]
+fn a_call_may_be_dropped_at_any_await() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::support::assert_calls_may_be_dropped::<Sqlite>(&url(folder.path()));
+}

@@ -3,8 +3,8 @@
 use std::thread;
 
 use crate::support::{
-    assert_increments_survive, assert_usable, chain, count, id, increment, mariadb, migrated, patient, record, stored,
-    table,
+    assert_increments_survive, assert_usable, chain, count, id, increment, mariadb, migrated, patient, poll_and_drop,
+    record, stored, table,
 };
 use pollster::block_on;
 use sessions_core::store::{Store, StoreErrorKind};
@@ -144,6 +144,13 @@ fn a_pool_without_autocommit_is_refused() {
 }
 
 #[test]
+fn a_call_may_be_dropped_at_any_await() {
+    if MariaDb::is_installed() {
+        crate::support::assert_calls_may_be_dropped::<MySql>(&mariadb().url());
+    }
+}
+
+#[test]
 fn a_dropped_transaction_holds_nothing_back() {
     if !MariaDb::is_installed() {
         return;
@@ -157,23 +164,5 @@ fn a_dropped_transaction_holds_nothing_back() {
         poll_and_drop(store.destroy_of_principal("bob", None), polls);
         increment(&store, &record).unwrap();
         assert_eq!(count(&other, &record), polls, "what is acknowledged is seen by others");
-    }
-}
-
-/// Polls a future some times, whenever it asks to be polled, and drops it.
-fn poll_and_drop<F: Future + Unpin>(mut future: F, polls: usize) {
-    struct Unpark(thread::Thread);
-    impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = std::sync::Arc::new(Unpark(thread::current())).into();
-    let mut context = std::task::Context::from_waker(&waker);
-    for _ in 0..polls {
-        if std::pin::Pin::new(&mut future).poll(&mut context).is_ready() {
-            return;
-        }
-        thread::park();
     }
 }

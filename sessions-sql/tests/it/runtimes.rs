@@ -123,3 +123,56 @@ fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> may::c
     // wait.
     unsafe { may::coroutine::spawn(work) }
 }
+
+/// Regression: a timer of a runtime that has ended panics.
+#[test]
+fn a_call_after_the_runtime_of_its_pool_fails() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let store = runtime.block_on(async {
+        let pool = PgPoolOptions::new().max_connections(1).connect_lazy(&postgres().url()).unwrap();
+        PostgresStore::builder().table(table()).open_pool(pool).unwrap()
+    });
+    block_on(store.migrate()).unwrap();
+    drop(runtime);
+    for _ in 0..3 {
+        assert!(block_on(store.load(id(), NOW)).is_err());
+        assert!(block_on(store.destroy(id())).is_err());
+    }
+}
+
+#[test]
+fn a_call_may_be_dropped_at_any_await() {
+    if Postgres::is_installed() {
+        crate::support::assert_calls_may_be_dropped::<sessions_sql::Postgres>(&postgres().url());
+    }
+}
+
+#[test]
+fn calls_that_wait_end_with_the_pool() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let pool = PgPoolOptions::new().max_connections(1);
+    let pool = runtime.block_on(async { pool.connect(&postgres().url()).await.unwrap() });
+    let store = runtime.block_on(async {
+        let builder = PostgresStore::builder().table(table()).load_deadline(Duration::from_secs(60));
+        builder.commit_deadline(Duration::from_secs(60)).open_pool(pool.clone()).unwrap()
+    });
+    let busy = runtime.block_on(pool.acquire()).unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut calls = [(); 3].map(|()| store.load(id(), NOW));
+    for call in &mut calls {
+        assert!(Pin::new(call).poll(&mut context).is_pending());
+    }
+    let closing = runtime.spawn(async move { pool.close().await });
+    for call in calls {
+        let error = crate::support::chain(&block_on(call).unwrap_err());
+        assert!(error.contains("has closed the pool"), "{error}");
+    }
+    runtime.block_on(async { drop(busy) });
+    runtime.block_on(closing).unwrap();
+}

@@ -126,6 +126,53 @@ pub(crate) fn assert_increments_survive(stores: &[&dyn Store], times: usize, dis
     failed
 }
 
+/// Polls a future some times, whenever it asks to be polled, and drops it.
+pub(crate) fn poll_and_drop<F: Future + Unpin>(mut future: F, polls: usize) {
+    struct Unpark(thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::sync::Arc::new(Unpark(thread::current())).into();
+    let mut context = std::task::Context::from_waker(&waker);
+    for _ in 0..polls {
+        if std::pin::Pin::new(&mut future).poll(&mut context).is_ready() {
+            return;
+        }
+        thread::park();
+    }
+}
+
+/// Checks that a call which is dropped at any await leaves nothing half done, on a connection that
+/// the next calls share.
+pub(crate) fn assert_calls_may_be_dropped<D: Database>(url: &str) {
+    type Call = fn(&dyn Store, &Record, usize);
+    let calls: [(&str, Call); 7] = [
+        ("load", |store, record, polls| poll_and_drop(store.load(record.id(), NOW), polls)),
+        ("commit", |store, record, polls| poll_and_drop(store.commit(record, &changes().increment("count", 1)), polls)),
+        ("create", |store, _, polls| poll_and_drop(store.create(&record().build().unwrap()), polls)),
+        ("destroy", |store, _, polls| poll_and_drop(store.destroy(id()), polls)),
+        ("of_principal", |store, _, polls| poll_and_drop(store.of_principal("ann", NOW), polls)),
+        ("count", |store, _, polls| poll_and_drop(store.count(), polls)),
+        ("sweep", |store, _, polls| poll_and_drop(store.sweep(10, NOW), polls)),
+    ];
+    let table = table();
+    let other = migrated::<D>(url, &table);
+    let record = stored(&other);
+    for (name, call) in calls {
+        for polls in 1..25 {
+            // A connection on which nothing is prepared.
+            let store = patient::<D>(&table).max_connections(1).open(url).unwrap();
+            call(&store, &record, polls);
+            let before = count(&store, &record);
+            increment(&store, &record).unwrap();
+            let counts = (count(&store, &record), count(&other, &record));
+            assert_eq!(counts, (before + 1, before + 1), "after {name}, dropped after {polls} polls");
+        }
+    }
+}
+
 /// Returns an error and its causes.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
