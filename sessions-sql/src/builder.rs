@@ -19,6 +19,9 @@ use crate::table::Table;
 /// Time in which a connection has to be made, for those who may still wait for one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Deadline in place of one that a clock or SQLite cannot count.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The URL options of every SQL store, beside those of each remote store.
 const OWN: &[&str] = &["table", "max_connections"];
 
@@ -38,7 +41,7 @@ pub struct SqlBuilder<D> {
 
 /// Returns how long one try waits for a connection or a lock, so that another may follow.
 fn patience(options: &Options) -> Duration {
-    options.load_deadline.min(options.commit_deadline) / 2
+    options.load_deadline.min(options.commit_deadline).min(LONGEST) / 2
 }
 
 fn background<D: Database>() -> Result<Background, OpenError> {

@@ -232,6 +232,16 @@ fn a_full_database_creates_nothing_and_deletes() {
     assert!(block_on(sessions_core::store::Store::destroy(&store, created[0].id())).unwrap());
 }
 
+/// Regression: it was longer than a clock can show.
+#[test]
+fn a_deadline_may_be_endless() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = SqliteStore::builder().load_deadline(Duration::MAX).commit_deadline(Duration::MAX);
+    let store = builder.open(&url(folder.path())).unwrap();
+    block_on(store.migrate()).unwrap();
+    assert_usable(&store);
+}
+
 #[test]
 fn a_call_may_be_dropped_at_any_await() {
     let folder = tempfile::tempdir().unwrap();
