@@ -138,7 +138,7 @@ impl<D: Database> SqlBuilder<D> {
         self.read(&query)?;
         let table = self.checked_table()?;
         let origin = if self.pgbouncer.is_some() { Origin::Declared } else { Origin::Direct };
-        let options = D::connect_options(base, &query, patience(&self.options), origin)?;
+        let options = D::marked(D::connect_options(base, &query, patience(&self.options))?, origin);
         let room = D::room(&options);
         let background = background::<D>()?;
         let runtime = background.handle().clone();

@@ -1,15 +1,12 @@
 //! How to connect, by the options in the query of a URL.
 
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-use std::path::PathBuf;
-
 use sessions_remote::{OpenError, OpenErrorKind, UrlOptions};
 use sqlx::ConnectOptions;
 use url::Url;
 
 /// Returns where a server is.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) fn address(host: &str, port: u16, socket: Option<&PathBuf>) -> String {
+pub(crate) fn address(host: &str, port: u16, socket: Option<&std::path::PathBuf>) -> String {
     socket.map_or_else(|| format!("{host}:{port}"), |socket| socket.display().to_string())
 }
 

@@ -20,6 +20,8 @@ use sessions_remote::{OpenError, UrlOptions};
 /// It is sealed: another one is an [`Engine`](sessions_remote::Engine) of its own.
 pub trait Database: Driver {}
 
+impl<D: Driver> Database for D {}
+
 /// The connection of a driver.
 pub(crate) type Connection<D> = <<D as Driver>::Sqlx as sqlx::Database>::Connection;
 
@@ -47,32 +49,8 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// The quotation mark of names.
     const QUOTE: char = '"';
 
-    /// Whether a value is `?` in a statement, and not `$` and its number.
-    const HAS_QUESTION_MARKS: bool = true;
-
-    /// The function that returns the smaller of two numbers.
-    const LEAST: &'static str = "least";
-
-    /// The time by the database's clock, in milliseconds. It may be rounded down to the second.
-    const NOW: &'static str;
-
-    /// The types of text and of bytes, as CAST knows them.
-    const TEXT_AND_BYTES: [&'static str; 2];
-
-    /// What follows the values of an INSERT that leaves a row of the same id alone.
-    const OR_NOTHING: &'static str = "ON CONFLICT (id) DO NOTHING";
-
-    /// Removes a principal's sessions and selects their ids, or only selects and locks them.
-    const OF_PRINCIPAL: &'static str = "DELETE FROM {table} WHERE principal = $1 AND id <> $2 RETURNING id";
-
-    /// Removes the sessions that `{due}` selects in the same way.
-    const EXPIRED: &'static str;
-
-    /// Moves the sweep past the sessions that `{due}` selects.
-    const MOVED: &'static str;
-
-    /// Creates the table.
-    const SCHEMA: &'static str;
+    /// Its statements, each after a line with its name.
+    const SQL: &'static str;
 
     /// Number of connections that a store opens by default.
     const CONNECTIONS: u32 = 10;
@@ -83,13 +61,13 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// Returns how to connect to the database of a URL, given the part before its query.
     ///
     /// A try waits for a lock for as long as `patience`.
-    fn connect_options(
-        base: &str,
-        url: &UrlOptions,
-        _patience: Duration,
-        _: Origin,
-    ) -> Result<ConnectOptions<Self>, OpenError> {
+    fn connect_options(base: &str, url: &UrlOptions, _patience: Duration) -> Result<ConnectOptions<Self>, OpenError> {
         connect_options(base, url, Self::SQLX_OPTIONS)
+    }
+
+    /// Marks connections of the store, so that [`examine`](Self::examine) knows them again.
+    fn marked(options: ConnectOptions<Self>, _: Origin) -> ConnectOptions<Self> {
+        options
     }
 
     /// Returns what is wrong with a connection, if anything.

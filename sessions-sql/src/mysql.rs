@@ -7,7 +7,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{Connection, Executor, Row};
 
 use crate::connect::address;
-use crate::driver::{Database, Driver, Origin, send_with_sqlx};
+use crate::driver::{Driver, Origin, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
 use crate::statements::{Statement, Statements, Value};
@@ -20,8 +20,6 @@ pub type MySqlStore = RemoteStore<Sql<MySql>>;
 #[non_exhaustive]
 pub struct MySql;
 
-impl Database for MySql {}
-
 impl Driver for MySql {
     type Sqlx = sqlx::MySql;
     type Room = ();
@@ -30,16 +28,7 @@ impl Driver for MySql {
     const SCHEMES: &'static [&'static str] = &["mysql://", "mariadb://"];
     const SQLX_OPTIONS: &'static [&'static str] = &["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
     const QUOTE: char = '`';
-    const NOW: &'static str = "CAST(unix_timestamp() * 1000 AS signed)";
-    const TEXT_AND_BYTES: [&'static str; 2] = ["char", "binary"];
-    // A row of the same id is an error, and told apart from others by its number.
-    const OR_NOTHING: &'static str = "";
-    const OF_PRINCIPAL: &'static str = "SELECT id FROM {table} WHERE principal = $1 AND id <> $2 FOR UPDATE";
-    const EXPIRED: &'static str = "{due} FOR UPDATE SKIP LOCKED";
-    const MOVED: &'static str =
-        "UPDATE {table} AS kept JOIN ({due}) AS due ON kept.id = due.id SET kept.sweep_from = kept.expires_at";
-    // An index may not be partial here.
-    const SCHEMA: &'static str = include_str!("sql/mysql.sql");
+    const SQL: &'static str = include_str!("sql/mysql.sql");
 
     send_with_sqlx!();
 

@@ -1,15 +1,13 @@
 //! PostgreSQL.
 
-use std::time::Duration;
-
-use sessions_remote::{OpenError, RemoteStore, UrlOptions};
+use sessions_remote::RemoteStore;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor, Row};
 
 use crate::builder::SqlBuilder;
-use crate::connect::{address, connect_options};
-use crate::driver::{Database, Driver, Origin, send_with_sqlx};
+use crate::connect::address;
+use crate::driver::{Driver, Origin, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
 
@@ -20,8 +18,6 @@ pub type PostgresStore = RemoteStore<Sql<Postgres>>;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Postgres;
-
-impl Database for Postgres {}
 
 impl SqlBuilder<Postgres> {
     /// Sets the schema of the table. By default, `search_path` decides.
@@ -45,8 +41,8 @@ impl SqlBuilder<Postgres> {
     }
 }
 
-/// The setting by which a connection is known again, and its value. The store reads no such number.
-const MARKED: &str = "extra_float_digits";
+/// The value of `extra_float_digits` by which a connection is known again. No statement reads such
+/// a number.
 const MARK: i8 = -7;
 
 impl Driver for Postgres {
@@ -58,26 +54,10 @@ impl Driver for Postgres {
     const OWN_OPTIONS: &'static [&'static str] = &["schema", "pgbouncer"];
     const SQLX_OPTIONS: &'static [&'static str] =
         &["sslmode", "sslrootcert", "sslcert", "sslkey", "host", "application_name"];
-    const HAS_QUESTION_MARKS: bool = false;
-    const NOW: &'static str = "CAST(extract(epoch FROM now()) * 1000 AS bigint)";
-    const TEXT_AND_BYTES: [&'static str; 2] = ["text", "bytea"];
-    // A row that `due` has locked is its latest version, and stays so.
-    const EXPIRED: &'static str = "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
-        DELETE FROM {table} AS gone USING due WHERE gone.id = due.id RETURNING gone.id";
-    const MOVED: &'static str = "WITH due AS ({due} FOR UPDATE SKIP LOCKED) \
-        UPDATE {table} AS kept SET sweep_from = kept.expires_at FROM due WHERE kept.id = due.id";
-    // Sent in one message, the statements are one transaction. The lock lets one server in at a
-    // time: IF NOT EXISTS alone fails if two create the same table at once.
-    const SCHEMA: &'static str = include_str!("sql/postgres.sql");
+    const SQL: &'static str = include_str!("sql/postgres.sql");
 
-    fn connect_options(
-        base: &str,
-        url: &UrlOptions,
-        _: Duration,
-        origin: Origin,
-    ) -> Result<PgConnectOptions, OpenError> {
-        let options: PgConnectOptions = connect_options(base, url, Self::SQLX_OPTIONS)?;
-        Ok(options.extra_float_digits((origin == Origin::Direct).then_some(MARK)))
+    fn marked(options: PgConnectOptions, origin: Origin) -> PgConnectOptions {
+        options.extra_float_digits((origin == Origin::Direct).then_some(MARK))
     }
 
     /// Finds a pooler by a setting that it does not pass on to the connections that it shares.
@@ -104,12 +84,11 @@ impl Driver for Postgres {
             // Serialization, deadlock, lock timeout, statement timeout, too many connections,
             // starting up.
             "40001" | "40P01" | "55P03" | "57014" | "53300" | "57P03" => Verdict::Again,
-            // A prepared statement is missing, is there already, or has other parameters; or the
-            // pooler does not know our mark.
+            // A prepared statement is missing, is there already, or has other parameters.
             "26000" | "42P05" => Verdict::Pooled,
-            "08P01" if ["prepared statement", MARKED].iter().any(|part| error.message().contains(part)) => {
-                Verdict::Pooled
-            }
+            "08P01" if error.message().contains("prepared statement") => Verdict::Pooled,
+            // The pooler does not know our mark.
+            "08P01" if error.message().contains("extra_float_digits") => Verdict::Pooled,
             "57P01" | "57P02" | "57P05" | "40003" => Verdict::Unknown,
             "53100" | "53200" => Verdict::Full,
             // No such table, column or schema.

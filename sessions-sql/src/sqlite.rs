@@ -10,7 +10,7 @@ use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 
-use crate::driver::{Database, Driver, Need, Origin, Sent, send_with_sqlx};
+use crate::driver::{Driver, Need, Sent, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
 use crate::room::{Room, WAL_PAGES};
@@ -23,8 +23,6 @@ pub type SqliteStore = RemoteStore<Sql<Sqlite>>;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Sqlite;
-
-impl Database for Sqlite {}
 
 /// What SQLite appends to the database's path for the files beside it. They get its permissions.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -42,21 +40,9 @@ impl Driver for Sqlite {
     const OWN_OPTIONS: &'static [&'static str] = &["synchronous"];
     const CONNECTIONS: u32 = 4;
     const WRITERS: usize = 1;
-    const LEAST: &'static str = "min";
-    const NOW: &'static str = "(CAST(strftime('%s', 'now') AS integer) * 1000)";
-    const TEXT_AND_BYTES: [&'static str; 2] = ["text", "blob"];
-    const EXPIRED: &'static str = "DELETE FROM {table} WHERE id IN ({due}) RETURNING id";
-    const MOVED: &'static str = "UPDATE {table} SET sweep_from = expires_at WHERE id IN ({due})";
-    // The body is the last column, and comes last on a row's pages. A touch writes the first one
-    // only.
-    const SCHEMA: &'static str = include_str!("sql/sqlite.sql");
+    const SQL: &'static str = include_str!("sql/sqlite.sql");
 
-    fn connect_options(
-        base: &str,
-        url: &UrlOptions,
-        patience: Duration,
-        _: Origin,
-    ) -> Result<SqliteConnectOptions, OpenError> {
+    fn connect_options(base: &str, url: &UrlOptions, patience: Duration) -> Result<SqliteConnectOptions, OpenError> {
         let path = base.strip_prefix("sqlite:").unwrap_or(base);
         let path = Path::new(path.strip_prefix("//").unwrap_or(path));
         if path.as_os_str().is_empty() || path.as_os_str() == ":memory:" {

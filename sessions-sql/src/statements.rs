@@ -1,12 +1,11 @@
 //! The texts of all statements, and their values.
 
 use std::fmt::{self, Write};
-use std::iter;
 
 use crate::driver::Driver;
 use crate::table::Table;
 
-/// A row's columns. All that statements select is bytes, but for a count.
+/// A row's columns. All that statements select can be read as bytes.
 pub(crate) type Columns = Vec<Vec<u8>>;
 
 /// A value of a statement.
@@ -25,27 +24,27 @@ pub struct Statement<'a> {
     pub(crate) literal: Option<String>,
 }
 
-/// The statements of one table.
-///
-/// Each value is in its text once, in order, so that `$1` and `?` mean the same.
-#[derive(Debug)]
-pub struct Statements {
-    pub(crate) probe: Box<str>,
-    pub(crate) get: Box<str>,
-    pub(crate) insert: Box<str>,
-    pub(crate) swap: Box<str>,
-    pub(crate) swap_head: Box<str>,
-    pub(crate) delete: Box<str>,
-    pub(crate) of_principal: Box<str>,
-    pub(crate) count_of_principal: Box<str>,
-    pub(crate) delete_of_principal: Box<str>,
-    pub(crate) page: Box<str>,
-    pub(crate) count: Box<str>,
-    pub(crate) delete_all: Box<str>,
-    pub(crate) expired: Box<str>,
-    pub(crate) moved: Box<str>,
-    /// Whether values are written into the texts.
-    is_literal: bool,
+macro_rules! statements {
+    ($($name:ident)*) => {
+        /// The statements of one table.
+        #[derive(Debug)]
+        pub struct Statements {
+            $(pub(crate) $name: Box<str>,)*
+            /// Whether values are written into the texts.
+            is_literal: bool,
+        }
+
+        impl Statements {
+            pub(crate) fn new<D: Driver>(table: &Table, is_literal: bool) -> Self {
+                Self { $($name: text::<D>(stringify!($name), table).into(),)* is_literal }
+            }
+        }
+    };
+}
+
+statements! {
+    probe get insert swap swap_head delete of_principal count_of_principal delete_of_principal page count delete_all
+    expired moved
 }
 
 /// Hides the values.
@@ -55,63 +54,20 @@ impl fmt::Debug for Statement<'_> {
     }
 }
 
-/// What a sweep removes: what has expired by this process' clock and by the database's, so that
-/// one that is wrong removes no live session. A value of a newer format is kept.
-const EXPIRED: &str = "SELECT id FROM {table} WHERE sweep_from <= {least}($1, {now}) \
-                       AND expires_at <= {least}($2, {now}) AND substring(head, 1, 1) <= $3 \
-                       ORDER BY sweep_from LIMIT $4";
-
-/// What has been seen since it was due.
-const MOVED: &str = "SELECT id FROM {table} WHERE sweep_from <= {least}($1, {now}) \
-                     AND expires_at > {least}($2, {now}) ORDER BY sweep_from LIMIT $3";
-
 /// Returns the statements that create a table.
 pub(crate) fn schema<D: Driver>(table: &Table) -> String {
-    let schema = D::SCHEMA.replace("{table}", &table.quoted());
+    let schema = text::<D>("schema", table);
     schema.replace("{principal}", &table.index("principal")).replace("{sweep_from}", &table.index("sweep_from"))
 }
 
-impl Statements {
-    pub(crate) fn new<D: Driver>(table: &Table, is_literal: bool) -> Self {
-        let table = table.quoted();
-        let text = |text: &str| {
-            let text = text.replace("{table}", &table).replace("{least}", D::LEAST).replace("{now}", D::NOW);
-            let text = text.replace("{or_nothing}", D::OR_NOTHING);
-            let text = text.replace("{text}", D::TEXT_AND_BYTES[0]).replace("{bytes}", D::TEXT_AND_BYTES[1]);
-            if D::HAS_QUESTION_MARKS { replace_values(&text, iter::repeat("?")) } else { text }.into_boxed_str()
-        };
-        Self {
-            probe: text("SELECT id, head, body, principal FROM {table} WHERE expires_at < sweep_from AND id = $1"),
-            get: text("SELECT head, body FROM {table} WHERE id = $1"),
-            insert: text(
-                "INSERT INTO {table} (id, head, body, principal, expires_at, sweep_from) \
-                 VALUES ($1, $2, $3, $4, $5, $6) {or_nothing}",
-            ),
-            swap: text(
-                "UPDATE {table} SET head = $1, body = $2, principal = $3, expires_at = $4, \
-                 sweep_from = {least}(sweep_from, $5) WHERE id = $6 AND substring(head, 1, 16) = $7",
-            ),
-            swap_head: text(
-                "UPDATE {table} SET head = $1, expires_at = $2, sweep_from = {least}(sweep_from, $3) \
-                 WHERE id = $4 AND substring(head, 1, 16) = $5",
-            ),
-            delete: text("DELETE FROM {table} WHERE id = $1"),
-            of_principal: text(
-                "SELECT id, head, body FROM {table} WHERE principal = $1 AND id > $2 ORDER BY id LIMIT $3",
-            ),
-            count_of_principal: text(
-                "SELECT CAST(CAST(count(*) AS {text}) AS {bytes}) FROM {table} WHERE principal = $1",
-            ),
-            delete_of_principal: text(D::OF_PRINCIPAL),
-            page: text("SELECT id, head, body FROM {table} WHERE id > $1 ORDER BY id LIMIT $2"),
-            count: text("SELECT CAST(CAST(count(*) AS {text}) AS {bytes}) FROM {table}"),
-            delete_all: text("DELETE FROM {table}"),
-            expired: text(&D::EXPIRED.replace("{due}", EXPIRED)),
-            moved: text(&D::MOVED.replace("{due}", MOVED)),
-            is_literal,
-        }
-    }
+/// Returns what follows a name in the file of a database, without comments.
+fn text<D: Driver>(name: &str, table: &Table) -> String {
+    let named = D::SQL.split("-- name: ").find_map(|part| part.strip_prefix(name)?.strip_prefix('\n'));
+    let lines = named.expect("each file has all statements").lines().filter(|line| !line.starts_with("--"));
+    lines.collect::<Vec<_>>().join("\n").trim_end().replace("{table}", &table.quoted())
+}
 
+impl Statements {
     /// Returns a statement with its values.
     pub(crate) fn with<'a>(&self, text: &'a str, values: &'a [Value<'a>]) -> Statement<'a> {
         Statement { text, values, literal: self.is_literal.then(|| replace_values(text, values.iter().map(literal))) }
@@ -147,11 +103,6 @@ fn literal(value: &Value<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_are_numbered_or_in_order() {
-        assert_eq!(replace_values("a = $1, b = $22 AND c = $3", iter::repeat("?")), "a = ?, b = ? AND c = ?");
-    }
 
     #[test]
     fn bytes_are_written_as_digits() {

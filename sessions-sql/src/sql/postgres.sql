@@ -1,3 +1,9 @@
+-- The statements of PostgreSQL, each after its name. {table} stands for the table's quoted name.
+-- Each value is in its text once, in order.
+
+-- name: schema
+-- Sent in one message, the statements are one transaction. The lock lets one server in at a time:
+-- IF NOT EXISTS alone fails if two create the same table at once.
 DO 'BEGIN PERFORM pg_advisory_xact_lock(7310579640141); END';
 CREATE TABLE IF NOT EXISTS {table} (
     id bytea PRIMARY KEY,
@@ -10,3 +16,70 @@ CREATE TABLE IF NOT EXISTS {table} (
 ALTER TABLE {table} ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX IF NOT EXISTS {principal} ON {table} (principal) WHERE principal IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
+
+-- name: probe
+SELECT id, head, body, principal FROM {table} WHERE expires_at < sweep_from AND id = $1
+
+-- name: get
+SELECT head, body FROM {table} WHERE id = $1
+
+-- name: insert
+INSERT INTO {table} (id, head, body, principal, expires_at, sweep_from)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (id) DO NOTHING
+
+-- name: swap
+UPDATE {table}
+SET head = $1, body = $2, principal = $3, expires_at = $4, sweep_from = least(sweep_from, $5)
+WHERE id = $6 AND substring(head, 1, 16) = $7
+
+-- name: swap_head
+UPDATE {table}
+SET head = $1, expires_at = $2, sweep_from = least(sweep_from, $3)
+WHERE id = $4 AND substring(head, 1, 16) = $5
+
+-- name: delete
+DELETE FROM {table} WHERE id = $1
+
+-- name: of_principal
+SELECT id, head, body FROM {table} WHERE principal = $1 AND id > $2 ORDER BY id LIMIT $3
+
+-- name: count_of_principal
+SELECT CAST(CAST(count(*) AS text) AS bytea) FROM {table} WHERE principal = $1
+
+-- name: delete_of_principal
+DELETE FROM {table} WHERE principal = $1 AND id <> $2 RETURNING id
+
+-- name: page
+SELECT id, head, body FROM {table} WHERE id > $1 ORDER BY id LIMIT $2
+
+-- name: count
+SELECT CAST(CAST(count(*) AS text) AS bytea) FROM {table}
+
+-- name: delete_all
+DELETE FROM {table}
+
+-- name: expired
+-- What has expired by this process' clock and by the database's, so that one that is wrong removes no
+-- live session. A value of a newer format is kept.
+-- A row that `due` has locked is its latest version, and stays so.
+WITH due AS (
+    SELECT id FROM {table}
+    WHERE sweep_from <= least($1, CAST(extract(epoch FROM now()) * 1000 AS bigint))
+        AND expires_at <= least($2, CAST(extract(epoch FROM now()) * 1000 AS bigint))
+        AND substring(head, 1, 1) <= $3
+    ORDER BY sweep_from LIMIT $4
+    FOR UPDATE SKIP LOCKED
+)
+DELETE FROM {table} AS gone USING due WHERE gone.id = due.id RETURNING gone.id
+
+-- name: moved
+-- What has been seen since it was due.
+WITH due AS (
+    SELECT id FROM {table}
+    WHERE sweep_from <= least($1, CAST(extract(epoch FROM now()) * 1000 AS bigint))
+        AND expires_at > least($2, CAST(extract(epoch FROM now()) * 1000 AS bigint))
+    ORDER BY sweep_from LIMIT $3
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE {table} AS kept SET sweep_from = kept.expires_at FROM due WHERE kept.id = due.id
