@@ -12,7 +12,6 @@ use tokio::runtime::Handle;
 use crate::connections::Connections;
 use crate::driver::{Database, Origin};
 use crate::engine::Sql;
-use crate::failure::Place;
 use crate::statements::{Statements, schema};
 use crate::table::Table;
 
@@ -42,10 +41,6 @@ pub struct SqlBuilder<D> {
 /// Returns how long one try waits for a connection or a lock, so that another may follow.
 fn patience(options: &Options) -> Duration {
     options.load_deadline.min(options.commit_deadline).min(LONGEST) / 2
-}
-
-fn background<D: Database>() -> Result<Background, OpenError> {
-    Background::start(&format!("sessions-{}", D::NAME))
 }
 
 impl<D: Database> Default for SqlBuilder<D> {
@@ -140,19 +135,20 @@ impl<D: Database> SqlBuilder<D> {
         let origin = if self.pgbouncer.is_some() { Origin::Declared } else { Origin::Direct };
         let options = D::marked(D::connect_options(base, &query, patience(&self.options))?, origin);
         let room = D::room(&options);
-        let background = background::<D>()?;
+        let background = Background::start(&format!("sessions-{}", D::NAME))?;
         let runtime = background.handle().clone();
         let pool = PoolOptions::new()
             .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
             .acquire_timeout(CONNECT_TIMEOUT)
-            // A connection that is lost costs a try; to ask each time would cost a round trip.
+            // The store examines them by itself.
             .test_before_acquire(false);
         let pool = {
             // The pool starts a task.
             let _entered = runtime.enter();
             pool.connect_lazy_with(options)
         };
-        Ok(self.finish(pool, origin, table, background, runtime, room))
+        let connections = Connections::new(pool, origin, table, runtime, patience(&self.options));
+        Ok(self.finish(connections, room, background))
     }
 
     /// Opens a store on a pool of the application.
@@ -181,8 +177,9 @@ impl<D: Database> SqlBuilder<D> {
             OpenError::new(OpenErrorKind::Runtime, "`open_pool` must be called within the pool's tokio runtime")
         })?;
         // Its timers work also when the application's runtime ends, and where that is busy.
-        let background = background::<D>()?;
-        Ok(self.finish(pool, Origin::Given, table, background, runtime, None))
+        let background = Background::start(&format!("sessions-{}", D::NAME))?;
+        let connections = Connections::new(pool, Origin::Given, table, runtime, patience(&self.options));
+        Ok(self.finish(connections, None, background))
     }
 
     /// Returns the statements that create the table, to be run by hand.
@@ -213,20 +210,9 @@ impl<D: Database> SqlBuilder<D> {
         Table::new(self.schema.as_deref(), &self.table, D::QUOTE)
     }
 
-    fn finish(
-        self,
-        pool: Pool<D::Sqlx>,
-        origin: Origin,
-        table: Table,
-        background: Background,
-        runtime: Handle,
-        room: Option<D::Room>,
-    ) -> RemoteStore<Sql<D>> {
-        let statements = Statements::new::<D>(&table, self.pgbouncer == Some(true));
-        let place = Place::of::<D>(&pool.connect_options(), table);
-        let connections = Connections::new(pool, origin, place, runtime, patience(&self.options));
-        let engine = Sql::new(connections, statements, room);
-        RemoteStore::with_background(engine, self.options, background)
+    fn finish(self, connections: Connections<D>, room: Option<D::Room>, background: Background) -> RemoteStore<Sql<D>> {
+        let statements = Statements::new::<D>(&connections.place.table, self.pgbouncer == Some(true));
+        RemoteStore::with_background(Sql::new(connections, statements, room), self.options, background)
     }
 }
 

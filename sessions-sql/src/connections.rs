@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::driver::{Connection, Database, Driver, Origin};
 use crate::failure::{Place, of_connecting};
+use crate::table::Table;
 
 /// Time for a connection to show that it is usable, when it is given back to the pool.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -48,7 +49,9 @@ pub(crate) struct Connections<D: Database> {
 type Borrowed<D> = (PoolConnection<<D as Driver>::Sqlx>, Instant);
 
 impl<D: Database> Connections<D> {
-    pub(crate) fn new(pool: Pool<D::Sqlx>, origin: Origin, place: Place, runtime: Handle, patience: Duration) -> Self {
+    pub(crate) fn new(pool: Pool<D::Sqlx>, origin: Origin, table: Table, runtime: Handle, patience: Duration) -> Self {
+        let database = format!("{} database {}", D::NAME, D::place(&pool.connect_options()));
+        let place = Place { table, database };
         let turns = Arc::new(Semaphore::new(pool.options().get_max_connections() as usize));
         let (is_examined, ready) = (AtomicBool::new(false), Mutex::default());
         Self { pool, place, runtime, turns, patience, origin, is_examined, ready }
@@ -222,7 +225,6 @@ mod tests {
 
     use super::*;
     use crate::sqlite::Sqlite;
-    use crate::table::Table;
 
     const CONNECTIONS: usize = 4;
 
@@ -236,9 +238,9 @@ mod tests {
         });
         let _entered = runtime.enter();
         let pool = pool.connect_lazy_with(SqliteConnectOptions::new().in_memory(true));
-        let place = Place::of::<Sqlite>(&pool.connect_options(), Table::new(None, "sessions", '"').unwrap());
+        let table = Table::new(None, "sessions", '"').unwrap();
         let patience = Duration::from_secs(20);
-        let connections = Connections::new(pool, Origin::Direct, place, runtime.handle().clone(), patience);
+        let connections = Connections::new(pool, Origin::Direct, table, runtime.handle().clone(), patience);
         let connections = Arc::new(connections);
         let lent = [(); CONNECTIONS].map(|()| runtime.block_on(connections.lend()).unwrap());
         drop(lent);

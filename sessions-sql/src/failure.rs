@@ -6,7 +6,7 @@ use std::io;
 use sessions_remote::Failure;
 use sqlx::Error;
 
-use crate::driver::{ConnectOptions, Driver};
+use crate::driver::Driver;
 use crate::table::Table;
 
 /// What an error means.
@@ -40,14 +40,8 @@ pub enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) table: Table,
-    /// The name of the database and where it is.
+    /// The kind of the database, and where it is.
     pub(crate) database: String,
-}
-
-impl Place {
-    pub(crate) fn of<D: Driver>(options: &ConnectOptions<D>, table: Table) -> Self {
-        Self { table, database: format!("{} database {}", D::NAME, D::place(options)) }
-    }
 }
 
 /// Returns what the error of a statement that was sent means.
@@ -62,30 +56,23 @@ pub(crate) fn verdict<D: Driver>(error: &Error) -> Verdict {
 
 /// Converts the error of a statement that was sent.
 pub(crate) fn of_sent<D: Driver>(error: &Error, place: &Place) -> Failure {
-    let table = place.table.shown();
     let refusal = match verdict::<D>(error) {
         Verdict::Again => return Failure::unreached(described(error, place, "asks to try again")),
         Verdict::Unknown => return Failure::lost(described(error, place, "ended the connection")),
         Verdict::Full => return Failure::full(described(error, place, "has no room")),
-        Verdict::Unreadable => return Failure::unreadable(format!("a row of the table {table} is no session")),
-        Verdict::NoTable => {
-            format!("refuses: the table {table} is missing or is not one of this store: run migrate()")
+        Verdict::Unreadable => {
+            return Failure::unreadable(format!("a row of the table {} is no session", place.table.shown()));
         }
-        Verdict::Denied => {
-            format!("refuses: the role needs SELECT, INSERT, UPDATE and DELETE on the table {table}")
-        }
-        Verdict::NoAccess => {
-            "cannot be opened: is the file there, and may this process write to it and to its folder?".to_owned()
-        }
-        Verdict::Damaged => {
-            "is damaged, or the file is something else: use another path, or restore a backup".to_owned()
-        }
-        Verdict::ReadOnly => format!("is read-only, also the table {table}"),
-        Verdict::Pooled => "is behind a pooler in transaction mode: open the store with `pgbouncer=true`".to_owned(),
-        Verdict::Login => "refuses the user, the password or the database".to_owned(),
-        Verdict::Refused => format!("refuses a statement on {table}"),
+        Verdict::NoTable => "refuses: the table {table} is missing or is not one of this store: run migrate()",
+        Verdict::Denied => "refuses: the role needs SELECT, INSERT, UPDATE and DELETE on the table {table}",
+        Verdict::NoAccess => "cannot be opened: is the file there, and may this process write to it and its folder?",
+        Verdict::Damaged => "is damaged, or the file is something else: use another path, or restore a backup",
+        Verdict::ReadOnly => "is read-only, also the table {table}",
+        Verdict::Pooled => "is behind a pooler in transaction mode: open the store with `pgbouncer=true`",
+        Verdict::Login => "refuses the user, the password or the database",
+        Verdict::Refused => "refuses a statement on {table}",
     };
-    Failure::refused(described(error, place, &refusal))
+    Failure::refused(described(error, place, &refusal.replace("{table}", &place.table.shown())))
 }
 
 /// Converts an error of connecting. Nothing was sent.
