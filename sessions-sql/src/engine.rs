@@ -153,8 +153,7 @@ impl<D: Database> Engine for Sql<D> {
             Value::Number(row.expires_at),
         ];
         let mut lease = self.writer().await?;
-        let need = if row.principal.is_some() { Need::User } else { Need::Guest };
-        match self.write(&mut lease, &self.statements.insert, &values, need).await {
+        match self.write(&mut lease, &self.statements.insert, &values, need_of(None, &row)).await {
             Ok(sent) => Ok(sent.affected == 1),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
             Err(error) => Err(self.failure(&mut lease, &error)),
@@ -172,7 +171,7 @@ impl<D: Database> Engine for Sql<D> {
             let body = Value::Bytes(new.body);
             (&self.statements.swap, &[head, body, new.principal(), expires_at, expires_at, id, mark][..])
         };
-        if self.affected(self.writer().await?, text, values, need_of(&old, &new)).await? == 1 {
+        if self.affected(self.writer().await?, text, values, need_of(Some(&old), &new)).await? == 1 {
             return Ok(Swap::Done);
         }
         // A statement of its own: within one, a SELECT would see the row as it was before another's
@@ -263,22 +262,17 @@ impl<'a> Row<'a> {
         }
     }
 
-    const fn principal(&self) -> Value<'_> {
-        match &self.principal {
-            Some(hash) => Value::Bytes(hash),
-            None => Value::Nothing,
-        }
+    fn principal(&self) -> Value<'_> {
+        self.principal.as_ref().map_or(Value::Nothing, |hash| Value::Bytes(hash))
     }
 }
 
-/// Returns what a swap needs on a full disk. Sessions may shrink, and users may sign out.
-fn need_of(old: &Row<'_>, new: &Row<'_>) -> Need {
-    if new.principal.is_some() {
-        Need::User
-    } else if old.principal.is_some() || new.body.len() <= old.body.len() {
-        Need::End
-    } else {
-        Need::Guest
+/// Returns what a write needs on a full disk. Sessions may shrink, and users may sign out.
+const fn need_of(old: Option<&Row<'_>>, new: &Row<'_>) -> Need {
+    match old {
+        _ if new.principal.is_some() => Need::User,
+        Some(old) if old.principal.is_some() || new.body.len() <= old.body.len() => Need::End,
+        _ => Need::Guest,
     }
 }
 

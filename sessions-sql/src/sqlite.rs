@@ -98,7 +98,8 @@ impl Driver for Sqlite {
             // Busy, locked, the schema has changed.
             5 | 6 | 17 => Verdict::Again,
             13 => Verdict::Full,
-            _ if code == SHARED_MEMORY => Verdict::Full,
+            // The file of shared memory cannot be made larger.
+            _ if code == 4874 => Verdict::Full,
             8 => Verdict::ReadOnly,
             23 => Verdict::Denied,
             // Permission, cannot open.
@@ -111,9 +112,6 @@ impl Driver for Sqlite {
         }
     }
 }
-
-/// The code for the file of shared memory, which could not be made larger.
-const SHARED_MEMORY: i32 = 4874;
 
 /// Creates the database file for its owner only, or checks the one that is there.
 ///
