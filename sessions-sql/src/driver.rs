@@ -168,7 +168,6 @@ impl Sent {
 ///
 /// It is the same text for each database, but with its types: sqlx's traits tie a value, a row and
 /// a connection to one database each, and twenty bounds would say no more than this.
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 macro_rules! send_with_sqlx {
     () => {
         async fn send(
@@ -204,5 +203,4 @@ macro_rules! send_with_sqlx {
     };
 }
 
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlite"))]
 pub(crate) use send_with_sqlx;
