@@ -18,12 +18,11 @@ pub(crate) fn connect_options<O: ConnectOptions>(
 ) -> Result<O, OpenError> {
     const INVALID: &str = "the URL is no URL of a database, or one of its options has a wrong value \
                            (in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
-    const WITHOUT_TLS: [&str; 5] = ["disable", "disabled", "allow", "prefer", "preferred"];
     let invalid = || OpenError::new(OpenErrorKind::Url, INVALID);
     let url = Url::parse(base).ok().filter(|url| url.fragment().is_none());
     let mut url = url.ok_or_else(invalid)?;
     for (name, value) in options.iter().filter(|(name, _)| names.contains(name)) {
-        if name.ends_with("mode") && !WITHOUT_TLS.contains(&&*value.to_lowercase()) && !cfg!(feature = "tls") {
+        if needs_tls(name, value) && !cfg!(feature = "tls") {
             let reason = "this build has no TLS: turn on the feature `tls` of sessions-sql";
             return Err(OpenError::new(OpenErrorKind::NoTls, reason));
         }
@@ -31,4 +30,29 @@ pub(crate) fn connect_options<O: ConnectOptions>(
     }
     // sqlx logs slow statements with their texts, which may contain values.
     O::from_url(&url).map(O::disable_statement_logging).map_err(|_| invalid())
+}
+
+fn needs_tls(name: &str, value: &str) -> bool {
+    const WITHOUT_TLS: [&str; 5] = ["disable", "disabled", "allow", "prefer", "preferred"];
+    name.ends_with("mode") && !WITHOUT_TLS.contains(&&*value.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_modes_need_tls() {
+        for (option, is_needed) in [
+            ("sslmode=require", true),
+            ("sslmode=verify-full", true),
+            ("ssl-mode=VERIFY_CA", true),
+            ("sslmode=prefer", false),
+            ("ssl-mode=DISABLED", false),
+            ("sslrootcert=ca.pem", false),
+        ] {
+            let (name, value) = option.split_once('=').unwrap();
+            assert_eq!(needs_tls(name, value), is_needed, "{option}");
+        }
+    }
 }

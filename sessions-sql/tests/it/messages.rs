@@ -44,9 +44,6 @@ fn a_refused_url_names_the_option_and_no_password() {
         assert_eq!(found, kind, "{url}");
         assert!(text.contains(part), "{text}");
     }
-    if cfg!(not(feature = "tls")) {
-        assert_eq!(open_error("postgres://app:hunter2@localhost/app?sslmode=require").0, OpenErrorKind::NoTls);
-    }
     let option = PostgresStore::open("postgres://localhost/?tabel=x").unwrap_err().option().map(str::to_owned);
     assert_eq!(option.as_deref(), Some("tabel"));
 }
