@@ -21,8 +21,11 @@ use crate::scripts::{PATCH, SWAP};
 pub type RedisStore = RemoteStore<Redis>;
 
 /// Milliseconds that a value stays after its session has ended, so that the log can say why there
-/// is no session, and clocks may differ.
-pub(crate) const SLACK: u64 = 60_000;
+/// is no session.
+///
+/// As long as clocks may differ before a record counts as one from the future: a commit by a clock
+/// that is ahead then ends no session early.
+pub(crate) const SLACK: u64 = 300_000;
 /// The longest life of a key in milliseconds, a hundred years: more than a server can add to its
 /// clock is an error.
 pub(crate) const LONGEST_LIFE: u64 = 3_155_760_000_000;

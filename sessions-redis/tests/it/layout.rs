@@ -142,7 +142,7 @@ fn everything_that_can_expire_has_a_time_to_live() {
     assert!(keys.lines().count() > 25, "{keys}");
     for key in keys.lines() {
         let left: i64 = server.cli(&["PTTL", key]).parse().unwrap();
-        let most = (IDLE * 4).as_millis() as i64 + 60_000;
+        let most = (IDLE * 4).as_millis() as i64 + 300_000;
         assert!((1..=most).contains(&left), "{key}: {left}");
     }
 }
@@ -165,7 +165,7 @@ fn a_time_to_live_follows_the_limits() {
             let key = format!("{prefix}{id}");
             let left = || server.cli(&["PTTL", &key]).parse::<i64>().unwrap();
             let near = |expected: Duration| {
-                let expected = expected.as_millis() as i64 + 60_000;
+                let expected = expected.as_millis() as i64 + 300_000;
                 assert!((expected - 30_000..=expected).contains(&left()), "{} for {expected}", left());
             };
             block_on(store.create(&record(id).entry("a", &vec![b'x'; size]).build().unwrap())).unwrap();
@@ -189,6 +189,23 @@ fn a_time_to_live_follows_the_limits() {
             assert!(left() > 3_155_000_000_000);
         }
     }
+}
+
+/// Regression: after a commit by a clock that was ahead, the key was gone before its session's end.
+#[test]
+fn a_clock_that_is_ahead_ends_no_session_early() {
+    if !test_servers::installed() {
+        return;
+    }
+    let (store, prefix) = store();
+    let id = id();
+    let new = record(id).idle(None).absolute_deadline(NOW.after(IDLE));
+    block_on(store.create(&new.build().unwrap())).unwrap();
+    // The others would not take a later one.
+    let ahead = Changes::new(NOW.after(Duration::from_secs(300)), SECRET);
+    block_on(commit(&store, id, &ahead.set("a", b"1"))).unwrap().unwrap();
+    let left: u64 = cli(&["PTTL", &format!("{prefix}{id}")]).parse().unwrap();
+    assert!(Duration::from_millis(left) > IDLE - Duration::from_secs(60), "{left}");
 }
 
 #[test]

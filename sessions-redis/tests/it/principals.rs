@@ -203,7 +203,7 @@ fn a_login_drops_ended_entries_and_keeps_the_list_in_time() {
     let left = || server().cli(&["PTTL", &format!("{prefix}#p:user")]).parse::<i64>().unwrap();
     let ended = create(IDLE * 2);
     let long = left();
-    assert!((IDLE * 2).as_millis() as i64 <= long && long <= (IDLE * 2).as_millis() as i64 + 60_000, "{long}");
+    assert!((IDLE * 2).as_millis() as i64 <= long && long <= (IDLE * 2).as_millis() as i64 + 300_000, "{long}");
     create(IDLE);
     assert!(left() > (IDLE * 2).as_millis() as i64 - 20_000, "a shorter life shortens no list");
     on_entry(&prefix, "return redis.call('ZADD', KEYS[1], 1, id)", "user", ended);
