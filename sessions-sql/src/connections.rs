@@ -91,12 +91,17 @@ impl<D: Database> Connections<D> {
     pub(crate) async fn examined(&self, mut lease: Lease<D>) -> Answer<Lease<D>> {
         let answer = timeout_at(self.patience_ends(), D::examine(lease.connection(), self.origin)).await;
         let answer = answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-        match answer.map_err(|error| of_connecting::<D>(&error, &self.place))? {
-            Some(fault) => Err(Failure::refused(fault)),
-            None => {
+        match answer {
+            Ok(None) => {
                 lease.end(true);
                 self.is_examined.store(true, Ordering::Relaxed);
                 Ok(lease)
+            }
+            Ok(Some(fault)) => Err(Failure::refused(fault)),
+            Err(error) => {
+                // The others are probably lost too.
+                self.clear(false);
+                Err(of_connecting::<D>(&error, &self.place))
             }
         }
     }

@@ -3,12 +3,14 @@
 //! What was acknowledged holds, nothing counts twice, and the store works again once the server
 //! does.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    NOW, assert_increments_survive, chain, changes, count, increment, migrated, patient, postgres, stored, table,
+    NOW, assert_increments_survive, chain, changes, count, id, increment, migrated, patient, postgres, stored, table,
 };
 use pollster::block_on;
 use sessions_core::store::{Store, StoreErrorKind};
@@ -46,6 +48,32 @@ fn increments_survive_killed_connections() {
         assert!(killer.join().unwrap() > 0);
         assert_eq!(failed, 0, "each was tried until it was known to be done");
     });
+}
+
+/// Regression: each try took another connection that was lost.
+#[test]
+fn one_try_finds_that_all_idle_connections_are_lost() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    const CONNECTIONS: usize = 12;
+    let (server, table) = (postgres(), table());
+    let url = format!("{}?application_name={table}", server.url());
+    drop(open(&server.url(), &table));
+    let store = patient::<sessions_sql::Postgres>(&table).max_connections(CONNECTIONS as u32).open(&url).unwrap();
+    let of_store = format!("FROM pg_stat_activity WHERE application_name = '{table}'");
+    let mut context = Context::from_waker(Waker::noop());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while server.sql(&format!("SELECT count(*) {of_store}")) != CONNECTIONS.to_string() {
+        assert!(Instant::now() < deadline, "not all connections are made");
+        // Dropped before they are answered, so that the connections go back to the pool.
+        let mut calls = [(); CONNECTIONS].map(|()| store.load(id(), NOW));
+        assert!(calls.iter_mut().all(|call| Pin::new(call).poll(&mut context).is_pending()));
+    }
+    let _ = server.sql(&format!("SELECT count(pg_terminate_backend(pid)) {of_store}"));
+    let begun = Instant::now();
+    block_on(store.ping()).unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(500), "it took {:?}", begun.elapsed());
 }
 
 #[test]
