@@ -1,8 +1,9 @@
 //! Lenient reading: go-sessions' typed getters, which also accept values written as text.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde_json::Value as Json;
+use serde_json::{Number, Value as Json};
 
 use crate::session::{Session, Value};
 
@@ -70,31 +71,19 @@ impl Lenient {
     /// Returns the value as an `i64`; numeric strings are accepted.
     #[must_use]
     pub fn i64(&self) -> Option<i64> {
-        match self.0.as_ref()? {
-            Json::Number(number) => number.as_i64(),
-            Json::String(text) => text.trim().parse().ok(),
-            _ => None,
-        }
+        self.number(Number::as_i64)
     }
 
     /// Returns the value as a `u64`; numeric strings are accepted.
     #[must_use]
     pub fn u64(&self) -> Option<u64> {
-        match self.0.as_ref()? {
-            Json::Number(number) => number.as_u64(),
-            Json::String(text) => text.trim().parse().ok(),
-            _ => None,
-        }
+        self.number(Number::as_u64)
     }
 
     /// Returns the value as an `f64`; numeric strings are accepted.
     #[must_use]
     pub fn f64(&self) -> Option<f64> {
-        match self.0.as_ref()? {
-            Json::Number(number) => number.as_f64(),
-            Json::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
-            _ => None,
-        }
+        self.number(Number::as_f64).filter(|number| number.is_finite())
     }
 
     /// Returns the value as a boolean.
@@ -103,18 +92,17 @@ impl Lenient {
     /// False FALSE`.
     #[must_use]
     pub fn bool(&self) -> Option<bool> {
+        match self.text()?.as_str() {
+            "1" | "t" | "T" | "true" | "True" | "TRUE" => Some(true),
+            "0" | "f" | "F" | "false" | "False" | "FALSE" => Some(false),
+            _ => None,
+        }
+    }
+
+    fn number<T: FromStr>(&self, read: fn(&Number) -> Option<T>) -> Option<T> {
         match self.0.as_ref()? {
-            Json::Bool(truth) => Some(*truth),
-            Json::Number(number) => match number.as_i64() {
-                Some(0) => Some(false),
-                Some(1) => Some(true),
-                _ => None,
-            },
-            Json::String(text) => match text.as_str() {
-                "1" | "t" | "T" | "true" | "True" | "TRUE" => Some(true),
-                "0" | "f" | "F" | "false" | "False" | "FALSE" => Some(false),
-                _ => None,
-            },
+            Json::Number(number) => read(number),
+            Json::String(text) => text.trim().parse().ok(),
             _ => None,
         }
     }
