@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use tracing::field::display;
 
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
@@ -211,13 +210,8 @@ impl Listeners {
 
     pub(crate) fn raise(&self, event: &Event) {
         log(event);
-        let list = {
-            let list = self.0.read();
-            if list.is_empty() {
-                return;
-            }
-            Arc::clone(&list)
-        };
+        // Cloned, since a listener may add another.
+        let list = Arc::clone(&self.0.read());
         for listener in list.iter() {
             if catch_unwind(AssertUnwindSafe(|| listener(event))).is_err() {
                 tracing::error!(target: TARGET, ?event, "a listener panicked");
@@ -238,7 +232,12 @@ fn log(event: &Event) {
         Event::SignedIn { id, .. } => tracing::debug!(target: TARGET, %id, "principal signed in"),
         Event::Destroyed { id, reason } => tracing::debug!(target: TARGET, %id, ?reason, "session ended"),
         Event::DestroyedAll { count } => tracing::debug!(target: TARGET, count, "all sessions ended"),
-        Event::Rejected { id, reason } => log_rejection(*id, *reason),
+        Event::Rejected { id, reason: reason @ (RejectReason::Unreadable | RejectReason::NewerFormat) } => {
+            tracing::error!(target: TARGET, id = id.map(display), ?reason, "a token opened no session");
+        }
+        Event::Rejected { id, reason } => {
+            tracing::debug!(target: TARGET, id = id.map(display), ?reason, "a token opened no session");
+        }
         Event::Interrupted { id } => {
             tracing::debug!(target: TARGET, %id, "writes refused: the session ended or was renewed during the request");
         }
@@ -251,16 +250,6 @@ fn log(event: &Event) {
         Event::StoreFailed { call, kind } => {
             tracing::error!(target: TARGET, ?call, ?kind, "the session store failed");
         }
-    }
-}
-
-fn log_rejection(id: Option<SessionId>, reason: RejectReason) {
-    let id = id.map(display);
-    match reason {
-        RejectReason::Unreadable | RejectReason::NewerFormat => {
-            tracing::error!(target: TARGET, id, ?reason, "a token opened no session");
-        }
-        _ => tracing::debug!(target: TARGET, id, ?reason, "a token opened no session"),
     }
 }
 
