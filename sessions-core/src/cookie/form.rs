@@ -136,14 +136,11 @@ impl CookieForm {
 
     /// Returns a token as text, as in the cookie's value.
     pub(crate) fn token_text(&self, token: &Token) -> Result<String, Error> {
-        match &self.seal {
-            None => {
-                let mut text = String::with_capacity(Token::TEXT_LENGTH);
-                token.write_text(&mut text);
-                Ok(text)
-            }
-            Some(seal) => seal_token(&**seal, token),
-        }
+        let mut text = String::with_capacity(Token::TEXT_LENGTH);
+        token.write_text(&mut text);
+        let Some(seal) = &self.seal else { return Ok(text) };
+        let sealed = seal.seal(&text).map_err(|cause| Error::with_source(ErrorKind::Seal, cause))?;
+        if sealed.bytes().all(rules::is_cookie_octet) { Ok(sealed) } else { Err(Error::new(ErrorKind::Seal)) }
     }
 
     /// Returns the header that sets the cookie.
@@ -152,13 +149,11 @@ impl CookieForm {
     pub(crate) fn set(&self, token: &Token, max_age: Option<Duration>) -> Result<SetCookie, Error> {
         // Rounded down, so that the cookie never outlives the record; but 0 would remove it.
         let max_age = max_age.map(|age| age.as_secs().clamp(1, MAX_AGE));
-        match &self.seal {
-            None => self.render(|text| token.write_text(text), max_age),
-            Some(seal) => {
-                let sealed = seal_token(&**seal, token)?;
-                self.render(|text| text.push_str(&sealed), max_age)
-            }
+        if self.seal.is_none() {
+            return self.render(|text| token.write_text(text), max_age);
         }
+        let sealed = self.token_text(token)?;
+        self.render(|text| text.push_str(&sealed), max_age)
     }
 
     /// Returns the header that removes the cookie.
@@ -189,13 +184,6 @@ impl CookieForm {
 fn open_sealed(seal: &dyn Seal, value: &[u8]) -> Option<Candidate> {
     let opened = seal.open(std::str::from_utf8(value).ok()?)?;
     Some(Candidate { token: Token::parse(opened.token().as_bytes())?, is_stale: opened.is_stale() })
-}
-
-fn seal_token(seal: &dyn Seal, token: &Token) -> Result<String, Error> {
-    let mut plain = String::with_capacity(Token::TEXT_LENGTH);
-    token.write_text(&mut plain);
-    let sealed = seal.seal(&plain).map_err(|cause| Error::with_source(ErrorKind::Seal, cause))?;
-    if sealed.bytes().all(rules::is_cookie_octet) { Ok(sealed) } else { Err(Error::new(ErrorKind::Seal)) }
 }
 
 #[cfg(test)]
