@@ -27,23 +27,13 @@ impl Gate {
     /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and the
     /// reason if that is unknown, for example because the store could not be reached.
     pub fn admit(self, session: Session) -> Result<SignedIn, Error> {
-        match session.principal() {
-            Some(principal) => Ok(SignedIn { session, principal, gate: self }),
-            None => Err(session.why_unknown().unwrap_or_else(|| {
-                let sessions = &session.shared.sessions;
-                self.refuse_stranger(&sessions.config().pages)
-            })),
+        if let Some(principal) = session.principal() {
+            return Ok(SignedIn { session, principal, gate: self });
         }
-    }
-}
-
-impl Session {
-    /// Returns why it is unknown who is signed in, if it is.
-    fn why_unknown(&self) -> Option<Error> {
-        match self.shared.lock().stage {
-            Stage::Blocked(blocked) => Some(Error::new(blocked.kind())),
-            _ => None,
+        if let Stage::Blocked(blocked) = session.shared.lock().stage {
+            return Err(Error::new(blocked.kind()));
         }
+        Err(self.refuse_stranger(&session.shared.sessions.config().pages))
     }
 }
 
