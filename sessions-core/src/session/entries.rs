@@ -97,7 +97,7 @@ impl Session {
         self.put(Verb::SetImmutable, key, value)
     }
 
-    fn put<T: Serialize + ?Sized>(&self, verb: Verb, key: &str, value: &T) -> Result<(), Error> {
+    pub(super) fn put<T: Serialize + ?Sized>(&self, verb: Verb, key: &str, value: &T) -> Result<(), Error> {
         self.encoded(value, |bytes, state| {
             let limits = &self.shared.sessions.config().limits;
             state.writable()?.set(verb, key, bytes, limits)

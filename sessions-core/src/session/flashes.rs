@@ -19,10 +19,7 @@ impl Session {
     /// Returns [`TooLarge`](crate::ErrorKind::TooLarge) if the session would exceed its limits,
     /// [`Encode`](crate::ErrorKind::Encode) if the value cannot be encoded.
     pub fn set_flash<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), Error> {
-        self.encoded(value, |bytes, state| {
-            let limits = &self.shared.sessions.config().limits;
-            state.writable()?.set(Verb::SetFlash, key, bytes, limits)
-        })
+        self.put(Verb::SetFlash, key, value)
     }
 
     /// Returns a flash and removes it for later requests.
