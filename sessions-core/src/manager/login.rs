@@ -32,24 +32,16 @@ use crate::record::{LONGEST_PRINCIPAL, Lifetime};
 #[must_use]
 pub struct Login {
     principal: Box<str>,
-    idle: Timeout,
-    absolute: Timeout,
+    /// Its own timeouts, `None` for the manager's and [`Duration::MAX`] for none.
+    idle: Option<Duration>,
+    absolute: Option<Duration>,
     persists: bool,
-}
-
-/// A timeout of one sign-in.
-#[derive(Clone, Copy, Debug)]
-enum Timeout {
-    Managers,
-    /// Its own, `None` for none.
-    Own(Option<Duration>),
 }
 
 impl Login {
     /// Creates a sign-in with the manager's timeouts.
     pub fn new(principal: impl Into<String>) -> Self {
-        let principal = principal.into().into_boxed_str();
-        Self { principal, idle: Timeout::Managers, absolute: Timeout::Managers, persists: false }
+        Self { principal: principal.into().into_boxed_str(), idle: None, absolute: None, persists: false }
     }
 
     /// Keeps the principal signed in for `duration`, used or not: "keep me signed in".
@@ -60,21 +52,20 @@ impl Login {
     pub fn remember(mut self, duration: impl Into<Option<Duration>>) -> Self {
         let duration = duration.into();
         if duration.is_some() {
-            (self.idle, self.absolute) = (Timeout::Own(duration), Timeout::Own(duration));
-            self.persists = true;
+            (self.idle, self.absolute, self.persists) = (duration, duration, true);
         }
         self
     }
 
     /// Sets the idle timeout of this login, `None` for none.
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
-        self.idle = Timeout::Own(idle.into());
+        self.idle = idle.into().or(Some(Duration::MAX));
         self
     }
 
     /// Sets the absolute timeout of this login, `None` for none.
     pub fn absolute(mut self, absolute: impl Into<Option<Duration>>) -> Self {
-        self.absolute = Timeout::Own(absolute.into());
+        self.absolute = absolute.into().or(Some(Duration::MAX));
         self
     }
 
@@ -88,8 +79,8 @@ impl Login {
             return Err(Error::with_source(ErrorKind::TooLarge, cause));
         }
         let expiry = Expiry {
-            idle: self.idle.resolve(expiry.idle),
-            absolute: self.absolute.resolve(expiry.absolute),
+            idle: self.idle.or(expiry.idle),
+            absolute: self.absolute.or(expiry.absolute),
             persists: self.persists || expiry.persists,
         };
         if expiry.is_zero() {
@@ -102,15 +93,6 @@ impl Login {
 impl<T: Into<String>> From<T> for Login {
     fn from(principal: T) -> Self {
         Self::new(principal)
-    }
-}
-
-impl Timeout {
-    fn resolve(self, managers: Option<Duration>) -> Option<Duration> {
-        match self {
-            Self::Managers => managers,
-            Self::Own(limit) => limit,
-        }
     }
 }
 
