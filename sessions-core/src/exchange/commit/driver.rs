@@ -244,7 +244,7 @@ impl Driver {
     pub(super) fn saved(&self, id: SessionId, writes: &Writes, headers: SessionHeaders) -> Step {
         match writes.changes.new_principal() {
             None => Step::Done(headers),
-            Some(principal) => self.signed_in(id, principal, writes.destroys(), headers),
+            Some(principal) => self.signed_in(id, principal, writes.destroys, headers),
         }
     }
 
@@ -309,9 +309,9 @@ impl Question {
     /// Returns how often the request had called `destroy` when the writes under way were made.
     fn destroys(&self) -> Option<u32> {
         match self {
-            Self::Update(update, _) => Some(update.writes.destroys()),
-            Self::Create(create, _) => Some(create.writes.destroys()),
-            Self::SignIn(sign_in, _) => Some(sign_in.writes.destroys()),
+            Self::Update(update, _) => Some(update.writes.destroys),
+            Self::Create(create, _) => Some(create.writes.destroys),
+            Self::SignIn(sign_in, _) => Some(sign_in.writes.destroys),
             // The limit judges by itself whether a destroy came later.
             Self::Destroy(..) | Self::Limit(..) => None,
         }

@@ -10,15 +10,10 @@ pub(crate) struct Writes {
     pub(crate) changes: Changes,
     /// The number of `destroy` calls when the writes were taken. A later `destroy` makes them
     /// obsolete.
-    destroys: u32,
+    pub(crate) destroys: u32,
 }
 
 impl Writes {
-    /// Returns how often the request had called `destroy` before.
-    pub(crate) const fn destroys(&self) -> u32 {
-        self.destroys
-    }
-
     /// Takes the writes out and leaves none.
     pub(crate) fn take(&mut self) -> Self {
         Self { changes: self.changes.take(), destroys: self.destroys }
