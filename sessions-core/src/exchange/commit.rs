@@ -34,13 +34,9 @@ pub(super) fn begin(shared: Arc<Shared>, drops_writes: bool) -> Commit {
     let mut driver = Driver::new(shared, Occasion::Headers { drops_writes });
     match driver.begin() {
         Some(Ok(Step::Done(headers))) => Commit::ready(Ok(headers)),
-        Some(Ok(Step::Ask(question))) => Commit::new(async move {
-            let result = driver.settle(question).await;
-            driver.finish(result)
-        }),
         Some(Err(error)) => Commit::ready(driver.finish(Err(error))),
-        None => Commit::new(async move {
-            let result = driver.run().await;
+        begun => Commit::new(async move {
+            let result = driver.run(begun).await;
             driver.finish(result)
         }),
     }

@@ -39,7 +39,7 @@ pub(crate) struct State {
     /// The request has signed in although its token had been replaced.
     was_overtaken: bool,
     /// How often the request has called `destroy`.
-    destroys: u32,
+    pub(crate) destroys: u32,
     /// The response has told that the last of them failed.
     pub(crate) is_destroy_reported: bool,
     saves: Option<Box<Saves>>,
@@ -335,11 +335,6 @@ impl State {
         // Whoever has renewed the session may still use it.
         self.is_refused |= self.is_lost();
         self.forget();
-    }
-
-    /// Returns how often the request has called `destroy`.
-    pub(crate) const fn destroys(&self) -> u32 {
-        self.destroys
     }
 
     /// Records that the session ended or now has a newer token.

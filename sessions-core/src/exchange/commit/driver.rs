@@ -71,16 +71,15 @@ impl Drop for TurnGuard {
 
 /// Saves the request's writes.
 pub(crate) async fn save(shared: &Arc<Shared>) -> Result<(), Error> {
-    Driver::new(Arc::clone(shared), Occasion::Save).run().await.map(drop)
+    let mut driver = Driver::new(Arc::clone(shared), Occasion::Save);
+    let begun = driver.begin();
+    driver.run(begun).await.map(drop)
 }
 
 /// Commits the request's unsaved increment of an entry, and nothing else. The caller has the turn.
 pub(crate) async fn save_increment(shared: &Arc<Shared>, key: &str) -> Result<(), Error> {
     let driver = Driver::new(Arc::clone(shared), Occasion::Save);
-    match Update::start_increment(&driver, key)? {
-        Step::Done(_) => Ok(()),
-        Step::Ask(question) => driver.settle(question).await.map(drop),
-    }
+    driver.settle(Update::start_increment(&driver, key)?).await.map(drop)
 }
 
 /// Waits until no other commit of the exchange is running, and blocks others until the guard is
@@ -93,15 +92,15 @@ pub(crate) async fn take_turn(shared: &Arc<Shared>) -> Result<TurnGuard, Error> 
     let turn = TurnGuard(Arc::clone(shared));
     if let Some(question) = dropped {
         let destroys = question.destroys();
-        match Driver::new(Arc::clone(shared), Occasion::Save).settle(question).await {
-            Err(error) if error.kind() != ErrorKind::StoreUnavailable => {
-                // A destroy has made the writes obsolete since, and must not fail with them.
-                if destroys.is_none_or(|destroys| shared.lock().destroys() == destroys) {
-                    return Err(error);
-                }
-            }
-            // The unsaved writes are retried together with the newer ones.
-            Ok(_) | Err(_) => {}
+        let settled = Driver::new(Arc::clone(shared), Occasion::Save).settle(Step::Ask(question)).await;
+        // A destroy has made the writes obsolete since, and must not fail with them.
+        let is_wanted = destroys.is_none_or(|destroys| shared.lock().destroys == destroys);
+        // What a failing store left unsaved is retried together with the newer writes.
+        if let Err(error) = settled
+            && error.kind() != ErrorKind::StoreUnavailable
+            && is_wanted
+        {
+            return Err(error);
         }
     }
     Ok(turn)
@@ -174,26 +173,26 @@ impl Driver {
         Error::new(kind)
     }
 
-    /// Commits once no other commit is running.
-    pub(super) async fn run(&mut self) -> Result<SessionHeaders, Error> {
+    /// Goes on after [`begin`](Self::begin), once no other commit is running.
+    pub(super) async fn run(&mut self, mut begun: Option<Result<Step, Error>>) -> Result<SessionHeaders, Error> {
         loop {
-            match self.begin() {
-                Some(Ok(Step::Done(headers))) => return Ok(headers),
-                Some(Ok(Step::Ask(question))) => return self.settle(question).await,
-                Some(Err(error)) => return Err(error),
-                None => self.turn = Some(take_turn(&self.shared).await?),
+            if let Some(step) = begun {
+                return self.settle(step?).await;
             }
+            self.turn = Some(take_turn(&self.shared).await?);
+            begun = self.begin();
         }
     }
 
     /// Waits for the store's answer, and for those of the operations that follow from it.
-    pub(super) async fn settle(&self, question: Box<Question>) -> Result<SessionHeaders, Error> {
-        let mut asked = Asked { question: Some(question), driver: self };
+    async fn settle(&self, mut step: Step) -> Result<SessionHeaders, Error> {
+        let mut asked = Asked { question: None, driver: self };
         loop {
-            match poll_fn(|context| asked.poll(context)).await? {
+            match step {
                 Step::Done(headers) => return Ok(headers),
-                Step::Ask(next) => asked.question = Some(next),
+                Step::Ask(question) => asked.question = Some(question),
             }
+            step = poll_fn(|context| asked.poll(context)).await?;
         }
     }
 

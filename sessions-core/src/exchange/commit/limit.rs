@@ -45,7 +45,7 @@ impl Limit {
         match answer {
             Ok(false) => {
                 let mut state = driver.shared.lock();
-                if state.destroys() == self.destroys {
+                if state.destroys == self.destroys {
                     state.lose();
                     return Err(Error::new(ErrorKind::TooManySessions));
                 }
