@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use sessions_core::record::{Change, Changes, Lifetime, Record, RecordTooLarge, Refusal, SecretHash};
+use sessions_core::record::{Change, Changes, Lifetime, Record, RecordTooLarge, Refusal, SecretHash, Verb};
 use sessions_core::{SessionId, Timestamp};
 
 use crate::NOW;
@@ -254,7 +254,7 @@ impl Model {
         let sets_head = changes.changes_head();
         let clears = changes.clears_entries() || changes.clears_flashes();
         let mut all = changes.iter().peekable();
-        let consumes = all.peek().is_some() && all.all(|change| matches!(change, Change::ConsumeFlash { .. }));
+        let consumes = all.peek().is_some() && all.all(|change| change.verb == Verb::ConsumeFlash);
         let expected = changes.expected_secret().as_bytes();
         let is_former = self.former.is_some_and(|(secret, _)| secret == *expected);
         let is_rotated = is_former && self.former.is_some_and(|(_, by_rotation)| by_rotation);
@@ -268,9 +268,13 @@ impl Model {
     fn after_edits(&self, changes: &Changes) -> Option<Self> {
         let mut next = self.clone();
         for change in changes.iter() {
-            if let Change::Require { key, value } = change
-                && self.entries.get(key).map(|(value, _)| &value[..]) != value
-            {
+            let old = self.entries.get(change.key()).map(|(value, _)| &value[..]);
+            let holds = match change.verb {
+                Verb::Require => old == Some(change.value),
+                Verb::RequireAbsent => old.is_none(),
+                _ => true,
+            };
+            if !holds {
                 return None;
             }
         }
@@ -286,17 +290,18 @@ impl Model {
 
     /// Applies one edit, or returns `None` if it conflicts with the current value.
     fn edit(&mut self, change: Change<'_>) -> Option<()> {
-        match change {
-            Change::Set { key, value } => self.put(key, value.to_vec(), false)?,
-            Change::SetImmutable { key, value } => drop(self.entries.insert(key.to_owned(), (value.to_vec(), true))),
-            Change::Remove { key } => drop(self.entries.remove(key)),
-            Change::Increment { key, by } => {
+        let (key, value) = (change.key(), change.value);
+        match change.verb {
+            Verb::Set => self.put(key, value.to_vec(), false)?,
+            Verb::SetImmutable => drop(self.entries.insert(key.to_owned(), (value.to_vec(), true))),
+            Verb::Remove => drop(self.entries.remove(key)),
+            Verb::Increment => {
                 let old = self.entries.get(key).map_or(Some(0), |(value, _)| integer(value))?;
-                self.put(key, old.checked_add(by)?.to_string().into_bytes(), false)?;
+                self.put(key, old.checked_add(change.by)?.to_string().into_bytes(), false)?;
             }
-            Change::SetFlash { key, value } => drop(self.flashes.insert(key.to_owned(), value.to_vec())),
-            Change::RemoveFlash { key } => drop(self.flashes.remove(key)),
-            Change::ConsumeFlash { key, seen } => self.flashes.retain(|own, value| own != key || value != seen),
+            Verb::SetFlash => drop(self.flashes.insert(key.to_owned(), value.to_vec())),
+            Verb::RemoveFlash | Verb::SpendFlash => drop(self.flashes.remove(key)),
+            Verb::ConsumeFlash => self.flashes.retain(|own, stored| own != key || stored != value),
             _ => {}
         }
         Some(())

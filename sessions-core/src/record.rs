@@ -20,12 +20,12 @@ pub use apply::Refusal;
 pub(crate) use apply::add;
 pub(crate) use build::slot_size;
 pub use build::{RecordBuilder, RecordTooLarge};
-pub use changes::{Change, Changes};
+pub use changes::{Change, Changes, Verb};
 pub use layout::Entry;
 pub use lifetime::Lifetime;
 pub use limits::Limits;
 
-pub(crate) use changes::{Edit, Edits, HeadChanges, NewSecret, Verb};
+pub(crate) use changes::{Edits, HeadChanges, NewSecret};
 pub(crate) use codec::Values;
 pub(crate) use limits::LONGEST_PRINCIPAL;
 pub(crate) use scratch::Scratch;

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::thread;
 
 use sessions_conformance::Damage;
-use sessions_core::record::{Change, Changes, Limits, Record, RecordBuilder, RecordError, Refusal, SecretHash};
+use sessions_core::record::{Change, Changes, Limits, Record, RecordBuilder, RecordError, Refusal, SecretHash, Verb};
 use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, Page, StoreError};
 use sessions_core::{SessionId, Timestamp};
 
@@ -145,18 +145,17 @@ impl Bytes {
     }
 
     fn mangle(&self, changes: Changes, record: &Record, change: Change<'_>) -> Changes {
-        match change {
-            Change::Set { key, value } if self.has(Fault::ValuesAreText) => {
-                changes.set(key, String::from_utf8_lossy(value).as_bytes())
-            }
-            Change::Set { key, value } if self.has(Fault::KeysAreTrimmed) => changes.set(key.trim(), value),
-            Change::Increment { key, by } if self.has(Fault::IncrementsAreFloats) => {
+        let (key, value) = (change.key(), change.value);
+        match change.verb {
+            Verb::Set if self.has(Fault::ValuesAreText) => changes.set(key, String::from_utf8_lossy(value).as_bytes()),
+            Verb::Set if self.has(Fault::KeysAreTrimmed) => changes.set(key.trim(), value),
+            Verb::Increment if self.has(Fault::IncrementsAreFloats) => {
                 let old = record
                     .entry(key)
                     .map_or(0.0, |entry| std::str::from_utf8(entry.value()).unwrap().parse::<f64>().unwrap());
-                changes.set(key, (old + by as f64).to_string().as_bytes())
+                changes.set(key, (old + change.by as f64).to_string().as_bytes())
             }
-            other => repeat(changes, &other),
+            _ => repeat(changes, &change),
         }
     }
 
@@ -259,15 +258,17 @@ fn head(changes: &Changes, now: Timestamp, secret: SecretHash) -> Changes {
 }
 
 fn repeat(changes: Changes, change: &Change<'_>) -> Changes {
-    match *change {
-        Change::Require { key, value } => changes.require(key, value),
-        Change::Set { key, value } => changes.set(key, value),
-        Change::SetImmutable { key, value } => changes.set_immutable(key, value),
-        Change::Remove { key } => changes.remove(key),
-        Change::Increment { key, by } => changes.increment(key, by),
-        Change::SetFlash { key, value } => changes.set_flash(key, value),
-        Change::RemoveFlash { key } => changes.remove_flash(key),
-        Change::ConsumeFlash { key, seen } => changes.consume_flash(key, seen),
+    let (key, value) = (change.key(), change.value);
+    match change.verb {
+        Verb::Require => changes.require(key, Some(value)),
+        Verb::RequireAbsent => changes.require(key, None),
+        Verb::Set => changes.set(key, value),
+        Verb::SetImmutable => changes.set_immutable(key, value),
+        Verb::Remove => changes.remove(key),
+        Verb::Increment => changes.increment(key, change.by),
+        Verb::SetFlash => changes.set_flash(key, value),
+        Verb::RemoveFlash | Verb::SpendFlash => changes.remove_flash(key),
+        Verb::ConsumeFlash => changes.consume_flash(key, value),
         _ => panic!("this store does not know the change"),
     }
 }

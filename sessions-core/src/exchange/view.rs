@@ -1,7 +1,7 @@
 //! What a request sees of its session: the loaded record with the request's own writes on top.
 
 use crate::error::{Error, ErrorKind};
-use crate::record::{self, Edit, Edits, Entry, Limits, Record, Scope, Verb};
+use crate::record::{self, Change, Edits, Entry, Limits, Record, Scope, Verb};
 
 #[derive(Debug)]
 pub(crate) struct View {
@@ -86,7 +86,7 @@ impl View {
 
     /// Returns an entry or flash, given the request's edit of it.
     #[inline]
-    fn seen<'a>(&'a self, scope: Scope, key: &str, edit: Option<Edit<'a>>) -> Option<Entry<'a>> {
+    fn seen<'a>(&'a self, scope: Scope, key: &str, edit: Option<Change<'a>>) -> Option<Entry<'a>> {
         match edit {
             Some(edit) => edit.seen(),
             None if self.edits.clears(scope) => None,
@@ -99,7 +99,7 @@ impl View {
         let base = self.base.iter().filter(move |_| !self.edits.clears(scope));
         let kept = base.flat_map(move |record| record.slots(scope));
         let kept = kept.filter(move |entry| self.edits.find(scope, entry.key).is_none());
-        kept.chain(self.edits.of(scope).filter_map(Edit::seen)).map(|entry| (entry.key(), entry.value))
+        kept.chain(self.edits.of(scope).filter_map(Change::seen)).map(|entry| (entry.key(), entry.value))
     }
 
     /// Sets an entry or flash; setting an entry to an equal value changes nothing.
@@ -117,7 +117,7 @@ impl View {
         let old = old.map(|seen| seen.value.len());
         self.check_edits(position.is_err(), limits)?;
         self.grow(key, old, value.len(), limits)?;
-        self.edits.put_at(position, Edit { verb, key: key.as_bytes(), value, by: 0 });
+        self.edits.put_at(position, Change { verb, key: key.as_bytes(), value, by: 0 });
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl View {
         let text = text.format(sum).as_bytes();
         self.check_edits(position.is_err(), limits)?;
         self.grow(key, old_length, text.len(), limits)?;
-        self.edits.put_at(position, Edit { verb, key: key.as_bytes(), value: text, by: by_all });
+        self.edits.put_at(position, Change { verb, key: key.as_bytes(), value: text, by: by_all });
         Ok(sum)
     }
 

@@ -7,7 +7,7 @@ use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
 use super::layout::{self, Entry, Kind, Scope};
 use super::tail::{Successor, Tail};
 use crate::cookie::SecretHash;
-use crate::record::changes::{Changes, Edit, NewSecret, Verb};
+use crate::record::changes::{Change, Changes, NewSecret, Verb};
 use crate::record::integer;
 
 /// The reason why changes were not applied. The record is unchanged.
@@ -102,7 +102,7 @@ impl Record {
     }
 
     fn meets_requirements(&self, changes: &Changes) -> bool {
-        changes.edits().of(Scope::Requirements).all(|edit| {
+        changes.edits.of(Scope::Requirements).all(|edit| {
             let value = self.find(Scope::Entries, edit.key).map(|entry| entry.value);
             value == (edit.verb == Verb::Require).then_some(edit.value)
         })
@@ -120,7 +120,7 @@ impl Record {
 
     /// Copies the record and overwrites values in place, if no length and no slot changes.
     fn try_patch(&self, changes: &Changes, state: &HeadState, tail: Option<&Tail>) -> Result<Option<Self>, Refusal> {
-        let edits = changes.edits();
+        let edits = &changes.edits;
         if changes.new_principal().is_some() || edits.clears_any() {
             return Ok(None);
         }
@@ -144,7 +144,7 @@ impl Record {
 
     /// Returns the slots of the new record, unchanged ones first.
     fn merged_slots<'a>(&'a self, changes: &'a Changes) -> Result<Vec<NewSlot<'a>>, Refusal> {
-        let edits = changes.edits();
+        let edits = &changes.edits;
         let mut slots = Vec::with_capacity(self.slot_count() + edits.len());
         for entry in layout::slots(&self.bytes) {
             let scope = entry.kind.scope();
@@ -190,7 +190,7 @@ impl Record {
         if changes.confirms() && (self.is_signed_in() || changes.new_principal().is_some()) {
             tail.signed_in_at = Some(now);
         }
-        match changes.head().and_then(|head| head.secret) {
+        match changes.head.as_ref().and_then(|head| head.secret) {
             Some(NewSecret::Renewed(_)) => {
                 // While a secret rotates, requests are under way with two of them.
                 let (shown, successor) = (changes.expected_secret(), tail.successor.take());
@@ -216,13 +216,13 @@ impl Record {
 
 /// Iterates over the slots of a new record. There is nothing that `changes` could conflict with.
 pub(super) fn first_slots(changes: &Changes) -> impl Iterator<Item = NewSlot<'_>> + Clone {
-    changes.edits().iter().filter_map(|edit| changed_slot(edit, None).ok().flatten())
+    changes.edits.iter().filter_map(|edit| changed_slot(edit, None).ok().flatten())
 }
 
 /// Returns what a change makes of a slot, where `old` is the slot before.
 // Inlined, since most of it vanishes for a new record: it is 4 % of a login.
 #[inline(always)]
-fn changed_slot<'a>(edit: Edit<'a>, old: Option<Entry<'a>>) -> Result<Option<NewSlot<'a>>, Refusal> {
+fn changed_slot<'a>(edit: Change<'a>, old: Option<Entry<'a>>) -> Result<Option<NewSlot<'a>>, Refusal> {
     let (key, value) = (edit.key, NewValue::Bytes(edit.value));
     let is_immutable = old.is_some_and(|entry| entry.is_immutable());
     if is_immutable && matches!(edit.verb, Verb::Set | Verb::Increment) {

@@ -2,11 +2,11 @@
 
 mod edits;
 
-pub(crate) use edits::{Edit, Edits, Verb};
+pub(crate) use edits::Edits;
+pub use edits::{Change, Verb};
 
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
-use crate::record::Record;
 use crate::record::layout::Scope;
 use crate::record::lifetime::Lifetime;
 use crate::record::limits::Limits;
@@ -16,10 +16,11 @@ use crate::record::limits::Limits;
 /// Each change names one key rather than the whole record, so two requests that change different
 /// keys both survive. A store applies the changes as follows:
 ///
-/// 1. The record must be live at [`now`](Self::now), and every [`Change::Require`] must hold. The
-///    [`expected_secret`](Self::expected_secret) must be the record's own or one that a rotation
-///    has sent. One that a rotation has replaced suffices for changes that neither renew nor sign
-///    in, and one that was renewed away for changes that only remove flashes that were read.
+/// 1. The record must be live at [`now`](Self::now), and every [`Verb::Require`] and
+///    [`Verb::RequireAbsent`] must hold. The [`expected_secret`](Self::expected_secret) must be the
+///    record's own or one that a rotation has sent. One that a rotation has replaced suffices for
+///    changes that neither renew nor sign in, and one that was renewed away for changes that only
+///    remove flashes that were read.
 /// 2. Clears come first, then the other changes in any order: no two of them name the same key of
 ///    the same kind.
 /// 3. The secret, the principal and the lifetime are replaced if there are new ones, a rotation
@@ -33,12 +34,12 @@ use crate::record::limits::Limits;
 /// store.
 #[derive(Clone, Debug)]
 pub struct Changes {
-    now: Timestamp,
-    expected_secret: SecretHash,
+    pub(crate) now: Timestamp,
+    pub(crate) expected_secret: SecretHash,
     /// Boxed, since most commits have none.
-    head: Option<Box<HeadChanges>>,
-    limits: Limits,
-    edits: Edits,
+    pub(crate) head: Option<Box<HeadChanges>>,
+    pub(crate) limits: Limits,
+    pub(crate) edits: Edits,
 }
 
 /// What changes besides entries and flashes.
@@ -73,99 +74,11 @@ impl NewSecret {
     }
 }
 
-/// A change to one key of a record.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Change<'a> {
-    /// Requires an entry to have a value, or to be absent. Otherwise nothing is applied.
-    Require {
-        /// The key of the entry.
-        key: &'a str,
-        /// The required value, or `None` if the entry must be absent.
-        value: Option<&'a [u8]>,
-    },
-    /// Sets an entry. If the existing entry is immutable, nothing is applied.
-    Set {
-        /// The key of the entry.
-        key: &'a str,
-        /// The new value.
-        value: &'a [u8],
-    },
-    /// Sets an entry and makes it immutable, even if it was immutable before.
-    SetImmutable {
-        /// The key of the entry.
-        key: &'a str,
-        /// The new value.
-        value: &'a [u8],
-    },
-    /// Removes an entry, if it exists.
-    Remove {
-        /// The key of the entry.
-        key: &'a str,
-    },
-    /// Adds to an entry with a decimal integer; a missing entry counts as 0.
-    ///
-    /// If the entry is not an integer, is immutable, or the sum would be outside the range of
-    /// `i64`, nothing is applied.
-    Increment {
-        /// The key of the entry.
-        key: &'a str,
-        /// The number to add.
-        by: i64,
-    },
-    /// Sets a flash.
-    SetFlash {
-        /// The key of the flash.
-        key: &'a str,
-        /// The new value.
-        value: &'a [u8],
-    },
-    /// Removes a flash, if it exists.
-    RemoveFlash {
-        /// The key of the flash.
-        key: &'a str,
-    },
-    /// Removes a flash that was read, unless its value has changed since.
-    ConsumeFlash {
-        /// The key of the flash.
-        key: &'a str,
-        /// The value that was read.
-        seen: &'a [u8],
-    },
-}
-
-/// Shows the kind of change and the key, never values.
-impl std::fmt::Debug for Change<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (name, key) = match self {
-            Self::Require { key, .. } => ("Require", key),
-            Self::Set { key, .. } => ("Set", key),
-            Self::SetImmutable { key, .. } => ("SetImmutable", key),
-            Self::Remove { key } => ("Remove", key),
-            Self::Increment { key, .. } => ("Increment", key),
-            Self::SetFlash { key, .. } => ("SetFlash", key),
-            Self::RemoveFlash { key } => ("RemoveFlash", key),
-            Self::ConsumeFlash { key, .. } => ("ConsumeFlash", key),
-        };
-        f.debug_struct(name).field("key", key).finish_non_exhaustive()
-    }
-}
-
 impl Changes {
     /// Creates changes that only record that the session was seen at `now`.
     #[must_use]
     pub fn new(now: Timestamp, expected_secret: SecretHash) -> Self {
-        Self::from_parts(now, expected_secret, None, Limits::FORMAT, Edits::default())
-    }
-
-    pub(crate) const fn from_parts(
-        now: Timestamp,
-        expected_secret: SecretHash,
-        head: Option<Box<HeadChanges>>,
-        limits: Limits,
-        edits: Edits,
-    ) -> Self {
-        Self { now, expected_secret, head, limits, edits }
+        Self { now, expected_secret, head: None, limits: Limits::FORMAT, edits: Edits::default() }
     }
 
     /// Takes the changes, leaving none.
@@ -174,25 +87,8 @@ impl Changes {
         std::mem::replace(self, none)
     }
 
-    /// Sets the entries of a record that the changes do not name.
-    pub(crate) fn copy_entries(&mut self, record: &Record) {
-        self.edits.copy_entries(record);
-    }
-
-    pub(crate) fn into_parts(self) -> (Option<Box<HeadChanges>>, Edits) {
-        (self.head, self.edits)
-    }
-
-    pub(crate) fn head(&self) -> Option<&HeadChanges> {
-        self.head.as_deref()
-    }
-
     fn head_mut(&mut self) -> &mut HeadChanges {
         self.head.get_or_insert_default()
-    }
-
-    pub(crate) const fn edits(&self) -> &Edits {
-        &self.edits
     }
 
     /// Returns the time of the commit, which the record's deadlines are compared with.
@@ -210,7 +106,7 @@ impl Changes {
     /// Returns the hash of the new secret, if the session is renewed.
     #[must_use]
     pub fn new_secret(&self) -> Option<&SecretHash> {
-        match &self.head()?.secret {
+        match &self.head.as_ref()?.secret {
             Some(NewSecret::Renewed(hash)) => Some(hash),
             _ => None,
         }
@@ -221,7 +117,7 @@ impl Changes {
     /// A rotation that has begun after the time beside it is left alone.
     #[must_use]
     pub fn rotation(&self) -> Option<(&SecretHash, Timestamp)> {
-        match &self.head()?.secret {
+        match &self.head.as_ref()?.secret {
             Some(NewSecret::Rotating { hash, unless_since }) => Some((hash, *unless_since)),
             _ => None,
         }
@@ -230,19 +126,19 @@ impl Changes {
     /// Returns the new principal, if the request signs in.
     #[must_use]
     pub fn new_principal(&self) -> Option<&str> {
-        self.head()?.principal.as_deref()
+        self.head.as_ref()?.principal.as_deref()
     }
 
     /// Returns the session's new lifetime, if it changes.
     #[must_use]
     pub fn new_lifetime(&self) -> Option<Lifetime> {
-        self.head()?.lifetime
+        self.head.as_ref()?.lifetime
     }
 
     /// Returns whether the principal has just proved who they are, by signing in or again.
     #[must_use]
     pub fn confirms(&self) -> bool {
-        self.head().is_some_and(|head| head.confirms || head.principal.is_some())
+        self.head.as_ref().is_some_and(|head| head.confirms || head.principal.is_some())
     }
 
     /// Returns whether anything changes besides entries, flashes and the time of last use.
@@ -283,7 +179,7 @@ impl Changes {
 
     /// Iterates over the changes, at most one per key and kind (entry, flash, requirement).
     pub fn iter(&self) -> impl Iterator<Item = Change<'_>> {
-        self.edits.changes()
+        self.edits.iter()
     }
 
     fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {

@@ -164,7 +164,7 @@ impl Update {
         state.lose();
         drop(state);
         let changes = &self.writes.changes;
-        let wrote = changes.edits().has_writes() || changes.new_lifetime().is_some();
+        let wrote = changes.edits.has_writes() || changes.new_lifetime().is_some();
         if (wrote || self.is_renewal) && !driver.drops_writes() {
             driver.shared.raise(&Event::Interrupted { id: self.base.id() });
             return Err(Error::new(ErrorKind::Gone));

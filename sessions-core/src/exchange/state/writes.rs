@@ -41,7 +41,7 @@ impl State {
     pub(crate) fn take_writes(
         &mut self,
         now: Timestamp,
-        expected: SecretHash,
+        expected_secret: SecretHash,
         secret: Option<NewSecret>,
         limits: Limits,
     ) -> Writes {
@@ -54,15 +54,15 @@ impl State {
         if secret.is_some() {
             head.get_or_insert_default().secret = secret;
         }
-        let changes = Changes::from_parts(now, expected, head, limits, edits);
+        let changes = Changes { now, expected_secret, head, limits, edits };
         Writes { changes, destroys: self.destroys }
     }
 
     /// Takes only the increment of one entry out for a commit, if there is one.
     pub(crate) fn take_increment(&mut self, key: &str, now: Timestamp, limits: Limits) -> Option<Writes> {
-        let expected = self.expected_secret()?;
+        let expected_secret = self.expected_secret()?;
         let edits = self.view.take_increment(key)?;
-        let changes = Changes::from_parts(now, expected, None, limits, edits);
+        let changes = Changes { now, expected_secret, head: None, limits, edits };
         Some(Writes { changes, destroys: self.destroys })
     }
 
@@ -72,11 +72,10 @@ impl State {
         if !self.wants(&writes) {
             return;
         }
-        let (head, edits) = writes.changes.into_parts();
-        if let Some(head) = head {
+        if let Some(head) = writes.changes.head {
             self.take_back_head(*head);
         }
-        self.view.restore(edits);
+        self.view.restore(writes.changes.edits);
     }
 
     fn take_back_head(&mut self, older: HeadChanges) {

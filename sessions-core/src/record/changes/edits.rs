@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use super::Change;
 use crate::record::layout::Kind;
 use crate::record::scratch::Scratch;
 use crate::record::{self, Entry, Record, Scope};
@@ -17,15 +16,20 @@ pub(crate) struct Edits {
     list: Vec<Stored>,
 }
 
-/// A write to one key, or a requirement of it.
-#[derive(Clone, Copy)]
-pub(crate) struct Edit<'a> {
-    pub(crate) verb: Verb,
+/// A change to one key of a record, or a requirement of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change<'a> {
+    /// What is done to the entry or flash.
+    pub verb: Verb,
     /// The key. It is UTF-8, but checked only when needed as text.
     pub(crate) key: &'a [u8],
-    pub(crate) value: &'a [u8],
+    /// The new value, the one that is required, or the one that was read; empty if there is none.
+    ///
+    /// For an increment it is the sum as the request sees it.
+    pub value: &'a [u8],
     /// The number that an increment adds.
-    pub(crate) by: i64,
+    pub by: i64,
 }
 
 /// An edit as stored in the list.
@@ -48,20 +52,32 @@ const LINEAR_SEARCH: usize = 16;
 /// Initial capacity of the list.
 const INITIAL_CAPACITY: usize = 4;
 
+/// What a [`Change`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
+#[non_exhaustive]
+pub enum Verb {
+    /// Requires an entry to have the value. Otherwise nothing is applied.
     Require,
+    /// Requires an entry to be absent. Otherwise nothing is applied.
     RequireAbsent,
+    /// Sets an entry. If the existing entry is immutable, nothing is applied.
     Set,
+    /// Sets an entry and makes it immutable, even if it was immutable before.
     SetImmutable,
+    /// Removes an entry, if it exists.
     Remove,
-    /// Adds to an entry. The edit's value is the sum that the request sees.
+    /// Adds to an entry with a decimal integer; a missing entry counts as 0.
+    ///
+    /// If the entry is not an integer, is immutable, or the sum would be outside the range of
+    /// `i64`, nothing is applied.
     Increment,
+    /// Sets a flash.
     SetFlash,
+    /// Removes a flash, if it exists.
     RemoveFlash,
-    /// Consumes a flash that this request has read and still sees.
+    /// Removes a flash that was read, unless its value has changed since.
     ConsumeFlash,
-    /// Removes a flash that this request has set and read, and still sees.
+    /// Removes a flash that the same request has set and read.
     SpendFlash,
 }
 
@@ -75,12 +91,14 @@ impl Verb {
     }
 }
 
-impl<'a> Edit<'a> {
-    pub(crate) fn key_text(&self) -> &'a str {
+impl<'a> Change<'a> {
+    /// Returns the key of the entry or flash.
+    #[must_use]
+    pub fn key(&self) -> &'a str {
         std::str::from_utf8(self.key).expect("keys are copied from strings")
     }
 
-    /// Returns the entry or flash that the request sees after the edit.
+    /// Returns the entry or flash that the request sees after the change.
     pub(crate) fn seen(self) -> Option<Entry<'a>> {
         let kind = match self.verb {
             Verb::Set | Verb::Increment => Kind::Plain,
@@ -93,7 +111,7 @@ impl<'a> Edit<'a> {
 }
 
 impl Stored {
-    fn new(edit: &Edit<'_>) -> Self {
+    fn new(edit: &Change<'_>) -> Self {
         let mut text = Scratch::default();
         text.extend(edit.key);
         text.extend(edit.value);
@@ -105,9 +123,9 @@ impl Stored {
         &self.text.as_slice()[..self.key_length as usize]
     }
 
-    fn as_edit(&self) -> Edit<'_> {
+    fn as_change(&self) -> Change<'_> {
         let (key, value) = self.text.as_slice().split_at(self.key_length as usize);
-        Edit { verb: self.verb, key, value, by: self.by }
+        Change { verb: self.verb, key, value, by: self.by }
     }
 
     fn matches(&self, scope: Scope, key: &[u8]) -> bool {
@@ -150,22 +168,22 @@ impl Edits {
         self.clears_any() || self.list.iter().any(|edit| edit.verb != Verb::ConsumeFlash)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Edit<'_>> + Clone {
-        self.list.iter().map(Stored::as_edit)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Change<'_>> + Clone {
+        self.list.iter().map(Stored::as_change)
     }
 
     /// Iterates over the edits in one scope.
-    pub(crate) fn of(&self, scope: Scope) -> impl Iterator<Item = Edit<'_>> {
-        self.list.iter().filter(move |edit| edit.verb.scope() == scope).map(Stored::as_edit)
+    pub(crate) fn of(&self, scope: Scope) -> impl Iterator<Item = Change<'_>> {
+        self.list.iter().filter(move |edit| edit.verb.scope() == scope).map(Stored::as_change)
     }
 
-    pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<Edit<'_>> {
+    pub(crate) fn find(&self, scope: Scope, key: &[u8]) -> Option<Change<'_>> {
         self.at(self.position(scope, key))
     }
 
     /// Returns the edit at a position returned by [`position`](Self::position), if there is one.
-    pub(crate) fn at(&self, position: Result<usize, usize>) -> Option<Edit<'_>> {
-        position.ok().map(|at| self.list[at].as_edit())
+    pub(crate) fn at(&self, position: Result<usize, usize>) -> Option<Change<'_>> {
+        position.ok().map(|at| self.list[at].as_change())
     }
 
     /// Returns whether the edits hide the record's entry from the request.
@@ -196,11 +214,11 @@ impl Edits {
 
     /// Adds an edit, replacing the key's previous one.
     pub(crate) fn put(&mut self, verb: Verb, key: &str, value: &[u8], by: i64) {
-        self.put_at(self.position(verb.scope(), key.as_bytes()), Edit { verb, key: key.as_bytes(), value, by });
+        self.put_at(self.position(verb.scope(), key.as_bytes()), Change { verb, key: key.as_bytes(), value, by });
     }
 
     /// Adds an edit at the position of its key.
-    pub(crate) fn put_at(&mut self, position: Result<usize, usize>, edit: Edit<'_>) {
+    pub(crate) fn put_at(&mut self, position: Result<usize, usize>, edit: Change<'_>) {
         match position {
             Ok(at) => self.list[at].replace(edit.verb, edit.value, edit.by),
             Err(at) => self.insert(at, Stored::new(&edit)),
@@ -241,7 +259,7 @@ impl Edits {
                 (Some((Verb::SetFlash, _)), Verb::ConsumeFlash) => (Verb::SpendFlash, 0),
                 (_, verb) => (verb, edit.by),
             };
-            self.put(verb, edit.key_text(), edit.value, by);
+            self.put(verb, edit.key(), edit.value, by);
         }
     }
 
@@ -256,13 +274,13 @@ impl Edits {
             match self.at(position).map(|edit| (edit.verb, edit.by)) {
                 None => {
                     let verb = if entry.is_immutable() { Verb::SetImmutable } else { Verb::Set };
-                    self.put_at(position, Edit { verb, key, value: entry.value(), by: 0 });
+                    self.put_at(position, Change { verb, key, value: entry.value(), by: 0 });
                 }
                 Some((Verb::Increment, by)) => {
                     if let Some(sum) = record::add(Some(entry.value()), by) {
                         let mut digits = itoa::Buffer::new();
                         let value = digits.format(sum).as_bytes();
-                        self.put_at(position, Edit { verb: Verb::Increment, key, value, by: sum });
+                        self.put_at(position, Change { verb: Verb::Increment, key, value, by: sum });
                     }
                 }
                 Some(_) => {}
@@ -281,29 +299,19 @@ impl Edits {
         self.clears[scope as usize] = true;
         self.list.retain(|edit| edit.verb.scope() != scope);
     }
+}
 
-    pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
-        self.iter().map(|edit| {
-            let (key, value) = (edit.key_text(), edit.value);
-            match edit.verb {
-                Verb::Require => Change::Require { key, value: Some(value) },
-                Verb::RequireAbsent => Change::Require { key, value: None },
-                Verb::Set => Change::Set { key, value },
-                Verb::SetImmutable => Change::SetImmutable { key, value },
-                Verb::Remove => Change::Remove { key },
-                Verb::Increment => Change::Increment { key, by: edit.by },
-                Verb::SetFlash => Change::SetFlash { key, value },
-                Verb::RemoveFlash | Verb::SpendFlash => Change::RemoveFlash { key },
-                Verb::ConsumeFlash => Change::ConsumeFlash { key, seen: value },
-            }
-        })
+/// Shows the verb and the key, never values.
+impl fmt::Debug for Change<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {{ key: {:?}, .. }}", self.verb, self.key())
     }
 }
 
 /// Shows the changes without values.
 impl fmt::Debug for Edits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.changes()).finish()
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -311,14 +319,18 @@ impl fmt::Debug for Edits {
 mod tests {
     use super::*;
 
+    fn change<'a>(verb: Verb, key: &'a str, value: &'a [u8]) -> Change<'a> {
+        Change { verb, key: key.as_bytes(), value, by: 0 }
+    }
+
     #[test]
     fn a_key_has_one_edit_per_scope() {
         let mut edits = Edits::default();
         edits.put(Verb::Set, "a", b"1", 0);
         edits.put(Verb::SetFlash, "a", b"2", 0);
         edits.put(Verb::Remove, "a", b"", 0);
-        let changes: Vec<_> = edits.changes().collect();
-        assert!(changes == [Change::Remove { key: "a" }, Change::SetFlash { key: "a", value: b"2" }], "{changes:?}");
+        let changes: Vec<_> = edits.iter().collect();
+        assert!(changes == [change(Verb::Remove, "a", b""), change(Verb::SetFlash, "a", b"2")], "{changes:?}");
     }
 
     #[test]
@@ -363,8 +375,8 @@ mod tests {
         cleared.clear(Scope::Entries);
         cleared.put(Verb::Set, "new", b"1", 0);
         edits.merge(&cleared);
-        let flash = Change::RemoveFlash { key: "flash" };
-        assert!(edits.clears(Scope::Entries) && edits.changes().eq([flash, Change::Set { key: "new", value: b"1" }]));
+        let flash = change(Verb::SpendFlash, "flash", b"1");
+        assert!(edits.clears(Scope::Entries) && edits.iter().eq([flash, change(Verb::Set, "new", b"1")]));
     }
 
     #[test]
@@ -374,7 +386,7 @@ mod tests {
         edits.clear(Scope::Entries);
         edits.put(Verb::Set, "b", b"2", 0);
         assert!(edits.clears(Scope::Entries) && !edits.clears(Scope::Flashes));
-        assert!(edits.changes().eq([Change::Set { key: "b", value: b"2" }]));
+        assert!(edits.iter().eq([change(Verb::Set, "b", b"2")]));
     }
 
     #[test]
@@ -386,11 +398,7 @@ mod tests {
         }
         assert!(edits.list.capacity() <= INITIAL_CAPACITY && edits.list[1].text.as_slice().len() == 7);
         let last = 99_999_u32.to_le_bytes();
-        assert!(
-            edits
-                .changes()
-                .eq([Change::Set { key: "other", value: b"kept" }, Change::Set { key: "key", value: &last }])
-        );
+        assert!(edits.iter().eq([change(Verb::Set, "other", b"kept"), change(Verb::Set, "key", &last)]));
     }
 
     /// Applies the same steps to a list and a model, and compares them after each.
