@@ -33,6 +33,7 @@ use crate::record::limits::Limits;
 /// The methods that take `self` build changes without a [`Session`](crate::Session), to test a
 /// store.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Changes {
     pub(crate) now: Timestamp,
     pub(crate) expected_secret: SecretHash,
@@ -76,7 +77,6 @@ impl NewSecret {
 
 impl Changes {
     /// Creates changes that only record that the session was seen at `now`.
-    #[must_use]
     pub fn new(now: Timestamp, expected_secret: SecretHash) -> Self {
         Self { now, expected_secret, head: None, limits: Limits::FORMAT, edits: Edits::default() }
     }
@@ -188,7 +188,6 @@ impl Changes {
     }
 
     /// Replaces the secret.
-    #[must_use]
     pub fn renew(self, secret: SecretHash) -> Self {
         self.with(|changes| changes.head_mut().secret = Some(NewSecret::Renewed(secret)))
     }
@@ -197,92 +196,77 @@ impl Changes {
     ///
     /// A rotation that has begun after `unless_since` is left alone: other requests of the client
     /// may be under way with its secret.
-    #[must_use]
     pub fn rotate(self, secret: SecretHash, unless_since: Timestamp) -> Self {
         self.with(|changes| changes.head_mut().secret = Some(NewSecret::Rotating { hash: secret, unless_since }))
     }
 
     /// Binds the session to a principal.
-    #[must_use]
     pub fn bind(self, principal: impl Into<Box<str>>) -> Self {
         self.with(|changes| changes.head_mut().principal = Some(principal.into()))
     }
 
     /// Records that the principal has proved again who they are.
-    #[must_use]
     pub fn confirm(self) -> Self {
         self.with(|changes| changes.head_mut().confirms = true)
     }
 
     /// Replaces the timeouts, and whether the cookie persists.
-    #[must_use]
     pub fn lifetime(self, lifetime: Lifetime) -> Self {
         self.with(|changes| changes.head_mut().lifetime = Some(lifetime))
     }
 
     /// Limits the size of the resulting record.
-    #[must_use]
     pub const fn limited_to(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
     /// Adds a [`Change::Require`].
-    #[must_use]
     pub fn require(self, key: &str, value: Option<&[u8]>) -> Self {
         self.with(|changes| changes.edits.require(key, value))
     }
 
     /// Adds a [`Change::Set`].
-    #[must_use]
     pub fn set(self, key: &str, value: &[u8]) -> Self {
         self.with(|changes| changes.edits.put(Verb::Set, key, value, 0))
     }
 
     /// Adds a [`Change::SetImmutable`].
-    #[must_use]
     pub fn set_immutable(self, key: &str, value: &[u8]) -> Self {
         self.with(|changes| changes.edits.put(Verb::SetImmutable, key, value, 0))
     }
 
     /// Adds a [`Change::Remove`].
-    #[must_use]
     pub fn remove(self, key: &str) -> Self {
         self.with(|changes| changes.edits.put(Verb::Remove, key, b"", 0))
     }
 
     /// Adds a [`Change::Increment`].
-    #[must_use]
     pub fn increment(self, key: &str, by: i64) -> Self {
         self.with(|changes| changes.edits.put(Verb::Increment, key, b"", by))
     }
 
     /// Adds a [`Change::SetFlash`].
-    #[must_use]
     pub fn set_flash(self, key: &str, value: &[u8]) -> Self {
         self.with(|changes| changes.edits.put(Verb::SetFlash, key, value, 0))
     }
 
     /// Adds a [`Change::RemoveFlash`].
-    #[must_use]
     pub fn remove_flash(self, key: &str) -> Self {
         self.with(|changes| changes.edits.put(Verb::RemoveFlash, key, b"", 0))
     }
 
     /// Adds a [`Change::ConsumeFlash`].
-    #[must_use]
     pub fn consume_flash(self, key: &str, seen: &[u8]) -> Self {
         self.with(|changes| changes.edits.put(Verb::ConsumeFlash, key, seen, 0))
     }
 
     /// Clears the entries and discards earlier changes to entries.
-    #[must_use]
     pub fn clear_entries(self) -> Self {
         self.with(|changes| changes.edits.clear(Scope::Entries))
     }
 
     /// Clears the flashes and discards earlier changes to flashes.
-    #[must_use]
     pub fn clear_flashes(self) -> Self {
         self.with(|changes| changes.edits.clear(Scope::Flashes))
     }
