@@ -18,8 +18,6 @@ pub(crate) struct Update {
     /// The record before the changes.
     base: Record,
     pub(super) writes: Writes,
-    /// The session gets a new token at once.
-    is_renewal: bool,
     /// Only the time of last use is written, and perhaps a rotation begun.
     is_touch: bool,
     /// The new token, or the one in use with its new expiry.
@@ -55,13 +53,12 @@ impl Update {
             Some((token, secret)) => Some((token, secret.hash())),
             None => (resends && !is_save).then(|| (live.token.clone(), expected)),
         };
-        let is_renewal = state.renewal;
         let writes = state.take_writes(now, expected, secret, sessions.config().limits);
         if is_save && let Some(live) = state.live_mut() {
             (live.rotation_due, live.cookie_due) = (rotation_due, resends);
         }
         drop(guard);
-        let mut update = Self { base, writes, is_renewal, is_touch, sent: None };
+        let mut update = Self { base, writes, is_touch, sent: None };
         if let Some((token, hash)) = token {
             match sessions.token_cookie(&token, lifetime, now) {
                 Ok(cookie) => update.sent = Some(Sent { token, hash, cookie }),
@@ -85,7 +82,7 @@ impl Update {
         };
         state.resend_cookie(base.lifetime());
         drop(state);
-        Self { base, writes, is_renewal: false, is_touch: false, sent: None }.ask(driver)
+        Self { base, writes, is_touch: false, sent: None }.ask(driver)
     }
 
     fn ask(mut self, driver: &Driver) -> Result<Step, Error> {
@@ -132,7 +129,7 @@ impl Update {
         let cookie = if is_sent { self.take_cookie(&mut state) } else { None };
         let headers = driver.headers(&mut state, cookie);
         drop(state);
-        if self.is_renewal {
+        if self.writes.changes.new_secret().is_some() {
             driver.shared.raise(&Event::Renewed { id: self.base.id() });
         }
         driver.saved(self.base.id(), &self.writes, headers)
@@ -143,7 +140,7 @@ impl Update {
     fn take_cookie(&mut self, state: &mut State) -> Option<SetCookie> {
         let (Sent { token, cookie, .. }, live) = (self.sent.take()?, state.live_mut()?);
         live.is_stale = false;
-        if self.is_renewal {
+        if self.writes.changes.new_secret().is_some() {
             // The rest stays: the handler may have shifted the expiration meanwhile.
             live.replace_token(token);
         }
@@ -165,7 +162,7 @@ impl Update {
         drop(state);
         let changes = &self.writes.changes;
         let wrote = changes.edits.has_writes() || changes.new_lifetime().is_some();
-        if (wrote || self.is_renewal) && !driver.drops_writes() {
+        if (wrote || changes.new_secret().is_some()) && !driver.drops_writes() {
             driver.shared.raise(&Event::Interrupted { id: self.base.id() });
             return Err(Error::new(ErrorKind::Gone));
         }
