@@ -138,7 +138,7 @@ impl State {
             self.restrict_to_bearer();
         }
         if let Some(record) = loaded.record {
-            self.view.load(record);
+            self.view.rebase(Some(record));
         }
     }
 

@@ -3,34 +3,15 @@
 use crate::error::{Error, ErrorKind};
 use crate::record::{self, Change, Edits, Entry, Limits, Record, Scope, Verb};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct View {
     base: Option<Record>,
     edits: Edits,
-    /// Size in bytes of the record with the edits applied.
-    size: usize,
-    /// Number of entries and flashes with the edits applied.
-    count: usize,
-}
-
-impl Default for View {
-    fn default() -> Self {
-        Self::new(None)
-    }
+    /// What [`measure`](Self::measure) returns, if known.
+    measured: Option<(usize, usize)>,
 }
 
 impl View {
-    pub(crate) fn new(base: Option<Record>) -> Self {
-        let (size, count) = measure_record(base.as_ref());
-        Self { base, edits: Edits::default(), size, count }
-    }
-
-    /// Sets the record of a view that is still empty.
-    pub(crate) fn load(&mut self, record: Record) {
-        (self.size, self.count) = measure_record(Some(&record));
-        self.base = Some(record);
-    }
-
     pub(crate) const fn base(&self) -> Option<&Record> {
         self.base.as_ref()
     }
@@ -41,10 +22,7 @@ impl View {
 
     /// Takes the edits out for a commit.
     pub(crate) fn take_edits(&mut self) -> Edits {
-        if self.edits.is_empty() {
-            return Edits::default();
-        }
-        (self.size, self.count) = measure_record(self.base.as_ref());
+        self.measured = None;
         std::mem::take(&mut self.edits)
     }
 
@@ -52,26 +30,29 @@ impl View {
     pub(crate) fn restore(&mut self, edits: Edits) {
         let newer = std::mem::replace(&mut self.edits, edits);
         self.edits.merge(&newer);
-        (self.size, self.count) = self.measure();
+        self.measured = None;
     }
 
     /// Takes the increment of an entry of the record out of the edits.
     pub(crate) fn take_increment(&mut self, key: &str) -> Option<Edits> {
-        let increment = self.edits.take_increment(key)?;
-        (self.size, self.count) = self.measure();
-        Some(increment)
+        self.measured = None;
+        self.edits.take_increment(key)
     }
 
     /// Replaces the record below the edits.
     pub(crate) fn rebase(&mut self, base: Option<Record>) {
-        let edits = std::mem::take(&mut self.edits);
-        *self = Self { edits, ..Self::new(base) };
-        if !self.edits.is_empty() {
-            (self.size, self.count) = self.measure();
-        }
+        (self.base, self.measured) = (base, None);
     }
 
+    /// Returns the size in bytes and the number of entries and flashes with the edits applied.
     fn measure(&self) -> (usize, usize) {
+        if let Some(measured) = self.measured {
+            return measured;
+        }
+        if self.edits.is_empty() {
+            let record = self.base.as_ref();
+            return record.map_or((record::HEAD_LENGTH, 0), |record| (record.size(), record.slot_count()));
+        }
         let principal = self.base.as_ref().and_then(Record::principal).map_or(0, str::len);
         self.slots(Scope::Entries)
             .chain(self.slots(Scope::Flashes))
@@ -116,7 +97,7 @@ impl View {
         }
         let old = old.map(|seen| seen.value.len());
         self.check_edits(position.is_err(), limits)?;
-        self.grow(key, old, value.len(), limits)?;
+        self.measured = Some(self.grown(key, old, value.len(), limits)?);
         self.edits.put_at(position, Change { verb, key: key.as_bytes(), value, by: 0 });
         Ok(())
     }
@@ -124,7 +105,7 @@ impl View {
     /// Sets the entries of another record that the request has not set itself.
     pub(crate) fn copy_entries(&mut self, record: &Record) {
         self.edits.copy_entries(record);
-        (self.size, self.count) = self.measure();
+        self.measured = None;
     }
 
     /// Adds to an entry and returns the sum that the request sees. The store adds to its own value.
@@ -147,7 +128,7 @@ impl View {
         let mut text = itoa::Buffer::new();
         let text = text.format(sum).as_bytes();
         self.check_edits(position.is_err(), limits)?;
-        self.grow(key, old_length, text.len(), limits)?;
+        self.measured = Some(self.grown(key, old_length, text.len(), limits)?);
         self.edits.put_at(position, Change { verb, key: key.as_bytes(), value: text, by: by_all });
         Ok(sum)
     }
@@ -157,8 +138,8 @@ impl View {
         let Some(old) = self.find(verb.scope(), key).map(|seen| seen.value.len()) else {
             return false;
         };
-        self.size -= record::INDEX_LINE + key.len() + old;
-        self.count -= 1;
+        let (size, count) = self.measure();
+        self.measured = Some((size - (record::INDEX_LINE + key.len() + old), count - 1));
         self.edits.put(verb, key, b"", 0);
         true
     }
@@ -166,7 +147,7 @@ impl View {
     pub(crate) fn clear(&mut self, scope: Scope) {
         if self.slots(scope).next().is_some() {
             self.edits.clear(scope);
-            (self.size, self.count) = self.measure();
+            self.measured = None;
         }
     }
 
@@ -187,32 +168,28 @@ impl View {
     pub(crate) fn drop_data(&mut self) {
         self.edits.clear(Scope::Entries);
         self.edits.clear(Scope::Flashes);
-        (self.size, self.count) = self.measure();
+        self.measured = None;
     }
 
     /// Discards the request's writes.
     pub(crate) fn discard_edits(&mut self) {
-        *self = Self::new(self.base.take());
+        (self.edits, self.measured) = (Edits::default(), None);
     }
 
     /// Returns whether a record made of the edits alone would still contain anything after this
     /// request.
     pub(crate) fn would_store(&self) -> bool {
         let spent = self.edits.iter().filter(|edit| edit.verb == Verb::SpendFlash).count();
-        self.count > spent
+        self.measure().1 > spent
     }
 
     /// Returns an error if a plain set of the entry to this value is not allowed.
-    pub(crate) fn check_set(&mut self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
-        let before = (self.size, self.count);
+    pub(crate) fn check_set(&self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let old = self.find(Scope::Entries, key);
         if old.is_some_and(|seen| seen.is_immutable()) {
             return Err(Error::new(ErrorKind::Immutable));
         }
-        let old = old.map(|seen| seen.value.len());
-        let fits = self.grow(key, old, value.len(), limits);
-        (self.size, self.count) = before;
-        fits
+        self.grown(key, old.map(|seen| seen.value.len()), value.len(), limits).map(drop)
     }
 
     /// Limits the number of edits in one request.
@@ -222,22 +199,18 @@ impl View {
         if is_first && self.edits.len() >= limits.edits() { Err(Error::new(ErrorKind::TooLarge)) } else { Ok(()) }
     }
 
-    fn grow(&mut self, key: &str, old: Option<usize>, new: usize, limits: &Limits) -> Result<(), Error> {
+    /// Returns what the view measures with a value of another length, unless that exceeds a limit.
+    fn grown(&self, key: &str, old: Option<usize>, new: usize, limits: &Limits) -> Result<(usize, usize), Error> {
+        let (old_size, old_count) = self.measure();
         let freed = old.map_or(0, |length| record::INDEX_LINE + key.len() + length);
-        let size = self.size - freed + record::INDEX_LINE + key.len() + new;
-        let count = self.count + usize::from(old.is_none());
+        let size = old_size - freed + record::INDEX_LINE + key.len() + new;
+        let count = old_count + usize::from(old.is_none());
         let fits = size <= limits.bytes() && count <= limits.keys() && key.len() <= usize::from(u16::MAX);
-        if !fits && size > self.size {
+        if !fits && size > old_size {
             return Err(Error::new(ErrorKind::TooLarge));
         }
-        (self.size, self.count) = (size, count);
-        Ok(())
+        Ok((size, count))
     }
-}
-
-/// Returns the size and the number of slots of an unedited record.
-fn measure_record(base: Option<&Record>) -> (usize, usize) {
-    base.map_or((record::HEAD_LENGTH, 0), |record| (record.size(), record.slot_count()))
 }
 
 #[cfg(test)]
