@@ -8,7 +8,6 @@ pub use store::{StoreError, StoreErrorKind};
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -37,7 +36,7 @@ pub(crate) enum Redirect {
 
 /// An entry or flash that could not be read.
 struct Undecodable {
-    key: Arc<str>,
+    key: Box<str>,
     expected: &'static str,
 }
 
@@ -169,11 +168,6 @@ impl Error {
     #[must_use]
     pub fn expected_type(&self) -> Option<&'static str> {
         self.0.undecodable.as_ref().map(|entry| entry.expected)
-    }
-
-    /// Returns the key and expected type of an unreadable entry, for the event.
-    pub(crate) fn undecodable(&self) -> Option<(&Arc<str>, &'static str)> {
-        self.0.undecodable.as_ref().map(|entry| (&entry.key, entry.expected))
     }
 
     /// Returns the HTTP status to send to the client.

@@ -1,7 +1,6 @@
 //! Reading and writing entries.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -182,8 +181,8 @@ impl Session {
 
     #[cold]
     fn report_undecodable(&self, error: &Error) {
-        if let Some((key, expected)) = error.undecodable() {
-            self.shared.raise(&Event::Undecodable { id: self.id(), key: Arc::clone(key), expected });
+        if let (Some(key), Some(expected)) = (error.key(), error.expected_type()) {
+            self.shared.raise(&Event::Undecodable { id: self.id(), key: key.into(), expected });
         }
     }
 
