@@ -194,11 +194,9 @@ impl Record {
         self.has_flag(layout::RENEWED | layout::ROTATING)
     }
 
-    /// Returns when the session got the newest of its secrets.
-    pub(crate) fn newest_secret_since(&self) -> Timestamp {
-        let tail = self.tail_parts();
-        let successor = tail.successor.map(|successor| successor.since);
-        successor.or(tail.former.map(|former| former.replaced)).unwrap_or_else(|| self.created())
+    /// Returns when the session got its own secret.
+    pub(crate) fn secret_since(&self) -> Timestamp {
+        self.tail_parts().former.map_or_else(|| self.created(), |former| former.replaced)
     }
 
     /// Returns when a rotation last sent a secret that was not used yet.
@@ -210,11 +208,6 @@ impl Record {
     /// a renewal has replaced it, and at most one rotation.
     pub(crate) fn continues_from(&self, secret: &SecretHash) -> bool {
         self.secret_hash() == *secret || self.has_successor(secret) || self.has_rotated_from(secret)
-    }
-
-    /// Returns whether a secret is one that was replaced.
-    fn had_secret(&self, secret: &SecretHash) -> bool {
-        self.find_former(secret).is_some()
     }
 
     /// Returns whether a rotation replaced a secret by the record's own.

@@ -108,7 +108,7 @@ pub(crate) const ROTATION_GRACE: Duration = Duration::from_secs(60);
 pub(crate) fn rotation_is_due(record: &Record, now: Timestamp, rotate_every: Duration) -> bool {
     match record.rotating_since() {
         Some(since) => now.since(since) >= ROTATION_GRACE,
-        None => now.since(record.newest_secret_since()) >= rotate_every,
+        None => now.since(record.secret_since()) >= rotate_every,
     }
 }
 

@@ -96,8 +96,8 @@ impl Record {
             return Some(Shown::Successor);
         }
         let only_writes = changes.new_secret().is_none() && changes.new_principal().is_none();
-        let is_admitted =
-            (only_writes && self.has_rotated_from(expected)) || (changes.only_consumes() && self.had_secret(expected));
+        let is_admitted = (only_writes && self.has_rotated_from(expected))
+            || (changes.only_consumes() && self.find_former(expected).is_some());
         is_admitted.then_some(Shown::Former)
     }
 

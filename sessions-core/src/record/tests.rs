@@ -378,7 +378,7 @@ fn a_rotation_ends_with_the_first_use_of_the_new_secret() {
     assert_eq!(ended.secret_hash(), hash(2));
     assert!(!ended.has_successor(&hash(2)) && ended.newest_secret() == hash(2) && ended.continues_from(&secret()));
     assert!(ended.supersedes(&secret(), later, Duration::from_secs(1)));
-    assert_eq!(ended.newest_secret_since(), later);
+    assert_eq!(ended.secret_since(), later);
     let late = ended.apply(&Changes::new(later, secret()).increment("n", 1)).unwrap();
     assert_eq!((late.secret_hash(), value(&late, "n")), (hash(2), Some(&b"2"[..])));
 
