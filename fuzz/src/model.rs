@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use sessions_core::record::{Change, Changes, Lifetime, Record, RecordTooLarge, Refusal, SecretHash, Verb};
+use sessions_core::record::{Change, Changes, Lifetime, Record, Refusal, SecretHash, Verb};
 use sessions_core::{SessionId, Timestamp};
 
 use crate::NOW;
@@ -73,7 +73,7 @@ pub enum Shown {
 
 impl Draft<'_> {
     /// Builds the record.
-    pub fn build(&self) -> Result<Record, RecordTooLarge> {
+    pub fn build(&self) -> Result<Record, Refusal> {
         // Ordered by their text: a key has one slot, whatever its variant.
         let entries: BTreeMap<_, _> =
             self.entries.iter().map(|(key, (kept, value))| (key.text(), (*kept, value.bytes()))).collect();

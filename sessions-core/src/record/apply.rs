@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Record;
-use super::build::{self, Head, HeadState, NewSlot, NewValue, RecordTooLarge};
+use super::build::{self, Head, HeadState, NewSlot, NewValue};
 use super::layout::{self, Entry, Kind, Scope};
 use super::tail::{Successor, Tail};
 use crate::cookie::SecretHash;
@@ -113,8 +113,7 @@ impl Record {
             return Ok(patched);
         }
         let slots = self.merged_slots(changes)?;
-        let merged = build::write(&self.changed_head(changes, state, tail), slots.iter().copied());
-        let merged = merged.map_err(|_: RecordTooLarge| Refusal::TooLarge)?;
+        let merged = build::write(&self.changed_head(changes, state, tail), slots.iter().copied())?;
         if changes.limits().admit(self, &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
     }
 

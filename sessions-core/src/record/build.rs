@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Record;
 use super::layout::{self, Entry, INDEX_LINE, Kind};
 use super::lifetime::Lifetime;
 use super::tail::{self, Tail};
+use super::{Record, Refusal};
 use crate::cookie::SecretHash;
 use crate::id::SessionId;
 use crate::platform::Timestamp;
@@ -131,13 +131,14 @@ impl<'a> RecordBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// Returns [`RecordTooLarge`] if the record exceeds the limits of the format.
-    pub fn build(self) -> Result<Record, RecordTooLarge> {
+    /// Returns [`TooLarge`](Refusal::TooLarge) if the record exceeds the limits of the format:
+    /// 65,535 slots, keys of 65,535 bytes, and 4 GiB in total.
+    pub fn build(self) -> Result<Record, Refusal> {
         write(&self.head, self.slots.iter().copied())
     }
 
     /// Builds the record with the entries and flashes of `changes` only.
-    pub(crate) fn build_with(self, changes: &Changes) -> Result<Record, RecordTooLarge> {
+    pub(crate) fn build_with(self, changes: &Changes) -> Result<Record, Refusal> {
         write(&self.head, super::apply::first_slots(changes))
     }
 }
@@ -148,31 +149,13 @@ impl fmt::Debug for RecordBuilder<'_> {
     }
 }
 
-/// The error of a record that exceeds its format.
-///
-/// A record can have 65,535 slots, keys of 65,535 bytes, and 4 GiB in total.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RecordTooLarge;
-
-impl fmt::Display for RecordTooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the record is too large for the record format")
-    }
-}
-
-impl std::error::Error for RecordTooLarge {}
-
 /// Returns the number of bytes that a slot takes in a record.
 pub(crate) const fn slot_size(key: &str, value: &[u8]) -> usize {
     INDEX_LINE + key.len() + value.len()
 }
 
 /// Writes a record. Iterates over the slots twice: to measure and to write.
-pub(super) fn write<'a>(
-    head: &Head<'_>,
-    slots: impl Iterator<Item = NewSlot<'a>> + Clone,
-) -> Result<Record, RecordTooLarge> {
+pub(super) fn write<'a>(head: &Head<'_>, slots: impl Iterator<Item = NewSlot<'a>> + Clone) -> Result<Record, Refusal> {
     let principal = head.principal.unwrap_or_default();
     let index = layout::HEAD_LENGTH + principal.len();
     let (count, payload_length) =
@@ -180,8 +163,8 @@ pub(super) fn write<'a>(
     let payload = index + count * INDEX_LINE;
     let end = payload + payload_length;
     let length = end + tail::length(head.tail.flags());
-    let slot_count = u16::try_from(count).map_err(|_| RecordTooLarge)?;
-    u32::try_from(length).map_err(|_| RecordTooLarge)?;
+    let slot_count = u16::try_from(count).map_err(|_| Refusal::TooLarge)?;
+    u32::try_from(length).map_err(|_| Refusal::TooLarge)?;
 
     // Written in place, since a vector would have to be copied into the `Arc`.
     let mut shared: Arc<[u8]> = std::iter::repeat_n(0, length).collect();
@@ -191,7 +174,7 @@ pub(super) fn write<'a>(
     let (start, payloads) = bytes[..end].split_at_mut(payload);
     let mut end = 0;
     for (line, slot) in start[index..].chunks_exact_mut(INDEX_LINE).zip(slots) {
-        let key_length = u16::try_from(slot.key.len()).map_err(|_| RecordTooLarge)?;
+        let key_length = u16::try_from(slot.key.len()).map_err(|_| Refusal::TooLarge)?;
         end += write_payload(&mut payloads[end..], &slot);
         line[..4].copy_from_slice(&(end as u32).to_le_bytes());
         line[4..6].copy_from_slice(&key_length.to_le_bytes());

@@ -134,7 +134,7 @@ fn errors_say_what_failed_and_keep_the_cause() {
         (Refusal::Gone.to_string(), "the session has ended or was renewed"),
         (Refusal::Conflict.to_string(), "a requirement does not hold, or an entry cannot be changed so"),
         (Refusal::TooLarge.to_string(), "the record would exceed its limits"),
-        (too_large.to_string(), "the record is too large for the record format"),
+        (too_large.to_string(), "the record would exceed its limits"),
     ] {
         assert_eq!(told, expected);
     }
