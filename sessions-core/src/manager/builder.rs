@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cookie::{CookieForm, CookieOptions, SameSite, Seal};
+use crate::cookie::{CookieOptions, SameSite, Seal};
 #[cfg(feature = "seal")]
 use crate::cookie::{Keyed, SealKey, SealMode};
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -34,19 +34,13 @@ use crate::store::{MemoryStore, Store};
 pub struct SessionsBuilder {
     store: Option<Arc<dyn Store>>,
     cookie: CookieOptions,
-    seal: SealOption,
+    /// Makes the seal of a cookie with a name.
+    seal: Option<MakeSeal>,
     listeners: Listeners,
     config: Config,
 }
 
-#[derive(Default)]
-enum SealOption {
-    #[default]
-    None,
-    #[cfg(feature = "seal")]
-    Keyed(SealMode, Vec<SealKey>),
-    Own(Arc<dyn Seal>),
-}
+type MakeSeal = Box<dyn FnOnce(&str) -> Result<Arc<dyn Seal>, ConfigError> + Send + Sync>;
 
 impl SessionsBuilder {
     /// Sets where sessions are kept.
@@ -310,9 +304,8 @@ impl SessionsBuilder {
     /// session's next commit, within a minute while the session is in use. Remove the old key when
     /// all sessions have been used since or have expired.
     #[cfg(feature = "seal")]
-    pub fn signed(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
-        self.seal = SealOption::Keyed(SealMode::Signed, keys.into_iter().collect());
-        self
+    pub fn signed(self, keys: impl IntoIterator<Item = SealKey>) -> Self {
+        self.keyed(SealMode::Signed, keys.into_iter().collect())
     }
 
     /// Encrypts tokens with the first key; tokens encrypted with any of the keys are accepted.
@@ -320,14 +313,19 @@ impl SessionsBuilder {
     /// The cookie then reveals nothing, not even the session's id. Turning encryption on or off
     /// signs everybody out; keys are rotated as described at [`signed`](Self::signed).
     #[cfg(feature = "seal")]
-    pub fn encrypted(mut self, keys: impl IntoIterator<Item = SealKey>) -> Self {
-        self.seal = SealOption::Keyed(SealMode::Encrypted, keys.into_iter().collect());
+    pub fn encrypted(self, keys: impl IntoIterator<Item = SealKey>) -> Self {
+        self.keyed(SealMode::Encrypted, keys.into_iter().collect())
+    }
+
+    #[cfg(feature = "seal")]
+    fn keyed(mut self, mode: SealMode, keys: Vec<SealKey>) -> Self {
+        self.seal = Some(Box::new(move |cookie_name| Ok(Arc::new(Keyed::new(mode, &keys, cookie_name)?))));
         self
     }
 
     /// Sets a custom seal for tokens.
     pub fn seal(mut self, seal: impl Seal) -> Self {
-        self.seal = SealOption::Own(Arc::new(seal));
+        self.seal = Some(Box::new(|_| Ok(Arc::new(seal))));
         self
     }
 
@@ -394,7 +392,11 @@ impl SessionsBuilder {
         }
         self.config.cross_origin.check()?;
         self.config.pages.check()?;
-        let form = self.seal.apply(self.cookie.build()?)?;
+        let mut form = self.cookie.build()?;
+        if let Some(make) = self.seal {
+            let seal = make(form.name())?;
+            form = form.sealed(seal);
+        }
         if !self.cookie.secure {
             tracing::warn!(
                 target: TARGET,
@@ -404,20 +406,6 @@ impl SessionsBuilder {
         }
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::default()));
         Ok(Sessions::new(self.config, form, store, self.listeners))
-    }
-}
-
-impl SealOption {
-    fn apply(self, form: CookieForm) -> Result<CookieForm, ConfigError> {
-        Ok(match self {
-            Self::None => form,
-            #[cfg(feature = "seal")]
-            Self::Keyed(mode, keys) => {
-                let keyed = Keyed::new(mode, &keys, form.name())?;
-                form.sealed(Arc::new(keyed))
-            }
-            Self::Own(seal) => form.sealed(seal),
-        })
     }
 }
 
