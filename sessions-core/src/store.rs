@@ -5,7 +5,7 @@ mod forward;
 mod memory;
 
 pub use crate::error::{StoreError, StoreErrorKind};
-pub use async_store::{AsyncStore, FromAsync};
+pub use async_store::{Answer, AsyncStore, FromAsync};
 pub use memory::{MemoryStore, MemoryStoreBuilder};
 
 pub use crate::platform::MaybeReady;

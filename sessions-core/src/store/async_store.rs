@@ -19,61 +19,45 @@ pub trait AsyncStore: fmt::Debug + Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Implements [`Store::load`].
-    fn load(&self, id: SessionId, now: Timestamp) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
+    fn load(&self, id: SessionId, now: Timestamp) -> impl Answer<Option<Record>>;
 
     /// Implements [`Store::create`].
-    fn create(&self, record: Record) -> impl Future<Output = Result<Created, StoreError>> + Send;
+    fn create(&self, record: Record) -> impl Answer<Created>;
 
     /// Implements [`Store::commit`].
-    fn commit(
-        &self,
-        base: Record,
-        changes: Changes,
-    ) -> impl Future<Output = Result<Result<Record, Refusal>, StoreError>> + Send;
+    fn commit(&self, base: Record, changes: Changes) -> impl Answer<Result<Record, Refusal>>;
 
     /// Implements [`Store::destroy`].
-    fn destroy(&self, id: SessionId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn destroy(&self, id: SessionId) -> impl Answer<bool>;
 
     /// Implements [`Store::destroy_all`].
-    fn destroy_all(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn destroy_all(&self) -> impl Answer<u64>;
 
     /// Implements [`Store::of_principal`].
-    fn of_principal(
-        &self,
-        principal: String,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
+    fn of_principal(&self, principal: String, now: Timestamp) -> impl Answer<Vec<Record>>;
 
     /// Implements [`Store::count_of_principal`].
-    fn count_of_principal(
-        &self,
-        principal: String,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<u64, StoreError>> + Send {
+    fn count_of_principal(&self, principal: String, now: Timestamp) -> impl Answer<u64> {
         async move { Ok(self.of_principal(principal, now).await?.len() as u64) }
     }
 
     /// Implements [`Store::destroy_of_principal`].
-    fn destroy_of_principal(
-        &self,
-        principal: String,
-        except: Option<SessionId>,
-    ) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send;
+    fn destroy_of_principal(&self, principal: String, except: Option<SessionId>) -> impl Answer<Vec<SessionId>>;
 
     /// Implements [`Store::count`].
-    fn count(&self) -> impl Future<Output = Result<u64, StoreError>> + Send;
+    fn count(&self) -> impl Answer<u64>;
 
     /// Implements [`Store::scan`].
-    fn scan(
-        &self,
-        from: Option<Cursor>,
-        limit: usize,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Page, StoreError>> + Send;
+    fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> impl Answer<Page>;
 
     /// Implements [`Store::sweep`].
-    fn sweep(&self, limit: usize, now: Timestamp) -> impl Future<Output = Result<Vec<SessionId>, StoreError>> + Send;
+    fn sweep(&self, limit: usize, now: Timestamp) -> impl Answer<Vec<SessionId>>;
 }
+
+/// The future of a call to an [`AsyncStore`], such as that of an `async fn`.
+pub trait Answer<T>: Future<Output = Result<T, StoreError>> + Send {}
+
+impl<T, F: Future<Output = Result<T, StoreError>> + Send> Answer<T> for F {}
 
 /// A [`Store`] made of an [`AsyncStore`]; clones share it.
 ///
