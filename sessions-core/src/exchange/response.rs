@@ -195,7 +195,7 @@ fn vary_by(headers: &mut impl ResponseHeaders, name: &'static str) {
 fn merge_vary(headers: &mut impl ResponseHeaders, name: &str) {
     let mut others = values(headers, Header::Vary);
     others.pop();
-    if varies_by(&others, name) {
+    if field_names(&others).any(|other| other == "*" || other.eq_ignore_ascii_case(name)) {
         retain(headers, Header::Vary, |place, _| place < others.len());
     } else {
         // One line, because some caches read only one.
@@ -218,10 +218,6 @@ fn values(headers: &mut impl ResponseHeaders, header: Header) -> Vec<Vec<u8>> {
         true
     });
     values
-}
-
-fn varies_by(values: &[Vec<u8>], wanted: &str) -> bool {
-    field_names(values).any(|name| name == "*" || name.eq_ignore_ascii_case(wanted))
 }
 
 fn field_names(values: &[Vec<u8>]) -> impl Iterator<Item = &str> {

@@ -260,12 +260,8 @@ fn head_is_sound(bytes: &[u8]) -> bool {
     let payload = principal_end.saturating_add(slot_count(bytes) * INDEX_LINE);
     payload <= bytes.len()
         && std::str::from_utf8(&bytes[HEAD_LENGTH..principal_end]).is_ok()
-        && flags_are_sound(bytes[FLAGS])
+        && (bytes[FLAGS] & (ROTATED | EARLIER) == 0 || bytes[FLAGS] & RENEWED != 0)
         && (bytes[FLAGS] & SIGNED_IN != 0 || principal_length(bytes) == 0)
-}
-
-const fn flags_are_sound(flags: u8) -> bool {
-    flags & (ROTATED | EARLIER) == 0 || flags & RENEWED != 0
 }
 
 fn payload_is_sound(bytes: &[u8]) -> bool {

@@ -36,7 +36,6 @@ pub(super) fn next_of(path: &str) -> Option<&str> {
 
 /// Returns the address of a page with `next` as its parameter.
 pub(super) fn with_next(page: &str, next: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut url = String::with_capacity(page.len() + "?next=".len() + next.len());
     url.push_str(page);
     url.push_str(if page.contains('?') { "&next=" } else { "?next=" });
@@ -44,8 +43,7 @@ pub(super) fn with_next(page: &str, next: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-            url.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            url.push_str(&format!("%{byte:02X}"));
         }
     }
     url
