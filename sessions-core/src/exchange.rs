@@ -56,7 +56,7 @@ use outcome::drops_writes;
 /// ```
 #[derive(Clone)]
 pub struct Exchange {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Sessions {
@@ -83,10 +83,6 @@ impl Exchange {
     fn new(sessions: Sessions, creates_nothing: bool) -> Self {
         // Built in place: `Arc::new` would build the state on the stack and copy it.
         Self { shared: Arc::new_cyclic(|_| Shared::new(sessions, creates_nothing, State::default())) }
-    }
-
-    pub(crate) const fn from_shared(shared: Arc<Shared>) -> Self {
-        Self { shared }
     }
 
     pub(crate) fn share(&self) -> Arc<Shared> {
@@ -135,7 +131,7 @@ impl Exchange {
             self.read_bearer(request, candidates)?;
         }
         let is_none = candidates.transport == Transport::None;
-        if is_none && self.shared.sessions.cookie_form().is_secure() && came_by_plain_http(request) {
+        if is_none && self.shared.sessions.cookie_form().is_secure && came_by_plain_http(request) {
             candidates.transport = Transport::NoneByPlainHttp;
         }
         Ok(())

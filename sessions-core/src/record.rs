@@ -112,8 +112,11 @@ impl Record {
 
     /// Returns the session's timeouts, and whether its cookie persists.
     pub fn lifetime(&self) -> Lifetime {
-        let persists = self.has_flag(layout::PERSISTS);
-        Lifetime::from_parts(self.idle_millis(), self.absolute_deadline(), persists)
+        Lifetime {
+            idle_millis: self.idle_millis(),
+            absolute_deadline: self.absolute_deadline(),
+            persists: self.has_flag(layout::PERSISTS),
+        }
     }
 
     /// Returns the idle timeout, or `None` if there is none.

@@ -41,7 +41,7 @@ impl Session {
     /// Returns the exchange that the session was loaded in.
     #[must_use]
     pub fn exchange(&self) -> Exchange {
-        Exchange::from_shared(Arc::clone(&self.shared))
+        Exchange { shared: Arc::clone(&self.shared) }
     }
 
     /// Returns the session's public id, or `None` until it is stored.

@@ -102,7 +102,7 @@ pub(crate) struct CookieForm {
     /// All attributes except `Max-Age`, from the first `;` on.
     attributes: Box<str>,
     /// Whether the cookie is `Secure`: browsers accept it only over TLS.
-    is_secure: bool,
+    pub(crate) is_secure: bool,
     seal: Option<Arc<dyn Seal>>,
 }
 
@@ -114,10 +114,6 @@ impl CookieForm {
 
     pub(crate) const fn name(&self) -> &str {
         &self.name
-    }
-
-    pub(crate) const fn is_secure(&self) -> bool {
-        self.is_secure
     }
 
     /// Reads the tokens in a `Cookie` header. Returns whether to read another one.
@@ -183,7 +179,7 @@ impl CookieForm {
 
 fn open_sealed(seal: &dyn Seal, value: &[u8]) -> Option<Candidate> {
     let opened = seal.open(std::str::from_utf8(value).ok()?)?;
-    Some(Candidate { token: Token::parse(opened.token().as_bytes())?, is_stale: opened.is_stale() })
+    Some(Candidate { token: Token::parse(opened.token.as_bytes())?, is_stale: opened.is_stale })
 }
 
 #[cfg(test)]
@@ -201,7 +197,7 @@ mod tests {
     }
 
     fn set(options: &CookieOptions, max_age: Option<Duration>) -> String {
-        let text = options.build().unwrap().set(&token(), max_age).unwrap().into_string();
+        let text = options.build().unwrap().set(&token(), max_age).unwrap().0;
         text.replace(&"A".repeat(Token::TEXT_LENGTH), "TOKEN")
     }
 
@@ -223,7 +219,7 @@ mod tests {
     #[test]
     fn removal_differs_only_in_value_and_age() {
         let form = options().build().unwrap();
-        let removal = form.removal().into_string();
+        let removal = form.removal().0;
         assert_eq!(removal, "__Host-id=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
         let cookie = set(&options(), Some(Duration::from_secs(1)));
         assert_eq!(cookie.replace("TOKEN", "").replace("Max-Age=1", "Max-Age=0"), removal);

@@ -40,8 +40,8 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
 /// The token that a [`Seal`] opened.
 #[derive(Clone)]
 pub struct Opened {
-    token: String,
-    is_stale: bool,
+    pub(crate) token: String,
+    pub(crate) is_stale: bool,
 }
 
 impl Opened {
@@ -59,14 +59,6 @@ impl Opened {
     pub fn stale(mut self) -> Self {
         self.is_stale = true;
         self
-    }
-
-    pub(crate) fn token(&self) -> &str {
-        &self.token
-    }
-
-    pub(crate) const fn is_stale(&self) -> bool {
-        self.is_stale
     }
 }
 

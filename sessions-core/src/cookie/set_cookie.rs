@@ -6,13 +6,7 @@ use crate::cookie::find::trim;
 
 /// The value of a `Set-Cookie` header. It contains a token, so its `Debug` output is redacted.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct SetCookie(pub(super) String);
-
-impl SetCookie {
-    pub(crate) fn into_string(self) -> String {
-        self.0
-    }
-}
+pub(crate) struct SetCookie(pub(crate) String);
 
 /// Returns whether two `Set-Cookie` headers set a cookie with the same name.
 pub(crate) fn have_same_name(one: &[u8], other: &[u8]) -> bool {

@@ -106,7 +106,7 @@ impl SessionHeaders {
     /// For adapters that cannot use [`write_to`](Self::write_to); send `Cache-Control: no-store`
     /// with it. The value contains a token: never put it anywhere but in the response.
     pub fn take_set_cookie(&mut self) -> Option<String> {
-        self.cookie.take().map(SetCookie::into_string)
+        self.cookie.take().map(|cookie| cookie.0)
     }
 
     /// Writes the headers to a response.
@@ -129,7 +129,7 @@ impl SessionHeaders {
             vary_by(headers, "Authorization");
         }
         if let Some(cookie) = self.cookie {
-            put(headers, Header::SetCookie, Cow::Owned(cookie.into_string()), have_same_name);
+            put(headers, Header::SetCookie, Cow::Owned(cookie.0), have_same_name);
             put(headers, Header::CacheControl, Cow::Borrowed("no-store"), |_, _| true);
             headers.remove_if(&mut controls_caching);
         } else if self.is_private && headers.add(Header::CacheControl, Cow::Borrowed("no-store")) {
@@ -311,7 +311,7 @@ mod tests {
             ("set-cookie", "a=1".to_owned()),
             ("set-cookie", "idx=2".to_owned()),
             ("x-cache-control-note", "kept".to_owned()),
-            ("set-cookie", cookie.into_string()),
+            ("set-cookie", cookie.0),
             ("cache-control", "no-store".to_owned()),
         ];
         assert_eq!(written(attach, &before), after);

@@ -30,7 +30,7 @@ use crate::store::{Cursor, Store};
 /// ```
 #[derive(Clone)]
 pub struct Sessions {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -60,10 +60,6 @@ impl Sessions {
             // Started only now: the thread stops if it finds no manager.
             inner.sweeper.get_or_init(|| Sweeper::spawn(Arc::downgrade(&inner), interval));
         }
-        Self { inner }
-    }
-
-    pub(crate) const fn from_inner(inner: Arc<Inner>) -> Self {
         Self { inner }
     }
 

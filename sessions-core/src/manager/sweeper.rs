@@ -32,7 +32,7 @@ impl Sweeper {
             let mut pause = interval;
             while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 let Some(inner) = sessions.upgrade() else { return };
-                let is_behind = sweep(&Sessions::from_inner(inner));
+                let is_behind = sweep(&Sessions { inner });
                 pause = if is_behind { REST.min(interval) } else { interval };
             }
         });

@@ -201,7 +201,7 @@ impl HeadState {
         put(bytes, layout::SECRET_HASH, *self.secret_hash.as_bytes());
         put(bytes, layout::LAST_SEEN, self.last_seen.as_millis().to_le_bytes());
         put(bytes, layout::VERSION, self.version.to_le_bytes());
-        put(bytes, layout::IDLE, self.lifetime.idle_millis().to_le_bytes());
+        put(bytes, layout::IDLE, self.lifetime.idle_millis.to_le_bytes());
         put(bytes, layout::ABSOLUTE, self.lifetime.absolute_deadline().as_millis().to_le_bytes());
         bytes[layout::FLAGS] &= !layout::PERSISTS;
         if self.lifetime.cookie_persists() {

@@ -11,18 +11,14 @@ use crate::platform::{Timestamp, whole_millis};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Lifetime {
-    idle_millis: u64,
-    absolute_deadline: Timestamp,
-    persists: bool,
+    pub(super) idle_millis: u64,
+    pub(super) absolute_deadline: Timestamp,
+    pub(super) persists: bool,
 }
 
 impl Lifetime {
     /// No timeouts, and a cookie that ends with the browser.
     pub const ENDLESS: Self = Self { idle_millis: NO_LIMIT, absolute_deadline: Timestamp::NEVER, persists: false };
-
-    pub(super) const fn from_parts(idle_millis: u64, absolute_deadline: Timestamp, persists: bool) -> Self {
-        Self { idle_millis, absolute_deadline, persists }
-    }
 
     /// Sets the idle timeout, `None` for none.
     pub fn with_idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
@@ -68,9 +64,5 @@ impl Lifetime {
     pub fn ends_at(&self, last_seen: Timestamp) -> Timestamp {
         let idle_deadline = last_seen.as_millis().saturating_add(self.idle_millis);
         Timestamp::from_millis(idle_deadline).min(self.absolute_deadline)
-    }
-
-    pub(super) const fn idle_millis(&self) -> u64 {
-        self.idle_millis
     }
 }

@@ -19,7 +19,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// # Ok::<(), sessions_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct SealKey(Zeroizing<Box<[u8]>>);
+pub struct SealKey(pub(super) Zeroizing<Box<[u8]>>);
 
 /// Minimum number of different bytes in a key.
 ///
@@ -42,10 +42,6 @@ impl SealKey {
             return Err(ConfigError::new(ConfigErrorKind::SealKey));
         }
         Ok(Self(Zeroizing::new(bytes.into())))
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
     }
 }
 
