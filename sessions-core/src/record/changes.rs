@@ -155,7 +155,6 @@ impl Changes {
     }
 
     /// Returns the limits of the resulting record, by default those of the format.
-    #[must_use]
     pub const fn limits(&self) -> Limits {
         self.limits
     }

@@ -12,6 +12,7 @@ pub(crate) const LONGEST_PRINCIPAL: usize = 1024;
 /// Each commit's [`Changes`](crate::record::Changes) carry the limits, and [`Record::apply`] checks
 /// them in the store's atomic step. So concurrent requests cannot exceed them together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Limits {
     bytes: usize,
     keys: usize,
@@ -24,7 +25,6 @@ impl Limits {
     /// Creates limits.
     ///
     /// `bytes` limits the length of the record, `keys` the number of entries and flashes together.
-    #[must_use]
     pub const fn new(bytes: usize, keys: usize) -> Self {
         Self { bytes, keys }
     }

@@ -30,11 +30,11 @@ use crate::session::{Session, Value};
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct Lenient(Option<Json>);
 
 impl Session {
     /// Returns an entry for [`Lenient`] reading.
-    #[must_use]
     pub fn lenient(&self, key: &str) -> Lenient {
         Lenient(self.get(key).ok().flatten())
     }
@@ -42,7 +42,6 @@ impl Session {
     /// Returns a flash for [`Lenient`] reading and removes it for later requests.
     ///
     /// This request can read it again until it saves, as with [`flash`](Self::flash).
-    #[must_use]
     pub fn lenient_flash(&self, key: &str) -> Lenient {
         Lenient(self.flash(key).ok().flatten())
     }
@@ -50,7 +49,6 @@ impl Session {
 
 impl Value {
     /// Returns the value for [`Lenient`] reading.
-    #[must_use]
     pub fn lenient(&self) -> Lenient {
         Lenient(self.get().ok())
     }
