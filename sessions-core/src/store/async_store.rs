@@ -76,6 +76,10 @@ impl<S: AsyncStore> FromAsync<S> {
     pub fn get(&self) -> &S {
         &self.0
     }
+
+    fn call<T, F: Answer<T> + 'static>(&self, call: impl FnOnce(Arc<S>) -> F) -> StoreFuture<T> {
+        StoreFuture::new(call(Arc::clone(&self.0)))
+    }
 }
 
 impl<S> Clone for FromAsync<S> {
@@ -90,62 +94,51 @@ impl<S: AsyncStore> Store for FromAsync<S> {
     }
 
     fn load(&self, id: SessionId, now: Timestamp) -> StoreFuture<Option<Record>> {
-        let store = Arc::clone(&self.0);
-        StoreFuture::new(async move { (*store).load(id, now).await })
+        self.call(move |store| async move { (*store).load(id, now).await })
     }
 
     fn create(&self, record: &Record) -> StoreFuture<Created> {
-        let store = Arc::clone(&self.0);
         let record = record.clone();
-        StoreFuture::new(async move { (*store).create(record).await })
+        self.call(move |store| async move { (*store).create(record).await })
     }
 
     fn commit(&self, base: &Record, changes: &Changes) -> StoreFuture<Result<Record, Refusal>> {
-        let store = Arc::clone(&self.0);
         let (base, changes) = (base.clone(), changes.clone());
-        StoreFuture::new(async move { (*store).commit(base, changes).await })
+        self.call(move |store| async move { (*store).commit(base, changes).await })
     }
 
     fn destroy(&self, id: SessionId) -> StoreFuture<bool> {
-        let store = Arc::clone(&self.0);
-        StoreFuture::new(async move { (*store).destroy(id).await })
+        self.call(move |store| async move { (*store).destroy(id).await })
     }
 
     fn destroy_all(&self) -> StoreFuture<u64> {
-        let store = Arc::clone(&self.0);
-        StoreFuture::new(async move { (*store).destroy_all().await })
+        self.call(move |store| async move { (*store).destroy_all().await })
     }
 
     fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
-        let store = Arc::clone(&self.0);
         let principal = principal.to_owned();
-        StoreFuture::new(async move { (*store).of_principal(principal, now).await })
+        self.call(move |store| async move { (*store).of_principal(principal, now).await })
     }
 
     fn count_of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<u64> {
-        let store = Arc::clone(&self.0);
         let principal = principal.to_owned();
-        StoreFuture::new(async move { (*store).count_of_principal(principal, now).await })
+        self.call(move |store| async move { (*store).count_of_principal(principal, now).await })
     }
 
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
-        let store = Arc::clone(&self.0);
         let principal = principal.to_owned();
-        StoreFuture::new(async move { (*store).destroy_of_principal(principal, except).await })
+        self.call(move |store| async move { (*store).destroy_of_principal(principal, except).await })
     }
 
     fn count(&self) -> StoreFuture<u64> {
-        let store = Arc::clone(&self.0);
-        StoreFuture::new(async move { (*store).count().await })
+        self.call(move |store| async move { (*store).count().await })
     }
 
     fn scan(&self, from: Option<Cursor>, limit: usize, now: Timestamp) -> StoreFuture<Page> {
-        let store = Arc::clone(&self.0);
-        StoreFuture::new(async move { (*store).scan(from, limit, now).await })
+        self.call(move |store| async move { (*store).scan(from, limit, now).await })
     }
 
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
-        let store = Arc::clone(&self.0);
-        StoreFuture::new(async move { (*store).sweep(limit, now).await })
+        self.call(move |store| async move { (*store).sweep(limit, now).await })
     }
 }
