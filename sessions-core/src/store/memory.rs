@@ -203,11 +203,6 @@ impl MemoryStore {
         cleared
     }
 
-    fn find_of_principal(&self, principal: &str, now: Timestamp) -> Vec<Record> {
-        let records = self.index.ids(principal).into_iter().filter_map(|id| self.find(id));
-        records.filter(|record| record.is_live(now) && record.principal() == Some(principal)).collect()
-    }
-
     fn remove_of_principal(&self, principal: &str, except: Option<SessionId>) -> Vec<SessionId> {
         let mut ids = self.index.ids(principal);
         ids.retain(|id| Some(*id) != except && self.remove_if(*id, |record| record.principal() == Some(principal)));
@@ -241,7 +236,9 @@ impl Store for MemoryStore {
     }
 
     fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
-        StoreFuture::ready(Ok(self.find_of_principal(principal, now)))
+        let records = self.index.ids(principal).into_iter().filter_map(|id| self.find(id));
+        let theirs = records.filter(|record| record.is_live(now) && record.principal() == Some(principal));
+        StoreFuture::ready(Ok(theirs.collect()))
     }
 
     fn count_of_principal(&self, principal: &str, _: Timestamp) -> StoreFuture<u64> {
