@@ -61,11 +61,6 @@ impl Record {
     /// Length of a [`stamp`](Self::stamp) in bytes.
     pub const STAMP_LENGTH: usize = layout::STAMP_LENGTH;
 
-    /// Returns a builder of a record that was last seen at `created` and never expires.
-    pub fn builder<'a>(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> RecordBuilder<'a> {
-        RecordBuilder::new(id, secret_hash, created)
-    }
-
     /// Decodes a record and checks all its lengths, kinds and texts.
     ///
     /// This does not detect all damage: in values, times and unused bytes, any bits are valid.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::apply::changed_slot;
 use super::layout::{self, Entry, INDEX_LINE, Kind};
 use super::lifetime::Lifetime;
 use super::tail::{self, Tail};
@@ -59,12 +60,6 @@ impl<'a> From<Entry<'a>> for NewSlot<'a> {
 }
 
 impl<'a> RecordBuilder<'a> {
-    pub(super) const fn new(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> Self {
-        let state = HeadState { secret_hash, last_seen: created, version: 0, lifetime: Lifetime::ENDLESS };
-        let head = Head { id, created, principal: None, state, tail: Tail::NONE };
-        Self { head, slots: Vec::new() }
-    }
-
     /// Sets when the session was last seen.
     pub const fn last_seen(mut self, last_seen: Timestamp) -> Self {
         self.head.state.last_seen = last_seen;
@@ -139,7 +134,7 @@ impl<'a> RecordBuilder<'a> {
 
     /// Builds the record with the entries and flashes of `changes` only.
     pub(crate) fn build_with(self, changes: &Changes) -> Result<Record, Refusal> {
-        write(&self.head, super::apply::first_slots(changes))
+        write(&self.head, changes.edits.iter().filter_map(|edit| changed_slot(edit, None).ok().flatten()))
     }
 }
 
@@ -211,6 +206,13 @@ impl HeadState {
 }
 
 impl Record {
+    /// Returns a builder of a record that was last seen at `created` and never expires.
+    pub fn builder<'a>(id: SessionId, secret_hash: SecretHash, created: Timestamp) -> RecordBuilder<'a> {
+        let state = HeadState { secret_hash, last_seen: created, version: 0, lifetime: Lifetime::ENDLESS };
+        let head = Head { id, created, principal: None, state, tail: Tail::NONE };
+        RecordBuilder { head, slots: Vec::new() }
+    }
+
     /// Copies the record with a new head state, and a new tail if one is given, and lets `patch`
     /// overwrite values in place.
     ///
