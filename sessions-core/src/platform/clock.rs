@@ -36,11 +36,6 @@ impl Timestamp {
         Self(self.0.saturating_add(whole_millis(duration)))
     }
 
-    /// Returns the timestamp `duration` earlier, at least the Unix epoch.
-    pub(crate) const fn before(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(whole_millis(duration)))
-    }
-
     /// Returns the time elapsed since `earlier`, or zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

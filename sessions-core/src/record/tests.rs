@@ -399,8 +399,8 @@ fn a_rotation_ends_with_the_first_use_of_the_new_secret() {
 fn a_rotation_is_begun_once() {
     let begin = |record: &Record, seconds, secret, next| {
         let now = NOW.after(Duration::from_secs(seconds));
-        let grace = Duration::from_secs(60);
-        record.apply(&Changes::new(now, secret).rotate(next, now.before(grace))).unwrap()
+        let minute_ago = Timestamp::from_millis(now.as_millis().saturating_sub(60_000));
+        record.apply(&Changes::new(now, secret).rotate(next, minute_ago)).unwrap()
     };
     let endless = Record::builder(id(), secret(), NOW).build().unwrap();
     let first = begin(&endless, 0, secret(), hash(2));

@@ -8,7 +8,6 @@ use crate::cookie::{Secret, SecretHash, SetCookie, Token};
 use crate::error::{Error, ErrorKind, StoreError};
 use crate::exchange::response::SessionHeaders;
 use crate::exchange::state::{Live, State, Writes};
-use crate::manager::expiry::ROTATION_GRACE;
 use crate::manager::{Event, StoreCall};
 use crate::platform::Timestamp;
 use crate::record::{NewSecret, Record, Refusal};
@@ -41,7 +40,7 @@ impl Update {
             return Err(Error::new(ErrorKind::NoSession));
         };
         let expected = live.expected_secret(&base);
-        let issued = issue(driver, state, live, now)?;
+        let issued = issue(driver, state, live, &base)?;
         let rotation_due = live.rotation_due;
         // Every commit restarts the idle timeout, and with it the age of a cookie that persists.
         let lifetime = state.new_lifetime().unwrap_or_else(|| base.lifetime());
@@ -182,7 +181,7 @@ impl Update {
 }
 
 /// Creates the client's next token, if the request asked for one or a rotation is due.
-fn issue(driver: &Driver, state: &State, live: &Live, now: Timestamp) -> Result<Option<(Token, NewSecret)>, Error> {
+fn issue(driver: &Driver, state: &State, live: &Live, base: &Record) -> Result<Option<(Token, NewSecret)>, Error> {
     let entropy = driver.shared.sessions.config().entropy;
     let secret = if state.renewal {
         Secret::random(entropy)?
@@ -196,7 +195,9 @@ fn issue(driver: &Driver, state: &State, live: &Live, now: Timestamp) -> Result<
     let hash = secret.hash(live.id());
     let secret_change = match state.renewal {
         true => NewSecret::Renewed(hash),
-        false => NewSecret::Rotating { hash, unless_since: now.before(ROTATION_GRACE) },
+        // A rotation that has begun since the request loaded the session is left alone, however
+        // long ago: the client may have its secret by now.
+        false => NewSecret::Rotating { hash, unless_since: base.rotating_since().unwrap_or(Timestamp::from_millis(0)) },
     };
     Ok(Some((Token::new(live.id(), secret), secret_change)))
 }
