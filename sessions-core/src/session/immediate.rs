@@ -46,9 +46,9 @@ impl Session {
         save_increment(&self.shared, key).await?;
         for attempt in 0..ATTEMPTS {
             let Some(base) = self.base_with(key) else {
-                let value = self.get(key)?;
+                let value = self.get(key);
                 self.remove(key);
-                return Ok(value);
+                return value;
             };
             if let Some(value) = base.entry(key).map(|entry| entry.value()) {
                 let changes = self.changes(&base).require(key, Some(value)).remove(key);
