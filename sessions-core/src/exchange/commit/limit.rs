@@ -71,10 +71,20 @@ async fn enforce(
     let records = sessions.store().of_principal(&principal, sessions.now()).await?;
     let policy = sessions.config().limit_policy;
     let ended = choose(records, most, policy);
-    let is_refused = policy == LimitPolicy::RefuseLogin && ended.contains(&own);
+    let mut is_refused = false;
     for id in ended {
-        if sessions.store().destroy(id).await? {
-            sessions.raise(&Event::Destroyed { id, reason: DestroyReason::SessionLimit });
+        match sessions.store().destroy(id).await {
+            Ok(existed) => {
+                is_refused |= id == own && policy == LimitPolicy::RefuseLogin;
+                if existed {
+                    sessions.raise(&Event::Destroyed { id, reason: DestroyReason::SessionLimit });
+                }
+            }
+            // The login has ended already, so it cannot stand.
+            Err(error) if is_refused => {
+                sessions.raise(&Event::StoreFailed { call: StoreCall::Limit, kind: error.kind() });
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(!is_refused)
