@@ -140,6 +140,7 @@ impl Driver {
         match outcome {
             Outcome::Keep => {
                 state.renewal = false;
+                self.drop_if_last(&mut state);
                 Ok(Step::Done(self.headers(&mut state, None)))
             }
             Outcome::Touch | Outcome::Commit => Update::start(self, state, outcome == Outcome::Touch),
@@ -148,10 +149,13 @@ impl Driver {
                 drop(state);
                 Create::start(self, writes, 1)
             }
-            Outcome::Destroy => Destroy::start(self, state, false),
+            Outcome::Destroy => {
+                self.drop_if_last(&mut state);
+                Destroy::start(self, state, false)
+            }
             Outcome::Replace => Destroy::start(self, state, true),
-            Outcome::Interrupted => Err(self.refuse(&mut state, ErrorKind::Gone)),
-            Outcome::Blocked(blocked) => Err(self.refuse(&mut state, blocked.kind())),
+            Outcome::Interrupted => Err(self.refuse(&mut state, Error::new(ErrorKind::Gone))),
+            Outcome::Blocked(blocked) => Err(self.refuse(&mut state, Error::new(blocked.kind()))),
             Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),
             Outcome::NotCreated => {
                 state.drop_all();
@@ -166,11 +170,16 @@ impl Driver {
 
     /// Refuses the writes. A response that tells its client so has no unsaved ones.
     #[cold]
-    fn refuse(&self, state: &mut State, kind: ErrorKind) -> Error {
+    pub(super) fn refuse(&self, state: &mut State, error: Error) -> Error {
+        self.drop_if_last(state);
+        error
+    }
+
+    /// Drops the writes that a response does not store, so that they do not count as unsaved.
+    fn drop_if_last(&self, state: &mut State) {
         if self.occasion != Occasion::Save {
             state.drop_all();
         }
-        Error::new(kind)
     }
 
     /// Goes on after [`begin`](Self::begin), once no other commit is running.

@@ -40,7 +40,10 @@ impl Update {
             return Err(Error::new(ErrorKind::NoSession));
         };
         let expected = live.expected_secret(&base);
-        let issued = issue(driver, state, live, &base)?;
+        let issued = match issue(driver, state, live, &base) {
+            Ok(issued) => issued,
+            Err(error) => return Err(driver.refuse(state, error)),
+        };
         let rotation_due = live.rotation_due;
         // Every commit restarts the idle timeout, and with it the age of a cookie that persists.
         let lifetime = state.new_lifetime().unwrap_or_else(|| base.lifetime());
