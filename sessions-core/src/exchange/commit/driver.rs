@@ -262,6 +262,17 @@ impl Driver {
         Limit::start(self, id, principal, destroys, headers)
     }
 
+    /// Ends the commit of a touch that failed, if it may: a save reports it, and the next commit
+    /// tries again.
+    #[cold]
+    pub(super) fn skip_touch(&self) -> Option<Step> {
+        let mut state = self.shared.lock();
+        if let Some(live) = state.live_mut() {
+            live.touch_due = true;
+        }
+        (self.occasion != Occasion::Save).then(|| Step::Done(self.headers(&mut state, None)))
+    }
+
     /// Raises an event for a failed store operation, and gives the writes back.
     pub(super) fn store_failed(&self, call: StoreCall, error: StoreError, writes: Option<Writes>) -> Error {
         self.shared.raise(&Event::StoreFailed { call, kind: error.kind() });

@@ -64,6 +64,8 @@ impl Update {
         if let Some((token, hash)) = token {
             match sessions.token_cookie(&token, lifetime, now) {
                 Ok(cookie) => update.sent = Some(Sent { token, hash, cookie }),
+                // A request that only looked does not fail for it.
+                Err(error) if is_touch => return driver.skip_touch().ok_or(error),
                 Err(error) => {
                     driver.give_back(Some(update.writes));
                     return Err(error);
@@ -113,7 +115,7 @@ impl Update {
             Ok(Err(Refusal::TooLarge)) => Err(self.refused(driver, ErrorKind::TooLarge)),
             Err(error) if self.is_touch => {
                 driver.shared.raise(&Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
-                Ok(driver.done(None))
+                driver.skip_touch().map_or_else(|| Err(error.into()), Ok)
             }
             Err(error) => {
                 self.hide(driver);
