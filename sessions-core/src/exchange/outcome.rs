@@ -105,9 +105,9 @@ pub(crate) const fn decide(facts: Facts) -> Outcome {
     let writes = facts.wrote || facts.renewed;
     if facts.destroyed {
         return match (facts.wrote && facts.storable && !facts.creates_nothing, facts.headers_sent) {
-            (false, _) => Outcome::Destroy,
             (true, false) => Outcome::Replace,
-            (true, true) => Outcome::TooLate,
+            // After the headers too: the session ends, even if what followed comes too late.
+            (false, _) | (true, true) => Outcome::Destroy,
         };
     }
     if let Some(blocked) = facts.blocked {
@@ -201,7 +201,7 @@ mod tests {
             (
                 "a farewell after the headers",
                 Facts { destroyed: true, headers_sent: true, ..WRITTEN },
-                Outcome::TooLate,
+                Outcome::Destroy,
             ),
             ("a read, and the store is down", Facts { blocked: Some(Blocked::Outage), ..NONE }, Outcome::Keep),
             (

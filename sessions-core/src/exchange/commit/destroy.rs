@@ -48,7 +48,7 @@ impl Destroy {
         match (self.others.pop(), successor) {
             (Some(id), successor) => Self { id, others: std::mem::take(&mut self.others), successor }.ask(driver),
             (None, Some(writes)) => Create::start(driver, writes, 1),
-            (None, None) => Ok(driver.done(None)),
+            (None, None) => driver.ended(),
         }
     }
 }

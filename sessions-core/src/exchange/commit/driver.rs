@@ -243,6 +243,16 @@ impl Driver {
         state.headers(&self.shared.sessions, cookie.or_else(removal))
     }
 
+    /// Ends the commit of a destroy without a successor, which may have come too late.
+    pub(super) fn ended(&self) -> Result<Step, Error> {
+        let mut state = self.shared.lock();
+        if self.occasion == Occasion::Save && state.is_too_late() {
+            state.drop_late();
+            return Err(Error::new(ErrorKind::AlreadyCommitted));
+        }
+        Ok(Step::Done(self.headers(&mut state, None)))
+    }
+
     pub(super) fn done(&self, cookie: Option<SetCookie>) -> Step {
         Step::Done(self.headers(&mut self.shared.lock(), cookie))
     }

@@ -103,6 +103,11 @@ impl State {
         self.renewal = false;
     }
 
+    /// Returns whether the request has begun a session after the response headers were sent.
+    pub(crate) const fn is_too_late(&self) -> bool {
+        self.headers_sent && self.live().is_none() && (self.is_refused || self.head.is_some())
+    }
+
     /// Discards what would need a cookie, once the response headers were sent.
     pub(crate) fn drop_late(&mut self) {
         (self.renewal, self.is_refused) = (false, false);
