@@ -1,5 +1,6 @@
 //! The thread that sweeps expired records out of the store.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Weak;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
@@ -43,10 +44,11 @@ impl Sweeper {
     }
 }
 
-/// Sweeps a slice and returns whether there is more. A failure ends this round; the next one
-/// retries.
+/// Sweeps a slice and returns whether there is more. A failure or a panic of the store ends this
+/// round; the next one retries.
 fn sweep(sessions: &Sessions) -> bool {
-    pollster::block_on(sessions.sweep(SLICE)).is_ok_and(|swept| swept >= SLICE)
+    let swept = catch_unwind(AssertUnwindSafe(|| pollster::block_on(sessions.sweep(SLICE))));
+    swept.is_ok_and(|swept| swept.is_ok_and(|swept| swept >= SLICE))
 }
 
 #[cfg(test)]
