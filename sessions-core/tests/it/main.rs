@@ -26,6 +26,7 @@ mod logout;
 mod options;
 mod overtaken;
 mod plain_http;
+mod promises;
 mod redaction;
 mod rotation;
 mod saving;
