@@ -107,7 +107,8 @@ impl Cluster {
                 break;
             }
             // On a busy machine the servers lose sight of each other for a moment.
-            let is_under_way = left.contains("CLUSTERDOWN") || left.parse::<u64>().is_ok();
+            let is_down = ["CLUSTERDOWN", "cluster is down"].iter().any(|text| left.contains(text));
+            let is_under_way = is_down || left.parse::<u64>().is_ok();
             assert!(is_under_way && Instant::now() < deadline, "the keys of a slot are not sent: {left}");
         }
         thread::sleep(pause);
