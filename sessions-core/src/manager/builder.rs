@@ -86,7 +86,8 @@ impl SessionsBuilder {
 
     /// Sets when requests from other sites carry the cookie. The default is [`SameSite::Lax`].
     ///
-    /// `Strict` breaks the return from a sign-in on another site.
+    /// `Lax` keeps it out of forms that other sites post, and sends it with their links. `Strict`
+    /// breaks the return from a sign-in on another site.
     pub const fn same_site(mut self, same_site: SameSite) -> Self {
         self.cookie.same_site = same_site;
         self
@@ -94,7 +95,8 @@ impl SessionsBuilder {
 
     /// Sets whether browsers keep a separate cookie per embedding site (CHIPS).
     ///
-    /// The default is `false`.
+    /// The default is `false`. It matters only within frames on other sites, where each of these
+    /// sites then gets a session of its own.
     pub const fn partitioned(mut self, is_on: bool) -> Self {
         self.cookie.partitioned = is_on;
         self
@@ -126,6 +128,9 @@ impl SessionsBuilder {
     }
 
     /// Sets the idle timeout, `None` for none. The default is 30 minutes (OWASP).
+    ///
+    /// Who is away for longer signs in again, unless the login is
+    /// [remembered](crate::Login::remember).
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.idle(idle);
         self
@@ -137,7 +142,8 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets how long a replaced token counts as superseded; 30 seconds by default.
+    /// Sets how long a replaced token counts as superseded; 30 seconds by default, which is longer
+    /// than nearly all requests take.
     ///
     /// Browsers send requests side by side, and some still carry the old token when a login has
     /// replaced it. Such a request sees an empty session. Its writes are refused with 401, and its
@@ -155,8 +161,8 @@ impl SessionsBuilder {
     ///
     /// A stolen token then stops working at its owner's next requests (OWASP's renewal timeout).
     /// The old token works until the new one is first used, so neither concurrent requests nor a
-    /// lost response sign anybody out. A new token that was not used within a minute is replaced. A
-    /// login and [`renew`](crate::Session::renew) still replace the token at once.
+    /// lost response sign anybody out. A new token that was not used within a minute is replaced.
+    /// The cost is two more commits per interval. A login and [`renew`](crate::Session::renew) still replace the token at once.
     ///
     /// A stream or socket keeps its session if it saves or [reloads](crate::Session::reload) once
     /// per interval.
@@ -181,7 +187,7 @@ impl SessionsBuilder {
 
     /// Sets what happens to a login beyond
     /// [`sessions_per_principal`](Self::sessions_per_principal). The default is
-    /// [`LimitPolicy::EndOldest`].
+    /// [`LimitPolicy::EndOldest`], so that somebody who has lost a device can still sign in.
     pub const fn limit_policy(mut self, policy: LimitPolicy) -> Self {
         self.config.limit_policy = policy;
         self
@@ -189,7 +195,8 @@ impl SessionsBuilder {
 
     /// Sets whether clients may send their token as `Authorization: Bearer …`.
     ///
-    /// The default is `false`. RFC 6750 describes such tokens.
+    /// The default is `false`, since a token that scripts can read may leak. RFC 6750 describes such
+    /// tokens.
     ///
     /// This is for clients without a cookie jar, such as command-line tools and native apps.
     /// [`Sessions::issue`] gives them a token. A request with a bearer token is never answered with
@@ -204,7 +211,8 @@ impl SessionsBuilder {
 
     /// Sets how often reads write the time of last use; once a minute by default.
     ///
-    /// Reads in between cost no write, and the idle timeout is accurate to this interval. A session
+    /// Reads in between cost no write, and the idle timeout is accurate to this interval: a session
+    /// that is read every second costs one write in sixty requests. A session
     /// whose idle timeout is below 20 intervals is touched more often: once in a twentieth of its
     /// idle timeout.
     pub const fn touch_every(mut self, interval: Duration) -> Self {
@@ -215,7 +223,8 @@ impl SessionsBuilder {
     /// Sets how often a background thread sweeps expired records; `None` for never.
     ///
     /// The default is 10 seconds. An expired session is rejected whether it was swept or not, so
-    /// the interval only determines how long its record takes up space.
+    /// the interval only determines how long its record takes up space. Each manager sweeps, so each
+    /// server that shares a database sends its own statements at this interval.
     pub fn sweep_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.config.sweep_every = interval.into();
         self
@@ -223,8 +232,9 @@ impl SessionsBuilder {
 
     /// Sets the maximum size of a record in bytes.
     ///
-    /// The default is 65,536, the maximum 4,294,967,295. Each request that uses a session loads its
-    /// whole record.
+    /// The default is 65,536 (64 KiB), the maximum 4,294,967,295. The limit bounds what one visitor
+    /// can make the store keep, and what a request costs: each that uses a session loads its whole
+    /// record, and each commit copies it.
     pub const fn max_record_bytes(mut self, bytes: usize) -> Self {
         self.config.limits = Limits::new(bytes, self.config.limits.keys());
         self
@@ -232,14 +242,17 @@ impl SessionsBuilder {
 
     /// Sets the maximum number of entries and flashes.
     ///
-    /// The default is 256, the maximum 65,535.
+    /// The default is 256, the maximum 65,535. A key is found by a search through all of them, so
+    /// many keys make each read and write slower.
     pub const fn max_keys(mut self, keys: usize) -> Self {
         self.config.limits = Limits::new(self.config.limits.bytes(), keys);
         self
     }
 
-    /// Sets what happens to requests while the store is unreachable. The default is
-    /// [`OutagePolicy::Refuse`].
+    /// Sets what happens to requests while the store is unreachable.
+    ///
+    /// The default is [`OutagePolicy::Refuse`], since everybody would seem signed out otherwise. So
+    /// a page that asks for its session without needing it fails too.
     pub const fn outage(mut self, policy: OutagePolicy) -> Self {
         self.config.outage = policy;
         self
@@ -256,8 +269,10 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets which requests from other sites are refused with 403. The default is
-    /// [`CrossOrigin::RefuseCrossSite`].
+    /// Sets which requests from other sites are refused with 403.
+    ///
+    /// The default is [`CrossOrigin::RefuseCrossSite`], which breaks neither subdomains nor the
+    /// return from a sign-in elsewhere.
     ///
     /// Requests are checked when they ask for their session, so a route that does not is not
     /// affected, and neither is any `GET`. Behind a proxy that replaces `Host`, a browser that
@@ -329,7 +344,10 @@ impl SessionsBuilder {
         self
     }
 
-    /// Sets a custom encoding for values. The default is JSON.
+    /// Sets a custom encoding for values.
+    ///
+    /// The default is JSON: it survives fields that are added, and people can read it. Bytes take up
+    /// to four times their size in it.
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.config.values = Values::Coded(Arc::new(codec));
         self
