@@ -84,6 +84,12 @@ pub(crate) fn of_connecting<D: Driver>(error: &Error, place: &Place) -> Failure 
             Verdict::Login => Failure::refused(format!("the database refuses the connection: {}", answer.message())),
             _ => of_sent::<D>(error, place),
         },
+        // What the TLS library does not accept.
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Failure::refused(format!(
+            "the {} has no certificate that is accepted ({error}): name that of its authority in the URL, as \
+             `sslrootcert` (PostgreSQL) or `ssl-ca` (MySQL)",
+            place.database
+        )),
         Error::Io(error) => Failure::unreached(io::Error::new(error.kind(), error.to_string())),
         Error::PoolTimedOut => {
             Failure::unreached(format!("no connection to the {} was free or could be made in time", place.database))
