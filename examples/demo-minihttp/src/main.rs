@@ -1,7 +1,6 @@
 //! The demo on may_minihttp: `cargo run --bin demo-minihttp`.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
 
 use http::StatusCode;
 use sessions_examples::{Failure, Options, announce, app};
@@ -14,18 +13,12 @@ fn main() -> Result<(), Failure> {
     let options = Options::from_args();
     let proxies = options.proxies()?;
     let service = move |request: Request<'_>, response: &mut Response| handle(request, response, &proxies);
-    let server = WithSessions::new(options.sessions()?, service);
-    let address = free_address(options.address()).map_err(|error| options.failure_to_listen(error))?;
-    let server = server.start(address).map_err(|error| options.failure_to_listen(error))?;
+    let server = WithSessions::new(options.sessions()?, service).start_with_address(options.address());
+    let (address, server) = server.map_err(|error| options.failure_to_listen(error))?;
     announce(address);
     // may_minihttp has no graceful shutdown. Nothing is lost, since sessions are saved before the
     // response is sent.
     server.join().map_err(|_| Failure::new("the server panicked"))
-}
-
-/// Picks a free port in place of port 0, since `start` does not report the one that it binds.
-fn free_address(address: SocketAddr) -> std::io::Result<SocketAddr> {
-    TcpListener::bind(address)?.local_addr()
 }
 
 fn handle(request: Request<'_>, response: &mut Response, proxies: &TrustedProxies) -> Result<(), BoxError> {

@@ -2,7 +2,6 @@
 
 #![expect(dead_code, reason = "the program's `main` is not called")]
 
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use sessions_minihttp::sessions_core::testing::ManualClock;
@@ -14,10 +13,9 @@ include!("../../programs/accounts_minihttp.rs");
 #[test]
 fn a_member_signs_in_and_closes_the_account() {
     assert!(sessions().is_ok());
-    let server = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let clock = Arc::new(ManualClock::default());
     let builder = Sessions::builder().login_page("/login").confirm_page("/confirm").clock(Arc::clone(&clock));
     let sessions = builder.sweep_every(None).build().unwrap();
-    let _running = WithSessions::new(sessions, handle).start(server).unwrap();
+    let (server, _running) = WithSessions::new(sessions, handle).start_with_address("127.0.0.1:0").unwrap();
     use_accounts(server, &clock, LOGIN, CONFIRM);
 }

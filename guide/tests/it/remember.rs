@@ -2,7 +2,7 @@
 
 #![expect(dead_code, reason = "the program's `main` is not called")]
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sessions_minihttp::sessions_core::testing::ManualClock;
@@ -17,10 +17,10 @@ fn sign_in(browser: &mut Browser, server: SocketAddr, form: &str) -> u16 {
 
 #[test]
 fn a_ticked_box_keeps_a_visitor_signed_in() {
-    let server = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let clock = Arc::new(ManualClock::default());
     let builder = Sessions::builder().login_page("/login").clock(Arc::clone(&clock));
-    let _running = WithSessions::new(builder.build().unwrap(), handle).start(server).unwrap();
+    let service = WithSessions::new(builder.build().unwrap(), handle);
+    let (server, _running) = service.start_with_address("127.0.0.1:0").unwrap();
 
     let [mut remembered, mut other] = [Browser::default(), Browser::default()];
     assert_eq!(sign_in(&mut other, server, "user=ann"), 400);
