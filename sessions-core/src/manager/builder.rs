@@ -162,7 +162,8 @@ impl SessionsBuilder {
     /// A stolen token then stops working at its owner's next requests (OWASP's renewal timeout).
     /// The old token works until the new one is first used, so neither concurrent requests nor a
     /// lost response sign anybody out. A new token that was not used within a minute is replaced.
-    /// The cost is two more commits per interval. A login and [`renew`](crate::Session::renew) still replace the token at once.
+    /// The cost is two more commits per interval. A login and [`renew`](crate::Session::renew)
+    /// still replace the token at once.
     ///
     /// A stream or socket keeps its session if it saves or [reloads](crate::Session::reload) once
     /// per interval.
@@ -195,8 +196,8 @@ impl SessionsBuilder {
 
     /// Sets whether clients may send their token as `Authorization: Bearer …`.
     ///
-    /// The default is `false`, since a token that scripts can read may leak. RFC 6750 describes such
-    /// tokens.
+    /// The default is `false`, since a token that scripts can read may leak. RFC 6750 describes
+    /// such tokens.
     ///
     /// This is for clients without a cookie jar, such as command-line tools and native apps.
     /// [`Sessions::issue`] gives them a token. A request with a bearer token is never answered with
@@ -223,8 +224,8 @@ impl SessionsBuilder {
     /// Sets how often a background thread sweeps expired records; `None` for never.
     ///
     /// The default is 10 seconds. An expired session is rejected whether it was swept or not, so
-    /// the interval only determines how long its record takes up space. Each manager sweeps, so each
-    /// server that shares a database sends its own statements at this interval.
+    /// the interval only determines how long its record takes up space. Each manager sweeps, so
+    /// each server that shares a database sends its own statements at this interval.
     pub fn sweep_every(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.config.sweep_every = interval.into();
         self
@@ -346,8 +347,8 @@ impl SessionsBuilder {
 
     /// Sets a custom encoding for values.
     ///
-    /// The default is JSON: it survives fields that are added, and people can read it. Bytes take up
-    /// to four times their size in it.
+    /// The default is JSON: it survives fields that are added, and people can read it. Bytes take
+    /// up to four times their size in it.
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.config.values = Values::Coded(Arc::new(codec));
         self
