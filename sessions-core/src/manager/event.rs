@@ -30,6 +30,9 @@ pub enum Event {
         id: SessionId,
     },
     /// A principal has signed in.
+    ///
+    /// If [`LimitPolicy::RefuseLogin`](crate::LimitPolicy::RefuseLogin) then refuses the login, a
+    /// [`Destroyed`](Self::Destroyed) of the same session follows.
     #[non_exhaustive]
     SignedIn {
         /// The session.
