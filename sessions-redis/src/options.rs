@@ -85,8 +85,8 @@ impl RedisBuilder {
     ///
     /// The limit bounds what accumulates while a server is slow: with the default, 256 MiB if every
     /// operation holds a record of 64 KiB. A refused operation costs nothing and is known to have
-    /// done nothing. At the 73,000 commits/s that Redis reached (`cargo xtask bench databases`),
-    /// 4096 are done in 56 ms, so only a server that is slower than its deadline refuses any.
+    /// done nothing. A healthy server does 4096 in a fraction of their deadline (`cargo xtask bench
+    /// databases` prints its commits per second), so only one that hardly answers refuses any.
     pub const fn max_in_flight(mut self, operations: usize) -> Self {
         self.options.max_in_flight = operations;
         self

@@ -96,8 +96,9 @@ impl<D: Database> SqlBuilder<D> {
     ///
     /// Further ones fail as [`Busy`](sessions_core::store::StoreErrorKind::Busy). The limit bounds
     /// what accumulates while the database is slow: with the default, 256 MiB if every call holds a
-    /// record of 64 KiB. At the 11,500 commits/s that PostgreSQL reached (`cargo xtask bench
-    /// databases`), 4096 calls are done in 360 ms, so only a slower database refuses any.
+    /// record of 64 KiB. A healthy database does 4096 calls within their deadline (`cargo xtask
+    /// bench databases` prints its commits per second), so only one that hardly answers refuses
+    /// any.
     pub const fn max_in_flight(mut self, calls: usize) -> Self {
         self.options.max_in_flight = calls;
         self

@@ -128,7 +128,7 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
 /// Where a connection comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The store makes it, and leads nowhere but to the database.
+    /// The store makes it, and it may lead through no pooler.
     Direct,
     /// The store makes it, and the options say whether it leads through a pooler.
     Declared,
