@@ -220,42 +220,42 @@ impl Changes {
         self
     }
 
-    /// Adds a [`Change::Require`].
+    /// Adds a [`Verb::Require`].
     pub fn require(self, key: &str, value: Option<&[u8]>) -> Self {
         self.with(|changes| changes.edits.require(key, value))
     }
 
-    /// Adds a [`Change::Set`].
+    /// Adds a [`Verb::Set`].
     pub fn set(self, key: &str, value: &[u8]) -> Self {
         self.with(|changes| changes.edits.put(Verb::Set, key, value, 0))
     }
 
-    /// Adds a [`Change::SetImmutable`].
+    /// Adds a [`Verb::SetImmutable`].
     pub fn set_immutable(self, key: &str, value: &[u8]) -> Self {
         self.with(|changes| changes.edits.put(Verb::SetImmutable, key, value, 0))
     }
 
-    /// Adds a [`Change::Remove`].
+    /// Adds a [`Verb::Remove`].
     pub fn remove(self, key: &str) -> Self {
         self.with(|changes| changes.edits.put(Verb::Remove, key, b"", 0))
     }
 
-    /// Adds a [`Change::Increment`].
+    /// Adds a [`Verb::Increment`].
     pub fn increment(self, key: &str, by: i64) -> Self {
         self.with(|changes| changes.edits.put(Verb::Increment, key, b"", by))
     }
 
-    /// Adds a [`Change::SetFlash`].
+    /// Adds a [`Verb::SetFlash`].
     pub fn set_flash(self, key: &str, value: &[u8]) -> Self {
         self.with(|changes| changes.edits.put(Verb::SetFlash, key, value, 0))
     }
 
-    /// Adds a [`Change::RemoveFlash`].
+    /// Adds a [`Verb::RemoveFlash`].
     pub fn remove_flash(self, key: &str) -> Self {
         self.with(|changes| changes.edits.put(Verb::RemoveFlash, key, b"", 0))
     }
 
-    /// Adds a [`Change::ConsumeFlash`].
+    /// Adds a [`Verb::ConsumeFlash`].
     pub fn consume_flash(self, key: &str, seen: &[u8]) -> Self {
         self.with(|changes| changes.edits.put(Verb::ConsumeFlash, key, seen, 0))
     }
