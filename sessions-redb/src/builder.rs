@@ -72,9 +72,9 @@ impl RedbBuilder {
     /// Sets the size of redb's cache in bytes, 64 MiB by default.
     ///
     /// Loading a cached session takes no system call; others are read from the disk, or from the
-    /// system's own cache. The default holds over 100,000 sessions of three small keys, which take
-    /// 479 bytes each (`cargo xtask bench commits`). redb's default of 1 GiB is meant for a process
-    /// that is a database and little else.
+    /// system's own cache. The default holds over 100,000 sessions of three small keys
+    /// (`cargo xtask bench commits` prints the bytes of each). redb's default of 1 GiB is meant for
+    /// a process that is a database and little else.
     pub const fn cache_size(mut self, bytes: usize) -> Self {
         self.cache_size = bytes;
         self
