@@ -58,33 +58,41 @@ impl<D: Database> Connections<D> {
     }
 
     /// Lends a connection.
-    ///
-    /// Connections are made on the runtime, and not where a call is polled: a coroutine's stack is
-    /// small, and a call that gives up must not take back what the next one needs.
     pub(crate) async fn lend(self: &Arc<Self>) -> Answer<Lease<D>> {
-        let late = |_| of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.place);
         let end = self.patience_ends();
-        let turn = timeout_at(end, Arc::clone(&self.turns).acquire_owned()).await.map_err(late)?.ok();
+        let turn = timeout_at(end, Arc::clone(&self.turns).acquire_owned()).await.map_err(|_| self.late())?.ok();
         if let Some(ready) = self.next_ready() {
             return Ok(Lease::new(self, ready, turn));
         }
-        let lease = if let Some(idle) = self.pool.try_acquire() {
-            Lease::new(self, (idle, Instant::now()), turn)
-        } else {
-            let home = Arc::clone(self);
-            let acquiring = self.runtime.spawn(async move {
-                let connection = home.pool.acquire().await?;
-                Ok(Lease::new(&home, (connection, Instant::now()), turn))
-            });
-            match timeout_at(end, acquiring).await.map_err(late)? {
-                Ok(lease) => lease.map_err(|error| of_connecting::<D>(&error, &self.place))?,
-                Err(_) => return Err(Failure::unreached("the runtime of the connections has ended")),
-            }
+        let lease = match self.pool.try_acquire() {
+            Some(idle) => Lease::new(self, (idle, Instant::now()), turn),
+            None => self.acquire(turn, end).await?,
         };
         // Each one of its own, since others may be behind the next. A pool of the application's
         // would cost a round trip per call.
         let is_known = self.origin == Origin::Given && self.is_examined.load(Ordering::Relaxed);
         if is_known { Ok(lease) } else { self.examined(lease).await }
+    }
+
+    /// Waits until the pool has a connection, which it may have to make.
+    ///
+    /// It is made on the runtime, and not where the call is polled: a coroutine's stack is small,
+    /// and a call that gives up must not take back what the next one needs.
+    async fn acquire(self: &Arc<Self>, turn: Option<OwnedSemaphorePermit>, end: Instant) -> Answer<Lease<D>> {
+        let home = Arc::clone(self);
+        let acquiring = self.runtime.spawn(async move {
+            let connection = home.pool.acquire().await?;
+            Ok(Lease::new(&home, (connection, Instant::now()), turn))
+        });
+        match timeout_at(end, acquiring).await.map_err(|_| self.late())? {
+            Ok(lease) => lease.map_err(|error| of_connecting::<D>(&error, &self.place)),
+            Err(_) => Err(Failure::unreached("the runtime of the connections has ended")),
+        }
+    }
+
+    /// Returns the failure of a call that has waited for a connection in vain.
+    fn late(&self) -> Failure {
+        of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.place)
     }
 
     /// Examines a connection, which also shows that it answers.
