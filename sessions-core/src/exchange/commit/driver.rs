@@ -272,15 +272,15 @@ impl Driver {
         Limit::start(self, id, principal, destroys, headers)
     }
 
-    /// Ends the commit of a touch that failed, if it may: a save reports it, and the next commit
-    /// tries again.
+    /// Ends the commit of a touch that failed, which the next commit tries again. Only a save
+    /// reports it.
     #[cold]
-    pub(super) fn skip_touch(&self) -> Option<Step> {
+    pub(super) fn skip_touch(&self, error: Error) -> Result<Step, Error> {
         let mut state = self.shared.lock();
         if let Some(live) = state.live_mut() {
             live.touch_due = true;
         }
-        (self.occasion != Occasion::Save).then(|| Step::Done(self.headers(&mut state, None)))
+        if self.occasion == Occasion::Save { Err(error) } else { Ok(Step::Done(self.headers(&mut state, None))) }
     }
 
     /// Raises an event for a failed store operation, and gives the writes back.

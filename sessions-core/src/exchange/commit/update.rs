@@ -65,7 +65,7 @@ impl Update {
             match sessions.token_cookie(&token, lifetime, now) {
                 Ok(cookie) => update.sent = Some(Sent { token, hash, cookie }),
                 // A request that only looked does not fail for it.
-                Err(error) if is_touch => return driver.skip_touch().ok_or(error),
+                Err(error) if is_touch => return driver.skip_touch(error),
                 Err(error) => {
                     driver.give_back(Some(update.writes));
                     return Err(error);
@@ -115,7 +115,7 @@ impl Update {
             Ok(Err(Refusal::TooLarge)) => Err(self.refused(driver, ErrorKind::TooLarge)),
             Err(error) if self.is_touch => {
                 driver.shared.raise(&Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
-                driver.skip_touch().map_or_else(|| Err(error.into()), Ok)
+                driver.skip_touch(error.into())
             }
             Err(error) => {
                 self.hide(driver);
