@@ -8,6 +8,7 @@
 //! - [`Visitor`] keeps the session cookie it was given, whatever its attributes;
 //! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow;
 //! - [`history`] records what many clients are told, and checks it;
+//! - [`expect_cookie_in_any_crumb`] asks a server in HTTP/2;
 //! - [`Chromium`] is a real one, and [`Nginx`] a real cache in front of a demo.
 //!
 //! The scenarios are in `tests/wire`, one module per topic. Each is a function that takes the
@@ -18,6 +19,7 @@
 mod browser;
 mod chromium;
 mod connection;
+mod crumbs;
 mod demos;
 mod events;
 mod expectations;
@@ -40,6 +42,7 @@ mod webdriver;
 pub use browser::Browser;
 pub use chromium::{Chromium, Profile, Tab};
 pub use connection::{Connection, HangUp, PATIENCE};
+pub use crumbs::expect_cookie_in_any_crumb;
 pub use events::Events;
 pub use framework::Framework;
 pub use jar::{Jar, Refusal};
