@@ -171,16 +171,9 @@ impl Calls {
 
     fn rename(&mut self, paths: &[PathBuf]) {
         let [from, to] = paths else { return };
-        let moved = |path: &PathBuf| {
-            path.strip_prefix(from)
-                .ok()
-                .map(|rest| if rest.as_os_str().is_empty() { to.clone() } else { to.join(rest) })
-        };
         self.names.remove(to);
-        self.names = std::mem::take(&mut self.names)
-            .into_iter()
-            .map(|(path, file)| (moved(&path).unwrap_or(path), file))
-            .collect();
+        let names = std::mem::take(&mut self.names).into_iter();
+        self.names = names.map(|(path, file)| (renamed(path, from, to), file)).collect();
         self.calls.push(Call::Rename(from.clone(), to.clone()));
     }
 
@@ -202,6 +195,15 @@ impl Calls {
     fn inside(&self, path: &Path) -> Option<PathBuf> {
         let path = path.strip_prefix(&self.root).ok()?;
         (!path.to_string_lossy().ends_with("-shm")).then(|| path.to_owned())
+    }
+}
+
+/// Returns a path after a rename of it, of a folder that it is in, or of something else.
+pub(super) fn renamed(path: PathBuf, from: &Path, to: &Path) -> PathBuf {
+    match path.strip_prefix(from) {
+        Ok(rest) if rest.as_os_str().is_empty() => to.to_owned(),
+        Ok(rest) => to.join(rest),
+        Err(_) => path,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::calls::{Call, Calls, File};
+use super::calls::{Call, Calls, File, renamed};
 use crate::testing::sample::Rng;
 
 /// The files and folders on a disk.
@@ -36,12 +36,12 @@ impl Calls {
                 *end = (*end).max(*begun);
             }
         }
+        let is_synced = |file: &File, number| synced.get(file).is_some_and(|end| number < *end);
         let mut image = Image::default();
         for (number, call) in calls.iter().enumerate() {
             match call {
                 Call::Write(file, _, data) => {
-                    let is_synced = synced.get(file).is_some_and(|end| number < *end);
-                    let kept = match (is_synced, disk, rng.below(3)) {
+                    let kept = match (is_synced(file, number), disk, rng.below(3)) {
                         (true, ..) | (_, 1, _) | (_, 2.., 0) => data.len(),
                         (_, 2.., 1) => data.len() / 2,
                         _ => continue,
@@ -49,8 +49,8 @@ impl Calls {
                     image.changes.entry(*file).or_default().push((call, kept));
                 }
                 Call::Length(file, _) => {
-                    let is_synced = synced.get(file).is_some_and(|end| number < *end);
-                    if is_synced || disk == 1 || (disk > 1 && rng.below(2) == 0) {
+                    let is_kept = is_synced(file, number) || disk == 1 || (disk > 1 && rng.below(2) == 0);
+                    if is_kept {
                         image.changes.entry(*file).or_default().push((call, 0));
                     }
                 }
@@ -98,15 +98,10 @@ impl Image<'_> {
                 self.folders.remove(path);
             }
             Call::Rename(from, to) => {
-                let moved = |path: PathBuf| match path.strip_prefix(from) {
-                    Ok(rest) if rest.as_os_str().is_empty() => to.clone(),
-                    Ok(rest) => to.join(rest),
-                    Err(_) => path,
-                };
                 self.names.remove(to);
-                self.names =
-                    std::mem::take(&mut self.names).into_iter().map(|(path, file)| (moved(path), file)).collect();
-                self.folders = std::mem::take(&mut self.folders).into_iter().map(moved).collect();
+                let (names, folders) = (std::mem::take(&mut self.names), std::mem::take(&mut self.folders));
+                self.names = names.into_iter().map(|(path, file)| (renamed(path, from, to), file)).collect();
+                self.folders = folders.into_iter().map(|path| renamed(path, from, to)).collect();
             }
             _ => {}
         }
