@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::connections::Connections;
 use crate::driver::{Database, Origin};
 use crate::engine::Sql;
-use crate::statements::{Statements, schema};
+use crate::statements::{Statements, text};
 use crate::table::Table;
 
 /// Time in which a connection has to be made, for those who may still wait for one.
@@ -189,7 +189,7 @@ impl<D: Database> SqlBuilder<D> {
     ///
     /// Fails if the table's name is invalid.
     pub fn schema_sql(&self) -> Result<String, OpenError> {
-        Ok(schema::<D>(&self.checked_table()?))
+        Ok(text::<D>("schema", &self.checked_table()?))
     }
 
     /// Takes over the options of a URL.

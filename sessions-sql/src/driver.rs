@@ -178,15 +178,15 @@ macro_rules! send_with_sqlx {
             use sqlx::{Either, Executor as _, Row as _};
             use $crate::statements::Value;
 
-            let mut answer = if let Some(text) = &statement.literal {
-                connection.fetch_many(sqlx::raw_sql(text))
-            } else {
-                let query = sqlx::query::<Self::Sqlx>(statement.text);
-                connection.fetch_many(statement.values.iter().fold(query, |query, value| match value {
+            let mut answer = if let Some(values) = statement.values {
+                let query = sqlx::query::<Self::Sqlx>(&statement.text);
+                connection.fetch_many(values.iter().fold(query, |query, value| match value {
                     Value::Bytes(bytes) => query.bind(*bytes),
                     Value::Nothing => query.bind(None::<&[u8]>),
                     Value::Number(number) => query.bind(*number),
                 }))
+            } else {
+                connection.fetch_many(sqlx::raw_sql(&statement.text))
             };
             let mut sent = $crate::driver::Sent::default();
             while let Some(part) = answer.try_next().await? {

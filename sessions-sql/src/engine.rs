@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 use crate::connections::{Connections, Lease};
 use crate::driver::{Database, Need, Sent};
 use crate::failure::{Verdict, of_sent, verdict};
-use crate::statements::{Columns, Statement, Statements, Value, schema};
+use crate::statements::{Columns, Statement, Statements, Value};
 
 /// Maximum number of rows in a page. A row may have 64 KiB and more.
 const PAGE: usize = 200;
@@ -46,8 +46,7 @@ impl<D: Database> Sql<D> {
             Err(error) if verdict::<D>(&error) == Verdict::Unknown => return Err(self.failure(&mut lease, &error)),
             Err(_) => {}
         }
-        let schema = schema::<D>(&self.connections.place.table);
-        let schema = Statement { text: "", values: &[], literal: Some(schema) };
+        let schema = Statement { text: (&*self.statements.schema).into(), values: None };
         let created = D::send(lease.begin(), &schema).await;
         lease.end(created.is_ok());
         created.map(drop).map_err(|error| self.failure(&mut lease, &error))

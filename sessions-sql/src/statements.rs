@@ -1,5 +1,6 @@
 //! The texts of all statements, and their values.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use crate::driver::Driver;
@@ -18,10 +19,9 @@ pub(crate) enum Value<'a> {
 
 /// A statement with its values.
 pub struct Statement<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) values: &'a [Value<'a>],
-    /// The text with the values in it, to be sent without preparing a statement.
-    pub(crate) literal: Option<String>,
+    pub(crate) text: Cow<'a, str>,
+    /// `None` if they are in the text, which is then sent without preparing a statement.
+    pub(crate) values: Option<&'a [Value<'a>]>,
 }
 
 macro_rules! statements {
@@ -43,43 +43,41 @@ macro_rules! statements {
 }
 
 statements! {
-    probe get insert swap swap_head delete of_principal count_of_principal delete_of_principal page count delete_all
-    expired moved
+    schema probe get insert swap swap_head delete of_principal count_of_principal delete_of_principal page count
+    delete_all expired moved
 }
 
 /// Hides the values.
 impl fmt::Debug for Statement<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Statement").field("text", &self.text).finish_non_exhaustive()
+        f.debug_struct("Statement").finish_non_exhaustive()
     }
 }
 
-/// Returns the statements that create a table.
-pub(crate) fn schema<D: Driver>(table: &Table) -> String {
-    let schema = text::<D>("schema", table);
-    schema.replace("{principal}", &table.index("principal")).replace("{sweep_from}", &table.index("sweep_from"))
-}
-
 /// Returns what follows a name in the file of a database, without comments.
-fn text<D: Driver>(name: &str, table: &Table) -> String {
+pub(crate) fn text<D: Driver>(name: &str, table: &Table) -> String {
     let named = D::SQL.split("-- name: ").find_map(|part| part.strip_prefix(name)?.strip_prefix('\n'));
     let lines = named.expect("each file has all statements").lines().filter(|line| !line.starts_with("--"));
-    lines.collect::<Vec<_>>().join("\n").trim_end().replace("{table}", &table.quoted())
+    let text = lines.collect::<Vec<_>>().join("\n").trim_end().replace("{table}", &table.quoted());
+    text.replace("{principal}", &table.index("principal")).replace("{sweep_from}", &table.index("sweep_from"))
 }
 
 impl Statements {
     /// Returns a statement with its values.
     pub(crate) fn with<'a>(&self, text: &'a str, values: &'a [Value<'a>]) -> Statement<'a> {
-        Statement { text, values, literal: self.is_literal.then(|| replace_values(text, values.iter().map(literal))) }
+        if self.is_literal {
+            return Statement { text: with_values(text, values).into(), values: None };
+        }
+        Statement { text: text.into(), values: Some(values) }
     }
 }
 
-/// Replaces `$1`, `$2` and so on, in this order.
-fn replace_values(text: &str, replacements: impl Iterator<Item = impl AsRef<str>>) -> String {
+/// Writes values in place of `$1`, `$2` and so on, in this order.
+fn with_values(text: &str, values: &[Value<'_>]) -> String {
     let mut parts = text.split('$');
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.zip(replacements).fold(first, |text, (part, replacement)| {
-        text + replacement.as_ref() + part.trim_start_matches(|letter: char| letter.is_ascii_digit())
+    parts.zip(values).fold(first, |text, (part, value)| {
+        text + &literal(value) + part.trim_start_matches(|letter: char| letter.is_ascii_digit())
     })
 }
 
@@ -107,7 +105,7 @@ mod tests {
     #[test]
     fn bytes_are_written_as_digits() {
         let values = [Value::Bytes(b"';--"), Value::Nothing, Value::Number(-7)];
-        let text = replace_values("f($1, $2) = $3)", values.iter().map(literal));
+        let text = with_values("f($1, $2) = $3)", &values);
         assert_eq!(text, r"f('\x273b2d2d'::bytea, NULL) = -7)");
     }
 }
