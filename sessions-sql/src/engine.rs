@@ -136,21 +136,15 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn get(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
-        let rows =
-            self.rows(self.connections.lend().await?, &self.statements.get, &[Value::Bytes(id.as_bytes())]).await?;
+        let lease = self.connections.lend().await?;
+        let rows = self.rows(lease, &self.statements.get, &[Value::Bytes(id.as_bytes())]).await?;
         Ok(rows.first().map(|row| value(row)))
     }
 
     async fn insert(&self, new: &Record) -> Answer<bool> {
         let (row, id) = (Row::of(new), new.id());
-        let values = [
-            Value::Bytes(id.as_bytes()),
-            Value::Bytes(&row.head),
-            Value::Bytes(row.body),
-            row.principal(),
-            Value::Number(row.expires_at),
-            Value::Number(row.expires_at),
-        ];
+        let [head, body, principal, expires_at, sweep_from] = row.columns();
+        let values = [Value::Bytes(id.as_bytes()), head, body, principal, expires_at, sweep_from];
         let mut lease = self.writer().await?;
         match self.write(&mut lease, &self.statements.insert, &values, need_of(None, &row)).await {
             Ok(sent) => Ok(sent.affected == 1),
@@ -162,13 +156,12 @@ impl<D: Database> Engine for Sql<D> {
     async fn swap(&self, before: &Record, after: &Record, _: Timestamp) -> Answer<Swap> {
         let (old, new, id) = (Row::of(before), Row::of(after), after.id());
         let (id, mark) = (Value::Bytes(id.as_bytes()), Value::Bytes(before.mark()));
-        let (head, expires_at) = (Value::Bytes(&new.head), Value::Number(new.expires_at));
+        let [head, body, principal, expires_at, sweep_from] = new.columns();
         // The row has the body of `before` if it has its mark.
         let (text, values) = if old.body == new.body && old.principal == new.principal {
-            (&self.statements.swap_head, &[head, expires_at, expires_at, id, mark][..])
+            (&self.statements.swap_head, &[head, expires_at, sweep_from, id, mark][..])
         } else {
-            let body = Value::Bytes(new.body);
-            (&self.statements.swap, &[head, body, new.principal(), expires_at, expires_at, id, mark][..])
+            (&self.statements.swap, &[head, body, principal, expires_at, sweep_from, id, mark][..])
         };
         if self.affected(self.writer().await?, text, values, need_of(Some(&old), &new)).await? == 1 {
             return Ok(Swap::Done);
@@ -261,8 +254,11 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn principal(&self) -> Value<'_> {
-        self.principal.as_ref().map_or(Value::Nothing, |hash| Value::Bytes(hash))
+    /// Returns the columns after the id, in their order in the table.
+    fn columns(&self) -> [Value<'_>; 5] {
+        let principal = self.principal.as_ref().map_or(Value::Nothing, |hash| Value::Bytes(hash));
+        let expires_at = Value::Number(self.expires_at);
+        [Value::Bytes(&self.head), Value::Bytes(self.body), principal, expires_at, expires_at]
     }
 }
 
