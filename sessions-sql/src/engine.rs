@@ -180,7 +180,7 @@ impl<D: Database> Engine for Sql<D> {
     async fn of_principal(&self, principal: &str, from: Option<&[u8]>) -> Answer<Values> {
         let principal = hash_of(principal);
         // Every id is greater than no bytes at all.
-        let values = [Value::Bytes(&principal), Value::Bytes(from.unwrap_or_default()), Value::Number(number(PAGE))];
+        let values = [Value::Bytes(&principal), Value::Bytes(from.unwrap_or_default()), number(PAGE)];
         self.values(&self.statements.of_principal, &values, PAGE).await
     }
 
@@ -197,7 +197,7 @@ impl<D: Database> Engine for Sql<D> {
 
     async fn page(&self, from: Option<&[u8]>, limit: usize) -> Answer<Values> {
         let limit = limit.min(PAGE);
-        let values = [Value::Bytes(from.unwrap_or_default()), Value::Number(number(limit))];
+        let values = [Value::Bytes(from.unwrap_or_default()), number(limit)];
         self.values(&self.statements.page, &values, limit).await
     }
 
@@ -214,14 +214,13 @@ impl<D: Database> Engine for Sql<D> {
     async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
         let is_full = self.room.as_ref().is_some_and(|room| !D::is_ample(room));
         let step = if is_full { limit.min(SMALL_SWEEP) } else { limit }.max(1);
-        let now = Value::Number(number(now.as_millis()));
+        let now = number(now.as_millis());
         let mut swept = Vec::new();
         loop {
             let lease = self.checked(self.writer().await?).await?;
-            let most = Value::Number(number(step));
-            let moved = self.affected(lease, &self.statements.moved, &[now, now, most], Need::End).await?;
+            let moved = self.affected(lease, &self.statements.moved, &[now, now, number(step)], Need::End).await?;
             let (newest_format, most) = (Value::Bytes(&[1]), step.min(limit - swept.len()));
-            let values = [now, now, newest_format, Value::Number(number(most))];
+            let values = [now, now, newest_format, number(most)];
             let removed = self.removed(&self.statements.expired, &values).await?;
             let is_last = removed.len() < most && moved < step as u64;
             swept.extend(removed);
@@ -239,7 +238,7 @@ struct Row<'a> {
     head: Vec<u8>,
     body: &'a [u8],
     principal: Option<[u8; 16]>,
-    expires_at: i64,
+    expires_at: Value<'static>,
 }
 
 impl<'a> Row<'a> {
@@ -257,8 +256,7 @@ impl<'a> Row<'a> {
     /// Returns the columns after the id, in their order in the table.
     fn columns(&self) -> [Value<'_>; 5] {
         let principal = self.principal.as_ref().map_or(Value::Nothing, |hash| Value::Bytes(hash));
-        let expires_at = Value::Number(self.expires_at);
-        [Value::Bytes(&self.head), Value::Bytes(self.body), principal, expires_at, expires_at]
+        [Value::Bytes(&self.head), Value::Bytes(self.body), principal, self.expires_at, self.expires_at]
     }
 }
 
@@ -290,8 +288,8 @@ fn hash_of(principal: &str) -> [u8; 16] {
 }
 
 /// Returns a number, or the largest one that a column holds.
-fn number(number: impl TryInto<i64>) -> i64 {
-    number.try_into().unwrap_or(i64::MAX)
+fn number(number: impl TryInto<i64>) -> Value<'static> {
+    Value::Number(number.try_into().unwrap_or(i64::MAX))
 }
 
 /// Shows the table.
