@@ -59,40 +59,36 @@ impl<D: Database> Connections<D> {
 
     /// Lends a connection.
     pub(crate) async fn lend(self: &Arc<Self>) -> Answer<Lease<D>> {
-        let end = self.patience_ends();
-        let turn = timeout_at(end, Arc::clone(&self.turns).acquire_owned()).await.map_err(|_| self.late())?.ok();
-        if let Some(ready) = self.next_ready() {
-            return Ok(Lease::new(self, ready, turn));
-        }
-        let lease = match self.pool.try_acquire() {
-            Some(idle) => Lease::new(self, (idle, Instant::now()), turn),
-            None => self.acquire(turn, end).await?,
-        };
+        let lease = timeout_at(self.patience_ends(), self.borrow()).await;
+        let lease = lease.unwrap_or_else(|_| Err(of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.place)))?;
         // Each one of its own, since others may be behind the next. A pool of the application's
         // would cost a round trip per call.
         let is_known = self.origin == Origin::Given && self.is_examined.load(Ordering::Relaxed);
-        if is_known { Ok(lease) } else { self.examined(lease).await }
+        if is_known || lease.is_answered { Ok(lease) } else { self.examined(lease).await }
     }
 
-    /// Waits until the pool has a connection, which it may have to make.
-    ///
-    /// It is made on the runtime, and not where the call is polled: a coroutine's stack is small,
-    /// and a call that gives up must not take back what the next one needs.
-    async fn acquire(self: &Arc<Self>, turn: Option<OwnedSemaphorePermit>, end: Instant) -> Answer<Lease<D>> {
+    /// Waits until a connection is ready, or the pool has one, which it may have to make.
+    async fn borrow(self: &Arc<Self>) -> Answer<Lease<D>> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok();
+        if let Some(ready) = self.next_ready() {
+            let mut lease = Lease::new(self, ready, turn);
+            lease.end(true);
+            return Ok(lease);
+        }
+        if let Some(idle) = self.pool.try_acquire() {
+            return Ok(Lease::new(self, (idle, Instant::now()), turn));
+        }
+        // It is made on the runtime, and not where the call is polled: a coroutine's stack is
+        // small, and a call that gives up must not take back what the next one needs.
         let home = Arc::clone(self);
         let acquiring = self.runtime.spawn(async move {
             let connection = home.pool.acquire().await?;
             Ok(Lease::new(&home, (connection, Instant::now()), turn))
         });
-        match timeout_at(end, acquiring).await.map_err(|_| self.late())? {
+        match acquiring.await {
             Ok(lease) => lease.map_err(|error| of_connecting::<D>(&error, &self.place)),
             Err(_) => Err(Failure::unreached("the runtime of the connections has ended")),
         }
-    }
-
-    /// Returns the failure of a call that has waited for a connection in vain.
-    fn late(&self) -> Failure {
-        of_connecting::<D>(&sqlx::Error::PoolTimedOut, &self.place)
     }
 
     /// Examines a connection, which also shows that it answers.
@@ -158,8 +154,7 @@ impl<D: Database> Connections<D> {
 
 impl<D: Database> Drop for Connections<D> {
     fn drop(&mut self) {
-        let ready = mem::take(&mut *self.ready());
-        ready.into_iter().for_each(|ready| self.give_back(ready, true));
+        self.ready().drain(..).for_each(|ready| self.give_back(ready, true));
     }
 }
 
