@@ -94,9 +94,9 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
         None
     }
 
-    /// Returns whether the disk has room for all sessions.
-    fn is_ample(_: &Self::Room) -> bool {
-        true
+    /// Returns the maximum number of sessions that a sweep removes at once.
+    fn sweep_limit(_: Option<&Self::Room>) -> usize {
+        usize::MAX
     }
 
     /// Sends a statement that writes.

@@ -17,8 +17,6 @@ use crate::statements::{Columns, Statement, Statements, Value};
 
 /// Maximum number of rows in a page. A row may have 64 KiB and more.
 const PAGE: usize = 200;
-/// Maximum number of sessions that a sweep removes at once while the disk is full.
-const SMALL_SWEEP: usize = 50;
 
 /// Sessions in a table of a database, the engine of a
 /// [`RemoteStore`](sessions_remote::RemoteStore).
@@ -212,8 +210,7 @@ impl<D: Database> Engine for Sql<D> {
     }
 
     async fn sweep(&self, limit: usize, now: Timestamp) -> Answer<Vec<SessionId>> {
-        let is_full = self.room.as_ref().is_some_and(|room| !D::is_ample(room));
-        let step = if is_full { limit.min(SMALL_SWEEP) } else { limit }.max(1);
+        let step = limit.min(D::sweep_limit(self.room.as_ref())).max(1);
         let now = number(now.as_millis());
         let mut swept = Vec::new();
         loop {

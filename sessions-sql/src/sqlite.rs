@@ -27,6 +27,9 @@ pub struct Sqlite;
 /// What SQLite appends to the database's path for the files beside it. They get its permissions.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
+/// Maximum number of sessions that a sweep removes at once while the disk is full.
+const SMALL_SWEEP: usize = 50;
+
 /// The ways to write to the disk.
 const SYNCHRONOUS: &[(&str, SqliteSynchronous)] =
     &[("full", SqliteSynchronous::Full), ("normal", SqliteSynchronous::Normal)];
@@ -71,8 +74,8 @@ impl Driver for Sqlite {
         Some(Room::open(options.get_filename()))
     }
 
-    fn is_ample(room: &Room) -> bool {
-        room.is_ample()
+    fn sweep_limit(room: Option<&Room>) -> usize {
+        if room.is_none_or(Room::is_ample) { usize::MAX } else { SMALL_SWEEP }
     }
 
     async fn write(
