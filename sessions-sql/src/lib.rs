@@ -7,7 +7,6 @@
 )]
 
 mod builder;
-mod connect;
 mod connections;
 mod driver;
 mod engine;

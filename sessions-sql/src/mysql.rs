@@ -6,8 +6,7 @@ use sqlx::error::DatabaseError;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{Connection, Executor, Row};
 
-use crate::connect::address;
-use crate::driver::{Driver, Origin, send_with_sqlx};
+use crate::driver::{Driver, Origin, address, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
 use crate::statements::{Statement, Statements, Value};

@@ -6,8 +6,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor, Row};
 
 use crate::builder::SqlBuilder;
-use crate::connect::address;
-use crate::driver::{Driver, Origin, send_with_sqlx};
+use crate::driver::{Driver, Origin, address, send_with_sqlx};
 use crate::engine::Sql;
 use crate::failure::Verdict;
 
