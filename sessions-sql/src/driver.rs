@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sessions_core::SessionId;
 use sessions_remote::{OpenError, OpenErrorKind, UrlOptions};
-use sqlx::Connection as _;
 use sqlx::error::DatabaseError;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -61,8 +61,22 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     /// Returns how to connect to the database of a URL, given the part before its query.
     ///
     /// A try waits for a lock for as long as `patience`.
-    fn connect_options(base: &str, url: &UrlOptions, _patience: Duration) -> Result<ConnectOptions<Self>, OpenError> {
-        connect_options(base, url, Self::SQLX_OPTIONS)
+    fn connect_options(base: &str, query: &UrlOptions, _patience: Duration) -> Result<ConnectOptions<Self>, OpenError> {
+        const INVALID: &str = "the URL is no URL of a database, or one of its options has a wrong value \
+                               (in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
+        let invalid = || OpenError::new(OpenErrorKind::Url, INVALID);
+        let url = Url::parse(base).ok().filter(|url| url.fragment().is_none());
+        let mut url = url.ok_or_else(invalid)?;
+        for (name, value) in query.iter().filter(|(name, _)| Self::SQLX_OPTIONS.contains(name)) {
+            if needs_tls(name, value) && !cfg!(feature = "tls") {
+                let reason = "this build has no TLS: turn on the feature `tls` of sessions-sql";
+                return Err(OpenError::new(OpenErrorKind::NoTls, reason));
+            }
+            url.query_pairs_mut().append_pair(name, value);
+        }
+        // sqlx logs slow statements with their texts, which may contain values.
+        let options = ConnectOptions::<Self>::from_url(&url).map_err(|_| invalid())?;
+        Ok(options.disable_statement_logging())
     }
 
     /// Marks connections of the store, so that [`examine`](Self::examine) knows them again.
@@ -164,37 +178,16 @@ impl Sent {
     }
 }
 
+/// Returns whether an option of a URL asks for TLS.
+fn needs_tls(name: &str, value: &str) -> bool {
+    const WITHOUT_TLS: [&str; 5] = ["disable", "disabled", "allow", "prefer", "preferred"];
+    name.ends_with("mode") && !WITHOUT_TLS.contains(&&*value.to_lowercase())
+}
+
 /// Returns where a server is.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn address(host: &str, port: u16, socket: Option<&std::path::PathBuf>) -> String {
     socket.map_or_else(|| format!("{host}:{port}"), |socket| socket.display().to_string())
-}
-
-/// Returns how to connect, given the URL before its query and the names of sqlx's options in it.
-pub(crate) fn connect_options<O: sqlx::ConnectOptions>(
-    base: &str,
-    options: &UrlOptions,
-    names: &[&str],
-) -> Result<O, OpenError> {
-    const INVALID: &str = "the URL is no URL of a database, or one of its options has a wrong value \
-                           (in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
-    let invalid = || OpenError::new(OpenErrorKind::Url, INVALID);
-    let url = Url::parse(base).ok().filter(|url| url.fragment().is_none());
-    let mut url = url.ok_or_else(invalid)?;
-    for (name, value) in options.iter().filter(|(name, _)| names.contains(name)) {
-        if needs_tls(name, value) && !cfg!(feature = "tls") {
-            let reason = "this build has no TLS: turn on the feature `tls` of sessions-sql";
-            return Err(OpenError::new(OpenErrorKind::NoTls, reason));
-        }
-        url.query_pairs_mut().append_pair(name, value);
-    }
-    // sqlx logs slow statements with their texts, which may contain values.
-    O::from_url(&url).map(O::disable_statement_logging).map_err(|_| invalid())
-}
-
-fn needs_tls(name: &str, value: &str) -> bool {
-    const WITHOUT_TLS: [&str; 5] = ["disable", "disabled", "allow", "prefer", "preferred"];
-    name.ends_with("mode") && !WITHOUT_TLS.contains(&&*value.to_lowercase())
 }
 
 /// Writes [`Driver::send`].
