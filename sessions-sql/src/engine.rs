@@ -289,12 +289,9 @@ fn number(number: impl TryInto<i64>) -> Value<'static> {
     Value::Number(number.try_into().unwrap_or(i64::MAX))
 }
 
-/// Shows the table.
+/// Shows the table and where it is.
 impl<D: Database> fmt::Debug for Sql<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sql")
-            .field("database", &D::NAME)
-            .field("table", &self.connections.place.table.shown())
-            .finish_non_exhaustive()
+        f.debug_struct("Sql").field("place", &self.connections.place).finish_non_exhaustive()
     }
 }
