@@ -126,9 +126,7 @@ fn prepare_file(path: &Path) -> Result<(), sessions_disk::OpenError> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     files::prepare_private(Sqlite::NAME, path)?;
-    for suffix in BESIDE {
-        files::check_private(Sqlite::NAME, &beside(path, suffix))?;
-    }
+    BESIDE.iter().try_for_each(|suffix| files::check_private(Sqlite::NAME, &beside(path, suffix)))?;
     files::make_private(path).map_err(|error| sessions_disk::OpenError::io(Sqlite::NAME, error).at(path))
 }
 
