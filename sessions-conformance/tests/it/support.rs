@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::thread;
@@ -11,13 +12,27 @@ use sessions_core::record::{Change, Changes, Limits, Record, RecordBuilder, Reco
 use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, Page, StoreError};
 use sessions_core::{SessionId, Timestamp};
 
-/// A promise to break.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    None,
+macro_rules! faults {
+    ($($fault:ident,)*) => {
+        /// A promise to break.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Fault {
+            None,
+            $($fault,)*
+        }
+
+        impl Fault {
+            /// All faults.
+            pub(crate) const ALL: &[Self] = &[$(Self::$fault),*];
+        }
+    };
+}
+
+faults! {
     CreateOverwrites,
     CreateDropsParts,
     CreateLimitsTimeouts,
+    EmptyRecordsAreNone,
     CommitMakesRecords,
     CommitIgnoresSecrets,
     CommitIgnoresDeadlines,
@@ -33,8 +48,12 @@ pub(crate) enum Fault {
     KeysAreTrimmed,
     CommitChangesTheBase,
     CommitReturnsTheBase,
+    CommitChangesAll,
+    CommitForgetsThePrincipal,
+    FirstBindingsStay,
     LoadTouches,
     DestroyIsSilent,
+    EndsKeepTheRoom,
     PrincipalsArePrefixes,
     PrincipalsKeepTheExpired,
     PrincipalsAreMiscounted,
@@ -47,6 +66,8 @@ pub(crate) enum Fault {
     HandlesRemember,
     DamageIsNone,
     DamageStopsListings,
+    DamageStopsLogouts,
+    DamageStopsSweeps,
     NewerFormatsAreSwept,
     NewerFormatsSurviveLogouts,
 }
@@ -59,6 +80,7 @@ pub(crate) struct Bytes {
     records: Records,
     fault: Fault,
     remembered: Mutex<BTreeMap<SessionId, Record>>,
+    has_ended_many: AtomicBool,
 }
 
 /// Waits once, so that the future can be dropped here.
@@ -94,7 +116,12 @@ fn as_this_format(bytes: &[u8]) -> Option<Record> {
 
 impl Bytes {
     pub(crate) fn new(records: &Records, fault: Fault) -> FromAsync<Self> {
-        FromAsync::new(Self { records: Arc::clone(records), fault, remembered: Mutex::default() })
+        FromAsync::new(Self {
+            records: Arc::clone(records),
+            fault,
+            remembered: Mutex::default(),
+            has_ended_many: AtomicBool::new(false),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, Vec<u8>>> {
@@ -161,6 +188,14 @@ impl Bytes {
 
     /// Returns a new record as the fault changes it.
     fn after(&self, old: &Record, new: Record) -> Record {
+        let principal = match self.fault {
+            Fault::CommitForgetsThePrincipal if old.principal() == new.principal() => None,
+            Fault::FirstBindingsStay => old.principal().or(new.principal()),
+            _ => new.principal(),
+        };
+        if principal != new.principal() {
+            return copy(&new).principal(principal).build().unwrap();
+        }
         let forgets_idle = self.has(Fault::CommitForgetsTheIdleLimit) && old.version() > 0;
         let restarts = self.has(Fault::CommitRestartsTheAbsoluteDeadline);
         if !forgets_idle && !restarts {
@@ -188,16 +223,30 @@ impl Bytes {
         let applied = self.apply(before, changes);
         if let Ok(record) = &applied {
             *bytes = record.as_bytes().to_vec();
+            if self.has(Fault::CommitChangesAll) {
+                self.change_others(&mut records, id, changes);
+            }
         }
         Ok(if self.has(Fault::CommitReturnsTheBase) { applied.map(|_| base.clone()) } else { applied })
     }
 
-    fn all(&self) -> Result<Vec<Record>, StoreError> {
-        let records = self.lock().values().map(|bytes| self.read(bytes)).collect::<Vec<_>>();
-        if self.has(Fault::DamageStopsListings) {
-            return records.into_iter().collect();
+    fn change_others(&self, records: &mut BTreeMap<SessionId, Vec<u8>>, id: SessionId, changes: &Changes) {
+        for (_, bytes) in records.iter_mut().filter(|(other, _)| **other != id) {
+            if let Ok(Ok(new)) = self.read(bytes).map(|record| record.apply(changes)) {
+                *bytes = new.as_bytes().to_vec();
+            }
         }
-        Ok(records.into_iter().flatten().collect())
+    }
+
+    fn all(&self) -> Result<Vec<Record>, StoreError> {
+        if self.has(Fault::DamageStopsListings) {
+            return self.all_or_none();
+        }
+        Ok(self.lock().values().flat_map(|bytes| self.read(bytes)).collect())
+    }
+
+    fn all_or_none(&self) -> Result<Vec<Record>, StoreError> {
+        self.lock().values().map(|bytes| self.read(bytes)).collect()
     }
 
     fn are_one(&self, name: Option<&str>, principal: &str) -> bool {
@@ -289,6 +338,9 @@ impl AsyncStore for Bytes {
             Err(_) if self.has(Fault::DamageIsNone) => None,
             record => record?,
         };
+        if self.has(Fault::EmptyRecordsAreNone) {
+            return Ok(record.filter(|record| record.entries().count() + record.flashes().count() > 0));
+        }
         if let Some(record) = &record {
             self.remembered.lock().unwrap().insert(id, record.clone());
             if self.has(Fault::LoadTouches) {
@@ -303,6 +355,9 @@ impl AsyncStore for Bytes {
         let mut records = self.lock();
         if records.contains_key(&record.id()) && !self.has(Fault::CreateOverwrites) {
             return Ok(Created::Exists);
+        }
+        if self.has(Fault::EndsKeepTheRoom) && self.has_ended_many.load(Ordering::SeqCst) {
+            return Ok(Created::Full);
         }
         let stored = match self.fault {
             // Whether an entry is immutable.
@@ -347,6 +402,7 @@ impl AsyncStore for Bytes {
 
     async fn destroy_all(&self) -> Result<u64, StoreError> {
         pause().await;
+        self.has_ended_many.store(true, Ordering::SeqCst);
         Ok(std::mem::take(&mut *self.lock()).len() as u64)
     }
 
@@ -366,6 +422,10 @@ impl AsyncStore for Bytes {
         except: Option<SessionId>,
     ) -> Result<Vec<SessionId>, StoreError> {
         pause().await;
+        if self.has(Fault::DamageStopsLogouts) {
+            self.all_or_none()?;
+        }
+        self.has_ended_many.store(true, Ordering::SeqCst);
         let except = except.filter(|_| !self.has(Fault::SparesNobody));
         let mut ended = Vec::new();
         self.lock().retain(|id, bytes| {
@@ -406,6 +466,9 @@ impl AsyncStore for Bytes {
 
     async fn sweep(&self, limit: usize, now: Timestamp) -> Result<Vec<SessionId>, StoreError> {
         pause().await;
+        if self.has(Fault::DamageStopsSweeps) {
+            self.all_or_none()?;
+        }
         let limit = if self.has(Fault::SweepIgnoresItsLimit) { usize::MAX } else { limit };
         let mut records = self.lock();
         let newer = |bytes: &[u8]| self.has(Fault::NewerFormatsAreSwept) && bytes[0] > 1;
