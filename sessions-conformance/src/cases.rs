@@ -3,6 +3,7 @@
 //! [`store_conformance!`](crate::store_conformance) makes a test of each. A direct call takes an
 //! empty [`Subject`](crate::Subject).
 
+pub mod bulk;
 pub mod changes;
 pub mod commit;
 pub mod create;

@@ -159,7 +159,15 @@ macro_rules! __each_case {
             principals::one_session_may_be_spared,
             principals::principals_are_compared_byte_for_byte,
             principals::principals_sessions_are_right_after_a_race,
-            principals::destroy_of_principal_is_final_among_racing_commits,
+            bulk::destroy_all_is_final_among_racing_commits,
+            bulk::destroy_of_principal_is_final_among_racing_commits,
+            bulk::destroy_all_is_final_for_racing_logins,
+            bulk::sessions_created_after_destroy_all_live,
+            bulk::logins_after_destroy_of_principal_live,
+            bulk::racing_ends_count_each_session_once,
+            bulk::a_session_that_changes_hands_is_ended_or_kept,
+            bulk::a_spared_session_keeps_its_racing_commits,
+            bulk::a_commit_under_way_revives_nothing,
             listing::the_count_follows_creates_and_destroys,
             listing::the_count_is_right_after_a_race,
             listing::a_listing_has_every_live_session,
@@ -243,7 +251,7 @@ mod tests {
         let listed: BTreeSet<_> =
             __each_case!([names] []).into_iter().chain(__each_case_of_damage!([names] [])).collect();
         let sources = sources!(
-            changes commit create damage destroy expiry futures handles hostile listing model principals races sweep
+            bulk changes commit create damage destroy expiry futures handles hostile listing model principals races sweep
         );
         assert_eq!(include_str!("cases.rs").matches("pub mod ").count(), sources.len());
         let mut written = BTreeSet::new();

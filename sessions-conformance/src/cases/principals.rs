@@ -216,33 +216,3 @@ pub async fn principals_sessions_are_right_after_a_race(subject: &Subject) {
     }
     assert_eq!(subject.count().await, living.len() as u64);
 }
-
-/// Checks that ending a principal's sessions is final for requests in flight.
-pub async fn destroy_of_principal_is_final_among_racing_commits(subject: &Subject) {
-    let now = start();
-    for _ in 0..5 {
-        let mut ids = Vec::new();
-        for _ in 0..7 {
-            ids.push(subject.begin_of("ada", now).await);
-        }
-        let shared = ids.clone();
-        let race = subject.race(8, move |subject, number| {
-            let ids = shared.clone();
-            async move {
-                if number == 7 {
-                    return end(&subject, "ada", None).await.len();
-                }
-                for _ in 0..20 {
-                    // Whether it came before the end of the session does not matter.
-                    let _ = subject.commit(ids[number], &changes(now).increment("late", 1)).await;
-                }
-                0
-            }
-        });
-        assert_eq!(race.await.into_iter().sum::<usize>(), 7);
-        for id in ids {
-            assert_eq!(subject.load(id, now).await, None);
-        }
-    }
-    assert_eq!(subject.count().await, 0);
-}

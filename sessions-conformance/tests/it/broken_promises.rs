@@ -79,6 +79,15 @@ detects! {
     a_principal_for_ever: FirstBindingsStay by principals::a_new_binding_replaces_the_old;
     a_load_that_touches: LoadTouches by expiry::a_load_does_not_extend_a_session;
     a_destroy_that_says_nothing: DestroyIsSilent by destroy::a_destroy_reports_whether_there_was_a_session;
+    an_end_that_spares_the_busy: DestroyAllSparesTheBusy by bulk::destroy_all_is_final_among_racing_commits;
+    logins_that_outlive_the_end: CommitReadsThenWrites by bulk::destroy_all_is_final_for_racing_logins;
+    commits_that_outlive_a_logout: CommitReadsThenWrites by bulk::destroy_of_principal_is_final_among_racing_commits;
+    an_end_that_comes_twice: EndsAreRepeated by bulk::sessions_created_after_destroy_all_live;
+    a_logout_that_comes_twice: EndsAreRepeated by bulk::logins_after_destroy_of_principal_live;
+    ends_that_count_the_same: LogoutsLookOnce by bulk::racing_ends_count_each_session_once;
+    a_logout_of_somebody_else: LogoutsLookOnce by bulk::a_session_that_changes_hands_is_ended_or_kept;
+    an_exception_that_is_a_copy: SparedSessionsAreRestored by bulk::a_spared_session_keeps_its_racing_commits;
+    a_late_commit_that_undoes_an_end: CommitMakesRecords by bulk::a_commit_under_way_revives_nothing;
     an_end_that_leaves_no_room: EndsKeepTheRoom by destroy::a_store_works_after_destroy_all;
     principals_that_are_prefixes: PrincipalsArePrefixes by principals::principals_are_compared_byte_for_byte;
     principals_that_keep_the_dead: PrincipalsKeepTheExpired by principals::an_ended_session_has_no_principal;

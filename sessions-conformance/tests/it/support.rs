@@ -54,10 +54,14 @@ faults! {
     LoadTouches,
     DestroyIsSilent,
     EndsKeepTheRoom,
+    EndsAreRepeated,
+    DestroyAllSparesTheBusy,
+    LogoutsLookOnce,
     PrincipalsArePrefixes,
     PrincipalsKeepTheExpired,
     PrincipalsAreMiscounted,
     SparesNobody,
+    SparedSessionsAreRestored,
     SweepIgnoresItsLimit,
     SweepLooksOnce,
     SweepOnlyReports,
@@ -370,6 +374,9 @@ impl AsyncStore for Bytes {
             _ => record,
         };
         records.insert(stored.id(), stored.as_bytes().to_vec());
+        if self.has(Fault::EndsAreRepeated) && self.has_ended_many.swap(false, Ordering::SeqCst) {
+            records.clear();
+        }
         Ok(Created::STORED)
     }
 
@@ -403,6 +410,12 @@ impl AsyncStore for Bytes {
     async fn destroy_all(&self) -> Result<u64, StoreError> {
         pause().await;
         self.has_ended_many.store(true, Ordering::SeqCst);
+        if self.has(Fault::DestroyAllSparesTheBusy) {
+            let seen = self.lock().clone();
+            thread::yield_now();
+            self.lock().retain(|id, bytes| seen.get(id) != Some(bytes));
+            return Ok(seen.len() as u64);
+        }
         Ok(std::mem::take(&mut *self.lock()).len() as u64)
     }
 
@@ -427,15 +440,23 @@ impl AsyncStore for Bytes {
         }
         self.has_ended_many.store(true, Ordering::SeqCst);
         let except = except.filter(|_| !self.has(Fault::SparesNobody));
-        let mut ended = Vec::new();
-        self.lock().retain(|id, bytes| {
+        let ends = |id: &SessionId, bytes: &[u8]| {
             let is_blind = self.has(Fault::NewerFormatsSurviveLogouts);
             let record = if is_blind { self.read(bytes).ok() } else { as_this_format(bytes) };
-            let theirs = record.is_some_and(|record| self.are_one(record.principal(), &principal));
-            let ends = theirs && Some(*id) != except;
-            ended.extend(ends.then_some(*id));
-            !ends
-        });
+            record.is_some_and(|record| self.are_one(record.principal(), &principal)) && Some(*id) != except
+        };
+        let mut records = self.lock();
+        let ended: Vec<_> = records.iter().filter(|(id, bytes)| ends(id, bytes)).map(|(id, _)| *id).collect();
+        let spared = except.and_then(|id| Some((id, records.get(&id)?.clone())));
+        if self.has(Fault::LogoutsLookOnce) || self.has(Fault::SparedSessionsAreRestored) {
+            drop(records);
+            thread::yield_now();
+            records = self.lock();
+        }
+        ended.iter().for_each(|id| drop(records.remove(id)));
+        if self.has(Fault::SparedSessionsAreRestored) {
+            records.extend(spared);
+        }
         Ok(ended)
     }
 
