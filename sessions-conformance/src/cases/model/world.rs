@@ -183,6 +183,10 @@ impl<'a> World<'a> {
         for principal in PRINCIPALS {
             self.check_principal(principal).await?;
         }
+        let count = answered(self.subject.store().count().await)? as usize;
+        // Expired sessions may be counted until they are swept.
+        let counts = self.live_ids(|_| true).len()..=self.records.len();
+        ensure!(counts.contains(&count), "{count} sessions are counted, not {counts:?}");
         self.check_listing(2).await
     }
 
@@ -191,6 +195,9 @@ impl<'a> World<'a> {
         let live = self.live_ids(|record| record.principal() == Some(principal));
         let found = sorted(found.iter().map(Record::id));
         ensure!(found == live, "{principal:?} has {found:?}, not {live:?}");
+        let count = answered(self.subject.store().count_of_principal(principal, self.now).await)?;
+        // Sessions that have ended may be counted for a while.
+        ensure!(count >= live.len() as u64, "{count} sessions of {principal:?} are counted, not {}", live.len());
         Ok(())
     }
 
