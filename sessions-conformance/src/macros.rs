@@ -177,6 +177,7 @@ macro_rules! __each_case {
             sweep::a_sweep_removes_no_live_session,
             sweep::a_sweep_removes_and_reports_expired_sessions,
             sweep::a_sweep_stops_at_its_limit,
+            sweep::a_sweep_follows_a_moved_deadline,
             sweep::racing_sweeps_report_each_session_once,
             sweep::a_sweep_spares_a_session_seen_meanwhile,
             sweep::a_swept_session_is_gone,

@@ -1,6 +1,6 @@
 //! Sweeping expired sessions, and no others.
 
-use sessions_core::record::Refusal;
+use sessions_core::record::{Lifetime, Refusal};
 use sessions_core::{SessionId, Timestamp};
 
 use crate::fixtures::{BRIEF, IDLE, MILLISECOND, changes, draft, fresh_id, long_ago, sorted};
@@ -80,6 +80,33 @@ pub async fn a_sweep_stops_at_its_limit(subject: &Subject) {
         assert_eq!(subject.count().await, 1);
     }
     assert!(subject.load(living, now.after(BRIEF)).await.is_some());
+}
+
+/// Checks that a sweep goes by the deadline that the last commit has left.
+pub async fn a_sweep_follows_a_moved_deadline(subject: &Subject) {
+    let now = long_ago(subject);
+    let begin = async |idle, time, lifetime| {
+        let id = subject.put(draft(fresh_id(), now).idle(Some(idle))).await.id();
+        let changes = changes(time);
+        subject.apply(id, &if let Some(lifetime) = lifetime { changes.lifetime(lifetime) } else { changes }).await;
+        id
+    };
+    let endless = Lifetime::ENDLESS;
+    let unending = begin(BRIEF, now, Some(endless)).await;
+    let due = [
+        (BRIEF, begin(IDLE, now, Some(endless.with_idle(BRIEF))).await),
+        (BRIEF * 3 / 2, begin(BRIEF, now.after(BRIEF / 2), None).await),
+        (BRIEF * 2, begin(IDLE, now, Some(endless.with_absolute_deadline(now.after(BRIEF * 2)))).await),
+        (BRIEF * 3, begin(BRIEF, now, Some(endless.with_idle(BRIEF * 3))).await),
+    ];
+    for (after, id) in due {
+        assert!(subject.sweep(10, now.after(after - MILLISECOND)).await.is_empty());
+        assert!(subject.load(id, now.after(after - MILLISECOND)).await.is_some());
+        let swept = sweep_all(subject, 1, 10, now.after(after)).await;
+        assert!(if subject.expires_by_itself() { swept.is_empty() } else { swept == [id] }, "after {after:?}");
+        assert_eq!(subject.load(id, now.after(after)).await, None);
+    }
+    assert!(subject.load(unending, now.after(BRIEF * 3)).await.is_some());
 }
 
 /// Checks that racing sweeps report each session once.

@@ -65,6 +65,7 @@ faults! {
     SweepIgnoresItsLimit,
     SweepLooksOnce,
     SweepOnlyReports,
+    SweepKnowsFirstDeadlines,
     ScanSkips,
     CountIsOff,
     HandlesRemember,
@@ -493,7 +494,11 @@ impl AsyncStore for Bytes {
         let limit = if self.has(Fault::SweepIgnoresItsLimit) { usize::MAX } else { limit };
         let mut records = self.lock();
         let newer = |bytes: &[u8]| self.has(Fault::NewerFormatsAreSwept) && bytes[0] > 1;
-        let has_expired = |bytes: &[u8]| self.read(bytes).map_or(newer(bytes), |record| record.has_expired(now));
+        let has_expired = |bytes: &[u8]| {
+            self.read(bytes).map_or(newer(bytes), |record| {
+                record.has_expired(now) && (record.version() == 0 || !self.has(Fault::SweepKnowsFirstDeadlines))
+            })
+        };
         let expired = records.iter().filter(|(_, bytes)| has_expired(bytes)).map(|(id, _)| *id);
         let expired: Vec<_> = expired.take(limit).collect();
         if self.has(Fault::SweepLooksOnce) {
