@@ -171,6 +171,7 @@ macro_rules! __each_case {
             listing::the_count_follows_creates_and_destroys,
             listing::the_count_is_right_after_a_race,
             listing::a_listing_has_every_live_session,
+            listing::a_listing_without_room_has_every_session,
             listing::a_listing_shows_whole_records,
             listing::a_listing_misses_no_session_that_stays,
             listing::a_listing_skips_expired_sessions,

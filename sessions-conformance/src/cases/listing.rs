@@ -61,6 +61,13 @@ pub async fn a_listing_has_every_live_session(subject: &Subject) {
     assert!(subject.listed(7, now.after(IDLE)).await.is_empty());
 }
 
+/// Checks that a limit of zero is a hint too: the listing has all sessions, and ends.
+pub async fn a_listing_without_room_has_every_session(subject: &Subject) {
+    let now = start();
+    let ids = begin_many(subject, 5, now).await;
+    assert_eq!(subject.listed(0, now).await, ids);
+}
+
 /// Checks that a listing returns whole records.
 pub async fn a_listing_shows_whole_records(subject: &Subject) {
     let now = start();

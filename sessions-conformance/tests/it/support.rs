@@ -67,6 +67,7 @@ faults! {
     SweepOnlyReports,
     SweepKnowsFirstDeadlines,
     ScanSkips,
+    ScanTakesItsLimit,
     CountIsOff,
     HandlesRemember,
     DamageIsNone,
@@ -477,6 +478,7 @@ impl AsyncStore for Bytes {
         let after = from.map(|cursor| SessionId::from_bytes(cursor.as_bytes().try_into().unwrap()));
         let mut records = self.all()?;
         records.retain(|record| Some(record.id()) > after && record.is_live(now));
+        let limit = if self.has(Fault::ScanTakesItsLimit) { limit } else { limit.max(1) };
         let is_last = records.len() <= limit;
         records.truncate(limit);
         let next = records.last().filter(|_| !is_last).map(|record| Cursor::from_bytes(*record.id().as_bytes()));
