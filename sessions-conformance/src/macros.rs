@@ -199,6 +199,8 @@ macro_rules! __each_case {
             races::a_required_absence_admits_one_racing_commit,
             races::racing_renewals_have_one_winner,
             races::an_old_secret_writes_nothing_after_a_renewal,
+            races::racing_commits_return_what_they_wrote,
+            races::racing_clocks_leave_the_latest_time,
             races::writes_of_different_sessions_do_not_mix,
             futures::a_dropped_commit_is_all_or_nothing,
             futures::a_dropped_create_is_all_or_nothing,

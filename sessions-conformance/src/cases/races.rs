@@ -3,7 +3,7 @@
 use sessions_core::record::Refusal;
 use sessions_core::record::{Changes, Limits, SecretHash};
 
-use crate::fixtures::{NEW_SECRET, changes, draft, entries, flashes, fresh_id, start, value};
+use crate::fixtures::{MILLISECOND, NEW_SECRET, answered, changes, draft, entries, flashes, fresh_id, start, value};
 use crate::subject::Subject;
 
 /// Checks that racing writes of different keys all survive.
@@ -208,6 +208,44 @@ pub async fn an_old_secret_writes_nothing_after_a_renewal(subject: &Subject) {
         assert_eq!(count, applied.into_iter().sum::<u32>().to_string().as_bytes());
         subject.apply(id, &Changes::new(now, NEW_SECRET)).await;
     }
+}
+
+/// Checks that each racing commit returns a record with its own changes, after those before it.
+pub async fn racing_commits_return_what_they_wrote(subject: &Subject) {
+    let now = start();
+    let first = subject.put(draft(fresh_id(), now)).await;
+    let race = subject.race(8, move |subject, number| {
+        let mut base = first.clone();
+        async move {
+            let key = number.to_string();
+            for round in 1..=8 {
+                let text = round.to_string();
+                let changes = changes(now).set(&key, text.as_bytes()).increment("count", 1);
+                let new = answered(subject.store().commit(&base, &changes).await).expect("nobody ends the session");
+                assert_eq!(value(&new, &key), text.as_bytes());
+                assert_eq!(value(&new, "count"), new.version().to_string().as_bytes());
+                assert!(new.version() > base.version());
+                base = new;
+            }
+            base.version()
+        }
+    });
+    assert_eq!(race.await.into_iter().max(), Some(64), "one of them wrote the last record");
+}
+
+/// Checks that racing requests with different clocks leave the latest time.
+pub async fn racing_clocks_leave_the_latest_time(subject: &Subject) {
+    let now = start();
+    let id = subject.begin(now).await;
+    let time = move |number: usize, round: u32| now.after(MILLISECOND * (round * 8 + number as u32));
+    let race = subject.race(8, move |subject, number| async move {
+        for round in (0..8).rev() {
+            subject.apply(id, &changes(time(number, round))).await;
+            assert!(subject.find(id, now).await.last_seen() >= time(number, 7));
+        }
+    });
+    race.await;
+    assert_eq!(subject.find(id, now).await.last_seen(), time(7, 7));
 }
 
 /// Checks that writes of different sessions do not mix.

@@ -101,6 +101,8 @@ detects! {
     a_count_beside_the_model: CountIsOff by model::any_sequence_of_calls_matches_the_model;
     a_sweep_by_old_deadlines: SweepKnowsFirstDeadlines by sweep::a_sweep_follows_a_moved_deadline;
     a_listing_of_nothing: ScanTakesItsLimit by listing::a_listing_without_room_has_every_session;
+    racing_commits_that_return_the_old_record: CommitReturnsTheBase by races::racing_commits_return_what_they_wrote;
+    a_time_that_goes_back: CommitReadsThenWrites by races::racing_clocks_leave_the_latest_time;
     a_handle_that_remembers: HandlesRemember by handles::two_handles_see_each_others_writes;
     damage_that_is_hidden: DamageIsNone by damage::a_damaged_record_harms_no_other_session;
     damage_that_spreads: DamageStopsListings by damage::a_damaged_record_harms_no_other_session;
