@@ -206,6 +206,8 @@ macro_rules! __each_case {
             futures::a_dropped_create_is_all_or_nothing,
             futures::a_dropped_destroy_is_all_or_nothing,
             futures::a_dropped_destroy_of_a_principal_leaves_whole_sessions,
+            futures::a_dropped_destroy_all_leaves_whole_sessions,
+            futures::a_dropped_sweep_leaves_whole_sessions,
             futures::dropped_futures_leak_nothing,
             futures::a_future_borrows_nothing,
             handles::two_handles_see_each_others_writes,

@@ -8,7 +8,9 @@ use std::task::Poll;
 use sessions_core::record::{Lifetime, Record};
 use sessions_core::store::StoreFuture;
 
-use crate::fixtures::{BRIEF, NEW_SECRET, SECOND, answered, assert_same, built, changes, draft, fresh_id, start};
+use crate::fixtures::{
+    BRIEF, NEW_SECRET, SECOND, answered, assert_same, built, changes, draft, fresh_id, long_ago, start,
+};
 use crate::subject::Subject;
 
 /// Maximum number of polls of a future before it is dropped.
@@ -135,6 +137,56 @@ pub async fn a_dropped_destroy_of_a_principal_leaves_whole_sessions(subject: &Su
         }
     }
     assert_eq!(subject.count().await, 0);
+}
+
+/// Checks that a dropped end of all sessions leaves whole sessions.
+pub async fn a_dropped_destroy_all_leaves_whole_sessions(subject: &Subject) {
+    let now = start();
+    for polls in 0..=POLLS {
+        let mut records = Vec::new();
+        for _ in 0..5 {
+            records.push(subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1")).await);
+        }
+        abandon(subject.store().destroy_all(), polls).await;
+        for record in &records {
+            if let Some(found) = subject.load(record.id(), now).await {
+                assert_same(&found, record);
+            }
+        }
+        subject.destroy_all().await;
+        for record in &records {
+            assert_eq!(subject.load(record.id(), now).await, None);
+        }
+    }
+    assert!(subject.ids_of("ada", now).await.is_empty());
+    assert_eq!(subject.count().await, 0);
+}
+
+/// Checks that a dropped sweep leaves whole sessions, which later sweeps remove.
+pub async fn a_dropped_sweep_leaves_whole_sessions(subject: &Subject) {
+    let now = long_ago(subject);
+    let living = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1")).await;
+    for polls in 0..=POLLS {
+        let mut records = Vec::new();
+        for _ in 0..5 {
+            records.push(subject.put(draft(fresh_id(), now).idle(Some(BRIEF)).entry("a", b"1")).await);
+        }
+        abandon(subject.store().sweep(10, now.after(BRIEF)), polls).await;
+        for record in &records {
+            // By a clock that is behind, a session that is stored still lives.
+            if let Some(found) = subject.load(record.id(), now).await {
+                assert_same(&found, record);
+            }
+        }
+        assert_same(&subject.find(living.id(), now).await, &living);
+    }
+    for _ in 0..100 {
+        if subject.expires_by_itself() || subject.count().await == 1 {
+            return;
+        }
+        subject.sweep(10, now.after(BRIEF)).await;
+    }
+    panic!("sessions are left that no sweep removes");
 }
 
 /// Checks that a store still works after thousands of dropped futures.

@@ -103,6 +103,8 @@ detects! {
     a_listing_of_nothing: ScanTakesItsLimit by listing::a_listing_without_room_has_every_session;
     racing_commits_that_return_the_old_record: CommitReturnsTheBase by races::racing_commits_return_what_they_wrote;
     a_time_that_goes_back: CommitReadsThenWrites by races::racing_clocks_leave_the_latest_time;
+    an_end_of_all_that_can_be_cut_in_half: EndsAreTwoSteps by futures::a_dropped_destroy_all_leaves_whole_sessions;
+    a_sweep_that_can_be_cut_in_half: EndsAreTwoSteps by futures::a_dropped_sweep_leaves_whole_sessions;
     a_handle_that_remembers: HandlesRemember by handles::two_handles_see_each_others_writes;
     damage_that_is_hidden: DamageIsNone by damage::a_damaged_record_harms_no_other_session;
     damage_that_spreads: DamageStopsListings by damage::a_damaged_record_harms_no_other_session;

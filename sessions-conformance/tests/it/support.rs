@@ -66,6 +66,7 @@ faults! {
     SweepLooksOnce,
     SweepOnlyReports,
     SweepKnowsFirstDeadlines,
+    EndsAreTwoSteps,
     ScanSkips,
     ScanTakesItsLimit,
     CountIsOff,
@@ -244,6 +245,22 @@ impl Bytes {
         }
     }
 
+    /// Empties the records that are about to end, if the fault ends them in two steps.
+    async fn empty_first(&self, ends: impl Fn(&Record) -> bool) {
+        if !self.has(Fault::EndsAreTwoSteps) {
+            return;
+        }
+        for bytes in self.lock().values_mut() {
+            if let Ok(record) = self.read(bytes).as_ref()
+                && ends(record)
+            {
+                let emptied = Record::builder(record.id(), record.secret_hash(), record.created());
+                *bytes = emptied.principal(record.principal()).build().unwrap().as_bytes().to_vec();
+            }
+        }
+        pause().await;
+    }
+
     fn all(&self) -> Result<Vec<Record>, StoreError> {
         if self.has(Fault::DamageStopsListings) {
             return self.all_or_none();
@@ -406,11 +423,13 @@ impl AsyncStore for Bytes {
 
     async fn destroy(&self, id: SessionId) -> Result<bool, StoreError> {
         pause().await;
+        self.empty_first(|record| record.id() == id).await;
         Ok(self.lock().remove(&id).is_some() || self.has(Fault::DestroyIsSilent))
     }
 
     async fn destroy_all(&self) -> Result<u64, StoreError> {
         pause().await;
+        self.empty_first(|_| true).await;
         self.has_ended_many.store(true, Ordering::SeqCst);
         if self.has(Fault::DestroyAllSparesTheBusy) {
             let seen = self.lock().clone();
@@ -440,6 +459,7 @@ impl AsyncStore for Bytes {
         if self.has(Fault::DamageStopsLogouts) {
             self.all_or_none()?;
         }
+        self.empty_first(|record| self.are_one(record.principal(), &principal)).await;
         self.has_ended_many.store(true, Ordering::SeqCst);
         let except = except.filter(|_| !self.has(Fault::SparesNobody));
         let ends = |id: &SessionId, bytes: &[u8]| {
@@ -493,6 +513,7 @@ impl AsyncStore for Bytes {
         if self.has(Fault::DamageStopsSweeps) {
             self.all_or_none()?;
         }
+        self.empty_first(|record| record.has_expired(now)).await;
         let limit = if self.has(Fault::SweepIgnoresItsLimit) { usize::MAX } else { limit };
         let mut records = self.lock();
         let newer = |bytes: &[u8]| self.has(Fault::NewerFormatsAreSwept) && bytes[0] > 1;
