@@ -231,7 +231,10 @@ macro_rules! __each_case_of_damage {
             damage::a_damaged_record_stops_no_logout,
             damage::a_damaged_record_stops_no_sweep,
             damage::a_newer_format_is_left_unchanged,
+            damage::a_damaged_record_stops_no_login,
+            damage::an_error_names_its_store,
             damage::a_newer_format_stops_no_logout,
+            damage::a_newer_format_stops_no_destroy,
         }
     };
 }

@@ -101,6 +101,40 @@ pub async fn a_newer_format_stops_no_logout(subject: &Subject) {
     assert_eq!(subject.load(ids[1], long_ago(subject)).await, None);
 }
 
+/// Checks that any session of a newer format can be ended.
+pub async fn a_newer_format_stops_no_destroy(subject: &Subject) {
+    let now = long_ago(subject);
+    let ids = damaged(subject, Damage::NewerFormat).await;
+    assert!(subject.destroy(ids[1]).await);
+    assert_eq!(subject.load(ids[1], now).await, None);
+    assert_eq!(subject.destroy_all().await, 2);
+    let ids = damaged(subject, Damage::NewerFormat).await;
+    assert_eq!(subject.destroy_all().await, 3);
+    assert_eq!(subject.load(ids[1], now).await, None);
+    assert_eq!(subject.count().await, 0);
+}
+
+/// Checks that a principal with a damaged record can sign in again, for which a request counts the
+/// principal's sessions.
+pub async fn a_damaged_record_stops_no_login(subject: &Subject) {
+    let now = long_ago(subject);
+    for damage in [Damage::Corrupt, Damage::NewerFormat] {
+        let ids = damaged(subject, damage).await;
+        let login = subject.begin(now).await;
+        subject.apply(login, &changes(now).renew(NEW_SECRET).bind("ada")).await;
+        assert!(answered(subject.store().count_of_principal("ada", now).await) >= 3);
+        assert_eq!(subject.ids_of("ada", now).await, sorted([ids[0], ids[2], login]));
+        subject.destroy_all().await;
+    }
+}
+
+/// Checks that an error names the store that it comes from.
+pub async fn an_error_names_its_store(subject: &Subject) {
+    let ids = damaged(subject, Damage::Corrupt).await;
+    let error = subject.store().load(ids[1], long_ago(subject)).await.expect_err("the record is damaged");
+    assert_eq!(error.store(), subject.store().name());
+}
+
 /// Checks that a sweep skips or removes a damaged record, and continues.
 pub async fn a_damaged_record_stops_no_sweep(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;

@@ -108,6 +108,9 @@ detects! {
     a_handle_that_remembers: HandlesRemember by handles::two_handles_see_each_others_writes;
     damage_that_is_hidden: DamageIsNone by damage::a_damaged_record_harms_no_other_session;
     damage_that_spreads: DamageStopsListings by damage::a_damaged_record_harms_no_other_session;
+    damage_that_stops_logins: DamageStopsListings by damage::a_damaged_record_stops_no_login;
+    an_error_of_nobody: ErrorsNameNobody by damage::an_error_names_its_store;
+    a_destroy_of_this_build_alone: NewerFormatsSurviveLogouts by damage::a_newer_format_stops_no_destroy;
     damage_that_stops_logouts: DamageStopsLogouts by damage::a_damaged_record_stops_no_logout;
     damage_that_stops_sweeps: DamageStopsSweeps by damage::a_damaged_record_stops_no_sweep;
     a_sweep_of_the_future: NewerFormatsAreSwept by damage::a_newer_format_is_left_unchanged;

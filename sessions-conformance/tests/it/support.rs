@@ -75,6 +75,7 @@ faults! {
     DamageStopsListings,
     DamageStopsLogouts,
     DamageStopsSweeps,
+    ErrorsNameNobody,
     NewerFormatsAreSwept,
     NewerFormatsSurviveLogouts,
 }
@@ -140,7 +141,8 @@ impl Bytes {
     }
 
     fn read(&self, bytes: &[u8]) -> Result<Record, StoreError> {
-        let unreadable = |error: RecordError| StoreError::new(self.name(), error.store_error_kind()).caused_by(error);
+        let name = if self.has(Fault::ErrorsNameNobody) { "" } else { self.name() };
+        let unreadable = |error: RecordError| StoreError::new(name, error.store_error_kind()).caused_by(error);
         Record::decode(bytes).map_err(unreadable)
     }
 
@@ -424,7 +426,11 @@ impl AsyncStore for Bytes {
     async fn destroy(&self, id: SessionId) -> Result<bool, StoreError> {
         pause().await;
         self.empty_first(|record| record.id() == id).await;
-        Ok(self.lock().remove(&id).is_some() || self.has(Fault::DestroyIsSilent))
+        let mut records = self.lock();
+        if self.has(Fault::NewerFormatsSurviveLogouts) && records.get(&id).is_some_and(|bytes| bytes[0] > 1) {
+            return Ok(false);
+        }
+        Ok(records.remove(&id).is_some() || self.has(Fault::DestroyIsSilent))
     }
 
     async fn destroy_all(&self) -> Result<u64, StoreError> {
