@@ -345,3 +345,17 @@ fn a_secret_and_its_successor_are_one_session() {
     both.visit(|session| session.destroy());
     assert_eq!(fixture.count(), 0);
 }
+
+/// Regression: with a save in each request, no rotation ever began.
+#[test]
+fn a_request_that_saves_rotates_too() {
+    let fixture = fixture();
+    let mut browser = due(&fixture);
+    let save = |session: &Session| {
+        session.set("k", "v").unwrap();
+        block_on(session.save()).unwrap();
+    };
+    assert!(browser.visit(save).set_cookie.is_some());
+    assert_eq!(browser.visit(save).set_cookie, None, "the rotation has ended");
+    assert_eq!(browser.user().as_deref(), Some("ann"));
+}

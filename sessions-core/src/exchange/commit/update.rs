@@ -57,7 +57,7 @@ impl Update {
         };
         let writes = state.take_writes(now, expected, secret, sessions.config().limits);
         if is_save && let Some(live) = state.live_mut() {
-            (live.rotation_due, live.cookie_due) = (rotation_due, resends);
+            (live.rotation_due, live.cookie_due) = (rotation_due, resends || rotation_due);
         }
         drop(guard);
         let mut update = Self { base, writes, is_touch, sent: None };
