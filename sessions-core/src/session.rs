@@ -306,9 +306,9 @@ impl Session {
     /// record would exceed its limits. [`TooManySessions`](crate::ErrorKind::TooManySessions) means
     /// that the login was refused, and that the session has ended.
     /// [`AlreadyCommitted`](crate::ErrorKind::AlreadyCommitted) means that a cookie would have to
-    /// be set but the response headers were sent; the changes that need the cookie are dropped.
-    /// [`NoSession`](crate::ErrorKind::NoSession) means that the request may begin none: it is an
-    /// `OPTIONS` request.
+    /// be set but the response headers were sent; the changes that need the cookie are dropped, and
+    /// all changes if there is a login among them. [`NoSession`](crate::ErrorKind::NoSession) means
+    /// that the request may begin none: it is an `OPTIONS` request.
     ///
     /// [`TooManyTokens`](crate::ErrorKind::TooManyTokens) and
     /// [`NewerFormat`](crate::ErrorKind::NewerFormat) mean that the request's tokens could not be

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{Error, ErrorKind, Event, Session};
+use sessions_core::{Error, ErrorKind, Event, Login, Session};
 
 use crate::log::logged;
 use crate::support::{Fixture, varies};
@@ -253,4 +253,29 @@ fn preflight_begins_no_session() {
     session.set("seen", "2").unwrap();
     browser.finish(&session, 204).unwrap();
     assert_eq!(browser.get("seen").as_deref(), Some("2"), "one that exists is written to");
+}
+
+/// Regression: the next save wrote what came with a refused login into the session of whoever was
+/// signed in, removed their entries and restarted their absolute timeout.
+#[test]
+fn a_late_login_leaves_nothing() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.visit(|session| {
+        session.login("ann").unwrap();
+        session.set("cart", "ann's").unwrap();
+    });
+    let before = block_on(fixture.sessions.sessions_of("ann")).unwrap()[0].expires_at();
+    let stream = browser.start();
+    browser.finish(&stream, 200).unwrap();
+    stream.login(Login::new("bob").remember(Duration::from_secs(30 * 24 * 60 * 60))).unwrap();
+    stream.set("mail", "bob's").unwrap();
+    assert_eq!(block_on(stream.save()).unwrap_err().kind(), ErrorKind::AlreadyCommitted);
+    assert_eq!((stream.principal().as_deref(), stream.contains("mail")), (Some("ann"), false));
+    block_on(stream.save()).unwrap();
+    drop(stream);
+    let info = &block_on(fixture.sessions.sessions_of("ann")).unwrap()[0];
+    assert_eq!(info.expires_at(), before);
+    let seen = browser.visit(|session| (session.lenient("cart").text(), session.lenient("mail").text())).result;
+    assert_eq!(seen, (Some("ann's".to_owned()), None));
 }

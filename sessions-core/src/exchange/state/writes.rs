@@ -109,12 +109,14 @@ impl State {
     }
 
     /// Discards what would need a cookie, once the response headers were sent.
+    ///
+    /// With a login that is everything: what was written since belongs to its principal.
     pub(crate) fn drop_late(&mut self) {
         (self.renewal, self.is_refused) = (false, false);
+        if self.live().is_none() || self.signs_in() {
+            return self.drop_request_data();
+        }
         let lifetime = self.new_lifetime();
         self.head = lifetime.map(|_| Box::new(HeadChanges { lifetime, ..HeadChanges::default() }));
-        if self.live().is_none() {
-            self.view().discard_edits();
-        }
     }
 }
