@@ -180,7 +180,7 @@ impl SessionsBuilder {
     /// [`limit_policy`](Self::limit_policy). Concurrent logins may exceed the limit for a moment.
     /// If the store fails at this check, the next login checks again. The clocks of the servers
     /// decide which logins are the oldest. A login costs one more call to the store, which counts
-    /// the principal's sessions.
+    /// the principal's sessions, or loads them if logins are refused.
     pub fn sessions_per_principal(mut self, most: impl Into<Option<usize>>) -> Self {
         self.config.sessions_per_principal = most.into();
         self

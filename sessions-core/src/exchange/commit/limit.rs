@@ -29,7 +29,12 @@ impl Limit {
     ) -> Step {
         let sessions = &driver.shared.sessions;
         let Some(most) = sessions.config().sessions_per_principal else { return Step::Done(headers) };
-        let count = match sessions.store().count_of_principal(principal, sessions.now()).try_ready() {
+        let count = match sessions.config().limit_policy {
+            LimitPolicy::EndOldest => sessions.store().count_of_principal(principal, sessions.now()),
+            // Another login's check may have ended this one, however few are left.
+            LimitPolicy::RefuseLogin => StoreFuture::ready(Ok(u64::MAX)),
+        };
+        let count = match count.try_ready() {
             Ok(Ok(count)) if count <= most as u64 => return Step::Done(headers),
             Ok(answer) => StoreFuture::ready(answer),
             Err(later) => later,
@@ -70,9 +75,8 @@ async fn enforce(
     }
     let records = sessions.store().of_principal(&principal, sessions.now()).await?;
     let policy = sessions.config().limit_policy;
-    let ended = choose(records, most, policy);
-    let mut is_refused = false;
-    for id in ended {
+    let mut is_refused = policy == LimitPolicy::RefuseLogin && records.iter().all(|record| record.id() != own);
+    for id in choose(records, most, policy) {
         match sessions.store().destroy(id).await {
             Ok(existed) => {
                 is_refused |= id == own && policy == LimitPolicy::RefuseLogin;
