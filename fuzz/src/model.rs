@@ -293,6 +293,7 @@ impl Model {
         let (key, value) = (change.key(), change.value);
         match change.verb {
             Verb::Set => self.put(key, value.to_vec(), false)?,
+            Verb::Replace => drop(self.entries.insert(key.to_owned(), (value.to_vec(), false))),
             Verb::SetImmutable => drop(self.entries.insert(key.to_owned(), (value.to_vec(), true))),
             Verb::Remove => drop(self.entries.remove(key)),
             Verb::Increment => {

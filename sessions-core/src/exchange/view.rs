@@ -87,7 +87,8 @@ impl View {
     pub(crate) fn set(&mut self, verb: Verb, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let (scope, is_immutable) = (verb.scope(), verb == Verb::SetImmutable);
         let position = self.edits.position(scope, key.as_bytes());
-        let old = self.seen(scope, key, self.edits.at(position));
+        let edit = self.edits.at(position);
+        let old = self.seen(scope, key, edit);
         // Another request may have read the stored flash, so an equal one is set all the same.
         let may_keep = scope == Scope::Entries;
         match old {
@@ -96,6 +97,7 @@ impl View {
             _ => {}
         }
         let old = old.map(|seen| seen.value.len());
+        let verb = edit.filter(|_| verb == Verb::Set).map_or(verb, |edit| edit.verb.then_set());
         self.check_edits(position.is_err(), limits)?;
         self.measured = Some(self.grown(key, old, value.len(), limits)?);
         self.edits.put_at(position, Change { verb, key: key.as_bytes(), value, by: 0 });
@@ -114,7 +116,7 @@ impl View {
         let edit = self.edits.at(position);
         let (verb, by_all) = match edit {
             // The request set or removed the entry, so the sum is known and is set as a value.
-            Some(edit) if matches!(edit.verb, Verb::Set | Verb::Remove) => (Verb::Set, Some(0)),
+            Some(edit) if edit.verb != Verb::Increment => (edit.verb.then_set(), Some(0)),
             Some(edit) => (Verb::Increment, edit.by.checked_add(by)),
             None => (Verb::Increment, Some(by)),
         };

@@ -223,7 +223,7 @@ pub(super) fn changed_slot<'a>(edit: Change<'a>, old: Option<Entry<'a>>) -> Resu
         return Err(Refusal::Conflict);
     }
     Ok(match edit.verb {
-        Verb::Set => Some(NewSlot { kind: Kind::Plain, key, value }),
+        Verb::Set | Verb::Replace => Some(NewSlot { kind: Kind::Plain, key, value }),
         Verb::SetImmutable => Some(NewSlot { kind: Kind::Immutable, key, value }),
         Verb::Increment => {
             let sum = add(old.map(|entry| entry.value), edit.by).ok_or(Refusal::Conflict)?;

@@ -240,3 +240,28 @@ fn a_key_counts_and_updates_the_entry_of_its_name() {
     let doubled = browser.visit(|session| block_on(VISITS.update(session, |n| n.unwrap_or(0) * 2)).unwrap()).result;
     assert_eq!((doubled, browser.get("visits").as_deref()), (8, Some("8")));
 }
+
+/// Regression: the store took the removal and the set for a set of the immutable entry, and refused
+/// all writes of the request.
+#[test]
+fn a_removed_immutable_entry_can_be_set() {
+    let sets: [fn(&Session); 3] = [
+        |session| session.set("plan", "1").unwrap(),
+        |session| assert_eq!(session.increment("plan", 1).unwrap(), 1),
+        |session| {
+            session.set("plan", "2").unwrap();
+            session.remove("plan");
+            session.set("plan", "1").unwrap();
+        },
+    ];
+    for set in sets {
+        let mut browser = Fixture::new().browser();
+        browser.visit(|session| session.set_immutable("plan", "pro").unwrap());
+        browser.visit(|session| {
+            assert!(session.remove("plan"));
+            set(session);
+        });
+        assert_eq!(browser.get("plan").as_deref(), Some("1"));
+        browser.set("plan", "not immutable any more");
+    }
+}

@@ -62,6 +62,8 @@ pub enum Verb {
     RequireAbsent,
     /// Sets an entry. If the existing entry is immutable, nothing is applied.
     Set,
+    /// Sets an entry that the same request has removed, even if it was immutable.
+    Replace,
     /// Sets an entry and makes it immutable, even if it was immutable before.
     SetImmutable,
     /// Removes an entry, if it exists.
@@ -85,9 +87,14 @@ impl Verb {
     pub(crate) const fn scope(self) -> Scope {
         match self {
             Self::Require | Self::RequireAbsent => Scope::Requirements,
-            Self::Set | Self::SetImmutable | Self::Remove | Self::Increment => Scope::Entries,
+            Self::Set | Self::Replace | Self::SetImmutable | Self::Remove | Self::Increment => Scope::Entries,
             Self::SetFlash | Self::RemoveFlash | Self::ConsumeFlash | Self::SpendFlash => Scope::Flashes,
         }
+    }
+
+    /// Returns the verb of a later set of the same entry.
+    pub(crate) const fn then_set(self) -> Self {
+        if matches!(self, Self::Remove | Self::Replace) { Self::Replace } else { Self::Set }
     }
 }
 
@@ -101,7 +108,7 @@ impl<'a> Change<'a> {
     /// Returns the entry or flash that the request sees after the change.
     pub(crate) fn seen(self) -> Option<Entry<'a>> {
         let kind = match self.verb {
-            Verb::Set | Verb::Increment => Kind::Plain,
+            Verb::Set | Verb::Replace | Verb::Increment => Kind::Plain,
             Verb::SetImmutable => Kind::Immutable,
             Verb::SetFlash | Verb::ConsumeFlash | Verb::SpendFlash => Kind::Flash,
             Verb::Require | Verb::RequireAbsent | Verb::Remove | Verb::RemoveFlash => return None,
@@ -254,8 +261,8 @@ impl Edits {
         for edit in newer.iter() {
             let old = self.find(edit.verb.scope(), edit.key);
             let (verb, by) = match (old.map(|old| (old.verb, old.by)), edit.verb) {
-                (Some((Verb::Set | Verb::Remove, _)), Verb::Increment) => (Verb::Set, 0),
                 (Some((Verb::Increment, by)), Verb::Increment) => (Verb::Increment, by.saturating_add(edit.by)),
+                (Some((old, _)), Verb::Set | Verb::Increment) => (old.then_set(), 0),
                 (Some((Verb::SetFlash, _)), Verb::ConsumeFlash) => (Verb::SpendFlash, 0),
                 (_, verb) => (verb, edit.by),
             };
@@ -365,7 +372,7 @@ mod tests {
             (Verb::Set, "set", b"2", 0),
             (Verb::Increment, "sum", b"8", 5),
             (Verb::Set, "number", b"4", 0),
-            (Verb::Set, "gone", b"1", 0),
+            (Verb::Replace, "gone", b"1", 0),
             (Verb::SpendFlash, "flash", b"1", 0),
             (Verb::Remove, "new", b"", 0),
         ]);
