@@ -401,3 +401,16 @@ fn a_shifted_expiration_survives_a_renewal_under_way() {
     browser.finish(&session, 200).unwrap();
     assert_eq!(fixture.store.counts().1, 1);
 }
+
+/// Regression: the refusal of a dropped save took the renewal of a failed response with it.
+#[test]
+fn a_failed_response_renews_behind_a_refused_save() {
+    let (fixture, mut browser, session) = with_cart();
+    session.set("cart", "empty").unwrap();
+    browser.clone().visit(|session| session.set_immutable("cart", "full").unwrap());
+    drop(begin_save(&fixture, &session));
+    session.renew();
+    let mut old = browser.clone();
+    assert!(browser.finish(&session, 500).unwrap().set_cookie.is_some());
+    assert_eq!((browser.get("cart").as_deref(), old.get("cart")), (Some("full"), None));
+}

@@ -188,7 +188,12 @@ impl Driver {
             if let Some(step) = begun {
                 return self.settle(step?).await;
             }
-            self.turn = Some(take_turn(&self.shared).await?);
+            match take_turn(&self.shared).await {
+                Ok(turn) => self.turn = Some(turn),
+                // A failed response drops the refused writes too, but not a renewal.
+                Err(_) if self.drops_writes() => {}
+                Err(error) => return Err(error),
+            }
             begun = self.begin();
         }
     }
