@@ -220,8 +220,9 @@ impl State {
     /// Lets the response send a persistent cookie again, after a commit that sends none has
     /// restarted the idle timeout.
     pub(crate) fn resend_cookie(&mut self, lifetime: Lifetime) {
+        let is_due = lifetime.cookie_persists() && !self.by_bearer();
         if let Some(live) = self.live_mut() {
-            live.cookie_due |= lifetime.cookie_persists();
+            live.cookie_due |= is_due;
         }
     }
 

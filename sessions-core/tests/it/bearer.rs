@@ -162,3 +162,17 @@ fn a_login_on_a_session_that_ended_meanwhile_is_refused() {
         assert_eq!(fixture.count(), 0);
     }
 }
+
+/// Regression: `update` and `take` asked for a cookie to be sent again, which cost one more write.
+#[test]
+fn no_write_is_made_for_a_cookie_that_is_not_sent() {
+    let (fixture, _) = fixture();
+    let remembered = Login::new("ann").remember(Duration::from_secs(24 * 60 * 60));
+    let issued = block_on(fixture.sessions.issue(remembered)).unwrap();
+    fixture.store.counts();
+    ask(&fixture, issued.token(), |session| {
+        block_on(session.update("n", |n: Option<i64>| n.unwrap_or(0) + 1)).unwrap();
+        assert_eq!(block_on(session.take("n")).unwrap(), Some(1));
+    });
+    assert_eq!(fixture.store.counts().1, 2);
+}
