@@ -15,7 +15,7 @@ pub use exchanges::Exchanges;
 pub use guard::{CommitGuard, ExchangeGuard};
 pub use response::{Header, ResponseHeaders, SessionHeaders, write_redirect};
 
-pub(crate) use commit::{save, save_increment, take_turn};
+pub(crate) use commit::{save, take_turn, take_turn_for};
 pub(crate) use shared::Shared;
 pub(crate) use state::{Stage, State};
 

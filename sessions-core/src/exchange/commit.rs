@@ -11,7 +11,7 @@ mod update;
 pub use error::CommitError;
 
 pub(super) use driver::Question;
-pub(crate) use driver::{save, save_increment, take_turn};
+pub(crate) use driver::{save, take_turn, take_turn_for};
 
 use std::sync::Arc;
 

@@ -261,6 +261,11 @@ impl State {
         self.head.as_ref().is_some_and(|head| head.principal.is_some())
     }
 
+    /// Returns whether the request has given its stored session a new secret that is not saved yet.
+    pub(crate) const fn is_renewing(&self) -> bool {
+        self.renewal && self.live().is_some()
+    }
+
     /// Returns when the principal last proved who they are.
     pub(crate) fn signed_in_at(&self, now: Timestamp) -> Option<Timestamp> {
         let proves = self.head.as_ref().is_some_and(|head| head.confirms || head.principal.is_some());

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::Session;
 use crate::error::{Error, ErrorKind};
-use crate::exchange::{save_increment, take_turn};
+use crate::exchange::{take_turn, take_turn_for};
 use crate::manager::{Event, StoreCall};
 use crate::record::{Changes, Record, Refusal};
 
@@ -42,8 +42,7 @@ impl Session {
     /// # }).unwrap();
     /// ```
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let _turn = take_turn(&self.shared).await?;
-        save_increment(&self.shared, key).await?;
+        let _turn = take_turn_for(&self.shared, key).await?;
         for attempt in 0..ATTEMPTS {
             let Some(base) = self.base_with(key) else {
                 let value = self.get(key);
@@ -70,8 +69,9 @@ impl Session {
     /// value. For numbers, prefer [`increment`](Self::increment), which needs no round trip.
     ///
     /// An unsaved increment of this entry is saved first; the request's other writes stay unsaved.
-    /// If this request has set the entry but not saved it, or if the session is not stored yet,
-    /// this is a plain get and set.
+    /// If the request has signed in or renewed its session, all are saved first, since the old
+    /// token must not read the new value. If this request has set the entry but not saved it, or if
+    /// the session is not stored yet, this is a plain get and set.
     ///
     /// # Errors
     ///
@@ -127,8 +127,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(Option<T>) -> T,
     {
-        let _turn = take_turn(&self.shared).await?;
-        save_increment(&self.shared, key).await?;
+        let _turn = take_turn_for(&self.shared, key).await?;
         for _ in 0..ATTEMPTS {
             let Some(base) = self.base_with(key) else {
                 let value = change(judge(self.get(key))?);

@@ -1,5 +1,5 @@
 use pollster::block_on;
-use sessions_core::ErrorKind;
+use sessions_core::{ErrorKind, Session};
 
 use crate::support::Fixture;
 
@@ -134,4 +134,34 @@ fn destroy_by_id_ends_a_session() {
     assert!(block_on(fixture.sessions.destroy_by_id(id)).unwrap());
     assert!(!block_on(fixture.sessions.destroy_by_id(id)).unwrap());
     assert_eq!(browser.get("k"), None);
+}
+
+/// Regression: `update` wrote at once what followed a login into the session from before it, where
+/// whoever had its token could read it and sign in as somebody else.
+#[test]
+fn an_update_saves_a_login_or_renewal_first() {
+    let deeds: [fn(&Session); 2] = [|session| session.login("ann").unwrap(), Session::renew];
+    for (deed, late) in deeds.into_iter().flat_map(|deed| [(deed, false), (deed, true)]) {
+        let fixture = Fixture::new();
+        let mut planted = fixture.browser();
+        planted.set("cart", "7");
+        let mut user = planted.clone();
+        fixture.store.late.store(late, std::sync::atomic::Ordering::SeqCst);
+        let session = user.start();
+        deed(&session);
+        block_on(session.update("mail", |_: Option<String>| "ann@example.com".to_owned())).unwrap();
+        assert_eq!(planted.get("mail"), None);
+        assert!(user.finish(&session, 500).unwrap().set_cookie.is_some());
+        assert_eq!((user.get("mail").as_deref(), user.get("cart").as_deref()), (Some("ann@example.com"), Some("7")));
+    }
+
+    // In a stream, nobody can be signed in.
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("cart", "7");
+    let stream = browser.start();
+    browser.finish(&stream, 200).unwrap();
+    stream.login("ann").unwrap();
+    let refused = block_on(stream.update("mail", |_: Option<String>| String::new())).unwrap_err();
+    assert_eq!((refused.kind(), browser.get("mail")), (ErrorKind::AlreadyCommitted, None));
 }

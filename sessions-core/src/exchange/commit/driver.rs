@@ -76,10 +76,20 @@ pub(crate) async fn save(shared: &Arc<Shared>) -> Result<(), Error> {
     driver.run(begun).await.map(drop)
 }
 
-/// Commits the request's unsaved increment of an entry, and nothing else. The caller has the turn.
-pub(crate) async fn save_increment(shared: &Arc<Shared>, key: &str) -> Result<(), Error> {
-    let driver = Driver::new(Arc::clone(shared), Occasion::Save);
-    driver.settle(Update::start_increment(&driver, key)?).await.map(drop)
+/// Takes the turn for a change of one entry that is committed at once.
+///
+/// An unsaved increment of the entry is committed first, and nothing else. After a login or renewal
+/// everything is: the token from before it must not read the change.
+pub(crate) async fn take_turn_for(shared: &Arc<Shared>, key: &str) -> Result<TurnGuard, Error> {
+    loop {
+        let turn = take_turn(shared).await?;
+        if !shared.lock().is_renewing() {
+            let driver = Driver::new(Arc::clone(shared), Occasion::Save);
+            return driver.settle(Update::start_increment(&driver, key)?).await.map(|_| turn);
+        }
+        drop(turn);
+        save(shared).await?;
+    }
 }
 
 /// Waits until no other commit of the exchange is running, and blocks others until the guard is
