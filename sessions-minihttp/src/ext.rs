@@ -118,9 +118,10 @@ impl SessionsExt for Sessions {
         let exchange = self.open_for(request.method());
         let head = RequestHead { method: request.method(), target: request.path(), headers: request.headers() };
         let session = block_on(exchange.session_from(&head))?;
-        // Records that the session is in use. Nobody writes the headers of a response, so nothing
-        // may be begun that needs them, such as a rotation.
-        block_on(session.save())?;
+        // Records that the session is in use, if the store can: a request that only looks does not
+        // fail for it. Nobody writes the headers of a response, so nothing may be begun that needs
+        // them, such as a rotation.
+        let _ = block_on(session.save());
         drop(exchange.abandon());
         Ok(session)
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::BufMut as _;
@@ -11,7 +12,7 @@ use sessions_minihttp::{
     HttpServer, HttpService, HttpServiceFactory, Request, Response, Sessions, SessionsExt, WithSessions, block_on,
 };
 
-use crate::support::{Client, listen, run, sessions, set_global};
+use crate::support::{Client, Fragile, listen, run, sessions, set_global};
 
 /// A service ported by replacing only the crate's name.
 #[derive(Clone)]
@@ -78,6 +79,10 @@ impl may_minihttp::HttpService for Unmoved {
     fn call(&mut self, req: may_minihttp::Request<'_, '_, '_>, rsp: &mut may_minihttp::Response<'_>) -> io::Result<()> {
         let session = self.0.load(&req)?;
         let written = match req.path() {
+            "/look" => {
+                rsp.body_vec(format!("{:?}", session.get::<u32>("n")?).into_bytes());
+                return Ok(());
+            }
             "/login" => {
                 session.login("user-42")?;
                 Ok(())
@@ -130,4 +135,21 @@ fn may_minihttps_server_begins_no_rotation() {
     let answer = ours.get("/get", &cookie);
     assert_eq!(answer.body, "Some(2)");
     assert_ne!(answer.cookie(), cookie);
+}
+
+/// Regression: a load failed if the store could not write the time of last use.
+#[test]
+fn may_minihttps_server_looks_while_the_store_cannot_write() {
+    let (clock, store) = (Arc::new(ManualClock::default()), Arc::new(Fragile::default()));
+    let builder = Sessions::builder().secure(false).clock(Arc::clone(&clock)).store(Arc::clone(&store));
+    let sessions = builder.build().unwrap();
+    let ours = run(WithSessions::new(sessions.clone(), HttpServer(Moved)));
+    let service = Unmoved(sessions);
+    let theirs = listen(|address| may_minihttp::HttpServer(service.clone()).start(address).is_ok());
+    let (mut theirs, mut ours) = (Client::new(theirs), Client::new(ours));
+    let cookie = ours.get("/set", "").cookie().to_owned();
+    clock.advance(Duration::from_secs(60));
+    store.writes_fail.store(true, Ordering::SeqCst);
+    assert_eq!(theirs.get("/look", &cookie).body, "Some(1)");
+    assert_eq!(theirs.get("/", &cookie).body, "Err(StoreUnavailable)");
 }
