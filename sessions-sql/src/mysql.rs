@@ -32,14 +32,21 @@ impl Driver for MySql {
     send_with_sqlx!();
 
     /// Without autocommit, a commit would be neither durable nor seen by others, and a read be old.
+    /// A chained COMMIT begins such a transaction again. As NULL, no bytes are unequal to any id.
     async fn examine(connection: &mut MySqlConnection, origin: Origin) -> sqlx::Result<Option<&'static str>> {
         if origin != Origin::Given {
-            connection.execute(sqlx::raw_sql("SET autocommit = 1")).await?;
+            let settings = "SET autocommit = 1, completion_type = 0, sql_safe_updates = 0, \
+                            sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+            connection.execute(sqlx::raw_sql(settings)).await?;
             return Ok(None);
         }
-        let row = connection.fetch_one(sqlx::raw_sql("SELECT @@autocommit = 1")).await?;
-        let is_on = row.try_get::<i64, _>(0)? == 1;
-        Ok((!is_on).then_some("autocommit is off in the pool's connections, so that commits would not last"))
+        let settings = "SELECT @@autocommit = 1 AND @@completion_type <> 'CHAIN' AND '' IS NOT NULL";
+        let row = connection.fetch_one(sqlx::raw_sql(settings)).await?;
+        let is_usual = row.try_get::<i64, _>(0)? == 1;
+        Ok((!is_usual).then_some(
+            "in the pool's connections autocommit is off, `completion_type` is CHAIN, or `sql_mode` has \
+             EMPTY_STRING_IS_NULL, so that commits would not last, or logouts end nothing",
+        ))
     }
 
     fn place(options: &MySqlConnectOptions) -> String {

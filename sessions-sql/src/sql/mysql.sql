@@ -46,7 +46,8 @@ SELECT CAST(count(*) AS char) FROM {table} WHERE principal = ?
 
 -- name: delete_of_principal
 -- DELETE returns nothing here. What is selected and locked is removed by `delete`.
-SELECT id FROM {table} WHERE principal = ? AND id <> ? FOR UPDATE
+-- Without a limit, that of sql_select_limit applies.
+SELECT id FROM {table} WHERE principal = ? AND id <> ? LIMIT 9223372036854775807 FOR UPDATE
 
 -- name: page
 SELECT id, head, body FROM {table} WHERE id > ? ORDER BY id LIMIT ?

@@ -9,6 +9,7 @@ use crate::support::{
 use pollster::block_on;
 use sessions_core::store::{Store, StoreErrorKind};
 use sessions_sql::{MySql, MySqlStore, SqlStore};
+use sqlx::Executor;
 use test_servers::{MariaDb, Proxy};
 
 #[test]
@@ -100,46 +101,68 @@ fn a_read_only_server_says_so() {
     block_on(app.migrate()).unwrap();
 }
 
-/// A server that turns autocommit off for all that connect, and a user that it applies to.
-fn without_autocommit() -> Option<(MariaDb, String)> {
-    MariaDb::is_installed().then(|| {
-        let server = MariaDb::start_with(&[("init-connect", "SET autocommit = 0")]);
-        let _ = server.sql("CREATE USER app@'127.0.0.1'; GRANT ALL ON test.* TO app@'127.0.0.1'");
-        let url = server.url().replace("root@", "app@");
-        (server, url)
-    })
-}
-
+/// Regression: a logout on all devices ended none or some, and what was acknowledged after it was
+/// never committed.
 #[test]
-fn commits_last_where_autocommit_is_off() {
-    let Some((server, url)) = without_autocommit() else { return };
-    let (app, other) = (migrated::<MySql>(&url, "sessions"), migrated::<MySql>(&server.url(), "sessions"));
-    let (record, ended) = (stored(&app), stored(&app));
-    assert_eq!(count(&other, &record), 0);
+fn no_setting_of_the_server_breaks_a_promise() {
+    if !MariaDb::is_installed() {
+        return;
+    }
+    let settings = "SET autocommit = 0, completion_type = CHAIN, sql_safe_updates = 1, sql_select_limit = 2, \
+                    sql_mode = 'ORACLE,EMPTY_STRING_IS_NULL'";
+    let server = MariaDb::start_with(&[("init-connect", settings)]);
+    let _ = server.sql("CREATE USER app@'127.0.0.1'; GRANT ALL ON test.* TO app@'127.0.0.1'");
+    let app = patient::<MySql>("sessions").max_connections(1).open(&server.url().replace("root@", "app@")).unwrap();
+    block_on(app.migrate()).unwrap();
+    let other = migrated::<MySql>(&server.url(), "sessions");
+    let mut all = [(); 5].map(|()| stored(&app).id());
+    assert_eq!(block_on(other.count()).unwrap(), 5);
+    all.sort_unstable();
+    let mut ended = block_on(app.destroy_of_principal("ann", None)).unwrap();
+    ended.sort_unstable();
+    assert_eq!((&ended[..], block_on(other.count()).unwrap()), (&all[..], 0));
+
+    let record = stored(&app);
     increment(&other, &record).unwrap();
     assert_eq!(count(&app, &record), 1, "a read is no older than the call");
     increment(&app, &record).unwrap();
-    assert!(block_on(app.destroy(ended.id())).unwrap());
-    drop(app);
-    assert_eq!((count(&other, &record), block_on(other.count()).unwrap()), (2, 1));
+    assert_eq!(count(&other, &record), 2);
+    assert_eq!(block_on(app.destroy_all()).unwrap(), 1);
+    assert_usable(&app);
 }
 
 #[test]
-fn a_pool_without_autocommit_is_refused() {
-    let Some((server, url)) = without_autocommit() else { return };
-    drop(migrated::<MySql>(&server.url(), "sessions"));
+fn a_pool_with_settings_that_break_promises_is_refused() {
+    if !MariaDb::is_installed() {
+        return;
+    }
+    let table = table();
+    drop(migrated::<MySql>(&mariadb().url(), &table));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let _entered = runtime.enter();
-    let open = |url: &str| {
-        let pool = sqlx::MySqlPool::connect_lazy(url).unwrap();
-        MySqlStore::builder().open_pool(pool).unwrap()
-    };
-    assert_usable(&open(&server.url()));
-    let store = open(&url);
-    for error in [block_on(store.create(&record().build().unwrap())).map(drop), block_on(store.ping())] {
-        let error = error.unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-        assert!(chain(&error).contains("autocommit is off in the pool's connections"), "{}", chain(&error));
+    for (settings, is_refused) in [
+        ("sql_select_limit = 1", false),
+        ("autocommit = 0", true),
+        ("completion_type = CHAIN", true),
+        ("sql_mode = 'EMPTY_STRING_IS_NULL'", true),
+    ] {
+        let pool = sqlx::mysql::MySqlPoolOptions::new().after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(&*format!("SET {settings}")).await.map(drop) })
+        });
+        let pool = pool.connect_lazy(&mariadb().url()).unwrap();
+        let store = MySqlStore::builder().table(&table).open_pool(pool).unwrap();
+        if !is_refused {
+            assert_usable(&store);
+            let all = [stored(&store).id(), stored(&store).id()];
+            let ended = block_on(store.destroy_of_principal("ann", None)).unwrap();
+            assert!(all.iter().all(|id| ended.contains(id)), "{settings}");
+            continue;
+        }
+        for error in [block_on(store.create(&record().build().unwrap())).map(drop), block_on(store.ping())] {
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+            assert!(chain(&error).contains("in the pool's connections"), "{settings}: {}", chain(&error));
+        }
     }
 }
 
