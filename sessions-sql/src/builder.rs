@@ -133,7 +133,11 @@ impl<D: Database> SqlBuilder<D> {
         let query = UrlOptions::parse(query, &[OWN, D::OWN_OPTIONS, D::SQLX_OPTIONS].concat())?;
         self.read(&query)?;
         let table = self.checked_table()?;
-        let origin = if self.pgbouncer.is_some() { Origin::Declared } else { Origin::Direct };
+        let origin = match self.pgbouncer {
+            Some(true) => Origin::Pooled,
+            Some(false) => Origin::Declared,
+            None => Origin::Direct,
+        };
         let options = D::marked(D::connect_options(base, &query, patience(&self.options))?, origin);
         let room = D::room(&options);
         let background = Background::start(&format!("sessions-{}", D::NAME))?;

@@ -144,7 +144,9 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
 pub enum Origin {
     /// The store makes it, and it may lead through no pooler.
     Direct,
-    /// The store makes it, and the options say whether it leads through a pooler.
+    /// The store makes it, and the options say that it leads through a pooler in transaction mode.
+    Pooled,
+    /// The store makes it, and the options say that it leads through no such pooler.
     Declared,
     /// It is of the application's pool.
     Given,

@@ -61,15 +61,23 @@ impl Driver for Postgres {
 
     /// Finds a pooler by a setting that it does not pass on to the connections that it shares.
     async fn examine(connection: &mut PgConnection, origin: Origin) -> sqlx::Result<Option<&'static str>> {
-        if origin != Origin::Direct {
-            return connection.ping().await.map(|()| None);
-        }
-        let row = connection.fetch_one(sqlx::raw_sql("SHOW extra_float_digits")).await?;
-        let is_direct = row.try_get::<String, _>(0)? == MARK.to_string();
-        Ok((!is_direct).then_some(
-            "there is a pooler before the database: add `pgbouncer=true` to the URL, or `pgbouncer=false` \
-             if it is in session mode or passes prepared statements on",
-        ))
+        let (setting, value, fault) = match origin {
+            Origin::Direct => (
+                "SHOW extra_float_digits",
+                &*MARK.to_string(),
+                "there is a pooler before the database: add `pgbouncer=true` to the URL, or `pgbouncer=false` \
+                 if it is in session mode or passes prepared statements on",
+            ),
+            // sqlx reads bytes in no other format unless a statement is prepared.
+            Origin::Pooled => (
+                "SHOW bytea_output",
+                "hex",
+                "behind a pooler, `bytea_output` has to be `hex`: ALTER ROLE … SET bytea_output = hex",
+            ),
+            _ => return connection.ping().await.map(|()| None),
+        };
+        let row = connection.fetch_one(sqlx::raw_sql(setting)).await?;
+        Ok((row.try_get::<String, _>(0)? != value).then_some(fault))
     }
 
     send_with_sqlx!();

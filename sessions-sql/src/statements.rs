@@ -86,7 +86,8 @@ fn literal(value: &Value<'_>) -> String {
     match value {
         Value::Bytes(bytes) => {
             let mut text = String::with_capacity(2 * bytes.len() + 12);
-            text += r"'\x";
+            // The backslash is doubled, since a server may be set to read it as an escape.
+            text += r"E'\\x";
             for byte in *bytes {
                 // A string takes all text.
                 let _ = write!(text, "{byte:02x}");
@@ -106,6 +107,6 @@ mod tests {
     fn bytes_are_written_as_digits() {
         let values = [Value::Bytes(b"';--"), Value::Nothing, Value::Number(-7)];
         let text = with_values("f($1, $2) = $3)", &values);
-        assert_eq!(text, r"f('\x273b2d2d'::bytea, NULL) = -7)");
+        assert_eq!(text, r"f(E'\\x273b2d2d'::bytea, NULL) = -7)");
     }
 }

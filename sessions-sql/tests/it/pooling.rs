@@ -8,7 +8,7 @@ use pollster::block_on;
 use sessions_core::store::StoreErrorKind;
 use sessions_remote::RemoteStore;
 use sessions_sql::{PostgresStore, Sql, SqlBuilder};
-use test_servers::PgBouncer;
+use test_servers::{PgBouncer, Postgres};
 
 use crate::support::{assert_usable, chain, migrated, patient, postgres, table};
 
@@ -58,10 +58,28 @@ fn a_failed_prepared_statement_names_the_option() {
     assert_refused(&second, "open the store with `pgbouncer=true` (42P05)");
 }
 
+/// Regression: with either setting, each session was reported as unreadable.
+#[test]
+fn bytes_pass_a_pooler_whatever_the_server_escapes() {
+    if !PgBouncer::is_installed() {
+        return;
+    }
+    let server = Postgres::start_with(&[("standard_conforming_strings", "off"), ("bytea_output", "escape")]);
+    drop(migrated::<sessions_sql::Postgres>(&server.url(), "sessions"));
+    let open = || {
+        let pooler = PgBouncer::start(&server);
+        (patient("sessions").pgbouncer(true).open(&pooler.url()).unwrap(), pooler)
+    };
+    assert_refused(&open().0, "`bytea_output` has to be `hex`");
+    let _ = server.sql("ALTER ROLE CURRENT_USER SET bytea_output = hex");
+    let (store, _pooler) = open();
+    assert_usable(&store);
+}
+
 /// Regression: every later call on the connection failed, too.
 #[test]
 fn a_connection_that_has_lost_its_statements_is_replaced() {
-    if !test_servers::Postgres::is_installed() {
+    if !Postgres::is_installed() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
