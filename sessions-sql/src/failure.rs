@@ -28,6 +28,8 @@ pub enum Verdict {
     ReadOnly,
     /// A pooler is in between that prepared statements do not pass.
     Pooled,
+    /// The server's log of changes takes statements only.
+    StatementLog,
     /// A row is no session.
     Unreadable,
     /// The user, the password or the database of the URL is wrong.
@@ -69,6 +71,7 @@ pub(crate) fn of_sent<D: Driver>(error: &Error, place: &Place) -> Failure {
         Verdict::Damaged => "is damaged, or the file is something else: use another path, or restore a backup",
         Verdict::ReadOnly => "is read-only, also the table {table}",
         Verdict::Pooled => "is behind a pooler in transaction mode: open the store with `pgbouncer=true`",
+        Verdict::StatementLog => "cannot end several sessions at once: set `binlog_format` to ROW or MIXED",
         Verdict::Login => "refuses the user, the password or the database",
         Verdict::Refused => "refuses a statement on {table}",
     };

@@ -86,6 +86,7 @@ impl Driver for MySql {
             1146 | 1054 => Verdict::NoTable,
             1142 | 1143 | 1227 | 1370 => Verdict::Denied,
             1290 | 1792 | 1836 => Verdict::ReadOnly,
+            1665 => Verdict::StatementLog,
             1044 | 1045 | 1049 | 1698 => Verdict::Login,
             _ => Verdict::Refused,
         }

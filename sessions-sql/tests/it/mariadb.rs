@@ -167,6 +167,22 @@ fn a_pool_with_settings_that_break_promises_is_refused() {
 }
 
 #[test]
+fn a_log_of_statements_is_named() {
+    if !MariaDb::is_installed() {
+        return;
+    }
+    let server = MariaDb::start_with(&[("log-bin", "bin"), ("binlog-format", "STATEMENT")]);
+    let store = migrated::<MySql>(&server.url(), "sessions");
+    let record = stored(&store);
+    let error = block_on(store.destroy_of_principal("ann", None)).unwrap_err();
+    assert!(chain(&error).contains("set `binlog_format` to ROW or MIXED"), "{}", chain(&error));
+    let _ = server.sql("SET GLOBAL binlog_format = 'MIXED'");
+    drop(store);
+    let store = patient::<MySql>("sessions").open(&server.url()).unwrap();
+    assert_eq!(block_on(store.destroy_of_principal("ann", None)).unwrap(), [record.id()]);
+}
+
+#[test]
 fn a_call_may_be_dropped_at_any_await() {
     if MariaDb::is_installed() {
         crate::support::assert_calls_may_be_dropped::<MySql>(&mariadb().url());
