@@ -52,8 +52,9 @@ impl Driver for Sqlite {
             let reason = "a store of SQLite is a file, sqlite:PATH (for sessions in memory there is MemoryStore)";
             return Err(OpenError::new(OpenErrorKind::Url, reason));
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        // Connections are made later, when the process may be in another folder.
+        let path = &std::path::absolute(path).unwrap_or_else(|_| path.into());
+        if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
             let reason = format!("the folder {} of its file does not exist", folder.display());
             return Err(OpenError::new(OpenErrorKind::Folder, reason));
         }

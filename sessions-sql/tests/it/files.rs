@@ -1,9 +1,10 @@
 //! Files of SQLite: shared by several handles, locked, read-only, missing.
 
-use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
+use std::{env, fs};
 
 use crate::support::{assert_increments_survive, assert_usable, chain, count, increment, migrated, patient, stored};
 use pollster::block_on;
@@ -48,6 +49,26 @@ fn several_handles_share_a_file() {
     let failed = assert_increments_survive(&[&stores[0], &stores[1], &stores[2], &stores[3]], 50, || {});
     assert_eq!(failed, 0);
     stores.iter().for_each(|store| assert_usable(store));
+}
+
+/// Regression: later connections looked for the file in the other folder.
+///
+/// The folder is that of the whole process, so the test runs in one of its own.
+#[test]
+fn a_relative_path_outlives_a_change_of_folder() {
+    const CHILD: &str = "SESSIONS_CHANGE_OF_FOLDER";
+    if env::var_os(CHILD).is_some() {
+        let store = SqliteStore::open("sqlite:sessions.sqlite").unwrap();
+        env::set_current_dir("/").unwrap();
+        block_on(store.migrate()).unwrap();
+        return assert_usable(&store);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--exact", "files::a_relative_path_outlives_a_change_of_folder"]);
+    let output = child.env(CHILD, "1").current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(folder.path().join("sessions.sqlite").exists());
 }
 
 #[test]
