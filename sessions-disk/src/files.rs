@@ -2,9 +2,16 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{OpenError, OpenErrorKind};
+
+/// Returns the path from the root, which stays the same if the process changes its folder.
+#[must_use]
+pub fn absolute(path: &Path) -> PathBuf {
+    // Fails for an empty path, and where there is no current folder: both lead to no file.
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
 
 /// Opens a store's file for reading and writing, or creates it for its owner only.
 ///

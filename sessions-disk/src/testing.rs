@@ -37,7 +37,7 @@ pub use damage::{corrupt, detects_damaged_records, make_newer, survives_damaged_
 pub use full_disk::{survives_a_full_disk, survives_filling_its_disk};
 pub use golden::{golden_tables, reads_golden_files, write_golden_sample};
 pub use kills::{store_survives_kills, survives_kills};
-pub use opening::{creates_private_files, opens_once, refuses_untrusted_paths};
+pub use opening::{creates_private_files, opens_once, refuses_untrusted_paths, stays_in_its_folder};
 #[cfg(target_os = "linux")]
 pub use power::survives_power_losses;
 pub use sample::until_it_works;

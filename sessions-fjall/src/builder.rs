@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sessions_disk::files;
+
 use crate::{FjallStore, OpenError};
 
 const CACHE: u64 = 32 << 20;
@@ -28,7 +30,9 @@ pub struct FjallBuilder {
 impl FjallBuilder {
     /// Creates the default options for a folder.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), cache_size: CACHE, max_sessions: 10_000_000, max_bytes: 10 << 30 }
+        // A fault of the disk makes the store open it again.
+        let path = files::absolute(path.as_ref());
+        Self { path, cache_size: CACHE, max_sessions: 10_000_000, max_bytes: 10 << 30 }
     }
 
     /// Sets the maximum number of sessions, 10,000,000 by default.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sessions_disk::files;
+
 use crate::{OpenError, RedbStore};
 
 const CACHE: usize = 64 << 20;
@@ -30,7 +32,8 @@ impl RedbBuilder {
     /// Creates the default options for a file.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self {
-            path: path.as_ref().to_owned(),
+            // A fault of the disk makes the store open it again.
+            path: files::absolute(path.as_ref()),
             cache_size: CACHE,
             has_quick_repair: false,
             max_sessions: 10_000_000,

@@ -53,7 +53,7 @@ impl Driver for Sqlite {
             return Err(OpenError::new(OpenErrorKind::Url, reason));
         }
         // Connections are made later, when the process may be in another folder.
-        let path = &std::path::absolute(path).unwrap_or_else(|_| path.into());
+        let path = &*files::absolute(path);
         if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
             let reason = format!("the folder {} of its file does not exist", folder.display());
             return Err(OpenError::new(OpenErrorKind::Folder, reason));

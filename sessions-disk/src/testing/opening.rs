@@ -1,9 +1,14 @@
 //! Files that are open, missing or untrusted.
 
-use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+use pollster::block_on;
+use sessions_core::store::{Created, Store};
 
 use super::sample;
+use super::small_disk::{SmallDisk, fill};
 use crate::engine::Engine;
 use crate::error::OpenErrorKind;
 use crate::store::DiskStore;
@@ -22,6 +27,45 @@ pub fn opens_once<E: Engine>() {
     assert!(error.to_string().ends_with(": this process or another already has it open"), "{error}");
     store.close().expect("a store is closed");
     DiskStore::<E>::open(&path).expect("a closed store is opened");
+}
+
+/// Checks that a store with a relative path stays where it is if the process changes its folder.
+///
+/// A full disk makes it open its files again. The folder is that of the whole process, so this runs
+/// `test`, which makes this call, in one of its own. The disk requires Linux and root. Elsewhere it
+/// prints that it was skipped.
+///
+/// # Panics
+///
+/// Panics if the check fails.
+pub fn stays_in_its_folder<E: Engine>(test: &str) {
+    const CHILD: &str = "SESSIONS_OTHER_FOLDER";
+    if let Some(other) = env::var_os(CHILD) {
+        let disk = env::current_dir().expect("a process has a folder");
+        return leaves_for::<E>(Path::new(&other), &disk);
+    }
+    let Some(disk) = SmallDisk::mount() else { return };
+    let other = sample::folder();
+    let mut child = Command::new(env::current_exe().expect("a process knows its program"));
+    child.args([test, "--exact"]).env(CHILD, other.path()).current_dir(disk.path());
+    let output = child.output().expect("the program can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(disk.path().join("store").exists(), "the child has opened the store");
+    let is_empty = fs::read_dir(other.path()).expect("a folder can be read").next().is_none();
+    assert!(is_empty, "the store was opened in the other folder");
+}
+
+fn leaves_for<E: Engine>(other: &Path, disk: &Path) {
+    let store = DiskStore::<E>::open(Path::new("store")).expect("a new store is opened");
+    sample::fill(&store, 0..100);
+    env::set_current_dir(other).expect("the folder can be changed");
+    fill(disk);
+    let is_full = |number| !matches!(block_on(store.create(&sample::record(number))), Ok(Created::Stored { .. }));
+    assert!((100..100_000).any(is_full), "the disk is full");
+    for number in 0..100 {
+        let ended = block_on(store.destroy(sample::id(number))).expect("the reserve has room to end sessions");
+        assert!(ended, "session {number} was still there");
+    }
 }
 
 /// Checks that untrusted paths are refused with an error that names the path, and left unchanged.

@@ -40,10 +40,7 @@ impl SmallDisk {
     /// Panics if no file can be created.
     #[must_use]
     pub fn fill(&self) -> PathBuf {
-        let path = self.path().join("ballast");
-        let mut file = File::create(&path).expect("a file can be created");
-        while file.write_all(&[0; 4096]).is_ok() {}
-        path
+        fill(self.path())
     }
 }
 
@@ -52,6 +49,14 @@ impl Drop for SmallDisk {
         // `--lazy` unmounts even if a failed check has left files open.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
+}
+
+/// Fills the disk of a folder, and returns the file that fills it.
+pub(super) fn fill(folder: &Path) -> PathBuf {
+    let path = folder.join("ballast");
+    let mut file = File::create(&path).expect("a file can be created");
+    while file.write_all(&[0; 4096]).is_ok() {}
+    path
 }
 
 /// Prints directly to standard error, since the harness hides the output of a test that passes.

@@ -33,6 +33,12 @@ fn a_disk_filled_by_the_store_stops_no_logout() {
     testing::survives_filling_its_disk::<Fjall>();
 }
 
+/// Regression: the store went on with an empty one in the other folder.
+#[test]
+fn a_relative_path_outlives_a_change_of_folder() {
+    testing::stays_in_its_folder::<Fjall>("engine::a_relative_path_outlives_a_change_of_folder");
+}
+
 #[test]
 fn damaged_files_harm_no_other_session() {
     testing::survives_damaged_files::<Fjall>();
