@@ -1,7 +1,7 @@
 //! The texts of all statements, and their values.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use crate::driver::Driver;
 use crate::table::Table;
@@ -84,16 +84,8 @@ fn with_values(text: &str, values: &[Value<'_>]) -> String {
 /// Writes a value as PostgreSQL reads it: bytes as hexadecimal digits, which need no escaping.
 fn literal(value: &Value<'_>) -> String {
     match value {
-        Value::Bytes(bytes) => {
-            let mut text = String::with_capacity(2 * bytes.len() + 12);
-            // The backslash is doubled, since a server may be set to read it as an escape.
-            text += r"E'\\x";
-            for byte in *bytes {
-                // A string takes all text.
-                let _ = write!(text, "{byte:02x}");
-            }
-            text + "'::bytea"
-        }
+        // The backslash is doubled, since a server may be set to read it as an escape.
+        Value::Bytes(bytes) => format!(r"E'\\x{}'::bytea", hex::encode(bytes)),
         Value::Nothing => "NULL".to_owned(),
         Value::Number(number) => number.to_string(),
     }
