@@ -37,7 +37,7 @@ pub(crate) struct Connections<D: Database> {
     turns: Arc<Semaphore>,
     /// How long one try waits for a connection.
     patience: Duration,
-    origin: Origin,
+    pub(crate) origin: Origin,
     /// Whether a connection of the pool has been found to be as it must be.
     is_examined: AtomicBool,
     /// Connections that can be lent at once. The pool would first ask the database whether one that
@@ -213,12 +213,11 @@ impl<D: Database> Lease<D> {
 
 impl<D: Database> Drop for Lease<D> {
     fn drop(&mut self) {
-        match self.borrowed.take() {
-            Some(borrowed) if self.is_answered && self.home.origin != Origin::Given => {
-                self.home.ready().push_back(borrowed)
-            }
-            Some(borrowed) => self.home.give_back(borrowed, self.closes),
-            None => {}
+        let Some(borrowed) = self.borrowed.take() else { return };
+        if self.is_answered && self.home.origin != Origin::Given {
+            self.home.ready().push_back(borrowed);
+        } else {
+            self.home.give_back(borrowed, self.closes);
         }
     }
 }
