@@ -31,7 +31,8 @@ const OWN: &[&str] = &["table", "max_connections"];
 #[must_use]
 pub struct SqlBuilder<D> {
     pub(crate) schema: Option<String>,
-    pub(crate) pgbouncer: Option<bool>,
+    /// Where connections that the store makes come from.
+    pub(crate) origin: Origin,
     table: String,
     options: Options,
     max_connections: Option<u32>,
@@ -47,7 +48,7 @@ impl<D: Database> Default for SqlBuilder<D> {
     fn default() -> Self {
         Self {
             schema: None,
-            pgbouncer: None,
+            origin: Origin::Direct,
             table: "sessions".to_owned(),
             options: Options::default(),
             max_connections: None,
@@ -133,26 +134,21 @@ impl<D: Database> SqlBuilder<D> {
         let query = UrlOptions::parse(query, &[OWN, D::OWN_OPTIONS, D::SQLX_OPTIONS].concat())?;
         self.read(&query)?;
         let table = self.checked_table()?;
-        let origin = match self.pgbouncer {
-            Some(true) => Origin::Pooled,
-            Some(false) => Origin::Declared,
-            None => Origin::Direct,
-        };
-        let options = D::marked(D::connect_options(base, &query, patience(&self.options))?, origin);
+        let options = D::marked(D::connect_options(base, &query, patience(&self.options))?, self.origin);
         let room = D::room(&options);
         let background = Background::start(&format!("sessions-{}", D::NAME))?;
         let runtime = background.handle().clone();
-        let pool = PoolOptions::new()
-            .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
-            .acquire_timeout(CONNECT_TIMEOUT)
-            // The store examines them by itself.
-            .test_before_acquire(false);
         let pool = {
             // The pool starts a task.
             let _entered = runtime.enter();
-            pool.connect_lazy_with(options)
+            PoolOptions::new()
+                .max_connections(self.max_connections.unwrap_or(D::CONNECTIONS))
+                .acquire_timeout(CONNECT_TIMEOUT)
+                // The store examines them by itself.
+                .test_before_acquire(false)
+                .connect_lazy_with(options)
         };
-        let connections = Connections::new(pool, origin, table, runtime, patience(&self.options));
+        let connections = Connections::new(pool, self.origin, table, runtime, patience(&self.options));
         Ok(self.finish(connections, room, background))
     }
 
@@ -173,7 +169,7 @@ impl<D: Database> SqlBuilder<D> {
             let reason = "cannot set `max_connections` for an existing pool: set it on the pool";
             return Err(OpenError::new(OpenErrorKind::Options, reason));
         }
-        if self.pgbouncer == Some(true) {
+        if self.origin == Origin::Pooled {
             let reason = "`pgbouncer` needs connections that log no statements: open the store with a URL";
             return Err(OpenError::new(OpenErrorKind::Options, reason));
         }
@@ -202,7 +198,8 @@ impl<D: Database> SqlBuilder<D> {
         self.max_connections = query.number("max_connections")?.or(self.max_connections);
         self.table = query.get("table").map_or_else(|| std::mem::take(&mut self.table), str::to_owned);
         self.schema = query.get("schema").map(str::to_owned).or_else(|| self.schema.take());
-        self.pgbouncer = query.one_of("pgbouncer", &[("true", true), ("false", false)])?.or(self.pgbouncer);
+        let origins = [("true", Origin::Pooled), ("false", Origin::Declared)];
+        self.origin = query.one_of("pgbouncer", &origins)?.unwrap_or(self.origin);
         Ok(())
     }
 
@@ -216,7 +213,7 @@ impl<D: Database> SqlBuilder<D> {
     }
 
     fn finish(self, connections: Connections<D>, room: Option<D::Room>, background: Background) -> RemoteStore<Sql<D>> {
-        let statements = Statements::new::<D>(&connections.place.table, self.pgbouncer == Some(true));
+        let statements = Statements::new::<D>(&connections.place.table, connections.origin == Origin::Pooled);
         RemoteStore::with_background(Sql::new(connections, statements, room), self.options, background)
     }
 }

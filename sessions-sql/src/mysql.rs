@@ -14,6 +14,13 @@ use crate::statements::{Statement, Statements, Value};
 /// Sessions in MySQL or MariaDB.
 pub type MySqlStore = RemoteStore<Sql<MySql>>;
 
+/// What a connection of the store needs, whatever the server's settings say. The mode is as strict
+/// as MySQL's default.
+const SETTINGS: &str = "SET autocommit = 1, completion_type = 0, sql_safe_updates = 0, \
+                        sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+const UNUSUAL: &str = "in the pool's connections autocommit is off, `completion_type` is CHAIN, or `sql_mode` has \
+                       EMPTY_STRING_IS_NULL, so that commits would not last, or logouts end nothing";
+
 /// MySQL 8.0 or MariaDB 10.6, or newer.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -35,18 +42,11 @@ impl Driver for MySql {
     /// A chained COMMIT begins such a transaction again. As NULL, no bytes are unequal to any id.
     async fn examine(connection: &mut MySqlConnection, origin: Origin) -> sqlx::Result<Option<&'static str>> {
         if origin != Origin::Given {
-            let settings = "SET autocommit = 1, completion_type = 0, sql_safe_updates = 0, \
-                            sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
-            connection.execute(sqlx::raw_sql(settings)).await?;
-            return Ok(None);
+            return connection.execute(sqlx::raw_sql(SETTINGS)).await.map(|_| None);
         }
         let settings = "SELECT @@autocommit = 1 AND @@completion_type <> 'CHAIN' AND '' IS NOT NULL";
         let row = connection.fetch_one(sqlx::raw_sql(settings)).await?;
-        let is_usual = row.try_get::<i64, _>(0)? == 1;
-        Ok((!is_usual).then_some(
-            "in the pool's connections autocommit is off, `completion_type` is CHAIN, or `sql_mode` has \
-             EMPTY_STRING_IS_NULL, so that commits would not last, or logouts end nothing",
-        ))
+        Ok((row.try_get::<i64, _>(0)? != 1).then_some(UNUSUAL))
     }
 
     fn place(options: &MySqlConnectOptions) -> String {

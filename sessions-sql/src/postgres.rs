@@ -35,7 +35,7 @@ impl SqlBuilder<Postgres> {
     /// one that passes them on. By default, a connection through a pooler is refused, since it may
     /// run the statement of another client in place of ours.
     pub const fn pgbouncer(mut self, is_used: bool) -> Self {
-        self.pgbouncer = Some(is_used);
+        self.origin = if is_used { Origin::Pooled } else { Origin::Declared };
         self
     }
 }
@@ -43,6 +43,10 @@ impl SqlBuilder<Postgres> {
 /// The value of `extra_float_digits` by which a connection is known again. No statement reads such
 /// a number.
 const MARK: i8 = -7;
+
+const POOLED: &str = "there is a pooler before the database: add `pgbouncer=true` to the URL, or `pgbouncer=false` \
+                      if it is in session mode or passes prepared statements on";
+const NOT_HEX: &str = "behind a pooler, `bytea_output` has to be `hex`: ALTER ROLE … SET bytea_output = hex";
 
 impl Driver for Postgres {
     type Sqlx = sqlx::Postgres;
@@ -62,19 +66,10 @@ impl Driver for Postgres {
     /// Finds a pooler by a setting that it does not pass on to the connections that it shares.
     async fn examine(connection: &mut PgConnection, origin: Origin) -> sqlx::Result<Option<&'static str>> {
         let (setting, value, fault) = match origin {
-            Origin::Direct => (
-                "SHOW extra_float_digits",
-                &*MARK.to_string(),
-                "there is a pooler before the database: add `pgbouncer=true` to the URL, or `pgbouncer=false` \
-                 if it is in session mode or passes prepared statements on",
-            ),
+            Origin::Direct => ("SHOW extra_float_digits", &*MARK.to_string(), POOLED),
             // sqlx reads bytes in no other format unless a statement is prepared.
-            Origin::Pooled => (
-                "SHOW bytea_output",
-                "hex",
-                "behind a pooler, `bytea_output` has to be `hex`: ALTER ROLE … SET bytea_output = hex",
-            ),
-            _ => return connection.ping().await.map(|()| None),
+            Origin::Pooled => ("SHOW bytea_output", "hex", NOT_HEX),
+            Origin::Declared | Origin::Given => return connection.ping().await.map(|()| None),
         };
         let row = connection.fetch_one(sqlx::raw_sql(setting)).await?;
         Ok((row.try_get::<String, _>(0)? != value).then_some(fault))
