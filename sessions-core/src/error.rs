@@ -22,7 +22,7 @@ pub struct Error(Box<Parts>);
 struct Parts {
     kind: ErrorKind,
     source: Option<Cause>,
-    undecodable: Option<Undecodable>,
+    entry: Option<Entry>,
     redirect: Option<Redirect>,
 }
 
@@ -34,10 +34,11 @@ pub(crate) enum Redirect {
     HxRedirect(String),
 }
 
-/// An entry or flash that could not be read.
-struct Undecodable {
+/// The entry or flash that a call failed at.
+struct Entry {
     key: Box<str>,
-    expected: &'static str,
+    /// The type that it cannot be read as.
+    expected: Option<&'static str>,
 }
 
 /// The kind of an [`Error`].
@@ -102,12 +103,12 @@ pub enum ErrorKind {
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Parts { kind, source: None, undecodable: None, redirect: None }))
+        Self(Box::new(Parts { kind, source: None, entry: None, redirect: None }))
     }
 
     #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
-        Self(Box::new(Parts { kind, source: Some(source.into()), undecodable: None, redirect: None }))
+        Self(Box::new(Parts { kind, source: Some(source.into()), entry: None, redirect: None }))
     }
 
     /// Creates the error of a visitor who is not admitted.
@@ -121,7 +122,15 @@ impl Error {
     #[cold]
     pub(crate) fn new_undecodable(key: &str, expected: &'static str, source: impl Into<Cause>) -> Self {
         let mut error = Self::with_source(ErrorKind::Decode, source);
-        error.0.undecodable = Some(Undecodable { key: key.into(), expected });
+        error.0.entry = Some(Entry { key: key.into(), expected: Some(expected) });
+        error
+    }
+
+    /// Creates the error of a write that an entry does not allow.
+    #[cold]
+    pub(crate) fn new_refusal(kind: ErrorKind, key: &str) -> Self {
+        let mut error = Self::new(kind);
+        error.0.entry = Some(Entry { key: key.into(), expected: None });
         error
     }
 
@@ -154,12 +163,13 @@ impl Error {
         self.0.redirect.as_ref()
     }
 
-    /// Returns the key of the entry or flash that could not be read.
+    /// Returns the key of the entry or flash that could not be read or written.
     ///
-    /// Only errors of kind [`Decode`](ErrorKind::Decode) have one.
+    /// Errors of the kinds [`Decode`](ErrorKind::Decode), [`Immutable`](ErrorKind::Immutable) and
+    /// [`NotANumber`](ErrorKind::NotANumber) have one.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
-        self.0.undecodable.as_ref().map(|entry| &*entry.key)
+        self.0.entry.as_ref().map(|entry| &*entry.key)
     }
 
     /// Returns the type that the entry or flash was expected to have.
@@ -167,7 +177,7 @@ impl Error {
     /// Only errors of kind [`Decode`](ErrorKind::Decode) have one.
     #[must_use]
     pub fn expected_type(&self) -> Option<&'static str> {
-        self.0.undecodable.as_ref().map(|entry| entry.expected)
+        self.0.entry.as_ref()?.expected
     }
 
     /// Returns the HTTP status to send to the client.
@@ -225,8 +235,11 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Error");
         shown.field("kind", &self.kind());
-        if let Some(Undecodable { key, expected }) = &self.0.undecodable {
-            shown.field("key", key).field("expected_type", expected);
+        if let Some(Entry { key, expected }) = &self.0.entry {
+            shown.field("key", key);
+            if let Some(expected) = expected {
+                shown.field("expected_type", expected);
+            }
         }
         if let Some(source) = &self.0.source {
             shown.field("source", source);
@@ -237,8 +250,14 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Undecodable { key, expected }) = &self.0.undecodable {
-            return write!(f, "the entry {key:?} cannot be read as `{expected}`");
+        if let Some(Entry { key, expected }) = &self.0.entry {
+            return match (expected, self.0.kind) {
+                (Some(expected), _) => write!(f, "the entry {key:?} cannot be read as `{expected}`"),
+                (None, ErrorKind::Immutable) => {
+                    write!(f, "the entry {key:?} is immutable; only `set_immutable` replaces it")
+                }
+                (None, _) => write!(f, "the entry {key:?} is not an integer, or the sum is out of range"),
+            };
         }
         f.write_str(match self.0.kind {
             ErrorKind::StoreUnavailable => "the session store is unavailable",

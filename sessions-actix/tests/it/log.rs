@@ -138,7 +138,7 @@ async fn client_errors_are_logged_at_debug() {
     }
     assert_eq!(
         LINES.take(),
-        vec![(Level::DEBUG, "the entry is not an integer, or the sum is out of range".to_owned()); 10]
+        vec![(Level::DEBUG, "the entry \"name\" is not an integer, or the sum is out of range".to_owned()); 10]
     );
 }
 

@@ -92,7 +92,9 @@ impl View {
         // Another request may have read the stored flash, so an equal one is set all the same.
         let may_keep = scope == Scope::Entries;
         match old {
-            Some(seen) if seen.is_immutable() && !is_immutable => return Err(Error::new(ErrorKind::Immutable)),
+            Some(seen) if seen.is_immutable() && !is_immutable => {
+                return Err(Error::new_refusal(ErrorKind::Immutable, key));
+            }
             Some(seen) if may_keep && seen.is_immutable() == is_immutable && seen.value == value => return Ok(()),
             _ => {}
         }
@@ -122,10 +124,11 @@ impl View {
         };
         let old = self.seen(Scope::Entries, key, edit);
         if old.is_some_and(|seen| seen.is_immutable()) {
-            return Err(Error::new(ErrorKind::Immutable));
+            return Err(Error::new_refusal(ErrorKind::Immutable, key));
         }
-        let by_all = by_all.ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
-        let sum = record::add(old.map(|seen| seen.value), by).ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
+        let by_all = by_all.ok_or_else(|| Error::new_refusal(ErrorKind::NotANumber, key))?;
+        let sum = record::add(old.map(|seen| seen.value), by)
+            .ok_or_else(|| Error::new_refusal(ErrorKind::NotANumber, key))?;
         let old_length = old.map(|seen| seen.value.len());
         let mut text = itoa::Buffer::new();
         let text = text.format(sum).as_bytes();
@@ -189,7 +192,7 @@ impl View {
     pub(crate) fn check_set(&self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let old = self.find(Scope::Entries, key);
         if old.is_some_and(|seen| seen.is_immutable()) {
-            return Err(Error::new(ErrorKind::Immutable));
+            return Err(Error::new_refusal(ErrorKind::Immutable, key));
         }
         self.grown(key, old.map(|seen| seen.value.len()), value.len(), limits).map(drop)
     }

@@ -136,7 +136,7 @@ impl Session {
     ///
     /// Same as [`increment`](Self::increment).
     pub fn decrement(&self, key: &str, by: i64) -> Result<i64, Error> {
-        let by = by.checked_neg().ok_or_else(|| Error::new(ErrorKind::NotANumber))?;
+        let by = by.checked_neg().ok_or_else(|| Error::new_refusal(ErrorKind::NotANumber, key))?;
         self.increment(key, by)
     }
 

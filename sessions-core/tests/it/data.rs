@@ -139,9 +139,17 @@ fn entries_come_and_go() {
         assert!(!session.is_empty() && session.contains("n"));
         assert_eq!(session.decrement("n", 7).unwrap(), -2);
         assert_eq!(session.decrement("n", i64::MIN).unwrap_err().kind(), ErrorKind::NotANumber);
+        let refused = session.increment("m", 1).unwrap_err();
+        assert_eq!((refused.kind(), refused.key(), refused.expected_type()), (ErrorKind::NotANumber, Some("m"), None));
+        session.set_immutable("plan", "pro").unwrap();
+        for refused in [session.set("plan", "free"), session.increment("plan", 1).map(drop)] {
+            let refused = refused.unwrap_err();
+            assert_eq!((refused.kind(), refused.key()), (ErrorKind::Immutable, Some("plan")));
+            assert_eq!(refused.to_string(), "the entry \"plan\" is immutable; only `set_immutable` replaces it");
+        }
     });
     browser.visit(|session| {
-        assert_eq!((session.get::<i64>("n").unwrap(), session.contains("n"), session.len()), (Some(-2), true, 2));
+        assert_eq!((session.get::<i64>("n").unwrap(), session.contains("n"), session.len()), (Some(-2), true, 3));
         session.clear();
         assert_eq!((session.is_empty(), session.contains("n"), session.len()), (true, false, 0));
     });

@@ -109,7 +109,7 @@ fn client_errors_are_logged_at_debug() {
             &store,
             serve(&sessions, request, add_to_a_text),
             500,
-            "the entry is not an integer, or the sum is out of range",
+            "the entry \"name\" is not an integer, or the sum is out of range",
         );
     }
     let request = request_after(&signed_in());
