@@ -64,8 +64,8 @@ pub enum ErrorKind {
     TwoTransports,
     /// The store has no room for another session, and may evict none.
     StoreFull,
-    /// The session was destroyed, renewed or expired while the request was under way. Nothing was
-    /// written.
+    /// The session was destroyed, renewed or expired while the request was under way, or the
+    /// request's bearer token opens no session. Nothing was written.
     Gone,
     /// A value that the request relied on has changed or is immutable. Nothing was written.
     Conflict,
@@ -267,7 +267,7 @@ impl fmt::Display for Error {
             ErrorKind::ConfirmationRequired => "the visitor proved too long ago who they are",
             ErrorKind::TwoTransports => "the request has more than one token: send a cookie or one bearer token",
             ErrorKind::StoreFull => "the session store is full",
-            ErrorKind::Gone => "the session ended while the request was under way",
+            ErrorKind::Gone => "the session has ended or was renewed",
             ErrorKind::Conflict => "the session has changed in a way that conflicts with the request",
             ErrorKind::Immutable => "the entry is immutable; only `set_immutable` replaces it",
             ErrorKind::NotANumber => "the entry is not an integer, or the sum is out of range",

@@ -124,7 +124,7 @@ async fn causes_are_logged_once() {
     let lines = LINES.take();
     let [(Level::ERROR, first), (Level::DEBUG, second)] = &lines[..] else { panic!("{lines:?}") };
     assert!(first.starts_with(unavailable) && first.len() > unavailable.len(), "{first}");
-    assert_eq!(second, "the session ended while the request was under way");
+    assert_eq!(second, "the session has ended or was renewed");
 }
 
 #[actix_web::test]

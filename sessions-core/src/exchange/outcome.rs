@@ -1,6 +1,6 @@
 //! What the end of a request asks of the store. Pure, so that a table can test it.
 
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 
 /// Why a request's tokens could not be checked.
 ///
@@ -22,13 +22,16 @@ pub(crate) enum Blocked {
 }
 
 impl Blocked {
-    /// Returns the kind of error for whoever needs the session.
-    pub(crate) const fn kind(self) -> ErrorKind {
+    /// Returns the error for whoever needs the session.
+    pub(crate) fn error(self) -> Error {
+        let gone = |why: &'static str| Error::with_source(ErrorKind::Gone, why);
         match self {
-            Self::Outage => ErrorKind::StoreUnavailable,
-            Self::NewerFormat => ErrorKind::NewerFormat,
-            Self::TooManyTokens => ErrorKind::TooManyTokens,
-            Self::Superseded | Self::Ambiguous | Self::NoSuchBearer => ErrorKind::Gone,
+            Self::Outage => Error::new(ErrorKind::StoreUnavailable),
+            Self::NewerFormat => Error::new(ErrorKind::NewerFormat),
+            Self::TooManyTokens => Error::new(ErrorKind::TooManyTokens),
+            Self::Superseded => gone("a login or renewal has just replaced the token"),
+            Self::Ambiguous => gone("the request has the tokens of several live sessions"),
+            Self::NoSuchBearer => gone("the bearer token opens no session"),
         }
     }
 }

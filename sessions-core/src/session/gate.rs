@@ -31,7 +31,7 @@ impl Gate {
             return Ok(SignedIn { session, principal, gate: self });
         }
         if let Stage::Blocked(blocked) = session.shared.lock().stage {
-            return Err(Error::new(blocked.kind()));
+            return Err(blocked.error());
         }
         Err(self.refuse_stranger(&session.shared.sessions.config().pages))
     }

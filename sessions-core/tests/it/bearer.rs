@@ -120,6 +120,7 @@ fn a_token_that_opens_nothing_begins_nothing() {
             .unwrap();
             let ended = ended.unwrap_err();
             assert_eq!((saved, ended.kind(), ended.status()), (ErrorKind::Gone, ErrorKind::Gone, 401));
+            assert!(ended.error().chain().to_string().ends_with(": the bearer token opens no session"), "{ended}");
         }
     }
     assert_eq!(fixture.count(), 1);

@@ -115,7 +115,7 @@ fn client_errors_are_logged_at_debug() {
     let request = request_after(&signed_in());
     assert_refused(&store, serve(&sessions, request, grow), 413, "the session would exceed its size limits");
     let request = request_after(&signed_in());
-    let ended = "the session ended while the request was under way";
+    let ended = "the session has ended or was renewed";
     assert_refused(&store, serve(&sessions, request, outlive), 401, ended);
 }
 

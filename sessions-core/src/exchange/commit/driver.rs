@@ -165,7 +165,7 @@ impl Driver {
             }
             Outcome::Replace => Destroy::start(self, state, true),
             Outcome::Interrupted => Err(self.refuse(&mut state, Error::new(ErrorKind::Gone))),
-            Outcome::Blocked(blocked) => Err(self.refuse(&mut state, Error::new(blocked.kind()))),
+            Outcome::Blocked(blocked) => Err(self.refuse(&mut state, blocked.error())),
             Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),
             Outcome::NotCreated => {
                 state.drop_all();
