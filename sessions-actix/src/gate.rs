@@ -53,6 +53,7 @@ use crate::request::{Head, load};
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "Identity")]
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     user: adapter::SignedIn,

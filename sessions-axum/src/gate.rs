@@ -52,6 +52,7 @@ use crate::extract::Session;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "AuthSession")]
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     user: adapter::SignedIn,
@@ -168,6 +169,7 @@ fn admit<R: RequestHead>(request: &R) -> impl Future<Output = Result<adapter::Si
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "login_required")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SignedInLayer {
     within: Option<Duration>,

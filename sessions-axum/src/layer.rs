@@ -82,6 +82,7 @@ use crate::service::SessionService;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
+#[doc(alias = "SessionManagerLayer")]
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
     sessions: Sessions,

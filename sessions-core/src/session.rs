@@ -222,6 +222,7 @@ impl Session {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    #[doc(alias = "delete")]
     #[doc(alias = "logout")]
     #[doc(alias = "flush")]
     #[doc(alias = "purge")]
@@ -241,6 +242,7 @@ impl Session {
     /// Returns when the session expires unless it is used again.
     ///
     /// `None` if it never expires or is not stored yet.
+    #[doc(alias = "expiry_date")]
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         let now = self.shared.sessions.now();
@@ -272,6 +274,7 @@ impl Session {
     /// Returns [`ZeroExpiry`](crate::ErrorKind::ZeroExpiry) for less than a millisecond, which
     /// would end the session at once, and [`NoSession`](crate::ErrorKind::NoSession) if there is no
     /// session.
+    #[doc(alias = "set_expiry")]
     pub fn update_expiration(&self, idle: Duration) -> Result<(), Error> {
         if whole_millis(idle) == 0 {
             return Err(Error::new(ErrorKind::ZeroExpiry));

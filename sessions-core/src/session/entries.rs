@@ -141,6 +141,7 @@ impl Session {
     }
 
     /// Returns whether an entry with this key exists.
+    #[doc(alias = "contains_key")]
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
         self.shared.lock().view().find(Scope::Entries, key).is_some()

@@ -41,6 +41,7 @@ impl Session {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// ```
+    #[doc(alias = "remove_as")]
     pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let _turn = take_turn_for(&self.shared, key).await?;
         for attempt in 0..ATTEMPTS {
