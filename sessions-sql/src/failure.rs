@@ -95,7 +95,11 @@ pub(crate) fn of_connecting<D: Driver>(error: &Error, place: &Place) -> Failure 
         )),
         Error::Io(error) => Failure::unreached(io::Error::new(error.kind(), error.to_string())),
         Error::PoolTimedOut => {
-            Failure::unreached(format!("no connection to the {} was free or could be made in time", place.database))
+            let database = &place.database;
+            Failure::unreached(format!(
+                "no connection to the {database} was free or could be made in time: is it running, and is \
+                 `max_connections` high enough?"
+            ))
         }
         Error::PoolClosed => Failure::refused("the application has closed the pool"),
         Error::Configuration(_) => Failure::refused(format!("cannot connect: {error}")),
