@@ -92,10 +92,10 @@ fn logins_side_by_side_leave_the_newest() {
 
 #[test]
 fn logins_side_by_side_leave_the_oldest_if_others_are_refused() {
-    race(1, RefuseLogin, 0, &[From::Nothing; 2], 80);
-    race(1, RefuseLogin, 1, &[From::Nothing, From::Session], 600);
-    race(1, RefuseLogin, 0, &[From::Session; 2], 200);
-    race(2, RefuseLogin, 1, &[From::Session; 2], 200);
+    race(1, RefuseLogin, 0, &[From::Nothing; 2], 25);
+    race(1, RefuseLogin, 1, &[From::Nothing, From::Session], 140);
+    race(1, RefuseLogin, 0, &[From::Session; 2], 80);
+    race(2, RefuseLogin, 1, &[From::Session; 2], 80);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn three_logins_leave_the_newest_two() {
 
 #[test]
 fn three_logins_leave_the_oldest_two_if_the_third_is_refused() {
-    race(2, RefuseLogin, 0, &[From::Nothing; 3], 5000);
+    race(2, RefuseLogin, 0, &[From::Nothing; 3], 500);
 }
 
 #[test]
@@ -119,6 +119,6 @@ fn logins_of_one_moment_leave_as_many_as_are_allowed() {
             let alive = cookies.filter(|cookie| user(&servers, cookie).is_some()).count();
             assert_eq!((servers.stored().len(), alive), (1, 1));
         });
-        expect_many(&describe_logins(1, policy, &from), orders, 100);
+        expect_many(&describe_logins(1, policy, &from), orders, 40);
     }
 }
