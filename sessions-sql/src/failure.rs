@@ -46,6 +46,8 @@ pub(crate) struct Place {
     pub(crate) database: String,
 }
 
+const NO_CONNECTION: &str = "gave no connection in time: is it running, and is `max_connections` high enough?";
+
 /// Returns what the error of a statement that was sent means.
 pub(crate) fn verdict<D: Driver>(error: &Error) -> Verdict {
     match error {
@@ -94,13 +96,7 @@ pub(crate) fn of_connecting<D: Driver>(error: &Error, place: &Place) -> Failure 
             place.database
         )),
         Error::Io(error) => Failure::unreached(io::Error::new(error.kind(), error.to_string())),
-        Error::PoolTimedOut => {
-            let database = &place.database;
-            Failure::unreached(format!(
-                "no connection to the {database} was free or could be made in time: is it running, and is \
-                 `max_connections` high enough?"
-            ))
-        }
+        Error::PoolTimedOut => Failure::unreached(described(error, place, NO_CONNECTION)),
         Error::PoolClosed => Failure::refused("the application has closed the pool"),
         Error::Configuration(_) => Failure::refused(format!("cannot connect: {error}")),
         // Also a connection that is lost half-way.
