@@ -5,7 +5,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use sessions_core::record::{Lifetime, Record};
+use sessions_core::Timestamp;
+use sessions_core::record::{Lifetime, Record, RecordBuilder};
 use sessions_core::store::StoreFuture;
 
 use crate::fixtures::{
@@ -119,41 +120,22 @@ pub async fn a_dropped_destroy_is_all_or_nothing(subject: &Subject) {
 
 /// Checks that a dropped end of a principal's sessions leaves whole sessions.
 pub async fn a_dropped_destroy_of_a_principal_leaves_whole_sessions(subject: &Subject) {
-    let now = start();
-    for polls in 0..=POLLS {
-        let mut records = Vec::new();
-        for _ in 0..5 {
-            records.push(subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1")).await);
-        }
-        abandon(subject.store().destroy_of_principal("ada", None), polls).await;
-        for record in &records {
-            if let Some(found) = subject.load(record.id(), now).await {
-                assert_same(&found, record);
-            }
-        }
-        answered(subject.store().destroy_of_principal("ada", None).await);
-        for record in &records {
-            assert_eq!(subject.load(record.id(), now).await, None);
-        }
-    }
-    assert_eq!(subject.count().await, 0);
+    drop_ends(subject, || subject.store().destroy_of_principal("ada", None)).await;
 }
 
 /// Checks that a dropped end of all sessions leaves whole sessions.
 pub async fn a_dropped_destroy_all_leaves_whole_sessions(subject: &Subject) {
+    drop_ends(subject, || subject.store().destroy_all()).await;
+}
+
+/// Drops calls that end the sessions of `ada`, and then makes one to its end.
+async fn drop_ends<T>(subject: &Subject, end: impl Fn() -> StoreFuture<T>) {
     let now = start();
     for polls in 0..=POLLS {
-        let mut records = Vec::new();
-        for _ in 0..5 {
-            records.push(subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1")).await);
-        }
-        abandon(subject.store().destroy_all(), polls).await;
-        for record in &records {
-            if let Some(found) = subject.load(record.id(), now).await {
-                assert_same(&found, record);
-            }
-        }
-        subject.destroy_all().await;
+        let records = put_five(subject, || draft(fresh_id(), now).principal(Some("ada"))).await;
+        abandon(end(), polls).await;
+        assert_whole(subject, &records, now).await;
+        answered(end().await);
         for record in &records {
             assert_eq!(subject.load(record.id(), now).await, None);
         }
@@ -162,22 +144,32 @@ pub async fn a_dropped_destroy_all_leaves_whole_sessions(subject: &Subject) {
     assert_eq!(subject.count().await, 0);
 }
 
+async fn put_five(subject: &Subject, draft: impl Fn() -> RecordBuilder<'static>) -> Vec<Record> {
+    let mut records = Vec::new();
+    for _ in 0..5 {
+        records.push(subject.put(draft().entry("a", b"1")).await);
+    }
+    records
+}
+
+/// Checks that each record that is still there is as it was.
+async fn assert_whole(subject: &Subject, records: &[Record], now: Timestamp) {
+    for record in records {
+        if let Some(found) = subject.load(record.id(), now).await {
+            assert_same(&found, record);
+        }
+    }
+}
+
 /// Checks that a dropped sweep leaves whole sessions, which later sweeps remove.
 pub async fn a_dropped_sweep_leaves_whole_sessions(subject: &Subject) {
     let now = long_ago(subject);
     let living = subject.put(draft(fresh_id(), now).principal(Some("ada")).entry("a", b"1")).await;
     for polls in 0..=POLLS {
-        let mut records = Vec::new();
-        for _ in 0..5 {
-            records.push(subject.put(draft(fresh_id(), now).idle(Some(BRIEF)).entry("a", b"1")).await);
-        }
+        let records = put_five(subject, || draft(fresh_id(), now).idle(Some(BRIEF))).await;
         abandon(subject.store().sweep(10, now.after(BRIEF)), polls).await;
-        for record in &records {
-            // By a clock that is behind, a session that is stored still lives.
-            if let Some(found) = subject.load(record.id(), now).await {
-                assert_same(&found, record);
-            }
-        }
+        // By a clock that is behind, a session that is stored still lives.
+        assert_whole(subject, &records, now).await;
         assert_same(&subject.find(living.id(), now).await, &living);
     }
     for _ in 0..100 {
