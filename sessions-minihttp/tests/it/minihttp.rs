@@ -99,14 +99,18 @@ impl may_minihttp::HttpService for Unmoved {
     }
 }
 
-#[test]
-fn may_minihttps_server_uses_existing_sessions() {
-    let sessions = sessions();
+/// Starts our server and may_minihttp's with the same sessions, and returns a client of each.
+fn ours_and_theirs(sessions: &Sessions) -> (Client, Client) {
     let ours = run(WithSessions::new(sessions.clone(), HttpServer(Moved)));
     let service = Unmoved(sessions.clone());
     let theirs = listen(|address| may_minihttp::HttpServer(service.clone()).start(address).is_ok());
-    let mut theirs = Client::new(theirs);
-    let mut ours = Client::new(ours);
+    (Client::new(ours), Client::new(theirs))
+}
+
+#[test]
+fn may_minihttps_server_uses_existing_sessions() {
+    let sessions = sessions();
+    let (mut ours, mut theirs) = ours_and_theirs(&sessions);
     let cookie = ours.get("/set", "").cookie().to_owned();
     assert_eq!(theirs.get("/", &cookie).body, "Ok(())");
     assert_eq!(ours.get("/get", &cookie).body, "Some(2)");
@@ -124,11 +128,7 @@ fn may_minihttps_server_begins_no_rotation() {
     let clock = Arc::new(ManualClock::default());
     let minute = Duration::from_secs(60);
     let builder = Sessions::builder().secure(false).clock(Arc::clone(&clock)).rotate_every(minute);
-    let sessions = builder.build().unwrap();
-    let ours = run(WithSessions::new(sessions.clone(), HttpServer(Moved)));
-    let service = Unmoved(sessions);
-    let theirs = listen(|address| may_minihttp::HttpServer(service.clone()).start(address).is_ok());
-    let (mut theirs, mut ours) = (Client::new(theirs), Client::new(ours));
+    let (mut ours, mut theirs) = ours_and_theirs(&builder.build().unwrap());
     let cookie = ours.get("/set", "").cookie().to_owned();
     clock.advance(minute);
     assert_eq!(theirs.get("/", &cookie).body, "Ok(())");
@@ -142,11 +142,7 @@ fn may_minihttps_server_begins_no_rotation() {
 fn may_minihttps_server_looks_while_the_store_cannot_write() {
     let (clock, store) = (Arc::new(ManualClock::default()), Arc::new(Fragile::default()));
     let builder = Sessions::builder().secure(false).clock(Arc::clone(&clock)).store(Arc::clone(&store));
-    let sessions = builder.build().unwrap();
-    let ours = run(WithSessions::new(sessions.clone(), HttpServer(Moved)));
-    let service = Unmoved(sessions);
-    let theirs = listen(|address| may_minihttp::HttpServer(service.clone()).start(address).is_ok());
-    let (mut theirs, mut ours) = (Client::new(theirs), Client::new(ours));
+    let (mut ours, mut theirs) = ours_and_theirs(&builder.build().unwrap());
     let cookie = ours.get("/set", "").cookie().to_owned();
     clock.advance(Duration::from_secs(60));
     store.writes_fail.store(true, Ordering::SeqCst);
