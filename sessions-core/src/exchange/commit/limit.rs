@@ -29,15 +29,15 @@ impl Limit {
     ) -> Step {
         let sessions = &driver.shared.sessions;
         let Some(most) = sessions.config().sessions_per_principal else { return Step::Done(headers) };
+        let store = sessions.store();
         let count = match sessions.config().limit_policy {
-            LimitPolicy::EndOldest => sessions.store().count_of_principal(principal, sessions.now()),
             // Another login's check may have ended this one, however few are left.
-            LimitPolicy::RefuseLogin => StoreFuture::ready(Ok(u64::MAX)),
-        };
-        let count = match count.try_ready() {
-            Ok(Ok(count)) if count <= most as u64 => return Step::Done(headers),
-            Ok(answer) => StoreFuture::ready(answer),
-            Err(later) => later,
+            LimitPolicy::RefuseLogin => None,
+            LimitPolicy::EndOldest => match store.count_of_principal(principal, sessions.now()).try_ready() {
+                Ok(Ok(count)) if count <= most as u64 => return Step::Done(headers),
+                Ok(answer) => Some(StoreFuture::ready(answer)),
+                Err(later) => Some(later),
+            },
         };
         let accepted = StoreFuture::new(enforce(sessions.clone(), most, id, principal.into(), count));
         Step::Ask(Box::new(Question::Limit(Self { headers, destroys }, accepted)))
@@ -62,15 +62,18 @@ impl Limit {
     }
 }
 
-/// Ends the sessions beyond the limit. Returns whether the login is accepted.
+/// Ends the sessions beyond the limit, which are listed unless a count says that there are none.
+/// Returns whether the login is accepted.
 async fn enforce(
     sessions: Sessions,
     most: usize,
     own: SessionId,
     principal: Box<str>,
-    count: StoreFuture<u64>,
+    count: Option<StoreFuture<u64>>,
 ) -> Result<bool, StoreError> {
-    if count.await? <= most as u64 {
+    if let Some(count) = count
+        && count.await? <= most as u64
+    {
         return Ok(true);
     }
     let records = sessions.store().of_principal(&principal, sessions.now()).await?;
