@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sessions_conformance::{Setup, Subject, Task, cases};
 
-use crate::support::{self, Bytes, Fault, Records};
+use crate::fault::Fault;
+use crate::support::{self, Bytes, Records};
 
 fn block_on(task: Task<'_>) {
     pollster::block_on(task);

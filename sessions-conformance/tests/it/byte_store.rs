@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use sessions_conformance::Setup;
 
-use crate::support::{self, Bytes, Fault, Records};
+use crate::fault::Fault;
+use crate::support::{self, Bytes, Records};
 
 fn setup() -> Setup {
     let records = Records::default();

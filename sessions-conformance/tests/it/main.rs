@@ -4,5 +4,6 @@
 
 mod broken_promises;
 mod byte_store;
+mod fault;
 mod memory;
 mod support;

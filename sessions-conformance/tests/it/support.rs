@@ -12,73 +12,7 @@ use sessions_core::record::{Change, Changes, Limits, Record, RecordBuilder, Reco
 use sessions_core::store::{AsyncStore, Created, Cursor, FromAsync, Page, StoreError};
 use sessions_core::{SessionId, Timestamp};
 
-macro_rules! faults {
-    ($($fault:ident,)*) => {
-        /// A promise to break.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Fault {
-            None,
-            $($fault,)*
-        }
-
-        impl Fault {
-            /// All faults.
-            pub(crate) const ALL: &[Self] = &[$(Self::$fault),*];
-        }
-    };
-}
-
-faults! {
-    CreateOverwrites,
-    CreateDropsParts,
-    CreateLimitsTimeouts,
-    EmptyRecordsAreNone,
-    CommitMakesRecords,
-    CommitIgnoresSecrets,
-    CommitIgnoresDeadlines,
-    CommitForgetsTheIdleLimit,
-    CommitRestartsTheAbsoluteDeadline,
-    CommitIsTwoSteps,
-    CommitReadsThenWrites,
-    CommitIgnoresLimits,
-    ClearsAreForgotten,
-    ConflictAppliesTheRest,
-    IncrementsAreFloats,
-    ValuesAreText,
-    KeysAreTrimmed,
-    CommitChangesTheBase,
-    CommitReturnsTheBase,
-    CommitChangesAll,
-    CommitForgetsThePrincipal,
-    FirstBindingsStay,
-    LoadTouches,
-    DestroyIsSilent,
-    EndsKeepTheRoom,
-    EndsAreRepeated,
-    DestroyAllSparesTheBusy,
-    LogoutsLookOnce,
-    PrincipalsArePrefixes,
-    PrincipalsKeepTheExpired,
-    PrincipalsAreMiscounted,
-    SparesNobody,
-    SparedSessionsAreRestored,
-    SweepIgnoresItsLimit,
-    SweepLooksOnce,
-    SweepOnlyReports,
-    SweepKnowsFirstDeadlines,
-    EndsAreTwoSteps,
-    ScanSkips,
-    ScanTakesItsLimit,
-    CountIsOff,
-    HandlesRemember,
-    DamageIsNone,
-    DamageStopsListings,
-    DamageStopsLogouts,
-    DamageStopsSweeps,
-    ErrorsNameNobody,
-    NewerFormatsAreSwept,
-    NewerFormatsSurviveLogouts,
-}
+use crate::fault::Fault;
 
 pub(crate) type Records = Arc<Mutex<BTreeMap<SessionId, Vec<u8>>>>;
 
