@@ -22,7 +22,10 @@ pub struct Error(Box<Parts>);
 struct Parts {
     kind: ErrorKind,
     source: Option<Cause>,
-    entry: Option<Entry>,
+    /// The entry or flash that the call failed at.
+    key: Option<Box<str>>,
+    /// The type that the entry or flash cannot be read as.
+    expected_type: Option<&'static str>,
     redirect: Option<Redirect>,
 }
 
@@ -32,13 +35,6 @@ pub(crate) enum Redirect {
     SeeOther(String),
     /// By `HX-Redirect`, which htmx follows whatever the status is.
     HxRedirect(String),
-}
-
-/// The entry or flash that a call failed at.
-struct Entry {
-    key: Box<str>,
-    /// The type that it cannot be read as.
-    expected: Option<&'static str>,
 }
 
 /// The kind of an [`Error`].
@@ -103,35 +99,35 @@ pub enum ErrorKind {
 impl Error {
     #[cold]
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Parts { kind, source: None, entry: None, redirect: None }))
+        Self(Box::new(Parts { kind, source: None, key: None, expected_type: None, redirect: None }))
     }
 
     #[cold]
     pub(crate) fn with_source(kind: ErrorKind, source: impl Into<Cause>) -> Self {
-        Self(Box::new(Parts { kind, source: Some(source.into()), entry: None, redirect: None }))
-    }
-
-    /// Creates the error of a visitor who is not admitted.
-    #[cold]
-    pub(crate) fn new_denial(kind: ErrorKind, redirect: Option<Redirect>) -> Self {
         let mut error = Self::new(kind);
-        error.0.redirect = redirect;
+        error.0.source = Some(source.into());
         error
     }
 
+    /// Names the entry or flash that the call failed at.
     #[cold]
-    pub(crate) fn new_undecodable(key: &str, expected: &'static str, source: impl Into<Cause>) -> Self {
-        let mut error = Self::with_source(ErrorKind::Decode, source);
-        error.0.entry = Some(Entry { key: key.into(), expected: Some(expected) });
-        error
+    pub(crate) fn at(mut self, key: &str) -> Self {
+        self.0.key = Some(key.into());
+        self
     }
 
-    /// Creates the error of a write that an entry does not allow.
+    /// Names the type that the entry or flash cannot be read as.
     #[cold]
-    pub(crate) fn new_refusal(kind: ErrorKind, key: &str) -> Self {
-        let mut error = Self::new(kind);
-        error.0.entry = Some(Entry { key: key.into(), expected: None });
-        error
+    pub(crate) fn expecting(mut self, expected_type: &'static str) -> Self {
+        self.0.expected_type = Some(expected_type);
+        self
+    }
+
+    /// Makes the response send the client to a page.
+    #[cold]
+    pub(crate) fn redirecting(mut self, redirect: Option<Redirect>) -> Self {
+        self.0.redirect = redirect;
+        self
     }
 
     /// Returns the kind of error.
@@ -165,19 +161,20 @@ impl Error {
 
     /// Returns the key of the entry or flash that could not be read or written.
     ///
-    /// Errors of the kinds [`Decode`](ErrorKind::Decode), [`Immutable`](ErrorKind::Immutable) and
-    /// [`NotANumber`](ErrorKind::NotANumber) have one.
+    /// Errors of the kinds [`Decode`](ErrorKind::Decode), [`Encode`](ErrorKind::Encode),
+    /// [`Immutable`](ErrorKind::Immutable) and [`NotANumber`](ErrorKind::NotANumber) have one, and
+    /// [`TooLarge`](ErrorKind::TooLarge) has one unless the store refused the whole record.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
-        self.0.entry.as_ref().map(|entry| &*entry.key)
+        self.0.key.as_deref()
     }
 
     /// Returns the type that the entry or flash was expected to have.
     ///
     /// Only errors of kind [`Decode`](ErrorKind::Decode) have one.
     #[must_use]
-    pub fn expected_type(&self) -> Option<&'static str> {
-        self.0.entry.as_ref()?.expected
+    pub const fn expected_type(&self) -> Option<&'static str> {
+        self.0.expected_type
     }
 
     /// Returns the HTTP status to send to the client.
@@ -235,11 +232,11 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Error");
         shown.field("kind", &self.kind());
-        if let Some(Entry { key, expected }) = &self.0.entry {
+        if let Some(key) = &self.0.key {
             shown.field("key", key);
-            if let Some(expected) = expected {
-                shown.field("expected_type", expected);
-            }
+        }
+        if let Some(expected_type) = self.0.expected_type {
+            shown.field("expected_type", &expected_type);
         }
         if let Some(source) = &self.0.source {
             shown.field("source", source);
@@ -250,15 +247,7 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Entry { key, expected }) = &self.0.entry {
-            return match (expected, self.0.kind) {
-                (Some(expected), _) => write!(f, "the entry {key:?} cannot be read as `{expected}`"),
-                (None, ErrorKind::Immutable) => {
-                    write!(f, "the entry {key:?} is immutable; only `set_immutable` replaces it")
-                }
-                (None, _) => write!(f, "the entry {key:?} is not an integer, or the sum is out of range"),
-            };
-        }
+        let entry = self.0.key.as_ref().map_or_else(|| "the entry".to_owned(), |key| format!("the entry {key:?}"));
         f.write_str(match self.0.kind {
             ErrorKind::StoreUnavailable => "the session store is unavailable",
             ErrorKind::NewerFormat => "a newer build wrote the session, and only that build can change or end it",
@@ -269,11 +258,20 @@ impl fmt::Display for Error {
             ErrorKind::StoreFull => "the session store is full",
             ErrorKind::Gone => "the session has ended or was renewed",
             ErrorKind::Conflict => "the session has changed in a way that conflicts with the request",
-            ErrorKind::Immutable => "the entry is immutable; only `set_immutable` replaces it",
-            ErrorKind::NotANumber => "the entry is not an integer, or the sum is out of range",
-            ErrorKind::TooLarge => "the session would exceed its size limits",
-            ErrorKind::Encode => "the value cannot be stored",
-            ErrorKind::Decode => "the entry cannot be read as the requested type",
+            ErrorKind::Immutable => return write!(f, "{entry} is immutable; only `set_immutable` replaces it"),
+            ErrorKind::NotANumber => return write!(f, "{entry} is not an integer, or the sum is out of range"),
+            ErrorKind::TooLarge if self.0.key.is_some() => {
+                return write!(f, "{entry} does not fit the session's limits");
+            }
+            ErrorKind::TooLarge => "the session would exceed its limits",
+            ErrorKind::Encode => return write!(f, "{entry} cannot be stored"),
+            ErrorKind::Decode => {
+                return write!(
+                    f,
+                    "{entry} cannot be read as `{}`",
+                    self.0.expected_type.unwrap_or("the requested type")
+                );
+            }
             ErrorKind::Entropy => "cannot create a token: the operating system returned no random bytes",
             ErrorKind::IdsExhausted => "cannot find a free session id: the id generator repeats itself",
             ErrorKind::Seal => "cannot seal the token",

@@ -132,7 +132,7 @@ async fn client_errors_are_logged_at_debug() {
     let app = app(&faulty().0, routes).await;
     listen();
     get(&app, "/too_large", "").await.assert_is_bare(413);
-    assert_eq!(LINES.take(), [(Level::DEBUG, "the session would exceed its size limits".to_owned())]);
+    assert_eq!(LINES.take(), [(Level::DEBUG, "the entry \"name\" does not fit the session's limits".to_owned())]);
     for _ in 0..10 {
         get(&app, "/add_to_a_text", "").await.assert_is_bare(500);
     }

@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn denial_sends_the_client_to_a_page() {
         let written = |redirect| {
-            let error = Error::new_denial(ErrorKind::NotSignedIn, redirect);
+            let error = Error::new(ErrorKind::NotSignedIn).redirecting(redirect);
             let mut head = Head::default();
             SessionHeaders::of_error(&error).write_to(&mut head);
             write_redirect(&error, &mut head);

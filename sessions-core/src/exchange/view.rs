@@ -93,14 +93,14 @@ impl View {
         let may_keep = scope == Scope::Entries;
         match old {
             Some(seen) if seen.is_immutable() && !is_immutable => {
-                return Err(Error::new_refusal(ErrorKind::Immutable, key));
+                return Err(Error::new(ErrorKind::Immutable).at(key));
             }
             Some(seen) if may_keep && seen.is_immutable() == is_immutable && seen.value == value => return Ok(()),
             _ => {}
         }
         let old = old.map(|seen| seen.value.len());
         let verb = edit.filter(|_| verb == Verb::Set).map_or(verb, |edit| edit.verb.then_set());
-        self.check_edits(position.is_err(), limits)?;
+        self.check_edits(key, position.is_err(), limits)?;
         self.measured = Some(self.grown(key, old, value.len(), limits)?);
         self.edits.put_at(position, Change { verb, key: key.as_bytes(), value, by: 0 });
         Ok(())
@@ -124,15 +124,15 @@ impl View {
         };
         let old = self.seen(Scope::Entries, key, edit);
         if old.is_some_and(|seen| seen.is_immutable()) {
-            return Err(Error::new_refusal(ErrorKind::Immutable, key));
+            return Err(Error::new(ErrorKind::Immutable).at(key));
         }
-        let by_all = by_all.ok_or_else(|| Error::new_refusal(ErrorKind::NotANumber, key))?;
-        let sum = record::add(old.map(|seen| seen.value), by)
-            .ok_or_else(|| Error::new_refusal(ErrorKind::NotANumber, key))?;
+        let by_all = by_all.ok_or_else(|| Error::new(ErrorKind::NotANumber).at(key))?;
+        let sum =
+            record::add(old.map(|seen| seen.value), by).ok_or_else(|| Error::new(ErrorKind::NotANumber).at(key))?;
         let old_length = old.map(|seen| seen.value.len());
         let mut text = itoa::Buffer::new();
         let text = text.format(sum).as_bytes();
-        self.check_edits(position.is_err(), limits)?;
+        self.check_edits(key, position.is_err(), limits)?;
         self.measured = Some(self.grown(key, old_length, text.len(), limits)?);
         self.edits.put_at(position, Change { verb, key: key.as_bytes(), value: text, by: by_all });
         Ok(sum)
@@ -192,7 +192,7 @@ impl View {
     pub(crate) fn check_set(&self, key: &str, value: &[u8], limits: &Limits) -> Result<(), Error> {
         let old = self.find(Scope::Entries, key);
         if old.is_some_and(|seen| seen.is_immutable()) {
-            return Err(Error::new_refusal(ErrorKind::Immutable, key));
+            return Err(Error::new(ErrorKind::Immutable).at(key));
         }
         self.grown(key, old.map(|seen| seen.value.len()), value.len(), limits).map(drop)
     }
@@ -200,8 +200,12 @@ impl View {
     /// Limits the number of edits in one request.
     ///
     /// Removals need no limit: each is of a key in the record or replaces another edit.
-    fn check_edits(&self, is_first: bool, limits: &Limits) -> Result<(), Error> {
-        if is_first && self.edits.len() >= limits.edits() { Err(Error::new(ErrorKind::TooLarge)) } else { Ok(()) }
+    fn check_edits(&self, key: &str, is_first: bool, limits: &Limits) -> Result<(), Error> {
+        if is_first && self.edits.len() >= limits.edits() {
+            let cause = format!("a request writes to at most {} keys", limits.edits());
+            return Err(Error::with_source(ErrorKind::TooLarge, cause).at(key));
+        }
+        Ok(())
     }
 
     /// Returns what the view measures with a value of another length, unless that exceeds a limit.
@@ -212,7 +216,7 @@ impl View {
         let count = old_count + usize::from(old.is_none());
         let fits = size <= limits.bytes() && count <= limits.keys() && key.len() <= usize::from(u16::MAX);
         if !fits && size > old_size {
-            return Err(Error::new(ErrorKind::TooLarge));
+            return Err(limits.exceeded().at(key));
         }
         Ok((size, count))
     }

@@ -119,7 +119,7 @@ fn encode_error(cause: &serde_json::Error) -> Error {
 
 #[cold]
 fn decode_error<T>(key: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-    Error::new_undecodable(key, std::any::type_name::<T>(), cause)
+    Error::with_source(ErrorKind::Decode, cause).at(key).expecting(std::any::type_name::<T>())
 }
 
 /// Describes a JSON error without its message, which may quote the value.

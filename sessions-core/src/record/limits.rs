@@ -1,5 +1,6 @@
 //! Limits of a record's size.
 
+use crate::error::{Error, ErrorKind};
 use crate::record::Record;
 
 /// Maximum length of a principal in bytes.
@@ -60,6 +61,13 @@ impl Limits {
     /// Returns whether a new record may be stored.
     pub(crate) fn admit_new(&self, new: &Record) -> bool {
         new.size() <= self.bytes && new.slot_count() <= self.keys
+    }
+
+    /// Returns the error of a write that exceeds the limits.
+    #[cold]
+    pub(crate) fn exceeded(&self) -> Error {
+        let Self { bytes, keys } = self;
+        Error::with_source(ErrorKind::TooLarge, format!("a session has at most {bytes} bytes and {keys} keys"))
     }
 
     /// Returns whether these limits are within those of the format.

@@ -65,7 +65,7 @@ impl Gate {
     }
 
     fn refuse(&self, kind: ErrorKind, page: Option<&str>) -> Error {
-        Error::new_denial(kind, page.and_then(|page| self.redirect(page)))
+        Error::new(kind).redirecting(page.and_then(|page| self.redirect(page)))
     }
 
     fn redirect(&self, page: &str) -> Option<Redirect> {

@@ -97,7 +97,7 @@ impl Session {
     }
 
     pub(super) fn put<T: Serialize + ?Sized>(&self, verb: Verb, key: &str, value: &T) -> Result<(), Error> {
-        self.encoded(value, |bytes, state| {
+        self.encoded(key, value, |bytes, state| {
             let limits = &self.shared.sessions.config().limits;
             state.writable()?.set(verb, key, bytes, limits)
         })
@@ -136,7 +136,7 @@ impl Session {
     ///
     /// Same as [`increment`](Self::increment).
     pub fn decrement(&self, key: &str, by: i64) -> Result<i64, Error> {
-        let by = by.checked_neg().ok_or_else(|| Error::new_refusal(ErrorKind::NotANumber, key))?;
+        let by = by.checked_neg().ok_or_else(|| Error::new(ErrorKind::NotANumber).at(key))?;
         self.increment(key, by)
     }
 
@@ -191,11 +191,12 @@ impl Session {
     /// under the lock.
     pub(super) fn encoded<T: Serialize + ?Sized, R>(
         &self,
+        key: &str,
         value: &T,
         write: impl FnOnce(&[u8], &mut State) -> Result<R, Error>,
     ) -> Result<R, Error> {
         let mut bytes = Scratch::<112>::default();
-        self.values().encode(value, &mut bytes)?;
+        self.values().encode(value, &mut bytes).map_err(|error| error.at(key))?;
         write(bytes.as_slice(), &mut self.shared.lock())
     }
 }

@@ -138,7 +138,7 @@ impl Session {
             let old = base.entry(key).map(|entry| entry.value());
             let value = change(judge(old.map(|bytes| self.decode(key, bytes)).transpose())?);
             let changes = self.changes(&base).require(key, old);
-            let changes = self.encoded(&value, |bytes, state| {
+            let changes = self.encoded(key, &value, |bytes, state| {
                 state.view().check_set(key, bytes, &self.shared.sessions.config().limits)?;
                 Ok(changes.set(key, bytes))
             })?;
@@ -210,7 +210,7 @@ impl Session {
                 Ok(true)
             }
             Err(Refusal::Conflict) => Ok(false),
-            Err(Refusal::TooLarge) => Err(Error::new(ErrorKind::TooLarge)),
+            Err(Refusal::TooLarge) => Err(sessions.config().limits.exceeded()),
             Err(Refusal::Gone) => Err(self.lose()),
         }
     }

@@ -141,6 +141,9 @@ fn entries_come_and_go() {
         assert_eq!(session.decrement("n", i64::MIN).unwrap_err().kind(), ErrorKind::NotANumber);
         let refused = session.increment("m", 1).unwrap_err();
         assert_eq!((refused.kind(), refused.key(), refused.expected_type()), (ErrorKind::NotANumber, Some("m"), None));
+        let refused = session.set("rate", &f64::NAN).unwrap_err();
+        assert_eq!((refused.kind(), refused.key()), (ErrorKind::Encode, Some("rate")));
+        assert!(refused.to_string().contains("\"rate\""), "{refused}");
         session.set_immutable("plan", "pro").unwrap();
         for refused in [session.set("plan", "free"), session.increment("plan", 1).map(drop)] {
             let refused = refused.unwrap_err();

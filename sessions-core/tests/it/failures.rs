@@ -198,7 +198,10 @@ fn oversized_write_leaves_the_record_alone() {
     let mut browser = fixture.browser();
     browser.set("k", "v");
     browser.visit(|session| {
-        assert_eq!(session.set("big", &"x".repeat(1000)).unwrap_err().kind(), ErrorKind::TooLarge);
+        let error = session.set("big", &"x".repeat(1000)).unwrap_err();
+        assert_eq!((error.kind(), error.key()), (ErrorKind::TooLarge, Some("big")));
+        let text = "the entry \"big\" does not fit the session's limits: a session has at most 1000 bytes and 3 keys";
+        assert_eq!(error.chain().to_string(), text);
         session.set("a", "1").unwrap();
         session.set("b", "1").unwrap();
         assert_eq!(session.set("c", "1").unwrap_err().kind(), ErrorKind::TooLarge);
@@ -236,7 +239,9 @@ fn writes_of_one_request_are_limited() {
             session.set(&format!("new {number}"), "v").unwrap();
             session.remove(&format!("new {number}"));
         }
-        assert_eq!(session.set("more", "v").unwrap_err().kind(), ErrorKind::TooLarge);
+        let error = session.set("more", "v").unwrap_err();
+        assert_eq!((error.kind(), error.key()), (ErrorKind::TooLarge, Some("more")));
+        assert!(error.chain().to_string().ends_with(": a request writes to at most 6 keys"), "{error:?}");
         assert_eq!(session.increment("more", 1).unwrap_err().kind(), ErrorKind::TooLarge);
         assert_eq!(session.set_flash("more", "v").unwrap_err().kind(), ErrorKind::TooLarge);
         session.set("new 1", "again").unwrap();

@@ -113,7 +113,12 @@ fn client_errors_are_logged_at_debug() {
         );
     }
     let request = request_after(&signed_in());
-    assert_refused(&store, serve(&sessions, request, grow), 413, "the session would exceed its size limits");
+    assert_refused(
+        &store,
+        serve(&sessions, request, grow),
+        413,
+        "the entry \"name\" does not fit the session's limits",
+    );
     let request = request_after(&signed_in());
     let ended = "the session has ended or was renewed";
     assert_refused(&store, serve(&sessions, request, outlive), 401, ended);

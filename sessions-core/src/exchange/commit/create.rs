@@ -127,7 +127,7 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
         .build_with(changes)
         .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
     if !config.limits.admit_new(&record) {
-        return Err(Error::new(ErrorKind::TooLarge));
+        return Err(config.limits.exceeded());
     }
     let cookie = sessions.token_cookie(&live.token, lifetime, now)?;
     Ok((live, record, cookie))

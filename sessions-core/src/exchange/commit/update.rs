@@ -111,8 +111,8 @@ impl Update {
         match answer {
             Ok(Ok(record)) => Ok(self.applied(driver, record)),
             Ok(Err(Refusal::Gone)) => self.gone(driver),
-            Ok(Err(Refusal::Conflict)) => Err(self.refused(driver, ErrorKind::Conflict)),
-            Ok(Err(Refusal::TooLarge)) => Err(self.refused(driver, ErrorKind::TooLarge)),
+            Ok(Err(Refusal::Conflict)) => Err(self.refused(driver, Error::new(ErrorKind::Conflict))),
+            Ok(Err(Refusal::TooLarge)) => Err(self.refused(driver, driver.shared.sessions.config().limits.exceeded())),
             Err(error) if self.is_touch => {
                 driver.shared.raise(&Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
                 driver.skip_touch(error.into())
@@ -173,9 +173,9 @@ impl Update {
         Ok(driver.done(None))
     }
 
-    fn refused(&mut self, driver: &Driver, kind: ErrorKind) -> Error {
+    fn refused(&mut self, driver: &Driver, error: Error) -> Error {
         self.hide(driver);
-        Error::new(kind)
+        error
     }
 
     /// Makes the handle show the previous record again. Only the commit whose turn it is shows
