@@ -58,7 +58,8 @@ impl Sessions {
         let exchange = self.open();
         let session = exchange.session([]).await?;
         session.login(login)?;
-        fill(&session)?;
+        // Nothing of it is left unsaved: the caller gets the error.
+        fill(&session).inspect_err(|_| drop(exchange.abandon()))?;
         let mut headers = exchange.end(200).await?;
         let (id, set_cookie) = (session.id(), headers.take_set_cookie());
         let (Some(id), Some(set_cookie)) = (id, set_cookie) else {

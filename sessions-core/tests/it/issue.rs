@@ -45,6 +45,7 @@ fn nothing_is_issued_if_anything_fails() {
         Ok(())
     });
     assert_eq!(ended, ErrorKind::NoSession);
+    assert!(fixture.take_events().is_empty(), "the caller has the errors");
     fixture.store.write_down.store(true, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(refused(Login::new("ann"), |_| Ok(())), ErrorKind::StoreUnavailable);
     assert_eq!(fixture.count(), 0);

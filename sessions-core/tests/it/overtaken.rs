@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use pollster::block_on;
-use sessions_core::{ErrorKind, Login, Session};
+use sessions_core::{ErrorKind, Event, Login, Session, StoreCall};
 
 use crate::support::{Browser, Fixture, poll};
 
@@ -306,6 +306,21 @@ fn an_overtaken_login_counts_from_the_other_ones_number() {
     tabs[2].finish(&session, 200).unwrap();
     let numbers = tabs.map(|mut tab| tab.visit(|session| session.get::<i64>("n").unwrap()).result);
     assert_eq!(numbers, [Some(6), Some(7), Some(7)]);
+}
+
+#[test]
+fn an_overtaken_login_reports_a_failed_load() {
+    let fixture = Fixture::new();
+    let mut old = with_cart(&fixture);
+    let session = old.start();
+    session.login("ann").unwrap();
+    sign_in(&old);
+    fixture.take_events();
+    fixture.store.read_down.store(true, SeqCst);
+    old.finish(&session, 200).unwrap();
+    let events = fixture.take_events();
+    assert!(matches!(events[0], Event::StoreFailed { call: StoreCall::Load, .. }), "{events:?}");
+    assert!(matches!(events[1], Event::Created { .. }), "the login stands");
 }
 
 #[test]

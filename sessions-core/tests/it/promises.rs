@@ -90,6 +90,20 @@ fn a_save_of_a_shift_reports_its_failure() {
 }
 
 #[test]
+fn a_failed_late_touch_is_not_shown() {
+    let fixture = Fixture::new();
+    let mut browser = fixture.browser();
+    browser.set("a", "b");
+    fixture.clock.advance(20 * MINUTE);
+    let session = browser.start();
+    let stored = session.expires_at();
+    fixture.store.late.store(true, Ordering::SeqCst);
+    fixture.store.write_down.store(true, Ordering::SeqCst);
+    assert!(block_on(session.save()).is_err());
+    assert_eq!(session.expires_at(), stored);
+}
+
+#[test]
 fn a_failed_save_of_a_shift_is_made_up_for() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();

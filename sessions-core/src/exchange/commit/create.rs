@@ -56,21 +56,27 @@ impl Create {
     }
 
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<Created, StoreError>) -> Result<Step, Error> {
-        match answer {
-            Ok(Created::Stored { evicted }) => Ok(self.stored(driver, &evicted)),
+        if let Ok(Created::Stored { evicted }) = answer {
+            return Ok(self.stored(driver, &evicted));
+        }
+        // The record was shown while the store was asked. Only the commit whose turn it is shows
+        // one.
+        driver.shared.lock().rebase_for(&self.writes, None);
+        let writes = self.writes.take();
+        let refusal = match answer {
             Ok(Created::Exists | Created::Unanswered) if self.attempts < ID_ATTEMPTS => {
-                self.hide(driver);
-                Self::start(driver, self.writes.take(), self.attempts + 1)
+                return Self::start(driver, writes, self.attempts + 1);
             }
-            Ok(Created::Exists) => Err(self.refused(driver, ErrorKind::IdsExhausted)),
-            Ok(Created::Full) => Err(self.refused(driver, ErrorKind::StoreFull)),
+            Ok(Created::Exists) => ErrorKind::IdsExhausted,
+            Ok(Created::Full) => ErrorKind::StoreFull,
             answer => {
                 let lost = |_| StoreError::new(driver.shared.sessions.store().name(), StoreErrorKind::TimedOut);
                 let error = answer.map_or_else(|error| error, lost);
-                self.hide(driver);
-                Err(driver.store_failed(StoreCall::Create, error, Some(self.writes.take())))
+                return Err(driver.store_failed(StoreCall::Create, error, Some(writes)));
             }
-        }
+        };
+        driver.give_back(Some(writes));
+        Err(Error::new(refusal))
     }
 
     fn stored(&mut self, driver: &Driver, evicted: &[SessionId]) -> Step {
@@ -93,17 +99,6 @@ impl Create {
             driver.shared.raise(&Event::Destroyed { id: *id, reason: DestroyReason::Evicted });
         }
         driver.saved(id, &self.writes, headers)
-    }
-
-    fn refused(&mut self, driver: &Driver, kind: ErrorKind) -> Error {
-        self.hide(driver);
-        driver.give_back(Some(self.writes.take()));
-        Error::new(kind)
-    }
-
-    /// Makes the handle show no record again. Only the commit whose turn it is shows one.
-    fn hide(&self, driver: &Driver) {
-        driver.shared.lock().rebase_for(&self.writes, None);
     }
 }
 

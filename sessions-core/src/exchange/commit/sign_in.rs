@@ -4,6 +4,7 @@ use super::create::Create;
 use super::driver::{Driver, Question, Step};
 use crate::error::{Error, StoreError};
 use crate::exchange::state::Writes;
+use crate::manager::StoreCall;
 use crate::record::Record;
 
 /// A login on its way to a session of its own.
@@ -27,7 +28,8 @@ impl SignIn {
     /// Creates the new session, with the entries of the old one if another login of the same
     /// principal has it, and otherwise with this request's writes alone.
     ///
-    /// A form that is sent twice so keeps the cart, whichever response arrives last.
+    /// A form that is sent twice so keeps the cart, whichever response arrives last. The login does
+    /// not fail if the other one cannot be looked up.
     pub(super) fn conclude(
         &mut self,
         driver: &Driver,
@@ -36,7 +38,8 @@ impl SignIn {
         let now = self.writes.changes.now();
         let grace = driver.shared.sessions.config().renewal_grace;
         let mut writes = self.writes.take();
-        let overtaken = answer.ok().flatten().filter(|record| {
+        let current = driver.shared.sessions.check_answer(StoreCall::Load, answer);
+        let overtaken = current.ok().flatten().filter(|record| {
             let is_theirs = record.principal().is_some() && record.principal() == writes.changes.new_principal();
             is_theirs && record.is_live(now) && record.supersedes(&self.base.secret_hash(), now, grace)
         });

@@ -108,19 +108,22 @@ impl Update {
         driver: &Driver,
         answer: Result<Result<Record, Refusal>, StoreError>,
     ) -> Result<Step, Error> {
-        match answer {
-            Ok(Ok(record)) => Ok(self.applied(driver, record)),
-            Ok(Err(Refusal::Gone)) => self.gone(driver),
-            Ok(Err(Refusal::Conflict)) => Err(self.refused(driver, Error::new(ErrorKind::Conflict))),
-            Ok(Err(Refusal::TooLarge)) => Err(self.refused(driver, driver.shared.sessions.config().limits.exceeded())),
+        let failure = match answer {
+            Ok(Ok(record)) => return Ok(self.applied(driver, record)),
+            Ok(Err(Refusal::Gone)) => return self.gone(driver),
+            failure => failure,
+        };
+        // The record of the changes was shown while the store was asked. Only the commit whose turn
+        // it is shows one.
+        driver.shared.lock().rebase_for(&self.writes, Some(self.base.clone()));
+        match failure {
             Err(error) if self.is_touch => {
                 driver.shared.raise(&Event::StoreFailed { call: StoreCall::Touch, kind: error.kind() });
                 driver.skip_touch(error.into())
             }
-            Err(error) => {
-                self.hide(driver);
-                Err(driver.store_failed(StoreCall::Commit, error, Some(self.writes.take())))
-            }
+            Err(error) => Err(driver.store_failed(StoreCall::Commit, error, Some(self.writes.take()))),
+            Ok(Err(Refusal::TooLarge)) => Err(driver.shared.sessions.config().limits.exceeded()),
+            Ok(_) => Err(Error::new(ErrorKind::Conflict)),
         }
     }
 
@@ -171,17 +174,6 @@ impl Update {
             return Err(Error::new(ErrorKind::Gone));
         }
         Ok(driver.done(None))
-    }
-
-    fn refused(&mut self, driver: &Driver, error: Error) -> Error {
-        self.hide(driver);
-        error
-    }
-
-    /// Makes the handle show the previous record again. Only the commit whose turn it is shows
-    /// another one.
-    fn hide(&self, driver: &Driver) {
-        driver.shared.lock().rebase_for(&self.writes, Some(self.base.clone()));
     }
 }
 
