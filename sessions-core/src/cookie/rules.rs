@@ -11,10 +11,9 @@ const MAX_ATTRIBUTE_LENGTH: usize = 1024;
 
 pub(crate) fn check(options: &CookieOptions, name: &str) -> Result<(), ConfigError> {
     require(is_name(name), ConfigErrorKind::CookieName, || format!("{name:?}"))?;
-    require(prefix_allows(options, name), ConfigErrorKind::CookiePrefix, || match required_by_prefix(name) {
-        Some(required) => format!("{name:?} requires {required}"),
-        None => format!("browsers ignore case in prefixes, so {name:?} must spell its prefix exactly"),
-    })?;
+    if let Some(fault) = find_prefix_fault(options, name) {
+        return Err(ConfigError::new(ConfigErrorKind::CookiePrefix).with_advice(fault));
+    }
     require(is_path(&options.path), ConfigErrorKind::CookiePath, || format!("{:?}", options.path))?;
     if let Some(domain) = &options.domain {
         require(is_domain(domain), ConfigErrorKind::CookieDomain, || {
@@ -64,18 +63,14 @@ fn is_host_only(options: &CookieOptions) -> bool {
     options.secure && options.domain.is_none() && options.path == "/"
 }
 
-/// Returns whether the options meet the requirements of a name's prefix.
-///
-/// Browsers ignore case in prefixes, so a prefix in another case is refused too.
-fn prefix_allows(options: &CookieOptions, name: &str) -> bool {
-    let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    let prefix = PREFIXES.iter().find(|prefix| begins(prefix.text));
-    prefix.is_none_or(|prefix| name.starts_with(prefix.text) && (prefix.is_met)(options))
-}
-
-/// Returns the requirements of a name's prefix, or `None` if its case is wrong.
-fn required_by_prefix(name: &str) -> Option<&'static str> {
-    PREFIXES.iter().find(|prefix| name.starts_with(prefix.text)).map(|prefix| prefix.required)
+/// Returns what is wrong with the name's prefix, if it has one.
+fn find_prefix_fault(options: &CookieOptions, name: &str) -> Option<String> {
+    let begins = |text: &str| name.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+    let prefix = PREFIXES.iter().find(|prefix| begins(prefix.text))?;
+    if !name.starts_with(prefix.text) {
+        return Some(format!("browsers ignore case in prefixes, so {name:?} must spell its prefix exactly"));
+    }
+    (!(prefix.is_met)(options)).then(|| format!("{name:?} requires {}", prefix.required))
 }
 
 /// Returns whether RFC 6265bis allows a byte in an unquoted cookie value.
@@ -254,6 +249,7 @@ mod tests {
             (domain("Example.com"), "id", r#": "Example.com""#),
             (readable, "__Http-id", r#""__Http-id" requires Secure and HttpOnly"#),
             (options(), "__host-id", r#""__host-id" must spell its prefix exactly"#),
+            (options(), "__Host-http-id", r#""__Host-http-id" must spell its prefix exactly"#),
             (options(), "a b", r#": "a b""#),
             (CookieOptions { path: "a".to_owned(), ..options() }, "id", r#": "a""#),
         ] {

@@ -89,8 +89,9 @@ impl View {
         let position = self.edits.position(scope, key.as_bytes());
         let edit = self.edits.at(position);
         let old = self.seen(scope, key, edit);
-        // Another request may have read the stored flash, so an equal one is set all the same.
-        let may_keep = scope == Scope::Entries;
+        // Set all the same: a flash, since another request may have read the stored one, and a sum,
+        // since the store may have another value to add to.
+        let may_keep = scope == Scope::Entries && edit.is_none_or(|edit| edit.verb != Verb::Increment);
         match old {
             Some(seen) if seen.is_immutable() && !is_immutable => {
                 return Err(Error::new(ErrorKind::Immutable).at(key));

@@ -130,6 +130,18 @@ fn listed_values_match_the_lenient_getters() {
 }
 
 #[test]
+fn a_set_of_the_sum_replaces_the_increment() {
+    let mut browser = Fixture::new().browser();
+    browser.visit(|session| session.set("n", &5).unwrap());
+    let session = browser.start();
+    assert_eq!(session.increment("n", 1).unwrap(), 6);
+    session.set("n", &6).unwrap();
+    browser.clone().visit(|session| session.set("n", &10).unwrap());
+    browser.finish(&session, 200).unwrap();
+    assert_eq!(browser.get("n").as_deref(), Some("6"));
+}
+
+#[test]
 fn entries_come_and_go() {
     let mut browser = Fixture::new().browser();
     browser.visit(|session| {
