@@ -1,6 +1,17 @@
 #![doc = include_str!("docs/crate.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+/// Implements `Debug` with the type's name and only the named fields: the others must not be logged.
+macro_rules! redacted {
+    ($name:ident $({ $($field:ident),* })?) => {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name))$($(.field(stringify!($field), &self.$field))*)?.finish_non_exhaustive()
+            }
+        }
+    };
+}
+
 pub mod adapter;
 mod cookie;
 mod error;

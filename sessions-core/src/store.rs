@@ -208,8 +208,4 @@ impl Cursor {
     }
 }
 
-impl fmt::Debug for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cursor(..)")
-    }
-}
+redacted!(Cursor);

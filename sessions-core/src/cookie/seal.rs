@@ -62,9 +62,4 @@ impl Opened {
     }
 }
 
-/// Hides the token.
-impl fmt::Debug for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opened").field("is_stale", &self.is_stale).finish_non_exhaustive()
-    }
-}
+redacted!(Opened { is_stale });

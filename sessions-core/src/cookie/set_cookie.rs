@@ -1,7 +1,5 @@
 //! The value of a `Set-Cookie` header.
 
-use std::fmt;
-
 use crate::cookie::find::trim;
 
 /// The value of a `Set-Cookie` header. It contains a token, so its `Debug` output is redacted.
@@ -23,11 +21,7 @@ fn name_of(header: &[u8]) -> &[u8] {
     }
 }
 
-impl fmt::Debug for SetCookie {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SetCookie(..)")
-    }
-}
+redacted!(SetCookie);
 
 #[cfg(test)]
 mod tests {
@@ -57,6 +51,6 @@ mod tests {
 
     #[test]
     fn debug_shows_no_token() {
-        assert_eq!(format!("{:?}", SetCookie("id=TOKEN".to_owned())), "SetCookie(..)");
+        assert_eq!(format!("{:?}", SetCookie("id=TOKEN".to_owned())), "SetCookie { .. }");
     }
 }

@@ -1,7 +1,5 @@
 //! The token in the cookie, and the stored hash of its secret.
 
-use std::fmt;
-
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -79,11 +77,7 @@ fn split(bytes: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
     (first, second)
 }
 
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+redacted!(Token { id });
 
 /// The half of a [`Token`] that grants access to a session: 128 random bits.
 ///
@@ -115,11 +109,7 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
+redacted!(Secret);
 
 /// The SHA-256 hash of a session id and its [`Secret`], kept by the store.
 ///
@@ -159,11 +149,7 @@ impl PartialEq for SecretHash {
 
 impl Eq for SecretHash {}
 
-impl fmt::Debug for SecretHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretHash(..)")
-    }
-}
+redacted!(SecretHash);
 
 #[cfg(test)]
 mod tests {
@@ -225,7 +211,7 @@ mod tests {
     fn debug_shows_no_secret() {
         let token = token();
         let shown = format!("{token:?} {:?} {:?}", token.secret(), token.secret().hash(token.id()));
-        assert_eq!(shown, format!("Token {{ id: {:?}, .. }} Secret(..) SecretHash(..)", token.id()));
+        assert_eq!(shown, format!("Token {{ id: {:?}, .. }} Secret {{ .. }} SecretHash {{ .. }}", token.id()));
     }
 
     #[test]

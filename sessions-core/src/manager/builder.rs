@@ -1,6 +1,5 @@
 //! The builder of the manager.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -436,11 +435,4 @@ pub(crate) fn destroy_listener(listener: impl Fn(SessionId, DestroyReason)) -> i
     }
 }
 
-impl fmt::Debug for SessionsBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionsBuilder")
-            .field("store", &self.store)
-            .field("cookie", &self.cookie)
-            .finish_non_exhaustive()
-    }
-}
+redacted!(SessionsBuilder { store, cookie });

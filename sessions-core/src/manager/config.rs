@@ -1,6 +1,5 @@
 //! The options of a manager that are used as given, and their defaults.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,8 +87,4 @@ impl Default for Config {
     }
 }
 
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config").field("expiry", &self.expiry).field("limits", &self.limits).finish_non_exhaustive()
-    }
-}
+redacted!(Config { expiry, limits });

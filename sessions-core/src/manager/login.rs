@@ -96,13 +96,4 @@ impl<T: Into<String>> From<T> for Login {
     }
 }
 
-/// Shows the timeouts, not the principal.
-impl std::fmt::Debug for Login {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Login")
-            .field("idle", &self.idle)
-            .field("absolute", &self.absolute)
-            .field("persists", &self.persists)
-            .finish_non_exhaustive()
-    }
-}
+redacted!(Login { idle, absolute, persists });

@@ -1,6 +1,5 @@
 //! What a request shows of the device that sent it.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -57,12 +56,7 @@ fn shortened(value: &[u8]) -> Option<String> {
     (!value.is_empty()).then(|| value.iter().take(LONGEST_USER_AGENT).map(printable).collect())
 }
 
-/// Shows nothing, since both are personal data.
-impl fmt::Debug for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Device").finish_non_exhaustive()
-    }
-}
+redacted!(Device);
 
 #[cfg(test)]
 mod tests {

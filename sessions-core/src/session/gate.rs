@@ -1,6 +1,5 @@
 //! Admitting signed-in visitors only.
 
-use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -73,8 +72,4 @@ impl Deref for SignedIn {
     }
 }
 
-impl fmt::Debug for SignedIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignedIn").field("session", &self.session).finish_non_exhaustive()
-    }
-}
+redacted!(SignedIn { session });

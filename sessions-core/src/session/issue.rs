@@ -1,7 +1,5 @@
 //! Sessions without a request, and what a client needs to use them.
 
-use std::fmt;
-
 use super::Session;
 use crate::error::{Error, ErrorKind};
 use crate::id::SessionId;
@@ -120,9 +118,4 @@ impl Session {
     }
 }
 
-/// Shows the id.
-impl fmt::Debug for Issued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issued").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+redacted!(Issued { id });

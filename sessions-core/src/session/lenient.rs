@@ -1,6 +1,5 @@
 //! Lenient reading: go-sessions' typed getters, which also accept values written as text.
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Number, Value as Json};
@@ -106,12 +105,7 @@ impl Lenient {
     }
 }
 
-/// Shows nothing of the value.
-impl fmt::Debug for Lenient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lenient(..)")
-    }
-}
+redacted!(Lenient);
 
 #[cfg(test)]
 mod tests {
@@ -152,6 +146,6 @@ mod tests {
 
     #[test]
     fn debug_output_hides_the_value() {
-        assert_eq!(format!("{:?}", Lenient(Some(json!("secret")))), "Lenient(..)");
+        assert_eq!(format!("{:?}", Lenient(Some(json!("secret")))), "Lenient { .. }");
     }
 }

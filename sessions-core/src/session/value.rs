@@ -1,7 +1,5 @@
 //! The values that `entries` and `flashes` return.
 
-use std::fmt;
-
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
@@ -30,9 +28,4 @@ impl Value {
     }
 }
 
-/// Shows nothing of the value.
-impl fmt::Debug for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Value(..)")
-    }
-}
+redacted!(Value);

@@ -87,7 +87,7 @@ fn debug_shows_what_helps_in_a_log() {
         (format!("{record:?}"), format!("Record {{ id: {id:?}")),
         (format!("{:?}", record.entry("k").unwrap()), r#"Entry { key: "k", .. }"#.to_owned()),
         (format!("{error:?}"), r#"Error { kind: Decode, key: "k", expected_type: "u32""#.to_owned()),
-        (format!("{:?}", Cursor::from_bytes(*b"sensitive")), "Cursor(..)".to_owned()),
+        (format!("{:?}", Cursor::from_bytes(*b"sensitive")), "Cursor { .. }".to_owned()),
         (format!("{load:?}"), "MaybeReady(ready)".to_owned()),
         (format!("{:?}", session.exchange().end(200)), "MaybeReady(ready)".to_owned()),
         (format!("{ready:?} {later:?}"), "MaybeReady(ready) MaybeReady(later)".to_owned()),

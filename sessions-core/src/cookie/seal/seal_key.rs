@@ -1,7 +1,5 @@
 //! The keys of a seal.
 
-use std::fmt;
-
 use zeroize::Zeroizing;
 
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -63,11 +61,7 @@ fn is_counted(bytes: &[u8]) -> bool {
     steps.all(|step| Some(step) == first)
 }
 
-impl fmt::Debug for SealKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealKey(..)")
-    }
-}
+redacted!(SealKey);
 
 #[cfg(test)]
 mod tests {
@@ -110,6 +104,6 @@ mod tests {
     #[test]
     fn debug_shows_no_key() {
         let key = SealKey::new(b"32 random bytes from your secrets").unwrap();
-        assert_eq!(format!("{key:?}"), "SealKey(..)");
+        assert_eq!(format!("{key:?}"), "SealKey { .. }");
     }
 }
