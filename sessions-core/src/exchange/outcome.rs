@@ -52,7 +52,7 @@ pub(crate) struct Facts {
     /// The request wrote entries, flashes, a principal or an idle timeout.
     pub(crate) wrote: bool,
     /// There is any edit, if only the removal of a flash that was read.
-    pub(crate) consumed: bool,
+    pub(crate) edited: bool,
     /// The request asked for a new secret, by `renew` or `login`.
     pub(crate) renewed: bool,
     /// The time of last use is due to be written.
@@ -124,7 +124,7 @@ pub(crate) const fn decide(facts: Facts) -> Outcome {
     if facts.live {
         return match facts {
             Facts { renewed: true, headers_sent: true, .. } => Outcome::TooLate,
-            Facts { consumed: true, .. } => Outcome::Commit,
+            Facts { edited: true, .. } => Outcome::Commit,
             Facts { touch_due: true, .. } if !writes => Outcome::Touch,
             _ if writes => Outcome::Commit,
             _ => Outcome::Keep,
@@ -149,7 +149,7 @@ mod tests {
         blocked: None,
         creates_nothing: false,
         wrote: false,
-        consumed: false,
+        edited: false,
         renewed: false,
         touch_due: false,
         storable: false,
@@ -193,8 +193,8 @@ mod tests {
             ("a write", Facts { wrote: true, ..LIVE }, Outcome::Commit),
             ("a write after a minute", Facts { wrote: true, touch_due: true, ..LIVE }, Outcome::Commit),
             ("a write that empties the session", Facts { wrote: true, storable: false, ..LIVE }, Outcome::Commit),
-            ("a flash was read", Facts { consumed: true, ..LIVE }, Outcome::Commit),
-            ("a flash was read after a minute", Facts { consumed: true, touch_due: true, ..LIVE }, Outcome::Commit),
+            ("a flash was read", Facts { edited: true, ..LIVE }, Outcome::Commit),
+            ("a flash was read after a minute", Facts { edited: true, touch_due: true, ..LIVE }, Outcome::Commit),
             ("a renewal", Facts { renewed: true, ..LIVE }, Outcome::Commit),
             ("a renewal after the headers", Facts { renewed: true, headers_sent: true, ..LIVE }, Outcome::TooLate),
             ("a write after the headers", Facts { wrote: true, headers_sent: true, ..LIVE }, Outcome::Commit),

@@ -26,7 +26,7 @@ pub(crate) struct State {
     pub(crate) is_over: bool,
     pub(crate) transport: Transport,
     pub(crate) stage: Stage,
-    view: View,
+    pub(crate) view: View,
     pub(crate) renewal: bool,
     /// What the request changes besides entries and flashes. A new secret is added by the commit.
     ///
@@ -99,7 +99,7 @@ impl Live {
         Self::opened_by(Token::new(id, secret), false, false)
     }
 
-    /// The first use of a successor is written, which ends its rotation.
+    /// A successor's first use is due to be written, which ends the rotation.
     pub(super) const fn opened_by(token: Token, is_stale: bool, is_successor: bool) -> Self {
         let touch_due = is_stale || is_successor;
         Self { token, is_stale, touch_due, rotation_due: false, cookie_due: false, is_replaced: false, is_successor }
@@ -142,7 +142,7 @@ impl State {
         }
     }
 
-    /// Lets the request begin no session, since no cookie could carry its token to the client.
+    /// Keeps the request from beginning a session, since no cookie could carry its token to the client.
     #[cold]
     fn restrict_to_bearer(&mut self) {
         if let Stage::Absent | Stage::Superseded(_) = self.stage {
@@ -171,10 +171,6 @@ impl State {
 
     pub(crate) fn id(&self) -> Option<SessionId> {
         self.live().map(Live::id)
-    }
-
-    pub(crate) const fn view(&mut self) -> &mut View {
-        &mut self.view
     }
 
     /// Returns the session's record as this request knows it.
@@ -213,7 +209,7 @@ impl State {
             live.is_replaced |= record.newest_secret() != *known;
         }
         if is_shown {
-            self.rebase(Some(record));
+            self.view.rebase(Some(record));
         }
     }
 
@@ -224,11 +220,6 @@ impl State {
         if let Some(live) = self.live_mut() {
             live.cookie_due |= is_due;
         }
-    }
-
-    /// Replaces the record below the request's own writes.
-    pub(crate) fn rebase(&mut self, base: Option<Record>) {
-        self.view.rebase(base);
     }
 
     /// Returns whether the session ended or was renewed during the request.
@@ -242,12 +233,12 @@ impl State {
             self.is_refused = true;
             return Err(Error::new(if self.is_lost() { ErrorKind::Gone } else { ErrorKind::AlreadyCommitted }));
         }
-        Ok(self.view())
+        Ok(&mut self.view)
     }
 
     /// Returns an error if there is no session and the request starts none.
     pub(crate) fn require_session(&mut self) -> Result<(), Error> {
-        let begins = self.signs_in() || self.view().would_store();
+        let begins = self.signs_in() || self.view.would_store();
         if self.live().is_some() || begins { Ok(()) } else { Err(Error::new(ErrorKind::NoSession)) }
     }
 
@@ -286,7 +277,7 @@ impl State {
     pub(crate) fn login(&mut self, login: Login, expiry: &Expiry, now: Timestamp) -> Result<(), Error> {
         let (principal, lifetime) = login.resolve(expiry, now)?;
         if self.principal().is_some_and(|other| *other != *principal) {
-            self.view.drop_data();
+            self.view.clear_all();
         }
         match &self.stage {
             // A logout with such a token is refused, so a login behind it cannot succeed.
@@ -294,7 +285,7 @@ impl State {
                 // The other login of the same person has the entries, and whose cookie stays is
                 // unknown.
                 if record.principal() == Some(&principal) {
-                    self.view.copy_entries(record);
+                    self.view.edits_mut().copy_entries(record);
                 }
                 (self.stage, self.was_overtaken) = (Stage::Absent, true);
             }
@@ -359,7 +350,7 @@ impl State {
         self.has_seen_principal = self.saw_principal();
         (self.stage, self.was_overtaken) = (Stage::Absent, true);
         self.take_cookie();
-        self.rebase(None);
+        self.view.rebase(None);
     }
 
     fn forget(&mut self) {

@@ -20,23 +20,16 @@ impl View {
         &self.edits
     }
 
-    /// Takes the edits out for a commit.
-    pub(crate) fn take_edits(&mut self) -> Edits {
+    /// Returns the edits to change, and forgets what the view measures.
+    pub(crate) const fn edits_mut(&mut self) -> &mut Edits {
         self.measured = None;
-        std::mem::take(&mut self.edits)
+        &mut self.edits
     }
 
     /// Puts back the edits of a failed commit, below newer ones.
     pub(crate) fn restore(&mut self, edits: Edits) {
-        let newer = std::mem::replace(&mut self.edits, edits);
+        let newer = std::mem::replace(self.edits_mut(), edits);
         self.edits.merge(&newer);
-        self.measured = None;
-    }
-
-    /// Takes the increment of an entry of the record out of the edits.
-    pub(crate) fn take_increment(&mut self, key: &str) -> Option<Edits> {
-        self.measured = None;
-        self.edits.take_increment(key)
     }
 
     /// Replaces the record below the edits.
@@ -107,12 +100,6 @@ impl View {
         Ok(())
     }
 
-    /// Sets the entries of another record that the request has not set itself.
-    pub(crate) fn copy_entries(&mut self, record: &Record) {
-        self.edits.copy_entries(record);
-        self.measured = None;
-    }
-
     /// Adds to an entry and returns the sum that the request sees. The store adds to its own value.
     pub(crate) fn increment(&mut self, key: &str, by: i64, limits: &Limits) -> Result<i64, Error> {
         let position = self.edits.position(Scope::Entries, key.as_bytes());
@@ -152,34 +139,26 @@ impl View {
 
     pub(crate) fn clear(&mut self, scope: Scope) {
         if self.slots(scope).next().is_some() {
-            self.edits.clear(scope);
-            self.measured = None;
+            self.edits_mut().clear(scope);
         }
     }
 
     /// Marks a flash as read: this request still sees it, the next one does not.
     pub(crate) fn consume_flash(&mut self, key: &str) {
-        match self.edits.find(Scope::Flashes, key.as_bytes()).map(|edit| edit.verb) {
-            Some(Verb::SetFlash) => self.edits.set_verb(Scope::Flashes, key, Verb::SpendFlash),
-            Some(_) => {}
-            None => {
-                if let Some(value) = self.find(Scope::Flashes, key).map(|seen| seen.value.to_vec()) {
-                    self.edits.put(Verb::ConsumeFlash, key, &value, 0);
-                }
-            }
+        let verb = match self.edits.find(Scope::Flashes, key.as_bytes()).map(|edit| edit.verb) {
+            None => Verb::ConsumeFlash,
+            Some(Verb::SetFlash) => Verb::SpendFlash,
+            Some(_) => return,
+        };
+        if let Some(value) = self.find(Scope::Flashes, key).map(|seen| seen.value.to_vec()) {
+            self.edits.put(verb, key, &value, 0);
         }
     }
 
-    /// Drops all data, which belongs to another principal.
-    pub(crate) fn drop_data(&mut self) {
-        self.edits.clear(Scope::Entries);
+    /// Clears entries and flashes, which belong to another principal.
+    pub(crate) fn clear_all(&mut self) {
+        self.edits_mut().clear(Scope::Entries);
         self.edits.clear(Scope::Flashes);
-        self.measured = None;
-    }
-
-    /// Discards the request's writes.
-    pub(crate) fn discard_edits(&mut self) {
-        (self.edits, self.measured) = (Edits::default(), None);
     }
 
     /// Returns whether a record made of the edits alone would still contain anything after this

@@ -23,8 +23,8 @@ impl Session {
     /// never reported as missing. The error, the log and an event name the key and the type.
     /// [`get_or_discard`](Self::get_or_discard) removes such an entry.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let mut state = self.shared.lock();
-        let view = state.view();
+        let state = self.shared.lock();
+        let view = &state.view;
         if view.edits().hides_entry(key) {
             let value = view.find(Scope::Entries, key).map(|seen| seen.value.to_vec());
             drop(state);
@@ -106,13 +106,13 @@ impl Session {
     /// Removes an entry and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove(&self, key: &str) -> bool {
-        self.shared.lock().view().remove(Verb::Remove, key)
+        self.shared.lock().view.remove(Verb::Remove, key)
     }
 
     /// Removes all entries, including immutable ones. The session, its principal and its flashes
     /// stay.
     pub fn clear(&self) {
-        self.shared.lock().view().clear(Scope::Entries);
+        self.shared.lock().view.clear(Scope::Entries);
     }
 
     /// Adds to an entry and returns the sum. A missing entry counts as 0.
@@ -144,26 +144,26 @@ impl Session {
     #[doc(alias = "contains_key")]
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
-        self.shared.lock().view().find(Scope::Entries, key).is_some()
+        self.shared.lock().view.find(Scope::Entries, key).is_some()
     }
 
     /// Returns the number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.lock().view().slots(Scope::Entries).count()
+        self.shared.lock().view.slots(Scope::Entries).count()
     }
 
     /// Returns whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.shared.lock().view().slots(Scope::Entries).next().is_none()
+        self.shared.lock().view.slots(Scope::Entries).next().is_none()
     }
 
     /// Returns all entries by key.
     #[must_use]
     pub fn entries(&self) -> BTreeMap<String, Value> {
-        let mut state = self.shared.lock();
-        self.collect(state.view().slots(Scope::Entries))
+        let state = self.shared.lock();
+        self.collect(state.view.slots(Scope::Entries))
     }
 
     pub(super) fn collect<'a>(&self, slots: impl Iterator<Item = (&'a str, &'a [u8])>) -> BTreeMap<String, Value> {

@@ -57,7 +57,7 @@ impl Session {
     pub fn flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
         let value = self.peek_flash(key)?;
         if value.is_some() {
-            self.shared.lock().view().consume_flash(key);
+            self.shared.lock().view.consume_flash(key);
         }
         Ok(value)
     }
@@ -80,23 +80,23 @@ impl Session {
     ///
     /// Returns [`Decode`](crate::ErrorKind::Decode) if the flash is not a `T`.
     pub fn peek_flash<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        let bytes = self.shared.lock().view().find(Scope::Flashes, key).map(|seen| seen.value.to_vec());
+        let bytes = self.shared.lock().view.find(Scope::Flashes, key).map(|seen| seen.value.to_vec());
         bytes.map(|bytes| self.decode(key, &bytes)).transpose()
     }
 
     /// Returns whether there is any flash.
     #[must_use]
     pub fn has_flash(&self) -> bool {
-        self.shared.lock().view().slots(Scope::Flashes).next().is_some()
+        self.shared.lock().view.slots(Scope::Flashes).next().is_some()
     }
 
     /// Returns all flashes by key and removes them for later requests.
     #[must_use]
     pub fn flashes(&self) -> BTreeMap<String, Value> {
         let mut state = self.shared.lock();
-        let flashes = self.collect(state.view().slots(Scope::Flashes));
+        let flashes = self.collect(state.view.slots(Scope::Flashes));
         for key in flashes.keys() {
-            state.view().consume_flash(key);
+            state.view.consume_flash(key);
         }
         flashes
     }
@@ -104,11 +104,11 @@ impl Session {
     /// Removes a flash and returns whether it existed.
     #[expect(clippy::must_use_candidate, reason = "removing is what it is for; the answer is extra")]
     pub fn remove_flash(&self, key: &str) -> bool {
-        self.shared.lock().view().remove(Verb::RemoveFlash, key)
+        self.shared.lock().view.remove(Verb::RemoveFlash, key)
     }
 
     /// Removes all flashes.
     pub fn clear_flashes(&self) {
-        self.shared.lock().view().clear(Scope::Flashes);
+        self.shared.lock().view.clear(Scope::Flashes);
     }
 }

@@ -139,7 +139,7 @@ impl Session {
             let value = change(judge(old.map(|bytes| self.decode(key, bytes)).transpose())?);
             let changes = self.changes(&base).require(key, old);
             let changes = self.encoded(key, &value, |bytes, state| {
-                state.view().check_set(key, bytes, &self.shared.sessions.config().limits)?;
+                state.view.check_set(key, bytes, &self.shared.sessions.config().limits)?;
                 Ok(changes.set(key, bytes))
             })?;
             if self.commit_now(&base, &changes).await? {
@@ -187,8 +187,8 @@ impl Session {
     /// Returns the record of the stored session, or `None` if this request has changed the entry
     /// or the session is not stored.
     fn base_with(&self, key: &str) -> Option<Record> {
-        let mut state = self.shared.lock();
-        let is_changed = state.view().edits().hides_entry(key);
+        let state = self.shared.lock();
+        let is_changed = state.view.edits().hides_entry(key);
         state.live_base().filter(|_| !is_changed).cloned()
     }
 

@@ -33,9 +33,9 @@ impl State {
         }
     }
 
-    pub(crate) fn facts(&mut self, is_last: bool, creates_nothing: bool) -> Facts {
-        let view = self.view();
-        let (writes, consumed) = (view.edits().has_writes(), !view.edits().is_empty());
+    pub(crate) fn facts(&self, is_last: bool, creates_nothing: bool) -> Facts {
+        let edits = self.view.edits();
+        let (writes, edited) = (edits.has_writes(), !edits.is_empty());
         let is_live = self.live().is_some();
         // Computed only without a record, since it iterates over all writes.
         let storable = !is_live && (self.signs_in() || self.is_refused || self.view.would_store());
@@ -52,7 +52,7 @@ impl State {
             blocked,
             creates_nothing,
             wrote: writes || self.head.is_some() || self.is_refused || (blocked.is_some() && self.destroys > 0),
-            consumed,
+            edited,
             renewed: self.renewal,
             touch_due: self.live().is_some_and(|live| live.touch_due || (is_last && live.cookie_due)),
             storable,
@@ -90,7 +90,7 @@ impl State {
     /// Makes a newly stored session that of the request.
     pub(crate) fn adopt(&mut self, live: Live, record: Record) {
         self.stage = Stage::Live(live);
-        self.rebase(Some(record));
+        self.view.rebase(Some(record));
     }
 
     /// Records that the request destroyed a session while the store was creating it.

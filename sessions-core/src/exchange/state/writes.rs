@@ -3,7 +3,7 @@
 use super::State;
 use crate::cookie::SecretHash;
 use crate::platform::Timestamp;
-use crate::record::{Changes, HeadChanges, Limits, NewSecret, Record};
+use crate::record::{Changes, Edits, HeadChanges, Limits, NewSecret, Record};
 
 /// A request's writes, taken out for a commit.
 pub(crate) struct Writes {
@@ -32,7 +32,7 @@ impl State {
     /// request has ended since.
     pub(crate) fn rebase_for(&mut self, writes: &Writes, base: Option<Record>) {
         if self.wants(writes) {
-            self.rebase(base);
+            self.view.rebase(base);
         }
     }
 
@@ -45,7 +45,7 @@ impl State {
         secret: Option<NewSecret>,
         limits: Limits,
     ) -> Writes {
-        let edits = self.view().take_edits();
+        let edits = std::mem::take(self.view.edits_mut());
         self.renewal = false;
         if let Some(live) = self.live_mut() {
             (live.touch_due, live.rotation_due, live.cookie_due) = (false, false, false);
@@ -61,7 +61,7 @@ impl State {
     /// Takes only the increment of one entry out for a commit, if there is one.
     pub(crate) fn take_increment(&mut self, key: &str, now: Timestamp, limits: Limits) -> Option<Writes> {
         let expected_secret = self.expected_secret()?;
-        let edits = self.view.take_increment(key)?;
+        let edits = self.view.edits_mut().take_increment(key)?;
         let changes = Changes { now, expected_secret, head: None, limits, edits };
         Some(Writes { changes, destroys: self.destroys })
     }
@@ -93,7 +93,7 @@ impl State {
 
     /// Discards the request's writes, except a destroy and a renewal, which protect the user.
     pub(crate) fn drop_request_data(&mut self) {
-        self.view().discard_edits();
+        *self.view.edits_mut() = Edits::default();
         self.head = None;
     }
 

@@ -226,7 +226,7 @@ fn view_matches_the_store() {
     let base = view.base().unwrap().clone();
     let expected: BTreeMap<String, String> =
         entries(&view).into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    let changes = Changes { edits: view.take_edits(), ..Changes::new(base.created(), hash()) };
+    let changes = Changes { edits: std::mem::take(view.edits_mut()), ..Changes::new(base.created(), hash()) };
     let stored = base.apply(&changes.limited_to(LIMITS)).unwrap();
     let view = of(stored);
     assert_eq!(

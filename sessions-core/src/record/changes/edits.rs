@@ -295,12 +295,6 @@ impl Edits {
         }
     }
 
-    pub(crate) fn set_verb(&mut self, scope: Scope, key: &str, verb: Verb) {
-        if let Ok(at) = self.position(scope, key.as_bytes()) {
-            self.list[at].verb = verb;
-        }
-    }
-
     /// Clears a scope and discards its earlier edits.
     pub(crate) fn clear(&mut self, scope: Scope) {
         self.clears[scope as usize] = true;
