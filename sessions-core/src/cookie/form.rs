@@ -98,24 +98,15 @@ impl CookieOptions {
 /// [`CookieForm::render`] makes every `Set-Cookie` header, whether it sets or removes the cookie.
 #[derive(Debug)]
 pub(crate) struct CookieForm {
-    name: Box<str>,
+    pub(crate) name: Box<str>,
     /// All attributes except `Max-Age`, from the first `;` on.
     attributes: Box<str>,
     /// Whether the cookie is `Secure`: browsers accept it only over TLS.
     pub(crate) is_secure: bool,
-    seal: Option<Arc<dyn Seal>>,
+    pub(crate) seal: Option<Arc<dyn Seal>>,
 }
 
 impl CookieForm {
-    /// Sets the seal of the tokens.
-    pub(crate) fn sealed(self, seal: Arc<dyn Seal>) -> Self {
-        Self { seal: Some(seal), ..self }
-    }
-
-    pub(crate) const fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Reads the tokens in a `Cookie` header. Returns whether to read another one.
     pub(crate) fn read(&self, header: &[u8], candidates: &mut Candidates) -> bool {
         candidates.read(&self.name, header, |value| self.open(value))
@@ -126,16 +117,18 @@ impl CookieForm {
     pub(crate) fn open(&self, value: &[u8]) -> Option<Candidate> {
         match &self.seal {
             None => Token::parse(value).map(|token| Candidate { token, is_stale: false }),
-            Some(seal) => open_sealed(&**seal, value),
+            Some(seal) => {
+                let opened = seal.open(std::str::from_utf8(value).ok()?)?;
+                Some(Candidate { token: Token::parse(opened.token.as_bytes())?, is_stale: opened.is_stale })
+            }
         }
     }
 
     /// Returns a token as text, as in the cookie's value.
     pub(crate) fn token_text(&self, token: &Token) -> Result<String, Error> {
-        let mut text = String::with_capacity(Token::TEXT_LENGTH);
-        token.write_text(&mut text);
-        let Some(seal) = &self.seal else { return Ok(text) };
-        let sealed = seal.seal(&text).map_err(|cause| Error::with_source(ErrorKind::Seal, cause))?;
+        let text = token.text();
+        let Some(seal) = &self.seal else { return Ok(text.as_str().to_owned()) };
+        let sealed = seal.seal(text.as_str()).map_err(|cause| Error::with_source(ErrorKind::Seal, cause))?;
         if sealed.bytes().all(rules::is_cookie_octet) { Ok(sealed) } else { Err(Error::new(ErrorKind::Seal)) }
     }
 
@@ -145,41 +138,26 @@ impl CookieForm {
     pub(crate) fn set(&self, token: &Token, max_age: Option<Duration>) -> Result<SetCookie, Error> {
         // Rounded down, so that the cookie never outlives the record; but 0 would remove it.
         let max_age = max_age.map(|age| age.as_secs().clamp(1, MAX_AGE));
-        if self.seal.is_none() {
-            return self.render(|text| token.write_text(text), max_age);
+        match &self.seal {
+            None => self.render(token.text().as_str(), max_age),
+            Some(_) => self.render(&self.token_text(token)?, max_age),
         }
-        let sealed = self.token_text(token)?;
-        self.render(|text| text.push_str(&sealed), max_age)
     }
 
     /// Returns the header that removes the cookie.
     pub(crate) fn removal(&self) -> SetCookie {
-        self.render(|_| (), Some(0)).expect("an empty value fits")
+        self.render("", Some(0)).expect("an empty value fits")
     }
 
-    fn render(&self, fill: impl FnOnce(&mut String), max_age: Option<u64>) -> Result<SetCookie, Error> {
-        let mut digits = itoa::Buffer::new();
-        let age = max_age.map(|seconds| ["; Max-Age=", digits.format(seconds)]).unwrap_or_default();
-        // The exact capacity for an unsealed token: a header value takes it over without a copy.
-        let parts = [&*self.name, "=", &*self.attributes, age[0], age[1]];
-        let length = parts.iter().map(|part| part.len()).sum::<usize>() + Token::TEXT_LENGTH;
-        let mut text = String::with_capacity(length);
-        text.push_str(&self.name);
-        text.push('=');
-        fill(&mut text);
-        // The `=` is not counted.
-        if text.len() > MAX_PAIR_LENGTH + 1 {
+    fn render(&self, value: &str, max_age: Option<u64>) -> Result<SetCookie, Error> {
+        if self.name.len() + value.len() > MAX_PAIR_LENGTH {
             return Err(Error::new(ErrorKind::Seal));
         }
-        text.push_str(&self.attributes);
-        age.iter().for_each(|part| text.push_str(part));
-        Ok(SetCookie(text))
+        let mut digits = itoa::Buffer::new();
+        let age = max_age.map(|seconds| ["; Max-Age=", digits.format(seconds)]).unwrap_or_default();
+        // One allocation of the exact length: a header value takes it over without a copy.
+        Ok(SetCookie([&*self.name, "=", value, &*self.attributes, age[0], age[1]].concat()))
     }
-}
-
-fn open_sealed(seal: &dyn Seal, value: &[u8]) -> Option<Candidate> {
-    let opened = seal.open(std::str::from_utf8(value).ok()?)?;
-    Some(Candidate { token: Token::parse(opened.token.as_bytes())?, is_stale: opened.is_stale })
 }
 
 #[cfg(test)]
@@ -250,7 +228,10 @@ mod tests {
 
     #[test]
     fn a_value_too_long_for_browsers_is_an_error() {
-        let set = |length| options().build().unwrap().sealed(Arc::new(Letters(length))).set(&token(), None);
+        let set = |length| {
+            let form = CookieForm { seal: Some(Arc::new(Letters(length))), ..options().build().unwrap() };
+            form.set(&token(), None)
+        };
         let room = 4096 - "__Host-id".len();
         assert!(set(room).is_ok());
         assert_eq!(set(room + 1).unwrap_err().kind(), ErrorKind::Seal);

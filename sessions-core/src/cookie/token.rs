@@ -34,9 +34,9 @@ impl Token {
         Some(Self { id: SessionId::from_bytes(id), secret: Secret(secret) })
     }
 
-    /// Appends the token's text to `out`.
-    pub(crate) fn write_text(&self, out: &mut String) {
-        out.push_str(base64url::encode(&join(self.id, &self.secret)).as_str());
+    /// Encodes the token.
+    pub(crate) fn text(&self) -> base64url::Text {
+        base64url::encode(&join(self.id, &self.secret))
     }
 
     /// Compares two tokens. Not constant-time; use only for tokens from the same client.
@@ -162,9 +162,7 @@ mod tests {
     }
 
     fn text(token: &Token) -> String {
-        let mut text = String::new();
-        token.write_text(&mut text);
-        text
+        token.text().as_str().to_owned()
     }
 
     #[test]

@@ -412,13 +412,12 @@ impl SessionsBuilder {
         self.config.pages.check()?;
         let mut form = self.cookie.build()?;
         if let Some(make) = self.seal {
-            let seal = make(form.name())?;
-            form = form.sealed(seal);
+            form.seal = Some(make(&form.name)?);
         }
         if !self.cookie.secure {
             tracing::warn!(
                 target: TARGET,
-                cookie = form.name(),
+                cookie = &*form.name,
                 "session cookies are sent over plain HTTP; do not do this in production"
             );
         }

@@ -271,7 +271,7 @@ impl Sessions {
     /// Returns the cookie's name.
     #[must_use]
     pub fn cookie_name(&self) -> &str {
-        self.inner.form.name()
+        &self.inner.form.name
     }
 
     /// Returns whether both are the same manager, that is, clones of one.
