@@ -114,7 +114,7 @@ impl Record {
         }
         let slots = self.merged_slots(changes)?;
         let merged = build::write(&self.changed_head(changes, state, tail), slots.iter().copied())?;
-        if changes.limits().admit(self, &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
+        if changes.limits().admit(Some(self), &merged) { Ok(merged) } else { Err(Refusal::TooLarge) }
     }
 
     /// Copies the record and overwrites values in place, if no length and no slot changes.

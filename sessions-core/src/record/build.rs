@@ -254,7 +254,11 @@ fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
 fn write_payload(out: &mut [u8], slot: &NewSlot<'_>) -> usize {
     let key_length = slot.key.len();
     out[..key_length].copy_from_slice(slot.key);
-    key_length + slot.value.write(&mut out[key_length..])
+    let mut digits = itoa::Buffer::new();
+    let value = slot.value.bytes(&mut digits);
+    let length = key_length + value.len();
+    out[key_length..length].copy_from_slice(value);
+    length
 }
 
 impl NewValue<'_> {
@@ -268,12 +272,5 @@ impl NewValue<'_> {
 
     fn length(&self) -> usize {
         self.bytes(&mut itoa::Buffer::new()).len()
-    }
-
-    fn write(&self, out: &mut [u8]) -> usize {
-        let mut digits = itoa::Buffer::new();
-        let bytes = self.bytes(&mut digits);
-        out[..bytes.len()].copy_from_slice(bytes);
-        bytes.len()
     }
 }

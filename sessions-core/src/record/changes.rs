@@ -87,10 +87,6 @@ impl Changes {
         std::mem::replace(self, none)
     }
 
-    fn head_mut(&mut self) -> &mut HeadChanges {
-        self.head.get_or_insert_default()
-    }
-
     /// Returns the time of the commit, which the record's deadlines are compared with.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
@@ -188,7 +184,7 @@ impl Changes {
 
     /// Replaces the secret.
     pub fn renew(self, secret: SecretHash) -> Self {
-        self.with(|changes| changes.head_mut().secret = Some(NewSecret::Renewed(secret)))
+        self.with(|changes| changes.head.get_or_insert_default().secret = Some(NewSecret::Renewed(secret)))
     }
 
     /// Sends the client a new secret, which replaces the record's own when it is first used.
@@ -196,22 +192,24 @@ impl Changes {
     /// A rotation that has begun after `unless_since` is left alone: other requests of the client
     /// may be under way with its secret.
     pub fn rotate(self, secret: SecretHash, unless_since: Timestamp) -> Self {
-        self.with(|changes| changes.head_mut().secret = Some(NewSecret::Rotating { hash: secret, unless_since }))
+        self.with(|changes| {
+            changes.head.get_or_insert_default().secret = Some(NewSecret::Rotating { hash: secret, unless_since })
+        })
     }
 
     /// Binds the session to a principal.
     pub fn bind(self, principal: impl Into<Box<str>>) -> Self {
-        self.with(|changes| changes.head_mut().principal = Some(principal.into()))
+        self.with(|changes| changes.head.get_or_insert_default().principal = Some(principal.into()))
     }
 
     /// Records that the principal has proved again who they are.
     pub fn confirm(self) -> Self {
-        self.with(|changes| changes.head_mut().confirms = true)
+        self.with(|changes| changes.head.get_or_insert_default().confirms = true)
     }
 
     /// Replaces the timeouts, and whether the cookie persists.
     pub fn lifetime(self, lifetime: Lifetime) -> Self {
-        self.with(|changes| changes.head_mut().lifetime = Some(lifetime))
+        self.with(|changes| changes.head.get_or_insert_default().lifetime = Some(lifetime))
     }
 
     /// Limits the size of the resulting record.

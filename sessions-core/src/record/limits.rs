@@ -49,18 +49,12 @@ impl Limits {
         self.keys.saturating_mul(2).min(8192)
     }
 
-    /// Returns whether `new` may replace `old`.
+    /// Returns whether a record may be stored in place of the old one, if there is one.
     ///
     /// A record that exceeds the limits, because they were lowered, may still shrink.
-    pub(crate) fn admit(&self, old: &Record, new: &Record) -> bool {
-        let (old_length, length) = (old.size(), new.size());
-        let (old_slots, slots) = (old.slot_count(), new.slot_count());
-        (length <= self.bytes || length <= old_length) && (slots <= self.keys || slots <= old_slots)
-    }
-
-    /// Returns whether a new record may be stored.
-    pub(crate) fn admit_new(&self, new: &Record) -> bool {
-        new.size() <= self.bytes && new.slot_count() <= self.keys
+    pub(crate) fn admit(&self, old: Option<&Record>, new: &Record) -> bool {
+        let (bytes, keys) = old.map_or((0, 0), |old| (old.size(), old.slot_count()));
+        new.size() <= self.bytes.max(bytes) && new.slot_count() <= self.keys.max(keys)
     }
 
     /// Returns the error of a write that exceeds the limits.
@@ -120,9 +114,9 @@ mod tests {
             ("fewer keys, still too many", record(6, 0), record(5, 0), true),
             ("fewer bytes and more keys", record(3, 10), record(4, 0), false),
         ] {
-            assert_eq!(limits.admit(&old, &new), admitted, "{name}");
+            assert_eq!(limits.admit(Some(&old), &new), admitted, "{name}");
         }
-        assert!(limits.admit_new(&record(3, 10)));
-        assert!(!limits.admit_new(&record(3, 11)) && !limits.admit_new(&record(4, 0)));
+        assert!(limits.admit(None, &record(3, 10)));
+        assert!(!limits.admit(None, &record(3, 11)) && !limits.admit(None, &record(4, 0)));
     }
 }

@@ -27,27 +27,18 @@ pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), Refused> {
 
 /// Why a value is refused, without any part of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    NotFinite,
-    NestedNull,
-    TooDeep,
-    RepeatedKey,
-    /// A map key is not a string, number, boolean or unit variant.
-    Key,
-    /// The type's own `Serialize` failed.
-    Own,
-}
+pub(super) struct Refused(&'static str);
+
+const NOT_FINITE: Refused = Refused("JSON cannot represent a float that is not finite");
+const NESTED_NULL: Refused = Refused("a `Some` that JSON writes as null would be read back as `None`");
+const TOO_DEEP: Refused = Refused("arrays and objects are nested more than 127 deep");
+const REPEATED_KEY: Refused = Refused("a map has the same key twice");
+const NO_KEY: Refused = Refused("a map key is not a string, number, boolean or unit variant");
+const OWN_FAILURE: Refused = Refused("the type's own `Serialize` failed");
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotFinite => "JSON cannot represent a float that is not finite",
-            Self::NestedNull => "a `Some` that JSON writes as null would be read back as `None`",
-            Self::TooDeep => "arrays and objects are nested more than 127 deep",
-            Self::RepeatedKey => "a map has the same key twice",
-            Self::Key => "a map key is not a string, number, boolean or unit variant",
-            Self::Own => "the type's own `Serialize` failed",
-        })
+        f.write_str(self.0)
     }
 }
 
@@ -55,7 +46,7 @@ impl StdError for Refused {}
 
 impl serde::ser::Error for Refused {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::Own
+        OWN_FAILURE
     }
 }
 
@@ -74,7 +65,7 @@ struct Walk {
 
 impl Walk {
     fn deeper(self) -> Result<Self, Refused> {
-        if self.depth == MAX_DEPTH { Err(Refused::TooDeep) } else { Ok(Self { depth: self.depth + 1 }) }
+        if self.depth == MAX_DEPTH { Err(TOO_DEEP) } else { Ok(Self { depth: self.depth + 1 }) }
     }
 }
 
@@ -110,11 +101,11 @@ impl Serializer for Walk {
     }
 
     fn serialize_f32(self, value: f32) -> Result<Shape, Refused> {
-        if value.is_finite() { Ok(Shape::Other) } else { Err(Refused::NotFinite) }
+        if value.is_finite() { Ok(Shape::Other) } else { Err(NOT_FINITE) }
     }
 
     fn serialize_f64(self, value: f64) -> Result<Shape, Refused> {
-        if value.is_finite() { Ok(Shape::Other) } else { Err(Refused::NotFinite) }
+        if value.is_finite() { Ok(Shape::Other) } else { Err(NOT_FINITE) }
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, _: &T) -> Result<Shape, Refused> {
@@ -127,7 +118,7 @@ impl Serializer for Walk {
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Shape, Refused> {
         match value.serialize(self)? {
-            Shape::Null => Err(Refused::NestedNull),
+            Shape::Null => Err(NESTED_NULL),
             Shape::Other => Ok(Shape::Other),
         }
     }
@@ -231,8 +222,8 @@ impl SerializeMap for InsideMap {
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
         // Inside an object, since JSON writes keys differently from values.
         let mut text = Vec::new();
-        serde_json::Serializer::new(&mut text).collect_map([(key, ())]).map_err(|_| Refused::Key)?;
-        if self.keys.insert(text) { Ok(()) } else { Err(Refused::RepeatedKey) }
+        serde_json::Serializer::new(&mut text).collect_map([(key, ())]).map_err(|_| NO_KEY)?;
+        if self.keys.insert(text) { Ok(()) } else { Err(REPEATED_KEY) }
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
@@ -263,6 +254,6 @@ mod tests {
     #[test]
     fn bytes_are_a_list_of_their_own() {
         assert_eq!(check(&Nested(MAX_DEPTH - 1)), Ok(()));
-        assert_eq!(check(&Nested(MAX_DEPTH)), Err(Refused::TooDeep));
+        assert_eq!(check(&Nested(MAX_DEPTH)), Err(TOO_DEEP));
     }
 }
