@@ -1,6 +1,5 @@
 //! The map from ids to records, in slices visited one at a time.
 
-use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use dashmap::DashMap;
@@ -73,17 +72,12 @@ impl Slice {
 
     /// Shrinks the slice if it is almost empty.
     pub(super) fn trim(&self) {
-        trim(&self.records);
-    }
-}
-
-/// Shrinks a map that is almost empty.
-fn trim<K: Eq + Hash, V>(map: &DashMap<K, V, IdHash>) {
-    let capacity = map.capacity();
-    // The factor of 8 avoids shrinking a map that soon grows again. A map of up to 256 is not worth
-    // taking the locks.
-    if capacity > 256 && map.len() < capacity / 8 {
-        map.shrink_to_fit();
+        let capacity = self.records.capacity();
+        // The factor of 8 avoids shrinking a map that soon grows again. A map of up to 256 is not
+        // worth taking the locks.
+        if capacity > 256 && self.records.len() < capacity / 8 {
+            self.records.shrink_to_fit();
+        }
     }
 }
 
@@ -110,16 +104,20 @@ mod tests {
         assert!(fullest_of((0..count).map(|number| number << 64 | number)) < 2 * each);
     }
 
+    fn slice_of(count: u128) -> Slice {
+        let slice = Slice::new();
+        for number in 0..count {
+            let id = SessionId::from_bytes(number.to_be_bytes());
+            let secret = crate::cookie::SecretHash::from_bytes([0; 32]);
+            let now = crate::platform::Timestamp::from_millis(0);
+            slice.records.insert(id, Record::builder(id, secret, now).build().unwrap());
+        }
+        slice
+    }
+
     #[test]
     fn trimming_shrinks_an_almost_empty_slice() {
-        let slices = Slices::default();
-        let slice = slices.nth(COUNT);
-        let now = crate::platform::Timestamp::from_millis(0);
-        for number in 0..10_000_u128 {
-            let id = SessionId::from_bytes(number.to_be_bytes());
-            let record = Record::builder(id, crate::cookie::SecretHash::from_bytes([0; 32]), now).build().unwrap();
-            slice.records.insert(id, record);
-        }
+        let slice = slice_of(10_000);
         let full = slice.records.capacity();
         slice.trim();
         assert_eq!(slice.records.capacity(), full);
@@ -130,20 +128,17 @@ mod tests {
     }
 
     #[test]
-    fn a_map_that_may_grow_again_keeps_its_memory() {
-        let map = DashMap::with_hasher_and_shard_amount(IdHash::new(), SHARDS);
-        for number in 0..10_000_u64 {
-            map.insert(number, ());
-        }
-        map.retain(|number, ()| number % 2 == 0);
-        let full = map.capacity();
-        trim(&map);
-        assert_eq!(map.capacity(), full);
-        let small = DashMap::with_capacity_and_hasher_and_shard_amount(100, IdHash::new(), SHARDS);
-        small.insert(1_u64, ());
-        let full = small.capacity();
-        assert!(full > 8 * small.len(), "{full}");
-        trim(&small);
-        assert_eq!(small.capacity(), full);
+    fn a_slice_that_may_grow_again_keeps_its_memory() {
+        let slice = slice_of(10_000);
+        slice.records.retain(|id, _| id.as_bytes()[15] % 2 == 0);
+        let full = slice.records.capacity();
+        slice.trim();
+        assert_eq!(slice.records.capacity(), full);
+        let small = slice_of(100);
+        small.records.retain(|id, _| id.as_bytes()[15] == 0);
+        let full = small.records.capacity();
+        assert!(full > 8 * small.records.len(), "{full}");
+        small.trim();
+        assert_eq!(small.records.capacity(), full);
     }
 }

@@ -48,22 +48,18 @@ impl MemoryStore {
         let mut number = from.map_or(0, read);
         let mut records = Vec::new();
         while number < COUNT {
-            let alive = self.slices.nth(number).records.iter();
-            records.extend(alive.filter(|record| record.is_live(now)).map(|record| record.clone()));
+            let stored = self.slices.nth(number).records.iter();
+            records.extend(stored.filter(|record| record.is_live(now)).map(|record| record.clone()));
             number += 1;
             if records.len() >= limit {
                 break;
             }
         }
-        Page::new(records, (number < COUNT).then(|| write(number)))
+        Page::new(records, (number < COUNT).then(|| Cursor::from_bytes(number.to_le_bytes())))
     }
 }
 
-fn write(number: usize) -> Cursor {
-    Cursor::from_bytes(number.to_le_bytes())
-}
-
-/// Reads the number of a slice. A cursor not made by [`write()`] is past the last one.
+/// Reads the number of a slice. A cursor of another store is past the last one.
 fn read(cursor: &Cursor) -> usize {
     cursor.as_bytes().try_into().map_or(COUNT, usize::from_le_bytes)
 }
