@@ -85,10 +85,6 @@ impl Exchange {
         Self { shared: Arc::new_cyclic(|_| Shared::new(sessions, creates_nothing, State::default())) }
     }
 
-    pub(crate) fn share(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
-    }
-
     /// Returns the manager that the exchange belongs to.
     #[must_use]
     pub fn sessions(&self) -> &Sessions {
@@ -106,7 +102,7 @@ impl Exchange {
         handle: fn(Arc<Shared>) -> T,
     ) -> MaybeReady<Result<T, Error>> {
         if self.shared.is_loaded() {
-            return MaybeReady::ready(Ok(handle(self.share())));
+            return MaybeReady::ready(Ok(handle(Arc::clone(&self.shared))));
         }
         let sessions = &self.shared.sessions;
         let mut candidates = Candidates::default();
@@ -123,7 +119,7 @@ impl Exchange {
 
     /// Examines the rest of a request whose cookies were read, and refuses one of another site.
     pub(crate) fn examine(&self, request: &impl RequestHeaders, candidates: &mut Candidates) -> Result<(), Error> {
-        if self.shared.sessions.config().cross_origin.refuses(request, candidates.has_cookie()) {
+        if self.shared.sessions.config().cross_origin.refuses(request, candidates.transport == Transport::Cookie) {
             self.shared.raise(&Event::Rejected { id: None, reason: RejectReason::CrossOrigin });
             return Err(Error::new(ErrorKind::CrossOrigin));
         }
@@ -141,7 +137,7 @@ impl Exchange {
     fn read_bearer(&self, request: &impl RequestHeaders, candidates: &mut Candidates) -> Result<(), Error> {
         let mut tokens = request.values(RequestHeader::Authorization).filter_map(bearer_token);
         let Some(token) = tokens.next() else { return Ok(()) };
-        if candidates.has_cookie() || tokens.next().is_some() {
+        if candidates.transport == Transport::Cookie || tokens.next().is_some() {
             self.shared.raise(&Event::Rejected { id: None, reason: RejectReason::TwoTransports });
             return Err(Error::new(ErrorKind::TwoTransports));
         }
@@ -193,7 +189,7 @@ impl Exchange {
         drop(state);
         // Dropped outside the lock, since it may run a store's code.
         drop(dropped);
-        destroys.then(|| commit::begin(self.share(), true))
+        destroys.then(|| commit::begin(Arc::clone(&self.shared), true))
     }
 }
 

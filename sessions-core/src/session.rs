@@ -181,8 +181,7 @@ impl Session {
     /// [`confirm`](Self::confirm).
     #[must_use]
     pub fn signed_in_at(&self) -> Option<Timestamp> {
-        let now = self.shared.sessions.now();
-        self.shared.lock().signed_in_at(now)
+        self.shared.lock().signed_in_at(self.now())
     }
 
     /// Returns whether the principal has proved who they are less than `duration` ago.
@@ -191,8 +190,7 @@ impl Session {
     /// otherwise (ASVS 7.5.3).
     #[must_use]
     pub fn signed_in_within(&self, duration: Duration) -> bool {
-        let now = self.shared.sessions.now();
-        self.signed_in_at().is_some_and(|time| now.since(time) < duration)
+        self.signed_in_at().is_some_and(|time| self.now().since(time) < duration)
     }
 
     /// Ends the session on every node, before the response is sent; the response removes the
@@ -235,8 +233,7 @@ impl Session {
     /// `None` if it never expires or is not stored yet.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        let now = self.shared.sessions.now();
-        self.expires_at().map(|deadline| deadline.since(now))
+        self.expires_at().map(|deadline| deadline.since(self.now()))
     }
 
     /// Returns when the session expires unless it is used again.
@@ -245,8 +242,7 @@ impl Session {
     #[doc(alias = "expiry_date")]
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
-        let now = self.shared.sessions.now();
-        self.shared.lock().expires_at(now).filter(|deadline| *deadline != Timestamp::NEVER)
+        self.shared.lock().expires_at(self.now()).filter(|deadline| *deadline != Timestamp::NEVER)
     }
 
     /// Restarts the idle timeout now and resends the cookie with a fresh `Max-Age`.

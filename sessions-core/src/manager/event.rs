@@ -252,12 +252,6 @@ fn log(event: &Event) {
     }
 }
 
-impl fmt::Debug for Listeners {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Listeners({})", self.0.read().len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -277,7 +271,7 @@ mod tests {
             count.fetch_add(1, Ordering::Relaxed);
         }));
         listeners.raise(&EVENT);
-        assert_eq!(format!("{listeners:?}"), "Listeners(3)");
+        assert_eq!(listeners.0.read().len(), 3);
         listeners.raise(&EVENT);
         assert_eq!(heard.load(Ordering::Relaxed), 2);
     }

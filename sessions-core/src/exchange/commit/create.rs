@@ -107,13 +107,11 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
     let sessions = &driver.shared.sessions;
     let config = sessions.config();
     let now = changes.now();
-    let live = match &config.id_generator {
-        Some(generate) => Live::new(generate(), Secret::random(config.entropy)?),
-        None => {
-            let (id, secret) = Secret::random_with_id(config.entropy)?;
-            Live::new(id, secret)
-        }
+    let (id, secret) = match &config.id_generator {
+        Some(generate) => (generate(), Secret::random(config.entropy)?),
+        None => Secret::random_with_id(config.entropy)?,
     };
+    let live = Live::new(id, secret);
     let lifetime = changes.new_lifetime().unwrap_or_else(|| config.expiry.lifetime(now));
     let record = Record::builder(live.id(), live.hash(), now)
         .lifetime(lifetime)
@@ -121,7 +119,7 @@ fn make(driver: &Driver, changes: &Changes) -> Result<(Live, Record, SetCookie),
         .signed_in_at(changes.new_principal().map(|_| now))
         .build_with(changes)
         .map_err(|error| Error::with_source(ErrorKind::TooLarge, error))?;
-    if !config.limits.admit_new(&record) {
+    if !config.limits.admit(None, &record) {
         return Err(config.limits.exceeded());
     }
     let cookie = sessions.token_cookie(&live.token, lifetime, now)?;

@@ -268,10 +268,6 @@ impl Driver {
         Ok(Step::Done(self.headers(&mut state, None)))
     }
 
-    pub(super) fn done(&self, cookie: Option<SetCookie>) -> Step {
-        Step::Done(self.headers(&mut self.shared.lock(), cookie))
-    }
-
     /// Ends a commit that was saved. A login is reported, and may end older ones.
     #[inline]
     pub(super) fn saved(&self, id: SessionId, writes: &Writes, headers: SessionHeaders) -> Step {

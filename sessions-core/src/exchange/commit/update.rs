@@ -50,11 +50,9 @@ impl Update {
         let resends = !live.is_replaced && !state.by_bearer() && (live.is_stale || lifetime.cookie_persists());
         // Until the response, another request may replace the token of a save.
         let is_save = driver.occasion == Occasion::Save;
-        let secret = issued.as_ref().map(|(_, secret)| *secret);
-        let token = match issued {
-            Some((token, secret)) => Some((token, secret.hash())),
-            None => (resends && !is_save).then(|| (live.token.clone(), expected)),
-        };
+        let (token, secret) = issued.unzip();
+        let kept = (resends && !is_save).then(|| (live.token.clone(), expected));
+        let token = token.zip(secret.map(NewSecret::hash)).or(kept);
         let writes = state.take_writes(now, expected, secret, sessions.config().limits);
         if is_save && let Some(live) = state.live_mut() {
             (live.rotation_due, live.cookie_due) = (rotation_due, resends || rotation_due);
@@ -173,21 +171,21 @@ impl Update {
             driver.shared.raise(&Event::Interrupted { id: self.base.id() });
             return Err(Error::new(ErrorKind::Gone));
         }
-        Ok(driver.done(None))
+        Ok(Step::Done(driver.headers(&mut driver.shared.lock(), None)))
     }
 }
 
 /// Creates the client's next token, if the request asked for one or a rotation is due.
 fn issue(driver: &Driver, state: &State, live: &Live, base: &Record) -> Result<Option<(Token, NewSecret)>, Error> {
     let entropy = driver.shared.sessions.config().entropy;
-    let secret = if state.renewal {
-        Secret::random(entropy)?
-    } else if live.rotation_due && !live.is_replaced && driver.occasion != Occasion::Save {
-        // A request that only looked does not fail for it.
-        let Ok(secret) = Secret::random(entropy) else { return Ok(None) };
-        secret
-    } else {
+    let rotates = live.rotation_due && !live.is_replaced && driver.occasion != Occasion::Save;
+    if !state.renewal && !rotates {
         return Ok(None);
+    }
+    let secret = match Secret::random(entropy) {
+        // A request that only looked does not fail for it.
+        Err(_) if !state.renewal => return Ok(None),
+        secret => secret?,
     };
     let hash = secret.hash(live.id());
     let secret_change = match state.renewal {
