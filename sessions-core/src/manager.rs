@@ -9,6 +9,7 @@ mod info;
 mod login;
 mod sessions;
 mod sweeper;
+mod warning;
 
 pub use builder::SessionsBuilder;
 pub use config::{LimitPolicy, OutagePolicy};

@@ -21,4 +21,4 @@ pub use proxies::TrustedProxies;
 pub(crate) use bearer::bearer_token;
 pub(crate) use cross_origin::CrossOriginRule;
 pub(crate) use gate::Pages;
-pub(crate) use plain_http::{LastWarning, shows_plain_http};
+pub(crate) use plain_http::shows_plain_http;

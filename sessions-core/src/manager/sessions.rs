@@ -12,9 +12,9 @@ use crate::manager::config::Config;
 use crate::manager::event::{DestroyReason, Event, Listeners, StoreCall, TARGET};
 use crate::manager::info::SessionInfo;
 use crate::manager::sweeper::Sweeper;
+use crate::manager::warning::LastWarning;
 use crate::platform::Timestamp;
 use crate::record::{Lifetime, Record};
-use crate::request::LastWarning;
 use crate::store::{Cursor, Store};
 
 /// The session manager: configuration, store and event listeners.

@@ -1,11 +1,8 @@
 //! Detecting requests over plain HTTP, where browsers silently drop a `Secure` cookie.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use super::cross_origin::{is_of_host, split_port};
-use crate::platform::Timestamp;
 
 const HTTP: &[u8] = b"http://";
 
@@ -26,19 +23,6 @@ fn is_local(host: &[u8]) -> bool {
     let last_label = host.rsplit_once('.').map_or(host, |(_, label)| label);
     let address = host.trim_matches(['[', ']']).parse();
     last_label.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
-/// The time of the last warning.
-#[derive(Debug, Default)]
-pub(crate) struct LastWarning(AtomicU64);
-
-impl LastWarning {
-    /// Returns whether to warn at `now`: at most once a minute.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        let last = self.0.load(Ordering::Relaxed);
-        let is_due = now.since(Timestamp::from_millis(last)) >= Duration::from_secs(60);
-        is_due && self.0.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
 }
 
 #[cfg(test)]
@@ -78,15 +62,5 @@ mod tests {
     #[test]
     fn a_host_that_is_not_text_is_not_local() {
         assert!(shows_plain_http(b"http://\xff.test", b"\xff.test"));
-    }
-
-    #[test]
-    fn a_warning_is_due_once_a_minute() {
-        let (last, start) = (LastWarning::default(), Timestamp::from_millis(1_000_000));
-        for (millis, is_due) in
-            [(0, true), (0, false), (59_999, false), (60_000, true), (60_001, false), (200_000, true)]
-        {
-            assert_eq!(last.is_due(start.after(Duration::from_millis(millis))), is_due, "{millis}");
-        }
     }
 }

@@ -1,0 +1,34 @@
+//! Warnings that a client can cause, which must not flood the log.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::platform::Timestamp;
+
+/// The time of the last warning.
+#[derive(Debug, Default)]
+pub(crate) struct LastWarning(AtomicU64);
+
+impl LastWarning {
+    /// Returns whether to warn at `now`: at most once a minute.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        let is_due = now.since(Timestamp::from_millis(last)) >= Duration::from_secs(60);
+        is_due && self.0.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_due_once_a_minute() {
+        let (last, start) = (LastWarning::default(), Timestamp::from_millis(1_000_000));
+        for (millis, is_due) in
+            [(0, true), (0, false), (59_999, false), (60_000, true), (60_001, false), (200_000, true)]
+        {
+            assert_eq!(last.is_due(start.after(Duration::from_millis(millis))), is_due, "{millis}");
+        }
+    }
+}
