@@ -105,7 +105,7 @@ async fn failed_response_drops_the_data() {
 async fn expirations_are_shifted_and_updated() {
     let minute = Duration::from_secs(60);
     let clock = Arc::new(ManualClock::default());
-    let expiry = Expiry::default().idle(30 * minute).cookie_until_expiry();
+    let expiry = Expiry::default().idle(30 * minute).persistent_cookie(true);
     let sessions =
         Sessions::builder().expiry(expiry).touch_every(10 * minute).clock(Arc::clone(&clock)).build().unwrap();
     let cookie = stored(&sessions).await;

@@ -14,7 +14,7 @@ use crate::record::{Lifetime, Record};
 /// use std::time::Duration;
 /// use sessions_core::{Expiry, Sessions};
 ///
-/// let remembered = Expiry::default().idle(Duration::from_secs(14 * 86_400)).absolute(None).cookie_until_expiry();
+/// let remembered = Expiry::default().idle(Duration::from_secs(14 * 86_400)).absolute(None).persistent_cookie(true);
 /// let sessions = Sessions::builder().expiry(remembered).build()?;
 /// # Ok::<(), sessions_core::ConfigError>(())
 /// ```
@@ -62,18 +62,12 @@ impl Expiry {
         self
     }
 
-    /// Makes the cookie end with the browser: it has no `Max-Age`. This is the default.
-    pub const fn cookie_until_browser_closes(mut self) -> Self {
-        self.persists = false;
-        self
-    }
-
-    /// Makes the cookie last as long as the session.
+    /// Sets whether the cookie outlives the browser, as long as the session. The default is `false`.
     ///
-    /// Its `Max-Age` is the session's remaining time, and it is resent whenever the idle timeout
-    /// restarts.
-    pub const fn cookie_until_expiry(mut self) -> Self {
-        self.persists = true;
+    /// Its `Max-Age` is then the session's remaining time, and it is resent whenever the idle
+    /// timeout restarts.
+    pub const fn persistent_cookie(mut self, persists: bool) -> Self {
+        self.persists = persists;
         self
     }
 
@@ -164,10 +158,10 @@ mod tests {
 
     #[test]
     fn setter_changes_only_its_timeout() {
-        let browser = Expiry::never().cookie_until_browser_closes();
+        let browser = Expiry::never().persistent_cookie(false);
         assert_eq!(browser, Expiry::default().idle(None).absolute(None));
         let persists = |expiry: Expiry| expiry.lifetime(Timestamp::from_millis(0)).cookie_persists();
         assert!(!persists(browser) && persists(Expiry::never()));
-        assert_eq!(browser.cookie_until_expiry(), Expiry::never());
+        assert_eq!(browser.persistent_cookie(true), Expiry::never());
     }
 }

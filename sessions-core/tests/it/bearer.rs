@@ -44,7 +44,7 @@ fn ask<R>(fixture: &Fixture, token: &str, handler: impl FnOnce(&Session) -> R) -
 
 #[test]
 fn a_bearer_token_opens_its_session_without_a_cookie() {
-    for expiry in [Expiry::default(), Expiry::default().cookie_until_expiry()] {
+    for expiry in [Expiry::default(), Expiry::default().persistent_cookie(true)] {
         let (fixture, issued) = fixture_with(|builder| builder.expiry(expiry).rotate_every(Duration::from_secs(1)));
         fixture.clock.advance(Duration::from_secs(600));
         assert_eq!(ask(&fixture, issued.token(), Session::principal).as_deref(), Some("ann"));

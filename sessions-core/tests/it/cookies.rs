@@ -97,7 +97,7 @@ fn a_wrong_secret_opens_nothing() {
 #[test]
 fn max_age_is_the_remaining_lifetime() {
     let minute = std::time::Duration::from_secs(60);
-    let expiry = Expiry::default().idle(30 * minute).absolute(40 * minute).cookie_until_expiry();
+    let expiry = Expiry::default().idle(30 * minute).absolute(40 * minute).persistent_cookie(true);
     let fixture = Fixture::with(|builder| builder.expiry(expiry));
     let mut browser = fixture.browser();
     let age = |cookie: Option<String>| cookie?.rsplit("Max-Age=").next()?.parse::<u64>().ok();

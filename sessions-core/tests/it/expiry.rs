@@ -253,7 +253,7 @@ fn persistent_cookie_is_resent_with_its_timeout() {
         |session| assert!(session.lenient("n").i64().is_some()),
     ];
     for use_it in uses {
-        let expiry = Expiry::default().idle(Duration::from_secs(1800)).cookie_until_expiry();
+        let expiry = Expiry::default().idle(Duration::from_secs(1800)).persistent_cookie(true);
         let fixture = Fixture::with(|builder| builder.expiry(expiry));
         let mut browser = fixture.browser();
         browser.visit(|session| session.set("n", &1).unwrap());

@@ -128,7 +128,7 @@ fn every_login_has_a_lifetime_of_its_own() {
     );
     run(
         "cookies that persist",
-        Expiry::default().idle(2 * HOUR).cookie_until_expiry(),
+        Expiry::default().idle(2 * HOUR).persistent_cookie(true),
         &[
             Step {
                 name: "a visitor",

@@ -205,7 +205,7 @@ impl sessions_core::Seal for Flaky {
 fn a_look_does_not_fail_for_a_seal() {
     let flaky = Flaky::default();
     let is_down = Arc::clone(&flaky.0);
-    let fixture = Fixture::with(|builder| builder.seal(flaky).expiry(Expiry::default().cookie_until_expiry()));
+    let fixture = Fixture::with(|builder| builder.seal(flaky).expiry(Expiry::default().persistent_cookie(true)));
     let mut browser = fixture.browser();
     browser.set("a", "b");
     fixture.clock.advance(2 * MINUTE);

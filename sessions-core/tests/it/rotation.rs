@@ -175,7 +175,7 @@ fn tokens_before_several_renewals_are_superseded() {
 #[test]
 fn cookie_that_persists_never_goes_back() {
     let fixture = Fixture::with(|builder| {
-        builder.expiry(Expiry::default().idle(60 * MINUTE).cookie_until_expiry()).rotate_every(15 * MINUTE)
+        builder.expiry(Expiry::default().idle(60 * MINUTE).persistent_cookie(true)).rotate_every(15 * MINUTE)
     });
     let mut browser = due(&fixture);
     let early = browser.start();

@@ -123,7 +123,7 @@ async fn failed_logout_is_an_error() {
 #[tokio::test]
 async fn moved_deadline_updates_the_cookie_age() {
     let clock = Arc::new(ManualClock::default());
-    let expiry = Expiry::default().idle(Duration::from_secs(600)).absolute(None).cookie_until_expiry();
+    let expiry = Expiry::default().idle(Duration::from_secs(600)).absolute(None).persistent_cookie(true);
     let builder = Sessions::builder().clock(Arc::clone(&clock)).expiry(expiry).sweep_every(None);
     let sessions = builder.build().unwrap();
     let signed_in = sign_in(&sessions).await;

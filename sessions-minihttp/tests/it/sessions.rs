@@ -181,7 +181,7 @@ fn server_may_have_several_managers() {
 fn explicit_calls_change_the_idle_timeout() {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     let clock = Arc::new(ManualClock::default());
-    let expiry = Expiry::default().idle(minutes(10)).cookie_until_expiry();
+    let expiry = Expiry::default().idle(minutes(10)).persistent_cookie(true);
     let sessions = Sessions::builder().secure(false).clock(Arc::clone(&clock)).expiry(expiry).build().unwrap();
     let staff = sessions.clone();
     let service = service(move |request: Request<'_>, response: &mut Response| {
