@@ -318,7 +318,6 @@ impl Record {
     }
 
     /// Returns the number of entries and flashes.
-    #[must_use]
     pub(crate) fn slot_count(&self) -> usize {
         layout::slot_count(&self.bytes)
     }

@@ -38,11 +38,11 @@ pub(super) fn begin<T: 'static>(
     if candidates.exceeded {
         reject(shared, None, RejectReason::TooMany);
         loaded.stage = Stage::Blocked(Blocked::TooManyTokens);
-        return done(end(shared, loaded));
+        return done(store_result(shared, loaded));
     }
     let Some(mut candidate) = candidates.next() else {
         log_absence(shared, candidates);
-        return done(end(shared, loaded));
+        return done(store_result(shared, loaded));
     };
     let mut search = Search { now: shared.sessions.now(), loaded };
     loop {
@@ -61,7 +61,7 @@ pub(super) fn begin<T: 'static>(
         }
         match candidates.next() {
             Some(next) => candidate = next,
-            None => return done(end(shared, search.loaded)),
+            None => return done(store_result(shared, search.loaded)),
         }
     }
 }
@@ -83,7 +83,7 @@ impl Search {
             if let Err(error) = self.judge(shared, candidate, answer.await) {
                 return self.fail(shared, error);
             }
-            let Some(next) = rest.next() else { return end(shared, self.loaded) };
+            let Some(next) = rest.next() else { return store_result(shared, self.loaded) };
             answer = self.ask(shared, &next);
             candidate = next;
         }
@@ -191,7 +191,7 @@ impl Search {
             OutagePolicy::Refuse => Err(error.into()),
             OutagePolicy::Anonymous => {
                 self.block(Blocked::Outage);
-                end(shared, self.loaded)
+                store_result(shared, self.loaded)
             }
         }
     }
@@ -199,7 +199,7 @@ impl Search {
 
 /// Stores the result in the exchange.
 #[inline]
-fn end(shared: &Shared, loaded: Loaded) -> Result<(), Error> {
+fn store_result(shared: &Shared, loaded: Loaded) -> Result<(), Error> {
     shared.load(loaded);
     Ok(())
 }

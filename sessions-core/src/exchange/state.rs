@@ -358,7 +358,7 @@ impl State {
         self.view = View::default();
         self.renewal = false;
         self.take_cookie();
-        self.drop_request_data();
+        self.drop_writes();
     }
 
     /// Returns when the session expires with the request's changes, or `None` if it is not stored

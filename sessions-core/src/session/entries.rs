@@ -195,7 +195,7 @@ impl Session {
         value: &T,
         write: impl FnOnce(&[u8], &mut State) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let mut bytes = Scratch::<112>::default();
+        let mut bytes = Scratch::default();
         self.values().encode(value, &mut bytes).map_err(|error| error.at(key))?;
         write(bytes.as_slice(), &mut self.shared.lock())
     }

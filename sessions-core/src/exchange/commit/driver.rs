@@ -133,7 +133,7 @@ impl Driver {
             return None;
         }
         if self.drops_writes() {
-            state.drop_request_data();
+            state.drop_writes();
         }
         let creates_nothing = self.shared.creates_nothing || state.by_bearer();
         let outcome = decide(state.facts(is_last, creates_nothing));
@@ -168,7 +168,7 @@ impl Driver {
             Outcome::Blocked(blocked) => Err(self.refuse(&mut state, blocked.error())),
             Outcome::NotCreated if self.occasion == Occasion::Save => Err(Error::new(ErrorKind::NoSession)),
             Outcome::NotCreated => {
-                state.drop_all();
+                state.drop_writes_and_renewal();
                 Ok(Step::Done(self.headers(&mut state, None)))
             }
             Outcome::TooLate => {
@@ -188,7 +188,7 @@ impl Driver {
     /// Drops the writes that a response does not store, so that they do not count as unsaved.
     fn drop_if_last(&self, state: &mut State) {
         if self.occasion != Occasion::Save {
-            state.drop_all();
+            state.drop_writes_and_renewal();
         }
     }
 

@@ -107,7 +107,7 @@ impl State {
         if self.headers_sent {
             return (false, None);
         }
-        self.drop_request_data();
+        self.drop_writes();
         self.renewal = false;
         if let Some(live) = self.live_mut() {
             (live.touch_due, live.rotation_due, live.cookie_due) = (false, false, false);

@@ -92,14 +92,14 @@ impl State {
     }
 
     /// Discards the request's writes, except a destroy and a renewal, which protect the user.
-    pub(crate) fn drop_request_data(&mut self) {
+    pub(crate) fn drop_writes(&mut self) {
         *self.view.edits_mut() = Edits::default();
         self.head = None;
     }
 
     /// Discards the request's writes and its renewal.
-    pub(crate) fn drop_all(&mut self) {
-        self.drop_request_data();
+    pub(crate) fn drop_writes_and_renewal(&mut self) {
+        self.drop_writes();
         self.renewal = false;
     }
 
@@ -114,7 +114,7 @@ impl State {
     pub(crate) fn drop_late(&mut self) {
         (self.renewal, self.is_refused) = (false, false);
         if self.live().is_none() || self.signs_in() {
-            return self.drop_request_data();
+            return self.drop_writes();
         }
         let lifetime = self.new_lifetime();
         self.head = lifetime.map(|_| Box::new(HeadChanges { lifetime, ..HeadChanges::default() }));
