@@ -13,8 +13,14 @@ const SELECTION: &str = "--workspace --all-features";
 /// The package whose integration tests have steps of their own: they start the demos or a browser.
 const DEMO_TESTS: &str = "sessions-tests";
 
-/// Number of tests with demos or browsers at a time, which wait for most of theirs.
-const DEMO_THREADS: &str = "4";
+/// Variable with the number of tests that run at a time.
+const TEST_THREADS: &str = "RUST_TEST_THREADS";
+
+/// Number of tests at a time. They wait for servers and timers half of it, even on two cores.
+const THREADS: &str = "6";
+
+/// Number of tests with a browser at a time.
+const BROWSER_THREADS: &str = "4";
 
 /// Number of databases disturbed at a time: all of them, so that it takes no longer than one.
 const NEMESIS_THREADS: &str = "16";
@@ -22,6 +28,7 @@ const NEMESIS_THREADS: &str = "16";
 /// Runs all tests but those that have a step of their own.
 pub(crate) fn unit() -> Result<(), String> {
     let mut tests = cargo(&format!("test {SELECTION} --lib --bins"));
+    tests.env(TEST_THREADS, THREADS);
     tests.args(unit_tests(&members()?).iter().flat_map(|name| ["--test", name]));
     run(required(&mut tests))?;
     run(required(&mut cargo(&format!("test {SELECTION} --doc"))))
@@ -29,7 +36,7 @@ pub(crate) fn unit() -> Result<(), String> {
 
 /// Runs the demos over real sockets, and disturbs each database for a minute.
 pub(crate) fn wire() -> Result<(), String> {
-    run_with_demos("--test wire --test stores", "-- --skip nemesis", &[("RUST_TEST_THREADS", DEMO_THREADS)])?;
+    run_with_demos("--test wire --test stores", "-- --skip nemesis", &[(TEST_THREADS, THREADS)])?;
     disturb(1)
 }
 
@@ -44,13 +51,13 @@ pub(crate) fn run_nemesis(words: &[String]) -> Result<(), String> {
 
 fn disturb(minutes: u64) -> Result<(), String> {
     let seconds = (minutes * 60).to_string();
-    let environment = [("SESSIONS_NEMESIS_SECONDS", seconds.as_str()), ("RUST_TEST_THREADS", NEMESIS_THREADS)];
+    let environment = [("SESSIONS_NEMESIS_SECONDS", seconds.as_str()), (TEST_THREADS, NEMESIS_THREADS)];
     run_with_demos("--test stores", "nemesis -- --nocapture", &environment)
 }
 
 /// Runs pages in a real browser.
 pub(crate) fn browser() -> Result<(), String> {
-    run_with_demos("--test browser", "", &[("RUST_TEST_THREADS", DEMO_THREADS)])
+    run_with_demos("--test browser", "", &[(TEST_THREADS, BROWSER_THREADS)])
 }
 
 /// Returns the names of the integration tests that have no step of their own.
