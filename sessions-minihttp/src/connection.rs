@@ -101,9 +101,14 @@ impl<S: SessionService> Connection<S> {
                     let received = &bytes[head.length..];
                     let mut incoming = Incoming::new(&mut self.wire, head.framing, received, spare);
                     self.station.answer(&head, &mut incoming);
-                    let rest = incoming.finish();
-                    self.station.respond(&head, rest.is_ok(), &mut self.wire)?;
-                    let rest = rest.map_err(|Unread| End::Unread)?;
+                    // The response does not wait for the rest of the body, which may arrive slowly,
+                    // or never if the client stops at an error. Waiting for it sends the response.
+                    let received = incoming.skip_received();
+                    let stays_open = self.station.respond(&head, received.is_ok(), incoming.wire())?;
+                    let rest = received.and_then(|_| incoming.finish()).map_err(|Unread| End::Unread)?;
+                    if !stays_open {
+                        return Err(End::Unread);
+                    }
                     let length = head.length;
                     self.input.advance(length + rest.taken, rest.received);
                     self.head_due = None;
@@ -159,8 +164,8 @@ impl<S: SessionService> Station<S> {
         }
     }
 
-    /// Writes the response, and decides whether the connection stays open.
-    fn respond(&mut self, head: &Head<'_, '_>, may_go_on: bool, wire: &mut Wire) -> Result<(), End> {
+    /// Writes the response. Returns whether it announces that the connection stays open.
+    fn respond(&mut self, head: &Head<'_, '_>, may_go_on: bool, wire: &mut Wire) -> Result<bool, End> {
         let persistence = match head.framing.persistence {
             persistence if may_go_on && !self.response.closes() => persistence,
             _ => Persistence::Close,
@@ -168,10 +173,7 @@ impl<S: SessionService> Station<S> {
         self.response.write_to(wire, head.method == "HEAD", persistence).map_err(|_| End::Silent)?;
         // At once rather than for the next response, so that an idle connection keeps no body.
         self.response.reset();
-        match persistence {
-            Persistence::Close => Err(End::Unread),
-            Persistence::Implied | Persistence::Announced => Ok(()),
-        }
+        Ok(persistence != Persistence::Close)
     }
 }
 

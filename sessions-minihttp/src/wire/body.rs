@@ -26,9 +26,8 @@ pub(crate) struct Incoming<'c> {
     left: Left,
     /// The client waits for a 100 before it sends anything.
     awaits_continue: bool,
-    /// When the rest of the body must have arrived, once it is skipped. The response waits for it,
-    /// so it has one deadline and not one for each part.
-    skip_due: Option<u64>,
+    /// Number of body bytes that the service left unread and that are dropped.
+    skipped: u64,
 }
 
 enum Left {
@@ -61,7 +60,7 @@ impl<'c> Incoming<'c> {
         // A client that has begun to send does not wait.
         let awaits_continue = framing.expects_continue && received.is_empty();
         let came = received.len();
-        Self { wire, came, received, spare, start: 0, end: 0, left, awaits_continue, skip_due: None }
+        Self { wire, came, received, spare, start: 0, end: 0, left, awaits_continue, skipped: 0 }
     }
 
     /// Returns why the body was cut off, if it was.
@@ -72,56 +71,77 @@ impl<'c> Incoming<'c> {
         }
     }
 
-    /// Skips the part that the service left unread.
+    /// Returns the connection, for the response.
+    pub(crate) const fn wire(&mut self) -> &mut Wire {
+        self.wire
+    }
+
+    /// Skips what the service left unread and has already arrived. Returns whether that is the
+    /// whole rest of the body.
     ///
     /// # Errors
     ///
-    /// Fails if the end of the body cannot be found: it was cut off, is too large or too slow to
-    /// skip, or the client has not begun to send it.
+    /// Fails if the end of the body cannot be found: it was cut off, is too large to skip, or the
+    /// client has not begun to send it.
+    pub(crate) fn skip_received(&mut self) -> Result<bool, Unread> {
+        loop {
+            let left = match self.peek().map_err(|_| Unread)? {
+                Next::End => return Ok(true),
+                Next::Data(left) => left,
+                Next::Unknown => 0,
+            };
+            if self.awaits_continue || self.skipped.saturating_add(left) > MOST_SKIPPED {
+                return Err(Unread);
+            }
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffered().len());
+            if count == 0 {
+                return Ok(false);
+            }
+            self.consume(count);
+            self.skipped += count as u64;
+        }
+    }
+
+    /// Skips the whole rest of the body, which must arrive before the connection times out.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`skip_received`](Self::skip_received), and if the rest does not arrive in time.
     pub(crate) fn finish(mut self) -> Result<Rest, Unread> {
-        self.skip_due = Some(self.wire.idle_due());
-        self.skip()?;
+        // One deadline and not one for each part, so that a few bytes do not keep the connection.
+        let due = self.wire.idle_due();
+        while !self.skip_received()? {
+            self.receive(due).map_err(|_| Unread)?;
+        }
         Ok(match self.received.len() {
             0 => Rest { taken: self.came + self.start, received: self.end },
             left => Rest { taken: self.came - left, received: 0 },
         })
     }
 
-    fn skip(&mut self) -> Result<(), Unread> {
-        let mut skipped = 0;
-        loop {
-            match self.left {
-                Left::Sized(0) => return Ok(()),
-                Left::Sized(left) if left > MOST_SKIPPED => return Err(Unread),
-                _ if self.awaits_continue || skipped > MOST_SKIPPED => return Err(Unread),
-                _ => {}
-            }
-            let count = self.fill_buf().map_err(|_| Unread)?.len();
-            if count == 0 {
-                return Ok(());
-            }
-            self.consume(count);
-            skipped += count as u64;
-        }
+    /// Returns what comes next of the body, as far as that has been received.
+    fn peek(&mut self) -> io::Result<Next> {
+        let bytes = if self.received.is_empty() { &self.spare[self.start..self.end] } else { self.received };
+        let (framing, next) = match &mut self.left {
+            Left::Sized(0) => return Ok(Next::End),
+            Left::Sized(left) => return Ok(Next::Data(*left)),
+            Left::Broken(refusal) => return Err(error(*refusal)),
+            Left::Chunked(chunked) => match chunked.advance(bytes) {
+                Ok(next) => next,
+                Err(refusal) => return Err(self.break_off(refusal)),
+            },
+        };
+        self.take(framing);
+        Ok(next)
     }
 
     /// Returns how many bytes of the body come next, received or not; 0 at its end.
     fn next(&mut self) -> io::Result<u64> {
         loop {
-            let bytes = if self.received.is_empty() { &self.spare[self.start..self.end] } else { self.received };
-            let (framing, next) = match &mut self.left {
-                Left::Sized(left) => return Ok(*left),
-                Left::Broken(refusal) => return Err(error(*refusal)),
-                Left::Chunked(chunked) => match chunked.advance(bytes) {
-                    Ok(next) => next,
-                    Err(refusal) => return Err(self.break_off(refusal)),
-                },
-            };
-            self.take(framing);
-            match next {
+            match self.peek()? {
                 Next::Data(left) => return Ok(left),
                 Next::End => return Ok(0),
-                Next::Unknown => self.receive()?,
+                Next::Unknown => self.receive(self.wire.idle_due())?,
             }
         }
     }
@@ -149,8 +169,8 @@ impl<'c> Incoming<'c> {
         }
     }
 
-    /// Receives more bytes after those that are there.
-    fn receive(&mut self) -> io::Result<()> {
+    /// Receives more bytes after those that are there, waiting for them until `due`.
+    fn receive(&mut self, due: u64) -> io::Result<()> {
         let kept = mem::take(&mut self.received);
         if kept.is_empty() {
             self.spare.copy_within(self.start..self.end, 0);
@@ -161,15 +181,9 @@ impl<'c> Incoming<'c> {
         }
         (self.start, self.end) = (0, self.end - self.start);
         self.send_continue()?;
-        let due = self.due();
         let received = self.wire.receive(&mut self.spare[self.end..], due);
         self.end += self.expect(received)?;
         Ok(())
-    }
-
-    /// Returns when a wait that begins now times out.
-    fn due(&self) -> u64 {
-        self.skip_due.unwrap_or_else(|| self.wire.idle_due())
     }
 
     /// Sends the 100 that a client waits for before it sends the body.
@@ -211,7 +225,7 @@ impl Read for Incoming<'_> {
         let here = self.buffered();
         let count = if here.is_empty() {
             self.send_continue()?;
-            let due = self.due();
+            let due = self.wire.idle_due();
             let received = self.wire.receive(&mut buffer[..left], due);
             self.expect(received)?
         } else {
@@ -229,7 +243,7 @@ impl BufRead for Incoming<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let left = usize::try_from(self.next()?).unwrap_or(usize::MAX);
         if left > 0 && self.buffered().is_empty() {
-            self.receive()?;
+            self.receive(self.wire.idle_due())?;
         }
         let here = self.buffered();
         Ok(&here[..left.min(here.len())])

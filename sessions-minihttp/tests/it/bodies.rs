@@ -1,6 +1,7 @@
 //! Request bodies, read and unread, and responses without a body.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use sessions_minihttp::{BoxError, Request, Response, block_on};
 
@@ -90,6 +91,56 @@ fn late_body_is_awaited() {
         assert!(client.receive().is_some());
         assert_eq!(client.get("/", "").body, "unread");
     }
+}
+
+/// The client may wait for the response before it sends the rest, and never send it after a 413.
+#[test]
+fn response_does_not_wait_for_the_body() {
+    let mut client = client();
+    let chunks = "Transfer-Encoding: chunked\r\n";
+    // What comes late looks like a request, but is not one.
+    let body = get("/part", "");
+    let long = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for (head, tail) in [
+        (post("/", &format!("Content-Length: {}\r\n", body.len()), ""), body.clone()),
+        (post("/", &format!("Content-Length: {}\r\n", body.len() + 3), "abc"), body),
+        (post("/", chunks, ""), long.clone()),
+        (post("/", chunks, "3\r\nabc\r\n"), long.clone()),
+        (post("/", chunks, &long[..1]), long[1..].to_owned()),
+        (post("/", chunks, &long[..9]), long[9..].to_owned()),
+        (post("/", chunks, &long[..long.len() - 1]), "\n".to_owned()),
+        (post("/part", chunks, &long[..9]), long[9..].to_owned()),
+        (post("/panic", chunks, &long[..9]), long[9..].to_owned()),
+    ] {
+        client.send(head.as_bytes());
+        let answer = client.receive().unwrap_or_else(|| panic!("there is no response to {head:?}"));
+        assert_eq!(answer.one("connection"), None, "{head:?}");
+        client.send((tail + &get("/", "")).as_bytes());
+        assert_eq!(client.receive().unwrap().body, "unread", "{head:?}");
+    }
+    assert_eq!(client.get("/", "").body, "unread", "there was no response in between");
+}
+
+#[test]
+fn response_that_closes_does_not_reset_the_body() {
+    let mut client = client();
+    let fields = "Connection: close\r\nContent-Length: 200000\r\n";
+    client.send(post("/", fields, "").as_bytes());
+    let answer = client.receive().unwrap();
+    assert_eq!((answer.body.as_str(), answer.one("connection")), ("unread", Some("close")));
+    client.send("x".repeat(200_000).as_bytes());
+    client.assert_ended();
+}
+
+#[test]
+fn responses_to_received_requests_are_written_at_once() {
+    let mut stream = TcpStream::connect(serve(sessions(), routes)).unwrap();
+    let requests = [sized("/", "a body"), chunked("/", "a body", 3), get("/", ""), sized("/part", "a body")];
+    stream.write_all(requests.concat().as_bytes()).unwrap();
+    let mut received = [0; 8192];
+    let count = stream.read(&mut received).unwrap();
+    let responses = std::str::from_utf8(&received[..count]).unwrap();
+    assert_eq!(responses.matches("HTTP/1.1 200 Ok").count(), requests.len(), "{responses}");
 }
 
 #[test]

@@ -165,11 +165,11 @@ fn idle_connection_is_closed_silently() {
 
 #[test]
 fn stalled_body_times_out() {
-    for (path, status) in [("/read", 408), ("/", 200)] {
+    for (path, status, connection) in [("/read", 408, Some("close")), ("/", 200, None)] {
         let mut client = impatient(LONG, SHORT);
         client.send(format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nbod").as_bytes());
         let answer = client.receive().unwrap();
-        assert_eq!((answer.status, answer.one("connection")), (status, Some("close")), "{path}");
+        assert_eq!((answer.status, answer.one("connection")), (status, connection), "{path}");
         assert_eq!(
             answer.all("set-cookie").len(),
             usize::from(status == 200),
@@ -180,16 +180,15 @@ fn stalled_body_times_out() {
 }
 
 #[test]
-fn slow_unread_body_does_not_delay_the_response() {
+fn slow_unread_body_ends_the_connection() {
     let mut client = impatient(LONG, SHORT);
     client.send(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 30\r\n\r\n");
+    assert_eq!(client.receive().unwrap().status, 200, "it does not wait for the body");
     // Each byte arrives long before any timeout between two bytes would fire.
-    for _ in 0..30 {
+    for _ in 0..29 {
         client.send(b"x");
         std::thread::sleep(SHORT / 10);
     }
-    let answer = client.receive().unwrap();
-    assert_eq!((answer.status, answer.one("connection")), (200, Some("close")), "it did not wait for all of them");
     client.assert_ended();
 }
 
