@@ -14,9 +14,9 @@ use crate::TARGET;
 use crate::http::{self, Head, MAX_FIELDS, Persistence, Refusal};
 use crate::request::Request;
 use crate::response::Response;
-use crate::service::{BoxError, SessionService};
+use crate::service::SessionService;
 use crate::visit::{Visit, report};
-use crate::wire::{Incoming, Input, Unread, Wire};
+use crate::wire::{BrokenBody, Incoming, Input, Unread, Wire};
 
 /// The status of a failed service, which drops its sessions' writes.
 const FAILED: u16 = 500;
@@ -148,7 +148,7 @@ impl<S: SessionService> Station<S> {
         let panicked = answered.is_err();
         let status = match answered {
             Ok(Ok(())) => response.status(),
-            Ok(Err(error)) => refuse(&error, incoming.failure(), response),
+            Ok(Err(error)) => refuse(&*error, response),
             Err(_) => {
                 tracing::error!(target: TARGET, "a service panicked");
                 response.refuse(FAILED);
@@ -179,28 +179,28 @@ impl<S: SessionService> Station<S> {
 
 /// Replaces the response of a service that returned an error. Returns the status that its sessions
 /// end with.
-fn refuse(error: &BoxError, broken: Option<Refusal>, response: &mut Response) -> u16 {
-    if let Some(error) = session_error(&**error) {
+fn refuse(error: &(dyn StdError + 'static), response: &mut Response) -> u16 {
+    if let Some(error) = find::<Error>(error) {
         report(error);
         response.refuse_for(error);
         return error.status();
     }
-    let cause: &(dyn StdError + 'static) = &**error;
-    if let Some(refusal) = broken {
-        tracing::debug!(target: TARGET, error = cause, "the body of a request was cut off: {refusal:?}");
+    if let Some(BrokenBody { refusal, .. }) = find(error) {
+        tracing::debug!(target: TARGET, error, "the body of a request was cut off: {refusal:?}");
         response.refuse(refusal.status());
     } else {
-        tracing::error!(target: TARGET, error = cause, "a service failed");
+        tracing::error!(target: TARGET, error, "a service failed");
         response.refuse(FAILED);
     }
     FAILED
 }
 
-/// Finds a session's error among an error and its sources, and inside I/O errors.
-fn session_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
-    let inner = |error: &'a (dyn StdError + 'static)| error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref();
-    let mut errors = iter::successors(Some(error), |&error| error.source());
-    errors.find_map(|error| error.downcast_ref().or_else(|| inner(error)))
+/// Finds an error of a type among an error, its sources and what I/O errors contain.
+fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    // `io::Error::source` skips the error that it contains.
+    let content = |error: &'a (dyn StdError + 'static)| Some(error.downcast_ref::<io::Error>()?.get_ref()? as _);
+    let mut errors = iter::successors(Some(error), |&error| content(error).or_else(|| error.source()));
+    errors.find_map(|error| error.downcast_ref())
 }
 
 #[cfg(test)]

@@ -206,8 +206,9 @@ fn authority_of(target: &str) -> Option<&str> {
 ///
 /// A body that is cut off is an error: `UnexpectedEof` if the client disconnected, `TimedOut` if it
 /// sent nothing for the [connection timeout](crate::WithSessions::connection_timeout), and
-/// `InvalidData` if a chunk is malformed. If the service returns the error, the client gets a 400
-/// or 408, and the request's session writes are dropped.
+/// `InvalidData` if a chunk is malformed or the trailers are too large. If the service returns the
+/// error, or one that has it as its source, the client gets a 400, 408 or 431, and the request's
+/// session writes are dropped.
 pub struct Body<'r> {
     reader: &'r mut (dyn BufRead + 'r),
 }

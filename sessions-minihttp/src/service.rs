@@ -36,9 +36,9 @@ pub trait SessionService {
     /// An error becomes a bare response: with its own status if it is a
     /// [`SessionError`](crate::SessionError) or has one among its [sources](Error::source), else
     /// 500. Its text is logged and never sent to the client. A 5xx drops the request's session
-    /// writes but keeps a destroy and a renewal. A panic counts as a 500. An error from reading a
-    /// body that was cut off is a 400, or a 408 if the client was too slow, and drops the writes
-    /// like a 5xx.
+    /// writes but keeps a destroy and a renewal. A panic counts as a 500. An error from reading the
+    /// [`Body`](crate::Body), itself or among the sources, has the status that is right for it:
+    /// 400, 408 or 431. It drops the writes like a 5xx.
     fn call(&mut self, request: Request<'_>, response: &mut Response) -> Result<(), BoxError>;
 }
 

@@ -15,7 +15,7 @@ use may::net::TcpStream;
 use preamble::Preamble;
 use socket::Socket;
 
-pub(crate) use body::{Incoming, Unread};
+pub(crate) use body::{BrokenBody, Incoming, Unread};
 pub(crate) use input::Input;
 pub(crate) use watch::{Limits, Watch};
 

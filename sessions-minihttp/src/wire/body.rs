@@ -1,5 +1,7 @@
 //! The body of a request as it is received.
 
+use std::error::Error;
+use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::mem;
 
@@ -34,7 +36,30 @@ enum Left {
     Sized(u64),
     Chunked(Chunked),
     /// The body was cut off.
-    Broken(Refusal),
+    Broken(BrokenBody),
+}
+
+/// The error of a body that was cut off or is malformed.
+///
+/// Readers get it inside an I/O error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BrokenBody {
+    kind: ErrorKind,
+    pub(crate) refusal: Refusal,
+}
+
+impl fmt::Display for BrokenBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot read the body of the request: {}", self.kind)
+    }
+}
+
+impl Error for BrokenBody {}
+
+impl From<BrokenBody> for io::Error {
+    fn from(broken: BrokenBody) -> Self {
+        Self::new(broken.kind, broken)
+    }
 }
 
 /// The state of the buffer after a request.
@@ -61,14 +86,6 @@ impl<'c> Incoming<'c> {
         let awaits_continue = framing.expects_continue && received.is_empty();
         let came = received.len();
         Self { wire, came, received, spare, start: 0, end: 0, left, awaits_continue, skipped: 0 }
-    }
-
-    /// Returns why the body was cut off, if it was.
-    pub(crate) const fn failure(&self) -> Option<Refusal> {
-        match self.left {
-            Left::Broken(refusal) => Some(refusal),
-            Left::Sized(_) | Left::Chunked(_) => None,
-        }
     }
 
     /// Returns the connection, for the response.
@@ -125,10 +142,10 @@ impl<'c> Incoming<'c> {
         let (framing, next) = match &mut self.left {
             Left::Sized(0) => return Ok(Next::End),
             Left::Sized(left) => return Ok(Next::Data(*left)),
-            Left::Broken(refusal) => return Err(error(*refusal)),
+            Left::Broken(broken) => return Err((*broken).into()),
             Left::Chunked(chunked) => match chunked.advance(bytes) {
                 Ok(next) => next,
-                Err(refusal) => return Err(self.break_off(refusal)),
+                Err(refusal) => return Err(self.break_off(ErrorKind::InvalidData, refusal)),
             },
         };
         self.take(framing);
@@ -197,22 +214,20 @@ impl<'c> Incoming<'c> {
     /// Returns an error if nothing was received.
     fn expect(&mut self, received: io::Result<usize>) -> io::Result<usize> {
         match received {
-            Ok(0) => {
-                self.break_off(Refusal::Malformed);
-                Err(ErrorKind::UnexpectedEof.into())
-            }
+            Ok(0) => Err(self.break_off(ErrorKind::UnexpectedEof, Refusal::Malformed)),
             Ok(count) => Ok(count),
             Err(error) => {
                 let is_slow = error.kind() == ErrorKind::TimedOut;
-                self.break_off(if is_slow { Refusal::Slow } else { Refusal::Malformed });
-                Err(error)
+                Err(self.break_off(error.kind(), if is_slow { Refusal::Slow } else { Refusal::Malformed }))
             }
         }
     }
 
-    fn break_off(&mut self, refusal: Refusal) -> io::Error {
-        self.left = Left::Broken(refusal);
-        error(refusal)
+    /// Ends the body, and returns the error that its reader gets.
+    fn break_off(&mut self, kind: ErrorKind, refusal: Refusal) -> io::Error {
+        let broken = BrokenBody { kind, refusal };
+        self.left = Left::Broken(broken);
+        broken.into()
     }
 }
 
@@ -258,12 +273,5 @@ impl BufRead for Incoming<'_> {
         assert!(amount as u64 <= left && amount <= self.buffered().len(), "what is consumed was shown before");
         self.take(amount);
         self.count(amount);
-    }
-}
-
-fn error(refusal: Refusal) -> io::Error {
-    match refusal {
-        Refusal::Slow => ErrorKind::TimedOut.into(),
-        _ => io::Error::new(ErrorKind::InvalidData, "the body of the request is malformed"),
     }
 }

@@ -1,6 +1,7 @@
 //! Services and stores that fail.
 
 use std::error::Error;
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::{fmt, io};
@@ -216,4 +217,28 @@ fn pipelined_failure_affects_no_others() {
     client.send(paths.map(|path| get(path, &cookie)).concat().as_bytes());
     let statuses = paths.map(|_| client.receive().unwrap().status);
     assert_eq!(statuses, [200, 500, 200, 500, 200, 200]);
+}
+
+#[test]
+fn only_a_body_error_is_the_fault_of_the_client() {
+    let service = service(|request: Request<'_>, _: &mut Response| {
+        let path = request.path();
+        let error = request.body().read_to_end(&mut Vec::new()).expect_err("the body is cut off");
+        match path {
+            "/plain" => Err(error.into()),
+            "/own" => Err(OwnError(error).into()),
+            "/io" => Err(io::Error::other(OwnError(error)).into()),
+            // It did without the body, and failed later.
+            "/later" => Err(SECRET.into()),
+            _ => Err(io::Error::from(error.kind()).into()),
+        }
+    });
+    let address = serve(sessions(), service);
+    for (path, status) in [("/plain", 400), ("/own", 400), ("/io", 400), ("/later", 500), ("/later-io", 500)] {
+        let mut client = Client::new(address);
+        client.send(format!("POST {path} HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\ncut off").as_bytes());
+        client.end();
+        assert_bare(&client.receive().unwrap(), status);
+        client.assert_ended();
+    }
 }
