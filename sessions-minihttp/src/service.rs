@@ -99,8 +99,8 @@ impl<S: SessionService + Send + 'static> WithSessions<S> {
     /// It applies to waiting for the next request, for more of a body, and for room to send more of
     /// a response. Behind a proxy, make it longer than the proxy keeps connections open, so that no
     /// request arrives while the connection is being closed: nginx and most load balancers keep
-    /// them for 60 seconds, which the default exceeds. The cost is that a client that went away
-    /// without a word takes up a socket and a coroutine for this long.
+    /// them for 60 seconds, which the default exceeds. The cost is that a client that vanished
+    /// silently takes up a socket and a coroutine for this long.
     pub const fn connection_timeout(mut self, timeout: Duration) -> Self {
         self.connection_timeout = timeout;
         self

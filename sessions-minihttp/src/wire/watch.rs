@@ -44,7 +44,7 @@ pub(crate) struct Watched {
     due: AtomicU64,
 }
 
-/// What may still uses of a connection that has ended.
+/// What `may` still uses of a connection that has ended.
 struct Ended {
     _watched: Arc<Watched>,
     _coroutine: Option<Coroutine>,
