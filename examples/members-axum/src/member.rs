@@ -1,6 +1,7 @@
 //! The extractor for pages of members.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use axum::RequestPartsExt;
 use axum::extract::FromRequestParts;
@@ -10,6 +11,7 @@ use sessions_axum::sessions_core::Session;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::sign_in::UNPROVEN;
 use crate::users::User;
 
 /// A signed-in visitor, with what the database knows of them. It dereferences to their session.
@@ -18,7 +20,18 @@ use crate::users::User;
 #[derive(Clone, Debug)]
 pub(crate) struct Member {
     pub(crate) user: User,
-    pub(crate) signed_in: SignedIn,
+    signed_in: SignedIn,
+}
+
+impl Member {
+    /// Checks that the member proved who they are less than `time` ago. Others have to confirm it.
+    ///
+    /// In place of [`SignedIn::within`], for which a login at the provider is always a proof.
+    pub(crate) fn within(&self, time: Duration) -> Result<(), Error> {
+        let is_unproven = UNPROVEN.get(self)?.is_some();
+        // Nobody has proven anything less than no time ago.
+        Ok(self.signed_in.within(if is_unproven { Duration::ZERO } else { time })?)
+    }
 }
 
 impl Deref for Member {

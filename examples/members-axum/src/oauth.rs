@@ -2,9 +2,11 @@
 
 mod error;
 mod http;
+mod id_token;
 mod secrets;
 
 pub use error::OAuthError;
+pub(crate) use id_token::Seconds;
 pub(crate) use secrets::Secrets;
 
 use std::fmt;
@@ -21,6 +23,7 @@ use tokio::sync::OnceCell;
 use url::{Host, Url};
 
 use self::http::Client;
+use self::id_token::Claims;
 
 /// A provider, and this application as its client.
 #[derive(Clone)]
@@ -63,18 +66,25 @@ pub(crate) enum Prompt {
 }
 
 /// Whom the provider has signed in.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Subject {
     /// The id, which never changes.
-    #[serde(rename = "sub")]
     pub(crate) id: String,
-    #[serde(rename = "preferred_username")]
     pub(crate) name: Option<String>,
+    /// Whether they have entered a password at the provider for this sign-in.
+    pub(crate) is_present: bool,
 }
 
 #[derive(Deserialize)]
-struct Token {
+struct Tokens {
     access_token: String,
+    id_token: String,
+}
+
+#[derive(Deserialize)]
+struct UserInfo {
+    sub: String,
+    preferred_username: Option<String>,
 }
 
 impl OAuth {
@@ -107,17 +117,15 @@ impl OAuth {
             .append_pair("code_challenge", &secrets.challenge())
             .append_pair("code_challenge_method", "S256");
         if prompt == Prompt::Password {
-            query.append_pair("prompt", "login");
+            // With `max_age`, the id token must say when the password was entered.
+            query.append_pair("prompt", "login").append_pair("max_age", "0");
         }
         drop(query);
         Ok(url)
     }
 
-    /// Exchanges a code for whom it stands for.
-    ///
-    /// The answer comes from the provider itself and not through the browser, so it needs no
-    /// signature.
-    pub(crate) async fn subject(&self, code: &str, secrets: &Secrets) -> Result<Subject, OAuthError> {
+    /// Exchanges the code of a sign-in that began at `start` for whom it stands for.
+    pub(crate) async fn subject(&self, code: &str, secrets: &Secrets, start: Seconds) -> Result<Subject, OAuthError> {
         let endpoints = self.endpoints().await?;
         let form = Serializer::new(String::new())
             .append_pair("grant_type", "authorization_code")
@@ -126,9 +134,17 @@ impl OAuth {
             .append_pair("code_verifier", secrets.verifier())
             .finish();
         let credentials = self.0.registration.credentials();
-        let token: Token = self.send(Method::POST, &endpoints.token_endpoint, Some(credentials), form).await?;
-        let bearer = format!("Bearer {}", token.access_token);
-        self.send(Method::GET, &endpoints.userinfo_endpoint, Some(bearer), String::new()).await
+        let tokens: Tokens = self.send(Method::POST, &endpoints.token_endpoint, Some(credentials), form).await?;
+        let client_id = &self.0.registration.client_id;
+        let now = Seconds::now();
+        let claims = Claims::read(&tokens.id_token, self.issuer(), client_id, now)?;
+        let bearer = format!("Bearer {}", tokens.access_token);
+        let info: UserInfo = self.send(Method::GET, &endpoints.userinfo_endpoint, Some(bearer), String::new()).await?;
+        if info.sub != claims.sub {
+            return Err(OAuthError::new("the id token is of another user"));
+        }
+        let is_present = claims.proves_presence(start, now);
+        Ok(Subject { id: info.sub, name: info.preferred_username, is_present })
     }
 
     async fn endpoints(&self) -> Result<&Endpoints, OAuthError> {

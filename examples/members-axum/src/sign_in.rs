@@ -33,14 +33,38 @@ impl Stay {
     }
 }
 
+/// Whether a user has just proven who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// They have entered a password, here or at the provider.
+    Fresh,
+    /// The provider knew them already, so whoever sits at their browser may be somebody else.
+    Stale,
+}
+
+/// Set from a login without a fresh proof until there is one.
+///
+/// The session itself takes every login for a recent one.
+pub(crate) const UNPROVEN: Key<bool> = Key::new("unproven");
+
 /// Signs a user in.
-pub(crate) fn sign_in(session: &Session, user: UserId, device: &Device, stay: Stay) -> Result<(), Error> {
+pub(crate) fn sign_in(session: &Session, user: UserId, device: &Device, stay: Stay, proof: Proof) -> Result<(), Error> {
     let login = Login::new(user.to_string());
     session.login(match stay {
         Stay::Short => login,
         Stay::Remembered => login.remember(REMEMBERED),
     })?;
+    match proof {
+        Proof::Fresh => _ = UNPROVEN.remove(session),
+        Proof::Stale => UNPROVEN.set(session, &true)?,
+    }
     DEVICE.set(session, device)
+}
+
+/// Records that the signed-in user has just proven again who they are.
+pub(crate) fn confirm(session: &Session) -> Result<(), Error> {
+    UNPROVEN.remove(session);
+    session.confirm()
 }
 
 /// Returns where to go after signing in: the page that was asked for, or else the account.

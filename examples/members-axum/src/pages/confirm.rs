@@ -12,7 +12,7 @@ use crate::html::{Text, page, problem};
 use crate::member::Member;
 use crate::pages::login::Next;
 use crate::pages::oauth;
-use crate::sign_in::destination;
+use crate::sign_in::{confirm, destination};
 
 #[derive(Deserialize)]
 pub(crate) struct Proof {
@@ -34,7 +34,7 @@ pub(crate) async fn submit(State(app): State<App>, member: Member, Form(form): F
         let page = self::form(&app, &member, next, &problem("Wrong password."))?;
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
-    member.confirm()?;
+    confirm(&member)?;
     Ok(Redirect::to(next).into_response())
 }
 

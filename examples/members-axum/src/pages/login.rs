@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::flash;
 use crate::html::{Text, page, problem};
 use crate::pages::oauth;
-use crate::sign_in::{Client, Stay, destination, sign_in};
+use crate::sign_in::{Client, Proof, Stay, destination, sign_in};
 use crate::users::UserName;
 
 /// What a gate adds to the address of the login page.
@@ -52,7 +52,7 @@ pub(crate) async fn submit(
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let is_right = app.passwords.verify(form.password, hash).await?;
     let Some(user) = user.filter(|_| is_right) else { return refuse(&app, &session, next) };
-    sign_in(&session, user.id, &device, Stay::of_checkbox(form.remember.as_ref()))?;
+    sign_in(&session, user.id, &device, Stay::of_checkbox(form.remember.as_ref()), Proof::Fresh)?;
     // Changing the password ends only sessions that are already stored. So store this one first,
     // then end it if the password has changed since it was checked.
     session.save().await?;

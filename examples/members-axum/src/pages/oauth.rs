@@ -9,16 +9,18 @@ use sessions_axum::{Key, Session};
 
 use crate::app::App;
 use crate::error::Error;
+use crate::flash;
 use crate::html::{Text, page};
-use crate::oauth::{Prompt, Secrets, Subject};
+use crate::oauth::{Prompt, Seconds, Secrets, Subject};
 use crate::pages::login::Next;
-use crate::sign_in::{Client, Stay, destination, sign_in};
+use crate::sign_in::{Client, Proof, Stay, confirm, destination, sign_in};
 use crate::users::{Identity, UserName};
 
 /// A sign-in that is under way at the provider.
 #[derive(Deserialize, Serialize)]
 struct Pending {
     secrets: Secrets,
+    start: Seconds,
     next: String,
 }
 
@@ -46,12 +48,12 @@ pub(crate) fn button(app: &App, next: &str) -> String {
 /// Sends the visitor to the provider, and keeps what the answer must fit to.
 pub(crate) async fn begin(State(app): State<App>, session: Session, Form(form): Form<Next>) -> Result<Response, Error> {
     let Some(oauth) = &app.oauth else { return Ok(StatusCode::NOT_FOUND.into_response()) };
-    // To be signed in at the provider proves no presence here.
+    // Whoever is signed in here already comes to confirm it.
     let prompt = if session.principal().is_some() { Prompt::Password } else { Prompt::IfNeeded };
     let secrets = Secrets::random()?;
     let url = oauth.authorization_url(&secrets, prompt).await?;
     let next = destination(form.next.as_deref()).to_owned();
-    PENDING.set(&session, &Pending { secrets, next })?;
+    PENDING.set(&session, &Pending { secrets, start: Seconds::now(), next })?;
     Ok(Redirect::to(url.as_str()).into_response())
 }
 
@@ -71,15 +73,18 @@ pub(crate) async fn finish(
     let Some(code) = answer.code else {
         return refuse(&session, "The other site did not sign you in.");
     };
-    let Subject { id, name } = oauth.subject(&code, &pending.secrets).await?;
+    let Subject { id, name, is_present } = oauth.subject(&code, &pending.secrets, pending.start).await?;
     let name = name.as_deref().and_then(UserName::new).unwrap_or_else(UserName::member);
     let identity = Identity { issuer: oauth.issuer(), subject: &id };
     let user = app.users.find_or_create_by_identity(&identity, &name).await?;
-    if session.principal() == Some(user.to_string()) {
+    let proof = if is_present { Proof::Fresh } else { Proof::Stale };
+    if session.principal() != Some(user.to_string()) {
+        sign_in(&session, user, &device, Stay::Short, proof)?;
+    } else if proof == Proof::Fresh {
         // A login would end "keep me signed in".
-        session.confirm()?;
+        confirm(&session)?;
     } else {
-        sign_in(&session, user, &device, Stay::Short)?;
+        flash::problem(&session, "The other site did not ask for your password, so nothing is confirmed.")?;
     }
     Ok(Redirect::to(&pending.next).into_response())
 }

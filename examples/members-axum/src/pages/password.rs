@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::flash;
 use crate::html::page;
 use crate::member::Member;
+use crate::sign_in::confirm;
 
 /// How long ago a member may have signed in to change the password.
 const FRESH: Duration = Duration::from_secs(10 * 60);
@@ -22,7 +23,7 @@ pub(crate) struct NewPassword {
 }
 
 pub(crate) async fn show(member: Member) -> Result<Html<String>, Error> {
-    member.signed_in.within(FRESH)?;
+    member.within(FRESH)?;
     let form = "<p>This signs you out everywhere else.</p><form method=\"post\"><label>New password \
          <input name=\"password\" type=\"password\" autocomplete=\"new-password\" minlength=\"8\" required></label>\
          <button>Change the password</button></form>";
@@ -34,7 +35,7 @@ pub(crate) async fn submit(
     member: Member,
     Form(form): Form<NewPassword>,
 ) -> Result<Redirect, Error> {
-    member.signed_in.within(FRESH)?;
+    member.within(FRESH)?;
     if let Err(problem) = check(&form.password) {
         flash::problem(&member, problem)?;
         return Ok(Redirect::to("/account/password"));
@@ -43,7 +44,7 @@ pub(crate) async fn submit(
     app.users.set_password(member.user.id, &hash).await?;
     // Whoever knew the old password may have signed in with it.
     let ended = member.destroy_others().await?;
-    member.confirm()?;
+    confirm(&member)?;
     flash::notice(&member, format!("Your password is changed. Other sessions ended: {ended}."))?;
     Ok(Redirect::to("/account"))
 }

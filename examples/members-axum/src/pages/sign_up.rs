@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::flash;
 use crate::html::page;
 use crate::pages::password::check;
-use crate::sign_in::{Client, Stay, sign_in};
+use crate::sign_in::{Client, Proof, Stay, sign_in};
 use crate::users::UserName;
 
 #[derive(Deserialize)]
@@ -44,7 +44,7 @@ pub(crate) async fn submit(
     let Some(user) = app.users.create(&name, &hash).await? else {
         return refuse(&session, "This name is taken. Choose another one.");
     };
-    sign_in(&session, user, &device, Stay::Short)?;
+    sign_in(&session, user, &device, Stay::Short, Proof::Fresh)?;
     flash::notice(&session, "Welcome! You are a member now.")?;
     Ok(Redirect::to("/account"))
 }

@@ -1,6 +1,7 @@
 //! Signing in at a provider.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use url::Url;
@@ -26,6 +27,11 @@ async fn begin(browser: &mut Browser<'_>) -> HashMap<String, String> {
 fn approved(site: &Site, request: &HashMap<String, String>) -> String {
     let url = Url::parse(&site.provider.approve(request)).unwrap();
     format!("{}?{}", url.path(), url.query().unwrap_or_default())
+}
+
+/// Makes the password that the user entered at the provider an hour old.
+fn age_login(site: &Site) {
+    site.provider.shared.password_at.fetch_sub(60 * 60, Ordering::Relaxed);
 }
 
 #[tokio::test]
@@ -155,11 +161,69 @@ async fn a_member_without_a_password_confirms_at_the_provider() {
     assert!(iris.get("/confirm?next=/account/password").await.shows("action=\"/oauth\""));
     assert_eq!(iris.post("/confirm", &[("password", "")]).await.status, 401);
     let request = begin(&mut iris).await;
-    assert_eq!(request.get("prompt").map(String::as_str), Some("login"), "the provider asks again");
+    assert_eq!((request["prompt"].as_str(), request["max_age"].as_str()), ("login", "0"), "the provider asks again");
     iris.get(&approved(&site, &request)).await;
     assert_eq!(iris.get("/account/password").await.status, 200);
     assert_eq!(iris.post("/account/password", &[("password", PASSWORD)]).await.location(), "/account");
     assert_eq!(site.browser().login("iris").await.location(), "/account");
+}
+
+/// Whoever comes to an unlocked browser could sign out there, and in again without a password.
+#[tokio::test]
+async fn an_old_login_at_the_provider_proves_nothing() {
+    let Some(site) = Site::start().await else { return };
+    let mut iris = site.browser();
+    sign_in(&site, &mut iris).await;
+    age_login(&site);
+    iris.post("/logout", &[]).await;
+    assert_eq!(sign_in(&site, &mut iris).await.0.location(), "/devices");
+    assert!(iris.is_signed_in().await);
+    assert_eq!(iris.get("/account/password").await.location(), "/confirm?next=/account/password");
+    let refused = iris.post("/account/password", &[("password", PASSWORD)]).await;
+    assert_eq!(refused.location(), "/confirm?next=/account/password");
+    assert_eq!(site.browser().login("iris").await.status, 401, "there is no password");
+    // The password at the provider does prove who it is, and so does the one here afterwards.
+    sign_in(&site, &mut iris).await;
+    assert_eq!(iris.post("/account/password", &[("password", PASSWORD)]).await.location(), "/account");
+    iris.post("/logout", &[]).await;
+    age_login(&site);
+    for (path, fields) in
+        [("/confirm", vec![("password", PASSWORD)]), ("/login", vec![("name", "iris"), ("password", PASSWORD)])]
+    {
+        let mut iris = site.browser();
+        sign_in(&site, &mut iris).await;
+        assert_eq!(iris.get("/account/password").await.status, 303);
+        iris.post(path, &fields).await;
+        assert_eq!(iris.get("/account/password").await.status, 200, "{path}");
+    }
+}
+
+/// `prompt` and `max_age` go through the browser, whose user can remove them.
+#[tokio::test]
+async fn a_confirmation_without_a_new_login_is_none() {
+    let Some(site) = Site::start().await else { return };
+    let mut iris = site.browser();
+    sign_in(&site, &mut iris).await;
+    site.clock.advance(Duration::from_secs(11 * 60));
+    age_login(&site);
+    let mut request = begin(&mut iris).await;
+    request.remove("prompt");
+    request.remove("max_age");
+    assert_eq!(iris.get(&approved(&site, &request)).await.location(), "/devices");
+    assert_eq!(iris.get("/account/password").await.location(), "/confirm?next=/account/password");
+    assert!(iris.get("/confirm").await.shows("did not ask for your password"));
+}
+
+#[tokio::test]
+async fn a_provider_without_login_times_confirms_nothing() {
+    let Some(site) = Site::start().await else { return };
+    site.provider.shared.hides_auth_time.store(true, Ordering::Relaxed);
+    let mut iris = site.browser();
+    for _ in 0..2 {
+        sign_in(&site, &mut iris).await;
+        assert!(iris.is_signed_in().await);
+        assert_eq!(iris.get("/account/password").await.location(), "/confirm?next=/account/password");
+    }
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::{Query, State};
 use axum::http::header::AUTHORIZATION;
@@ -26,18 +27,28 @@ type Parameters = HashMap<String, String>;
 #[derive(Clone)]
 pub(crate) struct Provider {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Default)]
-struct Shared {
+pub(crate) struct Shared {
     /// The id and the name of the user.
     user: Mutex<(String, String)>,
-    /// The requests for which a code was issued and not yet exchanged.
-    codes: Mutex<HashMap<String, Parameters>>,
+    /// When the user last entered a password here, in seconds since 1970.
+    pub(crate) password_at: AtomicU64,
+    /// Whether id tokens lack that time.
+    pub(crate) hides_auth_time: AtomicBool,
+    /// The codes that were issued and not yet exchanged.
+    codes: Mutex<HashMap<String, Grant>>,
     /// The last request for a sign-in.
     asked: Mutex<Parameters>,
     count: AtomicU32,
+}
+
+/// What a code stands for.
+struct Grant {
+    request: Parameters,
+    auth_time: u64,
 }
 
 impl Provider {
@@ -57,9 +68,10 @@ impl Provider {
         provider
     }
 
-    /// Selects the user at the browser.
+    /// Selects the user at the browser, who has just entered a password here.
     pub(crate) fn is_used_by(&self, id: &str, name: &str) {
         *self.shared.user.lock().unwrap() = (id.to_owned(), name.to_owned());
+        self.shared.password_at.store(now(), Ordering::Relaxed);
     }
 
     /// Returns the provider as the application, reached at `origin`, knows it.
@@ -83,12 +95,39 @@ impl Provider {
         self.shared.asked.lock().unwrap()
     }
 
-    /// Issues a code for a request, as after a sign-in, and returns the address to come back to.
+    /// Issues a code for a request, and returns the address to come back to.
+    ///
+    /// If the request asks for the password, the user has entered it now.
     pub(crate) fn approve(&self, request: &Parameters) -> String {
+        let is = |name: &str, value: &str| request.get(name).is_some_and(|given| given == value);
+        if is("prompt", "login") || is("max_age", "0") {
+            self.shared.password_at.store(now(), Ordering::Relaxed);
+        }
         let code = format!("code-{}", self.shared.count.fetch_add(1, Ordering::Relaxed));
-        self.shared.codes.lock().unwrap().insert(code.clone(), request.clone());
+        let auth_time = self.shared.password_at.load(Ordering::Relaxed);
+        let grant = Grant { request: request.clone(), auth_time };
+        self.shared.codes.lock().unwrap().insert(code.clone(), grant);
         format!("{}?code={code}&state={}", request["redirect_uri"], request["state"])
     }
+
+    fn id_token(&self, auth_time: u64) -> String {
+        let mut claims = json!({
+            "iss": self.url(""),
+            "sub": self.shared.user.lock().unwrap().0,
+            "aud": CLIENT.0,
+            "exp": now() + 300,
+            "iat": now(),
+        });
+        if !self.shared.hides_auth_time.load(Ordering::Relaxed) {
+            claims["auth_time"] = auth_time.into();
+        }
+        let encoded = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        format!("{}.{}.{}", encoded("{\"alg\":\"RS256\"}"), encoded(&claims.to_string()), encoded("signature"))
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 async fn configuration(State(provider): State<Provider>) -> String {
@@ -116,18 +155,19 @@ async fn token(
     if headers.get(AUTHORIZATION).is_none_or(|value| *value != expected) {
         return Err(StatusCode::UNAUTHORIZED);
     }
-    let request = provider.shared.codes.lock().unwrap().remove(&form["code"]).ok_or(StatusCode::BAD_REQUEST)?;
+    let grant = provider.shared.codes.lock().unwrap().remove(&form["code"]).ok_or(StatusCode::BAD_REQUEST)?;
+    let Grant { request, auth_time } = grant;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"]));
     let is_right = request["code_challenge_method"] == "S256"
         && request["code_challenge"] == challenge
         && request["redirect_uri"] == form["redirect_uri"]
         && request["client_id"] == CLIENT.0
         && form["grant_type"] == "authorization_code";
-    if is_right {
-        Ok(json!({ "access_token": "opaque", "token_type": "Bearer" }).to_string())
-    } else {
-        Err(StatusCode::BAD_REQUEST)
+    if !is_right {
+        return Err(StatusCode::BAD_REQUEST);
     }
+    let id_token = provider.id_token(auth_time);
+    Ok(json!({ "access_token": "opaque", "token_type": "Bearer", "id_token": id_token }).to_string())
 }
 
 async fn userinfo(State(provider): State<Provider>, headers: HeaderMap) -> Result<String, StatusCode> {
