@@ -39,7 +39,7 @@ pub fn address() -> Result<SocketAddr, Failure> {
 
 /// Prints the address that a demo or an example listens on.
 pub fn announce(address: SocketAddr) {
-    // Stdout may be closed already, which is no reason to stop.
+    // Ignores a closed output.
     let _ = writeln!(std::io::stdout(), "listening on http://{address}");
 }
 

@@ -52,7 +52,7 @@ Options:
                          sqlite:PATH
   --insecure-http        sends the cookie over plain HTTP too: needed in Safari, and for hosts other than localhost
   --idle 30m             the idle timeout: how long a session lives without a request
-  --absolute 12h         the absolute timeout: how long a session lives in any case
+  --absolute 12h         the absolute timeout: how long a session lives at most
   --grace 30s            how long a token counts as superseded after a login has replaced it
   --rotate 15m           how often a session in use gets a new token; never by default
   --per-principal 1000   how many sessions a user may have at once; see --limit-policy
@@ -144,7 +144,7 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// Returns an error if one is no address and no network.
+    /// Returns an error if one is neither an address nor a network.
     pub fn proxies(&self) -> Result<TrustedProxies, Failure> {
         let proxies = TrustedProxies::new(&self.proxies)?;
         Ok(if self.forwarded { proxies.with_forwarded() } else { proxies })

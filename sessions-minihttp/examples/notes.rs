@@ -1,6 +1,6 @@
 //! Notes that a visitor posts. Run with `cargo run -p sessions-minihttp --example notes`, then
 //! `curl --cookie-jar jar --cookie jar --data 'buy tea' http://127.0.0.1:8080/`. Since 7.79, curl
-//! takes `Secure` cookies from this machine also without TLS.
+//! accepts `Secure` cookies from localhost even without TLS.
 
 use std::io::Read;
 

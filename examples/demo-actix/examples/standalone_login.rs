@@ -6,7 +6,8 @@ use actix_web::{App, HttpResponse, HttpServer};
 use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
 use sessions_examples::{Failure, address, announce, start_log};
 
-/// A login and a logout are posted: other sites can make a browser send any `GET` with our cookie.
+/// Login and logout are POST requests: other sites can make a browser send any `GET` with our
+/// cookie.
 const PAGE: &str = r#"<form method="post" action="/login"><button>Sign in</button></form>
 <form method="post" action="/logout"><button>Sign out</button></form>
 <a href="/secret">The page for members</a>"#;

@@ -8,7 +8,8 @@ use sessions_axum::{Session, SessionError, SessionLayer, Sessions};
 use sessions_examples::{Failure, address, announce, start_log};
 use tokio::net::TcpListener;
 
-/// What changes something is posted: other sites can make a browser send any `GET` with our cookie.
+/// Everything that changes state is a POST: other sites can make a browser send any `GET` with our
+/// cookie.
 const PAGE: &str = r#"<form method="post">
 <button formaction="/set">Set</button> <a href="/get">Get</a>
 <button formaction="/delete">Delete</button> <button formaction="/clear">Clear</button>

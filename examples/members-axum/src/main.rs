@@ -68,7 +68,7 @@ fn start_log() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(has_colors).init();
 }
 
-/// Prints a line. That the output is closed is no reason to stop.
+/// Prints a line. Ignores a closed output.
 fn print(out: &mut dyn Write, line: &str) {
     let _ = writeln!(out, "{line}");
 }

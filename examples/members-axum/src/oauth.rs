@@ -155,7 +155,11 @@ impl OAuth {
         let issuer = self.issuer();
         let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let endpoints: Endpoints = self.send(Method::GET, &url, None, String::new()).await?;
-        if endpoints.issuer == issuer { Ok(endpoints) } else { Err(OAuthError::new("the provider has another name")) }
+        if endpoints.issuer == issuer {
+            Ok(endpoints)
+        } else {
+            Err(OAuthError::new("the provider's issuer is not the configured one"))
+        }
     }
 
     async fn send<T: DeserializeOwned>(

@@ -43,7 +43,7 @@ pub(crate) async fn submit(
         Some(name) => state.users.find(&name.id()).await?,
         None => None,
     };
-    // Verified also if there is no such user, which takes the same time.
+    // Also verified when there is no such user, which takes the same time.
     let hash = user.as_ref().map(|user| user.password_hash.clone());
     let is_right = state.passwords.verify(form.password, hash).await?;
     let Some(user) = user.filter(|_| is_right) else { return Ok(Either::Right(refuse(&session, next)?)) };
@@ -60,7 +60,7 @@ pub(crate) async fn submit(
     Ok(Either::Left(go(next)))
 }
 
-/// Shows the form again. Whether the user exists is not said.
+/// Shows the form again. Does not reveal whether the user exists.
 fn refuse(session: &Session, next: &str) -> Result<impl Responder + use<>, Error> {
     // A flash would store a session for each try.
     let page = form(session, next, &problem("Wrong name or password."))?;

@@ -98,7 +98,7 @@ where
     tokio::spawn(connection);
     let response = sender.send_request(request).await.map_err(|error| failed(error.into()))?;
     if response.status() != 200 {
-        return Err(OAuthError::caused_by("the provider refuses", response.status().to_string()));
+        return Err(OAuthError::caused_by("the provider refused the request", response.status().to_string()));
     }
     Ok(Limited::new(response.into_body(), LIMIT).collect().await.map_err(failed)?.to_bytes())
 }
@@ -165,6 +165,6 @@ mod tests {
         roots.add(certificate).unwrap();
         let client = Client::trusting(roots).unwrap();
         let error = client.send(&url, Request::new(String::new())).await.unwrap_err();
-        assert_eq!(error.to_string(), "the provider refuses");
+        assert_eq!(error.to_string(), "the provider refused the request");
     }
 }

@@ -48,7 +48,7 @@ pub(crate) async fn submit(
         Some(name) => app.users.find_by_name(&name).await?,
         None => None,
     };
-    // Verified also if there is no such user, which takes the same time.
+    // Also verified when there is no such user, which takes the same time.
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let is_right = app.passwords.verify(form.password, hash).await?;
     let Some(user) = user.filter(|_| is_right) else { return refuse(&app, &session, next) };
@@ -64,7 +64,7 @@ pub(crate) async fn submit(
     Ok(Redirect::to(next).into_response())
 }
 
-/// Shows the form again. Whether the user exists is not said.
+/// Shows the form again. Does not reveal whether the user exists.
 fn refuse(app: &App, session: &Session, next: &str) -> Result<Response, Error> {
     // A flash would store a session for each try.
     let page = form(app, session, next, &problem("Wrong name or password."))?;
