@@ -52,7 +52,8 @@ impl ResponseError for Error {
 }
 
 /// Returns an error and its causes in one line.
-fn chain(error: &dyn StdError) -> String {
+#[must_use]
+pub fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

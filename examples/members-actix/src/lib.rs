@@ -17,5 +17,6 @@ mod users;
 
 pub use app::{AppState, app, sessions};
 pub use database::connect;
+pub use error::chain;
 pub use options::Options;
 pub use passwords::PasswordError;

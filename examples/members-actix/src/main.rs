@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use actix_web::HttpServer;
 use actix_web::web::Data;
-use members_actix::{AppState, Options, app, connect, sessions};
+use members_actix::{AppState, Options, app, chain, connect, sessions};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -18,13 +18,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut line = format!("members-actix: {error}");
-            let mut source = error.source();
-            while let Some(cause) = source {
-                line = format!("{line}: {cause}");
-                source = cause.source();
-            }
-            print(&mut io::stderr(), &line);
+            print(&mut io::stderr(), &format!("members-actix: {}", chain(&*error)));
             ExitCode::FAILURE
         }
     }

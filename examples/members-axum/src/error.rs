@@ -42,7 +42,8 @@ fn log(error: &dyn StdError, status: StatusCode) -> Response {
 }
 
 /// Returns an error and its causes in one line.
-fn chain(error: &dyn StdError) -> String {
+#[must_use]
+pub fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

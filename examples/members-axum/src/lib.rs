@@ -19,5 +19,6 @@ mod users;
 
 pub use app::{App, Settings, router, sessions};
 pub use database::connect;
+pub use error::chain;
 pub use options::Options;
 pub use passwords::PasswordError;

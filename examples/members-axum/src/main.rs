@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use members_axum::oauth::OAuth;
-use members_axum::{App, Options, Settings, connect, router, sessions};
+use members_axum::{App, Options, Settings, chain, connect, router, sessions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -20,13 +20,7 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut line = format!("members-axum: {error}");
-            let mut source = error.source();
-            while let Some(cause) = source {
-                line = format!("{line}: {cause}");
-                source = cause.source();
-            }
-            print(&mut io::stderr(), &line);
+            print(&mut io::stderr(), &format!("members-axum: {}", chain(&*error)));
             ExitCode::FAILURE
         }
     }
