@@ -119,8 +119,10 @@ pub(super) async fn list(session: &Session) -> Result<Reply, Error> {
 
 /// Returns where the visitor is signed in, this session first.
 pub(super) async fn of(session: &Session) -> Result<Vec<Device>, Error> {
-    let Some(user) = session.principal() else { return Ok(Vec::new()) };
-    let sessions = session.exchange().sessions().sessions_of(&user).await?;
+    if session.principal().is_none() {
+        return Ok(Vec::new());
+    }
+    let sessions = session.devices().await?;
     let device = |info: &SessionInfo| {
         Device {
             id: info.id(),
@@ -150,12 +152,7 @@ pub(super) async fn logout_device(request: Request<'_>, session: &Session) -> Re
     let Some(id) = request.parameter("id").and_then(|text| text.parse::<SessionId>().ok()) else {
         return Ok(Reply::refusal(400, "id is not the id of a session; /sessions lists them"));
     };
-    let Some(user) = session.principal() else { return Ok(Reply::refusal(401, "nobody is signed in")) };
-    if session.id() == Some(id) {
-        session.destroy();
-        return Ok(Reply::text("ok"));
-    }
-    match session.exchange().sessions().destroy_session_of(&user, id).await? {
+    match session.destroy_device(id).await? {
         true => Ok(Reply::text("ok")),
         false => Ok(Reply::refusal(404, "no such session of yours")),
     }
