@@ -306,7 +306,7 @@ impl From<StoreError> for Error {
     }
 }
 
-/// For handlers that return [`std::io::Result`]. Adapters find the error inside.
+/// For handlers that return [`std::io::Result`]: `sessions-minihttp` finds the error inside.
 impl From<Error> for std::io::Error {
     fn from(error: Error) -> Self {
         Self::other(error)
