@@ -13,7 +13,7 @@ in_every_framework! {
 fn head_is_get_without_the_body(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
-    for route in ["/plain", "/get", "/whoami"] {
+    for route in ["/plain", "/get", "/whoami", "/private", "/fresh"] {
         let (get, head) = (visitor.get(route), visitor.ask(Request::new("HEAD", route)));
         assert_eq!((head.status(), head.body()), (get.status(), &b""[..]), "{head}");
         for field in ["Vary", "Cache-Control"] {
