@@ -4,6 +4,7 @@
 //! Each demo is a package of its own beside `src`. It holds only the wiring of one framework, short
 //! enough to serve as a quick start.
 
+mod accept;
 pub mod app;
 mod failure;
 mod log;
@@ -11,6 +12,7 @@ mod options;
 mod shutdown;
 mod store;
 
+pub use accept::accept;
 pub use failure::Failure;
 pub use log::start_log;
 pub use options::Options;

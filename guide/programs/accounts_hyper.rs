@@ -197,7 +197,7 @@ fn sessions() -> Result<Sessions, ConfigError> {
 
 async fn serve(listener: TcpListener, sessions: Sessions) -> Result<(), Box<dyn std::error::Error>> {
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let Ok((stream, peer)) = listener.accept().await else { continue }; // log it, and pause
         let answer = move |request| async move {
             Ok::<_, Infallible>(route(request, peer.ip()).await.unwrap_or_else(SessionError::into_response))
         };

@@ -47,7 +47,7 @@ async fn whoami(request: Request<Incoming>) -> Result<Answer, SessionError> {
 async fn serve(listener: TcpListener, sessions: Sessions) -> Result<(), Box<dyn std::error::Error>> {
     let service = SessionService::new(sessions, service_fn(handle)); // around everything
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else { continue }; // log it, and pause
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
         tokio::spawn(connection);
     }

@@ -99,7 +99,7 @@ async fn serve(listener: TcpListener, sessions: Sessions) -> Result<(), Box<dyn 
     };
     let service = SessionService::new(sessions, handler);
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else { continue }; // log it, and pause
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
     }
 }

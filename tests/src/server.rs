@@ -305,6 +305,15 @@ impl Server {
         assert!(sent.expect("there is a kill").success(), "cannot send the signal {name} to the demo");
     }
 
+    /// Limits the number of files and sockets that the demo may open, those that are open included.
+    /// Returns whether the system supports that.
+    #[must_use]
+    pub fn limit_open_files(&self, limit: u32) -> bool {
+        let mut prlimit = Command::new("prlimit");
+        prlimit.args(["--pid", &self.process.id().to_string(), &format!("--nofile={limit}:")]);
+        prlimit.status().is_ok_and(|status| status.success())
+    }
+
     /// Waits until the demo has ended, by itself or by a [`signal`](Self::signal).
     ///
     /// # Panics

@@ -9,7 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use sessions_examples::{Failure, address, announce, start_log};
+use sessions_examples::{Failure, accept, address, announce, start_log};
 use sessions_hyper::{SealKey, SessionError, SessionService, Sessions};
 use tokio::net::TcpListener;
 
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Failure> {
     let listener = TcpListener::bind(address).await.map_err(|error| Failure::to_listen(address, error))?;
     announce(listener.local_addr()?);
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, _) = accept(&listener).await;
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone()));
     }
 }

@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use sessions_examples::{Failure, Options, announce, app, shutdown_signal};
+use sessions_examples::{Failure, Options, accept, announce, app, shutdown_signal};
 use sessions_hyper::{SessionError, SessionService, TrustedProxies, device, signed_in};
 use tokio::net::TcpListener;
 
@@ -34,10 +34,9 @@ async fn main() -> Result<(), Failure> {
     let mut end = pin!(shutdown_signal());
     loop {
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => accepted?,
+            accepted = accept(&listener) => accepted,
             () = &mut end => break,
         };
-        stream.set_nodelay(true)?;
         let proxies = Arc::clone(&proxies);
         let service = service_fn(move |request| handle(request, peer, Arc::clone(&proxies)));
         let service = SessionService::new(sessions.clone(), service);

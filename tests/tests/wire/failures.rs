@@ -6,6 +6,7 @@ in_every_framework! {
     a_failed_request_stores_nothing,
     a_panic_stores_nothing,
     many_panics_leave_the_server_working,
+    a_lack_of_descriptors_ends_no_server,
     a_hang_up_leaves_the_session_intact,
     a_truncated_request_does_no_harm,
     garbage_instead_of_a_request_does_no_harm,
@@ -73,6 +74,20 @@ fn many_panics_leave_the_server_working(framework: Framework) {
         tab.put(&index.to_string(), "1");
         server.visitor().get("/set").expect_ok();
     });
+}
+
+/// Accepting a connection fails then, and goes on later.
+fn a_lack_of_descriptors_ends_no_server(framework: Framework) {
+    let server = Server::start(framework);
+    // Starting opens files, too, and has ended when a request is answered.
+    server.ask(&Request::get("/plain")).expect_ok();
+    if !server.limit_open_files(0) {
+        return;
+    }
+    let mut waiting = server.connect();
+    assert!(server.limit_open_files(1024));
+    waiting.exchange(&Request::get("/plain")).expect("the connection is accepted later").expect_ok();
+    server.ask(&Request::get("/plain")).expect_ok();
 }
 
 fn a_hang_up_leaves_the_session_intact(framework: Framework) {
