@@ -214,7 +214,7 @@ impl<D: Database> Lease<D> {
 impl<D: Database> Drop for Lease<D> {
     fn drop(&mut self) {
         let Some(borrowed) = self.borrowed.take() else { return };
-        if self.is_answered && self.home.origin != Origin::Given {
+        if self.is_answered && !self.closes && self.home.origin != Origin::Given {
             self.home.ready().push_back(borrowed);
         } else {
             self.home.give_back(borrowed, self.closes);
@@ -281,5 +281,18 @@ mod tests {
             }
             assert!(returns.load(Ordering::SeqCst) <= round * CONNECTIONS, "{returns:?} in round {round}");
         }
+    }
+
+    /// Regression: one that had become read-only was lent again for half an hour.
+    #[test]
+    fn a_connection_that_must_close_is_not_lent_again() {
+        let runtime = runtime();
+        let (connections, returns) = connections(&runtime);
+        let mut lease = runtime.block_on(connections.lend()).unwrap();
+        lease.end(true);
+        lease.close();
+        drop(lease);
+        assert_eq!((connections.ready().len(), connections.pool.size()), (CONNECTIONS - 1, CONNECTIONS as u32 - 1));
+        assert_eq!(returns.load(Ordering::SeqCst), 0);
     }
 }
