@@ -136,9 +136,10 @@ impl<D: Database> Connections<D> {
         idle.into_iter().for_each(|idle| self.give_back(idle, closes));
     }
 
-    fn give_back(&self, (mut connection, _): Borrowed<D>, closes: bool) {
-        // A timer can be made here, and the pool may start tasks.
+    fn give_back(&self, borrowed: Borrowed<D>, closes: bool) {
+        // A timer can be made here, and the pool may start tasks, also for a connection's drop.
         let _entered = self.runtime.enter();
+        let (mut connection, _) = borrowed;
         if closes {
             drop(connection.detach());
         } else {

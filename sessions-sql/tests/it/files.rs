@@ -6,11 +6,14 @@ use std::thread;
 use std::time::Duration;
 use std::{env, fs};
 
-use crate::support::{assert_increments_survive, assert_usable, chain, count, increment, migrated, patient, stored};
+use crate::support::{
+    NOW, assert_increments_survive, assert_usable, chain, count, increment, migrated, patient, poll_and_drop, stored,
+};
 use pollster::block_on;
-use sessions_core::store::StoreErrorKind;
+use sessions_core::store::{Store, StoreErrorKind};
 use sessions_disk::testing;
 use sessions_sql::{OpenErrorKind, SqlStore, Sqlite, SqliteStore};
+use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Connection, SqliteConnection};
 
 fn url(folder: &Path) -> String {
@@ -224,7 +227,7 @@ fn what_is_no_database_is_refused() {
     let store = SqliteStore::open(&url(folder.path())).unwrap();
     let error = block_on(store.ping()).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    assert!(chain(&error).contains("run migrate()"), "{}", chain(&error));
+    assert!(chain(&error).contains("run `migrate()`"), "{}", chain(&error));
 }
 
 #[test]
@@ -241,7 +244,7 @@ fn a_full_database_creates_nothing_and_deletes() {
     let mut created = Vec::new();
     let full = loop {
         let record = crate::support::record().entry("large", &large).build().unwrap();
-        let answer = block_on(sessions_core::store::Store::create(&store, &record)).unwrap();
+        let answer = block_on(Store::create(&store, &record)).unwrap();
         if answer != sessions_core::store::Created::STORED {
             break answer;
         }
@@ -250,7 +253,7 @@ fn a_full_database_creates_nothing_and_deletes() {
     };
     assert_eq!(full, sessions_core::store::Created::Full);
     assert!(!created.is_empty());
-    assert!(block_on(sessions_core::store::Store::destroy(&store, created[0].id())).unwrap());
+    assert!(block_on(Store::destroy(&store, created[0].id())).unwrap());
 }
 
 /// Regression: it was longer than a clock can show.
@@ -267,4 +270,22 @@ fn a_deadline_may_be_endless() {
 fn a_call_may_be_dropped_at_any_await() {
     let folder = tempfile::tempdir().unwrap();
     crate::support::assert_calls_may_be_dropped::<Sqlite>(&url(folder.path()));
+}
+
+/// Regression: a pool that keeps a minimum starts a task whenever a connection is dropped, which
+/// panicked outside a runtime and otherwise ran on that of the store.
+#[test]
+fn a_pool_with_a_minimum_may_be_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = stored(&migrated::<Sqlite>(&url(folder.path()), "sessions"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let store = runtime.block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("sessions.sqlite"));
+        let pool = SqlitePoolOptions::new().min_connections(1).connect_lazy_with(options);
+        SqliteStore::builder().load_deadline(Duration::from_secs(20)).open_pool(pool).unwrap()
+    });
+    for polls in 1..10 {
+        poll_and_drop(store.load(record.id(), NOW), polls);
+    }
+    assert_eq!(count(&store, &record), 0);
 }
