@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use crate::connections::{Connections, Lease};
-use crate::driver::{Database, Need, Sent};
+use crate::driver::{Database, Need, Origin, Sent};
 use crate::failure::{Verdict, of_sent, verdict};
 use crate::statements::{Columns, Statement, Statements, Value};
 
@@ -73,10 +73,11 @@ impl<D: Database> Sql<D> {
             Verdict::Unknown => self.connections.clear(false),
             // The connection has lost the statements that were prepared on it.
             Verdict::Pooled => lease.close(),
-            // The primary was demoted, and new connections may lead to its successor.
+            // The primary was demoted, and new connections may lead to its successor. Those of the
+            // application's pool are its own to close.
             Verdict::ReadOnly => {
                 lease.close();
-                self.connections.clear(true);
+                self.connections.clear(self.connections.origin != Origin::Given);
             }
             _ => {}
         }

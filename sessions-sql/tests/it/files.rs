@@ -289,3 +289,24 @@ fn a_pool_with_a_minimum_may_be_shared() {
     }
     assert_eq!(count(&store, &record), 0);
 }
+
+/// Regression: all idle connections of the application were closed.
+#[test]
+fn a_read_only_pool_keeps_its_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = migrated::<Sqlite>(&url(folder.path()), "sessions");
+    let record = stored(&owner);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (store, pool) = runtime.block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("sessions.sqlite"));
+        let pool = SqlitePoolOptions::new().max_connections(3).connect_lazy_with(options.read_only(true));
+        drop([pool.acquire().await.unwrap(), pool.acquire().await.unwrap(), pool.acquire().await.unwrap()]);
+        (SqliteStore::builder().open_pool(pool.clone()).unwrap(), pool)
+    });
+    while pool.num_idle() < 3 {
+        thread::yield_now();
+    }
+    let error = increment(&store, &record).unwrap_err();
+    assert!(chain(&error).contains("is read-only"), "{}", chain(&error));
+    assert_eq!(pool.size(), 2, "the one that was used is closed");
+}
