@@ -2,20 +2,27 @@
 -- Each value is in its text once, in order.
 
 -- name: schema
--- Sent in one message, the statements are one transaction. The lock lets one server in at a time:
--- IF NOT EXISTS alone fails if two create the same table at once.
-DO 'BEGIN PERFORM pg_advisory_xact_lock(7310579640141); END';
-CREATE TABLE IF NOT EXISTS {table} (
-    id bytea PRIMARY KEY,
-    head bytea NOT NULL,
-    body bytea NOT NULL,
-    principal bytea,
-    expires_at bigint NOT NULL,
-    sweep_from bigint NOT NULL
-) WITH (fillfactor = 90);
-ALTER TABLE {table} ALTER COLUMN body SET STORAGE EXTERNAL;
-CREATE INDEX IF NOT EXISTS {principal} ON {table} (principal) WHERE principal IS NOT NULL;
-CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
+-- One statement, and so one transaction. The lock lets one server in at a time: IF NOT EXISTS alone
+-- fails if two create the same table at once. The indexes get free names: those of a table that was
+-- renamed keep theirs. The query of pg_class sees what another server has just created, and the last
+-- statement fails on a table of another program.
+DO 'BEGIN
+    PERFORM pg_advisory_xact_lock(7310579640141);
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = to_regclass(''{table}'')) THEN
+        CREATE TABLE {table} (
+            id bytea PRIMARY KEY,
+            head bytea NOT NULL,
+            body bytea NOT NULL,
+            principal bytea,
+            expires_at bigint NOT NULL,
+            sweep_from bigint NOT NULL
+        ) WITH (fillfactor = 90);
+        ALTER TABLE {table} ALTER COLUMN body SET STORAGE EXTERNAL;
+        CREATE INDEX ON {table} (principal) WHERE principal IS NOT NULL;
+        CREATE INDEX ON {table} (sweep_from);
+    END IF;
+    PERFORM id, head, body, principal, expires_at, sweep_from FROM {table} LIMIT 0;
+END';
 
 -- name: probe
 SELECT id, head, body, principal FROM {table} WHERE expires_at < sweep_from AND id = $1

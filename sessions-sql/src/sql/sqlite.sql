@@ -14,6 +14,9 @@ CREATE TABLE IF NOT EXISTS {table} (
 );
 CREATE INDEX IF NOT EXISTS {principal} ON {table} (principal) WHERE principal IS NOT NULL;
 CREATE INDEX IF NOT EXISTS {sweep_from} ON {table} (sweep_from);
+-- These fail if the indexes are of another table, such as one that was renamed.
+SELECT id FROM {table} INDEXED BY {principal} WHERE principal = x'';
+SELECT id FROM {table} INDEXED BY {sweep_from} WHERE sweep_from = 0;
 COMMIT;
 
 -- name: probe

@@ -310,3 +310,21 @@ fn a_read_only_pool_keeps_its_connections() {
     assert!(chain(&error).contains("is read-only"), "{}", chain(&error));
     assert_eq!(pool.size(), 2, "the one that was used is closed");
 }
+
+/// Regression: an index of that name existed, and each login scanned the table.
+#[test]
+fn indexes_of_a_renamed_table_are_not_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = migrated::<Sqlite>(&url(folder.path()), "sessions");
+    let run = |sql: &'static str| {
+        let path = format!("sqlite:{}", folder.path().join("sessions.sqlite").display());
+        let mut connection = runtime().block_on(SqliteConnection::connect(&path)).unwrap();
+        runtime().block_on(sqlx::raw_sql(sql).execute(&mut connection)).unwrap();
+    };
+    run("ALTER TABLE sessions RENAME TO old");
+    let error = block_on(store.migrate()).unwrap_err();
+    assert!(chain(&error).contains("set another `table`"), "{}", chain(&error));
+    run("DROP INDEX sessions_principal; DROP INDEX sessions_sweep_from");
+    block_on(store.migrate()).unwrap();
+    assert_usable(&store);
+}

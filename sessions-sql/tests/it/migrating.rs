@@ -5,7 +5,7 @@ use std::thread;
 use crate::support::{NOW, assert_usable, chain, id, migrated, patient, postgres, stored, table};
 use pollster::block_on;
 use sessions_core::store::Store;
-use sessions_sql::{PostgresStore, SqlBuilder};
+use sessions_sql::{PostgresStore, SqlBuilder, SqlStore};
 
 #[test]
 fn many_may_create_the_table_at_once() {
@@ -61,4 +61,18 @@ fn the_schema_can_be_run_by_hand() {
     let url =
         format!("{}?table={table}&schema=app_{table}&load_deadline_ms=20000&commit_deadline_ms=20000", server.url());
     assert_usable(&PostgresStore::open(&url).unwrap());
+}
+
+/// Regression: an index of that name existed, and each login scanned the table.
+#[test]
+fn a_table_after_a_renamed_one_has_its_indexes() {
+    if !test_servers::Postgres::is_installed() {
+        return;
+    }
+    let (server, table) = (postgres(), table());
+    let store = migrated::<sessions_sql::Postgres>(&server.url(), &table);
+    let _ = server.sql(&format!("ALTER TABLE {table} RENAME TO old_{table}"));
+    block_on(store.migrate()).unwrap();
+    assert_eq!(server.sql(&format!("SELECT count(*) FROM pg_indexes WHERE tablename = '{table}'")), "3");
+    assert_usable(&store);
 }
