@@ -102,8 +102,10 @@ impl<D: Database> Sql<D> {
         let statement = self.statements.with(text, values);
         let connection = if self.room.is_some() { lease.begin() } else { lease.connection() };
         let sent = D::write(connection, &statement, self.room.as_ref(), need).await;
-        // In SQLite, only a call that is dropped leaves something half done.
-        lease.end(sent.is_ok() || self.room.is_some());
+        // In SQLite, nothing is left half done but by a call that is dropped or whose outcome is
+        // unknown.
+        let is_whole = |error| self.room.is_some() && verdict::<D>(error) != Verdict::Unknown;
+        lease.end(sent.as_ref().err().is_none_or(is_whole));
         sent
     }
 

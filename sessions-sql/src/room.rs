@@ -85,11 +85,12 @@ impl Room {
         if may_grow {
             return send_or_empty_wal(connection, statement).await;
         }
-        // SQLite takes the current number of pages for one that is lower. This is forgotten with
+        // SQLite raises a limit below the current page count to that count. The limit belongs to
         // the connection.
         connection.execute("PRAGMA max_page_count = 1").await?;
         let sent = send_or_empty_wal(connection, statement).await;
-        connection.execute("PRAGMA max_page_count = 4294967294").await?;
+        // A connection that keeps the limit is closed: what it has done is unknown.
+        connection.execute("PRAGMA max_page_count = 4294967294").await.map_err(io::Error::other)?;
         sent
     }
 }

@@ -105,6 +105,8 @@ impl Driver for Sqlite {
             // The file of shared memory cannot be made larger.
             _ if code == 4874 => Verdict::Full,
             8 => Verdict::ReadOnly,
+            // The disk failed, perhaps after a commit was in the -wal: a crash may recover it.
+            10 => Verdict::Unknown,
             23 => Verdict::Denied,
             // Permission, cannot open.
             3 | 14 => Verdict::NoAccess,
