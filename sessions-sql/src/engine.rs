@@ -217,11 +217,18 @@ impl<D: Database> Engine for Sql<D> {
         let now = number(now.as_millis());
         let mut swept = Vec::new();
         loop {
-            let lease = self.checked(self.writer().await?).await?;
-            let moved = self.affected(lease, &self.statements.moved, &[now, now, number(step)], Need::End).await?;
             let (newest_format, most) = (Value::Bytes(&[1]), step.min(limit - swept.len()));
-            let values = [now, now, newest_format, number(most)];
-            let removed = self.removed(&self.statements.expired, &values).await?;
+            let round = async {
+                let lease = self.checked(self.writer().await?).await?;
+                let moved = self.affected(lease, &self.statements.moved, &[now, now, number(step)], Need::End).await?;
+                let values = [now, now, newest_format, number(most)];
+                Ok((moved, self.removed(&self.statements.expired, &values).await?))
+            };
+            let (moved, removed) = match round.await {
+                // Another try would not report those that have been removed.
+                Err(_) if !swept.is_empty() => return Ok(swept),
+                answer => answer?,
+            };
             let is_last = removed.len() < most && moved < step as u64;
             swept.extend(removed);
             if is_last || swept.len() >= limit {
