@@ -8,7 +8,7 @@ use futures_util::future::select;
 use redis::ConnectionInfo;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::wire::{Wire, find_addresses};
 use super::{Answer, Parcel};
@@ -49,7 +49,7 @@ pub(super) struct Lane {
 }
 
 enum Phase {
-    /// Since then. For ever if the runtime has no sockets.
+    /// Since then. For ever if the runtime is a caller's without sockets.
     Connecting(Instant),
     Ready(Arc<Wire>),
     /// The last try failed; another follows.
@@ -139,7 +139,16 @@ async fn repeat_attempts(lane: &Weak<Lane>, pace: Pace) {
     let mut pause = FIRST_PAUSE;
     while let Some((info, runtime)) = lane.upgrade().map(|lane| (lane.info.clone(), lane.runtime.clone())) {
         let attempted = attempt(&info, &runtime, pace.limit).await;
-        let (Some(attempted), Some(lane)) = (attempted, lane.upgrade()) else { return };
+        let Some(lane) = lane.upgrade() else { return };
+        let attempted = match attempted {
+            // On the store's own runtime, the callers have no other connection.
+            Err(error) if error.is_panic() && runtime.id() == lane.clock.id() => {
+                Err(Fault::Unreached("the attempt to connect panicked".to_owned()))
+            }
+            // The runtime has ended, or is a caller's without sockets.
+            Err(_) => return,
+            Ok(attempted) => attempted,
+        };
         match attempted {
             Ok(wire) => {
                 lane.phase.send_replace(Phase::Ready(Arc::new(wire)));
@@ -154,22 +163,45 @@ async fn repeat_attempts(lane: &Weak<Lane>, pace: Pace) {
     }
 }
 
-/// Tries to connect once, or returns `None` if the runtime has ended or has no sockets.
-async fn attempt(info: &ConnectionInfo, runtime: &Handle, limit: Duration) -> Option<Result<Wire, Fault>> {
+/// Tries to connect once. The outer error is that of the task.
+async fn attempt(info: &ConnectionInfo, runtime: &Handle, limit: Duration) -> Result<Result<Wire, Fault>, JoinError> {
+    const SPAWNED: &str = "a task was spawned";
     // Waited for without the limit: a lookup takes a thread and cannot be aborted.
     let mut lookup = JoinSet::new();
     lookup.spawn_on(find_addresses(info.clone()), runtime);
-    let addresses = match lookup.join_next().await?.ok()? {
+    let addresses = match lookup.join_next().await.expect(SPAWNED)? {
         Ok(addresses) => addresses,
-        Err(error) => return Some(Err(Fault::of_connecting(&error.into()))),
+        Err(error) => return Ok(Err(Fault::of_connecting(&error.into()))),
     };
     let mut attempt = JoinSet::new();
     attempt.spawn_on(Wire::connect(info.clone(), addresses), runtime);
     let attempted = tokio::time::timeout(limit, attempt.join_next()).await;
     // A runtime that is blocked must not collect attempts.
     attempt.shutdown().await;
-    Some(match attempted {
-        Ok(joined) => joined?.ok()?.map_err(|error| Fault::of_connecting(&error)),
+    Ok(match attempted {
+        Ok(joined) => joined.expect(SPAWNED)?.map_err(|error| Fault::of_connecting(&error)),
         Err(_) => Err(Fault::Unreached("timed out".to_owned())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::IntoConnectionInfo;
+
+    use super::*;
+
+    /// Regression: the store was then without a connection for ever.
+    #[test]
+    fn an_attempt_that_panics_is_followed_by_another() {
+        // Without sockets, each attempt panics.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let info = "redis://127.0.0.1:1".into_connection_info().unwrap();
+        let own = Lane::new(info, runtime.handle().clone(), runtime.handle().clone(), Duration::ZERO);
+        runtime.block_on(async {
+            let mut phases = own.phase.subscribe();
+            let failed = phases.wait_for(|phase| matches!(phase, Phase::Failed(_)));
+            drop(tokio::time::timeout(Duration::from_secs(20), failed).await.unwrap().unwrap());
+            tokio::time::timeout(Duration::from_secs(20), phases.changed()).await.unwrap().unwrap();
+        });
+    }
 }
