@@ -194,7 +194,9 @@ impl Wire {
 
     /// Starts to watch for silence, unless that has started.
     fn watch(&self, slack: Duration) {
-        if !self.state.is_watched.load(Ordering::Relaxed) && !self.state.is_watched.swap(true, Ordering::SeqCst) {
+        // Sequentially consistent with `watch`: either this sees that it has ended, or it sees the
+        // request that has begun.
+        if !self.state.is_watched.load(Ordering::SeqCst) && !self.state.is_watched.swap(true, Ordering::SeqCst) {
             // On the store's runtime, which has a clock.
             tokio::spawn(watch(Arc::clone(&self.state), SILENCE.saturating_add(slack)));
         }
@@ -223,8 +225,8 @@ impl State {
 ///
 /// A client does not learn that a server lost its power, or that a firewall dropped the connection.
 /// redis-rs has a timeout for each request, which one behind many others exceeds though replies
-/// keep coming. Counts ticks rather than looks at a clock, so that a process that was stopped
-/// itself blames nobody, and a request costs two counters.
+/// keep coming. Counts ticks rather than looks at a clock, so that a process that was itself
+/// suspended does not blame the server, and a request costs two counters.
 async fn watch(state: Arc<State>, silence: Duration) {
     let counts = || (state.begun.load(Ordering::SeqCst), state.answered.load(Ordering::Relaxed));
     let patience = silence.as_millis() / TICK.as_millis() + 1;
