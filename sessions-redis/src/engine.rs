@@ -11,7 +11,7 @@ use crate::error::Fault;
 use crate::keys::{Key, Keys};
 use crate::link::{self, Form, Judge, Link, Parcel, Wait, WaitFor, Written};
 use crate::options::RedisBuilder;
-use crate::principals::Entry;
+use crate::principals::{Entry, persist};
 use crate::scripts::{PATCH, SWAP};
 
 /// A store in Redis, Valkey or a Redis Cluster.
@@ -90,15 +90,33 @@ impl Redis {
         self.ask(key.slot(), || command("GET", key)).await
     }
 
-    /// Deletes a session together with its entry.
+    /// Deletes a session together with its entry, without which a set might stay for ever.
     pub(crate) async fn delete_and_unlist(&self, id: SessionId) -> Answer<bool> {
-        let Some(value) = self.delete(id).await? else { return Ok(false) };
+        let (deleted, is_in_doubt) = persist(|| self.take(id)).await;
+        let Some(value) = deleted? else { return Ok(is_in_doubt) };
         if let Ok(record) = Record::decode(value)
             && let Some(principal) = record.principal()
         {
-            self.unlist(principal, id).await?;
+            // What fails is done at the next use.
+            let _ = self.unlist(principal, id).await;
         }
         Ok(true)
+    }
+
+    /// Removes the value of a session, and returns it.
+    async fn take(&self, id: SessionId) -> Result<Option<Vec<u8>>, Fault> {
+        let key = self.keys.session(id);
+        let getdel = |_: Form| command("GETDEL", &key);
+        match self.write(&key, Form::Short, &getdel, Some(&judge_end)).await {
+            Ok(answer) => Ok(into_bytes(answer.value)),
+            // It is no session, but it lies where one would.
+            Err(fault) if fault.code() == Some("WRONGTYPE") => {
+                let del = |_: Form| command("DEL", &key);
+                let answer = self.write(&key, Form::Short, &del, Some(&judge_end)).await?;
+                Ok(is_done(&answer.value).then(Vec::new))
+            }
+            Err(fault) => Err(fault),
+        }
     }
 }
 
@@ -158,18 +176,7 @@ impl Engine for Redis {
     }
 
     async fn delete(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
-        let key = self.keys.session(id);
-        let getdel = |_: Form| command("GETDEL", &key);
-        match self.write(&key, Form::Short, &getdel, Some(&judge_end)).await {
-            Ok(answer) => Ok(into_bytes(answer.value)),
-            // It is no session, but it lies where one would.
-            Err(fault) if fault.code() == Some("WRONGTYPE") => {
-                let del = |_: Form| command("DEL", &key);
-                let answer = self.write(&key, Form::Short, &del, Some(&judge_end)).await?;
-                Ok(is_done(&answer.value).then(Vec::new))
-            }
-            Err(fault) => Err(fault.into()),
-        }
+        Ok(self.take(id).await?)
     }
 
     async fn list(&self, record: &Record) -> Answer<()> {

@@ -213,7 +213,7 @@ impl Place {
 /// Repeats a call that may pass, and returns whether an earlier try may have done the work.
 ///
 /// The store would repeat the whole, and what had ended until then would not be in its answer.
-async fn persist<T, F>(call: impl Fn() -> F) -> (Result<T, Fault>, bool)
+pub(crate) async fn persist<T, F>(call: impl Fn() -> F) -> (Result<T, Fault>, bool)
 where
     F: Future<Output = Result<T, Fault>>,
 {

@@ -113,6 +113,23 @@ fn a_lost_reply_ends_no_foreign_session_and_forgets_no_end() {
     assert_eq!(block_on(steady.destroy_of_principal("me", None)).unwrap(), [theirs]);
 }
 
+/// Regression: the store tried the whole again, and reported what had ended since.
+#[test]
+fn a_lost_reply_does_not_lower_the_count_of_ends() {
+    if !test_servers::installed() {
+        return;
+    }
+    let server = Server::start();
+    let proxy = Proxy::to(server.port());
+    let flaky = patient().open(&proxy.url()).unwrap();
+    for _ in 0..40 {
+        block_on(flaky.create(&record(id()).build().unwrap())).unwrap();
+    }
+    // The first three are the name of the process, the keys, and the name again.
+    proxy.lose_reply(4);
+    assert_eq!((block_on(flaky.destroy_all()).unwrap(), proxy.losses()), (40, 1));
+}
+
 #[test]
 fn a_session_that_leaves_while_others_end_is_spared() {
     if !test_servers::installed() {
