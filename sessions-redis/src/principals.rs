@@ -25,7 +25,7 @@ use crate::scripts::{DELETE_OF, DOUBT, ENTRIES, LIST, Script};
 /// to its entries is divided again.
 const STEP: usize = 250;
 /// Milliseconds for which an entry without a session is kept: longer than any write is under way.
-const PATIENCE: u64 = 300_000;
+const UNCONFIRMED_FOR: u64 = 300_000;
 /// Number of tries of each step, and the time between them.
 const MOST_TRIES: usize = 20;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -187,11 +187,12 @@ impl Redis {
         Ok((Place { position, run, connection: answer.connection }, pairs))
     }
 
-    /// Doubts entries without a session of the principal.
+    /// Marks entries without a session of the principal as unconfirmed, and drops those that have
+    /// been so for long.
     pub(crate) async fn doubt(&self, principal: &str, entries: &[Entry]) -> Answer<()> {
         for some in entries.chunks(STEP) {
             let doubted: Vec<_> = some.iter().map(|entry| (entry.id.as_bytes(), &*entry.score)).collect();
-            self.run_on(principal, &DOUBT, (PATIENCE, doubted)).await?;
+            self.run_on(principal, &DOUBT, (UNCONFIRMED_FOR, doubted)).await?;
         }
         Ok(())
     }

@@ -31,9 +31,8 @@ pub(crate) static LIST: Script = Script::new(include_str!("lua/list.lua"));
 /// ZSCAN replies. Arguments: the name of the process whose position it is, the position, the number
 /// of entries. In another process, the position means nothing, so the list is read from its start.
 pub(crate) static ENTRIES: Script = Script::new(include_str!("lua/entries.lua"));
-/// Doubts entries without a session, and drops those that have been doubted for long.
-/// Arguments: the milliseconds of doubt, the entries, each before the score that it had or
-/// nothing.
+/// Marks entries without a session as unconfirmed, and drops those that have been so for long.
+/// Arguments: the milliseconds of that, the entries, each before the score that it had or nothing.
 pub(crate) static DOUBT: Script = Script::new(include_str!("lua/doubt.lua"));
 
 impl Script {

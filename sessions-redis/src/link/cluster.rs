@@ -26,7 +26,7 @@ const TOPOLOGY_TIMEOUT: Duration = Duration::from_millis(300);
 /// Minimum time between two lookups of the topology.
 const REFRESH_PAUSE: Duration = Duration::from_millis(20);
 /// Time that a request waits for a topology.
-const PATIENCE: Duration = Duration::from_millis(30);
+const LOOKUP_WAIT: Duration = Duration::from_millis(30);
 
 /// A cluster that finds servers with CLUSTER SLOTS and by their redirects.
 ///
@@ -112,7 +112,7 @@ impl Cluster {
         let mut looks = self.failure.subscribe();
         self.refresh();
         // After a timeout or a failed lookup, the result is the same.
-        let _ = tokio::time::timeout(PATIENCE, looks.changed()).await;
+        let _ = tokio::time::timeout(LOOKUP_WAIT, looks.changed()).await;
         self.known_owner(slot).ok_or_else(|| {
             let failure = self.failure.borrow().clone();
             Fault::Unreached(failure.unwrap_or_else(|| "no server of the cluster has the slot".to_owned()))

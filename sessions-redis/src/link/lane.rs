@@ -15,7 +15,7 @@ use super::{Answer, Parcel};
 use crate::error::Fault;
 
 /// Time that a request waits for a connection before it looks for another way.
-const PATIENCE: Duration = Duration::from_millis(30);
+const CONNECTION_WAIT: Duration = Duration::from_millis(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// Time after which a server is not expected back any moment.
 const SHORT_ATTEMPTS: Duration = Duration::from_secs(60);
@@ -86,10 +86,10 @@ impl Lane {
     }
 
     async fn wire(&self) -> Result<Arc<Wire>, Fault> {
-        // Who comes late does not wait at all, so that what was not sent ends before its deadline.
+        // A late caller does not wait, so that a call that was not sent fails before its deadline.
         let patience = match &*self.phase.borrow() {
             Phase::Ready(wire) => return Ok(Arc::clone(wire)),
-            Phase::Connecting(since) => PATIENCE.saturating_sub(since.elapsed()),
+            Phase::Connecting(since) => CONNECTION_WAIT.saturating_sub(since.elapsed()),
             Phase::Failed(fault) => return Err(fault.clone()),
         };
         let mut phases = self.phase.subscribe();
