@@ -129,7 +129,7 @@ impl<E: Engine> Shared<E> {
             }
         }
         if is_sharded {
-            deadline = self.commit_deadline().share(IDS);
+            deadline = Deadline::after(self.commit_deadline().span / IDS);
         }
         let outcome = self.outage.repeat(deadline, || self.engine.insert(&record)).await;
         let is_in_doubt = outcome.is_in_doubt;
@@ -188,14 +188,14 @@ impl<E: Engine> Shared<E> {
     }
 
     fn bulk_deadline(&self) -> Deadline {
-        self.outage.start(BULK_DEADLINE).unless_unreached_for(self.patience())
+        Deadline { patience: self.patience(), ..self.outage.start(BULK_DEADLINE) }
     }
 
     fn page_deadline(&self) -> Deadline {
-        self.bulk_deadline().with_tries_of(self.patience())
+        Deadline { longest_try: self.patience(), ..self.bulk_deadline() }
     }
 
-    const fn patience(&self) -> Duration {
+    pub(crate) const fn patience(&self) -> Duration {
         self.options.commit_deadline.saturating_mul(PATIENCE)
     }
 

@@ -22,13 +22,13 @@ const FOREVER: Duration = Duration::from_secs(1 << 30);
 /// When a call must be over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
-    begun: Instant,
-    at: Instant,
-    span: Duration,
+    pub(crate) begun: Instant,
+    pub(crate) at: Instant,
+    pub(crate) span: Duration,
     /// How long a database that cannot be reached is tried again.
-    patience: Duration,
+    pub(crate) patience: Duration,
     /// How long one try may take: its connection may have become silent.
-    longest_try: Duration,
+    pub(crate) longest_try: Duration,
 }
 
 impl Deadline {
@@ -37,23 +37,6 @@ impl Deadline {
         let now = Instant::now();
         let at = now.checked_add(span).unwrap_or_else(|| now + FOREVER);
         Self { begun: now, at, span, patience: span, longest_try: span }
-    }
-
-    /// Returns an earlier deadline, after the `count`th part of the time.
-    pub(crate) fn share(self, count: u32) -> Self {
-        let span = self.span / count;
-        // One that a clock cannot show stays as it is.
-        Self { at: self.at.checked_sub(self.span - span).unwrap_or(self.at), span, ..self }
-    }
-
-    /// Returns a deadline that passes earlier if the database cannot be reached for this long.
-    pub(crate) const fn unless_unreached_for(self, patience: Duration) -> Self {
-        Self { patience, ..self }
-    }
-
-    /// Returns a deadline for tries that each take no longer than this.
-    pub(crate) const fn with_tries_of(self, longest_try: Duration) -> Self {
-        Self { longest_try, ..self }
     }
 
     /// Returns when a try that starts now must be over.
