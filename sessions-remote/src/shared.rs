@@ -97,7 +97,8 @@ impl<E: Engine> Shared<E> {
         bytes.map(|bytes| decode(id, bytes)).transpose()
     }
 
-    /// Makes calls that nobody waits for, and that nothing depends on.
+    /// Makes calls that nobody waits for, with as much patience as those that go through many
+    /// sessions. They are best effort: nothing depends on them.
     pub(crate) fn later<T, F>(self: &Arc<Self>, call: impl Fn(Arc<Self>) -> F + Send + Sync + 'static)
     where
         T: Send,
@@ -105,7 +106,7 @@ impl<E: Engine> Shared<E> {
     {
         let shared = Arc::clone(self);
         self.background.handle().spawn(async move {
-            let deadline = shared.commit_deadline();
+            let deadline = Deadline::after(shared.patience());
             let _ = shared.outage.repeat(deadline, || call(Arc::clone(&shared))).await;
         });
     }

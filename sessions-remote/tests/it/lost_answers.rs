@@ -179,6 +179,22 @@ fn a_create_without_an_answer_on_a_full_server_is_removed() {
     }
 }
 
+/// Regression: after one deadline it stayed, and counted for its principal.
+#[test]
+fn a_lost_create_is_removed_after_a_short_outage() {
+    let options = Options::default().commit_deadline(Duration::from_millis(400));
+    let store = RemoteStore::new(MapEngine::default(), options).unwrap();
+    store.engine().lost.store(1, Ordering::SeqCst);
+    // More tries than one deadline has time for.
+    store.engine().unreached_deletes.store(13, Ordering::SeqCst);
+    assert_eq!(block_on(store.create(&record(1))).unwrap(), Created::Unanswered);
+    let begun = Instant::now();
+    while !store.engine().map.lock().unwrap().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(5), "what was created is removed");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_swap_that_the_client_repeats_is_done_once() {
     let store = open(&Map::default());

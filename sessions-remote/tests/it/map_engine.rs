@@ -24,6 +24,8 @@ pub(crate) struct MapEngine {
     pub(crate) repeated: AtomicUsize,
     /// How many calls are not done.
     pub(crate) unreached: AtomicUsize,
+    /// How many deletes are not done.
+    pub(crate) unreached_deletes: AtomicUsize,
     /// How many calls are never answered.
     pub(crate) silent: AtomicUsize,
     /// How many sessions cannot be listed, since there is no room.
@@ -154,6 +156,9 @@ impl Engine for MapEngine {
     }
 
     async fn delete(&self, id: SessionId) -> Answer<Option<Vec<u8>>> {
+        if take_one(&self.unreached_deletes) {
+            return Err(Failure::unreached("the map is out of reach"));
+        }
         let deleted = self.lock("delete").await?.remove(&id);
         self.answer(deleted)
     }
