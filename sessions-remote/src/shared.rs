@@ -9,9 +9,9 @@ use dashmap::DashMap;
 use sessions_core::SessionId;
 use sessions_core::record::Record;
 use sessions_core::store::{StoreErrorKind, StoreFuture};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
 
-use crate::engine::{Answer, Engine};
+use crate::engine::{Answer, Engine, Failure};
 use crate::options::Options;
 use crate::queue::Job;
 use crate::runtime::Background;
@@ -60,8 +60,8 @@ impl<E: Engine> Shared<E> {
             let cause: Box<dyn StdError + Send + Sync> = "as many calls are in flight as `max_in_flight` allows".into();
             return StoreFuture::ready(Err(Fault::new(StoreErrorKind::Busy, cause).into_error(E::NAME)));
         };
-        if self.outage.begin_probe() {
-            self.probe();
+        if let Some(turn) = self.outage.begin_probe() {
+            self.probe(turn);
         }
         let call = call(Arc::clone(self));
         StoreFuture::new(self.background.clone().enclose(async move {
@@ -70,16 +70,18 @@ impl<E: Engine> Shared<E> {
         }))
     }
 
-    /// Probes the database in the background.
+    /// Probes the database in the background, for a whole deadline. If it answers, the outage is
+    /// over.
     #[cold]
-    fn probe(self: &Arc<Self>) {
+    fn probe(self: &Arc<Self>, turn: OwnedMutexGuard<()>) {
         let shared = Arc::clone(self);
         // A random id, since of several servers the same one might be gone for long.
         let mut id = *NOBODY.as_bytes();
         let _ = getrandom::fill(&mut id);
         self.background.handle().spawn(async move {
+            let _turn = turn;
             let get = || shared.engine.get(SessionId::from_bytes(id));
-            shared.outage.probe(shared.options.load_deadline, get).await;
+            let _ = shared.outage.repeat(Deadline::after(shared.options.load_deadline), get).await;
         });
     }
 
@@ -123,7 +125,8 @@ pub(crate) fn decode(id: SessionId, value: Vec<u8>) -> Result<Record, Fault> {
 
 /// Returns a number that no other write to a session has.
 pub(crate) fn nonce() -> Result<u32, Fault> {
-    getrandom::u32().map(|nonce| nonce.max(1)).map_err(|_| Fault::of(StoreErrorKind::Unavailable))
+    let no_bytes = |_| Failure::refused("the system returned no random bytes").into();
+    getrandom::u32().map(|nonce| nonce.max(1)).map_err(no_bytes)
 }
 
 /// Shows the engine.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sessions_core::store::{StoreError, StoreErrorKind};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::engine::{Answer, Failure, FailureKind};
@@ -76,7 +77,8 @@ impl<T> Outcome<T> {
 #[derive(Debug)]
 pub(crate) struct Outage {
     is_known: AtomicBool,
-    is_probed: AtomicBool,
+    /// The turn to probe.
+    probe: Arc<Mutex<()>>,
     opened: Instant,
     /// Milliseconds from then to the last answer, of whichever server.
     answered: AtomicU64,
@@ -123,7 +125,7 @@ impl Outage {
     pub(crate) fn of(database: String) -> Self {
         Self {
             is_known: AtomicBool::new(false),
-            is_probed: AtomicBool::new(false),
+            probe: Arc::default(),
             opened: Instant::now(),
             answered: AtomicU64::new(0),
             database,
@@ -135,20 +137,10 @@ impl Outage {
         Deadline::after(if self.is_known.load(Ordering::Relaxed) { span.min(DEADLINE_WHILE_DOWN) } else { span })
     }
 
-    /// Returns whether the caller should [`probe`](Self::probe): in an outage, and not while
-    /// another one does.
-    pub(crate) fn begin_probe(&self) -> bool {
-        self.is_known.load(Ordering::Relaxed) && !self.is_probed.swap(true, Ordering::Relaxed)
-    }
-
-    /// Tries for a whole deadline whether the database can be reached again.
-    pub(crate) async fn probe<T, F>(&self, span: Duration, call: impl Fn() -> F)
-    where
-        F: Future<Output = Answer<T>>,
-    {
-        // If it can, the outage is over.
-        let _ = self.repeat(Deadline::after(span), call).await;
-        self.is_probed.store(false, Ordering::Relaxed);
+    /// Returns the turn to probe whether the database can be reached again: in an outage, and not
+    /// while another call has it.
+    pub(crate) fn begin_probe(&self) -> Option<OwnedMutexGuard<()>> {
+        if self.is_known.load(Ordering::Relaxed) { Arc::clone(&self.probe).try_lock_owned().ok() } else { None }
     }
 
     /// Tries until there is an answer that another try would not change, or the deadline has
@@ -235,4 +227,25 @@ impl Outage {
 /// Returns a random number from 0 to 1. It need not be secret.
 pub(crate) fn chance() -> f64 {
     getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: nobody probed again, and calls of a slow database failed for ever.
+    #[test]
+    fn a_probe_that_panics_leaves_its_turn() {
+        let outage = Outage::of("the database".to_owned());
+        assert!(outage.begin_probe().is_none());
+        outage.is_known.store(true, Ordering::Relaxed);
+        let turn = outage.begin_probe().unwrap();
+        assert!(outage.begin_probe().is_none());
+        let probe = std::thread::spawn(move || {
+            let _turn = turn;
+            panic!("the engine panicked");
+        });
+        assert!(probe.join().is_err());
+        assert!(outage.begin_probe().is_some());
+    }
 }
