@@ -55,41 +55,11 @@ impl RedisBuilder {
         self
     }
 
-    /// Sets the deadline of a read, retries included; 500 ms by default.
-    ///
-    /// A connection without a reply is abandoned after 250 ms, so the default leaves time for a
-    /// second try. This is how long a request waits for its session in an outage, until nobody has
-    /// reached a server for a whole deadline; then it is 50 ms. An interruption that is shorter
-    /// goes unnoticed. With a longer deadline more of them do, but more requests wait at a time.
-    pub const fn load_deadline(mut self, deadline: Duration) -> Self {
-        self.options.load_deadline = deadline;
-        self
-    }
-
-    /// Sets the deadline of a write, retries included; one second by default.
-    ///
-    /// The response waits for it. It is twice as long as for a read because more is lost: a visitor
-    /// can reload a page, but has to enter a form again, and does not know whether the first try
-    /// was saved after all.
-    ///
-    /// Listings and bulk deletions have one minute instead, and five times this deadline if no
-    /// server can be reached.
-    pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
-        self.options.commit_deadline = deadline;
-        self
-    }
-
-    /// Sets the maximum number of operations in flight; 4096 by default.
-    ///
-    /// Further ones fail as [`Busy`](sessions_core::store::StoreErrorKind::Busy).
-    ///
-    /// The limit bounds what accumulates while a server is slow: with the default, 256 MiB if every
-    /// operation holds a record of 64 KiB. A refused operation costs nothing and is known to have
-    /// done nothing. A healthy server does 4096 in a fraction of their deadline (`cargo xtask bench
-    /// databases` prints its commits per second), so only one that hardly answers refuses any.
-    pub const fn max_in_flight(mut self, operations: usize) -> Self {
-        self.options.max_in_flight = operations;
-        self
+    sessions_remote::option_setters! {
+        ///
+        /// A connection without a reply is abandoned after 250 ms, so the default leaves time for a
+        /// second try.
+        options
     }
 
     /// Makes logouts, renewals and rotations wait for replicas (`WAIT`), for at most `within`.

@@ -5,6 +5,51 @@ use std::time::Duration;
 use crate::open_error::OpenError;
 use crate::url::UrlOptions;
 
+/// Writes the setters of [`Options`], for it and for builders with one in the field that is named.
+///
+/// Doc comments before the name are added to those of `load_deadline`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! option_setters {
+    ($(#[$hint:meta])* $($field:ident)?) => {
+        /// Sets the deadline of a load, retries included; 500 ms by default.
+        ///
+        /// In an outage, each request waits this long. Once no call has reached the database for a
+        /// whole deadline, requests wait only 50 ms. A longer deadline hides longer interruptions,
+        /// but lets more requests pile up.
+        $(#[$hint])*
+        pub const fn load_deadline(mut self, deadline: ::core::time::Duration) -> Self {
+            self$(.$field)?.load_deadline = deadline;
+            self
+        }
+
+        /// Sets the deadline of a write, retries included; one second by default.
+        ///
+        /// The response waits for it. It is twice as long as for a load because more is lost: a
+        /// visitor can reload a page, but has to enter a form again, and does not know whether the
+        /// first try was saved after all.
+        ///
+        /// Listings and bulk deletions have one minute instead, and five times this deadline if the
+        /// database cannot be reached.
+        pub const fn commit_deadline(mut self, deadline: ::core::time::Duration) -> Self {
+            self$(.$field)?.commit_deadline = deadline;
+            self
+        }
+
+        /// Sets the maximum number of calls in flight; 4096 by default.
+        ///
+        /// Further ones fail as [`Busy`](sessions_core::store::StoreErrorKind::Busy). The limit
+        /// bounds what accumulates while the database is slow: with the default, 256 MiB if every
+        /// call holds a record of 64 KiB. A refused call costs nothing, and is known to have done
+        /// nothing. A healthy database does 4096 calls within their deadline (`cargo xtask bench
+        /// databases` prints its commits per second), so only one that hardly answers refuses any.
+        pub const fn max_in_flight(mut self, calls: usize) -> Self {
+            self$(.$field)?.max_in_flight = calls;
+            self
+        }
+    };
+}
+
 /// Deadlines and limits of a remote store.
 ///
 /// ```
@@ -36,40 +81,7 @@ impl Options {
     /// Their names in URLs.
     pub(crate) const IN_URLS: &[&str] = &["load_deadline_ms", "commit_deadline_ms", "max_in_flight"];
 
-    /// Sets the deadline of a load, retries included; 500 ms by default.
-    ///
-    /// This is how long a request waits for its session in an outage, until nobody has reached the
-    /// database for a whole deadline; then it is 50 ms. An interruption that is shorter goes
-    /// unnoticed. With a longer deadline more of them do, but more requests wait at a time.
-    pub const fn load_deadline(mut self, deadline: Duration) -> Self {
-        self.load_deadline = deadline;
-        self
-    }
-
-    /// Sets the deadline of a write, retries included; one second by default.
-    ///
-    /// The response waits for it. It is twice as long as for a load because more is lost: a visitor
-    /// can reload a page, but has to enter a form again, and does not know whether the first try
-    /// was saved after all.
-    ///
-    /// Listings and bulk deletions have one minute instead, and five times this deadline if the
-    /// database cannot be reached.
-    pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
-        self.commit_deadline = deadline;
-        self
-    }
-
-    /// Sets the maximum number of calls in flight; 4096 by default.
-    ///
-    /// Further ones fail as [`Busy`](sessions_core::store::StoreErrorKind::Busy). The limit bounds
-    /// what accumulates while the database is slow: with the default, 256 MiB if every call holds a
-    /// record of 64 KiB. A refused call costs nothing, and is known to have done nothing. A healthy
-    /// database does 4096 calls within their deadline (`cargo xtask bench databases` prints its
-    /// commits per second), so only one that hardly answers refuses any.
-    pub const fn max_in_flight(mut self, calls: usize) -> Self {
-        self.max_in_flight = calls;
-        self
-    }
+    option_setters!();
 
     /// Takes over the options of a URL: `load_deadline_ms`, `commit_deadline_ms`, `max_in_flight`.
     ///

@@ -67,42 +67,11 @@ impl<D: Database> SqlBuilder<D> {
         self
     }
 
-    /// Sets the deadline of a load, retries included; 500 ms by default.
-    ///
-    /// One try waits for a connection or a lock for at most half of the shorter deadline, so that
-    /// another may follow.
-    ///
-    /// This is how long a request waits for its session in an outage, until nobody has reached the
-    /// database for a whole deadline; then it is 50 ms. An interruption that is shorter goes
-    /// unnoticed. With a longer deadline more of them do, but more requests wait at a time.
-    pub const fn load_deadline(mut self, deadline: Duration) -> Self {
-        self.options.load_deadline = deadline;
-        self
-    }
-
-    /// Sets the deadline of a write, retries included; one second by default.
-    ///
-    /// The response waits for it. It is twice as long as for a load because more is lost: a visitor
-    /// can reload a page, but has to enter a form again, and does not know whether the first try
-    /// was saved after all.
-    ///
-    /// Listings and bulk deletions have one minute instead, and five times this deadline if the
-    /// database cannot be reached.
-    pub const fn commit_deadline(mut self, deadline: Duration) -> Self {
-        self.options.commit_deadline = deadline;
-        self
-    }
-
-    /// Sets the maximum number of calls in flight; 4096 by default.
-    ///
-    /// Further ones fail as [`Busy`](sessions_core::store::StoreErrorKind::Busy). The limit bounds
-    /// what accumulates while the database is slow: with the default, 256 MiB if every call holds a
-    /// record of 64 KiB. A healthy database does 4096 calls within their deadline (`cargo xtask
-    /// bench databases` prints its commits per second), so only one that hardly answers refuses
-    /// any.
-    pub const fn max_in_flight(mut self, calls: usize) -> Self {
-        self.options.max_in_flight = calls;
-        self
+    sessions_remote::option_setters! {
+        ///
+        /// One try waits for a connection or a lock for at most half of the shorter deadline, so
+        /// that another may follow.
+        options
     }
 
     /// Sets the maximum number of connections; 10 by default, 4 for SQLite.
@@ -235,11 +204,13 @@ pub trait SqlStore {
     ///
     /// Several servers may do so at once. If the table already exists, the role needs no more
     /// rights than the store itself: SELECT, INSERT, UPDATE and DELETE on it. A database that is
-    /// busy or just starting is asked again for up to ten seconds.
+    /// busy or just starting is retried for up to ten seconds.
     ///
     /// # Errors
     ///
-    /// The future fails if the database cannot be reached, or refuses.
+    /// The future fails after ten seconds if the database cannot be reached, and at once if it
+    /// refuses. SQLite refuses if indexes of another table have the names, such as those of a table
+    /// that was renamed: drop them first.
     ///
     /// # Example
     ///
