@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
-use sessions_remote::{OpenError, OpenErrorKind, UrlOptions};
+use sessions_remote::{OpenError, OpenErrorKind, PERCENT_ENCODING, UrlOptions};
 use url::{ParseError, Url};
 
 /// Servers to connect to.
@@ -25,9 +25,6 @@ const PROTOCOLS: &[(&str, ProtocolVersion)] = &[
     ("3", ProtocolVersion::RESP3),
 ];
 
-/// Hint for a URL that may have been cut off within its password.
-const ENCODE: &str = "(in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
-
 /// Parses a URL into its servers and the options of the store.
 pub(crate) fn parse(url: &str) -> Result<(Address, UrlOptions), OpenError> {
     let (scheme, rest) = url.split_once("://").ok_or_else(unknown_scheme)?;
@@ -44,10 +41,6 @@ pub(crate) fn parse(url: &str) -> Result<(Address, UrlOptions), OpenError> {
 
 fn url_error(reason: impl Into<Cow<'static, str>>) -> OpenError {
     OpenError::new(OpenErrorKind::Url, reason)
-}
-
-fn no_tls() -> OpenError {
-    OpenError::new(OpenErrorKind::NoTls, "this build has no TLS: turn on the feature `tls` of sessions-redis")
 }
 
 fn unknown_scheme() -> OpenError {
@@ -106,10 +99,10 @@ fn server(text: &str) -> Result<(ConnectionInfo, UrlOptions), OpenError> {
 fn unreadable(text: &str, error: ParseError) -> OpenError {
     url_error(match error {
         ParseError::EmptyHost | ParseError::InvalidPort if is_socket(text) => NO_HOST.to_owned(),
-        ParseError::EmptyHost => format!("a host is missing {ENCODE}"),
-        ParseError::InvalidPort => format!("the port is no number from 1 to 65535 {ENCODE}"),
-        ParseError::InvalidIpv6Address => format!("the address in brackets is no IPv6 address {ENCODE}"),
-        _ => format!("the host is neither a name nor an address {ENCODE}"),
+        ParseError::EmptyHost => format!("a host is missing {PERCENT_ENCODING}"),
+        ParseError::InvalidPort => format!("the port is no number from 1 to 65535 {PERCENT_ENCODING}"),
+        ParseError::InvalidIpv6Address => format!("the address in brackets is no IPv6 address {PERCENT_ENCODING}"),
+        _ => format!("the host is neither a name nor an address {PERCENT_ENCODING}"),
     })
 }
 
@@ -127,7 +120,7 @@ fn check(url: &Url) -> Result<(), OpenError> {
             "insecure" => {
                 "`#insecure` is not supported: give the server's certificate to `RedisBuilder::open_client`".into()
             }
-            _ => format!("nothing may follow a `#` {ENCODE}"),
+            _ => format!("nothing may follow a `#` {PERCENT_ENCODING}"),
         }));
     }
     if is_socket(url.scheme()) { check_socket(url) } else { check_server(url) }
@@ -142,11 +135,11 @@ fn check_socket(url: &Url) -> Result<(), OpenError> {
 
 fn check_server(url: &Url) -> Result<(), OpenError> {
     if matches!(url.scheme(), "rediss" | "valkeys") && !cfg!(feature = "tls") {
-        return Err(no_tls());
+        return Err(OpenError::no_tls("sessions-redis"));
     }
     let host = url.host_str().unwrap_or_default();
     if host.is_empty() {
-        return Err(url_error(format!("a host is missing {ENCODE}")));
+        return Err(url_error(format!("a host is missing {PERCENT_ENCODING}")));
     }
     if host.contains(',') {
         return Err(url_error("several servers are a cluster: redis-cluster://host:port,host:port"));
@@ -158,7 +151,7 @@ fn check_server(url: &Url) -> Result<(), OpenError> {
         return Err(unreadable("", ParseError::InvalidPort));
     }
     if !database(url).is_empty() && database(url).parse::<u32>().is_err() {
-        let reason = format!("the database after the host is no number, as in redis://host:6379/1 {ENCODE}");
+        let reason = format!("the database after the host is no number, as in redis://host:6379/1 {PERCENT_ENCODING}");
         return Err(url_error(reason));
     }
     Ok(())
@@ -169,7 +162,7 @@ fn database(url: &Url) -> &str {
 }
 
 fn twice(name: &str) -> OpenError {
-    OpenError::url_option(name, "says again what the URL has said before")
+    OpenError::url_option(name, "is set twice: before and after the `?`")
 }
 
 /// Merges the access from the query into the connection.
@@ -206,7 +199,7 @@ pub(crate) fn check_support(info: &ConnectionInfo) -> Result<(), OpenError> {
     match info.addr() {
         address if address.is_supported() => Ok(()),
         ConnectionAddr::Unix(_) => Err(OpenError::new(OpenErrorKind::Options, "this system has no Unix sockets")),
-        _ => Err(no_tls()),
+        _ => Err(OpenError::no_tls("sessions-redis")),
     }
 }
 

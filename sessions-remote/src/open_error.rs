@@ -54,6 +54,12 @@ impl OpenError {
         Self::new(OpenErrorKind::Options, format!("`{name}` is 0, which lets nothing through"))
     }
 
+    /// Creates the error for a URL that needs TLS, which a build of `krate` lacks.
+    #[must_use]
+    pub fn no_tls(krate: &str) -> Self {
+        Self::new(OpenErrorKind::NoTls, format!("this build has no TLS: turn on the feature `tls` of {krate}"))
+    }
+
     /// Adds the cause, which must be safe to show.
     #[must_use]
     pub fn caused_by(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

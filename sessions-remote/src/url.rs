@@ -7,6 +7,9 @@ use form_urlencoded::parse;
 use crate::open_error::{OpenError, OpenErrorKind};
 use crate::options::Options;
 
+/// The hint for a URL that a character in a user or a password may have cut off.
+pub const PERCENT_ENCODING: &str = "(in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
+
 /// The options in the query of a database's URL: each is known and stands there once.
 ///
 /// An unknown or repeated option is an error, since its author expects an effect that would not

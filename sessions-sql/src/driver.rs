@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use sessions_core::SessionId;
-use sessions_remote::{OpenError, OpenErrorKind, UrlOptions};
+use sessions_remote::{OpenError, OpenErrorKind, PERCENT_ENCODING, UrlOptions};
 use sqlx::error::DatabaseError;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Semaphore;
@@ -62,15 +62,15 @@ pub trait Driver: fmt::Debug + Send + Sync + Sized + 'static {
     ///
     /// A try waits for a lock for as long as `patience`.
     fn connect_options(base: &str, query: &UrlOptions, _patience: Duration) -> Result<ConnectOptions<Self>, OpenError> {
-        const INVALID: &str = "the URL is no URL of a database, or one of its options has a wrong value \
-                               (in a user or a password, write `/` as %2F, `?` as %3F, `#` as %23, `@` as %40)";
-        let invalid = || OpenError::new(OpenErrorKind::Url, INVALID);
+        let invalid = || {
+            let reason = "the URL is no URL of a database, or one of its options has a wrong value";
+            OpenError::new(OpenErrorKind::Url, format!("{reason} {PERCENT_ENCODING}"))
+        };
         let url = Url::parse(base).ok().filter(|url| url.fragment().is_none());
         let mut url = url.ok_or_else(invalid)?;
         for (name, value) in query.iter().filter(|(name, _)| Self::SQLX_OPTIONS.contains(name)) {
             if needs_tls(name, value) && !cfg!(feature = "tls") {
-                let reason = "this build has no TLS: turn on the feature `tls` of sessions-sql";
-                return Err(OpenError::new(OpenErrorKind::NoTls, reason));
+                return Err(OpenError::no_tls("sessions-sql"));
             }
             url.query_pairs_mut().append_pair(name, value);
         }
@@ -176,7 +176,7 @@ impl Sent {
     pub(crate) fn ids(&self) -> sqlx::Result<Vec<SessionId>> {
         let id = |row: &Columns| row.first()?.as_slice().try_into().ok().map(SessionId::from_bytes);
         let ids: Option<_> = self.rows.iter().map(id).collect();
-        ids.ok_or_else(|| sqlx::Error::Decode("an id has 16 bytes".into()))
+        ids.ok_or_else(|| sqlx::Error::Decode("the id does not have 16 bytes".into()))
     }
 }
 
