@@ -34,7 +34,8 @@ const CODES: [(&str, &str); 16] = [
 ];
 
 /// Any other code.
-const OTHER: (&str, &str) = ("ERR", "answered ERR");
+const OTHER: (&str, &str) =
+    ("ERR", "answered with an error that is not shown, since it may quote data: see the server's log (ERR)");
 
 /// Codes of errors that come without, by words in their text.
 const NAMES: [(&str, &str); 4] = [
@@ -146,8 +147,8 @@ mod tests {
             ),
             ("ERR", "DB index is out of range", "choose another"),
             ("ERR", "unknown command 'HGETALL', with args beginning with: 'hunter2'", "6.2 or later"),
-            ("ERR", "hunter2", "answered ERR"),
-            ("HUNTER2", "hunter2", "answered ERR"),
+            ("ERR", "hunter2", "answered with an error"),
+            ("HUNTER2", "hunter2", "answered with an error"),
         ];
         for (code, details, end) in told {
             let shown = Refusal::of(code, details).text;

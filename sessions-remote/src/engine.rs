@@ -24,7 +24,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     const EXPIRES_VALUES: bool = false;
 
     /// Whether sessions are listed under their principals apart from their values, by
-    /// [`list`](Self::list) and [`unlist`](Self::unlist), which are else never called.
+    /// [`list`](Self::list) and [`unlist`](Self::unlist), which are otherwise never called.
     const LISTS_PRINCIPALS: bool = false;
 
     /// Returns the database's name in errors, such as `127.0.0.1:6379`.
@@ -46,8 +46,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
 
     /// Removes the value of a session.
     ///
-    /// Returns what it was, if the engine keeps principals apart from the values, and else an empty
-    /// value; `None` if there was none.
+    /// Returns what it was, if the engine keeps principals apart from the values, otherwise an
+    /// empty value; `None` if there was none.
     fn delete(&self, id: SessionId) -> impl Future<Output = Answer<Option<Vec<u8>>>> + Send;
 
     /// Returns whether another session may be reached while one is not, since the values lie on
@@ -117,8 +117,9 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Removes at most `limit` values that have expired at `now`, and returns their ids.
     ///
     /// The deadline is checked in the atomic step that removes a value. A value of a newer format
-    /// is kept. If the database has a clock, it should remove only what has expired by that one
-    /// too: where the clock of one server is hours ahead, the sessions of all others stay.
+    /// is kept. If the database has a clock, it should also require that the value has expired by
+    /// that clock, so that one server whose clock is hours ahead does not remove everyone's
+    /// sessions.
     fn sweep(&self, limit: usize, now: Timestamp) -> impl Future<Output = Answer<Vec<SessionId>>> + Send;
 }
 
@@ -235,10 +236,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             FailureKind::Unreached => "the database cannot be reached",
-            FailureKind::Refused => "the database refused",
+            FailureKind::Refused => "the database refused the call",
             FailureKind::Full => "the database is full",
             FailureKind::Lost => "the database did not answer",
-            FailureKind::Unreadable => "what is stored is no session",
+            FailureKind::Unreadable => "the stored value is not a session",
         })
     }
 }

@@ -179,7 +179,8 @@ impl<E: Engine> Shared<E> {
         Ok(deleted.is_some() || is_in_doubt)
     }
 
-    /// Makes a call that goes through many sessions.
+    /// Makes a call that goes through many sessions. One that is tried again may report fewer than
+    /// it ended.
     async fn in_bulk<T, F>(&self, call: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Answer<T>>,

@@ -157,8 +157,8 @@ impl Outage {
             let end = deadline.of_try();
             if end <= Instant::now() {
                 // Not sent, so that it is known that it was not done.
-                let fault = last.map_or_else(|| Failure::unreached("no time was left for it").into(), Failure::into);
-                return Outcome { answer: Err(fault), is_in_doubt };
+                let unsent = || Failure::unreached("the deadline passed before the call was sent");
+                return Outcome { answer: Err(last.unwrap_or_else(unsent).into()), is_in_doubt };
             }
             let failure = match timeout_at(end, TRY_ENDS.scope(end, call())).await {
                 Ok(Ok(value)) => {

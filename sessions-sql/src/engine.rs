@@ -94,7 +94,7 @@ impl<D: Database> Sql<D> {
     async fn number_in(&self, lease: Lease<D>, text: &str, values: &[Value<'_>]) -> Answer<u64> {
         let rows = self.rows(lease, text, values).await?;
         let number = rows.first().and_then(|row| std::str::from_utf8(row.first()?).ok()?.parse().ok());
-        number.ok_or_else(|| Failure::unreadable("a count is a number"))
+        number.ok_or_else(|| Failure::unreadable("the count is not a number"))
     }
 
     /// Sends a statement that writes.

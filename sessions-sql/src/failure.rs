@@ -46,7 +46,9 @@ pub(crate) struct Place {
     pub(crate) database: String,
 }
 
-const NO_CONNECTION: &str = "gave no connection in time: is it running, and is `max_connections` high enough?";
+const DENIED: &str = "refuses: the role needs SELECT, INSERT, UPDATE and DELETE on the table {table}; if it may not create \
+                      the table, run `schema_sql()` as a role that may, then grant these";
+const NO_CONNECTION: &str = "gave no connection in time: raise `max_connections`, or look for a long transaction";
 
 /// Returns what the error of a statement that was sent means.
 pub(crate) fn verdict<D: Driver>(error: &Error) -> Verdict {
@@ -62,16 +64,14 @@ pub(crate) fn verdict<D: Driver>(error: &Error) -> Verdict {
 pub(crate) fn of_sent<D: Driver>(error: &Error, place: &Place) -> Failure {
     let refusal = match verdict::<D>(error) {
         Verdict::Again => return Failure::unreached(described(error, place, "asks to try again")),
-        Verdict::Unknown => return Failure::lost(described(error, place, "ended the connection")),
+        Verdict::Unknown => return Failure::lost(described(error, place, "failed before it answered")),
         Verdict::Full => return Failure::full(described(error, place, "has no room")),
-        Verdict::Unreadable => {
-            return Failure::unreadable(format!("a row of the table {} is no session", place.table.shown()));
-        }
-        Verdict::NoTable => "refuses: the table {table} is missing or is not one of this store: run migrate()",
-        Verdict::Denied => "refuses: the role needs SELECT, INSERT, UPDATE and DELETE on the table {table}",
+        Verdict::Unreadable => return Failure::unreadable(format!("a row of {} is no session", place.table.shown())),
+        Verdict::NoTable => "lacks the table {table} (run `migrate()`), or another program has it: set another `table`",
+        Verdict::Denied => DENIED,
         Verdict::NoAccess => "cannot be opened: is the file there, and may this process write to it and its folder?",
         Verdict::Damaged => "is damaged, or the file is something else: use another path, or restore a backup",
-        Verdict::ReadOnly => "is read-only, also the table {table}",
+        Verdict::ReadOnly => "is read-only, and so is {table}: connect to the primary, or make the file writable",
         Verdict::Pooled => "is behind a pooler in transaction mode: open the store with `pgbouncer=true`",
         Verdict::StatementLog => "cannot end several sessions at once: set `binlog_format` to ROW or MIXED",
         Verdict::Login => "refuses the user, the password or the database",
@@ -82,11 +82,12 @@ pub(crate) fn of_sent<D: Driver>(error: &Error, place: &Place) -> Failure {
 
 /// Converts an error of connecting. Nothing was sent.
 pub(crate) fn of_connecting<D: Driver>(error: &Error, place: &Place) -> Failure {
+    let unreachable = || format!("the {} cannot be reached: {error}", place.database);
     match error {
         Error::Database(answer) => match D::judge(&**answer) {
             Verdict::Again | Verdict::Unknown => Failure::unreached(described(error, place, "does not let us in yet")),
             // It answers to what was sent so far: the name of a user, of a database.
-            Verdict::Login => Failure::refused(format!("the database refuses the connection: {}", answer.message())),
+            Verdict::Login => Failure::refused(described(error, place, &format!("refuses: {}", answer.message()))),
             _ => of_sent::<D>(error, place),
         },
         // What the TLS library does not accept.
@@ -95,13 +96,12 @@ pub(crate) fn of_connecting<D: Driver>(error: &Error, place: &Place) -> Failure 
              `sslrootcert` (PostgreSQL) or `ssl-ca` (MySQL)",
             place.database
         )),
-        Error::Io(error) => Failure::unreached(io::Error::new(error.kind(), error.to_string())),
         Error::PoolTimedOut => Failure::unreached(described(error, place, NO_CONNECTION)),
         Error::PoolClosed => Failure::refused("the application has closed the pool"),
-        Error::Configuration(_) => Failure::refused(format!("cannot connect: {error}")),
-        // Also a connection that is lost half-way.
-        Error::Tls(_) | Error::Protocol(_) => Failure::unreached(format!("cannot connect: {error}")),
-        _ => Failure::unreached("cannot connect"),
+        Error::Configuration(_) => Failure::refused(unreachable()),
+        Error::Io(_) => Failure::unreached(described(error, place, "cannot be reached")),
+        // TLS, or a connection that is lost half-way.
+        _ => Failure::unreached(unreachable()),
     }
 }
 

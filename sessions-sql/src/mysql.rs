@@ -19,7 +19,8 @@ pub type MySqlStore = RemoteStore<Sql<MySql>>;
 const SETTINGS: &str = "SET autocommit = 1, completion_type = 0, sql_safe_updates = 0, \
                         sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
 const UNUSUAL: &str = "in the pool's connections autocommit is off, `completion_type` is CHAIN, or `sql_mode` has \
-                       EMPTY_STRING_IS_NULL, so that commits would not last, or logouts end nothing";
+                       EMPTY_STRING_IS_NULL, so that commits would not last, or logouts end nothing: \
+                       reset them in the pool's `after_connect`, or open the store with a URL";
 
 /// MySQL 8.0 or MariaDB 10.6, or newer.
 #[derive(Clone, Copy, Debug)]

@@ -44,8 +44,8 @@ impl SqlBuilder<Postgres> {
 /// a number.
 const MARK: i8 = -7;
 
-const POOLED: &str = "there is a pooler before the database: add `pgbouncer=true` to the URL, or `pgbouncer=false` \
-                      if it is in session mode or passes prepared statements on";
+const POOLED: &str = "a pooler sits between this store and the database: add `pgbouncer=true` to the URL, or \
+                      `pgbouncer=false` if it is in session mode or passes prepared statements on";
 const NOT_HEX: &str = "behind a pooler, `bytea_output` has to be `hex`: ALTER ROLE … SET bytea_output = hex";
 
 impl Driver for Postgres {

@@ -79,10 +79,10 @@ fn debug_shows_no_values() {
 fn a_failure_says_what_became_of_the_call_and_why() {
     let failures = [
         (Failure::unreached("no route"), "the database cannot be reached"),
-        (Failure::refused("no table"), "the database refused"),
+        (Failure::refused("no table"), "the database refused the call"),
         (Failure::full("no room"), "the database is full"),
         (Failure::lost("reset"), "the database did not answer"),
-        (Failure::unreadable("a list"), "what is stored is no session"),
+        (Failure::unreadable("a list"), "the stored value is not a session"),
     ];
     for (failure, text) in failures {
         assert_eq!(failure.to_string(), text);

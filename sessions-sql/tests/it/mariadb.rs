@@ -53,7 +53,7 @@ fn the_four_rights_are_enough() {
     let record = stored(&owner);
     let _ = server.sql(&format!("DROP TABLE {table}"));
     let error = increment(&owner, &record).unwrap_err();
-    assert!(chain(&error).contains(&format!("the table {table} is missing")), "{}", chain(&error));
+    assert!(chain(&error).contains(&format!("lacks the table {table}")), "{}", chain(&error));
 
     let wrong = patient::<MySql>(&table).open(&url.replace("hunter2", "hunter3")).unwrap();
     let error = block_on(wrong.ping()).unwrap_err();
