@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::backoff::Backoff;
 use crate::batch::{Batch, KeyChange};
+use crate::capacity::Usage;
 use crate::disk_space::DiskSpace;
 use crate::engine::{Engine, EngineError, Reader, Table, Write};
 use crate::error::{OpenError, OpenErrorKind};
@@ -55,11 +56,13 @@ impl<E: Engine> Tables<E> {
 
     fn open_at(options: E::Options) -> Result<Self, OpenError> {
         let mut engine = open_engine::<E>(&options)?;
-        check_layout(&mut engine)?;
-        let engine_error = |error| OpenError::engine(E::NAME, error);
-        let reader = open_reader(&engine).map_err(engine_error)?;
-        let usage = reads::usage(&reader).map_err(engine_error)?;
-        let written_ceiling = reader.get(Table::Meta, keys::CEILING, number).map_err(engine_error)?;
+        let (reader, usage, written_ceiling) = match read_state(&mut engine) {
+            Ok(state) => state,
+            Err(error) => {
+                close_engine(engine);
+                return Err(error);
+            }
+        };
         let disk_space = DiskSpace::open(&E::capacity(&options), usage, written_ceiling);
         let shared = SharedReader::new();
         shared.publish(reader);
@@ -198,10 +201,12 @@ impl<E: Engine> Tables<E> {
         self.close();
         let opened = open_engine::<E>(&self.options).map_err(|error| at(error, E::path(&self.options)));
         let mut engine = opened.map_err(EngineError::unavailable)?;
-        self.undo(&mut engine)?;
-        publish(&self.shared, &engine)?;
-        self.engine = Some(engine);
-        Ok(())
+        let published = self.undo(&mut engine).and_then(|()| publish(&self.shared, &engine));
+        match published {
+            Ok(()) => self.engine = Some(engine),
+            Err(_) => close_engine(engine),
+        }
+        published
     }
 
     fn close(&mut self) {
@@ -263,6 +268,16 @@ fn at(error: OpenError, path: Option<&Path>) -> OpenError {
 fn publish<E: Engine>(shared: &SharedReader<EngineReader<E>>, engine: &E) -> Result<(), EngineError> {
     shared.publish(open_reader(engine)?);
     Ok(())
+}
+
+/// Checks the layout, and returns a reader, what the store holds, and the ceiling as written.
+fn read_state<E: Engine>(engine: &mut E) -> Result<(EngineReader<E>, Usage, Option<u64>), OpenError> {
+    check_layout(engine)?;
+    let engine_error = |error| OpenError::engine(E::NAME, error);
+    let reader = open_reader(engine).map_err(engine_error)?;
+    let usage = reads::usage(&reader).map_err(engine_error)?;
+    let ceiling = reader.get(Table::Meta, keys::CEILING, number).map_err(engine_error)?;
+    Ok((reader, usage, ceiling))
 }
 
 /// Writes the layout into new files, and refuses any other than this build's.

@@ -180,6 +180,22 @@ fn a_panic_in_a_write_is_an_error() {
     store.close().unwrap();
 }
 
+/// Regression: it ended the writer, and every later call failed.
+#[test]
+fn a_panic_while_an_engine_is_given_up_is_survived() {
+    let disk = Disk::new();
+    let store = disk.open();
+    disk.is_fragile.store(true, Ordering::SeqCst);
+    // The write is in the files, and cannot be undone at once.
+    disk.next_writes(&[Fate::Unheard, Fate::Lost]);
+    block_on(store.create(&record(0))).unwrap_err();
+    testing::until_it_works(|| block_on(store.create(&record(0))));
+    store.close().unwrap();
+    disk.put(Table::Meta, b"layout", &3_u64.to_le_bytes());
+    let error = RamStore::with_options(Options(Arc::clone(&disk))).unwrap_err();
+    assert_eq!(error.kind(), OpenErrorKind::UnknownFormat);
+}
+
 #[test]
 fn an_engine_with_failing_reads_is_reopened() {
     let disk = Disk::new();

@@ -52,6 +52,8 @@ pub(crate) struct Disk {
     pub(crate) locks: AtomicUsize,
     /// Whether all reads fail until the engine is reopened.
     pub(crate) is_unreadable: AtomicBool,
+    /// Whether engines panic while they are dropped.
+    pub(crate) is_fragile: AtomicBool,
     /// The key whose reads fail.
     pub(crate) damaged: Mutex<Option<Vec<u8>>>,
     /// The key whose reads fail until the engine is reopened.
@@ -240,6 +242,7 @@ fn apply(tables: &mut Tables, writes: &[Write<'_>]) {
 impl Drop for Ram {
     fn drop(&mut self) {
         self.0.is_open.store(false, Ordering::SeqCst);
+        assert!(!self.0.is_fragile.load(Ordering::SeqCst), "an engine may panic");
     }
 }
 
