@@ -57,12 +57,20 @@ pub(crate) type ResumePoint = Arc<Mutex<Option<Vec<u8>>>>;
 pub(crate) struct BulkDestroy {
     scope: Scope,
     from: Bound<Vec<u8>>,
-    ended: Vec<SessionId>,
+    ended: Ended,
     /// The first error of a single session, which did not stop the others.
     error: Option<CallError>,
     slice: Option<Slice>,
     permit: Permit,
-    answer: Answer<Vec<SessionId>>,
+    answer: Answer<Ended>,
+}
+
+/// The sessions that an operation has ended.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) count: usize,
+    /// Their ids, unless the scope is everything, which may be millions.
+    pub(crate) ids: Vec<SessionId>,
 }
 
 /// The result of one slice, discarded if its transaction fails.
@@ -74,14 +82,14 @@ struct Slice {
 }
 
 impl BulkDestroy {
-    pub(crate) fn new(scope: Scope, permit: Permit, answer: Answer<Vec<SessionId>>) -> Self {
-        Self { from: scope.start(), scope, ended: Vec::new(), error: None, slice: None, permit, answer }
+    pub(crate) fn new(scope: Scope, permit: Permit, answer: Answer<Ended>) -> Self {
+        Self { from: scope.start(), scope, ended: Ended::default(), error: None, slice: None, permit, answer }
     }
 
     /// Visits the next entries. An error of one session does not stop the others.
     fn slice<R: Reader>(&self, batch: &mut Batch<'_, R>) -> Result<Slice, EngineError> {
         let most = batch.slice_entries();
-        let wanted = self.scope.limit() - self.ended.len();
+        let wanted = self.scope.limit() - self.ended.count;
         // One more than it visits shows whether there are more.
         let (keys, mut error) = self.keys(batch, most + 1)?;
         let mut ended = Vec::new();
@@ -134,13 +142,16 @@ impl<R: Reader> Operation<R> for BulkDestroy {
 
     fn applied(mut self: Box<Self>) -> Option<Box<dyn Operation<R>>> {
         let slice = self.slice.take()?;
-        self.ended.extend(slice.ended);
+        self.ended.count += slice.ended.len();
+        if !matches!(self.scope, Scope::Everything) {
+            self.ended.ids.extend(slice.ended);
+        }
         self.error = self.error.or(slice.error);
         if !slice.is_last {
             self.from = slice.last.map_or(self.from, Bound::Excluded);
             return Some(self);
         }
-        self.scope.save_resume_point(self.ended.len(), slice.last);
+        self.scope.save_resume_point(self.ended.count, slice.last);
         let result = self.error.map_or(Ok(self.ended), Err);
         drop(self.permit);
         let _ = self.answer.send(result);

@@ -174,7 +174,7 @@ impl<E: Engine> Store for DiskStore<E> {
     }
 
     fn destroy_all(&self) -> StoreFuture<u64> {
-        self.end(Scope::Everything, |ended| ended.len() as u64)
+        self.end(Scope::Everything, |ended| ended.count as u64)
     }
 
     fn of_principal(&self, principal: &str, now: Timestamp) -> StoreFuture<Vec<Record>> {
@@ -187,7 +187,7 @@ impl<E: Engine> Store for DiskStore<E> {
 
     fn destroy_of_principal(&self, principal: &str, except: Option<SessionId>) -> StoreFuture<Vec<SessionId>> {
         let principal = principal.into();
-        self.end(Scope::OfPrincipal { principal, except }, |ended| ended)
+        self.end(Scope::OfPrincipal { principal, except }, |ended| ended.ids)
     }
 
     fn count(&self) -> StoreFuture<u64> {
@@ -200,7 +200,7 @@ impl<E: Engine> Store for DiskStore<E> {
 
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<Vec<SessionId>> {
         let resume = Arc::clone(&self.inner.resume);
-        self.end(Scope::Expired { now, limit, resume }, |ended| ended)
+        self.end(Scope::Expired { now, limit, resume }, |ended| ended.ids)
     }
 }
 
