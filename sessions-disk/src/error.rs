@@ -186,31 +186,33 @@ impl fmt::Display for DiskFull {
 impl StdError for DiskFull {}
 
 /// The cause of an error while the files are not open.
-///
-/// The store was closed, its writer has died, or the files could not be reopened.
-#[derive(Debug, Default)]
-pub(crate) struct NotOpen {
-    /// Why they could not be reopened.
-    reason: Option<EngineError>,
+#[derive(Debug)]
+pub(crate) enum NotOpen {
+    /// The store was closed, or its writer has died.
+    Closed,
+    /// The files are being reopened, and perhaps why they could not be the last time.
+    Reopening(Option<EngineError>),
 }
 
 impl fmt::Display for NotOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the files are not open")
+        f.write_str(match self {
+            Self::Closed => "the store is closed, or its writer has stopped; open it again",
+            Self::Reopening(_) => "the files are being reopened after a failure",
+        })
     }
 }
 
 impl StdError for NotOpen {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.reason.as_ref().map(|reason| reason as _)
+        match self {
+            Self::Reopening(Some(failure)) => Some(failure),
+            Self::Closed | Self::Reopening(None) => None,
+        }
     }
 }
 
 impl NotOpen {
-    pub(crate) const fn because_of(reason: Option<EngineError>) -> Self {
-        Self { reason }
-    }
-
     pub(crate) fn into_store_error(self, store: &'static str) -> StoreError {
         StoreError::new(store, StoreErrorKind::Unavailable).caused_by(self)
     }
@@ -260,7 +262,7 @@ mod tests {
             (engine(EngineError::full(io())), StoreErrorKind::Unavailable, "the disk is full"),
             (engine(EngineError::damaged(io())), StoreErrorKind::Unreadable, "the engine's files are damaged"),
             (CallError::Full.into_store_error("ram"), StoreErrorKind::Unavailable, "no session can grow"),
-            (NotOpen::default().into_store_error("ram"), StoreErrorKind::Unavailable, "the files are not open"),
+            (NotOpen::Closed.into_store_error("ram"), StoreErrorKind::Unavailable, "the store is closed"),
             (CallError::from(RecordError::Corrupt).into_store_error("ram"), StoreErrorKind::Unreadable, "damaged"),
             (
                 CallError::from(RecordError::NewerFormat).into_store_error("ram"),

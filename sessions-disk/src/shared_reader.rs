@@ -22,10 +22,16 @@ pub(crate) struct SharedReader<R> {
     reader: RwLock<Option<Arc<R>>>,
     /// Whether a read has failed, so that the engine must be reopened.
     has_failed: AtomicBool,
-    is_reopening: Mutex<bool>,
+    reopening: Mutex<Reopening>,
     reopened: Condvar,
-    /// Why the engine could not be reopened the last time.
-    failure: Mutex<Option<EngineError>>,
+}
+
+/// How far reopening the engine is.
+#[derive(Debug)]
+struct Reopening {
+    is_under_way: bool,
+    /// Why it failed the last time.
+    failure: Option<EngineError>,
 }
 
 impl<R> SharedReader<R> {
@@ -33,9 +39,8 @@ impl<R> SharedReader<R> {
         Self {
             reader: RwLock::new(None),
             has_failed: AtomicBool::new(false),
-            is_reopening: Mutex::new(false),
+            reopening: Mutex::new(Reopening { is_under_way: false, failure: None }),
             reopened: Condvar::new(),
-            failure: Mutex::new(None),
         }
     }
 
@@ -44,30 +49,32 @@ impl<R> SharedReader<R> {
     pub(crate) fn reader(&self) -> Option<Arc<R>> {
         let reader = self.read().clone();
         reader.or_else(|| {
-            drop(self.reopened.wait_timeout_while(self.is_reopening(), REOPEN_WAIT, |is_reopening| *is_reopening));
+            drop(self.reopened.wait_timeout_while(self.reopening(), REOPEN_WAIT, |reopening| reopening.is_under_way));
             self.read().clone()
         })
     }
 
     /// Makes readers wait until [`end_reopening`](Self::end_reopening).
     pub(crate) fn begin_reopening(&self) {
-        *self.is_reopening() = true;
+        self.reopening().is_under_way = true;
     }
 
     /// Wakes the waiting readers, whether or not the files could be opened.
     pub(crate) fn end_reopening(&self, failure: Option<&EngineError>) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure.cloned();
-        *self.is_reopening() = false;
+        *self.reopening() = Reopening { is_under_way: false, failure: failure.cloned() };
         self.reopened.notify_all();
     }
 
     /// Returns the cause of an error while there is no reader.
     pub(crate) fn not_open(&self) -> NotOpen {
-        NotOpen::because_of(self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        match &*self.reopening() {
+            Reopening { is_under_way: false, failure: None } => NotOpen::Closed,
+            Reopening { failure, .. } => NotOpen::Reopening(failure.clone()),
+        }
     }
 
-    fn is_reopening(&self) -> MutexGuard<'_, bool> {
-        self.is_reopening.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reopening(&self) -> MutexGuard<'_, Reopening> {
+        self.reopening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn publish(&self, reader: R) {
@@ -150,7 +157,7 @@ mod tests {
         assert!(shared.reader().is_none());
         assert!(begun.elapsed() >= REOPEN_WAIT);
         shared.end_reopening(None);
-        assert!(!*shared.is_reopening(), "nobody waits any more");
+        assert!(!shared.reopening().is_under_way, "nobody waits any more");
     }
 
     #[test]

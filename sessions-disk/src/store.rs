@@ -16,7 +16,7 @@ use crate::bulk::{BulkDestroy, ResumePoint, Scope};
 use crate::engine::{Engine, EngineErrorKind};
 use crate::error::{CallError, NotOpen, OpenError};
 use crate::operation::Call;
-use crate::permits::{Permit, Permits};
+use crate::permits::{MAX_WAITING, Permit, Permits};
 use crate::reads;
 use crate::shared_reader::SharedReader;
 use crate::tables::{EngineReader, Tables};
@@ -142,10 +142,10 @@ impl<E: Engine> DiskStore<E> {
             Ok(()) => StoreFuture::new(async move {
                 match answer.await {
                     Ok(result) => result.map(conclude).map_err(|fault| fault.into_store_error(E::NAME)),
-                    Err(oneshot::Canceled) => Err(NotOpen::default().into_store_error(E::NAME)),
+                    Err(oneshot::Canceled) => Err(NotOpen::Closed.into_store_error(E::NAME)),
                 }
             }),
-            Err(SendError(_)) => StoreFuture::ready(Err(NotOpen::default().into_store_error(E::NAME))),
+            Err(SendError(_)) => StoreFuture::ready(Err(NotOpen::Closed.into_store_error(E::NAME))),
         }
     }
 }
@@ -213,7 +213,7 @@ impl<E: Engine> Inner<E> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         // It fails only where the writer has ended.
         let _ = self.requests.send(Request::Close);
-        thread.take().map_or(Ok(()), JoinHandle::join).map_err(|_| NotOpen::default())
+        thread.take().map_or(Ok(()), JoinHandle::join).map_err(|_| NotOpen::Closed)
     }
 }
 

@@ -145,11 +145,11 @@ fn an_error_tells_why_the_files_cannot_be_reopened() {
     let reading = block_on(store.load(id(0), at(1))).unwrap_err();
     let writing = testing::until_it_works(|| match block_on(store.commit(&record(0), &increment(1))) {
         // Until the pause is over, it is the error of the write that has failed.
-        Err(error) if !chain(&error).contains("not open") => Err(error),
+        Err(error) if !chain(&error).contains("reopened") => Err(error),
         answer => Ok(answer.unwrap_err()),
     });
     for error in [reading, writing] {
-        assert!(chain(&error).contains("the files are not open"), "{}", chain(&error));
+        assert!(chain(&error).contains("the files are being reopened"), "{}", chain(&error));
         assert!(
             chain(&error).ends_with("cannot open the ram store: it cannot be read, written or created"),
             "{}",
@@ -160,7 +160,7 @@ fn an_error_tells_why_the_files_cannot_be_reopened() {
     assert_eq!(testing::until_it_works(|| block_on(store.load(id(0), at(1)))), Some(record(0)));
     store.close().unwrap();
     let closed = block_on(store.load(id(0), at(1))).unwrap_err();
-    assert!(chain(&closed).ends_with("the files are not open"), "{}", chain(&closed));
+    assert!(chain(&closed).ends_with("open it again"), "{}", chain(&closed));
 }
 
 /// Returns an error and its sources as one text.
