@@ -14,8 +14,7 @@ type Value = Option<Arc<[u8]>>;
 
 /// The tables as a batch's operations see them: the engine's content with the changes so far.
 ///
-/// So the engine needs no transaction that can be read from, and the remains of a failed batch can
-/// be undone.
+/// So the engine needs no readable transactions, and a batch that failed halfway can be undone.
 pub(crate) struct Batch<'a, R> {
     reader: &'a R,
     slice_entries: usize,

@@ -97,14 +97,20 @@ impl OpenError {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self.kind {
-            OpenErrorKind::Locked => "this process or another already has it open",
+            OpenErrorKind::Locked => "this process or another already has it open; close it there first",
             OpenErrorKind::Missing => "its folder does not exist; create that first",
-            OpenErrorKind::WrongType => "it is a folder where a file is expected, or a file where a folder is",
+            OpenErrorKind::WrongType => {
+                "it is a folder instead of a file, or a file instead of a folder; use another path"
+            }
             OpenErrorKind::Symlink => "it is a symbolic link; use the path that it points to",
             OpenErrorKind::ForeignOwner => "it belongs to another user; change its owner, or use another path",
             OpenErrorKind::Exposed => "other users may write to it; if its content can be trusted, run chmod go-w",
-            OpenErrorKind::Damaged => "it is damaged, or not a store of this kind",
-            OpenErrorKind::UnknownFormat => "it has a format that this build does not know",
+            OpenErrorKind::Damaged => {
+                "it is damaged, or not a store of this kind; restore a backup or use another path"
+            }
+            OpenErrorKind::UnknownFormat => {
+                "it has a format that this build does not know; another version wrote it, so open it with that one"
+            }
             OpenErrorKind::Unavailable => self.io_reason(),
         }
     }

@@ -8,6 +8,8 @@ use crate::files;
 
 /// A file that occupies disk space. Removing it leaves room for ending sessions on a full disk.
 ///
+/// A file system that compresses, such as ZFS, may give it no space, and then has none to release.
+///
 /// [`DiskStore`](crate::DiskStore) has one of its own, see [`Capacity`](crate::Capacity).
 #[derive(Debug)]
 pub struct Reserve {

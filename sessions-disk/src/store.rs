@@ -12,7 +12,7 @@ use sessions_core::store::{Created, Cursor, Page, Store, StoreError, StoreErrorK
 use sessions_core::{SessionId, Timestamp};
 
 use crate::batch::Batch;
-use crate::bulk::{BulkDestroy, ResumePoint, Scope};
+use crate::bulk::{BulkDestroy, Ended, ResumePoint, Scope};
 use crate::engine::{Engine, EngineErrorKind};
 use crate::error::{CallError, NotOpen, OpenError};
 use crate::operation::Call;
@@ -116,7 +116,7 @@ impl<E: Engine> DiskStore<E> {
     }
 
     /// Sends a bulk destroy to the writer.
-    fn end<T: 'static>(&self, scope: Scope, conclude: fn(Vec<SessionId>) -> T) -> StoreFuture<T> {
+    fn end<T: 'static>(&self, scope: Scope, conclude: fn(Ended) -> T) -> StoreFuture<T> {
         let (answer, receiver) = oneshot::channel();
         let request = |permit| {
             let is_background = scope.is_background();
@@ -136,7 +136,9 @@ impl<E: Engine> DiskStore<E> {
         conclude: fn(A) -> T,
     ) -> StoreFuture<T> {
         let Some(permit) = self.inner.permits.try_acquire() else {
-            return StoreFuture::ready(Err(StoreError::new(E::NAME, StoreErrorKind::Busy)));
+            let error = StoreError::new(E::NAME, StoreErrorKind::Busy);
+            let cause = format!("{MAX_WAITING} operations already wait for the disk");
+            return StoreFuture::ready(Err(error.caused_by(cause)));
         };
         match self.inner.requests.send(request(permit)) {
             Ok(()) => StoreFuture::new(async move {

@@ -24,7 +24,10 @@ pub fn opens_once<E: Engine>() {
     let store = DiskStore::<E>::open(&path).expect("a new store is opened");
     let error = DiskStore::<E>::open(&path).expect_err("an open store was opened");
     assert_eq!(error.kind(), OpenErrorKind::Locked);
-    assert!(error.to_string().ends_with(": this process or another already has it open"), "{error}");
+    assert!(
+        error.to_string().ends_with(": this process or another already has it open; close it there first"),
+        "{error}"
+    );
     store.close().expect("a store is closed");
     DiskStore::<E>::open(&path).expect("a closed store is opened");
 }

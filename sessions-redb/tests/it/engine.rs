@@ -108,7 +108,13 @@ fn untrusted_paths_are_refused() {
     let path = folder.path().join("sessions.redb");
     fs::write(&path, "not a database").unwrap();
     let error = RedbStore::open(&path).unwrap_err().to_string();
-    assert_eq!(error, format!("cannot open {}: it is damaged, or not a store of this kind", path.display()));
+    assert_eq!(
+        error,
+        format!(
+            "cannot open {}: it is damaged, or not a store of this kind; restore a backup or use another path",
+            path.display()
+        )
+    );
 }
 
 #[test]
