@@ -30,7 +30,7 @@ pub struct FjallBuilder {
 impl FjallBuilder {
     /// Creates the default options for a folder.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        // A fault of the disk makes the store open it again.
+        // The store reopens it after a disk failure, when the current folder may have changed.
         let path = files::absolute(path.as_ref());
         Self { path, cache_size: CACHE, max_sessions: 10_000_000, max_bytes: 10 << 30 }
     }
@@ -57,7 +57,8 @@ impl FjallBuilder {
     /// twice that under 1 GiB, where journal, reserve and the copy of a compaction weigh more.
     /// Measured under a small limit with records of 0.7 to 30 kB, the folder never takes more than
     /// the limit. From 1 GiB on, it also takes up to 200 MiB of journals, the reserve of 64 MiB and
-    /// the copy of a compaction. Commits to existing sessions are not refused.
+    /// the copy of a compaction. Under 1 GiB, the writer compacts whole tables by itself from time
+    /// to time, and writes wait for that. Commits to existing sessions are not refused.
     ///
     /// Do not move the limit of an existing folder across 1 GiB: the settings that depend on it are
     /// fixed when the folder is created.

@@ -32,7 +32,7 @@ impl RedbBuilder {
     /// Creates the default options for a file.
     pub fn new(path: impl AsRef<Path>) -> Self {
         Self {
-            // A fault of the disk makes the store open it again.
+            // The store reopens it after a disk failure, when the current folder may have changed.
             path: files::absolute(path.as_ref()),
             cache_size: CACHE,
             has_quick_repair: false,
