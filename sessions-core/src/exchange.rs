@@ -117,7 +117,7 @@ impl Exchange {
         lookup::begin(&self.shared, &mut candidates, handle)
     }
 
-    /// Examines the rest of a request whose cookies were read, and refuses one of another site.
+    /// Reads the bearer token of a request, and refuses a request of another site.
     pub(crate) fn examine(&self, request: &impl RequestHeaders, candidates: &mut Candidates) -> Result<(), Error> {
         if self.shared.sessions.config().cross_origin.refuses(request, candidates.transport == Transport::Cookie) {
             self.shared.raise(&Event::Rejected { id: None, reason: RejectReason::CrossOrigin });
@@ -133,7 +133,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Reads the bearer token of a request, and refuses one that has a second token.
+    /// Reads the bearer token, and refuses a request with a second token.
     fn read_bearer(&self, request: &impl RequestHeaders, candidates: &mut Candidates) -> Result<(), Error> {
         let mut tokens = request.values(RequestHeader::Authorization).filter_map(bearer_token);
         let Some(token) = tokens.next() else { return Ok(()) };
@@ -160,7 +160,7 @@ impl Exchange {
     #[inline]
     #[must_use = "nothing is saved unless this is awaited"]
     pub fn end(self, status: u16) -> Commit {
-        // If not shared, nobody can ask for the session any more.
+        // Unless it is shared, nothing can load the session any more.
         let is_shared = Arc::strong_count(&self.shared) > 1;
         if self.shared.is_loaded() {
             let mut state = self.shared.lock();

@@ -120,8 +120,7 @@ mod tests {
 
     use super::*;
 
-    /// A map takes the place of an entry from the low bits of its hash and a tag from the seven
-    /// top bits.
+    /// A map takes an entry's position from the low bits of its hash, and a tag from the top seven.
     #[test]
     fn ids_of_a_weak_generator_hash_apart() {
         let count = 10_000;

@@ -1,7 +1,7 @@
 #![doc = include_str!("docs/crate.md")]
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
-/// Implements `Debug` with the type's name and only the named fields: the others must not be logged.
+/// Implements `Debug` with the type's name and only the named fields; others must not be logged.
 macro_rules! redacted {
     ($name:ident $({ $($field:ident),* })?) => {
         impl std::fmt::Debug for $name {

@@ -1,4 +1,4 @@
-//! Time and random bytes, all that core takes from the operating system, and a kind of future.
+//! Time, random bytes, and a future that is often ready at once.
 
 mod clock;
 mod entropy;

@@ -35,7 +35,7 @@ pub(crate) use layout::{HEAD_LENGTH, INDEX_LINE, Scope};
 use crate::error::StoreErrorKind;
 use crate::id::SessionId;
 use crate::platform::{CLOCK_TOLERANCE, Timestamp};
-use tail::{Former, Successor, Tail};
+use tail::{Replaced, Successor, Tail};
 
 /// The stored form of a session.
 ///
@@ -168,7 +168,7 @@ impl Record {
     /// Its token is superseded: requests that were under way at the renewal still carry it.
     #[must_use]
     pub fn supersedes(&self, secret: &SecretHash, now: Timestamp, grace: Duration) -> bool {
-        self.find_former(secret).is_some_and(|former| now.since(former.replaced) < grace)
+        self.find_replaced(secret).is_some_and(|replaced| now.since(replaced.at) < grace)
     }
 
     /// Returns whether a secret is the one that a rotation has sent to the client.
@@ -194,7 +194,7 @@ impl Record {
 
     /// Returns when the session got its own secret.
     pub(crate) fn secret_since(&self) -> Timestamp {
-        self.tail_parts().former.map_or_else(|| self.created(), |former| former.replaced)
+        self.tail_parts().previous.map_or_else(|| self.created(), |previous| previous.at)
     }
 
     /// Returns when a rotation last sent a secret that was not used yet.
@@ -202,8 +202,8 @@ impl Record {
         self.successor().map(|successor| successor.since)
     }
 
-    /// Returns whether a request that knows a secret may go on with the record: neither a login nor
-    /// a renewal has replaced it, and at most one rotation.
+    /// Returns whether a request with this secret may continue with the record: no login or renewal
+    /// has replaced the secret, and at most one rotation.
     pub(crate) fn continues_from(&self, secret: &SecretHash) -> bool {
         self.secret_hash() == *secret || self.has_successor(secret) || self.has_rotated_from(secret)
     }
@@ -211,15 +211,15 @@ impl Record {
     /// Returns whether a rotation replaced a secret by the record's own.
     fn has_rotated_from(&self, secret: &SecretHash) -> bool {
         self.has_flag(layout::ROTATED)
-            && self.tail_parts().former.is_some_and(|former| former.hash == secret.beginning())
+            && self.tail_parts().previous.is_some_and(|previous| previous.hash == secret.beginning())
     }
 
-    /// Returns when a secret was replaced, if it is one of the last that were.
-    fn find_former(&self, secret: &SecretHash) -> Option<Former> {
+    /// Returns a replaced secret, if the record still has it.
+    fn find_replaced(&self, secret: &SecretHash) -> Option<Replaced> {
         if !self.has_flag(layout::RENEWED) {
             return None;
         }
-        self.tail_parts().formers().find(|former| former.hash == secret.beginning())
+        self.tail_parts().replaced_secrets().find(|replaced| replaced.hash == secret.beginning())
     }
 
     fn successor(&self) -> Option<Successor> {

@@ -1,4 +1,4 @@
-//! What is read from a request, and what its headers decide. Pure, so that tables can test it.
+//! Reading requests, and decisions from their headers. Pure, so that tables can test it.
 
 mod bearer;
 mod cross_origin;

@@ -92,8 +92,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Counts the sessions of a principal. Sessions that have ended may be counted for a while.
     ///
-    /// Every login asks for it, so a store should have a cheaper way than to load the records, as
-    /// this default does.
+    /// Logins call this to check the principal limit, so a store should not load the records to
+    /// count them, as this default does.
     ///
     /// # Errors
     ///

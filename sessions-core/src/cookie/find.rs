@@ -24,12 +24,12 @@ pub(crate) struct Candidate {
     pub(crate) is_stale: bool,
 }
 
-/// How a request carries a token, if it does.
+/// The place of a token in a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Transport {
     #[default]
     None,
-    /// It carries none, and its browser would drop a `Secure` cookie.
+    /// No token, over plain HTTP: the browser would drop a `Secure` cookie.
     NoneByPlainHttp,
     /// In a cookie with our name.
     Cookie,
@@ -78,7 +78,7 @@ impl Candidates {
         }
     }
 
-    /// Takes the bearer token of a request without our cookie, `None` if it is not well-formed.
+    /// Sets the bearer token of a request without our cookie; `None` if it is malformed.
     pub(crate) fn set_bearer(&mut self, candidate: Option<Candidate>) {
         self.transport = Transport::Bearer;
         match candidate {
@@ -262,7 +262,7 @@ mod tests {
         assert!(found.transport != Transport::Cookie && found.exceeded);
         assert!(!find(&[&long.as_bytes()[..MAX_BYTES]], open).exceeded);
         let (half, ours) = ("a".repeat(MAX_BYTES / 2), format!("__Host-id={}", text(1)));
-        assert!(!find(&[half.as_bytes(), half.as_bytes()], open).exceeded, "all fields count");
+        assert!(!find(&[half.as_bytes(), half.as_bytes()], open).exceeded, "all headers count");
         let found = find(&[half.as_bytes(), half.as_bytes(), ours.as_bytes()], open);
         assert!(found.exceeded && found.transport != Transport::Cookie);
     }

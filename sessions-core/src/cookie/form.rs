@@ -26,8 +26,8 @@ pub enum SameSite {
     /// stops most request forgery.
     #[default]
     Lax,
-    /// Always. Requires `Secure`. Against request forgery only
-    /// [`CrossOrigin`](crate::CrossOrigin) is left.
+    /// Always. Requires `Secure`. Only [`CrossOrigin`](crate::CrossOrigin) then stops request
+    /// forgery.
     None,
 }
 

@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_value_is_of_the_octets_of_a_cookie() {
+    fn a_sealed_value_has_only_cookie_octets() {
         let allowed: Vec<u8> = (0..=255).filter(|byte| is_cookie_octet(*byte)).collect();
         let expected: Vec<u8> = (b'!'..=b'~').filter(|byte| !b"\",;\\".contains(byte)).collect();
         assert_eq!(allowed, expected);

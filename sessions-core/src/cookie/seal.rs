@@ -51,7 +51,7 @@ impl Opened {
         Self { token: token.into(), is_stale: false }
     }
 
-    /// Marks the value as stale: sealed with an older key, unlike new values.
+    /// Marks the value as stale: sealed with an older key.
     ///
     /// The session's next commit seals the token again and resends the cookie, so that sessions in
     /// use outlive the older key.

@@ -125,7 +125,7 @@ impl SecretHash {
         Self(bytes)
     }
 
-    /// Returns the first bytes, which tell one secret of a session from another.
+    /// Returns the first bytes, which distinguish the secrets of one session.
     pub(crate) const fn beginning(&self) -> [u8; 8] {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         [a, b, c, d, e, f, g, h]
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_one_by_both_halves() {
+    fn tokens_are_equal_if_both_halves_are() {
         let (one, other) = (token(), token());
         let mixed = Token::new(one.id(), other.secret().clone());
         assert!(one.is(&one.clone()));

@@ -128,7 +128,7 @@ impl Search {
     fn accept(&mut self, shared: &Shared, mut live: Live, record: Record) {
         let Loaded { stage, record: found, transport } = &mut self.loaded;
         match stage {
-            // Its secret and the one that a rotation has sent, in cookies of two paths.
+            // Cookies of two paths can carry the session's secret and its successor.
             Stage::Live(first) if first.id() == live.id() => {
                 if live.is_successor {
                     *first = live;
@@ -155,10 +155,11 @@ impl Search {
         }
     }
 
-    /// Judges a secret that is not the record's own, and returns whether a rotation has sent it, or
-    /// why it does not open the session.
+    /// Checks a secret that is not the record's own. Returns whether a rotation has sent it, or why
+    /// it does not open the session.
     ///
-    /// One that was replaced a moment ago counts, unless another token opens a session.
+    /// A secret that was replaced a moment ago makes the request superseded, unless another token
+    /// opens a session.
     #[cold]
     fn judge_other_secret(
         &mut self,

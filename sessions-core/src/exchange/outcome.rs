@@ -1,4 +1,4 @@
-//! What the end of a request asks of the store. Pure, so that a table can test it.
+//! The store operation at the end of a request. Pure, so that a table can test it.
 
 use crate::error::{Error, ErrorKind};
 
@@ -51,13 +51,13 @@ pub(crate) struct Facts {
     pub(crate) creates_nothing: bool,
     /// The request wrote entries, flashes, a principal or an idle timeout.
     pub(crate) wrote: bool,
-    /// There is any edit, if only the removal of a flash that was read.
+    /// There is any edit, even if only the removal of a flash that was read.
     pub(crate) edited: bool,
     /// The request asked for a new secret, by `renew` or `login`.
     pub(crate) renewed: bool,
     /// The time of last use is due to be written.
     pub(crate) touch_due: bool,
-    /// A new record would hold something. Never asked about a live session.
+    /// A new record would not be empty. Not set for a live session.
     pub(crate) storable: bool,
     /// The response headers were sent: no cookie can be set.
     pub(crate) headers_sent: bool,
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn facts_decide_the_outcome() {
         let table = [
-            ("an anonymous visitor who looked", NONE, Outcome::Keep),
+            ("an anonymous visitor who reads", NONE, Outcome::Keep),
             ("a first write", WRITTEN, Outcome::Create),
             ("a first write, taken back", Facts { storable: false, ..WRITTEN }, Outcome::Keep),
             ("a renewal of nothing", Facts { renewed: true, ..NONE }, Outcome::Keep),
@@ -239,7 +239,7 @@ mod tests {
                 Facts { blocked: Some(Blocked::Superseded), renewed: true, ..NONE },
                 Outcome::Blocked(Blocked::Superseded),
             ),
-            ("a preflight that looks", Facts { creates_nothing: true, ..NONE }, Outcome::Keep),
+            ("a preflight that reads", Facts { creates_nothing: true, ..NONE }, Outcome::Keep),
             ("a preflight that writes", Facts { creates_nothing: true, ..WRITTEN }, Outcome::NotCreated),
             (
                 "a preflight that writes to a session",

@@ -52,7 +52,7 @@ impl Shared {
 
 impl Drop for Shared {
     /// Reports writes that were never saved: those after the response headers were sent, and those
-    /// of a request that nobody ended.
+    /// of a request that was never ended.
     fn drop(&mut self) {
         let state = self.state.get_mut();
         if *self.is_loaded.get_mut() && !state.is_over && state.has_unsaved() {

@@ -34,18 +34,18 @@ pub(crate) struct State {
     head: Option<Box<HeadChanges>>,
     /// A write or a logout was refused or dropped, so no save may report success.
     is_refused: bool,
-    /// The request has seen the record of a principal that it does not see any more.
+    /// The request has read the record of a principal, which its view no longer has.
     has_seen_principal: bool,
-    /// The request has signed in although its token had been replaced.
+    /// The request has signed in although its token was already replaced.
     was_overtaken: bool,
-    /// How often the request has called `destroy`.
+    /// Number of `destroy` calls of the request.
     pub(crate) destroys: u32,
-    /// The response has told that the last of them failed.
+    /// The response has reported that the last `destroy` failed.
     pub(crate) is_destroy_reported: bool,
     saves: Option<Box<Saves>>,
 }
 
-/// What is known of the request's stored session.
+/// The state of the request's stored session.
 #[derive(Default)]
 pub(crate) enum Stage {
     /// The request has no stored session.
@@ -77,8 +77,8 @@ pub(crate) struct Live {
     pub(crate) touch_due: bool,
     /// The client should get a new secret.
     pub(crate) rotation_due: bool,
-    /// The response must send the cookie again, which it does with a touch: only then is it known
-    /// to be still the newest one.
+    /// The response must send the cookie again. A touch goes with it, to confirm that the token is
+    /// still the newest.
     pub(crate) cookie_due: bool,
     /// A newer token is on its way to the client, so this one is not sent again.
     pub(crate) is_replaced: bool,
@@ -113,8 +113,8 @@ impl Live {
 
     /// Returns the hash of the secret that the session must have for this request's writes.
     ///
-    /// It is that of the record as the request knows it, so that the request goes on when another
-    /// one ends a rotation.
+    /// This is the secret of the record that the request loaded, so that its writes still apply
+    /// after another request has ended a rotation.
     pub(super) fn expected_secret(&self, base: &Record) -> SecretHash {
         if self.is_successor { self.hash() } else { base.secret_hash() }
     }
@@ -142,7 +142,7 @@ impl State {
         }
     }
 
-    /// Keeps the request from beginning a session, since no cookie could carry its token to the client.
+    /// Prevents the request from beginning a session, whose token no cookie could carry.
     #[cold]
     fn restrict_to_bearer(&mut self) {
         if let Stage::Absent | Stage::Superseded(_) = self.stage {
@@ -193,7 +193,7 @@ impl State {
         self.head.as_ref()?.lifetime
     }
 
-    /// Goes on with the record that the store has now. `known` is the hash of the newest secret
+    /// Continues with the record that the store has now. `known` is the hash of the newest secret
     /// that this request knows.
     ///
     /// A record that was renewed meanwhile belongs to whoever has its new secret: this request's
@@ -280,10 +280,10 @@ impl State {
             self.view.clear_all();
         }
         match &self.stage {
-            // A logout with such a token is refused, so a login behind it cannot succeed.
+            // A logout with such a token is refused, so a login after one cannot succeed.
             Stage::Superseded(record) if self.destroys == 0 => {
-                // The other login of the same person has the entries, and whose cookie stays is
-                // unknown.
+                // The same principal's other login has the entries, and the browser may keep either
+                // cookie.
                 if record.principal() == Some(&principal) {
                     self.view.edits_mut().copy_entries(record);
                 }
@@ -310,7 +310,7 @@ impl State {
         Ok(())
     }
 
-    /// Makes the session end `idle` from now unless it is used, and its cookie persist.
+    /// Sets the idle timeout, and makes the cookie persist.
     pub(crate) fn set_expiration(&mut self, idle: Duration, expiry: &Expiry, now: Timestamp) -> Result<(), Error> {
         self.require_session()?;
         let stored = self.base().map(Record::lifetime);
@@ -329,14 +329,14 @@ impl State {
             Stage::Absent if self.was_overtaken => self.stage = Stage::Lost,
             _ => {}
         }
-        // Whoever has renewed the session may still use it.
+        // A lost session may still be used with its newer token.
         self.is_refused |= self.is_lost();
         self.forget();
     }
 
     /// Records that the session ended or now has a newer token.
     pub(crate) fn lose(&mut self) {
-        // After a destroy, whoever renewed the session meanwhile is signed out too.
+        // After a destroy, the session still has to end, even if it was renewed meanwhile.
         if !matches!(self.stage, Stage::Doomed(_)) {
             self.stage = Stage::Lost;
             self.is_refused |= self.view.edits().has_writes() || self.head.is_some() || self.renewal;
@@ -344,9 +344,9 @@ impl State {
         self.forget();
     }
 
-    /// Records the same for a login, which begins a session of its own. What the request has
-    /// written since goes into that one.
-    pub(crate) fn begin_anew(&mut self) {
+    /// Records a lost session before a login creates a new one. Later writes of the request go into
+    /// the new session.
+    pub(crate) fn lose_for_login(&mut self) {
         self.has_seen_principal = self.saw_principal();
         (self.stage, self.was_overtaken) = (Stage::Absent, true);
         self.take_cookie();

@@ -1,4 +1,4 @@
-//! What a request sees of its session: the loaded record with the request's own writes on top.
+//! A request's view of its session: the loaded record with the request's own writes on top.
 
 use crate::error::{Error, ErrorKind};
 use crate::record::{self, Change, Edits, Entry, Limits, Record, Scope, Verb};
@@ -82,8 +82,8 @@ impl View {
         let position = self.edits.position(scope, key.as_bytes());
         let edit = self.edits.at(position);
         let old = self.seen(scope, key, edit);
-        // Set all the same: a flash, since another request may have read the stored one, and a sum,
-        // since the store may have another value to add to.
+        // An equal flash is set again: another request may have read the stored one. So is a value
+        // after an increment: the store may hold another value to add to.
         let may_keep = scope == Scope::Entries && edit.is_none_or(|edit| edit.verb != Verb::Increment);
         match old {
             Some(seen) if seen.is_immutable() && !is_immutable => {

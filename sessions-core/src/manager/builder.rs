@@ -128,7 +128,7 @@ impl SessionsBuilder {
 
     /// Sets the idle timeout, `None` for none. The default is 30 minutes (OWASP).
     ///
-    /// Who is away for longer signs in again, unless the login is
+    /// Users who are away for longer sign in again, unless the login is
     /// [remembered](crate::Login::remember).
     pub fn idle(mut self, idle: impl Into<Option<Duration>>) -> Self {
         self.config.expiry = self.config.expiry.idle(idle);
@@ -202,8 +202,8 @@ impl SessionsBuilder {
     /// [`Sessions::issue`] gives them a token. A request with a bearer token is never answered with
     /// a cookie and begins no session; with both the token and our cookie it is refused with 400.
     /// Responses that used their session vary by both headers. Browsers never send such a token by
-    /// themselves, so no other site can make them use it; but a script that stores one can leak it,
-    /// so give pages cookies.
+    /// themselves, so no other site can make them use it. But a script that stores one can leak it:
+    /// use cookies for pages.
     pub const fn bearer(mut self, is_on: bool) -> Self {
         self.config.bearer = is_on;
         self
@@ -212,9 +212,8 @@ impl SessionsBuilder {
     /// Sets how often reads write the time of last use; once a minute by default.
     ///
     /// Reads in between cost no write, and the idle timeout is accurate to this interval: a session
-    /// that is read every second costs one write in sixty requests. A session
-    /// whose idle timeout is below 20 intervals is touched more often: once in a twentieth of its
-    /// idle timeout.
+    /// that is read every second costs one write in sixty requests. A session whose idle timeout is
+    /// below 20 intervals is touched more often: once per twentieth of its idle timeout.
     pub const fn touch_every(mut self, interval: Duration) -> Self {
         self.config.touch_every_millis = whole_millis(interval);
         self
@@ -251,8 +250,8 @@ impl SessionsBuilder {
 
     /// Sets what happens to requests while the store is unreachable.
     ///
-    /// The default is [`OutagePolicy::Refuse`], since everybody would seem signed out otherwise. So
-    /// a page that asks for its session without needing it fails too.
+    /// The default is [`OutagePolicy::Refuse`], since everybody would seem signed out otherwise. A
+    /// page that loads its session without needing it then fails too.
     pub const fn outage(mut self, policy: OutagePolicy) -> Self {
         self.config.outage = policy;
         self

@@ -42,11 +42,11 @@ pub(crate) type IdGenerator = Arc<dyn Fn() -> SessionId + Send + Sync>;
 pub(crate) struct Config {
     pub(crate) expiry: Expiry,
     pub(crate) touch_every_millis: u64,
-    /// How long the token before a renewal counts as superseded.
+    /// Time for which a replaced token counts as superseded.
     pub(crate) renewal_grace: Duration,
-    /// How often a session gets a new secret while it is in use.
+    /// Interval at which a session in use gets a new secret.
     pub(crate) rotate_every: Option<Duration>,
-    /// How many sessions a principal may have.
+    /// Maximum number of sessions of a principal.
     pub(crate) sessions_per_principal: Option<usize>,
     pub(crate) limit_policy: LimitPolicy,
     /// Requests may carry their token as a bearer token.

@@ -21,7 +21,7 @@ pub enum Event {
         /// The session.
         id: SessionId,
     },
-    /// A login or a renewal gave a session a new secret; tokens issued before no longer work.
+    /// A login or a renewal gave a session a new secret; earlier tokens no longer work.
     ///
     /// A rotation, which replaces the secret of a session in use, raises no event.
     #[non_exhaustive]
@@ -72,8 +72,8 @@ pub enum Event {
         /// The session.
         id: SessionId,
     },
-    /// A write or a destroy was never saved: it came after the response headers were sent, or
-    /// nobody finished the request.
+    /// A write or a destroy was never saved: it came after the response headers were sent, or the
+    /// request was never ended.
     #[non_exhaustive]
     Unsaved {
         /// The session, if it is stored.
@@ -136,7 +136,7 @@ pub enum DestroyReason {
     Expired,
     /// The store evicted it to make room: it was anonymous, or expired and not swept yet.
     Evicted,
-    /// Its principal has signed in elsewhere more often than is allowed.
+    /// A login of its principal exceeded the principal limit.
     SessionLimit,
     /// It was destroyed by its id or together with others of its principal.
     Revoked,

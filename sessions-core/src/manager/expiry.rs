@@ -62,7 +62,7 @@ impl Expiry {
         self
     }
 
-    /// Sets whether the cookie outlives the browser, as long as the session. The default is `false`.
+    /// Sets whether the cookie outlives the browser. The default is `false`.
     ///
     /// Its `Max-Age` is then the session's remaining time, and it is resent whenever the idle
     /// timeout restarts.
@@ -88,14 +88,13 @@ impl Expiry {
 /// Returns whether the time of last use is due to be written.
 ///
 /// Writing it at every request would turn each read into a write. A session with a short idle
-/// timeout is touched more often, so that it never loses more than a twentieth of it.
+/// timeout is touched more often, so that it never loses more than a twentieth of that timeout.
 pub(crate) fn touch_is_due(record: &Record, now: Timestamp, touch_every_millis: u64) -> bool {
     let interval = touch_every_millis.min(record.idle_millis() / 20);
     now.as_millis().saturating_sub(record.last_seen().as_millis()) >= interval.max(1)
 }
 
-/// How long to wait for the first use of a rotated secret before sending another: the response was
-/// probably lost.
+/// Time after which an unused rotated secret is replaced: its response was probably lost.
 pub(crate) const ROTATION_GRACE: Duration = Duration::from_secs(60);
 
 /// Returns whether a session that is used at `now` is due for a new secret.

@@ -91,9 +91,9 @@ impl Sessions {
 
     /// Calls `listener` with the id and reason of each session that this manager ends from now on.
     ///
-    /// Sessions that other nodes end do not call it, nor do those that expire in Redis, which
-    /// removes them by itself. [`destroy_all`](Self::destroy_all) does not call it; it raises
-    /// [`Event::DestroyedAll`] instead.
+    /// It is not called for sessions that other nodes end, nor for those that expire in Redis,
+    /// which removes them itself. [`destroy_all`](Self::destroy_all) raises [`Event::DestroyedAll`]
+    /// instead.
     pub fn on_destroy(&self, listener: impl Fn(SessionId, DestroyReason) + Send + Sync + 'static) {
         self.on_event(destroy_listener(listener));
     }
@@ -157,7 +157,7 @@ impl Sessions {
         }
     }
 
-    /// Finds a live session by its public id, to look at what it holds.
+    /// Finds a live session by its public id.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl Sessions {
         self.destroy_of(principal, None).await
     }
 
-    /// Ends a principal's sessions, but for one that may be excepted, and returns how many.
+    /// Ends a principal's sessions, except `except`, and returns how many.
     pub(crate) async fn destroy_of(&self, principal: &str, except: Option<SessionId>) -> Result<usize, Error> {
         let ended =
             self.check_answer(StoreCall::Destroy, self.store().destroy_of_principal(principal, except).await)?;

@@ -26,7 +26,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gone => "the session has ended or was renewed",
-            Self::Conflict => "a requirement does not hold, or an entry cannot be changed so",
+            Self::Conflict => "a requirement does not hold, or an entry cannot be changed this way",
             Self::TooLarge => "the record would exceed its limits",
         })
     }
@@ -34,14 +34,14 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Which of a record's secrets a request has shown.
+/// The secret of a record that a request has shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Own,
     /// The secret that a rotation has sent. Its first use makes it the record's own.
     Successor,
     /// The secret before the record's own.
-    Former,
+    Previous,
 }
 
 impl Record {
@@ -88,8 +88,9 @@ impl Record {
 
     /// Returns which secret other than the record's own a request has shown.
     ///
-    /// A request that was under way when a rotation ended may still write. One whose secret was
-    /// renewed away has shown its flashes all the same, so that they are not shown again.
+    /// A request that was under way when a rotation ended may still write. A request whose secret a
+    /// renewal has replaced may only remove the flashes that it has shown, so that no flash is
+    /// shown twice.
     #[cold]
     fn shown_other_secret(&self, changes: &Changes, expected: &SecretHash) -> Option<Shown> {
         if self.has_successor(expected) {
@@ -97,8 +98,8 @@ impl Record {
         }
         let only_writes = changes.new_secret().is_none() && changes.new_principal().is_none();
         let is_admitted = (only_writes && self.has_rotated_from(expected))
-            || (changes.only_consumes() && self.find_former(expected).is_some());
-        is_admitted.then_some(Shown::Former)
+            || (changes.only_consumes() && self.find_replaced(expected).is_some());
+        is_admitted.then_some(Shown::Previous)
     }
 
     fn meets_requirements(&self, changes: &Changes) -> bool {
@@ -191,7 +192,7 @@ impl Record {
         }
         match changes.head.as_ref().and_then(|head| head.secret) {
             Some(NewSecret::Renewed(_)) => {
-                // While a secret rotates, requests are under way with two of them.
+                // While a secret rotates, requests carry either of two secrets.
                 let (shown, successor) = (changes.expected_secret(), tail.successor.take());
                 let secrets = [Some(self.secret_hash()), successor.map(|successor| successor.hash)];
                 for other in secrets.iter().flatten().filter(|secret| *secret != shown) {
@@ -213,7 +214,7 @@ impl Record {
     }
 }
 
-/// Returns what a change makes of a slot, where `old` is the slot before.
+/// Returns the slot after a change, where `old` is the slot before.
 // Inlined, since most of it vanishes for a new record: it is 4 % of a login.
 #[inline(always)]
 pub(super) fn changed_slot<'a>(edit: Change<'a>, old: Option<Entry<'a>>) -> Result<Option<NewSlot<'a>>, Refusal> {

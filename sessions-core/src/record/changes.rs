@@ -18,9 +18,9 @@ use crate::record::limits::Limits;
 ///
 /// 1. The record must be live at [`now`](Self::now), and every [`Verb::Require`] and
 ///    [`Verb::RequireAbsent`] must hold. The [`expected_secret`](Self::expected_secret) must be the
-///    record's own or one that a rotation has sent. One that a rotation has replaced suffices for
-///    changes that neither renew nor sign in, and one that was renewed away for changes that only
-///    remove flashes that were read.
+///    record's own or one that a rotation has sent. A secret that a rotation has replaced suffices
+///    for changes that neither renew nor sign in. A secret that a renewal has replaced suffices for
+///    changes that only remove flashes that were read.
 /// 2. Clears come first, then the other changes in any order: no two of them name the same key of
 ///    the same kind.
 /// 3. The secret, the principal and the lifetime are replaced if there are new ones, a rotation

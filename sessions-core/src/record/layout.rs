@@ -4,7 +4,7 @@
 //! at   bytes
 //!  0     1   format
 //!  1     1   flags: 1 if the session is signed in, 2 if there is a stamp, 4 if it was renewed,
-//!            8 if its cookie persists, 16 if its secret rotates, 32 if the former secret rotated,
+//!            8 if its cookie persists, 16 if its secret rotates, 32 if the previous secret rotated,
 //!            64 if it is known when the principal signed in, 128 if there were earlier secrets
 //!  2     2   number of slots
 //!  4     4   length of the principal
@@ -21,14 +21,14 @@
 //!            length of its key (2), kind (1), zero (1)
 //!        …   for each slot its payload: key, value
 //!        8   if it is known: when the principal last proved who they are
-//!       16   if it was renewed: the first 8 bytes of the former secret's hash, and when
+//!       16   if it was renewed: the first 8 bytes of the previous secret's hash, and when
 //!       32   if there were earlier secrets: the same for the two before it, or zeros
 //!       40   if its secret rotates: the hash of the next secret, and when it was sent
 //!       32   the stamp, if there is one
 //! ```
 //!
-//! The first 16 bytes are the record's mark: with a stamp, no two states of a session have the
-//! same.
+//! The first 16 bytes are the record's mark: with a stamp, no two states of a session have the same
+//! mark.
 
 use std::fmt;
 use std::ops::Range;
@@ -58,17 +58,17 @@ pub(crate) const STAMP_LENGTH: usize = 32;
 pub(crate) const SIGNED_IN: u8 = 1;
 /// The flag of a record with a stamp.
 pub(crate) const STAMPED: u8 = 2;
-/// The flag of a record that knows the secret before its own.
+/// The flag of a record with its previous secret.
 pub(crate) const RENEWED: u8 = 4;
 /// The flag of a session whose cookie persists.
 pub(crate) const PERSISTS: u8 = 8;
-/// The flag of a record that knows the secret after its own.
+/// The flag of a record with a successor of its secret.
 pub(crate) const ROTATING: u8 = 16;
-/// The flag of a record whose former secret was replaced by a rotation.
+/// The flag of a record whose previous secret was replaced by a rotation.
 pub(crate) const ROTATED: u8 = 32;
-/// The flag of a record that knows when its principal last proved who they are.
+/// The flag of a record with the time when its principal last proved who they are.
 pub(crate) const PROVED: u8 = 64;
-/// The flag of a record that knows secrets before the former one.
+/// The flag of a record with secrets older than the previous one.
 pub(crate) const EARLIER: u8 = 128;
 /// Length of a slot's line in the index.
 pub(crate) const INDEX_LINE: usize = 8;
@@ -113,7 +113,7 @@ impl Kind {
 }
 
 /// An entry of a [`Record`](super::Record).
-// Inside the crate also a flash, which is an entry of another kind.
+// Inside the crate it may also be a flash, which is an entry of another kind.
 #[derive(Clone, Copy)]
 pub struct Entry<'a> {
     pub(crate) kind: Kind,

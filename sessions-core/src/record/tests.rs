@@ -156,7 +156,7 @@ fn add_starts_at_zero_and_checks_the_range() {
 }
 
 #[test]
-fn a_record_of_nothing_reads_back() {
+fn an_empty_record_reads_back() {
     for principal in [None, Some("ann")] {
         let record = Record::builder(id(), secret(), NOW).principal(principal).build().unwrap();
         assert_eq!(Record::decode(record.as_bytes()).unwrap(), record);
@@ -218,7 +218,8 @@ fn a_stamp_is_no_part_of_the_session() {
     assert_eq!(Record::decode(stamped.as_bytes()).unwrap(), stamped);
     assert_eq!(stamped.stamped(0, &[0; Record::STAMP_LENGTH]).size(), plain.size());
 
-    // A commit that patches the record and one that rebuilds it give the same as without a stamp.
+    // A commit that patches the record and one that rebuilds it have the same result as without a
+    // stamp.
     for changes in [Changes::new(NOW, secret()), Changes::new(NOW, secret()).set("n", b"a longer value")] {
         assert_eq!(stamped.apply(&changes).unwrap(), plain.apply(&changes).unwrap());
     }
@@ -227,7 +228,7 @@ fn a_stamp_is_no_part_of_the_session() {
 }
 
 #[test]
-fn a_mark_tells_states_of_a_session_apart() {
+fn each_state_of_a_session_has_its_own_mark() {
     let first = record().stamped(1, &[1; Record::STAMP_LENGTH]);
     let next = first.apply(&Changes::new(NOW, secret())).unwrap();
     assert_ne!(first.mark(), next.mark());
@@ -252,7 +253,7 @@ fn a_stamp_that_does_not_fit_is_damage() {
 }
 
 #[test]
-fn a_renewal_keeps_the_beginning_of_the_former_secret() {
+fn a_renewal_keeps_the_beginning_of_the_previous_secret() {
     let (later, grace) = (NOW.after(Duration::from_secs(5)), Duration::from_secs(10));
     let (second, third) = (SecretHash::from_bytes([0x22; 32]), SecretHash::from_bytes([0x33; 32]));
     let first = record();
@@ -281,7 +282,7 @@ fn a_renewal_keeps_the_beginning_of_the_former_secret() {
     let endless = renewed.apply(&Changes::new(later, second).lifetime(Lifetime::ENDLESS)).unwrap();
     let next = endless.apply(&Changes::new(hour, second).renew(third)).unwrap();
     assert!(next.supersedes(&second, hour, grace));
-    assert_eq!(next.as_bytes().len(), renewed.as_bytes().len(), "older ones are of no interest any more");
+    assert_eq!(next.as_bytes().len(), renewed.as_bytes().len(), "older secrets are dropped");
     let mut cut = renewed.as_bytes().to_vec();
     cut.truncate(cut.len() - 1);
     assert_eq!(Record::decode(cut), Err(RecordError::Corrupt));
@@ -298,7 +299,7 @@ fn rotating() -> Record {
 }
 
 #[test]
-fn a_tail_has_what_its_flags_say() {
+fn a_tail_matches_its_flags() {
     let brief = Lifetime::ENDLESS.with_idle(Duration::from_secs(7)).with_persistent_cookie(true);
     let touch = || Changes::new(NOW, secret());
     let anonymous = Record::builder(id(), secret(), NOW).entry("n", b"41").build().unwrap();
@@ -334,7 +335,7 @@ fn a_tail_has_what_its_flags_say() {
 }
 
 #[test]
-fn replaced_secrets_are_forgotten_after_an_hour() {
+fn replaced_secrets_are_dropped_after_an_hour() {
     for (minutes, tail) in [(59, 48), (60, 16)] {
         let later = NOW.after(Duration::from_secs(minutes * 60));
         let endless = Record::builder(id(), secret(), NOW).build().unwrap();
@@ -345,7 +346,7 @@ fn replaced_secrets_are_forgotten_after_an_hour() {
 }
 
 #[test]
-fn a_record_says_when_its_principal_signed_in() {
+fn a_record_has_the_time_of_its_login() {
     let at = |seconds| NOW.after(Duration::from_secs(seconds));
     assert_eq!(record().signed_in_at(), None, "it is not known");
     let anonymous = Record::builder(id(), secret(), NOW).build().unwrap();
@@ -367,12 +368,12 @@ fn a_rotation_ends_with_the_first_use_of_the_new_secret() {
     assert!(both.has_successor(&hash(2)) && both.newest_secret() == hash(2) && both.newest_secret() != secret());
     assert!(both.continues_from(&secret()) && both.continues_from(&hash(2)) && !both.continues_from(&hash(3)));
 
-    // The old secret works on.
+    // The old secret still works.
     let written = both.apply(&Changes::new(NOW, secret()).set("n", b"1")).unwrap();
     assert!(written.has_successor(&hash(2)));
     assert_eq!(both.apply(&Changes::new(NOW, hash(3))), Err(Refusal::Gone));
 
-    // The new one ends the rotation. What was under way with the old one is still written.
+    // The new secret ends the rotation. Requests under way with the old secret may still write.
     let later = NOW.after(Duration::from_secs(5));
     let ended = written.apply(&Changes::new(later, hash(2))).unwrap();
     assert_eq!(ended.secret_hash(), hash(2));
@@ -382,7 +383,7 @@ fn a_rotation_ends_with_the_first_use_of_the_new_secret() {
     let late = ended.apply(&Changes::new(later, secret()).increment("n", 1)).unwrap();
     assert_eq!((late.secret_hash(), value(&late, "n")), (hash(2), Some(&b"2"[..])));
 
-    // But neither a login nor a renewal, and nothing after another renewal.
+    // But they may neither sign in nor renew, and may not write after another renewal.
     for changes in [Changes::new(later, secret()).bind("ann"), Changes::new(later, secret()).renew(hash(4))] {
         assert_eq!(ended.apply(&changes), Err(Refusal::Gone));
     }
@@ -422,7 +423,7 @@ fn a_renewal_ends_a_rotation() {
 }
 
 #[test]
-fn a_rotated_secret_is_a_former_one() {
+fn a_rotated_secret_is_superseded() {
     let ended = rotating().apply(&Changes::new(NOW, hash(2))).unwrap();
     let mut bytes = ended.as_bytes().to_vec();
     assert_eq!(bytes[layout::FLAGS], layout::SIGNED_IN | layout::RENEWED | layout::ROTATED);

@@ -1,4 +1,4 @@
-//! What a request shows of the device that sent it.
+//! The device that sent a request.
 
 use std::net::IpAddr;
 

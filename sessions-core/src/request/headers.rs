@@ -1,4 +1,4 @@
-//! The headers of a request, as core sees them.
+//! The headers of a request, independent of the framework.
 
 /// A request header that sessions use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl RequestHeader {
     }
 }
 
-/// The head of a framework's request, implemented by each adapter.
+/// The method, target and headers of a request, implemented by each adapter.
 pub trait RequestHeaders {
     /// Returns the method.
     fn method(&self) -> &str;

@@ -1,13 +1,13 @@
-//! The page to return to after signing in, and which of them are safe to redirect to.
+//! The page to return to after signing in, and whether a redirect to it is safe.
 
 /// Longest path that a redirect to the login page passes on as `next`.
 const LONGEST_NEXT: usize = 2048;
 
 /// Returns a `next` that came back from the client if it is a path on this host.
 ///
-/// A gate sends a visitor to the login page with the path that they asked for as `next`. Whatever
-/// comes back was written by the client or by a link of an attacker's, who would like a login to
-/// end on a site of theirs. So redirect only to what this returns, and else to the front page:
+/// A gate sends a visitor to the login page with the path that they asked for as `next`. What comes
+/// back is not trustworthy: an attacker's link may contain a page of another site. Redirect only to
+/// what this returns, or else to the front page:
 ///
 /// ```
 /// use sessions_core::local_path;

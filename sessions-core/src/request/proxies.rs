@@ -11,7 +11,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 ///
 /// Anybody can send `X-Forwarded-For`. A proxy appends the address that it sees to whatever was
 /// sent, so the header is read from its end, and only as far as the addresses that have written it
-/// are trusted. By default none is, and the address is that of the connection.
+/// are trusted. By default no address is trusted, and the client's address is that of the
+/// connection.
 ///
 /// ```
 /// use sessions_core::TrustedProxies;
@@ -190,7 +191,7 @@ mod tests {
             (&["10.0.0.1, 203.0.113.9, 198.51.100.7, 10.9.9.9"], Some("198.51.100.7")),
             (&["\"203.0.113.9, 198.51.100.7"], Some("198.51.100.7")),
             (&["\", 198.51.100.7"], Some("198.51.100.7")),
-            // A proxy that does not know its client.
+            // A proxy may hide its client.
             (&["203.0.113.9, unknown"], None),
             (&["198.51.100.7, garbage, 10.9.9.9"], None),
             (&["198.51.100.7.8"], None),
@@ -215,7 +216,7 @@ mod tests {
             (&["for=\"203.0.113.9, for=198.51.100.7"], Some("198.51.100.7")),
             (&["for=203.0.113.9;x=\"a\\\", for=198.51.100.7"], Some("198.51.100.7")),
             (&["for=203.0.113.9, for=198.51.100.7;x=\"a, b\""], Some("198.51.100.7")),
-            // What a client has put into a value that its proxy quotes.
+            // A client can put anything into a value that its proxy quotes.
             (&["proto=http;host=\"a;for=203.0.113.9;b\";for=198.51.100.7"], Some("198.51.100.7")),
             (&["for=198.51.100.7;host=\"a;for=203.0.113.9;b\""], Some("198.51.100.7")),
             (&["for=203.0.113.9;x=y, for=198.51.100.7;host=\"a\\\"b\""], Some("198.51.100.7")),

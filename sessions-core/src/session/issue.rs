@@ -1,11 +1,11 @@
-//! Sessions without a request, and what a client needs to use them.
+//! Sessions that are begun without a request, with their cookies and tokens.
 
 use super::Session;
 use crate::error::{Error, ErrorKind};
 use crate::id::SessionId;
 use crate::manager::{Login, Sessions};
 
-/// A session that was begun without a request, and what a client needs to use it.
+/// A session that was begun without a request, with its cookie and token.
 ///
 /// Whoever has it is signed in: give it only to its client. `Debug` does not show the token.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ impl Sessions {
         let exchange = self.open();
         let session = exchange.session([]).await?;
         session.login(login)?;
-        // Nothing of it is left unsaved: the caller gets the error.
+        // The writes do not count as unsaved: the caller gets the error.
         fill(&session).inspect_err(|_| drop(exchange.abandon()))?;
         let mut headers = exchange.end(200).await?;
         let (id, set_cookie) = (session.id(), headers.take_set_cookie());

@@ -28,12 +28,13 @@ impl Exchange {
         self.look_up(cookies, |_| Ok(()), Session::new)
     }
 
-    /// Loads the session of a request from its head, as [`session`](Self::session) does from its
+    /// Loads the session of a request from all its headers; [`session`](Self::session) needs only
     /// cookies.
     ///
-    /// If a request without our cookie came over plain HTTP from a host that is not local, as its
-    /// `Origin` (or else `Referer`) and `Host` show, and the response sets a `Secure` cookie, a
-    /// warning is logged, at most once a minute: browsers drop that cookie silently.
+    /// Browsers silently drop a `Secure` cookie over plain HTTP. A warning is logged, at most once
+    /// a minute, if a response sets one although the request had no cookie of ours and came over
+    /// plain HTTP from a host that is not local, as its `Origin` (or else `Referer`) and `Host`
+    /// show.
     ///
     /// # Errors
     ///

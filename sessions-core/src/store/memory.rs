@@ -177,7 +177,7 @@ impl MemoryStore {
         removed.is_some()
     }
 
-    /// Replaces what a record was by what it is now, in the index and in every count.
+    /// Replaces the old record by the new one in the index and in every count.
     // Inlined, since each caller knows whether there is an old and a new record.
     #[inline(always)]
     fn account(&self, slice: &Slice, old: Option<&Footprint<'_>>, new: Option<&Footprint<'_>>) {

@@ -100,7 +100,7 @@ fn debug_shows_what_helps_in_a_log() {
 }
 
 #[test]
-fn failed_commit_says_what_failed_and_keeps_the_cause() {
+fn failed_commit_names_the_failure_and_keeps_the_cause() {
     let fixture = Fixture::new();
     let session = fixture.browser().start();
     session.set("k", "v").unwrap();
@@ -112,11 +112,11 @@ fn failed_commit_says_what_failed_and_keeps_the_cause() {
 }
 
 #[test]
-fn errors_say_what_failed_and_keep_the_cause() {
-    let store = StoreError::new("probe", StoreErrorKind::TimedOut).caused_by("the plug is pulled");
+fn errors_name_the_failure_and_keep_the_cause() {
+    let store = StoreError::new("probe", StoreErrorKind::TimedOut).caused_by("the connection is lost");
     assert_eq!((store.store(), store.kind()), ("probe", StoreErrorKind::TimedOut));
     let cause = |error: &dyn std::error::Error| error.source().map(ToString::to_string);
-    assert_eq!(cause(&store).as_deref(), Some("the plug is pulled"));
+    assert_eq!(cause(&store).as_deref(), Some("the connection is lost"));
     let error = sessions_core::Error::from(StoreError::new("probe", StoreErrorKind::Busy).caused_by("a long queue"));
     let chain = "the session store is unavailable: the probe store is busy: its queue is full: a long queue";
     assert_eq!(error.chain().to_string(), chain);
@@ -132,7 +132,7 @@ fn errors_say_what_failed_and_keep_the_cause() {
         ("x".parse::<SessionId>().unwrap_err().to_string(), "invalid session id: not a UUID"),
         (Record::decode([1]).unwrap_err().to_string(), "the record is damaged"),
         (Refusal::Gone.to_string(), "the session has ended or was renewed"),
-        (Refusal::Conflict.to_string(), "a requirement does not hold, or an entry cannot be changed so"),
+        (Refusal::Conflict.to_string(), "a requirement does not hold, or an entry cannot be changed this way"),
         (Refusal::TooLarge.to_string(), "the record would exceed its limits"),
         (too_large.to_string(), "the record would exceed its limits"),
     ] {

@@ -19,8 +19,7 @@ pub(crate) struct Create {
     record: Record,
     /// The cookie with the token.
     ///
-    /// Formed before the store is asked, so that no session is stored whose token could not be
-    /// sent.
+    /// Built before the store is called: no session is stored whose token cannot be sent.
     cookie: Option<SetCookie>,
     attempts: u32,
 }
@@ -59,7 +58,7 @@ impl Create {
         if let Ok(Created::Stored { evicted }) = answer {
             return Ok(self.stored(driver, &evicted));
         }
-        // The record was shown while the store was asked. Only the commit whose turn it is shows
+        // Hides the record that `ask` showed meanwhile. Only the commit that holds the turn shows
         // one.
         driver.shared.lock().rebase_for(&self.writes, None);
         let writes = self.writes.take();

@@ -59,7 +59,7 @@ pub(crate) enum Question {
     Limit(Limit, StoreFuture<bool>),
 }
 
-/// The right to use the store while other commits of the exchange wait.
+/// Permission to use the store while other commits of the exchange wait.
 pub(crate) struct TurnGuard(Arc<Shared>);
 
 impl Drop for TurnGuard {
@@ -78,8 +78,8 @@ pub(crate) async fn save(shared: &Arc<Shared>) -> Result<(), Error> {
 
 /// Takes the turn for a change of one entry that is committed at once.
 ///
-/// An unsaved increment of the entry is committed first, and nothing else. After a login or renewal
-/// everything is: the token from before it must not read the change.
+/// An unsaved increment of the entry is committed first, and nothing else. After a login or
+/// renewal, all writes are committed first: the old token must not read the change.
 pub(crate) async fn take_turn_for(shared: &Arc<Shared>, key: &str) -> Result<TurnGuard, Error> {
     loop {
         let turn = take_turn(shared).await?;
@@ -103,9 +103,9 @@ pub(crate) async fn take_turn(shared: &Arc<Shared>) -> Result<TurnGuard, Error> 
     if let Some(question) = dropped {
         let destroys = question.destroys();
         let settled = Driver::new(Arc::clone(shared), Occasion::Save).settle(Step::Ask(question)).await;
-        // A destroy has made the writes obsolete since, and must not fail with them.
+        // A later destroy makes the writes obsolete, and must not fail because of them.
         let is_wanted = destroys.is_none_or(|destroys| shared.lock().destroys == destroys);
-        // What a failing store left unsaved is retried together with the newer writes.
+        // Writes that the store failed to save are retried together with the newer ones.
         if let Err(error) = settled
             && error.kind() != ErrorKind::StoreUnavailable
             && is_wanted
@@ -138,7 +138,7 @@ impl Driver {
         let creates_nothing = self.shared.creates_nothing || state.by_bearer();
         let outcome = decide(state.facts(is_last, creates_nothing));
         state.headers_sent |= is_last;
-        // Without other holders of the session there is nobody to take turns with.
+        // Without other holders of the session, no other commit can run.
         if outcome.asks_store() && self.turn.is_none() && self.is_watched() {
             state.begin_turn();
             self.turn = Some(TurnGuard(Arc::clone(&self.shared)));
@@ -178,7 +178,7 @@ impl Driver {
         }
     }
 
-    /// Refuses the writes. A response that tells its client so has no unsaved ones.
+    /// Refuses the writes. A response reports the refusal, so it has no unsaved writes.
     #[cold]
     pub(super) fn refuse(&self, state: &mut State, error: Error) -> Error {
         self.drop_if_last(state);
@@ -192,7 +192,7 @@ impl Driver {
         }
     }
 
-    /// Goes on after [`begin`](Self::begin), once no other commit is running.
+    /// Continues after [`begin`](Self::begin), once no other commit is running.
     pub(super) async fn run(&mut self, mut begun: Option<Result<Step, Error>>) -> Result<SessionHeaders, Error> {
         loop {
             if let Some(step) = begun {
@@ -208,7 +208,7 @@ impl Driver {
         }
     }
 
-    /// Waits for the store's answer, and for those of the operations that follow from it.
+    /// Waits for the store's answer, and for the answers to follow-up operations.
     async fn settle(&self, mut step: Step) -> Result<SessionHeaders, Error> {
         let mut asked = Asked { question: None, driver: self };
         loop {
@@ -237,7 +237,7 @@ impl Driver {
         self.occasion == Occasion::Headers { drops_writes: true }
     }
 
-    /// Returns whether anybody else holds the session and may look at it again.
+    /// Returns whether the session has other holders, which may read it again.
     pub(super) fn is_watched(&self) -> bool {
         Arc::strong_count(&self.shared) > 1
     }
@@ -268,7 +268,7 @@ impl Driver {
         Ok(Step::Done(self.headers(&mut state, None)))
     }
 
-    /// Ends a commit that was saved. A login is reported, and may end older ones.
+    /// Ends a commit that was saved. A login is reported, and may end older logins.
     #[inline]
     pub(super) fn saved(&self, id: SessionId, writes: &Writes, headers: SessionHeaders) -> Step {
         match writes.changes.new_principal() {
@@ -283,8 +283,8 @@ impl Driver {
         Limit::start(self, id, principal, destroys, headers)
     }
 
-    /// Ends the commit of a touch that failed, which the next commit tries again. Only a save
-    /// reports it.
+    /// Ends the commit of a failed touch, which the next commit retries. Only a save reports the
+    /// failure.
     #[cold]
     pub(super) fn skip_touch(&self, error: Error) -> Result<Step, Error> {
         let mut state = self.shared.lock();
@@ -318,7 +318,7 @@ impl Driver {
 /// An operation whose answer is awaited.
 ///
 /// If a save is dropped, the next commit of the exchange inherits the operation. If a response is
-/// dropped, its client is gone and so is the operation.
+/// dropped, its client is gone and the operation is dropped too.
 struct Asked<'a> {
     /// `None` once the store has answered.
     question: Option<Box<Question>>,
@@ -346,13 +346,13 @@ impl Drop for Asked<'_> {
 }
 
 impl Question {
-    /// Returns how often the request had called `destroy` when the writes under way were made.
+    /// Returns the number of `destroy` calls when the writes of this operation were taken.
     fn destroys(&self) -> Option<u32> {
         match self {
             Self::Update(update, _) => Some(update.writes.destroys),
             Self::Create(create, _) => Some(create.writes.destroys),
             Self::SignIn(sign_in, _) => Some(sign_in.writes.destroys),
-            // The limit judges by itself whether a destroy came later.
+            // `Limit` itself checks whether a `destroy` followed.
             Self::Destroy(..) | Self::Limit(..) => None,
         }
     }

@@ -31,7 +31,7 @@ impl Limit {
         let Some(most) = sessions.config().sessions_per_principal else { return Step::Done(headers) };
         let store = sessions.store();
         let count = match sessions.config().limit_policy {
-            // Another login's check may have ended this one, however few are left.
+            // Another login's check may have ended this session, which a count would not show.
             LimitPolicy::RefuseLogin => None,
             LimitPolicy::EndOldest => match store.count_of_principal(principal, sessions.now()).try_ready() {
                 Ok(Ok(count)) if count <= most as u64 => return Step::Done(headers),
@@ -45,7 +45,7 @@ impl Limit {
 
     /// Ends the login's commit.
     ///
-    /// If the store fails, the login stands: the principal's next one checks again.
+    /// If the store fails, the login stands: the principal's next login checks again.
     pub(super) fn conclude(&mut self, driver: &Driver, answer: Result<bool, StoreError>) -> Result<Step, Error> {
         match answer {
             Ok(false) => {
@@ -62,8 +62,7 @@ impl Limit {
     }
 }
 
-/// Ends the sessions beyond the limit, which are listed unless a count says that there are none.
-/// Returns whether the login is accepted.
+/// Ends the sessions beyond the limit, if any, and returns whether the login is accepted.
 async fn enforce(
     sessions: Sessions,
     most: usize,
@@ -99,8 +98,8 @@ async fn enforce(
 
 /// Returns the sessions to end.
 ///
-/// All logins that see the same sessions choose the same ones. So logins side by side leave as many
-/// as are allowed, and never end one another.
+/// Concurrent logins that see the same sessions choose the same ones. They leave as many as are
+/// allowed, and no two end each other.
 fn choose(mut records: Vec<Record>, most: usize, policy: LimitPolicy) -> Vec<SessionId> {
     let age = |record: &Record| (record.signed_in_at().unwrap_or_else(|| record.created()), record.id());
     match policy {
@@ -121,7 +120,7 @@ mod tests {
         SessionId::from_bytes([number; 16])
     }
 
-    /// Returns a record of a login at a time, or of one whose time is not known.
+    /// Returns the record of a login at `millis`, or at an unknown time.
     fn login(number: u8, millis: Option<u64>) -> Record {
         let created = Timestamp::from_millis(30);
         Record::builder(id(number), SecretHash::from_bytes([0; 32]), created)

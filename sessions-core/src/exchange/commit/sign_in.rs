@@ -15,7 +15,7 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
-    /// Looks what became of the session.
+    /// Loads the session again, to find out whether it ended or was renewed.
     pub(super) fn start(driver: &Driver, base: Record, writes: Writes) -> Result<Step, Error> {
         let now = writes.changes.now();
         let mut sign_in = Self { base, writes };
@@ -25,11 +25,11 @@ impl SignIn {
         }
     }
 
-    /// Creates the new session, with the entries of the old one if another login of the same
-    /// principal has it, and otherwise with this request's writes alone.
+    /// Creates the new session with this request's writes. If another login of the same principal
+    /// has renewed the old session, its entries are copied.
     ///
-    /// A form that is sent twice so keeps the cart, whichever response arrives last. The login does
-    /// not fail if the other one cannot be looked up.
+    /// A login form that is sent twice therefore keeps the cart, whichever response arrives last.
+    /// The login does not fail if the old session cannot be loaded.
     pub(super) fn conclude(
         &mut self,
         driver: &Driver,

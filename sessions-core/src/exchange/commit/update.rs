@@ -27,7 +27,7 @@ pub(crate) struct Update {
 struct Sent {
     token: Token,
     hash: SecretHash,
-    /// Formed before the store is asked: nothing is committed that the client could not be sent.
+    /// Built before the store is called: no token is committed that cannot be sent.
     cookie: SetCookie,
 }
 
@@ -48,7 +48,7 @@ impl Update {
         // Every commit restarts the idle timeout, and with it the age of a cookie that persists.
         let lifetime = state.new_lifetime().unwrap_or_else(|| base.lifetime());
         let resends = !live.is_replaced && !state.by_bearer() && (live.is_stale || lifetime.cookie_persists());
-        // Until the response, another request may replace the token of a save.
+        // Another request may replace the token between a save and the response.
         let is_save = driver.occasion == Occasion::Save;
         let (token, secret) = issued.unzip();
         let kept = (resends && !is_save).then(|| (live.token.clone(), expected));
@@ -62,7 +62,7 @@ impl Update {
         if let Some((token, hash)) = token {
             match sessions.token_cookie(&token, lifetime, now) {
                 Ok(cookie) => update.sent = Some(Sent { token, hash, cookie }),
-                // A request that only looked does not fail for it.
+                // A request that only read does not fail because of its token.
                 Err(error) if is_touch => return driver.skip_touch(error),
                 Err(error) => {
                     driver.give_back(Some(update.writes));
@@ -111,8 +111,8 @@ impl Update {
             Ok(Err(Refusal::Gone)) => return self.gone(driver),
             failure => failure,
         };
-        // The record of the changes was shown while the store was asked. Only the commit whose turn
-        // it is shows one.
+        // Hides the record that `ask` showed meanwhile. Only the commit that holds the turn shows
+        // one.
         driver.shared.lock().rebase_for(&self.writes, Some(self.base.clone()));
         match failure {
             Err(error) if self.is_touch => {
@@ -146,7 +146,7 @@ impl Update {
         let (Sent { token, cookie, .. }, live) = (self.sent.take()?, state.live_mut()?);
         live.is_stale = false;
         if self.writes.changes.new_secret().is_some() {
-            // The rest stays: the handler may have shifted the expiration meanwhile.
+            // The other fields stay: the handler may have shifted the expiration meanwhile.
             live.replace_token(token);
         }
         Some(cookie)
@@ -159,7 +159,7 @@ impl Update {
         let mut state = driver.shared.lock();
         let signs_in = self.writes.changes.new_principal().is_some() && !state.by_bearer();
         if signs_in && state.wants(&self.writes) {
-            state.begin_anew();
+            state.lose_for_login();
             drop(state);
             return SignIn::start(driver, self.base.clone(), self.writes.take());
         }
@@ -183,15 +183,15 @@ fn issue(driver: &Driver, state: &State, live: &Live, base: &Record) -> Result<O
         return Ok(None);
     }
     let secret = match Secret::random(entropy) {
-        // A request that only looked does not fail for it.
+        // A request that only read does not fail because of its token.
         Err(_) if !state.renewal => return Ok(None),
         secret => secret?,
     };
     let hash = secret.hash(live.id());
     let secret_change = match state.renewal {
         true => NewSecret::Renewed(hash),
-        // A rotation that has begun since the request loaded the session is left alone, however
-        // long ago: the client may have its secret by now.
+        // A rotation that began after the request loaded the session is left alone, however long
+        // ago: the client may already have its secret.
         false => NewSecret::Rotating { hash, unless_since: base.rotating_since().unwrap_or(Timestamp::from_millis(0)) },
     };
     Ok(Some((Token::new(live.id(), secret), secret_change)))

@@ -1,4 +1,4 @@
-//! What the end of the request has to know, and what it decides about the stage.
+//! The facts at the end of a request, and the stage after it.
 
 use super::{Live, Stage, State};
 use crate::cookie::SetCookie;
@@ -95,14 +95,14 @@ impl State {
 
     /// Records that the request destroyed a session while the store was creating it.
     pub(crate) fn doom(&mut self, id: SessionId) {
-        // The destroy was refused if the session had replaced a lost one, and is possible now.
+        // If the session replaced a lost one, the destroy was refused; now it is possible.
         (self.stage, self.is_refused) = (Stage::Doomed(id), false);
     }
 
     /// Discards the writes of a request without a response. Returns whether it destroyed a session.
     ///
-    /// Also returns the unanswered store operation of a dropped save, which the caller drops
-    /// outside the lock: nobody waits for it any more.
+    /// Also returns the unanswered store operation of a dropped save, for the caller to drop
+    /// outside the lock.
     pub(crate) fn abandon(&mut self) -> (bool, Option<Box<Question>>) {
         if self.headers_sent {
             return (false, None);

@@ -1,4 +1,4 @@
-//! The commits of one request, one at a time, and what an earlier one left.
+//! The commits of one request, one at a time, and what a dropped save left.
 
 use std::task::{Context, Poll, Waker};
 

@@ -21,15 +21,15 @@ impl Writes {
 }
 
 impl State {
-    /// Returns whether the writes are still wanted, that is, not followed by a `destroy`.
+    /// Returns whether no `destroy` has followed the writes.
     pub(crate) const fn wants(&self, writes: &Writes) -> bool {
         self.destroys == writes.destroys
     }
 
-    /// Replaces the record below the request's own writes while a commit of some is under way.
+    /// Replaces the record below the request's writes while `writes` are being committed.
     ///
-    /// Does nothing if they are not wanted any more: the record may be that of a session which the
-    /// request has ended since.
+    /// Does nothing after a `destroy`: the record may belong to a session that the request has
+    /// ended.
     pub(crate) fn rebase_for(&mut self, writes: &Writes, base: Option<Record>) {
         if self.wants(writes) {
             self.view.rebase(base);
@@ -110,7 +110,7 @@ impl State {
 
     /// Discards what would need a cookie, once the response headers were sent.
     ///
-    /// With a login that is everything: what was written since belongs to its principal.
+    /// With a login, all writes are discarded: they belong to its principal.
     pub(crate) fn drop_late(&mut self) {
         (self.renewal, self.is_refused) = (false, false);
         if self.live().is_none() || self.signs_in() {

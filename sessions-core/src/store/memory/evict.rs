@@ -31,7 +31,8 @@ impl MemoryStore {
         while self.room.is_exceeded() {
             let (candidates, examined) = self.candidates(1, now, is_evictable);
             if candidates.is_empty() {
-                // All others have signed in since the newcomer was admitted, so nothing is evicted.
+                // All other sessions have signed in since the new one was admitted, so nothing is
+                // evicted.
                 return;
             }
             self.evict(candidates, examined, is_evictable, evicted);
@@ -108,7 +109,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1000);
 
     #[test]
-    fn who_was_seen_or_signed_in_meanwhile_stays() {
+    fn a_session_seen_or_signed_in_meanwhile_stays() {
         let seen = || Changes::new(Timestamp::from_millis(2000), SECRET);
         let signed_in = || Changes::new(NOW, SECRET).bind("ann");
         for (changes, goes) in [(None, true), (Some(seen()), false), (Some(signed_in()), false)] {

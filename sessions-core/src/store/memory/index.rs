@@ -12,7 +12,8 @@ use crate::id::SessionId;
 ///
 /// Callers hold the record's lock to change the index, and no lock to read it. An id may therefore
 /// be outdated when it is used, and the caller verifies it with the record. This is why a hash of
-/// the principal suffices as the key: a collision only costs a look at another principal's records.
+/// the principal suffices as the key: a collision only costs a check of another principal's
+/// records.
 pub(super) struct Index {
     // Randomly keyed, since users choose their principals.
     hash: RandomState,
@@ -20,7 +21,7 @@ pub(super) struct Index {
 }
 
 /// Ids, sorted by the hash of their principal. Unlike a hash table, a tree never grows in one step,
-/// during which a sign-in would hold a record's lock, and gives back what it no longer needs.
+/// during which a sign-in would hold a record's lock, and frees memory that it no longer needs.
 type Part = BTreeSet<(u64, SessionId)>;
 
 /// Number of locks.
@@ -33,7 +34,7 @@ impl Default for Index {
 }
 
 impl Index {
-    /// Replaces what a record was by what it is now.
+    /// Replaces the old record by the new one.
     #[inline]
     pub(super) fn change(&self, old: Option<&Footprint<'_>>, new: Option<&Footprint<'_>>) {
         let [old, new] = [old, new].map(|record| record.and_then(|record| Some((record.principal?, record.id))));

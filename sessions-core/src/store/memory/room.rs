@@ -56,7 +56,7 @@ impl Room {
         counts.into_iter().all(|counts| counts.sessions.load(Relaxed) == 0 && counts.bytes.load(Relaxed) == 0)
     }
 
-    /// Returns whether a new record fits if every session that may be evicted is.
+    /// Returns whether a new record fits once all evictable sessions are evicted.
     pub(super) fn admits(&self, new: &Footprint<'_>) -> bool {
         self.signed_in.sessions.load(Relaxed) < self.max_sessions
             && self.signed_in.bytes.load(Relaxed).saturating_add(new.bytes) <= self.max_bytes
@@ -72,7 +72,7 @@ impl Room {
         self.sessions() > self.max_sessions || self.bytes() > self.max_bytes
     }
 
-    /// Replaces what a record was by what it is now.
+    /// Replaces the old record by the new one.
     #[inline]
     pub(super) fn change(&self, old: Option<&Footprint<'_>>, new: Option<&Footprint<'_>>) {
         self.all.change(old, new);

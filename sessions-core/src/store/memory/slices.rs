@@ -59,7 +59,7 @@ impl Slice {
         Self { records: DashMap::with_hasher_and_shard_amount(IdHash::new(), SHARDS), anonymous: AtomicUsize::new(0) }
     }
 
-    /// Replaces what a record was by what it is now.
+    /// Replaces the old record by the new one.
     #[inline]
     pub(super) fn change(&self, old: Option<&Footprint<'_>>, new: Option<&Footprint<'_>>) {
         let [old, new] = [old, new].map(|record| record.is_some_and(|record| record.principal.is_none()));

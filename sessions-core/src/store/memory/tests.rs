@@ -255,7 +255,7 @@ fn debug_shows_only_the_count() {
 }
 
 #[test]
-fn a_store_without_a_place_admits_nobody() {
+fn a_store_of_size_zero_admits_nothing() {
     let footprint = Footprint { id: id(1), principal: None, bytes: 1 };
     for (sessions, bytes, fits) in [(0, 10, false), (1, 0, false), (1, 1, true)] {
         let room = Room::new(sessions, bytes);
