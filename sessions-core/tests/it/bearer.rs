@@ -52,7 +52,7 @@ fn a_bearer_token_opens_its_session_without_a_cookie() {
         fixture.clock.advance(Duration::from_secs(600));
         assert_eq!(ask(&fixture, issued.token(), |session| session.lenient("k").text()).as_deref(), Some("v"));
         let bearer = ask(&fixture, issued.token(), Session::bearer_token).unwrap();
-        assert_eq!(bearer.as_deref(), Some(issued.token()), "it is not rotated");
+        assert_eq!(bearer.as_deref(), Some(issued.token()), "a bearer token is not rotated");
         ask(&fixture, issued.token(), Session::destroy);
         assert_eq!(ask(&fixture, issued.token(), Session::principal), None);
     }
@@ -75,7 +75,7 @@ fn without_the_option_no_token_is_read() {
     assert_eq!(principal, None);
     let mut other = fixture.browser();
     other.cookie = Some(issued.cookie().to_owned());
-    assert_eq!(other.user().as_deref(), Some("ann"), "the cookie is");
+    assert_eq!(other.user().as_deref(), Some("ann"), "the cookie is read");
     drop(headers);
 }
 
@@ -124,7 +124,7 @@ fn a_token_that_opens_nothing_begins_nothing() {
         }
     }
     assert_eq!(fixture.count(), 1);
-    // A session that a bearer request ends has no successor.
+    // A session that a bearer request ends is not replaced by another.
     let (fixture, issued) = self::fixture();
     ask(&fixture, issued.token(), |session| {
         session.destroy();

@@ -54,7 +54,7 @@ fn a_signed_in_response_is_not_stored_if_its_session_ended_meanwhile() {
     assert_eq!(cache_control(end(&reader)).as_deref(), Some("no-store"));
 }
 
-/// It had read the session before it was lost.
+/// The request reads its session before another request ends the session.
 #[test]
 fn a_response_that_showed_a_flash_is_not_stored_if_its_session_ended_meanwhile() {
     let fixture = Fixture::new();

@@ -35,7 +35,7 @@ fn foreign_post_reaches_neither_session_nor_store() {
     let error = block_on(exchange.session_from(&post.with(&FOREIGN))).unwrap_err();
     assert_eq!((error.kind(), error.status(), error.is_servers_fault()), (ErrorKind::CrossOrigin, 403, false));
     assert_eq!(fixture.take_rejections(), [(None, RejectReason::CrossOrigin)]);
-    assert_eq!(fixture.store.loads.load(Ordering::SeqCst), loads, "the store is not asked");
+    assert_eq!(fixture.store.loads.load(Ordering::SeqCst), loads, "the store is not called");
     assert!(block_on(exchange.end(403)).unwrap().take_set_cookie().is_none());
 
     let get = Fake::get("/").with(&[(RequestHeader::Cookie, &cookie)]).with(&FOREIGN);

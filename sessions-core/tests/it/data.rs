@@ -142,7 +142,7 @@ fn a_set_of_the_sum_replaces_the_increment() {
 }
 
 #[test]
-fn entries_come_and_go() {
+fn entries_are_written_counted_and_cleared() {
     let mut browser = Fixture::new().browser();
     browser.visit(|session| {
         assert!(session.is_empty() && !session.contains("n"));
@@ -172,7 +172,7 @@ fn entries_come_and_go() {
 }
 
 #[test]
-fn flashes_come_and_go_unread() {
+fn flashes_are_removed_listed_and_cleared() {
     let mut browser = Fixture::new().browser();
     let set = |session: &Session| ["a", "b", "c"].map(|key| session.set_flash(key, "hello").unwrap());
     browser.visit(set);
@@ -188,7 +188,7 @@ fn flashes_come_and_go_unread() {
 }
 
 #[test]
-fn a_default_stands_in_for_a_missing_entry_only() {
+fn only_a_missing_entry_gets_the_default() {
     let mut browser = Fixture::new().browser();
     browser.visit(|session| {
         session.set("text", "rose").unwrap();

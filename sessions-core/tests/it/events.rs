@@ -77,7 +77,7 @@ fn listener_may_use_the_manager_and_panic() {
     fixture.sessions.on_destroy(|_, _| panic!("a listener's panic"));
     fixture.sessions.on_destroy(move |id, _| {
         let manager = manager.upgrade().unwrap();
-        assert!(!block_on(manager.destroy_by_id(id)).unwrap(), "the store has done its part");
+        assert!(!block_on(manager.destroy_by_id(id)).unwrap(), "the session is gone before listeners run");
         block_on(manager.destroy_principal("nobody")).unwrap();
         count.fetch_add(1, Ordering::SeqCst);
     });
@@ -115,7 +115,7 @@ fn expired_and_unknown_sessions_are_distinguished() {
 }
 
 #[test]
-fn record_of_another_id_is_no_answer() {
+fn record_with_another_id_is_rejected() {
     let fixture = Fixture::new();
     let (mut browser, mut other) = (fixture.browser(), fixture.browser());
     browser.set("k", "v");

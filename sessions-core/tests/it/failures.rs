@@ -124,7 +124,7 @@ fn unreadable_record_is_rejected_and_reported() {
 
 #[test]
 fn no_random_bytes_no_session() {
-    let fixture = Fixture::with(|builder| with_entropy(builder, |_| Err(io::Error::other("the well is dry"))));
+    let fixture = Fixture::with(|builder| with_entropy(builder, |_| Err(io::Error::other("no entropy"))));
     let mut browser = fixture.browser();
     let session = browser.start();
     session.set("k", "v").unwrap();

@@ -1,4 +1,4 @@
-//! Gates that admit only visitors who are signed in, or were so a short time ago.
+//! Gates that admit only signed-in visitors, or only those who signed in recently.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn sign_in(fixture: &Fixture) -> String {
     set_cookie.split(';').next().unwrap().to_owned()
 }
 
-/// Asks for a page for signed-in visitors.
+/// Requests a page for signed-in visitors.
 fn ask(fixture: &Fixture, cookie: &str) -> Result<SignedIn, Error> {
     let page = Fake::get("/orders").with(&[(RequestHeader::Cookie, cookie), (RequestHeader::Accept, "text/html")]);
     Gate::of(&page).admit(block_on(fixture.sessions.open().session_from(&page))?)
@@ -34,7 +34,7 @@ fn only_signed_in_visitors_are_admitted() {
     let fixture = fixture();
     let user = ask(&fixture, &sign_in(&fixture)).unwrap();
     assert_eq!((user.principal(), user.session().id().is_some()), ("ann", true));
-    assert_eq!(user.get::<i32>("cart").unwrap(), None, "it is a session too");
+    assert_eq!(user.get::<i32>("cart").unwrap(), None, "a `SignedIn` is a session too");
     let debug = format!("{user:?}");
     assert!(debug.contains(&user.id().unwrap().to_string()) && !debug.contains("ann"), "{debug}");
 

@@ -1,4 +1,4 @@
-//! Requests that are dropped early, as an adapter's guards see them.
+//! Requests that are dropped early, and the guards of adapters.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -44,7 +44,7 @@ fn taken_exchange_is_not_abandoned() {
     assert!(ExchangeGuard::new(None, complete).is_empty());
 }
 
-/// Begins a commit of a destroy and a create. The second one waits for the answer to the first.
+/// Begins a commit of a destroy and a create. The create waits for the answer to the destroy.
 fn commit_of_two_operations(fixture: &Fixture) -> Pin<Box<CommitGuard>> {
     let mut browser = fixture.browser();
     browser.set("k", "v");
@@ -77,7 +77,7 @@ fn dropped_commit_is_completed() {
 fn commit_is_not_polled_after_a_panic() {
     let fixture = Fixture::late();
     let mut guard = commit_of_two_operations(&fixture);
-    // When it is asked for the second one.
+    // The store panics at the second operation.
     fixture.store.panics.store(true, Ordering::SeqCst);
     assert!(catch_unwind(AssertUnwindSafe(|| poll(guard.as_mut()))).is_err());
     drop(guard);

@@ -33,7 +33,7 @@ fn an_issued_session_is_like_any_other() {
 }
 
 #[test]
-fn nothing_is_issued_if_anything_fails() {
+fn nothing_is_issued_after_a_failure() {
     let fixture = Fixture::new();
     let refused = |login, fill: fn(&Session) -> Result<(), sessions_core::Error>| {
         block_on(fixture.sessions.issue_with(login, fill)).unwrap_err().kind()
@@ -45,7 +45,7 @@ fn nothing_is_issued_if_anything_fails() {
         Ok(())
     });
     assert_eq!(ended, ErrorKind::NoSession);
-    assert!(fixture.take_events().is_empty(), "the caller has the errors");
+    assert!(fixture.take_events().is_empty(), "the caller gets the errors");
     fixture.store.write_down.store(true, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(refused(Login::new("ann"), |_| Ok(())), ErrorKind::StoreUnavailable);
     assert_eq!(fixture.count(), 0);

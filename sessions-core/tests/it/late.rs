@@ -10,7 +10,7 @@ use sessions_core::ErrorKind;
 use crate::support::Fixture;
 
 #[test]
-fn late_store_changes_nothing_in_a_life() {
+fn late_answers_change_no_result() {
     let fixture = Fixture::late();
     let mut browser = fixture.browser();
     browser.set("cart", "full");
@@ -35,7 +35,7 @@ fn late_store_changes_nothing_in_a_life() {
 }
 
 #[test]
-fn late_failures_are_the_same() {
+fn late_failures_have_the_same_kinds() {
     let fixture = Fixture::late();
     let mut browser = fixture.browser();
     browser.visit(|session| session.login("ann").unwrap());

@@ -135,7 +135,7 @@ fn request_costs_at_most_one_load_and_write() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.len());
-    assert_eq!(fixture.store.counts(), (0, 0), "a visitor who looks");
+    assert_eq!(fixture.store.counts(), (0, 0), "a visitor who reads");
     browser.visit(|session| session.set("cart", "7").unwrap());
     assert_eq!(fixture.store.counts(), (0, 1), "a new session");
     browser.visit(|session| session.login("ann").unwrap());
@@ -153,21 +153,21 @@ fn request_costs_at_most_one_load_and_write() {
     assert_eq!(fixture.store.counts(), (1, 1), "a logout");
 }
 
-/// What a handler does, and whether it only reads.
-type Deed = (&'static str, fn(&Session), bool);
+/// A handler with its name, and whether it only reads.
+type Handler = (&'static str, fn(&Session), bool);
 
-const DEEDS: [Deed; 12] = [
+const DEEDS: [Handler; 12] = [
     ("nothing", |_| {}, true),
     ("reads", |session| drop(session.lenient("cart").text()), true),
-    ("sets what is there", |session| session.set("cart", "full").unwrap(), true),
+    ("sets an equal value", |session| session.set("cart", "full").unwrap(), true),
     ("sets", |session| session.set("cart", "empty").unwrap(), false),
     ("removes", |session| assert!(session.remove("cart")), false),
     ("reads a flash", |session| drop(session.flash::<String>("note").unwrap()), false),
     ("signs in", |session| session.login("ann").unwrap(), false),
     ("renews", |session| session.renew(), false),
     ("destroys", |session| session.destroy(), false),
-    ("moves the end", |session| session.shift_expiration().unwrap(), false),
-    ("sets a limit", |session| session.update_expiration(Duration::from_secs(60)).unwrap(), false),
+    ("shifts the expiration", |session| session.shift_expiration().unwrap(), false),
+    ("sets an idle timeout", |session| session.update_expiration(Duration::from_secs(60)).unwrap(), false),
     ("saves", |session| block_on(session.save()).unwrap(), true),
 ];
 
@@ -214,11 +214,11 @@ fn pending_cookie_or_touch_forces_a_commit() {
     let session = browser.start();
     fixture.store.counts();
     assert!(varies(block_on(session.exchange().end(200)).unwrap()));
-    assert_eq!(fixture.store.counts().1, 1, "the use is written down");
+    assert_eq!(fixture.store.counts().1, 1, "the time of last use is written");
 
     let session = fixture.browser().start();
     session.login("ann").unwrap();
     fixture.store.write_down.store(true, Ordering::SeqCst);
     block_on(session.save()).unwrap_err();
-    assert!(block_on(session.exchange().end(200)).is_err(), "somebody is still to be signed in");
+    assert!(block_on(session.exchange().end(200)).is_err(), "the login is still unsaved");
 }

@@ -39,7 +39,7 @@ fn a_login_beyond_the_limit_ends_the_oldest() {
         let first = browsers[0].visit(Session::id).result.unwrap();
         fixture.take_events();
 
-        // The oldest is the one that signed in first, and not the one that began first.
+        // The oldest login counts, not the oldest session.
         let mut visitor = fixture.browser();
         visitor.set("cart", "7");
         fixture.clock.advance(SECOND);
@@ -51,7 +51,7 @@ fn a_login_beyond_the_limit_ends_the_oldest() {
         let is_evicted = |event: &Event| matches!(*event, Event::Destroyed { id, reason: DestroyReason::SessionLimit, .. } if id == first);
         assert!(fixture.take_events().iter().any(is_evicted));
 
-        // Signing in again in the same browser takes no other place.
+        // A second login in the same browser does not count twice.
         browsers[1].visit(|session| session.login("ann").unwrap());
         assert_eq!(ids_of(&fixture.sessions, "ann").len(), 3);
         assert_eq!(browsers[2].user().as_deref(), Some("ann"));
@@ -89,7 +89,8 @@ fn a_login_beyond_the_limit_can_be_refused() {
     }
 }
 
-/// Whether the store creates the session, lists the principal's or ends the refused one.
+/// The logout comes while the store creates the session, lists the principal's sessions or ends the
+/// refused one.
 #[test]
 fn a_logout_during_a_refused_login_succeeds() {
     for (polls, is_dropped) in (1..4).flat_map(|polls| [(polls, false), (polls, true)]) {
@@ -134,8 +135,8 @@ fn a_login_stands_if_its_limit_cannot_be_checked() {
     assert_eq!(ids_of(&fixture.sessions, "ann").len(), 1, "the next login checks again");
 }
 
-/// A login by a server whose clock is behind. The clocks alone decide which one stays, so that
-/// both servers decide the same.
+/// The second login is on a server whose clock is behind. Only the clocks decide which login stays,
+/// so that both servers decide alike.
 #[test]
 fn the_clocks_decide_which_login_is_the_oldest() {
     for (policy, stays) in [(LimitPolicy::EndOldest, 0), (LimitPolicy::RefuseLogin, 1)] {
@@ -151,7 +152,7 @@ fn the_clocks_decide_which_login_is_the_oldest() {
 }
 
 #[test]
-fn logins_side_by_side_leave_as_many_as_are_allowed() {
+fn concurrent_logins_leave_as_many_as_are_allowed() {
     for policy in [LimitPolicy::EndOldest, LimitPolicy::RefuseLogin] {
         for _ in 0..20 {
             let store = Arc::new(MemoryStore::default());
@@ -203,7 +204,7 @@ fn a_limit_allows_at_least_one() {
     assert_eq!(fixture.store.counts(), (0, 1), "without a limit nothing is counted");
 }
 
-/// Polls two logins in the order that the bits of `order` tell, and returns how many sessions stay.
+/// Polls two logins in the order of the bits of `order`, and returns how many sessions stay.
 fn run(order: u32, policy: LimitPolicy, most: usize) -> usize {
     let fixture = Fixture::with(|builder| builder.sessions_per_principal(most).limit_policy(policy));
     login(&fixture, "ann");
@@ -236,7 +237,7 @@ fn no_order_of_two_logins_leaves_too_many() {
     }
 }
 
-/// Regression: a login that another one's check had ended counted the sessions that were left, and
+/// Regression: a login that another login's check had ended counted only the other sessions, and
 /// was answered with success and a cookie that opened nothing.
 #[test]
 fn a_login_that_another_has_ended_is_refused() {

@@ -1,4 +1,4 @@
-//! The fields of the log lines: why a session is gone.
+//! The fields of the log lines, such as the reason why a session ended.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
@@ -88,7 +88,7 @@ fn a_life_is_logged_at_debug_by_id_and_reason() {
 }
 
 #[test]
-fn the_log_says_how_a_session_ended() {
+fn the_log_has_the_reason_of_each_end() {
     let ended = |end: fn(&Fixture, &mut crate::support::Browser)| {
         let fixture = Fixture::new();
         let mut browser = fixture.browser();
@@ -109,7 +109,7 @@ fn the_log_says_how_a_session_ended() {
 }
 
 #[test]
-fn the_log_says_why_a_cookie_opened_no_session() {
+fn the_log_has_the_reason_of_each_rejection() {
     type Spoil = fn(&Fixture, &mut String);
     let cases: [(Spoil, &str); 7] = [
         (|_, cookie| cookie.push('x'), "DEBUG message=a token opened no session reason=Malformed"),
@@ -160,7 +160,7 @@ fn the_log_says_why_a_cookie_opened_no_session() {
 }
 
 #[test]
-fn the_log_says_why_a_request_has_no_token() {
+fn the_log_has_the_reason_for_no_token() {
     for (cookie, reason) in
         [(None, Some("no cookie")), (Some("theme=dark"), Some("cookies of other names")), (Some("__Host-id=x"), None)]
     {
@@ -174,7 +174,7 @@ fn the_log_says_why_a_request_has_no_token() {
 }
 
 #[test]
-fn a_cookie_without_secure_is_a_warning_when_it_is_built() {
+fn building_a_cookie_without_secure_logs_a_warning() {
     let warnings = |is_secure: bool| {
         let builder = sessions_core::Sessions::builder().sweep_every(None).cookie_name("shop");
         let builder = if is_secure { builder } else { builder.secure(false) };

@@ -19,17 +19,17 @@ fn max_age(set_cookie: Option<&str>) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// A request, and what its cookie and the session then say.
+/// A request, and the expected cookie and lifetime after it.
 struct Step {
     name: &'static str,
-    /// How much time passes before it.
+    /// Time before the request.
     after: Duration,
     deed: fn(&Session),
     /// The cookie's `Max-Age`; `None` if it ends with the browser or is not set.
     max_age: Option<Duration>,
-    /// How long the session lives unless it is used.
+    /// Remaining lifetime without use.
     remaining: Duration,
-    /// How long it lives however much it is used.
+    /// Remaining lifetime with any use.
     at_most: Duration,
 }
 
@@ -46,7 +46,7 @@ fn run(title: &str, expiry: Expiry, steps: &[Step]) {
     }
 }
 
-/// Returns how long a session lives however much it is used.
+/// Returns the time until the absolute deadline of a session.
 fn longest(fixture: &Fixture, browser: &mut Browser) -> Duration {
     let id = browser.visit(Session::id).result.unwrap();
     let now = fixture.clock.now();
@@ -73,7 +73,7 @@ fn every_login_has_a_lifetime_of_its_own() {
         &[
             brief("a visitor", Duration::ZERO, WRITE),
             Step { at_most: 12 * HOUR - 20 * MINUTE, ..brief("a write", 20 * MINUTE, WRITE) },
-            brief("a login starts the deadline anew", 20 * MINUTE, LOGIN),
+            brief("a login restarts the deadline", 20 * MINUTE, LOGIN),
         ],
     );
     run(
@@ -212,7 +212,7 @@ fn presence_is_proved_by_a_login_or_a_confirmation() {
     assert_eq!((browser.visit(Session::id).result, browser.get("cart").as_deref()), (before, Some("7")));
     assert_eq!(old.user(), None);
 
-    // A save that fails leaves the proof to the response.
+    // After a failed save, the response saves the confirmation.
     fixture.clock.advance(20 * MINUTE);
     let session = browser.start();
     session.confirm().unwrap();
@@ -222,7 +222,7 @@ fn presence_is_proved_by_a_login_or_a_confirmation() {
     browser.finish(&session, 200).unwrap();
     assert_eq!(recent(&mut browser), (true, true));
 
-    // A response that fails keeps the new token, as after any renewal, and not the proof.
+    // A failed response keeps the new token, as after any renewal, but not the confirmation.
     fixture.clock.advance(20 * MINUTE);
     let session = browser.start();
     session.confirm().unwrap();

@@ -84,7 +84,7 @@ fn half_done_logout_is_finished_by_the_response() {
 }
 
 #[test]
-fn login_with_two_tokens_starts_anew() {
+fn login_with_two_tokens_begins_a_new_session() {
     for fixture in fixtures() {
         let (mut one, mut other) = (member(&fixture, "ann"), member(&fixture, "eve"));
         let mut both = with_cookies(&fixture, &[pair(&one), pair(&other)]);
@@ -105,7 +105,7 @@ fn write_with_two_tokens_is_refused() {
         assert_eq!(refused.kind(), ErrorKind::Gone);
         assert!(refused.into_parts().1.take_set_cookie().is_none());
         assert_eq!((one.user().as_deref(), other.user().as_deref()), (Some("ann"), Some("eve")));
-        // After it has ended both, a request begins anew.
+        // After a destroy of both, a write begins a new session.
         both.visit(|session| {
             session.destroy();
             session.set("k", "v").unwrap();
@@ -168,7 +168,7 @@ fn failed_request_may_renew_an_ended_session() {
         let session = browser.start();
         session.renew();
         browser.clone().visit(Session::destroy);
-        // The response already reports a failure, and there is nothing to protect any more.
+        // The response already reports a failure, and the ended session needs no protection.
         assert_eq!(browser.finish(&session, 500).unwrap().set_cookie, None);
     }
 }

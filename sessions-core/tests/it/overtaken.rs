@@ -11,7 +11,7 @@ use crate::support::{Browser, Fixture, poll};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Lets something happen while the store has done what a call asks for and has not answered yet.
+/// Runs `happen` after the store has performed a call and before it answers.
 fn meanwhile<F: Future>(fixture: &Fixture, call: impl FnOnce() -> F, happen: impl FnOnce()) -> F::Output {
     fixture.store.late.store(true, SeqCst);
     let mut call = Box::pin(call());
@@ -46,10 +46,10 @@ fn expect_lost(session: &Session) {
     assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Gone);
 }
 
-/// The store answered such a commit with the record after the login, and the request went on with
-/// it: with a token that may have been planted.
+/// Regression: the store answered the commit with the record after the login, and the request went
+/// on with that record although its token may have been planted.
 #[test]
-fn a_write_committed_before_a_login_does_not_see_it() {
+fn a_write_committed_before_a_login_reads_nothing_of_it() {
     let fixture = Fixture::new();
     fixture.store.batches.store(true, SeqCst);
     for is_update in [false, true] {
@@ -70,7 +70,7 @@ fn a_write_committed_before_a_login_does_not_see_it() {
 }
 
 #[test]
-fn a_touch_committed_before_a_login_does_not_see_it() {
+fn a_touch_committed_before_a_login_reads_nothing_of_it() {
     let fixture = Fixture::new();
     fixture.store.batches.store(true, SeqCst);
     let old = with_cart(&fixture);
@@ -112,7 +112,7 @@ fn unsaved_writes_are_refused_with_a_lost_update() {
 }
 
 #[test]
-fn a_flash_is_read_beside_the_end_of_a_rotation() {
+fn a_flash_is_read_while_a_rotation_ends() {
     let fixture = Fixture::with(|builder| builder.rotate_every(Duration::from_secs(60)));
     let mut old = fixture.browser();
     old.visit(|session| {
@@ -134,7 +134,7 @@ fn a_flash_is_read_beside_the_end_of_a_rotation() {
     assert_eq!(new.get("k").as_deref(), Some("v"));
 }
 
-/// The response removed the cookie, and the session lived on under the newer token.
+/// Regression: the response removed the cookie, and the session stayed live under the newer token.
 #[test]
 fn a_logout_of_a_lost_session_is_refused() {
     let fixture = Fixture::new();
@@ -195,9 +195,9 @@ fn a_logout_and_login_with_a_superseded_token_is_refused() {
     assert_eq!((new.user().as_deref(), fixture.count()), (Some("ann"), 1));
 }
 
-/// The new session took the place of the one that was to end.
+/// Regression: the new session replaced the one to end.
 #[test]
-fn a_logout_beside_the_save_of_an_overtaken_login_ends_the_session() {
+fn a_logout_during_an_overtaken_login_ends_the_session() {
     let fixture = Fixture::new();
     let mut old = with_cart(&fixture);
     let session = old.start();
@@ -209,7 +209,7 @@ fn a_logout_beside_the_save_of_an_overtaken_login_ends_the_session() {
     assert_eq!((new.user(), fixture.count()), (None, 0));
 }
 
-/// The data was shown again, and an equal value that was set then began no session.
+/// Regression: reads returned the old data again, and setting an equal value began no session.
 #[test]
 fn a_failed_save_does_not_undo_a_destroy() {
     let fixture = Fixture::new();
@@ -227,7 +227,7 @@ fn a_failed_save_does_not_undo_a_destroy() {
 }
 
 #[test]
-fn a_destroy_beside_a_failed_response_can_be_saved() {
+fn a_destroy_during_a_failed_response_can_be_saved() {
     for destroys_before in [false, true] {
         let fixture = Fixture::new();
         let mut browser = with_cart(&fixture);
@@ -248,7 +248,7 @@ fn a_destroy_beside_a_failed_response_can_be_saved() {
 }
 
 #[test]
-fn a_destroy_is_unsaved_unless_a_failed_response_has_told_so() {
+fn a_destroy_is_unsaved_unless_its_failure_is_reported() {
     type Deed = fn(&Session);
     let destroy: Deed = Session::destroy;
     let write: Deed = |session| session.set("k", "v").unwrap();
@@ -288,7 +288,7 @@ fn an_increment_before_a_dropped_update_counts_once() {
 }
 
 #[test]
-fn an_overtaken_login_counts_from_the_other_ones_number() {
+fn an_overtaken_login_adds_to_the_other_logins_value() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.visit(|session| session.increment("n", 5).unwrap());
@@ -338,7 +338,8 @@ fn a_cleared_session_gets_no_entries_of_the_other_login() {
     assert_eq!(carts, [Some("7".to_owned()), None]);
 }
 
-/// The cookie of a save was sent with the response, however long after: over one of a newer token.
+/// Regression: the response sent the cookie of an earlier save, which replaced that of a newer
+/// token.
 #[test]
 fn a_saved_session_sends_no_token_that_was_replaced_since() {
     let remembering = |fixture: &Fixture| {
@@ -375,7 +376,7 @@ fn a_saved_session_sends_its_persistent_cookie_again() {
     block_on(session.save()).unwrap();
     fixture.store.counts();
     block_on(session.save()).unwrap();
-    assert_eq!(fixture.store.counts(), (0, 0), "a save without writes asks nothing of the store");
+    assert_eq!(fixture.store.counts(), (0, 0), "a save without writes does not call the store");
     assert!(browser.finish(&session, 200).unwrap().set_cookie.unwrap().contains("Max-Age=2592000"));
 }
 
@@ -398,9 +399,9 @@ fn a_refused_dropped_save_does_not_stop_a_destroy() {
     }
 }
 
-/// The response removed the cookie of a session that lives on.
+/// Regression: the response removed the cookie of a session that was still live.
 #[test]
-fn a_logout_behind_an_overtaken_login_claims_nothing() {
+fn a_logout_after_an_overtaken_login_keeps_the_other_session() {
     for (is_lost, save) in [false, true].into_iter().flat_map(|is_lost| (0..3).map(move |save| (is_lost, save))) {
         let fixture = Fixture::new();
         let mut old = with_cart(&fixture);

@@ -1,4 +1,4 @@
-//! Promises that were broken once, each found by reading the code against the docs.
+//! Promises that were once broken, each found by comparing the code with the docs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -90,7 +90,7 @@ fn a_save_of_a_shift_reports_its_failure() {
 }
 
 #[test]
-fn a_failed_late_touch_is_not_shown() {
+fn a_failed_late_touch_moves_no_deadline() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("a", "b");
@@ -104,7 +104,7 @@ fn a_failed_late_touch_is_not_shown() {
 }
 
 #[test]
-fn a_failed_save_of_a_shift_is_made_up_for() {
+fn a_response_retries_a_failed_shift() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("a", "b");
@@ -131,7 +131,7 @@ fn take_removes_what_it_cannot_decode() {
 }
 
 #[test]
-fn a_long_request_replaces_no_successor_that_came_after_it() {
+fn a_long_request_replaces_no_later_successor() {
     let fixture = Fixture::with(|builder| builder.rotate_every(15 * MINUTE).idle(60 * MINUTE));
     let mut browser = fixture.browser();
     browser.visit(|session| session.login("ann").unwrap());
@@ -139,7 +139,7 @@ fn a_long_request_replaces_no_successor_that_came_after_it() {
     let slow = browser.start();
     assert!(browser.visit(Session::principal).set_cookie.is_some());
     fixture.clock.advance(90 * SECOND);
-    // Its response is on its way.
+    // The slow response has not arrived yet.
     let headers = block_on(slow.exchange().end(200)).unwrap();
     assert_eq!(browser.user().as_deref(), Some("ann"));
     drop(headers);
@@ -159,7 +159,7 @@ fn a_destroy_with_a_farewell_after_the_headers_ends_the_session() {
 }
 
 #[test]
-fn a_refused_login_whose_session_was_ended_is_no_success() {
+fn a_refused_login_whose_session_ended_fails() {
     let fixture = Fixture::new();
     for _ in 0..3 {
         fixture.browser().visit(|session| session.login("ann").unwrap());
@@ -202,7 +202,7 @@ impl sessions_core::Seal for Flaky {
 }
 
 #[test]
-fn a_look_does_not_fail_for_a_seal() {
+fn a_read_does_not_fail_because_of_a_seal() {
     let flaky = Flaky::default();
     let is_down = Arc::clone(&flaky.0);
     let fixture = Fixture::with(|builder| builder.seal(flaky).expiry(Expiry::default().persistent_cookie(true)));

@@ -31,7 +31,7 @@ fn a_session_in_use_gets_a_new_secret() {
         fixture.store.late.store(late, std::sync::atomic::Ordering::SeqCst);
         fixture.take_events();
         let mut old = browser.clone();
-        assert!(browser.visit(Session::principal).set_cookie.is_some(), "a look is enough");
+        assert!(browser.visit(Session::principal).set_cookie.is_some(), "a read is enough");
         assert_ne!(browser.cookie, old.cookie);
         assert_eq!(old.user().as_deref(), Some("ann"), "the old token works until the new one is used");
         assert_eq!(fixture.take_events(), [], "nobody is rejected, and nothing is renewed");
@@ -42,7 +42,7 @@ fn a_session_in_use_gets_a_new_secret() {
         assert_eq!((superseded.result, superseded.set_cookie), (None, None));
         assert_eq!(browser.user().as_deref(), Some("ann"));
 
-        // The next one is due after the same time again.
+        // The next rotation is due after the same interval.
         fixture.clock.advance(15 * MINUTE - SECOND);
         let before = browser.cookie.clone();
         browser.set("k", "v");
@@ -50,12 +50,12 @@ fn a_session_in_use_gets_a_new_secret() {
         fixture.clock.advance(SECOND);
         browser.set("k", "w");
         assert_ne!(browser.cookie, before);
-        assert_eq!(browser.get("k").as_deref(), Some("w"), "the write went with the rotation");
+        assert_eq!(browser.get("k").as_deref(), Some("w"), "the rotation and the write are one commit");
     }
 }
 
 #[test]
-fn requests_side_by_side_get_one_new_secret() {
+fn concurrent_requests_get_one_new_secret() {
     let fixture = fixture();
     let mut browser = due(&fixture);
     let requests: Vec<Session> = (0..20).map(|_| browser.start()).collect();
@@ -88,7 +88,7 @@ fn requests_under_way_finish_after_the_first_use() {
     assert_eq!(under_way[1].lenient("n").i64(), Some(2));
     assert_eq!(block_on(under_way[1].take::<i64>("n")).unwrap(), Some(2));
 
-    // It may sign nobody in, or out of the newer token.
+    // A request with the old token cannot renew the session.
     under_way[2].renew();
     let refused = block_on(under_way[2].exchange().end(200)).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Gone);
@@ -108,13 +108,13 @@ fn a_lost_response_signs_nobody_out() {
     fixture.clock.advance(SECOND);
     let again = browser.visit(Session::principal);
     assert_eq!(again.result.as_deref(), Some("ann"));
-    assert!(again.set_cookie.is_some(), "another one is sent");
+    assert!(again.set_cookie.is_some(), "another token is sent");
     assert_eq!(browser.user().as_deref(), Some("ann"));
-    assert_eq!(lost.user(), None, "the lost one opens nothing any more");
+    assert_eq!(lost.user(), None, "the lost token opens nothing any more");
 }
 
 #[test]
-fn a_late_response_is_no_loss() {
+fn a_late_response_still_brings_the_token() {
     let fixture = fixture();
     let mut browser = due(&fixture);
     browser.visit(Session::principal);
@@ -123,7 +123,7 @@ fn a_late_response_is_no_loss() {
     assert_eq!((first_use.result.as_deref(), first_use.set_cookie), (Some("ann"), None));
 }
 
-/// What replaces the token at once.
+/// The calls that replace the token at once.
 const DEEDS: [fn(&Session); 3] =
     [Session::renew, |session| session.login("ann").unwrap(), |session| session.confirm().unwrap()];
 
@@ -181,7 +181,7 @@ fn cookie_that_persists_never_goes_back() {
     let early = browser.start();
     let mut other = browser.clone();
     browser.visit(Session::principal);
-    // Their responses come after that with the new token.
+    // Their responses arrive after the one with the new token.
     for _ in 0..2 {
         assert_eq!(other.visit(|session| session.increment("n", 1).unwrap()).set_cookie, None);
     }
@@ -213,7 +213,7 @@ fn a_save_and_a_stream_begin_no_rotation() {
     let mut other = browser.clone();
     assert!(other.visit(Session::principal).set_cookie.is_some(), "the rotation is still due");
 
-    // The stream goes on across rotations that it follows.
+    // The stream continues if it follows each rotation.
     for round in 0..3 {
         other.visit(Session::principal);
         if round % 2 == 0 {
@@ -229,7 +229,7 @@ fn a_save_and_a_stream_begin_no_rotation() {
 }
 
 #[test]
-fn a_rotation_that_fails_is_tried_again() {
+fn a_failed_rotation_is_retried() {
     let fixture = fixture();
     let mut browser = due(&fixture);
     fixture.store.write_down.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -241,20 +241,20 @@ fn a_rotation_that_fails_is_tried_again() {
 }
 
 #[test]
-fn without_random_bytes_a_look_does_not_fail() {
+fn without_random_bytes_a_read_does_not_fail() {
     let fixture = fixture();
     let browser = due(&fixture);
     let builder = Sessions::builder().store(fixture.store).clock(fixture.clock).rotate_every(MINUTE);
     let builder = sessions_core::testing::with_entropy(builder, |_| Err(std::io::Error::other("none")));
     let mut browser = Browser { sessions: builder.build().unwrap(), ..browser };
-    let look = browser.visit(Session::principal);
-    assert_eq!((look.result.as_deref(), look.set_cookie), (Some("ann"), None));
+    let read = browser.visit(Session::principal);
+    assert_eq!((read.result.as_deref(), read.set_cookie), (Some("ann"), None));
 }
 
-/// A visit that rotates, one that writes and one that renews, in all orders. Whatever cookie
-/// arrives last, no request begins a session as nobody.
+/// A visit that rotates, one that writes and one that renews, in all orders. Whichever cookie
+/// arrives last, no request begins an anonymous session.
 #[test]
-fn no_order_with_a_renewal_makes_the_user_nobody() {
+fn no_order_with_a_renewal_makes_the_user_anonymous() {
     for (deed, order) in DEEDS.iter().flat_map(|deed| orders(3, 3).into_iter().map(move |order| (deed, order))) {
         let fixture = fixture();
         let mut browser = due(&fixture);

@@ -170,9 +170,9 @@ fn unsaved_stream_writes_are_reported() {
     assert_eq!(fixture.take_events(), []);
 }
 
-/// Regression: a logout whose request nobody finished was lost without a word.
+/// Regression: a logout whose request was never finished was lost silently.
 #[test]
-fn a_request_that_nobody_ends_is_reported() {
+fn a_request_that_is_never_ended_is_reported() {
     let fixture = Fixture::new();
     let mut browser = fixture.browser();
     browser.set("k", "1");
@@ -184,7 +184,7 @@ fn a_request_that_nobody_ends_is_reported() {
         let lines = logged(|| work(&browser.start()));
         let events = fixture.take_events();
         assert!(matches!(events[..], [Event::Unsaved { id: unsaved, .. }] if unsaved == id), "{events:?}");
-        // Clients can cause it, so there is one warning a minute.
+        // Clients can cause this, so there is one warning a minute.
         let warns = lines.iter().filter(|line| line.starts_with("WARN ")).count();
         assert_eq!(warns, usize::from(round == 0), "{lines:?}");
     }
@@ -255,8 +255,8 @@ fn preflight_begins_no_session() {
     assert_eq!(browser.get("seen").as_deref(), Some("2"), "one that exists is written to");
 }
 
-/// Regression: the next save wrote what came with a refused login into the session of whoever was
-/// signed in, removed their entries and restarted their absolute timeout.
+/// Regression: after a refused login, the next save wrote its entries into the session of the
+/// signed-in principal, removed theirs and restarted their absolute timeout.
 #[test]
 fn a_late_login_leaves_nothing() {
     let fixture = Fixture::new();

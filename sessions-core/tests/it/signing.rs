@@ -136,8 +136,8 @@ fn destroy_by_id_ends_a_session() {
     assert_eq!(browser.get("k"), None);
 }
 
-/// Regression: `update` wrote at once what followed a login into the session from before it, where
-/// whoever had its token could read it and sign in as somebody else.
+/// Regression: after a login, `update` wrote at once to the session before the login. Whoever had
+/// the old token could read the value and sign in as somebody else.
 #[test]
 fn an_update_saves_a_login_or_renewal_first() {
     let deeds: [fn(&Session); 2] = [|session| session.login("ann").unwrap(), Session::renew];

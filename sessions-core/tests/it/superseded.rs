@@ -7,8 +7,8 @@ use sessions_core::{ErrorKind, RejectReason, Session};
 
 use crate::support::{Browser, Fixture, orders};
 
-/// Returns a visitor with a cart, and the same one after a login: two views of one browser, whose
-/// old token is under way.
+/// Returns a visitor with a cart before and after a login: one browser with requests under way that
+/// carry its old token.
 fn overtaken(fixture: &Fixture, user: &str) -> (Browser, Browser) {
     let mut old = fixture.browser();
     old.set("cart", "7");
@@ -19,13 +19,13 @@ fn overtaken(fixture: &Fixture, user: &str) -> (Browser, Browser) {
 }
 
 #[test]
-fn a_look_sees_nothing_and_gets_no_cookie() {
+fn a_read_gets_an_empty_session_and_no_cookie() {
     let fixture = Fixture::new();
     let (mut old, mut new) = overtaken(&fixture, "ann");
     let id = new.visit(|session| session.id()).result;
     fixture.take_events();
-    let look = old.visit(|session| (session.principal(), session.entries().len(), session.is_new()));
-    assert_eq!((look.result, look.set_cookie), ((None, 0, true), None));
+    let read = old.visit(|session| (session.principal(), session.entries().len(), session.is_new()));
+    assert_eq!((read.result, read.set_cookie), ((None, 0, true), None));
     assert_eq!(fixture.take_rejections(), [(id, RejectReason::Superseded)]);
     assert_eq!((new.user().as_deref(), new.get("cart").as_deref()), (Some("ann"), Some("7")));
 }
@@ -92,14 +92,14 @@ fn after_the_grace_the_token_is_unknown() {
     };
     assert_eq!(reason_after(9), [(id, RejectReason::Superseded)]);
     assert_eq!(reason_after(1), [(id, RejectReason::WrongSecret)]);
-    // Then a write begins a session, as with any unknown token.
+    // A write then begins a session, as with any unknown token.
     let mut late = old.clone();
     late.set("k", "v");
     assert_eq!(late.get("k").as_deref(), Some("v"));
     assert_eq!(fixture.count(), 2);
 }
 
-/// A write, a look at a flash and two logins with one cookie, each begun and ended in all orders.
+/// A write, a read of a flash and two logins with one cookie, each begun and ended in all orders.
 #[test]
 fn no_order_of_logins_loses_the_cart_or_signs_anybody_out() {
     let all = orders(4, 2);
@@ -181,7 +181,7 @@ fn a_flash_that_an_overtaken_request_read_is_not_shown_again() {
         new.visit(|session| session.login("ann").unwrap());
         let answer = old.finish(&reading, 200).unwrap();
         assert_eq!(answer.set_cookie, None);
-        // The request was overtaken, so that its handle does not show the login.
+        // The request was overtaken, so its handle does not show the login.
         assert_eq!((reading.principal(), reading.id()), (None, None));
         assert_eq!(new.visit(|session| session.flash::<String>("notice").unwrap()).result, None);
         assert_eq!(new.user().as_deref(), Some("ann"));

@@ -69,7 +69,7 @@ impl Fixture {
     }
 }
 
-/// The head of a request.
+/// A request without a body.
 #[derive(Clone)]
 pub(crate) struct Fake {
     method: &'static str,
@@ -218,18 +218,18 @@ pub(crate) struct Probe {
     pub(crate) down: AtomicBool,
     pub(crate) write_down: AtomicBool,
     pub(crate) read_down: AtomicBool,
-    /// How many creates get no answer.
+    /// Number of creates that get no answer.
     pub(crate) lost_creates: AtomicUsize,
     pub(crate) unreadable: AtomicBool,
-    /// Makes every record one of a newer format.
+    /// Gives every record a newer format.
     pub(crate) newer: AtomicBool,
-    /// Answers every load with this record, of whatever id.
+    /// Answers every load with this record, whatever the id.
     pub(crate) mixed_up: std::sync::Mutex<Option<Record>>,
     pub(crate) panics: AtomicBool,
     /// Delays every answer to the second poll.
     pub(crate) late: AtomicBool,
-    /// Answers a commit with the record as it is by then, like a store with one write for several
-    /// commits.
+    /// Answers a commit with the record at the time of the answer, as a store that batches commits
+    /// does.
     pub(crate) batches: AtomicBool,
     pub(crate) loads: AtomicUsize,
     pub(crate) writes: AtomicUsize,
@@ -276,7 +276,7 @@ impl Probe {
 }
 
 fn failed<T>() -> StoreFuture<T> {
-    StoreFuture::ready(Err(StoreError::new("probe", StoreErrorKind::Unavailable).caused_by("the plug is pulled")))
+    StoreFuture::ready(Err(StoreError::new("probe", StoreErrorKind::Unavailable).caused_by("the connection is lost")))
 }
 
 impl Store for Probe {

@@ -71,7 +71,7 @@ fn dropped_save_is_retried_or_its_refusal_reported() {
 }
 
 #[test]
-fn a_dropped_save_behind_a_destroy_is_reported() {
+fn a_dropped_save_after_a_destroy_is_reported() {
     let (fixture, mut browser, session) = with_cart();
     session.destroy();
     session.set("a", "1").unwrap();
@@ -256,7 +256,7 @@ fn reload_waits_for_a_running_renewal() {
 }
 
 #[test]
-fn end_of_a_save_wakes_those_who_wait() {
+fn end_of_a_save_wakes_waiting_tasks() {
     #[derive(Default)]
     struct Woken(AtomicUsize);
     impl Wake for Woken {
@@ -308,7 +308,7 @@ fn conflict_leaves_the_handle_unchanged() {
         assert_eq!(block_on(session.save()).unwrap_err().kind(), ErrorKind::Conflict);
         fixture.store.late.store(false, SeqCst);
         assert_eq!(session.entries().into_keys().collect::<Vec<_>>(), ["k"]);
-        // The room that the refused write took is free again.
+        // The refused write no longer counts toward the limit.
         session.set("other", &"x".repeat(600)).unwrap();
         assert!(session.remove("k") && !session.remove("k"));
         assert_eq!(session.len(), 1);
@@ -316,7 +316,7 @@ fn conflict_leaves_the_handle_unchanged() {
 }
 
 #[test]
-fn handle_keeps_its_record_if_changes_misfit() {
+fn handle_keeps_its_record_if_changes_no_longer_apply() {
     let (_fixture, mut browser, session) = with_cart();
     session.increment("n", 1).unwrap();
     browser.visit(|session| session.set("n", "text").unwrap());
@@ -402,9 +402,9 @@ fn a_shifted_expiration_survives_a_renewal_under_way() {
     assert_eq!(fixture.store.counts().1, 1);
 }
 
-/// Regression: the refusal of a dropped save took the renewal of a failed response with it.
+/// Regression: the refusal of a dropped save also dropped the renewal of a failed response.
 #[test]
-fn a_failed_response_renews_behind_a_refused_save() {
+fn a_failed_response_renews_after_a_refused_save() {
     let (fixture, mut browser, session) = with_cart();
     session.set("cart", "empty").unwrap();
     browser.clone().visit(|session| session.set_immutable("cart", "full").unwrap());

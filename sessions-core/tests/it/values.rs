@@ -172,7 +172,7 @@ proptest! {
 
 #[test]
 fn a_codec_keeps_what_it_reads_back_and_nothing_else() {
-    /// Forgets what is in a list.
+    /// Drops the contents of a list.
     #[derive(Debug)]
     struct Lossy;
     impl Codec for Lossy {
