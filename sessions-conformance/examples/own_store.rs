@@ -13,7 +13,7 @@ use sessions_core::{SessionId, Sessions, Timestamp};
 struct MapStore(Mutex<BTreeMap<SessionId, Record>>);
 
 impl MapStore {
-    /// Does one thing to the map in one step.
+    /// Runs a step on the locked map.
     fn atomically<T>(&self, step: impl FnOnce(&mut BTreeMap<SessionId, Record>) -> T) -> Result<T, StoreError> {
         Ok(step(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }

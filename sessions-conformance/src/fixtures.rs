@@ -22,28 +22,28 @@ pub(crate) const WRONG_SECRET: SecretHash = {
 };
 /// The idle timeout of every sample record.
 pub(crate) const IDLE: Duration = Duration::from_secs(30 * 60);
-/// A shorter idle timeout. No test takes as long by the wall clock.
+/// A shorter idle timeout, still longer than any test takes.
 pub(crate) const BRIEF: Duration = Duration::from_secs(5 * 60);
 /// The absolute timeout of every sample record.
 pub(crate) const LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Longer than any case lasts by the times that it passes to the store.
+/// Longer than the span of the times in any case.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Returns the time at which a case starts, which is the present.
+/// Returns the time at which a case starts: the present.
 ///
-/// So an engine with a clock of its own finds nothing expired. From then on, the case moves the
-/// time.
+/// An engine with a clock of its own then finds nothing expired. Later times are up to the case.
 pub(crate) fn start() -> Timestamp {
     SystemTime::now().into()
 }
 
 /// Returns the time at which a case that sweeps starts.
 ///
-/// What expires in such a case has expired by the wall clock too, for an engine that removes only
-/// what is due by both. One that expires records by itself starts at the present.
+/// It is in the past, so that records that expire in the case have also expired by the wall clock:
+/// some engines remove only what has expired by both. For an engine that expires records by itself,
+/// it is the present.
 pub(crate) fn long_ago(subject: &Subject) -> Timestamp {
     let now = SystemTime::now();
     if subject.expires_by_itself() { now.into() } else { (now - MONTH).into() }
@@ -62,9 +62,9 @@ pub(crate) fn draft<'a>(id: SessionId, now: Timestamp) -> RecordBuilder<'a> {
     Record::builder(id, SECRET, now).idle(Some(IDLE)).absolute_deadline(now.after(LIFE))
 }
 
-/// Returns a record that a session had in the past.
-pub(crate) fn former(id: SessionId, now: Timestamp) -> Record {
-    built(draft(id, now).entry("former", b"1"))
+/// Returns an old record of a session.
+pub(crate) fn old_record(id: SessionId, now: Timestamp) -> Record {
+    built(draft(id, now).entry("old", b"1"))
 }
 
 pub(crate) fn built(draft: RecordBuilder<'_>) -> Record {
@@ -129,9 +129,9 @@ impl Subject {
         assert_eq!(self.commit(id, changes).await, Ok(()), "of {changes:?}");
     }
 
-    /// Returns the record that a request has loaded. If there is none now, it was another one.
+    /// Returns the record that a request has loaded: the stored one, or else an old one.
     pub(crate) async fn base(&self, id: SessionId, now: Timestamp) -> Record {
-        self.store().load(id, now).await.ok().flatten().unwrap_or_else(|| former(id, now))
+        self.store().load(id, now).await.ok().flatten().unwrap_or_else(|| old_record(id, now))
     }
 
     pub(crate) async fn destroy(&self, id: SessionId) -> bool {

@@ -18,15 +18,15 @@
 /// # mod connection {
 /// #     use std::sync::Arc;
 /// #     use sessions_core::store::{MemoryStore, Store};
-/// #     pub fn folder() -> std::path::PathBuf { std::env::temp_dir() }
+/// #     pub fn directory() -> std::path::PathBuf { std::env::temp_dir() }
 /// #     pub fn open(_: &std::path::Path, _: &str) -> MemoryStore { MemoryStore::default() }
 /// # }
-/// # use connection::{folder, open};
+/// # use connection::{directory, open};
 /// use sessions_conformance::Setup;
 ///
 /// sessions_conformance::store_conformance!(|task| pollster::block_on(task), |namespace| {
-///     let folder = folder();
-///     Setup::new(open(&folder, namespace)).keeping(folder)
+///     let directory = directory();
+///     Setup::new(open(&directory, namespace)).keeping(directory)
 /// });
 /// ```
 #[macro_export]

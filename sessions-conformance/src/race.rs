@@ -1,4 +1,4 @@
-//! Threads that start at the same moment, and a future that waits for them.
+//! Threads that start together, and a future that waits for them.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
@@ -7,8 +7,8 @@ use std::thread::{self, JoinHandle};
 
 /// Runs `work` on several threads at once.
 ///
-/// The caller awaits them without blocking its thread, so that a runtime on that thread can go on
-/// driving its sockets.
+/// The caller awaits the results without blocking its thread, so that a runtime on that thread can
+/// still drive its sockets.
 pub(crate) async fn run<T: Send + 'static>(
     threads: usize,
     work: impl Fn(usize) -> T + Send + Sync + 'static,

@@ -31,9 +31,9 @@ pub fn run_apart(
 fn subject(test: &str, block_on: BlockOn, make: impl Fn(&str) -> Setup) -> Option<Subject> {
     let setup = make(&fresh_namespace(test));
     if let Some(what) = &setup.missing {
-        // Not by `eprintln!`: the harness hides its output if the test passes.
+        // Not with `eprintln!`: the test harness hides its output while the test passes.
         let printed = writeln!(io::stderr(), "SKIPPED {test}: {what} is missing");
-        printed.expect("standard error takes a line");
+        printed.expect("stderr is writable");
         return None;
     }
     Some(Subject::new(setup, block_on))

@@ -18,7 +18,7 @@ pub struct Setup {
     pub(crate) missing: Option<String>,
 }
 
-/// The differences between stores that cases must know.
+/// The differences between stores that affect the cases.
 pub(crate) struct Traits {
     pub(crate) expires_by_itself: bool,
     pub(crate) damage: Option<Box<dyn Fn(SessionId, Damage) + Send + Sync>>,
@@ -32,7 +32,7 @@ pub(crate) struct Traits {
 pub enum Damage {
     /// Bytes that are missing or changed.
     Corrupt,
-    /// A valid record of a format newer than this build knows.
+    /// A valid record of a newer format than this build supports.
     NewerFormat,
 }
 
@@ -74,7 +74,7 @@ impl Setup {
         self
     }
 
-    /// Adds a value that must outlive the store: its folder or its server.
+    /// Adds a value that must outlive the store: its directory or its server.
     #[must_use]
     pub fn keeping(mut self, thing: impl Any + Send + Sync) -> Self {
         self.traits._kept.push(Box::new(thing));

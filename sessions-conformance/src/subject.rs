@@ -20,7 +20,7 @@ pub type BlockOn = fn(Task<'_>);
 /// A store under test, through one of its handles. Cheap to clone.
 #[derive(Clone)]
 pub struct Subject {
-    // The stores are dropped before the folder or server that `traits` keeps.
+    // The stores are dropped before the directory or server that `traits` keeps.
     store: Arc<dyn Store>,
     other: Arc<dyn Store>,
     traits: Arc<Traits>,
@@ -56,13 +56,13 @@ impl Subject {
     ///
     /// # Panics
     ///
-    /// Panics if the [`Setup`] does not say how.
+    /// Panics without [`Setup::damaged_by`].
     pub fn damage(&self, id: SessionId, damage: Damage) {
         let corrupt = self.traits.damage.as_ref();
         corrupt.expect("a test of damage has a setup with `damaged_by`")(id, damage);
     }
 
-    /// Runs a task on many threads at the same moment, and returns their results.
+    /// Runs a task on many threads at once, and returns their results.
     ///
     /// Every other thread uses the other handle.
     ///

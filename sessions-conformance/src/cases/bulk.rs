@@ -1,7 +1,7 @@
 //! Ending many sessions at once, among other requests.
 //!
-//! A call that ends many sessions ends those that were there before it, and none that came after
-//! it. One that comes meanwhile may end or stay.
+//! A call that ends many sessions ends those that were created before it, and none that are created
+//! after it. A session that is created during the call may end or stay.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::subject::Subject;
 
 /// Number of calls that end many sessions in a race with newcomers.
 const CALLS: usize = 5;
-/// Number of newcomers of each racer for each of these calls, at most.
+/// Maximum number of newcomers of each racer per call.
 const MOST_PER_CALL: usize = 8;
 
 /// A call that ends sessions of `ada`.
@@ -48,16 +48,16 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// Checks that no commit in flight saves a session from the end of all.
+/// Checks that `destroy_all` is final for commits in flight.
 ///
-/// Every commit that begins after the call has answered is gone.
+/// Every commit that begins after the call has returned is refused as gone.
 pub async fn destroy_all_is_final_among_racing_commits(subject: &Subject) {
     race_commits(subject, End::All).await;
 }
 
 /// Checks that ending a principal's sessions is final for requests in flight.
 ///
-/// Every commit that begins after the call has answered is gone.
+/// Every commit that begins after the call has returned is refused as gone.
 pub async fn destroy_of_principal_is_final_among_racing_commits(subject: &Subject) {
     race_commits(subject, End::OfAda).await;
 }
@@ -88,7 +88,7 @@ async fn race_commits(subject: &Subject, end: End) {
         race.await;
         for record in records {
             assert_eq!(subject.load(record.id(), now).await, None);
-            // Neither does a request that loaded the record long ago.
+            // A request that loaded the record long ago is refused too.
             assert_eq!(subject.commit_on(&record, &changes(now).set("late", b"1")).await, Err(Refusal::Gone));
         }
         assert!(subject.ids_of("ada", now).await.is_empty());
@@ -105,7 +105,7 @@ async fn commit_until_gone(subject: &Subject, mut base: Record, now: Timestamp, 
             Ok(new) => base = new,
             Err(refusal) => return assert_eq!(refusal, Refusal::Gone),
         }
-        assert!(!was_over, "a commit came after the end");
+        assert!(!was_over, "a commit was applied after the end");
     }
 }
 
@@ -123,7 +123,7 @@ pub async fn destroy_all_is_final_for_racing_logins(subject: &Subject) {
             async move {
                 match id {
                     None => assert_eq!(subject.destroy_all().await, 7),
-                    // Whether it came before the end does not matter.
+                    // Either order of the login and the end is valid.
                     Some(id) => _ = subject.commit(id, &changes(now).renew(NEW_SECRET).bind("ada")).await,
                 }
             }
@@ -156,19 +156,19 @@ struct Calls {
     are_over: AtomicBool,
 }
 
-/// A session of `ada` that came while calls ended the sessions there were.
+/// A session of `ada` that was created while calls ended the existing ones.
 struct Newcomer {
     id: SessionId,
-    /// Number of calls that had answered before it came.
+    /// Number of calls that had returned before its creation.
     answered: usize,
-    /// Number of calls that had begun when it was there.
+    /// Number of calls that had begun once it was created.
     begun: usize,
     /// Whether its login was acknowledged.
     is_in: bool,
 }
 
 impl Newcomer {
-    async fn come(subject: &Subject, calls: &Calls, logs_in: bool) -> Self {
+    async fn create(subject: &Subject, calls: &Calls, logs_in: bool) -> Self {
         let (now, answered) = (start(), calls.answered.load(Ordering::SeqCst));
         let (id, is_in) = if logs_in {
             let id = subject.begin(now).await;
@@ -189,7 +189,7 @@ async fn race_newcomers(subject: &Subject, end: End) {
             if number == 0 {
                 let _over = SetOnDrop(&calls.are_over);
                 for round in 0..CALLS {
-                    newcomers.push(Newcomer::come(&subject, &calls, round % 2 == 0).await);
+                    newcomers.push(Newcomer::create(&subject, &calls, round % 2 == 0).await);
                     calls.begun.fetch_add(1, Ordering::SeqCst);
                     ended += end.call(&subject).await;
                     calls.answered.fetch_add(1, Ordering::SeqCst);
@@ -200,9 +200,10 @@ async fn race_newcomers(subject: &Subject, end: End) {
             while last > 0 {
                 let is_over = calls.are_over.load(Ordering::SeqCst);
                 last -= usize::from(is_over);
-                // Some for each call, or a slow one would have more and more to end.
+                // A bounded number per call: otherwise a slow call would have more and more
+                // sessions to end.
                 if is_over || newcomers.len() < MOST_PER_CALL * (1 + calls.begun.load(Ordering::SeqCst)) {
-                    newcomers.push(Newcomer::come(&subject, &calls, number % 2 == 0).await);
+                    newcomers.push(Newcomer::create(&subject, &calls, number % 2 == 0).await);
                 } else {
                     subject.count().await;
                 }
@@ -216,9 +217,9 @@ async fn race_newcomers(subject: &Subject, end: End) {
     let mut living = Vec::new();
     for newcomer in &newcomers {
         let is_live = subject.load(newcomer.id, now).await.is_some();
-        assert!(newcomer.is_in || !is_live, "a session lives that was gone at its login");
-        assert!(is_live || newcomer.answered < CALLS, "a session has ended that came after the last call");
-        assert!(!is_live || newcomer.begun == CALLS, "a session lives that was there before the last call");
+        assert!(newcomer.is_in || !is_live, "a session is live that was gone at its login");
+        assert!(is_live || newcomer.answered < CALLS, "a session has ended that was created after the last call");
+        assert!(!is_live || newcomer.begun == CALLS, "a session is live that was created before the last call");
         let answer = if is_live { Ok(()) } else { Err(Refusal::Gone) };
         assert_eq!(subject.commit(newcomer.id, &changes(now).set("key", b"1")).await, answer);
         living.extend(is_live.then_some(newcomer.id));
@@ -263,7 +264,7 @@ pub async fn racing_ends_count_each_session_once(subject: &Subject) {
     }
 }
 
-/// Checks that a session that another principal takes over meanwhile is either theirs or ended.
+/// Checks that a session that a commit binds to another principal meanwhile is kept or ended.
 pub async fn a_session_that_changes_hands_is_ended_or_kept(subject: &Subject) {
     let now = start();
     for _ in 0..10 {
@@ -294,7 +295,7 @@ pub async fn a_session_that_changes_hands_is_ended_or_kept(subject: &Subject) {
     }
 }
 
-/// Checks that a session that is spared loses nothing among racing logouts and logins.
+/// Checks that an excepted session loses nothing among racing logouts and logins.
 pub async fn a_spared_session_keeps_its_racing_commits(subject: &Subject) {
     let now = start();
     let spared = subject.begin_of("ada", now).await;
@@ -337,7 +338,7 @@ pub async fn a_commit_under_way_revives_nothing(subject: &Subject) {
             _ => assert_eq!(subject.destroy_all().await, 1),
         }
         for commit in late {
-            // Whether it took effect before the end does not matter.
+            // Either order of the commit and the end is valid.
             let _ = answered(commit.await);
             assert_eq!(subject.load(record.id(), now).await, None);
         }

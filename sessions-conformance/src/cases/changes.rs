@@ -63,7 +63,7 @@ pub async fn only_set_immutable_replaces_an_immutable_entry(subject: &Subject) {
     assert_conflict(subject, |r| r.immutable("a", b"1"), |c| c.increment("a", 1)).await;
 }
 
-/// Checks that an entry that was made immutable by one commit is so for the next.
+/// Checks that an immutable entry stays immutable through later commits.
 pub async fn immutability_survives_other_commits(subject: &Subject) {
     let now = start();
     let id = subject.begin(now).await;
@@ -75,7 +75,7 @@ pub async fn immutability_survives_other_commits(subject: &Subject) {
     assert_eq!(entries(&subject.find(id, now).await), [plain("other", b"2"), plain("plan", b"4")]);
 }
 
-/// Checks sums from nothing, across zero and at the ends of the range.
+/// Checks sums of missing entries, across zero and at the ends of the range.
 pub async fn an_increment_adds_exactly(subject: &Subject) {
     let sums: [Sum<'_>; 13] = [
         (None, 1, b"1"),

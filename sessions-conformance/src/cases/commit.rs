@@ -138,16 +138,16 @@ pub async fn a_rotation_ends_at_the_first_use_of_its_secret(subject: &Subject) {
         subject.apply(id, &touch).await;
         let found = subject.find(id, now).await;
         assert_eq!(found.secret_hash(), SECRET);
-        assert!(found.has_successor(&NEW_SECRET), "the rotation goes on");
+        assert!(found.has_successor(&NEW_SECRET), "the rotation is not over");
     }
     subject.apply(id, &changes(now).rotate(WRONG_SECRET, Timestamp::from_millis(0))).await;
     for touch in touches(NEW_SECRET) {
         subject.apply(id, &touch).await;
         let found = subject.find(id, now).await;
-        assert_eq!(found.secret_hash(), NEW_SECRET, "its first use ends it");
+        assert_eq!(found.secret_hash(), NEW_SECRET, "the first use of its secret ends the rotation");
         assert!(!found.has_successor(&NEW_SECRET) && found.supersedes(&SECRET, now, SECOND));
     }
-    // What was under way with the old secret is written; it renews nothing.
+    // Requests under way with the old secret may write, but not renew.
     subject.apply(id, &changes(now).set("late", b"1")).await;
     assert_eq!(subject.commit(id, &changes(now).renew(SECRET)).await, Err(Refusal::Gone));
     subject.apply(id, &Changes::new(now, NEW_SECRET).renew(SECRET)).await;
@@ -299,7 +299,7 @@ pub async fn a_commit_returns_the_new_record(subject: &Subject) {
     assert_same(&subject.find(base.id(), now.after(SECOND)).await, &new);
 }
 
-/// Checks that a commit applies to the stored record, however old the one that its request loaded.
+/// Checks that a commit applies to the stored record, however old its base.
 pub async fn a_commit_on_an_old_base_changes_the_current_record(subject: &Subject) {
     let now = start();
     let first = subject.put(draft(fresh_id(), now).entry("count", b"0").entry("old", b"1")).await;
@@ -307,7 +307,7 @@ pub async fn a_commit_on_an_old_base_changes_the_current_record(subject: &Subjec
         assert_eq!(subject.commit_on(&first, &changes(now).increment("count", 1)).await, Ok(()));
     }
     subject.apply(first.id(), &changes(now).remove("old").set("new", b"2")).await;
-    // What held when the request loaded the record counts no more.
+    // Requirements are checked against the stored record, not against the base.
     let stale = changes(now).require("old", Some(b"1")).set("late", b"3");
     assert_eq!(subject.commit_on(&first, &stale).await, Err(Refusal::Conflict));
     let fitting = changes(now).require("new", Some(b"2")).set("late", b"3");
@@ -321,8 +321,8 @@ pub async fn a_commit_on_an_old_base_changes_the_current_record(subject: &Subjec
     assert_eq!(subject.load(first.id(), now).await, None);
 }
 
-/// Checks that a request which a renewal overtook consumes the flash that it has shown, and does
-/// nothing else.
+/// Checks that a request whose token was renewed meanwhile may only consume the flash that it has
+/// shown.
 pub async fn an_overtaken_request_consumes_its_flash(subject: &Subject) {
     let now = start();
     let id = subject.put(draft(fresh_id(), now).flash("seen", b"1").flash("other", b"2")).await.id();

@@ -92,7 +92,7 @@ pub async fn racing_creates_of_one_id_have_one_winner(subject: &Subject) {
     }
 }
 
-/// Checks that an absent record is neither found nor changed, and no error.
+/// Checks that an absent record is neither found nor changed, and causes no error.
 pub async fn an_absent_record_is_none_and_gone(subject: &Subject) {
     let now = start();
     let id = fresh_id();

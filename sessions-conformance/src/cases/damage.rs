@@ -4,7 +4,8 @@ use sessions_core::record::Refusal;
 use sessions_core::store::{Created, StoreErrorKind};
 
 use crate::fixtures::{
-    IDLE, NEW_SECRET, answered, assert_fails, assert_same, built, changes, draft, former, fresh_id, long_ago, sorted,
+    IDLE, NEW_SECRET, answered, assert_fails, assert_same, built, changes, draft, fresh_id, long_ago, old_record,
+    sorted,
 };
 use crate::setup::Damage;
 use crate::subject::Subject;
@@ -30,7 +31,7 @@ async fn assert_unusable(subject: &Subject, id: sessions_core::SessionId, kind: 
     for changes in
         [changes(now), changes(now).set("key", b"9").renew(NEW_SECRET), changes(now).clear_entries().clear_flashes()]
     {
-        match subject.store().commit(&former(id, now), &changes).await {
+        match subject.store().commit(&old_record(id, now), &changes).await {
             Ok(committed) => assert_eq!(committed, Err(Refusal::Gone)),
             Err(error) => assert_eq!(error.kind(), kind),
         }
@@ -91,7 +92,7 @@ pub async fn a_damaged_record_stops_no_logout(subject: &Subject) {
 
 /// Checks that a principal's session of a newer format ends with the others.
 ///
-/// A logout must also hold for the build that can read it.
+/// The logout must also apply to newer builds, which can read the session.
 pub async fn a_newer_format_stops_no_logout(subject: &Subject) {
     let ids = damaged(subject, Damage::NewerFormat).await;
     let ended = sorted(answered(subject.store().destroy_of_principal("ada", Some(ids[1])).await));
@@ -114,8 +115,8 @@ pub async fn a_newer_format_stops_no_destroy(subject: &Subject) {
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that a principal with a damaged record can sign in again, for which a request counts the
-/// principal's sessions.
+/// Checks that a principal with a damaged record can sign in again: a login counts the principal's
+/// sessions.
 pub async fn a_damaged_record_stops_no_login(subject: &Subject) {
     let now = long_ago(subject);
     for damage in [Damage::Corrupt, Damage::NewerFormat] {
@@ -128,7 +129,7 @@ pub async fn a_damaged_record_stops_no_login(subject: &Subject) {
     }
 }
 
-/// Checks that an error names the store that it comes from.
+/// Checks that an error names its store.
 pub async fn an_error_names_its_store(subject: &Subject) {
     let ids = damaged(subject, Damage::Corrupt).await;
     let error = subject.store().load(ids[1], long_ago(subject)).await.expect_err("the record is damaged");

@@ -45,7 +45,7 @@ pub async fn racing_destroys_have_one_winner(subject: &Subject) {
 
 /// Checks that no request in flight revives a session.
 ///
-/// Every commit that begins after the destroy has answered is gone.
+/// Every commit that begins after the destroy has returned is refused as gone.
 pub async fn a_destroy_is_final_among_racing_commits(subject: &Subject) {
     let now = start();
     for round in 0..10 {
@@ -66,7 +66,7 @@ pub async fn a_destroy_is_final_among_racing_commits(subject: &Subject) {
                 loop {
                     let was_over = is_over.load(Ordering::SeqCst);
                     let committed = subject.commit(id, &changes(now).increment("count", 1).set("late", b"1")).await;
-                    assert!(!was_over || committed == Err(Refusal::Gone), "a commit came after the destroy");
+                    assert!(!was_over || committed == Err(Refusal::Gone), "a commit was applied after the destroy");
                     if was_over {
                         return;
                     }
@@ -89,7 +89,7 @@ pub async fn a_destroy_is_final_for_a_racing_login(subject: &Subject) {
                 assert!(subject.destroy(id).await);
             } else {
                 let login = changes(now).renew(NEW_SECRET).bind("ada").set("admin", b"1");
-                // Whether it came before the destroy does not matter.
+                // Either order of the login and the destroy is valid.
                 let _ = subject.commit(id, &login).await;
             }
         });

@@ -1,4 +1,4 @@
-//! Expired sessions are dead, stored or not. The time is the one passed to the call.
+//! Expired sessions are dead, even while they are stored. The time is the one passed to the call.
 
 use std::time::Duration;
 

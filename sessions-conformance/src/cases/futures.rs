@@ -118,17 +118,17 @@ pub async fn a_dropped_destroy_is_all_or_nothing(subject: &Subject) {
     assert_eq!(subject.count().await, 0);
 }
 
-/// Checks that a dropped end of a principal's sessions leaves whole sessions.
+/// Checks that a dropped `destroy_of_principal` leaves whole sessions.
 pub async fn a_dropped_destroy_of_a_principal_leaves_whole_sessions(subject: &Subject) {
     drop_ends(subject, || subject.store().destroy_of_principal("ada", None)).await;
 }
 
-/// Checks that a dropped end of all sessions leaves whole sessions.
+/// Checks that a dropped `destroy_all` leaves whole sessions.
 pub async fn a_dropped_destroy_all_leaves_whole_sessions(subject: &Subject) {
     drop_ends(subject, || subject.store().destroy_all()).await;
 }
 
-/// Drops calls that end the sessions of `ada`, and then makes one to its end.
+/// Drops calls that end the sessions of `ada`, and then completes one.
 async fn drop_ends<T>(subject: &Subject, end: impl Fn() -> StoreFuture<T>) {
     let now = start();
     for polls in 0..=POLLS {
@@ -168,7 +168,7 @@ pub async fn a_dropped_sweep_leaves_whole_sessions(subject: &Subject) {
     for polls in 0..=POLLS {
         let records = put_five(subject, || draft(fresh_id(), now).idle(Some(BRIEF))).await;
         abandon(subject.store().sweep(10, now.after(BRIEF)), polls).await;
-        // By a clock that is behind, a session that is stored still lives.
+        // By a clock that is behind, a stored session is still live.
         assert_whole(subject, &records, now).await;
         assert_same(&subject.find(living.id(), now).await, &living);
     }

@@ -18,7 +18,7 @@ pub async fn two_handles_see_each_others_writes(subject: &Subject) {
     assert_same(&there.find(id, now).await, &record);
     for round in 0..10_u8 {
         let (writer, reader) = if round % 2 == 0 { (here, there) } else { (there, here) };
-        // The reader has read it before, and must not answer from memory.
+        // The reader has already loaded the record, and must not return a cached one.
         reader.find(id, now).await;
         writer.apply(id, &changes(now).set("key", &[round]).increment("count", 1)).await;
         assert_eq!(value(&reader.find(id, now).await, "key"), [round]);

@@ -88,7 +88,7 @@ pub async fn a_listing_shows_whole_records(subject: &Subject) {
     assert_same(&found[0], &record);
 }
 
-/// Checks that a listing has each session that lives throughout, whatever else changes.
+/// Checks that a listing has each session that is live throughout, whatever else changes.
 pub async fn a_listing_misses_no_session_that_stays(subject: &Subject) {
     let now = start();
     let stay = begin_many(subject, 30, now).await;

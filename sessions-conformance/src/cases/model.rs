@@ -16,7 +16,7 @@ use world::World;
 /// A store that waits for its disk runs these in a second or two.
 const SEQUENCES: usize = 32;
 
-/// Maximum number of shorter sequences to try in place of one that failed.
+/// Maximum number of smaller sequences to try after a failure.
 const MOST_TRIES: usize = 2000;
 
 /// Checks sequences of calls on a few sessions against a model.

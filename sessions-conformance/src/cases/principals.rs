@@ -32,7 +32,7 @@ pub async fn a_principal_has_the_sessions_bound_to_it(subject: &Subject) {
     assert_eq!(subject.find(anonymous, now).await.principal(), Some("ada"));
 }
 
-/// Checks that a principal's sessions are counted: all that are live, and no others' ones.
+/// Checks that a principal's live sessions are counted, and those of other principals are not.
 pub async fn sessions_of_a_principal_are_counted(subject: &Subject) {
     let now = start();
     let count = async |principal| answered(subject.store().count_of_principal(principal, now).await);
@@ -123,7 +123,7 @@ pub async fn one_session_may_be_spared(subject: &Subject) {
     let other = subject.begin_of("bob", now).await;
     assert_eq!(end(subject, "ada", Some(spared)).await, sorted([first, second]));
     assert_eq!(subject.ids_of("ada", now).await, [spared]);
-    // An exception of somebody else's session, or of none, spares nothing.
+    // Excepting another principal's session, or an absent one, spares nothing.
     assert_eq!(end(subject, "ada", Some(other)).await, [spared]);
     assert_eq!(end(subject, "bob", Some(fresh_id())).await, [other]);
     assert_eq!(subject.count().await, 0);

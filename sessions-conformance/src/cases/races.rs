@@ -82,7 +82,7 @@ pub async fn the_last_write_of_a_key_wins_whole(subject: &Subject) {
         for _ in 0..8 {
             subject.apply(id, &changes(now).set("one", text.as_bytes()).set("two", text.as_bytes())).await;
             let found = subject.find(id, now).await;
-            assert_eq!(value(&found, "one"), value(&found, "two"), "half of a commit was seen");
+            assert_eq!(value(&found, "one"), value(&found, "two"), "half of a commit was applied");
         }
     });
     race.await;
@@ -200,7 +200,7 @@ pub async fn an_old_secret_writes_nothing_after_a_renewal(subject: &Subject) {
                         return applied;
                     }
                 }
-                panic!("the renewal never came");
+                panic!("no renewal was applied");
             })
             .await;
         let found = subject.find(id, now).await;

@@ -56,7 +56,7 @@ pub async fn a_sweep_removes_and_reports_expired_sessions(subject: &Subject) {
         assert_eq!(subject.count().await, 1);
         assert!(subject.sweep(100, now.after(BRIEF)).await.is_empty());
         for id in &expired {
-            // Even with a clock that is behind: the record is removed.
+            // Even by a clock that is behind, since the record is removed.
             assert_eq!(subject.load(*id, now).await, None);
             assert!(!subject.destroy(*id).await);
         }
@@ -82,7 +82,7 @@ pub async fn a_sweep_stops_at_its_limit(subject: &Subject) {
     assert!(subject.load(living, now.after(BRIEF)).await.is_some());
 }
 
-/// Checks that a sweep goes by the deadline that the last commit has left.
+/// Checks that a sweep uses the deadline of the last commit.
 pub async fn a_sweep_follows_a_moved_deadline(subject: &Subject) {
     let now = long_ago(subject);
     let begin = async |idle, time, lifetime| {

@@ -70,7 +70,7 @@ impl Gate {
         wake_all(state);
     }
 
-    /// Lets one waiting future through, or else the next one.
+    /// Lets one waiting future through, or else the next one that arrives.
     pub fn let_one_through(&self) {
         let mut state = self.state();
         state.passes += 1;

@@ -49,7 +49,7 @@ pub(crate) fn damage(records: &Records, id: SessionId, damage: Damage) {
     }
 }
 
-/// Reads a record whose format [`damage`] may have changed, in place of an index of principals.
+/// Reads a record whose format [`damage`] may have changed. This replaces an index of principals.
 fn as_this_format(bytes: &[u8]) -> Option<Record> {
     let mut bytes = bytes.to_vec();
     bytes[0] = 1;
@@ -181,7 +181,7 @@ impl Bytes {
         }
     }
 
-    /// Empties the records that are about to end, if the fault ends them in two steps.
+    /// Empties the records of the sessions to end, if the fault ends them in two steps.
     async fn empty_first(&self, ends: impl Fn(&Record) -> bool) {
         if !self.has(Fault::EndsAreTwoSteps) {
             return;
@@ -277,7 +277,7 @@ fn repeat(changes: Changes, change: &Change<'_>) -> Changes {
         Verb::SetFlash => changes.set_flash(key, value),
         Verb::RemoveFlash | Verb::SpendFlash => changes.remove_flash(key),
         Verb::ConsumeFlash => changes.consume_flash(key, value),
-        _ => panic!("this store does not know the change"),
+        _ => panic!("this store does not support the change"),
     }
 }
 

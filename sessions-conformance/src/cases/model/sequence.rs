@@ -14,7 +14,7 @@ use crate::fixtures::{BRIEF, NEW_SECRET, SECRET, WRONG_SECRET};
 
 /// Number of ids in a sequence.
 pub(super) const SESSIONS: usize = 3;
-/// Number of steps in a sequence, at most.
+/// Maximum number of steps in a sequence.
 pub(super) const LONGEST: usize = 40;
 pub(super) const PRINCIPALS: [&str; 2] = ["ada", "*"];
 
@@ -22,7 +22,7 @@ const KEYS: [&str; 6] = ["a", "b", "", "a*", "\0", "\u{e9}"];
 const VALUES: [&[u8]; 8] = [b"0", b"1", b"-41", b"9223372036854775807", b"", b"text", b"\xff\0", b"1.0"];
 const SUMMANDS: [i64; 6] = [1, 0, -1, 42, i64::MAX, i64::MIN];
 
-/// A call of the store, or a step of the time.
+/// A call of the store, or a change of the time.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Create {

@@ -8,10 +8,10 @@ use sessions_core::store::{Created, StoreError};
 use sessions_core::{SessionId, Timestamp};
 
 use super::sequence::{Edit, Kind, Opening, PRINCIPALS, SESSIONS, Step};
-use crate::fixtures::{BRIEF, built, draft, entries, flashes, former, fresh_id, long_ago, sorted};
+use crate::fixtures::{BRIEF, built, draft, entries, flashes, fresh_id, long_ago, old_record, sorted};
 use crate::subject::Subject;
 
-/// A result whose error is a message, so that a smaller sequence can be tried.
+/// A result whose error is a message; a panic would prevent the search for a smaller sequence.
 type Played<T = ()> = Result<T, String>;
 
 macro_rules! ensure {
@@ -27,7 +27,7 @@ pub(super) struct World<'a> {
     subject: &'a Subject,
     ids: [SessionId; SESSIONS],
     now: Timestamp,
-    /// The records, with expired ones until they are known to be removed.
+    /// The records, including expired ones that the store may not have removed yet.
     records: BTreeMap<SessionId, Record>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> World<'a> {
         // A request with an old secret has loaded an old record.
         let base = match opening {
             Opening::Right => self.subject.base(id, self.now).await,
-            Opening::First | Opening::Wrong => former(id, self.now),
+            Opening::First | Opening::Wrong => old_record(id, self.now),
         };
         let committed = answered(self.subject.store().commit(&base, &changes).await)?;
         let expected = self.records.get(&id).map_or(Err(Refusal::Gone), |record| record.apply(&changes));
