@@ -1,4 +1,4 @@
-//! The account that servers run as if the tests run as root, which database servers refuse.
+//! The account of servers if the tests run as root, which database servers refuse.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -18,14 +18,15 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Returns an account without privileges if this process, which made the folder, has some.
+    /// Returns an account without privileges if root owns the directory, as when this process is
+    /// root.
     pub(crate) fn instead_of_owner(folder: &Path) -> Option<Self> {
         static NOBODY: OnceLock<Account> = OnceLock::new();
-        let is_root = fs::metadata(folder).expect("the folder exists").uid() == 0;
+        let is_root = fs::metadata(folder).expect("the directory exists").uid() == 0;
         is_root.then(|| *NOBODY.get_or_init(|| Self { user: id("-u"), group: id("-g") }))
     }
 
-    /// Makes the account the owner of a file or folder.
+    /// Makes the account the owner of a file or directory.
     pub(crate) fn own(self, path: &Path) -> io::Result<()> {
         chown(path, Some(self.user), Some(self.group))
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A certificate that has signed itself, and its key, as files.
+/// A self-signed certificate and its key, as files.
 #[derive(Debug)]
 pub struct Certificate {
     folder: PathBuf,
@@ -11,17 +11,17 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Writes a new certificate for `localhost` and its key into a folder.
+    /// Writes a new certificate for `localhost` and its key into a directory.
     ///
     /// # Panics
     ///
-    /// Panics if the folder is not writable.
+    /// Panics if the directory is not writable.
     #[must_use]
     pub fn new_in(folder: &Path) -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a name makes a certificate");
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("the name is valid");
         let certificate = Self { folder: folder.to_owned(), pem: made.cert.pem() };
-        fs::write(certificate.path(), &certificate.pem).expect("the folder is ours");
-        fs::write(certificate.key(), made.signing_key.serialize_pem()).expect("the folder is ours");
+        fs::write(certificate.path(), &certificate.pem).expect("the directory is ours");
+        fs::write(certificate.key(), made.signing_key.serialize_pem()).expect("the directory is ours");
         certificate
     }
 

@@ -11,8 +11,8 @@ use crate::server::Server;
 /// Time for the servers to agree, on a machine that is busy with other tests.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Script that sends some keys of slot `ARGV[1]` to port `ARGV[2]`, and returns the number of those
-/// that stay. Keys need not be text.
+/// Script that sends some keys of slot `ARGV[1]` to port `ARGV[2]`, and returns the number of keys
+/// that are left. Keys need not be text.
 const SEND_KEYS: &str = "local keys = redis.call('CLUSTER', 'GETKEYSINSLOT', ARGV[1], 500)
 if #keys > 0 then
     redis.call('MIGRATE', '127.0.0.1', ARGV[2], '', 0, 5000, 'KEYS', unpack(keys))
@@ -26,7 +26,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a cluster and waits until every server sees all of it.
+    /// Starts a cluster and waits until all servers agree on it.
     ///
     /// # Panics
     ///
@@ -40,7 +40,8 @@ impl Cluster {
         cluster
     }
 
-    /// Waits until every running server sees all slots and every primary has its replica.
+    /// Waits until all slots are served, as seen by every running server, and every primary has its
+    /// replica.
     ///
     /// # Panics
     ///
@@ -84,8 +85,8 @@ impl Cluster {
 
     /// Moves the slot of a key between two primaries, named by their index.
     ///
-    /// The slot pauses in every state that it passes through: before and after its keys move, and
-    /// with an owner that not all primaries know yet.
+    /// The move pauses in each of its states: before and after the keys move, and while not all
+    /// primaries have the new owner.
     ///
     /// # Panics
     ///
@@ -110,7 +111,7 @@ impl Cluster {
                 Ok(left) if left < least => (least, deadline) = (left, Instant::now() + TIMEOUT),
                 _ => {}
             }
-            // On a busy machine the servers lose sight of each other for a moment.
+            // On a busy machine, the servers may take each other for failed for a moment.
             let is_down = ["CLUSTERDOWN", "cluster is down"].iter().any(|text| answer.contains(text));
             let is_under_way = is_down || left.is_ok();
             assert!(is_under_way && Instant::now() < deadline, "the keys of a slot are not sent: {answer}");
@@ -120,13 +121,13 @@ impl Cluster {
         set(source, &["NODE", &target_id]);
     }
 
-    /// Waits until every replica has what its primary held when this was called.
+    /// Waits until every replica has the writes that its primary has at the time of the call.
     ///
     /// # Panics
     ///
     /// Panics if it takes too long.
     pub fn wait_for_replicas(&self) {
-        // Clients may go on writing, so a replica's offset need never equal that of its primary.
+        // Clients may continue to write, so a replica's offset may never equal that of its primary.
         let written: Vec<_> = self.servers.iter().map(|server| offset(server, "master_repl_offset:")).collect();
         self.wait_until("the replicas have caught up", |index, server| {
             !is_primary(server) || offset(server, "slave0:") >= written[index]
@@ -170,12 +171,12 @@ impl Cluster {
     }
 }
 
-/// Runs `redis-cli --cluster`, which waits without an end for servers that do not agree.
+/// Runs `redis-cli --cluster` with a deadline: it waits forever for servers that do not agree.
 fn manage(arguments: &[String]) {
     let mut command = Command::new("redis-cli");
     command.arg("--cluster").args(arguments).arg("--cluster-yes");
-    // A pipe that nobody reads meanwhile could fill up.
-    let mut said = tempfile::tempfile().expect("there is a folder for temporary files");
+    // A pipe that nothing reads meanwhile could fill up.
+    let mut said = tempfile::tempfile().expect("there is a directory for temporary files");
     command.stdin(Stdio::null()).stdout(said.try_clone().expect("a file has two handles"));
     let mut child = command.spawn().expect("redis-cli runs");
     let deadline = Instant::now() + TIMEOUT;
@@ -199,8 +200,8 @@ fn is_replicated(server: &Server) -> bool {
     info.contains("connected_slaves:1") || info.contains("master_link_status:up")
 }
 
-/// Returns the offset on a line of a server's `INFO replication`: its own, or that which a replica
-/// has acknowledged.
+/// Returns an offset from a server's `INFO replication`: its own, or the one that a replica has
+/// acknowledged.
 fn offset(server: &Server, name: &str) -> Option<u64> {
     let info = server.cli(&["INFO", "replication"]);
     let line = info.lines().find_map(|line| line.trim().strip_prefix(name))?;

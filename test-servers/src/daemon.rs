@@ -1,4 +1,4 @@
-//! What the database servers share: a process, its port and its folder.
+//! The common part of database servers: a process, its port and its directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
@@ -15,10 +15,10 @@ use crate::certificate::Certificate;
 use crate::guard::Guard;
 use crate::port::free_port;
 
-/// Time for a server to do what it is asked to, on a machine that is busy with other tests.
+/// Time for a server to start, stop or answer, on a machine that is busy with other tests.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A server that can be stopped and started again with the same arguments, port and folder.
+/// A server that can be stopped and started again with the same arguments, port and directory.
 #[derive(Debug)]
 pub(crate) struct Daemon {
     guard: Option<Guard>,
@@ -26,18 +26,18 @@ pub(crate) struct Daemon {
     pub(crate) arguments: Vec<String>,
     pub(crate) port: u16,
     pub(crate) account: Option<Account>,
-    /// Declared last, so that the server stops before its folder is removed.
+    /// Declared last, so that the server stops before its directory is removed.
     folder: TempDir,
 }
 
 impl Daemon {
-    /// Makes the folder of a server and chooses its port.
+    /// Makes the directory of a server and chooses its port.
     pub(crate) fn new(program: PathBuf) -> Self {
         let name = program.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let folder = TempDir::with_prefix(name + "-").expect("there is a folder for temporary files");
+        let folder = TempDir::with_prefix(name + "-").expect("there is a directory for temporary files");
         let account = Account::instead_of_owner(folder.path());
         if let Some(account) = account {
-            account.own(folder.path()).expect("root may give a folder away");
+            account.own(folder.path()).expect("root may give a directory away");
         }
         Self { guard: None, program, arguments: Vec::new(), port: free_port(), account, folder }
     }
@@ -73,17 +73,17 @@ impl Daemon {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Returns the folder.
+    /// Returns the directory.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Returns the path of a file in the folder.
+    /// Returns the path of a file in the directory.
     pub(crate) fn file(&self, name: &str) -> String {
         self.folder.path().join(name).to_string_lossy().into_owned()
     }
 
-    /// Returns a command that runs in the folder, as the server's user and without its settings.
+    /// Returns a command that runs in the directory, as the server's user and without its settings.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var_os("PATH").unwrap_or_default();

@@ -9,15 +9,15 @@ use crate::account::Account;
 
 /// Shell script that starts the server, signals it on request, and kills it once stdin is closed.
 ///
-/// The system closes the pipe if the test process is killed. Then only the shell is left to remove
-/// the folder. The script answers each request with a line.
+/// The system closes the pipe if the test process is killed. The shell then removes the directory,
+/// since no other process is left to do it. The script answers each request with a line.
 ///
-/// A signal from the terminal, or from what limits the time of the tests, reaches their whole
-/// process group. The shell ignores it, to be there for the cleaning up.
+/// A signal from the terminal, or from a program that limits the time of the tests, reaches their
+/// whole process group. The shell ignores it, so that it can clean up.
 ///
 /// Signals go to the server and to the processes that it forked. Postgres moves these to sessions
-/// of their own, so there is no group to signal. The server is suspended first, so that it forks
-/// no more meanwhile. A killed Postgres leaves a segment of shared memory behind, which the seventh
+/// of their own, so there is no group to signal. The server is suspended first, so that it does not
+/// fork meanwhile. A killed Postgres leaves a segment of shared memory behind, which the seventh
 /// line of its `postmaster.pid` names.
 const SCRIPT: &str = r#"trap '' INT QUIT HUP TERM
 dir=$1; program=$2; shift 2
@@ -52,12 +52,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Starts a program with its output in the folder's `log`, as another user if one is given.
+    /// Starts a program with its output in the directory's `log`, as another user if one is given.
     pub(crate) fn start(folder: &Path, program: &Path, arguments: &[String], account: Option<Account>) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "sh"]).arg(folder).arg(program).args(arguments);
         if let Some(account) = account {
-            // The current folder may be closed to the account.
+            // The current directory may be closed to the account.
             account.run(command.current_dir(folder));
         }
         let mut shell = command
@@ -90,8 +90,8 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // The word, or the end of the pipe, makes the shell kill the server, even a suspended one,
-        // and wait for its end.
+        // The request, or the end of the pipe, makes the shell kill the server, even a suspended
+        // one, and wait for its end.
         if let Some(mut pipe) = self.shell.stdin.take() {
             let _ = pipe.write_all(b"keep\n");
         }

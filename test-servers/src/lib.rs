@@ -1,16 +1,17 @@
 //! Real servers for tests: Redis, Valkey and Redis clusters, Postgres, PgBouncer and MariaDB. Each
-//! has a private port of the loopback interface, and its data in a temporary folder.
+//! has a private port of the loopback interface, and its data in a temporary directory.
 //!
 //! A server stops when its [`Server`], [`Postgres`], [`PgBouncer`] or [`MariaDb`] is dropped, or
 //! when the test process ends, even if that is killed. If a server is not installed, [`installed`],
 //! [`valkey_is_installed`], [`Postgres::is_installed`] and so on print a notice and return `false`,
 //! and the test returns early.
 //!
-//! The environment variable `SESSIONS_REDIS_SERVER` names another program to start than the
-//! redis-server on the `PATH`, and `SESSIONS_VALKEY_SERVER` another valkey-server. redis-cli is
-//! required for both. If tests run as root, databases run as another user, as they refuse root.
+//! The environment variable `SESSIONS_REDIS_SERVER` names the program to start instead of the
+//! redis-server on the `PATH`, and `SESSIONS_VALKEY_SERVER` that instead of the valkey-server.
+//! redis-cli is required for both. If tests run as root, databases run as another user, as they
+//! refuse root.
 //!
-//! A [`Proxy`] in front of a server acts as a bad network.
+//! A [`Proxy`] in front of a server simulates a bad network.
 //!
 //! ```
 //! if !test_servers::installed() {

@@ -20,7 +20,7 @@ const LOG_SIZE: &str = "--innodb-log-file-size=8M";
 
 /// A running MariaDB server.
 ///
-/// By default a commit survives the death of the server, but not that of the machine: see
+/// By default a commit survives a crash of the server, but not of the machine: see
 /// [`DURABLE`](Self::DURABLE).
 #[derive(Debug)]
 pub struct MariaDb {
@@ -91,7 +91,7 @@ impl MariaDb {
         template::fill(daemon, &[&version, &INSTALL.join(" ")], || {
             let mut command = daemon.command(&install);
             read(command.args(INSTALL).arg(format!("--datadir={}", daemon.file("data"))));
-            // A folder is a database. The one that the program would make is latin1.
+            // A directory is a database. The one that the program would create uses latin1.
             read(daemon.command("mkdir").arg("data/test"));
         });
         daemon.arguments = arguments(daemon, settings);
@@ -112,7 +112,7 @@ impl MariaDb {
         self.daemon.port
     }
 
-    /// Returns the URL of the database `test`, as a user that may do everything.
+    /// Returns the URL of the database `test`, as a user with all privileges.
     #[must_use]
     pub fn url(&self) -> String {
         url(self.daemon.port)
@@ -146,7 +146,7 @@ impl MariaDb {
         read(client(&self.daemon).args(["-e", statements]))
     }
 
-    /// Returns the folder of all the server's files: its data, its logs and its sockets.
+    /// Returns the directory of the server's data, logs and sockets.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.daemon.folder()
@@ -157,7 +157,7 @@ impl MariaDb {
         self.daemon.kill();
     }
 
-    /// Shuts the server down in good order. Clients are disconnected.
+    /// Shuts the server down cleanly. Clients are disconnected.
     pub fn stop(&mut self) {
         self.daemon.stop("TERM");
     }
@@ -193,7 +193,7 @@ fn arguments(daemon: &Daemon, settings: &[(&str, &str)]) -> Vec<String> {
         ("socket", &socket),
         ("pid-file", &pid),
         ("tmpdir", &folder),
-        // As Debian configures it; without, it would be latin1.
+        // As Debian configures it; the default would be latin1.
         ("character-set-server", "utf8mb4"),
         ("innodb-flush-log-at-trx-commit", "2"),
         ("innodb-flush-method", "nosync"),

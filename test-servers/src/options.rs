@@ -31,9 +31,9 @@ impl Options {
         self
     }
 
-    /// Makes the server write every command to disk before it replies.
+    /// Makes the server write every command to disk before it answers.
     ///
-    /// So a restart loses nothing.
+    /// A restart then loses nothing.
     pub fn durable(self) -> Self {
         self.argument("--appendonly", "yes").argument("--appendfsync", "always")
     }

@@ -15,7 +15,7 @@ use crate::programs::{find, report_missing};
 #[derive(Debug)]
 pub struct PgBouncer {
     daemon: Daemon,
-    /// The folder of Postgres' programs.
+    /// The directory of Postgres' programs.
     programs: PathBuf,
 }
 
@@ -54,7 +54,7 @@ impl PgBouncer {
         let programs = programs().expect("Postgres is installed");
         let mut daemon = Daemon::new(find("pgbouncer").expect("PgBouncer is installed"));
         let file = daemon.file("pgbouncer.ini");
-        fs::write(&file, configuration(&daemon, postgres.port(), settings)).expect("the folder is ours");
+        fs::write(&file, configuration(&daemon, postgres.port(), settings)).expect("the directory is ours");
         daemon.arguments = vec![file];
         let mut pooler = Self { daemon, programs };
         pooler.launch();

@@ -9,16 +9,16 @@ use crate::programs::{find, report_missing, version};
 use crate::template;
 use crate::{Certificate, Proxy};
 
-/// Folder where Debian keeps each version of Postgres, none of them on the `PATH`.
+/// Directory where Debian keeps each version of Postgres, none of them on the `PATH`.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-/// A role that may do everything, without a password.
+/// A role with all privileges, without a password.
 const ROLE: &str = "postgres";
 
 /// Options of initdb.
 const INITDB: [&str; 5] = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale", "--no-sync"];
 
-/// Who may connect to a server with TLS.
+/// The clients that may connect to a server with TLS.
 const TLS_ONLY: &str = "local all all trust\nhostssl all all all trust\n";
 
 /// A setting that concerns a primary only.
@@ -26,12 +26,12 @@ const STANDBY_NAMES: &str = "synchronous_standby_names";
 
 /// A running Postgres server.
 ///
-/// By default a commit survives the death of the server, but not that of the machine: see
+/// By default a commit survives a crash of the server, but not of the machine: see
 /// [`DURABLE`](Self::DURABLE).
 #[derive(Debug)]
 pub struct Postgres {
     daemon: Daemon,
-    /// The folder of Postgres' programs.
+    /// The directory of Postgres' programs.
     programs: PathBuf,
     settings: Vec<(String, String)>,
     certificate: Option<Certificate>,
@@ -55,7 +55,7 @@ impl Postgres {
         is_installed
     }
 
-    /// Returns whether Postgres can be started, for programs that are no tests.
+    /// Returns whether Postgres can be started, for programs that are not tests.
     #[must_use]
     pub fn can_start() -> bool {
         programs().is_some()
@@ -91,7 +91,7 @@ impl Postgres {
         let mut server = Self::new(Vec::new());
         let certificate = server.daemon.certificate();
         let rules = server.daemon.folder().join("pg_hba.conf");
-        fs::write(&rules, TLS_ONLY).expect("the folder is ours");
+        fs::write(&rules, TLS_ONLY).expect("the directory is ours");
         let files = [("ssl_cert_file", certificate.path()), ("ssl_key_file", certificate.key()), ("hba_file", rules)];
         let files = files.iter().map(|(name, path)| ((*name).to_owned(), path.display().to_string()));
         server.settings = owned(&[("ssl", "on")]).into_iter().chain(files).collect();
@@ -161,25 +161,25 @@ impl Postgres {
     ///
     /// # Panics
     ///
-    /// Panics if it is no standby.
+    /// Panics if it is not a standby.
     pub fn promote(&self) {
         assert_eq!(self.sql("SELECT pg_promote()"), "t", "the standby is promoted");
     }
 
     /// Makes commits wait until a standby has them too.
     ///
-    /// A standby that is started later inherits this: once promoted, it waits for one of its own.
+    /// A standby that is started later inherits this: once promoted, it waits for its own standby.
     ///
     /// # Panics
     ///
     /// Panics if the server does not run.
     pub fn require_standby(&self) {
-        // Not in the arguments: a standby copies the file that this is written to.
+        // Not in the arguments: this is written to a file that a standby copies.
         let _ = self.sql(&format!("ALTER SYSTEM SET {STANDBY_NAMES} = '*'"));
         assert_eq!(self.sql("SELECT pg_reload_conf()"), "t", "the setting is read");
     }
 
-    /// Waits until every standby shows all that was committed so far.
+    /// Waits until every standby shows all commits so far.
     ///
     /// # Panics
     ///
@@ -196,7 +196,7 @@ impl Postgres {
         self.daemon.port
     }
 
-    /// Returns the URL of the database `postgres`, as a user that may do everything.
+    /// Returns the URL of the database `postgres`, as a user with all privileges.
     #[must_use]
     pub fn url(&self) -> String {
         url(self.daemon.port)
@@ -224,7 +224,7 @@ impl Postgres {
         psql(&self.daemon, &self.programs, ROLE, statements)
     }
 
-    /// Returns the folder of all the server's files: its data, its logs and its sockets.
+    /// Returns the directory of the server's data, logs and sockets.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.daemon.folder()
@@ -235,7 +235,7 @@ impl Postgres {
         self.daemon.kill();
     }
 
-    /// Shuts the server down in good order. Clients are disconnected.
+    /// Shuts the server down cleanly. Clients are disconnected.
     pub fn stop(&mut self) {
         self.daemon.stop("INT");
     }
@@ -276,8 +276,8 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Postgres ends its own processes more cleanly than the guard could: in a container
-        // without an init process, those of a killed server stay behind as zombies.
+        // Postgres ends its own processes more cleanly than the guard could: in a container without
+        // an init process, the processes of a killed server become zombies.
         self.daemon.thaw();
         self.daemon.stop("QUIT");
     }
@@ -287,7 +287,7 @@ fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
     settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Returns the folder of Postgres' programs: that of the `PATH`, or else the newest of Debian's.
+/// Returns the directory of Postgres' programs: on the `PATH`, or else Debian's newest.
 pub(crate) fn programs() -> Option<PathBuf> {
     if let Some(postgres) = find("postgres").and_then(|postgres| postgres.canonicalize().ok()) {
         return postgres.parent().map(Path::to_owned);
@@ -312,7 +312,7 @@ fn arguments(daemon: &Daemon, settings: &[(String, String)]) -> Vec<String> {
         ("fsync", "off"),
         ("full_page_writes", "off"),
         ("shared_buffers", "16MB"),
-        // Within the data folder, so that a killed server leaves nothing in /dev/shm.
+        // Within the data directory, so that a killed server leaves nothing in /dev/shm.
         ("dynamic_shared_memory_type", "mmap"),
         ("hot_standby", "on"),
     ];
@@ -325,7 +325,7 @@ pub(crate) fn url(port: u16) -> String {
     format!("postgres://{ROLE}@127.0.0.1:{port}/postgres")
 }
 
-/// Runs statements on the Unix socket in the folder of a server.
+/// Runs statements on the Unix socket in the directory of a server.
 pub(crate) fn psql(daemon: &Daemon, programs: &Path, database: &str, statements: &str) -> String {
     let mut command = daemon.command(programs.join("psql"));
     command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", &daemon.file(""), "-p", &daemon.port.to_string()]);

@@ -6,10 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Folders of servers that are not on every user's `PATH`.
+/// Directories of servers that are not on every user's `PATH`.
 const MORE_FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 
-/// Returns the folder that cargo builds into, unless it is told another one.
+/// Returns the directory that cargo builds into by default.
 pub(crate) fn target() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target")
 }
@@ -21,7 +21,7 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
-/// Returns what a program prints when asked for its version, or nothing if it does not run.
+/// Returns the output of a program's `--version`, or `None` if the program does not run.
 pub(crate) fn version(program: impl AsRef<OsStr>) -> Option<String> {
     let mut command = Command::new(program);
     let output = command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;

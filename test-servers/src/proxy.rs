@@ -16,7 +16,7 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct State {
-    /// Port that new connections lead to.
+    /// Target port of new connections.
     target: AtomicU16,
     /// Number of replies until one is lost together with its connection; none if negative.
     replies_left: AtomicI64,
@@ -92,7 +92,7 @@ impl Proxy {
         format!("redis://{}", self.address)
     }
 
-    /// Leads new connections to another port. Existing ones stay with their server.
+    /// Directs new connections to another port. Existing ones keep their server.
     pub fn retarget(&self, port: u16) {
         self.state.target.store(port, Ordering::SeqCst);
     }
@@ -102,7 +102,7 @@ impl Proxy {
         self.lose_reply(1);
     }
 
-    /// Loses the reply number `number` from now on, and the connection with it.
+    /// Loses the `number`th reply from now on, and the connection with it.
     pub fn lose_reply(&self, number: i64) {
         self.state.replies_left.store(number, Ordering::SeqCst);
     }
@@ -150,7 +150,7 @@ impl Proxy {
     ///
     /// # Panics
     ///
-    /// Panics if there is none, or the server has closed the connection.
+    /// Panics if no request is held, or the server has closed the connection.
     pub fn release_request(&self) {
         let held = self.state.held_request.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (mut server, request) = held.expect("a request is held");
@@ -177,7 +177,7 @@ impl Proxy {
 
 impl State {
     fn join(self: &Arc<Self>, client: TcpStream, server: TcpStream) {
-        // Both ends disable Nagle's algorithm, and would wait for the proxy's.
+        // Both ends disable Nagle's algorithm, so the proxy must not delay bytes either.
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
         let (Ok(from_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else {
             return;
@@ -239,7 +239,7 @@ impl State {
     }
 }
 
-/// What happens to bytes that were received.
+/// The treatment of received bytes.
 enum Fate {
     Passed,
     Swallowed,

@@ -2,8 +2,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A guard that raises a flag when it is dropped.
 ///
-/// Threads of a scope that work until the flag is raised then end even if the test panics.
-/// Otherwise the scope would wait for them forever.
+/// Scoped threads that work until the flag is raised then end even if the test panics. Without the
+/// guard, the scope would wait for them forever.
 #[derive(Debug)]
 pub struct RaiseOnDrop<'a>(pub &'a AtomicBool);
 

@@ -22,7 +22,7 @@ pub struct Server {
     port: u16,
     options: Options,
     certificate: Option<Certificate>,
-    /// Declared last, so that the server stops before its folder is removed.
+    /// Declared last, so that the server stops before its directory is removed.
     folder: TempDir,
 }
 
@@ -38,7 +38,7 @@ impl Server {
     }
 
     pub(crate) fn with(options: Options) -> Self {
-        let folder = TempDir::with_prefix("redis-").expect("there is a folder for temporary files");
+        let folder = TempDir::with_prefix("redis-").expect("there is a directory for temporary files");
         let certificate = options.tls.then(|| Certificate::new_in(folder.path()));
         let mut server = Self { guard: None, port: free_port(), options, certificate, folder };
         server.launch();
@@ -70,7 +70,7 @@ impl Server {
             ["--bind", "127.0.0.1", "--port", plain, "--dir", &folder, "--unixsocket", &socket, "--save", ""]
                 .map(str::to_owned)
                 .into();
-        // Replicas of tests do not wait for others that might want a copy, too.
+        // A primary does not wait for further replicas before it sends a copy.
         arguments.extend(["--repl-diskless-sync-delay", "0"].map(str::to_owned));
         if self.options.tls {
             let file = |name: &str| format!("{folder}/{name}");
@@ -134,7 +134,7 @@ impl Server {
         self.guard = None;
     }
 
-    /// Restarts a killed server with the same port and folder.
+    /// Restarts a killed server with the same port and directory.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! Initialized data folders, kept in the target folder: to initialize one takes seconds.
+//! Initialized data directories, kept in the target directory: initializing one takes seconds.
 
 use std::fs::{self, DirBuilder};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,7 +13,7 @@ use crate::account::Account;
 use crate::daemon::Daemon;
 use crate::programs::target;
 
-/// Gives a server a data folder, which `initialize` makes if there is none of this kind.
+/// Copies a data directory of this kind to a server; `initialize` makes the first one.
 ///
 /// The kind is the version of the program and the options of the initialization.
 pub(crate) fn fill(daemon: &Daemon, kind: &[&str], initialize: impl FnOnce()) {
@@ -24,10 +24,10 @@ pub(crate) fn fill(daemon: &Daemon, kind: &[&str], initialize: impl FnOnce()) {
     let data = daemon.folder().join("data");
     if template.is_dir() {
         drop(lock);
-        copy(&template, &data, daemon.account).expect("a data folder can be copied");
+        copy(&template, &data, daemon.account).expect("a data directory can be copied");
     } else {
         initialize();
-        save(&data, &template).expect("the target folder is writable");
+        save(&data, &template).expect("the target directory is writable");
     }
 }
 
@@ -50,7 +50,7 @@ fn save(data: &Path, template: &Path) -> io::Result<()> {
 }
 
 fn copy(from: &Path, to: &Path, owner: Option<Account>) -> io::Result<()> {
-    // Postgres refuses a folder that others can read.
+    // Postgres refuses a directory that others can read.
     DirBuilder::new().mode(0o700).create(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::programs::{find, report_missing, target, version};
 
-/// The oldest version that the tests are about.
+/// The oldest version that the tests support.
 const OLDEST: (u32, u32) = (8, 1);
 
 /// Returns whether a Valkey server can be started, and prints a notice if not.

@@ -1,4 +1,4 @@
-//! What is left of the servers: nothing, even if the test process is killed.
+//! Servers leave nothing behind, even if the test process is killed.
 
 use std::env;
 use std::fs;
@@ -12,21 +12,21 @@ use std::time::{Duration, Instant};
 
 use test_servers::{MariaDb, Postgres};
 
-/// Set in a process that is to be killed.
+/// Environment variable of a process that the test kills.
 const DOOMED: &str = "SESSIONS_DOOMED_TEST";
 
 /// Time for servers to end on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Linux' list of segments of shared memory.
+/// The kernel's list of shared memory segments.
 const SEGMENTS: &str = "/proc/sysvipc/shm";
 
-/// What a server takes up on this machine.
+/// The traces of a server on this machine.
 #[derive(Debug)]
 struct Traces {
     port: u16,
     folder: String,
-    /// The id of a segment of shared memory.
+    /// The id of a shared memory segment.
     segment: Option<String>,
 }
 
@@ -59,7 +59,7 @@ impl Traces {
         println!("\nserver\t{port}\t{folder}{segment}");
     }
 
-    /// Returns, for port, folder and segment, whether it is still there.
+    /// Returns whether the port, the directory and the segment still exist.
     fn are_there(&self) -> Vec<bool> {
         let is_taken = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).is_err();
         let segments = || fs::read_to_string(SEGMENTS).unwrap();
@@ -68,7 +68,7 @@ impl Traces {
     }
 }
 
-/// Runs the current test in another process, up to where it has started a server, and ends that.
+/// Runs the current test in another process until it has started a server, and ends the process.
 fn end_test(end: fn(&mut Child)) {
     let thread = thread::current();
     let name = thread.name().unwrap();
@@ -95,8 +95,8 @@ fn is_doomed() -> bool {
     env::var_os(DOOMED).is_some()
 }
 
-/// Waits to be killed, or for the end of the process that would do so.
-fn wait_for_death() {
+/// Waits to be killed, or until the test process has ended.
+fn wait_to_be_killed() {
     let _ = std::io::stdin().read_line(&mut String::new());
 }
 
@@ -125,7 +125,7 @@ fn check_postgres(end: fn(&mut Child)) {
     if is_doomed() {
         let server = Postgres::start();
         Traces::of_postgres(&server).print();
-        return wait_for_death();
+        return wait_to_be_killed();
     }
     end_test(end);
 }
@@ -137,7 +137,7 @@ fn check_mariadb(end: fn(&mut Child)) {
     if is_doomed() {
         let server = MariaDb::start();
         Traces::of_mariadb(&server).print();
-        return wait_for_death();
+        return wait_to_be_killed();
     }
     end_test(end);
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use test_servers::{MariaDb, PgBouncer, Postgres, Proxy};
 
-/// A connection to a port, with what a test needs of Postgres' protocol.
+/// A connection to a port, with a part of Postgres' protocol.
 struct Connection(TcpStream);
 
 impl Connection {
@@ -50,7 +50,7 @@ impl Connection {
         received.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
-    /// Returns whether the other end has closed it.
+    /// Returns whether the other end has closed the connection.
     fn is_closed(&mut self) -> bool {
         self.receive().is_ok_and(|received| received.is_empty())
     }
@@ -154,7 +154,7 @@ fn a_held_request_reaches_postgres_after_its_client_left() {
 }
 
 #[test]
-fn a_proxy_leads_new_connections_to_another_server() {
+fn a_proxy_directs_new_connections_to_another_server() {
     if !Postgres::is_installed() {
         return;
     }
@@ -174,7 +174,7 @@ fn a_proxy_leads_new_connections_to_another_server() {
 }
 
 #[test]
-fn a_proxy_stands_before_mariadb() {
+fn a_proxy_loses_a_reply_of_mariadb() {
     if !MariaDb::is_installed() {
         return;
     }

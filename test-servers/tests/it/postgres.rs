@@ -6,7 +6,7 @@ const WRITE: &str = "CREATE TABLE t (value int); INSERT INTO t VALUES (42)";
 const READ: &str = "SELECT value FROM t";
 
 #[test]
-fn a_row_survives_the_death_of_the_server() {
+fn a_row_survives_a_killed_server() {
     if !Postgres::is_installed() {
         return;
     }
@@ -34,7 +34,7 @@ fn a_row_survives_a_shutdown() {
 }
 
 #[test]
-fn the_disk_is_waited_for_on_request_only() {
+fn commits_wait_for_the_disk_only_if_durable() {
     if !Postgres::is_installed() {
         return;
     }

@@ -12,7 +12,7 @@ fn keeps_its_data(options: Options) -> Server {
 }
 
 #[test]
-fn a_key_survives_the_death_of_a_durable_redis() {
+fn a_key_survives_a_killed_durable_redis() {
     if !installed() {
         return;
     }
@@ -20,7 +20,7 @@ fn a_key_survives_the_death_of_a_durable_redis() {
 }
 
 #[test]
-fn a_key_survives_the_death_of_a_durable_valkey() {
+fn a_key_survives_a_killed_durable_valkey() {
     if !valkey_is_installed() {
         return;
     }

@@ -29,7 +29,7 @@ fn a_synchronous_primary_waits_for_its_standby() {
     let mut primary = Postgres::start_with(&settings);
     let standby = Postgres::start_standby(&primary);
     let _ = primary.sql("CREATE TABLE t (value int); INSERT INTO t VALUES (42)");
-    assert_eq!(standby.sql("SELECT value FROM t"), "42", "the commit waited until the standby showed it");
+    assert_eq!(standby.sql("SELECT value FROM t"), "42", "the commit waited for the standby");
     primary.kill();
     standby.promote();
     assert_eq!(standby.sql("INSERT INTO t VALUES (43); SELECT count(*) FROM t"), "2", "it waits for no other");
@@ -41,7 +41,7 @@ fn waiting(server: &Postgres) -> String {
 }
 
 #[test]
-fn a_promoted_standby_inherits_the_need_of_one() {
+fn a_promoted_standby_waits_for_its_own_standby() {
     if !Postgres::is_installed() {
         return;
     }
