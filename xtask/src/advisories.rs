@@ -1,8 +1,8 @@
 //! The committed snapshot of the RustSec advisory database. `cargo xtask advisories` renews it.
 //!
-//! The database is a Git repository outside the package registries, which a test machine may not
-//! reach. So `cargo xtask deny` checks against a snapshot: one line for each advisory of any crate,
-//! so that a dependency added later is covered too.
+//! The database is a Git repository outside the package registries, which a test machine may be
+//! unable to reach. `cargo xtask deny` therefore checks against a snapshot. It has the advisories
+//! of all crates, so that a dependency added later is covered too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub(crate) fn renew(words: &[String]) -> Result<(), String> {
     let clone = match words {
         [] => fresh_clone()?,
         [folder] => PathBuf::from(folder),
-        _ => return Err("usage: cargo xtask advisories [FOLDER]".into()),
+        _ => return Err("usage: cargo xtask advisories [DIRECTORY]".into()),
     };
     let date = read(Command::new("git").arg("-C").arg(&clone).args(["log", "-1", "--format=%cs"]))?;
     let snapshot = Snapshot { date: date.trim().to_owned(), advisories: of_database(&clone)? };
@@ -125,7 +125,7 @@ impl Snapshot {
     pub(crate) fn write_database(&self, folder: &Path) -> Result<(), String> {
         for advisory in &self.advisories {
             let file = folder.join("crates").join(&advisory.package).join(format!("{}.md", advisory.id));
-            let parent = file.parent().expect("it was just joined");
+            let parent = file.parent().expect("the path has a parent");
             fs::create_dir_all(parent)
                 .and_then(|()| fs::write(&file, advisory.to_markdown()))
                 .map_err(|error| format!("{}: {error}", file.display()))?;
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_advisory_is_an_error() {
+    fn invalid_advisories_and_snapshots_are_errors() {
         for text in ["", "# Title", "```toml\n[advisory]\n```", "```toml\n[advisory\n```"] {
             assert!(Advisory::from_markdown(text).is_err(), "{text:?}");
         }
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_snapshot_knows_an_old_advisory() {
+    fn the_committed_snapshot_has_an_old_advisory() {
         let snapshot = Snapshot::committed().unwrap();
         assert!(snapshot.advisories.iter().any(|advisory| advisory.id == "RUSTSEC-2017-0005"));
         assert!(snapshot.advisories.len() > 1000);

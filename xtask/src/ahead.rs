@@ -8,21 +8,21 @@ use crate::{bench, fuzz, install, msrv};
 /// The first step whose tests spend much of their time waiting.
 pub(crate) const DURING: &str = "unit";
 
-/// Steps with builds in folders of their own, which therefore delay no other step.
+/// Steps with builds in directories of their own, which therefore delay no other step.
 const BUILDS: &[(&str, Builds)] =
     &[("fuzz", fuzz::builds), ("counts", bench::builds), ("msrv", msrv::builds), ("deny", install::missing_cargo_deny)];
 
 /// A function that returns the builds of a step.
 type Builds = fn() -> Vec<Command>;
 
-/// Builds in the background, which end with this value.
+/// Builds in the background, killed on drop.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead(Vec<Child>);
 
 impl Ahead {
-    /// Starts the builds of those among the steps that can be built early.
+    /// Starts the builds of the steps that can be built early.
     ///
-    /// A build that fails is not reported: its step repeats it, and waits for one that is running.
+    /// A failed build is not reported: its step repeats it. A step waits for its running build.
     pub(crate) fn start<'a>(&mut self, steps: impl Iterator<Item = &'a str>) {
         let builds = steps.filter_map(|name| BUILDS.iter().find(|(step, _)| *step == name));
         for command in builds.flat_map(|(_, commands)| commands()) {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_steps_that_are_named_exist() {
+    fn every_named_step_exists() {
         for name in BUILDS.iter().map(|(name, _)| *name).chain([DURING]) {
             assert!(steps::find(name).is_some(), "{name}");
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask api`: the public API of each published crate is the one in the folder `api/`.
+//! `cargo xtask api`: compares the public API of each published crate with the directory `api/`.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -13,10 +13,10 @@ use crate::workspace::members;
 /// Version of rustdoc's JSON that the crate `public-api` reads, that of Rust 1.95.
 const FORMAT: u32 = 57;
 
-/// Names the real rustdoc to the stand-in for it.
+/// Environment variable that names the real rustdoc.
 const RUSTDOC: &str = "XTASK_RUSTDOC";
 
-/// Compares the public API with the committed one, or replaces that with `--bless`.
+/// Compares the public API with the committed one, or replaces the latter with `--bless`.
 pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
     match words {
         [] => check(),
@@ -40,7 +40,9 @@ pub(crate) fn check() -> Result<(), String> {
     if changes.is_empty() {
         return Ok(());
     }
-    Err(format!("the public API changed:{changes}\nIf it was meant to: cargo xtask api --bless, and commit the result"))
+    Err(format!(
+        "the public API changed:{changes}\nIf this is intended, run: cargo xtask api --bless, and commit the result"
+    ))
 }
 
 fn bless() -> Result<(), String> {
@@ -72,7 +74,7 @@ fn current() -> Result<Option<Vec<(String, String)>>, String> {
         if !text.contains(&format!("\"format_version\":{FORMAT}")) {
             return Ok(None);
         }
-        // Auto traits and blanket implementations follow from what is listed.
+        // Auto traits and blanket implementations follow from the listed items.
         let api = public_api::Builder::from_rustdoc_json(json).omit_blanket_impls(true).omit_auto_trait_impls(true);
         let api = api.build().map_err(|error| format!("cannot list the API of {name}: {error}"))?;
         apis.push((name.to_owned(), format!("{api}\n")));
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn only_bless_is_taken() {
+    fn only_bless_is_accepted() {
         assert!(run_words(&["--bles".to_owned()]).is_err());
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn fmt() -> Result<(), String> {
 
 /// Checks the benchmarks for warnings.
 ///
-/// They are built in the root's target folder, which has most of the dependencies already.
+/// They are built in the root's target directory, which already has most of the dependencies.
 pub(crate) fn clippy() -> Result<(), String> {
     let mut clippy = cargo(&format!("clippy {CHECKED} --all-targets --manifest-path"));
     clippy.arg(manifest()).arg("--target-dir").arg(target_folder()?);

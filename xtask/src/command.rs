@@ -4,9 +4,9 @@ use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Returns the folder that holds the workspace.
+/// Returns the directory that holds the workspace.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a directory of the workspace")
 }
 
 /// Returns a command for the cargo that runs xtask, with arguments separated by spaces.
@@ -14,8 +14,8 @@ pub(crate) fn cargo(arguments: &str) -> Command {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(arguments.split_whitespace()).current_dir(root());
-    // These describe xtask. Build scripts that watch them would run again after each cargo that is
-    // started by hand.
+    // These variables describe xtask. Build scripts that watch them would run again after each
+    // cargo that is started by hand.
     let describes_xtask = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(describes_xtask)) {
         command.env_remove(name);
@@ -58,7 +58,7 @@ pub(crate) fn line(command: &Command) -> String {
     let program = program.file_stem().unwrap_or(program.as_os_str());
     let mut line = String::new();
     for (name, value) in command.get_envs() {
-        // A variable without a value is one that is removed.
+        // A variable without a value is removed.
         let Some(value) = value else { continue };
         line.push_str(&format!("{}='{}' ", name.to_string_lossy(), value.to_string_lossy()));
     }

@@ -10,14 +10,15 @@ use crate::install;
 /// Age in days from which the check warns that the snapshot should be renewed.
 const OLD: i64 = 90;
 
-/// The folder where cargo-deny looks for its database, named after the database's URL and its hash.
+/// The directory where cargo-deny looks for its database, named after the database's URL and its
+/// hash.
 const DATABASE: &str = "advisory-db-3157b0e258782691";
 
 /// Checks the dependencies against `deny.toml` and the committed snapshot of the advisories.
 pub(crate) fn check() -> Result<(), String> {
     install::install_cargo_deny()?;
     let snapshot = Snapshot::committed()?;
-    println!("{}", told(&snapshot.date, snapshot.advisories.len(), snapshot.age_in_days()));
+    println!("{}", summary(&snapshot.date, snapshot.advisories.len(), snapshot.age_in_days()));
     let folder = root().join("target/deny");
     write(&folder, &snapshot)?;
     // cargo-deny runs offline here, so that it does not fetch a newer database. Fetch the crates
@@ -26,12 +27,12 @@ pub(crate) fn check() -> Result<(), String> {
     run(cargo("deny --log-level error --offline --config").arg(folder.join("deny.toml")).arg("check"))
 }
 
-fn told(date: &str, count: usize, age: i64) -> String {
-    let told = format!("checked against {count} advisories, those of {date}");
+fn summary(date: &str, count: usize, age: i64) -> String {
+    let summary = format!("checked against {count} advisories, those of {date}");
     if age <= OLD {
-        return told;
+        return summary;
     }
-    format!("{told}\nWARNING: they are {age} days old. With access to GitHub, run: cargo xtask advisories")
+    format!("{summary}\nWARNING: they are {age} days old. With access to GitHub, run: cargo xtask advisories")
 }
 
 /// Writes the database, and a copy of `deny.toml` that names its location.
@@ -63,8 +64,8 @@ mod tests {
 
     #[test]
     fn an_old_snapshot_leads_to_a_warning() {
-        assert!(!told("2026-08-21", 7, OLD).contains("WARNING"));
-        assert!(told("2026-08-21", 7, OLD + 1).contains("WARNING: they are 91 days old"));
+        assert!(!summary("2026-08-21", 7, OLD).contains("WARNING"));
+        assert!(summary("2026-08-21", 7, OLD + 1).contains("WARNING: they are 91 days old"));
     }
 
     #[test]

@@ -99,7 +99,7 @@ mod tests {
 
     /// Returns the faults of a sound workspace with one member added or replaced.
     fn faults_with(name: &str, depends_on: &[&str]) -> Vec<String> {
-        let mut house = vec![
+        let mut members = vec![
             member("sessions-core", true, &["serde"]),
             member("sessions-http", true, &["sessions-core", "http"]),
             member("sessions-axum", true, &["sessions-core", "sessions-http"]),
@@ -110,13 +110,13 @@ mod tests {
             member("sessions-conformance", true, &["sessions-core"]),
             member("sessions-examples", false, &["sessions-axum", "sessions-redis"]),
         ];
-        house.retain(|member| member.name != name);
-        house.push(member(name, true, depends_on));
-        faults(&house)
+        members.retain(|member| member.name != name);
+        members.push(member(name, true, depends_on));
+        faults(&members)
     }
 
     #[test]
-    fn a_sound_house_has_no_faults() {
+    fn a_sound_workspace_has_no_faults() {
         assert_eq!(faults_with("sessions-core", &["serde"]), [""; 0]);
     }
 

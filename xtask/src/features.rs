@@ -7,8 +7,8 @@ use crate::workspace::members;
 /// steps test them with all.
 const TESTED: &[&str] = &["sessions-core"];
 
-/// Builds every crate in every choice of at most one feature. All features together, and the
-/// default ones, are what the other steps build.
+/// Builds every crate with each feature alone and with none. Other steps build all features
+/// together, and the default ones.
 pub(crate) fn check() -> Result<(), String> {
     for member in members()?.iter().filter(|member| member.is_published) {
         for command in commands(&member.name, &member.features) {

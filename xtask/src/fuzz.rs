@@ -25,7 +25,7 @@ pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
 
 /// Checks the targets for warnings, and runs each of them for a few seconds.
 ///
-/// Both here, since their builds take some time and are [started early](crate::ahead).
+/// One step does both: their builds take some time and are [started early](crate::ahead).
 pub(crate) fn run_briefly() -> Result<(), String> {
     run(&mut clippy())?;
     run_all(SECONDS)
@@ -51,7 +51,7 @@ fn run_all(seconds: u32) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns the builds that [`run_briefly`] needs. One waits for the other.
+/// Returns the builds that [`run_briefly`] needs. They run one after the other.
 pub(crate) fn builds() -> Vec<Command> {
     vec![build(), clippy()]
 }
@@ -138,9 +138,9 @@ impl Progress {
         })
     }
 
-    /// Describes the run, or fails if it cannot have searched.
+    /// Describes the run, or fails if it cannot have explored any code.
     ///
-    /// A build without coverage sees no edges.
+    /// A build without coverage reports no edges.
     fn verdict(&self) -> Result<String, String> {
         let Self { runs, edges: (first, last) } = self;
         if *last < 20 || *runs < 100 {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_number_of_seconds_is_taken() {
+    fn only_a_number_of_seconds_is_accepted() {
         for words in [&["soon"][..], &["1", "2"]] {
             let words: Vec<String> = words.iter().map(ToString::to_string).collect();
             assert!(run_words(&words).is_err());

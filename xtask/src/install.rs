@@ -1,4 +1,5 @@
-//! Installs what the checks need besides Rust: with apt-get as root; otherwise prints what to do.
+//! Installs the programs that the checks need besides Rust, with apt-get as root. Otherwise prints
+//! what to install.
 
 mod valkey;
 
@@ -21,11 +22,11 @@ struct Tool {
 
 /// Programs that the tests start.
 const TOOLS: &[Tool] = &[
-    Tool { binary: "redis-server", package: "redis-server", used_by: "what concerns the Redis store" },
-    Tool { binary: "postgres", package: "postgresql", used_by: "what concerns SQL stores" },
-    Tool { binary: "mariadbd", package: "mariadb-server", used_by: "what concerns SQL stores" },
+    Tool { binary: "redis-server", package: "redis-server", used_by: "the Redis store" },
+    Tool { binary: "postgres", package: "postgresql", used_by: "the SQL stores" },
+    Tool { binary: "mariadbd", package: "mariadb-server", used_by: "the SQL stores" },
     Tool { binary: "pgbouncer", package: "pgbouncer", used_by: "a pooler between a store and Postgres" },
-    Tool { binary: "strace", package: "strace", used_by: "what a power failure leaves on a disk" },
+    Tool { binary: "strace", package: "strace", used_by: "the contents of a disk after a power failure" },
     Tool { binary: "nginx", package: "nginx-light", used_by: "caching between visitor and server" },
     Tool { binary: "chromium", package: "chromium", used_by: "pages in a real browser" },
     Tool { binary: "chromedriver", package: "chromium-driver", used_by: "driving that browser" },
@@ -39,12 +40,12 @@ const CXX: Tool = Tool { binary: "c++", package: "g++", used_by: "fuzzing" };
 
 /// Programs that the benchmarks start.
 const BENCH_TOOLS: &[Tool] =
-    &[TOOLS[0], VALGRIND, Tool { binary: "wrk", package: "wrk", used_by: "asking over sockets" }];
+    &[TOOLS[0], VALGRIND, Tool { binary: "wrk", package: "wrk", used_by: "requests over sockets" }];
 
 /// Components of a Rust toolchain that a minimal installation leaves out.
 const COMPONENTS: &[(&str, &str)] = &[("rustfmt", "fmt --version"), ("clippy", "clippy --version")];
 
-/// Installs what the checks lack, or fails with a list of it.
+/// Installs the missing programs for the checks, or fails with a list.
 pub(crate) fn install() -> Result<(), String> {
     install_components()?;
     install_tools(TOOLS)?;
@@ -52,17 +53,17 @@ pub(crate) fn install() -> Result<(), String> {
     Ok(())
 }
 
-/// Installs what the benchmarks lack, or fails with a list of it.
+/// Installs the missing programs for the benchmarks, or fails with a list.
 pub(crate) fn install_for_bench() -> Result<(), String> {
     install_tools(BENCH_TOOLS)
 }
 
-/// Installs what counting lacks, or fails with a list of it.
+/// Installs the missing programs for counting, or fails with a list.
 pub(crate) fn install_for_counts() -> Result<(), String> {
     install_tools(&[VALGRIND])
 }
 
-/// Installs what fuzzing lacks, or fails with a list of it.
+/// Installs the missing programs for fuzzing, or fails with a list.
 pub(crate) fn install_for_fuzz() -> Result<(), String> {
     install_tools(&[CXX])
 }
@@ -132,7 +133,7 @@ fn apt_get(verb: &str) -> Command {
     command
 }
 
-/// A ban on services for installed packages, where systemd ignores the runlevel.
+/// A ban on starting services of installed packages, for systemd, which ignores the runlevel.
 ///
 /// Debian's scripts ask the program at [`POLICY`](Self::POLICY) before they start one.
 #[derive(Debug)]
@@ -162,7 +163,8 @@ impl Drop for NoServices {
     }
 }
 
-/// Returns a script that denies services while a process runs: one that is killed leaves it behind.
+/// Returns a script that denies services while a process runs, since a killed process leaves the
+/// script behind.
 fn policy(process: u32) -> String {
     format!(
         "#!/bin/sh\n# Denies services while `cargo xtask test` installs packages.\n! kill -0 {process} 2>/dev/null || exit 101\n"
@@ -183,7 +185,7 @@ fn advice(missing: &[&Tool]) -> String {
     let packages = packages.join(" ");
     text.push_str(&format!(
         "\nOn Debian and Ubuntu: sudo apt-get install {packages}\n\
-         Elsewhere: the packages of your system that bring them"
+         Elsewhere: the packages of your system that contain them"
     ));
     text
 }
@@ -194,7 +196,7 @@ fn on_path(binary: &str) -> bool {
     env::split_paths(&path).chain(more_folders()).any(|folder| folder.join(&name).is_file())
 }
 
-/// Returns the folders of servers that Debian keeps off the `PATH`, or off that of most users.
+/// Returns the directories of servers that Debian keeps off the `PATH`, or off that of most users.
 fn more_folders() -> impl Iterator<Item = PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let postgres = versions.map(|version| version.path().join("bin"));

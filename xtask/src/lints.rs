@@ -20,7 +20,7 @@ pub(crate) fn check() -> Result<(), String> {
     }
 }
 
-/// Looks for the one spelling that this workspace uses, so that no TOML parser is needed.
+/// Searches for the one spelling that this workspace uses, so that no TOML parser is needed.
 fn takes_workspace_lints(manifest: &str) -> bool {
     let mut lines = manifest.lines().map(|line| line.split('#').next().unwrap_or("").trim());
     lines.any(|line| line == "[lints]")
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lints_are_found_wherever_the_section_stands() {
+    fn the_lints_are_found_anywhere_in_the_file() {
         for manifest in [
             "[package]\nname = \"x\"\n\n[lints]\nworkspace = true\n",
             "[lints] # shared\nworkspace=true # all\n[dependencies]\n",

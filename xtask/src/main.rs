@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_and_help_anywhere_mean_help() {
+    fn no_argument_or_help_anywhere_shows_help() {
         assert_eq!(names(&[]), ["help"]);
         assert_eq!(names(&["fmt", "--help"]), ["help"]);
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::command::{run, succeeds};
 use crate::workspace::{Member, members};
 
-/// Folder of the builds, separate from that of other steps, so that those need not wait.
+/// Separate build directory, so that other steps need not wait.
 const TARGET: &str = "target/msrv";
 
 /// Checks each published crate with its own `rust-version`.

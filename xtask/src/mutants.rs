@@ -16,8 +16,8 @@ use outcomes::{Known, Outcomes};
 const PACKAGES: &str = "-p sessions-core -p sessions-http -p sessions-disk";
 
 /// Options of cargo-mutants for every file. Documentation tests are left out: each takes longer
-/// than all others together. The build has a time limit, because a constant may be computed in an
-/// endless loop.
+/// than all others together. The build has a time limit, because a mutated constant may be computed
+/// in an endless loop.
 const OPTIONS: &str = "--jobs 1 --no-shuffle --colors never --no-times --cap-lints true --minimum-test-timeout 30 \
                        --build-timeout 300 --cargo-test-arg=--lib --cargo-test-arg=--tests";
 
@@ -27,7 +27,7 @@ const DONE: [i32; 3] = [0, 2, 3];
 
 const USAGE: &str = "usage: cargo xtask mutants [SHARD/COUNT | FILE...], such as 1/8, or sessions-core/src/record.rs";
 
-/// Runs the files that `words` choose, unless they have results, and judges all results.
+/// Runs the files that `words` choose, except those with results, and checks all results.
 pub(crate) fn run_words(words: &[String]) -> Result<(), String> {
     let choice = Choice::parse(words)?;
     install::install_cargo_mutants()?;
@@ -85,7 +85,7 @@ impl Choice {
     }
 }
 
-/// Returns the outcomes of a file's mutants, from an earlier run if nothing changed since.
+/// Returns the outcomes of a file's mutants, from an earlier run if nothing has changed.
 fn outcomes_of(file: &str) -> Result<Outcomes, String> {
     let folder = root().join("target/mutants").join(file.replace('/', "+"));
     let finished = folder.join("finished");
@@ -115,7 +115,7 @@ fn run_file(file: &str, folder: &Path) -> Result<(), String> {
 fn command(file: &str, folder: &Path) -> Command {
     let mut command = cargo(&format!("mutants {OPTIONS} --package {} --file {file} --output", package_of(file)));
     command.arg(folder);
-    // One build folder for all copies of the tree, so that dependencies are built once; and no
+    // One build directory for all copies of the tree, so that dependencies are built once; and no
     // debug information.
     command.env("CARGO_TARGET_DIR", root().join("target/mutants/build"));
     command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_TEST_DEBUG", "0");
@@ -124,7 +124,7 @@ fn command(file: &str, folder: &Path) -> Command {
 
 /// Returns a hash of the sources and tests of a file's package.
 ///
-/// Once it changes, earlier results are void.
+/// If it changes, earlier results are discarded.
 fn fingerprint(file: &str) -> Result<String, String> {
     let package = package_of(file);
     let mut hash = DefaultHasher::new();
@@ -137,7 +137,7 @@ fn fingerprint(file: &str) -> Result<String, String> {
     Ok(format!("{:016x}\n", hash.finish()))
 }
 
-/// Returns the package of a source file: the name of its top folder.
+/// Returns the package of a source file: the name of its top directory.
 fn package_of(file: &str) -> &str {
     file.split('/').next().unwrap_or(file)
 }

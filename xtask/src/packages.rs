@@ -1,4 +1,4 @@
-//! `cargo xtask packages`: each crate contains what crates.io and docs.rs show of it.
+//! `cargo xtask packages`: checks that each crate contains what crates.io and docs.rs show.
 
 use serde_json::Value;
 
@@ -7,11 +7,11 @@ use crate::command::{cargo, read};
 /// Maximum number of keywords on crates.io.
 const MOST_KEYWORDS: usize = 5;
 
-/// Fails with what is missing from the published crates.
+/// Fails with the missing fields and files of the published crates.
 pub(crate) fn check() -> Result<(), String> {
     let metadata = read(&mut cargo("metadata --no-deps --format-version 1"))?;
     let metadata: Value = serde_json::from_str(&metadata)
-        .map_err(|error| format!("the output of `cargo metadata` is no JSON: {error}"))?;
+        .map_err(|error| format!("the output of `cargo metadata` is not JSON: {error}"))?;
     let packages = metadata["packages"].as_array().ok_or("`cargo metadata` lists no packages")?;
     let mut faults = Vec::new();
     for package in packages.iter().filter(|package| is_published(package)) {
@@ -28,7 +28,7 @@ fn is_published(package: &Value) -> bool {
     package["publish"].as_array().is_none_or(|registries| !registries.is_empty())
 }
 
-/// Returns what the manifest lacks.
+/// Returns the missing fields of the manifest.
 fn missing_fields(package: &Value) -> Vec<&'static str> {
     let length = |field: &str| package[field].as_array().map_or(0, Vec::len);
     let is_set = |field: &str| package[field].as_str().is_some_and(|text| !text.is_empty());
@@ -44,7 +44,7 @@ fn missing_fields(package: &Value) -> Vec<&'static str> {
     fields.into_iter().filter(|(_, is_there)| !is_there).map(|(field, _)| field).collect()
 }
 
-/// Returns which files the package lacks, given the list of those that it holds.
+/// Returns the missing files of a package, given the list of its files.
 fn missing_files(list: &str) -> Vec<&'static str> {
     let has = |is_it: &dyn Fn(&str) -> bool| list.lines().any(|line| is_it(&line.replace('\\', "/")));
     let files = [

@@ -70,7 +70,7 @@ fn packages(blocks: Vec<Block>) -> Result<Vec<Package>, String> {
     for snippet in snippets {
         if let Some(hidden) = snippet.text.lines().find(|line| is_hidden(line)) {
             return Err(format!(
-                "README.md:{}: `{hidden}` is hidden by rustdoc only, other readers see it",
+                "README.md:{}: `{hidden}` is hidden only by rustdoc; other readers see it",
                 snippet.line
             ));
         }
@@ -111,14 +111,13 @@ fn write_workspace(folder: &Path, packages: &[Package], members: &[Member]) -> R
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
-    // The README's lines name versions of the registry: these are replaced by the published crates
-    // here.
+    // The README's lines name versions of the registry; the crates of this workspace replace them.
     let patches: String = members
         .iter()
         .filter(|member| member.is_published)
         .map(|member| format!("{} = {{ path = {:?} }}\n", member.name, member.folder().display().to_string()))
         .collect();
-    // The root's profiles, so that what other steps have built is used again.
+    // The root's profiles, so that the builds of other steps are reused.
     let profiles = "[profile.dev]\ndebug = \"line-tables-only\"\n\n[profile.dev.package.\"*\"]\ndebug = false\n";
     let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"snippets-*\"]\n";
     let manifest = format!("{workspace}\n{profiles}\n[patch.crates-io]\n{patches}");
@@ -137,7 +136,7 @@ fn write_workspace(folder: &Path, packages: &[Package], members: &[Member]) -> R
 impl Package {
     fn manifest(&self, number: usize) -> String {
         let name = format!("[package]\nname = \"snippets-{number}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
-        // Snippets often define what only the rest of a program uses.
+        // Snippets often define items that only the rest of a program would use.
         let lints = "[lints.rust]\ndead_code = \"allow\"\nunused_variables = \"allow\"\n";
         let head = format!("{name}\n{lints}\n[dependencies]\n");
         self.dependencies.iter().fold(head, |manifest, line| manifest + line + "\n")
@@ -173,9 +172,9 @@ mod tests {
         let packages = packages(blocks(MARKDOWN)).unwrap();
         let lines: Vec<_> = packages.iter().map(|package| package.snippets[0].line).collect();
         assert_eq!(lines, [10, 23]);
-        let told: Vec<Vec<_>> = packages.iter().map(|package| package.dependencies.iter().collect()).collect();
-        assert_eq!(told[0], ["axum = \"0.8\"", "sessions-axum = \"0.1\""]);
-        assert_eq!(told[1], ["axum = \"0.8\"", "sessions-axum = \"0.1\"", "sessions-redb = \"0.1\""]);
+        let listed: Vec<Vec<_>> = packages.iter().map(|package| package.dependencies.iter().collect()).collect();
+        assert_eq!(listed[0], ["axum = \"0.8\"", "sessions-axum = \"0.1\""]);
+        assert_eq!(listed[1], ["axum = \"0.8\"", "sessions-axum = \"0.1\"", "sessions-redb = \"0.1\""]);
     }
 
     #[test]
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_only_rustdoc_hides_is_a_fault() {
+    fn a_line_hidden_by_rustdoc_is_a_fault() {
         let message = refusal(&MARKDOWN.replace("use sessions_redb", "    # use sessions_redb"));
         assert!(message.contains("README.md:23:") && message.contains("hidden"), "{message}");
         assert!(!is_hidden("#[tokio::main]") && !is_hidden("#![no_std]") && is_hidden("#"));
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_program_is_given_a_main() {
+    fn a_snippet_without_main_gets_one() {
         assert_eq!(program("fn main() {}\n"), "fn main() {}\n");
         assert_eq!(program("fn part() {}\n"), "fn part() {}\n\nfn main() {}\n");
     }

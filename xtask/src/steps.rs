@@ -36,7 +36,7 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "api", about: "the public API of every crate is the committed one", run: api::check },
     Step { name: "examples", about: "the demos and every example compile with their own features", run: examples },
     Step { name: "features", about: "every crate builds with each feature alone and with none", run: features::check },
-    Step { name: "packages", about: "each published crate holds what its page shows", run: packages::check },
+    Step { name: "packages", about: "each published crate contains what its page shows", run: packages::check },
     Step { name: "snippets", about: "the README's snippets compile as they are pasted", run: snippets::check },
     Step {
         name: "tree",
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_that_pass_pass_together() {
+    fn passing_steps_pass_together() {
         assert_eq!(run_all(&[&PASSES, &PASSES]), Ok(()));
     }
 

@@ -16,16 +16,16 @@ const DEMO_TESTS: &str = "sessions-tests";
 /// Variable with the number of tests that run at a time.
 const TEST_THREADS: &str = "RUST_TEST_THREADS";
 
-/// Number of tests at a time. They wait for servers and timers half of it, even on two cores.
+/// Number of tests at a time. Half of their time, they wait for servers and timers.
 const THREADS: &str = "6";
 
 /// Number of tests with a browser at a time.
 const BROWSER_THREADS: &str = "4";
 
-/// Number of databases disturbed at a time: all of them, so that it takes no longer than one.
+/// Number of databases disturbed at a time: all of them, so that all take no longer than one.
 const NEMESIS_THREADS: &str = "16";
 
-/// Runs all tests but those that have a step of their own.
+/// Runs all tests except those with a step of their own.
 pub(crate) fn unit() -> Result<(), String> {
     let mut tests = cargo(&format!("test {SELECTION} --lib --bins"));
     tests.env(TEST_THREADS, THREADS);
@@ -40,7 +40,7 @@ pub(crate) fn wire() -> Result<(), String> {
     disturb(1)
 }
 
-/// Disturbs each database for the given number of minutes, and checks what clients were told.
+/// Disturbs each database for the given number of minutes, and checks the answers to clients.
 pub(crate) fn run_nemesis(words: &[String]) -> Result<(), String> {
     let minutes = match words {
         [word] => word.parse::<u64>().ok().filter(|minutes| *minutes > 0),
@@ -73,7 +73,7 @@ fn unit_tests(members: &[Member]) -> Vec<&str> {
     names
 }
 
-/// Builds the demos together with the tests, which would otherwise build them with another
+/// Builds the demos together with the tests. Otherwise the tests would build them with another
 /// selection.
 fn run_with_demos(tests: &str, choice: &str, environment: &[(&str, &str)]) -> Result<(), String> {
     run(&mut cargo(&format!("build {SELECTION} --profile test --bin demo-* {tests}")))?;

@@ -31,7 +31,7 @@ pub(crate) const ALL: &[Tool] = &[
     },
     Tool {
         name: "nemesis",
-        about: "kill, freeze, cut off and fail over each database for minutes, and check what clients were told: cargo xtask nemesis 60",
+        about: "kill, freeze, cut off and fail over each database for minutes, and check the answers to clients: cargo xtask nemesis 60",
         run: suites::run_nemesis,
     },
 ];

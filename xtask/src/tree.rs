@@ -1,5 +1,5 @@
-//! Checks that sessions-core depends on no runtime or framework, and a demo on nothing that a first
-//! run does not need.
+//! Checks that sessions-core depends on no runtime or framework, and that a demo has no dependency
+//! that slows down its first run.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::command::{cargo, read};
 /// Runtimes and frameworks: these crates and those named after them, as in `tokio-util`.
 const FAMILIES: &[&str] = &["tokio", "async-std", "may", "axum", "actix", "hyper", "tower"];
 
-/// Runtimes whose name unrelated crates begin with, as in `smol_str`.
+/// Runtimes whose name is also a prefix of unrelated crates, as in `smol_str`.
 const SINGLE: &[&str] = &["smol"];
 
 /// Dependencies that would slow down `cargo run --bin demo-axum`: other frameworks, Redis and TLS.

@@ -1,4 +1,4 @@
-//! An end for steps that hang.
+//! A time limit for steps that hang.
 
 use std::fs;
 use std::process::{self, Command};
@@ -21,14 +21,14 @@ pub(crate) fn run_within<T>(limit: Duration, work: impl FnOnce() -> T, hangs: im
     result
 }
 
-/// Kills all programs that this one started. What waits for them then fails.
+/// Kills all programs that this one started. Steps that wait for them then fail.
 pub(crate) fn kill_programs() {
     kill(&descendants(process::id()));
 }
 
 fn kill(programs: &[u32]) {
     let programs: Vec<_> = programs.iter().map(u32::to_string).collect();
-    // Those that have ended meanwhile make it fail.
+    // It fails if one of them has already ended.
     let _ = Command::new("sh").arg("-c").arg(format!("kill -s KILL {}", programs.join(" "))).status();
 }
 
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_program_started_is_killed() {
+    fn descendants_of_a_program_are_killed() {
         let mut shell = Command::new("sh");
         shell.args(["-c", "sleep 1000 & echo; wait $!"]).stdout(Stdio::piped());
         let mut shell = shell.spawn().unwrap();

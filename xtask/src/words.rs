@@ -9,7 +9,7 @@ use crate::command::{read, root};
 /// Longest comment line, in characters.
 const COLUMNS: usize = 100;
 
-/// Words that no doc line may begin with: a verb or a noun states the same plainly.
+/// Words that no doc line may begin with: use a verb in the third person or a noun phrase.
 const BANNED: &[&str] = &["Is ", "Says "];
 
 /// Fails with every comment line that breaks a rule, in all Rust files that git lists.
@@ -50,10 +50,10 @@ fn faults_of(name: &str, source: &str) -> Vec<String> {
     faults
 }
 
-/// A line that holds nothing but a comment.
+/// A line with only a comment.
 struct Comment<'a> {
     is_doc: bool,
-    /// The text behind the slashes, without the spaces around it.
+    /// The text after the slashes, trimmed.
     text: &'a str,
 }
 

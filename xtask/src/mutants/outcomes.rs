@@ -116,7 +116,7 @@ impl Known {
 
 /// Removes line and column from a name such as `src/a.rs:5:9: replace f -> bool with true`.
 ///
-/// Every edit above would change them.
+/// Every edit above the mutant changes them.
 fn without_place(name: &str) -> String {
     let Some((place, change)) = name.split_once(": ") else { return name.to_owned() };
     format!("{}: {change}", place.split(':').next().unwrap_or(place))
