@@ -20,7 +20,7 @@ impl<'a> Browser<'a> {
     ///
     /// # Panics
     ///
-    /// Panics if there is no response, or one with a cookie that a browser would ignore.
+    /// Panics if there is no response, or if a browser would ignore its cookie.
     #[track_caller]
     pub fn get(&mut self, target: &str) -> Response {
         self.ask(Request::get(target), target)

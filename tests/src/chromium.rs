@@ -12,10 +12,10 @@ use tempfile::TempDir;
 use crate::webdriver::Session;
 use crate::{CHROMEDRIVER, CHROMIUM, PATIENCE};
 
-/// A headless Chromium with a profile that has seen no page.
+/// A headless Chromium with a fresh profile.
 ///
-/// When it is dropped, it forgets all pages, and another test uses it: to start one takes longer
-/// than most tests.
+/// When it is dropped, it is reset and reused by another test: starting one takes longer than most
+/// tests.
 #[derive(Debug)]
 pub struct Chromium {
     /// `None` once it is closed.
@@ -31,10 +31,10 @@ struct Running {
     profile: Profile,
 }
 
-/// Browsers that no test uses. They end with the process.
+/// Unused browsers. They end with the process.
 static UNUSED: Mutex<Vec<Running>> = Mutex::new(Vec::new());
 
-/// What a [`Chromium`] keeps on the disk, such as cookies that outlive it.
+/// The files of a [`Chromium`], such as persistent cookies.
 #[derive(Debug)]
 pub struct Profile(TempDir);
 
@@ -58,7 +58,7 @@ impl Chromium {
         if let Some(running) = unused().pop() {
             return Some(Self { running: Some(running) });
         }
-        let profile = TempDir::with_prefix("chromium-").expect("there is a folder for temporary files");
+        let profile = TempDir::with_prefix("chromium-").expect("there is a directory for temporary files");
         Some(Self::reopen(Profile(profile)))
     }
 
@@ -82,13 +82,13 @@ impl Chromium {
     /// Panics if the browser does not close.
     #[must_use]
     pub fn close(mut self) -> Profile {
-        let running = self.running.take().expect("it is closed once");
+        let running = self.running.take().expect("the browser is closed once");
         running.session.end();
         running.profile
     }
 
     fn session(&self) -> &Session {
-        &self.running.as_ref().expect("it is used until it is closed").session
+        &self.running.as_ref().expect("the browser is not closed yet").session
     }
 
     /// Opens a URL and waits for the page.
@@ -133,7 +133,7 @@ impl Chromium {
         self.click(selector);
         let arrived = script("return !window.isLeft && document.readyState === 'complete'");
         let deadline = Instant::now() + PATIENCE;
-        // Fails while one document replaces the other.
+        // This fails while one document replaces the other.
         while self.session().try_post(RUN, &arrived) != Ok(Value::Bool(true)) {
             assert!(Instant::now() < deadline, "no page loads after a click on {selector}");
             thread::sleep(Duration::from_millis(5));
@@ -238,7 +238,7 @@ impl Chromium {
 }
 
 impl Running {
-    /// Closes all tabs but an empty one, and forgets what was seen.
+    /// Closes all tabs except an empty one, and clears all data of pages.
     fn forget(&self) -> Result<(), String> {
         let tabs = self.session.get("/window/handles");
         let new = self.session.try_post("/window/new", &json!({ "type": "tab" }))?;
@@ -281,8 +281,8 @@ fn capabilities(profile: &Path) -> Value {
 
 /// Runs the driver, and kills it with its browsers once stdin is closed.
 ///
-/// The system closes the pipe when the test process ends. Then only the shell is left to remove the
-/// folder.
+/// The system closes the pipe when the test process ends. The shell then removes the directory,
+/// since no other process is left to do it.
 const SCRIPT: &str = r#"setsid chromedriver --port="$PORT" &
 exec >&-; read -r word
 kill -KILL -$! || kill -KILL $!; wait
@@ -302,8 +302,8 @@ impl Driver {
     /// Starts a driver that writes its files to `folder`.
     fn start(folder: &Path) -> Self {
         let mut printed = String::new();
-        // It listens on the same port of IPv6 and IPv4. One that is free in the first may be in use
-        // in the second.
+        // The driver listens on the same port of IPv6 and IPv4. A port that is free in one may be
+        // in use in the other.
         for _ in 0..5 {
             match Self::listen(folder, 0) {
                 Ok(driver) => return driver,
@@ -347,9 +347,9 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // The folder outlives a browser that is closed.
-        let told = self.shell.stdin.take().map(|mut stdin| stdin.write_all(b"keep\n"));
-        drop(told);
+        // The directory outlives a browser that is closed.
+        let sent = self.shell.stdin.take().map(|mut stdin| stdin.write_all(b"keep\n"));
+        drop(sent);
         // Fails only if the process has ended already.
         let _ = self.shell.wait();
     }
@@ -387,11 +387,11 @@ mod tests {
         if !CHROMEDRIVER.is_installed() {
             return;
         }
-        let folder = TempDir::new().expect("there is a folder for temporary files");
+        let folder = TempDir::new().expect("there is a directory for temporary files");
         let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let port = other.local_addr().expect("it listens").port();
         let printed = Driver::listen(folder.path(), port).expect_err("the port is in use");
         assert!(printed.contains("port not available"), "{printed}");
-        assert!(folder.path().exists(), "another driver can use the folder");
+        assert!(folder.path().exists(), "another driver can use the directory");
     }
 }

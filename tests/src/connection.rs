@@ -43,7 +43,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Fails if nobody accepts the connection.
+    /// Fails if the connection is not accepted.
     pub fn try_open(address: SocketAddr) -> io::Result<Self> {
         let writer = TcpStream::connect_timeout(&address, PATIENCE)?;
         writer.set_nodelay(true)?;
@@ -73,11 +73,11 @@ impl Connection {
     /// # Errors
     ///
     /// Fails if the server closes the connection or sends something that is not HTTP. Two
-    /// Set-Cookie headers of one name count as that.
+    /// Set-Cookie headers with the same name count as invalid HTTP.
     ///
     /// # Panics
     ///
-    /// Panics if the server does neither in time.
+    /// Panics if the server does none of this in time.
     #[track_caller]
     pub fn receive(&mut self, asked: &str) -> io::Result<Response> {
         let answer = in_time(asked, Response::read(&mut self.reader, asked));
@@ -85,14 +85,14 @@ impl Connection {
         answer
     }
 
-    /// Reads the head of the response to the request `asked`.
+    /// Reads the status and headers of the response to the request `asked`.
     #[track_caller]
-    pub(crate) fn receive_head(&mut self, asked: &str) -> io::Result<Response> {
-        in_time(asked, Response::read_head(&mut self.reader, asked))
+    pub(crate) fn receive_headers(&mut self, asked: &str) -> io::Result<Response> {
+        in_time(asked, Response::read_headers(&mut self.reader, asked))
     }
 
-    /// Reads the next chunk of a body whose head was [received](Self::receive_head), or `None` at
-    /// its end.
+    /// Reads the next chunk of a body after its [headers](Self::receive_headers), or `None` at its
+    /// end.
     #[track_caller]
     pub(crate) fn receive_chunk(&mut self, head: &Response) -> io::Result<Option<Vec<u8>>> {
         in_time(&head.to_string(), head.read_chunk(&mut self.reader))
@@ -109,8 +109,8 @@ impl Connection {
     /// See [`Connection::receive`].
     #[track_caller]
     pub fn exchange(&mut self, request: &Request) -> io::Result<Response> {
-        // A server may respond and close before it has read all of a request that it refuses. Then
-        // the response counts.
+        // A server may refuse a request and close before it has read all of it. The response counts
+        // then.
         let sent = self.send(&request.to_bytes());
         match (self.receive(&request.to_string()), sent) {
             (Err(_), Err(sent)) => Err(sent),

@@ -1,4 +1,4 @@
-//! Cookies in HTTP/2, whose clients may send each in a field of its own (RFC 9113 section 8.2.3).
+//! Cookies in HTTP/2, whose clients may send each in a separate field (RFC 9113 section 8.2.3).
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 const CRUMBS: usize = 50;
 
-/// Expects that a server of HTTP/2 finds the session's cookie in any of many `Cookie` fields.
+/// Expects that an HTTP/2 server finds the session's cookie in any `Cookie` field.
 ///
 /// A `GET` of `/login` signs a user in, and `/whoami` answers with the name.
 ///

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Framework;
 
-/// Environment variable that names a folder of prebuilt demos, to be tested instead of this
+/// Environment variable with a directory of prebuilt demos, to be tested in place of this
 /// workspace's.
 const PREBUILT: &str = "SESSIONS_DEMOS";
 
@@ -27,17 +27,17 @@ pub(crate) fn binary(framework: Framework) -> PathBuf {
     }
 }
 
-/// Builds the demos into the target folder and with the profile of the running test.
+/// Builds the demos into the target directory and with the profile of the running test.
 fn build() -> HashMap<String, PathBuf> {
     let test = env::current_exe().expect("a running test has a path");
-    let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
-    let target = profile.parent().expect("tests lie in target/PROFILE/deps");
+    let profile = test.ancestors().nth(2).expect("tests are in target/PROFILE/deps");
+    let target = profile.parent().expect("tests are in target/PROFILE/deps");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--package", "demo-*", "--bins", "--all-features"]);
     cargo.arg("--profile").arg(if profile.ends_with("release") { "release" } else { "test" });
     cargo.arg("--message-format=json-render-diagnostics").arg("--target-dir").arg(target);
-    // These describe the running test's package. Build scripts that watch them would otherwise run
-    // again, alternating with a cargo started by hand.
+    // These variables describe the running test's package. Build scripts that watch them would run
+    // again for each cargo that is started by hand.
     for (name, _) in env::vars_os() {
         let is_of_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
         if name.to_str().is_some_and(is_of_package) {

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use crate::{Connection, PATIENCE, Request, Response};
 
-/// A stream of server-sent events, which are read as they arrive. Dropping it hangs up.
+/// A stream of server-sent events, read as they arrive. Dropping it closes the connection.
 ///
 /// As an iterator, it returns the data of the events, and ends when the server ends the stream.
 #[derive(Debug)]
@@ -15,10 +15,10 @@ pub struct Events {
 }
 
 impl Events {
-    /// Sends a request, and reads the head of the response.
+    /// Sends a request, and reads the status and headers of the response.
     pub(crate) fn open(mut connection: Connection, request: &Request) -> io::Result<Self> {
         connection.send(&request.to_bytes())?;
-        let head = connection.receive_head(&request.to_string())?;
+        let head = connection.receive_headers(&request.to_string())?;
         Ok(Self { connection, head, rest: String::new() })
     }
 
@@ -28,11 +28,11 @@ impl Events {
         &self.head
     }
 
-    /// Reads on until the server has sent a comment.
+    /// Reads until the server has sent a comment.
     ///
     /// # Panics
     ///
-    /// Panics if the server ends the stream, or sends an event or no such comment in time.
+    /// Panics if the server ends the stream, sends an event, or does not send the comment in time.
     #[track_caller]
     pub fn wait_for_comment(&mut self, text: &str) {
         let deadline = Instant::now() + PATIENCE;
@@ -123,13 +123,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the stream breaks off")]
-    fn a_stream_that_breaks_off_has_no_end() {
+    fn a_broken_stream_is_a_failure() {
         let _ = events(&["data: 1\n\n"]).count();
     }
 
     #[test]
     #[should_panic(expected = "the stream ends within an event")]
-    fn a_stream_has_whole_events() {
+    fn a_stream_that_ends_within_an_event_is_a_failure() {
         let _ = events(&["data: 1\n", ""]).count();
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::Response;
 
-/// Text in front of the name in the body of `/get`.
+/// Text before the name in the body of `/get`.
 const GREETING: &str = "The name on the /set was:";
 
 impl Response {
@@ -60,7 +60,7 @@ impl Response {
         response
     }
 
-    /// Expects that the response of `/get` greets a name, or nobody if it is empty.
+    /// Expects that the response of `/get` greets a name; an empty name is no name.
     ///
     /// # Panics
     ///

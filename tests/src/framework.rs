@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::HangUp;
 
-/// A framework whose demo is tested, and every difference that is allowed between frameworks.
+/// A framework whose demo is tested, with the allowed differences between frameworks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framework {
     /// `demo-axum`.
@@ -60,9 +60,9 @@ impl Framework {
         }
     }
 
-    /// Returns whether a handler is dropped when its client disconnects in this way.
+    /// Returns whether a handler is dropped when its client disconnects this way.
     ///
-    /// actix-web takes a closed connection for a half-closed one, and lets the handler run on. In
+    /// actix-web takes a closed connection for a half-closed one, and the handler continues. In
     /// may_minihttp every handler runs to its end.
     #[must_use]
     pub const fn drops_handlers(self, hang_up: HangUp) -> bool {

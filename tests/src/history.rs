@@ -1,17 +1,17 @@
-//! What clients of several servers asked and were told, and whether a correct store can have told
-//! them that.
+//! The requests of clients to several servers and the answers, and a check that a correct store can
+//! have given them.
 //!
-//! Clients work on the same sessions at once and write down each request with its times and its
-//! answer. A request without an answer may have been done or not. [`History::violations`] then
-//! checks:
+//! Clients work on the same sessions concurrently and record each request with its times and its
+//! answer. A request without an answer may or may not have been carried out.
+//! [`History::violations`] then checks:
 //!
-//! - what was acknowledged is there, until the session ends;
+//! - acknowledged writes are kept until the session ends;
 //! - a session that was signed out stays signed out;
-//! - every key is linearizable: there is an order of all writes and reads, each within its own
-//!   time, in which every read returns the last write;
+//! - every key is linearizable: there is an order of all writes and reads, each within the time of
+//!   its request, in which every read returns the last write;
 //! - increments are exact;
 //! - a flash is not read again once a read of it was answered;
-//! - no data of one session shows up in another.
+//! - no session reads data of another.
 
 mod check;
 mod crowd;
@@ -30,7 +30,7 @@ pub use crowd::{Site, work_until};
 /// A request of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// Sets one of the session's registers to a value that nobody else writes.
+    /// Sets one of the session's registers to a value that no other request writes.
     Put {
         /// The key of the register.
         key: String,
@@ -41,7 +41,7 @@ pub enum Act {
     Increment,
     /// Reads all registers and the counter.
     Read,
-    /// Sets the session's flash to a value that nobody else sets.
+    /// Sets the session's flash to a value that no other request sets.
     SetFlash {
         /// The value.
         value: String,
@@ -52,7 +52,7 @@ pub enum Act {
     SignOut,
 }
 
-/// What a client was told.
+/// The answer that a client got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     /// A write is done.
@@ -63,11 +63,11 @@ pub enum Told {
     Flash(Option<String>),
     /// The session has ended, and nothing was done.
     Ended,
-    /// Nothing was done, and the session goes on.
+    /// Nothing was done, and the session is live.
     Refused,
-    /// No answer, or an error: it may have been done.
+    /// No answer, or an error: the request may have been carried out.
     Unknown,
-    /// An answer that no server may give.
+    /// An answer that is never valid.
     Fault(String),
 }
 
@@ -76,13 +76,13 @@ pub enum Told {
 pub struct Event {
     /// The number of the session.
     pub session: usize,
-    /// What the client asked for.
+    /// The request.
     pub act: Act,
-    /// When it asked.
+    /// When the request began.
     pub begun: u64,
-    /// When it was told.
+    /// When the answer arrived.
     pub ended: u64,
-    /// What it was told.
+    /// The answer.
     pub told: Told,
 }
 
@@ -103,11 +103,11 @@ impl Default for History {
 /// The key of a session's counter.
 pub(crate) const COUNTER: &str = "count";
 
-/// The key under which a session holds its own name.
+/// The key under which a session stores its own name.
 pub(crate) const OWNER: &str = "owner";
 
 impl History {
-    /// Performs a request and writes it down.
+    /// Performs a request and records it.
     pub fn record(&self, session: usize, act: Act, perform: impl FnOnce(&Act) -> Told) -> Told {
         let begun = self.now();
         let told = perform(&act);
@@ -137,7 +137,7 @@ impl History {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Returns how many requests were answered, of all.
+    /// Returns the number of requests, and how many were not answered.
     #[must_use]
     pub fn summary(&self) -> String {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,16 +146,16 @@ impl History {
         format!("{} requests in {sessions} sessions, {unknown} of them without an answer", events.len())
     }
 
-    /// Returns what no correct store can have told, in words.
+    /// Returns descriptions of the answers that no correct store can have given.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         check::violations(&events)
     }
 
-    /// Returns the violations that remain where acknowledged writes may be lost, as in a failover
-    /// of a database that does not wait for its replicas: sign-outs that did not stay, data of
-    /// another session, and faults.
+    /// Returns the violations that remain if acknowledged writes may be lost, as in a failover of a
+    /// database that does not wait for its replicas: undone sign-outs, data of another session, and
+    /// faults.
     #[must_use]
     pub fn violations_despite_losses(&self) -> Vec<String> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);

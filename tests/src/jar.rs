@@ -18,7 +18,7 @@ pub struct Jar {
 pub struct Refusal(String);
 
 impl Jar {
-    /// Stores, replaces or removes a cookie as a Set-Cookie header from `url` demands.
+    /// Stores, replaces or removes a cookie by a Set-Cookie header from `url`.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ fn check_secure(cookie: &SetCookie, url: &Url) -> Result<(), Refusal> {
 
 /// Enforces the rules of prefixes.
 ///
-/// They hold in any case of letters, and also for a prefix in the value of a nameless cookie.
+/// They apply to prefixes in upper and lower case, and to the value of a nameless cookie.
 fn check_prefix(cookie: &SetCookie) -> Result<(), Refusal> {
     let starts_with =
         |text: &str, prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
@@ -88,7 +88,7 @@ fn check_prefix(cookie: &SetCookie) -> Result<(), Refusal> {
     let breaks_host = starts_with(cookie.name(), "__Host-") && !(is_secure && is_host_only);
     let breaks_secure = starts_with(cookie.name(), "__Secure-") && !is_secure;
     if is_hidden || breaks_host || breaks_secure {
-        return Err(Refusal(format!("{cookie}: breaks the rule of its prefix")));
+        return Err(Refusal(format!("{cookie}: violates the rule of its prefix")));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Promises of every framework, tested from outside: demo servers run as processes, and a client
-//! that works on bytes talks to them over real sockets.
+//! Promises of every framework, tested from outside: demo servers run as processes, and a
+//! byte-level client sends them requests over real sockets.
 //!
 //! - [`Server`] builds, starts and stops a demo of one [`Framework`];
 //! - [`Connection`] sends a [`Request`] exactly as written, malformed ones included, and reads a
@@ -7,14 +7,14 @@
 //! - [`Events`] reads a response while it is being sent;
 //! - [`Visitor`] keeps the session cookie it was given, whatever its attributes;
 //! - [`Browser`] keeps cookies in a [`Jar`] by the rules that browsers follow;
-//! - [`history`] records what many clients are told, and checks it;
-//! - [`expect_cookie_in_any_crumb`] asks a server in HTTP/2;
-//! - [`Chromium`] is a real one, and [`Nginx`] a real cache in front of a demo.
+//! - [`history`] records the answers to many clients, and checks them;
+//! - [`expect_cookie_in_any_crumb`] sends requests over HTTP/2;
+//! - [`Chromium`] is a real browser, and [`Nginx`] a real cache in front of a demo.
 //!
 //! The scenarios are in `tests/wire`, one module per topic. Each is a function that takes the
-//! framework, and [`in_every_framework!`] makes one named test per framework of it. Those in
-//! [`scenarios`] also run on every store, in `tests/stores`, together with tests of what survives a
-//! process. Tests that need a real browser are in `tests/browser`.
+//! framework, and [`in_every_framework!`] makes one named test of it for each framework. Those in
+//! [`scenarios`] also run on every store, in `tests/stores`, together with tests of persistence.
+//! Tests that need a real browser are in `tests/browser`.
 
 mod browser;
 mod chromium;

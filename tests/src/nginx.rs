@@ -17,7 +17,7 @@ const START: Duration = Duration::from_secs(20);
 pub struct Nginx {
     process: Child,
     address: SocketAddr,
-    /// Declared last, so that nginx stops before its folder is removed.
+    /// Declared last, so that nginx stops before its directory is removed.
     _folder: TempDir,
 }
 
@@ -46,8 +46,8 @@ impl Nginx {
         Self::start(server, "proxy_http_version 1.1;")
     }
 
-    /// Starts an nginx that forwards everything over HTTP/1.0, its default for long. It collects
-    /// responses before it passes them on, unless they forbid it.
+    /// Starts an nginx that forwards everything over HTTP/1.0, which was long its default. It
+    /// buffers responses, unless they forbid it.
     ///
     /// If nginx is not installed, reports the test as skipped and returns `None`.
     ///
@@ -63,10 +63,10 @@ impl Nginx {
         if !NGINX.is_installed() {
             return None;
         }
-        let folder = TempDir::with_prefix("nginx-").expect("there is a folder for temporary files");
+        let folder = TempDir::with_prefix("nginx-").expect("there is a directory for temporary files");
         let address = (Ipv4Addr::LOCALHOST, free_port()).into();
         let path = folder.path().join("nginx.conf");
-        fs::write(&path, configuration(&folder, address, server, options)).expect("the folder is ours");
+        fs::write(&path, configuration(&folder, address, server, options)).expect("the directory is ours");
         let process = Command::new("nginx")
             .args(["-e", "stderr", "-p"])
             .arg(folder.path())

@@ -35,7 +35,7 @@ impl Process {
         (process, address)
     }
 
-    /// Starts a demo, which may print an address or end.
+    /// Starts a demo without waiting for its address: the demo may also end.
     pub(crate) fn spawn(command: &mut Command, framework: Framework) -> (Self, Receiver<SocketAddr>) {
         let mut child = command
             .stdin(Stdio::null())

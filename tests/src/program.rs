@@ -3,7 +3,7 @@ use std::io::Write;
 use std::path::Path;
 use std::thread;
 
-/// A program that some tests start and that may be missing.
+/// A program that some tests start, which may be missing.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
     name: &'static str,

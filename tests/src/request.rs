@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A request that is sent exactly as it is written here.
+/// A request that is sent exactly as written.
 ///
 /// Headers keep their order, spelling and bytes, so that a test can send what no browser would.
 #[derive(Clone, Debug)]

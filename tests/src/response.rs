@@ -3,7 +3,7 @@ use std::io::{self, BufRead, Error, ErrorKind, Read};
 
 use crate::SetCookie;
 
-/// Size from which a head or a body counts as a fault of the server.
+/// Size of headers or a body above which the server is at fault.
 const LIMIT: u64 = 4 << 20;
 
 /// A response with its headers in their original order and number.
@@ -23,17 +23,17 @@ impl Response {
     /// Reads the response to the request `asked`, whose first word is the method.
     pub(crate) fn read(source: &mut impl BufRead, asked: &str) -> io::Result<Self> {
         for _ in 0..100 {
-            let mut response = Self::read_head(source, asked)?;
+            let mut response = Self::read_headers(source, asked)?;
             if response.status / 100 != 1 {
                 response.body = response.read_body(source)?;
                 return Ok(response);
             }
         }
-        Err(fault("a hundred interim responses and no other".to_owned()))
+        Err(fault("a hundred interim responses and no final one".to_owned()))
     }
 
     /// Reads the status and the headers.
-    pub(crate) fn read_head(source: &mut impl BufRead, asked: &str) -> io::Result<Self> {
+    pub(crate) fn read_headers(source: &mut impl BufRead, asked: &str) -> io::Result<Self> {
         let line = read_line(source)?;
         let (version, rest) = line.split_once(' ').ok_or_else(|| fault(format!("status line {line:?}")))?;
         let status = rest.get(..3).and_then(|code| code.parse().ok());
@@ -124,7 +124,7 @@ impl Response {
         self.fields.iter().filter(of_name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns the members of a list in lower case, from one header or several.
+    /// Returns the members of a list in lower case, from one or several headers.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {
         let members = self.fields(name).flat_map(|value| value.split(','));
@@ -183,7 +183,7 @@ fn read_line(source: &mut impl BufRead) -> io::Result<String> {
         Some(line) => Ok(String::from_utf8_lossy(line).into_owned()),
         None if line.is_empty() => Err(ErrorKind::UnexpectedEof.into()),
         None if line.ends_with(b"\n") => Err(fault(format!("a line that ends without CR: {line:?}"))),
-        None => Err(cut(format!("a line of the head that does not end: {:?}", String::from_utf8_lossy(&line)))),
+        None => Err(cut(format!("a header line without an end: {:?}", String::from_utf8_lossy(&line)))),
     }
 }
 
@@ -198,7 +198,7 @@ fn read_exactly(source: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> i
     Ok(())
 }
 
-/// Reads a chunk, or `None` for the one of no bytes that ends a body.
+/// Reads a chunk, or `None` for the empty chunk that ends a body.
 fn read_chunk(source: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     let line = read_line(source)?;
     let digits = line.split(';').next().unwrap_or_default().trim();

@@ -1,5 +1,4 @@
-//! Scenarios that also run on every store. Each panics if its rule does not hold on a running
-//! server.
+//! Scenarios that also run on every store. Each panics if a running server violates its rule.
 
 pub mod devices;
 pub mod flashes;

@@ -72,7 +72,7 @@ impl Options {
         self
     }
 
-    /// Lets the visitors send their token in an `Authorization` header and keep no cookie.
+    /// Makes visitors send their token in an `Authorization` header and keep no cookie.
     #[must_use]
     pub fn bearer(mut self) -> Self {
         self.by_bearer = true;
@@ -211,8 +211,8 @@ impl Server {
         Connection::open(self.address)
     }
 
-    /// Returns a visitor without a session, or for bearer tokens one who has just signed in with a
-    /// name that nobody else has.
+    /// Returns a visitor without a session. With bearer tokens, the visitor has just signed in
+    /// under a unique name.
     ///
     /// # Panics
     ///

@@ -39,11 +39,11 @@ pub fn encoded(bytes: &[u8]) -> String {
 /// Length of a token's text.
 const TOKEN: usize = 43;
 
-/// Digits of a token before those that belong to its secret alone.
+/// Number of digits of a token before those of its secret alone.
 const ID: usize = 22;
 
-/// Returns the bytes that a cookie's value reveals to whoever reads it: its own, and those of the
-/// token at its end and of the secret in that.
+/// Returns the bytes that a cookie's value reveals: its own, those of the token at its end, and
+/// those of the token's secret.
 #[must_use]
 pub fn secret_bytes(value: &str) -> Vec<Vec<u8>> {
     let token = decoded(token_in(value)).filter(|bytes| bytes.len() == 32);
@@ -51,8 +51,8 @@ pub fn secret_bytes(value: &str) -> Vec<Vec<u8>> {
     decoded(value).into_iter().chain(secret).chain(token.clone()).collect()
 }
 
-/// Returns the texts in which a cookie's value could be written: as it is, its secret alone, and
-/// bytes in base64url, in hexadecimal or as a list.
+/// Returns the texts that could contain a cookie's value: as it is, its secret alone, and bytes in
+/// base64url, in hexadecimal or as a list.
 #[must_use]
 pub fn secret_texts(value: &str) -> Vec<String> {
     let mut texts = vec![value.to_owned(), token_in(value)[ID..].to_owned()];

@@ -105,7 +105,7 @@ impl<'a> Visitor<'a> {
         self.ask(Request::get(target))
     }
 
-    /// Asks for a stream of events, on a connection of its own.
+    /// Requests a stream of events, on a separate connection.
     ///
     /// # Panics
     ///
@@ -116,7 +116,7 @@ impl<'a> Visitor<'a> {
         self.follow_over(self.server.connect(), target)
     }
 
-    /// Asks for a stream of events over a connection, such as one to a proxy.
+    /// Requests a stream of events over a connection, such as one to a proxy.
     ///
     /// # Panics
     ///
@@ -172,7 +172,7 @@ impl<'a> Visitor<'a> {
         self.get("/get/").entries()
     }
 
-    /// Returns the session as the server sees it.
+    /// Returns the session from `/whoami`.
     ///
     /// # Panics
     ///
@@ -210,7 +210,7 @@ impl<'a> Visitor<'a> {
     ///
     /// # Panics
     ///
-    /// Panics if the visitor is known.
+    /// Panics if the visitor has a session.
     #[track_caller]
     pub fn expect_anonymous(&mut self) {
         self.get("/get/").expect_text("{}").expect_no_cookie();
@@ -222,7 +222,7 @@ impl<'a> Visitor<'a> {
     ///
     /// # Panics
     ///
-    /// Panics if nobody or another user is.
+    /// Panics if nobody or another user is signed in.
     #[track_caller]
     pub fn expect_user(&mut self, user: &str) {
         let whoami = self.whoami();

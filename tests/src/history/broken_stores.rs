@@ -1,4 +1,4 @@
-//! The check notices a store that breaks the protocol.
+//! Tests that the check detects stores that break the protocol.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,19 +13,19 @@ use sessions_remote::{Answer, Engine, Failure, Options, RemoteStore, Swap, Value
 
 use super::{Act, COUNTER, History, OWNER, Site, Told, work_until};
 
-/// How the engine breaks the protocol, now and then.
+/// The way in which the engine breaks the protocol in some calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Break {
     Nothing,
-    /// A swap replaces whatever is there.
+    /// A swap replaces any value.
     SwapsAnything,
-    /// A swap creates a value that is gone.
+    /// A swap creates a value that was deleted.
     SwapsTheGone,
-    /// A swap that was done says that nothing was.
+    /// A swap that was done reports a failure.
     DeniesSwaps,
-    /// A swap that was not done says that it was.
+    /// A swap that was not done reports success.
     PretendsSwaps,
-    /// A delete that was not done says that it was.
+    /// A delete that was not done reports success.
     PretendsDeletes,
     /// A load returns an earlier value.
     LoadsTheStale,
@@ -116,7 +116,7 @@ impl Engine for BrokenEngine {
     }
 }
 
-/// Managers in this process, each with a handle of its own on the store.
+/// Managers in this process, each with its own handle on the store.
 struct Managers(Vec<Sessions>);
 
 impl Managers {
@@ -182,7 +182,7 @@ impl Site for Managers {
         });
         match visited {
             Ok((Told::Entries(entries), _)) if !entries.contains_key(OWNER) => Told::Ended,
-            // A write that began a new session did not reach this one.
+            // A write that began a new session did not change this one.
             Ok((Told::Done, Some(_))) if *act != Act::SignOut => Told::Ended,
             Ok((told, _)) => told,
             Err(error) if error.status() == 401 => Told::Ended,
@@ -191,7 +191,7 @@ impl Site for Managers {
     }
 }
 
-/// Lets clients work until a violation shows, or the time is over.
+/// Runs clients until a violation is found, or the time is over.
 fn violations(how: Break, time: Duration) -> Vec<String> {
     let site = Managers::new(how);
     let begun = Instant::now();
@@ -218,7 +218,7 @@ fn a_correct_store_has_no_violations() {
 }
 
 #[test]
-fn every_break_of_the_protocol_is_noticed() {
+fn every_break_of_the_protocol_is_detected() {
     let breaks = [
         Break::SwapsAnything,
         Break::SwapsTheGone,
@@ -228,6 +228,6 @@ fn every_break_of_the_protocol_is_noticed() {
         Break::LoadsTheStale,
     ];
     for how in breaks {
-        assert!(!violations(how, Duration::from_secs(30)).is_empty(), "{how:?} is not noticed");
+        assert!(!violations(how, Duration::from_secs(30)).is_empty(), "{how:?} is not detected");
     }
 }

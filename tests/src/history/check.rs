@@ -149,7 +149,7 @@ fn check_flashes(session: usize, events: &[&Event], found: &mut Vec<String>) {
         if !events.iter().any(|event| is_set(event) && event.begun < reads[0].ended) {
             found.push(format!("session {session}: the flash {value:?} was read before it was set"));
         }
-        // Two requests that overlap both loaded the flash before either was done with it.
+        // Two overlapping requests may both have loaded the flash before either removed it.
         let answered = reads.iter().map(|event| event.ended).min().unwrap_or(u64::MAX);
         if reads.iter().any(|event| event.begun > answered) {
             found.push(format!("session {session}: the flash {value:?} was read again"));
@@ -157,7 +157,7 @@ fn check_flashes(session: usize, events: &[&Event], found: &mut Vec<String>) {
     }
 }
 
-/// Returns the name that a session holds under [`OWNER`].
+/// Returns the name that a session stores under [`OWNER`].
 pub(super) fn owner(session: usize) -> String {
     format!("{session}:{OWNER}")
 }

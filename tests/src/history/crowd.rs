@@ -13,14 +13,14 @@ pub trait Site: Sync {
 
     /// Signs a user in at a server, and returns the token of the new session.
     ///
-    /// Returns `None` without an answer.
+    /// Returns `None` if there is no answer.
     fn sign_in(&self, server: usize, user: &str) -> Option<String>;
 
     /// Makes a request of a session.
     fn perform(&self, server: usize, token: &str, act: &Act) -> Told;
 }
 
-/// Number of clients of one session.
+/// Number of clients per session.
 const CLIENTS: u64 = 4;
 
 /// Number of requests of a client before the session is signed out, and after it.
@@ -28,7 +28,7 @@ const REQUESTS: (u64, u64) = (12, 4);
 
 const KEYS: [&str; 2] = ["a", "b"];
 
-/// Lets `crowds` of clients work until `is_over`, each crowd on one session after the other.
+/// Runs `crowds` of clients until `is_over`. Each crowd works on one session after the other.
 pub fn work_until(is_over: &AtomicBool, history: &History, site: &impl Site, crowds: u64) {
     let sessions = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -45,12 +45,12 @@ pub fn work_until(is_over: &AtomicBool, history: &History, site: &impl Site, cro
     });
 }
 
-/// Works on one session from its sign-in to its sign-out, and a little longer.
+/// Runs the clients of one session from its sign-in until a little after its sign-out.
 fn live(session: usize, random: &mut Random, history: &History, site: &impl Site, is_over: &AtomicBool) {
     let server = random.below(site.servers());
     let Some(token) = site.sign_in(server, &format!("user-{session}")) else { return };
     let own = Act::Put { key: OWNER.to_owned(), value: owner(session) };
-    // Without its name it cannot be told from a new session.
+    // Without its name, a session cannot be distinguished from a new one.
     if site.perform(server, &token, &own) != Told::Done {
         return;
     }
@@ -68,7 +68,7 @@ fn live(session: usize, random: &mut Random, history: &History, site: &impl Site
                     ask(choices.act(session, client, number));
                 }
                 if client == 0 {
-                    // A site that stays down would be asked forever.
+                    // Bounded, since a site that stays down would never answer.
                     while ask(Act::SignOut) == Told::Unknown && !is_over.load(Ordering::Relaxed) {}
                 }
                 for number in REQUESTS.0..REQUESTS.0 + REQUESTS.1 {
@@ -79,7 +79,7 @@ fn live(session: usize, random: &mut Random, history: &History, site: &impl Site
     });
 }
 
-/// Xorshift: numbers that look random, the same in each run.
+/// Xorshift: pseudorandom numbers, the same in each run.
 struct Random(u64);
 
 impl Random {

@@ -1,13 +1,13 @@
-//! Whether a register whose values are all written once is linearizable.
+//! Linearizability of a register in which each value is written once.
 //!
-//! Gibbons and Korach, *Testing shared memories* (1997): gather each value's write and reads, and
-//! take the time from the first of them that ended to the last that began. If that time runs
-//! forwards, the register must have held the value all along. No two such times may overlap, and no
-//! value may have lived entirely within the time of another.
+//! Gibbons and Korach, *Testing shared memories* (1997): for each value, take the interval from the
+//! first end to the last begin of its write and reads. If its end is after its start, the register
+//! must have held the value throughout. No two such intervals may overlap, and all requests of
+//! another value may not lie within one.
 
 use std::collections::BTreeMap;
 
-/// The writes and reads of one register, by value. No value is what it holds at first.
+/// The writes and reads of one register, by value. `None` is its initial value.
 #[derive(Debug)]
 pub(super) struct Register {
     values: BTreeMap<Option<String>, Life>,
@@ -16,7 +16,7 @@ pub(super) struct Register {
 /// The requests that wrote or read one value.
 #[derive(Debug, Default)]
 struct Life {
-    /// When its write began. `None` if nobody wrote it.
+    /// When its write began. `None` if it was never written.
     written: Option<u64>,
     /// When the first of its requests ended.
     first_end: Option<u64>,
@@ -55,19 +55,19 @@ impl Life {
         self.last_begin = self.last_begin.max(begun);
     }
 
-    /// Returns the time in which the register must have held the value, if there is any.
+    /// Returns the interval in which the register must have held the value, if any.
     fn forward(&self) -> Option<(u64, u64)> {
         self.first_end.map(|end| (end, self.last_begin)).filter(|(from, to)| from < to)
     }
 }
 
-/// Returns what is wrong with a register, if anything is.
+/// Returns an error that describes why a register is not linearizable.
 pub(super) fn is_linearizable(register: &Register) -> Result<(), String> {
-    // A write without an answer that nobody read may not have been done.
+    // A write that was neither answered nor read may not have been carried out.
     let lives: Vec<_> = register.values.iter().filter(|(_, life)| life.is_certain || life.is_read).collect();
     for (value, life) in &lives {
         match life.written {
-            None => return Err(format!("{value:?} was read, and nobody wrote it")),
+            None => return Err(format!("{value:?} was read but never written")),
             Some(written) if life.first_end.is_some_and(|end| end < written) => {
                 return Err(format!("{value:?} was read before it was written"));
             }

@@ -77,12 +77,12 @@ pub fn a_login_after_logout_others_stays(server: &Server) {
         assert!(listed_ids(&mut visitor).contains(&after.id()));
         after.get("/logout_others").expect_ok();
         visitor.expect_anonymous();
-        assert_eq!(listed_ids(&mut after), [after.id()], "list and sessions agree");
+        assert_eq!(listed_ids(&mut after), [after.id()], "the list has only the new session");
         after.get("/logout").expect_ok();
     }
 }
 
-/// Ends another session of a user by its id, which the last server began, and then the current one.
+/// Ends another session, which the last server created, by its id, and then the current one.
 ///
 /// # Panics
 ///
@@ -102,7 +102,7 @@ pub fn one_device_is_signed_out_from_another(servers: &[&Server]) {
     others.sort_unstable();
     assert_eq!(listed_ids(&mut laptop), others);
     sign_out(&mut laptop, &id, 404);
-    // Its own session ends as by a logout.
+    // The visitor's own session ends as by a logout.
     let (own, token) = (laptop.id(), laptop.token());
     sign_out(&mut laptop, &own, 200);
     assert_eq!(laptop.cookie(), None);
@@ -111,8 +111,7 @@ pub fn one_device_is_signed_out_from_another(servers: &[&Server]) {
     assert_eq!(listed_ids(&mut tablet), [tablet.id()]);
 }
 
-/// Tries on the last server to end the sessions of others by their ids, and by what is no id of a
-/// session.
+/// Tries on the last server to end sessions of others by their ids, and sessions by invalid ids.
 ///
 /// # Panics
 ///

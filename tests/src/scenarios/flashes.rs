@@ -2,7 +2,7 @@
 
 use crate::{Server, Visitor, query};
 
-/// Gets a flash.
+/// Reads a flash.
 ///
 /// # Panics
 ///
@@ -31,7 +31,7 @@ pub fn a_peek_leaves_the_flash(server: &Server) {
     visitor.get("/flash/peek?k=notice").expect_text("");
 }
 
-/// Sends other requests before it gets a flash.
+/// Sends other requests before the flash is read.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! The flows of go-sessions' own test suite, in a browser.
+//! The flows of go-sessions' test suite, in a browser.
 
 use std::collections::BTreeMap;
 

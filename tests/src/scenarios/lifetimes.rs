@@ -1,4 +1,4 @@
-//! How long a login lasts, and how fresh it is.
+//! How long a login lasts, and how long ago it was.
 
 use std::time::UNIX_EPOCH;
 
@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use crate::{Response, Server, Visitor};
 
-/// Arguments of the servers: timeouts that differ from all lifetimes of single sessions.
+/// Arguments of the servers: timeouts that differ from the lifetime of any session.
 pub const ARGUMENTS: [&str; 4] = ["--idle", "20m", "--absolute", "1h"];
 
 const MINUTE: u64 = 60 * 1000;
 const DAY: u64 = 24 * 60 * MINUTE;
 
-/// Signs in on the first server, and asks all of them about it.
+/// Signs in on the first server, and reads the times on all servers.
 ///
 /// # Panics
 ///
 /// Panics if the rule does not hold.
 #[track_caller]
-pub fn whoami_tells_when_a_login_began_and_ends(servers: &[&Server]) {
+pub fn whoami_has_the_times_of_a_login(servers: &[&Server]) {
     let mut visitor = servers[0].visitor();
     assert_eq!((time(&mut visitor, "signed_in_at"), time(&mut visitor, "ends_at")), (None, None));
     visitor.put("cart", "3 books");
@@ -34,7 +34,7 @@ pub fn whoami_tells_when_a_login_began_and_ends(servers: &[&Server]) {
     }
 }
 
-/// Signs in for 30 days on the first server, and then without a time on the last one.
+/// Signs in for 30 days on the first server, and then for the default time on the last one.
 ///
 /// # Panics
 ///
@@ -53,7 +53,7 @@ pub fn remembered_login_outlives_browser_and_timeouts(servers: &[&Server]) {
         assert_eq!(time(&mut visitor, "signed_in_at"), Some(signed_in));
         assert_eq!(time(&mut visitor, "ends_at"), ends, "use does not prolong it");
     }
-    // The next login is an ordinary one again.
+    // The next login has the default lifetime again.
     let mut visitor = last(servers).visitor_with(&visitor.token());
     assert_eq!(max_age(&visitor.login("ann")), None);
     for mut visitor in at_each(servers, &visitor) {
@@ -61,14 +61,14 @@ pub fn remembered_login_outlives_browser_and_timeouts(servers: &[&Server]) {
     }
 }
 
-/// Signs in for a moment, and asks all servers until it is over.
+/// Signs in for a moment, and sends requests to all servers until the login ends.
 ///
 /// # Panics
 ///
 /// Panics if the rule does not hold.
 #[track_caller]
 pub fn remembered_login_ends_at_its_time(servers: &[&Server]) {
-    // A cookie lasts for whole seconds. On a busy machine the first ones may be over too soon.
+    // A cookie lasts for whole seconds. On a busy machine, the shorter ones may end too soon.
     for millis in [1100, 2200, 4400, 8800] {
         let mut visitor = servers[0].visitor();
         visitor.get(&format!("/login?user=ann&remember={millis}ms")).expect_text("ok");
@@ -78,7 +78,7 @@ pub fn remembered_login_ends_at_its_time(servers: &[&Server]) {
         let mut seen = 0;
         while now() < ends {
             seen += servers.iter().filter(is_signed_in).count();
-            // Leaves the machine to others for a while.
+            // Waits, so that other tests can use the machine.
             servers[0].visitor().get("/flash/get?k=notice&ms=50").expect_text("");
         }
         assert_eq!(servers.iter().filter(is_signed_in).count(), 0);
@@ -86,10 +86,10 @@ pub fn remembered_login_ends_at_its_time(servers: &[&Server]) {
             return;
         }
     }
-    panic!("no login lasted until it was seen");
+    panic!("every login ended before it was checked");
 }
 
-/// Confirms a login of bob, who has no other, until that falls into a later millisecond.
+/// Confirms bob's only login until the confirmation falls into a later millisecond.
 ///
 /// # Panics
 ///
@@ -102,7 +102,7 @@ pub fn confirmation_makes_a_login_fresh_again(servers: &[&Server]) {
     visitor.put("cart", "3 books");
     let (id, before) = (visitor.id(), visitor.token());
     let signed_in = time(&mut visitor, "signed_in_at").expect("bob has signed in");
-    // Times are whole milliseconds, so a confirmation may fall into that of the login.
+    // Times are whole milliseconds, so a confirmation may have the same time as the login.
     let confirmed = (0..1000).find_map(|_| {
         visitor.get("/confirm").expect_text("ok");
         time(&mut visitor, "signed_in_at").filter(|confirmed| *confirmed > signed_in)
@@ -147,12 +147,12 @@ pub fn confirmation_keeps_the_lifetime(servers: &[&Server]) {
     for mut visitor in at_each(servers, &ordinary) {
         let signed_in = time(&mut visitor, "signed_in_at").expect("ann has signed in");
         expect_to_last(&mut visitor, signed_in, 120);
-        // The absolute timeout has moved there, and stays.
+        // The absolute timeout has moved to this time, and stays.
         assert_eq!(time(&mut visitor, "ends_at"), changed);
     }
 }
 
-/// Changes when one of two sessions ends, on the servers by turns.
+/// Changes when one of two sessions ends, alternating between the servers.
 ///
 /// # Panics
 ///
@@ -170,7 +170,7 @@ pub fn expiry_of_one_session_can_be_changed(servers: &[&Server]) {
     }
     visitor.expect_user("ann");
     assert_eq!(time(&mut other, "ends_at"), ends, "another session keeps its own");
-    // The next login is an ordinary one again.
+    // The next login has the default lifetime again.
     let mut visitor = last(servers).visitor_with(&visitor.token());
     assert_eq!(max_age(&visitor.login("ann")), None);
     let signed_in = time(&mut visitor, "signed_in_at").expect("ann has signed in");
@@ -188,7 +188,7 @@ fn at_each<'a>(servers: &[&'a Server], visitor: &Visitor<'_>) -> impl Iterator<I
     servers.iter().map(move |server| server.visitor_with(&token))
 }
 
-/// Returns whether a visitor is signed in, who has to be until then and no longer.
+/// Returns whether a visitor is signed in, which must be the case until `ends` and no longer.
 #[track_caller]
 fn is_signed_in_until(visitor: &mut Visitor<'_>, ends: u64) -> bool {
     let asked = now();
@@ -203,11 +203,11 @@ fn is_signed_in_until(visitor: &mut Visitor<'_>, ends: u64) -> bool {
 #[track_caller]
 fn expect_to_last(visitor: &mut Visitor<'_>, since: u64, minutes: u64) {
     let ends = time(visitor, "ends_at").expect("the session ends");
-    // A busy machine may need some time between the two.
+    // On a busy machine, some time may pass between the two.
     assert!((since + minutes * MINUTE).abs_diff(ends) < MINUTE, "{} ms", ends.saturating_sub(since));
 }
 
-/// Expects a `Max-Age` of some minutes, less what a busy machine takes for a request.
+/// Expects a `Max-Age` of some minutes, minus the time of a request on a busy machine.
 #[track_caller]
 fn expect_age(answer: &Response, minutes: u64) {
     let age = max_age(answer);
@@ -235,8 +235,8 @@ fn max_age(answer: &Response) -> Option<u64> {
     cookies[0].attribute("Max-Age").map(|seconds| seconds.parse().expect("Max-Age is a number"))
 }
 
-/// Expects a time of 30 days, less what a busy machine takes for a request. `unit` is that of a
-/// second.
+/// Expects a time of 30 days, minus the time of a request on a busy machine. `unit` is the length
+/// of a second.
 #[track_caller]
 fn expect_month(time: Option<u64>, unit: u64) {
     let month = 30 * 24 * 60 * 60 * unit;

@@ -1,4 +1,4 @@
-//! Limits of a session, also with many requests that write to it at once.
+//! Limits of a session, also with many concurrent writes.
 
 use std::panic;
 use std::thread;
@@ -17,7 +17,7 @@ const PAUSE: &str = "300";
 
 /// Writes 32 entries of 20 kB at once, of which three fit.
 ///
-/// Regression: all of them (640 kB) were kept when limits were checked before the atomic step.
+/// Regression: all 32 (640 kB) were kept when limits were checked before the atomic step.
 ///
 /// # Panics
 ///
@@ -31,7 +31,8 @@ pub fn parallel_large_writes_respect_the_size_limit(server: &Server) {
 
 /// Writes 400 small entries at once.
 ///
-/// Regression: more than the limit were kept when it was checked before the atomic step.
+/// Regression: more entries than allowed were kept when the limit was checked before the atomic
+/// step.
 ///
 /// # Panics
 ///
@@ -61,7 +62,7 @@ pub fn a_flood_of_large_writes_blocks_nobody_else(server: &Server, count: usize)
     assert!(served > 0, "nobody else was served during the flood");
 }
 
-/// Returns how many writes of another visitor succeed while `work` runs.
+/// Returns the number of writes of another visitor that succeed while `work` runs.
 #[track_caller]
 fn while_others_are_served(server: &Server, work: impl FnOnce() + Send) -> usize {
     let mut other = server.visitor();
@@ -95,7 +96,7 @@ fn written_at_once(server: &Server, count: usize, put: &(dyn Fn(&str) -> Request
     }
     expected.sort_unstable();
     let kept: Vec<String> = visitor.entries().into_keys().collect();
-    assert_eq!(kept, expected, "what is kept is what was answered with 200");
+    assert_eq!(kept, expected, "exactly the writes answered with 200 are kept");
     visitor.put("before", "2");
     kept.len() - 1
 }
@@ -110,7 +111,8 @@ fn is_kept(answer: Response) -> bool {
 
 /// Signs in with a name of 200,000 bytes.
 ///
-/// Regression: it was accepted, and after a name of 70,000 bytes every write of the session failed.
+/// Regression: the name was accepted, and after one of 70,000 bytes every write to the session
+/// failed.
 ///
 /// # Panics
 ///

@@ -18,10 +18,10 @@ pub fn eight_logins_at_once_from_one_cookie_all_sign_in(server: &Server, rounds:
         let mut keepers = 0;
         for tab in &mut tabs {
             tab.expect_user("ann");
-            assert_eq!(tab.entries().get("cart").map(String::as_str), Some("3 books"), "each has the cart");
+            assert_eq!(tab.entries().get("cart").map(String::as_str), Some("3 books"), "each login has the cart");
             keepers += usize::from(tab.id() == id);
         }
-        assert_eq!(keepers, 1, "one of the logins gets the session of before");
+        assert_eq!(keepers, 1, "one of the logins keeps the session");
         visitor.expect_anonymous();
     }
 }

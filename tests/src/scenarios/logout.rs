@@ -65,7 +65,7 @@ fn logout_during_a_slow_request(server: &Server, index: usize) -> bool {
     let request = server.authorize(request, &visitor.token());
     let due = Instant::now() + SLOW;
     slow.send(&request.to_bytes()).expect("the server reads the slow request");
-    // When this response arrives, the slow request has been running for 100 ms and has loaded the
+    // By the time of this response, the slow request has been running for 100 ms and has loaded the
     // session.
     visitor.twin().get("/put?k=meanwhile&v=1&ms=100").expect_text("ok");
     visitor.get("/logout").expect_text("ok");

@@ -6,11 +6,11 @@ const LOGIN: &str = "/login?user=ann";
 /// Number of times that a user tries again to sign in.
 const MOST_REPEATS: usize = 10;
 
-/// Signs a user in `logins` times at once, on all servers by turns, where `most` sessions are
-/// allowed. Does so again in each round.
+/// Signs a user in `logins` times at once, spread over all servers, where `most` sessions are
+/// allowed, and repeats this in each round.
 ///
-/// Each of many logins reads them all and ends the oldest. On a busy machine that may exceed the
-/// deadline of a store, and whoever is answered by a 503 tries again afterwards.
+/// Each of many logins reads all sessions and ends the oldest. On a busy machine this may exceed
+/// the deadline of a store. Visitors who get a 503 try again afterwards.
 ///
 /// # Panics
 ///
@@ -25,13 +25,16 @@ pub fn parallel_logins_leave_no_more_than_allowed(servers: &[&Server], logins: u
         let answers = each_together(&mut visitors, |_, visitor| visitor.get(LOGIN));
         visitors.iter_mut().zip(answers).for_each(|(visitor, answer)| sign_in_after(visitor, answer));
         if servers.iter().any(|server| server.output().contains("call=Limit")) {
-            // A login stands if the store fails while it ends others. The next one checks again.
+            // A login stands if the store fails while it ends others. The next login checks again.
             visitors.push(servers[0].signed_in("ann"));
         }
         alive.append(&mut visitors);
         alive.retain_mut(|visitor| visitor.whoami().user.is_some());
         let count = alive.len();
-        assert!((1..=most).contains(&count), "{count} sessions live after {logins} logins where {most} are allowed");
+        assert!(
+            (1..=most).contains(&count),
+            "{count} sessions are live after {logins} logins where {most} are allowed"
+        );
     }
     for server in servers {
         let mut last = server.signed_in("ann");
@@ -42,7 +45,7 @@ pub fn parallel_logins_leave_no_more_than_allowed(servers: &[&Server], logins: u
     }
 }
 
-/// Signs in unless an answer shows that this is done, at the latest with the last try.
+/// Signs in again until an answer shows that the login succeeded, or the last try fails.
 #[track_caller]
 fn sign_in_after(visitor: &mut Visitor<'_>, mut answer: Response) {
     for _ in 0..MOST_REPEATS {

@@ -1,4 +1,4 @@
-//! Parallel requests of one session, which lose none of each other's writes.
+//! Parallel requests of one session, which lose no writes.
 
 use crate::{Request, Server, each_together, together};
 

@@ -3,7 +3,7 @@
 
 use crate::{Response, Server, SetCookie, Visitor, each_together};
 
-/// Sends 20 requests with the old token while it is replaced, to all servers by turns.
+/// Sends 20 requests with the old token while it is replaced, spread over all servers.
 ///
 /// # Panics
 ///
@@ -23,9 +23,9 @@ pub fn parallel_requests_sign_nobody_out(servers: &[&Server], rounds: usize) {
         });
         let mut replaced: Vec<String> = tabs.iter().flat_map(Visitor::issued).cloned().collect();
         replaced.dedup();
-        assert!(replaced.len() <= 1, "several tokens were sent, of which one can count: {}", replaced.len());
+        assert!(replaced.len() <= 1, "several tokens were sent, but only one can be valid: {}", replaced.len());
         rotations += replaced.len();
-        // The browser goes on with the token that it was given last.
+        // The browser continues with the token that it was given last.
         let mut browser = servers[round % servers.len()].visitor_with(replaced.first().unwrap_or(&token));
         let written = browser.entries();
         assert_eq!(written.len(), (0..20).filter(writes).count(), "{written:?}");
@@ -37,7 +37,7 @@ pub fn parallel_requests_sign_nobody_out(servers: &[&Server], rounds: usize) {
     assert!(rotations > 0, "no token was replaced in {rounds} rounds");
 }
 
-/// Loses the last server's response, which brings the new token, and goes on with the old one.
+/// Loses the last server's response with the new token, and continues with the old one.
 ///
 /// # Panics
 ///
@@ -82,8 +82,8 @@ pub fn first_use_of_the_new_token_ends_the_old_one(servers: &[&Server]) {
     }
 }
 
-/// Renews with one of two tokens while a token is replaced. Requests with the other one, which
-/// were sent before, begin no session as nobody.
+/// Renews with one of two tokens while a token is replaced. Requests with the other token, which
+/// were sent before, begin no anonymous session.
 ///
 /// # Panics
 ///
@@ -108,7 +108,7 @@ pub fn a_renewal_overtakes_both_tokens(servers: &[&Server]) {
     }
 }
 
-/// Returns a tab that was given a new token for this one.
+/// Returns a tab that was given a new token in place of `token`.
 #[track_caller]
 fn rotated<'a>(server: &'a Server, token: &str) -> Visitor<'a> {
     // A rotation is due a millisecond after the login.
@@ -122,7 +122,7 @@ fn rotated<'a>(server: &'a Server, token: &str) -> Visitor<'a> {
     panic!("no token was replaced");
 }
 
-/// Expects an answer to a signed-in visitor, who is not signed out by it.
+/// Expects an answer that does not sign the visitor out.
 #[track_caller]
 fn expect_kept(answer: &Response) {
     let is_removed = answer.set_cookies().iter().any(SetCookie::is_removal);

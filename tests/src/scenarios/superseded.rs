@@ -2,7 +2,7 @@
 
 use crate::{Server, Visitor, each_together};
 
-/// Sends to all servers what a browser had sent before the first server's login was answered.
+/// Sends requests with the old token to all servers after a login on the first.
 ///
 /// # Panics
 ///
@@ -64,7 +64,7 @@ pub fn requests_in_flight_are_kept_or_refused(servers: &[&Server], rounds: usize
 ///
 /// Panics if the rule does not hold.
 #[track_caller]
-pub fn a_flash_is_shown_once_beside_a_login(servers: &[&Server], rounds: usize) {
+pub fn a_flash_is_shown_once_despite_a_login(servers: &[&Server], rounds: usize) {
     let last = servers[servers.len() - 1];
     let mut overtaken = 0;
     for _ in 0..rounds {
@@ -80,7 +80,7 @@ pub fn a_flash_is_shown_once_beside_a_login(servers: &[&Server], rounds: usize) 
             }
             _ => {
                 let answer = tab.get("/flash/get?k=notice&ms=200").expect_no_cookie();
-                // The request may also come after the login, and see nothing.
+                // The request may also come after the login, and then reads an empty session.
                 Some(answer.expect_ok().text()).filter(|text| !text.is_empty())
             }
         });
@@ -113,5 +113,5 @@ pub fn a_login_that_is_sent_twice_keeps_the_cart(servers: &[&Server]) {
         assert_eq!(visitor.entries(), [("cart".to_owned(), "7".to_owned())].into());
     }
     other.expect_user("bob");
-    assert!(other.entries().is_empty(), "the cart is not for another user");
+    assert!(other.entries().is_empty(), "another user does not get the cart");
 }

@@ -1,7 +1,8 @@
 //! Requests with several session cookies.
 //!
 //! A successful logout has ended every session whose token the request carried. Regression: when
-//! only one token was looked up, the other sessions stayed alive behind a 200 and a removal cookie.
+//! only one token was looked up, the other sessions stayed live despite a 200 and a removal of the
+//! cookie.
 
 use crate::{Request, Response, Server, Visitor, random_token};
 
@@ -40,8 +41,8 @@ pub fn a_login_with_two_live_tokens_ends_both_sessions(server: &Server) {
     visitors.iter_mut().for_each(Visitor::expect_anonymous);
 }
 
-/// Writes with the cookies of two live sessions. A new session would take the place of one of the
-/// cookies in the browser, and a logout could not end the session of that one any more.
+/// Writes with the cookies of two live sessions. A new session's cookie would replace one of the
+/// two in the browser, and no logout could then end the session of that cookie.
 ///
 /// # Panics
 ///
@@ -77,7 +78,7 @@ pub fn a_logout_finds_its_token_among_strangers(server: &Server) {
     }
 }
 
-/// Signs out with more tokens than are looked up, live and unknown ones.
+/// Signs out with more live and unknown tokens than are looked up.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! Signing in and out by the forms of the page.
+//! Signing in and out with the forms of the page.
 
 use std::mem;
 
@@ -35,7 +35,7 @@ fn sign_in_leads_back_to_the_protected_page(framework: Framework) {
     site.submit("/logout", &[]);
     site.expect_element(USER, "nobody");
     assert!(site.browser.cookies().is_empty(), "{:?}", site.browser.cookies());
-    // The way back shows nothing of before, and the protected page asks for a login again.
+    // The back button shows no private page, and the protected page requires a login again.
     site.repeat_until_at("/?next=/private", || {
         site.browser.back();
         assert!(!site.browser.text().contains("zoe"), "back shows {}", site.browser.text());
@@ -51,7 +51,7 @@ fn confirmation_leads_back_to_the_page_that_asked(framework: Framework) {
     let signed_in = site.signed_in_at();
     // Until the login is a second old.
     site.repeat_until_at(ASKING, || site.open(PAGE));
-    // On a busy machine the confirmation may be a second old before the page is loaded.
+    // On a busy machine, the confirmation may be a second old before the page is loaded.
     site.repeat_until_at(PAGE, || {
         site.open(ASKING);
         site.submit("/confirm", &[]);

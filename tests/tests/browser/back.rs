@@ -1,7 +1,7 @@
 //! The back button, which shows no page of an ended session.
 //!
-//! Pages that read a signed-in session used to be sent with `Vary: Cookie` alone. Chromium showed
-//! them again when somebody pressed back after the logout.
+//! Regression: pages that read a signed-in session were sent with `Vary: Cookie` alone, and
+//! Chromium showed them again at the back button after a logout.
 
 use sessions_tests::Framework;
 

@@ -58,7 +58,7 @@ fn the_counter_follows_other_tabs(framework: Framework) {
     let second = site.browser.tab();
     site.browser.switch_to(&first);
     site.wait_for_element("#visits", "42");
-    // A login replaces the cookie. The counter goes on with the new one.
+    // A login replaces the cookie. The counter continues with the new one.
     site.browser.switch_to(&second);
     site.expect("/login?user=ann", "ok");
     site.expect("/incr?k=visits", "43");

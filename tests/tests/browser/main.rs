@@ -1,5 +1,4 @@
-//! Scenarios that need a real browser, which loads, reloads, posts and keeps cookies in its own
-//! way.
+//! Scenarios that need a real browser: its loading, reloading, posting and cookies.
 
 mod account;
 mod back;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sessions_tests::{Chromium, Framework, Nginx, PATIENCE, Server};
 
-/// The way from a browser to a demo.
+/// The route from a browser to a demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Direct,

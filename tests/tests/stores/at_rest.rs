@@ -1,4 +1,4 @@
-//! No store keeps a token or the secret in it, so whoever reads its files cannot use the sessions.
+//! No store keeps a token or its secret, so its files give no access to the sessions.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,12 +23,12 @@ on_engines! {
 }
 
 fn no_token_is_in_the_files(engine: Engine) {
-    let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");
+    let folder = TempDir::with_prefix("sessions-").expect("there is a directory for temporary files");
     let place = Place::within(engine, folder.path());
     let mut tokens = Tokens::default();
     for seal in SEALS {
-        // While the store is open, its latest commits may be in a log, which is gone later.
-        tokens.give_out(place.url(), seal, |tokens| tokens.expect_none_in(&files(folder.path())));
+        // While the store is open, its latest commits may be in a log, which is removed later.
+        tokens.issue(place.url(), seal, |tokens| tokens.expect_none_in(&files(folder.path())));
     }
     tokens.expect_none_in(&files(folder.path()));
 }
@@ -37,7 +37,7 @@ fn no_token_is_in_the_files(engine: Engine) {
 fn no_token_is_in_the_files_of_postgres() {
     if Postgres::is_installed() {
         let mut server = Postgres::start();
-        let tokens = given_out(&server.url());
+        let tokens = issued_by(&server.url());
         server.stop();
         tokens.expect_none_in(&files(server.folder()));
     }
@@ -47,7 +47,7 @@ fn no_token_is_in_the_files_of_postgres() {
 fn no_token_is_in_the_files_of_mariadb() {
     if MariaDb::is_installed() {
         let mut server = MariaDb::start();
-        let tokens = given_out(&server.url());
+        let tokens = issued_by(&server.url());
         server.stop();
         tokens.expect_none_in(&files(server.folder()));
     }
@@ -58,7 +58,7 @@ fn no_token_is_in_redis() {
     if test_servers::installed() {
         let server = test_servers::Server::start();
         assert_eq!(server.cli(&UNCOMPRESSED), "OK");
-        given_out(&server.url()).expect_none_in(&undumped(&server.cli(&["EVAL", DUMP, "0"])));
+        issued_by(&server.url()).expect_none_in(&parse_dump(&server.cli(&["EVAL", DUMP, "0"])));
     }
 }
 
@@ -66,10 +66,10 @@ fn no_token_is_in_redis() {
 fn no_token_is_in_a_redis_cluster() {
     if test_servers::installed() {
         let cluster = Cluster::start();
-        let tokens = given_out(&cluster.url());
+        let tokens = issued_by(&cluster.url());
         assert!(cluster.on_primaries(&UNCOMPRESSED).iter().all(|answer| answer == "OK"));
         let dumps = cluster.on_primaries(&["EVAL", DUMP, "0"]);
-        tokens.expect_none_in(&dumps.iter().flat_map(|dump| undumped(dump)).collect::<Vec<_>>());
+        tokens.expect_none_in(&dumps.iter().flat_map(|dump| parse_dump(dump)).collect::<Vec<_>>());
     }
 }
 
@@ -83,7 +83,7 @@ fn no_token_is_in_records_in_memory() {
         &|session| session.set("cart", "3 books").expect("it fits"),
         &|session| session.login("ann").expect("it fits"),
         &|session| session.renew(),
-        // Time for a rotation.
+        // Lets a rotation become due.
         &|_| {},
     ];
     let mut cookie: Option<String> = None;
@@ -104,7 +104,7 @@ fn no_token_is_in_records_in_memory() {
     tokens.expect_none_in(&kept);
 }
 
-/// Forms of the cookie's value. What is sealed is the same token.
+/// Forms of the cookie's value. Sealed forms contain the same token.
 const SEALS: [Seal; 3] = [Seal::Plain, Seal::Signed, Seal::Encrypted];
 
 /// Cookie values that visitors were given.
@@ -115,16 +115,17 @@ struct Tokens {
     hashes: Vec<[u8; 32]>,
 }
 
-/// Gives out tokens with a store on a server.
-fn given_out(url: &str) -> Tokens {
+/// Issues tokens from a demo with a store.
+fn issued_by(url: &str) -> Tokens {
     let mut tokens = Tokens::default();
-    SEALS.into_iter().for_each(|seal| tokens.give_out(url, seal, |_| {}));
+    SEALS.into_iter().for_each(|seal| tokens.issue(url, seal, |_| {}));
     tokens
 }
 
 impl Tokens {
-    /// Lets visitors come, sign in and out, and use a demo that renews and rotates their tokens.
-    fn give_out(&mut self, url: &str, seal: Seal, meanwhile: impl FnOnce(&Self)) {
+    /// Sends requests of visitors who sign in and out, to a demo that renews and rotates their
+    /// tokens.
+    fn issue(&mut self, url: &str, seal: Seal, meanwhile: impl FnOnce(&Self)) {
         let server = Options::new(Framework::Axum).seal(seal).store(url).argument("--rotate").argument("1ms").start();
         for user in ["ann", "bob", "eve"] {
             let mut visitor = server.visitor();
@@ -153,7 +154,7 @@ impl Tokens {
         self.hashes.push(*token.secret().hash(token.id()).as_bytes());
     }
 
-    /// Expects no part of a token in what a store keeps, but the hashes of those that are live.
+    /// Expects no part of a token in the contents of a store, except the hashes of live tokens.
     #[track_caller]
     fn expect_none_in(&self, kept: &[Vec<u8>]) {
         let texts = self.given.iter().flat_map(|token| secret_texts(token)).map(String::into_bytes);
@@ -162,10 +163,10 @@ impl Tokens {
         let hashes = Needles::new(self.hashes.iter().map(|hash| hash.to_vec()).collect());
         for content in kept {
             let found = secrets.found_in(content);
-            assert!(found.is_empty(), "a part of a token is kept: {}", found[0].escape_ascii());
+            assert!(found.is_empty(), "a part of a token is stored: {}", found[0].escape_ascii());
         }
         let found: BTreeSet<_> = kept.iter().flat_map(|content| hashes.found_in(content)).collect();
-        assert!(!self.hashes.is_empty() && found.len() == self.hashes.len(), "what is kept is not all that is read");
+        assert!(!self.hashes.is_empty() && found.len() == self.hashes.len(), "not all contents of the store were read");
     }
 }
 
@@ -193,14 +194,14 @@ impl Needles {
     }
 }
 
-/// Reads all files of a folder.
+/// Reads all files of a directory.
 fn files(folder: &Path) -> Vec<Vec<u8>> {
-    let entries = fs::read_dir(folder).expect("the folder can be read").map(|entry| entry.expect("it can be read"));
+    let entries = fs::read_dir(folder).expect("the directory can be read").map(|entry| entry.expect("it can be read"));
     let read = |entry: fs::DirEntry| match entry.file_type().expect("it has a type") {
         kind if kind.is_dir() => files(&entry.path()),
         kind if kind.is_file() => {
             let mut content = fs::read(entry.path()).expect("the file can be read");
-            // Logs are made long before they are filled.
+            // Logs are preallocated, and end with zeros.
             content.truncate(content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
             vec![content]
         }
@@ -210,10 +211,10 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
     entries.flat_map(read).collect()
 }
 
-/// Makes `DUMP` show values as they are.
+/// Makes `DUMP` return values uncompressed.
 const UNCOMPRESSED: [&str; 4] = ["CONFIG", "SET", "rdbcompression", "no"];
 
-/// Returns every key of a server with its value as `DUMP` shows it, in hexadecimal.
+/// Returns every key of a server with the `DUMP` of its value, in hexadecimal.
 const DUMP: &str = "local dumped = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
     dumped[#dumped + 1] = (key .. redis.call('DUMP', key)):gsub('.', function(byte)
@@ -223,7 +224,7 @@ end
 return dumped";
 
 /// Reads the output of [`DUMP`].
-fn undumped(output: &str) -> Vec<Vec<u8>> {
+fn parse_dump(output: &str) -> Vec<Vec<u8>> {
     let byte = |digits: &[u8]| {
         let digits = str::from_utf8(digits).expect("a dump is hexadecimal");
         u8::from_str_radix(digits, 16).expect("a dump is hexadecimal")

@@ -13,8 +13,8 @@ on_every_store_in_every_framework! {
     a_request_in_flight_cannot_undo_a_logout,
     racing_requests_never_revive_a_session,
     eight_logins_at_once_all_sign_in,
-    visitors_come_and_go,
-    a_user_sees_and_ends_the_other_sessions,
+    visitors_sign_in_and_out,
+    a_user_lists_and_ends_the_other_sessions,
     a_device_is_signed_out_by_its_id,
     flashes_are_shown_once,
     destroyall_leaves_no_session,
@@ -59,14 +59,14 @@ fn eight_logins_at_once_all_sign_in(framework: Framework, engine: Engine) {
     on(framework, engine, |server| login::eight_logins_at_once_from_one_cookie_all_sign_in(server, 5));
 }
 
-fn visitors_come_and_go(framework: Framework, engine: Engine) {
+fn visitors_sign_in_and_out(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
         flows::a_user_signs_in_and_out(server);
         flows::destroy_empties_the_session_and_removes_the_cookie(server);
     });
 }
 
-fn a_user_sees_and_ends_the_other_sessions(framework: Framework, engine: Engine) {
+fn a_user_lists_and_ends_the_other_sessions(framework: Framework, engine: Engine) {
     on(framework, engine, devices::a_user_lists_all_sessions_and_the_current_one);
     on(framework, engine, devices::logout_others_ends_only_the_users_other_sessions);
     on(framework, engine, devices::a_login_after_logout_others_stays);
@@ -102,7 +102,7 @@ fn a_session_stays_within_its_limits(framework: Framework, engine: Engine) {
 }
 
 fn a_flood_of_large_writes_blocks_nobody_else(framework: Framework, engine: Engine) {
-    // A call over a network has a deadline, which this many large values exceed on a busy machine.
+    // Calls over a network have a deadline. On a busy machine, 100 large values would exceed it.
     let count = if matches!(engine, Engine::Redis | Engine::RedisCluster) { 20 } else { 100 };
     on(framework, engine, |server| limits::a_flood_of_large_writes_blocks_nobody_else(server, count));
 }
@@ -115,7 +115,7 @@ fn a_login_overtakes_requests(framework: Framework, engine: Engine) {
     on(framework, engine, |server| {
         superseded::overtaken_requests_are_refused_and_sign_nobody_out(&[server]);
         superseded::requests_in_flight_are_kept_or_refused(&[server, server, server], 5);
-        superseded::a_flash_is_shown_once_beside_a_login(&[server], 3);
+        superseded::a_flash_is_shown_once_despite_a_login(&[server], 3);
         superseded::a_login_that_is_sent_twice_keeps_the_cart(&[server]);
     });
 }
@@ -147,7 +147,7 @@ fn a_logout_ends_every_proven_session(framework: Framework, engine: Engine) {
 
 fn a_login_lasts_as_long_as_asked_for(framework: Framework, engine: Engine) {
     with(framework, engine, &lifetimes::ARGUMENTS, |server| {
-        lifetimes::whoami_tells_when_a_login_began_and_ends(&[server]);
+        lifetimes::whoami_has_the_times_of_a_login(&[server]);
         lifetimes::remembered_login_outlives_browser_and_timeouts(&[server]);
         lifetimes::remembered_login_ends_at_its_time(&[server]);
         lifetimes::confirmation_makes_a_login_fresh_again(&[server]);

@@ -1,4 +1,4 @@
-//! Expectations on servers whose store is out for a while, and on their visitors.
+//! Expectations on servers whose store is temporarily unavailable, and on their visitors.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -24,7 +24,7 @@ pub(crate) fn wait_for(visitor: &mut Visitor<'_>) {
             return;
         }
         expect_unavailable(answer);
-        assert!(Instant::now() < deadline, "the store does not come back");
+        assert!(Instant::now() < deadline, "the store does not recover");
     }
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn under_load(
 pub(crate) fn wait_until(is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
-        assert!(Instant::now() < deadline, "the load stands still");
+        assert!(Instant::now() < deadline, "no more requests are answered");
         thread::sleep(Duration::from_millis(2));
     }
 }

@@ -16,13 +16,13 @@ const FAILOVER: Duration = Duration::from_secs(20);
 const CLIENTS: usize = 8;
 
 #[test]
-fn a_killed_primary_costs_seconds_and_no_logout() {
+fn a_killed_primary_undoes_no_logout() {
     if !test_servers::installed() {
         return;
     }
     let mut cluster = Cluster::start();
     let url = format!("{}?wait_for_replicas=1", cluster.url());
-    // One of the servers waits for the store in a future, the other in a coroutine.
+    // One server waits for the store in a future, the other in a coroutine.
     let servers = [Framework::Axum, Framework::Minihttp].map(|framework| Options::new(framework).store(&url).start());
     let kept = [signed_in(&servers[0], 12), signed_in(&servers[1], 12)];
     cluster.wait_for_replicas();
@@ -43,12 +43,12 @@ fn a_killed_primary_costs_seconds_and_no_logout() {
         }
         let took = killed.elapsed();
         assert!(took < FAILOVER, "all were answered again after {took:?}");
-        // A logout is safe again once the new primary has a replica.
+        // A logout is durable again once the new primary has a replica.
         cluster.servers_mut()[0].restart();
         cluster.wait_until_whole();
         load.wait_for_rounds(3);
     });
-    assert!(load.refused.into_inner() > 0, "nobody noticed that a primary was gone");
+    assert!(load.refused.into_inner() > 0, "no request was refused while a primary was down");
     for (server, tokens) in servers.iter().zip(&kept) {
         expect_kept(server, tokens);
     }
@@ -59,7 +59,7 @@ fn a_killed_primary_costs_seconds_and_no_logout() {
     }
 }
 
-/// Requests of clients until the test is over, and what was acknowledged.
+/// Requests of clients until the test is over, with the acknowledged logouts.
 #[derive(Default)]
 struct Load {
     is_over: AtomicBool,
@@ -75,21 +75,24 @@ impl Load {
         let mut number = 0;
         while !self.is_over.load(Ordering::SeqCst) {
             number += 1;
-            let is_whole = self.come_and_go(server, &format!("guest-{client}-{number}")).is_some();
+            let is_whole = self.sign_in_and_out(server, &format!("guest-{client}-{number}")).is_some();
             self.rounds[client].fetch_add(usize::from(is_whole), Ordering::SeqCst);
         }
     }
 
-    /// Signs in, writes, reads and signs out, unless something is refused.
-    fn come_and_go(&self, server: &Server, user: &str) -> Option<()> {
+    /// Signs in, writes, reads and signs out, until a request is refused.
+    fn sign_in_and_out(&self, server: &Server, user: &str) -> Option<()> {
         let mut visitor = server.visitor();
         self.accepted(visitor.get(&format!("/login?user={user}")))?;
         for _ in 0..3 {
             self.accepted(visitor.get(&format!("/put?k=whose&v={user}")))?;
             let whoami = self.accepted(visitor.get("/whoami"))?.json();
-            // Writes that were not replicated may be lost. But nobody is ever taken for another
-            // user.
-            assert!(whoami["user"].is_null() || whoami["user"] == user, "{user} is taken for another: {whoami}");
+            // Writes that were not replicated may be lost. But no client ever gets another user's
+            // session.
+            assert!(
+                whoami["user"].is_null() || whoami["user"] == user,
+                "{user} got the session of another user: {whoami}"
+            );
             let entries = self.accepted(visitor.get("/get/"))?.entries();
             let own = BTreeMap::from([("whose".to_owned(), user.to_owned())]);
             assert!(entries.is_empty() || entries == own, "{user} is shown {entries:?}");
@@ -100,7 +103,7 @@ impl Load {
         Some(())
     }
 
-    /// Returns the response unless it is a refusal. A session that was lost refuses writes.
+    /// Returns the response unless it is a refusal. Writes to a lost session are refused.
     #[track_caller]
     fn accepted(&self, answer: Response) -> Option<Response> {
         match answer.status() {
@@ -112,7 +115,7 @@ impl Load {
         None
     }
 
-    /// Waits until each client has done `count` more rounds.
+    /// Waits until each client has completed `count` more rounds.
     fn wait_for_rounds(&self, count: usize) {
         let now = || self.rounds.iter().map(|rounds| rounds.load(Ordering::SeqCst));
         let target: Vec<_> = now().map(|rounds| rounds + count).collect();

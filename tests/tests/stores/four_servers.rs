@@ -1,4 +1,4 @@
-//! One session on four servers with different frameworks, which share only the store.
+//! One session on four servers of different frameworks, which share only the store.
 
 use sessions_tests::scenarios::{devices, lifetimes, principals, rotation, superseded};
 use sessions_tests::{Server, Visitor, each_together};
@@ -8,10 +8,10 @@ use crate::support::{Engine, Place, on_engines};
 on_engines! {
     [redis Redis, cluster RedisCluster, postgres Postgres]
     [
-        a_login_counts_on_all_servers,
+        a_login_applies_to_all_servers,
         a_write_is_seen_on_all_servers,
-        a_logout_counts_on_all_servers_at_once,
-        a_logout_of_others_counts_on_all_servers,
+        a_logout_applies_to_all_servers_at_once,
+        a_logout_of_others_applies_to_all_servers,
         a_device_is_signed_out_on_all_servers,
         a_logout_ends_requests_in_flight_elsewhere,
         writes_on_all_servers_lose_nothing,
@@ -29,7 +29,7 @@ fn at_each<'a>(servers: &'a [Server], token: &str) -> Vec<Visitor<'a>> {
     servers.iter().map(|server| server.visitor_with(token)).collect()
 }
 
-fn a_login_counts_on_all_servers(engine: Engine) {
+fn a_login_applies_to_all_servers(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     for (index, server) in servers.iter().enumerate() {
@@ -62,7 +62,7 @@ fn a_write_is_seen_on_all_servers(engine: Engine) {
     }
 }
 
-fn a_logout_counts_on_all_servers_at_once(engine: Engine) {
+fn a_logout_applies_to_all_servers_at_once(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     for (index, server) in servers.iter().enumerate() {
@@ -76,7 +76,7 @@ fn a_logout_counts_on_all_servers_at_once(engine: Engine) {
     }
 }
 
-fn a_logout_of_others_counts_on_all_servers(engine: Engine) {
+fn a_logout_of_others_applies_to_all_servers(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four();
     let mut visitors: Vec<_> = servers.iter().map(|server| server.signed_in("ann")).collect();
@@ -108,7 +108,7 @@ fn a_logout_ends_requests_in_flight_elsewhere(engine: Engine) {
             0 => visitor.get("/put?k=quick&v=1").expect_text("ok").status() + visitor.get("/logout").status(),
             _ => visitor.get(&format!("/put?k=k{index}&v=1&ms=50")).status(),
         });
-        assert_eq!(answers[0], 400, "both were answered by 200");
+        assert_eq!(answers[0], 400, "both were answered with 200");
         let is_known = |status: &u16| matches!(status, 200 | 401);
         assert!(answers[1..].iter().all(is_known), "expected 200 or 401 each, but {answers:?}");
         at_each(&servers, &token).iter_mut().for_each(Visitor::expect_anonymous);
@@ -168,7 +168,7 @@ fn a_login_overtakes_requests_on_all_servers(engine: Engine) {
     let servers = servers.each_ref();
     superseded::overtaken_requests_are_refused_and_sign_nobody_out(&servers);
     superseded::requests_in_flight_are_kept_or_refused(&servers, 5);
-    superseded::a_flash_is_shown_once_beside_a_login(&servers, 5);
+    superseded::a_flash_is_shown_once_despite_a_login(&servers, 5);
     superseded::a_login_that_is_sent_twice_keeps_the_cart(&servers);
 }
 
@@ -186,7 +186,7 @@ fn a_login_lasts_equally_long_on_all_servers(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let servers = place.start_four_with(&lifetimes::ARGUMENTS);
     let servers = servers.each_ref();
-    lifetimes::whoami_tells_when_a_login_began_and_ends(&servers);
+    lifetimes::whoami_has_the_times_of_a_login(&servers);
     lifetimes::remembered_login_outlives_browser_and_timeouts(&servers);
     lifetimes::remembered_login_ends_at_its_time(&servers);
     lifetimes::confirmation_makes_a_login_fresh_again(&servers);

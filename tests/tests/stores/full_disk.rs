@@ -1,4 +1,4 @@
-//! A demo whose disk fills up and has room again later.
+//! A demo whose disk fills up, and later has room again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,14 +12,14 @@ use crate::support::{Engine, Place, on_engines};
 
 on_engines! {
     [redb Redb, fjall Fjall, sqlite Sqlite]
-    [a_full_disk_allows_logouts_and_loses_nothing, a_full_disk_is_survived_in_coroutines]
+    [a_full_disk_allows_logouts_and_loses_nothing, a_demo_with_coroutines_survives_a_full_disk]
 }
 
 fn a_full_disk_allows_logouts_and_loses_nothing(engine: Engine) {
     fill_a_disk(Framework::Axum, engine);
 }
 
-fn a_full_disk_is_survived_in_coroutines(engine: Engine) {
+fn a_demo_with_coroutines_survives_a_full_disk(engine: Engine) {
     fill_a_disk(Framework::Minihttp, engine);
 }
 
@@ -76,9 +76,9 @@ struct Told {
     entries: BTreeMap<String, String>,
     /// Cookies of signed-in users, and their names.
     users: Vec<(String, String)>,
-    /// How many users have signed in.
+    /// Number of users who have signed in.
     logins: usize,
-    /// Cookies of users that signed out.
+    /// Cookies of users who have signed out.
     ended: Vec<String>,
 }
 
@@ -104,7 +104,7 @@ impl Told {
     #[track_caller]
     fn sign_in(&mut self, server: &Server) -> bool {
         let mut user = server.visitor();
-        // A user has 1,000 sessions at most. Long names fill the disk soon.
+        // A user has at most 1,000 sessions. Long names fill the disk quickly.
         let name = format!("{}-{}", "user".repeat(200), self.logins / 500);
         let is_kept = is_done(user.get(&format!("/login?user={name}")));
         assert_eq!(user.cookie().is_some(), is_kept, "who is signed in has a cookie");
@@ -118,7 +118,7 @@ impl Told {
         assert!(refused, "the disk does not fill up");
     }
 
-    /// Grows records until a write is refused, and then writes something small.
+    /// Grows records until a write is refused, and then writes a small value.
     fn grow_until_refused(&mut self, server: &Server) {
         let value = "y".repeat(20_000);
         let mut growing: Vec<_> = self.users.iter().map(|(token, _)| server.visitor_with(token)).collect();
@@ -140,14 +140,14 @@ impl Told {
         let value = "z".repeat(20_000);
         for key in ["one", "two"] {
             while !self.put(server, key, &value) {
-                assert!(begun.elapsed() < PATIENCE, "the store does not come back");
+                assert!(begun.elapsed() < PATIENCE, "the store does not recover");
             }
         }
         assert!(self.put(server, "after", &round.to_string()));
         let many = self.users.len() + 200;
         while self.users.len() < many {
             self.sign_in(server);
-            assert!(begun.elapsed() < PATIENCE, "the store does not come back");
+            assert!(begun.elapsed() < PATIENCE, "the store does not recover");
         }
     }
 

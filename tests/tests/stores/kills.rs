@@ -1,6 +1,6 @@
 //! A demo with a store on the local disk is killed while clients write, and restarted.
 //!
-//! Everything that it acknowledged, with a response that a client has read, is still there.
+//! Everything that was acknowledged, with a response that a client has read, is still stored.
 //!
 //! `SESSIONS_KILLS` sets the number of kills per store; the default is 200.
 
@@ -50,7 +50,8 @@ fn acknowledged_writes_survive_a_kill(engine: Engine) {
     let mut clients = Clients::new();
     for round in 0..kills {
         let server = place.start(FRAMEWORKS[round % FRAMEWORKS.len()]);
-        // During the checks or after some writes, however long a slow machine takes for them.
+        // The kill comes during the checks or after some writes, independent of the machine's
+        // speed.
         let wanted = clients.acknowledged() + random(30);
         clients.write_while(&server, |acknowledged| {
             wait_until(|| acknowledged.load(Ordering::SeqCst) >= wanted);

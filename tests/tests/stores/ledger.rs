@@ -1,5 +1,4 @@
-//! Clients that write, sign in and sign out until the server ends, and record what was
-//! acknowledged.
+//! Clients that write, sign in and sign out until the server ends, and record acknowledged writes.
 
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
@@ -11,7 +10,7 @@ use sessions_tests::{Request, Response, Server, Visitor};
 
 const CLIENTS: usize = 6;
 
-/// Clients of one store, on whichever server.
+/// Clients of one store, on any server.
 #[derive(Debug)]
 pub(crate) struct Clients {
     ledgers: Vec<Ledger>,
@@ -25,7 +24,7 @@ impl Clients {
         Self { ledgers, acknowledged }
     }
 
-    /// Lets all clients check their ledgers and write until `work` has ended the server.
+    /// Makes all clients check their ledgers and write until `work` has ended the server.
     ///
     /// `work` is given the number of acknowledged writes.
     pub(crate) fn write_while(&mut self, server: &Server, work: impl FnOnce(&AtomicUsize)) {
@@ -41,7 +40,7 @@ impl Clients {
     #[track_caller]
     pub(crate) fn check(&self, server: &Server) {
         for ledger in &self.ledgers {
-            assert!(ledger.check(server).is_continue(), "the server ended though nobody ended it");
+            assert!(ledger.check(server).is_continue(), "the server ended unexpectedly");
         }
     }
 
@@ -51,11 +50,11 @@ impl Clients {
     }
 }
 
-/// What a client knows from the responses that it has read.
+/// The state that the responses to a client imply.
 #[derive(Debug)]
 struct Ledger {
     user: String,
-    /// The latest session with a login, and what is known of it.
+    /// The latest session with a login.
     current: Option<Account>,
     /// Cookies that a login or a logout has ended.
     ended: Vec<String>,
@@ -103,7 +102,7 @@ impl Ledger {
         if let Some(account) = &self.current {
             account.check(server)?;
         }
-        // A kill could bring back the newest ones.
+        // A kill could bring back the newest of them.
         for token in self.ended.iter().rev().take(8) {
             let answer = ask(&mut server.visitor_with(token), "/whoami")?;
             let whoami = answer.json();
@@ -157,7 +156,7 @@ impl Ledger {
 
     fn login(&mut self, visitor: &mut Visitor<'_>) -> Going {
         let account = self.current.take().expect("there is a session to sign in to");
-        // Without a response it is unknown which cookie is valid, so the client starts over.
+        // Without a response, either cookie may be valid, so the client begins another session.
         ask(visitor, &format!("/login?user={}", self.user))?.expect_text("ok");
         self.ended.push(account.token);
         self.current = Some(Account { token: visitor.token(), user: Some(self.user.clone()), ..account });

@@ -1,4 +1,4 @@
-//! Demos with stores that outlive them, and faults of processes, servers and networks.
+//! Demos with persistent stores, and faults of processes, servers and networks.
 
 mod at_rest;
 mod every_store;

@@ -1,8 +1,8 @@
 //! Databases are killed, frozen, cut off, failed over and resharded while clients of four servers
-//! write down what they are told. What they wrote down is then checked.
+//! record the answers. The records are then checked.
 //!
-//! Each test takes ten seconds, or as many as `SESSIONS_NEMESIS_SECONDS` says, and longer if it
-//! needs them for two disturbances.
+//! Each test takes ten seconds or `SESSIONS_NEMESIS_SECONDS`, and longer if two disturbances take
+//! longer.
 
 use std::env;
 use std::mem;
@@ -22,10 +22,10 @@ const CROWDS: u64 = 3;
 /// Time between two disturbances.
 const CALM: Duration = Duration::from_millis(700);
 
-/// Least number of disturbances.
+/// Minimum number of disturbances.
 const LEAST: usize = 2;
 
-/// Number of answers between two disturbances.
+/// Minimum number of answers between two disturbances.
 const ANSWERS: usize = 20;
 
 /// Time for clients to be answered again after a disturbance.
@@ -78,7 +78,7 @@ impl Site for Demos {
     }
 }
 
-/// Returns what a response tells about the session whose token was sent.
+/// Converts a response to a request with a session's token.
 fn told(act: &Act, answer: &Response) -> Told {
     let sets_cookie = !answer.set_cookies().is_empty();
     match (answer.status(), act) {
@@ -91,7 +91,7 @@ fn told(act: &Act, answer: &Response) -> Told {
         }
         (200, Act::TakeFlash) => Told::Flash(Some(answer.text()).filter(|text| !text.is_empty())),
         (200, Act::SignOut) => Told::Done,
-        // The write began a new session, since this one was over.
+        // The write began a new session, since this one had ended.
         (200, _) if sets_cookie => Told::Ended,
         (200, _) => Told::Done,
         (409, _) => Told::Refused,
@@ -99,7 +99,7 @@ fn told(act: &Act, answer: &Response) -> Told {
     }
 }
 
-/// Disturbs a database again and again while clients work, and returns what they were told.
+/// Disturbs a database repeatedly while clients work, and returns their history.
 fn disturb(demos: &Demos, mut disturbance: impl FnMut(usize)) -> History {
     let seconds = env::var("SESSIONS_NEMESIS_SECONDS").ok().and_then(|text| text.parse().ok());
     let time = Duration::from_secs(seconds.unwrap_or(10));
@@ -117,19 +117,19 @@ fn disturb(demos: &Demos, mut disturbance: impl FnMut(usize)) -> History {
             disturbance(round);
         }
     });
-    #[expect(clippy::print_stdout, reason = "what `cargo xtask nemesis` is run for")]
+    #[expect(clippy::print_stdout, reason = "the result of `cargo xtask nemesis`")]
     {
         println!("{}: {}", thread::current().name().unwrap_or_default(), history.summary());
     }
-    assert!(history.len() > 100, "hardly anybody was answered: {}", history.summary());
+    assert!(history.len() > 100, "too few requests: {}", history.summary());
     history
 }
 
-/// Waits until clients are answered, so that a disturbance meets some who work.
+/// Waits until clients are answered, so that each disturbance interrupts requests.
 fn wait_for_answers(history: &History) {
     let (begun, before) = (Instant::now(), history.answered());
     while history.answered() < before + ANSWERS {
-        assert!(begun.elapsed() < PATIENCE, "nobody is answered any more: {}", history.summary());
+        assert!(begun.elapsed() < PATIENCE, "no more requests are answered: {}", history.summary());
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -139,7 +139,7 @@ fn expect_none(violations: &[String]) {
     assert!(violations.is_empty(), "{} violations:\n{}", violations.len(), violations.join("\n"));
 }
 
-/// Cuts the connections of the servers in one of several ways, for a moment.
+/// Briefly disturbs the connections of the servers, in one of several ways.
 fn cut(proxies: &[Proxy], round: usize) {
     for proxy in proxies {
         match round % 3 {
@@ -156,7 +156,7 @@ fn cut(proxies: &[Proxy], round: usize) {
     }
 }
 
-/// Disturbs one server of Redis' protocol that keeps every write on its disk.
+/// Disturbs one Redis or Valkey server that writes every command to disk.
 fn disturb_redis(options: Redis) {
     let mut redis = options.durable().start();
     let proxies: Vec<Proxy> = FRAMEWORKS.iter().map(|_| Proxy::to(redis.port())).collect();
@@ -217,7 +217,7 @@ fn nothing_is_lost_in_a_cluster_that_is_resharded() {
         return;
     }
     let cluster = Cluster::start();
-    // With this prefix all keys are in one slot, so that every client meets its move.
+    // With this prefix, all keys are in one slot, so that its move affects every client.
     let url = format!("{}?prefix=%7Bnemesis%7D%3A", cluster.url());
     let demos = Demos::start(|_| url.clone());
     let first = cluster.primary_of("{nemesis}");
@@ -226,7 +226,7 @@ fn nothing_is_lost_in_a_cluster_that_is_resharded() {
         cluster.move_slot_of("{nemesis}", (from, (from + 1) % 3), CALM / 20);
     });
     let redirects = cluster.on_primaries(&["INFO", "errorstats"]).join("\n");
-    assert!(redirects.contains("errorstat_ASK"), "no client met a slot on its way: {redirects}");
+    assert!(redirects.contains("errorstat_ASK"), "no request was redirected by a moving slot: {redirects}");
     expect_none(&history.violations());
 }
 
@@ -269,11 +269,11 @@ fn nothing_is_lost_when_postgres_fails_over() {
     let history = disturb(&demos, |round| {
         primary.wait_for_standby();
         if round % 2 == 1 {
-            // What the primary acknowledged now, the next one would lack.
+            // The next primary would lack commits that this primary acknowledged from now on.
             replication.swallow();
             thread::sleep(CALM);
         }
-        // It never comes back, so nobody has to be kept from it.
+        // The killed primary never comes back, so it needs no fencing.
         primary.kill();
         standby.promote();
         replication.heal();
@@ -312,7 +312,7 @@ fn nothing_is_lost_in_mariadb() {
 
 #[test]
 fn nothing_is_lost_in_a_sqlite_file_of_four_processes() {
-    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let folder = tempfile::tempdir().expect("there is a directory for temporary files");
     let url = format!("sqlite:{}", folder.path().join("sessions.sqlite").display());
     let demos = Demos::start(|_| url.clone());
     expect_none(&disturb(&demos, |_| {}).violations());

@@ -46,7 +46,7 @@ fn the_cache_hands_out_no_foreign_cookie(framework: Framework) {
         cookies.dedup();
         assert_eq!(cookies.len(), 3, "{target} gave the same cookie to two visitors");
     }
-    // A cached removal would sign out whoever gets it.
+    // A cached removal would sign out every visitor who receives it.
     let ann = cookie_of(&server, &nginx.ask("/login?user=ann", None));
     let removal = nginx.ask("/logout", Some(&ann)).expect_text("ok");
     assert_eq!(removal.set_cookies().len(), 1, "{removal}");
@@ -61,7 +61,7 @@ fn the_cache_shows_no_foreign_page(framework: Framework) {
         nginx.ask(&format!("/put?k=name&v={user}"), Some(&cookie)).expect_text("ok").expect_no_cookie();
         (user, cookie)
     });
-    // Twice: the second time the cache has what it may keep.
+    // Twice: the second time, the cache has every response that it may store.
     for _ in 0..2 {
         for (user, cookie) in &users {
             nginx.ask("/get", Some(cookie)).expect_name(user);

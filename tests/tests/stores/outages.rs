@@ -22,14 +22,14 @@ fn start(framework: Framework, redis: &test_servers::Server) -> Server {
     Options::new(framework).store(&redis.url()).start()
 }
 
-/// Expects that the cookies open nothing, and that no new session adopts them.
+/// Expects that the cookies open no session, and that no new session has their tokens.
 #[track_caller]
 fn expect_strangers(server: &Server, tokens: &[String]) {
     for token in tokens {
         let mut visitor = server.visitor_with(token);
         visitor.expect_anonymous();
         visitor.put("fresh", "1");
-        assert_ne!(visitor.token(), *token, "a cookie of before was adopted");
+        assert_ne!(visitor.token(), *token, "an earlier cookie was adopted");
         assert_eq!(visitor.entries(), [("fresh".to_owned(), "1".to_owned())].into());
         assert_eq!(visitor.whoami().user, None);
         server.visitor_with(token).expect_anonymous();
@@ -104,11 +104,12 @@ fn a_flush_under_load_fails_no_reader(framework: Framework) {
     let redis = Redis::new().start();
     let server = start(framework, &redis);
     let tokens = signed_in(&server, 4);
-    // A write during the flush finds its session gone: 401. Nothing else fails.
+    // A write during the flush is refused with 401, since its session is gone. No other request
+    // fails.
     let check = |answer: Response| {
         assert!(matches!(answer.status(), 200 | 401), "expected 200 or 401, but\n{answer}");
         let given = answer.set_cookies().iter().any(|cookie| tokens.iter().any(|token| cookie.value() == token));
-        assert!(!given, "a cookie of before was given again:\n{answer}");
+        assert!(!given, "an earlier cookie was issued again:\n{answer}");
     };
     under_load(&server, &tokens, check, || assert_eq!(redis.cli(&["FLUSHALL"]), "OK"));
     expect_strangers(&server, &tokens);
@@ -145,7 +146,11 @@ fn a_pause_ends_no_session(framework: Framework) {
         let asked = Instant::now();
         server.visitor().get("/plain").expect_text("ok");
         server.visitor().get("/get/").expect_text("{}");
-        assert!(asked.elapsed() < Duration::from_millis(400), "what needs no session waited {:?}", asked.elapsed());
+        assert!(
+            asked.elapsed() < Duration::from_millis(400),
+            "a request without a session waited {:?}",
+            asked.elapsed()
+        );
         expect_unavailable(server.visitor_with(&tokens[0]).get("/get/"));
         assert!(asked.elapsed() < Duration::from_secs(2), "a load waited {:?}", asked.elapsed());
         wait_for(&mut server.visitor_with(&tokens[0]));
@@ -182,7 +187,7 @@ fn a_silent_network_costs_deadlines_and_blocks_nobody(framework: Framework) {
                 thread::sleep(Duration::from_millis(5));
             }
             let longest = others.iter().max().expect("somebody asked meanwhile");
-            assert!(*longest < Duration::from_millis(400), "what needs no session waited {longest:?}: {round}");
+            assert!(*longest < Duration::from_millis(400), "a request without a session waited {longest:?}: {round}");
             for (asking, deadline) in [(loads, 500), (creates, 1000)] {
                 for asking in asking {
                     let took = asking.join().expect("the answer is as expected");

@@ -11,12 +11,12 @@ in_every_framework! {
 }
 
 const LOAD: &str = "GET";
-/// The script that replaces a value if it is the one that was read.
+/// The script that replaces a value if it still has the mark that was read.
 const COMMIT: &str = "EVALSHA";
 const CREATE: &str = "SET";
-/// Lists a session under its principal.
+/// The script that lists a session under its principal.
 const LIST: &str = "EVALSHA";
-/// Counts the sessions of a principal after a login.
+/// The command that counts the sessions of a principal after a login.
 const COUNT: &str = "ZCARD";
 
 fn a_request_costs_at_most_a_command_to_load_and_one_to_commit(framework: Framework) {
@@ -32,7 +32,7 @@ fn a_request_costs_the_same_on_a_cluster(framework: Framework) {
     if !test_servers::installed() {
         return;
     }
-    // Nobody else may send commands meanwhile.
+    // No other test may send commands meanwhile.
     static CLUSTER: Mutex<Option<Cluster>> = Mutex::new(None);
     let mut cluster = CLUSTER.lock().unwrap_or_else(PoisonError::into_inner);
     let cluster = cluster.get_or_insert_with(Cluster::start);
@@ -50,7 +50,7 @@ fn received(servers: &[&test_servers::Server], work: &mut dyn FnMut()) -> Vec<St
     };
     let mut names = Vec::new();
     let commands = first.commands_during(|| names = received(others, work));
-    // Watching a server sends it commands as well.
+    // The monitoring itself sends commands as well.
     let of_clients = commands.iter().filter_map(|words| words.first()).map(|name| name.to_ascii_uppercase());
     names.extend(of_clients.filter(|name| !matches!(name.as_str(), "ECHO" | "COMMAND" | "MONITOR")));
     names
@@ -75,7 +75,12 @@ fn expect_costs(server: &Server, count: &dyn Fn(&mut dyn FnMut()) -> Vec<String>
         }
         // This request also removes the flash.
         assert_eq!(cost("/flash/get?k=a"), [LOAD, COMMIT], "a flash in {}", server.framework());
-        assert_eq!(cost(&format!("/put?k=a&v={number}")), [LOAD], "a write of what is there in {}", server.framework());
+        assert_eq!(
+            cost(&format!("/put?k=a&v={number}")),
+            [LOAD],
+            "a write of an equal value in {}",
+            server.framework()
+        );
     }
     for untouched in ["/plain", "/plain?page=2"] {
         assert_eq!(cost(untouched), [""; 0], "{untouched} in {}", server.framework());

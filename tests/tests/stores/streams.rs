@@ -1,4 +1,4 @@
-//! Streams of events that load their session again and again from a store that servers share.
+//! Streams of events that repeatedly load their session from a store that servers share.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use test_servers::{Options as Redis, Server};
 in_frameworks_that_stream! {
     a_stream_shows_what_another_server_writes,
     a_stream_outlives_an_outage,
-    a_stream_is_loaded_each_second_until_its_client_leaves,
+    a_stream_loads_each_second_until_its_client_leaves,
 }
 
 fn a_stream_shows_what_another_server_writes(framework: Framework) {
@@ -47,7 +47,7 @@ fn a_stream_outlives_an_outage(framework: Framework) {
     assert_eq!(events.next(), None);
 }
 
-fn a_stream_is_loaded_each_second_until_its_client_leaves(framework: Framework) {
+fn a_stream_loads_each_second_until_its_client_leaves(framework: Framework) {
     if !test_servers::installed() {
         return;
     }
@@ -56,7 +56,7 @@ fn a_stream_is_loaded_each_second_until_its_client_leaves(framework: Framework) 
     let mut events = server.signed_in("ann").follow("/visits");
     assert_eq!(events.next().as_deref(), Some("0"));
     let loads = loads_during(&redis, || (0..3).for_each(|_| events.wait_for_comment("no change")));
-    // On a busy machine, the next one may follow before the count ends.
+    // On a busy machine, the next load may come before the count ends.
     assert!((3..=4).contains(&loads), "{loads} loads in three seconds");
     drop(events);
     let mut eve = server.signed_in("eve");
@@ -66,7 +66,7 @@ fn a_stream_is_loaded_each_second_until_its_client_leaves(framework: Framework) 
     }
 }
 
-/// Returns the number of loads in the time of a slow request, of which one is its own.
+/// Returns the number of loads during a slow request, including its own.
 fn loads_in_two_seconds(redis: &Server, visitor: &mut Visitor<'_>) -> usize {
     loads_during(redis, || drop(visitor.get("/put?k=slow&v=1&ms=2000").expect_ok()))
 }

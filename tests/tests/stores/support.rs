@@ -12,8 +12,8 @@ use test_servers::{Cluster, MariaDb, Postgres};
 pub(crate) const FRAMEWORKS: [Framework; 4] =
     [Framework::Axum, Framework::Actix, Framework::Hyper, Framework::Minihttp];
 
-/// Deadlines of SQL stores, since many writes of one row wait for each other. The default of
-/// half a second is too short for that on a busy machine.
+/// Longer deadlines for SQL stores, since many writes of one row wait for each other. On a busy
+/// machine, the default of half a second is too short.
 const UNHURRIED: &str = "load_deadline_ms=10000&commit_deadline_ms=20000";
 
 /// The kind of store.
@@ -36,7 +36,7 @@ impl Engine {
             Self::Fjall => format!("fjall:{}", path.display()),
             Self::Sqlite => format!("sqlite:{}?{UNHURRIED}", path.display()),
             Self::Redis | Self::RedisCluster | Self::Postgres | Self::MariaDb => {
-                panic!("{self:?} lies in no folder")
+                panic!("{self:?} has no directory")
             }
         }
     }
@@ -46,7 +46,7 @@ impl Engine {
 #[derive(Debug)]
 pub(crate) struct Place {
     url: String,
-    /// Folder of a store on the local disk.
+    /// Directory of a store on the local disk.
     _folder: Option<TempDir>,
 }
 
@@ -57,7 +57,7 @@ impl Place {
     pub(crate) fn new(engine: Engine) -> Option<Self> {
         match engine {
             Engine::Redb | Engine::Fjall | Engine::Sqlite => {
-                let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");
+                let folder = TempDir::with_prefix("sessions-").expect("there is a directory for temporary files");
                 Some(Self { url: engine.url_in(folder.path()), _folder: Some(folder) })
             }
             Engine::Redis => test_servers::installed().then(|| Self::with_prefix(&redis().url())),
@@ -69,19 +69,19 @@ impl Place {
         }
     }
 
-    /// Creates an empty store in an existing folder.
+    /// Creates an empty store in an existing directory.
     pub(crate) fn within(engine: Engine, folder: &Path) -> Self {
         Self { url: engine.url_in(folder), _folder: None }
     }
 
-    /// Returns a place on a server that other tests share.
+    /// Returns a store with its own prefix on a shared server.
     fn with_prefix(server: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         Self { url: format!("{server}?prefix=test-{number}%3A"), _folder: None }
     }
 
-    /// Returns a database of its own on a server that other tests share.
+    /// Returns a store with its own database on a shared server.
     fn with_database(server: &str, run: impl Fn(&str) -> String) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));

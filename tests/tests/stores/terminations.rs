@@ -1,6 +1,7 @@
 //! A demo is terminated while clients write.
 //!
-//! It finishes pending requests, and everything that it acknowledged is there at the next start.
+//! It finishes pending requests, and everything that it acknowledged is still stored at the next
+//! start.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -23,7 +24,7 @@ on_engines! {
 
 const TERMINATE: i32 = 15;
 
-/// Terminates each framework's demo amid 1,000 commits on one store.
+/// Terminates each framework's demo during 1,000 commits on one store.
 fn acknowledged_writes_survive_a_termination(engine: Engine) {
     let Some(place) = Place::new(engine) else { return };
     let mut clients = Clients::new();

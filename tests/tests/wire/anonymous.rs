@@ -38,7 +38,7 @@ fn send(server: &Server, count: usize, request: &dyn Fn() -> Request) {
             connection = server.connect();
         }
         let bytes: Vec<u8> = (0..PIPELINED).flat_map(|_| request().to_bytes()).collect();
-        connection.send(&bytes).expect("the server reads on");
+        connection.send(&bytes).expect("the server reads the requests");
         for _ in 0..PIPELINED {
             let answer = connection.receive("GET, pipelined").expect("every request is answered");
             answer.expect_ok().expect_no_cookie();

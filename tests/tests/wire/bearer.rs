@@ -1,4 +1,4 @@
-//! Clients without a cookie jar, which send their token in an `Authorization` header.
+//! Clients without cookies, which send their token in an `Authorization` header.
 
 use sessions_tests::scenarios::{devices, flashes, limits, logout, races};
 use sessions_tests::{Framework, Options, Request, Response, Seal, Server, in_every_framework};
@@ -81,7 +81,7 @@ fn login_gives_another_token(framework: Framework) {
         assert_eq!(ask(&server, "/whoami", &second).json()["user"], "ann");
         assert_eq!(ask(&server, "/get/", &second).entries()["cart"], "7");
         assert!(ask(&server, "/whoami", &first).json()["user"].is_null());
-        // A refused login leaves the token alone.
+        // A refused login does not replace the token.
         ask(&server, "/login?user=", &second).expect_status(400);
         let third = token(ask(&server, "/login?user=bob", &second));
         assert_eq!(ask(&server, "/whoami", &third).json()["user"], "bob");
@@ -93,7 +93,7 @@ fn bearer_tokens_are_an_option(framework: Framework) {
     let server = Server::start(framework);
     let token = token(server.ask(&Request::get("/api/login?user=ann")));
     assert!(ask(&server, "/whoami", &token).json()["user"].is_null());
-    // It is the token that a cookie has.
+    // The cookie has the same token.
     server.visitor_with(&token).expect_user("ann");
 }
 
@@ -106,7 +106,7 @@ fn login_by_the_api_is_checked_like_any_other(framework: Framework) {
     let whoami = ask(&server, "/whoami", &remembered).json();
     let time = |name: &str| whoami[name].as_u64().expect("a signed-in session has times");
     let month = 30 * 24 * 60 * 60 * 1000;
-    // A busy machine may need some time between the two.
+    // On a busy machine, some time may pass between the two.
     assert!((time("ends_at") - time("signed_in_at")).abs_diff(month) < 60_000, "{whoami}");
 }
 

@@ -24,7 +24,7 @@ fn an_anonymous_flood_evicts_no_signed_in_session(framework: Framework) {
     }
     visitor.get("/get").expect_name("iris");
     let alive = tokens.iter().filter(|token| server.visitor_with(token).whoami().id.is_some()).count();
-    assert!((1..=80).contains(&alive), "{alive} anonymous sessions live beside 20 users where 100 is the most");
+    assert!((1..=80).contains(&alive), "{alive} anonymous sessions are live with 20 users and a limit of 100");
 }
 
 fn a_store_full_of_users_refuses_new_ones(framework: Framework) {
@@ -43,14 +43,14 @@ fn a_store_full_of_users_refuses_new_ones(framework: Framework) {
             _ => panic!("expected 200 or 503, but\n{answer}"),
         }
     }
-    assert!(refused >= 150, "{} users signed in where 50 sessions are the most", users.len());
+    assert!(refused >= 150, "{} users signed in with a limit of 50 sessions", users.len());
     assert!(!users.is_empty(), "nobody could sign in");
     for (index, user) in &mut users {
         user.expect_user(&format!("user-{index}"));
     }
     server.visitor().get("/set").expect_status(503).expect_no_cookie();
     server.visitor().get("/get").expect_name("");
-    // A free place can be taken.
+    // A logout makes room for another login.
     users[0].1.get("/logout").expect_ok();
     let _ = server.signed_in("late");
 }

@@ -1,5 +1,5 @@
-//! Parsing of `Cookie` headers: many of them, any order, foreign cookies beside ours, no other name
-//! for ours.
+//! Parsing of `Cookie` headers: several headers, any order, foreign cookies, and only the exact
+//! name.
 
 use sessions_tests::{Framework, Request, Response, Server, in_every_framework, random_token};
 
@@ -8,10 +8,10 @@ in_every_framework! {
     our_cookie_is_found_between_malformed_ones,
     our_cookie_is_found_among_ten_thousand,
     the_name_is_compared_byte_by_byte,
-    unknown_tokens_beside_ours_do_not_hide_it,
+    unknown_tokens_do_not_hide_a_live_one,
     a_thousand_unknown_tokens_are_bounded_work,
     two_live_tokens_mean_no_session,
-    a_dead_token_beside_a_live_one_is_harmless,
+    a_live_token_is_used_despite_a_dead_one,
 }
 
 /// Expects that `/whoami` responds with this user and without a cookie.
@@ -125,7 +125,7 @@ fn the_name_is_compared_byte_by_byte(framework: Framework) {
     owner.expect_user("ann");
 }
 
-fn unknown_tokens_beside_ours_do_not_hide_it(framework: Framework) {
+fn unknown_tokens_do_not_hide_a_live_one(framework: Framework) {
     let server = Server::start(framework);
     let pair = server.cookie(&server.signed_in("ann").token());
     let unknown = || server.cookie(&random_token());
@@ -143,7 +143,7 @@ fn unknown_tokens_beside_ours_do_not_hide_it(framework: Framework) {
         let field = pairs.join("; ");
         expect_user(ask(&server, field.as_bytes()), Some("ann"), &field);
         let request = pairs.iter().fold(Request::get("/whoami"), Request::cookie);
-        expect_user(server.ask(&request), Some("ann"), &pairs.join(", each in a field of its own: "));
+        expect_user(server.ask(&request), Some("ann"), &pairs.join(", each in its own field: "));
     }
 }
 
@@ -152,8 +152,8 @@ fn a_thousand_unknown_tokens_are_bounded_work(framework: Framework) {
     let mut owner = server.signed_in("ann");
     let bad: Vec<String> = (0..1_000).map(|_| server.cookie(&random_token())).collect();
     expect_user(ask(&server, bad.join("; ").as_bytes()), None, "a thousand unknown tokens");
-    // The number of lookups is bounded, so ours behind them may not be found. It is not harmed
-    // either.
+    // The number of lookups is bounded, so our token after them may not be found. Its session stays
+    // live.
     let field = format!("{}; {}", bad.join("; "), server.cookie(&owner.token()));
     ask(&server, field.as_bytes()).expect_ok().expect_no_cookie();
     owner.expect_user("ann");
@@ -172,7 +172,7 @@ fn two_live_tokens_mean_no_session(framework: Framework) {
     bob.expect_user("bob");
 }
 
-fn a_dead_token_beside_a_live_one_is_harmless(framework: Framework) {
+fn a_live_token_is_used_despite_a_dead_one(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     visitor.get("/set").expect_ok();

@@ -52,7 +52,7 @@ fn expect_refusal(answer: &Response) {
     assert_eq!(answer.list("Cache-Control"), ["no-store"], "{answer}");
 }
 
-/// Expects that a request is carried out, and undoes it.
+/// Expects that a request is carried out, and undoes its effect.
 #[track_caller]
 fn expect_passed(shopper: &mut Visitor<'_>, request: Request) {
     shopper.ask(request).expect_text("ok");
@@ -133,7 +133,7 @@ fn own_pages_and_other_clients_pass_the_strict_check(framework: Framework) {
         form("", ""),
         form("none", ""),
         form("same-origin", "http://localhost"),
-        // A proxy may have replaced the Host, which does not matter then.
+        // A proxy may have replaced the Host, which does not matter here.
         form("same-origin", "https://shop.example"),
         form("", "http://localhost"),
         form("", "https://localhost"),
@@ -152,7 +152,7 @@ fn strict_check_needs_no_cookie(framework: Framework) {
     for site in ["cross-site", "same-site"] {
         mild.ask(&login(site)).expect_text("ok");
         expect_refusal(&strict.ask(&login(site)));
-        // Browsers remember passwords of `Basic` and add them themselves.
+        // Browsers store `Basic` passwords and send them by themselves.
         expect_refusal(&strict.ask(&login(site).field("Authorization", "Basic YTpi")));
         // No page can make a browser send this.
         strict.ask(&login(site).field("Authorization", "Bearer x")).expect_text("ok");
@@ -189,7 +189,7 @@ fn get_is_not_checked_even_for_an_upgrade(framework: Framework) {
     let handshake =
         handshake.field("Sec-WebSocket-Version", "13").field("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
     for request in [foreign(), handshake] {
-        // After a handshake that is not taken up, some frameworks read no further request.
+        // After a handshake that is not accepted, some frameworks read no further request.
         ann.twin().ask(request).expect_text("ann");
     }
     let link = Request::get("/put?k=cart&v=4+books").field("Sec-Fetch-Site", "cross-site");
@@ -206,7 +206,7 @@ fn trusted_origin_passes_either_check(framework: Framework) {
             "https://app.example",
             "https://login.example",
             "http://localhost:3000",
-            // Scheme and host have no case (RFC 3986 section 6.2.2.1).
+            // Scheme and host are case-insensitive (RFC 3986 section 6.2.2.1).
             "HTTPS://APP.example",
         ] {
             for site in ["cross-site", "same-site", ""] {

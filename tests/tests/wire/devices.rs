@@ -1,4 +1,4 @@
-//! What a devices page shows of each login.
+//! The devices page, and what it shows of each login.
 
 use serde_json::{Value, json};
 use sessions_tests::scenarios::devices;

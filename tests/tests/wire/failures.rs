@@ -13,7 +13,7 @@ in_every_framework! {
     a_write_beyond_the_size_changes_nothing,
     a_write_beyond_the_key_limit_is_refused,
     a_body_that_is_no_json_object_is_refused,
-    a_refusal_says_what_is_wrong,
+    a_refusal_names_the_mistake,
 }
 
 /// Expects a body that reveals no internals.
@@ -21,9 +21,9 @@ in_every_framework! {
 fn expect_bare(answer: &Response) {
     let text = answer.text().to_lowercase();
     for word in ["panic", ".rs", "unwrap", "sessions_", "store", "secret", "token"] {
-        assert!(!text.contains(word), "the body says {word:?}:\n{answer}");
+        assert!(!text.contains(word), "the body contains {word:?}:\n{answer}");
     }
-    assert!(text.len() < 200, "the body says much:\n{answer}");
+    assert!(text.len() < 200, "the body is long:\n{answer}");
 }
 
 fn a_failed_request_stores_nothing(framework: Framework) {
@@ -100,7 +100,7 @@ fn a_hang_up_leaves_the_session_intact(framework: Framework) {
         let request = request.cookie(server.cookie(&visitor.token()));
         connection.send(&request.to_bytes()).expect("the server reads the request");
         connection.hang_up();
-        // By the time of this response, the other request has had time to end.
+        // By the time of this response, the other request could have ended.
         visitor.get("/put?k=after&v=1&ms=100").expect_text("ok");
         let mut entries = visitor.entries();
         if let Some(value) = entries.remove("half") {
@@ -163,7 +163,7 @@ fn a_write_beyond_the_size_changes_nothing(framework: Framework) {
     server.visitor().post("/set/", &body).expect_failure().expect_no_cookie();
     assert_eq!(visitor.entries(), before);
     visitor.expect_user("ann");
-    // The size was refused, not the session.
+    // Only the size was refused: the session accepts other writes.
     visitor.put("third", "small");
     assert_eq!(visitor.entries()["third"], "small");
 }
@@ -197,7 +197,7 @@ fn a_body_that_is_no_json_object_is_refused(framework: Framework) {
     }
 }
 
-fn a_refusal_says_what_is_wrong(framework: Framework) {
+fn a_refusal_names_the_mistake(framework: Framework) {
     let server = Server::start(framework);
     for (route, status, reason) in [
         ("/login", 400, "user is missing; try /login?user=ann"),

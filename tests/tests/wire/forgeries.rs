@@ -19,7 +19,7 @@ fn a_forged_cookie_is_ignored(framework: Framework) {
     let mut owner = server.signed_in("ann");
     let live = owner.token();
     for (what, value) in forgeries(&live) {
-        assert_ne!(value, live.as_bytes(), "{what} is no forgery");
+        assert_ne!(value, live.as_bytes(), "{what} is not a forgery");
         let field = [server.cookie("").as_bytes(), &value].concat();
         for route in ["/whoami", "/get/", "/sessions"] {
             let answer = server.ask(&Request::get(route).cookie(&field)).expect_no_cookie();
@@ -30,7 +30,7 @@ fn a_forged_cookie_is_ignored(framework: Framework) {
     owner.expect_user("ann");
 }
 
-/// Returns values close to a live token, or to what some parsers take for one.
+/// Returns values that resemble a live token, or that some parsers would take for one.
 fn forgeries(live: &str) -> Vec<(&'static str, Vec<u8>)> {
     let (first, last) = (&live[..1], &live[42..]);
     let digit = BASE64URL.iter().position(|digit| last.as_bytes()[0] == *digit).expect("a token is base64url");
@@ -40,7 +40,7 @@ fn forgeries(live: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("the last digit with other unused bits", unused_bits),
         ("one byte of UTF-8 too many", format!("{live}é").into()),
         ("only UTF-8", "é".repeat(21).into()),
-        ("bytes that are no UTF-8", vec![0xff; 43]),
+        ("bytes that are not UTF-8", vec![0xff; 43]),
         ("a first digit with its eighth bit set", [&[first.as_bytes()[0] | 0x80], &live.as_bytes()[1..]].concat()),
     ];
     let texts = [
@@ -55,9 +55,9 @@ fn forgeries(live: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("quotes", format!("\"{live}\"")),
         ("single quotes", format!("'{live}'")),
         ("a percent-encoded first digit", format!("{percent}{}", &live[1..])),
-        ("an encoded NUL behind", format!("{live}%00")),
+        ("an encoded NUL after", format!("{live}%00")),
         ("an encoded NUL before", format!("%00{live}")),
-        ("a space behind", format!("{live} x")),
+        ("a space after", format!("{live} x")),
         ("a space before", format!(" {live}")),
         ("a comma", format!("{live},{live}")),
         ("an equals sign", format!("={live}")),

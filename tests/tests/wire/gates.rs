@@ -1,12 +1,12 @@
-//! Pages for visitors who are signed in, or were so a short time ago.
+//! Pages for signed-in visitors, or only for those who signed in recently.
 
 use sessions_tests::{Framework, Request, Response, Server, in_every_framework};
 
 in_every_framework! {
-    stranger_is_answered_as_the_request_asks_for,
+    stranger_gets_a_redirect_or_a_bare_401,
     signed_in_visitor_passes,
     stale_login_must_be_confirmed,
-    long_path_is_no_next,
+    long_path_is_not_passed_on,
 }
 
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -26,7 +26,7 @@ fn expect_denial(answer: &Response, status: u16, header: &str, location: Option<
     assert!(answer.set_cookies().is_empty(), "{answer}");
 }
 
-fn stranger_is_answered_as_the_request_asks_for(framework: Framework) {
+fn stranger_gets_a_redirect_or_a_bare_401(framework: Framework) {
     let server = Server::start(framework);
     for (request, status, header, location) in [
         (page("/private?a=b"), 303, "Location", Some("/?next=/private%3Fa%3Db")),
@@ -65,7 +65,7 @@ fn stale_login_must_be_confirmed(framework: Framework) {
     ann.expect_user("ann");
 }
 
-fn long_path_is_no_next(framework: Framework) {
+fn long_path_is_not_passed_on(framework: Framework) {
     let server = Server::start(framework);
     let long = format!("/private?{}", "a".repeat(3000));
     expect_denial(&server.ask(&page(&long)), 303, "Location", Some("/"));

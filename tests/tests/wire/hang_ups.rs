@@ -38,7 +38,7 @@ fn a_hang_up_drops_the_write_with_its_handler(framework: Framework) {
             wait_until(&mut visitor, |visitor| visitor.entries().contains_key("late"));
             continue;
         }
-        // By the time of this response, the other request would have written long ago.
+        // By the time of this response, the other request would have written.
         visitor.get("/put?k=after&v=1&ms=2000").expect_text("ok");
         let keys: Vec<String> = visitor.entries().into_keys().collect();
         assert_eq!(keys, ["after", "before", "meanwhile"], "{hang_up:?}");
@@ -55,7 +55,7 @@ fn hang_up_during(target: &str, hang_up: HangUp, server: &Server, visitor: &Visi
         // first request.
         HangUp::Reset => [Request::get("/plain").to_bytes(), slow].concat(),
     };
-    // On a busy machine the request may be nearly over before its client disconnects. Such a round
+    // On a busy machine, the request may be nearly over before its client disconnects. Such a round
     // does not count.
     for _ in 0..10 {
         let mut connection = server.connect();
@@ -69,14 +69,14 @@ fn hang_up_during(target: &str, hang_up: HangUp, server: &Server, visitor: &Visi
             return;
         }
     }
-    panic!("no client could hang up in time");
+    panic!("no client disconnected in time");
 }
 
 #[track_caller]
 fn wait_until(visitor: &mut Visitor<'_>, is_so: impl Fn(&mut Visitor<'_>) -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so(visitor) {
-        assert!(Instant::now() < deadline, "the request whose client hung up had no effect");
+        assert!(Instant::now() < deadline, "the request of the disconnected client had no effect");
         thread::sleep(Duration::from_millis(5));
     }
 }

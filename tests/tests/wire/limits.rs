@@ -1,4 +1,4 @@
-//! Limits of a session, also with many requests that write to it at once.
+//! Limits of a session, also with many concurrent writes.
 
 use sessions_tests::scenarios::limits;
 use sessions_tests::{Framework, Server, in_every_framework};

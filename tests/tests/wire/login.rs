@@ -95,7 +95,8 @@ fn writes_that_race_a_login_never_leak_the_session(framework: Framework) {
             match (answer.status(), answer.set_cookies().len()) {
                 // Written before the login.
                 (200, 0) => assert!(entries.contains_key(&key), "{key} was lost:\n{answer}"),
-                // Refused, since the secret had changed. A new session would sign the user out.
+                // Refused, since the secret had changed. A new session's cookie would sign the user
+                // out.
                 (401, 0) => assert!(!entries.contains_key(&key), "{key} was written:\n{answer}"),
                 _ => panic!("neither written nor refused:\n{answer}"),
             }

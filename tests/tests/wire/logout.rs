@@ -22,7 +22,7 @@ fn a_cookie_is_dead_after_the_logout(framework: Framework) {
     let mut replay = visitor.twin();
     visitor.get("/logout").expect_text("ok");
     replay.expect_anonymous();
-    // A new session that begins with the dead cookie has nothing of the old one.
+    // A new session that begins with the dead cookie has no data of the old one.
     let dead = replay.token();
     replay.put("city", "Thessaloniki");
     assert_ne!(replay.token(), dead);

@@ -6,7 +6,7 @@ in_every_framework! {
     a_target_may_have_the_absolute_form,
     a_large_form_is_refused_as_a_whole,
     head_is_get_without_the_body,
-    options_makes_no_session,
+    options_begins_no_session,
     a_form_is_posted,
 }
 
@@ -30,7 +30,7 @@ fn head_is_get_without_the_body(framework: Framework) {
     assert_eq!(visitor.cookie(), None, "expected the removal of GET, but\n{removed}");
 }
 
-fn options_makes_no_session(framework: Framework) {
+fn options_begins_no_session(framework: Framework) {
     let server = Server::start(framework);
     for route in
         ["/set", "/put?k=a&v=1", "/incr?k=n", "/login?user=ann", "/flash/set?k=a&v=1", "/set_immutable", "/set/"]
@@ -55,7 +55,7 @@ fn a_form_is_posted(framework: Framework) {
     visitor.ask(Request::post_form("/login", &[("user", "Ann Éluard")])).expect_text("ok");
     visitor.expect_user("Ann Éluard");
     assert_eq!(visitor.entries(), [("a & b".to_owned(), "1 = 1".to_owned())].into());
-    // The fields of the form count, not the query of its target.
+    // Only the fields of the form count, not the query of its target.
     visitor.ask(Request::post_form("/login?user=eve", &[])).expect_status(400);
     visitor.expect_user("Ann Éluard");
 }
@@ -70,7 +70,7 @@ fn a_target_may_have_the_absolute_form(framework: Framework) {
     for page in ["http://localhost", "http://localhost?next=/private"] {
         assert!(visitor.get(page).expect_ok().text().contains("Sessions demo"), "{page}");
     }
-    // The path counts, not where the target seems to begin.
+    // A URL inside the path does not count.
     visitor.get("/plain/http://localhost/private").expect_status(404);
 }
 

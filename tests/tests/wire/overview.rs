@@ -4,10 +4,10 @@ use sessions_tests::{Framework, Options, Request, Server, WhoAmI, in_every_frame
 
 in_every_framework! {
     the_next_request_greets_the_stored_name,
-    a_visitor_never_sees_the_name_of_another,
+    a_visitor_never_gets_the_name_of_another,
     delete_removes_the_name_and_nothing_else,
     clear_removes_the_entries_and_keeps_the_session,
-    destroy_ends_the_session_and_a_new_one_can_follow,
+    a_new_session_can_follow_a_destroy,
     update_keeps_the_session_and_its_entries,
     a_session_is_new_until_it_is_stored,
     a_route_without_a_session_sends_no_session_headers,
@@ -24,7 +24,7 @@ fn the_next_request_greets_the_stored_name(framework: Framework) {
     visitor.get("/get").expect_name("iris").expect_no_cookie();
 }
 
-fn a_visitor_never_sees_the_name_of_another(framework: Framework) {
+fn a_visitor_never_gets_the_name_of_another(framework: Framework) {
     let server = Server::start(framework);
     let (mut ann, mut bob, mut eve) = (server.visitor(), server.visitor(), server.visitor());
     ann.put("name", "ann");
@@ -58,7 +58,7 @@ fn clear_removes_the_entries_and_keeps_the_session(framework: Framework) {
     visitor.get("/get").expect_name("again");
 }
 
-fn destroy_ends_the_session_and_a_new_one_can_follow(framework: Framework) {
+fn a_new_session_can_follow_a_destroy(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     visitor.get("/set").expect_ok();
@@ -79,7 +79,7 @@ fn update_keeps_the_session_and_its_entries(framework: Framework) {
     visitor.get("/update").expect_ok();
     visitor.get("/get").expect_name("iris");
     assert_eq!(visitor.id(), id);
-    // Without a session there is nothing to prolong or create.
+    // Without a session, there is nothing to extend or create.
     server.visitor().get("/update").expect_no_cookie();
 }
 
@@ -102,7 +102,7 @@ fn a_route_without_a_session_sends_no_session_headers(framework: Framework) {
         let plain = visitor.get("/plain").expect_text("ok").expect_no_cookie();
         assert!(!plain.list("Vary").contains(&"cookie".to_owned()), "{plain}");
         assert!(!plain.list("Cache-Control").contains(&"no-store".to_owned()), "{plain}");
-        // The second time with a session.
+        // The second round has a session.
         visitor.get("/set").expect_ok();
     }
 }

@@ -3,9 +3,9 @@
 use sessions_tests::{Framework, Request, Response, Server, Visitor, in_every_framework};
 
 in_every_framework! {
-    page_of_a_stranger_makes_no_session,
+    page_of_a_stranger_begins_no_session,
     forms_and_links_lead_to_routes,
-    posted_form_is_sent_to_its_next_page,
+    posted_form_redirects_to_its_next_page,
     next_page_is_never_on_another_site,
     whatever_is_shown_is_escaped,
     page_shows_a_flash_once,
@@ -30,7 +30,7 @@ fn attributes<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
     page.split(start.as_str()).skip(1).filter_map(|rest| rest.split('"').next()).collect()
 }
 
-fn page_of_a_stranger_makes_no_session(framework: Framework) {
+fn page_of_a_stranger_begins_no_session(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     let page = visitor.get("/").expect_ok().expect_no_cookie();
@@ -64,7 +64,7 @@ fn forms_and_links_lead_to_routes(framework: Framework) {
     }
 }
 
-fn posted_form_is_sent_to_its_next_page(framework: Framework) {
+fn posted_form_redirects_to_its_next_page(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     let page = post(&mut visitor, "/put", &[("k", "city"), ("v", "Athens")]);
@@ -73,7 +73,7 @@ fn posted_form_is_sent_to_its_next_page(framework: Framework) {
     let answer = visitor.ask(Request::post_form("/login", &[("user", "ann"), ("next", next)]));
     expect_redirect(&answer, next);
     visitor.get(next).expect_text("ann");
-    // A form that is refused is not sent on, and neither is one that names no page.
+    // A refused form does not redirect, and neither does one without a next page.
     visitor.ask(Request::post_form("/login", &[("user", ""), ("next", "/")])).expect_status(400);
     visitor.ask(Request::post_form("/put", &[("k", "city"), ("v", "Patras")])).expect_text("ok");
     let answer = visitor.ask(Request::post_form("/logout", &[("next", "/")]));

@@ -47,7 +47,7 @@ fn limited(framework: Framework, most: &str) -> Server {
     Options::new(framework).argument("--per-principal").argument(most).start()
 }
 
-/// Logins of one millisecond have no order.
+/// Logins within one millisecond have no order.
 fn wait_for_the_next_millisecond() {
     let millis = || UNIX_EPOCH.elapsed().expect("the clock is right").as_millis();
     let now = millis();
@@ -84,7 +84,7 @@ fn a_login_beyond_the_limit_may_be_refused(framework: Framework) {
     laptop.expect_user("ann");
     phone.expect_user("ann");
     server.signed_in("bob").expect_user("bob");
-    // A login that replaces one's own is not one more.
+    // A login in the same session does not count twice.
     wait_for_the_next_millisecond();
     phone.login("ann");
     phone.get("/logout").expect_text("ok");

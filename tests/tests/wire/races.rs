@@ -1,4 +1,4 @@
-//! Parallel requests of one session, which lose none of each other's writes.
+//! Parallel requests of one session, which lose no writes.
 
 use sessions_tests::scenarios::races;
 use sessions_tests::{Framework, Server, each_together, in_every_framework, together};

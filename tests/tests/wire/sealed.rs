@@ -27,7 +27,7 @@ fn expect_altered_is_ignored(server: &Server) {
         server.visitor_with(value).expect_anonymous();
     };
     for (position, byte) in sealed.bytes().enumerate() {
-        // A neighbour in the alphabet differs in the lowest bit, which the last digit may not use.
+        // A neighbour in the alphabet differs in the lowest bit, which is unused in the last digit.
         let digit = BASE64URL.iter().position(|digit| *digit == byte);
         for other in digit.map_or(vec![b'A'], |digit| vec![BASE64URL[digit ^ 1], BASE64URL[digit ^ 32]]) {
             let mut altered = sealed.clone().into_bytes();
@@ -70,7 +70,7 @@ fn the_key_can_be_given(framework: Framework) {
 /// signed out when the old key was removed.
 fn a_cookie_is_resealed_after_a_key_change(framework: Framework) {
     let (old, new) = (key(0xa5), key(0x5a));
-    let folder = TempDir::with_prefix("sessions-").expect("there is a folder for temporary files");
+    let folder = TempDir::with_prefix("sessions-").expect("there is a directory for temporary files");
     let store = format!("redb:{}", folder.path().join("sessions").display());
     for seal in [Seal::Signed, Seal::Encrypted] {
         let start =

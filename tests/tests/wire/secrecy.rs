@@ -1,4 +1,4 @@
-//! Log lines and bodies, which never contain a token or a part of it.
+//! Log lines and bodies never contain a token or a part of it.
 
 use sessions_tests::{
     Framework, Options, Request, Response, Seal, Server, Visitor, each_together, in_every_framework_and_seal,
@@ -16,7 +16,7 @@ fn no_token_is_in_any_log_or_body(framework: Framework, seal: Seal) {
     tokens.extend(failures(&server, &mut bodies));
     let issued = bearer_tokens(&server);
     let output = server.stop();
-    assert!(output.lines().count() > 20, "the demo logs at trace level, but printed only:\n{output}");
+    assert!(output.lines().count() > 20, "expected trace logs, but the demo printed only:\n{output}");
     assert!(tokens.len() > 20, "{} tokens", tokens.len());
     for form in tokens.iter().chain(&issued).flat_map(|token| secret_texts(token)) {
         let line = output.lines().find(|line| line.contains(&form));
@@ -60,8 +60,7 @@ fn traffic(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
     tokens
 }
 
-/// Uses the tokens of clients without a cookie jar, whom a body tells their own token, and returns
-/// these.
+/// Uses bearer tokens, which clients get in a response body, and returns them.
 fn bearer_tokens(server: &Server) -> Vec<String> {
     let mut tokens = Vec::new();
     for user in ["ann", "bob"] {
@@ -98,7 +97,7 @@ fn failures(server: &Server, bodies: &mut Vec<Response>) -> Vec<String> {
             Request::new("DELETE", "/set").cookie(&pair),
             Request::get("/get").cookie([pair.as_bytes(), b"\x01\xff"].concat()),
         ];
-        // A request that is refused without a response has no body.
+        // A request that is refused by closing the connection has no body.
         bodies.extend(requests.iter().filter_map(|request| server.try_ask(request).ok()));
         let mut cut = server.connect();
         cut.send(&Request::get("/put?k=a&v=1&ms=5").cookie(&pair).to_bytes()).expect("the server reads the request");

@@ -5,7 +5,7 @@ use sessions_tests::{Browser, Framework, Options, Request, Server, SetCookie, de
 in_every_framework! {
     the_cookie_is_as_safe_as_a_browser_can_make_it,
     the_removal_names_the_same_cookie,
-    no_cookie_is_removed_without_one,
+    without_a_cookie_none_is_removed,
     the_cookie_is_independent_of_the_host_header,
     plain_http_uses_another_cookie,
     every_route_sets_our_cookie_at_most_once,
@@ -53,7 +53,7 @@ fn the_removal_names_the_same_cookie(framework: Framework) {
     }
 }
 
-fn no_cookie_is_removed_without_one(framework: Framework) {
+fn without_a_cookie_none_is_removed(framework: Framework) {
     let server = Server::start(framework);
     for route in ["/logout", "/destroy", "/destroy/", "/clear", "/clear/", "/delete", "/destroyall/", "/logout_others"]
     {

@@ -1,25 +1,25 @@
-//! How long a login lasts, and how fresh it is.
+//! How long a login lasts, and how long ago it was.
 
 use sessions_tests::scenarios::lifetimes;
 use sessions_tests::{Framework, Options, Server, Visitor, in_every_framework};
 
 in_every_framework! {
-    whoami_tells_when_a_login_began_and_ends,
+    whoami_has_the_times_of_a_login,
     remembered_login_outlives_browser_and_timeouts,
     remembered_login_ends_at_its_time,
-    remember_that_is_no_time_is_refused,
+    invalid_remember_time_is_refused,
     confirmation_makes_a_login_fresh_again,
     confirmation_keeps_the_lifetime,
     expiry_of_one_session_can_be_changed,
-    expiry_that_is_no_time_is_refused,
+    invalid_expiry_time_is_refused,
 }
 
 fn start(framework: Framework) -> Server {
     lifetimes::ARGUMENTS.into_iter().fold(Options::new(framework), Options::argument).start()
 }
 
-fn whoami_tells_when_a_login_began_and_ends(framework: Framework) {
-    lifetimes::whoami_tells_when_a_login_began_and_ends(&[&start(framework)]);
+fn whoami_has_the_times_of_a_login(framework: Framework) {
+    lifetimes::whoami_has_the_times_of_a_login(&[&start(framework)]);
 }
 
 fn remembered_login_outlives_browser_and_timeouts(framework: Framework) {
@@ -30,7 +30,7 @@ fn remembered_login_ends_at_its_time(framework: Framework) {
     lifetimes::remembered_login_ends_at_its_time(&[&start(framework)]);
 }
 
-fn remember_that_is_no_time_is_refused(framework: Framework) {
+fn invalid_remember_time_is_refused(framework: Framework) {
     let server = Server::start(framework);
     let mut visitor = server.visitor();
     for remember in ["", "soon", "0s", "1us", "401d", "-1d"] {
@@ -52,7 +52,7 @@ fn expiry_of_one_session_can_be_changed(framework: Framework) {
     lifetimes::expiry_of_one_session_can_be_changed(&[&start(framework)]);
 }
 
-fn expiry_that_is_no_time_is_refused(framework: Framework) {
+fn invalid_expiry_time_is_refused(framework: Framework) {
     let server = Server::start(framework);
     server.visitor().get("/expire?after=10m").expect_status(409).expect_no_cookie();
     let mut visitor = server.signed_in("ann");

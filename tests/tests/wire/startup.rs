@@ -37,7 +37,7 @@ fn a_taken_port_is_named(framework: Framework) {
 }
 
 fn a_store_failure_at_startup_is_one_line(framework: Framework) {
-    let file = NamedTempFile::new().expect("there is a folder for temporary files");
+    let file = NamedTempFile::new().expect("there is a directory for temporary files");
     let inside = |scheme: &str| format!("{scheme}:{}/sessions", file.path().display());
     let redis = "redis://:hunter2@localhost?colour=blue".to_owned();
     for url in [inside("redb"), inside("fjall"), redis, "nowhere:".to_owned()] {

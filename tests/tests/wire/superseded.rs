@@ -6,7 +6,7 @@ use sessions_tests::{Framework, Options, Server, in_every_framework};
 in_every_framework! {
     overtaken_requests_are_refused_and_sign_nobody_out,
     requests_in_flight_are_kept_or_refused,
-    a_flash_is_shown_once_beside_a_login,
+    a_flash_is_shown_once_despite_a_login,
     a_login_that_is_sent_twice_keeps_the_cart,
     after_the_grace_an_old_token_is_unknown,
 }
@@ -20,8 +20,8 @@ fn requests_in_flight_are_kept_or_refused(framework: Framework) {
     superseded::requests_in_flight_are_kept_or_refused(&[&server, &server, &server], 10);
 }
 
-fn a_flash_is_shown_once_beside_a_login(framework: Framework) {
-    superseded::a_flash_is_shown_once_beside_a_login(&[&Server::start(framework)], 5);
+fn a_flash_is_shown_once_despite_a_login(framework: Framework) {
+    superseded::a_flash_is_shown_once_despite_a_login(&[&Server::start(framework)], 5);
 }
 
 fn a_login_that_is_sent_twice_keeps_the_cart(framework: Framework) {

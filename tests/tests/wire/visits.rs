@@ -1,4 +1,4 @@
-//! The counter of visits, which a page follows as a stream of events.
+//! The counter of visits, which a page displays from a stream of events.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ in_frameworks_that_stream! {
     a_shutdown_ends_open_streams,
 }
 
-/// Time in which a demo with an open stream ends. actix-web would drop the stream after 30 seconds.
+/// Maximum time for a demo with an open stream to end. actix-web would drop the stream after 30
+/// seconds.
 const PROMPT: Duration = Duration::from_secs(10);
 
 fn a_stranger_gets_no_stream(framework: Framework) {
@@ -72,7 +73,7 @@ fn a_stream_follows_other_connections(framework: Framework) {
         visitor.get("/incr?k=visits").expect_text(count);
         assert_eq!(events.next().as_deref(), Some(count));
     }
-    // Another value is no event.
+    // A change of another entry raises no event.
     visitor.put("a", "2");
     events.wait_for_comment("no change");
     visitor.get("/clear").expect_ok();
