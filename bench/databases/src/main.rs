@@ -1,4 +1,5 @@
-//! Stores behind a network for many clients, and those of tower-sessions, without a framework.
+//! Our stores behind a network and those of tower-sessions, with many clients and without a
+//! framework.
 
 mod ours;
 mod principal;
@@ -28,7 +29,7 @@ pub(crate) enum Client {
     Tower(tower::Client),
 }
 
-/// What clients repeat.
+/// The action that clients repeat.
 #[derive(Clone, Copy)]
 enum Act {
     Commit,
@@ -128,7 +129,7 @@ async fn fill(store: &str, url: &str, count: u64) {
     }
 }
 
-/// Lets each client repeat an action, and returns how often they did it in a second.
+/// Makes each client repeat an action, and returns the number of actions per second.
 async fn rate(clients: &[Arc<Client>], time: Duration, act: Act) -> f64 {
     let (done, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let tasks: Vec<_> = clients
@@ -149,7 +150,7 @@ async fn rate(clients: &[Arc<Client>], time: Duration, act: Act) -> f64 {
             })
         })
         .collect();
-    // The start has cold caches.
+    // Skips the start, with its cold caches.
     tokio::time::sleep(time / 10).await;
     // The runner measures the database from here to the next line.
     println!("begin");

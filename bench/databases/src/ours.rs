@@ -53,8 +53,8 @@ impl Client {
         Self { store: Arc::clone(store), base: Mutex::new(base) }
     }
 
-    /// Adds one, exactly, and returns whether it was done within the deadline: writers of one row
-    /// in several processes may wait longer.
+    /// Increments a number, and returns whether the commit met its deadline: writers of one row in
+    /// several processes may wait longer.
     pub(crate) async fn commit(&self) -> bool {
         let mut base = self.base.lock().await;
         let changes = Changes::new(SystemTime::now().into(), SECRET).increment("n", 1);
@@ -69,6 +69,6 @@ impl Client {
     pub(crate) async fn load(&self) {
         let id = self.base.lock().await.id();
         let loaded = self.store.load(id, SystemTime::now().into()).await.expect("the store reads");
-        assert!(loaded.is_some(), "the session is there");
+        assert!(loaded.is_some(), "the session exists");
     }
 }

@@ -11,16 +11,16 @@ use sessions_core::{SessionId, Sessions, Timestamp};
 use crate::ours::{Store, open};
 
 const PRINCIPAL: &str = "ann";
-/// Another principal, whose sessions have to survive.
+/// Another principal, whose sessions must survive.
 const OTHER: &str = "bob";
 const SESSIONS_OF_OTHER: u64 = 1000;
 const AT_A_TIME: u64 = 512;
 /// Number of sessions that a login beyond the limit ends.
 const BEYOND: u64 = 10;
 
-/// Does one thing to the principal's sessions, of which there are `count`, and checks its outcome.
+/// Runs one operation on the principal's `count` sessions, and checks the result.
 ///
-/// Prints the seconds that it took, and the greatest resident memory of this process in MiB.
+/// Prints its duration in seconds, and the maximum resident memory of this process in MiB.
 pub(crate) async fn run(what: &str, url: &str, count: u64) {
     let store = open(url).await;
     let begin = Instant::now();
@@ -44,7 +44,7 @@ pub(crate) async fn run(what: &str, url: &str, count: u64) {
     check(&store, what, count).await;
 }
 
-/// Checks that the principal has the sessions that are left, and the other one all of theirs.
+/// Checks the number of the principal's sessions, and that the other principal still has all.
 async fn check(store: &Store, what: &str, count: u64) {
     let left = match what {
         "destroy-others" => Some(1),
@@ -97,7 +97,7 @@ async fn create_if_missing(store: &Store, principal: &str, number: u64) -> Creat
     store.create(&record.build().expect("it is small")).await.expect("the store writes")
 }
 
-/// Signs the principal in once more. They may have `most` sessions, and the oldest others end.
+/// Signs the principal in once more. The oldest sessions beyond `most` end.
 async fn login(store: &Store, most: u64) {
     let exchange = sessions(store, Some(most)).open();
     let session = exchange.session(None).await.expect("there is nothing to load");
@@ -114,7 +114,7 @@ fn sessions(store: &Store, most: Option<u64>) -> Sessions {
     builder.build().expect("the options are sound")
 }
 
-/// Returns an id without order, as real ones are.
+/// Returns a pseudorandom id, since real ids have no order.
 fn id(principal: &str, number: u64) -> SessionId {
     let mut state = number + if principal == PRINCIPAL { 0 } else { 1 << 40 };
     // The generator SplitMix64, twice.

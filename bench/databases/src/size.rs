@@ -1,4 +1,4 @@
-//! What sessions take in a table, and what a commit adds to the database's log.
+//! The size of sessions in a table, and of a commit in the database's log.
 
 use std::fs;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -10,7 +10,7 @@ use sqlx::{Connection, MySqlConnection, PgConnection, SqliteConnection};
 use crate::ours;
 
 const CLIENTS: usize = 64;
-/// How often each session is committed before it is measured again.
+/// Number of commits to each session before it is measured again.
 const ROUNDS: usize = 3;
 /// Number of commits whose log is measured.
 const LOGGED: usize = 2000;
@@ -20,7 +20,7 @@ const LOGGED: usize = 2000;
 /// Prints the table's bytes per session, new and after the commits, and the bytes of log of one
 /// commit. `table` is `anonymous` or `signed_in`.
 pub(crate) async fn run(url: &str, table: &str, count: usize) {
-    // To wait for the disk would only take time.
+    // Waiting for the disk would only take time.
     let sync = if url.starts_with("sqlite") { "&synchronous=normal" } else { "" };
     let options = format!("table={table}&load_deadline_ms=20000&commit_deadline_ms=20000{sync}");
     let store = ours::open(&format!("{url}?{options}")).await;
@@ -40,8 +40,7 @@ pub(crate) async fn run(url: &str, table: &str, count: usize) {
     println!("{:.1} {:.1} {:.1}", per(new, count), per(used, count), per(logged, LOGGED));
 }
 
-/// Creates sessions as requests do, for many clients at once, and returns them in an order that has
-/// nothing to do with that of their creation.
+/// Creates sessions as requests do, for many clients at once, and returns them in random order.
 async fn create(sessions: &Sessions, count: usize, are_signed_in: bool) -> Arc<Vec<Session>> {
     let client = |first| {
         let sessions = sessions.clone();
@@ -75,7 +74,7 @@ async fn begin(sessions: &Sessions, principal: Option<String>) -> Session {
     session
 }
 
-/// Adds one to a number of the first sessions.
+/// Increments a number in each of the first `count` sessions.
 async fn commit(sessions: &Arc<Vec<Session>>, count: usize) {
     let client = |first| {
         let sessions = Arc::clone(sessions);
@@ -91,7 +90,7 @@ async fn commit(sessions: &Arc<Vec<Session>>, count: usize) {
     }
 }
 
-/// A connection beside the store's.
+/// A connection to the store's database.
 enum Database {
     Postgres(PgConnection),
     MariaDb(MySqlConnection),
@@ -116,7 +115,7 @@ impl Database {
                 sqlx::query_scalar(&text).fetch_one(connection).await
             }
             Self::MariaDb(connection) => {
-                // It counts the pages.
+                // `ANALYZE` counts the pages.
                 let analyze = format!("ANALYZE TABLE {table}");
                 sqlx::raw_sql(&analyze).execute(&mut *connection).await.expect("the table is there");
                 let text = "SELECT CAST(data_length + index_length AS SIGNED) FROM information_schema.tables \
@@ -131,8 +130,8 @@ impl Database {
         bytes.expect("the database counts")
     }
 
-    /// Lets the log of SQLite only grow: its pages are not written to the file while somebody
-    /// reads.
+    /// Makes SQLite's log grow only: its pages are not written to the file during a read
+    /// transaction.
     async fn keep_log(&mut self, table: &str) {
         if let Self::Sqlite(connection) = self {
             let text = format!("PRAGMA wal_checkpoint(TRUNCATE); BEGIN; SELECT count(*) FROM {table}");
@@ -140,7 +139,7 @@ impl Database {
         }
     }
 
-    /// Returns the number of bytes that were logged so far.
+    /// Returns the number of bytes logged so far.
     async fn log_position(&mut self, url: &str) -> i64 {
         let position = match self {
             Self::Postgres(connection) => {

@@ -57,14 +57,14 @@ impl Client {
         let id = if is_hot { Id(i128::from(number)) } else { Id::default() };
         let mut record = Record { id, data, expiry_date };
         let created = store.create(&mut record).await;
-        // Several processes share the hot session. For those that find it, some stores draw another
+        // Several processes share the hot session. If it already exists, some stores choose another
         // id and others fail.
         assert!(is_hot || created.is_ok(), "the store writes");
         record.id = id;
         Self { store: Arc::clone(store), record: Mutex::new(record) }
     }
 
-    /// Adds one to what the client has loaded, whatever others have written since.
+    /// Increments the loaded number and saves the session, without regard to other writes since.
     pub(crate) async fn commit(&self) {
         let mut record = self.record.lock().await;
         let n = record.data.get("n").and_then(serde_json::Value::as_i64).unwrap_or_default();
@@ -75,6 +75,6 @@ impl Client {
 
     pub(crate) async fn load(&self) {
         let id = self.record.lock().await.id;
-        assert!(self.store.load(&id).await.expect("the store reads").is_some(), "the session is there");
+        assert!(self.store.load(&id).await.expect("the store reads").is_some(), "the session exists");
     }
 }

@@ -25,7 +25,7 @@ impl Crowd {
     fn gather(count: usize) -> Self {
         let store = MemoryStore::builder().max_sessions(usize::MAX).max_bytes(usize::MAX).build();
         let sessions = Sessions::builder().store(store).build().expect("the defaults are sound");
-        // Allocated before the sessions, so that they are not counted as theirs.
+        // Allocated before the sessions, so that the cookies do not count as their memory.
         let mut cookies = vec![[1; COOKIE]; count.min(VISITED)];
         let before = resident_bytes();
         for number in 0..count {

@@ -10,7 +10,7 @@ use crate::measure::nanoseconds;
 /// Number of timed requests.
 const REQUESTS: usize = 100_000;
 
-/// A visitor whose session has many or long values, and one number.
+/// A visitor whose session has many or long values and a number.
 struct Visitor {
     sessions: Sessions,
     cookie: Vec<u8>,
@@ -62,7 +62,7 @@ fn key(number: usize) -> String {
 
 fn read_number(session: &Session) -> Result<(), Error> {
     let n: Option<i64> = session.get("n")?;
-    assert!(black_box(n).is_some(), "the session is there");
+    assert!(black_box(n).is_some(), "the session exists");
     Ok(())
 }
 

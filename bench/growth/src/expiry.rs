@@ -24,7 +24,7 @@ const SPELL: Duration = Duration::from_secs(4);
 const CONTROL: Duration = Duration::from_secs(3);
 
 /// A store with sessions that expire and sessions that are read.
-struct House {
+struct Population {
     clock: Arc<ManualClock>,
     store: Arc<dyn Store>,
     /// A manager without a sweeper.
@@ -32,7 +32,7 @@ struct House {
     cookies: Vec<Vec<u8>>,
 }
 
-impl House {
+impl Population {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
         let store = MemoryStore::builder().max_sessions(usize::MAX).max_bytes(usize::MAX).build();
@@ -63,7 +63,7 @@ impl House {
         sweeping.build().expect("the options are sound")
     }
 
-    /// Reads on all processors but one while `happening` runs.
+    /// Reads on all processors except one while `happening` runs.
     fn read_while(&self, happening: impl FnOnce()) -> Waits {
         let readers = (processors() - 1).max(1);
         watch(readers, |number, stop| self.read(number * LIVING / readers, stop), happening)
@@ -87,21 +87,21 @@ pub(crate) fn run(sessions: usize, rounds: usize) {
     let (mut nothing, mut staggered, mut at_once) = (Waits::default(), Waits::default(), Waits::default());
     let mut seconds = Vec::new();
     for _ in 0..rounds {
-        // Idle threads on all processors measure how long the machine stops them.
+        // Idle threads on all processors measure how long the system preempts them.
         clock.merge(&watch(processors(), |_, stop| read_until(stop, || ()), || thread::sleep(CONTROL)));
-        let house = House::new();
-        house.fill(sessions, APART);
-        nothing.merge(&house.read_while(|| thread::sleep(CONTROL)));
-        staggered.merge(&expire_one_after_the_other(&house, sessions));
-        house.fill(sessions, Duration::ZERO);
+        let population = Population::new();
+        population.fill(sessions, APART);
+        nothing.merge(&population.read_while(|| thread::sleep(CONTROL)));
+        staggered.merge(&expire_one_after_the_other(&population, sessions));
+        population.fill(sessions, Duration::ZERO);
         let begin = Instant::now();
-        at_once.merge(&expire_at_once(&house));
+        at_once.merge(&expire_at_once(&population));
         seconds.push(begin.elapsed().as_secs_f64());
     }
-    tell("clock", &clock);
-    tell("nothing", &nothing);
-    tell("staggered", &staggered);
-    tell("at-once", &at_once);
+    print("clock", &clock);
+    print("nothing", &nothing);
+    print("staggered", &staggered);
+    print("at-once", &at_once);
     seconds.sort_unstable_by(f64::total_cmp);
     println!("seconds {:.2}", seconds[seconds.len() / 2]);
 }
@@ -125,37 +125,37 @@ fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn expire_one_after_the_other(house: &House, sessions: usize) -> Waits {
+fn expire_one_after_the_other(population: &Population, sessions: usize) -> Waits {
     const STEPS: u32 = 400;
     let span = APART * u32::try_from(sessions).unwrap_or(u32::MAX);
-    house.clock.advance(IDLE - span.min(IDLE));
-    let _sweeping = house.sweep();
-    house.read_while(|| {
+    population.clock.advance(IDLE - span.min(IDLE));
+    let _sweeping = population.sweep();
+    population.read_while(|| {
         for _ in 0..STEPS {
             thread::sleep(SPELL / STEPS);
-            house.clock.advance(span / STEPS);
+            population.clock.advance(span / STEPS);
         }
-        house.clock.advance(IDLE);
-        wait_for_the_sweep(house);
+        population.clock.advance(IDLE);
+        wait_for_the_sweep(population);
     })
 }
 
-fn expire_at_once(house: &House) -> Waits {
-    let _sweeping = house.sweep();
-    house.read_while(|| {
-        house.clock.advance(IDLE);
-        wait_for_the_sweep(house);
+fn expire_at_once(population: &Population) -> Waits {
+    let _sweeping = population.sweep();
+    population.read_while(|| {
+        population.clock.advance(IDLE);
+        wait_for_the_sweep(population);
     })
 }
 
-fn wait_for_the_sweep(house: &House) {
-    while house.sessions() > LIVING as u64 {
+fn wait_for_the_sweep(population: &Population) {
+    while population.sessions() > LIVING as u64 {
         thread::sleep(Duration::from_millis(5));
     }
 }
 
 /// Prints the count, the maximum with and without waiting for a processor, and percentiles.
-fn tell(what: &str, waits: &Waits) {
+fn print(what: &str, waits: &Waits) {
     print!("{what} {} {} {}", waits.reads, waits.longest, waits.longest_own);
     for many in [10, 100, 1000, 10_000, 100_000, 1_000_000] {
         print!(" {}", waits.one_in(many));

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Number of parts of a measurement, whose median counts.
+/// Number of parts of a measurement; the result is their median.
 const PARTS: usize = 5;
 
 /// Returns the CPU nanoseconds of one call, without the time spent waiting for a processor.

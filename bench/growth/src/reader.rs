@@ -23,12 +23,12 @@ pub(crate) fn read_until(stop: &AtomicBool, mut read: impl FnMut()) -> Waits {
         begin = end;
         waits.add(took);
         if took > SLOW {
-            waits.longest_own = waits.longest_own.max(took.saturating_sub(queue.since_last_look()));
+            waits.longest_own = waits.longest_own.max(took.saturating_sub(queue.since_last_read()));
             begin = Instant::now();
         } else {
             waits.longest_own = waits.longest_own.max(took);
             if waits.reads.is_multiple_of(BETWEEN) {
-                queue.since_last_look();
+                queue.since_last_read();
                 begin = Instant::now();
             }
         }
@@ -38,7 +38,8 @@ pub(crate) fn read_until(stop: &AtomicBool, mut read: impl FnMut()) -> Waits {
 
 /// Time that this thread was ready to run but had no processor.
 struct Queue {
-    /// The kernel's file of three numbers, of which the second is meant, if the kernel counts.
+    /// The kernel's `schedstat`, if there is one. The second of its three numbers is the waiting
+    /// time.
     schedstat: Option<File>,
     last: u64,
 }
@@ -46,11 +47,11 @@ struct Queue {
 impl Queue {
     fn open() -> Self {
         let mut queue = Self { schedstat: File::open("/proc/thread-self/schedstat").ok(), last: 0 };
-        queue.since_last_look();
+        queue.since_last_read();
         queue
     }
 
-    fn since_last_look(&mut self) -> u64 {
+    fn since_last_read(&mut self) -> u64 {
         let now = self.so_far().unwrap_or_default();
         now - std::mem::replace(&mut self.last, now)
     }
@@ -67,7 +68,7 @@ const FINENESS: usize = 16;
 
 /// A histogram of the time of reads, in nanoseconds.
 pub(crate) struct Waits {
-    /// Number of reads per bucket. Each bucket begins a sixteenth above the one before.
+    /// Number of reads per bucket. Each bucket begins a sixteenth above the previous one.
     places: Vec<u64>,
     pub(crate) reads: u64,
     pub(crate) longest: u64,

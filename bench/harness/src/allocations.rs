@@ -1,4 +1,4 @@
-//! An allocator that counts.
+//! An allocator that counts allocations.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,7 @@ fn count(bytes: usize) {
 }
 
 // SAFETY: every call is forwarded unchanged to the system's allocator.
-#[expect(unsafe_code, reason = "there is no other way to see each allocation")]
+#[expect(unsafe_code, reason = "there is no other way to count each allocation")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());

@@ -54,7 +54,7 @@ fn number<T: FromStr>(word: &str) -> T {
 fn visit(subjects: &impl Subjects, name: &str, visitor: impl Visitor) {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().expect("a runtime can be created");
-    // Unconstrained: a long task without forced yields.
+    // Unconstrained, so that a long task is not forced to yield.
     LocalSet::new().block_on(&runtime, unconstrained(subjects.with(name, visitor)));
 }
 

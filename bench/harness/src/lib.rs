@@ -1,4 +1,4 @@
-//! Requests to every subject, and what is counted of them.
+//! Requests to every subject, and measurements of them.
 
 pub mod actix;
 pub mod allocations;
@@ -16,7 +16,7 @@ pub fn redis_url() -> String {
     std::env::var("BENCH_REDIS").expect("BENCH_REDIS is the URL of a Redis server")
 }
 
-/// Returns whether the program runs under valgrind, fifty times as slowly.
+/// Returns whether the program runs under valgrind, about fifty times slower.
 #[must_use]
 pub fn is_under_valgrind() -> bool {
     std::env::var_os("BENCH_UNDER_VALGRIND").is_some()

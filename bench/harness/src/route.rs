@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// A route, and whether its request carries a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// The session is there, but not used.
+    /// The request has a session, but does not use it.
     Plain,
     /// The same route without a cookie.
     PlainNoCookie,
@@ -63,8 +63,7 @@ impl FromStr for Route {
 
 /// Returns the body of `/read` without a session.
 ///
-/// It is built at run time, as with a session: the compiler would fold constants into the whole
-/// text.
+/// It is built at run time, as with a session: the compiler would fold constants into one text.
 #[must_use]
 pub fn read_without_session() -> String {
     let (user, n) = black_box(("ann", 1_i64));

@@ -67,7 +67,7 @@ pub(crate) async fn sign_in<S: Subject>(name: &str, subject: &mut S) -> String {
         assert_eq!(ask(subject, route, Some(&cookie)).await.text, "ok", "{name} {}", route.name());
     }
     let written = ask(subject, Route::Write, Some(&cookie)).await;
-    // A session that lives in its cookie has a new cookie now.
+    // A session that is stored in its cookie has a new cookie now.
     let latest = if written.cookie.is_empty() { &cookie } else { &written.cookie };
     let read = ask(subject, Route::Read, Some(latest)).await;
     let expected = if is_bare { ("1", "ann 1") } else { ("2", "ann 2") };

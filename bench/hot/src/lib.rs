@@ -9,7 +9,7 @@ use sessions_core::{Error, Session, Sessions};
 /// A handler: what a request does with its session.
 pub type Handler = fn(&Session) -> Result<(), Error>;
 
-/// Does what an adapter does for one request. Without a handler the session is not loaded.
+/// Handles one request as an adapter does. Without a handler, the session is not loaded.
 ///
 /// # Panics
 ///
@@ -21,7 +21,7 @@ pub fn visit(sessions: &Sessions, cookie: Option<&[u8]>, handler: Option<Handler
     }
 }
 
-/// Does the same with a handler that captures variables.
+/// Handles one request with a handler that captures variables.
 ///
 /// # Panics
 ///
@@ -74,7 +74,7 @@ pub fn login(session: &Session) -> Result<(), Error> {
 /// Panics if there is no session.
 pub fn read(session: &Session) -> Result<(), Error> {
     let user: Option<String> = session.get("user")?;
-    assert!(user.is_some(), "the session is there");
+    assert!(user.is_some(), "the session exists");
     let n: Option<i64> = session.get("n")?;
     black_box((user, n));
     Ok(())
@@ -90,7 +90,7 @@ pub fn read(session: &Session) -> Result<(), Error> {
 ///
 /// Panics if there is no session.
 pub fn write(session: &Session) -> Result<(), Error> {
-    assert!(session.increment("n", 1)? > 1, "the session is there");
+    assert!(session.increment("n", 1)? > 1, "the session exists");
     Ok(())
 }
 
@@ -104,7 +104,7 @@ pub fn write(session: &Session) -> Result<(), Error> {
 ///
 /// Panics if there is no session.
 pub fn logout(session: &Session) -> Result<(), Error> {
-    assert!(!session.is_new(), "the session is there");
+    assert!(!session.is_new(), "the session exists");
     session.destroy();
     Ok(())
 }

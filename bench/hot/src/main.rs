@@ -1,6 +1,6 @@
 //! The hot paths of sessions-core alone.
 //!
-//! `hot PATH TIMES` runs one of them repeatedly, for valgrind to count.
+//! `hot PATH TIMES` runs one path repeatedly, so that valgrind can count it.
 
 use std::env;
 use std::hint::black_box;
@@ -51,7 +51,7 @@ struct Visitor {
 impl Visitor {
     fn sign_in() -> Self {
         let clock = Arc::new(Watch::default());
-        // Without an absolute limit, since the path `touch` lets hours pass.
+        // Without an absolute timeout, since the path `touch` advances the clock by hours.
         let sessions = Sessions::builder().absolute(None).clock(Arc::clone(&clock)).build();
         let sessions = sessions.expect("the options are sound");
         let cookie = sign_in(&sessions, login);
@@ -64,7 +64,7 @@ impl Visitor {
     }
 }
 
-/// Reads a minute after the last request, so that the session is touched.
+/// Reads a minute after the last request: the session is touched.
 fn touch(visitor: &Visitor) {
     visitor.clock.0.fetch_add(60_000, Ordering::Relaxed);
     drop(visit(&visitor.sessions, visitor.cookie(), Some(read)));
@@ -80,7 +80,7 @@ fn hash(visitor: &Visitor) {
     black_box(visitor.token.secret().hash(visitor.token.id()));
 }
 
-/// A clock ahead of the system's by some milliseconds.
+/// A clock that is ahead of the system's.
 #[derive(Debug, Default)]
 struct Watch(AtomicU64);
 

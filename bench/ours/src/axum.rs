@@ -25,7 +25,7 @@ pub(crate) fn around(sessions: Sessions) -> SessionService<Router> {
     SessionLayer::new(sessions).layer(routes())
 }
 
-/// Wraps each route with `Router::layer`, which boxes it once more whatever the layer.
+/// Wraps each route with `Router::layer`, which boxes it once more.
 pub(crate) fn within(sessions: Sessions) -> Router {
     routes().layer(SessionLayer::new(sessions))
 }

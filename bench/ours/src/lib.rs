@@ -28,7 +28,7 @@ struct Name<'a> {
     store: Option<&'a str>,
 }
 
-/// axum with `Router::layer` instead of a layer around the whole router.
+/// Name of axum with `Router::layer` instead of a layer around the whole router.
 const ROUTER_LAYER: &str = "sessions-axum-router-layer";
 
 impl<'a> Name<'a> {
@@ -69,7 +69,7 @@ impl Subjects for Ours {
 
     async fn with<V: Visitor>(&self, name: &str, visitor: V) {
         let parsed = Name::parse(name);
-        // The folder is removed with the subject.
+        // The directory is removed with the subject.
         let (sessions, _folder) = parsed.open();
         match (parsed.framework, sessions) {
             ("axum", None) => visitor.visit(name, Axum(axum::bare())).await,
@@ -99,7 +99,7 @@ impl Subjects for Ours {
     }
 }
 
-/// Lists the test keys that are there, to find lost updates.
+/// Lists the test keys that exist, to find lost updates.
 fn keys(session: &sessions_core::Session) -> String {
     (0..8).map(|i| format!("K{i}")).filter(|key| session.contains(key)).map(|key| key + ",").collect()
 }

@@ -15,10 +15,10 @@ use sessions_minihttp::{BoxError, Sessions, WithSessions};
 pub(crate) use client::is_client;
 use client::{Client, Page};
 
-/// A server on its own port, with a client in another process, whose work is not counted.
+/// A server on its own port. Its client is another process, whose work is not counted.
 ///
-/// The client pipelines 64 requests. So the counts cover may_minihttp's parser, the service, the
-/// writing of responses, and a 64th of the socket's work.
+/// The client pipelines 64 requests. The counts therefore cover may_minihttp's parser, the service,
+/// the writing of responses, and a 64th of the socket's work.
 pub(crate) struct Minihttp {
     port: u16,
     client: Client,

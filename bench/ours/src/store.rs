@@ -16,7 +16,7 @@ pub(crate) const MEMORY: &str = "memory";
 /// Names of the other stores.
 pub(crate) const OTHERS: &[&str] = &["redb", "fjall", "redis"];
 
-/// A store, with the folder of its files.
+/// A store, with the directory of its files.
 pub(crate) struct Opened {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) folder: Option<TempDir>,
@@ -24,12 +24,12 @@ pub(crate) struct Opened {
 
 /// Opens a store by name.
 pub(crate) fn open(name: &str) -> Opened {
-    let folder = matches!(name, "redb" | "fjall").then(|| TempDir::new().expect("a folder can be made"));
+    let folder = matches!(name, "redb" | "fjall").then(|| TempDir::new().expect("a directory can be made"));
     let path = folder.as_ref().map(|folder| folder.path().join("sessions")).unwrap_or_default();
     let store: Arc<dyn Store> = match name {
         MEMORY => Arc::new(MemoryStore::default()),
-        "redb" => Arc::new(RedbStore::open(&path).expect("the folder is new")),
-        "fjall" => Arc::new(FjallStore::open(&path).expect("the folder is new")),
+        "redb" => Arc::new(RedbStore::open(&path).expect("the directory is new")),
+        "fjall" => Arc::new(FjallStore::open(&path).expect("the directory is new")),
         "redis" => Arc::new(redis()),
         _ => panic!("there is no store {name}"),
     };

@@ -71,7 +71,7 @@ fn keys() -> impl Iterator<Item = String> {
     (0..8).map(|i| format!("K{i}"))
 }
 
-/// Duration of `/set`.
+/// Time that `/set` waits.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 
 /// Returns the URL of a database of the Redis server.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::redis::Redis;
 use crate::spread::Spread;
-use crate::subjects::told;
+use crate::subjects::output_of;
 use crate::table::{Table, plain};
 use crate::{Options, Outcome, compile};
 use folder::Folder;
@@ -19,11 +19,11 @@ const ROUNDS: usize = 3;
 const SECONDS: u64 = 2;
 /// Number of sessions that are created to measure their size.
 const SESSIONS: u64 = 20_000;
-/// Number of expired sessions before sweeping begins, and of turns with and without sweeping.
+/// Number of expired sessions before sweeping begins.
 const EXPIRED: u64 = 100_000;
 const TURNS: usize = 12;
 
-/// The measured program, and the folder of its stores.
+/// The measured program, and the directory of its stores.
 struct Bench {
     program: std::path::PathBuf,
     folder: Folder,
@@ -43,17 +43,17 @@ impl Bench {
     fn run(&self, words: &[&str]) -> Outcome<String> {
         let mut command = Command::new(&self.program);
         command.args(words);
-        told(command)
+        output_of(command)
     }
 
     /// Runs a command with an empty store, and removes the store.
     fn with_store(&self, what: &str, store: &str, words: &[&str]) -> Outcome<String> {
         let (path, url) = (self.folder.fresh(), self.redis.url());
         let place = if store == "redis" { &url } else { &path };
-        let told = self.run(&[&[what, store, place], words].concat())?;
+        let output = self.run(&[&[what, store, place], words].concat())?;
         self.redis.flush()?;
         self.folder.clear()?;
-        Ok(told)
+        Ok(output)
     }
 
     fn rates(&self, rounds: usize, seconds: u64) -> Outcome<String> {
@@ -63,9 +63,9 @@ impl Bench {
         for _ in 0..rounds {
             for (row, store) in of.iter_mut().zip(STORES) {
                 for ((commits, loads), clients) in row.iter_mut().zip(CLIENTS) {
-                    let told = self.with_store("rates", store, &[&clients.to_string(), &seconds])?;
-                    println!("{store} {clients} {}", told.trim());
-                    let [commit, load] = numbers(&told)?;
+                    let output = self.with_store("rates", store, &[&clients.to_string(), &seconds])?;
+                    println!("{store} {clients} {}", output.trim());
+                    let [commit, load] = numbers(&output)?;
                     commits.push(commit);
                     loads.push(load);
                 }
@@ -114,10 +114,10 @@ impl Bench {
         let columns = ["without", "while sweeping", "ratio", "swept/s meanwhile", "swept/s with no clients"];
         let mut table = Table::new("commits/s, 64 clients", &columns);
         for store in DISK_STORES {
-            let told = self.with_store("sweep", store, &[&EXPIRED.to_string(), &rounds.to_string()])?;
+            let output = self.with_store("sweep", store, &[&EXPIRED.to_string(), &rounds.to_string()])?;
             let (mut with, mut without, mut ratios, mut swept) = <(Spread, Spread, Spread, Spread)>::default();
             let mut alone = Spread::default();
-            for line in told.lines() {
+            for line in output.lines() {
                 println!("{store} {line}");
                 if let Some(rate) = line.strip_prefix("alone ") {
                     alone.push(rate.parse()?);
@@ -140,8 +140,8 @@ impl Bench {
     }
 }
 
-fn numbers<const N: usize>(told: &str) -> Outcome<[f64; N]> {
-    let numbers = told.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+fn numbers<const N: usize>(output: &str) -> Outcome<[f64; N]> {
+    let numbers = output.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
     numbers.try_into().map_err(|numbers| format!("{N} numbers, not {numbers:?}").into())
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::Outcome;
 
-/// A program with subjects, in two builds: one with a counting allocator.
+/// A program with subjects, built with and without a counting allocator.
 pub(crate) struct Program {
     pub(crate) plain: PathBuf,
     pub(crate) counting: PathBuf,
@@ -28,6 +28,6 @@ pub(crate) fn program(package: &str) -> Outcome<PathBuf> {
     if !command.status()?.success() {
         return Err(format!("cannot build {package}").into());
     }
-    // This program was built into the same folder.
+    // This program was built into the same directory.
     Ok(env::current_exe()?.with_file_name(package))
 }

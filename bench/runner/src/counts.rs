@@ -12,14 +12,14 @@ use crate::{Outcome, compile};
 use figures::{Cost, Figures};
 use verdict::{Comparison, compare};
 
-/// Number of walks of a path that are counted, and once more as twice as many.
+/// Number of walks of a path to count. Twice as many are counted too.
 const TIMES: u64 = 5000;
-/// The same for allocations, which vary less and are slower to count.
+/// Number for allocations, which vary less and are slower to count.
 const TIMES_FOR_ALLOCATIONS: u64 = 500;
 
 const WRITE: &str = "cargo xtask bench counts --write";
 
-/// Counts the hot paths, and fails if one has grown, or rewrites the figures.
+/// Counts the hot paths. Fails if one has grown, or rewrites the figures.
 pub(crate) fn run(write: bool) -> Outcome {
     let counted = count()?;
     let path = path();
@@ -32,7 +32,7 @@ pub(crate) fn run(write: bool) -> Outcome {
     let committed = Figures::parse(&text).map_err(|line| format!("{}: not a figure: {line:?}", path.display()))?;
     if committed.counted_with != counted.counted_with {
         println!(
-            "SKIPPED: the figures were counted with {}, here it is {}",
+            "SKIPPED: the figures were counted with {}, not with {}",
             committed.counted_with, counted.counted_with
         );
         return Ok(());
@@ -46,7 +46,7 @@ fn path() -> PathBuf {
 
 fn count() -> Outcome<Figures> {
     let hot = compile::program("hot")?;
-    let names = said(&mut Command::new(&hot))?;
+    let names = output_of(&mut Command::new(&hot))?;
     let names: Vec<&str> = names.lines().collect();
     let costs = two_at_a_time(&names, |name| cost(&hot, name).map_err(|error| error.to_string()));
     let mut paths = Vec::new();
@@ -67,12 +67,12 @@ fn cost(hot: &Path, path: &str) -> Outcome<Cost> {
 
 /// Returns the tools that the figures depend on.
 fn tools() -> Outcome<String> {
-    let rustc = said(Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("--version"))?;
-    let valgrind = said(Command::new("valgrind").arg("--version"))?;
+    let rustc = output_of(Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("--version"))?;
+    let valgrind = output_of(Command::new("valgrind").arg("--version"))?;
     Ok(format!("{}, {}, {}", env::consts::ARCH, rustc.trim(), valgrind.trim()))
 }
 
-fn said(command: &mut Command) -> Outcome<String> {
+fn output_of(command: &mut Command) -> Outcome<String> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if !output.status.success() {
         return Err(format!("{command:?} ended with {}", output.status).into());
@@ -86,7 +86,7 @@ fn judge(comparison: &Comparison) -> Outcome {
         return Err(format!("{failure}\nIf the cost is justified: {WRITE}").into());
     }
     if let Some(news) = comparison.good_news() {
-        println!("{news}\nTo keep it so: {WRITE}");
+        println!("{news}\nTo update the figures: {WRITE}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Stores behind a network, beside those of tower-sessions on the same server.
+//! Our stores behind a network, compared with those of tower-sessions on the same server.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -15,7 +15,7 @@ const CLIENTS: [usize; 3] = [1, 8, 64];
 const ROUNDS: usize = 3;
 const SECONDS: u64 = 2;
 
-/// Processes with clients of one session, and the clients of each.
+/// Number of processes with clients of one session, and number of clients in each.
 const PROCESSES: usize = 4;
 const CLIENTS_OF_A_PROCESS: usize = 16;
 
@@ -132,11 +132,11 @@ fn measure(
     figures: &mut Figures,
 ) -> Outcome {
     let mut child = start(program, &["rates", store, &database.url, &clients.to_string(), &seconds.to_string()])?;
-    let mut lines = BufReader::new(child.stdout.take().ok_or("its output is read")?).lines();
+    let mut lines = BufReader::new(child.stdout.take().ok_or("the output is already read")?).lines();
     for (rates, cpus) in [(&mut figures.commits, &mut figures.commit_cpu), (&mut figures.loads, &mut figures.load_cpu)]
     {
         if lines.next().ok_or("the program has ended")?? != "begin" {
-            return Err("the program says when it begins".into());
+            return Err("the program did not print `begin`".into());
         }
         let before = cpu_of(database)?;
         let rate: f64 = lines.next().ok_or("the program has ended")??.parse()?;
@@ -154,8 +154,8 @@ fn hot_rate(program: &PathBuf, database: &Database, store: &str, seconds: u64) -
     let children = (0..PROCESSES).map(|_| start(program, &words)).collect::<Outcome<Vec<_>>>()?;
     let mut sum = 0.0;
     for mut child in children {
-        let output = BufReader::new(child.stdout.take().ok_or("its output is read")?);
-        let last = output.lines().last().ok_or("the program prints a rate")??;
+        let output = BufReader::new(child.stdout.take().ok_or("the output is already read")?);
+        let last = output.lines().last().ok_or("the program printed no rate")??;
         sum += last.parse::<f64>()?;
         finish(child)?;
     }
@@ -178,7 +178,7 @@ fn sizes(program: &PathBuf, servers: &Servers) -> Outcome<String> {
 fn used_memory(redis: &Server) -> Outcome<u64> {
     let info = redis.cli(&["INFO", "memory"]);
     let bytes = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
-    Ok(bytes.ok_or("Redis reports its memory")?.trim().parse()?)
+    Ok(bytes.ok_or("Redis did not report its memory")?.trim().parse()?)
 }
 
 fn start(program: &PathBuf, words: &[&str]) -> Outcome<Child> {

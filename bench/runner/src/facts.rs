@@ -1,4 +1,4 @@
-//! Versions and machine that the figures were measured with.
+//! The versions and the machine of a measurement.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -38,8 +38,8 @@ const PACKAGES: [(&str, &[&str]); 3] = [
     ("under both", &["axum", "actix-web", "hyper", "may_minihttp", "tokio", "redb", "fjall", "redis", "fred", "sqlx"]),
 ];
 
-/// Returns the versions of everything, and the machine without its name.
-pub(crate) fn tell() -> Outcome<String> {
+/// Returns all versions, and the machine without its host name.
+pub(crate) fn describe() -> Outcome<String> {
     let lock = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.lock"))?;
     let mut facts = String::from("| | |\n|---|---|\n");
     for (whose, packages) in PACKAGES {

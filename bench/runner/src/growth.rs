@@ -8,7 +8,7 @@ mod expiry;
 use std::path::Path;
 use std::process::Command;
 
-use crate::subjects::told;
+use crate::subjects::output_of;
 use crate::{Options, Outcome, compile};
 
 pub(crate) fn run(options: &Options) -> Outcome<String> {
@@ -31,9 +31,9 @@ fn command(program: &Path, words: &[&str]) -> Command {
 
 /// Runs the program and returns the numbers that it prints.
 fn numbers<const N: usize>(program: &Path, words: &[&str]) -> Outcome<[f64; N]> {
-    let told = told(command(program, words))?;
-    println!("{} {}", words.join(" "), told.trim());
-    parsed(&told)
+    let output = output_of(command(program, words))?;
+    println!("{} {}", words.join(" "), output.trim());
+    parsed(&output)
 }
 
 fn parsed<const N: usize>(words: &str) -> Outcome<[f64; N]> {

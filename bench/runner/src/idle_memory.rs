@@ -1,14 +1,14 @@
 //! The memory of an idle session.
 
-use crate::subjects::{Subject, Subjects, told};
+use crate::subjects::{Subject, Subjects, output_of};
 use crate::table::Table;
 use crate::{Options, Outcome};
 
-/// Numbers of sessions: a table that doubles has room to spare at some of them and little at
+/// Numbers of sessions: a hash table that doubles has much spare room at some of them and little at
 /// others.
 const SESSIONS: [u64; 3] = [100_000, 140_000, 200_000];
 
-/// The same for Redis, whose figures vary less.
+/// Numbers for Redis, whose figures vary less.
 const SESSIONS_IN_REDIS: [u64; 3] = [20_000, 28_000, 40_000];
 
 /// Number of sessions that a subject creates before the first measurement.
@@ -56,14 +56,14 @@ fn row(subject: &Subject, sessions: [u64; 3], measure: impl Fn(u64) -> Outcome<u
 }
 
 fn in_process(subjects: &Subjects, subject: &Subject, sessions: u64) -> Outcome<u64> {
-    let told = told(subjects.command(subject, &["memory", &subject.name, &sessions.to_string()]))?;
-    Ok(told.trim().parse()?)
+    let output = output_of(subjects.command(subject, &["memory", &subject.name, &sessions.to_string()]))?;
+    Ok(output.trim().parse()?)
 }
 
 fn in_redis(subjects: &Subjects, subject: &Subject, sessions: u64) -> Outcome<u64> {
     let redis = subjects.redis.as_ref().ok_or("there is no Redis server")?;
     redis.flush()?;
     let before = redis.number("used_memory")?;
-    told(subjects.command(subject, &["memory", &subject.name, &sessions.to_string()]))?;
+    output_of(subjects.command(subject, &["memory", &subject.name, &sessions.to_string()]))?;
     Ok(redis.number("used_memory")?.saturating_sub(before) / (sessions + BEFORE))
 }

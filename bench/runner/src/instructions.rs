@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::process::Command;
 
-use crate::subjects::{Subject, Subjects, told};
+use crate::subjects::{Subject, Subjects, output_of};
 use crate::table::{Table, grouped, signed};
 use crate::valgrind::{of_one, two_at_a_time};
 use crate::{Options, Outcome, compile};
 
 pub(crate) const ROUTES: [&str; 5] = ["/plain", "/plain-no-cookie", "/login", "/read", "/write"];
 
-/// Returns the number of requests, which is counted once and once doubled.
+/// Returns the number of requests to count. Twice as many are counted too.
 fn requests(subject: &Subject) -> u64 {
     match subject.store() {
         "redb" | "fjall" => 100,
@@ -30,7 +30,7 @@ type Costs = HashMap<(String, &'static str), Cost>;
 
 pub(crate) fn run(options: &Options) -> Outcome<String> {
     let subjects = Subjects::build(options, |subject| {
-        // These fit into two minutes.
+        // These subjects fit into two minutes.
         !subject.is_on_disk() && (options.peers || !subject.is_peer)
     })?;
     let hash = secret_hash()?;
@@ -81,13 +81,13 @@ fn measure(subjects: &Subjects) -> Outcome<Costs> {
 /// Returns the allocations of a request to each of the routes.
 fn allocations(subjects: &Subjects, subject: &Subject) -> Outcome<Vec<f64>> {
     let words = ["allocations", &*subject.name, &requests(subject).to_string()];
-    let told = told(subjects.counting(subject, &words))?;
+    let output = output_of(subjects.counting(subject, &words))?;
     let of = |route: &str| {
-        let line = told.lines().find_map(|line| line.strip_prefix(route)?.strip_prefix(' '))?;
+        let line = output.lines().find_map(|line| line.strip_prefix(route)?.strip_prefix(' '))?;
         line.split(' ').next()?.parse().ok()
     };
     let all: Option<Vec<f64>> = ROUTES.into_iter().map(of).collect();
-    all.ok_or_else(|| format!("cannot read the allocations of {}: {told}", subject.name).into())
+    all.ok_or_else(|| format!("cannot read the allocations of {}: {output}", subject.name).into())
 }
 
 /// Returns a table of what sessions add to a request.

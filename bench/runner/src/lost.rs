@@ -54,7 +54,7 @@ fn round(connections: &mut [Connection]) -> Outcome<usize> {
             });
         }
         drop(done);
-        // In the order of arrival, in which a browser stores their cookies.
+        // In the order of arrival, as a browser stores the cookies.
         pages.into_iter().collect::<Vec<_>>()
     });
     for page in pages {

@@ -72,7 +72,7 @@ impl Options {
     /// Returns the command that runs one section with these options.
     pub(crate) fn command(&self, section: &str) -> String {
         let words = self.words.iter().map(|word| format!(" {word}"));
-        // The only section that leaves the peers out by default.
+        // Only this section leaves out the peers by default.
         let peers = (self.peers && section == "instructions").then(|| " --peers".to_owned());
         ["cargo xtask bench ".to_owned(), section.to_owned()].into_iter().chain(peers).chain(words).collect()
     }

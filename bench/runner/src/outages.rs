@@ -1,4 +1,4 @@
-//! What visitors notice while Redis is killed, or its network falls silent.
+//! The effect on visitors of a killed Redis, or a silent network.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,12 +12,12 @@ use crate::subjects::{Subject, Subjects};
 use crate::table::Table;
 use crate::{Options, Outcome};
 
-/// Visitors, who send one request after the other.
+/// Number of visitors, who each send one request after the other.
 const VISITORS: usize = 8;
 /// Time before, between and after the outages.
 const CALM: Duration = Duration::from_secs(1);
 const OUTAGE: Duration = Duration::from_secs(5);
-/// Time until a library has noticed that there is no connection.
+/// Time for a library to notice that there is no connection.
 const FIRST: Duration = Duration::from_secs(1);
 /// Time between two requests of a visitor.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -95,7 +95,7 @@ fn measure(subjects: &Subjects, subject: &Subject) -> Outcome<[Option<String>; C
     })
 }
 
-/// When something began and ended.
+/// The begin and end of an event.
 struct Span {
     begin: Instant,
     end: Instant,
@@ -120,7 +120,7 @@ struct Visit {
 struct Visits(Vec<Visit>);
 
 impl Visits {
-    /// Returns the longest of the requests that began in a span, not before some time of it.
+    /// Returns the longest of the requests that began in a span, at least `after` its begin.
     fn longest(&self, span: &Span, after: Duration) -> Option<String> {
         let begun = self.0.iter().filter(|visit| visit.begin >= span.begin + after && visit.begin < span.end);
         Some(millis(begun.map(|visit| visit.took).max()?))
@@ -130,7 +130,7 @@ impl Visits {
         self.0.iter().filter(|visit| visit.begin >= span.begin && visit.begin < span.end && !visit.succeeded).count()
     }
 
-    /// Returns how long after a span the first request succeeded.
+    /// Returns the time from the end of a span to the first success.
     fn first_success(&self, span: &Span) -> Option<String> {
         let ends = self.0.iter().filter(|visit| visit.succeeded).map(|visit| visit.begin + visit.took);
         Some(millis(ends.filter(|end| *end >= span.end).min()? - span.end))
@@ -141,7 +141,7 @@ fn millis(time: Duration) -> String {
     format!("{:.0}", time.as_secs_f64() * 1e3)
 }
 
-/// Sends one request after the other.
+/// Sends requests one after the other.
 fn visit_until(is_over: &AtomicBool, port: u16, jar: &Jar) -> Vec<Visit> {
     let mut visits = Vec::new();
     let mut connection = None;

@@ -65,7 +65,7 @@ impl Connection {
         let mut chunk = [0; 16 * 1024];
         let read = self.stream.read(&mut chunk)?;
         if read == 0 {
-            return Err("the server has hung up".into());
+            return Err("the server has closed the connection".into());
         }
         self.buffer.extend_from_slice(&chunk[..read]);
         Ok(())
@@ -77,7 +77,7 @@ impl Connection {
 pub(crate) struct Jar(BTreeMap<String, String>);
 
 impl Jar {
-    /// Returns a jar for a server without sessions: its parser has as much to do as with one.
+    /// Returns a jar for a server without sessions, with a cookie as long as ours.
     pub(crate) fn without_session() -> Self {
         Self::from([("__Host-id", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")])
     }

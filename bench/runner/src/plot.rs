@@ -38,7 +38,7 @@ const LEGEND: f64 = 232.0;
 const SIGN: f64 = 44.0;
 const LETTER: f64 = 6.9;
 
-/// The colours also differ in lightness, and stand out from both pages.
+/// The colours also differ in lightness, and are visible on light and dark pages.
 const STYLE: &str = "\
 text { font: 13px system-ui, sans-serif; fill: #40474f }
 .title { font-size: 16px; font-weight: 600; fill: #1c2127 }
@@ -52,7 +52,7 @@ circle { fill: currentColor; stroke: none }
 }";
 
 impl Plot<'_> {
-    /// Writes the plot into the folder of plots, and returns Markdown that shows it.
+    /// Writes the plot into the directory of plots, and returns Markdown that shows it.
     pub(crate) fn write(&self, name: &str) -> Outcome<String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("plots");
         fs::create_dir_all(&folder)?;
@@ -118,7 +118,7 @@ impl Line<'_> {
             svg,
             &format!("<path class=\"line\" d=\"M{at} {y}h22\"/><circle cx=\"{}\" cy=\"{y}\" r=\"4\"/>", at + 11.0),
         );
-        // The group's stroke is meant for the line, not the text.
+        // The group's stroke applies to the line, not the text.
         put(svg, &format!("<text stroke=\"none\" x=\"{}\" y=\"{}\">{}</text>", at + 28.0, y + 4.0, escaped(self.name)));
     }
 }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_line_runs_through_its_points() {
         let svg = plot().svg();
-        // In the middle of the logarithms, from the left edge to the right one; 950 of 2,000 up.
+        // From the left edge to the right edge, with the middle of the logarithms; 950 of 2,000 up.
         assert!(svg.contains("d=\"M84.0 202.3L380.0 196.7L676.0 191.0\""), "{svg}");
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use test_servers::{Options as Redis, Server, valkey_is_installed};
 
-use crate::subjects::told;
+use crate::subjects::output_of;
 use crate::table::{Table, plain};
 use crate::{Options, Outcome, compile};
 use watch::{Held, Watch};
@@ -19,8 +19,7 @@ const SESSIONS: u64 = 1_000_000;
 const BEYOND: u64 = 10;
 /// The list of the principal, under the default prefix.
 const LIST: &str = "session:#p:ann";
-/// Number of keys that are left when the principal has no sessions: those of the other one, and
-/// their list.
+/// Number of keys when the principal has no sessions: those of the other principal, and their list.
 const KEYS_OF_OTHER: &str = "1001";
 
 pub(crate) fn run(_: &Options) -> Outcome<String> {
@@ -65,35 +64,35 @@ impl Bench<'_> {
         self.row("", "fill", SESSIONS)?;
         rows.push(self.row("`destroy_principal`", "destroy-principal", SESSIONS)?);
         if self.server.cli(&["EXISTS", LIST]) != "0" {
-            return Err("the list is left".into());
+            return Err("the list still exists".into());
         }
         rows.push(self.expiry("the list expires, `lazyfree-lazy-expire no`", "no")?);
         rows.push(self.expiry("the list expires, `lazyfree-lazy-expire yes`", "yes")?);
         Ok(rows)
     }
 
-    /// Lets the program do one thing.
+    /// Runs one operation of the program.
     fn row(&self, name: &'static str, what: &str, sessions: u64) -> Outcome<Row> {
         let mut command = Command::new(self.program);
         command.args(["principal", what, &self.server.url(), &sessions.to_string()]);
         let watch = Watch::start(self.server)?;
-        let told = told(command);
+        let output = output_of(command);
         let held = watch.stop()?;
-        let told = told?;
-        println!("{what} {} {held}", told.trim());
-        let [seconds, mebibytes] = told.split_whitespace().collect::<Vec<_>>()[..] else {
-            return Err(format!("two numbers, not {told:?}").into());
+        let output = output?;
+        println!("{what} {} {held}", output.trim());
+        let [seconds, mebibytes] = output.split_whitespace().collect::<Vec<_>>()[..] else {
+            return Err(format!("two numbers, not {output:?}").into());
         };
         Ok((name, cells(held, seconds.parse()?, Some(mebibytes.to_owned()))))
     }
 
-    /// Lets the list expire, as it does when the last of its sessions has ended by itself.
+    /// Expires the list, as after the end of its last session.
     fn expiry(&self, name: &'static str, is_lazy: &str) -> Outcome<Row> {
         let _ = self.server.cli(&["CONFIG", "SET", "lazyfree-lazy-expire", is_lazy]);
         let fill = "for at = 1, ARGV[1] do redis.call('ZADD', KEYS[1], at, string.format('%016d', at)) end";
         let _ = self.server.cli(&["EVAL", fill, "1", LIST, &SESSIONS.to_string()]);
         if self.server.cli(&["ZCARD", LIST]) != SESSIONS.to_string() {
-            return Err("the list cannot be made".into());
+            return Err("the list cannot be created".into());
         }
         let watch = Watch::start(self.server)?;
         let begin = Instant::now();

@@ -58,8 +58,8 @@ impl Redis {
         Ok(number.ok_or_else(|| format!("Redis reports no {name}"))?.trim().parse()?)
     }
 
-    /// Sends a command, and returns the value that the first line of the reply announces, or that
-    /// line.
+    /// Sends a command, and returns the reply: its first line, or the value that this line
+    /// announces.
     fn ask(&self, command: &str) -> Outcome<String> {
         let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", self.port))?);
         stream.get_ref().set_read_timeout(Some(Duration::from_secs(60)))?;

@@ -1,4 +1,4 @@
-//! BENCHMARKS.md, which has a place for each section.
+//! Writing BENCHMARKS.md, which has a part for each section.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -18,21 +18,21 @@ the session (`/plain-no-cookie`: and the request has none), `/login` begins one 
 /// Name of the part with versions and machine.
 const FACTS: &str = "versions and machine";
 
-/// Text on what these figures do not show.
+/// Text on strengths of other libraries that the figures do not show.
 const STRENGTHS: &str = include_str!("strengths.md");
 
-/// Replaces what a section has measured before.
+/// Replaces the earlier results of a section.
 pub(crate) fn put(section: &Section, options: &Options, measured: &str) -> Outcome {
     let path = path();
     let before = match fs::read_to_string(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
         read => read?,
     };
-    fs::write(path, with(&before, section, &options.command(section.name), measured, &facts::tell()?))?;
+    fs::write(path, with(&before, section, &options.command(section.name), measured, &facts::describe()?))?;
     Ok(())
 }
 
-/// Rewrites versions and machine, before all sections are measured.
+/// Rewrites the versions and the machine before all sections are measured.
 pub(crate) fn begin() -> Outcome {
     match fs::remove_file(path()) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),

@@ -74,7 +74,7 @@ impl Server {
     pub(crate) fn cpu(&self) -> Outcome<u64> {
         let mut nanoseconds = 0;
         for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
-            // A thread may end meanwhile.
+            // A thread may have ended meanwhile.
             let Ok(spent) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
             nanoseconds += spent.split(' ').next().unwrap_or_default().parse::<u64>()?;
         }

@@ -1,10 +1,10 @@
-//! What a session takes in databases with SQL, and what a commit adds to their logs.
+//! The size of sessions in SQL databases, and of commits in their logs.
 
 use std::process::Command;
 
 use test_servers::{MariaDb, Postgres};
 
-use crate::subjects::told;
+use crate::subjects::output_of;
 use crate::table::{Table, plain};
 use crate::{Options, Outcome, compile};
 
@@ -14,7 +14,7 @@ const TABLES: [(&str, &str); 2] = [("anonymous", "anonymous"), ("signed in", "si
 pub(crate) fn run(_: &Options) -> Outcome<String> {
     let program = compile::program("databases")?;
     let folder = tempfile::tempdir()?;
-    // Vacuuming at times of its own would make the sizes vary.
+    // Automatic vacuuming would make the sizes vary.
     let postgres = Postgres::is_installed().then(|| Postgres::start_with(&[("autovacuum", "off")]));
     let mariadb = MariaDb::is_installed().then(MariaDb::start);
     let mut databases = Vec::new();
@@ -30,10 +30,10 @@ pub(crate) fn run(_: &Options) -> Outcome<String> {
         for (database, url) in databases.iter().chain([&("SQLite".to_owned(), file)]) {
             let mut command = Command::new(&program);
             command.args(["size", url, table, &SESSIONS.to_string()]);
-            let told = told(command)?;
-            println!("{database} {kind} {}", told.trim());
-            let numbers = told.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
-            let numbers: [f64; 3] = numbers.try_into().map_err(|_| format!("three numbers, not {told:?}"))?;
+            let output = output_of(command)?;
+            println!("{database} {kind} {}", output.trim());
+            let numbers = output.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+            let numbers: [f64; 3] = numbers.try_into().map_err(|_| format!("three numbers, not {output:?}"))?;
             sizes.row(&format!("{database}, {kind}"), numbers.map(|number| Some(plain(number))));
         }
     }

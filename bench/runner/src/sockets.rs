@@ -29,7 +29,7 @@ struct Figures {
     /// Requests per second as a share of those without sessions.
     ratio: Spread,
     added_cpu: Spread,
-    /// CPU time of a request without sessions as a share of that with sessions.
+    /// CPU time of a request without sessions as a share of the time with sessions.
     cpu_ratio: Spread,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn run(options: &Options) -> Outcome<String> {
     Ok(tables(&subjects, &measured, rounds, seconds))
 }
 
-/// Starts a framework's servers, and lets the bare one take turns with each of the others.
+/// Starts a framework's servers, and measures the bare one in turns with each of the others.
 fn measure(subjects: &Subjects, family: &[Subject], seconds: u64, measured: &mut Measured) -> Outcome {
     let started = family.iter().map(|subject| Running::start(subjects, subject)).collect::<Outcome<Vec<_>>>()?;
     let (bare, others): (Vec<_>, Vec<_>) = started.iter().partition(|running| running.subject.bare().is_none());

@@ -1,4 +1,4 @@
-//! The subjects, and what each is compared with.
+//! The subjects, and the frameworks that they are compared with.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use crate::compile::{self, Program};
 use crate::redis::Redis;
 use crate::{Options, Outcome};
 
-/// Subjects in the package of the peers, which takes long to build.
+/// Subjects in the package of the peers, which takes minutes to build.
 const PEERS: [&str; 7] = [
     "tower-sessions",
     "axum_session",
@@ -84,7 +84,7 @@ impl Subjects {
 }
 
 /// Runs a subject to its end, and returns its output.
-pub(crate) fn told(mut command: Command) -> Outcome<String> {
+pub(crate) fn output_of(mut command: Command) -> Outcome<String> {
     let output = command.output()?;
     if output.status.success() {
         return Ok(String::from_utf8(output.stdout)?);
@@ -109,7 +109,7 @@ fn named(all: &[Subject], only: &[String]) -> Outcome<Vec<Subject>> {
     Ok(wanted)
 }
 
-/// Subjects without sessions, each with the prefixes of the names that it stands for.
+/// Subjects without sessions, each with the name prefixes of the subjects compared with it.
 const FRAMEWORKS: [(&str, &[&str]); 5] = [
     ("axum-bare", &["axum", "tower"]),
     ("actix-bare", &["actix"]),
@@ -134,7 +134,7 @@ impl Subject {
     pub(crate) fn family(&self) -> &'static str {
         let name = self.name.strip_prefix("sessions-").unwrap_or(&self.name);
         let begins = |(_, begins): &&(_, &[&str])| begins.iter().any(|begin| name.starts_with(begin));
-        FRAMEWORKS.iter().find(begins).map(|(bare, _)| *bare).expect("every subject has a framework of these")
+        FRAMEWORKS.iter().find(begins).map(|(bare, _)| *bare).expect("every subject has one of these frameworks")
     }
 
     /// Returns whether it is one of ours.
@@ -142,7 +142,7 @@ impl Subject {
         self.name.starts_with("sessions-")
     }
 
-    /// Returns whether it wraps each route by itself. It is the same library otherwise.
+    /// Returns whether it is ours with `Router::layer`, which wraps each route.
     pub(crate) fn is_router_layer(&self) -> bool {
         self.name.ends_with("-router-layer")
     }
@@ -159,7 +159,7 @@ impl Subject {
     }
 }
 
-/// A folder for the subjects' files, removed at the end even if a subject was killed.
+/// A directory for the subjects' files, removed at the end even if a subject was killed.
 struct Files(PathBuf);
 
 impl Files {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::spread::Spread;
-use crate::subjects::{Subject, Subjects, told};
+use crate::subjects::{Subject, Subjects, output_of};
 use crate::table::{Table, grouped};
 use crate::{Options, Outcome};
 
@@ -43,11 +43,11 @@ fn turn(subjects: &Subjects, subject: &Subject) -> Outcome<Turn> {
         "redis" => "3000",
         _ => "20000",
     };
-    let told = told(subjects.command(subject, &["time", &subject.name, requests]))?;
+    let output = output_of(subjects.command(subject, &["time", &subject.name, requests]))?;
     let mut turn = Turn::default();
     for (time, route) in turn.iter_mut().zip(ROUTES) {
-        let line = told.lines().find_map(|line| line.strip_prefix(route)?.strip_prefix(' '));
-        *time = line.ok_or_else(|| format!("cannot read the times of {}: {told}", subject.name))?.parse()?;
+        let line = output.lines().find_map(|line| line.strip_prefix(route)?.strip_prefix(' '));
+        *time = line.ok_or_else(|| format!("cannot read the times of {}: {output}", subject.name))?.parse()?;
     }
     Ok(turn)
 }

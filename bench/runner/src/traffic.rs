@@ -2,11 +2,11 @@
 
 use crate::instructions::ROUTES;
 use crate::redis::Redis;
-use crate::subjects::{Subject, Subjects, told};
+use crate::subjects::{Subject, Subjects, output_of};
 use crate::table::Table;
 use crate::{Options, Outcome};
 
-/// Number of requests. It is counted once and once doubled, and the difference is theirs.
+/// Number of requests. Twice as many are counted too, and the difference is their cost.
 const REQUESTS: u64 = 500;
 
 /// The server's counters: reads from sockets, commands, and bytes in both directions.
@@ -54,7 +54,7 @@ fn caused(
     requests: u64,
 ) -> Outcome<[u64; COUNTS.len()]> {
     let before = counts(redis)?;
-    told(subjects.command(subject, &["run", &subject.name, route, &requests.to_string()]))?;
+    output_of(subjects.command(subject, &["run", &subject.name, route, &requests.to_string()]))?;
     let mut counts = counts(redis)?;
     counts.iter_mut().zip(before).for_each(|(count, before)| *count -= before);
     Ok(counts)

@@ -9,45 +9,45 @@ use crate::Outcome;
 /// Counts the instructions of a program, without those of the kernel and of other processes.
 fn instructions(program: &Command) -> Outcome<u64> {
     let cachegrind = ["--tool=cachegrind", "--cache-sim=no", "--branch-sim=no", "--cachegrind-out-file=/dev/null"];
-    number_after("refs:", &told(&cachegrind, program)?)
+    number_after("refs:", &summary(&cachegrind, program)?)
 }
 
 /// Counts the allocations of a program.
 fn allocations(program: &Command) -> Outcome<u64> {
     number_after(
         "total heap usage:",
-        &told(&["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"], program)?,
+        &summary(&["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"], program)?,
     )
 }
 
 /// Runs a program under valgrind and returns valgrind's summary.
-pub(crate) fn told(options: &[&str], program: &Command) -> Outcome<String> {
+pub(crate) fn summary(options: &[&str], program: &Command) -> Outcome<String> {
     let mut command = Command::new("valgrind");
     command.args(options).arg(program.get_program()).args(program.get_args());
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.env("BENCH_UNDER_VALGRIND", "1");
     let output = command.output().map_err(|error| format!("valgrind: {error}"))?;
-    let told = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
-        return Err(format!("valgrind {program:?} ended with {}:\n{told}", output.status).into());
+        return Err(format!("valgrind {program:?} ended with {}:\n{text}", output.status).into());
     }
-    Ok(told.into_owned())
+    Ok(text.into_owned())
 }
 
-fn number_after(word: &str, told: &str) -> Outcome<u64> {
-    let number = told.lines().find_map(|line| line.split_once(word)?.1.split_whitespace().next());
+fn number_after(word: &str, output: &str) -> Outcome<u64> {
+    let number = output.lines().find_map(|line| line.split_once(word)?.1.split_whitespace().next());
     Ok(number.ok_or("valgrind counted nothing")?.replace(',', "").parse()?)
 }
 
-/// Returns the instructions of one time, without those at the beginning and the end.
+/// Returns the instructions of one run, without those of start and end.
 ///
-/// They are the difference to twice as many times.
+/// They are the difference between `times` and twice as many runs, divided by `times`.
 pub(crate) fn of_one(times: u64, program: impl Fn(u64) -> Command) -> Outcome<u64> {
     let (once, twice) = (instructions(&program(times))?, instructions(&program(2 * times))?);
     Ok(twice.saturating_sub(once).div_ceil(times))
 }
 
-/// Returns the allocations of one time, rounded, in the same way.
+/// Returns the allocations of one run, rounded, in the same way.
 pub(crate) fn allocations_of_one(times: u64, program: impl Fn(u64) -> Command) -> Outcome<u64> {
     let (once, twice) = (allocations(&program(times))?, allocations(&program(2 * times))?);
     Ok((twice.saturating_sub(once) + times / 2) / times)

@@ -11,12 +11,12 @@ use crate::{Options, Outcome};
 
 const ROUTES: [&str; 4] = ["/plain", "/login", "/read", "/write"];
 
-/// Number of requests. It is counted once and once doubled.
+/// Number of requests. Twice as many are counted too.
 const REQUESTS: u64 = 1000;
 
 /// Purposes of functions by parts of their names. The first match counts.
 ///
-/// An inlined function counts as the one that contains it.
+/// An inlined function counts as part of its caller.
 const WEIGHTS: [(&str, &[&str]); 11] = [
     ("hash of the secret", &["sha2::"]),
     ("allocating and freeing", &["malloc", "free", "realloc", "calloc", "unlink_chunk", "raw_vec"]),

@@ -10,11 +10,11 @@ use crate::Outcome;
 use crate::page::Jar;
 use crate::server::pinned;
 
-/// Duration of a turn: short against the seconds in which a machine's speed changes, long against
-/// the switch.
+/// Duration of a turn: much shorter than the seconds in which a machine's speed changes, much
+/// longer than a switch.
 pub(crate) const TURN: Duration = Duration::from_millis(50);
 
-/// Maximum time until wrk notices a signal to end.
+/// Maximum time until wrk handles a signal to end.
 const LOOKS_EVERY: Duration = Duration::from_millis(100);
 
 /// The counts of wrk, and the duration of its turns.
@@ -38,7 +38,7 @@ pub(crate) struct Client {
     asked: Duration,
 }
 
-/// Runs both in turns, until each had its seconds.
+/// Runs both in turns, until each has run for `seconds`.
 pub(crate) fn take_turns(mut clients: [Client; 2], seconds: u64) -> Outcome<[Load; 2]> {
     let turns = Duration::from_secs(seconds).as_millis() / TURN.as_millis();
     for _ in 0..turns {
@@ -84,21 +84,21 @@ impl Client {
 
     /// Returns the counts. A response without success is a failure.
     fn finish(mut self) -> Outcome<Load> {
-        let mut process = self.process.take().ok_or("it had a turn")?;
+        let mut process = self.process.take().ok_or("wrk had no turn")?;
         // Signalled while it is stopped, so that it sends no further requests.
         signal(&process, Signal::INT)?;
         signal(&process, Signal::CONT)?;
-        // Its worker thread may have taken the signal; then the main thread needs another.
+        // Its worker thread may have received the signal; the main thread then needs another.
         while process.try_wait()?.is_none() {
             thread::sleep(Duration::from_millis(5));
             signal(&process, Signal::INT)?;
         }
         let output = process.wait_with_output()?;
-        let told = String::from_utf8_lossy(&output.stdout);
-        let failed = told.lines().find(|line| line.contains("Non-2xx") || line.contains("Socket errors"));
-        match (failed, counted(&told)) {
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let failed = printed.lines().find(|line| line.contains("Non-2xx") || line.contains("Socket errors"));
+        match (failed, counted(&printed)) {
             (None, Some(requests)) => Ok(Load { requests, seconds: self.asked.as_secs_f64() }),
-            _ => Err(format!("wrk on {}: {told}{}", self.page, String::from_utf8_lossy(&output.stderr)).into()),
+            _ => Err(format!("wrk on {}: {printed}{}", self.page, String::from_utf8_lossy(&output.stderr)).into()),
         }
     }
 }
@@ -116,8 +116,8 @@ fn signal(process: &Child, signal: Signal) -> Outcome {
     kill_process(Pid::from_child(process), signal).map_err(|error| format!("wrk has ended: {error}").into())
 }
 
-fn counted(told: &str) -> Option<u64> {
-    told.lines().find_map(|line| line.split_once(" requests in "))?.0.trim().parse().ok()
+fn counted(output: &str) -> Option<u64> {
+    output.lines().find_map(|line| line.split_once(" requests in "))?.0.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_count_is_found() {
-        let told = "  32 connections\n  114062 requests in 1.10s, 14.14MB read\nRequests/sec: 103693.95\n";
-        assert_eq!(counted(told), Some(114_062));
+        let output = "  32 connections\n  114062 requests in 1.10s, 14.14MB read\nRequests/sec: 103693.95\n";
+        assert_eq!(counted(output), Some(114_062));
     }
 }

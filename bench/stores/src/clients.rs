@@ -37,7 +37,7 @@ impl Client {
     pub(crate) async fn load(&self) {
         let session = self.sessions.open().session(Some(&*self.cookie)).await.expect("the store reads");
         let n: Option<i64> = session.get("n").expect("it is a number");
-        assert!(n.is_some(), "the session is there");
+        assert!(n.is_some(), "the session exists");
     }
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct Work {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Lets each client repeat an action.
+/// Makes each client repeat an action.
 pub(crate) fn start<F>(clients: &Arc<Vec<Client>>, act: fn(Arc<Vec<Client>>, usize) -> F) -> Work
 where
     F: Future<Output = ()> + Send + 'static,
@@ -99,7 +99,7 @@ impl Work {
     }
 }
 
-/// Waits.
+/// Waits for a time.
 pub(crate) async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
 }

@@ -144,7 +144,7 @@ impl SessionsBuilder {
     /// Sets how long a replaced token counts as superseded; 30 seconds by default, which is longer
     /// than nearly all requests take.
     ///
-    /// Browsers send requests side by side, and some still carry the old token when a login has
+    /// Browsers send concurrent requests, and some still carry the old token when a login has
     /// replaced it. Such a request sees an empty session. Its writes are refused with 401, and its
     /// response carries no cookie, so that no new session's cookie signs the user out. It may sign
     /// in: the same principal then gets a session with a copy of the entries, a different principal

@@ -1,4 +1,4 @@
-//! The client, a process of its own.
+//! The client, in a separate process.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write, stdin, stdout};
@@ -25,7 +25,7 @@ pub(crate) fn is_client() -> bool {
         let cookie = Some(cookie).filter(|cookie| !cookie.is_empty());
         burst(&mut stream, &request(path, cookie), times.parse().expect("a number"));
         println!();
-        stdout().flush().expect("who gave the order waits");
+        stdout().flush().expect("the server process reads stdout");
     }
     true
 }
@@ -117,7 +117,7 @@ impl Page {
             }
             let mut chunk = [0; 16 * 1024];
             let read = stream.read(&mut chunk).expect("the server answers");
-            assert_ne!(read, 0, "the server has hung up");
+            assert_ne!(read, 0, "the server has closed the connection");
             buffer.extend_from_slice(&chunk[..read]);
         }
     }

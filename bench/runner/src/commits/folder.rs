@@ -1,4 +1,4 @@
-//! The folder for the files of stores.
+//! The directory for the files of stores.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::{env, fs, process};
 
 use crate::Outcome;
 
-/// A folder on the disk of the built programs, removed on drop.
+/// A directory on the disk of the built programs, removed on drop.
 ///
 /// Temporary files may be on another kind of disk.
 pub(crate) struct Folder {
@@ -25,7 +25,7 @@ impl Folder {
         self.path.to_str().unwrap_or_default()
     }
 
-    /// Returns an unused path in the folder.
+    /// Returns an unused path in the directory.
     pub(crate) fn fresh(&self) -> String {
         self.given.set(self.given.get() + 1);
         format!("{}/{}", self.path(), self.given.get())

@@ -79,7 +79,10 @@ pub(crate) fn compare(committed: &Figures, counted: &Figures) -> Comparison {
     Comparison {
         paths: compared.collect(),
         tools: differ.then(|| {
-            format!("The figures were counted with {}; here it was {}.", committed.counted_with, counted.counted_with)
+            format!(
+                "The figures were counted with {}; this count was with {}.",
+                committed.counted_with, counted.counted_with
+            )
         }),
     }
 }
@@ -92,14 +95,14 @@ impl Comparison {
             lines.extend(match (verdict, committed, counted) {
                 (Verdict::Grown, Some(old), Some(new)) => Some(format!("{path} has grown from {old} to {new}")),
                 (Verdict::New, ..) => Some(format!("{path} has no committed figure")),
-                (Verdict::Gone, ..) => Some(format!("{path} has a committed figure and is no path of bench/hot")),
+                (Verdict::Gone, ..) => Some(format!("{path} has a committed figure but is not a path of bench/hot")),
                 _ => None,
             });
         }
         if lines.is_empty() {
             return None;
         }
-        lines.push(format!("Allowed are {TOLERANCE} % more instructions and no further allocation."));
+        lines.push(format!("{TOLERANCE} % more instructions and no further allocation are allowed."));
         lines.extend(self.tools.clone());
         Some(lines.join("\n"))
     }
@@ -108,7 +111,7 @@ impl Comparison {
     pub(crate) fn good_news(&self) -> Option<String> {
         let fallen = self.paths.iter().filter(|path| path.verdict == Verdict::Fallen);
         let fallen: Vec<&str> = fallen.map(|path| &*path.path).collect();
-        (!fallen.is_empty()).then(|| format!("{} cost less than the committed figures say.", fallen.join(", ")))
+        (!fallen.is_empty()).then(|| format!("{} cost less than the committed figures.", fallen.join(", ")))
     }
 }
 
@@ -201,6 +204,6 @@ mod tests {
         let mut counted = figures(&[("read", 1200, 4)]);
         counted.counted_with = "x86_64, rustc 2, valgrind 3".into();
         let failure = compare(&figures(&[("read", 1000, 4)]), &counted).failure().unwrap();
-        assert!(failure.contains("with x86_64, rustc 1, valgrind 3; here it was x86_64, rustc 2"), "{failure}");
+        assert!(failure.contains("with x86_64, rustc 1, valgrind 3; this count was with x86_64, rustc 2"), "{failure}");
     }
 }

@@ -47,7 +47,7 @@ fn measure(subjects: &Subjects, ratios: &mut Ratios) -> Outcome {
         let server = Server::start(subjects, subject, Some(SERVERS_CORE))?;
         let signed_in = server.sign_in(subject)?;
         let is_bare = subject.bare().is_none();
-        // The parser has as much to do as with a session.
+        // Without sessions, the cookie is as long as with them.
         let jar = if is_bare { Jar::without_session() } else { signed_in };
         servers.push((is_bare, server, jar));
     }

@@ -10,13 +10,13 @@ use crate::table::Table;
 use crate::valgrind::{of_one, two_at_a_time};
 
 const SESSIONS: [u64; 5] = [1000, 10_000, 100_000, 1_000_000, 5_000_000];
-/// Maximum number of sessions under valgrind, which creates each a hundred times as slowly.
+/// Maximum number of sessions under valgrind, which creates them a hundred times slower.
 const COUNTED: u64 = 100_000;
 const TIMES: u64 = 10_000;
 /// Upper bound for the size of a session and its visitor's cookie.
 const BYTES: u64 = 500;
 
-/// Results for a number of sessions; `None` for lack of memory or time.
+/// Results for a number of sessions; `None` if memory or time does not suffice.
 struct Size {
     sessions: u64,
     times: Option<[f64; 3]>,
@@ -36,9 +36,9 @@ pub(crate) fn run(program: &Path) -> Outcome<String> {
 
 /// Returns the memory that is available to programs.
 fn available_bytes() -> Outcome<u64> {
-    let told = fs::read_to_string("/proc/meminfo")?;
+    let output = fs::read_to_string("/proc/meminfo")?;
     let line =
-        told.lines().find_map(|line| line.strip_prefix("MemAvailable:")).ok_or("the kernel reports no memory")?;
+        output.lines().find_map(|line| line.strip_prefix("MemAvailable:")).ok_or("the kernel reports no memory")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }
 

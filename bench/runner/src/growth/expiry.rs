@@ -5,12 +5,12 @@ use std::path::Path;
 use super::{command, parsed};
 use crate::Outcome;
 use crate::plot::{Line, Plot, Scale, short};
-use crate::subjects::told;
+use crate::subjects::output_of;
 use crate::table::Table;
 
 const SESSIONS: u64 = 1_000_000;
 
-/// The percentiles, in the order in which the program prints them: one in so many.
+/// The percentiles, as one in so many reads, in the order of the program's output.
 const ONE_IN: [f64; 6] = [10.0, 100.0, 1000.0, 10_000.0, 100_000.0, 1_000_000.0];
 
 const WHAT: [(&str, &str); 4] = [
@@ -30,10 +30,10 @@ struct Waits {
 }
 
 pub(crate) fn run(program: &Path, rounds: usize) -> Outcome<String> {
-    let told = told(command(program, &["expiry", &SESSIONS.to_string(), &rounds.to_string()]))?;
-    print!("{told}");
+    let output = output_of(command(program, &["expiry", &SESSIONS.to_string(), &rounds.to_string()]))?;
+    print!("{output}");
     let told_of = |what: &str| {
-        let line = told.lines().find_map(|line| line.strip_prefix(what));
+        let line = output.lines().find_map(|line| line.strip_prefix(what));
         line.ok_or_else(|| format!("no result for {what}"))
     };
     let mut all = Vec::new();
@@ -64,7 +64,7 @@ fn table(all: &[Waits], rounds: usize, seconds: f64) -> String {
 }
 
 fn plot(all: &[Waits]) -> Plot<'static> {
-    // With fewer reads than that there is nothing to show.
+    // A percentile of fewer reads than that is meaningless.
     let line = |waits: &Waits| {
         let points = ONE_IN.into_iter().zip(waits.exceeded).filter(|(many, _)| *many <= waits.reads);
         Line { name: waits.name, points: points.map(|(many, nanoseconds)| (many, nanoseconds / 1000.0)).collect() }

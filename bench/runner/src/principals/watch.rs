@@ -1,4 +1,4 @@
-//! What holds a server, while something happens.
+//! The longest times that a server was blocked during an operation.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -15,9 +15,9 @@ use crate::Outcome;
 /// Time between two PINGs, so that they take little of the server.
 const PAUSE: Duration = Duration::from_micros(200);
 
-/// The longest time that a server was held.
+/// The longest times that a server was blocked.
 pub(crate) struct Held {
-    /// Milliseconds of the longest event that the server has noticed, and its name.
+    /// Name and milliseconds of the longest event in the server's own records.
     pub(crate) event: Option<String>,
     /// Longest wait for the answer to a PING.
     pub(crate) ping: Duration,
@@ -25,7 +25,7 @@ pub(crate) struct Held {
     slow: String,
 }
 
-/// A second connection that asks all the time, beside the server's own records.
+/// A second connection that sends PINGs all the time, in addition to the server's own records.
 pub(crate) struct Watch<'a> {
     server: &'a Server,
     is_over: Arc<AtomicBool>,
@@ -69,8 +69,8 @@ fn longest_ping(mut stream: TcpStream, is_over: &AtomicBool) -> std::io::Result<
     Ok(longest)
 }
 
-/// Returns the longest event: for each, the server prints a name, a time, its latest and its
-/// longest milliseconds, and newer ones more.
+/// Returns the longest event. For each event, the server prints its name, time, latest and longest
+/// milliseconds; newer servers print further fields.
 fn longest(latest: &str) -> Option<String> {
     let mut events: Vec<(u64, &str)> = Vec::new();
     let mut numbers = Vec::new();
@@ -78,7 +78,7 @@ fn longest(latest: &str) -> Option<String> {
         match line.trim().parse::<u64>() {
             Ok(number) => numbers.push(number),
             Err(_) => {
-                // Backwards: of the numbers after the name, the third.
+                // Collected backwards: the third number after the name.
                 let longest = numbers.len().checked_sub(3).and_then(|place| numbers.get(place));
                 events.extend(longest.map(|longest| (*longest, line.trim())));
                 numbers.clear();

@@ -5,12 +5,12 @@ use std::process::Command;
 use std::{env, fs, process};
 
 use crate::Outcome;
-use crate::valgrind::told;
+use crate::valgrind::summary;
 
 /// Instructions of each function, without those of the functions it calls.
 pub(crate) type Profile = HashMap<String, i64>;
 
-/// Returns the profile of one time: the difference to twice as many times.
+/// Returns the profile of one run: the difference between `times` and twice as many runs.
 pub(super) fn of_one(times: u64, name: &str, program: impl Fn(u64) -> Command) -> Outcome<Profile> {
     let (once, mut twice) = (profile(name, &program(times))?, profile(name, &program(2 * times))?);
     for (function, instructions) in &mut twice {
@@ -21,10 +21,10 @@ pub(super) fn of_one(times: u64, name: &str, program: impl Fn(u64) -> Command) -
 
 fn profile(name: &str, program: &Command) -> Outcome<Profile> {
     let path = env::temp_dir().join(format!("callgrind-{}-{name}", process::id()));
-    let told = told(&["--tool=callgrind", &format!("--callgrind-out-file={}", path.display())], program);
+    let output = summary(&["--tool=callgrind", &format!("--callgrind-out-file={}", path.display())], program);
     let written = fs::read_to_string(&path);
     let _ = fs::remove_file(&path);
-    told?;
+    output?;
     Ok(read(&written?))
 }
 
