@@ -7,7 +7,9 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::test::init_service;
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use sessions_actix::sessions_core::Event;
-use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions, SessionsExt};
+use sessions_actix::{
+    OptionalSession, OptionalSignedIn, Session, SessionError, SessionMiddleware, Sessions, SessionsExt, SignedIn,
+};
 use sessions_conformance::Verb;
 
 use crate::faulty::faulty;
@@ -160,6 +162,39 @@ async fn middleware_finishes_an_outer_session() {
         .route("/", web::get().to(set));
     assert!(get(&init_service(app).await, "/", "").await.cookie().is_some());
     assert_eq!(sessions.count().await.unwrap(), 1);
+}
+
+/// Regression: extractors got the session of an explicit call, which nobody finished, and lost what
+/// was written to it.
+#[actix_web::test]
+async fn explicit_start_gives_extractors_no_session() {
+    async fn optional(OptionalSession(session): OptionalSession) -> String {
+        session.is_some().to_string()
+    }
+    async fn admit(_: SignedIn) -> &'static str {
+        "admitted"
+    }
+    async fn admit_or_not(_: OptionalSignedIn) -> &'static str {
+        "admitted or not"
+    }
+    let sessions = sessions();
+    let app = App::new()
+        .wrap(from_fn(move |request: actix_web::dev::ServiceRequest, next: Next<_>| {
+            let sessions = sessions.clone();
+            async move {
+                sessions.start(request.request()).await?.login("iris").map_err(SessionError::from)?;
+                next.call(request).await
+            }
+        }))
+        .route("/", web::get().to(set))
+        .route("/optional", web::get().to(optional))
+        .route("/signed-in", web::get().to(admit))
+        .route("/optional-signed-in", web::get().to(admit_or_not));
+    let app = init_service(app).await;
+    for path in ["/", "/signed-in", "/optional-signed-in"] {
+        assert_eq!(get(&app, path, "").await.status.as_u16(), 500, "{path}");
+    }
+    assert_eq!(get(&app, "/optional", "").await.body, "false");
 }
 
 #[actix_web::test]

@@ -59,10 +59,12 @@ impl Exchanges {
         self.iter().find(|exchange| exchange.sessions().ptr_eq(sessions))
     }
 
-    /// Returns the innermost middleware's exchange, or else that of the first explicit call.
+    /// Returns the exchange of the innermost middleware, if there is a middleware.
+    ///
+    /// An exchange of an explicit call does not count: nobody may end it.
     #[must_use]
     pub fn innermost(&self) -> Option<&Exchange> {
-        self.iter().next()
+        self.entries.first().filter(|entry| entry.is_wrapped).map(|entry| &entry.exchange)
     }
 
     /// Iterates over the exchanges, innermost first.
@@ -130,8 +132,9 @@ mod tests {
         let [ours, theirs] = managers();
         let mut exchanges = Exchanges::default();
         let (_, _) = (exchanges.join(&ours, "GET"), exchanges.join(&theirs, "GET"));
-        assert!(is_innermost(&exchanges, &ours));
+        assert!(exchanges.innermost().is_none());
         assert!(exchanges.wrap(&theirs, "GET").is_some());
+        assert!(is_innermost(&exchanges, &theirs));
         assert!(exchanges.wrap(&ours, "GET").is_some());
         assert!(exchanges.wrap(&ours, "GET").is_none());
         assert_eq!(exchanges.iter().count(), 2);
