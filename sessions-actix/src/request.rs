@@ -55,6 +55,7 @@ fn name_of(header: RequestHeader) -> HeaderName {
         RequestHeader::UserAgent => header::USER_AGENT,
         RequestHeader::Forwarded => header::FORWARDED,
         RequestHeader::XForwardedFor => X_FORWARDED_FOR.clone(),
+        RequestHeader::Upgrade => header::UPGRADE,
         RequestHeader::HxRequest => HX_REQUEST.clone(),
         other => HeaderName::from_static(other.name()),
     }

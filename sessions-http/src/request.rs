@@ -122,6 +122,7 @@ fn name_of(header: RequestHeader) -> HeaderName {
         RequestHeader::UserAgent => header::USER_AGENT,
         RequestHeader::Forwarded => header::FORWARDED,
         RequestHeader::XForwardedFor => X_FORWARDED_FOR.clone(),
+        RequestHeader::Upgrade => header::UPGRADE,
         RequestHeader::HxRequest => HX_REQUEST.clone(),
         other => HeaderName::from_static(other.name()),
     }
@@ -163,6 +164,7 @@ mod tests {
             RequestHeader::UserAgent,
             RequestHeader::Forwarded,
             RequestHeader::XForwardedFor,
+            RequestHeader::Upgrade,
             RequestHeader::HxRequest,
             RequestHeader::HxBoosted,
             RequestHeader::HxCurrentUrl,

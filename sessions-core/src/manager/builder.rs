@@ -274,8 +274,9 @@ impl SessionsBuilder {
     /// return from a sign-in elsewhere.
     ///
     /// Requests are checked when they ask for their session, so a route that does not is not
-    /// affected, and neither is any `GET`. Behind a proxy that replaces `Host`, a browser that
-    /// sends no `Sec-Fetch-Site` is refused: let the proxy pass `Host` on, or trust the origin.
+    /// affected, and neither is a `GET` that opens no WebSocket. Behind a proxy that replaces
+    /// `Host`, a browser that sends no `Sec-Fetch-Site` is refused: let the proxy pass `Host` on,
+    /// or trust the origin.
     pub const fn cross_origin(mut self, refused: CrossOrigin) -> Self {
         self.config.cross_origin.refused = refused;
         self
@@ -407,7 +408,7 @@ impl SessionsBuilder {
         if !self.config.limits.fits_format() {
             return Err(ConfigError::new(ConfigErrorKind::RecordLimits));
         }
-        self.config.cross_origin.check()?;
+        self.config.cross_origin.check(self.cookie.same_site)?;
         self.config.pages.check()?;
         let mut form = self.cookie.build()?;
         if let Some(make) = self.seal {

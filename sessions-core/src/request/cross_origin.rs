@@ -2,12 +2,14 @@
 
 use super::bearer::bearer_token;
 use super::headers::{RequestHeader, RequestHeaders};
+use crate::cookie::SameSite;
 use crate::error::{ConfigError, ConfigErrorKind};
 
 /// The requests from other sites that are refused.
 ///
-/// Only unsafe requests count: those with a method other than `GET`, `HEAD`, `OPTIONS` and `TRACE`.
-/// A refused request gets a 403 when it asks for its session. Browsers report where a request comes
+/// Only unsafe requests count: those with a method other than `GET`, `HEAD`, `OPTIONS` and `TRACE`,
+/// and handshakes of WebSockets if the rule asks for more than [`SameSite`] already prevents: with
+/// `SameSite=None`, or with [`RefuseCrossOrigin`](Self::RefuseCrossOrigin). A refused request gets a 403 when it asks for its session. Browsers report where a request comes
 /// from in `Sec-Fetch-Site`, and older ones, or those on a page over plain HTTP, in `Origin`.
 /// Clients that send neither are not browsers, and are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,11 +38,21 @@ pub(crate) struct CrossOriginRule {
     pub(crate) refused: CrossOrigin,
     /// As given by the application until they are [checked](Self::check).
     pub(crate) trusted: Vec<String>,
+    /// Handshakes of WebSockets are unsafe requests.
+    ///
+    /// Off where browsers send no cookie with those of other sites anyway, because looking for the
+    /// handshake would cost every `GET`.
+    covers_sockets: bool,
 }
 
 impl CrossOriginRule {
     /// Checks the trusted origins, and brings them into the form in which browsers send them.
-    pub(crate) fn check(&mut self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&mut self, same_site: SameSite) -> Result<(), ConfigError> {
+        self.covers_sockets = match self.refused {
+            CrossOrigin::Off => false,
+            CrossOrigin::RefuseCrossSite => same_site == SameSite::None,
+            CrossOrigin::RefuseCrossOrigin => true,
+        };
         for origin in &mut self.trusted {
             *origin = serialized(origin).ok_or_else(|| {
                 ConfigError::new(ConfigErrorKind::TrustedOrigin)
@@ -53,7 +65,8 @@ impl CrossOriginRule {
     /// Returns whether a request is refused. `carried` means that it has a cookie with our name.
     #[inline]
     pub(crate) fn refuses(&self, request: &impl RequestHeaders, carried: bool) -> bool {
-        !is_safe(request.method()) && self.refuses_unsafe(request, carried)
+        let is_safe = is_safe(request.method()) && !(self.covers_sockets && opens_socket(request));
+        !is_safe && self.refuses_unsafe(request, carried)
     }
 
     fn refuses_unsafe(&self, request: &impl RequestHeaders, carried: bool) -> bool {
@@ -78,6 +91,12 @@ impl CrossOriginRule {
 /// Returns whether a method promises to change nothing (RFC 9110 section 9.2.1).
 pub(crate) fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
+}
+
+/// Returns whether a request is the handshake of a WebSocket (RFC 6455 section 4.1). In HTTP/2 its
+/// method is `CONNECT`, which is not safe.
+fn opens_socket(request: &impl RequestHeaders) -> bool {
+    request.first(RequestHeader::Upgrade).is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Returns whether a request comes from another site; with `is_strict`, from another origin.
@@ -160,12 +179,13 @@ fn serialized(origin: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::fake::Fake;
-    use super::RequestHeader::{Authorization, Host, Origin, SecFetchSite};
+    use super::RequestHeader::{Authorization, Host, Origin, SecFetchSite, Upgrade};
     use super::*;
 
     fn rule(refused: CrossOrigin, trusted: &[&str]) -> CrossOriginRule {
-        let mut rule = CrossOriginRule { refused, trusted: trusted.iter().map(|text| (*text).to_owned()).collect() };
-        rule.check().unwrap();
+        let trusted = trusted.iter().map(|text| (*text).to_owned()).collect();
+        let mut rule = CrossOriginRule { refused, trusted, ..CrossOriginRule::default() };
+        rule.check(SameSite::Lax).unwrap();
         rule
     }
 
@@ -263,6 +283,39 @@ mod tests {
     }
 
     #[test]
+    fn foreign_websocket_handshake_is_refused() {
+        use CrossOrigin::{Off, RefuseCrossOrigin, RefuseCrossSite};
+        let own = [(Origin, "https://shop.example"), (Host, "shop.example")];
+        let sibling = [(SecFetchSite, "same-site"), (Origin, "https://blog.shop.example"), (Host, "shop.example")];
+        let foreign = [(Origin, "https://evil.example"), (Host, "shop.example")];
+        let program = [(Host, "shop.example")];
+        for (mode, same_site, carried, refused) in [
+            (Off, SameSite::None, true, [false, false, false]),
+            (RefuseCrossSite, SameSite::None, true, [false, false, true]),
+            (RefuseCrossSite, SameSite::None, false, [false, false, false]),
+            // Browsers send it without our cookie.
+            (RefuseCrossSite, SameSite::Lax, true, [false, false, false]),
+            (RefuseCrossOrigin, SameSite::Strict, true, [false, true, true]),
+            (RefuseCrossOrigin, SameSite::Lax, true, [false, true, true]),
+            (RefuseCrossOrigin, SameSite::Lax, false, [false, true, true]),
+            (RefuseCrossOrigin, SameSite::None, true, [false, true, true]),
+        ] {
+            let mut rule = CrossOriginRule { refused: mode, ..CrossOriginRule::default() };
+            rule.check(same_site).unwrap();
+            let refuses = |headers: &[(RequestHeader, &str)], upgrade| {
+                let headers = [headers, &[(Upgrade, upgrade)]].concat();
+                rule.refuses(&Fake { method: "GET", target: "/socket", headers: &headers }, carried)
+            };
+            for upgrade in ["websocket", "WebSocket"] {
+                let verdicts = [refuses(&own, upgrade), refuses(&sibling, upgrade), refuses(&foreign, upgrade)];
+                assert_eq!(verdicts, refused, "{mode:?} {same_site:?} {carried}");
+            }
+            assert!(!refuses(&program, "websocket"), "not a browser");
+            assert!(!refuses(&foreign, "h2c"), "another protocol");
+        }
+    }
+
+    #[test]
     fn without_our_cookie_only_the_strict_rule_refuses() {
         let refuses = |mode, headers: &[(RequestHeader, &str)]| {
             rule(mode, &[]).refuses(&Fake { method: "POST", target: "/login", headers }, false)
@@ -313,7 +366,7 @@ mod tests {
             "https://[login]",
         ] {
             let mut rule = CrossOriginRule { trusted: vec![bad.to_owned()], ..CrossOriginRule::default() };
-            let error = rule.check().unwrap_err();
+            let error = rule.check(SameSite::Lax).unwrap_err();
             assert_eq!(error.kind(), ConfigErrorKind::TrustedOrigin, "{bad:?}");
             assert!(error.to_string().contains(&format!("{bad:?}")), "{error}");
         }

@@ -28,6 +28,8 @@ pub enum RequestHeader {
     Forwarded,
     /// `X-Forwarded-For`.
     XForwardedFor,
+    /// `Upgrade`.
+    Upgrade,
     /// `HX-Request`, which htmx sends.
     HxRequest,
     /// `HX-Boosted`, which htmx sends.
@@ -54,6 +56,7 @@ impl RequestHeader {
             Self::UserAgent => "user-agent",
             Self::Forwarded => "forwarded",
             Self::XForwardedFor => "x-forwarded-for",
+            Self::Upgrade => "upgrade",
             Self::HxRequest => "hx-request",
             Self::HxBoosted => "hx-boosted",
             Self::HxCurrentUrl => "hx-current-url",
@@ -115,6 +118,7 @@ mod tests {
             (UserAgent, "user-agent"),
             (Forwarded, "forwarded"),
             (XForwardedFor, "x-forwarded-for"),
+            (Upgrade, "upgrade"),
             (HxRequest, "hx-request"),
             (HxBoosted, "hx-boosted"),
             (HxCurrentUrl, "hx-current-url"),
