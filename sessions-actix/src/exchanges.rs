@@ -2,7 +2,9 @@
 
 use actix_web::{HttpMessage, HttpRequest};
 use sessions_core::Sessions;
-use sessions_core::adapter::{Exchange, Exchanges};
+use sessions_core::adapter::{Exchange, Exchanges, Load};
+
+use crate::request::Head;
 
 /// Returns the exchange that a middleware of the manager must end, or `None` if an outer one will.
 pub(crate) fn wrap(sessions: &Sessions, request: &HttpRequest) -> Option<Exchange> {
@@ -19,7 +21,7 @@ pub(crate) fn join(sessions: &Sessions, request: &HttpRequest) -> Exchange {
     })
 }
 
-/// Returns the exchange that extractors use.
-pub(crate) fn innermost(request: &HttpRequest) -> Option<Exchange> {
-    request.extensions().get::<Exchanges>().and_then(Exchanges::innermost).cloned()
+/// Loads the session that extractors use.
+pub(crate) fn load(request: &HttpRequest) -> Load {
+    Exchanges::load(request.extensions().get(), &Head(request))
 }

@@ -10,7 +10,8 @@ use sessions_core::{Error, Sessions};
 use crate::complete::complete;
 use crate::error::SessionError;
 use crate::extract::Session;
-use crate::{exchanges, headers, request};
+use crate::request::Head;
+use crate::{exchanges, headers};
 
 /// Explicit calls that start, finish and destroy a session, without a middleware.
 ///
@@ -56,7 +57,7 @@ pub trait SessionsExt: sealed::Sealed {
     /// Saves the request's changes and writes the session's headers to the response.
     ///
     /// Call it once, with the response's final status. A 5xx, 408 or 413 drops the request's data
-    /// but keeps a destroy and a renewal.
+    /// but keeps a destroy and a renewal. A session of another manager is saved by its own manager.
     ///
     /// # Errors
     ///
@@ -108,8 +109,8 @@ pub trait SessionsExt: sealed::Sealed {
 
 impl SessionsExt for Sessions {
     async fn start(&self, request: &HttpRequest) -> Result<Session, SessionError> {
-        let exchange = exchanges::join(self, request);
-        Ok(request::load(&exchange, request).await?.into())
+        let load = exchanges::join(self, request).session_from(&Head(request));
+        Ok(load.await?.into())
     }
 
     async fn finish<B>(

@@ -1,5 +1,6 @@
 //! The session extractor.
 
+use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
@@ -7,10 +8,11 @@ use std::task::{Context, Poll};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use sessions_core::ErrorKind;
 use sessions_core::adapter::Load;
 
 use crate::error::SessionError;
-use crate::{exchanges, request};
+use crate::exchanges::load;
 
 /// An extractor of the request's session; the first one in a request loads it.
 ///
@@ -57,10 +59,10 @@ impl Deref for Session {
 
 impl FromRequest for Session {
     type Error = SessionError;
-    type Future = Extraction;
+    type Future = Extraction<Load, Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Extraction(exchanges::innermost(request).map(|exchange| request::load(&exchange, request)))
+        Extraction::new(load(request), |loaded| Ok(Self(loaded?)))
     }
 }
 
@@ -82,41 +84,39 @@ pub struct OptionalSession(pub Option<Session>);
 
 impl FromRequest for OptionalSession {
     type Error = SessionError;
-    type Future = OptionalExtraction;
+    type Future = Extraction<Load, Self>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        OptionalExtraction(Session::from_request(request, payload))
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Extraction::new(load(request), |loaded| match loaded {
+            Err(error) if error.kind() == ErrorKind::NoMiddleware => Ok(Self(None)),
+            loaded => Ok(Self(Some(Session(loaded?)))),
+        })
     }
 }
 
-/// The future of an extracted [`OptionalSession`].
-#[derive(Debug)]
+/// The future of an extractor.
 #[must_use = "futures do nothing unless polled"]
-pub struct OptionalExtraction(Extraction);
+pub struct Extraction<F: Future, T> {
+    future: F,
+    convert: fn(F::Output) -> Result<T, SessionError>,
+}
 
-impl Future for OptionalExtraction {
-    type Output = Result<OptionalSession, SessionError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.0.0.is_none() {
-            return Poll::Ready(Ok(OptionalSession(None)));
-        }
-        Pin::new(&mut self.0).poll(context).map_ok(|session| OptionalSession(Some(session)))
+impl<F: Future, T> Extraction<F, T> {
+    pub(crate) const fn new(future: F, convert: fn(F::Output) -> Result<T, SessionError>) -> Self {
+        Self { future, convert }
     }
 }
 
-/// The future of an extracted [`Session`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless polled"]
-pub struct Extraction(Option<Load>);
-
-impl Future for Extraction {
-    type Output = Result<Session, SessionError>;
+impl<F: Future + Unpin, T> Future for Extraction<F, T> {
+    type Output = Result<T, SessionError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            Some(load) => Pin::new(load).poll(context).map(|loaded| Ok(Session(loaded?))),
-            None => Poll::Ready(Err(SessionError::no_middleware())),
-        }
+        Pin::new(&mut self.future).poll(context).map(self.convert)
+    }
+}
+
+impl<F: Future, T> fmt::Debug for Extraction<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extraction").finish_non_exhaustive()
     }
 }

@@ -4,19 +4,18 @@ use std::future::{Future, Ready, ready};
 use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{self, Context, Poll};
 use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, FromRequest, HttpRequest};
 use sessions_core::ErrorKind;
-use sessions_core::adapter::{self, Gate, Load};
+use sessions_core::adapter::{self, Admission, Gate};
 
 use crate::error::SessionError;
-use crate::exchanges;
-use crate::extract::Session;
-use crate::request::{Head, load};
+use crate::exchanges::load;
+use crate::extract::{Extraction, Session};
+use crate::request::Head;
 
 /// An extractor of the session of a signed-in visitor.
 ///
@@ -114,28 +113,16 @@ impl Deref for SignedIn {
 
 impl FromRequest for SignedIn {
     type Error = SessionError;
-    type Future = Admission;
+    type Future = Extraction<Admission, Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let exchange = exchanges::innermost(request);
-        Admission(exchange.map(|exchange| (load(&exchange, request), Some(Gate::of(&Head(request))))))
+        Extraction::new(admit(request, None), |admitted| Ok(Self::of(admitted?)))
     }
 }
 
-/// The future of an extracted [`SignedIn`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless polled"]
-pub struct Admission(Option<(Load, Option<Gate>)>);
-
-impl Future for Admission {
-    type Output = Result<SignedIn, SessionError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some((load, gate)) = &mut self.0 else { return Poll::Ready(Err(SessionError::no_middleware())) };
-        let session = task::ready!(Pin::new(load).poll(context))?;
-        let gate = gate.take().expect("a future is not polled after it was ready");
-        Poll::Ready(Ok(SignedIn::of(gate.admit(session)?)))
-    }
+/// Loads the session of a request and admits its visitor.
+fn admit(request: &HttpRequest, within: Option<Duration>) -> Admission {
+    Gate::of(&Head(request)).within(within).admit_loaded(load(request))
 }
 
 /// An extractor of a signed-in visitor's session, or of `None` if nobody is signed in.
@@ -147,25 +134,12 @@ pub struct OptionalSignedIn(pub Option<SignedIn>);
 
 impl FromRequest for OptionalSignedIn {
     type Error = SessionError;
-    type Future = OptionalAdmission;
+    type Future = Extraction<Admission, Self>;
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        OptionalAdmission(SignedIn::from_request(request, payload))
-    }
-}
-
-/// The future of an extracted [`OptionalSignedIn`].
-#[derive(Debug)]
-#[must_use = "futures do nothing unless polled"]
-pub struct OptionalAdmission(Admission);
-
-impl Future for OptionalAdmission {
-    type Output = Result<OptionalSignedIn, SessionError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map(|admitted| match admitted {
-            Err(error) if error.kind() == Some(ErrorKind::NotSignedIn) => Ok(OptionalSignedIn(None)),
-            admitted => admitted.map(|user| OptionalSignedIn(Some(user))),
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        Extraction::new(admit(request, None), |admitted| match admitted {
+            Err(error) if error.kind() == ErrorKind::NotSignedIn => Ok(Self(None)),
+            admitted => Ok(Self(Some(SignedIn::of(admitted?)))),
         })
     }
 }
@@ -252,14 +226,13 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let (admission, service) = (request.extract::<SignedIn>(), Rc::clone(&self.service));
-        let within = self.within;
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let (admitted, service) = (admit(request.request(), self.within), Rc::clone(&self.service));
         Box::pin(async move {
             // The user is not held while the handler runs: the session would outlive the request.
-            match admission.await.and_then(|user| within.map_or(Ok(()), |time| user.within(time))) {
+            match admitted.await.map(drop) {
                 Ok(()) => service.call(request).await.map(ServiceResponse::map_into_left_body),
-                Err(error) => Ok(request.error_response(error).map_into_right_body()),
+                Err(error) => Ok(request.error_response(SessionError::from(error)).map_into_right_body()),
             }
         })
     }

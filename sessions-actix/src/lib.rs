@@ -148,9 +148,9 @@ mod service;
 pub use device::device;
 pub use error::SessionError;
 pub use ext::SessionsExt;
-pub use extract::{Extraction, OptionalExtraction, OptionalSession, Session};
+pub use extract::{Extraction, OptionalSession, Session};
 pub use future::ResponseFuture;
-pub use gate::{Admission, OptionalAdmission, OptionalSignedIn, SignedIn, SignedInMiddleware, SignedInService};
+pub use gate::{OptionalSignedIn, SignedIn, SignedInMiddleware, SignedInService};
 pub use middleware::SessionMiddleware;
 pub use service::SessionService;
 
@@ -159,8 +159,9 @@ pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
 pub use sessions_core::{
-    ConfigError, CrossOrigin, DestroyReason, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, OutagePolicy,
-    RejectReason, SameSite, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies, local_path,
+    ConfigError, CrossOrigin, DestroyReason, Device, Error, ErrorKind, Event, Expiry, Key, LimitPolicy, Login,
+    OutagePolicy, RejectReason, SameSite, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies,
+    local_path,
 };
 
 /// The `tracing` target of this crate's log lines.

@@ -5,12 +5,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::uri::Authority;
-use sessions_core::adapter::{Exchange, Load, RequestHeader, RequestHeaders};
-
-/// Loads the session of a request.
-pub(crate) fn load(exchange: &Exchange, request: &HttpRequest) -> Load {
-    exchange.session_from(&Head(request))
-}
+use sessions_core::adapter::{RequestHeader, RequestHeaders};
 
 /// A request head as core reads it.
 pub(crate) struct Head<'a>(pub(crate) &'a HttpRequest);
@@ -34,7 +29,7 @@ impl RequestHeaders for Head<'_> {
     }
 }
 
-/// Returns the name of a header. No name is parsed for a request.
+/// Returns the name of a header. Names are parsed only for requests of htmx.
 #[inline]
 fn name_of(header: RequestHeader) -> HeaderName {
     static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

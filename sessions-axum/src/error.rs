@@ -10,9 +10,9 @@ use sessions_core::{Error, ErrorKind};
 
 /// The error of a session, or of a request without a [`SessionLayer`](crate::SessionLayer).
 ///
-/// Handlers can return it directly; `?` creates it from core's [`Error`]. The response is a bare
-/// status with `Cache-Control: no-store`. The error and its sources are logged, at level `ERROR`
-/// for a server fault and `DEBUG` otherwise.
+/// Handlers can return it directly; `?` creates it from core's [`Error`]. The response has no body
+/// and `Cache-Control: no-store`; a denial also has the address of the login page. The error and
+/// its sources are logged, at level `ERROR` for a server fault and `DEBUG` otherwise.
 ///
 /// ```
 /// use axum::response::IntoResponse;
@@ -27,29 +27,25 @@ use sessions_core::{Error, ErrorKind};
 pub struct SessionError(sessions_http::SessionError);
 
 impl SessionError {
-    /// Returns the kind of the session's error, or `None` without a
-    /// [`SessionLayer`](crate::SessionLayer).
+    /// Returns the kind of error.
     #[must_use]
-    pub fn kind(&self) -> Option<ErrorKind> {
+    pub const fn kind(&self) -> ErrorKind {
         self.0.kind()
     }
 
-    /// Returns core's error, or `None` without a [`SessionLayer`](crate::SessionLayer).
+    /// Returns core's error.
     ///
-    /// It has what a page of your own needs: [`location`](Error::location), to which a denial sends
-    /// the client, the [`key`](Error::key) of an entry, and the [`chain`](Error::chain) for a log.
+    /// Use it to build your own error page: [`location`](Error::location) is where a denial
+    /// redirects the client, [`key`](Error::key) names an entry, and [`chain`](Error::chain) is the
+    /// text for a log.
     #[must_use]
-    pub const fn error(&self) -> Option<&Error> {
+    pub const fn error(&self) -> &Error {
         self.0.error()
     }
 
-    /// Returns whether there is no [`SessionLayer`](crate::SessionLayer) around the handler.
+    /// Converts the error into the response of a service without axum's body type, and logs it.
     #[must_use]
-    pub const fn is_no_middleware(&self) -> bool {
-        self.0.is_no_middleware()
-    }
-
-    pub(crate) fn into_bare_response<B: Default>(self) -> http::Response<B> {
+    pub fn into_bare_response<B: Default>(self) -> http::Response<B> {
         self.0.into_response()
     }
 

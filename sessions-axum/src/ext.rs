@@ -27,9 +27,9 @@ pub trait SessionsExt: sealed::Sealed {
     /// An empty session is stored if something is written to it and it is finished.
     ///
     /// Without a middleware around the caller, each call begins an exchange of its own, since it
-    /// cannot keep one with a shared request: call this once per request, and not around a
-    /// middleware of the same manager. Two new sessions would each send a cookie, and the browser
-    /// would keep the last. In the adapters for actix-web and may_minihttp all calls share one
+    /// cannot keep one with a shared request. Start a session once per request, and never outside a
+    /// middleware of the same manager: two new sessions would each set a cookie, and the browser
+    /// would keep only the last. In the adapters for actix-web and may_minihttp all calls share one
     /// session.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ pub trait SessionsExt: sealed::Sealed {
     /// Saves the request's changes and writes the session's headers to the response.
     ///
     /// A response with status 5xx, 408 or 413 drops the request's data but keeps a destroy and a
-    /// renewal.
+    /// renewal. A session of another manager is saved by its own manager.
     ///
     /// # Errors
     ///

@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
+use sessions_core::ErrorKind;
 
 use crate::error::SessionError;
 
@@ -79,7 +80,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Session {
         poll_fn(move |context| {
             Pin::new(&mut load).poll(context).map(|loaded| match loaded {
                 Ok(session) => Ok(Some(Self(session))),
-                Err(error) if error.is_no_middleware() => Ok(None),
+                Err(error) if error.kind() == ErrorKind::NoMiddleware => Ok(None),
                 Err(error) => Err(error.into()),
             })
         })

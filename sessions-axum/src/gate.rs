@@ -26,7 +26,8 @@ use crate::extract::Session;
 /// `HX-Redirect`, and everything else gets a bare 401. If the store cannot be reached, the response
 /// is a 503.
 ///
-/// An `Option<SignedIn>` is `None` if nobody is signed in, and fails otherwise as `SignedIn` does.
+/// `Option<SignedIn>` is `None` if nobody is signed in. Other failures are rejected as for
+/// `SignedIn`.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -115,7 +116,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     type Rejection = SessionError;
 
     fn from_request_parts(parts: &mut Parts, _state: &S) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
-        let admitted = admit(parts);
+        let admitted = admit(parts, None);
         async { Ok(Self::of(admitted.await?)) }
     }
 }
@@ -127,10 +128,10 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for SignedIn {
         parts: &mut Parts,
         _state: &S,
     ) -> impl Future<Output = Result<Option<Self>, Self::Rejection>> + Send {
-        let admitted = admit(parts);
+        let admitted = admit(parts, None);
         async {
             match admitted.await {
-                Err(error) if error.kind() == Some(ErrorKind::NotSignedIn) => Ok(None),
+                Err(error) if error.kind() == ErrorKind::NotSignedIn => Ok(None),
                 admitted => Ok(Some(Self::of(admitted?))),
             }
         }
@@ -138,10 +139,12 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for SignedIn {
 }
 
 /// Admits the visitor of a request that `Router::nest` may have changed.
-fn admit<R: RequestHead>(request: &R) -> impl Future<Output = Result<adapter::SignedIn, SessionError>> + Send + use<R> {
+fn admit<R: RequestHead>(
+    request: &R,
+    within: Option<Duration>,
+) -> impl Future<Output = Result<adapter::SignedIn, sessions_http::SessionError>> + Send + Unpin + use<R> {
     let original = request.extensions().get::<OriginalUri>().map_or(request.uri(), |OriginalUri(uri)| uri);
-    let admitted = sessions_http::signed_in_from(request, original);
-    async { Ok(admitted.await?) }
+    sessions_http::signed_in_from(request, original, within)
 }
 
 /// A layer around routes that only signed-in visitors reach; see [`SignedIn`].
@@ -222,15 +225,15 @@ where
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        let (admitted, within) = (admit(&request), self.within);
+        let admitted = admit(&request, self.within);
         // The service that was polled ready is the one to call.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let is_fresh = |user: adapter::SignedIn| Ok(within.map_or(Ok(()), |time| user.within(time))?);
-            match admitted.await.and_then(is_fresh) {
+            // The user is not held while the handler runs: the session would outlive the request.
+            match admitted.await.map(drop) {
                 Ok(()) => inner.call(request).await,
-                Err(error) => Ok(error.into_bare_response()),
+                Err(error) => Ok(error.into_response()),
             }
         })
     }

@@ -147,7 +147,8 @@ pub use sessions_core;
 #[cfg(feature = "seal")]
 pub use sessions_core::SealKey;
 pub use sessions_core::{
-    ConfigError, CrossOrigin, DestroyReason, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, OutagePolicy,
-    RejectReason, SameSite, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies, local_path,
+    ConfigError, CrossOrigin, DestroyReason, Device, Error, ErrorKind, Event, Expiry, Key, LimitPolicy, Login,
+    OutagePolicy, RejectReason, SameSite, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies,
+    local_path,
 };
 pub use sessions_http::{RequestHead, ResponseFuture};

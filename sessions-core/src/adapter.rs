@@ -9,4 +9,4 @@ pub use crate::exchange::{
     write_redirect,
 };
 pub use crate::request::{Gate, RequestHeader, RequestHeaders};
-pub use crate::session::{Load, SignedIn};
+pub use crate::session::{Admission, Load, SignedIn};

@@ -94,6 +94,8 @@ pub enum ErrorKind {
     TooManySessions,
     /// The operation needs a cookie, but the response headers were already sent.
     AlreadyCommitted,
+    /// The handler asked for its session, and there is no session middleware around it.
+    NoMiddleware,
 }
 
 impl Error {
@@ -286,6 +288,10 @@ impl fmt::Display for Error {
                 "cannot set the session cookie: the response headers were already sent; write to the session, renew it \
                  or sign in before the response starts"
             }
+            ErrorKind::NoMiddleware => {
+                "the handler has no session: wrap its route in a SessionLayer (axum), SessionMiddleware (actix-web) or \
+                 SessionService (hyper)"
+            }
         })
     }
 }
@@ -366,6 +372,7 @@ mod tests {
             (ErrorKind::TooManySessions, 403, false),
             (ErrorKind::TwoTransports, 400, false),
             (ErrorKind::AlreadyCommitted, 500, true),
+            (ErrorKind::NoMiddleware, 500, true),
         ] {
             let error = Error::new(kind);
             assert_eq!((error.status(), error.is_servers_fault()), (status, is_servers_fault), "{kind:?}");

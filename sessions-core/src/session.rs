@@ -10,7 +10,7 @@ mod lenient;
 mod load;
 mod value;
 
-pub use gate::SignedIn;
+pub use gate::{Admission, SignedIn};
 pub use issue::Issued;
 pub use key::Key;
 pub use lenient::Lenient;

@@ -21,47 +21,32 @@ pub struct SessionError(Box<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    /// `None` if there is no session middleware around the handler.
-    error: Option<Error>,
+    error: Error,
     /// The headers that the response must carry.
     headers: SessionHeaders,
 }
 
 impl SessionError {
-    fn new(error: Option<Error>, headers: SessionHeaders) -> Self {
-        Self(Box::new(Parts { error, headers }))
-    }
-
-    pub(crate) fn no_middleware() -> Self {
-        Self::new(None, SessionHeaders::of_failure())
-    }
-
-    /// Returns whether there is no session middleware around the handler.
+    /// Returns the kind of error.
     #[must_use]
-    pub const fn is_no_middleware(&self) -> bool {
-        self.0.error.is_none()
+    pub const fn kind(&self) -> ErrorKind {
+        self.0.error.kind()
     }
 
-    /// Returns the kind of the session's error, or `None` without a session middleware.
-    #[must_use]
-    pub fn kind(&self) -> Option<ErrorKind> {
-        self.0.error.as_ref().map(Error::kind)
-    }
-
-    /// Returns core's error, or `None` without a session middleware.
+    /// Returns core's error.
     ///
-    /// It has what a page of your own needs: [`location`](Error::location), to which a denial sends
-    /// the client, the [`key`](Error::key) of an entry, and the [`chain`](Error::chain) for a log.
+    /// Use it to build your own error page: [`location`](Error::location) is where a denial
+    /// redirects the client, [`key`](Error::key) names an entry, and [`chain`](Error::chain) is the
+    /// text for a log.
     #[must_use]
-    pub const fn error(&self) -> Option<&Error> {
-        self.0.error.as_ref()
+    pub const fn error(&self) -> &Error {
+        &self.0.error
     }
 
     /// Returns the status for the client, which reveals nothing internal; see [`Error::status`].
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        let status = self.0.error.as_ref().map(Error::status);
-        status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// Converts the error into a bare response with its [`status`](Self::status), and logs it.
@@ -90,9 +75,7 @@ impl SessionError {
             headers.append(SET_COOKIE, cookie.clone());
         }
         write(self.0.headers, headers);
-        if let Some(error) = &self.0.error {
-            write_redirect(error, headers);
-        }
+        write_redirect(&self.0.error, headers);
     }
 
     /// Logs the error and its sources.
@@ -100,49 +83,37 @@ impl SessionError {
     /// The level is `ERROR` only for a server fault, so that clients cannot flood the log.
     #[cold]
     pub(crate) fn log(&self) {
-        let (kind, status) = (self.kind().map(debug), self.status().as_u16());
-        match &self.0.error {
-            Some(error) if !error.is_servers_fault() => {
-                let error = display(error.chain());
-                tracing::debug!(target: TARGET, kind, status, error, "a request was refused because of its session");
-            }
-            Some(error) => {
-                let error = display(error.chain());
-                tracing::error!(target: TARGET, kind, status, error, "a request failed because of its session");
-            }
-            None => {
-                let error = display(self);
-                tracing::error!(target: TARGET, status, error, "a request failed because of its session");
-            }
+        let (kind, status, error) = (debug(self.kind()), self.status().as_u16(), display(self.error().chain()));
+        if self.error().is_servers_fault() {
+            tracing::error!(target: TARGET, kind, status, error, "a request failed because of its session");
+        } else {
+            tracing::debug!(target: TARGET, kind, status, error, "a request was refused because of its session");
         }
     }
 }
 
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.error {
-            Some(error) => error.fmt(f),
-            None => f.write_str("the handler has no session: add a SessionLayer or SessionService around it"),
-        }
+        self.0.error.fmt(f)
     }
 }
 
 impl StdError for SessionError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.error.as_ref()?.source()
+        self.0.error.source()
     }
 }
 
 impl From<Error> for SessionError {
     fn from(error: Error) -> Self {
         let headers = SessionHeaders::of_error(&error);
-        Self::new(Some(error), headers)
+        Self(Box::new(Parts { error, headers }))
     }
 }
 
 impl From<CommitError> for SessionError {
     fn from(error: CommitError) -> Self {
         let (error, headers) = error.into_parts();
-        Self::new(Some(error), headers)
+        Self(Box::new(Parts { error, headers }))
     }
 }

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::LazyLock;
-use std::task::Poll;
 
 use http::{Extensions, Request};
 use sessions_core::adapter::{Exchange, Exchanges};
@@ -50,18 +49,14 @@ fn make_room(extensions: &mut Extensions) {
 ///
 /// # Errors
 ///
-/// Fails if there is no middleware (see [`SessionError::is_no_middleware`]), or if the session
-/// cannot be loaded.
+/// Fails with [`NoMiddleware`](sessions_core::ErrorKind::NoMiddleware) if there is no middleware,
+/// or if the session cannot be loaded.
 pub fn session<R: RequestHead>(
     request: &R,
 ) -> impl Future<Output = Result<Session, SessionError>> + Send + Unpin + use<R> {
-    let exchange = request.extensions().get::<Exchanges>().and_then(Exchanges::innermost);
-    let mut load = exchange.map(|exchange| load(exchange, request));
+    let mut load = load(request);
     // Not an `async` block, which would move the load once more.
-    poll_fn(move |context| match &mut load {
-        Some(load) => Pin::new(load).poll(context).map_err(SessionError::from),
-        None => Poll::Ready(Err(SessionError::no_middleware())),
-    })
+    poll_fn(move |context| Pin::new(&mut load).poll(context).map_err(SessionError::from))
 }
 
 /// Returns a manager's exchange, opening one if there is none. A middleware ends it if it opened

@@ -10,7 +10,7 @@ use crate::complete::complete;
 use crate::error::SessionError;
 use crate::exchanges::join;
 use crate::headers::write;
-use crate::request::{RequestHead, load};
+use crate::request::{Head, RequestHead};
 use crate::sealed_traits::Sealed;
 
 /// Explicit calls that start and finish a session, without a middleware.
@@ -30,9 +30,10 @@ pub trait SessionsExt: Sealed {
     /// An empty session is stored if something is written to it and it is finished.
     ///
     /// Without a middleware around the caller, each call begins an exchange of its own, since it
-    /// cannot keep one with a shared request: start a session once per request, and not around a
-    /// middleware of the same manager. Each of two new sessions would send a cookie, and the last
-    /// one would stay. In the adapters for actix-web and may_minihttp all calls share one session.
+    /// cannot keep one with a shared request. Start a session once per request, and never outside a
+    /// middleware of the same manager: two new sessions would each set a cookie, and the browser
+    /// would keep only the last. In the adapters for actix-web and may_minihttp all calls share one
+    /// session.
     ///
     /// # Errors
     ///
@@ -44,7 +45,7 @@ pub trait SessionsExt: Sealed {
     /// Saves the request's changes and writes the session's headers to the response.
     ///
     /// A response with status 5xx, 408 or 413 drops the request's data but keeps a destroy and a
-    /// renewal.
+    /// renewal. A session of another manager is saved by its own manager.
     ///
     /// # Errors
     ///
@@ -96,7 +97,7 @@ pub trait SessionsExt: Sealed {
 
 impl SessionsExt for Sessions {
     fn start<R: RequestHead>(&self, request: &R) -> impl Future<Output = Result<Session, SessionError>> + Send {
-        let load = load(&join(self, request), request);
+        let load = join(self, request).session_from(&Head::of(request));
         async { Ok(load.await?) }
     }
 

@@ -2,10 +2,10 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Poll, ready};
+use std::time::Duration;
 
 use http::Uri;
-use sessions_core::adapter::{Exchanges, Gate, SignedIn};
+use sessions_core::adapter::{Gate, SignedIn};
 
 use crate::error::SessionError;
 use crate::request::{Head, RequestHead, load};
@@ -21,29 +21,23 @@ use crate::request::{Head, RequestHead, load};
 pub fn signed_in<R: RequestHead>(
     request: &R,
 ) -> impl Future<Output = Result<SignedIn, SessionError>> + Send + Unpin + use<R> {
-    signed_in_from(request, request.uri())
+    signed_in_from(request, request.uri(), None)
 }
 
-/// Does the same as [`signed_in`] for a framework that changes the URI of a request.
+/// Does the same as [`signed_in`] for a middleware, or for a framework that changes the URI.
 ///
-/// `original` is the URI that the client sent, to which it returns after signing in.
+/// `original` is the URI that the client sent, to which it returns after signing in. With `within`,
+/// the visitor must have proved who they are less than that time ago.
 ///
 /// # Errors
 ///
-/// Same as [`signed_in`].
+/// Same as [`signed_in`] and [`SignedIn::within`].
 pub fn signed_in_from<R: RequestHead>(
     request: &R,
     original: &Uri,
+    within: Option<Duration>,
 ) -> impl Future<Output = Result<SignedIn, SessionError>> + Send + Unpin + use<R> {
-    let exchange = request.extensions().get::<Exchanges>().and_then(Exchanges::innermost);
-    let mut loading = exchange.map(|exchange| {
-        let gate = Gate::of(&Head::with_uri(request, original));
-        (load(exchange, request), Some(gate))
-    });
-    poll_fn(move |context| {
-        let Some((load, gate)) = &mut loading else { return Poll::Ready(Err(SessionError::no_middleware())) };
-        let session = ready!(Pin::new(load).poll(context))?;
-        let gate = gate.take().expect("a future is not polled after it was ready");
-        Poll::Ready(gate.admit(session).map_err(SessionError::from))
-    })
+    let gate = Gate::of(&Head::with_uri(request, original)).within(within);
+    let mut admission = gate.admit_loaded(load(request));
+    poll_fn(move |context| Pin::new(&mut admission).poll(context).map_err(SessionError::from))
 }

@@ -4,7 +4,7 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri};
-use sessions_core::adapter::{Exchange, Load, RequestHeader, RequestHeaders};
+use sessions_core::adapter::{Exchanges, Load, RequestHeader, RequestHeaders};
 
 use crate::sealed_traits::Sealed;
 
@@ -59,9 +59,9 @@ impl RequestHead for Parts {
     }
 }
 
-/// Loads the session of a request.
-pub(crate) fn load<R: RequestHead>(exchange: &Exchange, request: &R) -> Load {
-    exchange.session_from(&Head::of(request))
+/// Loads the session of a request that came through a middleware.
+pub(crate) fn load<R: RequestHead>(request: &R) -> Load {
+    Exchanges::load(request.extensions().get(), &Head::of(request))
 }
 
 /// A request head as core reads it.
@@ -101,7 +101,7 @@ impl<R: RequestHead> RequestHeaders for Head<'_, R> {
     }
 }
 
-/// Returns the name of a header. No name is parsed for a request.
+/// Returns the name of a header. Names are parsed only for requests of htmx.
 #[inline]
 fn name_of(header: RequestHeader) -> HeaderName {
     static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

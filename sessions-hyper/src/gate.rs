@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::service::Service;
-use sessions_core::adapter::SignedIn;
-use sessions_http::{SessionError, signed_in};
+use sessions_http::signed_in_from;
 
 /// A service that only signed-in visitors reach. Wrap it in a
 /// [`SessionService`](crate::SessionService).
 ///
-/// Everybody else gets the response that [`signed_in`] describes, with an empty body.
+/// Everybody else gets the response that [`signed_in`](crate::signed_in) describes, with an empty
+/// body.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -70,12 +70,12 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let (admitted, inner, within) = (signed_in(&request), self.inner.clone(), self.within);
+        let (admitted, inner) = (signed_in_from(&request, request.uri(), self.within), self.inner.clone());
         Box::pin(async move {
-            let is_fresh = |user: SignedIn| Ok(within.map_or(Ok(()), |time| user.within(time))?);
-            match admitted.await.and_then(is_fresh) {
+            // The user is not held while the handler runs: the session would outlive the request.
+            match admitted.await.map(drop) {
                 Ok(()) => inner.call(request).await,
-                Err(error) => Ok(SessionError::into_response(error)),
+                Err(error) => Ok(error.into_response()),
             }
         })
     }

@@ -166,8 +166,8 @@ pub use sessions_core;
 pub use sessions_core::SealKey;
 pub use sessions_core::adapter::SignedIn;
 pub use sessions_core::{
-    ConfigError, CrossOrigin, DestroyReason, Device, ErrorKind, Event, Expiry, Key, LimitPolicy, Login, OutagePolicy,
-    RejectReason, SameSite, Session, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies,
-    local_path,
+    ConfigError, CrossOrigin, DestroyReason, Device, Error, ErrorKind, Event, Expiry, Key, LimitPolicy, Login,
+    OutagePolicy, RejectReason, SameSite, Session, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp,
+    TrustedProxies, local_path,
 };
 pub use sessions_http::{RequestHead, ResponseFuture, SessionError, SessionsExt, device, global, session, signed_in};

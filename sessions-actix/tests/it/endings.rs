@@ -14,7 +14,7 @@ use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, init_service, try_call_service};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, FromRequest, HttpResponse, ResponseError};
-use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
+use sessions_actix::{ErrorKind, Session, SessionError, SessionMiddleware, Sessions};
 
 use crate::support::{Serving, app, bare_app, get, panic_of, sessions};
 
@@ -159,7 +159,7 @@ async fn handler_without_middleware_gets_no_session() {
     let answer = get(&bare_app(&sessions(), routes).await, "/set", "").await;
     answer.assert_is_bare(500);
     let error = Session::extract(&TestRequest::default().to_http_request()).await.unwrap_err();
-    assert_eq!(error.kind(), None);
+    assert_eq!(error.kind(), ErrorKind::NoMiddleware);
 }
 
 /// The error with which an inner middleware refuses a request after its handler is done.

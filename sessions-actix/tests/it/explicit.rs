@@ -128,9 +128,9 @@ async fn shifting_needs_a_session() {
     let sessions = sessions();
     let mut response = HttpResponse::Ok().finish();
     let shifted = sessions.shift_expiration(&request(""), &mut response).await;
-    assert_eq!(shifted.unwrap_err().kind(), Some(ErrorKind::NoSession));
+    assert_eq!(shifted.unwrap_err().kind(), ErrorKind::NoSession);
     let updated = sessions.update_expiration(&request(""), &mut response, Duration::from_secs(1)).await;
-    assert_eq!(updated.unwrap_err().kind(), Some(ErrorKind::NoSession));
+    assert_eq!(updated.unwrap_err().kind(), ErrorKind::NoSession);
 }
 
 /// Options and listeners take types that are at the crate's root.

@@ -10,12 +10,11 @@ use actix_web::middleware::{ErrorHandlerResponse, ErrorHandlers};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, ServiceConfig};
 use sessions_actix::{
-    OptionalSignedIn, Session, SessionError, SessionMiddleware, Sessions, SignedIn, SignedInMiddleware,
+    ErrorKind, OptionalSignedIn, Session, SessionError, SessionMiddleware, Sessions, SignedIn, SignedInMiddleware,
 };
 use sessions_conformance::{FailingStore, Failure, Verb};
 
 use crate::support::{app, ask, bare_app, get};
-use sessions_actix::sessions_core::Error;
 use sessions_actix::sessions_core::store::{MemoryStore, StoreErrorKind};
 
 fn routes(config: &mut ServiceConfig) {
@@ -136,7 +135,7 @@ async fn refusal_names_the_login_page_and_a_missing_middleware() {
     fn shown(config: &mut ServiceConfig) {
         let shown = async |user: Result<SignedIn, SessionError>| {
             let error = user.unwrap_err();
-            format!("{:?} {}", error.error().and_then(Error::location), error.is_no_middleware())
+            format!("{:?} {}", error.error().location(), error.kind() == ErrorKind::NoMiddleware)
         };
         config.route("/page", web::get().to(shown));
     }

@@ -112,7 +112,7 @@ async fn optional_session_needs_a_layer() {
 #[tokio::test]
 async fn handler_may_handle_a_failed_load() {
     async fn kind(session: Result<Session, SessionError>) -> String {
-        format!("{:?}", session.map_err(|error| error.kind()).err().flatten())
+        format!("{:?}", session.map_err(|error| error.kind()).err())
     }
     let (sessions, store) = manager_and_store();
     let app = app().route("/kind", get(kind)).layer(SessionLayer::new(sessions));
@@ -145,7 +145,7 @@ async fn errors_keep_kind_and_cause() {
     let (sessions, store) = manager_and_store();
     fail(&store, &[Verb::Count]);
     let error = SessionError::from(sessions.count().await.unwrap_err());
-    assert_eq!((error.kind(), error.status()), (Some(ErrorKind::StoreUnavailable), StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!((error.kind(), error.status()), (ErrorKind::StoreUnavailable, StatusCode::SERVICE_UNAVAILABLE));
     let cause = std::error::Error::source(&error).unwrap();
     assert_eq!(cause.to_string(), "the memory store is unavailable");
     let response = error.into_response();

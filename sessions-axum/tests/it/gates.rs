@@ -7,8 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{CACHE_CONTROL, HeaderName, LOCATION, VARY};
 use axum::http::{Request, Response};
 use axum::routing::get;
-use sessions_axum::sessions_core::Error;
-use sessions_axum::{Session, SessionError, SessionLayer, Sessions, SignedIn, SignedInLayer};
+use sessions_axum::{ErrorKind, Session, SessionError, SessionLayer, Sessions, SignedIn, SignedInLayer};
 use sessions_conformance::Verb;
 use tower::ServiceExt;
 
@@ -120,7 +119,7 @@ async fn failed_store_signs_nobody_out() {
 async fn refusal_names_the_login_page_and_a_missing_layer() {
     async fn page(user: Result<SignedIn, SessionError>) -> String {
         let error = user.unwrap_err();
-        format!("{:?} {}", error.error().and_then(Error::location), error.is_no_middleware())
+        format!("{:?} {}", error.error().location(), error.kind() == ErrorKind::NoMiddleware)
     }
     let sessions = Sessions::builder().login_page("/login").build().unwrap();
     let bare = Router::new().route("/page", get(page));

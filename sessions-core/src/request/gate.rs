@@ -1,5 +1,7 @@
 //! The answer to a request whose visitor is not admitted.
 
+use std::time::Duration;
+
 use super::cross_origin::is_of_host;
 use super::headers::{RequestHeader, RequestHeaders};
 use super::next::{local_path, next_of, with_next};
@@ -20,6 +22,8 @@ pub struct Gate {
     answer: Answer,
     /// The page to return to.
     next: Option<String>,
+    /// How long ago the visitor may have proved who they are.
+    pub(crate) within: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +54,14 @@ impl Gate {
             Answer::SeeOtherForPost => page_of_form(request),
             Answer::HxRedirect => page_of_htmx(request),
         };
-        Self { answer, next: next.map(str::to_owned) }
+        Self { answer, next: next.map(str::to_owned), within: None }
+    }
+
+    /// Admits only visitors who proved who they are less than `time` ago, if a time is given.
+    #[must_use]
+    pub const fn within(mut self, time: Option<Duration>) -> Self {
+        self.within = time;
+        self
     }
 
     /// Returns the error for a visitor who is not signed in.

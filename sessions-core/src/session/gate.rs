@@ -1,12 +1,15 @@
 //! Admitting signed-in visitors only.
 
+use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::exchange::Stage;
 use crate::request::Gate;
-use crate::session::Session;
+use crate::session::{Load, Session};
 
 /// The session of a visitor whom a [`Gate`] has admitted.
 ///
@@ -18,21 +21,48 @@ pub struct SignedIn {
     gate: Gate,
 }
 
+/// The future that [`Gate::admit_loaded`] returns.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Admission {
+    load: Load,
+    gate: Option<Gate>,
+}
+
 impl Gate {
     /// Admits a visitor who is signed in.
     ///
     /// # Errors
     ///
     /// Returns [`NotSignedIn`](crate::ErrorKind::NotSignedIn) if nobody is signed in, and the
-    /// reason if that is unknown, for example because the store could not be reached.
+    /// reason if that is unknown, for example because the store could not be reached. Returns
+    /// [`ConfirmationRequired`](crate::ErrorKind::ConfirmationRequired) as [`SignedIn::within`]
+    /// does.
     pub fn admit(self, session: Session) -> Result<SignedIn, Error> {
         if let Some(principal) = session.principal() {
-            return Ok(SignedIn { session, principal, gate: self });
+            let within = self.within;
+            let user = SignedIn { session, principal, gate: self };
+            return within.map_or(Ok(()), |time| user.within(time)).map(|()| user);
         }
         if let Stage::Blocked(blocked) = session.shared.lock().stage {
             return Err(blocked.error());
         }
         Err(self.refuse_stranger(&session.shared.sessions.config().pages))
+    }
+
+    /// Admits a visitor, as [`admit`](Self::admit) does, once the session is loaded.
+    pub const fn admit_loaded(self, load: Load) -> Admission {
+        Admission { load, gate: Some(self) }
+    }
+}
+
+impl Future for Admission {
+    type Output = Result<SignedIn, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let session = ready!(Pin::new(&mut self.load).poll(context))?;
+        let gate = self.gate.take().expect("a future is not polled after it was ready");
+        Poll::Ready(gate.admit(session))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Loading a session: from the `Cookie` headers to the handle.
 
 use super::Session;
-use crate::error::Error;
-use crate::exchange::Exchange;
+use crate::error::{Error, ErrorKind};
+use crate::exchange::{Exchange, Exchanges};
 use crate::platform::MaybeReady;
 use crate::request::{RequestHeader, RequestHeaders};
 
@@ -46,5 +46,22 @@ impl Exchange {
     pub fn session_from(&self, request: &impl RequestHeaders) -> Load {
         let cookies = request.values(RequestHeader::Cookie);
         self.look_up(cookies, |candidates| self.examine(request, candidates), Session::new)
+    }
+}
+
+impl Exchanges {
+    /// Loads the session of the [innermost](Self::innermost) middleware, for an extractor.
+    ///
+    /// `exchanges` are those that the adapter keeps with the request, if it has any.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`NoMiddleware`](crate::ErrorKind::NoMiddleware) if there is no middleware.
+    /// Otherwise the same as [`Exchange::session_from`].
+    pub fn load(exchanges: Option<&Self>, request: &impl RequestHeaders) -> Load {
+        match exchanges.and_then(Self::innermost) {
+            Some(exchange) => exchange.session_from(request),
+            None => Load::ready(Err(Error::new(ErrorKind::NoMiddleware))),
+        }
     }
 }

@@ -68,6 +68,10 @@ fn stale_login_must_be_confirmed() {
     let denied = user.within(9 * MINUTE).unwrap_err();
     assert_eq!((denied.kind(), denied.status()), (ErrorKind::ConfirmationRequired, 303));
     assert_eq!(denied.location(), Some("/confirm?next=/orders"));
+    let (page, session) = (Fake::get("/orders"), user.session());
+    let gate = |time| Gate::of(&page).within(Some(time)).admit(session.clone()).map(drop);
+    gate(10 * MINUTE).unwrap();
+    assert_eq!(gate(9 * MINUTE).unwrap_err().kind(), ErrorKind::ConfirmationRequired);
     user.confirm().unwrap();
     user.within(MINUTE).unwrap();
 }

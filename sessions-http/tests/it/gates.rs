@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, LOCATION};
 use http::{Request, Response, StatusCode};
+use sessions_core::Sessions;
 use sessions_core::adapter::SignedIn;
-use sessions_core::{Error, Sessions};
 use sessions_http::{SessionError, signed_in};
 
 use crate::support::{Answer, manager_and_store, request_after, serve, sign_in};
@@ -45,7 +45,7 @@ async fn the_login_page_leads_back() {
                 false => signed_in(&request).await,
             };
             let denied = denied.unwrap_err();
-            assert_eq!(denied.error().and_then(Error::location), Some("/login?next=/orders"));
+            assert_eq!(denied.error().location(), Some("/login?next=/orders"));
             Answer::Ok(denied.into_response())
         };
         let request = Request::get("/orders").header(ACCEPT, "text/html").body(()).unwrap();

@@ -58,5 +58,5 @@ async fn global_functions_use_the_global_manager() {
     let again = Sessions::builder().build().unwrap().set_global();
     assert!(again.is_err());
     let none = sessions_http::global::shift_expiration(&Request::new(()), &mut Response::new(())).await;
-    assert_eq!(none.unwrap_err().kind(), Some(ErrorKind::NoSession));
+    assert_eq!(none.unwrap_err().kind(), ErrorKind::NoSession);
 }
