@@ -7,9 +7,11 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 /// The requests from other sites that are refused.
 ///
-/// Only unsafe requests count: those with a method other than `GET`, `HEAD`, `OPTIONS` and `TRACE`,
-/// and handshakes of WebSockets if the rule asks for more than [`SameSite`] already prevents: with
-/// `SameSite=None`, or with [`RefuseCrossOrigin`](Self::RefuseCrossOrigin). A refused request gets a 403 when it asks for its session. Browsers report where a request comes
+/// Only unsafe requests count: those with a method other than `GET`, `HEAD`, `OPTIONS` and `TRACE`.
+/// Handshakes of WebSockets count too, with [`RefuseCrossOrigin`](Self::RefuseCrossOrigin) or with
+/// `SameSite=None`; otherwise browsers send those of other sites without our cookie.
+///
+/// A refused request gets a 403 when it asks for its session. Browsers report where a request comes
 /// from in `Sec-Fetch-Site`, and older ones, or those on a page over plain HTTP, in `Origin`.
 /// Clients that send neither are not browsers, and are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
