@@ -24,7 +24,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::exchange::{Exchange, Shared, save};
 use crate::id::SessionId;
-use crate::manager::{Login, SessionInfo};
+use crate::manager::{Login, SessionInfo, Sessions};
 use crate::platform::{Timestamp, whole_millis};
 
 #[doc = include_str!("docs/session.md")]
@@ -42,6 +42,15 @@ impl Session {
     #[must_use]
     pub fn exchange(&self) -> Exchange {
         Exchange { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Returns the manager that the session belongs to.
+    ///
+    /// For what concerns other sessions too, such as
+    /// [`sessions_of`](crate::Sessions::sessions_of).
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.shared.sessions
     }
 
     /// Returns the session's public id, or `None` until it is stored.

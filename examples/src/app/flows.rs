@@ -34,7 +34,7 @@ pub(super) fn destroy(session: &Session) -> Result<Reply, Error> {
 
 pub(super) async fn destroy_all(session: &Session) -> Result<Reply, Error> {
     session.destroy();
-    session.exchange().sessions().destroy_all().await?;
+    session.sessions().destroy_all().await?;
     entries(session)
 }
 

@@ -94,7 +94,7 @@ async fn grow(request: Request<()>) -> Answer {
 async fn outlive(request: Request<()>) -> Answer {
     let session = session(&request).await?;
     session.set("name", "iris")?;
-    session.exchange().sessions().destroy_principal("iris").await?;
+    session.sessions().destroy_principal("iris").await?;
     session.save().await?;
     Ok(Response::default())
 }
