@@ -13,7 +13,8 @@ use sessions_http::RequestHead;
 /// `router.into_make_service_with_connect_info::<SocketAddr>()`. Behind a reverse proxy that is the
 /// address of the proxy. Name the proxies that you trust, and let them report their clients, in
 /// nginx with `proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`. Tests without a
-/// connection set the address with axum's [`MockConnectInfo`].
+/// connection set the address with axum's [`MockConnectInfo`]. For a server that learns the address
+/// in another way, such as by the PROXY protocol, use [`device_of_peer`](crate::device_of_peer).
 ///
 /// ```
 /// use axum::extract::State;

@@ -151,4 +151,4 @@ pub use sessions_core::{
     OutagePolicy, RejectReason, SameSite, SessionId, SessionInfo, Sessions, SessionsBuilder, Timestamp, TrustedProxies,
     local_path,
 };
-pub use sessions_http::{RequestHead, ResponseFuture};
+pub use sessions_http::{RequestHead, ResponseFuture, device as device_of_peer};
