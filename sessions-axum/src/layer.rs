@@ -10,7 +10,8 @@ use crate::service::SessionService;
 /// Apply it to all routes that share sessions: `router.layer(SessionLayer::new(sessions))`. If
 /// layers of the same manager are nested, the inner one does nothing. With two managers,
 /// [`Session`](crate::Session) extracts the session of the inner layer; use
-/// [`start`](crate::SessionsExt::start) for the outer one.
+/// [`start`](crate::SessionsExt::start) for the outer one. Each manager needs its own
+/// [`cookie_name`](crate::SessionsBuilder::cookie_name), or they overwrite each other's cookie.
 ///
 /// The response body must implement `Default`. Layers whose response body does not, such as
 /// tower-http's `TraceLayer`, must be placed outside this one or added by a separate
@@ -59,12 +60,20 @@ use crate::service::SessionService;
 /// # Without axum
 ///
 /// Services without axum's extractors can use [`start`](crate::SessionsExt::start) too; within the
-/// layer there is no need to finish the session:
+/// layer there is no need to finish the session. Convert errors into responses: if a service fails,
+/// its server closes the connection, and the session's changes are lost.
 ///
 /// ```
+/// use std::convert::Infallible;
+///
 /// use http::{Request, Response, header};
 /// use sessions_axum::{SessionError, SessionLayer, Sessions, SessionsExt};
 /// use tower::{Layer, ServiceExt, service_fn};
+///
+/// async fn rename(sessions: &Sessions, request: &Request<()>) -> Result<Response<String>, SessionError> {
+///     sessions.start(request).await?.set("name", "iris")?;
+///     Ok(Response::new("ok".to_owned()))
+/// }
 ///
 /// # pollster::block_on(async {
 /// let sessions = Sessions::builder().build()?;
@@ -72,8 +81,8 @@ use crate::service::SessionService;
 /// let service = service_fn(move |request: Request<()>| {
 ///     let sessions = within.clone();
 ///     async move {
-///         sessions.start(&request).await?.set("name", "iris")?;
-///         Ok::<Response<String>, SessionError>(Response::new("ok".to_owned()))
+///         let response = rename(&sessions, &request).await;
+///         Ok::<_, Infallible>(response.unwrap_or_else(SessionError::into_bare_response))
 ///     }
 /// });
 /// let service = SessionLayer::new(sessions).layer(service);

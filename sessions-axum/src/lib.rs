@@ -1,5 +1,5 @@
 //! Server-side sessions for [axum](https://docs.rs/axum) and other tower services over `http`'s
-//! types.
+//! types, if their response body implements `Default`.
 //!
 //! Wrap a router in a [`SessionLayer`] and extract [`Session`] in its handlers:
 //!
