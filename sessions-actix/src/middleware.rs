@@ -20,16 +20,17 @@ use crate::service::SessionService;
 /// case. If saving fails, the handler's response is not sent; the client gets the bare status of
 /// the [`SessionError`](crate::SessionError).
 ///
-/// An `Err` stays one, of the same type, for middleware further out. The session's headers are
-/// added to its response by a [mapper](Error::add_response_mapper). Middleware that makes the
-/// response itself should use [`Error::error_response`]: `ServiceResponse::from_err` and
-/// `HttpResponse::from_error` of actix-web 4.18 leave mappers out, and the client would get no
-/// cookie. An error whose status is 500 is asked for its response twice, because some errors have
-/// their status only there. So an error that middleware returns should not log in its
-/// `error_response`.
+/// Errors are passed on unchanged, so outer middleware still sees the original error type. The
+/// session's headers are added to its response by a [mapper](Error::add_response_mapper).
+/// Middleware that makes the response itself should use [`Error::error_response`]:
+/// `ServiceResponse::from_err` and `HttpResponse::from_error` of actix-web 4.18 leave mappers out,
+/// and the client would get no cookie. If `status_code` is 500, `error_response` is called twice,
+/// because some errors set their status only in the response. Errors returned by middleware should
+/// therefore not log in `error_response`.
 ///
 /// Wrapping twice with one manager commits once. With two managers, extractors get the session of
-/// the inner one.
+/// the inner one. Each manager needs its own
+/// [`cookie_name`](crate::SessionsBuilder::cookie_name), or they overwrite each other's cookie.
 ///
 /// # When the client disconnects
 ///

@@ -9,8 +9,8 @@ use tower_service::Service;
 
 /// A service whose requests have sessions, created by [`SessionLayer`](crate::SessionLayer).
 ///
-/// The response body must have an empty `Default`: if the session cannot be saved, the response is
-/// a bare one.
+/// The response body must implement `Default`, which should be an empty body: it is sent with the
+/// error's status if the session cannot be saved.
 #[derive(Clone, Debug)]
 pub struct SessionService<S> {
     sessions: Sessions,
@@ -39,8 +39,8 @@ where
 
     fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
         let exchange = open(&self.sessions, &mut request);
-        // Called now rather than inside the future: this service was polled ready, a clone would
-        // not be.
+        // Called now rather than inside the future: this service was polled ready, but a clone
+        // would not have been.
         ResponseFuture::new(self.inner.call(request), exchange)
     }
 }

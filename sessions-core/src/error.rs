@@ -255,7 +255,7 @@ impl fmt::Display for Error {
             ErrorKind::NewerFormat => "a newer build wrote the session, and only that build can change or end it",
             ErrorKind::TooManyTokens => "the request has too many session cookies; the client must delete some",
             ErrorKind::CrossOrigin => "another site made the browser send the request, and its origin is not trusted",
-            ErrorKind::ConfirmationRequired => "the visitor proved too long ago who they are",
+            ErrorKind::ConfirmationRequired => "the visitor's last login or confirmation is too old",
             ErrorKind::TwoTransports => "the request has more than one token: send a cookie or one bearer token",
             ErrorKind::StoreFull => "the session store is full",
             ErrorKind::Gone => "the session has ended or was renewed",

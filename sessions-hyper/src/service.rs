@@ -9,10 +9,12 @@ use sessions_http::{ResponseFuture, open};
 ///
 /// Cloning is cheap: clone it for each connection. If wrappers of the same manager are nested, the
 /// inner one does nothing. With two managers, [`session`](crate::session) returns the session of
-/// the inner wrapper; use [`start`](crate::SessionsExt::start) for the outer one.
+/// the inner wrapper; use [`start`](crate::SessionsExt::start) for the outer one. Each manager
+/// needs its own [`cookie_name`](crate::SessionsBuilder::cookie_name), or they overwrite each
+/// other's cookie.
 ///
-/// The response body must have an empty `Default`: if the session cannot be saved, the response is
-/// a bare one.
+/// The response body must implement `Default`, which should be an empty body: it is sent with the
+/// error's status if the session cannot be saved.
 ///
 /// # When the client disconnects
 ///

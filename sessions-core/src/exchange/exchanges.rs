@@ -14,7 +14,7 @@ use crate::manager::Sessions;
 /// of an enclosing middleware. Extractors use the [innermost](Self::innermost) exchange.
 #[derive(Clone, Debug, Default)]
 pub struct Exchanges {
-    /// Innermost first. Nearly every request has one.
+    /// Innermost first, and after them those of explicit calls. Nearly every request has one.
     entries: SmallVec<[Entry; 1]>,
 }
 
