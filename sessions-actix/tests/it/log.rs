@@ -132,7 +132,9 @@ async fn client_errors_are_logged_at_debug() {
     let app = app(&faulty().0, routes).await;
     listen();
     get(&app, "/too_large", "").await.assert_is_bare(413);
-    assert_eq!(LINES.take(), [(Level::DEBUG, "the entry \"name\" does not fit the session's limits".to_owned())]);
+    let too_large =
+        "the entry \"name\" does not fit the session's limits: a session has at most 65536 bytes and 256 keys";
+    assert_eq!(LINES.take(), [(Level::DEBUG, too_large.to_owned())]);
     for _ in 0..10 {
         get(&app, "/add_to_a_text", "").await.assert_is_bare(500);
     }
