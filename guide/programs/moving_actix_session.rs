@@ -7,9 +7,8 @@ use actix_web::cookie::{Cookie, CookieJar, Key};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpServer, web};
-use sessions_actix::sessions_core::Error;
 use sessions_actix::sessions_core::store::{StoreError, StoreErrorKind};
-use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
+use sessions_actix::{Error, Session, SessionError, SessionMiddleware, Sessions};
 use tokio::sync::Mutex;
 
 /// What is left of actix-session.

@@ -12,9 +12,8 @@ use axum_session::{DatabaseError, DatabasePool, SessionAnyPool, SessionNullPool}
 use cookie::Cookie;
 use cookie::time::{Duration, OffsetDateTime};
 use serde::{Deserialize, Serialize};
-use sessions_axum::sessions_core::Error;
 use sessions_axum::sessions_core::store::{StoreError, StoreErrorKind};
-use sessions_axum::{Login, Session, SessionError, SessionLayer, Sessions};
+use sessions_axum::{Error, Login, Session, SessionError, SessionLayer, Sessions};
 use tokio::sync::Mutex;
 
 /// The table of the old sessions.

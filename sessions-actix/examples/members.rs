@@ -8,7 +8,7 @@ use actix_web::web::{Html, Redirect, get, post, scope, to};
 use actix_web::{App, Error, HttpResponse, HttpServer};
 use sessions_actix::{Session, SessionError, SessionMiddleware, Sessions};
 
-/// A login and a logout are posted: other sites can make a browser send any `GET` with our cookie.
+/// Login and logout are POST requests: other sites can make a browser send a `GET` with our cookie.
 const FORMS: &str = r#"<form method="post" action="/login"><button>Sign in</button></form>
 <form method="post" action="/logout"><button>Sign out</button></form>"#;
 

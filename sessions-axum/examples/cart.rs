@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 const CART: Key<Vec<String>> = Key::new("cart");
 
-/// What changes something is posted: other sites can make a browser send any `GET` with our cookie.
+/// All that changes state is a POST: other sites can make a browser send a `GET` with our cookie.
 const FORMS: &str = r#"<form method="post" action="/add/tea"><button>Add tea</button></form>
 <form method="post" action="/add/milk"><button>Add milk</button></form>
 <form method="post" action="/login"><button>Sign in</button></form>

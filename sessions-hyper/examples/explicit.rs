@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use sessions_hyper::{SessionError, Sessions, SessionsExt};
 use tokio::net::TcpListener;
 
-/// A login and a logout are posted: other sites can make a browser send any `GET` with our cookie.
+/// Login and logout are POST requests: other sites can make a browser send a `GET` with our cookie.
 const FORMS: &str = r#"<form method="post" action="/login"><button>Sign in</button></form>
 <form method="post" action="/logout"><button>Sign out</button></form>"#;
 
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sessions = Sessions::builder().build()?;
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
     loop {
-        let (stream, _) = listener.accept().await?;
+        let Ok((stream, _)) = listener.accept().await else { continue }; // log it, and pause
         let sessions = sessions.clone();
         let handle = move |request| {
             let sessions = sessions.clone();

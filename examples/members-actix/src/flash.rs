@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use sessions_actix::Key;
-use sessions_actix::sessions_core::{Error, Session};
+use sessions_actix::{Error, sessions_core::Session};
 
 /// A message that is shown once.
 #[derive(Debug, Deserialize, Serialize)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::web::Html;
-use sessions_actix::sessions_core::{Error, Session};
+use sessions_actix::{Error, sessions_core::Session};
 
 use crate::flash::{self, Kind, Message};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use sessions_actix::sessions_core::{Error, Session};
 use sessions_actix::{Device, Key, Login, local_path};
+use sessions_actix::{Error, sessions_core::Session};
 
 use crate::users::UserId;
 

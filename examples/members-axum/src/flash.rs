@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use sessions_axum::Key;
-use sessions_axum::sessions_core::{Error, Session};
+use sessions_axum::{Error, sessions_core::Session};
 
 /// A message that is shown once.
 #[derive(Debug, Deserialize, Serialize)]

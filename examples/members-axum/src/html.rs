@@ -3,7 +3,7 @@
 use std::fmt;
 
 use axum::response::Html;
-use sessions_axum::sessions_core::{Error, Session};
+use sessions_axum::{Error, sessions_core::Session};
 
 use crate::flash::{self, Kind, Message};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use sessions_axum::sessions_core::{Error, Session};
 use sessions_axum::{Device, Key, Login, device, local_path};
+use sessions_axum::{Error, sessions_core::Session};
 
 use crate::app::App;
 use crate::users::UserId;
